@@ -1,0 +1,57 @@
+/** What an operator can say of each policy: one entry per policy in `src/scheduling/policies/`, by the same name. */
+import { z } from "zod";
+
+const roundRobin = z
+  .strictObject({ name: z.literal("round_robin") })
+  .describe("In turn, smoothly weighted, as nginx does by default.");
+
+const leastConn = z
+  .strictObject({ name: z.literal("least_conn") })
+  .describe("Fewest requests in flight for its weight.");
+
+const random = z
+  .strictObject({
+    name: z.literal("random"),
+    two: z.boolean().default(false).describe("Draw two and take the less loaded."),
+  })
+  .describe("At random, by weight.");
+
+const ipHash = z
+  .strictObject({ name: z.literal("ip_hash") })
+  .describe("By the client's address, as nginx hashes it.");
+
+const hash = z
+  .strictObject({
+    name: z.literal("hash"),
+    key: z.string().min(1).describe("Template, such as `$http_x_session_id`."),
+    consistent: z
+      .boolean()
+      .default(false)
+      .describe("Ketama ring: few keys move when engines change."),
+  })
+  .describe("By a key of the request.");
+
+const lengthBalance = z
+  .strictObject({
+    name: z.literal("length_balance"),
+    mergeThreshold: z
+      .int()
+      .min(1)
+      .default(32)
+      .describe("Requests between two merges of the recent load into the decayed total."),
+    requestLengthWeight: z.number().min(0).default(1).describe("Weight of bytes against requests."),
+    decayFactor: z.int().min(1).default(2).describe("The total is divided by this at each merge."),
+  })
+  .describe("Least decayed history of assigned bytes and requests.");
+
+export const policySchema = z.discriminatedUnion("name", [
+  roundRobin,
+  leastConn,
+  random,
+  ipHash,
+  hash,
+  lengthBalance,
+]);
+
+export type PolicyConfig = z.output<typeof policySchema>;
+export type PolicyName = PolicyConfig["name"];

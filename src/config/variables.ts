@@ -1,0 +1,76 @@
+/** Names of the variables that templates may hold. `src/proxy/variables.ts` gives them values; a test holds the two equal. */
+
+/** Variables with a fixed name. */
+export const variableNames = [
+  "arg_",
+  "args",
+  "binary_remote_addr",
+  "body_bytes_sent",
+  "bytes_sent",
+  "connection",
+  "connection_requests",
+  "connection_time",
+  "content_length",
+  "content_type",
+  "cookie_",
+  "document_uri",
+  "host",
+  "hostname",
+  "http_",
+  "is_args",
+  "msec",
+  "nginx_version",
+  "pid",
+  "pipe",
+  "proxy_add_x_forwarded_for",
+  "proxy_host",
+  "proxy_port",
+  "query_string",
+  "remote_addr",
+  "remote_port",
+  "remote_user",
+  "request",
+  "request_completion",
+  "request_id",
+  "request_length",
+  "request_method",
+  "request_time",
+  "request_uri",
+  "scheme",
+  "sent_http_",
+  "server_addr",
+  "server_name",
+  "server_port",
+  "server_protocol",
+  "status",
+  "time_iso8601",
+  "time_local",
+  "upstream_addr",
+  "upstream_bytes_received",
+  "upstream_bytes_sent",
+  "upstream_connect_time",
+  "upstream_header_time",
+  "upstream_http_",
+  "upstream_response_length",
+  "upstream_response_time",
+  "upstream_status",
+  "uri",
+  // Of P/D requests. Times are in milliseconds since the request came, unless the name says otherwise.
+  "prefill_addr",
+  "decode_addr",
+  "prefill_status",
+  "prefill_time_ms",
+  "ttft_ms",
+  "outcome",
+] as const;
+
+export type VariableName = (typeof variableNames)[number];
+
+const fixed: ReadonlySet<string> = new Set(variableNames);
+const prefixes = variableNames.filter((name) => name.endsWith("_"));
+
+/** Whether a built-in variable has this name; those that end in `_` are families, such as `http_` with `http_user_agent`. */
+export function isBuiltInVariable(name: string): boolean {
+  if (fixed.has(name)) return !name.endsWith("_");
+  return prefixes.some((prefix) => name.startsWith(prefix) && name.length > prefix.length);
+}
