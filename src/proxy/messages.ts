@@ -1,0 +1,58 @@
+/** What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured clone. */
+import type { Config } from "../config/schema.ts";
+
+/** An address as it is bound: with the real port where the configuration says 0. */
+export type BoundAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly unixPath: string };
+
+/**
+ * The scoreboard as it is handed over: its shared memory and which slot each engine has. The scheduling layer knows what is
+ * inside; the control layer only carries it.
+ */
+export interface ScoreboardHandle {
+  readonly memory: SharedArrayBuffer;
+  /** Slot by engine identity. An engine keeps its slot across reloads. */
+  readonly slots: Readonly<Record<string, number>>;
+}
+
+/** `workerData` of a worker thread. The first configuration comes as an `apply` message. */
+export interface WorkerData {
+  /** This worker's row in the scoreboard, from 0. */
+  readonly workerIndex: number;
+  readonly workers: number;
+  readonly scoreboard: ScoreboardHandle;
+}
+
+export type ToWorker =
+  /** Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. */
+  | {
+      readonly type: "apply";
+      readonly config: Config;
+      /** Counts up with each configuration. */
+      readonly generation: number;
+      readonly slots: ScoreboardHandle["slots"];
+    }
+  /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
+  | { readonly type: "drain"; readonly timeoutMs: number }
+  /** Close everything at once; the worker then ends by itself. */
+  | { readonly type: "stop" }
+  /** Open the log files again, since they were moved. */
+  | { readonly type: "reopen" };
+
+export type FromWorker =
+  | {
+      readonly type: "listening";
+      readonly generation: number;
+      readonly addresses: readonly BoundAddress[];
+    }
+  /** The generation could not be applied; the one before stays in force. */
+  | {
+      readonly type: "failed";
+      readonly generation: number;
+      /** As nginx words it: `bind() to 0.0.0.0:85 failed (98: Address already in use)`. */
+      readonly message: string;
+      /** The system's code, such as `EADDRINUSE`, or the proxy's own. */
+      readonly code: string;
+    }
+  | { readonly type: "drained" };
