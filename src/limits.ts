@@ -1,1 +1,25 @@
-export const x = 1;
+/** Bounds that an operator does not set. Those that an operator sets are in `config/schema.ts`. */
+
+/** Engines that one proxy can know at a time, over all pools. One slot of the scoreboard each. */
+export const engineSlotsMax = 16_384;
+/** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
+export const pipelinedBytesMax = 65_536;
+/** Bytes waiting for a slow client before its engine is no longer read. */
+export const relayPendingBytesMax = 262_144;
+/** Largest answer that is held back until it is complete, so that another engine can still be tried. */
+export const heldAnswerBytesMax = 1_048_576;
+/** Largest answer of a prefill engine. */
+export const prefillAnswerBytesMax = 16_777_216;
+/** Largest response head of an engine. */
+export const responseHeadBytesMax = 65_536;
+/** Rewrites that lead to another location, per request; nginx's bound. */
+export const rewriteRoundsMax = 10;
+/** Prefills sent for one request, retries included. */
+export const prefillSendsMax = 32;
+/** How long, and how much, is still read from a client that was refused while it was sending. */
+export const lingerTimeoutMs = 5_000;
+export const lingerBytesMax = 16_777_216;
+/** Tick of all time-outs: one may be late by as much. */
+export const deadlineTickMs = 100;
+/** Copies up to this size are cheaper than a second write to the socket. */
+export const joinBytesMax = 131_072;

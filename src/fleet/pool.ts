@@ -1,0 +1,182 @@
+/** A pool of engines as one worker sees it: which are fit, which one the policy picks, what a failure means. */
+import type { PoolConfig } from "../config/schema.ts";
+import { Lease } from "../scheduling/lease.ts";
+import { createPolicy } from "../scheduling/policies/index.ts";
+import type { Candidates, PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
+import type { Scoreboard } from "../scheduling/scoreboard.ts";
+import { type Address, parseAddress } from "./address.ts";
+import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
+
+/** One engine of a pool. */
+export interface Engine {
+  /** Its number in the pool. */
+  readonly number: number;
+  readonly slot: number;
+  readonly address: Address;
+  readonly maxFails: number;
+  readonly failTimeoutMs: number;
+  readonly maxConns: number;
+  readonly backup: boolean;
+  readonly down: boolean;
+}
+
+/** An engine with the place that was taken there. */
+export interface Placement {
+  readonly pool: Pool;
+  readonly engine: Engine;
+  readonly lease: Lease;
+}
+
+/** Why no engine was found: none alive (or all tried), or the live ones have no place. */
+export type NoPlace = "none-live" | "all-full";
+
+export interface PoolDeps {
+  readonly board: Scoreboard;
+  readonly slots: SlotsByIdentity;
+  random(): number;
+}
+
+export class Pool implements PoolView {
+  readonly name: string;
+  readonly config: PoolConfig;
+  readonly engines: readonly Engine[];
+  readonly size: number;
+  readonly weights: Float64Array;
+  readonly addresses: readonly string[];
+  readonly slots: Int32Array;
+  readonly board: Scoreboard;
+  readonly #policy: Policy;
+  readonly #candidates: EngineSet;
+
+  constructor(name: string, config: PoolConfig, { board, slots, random }: PoolDeps) {
+    this.name = name;
+    this.config = config;
+    this.board = board;
+    this.engines = config.engines.map((engine, number) => ({
+      number,
+      slot: slots[engineIdentity(name, engine.url)]!,
+      address: parseAddress(engine.url)!,
+      maxFails: engine.maxFails,
+      failTimeoutMs: engine.failTimeoutMs,
+      maxConns: engine.maxConns,
+      backup: engine.backup,
+      down: engine.down,
+    }));
+    this.size = this.engines.length;
+    this.weights = Float64Array.from(config.engines, (engine) => engine.weight);
+    this.addresses = this.engines.map((engine) => engine.address.key);
+    this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
+    this.#candidates = new EngineSet(this.size);
+    this.#policy = createPolicy(config.policy, { pool: this, random });
+  }
+
+  /**
+   * Picks an engine and takes a place there. Backups are asked when no other engine is fit.
+   * @param tried numbers of the engines that this leg has tried already
+   * @param nowMs ms since the epoch
+   */
+  place(request: PickRequest, tried: readonly number[], nowMs: number): Placement | NoPlace {
+    const primary = this.#placeAmong(false, request, tried, nowMs);
+    if (typeof primary !== "string") return primary;
+    const backup = this.#placeAmong(true, request, tried, nowMs);
+    return typeof backup !== "string" || primary === "none-live" ? backup : primary;
+  }
+
+  #placeAmong(
+    backup: boolean,
+    request: PickRequest,
+    tried: readonly number[],
+    nowMs: number,
+  ): Placement | NoPlace {
+    const candidates = this.#candidates;
+    let full = false;
+    candidates.clear();
+    for (let i = 0; i < this.size; i += 1) {
+      const engine = this.engines[i]!;
+      if (engine.backup !== backup || engine.down) continue;
+      if (tried.length > 0 && tried.includes(i)) continue;
+      if (this.#rests(engine, nowMs)) continue;
+      if (engine.maxConns > 0 && this.board.inFlight(engine.slot) >= engine.maxConns) full = true;
+      else candidates.add(i);
+    }
+    while (candidates.count > 0) {
+      const number = this.#policy.pick(candidates, request);
+      const engine = this.engines[number]!;
+      if (this.board.take(engine.slot, request.bytes, engine.maxConns)) {
+        this.#policy.assigned?.(number, request);
+        this.#chosen(engine, nowMs);
+        return { pool: this, engine, lease: new Lease(this.board, engine.slot, request.bytes) };
+      }
+      full = true;
+      candidates.remove(number);
+    }
+    return full ? "all-full" : "none-live";
+  }
+
+  /** nginx's rule: as many failures as `maxFails` rest an engine for `failTimeoutMs`; the only engine of a pool never rests. */
+  #rests(engine: Engine, nowMs: number): boolean {
+    return (
+      engine.maxFails > 0 &&
+      this.size > 1 &&
+      this.board.fails(engine.slot) >= engine.maxFails &&
+      nowMs - this.board.failCheckedAt(engine.slot) <= engine.failTimeoutMs
+    );
+  }
+
+  #chosen(engine: Engine, nowMs: number): void {
+    if (this.board.fails(engine.slot) === 0) return;
+    // The first request after the rest is a probe: until it has ended, the engine rests for the others.
+    if (nowMs - this.board.failCheckedAt(engine.slot) > engine.failTimeoutMs) {
+      this.board.setFailCheckedAt(engine.slot, nowMs);
+    }
+  }
+
+  failed(engine: Engine, nowMs: number): void {
+    this.board.addFail(engine.slot);
+    this.board.setFailAccessedAt(engine.slot, nowMs);
+    this.board.setFailCheckedAt(engine.slot, nowMs);
+  }
+
+  succeeded(engine: Engine): void {
+    const { board } = this;
+    if (board.fails(engine.slot) === 0) return;
+    // A success counts only when it is of a request that began after the last failure, as in nginx.
+    if (board.failAccessedAt(engine.slot) < board.failCheckedAt(engine.slot)) {
+      board.clearFails(engine.slot);
+    }
+  }
+}
+
+/** A reused set of engine numbers in ascending order. */
+class EngineSet implements Candidates {
+  count = 0;
+  readonly engines: Int32Array;
+  readonly #members: Uint8Array;
+
+  constructor(size: number) {
+    this.engines = new Int32Array(size);
+    this.#members = new Uint8Array(size);
+  }
+
+  has(engine: number): boolean {
+    return this.#members[engine] === 1;
+  }
+
+  add(engine: number): void {
+    this.engines[this.count] = engine;
+    this.count += 1;
+    this.#members[engine] = 1;
+  }
+
+  remove(engine: number): void {
+    const at = this.engines.indexOf(engine);
+    this.engines.copyWithin(at, at + 1, this.count);
+    this.count -= 1;
+    this.#members[engine] = 0;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.#members.fill(0);
+  }
+}

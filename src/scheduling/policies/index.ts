@@ -1,0 +1,25 @@
+/** The registry of policies: one line each, by the name in the configuration. */
+import type { PolicyConfig } from "../../config/policies.ts";
+import type { Policy, PolicyDeps } from "../policy.ts";
+import { hash } from "./hash.ts";
+import { ipHash } from "./ip-hash.ts";
+import { leastConn } from "./least-conn.ts";
+import { lengthBalance } from "./length-balance.ts";
+import { random } from "./random.ts";
+import { roundRobin } from "./round-robin.ts";
+
+type Factory<Name> = (deps: PolicyDeps, options: Extract<PolicyConfig, { name: Name }>) => Policy;
+
+export const policies: { readonly [Name in PolicyConfig["name"]]: Factory<Name> } = {
+  round_robin: roundRobin,
+  least_conn: leastConn,
+  random,
+  ip_hash: ipHash,
+  hash,
+  length_balance: lengthBalance,
+};
+
+export function createPolicy(config: PolicyConfig, deps: PolicyDeps): Policy {
+  const factory = policies[config.name] as Factory<PolicyConfig["name"]>;
+  return factory(deps, config);
+}

@@ -1,0 +1,44 @@
+/** The interface of a policy: which engine of a pool takes a request. One small file each in `policies/`. */
+import type { Scoreboard } from "./scoreboard.ts";
+
+/** What a policy may know of a request. */
+export interface PickRequest {
+  /** Bytes of the prompt's request body. */
+  readonly bytes: number;
+  /** The client's address as text, for policies that keep a client at its engine. */
+  readonly clientAddress: string;
+  /** Value of the policy's key template, or "". */
+  readonly key: string;
+}
+
+/** What a policy may know of its pool. Engines are counted from 0 in the order of the configuration. */
+export interface PoolView {
+  readonly size: number;
+  readonly weights: ArrayLike<number>;
+  readonly addresses: readonly string[];
+  /** Slot of each engine on the scoreboard. */
+  readonly slots: ArrayLike<number>;
+  readonly board: Scoreboard;
+}
+
+/** The engines that are fit for this request: not down, not resting, not tried already, not full. Reused between picks. */
+export interface Candidates {
+  count: number;
+  readonly engines: Int32Array;
+  /** Whether an engine (by its number in the pool) is among them. */
+  has(engine: number): boolean;
+}
+
+export interface Policy {
+  /** Number of an engine among the candidates, of which there is at least one. */
+  pick(candidates: Candidates, request: PickRequest): number;
+  /** The request was really given to this engine. */
+  assigned?(engine: number, request: PickRequest): void;
+}
+
+/** Time and chance are handed in. */
+export interface PolicyDeps {
+  readonly pool: PoolView;
+  /** Uniform in [0, 1). */
+  random(): number;
+}

@@ -1,0 +1,213 @@
+/**
+ * Load of every engine, shared by all workers through one SharedArrayBuffer.
+ *
+ * A slot belongs to an engine's identity (pool and address), never to its position in a list. Each worker has a row that only
+ * it writes, so a dead worker's share can be taken back and no update is lost; counts that gate (`inFlight`) are also kept as
+ * a total by Atomics. Byte sums are float64: exact to 2^53 bytes, and an aligned float64 is not torn on a 64-bit machine.
+ */
+
+const intFields = 2;
+/** Requests at the engine now. Total and per worker. */
+const inFlight = 0;
+/** Failures counted for `maxFails`. Total only. */
+const fails = 1;
+
+const floatFields = 3;
+/** Bytes of prompts at the engine now. Per worker. */
+const promptBytes = 0;
+/** Requests and bytes ever assigned, for policies that look at history. Per worker, monotone. */
+const assignedRequests = 1;
+const assignedBytes = 2;
+
+/** Fields of a slot that any worker writes: times in ms since the epoch, and two scratch values for the pool's policy. */
+const sharedFields = 6;
+const failCheckedAt = 0;
+const failAccessedAt = 1;
+const historyRequests = 2;
+const historyBytes = 3;
+const baseRequests = 4;
+const baseBytes = 5;
+
+export interface ScoreboardSize {
+  readonly workers: number;
+  readonly slots: number;
+}
+
+const headerInts = 2;
+
+function layout({ workers, slots }: ScoreboardSize) {
+  const totals = headerInts * 4;
+  const pools = totals + slots * intFields * 4;
+  const rows = pools + slots * 2 * 4;
+  const floats = (rows + workers * slots * 4 + 7) & ~7;
+  const shared = floats + workers * slots * floatFields * 8;
+  return { totals, pools, rows, floats, shared, byteLength: shared + slots * sharedFields * 8 };
+}
+
+/** The memory of a new scoreboard; hand it to each worker. */
+export function createScoreboardMemory(size: ScoreboardSize): SharedArrayBuffer {
+  const memory = new SharedArrayBuffer(layout(size).byteLength);
+  new Int32Array(memory, 0, headerInts).set([size.workers, size.slots]);
+  return memory;
+}
+
+export class Scoreboard {
+  readonly workers: number;
+  readonly slots: number;
+  readonly worker: number;
+  readonly #totals: Int32Array;
+  readonly #pools: Int32Array;
+  readonly #rows: Int32Array;
+  readonly #floats: Float64Array;
+  readonly #shared: Float64Array;
+
+  /** @param worker whose row this instance writes, from 0. */
+  constructor(memory: SharedArrayBuffer, worker: number) {
+    const [workers = 0, slots = 0] = new Int32Array(memory, 0, headerInts);
+    const at = layout({ workers, slots });
+    this.workers = workers;
+    this.slots = slots;
+    this.worker = worker;
+    this.#totals = new Int32Array(memory, at.totals, slots * intFields);
+    this.#pools = new Int32Array(memory, at.pools, slots * 2);
+    this.#rows = new Int32Array(memory, at.rows, workers * slots);
+    this.#floats = new Float64Array(memory, at.floats, workers * slots * floatFields);
+    this.#shared = new Float64Array(memory, at.shared, slots * sharedFields);
+  }
+
+  /**
+   * Takes a place for one request. With `max` > 0 it fails when the engine has as many already: the check and the taking are
+   * one atomic step, so the bound holds over all workers.
+   */
+  take(slot: number, bytes: number, max: number): boolean {
+    const before = Atomics.add(this.#totals, slot * intFields + inFlight, 1);
+    if (max > 0 && before >= max) {
+      Atomics.sub(this.#totals, slot * intFields + inFlight, 1);
+      return false;
+    }
+    const row = this.worker * this.slots + slot;
+    this.#rows[row] = this.#rows[row]! + 1;
+    const at = row * floatFields;
+    this.#floats[at + promptBytes] = this.#floats[at + promptBytes]! + bytes;
+    this.#floats[at + assignedRequests] = this.#floats[at + assignedRequests]! + 1;
+    this.#floats[at + assignedBytes] = this.#floats[at + assignedBytes]! + bytes;
+    return true;
+  }
+
+  /** Gives back what `take` took. Only leases call it, once each. */
+  giveBack(slot: number, bytes: number): void {
+    Atomics.sub(this.#totals, slot * intFields + inFlight, 1);
+    const row = this.worker * this.slots + slot;
+    this.#rows[row] = this.#rows[row]! - 1;
+    const at = row * floatFields;
+    this.#floats[at + promptBytes] = this.#floats[at + promptBytes]! - bytes;
+  }
+
+  /** Takes back all that a dead worker held. Called by the main thread once the worker is gone. */
+  closeRow(worker: number): void {
+    for (let slot = 0; slot < this.slots; slot += 1) {
+      const row = worker * this.slots + slot;
+      const held = this.#rows[row]!;
+      if (held !== 0) Atomics.sub(this.#totals, slot * intFields + inFlight, held);
+      this.#rows[row] = 0;
+      this.#floats[row * floatFields + promptBytes] = 0;
+    }
+  }
+
+  /** Clears a slot before another engine gets it. */
+  clearSlot(slot: number): void {
+    this.#totals.fill(0, slot * intFields, (slot + 1) * intFields);
+    this.#pools.fill(0, slot * 2, slot * 2 + 2);
+    this.#shared.fill(0, slot * sharedFields, (slot + 1) * sharedFields);
+    for (let worker = 0; worker < this.workers; worker += 1) {
+      const row = worker * this.slots + slot;
+      this.#rows[row] = 0;
+      this.#floats.fill(0, row * floatFields, (row + 1) * floatFields);
+    }
+  }
+
+  /** Requests at the engine, from all workers. */
+  inFlight(slot: number): number {
+    return Atomics.load(this.#totals, slot * intFields + inFlight);
+  }
+
+  /** Bytes of the prompts at the engine, from all workers. */
+  promptBytes(slot: number): number {
+    return this.#sum(slot, promptBytes);
+  }
+
+  fails(slot: number): number {
+    return Atomics.load(this.#totals, slot * intFields + fails);
+  }
+  addFail(slot: number): void {
+    Atomics.add(this.#totals, slot * intFields + fails, 1);
+  }
+  clearFails(slot: number): void {
+    Atomics.store(this.#totals, slot * intFields + fails, 0);
+  }
+  failCheckedAt(slot: number): number {
+    return this.#shared[slot * sharedFields + failCheckedAt]!;
+  }
+  setFailCheckedAt(slot: number, ms: number): void {
+    this.#shared[slot * sharedFields + failCheckedAt] = ms;
+  }
+  failAccessedAt(slot: number): number {
+    return this.#shared[slot * sharedFields + failAccessedAt]!;
+  }
+  setFailAccessedAt(slot: number, ms: number): void {
+    this.#shared[slot * sharedFields + failAccessedAt] = ms;
+  }
+
+  /** Decayed history plus all assigned since the last merge, of all workers. */
+  historyRequests(slot: number): number {
+    const at = slot * sharedFields;
+    return (
+      this.#shared[at + historyRequests]! +
+      this.#sum(slot, assignedRequests) -
+      this.#shared[at + baseRequests]!
+    );
+  }
+  historyBytes(slot: number): number {
+    const at = slot * sharedFields;
+    return (
+      this.#shared[at + historyBytes]! +
+      this.#sum(slot, assignedBytes) -
+      this.#shared[at + baseBytes]!
+    );
+  }
+
+  /** Counts one assignment in a pool; `true` when it is the one that makes a merge due. The pool's first slot holds the count. */
+  countTowardsMerge(poolSlot: number, threshold: number): boolean {
+    return Atomics.add(this.#pools, poolSlot * 2, 1) + 1 >= threshold;
+  }
+
+  /** Decays the history of a pool's slots and merges the recent assignments into it; one worker at a time. */
+  mergeHistory(slots: ArrayLike<number>, decay: number): void {
+    const poolSlot = slots[0]!;
+    if (Atomics.compareExchange(this.#pools, poolSlot * 2 + 1, 0, 1) !== 0) return;
+    Atomics.store(this.#pools, poolSlot * 2, 0);
+    for (let i = 0; i < slots.length; i += 1) {
+      const slot = slots[i]!;
+      const at = slot * sharedFields;
+      const requests = this.#sum(slot, assignedRequests);
+      const bytes = this.#sum(slot, assignedBytes);
+      const recentRequests = requests - this.#shared[at + baseRequests]!;
+      const recentBytes = bytes - this.#shared[at + baseBytes]!;
+      this.#shared[at + historyRequests] =
+        Math.floor(this.#shared[at + historyRequests]! / decay) + recentRequests;
+      this.#shared[at + historyBytes] =
+        Math.floor(this.#shared[at + historyBytes]! / decay) + recentBytes;
+      this.#shared[at + baseRequests] = requests;
+      this.#shared[at + baseBytes] = bytes;
+    }
+    Atomics.store(this.#pools, poolSlot * 2 + 1, 0);
+  }
+
+  #sum(slot: number, field: number): number {
+    let sum = 0;
+    for (let worker = 0; worker < this.workers; worker += 1) {
+      sum += this.#floats[(worker * this.slots + slot) * floatFields + field]!;
+    }
+    return sum;
+  }
+}

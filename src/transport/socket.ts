@@ -1,0 +1,66 @@
+/** One TCP (or unix) connection, as the data plane sees it: over `node:net`, or in memory for simulation. */
+
+/** Receives what happens on a socket. The owner may change during a connection's life: `socket.handler = …`. */
+export interface SocketHandler {
+  /** An outgoing connection is up. */
+  onConnect(): void;
+  /** Bytes arrived. They stay valid as long as they are referenced. */
+  onData(chunk: Buffer): void;
+  /** All that waited to be sent has been sent, after `pendingBytes` was above zero. */
+  onDrain(): void;
+  /** The peer sent FIN: it will send no more. */
+  onEnd(): void;
+  /** The connection is gone. Comes last and exactly once; `error` is what ended it, if anything went wrong. */
+  onClose(error: Error | undefined): void;
+}
+
+export interface Socket {
+  handler: SocketHandler;
+  /**
+   * Sends bytes, in order. Afterwards `pendingBytes === 0` means that the kernel has them and the memory may be reused;
+   * otherwise the socket still refers to it.
+   */
+  write(chunk: Buffer): void;
+  /** Bytes that the kernel has not taken yet. */
+  readonly pendingBytes: number;
+  /** No more `onData` until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Sends FIN after what was written. */
+  end(): void;
+  /** Closes at once, dropping what was not sent. */
+  destroy(): void;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
+export interface ListenAddress {
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly reusePort: boolean;
+  readonly backlog: number;
+}
+
+export interface ListeningAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly path?: string;
+}
+
+export interface Listener {
+  readonly address: ListeningAddress;
+  /** No more connections; those that are open stay. */
+  close(): void;
+}
+
+export interface Transport {
+  /** Rejects with the system's error (`EADDRINUSE`, `EACCES`, …). */
+  listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener>;
+  connect(
+    address: { readonly host?: string; readonly port?: number; readonly path?: string },
+    handler: SocketHandler,
+  ): Socket;
+}

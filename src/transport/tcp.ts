@@ -1,0 +1,133 @@
+/** The transport over `node:net`, for Node and Bun. */
+import net from "node:net";
+import type {
+  ListenAddress,
+  Listener,
+  ListeningAddress,
+  Socket,
+  SocketHandler,
+  Transport,
+} from "./socket.ts";
+
+/** A handler for sockets that nobody owns yet. */
+export const noHandler: SocketHandler = {
+  onConnect() {},
+  onData() {},
+  onDrain() {},
+  onEnd() {},
+  onClose() {},
+};
+
+class TcpSocket implements Socket {
+  handler: SocketHandler;
+  readonly #socket: net.Socket;
+  #error: Error | undefined;
+
+  constructor(socket: net.Socket, handler: SocketHandler) {
+    this.#socket = socket;
+    this.handler = handler;
+    socket.on("data", (chunk: Buffer) => this.handler.onData(chunk));
+    socket.on("drain", () => this.handler.onDrain());
+    socket.on("end", () => this.handler.onEnd());
+    socket.on("error", (error) => {
+      this.#error = error;
+    });
+    socket.on("close", () => this.handler.onClose(this.#error));
+  }
+
+  write(chunk: Buffer): void {
+    this.#socket.write(chunk);
+  }
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
+  }
+  pause(): void {
+    this.#socket.pause();
+  }
+  resume(): void {
+    this.#socket.resume();
+  }
+  end(): void {
+    this.#socket.end();
+  }
+  destroy(): void {
+    this.#socket.destroy();
+  }
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? "unix:";
+  }
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+  get localAddress(): string {
+    return this.#socket.localAddress ?? "unix:";
+  }
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+}
+
+/** Node's `drain` comes only once more than this waits; low, so that a slow client's engine is resumed in time. */
+const highWaterMark = 65_536;
+
+export const tcp: Transport = {
+  listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
+    const server = net.createServer(
+      { allowHalfOpen: true, noDelay: true, highWaterMark },
+      (socket) => onSocket(new TcpSocket(socket, noHandler)),
+    );
+    const { promise, resolve, reject } = withResolvers<Listener>();
+    server.once("error", reject);
+    server.listen(listenOptions(address), () => {
+      server.off("error", reject);
+      // Running out of file descriptors must not end the process; the listener goes on once some are free.
+      server.on("error", () => {});
+      resolve({ address: boundAddress(server, address), close: () => void server.close() });
+    });
+    return promise;
+  },
+
+  connect(address, handler): Socket {
+    const socket =
+      address.path === undefined
+        ? net.connect({
+            host: address.host!,
+            port: address.port!,
+            noDelay: true,
+            highWaterMark,
+          } as net.NetConnectOpts)
+        : net.connect({ path: address.path });
+    const wrapped = new TcpSocket(socket, handler);
+    socket.once("connect", () => wrapped.handler.onConnect());
+    return wrapped;
+  },
+};
+
+function listenOptions({ host, port, path, reusePort, backlog }: ListenAddress): net.ListenOptions {
+  if (path !== undefined) return { path, backlog };
+  return {
+    host: host!,
+    port: port!,
+    backlog,
+    ...(reusePort ? { reusePort } : {}),
+  } as net.ListenOptions;
+}
+
+function boundAddress(server: net.Server, asked: ListenAddress): ListeningAddress {
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") {
+    return { host: "", port: 0, ...(asked.path === undefined ? {} : { path: asked.path }) };
+  }
+  return { host: bound.address, port: bound.port };
+}
+
+/** `Promise.withResolvers` needs Node 22. */
+function withResolvers<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (reason: unknown) => void;
+  const promise = new Promise<T>((done, failed) => {
+    resolve = done;
+    reject = failed;
+  });
+  return { promise, resolve, reject };
+}
