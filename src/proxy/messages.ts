@@ -6,22 +6,16 @@ export type BoundAddress =
   | { readonly host: string; readonly port: number }
   | { readonly unixPath: string };
 
-/**
- * The scoreboard as it is handed over: its shared memory and which slot each engine has. The scheduling layer knows what is
- * inside; the control layer only carries it.
- */
-export interface ScoreboardHandle {
-  readonly memory: SharedArrayBuffer;
-  /** Slot by engine identity. An engine keeps its slot across reloads. */
-  readonly slots: Readonly<Record<string, number>>;
-}
+/** Slot of each engine in the scoreboard: by pool, in the order of the pool's `engines`. An engine keeps its slot over reloads. */
+export type EngineSlots = Readonly<Record<string, readonly number[]>>;
 
 /** `workerData` of a worker thread. The first configuration comes as an `apply` message. */
 export interface WorkerData {
   /** This worker's row in the scoreboard, from 0. */
   readonly workerIndex: number;
   readonly workers: number;
-  readonly scoreboard: ScoreboardHandle;
+  /** The memory of the scoreboard, to be given to `new Scoreboard(memory, workerIndex)`. */
+  readonly scoreboard: SharedArrayBuffer;
 }
 
 export type ToWorker =
@@ -31,7 +25,7 @@ export type ToWorker =
       readonly config: Config;
       /** Counts up with each configuration. */
       readonly generation: number;
-      readonly slots: ScoreboardHandle["slots"];
+      readonly slots: EngineSlots;
     }
   /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
   | { readonly type: "drain"; readonly timeoutMs: number }
