@@ -1,0 +1,214 @@
+/** The figures as text: tables for the terminal and, from the same rows, docs/benchmarks.md. */
+
+import type { Plan } from "./config.ts";
+import type { Round, ScenarioResult } from "./cpu-rounds.ts";
+import { type Summary, summarise } from "./stats.ts";
+import type { HeldStreams, LatencyFigures, LatencySummary } from "./stream-figures.ts";
+
+export interface Results {
+  readonly date: string;
+  readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly plan: Plan;
+  /** Titles by rival id, in the order of the tables. */
+  readonly titles: Readonly<Record<string, string>>;
+  readonly skipped: readonly string[];
+  readonly scenarios: readonly ScenarioResult[];
+  readonly held: Readonly<Record<string, HeldStreams>>;
+  readonly latency: LatencyFigures | null;
+}
+
+export interface Table {
+  readonly title: string;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+const UNIT_RIVAL = "nginx";
+const KIB = 1024;
+
+function range(summary: Summary, digits: number): string {
+  const { median, min, max } = summary;
+  return `${median.toFixed(digits)} (${min.toFixed(digits)}..${max.toFixed(digits)})`;
+}
+
+/** Ratio of two rivals within each alternation. */
+export function ratios(
+  rounds: Readonly<Record<string, readonly Round[]>>,
+  id: string,
+  base: string,
+): Summary | null {
+  const [own, other] = [rounds[id], rounds[base]];
+  if (own === undefined || other === undefined || own.length === 0) return null;
+  return summarise(own.map((round, i) => round.cpuUsPerUnit / other[i]!.cpuUsPerUnit));
+}
+
+function scenarioTable(result: ScenarioResult, results: Results): Table {
+  const rows = Object.entries(result.rounds).map(([id, rounds]) => {
+    const median = (pick: (round: Round) => number): number => summarise(rounds.map(pick)).median;
+    const ratio = ratios(result.rounds, id, UNIT_RIVAL);
+    return [
+      results.titles[id] ?? id,
+      range(summarise(rounds.map((round) => round.cpuUsPerUnit)), 1),
+      ratio === null ? "" : range(ratio, 2),
+      median((round) => round.unitsPerS).toFixed(0),
+      `${(median((round) => round.rivalShare) * 100).toFixed(0)} %`,
+      `${(median((round) => round.engineShare) * 100).toFixed(0)} %`,
+    ];
+  });
+  const { unit, title } = result.scenario;
+  return {
+    title,
+    header: [
+      "proxy",
+      `CPU µs per ${unit}`,
+      "× nginx",
+      `${unit}s/s`,
+      "its core busy",
+      "engine's CPU",
+    ],
+    rows,
+  };
+}
+
+function nodeToBunTable(results: Results): Table | null {
+  const rows: string[][] = [];
+  for (const { scenario, rounds } of results.scenarios) {
+    const ratio = ratios(rounds, "node", "bun");
+    if (ratio !== null) rows.push([scenario.title, range(ratio, 2)]);
+  }
+  if (rows.length === 0) return null;
+  return { title: "Node's CPU as a multiple of Bun's", header: ["scenario", "× Bun"], rows };
+}
+
+function heldTable(results: Results): Table | null {
+  const rows = Object.entries(results.held).map(([id, held]) => [
+    results.titles[id] ?? id,
+    `${held.held} of ${held.wanted}`,
+    String(held.errors),
+    `${(held.rssBeforeBytes / KIB / KIB).toFixed(1)} MiB`,
+    `${(held.rssPeakBytes / KIB / KIB).toFixed(1)} MiB`,
+    `${(held.rssPerStreamBytes / KIB).toFixed(1)} KiB`,
+  ]);
+  if (rows.length === 0) return null;
+  return {
+    title: "Streams held open at once by one worker",
+    header: ["proxy", "streams", "errors", "RSS before", "RSS at the peak", "RSS per stream"],
+    rows,
+  };
+}
+
+function latencyTable(results: Results): Table | null {
+  const { latency } = results;
+  if (latency === null) return null;
+  const row = (name: string, summary: LatencySummary): string[] => [
+    name,
+    range(summary.ttftP50Ms, 2),
+    range(summary.ttftP99Ms, 2),
+    range(summary.itlP50Ms, 2),
+    range(summary.itlP99Ms, 2),
+  ];
+  return {
+    title: "Latency added to a direct connection, in ms",
+    header: ["path", "TTFT p50", "TTFT p99", "ITL p50", "ITL p99"],
+    rows: [
+      row("direct (itself)", latency.direct),
+      ...Object.entries(latency.added).map(([id, summary]) =>
+        row(`+ ${results.titles[id] ?? id}`, summary),
+      ),
+    ],
+  };
+}
+
+export function tables(results: Results): Table[] {
+  const all = [
+    ...results.scenarios.map((scenario) => scenarioTable(scenario, results)),
+    nodeToBunTable(results),
+    heldTable(results),
+    latencyTable(results),
+  ];
+  return all.filter((table) => table !== null);
+}
+
+export function plainText(results: Results): string {
+  const parts = tables(results).map(({ title, header, rows }) => {
+    const widths = header.map((name, column) =>
+      Math.max(name.length, ...rows.map((row) => row[column]!.length)),
+    );
+    const line = (cells: readonly string[]): string =>
+      cells
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd();
+    return [title, line(header), ...rows.map(line)].join("\n");
+  });
+  return `${parts.join("\n\n")}\n`;
+}
+
+export function markdown(results: Results): string {
+  const { plan } = results;
+  const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`);
+  const parts = tables(results).map(({ title, header, rows }) => {
+    const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+    const rule = line(header.map((_, column) => (column === 0 ? "---" : "--:")));
+    return [`### ${title}`, "", line(header), rule, ...rows.map(line)].join("\n");
+  });
+  return `# Benchmarks
+
+This page is written by \`npm run bench -- --write\`; change \`bench/report.ts\`, not this page.
+
+- Date: ${results.date}
+- Machine: ${results.machine}
+- Versions: ${versions.join(", ")}
+${results.skipped.map((line) => `- Left out: ${line}\n`).join("")}
+## Run it
+
+\`\`\`sh
+npm run bench                        # everything; \`--json FILE\` keeps the raw rounds
+npm run bench -- --short             # seconds: does it all work; its ratios mean nothing
+npm run bench -- --rivals nginx,bun,nginx-again --scenarios pd-2k,stream --rounds 9
+\`\`\`
+
+It needs Linux and Debian's \`nginx-light\`, \`wrk\` and \`util-linux\`. Bun's part runs where the \`bun\` package is installed.
+
+## Method
+
+The unit is Debian's nginx as a plain streaming proxy: one worker, one hop to the decode engine, \`proxy_buffering off\`,
+keep-alive on both sides, no P/D. Global Proxy does the whole hand-off for each request: prefill, then decode with the
+\`kv_transfer_params\` that came back. So a P/D request is two upstream exchanges against nginx's one, and 1.0 is out of reach.
+
+Before anything is measured, each rival must answer right: status, body, all 200 chunks in order and \`[DONE]\`, the prefill
+capped to one token, the hand-off at decode byte for byte. In every round the engine counts prefills, decodes and hand-offs;
+a missing one, or any client error, ends the run.
+
+One rival lives at a time, alone on the first core. The engine (pre-rendered answers, one write per chunk) and \`wrk\` share the
+second. Each round starts the rival anew and warms it up for ${plan.warmUpS} s under the same load, then measures ${plan.roundS} s.
+Rivals alternate; a ratio is taken within one alternation. The tables give the median of ${plan.rounds} rounds and, in brackets,
+the least and the greatest.
+
+CPU is user and system time of all threads of the proxy (of nginx: its worker) from \`/proc\`, divided by the requests that wrk
+completed, or by the chunks that the engine sent. A chunk's figure includes its share of the request's own cost. Streams have a
+chunk every ${plan.streamPace.tickMs * plan.streamPace.buckets} ms, 64 at a time, so that no proxy may merge two chunks into one write.
+
+Memory: RSS of the proxy's processes at the peak, less RSS after a warm-up, divided by the streams that were open together.
+Kernel socket buffers are not in it. A proxied stream takes two file descriptors, so the descriptor limit bounds the count.
+
+Latency: ${plan.latency.concurrency} streams at a time in a closed loop, a chunk every ${
+    plan.latency.pace.tickMs * plan.latency.pace.buckets
+  } ms. The rows after the first are differences to the
+direct connection of the same alternation, which goes to the decode engine without a prefill. The engine's prefill takes no
+time, so what P/D adds here is the proxy's own work and one more round trip.
+
+## What the numbers do not mean
+
+- They compare CPU cost of proxies, not speed of a service: with real engines a proxy waits for tokens nearly all the time.
+- "Its core busy" well below 100 % says that the load, not the proxy, set the pace; CPU per unit is then slightly higher than at
+  full load, as less is done per wake-up. Streams are paced, so there it is meant to be low.
+- Two virtual cores of a shared machine: compare ratios, not µs, and not with another day's run.
+- One prefill and one decode engine, one client address, no TLS, no access log on either side.
+
+## Results
+
+${parts.join("\n\n")}
+`;
+}

@@ -1,0 +1,84 @@
+/** nginx as a plain streaming reverse proxy, one hop to the decode engine: the unit of every ratio. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Engine } from "../engine-handle.ts";
+import { freePort, PROXY_CORE, processTree, run, sleep, start, waitForPort } from "../process.ts";
+import type { Rival, RunningRival } from "./rival.ts";
+
+const WORKER_WAIT_MS = 5000;
+
+function configuration(port: number, engine: Engine): string {
+  return `
+worker_processes 1;
+daemon off;
+pid nginx.pid;
+error_log stderr warn;
+events { worker_connections 32768; }
+http {
+  access_log off;
+  client_body_buffer_size 512k;
+  keepalive_requests 100000000;
+  client_body_temp_path body;
+  proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  upstream decode {
+    server 127.0.0.1:${engine.decodePort};
+    keepalive 64;
+    keepalive_requests 100000000;
+  }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / {
+      proxy_pass http://decode;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffering off;
+    }
+  }
+}
+`;
+}
+
+async function startNginx(engine: Engine): Promise<RunningRival> {
+  const prefix = mkdtempSync(join(tmpdir(), "global-proxy-bench-nginx-"));
+  const port = await freePort();
+  writeFileSync(join(prefix, "nginx.conf"), configuration(port, engine));
+  const started = start(PROXY_CORE, "nginx", ["-p", prefix, "-c", join(prefix, "nginx.conf")]);
+  await waitForPort(started, port);
+  const giveUpMs = performance.now() + WORKER_WAIT_MS;
+  while (processTree(started.pid).length < 2 && performance.now() < giveUpMs) await sleep(10);
+  const workers = processTree(started.pid).slice(1);
+  if (workers.length !== 1) throw new Error(`nginx has ${workers.length} workers, not one`);
+  return {
+    port,
+    pids: () => workers,
+    output: () => started.output(),
+    stop: async () => {
+      await started.stop();
+      rmSync(prefix, { recursive: true, force: true });
+    },
+  };
+}
+
+async function version(): Promise<string | null> {
+  try {
+    return (await run(null, "sh", ["-c", "nginx -v 2>&1"], 5000)).trim().replace(/.*nginx\//, "");
+  } catch {
+    return null;
+  }
+}
+
+export const nginx: Rival = {
+  id: "nginx",
+  title: "nginx, one hop",
+  disaggregates: false,
+  version,
+  start: startNginx,
+};
+
+/** The same again: how far its ratio is from 1 is the error of the whole measurement. */
+export const nginxAgain: Rival = { ...nginx, id: "nginx-again", title: "nginx, one hop (control)" };
