@@ -1,13 +1,11 @@
 /** What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured clone. */
 import type { Config } from "../config/schema.ts";
+import type { SlotsByIdentity } from "../fleet/slots.ts";
 
 /** An address as it is bound: with the real port where the configuration says 0. */
 export type BoundAddress =
   | { readonly host: string; readonly port: number }
   | { readonly unixPath: string };
-
-/** Slot of each engine in the scoreboard: by pool, in the order of the pool's `engines`. An engine keeps its slot over reloads. */
-export type EngineSlots = Readonly<Record<string, readonly number[]>>;
 
 /** `workerData` of a worker thread. The first configuration comes as an `apply` message. */
 export interface WorkerData {
@@ -19,13 +17,17 @@ export interface WorkerData {
 }
 
 export type ToWorker =
-  /** Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. */
+  /**
+   * Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. It is ready to
+   * be used: no port is 0, `reusePort` is set where threads share a port, and a unix socket is given to worker 0 alone (so
+   * that a server of another worker may have nothing to listen on).
+   */
   | {
       readonly type: "apply";
       readonly config: Config;
       /** Counts up with each configuration. */
       readonly generation: number;
-      readonly slots: EngineSlots;
+      readonly slots: SlotsByIdentity;
     }
   /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
   | { readonly type: "drain"; readonly timeoutMs: number }

@@ -1,0 +1,159 @@
+/**
+ * What the schema cannot say: whether names that are used exist, texts have their grammar, addresses are free of conflict, and
+ * this runtime can do what is asked. The same checks for nginx.conf, YAML and switches.
+ */
+import { isIP } from "node:net";
+import { type CheckContext, checkRoute, checkSteps } from "./check-route.ts";
+import { Faults, TextChecks } from "./check-text.ts";
+import { isHostName, parseEngineUrl } from "./engine-url.ts";
+import type { ConfigPath } from "./expected.ts";
+import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
+import type { Config, ListenConfig, ServerConfig } from "./schema.ts";
+import type { ConfigFault } from "./schema-faults.ts";
+import { isBuiltInVariable } from "./variables.ts";
+
+export function checkConfig(config: Config, runtime: Runtime): ConfigFault[] {
+  const faults = new Faults();
+  const context: CheckContext = { config, faults, texts: new TextChecks(faults, config) };
+  checkRuntime(context, runtime);
+  checkPools(context);
+  checkLogFormats(context);
+  checkMaps(context);
+  checkListens(context);
+  config.servers.forEach((server, index) => {
+    checkServer(context, server, ["servers", index]);
+  });
+  return faults.list;
+}
+
+function checkRuntime({ config, faults }: CheckContext, runtime: Runtime): void {
+  if (runtime.sharedPorts) return;
+  const running = `this is ${runtime.name} ${runtime.version}`;
+  const needs = `Bun, or Node ${sharedPortsNodeVersion} or later, on Linux`;
+  if (config.workers === "auto") {
+    if (runtime.cores < 2) return;
+    faults.warn(["workers"], `one worker serves: more of them need ${needs}; ${running}`);
+  } else if (config.workers > 1) {
+    faults.emerg(
+      ["workers"],
+      `${config.workers} workers need ${needs}; ${running}`,
+      "use one worker, or install the package bun beside global-proxy",
+    );
+  }
+}
+
+function checkPools({ config, faults, texts }: CheckContext): void {
+  for (const [name, { engines, policy }] of Object.entries(config.pools)) {
+    const seen = new Set<string>();
+    engines.forEach(({ url }, index) => {
+      const at = ["pools", name, "engines", index, "url"];
+      const address = parseEngineUrl(url);
+      if ("problem" in address) {
+        faults.emerg(at, `invalid engine "${url}": ${address.problem}`);
+        return;
+      }
+      const key = JSON.stringify(address);
+      if (seen.has(key)) faults.warn(at, `engine "${url}" stands in pool "${name}" twice`);
+      seen.add(key);
+    });
+    if (policy.name === "hash") texts.template(["pools", name, "policy", "key"], policy.key);
+  }
+}
+
+function checkLogFormats({ config, faults, texts }: CheckContext): void {
+  for (const [name, { format }] of Object.entries(config.logFormats)) {
+    const at = ["logFormats", name];
+    if (name === "combined") faults.emerg(at, 'the log format "combined" is built in');
+    texts.template([...at, "format"], format);
+  }
+}
+
+function checkMaps({ config, faults, texts }: CheckContext): void {
+  const seen = new Set<string>();
+  config.maps.forEach((map, index) => {
+    const at = ["maps", index];
+    const { variable } = map;
+    if (!/^\w+$/.test(variable)) {
+      const hint = variable.startsWith("$") ? "leave the $ out" : undefined;
+      faults.emerg([...at, "variable"], `"${variable}" is not a variable's name`, hint);
+    } else if (isBuiltInVariable(variable)) {
+      faults.emerg([...at, "variable"], `the variable "$${variable}" is built in`);
+    } else if (seen.has(variable)) {
+      faults.emerg([...at, "variable"], `two maps make the variable "$${variable}"`);
+    }
+    seen.add(variable);
+    texts.template([...at, "source"], map.source);
+    texts.template([...at, "default"], map.default);
+    map.entries.forEach(({ match, value }, entry) => {
+      const pattern = /^~\*?(.*)$/s.exec(match)?.[1];
+      if (pattern !== undefined) texts.regex([...at, "entries", entry, "match"], pattern);
+      texts.template([...at, "entries", entry, "value"], value);
+    });
+  });
+}
+
+/** `0.0.0.0:80`, `[::]:80` or `unix:/path`: listens are the same when these are. */
+export function listenKey({ host, port, unixPath }: ListenConfig): string {
+  if (unixPath !== undefined) return `unix:${unixPath}`;
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function checkListens({ config, faults }: CheckContext): void {
+  const defaults = new Map<string, number>();
+  config.servers.forEach(({ listen }, server) => {
+    const seen = new Set<string>();
+    listen.forEach((address, index) => {
+      const at = ["servers", server, "listen", index];
+      checkAddress(faults, address, at);
+      // Each port 0 is another port.
+      if (address.port === 0) return;
+      const key = listenKey(address);
+      if (seen.has(key)) faults.emerg(at, `a duplicate listen ${key}`);
+      seen.add(key);
+      if (!address.defaultServer) return;
+      if (defaults.has(key)) faults.emerg(at, `a duplicate default server for ${key}`);
+      defaults.set(key, server);
+    });
+  });
+}
+
+function checkAddress(faults: Faults, address: ListenConfig, path: ConfigPath): void {
+  const { host, port, unixPath } = address;
+  if (unixPath !== undefined) {
+    if (port !== undefined) faults.emerg(path, "unixPath and port do not stand together");
+    // The kernel's bound on the name of a unix socket.
+    if (Buffer.byteLength(unixPath) > 107) {
+      faults.emerg([...path, "unixPath"], "the path of a unix socket has at most 107 bytes");
+    }
+    return;
+  }
+  if (port === undefined) faults.emerg(path, "a listen needs a port or a unixPath");
+  if (isIP(host) === 0 && !isHostName(host)) {
+    const hint = host === "*" ? "write 0.0.0.0 for all addresses" : undefined;
+    faults.emerg([...path, "host"], `"${host}" is not an address to listen on`, hint);
+  }
+}
+
+function checkServer(context: CheckContext, server: ServerConfig, path: ConfigPath): void {
+  const { faults, texts } = context;
+  server.names.forEach((name, index) => {
+    if (name.startsWith("~")) texts.regex([...path, "names", index], name.slice(1));
+    else if (/^\*(?!\.)|[^.]\*$|.\*./.test(name)) {
+      const hint = "a star stands first as *.name or last as name.*";
+      faults.emerg([...path, "names", index], `invalid server name "${name}"`, hint);
+    }
+  });
+  checkSteps(context, server.steps, [...path, "steps"]);
+  const seen = new Set<string>();
+  server.routes.forEach((route, index) => {
+    const at = [...path, "routes", index];
+    const { kind, path: matched } = route.match;
+    // `^~` and a plain prefix of one path are the same location; a regular expression may well stand twice.
+    const key = `${kind === "exact" ? "=" : ""}${matched}`;
+    if (!kind.startsWith("regex") && seen.has(key)) {
+      faults.emerg([...at, "match"], `a duplicate route for "${matched}"`);
+    }
+    if (!kind.startsWith("regex")) seen.add(key);
+    checkRoute(context, server, route, at);
+  });
+}

@@ -1,0 +1,140 @@
+/** The documentation of the configuration and its JSON Schema for editors: both come from the one schema. */
+import { alternatives, describeExpected, inputSchema, type JsonSchema } from "./expected.ts";
+import { variableNames } from "./variables.ts";
+
+const intro = `# Configuration
+
+<!-- Made by \`npm run docs\` from src/config/schema.ts. -->
+
+\`global-proxy -c FILE\` reads this format from a file whose name ends in \`.yaml\`, \`.yml\` or \`.json\`; any other file is read as
+nginx.conf. \`global-proxy convert nginx.conf\` prints the YAML that means the same. \`global-proxy -t -c FILE\` checks a file.
+
+For completion in an editor, put this in the first line:
+
+\`\`\`yaml
+# yaml-language-server: $schema=./node_modules/global-proxy/config.schema.json
+\`\`\`
+
+Two prefill and two decode engines:
+
+\`\`\`yaml
+pools:
+  prefill:
+    policy: { name: length_balance }
+    engines: [{ url: http://127.0.0.1:8090 }, { url: http://127.0.0.1:8091 }]
+  decode:
+    policy: { name: least_conn }
+    engines: [{ url: http://127.0.0.1:8094 }, { url: http://127.0.0.1:8095 }]
+servers:
+  - listen: [{ port: 8080 }]
+    routes:
+      - match: { kind: exact, path: /v1/completions }
+        prefill: { pool: prefill }
+        target: { pool: decode }
+      - match: { path: / }
+        target: { pool: decode }
+\`\`\`
+
+Unknown keys are errors. Times are in milliseconds and sizes in bytes, as the names say. A relative path of a log or pid file
+starts at the prefix: \`-p\`, or the working directory.
+`;
+
+const templates = `## Variables
+
+A value that is called a template may hold variables, as \`$name\` or \`\${name}\`. Besides those that \`maps\` and \`set\` make, and the
+captures of regular expressions:
+`;
+
+export function configurationMarkdown(): string {
+  const names = variableNames.map((name) => `\`$${name}\`${name.endsWith("_") ? "*name*" : ""}`);
+  const sections = section("The file", "", inputSchema, new Map());
+  return [intro, ...sections, `${templates}\n${names.join(", ")}.\n`].join("\n");
+}
+
+/** Draft 2020-12, for the file as it is written: defaults are optional. */
+export function configurationJsonSchema(): string {
+  const titled = { title: "Global Proxy", ...inputSchema };
+  return `${JSON.stringify(titled, null, 2)}\n`;
+}
+
+/**
+ * One section per map; a union of maps has one table for each of its forms.
+ * @param written titles of the sections so far by what they say: a map that stands in two places is described once.
+ */
+function section(
+  title: string,
+  path: string,
+  schema: JsonSchema,
+  written: Map<string, string>,
+): string[] {
+  const forms = alternatives(schema).filter(({ properties }) => properties !== undefined);
+  if (forms.length === 0) return [];
+  const content = JSON.stringify(forms);
+  const twin = written.get(content);
+  if (twin !== undefined) return [`## ${title}\n\nAs ${twin}.\n`];
+  written.set(content, title);
+  const nested: string[] = [];
+  const tables = forms.map((form) => {
+    const rows = Object.entries(form.properties ?? {}).map(([key, member]) => {
+      const memberPath = path === "" ? key : `${path}.${key}`;
+      const [inner, innerPath] = innerMap(member, memberPath);
+      if (inner !== undefined)
+        nested.push(...section(`\`${innerPath}\``, innerPath, inner, written));
+      return row(key, member, form.required?.includes(key) ?? false);
+    });
+    // The section's own sentence stands below its title; a form's sentence below that.
+    const sentence =
+      forms.length > 1 && form.description !== undefined ? `${form.description}\n\n` : "";
+    const head = "| key | value | default | |\n|---|---|---|---|\n";
+    return `${sentence}${head}${rows.join("\n")}\n`;
+  });
+  const description = schema.description === undefined ? "" : `${schema.description}\n\n`;
+  const either = forms.length > 1 ? "One of these forms:\n\n" : "";
+  return [`## ${title}\n\n${description}${either}${tables.join("\n")}`, ...nested];
+}
+
+function row(key: string, schema: JsonSchema, required: boolean): string {
+  const fallback = required ? "required" : defaultOf(schema);
+  const cells = [`\`${key}\``, typeOf(schema), fallback, schema.description ?? ""];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function defaultOf({ default: value }: JsonSchema): string {
+  if (value === undefined) return "";
+  const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (isMap && Object.keys(value).length === 0) return "";
+  if (isMap && "name" in value) return `\`${value.name}\``;
+  return `\`${typeof value === "string" && value !== "" ? value : JSON.stringify(value)}\``;
+}
+
+function typeOf(schema: JsonSchema): string {
+  if (isNamedMap(schema)) return "maps by name";
+  if (schema.type === "array") {
+    const expected = plain(alternatives(schema.items ?? {}));
+    return expected === "map" ? "list of maps" : `list: ${expected}`;
+  }
+  if (typeof schema.additionalProperties === "object") return "text by name";
+  return plain(alternatives(schema));
+}
+
+function plain(schemas: readonly JsonSchema[]): string {
+  const expected = describeExpected(schemas);
+  if (expected.startsWith("a map")) return "map";
+  return expected.replaceAll(" that is not empty", "").replaceAll('"', "`");
+}
+
+/** A map whose keys the operator chooses, and whose values are maps. */
+function isNamedMap({ additionalProperties }: JsonSchema): boolean {
+  return typeof additionalProperties === "object" && "properties" in additionalProperties;
+}
+
+/** The map that a key leads to, through lists and names. */
+function innerMap(schema: JsonSchema, path: string): [JsonSchema | undefined, string] {
+  if (schema.type === "array") return innerMap(schema.items ?? {}, `${path}[]`);
+  const { additionalProperties } = schema;
+  if (typeof additionalProperties === "object" && isNamedMap(schema)) {
+    return innerMap(additionalProperties, `${path}.NAME`);
+  }
+  const hasKeys = alternatives(schema).some(({ properties }) => properties !== undefined);
+  return [hasKeys ? schema : undefined, path];
+}

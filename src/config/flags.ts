@@ -1,0 +1,115 @@
+/** The command line's flags, which need no file, made into a configuration. */
+import { parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
+import { schemasAt } from "./expected.ts";
+import { policySchema } from "./policies.ts";
+import type { ConfigProblem } from "./problem.ts";
+import { type Config, type ConfigInput, configSchema, logLevels } from "./schema.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** Flags as they were typed. */
+export interface Flags {
+  readonly prefill: readonly string[];
+  readonly decode: readonly string[];
+  /** `PORT`, `HOST:PORT` or `unix:/path`. */
+  readonly listen?: string;
+  readonly prefillPolicy?: string;
+  readonly decodePolicy?: string;
+  /** A number or `auto`. */
+  readonly workers?: string;
+  readonly accessLog?: string;
+  readonly pid?: string;
+  readonly logLevel?: string;
+  readonly dialect?: string;
+}
+
+type Route = NonNullable<ConfigInput["servers"][number]["routes"]>[number];
+type Listen = ConfigInput["servers"][number]["listen"][number];
+
+/** What `problem.file` says for flags and `-g`. */
+export const commandLine = "command line";
+
+const policyNames = policySchema.options.map((option) => option.shape.name.value);
+const dialectNames = schemasAt(["servers", 0, "routes", 0, "dialect"]).flatMap(
+  (schema) => (schema.enum ?? []) as readonly NonNullable<Route["dialect"]>[],
+);
+/** Paths whose requests have a prefill and a decode; all others go to a decode engine as they are. */
+const generatingPaths = ["/v1/completions", "/v1/chat/completions"];
+
+export function parseFlags(
+  flags: Flags,
+): { readonly config: Config } | { readonly errors: readonly ConfigProblem[] } {
+  const errors: ConfigProblem[] = [];
+  const fail = (message: string, hint?: string): undefined => {
+    const place = { file: commandLine, line: 0, column: 0, level: "emerg" } as const;
+    errors.push({ ...place, message, ...(hint === undefined ? {} : { hint }) });
+    return undefined;
+  };
+  const oneOf = <T extends string>(flag: string, word: string | undefined, known: readonly T[]) => {
+    if (word === undefined || known.includes(word as T)) return word as T | undefined;
+    const hint = didYouMean(word, known) ?? `known: ${known.join(", ")}`;
+    return fail(`unknown ${flag.slice(2).replaceAll("-", " ")} "${word}" for ${flag}`, hint);
+  };
+  const pool = (role: "prefill" | "decode", defaultPolicy: (typeof policyNames)[number]) => {
+    const urls = flags[role].flatMap((url) => url.split(",")).filter((url) => url !== "");
+    if (urls.length === 0) fail(`--${role} is missing`, `--${role} URL… names the ${role} engines`);
+    for (const url of urls) {
+      const address = parseEngineUrl(url);
+      if ("problem" in address) fail(`invalid URL "${url}" for --${role}: ${address.problem}`);
+    }
+    const flag = `--${role}-policy`;
+    const name = oneOf(flag, flags[`${role}Policy`], policyNames) ?? defaultPolicy;
+    if (name === "hash") fail(`${flag} hash needs a key`, "only a file can say it: -c FILE");
+    return { engines: urls.map((url) => ({ url })), policy: { name } as { name: "round_robin" } };
+  };
+
+  const pools = {
+    prefill: pool("prefill", "length_balance"),
+    decode: pool("decode", "least_conn"),
+  };
+  const dialect = oneOf("--dialect", flags.dialect, dialectNames) ?? "omni";
+  const level = oneOf("--log-level", flags.logLevel, logLevels) ?? "error";
+  const workers = readWorkers(flags.workers, fail);
+  const listen = readListen(flags.listen ?? "8080", fail);
+  if (errors.length > 0) return { errors };
+
+  const accessLogs = flags.accessLog === undefined ? [] : [{ file: flags.accessLog }];
+  const generating = generatingPaths.map(
+    (path): Route => ({
+      match: { kind: "exact", path },
+      target: { pool: "decode" },
+      prefill: { pool: "prefill" },
+      dialect,
+      accessLogs,
+    }),
+  );
+  const others: Route = { match: { path: "/" }, target: { pool: "decode" }, accessLogs };
+  const input: ConfigInput = {
+    workers: workers ?? 1,
+    ...(flags.pid === undefined ? {} : { pidFile: flags.pid }),
+    errorLog: { level },
+    pools,
+    servers: [{ listen: [listen ?? { port: 8080 }], routes: [...generating, others] }],
+  };
+  return { config: configSchema.parse(input) };
+}
+
+type Fail = (message: string, hint?: string) => undefined;
+
+function readWorkers(text: string | undefined, fail: Fail): number | "auto" | undefined {
+  if (text === undefined || text === "auto") return text;
+  const workers = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (workers >= 1 && workers <= 64) return workers;
+  return fail(`invalid number "${text}" for --workers`, "a whole number from 1 to 64, or auto");
+}
+
+function readListen(text: string, fail: Fail): Listen | undefined {
+  if (text.startsWith("unix:")) return { unixPath: text.slice("unix:".length) };
+  const portOnly = /^:?(\d{1,5})$/.exec(text)?.[1];
+  if (portOnly !== undefined && Number(portOnly) <= 65_535) return { port: Number(portOnly) };
+  if (/^[^:]+:0$|^\[.*\]:0$/.test(text)) {
+    return { host: text.slice(0, -2).replace(/^\[|\]$/g, ""), port: 0 };
+  }
+  const parsed = parseHostAndPort(text, 8080);
+  if (!("problem" in parsed)) return parsed;
+  return fail(`invalid address "${text}" for --listen: ${parsed.problem}`, "[HOST:]PORT");
+}

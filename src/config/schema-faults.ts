@@ -1,0 +1,128 @@
+/** Turns the schema's issues into what an operator can act on: where, what is expected, what is there, what was meant. */
+import type { z } from "zod";
+import { type ConfigPath, describeExpected, formatPath, keysAt, schemasAt } from "./expected.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** What is wrong at a path of the configuration. A front end knows where in its file that is. */
+export interface ConfigFault {
+  readonly path: ConfigPath;
+  /** The fault is the key at the end of the path, not its value. */
+  readonly atKey?: boolean;
+  readonly level: "emerg" | "warn" | "notice";
+  readonly message: string;
+  readonly hint?: string;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** @param value what was checked: messages say what stands there. */
+export function schemaFaults(issues: readonly Issue[], value: unknown): ConfigFault[] {
+  return issues.flatMap((issue) => faultsOf(issue, [], value));
+}
+
+function faultsOf(issue: Issue, prefix: ConfigPath, root: unknown): ConfigFault[] {
+  const path: ConfigPath = [...prefix, ...(issue.path as ConfigPath)];
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => unknownKey(path, key, keysAt(path)));
+  }
+  if (issue.code === "invalid_key") {
+    return [fault(path, `a name in ${formatPath(path.slice(0, -1))} is empty`, undefined, true)];
+  }
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    return unionFaults(issue.errors, path, root);
+  }
+  const actual = valueAt(root, path);
+  if (actual === undefined) return [missingKey(path)];
+  if (issue.code === "invalid_format" && issue.format === "starts_with") {
+    const { prefix: start } = issue as { prefix?: string };
+    return [fault(path, `${formatPath(path)} must begin with "${start}", not ${show(actual)}`)];
+  }
+  return [wrongValue(path, actual, wordsOf(issue))];
+}
+
+function unknownKey(path: ConfigPath, key: string, known: readonly string[]): ConfigFault {
+  const place = path.length === 0 ? "" : ` in ${formatPath(path)}`;
+  const hint = didYouMean(key, known) ?? `known here: ${known.join(", ")}`;
+  return fault([...path, key], `unknown key "${key}"${place}`, hint, true);
+}
+
+function missingKey(path: ConfigPath): ConfigFault {
+  const parent = path.slice(0, -1);
+  const place = parent.length === 0 ? "" : ` in ${formatPath(parent)}`;
+  const expected = describeExpected(schemasAt(path));
+  return fault(parent, `missing key "${path.at(-1)}"${place}`, `it holds ${expected}`);
+}
+
+function wrongValue(path: ConfigPath, actual: unknown, words: readonly string[]): ConfigFault {
+  const expected =
+    words.length > 0
+      ? `one of ${words.map((word) => JSON.stringify(word)).join(", ")}`
+      : describeExpected(schemasAt(path));
+  const hint = typeof actual === "string" ? didYouMean(actual, words) : undefined;
+  return fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual)}`, hint);
+}
+
+/** The words that an issue lists as allowed. */
+function wordsOf(issue: Issue): string[] {
+  if (issue.code === "invalid_value") {
+    return issue.values.filter((value) => typeof value === "string");
+  }
+  const { options } = issue as { options?: readonly unknown[] };
+  return (options ?? []).filter((option) => typeof option === "string");
+}
+
+/**
+ * No branch of a union matched. The branch that the operator meant is the one whose keys are there; when none is, all keys of
+ * all branches are candidates.
+ */
+function unionFaults(
+  branches: readonly (readonly Issue[])[],
+  path: ConfigPath,
+  root: unknown,
+): ConfigFault[] {
+  const actual = valueAt(root, path);
+  if (actual === undefined) return [missingKey(path)];
+  if (typeof actual !== "object" || actual === null || Array.isArray(actual)) {
+    const words = branches.flatMap((issues) => issues.flatMap(wordsOf));
+    const expected = describeExpected(schemasAt(path));
+    const hint = typeof actual === "string" ? didYouMean(actual, words) : undefined;
+    return [fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual)}`, hint)];
+  }
+  const known = keysAt(path);
+  const given = Object.keys(actual);
+  const stranger = given.find((key) => !known.includes(key));
+  if (stranger !== undefined) return [unknownKey(path, stranger, known)];
+  const place = formatPath(path);
+  if (given.length === 0)
+    return [fault(path, `${place} needs one of the keys ${known.join(", ")}`)];
+  const meant = branches.find((issues) => !issues.some(isAboutBranch));
+  if (meant !== undefined) return meant.flatMap((issue) => faultsOf(issue, path, root));
+  const names = given.map((key) => `"${key}"`).join(" and ");
+  return [fault(path, `${names} do not stand together in ${place}`, "keep one of them")];
+}
+
+/** Whether an issue says that the value belongs to another branch of the union. */
+function isAboutBranch(issue: Issue): boolean {
+  return issue.code === "unrecognized_keys" && issue.path.length === 0;
+}
+
+function fault(path: ConfigPath, message: string, hint?: string, atKey = false): ConfigFault {
+  return { path, atKey, level: "emerg", message, ...(hint === undefined ? {} : { hint }) };
+}
+
+export function valueAt(root: unknown, path: ConfigPath): unknown {
+  let value = root;
+  for (const step of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = (value as Record<string | number, unknown>)[step];
+  }
+  return value;
+}
+
+function show(value: unknown): string {
+  if (value === null) return "nothing";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (typeof value === "object") return "a map";
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
