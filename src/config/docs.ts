@@ -46,7 +46,7 @@ captures of regular expressions:
 `;
 
 export function configurationMarkdown(): string {
-  const names = variableNames.map((name) => `\`$${name}\`${name.endsWith("_") ? "*name*" : ""}`);
+  const names = variableNames.map((name) => `\`$${name}\`${name.endsWith("_") ? "_name_" : ""}`);
   const sections = section("The file", "", inputSchema, new Map());
   return [intro, ...sections, `${templates}\n${names.join(", ")}.\n`].join("\n");
 }
@@ -85,18 +85,29 @@ function section(
     // The section's own sentence stands below its title; a form's sentence below that.
     const sentence =
       forms.length > 1 && form.description !== undefined ? `${form.description}\n\n` : "";
-    const head = "| key | value | default | |\n|---|---|---|---|\n";
-    return `${sentence}${head}${rows.join("\n")}\n`;
+    return `${sentence}${table([["key", "value", "default", ""], ...rows])}\n`;
   });
   const description = schema.description === undefined ? "" : `${schema.description}\n\n`;
   const either = forms.length > 1 ? "One of these forms:\n\n" : "";
   return [`## ${title}\n\n${description}${either}${tables.join("\n")}`, ...nested];
 }
 
-function row(key: string, schema: JsonSchema, required: boolean): string {
+function row(key: string, schema: JsonSchema, required: boolean): string[] {
   const fallback = required ? "required" : defaultOf(schema);
   const cells = [`\`${key}\``, typeOf(schema), fallback, schema.description ?? ""];
-  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return cells.map((cell) => cell.replaceAll("|", "\\|"));
+}
+
+/** Columns are padded to one width, as the formatter wants them. */
+function table(rows: readonly (readonly string[])[]): string {
+  const columns = rows[0]!.map((_, column) =>
+    Math.max(3, ...rows.map((row) => row[column]!.length)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(columns[column]!)).join(" | ")} |`;
+  const rule = columns.map((width) => "-".repeat(width));
+  const [head, ...body] = rows;
+  return [head!, rule, ...body].map(line).join("\n");
 }
 
 function defaultOf({ default: value }: JsonSchema): string {
