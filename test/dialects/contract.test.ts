@@ -1,0 +1,107 @@
+/** What the exchange relies on in every dialect. */
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { dialects } from "../../src/dialects/registry.ts";
+import { objectText } from "../body/json-text.ts";
+import { decodeBody, prefillBody } from "./legs.ts";
+
+const canary = "written-by-the-client";
+
+/** Fields that carry a hand-off in one engine family or another; what a client puts there is poison. */
+const handoffFields = ["kv_transfer_params", "kv\\u005ftransfer_params"];
+
+const answer = `{"id":"cmpl-1","choices":[{"text":"a","finish_reason":"length"}],"kv_transfer_params": {"remote_block_ids":[[1,2],[3]],"remote_engine_id":"e","remote_port":18446744073709551615} }`;
+
+describe.each([...dialects])("dialect %s", (name, dialect) => {
+  it("goes by its name, and says in which order the engines hear of a request", () => {
+    expect(dialect.name).toBe(name);
+    expect(["prefill-first", "together", "decode-first"]).toContain(dialect.order);
+  });
+
+  it("makes valid JSON of any object, and keeps the members that are none of its business", () => {
+    fc.assert(
+      fc.property(objectText, fc.boolean(), ({ text, members }, hasHandoff) => {
+        const handoff = hasHandoff ? dialect.takeHandoff(Buffer.from(answer)) : undefined;
+        for (const body of [prefillBody(dialect, text), decodeBody(dialect, text, handoff)]) {
+          const object = JSON.parse(body) as Record<string, unknown>;
+          for (const bystander of ["model", "messages", "7", "max_token", "Stream"]) {
+            const last = members.findLast((m) => m.name === bystander);
+            if (last === undefined) expect(Object.hasOwn(object, bystander)).toBe(false);
+            else {
+              expect(object[bystander]).toEqual(JSON.parse(last.value));
+              expect(body).toContain(last.key + last.colon + last.value);
+            }
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("keeps prompts, numbers beyond 2^53 and the order of keys byte for byte", () => {
+    const prompt = `"messages": [ {"role":"user", "content":"\\"max_tokens\\": 5, {\\n \\\\"} ],  "seed":18446744073709551615, "b":{"2":0,"1":0}`;
+    const body = `{ ${prompt}, "max_tokens":64 }`;
+    expect(prefillBody(dialect, body)).toContain(prompt);
+    expect(decodeBody(dialect, body, dialect.takeHandoff(Buffer.from(answer)))).toContain(prompt);
+  });
+
+  it.each(handoffFields)("lets no %s of a client's reach an engine", (field) => {
+    const poison = `"${field}":{"remote_host":"${canary}"}`;
+    const bodies = [
+      `{${poison}}`,
+      `{${poison},${poison}}`,
+      `{${poison},"prompt":"x",${poison}}`,
+      `{"prompt":"x", ${poison} , "stream":true}`,
+    ];
+    for (const body of bodies) {
+      for (const handoff of [undefined, dialect.takeHandoff(Buffer.from(answer))]) {
+        expect(prefillBody(dialect, body)).not.toContain(canary);
+        expect(decodeBody(dialect, body, handoff)).not.toContain(canary);
+      }
+    }
+  });
+
+  it("asks of a prefill no more than one token and one choice, unstreamed where it waits for it", () => {
+    if (dialect.order !== "prefill-first") return;
+    const body = prefillBody(
+      dialect,
+      `{"max_tokens":900,"max_completion_tokens":900,"n":4,"stream":true,"stream_options":{}}`,
+    );
+    const object = JSON.parse(body);
+    expect(object).toMatchObject({ max_tokens: 1, max_completion_tokens: 1, n: 1, stream: false });
+    expect(object).not.toHaveProperty("stream_options");
+  });
+
+  it("takes a hand-off that outlives the buffer of the answer", () => {
+    const bytes = Buffer.from(answer);
+    const handoff = dialect.takeHandoff(bytes);
+    const before = decodeBody(dialect, "{}", handoff);
+    bytes.fill("#");
+    expect(decodeBody(dialect, "{}", handoff)).toBe(before);
+  });
+
+  it("takes no hand-off from what is no answer, and does not throw", () => {
+    const gzip = Buffer.from("1f8b0800000000000003ab5632540200f2a3b1", "hex");
+    for (const bytes of [Buffer.alloc(0), gzip, Buffer.from("<h1>502</h1>"), Buffer.from("[]")]) {
+      expect(dialect.takeHandoff(bytes)).toBeUndefined();
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(answer.length), (noise, at) => {
+        const bytes = Buffer.from(answer);
+        bytes.set(noise.subarray(0, bytes.length - at), at);
+        dialect.takeHandoff(bytes);
+      }),
+    );
+  });
+
+  it("holds nothing from one request to the next", () => {
+    const one = `{"prompt":"one","stream":true}`;
+    const two = `{"prompt":"two","n":2}`;
+    const handoff = dialect.takeHandoff(Buffer.from(answer));
+    const first = [prefillBody(dialect, one), decodeBody(dialect, one, handoff)];
+    prefillBody(dialect, two);
+    decodeBody(dialect, two);
+    expect([prefillBody(dialect, one), decodeBody(dialect, one, handoff)]).toEqual(first);
+  });
+});
