@@ -1,0 +1,92 @@
+/** The access logs of one worker: one sink per file, whose lines are written together. */
+import { LogFile } from "./log-file.ts";
+
+export interface AccessLogSink {
+  /** @param line without its line end. Costs an append to a string; the file is written later. */
+  write(line: string): void;
+}
+
+/** A line waits this long at most for others to be written with. */
+const flushIntervalMs = 200;
+/** So many characters are written without waiting for more. */
+const flushLengthMax = 16_384;
+
+class BufferedSink implements AccessLogSink {
+  readonly file: LogFile;
+  #lines = "";
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(file: LogFile) {
+    this.file = file;
+  }
+
+  write(line: string): void {
+    // The library would look through all that waits at each line; here a line costs a concatenation.
+    this.#lines += `${line}\n`;
+    if (this.#lines.length >= flushLengthMax) this.hand();
+    else this.#timer ??= setTimeout(() => this.hand(), flushIntervalMs).unref();
+  }
+
+  /** Hands the lines to the file. */
+  hand(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#lines === "") return;
+    const lines = this.#lines;
+    this.#lines = "";
+    this.file.write(lines);
+  }
+}
+
+export class AccessLogs {
+  readonly #sinks = new Map<string, BufferedSink>();
+  readonly #onError: (message: string) => void;
+
+  /** @param onError told once when the lines of a file begin to be lost. */
+  constructor(onError: (message: string) => void) {
+    this.#onError = onError;
+  }
+
+  /** The sink of a path, `stdout` or `stderr`; the same one each time. */
+  sink(file: string): AccessLogSink {
+    let sink = this.#sinks.get(file);
+    if (sink === undefined) {
+      const onError = (error: Error) => {
+        this.#onError(`access log "${file}" loses lines: ${error.message}`);
+      };
+      sink = new BufferedSink(new LogFile({ file, sync: false, onError }));
+      this.#sinks.set(file, sink);
+    }
+    return sink;
+  }
+
+  /** Closes the sinks of all other files, once a reload has made them unused. */
+  keepOnly(files: ReadonlySet<string>): void {
+    for (const [file, sink] of this.#sinks) {
+      if (files.has(file)) continue;
+      this.#sinks.delete(file);
+      sink.hand();
+      sink.file.close();
+    }
+  }
+
+  reopen(): void {
+    for (const sink of this.#sinks.values()) {
+      // The lines so far belong to the old file.
+      sink.hand();
+      sink.file.reopen();
+    }
+  }
+
+  /** Writes all that waits, before it returns. */
+  flush(): void {
+    for (const sink of this.#sinks.values()) {
+      sink.hand();
+      sink.file.flush();
+    }
+  }
+
+  close(): void {
+    this.keepOnly(new Set());
+  }
+}

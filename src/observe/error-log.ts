@@ -1,0 +1,140 @@
+/**
+ * The error log, in nginx's form, one line per event:
+ *
+ *     2026/11/22 19:13:27 [error] 7851#0: message, client: 10.0.0.1, upstream: "127.0.0.1:8090"
+ *
+ * The number after the process id is the thread: 0 is the main thread, worker N has N. Times are local, as in nginx.
+ */
+import { type LogLevel, logLevels } from "../config/schema.ts";
+import { LogFile } from "./log-file.ts";
+
+export interface ErrorLogOptions {
+  /** A path or `stderr`. */
+  readonly file: string;
+  readonly level: LogLevel;
+  /** 0 is the main thread. */
+  readonly thread: number;
+  /** See `LogFileOptions`: the main thread writes at once, workers never wait. */
+  readonly sync: boolean;
+}
+
+/** What belongs to an event, in the order in which it is written: `, name: value`. `undefined` is left out. */
+export type LogFields = Readonly<Record<string, string | number | undefined>>;
+
+const rankOf = Object.fromEntries(logLevels.map((level, rank) => [level, rank])) as Record<
+  LogLevel,
+  number
+>;
+
+export class ErrorLog {
+  readonly #thread: number;
+  readonly #sync: boolean;
+  #file: LogFile;
+  #rank: number;
+  #second = 0;
+  #stamp = "";
+
+  constructor({ file, level, thread, sync }: ErrorLogOptions) {
+    this.#thread = thread;
+    this.#sync = sync;
+    this.#rank = rankOf[level];
+    this.#file = this.#open(file);
+  }
+
+  /** Whether events of this level are written: ask before composing a costly message. */
+  isOn(level: LogLevel): boolean {
+    return rankOf[level] >= this.#rank;
+  }
+
+  log(level: LogLevel, message: string, fields?: LogFields): void {
+    if (rankOf[level] < this.#rank) return;
+    let line = `${this.#now()} [${level}] ${process.pid}#${this.#thread}: ${message}`;
+    if (fields !== undefined) line += formatFields(fields);
+    this.#file.write(`${withoutControls(line)}\n`);
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    if (this.#rank <= rankOf.debug) this.log("debug", message, fields);
+  }
+  info(message: string, fields?: LogFields): void {
+    if (this.#rank <= rankOf.info) this.log("info", message, fields);
+  }
+  notice(message: string, fields?: LogFields): void {
+    this.log("notice", message, fields);
+  }
+  warn(message: string, fields?: LogFields): void {
+    this.log("warn", message, fields);
+  }
+  error(message: string, fields?: LogFields): void {
+    this.log("error", message, fields);
+  }
+  crit(message: string, fields?: LogFields): void {
+    this.log("crit", message, fields);
+  }
+  alert(message: string, fields?: LogFields): void {
+    this.log("alert", message, fields);
+  }
+  emerg(message: string, fields?: LogFields): void {
+    this.log("emerg", message, fields);
+  }
+
+  /** Another level or file from now on, after a reload. */
+  configure({ file, level }: { readonly file: string; readonly level: LogLevel }): void {
+    this.#rank = rankOf[level];
+    if (file === this.#file.file) return;
+    this.#file.close();
+    this.#file = this.#open(file);
+  }
+
+  reopen(): void {
+    this.#file.reopen();
+  }
+
+  flush(): void {
+    this.#file.flush();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #open(file: string): LogFile {
+    return new LogFile({ file, sync: this.#sync });
+  }
+
+  /** The time to the second, composed once per second. */
+  #now(): string {
+    const nowMs = Date.now();
+    const second = Math.floor(nowMs / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#stamp = formatLocalTime(new Date(nowMs));
+    }
+    return this.#stamp;
+  }
+}
+
+function formatLocalTime(time: Date): string {
+  const two = (part: number) => String(part).padStart(2, "0");
+  const date = `${time.getFullYear()}/${two(time.getMonth() + 1)}/${two(time.getDate())}`;
+  return `${date} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+function formatFields(fields: LogFields): string {
+  let text = "";
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    // As in nginx: what came from outside and may hold anything stands in quotes, plain addresses and numbers do not.
+    const plain = typeof value === "number" || /^[\w.:/[\]-]+$/.test(value);
+    text += plain ? `, ${name}: ${value}` : `, ${name}: "${value.replaceAll('"', '\\"')}"`;
+  }
+  return text;
+}
+
+/** An event is one line, whatever a client put into it. */
+function withoutControls(line: string): string {
+  return line.replace(
+    /[\u0000-\u001f\u007f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`,
+  );
+}
