@@ -1,0 +1,37 @@
+// The bounds of one HTTP/1.1 message, as the parsers take them, with the values used when nobody sets others.
+
+export type HeadLimits = {
+  /** Bytes of a whole head, start line and blank line included; also what a connection may hold of an unfinished one. */
+  readonly headBytes: number;
+  /** Field lines in one head. */
+  readonly fieldCount: number;
+  /** Bytes of the request target as sent. */
+  readonly targetBytes: number;
+};
+
+export const DEFAULT_HEAD_LIMITS: HeadLimits = Object.freeze({
+  headBytes: 32_768,
+  fieldCount: 128,
+  targetBytes: 8_192,
+});
+
+export type ChunkedLimits = {
+  /** Bytes between a chunk's size and its line end. */
+  readonly extensionBytes: number;
+  /** Bytes of all trailer lines together. */
+  readonly trailerBytes: number;
+  /** Hexadecimal digits of a chunk size, leading zeros included. */
+  readonly sizeDigits: number;
+};
+
+export const DEFAULT_CHUNKED_LIMITS: ChunkedLimits = Object.freeze({
+  extensionBytes: 256,
+  trailerBytes: 8_192,
+  sizeDigits: 16,
+});
+
+/** Unknown names in Connection headers: each is compared with each unknown field when lines are forwarded. */
+export const NOMINATED_FIELDS_MAX = 32;
+
+/** Bytes of a method; RFC 9112, section 3, asks for 501 beyond the longest one that is known. */
+export const METHOD_BYTES_MAX = 32;

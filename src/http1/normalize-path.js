@@ -1,0 +1,66 @@
+// Brings a path into the form in which locations are matched, as nginx does.
+const PERCENT = 0x25;
+const DOT = 0x2e;
+const SLASH = 0x2f;
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Whether the path holds "%", "//" or a segment that begins with a dot: the only things that normalising changes. */
+function needsWork(path) {
+  let before = 0;
+  for (let at = 0; at < path.length; at++) {
+    const code = path.charCodeAt(at);
+    if (code === PERCENT || (before === SLASH && (code === SLASH || code === DOT))) return true;
+    before = code;
+  }
+  return false;
+}
+/** Decodes each %XX once. Undefined for a broken one, a control character, or bytes that are not UTF-8. */
+function decode(path) {
+  const bytes = Buffer.allocUnsafe(path.length);
+  let length = 0;
+  let ascii = true;
+  for (let at = 0; at < path.length; at++) {
+    let code = path.charCodeAt(at);
+    if (code === PERCENT) {
+      const digits = path.slice(at + 1, at + 3);
+      if (!/^[0-9A-Fa-f]{2}$/.test(digits)) return undefined;
+      code = Number.parseInt(digits, 16);
+      at += 2;
+    }
+    if (code < 0x20 || code === 0x7f) return undefined;
+    if (code >= 0x80) ascii = false;
+    bytes[length++] = code;
+  }
+  if (ascii) return bytes.toString("latin1", 0, length);
+  try {
+    return utf8.decode(bytes.subarray(0, length));
+  } catch {
+    return undefined;
+  }
+}
+/** Resolves "." and ".." and merges slashes; undefined when ".." leads above the root. */
+function resolveDots(path) {
+  const kept = [];
+  const segments = path.split("/");
+  const last = segments.length - 1;
+  for (let i = 1; i <= last; i++) {
+    const segment = segments[i];
+    const dots = segment === "." || segment === "..";
+    if (segment === ".." && kept.pop() === undefined) return undefined;
+    if (!dots && segment !== "") kept.push(segment);
+    // "/a/." and "/a/b/.." mean the directory, so that a slash stays at the end.
+    if (i === last && (dots || segment === "") && kept.length > 0) kept.push("");
+  }
+  return `/${kept.join("/")}`;
+}
+/**
+ * The path of a target with %XX decoded once, "." and ".." resolved and slashes merged, in that order: %2F is a slash and
+ * %2E a dot, as nginx has it. For choosing a location only; what is sent on stays as it came. Undefined for what has to
+ * be refused with 400. A path with nothing to do is returned as it is.
+ */
+export function normalizePath(path) {
+  if (path.charCodeAt(0) !== SLASH) return path === "*" ? path : undefined;
+  if (!needsWork(path)) return path;
+  const decoded = decode(path);
+  return decoded === undefined ? undefined : resolveDots(decoded);
+}
+//# sourceMappingURL=normalize-path.js.map
