@@ -2,7 +2,7 @@
 import { LogFile } from "./log-file.ts";
 
 export interface AccessLogSink {
-  /** @param line without its line end. Costs an append to a string; the file is written later. */
+  /** @param line with its line end. Costs an append to a string; the file is written later. */
   write(line: string): void;
 }
 
@@ -22,7 +22,7 @@ class BufferedSink implements AccessLogSink {
 
   write(line: string): void {
     // The library would look through all that waits at each line; here a line costs a concatenation.
-    this.#lines += `${line}\n`;
+    this.#lines += line;
     if (this.#lines.length >= flushLengthMax) this.hand();
     else this.#timer ??= setTimeout(() => this.hand(), flushIntervalMs).unref();
   }

@@ -19,8 +19,8 @@ const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interv
 test("lines of an access log reach the file without a flush", async () => {
   const file = join(folder, "a.log");
   const logs = new AccessLogs(() => {});
-  logs.sink(file).write("one");
-  logs.sink(file).write("two");
+  logs.sink(file).write("one\n");
+  logs.sink(file).write("two\n");
   await until(() => expect(linesOf(file)).toEqual(["one", "two"]));
   logs.close();
 });
@@ -29,10 +29,10 @@ test("after a rotation the old lines are in the old file and the new ones in the
   const file = join(folder, "a.log");
   const logs = new AccessLogs(() => {});
   const sink = logs.sink(file);
-  for (let i = 0; i < 5000; i += 1) sink.write(`old ${i} ${"x".repeat(50)}`);
+  for (let i = 0; i < 5000; i += 1) sink.write(`old ${i} ${"x".repeat(50)}\n`);
   renameSync(file, `${file}.1`);
   logs.reopen();
-  sink.write("new");
+  sink.write("new\n");
   await until(() => {
     expect(linesOf(file)).toEqual(["new"]);
     expect(linesOf(`${file}.1`)).toHaveLength(5000);
@@ -46,7 +46,7 @@ test("two writers of one file tear no line", async () => {
   const writers = [new AccessLogs(() => {}), new AccessLogs(() => {})];
   for (let i = 0; i < 3000; i += 1) {
     writers.forEach((logs, w) => {
-      logs.sink(file).write(`${w} ${i} ${"é".repeat(20)}.`);
+      logs.sink(file).write(`${w} ${i} ${"é".repeat(20)}.\n`);
     });
   }
   for (const logs of writers) logs.close();
@@ -58,7 +58,7 @@ test("a missing folder loses lines, says so once, and is no exception", () => {
   const onError = vi.fn();
   const logs = new AccessLogs(onError);
   const sink = logs.sink(join(folder, "missing", "a.log"));
-  for (let i = 0; i < 2000; i += 1) sink.write("x".repeat(100));
+  for (let i = 0; i < 2000; i += 1) sink.write(`${"x".repeat(100)}\n`);
   logs.flush();
   logs.reopen();
   logs.close();
