@@ -163,6 +163,17 @@ describe("what is no valid object", () => {
     expect(members.count).toBe(0);
   });
 
+  it.each([1, 300])(
+    "is truncated where the bounds are, though a string of %i ends behind",
+    (length) => {
+      const bytes = Buffer.from(`{"a":"${"x".repeat(length)}"}`);
+      for (let end = 6; end < bytes.length; end++) {
+        const problem = scanTopLevel(bytes, 0, end, members);
+        expect(problem).toMatchObject({ code: "truncated", offset: end });
+      }
+    },
+  );
+
   it("is refused when it has more members than are kept", () => {
     const wide = Array.from({ length: maxMembers + 1 }, () => '"":0');
     expect(scan(`{${wide}}`)).toMatchObject({ code: "too_many_members" });
