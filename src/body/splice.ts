@@ -83,13 +83,18 @@ export class Edits {
     return to;
   }
 
-  /** The result as views in order, none empty, to hand a large body to a gathering write uncopied. */
-  *slices(): Generator<Buffer, void, undefined> {
+  /**
+   * The result as views in order, none empty, to hand a large body to a gathering write uncopied. They stay good when
+   * other edits begin while they are being written.
+   */
+  slices(): Buffer[] {
     this.#plan();
+    const slices: Buffer[] = [];
     for (let i = 0; i < this.#pieceCount * stride; i += stride) {
       const source = this.#sources[this.#pieces[i]!]!;
-      yield source.subarray(this.#pieces[i + 1]!, this.#pieces[i + 2]!);
+      slices.push(source.subarray(this.#pieces[i + 1]!, this.#pieces[i + 2]!));
     }
+    return slices;
   }
 
   /** Forgets the body and the edits, so that their memory can go. */

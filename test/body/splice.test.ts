@@ -25,7 +25,7 @@ function result(): string {
     "######",
   );
   const text = out.toString("utf8", margin, out.length - margin);
-  const slices = [...edits.slices()];
+  const slices = edits.slices();
   expect(Buffer.concat(slices).toString()).toBe(text);
   expect(slices.every((slice) => slice.length > 0)).toBe(true);
   return text;
@@ -173,6 +173,15 @@ describe("edits", () => {
     const [first] = edits.slices();
     expect(first!.buffer).toBe(members.bytes.buffer);
     expect(first!.length).toBeGreaterThan(1_000_000);
+  });
+
+  it("give slices that outlast them, since a write may lead to the next request's edits", () => {
+    begin('{"a":1}');
+    edits.replaceValue(0, json(2));
+    const slices = edits.slices();
+    begin('{"b":3}');
+    result();
+    expect(Buffer.concat(slices).toString()).toBe('{"a":2}');
   });
 
   it("hold more than they begin with room for", () => {
