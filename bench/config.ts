@@ -44,6 +44,8 @@ export interface Plan {
   /** Whole seconds, as wrk takes no others. */
   readonly warmUpS: number;
   readonly roundS: number;
+  /** How often in all a round is measured when others disturb it. */
+  readonly attempts: number;
   /** The pace of streams in the CPU rounds: all streams of a batch get their token in one engine step. */
   readonly streamPace: Pace;
   readonly hold: HoldPlan;
@@ -69,6 +71,7 @@ export const FULL: Plan = {
   rounds: 7,
   warmUpS: 3,
   roundS: 5,
+  attempts: 4,
   streamPace: { tickMs: 4, buckets: 1, chunks: 200 },
   hold: {
     streams: 10_000,
@@ -88,6 +91,7 @@ export const SHORT: Plan = {
   rounds: 1,
   warmUpS: 0,
   roundS: 1,
+  attempts: 1,
   streamPace: { tickMs: 2, buckets: 1, chunks: 200 },
   hold: {
     streams: 200,

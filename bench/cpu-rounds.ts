@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plan, Scenario } from "./config.ts";
 import type { Engine, EngineCounts } from "./engine-handle.ts";
+import { undisturbed } from "./noise.ts";
 import { renderRequest } from "./payloads.ts";
 import { cpuUs, LOAD_CORE, run, sleep } from "./process.ts";
 import type { Rival, RunningRival } from "./rivals/rival.ts";
@@ -31,6 +32,8 @@ export interface Round {
   /** Share of its core that the rival used; near 1 in a request round means that nothing else held it back. */
   readonly rivalShare: number;
   readonly engineShare: number;
+  /** What programs outside the benchmark used meanwhile, as a share of one core. */
+  readonly foreignShare: number;
 }
 
 export interface ScenarioResult {
@@ -57,7 +60,10 @@ export async function measureScenario(
         const running = await rival.start(engine);
         try {
           if (plan.warmUpS > 0) await load(scenario, running, bodyFile, plan.warmUpS);
-          const round = await measureRound(scenario, rival, running, engine, bodyFile, plan.roundS);
+          const { result, foreignShare } = await undisturbed(plan.attempts, () =>
+            measureRound(scenario, rival, running, engine, bodyFile, plan.roundS),
+          );
+          const round = { ...result, foreignShare };
           rounds[rival.id]!.push(round);
           say(`  ${scenario.id} round ${i + 1} ${rival.id.padEnd(12)} ${describe(round)}`);
         } finally {
@@ -75,7 +81,7 @@ function describe(round: Round): string {
   const share = (value: number): string => `${(value * 100).toFixed(0)} %`;
   return (
     `${round.cpuUsPerUnit.toFixed(2)} µs, ${round.unitsPerS.toFixed(0)}/s, ` +
-    `rival's core ${share(round.rivalShare)}, engine ${share(round.engineShare)}`
+    `rival's core ${share(round.rivalShare)}, engine ${share(round.engineShare)}, others ${share(round.foreignShare)}`
   );
 }
 
@@ -86,7 +92,7 @@ async function measureRound(
   engine: Engine,
   bodyFile: string,
   seconds: number,
-): Promise<Round> {
+): Promise<Omit<Round, "foreignShare">> {
   await engine.idle();
   await sleep(SETTLE_MS);
   await engine.reset();

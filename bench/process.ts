@@ -10,6 +10,8 @@ const KEPT_OUTPUT_CHARS = 8192;
 const NS_PER_US = 1000;
 /** USER_HZ: what /proc/PID/stat counts in. It is 100 on every Linux that Node runs on. */
 const TICK_US = 10_000;
+/** The parent of all kernel threads. */
+const KTHREADD_PID = 2;
 
 /** The rival alone has the first core; engine and load share the second. Null where there is one core only. */
 export const PROXY_CORE: number | null = availableParallelism() > 1 ? 0 : null;
@@ -103,13 +105,18 @@ export async function run(
   return out;
 }
 
+function allPids(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
 /** The process and all that descend from it. */
 export function processTree(root: number): number[] {
   const children = new Map<number, number[]>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const parent = Number(statFields(Number(name))[1] ?? -1);
-    children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  for (const pid of allPids()) {
+    const parent = Number(statFields(pid)[1] ?? -1);
+    children.set(parent, [...(children.get(parent) ?? []), pid]);
   }
   const tree = [root];
   for (let i = 0; i < tree.length; i++) tree.push(...(children.get(tree[i]!) ?? []));
@@ -150,6 +157,20 @@ function threadsUs(pid: number): number {
     return 0;
   }
   return ns / NS_PER_US;
+}
+
+/**
+ * CPU time in µs of everything that the rig did not start, kernel threads left out. A process that ends hands its time to
+ * its parent's `cutime`, so the sum only ever grows by what was used.
+ */
+export function foreignCpuUs(): number {
+  const own = new Set([...processTree(process.pid), ...processTree(KTHREADD_PID)]);
+  let ticks = 0;
+  for (const pid of allPids()) {
+    if (own.has(pid)) continue;
+    for (const field of statFields(pid).slice(11, 15)) ticks += Number(field);
+  }
+  return ticks * TICK_US;
 }
 
 /** Resident memory in bytes. */

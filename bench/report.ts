@@ -2,6 +2,7 @@
 
 import type { Plan } from "./config.ts";
 import type { Round, ScenarioResult } from "./cpu-rounds.ts";
+import { DISTURBED_SHARE } from "./noise.ts";
 import { type Summary, summarise } from "./stats.ts";
 import type { HeldStreams, LatencyFigures, LatencySummary } from "./stream-figures.ts";
 
@@ -130,6 +131,12 @@ export function tables(results: Results): Table[] {
   return all.filter((table) => table !== null);
 }
 
+/** The worst that programs outside the benchmark did to any round, as a share of one core. */
+function worstForeignShare(results: Results): number {
+  const rounds = results.scenarios.flatMap((scenario) => Object.values(scenario.rounds).flat());
+  return Math.max(0, ...rounds.map((round) => round.foreignShare));
+}
+
 export function plainText(results: Results): string {
   const parts = tables(results).map(({ title, header, rows }) => {
     const widths = header.map((name, column) =>
@@ -142,7 +149,8 @@ export function plainText(results: Results): string {
         .trimEnd();
     return [title, line(header), ...rows.map(line)].join("\n");
   });
-  return `${parts.join("\n\n")}\n`;
+  const noise = (worstForeignShare(results) * 100).toFixed(0);
+  return `${parts.join("\n\n")}\n\nOther programs used at most ${noise} % of a core in any round.\n`;
 }
 
 export function markdown(results: Results): string {
@@ -184,7 +192,8 @@ a missing one, or any client error, ends the run.
 One rival lives at a time, alone on the first core. The engine (pre-rendered answers, one write per chunk) and \`wrk\` share the
 second. Each round starts the rival anew and warms it up for ${plan.warmUpS} s under the same load, then measures ${plan.roundS} s.
 Rivals alternate; a ratio is taken within one alternation. The tables give the median of ${plan.rounds} rounds and, in brackets,
-the least and the greatest.
+the least and the greatest. A round in which other programs used more than ${DISTURBED_SHARE * 100} % of a core is repeated, at
+most ${plan.attempts} times in all; the worst round that these tables contain had ${(worstForeignShare(results) * 100).toFixed(0)} %.
 
 CPU is user and system time of all threads of the proxy (of nginx: its worker) from \`/proc\`, divided by the requests that wrk
 completed, or by the chunks that the engine sent. A chunk's figure includes its share of the request's own cost. Streams have a

@@ -102,7 +102,7 @@ async function measure(choice: Choice): Promise<Results> {
   }
   let latency: LatencyFigures | null = null;
   if (parts.includes("latency")) {
-    latency = await measureLatency(rivals, engine, plan.latency, say);
+    latency = await measureLatency(rivals, engine, plan.latency, plan.attempts, say);
   }
   await engine.stop();
   const held: Record<string, HeldStreams> = {};

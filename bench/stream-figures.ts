@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { HoldPlan, LatencyPlan } from "./config.ts";
 import { type Engine, startEngine } from "./engine-handle.ts";
+import { undisturbed } from "./noise.ts";
 import { renderRequest } from "./payloads.ts";
 import { descriptorLimit, LOAD_CORE, rssBytes, run, sleep } from "./process.ts";
 import type { Rival, RunningRival } from "./rivals/rival.ts";
@@ -98,6 +99,7 @@ export async function measureLatency(
   rivals: readonly Rival[],
   engine: Engine,
   plan: LatencyPlan,
+  attempts: number,
   say: (line: string) => void,
 ): Promise<LatencyFigures> {
   const direct: LatencyResult[] = [];
@@ -107,12 +109,15 @@ export async function measureLatency(
   await engine.setPace(plan.pace);
   const measure = async (port: number, name: string): Promise<LatencyResult> => {
     await latencyRun(port, plan, plan.warmUpMs);
-    const result = await latencyRun(port, plan, plan.roundMs);
+    const { result, foreignShare } = await undisturbed(attempts, () =>
+      latencyRun(port, plan, plan.roundMs),
+    );
     if (result.errors > 0) throw new Error(`${name}: stream failed: ${result.firstError}`);
     say(
       `  latency ${name.padEnd(12)} TTFT ${result.ttftP50Ms.toFixed(2)} / ${result.ttftP99Ms.toFixed(2)} ms, ` +
         `ITL ${result.itlP50Ms.toFixed(2)} / ${result.itlP99Ms.toFixed(2)} ms (p50 / p99), ` +
-        `${result.completed} streams, ${(result.coalesced * 100).toFixed(2)} % of chunks merged`,
+        `${result.completed} streams, ${(result.coalesced * 100).toFixed(2)} % of chunks merged, ` +
+        `others ${(foreignShare * 100).toFixed(0)} %`,
     );
     return result;
   };
