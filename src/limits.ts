@@ -14,8 +14,6 @@ export const prefillAnswerBytesMax = 16_777_216;
 export const responseHeadBytesMax = 65_536;
 /** Rewrites that lead to another location, per request; nginx's bound. */
 export const rewriteRoundsMax = 10;
-/** Prefills sent for one request, retries included. */
-export const prefillSendsMax = 32;
 /** How long, and how much, is still read from a client that was refused while it was sending. */
 export const lingerTimeoutMs = 5_000;
 export const lingerBytesMax = 16_777_216;

@@ -1,0 +1,143 @@
+/** The answer to a client: its head, and its body in a framing that this client understands. */
+import { FieldSet } from "../http1/field-set.ts";
+import { forwardedLines } from "../http1/forwarded-lines.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
+import { joinBytesMax } from "../limits.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import type { RequestContext } from "./context.ts";
+import type { EngineConnection } from "./engine-connection.ts";
+import type { Scratch } from "./scratch.ts";
+
+/** How the body goes to the client: as it came, its data only, or put into chunks. */
+type BodyMode = "none" | "as-is" | "data" | "chunk";
+
+const dropped = new FieldSet([]);
+const droppedWithId = new FieldSet(["X-Request-Id"]);
+const crlf = Buffer.from("\r\n");
+const lastChunk = Buffer.from("0\r\n\r\n");
+
+export class Answer {
+  /** Whether any byte has gone to the client. */
+  started = false;
+  #keep: boolean;
+  #mode: BodyMode = "none";
+  /** The head, until it goes out together with the first bytes of the body. */
+  #head = "";
+  readonly #client: ClientConnection;
+  readonly #context: RequestContext;
+  readonly #scratch: Scratch;
+
+  constructor(client: ClientConnection, context: RequestContext, scratch: Scratch, keep: boolean) {
+    this.#client = client;
+    this.#context = context;
+    this.#scratch = scratch;
+    this.#keep = keep;
+  }
+
+  /** Whether the connection may serve another request afterwards. */
+  get keep(): boolean {
+    return this.#keep;
+  }
+
+  /** The request was not read to its end, so nothing more can be read from this connection. */
+  closeAfter(): void {
+    this.#keep = false;
+  }
+
+  /** Takes over an engine's head; it is sent with the first bytes of the body, or at the end. */
+  fromEngine(engine: ResponseHead, requestId: string): void {
+    const { head } = this.#context;
+    const old = head.minor === 0;
+    let framing = "";
+    if (engine.framing === "none") this.#mode = "none";
+    else if (engine.framing === "length") this.#mode = "as-is";
+    else if (old) {
+      this.#mode = engine.framing === "chunked" ? "data" : "as-is";
+      this.#keep = false;
+    } else {
+      this.#mode = engine.framing === "chunked" ? "as-is" : "chunk";
+      framing = "Transfer-Encoding: chunked\r\n";
+    }
+    if (head.method === "HEAD") this.#mode = "none";
+    this.#context.status = engine.status;
+    this.#context.engineHead = engine.fields.text;
+    let text = `HTTP/1.1 ${engine.status} ${engine.reason}\r\n`;
+    text += forwardedLines(engine.fields, requestId === "" ? dropped : droppedWithId);
+    if (requestId !== "") text += `X-Request-Id: ${requestId}\r\n`;
+    this.#head = text + framing + this.#connectionLine();
+  }
+
+  /** An answer of the proxy's own, complete. `lines` are further header lines, each with its CRLF. */
+  local(status: number, reason: string, lines: string, body: Buffer): void {
+    this.#context.status = status;
+    const text = `HTTP/1.1 ${status} ${reason}\r\n${lines}Content-Length: ${body.length}\r\n`;
+    this.#head = text + this.#connectionLine();
+    this.#mode = "as-is";
+    const silent = this.#context.head.method === "HEAD" || body.length === 0;
+    this.#send(silent ? undefined : body, 0, silent ? 0 : body.length);
+  }
+
+  /** Bytes of the engine's body, as the connection framed them. */
+  body(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    const chunked = connection.head.framing === "chunked";
+    if (this.#mode === "as-is" && !chunked) this.#send(chunk, start, end);
+    else if (this.#mode === "as-is") {
+      const { rawSpans, rawSpanCount } = connection.reader;
+      for (let i = 0; i < rawSpanCount; i += 1)
+        this.#send(chunk, rawSpans[2 * i]!, rawSpans[2 * i + 1]!);
+    } else if (this.#mode === "data") {
+      const { dataSpans, dataSpanCount } = connection.reader;
+      for (let i = 0; i < dataSpanCount; i += 1)
+        this.#send(chunk, dataSpans[2 * i]!, dataSpans[2 * i + 1]!);
+    } else if (this.#mode === "chunk" && end > start) {
+      const size = Buffer.from(`${(end - start).toString(16)}\r\n`);
+      const framed = Buffer.concat([size, chunk.subarray(start, end), crlf]);
+      this.#send(framed, 0, framed.length);
+    }
+  }
+
+  /** Bytes of an engine's body that has no framing of its own, from when they were held back. */
+  held(part: Buffer): void {
+    if (this.#mode === "as-is") this.#send(part, 0, part.length);
+  }
+
+  /** Sends what is still to be sent of a complete answer. */
+  end(): void {
+    if (this.#mode === "chunk") this.#send(lastChunk, 0, lastChunk.length);
+    else if (this.#head !== "") this.#send(undefined, 0, 0);
+  }
+
+  #send(chunk: Buffer | undefined, start: number, end: number): void {
+    const context = this.#context;
+    const bytes = end - start;
+    if (this.#head !== "") {
+      this.#sendHead(chunk, start, end);
+    } else if (chunk !== undefined && bytes > 0) {
+      this.#client.write(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
+    }
+    context.bytesSent += bytes;
+    context.bodyBytesSent += bytes;
+  }
+
+  #sendHead(chunk: Buffer | undefined, start: number, end: number): void {
+    const head = this.#head;
+    this.#head = "";
+    this.started = true;
+    this.#context.firstByteMs = performance.now();
+    this.#context.sentHead = head;
+    this.#context.bytesSent += head.length;
+    const join = chunk !== undefined && end - start <= joinBytesMax;
+    const total = head.length + (join ? end - start : 0);
+    const out = this.#scratch.take(total);
+    out.write(head, 0, head.length, "latin1");
+    if (join) chunk.copy(out, head.length, start, end);
+    this.#client.write(out);
+    if (this.#client.pendingBytes > 0) this.#scratch.lost();
+    if (!join && chunk !== undefined) this.#client.write(chunk.subarray(start, end));
+  }
+
+  #connectionLine(): string {
+    if (!this.#keep) return "Connection: close\r\n\r\n";
+    return this.#context.head.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n";
+  }
+}

@@ -1,0 +1,154 @@
+/** One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was stale. */
+import type { Engine, NoPlace, Placement, Pool } from "../fleet/pool.ts";
+import type { PickRequest } from "../scheduling/policy.ts";
+import type { LegRecord } from "./context.ts";
+import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
+import type { LegFailure, LegName } from "./exchange.ts";
+import type { Service } from "./service.ts";
+
+/** The request that a leg is part of. */
+export interface LegRequest {
+  readonly service: Service;
+  /** Writes the request of this leg to the connection. */
+  writeLeg(leg: Leg, connection: EngineConnection): void;
+  legHead(leg: Leg, connection: EngineConnection): void;
+  legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
+  legEnded(leg: Leg): void;
+  legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void;
+}
+
+export class Leg implements LegOwner {
+  readonly name: LegName;
+  /** Path and query for the engine. */
+  uri = "";
+  /** Tries so far, for the log. */
+  readonly records: LegRecord[];
+  readonly #request: LegRequest;
+  readonly #tried: number[] = [];
+  #placement: Placement | undefined;
+  #connection: EngineConnection | undefined;
+  #record: LegRecord | undefined;
+  #resent = false;
+
+  constructor(name: LegName, request: LegRequest, records: LegRecord[]) {
+    this.name = name;
+    this.#request = request;
+    this.records = records;
+  }
+
+  get engine(): Engine | undefined {
+    return this.#placement?.engine;
+  }
+
+  /** The connection that is carrying this leg now. */
+  get connection(): EngineConnection | undefined {
+    return this.#connection;
+  }
+
+  /** Whether some engine of the pool has not been tried. */
+  get mayTryAnother(): boolean {
+    return this.#placement !== undefined && this.#tried.length < this.#placement.pool.size;
+  }
+
+  /** Takes a place at an engine that this leg has not tried, and sends the request there. */
+  start(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
+    const placement = pool.place(pick, this.#tried, Date.now());
+    if (typeof placement === "string") return placement;
+    this.uri = uri;
+    this.#tried.push(placement.engine.number);
+    this.#placement = placement;
+    this.#resent = false;
+    this.#send(placement, false);
+    return undefined;
+  }
+
+  /** Forgets which engines were tried: the next round is a new one (the other leg failed). */
+  forgetTries(): void {
+    this.#tried.length = 0;
+  }
+
+  cancel(): void {
+    const connection = this.#connection;
+    this.#close();
+    connection?.cancel();
+  }
+
+  /** The engine's status is one for which the route tries another engine; it counts as a failure, as in nginx. */
+  refused(): void {
+    const placement = this.#placement!;
+    placement.pool.failed(placement.engine, Date.now());
+  }
+
+  legConnected(): void {
+    if (this.#record !== undefined) this.#record.connectedMs = performance.now();
+  }
+
+  legHead(connection: EngineConnection): void {
+    const record = this.#record!;
+    record.headMs = performance.now();
+    record.status = connection.head.status;
+    this.#request.legHead(this, connection);
+  }
+
+  legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#record!.bytesReceived = connection.bytesReceived;
+    this.#request.legBody(this, connection, chunk, start, end);
+  }
+
+  legEnded(connection: EngineConnection): void {
+    const placement = this.#placement!;
+    this.#record!.bytesReceived = connection.bytesReceived;
+    placement.pool.succeeded(placement.engine);
+    this.#close();
+    this.#request.legEnded(this);
+  }
+
+  legFailed(_connection: EngineConnection, failure: EngineFailure): void {
+    const placement = this.#placement!;
+    if (failure.stale && !this.#resent) {
+      this.#resent = true;
+      this.#send(placement, true);
+      return;
+    }
+    placement.pool.failed(placement.engine, Date.now());
+    this.#request.service.legFailure(placement, this.name, failure);
+    this.#close();
+    this.#request.legFailed(this, failure.kind, failure.unsent);
+  }
+
+  #send(placement: Placement, fresh: boolean): void {
+    const { pool, engine } = placement;
+    const connection = this.#request.service
+      .link(engine.address, pool.config.keepAlive)
+      .acquire(fresh);
+    this.#connection = connection;
+    if (!fresh) {
+      this.#record = {
+        address: engine.address.key,
+        sentMs: performance.now(),
+        connectedMs: -1,
+        headMs: -1,
+        endMs: -1,
+        status: 0,
+        bytesReceived: 0,
+        bytesSent: 0,
+      };
+      this.records.push(this.#record);
+    }
+    this.#request.writeLeg(this, connection);
+  }
+
+  /** Bytes of the request as sent, for the log. */
+  sent(bytes: number): void {
+    if (this.#record !== undefined) this.#record.bytesSent = bytes;
+  }
+
+  /** Every way out comes through here. The lease closes once however often this runs. */
+  #close(): void {
+    if (this.#record !== undefined && this.#record.endMs < 0)
+      this.#record.endMs = performance.now();
+    this.#record = undefined;
+    this.#connection = undefined;
+    this.#placement?.lease.close();
+  }
+}

@@ -1,0 +1,132 @@
+/** One route, compiled: what it matches, what runs first, where its requests go. */
+import type { MatchConfig, RouteConfig, TargetConfig } from "../config/schema.ts";
+import type { Dialect } from "../dialects/dialect.ts";
+import { dialects } from "../dialects/registry.ts";
+import type { Pool } from "../fleet/pool.ts";
+import type { AccessLog } from "./access-log.ts";
+import type { RequestContext } from "./context.ts";
+import { HeadPlan } from "./head-plan.ts";
+import { compileRegex, compileSteps, type Steps } from "./rewrite.ts";
+import type { Render, VariableScope } from "./template.ts";
+
+export interface RouteDeps {
+  readonly scope: VariableScope;
+  readonly pools: ReadonlyMap<string, Pool>;
+  accessLog(file: string, format: string): AccessLog;
+}
+
+/** Where a leg goes: the pool, and path with query for its engines. */
+export interface Destination {
+  readonly pool: Pool;
+  readonly uri: string;
+}
+
+export interface ErrorPage {
+  /** 0 = the status stays. */
+  readonly status: number;
+  readonly uri: Render;
+}
+
+export class Route {
+  readonly config: RouteConfig;
+  readonly match: MatchConfig;
+  readonly steps: Steps;
+  readonly heads: HeadPlan;
+  readonly dialect: Dialect;
+  readonly givesRequestId: boolean;
+  readonly accessLogs: readonly AccessLog[];
+  readonly errorPages: ReadonlyMap<number, ErrorPage>;
+  readonly prefillPool: Pool | undefined;
+  /** Path prefix for the internal routing of the prefill; "" = none. */
+  readonly prefillLocation: string;
+  /** Whether the path of a request is in this route, for regular expressions only. */
+  readonly matches: (context: RequestContext, path: string) => boolean;
+  readonly #destination: (context: RequestContext) => Destination | undefined;
+
+  constructor(config: RouteConfig, { scope, pools, accessLog }: RouteDeps) {
+    this.config = config;
+    this.match = config.match;
+    this.steps = compileSteps(config.steps, scope);
+    this.heads = new HeadPlan(config.setHeaders, scope);
+    this.dialect = dialects.get(config.dialect)!;
+    this.givesRequestId = config.requestId ?? config.prefill !== undefined;
+    this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));
+    this.errorPages = new Map(
+      config.errorPages.flatMap(({ statuses, status, uri }) => {
+        const page = { status: status ?? 0, uri: scope.compile(uri) };
+        return statuses.map((of) => [of, page] as const);
+      }),
+    );
+    const { prefill } = config;
+    this.prefillPool =
+      prefill !== undefined && "pool" in prefill ? pools.get(prefill.pool) : undefined;
+    this.prefillLocation = prefill !== undefined && "location" in prefill ? prefill.location : "";
+    this.matches = matcher(config.match, scope);
+    this.#destination = destination(config.target, config.match, scope, pools);
+  }
+
+  get prefills(): boolean {
+    return this.prefillPool !== undefined || this.prefillLocation !== "";
+  }
+
+  get forwards(): boolean {
+    return this.config.target !== undefined;
+  }
+
+  /** Undefined when the target names no known pool. */
+  destination(context: RequestContext): Destination | undefined {
+    return this.#destination(context);
+  }
+}
+
+function matcher(match: MatchConfig, scope: VariableScope): Route["matches"] {
+  if (match.kind === "regex") return compileRegex(match.path, "", scope);
+  if (match.kind === "regex-ignore-case") return compileRegex(match.path, "i", scope);
+  return () => false;
+}
+
+function destination(
+  target: TargetConfig | undefined,
+  match: MatchConfig,
+  scope: VariableScope,
+  pools: ReadonlyMap<string, Pool>,
+): (context: RequestContext) => Destination | undefined {
+  if (target === undefined) return () => undefined;
+  if ("url" in target) {
+    const url = scope.compile(target.url);
+    return (context) => {
+      const [, host = "", path = ""] = /^(?:http:\/\/)?([^/?]*)(.*)$/.exec(url(context)) ?? [];
+      const pool = pools.get(host);
+      return pool && { pool, uri: path === "" ? requestUri(context) : path };
+    };
+  }
+  const pool = pools.get(target.pool);
+  if (pool === undefined) return () => undefined;
+  const { uri } = target;
+  if (uri === undefined) return (context) => ({ pool, uri: requestUri(context) });
+  const matched =
+    match.kind === "regex" || match.kind === "regex-ignore-case" ? 0 : match.path.length;
+  return (context) => ({
+    pool,
+    uri: withQuery(uri + escapePath(context.path.slice(matched)), context.args),
+  });
+}
+
+/** As the client sent it, unless rewrites changed it (nginx's rule). */
+export function requestUri(context: RequestContext): string {
+  const { head } = context;
+  if (context.rewritten) return withQuery(escapePath(context.path), context.args);
+  return head.target.startsWith("/") ? head.target : withQuery(head.path, head.query);
+}
+
+function withQuery(path: string, args: string): string {
+  return args === "" ? path : `${path}?${args}`;
+}
+
+/** What may not stand in a request line, as nginx escapes a URI. */
+const unsafe = /[\x00-\x20"#%?\x7f-\u{10ffff}]/gu;
+
+/** Paths are decoded for matching; what may not stand in a request line is encoded again. */
+function escapePath(path: string): string {
+  return path.replace(unsafe, encodeURIComponent);
+}

@@ -1,0 +1,197 @@
+/** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
+import { TopLevel } from "../body/top-level.ts";
+import type { Config, PoolConfig } from "../config/schema.ts";
+import type { Address } from "../fleet/address.ts";
+import { type Placement, Pool } from "../fleet/pool.ts";
+import type { SlotsByIdentity } from "../fleet/slots.ts";
+import type { Scoreboard } from "../scheduling/scoreboard.ts";
+import { Deadlines } from "../transport/deadlines.ts";
+import type { Socket, Transport } from "../transport/socket.ts";
+import { AccessLog, combined, type LineSink } from "./access-log.ts";
+import { BodyAccount } from "./bodies.ts";
+import { ClientConnection } from "./client-connection.ts";
+import type { RequestContext } from "./context.ts";
+import type { EngineFailure } from "./engine-connection.ts";
+import { EngineLink } from "./engine-link.ts";
+import type { LegName } from "./exchange.ts";
+import { listenKey } from "./listeners.ts";
+import { compileMap } from "./map.ts";
+import type { RouteDeps } from "./route.ts";
+import { Server, VirtualServers } from "./routing.ts";
+import { Scratch } from "./scratch.ts";
+import { type Render, VariableScope } from "./template.ts";
+
+export interface ServiceDeps {
+  readonly transport: Transport;
+  readonly board: Scoreboard;
+  random(): number;
+  /** Where lines of an access log go. */
+  openLog(file: string): LineSink;
+  /** One line for the error log. */
+  log(level: "info" | "warn" | "error", message: string): void;
+}
+
+/** One configuration, compiled. Requests keep the one that they began with. */
+interface Plan {
+  readonly config: Config;
+  readonly pools: ReadonlyMap<string, Pool>;
+  readonly policyKeys: ReadonlyMap<Pool, Render>;
+  /** Servers by the key of their listening address. */
+  readonly servers: ReadonlyMap<string, VirtualServers>;
+}
+
+export class Service {
+  readonly deadlines = new Deadlines(performance.now());
+  readonly scratch = new Scratch();
+  readonly bodies: BodyAccount;
+  draining = false;
+  readonly #deps: ServiceDeps;
+  readonly #links = new Map<string, EngineLink>();
+  readonly #clients = new Set<ClientConnection>();
+  readonly #topLevels: TopLevel[] = [];
+  #plan: Plan | undefined;
+  #serial = 0;
+  #onDrained: (() => void) | undefined;
+
+  constructor(deps: ServiceDeps) {
+    this.#deps = deps;
+    this.bodies = new BodyAccount(() => this.#plan?.config.bodyBytesTotalMax ?? 0);
+  }
+
+  /** Serves by this configuration from now on. */
+  apply(config: Config, slots: SlotsByIdentity): void {
+    this.#plan = compile(config, slots, this.#deps);
+    const used = new Set<string>();
+    for (const pool of this.#plan.pools.values()) {
+      for (const engine of pool.engines) {
+        used.add(engine.address.key);
+        this.#links.get(engine.address.key)?.configure(pool.config.keepAlive);
+      }
+    }
+    for (const [key, link] of this.#links) {
+      if (used.has(key)) continue;
+      link.close();
+      this.#links.delete(key);
+    }
+  }
+
+  accept(socket: Socket, listenKey: string): void {
+    if (this.#clients.size >= this.#plan!.config.connectionsMax || this.draining) {
+      socket.destroy();
+      return;
+    }
+    let servers = this.#plan!.servers.get(listenKey)!;
+    // A listener that a reload took away has no servers any more: its connections keep the last ones.
+    const current = () => {
+      servers = this.#plan!.servers.get(listenKey) ?? servers;
+      return servers;
+    };
+    this.#clients.add(new ClientConnection(socket, this, current));
+  }
+
+  forget(client: ClientConnection): void {
+    this.#clients.delete(client);
+    if (this.draining && this.#clients.size === 0) this.#onDrained?.();
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  /** Finishes what is in flight; resolves when the last client is gone or the time is up. */
+  drain(timeoutMs: number): Promise<void> {
+    this.draining = true;
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+      for (const client of [...this.#clients]) if (client.idle) client.close();
+      if (this.#clients.size === 0) resolve();
+      if (timeoutMs > 0) setTimeout(resolve, timeoutMs);
+    });
+  }
+
+  stop(): void {
+    for (const client of [...this.#clients]) client.close();
+    for (const link of this.#links.values()) link.close();
+  }
+
+  nextSerial(): number {
+    this.#serial += 1;
+    return this.#serial;
+  }
+
+  link(address: Address, settings: PoolConfig["keepAlive"]): EngineLink {
+    let link = this.#links.get(address.key);
+    if (link === undefined) {
+      link = new EngineLink(address, settings, this.#deps.transport, this.deadlines);
+      this.#links.set(address.key, link);
+    }
+    return link;
+  }
+
+  policyKey(pool: Pool, context: RequestContext): string {
+    return this.#plan!.policyKeys.get(pool)?.(context) ?? "";
+  }
+
+  legFailure({ pool, engine }: Placement, leg: LegName, failure: EngineFailure): void {
+    const where = `${engine.address.key} of pool "${pool.name}"`;
+    this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
+  }
+
+  /** Scans are as large as bodies have members; used again rather than made anew. */
+  takeTopLevel(): TopLevel {
+    return this.#topLevels.pop() ?? new TopLevel();
+  }
+  giveTopLevel(members: TopLevel): void {
+    members.clear();
+    if (this.#topLevels.length < topLevelsKept) this.#topLevels.push(members);
+  }
+}
+
+const topLevelsKept = 64;
+
+function compile(
+  config: Config,
+  slots: SlotsByIdentity,
+  { board, random, openLog }: ServiceDeps,
+): Plan {
+  const scope = new VariableScope();
+  for (const map of config.maps) compileMap(map, scope);
+  const pools = new Map<string, Pool>();
+  const policyKeys = new Map<Pool, Render>();
+  for (const [name, poolConfig] of Object.entries(config.pools)) {
+    const pool = new Pool(name, poolConfig, { board, slots, random });
+    pools.set(name, pool);
+    if (poolConfig.policy.name === "hash")
+      policyKeys.set(pool, scope.compile(poolConfig.policy.key));
+  }
+  const deps: RouteDeps = {
+    scope,
+    pools,
+    accessLog: (file, format) => {
+      const logFormat = config.logFormats[format] ?? combined;
+      return new AccessLog(logFormat, scope, openLog(file));
+    },
+  };
+  const byAddress = new Map<string, { server: Server; isDefault: boolean }[]>();
+  for (const serverConfig of config.servers) {
+    const server = new Server(serverConfig, deps);
+    for (const listen of serverConfig.listen) {
+      const key = listenKey(listen);
+      const list = byAddress.get(key) ?? [];
+      list.push({ server, isDefault: listen.defaultServer });
+      byAddress.set(key, list);
+    }
+  }
+  const servers = new Map<string, VirtualServers>();
+  for (const [key, list] of byAddress) {
+    const chosen = list.find(({ isDefault }) => isDefault) ?? list[0]!;
+    servers.set(
+      key,
+      new VirtualServers(
+        list.map(({ server }) => server),
+        chosen.server,
+      ),
+    );
+  }
+  return { config, pools, policyKeys, servers };
+}

@@ -1,0 +1,95 @@
+/** A worker thread: serves by the configuration that the main thread sends, until it is told to stop. */
+import { parentPort, workerData } from "node:worker_threads";
+import type { Config } from "../config/schema.ts";
+import type { SlotsByIdentity } from "../fleet/slots.ts";
+import { deadlineTickMs } from "../limits.ts";
+import { AccessLogs } from "../observe/access-log.ts";
+import { ErrorLog } from "../observe/error-log.ts";
+import { Scoreboard } from "../scheduling/scoreboard.ts";
+import { tcp } from "../transport/tcp.ts";
+import { Listeners } from "./listeners.ts";
+import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
+import { Service } from "./service.ts";
+
+const port = parentPort!;
+const { workerIndex, scoreboard } = workerData as WorkerData;
+const errorLog = new ErrorLog({
+  file: "stderr",
+  level: "error",
+  thread: workerIndex + 1,
+  sync: false,
+});
+const accessLogs = new AccessLogs((message) => errorLog.error(message));
+const listeners = new Listeners(tcp);
+const service = new Service({
+  transport: tcp,
+  board: new Scoreboard(scoreboard, workerIndex),
+  random: Math.random,
+  openLog: (file) => accessLogs.sink(file),
+  log: (level, message) => errorLog.log(level, message),
+});
+
+const ticker = setInterval(() => service.deadlines.tick(performance.now()), deadlineTickMs);
+
+function say(message: FromWorker): void {
+  port.postMessage(message);
+}
+
+function bound(): BoundAddress[] {
+  return listeners
+    .addresses()
+    .map(({ host, port: number, path }) =>
+      path === undefined ? { host, port: number } : { unixPath: path },
+    );
+}
+
+async function apply(config: Config, generation: number, slots: SlotsByIdentity): Promise<void> {
+  try {
+    // Sockets that are accepted while the configuration changes hands get the one that is current then.
+    const prepared = await listeners.prepare(config, (socket, key) => service.accept(socket, key));
+    errorLog.configure(config.errorLog);
+    service.apply(config, slots);
+    prepared.commit();
+    accessLogs.keepOnly(logFiles(config));
+    say({ type: "listening", generation, addresses: bound() });
+  } catch (error) {
+    const { message, code = "GP_INTERNAL" } = error as NodeJS.ErrnoException;
+    say({ type: "failed", generation, message, code });
+  }
+}
+
+function logFiles(config: Config): ReadonlySet<string> {
+  const routes = config.servers.flatMap((server) => server.routes);
+  return new Set(routes.flatMap(({ accessLogs: logs }) => logs.map(({ file }) => file)));
+}
+
+function end(): void {
+  clearInterval(ticker);
+  listeners.closeAll();
+  service.stop();
+  accessLogs.flush();
+  errorLog.flush();
+  port.close();
+}
+
+port.on("message", (message: ToWorker) => {
+  switch (message.type) {
+    case "apply":
+      void apply(message.config, message.generation, message.slots);
+      break;
+    case "drain":
+      listeners.closeAll();
+      void service.drain(message.timeoutMs).then(() => {
+        accessLogs.flush();
+        say({ type: "drained" });
+      });
+      break;
+    case "stop":
+      end();
+      break;
+    case "reopen":
+      accessLogs.reopen();
+      errorLog.reopen();
+      break;
+  }
+});
