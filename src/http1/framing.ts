@@ -45,6 +45,18 @@ function readLength(bytes: Uint8Array, start: number, end: number): number {
   return length <= Number.MAX_SAFE_INTEGER ? length : -1;
 }
 
+/**
+ * Whether the line has a tab around its value. The fields that frame a body take spaces alone: parsers that do not strip
+ * a tab from them read another value, or none.
+ */
+function hasTab(fields: HeaderFields, i: number, bytes: Uint8Array): boolean {
+  const end = fields.lineEnd(i);
+  for (let at = fields.lineStart(i) + fields.nameLength(i); at < end; at++) {
+    if (bytes[at] === HTAB) return true;
+  }
+  return false;
+}
+
 /** 501 for codings that HTTP has but this proxy has not, chunked last or not at all; 400 for everything else. */
 function codingProblem(value: string): HttpProblem {
   const codings = value.toLowerCase().split(",");
@@ -113,6 +125,7 @@ export function readFraming(head: MessageHead, bytes: Uint8Array): HttpProblem |
     if (length >= 0) return PROBLEMS.lengthAndCoding;
     if (head.minor === 0) return PROBLEMS.codingOnOldVersion;
     if (fields.repeats(FieldId.TransferEncoding)) return PROBLEMS.severalCodings;
+    if (hasTab(fields, coding, bytes)) return PROBLEMS.badCoding;
     const start = fields.valueStart(coding);
     const end = fields.valueEnd(coding);
     if (!equalsIgnoringCase(bytes, start, end, "chunked"))
@@ -120,6 +133,7 @@ export function readFraming(head: MessageHead, bytes: Uint8Array): HttpProblem |
     head.chunked = true;
   } else if (length >= 0) {
     if (fields.repeats(FieldId.ContentLength)) return PROBLEMS.severalLengths;
+    if (hasTab(fields, length, bytes)) return PROBLEMS.badLength;
     head.contentLength = readLength(bytes, fields.valueStart(length), fields.valueEnd(length));
     if (head.contentLength < 0) return PROBLEMS.badLength;
   }

@@ -1,0 +1,155 @@
+// Field lines that have to be refused.
+
+import { post } from "../messages.ts";
+import {
+  BAD_CONNECTION,
+  BAD_EXPECT,
+  BAD_HOST,
+  BAD_NAME,
+  BAD_REQUEST_LINE,
+  BAD_VALUE,
+  BARE_CR,
+  BARE_LF,
+  OBS_FOLD,
+  type RefusedRequest,
+} from "./vector.ts";
+
+export const FIELD_LINES: readonly RefusedRequest[] = [
+  { hazard: "line folded", text: post("X-A: b", " c"), ...OBS_FOLD },
+  { hazard: "line folded with a tab", text: post("X-A: b", "\tc"), ...OBS_FOLD },
+  { hazard: "length in a folded line", text: post("Foo: bar", " Content-Length: 38"), ...OBS_FOLD },
+  {
+    hazard: "first line begins with a space",
+    text: "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+    ...OBS_FOLD,
+  },
+  {
+    hazard: "first line begins with a tab",
+    text: "GET / HTTP/1.1\r\n\tContent-Length: 1\r\nHost: a\r\n\r\nX",
+    ...OBS_FOLD,
+  },
+  { hazard: "space before the colon", text: post("Content-Length : 34"), ...BAD_NAME },
+  { hazard: "tab before the colon", text: post("Transfer-Encoding\t: chunked"), ...BAD_NAME },
+  { hazard: "no colon", text: post("Content-Length 10"), ...BAD_NAME },
+  { hazard: "name alone on its line", text: post("Transfer-", "Encoding: chunked"), ...BAD_NAME },
+  { hazard: "empty name", text: post(": ignored"), ...BAD_NAME },
+  { hazard: "empty name and value", text: post(":", "I: am cut off"), ...BAD_NAME },
+  { hazard: "name with @", text: post("Fo@: bar"), ...BAD_NAME },
+  { hazard: "name with obs-text", text: post("\xefoo: bar"), ...BAD_NAME },
+  {
+    hazard: "name with a byte that Python strips",
+    text: post("Content-Length\x85: 10"),
+    ...BAD_NAME,
+  },
+  { hazard: "name with NUL", text: post("X-\x00A: b"), ...BAD_NAME },
+  { hazard: "CR for the hyphen of a name", text: post("Content\rLength: 3"), ...BARE_CR },
+  { hazard: "NUL in a value", text: post("X-A: b\x00c"), ...BAD_VALUE },
+  { hazard: "NUL at a value's end", text: post("X-A: b\x00"), ...BAD_VALUE },
+  { hazard: "control character in a value", text: post("X-A: b\x01c"), ...BAD_VALUE },
+  { hazard: "DEL in a value", text: post("X-A: b\x7fc"), ...BAD_VALUE },
+  {
+    hazard: "vertical tab before a value",
+    text: post("Transfer-Encoding: \x0bchunked"),
+    ...BAD_VALUE,
+  },
+  { hazard: "CR in a value", text: post("X-A: b\rSmuggled: c"), ...BARE_CR },
+  { hazard: "CR for an empty value", text: post("X:\rTransfer-Encoding: chunked"), ...BARE_CR },
+  { hazard: "LF ends a line", text: post("X-A: b\nContent-Length: 23"), ...BARE_LF },
+  { hazard: "LF for an empty value", text: post("X:\nTransfer-Encoding: chunked"), ...BARE_LF },
+  { hazard: "two LF in a value", text: post("Useless:\n\nGET / HTTP/1.1"), ...BARE_LF },
+  { hazard: "LF in a name", text: post("Te\nst: test"), ...BARE_LF },
+  { hazard: "lines end with LF alone", text: "GET / HTTP/1.1\nHost: a\n\n", ...BAD_REQUEST_LINE },
+  {
+    hazard: "head ends with CR and another byte",
+    text: "GET / HTTP/1.1\r\nHost: a\r\n\rZGET /evil: HTTP/1.1\r\nHost: a\r\n\r\n",
+    ...BARE_CR,
+  },
+  {
+    hazard: "head ends with LF alone",
+    text: "GET / HTTP/1.1\r\nHost: a\r\n\nX: y\r\n\r\n",
+    ...BARE_LF,
+  },
+];
+
+export const HOSTS: readonly RefusedRequest[] = [
+  { hazard: "no Host", text: "GET / HTTP/1.1\r\n\r\n", ...BAD_HOST },
+  {
+    hazard: "two Hosts",
+    text: post("Host: b"),
+    ...BAD_HOST,
+    nodeAccepts: "gap 4: two Host lines, of which the first wins",
+  },
+  { hazard: "two equal Hosts", text: post("Host: a"), ...BAD_HOST, nodeAccepts: "gap 4" },
+  ...[
+    "",
+    "a b",
+    "a,b",
+    "a/b",
+    "a@b",
+    "a?b",
+    "a#b",
+    "a\\b",
+    "a:",
+    "a:b",
+    "a:123456",
+    ":80",
+    "a%62",
+    "a;b",
+    "a..b",
+    ".a",
+    "[::1",
+    "[a]",
+    "[::1]x",
+    "[::1%25eth0]",
+    "\xffa\xff",
+    "a:8 0",
+  ].map(
+    (host): RefusedRequest => ({
+      hazard: `Host is ${JSON.stringify(host)}`,
+      text: `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+      ...BAD_HOST,
+      nodeAccepts: "Node does not look into Host; a proxy routes by it",
+    }),
+  ),
+];
+
+export const OTHER_FIELDS: readonly RefusedRequest[] = [
+  {
+    hazard: "two Authorizations",
+    text: post("Authorization: a", "authorization: b"),
+    status: 400,
+    code: "GP_DUPLICATE_AUTHORIZATION",
+    nodeAccepts: "the proxy and an engine could each check another one",
+  },
+  { hazard: "unknown expectation", text: post("Expect: 200-ok"), ...BAD_EXPECT },
+  {
+    hazard: "expectation in a list",
+    text: post("Expect: 100-continue, 100-continue"),
+    ...BAD_EXPECT,
+    nodeAccepts: "strictness: Node looks for the word in the list",
+  },
+  {
+    hazard: "expectation twice",
+    text: post("Expect: 100-continue", "Expect: 100-continue"),
+    ...BAD_EXPECT,
+    nodeAccepts: "strictness: Node joins the lines and looks for the word",
+  },
+  {
+    hazard: "Connection is no list of tokens",
+    text: post("Connection: close;a"),
+    ...BAD_CONNECTION,
+    nodeAccepts: "strictness: whether it says close depends on the reader",
+  },
+  {
+    hazard: "Connection with obs-text",
+    text: post("Connection: close\xa0"),
+    ...BAD_CONNECTION,
+    nodeAccepts: "as above",
+  },
+  {
+    hazard: "Connection that nominates without end",
+    text: post(`Connection: ${Array.from({ length: 33 }, (_, i) => `x${i}`).join()}`),
+    ...BAD_CONNECTION,
+    nodeAccepts: "each nominated name costs a comparison per field",
+  },
+];
