@@ -72,7 +72,7 @@ export const FULL: Plan = {
   warmUpS: 3,
   roundS: 5,
   attempts: 4,
-  streamPace: { tickMs: 4, buckets: 1, chunks: 200 },
+  streamPace: { tickMs: 2, buckets: 1, chunks: 200 },
   hold: {
     streams: 10_000,
     warmUpStreams: 500,

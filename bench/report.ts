@@ -137,6 +137,17 @@ function worstForeignShare(results: Results): number {
   return Math.max(0, ...rounds.map((round) => round.foreignShare));
 }
 
+/** Why fewer streams than planned were held, where the machine forbids more. */
+function heldNote(results: Results): string {
+  const planned = results.plan.hold.streams;
+  const short = Object.values(results.held).find((held) => held.wanted < planned);
+  if (short === undefined) return "";
+  return (
+    `: this machine's hard limit of ${short.descriptorLimit} a process allows\n` +
+    `${short.wanted} of the ${planned} streams that the plan asks for`
+  );
+}
+
 export function plainText(results: Results): string {
   const parts = tables(results).map(({ title, header, rows }) => {
     const widths = header.map((name, column) =>
@@ -197,10 +208,10 @@ most ${plan.attempts} times in all; the worst round that these tables contain ha
 
 CPU is user and system time of all threads of the proxy (of nginx: its worker) from \`/proc\`, divided by the requests that wrk
 completed, or by the chunks that the engine sent. A chunk's figure includes its share of the request's own cost. Streams have a
-chunk every ${plan.streamPace.tickMs * plan.streamPace.buckets} ms, 64 at a time, so that no proxy may merge two chunks into one write.
+chunk every ${plan.streamPace.tickMs * plan.streamPace.buckets} ms, 64 at a time: well below what a proxy can relay, so that none saves work by merging chunks.
 
 Memory: RSS of the proxy's processes at the peak, less RSS after a warm-up, divided by the streams that were open together.
-Kernel socket buffers are not in it. A proxied stream takes two file descriptors, so the descriptor limit bounds the count.
+Kernel socket buffers are not in it. A proxied stream takes two file descriptors${heldNote(results)}.
 
 Latency: ${plan.latency.concurrency} streams at a time in a closed loop, a chunk every ${
     plan.latency.pace.tickMs * plan.latency.pace.buckets

@@ -10,7 +10,7 @@ import { measureScenario, type ScenarioResult } from "./cpu-rounds.ts";
 import { type Engine, startEngine } from "./engine-handle.ts";
 import { killRunning, run } from "./process.ts";
 import { markdown, plainText, type Results } from "./report.ts";
-import { BUN, bunVersion, globalProxyOnBun, globalProxyOnNode } from "./rivals/global-proxy.ts";
+import { BUN, bunVersion, globalProxies } from "./rivals/global-proxy.ts";
 import { nginx, nginxAgain } from "./rivals/nginx.ts";
 import type { Rival } from "./rivals/rival.ts";
 import {
@@ -21,7 +21,7 @@ import {
 } from "./stream-figures.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
-const RIVALS: readonly Rival[] = [nginx, globalProxyOnBun, globalProxyOnNode, nginxAgain];
+const RIVALS: readonly Rival[] = [nginx, ...globalProxies, nginxAgain];
 const EXTRAS = ["hold", "latency"];
 
 interface Choice {
@@ -48,6 +48,7 @@ function choose(): Choice {
   const plan = values.short ? SHORT : FULL;
   const rounds = values.rounds === undefined ? plan.rounds : Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a positive number");
+  if (values.short && values.write) throw new Error("--write needs the full run, not --short");
   const rivals = values.rivals.split(",").map((id) => {
     const rival = RIVALS.find((each) => each.id === id);
     if (rival === undefined) throw new Error(`no rival ${id}: ${RIVALS.map((r) => r.id)}`);
@@ -112,10 +113,12 @@ async function measure(choice: Choice): Promise<Results> {
       say(`  hold ${rival.id} ${JSON.stringify(held[rival.id])}`);
     }
   }
+  const node = `Node ${process.versions.node}`;
+  const runtimes = bun === null ? node : `Bun ${bun} and ${node}`;
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: machine(),
-    versions: { ...versions, "engine and rig on": bun === null ? "Node" : `Bun ${bun} and Node` },
+    versions: { ...versions, "engine and rig on": runtimes },
     plan,
     titles: Object.fromEntries(rivals.map((rival) => [rival.id, rival.title])),
     skipped,

@@ -1,10 +1,13 @@
 /** Global Proxy with one prefill and one decode engine, on either runtime: the full P/D hand-off for every request. */
 
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../engine-handle.ts";
 import { freePort, PROXY_CORE, processTree, run, start, waitForPort } from "../process.ts";
 import type { Rival, RunningRival } from "./rival.ts";
+import { seedConfiguration } from "./seed-conf.ts";
 
 /** From bench/build/rivals, where the compiled file is. */
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -12,19 +15,31 @@ const COMMAND = `${ROOT}bin/global-proxy`;
 export const BUN: string = `${ROOT}node_modules/.bin/bun`;
 
 type Runtime = "bun" | "node";
+/** How it is configured: by flags alone, or with the seed's file. */
+type Form = "flags" | "nginx.conf";
 
-async function startGlobalProxy(runtime: Runtime, engine: Engine): Promise<RunningRival> {
+async function startGlobalProxy(
+  runtime: Runtime,
+  form: Form,
+  engine: Engine,
+): Promise<RunningRival> {
   const port = await freePort();
-  const args = ["--prefill", engine.prefillUrl, "--decode", engine.decodeUrl];
-  const started = start(PROXY_CORE, COMMAND, [...args, "--listen", `127.0.0.1:${port}`], {
-    GLOBAL_PROXY_RUNTIME: runtime,
-  });
+  const prefix = mkdtempSync(join(tmpdir(), "global-proxy-bench-"));
+  const file = join(prefix, "nginx.conf");
+  writeFileSync(file, seedConfiguration(port, engine));
+  const flags = ["--prefill", engine.prefillUrl, "--decode", engine.decodeUrl];
+  const args =
+    form === "flags" ? [...flags, "--listen", `127.0.0.1:${port}`] : ["-p", prefix, "-c", file];
+  const started = start(PROXY_CORE, COMMAND, args, { GLOBAL_PROXY_RUNTIME: runtime });
   await waitForPort(started, port);
   return {
     port,
     pids: () => processTree(started.pid),
     output: () => started.output(),
-    stop: () => started.stop(),
+    stop: async () => {
+      await started.stop();
+      rmSync(prefix, { recursive: true, force: true });
+    },
   };
 }
 
@@ -41,15 +56,20 @@ async function version(runtime: Runtime): Promise<string | null> {
   return runtime === "node" ? process.versions.node : bunVersion();
 }
 
-function globalProxy(runtime: Runtime): Rival {
+function globalProxy(runtime: Runtime, form: Form): Rival {
+  const name = `Global Proxy on ${runtime === "bun" ? "Bun" : "Node"}`;
   return {
-    id: runtime,
-    title: `Global Proxy on ${runtime === "bun" ? "Bun" : "Node"}`,
+    id: form === "flags" ? runtime : `${runtime}-conf`,
+    title: form === "flags" ? name : `${name}, seed's nginx.conf`,
     disaggregates: true,
     version: () => version(runtime),
-    start: (engine) => startGlobalProxy(runtime, engine),
+    start: (engine) => startGlobalProxy(runtime, form, engine),
   };
 }
 
-export const globalProxyOnBun: Rival = globalProxy("bun");
-export const globalProxyOnNode: Rival = globalProxy("node");
+export const globalProxies: readonly Rival[] = [
+  globalProxy("bun", "flags"),
+  globalProxy("node", "flags"),
+  globalProxy("bun", "nginx.conf"),
+  globalProxy("node", "nginx.conf"),
+];
