@@ -25,7 +25,7 @@ export type ToWorker =
   | {
       readonly type: "apply";
       readonly config: Config;
-      /** Counts up with each configuration. */
+      /** Counts up with each `apply`; the answer names it. */
       readonly generation: number;
       readonly slots: SlotsByIdentity;
     }

@@ -1,0 +1,32 @@
+/** The flags that need no file, as commander knows them. */
+import { Command, CommanderError } from "commander";
+import type { Flags } from "../config/flags.ts";
+
+export function flagsCommand(): Command {
+  return new Command("global-proxy")
+    .helpOption(false)
+    .option("--prefill <url...>", "prefill engines, as http://host:port")
+    .option("--decode <url...>", "decode engines")
+    .option("--listen <address>", "[HOST:]PORT or unix:/path (default: 0.0.0.0:8080)")
+    .option("--prefill-policy <name>", "how a prefill engine is chosen (default: length_balance)")
+    .option("--decode-policy <name>", "how a decode engine is chosen (default: least_conn)")
+    .option("--dialect <name>", "how engines hand the KV cache over (default: omni)")
+    .option("--workers <number>", "worker threads, or auto (default: 1)")
+    .option("--access-log <file>", "a path, stdout or stderr (default: none)")
+    .option("--log-level <level>", "of the error log, which is stderr (default: error)")
+    .option("--pid <file>", "where the process id is written; -s with --pid finds it there");
+}
+
+/** @returns the flags, or what commander finds wrong with them. */
+export function readFlags(words: readonly string[]): Flags | { readonly error: string } {
+  const command = flagsCommand()
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  try {
+    command.parse(words, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { error: error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ") };
+  }
+  return { prefill: [], decode: [], ...command.opts<Partial<Flags>>() };
+}

@@ -1,0 +1,33 @@
+/** The help text: nginx's switches, the flags, the commands. */
+import { flagsCommand } from "./flag-options.ts";
+
+const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c filename] [-g directives]
+       global-proxy --prefill URL... --decode URL... [options]
+       global-proxy convert FILE | engine | demo
+
+Options:
+  -?,-h         : this help
+  -v            : show version and exit
+  -V            : show version and runtime then exit
+  -t            : test configuration and exit
+  -T            : test configuration, dump it and exit
+  -q            : suppress non-error messages during configuration testing
+  -s signal     : send signal to a running instance: stop, quit, reopen, reload
+  -p prefix     : set prefix path (default: the working directory)
+  -c filename   : set configuration file, nginx.conf or YAML (default: conf/nginx.conf)
+  -g directives : set global directives out of configuration file
+`;
+
+const commands = `Commands:
+  convert FILE               : print an nginx.conf as YAML
+  engine                     : run a simulated engine
+  demo                       : run four prefill and four decode engines with the proxy in front
+                               (--help after a command lists its options)
+`;
+
+export function helpText(): string {
+  const flags = flagsCommand().options.map(
+    ({ flags: term, description }) => `  ${term.padEnd(26)} : ${description}\n`,
+  );
+  return `${switches}\nOptions that take the place of a file:\n${flags.join("")}\n${commands}\n`;
+}

@@ -1,0 +1,43 @@
+/** The only place that writes to the command's standard output and error. */
+import { writeSync } from "node:fs";
+import { type ConfigProblem, formatProblem } from "../config/problem.ts";
+
+/** Tries at a pipe that is full; 10 ms apart, so a reader has 10 s. */
+const fullPipeTriesMax = 1000;
+
+/** To standard output, as it is. Returns when it is written, so that the process may exit. */
+export function print(text: string): void {
+  write(1, text);
+}
+
+/** To standard error, as it is. */
+export function printError(text: string): void {
+  write(2, text);
+}
+
+/** `global-proxy: [level] message` to standard error. */
+export function printMessage(
+  level: ConfigProblem["level"] | "error" | "alert",
+  message: string,
+): void {
+  printError(`global-proxy: [${level}] ${message}\n`);
+}
+
+export function printProblem(problem: ConfigProblem): void {
+  printError(`global-proxy: ${formatProblem(problem)}\n`);
+}
+
+function write(fd: 1 | 2, text: string): void {
+  let rest = Buffer.from(text);
+  for (let tries = 0; rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+      tries = 0;
+    } catch (error) {
+      // A reader that went away (`global-proxy -T | head`) is no error of ours.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EAGAIN" || ++tries > fullPipeTriesMax) return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}

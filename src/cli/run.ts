@@ -1,0 +1,134 @@
+/** From the words of the command line to what is to be done. */
+import { existsSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { type ConfigSource, configFilePath } from "../config/load.ts";
+import { currentRuntime, type Runtime } from "../config/runtime.ts";
+import { didYouMean } from "../config/suggest.ts";
+import { convertCommand } from "./convert.ts";
+import { readFlags } from "./flag-options.ts";
+import { helpText } from "./help.ts";
+import { print, printError } from "./print.ts";
+import { serve } from "./serve.ts";
+import { signalInstance } from "./signal.ts";
+import { parseSwitches, type Switches } from "./switches.ts";
+import { testConfig } from "./test-config.ts";
+import { versionLines } from "./version.ts";
+
+export interface RunOptions {
+  /** Another worker than the real one, for tests. */
+  readonly workerEntry?: URL;
+}
+
+/** As nginx's default, below the prefix. */
+const defaultFile = "conf/nginx.conf";
+const commandNames = ["convert", "engine", "demo"];
+
+/** @returns the exit code. */
+export async function run(args: readonly string[], options: RunOptions = {}): Promise<number> {
+  const runtime = currentRuntime();
+  const [first] = args;
+  if (first !== undefined && commandNames.includes(first)) {
+    return runCommand(first, args.slice(1), runtime, options);
+  }
+  if (args.includes("--help")) {
+    print(helpText());
+    return 0;
+  }
+  if (args.includes("--version")) {
+    print(versionLines(runtime, true));
+    return 0;
+  }
+  if (first === undefined && !existsSync(defaultFile)) {
+    printError(helpText());
+    return 1;
+  }
+  const parsed = parseSwitches(args);
+  if ("error" in parsed) return refuse(parsed.error);
+  const { switches, rest } = parsed;
+  if (switches.help || switches.version) {
+    printError(versionLines(runtime, switches.details));
+    if (switches.help) printError(`${helpText()}`);
+    if (!switches.test) return 0;
+  }
+  const source = findSource(switches, rest);
+  if ("error" in source) return refuse(source.error);
+  if (switches.test) return testConfig(source, runtime, switches);
+  if (switches.signal !== undefined) return signalInstance(source, runtime, switches.signal);
+  return serve({ source, runtime, ...options });
+}
+
+/** A file or flags, never both: what would win is not for us to guess. */
+function findSource(
+  switches: Switches,
+  rest: readonly string[],
+): ConfigSource | { readonly error: string } {
+  const { file = defaultFile, prefix, directives } = switches;
+  const [first] = rest;
+  if (first === undefined) {
+    return {
+      file: configFilePath({ file, ...(prefix === undefined ? {} : { prefix }) }),
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(directives === undefined ? {} : { directives }),
+    };
+  }
+  if (!first.startsWith("--")) {
+    const hint = didYouMean(first, commandNames);
+    return { error: `invalid option: "${first}"${hint === undefined ? "" : ` (${hint})`}` };
+  }
+  const flags = readFlags(rest);
+  if ("error" in flags) return flags;
+  const flag = first.replace(/=.*$/s, "");
+  if (switches.file !== undefined) {
+    return { error: `${flag} and -c do not stand together: the file says which engines there are` };
+  }
+  if (prefix !== undefined)
+    return { error: `-p belongs to -c FILE, and is of no use with ${flag}` };
+  if (directives !== undefined)
+    return { error: `-g belongs to -c FILE, and is of no use with ${flag}` };
+  return { flags };
+}
+
+function refuse(message: string): number {
+  printError(`global-proxy: ${message}\n`);
+  return 1;
+}
+
+/** Commands are loaded when they are called, so that serving does not carry them. */
+async function runCommand(
+  name: string,
+  words: readonly string[],
+  runtime: Runtime,
+  options: RunOptions,
+): Promise<number> {
+  let code = 0;
+  const onCode = (result: number) => {
+    code = result;
+  };
+  const command = await loadCommand(name, runtime, options, onCode);
+  command.exitOverride().configureOutput({ writeOut: print, writeErr: printError });
+  try {
+    await new Command("global-proxy")
+      .exitOverride()
+      .configureOutput({ writeOut: print, writeErr: printError })
+      .addCommand(command)
+      .parseAsync([name, ...words], { from: "user" });
+    return code;
+  } catch (error) {
+    // Commander has said what is wrong.
+    if (error instanceof CommanderError) return error.exitCode;
+    throw error;
+  }
+}
+
+async function loadCommand(
+  name: string,
+  runtime: Runtime,
+  options: RunOptions,
+  onCode: (code: number) => void,
+): Promise<Command> {
+  void options;
+  switch (name) {
+    default:
+      return convertCommand(runtime, onCode);
+  }
+}

@@ -1,0 +1,68 @@
+/** Serves a configuration in the foreground until a signal ends it. */
+import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
+import type { Runtime } from "../config/runtime.ts";
+import { Instance, type StartReport } from "../control/instance.ts";
+import { defaultPidFile } from "../control/pid-file.ts";
+import { ServeError } from "../control/ready-config.ts";
+import { handleSignals } from "../control/signals.ts";
+import type { BoundAddress } from "../proxy/messages.ts";
+import { printMessage, printProblem } from "./print.ts";
+import { version } from "./version.ts";
+
+export interface ServeOptions {
+  readonly source: ConfigSource;
+  readonly runtime: Runtime;
+  /** Another worker than the real one, for tests. */
+  readonly workerEntry?: URL;
+}
+
+/** @returns the exit code. */
+export async function serve({ source, runtime, workerEntry }: ServeOptions): Promise<number> {
+  const load = () => loadConfig(source, runtime);
+  const loaded = load();
+  for (const notice of loaded.notices) if (notice.level === "warn") printProblem(notice);
+  if ("errors" in loaded) {
+    loaded.errors.forEach(printProblem);
+    return 1;
+  }
+  const instance = new Instance({
+    config: loaded.config,
+    load,
+    runtime,
+    ...("flags" in source ? {} : { pidFile: defaultPidFile(configFilePath(source)) }),
+    ...(workerEntry === undefined ? {} : { workerEntry }),
+  });
+  return runInstance(instance, (report) => printMessage("notice", startLine(runtime, report)));
+}
+
+/** Starts an instance, and gives it the process's signals, until it has ended. */
+export async function runInstance(
+  instance: Instance,
+  onStarted: (report: StartReport) => void,
+): Promise<number> {
+  const ignoreSignals = handleSignals(instance);
+  try {
+    onStarted(await instance.start());
+  } catch (error) {
+    if (instance.stopping) return await instance.ended;
+    if (!(error instanceof ServeError)) throw error;
+    printMessage("emerg", error.message);
+    return 1;
+  }
+  const code = await instance.ended;
+  ignoreSignals();
+  return code;
+}
+
+/** `0.1.0 on Bun 1.4.5, 1 worker, listening on http://0.0.0.0:8080`. */
+export function startLine(runtime: Runtime, { workers, addresses }: StartReport): string {
+  const places = [...new Set(addresses.map(formatAddress))].join(", ");
+  const count = `${workers} ${workers === 1 ? "worker" : "workers"}`;
+  return `${version} on ${runtime.name} ${runtime.version}, ${count}, listening on ${places}`;
+}
+
+export function formatAddress(address: BoundAddress): string {
+  if ("unixPath" in address) return `unix:${address.unixPath}`;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `http://${host}:${address.port}`;
+}

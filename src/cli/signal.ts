@@ -1,0 +1,31 @@
+/** `-s`: signals the instance that serves a configuration. */
+import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
+import type { Runtime } from "../config/runtime.ts";
+import { defaultPidFile } from "../control/pid-file.ts";
+import { type SignalName, sendSignal } from "../control/send-signal.ts";
+import { printMessage, printProblem } from "./print.ts";
+
+export function signalInstance(source: ConfigSource, runtime: Runtime, name: SignalName): number {
+  const pidFile = findPidFile(source, runtime);
+  if (pidFile === undefined) return 1;
+  const problem = sendSignal(pidFile, name);
+  if (problem === undefined) return 0;
+  printMessage(problem.level, problem.message);
+  return 1;
+}
+
+function findPidFile(source: ConfigSource, runtime: Runtime): string | undefined {
+  if ("flags" in source) {
+    // The engines do not matter here, so they need not be named again.
+    if (source.flags.pid === undefined) {
+      printMessage("emerg", "-s needs -c FILE, or --pid FILE for an instance started without one");
+    }
+    return source.flags.pid;
+  }
+  const loaded = loadConfig(source, runtime);
+  if ("errors" in loaded) {
+    loaded.errors.forEach(printProblem);
+    return undefined;
+  }
+  return loaded.config.pidFile ?? defaultPidFile(configFilePath(source));
+}

@@ -1,0 +1,41 @@
+/** `-t` and `-T`: checks a configuration, says so as nginx does, and dumps what it came to. */
+import { type ConfigSource, configFilePath, type LoadResult, loadConfig } from "../config/load.ts";
+import { toFullYaml } from "../config/minimal.ts";
+import type { Runtime } from "../config/runtime.ts";
+import type { Config } from "../config/schema.ts";
+import { checkLogFiles } from "../control/instance.ts";
+import { print, printError, printMessage, printProblem } from "./print.ts";
+
+export function testConfig(
+  source: ConfigSource,
+  runtime: Runtime,
+  { dump, quiet }: { readonly dump: boolean; readonly quiet: boolean },
+): number {
+  const name = "flags" in source ? "command line" : `file ${configFilePath(source)}`;
+  const loaded = loadConfig(source, runtime);
+  if (!quiet) loaded.notices.forEach(printProblem);
+  if (!passes(loaded)) {
+    printError(`global-proxy: configuration ${name} test failed\n`);
+    return 1;
+  }
+  if (!quiet) {
+    printError(`global-proxy: the configuration ${name} syntax is ok\n`);
+    printError(`global-proxy: configuration ${name} test is successful\n`);
+  }
+  if (dump) print(`# configuration ${name}:\n${toFullYaml(loaded.config)}`);
+  return 0;
+}
+
+function passes(loaded: LoadResult): loaded is Extract<LoadResult, { config: Config }> {
+  if ("errors" in loaded) {
+    loaded.errors.forEach(printProblem);
+    return false;
+  }
+  try {
+    checkLogFiles(loaded.config);
+    return true;
+  } catch (error) {
+    printMessage("emerg", (error as Error).message);
+    return false;
+  }
+}

@@ -1,0 +1,22 @@
+/** What `-v`, `-V` and the start line say about this program. */
+import { readFileSync } from "node:fs";
+import type { Runtime } from "../config/runtime.ts";
+
+const packageFile = new URL("../../package.json", import.meta.url);
+
+export const version = (JSON.parse(readFileSync(packageFile, "utf8")) as { version: string })
+  .version;
+
+export function versionLines(runtime: Runtime, details: boolean): string {
+  const lines = [`global-proxy version: global-proxy/${version}`];
+  if (details) {
+    const { node, v8, uv } = process.versions;
+    const api = runtime.name === "Bun" ? ` (API of Node ${node})` : ` (V8 ${v8}, libuv ${uv})`;
+    lines.push(
+      `runtime: ${runtime.name} ${runtime.version}${api}`,
+      `platform: ${process.platform} ${process.arch}, ${runtime.cores} cores`,
+      `several workers: ${runtime.sharedPorts ? "yes" : "no"}`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,37 @@
+/** The scoreboard as the main thread keeps it: which engine has which slot, and what a dead worker held. */
+import type { Config } from "../config/schema.ts";
+import { type SlotsByIdentity, SlotTable } from "../fleet/slots.ts";
+import { engineSlotsMax } from "../limits.ts";
+import { createScoreboardMemory, Scoreboard } from "../scheduling/scoreboard.ts";
+
+export class EngineBoard {
+  readonly memory: SharedArrayBuffer;
+  readonly #board: Scoreboard;
+  readonly #table: SlotTable;
+  #current: SlotsByIdentity = {};
+
+  constructor(workers: number) {
+    this.memory = createScoreboardMemory({ workers, slots: engineSlotsMax });
+    this.#board = new Scoreboard(this.memory, 0);
+    this.#table = new SlotTable(engineSlotsMax, (slot) => this.#board.clearSlot(slot));
+  }
+
+  /** Slots for a configuration that is about to be applied; those of the current one stay taken. */
+  assign(config: Config): SlotsByIdentity {
+    for (const [identity, slot] of [...this.#table.identities()]) {
+      const unused = !Object.hasOwn(this.#current, identity);
+      // A request that began before the engine was taken out still holds its place.
+      if (unused && this.#board.inFlight(slot) === 0) this.#table.release(identity);
+    }
+    return this.#table.assign(config);
+  }
+
+  /** The configuration with these slots is in force. */
+  use(slots: SlotsByIdentity): void {
+    this.#current = slots;
+  }
+
+  closeRow(worker: number): void {
+    this.#board.closeRow(worker);
+  }
+}

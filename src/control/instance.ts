@@ -1,0 +1,226 @@
+/** One running proxy: its workers, its pid file, its error log, and what it does at each signal. */
+import type { LoadResult } from "../config/load.ts";
+import { formatProblem } from "../config/problem.ts";
+import { countWorkers, type Runtime } from "../config/runtime.ts";
+import type { Config } from "../config/schema.ts";
+import { ErrorLog } from "../observe/error-log.ts";
+import { logFileProblem } from "../observe/log-file.ts";
+import type { BoundAddress } from "../proxy/messages.ts";
+import { removePidFile, writePidFile } from "./pid-file.ts";
+import { FreePorts, listenKeys, ServeError, sharePorts, withoutSharing } from "./ready-config.ts";
+import { Supervisor } from "./supervisor.ts";
+
+export interface InstanceOptions {
+  readonly config: Config;
+  /** Reads the configuration again, for a reload. */
+  readonly load: () => LoadResult;
+  readonly runtime: Runtime;
+  /** Where the pid goes when the configuration does not say. Without either there is no pid file. */
+  readonly pidFile?: string;
+  readonly workerEntry?: URL;
+}
+
+export interface StartReport {
+  readonly workers: number;
+  readonly addresses: readonly BoundAddress[];
+}
+
+/** Ports that were free a moment ago are tried this often when another program was faster. */
+const freePortTriesMax = 5;
+/** What a shell reports for a program that SIGINT ended. */
+const interruptedCode = 130;
+
+export class Instance {
+  /** Resolves with the exit code once everything is closed. */
+  readonly ended: Promise<number>;
+  readonly log: ErrorLog;
+  readonly #options: InstanceOptions;
+  readonly #workers: number;
+  readonly #ports = new FreePorts();
+  #supervisor: Supervisor | undefined;
+  #config: Config;
+  #pidFile: string | undefined;
+  #end!: (code: number) => void;
+  #reloading: Promise<void> | undefined;
+  #reloadAgain = false;
+  #draining = false;
+  #stopping = false;
+
+  constructor(options: InstanceOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#workers = countWorkers(options.config.workers, options.runtime);
+    this.log = new ErrorLog({ ...options.config.errorLog, thread: 0, sync: true });
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** Whether it was told to stop, be it during the start. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Rejects with `ServeError` when it cannot serve; then nothing is left running. */
+  async start(): Promise<StartReport> {
+    checkLogFiles(this.#config);
+    const pidFile = this.#config.pidFile ?? this.#options.pidFile;
+    // Written before the first request is taken, so that whoever sees the port open can send signals.
+    if (pidFile !== undefined) this.#writePid(pidFile);
+    try {
+      const addresses = await this.#startWorkers();
+      return { workers: this.#workers, addresses };
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
+  }
+
+  /** Reads the configuration again and puts it in force; on any error the old one stays. Resolves when that is decided. */
+  reload(): Promise<void> {
+    if (this.#reloading !== undefined) {
+      // The file may have changed after the running reload read it.
+      this.#reloadAgain = true;
+      return this.#reloading;
+    }
+    this.#reloading = (async () => {
+      do {
+        this.#reloadAgain = false;
+        await this.#reloadOnce();
+      } while (this.#reloadAgain);
+      this.#reloading = undefined;
+    })();
+    return this.#reloading;
+  }
+
+  reopen(): void {
+    this.log.notice("reopening logs");
+    this.log.reopen();
+    this.#supervisor?.reopen();
+  }
+
+  /** Stops accepting, waits for what is in flight within the configured bound, and ends. */
+  async quit(): Promise<void> {
+    if (this.#draining || this.#stopping) return;
+    this.#draining = true;
+    this.log.notice("gracefully shutting down");
+    const { drainTimeoutMs } = this.#config;
+    let timer: NodeJS.Timeout | undefined;
+    if (drainTimeoutMs > 0) timer = setTimeout(() => void this.stop(), drainTimeoutMs);
+    await this.#supervisor?.drain(drainTimeoutMs);
+    clearTimeout(timer);
+    await this.stop();
+  }
+
+  /** Closes all connections and ends. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.log.notice("exiting");
+    await this.#supervisor?.stop();
+    this.#close();
+    this.#end(0);
+  }
+
+  /** As `stop`; a second time it ends at once, whatever the workers do. */
+  interrupt(): void {
+    if (!this.#stopping) {
+      void this.stop();
+      return;
+    }
+    this.#supervisor?.kill();
+    this.#close();
+    this.#end(interruptedCode);
+  }
+
+  async #startWorkers(): Promise<readonly BoundAddress[]> {
+    for (let tries = 1; ; tries += 1) {
+      const ready = await this.#ready(this.#config, new Set());
+      const { workerEntry = new URL("../proxy/worker.js", import.meta.url) } = this.#options;
+      const supervisor = new Supervisor({ workerEntry, workers: this.#workers, log: this.log });
+      this.#supervisor = supervisor;
+      try {
+        return await supervisor.start(ready);
+      } catch (error) {
+        const { code } = error as ServeError;
+        const unlucky = code === "EADDRINUSE" && this.#ports.count > 0 && tries < freePortTriesMax;
+        if (!unlucky) throw error;
+        this.#ports.forget();
+      }
+    }
+  }
+
+  async #ready(config: Config, known: ReadonlySet<string>): Promise<Config> {
+    const filled = await this.#ports.fillIn(config);
+    if (this.#workers > 1) return sharePorts(filled, known);
+    return this.#options.runtime.sharedPorts ? filled : withoutSharing(filled);
+  }
+
+  async #reloadOnce(): Promise<void> {
+    if (this.#draining || this.#stopping || this.#supervisor === undefined) return;
+    const { log } = this;
+    log.notice("reconfiguring");
+    const loaded = this.#options.load();
+    for (const problem of [...loaded.notices, ...("errors" in loaded ? loaded.errors : [])]) {
+      const { level } = problem;
+      log.log(level, formatProblem(problem).replace(`[${level}] `, ""));
+    }
+    if ("errors" in loaded) {
+      log.error("the configuration has errors; the one before stays in force");
+      return;
+    }
+    try {
+      const { config } = loaded;
+      checkLogFiles(config);
+      const known = listenKeys(await this.#ports.fillIn(this.#config));
+      await this.#supervisor.apply(await this.#ready(config, known));
+      this.#use(config);
+      log.notice("the new configuration is in force");
+    } catch (error) {
+      log.emerg((error as Error).message);
+      log.error("the configuration before stays in force");
+    }
+  }
+
+  /** What the main thread itself does by the configuration. */
+  #use(config: Config): void {
+    const workers = countWorkers(config.workers, this.#options.runtime);
+    if (workers !== this.#workers) {
+      this.log.warn(`a reload does not change the number of workers: ${this.#workers} serve`);
+    }
+    const pidFile = config.pidFile ?? this.#options.pidFile;
+    if (pidFile !== this.#pidFile) {
+      if (this.#pidFile !== undefined) removePidFile(this.#pidFile);
+      this.#pidFile = undefined;
+      const problem = pidFile === undefined ? undefined : writePidFile(pidFile);
+      if (problem === undefined) this.#pidFile = pidFile;
+      else this.log.error(problem);
+    }
+    this.#config = config;
+    this.log.configure(config.errorLog);
+  }
+
+  #writePid(pidFile: string): void {
+    const problem = writePidFile(pidFile);
+    if (problem !== undefined) throw new ServeError(problem, "GP_PID_FILE");
+    this.#pidFile = pidFile;
+  }
+
+  #close(): void {
+    if (this.#pidFile !== undefined) removePidFile(this.#pidFile);
+    this.#pidFile = undefined;
+    this.log.close();
+  }
+}
+
+/** Throws `ServeError` for a log that cannot be opened: told before anything changes; later it would only lose lines. */
+export function checkLogFiles({ errorLog, servers }: Config): void {
+  const files = new Set([errorLog.file]);
+  for (const { routes } of servers) {
+    for (const { accessLogs } of routes) for (const { file } of accessLogs) files.add(file);
+  }
+  for (const file of files) {
+    const problem = logFileProblem(file);
+    if (problem !== undefined) throw new ServeError(problem, "GP_LOG_FILE");
+  }
+}

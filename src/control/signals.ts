@@ -1,0 +1,27 @@
+/** Which signal makes an instance do what: as nginx's master. */
+import type { Instance } from "./instance.ts";
+
+/** Returns what takes the handlers away again. */
+export function handleSignals(instance: Instance): () => void {
+  const actions: Partial<Record<NodeJS.Signals, () => void>> = {
+    SIGTERM: () => void instance.stop(),
+    SIGINT: () => instance.interrupt(),
+    SIGQUIT: () => void instance.quit(),
+    SIGHUP: () => void instance.reload(),
+    // Node would otherwise open its debugger at this one.
+    SIGUSR1: () => instance.reopen(),
+    // nginx replaces its program file at this one; unhandled it would end the process.
+    SIGUSR2: () => instance.log.warn("SIGUSR2 is not supported: start a new instance instead"),
+  };
+  const handlers = Object.entries(actions).map(([signal, action]) => {
+    const handler = () => {
+      instance.log.notice(`signal ${signal} received`);
+      action();
+    };
+    process.on(signal, handler);
+    return { signal, handler };
+  });
+  return () => {
+    for (const { signal, handler } of handlers) process.off(signal, handler);
+  };
+}

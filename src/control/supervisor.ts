@@ -1,0 +1,188 @@
+/** The set of workers: starts them, hands all of them the same configuration, replaces those that die, drains and stops them. */
+import type { Config } from "../config/schema.ts";
+import type { SlotsByIdentity } from "../fleet/slots.ts";
+import type { ErrorLog } from "../observe/error-log.ts";
+import type { BoundAddress } from "../proxy/messages.ts";
+import { EngineBoard } from "./engine-board.ts";
+import { configOfWorker, ServeError } from "./ready-config.ts";
+import { WorkerThread } from "./worker-thread.ts";
+
+export interface SupervisorOptions {
+  readonly workerEntry: URL;
+  readonly workers: number;
+  readonly log: ErrorLog;
+}
+
+/** Between the deaths of a worker and its replacement: doubles with each death, up to the bound. */
+const restartDelayMs = 100;
+const restartDelayMaxMs = 10_000;
+/** A worker that lived this long is no longer counted as dying repeatedly. */
+const healthyMs = 60_000;
+
+/** A configuration as it is in force. */
+interface Applied {
+  readonly config: Config;
+  readonly slots: SlotsByIdentity;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #board: EngineBoard;
+  readonly #threads: (WorkerThread | undefined)[];
+  readonly #deaths: number[];
+  readonly #restarts = new Set<NodeJS.Timeout>();
+  #applied: Applied | undefined;
+  #generation = 0;
+  #closing = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#board = new EngineBoard(options.workers);
+    this.#threads = new Array(options.workers).fill(undefined);
+    this.#deaths = new Array(options.workers).fill(0);
+  }
+
+  /** Starts all workers; rejects with `ServeError`, and leaves none behind, when one cannot serve. */
+  async start(config: Config): Promise<readonly BoundAddress[]> {
+    this.#applied = { config, slots: this.#board.assign(config) };
+    this.#board.use(this.#applied.slots);
+    const threads = this.#threads.map((_, index) => this.#spawn(index));
+    try {
+      const addresses = await this.#applyTo(threads, this.#applied);
+      for (const thread of threads) this.#watch(thread);
+      return addresses;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Puts another configuration in force; rejects with `ServeError`, and keeps the old one, when a worker cannot. */
+  async apply(config: Config): Promise<readonly BoundAddress[]> {
+    const old = this.#applied!;
+    const next: Applied = { config, slots: this.#board.assign(config) };
+    const [first, ...others] = this.#living();
+    if (first === undefined) throw new ServeError("no worker is alive", "GP_WORKER_ENDED");
+    // The first worker finds what is wrong for all, such as an address in use, before the others have changed anything.
+    const addresses = await this.#applyTo([first], next);
+    this.#applied = next;
+    try {
+      await this.#applyTo(others, next);
+    } catch (error) {
+      this.#applied = old;
+      await this.#applyTo(this.#living(), old).catch((again: Error) => {
+        this.#options.log.alert(`the old configuration could not be restored: ${again.message}`);
+      });
+      throw error;
+    }
+    this.#board.use(next.slots);
+    return addresses;
+  }
+
+  reopen(): void {
+    for (const thread of this.#living()) thread.reopen();
+  }
+
+  /** Stops accepting and waits for what is in flight. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#close();
+    await Promise.all(this.#living().map((thread) => thread.drain(timeoutMs)));
+  }
+
+  /** Resolves when all threads are gone. */
+  async stop(): Promise<void> {
+    this.#close();
+    await Promise.all(this.#living().map((thread) => thread.stop()));
+  }
+
+  /** Ends all threads at once, whatever they do. */
+  kill(): void {
+    this.#close();
+    for (const thread of this.#living()) thread.kill();
+  }
+
+  #living(): WorkerThread[] {
+    return this.#threads.filter((thread) => thread !== undefined);
+  }
+
+  #close(): void {
+    this.#closing = true;
+    for (const timer of this.#restarts) clearTimeout(timer);
+    this.#restarts.clear();
+  }
+
+  #spawn(index: number): WorkerThread {
+    const thread = new WorkerThread(this.#options.workerEntry, {
+      workerIndex: index,
+      workers: this.#options.workers,
+      scoreboard: this.#board.memory,
+    });
+    this.#threads[index] = thread;
+    void thread.ended.then(() => {
+      if (this.#threads[index] === thread) this.#threads[index] = undefined;
+    });
+    return thread;
+  }
+
+  /** All must succeed; the addresses are worker 0's, or those of the first one. */
+  async #applyTo(threads: readonly WorkerThread[], { config, slots }: Applied) {
+    this.#generation += 1;
+    const generation = this.#generation;
+    const answers = await Promise.all(
+      threads.map((thread) =>
+        thread.apply({
+          type: "apply",
+          config: configOfWorker(config, thread.index),
+          generation,
+          slots,
+        }),
+      ),
+    );
+    for (const answer of answers) {
+      if ("failed" in answer) throw new ServeError(answer.failed, answer.code);
+    }
+    const [first] = answers;
+    return first !== undefined && "addresses" in first ? first.addresses : [];
+  }
+
+  #watch(thread: WorkerThread): void {
+    void thread.ended.then((ending) => {
+      if (!this.#closing) this.#replace(thread, ending);
+    });
+  }
+
+  #replace(dead: WorkerThread, ending: string): void {
+    const { index } = dead;
+    const { log } = this.#options;
+    this.#board.closeRow(index);
+    const healthy = Date.now() - dead.startedMs >= healthyMs;
+    const deaths = healthy ? 1 : this.#deaths[index]! + 1;
+    this.#deaths[index] = deaths;
+    const delayMs = Math.min(restartDelayMs * 2 ** (deaths - 1), restartDelayMaxMs);
+    log.alert(`worker ${index} died and is started again in ${delayMs} ms: ${ending}`);
+    const timer = setTimeout(() => {
+      this.#restarts.delete(timer);
+      void this.#restart(index);
+    }, delayMs);
+    this.#restarts.add(timer);
+  }
+
+  async #restart(index: number): Promise<void> {
+    const thread = this.#spawn(index);
+    this.#watch(thread);
+    try {
+      let applied: Applied | undefined;
+      // A reload may have come in between.
+      while (applied !== this.#applied) {
+        applied = this.#applied!;
+        await this.#applyTo([thread], applied);
+      }
+      this.#options.log.notice(`worker ${index} serves again`);
+    } catch (error) {
+      if (this.#closing) return;
+      this.#options.log.alert(`worker ${index} cannot serve: ${(error as Error).message}`);
+      // Its end has it replaced, later.
+      thread.kill();
+    }
+  }
+}
