@@ -1,0 +1,113 @@
+/** `global-proxy engine`: a simulated engine in the foreground. */
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type Fault, faultKinds, parseFault } from "../engine/faults.ts";
+import { type EngineOptions, engineDefaults, engineRoles } from "../engine/options.ts";
+import { startEngine } from "../engine/server.ts";
+import { print, printMessage } from "./print.ts";
+
+const defaults = engineDefaults;
+
+type Switches = EngineOptions & { readonly model: string; readonly fault: readonly Fault[] };
+
+export function engineCommand(): Command {
+  return new Command("engine")
+    .description("run a simulated engine that is strict about the hand-off of KV")
+    .addOption(
+      new Option("--role <role>", "what it does in a P/D pair")
+        .choices(engineRoles)
+        .makeOptionMandatory(),
+    )
+    .option("--port <port>", "port to listen on; 0 = a free one", notNegative, defaults.port)
+    .option("--host <host>", "address to listen on", defaults.host)
+    .option(
+      "--kv-port <port>",
+      "port for fetching KV; 0 = a free one",
+      notNegative,
+      defaults.kvPort,
+    )
+    .option("--model <name>", "name of the model that it serves", defaults.model)
+    .option(
+      "--prefill-tokens-per-second <n>",
+      "speed of prefill; 0 = takes no time",
+      notNegative,
+      defaults.prefillTokensPerSecond,
+    )
+    .option("--itl-ms <ms>", "time from token to token", notNegative, defaults.itlMs)
+    .option(
+      "--batch-penalty-ms <ms>",
+      "what each further request adds to that",
+      notNegative,
+      defaults.batchPenaltyMs,
+    )
+    .option("--jitter <fraction>", "times vary by ± this, 0 to 1", notNegative, defaults.jitter)
+    .option("--seed <n>", "seed of the jitter", notNegative, defaults.seed)
+    .option(
+      "--kv-lease-ms <ms>",
+      "how long KV is held for another engine",
+      notNegative,
+      defaults.kvLeaseMs,
+    )
+    .option(
+      "--kv-transfer-ms <ms>",
+      "wait before KV is fetched",
+      notNegative,
+      defaults.kvTransferMs,
+    )
+    .option(
+      "--keep-alive-ms <ms>",
+      "idle connections are closed after this; 0 = never",
+      notNegative,
+      defaults.keepAliveMs,
+    )
+    .option(
+      "--max-model-len <tokens>",
+      "prompt and answer together",
+      notNegative,
+      defaults.maxModelLen,
+    )
+    .option("--prefix-cache", "known prompt prefixes need no prefill time", defaults.prefixCache)
+    .option(
+      "--created <seconds>",
+      "`created` of all answers; now = the real time",
+      created,
+      defaults.created,
+    )
+    .option("--fault <spec>", `kind[:key=value,…]; kinds: ${faultKinds.join(", ")}`, fault, [])
+    .action(run);
+}
+
+async function run({ fault: faults, ...options }: Switches): Promise<void> {
+  try {
+    const engine = await startEngine({ ...options, faults });
+    print(`${options.role} engine ${options.model} on ${engine.url}\n`);
+    const stop = (): void => {
+      engine.close().then(() => process.exit(0));
+    };
+    process.once("SIGTERM", stop);
+    process.once("SIGINT", stop);
+  } catch (error) {
+    printMessage("error", `engine: ${(error as Error).message}`);
+    process.exitCode = 1;
+  }
+}
+
+function notNegative(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError("It must be a number of at least 0.");
+  }
+  return value;
+}
+
+function created(text: string): number | "now" {
+  return text === "now" ? text : notNegative(text);
+}
+
+function fault(spec: string, previous: Fault[]): Fault[] {
+  try {
+    return [...previous, parseFault(spec)];
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}

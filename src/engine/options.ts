@@ -1,0 +1,111 @@
+/** What an engine can be told, what it assumes when it is not told, and its fixed bounds. */
+
+import type { Fault } from "./faults.ts";
+import { type Clock, systemClock, type Timing } from "./timing.ts";
+
+export const engineRoles = ["prefill", "decode", "mixed"] as const;
+export type EngineRole = (typeof engineRoles)[number];
+
+/** Everything but the role has a default: see {@link engineDefaults}. */
+export interface EngineOptions extends Partial<Timing> {
+  readonly role: EngineRole;
+  /** Address to listen on, also named in hand-offs as `remote_host`. */
+  readonly host?: string;
+  /** 0 = a free one. */
+  readonly port?: number;
+  /** Port on which other engines fetch KV; 0 = a free one. */
+  readonly kvPort?: number;
+  readonly model?: string;
+  /** How long KV is held for a decode engine. */
+  readonly kvLeaseMs?: number;
+  /** What a decode engine waits before it fetches KV: its own queue and the transfer. */
+  readonly kvTransferMs?: number;
+  /** Idle connections are closed after so long, as uvicorn does; 0 = never. */
+  readonly keepAliveMs?: number;
+  /** Whether known prompt prefixes need no prefill time. Metrics count them only when they are. */
+  readonly prefixCache?: boolean;
+  /** Value of `created` in answers, in seconds since 1970; `now` = the real time. */
+  readonly created?: number | "now";
+  /** Tokens of prompt and answer together. */
+  readonly maxModelLen?: number;
+  /** Faults in force from the start. */
+  readonly faults?: readonly Fault[];
+  readonly clock?: Clock;
+}
+
+export type ResolvedOptions = Required<EngineOptions>;
+
+export const engineDefaults = {
+  host: "127.0.0.1",
+  port: 0,
+  kvPort: 0,
+  model: "simulated",
+  prefillTokensPerSecond: 20_000,
+  itlMs: 10,
+  batchPenaltyMs: 0.1,
+  jitter: 0,
+  seed: 1,
+  kvLeaseMs: 30_000,
+  kvTransferMs: 0,
+  keepAliveMs: 5_000,
+  prefixCache: false,
+  created: 1_700_000_000,
+  maxModelLen: 1_048_576,
+  faults: [],
+  clock: systemClock,
+} as const satisfies Omit<ResolvedOptions, "role">;
+
+/** All times 0: as fast as the process can, for tests. */
+export const instantTiming: Timing = {
+  prefillTokensPerSecond: 0,
+  itlMs: 0,
+  batchPenaltyMs: 0,
+  jitter: 0,
+  seed: 1,
+};
+
+/** Throws a RangeError that names the option. */
+export function resolveOptions(options: EngineOptions): ResolvedOptions {
+  const resolved: ResolvedOptions = { ...engineDefaults, ...options };
+  for (const name of notNegative) {
+    const value = resolved[name];
+    if (!Number.isFinite(value) || value < 0) throw new RangeError(`${name} is below 0: ${value}`);
+  }
+  if (resolved.jitter > 1) throw new RangeError(`jitter is above 1: ${resolved.jitter}`);
+  return resolved;
+}
+
+const notNegative = [
+  "port",
+  "kvPort",
+  "prefillTokensPerSecond",
+  "itlMs",
+  "batchPenaltyMs",
+  "jitter",
+  "kvLeaseMs",
+  "kvTransferMs",
+  "keepAliveMs",
+  "maxModelLen",
+] as const satisfies readonly (keyof ResolvedOptions)[];
+
+/** Largest request body. */
+export const bodyBytesMax = 67_108_864;
+/** Largest request head. */
+export const headBytesMax = 65_536;
+/** Requests in the engine at a time; more are answered 503. */
+export const requestsMax = 65_536;
+/** Prompts whose KV is held at a time; the oldest goes first. */
+export const heldKvMax = 65_536;
+/** Tokens for which the engine has KV, for `vllm:kv_cache_usage_perc`. */
+export const kvCapacityTokens = 4_194_304;
+/** Choices of one request, over all its prompts. */
+export const choicesMax = 1_024;
+/** Request ids that `/debug/state` remembers. */
+export const requestIdsMax = 1_000;
+/** Requests that `/debug/requests` remembers, and how much of each body. */
+export const recordedRequestsMax = 64;
+export const recordedBodyBytesMax = 16_384;
+/** How long a decode engine waits for a prefill engine's answer. */
+export const kvFetchTimeoutMs = 5_000;
+/** KV bytes per token, for the figures in `/debug/state`: what an 8-billion model with grouped queries needs. */
+export const kvBytesPerToken = 131_072;

@@ -1,0 +1,148 @@
+/** What an engine answers on which path. */
+
+import type { EngineCore } from "./core.ts";
+import type { Fault, FaultBook } from "./faults.ts";
+import { checkFault } from "./faults.ts";
+import { InferenceJob } from "./job.ts";
+import { type Api, readInferenceRequest, readTokenizeRequest } from "./openai.ts";
+import { requestsMax } from "./options.ts";
+import type { Reply } from "./reply.ts";
+import { badRequest, RequestError } from "./request-error.ts";
+import type { RequestLog } from "./request-log.ts";
+import { tokenIdsOf } from "./tokens.ts";
+
+/** A request that has arrived in full. */
+export interface Arrived {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly body: Buffer;
+  readonly reply: Reply;
+  readonly fault: Fault | undefined;
+  /** Registers what to do when the connection ends. */
+  onGone(run: () => void): void;
+}
+
+export interface RouteContext {
+  readonly core: EngineCore;
+  readonly faults: FaultBook;
+  readonly log: RequestLog;
+  /** Called when faults were set or cleared, because some of them concern the listener. */
+  faultsChanged(): void;
+}
+
+type Handler = (context: RouteContext, arrived: Arrived) => void;
+
+const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  "/v1/completions": { POST: inference("completions") },
+  "/v1/chat/completions": { POST: inference("chat") },
+  "/tokenize": { POST: tokenize },
+  "/v1/models": { GET: models },
+  "/health": { GET: health },
+  "/ping": { GET: health, POST: health },
+  "/version": { GET: (_context, { reply }) => reply.send(200, '{"version":"0.0.0+simulated"}') },
+  "/metrics": { GET: metrics },
+  "/debug/state": { GET: ({ core }, { reply }) => reply.send(200, JSON.stringify(core.state())) },
+  "/debug/requests": { GET: ({ log }, { reply }) => reply.send(200, log.json()) },
+  "/debug/fault": { GET: listFaults, POST: setFault, DELETE: clearFaults },
+};
+
+/** Paths whose requests count as seen, and whose ids are remembered. */
+export function isInferencePath(path: string): boolean {
+  return path === "/v1/completions" || path === "/v1/chat/completions";
+}
+
+/** Answers, now or later. Never throws. */
+export function route(context: RouteContext, arrived: Arrived): void {
+  const { reply } = arrived;
+  try {
+    const methods = Object.hasOwn(routes, arrived.path) ? routes[arrived.path] : undefined;
+    const handler = methods?.[arrived.method];
+    if (handler !== undefined) handler(context, arrived);
+    else if (methods === undefined) reply.send(404, '{"detail":"Not Found"}');
+    else reply.send(405, '{"detail":"Method Not Allowed"}');
+  } catch (error) {
+    const known =
+      error instanceof RequestError
+        ? error
+        : new RequestError(500, "InternalServerError", String(error));
+    reply.send(known.status, known.body());
+  }
+}
+
+function inference(api: Api): Handler {
+  return ({ core }, { headers, body, reply, fault, onGone }) => {
+    requireJson(headers["content-type"]);
+    if (core.requests >= requestsMax) {
+      throw new RequestError(503, "ServiceUnavailableError", "The engine is full.");
+    }
+    const request = readInferenceRequest(api, body, core.options);
+    const requestId = first(headers["x-request-id"]) || request.promptHash.slice(0, 32);
+    const job = new InferenceJob(core, request, requestId, reply, fault);
+    core.enter(job);
+    onGone(() => job.abort());
+    if (fault?.kind === "slow") job.startAfter(fault.delayMs);
+    else if (fault?.kind !== "stall" || fault.chunks !== undefined) job.start();
+  };
+}
+
+function requireJson(contentType: string | string[] | undefined): void {
+  if (first(contentType).split(";")[0]!.trim().toLowerCase() === "application/json") return;
+  throw badRequest("Unsupported Media Type: Only 'application/json' is allowed");
+}
+
+function first(header: string | string[] | undefined): string {
+  return (typeof header === "string" ? header : header?.[0]) ?? "";
+}
+
+function tokenize({ core }: RouteContext, { body, reply }: Arrived): void {
+  const { model, maxModelLen } = core.options;
+  const tokens = tokenIdsOf(readTokenizeRequest(body, model));
+  const answer = { count: tokens.length, max_model_len: maxModelLen, tokens, token_strs: null };
+  reply.send(200, JSON.stringify(answer));
+}
+
+function models({ core }: RouteContext, { reply }: Arrived): void {
+  const { model, maxModelLen } = core.options;
+  const entry = {
+    id: model,
+    object: "model",
+    created: core.createdSeconds(),
+    owned_by: "vllm",
+    root: model,
+    parent: null,
+    max_model_len: maxModelLen,
+    permission: [],
+  };
+  reply.send(200, JSON.stringify({ object: "list", data: [entry] }));
+}
+
+function health(_context: RouteContext, { reply }: Arrived): void {
+  reply.send(200, "", "");
+}
+
+function metrics({ core }: RouteContext, { reply }: Arrived): void {
+  reply.send(200, core.renderMetrics(), "text/plain; version=0.0.4; charset=utf-8");
+}
+
+function setFault(context: RouteContext, arrived: Arrived): void {
+  let input: unknown;
+  try {
+    input = JSON.parse(arrived.body.toString());
+    context.faults.set(checkFault(input), context.core.options.clock.now());
+  } catch (error) {
+    throw badRequest((error as Error).message);
+  }
+  context.faultsChanged();
+  listFaults(context, arrived);
+}
+
+function clearFaults(context: RouteContext, arrived: Arrived): void {
+  context.faults.clear();
+  context.faultsChanged();
+  listFaults(context, arrived);
+}
+
+function listFaults({ core, faults }: RouteContext, { reply }: Arrived): void {
+  reply.send(200, JSON.stringify(faults.list(core.options.clock.now())));
+}

@@ -1,0 +1,236 @@
+/** Starts an engine: its listener, its connections, and the faults that strike before an answer begins. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { type BodyOutcome, readBody } from "./body-reader.ts";
+import { EngineCore, type EngineState } from "./core.ts";
+import { checkFault, type Fault, type FaultInput, parseFault } from "./faults.ts";
+import { KvServer } from "./kv-server.ts";
+import { type EngineOptions, headBytesMax, resolveOptions } from "./options.ts";
+import { Reply } from "./reply.ts";
+import { RequestError } from "./request-error.ts";
+import { type RecordedRequest, RequestLog } from "./request-log.ts";
+import { isInferencePath, route } from "./routes.ts";
+
+const listenAgainMs = 100;
+
+/** An engine that listens. */
+export interface RunningEngine {
+  /** `http://host:port`, without a slash at the end. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** New with each start, as in real engines: KV of an earlier life is not handed over. */
+  readonly engineId: string;
+  state(): EngineState;
+  /** The last 64 requests, as they arrived, without those under `/debug`. */
+  requests(): RecordedRequest[];
+  /** Takes a fault or its SPEC (`kind[:key=value,…]`). Throws an Error that says what is wrong with it. */
+  setFault(fault: FaultInput | string): void;
+  clearFaults(): void;
+  /** Drops all connections and stops listening. */
+  close(): Promise<void>;
+}
+
+/** Resolves when the engine listens. Rejects when it cannot, or with a RangeError that names the option. */
+export async function startEngine(options: EngineOptions): Promise<RunningEngine> {
+  const engine = new EngineServer(new EngineCore(resolveOptions(options)));
+  await engine.listen();
+  return engine;
+}
+
+class EngineServer implements RunningEngine {
+  port = 0;
+  readonly host: string;
+  readonly #core: EngineCore;
+  readonly #server: Server;
+  readonly #kvServer: KvServer;
+  readonly #log = new RequestLog();
+  #closed = false;
+
+  constructor(core: EngineCore) {
+    this.#core = core;
+    this.host = core.reachableHost;
+    this.#kvServer = new KvServer(core.kvStore, core.faults, core.engineId);
+    this.#server = createServer({ maxHeaderSize: headBytesMax });
+    // node:http would close idle connections a second late; Connections does it on time.
+    this.#server.keepAliveTimeout = 0;
+    this.#server.headersTimeout = 0;
+    this.#server.requestTimeout = 0;
+    this.#server.on("connection", (socket) => this.#onConnection(socket));
+    this.#server.on("clientError", (_error, socket) => refuseGarbage(socket as Socket));
+    // The port may be taken when a refusal ends; then it is tried again until it is free.
+    this.#server.on("error", () => {
+      if (this.port !== 0)
+        this.#core.options.clock.after(listenAgainMs, () => this.#applyRefusal());
+    });
+    this.#server.on("request", (request, response) => this.#onRequest(request, response));
+  }
+
+  get url(): string {
+    const host = this.host.includes(":") ? `[${this.host}]` : this.host;
+    return `http://${host}:${this.port}`;
+  }
+
+  get engineId(): string {
+    return this.#core.engineId;
+  }
+
+  async listen(): Promise<void> {
+    const { host, port, kvPort, role } = this.#core.options;
+    if (role !== "decode") this.#core.kvPort = await this.#kvServer.listen(kvPort, host);
+    try {
+      await listenOn(this.#server, port, host);
+    } catch (error) {
+      this.#kvServer.close();
+      throw error;
+    }
+    this.port = (this.#server.address() as AddressInfo).port;
+    this.#applyRefusal();
+  }
+
+  state(): EngineState {
+    return this.#core.state();
+  }
+
+  requests(): RecordedRequest[] {
+    return this.#log.list();
+  }
+
+  setFault(fault: FaultInput | string): void {
+    const checked: Fault = typeof fault === "string" ? parseFault(fault) : checkFault(fault);
+    this.#core.faults.set(checked, this.#core.options.clock.now());
+    this.#applyRefusal();
+  }
+
+  clearFaults(): void {
+    this.#core.faults.clear();
+    this.#applyRefusal();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#core.connections.closeAll();
+    this.#core.close();
+    this.#kvServer.close();
+    await stopped;
+  }
+
+  #onConnection(socket: Socket): void {
+    this.#core.counts.connectionsAccepted++;
+    this.#core.connections.add(socket);
+    const fault = this.#core.faults.takeForConnection(this.#core.options.clock.now());
+    if (fault === undefined) return;
+    if (fault.how === "fin") socket.destroy();
+    else socket.resetAndDestroy();
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? "/").split("?", 1)[0]!;
+    const { socket } = request;
+    this.#core.connections.onRequest(socket, path);
+    response.on("finish", () => this.#core.connections.onAnswered(socket));
+    readBody(request, (body) => this.#onBody(request, response, path, body));
+  }
+
+  #onBody(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    body: BodyOutcome,
+  ): void {
+    if (body === "aborted") {
+      if (isInferencePath(path)) this.#core.counts.aborted.receiving++;
+      return;
+    }
+    if (body === "too-large") {
+      const error = new RequestError(413, "BadRequestError", "The request body is too large.");
+      response.shouldKeepAlive = false;
+      new Reply(response, undefined).send(error.status, error.body());
+      return;
+    }
+    const method = request.method ?? "GET";
+    if (!path.startsWith("/debug")) this.#log.add(method, path, request.rawHeaders, body);
+    if (isInferencePath(path))
+      this.#core.noteRequest(String(request.headers["x-request-id"] ?? ""));
+    const fault = this.#core.faults.takeForRequest(path);
+    const reply = new Reply(response, fault);
+    if (fault?.kind === "reset-before-headers") {
+      reply.reset(fault);
+    } else if (fault?.kind === "status") {
+      const message = "A fault was set for this engine.";
+      reply.send(fault.code, new RequestError(fault.code, "InternalServerError", message).body());
+    } else {
+      this.#route(request, response, { method, path, body, reply, fault });
+    }
+  }
+
+  #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    arrived: { method: string; path: string; body: Buffer; reply: Reply; fault: Fault | undefined },
+  ): void {
+    const { fault } = arrived;
+    const context = {
+      core: this.#core,
+      faults: this.#core.faults,
+      log: this.#log,
+      faultsChanged: () => this.#applyRefusal(),
+    };
+    const full = {
+      ...arrived,
+      headers: request.headers,
+      onGone: (run: () => void) => {
+        if (response.closed || request.socket.destroyed) run();
+        else response.on("close", run);
+      },
+    };
+    // Inference puts itself off or holds still as a waiting request; other paths have no such state.
+    if (isInferencePath(arrived.path) || fault === undefined) route(context, full);
+    else if (fault.kind === "slow") {
+      this.#core.options.clock.after(fault.delayMs, () => route(context, full));
+    } else if (fault.kind !== "stall" || fault.chunks !== undefined) route(context, full);
+  }
+
+  /** Stops or resumes listening as the faults say, and looks again when the first of them ends. */
+  #applyRefusal(): void {
+    if (this.#closed) return;
+    const { clock } = this.#core.options;
+    const refuses = this.#core.faults.refuses(clock.now());
+    const kinds = this.#core.faults.list(clock.now());
+    if (refuses && this.#server.listening) this.#server.close();
+    if (kinds.some(({ kind }) => kind === "refuse" || kind === "accept-then-close")) {
+      this.#core.connections.closeIdle();
+    }
+    if (!refuses && !this.#server.listening && this.port !== 0) {
+      this.#server.listen(this.port, this.#core.options.host);
+    }
+    for (const { kind, durationMs } of kinds) {
+      if (kind === "refuse" && durationMs !== undefined) {
+        clock.after(durationMs + 1, () => this.#applyRefusal());
+      }
+    }
+  }
+}
+
+async function listenOn(server: Server, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/** uvicorn's answer to what is not HTTP. */
+function refuseGarbage(socket: Socket): void {
+  const text = "Invalid HTTP request received.";
+  if (!socket.writable) return;
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n` +
+      `content-length: ${text.length}\r\n\r\n${text}`,
+  );
+}
