@@ -3,7 +3,8 @@ import { printMessage } from "./print.ts";
 import { run } from "./run.ts";
 
 try {
-  process.exit(await run(process.argv.slice(2)));
+  const code = await run(process.argv.slice(2));
+  if (code !== undefined) process.exit(code);
 } catch (error) {
   // Only a defect of this program gets here.
   printMessage("emerg", error instanceof Error ? (error.stack ?? error.message) : String(error));

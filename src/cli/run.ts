@@ -23,8 +23,11 @@ export interface RunOptions {
 const defaultFile = "conf/nginx.conf";
 const commandNames = ["convert", "engine", "demo"];
 
-/** @returns the exit code. */
-export async function run(args: readonly string[], options: RunOptions = {}): Promise<number> {
+/** @returns the exit code; nothing for a command that goes on by itself. */
+export async function run(
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<number | undefined> {
   const runtime = currentRuntime();
   const [first] = args;
   if (first !== undefined && commandNames.includes(first)) {
@@ -93,25 +96,22 @@ function refuse(message: string): number {
   return 1;
 }
 
-/** Commands are loaded when they are called, so that serving does not carry them. */
 async function runCommand(
   name: string,
   words: readonly string[],
   runtime: Runtime,
   options: RunOptions,
-): Promise<number> {
-  let code = 0;
+): Promise<number | undefined> {
+  let code: number | undefined;
   const onCode = (result: number) => {
     code = result;
   };
   const command = await loadCommand(name, runtime, options, onCode);
-  command.exitOverride().configureOutput({ writeOut: print, writeErr: printError });
+  const output = { writeOut: print, writeErr: printError };
+  command.exitOverride().configureOutput(output);
+  const program = new Command("global-proxy").exitOverride().configureOutput(output);
   try {
-    await new Command("global-proxy")
-      .exitOverride()
-      .configureOutput({ writeOut: print, writeErr: printError })
-      .addCommand(command)
-      .parseAsync([name, ...words], { from: "user" });
+    await program.addCommand(command).parseAsync([name, ...words], { from: "user" });
     return code;
   } catch (error) {
     // Commander has said what is wrong.
@@ -120,14 +120,18 @@ async function runCommand(
   }
 }
 
+/** Each command is loaded when it is called, so that serving does not carry them all. */
 async function loadCommand(
   name: string,
   runtime: Runtime,
   options: RunOptions,
   onCode: (code: number) => void,
 ): Promise<Command> {
-  void options;
   switch (name) {
+    case "engine":
+      return (await import("./engine.ts")).engineCommand();
+    case "demo":
+      return (await import("./demo.ts")).demoCommand(runtime, options, onCode);
     default:
       return convertCommand(runtime, onCode);
   }
