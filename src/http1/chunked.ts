@@ -1,12 +1,12 @@
 // Reads the chunked transfer coding (RFC 9112, section 7.1) from buffers of any size, without copying a byte.
 
-import { CLASS, CR, HEX_VALUE, IS_TOKEN, IS_VALUE, LF } from "./charset.ts";
+import { CR, HEX_VALUE, LF } from "./charset.ts";
 import { EXT_BAD, EXT_NAME_START, mayEndExtension, nextInExtension } from "./chunk-extension.ts";
+import { TrailerReader } from "./chunk-trailer.ts";
 import { type ChunkedLimits, DEFAULT_CHUNKED_LIMITS } from "./limits.ts";
 import { type HttpProblem, PROBLEMS } from "./problems.ts";
 import { Spans } from "./spans.ts";
 
-const COLON = 0x3a;
 const SEMICOLON = 0x3b;
 
 // What the next byte belongs to. Bytes of the states from EXTENSION on are left out of the canonical message.
@@ -21,9 +21,7 @@ const END_LF = 7;
 const DONE = 8;
 const FAILED = 9;
 const EXTENSION = 10;
-const TRAILER_NAME = 11;
-const TRAILER_VALUE = 12;
-const TRAILER_LF = 13;
+const TRAILER = 11;
 
 /**
  * Reads one chunked body; `reset` makes it ready for the next one. After a `feed` the spans say where in the buffer that
@@ -42,6 +40,7 @@ export class ChunkedReader {
   dataBytes = 0;
   private readonly data = new Spans();
   private readonly raw = new Spans();
+  private readonly trailer = new TrailerReader();
   private readonly limits: ChunkedLimits;
   private state = SIZE_START;
   /** The size being read, then the bytes of the chunk that are still to come. */
@@ -50,7 +49,6 @@ export class ChunkedReader {
   private lastChunk = false;
   private extensionPlace = EXT_NAME_START;
   private extensionBytes = 0;
-  private trailerBytes = 0;
   /** Where in the buffer the run of bytes that stay begins; -1 while bytes are left out. */
   private runStart = -1;
 
@@ -85,7 +83,7 @@ export class ChunkedReader {
     this.state = SIZE_START;
     this.startChunk();
     this.lastChunk = false;
-    this.trailerBytes = 0;
+    this.trailer.reset();
   }
 
   /**
@@ -196,29 +194,15 @@ export class ChunkedReader {
   }
 
   private readTrailer(code: number, at: number): HttpProblem | undefined {
-    if (this.state === TRAILER_START && code === CR) {
+    if (code === CR && this.trailer.atLineStart) {
       if (this.runStart < 0) this.runStart = at;
       this.state = END_LF;
       return undefined;
     }
-    if (++this.trailerBytes > this.limits.trailerBytes) return PROBLEMS.trailerTooLarge;
-    switch (this.state) {
-      case TRAILER_START:
-        if ((CLASS[code]! & IS_TOKEN) === 0) return PROBLEMS.badTrailer;
-        this.leaveOutFrom(at);
-        this.state = TRAILER_NAME;
-        return undefined;
-      case TRAILER_NAME:
-        if (code === COLON) this.state = TRAILER_VALUE;
-        else if ((CLASS[code]! & IS_TOKEN) === 0) return PROBLEMS.badTrailer;
-        return undefined;
-      case TRAILER_VALUE:
-        if (code === CR) this.state = TRAILER_LF;
-        else if ((CLASS[code]! & IS_VALUE) === 0) return PROBLEMS.badTrailer;
-        return undefined;
-      default:
-        return code === LF ? this.endLine(code, TRAILER_START) : PROBLEMS.badTrailer;
-    }
+    this.leaveOutFrom(at);
+    const problem = this.trailer.take(code, this.limits.trailerBytes);
+    this.state = this.trailer.atLineStart ? TRAILER_START : TRAILER;
+    return problem;
   }
 
   /** Ends the run of bytes that stay before `at`. */

@@ -93,6 +93,7 @@ export function parseRequestHead(
   const bytes = bytesOfHead(text);
   if (!endsWithBlankLine(bytes, end)) return PROBLEMS.unfinishedHead;
   into.authorityStart = -1;
+  into.authorityEnd = -1;
   into.fields.reset(text);
   const lineStart = bytes[0] === CR && bytes[1] === LF ? 2 : 0;
   const fieldsStart = readRequestLine(into, text, bytes, lineStart, limits);

@@ -76,6 +76,7 @@ function readOtherTarget(
   if (bytes[start] === STAR && end - start === 1) {
     head.target = "*";
     head.path = "*";
+    head.query = "";
     return head.method === "OPTIONS" ? undefined : PROBLEMS.badTarget;
   }
   head.authorityStart = authorityStart(bytes, start, queryMark);

@@ -98,6 +98,19 @@ export const CHUNKS: readonly RefusedRequest[] = [
     ...BAD_TRAILER,
   },
   {
+    hazard: "trailer field is Host",
+    text: chunkedPost("0\r\nHost: b\r\n\r\n"),
+    ...BAD_TRAILER,
+    nodeAccepts: "strictness: RFC 9110, section 6.5.1, keeps routing out of trailers",
+  },
+  ...["Content-Length: 5", "transfer-encoding: chunked"].map(
+    (line): RefusedRequest => ({
+      hazard: `trailer field is ${line}`,
+      text: chunkedPost(`0\r\n${line}\r\n\r\n`),
+      ...BAD_TRAILER,
+    }),
+  ),
+  {
     hazard: "trailer line is folded",
     text: chunkedPost("0\r\nA: b\r\n c\r\n\r\n"),
     ...BAD_TRAILER,
