@@ -200,7 +200,13 @@ const routeSchema = z
         z.strictObject({
           statuses: z.array(z.int().min(300).max(599)).min(1),
           status: z.int().min(200).max(599).optional().describe("Answer with this status instead."),
-          uri: text.describe("A path to route to internally, or a URL to redirect to. Template."),
+          keepPageStatus: z
+            .boolean()
+            .default(false)
+            .describe("Answer with the status that the page itself has."),
+          uri: text.describe(
+            "A path to route to internally, the `@name` of a route (the request's own path stays), or a URL to redirect to. Template.",
+          ),
         }),
       )
       .default([])
