@@ -12,6 +12,8 @@ interface Connection {
 }
 
 export class Connections {
+  /** Connections ever accepted, without those that turned out to carry `/debug`. */
+  accepted = 0;
   readonly #clock: Clock;
   readonly #keepAliveMs: number;
   readonly #open = new Map<Socket, Connection>();
@@ -26,6 +28,7 @@ export class Connections {
   }
 
   add(socket: Socket): void {
+    this.accepted++;
     this.#open.set(socket, { pending: 0, control: false, cancelIdle: undefined });
     socket.on("error", () => {});
     socket.on("close", () => {
@@ -38,7 +41,10 @@ export class Connections {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     connection.pending++;
-    connection.control ||= path.startsWith("/debug");
+    if (!connection.control && path.startsWith("/debug")) {
+      connection.control = true;
+      this.accepted--;
+    }
     connection.cancelIdle?.();
     connection.cancelIdle = undefined;
   }

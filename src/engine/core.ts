@@ -48,7 +48,7 @@ export interface EngineState {
   /** Inference requests whose body arrived, also refused ones. */
   readonly requestsSeen: number;
   readonly protocolViolations: number;
-  /** Connections to the HTTP port; the KV port has its own. */
+  /** Connections to the HTTP port, without those that carried `/debug`; the KV port has its own. */
   readonly connectionsAccepted: number;
   readonly connectionsOpen: number;
   /** `X-Request-Id` of the last inference requests, oldest first; `""` when there was none. */
@@ -74,7 +74,6 @@ export class EngineCore {
     requestsSeen: 0,
     protocolViolations: 0,
     remotePrefills: 0,
-    connectionsAccepted: 0,
     recomputed: {
       missing_params: 0,
       wrong_prompt: 0,
@@ -187,6 +186,7 @@ export class EngineCore {
       ...counts,
       recomputed: { ...counts.recomputed },
       aborted: { ...counts.aborted },
+      connectionsAccepted: this.connections.accepted,
       connectionsOpen: this.connections.open,
       ...this.#load(),
       requestIds: this.#requestIds.slice(-requestIdsMax),

@@ -119,7 +119,6 @@ class EngineServer implements RunningEngine {
   }
 
   #onConnection(socket: Socket): void {
-    this.#core.counts.connectionsAccepted++;
     this.#core.connections.add(socket);
     const fault = this.#core.faults.takeForConnection(this.#core.options.clock.now());
     if (fault === undefined) return;
