@@ -4,7 +4,7 @@
 export const IS_TOKEN = 1;
 /** What may stand in a field value: HTAB, SP, visible ASCII, obs-text (RFC 9110, section 5.5). */
 export const IS_VALUE = 2;
-/** Visible ASCII that may stand in a target's path: no "?", no fragment, and no backslash, which some read as a slash. */
+/** Visible ASCII of a target's path: no "?", no fragment, and no backslash, which some read as a slash. */
 export const IS_PATH = 4;
 /** As IS_PATH with "?" and backslash: browsers send the latter unencoded in a query. */
 export const IS_QUERY = 8;

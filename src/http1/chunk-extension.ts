@@ -1,4 +1,4 @@
-// Follows the extensions of one chunk byte by byte: *( ";" token [ "=" ( token / quoted-string ) ] ), without white space.
+// Follows a chunk's extensions byte by byte: *( ";" token [ "=" ( token / quoted-string ) ] ), no white space.
 
 import { CLASS, IS_TOKEN, IS_VALUE } from "./charset.ts";
 
@@ -17,7 +17,7 @@ const EXT_ESCAPED = 5;
 const EXT_QUOTED_END = 6;
 export const EXT_BAD = 7;
 
-/** The place after one byte that is not CR. RFC 9112, section 7.1.1, also allows bad white space; it is refused here. */
+/** The place after one byte that is not CR. The bad white space of RFC 9112, section 7.1.1, is refused. */
 export function nextInExtension(place: number, code: number): number {
   const token = (CLASS[code]! & IS_TOKEN) !== 0;
   switch (place) {

@@ -24,10 +24,10 @@ const EXTENSION = 10;
 const TRAILER = 11;
 
 /**
- * Reads one chunked body; `reset` makes it ready for the next one. After a `feed` the spans say where in the buffer that
- * was fed, and until the next feed, the body's data is (`dataSpans`), and which runs of it make up, over all feeds, a
- * canonical message with the same data (`rawSpans`): without chunk extensions and trailer fields, which no later reader
- * can then misread. Usually that is one run, all that was consumed, and a relay sends the buffer on as it came.
+ * Reads one chunked body; `reset` makes it ready for the next one. After a `feed`, and until the next one, the spans
+ * say where in that buffer the body's data is (`dataSpans`), and which runs of it make up, over all feeds, a canonical
+ * message with the same data (`rawSpans`): without chunk extensions and trailer fields, which no later reader can then
+ * misread. Usually that is one run, all that was consumed, and a relay sends the buffer on as it came.
  *
  * Strict: a size is hexadecimal digits alone, each line ends with CRLF, extensions and trailers are well formed and
  * bounded. White space around a size, which others let pass, is refused.

@@ -1,4 +1,4 @@
-// Small integers for the field names that the proxy knows, and the look-up from a name's bytes, which allocates nothing.
+// Small integers for the field names that the proxy knows, and their look-up, which allocates nothing.
 
 /** At most 63 names, as sets of them are two 32-bit words. A key in kebab case is the field's name. */
 export const FieldId = {

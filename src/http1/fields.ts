@@ -1,4 +1,4 @@
-// The field lines of one head, as offsets into its text: nothing is allocated per field until a caller asks for a string.
+// The field lines of one head, as offsets into its text: no field is an object or a string until a caller asks.
 
 import { LOWER } from "./charset.ts";
 import { fieldIdOf } from "./field-ids.ts";

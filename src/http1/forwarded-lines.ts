@@ -15,9 +15,9 @@ function isDropped(fields: HeaderFields, i: number, drop: FieldSet): boolean {
  * All lines, each with its CRLF, but for: those of one hop (RFC 9110, section 7.6.1, with the Proxy-Auth* fields, which
  * are for this proxy or for its client), those that this message's Connection header nominates, and those in `drop`.
  *
- * A nomination acts only on names without a `FieldId`. RFC 9110 forbids to nominate fields meant for all recipients, yet
- * `Connection: Authorization` or `Connection: X-Forwarded-For` is a known way to make a proxy strip what the next hop
- * relies on. As the Connection header is never forwarded, ignoring such an entry leaves the message as it would be
+ * A nomination acts only on names without a `FieldId`. RFC 9110 forbids to nominate fields meant for all recipients,
+ * yet `Connection: Authorization` or `Connection: X-Forwarded-For` is a known way to make a proxy strip what the next
+ * hop relies on. As the Connection header is never forwarded, ignoring such an entry leaves the message as it would be
  * without it. Neighbouring lines that stay are one slice.
  */
 export function forwardedLines(fields: HeaderFields, drop: FieldSet): string {

@@ -46,8 +46,8 @@ function readLength(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Whether the line has a tab around its value. The fields that frame a body take spaces alone: parsers that do not strip
- * a tab from them read another value, or none.
+ * Whether the line has a tab around its value. The fields that frame a body take spaces alone: parsers that do not
+ * strip a tab from them read another value, or none.
  */
 function hasTab(fields: HeaderFields, i: number, bytes: Uint8Array): boolean {
   const end = fields.lineEnd(i);

@@ -1,7 +1,7 @@
 // The bounds of one HTTP/1.1 message, as the parsers take them, with the values used when nobody sets others.
 
 export type HeadLimits = {
-  /** Bytes of a whole head, start line and blank line included; also what a connection may hold of an unfinished one. */
+  /** Bytes of a whole head with its blank line; also what a connection may hold of an unfinished one. */
   readonly headBytes: number;
   /** Field lines in one head. */
   readonly fieldCount: number;

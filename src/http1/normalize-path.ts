@@ -58,9 +58,9 @@ function resolveDots(path: string): string | undefined {
 }
 
 /**
- * The path of a target with %XX decoded once, "." and ".." resolved and slashes merged, in that order: %2F is a slash and
- * %2E a dot, as nginx has it. For choosing a location only; what is sent on stays as it came. Undefined for what has to
- * be refused with 400. A path with nothing to do is returned as it is.
+ * The path of a target with %XX decoded once, "." and ".." resolved and slashes merged, in that order: %2F is a slash
+ * and %2E a dot, as nginx has it. For choosing a location only; what is sent on stays as it came. Undefined for what
+ * has to be refused with 400. A path with nothing to do is returned as it is.
  */
 export function normalizePath(path: string): string | undefined {
   if (path.charCodeAt(0) !== SLASH) return path === "*" ? path : undefined;

@@ -80,8 +80,9 @@ function readExpect(head: RequestHead, bytes: Uint8Array): HttpProblem | undefin
 }
 
 /**
- * Parses a whole head. `text` has one character per byte (latin1), ends with the empty line, and may begin with the one
- * CRLF that RFC 9112, section 2.2, lets a server skip. Returns the problem, after which the connection has to be closed.
+ * Parses a whole head. `text` has one character per byte (latin1), ends with the empty line, and may begin with the
+ * one CRLF that RFC 9112, section 2.2, lets a server skip. Returns the problem, after which the connection has to be
+ * closed.
  */
 export function parseRequestHead(
   text: string,

@@ -1,4 +1,4 @@
-// Compares with Node's parser: it takes all that ours takes, and reads the same; where it alone accepts, the reason is known.
+// Node's parser takes all that ours takes and reads it the same; where it alone accepts, the reason is known.
 
 import { METHODS } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,6 +12,11 @@ const peer = new NodePeer();
 beforeAll(() => peer.listen());
 afterAll(() => peer.close());
 
+/** Bun has another parser. */
+const onNode = process.versions["bun"] === undefined;
+/** The parser that the vectors' `nodeAccepts` was taken from; a later one may have closed some of its gaps. */
+const isListedParser = process.versions["llhttp"] === "9.3.1";
+
 /** Ours of the same request; the target as Node shows it, which is how it was sent. */
 function ourReading(text: string): NodeReading | undefined {
   const reading = readRequest(text);
@@ -21,7 +26,7 @@ function ourReading(text: string): NodeReading | undefined {
   return { method: head.method, url, fields: fieldPairs(head.fields), body };
 }
 
-describe("Node reads as ours does a request with", () => {
+describe.runIf(onNode)("Node reads as ours does a request with", () => {
   it.each(ACCEPTED.filter((vector) => vector.notInNode === undefined))(
     "$what",
     async ({ text }) => {
@@ -32,16 +37,15 @@ describe("Node reads as ours does a request with", () => {
   );
 });
 
-describe("of what ours refuses, Node accepts only what is listed:", () => {
+describe.runIf(onNode)("of what ours refuses, Node accepts only what is listed:", () => {
   it.each(REFUSED)("$hazard", async ({ text, nodeAccepts }) => {
-    const taken = await peer.read(text);
-    expect(taken === undefined ? "refused" : "accepted").toBe(
-      nodeAccepts === undefined ? "refused" : "accepted",
-    );
+    const accepted = (await peer.read(text)) !== undefined;
+    const listed = nodeAccepts !== undefined;
+    if (accepted || isListedParser) expect(accepted).toBe(listed);
   });
 });
 
-it("reads mutated requests as Node does, or refuses them", async () => {
+it.runIf(onNode)("reads mutated requests as Node does, or refuses them", async () => {
   let compared = 0;
   for (const text of mutatedRequests(2_000, 0x5eed)) {
     const ours = ourReading(text);

@@ -1,4 +1,4 @@
-// Valid heads come back as they were written; random and damaged ones are refused or fit the grammar, and nothing throws.
+// Valid heads come back as they were written; damaged ones are refused or fit the grammar, and nothing throws.
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
