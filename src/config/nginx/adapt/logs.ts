@@ -1,0 +1,60 @@
+/** Log formats, access logs and the one error log. */
+
+import type { ConfigInput } from "../../schema.ts";
+import { didYouMean } from "../../suggest.ts";
+import type { Block } from "../block.ts";
+import type { RouteInput } from "../directives/location.ts";
+import { accessLog, logFormat } from "../directives/log.ts";
+import { errorLog } from "../directives/main.ts";
+import { server } from "../directives/server.ts";
+import type { Report } from "../problems.ts";
+
+type LogFormats = NonNullable<ConfigInput["logFormats"]>;
+
+export function readLogFormats(http: Block, report: Report): LogFormats {
+  const formats = new Map<string, LogFormats[string]>();
+  for (const { value } of http.own(logFormat)) {
+    const { name, format } = value;
+    if (name.text === "combined" || formats.has(name.text)) {
+      report.emerg(name.position, `duplicate "log_format" name "${name.text}"`);
+    }
+    formats.set(name.text, format);
+  }
+  return Object.fromEntries(formats);
+}
+
+export function readAccessLogs(
+  block: Block,
+  formats: LogFormats,
+  report: Report,
+): NonNullable<RouteInput["accessLogs"]> {
+  const logs = block.inherited(accessLog).map(({ value }) => value);
+  if (logs.some(({ off }) => off)) return [];
+  return logs.flatMap((log) => {
+    if (log.off) return [];
+    const { file, format } = log;
+    if (format === undefined || format.text === "combined") return [{ file }];
+    if (!Object.hasOwn(formats, format.text)) {
+      const hint = didYouMean(format.text, ["combined", ...Object.keys(formats)]);
+      report.emerg(format.position, `unknown log format "${format.text}"`, hint);
+    }
+    return [{ file, format: format.text }];
+  });
+}
+
+/** nginx has one per level; here the level that has most to say, http, comes first. */
+export function readErrorLog(main: Block, http: Block, report: Report): ConfigInput["errorLog"] {
+  const servers = http.own(server).map(({ block }) => block!);
+  const entries = [http, main, ...servers].flatMap((block) => block.own(errorLog));
+  const [first, ...others] = entries;
+  const differing = others.find(
+    ({ value }) => value.file !== first!.value.file || value.level !== first!.value.level,
+  );
+  if (differing !== undefined) {
+    const { name } = differing.node;
+    const { line } = first!.node.name.position;
+    const message = `there is one error log: the one of line ${line} is used`;
+    report.notice("error_log", name.position, message);
+  }
+  return first?.value;
+}

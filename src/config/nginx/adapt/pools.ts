@@ -1,0 +1,134 @@
+/** `upstream` blocks, and addresses that `proxy_pass` names, → pools. */
+import type { ConfigInput } from "../../schema.ts";
+import type { Block, Entry } from "../block.ts";
+import {
+  lengthBalanceDecayFactor,
+  lengthBalanceMergeThreshold,
+  lengthBalanceReqLenWeight,
+} from "../directives/prefill.ts";
+import {
+  engine,
+  keepalive,
+  lengthBalance,
+  type PolicyInput,
+  policies,
+  upstream,
+  upstreamKeepaliveRequests,
+  upstreamKeepaliveTimeout,
+} from "../directives/upstream.ts";
+import type { Places } from "../places.ts";
+import type { Report } from "../problems.ts";
+
+export type PoolInput = NonNullable<ConfigInput["pools"]>[string];
+
+export class Pools {
+  readonly #pools = new Map<string, PoolInput>();
+  readonly #upstreams = new Map<string, string>();
+
+  /** The name of an upstream as it is written where it is defined: nginx takes it in any letter case. */
+  upstreamNamed(name: string): string | undefined {
+    return this.#upstreams.get(name.toLowerCase());
+  }
+
+  get upstreamNames(): string[] {
+    return [...this.#upstreams.values()];
+  }
+
+  addUpstreams(http: Block, report: Report, places: Places): void {
+    for (const { node, value, block } of http.own(upstream)) {
+      const name = value[0]!.text;
+      if (this.upstreamNamed(name) !== undefined) {
+        report.emerg(node.name.position, `duplicate upstream "${name}"`);
+        continue;
+      }
+      this.#upstreams.set(name.toLowerCase(), name);
+      this.#pools.set(name, readPool(name, block!, report));
+      places.set(["pools", name], node.name.position);
+      block!.own(engine).forEach((entry, index) => {
+        places.set(["pools", name, "engines", index], entry.node.args[0]!.position);
+      });
+    }
+  }
+
+  /** A pool of the one engine at an address. */
+  addAddress(name: string, url: string): void {
+    if (!this.#pools.has(name)) this.#pools.set(name, { engines: [{ url }] });
+  }
+
+  toInput(): Record<string, PoolInput> {
+    return Object.fromEntries(this.#pools);
+  }
+}
+
+function readPool(name: string, block: Block, report: Report): PoolInput {
+  const engines = block.own(engine);
+  if (engines.length === 0) report.emerg(block.position, "no servers are inside upstream");
+  else if (engines.every(({ value }) => value.backup)) {
+    report.emerg(block.position, `no servers in upstream "${name}"`);
+  }
+  const policy = readPolicy(block, report);
+  const keepAlive = readKeepAlive(block);
+  return {
+    engines: engines.map(({ value }) => value),
+    ...(policy && { policy }),
+    ...(Object.keys(keepAlive).length > 0 && { keepAlive }),
+  };
+}
+
+function readPolicy(block: Block, report: Report): PolicyInput | undefined {
+  const chosen = block.entries.filter(({ directive }) =>
+    policies.some((policy) => policy === directive),
+  ) as Entry<PolicyInput>[];
+  const last = chosen.at(-1);
+  if (chosen.length > 1) {
+    report.warn(last!.node.name.position, "load balancing method redefined");
+  }
+  checkBackups(block, chosen, report);
+  const settings = [
+    lengthBalanceMergeThreshold,
+    lengthBalanceDecayFactor,
+    lengthBalanceReqLenWeight,
+  ].flatMap((directive) => block.own(directive));
+  if (last?.directive !== lengthBalance) {
+    for (const { node } of settings) {
+      const { text, position } = node.name;
+      report.warn(position, `"${text}" has no effect without "length_balance"`);
+    }
+    return last?.value;
+  }
+  const [threshold] = block.own(lengthBalanceMergeThreshold);
+  const [decay] = block.own(lengthBalanceDecayFactor);
+  const [weight] = block.own(lengthBalanceReqLenWeight);
+  return {
+    name: "length_balance",
+    ...(threshold && { mergeThreshold: threshold.value }),
+    ...(weight && { requestLengthWeight: weight.value }),
+    ...(decay && { decayFactor: decay.value }),
+  };
+}
+
+/** As in nginx, some ways to choose know no backup, unless it was named before them. */
+function checkBackups(block: Block, chosen: readonly Entry<PolicyInput>[], report: Report): void {
+  for (const { node, value } of block.own(engine)) {
+    if (!value.backup) continue;
+    const before = chosen.filter(
+      (entry) => block.entries.indexOf(entry) < block.entries.findIndex((e) => e.node === node),
+    );
+    const method = before.at(-1)?.value.name;
+    if (method === "ip_hash" || method === "hash" || method === "random") {
+      const place = node.args.find(({ text }) => text === "backup")!.position;
+      report.emerg(place, 'balancing method does not support parameter "backup"');
+    }
+  }
+}
+
+function readKeepAlive(block: Block): NonNullable<PoolInput["keepAlive"]> {
+  const [connections] = block.own(keepalive);
+  const [idle] = block.own(upstreamKeepaliveTimeout);
+  const [requests] = block.own(upstreamKeepaliveRequests);
+  return {
+    ...(connections && { connections: Math.min(connections.value, 65_535) }),
+    ...(idle && { idleMs: idle.value }),
+    ...(requests && { requests: Math.max(requests.value, 1) }),
+  };
+}

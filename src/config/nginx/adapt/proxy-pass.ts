@@ -1,0 +1,104 @@
+/** `proxy_pass` → target, by nginx's rules for its URI part. */
+import { didYouMean } from "../../suggest.ts";
+import type { Entry } from "../block.ts";
+import type { RouteInput } from "../directives/location.ts";
+import { readAddress } from "../directives/upstream.ts";
+import type { Word } from "../lexer.ts";
+import { type Loading, Scope } from "../scope.ts";
+import type { FlatLocation } from "./locations.ts";
+import type { Pools } from "./pools.ts";
+
+type Target = NonNullable<RouteInput["target"]>;
+
+export interface Pass {
+  readonly target: Target;
+  /** The `Host` that engines get unless the configuration says otherwise. Template. */
+  readonly host: string;
+}
+
+/** @throws Refusal */
+export function readProxyPass(
+  { node, value: word }: Entry<Word>,
+  { match, named }: FlatLocation,
+  pools: Pools,
+  loading: Loading,
+): Pass {
+  const scope = new Scope(node, "location", loading);
+  if (word.text.includes("$")) return readTemplate(word, scope, pools);
+  const { authority, uri } = splitUrl(word.text.slice("http://".length));
+  if (uri !== "" && (named || match.kind.startsWith("regex"))) {
+    scope.fail(
+      '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location',
+      word,
+      `leave "${uri}" out, or use rewrite`,
+    );
+  }
+  const { pool, host } = usePool(authority, word, scope, pools);
+  const path = uri.startsWith("?") ? `/${uri}` : uri;
+  return { target: path === "" ? { pool } : { pool, uri: path }, host };
+}
+
+function splitUrl(rest: string): { authority: string; uri: string } {
+  const unix = /^(unix:[^:]*):?(.*)$/s.exec(rest);
+  if (unix !== null) return { authority: unix[1]!, uri: unix[2]! };
+  const at = rest.search(/[/?]/);
+  if (at < 0) return { authority: rest, uri: "" };
+  return { authority: rest.slice(0, at), uri: rest.slice(at) };
+}
+
+/** The pool that a host means: an upstream's, or one of its own. */
+function usePool(
+  authority: string,
+  word: Word,
+  scope: Scope,
+  pools: Pools,
+): { pool: string; host: string } {
+  const name = pools.upstreamNamed(authority);
+  if (name !== undefined) return { pool: name, host: "$proxy_host" };
+  const [, host, port] = /^(.*):(\d+)$/s.exec(authority) ?? [];
+  if (host !== undefined && pools.upstreamNamed(host) !== undefined) {
+    scope.fail(`upstream "${host}" may not have port ${port}`, word);
+  }
+  const url = readAddress(authority, word, scope);
+  if (url.startsWith("unix:")) {
+    pools.addAddress(url, url);
+    return { pool: url, host: "localhost" };
+  }
+  warnOfSlip(authority, word, scope, pools);
+  // nginx leaves the default port out of $proxy_host.
+  const pool = authority.replace(/:0*80$/, "");
+  pools.addAddress(pool, url);
+  return { pool, host: "$proxy_host" };
+}
+
+/** A name without dot and port is more often an upstream that is spelt wrong than a host. */
+function warnOfSlip(authority: string, word: Word, scope: Scope, pools: Pools): void {
+  if (/[.:[]/.test(authority) || authority === "localhost") return;
+  const hint = didYouMean(authority, pools.upstreamNames);
+  if (hint === undefined) return;
+  const message = `no upstream is named "${authority}": it is taken for a host`;
+  scope.loading.report.warn(word.position, message, hint);
+}
+
+function readTemplate(word: Word, scope: Scope, pools: Pools): Pass {
+  const { text } = word;
+  if (!/^http:\/\//i.test(text)) {
+    scope.fail("invalid URL prefix", word, 'a "proxy_pass" with variables begins with http://');
+  }
+  if (/^http:\/\/unix:/i.test(text)) {
+    scope.fail("variables behind a unix socket are not supported yet", word);
+  }
+  const [, authority = "", next = ""] = /^http:\/\/([^/?$]*)(.?)/is.exec(text) ?? [];
+  const rest = text.slice("http://".length + authority.length);
+  // `http://engines_$role` goes on with the host's name, `http://engines$request_uri` with the path.
+  const hostEnds =
+    next !== "$" ||
+    /:\d+$/.test(authority) ||
+    pools.upstreamNamed(authority) !== undefined ||
+    /^\$\{?(?:document_|request_)?uri\b/.test(rest);
+  if (authority === "" || !hostEnds) {
+    return { target: { url: `http://${authority}${rest}` }, host: "$proxy_host" };
+  }
+  const { pool, host } = usePool(authority, word, scope, pools);
+  return { target: { url: `http://${pool}${rest}` }, host };
+}

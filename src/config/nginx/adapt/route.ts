@@ -1,0 +1,135 @@
+/** One location → one route, with everything it inherits from the server and from http. */
+import type { StepConfig } from "../../schema.ts";
+import type { Block, Entry } from "../block.ts";
+import {
+  clientBodyTimeout,
+  clientMaxBodySize,
+  perConnection,
+  sendTimeout,
+} from "../directives/http.ts";
+import { internal, type RouteInput } from "../directives/location.ts";
+import { prefill, setRequestId } from "../directives/prefill.ts";
+import {
+  proxyConnectTimeout,
+  proxyNextUpstream,
+  proxyNextUpstreamTimeout,
+  proxyNextUpstreamTries,
+  proxyPass,
+  proxyReadTimeout,
+  proxySendTimeout,
+  proxySetHeader,
+} from "../directives/proxy.ts";
+import { steps } from "../directives/rewrite.ts";
+import { Refusal } from "../problems.ts";
+import type { Loading } from "../scope.ts";
+import type { FlatLocation } from "./locations.ts";
+import { readAccessLogs } from "./logs.ts";
+import type { Pools } from "./pools.ts";
+import { type Pass, readProxyPass } from "./proxy-pass.ts";
+
+export interface RouteContext {
+  readonly loading: Loading;
+  readonly pools: Pools;
+  readonly formats: Parameters<typeof readAccessLogs>[1];
+}
+
+export function readRoute(location: FlatLocation, context: RouteContext): RouteInput {
+  const { block, match, named } = location;
+  const { report } = context.loading;
+  const isInternal = named || block.value(internal, named);
+  const pass = readPass(location, context);
+  const prefillLocation = block.value(prefill, "");
+  // What is under the prefill's own location would prefill itself for ever.
+  const prefills =
+    pass !== undefined && prefillLocation !== "" && !isInternal && match.path !== prefillLocation;
+  if (pass === undefined && block.has(prefill) && prefillLocation !== "") {
+    const place = block.own(prefill)[0]!.node.name.position;
+    report.emerg(place, 'a location with "prefill" needs a "proxy_pass" for its decode');
+  }
+  noticeConnectionDirectives(block, context.loading);
+  return {
+    match,
+    internal: isInternal,
+    steps: readSteps(block),
+    ...(pass && { target: pass.target }),
+    ...(prefills && { prefill: { location: prefillLocation } }),
+    ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
+    ...readSettings(block),
+    accessLogs: readAccessLogs(block, context.formats, report),
+  };
+}
+
+/** What every route has, also the one for requests that no location takes. */
+export function readSettings(block: Block) {
+  return {
+    requestId: block.value(setRequestId, false),
+    connectTimeoutMs: block.value(proxyConnectTimeout, 60_000),
+    sendTimeoutMs: block.value(proxySendTimeout, 60_000),
+    readTimeoutMs: block.value(proxyReadTimeout, 60_000),
+    clientSendTimeoutMs: block.value(sendTimeout, 60_000),
+    bodyTimeoutMs: block.value(clientBodyTimeout, 60_000),
+    bodyBytesMax: block.value(clientMaxBodySize, 1_048_576),
+    retry: {
+      on: block.value(proxyNextUpstream, ["error", "timeout"]),
+      tries: Math.min(block.value(proxyNextUpstreamTries, 0), 100),
+      timeoutMs: block.value(proxyNextUpstreamTimeout, 0),
+    },
+  } satisfies Partial<RouteInput>;
+}
+
+/** These run where they stand and are not inherited. */
+export function readSteps(block: Block): StepConfig[] {
+  const own = block.entries.filter(({ directive }) => steps.some((step) => step === directive));
+  return (own as Entry<StepConfig>[]).map(({ value }) => value);
+}
+
+function readPass(location: FlatLocation, { loading, pools }: RouteContext): Pass | undefined {
+  const [entry] = location.block.own(proxyPass);
+  if (entry === undefined) return undefined;
+  try {
+    return readProxyPass(entry, location, pools, loading);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const { position = entry.node.name.position, message, hint } = error;
+    loading.report.emerg(position, message, hint);
+    return undefined;
+  }
+}
+
+/** Of one hop, or about the framing of the body: the proxy's own business. */
+const ownHeaders =
+  /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length)$/i;
+/** What configurations write to have connections to upstreams kept, as they are here anyway. */
+const keepsConnections = /^(?:keep-alive)?$/i;
+
+function readHeaders(block: Block, { host }: Pass, { report }: Loading): Record<string, string> {
+  const headers = new Map<string, [name: string, value: string]>([["host", ["Host", host]]]);
+  const given = new Set<string>();
+  for (const { value } of block.inherited(proxySetHeader)) {
+    const { text: name, position } = value.name;
+    const key = name.toLowerCase();
+    if (ownHeaders.test(name)) {
+      if (key !== "connection" || !keepsConnections.test(value.value)) {
+        const message = `the header "${name}" is the proxy's own: setting it has no effect`;
+        report.notice(`proxy_set_header ${key}`, position, message);
+      }
+      continue;
+    }
+    if (given.has(key)) {
+      report.emerg(position, `setting the header "${name}" twice is not supported yet`);
+    }
+    given.add(key);
+    headers.set(key, [name, value.value]);
+  }
+  return Object.fromEntries(headers.values());
+}
+
+function noticeConnectionDirectives(block: Block, { report }: Loading): void {
+  for (const directive of perConnection) {
+    for (const { node } of block.own(directive)) {
+      const { text, position } = node.name;
+      const message = `"${text}" has no effect in a location: it concerns the connection`;
+      report.notice(`location ${text}`, position, message);
+    }
+  }
+}

@@ -1,0 +1,173 @@
+/** `server` blocks → servers. */
+import type { ConfigInput } from "../../schema.ts";
+import type { Block, Entry } from "../block.ts";
+import {
+  clientHeaderBufferSize,
+  clientHeaderTimeout,
+  keepaliveRequests,
+  keepaliveTimeout,
+  largeClientHeaderBuffers,
+} from "../directives/http.ts";
+import type { Listen } from "../directives/listen.ts";
+import type { RouteInput } from "../directives/location.ts";
+import { listen, server, serverName } from "../directives/server.ts";
+import type { Places } from "../places.ts";
+import type { Report } from "../problems.ts";
+import { readErrorPages } from "./error-pages.ts";
+import { flattenLocations } from "./locations.ts";
+import { readAccessLogs } from "./logs.ts";
+import { type RouteContext, readRoute, readSettings, readSteps } from "./route.ts";
+
+export type ServerInput = ConfigInput["servers"][number];
+
+export function readServers(http: Block, context: RouteContext, places: Places): ServerInput[] {
+  const listens = new Listens(context.loading.report);
+  return http.own(server).map(({ node, block }, index) => {
+    const path = ["servers", index];
+    places.set(path, node.name.position);
+    return readServer(block!, path, listens, context, places);
+  });
+}
+
+function readServer(
+  block: Block,
+  path: readonly (string | number)[],
+  listens: Listens,
+  context: RouteContext,
+  places: Places,
+): ServerInput {
+  const names = block.own(serverName).flatMap(({ value }) => value);
+  const large = block.value(largeClientHeaderBuffers, { count: 4, bytes: 8192 });
+  const input: ServerInput = {
+    listen: listens.add(block, names),
+    names: names.length === 0 ? [""] : [...new Set(names)],
+    headerTimeoutMs: block.value(clientHeaderTimeout, 60_000),
+    keepAliveTimeoutMs: block.value(keepaliveTimeout, 75_000),
+    keepAliveRequests: Math.max(block.value(keepaliveRequests, 1000), 1),
+    headBytesMax: block.value(clientHeaderBufferSize, 1024) + large.count * large.bytes,
+    steps: readSteps(block),
+    routes: readRoutes(block, context, (index, position) => {
+      places.set([...path, "routes", index], position);
+    }),
+  };
+  return input;
+}
+
+function readRoutes(
+  block: Block,
+  context: RouteContext,
+  place: (index: number, position: Block["position"]) => void,
+): RouteInput[] {
+  const { report } = context.loading;
+  const locations = flattenLocations(block, report);
+  const routes = locations.map((location, index) => {
+    place(index, location.block.position);
+    return readRoute(location, context);
+  });
+  for (const [index, { block: inner }] of locations.entries()) {
+    const errorPages = readErrorPages(inner, routes, report);
+    if (errorPages.length > 0) routes[index]!.errorPages = errorPages;
+  }
+  const redirects = slashRedirects(routes);
+  const rest = readUnmatched(block, routes, context);
+  return [...routes, ...redirects, ...(rest === undefined ? [] : [rest])];
+}
+
+/** nginx sends a client from `/v1` to `/v1/` when there is only a location for the latter. */
+function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
+  const taken = new Set(routes.map(({ match }) => match.path));
+  return routes.flatMap(({ match, target, ...settings }): RouteInput[] => {
+    const path = match.path.slice(0, -1);
+    const redirects =
+      target !== undefined &&
+      (match.kind === "prefix" || match.kind === "prefix-first") &&
+      match.path.endsWith("/") &&
+      !path.endsWith("/") &&
+      path !== "" &&
+      !path.includes("$") &&
+      !taken.has(path) &&
+      !settings.internal;
+    if (!redirects) return [];
+    const { prefill: _, setHeaders: __, ...kept } = settings;
+    const text = `${path}/$is_args$args`;
+    return [
+      { ...kept, match: { kind: "exact", path }, steps: [{ return: { status: 301, text } }] },
+    ];
+  });
+}
+
+/** Requests that no location takes: the server's own settings hold for them, where they have any effect. */
+function readUnmatched(
+  block: Block,
+  routes: readonly RouteInput[],
+  context: RouteContext,
+): RouteInput | undefined {
+  const { report } = context.loading;
+  if (routes.some(({ match }) => match.path === "/" && match.kind?.startsWith("prefix"))) {
+    return undefined;
+  }
+  const accessLogs = readAccessLogs(block, context.formats, report);
+  const errorPages = readErrorPages(block, routes, report);
+  const notable = accessLogs.length > 0 || errorPages.length > 0 || readSteps(block).length > 0;
+  if (!notable) return undefined;
+  return {
+    match: { kind: "prefix", path: "/" },
+    steps: [{ return: { status: 404 } }],
+    ...readSettings(block),
+    accessLogs,
+    ...(errorPages.length > 0 && { errorPages }),
+  };
+}
+
+/** The addresses of all servers: who is the default, who sets the socket's options, which names are taken. */
+class Listens {
+  readonly #report: Report;
+  readonly #defaults = new Set<string>();
+  readonly #options = new Set<string>();
+  readonly #names = new Set<string>();
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  add(block: Block, names: readonly string[]): ServerInput["listen"] {
+    const entries = block.own(listen);
+    if (entries.length === 0) {
+      this.#checkNames("0.0.0.0:80", names, block);
+      return [{ host: "0.0.0.0", port: 80 }];
+    }
+    const own = new Set<string>();
+    return entries.flatMap((entry) =>
+      entry.value.map((value) => {
+        this.#check(value, entry, own);
+        this.#checkNames(value.key, names, block);
+        return value.config;
+      }),
+    );
+  }
+
+  #check({ key, config, setsOptions }: Listen, { node }: Entry, own: Set<string>): void {
+    const { position } = node.args[0]!;
+    if (own.has(key)) this.#report.emerg(position, `a duplicate listen ${key}`);
+    own.add(key);
+    if (setsOptions && this.#options.has(key)) {
+      this.#report.emerg(position, `duplicate listen options for ${key}`);
+    }
+    if (setsOptions) this.#options.add(key);
+    if (config.defaultServer && this.#defaults.has(key)) {
+      this.#report.emerg(position, `a duplicate default server for ${key}`);
+    }
+    if (config.defaultServer) this.#defaults.add(key);
+  }
+
+  #checkNames(key: string, names: readonly string[], block: Block): void {
+    for (const name of names.length === 0 ? [""] : new Set(names)) {
+      const taken = `${key} ${name}`;
+      if (this.#names.has(taken)) {
+        const message = `conflicting server name "${name}" on ${key}, ignored`;
+        this.#report.warn(block.position, message);
+      }
+      this.#names.add(taken);
+    }
+  }
+}

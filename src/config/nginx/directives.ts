@@ -1,0 +1,67 @@
+/** All directives that are known, by area, and what to say of others. */
+import { didYouMean } from "../suggest.ts";
+import type { Context, Directive } from "./directive.ts";
+import { httpDirectives } from "./directives/http.ts";
+import { locationDirectives } from "./directives/location.ts";
+import { logDirectives } from "./directives/log.ts";
+import { mainDirectives } from "./directives/main.ts";
+import { mapDirectives } from "./directives/map.ts";
+import { moduleDirectives } from "./directives/modules.ts";
+import { prefillDirectives } from "./directives/prefill.ts";
+import { proxyDirectives } from "./directives/proxy.ts";
+import { refusedDirectives, refusedFamilies } from "./directives/refused.ts";
+import { rewriteDirectives } from "./directives/rewrite.ts";
+import { serverDirectives } from "./directives/server.ts";
+import { stockDirectives } from "./directives/stock.ts";
+import { upstreamDirectives } from "./directives/upstream.ts";
+
+/** In the order of the documentation. */
+export const allDirectives: readonly Directive[] = [
+  ...mainDirectives,
+  ...moduleDirectives,
+  ...httpDirectives,
+  ...serverDirectives,
+  ...locationDirectives,
+  ...rewriteDirectives,
+  ...proxyDirectives,
+  ...prefillDirectives,
+  ...upstreamDirectives,
+  ...mapDirectives,
+  ...logDirectives,
+  ...stockDirectives,
+  ...refusedDirectives,
+];
+
+const byName = new Map<string, Directive[]>();
+for (const directive of allDirectives) {
+  const others = byName.get(directive.name);
+  if (others === undefined) byName.set(directive.name, [directive]);
+  else others.push(directive);
+}
+
+/** Several where one name means different things in different blocks. */
+export function named(name: string): readonly Directive[] {
+  return byName.get(name) ?? [];
+}
+
+export function allowedHere({ contexts }: Directive, context: Context): boolean {
+  return contexts.length === 0 || contexts.includes(context);
+}
+
+/** Message and hint for a directive that is not in the table. */
+export function explainUnknown(
+  name: string,
+  context: Context,
+): [string, undefined, string | undefined] {
+  const family = refusedFamilies.find(({ part }) => part.test(name));
+  if (family !== undefined) {
+    return [`the "${name}" directive is not supported yet`, undefined, family.hint || undefined];
+  }
+  const here = allDirectives.filter((directive) => allowedHere(directive, context));
+  const hint = didYouMean(name, namesOf(here)) ?? didYouMean(name, namesOf(allDirectives));
+  return [`unknown directive "${name}"`, undefined, hint];
+}
+
+function namesOf(directives: readonly Directive[]): string[] {
+  return directives.map(({ name }) => name);
+}

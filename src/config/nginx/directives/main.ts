@@ -1,0 +1,145 @@
+/** Directives of the main and events blocks. */
+import { logLevels } from "../../schema.ts";
+import {
+  flag,
+  invalidValue,
+  many,
+  none,
+  number,
+  offset,
+  oneOf,
+  parameter,
+  reading,
+  size,
+  text,
+  time,
+  words,
+} from "../arguments.ts";
+import { anyHttp, type Directive, honoured, ignored } from "../directive.ts";
+import { parseNumber } from "../units.ts";
+
+/** More worker threads than that are not configured: the schema's bound. */
+const workersMax = 64;
+
+export const workerProcesses = honoured(
+  "worker_processes",
+  ["main"],
+  reading(1, 1, ([word], scope): number | "auto" => {
+    if (word!.text === "auto") return "auto";
+    const count = parseNumber(word!.text) ?? invalidValue(word!, scope);
+    if (count > workersMax)
+      scope.notice(`"worker_processes" is taken as ${workersMax}, the most`, word);
+    return Math.min(Math.max(count, 1), workersMax);
+  }),
+  "`workers`: worker threads",
+);
+
+export const pid = honoured(
+  "pid",
+  ["main"],
+  reading(1, 1, ([word], scope) => scope.path(word!)),
+  "`pidFile`",
+);
+
+export const workerShutdownTimeout = honoured(
+  "worker_shutdown_timeout",
+  ["main"],
+  time,
+  "`drainTimeoutMs`",
+);
+
+export const errorLog = honoured(
+  "error_log",
+  ["main", ...anyHttp],
+  reading(1, many, ([file, ...levels], scope) => {
+    const [level, second] = levels;
+    const known = level === undefined ? "error" : level.text.replace(/^debug_\w+$/, "debug");
+    const name = logLevels.find((candidate) => candidate === known);
+    if (name === undefined) scope.fail(`invalid log level "${level!.text}"`, level);
+    if (second !== undefined) scope.fail(`duplicate log level "${second.text}"`, second);
+    if (/^(syslog|memory):/.test(file!.text)) {
+      scope.fail(`an error log in "${file!.text}" is not supported yet`, file);
+    }
+    return { file: logFile(file!.text) ?? scope.path(file!), level: name };
+  }),
+  "`errorLog`: there is one for the whole proxy, taken from http, else from main, else from the first server that has one",
+  { repeats: true },
+);
+
+/** Names of logs that are not files; `undefined` for files. */
+export function logFile(name: string): "stdout" | "stderr" | undefined {
+  if (name === "stderr" || name === "/dev/stderr") return "stderr";
+  return name === "/dev/stdout" ? "stdout" : undefined;
+}
+
+export const events = honoured("events", ["main"], none, "its directives", { block: "events" });
+export const http = honoured("http", ["main"], none, "its directives", { block: "http" });
+
+export const workerConnections = honoured(
+  "worker_connections",
+  ["events"],
+  reading(1, 1, ([word], scope) => {
+    const count = parseNumber(word!.text) ?? scope.fail(`invalid number "${word!.text}"`, word);
+    if (count === 0) scope.fail("0 worker_connections are not enough", word);
+    return Math.min(count, 1_000_000);
+  }),
+  "`connectionsMax`: counts clients only, not engines as nginx does; 65536 when not given",
+);
+
+const threads = "workers are threads of one process";
+const system = "the operating system and the runtime see to it";
+
+export const mainDirectives: readonly Directive[] = [
+  workerProcesses,
+  pid,
+  workerShutdownTimeout,
+  errorLog,
+  events,
+  workerConnections,
+  http,
+  ignored("user", ["main"], words(1, 2), "the proxy runs as the user that started it"),
+  ignored("env", ["main"], words(1), "the whole environment is passed on", { repeats: true }),
+  ignored("daemon", ["main"], flag, "the proxy serves in the foreground"),
+  ignored("master_process", ["main"], flag, threads),
+  ignored("worker_cpu_affinity", ["main"], words(1, many), threads),
+  ignored(
+    "worker_priority",
+    ["main"],
+    reading(1, 1, ([word], scope) =>
+      /^-?\d+$/.test(word!.text) ? true : scope.fail(`invalid number "${word!.text}"`, word),
+    ),
+    threads,
+  ),
+  ignored("worker_rlimit_core", ["main"], offset, system),
+  ignored("worker_rlimit_nofile", ["main"], number, "raise the limit where the proxy is started"),
+  ignored("working_directory", ["main"], text, "the proxy stays where it was started"),
+  ignored("lock_file", ["main"], text, threads),
+  ignored("pcre_jit", ["main"], flag, "regular expressions are the runtime's"),
+  ignored("timer_resolution", ["main"], time, system),
+  ignored("debug_points", ["main"], oneOf("stop", "abort"), "it is for debugging nginx"),
+  ignored(
+    "thread_pool",
+    ["main"],
+    reading(2, 3, ([name, ...rest], scope) => {
+      if (!rest.some((word) => (parseNumber(parameter(word, "threads") ?? "") ?? 0) > 0)) {
+        scope.fail(`missing "threads" parameter in thread pool "${name!.text}"`);
+      }
+    }),
+    "no files are served",
+    { repeats: true },
+  ),
+  ignored(
+    "use",
+    ["events"],
+    oneOf("select", "poll", "kqueue", "epoll", "/dev/poll", "eventport"),
+    system,
+  ),
+  ignored("accept_mutex", ["events"], flag, system),
+  ignored("accept_mutex_delay", ["events"], time, system),
+  ignored("multi_accept", ["events"], flag, system),
+  ignored("worker_aio_requests", ["events"], number, "no files are served"),
+  ignored("debug_connection", ["events"], text, "the error log has one level", { repeats: true }),
+  ignored("ssl_engine", ["main"], text, "there is no TLS yet"),
+  ignored("variables_hash_bucket_size", ["http"], size, "tables grow as needed"),
+  ignored("variables_hash_max_size", ["http"], number, "tables grow as needed"),
+];

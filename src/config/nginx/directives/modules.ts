@@ -1,0 +1,59 @@
+/** `load_module`: which modules are built in here, and what stands in for others. */
+import { basename } from "node:path";
+import { didYouMean } from "../../suggest.ts";
+import { reading } from "../arguments.ts";
+import { type Directive, honoured } from "../directive.ts";
+
+/** Their directives are honoured. */
+const builtIn = [
+  "ngx_http_set_request_id_module.so",
+  "ngx_http_prefill_module.so",
+  "ngx_http_upstream_length_balance_module.so",
+];
+
+const refusedDirectives = "its directives are not supported yet";
+const insteadOfScores = `${refusedDirectives}; least_conn or length_balance stands in for it`;
+
+/** The original's other modules, by the part of the name that tells them apart. */
+const family: readonly { readonly part: string; readonly standsIn: string }[] = [
+  { part: "greedy_timeout", standsIn: insteadOfScores },
+  { part: "prefill_score_balance", standsIn: insteadOfScores },
+  { part: "weighted_least_active", standsIn: insteadOfScores },
+  { part: "pd_score_balance", standsIn: insteadOfScores },
+  { part: "least_total_load", standsIn: insteadOfScores },
+  { part: "auto_balance_controller", standsIn: insteadOfScores },
+  { part: "prefix_cache_affinity", standsIn: `${refusedDirectives}; hash stands in for it` },
+  { part: "prefill_refactor", standsIn: `${refusedDirectives}; prefill stands in for it` },
+  { part: "internal_metrics", standsIn: refusedDirectives },
+  { part: "omni_proxy", standsIn: `${refusedDirectives}; prefill stands in for it` },
+];
+
+/** Modules that distributions load by default. */
+const stock =
+  /^ngx_(?:stream|mail|stream_geoip|http_(?:geoip|image_filter|perl|xslt_filter))_module\.so$/;
+
+/** All names share beginning and end, which would make any two of them alike. */
+function coreOf(file: string): string {
+  return file.replace(/^ngx_(?:http_)?|(?:_module)?\.so$/g, "");
+}
+
+export const loadModule = honoured(
+  "load_module",
+  ["main"],
+  reading(1, 1, ([word], scope) => {
+    const file = basename(word!.text);
+    if (builtIn.includes(file)) return file;
+    const relative = family.find(({ part }) => file.includes(part));
+    if (relative === undefined && !stock.test(file)) {
+      const hint = didYouMean(coreOf(file), builtIn.map(coreOf));
+      scope.fail(`unknown module "${file}"`, word, hint);
+    }
+    const message = `module "${file}" is not loaded: ${relative?.standsIn ?? refusedDirectives}`;
+    scope.notice(message, word, file);
+    return file;
+  }),
+  `told by the file's name, whatever its folder. Built in: ${builtIn.map((name) => `\`${name}\``).join(", ")}. The original's other modules and nginx's own are accepted with a notice; others are an error`,
+  { repeats: true },
+);
+
+export const moduleDirectives: readonly Directive[] = [loadModule];

@@ -1,0 +1,192 @@
+/** `upstream`: engines, how one of them is chosen, and the connections to them. */
+import { isIPv6 } from "node:net";
+import type { ConfigInput } from "../../schema.ts";
+import { many, number, reading, time, words } from "../arguments.ts";
+import { type Context, type Directive, honoured, ignored } from "../directive.ts";
+import type { Word } from "../lexer.ts";
+import type { Scope } from "../scope.ts";
+import { parseNumber, parseSize, parseTime } from "../units.ts";
+
+type PoolInput = NonNullable<ConfigInput["pools"]>[string];
+export type EngineInput = PoolInput["engines"][number];
+export type PolicyInput = NonNullable<PoolInput["policy"]>;
+
+const here: readonly Context[] = ["upstream"];
+
+export const upstream = honoured("upstream", ["http"], words(1), "one of `pools`", {
+  block: "upstream",
+  repeats: true,
+});
+
+/**
+ * An engine's address in nginx's words.
+ * @param text `host:port`, `host`, `[::1]:port` or `unix:/path`
+ */
+export function readAddress(text: string, word: Word, scope: Scope): string {
+  const fail = (reason: string): never => scope.fail(`${reason} in upstream "${text}"`, word);
+  if (text.startsWith("unix:")) {
+    if (text === "unix:") fail("no path in the unix domain socket");
+    return `unix:${scope.path(word, text.slice("unix:".length))}`;
+  }
+  const [, bracketed, plain, port] =
+    /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/s.exec(text) ??
+    fail(text.startsWith("[") ? "invalid host" : "invalid port");
+  if (bracketed !== undefined && !isIPv6(bracketed)) fail("invalid IPv6 address");
+  if (plain === "") fail("no host");
+  if (plain?.includes("/")) fail("invalid host");
+  if (bracketed === undefined && !/^[\w.-]+$/.test(plain!)) fail("invalid host");
+  const number = /^\d{1,5}$/.test(port ?? "80") ? Number(port ?? "80") : 0;
+  if (number < 1 || number > 65_535) fail("invalid port");
+  return `${bracketed === undefined ? plain : `[${bracketed}]`}:${number}`;
+}
+
+function readEngine([address, ...parameters]: readonly Word[], scope: Scope): EngineInput {
+  if (/^\w+:\/\//.test(address!.text)) {
+    const hint = "an engine is host:port, without http:// and path";
+    scope.fail(`invalid host in upstream "${address!.text}"`, address, hint);
+  }
+  const engine: EngineInput = { url: readAddress(address!.text, address!, scope) };
+  for (const word of parameters) readEngineParameter(engine, word, scope);
+  return engine;
+}
+
+function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): void {
+  const invalid = (): never => scope.fail(`invalid parameter "${word.text}"`, word);
+  const [name = "", value = ""] = /^(\w+)(?:=(.*))?$/s.exec(word.text)?.slice(1) ?? [];
+  const natural = () => parseNumber(value) ?? invalid();
+  switch (word.text === name ? name : `${name}=`) {
+    case "weight=":
+      engine.weight = natural() || invalid();
+      break;
+    case "max_conns=":
+      engine.maxConns = natural();
+      break;
+    case "max_fails=":
+      engine.maxFails = natural();
+      break;
+    case "fail_timeout=":
+      engine.failTimeoutMs = Math.min(parseTime(value, "seconds") ?? invalid(), 86_400_000);
+      break;
+    case "backup":
+      engine.backup = true;
+      break;
+    case "down":
+      engine.down = true;
+      break;
+    case "slow_start=":
+      if (parseTime(value, "seconds") === undefined) invalid();
+      scope.notice('"slow_start" of "server" has no effect here', word, name);
+      break;
+    case "resolve":
+    case "drain":
+    case "service=":
+    case "route=":
+      throw scope.refusal(`"${name}" of "server" is not supported yet`, word);
+    default:
+      throw scope.refusal(`invalid parameter "${word.text}"`, word);
+  }
+}
+
+export const engine = honoured(
+  "server",
+  here,
+  reading(1, many, readEngine),
+  "one of `engines`: host:port (80 when not given) or `unix:/path`, `weight`, `max_fails` (1), `fail_timeout` (10s), `max_conns`, `backup`, `down`",
+  { repeats: true },
+);
+
+function policy(
+  name: string,
+  [min, max]: readonly [number, number],
+  does: string,
+  read: (args: readonly Word[], scope: Scope) => PolicyInput,
+): Directive<PolicyInput> {
+  return honoured(name, here, reading(min, max, read), does, { repeats: true });
+}
+
+function readRandom([two, method]: readonly Word[], scope: Scope): PolicyInput {
+  if (two !== undefined && two.text !== "two") {
+    scope.fail(`invalid parameter "${two.text}"`, two);
+  }
+  if (method !== undefined && method.text !== "least_conn") {
+    scope.fail(`invalid parameter "${method.text}"`, method, "known: least_conn");
+  }
+  return { name: "random", two: two !== undefined };
+}
+
+function readHash([key, consistent]: readonly Word[], scope: Scope): PolicyInput {
+  if (consistent !== undefined && consistent.text !== "consistent") {
+    scope.fail(`invalid parameter "${consistent.text}"`, consistent);
+  }
+  if (key!.text === "") scope.fail('the key of "hash" is empty', key);
+  return { name: "hash", key: scope.template(key!), consistent: consistent !== undefined };
+}
+
+export const lengthBalance = policy("length_balance", [0, 0], "`policy`", () => ({
+  name: "length_balance",
+}));
+
+/** Ways to choose an engine. Without any, it is in turn. */
+export const policies: readonly Directive<PolicyInput>[] = [
+  lengthBalance,
+  policy("least_conn", [0, 0], "`policy`", () => ({ name: "least_conn" })),
+  policy("ip_hash", [0, 0], "`policy`", () => ({ name: "ip_hash" })),
+  policy("random", [0, 2], "`policy`; `two`, `two least_conn`", readRandom),
+  policy("hash", [1, 2], "`policy`; `consistent`", readHash),
+];
+
+export const keepalive = honoured(
+  "keepalive",
+  here,
+  reading(1, 1, ([word], scope) => {
+    const count = parseNumber(word!.text) || undefined;
+    return count ?? scope.fail(`invalid value "${word!.text}" in "keepalive" directive`, word);
+  }),
+  "`keepAlive.connections`. Connections are pooled without it, too: 256 per engine and worker",
+);
+export const upstreamKeepaliveTimeout = honoured(
+  "keepalive_timeout",
+  here,
+  time,
+  "`keepAlive.idleMs`. 4 s when not given, not nginx's 60 s: uvicorn closes after 5 s, and a connection that closes while a request is on its way costs a retry",
+);
+export const upstreamKeepaliveRequests = honoured(
+  "keepalive_requests",
+  here,
+  number,
+  "`keepAlive.requests`; 100000 when not given",
+);
+
+export const upstreamDirectives: readonly Directive[] = [
+  upstream,
+  engine,
+  ...policies,
+  keepalive,
+  upstreamKeepaliveTimeout,
+  upstreamKeepaliveRequests,
+  ignored("keepalive_time", here, time, "connections have no longest age"),
+  ignored(
+    "zone",
+    here,
+    reading(1, 2, ([name, bytes], scope: Scope) => {
+      const size = bytes === undefined ? 32_768 : parseSize(bytes.text);
+      if (size === undefined) scope.fail(`invalid zone size "${bytes!.text}"`, bytes);
+      if (size < 32_768) scope.fail(`zone "${name!.text}" is too small`, name);
+    }),
+    "all workers share one scoreboard",
+    { repeats: true },
+  ),
+  ignored(
+    "resolver",
+    ["http", "server", "location", "upstream"],
+    words(1, many),
+    "the system resolves host names",
+    { repeats: true },
+  ),
+  ignored(
+    "resolver_timeout",
+    ["http", "server", "location", "upstream"],
+    time,
+    "the system resolves host names",
+  ),
+];

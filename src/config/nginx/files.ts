@@ -1,0 +1,53 @@
+/** The files of a configuration on this machine. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, parse } from "node:path";
+import type { ConfFiles } from "./parser.ts";
+
+export const diskFiles: ConfFiles = {
+  read: (path) => readFileSync(path, "utf8"),
+  glob,
+};
+
+/** Files that an absolute pattern names, as glob(3) finds them: a leading dot is matched by a dot only. */
+function glob(pattern: string): string[] {
+  const { root } = parse(pattern);
+  let found = [root];
+  for (const part of pattern.slice(root.length).split("/")) {
+    if (part === "") continue;
+    found = found.flatMap((folder) => step(folder, part));
+  }
+  return found;
+}
+
+function step(folder: string, part: string): string[] {
+  if (!/[*?[]/.test(part)) {
+    const path = join(folder, part);
+    return statSync(path, { throwIfNoEntry: false }) === undefined ? [] : [path];
+  }
+  const matches = partMatcher(part);
+  return namesIn(folder)
+    .filter((name) => matches(name))
+    .map((name) => join(folder, name));
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // What is no folder, or may not be read, holds nothing that matches.
+    return [];
+  }
+}
+
+/** One part of a path, with `*`, `?` and `[…]`. */
+export function partMatcher(part: string): (name: string) => boolean {
+  let source = "";
+  for (const [piece, set] of part.matchAll(/\[(!?\]?[^\]]*)\]|./gs)) {
+    if (piece === "*") source += "[^/]*";
+    else if (piece === "?") source += "[^/]";
+    else if (set !== undefined) source += `[${set.replace(/^!/, "^").replace(/[\\[\]]/g, "\\$&")}]`;
+    else source += piece.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  }
+  const regex = new RegExp(`^${source}$`);
+  return (name) => (name.startsWith(".") ? part.startsWith(".") : true) && regex.test(name);
+}

@@ -1,0 +1,68 @@
+/** nginx.conf → `Config`, or what is wrong with it. */
+import type { ConfigProblem } from "../problem.ts";
+import { type Config, type ConfigInput, configSchema } from "../schema.ts";
+import { type ConfigFault, schemaFaults } from "../schema-faults.ts";
+import { adapt } from "./adapter.ts";
+import { Block, fillBlock } from "./block.ts";
+import { SyntaxProblem } from "./lexer.ts";
+import { type ConfFiles, Parser } from "./parser.ts";
+import { Places } from "./places.ts";
+import { problem, Report } from "./problems.ts";
+import type { Loading } from "./scope.ts";
+import { Variables } from "./templates.ts";
+
+export interface NginxOptions extends ConfFiles {
+  /** Relative paths of log and pid files start here; those of included files in the folder of the configuration. */
+  readonly prefix: string;
+  /** Directives of the main block from the command line (`-g`). They come before those of the file. */
+  readonly globalDirectives?: string;
+}
+
+export type NginxResult =
+  | {
+      readonly config: Config;
+      /** The same, with only what the file says and nginx's own defaults in place of ours. */
+      readonly input: ConfigInput;
+      /** Warnings, and what has no effect here: one notice per directive name. */
+      readonly notices: readonly ConfigProblem[];
+      /** Puts what is found in `config` later at its place in the files. */
+      readonly locate: (fault: ConfigFault) => ConfigProblem;
+      readonly errors?: never;
+    }
+  | {
+      readonly errors: readonly ConfigProblem[];
+      readonly notices: readonly ConfigProblem[];
+      readonly config?: never;
+    };
+
+const commandLine = "command line";
+
+/** Never throws on account of what the files hold. */
+export function loadNginx(file: string, options: NginxOptions): NginxResult {
+  const report = new Report();
+  const places = new Places(file);
+  const { errors, notices } = report;
+  try {
+    const loading: Loading = { report, variables: new Variables(), prefix: options.prefix };
+    const main = readMain(file, options, loading);
+    if (errors.length > 0) return { errors, notices };
+    const input = adapt(main, loading, places);
+    if (errors.length > 0) return { errors, notices };
+    const parsed = configSchema.safeParse(input);
+    if (parsed.success) return { config: parsed.data, input, notices, locate: places.locate };
+    return { errors: schemaFaults(parsed.error.issues, input).map(places.locate), notices };
+  } catch (error) {
+    if (!(error instanceof SyntaxProblem)) throw error;
+    return { errors: [problem("emerg", error.position, error.message, error.hint)], notices };
+  }
+}
+
+function readMain(file: string, options: NginxOptions, loading: Loading): Block {
+  const { globalDirectives = "" } = options;
+  const parser = new Parser(file, options, loading.report);
+  const main = new Block("main", { file, line: 0, column: 0 });
+  fillBlock(main, parser.parseText(globalDirectives, commandLine), loading);
+  fillBlock(main, parser.parseFile(file), loading);
+  loading.variables.checkUses(loading.report);
+  return main;
+}
