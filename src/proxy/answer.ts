@@ -6,7 +6,7 @@ import { joinBytesMax } from "../limits.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
-import type { Scratch } from "./scratch.ts";
+import type { Service } from "./service.ts";
 
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
 type BodyMode = "none" | "as-is" | "data" | "chunk";
@@ -25,12 +25,12 @@ export class Answer {
   #head = "";
   readonly #client: ClientConnection;
   readonly #context: RequestContext;
-  readonly #scratch: Scratch;
+  readonly #service: Service;
 
-  constructor(client: ClientConnection, context: RequestContext, scratch: Scratch, keep: boolean) {
+  constructor(client: ClientConnection, context: RequestContext, service: Service, keep: boolean) {
     this.#client = client;
     this.#context = context;
-    this.#scratch = scratch;
+    this.#service = service;
     this.#keep = keep;
   }
 
@@ -123,16 +123,16 @@ export class Answer {
     const head = this.#head;
     this.#head = "";
     this.started = true;
-    this.#context.firstByteMs = performance.now();
+    this.#context.firstByteMs = this.#service.clock.nowMs();
     this.#context.sentHead = head;
     this.#context.bytesSent += head.length;
     const join = chunk !== undefined && end - start <= joinBytesMax;
     const total = head.length + (join ? end - start : 0);
-    const out = this.#scratch.take(total);
+    const out = this.#service.scratch.take(total);
     out.write(head, 0, head.length, "latin1");
     if (join) chunk.copy(out, head.length, start, end);
     this.#client.write(out);
-    if (this.#client.pendingBytes > 0) this.#scratch.lost();
+    if (this.#client.pendingBytes > 0) this.#service.scratch.lost();
     if (!join && chunk !== undefined) this.#client.write(chunk.subarray(start, end));
   }
 

@@ -38,7 +38,7 @@ export class ClientConnection implements SocketHandler, Expirable {
     this.#socket = socket;
     this.#service = service;
     this.#servers = servers;
-    const nowMs = performance.now();
+    const nowMs = service.clock.nowMs();
     this.facts = {
       serial: service.nextSerial(),
       openedMs: nowMs,
@@ -150,7 +150,7 @@ export class ClientConnection implements SocketHandler, Expirable {
     const waiting = this.#waiting;
     this.#waiting = nothing;
     this.#state = "busy";
-    setImmediate(() => {
+    this.#service.clock.defer(() => {
       if (this.#state !== "busy" || this.#request !== undefined) return;
       this.#state = "head";
       const more = this.#waiting;
@@ -206,7 +206,7 @@ export class ClientConnection implements SocketHandler, Expirable {
   #begin(bytes: Buffer, start: number): void {
     const head = this.#head;
     this.facts.requests += 1;
-    const context = new RequestContext(head, this.facts, performance.now());
+    const context = new RequestContext(head, this.facts, this.#service.clock.nowMs());
     context.requestBytes = start;
     const request = new RequestHandler(this, context, this.#service, this.#servers());
     this.#request = request;
@@ -289,7 +289,11 @@ export class ClientConnection implements SocketHandler, Expirable {
     this.#dropBody();
     this.deadlineMs = Number.POSITIVE_INFINITY;
     if (this.#request === undefined) {
-      const context = new RequestContext(new RequestHead(), this.facts, performance.now());
+      const context = new RequestContext(
+        new RequestHead(),
+        this.facts,
+        this.#service.clock.nowMs(),
+      );
       this.#request = new RequestHandler(this, context, this.#service, this.#servers(), true);
     }
     this.#request.refuse(outcome);

@@ -1,6 +1,7 @@
 /** One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was stale. */
 import type { Engine, NoPlace, Placement, Pool } from "../fleet/pool.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
+import type { Clock } from "../transport/clock.ts";
 import type { LegRecord } from "./context.ts";
 import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
 import type { LegFailure, LegName } from "./exchange.ts";
@@ -36,6 +37,10 @@ export class Leg implements LegOwner {
     this.records = records;
   }
 
+  get #clock(): Clock {
+    return this.#request.service.clock;
+  }
+
   get engine(): Engine | undefined {
     return this.#placement?.engine;
   }
@@ -52,7 +57,7 @@ export class Leg implements LegOwner {
 
   /** Takes a place at an engine that this leg has not tried, and sends the request there. */
   start(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
-    const placement = pool.place(pick, this.#tried, Date.now());
+    const placement = pool.place(pick, this.#tried, this.#clock.wallMs());
     if (typeof placement === "string") return placement;
     this.uri = uri;
     this.#tried.push(placement.engine.number);
@@ -76,16 +81,16 @@ export class Leg implements LegOwner {
   /** The engine's status is one for which the route tries another engine; it counts as a failure, as in nginx. */
   refused(): void {
     const placement = this.#placement!;
-    placement.pool.failed(placement.engine, Date.now());
+    placement.pool.failed(placement.engine, this.#clock.wallMs());
   }
 
   legConnected(): void {
-    if (this.#record !== undefined) this.#record.connectedMs = performance.now();
+    if (this.#record !== undefined) this.#record.connectedMs = this.#clock.nowMs();
   }
 
   legHead(connection: EngineConnection): void {
     const record = this.#record!;
-    record.headMs = performance.now();
+    record.headMs = this.#clock.nowMs();
     record.status = connection.head.status;
     this.#request.legHead(this, connection);
   }
@@ -110,7 +115,7 @@ export class Leg implements LegOwner {
       this.#send(placement, true);
       return;
     }
-    placement.pool.failed(placement.engine, Date.now());
+    placement.pool.failed(placement.engine, this.#clock.wallMs());
     this.#request.service.legFailure(placement, this.name, failure);
     this.#close();
     this.#request.legFailed(this, failure.kind, failure.unsent);
@@ -125,7 +130,7 @@ export class Leg implements LegOwner {
     if (!fresh) {
       this.#record = {
         address: engine.address.key,
-        sentMs: performance.now(),
+        sentMs: this.#clock.nowMs(),
         connectedMs: -1,
         headMs: -1,
         endMs: -1,
@@ -146,7 +151,7 @@ export class Leg implements LegOwner {
   /** Every way out comes through here. The lease closes once however often this runs. */
   #close(): void {
     if (this.#record !== undefined && this.#record.endMs < 0)
-      this.#record.endMs = performance.now();
+      this.#record.endMs = this.#clock.nowMs();
     this.#record = undefined;
     this.#connection = undefined;
     this.#placement?.lease.close();

@@ -61,7 +61,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
     context.serverName = this.#server.name;
     this.#routed = malformed ? { route: undefined, outcome: outcomes.noRoute } : this.#route();
     const keep = !malformed && client.mayKeep(this.#server.config.keepAliveRequests);
-    this.#answer = new Answer(client, context, service.scratch, keep);
+    this.#answer = new Answer(client, context, service, keep);
   }
 
   get bodyBytesMax(): number {
@@ -343,7 +343,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
     const { retry } = this.#routed.route!.config;
     if (this.#answer.started || retry.on.includes("off") || !retry.on.includes(condition))
       return false;
-    if (retry.timeoutMs > 0 && performance.now() - this.context.startMs > retry.timeoutMs)
+    if (retry.timeoutMs > 0 && this.service.clock.nowMs() - this.context.startMs > retry.timeoutMs)
       return false;
     return leg.mayTryAnother;
   }
@@ -381,10 +381,10 @@ export class RequestHandler implements ExchangeActions, LegRequest {
     context.outcome = outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
     if (whole || this.#answerLocally(outcome)) {
-      context.endMs = performance.now();
+      context.endMs = this.service.clock.nowMs();
       this.#client.answered(this.#answer.keep);
     } else {
-      context.endMs = performance.now();
+      context.endMs = this.service.clock.nowMs();
       // nginx's status for a client that went away; nothing is sent with it.
       if (!this.#answer.started) context.status = 499;
       this.#client.close();

@@ -5,6 +5,7 @@ import type { Address } from "../fleet/address.ts";
 import { type Placement, Pool } from "../fleet/pool.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
+import type { Clock } from "../transport/clock.ts";
 import { Deadlines } from "../transport/deadlines.ts";
 import type { Socket, Transport } from "../transport/socket.ts";
 import { AccessLog, combined, type LineSink } from "./access-log.ts";
@@ -23,6 +24,7 @@ import { type Render, VariableScope } from "./template.ts";
 
 export interface ServiceDeps {
   readonly transport: Transport;
+  readonly clock: Clock;
   readonly board: Scoreboard;
   random(): number;
   /** Where lines of an access log go. */
@@ -41,7 +43,8 @@ interface Plan {
 }
 
 export class Service {
-  readonly deadlines = new Deadlines(performance.now());
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly scratch = new Scratch();
   readonly bodies: BodyAccount;
   draining = false;
@@ -55,6 +58,8 @@ export class Service {
 
   constructor(deps: ServiceDeps) {
     this.#deps = deps;
+    this.clock = deps.clock;
+    this.deadlines = new Deadlines(deps.clock.nowMs());
     this.bodies = new BodyAccount(() => this.#plan?.config.bodyBytesTotalMax ?? 0);
   }
 
@@ -105,7 +110,9 @@ export class Service {
       this.#onDrained = resolve;
       for (const client of [...this.#clients]) if (client.idle) client.close();
       if (this.#clients.size === 0) resolve();
-      if (timeoutMs > 0) setTimeout(resolve, timeoutMs);
+      const deadlineMs = this.clock.nowMs() + timeoutMs;
+      if (timeoutMs > 0)
+        this.deadlines.add({ deadlineMs, deadlineIndex: -1, expired: () => resolve() });
     });
   }
 

@@ -6,6 +6,7 @@ import { deadlineTickMs } from "../limits.ts";
 import { AccessLogs } from "../observe/access-log.ts";
 import { ErrorLog } from "../observe/error-log.ts";
 import { Scoreboard } from "../scheduling/scoreboard.ts";
+import { systemClock } from "../transport/clock.ts";
 import { tcp } from "../transport/tcp.ts";
 import { Listeners } from "./listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
@@ -23,13 +24,14 @@ const accessLogs = new AccessLogs((message) => errorLog.error(message));
 const listeners = new Listeners(tcp);
 const service = new Service({
   transport: tcp,
+  clock: systemClock,
   board: new Scoreboard(scoreboard, workerIndex),
   random: Math.random,
   openLog: (file) => accessLogs.sink(file),
   log: (level, message) => errorLog.log(level, message),
 });
 
-const ticker = setInterval(() => service.deadlines.tick(performance.now()), deadlineTickMs);
+const ticker = setInterval(() => service.deadlines.tick(systemClock.nowMs()), deadlineTickMs);
 
 function say(message: FromWorker): void {
   port.postMessage(message);
