@@ -95,7 +95,7 @@ function checkMaps({ config, faults, texts }: CheckContext): void {
 /** `0.0.0.0:80`, `[::]:80` or `unix:/path`: listens are the same when these are. */
 export function listenKey({ host, port, unixPath }: ListenConfig): string {
   if (unixPath !== undefined) return `unix:${unixPath}`;
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port ?? 80}`;
 }
 
 function checkListens({ config, faults }: CheckContext): void {
@@ -127,7 +127,6 @@ function checkAddress(faults: Faults, address: ListenConfig, path: ConfigPath): 
     }
     return;
   }
-  if (port === undefined) faults.emerg(path, "a listen needs a port or a unixPath");
   if (isIP(host) === 0 && !isHostName(host)) {
     const hint = host === "*" ? "write 0.0.0.0 for all addresses" : undefined;
     faults.emerg([...path, "host"], `"${host}" is not an address to listen on`, hint);

@@ -47,14 +47,18 @@ export function parseFlags(
   const oneOf = <T extends string>(flag: string, word: string | undefined, known: readonly T[]) => {
     if (word === undefined || known.includes(word as T)) return word as T | undefined;
     const hint = didYouMean(word, known) ?? `known: ${known.join(", ")}`;
-    return fail(`unknown ${flag.slice(2).replaceAll("-", " ")} "${word}" for ${flag}`, hint);
+    return fail(`unknown name "${word}" for ${flag}`, hint);
   };
   const pool = (role: "prefill" | "decode", defaultPolicy: (typeof policyNames)[number]) => {
     const urls = flags[role].flatMap((url) => url.split(",")).filter((url) => url !== "");
     if (urls.length === 0) fail(`--${role} is missing`, `--${role} URL… names the ${role} engines`);
     for (const url of urls) {
       const address = parseEngineUrl(url);
-      if ("problem" in address) fail(`invalid URL "${url}" for --${role}: ${address.problem}`);
+      // A stray word behind the URLs would else be a host.
+      const problem = /^[^:/]+$/.test(url)
+        ? "the port is missing"
+        : "problem" in address && address.problem;
+      if (problem) fail(`invalid URL "${url}" for --${role}: ${problem}`);
     }
     const flag = `--${role}-policy`;
     const name = oneOf(flag, flags[`${role}Policy`], policyNames) ?? defaultPolicy;

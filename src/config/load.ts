@@ -3,9 +3,12 @@ import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { checkConfig } from "./check.ts";
 import { commandLine, type Flags, parseFlags } from "./flags.ts";
+import { diskFiles } from "./nginx/files.ts";
+import { loadNginx } from "./nginx/load.ts";
 import type { ConfigProblem } from "./problem.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Config } from "./schema.ts";
+import { describeOpenError } from "./system-error.ts";
 import { inFileOrder, type Locate, parseYaml } from "./yaml.ts";
 
 export interface FileSource {
@@ -74,13 +77,16 @@ function readYaml(file: string, { directives }: FileSource): Read {
   try {
     return parseYaml(readFileSync(file, "utf8"), file);
   } catch (error) {
-    return fail((error as Error).message);
+    return fail(describeOpenError(file, error as NodeJS.ErrnoException));
   }
 }
 
-function readNginx(file: string, source: FileSource): Read {
-  void source;
-  return { errors: [{ file, line: 0, column: 0, level: "emerg", message: "not yet" }] };
+function readNginx(file: string, { prefix, directives }: FileSource): Read {
+  return loadNginx(file, {
+    ...diskFiles,
+    prefix: resolve(prefix ?? "."),
+    ...(directives === undefined ? {} : { globalDirectives: directives }),
+  });
 }
 
 /** For faults of which no better place is known. */

@@ -11,13 +11,25 @@ export interface ConfigFault {
   readonly level: "emerg" | "warn" | "notice";
   readonly message: string;
   readonly hint?: string;
+  /** The key that is missing at the path. */
+  readonly missing?: string;
 }
 
 type Issue = z.core.$ZodIssue;
 
 /** @param value what was checked: messages say what stands there. */
 export function schemaFaults(issues: readonly Issue[], value: unknown): ConfigFault[] {
-  return issues.flatMap((issue) => faultsOf(issue, [], value));
+  const faults = issues.flatMap((issue) => faultsOf(issue, [], value));
+  // A key that was misspelt is missing too; telling it once is enough.
+  return faults.filter(
+    ({ missing, path }) =>
+      missing === undefined ||
+      !faults.some((other) => other.hint === didYouMean(missing, [missing]) && isIn(other, path)),
+  );
+}
+
+function isIn({ path }: ConfigFault, parent: ConfigPath): boolean {
+  return path.length === parent.length + 1 && parent.every((step, at) => path[at] === step);
 }
 
 function faultsOf(issue: Issue, prefix: ConfigPath, root: unknown): ConfigFault[] {
@@ -50,7 +62,9 @@ function missingKey(path: ConfigPath): ConfigFault {
   const parent = path.slice(0, -1);
   const place = parent.length === 0 ? "" : ` in ${formatPath(parent)}`;
   const expected = describeExpected(schemasAt(path));
-  return fault(parent, `missing key "${path.at(-1)}"${place}`, `it holds ${expected}`);
+  const missing = String(path.at(-1));
+  const hint = `it holds ${expected}`;
+  return { ...fault(parent, `missing key "${missing}"${place}`, hint), missing };
 }
 
 function wrongValue(path: ConfigPath, actual: unknown, words: readonly string[]): ConfigFault {

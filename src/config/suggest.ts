@@ -2,13 +2,15 @@
 
 /**
  * The candidate with the fewest typing slips (a letter too many, too few, wrong, or two swapped) from `word`, if they are few
- * for its length: one up to three letters, then one more for each three letters. Letter case costs nothing.
+ * for its length: one up to three letters, then one more for each three letters. Letter case costs nothing. Failing that, one
+ * that is the beginning of the other.
  */
 export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase();
+  const known = [...candidates];
   let best: string | undefined;
   let bestSlips = Math.max(1, Math.floor(wanted.length / 3)) + 1;
-  for (const candidate of candidates) {
+  for (const candidate of known) {
     if (Math.abs(candidate.length - wanted.length) >= bestSlips) continue;
     const slips = countSlips(wanted, candidate.toLowerCase());
     if (slips < bestSlips) {
@@ -16,13 +18,24 @@ export function nearestWord(word: string, candidates: Iterable<string>): string 
       bestSlips = slips;
     }
   }
-  return best;
+  return best ?? longerOrShorter(wanted, known);
 }
 
 /** `did you mean "engines"?`, or nothing when no candidate is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   const nearest = nearestWord(word, candidates);
   return nearest === undefined ? undefined : `did you mean "${nearest}"?`;
+}
+
+/** A candidate that the word begins with, or the other way round: `warning` for `warn`. */
+function longerOrShorter(wanted: string, candidates: readonly string[]): string | undefined {
+  for (const candidate of candidates) {
+    const shorter = Math.min(candidate.length, wanted.length);
+    if (shorter >= 4 && candidate.toLowerCase().slice(0, shorter) === wanted.slice(0, shorter)) {
+      return candidate;
+    }
+  }
+  return undefined;
 }
 
 /** Damerau's edit distance (optimal string alignment), by rows. */

@@ -2,7 +2,7 @@
 import { createServer } from "node:net";
 import { listenKey } from "../config/check.ts";
 import type { Config, ListenConfig } from "../config/schema.ts";
-import { describeSystemError } from "../observe/system-error.ts";
+import { describeSystemError } from "../config/system-error.ts";
 
 /** A configuration cannot be served; the message is worded as nginx does. */
 export class ServeError extends Error {

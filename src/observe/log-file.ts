@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import sonicBoom, { type SonicBoom } from "sonic-boom";
-import { describeSystemError } from "./system-error.ts";
+import { describeOpenError } from "../config/system-error.ts";
 
 export interface LogFileOptions {
   /** A path, `stdout` or `stderr`. */
@@ -131,9 +131,4 @@ export function logFileProblem(file: string): string | undefined {
   } catch (error) {
     return describeOpenError(file, error as NodeJS.ErrnoException);
   }
-}
-
-/** `open() "/x/y.log" failed (2: No such file or directory)`. */
-export function describeOpenError(file: string, error: NodeJS.ErrnoException): string {
-  return `open() "${file}" failed (${describeSystemError(error)})`;
 }

@@ -23,3 +23,8 @@ const systemErrors: Readonly<Record<string, string>> = {
 export function describeSystemError(error: NodeJS.ErrnoException): string {
   return systemErrors[error.code ?? ""] ?? error.code ?? error.message;
 }
+
+/** `open() "/x/y.log" failed (2: No such file or directory)`. */
+export function describeOpenError(file: string, error: NodeJS.ErrnoException): string {
+  return `open() "${file}" failed (${describeSystemError(error)})`;
+}
