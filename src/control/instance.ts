@@ -161,9 +161,11 @@ export class Instance {
     const { log } = this;
     log.notice("reconfiguring");
     const loaded = this.#options.load();
-    for (const problem of [...loaded.notices, ...("errors" in loaded ? loaded.errors : [])]) {
+    const problems = "errors" in loaded ? loaded.errors : loaded.notices;
+    for (const problem of problems) {
       const { level } = problem;
-      log.log(level, formatProblem(problem).replace(`[${level}] `, ""));
+      // Notices say what has no effect; they are for `-t`.
+      if (level !== "notice") log.log(level, formatProblem(problem).replace(`[${level}] `, ""));
     }
     if ("errors" in loaded) {
       log.error("the configuration has errors; the one before stays in force");
