@@ -1,0 +1,75 @@
+/** Imports go down the list of layers in CONTRIBUTING.md and never up. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const src = fileURLToPath(new URL("../src", import.meta.url));
+
+/** Folders that each folder may import from, besides its own. `limits.ts`, at the top, is a value for all. */
+const values = ["config", "observe", "limits.ts"];
+const bottom = ["http1", "body", "transport"];
+const middle = ["dialects", "scheduling", "fleet"];
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  "limits.ts": [],
+  config: ["limits.ts"],
+  observe: ["config", "limits.ts"],
+  http1: values,
+  body: values,
+  transport: values,
+  dialects: [...values, ...bottom, ...middle],
+  scheduling: [...values, ...bottom, ...middle],
+  fleet: [...values, ...bottom, ...middle],
+  proxy: [...values, ...bottom, ...middle],
+  control: [...values, ...bottom, ...middle, "proxy"],
+  dashboard: values,
+  // Beside the product: nothing but the command line imports them.
+  engine: values,
+  lab: [...values, ...bottom, ...middle, "engine"],
+  cli: [...values, ...bottom, ...middle, "proxy", "control", "dashboard", "engine", "lab"],
+};
+
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) =>
+  file.endsWith(".ts"),
+);
+
+/** Static and dynamic imports, re-exports, and files that are named by URL, such as a worker's. */
+const specifier = /\b(?:from|import|import\(|new URL\()\s*"(\.{1,2}\/[^"]+)"/g;
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(src, file), "utf8");
+  return [...text.matchAll(specifier)].map(([, path]) => join(src, dirname(file), path!));
+}
+
+function layerOf(path: string): string {
+  return relative(src, path).split("/")[0]!;
+}
+
+test("every folder of src stands in the list of layers", () => {
+  for (const file of files) expect(allowed, file).toHaveProperty([layerOf(join(src, file))]);
+});
+
+test("no file imports what stands above it", () => {
+  const upward = files.flatMap((file) => {
+    const layer = layerOf(join(src, file));
+    const reachable = [layer, ...(allowed[layer] ?? [])];
+    return importsOf(file)
+      .filter((target) => {
+        const to = layerOf(target);
+        // The package's own files outside src, such as package.json, belong to no layer.
+        return to !== ".." && !reachable.includes(to);
+      })
+      .map((target) => `${file} → ${relative(src, target)}`);
+  });
+  expect(upward).toEqual([]);
+});
+
+test("relative imports name files that are there", () => {
+  const missing = files.flatMap((file) =>
+    importsOf(file)
+      .map((target) => target.replace(/\.js$/, ".ts"))
+      .filter((target) => !existsSync(target))
+      .map((target) => `${file} → ${relative(src, target)}`),
+  );
+  expect(missing).toEqual([]);
+});
