@@ -57,10 +57,18 @@ export function fillBlock(block: Block, nodes: readonly ConfNode[], loading: Loa
       readDirective(block, node, loading);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      const { position = node.name.position, message, hint } = error;
+      const { position = node.name.position, message, hint = swallowed(node) } = error;
       loading.report.emerg(position, message, hint);
     }
   }
+}
+
+/** Without its `;` a directive takes the next one for arguments of its own. */
+function swallowed({ name, args }: ConfNode): string | undefined {
+  const next = args.find(
+    ({ text, position }) => position.line > name.position.line && named(text).length > 0,
+  );
+  return next && `a ";" may be missing before "${next.text}" in line ${next.position.line}`;
 }
 
 function readDirective(block: Block, node: ConfNode, loading: Loading): void {

@@ -58,7 +58,8 @@ export function explainUnknown(
     return [`the "${name}" directive is not supported yet`, undefined, family.hint || undefined];
   }
   const here = allDirectives.filter((directive) => allowedHere(directive, context));
-  const hint = didYouMean(name, namesOf(here)) ?? didYouMean(name, namesOf(allDirectives));
+  // Of two that are equally near, the one that may stand here.
+  const hint = didYouMean(name, namesOf([...here, ...allDirectives]));
   return [`unknown directive "${name}"`, undefined, hint];
 }
 

@@ -7,7 +7,7 @@ import { Block, fillBlock } from "./block.ts";
 import { SyntaxProblem } from "./lexer.ts";
 import { type ConfFiles, Parser } from "./parser.ts";
 import { Places } from "./places.ts";
-import { problem, Report } from "./problems.ts";
+import { inFileOrder, problem, Report } from "./problems.ts";
 import type { Loading } from "./scope.ts";
 import { Variables } from "./templates.ts";
 
@@ -40,20 +40,32 @@ const commandLine = "command line";
 /** Never throws on account of what the files hold. */
 export function loadNginx(file: string, options: NginxOptions): NginxResult {
   const report = new Report();
+  const result = load(file, options, report);
+  const notices = inFileOrder(report.notices);
+  return "config" in result
+    ? { ...result, notices }
+    : { errors: inFileOrder(result.errors), notices };
+}
+
+type Loaded =
+  | Pick<Extract<NginxResult, { config: Config }>, "config" | "input" | "locate">
+  | { readonly errors: readonly ConfigProblem[] };
+
+function load(file: string, options: NginxOptions, report: Report): Loaded {
   const places = new Places(file);
-  const { errors, notices } = report;
+  const { errors } = report;
   try {
     const loading: Loading = { report, variables: new Variables(), prefix: options.prefix };
     const main = readMain(file, options, loading);
-    if (errors.length > 0) return { errors, notices };
+    if (errors.length > 0) return { errors };
     const input = adapt(main, loading, places);
-    if (errors.length > 0) return { errors, notices };
+    if (errors.length > 0) return { errors };
     const parsed = configSchema.safeParse(input);
-    if (parsed.success) return { config: parsed.data, input, notices, locate: places.locate };
-    return { errors: schemaFaults(parsed.error.issues, input).map(places.locate), notices };
+    if (parsed.success) return { config: parsed.data, input, locate: places.locate };
+    return { errors: schemaFaults(parsed.error.issues, input).map(places.locate) };
   } catch (error) {
     if (!(error instanceof SyntaxProblem)) throw error;
-    return { errors: [problem("emerg", error.position, error.message, error.hint)], notices };
+    return { errors: [problem("emerg", error.position, error.message, error.hint)] };
   }
 }
 

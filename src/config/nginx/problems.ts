@@ -19,13 +19,21 @@ export class Report {
   readonly errors: ConfigProblem[] = [];
   readonly notices: ConfigProblem[] = [];
   readonly #noticed = new Set<string>();
+  readonly #told = new Set<string>();
 
   emerg(position: Position, message: string, hint?: string): void {
-    this.errors.push(problem("emerg", position, message, hint));
+    this.#addOnce(this.errors, problem("emerg", position, message, hint));
   }
 
   warn(position: Position, message: string, hint?: string): void {
-    this.notices.push(problem("warn", position, message, hint));
+    this.#addOnce(this.notices, problem("warn", position, message, hint));
+  }
+
+  /** What a block inherits is wrong in each block that inherits it, but told once. */
+  #addOnce(problems: ConfigProblem[], one: ConfigProblem): void {
+    const key = JSON.stringify(one);
+    if (!this.#told.has(key)) problems.push(one);
+    this.#told.add(key);
   }
 
   /** Told once for each subject, at its first place. */
@@ -34,6 +42,15 @@ export class Report {
     this.#noticed.add(subject);
     this.notices.push(problem("notice", position, message, hint));
   }
+}
+
+/** By line and column within each file; files stay in the order in which they were first named. */
+export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const files = [...new Set(problems.map(({ file }) => file))];
+  return problems.toSorted(
+    (a, b) =>
+      files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+  );
 }
 
 export function problem(

@@ -58,7 +58,8 @@ export class Scope {
     try {
       regex = translateRegex(source);
     } catch (error) {
-      const reason = (error as Error).message.toLowerCase();
+      const { message } = error as Error;
+      const reason = message.charAt(0).toLowerCase() + message.slice(1);
       return this.fail(`invalid regular expression "${source}": ${reason}`, word);
     }
     for (const name of regex.names) this.loading.variables.declare(name, word);

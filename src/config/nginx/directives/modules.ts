@@ -1,6 +1,6 @@
 /** `load_module`: which modules are built in here, and what stands in for others. */
 import { basename } from "node:path";
-import { didYouMean } from "../../suggest.ts";
+import { nearestWord } from "../../suggest.ts";
 import { reading } from "../arguments.ts";
 import { type Directive, honoured } from "../directive.ts";
 
@@ -45,7 +45,9 @@ export const loadModule = honoured(
     if (builtIn.includes(file)) return file;
     const relative = family.find(({ part }) => file.includes(part));
     if (relative === undefined && !stock.test(file)) {
-      const hint = didYouMean(coreOf(file), builtIn.map(coreOf));
+      const nearest = nearestWord(coreOf(file), builtIn.map(coreOf));
+      const meant = builtIn.find((name) => coreOf(name) === nearest);
+      const hint = meant === undefined ? undefined : `did you mean "${meant}"?`;
       scope.fail(`unknown module "${file}"`, word, hint);
     }
     const message = `module "${file}" is not loaded: ${relative?.standsIn ?? refusedDirectives}`;
