@@ -64,7 +64,7 @@ export function checkSteps(
       const { name, value } = step.set;
       // nginx lets only these built-in variables be set, too.
       if (isBuiltInVariable(name) && name !== "args") {
-        faults.emerg([...at, "set", "name"], `the variable "$${name}" is built in`);
+        faults.emerg([...at, "set", "name"], `"$${name}" is a built-in variable`);
       }
       texts.template([...at, "set", "value"], value);
     } else if ("rewrite" in step) {

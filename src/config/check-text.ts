@@ -42,7 +42,9 @@ export class TextChecks {
     }
     for (const { variable } of parts) {
       if (variable === undefined || this.#isKnown(variable)) continue;
-      const known = [...this.#ownVariables, ...variableNames].filter((name) => !name.endsWith("_"));
+      const known = [...this.#ownVariables, ...variableNames].filter((name) =>
+        /^\w*[^\W_]$/.test(name),
+      );
       const hint = didYouMean(variable, known)?.replace('"', '"$');
       this.#faults.emerg(path, `unknown variable "$${variable}"`, hint);
     }

@@ -63,7 +63,7 @@ function checkPools({ config, faults, texts }: CheckContext): void {
 function checkLogFormats({ config, faults, texts }: CheckContext): void {
   for (const [name, { format }] of Object.entries(config.logFormats)) {
     const at = ["logFormats", name];
-    if (name === "combined") faults.emerg(at, 'the log format "combined" is built in');
+    if (name === "combined") faults.emerg(at, '"combined" is the name of a built-in log format');
     texts.template([...at, "format"], format);
   }
 }
@@ -77,7 +77,7 @@ function checkMaps({ config, faults, texts }: CheckContext): void {
       const hint = variable.startsWith("$") ? "leave the $ out" : undefined;
       faults.emerg([...at, "variable"], `"${variable}" is not a variable's name`, hint);
     } else if (isBuiltInVariable(variable)) {
-      faults.emerg([...at, "variable"], `the variable "$${variable}" is built in`);
+      faults.emerg([...at, "variable"], `"$${variable}" is a built-in variable`);
     } else if (seen.has(variable)) {
       faults.emerg([...at, "variable"], `two maps make the variable "$${variable}"`);
     }

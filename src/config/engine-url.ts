@@ -33,10 +33,11 @@ export function parseHostAndPort(
   text: string,
   defaultPort: number,
 ): { host: string; port: number } | { readonly problem: string } {
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text);
-  if (match === null) {
-    return { problem: isIPv6(text) ? `write it as [${text}]:port` : "it is not host:port" };
+  if (/:.*:/.test(text) && !text.startsWith("[")) {
+    return { problem: "an IPv6 address stands in brackets, as [::1]:80" };
   }
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text);
+  if (match === null) return { problem: "it is not host:port" };
   const [, bracketed, plain, portText] = match;
   const host = bracketed ?? plain ?? "";
   if (bracketed !== undefined && !isIPv6(bracketed)) {

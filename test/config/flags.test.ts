@@ -1,0 +1,94 @@
+/** Flags become the same configuration as a file; wrong ones are told before anything listens. */
+import { expect, test } from "vitest";
+import { type Flags, parseFlags } from "../../src/config/flags.ts";
+import { formatProblem } from "../../src/config/problem.ts";
+import { parseYaml } from "../../src/config/yaml.ts";
+
+const pair: Flags = { prefill: ["http://p:1", "p:2"], decode: ["d:3,http://d:4"] };
+
+function parsed(flags: Partial<Flags>) {
+  const result = parseFlags({ ...pair, ...flags });
+  if ("errors" in result) throw new Error(result.errors.map(formatProblem).join("\n"));
+  return result.config;
+}
+
+function problems(flags: Partial<Flags>): string[] {
+  const result = parseFlags({ ...pair, ...flags });
+  return "errors" in result ? result.errors.map(formatProblem) : [];
+}
+
+test("the shortest command line is this YAML", () => {
+  const yaml = parseYaml(
+    `pools:
+  prefill: { policy: { name: length_balance }, engines: [{ url: http://p:1 }, { url: p:2 }] }
+  decode: { policy: { name: least_conn }, engines: [{ url: d:3 }, { url: http://d:4 }] }
+servers:
+  - listen: [{ host: 0.0.0.0, port: 8080 }]
+    routes:
+      - { match: { kind: exact, path: /v1/completions }, prefill: { pool: prefill }, target: { pool: decode } }
+      - { match: { kind: exact, path: /v1/chat/completions }, prefill: { pool: prefill }, target: { pool: decode } }
+      - { match: { path: / }, target: { pool: decode } }
+`,
+    "a.yaml",
+  );
+  expect(yaml).toMatchObject({ config: parsed({}) });
+});
+
+test("each flag sets what it names", () => {
+  const config = parsed({
+    prefillPolicy: "round_robin",
+    decodePolicy: "random",
+    workers: "auto",
+    accessLog: "stdout",
+    pid: "/run/a.pid",
+    logLevel: "debug",
+    dialect: "omni",
+  });
+  expect(config).toMatchObject({
+    workers: "auto",
+    pidFile: "/run/a.pid",
+    errorLog: { level: "debug" },
+    pools: { prefill: { policy: { name: "round_robin" } }, decode: { policy: { name: "random" } } },
+  });
+  const logs = config.servers[0]!.routes.map(({ accessLogs }) => accessLogs);
+  expect(logs).toEqual(new Array(3).fill([{ file: "stdout", format: "combined" }]));
+});
+
+test.each([
+  ["80", { host: "0.0.0.0", port: 80 }],
+  [":80", { host: "0.0.0.0", port: 80 }],
+  ["0", { host: "0.0.0.0", port: 0 }],
+  ["127.0.0.1:0", { host: "127.0.0.1", port: 0 }],
+  ["localhost:81", { host: "localhost", port: 81 }],
+  ["[::]:82", { host: "::", port: 82 }],
+  ["[::1]:0", { host: "::1", port: 0 }],
+  ["unix:/run/a.sock", { unixPath: "/run/a.sock" }],
+])("--listen %s", (listen, expected) => {
+  expect(parsed({ listen }).servers[0]!.listen[0]).toMatchObject(expected);
+});
+
+test("all that is wrong is told at once, with the nearest word", () => {
+  expect(
+    problems({
+      prefill: [],
+      decode: ["https://d:1", "d:x", "stray"],
+      prefillPolicy: "lenght_balance",
+      decodePolicy: "hash",
+      workers: "65",
+      listen: "::1:80",
+      logLevel: "warning",
+      dialect: "omnii",
+    }),
+  ).toEqual([
+    "[emerg] --prefill is missing in command line (--prefill URL… names the prefill engines)",
+    '[emerg] unknown name "lenght_balance" for --prefill-policy in command line (did you mean "length_balance"?)',
+    '[emerg] invalid URL "https://d:1" for --decode: engines are reached over http, not https in command line',
+    '[emerg] invalid URL "d:x" for --decode: x is not a port in command line',
+    '[emerg] invalid URL "stray" for --decode: the port is missing in command line',
+    "[emerg] --decode-policy hash needs a key in command line (only a file can say it: -c FILE)",
+    '[emerg] unknown name "omnii" for --dialect in command line (did you mean "omni"?)',
+    '[emerg] unknown name "warning" for --log-level in command line (did you mean "warn"?)',
+    '[emerg] invalid number "65" for --workers in command line (a whole number from 1 to 64, or auto)',
+    '[emerg] invalid address "::1:80" for --listen: an IPv6 address stands in brackets, as [::1]:80 in command line ([HOST:]PORT)',
+  ]);
+});
