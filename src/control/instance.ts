@@ -8,6 +8,7 @@ import { logFileProblem } from "../observe/log-file.ts";
 import type { BoundAddress } from "../proxy/messages.ts";
 import { removePidFile, writePidFile } from "./pid-file.ts";
 import { FreePorts, listenKeys, ServeError, sharePorts, withoutSharing } from "./ready-config.ts";
+import { removeStaleSockets } from "./stale-socket.ts";
 import { Supervisor } from "./supervisor.ts";
 
 export interface InstanceOptions {
@@ -152,6 +153,7 @@ export class Instance {
 
   async #ready(config: Config, known: ReadonlySet<string>): Promise<Config> {
     const filled = await this.#ports.fillIn(config);
+    await removeStaleSockets(filled, known);
     if (this.#workers > 1) return sharePorts(filled, known);
     return this.#options.runtime.sharedPorts ? filled : withoutSharing(filled);
   }
@@ -160,28 +162,34 @@ export class Instance {
     if (this.#draining || this.#stopping || this.#supervisor === undefined) return;
     const { log } = this;
     log.notice("reconfiguring");
-    const loaded = this.#options.load();
-    const problems = "errors" in loaded ? loaded.errors : loaded.notices;
-    for (const problem of problems) {
-      const { level } = problem;
-      // Notices say what has no effect; they are for `-t`.
-      if (level !== "notice") log.log(level, formatProblem(problem).replace(`[${level}] `, ""));
-    }
-    if ("errors" in loaded) {
-      log.error("the configuration has errors; the one before stays in force");
-      return;
-    }
     try {
-      const { config } = loaded;
+      const config = this.#loadAgain();
+      if (config === undefined) return;
       checkLogFiles(config);
       const known = listenKeys(await this.#ports.fillIn(this.#config));
       await this.#supervisor.apply(await this.#ready(config, known));
+      // It may have been told to stop meanwhile; then there is nothing to take over any more.
+      if (this.#stopping) return;
       this.#use(config);
       log.notice("the new configuration is in force");
     } catch (error) {
       log.emerg((error as Error).message);
       log.error("the configuration before stays in force");
     }
+  }
+
+  /** The configuration as it is now; nothing when it has errors, which are logged. */
+  #loadAgain(): Config | undefined {
+    const { log } = this;
+    const loaded = this.#options.load();
+    for (const problem of "errors" in loaded ? loaded.errors : loaded.notices) {
+      const { level } = problem;
+      // Notices say what has no effect; they are for `-t`.
+      if (level !== "notice") log.log(level, formatProblem(problem).replace(`[${level}] `, ""));
+    }
+    if (!("errors" in loaded)) return loaded.config;
+    log.error("the configuration has errors; the one before stays in force");
+    return undefined;
   }
 
   /** What the main thread itself does by the configuration. */

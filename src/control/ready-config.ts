@@ -73,12 +73,11 @@ export class FreePorts {
  * @param known keys of addresses that this instance listens on already
  */
 export async function sharePorts(config: Config, known: ReadonlySet<string>): Promise<Config> {
-  const keys = new Set(known);
+  // A port that this instance has on another host, perhaps on all of them, cannot be bound without sharing.
+  const ports = new Set([...known].map((key) => key.slice(key.lastIndexOf(":"))));
   for (const listen of allListens(config)) {
-    const key = listenKey(listen);
-    if (listen.unixPath !== undefined || keys.has(key)) continue;
-    keys.add(key);
-    await bindOnce(listen);
+    if (listen.unixPath === undefined && !ports.has(`:${listen.port ?? 80}`))
+      await bindOnce(listen);
   }
   return mapListens(config, (listen) => [
     listen.unixPath === undefined ? { ...listen, reusePort: true } : listen,

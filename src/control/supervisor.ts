@@ -5,6 +5,7 @@ import type { ErrorLog } from "../observe/error-log.ts";
 import type { BoundAddress } from "../proxy/messages.ts";
 import { EngineBoard } from "./engine-board.ts";
 import { configOfWorker, ServeError } from "./ready-config.ts";
+import { removeStaleSockets } from "./stale-socket.ts";
 import { WorkerThread } from "./worker-thread.ts";
 
 export interface SupervisorOptions {
@@ -175,6 +176,8 @@ export class Supervisor {
       // A reload may have come in between.
       while (applied !== this.#applied) {
         applied = this.#applied!;
+        // The dead worker may have been the one that served them.
+        if (index === 0) await removeStaleSockets(applied.config);
         await this.#applyTo([thread], applied);
       }
       this.#options.log.notice(`worker ${index} serves again`);

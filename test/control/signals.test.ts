@@ -235,6 +235,23 @@ describe.each(runtimes)("on %s", (runtime) => {
     stranger.kill();
   });
 
+  test("a unix socket that a killed instance left is served again, a file is not taken away", async () => {
+    const path = join(folder, "proxy.sock");
+    write({ listen: `{ unixPath: ${path} }` });
+    const killed = start(runtime);
+    await killed.saysError(/listening on unix:/);
+    await killed.kill();
+    expect(existsSync(path)).toBe(true);
+    const next = start(runtime);
+    await next.saysError(/listening on unix:/);
+    next.signal("SIGTERM");
+    expect(await next.exited).toBe(0);
+    writeFileSync(path, "precious");
+    const refused = start(runtime);
+    expect(await refused.exited).toBe(1);
+    expect(readFileSync(path, "utf8")).toBe("precious");
+  });
+
   test.each(["throw", "exit"])("a worker that ends by %s is reported and replaced", async (how) => {
     write({ pool: "kept" });
     const { command, url } = await serve(runtime);
