@@ -1,5 +1,5 @@
 /** The files of a configuration on this machine. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, parse } from "node:path";
 import type { ConfFiles } from "./parser.ts";
 
@@ -22,7 +22,7 @@ function glob(pattern: string): string[] {
 function step(folder: string, part: string): string[] {
   if (!/[*?[]/.test(part)) {
     const path = join(folder, part);
-    return statSync(path, { throwIfNoEntry: false }) === undefined ? [] : [path];
+    return existsSync(path) ? [path] : [];
   }
   const matches = partMatcher(part);
   return namesIn(folder)

@@ -12,7 +12,10 @@ import type { Loading } from "./scope.ts";
 import { Variables } from "./templates.ts";
 
 export interface NginxOptions extends ConfFiles {
-  /** Relative paths of log and pid files start here; those of included files in the folder of the configuration. */
+  /**
+   * Relative paths of unix sockets start here, and those of log and pid files, which stay as they are written. Those of included
+   * files start in the folder of the configuration.
+   */
   readonly prefix: string;
   /** Directives of the main block from the command line (`-g`). They come before those of the file. */
   readonly globalDirectives?: string;

@@ -1,5 +1,6 @@
 /** Words and marks → directives with their blocks. Included files are read in place, so nothing behind knows of them. */
 import { basename, dirname, isAbsolute, join } from "node:path";
+import { describeOpenError } from "../system-error.ts";
 import { Lexer, type Position, SyntaxProblem, type Word } from "./lexer.ts";
 import type { Report } from "./problems.ts";
 
@@ -142,7 +143,7 @@ export class Parser {
         this.#report.notice("mime.types", place, `"${path}" is not there; it would have no effect`);
         return "";
       }
-      throw new SyntaxProblem(`open() "${path}" failed (${systemReason(error)})`, place);
+      throw new SyntaxProblem(describeOpenError(path, error as NodeJS.ErrnoException), place);
     }
   }
 }
@@ -162,17 +163,4 @@ function missingSemicolon(name: Word, args: readonly Word[]): string {
 function luaProblem({ text, position }: Word): SyntaxProblem {
   const message = `the "${text}" directive is not supported: Lua does not run here`;
   return new SyntaxProblem(message, position, "use map, set, rewrite and return");
-}
-
-const systemReasons: Readonly<Record<string, string>> = {
-  ENOENT: "2: No such file or directory",
-  EACCES: "13: Permission denied",
-  ENOTDIR: "20: Not a directory",
-  EISDIR: "21: Is a directory",
-  ELOOP: "40: Too many levels of symbolic links",
-};
-
-function systemReason(error: unknown): string {
-  const { code = "", message = String(error) } = error as { code?: string; message?: string };
-  return systemReasons[code] ?? message;
 }

@@ -11,7 +11,7 @@ import type { Variables } from "./templates.ts";
 export interface Loading {
   readonly report: Report;
   readonly variables: Variables;
-  /** Relative paths of log and pid files start here. */
+  /** Relative paths of unix sockets start here. */
   readonly prefix: string;
 }
 
@@ -44,8 +44,9 @@ export class Scope {
     this.loading.report.notice(`${this.name} ${subject}`, word.position, message);
   }
 
-  path(word: Word, text: string = word.text): string {
-    return resolve(this.loading.prefix, text);
+  /** The path of a unix socket, which the configuration wants whole. */
+  socketPath(path: string): string {
+    return resolve(this.loading.prefix, path);
   }
 
   template(word: Word, text: string = word.text): string {

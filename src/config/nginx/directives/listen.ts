@@ -36,7 +36,7 @@ function readAddress(word: Word, scope: Scope): { config: ListenInput; key: stri
   if (text.startsWith("unix:")) {
     const path = text.slice("unix:".length);
     if (path === "") fail("no path in the unix domain socket");
-    const unixPath = scope.path(word, path);
+    const unixPath = scope.socketPath(path);
     return [{ config: { unixPath }, key: `unix:${unixPath}` }];
   }
   const [, bracketed, plain, portText] =

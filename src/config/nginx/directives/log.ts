@@ -52,7 +52,7 @@ function readAccessLog([file, format, ...parameters]: readonly Word[], scope: Sc
     buffered ||= name !== "flush";
   }
   if (flushed && !buffered) scope.fail(`no buffer is defined for access_log "${file!.text}"`, file);
-  return { file: logFile(file!.text) ?? scope.path(file!), format };
+  return { file: logFile(file!.text), format };
 }
 
 function checkBuffering(name: string, value: string | undefined, word: Word, scope: Scope): void {

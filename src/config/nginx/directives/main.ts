@@ -34,12 +34,7 @@ export const workerProcesses = honoured(
   "`workers`: worker threads",
 );
 
-export const pid = honoured(
-  "pid",
-  ["main"],
-  reading(1, 1, ([word], scope) => scope.path(word!)),
-  "`pidFile`",
-);
+export const pid = honoured("pid", ["main"], text, "`pidFile`");
 
 export const workerShutdownTimeout = honoured(
   "worker_shutdown_timeout",
@@ -60,16 +55,17 @@ export const errorLog = honoured(
     if (/^(syslog|memory):/.test(file!.text)) {
       scope.fail(`an error log in "${file!.text}" is not supported yet`, file);
     }
-    return { file: logFile(file!.text) ?? scope.path(file!), level: name };
+    return { file: logFile(file!.text), level: name };
   }),
   "`errorLog`: there is one for the whole proxy, taken from http, else from main, else from the first server that has one",
   { repeats: true },
 );
 
-/** Names of logs that are not files; `undefined` for files. */
-export function logFile(name: string): "stdout" | "stderr" | undefined {
-  if (name === "stderr" || name === "/dev/stderr") return "stderr";
-  return name === "/dev/stdout" ? "stdout" : undefined;
+/** A log's path as the configuration has it, where `stdout` and `stderr` are no files. */
+export function logFile(path: string): string {
+  if (path === "stderr" || path === "/dev/stderr") return "stderr";
+  if (path === "/dev/stdout") return "stdout";
+  return path === "stdout" ? "./stdout" : path;
 }
 
 export const events = honoured("events", ["main"], none, "its directives", { block: "events" });

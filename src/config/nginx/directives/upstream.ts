@@ -26,7 +26,7 @@ export function readAddress(text: string, word: Word, scope: Scope): string {
   const fail = (reason: string): never => scope.fail(`${reason} in upstream "${text}"`, word);
   if (text.startsWith("unix:")) {
     if (text === "unix:") fail("no path in the unix domain socket");
-    return `unix:${scope.path(word, text.slice("unix:".length))}`;
+    return `unix:${scope.socketPath(text.slice("unix:".length))}`;
   }
   const [, bracketed, plain, port] =
     /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/s.exec(text) ??

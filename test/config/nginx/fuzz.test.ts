@@ -1,0 +1,147 @@
+/** Whatever a file holds, loading it ends, with a configuration or with errors that have a place. */
+import { readdirSync, readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { allDirectives } from "../../../src/config/nginx/directives.ts";
+import { formatProblem } from "../../../src/config/problem.ts";
+import { configSchema } from "../../../src/config/schema.ts";
+import { load } from "./in-memory.ts";
+
+function check(text: string): void {
+  const result = load(text, { files: { "/conf/self.conf": text } });
+  if (result.config === undefined) {
+    expect(result.errors.length).toBeGreaterThan(0);
+    for (const problem of result.errors) expect(formatProblem(problem)).toContain("[emerg]");
+  } else {
+    expect(configSchema.parse(result.input)).toEqual(result.config);
+  }
+}
+
+function confsIn(folder: string): string[] {
+  return readdirSync(folder, { encoding: "utf8" })
+    .filter((name) => name.endsWith(".conf"))
+    .map((name) => readFileSync(`${folder}/${name}`, "utf8"));
+}
+
+const confs = [
+  ...confsIn("test/golden/nginx"),
+  ...confsIn("test/golden/nginx-errors"),
+  ...confsIn("examples"),
+  ...confsIn("examples/seed"),
+];
+
+describe("loading never throws and never hangs", () => {
+  it("on any characters", () => {
+    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), check));
+  });
+
+  it("on any bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        check(Buffer.from(bytes).toString("utf8"));
+      }),
+    );
+  });
+
+  it("on real configurations with pieces cut out, doubled and put elsewhere", () => {
+    const piece = fc.record({
+      from: fc.double({ min: 0, max: 1, noNaN: true }),
+      length: fc.nat(40),
+    });
+    const edit = fc.record({
+      kind: fc.constantFrom("cut", "double", "move", "insert"),
+      piece,
+      to: fc.double({ min: 0, max: 1, noNaN: true }),
+      text: fc.string({ unit: fc.constantFrom(..."{};\"'\\$#~*@=/:[]() \n0az"), maxLength: 5 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...confs),
+        fc.array(edit, { minLength: 1, maxLength: 4 }),
+        (conf, edits) => {
+          let text = conf;
+          for (const { kind, piece, to, text: inserted } of edits) {
+            const start = Math.floor(piece.from * text.length);
+            const taken = text.slice(start, start + piece.length);
+            const rest = text.slice(0, start) + text.slice(start + piece.length);
+            const place = Math.floor(to * rest.length);
+            if (kind === "cut") text = rest;
+            else if (kind === "double") text = text.slice(0, start) + taken + text.slice(start);
+            else if (kind === "move") text = rest.slice(0, place) + taken + rest.slice(place);
+            else text = rest.slice(0, place) + inserted + rest.slice(place);
+          }
+          check(text);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("on every directive with any arguments, in every block", () => {
+    const names = [...new Set(allDirectives.map(({ name }) => name))];
+    const argument = fc.oneof(
+      fc.string({ unit: fc.constantFrom(..."az09.:/*~=@$_-[]()\\+"), maxLength: 8 }),
+      fc.constantFrom("on", "off", "1m", "5s", "default", "__proto__", "constructor", "$__proto__"),
+      fc.constantFrom(
+        "http://a",
+        "http://__proto__",
+        "unix:/x",
+        "stderr",
+        "two",
+        "=200",
+        "~",
+        "@a",
+      ),
+      fc.constantFrom("weight=2", "max_fails=0", "backup", "if=$a", "escape=json", "buffer=1k"),
+    );
+    const directive = fc
+      .record({
+        name: fc.constantFrom(...names),
+        args: fc.array(argument, { maxLength: 4 }),
+        block: fc.constantFrom(";", ";", ";", "{}", "{ default a; ~b c; }"),
+      })
+      .map(({ name, args, block }) => [name, ...args.map((a) => `'${a}'`), block].join(" "));
+    const blocks = fc.record({
+      main: fc.array(directive, { maxLength: 2 }),
+      http: fc.array(directive, { maxLength: 3 }),
+      upstream: fc.array(directive, { maxLength: 3 }),
+      server: fc.array(directive, { maxLength: 3 }),
+      location: fc.array(directive, { maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(blocks, ({ main, http, upstream, server, location }) => {
+        check(`${main.join("\n")} events {} http { ${http.join("\n")}
+          upstream a { server 127.0.0.1:1; ${upstream.join("\n")} }
+          upstream __proto__ { server 127.0.0.1:2; }
+          server { ${server.join("\n")}
+            location / { ${location.join("\n")} } } }`);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("on names that objects have already", () => {
+    check(`events {} http {
+      log_format __proto__ "$uri"; access_log a __proto__;
+      upstream __proto__ { server 127.0.0.1:1; } upstream constructor { server 127.0.0.1:1; }
+      map $uri $constructor { default toString; __proto__ a; }
+      server { location / { proxy_set_header __proto__ a; proxy_pass http://__proto__; }
+        location /b { proxy_pass http://constructor; return 200 $constructor; } } }`);
+  });
+
+  it("on long words, many directives and deep blocks, in time that grows with the text", () => {
+    const long = "a ".repeat(200_000);
+    check(`events {} http { server { location / { ${"gzip on; ".repeat(20_000)} } } }`);
+    check(`x "${long}`);
+    check(`client_header_timeout "${"1 ".repeat(100_000)}";`);
+    check(`events {} http { client_header_timeout "${"1 ".repeat(100_000)}x"; }`);
+    check("{".repeat(100_000));
+    check("a {".repeat(100_000));
+    check(
+      `events {} http { map $uri $x { ${Array.from({ length: 20_000 }, (_, i) => `k${i} v;`).join("")} } }`,
+    );
+    check(
+      `events {} http { server { ${Array.from({ length: 900 }, (_, i) => `location /l${i} { return 200; }`).join(" ")} } }`,
+    );
+  });
+});
