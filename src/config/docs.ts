@@ -39,6 +39,18 @@ Unknown keys are errors. Times are in milliseconds and sizes in bytes, as the na
 starts at the prefix: \`-p\`, or the working directory.
 `;
 
+const logs = `## Logs
+
+The error log has nginx's form; the number behind the process is the thread, 0 for the main thread and N + 1 for worker N:
+
+\`\`\`
+2026/11/22 19:13:27 [error] 7851#1: message, client: 10.0.0.1, upstream: 127.0.0.1:8090
+\`\`\`
+
+Lines of access logs are written together, after 200 ms at the latest. Files are only appended to, and \`-s reopen\` (SIGUSR1) opens
+them again after a rotation. A full disk costs lines, not requests.
+`;
+
 const templates = `## Variables
 
 A value that is called a template may hold variables, as \`$name\` or \`\${name}\`. Besides those that \`maps\` and \`set\` make, and the
@@ -48,7 +60,7 @@ captures of regular expressions:
 export function configurationMarkdown(): string {
   const names = variableNames.map((name) => `\`$${name}\`${name.endsWith("_") ? "_name_" : ""}`);
   const sections = section("The file", "", inputSchema, new Map());
-  return [intro, ...sections, `${templates}\n${names.join(", ")}.\n`].join("\n");
+  return [intro, ...sections, logs, `${templates}\n${names.join(", ")}.\n`].join("\n");
 }
 
 /** Draft 2020-12, for the file as it is written: defaults are optional. */
