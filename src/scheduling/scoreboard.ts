@@ -80,11 +80,9 @@ export class Scoreboard {
    * one atomic step, so the bound holds over all workers.
    */
   take(slot: number, bytes: number, max: number): boolean {
-    const before = Atomics.add(this.#totals, slot * intFields + inFlight, 1);
-    if (max > 0 && before >= max) {
-      Atomics.sub(this.#totals, slot * intFields + inFlight, 1);
-      return false;
-    }
+    if (max > 0) {
+      if (!this.#takeBelow(slot * intFields + inFlight, max)) return false;
+    } else Atomics.add(this.#totals, slot * intFields + inFlight, 1);
     const row = this.worker * this.slots + slot;
     this.#rows[row] = this.#rows[row]! + 1;
     const at = row * floatFields;
@@ -92,6 +90,17 @@ export class Scoreboard {
     this.#floats[at + assignedRequests] = this.#floats[at + assignedRequests]! + 1;
     this.#floats[at + assignedBytes] = this.#floats[at + assignedBytes]! + bytes;
     return true;
+  }
+
+  /** Adds one unless the total is at its bound. Adding first and taking back would refuse others a place that is free. */
+  #takeBelow(total: number, max: number): boolean {
+    let before = Atomics.load(this.#totals, total);
+    while (before < max) {
+      const seen = Atomics.compareExchange(this.#totals, total, before, before + 1);
+      if (seen === before) return true;
+      before = seen;
+    }
+    return false;
   }
 
   /** Gives back what `take` took. Only leases call it, once each. */
@@ -111,6 +120,8 @@ export class Scoreboard {
       if (held !== 0) Atomics.sub(this.#totals, slot * intFields + inFlight, held);
       this.#rows[row] = 0;
       this.#floats[row * floatFields + promptBytes] = 0;
+      // It may have died in a merge.
+      Atomics.compareExchange(this.#pools, slot * 2 + 1, worker + 1, 0);
     }
   }
 
@@ -184,7 +195,8 @@ export class Scoreboard {
   /** Decays the history of a pool's slots and merges the recent assignments into it; one worker at a time. */
   mergeHistory(slots: ArrayLike<number>, decay: number): void {
     const poolSlot = slots[0]!;
-    if (Atomics.compareExchange(this.#pools, poolSlot * 2 + 1, 0, 1) !== 0) return;
+    const lock = poolSlot * 2 + 1;
+    if (Atomics.compareExchange(this.#pools, lock, 0, this.worker + 1) !== 0) return;
     Atomics.store(this.#pools, poolSlot * 2, 0);
     for (let i = 0; i < slots.length; i += 1) {
       const slot = slots[i]!;
@@ -200,7 +212,7 @@ export class Scoreboard {
       this.#shared[at + baseRequests] = requests;
       this.#shared[at + baseBytes] = bytes;
     }
-    Atomics.store(this.#pools, poolSlot * 2 + 1, 0);
+    Atomics.store(this.#pools, lock, 0);
   }
 
   #sum(slot: number, field: number): number {
