@@ -67,8 +67,11 @@ export interface LatencyPlan {
   readonly pace: Pace;
 }
 
+/** Streams as short and fast as the engine can, so that a warm-up has many of them. */
+export const WARM_UP_PACE: Pace = { tickMs: 1, buckets: 1, chunks: 20 };
+
 export const FULL: Plan = {
-  rounds: 7,
+  rounds: 5,
   warmUpS: 3,
   roundS: 5,
   attempts: 4,
@@ -82,8 +85,8 @@ export const FULL: Plan = {
     rounds: 5,
     roundMs: 5000,
     warmUpMs: 2000,
-    concurrency: 16,
-    pace: { tickMs: 1, buckets: 10, chunks: 40 },
+    concurrency: 32,
+    pace: { tickMs: 1, buckets: 10, chunks: 20 },
   },
 };
 

@@ -161,7 +161,7 @@ export function plainText(results: Results): string {
     return [title, line(header), ...rows.map(line)].join("\n");
   });
   const noise = (worstForeignShare(results) * 100).toFixed(0);
-  return `${parts.join("\n\n")}\n\nOther programs used at most ${noise} % of a core in any round.\n`;
+  return `${parts.join("\n\n")}\n\nOther programs used at most ${noise} % of a core in any CPU round.\n`;
 }
 
 export function markdown(results: Results): string {
@@ -217,7 +217,8 @@ Latency: ${plan.latency.concurrency} streams at a time in a closed loop, a chunk
     plan.latency.pace.tickMs * plan.latency.pace.buckets
   } ms. The rows after the first are differences to the
 direct connection of the same alternation, which goes to the decode engine without a prefill. The engine's prefill takes no
-time, so what P/D adds here is the proxy's own work and one more round trip.
+time, so what P/D adds here is the proxy's own work and one more round trip. A difference smaller than the direct path's own
+range is noise.
 
 ## What the numbers do not mean
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { HoldPlan, LatencyPlan } from "./config.ts";
+import { type HoldPlan, type LatencyPlan, WARM_UP_PACE } from "./config.ts";
 import { type Engine, startEngine } from "./engine-handle.ts";
 import { undisturbed } from "./noise.ts";
 import { renderRequest } from "./payloads.ts";
@@ -46,8 +46,12 @@ export async function holdStreams(
   const engine = await startEngine(runtime);
   const running = await rival.start(engine);
   try {
-    await engine.setPace({ ...plan.pace, buckets: 1, chunks: 20 });
-    await runClient(running.port, { mode: "hold", chunks: 20, streams: plan.warmUpStreams });
+    await engine.setPace(WARM_UP_PACE);
+    await runClient(running.port, {
+      mode: "hold",
+      chunks: WARM_UP_PACE.chunks,
+      streams: plan.warmUpStreams,
+    });
     await engine.idle();
     await engine.setPace(plan.pace);
     await engine.reset();
@@ -106,9 +110,10 @@ export async function measureLatency(
   const through: Record<string, LatencyResult[]> = Object.fromEntries(
     rivals.map((rival) => [rival.id, []]),
   );
-  await engine.setPace(plan.pace);
   const measure = async (port: number, name: string): Promise<LatencyResult> => {
-    await latencyRun(port, plan, plan.warmUpMs);
+    await engine.setPace(WARM_UP_PACE);
+    await latencyRun(port, { ...plan, pace: WARM_UP_PACE }, plan.warmUpMs);
+    await engine.setPace(plan.pace);
     const { result, foreignShare } = await undisturbed(attempts, () =>
       latencyRun(port, plan, plan.roundMs),
     );
