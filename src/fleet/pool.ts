@@ -55,7 +55,7 @@ export class Pool implements PoolView {
     this.engines = config.engines.map((engine, number) => ({
       number,
       slot: slots[engineIdentity(name, engine.url)]!,
-      address: parseAddress(engine.url)!,
+      address: parseAddress(engine.url),
       maxFails: engine.maxFails,
       failTimeoutMs: engine.failTimeoutMs,
       maxConns: engine.maxConns,

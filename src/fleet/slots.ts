@@ -7,7 +7,7 @@ export type SlotsByIdentity = Readonly<Record<string, number>>;
 
 /** The same engine in two pools has two loads, so the pool's name is part of its identity. */
 export function engineIdentity(pool: string, url: string): string {
-  return `${pool} ${parseAddress(url)?.key ?? url}`;
+  return `${pool} ${parseAddress(url).key}`;
 }
 
 export class SlotTable {

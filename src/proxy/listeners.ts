@@ -1,32 +1,18 @@
 /** The listening sockets of one worker. A reload keeps those whose address stays, opens new ones and closes the rest. */
+import { listenKey } from "../config/check.ts";
 import type { Config, ListenConfig } from "../config/schema.ts";
+import { describeSystemError } from "../config/system-error.ts";
 import type { Listener, ListeningAddress, Socket, Transport } from "../transport/socket.ts";
-
-/** What tells one listening address from another. */
-export function listenKey(listen: Pick<ListenConfig, "host" | "port" | "unixPath">): string {
-  if (listen.unixPath !== undefined) return `unix:${listen.unixPath}`;
-  return `${listen.host}:${listen.port ?? defaultPort}`;
-}
-
-/** nginx's default for one who may bind it. */
-const defaultPort = 80;
 
 /** An address could not be bound; the message is nginx's. */
 export class ListenError extends Error {
   readonly code: string;
   constructor(address: string, cause: NodeJS.ErrnoException) {
-    const number = Math.abs(cause.errno ?? 0);
-    super(`bind() to ${address} failed (${number}: ${reasons[cause.code ?? ""] ?? cause.message})`);
+    super(`bind() to ${address} failed (${describeSystemError(cause)})`);
     this.name = "ListenError";
     this.code = cause.code ?? "ELISTEN";
   }
 }
-
-const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: "Address already in use",
-  EACCES: "Permission denied",
-  EADDRNOTAVAIL: "Cannot assign requested address",
-};
 
 export class Listeners {
   readonly #transport: Transport;
@@ -54,7 +40,7 @@ export class Listeners {
         const listener = await this.#transport.listen(
           {
             ...(listen.unixPath === undefined
-              ? { host: listen.host, port: listen.port ?? defaultPort }
+              ? { host: listen.host, port: listen.port ?? 80 }
               : { path: listen.unixPath }),
             reusePort: listen.reusePort,
             backlog: listen.backlog,

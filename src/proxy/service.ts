@@ -1,5 +1,6 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
 import { TopLevel } from "../body/top-level.ts";
+import { listenKey } from "../config/check.ts";
 import type { Config, PoolConfig } from "../config/schema.ts";
 import type { Address } from "../fleet/address.ts";
 import { type Placement, Pool } from "../fleet/pool.ts";
@@ -15,7 +16,6 @@ import type { RequestContext } from "./context.ts";
 import type { EngineFailure } from "./engine-connection.ts";
 import { EngineLink } from "./engine-link.ts";
 import type { LegName } from "./exchange.ts";
-import { listenKey } from "./listeners.ts";
 import { compileMap } from "./map.ts";
 import type { RouteDeps } from "./route.ts";
 import { Server, VirtualServers } from "./routing.ts";

@@ -7,7 +7,7 @@ import { AccessLogs } from "../observe/access-log.ts";
 import { ErrorLog } from "../observe/error-log.ts";
 import { Scoreboard } from "../scheduling/scoreboard.ts";
 import { systemClock } from "../transport/clock.ts";
-import { tcp } from "../transport/tcp.ts";
+import { platform } from "../transport/platform.ts";
 import { Listeners } from "./listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
 import { Service } from "./service.ts";
@@ -21,9 +21,9 @@ const errorLog = new ErrorLog({
   sync: false,
 });
 const accessLogs = new AccessLogs((message) => errorLog.error(message));
-const listeners = new Listeners(tcp);
+const listeners = new Listeners(platform);
 const service = new Service({
-  transport: tcp,
+  transport: platform,
   clock: systemClock,
   board: new Scoreboard(scoreboard, workerIndex),
   random: Math.random,
@@ -69,8 +69,8 @@ function end(): void {
   clearInterval(ticker);
   listeners.closeAll();
   service.stop();
-  accessLogs.flush();
-  errorLog.flush();
+  accessLogs.close();
+  errorLog.close();
   port.close();
 }
 
