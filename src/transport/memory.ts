@@ -1,0 +1,118 @@
+/**
+ * The transport in memory, for simulations: in virtual time, with an explicit queue of tasks, and with chance handed in, so
+ * that the same seed gives the same run.
+ */
+import type { Clock } from "./clock.ts";
+import { MemorySocket } from "./memory-socket.ts";
+import type { ListenAddress, Listener, SocketHandler, Transport } from "./socket.ts";
+import { noHandler } from "./tcp.ts";
+
+export interface MemoryOptions {
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** How long bytes are under way: at least and at most. */
+  readonly latencyMs: readonly [number, number];
+  /** How much one read gives of what has arrived: at least and at most. */
+  readonly readBytes: readonly [number, number];
+  /** What the kernels hold of one direction of a connection, from the write to the read. */
+  readonly kernelBytes: number;
+}
+
+interface Task {
+  readonly atMs: number;
+  run(): void;
+}
+
+export class MemoryNetwork implements Transport, Clock {
+  readonly options: MemoryOptions;
+  /** Sockets that nobody has closed. */
+  readonly open = new Set<MemorySocket>();
+  /** Addresses, as `host:port` or path, where a connect is never answered. */
+  readonly unreachable = new Set<string>();
+  /** Latest first; of the same time, the one that was added last. */
+  readonly #tasks: Task[] = [];
+  readonly #listeners = new Map<string, (socket: MemorySocket) => void>();
+  #nowMs = 0;
+  #lastPort = 49_152;
+
+  constructor(options: MemoryOptions) {
+    this.options = options;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+  wallMs(): number {
+    return 1_700_000_000_000 + this.#nowMs;
+  }
+  defer(task: () => void): void {
+    this.after(0, task);
+  }
+
+  after(delayMs: number, run: () => void): void {
+    const atMs = this.#nowMs + delayMs;
+    let low = 0;
+    let high = this.#tasks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#tasks[middle]!.atMs > atMs) low = middle + 1;
+      else high = middle;
+    }
+    this.#tasks.splice(low, 0, { atMs, run });
+  }
+
+  /** Runs what happens up to then, or until `done` says so. */
+  runUntil(untilMs: number, done: () => boolean = () => false): void {
+    while (!done()) {
+      if ((this.#tasks.at(-1)?.atMs ?? Number.POSITIVE_INFINITY) > untilMs) {
+        this.#nowMs = Math.max(this.#nowMs, untilMs);
+        return;
+      }
+      const task = this.#tasks.pop()!;
+      this.#nowMs = task.atMs;
+      task.run();
+    }
+  }
+
+  /** A whole number, both ends included. */
+  between([least, most]: readonly [number, number]): number {
+    return least + Math.floor(this.options.random() * (most - least + 1));
+  }
+
+  listen(address: ListenAddress, onSocket: (socket: MemorySocket) => void): Promise<Listener> {
+    const key = keyOf(address);
+    if (this.#listeners.has(key)) {
+      return Promise.reject(Object.assign(new Error("in use"), { code: "EADDRINUSE", errno: -98 }));
+    }
+    this.#listeners.set(key, onSocket);
+    const { host = "", port = 0, path } = address;
+    return Promise.resolve({
+      address: { host, port, ...(path === undefined ? {} : { path }) },
+      close: () => void this.#listeners.delete(key),
+    });
+  }
+
+  connect(address: Parameters<Transport["connect"]>[0], handler: SocketHandler): MemorySocket {
+    this.#lastPort += 1;
+    const { host = "unix:", port = 0 } = address;
+    const from = ["127.0.0.1", this.#lastPort] as const;
+    const socket = new MemorySocket(this, handler, [...from, host, port]);
+    this.after(this.between(this.options.latencyMs), () => {
+      const accept = this.#listeners.get(keyOf(address));
+      if (!this.open.has(socket) || this.unreachable.has(keyOf(address))) return;
+      if (accept === undefined) {
+        socket.fail("ECONNREFUSED");
+        return;
+      }
+      const peer = new MemorySocket(this, noHandler, [host, port, ...from]);
+      socket.join(peer);
+      accept(peer);
+      socket.connected();
+    });
+    return socket;
+  }
+}
+
+function keyOf({ host, port, path }: { host?: string; port?: number; path?: string }): string {
+  return path ?? `${host}:${port}`;
+}
