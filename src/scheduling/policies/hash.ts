@@ -20,6 +20,8 @@ function plain(deps: PolicyDeps): Policy {
   for (let i = 0; i < pool.size; i += 1) totalWeight += pool.weights[i]!;
   return {
     pick(candidates: Candidates, request: PickRequest): number {
+      // Requests without a key would all go to one engine.
+      if (request.key === "") return turn.pick(candidates, request);
       let sum = 0;
       for (let tries = 0; tries <= rehashesMax; tries += 1) {
         const key = tries === 0 ? request.key : `${tries}${request.key}`;
@@ -37,7 +39,9 @@ function plain(deps: PolicyDeps): Policy {
   };
 }
 
-function consistent({ pool }: PolicyDeps): Policy {
+function consistent(deps: PolicyDeps): Policy {
+  const { pool } = deps;
+  const turn = roundRobin(deps);
   const points: { at: number; engine: number }[] = [];
   for (let engine = 0; engine < pool.size; engine += 1) {
     const [host = "", port = ""] = splitAddress(pool.addresses[engine]!);
@@ -54,6 +58,7 @@ function consistent({ pool }: PolicyDeps): Policy {
   const ring = Uint32Array.from(points, (point) => point.at);
   return {
     pick(candidates: Candidates, request: PickRequest): number {
+      if (request.key === "") return turn.pick(candidates, request);
       let at = lowerBound(ring, crc32(Buffer.from(request.key)));
       for (let steps = 0; steps < points.length; steps += 1) {
         const { engine } = points[at % points.length]!;
@@ -65,7 +70,9 @@ function consistent({ pool }: PolicyDeps): Policy {
   };
 }
 
+/** Host and port as nginx hashes them; a unix socket is its path alone. */
 function splitAddress(address: string): string[] {
+  if (address.startsWith("unix:")) return [address.slice("unix:".length)];
   const colon = address.lastIndexOf(":");
   return colon < 0 ? [address, ""] : [address.slice(0, colon), address.slice(colon + 1)];
 }

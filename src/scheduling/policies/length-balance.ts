@@ -16,6 +16,8 @@ export interface LengthBalanceOptions {
 
 export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalanceOptions): Policy {
   const { board, slots } = pool;
+  // An engine that stands in the pool twice has one slot, which decays once.
+  const merged = [...new Set(Array.from(slots))];
   return {
     pick(candidates: Candidates, request: PickRequest): number {
       let best = candidates.engines[0]!;
@@ -40,8 +42,8 @@ export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalan
       return best;
     },
     assigned(): void {
-      if (board.countTowardsMerge(slots[0]!, options.mergeThreshold)) {
-        board.mergeHistory(slots, options.decayFactor);
+      if (board.countTowardsMerge(merged[0]!, options.mergeThreshold)) {
+        board.mergeHistory(merged, options.decayFactor);
       }
     },
   };
