@@ -23,7 +23,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
   const pools = new Pools();
   pools.addUpstreams(httpBlock, report, places);
   const formats = readLogFormats(httpBlock, report);
-  const servers = readServers(httpBlock, { loading, pools, formats }, places);
+  const servers = readServers(httpBlock, { loading, pools }, places);
   if (servers.length === 0) {
     const hint = "an http block with a server block says what to serve";
     report.emerg(main.position, "no server is configured", hint);

@@ -48,6 +48,15 @@ export function partMatcher(part: string): (name: string) => boolean {
     else if (set !== undefined) source += `[${set.replace(/^!/, "^").replace(/[\\[\]]/g, "\\$&")}]`;
     else source += piece.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   }
-  const regex = new RegExp(`^${source}$`);
-  return (name) => (name.startsWith(".") ? part.startsWith(".") : true) && regex.test(name);
+  const regex = compile(`^${source}$`);
+  return (name) => (!name.startsWith(".") || part.startsWith(".")) && regex.test(name);
+}
+
+/** A set such as `[z-a]` has no members. */
+function compile(source: string): RegExp {
+  try {
+    return new RegExp(source);
+  } catch {
+    return /(?!)/;
+  }
 }

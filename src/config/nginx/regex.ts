@@ -8,21 +8,21 @@ export interface JsRegex {
 }
 
 /** Inside brackets, what `[:name:]` stands for. */
-const posixClasses: Readonly<Record<string, string>> = {
-  alnum: "A-Za-z0-9",
-  alpha: "A-Za-z",
-  blank: " \\t",
-  cntrl: "\\x00-\\x1f\\x7f",
-  digit: "0-9",
-  graph: "!-~",
-  lower: "a-z",
-  print: " -~",
-  punct: "!-\\/:-@\\[-`{-~",
-  space: "\\s",
-  upper: "A-Z",
-  word: "\\w",
-  xdigit: "0-9A-Fa-f",
-};
+const posixClasses: ReadonlyMap<string, string> = new Map([
+  ["alnum", "A-Za-z0-9"],
+  ["alpha", "A-Za-z"],
+  ["blank", " \\t"],
+  ["cntrl", "\\x00-\\x1f\\x7f"],
+  ["digit", "0-9"],
+  ["graph", "!-~"],
+  ["lower", "a-z"],
+  ["print", " -~"],
+  ["punct", "!-\\/:-@\\[-`{-~"],
+  ["space", "\\s"],
+  ["upper", "A-Z"],
+  ["word", "\\w"],
+  ["xdigit", "0-9A-Fa-f"],
+]);
 
 /** Escapes of PCRE that JavaScript would silently read as the letter itself. */
 const escapes: Readonly<Record<string, string>> = {
@@ -99,7 +99,7 @@ class Translator {
   #inClassPiece(char: string): string {
     const [posix, name = ""] = this.#match(/\[:(\^?\w+):\]/y) ?? [];
     if (posix !== undefined) {
-      const members = posixClasses[name];
+      const members = posixClasses.get(name);
       if (members === undefined) throw new Error(`${posix} is not known here`);
       this.#at += posix.length;
       return members;

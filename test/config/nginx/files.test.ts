@@ -49,6 +49,7 @@ describe("patterns of include", () => {
     ["[\\]", "\\", true],
     ["*(1)+", "a(1)+", true],
     ["[", "[", true],
+    ["[z-a]", "b", false],
     ["*", ".hidden", false],
   ])("%s against %s", (part, name, matches) => {
     expect(partMatcher(part)(name)).toBe(matches);

@@ -81,7 +81,17 @@ describe("loading never throws and never hangs", () => {
     const names = [...new Set(allDirectives.map(({ name }) => name))];
     const argument = fc.oneof(
       fc.string({ unit: fc.constantFrom(..."az09.:/*~=@$_-[]()\\+"), maxLength: 8 }),
-      fc.constantFrom("on", "off", "1m", "5s", "default", "__proto__", "constructor", "$__proto__"),
+      fc.constantFrom(
+        "on",
+        "off",
+        "1m",
+        "5s",
+        "default",
+        "__proto__",
+        "constructor",
+        "toString",
+        "$__proto__",
+      ),
       fc.constantFrom(
         "http://a",
         "http://__proto__",

@@ -1,4 +1,5 @@
 /** Loads configurations from memory. */
+import { partMatcher } from "../../../src/config/nginx/files.ts";
 import { loadNginx, type NginxResult } from "../../../src/config/nginx/load.ts";
 import { formatProblem } from "../../../src/config/problem.ts";
 import type { ConfigInput } from "../../../src/config/schema.ts";
@@ -22,10 +23,7 @@ export function load(
       if (content === undefined) throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
       return content;
     },
-    glob: (pattern) => {
-      const regex = new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll("*", "[^/]*")}$`);
-      return [...all.keys()].filter((path) => regex.test(path));
-    },
+    glob: (pattern) => [...all.keys()].filter(partMatcher(pattern)),
   });
 }
 

@@ -31,6 +31,7 @@ describe("words as nginx cuts them", () => {
     ['"a"{', ["[a]", "{"]],
     ['("$a" = "b")', ['[("$a"]', "[=]", "[b]", "[)]"]],
     ['"";', ["[]", ";"]],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: nginx has the same notation.
     ["${a}b;", ["[${a}b]", ";"]],
     ["x${a{b;", ["[x${a]", "{", "[b]", ";"]],
     ["a{b;", ["[a]", "{", "[b]", ";"]],

@@ -1,27 +1,47 @@
 /** `error_page` → error pages, without those that only a file could give. */
 import type { Block } from "../block.ts";
 import { type ErrorPage, errorPage, type RouteInput } from "../directives/location.ts";
+import type { Word } from "../lexer.ts";
 import type { Report } from "../problems.ts";
 
-/** @param routes all routes of the server, to see what a page leads to */
-export function readErrorPages(
-  block: Block,
-  routes: readonly RouteInput[],
-  report: Report,
-): ErrorPage[] {
-  return block.inherited(errorPage).flatMap(({ value: { word, ...page } }) => {
-    if (!page.uri.startsWith("/") && !page.uri.startsWith("@")) return [page];
-    if (page.uri.includes("$")) return [page];
-    const route = findRoute(routes, page.uri.replace(/\?.*$/s, ""));
-    if (route !== undefined && answers(route)) return [page];
-    if (page.uri.startsWith("@")) {
-      report.emerg(word.position, `could not find named location "${page.uri}"`);
+/** Of one server, whose routes say what a page leads to. */
+export class ErrorPages {
+  readonly #routes: readonly RouteInput[];
+  readonly #report: Report;
+  /** By path: most pages are inherited by many locations. */
+  readonly #answered = new Map<string, boolean>();
+
+  constructor(routes: readonly RouteInput[], report: Report) {
+    this.#routes = routes;
+    this.#report = report;
+  }
+
+  of(block: Block): ErrorPage[] {
+    return block.inherited(errorPage).flatMap(({ value: { word, ...page } }) => {
+      const internal = /^[/@]/.test(page.uri) && !page.uri.includes("$");
+      if (!internal || this.#isAnswered(page.uri.replace(/\?.*$/s, ""))) return [page];
+      this.#tell(page.uri, word);
       return [];
+    });
+  }
+
+  #isAnswered(path: string): boolean {
+    const known = this.#answered.get(path);
+    if (known !== undefined) return known;
+    const route = findRoute(this.#routes, path);
+    const answered = route !== undefined && answers(route);
+    this.#answered.set(path, answered);
+    return answered;
+  }
+
+  #tell(uri: string, { position }: Word): void {
+    if (uri.startsWith("@")) {
+      this.#report.emerg(position, `could not find named location "${uri}"`);
+      return;
     }
-    const message = `error page "${page.uri}" is a file, which is not served: the proxy's own error is sent`;
-    report.notice(`error_page ${page.uri}`, word.position, message);
-    return [];
-  });
+    const message = `error page "${uri}" is a file, which is not served: the proxy's own error is sent`;
+    this.#report.notice(`error_page ${uri}`, position, message);
+  }
 }
 
 function answers({ target, steps = [] }: RouteInput): boolean {

@@ -80,8 +80,9 @@ function mayNest(
     return refuse(`named location "${path}" can be on the server level only`);
   }
   const isRegex = kind.startsWith("regex");
-  if (!isRegex && !outer.match.kind.startsWith("regex") && !path.startsWith(around)) {
-    return refuse(`location "${path}" is outside location "${around}"`);
+  // nginx compares with a regular expression's text, too.
+  if (!isRegex && !path.startsWith(outer.written.text)) {
+    return refuse(`location "${path}" is outside location "${outer.written.text}"`);
   }
   if (isRegex || outer.match.kind.startsWith("regex")) {
     return refuse(

@@ -20,25 +20,29 @@ export function readLogFormats(http: Block, report: Report): LogFormats {
     }
     formats.set(name.text, format);
   }
+  checkUses(http, ["combined", ...formats.keys()], report);
   return Object.fromEntries(formats);
 }
 
-export function readAccessLogs(
-  block: Block,
-  formats: LogFormats,
-  report: Report,
-): NonNullable<RouteInput["accessLogs"]> {
+/** Also of logs that nothing is written to. */
+function checkUses(block: Block, known: readonly string[], report: Report): void {
+  for (const { value } of block.own(accessLog)) {
+    if (value.off || value.format === undefined || known.includes(value.format.text)) continue;
+    const { text, position } = value.format;
+    report.emerg(position, `unknown log format "${text}"`, didYouMean(text, known));
+  }
+  for (const entry of block.entries) {
+    if (entry.block !== undefined) checkUses(entry.block, known, report);
+  }
+}
+
+export function readAccessLogs(block: Block): NonNullable<RouteInput["accessLogs"]> {
   const logs = block.inherited(accessLog).map(({ value }) => value);
   if (logs.some(({ off }) => off)) return [];
   return logs.flatMap((log) => {
     if (log.off) return [];
     const { file, format } = log;
-    if (format === undefined || format.text === "combined") return [{ file }];
-    if (!Object.hasOwn(formats, format.text)) {
-      const hint = didYouMean(format.text, ["combined", ...Object.keys(formats)]);
-      report.emerg(format.position, `unknown log format "${format.text}"`, hint);
-    }
-    return [{ file, format: format.text }];
+    return [format === undefined ? { file } : { file, format: format.text }];
   });
 }
 

@@ -30,7 +30,6 @@ import { type Pass, readProxyPass } from "./proxy-pass.ts";
 export interface RouteContext {
   readonly loading: Loading;
   readonly pools: Pools;
-  readonly formats: Parameters<typeof readAccessLogs>[1];
 }
 
 export function readRoute(location: FlatLocation, context: RouteContext): RouteInput {
@@ -55,7 +54,7 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     ...(prefills && { prefill: { location: prefillLocation } }),
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...readSettings(block),
-    accessLogs: readAccessLogs(block, context.formats, report),
+    accessLogs: readAccessLogs(block),
   };
 }
 

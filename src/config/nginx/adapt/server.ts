@@ -13,7 +13,7 @@ import type { RouteInput } from "../directives/location.ts";
 import { listen, server, serverName } from "../directives/server.ts";
 import type { Places } from "../places.ts";
 import type { Report } from "../problems.ts";
-import { readErrorPages } from "./error-pages.ts";
+import { ErrorPages } from "./error-pages.ts";
 import { flattenLocations } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { type RouteContext, readRoute, readSettings, readSteps } from "./route.ts";
@@ -64,12 +64,13 @@ function readRoutes(
     place(index, location.block.position);
     return readRoute(location, context);
   });
+  const pages = new ErrorPages(routes, report);
   for (const [index, { block: inner }] of locations.entries()) {
-    const errorPages = readErrorPages(inner, routes, report);
+    const errorPages = pages.of(inner);
     if (errorPages.length > 0) routes[index]!.errorPages = errorPages;
   }
   const redirects = slashRedirects(routes);
-  const rest = readUnmatched(block, routes, context);
+  const rest = readUnmatched(block, routes, pages);
   return [...routes, ...redirects, ...(rest === undefined ? [] : [rest])];
 }
 
@@ -100,14 +101,13 @@ function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
 function readUnmatched(
   block: Block,
   routes: readonly RouteInput[],
-  context: RouteContext,
+  pages: ErrorPages,
 ): RouteInput | undefined {
-  const { report } = context.loading;
   if (routes.some(({ match }) => match.path === "/" && match.kind?.startsWith("prefix"))) {
     return undefined;
   }
-  const accessLogs = readAccessLogs(block, context.formats, report);
-  const errorPages = readErrorPages(block, routes, report);
+  const accessLogs = readAccessLogs(block);
+  const errorPages = pages.of(block);
   const notable = accessLogs.length > 0 || errorPages.length > 0 || readSteps(block).length > 0;
   if (!notable) return undefined;
   return {

@@ -2,6 +2,7 @@
 import {
   buffers,
   flag,
+  invalidValue,
   many,
   number,
   offset,
@@ -14,6 +15,7 @@ import {
   words,
 } from "../arguments.ts";
 import { anyHttp, type Directive, honoured, httpAndServer, ignored } from "../directive.ts";
+import { parseTime } from "../units.ts";
 
 export const clientHeaderTimeout = honoured(
   "client_header_timeout",
@@ -38,7 +40,7 @@ export const keepaliveTimeout = honoured(
   anyHttp,
   reading(1, 2, ([timeout, header], scope) => {
     if (header !== undefined) {
-      readTime(header, scope);
+      if (parseTime(header.text, "seconds") === undefined) invalidValue(header, scope);
       scope.notice('no "Keep-Alive" header is sent, so the second time has no effect', header);
     }
     return readTime(timeout!, scope);

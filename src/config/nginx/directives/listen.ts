@@ -63,13 +63,13 @@ function readPorts(text: string): [number, number] | undefined {
   return valid ? [first, last] : undefined;
 }
 
-const refusedParameters: Readonly<Record<string, string>> = {
-  ssl: "TLS",
-  http2: "HTTP/2",
-  quic: "HTTP/3",
-  spdy: "SPDY",
-  proxy_protocol: "the PROXY protocol",
-};
+const refusedParameters: ReadonlyMap<string, string> = new Map([
+  ["ssl", "TLS"],
+  ["http2", "HTTP/2"],
+  ["quic", "HTTP/3"],
+  ["spdy", "SPDY"],
+  ["proxy_protocol", "the PROXY protocol"],
+]);
 const withoutEffect = /^(?:bind|deferred|(?:accept_filter|setfib|fastopen|ipv6only)=.+)$/;
 
 function readParameters(words: readonly Word[], scope: Scope) {
@@ -80,7 +80,7 @@ function readParameters(words: readonly Word[], scope: Scope) {
       config.defaultServer = true;
       continue;
     }
-    const refused = refusedParameters[word.text];
+    const refused = refusedParameters.get(word.text);
     if (refused !== undefined) {
       scope.fail(`listening with ${refused} ("${word.text}") is not supported yet`, word);
     }

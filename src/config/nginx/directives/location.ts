@@ -17,22 +17,22 @@ export interface Location {
   readonly written: Word;
 }
 
-const kinds: Readonly<Record<string, Match["kind"]>> = {
-  "=": "exact",
-  "^~": "prefix-first",
-  "~": "regex",
-  "~*": "regex-ignore-case",
-};
+const kinds: ReadonlyMap<string, Match["kind"]> = new Map([
+  ["=", "exact"],
+  ["^~", "prefix-first"],
+  ["~", "regex"],
+  ["~*", "regex-ignore-case"],
+]);
 
 function readLocation(args: readonly Word[], scope: Scope): Location {
   const [first, second] = args as [Word, Word?];
   if (second !== undefined) {
-    const kind = kinds[first.text];
+    const kind = kinds.get(first.text);
     if (kind === undefined) scope.fail(`invalid location modifier "${first.text}"`, first);
     return ofKind(kind, second, second.text, scope);
   }
   const [, modifier, rest] = /^(=|\^~|~\*|~)(.*)$/s.exec(first.text) ?? [];
-  if (modifier !== undefined) return ofKind(kinds[modifier]!, first, rest!, scope);
+  if (modifier !== undefined) return ofKind(kinds.get(modifier)!, first, rest!, scope);
   const kind = first.text.startsWith("@") ? "named" : "prefix";
   return { kind, path: first.text, written: first };
 }

@@ -127,7 +127,10 @@ export const mainDirectives: readonly Directive[] = [
   ignored(
     "use",
     ["events"],
-    oneOf("select", "poll", "kqueue", "epoll", "/dev/poll", "eventport"),
+    reading(1, 1, ([word], scope) => {
+      const known = ["select", "poll", "kqueue", "epoll", "/dev/poll", "eventport"];
+      if (!known.includes(word!.text)) scope.fail(`invalid event type "${word!.text}"`, word);
+    }),
     system,
   ),
   ignored("accept_mutex", ["events"], flag, system),

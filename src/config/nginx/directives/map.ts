@@ -24,7 +24,7 @@ function readMap([source, variable]: readonly Word[], scope: Scope): MapInput {
       continue;
     }
     const match = readMatch(node.name, scope);
-    if (seen.has(match)) scope.fail(`conflicting parameter "${node.name.text}"`, node.name);
+    if (seen.has(match)) scope.fail(`conflicting parameter "${match}"`, node.name);
     // A regular expression may well stand twice.
     if (!match.startsWith("~")) seen.add(match);
     entries.push({ match, value });

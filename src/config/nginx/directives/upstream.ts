@@ -31,12 +31,12 @@ export function readAddress(text: string, word: Word, scope: Scope): string {
   const [, bracketed, plain, port] =
     /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/s.exec(text) ??
     fail(text.startsWith("[") ? "invalid host" : "invalid port");
-  if (bracketed !== undefined && !isIPv6(bracketed)) fail("invalid IPv6 address");
-  if (plain === "") fail("no host");
   if (plain?.includes("/")) fail("invalid host");
-  if (bracketed === undefined && !/^[\w.-]+$/.test(plain!)) fail("invalid host");
   const number = /^\d{1,5}$/.test(port ?? "80") ? Number(port ?? "80") : 0;
   if (number < 1 || number > 65_535) fail("invalid port");
+  if (bracketed !== undefined && !isIPv6(bracketed)) fail("invalid IPv6 address");
+  if (plain === "") fail("no host");
+  if (bracketed === undefined && !/^[\w.-]+$/.test(plain!)) fail("invalid host");
   return `${bracketed === undefined ? plain : `[${bracketed}]`}:${number}`;
 }
 
