@@ -1,0 +1,199 @@
+/** Which engines a request may get: nginx's rules for failures, backups and bounds. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { type ConfigInput, configSchema } from "../../src/config/schema.ts";
+import { type Placement, Pool } from "../../src/fleet/pool.ts";
+import { SlotTable } from "../../src/fleet/slots.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
+
+type EngineInput = NonNullable<ConfigInput["pools"]>[string]["engines"][number];
+
+let memory: SharedArrayBuffer;
+beforeEach(() => {
+  memory = createScoreboardMemory({ workers: 2, slots: 8 });
+});
+
+const request = { bytes: 10, clientAddress: "10.0.0.1", key: "" };
+
+/** The pool as each of two workers sees it. */
+function poolsOf(engines: readonly Partial<EngineInput>[]): [Pool, Pool] {
+  const config = configSchema.parse({
+    pools: { p: { engines: engines.map((engine, i) => ({ url: `e${i}:1`, ...engine })) } },
+    servers: [{ listen: [{ port: 1 }], routes: [] }],
+  });
+  const slots = new SlotTable(8, () => {}).assign(config);
+  const pool = (worker: number) =>
+    new Pool("p", config.pools["p"]!, {
+      board: new Scoreboard(memory, worker),
+      slots,
+      random: () => 0.5,
+    });
+  return [pool(0), pool(1)];
+}
+
+const poolOf = (engines: readonly Partial<EngineInput>[]) => poolsOf(engines)[0];
+
+function placed(pool: Pool, nowMs = 0, tried: readonly number[] = []): Placement {
+  const placement = pool.place(request, tried, nowMs);
+  if (typeof placement === "string") expect.unreachable(placement);
+  return placement as Placement;
+}
+
+/** Places and ends a request; the engine's number, or why there is none. */
+function visit(pool: Pool, nowMs = 0, tried: readonly number[] = []): number | string {
+  const placement = pool.place(request, tried, nowMs);
+  if (typeof placement === "string") return placement;
+  placement.lease.close();
+  return placement.engine.number;
+}
+
+const visits = (pool: Pool, nowMs: number, count: number) =>
+  new Set(Array.from({ length: count }, () => visit(pool, nowMs)));
+
+describe("failures", () => {
+  it("rest an engine for failTimeoutMs, on every worker", () => {
+    const [pool, other] = poolsOf([{ failTimeoutMs: 1_000 }, {}]);
+    pool.failed(pool.engines[0]!, 5_000);
+    expect(visits(pool, 5_001, 6)).toEqual(new Set([1]));
+    expect(visits(other, 6_000, 6)).toEqual(new Set([1]));
+    expect(visits(other, 6_001, 6)).toEqual(new Set([0, 1]));
+  });
+
+  it("rest it only when there are maxFails of them", () => {
+    const pool = poolOf([{ maxFails: 3 }, {}]);
+    for (const at of [1, 2]) pool.failed(pool.engines[0]!, at);
+    expect(visits(pool, 3, 6)).toEqual(new Set([0, 1]));
+    pool.failed(pool.engines[0]!, 3);
+    expect(visits(pool, 4, 6)).toEqual(new Set([1]));
+  });
+
+  it("never rest it with maxFails 0, nor the only engine of a pool", () => {
+    const some = poolOf([{ maxFails: 0 }, {}]);
+    const single = poolOf([{}]);
+    for (let n = 0; n < 5; n += 1) {
+      some.failed(some.engines[0]!, n);
+      single.failed(single.engines[0]!, n);
+    }
+    expect(visits(some, 5, 6)).toEqual(new Set([0, 1]));
+    expect(visits(single, 5, 6)).toEqual(new Set([0]));
+  });
+
+  it("of all engines leave none, until the first has rested", () => {
+    const pool = poolOf([{ failTimeoutMs: 100 }, { failTimeoutMs: 200 }]);
+    for (const engine of pool.engines) pool.failed(engine, 0);
+    expect(visit(pool, 100)).toBe("none-live");
+    expect(visits(pool, 101, 1)).toEqual(new Set([0]));
+  });
+});
+
+describe("after the rest", () => {
+  it("one request probes while the others stay away; its success clears the engine", () => {
+    const pool = poolOf([{ failTimeoutMs: 100 }, {}]);
+    const [engine] = pool.engines;
+    pool.failed(engine!, 0);
+    const probes = Array.from({ length: 6 }, () => placed(pool, 101));
+    expect(probes.filter((probe) => probe.engine === engine)).toHaveLength(1);
+    pool.succeeded(engine!);
+    expect(visits(pool, 102, 6)).toEqual(new Set([0, 1]));
+  });
+
+  it("a probe that fails rests it anew", () => {
+    const pool = poolOf([{ failTimeoutMs: 100 }, {}]);
+    const [engine] = pool.engines;
+    pool.failed(engine!, 0);
+    expect(visits(pool, 101, 4)).toEqual(new Set([0, 1]));
+    pool.failed(engine!, 150);
+    expect(visits(pool, 250, 6)).toEqual(new Set([1]));
+    expect(visits(pool, 251, 6)).toEqual(new Set([0, 1]));
+  });
+
+  it("a success of before the failure does not clear it", () => {
+    const pool = poolOf([{ failTimeoutMs: 100 }, {}]);
+    const [engine] = pool.engines;
+    placed(pool, 0);
+    pool.failed(engine!, 10);
+    pool.succeeded(engine!);
+    expect(visits(pool, 50, 6)).toEqual(new Set([1]));
+  });
+
+  it("failures that are further apart than failTimeoutMs do not add up, when one succeeds between", () => {
+    const pool = poolOf([{ maxFails: 2, failTimeoutMs: 100 }, {}]);
+    const [engine] = pool.engines;
+    pool.failed(engine!, 0);
+    expect(visits(pool, 200, 2)).toEqual(new Set([0, 1]));
+    pool.succeeded(engine!);
+    pool.failed(engine!, 210);
+    expect(visits(pool, 220, 4)).toEqual(new Set([0, 1]));
+  });
+});
+
+describe("an engine", () => {
+  it("that is down is never used, also when it is the last", () => {
+    const pool = poolOf([{ down: true }, {}]);
+    expect(visits(pool, 0, 4)).toEqual(new Set([1]));
+    expect(visit(pool, 0, [1])).toBe("none-live");
+  });
+
+  it("that was tried is not tried again", () => {
+    const pool = poolOf([{}, {}, {}]);
+    expect(visit(pool, 0, [0, 2])).toBe(1);
+    expect(visit(pool, 0, [2, 0, 1])).toBe("none-live");
+  });
+
+  it("that is a backup is used when no other is fit, and only then", () => {
+    const pool = poolOf([{}, { backup: true }, { maxConns: 1 }]);
+    expect(visits(pool, 0, 6)).toEqual(new Set([0, 2]));
+    expect(visit(pool, 0, [0, 2])).toBe(1);
+    pool.failed(pool.engines[0]!, 0);
+    const full = placed(pool, 1);
+    expect(full.engine.number).toBe(2);
+    expect(visit(pool, 1)).toBe(1);
+    full.lease.close();
+    expect(visit(pool, 1)).toBe(2);
+  });
+});
+
+describe("maxConns", () => {
+  it("bounds the requests of all workers together", () => {
+    const [pool, other] = poolsOf([{ maxConns: 2 }]);
+    const leases = [placed(pool).lease, placed(other).lease];
+    expect([visit(pool), visit(other)]).toEqual(["all-full", "all-full"]);
+    leases[1]!.close();
+    expect(visit(pool)).toBe(0);
+  });
+
+  it("sends a request on to an engine that has a place", () => {
+    const pool = poolOf([{ maxConns: 1 }, { maxConns: 1 }]);
+    expect([placed(pool), placed(pool)].map(({ engine }) => engine.number).sort()).toEqual([0, 1]);
+    expect(visit(pool)).toBe("all-full");
+  });
+
+  it("says all-full while a live engine is full, and none-live when none is alive", () => {
+    const pool = poolOf([{ maxConns: 1 }, {}, { down: true }]);
+    pool.failed(pool.engines[1]!, 0);
+    const { lease } = placed(pool, 1);
+    expect(visit(pool, 1)).toBe("all-full");
+    expect(visit(pool, 1, [0])).toBe("none-live");
+    lease.close();
+    expect(visit(pool, 1)).toBe(0);
+  });
+
+  it("of backups counts as well", () => {
+    const pool = poolOf([{ down: true }, { backup: true, maxConns: 1 }]);
+    expect(placed(pool).engine.number).toBe(1);
+    expect(visit(pool)).toBe("all-full");
+  });
+
+  it("of the primaries is what is said when the backups are dead", () => {
+    const pool = poolOf([{ maxConns: 1 }, { backup: true, down: true }]);
+    placed(pool);
+    expect(visit(pool)).toBe("all-full");
+  });
+});
+
+it("a placement holds one place and the bytes of its request until its lease closes", () => {
+  const pool = poolOf([{}]);
+  const { lease, engine } = placed(pool);
+  expect([pool.board.inFlight(engine.slot), pool.board.promptBytes(engine.slot)]).toEqual([1, 10]);
+  lease.close();
+  expect([pool.board.inFlight(engine.slot), pool.board.promptBytes(engine.slot)]).toEqual([0, 0]);
+});
