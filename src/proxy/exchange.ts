@@ -22,7 +22,7 @@ export interface ExchangeActions {
   cancel(leg: LegName): void;
   /** From now on the answer of this leg goes to the client; what of it has come already goes first. */
   answerFrom(leg: LegName): void;
-  /** The decode engine's call-back (decode first) gets its answer. */
+  /** The decode engine's call-back (decode first) gets its answer. Each gets one, also when the request ends before. */
   answerCallback(ok: boolean): void;
   /** The request is over. With `answered` the client has its whole answer. Called once. */
   finish(outcome: Outcome): void;
@@ -44,6 +44,7 @@ export class Exchange {
   #decode: "none" | "sent" | "held" = "none";
   #answering: LegName | undefined;
   #lastFailure: Outcome | undefined;
+  #owesCallback = false;
   #ended = false;
 
   constructor(order: Order, tries: ExchangeTries, actions: ExchangeActions) {
@@ -69,7 +70,8 @@ export class Exchange {
         this.#sendPrefill();
         break;
       case "together":
-        if (this.#sendPrefill()) this.#sendDecode();
+        // A prefill that fails while it is being sent may have begun both anew.
+        if (this.#sendPrefill() && this.#decode === "none") this.#sendDecode();
         break;
       case "decode-first":
       case "decode-only":
@@ -81,6 +83,7 @@ export class Exchange {
   /** Decode first: the decode engine has asked for its prefill. A second call for the same request changes nothing. */
   calledBack(): void {
     if (this.#ended || this.#order !== "decode-first" || this.#prefill !== "none") return;
+    this.#owesCallback = true;
     this.#sendPrefill();
   }
 
@@ -88,7 +91,7 @@ export class Exchange {
   prefillDone(): void {
     if (this.#ended) return;
     this.#prefill = "done";
-    if (this.#order === "decode-first") this.#actions.answerCallback(true);
+    this.#answerCallback(true);
     if (this.#order === "prefill-first") this.#sendDecode();
     else if (this.#decode === "held") this.#answerFrom("decode");
   }
@@ -97,7 +100,11 @@ export class Exchange {
   prefillRefused(mayRetry: boolean): void {
     if (this.#ended) return;
     if (mayRetry && this.#retryPrefill(undefined)) return;
-    if (this.#order === "decode-first") this.#actions.answerCallback(false);
+    if (this.#answering === "decode") {
+      this.#goOnWithout();
+      return;
+    }
+    this.#answerCallback(false);
     this.#actions.cancel("decode");
     this.#answerFrom("prefill");
   }
@@ -110,8 +117,8 @@ export class Exchange {
     }
     const outcome = prefillOutcomes[failure];
     if (mayRetry && this.#retryPrefill(outcome)) return;
-    if (this.#order === "decode-first") this.#actions.answerCallback(false);
-    this.#finish(outcome);
+    if (this.#answering === "decode") this.#goOnWithout();
+    else this.#finish(outcome);
   }
 
   /** The decode engine's answer has begun, or (where it is held back) is complete. */
@@ -151,10 +158,17 @@ export class Exchange {
   #sendPrefill(): boolean {
     this.#prefill = "sent";
     const refusal = this.#actions.send("prefill");
-    if (refusal === undefined) return true;
+    if (refusal === undefined) return !this.#ended;
     const outcome = refusal === "all-full" ? outcomes.prefillFull : outcomes.noPrefillEngine;
-    this.#finish(this.#lastFailure ?? outcome);
+    if (this.#answering === "decode") this.#goOnWithout();
+    else this.#finish(this.#lastFailure ?? outcome);
     return false;
+  }
+
+  /** A prefill fails that was asked for after decode's answer had begun: that answer does without it. */
+  #goOnWithout(): void {
+    this.#actions.cancel("prefill");
+    this.#answerCallback(false);
   }
 
   #sendDecode(): void {
@@ -170,14 +184,7 @@ export class Exchange {
     this.#prefillFailures += 1;
     if (this.#answering !== undefined || this.#prefillFailures >= this.#tries.prefill) return false;
     this.#lastFailure = failure ?? this.#lastFailure;
-    this.#actions.cancel("prefill");
-    if (this.#order === "prefill-first") {
-      this.#sendPrefill();
-    } else {
-      if (this.#order === "decode-first") this.#actions.answerCallback(false);
-      this.#actions.cancel("decode");
-      this.begin();
-    }
+    this.#beginAnew();
     return true;
   }
 
@@ -186,14 +193,24 @@ export class Exchange {
     this.#decodeFailures += 1;
     if (this.#answering !== undefined || this.#decodeFailures >= this.#tries.decode) return false;
     this.#lastFailure = failure ?? this.#lastFailure;
-    this.#actions.cancel("decode");
     if (kvKept && this.#order === "prefill-first") {
+      this.#actions.cancel("decode");
       this.#sendDecode();
-    } else {
-      this.#actions.cancel("prefill");
-      this.begin();
-    }
+    } else this.#beginAnew();
     return true;
+  }
+
+  #beginAnew(): void {
+    this.#actions.cancel("prefill");
+    this.#actions.cancel("decode");
+    this.#answerCallback(false);
+    this.begin();
+  }
+
+  #answerCallback(ok: boolean): void {
+    if (!this.#owesCallback) return;
+    this.#owesCallback = false;
+    this.#actions.answerCallback(ok);
   }
 
   #answerFrom(leg: LegName): void {
@@ -205,6 +222,7 @@ export class Exchange {
     this.#ended = true;
     this.#actions.cancel("prefill");
     this.#actions.cancel("decode");
+    this.#answerCallback(false);
     this.#actions.finish(outcome);
   }
 }

@@ -1,0 +1,205 @@
+/**
+ * A model of what drives an exchange: legs that are sent, cancelled, answered from. It holds the rules that every order keeps,
+ * and offers the events that can happen next.
+ */
+import { expect } from "vitest";
+import type { NoPlace } from "../../src/fleet/pool.ts";
+import {
+  Exchange,
+  type ExchangeTries,
+  type LegFailure,
+  type LegName,
+  type Order,
+} from "../../src/proxy/exchange.ts";
+import { type Outcome, outcomes } from "../../src/proxy/outcomes.ts";
+
+export interface Event {
+  readonly name: string;
+  readonly run: () => void;
+}
+
+type LegState = "in-flight" | "answered" | "refused" | "whole";
+
+export class ModelDriver {
+  readonly exchange: Exchange;
+  readonly log: string[] = [];
+  readonly sends: Record<LegName, number> = { prefill: 0, decode: 0 };
+  readonly finishes: Outcome[] = [];
+  readonly #order: Order;
+  readonly #legs: Partial<Record<LegName, LegState>> = {};
+  /** Whether an engine can be found for a leg, and what happens while it is being sent. */
+  readonly #place: (leg: LegName) => NoPlace | "fails" | undefined;
+  /** Whether a prefill is done whose KV cache no decode engine has taken yet. */
+  #hasKv = false;
+  #prefillDone = false;
+  #answering: LegName | undefined;
+  /** Call-backs that wait for their answer. */
+  #calls = 0;
+  /** Since the last answer to a call-back, or the last prefill. */
+  #keptKv = false;
+
+  constructor(
+    order: Order,
+    tries: ExchangeTries,
+    place: (leg: LegName) => NoPlace | "fails" | undefined,
+  ) {
+    this.#order = order;
+    this.#place = place;
+    this.exchange = new Exchange(order, tries, {
+      send: (leg) => this.#send(leg),
+      cancel: (leg) => {
+        delete this.#legs[leg];
+      },
+      answerFrom: (leg) => this.#answerFrom(leg),
+      answerCallback: (ok) => this.#answerCallback(ok),
+      finish: (outcome) => this.#finish(outcome),
+    });
+  }
+
+  get inFlight(): LegName[] {
+    return (["prefill", "decode"] as const).filter((leg) => this.#legs[leg] !== undefined);
+  }
+
+  /** What can happen now, apart from the client's going away. */
+  events(retry: boolean, kvKept: boolean, kind: LegFailure): Event[] {
+    if (this.exchange.ended) return [];
+    const events: Event[] = [];
+    const add = (name: string, run: () => void) => {
+      events.push({
+        name,
+        run: () => {
+          this.log.push(name);
+          run();
+        },
+      });
+    };
+    const { exchange } = this;
+    const { prefill, decode } = this.#legs;
+    if (this.#answering !== undefined && this.#legs[this.#answering] === "whole") {
+      add("the held answer was sent", () => exchange.answerEnded());
+      return events;
+    }
+    for (const leg of this.inFlight) {
+      if (this.#legs[leg] === "whole") continue;
+      add(`${leg} fails`, () => this.#fail(leg, kind, retry, kvKept));
+    }
+    if (this.#answering !== undefined) {
+      add("the answer ends", () => {
+        delete this.#legs[this.#answering!];
+        exchange.answerEnded();
+      });
+    }
+    if (prefill === "in-flight" && this.#answering !== "prefill") {
+      add("prefill is done", () => {
+        delete this.#legs.prefill;
+        this.#hasKv = true;
+        this.#prefillDone = true;
+        exchange.prefillDone();
+      });
+      add("prefill is refused", () => {
+        this.#legs.prefill = "refused";
+        exchange.prefillRefused(retry);
+      });
+    }
+    if (this.#answering !== "decode") {
+      if (decode === "in-flight") {
+        add("decode answers", () => this.#answered("answered", true, retry));
+        add("decode refuses", () => this.#answered("refused", false, retry));
+      }
+      // While it is held back, more of it comes, up to the end.
+      if (decode === "answered") {
+        add("decode goes on", () => this.#answered("answered", true, false));
+        add("decode is whole", () => this.#answered("whole", true, false));
+      }
+    }
+    if (this.#order === "decode-first" && decode !== undefined) {
+      add("decode calls back", () => {
+        const before = this.sends.prefill;
+        this.#calls += 1;
+        exchange.calledBack();
+        // One that is ignored gets the answer of the first, which the driver sees to.
+        if (this.sends.prefill === before && this.#calls > 0) this.#calls -= 1;
+      });
+    }
+    return events;
+  }
+
+  #send(leg: LegName): NoPlace | undefined {
+    expect(this.finishes, this.#text()).toEqual([]);
+    expect(this.#legs[leg], `${leg} is in flight; ${this.#text()}`).toBeUndefined();
+    const place = this.#place(leg);
+    if (place === "none-live" || place === "all-full") return place;
+    this.log.push(`send ${leg}`);
+    this.#legs[leg] = "in-flight";
+    this.sends[leg] += 1;
+    if (leg === "prefill") {
+      expect(this.#keptKv, `a prefill though the KV cache is there; ${this.#text()}`).toBe(false);
+      this.#hasKv = false;
+      this.#prefillDone = false;
+    } else if (this.#order === "prefill-first") {
+      expect(this.#hasKv, `decode without a prefill; ${this.#text()}`).toBe(true);
+      this.#keptKv = false;
+    }
+    if (place === "fails") {
+      this.log.push(`${leg} fails at once`);
+      this.#fail(leg, "error", true, true);
+    }
+    return undefined;
+  }
+
+  #fail(leg: LegName, kind: LegFailure, retry: boolean, kvKept: boolean): void {
+    delete this.#legs[leg];
+    if (leg === "prefill") {
+      this.exchange.prefillFailed(kind, retry);
+      return;
+    }
+    if (!kvKept) this.#hasKv = false;
+    const prefills = this.sends.prefill;
+    this.#keptKv = kvKept && this.#order === "prefill-first";
+    this.exchange.decodeFailed(kind, retry, kvKept);
+    if (this.#keptKv) expect(this.sends.prefill, this.#text()).toBe(prefills);
+    this.#keptKv = false;
+  }
+
+  #answered(state: LegState, ok: boolean, retry: boolean): void {
+    this.#legs.decode = state;
+    if (!ok && retry) this.#hasKv = false;
+    this.exchange.decodeAnswered(ok, retry);
+  }
+
+  #answerFrom(leg: LegName): void {
+    this.log.push(`answer from ${leg}`);
+    expect(this.#answering, `two answers; ${this.#text()}`).toBeUndefined();
+    expect(this.finishes, this.#text()).toEqual([]);
+    expect(this.#legs[leg], `the answer of a leg that is gone; ${this.#text()}`).toBeDefined();
+    if (this.#order === "together" && leg === "decode" && this.#legs.decode !== "refused") {
+      expect(this.#prefillDone, `decode's answer before the prefill; ${this.#text()}`).toBe(true);
+    }
+    this.#answering = leg;
+  }
+
+  #answerCallback(ok: boolean): void {
+    this.log.push(`call back ${ok}`);
+    expect(this.#order).toBe("decode-first");
+    expect(this.#calls, `a call-back is answered twice; ${this.#text()}`).toBeGreaterThan(0);
+    if (ok) expect(this.#prefillDone, this.#text()).toBe(true);
+    this.#calls -= 1;
+  }
+
+  #finish(outcome: Outcome): void {
+    this.log.push(`finish ${outcome.code}`);
+    this.finishes.push(outcome);
+    expect(this.finishes.length, this.#text()).toBe(1);
+    expect(this.inFlight, `left in flight; ${this.#text()}`).toEqual([]);
+    expect(this.#calls, `a call-back waits for ever; ${this.#text()}`).toBe(0);
+    if (outcome === outcomes.answered) expect(this.#answering, this.#text()).toBeDefined();
+    // A status can be answered only while nothing of another answer has gone out.
+    if (this.#answering !== undefined && outcome !== outcomes.answered) {
+      expect(outcome.status, `an error after an answer; ${this.#text()}`).toBe(0);
+    }
+  }
+
+  #text(): string {
+    return `${this.#order}: ${this.log.join(", ")}`;
+  }
+}

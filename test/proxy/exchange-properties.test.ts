@@ -1,0 +1,72 @@
+/** Whatever happens to a request, in whatever order: it ends once, and nothing of it is left behind. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { LegFailure, Order } from "../../src/proxy/exchange.ts";
+import { outcomes } from "../../src/proxy/outcomes.ts";
+import { ModelDriver } from "./exchange-driver.ts";
+
+const orders: readonly Order[] = ["prefill-first", "together", "decode-first", "decode-only"];
+
+const step = fc.record({
+  which: fc.nat(),
+  retry: fc.boolean(),
+  kvKept: fc.boolean(),
+  kind: fc.constantFrom<LegFailure>("error", "timeout", "invalid"),
+});
+const scenario = fc.record({
+  prefillTries: fc.integer({ min: 1, max: 4 }),
+  decodeTries: fc.integer({ min: 1, max: 4 }),
+  steps: fc.array(step, { maxLength: 25 }),
+  /** After so many events the client goes away; mostly it stays. */
+  goneAfter: fc.oneof(fc.constant(1_000), fc.nat(10)),
+  /** Fates of the sends, one after the other. */
+  places: fc.array(
+    fc.oneof(
+      { arbitrary: fc.constant(undefined), weight: 8 },
+      { arbitrary: fc.constantFrom(...(["none-live", "all-full", "fails"] as const)), weight: 1 },
+    ),
+    { maxLength: 12 },
+  ),
+});
+
+describe.each(orders)("%s", (order) => {
+  it("ends once, within its tries, with nothing in flight, for any order of events", () => {
+    let answered = 0;
+    fc.assert(
+      fc.property(scenario, ({ prefillTries, decodeTries, steps, goneAfter, places }) => {
+        const tries = { prefill: prefillTries, decode: decodeTries };
+        let sent = 0;
+        const driver = new ModelDriver(order, tries, () => places[sent++]);
+        driver.exchange.begin();
+        steps.forEach(({ which, retry, kvKept, kind }, i) => {
+          if (i === goneAfter) driver.exchange.abort(outcomes.clientGone);
+          const events = driver.events(retry, kvKept, kind);
+          if (events.length > 0) events[which % events.length]!.run();
+        });
+        // Whatever is still under way comes to its end now, if only by failing.
+        for (let n = 0; n < 40 && driver.finishes.length === 0; n += 1) {
+          const [event] = driver.events(false, false, "error");
+          expect(event, `hangs: ${driver.log.join(", ")}`).toBeDefined();
+          event!.run();
+        }
+        expect(driver.finishes).toHaveLength(1);
+        expect(driver.inFlight).toEqual([]);
+        if (driver.finishes[0] === outcomes.answered) answered += 1;
+        driver.exchange.abort(outcomes.internal);
+        expect(driver.finishes).toHaveLength(1);
+        expectBounded(order, driver, prefillTries, decodeTries);
+      }),
+      { seed: 21, numRuns: 4_000 },
+    );
+    // The events lead to answers as well, not only to an early end.
+    expect(answered).toBeGreaterThan(400);
+  });
+});
+
+function expectBounded(order: Order, { sends }: ModelDriver, prefill: number, decode: number) {
+  // Each failure of either leg but the last one allowed starts at most one further round.
+  const rounds = prefill + decode - 1;
+  expect(sends.prefill).toBeLessThanOrEqual(order === "decode-only" ? 0 : rounds);
+  const alone = order === "prefill-first" || order === "decode-only";
+  expect(sends.decode).toBeLessThanOrEqual(alone ? decode : rounds);
+}
