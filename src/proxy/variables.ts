@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { VariableName } from "../config/variables.ts";
 import type { LegRecord, RequestContext } from "./context.ts";
+import { type Outcome, outcomes } from "./outcomes.ts";
 import type { Render } from "./template.ts";
 
 const seconds = (ms: number) => (ms / 1000).toFixed(3);
@@ -30,10 +31,23 @@ function plainAddress(address: string): string {
   return address.startsWith("::ffff:") ? address.slice(7) : address;
 }
 
-/** The request's host without port, in lower case; the server's name where the request has none. */
+/** A Host header without port and final dot, in lower case. */
+export function hostName(host: string): string {
+  return host.toLowerCase().replace(/\.?(?::\d*)?$/, "");
+}
+
+/** The request's host; the server's name where the request has none. */
 function host(context: RequestContext): string {
-  const text = context.head.host.toLowerCase().replace(/:\d*$/, "");
-  return text === "" ? context.serverName : text;
+  const name = hostName(context.head.host);
+  return name === "" ? context.serverName : name;
+}
+
+/** As it came, before an absolute target was taken apart. */
+function requestLine({ head }: RequestContext): string {
+  if (head.method === "") return "";
+  const { text } = head.fields;
+  const start = text.startsWith("\r\n") ? 2 : 0;
+  return text.slice(start, text.indexOf("\r", start));
 }
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -60,8 +74,8 @@ function timeIso(ms: number): string {
 function remoteUser(context: RequestContext): string {
   const match = /^Basic\s+([A-Za-z0-9+/=]+)$/i.exec(context.head.fields.get("authorization") ?? "");
   if (!match) return "";
-  const [user = ""] = Buffer.from(match[1]!, "base64").toString("latin1").split(":");
-  return user;
+  const credentials = Buffer.from(match[1]!, "base64").toString("latin1");
+  return credentials.slice(0, Math.max(0, credentials.indexOf(":")));
 }
 
 function forwardedFor(context: RequestContext): string {
@@ -76,6 +90,8 @@ function requestIdHex(context: RequestContext): string {
   return context.requestHex;
 }
 
+const isWhole = (outcome: Outcome | undefined) =>
+  outcome === outcomes.answered || outcome === outcomes.returned;
 const last = (legs: readonly LegRecord[]) => legs.at(-1);
 const machine = hostname();
 
@@ -85,17 +101,13 @@ const families: Record<Extract<VariableName, `${string}_`>, Family> = {
   arg_: (context, name) => {
     for (const pair of context.args.split("&")) {
       const equals = pair.indexOf("=");
-      const key = equals < 0 ? pair : pair.slice(0, equals);
-      if (key.toLowerCase() === name) return equals < 0 ? "" : pair.slice(equals + 1);
+      if (equals > 0 && pair.slice(0, equals).toLowerCase() === name) return pair.slice(equals + 1);
     }
     return "";
   },
   cookie_: (context, name) => {
-    for (const pair of (context.head.fields.get("cookie") ?? "").split(";")) {
-      const equals = pair.indexOf("=");
-      if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
-    }
-    return "";
+    const pattern = new RegExp(`(?:^|[;,]) *${name} *= *([^;]*)`, "i");
+    return pattern.exec(context.head.fields.get("cookie") ?? "")?.[1] ?? "";
   },
   http_: (context, name) => context.head.fields.get(name.replaceAll("_", "-")) ?? "",
   sent_http_: (context, name) => headValue(context.sentHead, name),
@@ -127,9 +139,8 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   remote_addr: (context) => plainAddress(context.connection.remoteAddress),
   remote_port: (context) => String(context.connection.remotePort),
   remote_user: remoteUser,
-  request: ({ head }) =>
-    head.method === "" ? "" : `${head.method} ${head.target} HTTP/1.${head.minor}`,
-  request_completion: (context) => (context.outcome?.code === "GP_OK" ? "OK" : ""),
+  request: requestLine,
+  request_completion: (context) => (isWhole(context.outcome) ? "OK" : ""),
   request_id: requestIdHex,
   request_length: (context) => String(context.requestBytes),
   request_method: (context) => context.head.method,
@@ -167,8 +178,7 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
 
 /** How to read a built-in variable; undefined when there is none of this name. */
 export function builtIn(name: string): Render | undefined {
-  const render = (values as Record<string, Render>)[name];
-  if (render !== undefined) return render;
+  if (Object.hasOwn(values, name)) return (values as Record<string, Render>)[name];
   for (const [prefix, family] of Object.entries(families)) {
     if (!name.startsWith(prefix) || name.length === prefix.length) continue;
     const rest = name.slice(prefix.length).toLowerCase();
