@@ -21,6 +21,7 @@ export class Answer {
   started = false;
   #keep: boolean;
   #mode: BodyMode = "none";
+  #unframed = false;
   /** The head, until it goes out together with the first bytes of the body. */
   #head = "";
   readonly #client: ClientConnection;
@@ -44,15 +45,22 @@ export class Answer {
     this.#keep = false;
   }
 
+  /** Nothing but the end of the connection tells an old client that this answer is complete. */
+  get endsWithConnection(): boolean {
+    return this.started && this.#unframed;
+  }
+
   /** Takes over an engine's head; it is sent with the first bytes of the body, or at the end. */
   fromEngine(engine: ResponseHead, requestId: string): void {
     const { head } = this.#context;
     const old = head.minor === 0;
     let framing = "";
+    this.#unframed = false;
     if (engine.framing === "none") this.#mode = "none";
     else if (engine.framing === "length") this.#mode = "as-is";
     else if (old) {
       this.#mode = engine.framing === "chunked" ? "data" : "as-is";
+      this.#unframed = true;
       this.#keep = false;
     } else {
       this.#mode = engine.framing === "chunked" ? "as-is" : "chunk";
@@ -79,14 +87,15 @@ export class Answer {
 
   /** Bytes of the engine's body, as the connection framed them. */
   body(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    const { reader } = connection;
     const chunked = connection.head.framing === "chunked";
     if (this.#mode === "as-is" && !chunked) this.#send(chunk, start, end);
     else if (this.#mode === "as-is") {
-      const { rawSpans, rawSpanCount } = connection.reader;
+      const { rawSpans, rawSpanCount } = reader;
       for (let i = 0; i < rawSpanCount; i += 1)
         this.#send(chunk, rawSpans[2 * i]!, rawSpans[2 * i + 1]!);
     } else if (this.#mode === "data") {
-      const { dataSpans, dataSpanCount } = connection.reader;
+      const { dataSpans, dataSpanCount } = reader;
       for (let i = 0; i < dataSpanCount; i += 1)
         this.#send(chunk, dataSpans[2 * i]!, dataSpans[2 * i + 1]!);
     } else if (this.#mode === "chunk" && end > start) {

@@ -168,12 +168,22 @@ export class ClientConnection implements SocketHandler, Expirable {
   }
 
   close(): void {
-    if (this.#state === "closed") return;
+    if (this.#leave()) this.#socket.destroy();
+  }
+
+  /** Closes so that the client cannot take what it has for all. */
+  reset(): void {
+    if (this.#leave()) this.#socket.reset();
+  }
+
+  /** False when it was closed before. */
+  #leave(): boolean {
+    if (this.#state === "closed") return false;
     this.#state = "closed";
     this.#dropBody();
     this.#service.deadlines.remove(this);
     this.#service.forget(this);
-    this.#socket.destroy();
+    return true;
   }
 
   #readHead(bytes: Buffer): void {

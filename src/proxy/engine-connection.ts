@@ -146,7 +146,8 @@ export class EngineConnection implements SocketHandler, Expirable {
   onDrain(): void {}
 
   onEnd(): void {
-    this.#onGone("closed by the engine");
+    if (this.#state === "body" && this.head.framing === "close") this.#end(true);
+    else this.#onGone("closed by the engine");
   }
 
   onClose(error: Error | undefined): void {
@@ -210,7 +211,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   }
 
   #onBody(chunk: Buffer, start: number): void {
-    this.deadlineMs = this.link.deadlines.nowMs + this.#readTimeoutMs;
+    this.#expireIn(this.#readTimeoutMs);
     const owner = this.#owner;
     switch (this.head.framing) {
       case "chunked": {
@@ -252,7 +253,6 @@ export class EngineConnection implements SocketHandler, Expirable {
   #onGone(cause: string): void {
     if (this.#state === "closed") return;
     if (this.#state === "idle") this.close();
-    else if (this.#state === "body" && this.head.framing === "close") this.#end(true);
     else this.#fail("error", cause);
   }
 

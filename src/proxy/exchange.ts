@@ -145,6 +145,11 @@ export class Exchange {
     this.#finish(outcome);
   }
 
+  /** The answer broke off before any byte of it went to the client: the failure that follows may lead to another. */
+  takeBackAnswer(): void {
+    this.#answering = undefined;
+  }
+
   /** The leg whose answer is the client's has sent all of it. */
   answerEnded(): void {
     if (!this.#ended) this.#finish(outcomes.answered);

@@ -264,6 +264,9 @@ export class RequestHandler implements ExchangeActions, LegRequest {
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
     const mayRetry = this.#mayRetry(leg, failureConditions[failure]);
+    if (this.#exchange!.answering === leg.name && !this.#answer.started) {
+      this.#exchange!.takeBackAnswer();
+    }
     if (leg === this.#prefill) this.#exchange!.prefillFailed(failure, mayRetry);
     else {
       if (!unsent) this.#prefill.forgetTries();
@@ -387,7 +390,8 @@ export class RequestHandler implements ExchangeActions, LegRequest {
       context.endMs = this.service.clock.nowMs();
       // nginx's status for a client that went away; nothing is sent with it.
       if (!this.#answer.started) context.status = 499;
-      this.#client.close();
+      if (this.#answer.endsWithConnection) this.#client.reset();
+      else this.#client.close();
     }
     if (this.#members !== undefined) service.giveTopLevel(this.#members);
     this.#members = undefined;

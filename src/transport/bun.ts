@@ -23,7 +23,10 @@ interface NativeSocket {
   write(bytes: Uint8Array, offset?: number, length?: number): number;
   pause(): void;
   resume(): void;
-  end(): void;
+  /** Sends FIN. (`end` closes both directions.) */
+  shutdown(): void;
+  close(): void;
+  /** Closes with RST, by which what the kernel has not sent is lost. */
   terminate(): void;
   setNoDelay(on: boolean): void;
 }
@@ -64,7 +67,7 @@ class BunSocket implements Socket {
     this.#native = native;
     native.data = this;
     native.setNoDelay(true);
-    if (this.#closed) native.terminate();
+    if (this.#closed) native.close();
   }
 
   write(chunk: Buffer): void {
@@ -99,7 +102,7 @@ class BunSocket implements Socket {
 
   drained(): void {
     if (this.#pendingBytes === 0 || !this.flush()) return;
-    if (this.#ending) this.#native?.end();
+    if (this.#ending) this.#native?.shutdown();
     else this.handler.onDrain();
   }
 
@@ -115,9 +118,14 @@ class BunSocket implements Socket {
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
-    if (this.#pendingBytes === 0) this.#native?.end();
+    if (this.#pendingBytes === 0) this.#native?.shutdown();
   }
   destroy(): void {
+    if (this.#closed) return;
+    this.#native?.close();
+    this.closed(undefined);
+  }
+  reset(): void {
     if (this.#closed) return;
     this.#native?.terminate();
     this.closed(undefined);
@@ -147,6 +155,7 @@ class BunSocket implements Socket {
   }
 }
 
+/** For accepted sockets, which share their handlers. */
 const events = {
   data: (native: NativeSocket, chunk: Buffer) => native.data.handler.onData(chunk),
   drain: (native: NativeSocket) => native.data.drained(),
@@ -176,8 +185,13 @@ export const bun: Transport = {
 
   connect(address, handler): Socket {
     const socket = new BunSocket(handler);
+    // Closures rather than `native.data`, which is a call into the runtime: engines' sockets carry every streamed chunk.
     const handlers: NativeHandlers = {
-      ...events,
+      data: (_native, chunk) => socket.handler.onData(chunk),
+      drain: () => socket.drained(),
+      end: () => socket.handler.onEnd(),
+      close: (_native, error) => socket.closed(error),
+      error: (_native, error) => socket.failed(error),
       open(native) {
         socket.opened(native);
         socket.handler.onConnect();

@@ -98,6 +98,12 @@ export class MemorySocket implements Socket {
     this.fail(undefined);
   }
 
+  reset(): void {
+    if (this.closed) return;
+    this.#send("rst");
+    this.fail(undefined);
+  }
+
   /** This side is gone, and so is what it has sent and the other has not read. Its own handler hears nothing more. */
   cut(how: Cut): void {
     this.#network.open.delete(this);

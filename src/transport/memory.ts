@@ -27,8 +27,8 @@ export class MemoryNetwork implements Transport, Clock {
   readonly options: MemoryOptions;
   /** Sockets that nobody has closed. */
   readonly open = new Set<MemorySocket>();
-  /** Addresses, as `host:port` or path, where a connect is never answered. */
-  readonly unreachable = new Set<string>();
+  /** Addresses, as `host:port` or path, where a connect is refused or never answered. */
+  readonly faults = new Map<string, "refused" | "silence">();
   /** Latest first; of the same time, the one that was added last. */
   readonly #tasks: Task[] = [];
   readonly #listeners = new Map<string, (socket: MemorySocket) => void>();
@@ -98,9 +98,10 @@ export class MemoryNetwork implements Transport, Clock {
     const from = ["127.0.0.1", this.#lastPort] as const;
     const socket = new MemorySocket(this, handler, [...from, host, port]);
     this.after(this.between(this.options.latencyMs), () => {
+      const fault = this.faults.get(keyOf(address));
       const accept = this.#listeners.get(keyOf(address));
-      if (!this.open.has(socket) || this.unreachable.has(keyOf(address))) return;
-      if (accept === undefined) {
+      if (socket.closed || fault === "silence") return;
+      if (accept === undefined || fault === "refused") {
         socket.fail("ECONNREFUSED");
         return;
       }

@@ -28,8 +28,10 @@ export interface Socket {
   resume(): void;
   /** Sends FIN after what was written. */
   end(): void;
-  /** Closes at once, dropping what was not sent. */
+  /** Closes at once, dropping what the kernel has not taken. */
   destroy(): void;
+  /** The same, and the peer sees an error rather than an end, where the kind of socket can say so. */
+  reset(): void;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;

@@ -53,6 +53,11 @@ class TcpSocket implements Socket {
   destroy(): void {
     this.#socket.destroy();
   }
+  reset(): void {
+    // Unix sockets know no reset; asked for one, Node throws.
+    if (this.#socket.remotePort === undefined) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
   get remoteAddress(): string {
     return this.#socket.remoteAddress ?? "unix:";
   }

@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { completion } from "./client.ts";
+import { rightAnswer } from "./prompts.ts";
+import { World } from "./world.ts";
+
+test.each([false, true])("a prompt is prefilled, decoded and answered (stream: %s)", (stream) => {
+  const world = new World();
+  const client = world.client();
+  client.send(completion({ prompt: "hello", stream }));
+  world.runUntil(() => client.answers.length === 1, 200);
+  const [answer] = client.answers;
+  expect(answer?.status).toBe(200);
+  expect(answer?.body.toString()).toBe(rightAnswer({ prompt: "hello", stream }));
+  expect(world.lines).toEqual(["200 GP_OK prefill1:9000 > decode1:9000"]);
+  world.expectNothingLeft();
+});

@@ -1,0 +1,181 @@
+/** The real service on a network in memory, with scripted engines and clients, in virtual time. */
+import { expect } from "vitest";
+import { listenKey } from "../../src/config/check.ts";
+import { type Config, type ConfigInput, configSchema } from "../../src/config/schema.ts";
+import { seededRandom } from "../../src/engine/prng.ts";
+import { SlotTable } from "../../src/fleet/slots.ts";
+import { deadlineTickMs } from "../../src/limits.ts";
+import { Service } from "../../src/proxy/service.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
+import { MemoryNetwork, type MemoryOptions } from "../../src/transport/memory.ts";
+import { Client } from "./client.ts";
+import { decodes, Engine, KvStore, prefills } from "./engine.ts";
+
+type ServerInput = ConfigInput["servers"][number];
+type RouteInput = ServerInput["routes"][number];
+type PoolInput = NonNullable<ConfigInput["pools"]>[string];
+
+export interface WorldOptions extends Partial<Omit<MemoryOptions, "random">> {
+  readonly seed?: number;
+  /** How many engines of each kind. */
+  readonly prefill?: number;
+  readonly decode?: number;
+  readonly route?: Partial<RouteInput>;
+  readonly server?: Partial<ServerInput>;
+  readonly pool?: Partial<PoolInput>;
+  readonly config?: Partial<ConfigInput>;
+}
+
+/** Short, so that a silent engine costs few ticks; all different, so that one cannot pass for another. */
+export const timeouts = {
+  connectTimeoutMs: 300,
+  readTimeoutMs: 1_000,
+  bodyTimeoutMs: 700,
+  clientSendTimeoutMs: 2_000,
+} as const;
+export const headerTimeoutMs = 500;
+export const keepAliveTimeoutMs = 3_000;
+const engineIdleMs = 1_500;
+
+export class World {
+  readonly network: MemoryNetwork;
+  readonly service: Service;
+  readonly board: Scoreboard;
+  readonly config: Config;
+  readonly kv = new KvStore();
+  readonly prefill: readonly Engine[];
+  readonly decode: readonly Engine[];
+  readonly clients: Client[] = [];
+  /** Lines of the access log: status, outcome, prefill and decode engines. */
+  readonly lines: string[] = [];
+  readonly random: () => number;
+  readonly #slots: number;
+
+  constructor(options: WorldOptions = {}) {
+    this.random = seededRandom(options.seed ?? 1);
+    const { latencyMs = [1, 1], readBytes = [65_536, 65_536], kernelBytes = 131_072 } = options;
+    this.network = new MemoryNetwork({ random: this.random, latencyMs, readBytes, kernelBytes });
+    const names = (role: string, count: number) =>
+      Array.from({ length: count }, (_, i) => `${role}${i + 1}:9000`);
+    const prefill = names("prefill", options.prefill ?? 2);
+    const decode = names("decode", options.decode ?? 2);
+    this.config = configuration(options, prefill, decode);
+    this.#slots = prefill.length + decode.length;
+    const memory = createScoreboardMemory({ workers: 1, slots: this.#slots });
+    this.board = new Scoreboard(memory, 0);
+    this.service = new Service({
+      transport: this.network,
+      clock: this.network,
+      board: this.board,
+      random: this.random,
+      openLog: () => ({ write: (line) => void this.lines.push(line.trimEnd()) }),
+      log: () => {},
+    });
+    const slots = new SlotTable(this.#slots, (slot) => this.board.clearSlot(slot));
+    this.service.apply(this.config, slots.assign(this.config));
+    const { network, kv } = this;
+    this.prefill = prefill.map((name) => new Engine(network, name, "prefill", kv, prefills));
+    this.decode = decode.map((name) => new Engine(network, name, "decode", kv, decodes));
+    const key = listenKey(this.config.servers[0]!.listen[0]!);
+    const where = { host: "proxy", port: 80, reusePort: false, backlog: 1 };
+    void network.listen(where, (socket) => this.service.accept(socket, key));
+    this.#tick();
+  }
+
+  /** A client that connects now. */
+  client(client: Client = new Client()): Client {
+    client.socket = this.network.connect({ host: "proxy", port: 80 }, client);
+    this.clients.push(client);
+    return client;
+  }
+
+  runFor(ms: number): void {
+    this.network.runUntil(this.network.nowMs() + ms);
+  }
+
+  /** Runs until it holds; fails when that takes longer. */
+  runUntil(holds: () => boolean, atMostMs: number): void {
+    this.network.runUntil(this.network.nowMs() + atMostMs, holds);
+    if (!holds()) throw new Error(`still not so after ${atMostMs} ms`);
+  }
+
+  get engines(): readonly Engine[] {
+    return [...this.prefill, ...this.decode];
+  }
+
+  get inFlight(): number {
+    let sum = 0;
+    for (let slot = 0; slot < this.#slots; slot += 1) sum += this.board.inFlight(slot);
+    return sum;
+  }
+
+  /** Nothing is occupied by any request: leases, bodies, connections that carry one. */
+  expectAtRest(): void {
+    for (let slot = 0; slot < this.#slots; slot += 1) {
+      expect(this.board.inFlight(slot), `in flight at slot ${slot}`).toBe(0);
+      expect(this.board.promptBytes(slot), `bytes at slot ${slot}`).toBe(0);
+    }
+    expect(this.service.bodies.bytes, "bytes of bodies").toBe(0);
+    expect(this.engines.flatMap((engine) => engine.violations)).toEqual([]);
+  }
+
+  /** Lets the clients go and waits until pooled connections have idled out: then nothing may be left. */
+  expectNothingLeft(): void {
+    for (const client of this.clients) client.socket.destroy();
+    this.runFor(20);
+    this.expectAtRest();
+    expect(this.service.clientCount, "clients").toBe(0);
+    this.runFor(engineIdleMs + 2 * deadlineTickMs);
+    expect(this.service.deadlines.size, "entries among the deadlines").toBe(0);
+    expect([...this.network.open], "open sockets").toEqual([]);
+  }
+
+  #tick(): void {
+    this.network.after(deadlineTickMs, () => {
+      this.service.deadlines.tick(this.network.nowMs());
+      this.#tick();
+    });
+  }
+}
+
+function configuration(
+  options: WorldOptions,
+  prefill: readonly string[],
+  decode: readonly string[],
+): Config {
+  const pool = (urls: readonly string[]): PoolInput => ({
+    keepAlive: { idleMs: engineIdleMs },
+    ...options.pool,
+    engines: urls.map((url) => ({ url })),
+  });
+  return configSchema.parse({
+    logFormats: { sim: { format: "$status $outcome $prefill_addr > $decode_addr" } },
+    pools: { prefill: pool(prefill), decode: pool(decode) },
+    servers: [
+      {
+        listen: [{ port: 80 }],
+        headerTimeoutMs,
+        keepAliveTimeoutMs,
+        routes: [
+          {
+            match: { path: "/v1/completions" },
+            target: { pool: "decode" },
+            prefill: { pool: "prefill" },
+            accessLogs: [{ file: "log", format: "sim" }],
+            ...timeouts,
+            ...options.route,
+          },
+          {
+            match: { path: "/" },
+            target: { pool: "decode" },
+            accessLogs: [{ file: "log", format: "sim" }],
+            ...timeouts,
+            ...options.route,
+          },
+        ],
+        ...options.server,
+      },
+    ],
+    ...options.config,
+  } satisfies ConfigInput);
+}
