@@ -96,13 +96,11 @@ export class Leg implements LegOwner {
   }
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    this.#record!.bytesReceived = connection.bytesReceived;
     this.#request.legBody(this, connection, chunk, start, end);
   }
 
-  legEnded(connection: EngineConnection): void {
+  legEnded(): void {
     const placement = this.#placement!;
-    this.#record!.bytesReceived = connection.bytesReceived;
     placement.pool.succeeded(placement.engine);
     this.#close();
     this.#request.legEnded(this);
@@ -150,8 +148,10 @@ export class Leg implements LegOwner {
 
   /** Every way out comes through here. The lease closes once however often this runs. */
   #close(): void {
-    if (this.#record !== undefined && this.#record.endMs < 0)
+    if (this.#record !== undefined) {
       this.#record.endMs = this.#clock.nowMs();
+      this.#record.bytesReceived = this.#connection?.bytesReceived ?? 0;
+    }
     this.#record = undefined;
     this.#connection = undefined;
     this.#placement?.lease.close();
