@@ -8,11 +8,10 @@ import type { Plan, Scenario } from "./config.ts";
 import type { Engine, EngineCounts } from "./engine-handle.ts";
 import { undisturbed } from "./noise.ts";
 import { renderRequest } from "./payloads.ts";
-import { cpuUs, LOAD_CORE, run, sleep } from "./process.ts";
+import { cpuUs, LOAD_CORE, run } from "./process.ts";
 import type { Rival, RunningRival } from "./rivals/rival.ts";
 
 const WRK_SCRIPT = fileURLToPath(new URL("../wrk/post.lua", import.meta.url));
-const SETTLE_MS = 100;
 const US_PER_S = 1e6;
 
 /** What wrk/post.lua prints. */
@@ -94,16 +93,15 @@ async function measureRound(
   seconds: number,
 ): Promise<Omit<Round, "foreignShare">> {
   await engine.idle();
-  await sleep(SETTLE_MS);
   await engine.reset();
   const pids = running.pids();
   const startMs = performance.now();
   const rivalBeforeUs = cpuUs(pids);
   const engineBeforeUs = cpuUs([engine.pid]);
   const wrk = await load(scenario, running, bodyFile, seconds);
-  const count = await engine.count();
   // What a rival still does for the aborted last requests is a part of its round.
   await engine.idle();
+  const count = await engine.count();
   const wallUs = (performance.now() - startMs) * 1000;
   const usedUs = cpuUs(pids) - rivalBeforeUs;
   assertWorkDone(scenario, rival, wrk, count);

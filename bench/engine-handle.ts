@@ -35,12 +35,15 @@ export interface Engine {
   setPace(pace: Pace): Promise<void>;
   record(on: boolean): Promise<void>;
   lastBodies(): Promise<{ prefill: string; decode: string }>;
-  /** Resolves when no stream is open any more. */
+  /** Resolves when no stream is open and no request arrives any more. */
   idle(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const IDLE_LIMIT_MS = 60_000;
+const IDLE_POLL_MS = 50;
+/** A proxy that must share its core goes on with requests of clients that have left for so long. */
+const IDLE_QUIET_MS = 200;
 
 /** @param runtime the program that runs the engine: bun's sockets cost less, node's are everywhere. */
 export async function startEngine(runtime: string): Promise<Engine> {
@@ -64,9 +67,14 @@ export async function startEngine(runtime: string): Promise<Engine> {
     lastBodies: async () => JSON.parse(await get("/last")) as { prefill: string; decode: string },
     idle: async () => {
       const giveUpMs = performance.now() + IDLE_LIMIT_MS;
-      while ((await count()).openStreams > 0) {
-        if (performance.now() > giveUpMs) throw new Error("streams stay open after the load ended");
-        await sleep(20);
+      let before = await count();
+      for (let quietMs = 0; quietMs < IDLE_QUIET_MS || before.openStreams > 0; ) {
+        if (performance.now() > giveUpMs) throw new Error("the engine stays busy after the load");
+        await sleep(IDLE_POLL_MS);
+        const now = await count();
+        const same = now.prefill + now.decode === before.prefill + before.decode;
+        quietMs = same ? quietMs + IDLE_POLL_MS : 0;
+        before = now;
       }
     },
     stop: () => started.stop(),
