@@ -45,6 +45,10 @@ export class Leg implements LegOwner {
     return this.#placement?.engine;
   }
 
+  get pool(): Pool | undefined {
+    return this.#placement?.pool;
+  }
+
   /** The connection that is carrying this leg now. */
   get connection(): EngineConnection | undefined {
     return this.#connection;

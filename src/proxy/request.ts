@@ -6,20 +6,25 @@ import type { RetryCondition } from "../config/schema.ts";
 import type { Handoff, LegContext } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
 import { normalizePath } from "../http1/normalize-path.ts";
-import {
-  heldAnswerBytesMax,
-  joinBytesMax,
-  prefillAnswerBytesMax,
-  relayPendingBytesMax,
-} from "../limits.ts";
+import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
 import { Answer } from "./answer.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
-import { Exchange, type ExchangeActions, type LegFailure, type LegName } from "./exchange.ts";
+import { errorPage } from "./error-page.ts";
+import {
+  Exchange,
+  type ExchangeActions,
+  type LegFailure,
+  type LegName,
+  type Order,
+} from "./exchange.ts";
 import { Leg, type LegRequest } from "./leg.ts";
-import { localAnswer, returnedAnswer } from "./local-answer.ts";
+import { sendLegMessage } from "./leg-message.ts";
+import { errorAnswer, reasonOf, returnedAnswer } from "./local-answer.ts";
 import { type Outcome, outcomes, refused } from "./outcomes.ts";
+import { PrefillAnswer } from "./prefill-answer.ts";
+import type { ReturnedAnswer } from "./rewrite.ts";
 import type { Destination, Route } from "./route.ts";
 import type { Routed, Server, VirtualServers } from "./routing.ts";
 import type { Service } from "./service.ts";
@@ -30,20 +35,23 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   readonly #client: ClientConnection;
   readonly #server: Server;
   readonly #answer: Answer;
-  readonly #routed: Routed;
+  #routed: Routed;
   readonly #prefill: Leg;
   readonly #decode: Leg;
   #exchange: Exchange | undefined;
   #members: TopLevel | undefined;
   /** Path and pool of the prefill, found by internal routing once. */
   #prefillRoute: { readonly route: Route; readonly destination: Destination } | undefined;
-  #prefillParts: Buffer[] = [];
-  #prefillBytes = 0;
+  readonly #prefillAnswer = new PrefillAnswer();
   #handoff: Handoff | undefined;
   /** Decode's answer while another engine can still be tried. */
   #held: Buffer[] | undefined;
   #paused: EngineConnection | undefined;
   #finished = false;
+  /** The error whose page is being served, and the status that the page is given; 0 = its own. */
+  #pageOf: Outcome | undefined;
+  #pageStatus = 0;
+  #bodyBytes = 0;
 
   constructor(
     client: ClientConnection,
@@ -79,12 +87,11 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   begin(body: Buffer): void {
     const { context } = this;
     context.body = body;
+    this.#bodyBytes = body.length;
     const { route, answer, outcome } = this.#routed;
     if (outcome !== undefined) this.#end(outcome);
-    else if (answer !== undefined) {
-      returnedAnswer(this.#answer, context, answer);
-      this.#end(outcomes.returned);
-    } else this.#forward(route);
+    else if (answer !== undefined) this.#return(answer);
+    else this.#forward(route);
   }
 
   /** The request cannot be read to its end. */
@@ -127,11 +134,26 @@ export class RequestHandler implements ExchangeActions, LegRequest {
     if (route.givesRequestId && context.requestId === "") {
       context.requestId = context.head.fields.get("x-request-id") ?? randomUUID();
     }
+    this.#begin(route, prefills ? route.dialect.order : "decode-only");
+  }
+
+  #begin(route: Route, order: Order): void {
     const { tries } = route.config.retry;
     const each = tries === 0 ? Number.POSITIVE_INFINITY : tries;
-    const order = prefills ? route.dialect.order : "decode-only";
     this.#exchange = new Exchange(order, { prefill: each, decode: each }, this);
     this.#exchange.begin();
+  }
+
+  /** The configuration answers. An error without a text of its own may have a page, as in nginx. */
+  #return(answer: ReturnedAnswer): void {
+    const { status, text } = answer;
+    if (status === closeStatus) this.#end(outcomes.closed);
+    else if (text === undefined && status >= 400)
+      this.#end(refused(status, "GP_RETURNED", reasonOf(status)));
+    else {
+      returnedAnswer(this.#answer, this.context, answer);
+      this.#end(outcomes.returned);
+    }
   }
 
   // ---- Commands of the exchange ----
@@ -142,8 +164,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
     const { pool, uri } = destination;
     const { context } = this;
     if (name === "prefill") {
-      this.#prefillParts = [];
-      this.#prefillBytes = 0;
+      this.#prefillAnswer.clear();
       this.#handoff = undefined;
     } else this.#held = undefined;
     const key = this.service.policyKey(pool, context);
@@ -177,44 +198,17 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   // ---- Events of the legs ----
 
   writeLeg(leg: Leg, connection: EngineConnection): void {
-    const isPrefill = leg.name === "prefill";
-    const route = isPrefill
-      ? (this.#prefillRoute?.route ?? this.#routed.route!)
-      : this.#routed.route!;
-    const { config } = this.#routed.route!;
-    const { context, service } = this;
-    const edits = this.#edited(leg);
-    const bodyBytes = edits?.byteLength ?? context.body.length;
-    const requestId =
-      context.head.fields.get("x-request-id") === undefined ? context.requestId : "";
-    const { address } = leg.engine!;
-    const head = route.heads.render(
-      context,
-      leg.name,
-      leg.uri,
-      address.host === undefined ? "localhost" : address.key,
-      requestId,
-      bodyBytes,
-    );
-    const joined = bodyBytes <= joinBytesMax;
-    const out = service.scratch.take(head.length + (joined ? bodyBytes : 0));
-    out.write(head, 0, head.length, "latin1");
-    if (joined && edits !== undefined) edits.writeTo(out, head.length);
-    else if (joined) context.body.copy(out, head.length);
-    leg.sent(head.length + bodyBytes);
-    connection.send(out, context.head.method, leg, config.connectTimeoutMs, config.readTimeoutMs);
-    if (connection.pendingBytes > 0) service.scratch.lost();
-    if (joined) return;
-    // A large body goes out as slices of what arrived: a copy of it would cost more than the further writes.
-    if (edits === undefined) connection.sendMore(context.body);
-    else for (const slice of edits.slices()) connection.sendMore(slice);
+    const route = this.#routed.route!;
+    const headers = leg.name === "prefill" ? (this.#prefillRoute?.route ?? route) : route;
+    const message = { context: this.context, headers, route, edits: this.#edited(leg) };
+    sendLegMessage(leg, connection, message, this.service.scratch);
   }
 
   legHead(leg: Leg, { head }: EngineConnection): void {
     if (leg === this.#prefill && head.status < 300) return;
     if (leg === this.#prefill) {
       const retry = this.#retryStatus(leg, head.status);
-      if (!retry) this.#answer.fromEngine(head, this.#returnedId());
+      if (!retry) this.#answer.fromEngine(head, this.#returnedId(), this.#pageStatus);
       this.#exchange!.prefillRefused(retry);
       return;
     }
@@ -222,7 +216,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
       this.#exchange!.decodeAnswered(false, true);
       return;
     }
-    this.#answer.fromEngine(head, this.#returnedId());
+    this.#answer.fromEngine(head, this.#returnedId(), this.#pageStatus);
     // A short answer is held until it is complete: until then another engine can still give a better one.
     if (head.framing === "length" && head.contentLength <= heldAnswerBytesMax) this.#held = [];
   }
@@ -234,7 +228,9 @@ export class RequestHandler implements ExchangeActions, LegRequest {
       return;
     }
     if (leg === this.#prefill) {
-      this.#collectPrefill(connection, chunk, start, end);
+      if (this.#prefillAnswer.add(connection, chunk, start, end)) return;
+      this.#prefill.cancel();
+      exchange.prefillFailed("invalid", false);
     } else if (this.#held !== undefined) {
       this.#held.push(chunk.subarray(start, end));
     } else {
@@ -247,11 +243,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
     const exchange = this.#exchange!;
     this.#paused = undefined;
     if (leg === this.#prefill && exchange.answering !== "prefill") {
-      const { route } = this.#routed;
-      const [only] = this.#prefillParts;
-      const answer = this.#prefillParts.length === 1 ? only! : Buffer.concat(this.#prefillParts);
-      this.#prefillParts = [];
-      this.#handoff = route!.dialect.takeHandoff(answer);
+      this.#handoff = this.#routed.route!.dialect.takeHandoff(this.#prefillAnswer.take());
       exchange.prefillDone();
       return;
     }
@@ -300,9 +292,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   }
 
   #decodeDestination(): Destination | undefined {
-    const destination = this.#routed.route!.destination(this.context);
-    this.context.proxyHost = destination?.pool.name ?? "";
-    return destination;
+    return this.#routed.route!.destination(this.context);
   }
 
   /** The body with the dialect's edits for this leg; undefined = as it came. */
@@ -351,23 +341,6 @@ export class RequestHandler implements ExchangeActions, LegRequest {
     return leg.mayTryAnother;
   }
 
-  #collectPrefill(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    this.#prefillBytes += end - start;
-    if (this.#prefillBytes > prefillAnswerBytesMax) {
-      this.#prefill.cancel();
-      this.#exchange!.prefillFailed("invalid", false);
-      return;
-    }
-    if (connection.head.framing !== "chunked") {
-      this.#prefillParts.push(chunk.subarray(start, end));
-      return;
-    }
-    const { dataSpans, dataSpanCount } = connection.reader;
-    for (let i = 0; i < dataSpanCount; i += 1) {
-      this.#prefillParts.push(chunk.subarray(dataSpans[2 * i], dataSpans[2 * i + 1]));
-    }
-  }
-
   /** Passes bytes on as they come; a client that falls behind stops the reading of its own engine, and nothing else. */
   #relay(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#answer.body(connection, chunk, start, end);
@@ -378,34 +351,60 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   }
 
   #end(outcome: Outcome): void {
-    if (this.#finished) return;
+    if (this.#finished || this.#servesPage(outcome)) return;
     this.#finished = true;
     const { context, service } = this;
-    context.outcome = outcome;
+    context.outcome = this.#pageOf ?? outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
-    if (whole || this.#answerLocally(outcome)) {
-      context.endMs = this.service.clock.nowMs();
+    const answered = whole || this.#answersError(outcome);
+    context.endMs = service.clock.nowMs();
+    if (answered) {
       this.#client.answered(this.#answer.keep);
     } else {
-      context.endMs = this.service.clock.nowMs();
       // nginx's status for a client that went away; nothing is sent with it.
-      if (!this.#answer.started) context.status = 499;
+      if (!this.#answer.started) context.status = outcome === outcomes.closed ? closeStatus : 499;
       if (this.#answer.endsWithConnection) this.#client.reset();
       else this.#client.close();
     }
-    if (this.#members !== undefined) service.giveTopLevel(this.#members);
-    this.#members = undefined;
-    service.bodies.giveBack(context.body.length);
+    this.#dropMembers();
+    service.bodies.giveBack(this.#bodyBytes);
     for (const log of this.#routed.route?.accessLogs ?? this.#server.accessLogs) log.write(context);
   }
 
   /** Answers with an error; false when it is too late for one, or nobody is there to read it. */
-  #answerLocally(outcome: Outcome): boolean {
+  #answersError(outcome: Outcome): boolean {
     if (outcome.status === 0 || this.#answer.started) return false;
-    localAnswer(this.#answer, this.context, outcome, this.#routed.route, this.#server);
+    errorAnswer(this.#answer, this.context, outcome);
     return true;
   }
+
+  /** Serves the route's page for an error in its place, once per request; false when there is none. */
+  #servesPage(outcome: Outcome): boolean {
+    if (outcome.status < 300 || this.#pageOf !== undefined || this.#answer.started) return false;
+    const page = errorPage(outcome.status, this.#routed.route, this.#server, this.context);
+    if (page === undefined) return false;
+    this.#pageOf = outcome;
+    if (page.answer !== undefined) {
+      returnedAnswer(this.#answer, this.context, page.answer);
+      this.#end(outcomes.returned);
+    } else {
+      this.#pageStatus = page.status;
+      this.#routed = { route: page.route };
+      this.#dropMembers();
+      this.#decode.forgetTries();
+      this.#begin(page.route, "decode-only");
+    }
+    return true;
+  }
+
+  #dropMembers(): void {
+    if (this.#members !== undefined) this.service.giveTopLevel(this.#members);
+    this.#members = undefined;
+  }
 }
+
+/** nginx's status for `return`: close the connection, say nothing. */
+const closeStatus = 444;
 
 /** Shared by all requests of the worker: edits are made and written within one call. */
 const sharedEdits = new Edits();

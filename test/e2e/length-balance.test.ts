@@ -1,0 +1,81 @@
+/** length_balance spreads the bytes of prompts evenly over four prefill engines, whatever their number. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { post } from "../support/http-client.ts";
+import { seedConfig } from "../support/seed.ts";
+import { type Engine, freePorts, runtimes, Stack } from "../support/stack.ts";
+
+const path = "/v1/completions";
+
+/** Prompts of very different length: one in four is 50 times as long. */
+const lengths = Array.from({ length: 60 }, (_, index) => (index % 4 === 0 ? 10_000 : 200));
+
+async function bytesAt(engines: readonly Engine[]): Promise<number[]> {
+  const all = await Promise.all(engines.map((engine) => engine.requests()));
+  return all.map((requests) => requests.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0));
+}
+
+describe.each(runtimes)("on %s", (runtime) => {
+  const stack = new Stack(runtime);
+  let prefills: Engine[];
+  let decodes: Engine[];
+  const ask = async (url: string, chars: number) => {
+    const body = { prompt: "x".repeat(chars), max_tokens: 1 };
+    expect(await post(url + path, body)).toMatchObject({ status: 200, end: "whole" });
+  };
+
+  beforeAll(async () => {
+    prefills = await stack.startEngines("prefill", 4);
+    decodes = await stack.startEngines("decode", 4);
+  });
+  afterAll(() => stack.end());
+
+  test("one after the other, as the seed has it on both sides", async () => {
+    const [port] = (await freePorts(1)) as [number];
+    const conf = stack.write("nginx.conf", seedConfig({ port, prefills, decodes }));
+    await stack.start("-c", conf).saysError(/listening on/);
+    for (const chars of lengths) await ask(`http://127.0.0.1:${port}`, chars);
+    for (const bytes of [await bytesAt(prefills), await bytesAt(decodes)]) {
+      const share = bytes.reduce((sum, one) => sum + one, 0) / 4;
+      for (const one of bytes) expect(Math.abs(one - share)).toBeLessThan(10_400);
+    }
+    const states = await Promise.all(prefills.map((engine) => engine.state()));
+    expect(states.reduce((sum, { requestsSeen }) => sum + requestsSeen, 0)).toBe(lengths.length);
+  });
+
+  test("an engine with a huge prompt gets nothing until the others have caught up", async () => {
+    const { url } = await stack.startByFlags(prefills, decodes);
+    const before = await Promise.all(prefills.map((engine) => engine.state()));
+    await ask(url, 100_000);
+    const huge = await Promise.all(prefills.map((engine) => engine.state()));
+    const busy = huge.findIndex((state, index) => state.requestsSeen > before[index]!.requestsSeen);
+    // Fewer than the 32 after which the history decays.
+    for (let count = 0; count < 30; count += 1) await ask(url, 300);
+    const after = await Promise.all(prefills.map((engine) => engine.state()));
+    const gained = after.map((state, index) => state.requestsSeen - before[index]!.requestsSeen);
+    expect(gained[busy]).toBe(1);
+    expect(gained.toSpliced(busy, 1)).toEqual([10, 10, 10]);
+  });
+
+  test("weights give engines their share of bytes", async () => {
+    const servers = prefills.map(({ port }, index) => {
+      return `{ url: 127.0.0.1:${port}, weight: ${index === 0 ? 3 : 1} }`;
+    });
+    const [port] = (await freePorts(1)) as [number];
+    const yaml = stack.write(
+      "weights.yaml",
+      `pools:
+  prefill: { policy: { name: length_balance }, engines: [${servers.join(", ")}] }
+  decode: { engines: [{ url: 127.0.0.1:${decodes[0]!.port} }] }
+servers:
+  - listen: [{ host: 127.0.0.1, port: ${port} }]
+    routes: [{ match: { path: /v1 }, prefill: { pool: prefill }, target: { pool: decode } }]
+`,
+    );
+    await stack.start("-c", yaml).saysError(/listening on/);
+    const before = await Promise.all(prefills.map((engine) => engine.state()));
+    for (let count = 0; count < 30; count += 1) await ask(`http://127.0.0.1:${port}`, 500);
+    const after = await Promise.all(prefills.map((engine) => engine.state()));
+    const gained = after.map((state, index) => state.requestsSeen - before[index]!.requestsSeen);
+    expect(gained).toEqual([15, 5, 5, 5]);
+  });
+});

@@ -1,0 +1,78 @@
+/** What needs no prefill goes to an engine as it came, and its answer comes back as it was. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ask, post } from "../support/http-client.ts";
+import { seedConfig } from "../support/seed.ts";
+import { type Engine, freePorts, runtimes, Stack } from "../support/stack.ts";
+
+describe.each(runtimes)("on %s", (runtime) => {
+  const stack = new Stack(runtime);
+  let prefills: Engine[];
+  let decodes: Engine[];
+  const urls = new Map<string, string>();
+
+  beforeAll(async () => {
+    prefills = await stack.startEngines("prefill", 4);
+    decodes = await stack.startEngines("decode", 4);
+    const flags = await stack.startByFlags(prefills, decodes);
+    urls.set("flags", flags.url);
+    const [port] = (await freePorts(1)) as [number];
+    const server =
+      "location /v1 { proxy_pass http://decode_servers; }\n" +
+      "location / { proxy_pass http://decode_servers; proxy_set_header Host $host; }";
+    const conf = stack.write("nginx.conf", seedConfig({ port, prefills, decodes, server }));
+    await stack.start("-c", conf).saysError(/listening on/);
+    urls.set("nginx.conf", `http://127.0.0.1:${port}`);
+  });
+  afterAll(() => stack.end());
+
+  describe.each(["flags", "nginx.conf"])("by %s", (way) => {
+    test("GET /v1/models", async () => {
+      const answer = await ask(`${urls.get(way)}/v1/models?a=b%20c`);
+      const direct = await ask(`${decodes[0]!.url}/v1/models`);
+      expect(answer).toMatchObject({ status: 200, end: "whole", body: direct.body });
+      expect(answer.headers["server"]).toBe("uvicorn");
+      // Nothing has a prefill, so nothing gets an id.
+      expect(answer.headers["x-request-id"]).toBeUndefined();
+    });
+
+    test("POST /tokenize, with 1 MB", async () => {
+      const body = { prompt: "é ".repeat(340_000) };
+      const answer = await post(`${urls.get(way)}/tokenize`, body);
+      const direct = await post(`${decodes[0]!.url}/tokenize`, body);
+      expect(direct).toMatchObject({ status: 200, end: "whole" });
+      expect(answer.body.length).toBe(direct.body.length);
+      expect(answer.body === direct.body).toBe(true);
+    });
+
+    test("a body that is no JSON is not the proxy's to judge", async () => {
+      const answer = await post(`${urls.get(way)}/tokenize`, "{broken");
+      const direct = await post(`${decodes[0]!.url}/tokenize`, "{broken");
+      expect(answer).toMatchObject({ status: 400, body: direct.body });
+    });
+
+    test("unknown paths, wrong methods and empty answers are the engine's own", async () => {
+      const url = urls.get(way)!;
+      const unknown = await ask(`${url}/v1/nothing`);
+      expect(unknown).toMatchObject({ status: 404, body: '{"detail":"Not Found"}' });
+      const wrong = await ask(`${url}/v1/completions`, { method: "DELETE" });
+      expect(wrong).toMatchObject({ status: 405, body: '{"detail":"Method Not Allowed"}' });
+      expect(await ask(`${url}/health`)).toMatchObject({ status: 200, body: "", end: "whole" });
+      expect((await ask(`${url}/metrics`)).body).toContain("vllm:num_requests_running");
+    });
+
+    test("the engine gets path, query and headers as they were, without those of the hop", async () => {
+      const target = "/v1/models?q=%E6%9D%B1&r=a+b&s";
+      const headers = { "X-Own": "ä,b", Connection: "X-Hop, keep-alive", "X-Hop": "1", TE: "x" };
+      await ask(`${urls.get(way)}${target}`, { headers });
+      const all = await Promise.all(decodes.map((engine) => engine.requests()));
+      const got = all.flat().find(({ rawHeaders }) => rawHeaders.includes("X-Own"));
+      expect(got?.path).toBe("/v1/models");
+      const names = got!.rawHeaders.filter((_, index) => index % 2 === 0);
+      expect(names.map((name) => name.toLowerCase())).not.toContain("x-hop");
+      expect(names.map((name) => name.toLowerCase())).not.toContain("te");
+      expect(got!.rawHeaders[got!.rawHeaders.indexOf("X-Own") + 1]).toBe("ä,b");
+      const hits = await Promise.all(prefills.map((engine) => engine.requests()));
+      expect(hits.flat()).toEqual([]);
+    });
+  });
+});

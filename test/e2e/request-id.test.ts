@@ -1,0 +1,93 @@
+/** One id per request: given when absent, kept when there, the same at prefill, at decode and in the answer. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { post } from "../support/http-client.ts";
+import { seedConfig } from "../support/seed.ts";
+import { type Engine, freePorts, runtimes, Stack } from "../support/stack.ts";
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const path = "/v1/completions";
+
+describe.each(runtimes)("on %s", (runtime) => {
+  const stack = new Stack(runtime);
+  let prefills: Engine[];
+  let decodes: Engine[];
+
+  beforeAll(async () => {
+    prefills = await stack.startEngines("prefill", 4);
+    decodes = await stack.startEngines("decode", 4);
+  });
+  afterAll(() => stack.end());
+
+  /** The ids that engines of a role got since the last look; `""` where there was none. */
+  const seen = new Map<Engine, number>();
+  async function newIds(engines: readonly Engine[]): Promise<string[]> {
+    const ids: string[] = [];
+    for (const engine of engines) {
+      const { requestIds } = await engine.state();
+      ids.push(...requestIds.slice(seen.get(engine) ?? 0));
+      seen.set(engine, requestIds.length);
+    }
+    return ids;
+  }
+
+  /** Asks once; with the ids that the client, the prefill engine and the decode engine saw. */
+  async function exchange(url: string, headers: Record<string, string> = {}, more: object = {}) {
+    const answer = await post(url + path, { prompt: "Hello", ...more }, { headers });
+    expect(answer.status).toBe(200);
+    const returned = answer.headers["x-request-id"];
+    return { returned, prefill: await newIds(prefills), decode: await newIds(decodes) };
+  }
+
+  async function serveSeed(location: string): Promise<string> {
+    const [port] = (await freePorts(1)) as [number];
+    const text = seedConfig({ port, prefills, decodes, location });
+    const command = stack.start("-c", stack.write(`${port}.conf`, text));
+    await command.saysError(/listening on/);
+    return `http://127.0.0.1:${port}`;
+  }
+
+  test("by flags it is on", async () => {
+    const { url } = await stack.startByFlags(prefills, decodes);
+    const first = await exchange(url);
+    expect(first.returned).toMatch(uuid);
+    expect(first).toMatchObject({ prefill: [first.returned], decode: [first.returned] });
+    const second = await exchange(url, {}, { stream: true });
+    expect(second.returned).toMatch(uuid);
+    expect(second.returned).not.toBe(first.returned);
+    const own = await exchange(url, { "X-REQUEST-ID": "Mine/1" });
+    expect(own).toEqual({ returned: "Mine/1", prefill: ["Mine/1"], decode: ["Mine/1"] });
+  });
+
+  test("it stays the same over tries at several engines, and comes with errors", async () => {
+    for (const engine of [...prefills.slice(0, 3), ...decodes.slice(0, 3)]) {
+      await engine.setFault({ kind: "reset-before-headers" });
+    }
+    const { url } = await stack.startByFlags(prefills, decodes);
+    for (let tries = 0; tries < 4; tries += 1) {
+      const { returned, prefill, decode } = await exchange(url);
+      expect(new Set([...prefill, ...decode])).toEqual(new Set([returned]));
+    }
+    for (const engine of decodes) await engine.setFault({ kind: "reset-before-headers" });
+    const failed = await post(url + path, { prompt: "Hello" });
+    expect(failed.status).toBe(502);
+    expect(failed.headers["x-request-id"]).toMatch(uuid);
+    expect(new Set(await newIds(decodes))).toEqual(new Set([failed.headers["x-request-id"]]));
+    for (const engine of stack.engines) await engine.clearFaults();
+    await newIds(prefills);
+  });
+
+  test("in nginx.conf it is off", async () => {
+    const url = await serveSeed("");
+    expect(await exchange(url)).toEqual({ returned: undefined, prefill: [""], decode: [""] });
+    const own = await exchange(url, { "X-Request-Id": "mine" });
+    expect(own).toMatchObject({ prefill: ["mine"], decode: ["mine"] });
+  });
+
+  test("set_request_id on gives one, off gives none", async () => {
+    const on = await exchange(await serveSeed("set_request_id on;"), {}, { stream: true });
+    expect(on.returned).toMatch(uuid);
+    expect(on).toMatchObject({ prefill: [on.returned], decode: [on.returned] });
+    const off = await exchange(await serveSeed("set_request_id off;"));
+    expect(off).toEqual({ returned: undefined, prefill: [""], decode: [""] });
+  });
+});
