@@ -6,6 +6,7 @@ import { joinBytesMax } from "../limits.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
+import { reasonOf } from "./local-answer.ts";
 import type { Service } from "./service.ts";
 
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
@@ -50,8 +51,11 @@ export class Answer {
     return this.started && this.#unframed;
   }
 
-  /** Takes over an engine's head; it is sent with the first bytes of the body, or at the end. */
-  fromEngine(engine: ResponseHead, requestId: string): void {
+  /**
+   * Takes over an engine's head; it is sent with the first bytes of the body, or at the end.
+   * @param status for the client in place of the engine's; 0 = the engine's
+   */
+  fromEngine(engine: ResponseHead, requestId: string, status: number): void {
     const { head } = this.#context;
     const old = head.minor === 0;
     let framing = "";
@@ -67,9 +71,12 @@ export class Answer {
       framing = "Transfer-Encoding: chunked\r\n";
     }
     if (head.method === "HEAD") this.#mode = "none";
-    this.#context.status = engine.status;
+    this.#context.status = status === 0 ? engine.status : status;
     this.#context.engineHead = engine.fields.text;
-    let text = `HTTP/1.1 ${engine.status} ${engine.reason}\r\n`;
+    let text =
+      status === 0
+        ? `HTTP/1.1 ${engine.status} ${engine.reason}\r\n`
+        : `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
     text += forwardedLines(engine.fields, requestId === "" ? dropped : droppedWithId);
     if (requestId !== "") text += `X-Request-Id: ${requestId}\r\n`;
     this.#head = text + framing + this.#connectionLine();

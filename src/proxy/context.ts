@@ -34,6 +34,8 @@ export class RequestContext {
   /** Bytes of the request as they came: head and body. */
   requestBytes = 0;
   body: Buffer = emptyBody;
+  /** What engines are asked with: the client's method, unless an error page is fetched. */
+  method: string;
 
   /** The path and query that routing goes by; rewrites change them. */
   path: string;
@@ -66,6 +68,7 @@ export class RequestContext {
     this.head = head;
     this.connection = connection;
     this.startMs = startMs;
+    this.method = head.method;
     this.path = head.path;
     this.args = head.query;
   }

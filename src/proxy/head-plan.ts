@@ -52,7 +52,7 @@ export class HeadPlan {
     bodyBytes: number,
   ): string {
     const { head } = context;
-    let text = `${head.method} ${uri} HTTP/1.1\r\n`;
+    let text = `${context.method} ${uri} HTTP/1.1\r\n`;
     if (!this.#setsHost) text += `Host: ${host}\r\n`;
     for (const { name, value } of this.#set) {
       const rendered = value(context);

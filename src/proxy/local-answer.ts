@@ -4,8 +4,6 @@ import type { Answer } from "./answer.ts";
 import type { RequestContext } from "./context.ts";
 import { errorBody, type Outcome } from "./outcomes.ts";
 import type { ReturnedAnswer } from "./rewrite.ts";
-import type { Route } from "./route.ts";
-import type { Server } from "./routing.ts";
 
 let dateLine = "";
 let dateSecond = 0;
@@ -20,7 +18,7 @@ function date(): string {
   return dateLine;
 }
 
-function reason(status: number): string {
+export function reasonOf(status: number): string {
   return STATUS_CODES[status] ?? "";
 }
 
@@ -38,45 +36,27 @@ export function returnedAnswer(
   if (status >= 300 && status < 400 && status !== 304 && text !== undefined) {
     const target = text.startsWith("/") ? `http://${context.head.host}${text}` : text;
     const location = `Location: ${target.replace(/[\r\n\0]/g, "")}\r\n`;
-    answer.local(status, reason(status), common(context) + location, nothing);
+    answer.local(status, reasonOf(status), common(context) + location, nothing);
     return;
   }
   if (text === undefined && status >= 400) {
-    const body = errorBody({ code: "GP_RETURNED", message: reason(status) }, status);
-    answer.local(status, reason(status), common(context) + json, body);
+    const body = errorBody({ code: "GP_RETURNED", message: reasonOf(status) }, status);
+    answer.local(status, reasonOf(status), common(context) + json, body);
     return;
   }
-  answer.local(status, reason(status), common(context) + plain, Buffer.from(text ?? ""));
+  answer.local(status, reasonOf(status), common(context) + plain, Buffer.from(text ?? ""));
 }
 
-/** An error of the proxy's own, or what the configuration's error page makes of it. */
-export function localAnswer(
-  answer: Answer,
-  context: RequestContext,
-  outcome: Outcome,
-  route: Route | undefined,
-  server: Server,
-): void {
-  const page = route?.errorPages.get(outcome.status);
-  if (page !== undefined) {
-    const target = page.uri(context);
-    if (!target.startsWith("/")) {
-      const status = page.status === 0 ? 302 : page.status;
-      returnedAnswer(answer, context, { status, text: target });
-      return;
-    }
-    context.path = target;
-    context.rewritten = true;
-    const routed = server.route(context, true);
-    if (routed.answer !== undefined) {
-      const status = page.status === 0 ? outcome.status : page.status;
-      returnedAnswer(answer, context, { ...routed.answer, status });
-      return;
-    }
-  }
-  const status = page !== undefined && page.status !== 0 ? page.status : outcome.status;
-  const retry = outcome.status === 503 ? "Retry-After: 1\r\n" : "";
-  answer.local(status, reason(status), common(context) + retry + json, errorBody(outcome, status));
+/** An error of the proxy's own. */
+export function errorAnswer(answer: Answer, context: RequestContext, outcome: Outcome): void {
+  const { status } = outcome;
+  const retry = status === 503 ? "Retry-After: 1\r\n" : "";
+  answer.local(
+    status,
+    reasonOf(status),
+    common(context) + retry + json,
+    errorBody(outcome, status),
+  );
 }
 
 const nothing = Buffer.alloc(0);

@@ -34,6 +34,8 @@ export const outcomes = {
   answered: outcome("GP_OK", 200, "none", "no", ""),
   returned: outcome("GP_RETURNED", 200, "none", "no", "The configuration answered."),
 
+  closed: outcome("GP_CLOSED", 0, "none", "no", "The configuration closes the connection (444)."),
+
   clientGone: outcome("GP_CLIENT_GONE", 0, "client", "safe", "The client went away."),
   clientTimeout: outcome(
     "GP_CLIENT_TIMEOUT",

@@ -24,6 +24,7 @@ export interface Destination {
 export interface ErrorPage {
   /** 0 = the status stays. */
   readonly status: number;
+  readonly keepPageStatus: boolean;
   readonly uri: Render;
 }
 
@@ -52,8 +53,8 @@ export class Route {
     this.givesRequestId = config.requestId ?? config.prefill !== undefined;
     this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));
     this.errorPages = new Map(
-      config.errorPages.flatMap(({ statuses, status, uri }) => {
-        const page = { status: status ?? 0, uri: scope.compile(uri) };
+      config.errorPages.flatMap(({ statuses, status, keepPageStatus, uri }) => {
+        const page = { status: status ?? 0, keepPageStatus, uri: scope.compile(uri) };
         return statuses.map((of) => [of, page] as const);
       }),
     );

@@ -49,6 +49,11 @@ export class Server {
     return this.#regexNames.some((matches) => matches(context, name));
   }
 
+  /** A route by its `@name`, which no request's path can be. */
+  named(name: string): Route | undefined {
+    return this.#exact.get(name);
+  }
+
   /** Runs the rewrite phase and finds the route. @param internal the request was made by the proxy itself */
   route(context: RequestContext, internal: boolean): Routed {
     const early = this.#steps(context);

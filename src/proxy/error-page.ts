@@ -1,0 +1,49 @@
+/** What a route's `errorPages` make of an error of the proxy's own, by nginx's rules for `error_page`. */
+import type { RequestContext } from "./context.ts";
+import type { ReturnedAnswer } from "./rewrite.ts";
+import type { Route } from "./route.ts";
+import type { Server } from "./routing.ts";
+
+/** An answer to give, or a route to forward to; `status` is the one for the client, 0 = that of the page itself. */
+export type ErrorPageResult =
+  | { readonly answer: ReturnedAnswer; readonly route?: never }
+  | { readonly route: Route; readonly status: number; readonly answer?: never };
+
+/**
+ * Undefined = no page for this status, or one that leads nowhere: the proxy's own error is given. A page by path is asked
+ * for with GET and without a body; a named route gets the request as it came.
+ */
+export function errorPage(
+  status: number,
+  route: Route | undefined,
+  server: Server,
+  context: RequestContext,
+): ErrorPageResult | undefined {
+  const page = route?.errorPages.get(status);
+  if (page === undefined) return undefined;
+  const target = page.uri(context);
+  const shown = page.status === 0 ? status : page.status;
+  if (target.startsWith("@")) {
+    const named = server.named(target);
+    return named && { route: named, status: page.keepPageStatus ? 0 : shown };
+  }
+  if (!target.startsWith("/")) {
+    return { answer: { status: page.status === 0 ? 302 : page.status, text: target } };
+  }
+  const [path = "", args = ""] = target.split("?", 2);
+  Object.assign(context, { path, args, rewritten: true });
+  const routed = server.route(context, true);
+  if (routed.answer !== undefined) {
+    return {
+      answer: { ...routed.answer, status: page.keepPageStatus ? routed.answer.status : shown },
+    };
+  }
+  if (routed.outcome !== undefined) {
+    return page.status === 0 ? undefined : { answer: { status: page.status, text: undefined } };
+  }
+  if (context.method !== "HEAD") context.method = "GET";
+  context.body = nothing;
+  return { route: routed.route, status: page.keepPageStatus ? 0 : shown };
+}
+
+const nothing = Buffer.alloc(0);

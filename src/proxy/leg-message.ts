@@ -1,0 +1,51 @@
+/** Puts the request of one leg together and sends it: a head by the route's plan, the client's body by the dialect's edits. */
+import type { Edits } from "../body/splice.ts";
+import { FieldId } from "../http1/field-ids.ts";
+import { joinBytesMax } from "../limits.ts";
+import type { RequestContext } from "./context.ts";
+import type { EngineConnection } from "./engine-connection.ts";
+import type { Leg } from "./leg.ts";
+import type { Route } from "./route.ts";
+import type { Scratch } from "./scratch.ts";
+
+export interface LegMessage {
+  readonly context: RequestContext;
+  /** The route whose header lines this leg gets. */
+  readonly headers: Route;
+  /** The route whose time-outs hold. */
+  readonly route: Route;
+  /** Undefined = the body goes as it came. */
+  readonly edits: Edits | undefined;
+}
+
+export function sendLegMessage(
+  leg: Leg,
+  connection: EngineConnection,
+  { context, headers, route, edits }: LegMessage,
+  scratch: Scratch,
+): void {
+  const { connectTimeoutMs, readTimeoutMs } = route.config;
+  const { address } = leg.engine!;
+  const bodyBytes = edits?.byteLength ?? context.body.length;
+  const ownId = context.head.fields.has(FieldId.XRequestId);
+  const head = headers.heads.render(
+    context,
+    leg.name,
+    leg.uri,
+    address.host === undefined ? "localhost" : address.key,
+    ownId ? "" : context.requestId,
+    bodyBytes,
+  );
+  const joined = bodyBytes <= joinBytesMax;
+  const out = scratch.take(head.length + (joined ? bodyBytes : 0));
+  out.write(head, 0, head.length, "latin1");
+  if (joined && edits !== undefined) edits.writeTo(out, head.length);
+  else if (joined) context.body.copy(out, head.length);
+  leg.sent(head.length + bodyBytes);
+  connection.send(out, context.method, leg, connectTimeoutMs, readTimeoutMs);
+  if (connection.pendingBytes > 0) scratch.lost();
+  if (joined) return;
+  // A large body goes out as slices of what arrived: a copy of it would cost more than the further writes.
+  if (edits === undefined) connection.sendMore(context.body);
+  else for (const slice of edits.slices()) connection.sendMore(slice);
+}
