@@ -240,7 +240,7 @@ export class ClientConnection implements SocketHandler, Expirable {
 
   #readBody(chunk: Buffer, start: number): void {
     const request = this.#request!;
-    this.deadlineMs = this.#service.deadlines.nowMs + request.bodyTimeoutMs;
+    this.#expireIn(request.bodyTimeoutMs);
     let end: number;
     let done: boolean;
     if (this.#head.chunked) {
