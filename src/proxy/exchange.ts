@@ -2,7 +2,7 @@
  * The state machine that owns a request between its arrival and its end: which leg is sent when, what a failure leads to, whose
  * answer is the client's. It does no I/O; the driver (`request.ts`) tells it what happened and does what it commands.
  *
- * Orders (`shared` facts of all engine families): prefill first, both together, decode first with a call-back for the prefill,
+ * The orders that engine families need: prefill first, both together, decode first with a call-back for the prefill,
  * and decode alone where there is nothing to prefill.
  */
 import type { LegOrder } from "../dialects/dialect.ts";

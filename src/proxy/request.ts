@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { Edits } from "../body/splice.ts";
 import { scanTopLevel, type TopLevel } from "../body/top-level.ts";
-import type { RetryCondition } from "../config/schema.ts";
 import type { Handoff, LegContext } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
 import { normalizePath } from "../http1/normalize-path.ts";
@@ -19,11 +18,13 @@ import {
   type LegName,
   type Order,
 } from "./exchange.ts";
+import { type InternalRoute, internalRoute } from "./internal-route.ts";
 import { Leg, type LegRequest } from "./leg.ts";
 import { sendLegMessage } from "./leg-message.ts";
 import { errorAnswer, reasonOf, returnedAnswer } from "./local-answer.ts";
 import { type Outcome, outcomes, refused } from "./outcomes.ts";
 import { PrefillAnswer } from "./prefill-answer.ts";
+import { allowsRetry, conditionOf } from "./retry.ts";
 import type { ReturnedAnswer } from "./rewrite.ts";
 import type { Destination, Route } from "./route.ts";
 import type { Routed, Server, VirtualServers } from "./routing.ts";
@@ -41,7 +42,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   #exchange: Exchange | undefined;
   #members: TopLevel | undefined;
   /** Path and pool of the prefill, found by internal routing once. */
-  #prefillRoute: { readonly route: Route; readonly destination: Destination } | undefined;
+  #prefillRoute: InternalRoute | undefined;
   readonly #prefillAnswer = new PrefillAnswer();
   #handoff: Handoff | undefined;
   /** Decode's answer while another engine can still be tried. */
@@ -255,7 +256,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
-    const mayRetry = this.#mayRetry(leg, failureConditions[failure]);
+    const mayRetry = this.#mayRetry(leg, failure);
     if (this.#exchange!.answering === leg.name && !this.#answer.started) {
       this.#exchange!.takeBackAnswer();
     }
@@ -269,26 +270,13 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   // ---- The rest ----
 
   #prefillDestination(): Destination | undefined {
-    const { context } = this;
     const route = this.#routed.route!;
-    if (this.#prefillRoute !== undefined) return this.#prefillRoute.destination;
     if (route.prefillPool !== undefined) {
       const destination = this.#decodeDestination();
       return destination && { pool: route.prefillPool, uri: destination.uri };
     }
-    // An internal request under the prefix, as nginx's subrequest: routed like any other, on its own path and captures.
-    const { path, args, captures, rewritten } = context;
-    context.path = route.prefillLocation + path;
-    context.rewritten = true;
-    const routed = this.#server.route(context, true);
-    const destination =
-      routed.answer === undefined && routed.outcome === undefined
-        ? routed.route.destination(context)
-        : undefined;
-    Object.assign(context, { path, args, captures, rewritten });
-    if (destination === undefined || routed.route === undefined) return undefined;
-    this.#prefillRoute = { route: routed.route, destination };
-    return destination;
+    this.#prefillRoute ??= internalRoute(this.#server, this.context, route.prefillLocation);
+    return this.#prefillRoute?.destination;
   }
 
   #decodeDestination(): Destination | undefined {
@@ -326,18 +314,15 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   }
 
   #retryStatus(leg: Leg, status: number): boolean {
-    const condition = `http_${status}` as RetryCondition;
-    if (status < 400 || !this.#mayRetry(leg, condition)) return false;
+    if (status < 400 || !this.#mayRetry(leg, status)) return false;
     leg.refused();
     return true;
   }
 
-  #mayRetry(leg: Leg, condition: RetryCondition): boolean {
+  #mayRetry(leg: Leg, failure: LegFailure | number): boolean {
     const { retry } = this.#routed.route!.config;
-    if (this.#answer.started || retry.on.includes("off") || !retry.on.includes(condition))
-      return false;
-    if (retry.timeoutMs > 0 && this.service.clock.nowMs() - this.context.startMs > retry.timeoutMs)
-      return false;
+    const elapsedMs = this.service.clock.nowMs() - this.context.startMs;
+    if (this.#answer.started || !allowsRetry(retry, conditionOf(failure), elapsedMs)) return false;
     return leg.mayTryAnother;
   }
 
@@ -408,9 +393,3 @@ const closeStatus = 444;
 
 /** Shared by all requests of the worker: edits are made and written within one call. */
 const sharedEdits = new Edits();
-
-const failureConditions: Readonly<Record<LegFailure, RetryCondition>> = {
-  error: "error",
-  timeout: "timeout",
-  invalid: "invalid_header",
-};
