@@ -120,7 +120,8 @@ export class Leg implements LegOwner {
     placement.pool.failed(placement.engine, this.#clock.wallMs());
     this.#request.service.legFailure(placement, this.name, failure);
     this.#close();
-    this.#request.legFailed(this, failure.kind, failure.unsent);
+    // What broke the first connection may have read the request, and have taken the KV cache with it.
+    this.#request.legFailed(this, failure.kind, failure.unsent && !this.#resent);
   }
 
   #send(placement: Placement, fresh: boolean): void {
