@@ -1,8 +1,9 @@
 /** What a route's `errorPages` make of an error of the proxy's own, by nginx's rules for `error_page`. */
 import type { RequestContext } from "./context.ts";
+import { isRedirect } from "./local-answer.ts";
 import type { ReturnedAnswer } from "./rewrite.ts";
 import type { Route } from "./route.ts";
-import type { Server } from "./routing.ts";
+import type { Routed, Server } from "./routing.ts";
 
 /** An answer to give, or a route to forward to; `status` is the one for the client, 0 = that of the page itself. */
 export type ErrorPageResult =
@@ -23,27 +24,31 @@ export function errorPage(
   if (page === undefined) return undefined;
   const target = page.uri(context);
   const shown = page.status === 0 ? status : page.status;
-  if (target.startsWith("@")) {
-    const named = server.named(target);
-    return named && { route: named, status: page.keepPageStatus ? 0 : shown };
+  const named = target.startsWith("@");
+  if (!named && !target.startsWith("/")) {
+    return { answer: { status: isRedirect(page.status) ? page.status : 302, text: target } };
   }
-  if (!target.startsWith("/")) {
-    return { answer: { status: page.status === 0 ? 302 : page.status, text: target } };
+  let routed: Routed;
+  if (named) routed = server.routeNamed(context, target);
+  else {
+    const [path = "", args = ""] = target.split("?", 2);
+    Object.assign(context, { path, args, rewritten: true });
+    routed = server.route(context, true);
   }
-  const [path = "", args = ""] = target.split("?", 2);
-  Object.assign(context, { path, args, rewritten: true });
-  const routed = server.route(context, true);
-  if (routed.answer !== undefined) {
-    return {
-      answer: { ...routed.answer, status: page.keepPageStatus ? routed.answer.status : shown },
-    };
+  const { answer, route: to, outcome } = routed;
+  if (answer !== undefined) {
+    // A redirect and a bare error are answers of their own; a text is shown for the error that there was.
+    const own = answer.text === undefined ? answer.status >= 400 : isRedirect(answer.status);
+    return { answer: own || page.keepPageStatus ? answer : { ...answer, status: shown } };
   }
-  if (routed.outcome !== undefined) {
+  if (outcome !== undefined) {
     return page.status === 0 ? undefined : { answer: { status: page.status, text: undefined } };
   }
-  if (context.method !== "HEAD") context.method = "GET";
-  context.body = nothing;
-  return { route: routed.route, status: page.keepPageStatus ? 0 : shown };
+  if (!named) {
+    if (context.method !== "HEAD") context.method = "GET";
+    context.body = nothing;
+  }
+  return { route: to, status: page.keepPageStatus ? 0 : shown };
 }
 
 const nothing = Buffer.alloc(0);

@@ -18,23 +18,35 @@ const ours: ReadonlySet<string> = new Set([
 ]);
 
 export class HeadPlan {
-  readonly #set: { readonly name: string; readonly value: Render }[] = [];
+  readonly #set: {
+    readonly name: string;
+    readonly value: Render;
+    readonly isEncoding: boolean;
+  }[] = [];
   readonly #drop: FieldSet;
   readonly #dropForPrefill: FieldSet;
+  readonly #dropId: FieldSet;
+  readonly #dropIdForPrefill: FieldSet;
   readonly #setsHost: boolean;
   readonly #setsRequestId: boolean;
 
   constructor(setHeaders: Readonly<Record<string, string>>, scope: VariableScope) {
-    const names = Object.keys(setHeaders).filter((name) => !ours.has(name.toLowerCase()));
+    // Of a name that is written in two ways the last one counts.
+    const byName = new Map(Object.keys(setHeaders).map((name) => [name.toLowerCase(), name]));
+    const names = [...byName.values()].filter((name) => !ours.has(name.toLowerCase()));
     const dropped = [...names, "Host", "Content-Length", "Expect"];
     // The hand-off is read out of the prefill's answer, which therefore must not be compressed.
     this.#dropForPrefill = new FieldSet([...dropped, "Accept-Encoding"]);
     this.#drop = new FieldSet(dropped);
+    this.#dropId = new FieldSet([...dropped, "X-Request-Id"]);
+    this.#dropIdForPrefill = new FieldSet([...dropped, "X-Request-Id", "Accept-Encoding"]);
     const isSet = (wanted: string) => names.some((name) => name.toLowerCase() === wanted);
     this.#setsHost = isSet("host");
     this.#setsRequestId = isSet("x-request-id");
-    for (const name of names)
-      this.#set.push({ name, value: scope.compile(utf8(setHeaders[name]!)) });
+    for (const name of names) {
+      const value = scope.compile(utf8(setHeaders[name]!));
+      this.#set.push({ name, value, isEncoding: name.toLowerCase() === "accept-encoding" });
+    }
   }
 
   /**
@@ -54,12 +66,17 @@ export class HeadPlan {
     const { head } = context;
     let text = `${context.method} ${uri} HTTP/1.1\r\n`;
     if (!this.#setsHost) text += `Host: ${host}\r\n`;
-    for (const { name, value } of this.#set) {
+    const isPrefill = leg === "prefill";
+    for (const { name, value, isEncoding } of this.#set) {
+      if (isEncoding && isPrefill) continue;
       const rendered = value(context);
       if (rendered !== "") text += `${name}: ${singleLine(rendered)}\r\n`;
     }
-    text += forwardedLines(head.fields, leg === "prefill" ? this.#dropForPrefill : this.#drop);
-    if (requestId !== "" && !this.#setsRequestId) text += `X-Request-Id: ${requestId}\r\n`;
+    const givesId = requestId !== "" && !this.#setsRequestId;
+    const drop = givesId ? this.#dropId : this.#drop;
+    const dropForPrefill = givesId ? this.#dropIdForPrefill : this.#dropForPrefill;
+    text += forwardedLines(head.fields, isPrefill ? dropForPrefill : drop);
+    if (givesId) text += `X-Request-Id: ${requestId}\r\n`;
     // A request that came without a body goes without; a length of zero is said only where the client said it.
     if (bodyBytes > 0 || head.contentLength >= 0 || head.chunked)
       text += `Content-Length: ${bodyBytes}\r\n`;
@@ -74,5 +91,9 @@ function utf8(text: string): string {
 
 /** Values come from variables, some of which a client fills (decoded paths): no line may end early. */
 function singleLine(value: string): string {
-  return /[\r\n\0]/.test(value) ? value.replace(/[\r\n\0]+/g, " ") : value;
+  if (!/[\r\n\0\u0100-\uffff]/.test(value)) return value;
+  // Written as latin1 a character beyond it would be its low byte, which for U+010A is a line feed.
+  return value
+    .replace(/[\r\n\0]+/g, " ")
+    .replace(/[\u0100-\u{10ffff}]/gu, (char) => Buffer.from(char, "utf8").toString("latin1"));
 }

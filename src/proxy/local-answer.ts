@@ -3,6 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Answer } from "./answer.ts";
 import type { RequestContext } from "./context.ts";
 import { errorBody, type Outcome } from "./outcomes.ts";
+import { percentEncode } from "./percent.ts";
 import type { ReturnedAnswer } from "./rewrite.ts";
 
 let dateLine = "";
@@ -27,15 +28,21 @@ function common(context: RequestContext): string {
   return `Server: global-proxy\r\n${date()}${id}`;
 }
 
+/** As in nginx, these alone are answered with a `Location`. */
+export function isRedirect(status: number): boolean {
+  return (status >= 301 && status <= 303) || status === 307 || status === 308;
+}
+
 /** What a `return` of the configuration says: a redirect, or a text. */
 export function returnedAnswer(
   answer: Answer,
   context: RequestContext,
   { status, text }: ReturnedAnswer,
 ): void {
-  if (status >= 300 && status < 400 && status !== 304 && text !== undefined) {
-    const target = text.startsWith("/") ? `http://${context.head.host}${text}` : text;
-    const location = `Location: ${target.replace(/[\r\n\0]/g, "")}\r\n`;
+  if (isRedirect(status) && text !== undefined) {
+    const { host } = context.head;
+    const target = text.startsWith("/") && host !== "" ? `http://${host}${text}` : text;
+    const location = `Location: ${percentEncode(target, notInHeader)}\r\n`;
     answer.local(status, reasonOf(status), common(context) + location, nothing);
     return;
   }
@@ -59,6 +66,8 @@ export function errorAnswer(answer: Answer, context: RequestContext, outcome: Ou
   );
 }
 
+/** Heads are written as latin1, where U+010A would be a line feed. */
+const notInHeader = /[\x00-\x20\x7f-\u{10ffff}]/gu;
 const nothing = Buffer.alloc(0);
 const json = "Content-Type: application/json\r\n";
 const plain = "Content-Type: text/plain\r\n";

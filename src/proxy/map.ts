@@ -24,7 +24,11 @@ export function compileMap(config: MapConfig, scope: VariableScope): void {
     const text = source(context);
     const literal = literals.get(text.toLowerCase());
     if (literal !== undefined) return literal(context);
+    // The numbered captures of an expression end with its value: `$1` of the location means the same before and after.
+    const { captures } = context;
     const expression = expressions.find(({ matches }) => matches(context, text));
-    return (expression?.value ?? otherwise)(context);
+    const value = (expression?.value ?? otherwise)(context);
+    context.captures = captures;
+    return value;
   });
 }

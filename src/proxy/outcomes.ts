@@ -30,7 +30,7 @@ function outcome(
   return Object.freeze({ code, status, fault, retry, message });
 }
 
-export const outcomes = {
+export const outcomes = Object.freeze({
   answered: outcome("GP_OK", 200, "none", "no", ""),
   returned: outcome("GP_RETURNED", 200, "none", "no", "The configuration answered."),
 
@@ -150,7 +150,7 @@ export const outcomes = {
     "The configuration's rewrites run in a circle.",
   ),
   internal: outcome("GP_INTERNAL", 500, "internal", "safe", "The proxy failed."),
-} as const satisfies Record<string, Outcome>;
+} satisfies Record<string, Outcome>);
 
 /** An outcome for a request that could not be parsed, from the parser's own status and words. */
 export function refused(status: number, code: string, message: string): Outcome {

@@ -6,6 +6,7 @@ import type { Pool } from "../fleet/pool.ts";
 import type { AccessLog } from "./access-log.ts";
 import type { RequestContext } from "./context.ts";
 import { HeadPlan } from "./head-plan.ts";
+import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
 import { compileRegex, compileSteps, type Steps } from "./rewrite.ts";
 import type { Render, VariableScope } from "./template.ts";
 
@@ -42,9 +43,13 @@ export class Route {
   readonly prefillLocation: string;
   /** Whether the path of a request is in this route, for regular expressions only. */
   readonly matches: (context: RequestContext, path: string) => boolean;
+  /** The same with the path as it is: after `rewrite … break` the target's URI replaces no part of it (nginx's rule). */
+  readonly withPathKept: Route;
   readonly #destination: (context: RequestContext) => Destination | undefined;
 
-  constructor(config: RouteConfig, { scope, pools, accessLog }: RouteDeps) {
+  constructor(config: RouteConfig, deps: RouteDeps) {
+    const { scope, pools, accessLog } = deps;
+    const { target } = config;
     this.config = config;
     this.match = config.match;
     this.steps = compileSteps(config.steps, scope);
@@ -63,7 +68,11 @@ export class Route {
       prefill !== undefined && "pool" in prefill ? pools.get(prefill.pool) : undefined;
     this.prefillLocation = prefill !== undefined && "location" in prefill ? prefill.location : "";
     this.matches = matcher(config.match, scope);
-    this.#destination = destination(config.target, config.match, scope, pools);
+    this.#destination = destination(target, config.match, scope, pools);
+    this.withPathKept =
+      target !== undefined && "pool" in target && target.uri !== undefined
+        ? new Route({ ...config, target: { pool: target.pool } }, deps)
+        : this;
   }
 
   get prefills(): boolean {
@@ -96,9 +105,11 @@ function destination(
   if ("url" in target) {
     const url = scope.compile(target.url);
     return (context) => {
-      const [, host = "", path = ""] = /^(?:http:\/\/)?([^/?]*)(.*)$/.exec(url(context)) ?? [];
+      const [, host = "", path = ""] = /^(?:http:\/\/)?([^/?]*)(.*)$/s.exec(url(context)) ?? [];
       const pool = pools.get(host);
-      return pool && { pool, uri: path === "" ? requestUri(context) : path };
+      if (pool === undefined || path === "") return pool && { pool, uri: requestUri(context) };
+      // As is, but for what a decoded path must not bring into a request line.
+      return { pool, uri: percentEncode(path.replace(/^\?/, "/?"), lineUnsafe) };
     };
   }
   const pool = pools.get(target.pool);
@@ -109,25 +120,21 @@ function destination(
     match.kind === "regex" || match.kind === "regex-ignore-case" ? 0 : match.path.length;
   return (context) => ({
     pool,
-    uri: withQuery(uri + escapePath(context.path.slice(matched)), context.args),
+    uri: withQuery(uri + percentEncode(context.path.slice(matched), pathUnsafe), context.args),
   });
 }
 
-/** As the client sent it, unless rewrites changed it (nginx's rule). */
+/** As the client sent it, unless steps changed it (nginx's rule). */
 export function requestUri(context: RequestContext): string {
-  const { head } = context;
-  if (context.rewritten) return withQuery(escapePath(context.path), context.args);
+  const { head, path } = context;
+  if (context.rewritten || context.args !== head.query) {
+    // An engine reads the target from its first slash on, whatever a rewrite has made of it.
+    const slash = path.startsWith("/") ? "" : "/";
+    return withQuery(slash + percentEncode(path, pathUnsafe), context.args);
+  }
   return head.target.startsWith("/") ? head.target : withQuery(head.path, head.query);
 }
 
 function withQuery(path: string, args: string): string {
-  return args === "" ? path : `${path}?${args}`;
-}
-
-/** What may not stand in a request line, as nginx escapes a URI. */
-const unsafe = /[\x00-\x20"#%?\x7f-\u{10ffff}]/gu;
-
-/** Paths are decoded for matching; what may not stand in a request line is encoded again. */
-function escapePath(path: string): string {
-  return path.replace(unsafe, encodeURIComponent);
+  return args === "" ? path : `${path}?${percentEncode(args, lineUnsafe)}`;
 }

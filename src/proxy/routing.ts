@@ -6,10 +6,16 @@ import type { RequestContext } from "./context.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 import { compileRegex, compileSteps, type ReturnedAnswer, type Steps } from "./rewrite.ts";
 import { Route, type RouteDeps } from "./route.ts";
+import { hostName } from "./variables.ts";
 
 /** What routing leads to: a route that forwards, an answer of the configuration itself, or an end. */
 export type Routed =
-  | { readonly route: Route; readonly answer?: ReturnedAnswer; readonly outcome?: never }
+  | { readonly route: Route; readonly answer?: never; readonly outcome?: never }
+  | {
+      readonly route: Route | undefined;
+      readonly answer: ReturnedAnswer;
+      readonly outcome?: never;
+    }
   | { readonly route: Route | undefined; readonly answer?: never; readonly outcome: Outcome };
 
 export class Server {
@@ -42,39 +48,48 @@ export class Server {
   readonly accessLogs: readonly AccessLog[];
 
   get name(): string {
-    return this.config.names[0] ?? "";
+    return (this.config.names[0] ?? "").replace(/^\./, "");
   }
 
   matchesRegexName(context: RequestContext, name: string): boolean {
     return this.#regexNames.some((matches) => matches(context, name));
   }
 
-  /** A route by its `@name`, which no request's path can be. */
-  named(name: string): Route | undefined {
-    return this.#exact.get(name);
-  }
-
   /** Runs the rewrite phase and finds the route. @param internal the request was made by the proxy itself */
   route(context: RequestContext, internal: boolean): Routed {
     const early = this.#steps(context);
-    if (typeof early === "object") return this.#returned(context, early);
-    for (let round = 0; round < rewriteRoundsMax; round += 1) {
-      const route = this.#find(context);
-      if (route === undefined || (route.config.internal && !internal && round === 0)) {
+    const route = this.#find(context);
+    if (typeof early === "object") return { route, answer: early };
+    return this.#follow(context, route, internal, early === "keep-path");
+  }
+
+  /** Goes on at a route by its `@name`, which no request's path can be. */
+  routeNamed(context: RequestContext, name: string): Routed {
+    return this.#follow(context, this.#exact.get(name), true, false);
+  }
+
+  #follow(
+    context: RequestContext,
+    first: Route | undefined,
+    internal: boolean,
+    keepsPath: boolean,
+  ): Routed {
+    let route = first;
+    for (let rewrites = 0; rewrites <= rewriteRoundsMax; rewrites += 1) {
+      // A rewrite makes a request internal.
+      if (route === undefined || (route.config.internal && !internal && !context.rewritten)) {
         return { route, outcome: outcomes.noRoute };
       }
       const result = route.steps(context);
       if (typeof result === "object") return { route, answer: result };
-      if (result === "go-on") {
-        return route.forwards ? { route } : { route, outcome: outcomes.noRoute };
+      keepsPath ||= result === "keep-path";
+      if (result !== "search-again") {
+        if (!route.forwards) return { route, outcome: outcomes.noRoute };
+        return { route: keepsPath ? route.withPathKept : route };
       }
+      route = this.#find(context);
     }
     return { route: undefined, outcome: outcomes.routeLoop };
-  }
-
-  #returned(context: RequestContext, answer: ReturnedAnswer): Routed {
-    const route = this.#find(context);
-    return route === undefined ? { route, outcome: outcomes.noRoute } : { route, answer };
   }
 
   /** Exact, then the longest prefix if it is `^~`, then expressions in order, then the longest prefix. */
@@ -128,8 +143,12 @@ export class VirtualServers {
 
   /** nginx's precedence: exact, `*.name`, `name.*` (the longest first), expressions, the default server. */
   find(context: RequestContext): Server {
-    if (this.#servers.length === 1) return this.#default;
-    const name = context.head.host.toLowerCase().replace(/:\d*$/, "");
+    const name = hostName(context.head.host);
+    if (this.#servers.length === 1) {
+      // Its expressions leave their captures.
+      this.#default.matchesRegexName(context, name);
+      return this.#default;
+    }
     const exact = this.#exact.get(name);
     if (exact !== undefined) return exact;
     for (const { suffix, prefix, server } of this.#wildcards) {

@@ -4,6 +4,9 @@ import type { RequestContext } from "./context.ts";
 import { builtIn } from "./variables.ts";
 
 export type Render = (context: RequestContext) => string;
+export type EscapeCapture = (context: RequestContext, text: string) => string;
+
+const asIs: EscapeCapture = (_, text) => text;
 
 /** Where a configuration's own variables (`set`, `map`, named captures) live in a request. */
 export class VariableScope {
@@ -19,19 +22,31 @@ export class VariableScope {
     return index;
   }
 
-  /** Makes a variable that is computed when it is read. */
+  /** Makes a variable that is computed when it is read. One that needs itself is empty, as in nginx. */
   compute(name: string, render: Render): void {
-    this.#computed.set(name, render);
+    let busy = false;
+    this.#computed.set(name, (context) => {
+      if (busy) return "";
+      busy = true;
+      try {
+        return render(context);
+      } finally {
+        busy = false;
+      }
+    });
   }
 
-  /** How to read a variable. The configuration was checked, so an unknown name is one that is assigned later: empty. */
-  reader(name: string): Render {
+  /**
+   * How to read a variable. The configuration was checked, so an unknown name is one that is assigned later: empty. A built-in
+   * one cannot be hidden: a capture's text comes from a client.
+   */
+  reader(name: string, escapeCapture: EscapeCapture = asIs): Render {
     if (/^[1-9]$/.test(name)) {
       const group = Number(name);
-      return (context) => context.captures[group] ?? "";
+      return (context) => escapeCapture(context, context.captures[group] ?? "");
     }
     const render = builtIn(name);
-    if (render !== undefined && !this.#indexes.has(name)) return render;
+    if (render !== undefined) return render;
     // Looked up on use: a map may be declared after the template that reads it.
     return (context) => {
       const computed = this.#computed.get(name);
@@ -40,9 +55,10 @@ export class VariableScope {
     };
   }
 
-  compile(template: string): Render {
+  /** @param escapeCapture what becomes of `$1` to `$9` */
+  compile(template: string, escapeCapture: EscapeCapture = asIs): Render {
     const parts = parseTemplate(template).map((part) =>
-      part.variable === undefined ? part.literal : this.reader(part.variable),
+      part.variable === undefined ? part.literal : this.reader(part.variable, escapeCapture),
     );
     const [only] = parts;
     if (parts.length === 0) return () => "";
