@@ -153,6 +153,7 @@ export class Answer {
   }
 
   #connectionLine(): string {
+    if (this.#service.draining) this.#keep = false;
     if (!this.#keep) return "Connection: close\r\n\r\n";
     return this.#context.head.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n";
   }

@@ -3,7 +3,12 @@ import { ChunkedReader } from "../http1/chunked.ts";
 import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../http1/head-end.ts";
 import { PROBLEMS } from "../http1/problems.ts";
 import { parseRequestHead, RequestHead } from "../http1/request-head.ts";
-import { lingerBytesMax, lingerTimeoutMs, pipelinedBytesMax } from "../limits.ts";
+import {
+  lingerBytesMax,
+  lingerTimeoutMs,
+  pipelinedBytesMax,
+  relayPendingBytesMax,
+} from "../limits.ts";
 import type { Expirable } from "../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../transport/socket.ts";
 import { type ConnectionFacts, RequestContext } from "./context.ts";
@@ -21,7 +26,8 @@ export class ClientConnection implements SocketHandler, Expirable {
   readonly #servers: () => VirtualServers;
   readonly #head = new RequestHead();
   #chunks: ChunkedReader | undefined;
-  #state: "head" | "body" | "busy" | "linger" | "closed" = "head";
+  /** `full`: too much waits for the client to begin with another request. */
+  #state: "head" | "body" | "busy" | "full" | "linger" | "closed" = "head";
   /** Bytes of a head that is not complete, or those behind a request that is being answered. */
   #waiting: Buffer = nothing;
   /** Bytes of `#waiting` that have been searched for the end of a head. */
@@ -33,6 +39,10 @@ export class ClientConnection implements SocketHandler, Expirable {
   /** Bytes given to the socket, and those that it was rid of when progress was last looked at. */
   #written = 0;
   #flushed = 0;
+  #queued = 0;
+  /** Whether the deadline is for the client to read on. */
+  #watching = false;
+  #sendTimeoutMs = lingerTimeoutMs;
 
   constructor(socket: Socket, service: Service, servers: () => VirtualServers) {
     this.#socket = socket;
@@ -53,11 +63,6 @@ export class ClientConnection implements SocketHandler, Expirable {
     this.#expireIn(servers().initial.config.headerTimeoutMs);
   }
 
-  /** Whether no request is under way, so that a drain may close it. */
-  get idle(): boolean {
-    return this.#state === "head";
-  }
-
   get pendingBytes(): number {
     return this.#socket.pendingBytes;
   }
@@ -73,6 +78,7 @@ export class ClientConnection implements SocketHandler, Expirable {
         this.#readBody(chunk, 0);
         break;
       case "busy":
+      case "full":
         this.#waiting = this.#waiting.length === 0 ? chunk : Buffer.concat([this.#waiting, chunk]);
         if (this.#waiting.length > pipelinedBytesMax) this.#socket.pause();
         break;
@@ -84,10 +90,8 @@ export class ClientConnection implements SocketHandler, Expirable {
   }
 
   onDrain(): void {
-    if (this.#state === "busy") {
-      this.deadlineMs = Number.POSITIVE_INFINITY;
-      this.#request?.clientDrained();
-    }
+    if (this.#watching) this.#watchNoMore();
+    if (this.#state === "busy") this.#request?.clientDrained();
   }
 
   /** FIN: as in nginx, a client that ends its side while it waits for an answer has gone away. */
@@ -103,7 +107,8 @@ export class ClientConnection implements SocketHandler, Expirable {
   }
 
   expired(): void {
-    if (this.#state === "busy") this.#checkProgress();
+    if (this.#socket.pendingBytes > 0) this.#checkProgress();
+    else if (this.#watching) this.#watchNoMore();
     else if (this.#state === "body" || (this.#state === "head" && this.#waiting.length > 0)) {
       this.#refuse(outcomes.clientTimeout);
     } else this.close();
@@ -121,18 +126,31 @@ export class ClientConnection implements SocketHandler, Expirable {
 
   #watchProgress(): void {
     this.#flushed = this.#written - this.#socket.pendingBytes;
-    this.#expireIn(this.#request?.clientSendTimeoutMs ?? lingerTimeoutMs);
+    this.#queued = this.#socket.writeQueueBytes;
+    this.#expireIn(this.#sendTimeoutMs);
+    this.#watching = true;
   }
 
   /** A client is stalled when it has read nothing of what waits for it in all that time. */
   #checkProgress(): void {
-    if (this.#socket.pendingBytes === 0) return;
-    if (this.#written - this.#socket.pendingBytes > this.#flushed) {
+    const { pendingBytes, writeQueueBytes } = this.#socket;
+    if (this.#written - pendingBytes > this.#flushed || writeQueueBytes !== this.#queued) {
       this.#watchProgress();
       return;
     }
-    this.#request?.abort(outcomes.clientStalled);
-    this.close();
+    const request = this.#request;
+    this.reset();
+    request?.abort(outcomes.clientStalled);
+  }
+
+  /** The client has read all: from now on the deadline is that of what the connection is doing. */
+  #watchNoMore(): void {
+    const { keepAliveTimeoutMs, headerTimeoutMs } = this.#servers().initial.config;
+    if (this.#state === "full") this.#goOn();
+    else if (this.#state === "linger") this.#expireIn(lingerTimeoutMs);
+    else if (this.#state === "body") this.#expireIn(this.#request!.bodyTimeoutMs);
+    else if (this.#state === "busy") this.#expireIn(0);
+    else this.#expireIn(this.#waiting.length > 0 ? headerTimeoutMs : keepAliveTimeoutMs);
   }
 
   /** The answer is complete. @param keep the connection may serve another request */
@@ -141,10 +159,16 @@ export class ClientConnection implements SocketHandler, Expirable {
     if (this.#state === "closed") return;
     if (!keep || this.#service.draining) {
       this.#linger();
-      return;
-    }
+    } else if (this.#socket.pendingBytes > relayPendingBytesMax) {
+      this.#state = "full";
+      if (!this.#watching) this.#watchProgress();
+    } else this.#goOn();
+  }
+
+  #goOn(): void {
     this.#state = "head";
-    this.#expireIn(this.#servers().initial.config.keepAliveTimeoutMs);
+    if (this.#socket.pendingBytes === 0) this.#watchNoMore();
+    else if (!this.#watching) this.#watchProgress();
     if (this.#waiting.length === 0) return;
     // Pipelined: the next request is here already. Not from within the end of this one, so that no stack piles up.
     const waiting = this.#waiting;
@@ -158,6 +182,13 @@ export class ClientConnection implements SocketHandler, Expirable {
       this.#readHead(more.length === 0 ? waiting : Buffer.concat([waiting, more]));
       this.#socket.resume();
     });
+  }
+
+  /** No further request: an idle connection is closed, others end with their answer. */
+  drain(): void {
+    if (this.#state !== "full" && (this.#state !== "head" || this.#waiting.length > 0)) return;
+    if (this.#socket.pendingBytes > 0) this.#linger();
+    else this.close();
   }
 
   /** Whether this connection will serve another request after the one under way. */
@@ -220,6 +251,7 @@ export class ClientConnection implements SocketHandler, Expirable {
     context.requestBytes = start;
     const request = new RequestHandler(this, context, this.#service, this.#servers());
     this.#request = request;
+    this.#sendTimeoutMs = request.clientSendTimeoutMs;
     if (head.contentLength > request.bodyBytesMax) {
       this.#refuse(outcomes.bodyTooLarge);
       return;
@@ -313,7 +345,8 @@ export class ClientConnection implements SocketHandler, Expirable {
   #linger(): void {
     this.#state = "linger";
     this.#waiting = nothing;
-    this.#expireIn(lingerTimeoutMs);
+    if (this.#socket.pendingBytes === 0) this.#watchNoMore();
+    else if (!this.#watching) this.#watchProgress();
     this.#socket.end();
     this.#socket.resume();
   }
@@ -325,6 +358,7 @@ export class ClientConnection implements SocketHandler, Expirable {
   }
 
   #expireIn(ms: number): void {
+    this.#watching = false;
     this.deadlineMs = ms === 0 ? Number.POSITIVE_INFINITY : this.#service.deadlines.nowMs + ms;
   }
 }

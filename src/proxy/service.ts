@@ -108,7 +108,7 @@ export class Service {
     this.draining = true;
     return new Promise((resolve) => {
       this.#onDrained = resolve;
-      for (const client of [...this.#clients]) if (client.idle) client.close();
+      for (const client of [...this.#clients]) client.drain();
       if (this.#clients.size === 0) resolve();
       const deadlineMs = this.clock.nowMs() + timeoutMs;
       if (timeoutMs > 0)

@@ -109,6 +109,9 @@ class BunSocket implements Socket {
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
+  get writeQueueBytes(): number {
+    return this.#pendingBytes;
+  }
   pause(): void {
     this.#native?.pause();
   }

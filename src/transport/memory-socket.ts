@@ -76,6 +76,10 @@ export class MemorySocket implements Socket {
     this.#flush();
   }
 
+  get writeQueueBytes(): number {
+    return this.#batch.reduce((bytes, piece) => bytes + piece.length, 0);
+  }
+
   pause(): void {
     this.#paused = true;
   }

@@ -23,6 +23,11 @@ export interface Socket {
   write(chunk: Buffer): void;
   /** Bytes that the kernel has not taken yet. */
   readonly pendingBytes: number;
+  /**
+   * Bytes of the write under way that the kernel has not taken. Falls with each byte that leaves, where `pendingBytes` may fall
+   * by whole writes alone: so it tells a slow reader from one that does not read.
+   */
+  readonly writeQueueBytes: number;
   /** No more `onData` until `resume`. */
   pause(): void;
   resume(): void;

@@ -41,6 +41,11 @@ class TcpSocket implements Socket {
   get pendingBytes(): number {
     return this.#socket.writableLength;
   }
+  get writeQueueBytes(): number {
+    // What Node's own `socket.setTimeout` goes by; there is no public name for it.
+    const { _handle: handle } = this.#socket as { _handle?: { writeQueueSize?: number } | null };
+    return handle?.writeQueueSize ?? 0;
+  }
   pause(): void {
     this.#socket.pause();
   }

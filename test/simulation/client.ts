@@ -98,6 +98,10 @@ export class Client implements SocketHandler {
   }
 }
 
+export function codeOf({ body }: Answer): string {
+  return (JSON.parse(body.toString()) as { error: { code: string } }).error.code;
+}
+
 /** A request for a completion, whole. `lines` are further header lines. */
 export function completion(ask: Ask, lines = "", version = "1.1"): string {
   const body = requestBody(ask);

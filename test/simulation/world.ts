@@ -8,8 +8,9 @@ import { deadlineTickMs } from "../../src/limits.ts";
 import { Service } from "../../src/proxy/service.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
 import { MemoryNetwork, type MemoryOptions } from "../../src/transport/memory.ts";
-import { Client } from "./client.ts";
+import { type Answer, Client, completion } from "./client.ts";
 import { decodes, Engine, KvStore, prefills } from "./engine.ts";
+import type { Ask } from "./prompts.ts";
 
 type ServerInput = ConfigInput["servers"][number];
 type RouteInput = ServerInput["routes"][number];
@@ -21,6 +22,8 @@ export interface WorldOptions extends Partial<Omit<MemoryOptions, "random">> {
   readonly prefill?: number;
   readonly decode?: number;
   readonly route?: Partial<RouteInput>;
+  /** Before the two that are always there: `/v1/completions` with a prefill, and all else to a decode engine. */
+  readonly routes?: readonly RouteInput[];
   readonly server?: Partial<ServerInput>;
   readonly pool?: Partial<PoolInput>;
   readonly config?: Partial<ConfigInput>;
@@ -87,6 +90,20 @@ export class World {
     client.socket = this.network.connect({ host: "proxy", port: 80 }, client);
     this.clients.push(client);
     return client;
+  }
+
+  /** A client that asks for a completion. */
+  ask(ask: Ask, lines = "", version = "1.1"): Client {
+    const client = this.client();
+    client.send(completion(ask, lines, version));
+    return client;
+  }
+
+  /** The next answer of a client. */
+  answerTo(client: Client, atMostMs = 10_000): Answer {
+    const before = client.answers.length;
+    this.runUntil(() => client.answers.length > before, atMostMs);
+    return client.answers.at(-1)!;
   }
 
   runFor(ms: number): void {
@@ -157,6 +174,7 @@ function configuration(
         headerTimeoutMs,
         keepAliveTimeoutMs,
         routes: [
+          ...(options.routes ?? []),
           {
             match: { path: "/v1/completions" },
             target: { pool: "decode" },
