@@ -1,0 +1,53 @@
+/** A path leads to the location that nginx would take, with its captures. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { describeWithNginx, get } from "./nginx-oracle.ts";
+import { Both } from "./same-as-nginx.ts";
+
+const locations = `
+  server { listen unix:%dir%/main.sock;
+    location = / { return 200 "root alone"; }
+    location / { return 200 root; }
+    location /images { return 200 images; }
+    location = /images/x.gif { return 200 "x.gif alone"; }
+    location ^~ /images/raw/ { return 200 "raw, no expressions"; }
+    location /images/raw/deep { return 200 "deeper than raw"; }
+    location ~ \\.(gif|jpg)$ { return 200 "picture $1"; }
+    location ~* \\.(JPG|png)$ { return 200 "any case $1"; }
+    location ~ ^/v1/(?<kind>[a-z]+)/(\\w+)$ { return 200 "$kind and $2 by $1"; }
+    location ~ ^/v1/ { return 200 "second expression"; }
+    location ^~ /v1/fast { return 200 fast; }
+    location /v1/completions { return 200 "never: an expression comes first"; }
+    location = /v1/completions { return 200 "exact completions"; }
+    location ~ ^/opt(/(\\d+))?$ { return 200 "opt [$1] [$2] [$3]"; }
+    location /sub/ { return 200 sub; }
+    location /%25 { return 200 percent; }
+    location "/sp ace" { return 200 space; }
+  }`;
+
+const paths = `
+  / /x /images /images/ /images/x.gif /images/y.gif /images/y.GIF /images/y.jpg /images/y.JPG
+  /images/y.png /images/raw /images/raw/ /images/raw/y.gif /images/raw/deeper/y.gif /imagesx
+  /v1 /v1/ /v1/models/x /v1/models/x/y /v1/fast /v1/fast/x /v1/faster/x.gif /v1/completions
+  /v1/completions/x /v1/completions/x.gif /opt /opt/ /opt/12 /opt/12/ /sub /sub/ /sub/x.gif
+  /images/../v1/fast //images//y.gif /%69mages/y.gif /images%2fy.gif /a/%2e%2e/opt /x?y.gif
+  /sp%20ace /sp%20acex /%2525 /%25 /images/raw/../y.jpg /v1/models/%78 /X.gif?a=b /V1/x
+`
+  .trim()
+  .split(/\s+/);
+
+describeWithNginx("locations as nginx takes them", () => {
+  let both: Both;
+  beforeAll(async () => {
+    both = await Both.start(locations);
+  });
+  afterAll(() => both.stop());
+
+  it.each(paths)("%s", async (path) => {
+    expect(both.ours(get(path))).toEqual(await both.theirs(get(path)));
+  });
+
+  it("above the root leads nowhere in both", async () => {
+    expect((await both.theirs(get("/a/../../b"))).status).toBe(400);
+    expect(() => both.ours(get("/a/../../b"))).toThrow("bad path");
+  });
+});
