@@ -97,7 +97,6 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
       "send prefill, send decode, answer from decode, GP_OK",
     ],
     ["begin, prefill done, decode invalid", "send prefill, send decode, GP_DECODE_INVALID"],
-    // Never a false 200: an answer that breaks off is no answer.
     [
       "begin, prefill done, decode answers, decode failed +",
       "send prefill, send decode, answer from decode, GP_TRUNCATED",
@@ -112,7 +111,6 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
       { places: [undefined, "none-live"] },
     ],
     ["begin, prefill done", "send prefill, GP_DECODE_FULL", { places: [undefined, "all-full"] }],
-    // When nobody is left, the client hears why the last one failed.
     [
       "begin, prefill failed +",
       "send prefill, GP_PREFILL_FAILED",
@@ -139,7 +137,6 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
       "begin, prefill done, decode answers, ended",
       "send prefill, send decode, answer from decode, GP_OK",
     ],
-    // Decode's answer is good only once the prefill is.
     [
       "begin, decode answers, decode answers, prefill done, ended",
       "send prefill, send decode, answer from decode, GP_OK",
