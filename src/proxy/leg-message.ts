@@ -26,6 +26,8 @@ export function sendLegMessage(
 ): void {
   const { connectTimeoutMs, readTimeoutMs } = route.config;
   const { address } = leg.engine!;
+  // Each leg has a pool of its own, which its default `Host` names.
+  context.proxyHost = leg.pool!.name;
   const bodyBytes = edits?.byteLength ?? context.body.length;
   const ownId = context.head.fields.has(FieldId.XRequestId);
   const head = headers.heads.render(

@@ -4,7 +4,8 @@ import { openRaw, postBytes } from "../engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { Load } from "../support/load.ts";
-import { type Engine, freePorts, instant, runtimes, Stack, totals } from "../support/stack.ts";
+import { pdYaml } from "../support/pd-yaml.ts";
+import { type Engine, instant, runtimes, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const noPrefillTime = ["--prefill-tokens-per-second", "0", "--batch-penalty-ms", "0"];
@@ -24,26 +25,19 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
   afterAll(() => stack.end());
 
-  /** @param more keys of each decode engine */
+  /** @param more further keys of each decode engine */
   async function serve(
     prefill: readonly Engine[],
     decode: readonly Engine[],
     more: readonly string[] = [],
   ): Promise<string> {
-    const [port] = (await freePorts(1)) as [number];
-    const list = (engines: readonly Engine[], keys: readonly string[] = []) =>
-      engines
-        .map(({ url: at }, index) => `{ url: "${at}", failTimeoutMs: 300${keys[index] ?? ""} }`)
-        .join();
-    const yaml = `pools:
-  prefill: { policy: { name: length_balance }, engines: [${list(prefill)}] }
-  decode: { policy: { name: least_conn }, engines: [${list(decode, more)}] }
-servers:
-  - listen: [{ host: 127.0.0.1, port: ${port} }]
-    routes: [{ match: { path: /v1 }, prefill: { pool: prefill }, target: { pool: decode } }]
-`;
-    await stack.start("-c", stack.write(`${port}.yaml`, yaml)).saysError(/listening on/);
-    return `http://127.0.0.1:${port}`;
+    const keys = ", failTimeoutMs: 300";
+    const withMore = (index: number) => keys + (more[index] ?? "");
+    const pools = {
+      prefill: { engines: prefill, keys },
+      decode: { engines: decode, keys: withMore },
+    };
+    return (await stack.serve((port) => pdYaml({ port, ...pools }))).url;
   }
 
   const seenBy = async (engine: Engine) => (await engine.state()).requestsSeen;

@@ -1,8 +1,9 @@
 /** length_balance spreads the bytes of prompts evenly over four prefill engines, whatever their number. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
+import { pdYaml } from "../support/pd-yaml.ts";
 import { seedConfig } from "../support/seed.ts";
-import { type Engine, freePorts, runtimes, Stack } from "../support/stack.ts";
+import { type Engine, runtimes, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
@@ -30,10 +31,8 @@ describe.each(runtimes)("on %s", (runtime) => {
   afterAll(() => stack.end());
 
   test("one after the other, as the seed has it on both sides", async () => {
-    const [port] = (await freePorts(1)) as [number];
-    const conf = stack.write("nginx.conf", seedConfig({ port, prefills, decodes }));
-    await stack.start("-c", conf).saysError(/listening on/);
-    for (const chars of lengths) await ask(`http://127.0.0.1:${port}`, chars);
+    const { url } = await stack.serve((port) => seedConfig({ port, prefills, decodes }), "conf");
+    for (const chars of lengths) await ask(url, chars);
     for (const bytes of [await bytesAt(prefills), await bytesAt(decodes)]) {
       const share = bytes.reduce((sum, one) => sum + one, 0) / 4;
       for (const one of bytes) expect(Math.abs(one - share)).toBeLessThan(10_400);
@@ -57,23 +56,12 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
 
   test("weights give engines their share of bytes", async () => {
-    const servers = prefills.map(({ port }, index) => {
-      return `{ url: 127.0.0.1:${port}, weight: ${index === 0 ? 3 : 1} }`;
-    });
-    const [port] = (await freePorts(1)) as [number];
-    const yaml = stack.write(
-      "weights.yaml",
-      `pools:
-  prefill: { policy: { name: length_balance }, engines: [${servers.join(", ")}] }
-  decode: { engines: [{ url: 127.0.0.1:${decodes[0]!.port} }] }
-servers:
-  - listen: [{ host: 127.0.0.1, port: ${port} }]
-    routes: [{ match: { path: /v1 }, prefill: { pool: prefill }, target: { pool: decode } }]
-`,
+    const keys = (index: number) => `, weight: ${index === 0 ? 3 : 1}`;
+    const { url } = await stack.serve((port) =>
+      pdYaml({ port, prefill: { engines: prefills, keys }, decode: { engines: decodes } }),
     );
-    await stack.start("-c", yaml).saysError(/listening on/);
     const before = await Promise.all(prefills.map((engine) => engine.state()));
-    for (let count = 0; count < 30; count += 1) await ask(`http://127.0.0.1:${port}`, 500);
+    for (let count = 0; count < 30; count += 1) await ask(url, 500);
     const after = await Promise.all(prefills.map((engine) => engine.state()));
     const gained = after.map((state, index) => state.requestsSeen - before[index]!.requestsSeen);
     expect(gained).toEqual([15, 5, 5, 5]);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, post } from "../support/http-client.ts";
 import { seedConfig } from "../support/seed.ts";
-import { type Engine, freePorts, runtimes, Stack } from "../support/stack.ts";
+import { type Engine, runtimes, Stack } from "../support/stack.ts";
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);
@@ -15,13 +15,11 @@ describe.each(runtimes)("on %s", (runtime) => {
     decodes = await stack.startEngines("decode", 4);
     const flags = await stack.startByFlags(prefills, decodes);
     urls.set("flags", flags.url);
-    const [port] = (await freePorts(1)) as [number];
     const server =
       "location /v1 { proxy_pass http://decode_servers; }\n" +
       "location / { proxy_pass http://decode_servers; proxy_set_header Host $host; }";
-    const conf = stack.write("nginx.conf", seedConfig({ port, prefills, decodes, server }));
-    await stack.start("-c", conf).saysError(/listening on/);
-    urls.set("nginx.conf", `http://127.0.0.1:${port}`);
+    const textFor = (port: number) => seedConfig({ port, prefills, decodes, server });
+    urls.set("nginx.conf", (await stack.serve(textFor, "conf")).url);
   });
   afterAll(() => stack.end());
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
 import { seedConfig } from "../support/seed.ts";
-import { type Engine, freePorts, runtimes, Stack } from "../support/stack.ts";
+import { type Engine, runtimes, Stack } from "../support/stack.ts";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const path = "/v1/completions";
@@ -39,11 +39,8 @@ describe.each(runtimes)("on %s", (runtime) => {
   }
 
   async function serveSeed(location: string): Promise<string> {
-    const [port] = (await freePorts(1)) as [number];
-    const text = seedConfig({ port, prefills, decodes, location });
-    const command = stack.start("-c", stack.write(`${port}.conf`, text));
-    await command.saysError(/listening on/);
-    return `http://127.0.0.1:${port}`;
+    const textFor = (port: number) => seedConfig({ port, prefills, decodes, location });
+    return (await stack.serve(textFor, "conf")).url;
   }
 
   test("by flags it is on", async () => {

@@ -1,8 +1,9 @@
 /** The seed's nginx.conf runs as it is: checks, routes, headers, log lines, and each `-s`, with nginx's exit codes. */
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openRaw } from "../engine/raw-client.ts";
+import type { RunningCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { seedConfig } from "../support/seed.ts";
@@ -27,9 +28,16 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
   afterAll(() => stack.end());
 
-  /** Starts it as the seed does, waits until it serves, and ends it by a signal when the test is over. */
+  /** All have the same port, so that none may outlive its test. */
+  const started: RunningCommand[] = [];
+  afterEach(async () => {
+    for (const command of started.splice(0)) await command.kill();
+  });
+
+  /** Starts it as the seed does, and waits until it serves. */
   async function serve(file = conf) {
     const command = stack.start("-c", file);
+    started.push(command);
     await command.saysError(/listening on/);
     return command;
   }

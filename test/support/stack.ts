@@ -173,6 +173,15 @@ export class Stack {
     );
   }
 
+  /** Serves a file of this text, in which the port is named. Resolves when it serves. */
+  async serve(textFor: (port: number) => string, extension = "yaml"): Promise<ServingProxy> {
+    const [port] = (await freePorts(1)) as [number];
+    const file = this.write(`${port}.${extension}`, textFor(port));
+    const command = this.start("-c", file);
+    await command.saysError(/listening on/);
+    return { url: `http://127.0.0.1:${port}`, port, command };
+  }
+
   /** Starts it without waiting for anything. */
   start(...words: readonly string[]): RunningCommand {
     return this.#run(words, this.runtime);

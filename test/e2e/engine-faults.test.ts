@@ -1,0 +1,167 @@
+/** Whatever an engine does wrong, on either leg: the right status and an error in OpenAI's shape, never a hang, never a lie. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { FaultInput } from "../../src/engine/faults.ts";
+import { type Answered, post } from "../support/http-client.ts";
+import { pdYaml } from "../support/pd-yaml.ts";
+import { type Engine, instant, runtimes, Stack } from "../support/stack.ts";
+
+const completions = "/v1/completions";
+const chat = "/v1/chat/completions";
+const headers = { "x-request-id": "same" };
+const json = { prompt: "Hello", max_tokens: 12 };
+const stream = { ...json, stream: true };
+
+/** Faults after which the engine has given no answer. */
+const broken: readonly FaultInput[] = [
+  { kind: "refuse" },
+  { kind: "accept-then-close" },
+  { kind: "accept-then-close", how: "fin" },
+  { kind: "reset-before-headers" },
+  { kind: "reset-before-headers", how: "fin" },
+  { kind: "reset-after-headers" },
+  { kind: "reset-after-headers", how: "fin" },
+];
+/** The same, but only where the answer is in one piece. */
+const halved: readonly FaultInput[] = [
+  { kind: "reset-after-chunks" },
+  { kind: "reset-after-chunks", how: "fin" },
+];
+
+function errorOf({ body }: Answered): { message: string; type: string; param: null; code: string } {
+  return (JSON.parse(body) as { error: ReturnType<typeof errorOf> }).error;
+}
+
+describe.each(runtimes)("on %s", (runtime) => {
+  const stack = new Stack(runtime);
+  let faulty: { prefill: Engine; decode: Engine };
+  /** One engine per role; and one more per role, which is asked only when the first fails. */
+  let alone: string;
+  let backed: string;
+  let oracle: string;
+
+  beforeAll(async () => {
+    const prefills = await stack.startEngines("prefill", 2, [...instant, "--kv-lease-ms", "500"]);
+    const decodes = await stack.startEngines("decode", 2);
+    faulty = { prefill: prefills[0]!, decode: decodes[0]! };
+    oracle = (await stack.startEngines("mixed", 1))[0]!.url;
+    alone = await serve(prefills.slice(0, 1), decodes.slice(0, 1));
+    backed = await serve(prefills, decodes);
+  });
+  afterEach(async () => {
+    await Promise.all([faulty.prefill.clearFaults(), faulty.decode.clearFaults()]);
+    // An engine alone in its pool never rests, so that the next request is served at once.
+    expect((await post(alone + completions, json)).status).toBe(200);
+  });
+  afterAll(() => stack.end());
+
+  async function serve(prefill: readonly Engine[], decode: readonly Engine[]): Promise<string> {
+    const keys = (index: number) => `, maxFails: 0, backup: ${index > 0}`;
+    const pools = { prefill: { engines: prefill, keys }, decode: { engines: decode, keys } };
+    return (await stack.serve((port) => pdYaml({ port, ...pools }))).url;
+  }
+
+  const legs = ["prefill", "decode"] as const;
+  const cases = legs.flatMap((leg) => [
+    ...broken.flatMap((fault) => [json, stream].map((body) => ({ leg, fault, body }))),
+    ...halved.map((fault) => ({ leg, fault, body: json })),
+  ]);
+
+  test.each(cases)(
+    "$leg: $fault.kind $fault.how, streamed: $body.stream",
+    async ({ leg, fault, body }) => {
+      // The second time over a connection that has been used before.
+      for (const _ of [1, 2]) {
+        await faulty[leg].setFault(fault);
+        const failed = await post(alone + completions, body, { headers });
+        expect(failed).toMatchObject({ status: 502, end: "whole" });
+        expect(failed.headers["content-type"]).toBe("application/json");
+        expect(failed.headers["x-request-id"]).toBe("same");
+        const code = leg === "prefill" ? "GP_PREFILL_FAILED" : "GP_DECODE_FAILED";
+        expect(errorOf(failed)).toMatchObject({ type: "api_error", param: null, code });
+        const expected = await post(oracle + completions, body, { headers });
+        const saved = await post(backed + completions, body, { headers });
+        expect(saved).toMatchObject({ status: 200, end: "whole", body: expected.body });
+        await faulty[leg].clearFaults();
+        expect((await post(alone + completions, body, { headers })).body).toBe(expected.body);
+      }
+    },
+  );
+
+  test.each([429, 500, 503])(
+    "an engine's own %s passes, and no other engine is asked",
+    async (code) => {
+      for (const leg of legs) {
+        await faulty[leg].setFault({ kind: "status", code });
+        const direct = await post(faulty[leg].url + completions, json);
+        for (const [url, body] of [
+          [alone, json],
+          [backed, stream],
+        ] as const) {
+          const answer = await post(url + completions, body);
+          expect(answer).toMatchObject({ status: code, end: "whole", body: direct.body });
+          expect(answer.headers["server"]).toBe("uvicorn");
+        }
+        await faulty[leg].clearFaults();
+      }
+    },
+  );
+
+  test("refusals of what a client asks for are the engine's words", async () => {
+    const requests = [
+      { path: completions, body: { ...json, model: "none" }, status: 404 },
+      { path: chat, body: { messages: [] }, status: 400 },
+      { path: completions, body: { ...json, min_tokens: 50 }, status: 400 },
+      { path: completions, body: { prompt: 7 }, status: 400 },
+      { path: completions, body: { ...json, n: 0 }, status: 400 },
+    ];
+    for (const { path, body, status } of requests) {
+      const direct = await post(oracle + path, body);
+      const answer = await post(alone + path, body);
+      expect(direct.status).toBe(status);
+      expect(answer).toMatchObject({ status, end: "whole", body: direct.body });
+    }
+  });
+
+  test("a stream that breaks in its midst looks broken; the engine's own last words pass", async () => {
+    const { body: whole } = await post(oracle + completions, stream, { headers });
+    for (const how of ["rst", "fin"] as const) {
+      await faulty.decode.setFault({ kind: "reset-after-chunks", chunks: 3, how, times: 1 });
+      const cut = await post(alone + completions, stream, { headers });
+      expect(cut).toMatchObject({ status: 200, end: "cut" });
+      expect(whole.startsWith(cut.body)).toBe(true);
+      expect(cut.body.split("data: ")).toHaveLength(4);
+    }
+    await faulty.decode.setFault({ kind: "error-after-chunks", chunks: 2, times: 1 });
+    const error = await post(alone + completions, stream, { headers });
+    expect(error.end).toBe("whole");
+    expect(error.body).toMatch(/data: \{"error":.*"code":500\}\}\n\ndata: \[DONE\]\n\n$/);
+    await faulty.decode.setFault({ kind: "wrong-json", times: 1 });
+    const wrong = await post(alone + completions, json, { headers });
+    expect(wrong).toMatchObject({ status: 200, end: "whole" });
+    expect(() => JSON.parse(wrong.body)).toThrow();
+    // An end without [DONE] is passed on as it is: nothing is invented.
+    await faulty.decode.setFault({ kind: "end-after-chunks", chunks: 2, times: 1 });
+    const ended = await post(alone + completions, stream, { headers });
+    expect(ended.body).not.toContain("data: [DONE]");
+    expect(whole.startsWith(ended.body)).toBe(true);
+  });
+
+  test("a prefill that hands nothing over costs time, not the answer", async () => {
+    const faults = [
+      { kind: "no-kv-params" },
+      { kind: "wrong-json" },
+      { kind: "wrong-json", variant: "text" },
+      { kind: "slow", delayMs: 50 },
+    ] as const;
+    for (const body of [json, stream]) {
+      const expected = await post(oracle + completions, body, { headers });
+      for (const fault of faults) {
+        await faulty.prefill.setFault({ ...fault, times: 1 });
+        const answer = await post(alone + completions, body, { headers });
+        expect(answer).toMatchObject({ status: 200, end: "whole", body: expected.body });
+      }
+    }
+    const { recomputed } = await faulty.decode.state();
+    expect(recomputed).toMatchObject({ missing_params: 6, mangled_params: 0, wrong_prompt: 0 });
+  });
+});

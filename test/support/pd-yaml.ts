@@ -1,0 +1,36 @@
+/** The smallest configuration file with a prefill and a decode pool, and what a test adds to it. */
+import type { Engine } from "./stack.ts";
+
+interface PoolOfTest {
+  readonly engines: readonly Pick<Engine, "url">[];
+  readonly policy?: string;
+  /** Further keys of an engine, each with a comma before it. */
+  readonly keys?: string | ((index: number) => string);
+}
+
+export interface PdConfig {
+  readonly port: number;
+  readonly prefill: PoolOfTest;
+  readonly decode: PoolOfTest;
+  /** Lines at the top level. */
+  readonly top?: string;
+  /** Further keys of the route, each with a comma before it. */
+  readonly route?: string;
+}
+
+export function pdYaml({ port, prefill, decode, top = "", route = "" }: PdConfig): string {
+  return `${top}
+pools:
+  prefill: ${pool(prefill, "length_balance")}
+  decode: ${pool(decode, "least_conn")}
+servers:
+  - listen: [{ host: 127.0.0.1, port: ${port} }]
+    routes: [{ match: { path: /v1 }, prefill: { pool: prefill }, target: { pool: decode }${route} }]
+`;
+}
+
+function pool({ engines, policy, keys = "" }: PoolOfTest, usual: string): string {
+  const keysOf = typeof keys === "string" ? () => keys : keys;
+  const list = engines.map(({ url }, index) => `{ url: "${url}"${keysOf(index)} }`);
+  return `{ policy: { name: ${policy ?? usual} }, engines: [${list.join()}] }`;
+}
