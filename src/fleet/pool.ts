@@ -82,6 +82,17 @@ export class Pool implements PoolView {
     return typeof backup !== "string" || primary === "none-live" ? backup : primary;
   }
 
+  /** Whether there is an engine that was not tried and would be given a request now. */
+  hasOther(tried: readonly number[], nowMs: number): boolean {
+    return this.engines.some(
+      (engine) =>
+        !engine.down &&
+        !tried.includes(engine.number) &&
+        !this.#rests(engine, nowMs) &&
+        (engine.maxConns === 0 || this.board.inFlight(engine.slot) < engine.maxConns),
+    );
+  }
+
   #placeAmong(
     backup: boolean,
     request: PickRequest,

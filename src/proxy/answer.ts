@@ -85,10 +85,12 @@ export class Answer {
   /** An answer of the proxy's own, complete. `lines` are further header lines, each with its CRLF. */
   local(status: number, reason: string, lines: string, body: Buffer): void {
     this.#context.status = status;
-    const text = `HTTP/1.1 ${status} ${reason}\r\n${lines}Content-Length: ${body.length}\r\n`;
-    this.#head = text + this.#connectionLine();
+    // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
+    const bodiless = status === 204 || status === 304;
+    const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
+    this.#head = `HTTP/1.1 ${status} ${reason}\r\n${lines}${length}${this.#connectionLine()}`;
     this.#mode = "as-is";
-    const silent = this.#context.head.method === "HEAD" || body.length === 0;
+    const silent = bodiless || this.#context.head.method === "HEAD" || body.length === 0;
     this.#send(silent ? undefined : body, 0, silent ? 0 : body.length);
   }
 

@@ -359,7 +359,7 @@ export class ClientConnection implements SocketHandler, Expirable {
 
   #expireIn(ms: number): void {
     this.#watching = false;
-    this.deadlineMs = ms === 0 ? Number.POSITIVE_INFINITY : this.#service.deadlines.nowMs + ms;
+    this.deadlineMs = this.#service.deadlines.dueIn(ms);
   }
 }
 

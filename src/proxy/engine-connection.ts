@@ -267,7 +267,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   }
 
   #expireIn(ms: number): void {
-    this.deadlineMs = ms === 0 ? Number.POSITIVE_INFINITY : this.link.deadlines.nowMs + ms;
+    this.deadlineMs = this.link.deadlines.dueIn(ms);
   }
 }
 

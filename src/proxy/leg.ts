@@ -54,9 +54,9 @@ export class Leg implements LegOwner {
     return this.#connection;
   }
 
-  /** Whether some engine of the pool has not been tried. */
+  /** Whether another engine of the pool could be tried. Where none could, what this one said is better than nothing. */
   get mayTryAnother(): boolean {
-    return this.#placement !== undefined && this.#tried.length < this.#placement.pool.size;
+    return this.#placement?.pool.hasOther(this.#tried, this.#clock.wallMs()) ?? false;
   }
 
   /** Takes a place at an engine that this leg has not tried, and sends the request there. */

@@ -7,7 +7,7 @@ import { type Placement, Pool } from "../fleet/pool.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
 import type { Clock } from "../transport/clock.ts";
-import { Deadlines } from "../transport/deadlines.ts";
+import { Deadlines, type Expirable } from "../transport/deadlines.ts";
 import type { Socket, Transport } from "../transport/socket.ts";
 import { AccessLog, combined, type LineSink } from "./access-log.ts";
 import { BodyAccount } from "./bodies.ts";
@@ -110,9 +110,16 @@ export class Service {
       this.#onDrained = resolve;
       for (const client of [...this.#clients]) client.drain();
       if (this.#clients.size === 0) resolve();
-      const deadlineMs = this.clock.nowMs() + timeoutMs;
-      if (timeoutMs > 0)
-        this.deadlines.add({ deadlineMs, deadlineIndex: -1, expired: () => resolve() });
+      if (timeoutMs === 0) return;
+      const over: Expirable = {
+        deadlineMs: this.deadlines.dueIn(timeoutMs),
+        deadlineIndex: -1,
+        expired: () => {
+          this.deadlines.remove(over);
+          resolve();
+        },
+      };
+      this.deadlines.add(over);
     });
   }
 

@@ -3,6 +3,8 @@
  * streamed chunk (arming and clearing one costs about a microsecond).
  */
 
+import { deadlineTickMs } from "../limits.ts";
+
 export interface Expirable {
   /** When it expires, in ms of the clock that `tick` is given; `Infinity` = never. */
   deadlineMs: number;
@@ -18,6 +20,14 @@ export class Deadlines {
 
   constructor(nowMs: number) {
     this.nowMs = nowMs;
+  }
+
+  /**
+   * What to store for an end in so many ms; 0 = never. A tick is added, since the time is that of the last one: so an end is late
+   * by a tick at most, and never early.
+   */
+  dueIn(ms: number): number {
+    return ms === 0 ? Number.POSITIVE_INFINITY : this.nowMs + ms + deadlineTickMs;
   }
 
   add(entry: Expirable): void {

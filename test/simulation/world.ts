@@ -144,7 +144,8 @@ export class World {
     expect(this.service.clientCount, "clients").toBe(0);
     this.runFor(engineIdleMs + 2 * deadlineTickMs);
     expect(this.service.deadlines.size, "entries among the deadlines").toBe(0);
-    expect([...this.network.open], "open sockets").toEqual([]);
+    const open = [...this.network.open].map((one) => `${one.localAddress} to ${one.remoteAddress}`);
+    expect(open, "open sockets").toEqual([]);
   }
 
   #tick(): void {

@@ -1,0 +1,113 @@
+/** A worker that is told to finish answers what it has begun, takes nothing new, and says when it is done. */
+import { expect, test } from "vitest";
+import { type Client, completion } from "./client.ts";
+import { answer } from "./engine.ts";
+import { rightAnswer } from "./prompts.ts";
+import { World } from "./world.ts";
+
+const stream = { prompt: "to the end", stream: true, events: 20 };
+
+/** Starts a drain; returns whether it is over. */
+function drain(world: World, timeoutMs = 0): () => Promise<boolean> {
+  let over = false;
+  void world.service.drain(timeoutMs).then(() => {
+    over = true;
+  });
+  return async () => {
+    await Promise.resolve();
+    return over;
+  };
+}
+
+test("what is in flight is finished, idle connections are closed, then the drain is over", async () => {
+  const world = new World();
+  const idle = world.ask({ prompt: "done", stream: false });
+  world.answerTo(idle);
+  const silent = world.client();
+  const busy = world.ask(stream);
+  world.runFor(100);
+  expect(busy.midway).toBe(true);
+  const over = drain(world);
+  world.runFor(5);
+  expect([idle.ended, silent.ended, busy.ended]).toEqual(["fin", "fin", undefined]);
+  expect(await over()).toBe(false);
+  expect(world.answerTo(busy).body.toString()).toBe(rightAnswer(stream));
+  world.runUntil(() => busy.ended === "fin", 100);
+  world.runFor(5);
+  expect(await over()).toBe(true);
+  world.expectNothingLeft();
+});
+
+test("an answer whose head goes out during a drain says that the connection closes", () => {
+  const world = new World();
+  world.decode[0]!.script = (_, { send, after }) => after(200, () => send(answer("{}")));
+  const client = world.ask({ prompt: "p", stream: false });
+  world.runFor(50);
+  drain(world);
+  expect(world.answerTo(client).fields.get("connection")).toEqual(["close"]);
+  world.runUntil(() => client.ended === "fin", 100);
+  world.expectNothingLeft();
+});
+
+test("a request that is on its way in is still answered", () => {
+  const world = new World();
+  const parts: [Client, string][] = [7, -7].map((cut) => {
+    const client = world.client();
+    const whole = completion({ prompt: "half", stream: false });
+    client.send(whole.slice(0, cut));
+    return [client, whole.slice(cut)];
+  });
+  world.runFor(50);
+  drain(world);
+  world.runFor(50);
+  for (const [client, rest] of parts) {
+    client.send(rest, "");
+    const got = world.answerTo(client);
+    expect(got.body.toString()).toBe(rightAnswer({ prompt: "half", stream: false }));
+    expect(got.fields.get("connection")).toEqual(["close"]);
+  }
+  world.expectNothingLeft();
+});
+
+test("the end of an answer that waits for a slow client is not lost", () => {
+  const world = new World({ kernelBytes: 10_000 });
+  const body = "b".repeat(100_000);
+  for (const engine of world.decode) engine.script = (_, { send }) => send(answer(body));
+  const client = world.client();
+  client.connected = () => client.socket.pause();
+  client.send(completion({ prompt: "p", stream: false }));
+  world.runFor(50);
+  expect(world.inFlight).toBe(0);
+  drain(world);
+  world.runFor(50);
+  client.socket.resume();
+  expect(world.answerTo(client).body.length).toBe(body.length);
+  world.expectNothingLeft();
+});
+
+test("new connections are not taken", () => {
+  const world = new World();
+  drain(world);
+  const late = world.ask(stream);
+  world.runUntil(() => late.ended !== undefined, 100);
+  expect(late.answers).toEqual([]);
+  expect(world.engines.flatMap(({ requests }) => requests)).toEqual([]);
+  world.expectNothingLeft();
+});
+
+test("a drain is over after its time, whatever is still under way", async () => {
+  const world = new World();
+  world.decode[0]!.script = () => {};
+  world.ask(stream);
+  world.runFor(50);
+  const over = drain(world, 400);
+  world.runFor(300);
+  expect(await over()).toBe(false);
+  world.runFor(200);
+  expect(await over()).toBe(true);
+  world.service.stop();
+  world.runFor(10);
+  expect(world.inFlight).toBe(0);
+  expect(world.lines).toHaveLength(1);
+  world.expectNothingLeft();
+});

@@ -1,0 +1,146 @@
+/** What is too large or too much is refused at its bound, and nothing of it is kept. */
+import { expect, test } from "vitest";
+import { codeOf, completion } from "./client.ts";
+import { chunk } from "./engine.ts";
+import { rightAnswer } from "./prompts.ts";
+import { World } from "./world.ts";
+
+const post = (lines: string, body: string) =>
+  `POST /x HTTP/1.1\r\nHost: p\r\n${lines}\r\n\r\n${body}`;
+const chunked = (bytes: number, size: number) =>
+  `${chunk("b".repeat(size)).repeat(bytes / size)}0\r\n\r\n`;
+
+test.each([
+  ["by its length", post("Content-Length: 1001", "b".repeat(1_001))],
+  ["by its length, before it comes", post("Content-Length: 1001", "")],
+  ["in chunks", post("Transfer-Encoding: chunked", chunked(1_010, 10))],
+  ["in one chunk", post("Transfer-Encoding: chunked", chunked(5_000, 5_000))],
+])("a body that is too large is refused %s", (_, request) => {
+  for (const readBytes of [
+    [1, 1],
+    [1, 400],
+    [65_536, 65_536],
+  ] as const) {
+    const world = new World({ readBytes, route: { bodyBytesMax: 1_000 } });
+    const client = world.client();
+    client.send(request);
+    const refused = world.answerTo(client, 400);
+    expect([refused.status, codeOf(refused)]).toEqual([413, "GP_BODY_TOO_LARGE"]);
+    expect(refused.fields.get("connection")).toEqual(["close"]);
+    expect(world.service.bodies.bytes).toBe(0);
+    world.runUntil(() => client.ended === "fin", 100);
+    expect(world.lines).toHaveLength(1);
+    expect(world.decode.flatMap(({ requests }) => requests)).toEqual([]);
+    world.expectNothingLeft();
+  }
+});
+
+test.each([
+  ["by its length", post("Content-Length: 1000", "b".repeat(1_000))],
+  ["in chunks", post("Transfer-Encoding: chunked", chunked(1_000, 10))],
+])("a body of the largest size is taken %s", (_, request) => {
+  const world = new World({ route: { bodyBytesMax: 1_000 } });
+  world.decode[0]!.script = ({ body }, { send }) =>
+    send(`HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n${body.length}`);
+  const client = world.client();
+  client.send(request);
+  expect(world.answerTo(client).body.toString()).toBe("1000");
+  world.expectNothingLeft();
+});
+
+test("what a refused client still sends is read for a while, so that it gets to see why", () => {
+  const world = new World({ kernelBytes: 20_000, route: { bodyBytesMax: 1_000 } });
+  const client = world.client();
+  const body = "b".repeat(500_000);
+  client.send(post(`Content-Length: ${body.length}`, body));
+  expect(world.answerTo(client).status).toBe(413);
+  expect(client.ended).not.toBe("rst");
+  world.expectNothingLeft();
+});
+
+test.each([
+  ["at once", [65_536, 65_536]],
+  ["bit by bit", [1, 700]],
+] as const)("a head that is too large is refused %s", (_, readBytes) => {
+  const world = new World({ readBytes, server: { headBytesMax: 2_000 } });
+  const client = world.client();
+  client.send(`GET / HTTP/1.1\r\nHost: p\r\nX: ${"y".repeat(2_100)}\r\n\r\n`, "GET");
+  const refused = world.answerTo(client);
+  expect(refused.status).toBe(431);
+  world.runUntil(() => client.ended === "fin", 100);
+  expect(world.lines).toHaveLength(1);
+  world.expectNothingLeft();
+});
+
+test("bodies of all clients together are bounded; those that are in go on", () => {
+  const world = new World({ config: { bodyBytesTotalMax: 3_000 } });
+  const ask = { prompt: "p".repeat(900), stream: true };
+  const clients = Array.from({ length: 5 }, () => world.ask(ask));
+  world.runUntil(() => clients.every(({ answers }) => answers.length === 1), 1_000);
+  const statuses = clients.map(({ answers }) => answers[0]!.status);
+  expect(statuses).toEqual([200, 200, 200, 503, 503]);
+  expect(codeOf(clients[4]!.answers[0]!)).toBe("GP_MEMORY_FULL");
+  expect(clients[4]!.answers[0]!.fields.get("retry-after")).toEqual(["1"]);
+  expect(clients[0]!.answers[0]!.body.toString()).toBe(rightAnswer(ask));
+  expect(world.service.bodies.bytes).toBe(0);
+  // There is room again.
+  expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  world.expectNothingLeft();
+});
+
+test("clients above the bound are not taken, and the place of one that left is free", () => {
+  const world = new World({ config: { connectionsMax: 2 } });
+  const clients = [world.client(), world.client(), world.client()];
+  world.runFor(20);
+  expect(clients.map(({ ended }) => ended)).toEqual([undefined, undefined, "fin"]);
+  clients[0]!.socket.destroy();
+  world.runFor(5);
+  expect(world.answerTo(world.ask({ prompt: "p", stream: false })).status).toBe(200);
+  world.expectNothingLeft();
+});
+
+test("engines take no more than their most; who finds all full is told so", () => {
+  const world = new World({ pool: {}, prefill: 1, decode: 1 });
+  // One slot each, taken by a request that does not end.
+  world.board.take(0, 0, 0);
+  const busy = world.board.inFlight(0);
+  expect(busy).toBe(1);
+  world.board.giveBack(0, 0);
+  const limited = new World({
+    prefill: 2,
+    decode: 1,
+    config: {
+      pools: {
+        prefill: {
+          engines: [
+            { url: "prefill1:9000", maxConns: 2 },
+            { url: "prefill2:9000", maxConns: 1 },
+          ],
+        },
+        decode: { engines: [{ url: "decode1:9000" }], keepAlive: { idleMs: 1_500 } },
+      },
+    },
+  });
+  for (const engine of limited.prefill) engine.script = () => {};
+  const clients = Array.from({ length: 4 }, () => limited.ask({ prompt: "p", stream: false }));
+  limited.runFor(50);
+  expect(limited.prefill.map(({ requests }) => requests.length)).toEqual([2, 1]);
+  const refused = clients.flatMap(({ answers }) => answers);
+  expect(refused.map((one) => [one.status, codeOf(one)])).toEqual([[503, "GP_PREFILL_FULL"]]);
+  for (const client of clients) client.socket.destroy();
+  limited.runFor(10);
+  limited.expectNothingLeft();
+});
+
+test("a connection serves so many requests, and says so with the last", () => {
+  const world = new World({ server: { keepAliveRequests: 3 } });
+  const client = world.client();
+  for (let i = 0; i < 5; i += 1) client.send(completion({ prompt: "p", stream: false }));
+  world.runUntil(() => client.ended !== undefined, 1_000);
+  expect(client.answers.map(({ fields }) => fields.get("connection")?.[0])).toEqual([
+    undefined,
+    undefined,
+    "close",
+  ]);
+  world.expectNothingLeft();
+});

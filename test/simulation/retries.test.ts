@@ -1,0 +1,240 @@
+/** When an engine fails, another is tried as long as nothing of an answer has gone to the client; and only then. */
+import { expect, test } from "vitest";
+import { codeOf } from "./client.ts";
+import { answer, chunk, chunkedHead, type Engine, type Script } from "./engine.ts";
+import { rightAnswer } from "./prompts.ts";
+import { World } from "./world.ts";
+
+const ask = { prompt: "try again", stream: true };
+
+interface Fault {
+  readonly name: string;
+  /** Whether the engine cannot have seen the request. */
+  readonly unsent: boolean;
+  readonly timeout?: boolean;
+  readonly invalid?: boolean;
+  befall(engine: Engine): void;
+}
+
+const says = (text: string | Buffer): Fault["befall"] => scripted((_, { send }) => send(text));
+
+function scripted(script: Script): Fault["befall"] {
+  return (engine) => {
+    engine.script = script;
+  };
+}
+
+const faults: readonly Fault[] = [
+  { name: "refuses connects", unsent: true, befall: (engine) => engine.connects("refused") },
+  {
+    name: "does not answer connects",
+    unsent: true,
+    timeout: true,
+    befall: (engine) => engine.connects("silence"),
+  },
+  { name: "closes", unsent: false, befall: scripted((_, { socket }) => socket.cut("fin")) },
+  { name: "resets", unsent: false, befall: scripted((_, { socket }) => socket.cut("rst")) },
+  { name: "is silent", unsent: false, timeout: true, befall: scripted(() => {}) },
+  {
+    name: "breaks off in its head",
+    unsent: false,
+    befall: scripted((_, { send, socket }) => {
+      send("HTTP/1.1 200 OK\r\nContent-Le");
+      socket.end();
+    }),
+  },
+  {
+    name: "breaks off behind its head",
+    unsent: false,
+    befall: scripted((_, { send, socket }) => {
+      send(chunkedHead);
+      socket.end();
+    }),
+  },
+  { name: "says no HTTP", unsent: false, invalid: true, befall: says("SSH-2.0-OpenSSH\r\n\r\n") },
+  {
+    name: "has two lengths",
+    unsent: false,
+    invalid: true,
+    befall: says("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+  },
+  {
+    name: "has a length and chunks",
+    unsent: false,
+    invalid: true,
+    befall: says(
+      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
+  },
+  {
+    name: "switches protocols unasked",
+    unsent: false,
+    invalid: true,
+    befall: says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
+  },
+  {
+    name: "has an endless head",
+    unsent: false,
+    invalid: true,
+    befall: says(`HTTP/1.1 200 OK\r\nX: ${"y".repeat(70_000)}`),
+  },
+  {
+    name: "has a body that must not be",
+    unsent: false,
+    invalid: true,
+    befall: says("HTTP/1.1 204 No Content\r\nContent-Length: 1\r\n\r\na"),
+  },
+];
+
+test.each(faults)("a prefill engine that $name is replaced by another", ({ befall }) => {
+  const world = new World();
+  befall(world.prefill[0]!);
+  expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+  expect(world.lines).toEqual(["200 GP_OK prefill1:9000, prefill2:9000 > decode1:9000"]);
+  world.expectNothingLeft();
+});
+
+test.each(faults)(
+  "a decode engine that $name is replaced by another, with KV that is there",
+  ({ befall, unsent }) => {
+    const world = new World();
+    befall(world.decode[0]!);
+    expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+    const prefills = unsent ? "prefill1:9000" : "prefill1:9000, prefill2:9000";
+    expect(world.lines).toEqual([`200 GP_OK ${prefills} > decode1:9000, decode2:9000`]);
+    world.expectNothingLeft();
+  },
+);
+
+for (const role of ["prefill", "decode"] as const) {
+  test.each(faults)(
+    `when each ${role} engine $name the client is told so`,
+    ({ befall, timeout, invalid }) => {
+      const world = new World({ prefill: 3, decode: 3 });
+      for (const engine of world[role]) befall(engine);
+      const failed = world.answerTo(world.ask(ask), 20_000);
+      expect(failed.status).toBe(timeout ? 504 : 502);
+      expect(failed.fields.get("content-type")).toEqual(["application/json"]);
+      const code = `GP_${role.toUpperCase()}_${timeout ? "TIMEOUT" : invalid ? "INVALID" : "FAILED"}`;
+      const { error } = JSON.parse(failed.body.toString());
+      expect(error).toEqual({
+        message: expect.any(String),
+        type: timeout ? "timeout_error" : "api_error",
+        param: null,
+        code,
+      });
+      expect(world.lines[0]).toContain(`${role}1:9000, ${role}2:9000, ${role}3:9000`);
+      // All rest now: there is nobody left to ask.
+      const next = world.answerTo(world.ask(ask));
+      expect([next.status, codeOf(next)]).toEqual([502, `GP_NO_${role.toUpperCase()}_ENGINE`]);
+      world.expectNothingLeft();
+    },
+  );
+
+  test.each([
+    ["400 Bad Request", '{"error":{"message":"max_tokens is too large"}}'],
+    ["404 Not Found", "no such model"],
+    ["422 Unprocessable", ""],
+    ["429 Too Many Requests", "slow down"],
+    ["500 Internal Server Error", "boom"],
+    ["503 Service Unavailable", "busy"],
+    ["307 Temporary Redirect", "elsewhere"],
+  ])(`a ${role} engine's own %s passes through, and is no failure of it`, (status, body) => {
+    const world = new World();
+    const lines = "Retry-After: 7\r\nX-Engine: e\r\n";
+    for (const engine of world[role])
+      engine.script = (_, { send }) => send(answer(body, status, lines));
+    for (let i = 0; i < 4; i += 1) {
+      const got = world.answerTo(world.ask(ask));
+      expect(got.startLine).toBe(`HTTP/1.1 ${status}`);
+      expect(got.body.toString()).toBe(body);
+      expect(got.fields.get("retry-after")).toEqual(["7"]);
+      expect(got.fields.get("x-engine")).toEqual(["e"]);
+    }
+    // Both engines go on being asked.
+    expect(world[role].map(({ requests }) => requests.length)).toEqual([2, 2]);
+    if (role === "prefill") expect(world.decode.flatMap(({ requests }) => requests)).toEqual([]);
+    world.expectNothingLeft();
+  });
+
+  test(`a ${role} engine's 503 leads to another where the route says so, and the last one's passes through`, () => {
+    const world = new World({ route: { retry: { on: ["error", "http_503", "http_429"] } } });
+    world[role][0]!.script = (_, { send }) => send(answer("busy", "503 Service Unavailable"));
+    const first = world.answerTo(world.ask(ask));
+    expect(first.body.toString()).toBe(rightAnswer(ask));
+    expect(world.lines[0]).toContain(`${role}1:9000, ${role}2:9000`);
+    // The first one rests, as nginx counts such an answer.
+    world[role][1]!.script = (_, { send }) => send(answer("limit", "429 Too Many Requests"));
+    const second = world.answerTo(world.ask(ask));
+    expect([second.status, second.body.toString()]).toEqual([429, "limit"]);
+    world.expectNothingLeft();
+  });
+}
+
+test.each([
+  ["off", { on: ["off"] as const }],
+  ["one try", { tries: 1 }],
+  ["other conditions", { on: ["http_500"] as const }],
+])("no other engine is tried where the route forbids it: %s", (_, retry) => {
+  const world = new World({
+    route: { retry: { ...retry, on: "on" in retry ? [...retry.on] : undefined } },
+  });
+  world.prefill[0]!.connects("refused");
+  expect(codeOf(world.answerTo(world.ask(ask)))).toBe("GP_PREFILL_FAILED");
+  expect(world.prefill[1]!.requests).toEqual([]);
+  world.expectNothingLeft();
+});
+
+test("no other engine is tried once the route's time for it is over", () => {
+  const world = new World({ prefill: 4, route: { retry: { timeoutMs: 500 } } });
+  for (const engine of world.prefill) engine.connects("silence");
+  expect(codeOf(world.answerTo(world.ask(ask)))).toBe("GP_PREFILL_TIMEOUT");
+  expect(world.lines).toEqual(["504 GP_PREFILL_TIMEOUT prefill1:9000, prefill2:9000 > -"]);
+  world.expectNothingLeft();
+});
+
+test("once a byte of a stream has gone out, a failure ends it visibly and nobody else is asked", () => {
+  const world = new World();
+  world.decode[0]!.script = (_, { send, after, socket }) => {
+    send(chunkedHead + chunk("data: 1\n\n"));
+    after(20, () => socket.cut("rst"));
+  };
+  const client = world.ask(ask);
+  world.runUntil(() => client.ended !== undefined, 1_000);
+  expect(client.answers).toEqual([]);
+  expect(client.partialBody).toBe("data: 1\n\n");
+  expect(world.lines).toEqual(["200 GP_TRUNCATED prefill1:9000 > decode1:9000"]);
+  expect(world.decode[1]!.requests).toEqual([]);
+  expect(world.prefill.flatMap(({ requests }) => requests)).toHaveLength(1);
+  world.expectNothingLeft();
+});
+
+test("an engine that failed rests for its time, and is then asked again", () => {
+  const world = new World();
+  const [bad, good] = world.decode;
+  bad!.connects("refused");
+  const askMany = (count: number) => {
+    for (let i = 0; i < count; i += 1) expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  };
+  askMany(6);
+  expect(world.lines.filter((line) => line.includes("decode1:9000"))).toHaveLength(1);
+  bad!.connects(undefined);
+  askMany(4);
+  expect(bad!.requests).toHaveLength(0);
+  world.runFor(10_000);
+  askMany(4);
+  expect(bad!.requests.length).toBeGreaterThan(0);
+  expect(good!.requests.length + bad!.requests.length).toBe(14);
+  world.expectNothingLeft();
+});
+
+test("a prefill answer without end is given up, and its engine with it", () => {
+  const world = new World({ prefill: 1, kernelBytes: 1_000_000 });
+  world.prefill[0]!.script = (_, { send }) => {
+    send("HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n");
+    send(Buffer.alloc(20_000_000, 32));
+  };
+  expect(codeOf(world.answerTo(world.ask(ask)))).toBe("GP_PREFILL_INVALID");
+  expect(world.prefill[0]!.openConnections).toBe(0);
+  world.expectNothingLeft();
+});
