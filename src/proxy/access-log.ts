@@ -24,7 +24,7 @@ export class AccessLog {
     const escapeValue = escapes[config.escape];
     this.#parts = parseTemplate(config.format).map((part) => {
       if (part.variable === undefined) return part.literal;
-      const read = scope.reader(part.variable);
+      const read = bytesReader(part.variable, scope);
       const absent = config.escape === "default" && !mayBeEmpty(part.variable) ? "-" : "";
       return (context) => {
         const value = read(context);
@@ -41,6 +41,16 @@ export class AccessLog {
   }
 }
 
+/** Reads a variable as bytes, one per character. The path alone is kept as text, since expressions match it. */
+function bytesReader(name: string, scope: VariableScope): Render {
+  const read = scope.reader(name);
+  if (name !== "uri" && name !== "document_uri") return read;
+  return (context) => {
+    const text = read(context);
+    return /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
+  };
+}
+
 /** Whether nginx knows this variable's emptiness as a value. What a request does not have is `-`. */
 function mayBeEmpty(name: string): boolean {
   return builtIn(name) === undefined || /^(?:is_args|server_name|request_completion)$/.test(name);
@@ -50,7 +60,7 @@ function mayBeEmpty(name: string): boolean {
 function escapeDefault(value: string): string {
   if (!/[^ !#-[\]-~]/.test(value)) return value;
   return value.replace(/[^ !#-[\]-~]/gu, (char) => {
-    // Values are bytes, one per character, but for decoded paths.
+    // A variable of the configuration's own may hold a part of the path, which is text.
     const bytes = Buffer.from(char, char > "\xff" ? "utf8" : "latin1");
     return bytes.toString("hex").toUpperCase().replace(/../g, "\\x$&");
   });

@@ -55,8 +55,8 @@ describe("a value", () => {
   });
 
   it("of a decoded path is escaped byte by byte, not cut to half a character", () => {
-    expect(lineOf("$uri", "default", request("/"), "/\u4f60\u{1f600}")).toBe(
-      "/\\xE4\\xBD\\xA0\\xF0\\x9F\\x98\\x80\n",
+    expect(lineOf("$uri", "default", request("/"), "/\u4f60\u{1f600}\u00e9")).toBe(
+      "/\\xE4\\xBD\\xA0\\xF0\\x9F\\x98\\x80\\xC3\\xA9\n",
     );
   });
 
@@ -84,7 +84,7 @@ describeWithNginx("a line by nginx's word", () => {
     request("/"),
     request("/a%22b%5Cc?x=%22"),
     request("/a%20b//c?"),
-    request("/%e4%bd%a0"),
+    request("/%e4%bd%a0/%c3%a9"),
     request("/", 'User-Agent: "a" \\ \x80\xff', "X-A: z\t~"),
     request("/", "User-Agent: \xc3\xa9", "Cookie: a=b"),
   ].map((text) => text.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
