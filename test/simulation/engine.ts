@@ -22,6 +22,8 @@ export type Script = (request: Message, connection: EngineConnection) => void;
 /** KV caches that prefill engines hold, by name, and what prompt each belongs to. */
 export class KvStore {
   readonly held = new Map<string, string>();
+  /** Whether a decode request uses its KV up, so that a second one for the same is a violation. */
+  consumed = true;
   #serial = 0;
 
   put(engine: string, prompt: string): string {
@@ -136,7 +138,7 @@ export class Engine {
     const kv = (body["kv_transfer_params"] as { kv?: string } | undefined)?.kv;
     if (kv === undefined) violation("a decode without a hand-off");
     else if (this.kv.held.get(kv) !== body["prompt"]) violation("KV that is not held");
-    else this.kv.held.delete(kv);
+    else if (this.kv.consumed) this.kv.held.delete(kv);
   }
 }
 
@@ -182,9 +184,9 @@ export const decodes: Script = (request, connection) => {
 
 /** As an engine of HTTP/1.0 does: what ends the answer is the end of the connection. */
 export const decodesUntilClosed: Script = (request, { send, after, socket }) => {
-  const { prompt, max_tokens } = bodyOf(request);
+  const { prompt, max_tokens, stream } = bodyOf(request);
   send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
-  const events = sseEvents(prompt, max_tokens);
-  events.forEach((event, i) => void after(10 * (i + 1), () => send(event)));
-  after(10 * events.length + 10, () => socket.end());
+  const parts = stream === true ? sseEvents(prompt, max_tokens) : [jsonAnswer(prompt)];
+  parts.forEach((part, i) => void after(10 * (i + 1), () => send(part)));
+  after(10 * parts.length + 10, () => socket.end());
 };
