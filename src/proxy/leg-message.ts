@@ -1,6 +1,5 @@
 /** Puts the request of one leg together and sends it: a head by the route's plan, the client's body by the dialect's edits. */
 import type { Edits } from "../body/splice.ts";
-import { FieldId } from "../http1/field-ids.ts";
 import { joinBytesMax } from "../limits.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
@@ -24,18 +23,16 @@ export function sendLegMessage(
   { context, headers, route, edits }: LegMessage,
   scratch: Scratch,
 ): void {
-  const { connectTimeoutMs, readTimeoutMs } = route.config;
   const { address } = leg.engine!;
   // Each leg has a pool of its own, which its default `Host` names.
   context.proxyHost = leg.pool!.name;
   const bodyBytes = edits?.byteLength ?? context.body.length;
-  const ownId = context.head.fields.has(FieldId.XRequestId);
   const head = headers.heads.render(
     context,
     leg.name,
     leg.uri,
     address.host === undefined ? "localhost" : address.key,
-    ownId ? "" : context.requestId,
+    context.requestId,
     bodyBytes,
   );
   const joined = bodyBytes <= joinBytesMax;
@@ -44,7 +41,7 @@ export function sendLegMessage(
   if (joined && edits !== undefined) edits.writeTo(out, head.length);
   else if (joined) context.body.copy(out, head.length);
   leg.sent(head.length + bodyBytes);
-  connection.send(out, context.method, leg, connectTimeoutMs, readTimeoutMs);
+  connection.send(out, context.method, leg, route.config);
   if (connection.pendingBytes > 0) scratch.lost();
   if (joined) return;
   // A large body goes out as slices of what arrived: a copy of it would cost more than the further writes.

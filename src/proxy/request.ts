@@ -133,7 +133,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
       }
     }
     if (route.givesRequestId && context.requestId === "") {
-      context.requestId = context.head.fields.get("x-request-id") ?? randomUUID();
+      context.requestId = context.head.fields.get("x-request-id") || randomUUID();
     }
     this.#begin(route, prefills ? route.dialect.order : "decode-only");
   }
@@ -207,17 +207,17 @@ export class RequestHandler implements ExchangeActions, LegRequest {
 
   legHead(leg: Leg, { head }: EngineConnection): void {
     if (leg === this.#prefill && head.status < 300) return;
+    const retry = this.#retryStatus(leg, head.status);
+    // Also where another engine may be tried: the exchange may have no try left, and then this is the client's answer.
+    this.#answer.fromEngine(head, this.#returnedId(), this.#pageStatus);
     if (leg === this.#prefill) {
-      const retry = this.#retryStatus(leg, head.status);
-      if (!retry) this.#answer.fromEngine(head, this.#returnedId(), this.#pageStatus);
       this.#exchange!.prefillRefused(retry);
       return;
     }
-    if (this.#retryStatus(leg, head.status)) {
+    if (retry) {
       this.#exchange!.decodeAnswered(false, true);
       return;
     }
-    this.#answer.fromEngine(head, this.#returnedId(), this.#pageStatus);
     // A short answer is held until it is complete: until then another engine can still give a better one.
     if (head.framing === "length" && head.contentLength <= heldAnswerBytesMax) this.#held = [];
   }

@@ -70,8 +70,3 @@ export class VariableScope {
     };
   }
 }
-
-/** Whether a template has no variables, so that it can be rendered once. */
-export function isConstant(template: string): boolean {
-  return parseTemplate(template).every((part) => part.variable === undefined);
-}

@@ -171,6 +171,18 @@ for (const role of ["prefill", "decode"] as const) {
   });
 }
 
+test.each(["prefill", "decode"] as const)(
+  "a %s engine's status that allows another try is the client's answer when no try is left",
+  (role) => {
+    const world = new World({ route: { retry: { on: ["error", "http_500"], tries: 1 } } });
+    world[role][0]!.script = (_, { send }) => send(answer("boom", "500 Internal Server Error"));
+    const got = world.answerTo(world.ask(ask));
+    expect([got.status, got.body.toString()]).toEqual([500, "boom"]);
+    expect(world[role][1]!.requests).toEqual([]);
+    world.expectNothingLeft();
+  },
+);
+
 test.each([
   ["off", { on: ["off"] as const }],
   ["one try", { tries: 1 }],
