@@ -94,16 +94,23 @@ export class ClientConnection implements SocketHandler, Expirable {
     if (this.#state === "busy") this.#request?.clientDrained();
   }
 
-  /** FIN: as in nginx, a client that ends its side while it waits for an answer has gone away. */
+  /**
+   * FIN: as in nginx, a client that ends its side while it waits for an answer has gone away. One that has only the end of its
+   * answer to read may still do so.
+   */
   onEnd(): void {
-    if (this.#state === "busy") this.#request?.abort(outcomes.clientGone);
-    this.close();
+    if (this.#request !== undefined || this.#socket.pendingBytes === 0) this.#depart();
+    else if (this.#state !== "linger") this.#linger();
   }
 
-  onClose(): void {
+  #depart(): void {
     const request = this.#request;
     this.close();
     request?.abort(outcomes.clientGone);
+  }
+
+  onClose(): void {
+    this.#depart();
   }
 
   expired(): void {

@@ -33,6 +33,15 @@ export interface EngineFailure {
   readonly cause: string;
 }
 
+/** In ms; 0 = none. */
+export interface EngineTimeouts {
+  readonly connectTimeoutMs: number;
+  /** For the engine to take more of a request. */
+  readonly sendTimeoutMs: number;
+  /** Between two reads of an answer, and before the first. */
+  readonly readTimeoutMs: number;
+}
+
 export class EngineConnection implements SocketHandler, Expirable {
   readonly link: EngineLink;
   readonly head: ResponseHead = new ResponseHead();
@@ -47,7 +56,11 @@ export class EngineConnection implements SocketHandler, Expirable {
   #owner: LegOwner | undefined;
   #state: "connecting" | "idle" | "head" | "body" | "closed" = "connecting";
   #method = "";
-  #readTimeoutMs = 0;
+  #timeouts: EngineTimeouts = noTimeouts;
+  /** When the request was sent, or when some of it was last seen to leave. */
+  #sentMs = 0;
+  #unsentBytes = -1;
+  #queuedBytes = -1;
   /** Start of a head that has not arrived in full. */
   #partial: Buffer | undefined;
   #remaining = 0;
@@ -71,23 +84,16 @@ export class EngineConnection implements SocketHandler, Expirable {
    * Sends a whole request.
    * @param bytes referred to by the socket for as long as `pendingBytes` is above zero
    */
-  send(
-    bytes: Buffer,
-    method: string,
-    owner: LegOwner,
-    connectTimeoutMs: number,
-    readTimeoutMs: number,
-  ): void {
+  send(bytes: Buffer, method: string, owner: LegOwner, timeouts: EngineTimeouts): void {
     this.#owner = owner;
     this.#method = method;
-    this.#readTimeoutMs = readTimeoutMs;
+    this.#timeouts = timeouts;
     this.requests += 1;
     this.bytesReceived = 0;
     this.#partial = undefined;
-    if (this.#state === "connecting") this.#expireIn(connectTimeoutMs);
+    if (this.#state === "connecting") this.#expireIn(timeouts.connectTimeoutMs);
     else {
-      this.#state = "head";
-      this.#expireIn(readTimeoutMs);
+      this.#awaitAnswer();
       owner.legConnected(this);
     }
     this.#socket.write(bytes);
@@ -109,7 +115,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   }
 
   resume(): void {
-    this.#expireIn(this.#readTimeoutMs);
+    this.#expireIn(this.#timeouts.readTimeoutMs);
     this.#socket.resume();
   }
 
@@ -130,8 +136,7 @@ export class EngineConnection implements SocketHandler, Expirable {
 
   onConnect(): void {
     if (this.#state !== "connecting") return;
-    this.#state = "head";
-    this.#expireIn(this.#readTimeoutMs);
+    this.#awaitAnswer();
     this.#owner?.legConnected(this);
   }
 
@@ -156,8 +161,34 @@ export class EngineConnection implements SocketHandler, Expirable {
 
   expired(): void {
     if (this.#state === "idle") this.close();
-    else
+    else if (this.#state !== "head" || !this.#goesOn())
       this.#fail("timeout", this.#state === "connecting" ? "connect timed out" : "read timed out");
+  }
+
+  #awaitAnswer(): void {
+    const { sendTimeoutMs, readTimeoutMs } = this.#timeouts;
+    this.#state = "head";
+    this.#sentMs = this.link.deadlines.nowMs;
+    this.#unsentBytes = -1;
+    this.#expireIn(shorter(sendTimeoutMs, readTimeoutMs));
+  }
+
+  /** Whether a request is only large, or has been sent and its answer may still come: then there is a new deadline. */
+  #goesOn(): boolean {
+    const { sendTimeoutMs, readTimeoutMs } = this.#timeouts;
+    const { nowMs } = this.link.deadlines;
+    const { pendingBytes, writeQueueBytes } = this.#socket;
+    if (pendingBytes === 0) {
+      this.#expireIn(readTimeoutMs);
+      this.deadlineMs -= nowMs - this.#sentMs;
+      return this.deadlineMs > nowMs;
+    }
+    if (pendingBytes === this.#unsentBytes && writeQueueBytes === this.#queuedBytes) return false;
+    this.#unsentBytes = pendingBytes;
+    this.#queuedBytes = writeQueueBytes;
+    this.#sentMs = nowMs;
+    this.#expireIn(shorter(sendTimeoutMs, readTimeoutMs));
+    return true;
   }
 
   #onHeadBytes(chunk: Buffer): void {
@@ -199,7 +230,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   #begin(bytes: Buffer, start: number): void {
     const { head } = this;
     this.#state = "body";
-    this.#expireIn(this.#readTimeoutMs);
+    this.#expireIn(this.#timeouts.readTimeoutMs);
     if (head.framing === "chunked") this.reader.reset();
     this.#remaining = head.framing === "length" ? head.contentLength : 0;
     const owner = this.#owner;
@@ -211,7 +242,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   }
 
   #onBody(chunk: Buffer, start: number): void {
-    this.#expireIn(this.#readTimeoutMs);
+    this.#expireIn(this.#timeouts.readTimeoutMs);
     const owner = this.#owner;
     switch (this.head.framing) {
       case "chunked": {
@@ -269,6 +300,12 @@ export class EngineConnection implements SocketHandler, Expirable {
   #expireIn(ms: number): void {
     this.deadlineMs = this.link.deadlines.dueIn(ms);
   }
+}
+
+const noTimeouts: EngineTimeouts = { connectTimeoutMs: 0, sendTimeoutMs: 0, readTimeoutMs: 0 };
+
+function shorter(oneMs: number, otherMs: number): number {
+  return oneMs === 0 || otherMs === 0 ? oneMs + otherMs : Math.min(oneMs, otherMs);
 }
 
 const headLimits = { headBytes: responseHeadBytesMax, fieldCount: 256, targetBytes: 0 } as const;

@@ -16,6 +16,7 @@ export class EngineLink {
   readonly #transport: Transport;
   readonly #idle: EngineConnection[] = [];
   #settings: LinkSettings;
+  #closed = false;
 
   constructor(
     address: Address,
@@ -53,6 +54,7 @@ export class EngineLink {
 
   mayKeep(connection: EngineConnection): boolean {
     return (
+      !this.#closed &&
       this.#idle.length < this.#settings.connections &&
       connection.requests < this.#settings.requests
     );
@@ -67,7 +69,9 @@ export class EngineLink {
     if (index >= 0) this.#idle.splice(index, 1);
   }
 
+  /** No configuration names the engine any more: those that are in use are closed after their answer. */
   close(): void {
+    this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.close();
   }
 }

@@ -133,6 +133,27 @@ test.each([
   world.expectNothingLeft();
 });
 
+test.each([
+  ["keep-alive", ""],
+  ["close", "Connection: close\r\n"],
+])(
+  "a client that ends its side while the end of its answer waits for it gets that end (%s)",
+  (_, lines) => {
+    const world = new World({ kernelBytes: 16_384 });
+    const body = "b".repeat(250_000);
+    for (const engine of world.decode) engine.script = (_request, { send }) => send(answer(body));
+    const client = neverReads(world);
+    client.send(completion({ prompt: "p", stream: false }, lines));
+    world.runFor(100);
+    client.socket.end();
+    world.runFor(100);
+    client.socket.resume();
+    world.runUntil(() => client.ended !== undefined, 1_000);
+    expect(client.answers[0]?.body.length).toBe(body.length);
+    world.expectNothingLeft();
+  },
+);
+
 test("a client that stalls at the very end of its answer is ended too", () => {
   const world = new World({ kernelBytes: 16_384 });
   for (const engine of world.decode)
