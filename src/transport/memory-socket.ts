@@ -68,8 +68,8 @@ export class MemorySocket implements Socket {
   }
 
   write(chunk: Buffer): void {
+    if (this.closed || chunk.length === 0 || (this.#finSeen && !this.#halfOpen)) return;
     if (this.#ending) throw new Error("write after end");
-    if (this.closed || chunk.length === 0) return;
     this.pendingBytes += chunk.length;
     if (this.pendingBytes >= drainBytes) this.#drains = true;
     this.#waiting.push(chunk);

@@ -80,12 +80,14 @@ export class MemoryNetwork implements Transport, Clock {
   }
 
   listen(address: ListenAddress, onSocket: (socket: MemorySocket) => void): Promise<Listener> {
-    const key = keyOf(address);
+    const { host = "", path } = address;
+    if (address.port === 0) this.#lastPort += 1;
+    const port = address.port === 0 ? this.#lastPort : (address.port ?? 0);
+    const key = path ?? `${host}:${port}`;
     if (this.#listeners.has(key)) {
       return Promise.reject(Object.assign(new Error("in use"), { code: "EADDRINUSE", errno: -98 }));
     }
     this.#listeners.set(key, onSocket);
-    const { host = "", port = 0, path } = address;
     return Promise.resolve({
       address: { host, port, ...(path === undefined ? {} : { path }) },
       close: () => void this.#listeners.delete(key),
