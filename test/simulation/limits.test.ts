@@ -100,36 +100,14 @@ test("clients above the bound are not taken, and the place of one that left is f
 });
 
 test("engines take no more than their most; who finds all full is told so", () => {
-  const world = new World({ pool: {}, prefill: 1, decode: 1 });
-  // One slot each, taken by a request that does not end.
-  world.board.take(0, 0, 0);
-  const busy = world.board.inFlight(0);
-  expect(busy).toBe(1);
-  world.board.giveBack(0, 0);
-  const limited = new World({
-    prefill: 2,
-    decode: 1,
-    config: {
-      pools: {
-        prefill: {
-          engines: [
-            { url: "prefill1:9000", maxConns: 2 },
-            { url: "prefill2:9000", maxConns: 1 },
-          ],
-        },
-        decode: { engines: [{ url: "decode1:9000" }], keepAlive: { idleMs: 1_500 } },
-      },
-    },
-  });
-  for (const engine of limited.prefill) engine.script = () => {};
-  const clients = Array.from({ length: 4 }, () => limited.ask({ prompt: "p", stream: false }));
-  limited.runFor(50);
-  expect(limited.prefill.map(({ requests }) => requests.length)).toEqual([2, 1]);
+  const world = new World({ prefill: 2, engine: { maxConns: 2 } });
+  for (const engine of world.prefill) engine.script = () => {};
+  const clients = Array.from({ length: 5 }, () => world.ask({ prompt: "p", stream: false }));
+  world.runFor(50);
+  expect(world.prefill.map(({ requests }) => requests.length)).toEqual([2, 2]);
   const refused = clients.flatMap(({ answers }) => answers);
   expect(refused.map((one) => [one.status, codeOf(one)])).toEqual([[503, "GP_PREFILL_FULL"]]);
-  for (const client of clients) client.socket.destroy();
-  limited.runFor(10);
-  limited.expectNothingLeft();
+  world.expectNothingLeft();
 });
 
 test("a connection serves so many requests, and says so with the last", () => {

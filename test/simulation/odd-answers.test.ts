@@ -114,6 +114,43 @@ test("an answer that comes before the request was sent is the answer", () => {
   world.expectNothingLeft();
 });
 
+test("an answer that comes before the request was sent is the answer, though a reset follows it", () => {
+  const world = new World({ decode: 1, kernelBytes: 30_000 });
+  world.decode[0]!.accepted = ({ socket, send }) => {
+    socket.atBytesRead(20, () => {
+      send(answer("too large", "413 Content Too Large"));
+      socket.destroy();
+    });
+  };
+  const client = world.client();
+  const body = "x".repeat(500_000);
+  client.send(`POST /upload HTTP/1.1\r\nHost: p\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  expect(world.answerTo(client).status).toBe(413);
+  world.expectNothingLeft();
+});
+
+test("an answer with a length that is too large to be held is passed on as it comes", () => {
+  const whole = answer("l".repeat(3_000_000));
+  const sends = (bytes: number): Script => {
+    return (_, { send, after, socket }) => {
+      send(whole.subarray(0, 500_000));
+      after(20, () => send(whole.subarray(500_000, bytes)));
+      after(40, () => socket.cut("fin"));
+    };
+  };
+  const world = worldWith(sends(whole.length), { kernelBytes: 4_000_000 });
+  const client = world.ask(json);
+  world.runFor(12);
+  expect(client.midway).toBe(true);
+  expect(world.answerTo(client).body.length).toBe(3_000_000);
+  world.decode[0]!.script = sends(whole.length - 1);
+  client.send(completion(json));
+  world.runUntil(() => client.ended !== undefined, 1_000);
+  expect(client.answers).toHaveLength(1);
+  expect(client.midway).toBe(true);
+  world.expectNothingLeft();
+});
+
 // ---- Kinds of answers ----
 
 test.each([

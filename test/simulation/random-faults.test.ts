@@ -160,7 +160,13 @@ function run(seed: number): void {
         ],
       },
     },
+    engine: { maxConns: chance.of([0, 0, 1, 3]), maxFails: chance.of([0, 1, 3]) },
     pool: {
+      keepAlive: {
+        idleMs: 1_500,
+        connections: chance.of([0, 1, 256]),
+        requests: chance.of([1, 2, 1_000]),
+      },
       policy: {
         name: chance.of(["round_robin", "least_conn", "random", "length_balance"] as const),
       },
@@ -173,10 +179,14 @@ function run(seed: number): void {
     engine.script = unreliable(chance, rate, chance.happens(0.2) ? decodesUntilClosed : decodes);
   }
   outages(world, chance, world.engines);
+  if (chance.happens(0.2)) world.network.after(chance.below(800), () => world.apply(world.config));
+  const drains = chance.happens(0.1);
+  if (drains) world.network.after(chance.below(800), () => void world.service.drain(0));
   const askers = Array.from({ length: 1 + chance.below(6) }, (_, i) => {
     world.runFor(chance.below(200));
     return asker(world, chance, `c${i}`);
   });
+  if (drains) for (const one of askers) one.fickle = true;
   const isDone = ({ client, asks, fickle }: Asker) =>
     fickle || client.answers.length === asks.length || client.ended !== undefined;
   world.runUntil(() => askers.every(isDone), patienceMs);

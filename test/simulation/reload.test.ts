@@ -1,6 +1,5 @@
 /** A new configuration holds for what begins after it; what is under way goes on by the old one, and its leases are closed. */
 import { expect, test } from "vitest";
-import { SlotTable } from "../../src/fleet/slots.ts";
 import { completion } from "./client.ts";
 import { rightAnswer } from "./prompts.ts";
 import { World } from "./world.ts";
@@ -17,10 +16,7 @@ function withoutFirst(world: World): void {
       { ...pool, engines: pool.engines.slice(1) },
     ]),
   );
-  const slots = new SlotTable(4, () => {});
-  // As the main thread does: slots stay with their engines.
-  slots.assign(config);
-  world.service.apply({ ...config, pools }, slots.assign({ ...config, pools }));
+  world.apply({ ...config, pools });
 }
 
 test("a stream from an engine that a reload takes away goes on to its end", () => {

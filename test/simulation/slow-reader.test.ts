@@ -154,6 +154,20 @@ test.each([
   },
 );
 
+test("an old client that stalls cannot take what it has for all", () => {
+  const world = new World({ kernelBytes: 16_384 });
+  for (const engine of world.decode) engine.script = floods(100_000);
+  const stuck = neverReads(world);
+  stuck.send(completion({ prompt: "flood", stream: true }, "", "1.0"));
+  world.runFor(20_000);
+  expect(world.service.clientCount).toBe(0);
+  stuck.socket.resume();
+  world.runFor(100);
+  expect(stuck.answers).toEqual([]);
+  expect(stuck.ended).toBe("rst");
+  world.expectNothingLeft();
+});
+
 test("a client that stalls at the very end of its answer is ended too", () => {
   const world = new World({ kernelBytes: 16_384 });
   for (const engine of world.decode)

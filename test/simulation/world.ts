@@ -26,6 +26,8 @@ export interface WorldOptions extends Partial<Omit<MemoryOptions, "random">> {
   readonly routes?: readonly RouteInput[];
   readonly server?: Partial<ServerInput>;
   readonly pool?: Partial<PoolInput>;
+  /** Of all engines. */
+  readonly engine?: Partial<PoolInput["engines"][number]>;
   readonly config?: Partial<ConfigInput>;
 }
 
@@ -53,6 +55,7 @@ export class World {
   readonly lines: string[] = [];
   readonly random: () => number;
   readonly #slots: number;
+  readonly #slotTable: SlotTable;
 
   constructor(options: WorldOptions = {}) {
     this.random = seededRandom(options.seed ?? 1);
@@ -74,8 +77,8 @@ export class World {
       openLog: () => ({ write: (line) => void this.lines.push(line.trimEnd()) }),
       log: () => {},
     });
-    const slots = new SlotTable(this.#slots, (slot) => this.board.clearSlot(slot));
-    this.service.apply(this.config, slots.assign(this.config));
+    this.#slotTable = new SlotTable(this.#slots, (slot) => this.board.clearSlot(slot));
+    this.apply(this.config);
     const { network, kv } = this;
     this.prefill = prefill.map((name) => new Engine(network, name, "prefill", kv, prefills));
     this.decode = decode.map((name) => new Engine(network, name, "decode", kv, decodes));
@@ -83,6 +86,11 @@ export class World {
     const where = { host: "proxy", port: 80, reusePort: false, backlog: 1 };
     void network.listen(where, (socket) => this.service.accept(socket, key));
     this.#tick();
+  }
+
+  /** Serves by this configuration; slots stay with their engines, as the main thread keeps them. */
+  apply(config: Config): void {
+    this.service.apply(config, this.#slotTable.assign(config));
   }
 
   /** A client that connects now. */
@@ -164,7 +172,7 @@ function configuration(
   const pool = (urls: readonly string[]): PoolInput => ({
     keepAlive: { idleMs: engineIdleMs },
     ...options.pool,
-    engines: urls.map((url) => ({ url })),
+    engines: urls.map((url) => ({ ...options.engine, url })),
   });
   return configSchema.parse({
     logFormats: { sim: { format: "$status $outcome $prefill_addr > $decode_addr" } },
