@@ -104,9 +104,14 @@ export class ClientConnection implements SocketHandler, Expirable {
   }
 
   #depart(): void {
-    const request = this.#request;
+    this.#request?.abort(outcomes.clientGone);
     this.close();
-    request?.abort(outcomes.clientGone);
+  }
+
+  /** The worker stops: what is under way ends now, in a way that the client can see. */
+  stop(): void {
+    this.#request?.abort(outcomes.draining);
+    this.close();
   }
 
   onClose(): void {

@@ -124,7 +124,8 @@ export class Service {
   }
 
   stop(): void {
-    for (const client of [...this.#clients]) client.close();
+    this.draining = true;
+    for (const client of [...this.#clients]) client.stop();
     for (const link of this.#links.values()) link.close();
   }
 

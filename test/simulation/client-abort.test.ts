@@ -123,3 +123,14 @@ test("a client that leaves while pipelined requests wait has none of them sent",
   expect(world.engines.flatMap(({ requests }) => requests)).toHaveLength(1);
   world.expectNothingLeft();
 });
+
+test("an old client that ends its side within a stream cannot take what it has for all", () => {
+  const world = new World();
+  const client = world.client();
+  client.send(completion({ ...ask, events: 10 }, "", "1.0"));
+  world.runFor(60);
+  client.socket.end();
+  world.runUntil(() => client.ended !== undefined, 100);
+  expect(client.ended).toBe("rst");
+  world.expectNothingLeft();
+});

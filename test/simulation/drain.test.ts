@@ -1,6 +1,6 @@
 /** A worker that is told to finish answers what it has begun, takes nothing new, and says when it is done. */
 import { expect, test } from "vitest";
-import { type Client, completion } from "./client.ts";
+import { type Client, codeOf, completion } from "./client.ts";
 import { answer } from "./engine.ts";
 import { rightAnswer } from "./prompts.ts";
 import { World } from "./world.ts";
@@ -109,5 +109,31 @@ test("a drain is over after its time, whatever is still under way", async () => 
   world.runFor(10);
   expect(world.inFlight).toBe(0);
   expect(world.lines).toHaveLength(1);
+  world.expectNothingLeft();
+});
+
+test("a stop ends what is under way in a way that clients can see", () => {
+  const world = new World({ prefill: 3 });
+  const unanswered = world.ask({ prompt: "p", stream: false });
+  world.prefill[0]!.script = () => {};
+  const sending = world.client();
+  sending.send(completion(stream).slice(0, -1));
+  const streaming = world.ask(stream);
+  const old = world.ask(stream, "", "1.0");
+  world.runFor(100);
+  world.service.stop();
+  expect(world.inFlight).toBe(0);
+  expect(world.lines).toHaveLength(4);
+  world.runFor(20);
+  expect([unanswered, sending].map(({ answers }) => answers[0]?.status)).toEqual([503, 503]);
+  expect(codeOf(unanswered.answers[0]!)).toBe("GP_DRAINING");
+  expect(streaming.midway).toBe(true);
+  expect(old.answers).toEqual([]);
+  expect([unanswered, sending, streaming, old].map(({ ended }) => ended)).toEqual([
+    "fin",
+    "fin",
+    "fin",
+    "rst",
+  ]);
   world.expectNothingLeft();
 });
