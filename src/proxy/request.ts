@@ -122,6 +122,10 @@ export class RequestHandler implements ExchangeActions, LegRequest {
 
   #forward(route: Route): void {
     const { context } = this;
+    // Given first, so that a refusal of the body has it, too.
+    if (route.givesRequestId && context.requestId === "") {
+      context.requestId = context.head.fields.get("x-request-id") || randomUUID();
+    }
     const prefills = route.prefills && context.head.method === "POST";
     if (prefills) {
       const members = this.service.takeTopLevel();
@@ -131,9 +135,6 @@ export class RequestHandler implements ExchangeActions, LegRequest {
         this.#end(refused(400, "GP_BAD_JSON", `${problem.detail} (at byte ${problem.offset})`));
         return;
       }
-    }
-    if (route.givesRequestId && context.requestId === "") {
-      context.requestId = context.head.fields.get("x-request-id") || randomUUID();
     }
     this.#begin(route, prefills ? route.dialect.order : "decode-only");
   }

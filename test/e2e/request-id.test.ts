@@ -70,6 +70,8 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(failed.headers["x-request-id"]).toMatch(uuid);
     expect(new Set(await newIds(decodes))).toEqual(new Set([failed.headers["x-request-id"]]));
     for (const engine of stack.engines) await engine.clearFaults();
+    const refused = await post(url + path, "{broken", { headers: { "x-request-id": "mine" } });
+    expect(refused).toMatchObject({ status: 400, headers: { "x-request-id": "mine" } });
     await newIds(prefills);
   });
 
