@@ -164,7 +164,7 @@ logFormats: { serial: { format: "$connection $status" } }`;
         await load.turnover();
         const out = decodes.filter((engine) => !engines.includes(engine));
         const before = await seen(out);
-        await load.more(60);
+        await load.more(36);
         expect(await seen(out)).toEqual(before);
       }
     } finally {

@@ -44,12 +44,12 @@ describe.each(runtimes)("on %s", (runtime) => {
 
   test("under load, one after the other and two at once", async () => {
     const load = await Load.start(url, oracle.url, { clients: 8, maxTokens: 30 });
-    const rounds = [[prefills[0]!], [decodes[0]!], [prefills[1]!, decodes[1]!], [decodes[0]!]];
+    const rounds = [[prefills[0]!], [decodes[0]!], [prefills[1]!, decodes[1]!]];
     try {
       await load.more(20);
       for (const victims of rounds) {
         await Promise.all(victims.map((victim) => victim.kill()));
-        await load.more(24);
+        await load.more(16);
         await Promise.all(victims.map((victim) => victim.startAgain()));
         for (const victim of victims) await eventually(async () => (await seenBy(victim)) > 0);
         await load.turnover();
@@ -57,9 +57,9 @@ describe.each(runtimes)("on %s", (runtime) => {
     } finally {
       const { wrong, failed, right, cut } = await load.stop();
       expect({ wrong, failed }).toEqual({ wrong: [], failed: 0 });
-      expect(right).toBeGreaterThan(90);
-      // Only what had begun to stream at one of the three dead decode engines may be cut.
-      expect(cut).toBeLessThanOrEqual(3 * 8);
+      expect(right).toBeGreaterThan(40);
+      // Only what had begun to stream at one of the two dead decode engines may be cut.
+      expect(cut).toBeLessThanOrEqual(2 * 8);
     }
     expect(totals(await stack.settled())).toMatchObject({ violations: 0 });
   });
