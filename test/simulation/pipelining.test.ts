@@ -1,5 +1,6 @@
 /** Requests that are sent without waiting for answers are answered one after the other, in their order. */
 import { expect, test } from "vitest";
+import { pipelinedBytesMax } from "../../src/limits.ts";
 import { completion } from "./client.ts";
 import { answer, decodes, type Script } from "./engine.ts";
 import { rightAnswer } from "./prompts.ts";
@@ -113,3 +114,32 @@ test.each(["POST /v1/completions", "GET /local"])(
     world.expectNothingLeft();
   },
 );
+
+test("a client that sends on and on behind a request is read no further than the bound", () => {
+  const world = new World({ kernelBytes: 10_000, readBytes: [1, 10_000] });
+  world.prefill[0]!.script = () => {};
+  const client = world.client();
+  const request = completion({ prompt: "x".repeat(1_000), stream: false });
+  for (let i = 0; i < 500; i += 1) client.send(request);
+  world.runFor(500);
+  const { bytesRead } = client.socket.peer!;
+  expect(bytesRead).toBeGreaterThan(pipelinedBytesMax);
+  expect(bytesRead).toBeLessThan(pipelinedBytesMax + request.length + 10_000);
+  // An end behind what is not read cannot be seen; a reset can.
+  client.socket.reset();
+  world.expectNothingLeft();
+});
+
+test("what comes behind the last request of a connection is read and dropped, so that no reset destroys the answer", () => {
+  const world = new World({ kernelBytes: 10_000 });
+  const client = world.client();
+  const ask = { prompt: "last", stream: true, events: 20 };
+  client.send(completion(ask, "Connection: close\r\n"));
+  for (let i = 0; i < 200; i += 1)
+    client.send(completion({ prompt: "x".repeat(1_000), stream: false }), "");
+  world.runUntil(() => client.ended !== undefined, 2_000);
+  expect(client.ended).toBe("fin");
+  expect(client.answers.map(({ body }) => body.toString())).toEqual([rightAnswer(ask)]);
+  expect(world.decode.flatMap(({ requests }) => requests)).toHaveLength(1);
+  world.expectNothingLeft();
+});

@@ -221,6 +221,17 @@ test("once a byte of a stream has gone out, a failure ends it visibly and nobody
   world.expectNothingLeft();
 });
 
+test("the prefill for another decode engine may come from the one that did the first", () => {
+  const world = new World({ prefill: 1, decode: 3 });
+  for (const engine of world.decode.slice(0, 2))
+    engine.script = (_, { socket }) => socket.cut("fin");
+  expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+  expect(world.lines).toEqual([
+    "200 GP_OK prefill1:9000, prefill1:9000, prefill1:9000 > decode1:9000, decode2:9000, decode3:9000",
+  ]);
+  world.expectNothingLeft();
+});
+
 test("an engine that failed rests for its time, and is then asked again", () => {
   const world = new World();
   const [bad, good] = world.decode;

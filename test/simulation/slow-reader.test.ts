@@ -154,6 +154,26 @@ test.each([
   },
 );
 
+test("an engine whose reading a client stopped at the very end serves the next request", () => {
+  const world = new World({ decode: 1, kernelBytes: 600_000, readBytes: [600_000, 600_000] });
+  const events = Array.from({ length: 30 }, () => chunk("z".repeat(eventBytes))).join("");
+  world.decode[0]!.script = (_, { send }) => send(`${chunkedHead}${events}0\r\n\r\n`);
+  const stuck = world.client();
+  stuck.connected = () => {
+    stuck.socket.pause();
+    // Nothing more of the answer fits in between.
+    stuck.socket.peer!.write(Buffer.from("HTTP/1.1 100 Continue\r\n\r\n".repeat(24_000)));
+  };
+  stuck.send(flood);
+  world.runFor(100);
+  expect(world.decode[0]!.openConnections).toBe(1);
+  world.decode[0]!.script = decodes;
+  const ask = { prompt: "next", stream: true };
+  expect(world.answerTo(world.ask(ask), 200).body.toString()).toBe(rightAnswer(ask));
+  expect(world.decode[0]!.connections).toHaveLength(1);
+  world.expectNothingLeft();
+});
+
 test("an old client that stalls cannot take what it has for all", () => {
   const world = new World({ kernelBytes: 16_384 });
   for (const engine of world.decode) engine.script = floods(100_000);
