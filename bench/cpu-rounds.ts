@@ -1,14 +1,13 @@
 /** CPU time of each rival per request or per streamed chunk, in alternating rounds of wrk against one rival at a time. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plan, Scenario } from "./config.ts";
 import type { Engine, EngineCounts } from "./engine-handle.ts";
 import { undisturbed } from "./noise.ts";
 import { renderRequest } from "./payloads.ts";
-import { cpuUs, LOAD_CORE, run } from "./process.ts";
+import { cpuUs, LOAD_CORE, run, scratchFolder } from "./process.ts";
 import type { Rival, RunningRival } from "./rivals/rival.ts";
 
 const WRK_SCRIPT = fileURLToPath(new URL("../wrk/post.lua", import.meta.url));
@@ -48,7 +47,7 @@ export async function measureScenario(
   plan: Plan,
   say: (line: string) => void,
 ): Promise<ScenarioResult> {
-  const folder = mkdtempSync(join(tmpdir(), "global-proxy-bench-body-"));
+  const folder = scratchFolder("body");
   const bodyFile = join(folder, "body.json");
   writeFileSync(bodyFile, renderRequest(scenario.bodyBytes, scenario.stream));
   await engine.setPace(plan.streamPace);

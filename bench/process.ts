@@ -1,9 +1,10 @@
 /** Starting, pinning, ending and measuring processes; only those that the rig itself started are ever ended. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 
 const STOP_GRACE_MS = 5000;
 const KEPT_OUTPUT_CHARS = 8192;
@@ -26,6 +27,15 @@ export interface Started {
 }
 
 const running = new Set<Started>();
+
+/** Everything that the rig writes for itself; gone when the rig ends, however it ends. */
+const scratch = mkdtempSync(join(tmpdir(), "global-proxy-bench-"));
+process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
+
+/** A new folder for one rival or one load. */
+export function scratchFolder(name: string): string {
+  return mkdtempSync(join(scratch, `${name}-`));
+}
 
 /** Starts a program on one core with as many file descriptors as this user may have. */
 export function start(

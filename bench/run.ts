@@ -157,6 +157,7 @@ async function main(): Promise<void> {
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
+    process.stderr.write(`ended by ${signal}\n`);
     killRunning();
     process.exit(130);
   });

@@ -1,14 +1,13 @@
 /** Figures that need a client of our own: streams held at once and their memory; added TTFT and ITL. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type HoldPlan, type LatencyPlan, WARM_UP_PACE } from "./config.ts";
 import { type Engine, startEngine } from "./engine-handle.ts";
 import { undisturbed } from "./noise.ts";
 import { renderRequest } from "./payloads.ts";
-import { descriptorLimit, LOAD_CORE, rssBytes, run, sleep } from "./process.ts";
+import { descriptorLimit, LOAD_CORE, rssBytes, run, scratchFolder, sleep } from "./process.ts";
 import type { Rival, RunningRival } from "./rivals/rival.ts";
 import { type Summary, summarise } from "./stats.ts";
 import type { ClientOptions, HoldResult, LatencyResult } from "./stream-client.ts";
@@ -172,7 +171,7 @@ async function runClient<Result extends HoldResult = LatencyResult>(
   port: number,
   options: Pick<ClientOptions, "mode" | "chunks" | "streams"> & Partial<ClientOptions>,
 ): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), "global-proxy-bench-stream-"));
+  const folder = scratchFolder("stream");
   const bodyFile = join(folder, "body.json");
   writeFileSync(bodyFile, renderRequest(BODY_BYTES, true));
   const all: ClientOptions = { port, bodyFile, durationMs: 0, jitterMs: 0, ...options };

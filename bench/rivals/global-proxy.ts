@@ -1,11 +1,18 @@
 /** Global Proxy with one prefill and one decode engine, on either runtime: the full P/D hand-off for every request. */
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Engine } from "../engine-handle.ts";
-import { freePort, PROXY_CORE, processTree, run, start, waitForPort } from "../process.ts";
+import {
+  freePort,
+  PROXY_CORE,
+  processTree,
+  run,
+  scratchFolder,
+  start,
+  waitForPort,
+} from "../process.ts";
 import type { Rival, RunningRival } from "./rival.ts";
 import { seedConfiguration } from "./seed-conf.ts";
 
@@ -24,7 +31,7 @@ async function startGlobalProxy(
   engine: Engine,
 ): Promise<RunningRival> {
   const port = await freePort();
-  const prefix = mkdtempSync(join(tmpdir(), "global-proxy-bench-"));
+  const prefix = scratchFolder("global-proxy");
   const file = join(prefix, "nginx.conf");
   writeFileSync(file, seedConfiguration(port, engine));
   const flags = ["--prefill", engine.prefillUrl, "--decode", engine.decodeUrl];

@@ -1,10 +1,18 @@
 /** nginx as a plain streaming reverse proxy, one hop to the decode engine: the unit of every ratio. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Engine } from "../engine-handle.ts";
-import { freePort, PROXY_CORE, processTree, run, sleep, start, waitForPort } from "../process.ts";
+import {
+  freePort,
+  PROXY_CORE,
+  processTree,
+  run,
+  scratchFolder,
+  sleep,
+  start,
+  waitForPort,
+} from "../process.ts";
 import type { Rival, RunningRival } from "./rival.ts";
 
 const WORKER_WAIT_MS = 5000;
@@ -44,7 +52,7 @@ http {
 }
 
 async function startNginx(engine: Engine): Promise<RunningRival> {
-  const prefix = mkdtempSync(join(tmpdir(), "global-proxy-bench-nginx-"));
+  const prefix = scratchFolder("nginx");
   const port = await freePort();
   writeFileSync(join(prefix, "nginx.conf"), configuration(port, engine));
   const started = start(PROXY_CORE, "nginx", ["-p", prefix, "-c", join(prefix, "nginx.conf")]);
