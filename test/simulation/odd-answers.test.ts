@@ -227,6 +227,17 @@ test("header lines of one hop end at the proxy", () => {
 
 // ---- Clients ----
 
+test("what has nothing to prefill goes to a decode engine alone", () => {
+  const world = worldWith((_, { send }) =>
+    send(answer("no such method", "405 Method Not Allowed")),
+  );
+  const client = world.client();
+  client.send("GET /v1/completions HTTP/1.1\r\nHost: p\r\n\r\n", "GET");
+  expect(world.answerTo(client).status).toBe(405);
+  expect(world.lines).toEqual(["405 GP_OK - > decode1:9000"]);
+  world.expectNothingLeft();
+});
+
 test("an HTTP/1.0 client gets what it understands, and the end of the connection", () => {
   for (const script of [decodes, decodesUntilClosed]) {
     const world = worldWith(script);

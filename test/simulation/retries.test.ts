@@ -232,6 +232,25 @@ test("the prefill for another decode engine may come from the one that did the f
   world.expectNothingLeft();
 });
 
+test.each(["prefill", "decode"] as const)(
+  "a refusal of a %s engine that breaks off is no whole answer",
+  (role) => {
+    for (const how of ["fin", "rst", "silence"] as const) {
+      const world = new World({ prefill: 1, decode: 1 });
+      world[role][0]!.script = (_, { send, after, socket }) => {
+        send(`HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("because")}`);
+        after(20, () => socket.cut(how));
+      };
+      const client = world.ask(ask);
+      world.runUntil(() => client.ended !== undefined, 5_000);
+      expect(client.answers).toEqual([]);
+      expect(client.partialBody).toBe("because");
+      expect(world.lines[0]).toContain("400 GP_TRUNCATED");
+      world.expectNothingLeft();
+    }
+  },
+);
+
 test("an engine that failed rests for its time, and is then asked again", () => {
   const world = new World();
   const [bad, good] = world.decode;

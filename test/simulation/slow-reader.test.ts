@@ -188,6 +188,33 @@ test("an old client that stalls cannot take what it has for all", () => {
   world.expectNothingLeft();
 });
 
+test.each([
+  ["keep-alive", ""],
+  ["close", "Connection: close\r\n"],
+])(
+  "a client has its whole time for the end of an answer, and no more than that (%s)",
+  (_, lines) => {
+    for (const [pauseMs, isServed] of [
+      [8_000, true],
+      [25_000, false],
+    ] as const) {
+      const world = new World({
+        kernelBytes: 16_384,
+        route: { clientSendTimeoutMs: 10_000 },
+        server: { keepAliveTimeoutMs: 0 },
+      });
+      for (const engine of world.decode) engine.script = floods(100_000);
+      const client = neverReads(world);
+      client.send(completion({ prompt: "flood", stream: true }, lines));
+      world.runFor(pauseMs);
+      client.socket.resume();
+      world.runFor(100);
+      expect(client.answers.length).toBe(isServed ? 1 : 0);
+      world.expectNothingLeft();
+    }
+  },
+);
+
 test("a client that stalls at the very end of its answer is ended too", () => {
   const world = new World({ kernelBytes: 16_384 });
   for (const engine of world.decode)
