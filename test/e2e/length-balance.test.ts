@@ -10,35 +10,40 @@ const path = "/v1/completions";
 /** Prompts of very different length: one in four is 50 times as long. */
 const lengths = Array.from({ length: 60 }, (_, index) => (index % 4 === 0 ? 10_000 : 200));
 
-async function bytesAt(engines: readonly Engine[]): Promise<number[]> {
-  const all = await Promise.all(engines.map((engine) => engine.requests()));
-  return all.map((requests) => requests.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0));
-}
+/** The engines of both runtimes' proxies. */
+const field = new Stack(runtimes.at(-1)!);
+let prefills: Engine[];
+let decodes: Engine[];
+
+beforeAll(async () => {
+  prefills = await field.startEngines("prefill", 4);
+  decodes = await field.startEngines("decode", 4);
+});
+afterAll(() => field.end());
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);
-  let prefills: Engine[];
-  let decodes: Engine[];
-  const ask = async (url: string, chars: number) => {
+  const ask = async (url: string, chars: number, id = "any") => {
     const body = { prompt: "x".repeat(chars), max_tokens: 1 };
-    expect(await post(url + path, body)).toMatchObject({ status: 200, end: "whole" });
+    const headers = { "x-request-id": id };
+    expect(await post(url + path, body, { headers })).toMatchObject({ status: 200, end: "whole" });
   };
 
-  beforeAll(async () => {
-    prefills = await stack.startEngines("prefill", 4);
-    decodes = await stack.startEngines("decode", 4);
-  });
   afterAll(() => stack.end());
 
   test("one after the other, as the seed has it on both sides", async () => {
     const { url } = await stack.serve((port) => seedConfig({ port, prefills, decodes }), "conf");
-    for (const chars of lengths) await ask(url, chars);
-    for (const bytes of [await bytesAt(prefills), await bytesAt(decodes)]) {
+    const id = `balanced-${runtime}`;
+    for (const chars of lengths) await ask(url, chars, id);
+    const requestsAt = async (engine: Engine) =>
+      (await engine.requests()).filter(({ rawHeaders }) => rawHeaders.includes(id));
+    for (const engines of [prefills, decodes]) {
+      const requests = await Promise.all(engines.map(requestsAt));
+      expect(requests.flat()).toHaveLength(lengths.length);
+      const bytes = requests.map((some) => some.reduce((sum, one) => sum + one.bodyBytes, 0));
       const share = bytes.reduce((sum, one) => sum + one, 0) / 4;
       for (const one of bytes) expect(Math.abs(one - share)).toBeLessThan(10_400);
     }
-    const states = await Promise.all(prefills.map((engine) => engine.state()));
-    expect(states.reduce((sum, { requestsSeen }) => sum + requestsSeen, 0)).toBe(lengths.length);
   });
 
   test("an engine with a huge prompt gets nothing until the others have caught up", async () => {

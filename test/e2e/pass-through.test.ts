@@ -4,15 +4,22 @@ import { ask, post } from "../support/http-client.ts";
 import { seedConfig } from "../support/seed.ts";
 import { type Engine, runtimes, Stack } from "../support/stack.ts";
 
+/** The engines of both runtimes' proxies. */
+const field = new Stack(runtimes.at(-1)!);
+let prefills: Engine[];
+let decodes: Engine[];
+
+beforeAll(async () => {
+  prefills = await field.startEngines("prefill", 4);
+  decodes = await field.startEngines("decode", 4);
+});
+afterAll(() => field.end());
+
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);
-  let prefills: Engine[];
-  let decodes: Engine[];
   const urls = new Map<string, string>();
 
   beforeAll(async () => {
-    prefills = await stack.startEngines("prefill", 4);
-    decodes = await stack.startEngines("decode", 4);
     const flags = await stack.startByFlags(prefills, decodes);
     urls.set("flags", flags.url);
     const server =

@@ -7,19 +7,25 @@ import { type Engine, runtimes, Stack } from "../support/stack.ts";
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const path = "/v1/completions";
 
+/** How many ids of each engine were looked at. */
+const seen = new Map<Engine, number>();
+/** The engines of both runtimes' proxies. */
+const field = new Stack(runtimes.at(-1)!);
+let prefills: Engine[];
+let decodes: Engine[];
+
+beforeAll(async () => {
+  prefills = await field.startEngines("prefill", 4);
+  decodes = await field.startEngines("decode", 4);
+});
+afterAll(() => field.end());
+
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);
-  let prefills: Engine[];
-  let decodes: Engine[];
 
-  beforeAll(async () => {
-    prefills = await stack.startEngines("prefill", 4);
-    decodes = await stack.startEngines("decode", 4);
-  });
   afterAll(() => stack.end());
 
   /** The ids that engines of a role got since the last look; `""` where there was none. */
-  const seen = new Map<Engine, number>();
   async function newIds(engines: readonly Engine[]): Promise<string[]> {
     const ids: string[] = [];
     for (const engine of engines) {
@@ -69,7 +75,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(failed.status).toBe(502);
     expect(failed.headers["x-request-id"]).toMatch(uuid);
     expect(new Set(await newIds(decodes))).toEqual(new Set([failed.headers["x-request-id"]]));
-    for (const engine of stack.engines) await engine.clearFaults();
+    for (const engine of field.engines) await engine.clearFaults();
     const refused = await post(url + path, "{broken", { headers: { "x-request-id": "mine" } });
     expect(refused).toMatchObject({ status: 400, headers: { "x-request-id": "mine" } });
     await newIds(prefills);

@@ -11,17 +11,24 @@ import { type Engine, freePorts, runtimes, Stack, totals } from "../support/stac
 
 const path = "/v1/completions";
 
+/** The engines of both runtimes' proxies. */
+const field = new Stack(runtimes.at(-1)!);
+let prefills: Engine[];
+let decodes: Engine[];
+
+beforeAll(async () => {
+  prefills = await field.startEngines("prefill", 4);
+  decodes = await field.startEngines("decode", 4);
+});
+afterAll(() => field.end());
+
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);
-  let prefills: Engine[];
-  let decodes: Engine[];
   let port: number;
   let url: string;
   let conf: string;
 
   beforeAll(async () => {
-    prefills = await stack.startEngines("prefill", 4);
-    decodes = await stack.startEngines("decode", 4);
     [port] = (await freePorts(1)) as [number];
     url = `http://127.0.0.1:${port}`;
     conf = stack.write("nginx.conf", seedConfig({ port, prefills, decodes }));
@@ -71,14 +78,15 @@ describe.each(runtimes)("on %s", (runtime) => {
   test("serves completions by prefill and decode, with the headers that it sets, and nothing else", async () => {
     const command = await serve();
     const [mixed] = await stack.startEngines("mixed", 1);
-    const headers = { host: "proxy.test:85", "x-request-id": "same", "x-forwarded-for": "1.2.3.4" };
+    const id = `seen-${runtime}`;
+    const headers = { host: "proxy.test:85", "x-request-id": id, "x-forwarded-for": "1.2.3.4" };
     for (const body of [{ prompt: "Hello" }, { prompt: "Hello", stream: true }]) {
       const expected = await post(mixed!.url + path, body, { headers });
       const answer = await post(url + path, body, { headers });
       expect(answer).toMatchObject({ status: 200, end: "whole", body: expected.body });
     }
-    const seen = [];
-    for (const engine of [...prefills, ...decodes]) seen.push(...(await engine.requests()));
+    const all = await Promise.all(field.engines.map((engine) => engine.requests()));
+    const seen = all.flat().filter(({ rawHeaders }) => rawHeaders.includes(id));
     expect(seen).toHaveLength(4);
     for (const { path: at, rawHeaders } of seen) {
       expect(at).toBe(path);
@@ -89,14 +97,14 @@ describe.each(runtimes)("on %s", (runtime) => {
         ["127.0.0.1"],
         ["1.2.3.4, 127.0.0.1"],
         ["http"],
-        ["same"],
+        [id],
       ]);
     }
     const others = ["/", "/v1/chat/completions", "/prefill_internal/v1/completions", "/v1"];
     for (const other of others) {
       expect(await ask(url + other)).toMatchObject({ status: 404, end: "whole" });
     }
-    expect(totals(await stack.settled())).toMatchObject({ recomputed: 0, violations: 0 });
+    expect(totals(await field.settled())).toMatchObject({ recomputed: 0, violations: 0 });
     expect(stack.run("-s", "stop", "-c", conf)).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await command.exited).toBe(0);
   });
@@ -105,7 +113,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     const plain = readFileSync(conf, "utf8").replaceAll(/proxy_set_header.*;/g, "");
     const command = await serve(stack.write("plain.conf", plain));
     const seen = async () => {
-      const all = await Promise.all(stack.engines.map((engine) => engine.requests()));
+      const all = await Promise.all(field.engines.map((engine) => engine.requests()));
       return all.flat().map(({ rawHeaders }) => valuesOf(rawHeaders, "Host").join());
     };
     const before = await seen();
