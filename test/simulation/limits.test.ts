@@ -122,3 +122,24 @@ test("a connection serves so many requests, and says so with the last", () => {
   ]);
   world.expectNothingLeft();
 });
+
+test("a connection to an engine serves so many requests", () => {
+  const world = new World({ decode: 1, pool: { keepAlive: { requests: 2 } } });
+  for (let i = 0; i < 5; i += 1) {
+    expect(world.answerTo(world.ask({ prompt: "p", stream: false })).status).toBe(200);
+  }
+  expect(world.decode[0]!.connections.map(({ requests }) => requests)).toEqual([2, 2, 1]);
+  expect(world.decode[0]!.openConnections).toBe(1);
+  world.runFor(5_000);
+  world.expectNothingLeft();
+});
+
+test("so many connections to an engine idle", () => {
+  const world = new World({ decode: 1, pool: { keepAlive: { connections: 2, idleMs: 1_500 } } });
+  const clients = Array.from({ length: 5 }, () => world.ask({ prompt: "p", stream: true }));
+  for (const client of clients) world.answerTo(client);
+  expect(world.decode[0]!.connections).toHaveLength(5);
+  world.runFor(5);
+  expect(world.decode[0]!.openConnections).toBe(2);
+  world.expectNothingLeft();
+});
