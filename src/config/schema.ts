@@ -9,7 +9,6 @@ import { z } from "zod";
 import { policySchema } from "./policies.ts";
 
 const text = z.string().min(1);
-const port = z.int().min(1).max(65_535);
 const milliseconds = z.int().min(0).max(86_400_000);
 const bytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -334,4 +333,3 @@ export type MapConfig = z.output<typeof mapSchema>;
 export type LogFormatConfig = Config["logFormats"][string];
 export type AccessLogConfig = z.output<typeof accessLogSchema>;
 export type LogLevel = (typeof logLevels)[number];
-export { port as portSchema };
