@@ -1,6 +1,7 @@
 /** `global-proxy engine`: a simulated engine in the foreground. */
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import { dialectNames } from "../engine/dialects/registry.ts";
 import { type Fault, faultKinds, parseFault } from "../engine/faults.ts";
 import { type EngineOptions, engineDefaults, engineRoles } from "../engine/options.ts";
 import { startEngine } from "../engine/server.ts";
@@ -18,11 +19,16 @@ export function engineCommand(): Command {
         .choices(engineRoles)
         .makeOptionMandatory(),
     )
+    .option(
+      "--dialect <name>",
+      `how KV is handed over: name[:key=value,…]; names: ${dialectNames.join(", ")}`,
+      defaults.dialect,
+    )
     .option("--port <port>", "port to listen on; 0 = a free one", notNegative, defaults.port)
     .option("--host <host>", "address to listen on", defaults.host)
     .option(
       "--kv-port <port>",
-      "port for fetching KV; 0 = a free one",
+      "port for other engines, as to fetch KV; 0 = a free one",
       notNegative,
       defaults.kvPort,
     )
@@ -44,9 +50,8 @@ export function engineCommand(): Command {
     .option("--seed <n>", "seed of the jitter", notNegative, defaults.seed)
     .option(
       "--kv-lease-ms <ms>",
-      "how long KV is held for another engine",
+      "how long KV is held for another engine (default: the dialect's)",
       notNegative,
-      defaults.kvLeaseMs,
     )
     .option(
       "--kv-transfer-ms <ms>",
@@ -67,6 +72,17 @@ export function engineCommand(): Command {
       defaults.maxModelLen,
     )
     .option("--prefix-cache", "known prompt prefixes need no prefill time", defaults.prefixCache)
+    .option(
+      "--prompt-tokens-details",
+      "usage tells which prompt tokens were not computed",
+      defaults.promptTokensDetails,
+    )
+    .option(
+      "--eos-after-tokens <n>",
+      "answers end by themselves with this token, unless min_tokens forbids it; 0 = at a length of their own",
+      notNegative,
+      defaults.eosAfterTokens,
+    )
     .option(
       "--created <seconds>",
       "`created` of all answers; now = the real time",

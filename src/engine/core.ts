@@ -2,27 +2,33 @@
 
 import { randomUUID } from "node:crypto";
 import { Connections } from "./connections.ts";
+import type { EngineContext, EngineDialect } from "./dialects/dialect.ts";
+import type { PullOutcome } from "./dialects/kv-pull.ts";
+import { chooseDialect } from "./dialects/registry.ts";
 import { type Fault, FaultBook } from "./faults.ts";
-import { kvTransferParamsJson, type RecomputeReason } from "./handoff.ts";
+import type { InferenceRequest } from "./inference-request.ts";
 import type { InferenceJob, Phase } from "./job.ts";
-import { KvClient } from "./kv-client.ts";
 import { type KvRefusal, KvStore } from "./kv-store.ts";
 import { EngineMetrics } from "./metrics.ts";
-import type { InferenceRequest } from "./openai.ts";
 import {
   type EngineRole,
   heldKvMax,
   kvBytesPerToken,
   kvCapacityTokens,
+  namesShownMax,
   type ResolvedOptions,
   requestIdsMax,
+  violationTextsMax,
 } from "./options.ts";
+import { PeerClient } from "./peers.ts";
 import { blockTokens, PrefixCache } from "./prefix-cache.ts";
+import { Rendezvous } from "./rendezvous.ts";
 import { Scheduler } from "./timing.ts";
 
 /** The answer of `GET /debug/state`. Counts are since the start of the engine. */
 export interface EngineState {
   readonly role: EngineRole;
+  readonly dialect: string;
   readonly engineId: string;
   readonly model: string;
   /** KV held now: prompts, their bytes, and the oldest ids. */
@@ -40,14 +46,23 @@ export interface EngineState {
   /** Requests whose KV came from another engine. */
   readonly remotePrefills: number;
   /** Prompts that this engine computed although a prefill engine should have, by reason. */
-  readonly recomputed: Readonly<Record<RecomputeReason, number>>;
+  readonly recomputed: Readonly<RecomputeCounts>;
+  /** Requests that the engine ended with an error after it had accepted them. */
+  readonly failed: number;
+  /** What requests wait for that another engine has to bring: how many, and the oldest names. */
+  readonly rendezvousWaiting: number;
+  readonly rendezvousNames: readonly string[];
+  /** Waits for another engine that ended without it. */
+  readonly rendezvousTimedOut: number;
   /** Requests whose client went away, by what was under way then. */
   readonly aborted: Readonly<Record<AbortPhase, number>>;
   readonly running: number;
   readonly waiting: number;
   /** Inference requests whose body arrived, also refused ones. */
   readonly requestsSeen: number;
+  /** What a proxy that keeps to the protocol does not do: how often, and the last of it in words. */
   readonly protocolViolations: number;
+  readonly violations: readonly string[];
   /** Connections to the HTTP port, without those that carried `/debug`; the KV port has its own. */
   readonly connectionsAccepted: number;
   readonly connectionsOpen: number;
@@ -56,57 +71,105 @@ export interface EngineState {
   readonly faults: readonly Fault[];
 }
 
+/** The reasons that most dialects know; a dialect may have its own. */
+type RecomputeCounts = Record<Exclude<PullOutcome, "ok"> | "missing_params", number> &
+  Record<string, number>;
+
 /** `receiving`: the body had not arrived in full. */
 export type AbortPhase = "receiving" | Exclude<Phase, "done">;
 
-const heldIdsMax = 100;
-
-export class EngineCore {
+export class EngineCore implements EngineContext {
   readonly options: ResolvedOptions;
   readonly engineId: string = randomUUID();
   readonly scheduler: Scheduler;
+  readonly dialect: EngineDialect;
   readonly kvStore: KvStore;
   readonly connections: Connections;
-  readonly kvClient = new KvClient();
+  readonly peers = new PeerClient();
   readonly faults = new FaultBook();
   readonly metrics = new EngineMetrics();
+  readonly address: { readonly host: string; port: number; sidePort: number };
   readonly counts = {
     requestsSeen: 0,
-    protocolViolations: 0,
     remotePrefills: 0,
+    failed: 0,
+    protocolViolations: 0,
     recomputed: {
       missing_params: 0,
       wrong_prompt: 0,
       unknown: 0,
       mangled_params: 0,
       fetch_failed: 0,
-    } as Record<RecomputeReason, number>,
+    } as RecomputeCounts,
     aborted: { receiving: 0, waiting: 0, prefilling: 0, streaming: 0 } as Record<
       AbortPhase,
       number
     >,
   };
-  /** Where other engines fetch KV; known once the engine listens. */
-  kvPort = 0;
+  readonly #dialectName: string;
   readonly #jobs = new Set<InferenceJob>();
   readonly #prefixCache: PrefixCache | undefined;
   readonly #requestIds: string[] = [];
-  #nextHold = 0;
-  #nextBlock = 1;
+  readonly #violations: string[] = [];
+  readonly #rendezvous: Pick<Rendezvous<unknown>, "waiting" | "timedOut" | "close">[] = [];
 
+  /** Throws an Error for a dialect that there is not, or that has no such role or settings. */
   constructor(options: ResolvedOptions) {
+    const { clock, host, role } = options;
     this.options = options;
-    this.scheduler = new Scheduler(options.clock, options);
-    this.connections = new Connections(options.clock, options.keepAliveMs);
-    this.kvStore = new KvStore(options.clock, options.kvLeaseMs, heldKvMax);
+    // What others connect to when the engine listens on all addresses.
+    const everywhere = host === "0.0.0.0" || host === "::";
+    this.address = { host: everywhere ? "127.0.0.1" : host, port: 0, sidePort: 0 };
+    this.scheduler = new Scheduler(clock, options);
+    this.connections = new Connections(clock, options.keepAliveMs);
+    const { dialect, settings } =
+      typeof options.dialect === "string"
+        ? chooseDialect(options.dialect)
+        : { dialect: options.dialect, settings: {} };
+    if (!dialect.roles.includes(role)) {
+      throw new Error(`dialect "${dialect.name}" has no role "${role}"`);
+    }
+    this.#dialectName = dialect.name;
+    this.dialect = dialect.create(this, settings);
+    const leaseMs = options.kvLeaseMs ?? this.dialect.kvLeaseMs;
+    this.kvStore = new KvStore(clock, leaseMs, heldKvMax);
     if (options.prefixCache) this.#prefixCache = new PrefixCache(kvCapacityTokens / blockTokens);
-    for (const fault of options.faults) this.faults.set(fault, options.clock.now());
+    for (const fault of options.faults) this.faults.set(fault, clock.now());
   }
 
-  /** What others connect to when the engine listens on all addresses. */
-  get reachableHost(): string {
-    const { host } = this.options;
-    return host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  get role(): EngineRole {
+    return this.options.role;
+  }
+
+  newRendezvous<T>(): Rendezvous<T> {
+    const rendezvous = new Rendezvous<T>(this.options.clock, heldKvMax);
+    this.#rendezvous.push(rendezvous);
+    return rendezvous;
+  }
+
+  sleep(delayMs: number, gone: AbortSignal): Promise<void> {
+    if (delayMs === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const cancel = this.options.clock.after(delayMs, () => {
+        gone.removeEventListener("abort", onGone);
+        resolve();
+      });
+      const onGone = (): void => {
+        cancel();
+        reject(gone.reason);
+      };
+      gone.addEventListener("abort", onGone);
+    });
+  }
+
+  violation(text: string): void {
+    this.counts.protocolViolations++;
+    this.#violations.push(text);
+    if (this.#violations.length > violationTextsMax) this.#violations.shift();
+  }
+
+  countRecompute(reason: string): void {
+    this.counts.recomputed[reason] = (this.counts.recomputed[reason] ?? 0) + 1;
   }
 
   get requests(): number {
@@ -139,25 +202,6 @@ export class EngineCore {
     return Math.min(known, request.promptTokens - 1);
   }
 
-  /** Holds the KV of a computed prompt; the result is the hand-off, as JSON. */
-  holdKv(requestId: string, request: InferenceRequest): string {
-    // vLLM makes the ids unique in the same way, because clients may send the same one twice.
-    const suffix = (this.#nextHold++).toString(16).padStart(8, "0");
-    const prefix = request.api === "chat" ? "chatcmpl" : "cmpl";
-    const source = {
-      engineId: this.engineId,
-      requestId: `${prefix}-${requestId}-0-${suffix}`,
-      host: this.reachableHost,
-      port: this.kvPort,
-      fingerprint: fingerprintOf(request.promptHash),
-    };
-    const tokens = request.promptTokens;
-    this.kvStore.hold({ ...source, tokens, promptHash: request.promptHash });
-    const json = kvTransferParamsJson(source, tokens, this.#nextBlock);
-    this.#nextBlock += Math.ceil(tokens / blockTokens);
-    return json;
-  }
-
   createdSeconds(): number {
     const { created } = this.options;
     return created === "now" ? Math.floor(Date.now() / 1_000) : created;
@@ -175,17 +219,20 @@ export class EngineCore {
   state(): EngineState {
     const { counts, kvStore } = this;
     return {
-      role: this.options.role,
+      role: this.role,
+      dialect: this.#dialectName,
       engineId: this.engineId,
       model: this.options.model,
       held: kvStore.held,
       heldBytes: kvStore.heldTokens * kvBytesPerToken,
-      heldIds: kvStore.heldIds(heldIdsMax),
+      heldIds: kvStore.heldIds(namesShownMax),
       ...kvStore.counts,
       refused: { ...kvStore.counts.refused },
       ...counts,
       recomputed: { ...counts.recomputed },
       aborted: { ...counts.aborted },
+      violations: [...this.#violations],
+      ...this.#waits(),
       connectionsAccepted: this.connections.accepted,
       connectionsOpen: this.connections.open,
       ...this.#load(),
@@ -197,8 +244,19 @@ export class EngineCore {
   close(): void {
     for (const job of [...this.#jobs]) job.abort();
     this.scheduler.close();
+    this.dialect.close?.();
+    for (const rendezvous of this.#rendezvous) rendezvous.close();
     this.kvStore.close();
-    this.kvClient.close();
+    this.peers.close();
+  }
+
+  #waits() {
+    const names = this.#rendezvous.flatMap((rendezvous) => rendezvous.waiting);
+    return {
+      rendezvousWaiting: names.length,
+      rendezvousNames: names.slice(0, namesShownMax),
+      rendezvousTimedOut: this.#rendezvous.reduce((sum, { timedOut }) => sum + timedOut, 0),
+    };
   }
 
   #load(): { running: number; waiting: number } {
@@ -206,10 +264,4 @@ export class EngineCore {
     for (const job of this.#jobs) if (job.phase === "waiting") waiting++;
     return { running: this.#jobs.size - waiting, waiting };
   }
-}
-
-/** An odd number of 63 bits that belongs to the prompt: no double holds it. */
-function fingerprintOf(promptHash: string): string {
-  const bits = BigInt(`0x${promptHash.slice(0, 15)}`);
-  return String((1n << 62n) | (bits << 1n) | 1n);
 }

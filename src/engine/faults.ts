@@ -1,6 +1,7 @@
 /** What can be made to go wrong in an engine, by switch or at run time, and how often it still will. */
 
 import { z } from "zod";
+import { isInferencePath } from "./endpoints/registry.ts";
 
 export const faultKinds = [
   "refuse",
@@ -17,9 +18,6 @@ export const faultKinds = [
   "no-kv-params",
 ] as const;
 
-/** The paths that a fault without a path of its own strikes. */
-const inferencePaths = ["/v1/completions", "/v1/chat/completions"];
-
 const count = z.int().min(0);
 
 /** The body of `POST /debug/fault`. Unknown keys are refused, so that a misspelt one does not pass for a fault. */
@@ -27,7 +25,7 @@ export const faultSchema = z.strictObject({
   kind: z.enum(faultKinds),
   /** How many requests (for `accept-then-close`: connections) it strikes; without it, all. */
   times: z.int().min(1).optional(),
-  /** Beginning of the paths it strikes; without it, the two of inference. Never those under `/debug`. */
+  /** Beginning of the paths it strikes; without it, those of inference. Never those under `/debug`. */
   path: z.string().min(1).optional(),
   /** Events of a stream that still go out: for `*-after-chunks` (default 1) and `stall`. `stall` without it sends nothing at all, 0 sends the head. */
   chunks: count.optional(),
@@ -142,6 +140,6 @@ export class FaultBook {
 
 function strikes(fault: Fault, path: string): boolean {
   if (path.startsWith("/debug")) return false;
-  if (fault.path === undefined) return inferencePaths.includes(path);
+  if (fault.path === undefined) return isInferencePath(path);
   return path.startsWith(fault.path);
 }

@@ -1,14 +1,23 @@
 /** The life of one inference request in an engine: waiting, prefill or KV transfer, decode, and every way out of it. */
 
-import { AnswerWriter, type Usage } from "./answers.ts";
 import type { EngineCore } from "./core.ts";
+import type { Acquired, AnswerExtras, Leg } from "./dialects/dialect.ts";
+import type { AnswerFormat, Usage } from "./endpoints/endpoint.ts";
 import type { Fault } from "./faults.ts";
-import { type Plan, planFor, type RecomputeReason } from "./handoff.ts";
-import type { FinishedReason } from "./metrics.ts";
-import type { InferenceRequest } from "./openai.ts";
+import type { InferenceRequest } from "./inference-request.ts";
 import type { Reply } from "./reply.ts";
+import { RequestError } from "./request-error.ts";
 import type { PrefillTicket, Sequence } from "./timing.ts";
-import { PlannedOutput } from "./tokens.ts";
+import { type LengthWishes, PlannedOutput } from "./tokens.ts";
+
+/** What a job works on. */
+export interface JobParts {
+  readonly request: InferenceRequest;
+  readonly leg: Leg;
+  readonly format: AnswerFormat;
+  readonly reply: Reply;
+  readonly fault: Fault | undefined;
+}
 
 /** `waiting` includes a KV transfer; `streaming` is decode, whether the answer is streamed or not. */
 export type Phase = "waiting" | "prefilling" | "streaming" | "done";
@@ -18,41 +27,34 @@ export class InferenceJob implements PrefillTicket {
   readonly tokens: number;
   readonly #core: EngineCore;
   readonly #request: InferenceRequest;
+  readonly #leg: Leg;
+  readonly #format: AnswerFormat;
   readonly #reply: Reply;
   readonly #fault: Fault | undefined;
-  readonly #plan: Plan;
-  readonly #requestId: string;
-  readonly #writer: AnswerWriter;
+  readonly #gone = new AbortController();
   readonly #choices: Choice[] = [];
   readonly #arrivedAtMs: number;
+  #cachedTokens: number;
   #generatedTokens = 0;
   #decoding = 0;
   #blocked = false;
-  #usageSent = false;
-  /** Whether KV at a prefill engine waits for this request. */
-  #owesRelease: boolean;
-  #cancelDelay: (() => void) | undefined;
+  #delivered = false;
+  #cancelStart: (() => void) | undefined;
 
-  constructor(
-    core: EngineCore,
-    request: InferenceRequest,
-    requestId: string,
-    reply: Reply,
-    fault: Fault | undefined,
-  ) {
+  constructor(core: EngineCore, { request, leg, format, reply, fault }: JobParts) {
     this.#core = core;
     this.#request = request;
+    this.#leg = leg;
+    this.#format = format;
     this.#reply = reply;
     this.#fault = fault;
-    this.#requestId = requestId;
     this.#arrivedAtMs = core.options.clock.now();
-    this.#plan = planFor(core.options.role, request);
-    this.#owesRelease = this.#plan.do === "fetch";
-    this.#writer = new AnswerWriter(request, requestId, core.createdSeconds());
-    this.tokens = request.promptTokens - core.visitPrefixCache(request);
+    this.#cachedTokens = core.visitPrefixCache(request);
+    this.tokens = request.promptTokens - this.#cachedTokens;
+    const lengths = limited(request.lengths, leg.tokensMax);
     for (const { outputSeed } of request.prompts) {
       for (let index = 0; index < request.n; index++) {
-        const output = new PlannedOutput(outputSeed, index, request.lengths);
+        const output = new PlannedOutput(outputSeed, index, lengths);
         this.#choices.push(new Choice(this, this.#choices.length, output));
       }
     }
@@ -62,19 +64,17 @@ export class InferenceJob implements PrefillTicket {
   start(): void {
     // The client may have gone in the very moment in which its request was complete.
     if (this.phase === "done") return;
-    if (this.#plan.do !== "fetch" && this.#plan.do !== "recompute" && this.#plan.violation) {
-      this.#core.counts.protocolViolations++;
-    }
     if (this.#request.stream) this.#reply.openEvents();
-    if (this.#plan.do === "fetch")
-      this.#delay(this.#core.options.kvTransferMs, () => this.#fetch());
-    else if (this.#plan.do === "recompute") this.#recompute(this.#plan.reason);
-    else this.#core.scheduler.prefill(this);
+    if (this.#leg.acquire === undefined) this.#core.scheduler.prefill(this);
+    else {
+      const fail = (error: unknown): void => this.#fail(error);
+      this.#leg.acquire(this.#gone.signal).then((acquired) => this.#go(acquired), fail);
+    }
   }
 
   /** Starts only after so long; a client that goes away meanwhile is one that was waiting. */
   startAfter(delayMs: number): void {
-    this.#delay(delayMs, () => this.start());
+    this.#cancelStart = this.#core.options.clock.after(delayMs, () => this.start());
   }
 
   onStart(): void {
@@ -94,44 +94,37 @@ export class InferenceJob implements PrefillTicket {
     if (!this.#reply.struck || this.#fault?.kind === "stall") {
       this.#core.counts.aborted[this.phase]++;
     }
-    this.#cancelDelay?.();
+    this.#cancelStart?.();
     this.#core.scheduler.cancelPrefill(this);
     for (const choice of this.#choices) this.#core.scheduler.leave(choice);
-    if (this.#owesRelease && this.#plan.do === "fetch")
-      this.#core.kvClient.release(this.#plan.source);
+    this.#gone.abort();
+    this.#leg.abandon?.();
     this.#leave("abort");
   }
 
   onToken(choice: Choice): void {
-    this.#generatedTokens++;
-    this.#core.metrics.generatedTokens++;
+    if (choice.produced <= choice.output.countedTokens) {
+      this.#generatedTokens++;
+      this.#core.metrics.generatedTokens++;
+    }
     this.#observeToken(choice);
     if (choice.produced === choice.output.tokenCount) this.#decoding--;
     if (this.#request.stream && !this.#blocked) this.#sendEvents(choice);
     if (this.#decoding === 0) this.#finishWhenSent();
   }
 
-  #delay(delayMs: number, run: () => void): void {
-    if (delayMs === 0) run();
-    else this.#cancelDelay = this.#core.options.clock.after(delayMs, run);
-  }
-
-  #fetch(): void {
-    if (this.#plan.do !== "fetch") return;
-    this.#core.kvClient.fetch(this.#plan.source, this.#request.promptHash, (outcome) => {
-      if (this.phase === "done") return;
-      this.#owesRelease = false;
-      if (outcome !== "ok") this.#recompute(outcome);
-      else {
-        this.#core.counts.remotePrefills++;
-        this.#decode(false);
-      }
-    });
-  }
-
-  #recompute(reason: RecomputeReason): void {
-    this.#core.counts.recomputed[reason]++;
-    this.#core.scheduler.prefill(this);
+  #go({ kv, reason, firstToken, end }: Acquired): void {
+    if (this.phase === "done") return;
+    if (end !== undefined) for (const { output } of this.#choices) output.endEarly(end);
+    if (kv === "recompute") this.#core.countRecompute(reason ?? "unknown");
+    if (kv === "compute" || kv === "recompute") {
+      this.#core.scheduler.prefill(this);
+      return;
+    }
+    if (kv === "remote") this.#core.counts.remotePrefills++;
+    // The last token is always computed.
+    this.#cachedTokens = this.#request.promptTokens - 1;
+    this.#decode(firstToken ?? false);
   }
 
   #decode(firstTokenReady: boolean): void {
@@ -154,21 +147,23 @@ export class InferenceJob implements PrefillTicket {
 
   /** Tokens that a slow reader has no room for are not kept: they can be made again from their position. */
   #sendEvents(choice: Choice): void {
+    const { index, output } = choice;
+    const { continuousUsage } = this.#request;
     while (choice.sent < choice.produced && !this.#blocked) {
-      const { continuousUsage } = this.#request;
       if (!choice.opened) {
         choice.opened = true;
-        const role = this.#writer.role(choice.index, continuousUsage ? this.#usage(0) : undefined);
-        if (role !== undefined && !this.#reply.event(role)) {
-          this.#blocked = true;
-          return;
-        }
+        this.#send(this.#format.begin(index, continuousUsage ? this.#usage(0) : undefined));
+        if (this.#blocked) return;
       }
       choice.sent++;
-      const usage = continuousUsage ? this.#usage(choice.sent) : undefined;
-      const event = this.#writer.token(choice.index, choice.output, choice.sent - 1, usage);
-      if (!this.#reply.event(event)) this.#blocked = true;
+      const counted = Math.min(choice.sent, output.countedTokens);
+      const usage = continuousUsage ? this.#usage(counted) : undefined;
+      this.#send([this.#format.token(index, output, choice.sent - 1, usage)]);
     }
+  }
+
+  #send(events: readonly string[]): void {
+    for (const event of events) if (!this.#reply.event(event)) this.#blocked = true;
   }
 
   #resume(): void {
@@ -179,31 +174,56 @@ export class InferenceJob implements PrefillTicket {
   }
 
   #finishWhenSent(): void {
-    if (!this.#request.stream) this.#finishWhole();
-    else if (this.#choices.every((choice) => choice.sent === choice.output.tokenCount)) {
-      this.#finishStream();
-    }
+    const { stream } = this.#request;
+    if (stream && this.#choices.some(({ sent, output }) => sent < output.tokenCount)) return;
+    // A slow reader that catches up while KV is handed over comes here once more.
+    if (this.#delivered) return;
+    this.#delivered = true;
+    const extras = this.#deliver();
+    if (extras instanceof Promise) {
+      const fail = (error: unknown): void => this.#fail(error);
+      extras.then((settled) => this.#finish(settled), fail);
+    } else this.#finish(extras);
   }
 
-  #finishWhole(): void {
-    const holds = this.#plan.do === "prefill-and-hold" && this.#fault?.kind !== "no-kv-params";
-    const kvParams = holds ? this.#core.holdKv(this.#requestId, this.#request) : "null";
+  #deliver(): AnswerExtras | Promise<AnswerExtras> {
+    if (this.#leg.deliver === undefined || this.#fault?.kind === "no-kv-params") return {};
+    const reason = this.#choices[0]!.output.finishReason;
+    return this.#leg.deliver({ reason }, this.#gone.signal);
+  }
+
+  #finish(extras: AnswerExtras): void {
+    if (this.phase === "done") return;
     const outputs = this.#choices.map((choice) => choice.output);
     const usage = this.#usage(this.#generatedTokens);
-    if (this.#reply.send(200, this.#writer.whole(outputs, usage, kvParams))) this.#succeed();
-  }
-
-  #finishStream(): void {
-    // A fault may hold the answer at its very last event; then it stays open until the client gives up.
-    if (this.#reply.struck) return;
-    if (this.#request.includeUsage && !this.#usageSent) {
-      this.#usageSent = true;
-      this.#reply.event(this.#writer.usage(this.#usage(this.#generatedTokens)));
+    if (!this.#request.stream) {
+      const body = this.#format.whole(outputs, usage, extras);
+      if (this.#reply.send(200, body, "application/json", extras.headers)) this.#succeed();
+      return;
     }
-    this.#reply.event("[DONE]");
+    // A fault may hold the answer at its very last event; then it stays open until the client gives up.
+    this.#send(this.#format.end(outputs, usage));
     if (this.#reply.struck) return;
     this.#reply.endEvents();
     this.#succeed();
+  }
+
+  /** The hand-off has failed in a way that the engine's clients hear of. */
+  #fail(cause: unknown): void {
+    if (this.phase === "done") return;
+    this.#core.counts.failed++;
+    const error =
+      cause instanceof RequestError
+        ? cause
+        : new RequestError(500, "InternalServerError", String(cause));
+    if (!this.#request.stream) {
+      if (this.#reply.send(error.status, error.body())) this.#leave("error");
+      return;
+    }
+    this.#send(this.#format.error(error));
+    if (this.#reply.struck) return;
+    this.#reply.endEvents();
+    this.#leave("error");
   }
 
   #succeed(): void {
@@ -211,19 +231,31 @@ export class InferenceJob implements PrefillTicket {
     this.#leave(this.#choices[0]!.output.finishReason);
   }
 
-  #leave(reason: FinishedReason): void {
+  #leave(reason: string): void {
     this.phase = "done";
-    this.#core.metrics.finished[reason]++;
+    this.#core.metrics.countFinished(reason);
     this.#core.leave(this);
   }
 
   #usage(completionTokens: number): Usage {
-    return { promptTokens: this.#request.promptTokens, completionTokens };
+    const { promptTokens } = this.#request;
+    const told = this.#core.options.promptTokensDetails;
+    return { promptTokens, completionTokens, cachedTokens: told ? this.#cachedTokens : 0 };
   }
 
   #sinceArrivalSeconds(): number {
     return (this.#core.options.clock.now() - this.#arrivedAtMs) / 1_000;
   }
+}
+
+/** The lengths that the engine itself allows. */
+function limited(lengths: LengthWishes, tokensMax: number | undefined): LengthWishes {
+  if (tokensMax === undefined) return lengths;
+  return {
+    ...lengths,
+    maxTokens: Math.min(lengths.maxTokens ?? tokensMax, tokensMax),
+    minTokens: Math.min(lengths.minTokens, tokensMax),
+  };
 }
 
 /** One choice of an answer, as far as it is produced and sent. */

@@ -6,10 +6,10 @@ import type { Clock } from "./timing.ts";
 export interface HeldKv {
   /** The engine's own name for it, unique for this engine's life. */
   readonly requestId: string;
-  /** Hash of model and prompt: see `promptHash` in `openai.ts`. */
+  /** Hash of model and prompt: see `promptHash` in `inference-request.ts`. */
   readonly promptHash: string;
-  /** Decimal digits beyond 2^53, compared as text: whoever parsed and printed them again is found out. */
-  readonly fingerprint: string;
+  /** What the hand-off says that only comes back unharmed when nobody has touched it; compared as text. */
+  readonly seal: string;
   readonly tokens: number;
 }
 
@@ -40,8 +40,8 @@ export class KvStore {
     refused: { unknown: 0, wrong_prompt: 0, mangled_params: 0 },
   };
   heldTokens = 0;
+  readonly leaseMs: number;
   readonly #clock: Clock;
-  readonly #leaseMs: number;
   readonly #heldMax: number;
   /** In the order of their ends, because all leases are equally long. */
   readonly #held = new Map<string, { readonly kv: HeldKv; readonly expiresAtMs: number }>();
@@ -49,7 +49,7 @@ export class KvStore {
 
   constructor(clock: Clock, leaseMs: number, heldMax: number) {
     this.#clock = clock;
-    this.#leaseMs = leaseMs;
+    this.leaseMs = leaseMs;
     this.#heldMax = heldMax;
   }
 
@@ -67,17 +67,17 @@ export class KvStore {
       this.#free(this.#held.values().next().value!.kv);
       this.counts.evicted++;
     }
-    this.#held.set(kv.requestId, { kv, expiresAtMs: this.#clock.now() + this.#leaseMs });
+    this.#held.set(kv.requestId, { kv, expiresAtMs: this.#clock.now() + this.leaseMs });
     this.heldTokens += kv.tokens;
     this.counts.stored++;
     this.#armTimer();
   }
 
   /** Hands the KV over and forgets it, or says why not; then it stays held until its lease ends. */
-  take(requestId: string, promptHash: string, fingerprint: string): HeldKv | KvRefusal {
+  take(requestId: string, promptHash: string, seal: string): HeldKv | KvRefusal {
     this.#expire();
     const kv = this.#held.get(requestId)?.kv;
-    const refusal = refusalOf(kv, promptHash, fingerprint);
+    const refusal = refusalOf(kv, promptHash, seal);
     if (kv === undefined || refusal !== undefined) {
       this.counts.refused[refusal ?? "unknown"]++;
       return refusal ?? "unknown";
@@ -94,6 +94,17 @@ export class KvStore {
     if (held === undefined) return false;
     this.#free(held.kv);
     this.counts.released++;
+    return true;
+  }
+
+  /** Starts the lease again, for a decode engine that has the request and is not yet at it. */
+  renew(requestId: string): boolean {
+    this.#expire();
+    const held = this.#held.get(requestId);
+    if (held === undefined) return false;
+    // To the end of the order, which is the order of the ends.
+    this.#held.delete(requestId);
+    this.#held.set(requestId, { kv: held.kv, expiresAtMs: this.#clock.now() + this.leaseMs });
     return true;
   }
 
@@ -135,9 +146,9 @@ export class KvStore {
 function refusalOf(
   kv: HeldKv | undefined,
   promptHash: string,
-  fingerprint: string,
+  seal: string,
 ): KvRefusal | undefined {
   if (kv === undefined) return "unknown";
   if (kv.promptHash !== promptHash) return "wrong_prompt";
-  return kv.fingerprint === fingerprint ? undefined : "mangled_params";
+  return kv.seal === seal ? undefined : "mangled_params";
 }

@@ -43,8 +43,6 @@ export class Histogram {
   }
 }
 
-export type FinishedReason = "stop" | "length" | "abort";
-
 /** What is true at the moment of the scrape. */
 export interface Gauges {
   readonly running: number;
@@ -60,11 +58,15 @@ export class EngineMetrics {
   readonly interTokenSeconds = new Histogram(interTokenBounds);
   readonly requestSeconds = new Histogram(requestBounds);
   readonly queueSeconds = new Histogram(requestBounds);
-  readonly finished: Record<FinishedReason, number> = { stop: 0, length: 0, abort: 0 };
+  readonly #finished: Record<string, number> = { stop: 0, length: 0, abort: 0 };
   prefixQueriedTokens = 0;
   prefixHitTokens = 0;
   promptTokens = 0;
   generatedTokens = 0;
+
+  countFinished(reason: string): void {
+    this.#finished[reason] = (this.#finished[reason] ?? 0) + 1;
+  }
 
   render(model: string, gauges: Gauges): string {
     const labels = `engine="0",model_name="${escapeLabel(model)}"`;
@@ -101,7 +103,7 @@ export class EngineMetrics {
       "# HELP vllm:request_success_total Requests that ended, by reason.",
       "# TYPE vllm:request_success_total counter",
     );
-    for (const [reason, count] of Object.entries(this.finished)) {
+    for (const [reason, count] of Object.entries(this.#finished)) {
       lines.push(
         `vllm:request_success_total{finished_reason="${reason}",${labels}} ${decimal(count)}`,
       );

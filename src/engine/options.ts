@@ -1,22 +1,25 @@
 /** What an engine can be told, what it assumes when it is not told, and its fixed bounds. */
 
+import type { Dialect } from "./dialects/dialect.ts";
 import type { Fault } from "./faults.ts";
 import { type Clock, systemClock, type Timing } from "./timing.ts";
 
-export const engineRoles = ["prefill", "decode", "mixed"] as const;
+export const engineRoles = ["prefill", "decode", "mixed", "encode"] as const;
 export type EngineRole = (typeof engineRoles)[number];
 
 /** Everything but the role has a default: see {@link engineDefaults}. */
 export interface EngineOptions extends Partial<Timing> {
   readonly role: EngineRole;
+  /** How KV is handed over: `name[:key=value,…]` of one in `dialects/registry.ts`, or one that is not there. */
+  readonly dialect?: string | Dialect;
   /** Address to listen on, also named in hand-offs as `remote_host`. */
   readonly host?: string;
   /** 0 = a free one. */
   readonly port?: number;
-  /** Port on which other engines fetch KV; 0 = a free one. */
+  /** Port on which other engines speak to this one, as to fetch KV; 0 = a free one. */
   readonly kvPort?: number;
   readonly model?: string;
-  /** How long KV is held for a decode engine. */
+  /** How long KV is held for a decode engine; without it, as long as the dialect says. */
   readonly kvLeaseMs?: number;
   /** What a decode engine waits before it fetches KV: its own queue and the transfer. */
   readonly kvTransferMs?: number;
@@ -26,6 +29,10 @@ export interface EngineOptions extends Partial<Timing> {
   readonly prefixCache?: boolean;
   /** Value of `created` in answers, in seconds since 1970; `now` = the real time. */
   readonly created?: number | "now";
+  /** Whether the usage tells how many prompt tokens came from a cache or from another engine. */
+  readonly promptTokensDetails?: boolean;
+  /** Answers end by themselves with this token, unless `min_tokens` forbids it; 0 = at a length of their own. */
+  readonly eosAfterTokens?: number;
   /** Tokens of prompt and answer together. */
   readonly maxModelLen?: number;
   /** Faults in force from the start. */
@@ -33,9 +40,11 @@ export interface EngineOptions extends Partial<Timing> {
   readonly clock?: Clock;
 }
 
-export type ResolvedOptions = Required<EngineOptions>;
+export type ResolvedOptions = Required<Omit<EngineOptions, "kvLeaseMs">> &
+  Pick<EngineOptions, "kvLeaseMs">;
 
 export const engineDefaults = {
+  dialect: "omni",
   host: "127.0.0.1",
   port: 0,
   kvPort: 0,
@@ -45,10 +54,11 @@ export const engineDefaults = {
   batchPenaltyMs: 0.1,
   jitter: 0,
   seed: 1,
-  kvLeaseMs: 30_000,
   kvTransferMs: 0,
   keepAliveMs: 5_000,
   prefixCache: false,
+  promptTokensDetails: false,
+  eosAfterTokens: 0,
   created: 1_700_000_000,
   maxModelLen: 1_048_576,
   faults: [],
@@ -68,7 +78,7 @@ export const instantTiming: Timing = {
 export function resolveOptions(options: EngineOptions): ResolvedOptions {
   const resolved: ResolvedOptions = { ...engineDefaults, ...options };
   for (const name of notNegative) {
-    const value = resolved[name];
+    const value = resolved[name] ?? 0;
     if (!Number.isFinite(value) || value < 0) throw new RangeError(`${name} is below 0: ${value}`);
   }
   if (resolved.jitter > 1) throw new RangeError(`jitter is above 1: ${resolved.jitter}`);
@@ -85,6 +95,7 @@ const notNegative = [
   "kvLeaseMs",
   "kvTransferMs",
   "keepAliveMs",
+  "eosAfterTokens",
   "maxModelLen",
 ] as const satisfies readonly (keyof ResolvedOptions)[];
 
@@ -105,7 +116,11 @@ export const requestIdsMax = 1_000;
 /** Requests that `/debug/requests` remembers, and how much of each body. */
 export const recordedRequestsMax = 64;
 export const recordedBodyBytesMax = 16_384;
-/** How long a decode engine waits for a prefill engine's answer. */
-export const kvFetchTimeoutMs = 5_000;
+/** How long an engine waits for another's answer, unless its protocol says otherwise. */
+export const peerTimeoutMs = 5_000;
+/** Protocol violations whose text `/debug/state` remembers. */
+export const violationTextsMax = 100;
+/** Names of held KV, and of what is waited for, that `/debug/state` shows. */
+export const namesShownMax = 100;
 /** KV bytes per token, for the figures in `/debug/state`: what an 8-billion model with grouped queries needs. */
 export const kvBytesPerToken = 131_072;

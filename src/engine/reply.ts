@@ -23,12 +23,17 @@ export class Reply {
   }
 
   /** False when a fault holds or cuts the answer, so that it never ends on this side. */
-  send(status: number, body: string, contentType = "application/json"): boolean {
+  send(
+    status: number,
+    body: string,
+    contentType = "application/json",
+    headers: readonly string[] = [],
+  ): boolean {
     const fault = this.#fault;
     const full = fault?.kind === "wrong-json" ? spoil(body, fault) : body;
     const bytes = Buffer.from(full);
     const type = contentType === "" ? [] : ["content-type", contentType];
-    this.#head(status, ["content-length", String(bytes.length), ...type]);
+    this.#head(status, ["content-length", String(bytes.length), ...type, ...headers]);
     if (fault?.kind === "reset-after-headers") return this.#resetAfter("", fault);
     const half = bytes.subarray(0, bytes.length >> 1);
     if (fault?.kind === "reset-after-chunks") return this.#resetAfter(half, fault);
@@ -53,10 +58,10 @@ export class Reply {
   }
 
   /** Writes one event, in one chunk. False when no more should be written for now. */
-  event(data: string): boolean {
+  event(text: string): boolean {
     if (this.struck) return false;
     this.#events++;
-    const more = this.#response.write(`data: ${data}\n\n`);
+    const more = this.#response.write(text);
     this.#strikeWhenDue();
     return more && !this.struck;
   }

@@ -1,20 +1,24 @@
 /** What an engine answers on which path. */
 
 import type { EngineCore } from "./core.ts";
+import type { Endpoint, SimpleEndpoint } from "./endpoints/endpoint.ts";
+import { endpoints, simpleEndpoints } from "./endpoints/registry.ts";
 import type { Fault, FaultBook } from "./faults.ts";
 import { checkFault } from "./faults.ts";
 import { InferenceJob } from "./job.ts";
-import { type Api, readInferenceRequest, readTokenizeRequest } from "./openai.ts";
+import { readJsonBody } from "./json-body.ts";
 import { requestsMax } from "./options.ts";
 import type { Reply } from "./reply.ts";
 import { badRequest, RequestError } from "./request-error.ts";
 import type { RequestLog } from "./request-log.ts";
-import { tokenIdsOf } from "./tokens.ts";
+import { answerRoute, jsonOrNothing, type RouteHandler, routeOf } from "./route-table.ts";
 
 /** A request that has arrived in full. */
 export interface Arrived {
   readonly method: string;
   readonly path: string;
+  /** Without its question mark. */
+  readonly query: string;
   readonly headers: NodeJS.Dict<string | string[]>;
   readonly body: Buffer;
   readonly reply: Reply;
@@ -34,9 +38,12 @@ export interface RouteContext {
 type Handler = (context: RouteContext, arrived: Arrived) => void;
 
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  "/v1/completions": { POST: inference("completions") },
-  "/v1/chat/completions": { POST: inference("chat") },
-  "/tokenize": { POST: tokenize },
+  ...Object.fromEntries(
+    endpoints.map((endpoint) => [endpoint.path, { POST: inference(endpoint) }]),
+  ),
+  ...Object.fromEntries(
+    simpleEndpoints.map((endpoint) => [endpoint.path, { POST: simple(endpoint) }]),
+  ),
   "/v1/models": { GET: models },
   "/health": { GET: health },
   "/ping": { GET: health, POST: health },
@@ -47,14 +54,14 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/debug/fault": { GET: listFaults, POST: setFault, DELETE: clearFaults },
 };
 
-/** Paths whose requests count as seen, and whose ids are remembered. */
-export function isInferencePath(path: string): boolean {
-  return path === "/v1/completions" || path === "/v1/chat/completions";
-}
-
 /** Answers, now or later. Never throws. */
 export function route(context: RouteContext, arrived: Arrived): void {
   const { reply } = arrived;
+  const ofDialect = routeOf(context.core.dialect.routes, arrived.method, arrived.path);
+  if (ofDialect !== undefined) {
+    void answerForDialect(ofDialect, arrived);
+    return;
+  }
   try {
     const methods = Object.hasOwn(routes, arrived.path) ? routes[arrived.path] : undefined;
     const handler = methods?.[arrived.method];
@@ -70,20 +77,39 @@ export function route(context: RouteContext, arrived: Arrived): void {
   }
 }
 
-function inference(api: Api): Handler {
+async function answerForDialect(handler: RouteHandler, arrived: Arrived): Promise<void> {
+  const gone = new AbortController();
+  arrived.onGone(() => gone.abort());
+  const { status, json } = await answerRoute(handler, {
+    query: new URLSearchParams(arrived.query),
+    headers: arrived.headers,
+    body: jsonOrNothing(arrived.body.toString()),
+    gone: gone.signal,
+  });
+  arrived.reply.send(status, json);
+}
+
+function inference(endpoint: Endpoint): Handler {
   return ({ core }, { headers, body, reply, fault, onGone }) => {
     requireJson(headers["content-type"]);
     if (core.requests >= requestsMax) {
       throw new RequestError(503, "ServiceUnavailableError", "The engine is full.");
     }
-    const request = readInferenceRequest(api, body, core.options);
+    const request = endpoint.read(readJsonBody(body), core.options);
     const requestId = first(headers["x-request-id"]) || request.promptHash.slice(0, 32);
-    const job = new InferenceJob(core, request, requestId, reply, fault);
+    const leg = core.dialect.leg(request, { requestId, headers });
+    const format = endpoint.format(request, requestId, core.createdSeconds());
+    const job = new InferenceJob(core, { request, leg, format, reply, fault });
     core.enter(job);
     onGone(() => job.abort());
     if (fault?.kind === "slow") job.startAfter(fault.delayMs);
     else if (fault?.kind !== "stall" || fault.chunks !== undefined) job.start();
   };
+}
+
+function simple(endpoint: SimpleEndpoint): Handler {
+  return ({ core }, { body, reply }) =>
+    reply.send(200, endpoint.answer(readJsonBody(body), core.options));
 }
 
 function requireJson(contentType: string | string[] | undefined): void {
@@ -95,20 +121,13 @@ function first(header: string | string[] | undefined): string {
   return (typeof header === "string" ? header : header?.[0]) ?? "";
 }
 
-function tokenize({ core }: RouteContext, { body, reply }: Arrived): void {
-  const { model, maxModelLen } = core.options;
-  const tokens = tokenIdsOf(readTokenizeRequest(body, model));
-  const answer = { count: tokens.length, max_model_len: maxModelLen, tokens, token_strs: null };
-  reply.send(200, JSON.stringify(answer));
-}
-
 function models({ core }: RouteContext, { reply }: Arrived): void {
   const { model, maxModelLen } = core.options;
   const entry = {
     id: model,
     object: "model",
     created: core.createdSeconds(),
-    owned_by: "vllm",
+    owned_by: core.dialect.ownedBy ?? "vllm",
     root: model,
     parent: null,
     max_model_len: maxModelLen,

@@ -4,13 +4,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { type BodyOutcome, readBody } from "./body-reader.ts";
 import { EngineCore, type EngineState } from "./core.ts";
+import { isInferencePath } from "./endpoints/registry.ts";
 import { checkFault, type Fault, type FaultInput, parseFault } from "./faults.ts";
-import { KvServer } from "./kv-server.ts";
 import { type EngineOptions, headBytesMax, resolveOptions } from "./options.ts";
+import { httpOrigin } from "./peers.ts";
 import { Reply } from "./reply.ts";
 import { RequestError } from "./request-error.ts";
 import { type RecordedRequest, RequestLog } from "./request-log.ts";
-import { isInferencePath, route } from "./routes.ts";
+import { type Arrived, route } from "./routes.ts";
+import { SidePort } from "./side-port.ts";
 
 const listenAgainMs = 100;
 
@@ -40,18 +42,18 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
 }
 
 class EngineServer implements RunningEngine {
-  port = 0;
   readonly host: string;
   readonly #core: EngineCore;
   readonly #server: Server;
-  readonly #kvServer: KvServer;
+  readonly #sidePort: SidePort | undefined;
   readonly #log = new RequestLog();
   #closed = false;
 
   constructor(core: EngineCore) {
     this.#core = core;
-    this.host = core.reachableHost;
-    this.#kvServer = new KvServer(core.kvStore, core.faults, core.engineId);
+    this.host = core.address.host;
+    const { sideRoutes } = core.dialect;
+    if (sideRoutes !== undefined) this.#sidePort = new SidePort(sideRoutes, core.faults);
     this.#server = createServer({ maxHeaderSize: headBytesMax });
     // node:http would close idle connections a second late; Connections does it on time.
     this.#server.keepAliveTimeout = 0;
@@ -68,8 +70,11 @@ class EngineServer implements RunningEngine {
   }
 
   get url(): string {
-    const host = this.host.includes(":") ? `[${this.host}]` : this.host;
-    return `http://${host}:${this.port}`;
+    return httpOrigin(this.host, this.port);
+  }
+
+  get port(): number {
+    return this.#core.address.port;
   }
 
   get engineId(): string {
@@ -77,15 +82,17 @@ class EngineServer implements RunningEngine {
   }
 
   async listen(): Promise<void> {
-    const { host, port, kvPort, role } = this.#core.options;
-    if (role !== "decode") this.#core.kvPort = await this.#kvServer.listen(kvPort, host);
+    const { address, dialect, options } = this.#core;
+    const { host, port, kvPort } = options;
+    if (this.#sidePort !== undefined) address.sidePort = await this.#sidePort.listen(kvPort, host);
     try {
       await listenOn(this.#server, port, host);
     } catch (error) {
-      this.#kvServer.close();
+      this.#sidePort?.close();
       throw error;
     }
-    this.port = (this.#server.address() as AddressInfo).port;
+    address.port = (this.#server.address() as AddressInfo).port;
+    dialect.start?.();
     this.#applyRefusal();
   }
 
@@ -114,7 +121,7 @@ class EngineServer implements RunningEngine {
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#core.connections.closeAll();
     this.#core.close();
-    this.#kvServer.close();
+    this.#sidePort?.close();
     await stopped;
   }
 
@@ -127,18 +134,17 @@ class EngineServer implements RunningEngine {
   }
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
-    const path = (request.url ?? "/").split("?", 1)[0]!;
+    const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
     const { socket } = request;
     this.#core.connections.onRequest(socket, path);
     response.on("finish", () => this.#core.connections.onAnswered(socket));
-    readBody(request, (body) => this.#onBody(request, response, path, body));
+    readBody(request, (body) => this.#onBody(request, response, { path, query, body }));
   }
 
   #onBody(
     request: IncomingMessage,
     response: ServerResponse,
-    path: string,
-    body: BodyOutcome,
+    { path, query, body }: { path: string; query: string; body: BodyOutcome },
   ): void {
     if (body === "aborted") {
       if (isInferencePath(path)) this.#core.counts.aborted.receiving++;
@@ -162,14 +168,14 @@ class EngineServer implements RunningEngine {
       const message = "A fault was set for this engine.";
       reply.send(fault.code, new RequestError(fault.code, "InternalServerError", message).body());
     } else {
-      this.#route(request, response, { method, path, body, reply, fault });
+      this.#route(request, response, { method, path, query, body, reply, fault });
     }
   }
 
   #route(
     request: IncomingMessage,
     response: ServerResponse,
-    arrived: { method: string; path: string; body: Buffer; reply: Reply; fault: Fault | undefined },
+    arrived: Omit<Arrived, "headers" | "onGone">,
   ): void {
     const { fault } = arrived;
     const context = {

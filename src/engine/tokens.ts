@@ -35,17 +35,13 @@ export function tokensOfBytes(textBytes: number): number {
   return Math.max(1, Math.ceil(textBytes / bytesPerToken));
 }
 
-/** Token ids of a text for `/tokenize`: stable, and as many as {@link tokensOfBytes} says. */
-export function tokenIdsOf(text: string): number[] {
-  const bytes = Buffer.from(text);
-  const ids = new Array<number>(tokensOfBytes(bytes.length));
+/** A token's id is its bytes as a number, the first one lowest, so that ids say which text they came from. */
+export function tokenIdsOf(text: Buffer): number[] {
+  const padded = Buffer.alloc(tokensOfBytes(text.length) * bytesPerToken);
+  text.copy(padded);
+  const ids = new Array<number>(padded.length / bytesPerToken);
   for (let index = 0; index < ids.length; index++) {
-    const start = index * bytesPerToken;
-    let id = 0;
-    for (let at = start; at < Math.min(start + bytesPerToken, bytes.length); at++) {
-      id = (Math.imul(id, 257) + bytes[at]! + 1) >>> 0;
-    }
-    ids[index] = id % 151_643;
+    ids[index] = padded.readUInt32LE(index * bytesPerToken);
   }
   return ids;
 }
@@ -74,13 +70,25 @@ export interface LengthWishes {
   readonly includeStop: boolean;
   /** Tokens that the model's context leaves after the prompt. */
   readonly contextTokens: number;
+  /** The model ends the text with this token, unless `minTokens` forbids it; 0 = at its natural length. */
+  readonly eosAfterTokens: number;
+}
+
+/** How an engine ends an answer that it gives up: after so many tokens, with one more event that has no text. */
+export interface AnswerEnd {
+  readonly afterTokens: number;
+  readonly finishReason: string;
+  readonly stopReason: string | null;
 }
 
 /** One choice of an answer, known in full before its first token is sent, so that no token needs to be held back. */
 export class PlannedOutput {
-  readonly tokenCount: number;
-  readonly finishReason: "stop" | "length";
-  readonly stopReason: string | null;
+  /** Events in a stream. */
+  tokenCount: number;
+  /** Tokens that count in the usage. */
+  countedTokens: number;
+  finishReason: string;
+  stopReason: string | null;
   readonly #outputSeed: number;
   readonly #choice: number;
   /** The token in which a stop string begins, and how many of its characters are kept. */
@@ -90,13 +98,30 @@ export class PlannedOutput {
   constructor(outputSeed: number, choice: number, wishes: LengthWishes) {
     this.#outputSeed = outputSeed;
     this.#choice = choice;
-    const natural = Math.max(naturalTokens(outputSeed, choice), wishes.minTokens);
-    const bound = Math.min(wishes.maxTokens ?? natural, wishes.contextTokens);
+    const { maxTokens, minTokens, eosAfterTokens } = wishes;
+    const natural = Math.max(naturalTokens(outputSeed, choice), minTokens);
+    const wanted = Math.min(maxTokens ?? natural, wishes.contextTokens);
+    const eos = eosAfterTokens > minTokens && eosAfterTokens <= wanted;
+    const bound = eos ? eosAfterTokens : wanted;
     const stopped = wishes.stop.length > 0 ? this.#findStop(bound, wishes) : undefined;
     this.tokenCount = stopped?.tokenCount ?? bound;
+    this.countedTokens = this.tokenCount;
     this.stopReason = stopped?.stop ?? null;
-    const cutByLength = wishes.maxTokens !== undefined || bound < natural;
+    const cutByLength = !eos && (maxTokens !== undefined || bound < natural);
     this.finishReason = stopped === undefined && cutByLength ? "length" : "stop";
+  }
+
+  /** Does nothing when the answer ends before that anyway. */
+  endEarly({ afterTokens, finishReason, stopReason }: AnswerEnd): void {
+    if (afterTokens >= this.tokenCount) return;
+    if (afterTokens < this.#cutToken) {
+      this.#cutToken = afterTokens;
+      this.#cutChars = 0;
+    }
+    this.tokenCount = afterTokens + 1;
+    this.countedTokens = afterTokens;
+    this.finishReason = finishReason;
+    this.stopReason = stopReason;
   }
 
   /** The text that token `position` adds. */

@@ -6,9 +6,9 @@ function setUp(heldMax = 10) {
   const clock = new FakeClock();
   const store = new KvStore(clock, 1_000, heldMax);
   const hold = (requestId: string): void =>
-    store.hold({ requestId, promptHash: "hash", fingerprint: "9007199254740993", tokens: 5 });
-  const take = (requestId: string, promptHash = "hash", fingerprint = "9007199254740993") =>
-    store.take(requestId, promptHash, fingerprint);
+    store.hold({ requestId, promptHash: "hash", seal: "9007199254740993", tokens: 5 });
+  const take = (requestId: string, promptHash = "hash", seal = "9007199254740993") =>
+    store.take(requestId, promptHash, seal);
   return { clock, store, hold, take };
 }
 

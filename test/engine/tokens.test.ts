@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PrefixCache } from "../../src/engine/prefix-cache.ts";
+import { promptsOf } from "../../src/engine/prompts.ts";
 import {
   type LengthWishes,
   naturalTokens,
@@ -15,6 +16,7 @@ const wishes: LengthWishes = {
   stop: [],
   includeStop: false,
   contextTokens: 1_000_000,
+  eosAfterTokens: 0,
 };
 const plan = (changes: Partial<LengthWishes> = {}, seed = 42, choice = 0): PlannedOutput =>
   new PlannedOutput(seed, choice, { ...wishes, ...changes });
@@ -33,6 +35,14 @@ describe("output", () => {
     expect(plan()).toMatchObject({ tokenCount: naturalTokens(42, 0), finishReason: "stop" });
     expect(plan({ minTokens: 200 })).toMatchObject({ tokenCount: 200, finishReason: "stop" });
     expect(plan({ contextTokens: 3 })).toMatchObject({ tokenCount: 3, finishReason: "length" });
+  });
+
+  it("ends at the token that ends the text, unless that is forbidden", () => {
+    const eos = { eosAfterTokens: 1, maxTokens: 1 };
+    expect(plan(eos)).toMatchObject({ tokenCount: 1, finishReason: "stop" });
+    expect(plan({ ...eos, minTokens: 1 })).toMatchObject({ tokenCount: 1, finishReason: "length" });
+    expect(plan({ eosAfterTokens: 9 })).toMatchObject({ tokenCount: 9, finishReason: "stop" });
+    expect(plan({ eosAfterTokens: 9, maxTokens: 3 })).toMatchObject({ finishReason: "length" });
   });
 
   it("is cut where a stop string begins, also when one spans tokens", () => {
@@ -67,7 +77,16 @@ describe("tokens of a prompt", () => {
   it("are as many as counted", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (text) => {
-        expect(tokenIdsOf(text)).toHaveLength(tokensOfBytes(Buffer.byteLength(text)));
+        expect(tokenIdsOf(Buffer.from(text))).toHaveLength(tokensOfBytes(Buffer.byteLength(text)));
+      }),
+    );
+  });
+
+  it("as ids are the same prompt as the text", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", minLength: 1 }), (text) => {
+        fc.pre(!text.includes("\0"));
+        expect(promptsOf(tokenIdsOf(Buffer.from(text)))).toEqual(promptsOf(text));
       }),
     );
   });

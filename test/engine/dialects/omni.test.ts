@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { type EngineOptions, instantTiming } from "../../src/engine/options.ts";
-import { type RunningEngine, startEngine } from "../../src/engine/server.ts";
-import { eventsOf, eventually, kvParamsOf, post, splice } from "./http.ts";
+import { type EngineOptions, instantTiming } from "../../../src/engine/options.ts";
+import { type RunningEngine, startEngine } from "../../../src/engine/server.ts";
+import { eventsOf, eventually, kvParamsOf, post, splice } from "../http.ts";
 
 const running: RunningEngine[] = [];
 

@@ -1,0 +1,31 @@
+/** The dialects that an engine can speak, and how one is chosen: `name[:key=value,…]`. */
+
+import { nearestWord } from "../../config/suggest.ts";
+import type { Dialect, Settings } from "./dialect.ts";
+import { omni } from "./omni.ts";
+
+export const dialects: readonly Dialect[] = [omni];
+
+export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
+
+/** Throws an Error that says what is wrong with it. */
+export function chooseDialect(spec: string): { dialect: Dialect; settings: Settings } {
+  const colon = spec.indexOf(":");
+  const name = colon < 0 ? spec : spec.slice(0, colon);
+  const dialect = dialects.find((candidate) => candidate.name === name);
+  if (dialect === undefined) {
+    const nearest = nearestWord(name, dialectNames);
+    const hint =
+      nearest === undefined
+        ? `there are: ${dialectNames.join(", ")}`
+        : `did you mean "${nearest}"?`;
+    throw new Error(`unknown dialect "${name}"; ${hint}`);
+  }
+  const settings: Record<string, string> = {};
+  for (const part of colon < 0 ? [] : spec.slice(colon + 1).split(",")) {
+    const equals = part.indexOf("=");
+    if (equals < 1) throw new Error(`dialect "${spec}": "${part}" is no key=value`);
+    settings[part.slice(0, equals)] = part.slice(equals + 1);
+  }
+  return { dialect, settings };
+}

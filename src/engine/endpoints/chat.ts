@@ -1,0 +1,59 @@
+/** `POST /v1/chat/completions`. */
+
+import { z } from "zod";
+import { inferenceRequest } from "../inference-request.ts";
+import { check } from "../json-body.ts";
+import { chatPrompt } from "../prompts.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { commonFields, commonParts, OpenAiFormat, optionalInt, type Shape } from "./openai.ts";
+
+/** Also what `/tokenize` reads. */
+export const chatSchema = z.looseObject({
+  ...commonFields,
+  max_completion_tokens: optionalInt,
+  messages: z
+    .array(
+      z.looseObject({
+        role: z.string(),
+        content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish(),
+      }),
+    )
+    .min(1),
+  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+});
+
+export const chat: Endpoint = {
+  path: "/v1/chat/completions",
+
+  read(body, served) {
+    const fields = check(chatSchema, body.fields);
+    const parts = {
+      ...commonParts(fields),
+      endpointName: "chat",
+      idPrefix: "chatcmpl",
+      body,
+      // As it arrived, because the check may give members another order.
+      prompts: [chatPrompt(body.fields["messages"], body.fields["tools"])],
+      // There are two names for it; the newer one has the last word.
+      maxTokens: fields.max_completion_tokens ?? fields.max_tokens ?? undefined,
+    };
+    return inferenceRequest(parts, served);
+  },
+
+  format: (request, requestId, createdSeconds) =>
+    new OpenAiFormat(shape, request, requestId, createdSeconds),
+};
+
+const shape: Shape = {
+  object: "chat.completion",
+  chunkObject: "chat.completion.chunk",
+  wholeText: (text) =>
+    `"message":{"role":"assistant","content":${text},"refusal":null,"annotations":null,` +
+    `"audio":null,"function_call":null,"tool_calls":[],"reasoning_content":null}`,
+  tokenText: (text) => `"delta":{"content":${text}}`,
+  opening: '"delta":{"role":"assistant","content":""}',
+  choiceMembers: { token_ids: "null" },
+  topMembers: { prompt_logprobs: "null", prompt_token_ids: "null", kv_transfer_params: "null" },
+  // Chat events have the field only when it has a value.
+  noUsage: "",
+};

@@ -1,0 +1,47 @@
+/** How requests and answers are worded at one path: the interfaces that each endpoint fills. */
+
+import type { AnswerExtras } from "../dialects/dialect.ts";
+import type { InferenceRequest, Served } from "../inference-request.ts";
+import type { JsonBody } from "../json-body.ts";
+import type { RequestError } from "../request-error.ts";
+import type { PlannedOutput } from "../tokens.ts";
+
+/** A path to which answers are generated, by `POST`. Such requests are counted, logged and struck by faults. */
+export interface Endpoint {
+  readonly path: string;
+  /** Throws a RequestError. */
+  read(body: JsonBody, served: Served): InferenceRequest;
+  format(request: InferenceRequest, requestId: string, createdSeconds: number): AnswerFormat;
+}
+
+/** A path whose answer follows from the body alone, by `POST`. */
+export interface SimpleEndpoint {
+  readonly path: string;
+  /** The answer's JSON. Throws a RequestError. */
+  answer(body: JsonBody, served: Served): string;
+}
+
+/** Words one request's answer: in one piece, or as the events of a stream, each with all that belongs to it on the wire. */
+export interface AnswerFormat {
+  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string;
+  /** What goes before the first token of a choice. `usage` is there when the client wants it with each event. */
+  begin(index: number, usage: Usage | undefined): readonly string[];
+  /** The event of one token; that of a choice's last one says why it is the last. */
+  token(index: number, output: PlannedOutput, position: number, usage: Usage | undefined): string;
+  /** What goes after the last token of all choices. */
+  end(outputs: readonly PlannedOutput[], usage: Usage): readonly string[];
+  /** What goes in place of the rest when the request fails. */
+  error(error: RequestError): readonly string[];
+}
+
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Prompt tokens that did not have to be computed; 0 also when the engine does not tell. */
+  readonly cachedTokens: number;
+}
+
+/** An event without a name. */
+export function dataEvent(data: string): string {
+  return `data: ${data}\n\n`;
+}

@@ -1,0 +1,48 @@
+/** Paths that a dialect answers, on the engine's HTTP port or on its side port. */
+
+/** By method and path: `GET /server_info`. */
+export type RouteTable = Readonly<Record<string, RouteHandler>>;
+
+export type RouteHandler = (call: RouteCall) => RouteAnswer | Promise<RouteAnswer>;
+
+export interface RouteCall {
+  readonly query: URLSearchParams;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  /** The body's JSON; undefined when it is none. */
+  readonly body: unknown;
+  /** Aborted when the caller has gone. */
+  readonly gone: AbortSignal;
+}
+
+export interface RouteAnswer {
+  readonly status: number;
+  /** The body. */
+  readonly json: string;
+}
+
+export function routeOf(
+  table: RouteTable | undefined,
+  method: string,
+  path: string,
+): RouteHandler | undefined {
+  const key = `${method} ${path}`;
+  return table !== undefined && Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+/** Never rejects: a handler that fails is a 500 that says why. */
+export async function answerRoute(handler: RouteHandler, call: RouteCall): Promise<RouteAnswer> {
+  try {
+    return await handler(call);
+  } catch (error) {
+    return { status: 500, json: JSON.stringify({ detail: String(error) }) };
+  }
+}
+
+/** Undefined for what is no JSON. */
+export function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
