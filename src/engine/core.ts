@@ -41,6 +41,8 @@ export interface EngineState {
   readonly released: number;
   readonly expired: number;
   readonly evicted: number;
+  /** Leases of held KV that a decode engine has renewed. */
+  readonly renewed: number;
   /** Fetches that this engine turned down as the one that holds the KV. */
   readonly refused: Readonly<Record<KvRefusal, number>>;
   /** Requests whose KV came from another engine. */

@@ -27,6 +27,8 @@ export interface KvCounts {
   expired: number;
   /** Freed because more was held than the engine has room for. */
   evicted: number;
+  /** Leases that were started again. */
+  renewed: number;
   readonly refused: Record<KvRefusal, number>;
 }
 
@@ -37,6 +39,7 @@ export class KvStore {
     released: 0,
     expired: 0,
     evicted: 0,
+    renewed: 0,
     refused: { unknown: 0, wrong_prompt: 0, mangled_params: 0 },
   };
   heldTokens = 0;
@@ -105,6 +108,7 @@ export class KvStore {
     // To the end of the order, which is the order of the ends.
     this.#held.delete(requestId);
     this.#held.set(requestId, { kv: held.kv, expiresAtMs: this.#clock.now() + this.leaseMs });
+    this.counts.renewed++;
     return true;
   }
 

@@ -44,6 +44,19 @@ describe("held KV", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("lives on while its lease is renewed, and not longer", () => {
+    const { clock, store, hold } = setUp();
+    hold("a");
+    hold("b");
+    clock.advance(900);
+    expect([store.renew("a"), store.renew("c")]).toEqual([true, false]);
+    clock.advance(900);
+    expect(store.heldIds(9)).toEqual(["a"]);
+    clock.advance(100);
+    expect(store.renew("a")).toBe(false);
+    expect(store.counts).toMatchObject({ expired: 2, renewed: 1 });
+  });
+
   it("is released at a word, and a release that crosses the hand-over is no error", () => {
     const { store, hold, take } = setUp();
     hold("a");

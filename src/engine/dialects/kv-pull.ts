@@ -95,8 +95,8 @@ export class KvPull {
     };
   }
 
-  /** The numbers of the blocks that this prompt's KV takes, in one group. */
-  newBlocks(request: InferenceRequest): number[][] {
+  /** The numbers of the blocks that this prompt's KV takes, per group of layers: there is one. */
+  newBlocks(request: InferenceRequest): [number[]] {
     const count = Math.ceil(request.promptTokens / blockTokens);
     const first = this.#nextBlock;
     this.#nextBlock += count;
@@ -148,11 +148,11 @@ export class KvPull {
   }
 }
 
-/** A hand-off as a NIXL engine words it. `more` is further members, as JSON. */
-export function handoffJson(source: KvSource, blocks: readonly number[][], more: string): string {
+/** A hand-off as a NIXL engine words it. `more` is further members, with a comma before each. */
+export function handoffJson(source: KvSource, blocksJson: string, more: string): string {
   return (
     `{"do_remote_prefill":true,"do_remote_decode":false,` +
-    `"remote_block_ids":${JSON.stringify(blocks)},` +
+    `"remote_block_ids":${blocksJson},` +
     `"remote_engine_id":${JSON.stringify(source.engineId)},` +
     `"remote_request_id":${JSON.stringify(source.requestId)},` +
     `"remote_host":${JSON.stringify(source.host)},"remote_port":${source.port},"tp_size":1${more}}`

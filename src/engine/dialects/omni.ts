@@ -62,7 +62,7 @@ function prefillLeg(
       const fingerprint = fingerprintOf(request.promptHash);
       pull.hold(source, request, fingerprint);
       const more = `,"remote_num_tokens":${request.promptTokens},"${fingerprintKey}":${fingerprint}`;
-      const params = handoffJson(source, pull.newBlocks(request), more);
+      const params = handoffJson(source, JSON.stringify(pull.newBlocks(request)), more);
       return { top: { kv_transfer_params: params } };
     },
   };

@@ -3,8 +3,9 @@
 import { nearestWord } from "../../config/suggest.ts";
 import type { Dialect, Settings } from "./dialect.ts";
 import { omni } from "./omni.ts";
+import { vllmNixl } from "./vllm-nixl.ts";
 
-export const dialects: readonly Dialect[] = [omni];
+export const dialects: readonly Dialect[] = [omni, vllmNixl];
 
 export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
 

@@ -13,6 +13,7 @@ describe("a dialect is chosen by name", () => {
   it.each([
     ["omny", 'did you mean "omni"?'],
     ["something-else", "there are: omni"],
+    ["vllm-nxil", 'did you mean "vllm-nixl"?'],
     ["omni:a", '"a" is no key=value'],
   ])("%s is refused with a hint", (spec, hint) => {
     expect(() => chooseDialect(spec)).toThrow(hint);
