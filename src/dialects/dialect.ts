@@ -43,7 +43,7 @@ export interface Dialect {
 
   /**
    * Takes the hand-off out of the prefill engine's answer, whole and uncompressed. Undefined when it has none. The
-   * hand-off is a copy: `answer` may be overwritten.
+   * hand-off refers to `answer`, which must stay as it is.
    */
   takeHandoff(answer: Buffer): Handoff | undefined;
 

@@ -21,8 +21,9 @@ export const omni: Dialect = {
   takeHandoff(answer) {
     const span = memberValue(answer, kvTransferParams);
     if (span === undefined) return undefined;
-    const value = Buffer.from(answer.subarray(span.start, span.end));
-    return value.equals(none) ? undefined : { kvTransferParams: value };
+    // Of all JSON values only `null` begins with an n.
+    if (answer[span.start] === 0x6e) return undefined;
+    return { kvTransferParams: answer.subarray(span.start, span.end) };
   },
 
   decodeEdits(members, edits, handoff) {
@@ -30,5 +31,3 @@ export const omni: Dialect = {
     if (handoff !== undefined) edits.appendMember(kvTransferParams, handoff.kvTransferParams);
   },
 };
-
-const none = Buffer.from("null");

@@ -83,15 +83,18 @@ function readExpect(head: RequestHead, bytes: Uint8Array): HttpProblem | undefin
  * Parses a whole head. `text` has one character per byte (latin1), ends with the empty line, and may begin with the
  * one CRLF that RFC 9112, section 2.2, lets a server skip. Returns the problem, after which the connection has to be
  * closed.
+ *
+ * @param received the bytes that the text was made of, from offset 0, where the caller has them
  */
 export function parseRequestHead(
   text: string,
   into: RequestHead,
   limits: HeadLimits = DEFAULT_HEAD_LIMITS,
+  received?: Uint8Array,
 ): HttpProblem | undefined {
   const end = text.length;
   if (end > limits.headBytes) return PROBLEMS.headTooLarge;
-  const bytes = bytesOfHead(text);
+  const bytes = received ?? bytesOfHead(text);
   if (!endsWithBlankLine(bytes, end)) return PROBLEMS.unfinishedHead;
   into.authorityStart = -1;
   into.authorityEnd = -1;

@@ -72,16 +72,19 @@ function setFraming(head: ResponseHead, requestMethod: string): HttpProblem | un
 /**
  * Parses a whole head. `text` has one character per byte (latin1) and ends with the empty line. The method of the
  * request decides about the body. Returns the problem, after which the connection has to be closed.
+ *
+ * @param received the bytes that the text was made of, from offset 0, where the caller has them
  */
 export function parseResponseHead(
   text: string,
   into: ResponseHead,
   requestMethod: string,
   limits: HeadLimits = DEFAULT_HEAD_LIMITS,
+  received?: Uint8Array,
 ): HttpProblem | undefined {
   const end = text.length;
   if (end > limits.headBytes) return PROBLEMS.headTooLarge;
-  const bytes = bytesOfHead(text);
+  const bytes = received ?? bytesOfHead(text);
   if (!endsWithBlankLine(bytes, end)) return PROBLEMS.unfinishedHead;
   into.fields.reset(text);
   const fieldsStart = readStatusLine(into, text, bytes);

@@ -7,6 +7,7 @@ import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
 import { reasonOf } from "./local-answer.ts";
+import { writeHead } from "./scratch.ts";
 import type { Service } from "./service.ts";
 
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
@@ -115,8 +116,8 @@ export class Answer {
   }
 
   /** Bytes of an engine's body that has no framing of its own, from when they were held back. */
-  held(part: Buffer): void {
-    if (this.#mode === "as-is") this.#send(part, 0, part.length);
+  held(chunk: Buffer, start: number, end: number): void {
+    if (this.#mode === "as-is") this.#send(chunk, start, end);
   }
 
   /** Sends what is still to be sent of a complete answer. */
@@ -131,7 +132,7 @@ export class Answer {
     if (this.#head !== "") {
       this.#sendHead(chunk, start, end);
     } else if (chunk !== undefined && bytes > 0) {
-      this.#client.write(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
+      this.#client.write(chunk, start, end);
     }
     context.bytesSent += bytes;
     context.bodyBytesSent += bytes;
@@ -147,11 +148,11 @@ export class Answer {
     const join = chunk !== undefined && end - start <= joinBytesMax;
     const total = head.length + (join ? end - start : 0);
     const out = this.#service.scratch.take(total);
-    out.write(head, 0, head.length, "latin1");
+    writeHead(out, head);
     if (join) chunk.copy(out, head.length, start, end);
-    this.#client.write(out);
+    this.#client.write(out, 0, total);
     if (this.#client.pendingBytes > 0) this.#service.scratch.lost();
-    if (!join && chunk !== undefined) this.#client.write(chunk.subarray(start, end));
+    if (!join && chunk !== undefined) this.#client.write(chunk, start, end);
   }
 
   #connectionLine(): string {

@@ -127,10 +127,10 @@ export class ClientConnection implements SocketHandler, Expirable {
   }
 
   /** Bytes of an answer. They may be used again when `pendingBytes` is zero afterwards. */
-  write(bytes: Buffer): void {
+  write(bytes: Buffer, start: number, end: number): void {
     if (this.#state === "closed") return;
-    this.#socket.write(bytes);
-    this.#written += bytes.length;
+    this.#socket.write(bytes, start, end);
+    this.#written += end - start;
     if (this.#socket.pendingBytes > 0 && this.deadlineMs === Number.POSITIVE_INFINITY) {
       this.#watchProgress();
     }
@@ -247,7 +247,7 @@ export class ClientConnection implements SocketHandler, Expirable {
     }
     const text = bytes.toString("latin1", 0, end);
     const limits = { headBytes: headBytesMax, fieldCount: 256, targetBytes: headBytesMax };
-    const problem = parseRequestHead(text, this.#head, limits);
+    const problem = parseRequestHead(text, this.#head, limits, bytes);
     if (problem !== undefined) {
       this.#refuse(refused(problem.status, problem.code, problem.detail));
       return;

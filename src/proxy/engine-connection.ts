@@ -10,7 +10,7 @@ import type { LegFailure } from "./exchange.ts";
 
 /** Who sent the request that is under way. Nothing is told after `legEnded`, `legFailed` or a cancel. */
 export interface LegOwner {
-  /** The connection is up (at once when it was pooled). */
+  /** The connection is up; not told of one that was pooled. */
   legConnected(connection: EngineConnection): void;
   /** `connection.head` is the answer's final head; 1xx are skipped. */
   legHead(connection: EngineConnection): void;
@@ -82,9 +82,15 @@ export class EngineConnection implements SocketHandler, Expirable {
 
   /**
    * Sends a whole request.
-   * @param bytes referred to by the socket for as long as `pendingBytes` is above zero
+   * @param memory which begins with the request's bytes; referred to by the socket while `pendingBytes` is above zero
    */
-  send(bytes: Buffer, method: string, owner: LegOwner, timeouts: EngineTimeouts): void {
+  send(
+    memory: Buffer,
+    bytes: number,
+    method: string,
+    owner: LegOwner,
+    timeouts: EngineTimeouts,
+  ): void {
     this.#owner = owner;
     this.#method = method;
     this.#timeouts = timeouts;
@@ -92,11 +98,8 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.bytesReceived = 0;
     this.#partial = undefined;
     if (this.#state === "connecting") this.#expireIn(timeouts.connectTimeoutMs);
-    else {
-      this.#awaitAnswer();
-      owner.legConnected(this);
-    }
-    this.#socket.write(bytes);
+    else this.#awaitAnswer();
+    this.#socket.write(memory, 0, bytes);
   }
 
   /** Further bytes of the same request. */
@@ -215,6 +218,7 @@ export class EngineConnection implements SocketHandler, Expirable {
         this.head,
         this.#method,
         headLimits,
+        start === 0 ? bytes : undefined,
       );
       if (problem !== undefined || this.head.status === 101) {
         this.#fail("invalid", problem?.detail ?? "unasked protocol switch");

@@ -5,7 +5,7 @@ import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
 import type { Leg } from "./leg.ts";
 import type { Route } from "./route.ts";
-import type { Scratch } from "./scratch.ts";
+import { type Scratch, writeHead } from "./scratch.ts";
 
 export interface LegMessage {
   readonly context: RequestContext;
@@ -36,12 +36,13 @@ export function sendLegMessage(
     bodyBytes,
   );
   const joined = bodyBytes <= joinBytesMax;
-  const out = scratch.take(head.length + (joined ? bodyBytes : 0));
-  out.write(head, 0, head.length, "latin1");
+  const outBytes = head.length + (joined ? bodyBytes : 0);
+  const out = scratch.take(outBytes);
+  writeHead(out, head);
   if (joined && edits !== undefined) edits.writeTo(out, head.length);
   else if (joined) context.body.copy(out, head.length);
   leg.sent(head.length + bodyBytes);
-  connection.send(out, context.method, leg, route.config);
+  connection.send(out, outBytes, context.method, leg, route.config);
   if (connection.pendingBytes > 0) scratch.lost();
   if (joined) return;
   // A large body goes out as slices of what arrived: a copy of it would cost more than the further writes.

@@ -131,10 +131,11 @@ export class Leg implements LegOwner {
       .acquire(fresh);
     this.#connection = connection;
     if (!fresh) {
+      const sentMs = this.#clock.nowMs();
       this.#record = {
         address: engine.address.key,
-        sentMs: this.#clock.nowMs(),
-        connectedMs: -1,
+        sentMs,
+        connectedMs: connection.connecting ? -1 : sentMs,
         headMs: -1,
         endMs: -1,
         status: 0,

@@ -30,6 +30,13 @@ import type { Destination, Route } from "./route.ts";
 import type { Routed, Server, VirtualServers } from "./routing.ts";
 import type { Service } from "./service.ts";
 
+/** Bytes of an answer that is held back. */
+interface Held {
+  readonly chunk: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
 export class RequestHandler implements ExchangeActions, LegRequest {
   readonly context: RequestContext;
   readonly service: Service;
@@ -46,7 +53,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
   readonly #prefillAnswer = new PrefillAnswer();
   #handoff: Handoff | undefined;
   /** Decode's answer while another engine can still be tried. */
-  #held: Buffer[] | undefined;
+  #held: Held[] | undefined;
   #paused: EngineConnection | undefined;
   #finished = false;
   /** The error whose page is being served, and the status that the page is given; 0 = its own. */
@@ -187,7 +194,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
     const held = name === "decode" ? this.#held : undefined;
     this.#held = undefined;
     if (held === undefined) return;
-    for (const part of held) this.#answer.held(part);
+    for (const { chunk, start, end } of held) this.#answer.held(chunk, start, end);
   }
 
   /** No dialect with a call-back exists yet. */
@@ -234,7 +241,7 @@ export class RequestHandler implements ExchangeActions, LegRequest {
       this.#prefill.cancel();
       exchange.prefillFailed("invalid", false);
     } else if (this.#held !== undefined) {
-      this.#held.push(chunk.subarray(start, end));
+      this.#held.push({ chunk, start, end });
     } else {
       exchange.decodeAnswered(connection.head.status < 400, false);
       if (exchange.answering === "decode") this.#relay(connection, chunk, start, end);

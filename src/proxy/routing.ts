@@ -28,6 +28,7 @@ export class Server {
 
   constructor(config: ServerConfig, deps: RouteDeps) {
     this.config = config;
+    this.name = (config.names[0] ?? "").replace(/^\./, "");
     this.#steps = compileSteps(config.steps, deps.scope);
     for (const routeConfig of config.routes) {
       const route = new Route(routeConfig, deps);
@@ -44,11 +45,12 @@ export class Server {
     }
   }
 
+  readonly name: string;
   /** Where requests are logged that reach no route. */
   readonly accessLogs: readonly AccessLog[];
 
-  get name(): string {
-    return (this.config.names[0] ?? "").replace(/^\./, "");
+  get hasRegexNames(): boolean {
+    return this.#regexNames.length > 0;
   }
 
   matchesRegexName(context: RequestContext, name: string): boolean {
@@ -143,12 +145,13 @@ export class VirtualServers {
 
   /** nginx's precedence: exact, `*.name`, `name.*` (the longest first), expressions, the default server. */
   find(context: RequestContext): Server {
-    const name = hostName(context.head.host);
     if (this.#servers.length === 1) {
       // Its expressions leave their captures.
-      this.#default.matchesRegexName(context, name);
+      if (this.#default.hasRegexNames)
+        this.#default.matchesRegexName(context, hostName(context.head.host));
       return this.#default;
     }
+    const name = hostName(context.head.host);
     const exact = this.#exact.get(name);
     if (exact !== undefined) return exact;
     for (const { suffix, prefix, server } of this.#wildcards) {

@@ -5,18 +5,24 @@
 
 const initialBytes = 262_144;
 
+/** Both runtimes have the method, their types do not; `write` with an encoding costs more. */
+type Latin1Buffer = Buffer & { latin1Write(text: string, at: number): number };
+
 export class Scratch {
   #buffer = Buffer.allocUnsafeSlow(initialBytes);
 
-  /** Memory for a message; valid until the next `take`. */
+  /** Memory for a message, at least so many bytes; valid until the next `take`. */
   take(bytes: number): Buffer {
-    return bytes > this.#buffer.length
-      ? Buffer.allocUnsafeSlow(bytes)
-      : this.#buffer.subarray(0, bytes);
+    return bytes > this.#buffer.length ? Buffer.allocUnsafeSlow(bytes) : this.#buffer;
   }
 
   /** A socket still refers to what was taken last: leave it to it. */
   lost(): void {
     this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
   }
+}
+
+/** Writes a head, one byte per character, to the start of the memory. */
+export function writeHead(out: Buffer, head: string): void {
+  (out as Latin1Buffer).latin1Write(head, 0);
 }

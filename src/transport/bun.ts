@@ -2,13 +2,14 @@
  * The transport over Bun's own sockets, with the behaviour of `tcp.ts`. Bun's `node:net` is a layer over these: without it a
  * relayed chunk costs about a third less of user time.
  */
-import type {
-  ListenAddress,
-  Listener,
-  ListeningAddress,
-  Socket,
-  SocketHandler,
-  Transport,
+import {
+  type ListenAddress,
+  type Listener,
+  type ListeningAddress,
+  type Socket,
+  type SocketHandler,
+  span,
+  type Transport,
 } from "./socket.ts";
 import { noHandler } from "./tcp.ts";
 
@@ -70,14 +71,14 @@ class BunSocket implements Socket {
     if (this.#closed) native.close();
   }
 
-  write(chunk: Buffer): void {
+  write(chunk: Buffer, start = 0, end = chunk.length): void {
     if (this.#closed || this.#ending) return;
     if (this.#pendingBytes > 0 || this.#native === undefined) {
-      this.#enqueue(chunk);
+      this.#enqueue(span(chunk, start, end));
       return;
     }
-    const written = Math.max(0, this.#native.write(chunk));
-    if (written < chunk.length) this.#enqueue(written === 0 ? chunk : chunk.subarray(written));
+    const written = Math.max(0, this.#native.write(chunk, start, end - start));
+    if (start + written < end) this.#enqueue(span(chunk, start + written, end));
   }
 
   #enqueue(chunk: Buffer): void {

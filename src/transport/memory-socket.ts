@@ -1,6 +1,6 @@
 /** One end of a connection in memory. It behaves as a socket of `tcp.ts`, down to what Node says of bytes that wait. */
 import type { MemoryNetwork } from "./memory.ts";
-import type { Socket, SocketHandler } from "./socket.ts";
+import { type Socket, type SocketHandler, span } from "./socket.ts";
 
 /** How one side of a connection dies: it closes, it resets, or the network in between goes silent. */
 export type Cut = "fin" | "rst" | "silence";
@@ -67,12 +67,12 @@ export class MemorySocket implements Socket {
     this.#flush();
   }
 
-  write(chunk: Buffer): void {
-    if (this.closed || chunk.length === 0 || (this.#finSeen && !this.#halfOpen)) return;
+  write(chunk: Buffer, start = 0, end = chunk.length): void {
+    if (this.closed || start === end || (this.#finSeen && !this.#halfOpen)) return;
     if (this.#ending) throw new Error("write after end");
-    this.pendingBytes += chunk.length;
+    this.pendingBytes += end - start;
     if (this.pendingBytes >= drainBytes) this.#drains = true;
-    this.#waiting.push(chunk);
+    this.#waiting.push(span(chunk, start, end));
     this.#flush();
   }
 

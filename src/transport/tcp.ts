@@ -1,12 +1,13 @@
 /** The transport over `node:net`, for Node and Bun. */
 import net from "node:net";
-import type {
-  ListenAddress,
-  Listener,
-  ListeningAddress,
-  Socket,
-  SocketHandler,
-  Transport,
+import {
+  type ListenAddress,
+  type Listener,
+  type ListeningAddress,
+  type Socket,
+  type SocketHandler,
+  span,
+  type Transport,
 } from "./socket.ts";
 
 /** A handler for sockets that nobody owns yet. */
@@ -35,8 +36,8 @@ class TcpSocket implements Socket {
     socket.on("close", () => this.handler.onClose(this.#error));
   }
 
-  write(chunk: Buffer): void {
-    this.#socket.write(chunk);
+  write(chunk: Buffer, start = 0, end = chunk.length): void {
+    this.#socket.write(span(chunk, start, end));
   }
   get pendingBytes(): number {
     return this.#socket.writableLength;

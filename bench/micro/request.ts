@@ -1,0 +1,128 @@
+// User time of one P/D request inside the proxy: the real service, on sockets that cost nothing. What is left out is what
+// the kernel and the runtime's sockets take. Each chunk is a fresh copy, as from a socket.
+//   npx bun bench/micro/request.ts
+//   npx bun build --target=node --outfile=/tmp/request-bench.mjs bench/micro/request.ts && node /tmp/request-bench.mjs
+
+import { listenKey } from "../../src/config/check.ts";
+import { parseFlags } from "../../src/config/flags.ts";
+import { SlotTable } from "../../src/fleet/slots.ts";
+import { Service } from "../../src/proxy/service.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
+import { systemClock } from "../../src/transport/clock.ts";
+import type { Socket, SocketHandler, Transport } from "../../src/transport/socket.ts";
+import { COMPLETION_ANSWER, PREFILL_ANSWER, renderRequest } from "../payloads.ts";
+
+const ROUNDS = 15;
+const REQUESTS_PER_ROUND = 20_000;
+
+/** What was written and is to be answered; worked off in a loop, so that no call nests in the one before. */
+const written: FakeSocket[] = [];
+let answered = 0;
+
+class FakeSocket implements Socket {
+  handler!: SocketHandler;
+  readonly pendingBytes = 0;
+  readonly writeQueueBytes = 0;
+  readonly remoteAddress = "127.0.0.1";
+  readonly remotePort = 1;
+  readonly localAddress = "127.0.0.1";
+  readonly localPort = 2;
+  readonly #answer: Buffer | undefined;
+  #up = false;
+
+  constructor(answer: Buffer | undefined) {
+    this.#answer = answer;
+  }
+  /** The first request on an engine's connection is written before it is up. */
+  connected(): void {
+    this.handler.onConnect();
+    this.#up = true;
+    written.push(this);
+  }
+  write(): void {
+    if (this.#answer === undefined) answered += 1;
+    else if (this.#up) written.push(this);
+  }
+  answer(): void {
+    this.handler.onData(Buffer.from(this.#answer!));
+  }
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+  destroy(): void {}
+  reset(): void {}
+}
+
+const prefillPort = 9001;
+const transport: Transport = {
+  listen: () => Promise.reject(new Error("unused")),
+  connect({ port }, handler) {
+    const socket = new FakeSocket(port === prefillPort ? PREFILL_ANSWER : COMPLETION_ANSWER);
+    socket.handler = handler;
+    queueMicrotask(() => socket.connected());
+    return socket;
+  },
+};
+
+const parsed = parseFlags({
+  prefill: [`http://127.0.0.1:${prefillPort}`],
+  decode: ["http://127.0.0.1:9002"],
+});
+if (!("config" in parsed)) throw new Error("bad flags");
+const { config } = parsed;
+const board = new Scoreboard(createScoreboardMemory({ workers: 1, slots: 2 }), 0);
+const service = new Service({
+  transport,
+  clock: systemClock,
+  board,
+  random: Math.random,
+  openLog: () => ({ write: () => {} }),
+  log: (_level, message) => process.stderr.write(`${message}\n`),
+});
+service.apply(config, new SlotTable(2, (slot) => board.clearSlot(slot)).assign(config));
+
+const body = renderRequest(2048, false);
+const request = Buffer.concat([
+  Buffer.from(
+    "POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nContent-Type: application/json\r\n" +
+      `Content-Length: ${body.length}\r\n\r\n`,
+  ),
+  body,
+]);
+const key = listenKey(config.servers[0]!.listen[0]!);
+/** Fewer than a connection may have by default. */
+const REQUESTS_PER_CONNECTION = 500;
+
+async function serve(requests: number): Promise<void> {
+  let client = new FakeSocket(undefined);
+  for (let i = 0; i < requests; i += 1) {
+    if (i % REQUESTS_PER_CONNECTION === 0) {
+      client.handler?.onClose(undefined);
+      client = new FakeSocket(undefined);
+      service.accept(client, key);
+    }
+    const before = answered;
+    client.handler.onData(Buffer.from(request));
+    for (let socket = written.shift(); socket; socket = written.shift()) socket.answer();
+    if (answered > before) continue;
+    // The first requests open their connections.
+    while (answered === before) {
+      await Promise.resolve();
+      for (let socket = written.shift(); socket; socket = written.shift()) socket.answer();
+    }
+  }
+}
+
+const roundsNs: number[] = [];
+await serve(REQUESTS_PER_ROUND);
+for (let round = 0; round < ROUNDS; round += 1) {
+  const started = process.cpuUsage();
+  await serve(REQUESTS_PER_ROUND);
+  const { user, system } = process.cpuUsage(started);
+  roundsNs.push(((user + system) * 1000) / REQUESTS_PER_ROUND);
+}
+roundsNs.sort((a, b) => a - b);
+const runtime = process.versions["bun"] ? `bun ${process.versions["bun"]}` : process.version;
+process.stdout.write(
+  `${runtime}: ${roundsNs[ROUNDS >> 1]!.toFixed(0)} ns of CPU a request (${roundsNs[0]!.toFixed(0)}..${roundsNs.at(-1)!.toFixed(0)})\n`,
+);
