@@ -7,19 +7,16 @@
 
 import { Edits } from "../../src/body/splice.ts";
 import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
-import type { LegContext } from "../../src/dialects/dialect.ts";
+import { systemMint } from "../../src/dialects/mint.ts";
 import { omni } from "../../src/dialects/omni.ts";
 
 const kib = 1024;
 const roundMs = 200;
 const rounds = 7;
 
-const leg: LegContext = {
-  path: "/v1/chat/completions",
-  requestId: "bench",
-  prefill: { host: "127.0.0.1", port: 1 },
-  decode: { host: "127.0.0.1", port: 2 },
-};
+const engine = { host: "127.0.0.1", port: 1, dpRank: -1, attributes: {} };
+const engines = { prefill: engine, decode: engine };
+const path = "/v1/chat/completions";
 
 const prose = "The quick brown fox jumps over the lazy dog, and the dog does not mind at all. ";
 const code = `  if (name === "x") { log("a\\n"); }\n\treturn { "key": '\\\\', value: "v" };\n`;
@@ -67,7 +64,9 @@ function scan(bytes: Buffer): void {
 function splice(bytes: Buffer): void {
   scan(bytes);
   edits.begin(members);
-  omni.prefillEdits(members, edits, leg);
+  omni
+    .handOver({ members, path, requestId: "bench", mint: systemMint })
+    .prefillEdits(edits, engines);
   edits.writeTo(out, 0);
 }
 

@@ -5,6 +5,7 @@
 
 import { listenKey } from "../../src/config/check.ts";
 import { parseFlags } from "../../src/config/flags.ts";
+import { systemMint } from "../../src/dialects/mint.ts";
 import { SlotTable } from "../../src/fleet/slots.ts";
 import { Service } from "../../src/proxy/service.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
@@ -76,6 +77,7 @@ const service = new Service({
   clock: systemClock,
   board,
   random: Math.random,
+  mint: systemMint,
   openLog: () => ({ write: () => {} }),
   log: (_level, message) => process.stderr.write(`${message}\n`),
 });

@@ -6,6 +6,7 @@
  * Units stand at the end of names. A `Config` is plain data, so that it can be handed to worker threads.
  */
 import { z } from "zod";
+import { dialectNames } from "./dialects.ts";
 import { policySchema } from "./policies.ts";
 
 const text = z.string().min(1);
@@ -36,6 +37,12 @@ const engineSchema = z
       .describe("Most requests in flight at this engine from the whole proxy. 0 = no limit."),
     backup: z.boolean().default(false).describe("Used only when no other engine is fit."),
     down: z.boolean().default(false).describe("Never used."),
+    attributes: z
+      .record(text, z.string())
+      .default({})
+      .describe(
+        "What the dialect must know of this engine, by the names in `docs/dialects.md`, such as `bootstrap_port`.",
+      ),
   })
   .describe("One engine of a pool.");
 
@@ -173,7 +180,16 @@ const routeSchema = z
     steps: z.array(stepSchema).max(100).default([]),
     target: targetSchema.optional().describe("Where the request (with prefill: its decode) goes."),
     prefill: prefillSchema.optional(),
-    dialect: z.enum(["omni"]).default("omni").describe("How the engines hand the KV cache over."),
+    onPrefillFailure: z
+      .enum(["error", "decode_only"])
+      .default("error")
+      .describe(
+        "When no prefill can be had: answer with an error, or let decode compute the prompt (slowly, and at the cost of its other requests).",
+      ),
+    dialect: z
+      .enum(dialectNames)
+      .default("omni")
+      .describe("How the engines hand the KV cache over."),
     setHeaders: z
       .record(text, z.string())
       .default({})

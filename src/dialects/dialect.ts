@@ -1,55 +1,119 @@
-/** How one engine family is told to prefill and to decode: the interface that each dialect fills. */
+/** How one engine family is told to prefill and to decode: the interfaces that each dialect fills. */
 
 import type { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
 
 /**
  * Which engine hears of a request when. `prefill-first`: decode is sent once the prefill has answered. `together`:
- * both at once, neither answers without the other. `decode-first`: the decode engine asks for the prefill.
+ * both at once, neither answers without the other. `decode-first`: the decode engine asks for the prefill, by calling the proxy
+ * back or in its answer.
  */
 export type LegOrder = "prefill-first" | "together" | "decode-first";
+export type LegName = "prefill" | "decode";
 
-export interface EngineAddress {
+/** An engine, as far as its dialect needs to know it. */
+export interface EngineInfo {
   readonly host: string;
   readonly port: number;
+  /** Data-parallel rank, where the engine is one rank behind an address that several share; -1 = none. */
+  readonly dpRank: number;
+  /** What the configuration says of it, or what was found out, by the names in the dialect's page: `bootstrap_port`, … */
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** What a dialect may know of a request apart from its body. */
-export interface LegContext {
+/** A client's request, a JSON object. The bytes of its prompt are never decoded. */
+export interface DialectRequest {
+  readonly members: TopLevel;
   /** Of the endpoint, without its query: `/v1/chat/completions`. */
   readonly path: string;
-  /** As both engines see it in `X-Request-Id`. */
+  /** As both engines see it in `X-Request-Id`, unless the hand-over gives another. */
   readonly requestId: string;
-  readonly prefill: EngineAddress;
-  readonly decode: EngineAddress;
+  readonly mint: Mint;
 }
 
-/** What the prefill engine gave for the decode engine. */
-export interface Handoff {
-  /** The JSON value of `kv_transfer_params` as the engine wrote it. Opaque: it differs by connector and by version. */
-  readonly kvTransferParams: Buffer;
+/** Where new ids come from. */
+export interface Mint {
+  uuid(): string;
+  /** Uniform in `[0, 2^63)`. */
+  integer63(): bigint;
 }
+
+/** The engines of one round. `decode` is undefined while none has been chosen. */
+export interface Engines {
+  readonly prefill: EngineInfo;
+  readonly decode: EngineInfo | undefined;
+}
+
+/** An answer that the proxy gives by itself, made of what the prefill engine said. */
+export interface FinalAnswer {
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+/** What decode's answer says of the hand-over: it is the client's, the prompt is not cached there, or too little of it has come. */
+export type DecodeVerdict = "answer" | "missed" | "more";
 
 /**
- * Dialects hold no state and do no I/O. Edits are already begun on `members`, which holds the client's body, a JSON
- * object; the bytes of a prompt are never decoded.
+ * One round of one request: a prefill, and the decode that takes its KV cache. A retry that needs a new prefill is a new round, so
+ * ids that are minted here are never used twice. Edits are already begun on the request's members.
  */
-export interface Dialect {
-  readonly name: string;
-  readonly order: LegOrder;
+export interface Handover {
+  /** In `X-Request-Id` to both engines, in place of the request's own. Asked for once the engines of the round are known. */
+  requestId?(engines: Engines): string;
 
   /** Makes the client's body the prefill engine's. */
-  prefillEdits(members: TopLevel, edits: Edits, leg: LegContext): void;
+  prefillEdits(edits: Edits, engines: Engines): void;
 
   /**
-   * Takes the hand-off out of the prefill engine's answer, whole and uncompressed. Undefined when it has none. The
-   * hand-off refers to `answer`, which must stay as it is.
+   * Takes in the prefill engine's answer, whole and uncompressed. It may be referred to, and stays as it is. What is returned
+   * ends the request: the answer needs no decode.
    */
-  takeHandoff(answer: Buffer): Handoff | undefined;
+  prefillAnswered(answer: Buffer): FinalAnswer | undefined;
 
   /**
    * Makes the client's body the decode engine's. What a client put into a hand-off field of its own must never reach
    * an engine, with a hand-off or without: it would name the memory that the engine reads.
    */
-  decodeEdits(members: TopLevel, edits: Edits, handoff: Handoff | undefined, leg: LegContext): void;
+  decodeEdits(edits: Edits, engines: Engines): void;
+
+  /** Further header lines for a leg, each with its CRLF. */
+  headerLines?(leg: LegName, engines: Engines): string;
+
+  /**
+   * Decode first, by call-back: where the decode engine is to call, a URL that is this round's alone. Told before
+   * `decodeEdits`.
+   */
+  callbackUrl?(url: string): void;
+
+  /**
+   * Decode first: takes in the body of a call-back. True once all that the prefill needs has come; the engine's repetition of
+   * an earlier call must not count twice.
+   */
+  calledBack?(body: Buffer): boolean;
+
+  /** Decode first, by answer: looks at what has come of the body, without its framing, until it can tell. */
+  judgeDecode?(body: Buffer, isComplete: boolean): DecodeVerdict;
+}
+
+/** Holds no state and does no I/O. */
+export interface Dialect {
+  readonly name: string;
+  readonly order: LegOrder;
+
+  /** The prefill's request names the decode engine, which therefore is chosen before the prefill. Always so with `together`. */
+  readonly choosesDecodeFirst?: boolean;
+
+  /**
+   * The prefill engine keeps the KV cache for a decode that does not come, and one that comes and goes at once frees it (NIXL).
+   */
+  readonly releasesByDecode?: boolean;
+
+  /** Whether a hand-over can carry this request; where not, decode alone computes it. */
+  carries?(request: DialectRequest): boolean;
+
+  /** Takes the hand-off fields out of a request that one engine serves alone. */
+  strip(members: TopLevel, edits: Edits): void;
+
+  /** Begins a round. */
+  handOver(request: DialectRequest): Handover;
 }

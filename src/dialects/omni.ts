@@ -1,33 +1,39 @@
 /** Omni-infer: the engine adds to the prefill what its connector needs; decode gets the prefill's answer verbatim. */
 
-import { KeyName } from "../body/key-name.ts";
-import { memberValue } from "../body/member-value.ts";
-import type { Dialect } from "./dialect.ts";
+import type { Edits } from "../body/splice.ts";
+import type { TopLevel } from "../body/top-level.ts";
+import type { Dialect, Handover } from "./dialect.ts";
+import { kvTransferParams, takeKvTransferParams } from "./kv-transfer-params.ts";
 import { removeMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
-
-const kvTransferParams = new KeyName("kv_transfer_params");
 
 export const omni: Dialect = {
   name: "omni",
   order: "prefill-first",
-
-  prefillEdits(members, edits) {
-    askForOneToken(members, edits);
-    removeMember(members, edits, kvTransferParams);
-  },
-
-  /** `null` is how an engine without a connector says that it hands over nothing. */
-  takeHandoff(answer) {
-    const span = memberValue(answer, kvTransferParams);
-    if (span === undefined) return undefined;
-    // Of all JSON values only `null` begins with an n.
-    if (answer[span.start] === 0x6e) return undefined;
-    return { kvTransferParams: answer.subarray(span.start, span.end) };
-  },
-
-  decodeEdits(members, edits, handoff) {
-    removeMember(members, edits, kvTransferParams);
-    if (handoff !== undefined) edits.appendMember(kvTransferParams, handoff.kvTransferParams);
-  },
+  releasesByDecode: true,
+  strip: (members, edits) => removeMember(members, edits, kvTransferParams),
+  handOver: ({ members }) => new OmniHandover(members),
 };
+
+class OmniHandover implements Handover {
+  readonly #members: TopLevel;
+  #params: Buffer | undefined;
+
+  constructor(members: TopLevel) {
+    this.#members = members;
+  }
+
+  prefillEdits(edits: Edits): void {
+    askForOneToken(this.#members, edits);
+    removeMember(this.#members, edits, kvTransferParams);
+  }
+
+  prefillAnswered(answer: Buffer): undefined {
+    this.#params = takeKvTransferParams(answer);
+  }
+
+  decodeEdits(edits: Edits): void {
+    removeMember(this.#members, edits, kvTransferParams);
+    if (this.#params !== undefined) edits.appendMember(kvTransferParams, this.#params);
+  }
+}

@@ -1,5 +1,6 @@
 /** A pool of engines as one worker sees it: which are fit, which one the policy picks, what a failure means. */
 import type { PoolConfig } from "../config/schema.ts";
+import type { EngineInfo } from "../dialects/dialect.ts";
 import { Lease } from "../scheduling/lease.ts";
 import { createPolicy } from "../scheduling/policies/index.ts";
 import type { Candidates, PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
@@ -18,6 +19,7 @@ export interface Engine {
   readonly maxConns: number;
   readonly backup: boolean;
   readonly down: boolean;
+  readonly info: EngineInfo;
 }
 
 /** An engine with the place that was taken there. */
@@ -52,16 +54,21 @@ export class Pool implements PoolView {
     this.name = name;
     this.config = config;
     this.board = board;
-    this.engines = config.engines.map((engine, number) => ({
-      number,
-      slot: slots[engineIdentity(name, engine.url)]!,
-      address: parseAddress(engine.url),
-      maxFails: engine.maxFails,
-      failTimeoutMs: engine.failTimeoutMs,
-      maxConns: engine.maxConns,
-      backup: engine.backup,
-      down: engine.down,
-    }));
+    this.engines = config.engines.map((engine, number) => {
+      const address = parseAddress(engine.url);
+      const { maxFails, failTimeoutMs, maxConns, backup, down, attributes } = engine;
+      return {
+        number,
+        slot: slots[engineIdentity(name, engine.url)]!,
+        address,
+        maxFails,
+        failTimeoutMs,
+        maxConns,
+        backup,
+        down,
+        info: { host: address.host ?? "", port: address.port ?? 0, dpRank: -1, attributes },
+      };
+    });
     this.size = this.engines.length;
     this.weights = Float64Array.from(config.engines, (engine) => engine.weight);
     this.addresses = this.engines.map((engine) => engine.address.key);
@@ -80,6 +87,19 @@ export class Pool implements PoolView {
     if (typeof primary !== "string") return primary;
     const backup = this.#placeAmong(true, request, tried, nowMs);
     return typeof backup !== "string" || primary === "none-live" ? backup : primary;
+  }
+
+  /** Whether an engine would be given a request now; says why not. */
+  vacancy(nowMs: number): NoPlace | undefined {
+    let full = false;
+    for (const engine of this.engines) {
+      if (engine.down || this.#rests(engine, nowMs)) continue;
+      if (engine.maxConns === 0 || this.board.inFlight(engine.slot) < engine.maxConns) {
+        return undefined;
+      }
+      full = true;
+    }
+    return full ? "all-full" : "none-live";
   }
 
   /** Whether there is an engine that was not tried and would be given a request now. */

@@ -18,6 +18,13 @@ const droppedWithId = new FieldSet(["X-Request-Id"]);
 const crlf = Buffer.from("\r\n");
 const lastChunk = Buffer.from("0\r\n\r\n");
 
+/** Bytes that are held back. */
+interface Held {
+  readonly chunk: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
 export class Answer {
   /** Whether any byte has gone to the client. */
   started = false;
@@ -26,6 +33,8 @@ export class Answer {
   #unframed = false;
   /** The head, until it goes out together with the first bytes of the body. */
   #head = "";
+  #held: Held[] | undefined;
+  #heldBytes = 0;
   readonly #client: ClientConnection;
   readonly #context: RequestContext;
   readonly #service: Service;
@@ -61,6 +70,7 @@ export class Answer {
     const old = head.minor === 0;
     let framing = "";
     this.#unframed = false;
+    this.dropHeld();
     if (engine.framing === "none") this.#mode = "none";
     else if (engine.framing === "length") this.#mode = "as-is";
     else if (old) {
@@ -86,6 +96,7 @@ export class Answer {
   /** An answer of the proxy's own, complete. `lines` are further header lines, each with its CRLF. */
   local(status: number, reason: string, lines: string, body: Buffer): void {
     this.#context.status = status;
+    this.dropHeld();
     // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
     const bodiless = status === 204 || status === 304;
     const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
@@ -115,9 +126,28 @@ export class Answer {
     }
   }
 
-  /** Bytes of an engine's body that has no framing of its own, from when they were held back. */
-  held(chunk: Buffer, start: number, end: number): void {
-    if (this.#mode === "as-is") this.#send(chunk, start, end);
+  /** Keeps what follows back, in the framing that the client gets, until `release`. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
+  get heldBytes(): number {
+    return this.#held === undefined ? 0 : this.#heldBytes;
+  }
+
+  release(): void {
+    const held = this.#held;
+    this.dropHeld();
+    if (held !== undefined) for (const { chunk, start, end } of held) this.#send(chunk, start, end);
+  }
+
+  dropHeld(): void {
+    this.#held = undefined;
+    this.#heldBytes = 0;
   }
 
   /** Sends what is still to be sent of a complete answer. */
@@ -129,6 +159,11 @@ export class Answer {
   #send(chunk: Buffer | undefined, start: number, end: number): void {
     const context = this.#context;
     const bytes = end - start;
+    if (this.#held !== undefined && chunk !== undefined) {
+      this.#held.push({ chunk, start, end });
+      this.#heldBytes += bytes;
+      return;
+    }
     if (this.#head !== "") {
       this.#sendHead(chunk, start, end);
     } else if (chunk !== undefined && bytes > 0) {

@@ -56,6 +56,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   #owner: LegOwner | undefined;
   #state: "connecting" | "idle" | "head" | "body" | "closed" = "connecting";
   #method = "";
+  #isLast = false;
   #timeouts: EngineTimeouts = noTimeouts;
   /** When the request was sent, or when some of it was last seen to leave. */
   #sentMs = 0;
@@ -128,6 +129,12 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.close();
   }
 
+  /** The same for a request that waits for its connection, and that the engine must have: it is closed once that is sent. */
+  deliver(): void {
+    this.#owner = undefined;
+    this.#isLast = true;
+  }
+
   close(): void {
     if (this.#state === "closed") return;
     const wasIdle = this.#state === "idle";
@@ -140,12 +147,14 @@ export class EngineConnection implements SocketHandler, Expirable {
   onConnect(): void {
     if (this.#state !== "connecting") return;
     this.#awaitAnswer();
+    if (this.#isLast) this.#socket.end();
     this.#owner?.legConnected(this);
   }
 
   onData(chunk: Buffer): void {
     this.bytesReceived += chunk.length;
-    if (this.#state === "head") this.#onHeadBytes(chunk);
+    if (this.#isLast) this.close();
+    else if (this.#state === "head") this.#onHeadBytes(chunk);
     else if (this.#state === "body") this.#onBody(chunk, 0);
     // An idle engine has nothing to say: what comes then would be read as the answer to the next request.
     else if (this.#state === "idle") this.close();

@@ -5,18 +5,24 @@
  * The orders that engine families need: prefill first, both together, decode first with a call-back for the prefill,
  * and decode alone where there is nothing to prefill.
  */
-import type { LegOrder } from "../dialects/dialect.ts";
+import type { LegName, LegOrder } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 
 export type Order = LegOrder | "decode-only";
-export type LegName = "prefill" | "decode";
+export type { LegName };
 
 /** What went wrong with a leg before its answer was the client's. */
 export type LegFailure = "error" | "timeout" | "invalid";
 
 export interface ExchangeActions {
-  /** Picks an engine that this leg has not tried and sends it the request; says why when there is none. */
+  /** A prefill and its decode begin, for the first time or anew: ids that belong to the ones before are used no more. */
+  newRound(): void;
+  /** Whether an engine could be found for the leg; says why not. */
+  lookFor(leg: LegName): NoPlace | undefined;
+  /** Picks an engine that this leg has not tried, for `send`; says why when there is none. */
+  reserve(leg: LegName): NoPlace | undefined;
+  /** Sends the request to the engine that is reserved, or else to one that this leg has not tried; says why when there is none. */
   send(leg: LegName): NoPlace | undefined;
   /** Ends a leg that is not wanted any more. Harmless when it is over. */
   cancel(leg: LegName): void;
@@ -28,15 +34,18 @@ export interface ExchangeActions {
   finish(outcome: Outcome): void;
 }
 
-export interface ExchangeTries {
+export interface ExchangeOptions {
+  readonly order: Order;
+  /** Prefill first: the decode engine is reserved before the prefill is sent. */
+  readonly choosesDecodeFirst: boolean;
   /** Most engines that may be tried for each leg, the first included. */
-  readonly prefill: number;
-  readonly decode: number;
+  readonly tries: Readonly<Record<LegName, number>>;
+  /** When no prefill can be had, decode computes the prompt. */
+  readonly fallsBack: boolean;
 }
 
 export class Exchange {
-  readonly #order: Order;
-  readonly #tries: ExchangeTries;
+  readonly #options: ExchangeOptions;
   readonly #actions: ExchangeActions;
   #prefillFailures = 0;
   #decodeFailures = 0;
@@ -45,11 +54,15 @@ export class Exchange {
   #answering: LegName | undefined;
   #lastFailure: Outcome | undefined;
   #owesCallback = false;
+  #order: Order;
+  /** Decode first, by answer: decode has asked for a prefill, and is sent again after it. */
+  #missed = false;
+  #round = 0;
   #ended = false;
 
-  constructor(order: Order, tries: ExchangeTries, actions: ExchangeActions) {
-    this.#order = order;
-    this.#tries = tries;
+  constructor(options: ExchangeOptions, actions: ExchangeActions) {
+    this.#options = options;
+    this.#order = options.order;
     this.#actions = actions;
   }
 
@@ -62,16 +75,31 @@ export class Exchange {
     return this.#answering;
   }
 
+  get order(): Order {
+    return this.#order;
+  }
+
+  /** A prefill engine has the KV cache, and as far as is known no decode engine has taken it. */
+  get holdsKv(): boolean {
+    return this.#prefill === "done" && this.#answering === undefined;
+  }
+
   begin(): void {
     this.#prefill = "none";
     this.#decode = "none";
+    this.#missed = false;
+    this.#round += 1;
+    const round = this.#round;
+    this.#actions.newRound();
     switch (this.#order) {
       case "prefill-first":
-        this.#sendPrefill();
+        if (this.#isDecodeToBeHad()) this.#sendPrefill();
         break;
       case "together":
-        // A prefill that fails while it is being sent may have begun both anew.
-        if (this.#sendPrefill() && this.#decode === "none") this.#sendDecode();
+        if (!this.#reserve("decode") || !this.#reserve("prefill")) break;
+        // Decode first: some wait for the prefill's call before they take anything else. One that fails while it is being sent
+        // may have begun both anew.
+        if (this.#sendDecode() && this.#round === round) this.#sendPrefill();
         break;
       case "decode-first":
       case "decode-only":
@@ -87,19 +115,40 @@ export class Exchange {
     this.#sendPrefill();
   }
 
+  /** Decode first: the decode engine answers that it needs a prefill. */
+  decodeMissed(): void {
+    if (this.#ended || this.#order !== "decode-first" || this.#prefill !== "none") return;
+    this.#missed = true;
+    this.#decode = "none";
+    this.#actions.cancel("decode");
+    this.#sendPrefill();
+  }
+
+  /** The prefill's answer is all that the client needs, and is sent. */
+  answeredByPrefill(): void {
+    if (this.#ended) return;
+    this.#answering = "prefill";
+    this.#finish(outcomes.answered);
+  }
+
   /** The prefill engine's answer is complete, with a 2xx status. */
   prefillDone(): void {
     if (this.#ended) return;
     this.#prefill = "done";
     this.#answerCallback(true);
-    if (this.#order === "prefill-first") this.#sendDecode();
+    if (this.#order === "prefill-first" || this.#missed) this.#sendDecode();
     else if (this.#decode === "held") this.#answerFrom("decode");
   }
 
-  /** The prefill engine answered with another status. @param mayRetry the route allows another engine for this status */
-  prefillRefused(mayRetry: boolean): void {
+  /**
+   * The prefill engine answered with another status.
+   * @param mayRetry the route allows another engine for this status
+   * @param isClients the request is what is wrong
+   */
+  prefillRefused(mayRetry: boolean, isClients: boolean): void {
     if (this.#ended) return;
     if (mayRetry && this.#retryPrefill(undefined)) return;
+    if (!isClients && this.#fallBack()) return;
     if (this.#answering === "decode") {
       this.#goOnWithout();
       return;
@@ -117,6 +166,7 @@ export class Exchange {
     }
     const outcome = prefillOutcomes[failure];
     if (mayRetry && this.#retryPrefill(outcome)) return;
+    if (this.#fallBack()) return;
     if (this.#answering === "decode") this.#goOnWithout();
     else this.#finish(outcome);
   }
@@ -160,14 +210,39 @@ export class Exchange {
     if (!this.#ended) this.#finish(outcome);
   }
 
-  #sendPrefill(): boolean {
+  #sendPrefill(): void {
     this.#prefill = "sent";
     const refusal = this.#actions.send("prefill");
-    if (refusal === undefined) return !this.#ended;
-    const outcome = refusal === "all-full" ? outcomes.prefillFull : outcomes.noPrefillEngine;
-    if (this.#answering === "decode") this.#goOnWithout();
-    else this.#finish(this.#lastFailure ?? outcome);
-    return false;
+    if (refusal !== undefined) this.#notPlaced("prefill", refusal);
+  }
+
+  #reserve(leg: LegName): boolean {
+    const refusal = this.#actions.reserve(leg);
+    if (refusal !== undefined) this.#notPlaced(leg, refusal);
+    return refusal === undefined;
+  }
+
+  /** A prefill whose decode finds no place leaves its KV cache behind: better not to begin. */
+  #isDecodeToBeHad(): boolean {
+    if (this.#options.choosesDecodeFirst) return this.#reserve("decode");
+    const refusal = this.#actions.lookFor("decode");
+    if (refusal !== undefined) this.#notPlaced("decode", refusal);
+    return refusal === undefined;
+  }
+
+  #notPlaced(leg: LegName, refusal: NoPlace): void {
+    if (leg === "prefill" && this.#fallBack()) return;
+    if (leg === "prefill" && this.#answering === "decode") this.#goOnWithout();
+    else this.#finish(this.#lastFailure ?? noPlaceOutcomes[leg][refusal]);
+  }
+
+  /** Has decode compute the prompt, where the route allows it and nothing of an answer was sent. */
+  #fallBack(): boolean {
+    if (!this.#options.fallsBack || this.#answering !== undefined) return false;
+    if (this.#order === "decode-only") return false;
+    this.#order = "decode-only";
+    this.#beginAnew();
+    return true;
   }
 
   /** A prefill fails that was asked for after decode's answer had begun: that answer does without it. */
@@ -176,18 +251,18 @@ export class Exchange {
     this.#answerCallback(false);
   }
 
-  #sendDecode(): void {
+  #sendDecode(): boolean {
     this.#decode = "sent";
     const refusal = this.#actions.send("decode");
-    if (refusal === undefined) return;
-    const outcome = refusal === "all-full" ? outcomes.decodeFull : outcomes.noDecodeEngine;
-    this.#finish(this.#lastFailure ?? outcome);
+    if (refusal !== undefined) this.#notPlaced("decode", refusal);
+    return !this.#ended;
   }
 
   /** Tries another prefill engine; where decode is in flight already it starts anew as well, since its KV will not come. */
   #retryPrefill(failure: Outcome | undefined): boolean {
     this.#prefillFailures += 1;
-    if (this.#answering !== undefined || this.#prefillFailures >= this.#tries.prefill) return false;
+    if (this.#answering !== undefined || this.#prefillFailures >= this.#options.tries.prefill)
+      return false;
     this.#lastFailure = failure ?? this.#lastFailure;
     this.#beginAnew();
     return true;
@@ -196,9 +271,10 @@ export class Exchange {
   /** Tries another decode engine, with a new prefill unless the KV cache of the last one is still there. */
   #retryDecode(failure: Outcome | undefined, kvKept: boolean): boolean {
     this.#decodeFailures += 1;
-    if (this.#answering !== undefined || this.#decodeFailures >= this.#tries.decode) return false;
+    if (this.#answering !== undefined || this.#decodeFailures >= this.#options.tries.decode)
+      return false;
     this.#lastFailure = failure ?? this.#lastFailure;
-    if (kvKept && this.#order === "prefill-first") {
+    if (kvKept && this.#prefill === "done" && !this.#options.choosesDecodeFirst) {
       this.#actions.cancel("decode");
       this.#sendDecode();
     } else this.#beginAnew();
@@ -232,6 +308,10 @@ export class Exchange {
   }
 }
 
+const noPlaceOutcomes: Readonly<Record<LegName, Readonly<Record<NoPlace, Outcome>>>> = {
+  prefill: { "none-live": outcomes.noPrefillEngine, "all-full": outcomes.prefillFull },
+  decode: { "none-live": outcomes.noDecodeEngine, "all-full": outcomes.decodeFull },
+};
 const prefillOutcomes: Readonly<Record<LegFailure, Outcome>> = {
   error: outcomes.prefillFailed,
   timeout: outcomes.prefillTimeout,

@@ -53,6 +53,7 @@ export class HeadPlan {
    * A request head, as latin1 text with its blank line.
    * @param uri path and query as the engine gets them
    * @param host the engine's own address, for where the route sets no `Host`
+   * @param lines of the dialect, each with its CRLF
    * @param requestId given to the request by the proxy; "" = the client's own goes through, if any
    */
   render(
@@ -62,6 +63,7 @@ export class HeadPlan {
     host: string,
     requestId: string,
     bodyBytes: number,
+    lines = "",
   ): string {
     const { head } = context;
     let text = `${context.method} ${uri} HTTP/1.1\r\n`;
@@ -80,7 +82,7 @@ export class HeadPlan {
     // A request that came without a body goes without; a length of zero is said only where the client said it.
     if (bodyBytes > 0 || head.contentLength >= 0 || head.chunked)
       text += `Content-Length: ${bodyBytes}\r\n`;
-    return `${text}\r\n`;
+    return `${text}${lines}\r\n`;
   }
 }
 

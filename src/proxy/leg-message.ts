@@ -15,12 +15,16 @@ export interface LegMessage {
   readonly route: Route;
   /** Undefined = the body goes as it came. */
   readonly edits: Edits | undefined;
+  /** In `X-Request-Id`; "" = the proxy gives none. */
+  readonly requestId: string;
+  /** Further header lines, each with its CRLF. */
+  readonly lines: string;
 }
 
 export function sendLegMessage(
   leg: Leg,
   connection: EngineConnection,
-  { context, headers, route, edits }: LegMessage,
+  { context, headers, route, edits, requestId, lines }: LegMessage,
   scratch: Scratch,
 ): void {
   const { address } = leg.engine!;
@@ -32,8 +36,9 @@ export function sendLegMessage(
     leg.name,
     leg.uri,
     address.host === undefined ? "localhost" : address.key,
-    context.requestId,
+    requestId,
     bodyBytes,
+    lines,
   );
   const joined = bodyBytes <= joinBytesMax;
   const outBytes = head.length + (joined ? bodyBytes : 0);

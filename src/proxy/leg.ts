@@ -25,11 +25,14 @@ export class Leg implements LegOwner {
   /** Tries so far, for the log. */
   readonly records: LegRecord[];
   readonly #request: LegRequest;
+  /** Engines that failed, and the one that is being tried. */
   readonly #tried: number[] = [];
   #placement: Placement | undefined;
   #connection: EngineConnection | undefined;
   #record: LegRecord | undefined;
   #resent = false;
+  #isReserved = false;
+  #isRefused = false;
 
   constructor(name: LegName, request: LegRequest, records: LegRecord[]) {
     this.name = name;
@@ -59,32 +62,44 @@ export class Leg implements LegOwner {
     return this.#placement?.pool.hasOther(this.#tried, this.#clock.wallMs()) ?? false;
   }
 
-  /** Takes a place at an engine that this leg has not tried, and sends the request there. */
-  start(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
+  /** Takes a place at an engine that this leg has not tried. */
+  reserve(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
     const placement = pool.place(pick, this.#tried, this.#clock.wallMs());
     if (typeof placement === "string") return placement;
     this.uri = uri;
     this.#tried.push(placement.engine.number);
     this.#placement = placement;
-    this.#resent = false;
-    this.#send(placement, false);
+    this.#isRefused = false;
+    this.#isReserved = true;
     return undefined;
   }
 
-  /** Forgets which engines were tried: the next round is a new one (the other leg failed). */
-  forgetTries(): void {
-    this.#tried.length = 0;
+  /** Whether a place is taken where nothing was sent yet. */
+  get isReserved(): boolean {
+    return this.#isReserved;
   }
 
-  cancel(): void {
+  /** Sends the request to the engine that is reserved. */
+  start(): void {
+    this.#isReserved = false;
+    this.#resent = false;
+    this.#send(this.#placement!, false);
+  }
+
+  /** @param delivers a request that waits for its connection is delivered before that is closed */
+  cancel(delivers = false): void {
     const connection = this.#connection;
+    // An engine that is not wanted any more has not failed: another round may go to it.
+    if (!this.#isRefused && (this.#isReserved || connection !== undefined)) this.#tried.pop();
     this.#close();
-    connection?.cancel();
+    if (delivers && connection?.connecting) connection.deliver();
+    else connection?.cancel();
   }
 
   /** The engine's status is one for which the route tries another engine; it counts as a failure, as in nginx. */
   refused(): void {
     const placement = this.#placement!;
+    this.#isRefused = true;
     placement.pool.failed(placement.engine, this.#clock.wallMs());
   }
 
@@ -106,6 +121,7 @@ export class Leg implements LegOwner {
   legEnded(): void {
     const placement = this.#placement!;
     placement.pool.succeeded(placement.engine);
+    if (!this.#isRefused) this.#tried.pop();
     this.#close();
     this.#request.legEnded(this);
   }
@@ -160,6 +176,7 @@ export class Leg implements LegOwner {
     }
     this.#record = undefined;
     this.#connection = undefined;
+    this.#isReserved = false;
     this.#placement?.lease.close();
   }
 }

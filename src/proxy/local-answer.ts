@@ -1,5 +1,6 @@
 /** Answers of the proxy's own: what the configuration returns, and errors in OpenAI's shape. */
 import { STATUS_CODES } from "node:http";
+import type { FinalAnswer } from "../dialects/dialect.ts";
 import type { Answer } from "./answer.ts";
 import type { RequestContext } from "./context.ts";
 import { errorBody, type Outcome } from "./outcomes.ts";
@@ -52,6 +53,15 @@ export function returnedAnswer(
     return;
   }
   answer.local(status, reasonOf(status), common(context) + plain, Buffer.from(text ?? ""));
+}
+
+/** What a prefill engine has said, in the client's form: there is nothing to decode. */
+export function finalAnswer(
+  answer: Answer,
+  context: RequestContext,
+  { contentType, body }: FinalAnswer,
+): void {
+  answer.local(200, "OK", `${common(context)}Content-Type: ${contentType}\r\n`, body);
 }
 
 /** An error of the proxy's own. */

@@ -2,6 +2,7 @@
 import { TopLevel } from "../body/top-level.ts";
 import { listenKey } from "../config/check.ts";
 import type { Config, PoolConfig } from "../config/schema.ts";
+import type { Mint } from "../dialects/dialect.ts";
 import type { Address } from "../fleet/address.ts";
 import { type Placement, Pool } from "../fleet/pool.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
@@ -27,6 +28,7 @@ export interface ServiceDeps {
   readonly clock: Clock;
   readonly board: Scoreboard;
   random(): number;
+  readonly mint: Mint;
   /** Where lines of an access log go. */
   openLog(file: string): LineSink;
   /** One line for the error log. */
@@ -44,6 +46,7 @@ interface Plan {
 
 export class Service {
   readonly clock: Clock;
+  readonly mint: Mint;
   readonly deadlines: Deadlines;
   readonly scratch = new Scratch();
   readonly bodies: BodyAccount;
@@ -59,6 +62,7 @@ export class Service {
   constructor(deps: ServiceDeps) {
     this.#deps = deps;
     this.clock = deps.clock;
+    this.mint = deps.mint;
     this.deadlines = new Deadlines(deps.clock.nowMs());
     this.bodies = new BodyAccount(() => this.#plan?.config.bodyBytesTotalMax ?? 0);
   }

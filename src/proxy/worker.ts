@@ -1,6 +1,7 @@
 /** A worker thread: serves by the configuration that the main thread sends, until it is told to stop. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Config } from "../config/schema.ts";
+import { systemMint } from "../dialects/mint.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import { deadlineTickMs } from "../limits.ts";
 import { AccessLogs } from "../observe/access-log.ts";
@@ -27,6 +28,7 @@ const service = new Service({
   clock: systemClock,
   board: new Scoreboard(scoreboard, workerIndex),
   random: Math.random,
+  mint: systemMint,
   openLog: (file) => accessLogs.sink(file),
   log: (level, message) => errorLog.log(level, message),
 });

@@ -2,9 +2,10 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { dialectNames } from "../../src/config/dialects.ts";
 import { dialects } from "../../src/dialects/registry.ts";
 import { objectText } from "../body/json-text.ts";
-import { decodeBody, prefillBody } from "./legs.ts";
+import { decodeBody, prefillBody, strippedBody } from "./legs.ts";
 
 const canary = "written-by-the-client";
 
@@ -22,7 +23,7 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
   it("makes valid JSON of any object, and keeps the members that are none of its business", () => {
     fc.assert(
       fc.property(objectText, fc.boolean(), ({ text, members }, hasHandoff) => {
-        const handoff = hasHandoff ? dialect.takeHandoff(Buffer.from(answer)) : undefined;
+        const handoff = hasHandoff ? answer : undefined;
         for (const body of [prefillBody(dialect, text), decodeBody(dialect, text, handoff)]) {
           const object = JSON.parse(body) as Record<string, unknown>;
           for (const bystander of ["model", "messages", "7", "max_token", "Stream"]) {
@@ -43,7 +44,7 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
     const prompt = `"messages": [ {"role":"user", "content":"\\"max_tokens\\": 5, {\\n \\\\"} ],  "seed":18446744073709551615, "b":{"2":0,"1":0}`;
     const body = `{ ${prompt}, "max_tokens":64 }`;
     expect(prefillBody(dialect, body)).toContain(prompt);
-    expect(decodeBody(dialect, body, dialect.takeHandoff(Buffer.from(answer)))).toContain(prompt);
+    expect(decodeBody(dialect, body, answer)).toContain(prompt);
   });
 
   it.each(handoffFields)("lets no %s of a client's reach an engine", (field) => {
@@ -55,10 +56,11 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
       `{"prompt":"x", ${poison} , "stream":true}`,
     ];
     for (const body of bodies) {
-      for (const handoff of [undefined, dialect.takeHandoff(Buffer.from(answer))]) {
+      for (const handoff of [undefined, answer]) {
         expect(prefillBody(dialect, body)).not.toContain(canary);
         expect(decodeBody(dialect, body, handoff)).not.toContain(canary);
       }
+      expect(strippedBody(dialect, body)).not.toContain(canary);
     }
   });
 
@@ -76,13 +78,13 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
   it("takes no hand-off from what is no answer, and does not throw", () => {
     const gzip = Buffer.from("1f8b0800000000000003ab5632540200f2a3b1", "hex");
     for (const bytes of [Buffer.alloc(0), gzip, Buffer.from("<h1>502</h1>"), Buffer.from("[]")]) {
-      expect(dialect.takeHandoff(bytes)).toBeUndefined();
+      expect(decodeBody(dialect, "{}", bytes)).toBe(decodeBody(dialect, "{}"));
     }
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(answer.length), (noise, at) => {
         const bytes = Buffer.from(answer);
         bytes.set(noise.subarray(0, bytes.length - at), at);
-        dialect.takeHandoff(bytes);
+        decodeBody(dialect, "{}", bytes);
       }),
     );
   });
@@ -90,10 +92,14 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
   it("holds nothing from one request to the next", () => {
     const one = `{"prompt":"one","stream":true}`;
     const two = `{"prompt":"two","n":2}`;
-    const handoff = dialect.takeHandoff(Buffer.from(answer));
+    const handoff = answer;
     const first = [prefillBody(dialect, one), decodeBody(dialect, one, handoff)];
     prefillBody(dialect, two);
     decodeBody(dialect, two);
     expect([prefillBody(dialect, one), decodeBody(dialect, one, handoff)]).toEqual(first);
   });
+});
+
+it("knows the dialects that a configuration can name, and no others", () => {
+  expect([...dialects.keys()]).toEqual([...dialectNames]);
 });

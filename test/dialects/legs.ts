@@ -2,31 +2,72 @@
 
 import { Edits } from "../../src/body/splice.ts";
 import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
-import type { Dialect, Handoff, LegContext } from "../../src/dialects/dialect.ts";
+import type { Dialect, DialectRequest, Engines, Handover } from "../../src/dialects/dialect.ts";
 
-export const leg: LegContext = {
-  path: "/v1/chat/completions",
-  requestId: "3f2c9a52-8a5e-4a57-9a53-0d6d4cf2b1a7",
-  prefill: { host: "10.0.0.1", port: 8100 },
-  decode: { host: "fd00::2", port: 8200 },
+export const engines: Engines = {
+  prefill: { host: "10.0.0.1", port: 8100, dpRank: -1, attributes: {} },
+  decode: { host: "fd00::2", port: 8200, dpRank: -1, attributes: {} },
 };
 
 /** Shared, so that each test also shows that nothing of the one before is left. */
 const members = new TopLevel();
 const edits = new Edits();
+let minted = 0;
 
-export function prefillBody(dialect: Dialect, body: string): string {
-  return edited(body, () => dialect.prefillEdits(members, edits, leg));
+/** A round over a body; ids count up, from beyond 2^53. */
+export class Round {
+  readonly request: DialectRequest;
+  readonly handover: Handover;
+
+  constructor(dialect: Dialect, body: string, path = "/v1/chat/completions") {
+    this.request = requestOf(body, path);
+    this.handover = dialect.handOver(this.request);
+  }
+
+  prefill(): string {
+    return edited(() => this.handover.prefillEdits(edits, engines));
+  }
+
+  decode(): string {
+    return edited(() => this.handover.decodeEdits(edits, engines));
+  }
 }
 
-export function decodeBody(dialect: Dialect, body: string, handoff?: Handoff): string {
-  return edited(body, () => dialect.decodeEdits(members, edits, handoff, leg));
-}
-
-function edited(body: string, edit: () => void): string {
+export function requestOf(body: string, path = "/v1/chat/completions"): DialectRequest {
   const bytes = Buffer.from(body);
   const problem = scanTopLevel(bytes, 0, bytes.length, members);
   if (problem !== undefined) throw new Error(`${problem.code} at ${problem.offset}`);
+  minted = 0;
+  return {
+    members,
+    path,
+    requestId: "3f2c9a52-8a5e-4a57-9a53-0d6d4cf2b1a7",
+    mint: {
+      uuid: () => `00000000-0000-4000-8000-${String(++minted).padStart(12, "0")}`,
+      integer63: () => 9_007_199_254_740_993n + BigInt(++minted),
+    },
+  };
+}
+
+export function prefillBody(dialect: Dialect, body: string): string {
+  return new Round(dialect, body).prefill();
+}
+
+/** @param answer the prefill engine's; undefined = it has given none that is of use */
+export function decodeBody(dialect: Dialect, body: string, answer?: string | Buffer): string {
+  const round = new Round(dialect, body);
+  // Together, the prefill engine is told first.
+  round.prefill();
+  if (answer !== undefined) round.handover.prefillAnswered(Buffer.from(answer));
+  return round.decode();
+}
+
+export function strippedBody(dialect: Dialect, body: string): string {
+  requestOf(body);
+  return edited(() => dialect.strip(members, edits));
+}
+
+function edited(edit: () => void): string {
   edits.begin(members);
   edit();
   const out = Buffer.alloc(edits.byteLength);

@@ -2,12 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { takeKvTransferParams } from "../../src/dialects/kv-transfer-params.ts";
 import { omni } from "../../src/dialects/omni.ts";
 import { meaning, meaningOf, objectText } from "../body/json-text.ts";
 import { decodeBody, prefillBody } from "./legs.ts";
 
 const kv = '{"remote_block_ids":[1,2],"remote_port":18446744073709551615}';
-const handoff = omni.takeHandoff(Buffer.from(`{"kv_transfer_params":${kv}}`));
+const handoff = `{"kv_transfer_params":${kv}}`;
 
 describe("the prefill body", () => {
   it.each([
@@ -125,7 +126,7 @@ describe("the hand-off", () => {
     ['{"choices":[{"text":"kv_transfer_params"}],"x":{}}', undefined],
     ['{"kv_transfer_params":{', undefined],
   ])("of %s", (answer, expected) => {
-    expect(omni.takeHandoff(Buffer.from(answer))?.kvTransferParams.toString()).toBe(expected);
+    expect(takeKvTransferParams(Buffer.from(answer))?.toString()).toBe(expected);
   });
 });
 
@@ -187,7 +188,6 @@ describe("what the original broke", () => {
 
   it("in decode: took the hand-off from any depth of the answer", () => {
     const answer = `{"choices":[{"kv_transfer_params":{"forged":1}}],"kv_transfer_params":${kv}}`;
-    const taken = omni.takeHandoff(Buffer.from(answer));
-    expect(decodeBody(omni, "{}", taken)).toBe(`{"kv_transfer_params":${kv}}`);
+    expect(decodeBody(omni, "{}", answer)).toBe(`{"kv_transfer_params":${kv}}`);
   });
 });

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import type { NoPlace } from "../../src/fleet/pool.ts";
 import {
   Exchange,
-  type ExchangeTries,
+  type ExchangeOptions,
   type LegFailure,
   type LegName,
   type Order,
@@ -27,6 +27,8 @@ export class ModelDriver {
   readonly finishes: Outcome[] = [];
   readonly #order: Order;
   readonly #legs: Partial<Record<LegName, LegState>> = {};
+  /** Places that are taken, with what happens when something is sent there. */
+  readonly #reserved: Partial<Record<LegName, "fails" | "works">> = {};
   /** Whether an engine can be found for a leg, and what happens while it is being sent. */
   readonly #place: (leg: LegName) => NoPlace | "fails" | undefined;
   /** Whether a prefill is done whose KV cache no decode engine has taken yet. */
@@ -40,15 +42,20 @@ export class ModelDriver {
 
   constructor(
     order: Order,
-    tries: ExchangeTries,
+    tries: ExchangeOptions["tries"],
     place: (leg: LegName) => NoPlace | "fails" | undefined,
   ) {
     this.#order = order;
     this.#place = place;
-    this.exchange = new Exchange(order, tries, {
+    const options = { order, choosesDecodeFirst: false, tries, fallsBack: false };
+    this.exchange = new Exchange(options, {
+      newRound() {},
+      lookFor: () => undefined,
+      reserve: (leg) => this.#reserve(leg),
       send: (leg) => this.#send(leg),
       cancel: (leg) => {
         delete this.#legs[leg];
+        delete this.#reserved[leg];
       },
       answerFrom: (leg) => this.#answerFrom(leg),
       answerCallback: (ok) => this.#answerCallback(ok),
@@ -57,7 +64,9 @@ export class ModelDriver {
   }
 
   get inFlight(): LegName[] {
-    return (["prefill", "decode"] as const).filter((leg) => this.#legs[leg] !== undefined);
+    return (["prefill", "decode"] as const).filter(
+      (leg) => this.#legs[leg] !== undefined || this.#reserved[leg] !== undefined,
+    );
   }
 
   /** What can happen now, apart from the client's going away. */
@@ -98,7 +107,7 @@ export class ModelDriver {
       });
       add("prefill is refused", () => {
         this.#legs.prefill = "refused";
-        exchange.prefillRefused(retry);
+        exchange.prefillRefused(retry, true);
       });
     }
     if (this.#answering !== "decode") {
@@ -124,11 +133,20 @@ export class ModelDriver {
     return events;
   }
 
+  #reserve(leg: LegName): NoPlace | undefined {
+    const place = this.#place(leg);
+    if (place === "none-live" || place === "all-full") return place;
+    this.#reserved[leg] = place ?? "works";
+    return undefined;
+  }
+
   #send(leg: LegName): NoPlace | undefined {
     expect(this.finishes, this.#text()).toEqual([]);
     expect(this.#legs[leg], `${leg} is in flight; ${this.#text()}`).toBeUndefined();
-    const place = this.#place(leg);
-    if (place === "none-live" || place === "all-full") return place;
+    const refusal = this.#reserved[leg] === undefined ? this.#reserve(leg) : undefined;
+    if (refusal !== undefined) return refusal;
+    const place = this.#reserved[leg];
+    delete this.#reserved[leg];
     this.log.push(`send ${leg}`);
     this.#legs[leg] = "in-flight";
     this.sends[leg] += 1;

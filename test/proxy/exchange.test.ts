@@ -10,8 +10,8 @@ type Call = (exchange: Exchange) => void;
 const events: Readonly<Record<string, Call>> = {
   begin: (exchange) => exchange.begin(),
   "prefill done": (exchange) => exchange.prefillDone(),
-  "prefill refused": (exchange) => exchange.prefillRefused(false),
-  "prefill refused +": (exchange) => exchange.prefillRefused(true),
+  "prefill refused": (exchange) => exchange.prefillRefused(false, true),
+  "prefill refused +": (exchange) => exchange.prefillRefused(true, true),
   "prefill failed": (exchange) => exchange.prefillFailed("error", false),
   "prefill failed +": (exchange) => exchange.prefillFailed("error", true),
   "prefill timed out": (exchange) => exchange.prefillFailed("timeout", false),
@@ -32,20 +32,37 @@ interface Setting {
   readonly decodeTries?: number;
   /** What the sends say, one after the other. */
   readonly places?: readonly (NoPlace | undefined)[];
+  /** Of the decode engines, before the prefill. */
+  readonly vacancy?: NoPlace;
+  readonly choosesDecodeFirst?: boolean;
+  readonly fallsBack?: boolean;
 }
 
 /** The commands of an exchange, without the cancels of legs that are over anyway. */
 function run(order: Order, happened: readonly string[], setting: Setting = {}): string[] {
   const commands: string[] = [];
-  const { prefillTries = 3, decodeTries = 3, places = [] } = setting;
+  const { prefillTries = 3, decodeTries = 3, places = [], vacancy } = setting;
+  const { choosesDecodeFirst = false, fallsBack = false } = setting;
   const live = new Set<string>();
   let sends = 0;
+  const reserved = new Set<string>();
   const exchange = new Exchange(
-    order,
-    { prefill: prefillTries, decode: decodeTries },
     {
-      send(leg) {
+      order,
+      choosesDecodeFirst,
+      tries: { prefill: prefillTries, decode: decodeTries },
+      fallsBack,
+    },
+    {
+      newRound() {},
+      lookFor: () => vacancy,
+      reserve(leg) {
         const place = places[sends++];
+        if (place === undefined) reserved.add(leg);
+        return place;
+      },
+      send(leg) {
+        const place = reserved.delete(leg) ? undefined : places[sends++];
         if (place === undefined) {
           live.add(leg);
           commands.push(`send ${leg}`);
@@ -73,6 +90,20 @@ type Row = readonly [happened: string, commands: string, setting?: Setting];
 
 const tables: Readonly<Record<Order, readonly Row[]>> = {
   "prefill-first": [
+    ["begin", "GP_DECODE_FULL", { vacancy: "all-full" }],
+    ["begin", "GP_NO_DECODE_ENGINE", { choosesDecodeFirst: true, places: ["none-live"] }],
+    [
+      "begin, prefill done, decode unreached +",
+      "send prefill, send decode, send prefill",
+      { choosesDecodeFirst: true },
+    ],
+    ["begin, prefill failed", "send prefill, send decode", { fallsBack: true }],
+    ["begin", "send decode", { fallsBack: true, places: ["none-live"] }],
+    [
+      "begin, prefill refused, ended",
+      "send prefill, answer from prefill, GP_OK",
+      { fallsBack: true },
+    ],
     [
       "begin, prefill done, decode answers, ended",
       "send prefill, send decode, answer from decode, GP_OK",
@@ -135,38 +166,40 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
   together: [
     [
       "begin, prefill done, decode answers, ended",
-      "send prefill, send decode, answer from decode, GP_OK",
+      "send decode, send prefill, answer from decode, GP_OK",
     ],
     [
       "begin, decode answers, decode answers, prefill done, ended",
-      "send prefill, send decode, answer from decode, GP_OK",
+      "send decode, send prefill, answer from decode, GP_OK",
     ],
     [
       "begin, decode answers, prefill failed",
-      "send prefill, send decode, cancel decode, GP_PREFILL_FAILED",
+      "send decode, send prefill, cancel decode, GP_PREFILL_FAILED",
     ],
     [
       "begin, decode answers, prefill failed +",
-      "send prefill, send decode, cancel decode, send prefill, send decode",
+      "send decode, send prefill, cancel decode, send decode, send prefill",
     ],
     [
       "begin, prefill refused, ended",
-      "send prefill, send decode, cancel decode, answer from prefill, GP_OK",
+      "send decode, send prefill, cancel decode, answer from prefill, GP_OK",
     ],
     [
       "begin, decode refuses, ended",
-      "send prefill, send decode, cancel prefill, answer from decode, GP_OK",
+      "send decode, send prefill, cancel prefill, answer from decode, GP_OK",
     ],
     [
       "begin, decode unreached +",
-      "send prefill, send decode, cancel prefill, send prefill, send decode",
+      "send decode, send prefill, cancel prefill, send decode, send prefill",
     ],
+    // Both places are taken before either engine hears of the request.
+    ["begin", "GP_NO_PREFILL_ENGINE", { places: [undefined, "none-live"] }],
+    ["begin", "GP_NO_DECODE_ENGINE", { places: ["none-live"] }],
     [
-      "begin",
-      "send prefill, cancel prefill, GP_NO_DECODE_ENGINE",
-      { places: [undefined, "none-live"] },
+      "begin, prefill failed",
+      "send decode, send prefill, cancel decode, send decode",
+      { fallsBack: true },
     ],
-    ["begin", "GP_NO_PREFILL_ENGINE", { places: ["none-live"] }],
   ],
   "decode-first": [
     [
@@ -241,8 +274,21 @@ describe.each(Object.keys(tables) as Order[])("%s", (order) => {
 });
 
 it("says whose answer the client is getting", () => {
-  const actions = { send() {}, cancel() {}, answerFrom() {}, answerCallback() {}, finish() {} };
-  const exchange = new Exchange("decode-only", { prefill: 1, decode: 1 }, actions as never);
+  const actions = {
+    newRound() {},
+    send() {},
+    cancel() {},
+    answerFrom() {},
+    answerCallback() {},
+    finish() {},
+  };
+  const options = {
+    order: "decode-only",
+    choosesDecodeFirst: false,
+    tries: { prefill: 1, decode: 1 },
+    fallsBack: false,
+  } as const;
+  const exchange = new Exchange(options, actions as never);
   exchange.begin();
   expect(exchange.answering).toBeUndefined();
   exchange.decodeAnswered(true, false);

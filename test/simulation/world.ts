@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import { listenKey } from "../../src/config/check.ts";
 import { type Config, type ConfigInput, configSchema } from "../../src/config/schema.ts";
+import { systemMint } from "../../src/dialects/mint.ts";
 import { seededRandom } from "../../src/engine/prng.ts";
 import { SlotTable } from "../../src/fleet/slots.ts";
 import { deadlineTickMs } from "../../src/limits.ts";
@@ -74,6 +75,7 @@ export class World {
       clock: this.network,
       board: this.board,
       random: this.random,
+      mint: systemMint,
       openLog: () => ({ write: (line) => void this.lines.push(line.trimEnd()) }),
       log: () => {},
     });

@@ -1,8 +1,8 @@
-/** The prefill engine's answer, collected until it is complete: the hand-off is taken out of it. */
+/** The body of an engine's answer without its framing, collected for the dialect to read. */
 import { prefillAnswerBytesMax } from "../limits.ts";
 import type { EngineConnection } from "./engine-connection.ts";
 
-export class PrefillAnswer {
+export class CollectedBody {
   #parts: Buffer[] = [];
   #bytes = 0;
 
@@ -21,11 +21,10 @@ export class PrefillAnswer {
     return true;
   }
 
-  /** The whole body; nothing is kept. */
-  take(): Buffer {
-    const parts = this.#parts;
-    this.clear();
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  /** What has come so far. */
+  get bytes(): Buffer {
+    if (this.#parts.length !== 1) this.#parts = [Buffer.concat(this.#parts)];
+    return this.#parts[0]!;
   }
 
   clear(): void {

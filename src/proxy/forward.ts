@@ -1,0 +1,356 @@
+/** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
+import { Edits } from "../body/splice.ts";
+import type { TopLevel } from "../body/top-level.ts";
+import type { DialectRequest, EngineInfo, Engines, Handover } from "../dialects/dialect.ts";
+import type { NoPlace } from "../fleet/pool.ts";
+import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
+import type { Answer } from "./answer.ts";
+import { CollectedBody } from "./collected-body.ts";
+import type { RequestContext } from "./context.ts";
+import type { EngineConnection } from "./engine-connection.ts";
+import {
+  Exchange,
+  type ExchangeActions,
+  type LegFailure,
+  type LegName,
+  type Order,
+} from "./exchange.ts";
+import { type InternalRoute, internalRoute } from "./internal-route.ts";
+import { Leg, type LegRequest } from "./leg.ts";
+import { sendLegMessage } from "./leg-message.ts";
+import { finalAnswer } from "./local-answer.ts";
+import type { Outcome } from "./outcomes.ts";
+import { allowsRetry, conditionOf } from "./retry.ts";
+import type { Destination, Route } from "./route.ts";
+import type { Server } from "./routing.ts";
+import type { Service } from "./service.ts";
+
+/** The request that is forwarded. */
+export interface Forwarded {
+  readonly context: RequestContext;
+  readonly service: Service;
+  readonly server: Server;
+  readonly answer: Answer;
+  /** The body's members, where a dialect may have a say in it. */
+  readonly members: TopLevel | undefined;
+  /** For the client in place of the engine's; 0 = the engine's. */
+  readonly status: number;
+  /** Bytes that the client has not read yet. */
+  readonly pendingBytes: number;
+  ended(outcome: Outcome): void;
+}
+
+export class Forward implements ExchangeActions, LegRequest {
+  readonly service: Service;
+  readonly #request: Forwarded;
+  readonly #context: RequestContext;
+  readonly #route: Route;
+  readonly #answer: Answer;
+  readonly #exchange: Exchange;
+  readonly #decode: Leg;
+  /** Where there is nothing to prefill there is no such leg. */
+  readonly #prefill: Leg | undefined;
+  readonly #prefillAnswer: CollectedBody | undefined;
+  readonly #dialectRequest: DialectRequest | undefined;
+  /** Path and pool of the prefill, found by internal routing once. */
+  #prefillRoute: InternalRoute | undefined;
+  /** Of the round under way; undefined = the request goes to one engine alone. */
+  #handover: Handover | undefined;
+  /** An answer's bytes while the dialect cannot tell yet whether it is one. */
+  #judged: CollectedBody | undefined;
+  #isDecodeWhole = false;
+  #paused: EngineConnection | undefined;
+
+  constructor(request: Forwarded, route: Route, prefills: boolean) {
+    const { context, service, members } = request;
+    this.#request = request;
+    this.#context = context;
+    this.service = service;
+    this.#route = route;
+    this.#answer = request.answer;
+    this.#decode = new Leg("decode", this, context.decodes);
+    let order: Order = "decode-only";
+    const { dialect } = route;
+    if (members !== undefined) {
+      const { path, requestId } = context;
+      this.#dialectRequest = { members, path, requestId, mint: service.mint };
+      if (prefills && (dialect.carries?.(this.#dialectRequest) ?? true)) {
+        order = dialect.order;
+        this.#prefill = new Leg("prefill", this, context.prefills);
+        this.#prefillAnswer = new CollectedBody();
+      }
+    }
+    const { tries } = route.config.retry;
+    const each = tries === 0 ? Number.POSITIVE_INFINITY : tries;
+    this.#exchange = new Exchange(
+      {
+        order,
+        choosesDecodeFirst: dialect.choosesDecodeFirst ?? false,
+        tries: { prefill: each, decode: each },
+        fallsBack: route.config.onPrefillFailure === "decode_only",
+      },
+      this,
+    );
+  }
+
+  begin(): void {
+    this.#exchange.begin();
+  }
+
+  /** Ends the request from outside: the client is gone or too slow. */
+  abort(outcome: Outcome): void {
+    this.#exchange.abort(outcome);
+  }
+
+  /** The client has read what waited for it. */
+  clientDrained(): void {
+    this.#paused?.resume();
+    this.#paused = undefined;
+  }
+
+  // ---- Commands of the exchange ----
+
+  newRound(): void {
+    const alone = this.#exchange.order === "decode-only" || this.#dialectRequest === undefined;
+    this.#handover = alone ? undefined : this.#route.dialect.handOver(this.#dialectRequest!);
+  }
+
+  lookFor(name: LegName): NoPlace | undefined {
+    const destination = this.#destination(name);
+    return destination === undefined ? "none-live" : destination.pool.vacancy(this.#wallMs);
+  }
+
+  reserve(name: LegName): NoPlace | undefined {
+    const destination = this.#destination(name);
+    if (destination === undefined) return "none-live";
+    const { pool, uri } = destination;
+    const context = this.#context;
+    const pick = {
+      bytes: context.body.length,
+      clientAddress: context.connection.remoteAddress,
+      key: this.service.policyKey(pool, context),
+    };
+    return this.#leg(name).reserve(pool, uri, pick);
+  }
+
+  send(name: LegName): NoPlace | undefined {
+    const leg = this.#leg(name);
+    if (name === "prefill") this.#prefillAnswer!.clear();
+    else {
+      this.#answer.dropHeld();
+      this.#judged = undefined;
+      this.#isDecodeWhole = false;
+    }
+    const refusal = leg.isReserved ? undefined : this.reserve(name);
+    if (refusal === undefined) leg.start();
+    return refusal;
+  }
+
+  cancel(name: LegName): void {
+    if (name === "prefill") this.#prefill?.cancel();
+    else this.#decode.cancel(this.#exchange.holdsKv && this.#route.dialect.releasesByDecode);
+  }
+
+  answerFrom(name: LegName): void {
+    if (name !== "decode") return;
+    this.#answer.release();
+    this.clientDrained();
+    if (this.#isDecodeWhole) this.#answerEnded();
+  }
+
+  /** No dialect with a call-back exists yet. */
+  answerCallback(): void {}
+
+  finish(outcome: Outcome): void {
+    this.#request.ended(outcome);
+  }
+
+  // ---- Events of the legs ----
+
+  writeLeg(leg: Leg, connection: EngineConnection): void {
+    const route = this.#route;
+    const headers = leg === this.#prefill ? (this.#prefillRoute?.route ?? route) : route;
+    const engines = this.#handover && this.#engines();
+    const message = {
+      context: this.#context,
+      headers,
+      route,
+      edits: this.#edited(leg, engines),
+      requestId: (engines && this.#handover!.requestId?.(engines)) ?? this.#context.requestId,
+      lines: (engines && this.#handover!.headerLines?.(leg.name, engines)) ?? "",
+    };
+    sendLegMessage(leg, connection, message, this.service.scratch);
+  }
+
+  legHead(leg: Leg, { head }: EngineConnection): void {
+    if (leg === this.#prefill && head.status < 300) return;
+    const retry = this.#retryStatus(leg, head.status);
+    // Also where another engine may be tried: the exchange may have no try left, and then this is the client's answer.
+    const id = this.#route.givesRequestId ? this.#context.requestId : "";
+    if (this.#exchange.answering === undefined) {
+      this.#answer.fromEngine(head, id, this.#request.status);
+    }
+    if (leg === this.#prefill) this.#exchange.prefillRefused(retry, head.status < 500);
+    else if (retry) this.#exchange.decodeAnswered(false, true);
+    else if (head.status < 300 && this.#handover?.judgeDecode !== undefined) {
+      this.#judged = new CollectedBody();
+      this.#answer.hold();
+      // A short answer is held until it is complete: until then another engine can still give a better one.
+    } else if (head.framing === "length" && head.contentLength <= heldAnswerBytesMax)
+      this.#answer.hold();
+  }
+
+  legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    const exchange = this.#exchange;
+    if (exchange.answering === leg.name) {
+      this.#relay(connection, chunk, start, end);
+      return;
+    }
+    if (leg === this.#prefill) {
+      if (this.#prefillAnswer!.add(connection, chunk, start, end)) return;
+      leg.cancel();
+      exchange.prefillFailed("invalid", false);
+      return;
+    }
+    if (this.#judged !== undefined) this.#judge(connection, chunk, start, end);
+    else {
+      if (!this.#answer.isHeld) {
+        exchange.decodeAnswered(connection.head.status < 400, false);
+        if (exchange.ended) return;
+        // The other leg has not answered yet.
+        if (exchange.answering === undefined) this.#answer.hold();
+      }
+      this.#relay(connection, chunk, start, end);
+    }
+  }
+
+  legEnded(leg: Leg): void {
+    const exchange = this.#exchange;
+    if (leg === this.#prefill && exchange.answering !== "prefill") {
+      this.#prefillEnded();
+      return;
+    }
+    this.#paused = undefined;
+    if (leg === this.#decode) this.#isDecodeWhole = true;
+    if (this.#judged !== undefined && this.#misses(true)) return;
+    if (exchange.answering === leg.name) this.#answerEnded();
+    else exchange.decodeAnswered(this.#context.status < 400, false);
+  }
+
+  legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
+    const mayRetry = this.#mayRetry(leg, failure);
+    if (this.#exchange.answering === leg.name && !this.#answer.started) {
+      this.#exchange.takeBackAnswer();
+    }
+    if (leg === this.#prefill) this.#exchange.prefillFailed(failure, mayRetry);
+    else this.#exchange.decodeFailed(failure, mayRetry, unsent);
+  }
+
+  // ---- The rest ----
+
+  get #wallMs(): number {
+    return this.service.clock.wallMs();
+  }
+
+  #leg(name: LegName): Leg {
+    return name === "prefill" ? this.#prefill! : this.#decode;
+  }
+
+  #prefillEnded(): void {
+    const final = this.#handover!.prefillAnswered(this.#prefillAnswer!.bytes);
+    if (final === undefined) this.#exchange.prefillDone();
+    else {
+      finalAnswer(this.#answer, this.#context, final);
+      this.#exchange.answeredByPrefill();
+    }
+  }
+
+  #answerEnded(): void {
+    this.#answer.end();
+    this.#exchange.answerEnded();
+  }
+
+  /** Shows the dialect what has come of decode's answer, until it knows whether that is the client's. */
+  #judge(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#answer.body(connection, chunk, start, end);
+    if (!this.#judged!.add(connection, chunk, start, end)) {
+      this.#decode.cancel();
+      this.#exchange.decodeFailed("invalid", false, false);
+    } else if (!this.#misses(false) && this.#judged === undefined) {
+      this.#exchange.decodeAnswered(true, false);
+    }
+  }
+
+  #misses(isComplete: boolean): boolean {
+    const verdict = this.#handover!.judgeDecode!(this.#judged!.bytes, isComplete);
+    if (verdict === "more" && !isComplete) return false;
+    this.#judged = undefined;
+    if (verdict !== "missed") return false;
+    this.#exchange.decodeMissed();
+    return true;
+  }
+
+  #destination(name: LegName): Destination | undefined {
+    const route = this.#route;
+    if (name === "decode") return route.destination(this.#context);
+    if (route.prefillPool !== undefined) {
+      const destination = route.destination(this.#context);
+      return destination && { pool: route.prefillPool, uri: destination.uri };
+    }
+    this.#prefillRoute ??= internalRoute(
+      this.#request.server,
+      this.#context,
+      route.prefillLocation,
+    );
+    return this.#prefillRoute?.destination;
+  }
+
+  /** The body with the dialect's edits for this leg; undefined = as it came. */
+  #edited(leg: Leg, engines: Engines | undefined): Edits | undefined {
+    const { members } = this.#request;
+    if (members === undefined) return undefined;
+    const edits = sharedEdits;
+    edits.begin(members);
+    if (engines === undefined) this.#route.dialect.strip(members, edits);
+    else if (leg === this.#prefill) this.#handover!.prefillEdits(edits, engines);
+    else this.#handover!.decodeEdits(edits, engines);
+    return edits;
+  }
+
+  #engines(): Engines {
+    return {
+      prefill: this.#prefill?.engine?.info ?? nowhere,
+      decode: this.#decode.engine?.info ?? nowhere,
+    };
+  }
+
+  #retryStatus(leg: Leg, status: number): boolean {
+    if (status < 400 || !this.#mayRetry(leg, status)) return false;
+    leg.refused();
+    return true;
+  }
+
+  #mayRetry(leg: Leg, failure: LegFailure | number): boolean {
+    const { retry } = this.#route.config;
+    const elapsedMs = this.service.clock.nowMs() - this.#context.startMs;
+    if (this.#answer.started || !allowsRetry(retry, conditionOf(failure), elapsedMs)) return false;
+    return leg.mayTryAnother;
+  }
+
+  /** Passes bytes on as they come; a client that falls behind stops the reading of its own engine, and nothing else. */
+  #relay(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#answer.body(connection, chunk, start, end);
+    if (this.#paused !== undefined) return;
+    const heldBytes = this.#answer.heldBytes;
+    if (heldBytes > heldAnswerBytesMax || this.#request.pendingBytes > relayPendingBytesMax) {
+      this.#paused = connection;
+      connection.pause();
+    }
+  }
+}
+
+/** Stands for an engine that has not been chosen. */
+const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });
+
+/** Shared by all requests of the worker: edits are made and written within one call. */
+const sharedEdits = new Edits();
