@@ -163,6 +163,7 @@ export class Pool implements PoolView {
   }
 
   failed(engine: Engine, nowMs: number): void {
+    this.#policy.failed?.(engine.number, engine.maxFails);
     this.board.addFail(engine.slot);
     this.board.setFailAccessedAt(engine.slot, nowMs);
     this.board.setFailCheckedAt(engine.slot, nowMs);

@@ -32,6 +32,7 @@ export class ClientConnection implements SocketHandler, Expirable {
   #waiting: Buffer = nothing;
   /** Bytes of `#waiting` that have been searched for the end of a head. */
   #searched = 0;
+  #isPipelined = false;
   #request: RequestHandler | undefined;
   #body: Buffer[] = [];
   #bodyBytes = 0;
@@ -189,6 +190,7 @@ export class ClientConnection implements SocketHandler, Expirable {
     this.#service.clock.defer(() => {
       if (this.#state !== "busy" || this.#request !== undefined) return;
       this.#state = "head";
+      this.#isPipelined = true;
       const more = this.#waiting;
       this.#waiting = nothing;
       this.#readHead(more.length === 0 ? waiting : Buffer.concat([waiting, more]));
@@ -261,6 +263,8 @@ export class ClientConnection implements SocketHandler, Expirable {
     this.facts.requests += 1;
     const context = new RequestContext(head, this.facts, this.#service.clock.nowMs());
     context.requestBytes = start;
+    context.isPipelined = this.#isPipelined;
+    this.#isPipelined = false;
     const request = new RequestHandler(this, context, this.#service, this.#servers());
     this.#request = request;
     this.#sendTimeoutMs = request.clientSendTimeoutMs;

@@ -31,6 +31,8 @@ export class RequestContext {
   readonly connection: ConnectionFacts;
   /** Of the monotonic clock, in ms. */
   readonly startMs: number;
+  /** Whether it was sent before the answer to the one before had been given. */
+  isPipelined = false;
   /** Bytes of the request as they came: head and body. */
   requestBytes = 0;
   body: Buffer = emptyBody;

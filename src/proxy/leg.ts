@@ -111,6 +111,10 @@ export class Leg implements LegOwner {
     const record = this.#record!;
     record.headMs = this.#clock.nowMs();
     record.status = connection.head.status;
+    // Told at once rather than at the answer's end, as nginx does: an engine that is back takes its share before its first long
+    // stream is over.
+    const { pool, engine } = this.#placement!;
+    if (record.status < 500) pool.succeeded(engine);
     this.#request.legHead(this, connection);
   }
 
@@ -119,8 +123,6 @@ export class Leg implements LegOwner {
   }
 
   legEnded(): void {
-    const placement = this.#placement!;
-    placement.pool.succeeded(placement.engine);
     if (!this.#isRefused) this.#tried.pop();
     this.#close();
     this.#request.legEnded(this);
@@ -135,6 +137,8 @@ export class Leg implements LegOwner {
     }
     placement.pool.failed(placement.engine, this.#clock.wallMs());
     this.#request.service.legFailure(placement, this.name, failure);
+    // As nginx logs a try without an answer.
+    if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
     this.#close();
     // What broke the first connection may have read the request, and have taken the KV cache with it.
     this.#request.legFailed(this, failure.kind, failure.unsent && !this.#resent);

@@ -131,7 +131,7 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   msec: (context) => seconds(wallMs(context)),
   nginx_version: () => "",
   pid: () => String(process.pid),
-  pipe: (context) => (context.connection.requests > 1 ? "p" : "."),
+  pipe: (context) => (context.isPipelined ? "p" : "."),
   proxy_add_x_forwarded_for: forwardedFor,
   proxy_host: (context) => context.proxyHost,
   proxy_port: (context) => context.proxyPort,

@@ -34,6 +34,8 @@ export interface Policy {
   pick(candidates: Candidates, request: PickRequest): number;
   /** The request was really given to this engine. */
   assigned?(engine: number, request: PickRequest): void;
+  /** A request failed at this engine, which rests after `maxFails` such. */
+  failed?(engine: number, maxFails: number): void;
 }
 
 /** Time and chance are handed in. */

@@ -27,6 +27,7 @@ test.each([
     const refused = world.answerTo(client, 400);
     expect([refused.status, codeOf(refused)]).toEqual([413, "GP_BODY_TOO_LARGE"]);
     expect(refused.fields.get("connection")).toEqual(["close"]);
+    expect(refused.fields.get("x-request-id")?.[0]).toMatch(/^[0-9a-f-]{36}$/);
     expect(world.service.bodies.bytes).toBe(0);
     world.runUntil(() => client.ended === "fin", 100);
     expect(world.lines).toHaveLength(1);

@@ -143,3 +143,15 @@ test("what comes behind the last request of a connection is read and dropped, so
   expect(world.decode.flatMap(({ requests }) => requests)).toHaveLength(1);
   world.expectNothingLeft();
 });
+
+test("the log tells requests that were sent ahead from those that only share a connection", () => {
+  const world = new World({ config: { logFormats: { sim: { format: "$pipe" } } } });
+  const client = world.client();
+  const ask = { prompt: "a", stream: false };
+  client.send(completion(ask));
+  world.answerTo(client);
+  client.send(completion(ask) + completion(ask));
+  world.runUntil(() => client.answers.length === 3, 1_000);
+  expect(world.lines).toEqual([".", ".", "p"]);
+  world.expectNothingLeft();
+});

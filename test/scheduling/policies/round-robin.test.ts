@@ -12,6 +12,16 @@ it("gives nginx's published sequence for the weights 5, 1, 1", () => {
   expect(picks).toEqual([0, 0, 1, 0, 2, 0, 0, 0, 0, 1, 0, 2, 0, 0]);
 });
 
+it("gives an engine that failed its full share back step by step, as nginx does", () => {
+  const of = deps([4, 4]);
+  const policy = roundRobin(of);
+  policy.failed?.(0, 1);
+  const picks = Array.from({ length: 12 }, () => policy.pick(among(of.pool), request()));
+  // nginx: current += effective, then effective + 1 up to the weight.
+  expect(picks.slice(0, 4).filter((engine) => engine === 0)).toHaveLength(1);
+  expect(picks.slice(4).filter((engine) => engine === 0)).toHaveLength(4);
+});
+
 it("goes on in turn when an engine comes back, without making up for its absence", () => {
   const of = deps([1, 1, 1]);
   const policy = roundRobin(of);
