@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineState } from "../../src/engine/core.ts";
 import type { FaultInput } from "../../src/engine/faults.ts";
+import type { EngineRole } from "../../src/engine/options.ts";
 import type { RecordedRequest } from "../../src/engine/request-log.ts";
 import {
   type Finished,
@@ -31,7 +32,7 @@ export const instant = [
   "0",
 ] as const;
 
-type Role = "prefill" | "decode" | "mixed";
+type Role = EngineRole;
 
 /** One simulated engine as a process of its own. */
 export class Engine {
@@ -141,12 +142,21 @@ export class Stack {
     switches: readonly string[] = instant,
     runtime: RuntimeName = engineRuntime,
   ): Promise<Engine[]> {
-    const start = (words: readonly string[]) => this.#run(words, runtime);
     const ports = await freePorts(count);
-    const engines = ports.map((port) => new Engine(role, port, switches, start));
-    this.engines.push(...engines);
-    await Promise.all(engines.map((engine) => engine.listening()));
-    return engines;
+    return Promise.all(ports.map((port) => this.startEngine(role, port, switches, runtime)));
+  }
+
+  /** Starts one at a port. */
+  async startEngine(
+    role: Role,
+    port: number,
+    switches: readonly string[],
+    runtime: RuntimeName = engineRuntime,
+  ): Promise<Engine> {
+    const engine = new Engine(role, port, switches, (words) => this.#run(words, runtime));
+    this.engines.push(engine);
+    await engine.listening();
+    return engine;
   }
 
   /** Starts `bin/global-proxy` with these words; resolves when it serves. */
