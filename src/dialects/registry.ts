@@ -2,9 +2,11 @@
 
 import type { Dialect } from "./dialect.ts";
 import { omni } from "./omni.ts";
+import { vllmNixl } from "./vllm-nixl.ts";
 
 const all: readonly Dialect[] = [
   omni, //
+  vllmNixl,
 ];
 
 export const dialects: ReadonlyMap<string, Dialect> = new Map(

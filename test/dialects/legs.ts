@@ -24,12 +24,12 @@ export class Round {
     this.handover = dialect.handOver(this.request);
   }
 
-  prefill(): string {
-    return edited(() => this.handover.prefillEdits(edits, engines));
+  prefill(of: Engines = engines): string {
+    return edited(() => this.handover.prefillEdits(edits, of));
   }
 
-  decode(): string {
-    return edited(() => this.handover.decodeEdits(edits, engines));
+  decode(of: Engines = engines): string {
+    return edited(() => this.handover.decodeEdits(edits, of));
   }
 }
 

@@ -10,16 +10,17 @@ import { post } from "./http-client.ts";
 import { type Engine, runtimes, Stack } from "./stack.ts";
 
 const streams = 200;
+const wavesMax = 3;
 
-/** Of each ten clients, four give up: two while nothing has come, two after some tokens. */
+/** Of ten clients in a row four give up: in the queue for prefill, just before their first token, and two after some tokens. */
 function giveUp(index: number): GiveUp {
   const turn = Math.floor(index / 10);
   switch (index % 10) {
     case 3:
       return { afterMs: turn * 12 };
     case 5:
-      // The first answers come after what the KV takes: these are spread over the whole time in which decodes wait for theirs.
-      return { afterMs: 60 + turn * 25 };
+      // Answers begin about in the order of the requests, so it is among those that decode engines are waiting for.
+      return { afterBegun: Math.max(0, index - 1 - 2 * (turn % 10)) };
     case 7:
     case 9:
       return { afterParts: 1 + (turn % 8) };
@@ -46,20 +47,26 @@ export function testFleet(fleet: Fleet): void {
       const ask = ({ path, body }: FleetRequest) => post(running.url + path, body);
 
       test("200 streams, of which some are given up in each phase: none is wrong, nothing is left", async () => {
-        const before = await atRest(running.engines);
-        const { url } = running;
-        const tally = await runWave({ url, fleet, expected, count: streams, giveUp });
-        expect(tally).toMatchObject({ wrong: [], hung: 0, cut: 0, refused: 0 });
-        expect(tally.right).toBeGreaterThanOrEqual(0.6 * streams);
-        const after = await atRest(running.engines);
-        expectClean(after, fleet.recomputedAfterAborts ?? []);
         const phases = fleet.abortPhases ?? ["prefill", "before-first-token", "mid-decode"];
-        const struck = abortsByPhase(after);
-        for (const phase of phases) expect(struck[phase], phase).toBeGreaterThan(0);
-        if (fleet.handsOver !== false) {
-          const handed = sum(after, (state) => state.remotePrefills);
-          const earlier = sum(before, (state) => state.remotePrefills);
-          expect(handed - earlier).toBeGreaterThanOrEqual(tally.right);
+        let before = await atRest(running.engines);
+        for (let wave = 1; ; wave += 1) {
+          const { url } = running;
+          const tally = await runWave({ url, fleet, expected, count: streams, giveUp });
+          expect(tally).toMatchObject({ wrong: [], hung: 0, cut: 0, refused: 0 });
+          expect(tally.right).toBeGreaterThanOrEqual(0.6 * streams);
+          const after = await atRest(running.engines);
+          expectClean(after, fleet.recomputedAfterAborts ?? []);
+          if (fleet.handsOver !== false) {
+            const handed = sum(after, ({ remotePrefills }) => remotePrefills);
+            const earlier = sum(before, ({ remotePrefills }) => remotePrefills);
+            expect(handed - earlier).toBeGreaterThanOrEqual(tally.right);
+          }
+          // On a machine that is busy with other things, a phase may be missed by all.
+          const struck = abortsByPhase(after);
+          const missed = phases.filter((phase) => struck[phase] === 0);
+          if (missed.length === 0) break;
+          expect(wave, `no abort struck in: ${missed.join()}`).toBeLessThan(wavesMax);
+          before = after;
         }
       });
 

@@ -18,8 +18,15 @@ export interface WaveTally {
   wrong: string[];
 }
 
-/** When a client gives its request up; undefined = never. */
-export type GiveUp = { readonly afterMs: number } | { readonly afterParts: number } | undefined;
+/**
+ * When a client gives its request up: so many parts of its answer have come, or so many answers of the wave have begun, or so much
+ * time is over. Undefined = never.
+ */
+export type GiveUp =
+  | { readonly afterParts: number }
+  | { readonly afterBegun: number }
+  | { readonly afterMs: number }
+  | undefined;
 
 export interface WaveOptions {
   readonly url: string;
@@ -35,55 +42,86 @@ export interface WaveOptions {
 const wrongMax = 5;
 const usualBoundMs = 10_000;
 
-export async function runWave(options: WaveOptions): Promise<WaveTally> {
-  const tally: WaveTally = { right: 0, cut: 0, refused: 0, aborted: 0, hung: 0, wrong: [] };
-  const cases = [...options.expected];
-  let ended = 0;
-  const one = async (index: number): Promise<void> => {
-    const [request, expected] = cases[index % cases.length]!;
-    await runOne(options, tally, { request, expected, index });
-    ended += 1;
-    options.onEnd?.(ended);
-  };
-  await Promise.all(Array.from({ length: options.count }, (_, index) => one(index)));
-  return tally;
+export function runWave(options: WaveOptions): Promise<WaveTally> {
+  return new Wave(options).run();
 }
 
-interface Case {
-  readonly request: FleetRequest;
-  readonly expected: string;
-  readonly index: number;
-}
+class Wave {
+  readonly #options: WaveOptions;
+  readonly #tally: WaveTally = { right: 0, cut: 0, refused: 0, aborted: 0, hung: 0, wrong: [] };
+  /** Answers of which something has come, or that were given up before. */
+  #begun = 0;
+  #ended = 0;
+  readonly #waiting = new Set<{ readonly begun: number; readonly go: () => void }>();
 
-async function runOne(options: WaveOptions, tally: WaveTally, one: Case): Promise<void> {
-  const { url, fleet } = options;
-  const { request, expected, index } = one;
-  const giveUp = options.giveUp?.(index);
-  const gone = new AbortController();
-  let hung = false;
-  let parts = 0;
-  const bound = setTimeout(() => {
-    hung = true;
-    gone.abort();
-  }, fleet.boundMs ?? usualBoundMs);
-  const early =
-    giveUp !== undefined && "afterMs" in giveUp
-      ? setTimeout(() => gone.abort(), giveUp.afterMs)
-      : undefined;
-  const answer = await post(url + request.path, request.body, {
-    signal: gone.signal,
-    headers: { "x-request-id": `wave-${index}` },
-    onData: () => {
-      parts += 1;
-      if (giveUp !== undefined && "afterParts" in giveUp && parts >= giveUp.afterParts)
-        gone.abort();
-    },
-  });
-  clearTimeout(bound);
-  clearTimeout(early);
-  const kind = hung ? "hung" : kindOf(answer, expected, fleet, gone.signal.aborted);
-  if (kind !== "wrong") tally[kind] += 1;
-  else if (tally.wrong.length < wrongMax) tally.wrong.push(inWords(answer, expected, fleet));
+  constructor(options: WaveOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<WaveTally> {
+    const cases = [...this.#options.expected];
+    const one = (_: unknown, index: number) => this.#one(index, cases[index % cases.length]!);
+    await Promise.all(Array.from({ length: this.#options.count }, one));
+    return this.#tally;
+  }
+
+  async #one(index: number, [request, expected]: readonly [FleetRequest, string]): Promise<void> {
+    const { url, fleet, onEnd } = this.#options;
+    const giveUp = this.#options.giveUp?.(index);
+    const partsMax = giveUp !== undefined && "afterParts" in giveUp ? giveUp.afterParts : Infinity;
+    const gone = new AbortController();
+    const cancel = this.#arm(giveUp, () => gone.abort());
+    let hung = false;
+    const bound = setTimeout(() => {
+      hung = true;
+      gone.abort();
+    }, fleet.boundMs ?? usualBoundMs);
+    let parts = 0;
+    const answer = await post(url + request.path, request.body, {
+      signal: gone.signal,
+      headers: { "x-request-id": `wave-${index}` },
+      onData: () => {
+        parts += 1;
+        if (parts === 1) this.#begins();
+        if (parts >= partsMax) gone.abort();
+      },
+    });
+    clearTimeout(bound);
+    cancel();
+    if (parts === 0) this.#begins();
+    this.#enter(hung ? "hung" : kindOf(answer, expected, fleet, gone.signal.aborted), () =>
+      inWords(answer, expected, fleet),
+    );
+    this.#ended += 1;
+    onEnd?.(this.#ended);
+  }
+
+  #enter(kind: keyof WaveTally, words: () => string): void {
+    const { wrong } = this.#tally;
+    if (kind !== "wrong") this.#tally[kind] += 1;
+    else if (wrong.length < wrongMax) wrong.push(words());
+  }
+
+  /** The result calls it off. */
+  #arm(giveUp: GiveUp, go: () => void): () => void {
+    if (giveUp === undefined || "afterParts" in giveUp) return () => {};
+    if ("afterMs" in giveUp) {
+      const timer = setTimeout(go, giveUp.afterMs);
+      return () => clearTimeout(timer);
+    }
+    const entry = { begun: giveUp.afterBegun, go };
+    this.#waiting.add(entry);
+    return () => this.#waiting.delete(entry);
+  }
+
+  #begins(): void {
+    this.#begun += 1;
+    for (const entry of this.#waiting) {
+      if (entry.begun > this.#begun) continue;
+      this.#waiting.delete(entry);
+      entry.go();
+    }
+  }
 }
 
 function kindOf(

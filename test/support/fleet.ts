@@ -83,7 +83,7 @@ const usualSwitches: readonly string[] = [
   "--batch-penalty-ms",
   "0",
   "--kv-transfer-ms",
-  "60",
+  "100",
   "--kv-lease-ms",
   "1500",
 ];
@@ -112,8 +112,7 @@ export async function startFleet(stack: Stack, fleet: Fleet): Promise<RunningFle
       ...(fleet.switches?.(place) ?? []),
     ]),
   );
-  await proxy.saysError(/listening on/);
-  const engines = await Promise.all(started);
+  const [engines] = await Promise.all([Promise.all(started), proxy.saysError(/listening on/)]);
   const byRole = new Map<EngineRole, Engine[]>();
   places.forEach(({ role }, i) => {
     byRole.set(role, [...(byRole.get(role) ?? []), engines[i]!]);
