@@ -1,5 +1,5 @@
 /** Many requests at once, some of which their clients give up, and books on how each one ended. */
-import type { Fleet, FleetRequest } from "./fleet.ts";
+import type { Fleet } from "./fleet.ts";
 import { type Answered, post } from "./http-client.ts";
 
 /** How many requests ended in each way. All but `wrong` and `hung` are ways in which a client knows what it has. */
@@ -28,12 +28,18 @@ export type GiveUp =
   | { readonly afterMs: number }
   | undefined;
 
+export interface WaveCase {
+  readonly path: string;
+  readonly body: string;
+  /** What an engine that does it all answers. */
+  readonly expected: string;
+}
+
 export interface WaveOptions {
   readonly url: string;
   readonly fleet: Fleet;
-  readonly expected: ReadonlyMap<FleetRequest, string>;
-  /** Requests, all of them at once. */
-  readonly count: number;
+  /** The requests, all of them at once. */
+  readonly cases: readonly WaveCase[];
   readonly giveUp?: (index: number) => GiveUp;
   /** Called with each answer's end. */
   readonly onEnd?: (ended: number) => void;
@@ -59,13 +65,11 @@ class Wave {
   }
 
   async run(): Promise<WaveTally> {
-    const cases = [...this.#options.expected];
-    const one = (_: unknown, index: number) => this.#one(index, cases[index % cases.length]!);
-    await Promise.all(Array.from({ length: this.#options.count }, one));
+    await Promise.all(this.#options.cases.map((one, index) => this.#one(index, one)));
     return this.#tally;
   }
 
-  async #one(index: number, [request, expected]: readonly [FleetRequest, string]): Promise<void> {
+  async #one(index: number, { path, body, expected }: WaveCase): Promise<void> {
     const { url, fleet, onEnd } = this.#options;
     const giveUp = this.#options.giveUp?.(index);
     const partsMax = giveUp !== undefined && "afterParts" in giveUp ? giveUp.afterParts : Infinity;
@@ -77,7 +81,7 @@ class Wave {
       gone.abort();
     }, fleet.boundMs ?? usualBoundMs);
     let parts = 0;
-    const answer = await post(url + request.path, request.body, {
+    const answer = await post(url + path, body, {
       signal: gone.signal,
       headers: { "x-request-id": `wave-${index}` },
       onData: () => {

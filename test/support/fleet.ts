@@ -16,7 +16,7 @@ export interface EnginePlace {
 
 export interface FleetRequest {
   readonly path: string;
-  /** With `stream`, where it is to be one. */
+  /** With `stream`, where it is to be one. `%n` in a text becomes a number of the request's own, so that no two are the same. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -51,8 +51,8 @@ export interface Fleet {
   readonly boundMs?: number;
   /** Phases in which clients' aborts must have struck. Default: prefill, decode before its first token, decode after it. */
   readonly abortPhases?: readonly AbortPhase[];
-  /** Whether the KV of each right answer came from another engine. Default: true. */
-  readonly handsOver?: boolean;
+  /** The share of right answers whose KV came from another engine, at least. Default: 1, all of them. */
+  readonly handsOver?: number;
   /** Reasons for which decode may compute a prompt itself when clients have aborted; say why beside it. Default: none. */
   readonly recomputedAfterAborts?: readonly string[];
   /** As above, when engines were killed: KV that died with its engine has to come from somewhere. Default: none. */
