@@ -8,6 +8,11 @@ export const pipelinedBytesMax = 65_536;
 export const relayPendingBytesMax = 262_144;
 /** Largest answer that is held back until it is complete, so that another engine can still be tried. */
 export const heldAnswerBytesMax = 1_048_576;
+/** Largest answer in one piece in which what only the prefill engine knows is put in; a larger one stays as it is. */
+export const filteredAnswerBytesMax = 16_777_216;
+/** The same for one event of a stream, and for one that carries the log-probabilities of a prompt. */
+export const usualEventBytesMax = 65_536;
+export const largeEventBytesMax = 16_777_216;
 /** Largest answer of a prefill engine. */
 export const prefillAnswerBytesMax = 16_777_216;
 /** Largest response head of an engine. */

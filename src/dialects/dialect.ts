@@ -95,6 +95,33 @@ export interface Handover {
   judgeDecode?(body: Buffer, isComplete: boolean): DecodeVerdict;
 }
 
+/**
+ * What the client sees of decode's answer where decode itself does not know it: what was cached before the prefill, the prompt's
+ * own log-probabilities. Through prefill and decode the answer is the one that a single engine gives.
+ */
+export interface AnswerMerge {
+  /** Takes out of decode's body what decode could only answer wrongly. Comes after the hand-over's own edits. */
+  decodeEdits?(members: TopLevel, edits: Edits): void;
+
+  /**
+   * Asked once decode's answer, a 2xx, is the client's. Undefined = it goes to the client as it comes.
+   * @param prefillAnswer whole; undefined = there was no prefill
+   */
+  begin(request: DialectRequest, prefillAnswer: Buffer | undefined): AnswerFilter | undefined;
+}
+
+/** Changes one answer: its JSON when it is in one piece, else the data of its events one after the other. */
+export interface AnswerFilter {
+  /** Larger events go on as they are. Much kept of a stream is much that waits for its client. */
+  readonly eventBytesMax: number;
+
+  /** Whether anything in these bytes might have to be changed. Asked of each event, so it must cost little. */
+  concerns(bytes: Buffer, start: number, end: number): boolean;
+
+  /** The JSON as the client is to have it; undefined = as it is. What is no JSON at all stays as it is. */
+  change(json: Buffer): Buffer | undefined;
+}
+
 /** Holds no state and does no I/O. */
 export interface Dialect {
   readonly name: string;
@@ -107,6 +134,9 @@ export interface Dialect {
    * The prefill engine keeps the KV cache for a decode that does not come, and one that comes and goes at once frees it (NIXL).
    */
   readonly releasesByDecode?: boolean;
+
+  /** Undefined = decode's answer goes to the client as it comes. */
+  readonly merge?: AnswerMerge;
 
   /** Whether a hand-over can carry this request; where not, decode alone computes it. */
   carries?(request: DialectRequest): boolean;

@@ -6,11 +6,13 @@ import type { Dialect, Handover } from "./dialect.ts";
 import { kvTransferParams, takeKvTransferParams } from "./kv-transfer-params.ts";
 import { removeMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
+import { vllmAnswers } from "./vllm-answers.ts";
 
 export const omni: Dialect = {
   name: "omni",
   order: "prefill-first",
   releasesByDecode: true,
+  merge: vllmAnswers,
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   handOver: ({ members }) => new OmniHandover(members),
 };

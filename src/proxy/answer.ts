@@ -1,11 +1,13 @@
 /** The answer to a client: its head, and its body in a framing that this client understands. */
+import type { AnswerFilter } from "../dialects/dialect.ts";
 import { FieldSet } from "../http1/field-set.ts";
 import { forwardedLines } from "../http1/forwarded-lines.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
-import { joinBytesMax } from "../limits.ts";
+import { filteredAnswerBytesMax, joinBytesMax } from "../limits.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
+import { type BodySink, FilteredBody } from "./filtered-body.ts";
 import { reasonOf } from "./local-answer.ts";
 import { writeHead } from "./scratch.ts";
 import type { Service } from "./service.ts";
@@ -16,6 +18,7 @@ type BodyMode = "none" | "as-is" | "data" | "chunk";
 const dropped = new FieldSet([]);
 const droppedWithId = new FieldSet(["X-Request-Id"]);
 const crlf = Buffer.from("\r\n");
+const contentLengthLine = /(?<=\n)content-length:[^\r]*\r\n/i;
 const lastChunk = Buffer.from("0\r\n\r\n");
 
 /** Bytes that are held back. */
@@ -25,7 +28,18 @@ interface Held {
   readonly end: number;
 }
 
-export class Answer {
+/** What is held as the client is to have it; undefined = as it is. */
+function changedWhole(held: readonly Held[], filter: AnswerFilter): Buffer | undefined {
+  const first = held[0]!;
+  if (held.length > 1) {
+    const whole = Buffer.concat(held.map(({ chunk, start, end }) => chunk.subarray(start, end)));
+    return filter.concerns(whole, 0, whole.length) ? filter.change(whole) : undefined;
+  }
+  const { chunk, start, end } = first;
+  return filter.concerns(chunk, start, end) ? filter.change(chunk.subarray(start, end)) : undefined;
+}
+
+export class Answer implements BodySink {
   /** Whether any byte has gone to the client. */
   started = false;
   #keep: boolean;
@@ -35,6 +49,10 @@ export class Answer {
   #head = "";
   #held: Held[] | undefined;
   #heldBytes = 0;
+  /** What is held may be changed once it is whole. */
+  #changesHeld = false;
+  /** Set where a body without a length may be changed on its way. */
+  #filtered: FilteredBody | undefined;
   readonly #client: ClientConnection;
   readonly #context: RequestContext;
   readonly #service: Service;
@@ -70,6 +88,8 @@ export class Answer {
     const old = head.minor === 0;
     let framing = "";
     this.#unframed = false;
+    this.#changesHeld = false;
+    this.#filtered = undefined;
     this.dropHeld();
     if (engine.framing === "none") this.#mode = "none";
     else if (engine.framing === "length") this.#mode = "as-is";
@@ -93,9 +113,31 @@ export class Answer {
     this.#head = text + framing + this.#connectionLine();
   }
 
+  /**
+   * The body of the engine's answer may have to be changed: see `release`. True when it is to be held until it is complete, as
+   * all are that come in one piece. Those that are too large or compressed stay as they are.
+   */
+  mayChange(engine: ResponseHead): boolean {
+    if (this.#mode === "none") return false;
+    // A body of known length is no stream of events.
+    if (engine.framing === "length") {
+      this.#changesHeld = engine.contentLength <= filteredAnswerBytesMax;
+      return this.#changesHeld;
+    }
+    const { fields } = engine;
+    const isEvents = /^text\/event-stream\b/i.test(fields.get("content-type") ?? "");
+    if (isEvents && fields.get("content-encoding")) return false;
+    const keepsChunks = this.#mode === "as-is" && engine.framing === "chunked";
+    if (keepsChunks) this.#mode = "chunk";
+    this.#filtered = new FilteredBody(this, isEvents, keepsChunks);
+    return !isEvents;
+  }
+
   /** An answer of the proxy's own, complete. `lines` are further header lines, each with its CRLF. */
   local(status: number, reason: string, lines: string, body: Buffer): void {
     this.#context.status = status;
+    this.#changesHeld = false;
+    this.#filtered = undefined;
     this.dropHeld();
     // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
     const bodiless = status === 204 || status === 304;
@@ -108,6 +150,10 @@ export class Answer {
 
   /** Bytes of the engine's body, as the connection framed them. */
   body(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    if (this.#filtered !== undefined) {
+      this.#filtered.add(connection, chunk, start, end);
+      return;
+    }
     const { reader } = connection;
     const chunked = connection.head.framing === "chunked";
     if (this.#mode === "as-is" && !chunked) this.#send(chunk, start, end);
@@ -119,11 +165,26 @@ export class Answer {
       const { dataSpans, dataSpanCount } = reader;
       for (let i = 0; i < dataSpanCount; i += 1)
         this.#send(chunk, dataSpans[2 * i]!, dataSpans[2 * i + 1]!);
-    } else if (this.#mode === "chunk" && end > start) {
-      const size = Buffer.from(`${(end - start).toString(16)}\r\n`);
-      const framed = Buffer.concat([size, chunk.subarray(start, end), crlf]);
-      this.#send(framed, 0, framed.length);
+    } else if (this.#mode === "chunk" && end > start) this.data([chunk.subarray(start, end)]);
+  }
+
+  /** Data of a body that is framed here. */
+  data(parts: readonly Buffer[]): void {
+    if (this.#mode !== "chunk") {
+      for (const part of parts) this.#send(part, 0, part.length);
+      return;
     }
+    // One chunk for each part: how the bytes arrived has no say in it.
+    const framing: Buffer[] = [];
+    for (const part of parts)
+      framing.push(Buffer.from(`${part.length.toString(16)}\r\n`), part, crlf);
+    const framed = Buffer.concat(framing);
+    this.#send(framed, 0, framed.length);
+  }
+
+  /** Bytes of a body that is sent in its engine's chunks. */
+  chunks(chunk: Buffer, start: number, end: number): void {
+    this.#send(chunk, start, end);
   }
 
   /** Keeps what follows back, in the framing that the client gets, until `release`. */
@@ -136,13 +197,27 @@ export class Answer {
   }
 
   get heldBytes(): number {
-    return this.#held === undefined ? 0 : this.#heldBytes;
+    if (this.#held === undefined) return 0;
+    return this.#filtered?.heldBytes ?? this.#heldBytes;
   }
 
-  release(): void {
+  /**
+   * @param filter changes the answer of which `mayChange` was asked
+   * @param isWhole all of the body has come
+   */
+  release(filter: AnswerFilter | undefined, isWhole: boolean): void {
     const held = this.#held;
     this.dropHeld();
-    if (held !== undefined) for (const { chunk, start, end } of held) this.#send(chunk, start, end);
+    this.#filtered?.release(filter, isWhole);
+    if (held === undefined) return;
+    const changes = this.#changesHeld && isWhole && filter !== undefined && held.length > 0;
+    const changed = changes ? changedWhole(held, filter) : undefined;
+    if (changed === undefined) {
+      for (const { chunk, start, end } of held) this.#send(chunk, start, end);
+      return;
+    }
+    this.#head = this.#head.replace(contentLengthLine, `Content-Length: ${changed.length}\r\n`);
+    this.#send(changed, 0, changed.length);
   }
 
   dropHeld(): void {
@@ -152,6 +227,7 @@ export class Answer {
 
   /** Sends what is still to be sent of a complete answer. */
   end(): void {
+    this.#filtered?.end();
     if (this.#mode === "chunk") this.#send(lastChunk, 0, lastChunk.length);
     else if (this.#head !== "") this.#send(undefined, 0, 0);
   }

@@ -1,9 +1,15 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
 import { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
-import type { DialectRequest, EngineInfo, Engines, Handover } from "../dialects/dialect.ts";
+import type {
+  AnswerFilter,
+  DialectRequest,
+  EngineInfo,
+  Engines,
+  Handover,
+} from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
-import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
+import { filteredAnswerBytesMax, heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
 import type { Answer } from "./answer.ts";
 import { CollectedBody } from "./collected-body.ts";
 import type { RequestContext } from "./context.ts";
@@ -59,6 +65,8 @@ export class Forward implements ExchangeActions, LegRequest {
   /** An answer's bytes while the dialect cannot tell yet whether it is one. */
   #judged: CollectedBody | undefined;
   #isDecodeWhole = false;
+  /** An answer is held until it is whole, because what only the prefill engine knows is put in. */
+  #collects = false;
   #paused: EngineConnection | undefined;
 
   constructor(request: Forwarded, route: Route, prefills: boolean) {
@@ -127,6 +135,8 @@ export class Forward implements ExchangeActions, LegRequest {
     const context = this.#context;
     const pick = {
       bytes: context.body.length,
+      tokens: context.body.length / bytesPerToken,
+      blocks: noBlocks,
       clientAddress: context.connection.remoteAddress,
       key: this.service.policyKey(pool, context),
     };
@@ -153,7 +163,7 @@ export class Forward implements ExchangeActions, LegRequest {
 
   answerFrom(name: LegName): void {
     if (name !== "decode") return;
-    this.#answer.release();
+    this.#answer.release(this.#filter(), this.#isDecodeWhole);
     this.clientDrained();
     if (this.#isDecodeWhole) this.#answerEnded();
   }
@@ -189,6 +199,7 @@ export class Forward implements ExchangeActions, LegRequest {
     const id = this.#route.givesRequestId ? this.#context.requestId : "";
     if (this.#exchange.answering === undefined) {
       this.#answer.fromEngine(head, id, this.#request.status);
+      this.#collects = this.#merges && head.status < 300 && this.#answer.mayChange(head);
     }
     if (leg === this.#prefill) this.#exchange.prefillRefused(retry, head.status < 500);
     else if (retry) this.#exchange.decodeAnswered(false, true);
@@ -196,7 +207,10 @@ export class Forward implements ExchangeActions, LegRequest {
       this.#judged = new CollectedBody();
       this.#answer.hold();
       // A short answer is held until it is complete: until then another engine can still give a better one.
-    } else if (head.framing === "length" && head.contentLength <= heldAnswerBytesMax)
+    } else if (
+      this.#collects ||
+      (head.framing === "length" && head.contentLength <= heldAnswerBytesMax)
+    )
       this.#answer.hold();
   }
 
@@ -265,6 +279,18 @@ export class Forward implements ExchangeActions, LegRequest {
     }
   }
 
+  /** A prefill engine has a say in decode's answer. */
+  get #merges(): boolean {
+    return this.#handover !== undefined && this.#route.dialect.merge !== undefined;
+  }
+
+  #filter(): AnswerFilter | undefined {
+    if (!this.#merges || this.#prefillAnswer === undefined) return undefined;
+    const { bytes } = this.#prefillAnswer;
+    const prefillAnswer = bytes.length === 0 ? undefined : bytes;
+    return this.#route.dialect.merge!.begin(this.#dialectRequest!, prefillAnswer);
+  }
+
   #answerEnded(): void {
     this.#answer.end();
     this.#exchange.answerEnded();
@@ -313,7 +339,10 @@ export class Forward implements ExchangeActions, LegRequest {
     edits.begin(members);
     if (engines === undefined) this.#route.dialect.strip(members, edits);
     else if (leg === this.#prefill) this.#handover!.prefillEdits(edits, engines);
-    else this.#handover!.decodeEdits(edits, engines);
+    else {
+      this.#handover!.decodeEdits(edits, engines);
+      this.#route.dialect.merge?.decodeEdits?.(members, edits);
+    }
     return edits;
   }
 
@@ -342,12 +371,22 @@ export class Forward implements ExchangeActions, LegRequest {
     this.#answer.body(connection, chunk, start, end);
     if (this.#paused !== undefined) return;
     const heldBytes = this.#answer.heldBytes;
+    if (this.#collects && this.#exchange.answering === undefined) {
+      if (heldBytes <= filteredAnswerBytesMax) return;
+      this.#collects = false;
+      this.#exchange.decodeAnswered(true, false);
+      return;
+    }
     if (heldBytes > heldAnswerBytesMax || this.#request.pendingBytes > relayPendingBytesMax) {
       this.#paused = connection;
       connection.pause();
     }
   }
 }
+
+/** Of English text and most tokenizers. */
+const bytesPerToken = 4;
+const noBlocks: readonly number[] = [];
 
 /** Stands for an engine that has not been chosen. */
 const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });

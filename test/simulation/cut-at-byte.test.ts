@@ -6,8 +6,15 @@
 import { expect, test } from "vitest";
 import type { Cut, MemorySocket } from "../../src/transport/memory-socket.ts";
 import { type Client, completion } from "./client.ts";
-import { chunkedHead, decodes, decodesUntilClosed, type Engine, type Script } from "./engine.ts";
-import { type Ask, rightAnswer } from "./prompts.ts";
+import {
+  chunk,
+  chunkedHead,
+  decodes,
+  decodesUntilClosed,
+  type Engine,
+  type Script,
+} from "./engine.ts";
+import { type Ask, rightAnswer, sseEvents } from "./prompts.ts";
 import {
   headerTimeoutMs,
   keepAliveTimeoutMs,
@@ -78,6 +85,12 @@ function countBytes(ask: Ask): (one: Pick<Case, "where" | "direction">) => numbe
     direction === "to-proxy" ? far[where]!.peer!.bytesRead : far[where]!.bytesRead;
 }
 
+/** Of a streamed answer; until all of its first event has come, nothing of it goes to the client. */
+function firstEventEnd({ prompt, events = 3 }: Ask): number {
+  const [first] = sseEvents(prompt, events);
+  return chunkedHead.length + chunk(first!).length - "\r\n".length;
+}
+
 interface Verdict {
   readonly kind: "right" | "error" | "broken" | "none";
   readonly status: number;
@@ -146,7 +159,7 @@ for (const stream of [false, true]) {
         for (let atByte = 0; atByte <= total; atByte += 1) {
           try {
             const { world, verdict } = cutOnce(ask, one, atByte, alone);
-            const afterHead = streams && atByte > chunkedHead.length;
+            const afterHead = streams && atByte >= firstEventEnd(ask);
             const whole = atByte === total && one.direction === "to-proxy";
             if (verdict !== undefined) expectVerdict(verdict, alone, afterHead, whole);
             const arrived = one.direction === "from-proxy" ? atByte > 0 : atByte >= headBytes;
