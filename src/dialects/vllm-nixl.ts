@@ -8,6 +8,7 @@ import { kvTransferParams, takeKvTransferParams } from "./kv-transfer-params.ts"
 import { removeMember, replaceMember, setMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
 import { hasSeveralAnswers } from "./several-answers.ts";
+import { vllmAnswers } from "./vllm-answers.ts";
 
 /** As vLLM's own proxy writes them (`toy_proxy_server.py`): nulls say that there is nothing to fetch for the prefill itself. */
 const prefillParams = Buffer.from(
@@ -22,6 +23,7 @@ export const vllmNixl: Dialect = {
   order: "prefill-first",
   // No endpoint frees held KV. A decode engine whose request goes away does (`pull_scheduler.request_finished`).
   releasesByDecode: true,
+  merge: vllmAnswers,
   carries: ({ members }) => !hasSeveralAnswers(members),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   handOver: ({ members }) => new NixlHandover(members),

@@ -115,9 +115,14 @@ export class Exchange {
     this.#sendPrefill();
   }
 
-  /** Decode first: the decode engine answers that it needs a prefill. */
+  /** Decode first: the decode engine answers that it needs a prefill. One that has had it, and says so again, has failed. */
   decodeMissed(): void {
-    if (this.#ended || this.#order !== "decode-first" || this.#prefill !== "none") return;
+    if (this.#ended) return;
+    if (this.#order !== "decode-first" || this.#prefill !== "none") {
+      this.#actions.cancel("decode");
+      this.decodeFailed("invalid", false, false);
+      return;
+    }
     this.#missed = true;
     this.#decode = "none";
     this.#actions.cancel("decode");

@@ -186,6 +186,7 @@ export class Forward implements ExchangeActions, LegRequest {
       headers,
       route,
       edits: this.#edited(leg, engines),
+      isRead: leg === this.#prefill || this.#handover?.judgeDecode !== undefined,
       requestId: (engines && this.#handover!.requestId?.(engines)) ?? this.#context.requestId,
       lines: (engines && this.#handover!.headerLines?.(leg.name, engines)) ?? "",
     };

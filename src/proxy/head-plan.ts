@@ -24,9 +24,9 @@ export class HeadPlan {
     readonly isEncoding: boolean;
   }[] = [];
   readonly #drop: FieldSet;
-  readonly #dropForPrefill: FieldSet;
+  readonly #dropWhenRead: FieldSet;
   readonly #dropId: FieldSet;
-  readonly #dropIdForPrefill: FieldSet;
+  readonly #dropIdWhenRead: FieldSet;
   readonly #setsHost: boolean;
   readonly #setsRequestId: boolean;
 
@@ -35,11 +35,11 @@ export class HeadPlan {
     const byName = new Map(Object.keys(setHeaders).map((name) => [name.toLowerCase(), name]));
     const names = [...byName.values()].filter((name) => !ours.has(name.toLowerCase()));
     const dropped = [...names, "Host", "Content-Length", "Expect"];
-    // The hand-off is read out of the prefill's answer, which therefore must not be compressed.
-    this.#dropForPrefill = new FieldSet([...dropped, "Accept-Encoding"]);
+    // An answer that a dialect reads must not be compressed.
+    this.#dropWhenRead = new FieldSet([...dropped, "Accept-Encoding"]);
     this.#drop = new FieldSet(dropped);
     this.#dropId = new FieldSet([...dropped, "X-Request-Id"]);
-    this.#dropIdForPrefill = new FieldSet([...dropped, "X-Request-Id", "Accept-Encoding"]);
+    this.#dropIdWhenRead = new FieldSet([...dropped, "X-Request-Id", "Accept-Encoding"]);
     const isSet = (wanted: string) => names.some((name) => name.toLowerCase() === wanted);
     this.#setsHost = isSet("host");
     this.#setsRequestId = isSet("x-request-id");
@@ -51,6 +51,7 @@ export class HeadPlan {
 
   /**
    * A request head, as latin1 text with its blank line.
+   * @param isRead by the dialect: the answer
    * @param uri path and query as the engine gets them
    * @param host the engine's own address, for where the route sets no `Host`
    * @param lines of the dialect, each with its CRLF
@@ -58,7 +59,7 @@ export class HeadPlan {
    */
   render(
     context: RequestContext,
-    leg: "prefill" | "decode",
+    isRead: boolean,
     uri: string,
     host: string,
     requestId: string,
@@ -68,16 +69,15 @@ export class HeadPlan {
     const { head } = context;
     let text = `${context.method} ${uri} HTTP/1.1\r\n`;
     if (!this.#setsHost) text += `Host: ${host}\r\n`;
-    const isPrefill = leg === "prefill";
     for (const { name, value, isEncoding } of this.#set) {
-      if (isEncoding && isPrefill) continue;
+      if (isEncoding && isRead) continue;
       const rendered = value(context);
       if (rendered !== "") text += `${name}: ${singleLine(rendered)}\r\n`;
     }
     const givesId = requestId !== "" && !this.#setsRequestId;
     const drop = givesId ? this.#dropId : this.#drop;
-    const dropForPrefill = givesId ? this.#dropIdForPrefill : this.#dropForPrefill;
-    text += forwardedLines(head.fields, isPrefill ? dropForPrefill : drop);
+    const dropWhenRead = givesId ? this.#dropIdWhenRead : this.#dropWhenRead;
+    text += forwardedLines(head.fields, isRead ? dropWhenRead : drop);
     if (givesId) text += `X-Request-Id: ${requestId}\r\n`;
     // A request that came without a body goes without; a length of zero is said only where the client said it.
     if (bodyBytes > 0 || head.contentLength >= 0 || head.chunked)

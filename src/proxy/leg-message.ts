@@ -15,6 +15,8 @@ export interface LegMessage {
   readonly route: Route;
   /** Undefined = the body goes as it came. */
   readonly edits: Edits | undefined;
+  /** The dialect reads the answer. */
+  readonly isRead: boolean;
   /** In `X-Request-Id`; "" = the proxy gives none. */
   readonly requestId: string;
   /** Further header lines, each with its CRLF. */
@@ -24,7 +26,7 @@ export interface LegMessage {
 export function sendLegMessage(
   leg: Leg,
   connection: EngineConnection,
-  { context, headers, route, edits, requestId, lines }: LegMessage,
+  { context, headers, route, edits, isRead, requestId, lines }: LegMessage,
   scratch: Scratch,
 ): void {
   const { address } = leg.engine!;
@@ -33,7 +35,7 @@ export function sendLegMessage(
   const bodyBytes = edits?.byteLength ?? context.body.length;
   const head = headers.heads.render(
     context,
-    leg.name,
+    isRead,
     leg.uri,
     address.host === undefined ? "localhost" : address.key,
     requestId,

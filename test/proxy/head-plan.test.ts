@@ -21,7 +21,7 @@ function headOf(text: string, options: Options = {}): string {
   const plan = new HeadPlan(set, new VariableScope());
   const context = contextOf(text);
   if (path !== undefined) context.path = path;
-  return plan.render(context, leg, "/v1/x?y=z", "10.0.0.1:8000", id, bytes);
+  return plan.render(context, leg === "prefill", "/v1/x?y=z", "10.0.0.1:8000", id, bytes);
 }
 
 const linesOf = (text: string, options?: Options) =>

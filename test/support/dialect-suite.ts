@@ -188,7 +188,7 @@ function sum(states: readonly EngineState[], read: (state: EngineState) => numbe
 }
 
 /** Prompts of 45 to 360 tokens, no two the same, and answers of 12 to 40. */
-const usualRequests: readonly FleetRequest[] = Array.from({ length: 8 }, (_, index) => {
+export const usualRequests: readonly FleetRequest[] = Array.from({ length: 8 }, (_, index) => {
   const text = `request %n of a fleet `.repeat(8 * (1 + index));
   const common = { max_tokens: 40 - 4 * index, stream: index !== 6 };
   return index % 2 === 0

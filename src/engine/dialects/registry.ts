@@ -1,11 +1,13 @@
 /** The dialects that an engine can speak, and how one is chosen: `name[:key=value,…]`. */
 
 import { nearestWord } from "../../config/suggest.ts";
+import { cacheThreshold } from "./cache-threshold.ts";
 import type { Dialect, Settings } from "./dialect.ts";
 import { omni } from "./omni.ts";
+import { sharedStorage } from "./shared-storage.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 
-export const dialects: readonly Dialect[] = [omni, vllmNixl];
+export const dialects: readonly Dialect[] = [omni, vllmNixl, sharedStorage, cacheThreshold];
 
 export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
 

@@ -1,0 +1,49 @@
+/**
+ * Engines that share a store of KV caches (vLLM's ExampleConnector, LMCache, MooncakeStore): a request for one token to prefill, then
+ * the request to decode, which finds the KV cache in the store. Nothing of it is said in a request.
+ */
+
+import type { Edits } from "../body/splice.ts";
+import type { TopLevel } from "../body/top-level.ts";
+import { cacheHitThreshold } from "./cache-hit-threshold.ts";
+import type { Dialect, Handover } from "./dialect.ts";
+import { kvTransferParams } from "./kv-transfer-params.ts";
+import { removeMember } from "./members.ts";
+import { askForOneToken } from "./one-token.ts";
+import { vllmAnswers } from "./vllm-answers.ts";
+
+export const sharedStorage: Dialect = {
+  name: "shared-storage",
+  order: "prefill-first",
+  merge: vllmAnswers,
+  strip: removeHandoff,
+  handOver: ({ members }) => new SharedStorageHandover(members),
+};
+
+class SharedStorageHandover implements Handover {
+  readonly #members: TopLevel;
+
+  constructor(members: TopLevel) {
+    this.#members = members;
+  }
+
+  prefillEdits(edits: Edits): void {
+    askForOneToken(this.#members, edits);
+    removeHandoff(this.#members, edits);
+  }
+
+  /** That there is an answer says that the KV cache is stored. */
+  prefillAnswered(): undefined {
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits): void {
+    removeHandoff(this.#members, edits);
+  }
+}
+
+/** An engine may know these fields, too, and must hear of them from nobody but a proxy. */
+function removeHandoff(members: TopLevel, edits: Edits): void {
+  removeMember(members, edits, kvTransferParams);
+  removeMember(members, edits, cacheHitThreshold);
+}
