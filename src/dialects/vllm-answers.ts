@@ -6,13 +6,15 @@
 import { KeyName } from "../body/key-name.ts";
 import type { Span } from "../body/member-value.ts";
 import { isNull, memberOf, Patches } from "../body/patches.ts";
-import type { Edits } from "../body/splice.ts";
-import type { TopLevel } from "../body/top-level.ts";
+import { largeEventBytesMax, usualEventBytesMax } from "../limits.ts";
 import type { AnswerFilter, AnswerMerge, DialectRequest } from "./dialect.ts";
-import { usualEventBytesMax } from "../limits.ts";
 import { kvTransferParams } from "./kv-transfer-params.ts";
-import { removeMember } from "./members.ts";
-import { mergePromptLogprobs, wantsPromptLogprobs } from "./prompt-logprobs.ts";
+import {
+  dropPromptWishes,
+  PromptMerge,
+  wantsEcho,
+  wantsPromptLogprobs,
+} from "./prompt-logprobs.ts";
 
 const usage = new KeyName("usage");
 /** What holds the usage in events of `/v1/responses` and `/v1/messages`. */
@@ -29,36 +31,28 @@ const cacheReadNeedle = Buffer.from('_read_input_tokens"');
 const paramsNeedle = Buffer.from('_transfer_params"');
 
 export const vllmAnswers: AnswerMerge = {
-  decodeEdits,
+  decodeEdits: dropPromptWishes,
   begin: (request, prefillAnswer) =>
     prefillAnswer === undefined ? undefined : new VllmAnswerFilter(request, prefillAnswer),
 };
 
-const promptLogprobs = new KeyName("prompt_logprobs");
-
-/**
- * A decode engine has no log-probabilities of a prompt that it did not compute; asked for them, vLLM answers `[null]`, or with 500.
- * A stream is refused for them, and is to stay so.
- */
-function decodeEdits(members: TopLevel, edits: Edits): void {
-  if (wantsPromptLogprobs(members)) removeMember(members, edits, promptLogprobs);
-}
-
 class VllmAnswerFilter implements AnswerFilter {
-  readonly eventBytesMax: number = usualEventBytesMax;
-  readonly #request: DialectRequest;
+  readonly eventBytesMax: number;
   readonly #prefill: Buffer;
-  readonly #mergesLogprobs: boolean;
+  /** Undefined = nothing was asked of the prompt's own tokens. */
+  readonly #prompt: PromptMerge | undefined;
 
   constructor(request: DialectRequest, prefillAnswer: Buffer) {
-    this.#request = request;
+    const { members } = request;
+    const asks = wantsPromptLogprobs(members) || wantsEcho(members);
     this.#prefill = prefillAnswer;
-    this.#mergesLogprobs = wantsPromptLogprobs(request.members);
+    this.#prompt = asks ? new PromptMerge(request, prefillAnswer) : undefined;
+    this.eventBytesMax = asks ? largeEventBytesMax : usualEventBytesMax;
   }
 
   concerns(bytes: Buffer, start: number, end: number): boolean {
     return (
-      this.#mergesLogprobs ||
+      this.#prompt !== undefined ||
       hasValue(bytes, start, end, detailsNeedle) ||
       hasValue(bytes, start, end, paramsNeedle) ||
       hasValue(bytes, start, end, cacheReadNeedle)
@@ -76,7 +70,7 @@ class VllmAnswerFilter implements AnswerFilter {
     const params = memberOf(json, whole, kvTransferParams);
     // Where memory is, and whose, is nothing for clients.
     if (params !== undefined && !isNull(json, params)) patches.replace(params, nothing);
-    if (this.#mergesLogprobs) mergePromptLogprobs(patches, this.#prefill, this.#request.members);
+    this.#prompt?.change(patches);
     return patches.result();
   }
 

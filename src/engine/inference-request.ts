@@ -1,6 +1,7 @@
 /** What an engine needs to know of a request, whichever endpoint it came to. */
 
 import { createHash } from "node:crypto";
+import { noTokenWishes, type TokenWishes } from "./endpoints/logprobs.ts";
 import { integersOf, type JsonBody } from "./json-body.ts";
 import { choicesMax } from "./options.ts";
 import type { PromptText } from "./prompts.ts";
@@ -23,6 +24,7 @@ export interface InferenceRequest {
   readonly n: number;
   readonly lengths: LengthWishes;
   readonly prompts: readonly Prompt[];
+  readonly wishes: TokenWishes;
   /** Of all prompts. */
   readonly promptTokens: number;
   /** Hash of endpoint, model, prompts, messages and tools: what KV belongs to. */
@@ -59,6 +61,8 @@ export interface RequestParts {
   readonly minTokens: number;
   readonly stop: readonly string[];
   readonly includeStop: boolean;
+  /** Undefined at endpoints that tell nothing of single tokens. */
+  readonly wishes?: TokenWishes;
 }
 
 /** Throws a RequestError. */
@@ -83,6 +87,7 @@ export function inferenceRequest(parts: RequestParts, served: Served): Inference
       ...prompt,
       outputSeed: hashOf(seed, hashes[index]!).readUInt32LE(0),
     })),
+    wishes: parts.wishes ?? noTokenWishes,
     promptTokens: parts.prompts.reduce((sum, prompt) => sum + prompt.tokens, 0),
     promptHash: hashOf("", Buffer.concat(hashes)).toString("hex"),
     handoffFields: body.fields,

@@ -3,6 +3,7 @@
 import type { EngineCore } from "./core.ts";
 import type { Acquired, AnswerExtras, Leg } from "./dialects/dialect.ts";
 import type { AnswerFormat, Usage } from "./endpoints/endpoint.ts";
+import { checkEcho } from "./endpoints/logprobs.ts";
 import type { Fault } from "./faults.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 import type { Reply } from "./reply.ts";
@@ -119,6 +120,13 @@ export class InferenceJob implements PrefillTicket {
     if (kv === "recompute") this.#core.countRecompute(reason ?? "unknown");
     if (kv === "compute" || kv === "recompute") {
       this.#core.scheduler.prefill(this);
+      return;
+    }
+    for (const { output } of this.#choices) output.knowsPrompt = false;
+    try {
+      checkEcho(this.#request);
+    } catch (error) {
+      this.#fail(error);
       return;
     }
     if (kv === "remote") this.#core.counts.remotePrefills++;

@@ -89,6 +89,8 @@ export class PlannedOutput {
   countedTokens: number;
   finishReason: string;
   stopReason: string | null;
+  /** The engine has computed the prompt itself, and can tell its log-probabilities. */
+  knowsPrompt = true;
   readonly #outputSeed: number;
   readonly #choice: number;
   /** The token in which a stop string begins, and how many of its characters are kept. */
@@ -129,6 +131,11 @@ export class PlannedOutput {
     if (position > this.#cutToken) return "";
     const text = tokenText(this.#outputSeed, this.#choice, position);
     return position === this.#cutToken ? text.slice(0, this.#cutChars) : text;
+  }
+
+  /** Says nothing of the text: tokens of an answer are of any length. */
+  tokenId(position: number): number {
+    return mix32(this.#outputSeed, this.#choice, position) >>> 4;
   }
 
   text(): string {

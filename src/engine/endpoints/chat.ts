@@ -5,11 +5,14 @@ import { inferenceRequest } from "../inference-request.ts";
 import { check } from "../json-body.ts";
 import { chatPrompt } from "../prompts.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { chatLogprobs, tokenWishes } from "./logprobs.ts";
 import { commonFields, commonParts, OpenAiFormat, optionalInt, type Shape } from "./openai.ts";
 
 /** Also what `/tokenize` reads. */
 export const chatSchema = z.looseObject({
   ...commonFields,
+  logprobs: z.boolean().nullish(),
+  top_logprobs: optionalInt,
   max_completion_tokens: optionalInt,
   messages: z
     .array(
@@ -29,6 +32,11 @@ export const chat: Endpoint = {
     const fields = check(chatSchema, body.fields);
     const parts = {
       ...commonParts(fields),
+      wishes: {
+        // An echo is of a last message of the assistant's, which this engine's answers never go on with.
+        ...tokenWishes(fields, fields.logprobs ? (fields.top_logprobs ?? 0) : undefined),
+        echo: false,
+      },
       endpointName: "chat",
       idPrefix: "chatcmpl",
       body,
@@ -52,6 +60,9 @@ const shape: Shape = {
     `"audio":null,"function_call":null,"tool_calls":[],"reasoning_content":null}`,
   tokenText: (text) => `"delta":{"content":${text}}`,
   opening: '"delta":{"role":"assistant","content":""}',
+  wholeLogprobs: (request, _, output) => chatLogprobs(request, output, 0, output.countedTokens),
+  tokenLogprobs: (request, _, output, position) =>
+    chatLogprobs(request, output, position, position + 1),
   choiceMembers: { token_ids: "null" },
   topMembers: { prompt_logprobs: "null", prompt_token_ids: "null", kv_transfer_params: "null" },
   // Chat events have the field only when it has a value.

@@ -5,12 +5,14 @@ import { inferenceRequest } from "../inference-request.ts";
 import { check } from "../json-body.ts";
 import { promptsOf } from "../prompts.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { commonFields, commonParts, OpenAiFormat, type Shape } from "./openai.ts";
+import { completionEventLogprobs, completionLogprobs, tokenWishes } from "./logprobs.ts";
+import { commonFields, commonParts, OpenAiFormat, optionalInt, type Shape } from "./openai.ts";
 
 const tokenIds = z.array(z.number().int().min(0));
 
 const schema = z.looseObject({
   ...commonFields,
+  logprobs: optionalInt,
   prompt: z.union([
     z.string(),
     z.array(z.string()).min(1),
@@ -26,6 +28,7 @@ export const completions: Endpoint = {
     const fields = check(schema, body.fields);
     const parts = {
       ...commonParts(fields),
+      wishes: tokenWishes(fields, fields.logprobs ?? undefined),
       endpointName: "completions",
       idPrefix: "cmpl",
       body,
@@ -45,6 +48,8 @@ const shape: Shape = {
   wholeText: (text) => `"text":${text}`,
   tokenText: (text) => `"text":${text}`,
   opening: undefined,
+  wholeLogprobs: completionLogprobs,
+  tokenLogprobs: completionEventLogprobs,
   choiceMembers: { token_ids: "null", prompt_logprobs: "null", prompt_token_ids: "null" },
   topMembers: { kv_transfer_params: "null" },
   noUsage: ',"usage":null',

@@ -2,10 +2,11 @@
 
 import { z } from "zod";
 import type { AnswerExtras } from "../dialects/dialect.ts";
-import type { InferenceRequest, RequestParts } from "../inference-request.ts";
+import type { InferenceRequest, Prompt, RequestParts } from "../inference-request.ts";
 import { badRequest, type RequestError } from "../request-error.ts";
 import type { PlannedOutput } from "../tokens.ts";
 import { type AnswerFormat, dataEvent, type Usage } from "./endpoint.ts";
+import { promptIdsJson, promptLogprobsJson, tokenIdsJson, tokenWishFields } from "./logprobs.ts";
 
 export const optionalInt = z.number().int().nullish();
 
@@ -28,6 +29,7 @@ export const commonFields = {
   temperature: z.number().min(0).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
   kv_transfer_params: z.looseObject({}).nullish(),
+  ...tokenWishFields,
 };
 
 type CommonFields = z.output<z.ZodObject<typeof commonFields>>;
@@ -61,6 +63,14 @@ export interface Shape {
   tokenText(text: string): string;
   /** The member with which a choice's stream begins; without it there is no such event. */
   readonly opening: string | undefined;
+  /** The value of a whole choice's `logprobs`, and of one event's. */
+  wholeLogprobs(request: InferenceRequest, prompt: Prompt, output: PlannedOutput): string;
+  tokenLogprobs(
+    request: InferenceRequest,
+    prompt: Prompt,
+    output: PlannedOutput,
+    position: number,
+  ): string;
   /** Members of a whole answer's choices that are null unless the hand-off sets them. */
   readonly choiceMembers: Members;
   /** As above, of the answer itself. */
@@ -75,13 +85,13 @@ type Members = Readonly<Record<string, string>>;
 /** Renders one request's answer. What all events of a stream share is rendered once. */
 export class OpenAiFormat implements AnswerFormat {
   readonly #shape: Shape;
-  readonly #includeUsage: boolean;
+  readonly #request: InferenceRequest;
   readonly #start: string;
   readonly #chunkStart: string;
 
   constructor(shape: Shape, request: InferenceRequest, requestId: string, createdSeconds: number) {
     this.#shape = shape;
-    this.#includeUsage = request.includeUsage;
+    this.#request = request;
     const id = JSON.stringify(`${request.idPrefix}-${requestId}`);
     const rest = `"created":${createdSeconds},"model":${JSON.stringify(request.model)},"choices":[`;
     this.#start = `{"id":${id},"object":"${shape.object}",${rest}`;
@@ -90,14 +100,21 @@ export class OpenAiFormat implements AnswerFormat {
 
   whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string {
     const { wholeText, choiceMembers, topMembers } = this.#shape;
-    const choices = outputs.map(
-      (output, index) =>
-        `{"index":${index},${wholeText(JSON.stringify(output.text()))},"logprobs":null,` +
-        `${finishFields(output)}${membersJson({ ...choiceMembers, ...extras.choice })}}`,
-    );
+    const request = this.#request;
+    const choices = outputs.map((output, index) => {
+      const prompt = this.#promptOf(index);
+      const text = JSON.stringify(this.#echo(index) + output.text());
+      const logprobs = this.#shape.wholeLogprobs(request, prompt, output);
+      const told = this.#told(choiceMembers, index, output);
+      return (
+        `{"index":${index},${wholeText(text)},"logprobs":${logprobs},` +
+        `${finishFields(output)}${membersJson({ ...told, ...extras.choice })}}`
+      );
+    });
+    const told = this.#told(topMembers, 0, outputs[0]!);
     return (
       `${this.#start}${choices.join(",")}],"service_tier":null,"system_fingerprint":null,` +
-      `"usage":${usageJson(usage)}${membersJson({ ...topMembers, ...extras.top })}}`
+      `"usage":${usageJson(usage)}${membersJson({ ...told, ...extras.top })}}`
     );
   }
 
@@ -109,19 +126,55 @@ export class OpenAiFormat implements AnswerFormat {
   }
 
   token(index: number, output: PlannedOutput, position: number, usage: Usage | undefined): string {
-    const text = this.#shape.tokenText(JSON.stringify(output.delta(position)));
+    const { wishes } = this.#request;
+    const prompt = this.#promptOf(index);
+    const echo = position === 0 ? this.#echo(index) : "";
+    const text = this.#shape.tokenText(JSON.stringify(echo + output.delta(position)));
+    const logprobs = this.#shape.tokenLogprobs(this.#request, prompt, output, position);
+    const counted = Math.min(position + 1, output.countedTokens);
+    const ids = wishes.tokenIds ? `,"token_ids":${tokenIdsJson(output, position, counted)}` : "";
+    const promptIds =
+      wishes.tokenIds && position === 0 && this.#shape.opening === undefined
+        ? `,"prompt_token_ids":${promptIdsJson(prompt)}`
+        : "";
     const last = position === output.tokenCount - 1;
     const finish = last ? finishFields(output) : `"finish_reason":null,"stop_reason":null`;
-    return this.#event(`{"index":${index},${text},"logprobs":null,${finish}}`, usage);
+    return this.#event(
+      `{"index":${index},${text},"logprobs":${logprobs},${finish}${promptIds}${ids}}`,
+      usage,
+    );
   }
 
   /** The usage that was asked for has an event of its own. */
   end(_outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
-    return this.#includeUsage ? [this.#event("", usage), done] : [done];
+    return this.#request.includeUsage ? [this.#event("", usage), done] : [done];
   }
 
   error(error: RequestError): readonly string[] {
     return [dataEvent(error.body()), done];
+  }
+
+  #promptOf(index: number): Prompt {
+    return this.#request.prompts[Math.floor(index / this.#request.n)]!;
+  }
+
+  #echo(index: number): string {
+    return this.#request.wishes.echo ? this.#promptOf(index).bytes.toString() : "";
+  }
+
+  /** Those of the members that the client wants to know have a value. */
+  #told(members: Members, index: number, output: PlannedOutput): Members {
+    const { promptLogprobs, tokenIds } = this.#request.wishes;
+    const prompt = this.#promptOf(index);
+    const told: Record<string, string> = { ...members };
+    if (promptLogprobs !== undefined && "prompt_logprobs" in members) {
+      told["prompt_logprobs"] = promptLogprobsJson(prompt, output, promptLogprobs);
+    }
+    if (tokenIds && "prompt_token_ids" in members) told["prompt_token_ids"] = promptIdsJson(prompt);
+    if (tokenIds && "token_ids" in members) {
+      told["token_ids"] = tokenIdsJson(output, 0, output.countedTokens);
+    }
+    return told;
   }
 
   #event(choice: string, usage: Usage | undefined): string {
