@@ -22,6 +22,7 @@ const commands = `Commands:
   convert FILE               : print an nginx.conf as YAML
   engine                     : run a simulated engine
   demo                       : run four prefill and four decode engines with the proxy in front
+  simulate TRACE             : replay a request trace in virtual time, to compare policies
                                (--help after a command lists its options)
 `;
 

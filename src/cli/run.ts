@@ -21,7 +21,7 @@ export interface RunOptions {
 
 /** As nginx's default, below the prefix. */
 const defaultFile = "conf/nginx.conf";
-const commandNames = ["convert", "engine", "demo"];
+const commandNames = ["convert", "engine", "demo", "simulate"];
 
 /** @returns the exit code; nothing for a command that goes on by itself. */
 export async function run(
@@ -128,6 +128,8 @@ async function loadCommand(
   onCode: (code: number) => void,
 ): Promise<Command> {
   switch (name) {
+    case "simulate":
+      return (await import("./simulate.ts")).simulateCommand(onCode);
     case "engine":
       return (await import("./engine.ts")).engineCommand();
     case "demo":

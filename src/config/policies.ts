@@ -9,6 +9,10 @@ const leastConn = z
   .strictObject({ name: z.literal("least_conn") })
   .describe("Fewest requests in flight for its weight.");
 
+const leastBytes = z
+  .strictObject({ name: z.literal("least_bytes") })
+  .describe("Fewest bytes of prompts in flight for its weight.");
+
 const random = z
   .strictObject({
     name: z.literal("random"),
@@ -47,6 +51,7 @@ const lengthBalance = z
 export const policySchema = z.discriminatedUnion("name", [
   roundRobin,
   leastConn,
+  leastBytes,
   random,
   ipHash,
   hash,

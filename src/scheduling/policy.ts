@@ -5,6 +5,10 @@ import type { Scoreboard } from "./scoreboard.ts";
 export interface PickRequest {
   /** Bytes of the prompt's request body. */
   readonly bytes: number;
+  /** Of the prompt, as far as is known: estimated from its bytes. */
+  readonly tokens: number;
+  /** Hashes of the prompt's blocks, each of the whole prefix up to its end; empty = not known. */
+  readonly blocks: readonly number[];
   /** The client's address as text, for policies that keep a client at its engine. */
   readonly clientAddress: string;
   /** Value of the policy's key template, or "". */

@@ -3,6 +3,7 @@ import type { PolicyConfig } from "../../config/policies.ts";
 import type { Policy, PolicyDeps } from "../policy.ts";
 import { hash } from "./hash.ts";
 import { ipHash } from "./ip-hash.ts";
+import { leastBytes } from "./least-bytes.ts";
 import { leastConn } from "./least-conn.ts";
 import { lengthBalance } from "./length-balance.ts";
 import { random } from "./random.ts";
@@ -13,6 +14,7 @@ type Factory<Name> = (deps: PolicyDeps, options: Extract<PolicyConfig, { name: N
 export const policies: { readonly [Name in PolicyConfig["name"]]: Factory<Name> } = {
   round_robin: roundRobin,
   least_conn: leastConn,
+  least_bytes: leastBytes,
   random,
   ip_hash: ipHash,
   hash,

@@ -10,6 +10,7 @@ import { among, countPicks, poolOf, request } from "./pool-view.ts";
 const variants: Readonly<Record<PolicyConfig["name"], readonly object[]>> = {
   round_robin: [{}],
   least_conn: [{}],
+  least_bytes: [{}],
   random: [{}, { two: true }],
   ip_hash: [{}],
   hash: [{ key: "$uri" }, { key: "$uri", consistent: true }],
@@ -36,6 +37,8 @@ it("the registry has the names of the configuration, each of them", () => {
 
 const weights = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 });
 const anyRequest: fc.Arbitrary<PickRequest> = fc.record({
+  tokens: fc.nat(2 ** 20),
+  blocks: fc.array(fc.nat(40), { maxLength: 20 }),
   bytes: fc.oneof(fc.constant(0), fc.nat(2 ** 31), fc.constant(2 ** 40)),
   clientAddress: fc.oneof(
     fc.ipV4(),

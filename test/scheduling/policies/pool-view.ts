@@ -25,7 +25,14 @@ export function among(pool: PoolView, engines?: readonly number[]): Candidates {
 }
 
 export function request(part: Partial<PickRequest> = {}): PickRequest {
-  return { bytes: 100, clientAddress: "192.0.2.7", key: "session-1", ...part };
+  return {
+    bytes: 100,
+    tokens: 25,
+    blocks: [],
+    clientAddress: "192.0.2.7",
+    key: "session-1",
+    ...part,
+  };
 }
 
 /** How often each engine was chosen. */

@@ -1,0 +1,109 @@
+/** What a replay is judged by. */
+import type { Outcome } from "./fleet.ts";
+import { type EngineProfile, unloadedTtftMs } from "./profile.ts";
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+}
+
+export interface Figures {
+  readonly completed: number;
+  readonly refused: number;
+  readonly ttftMs: Percentiles;
+  readonly tpotMs: Percentiles;
+  /** Cached tokens of all prompt tokens. */
+  readonly hitRate: number;
+  /** Jain's index of the TTFTs, each relative to what the request would have on an empty fleet. */
+  readonly jain: number;
+  /** Share of requests that meet the SLO. */
+  readonly attained: number;
+  /** The same in the worst decile of input length. */
+  readonly attainedWorst: number;
+}
+
+/** TTFT at most so many times a request's own on an empty, cold fleet, and a constant; and a bound of TPOT. */
+export interface Slo {
+  readonly ttftFactor: number;
+  readonly ttftExtraMs: number;
+  readonly tpotMs: number;
+}
+
+export const defaultSlo: Slo = { ttftFactor: 5, ttftExtraMs: 1_000, tpotMs: 60 };
+
+const deciles = 10;
+
+export function figuresOf(outcomes: readonly Outcome[], profile: EngineProfile, slo: Slo): Figures {
+  const done = outcomes.filter(({ doneMs }) => doneMs >= 0);
+  const ttfts = done.map((one) => one.firstTokenMs - one.arrivedMs);
+  const slowdowns = done.map(
+    (one, i) => ttfts[i]! / unloadedTtftMs(profile, one.request.inputTokens),
+  );
+  const tpots = done.filter(({ request }) => request.outputTokens > 1).map(tpotOf);
+  const tokens = sum(done.map(({ request }) => request.inputTokens));
+  const byLength = outcomes.toSorted((a, b) => a.request.inputTokens - b.request.inputTokens);
+  const met = byLength.map((one) => meets(one, profile, slo));
+  const shares = Array.from({ length: deciles }, (_, i) => {
+    const from = Math.floor((i * met.length) / deciles);
+    const to = Math.floor(((i + 1) * met.length) / deciles);
+    return to === from ? 1 : met.slice(from, to).filter(Boolean).length / (to - from);
+  });
+  return {
+    completed: done.length,
+    refused: outcomes.length - done.length,
+    ttftMs: percentiles(ttfts),
+    tpotMs: percentiles(tpots),
+    hitRate: tokens === 0 ? 0 : sum(done.map(({ cachedTokens }) => cachedTokens)) / tokens,
+    jain: jain(slowdowns),
+    attained: met.length === 0 ? 1 : met.filter(Boolean).length / met.length,
+    attainedWorst: Math.min(...shares),
+  };
+}
+
+function tpotOf({ request, firstTokenMs, doneMs }: Outcome): number {
+  return request.outputTokens > 1 ? (doneMs - firstTokenMs) / (request.outputTokens - 1) : 0;
+}
+
+function meets(one: Outcome, profile: EngineProfile, slo: Slo): boolean {
+  if (one.doneMs < 0) return false;
+  const bound = slo.ttftFactor * unloadedTtftMs(profile, one.request.inputTokens) + slo.ttftExtraMs;
+  return one.firstTokenMs - one.arrivedMs <= bound && tpotOf(one) <= slo.tpotMs;
+}
+
+function sum(values: readonly number[]): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** (Σx)² / (n Σx²): 1 = all alike, 1/n = one has it all. */
+export function jain(values: readonly number[]): number {
+  if (values.length === 0) return 1;
+  let squares = 0;
+  for (const value of values) squares += value * value;
+  return squares === 0 ? 1 : sum(values) ** 2 / (values.length * squares);
+}
+
+/** Nearest rank. */
+export function percentiles(values: readonly number[]): Percentiles {
+  const sorted = Float64Array.from(values).sort();
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99) };
+}
+
+/**
+ * The highest scale at which a share of at least `least` is attained, by bisection over the logarithm: to within 1 %.
+ * @param attains share at a scale
+ */
+export function highestScale(attains: (scale: number) => number, least: number): number {
+  let low = 0.02;
+  let high = 16;
+  if (attains(low) < least) return 0;
+  while (high / low > 1.01) {
+    const middle = Math.sqrt(low * high);
+    if (attains(middle) >= least) low = middle;
+    else high = middle;
+  }
+  return low;
+}

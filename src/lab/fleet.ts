@@ -1,0 +1,87 @@
+/** Prefill and decode engines in virtual time, and what a request goes through there once somebody has chosen them. */
+import { DecodeEngine } from "./decode-engine.ts";
+import { PrefillEngine } from "./prefill-engine.ts";
+import { type EngineProfile, transferMs } from "./profile.ts";
+import type { Timeline } from "./timeline.ts";
+import type { TraceRequest } from "./trace.ts";
+
+export interface FleetOptions {
+  readonly prefill: number;
+  readonly decode: number;
+  readonly profile: EngineProfile;
+  /** Blocks that each prefill engine's cache holds. */
+  readonly cacheBlocks: number;
+  /** Standard deviation of the logarithm of a prefill's time; 0 = none. */
+  readonly noise: number;
+  /** Factor by which the last prefill engine is slower than the rest. */
+  readonly slowest: number;
+  random(): number;
+}
+
+/** What became of one request. Times of the trace's clock, in ms; -1 = did not come to that. */
+export interface Outcome {
+  readonly request: TraceRequest;
+  arrivedMs: number;
+  firstTokenMs: number;
+  doneMs: number;
+  cachedTokens: number;
+  prefillEngine: number;
+}
+
+export class Fleet {
+  readonly prefills: readonly PrefillEngine[];
+  readonly decodes: readonly DecodeEngine[];
+  readonly #timeline: Timeline;
+  readonly #profile: EngineProfile;
+
+  constructor(timeline: Timeline, options: FleetOptions) {
+    const { profile, noise, random } = options;
+    this.#timeline = timeline;
+    this.#profile = profile;
+    this.prefills = Array.from({ length: options.prefill }, (_, i) => {
+      const factor = i === options.prefill - 1 ? options.slowest : 1;
+      return new PrefillEngine(timeline, profile, options.cacheBlocks, () => {
+        return noise === 0 ? factor : factor * Math.exp(noise * gauss(random));
+      });
+    });
+    this.decodes = Array.from(
+      { length: options.decode },
+      () => new DecodeEngine(timeline, profile),
+    );
+  }
+
+  /** @param done told when the prefill ends, with the tokens that were cached */
+  prefill(engine: number, outcome: Outcome, done: (cachedTokens: number) => void): void {
+    outcome.prefillEngine = engine;
+    this.prefills[engine]!.submit({
+      request: outcome.request,
+      done: (cachedTokens) => {
+        outcome.cachedTokens = cachedTokens;
+        done(cachedTokens);
+      },
+    });
+  }
+
+  /** Transfers the KV cache, then decodes. */
+  decode(engine: number, outcome: Outcome, done: () => void): void {
+    const { inputTokens, outputTokens } = outcome.request;
+    this.#timeline.at(this.#timeline.nowMs + transferMs(this.#profile, inputTokens), () => {
+      this.decodes[engine]!.submit({
+        inputTokens,
+        outputTokens,
+        firstToken: (atMs) => {
+          outcome.firstTokenMs = atMs;
+        },
+        done: (atMs) => {
+          outcome.doneMs = atMs;
+          done();
+        },
+      });
+    });
+  }
+}
+
+/** Standard normal (Box and Muller). */
+function gauss(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}

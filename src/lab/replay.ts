@@ -1,0 +1,64 @@
+/** Replays a trace in virtual time: the proxy's own policies, queue and scoreboard against modelled engines. */
+import { type PolicyConfig, policySchema } from "../config/policies.ts";
+import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
+import { dispatched, held, pickOf, poolOf } from "./placement.ts";
+import { Timeline } from "./timeline.ts";
+import type { TraceRequest } from "./trace.ts";
+
+/** Prompts are held at the proxy, ordered by predicted prefill time, and placed by predicted time and cache. */
+export const holding = "predictive";
+
+export interface ReplayOptions extends FleetOptions {
+  readonly trace: readonly TraceRequest[];
+  /** Arrivals come so many times as fast as in the trace. */
+  readonly scale: number;
+  /** A policy's name, with its defaults, or `predictive`. */
+  readonly prefillPolicy: string;
+  readonly decodePolicy: string;
+}
+
+export function replay(options: ReplayOptions): Outcome[] {
+  const { trace, scale, random } = options;
+  const timeline = new Timeline();
+  const fleet = new Fleet(timeline, options);
+  const placement =
+    options.prefillPolicy === holding
+      ? held(options.prefill, fleet, timeline)
+      : dispatched(
+          poolOf(options.prefill, policyNamed(options.prefillPolicy), random),
+          fleet,
+          timeline,
+        );
+  const decode = poolOf(options.decode, policyNamed(options.decodePolicy), random);
+  const outcomes = trace.map((request) => ({
+    request,
+    arrivedMs: request.arrivalMs / scale,
+    firstTokenMs: -1,
+    doneMs: -1,
+    cachedTokens: 0,
+    prefillEngine: -1,
+  }));
+  for (const outcome of outcomes) {
+    timeline.at(outcome.arrivedMs, () => {
+      placement.arrive(outcome, () => {
+        const placed = decode.place(pickOf(outcome.request), [], timeline.nowMs);
+        if (typeof placed === "string") return;
+        fleet.decode(placed.engine.number, outcome, () => placed.lease.close());
+      });
+    });
+  }
+  timeline.run();
+  return outcomes;
+}
+
+/** Names of what a prefill can be placed by, in a trace that says nothing of clients or keys. */
+export const prefillPolicyNames: readonly string[] = [
+  ...policySchema.options
+    .map(({ shape }) => shape.name.value)
+    .filter((name) => name !== "hash" && name !== "ip_hash"),
+  holding,
+];
+
+function policyNamed(name: string): PolicyConfig {
+  return policySchema.parse({ name });
+}

@@ -1,0 +1,35 @@
+/** How long a prefill will take at an engine: a shape that holds for transformers, and a factor per engine that is learnt. */
+
+/** Of the first guess, in ms; what matters is their ratio, as the factor is learnt. */
+const baseMs = 20;
+const tokenMs = 0.1;
+const pairMs = 1e-6;
+/** Weight of one observation. */
+const learningRate = 0.1;
+/** An observation counts as at most so many times what was expected, and at least as the inverse. */
+const outlierFactor = 4;
+
+export class PrefillCost {
+  readonly #factors: Float64Array;
+
+  constructor(engines: number) {
+    this.#factors = new Float64Array(engines).fill(1);
+  }
+
+  /** In ms. */
+  predict(engine: number, uncachedTokens: number, tokens: number): number {
+    return this.#factors[engine]! * shapeMs(uncachedTokens, tokens);
+  }
+
+  observe(engine: number, uncachedTokens: number, tokens: number, tookMs: number): void {
+    const factor = this.#factors[engine]!;
+    const seen = tookMs / shapeMs(uncachedTokens, tokens);
+    // One stall says little of the next prefill.
+    const bounded = Math.min(Math.max(seen, factor / outlierFactor), factor * outlierFactor);
+    this.#factors[engine] = factor * (1 - learningRate) + bounded * learningRate;
+  }
+}
+
+function shapeMs(uncachedTokens: number, tokens: number): number {
+  return baseMs + uncachedTokens * tokenMs + uncachedTokens * tokens * pairMs;
+}
