@@ -2,6 +2,8 @@
 
 /** Engines that one proxy can know at a time, over all pools. One slot of the scoreboard each. */
 export const engineSlotsMax = 16_384;
+/** Data-parallel ranks of one engine: a rank is below this. */
+export const dpRanksMax = 1024;
 /** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
 export const pipelinedBytesMax = 65_536;
 /** Bytes waiting for a slow client before its engine is no longer read. */

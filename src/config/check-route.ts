@@ -1,6 +1,6 @@
 /** Checks of one route: what it matches, where it leads, the texts in it. */
 import type { Faults, TextChecks } from "./check-text.ts";
-import { parseEngineUrl } from "./engine-url.ts";
+import { parseEngineAddress } from "./engine-url.ts";
 import type { ConfigPath } from "./expected.ts";
 import type { Config, RouteConfig, ServerConfig, StepConfig } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
@@ -103,7 +103,7 @@ function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath
   }
   const authority = match[1]!;
   if (authority.includes("$") || Object.hasOwn(context.config.pools, authority)) return;
-  const parsed = parseEngineUrl(authority);
+  const parsed = parseEngineAddress(authority);
   if ("problem" in parsed) faults.emerg(at, `invalid host in "${target.url}": ${parsed.problem}`);
 }
 

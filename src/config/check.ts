@@ -5,6 +5,7 @@
 import { isIP } from "node:net";
 import { type CheckContext, checkRoute, checkSteps } from "./check-route.ts";
 import { Faults, TextChecks } from "./check-text.ts";
+import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
 import { isHostName, parseEngineUrl } from "./engine-url.ts";
 import type { ConfigPath } from "./expected.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
@@ -45,16 +46,24 @@ function checkRuntime({ config, faults }: CheckContext, runtime: Runtime): void 
 function checkPools({ config, faults, texts }: CheckContext): void {
   for (const [name, { engines, policy }] of Object.entries(config.pools)) {
     const seen = new Set<string>();
-    engines.forEach(({ url }, index) => {
-      const at = ["pools", name, "engines", index, "url"];
-      const address = parseEngineUrl(url);
-      if ("problem" in address) {
-        faults.emerg(at, `invalid engine "${url}": ${address.problem}`);
+    engines.forEach(({ url, attributes }, index) => {
+      const path = ["pools", name, "engines", index];
+      for (const attribute of Object.keys(attributes)) {
+        if (isEngineAttribute(attribute)) continue;
+        const at = [...path, "attributes", attribute];
+        faults.emerg(at, `unknown attribute "${attribute}"`, attributeHint(attribute));
+      }
+      const at = [...path, "url"];
+      const parsed = parseEngineUrl(url);
+      if ("problem" in parsed) {
+        faults.emerg(at, `invalid engine "${url}": ${parsed.problem}`, parsed.hint);
         return;
       }
-      const key = JSON.stringify(address);
-      if (seen.has(key)) faults.warn(at, `engine "${url}" stands in pool "${name}" twice`);
-      seen.add(key);
+      const keys = parsed.dpRanks.map((rank) => JSON.stringify([parsed.address, rank]));
+      if (keys.some((key) => seen.has(key))) {
+        faults.warn(at, `engine "${url}" stands in pool "${name}" twice`);
+      }
+      for (const key of keys) seen.add(key);
     });
     if (policy.name === "hash") texts.template(["pools", name, "policy", "key"], policy.key);
   }

@@ -1,14 +1,81 @@
-/** Reads the address of an engine out of its URL. */
+/** Reads an engine's URL: its address, its data-parallel ranks, and what else is said of it. */
 import { isIPv6 } from "node:net";
+import { dpRanksMax } from "../limits.ts";
+import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
 
 export type EngineAddress =
   | { readonly host: string; readonly port: number }
   | { readonly unixPath: string };
 
+/** Everything that a URL says of an engine, or of several ranks that share an address. */
+export interface EngineUrl {
+  readonly address: EngineAddress;
+  /** Data-parallel ranks, each an engine of its own; -1 = none is said. Never empty. */
+  readonly dpRanks: readonly number[];
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface UrlProblem {
+  /** Half a sentence. */
+  readonly problem: string;
+  readonly hint?: string;
+}
+
+const noRank: readonly number[] = [-1];
+
 const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/;
 
+/** An address as `parseEngineAddress` reads it, then `@RANK` or `@FIRST-LAST`, then `?name=value&…`. */
+export function parseEngineUrl(url: string): EngineUrl | UrlProblem {
+  const question = url.indexOf("?");
+  const attributes = question < 0 ? {} : readQuery(url.slice(question + 1));
+  if (isProblem(attributes)) return attributes;
+  const rest = question < 0 ? url : url.slice(0, question);
+  const [, before, ranks] = /^(.*?)@([^@]*)$/s.exec(rest) ?? [];
+  if (before === undefined || ranks === undefined) {
+    const address = parseEngineAddress(rest);
+    return "problem" in address ? address : { address, dpRanks: noRank, attributes };
+  }
+  const dpRanks = readRanks(ranks);
+  // `http://user@host` would else be sent to a host that is called "user".
+  if (dpRanks === undefined || !/:\d+$/.test(before)) {
+    return {
+      problem: "an engine has no user name",
+      hint: `a data-parallel rank, or a range of at most ${dpRanksMax}, stands behind the port: host:port@0`,
+    };
+  }
+  const address = parseEngineAddress(before);
+  return "problem" in address ? address : { address, dpRanks, attributes };
+}
+
+function isProblem(value: object): value is UrlProblem {
+  return Object.hasOwn(value, "problem");
+}
+
+function readRanks(text: string): readonly number[] | undefined {
+  const [, firstText, lastText] = /^(\d{1,4})(?:-(\d{1,4}))?\/?$/.exec(text) ?? [];
+  if (firstText === undefined) return undefined;
+  const first = Number(firstText);
+  const last = Number(lastText ?? firstText);
+  if (last < first || last >= dpRanksMax) return undefined;
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+function readQuery(query: string): Record<string, string> | UrlProblem {
+  const attributes: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (!isEngineAttribute(name)) {
+      return { problem: `unknown attribute "${name}"`, hint: attributeHint(name) };
+    }
+    if (value === "") return { problem: `the attribute "${name}" has no value` };
+    if (Object.hasOwn(attributes, name)) return { problem: `"${name}" stands twice` };
+    attributes[name] = value;
+  }
+  return attributes;
+}
+
 /** `http://host:port`, `host:port`, a host alone (port 80) or `unix:/path`; otherwise what is wrong, as half a sentence. */
-export function parseEngineUrl(url: string): EngineAddress | { readonly problem: string } {
+export function parseEngineAddress(url: string): EngineAddress | { readonly problem: string } {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1]?.toLowerCase();
   if (scheme === "https") return { problem: "engines are reached over http, not https" };
   if (scheme !== undefined && scheme !== "http") {

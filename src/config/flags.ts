@@ -58,7 +58,8 @@ export function parseFlags(
       const problem = /^[^:/]+$/.test(url)
         ? "the port is missing"
         : "problem" in address && address.problem;
-      if (problem) fail(`invalid URL "${url}" for --${role}: ${problem}`);
+      const hint = "problem" in address ? address.hint : undefined;
+      if (problem) fail(`invalid URL "${url}" for --${role}: ${problem}`, hint);
     }
     const flag = `--${role}-policy`;
     const name = oneOf(flag, flags[`${role}Policy`], policyNames) ?? defaultPolicy;

@@ -1,5 +1,5 @@
 /** Where an engine listens, from the `url` of its configuration. */
-import { parseEngineUrl } from "../config/engine-url.ts";
+import { type EngineAddress, parseEngineUrl } from "../config/engine-url.ts";
 
 /** `key` tells one address from another, and is how logs name it. */
 export type Address =
@@ -10,7 +10,11 @@ export type Address =
 export function parseAddress(url: string): Address {
   const parsed = parseEngineUrl(url);
   if ("problem" in parsed) throw new Error(`engine url "${url}": ${parsed.problem}`);
-  if ("unixPath" in parsed) return { key: `unix:${parsed.unixPath}`, path: parsed.unixPath };
-  const { host, port } = parsed;
+  return addressOf(parsed.address);
+}
+
+export function addressOf(address: EngineAddress): Address {
+  if ("unixPath" in address) return { key: `unix:${address.unixPath}`, path: address.unixPath };
+  const { host, port } = address;
   return { key: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`, host, port };
 }

@@ -5,7 +5,8 @@ import { Lease } from "../scheduling/lease.ts";
 import { createPolicy } from "../scheduling/policies/index.ts";
 import type { Candidates, PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
-import { type Address, parseAddress } from "./address.ts";
+import type { Address } from "./address.ts";
+import { enginesOf } from "./engines.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
 
 /** One engine of a pool. */
@@ -14,6 +15,8 @@ export interface Engine {
   readonly number: number;
   readonly slot: number;
   readonly address: Address;
+  /** As logs name it: the address, with its rank if it has one. */
+  readonly name: string;
   readonly maxFails: number;
   readonly failTimeoutMs: number;
   readonly maxConns: number;
@@ -54,24 +57,27 @@ export class Pool implements PoolView {
     this.name = name;
     this.config = config;
     this.board = board;
-    this.engines = config.engines.map((engine, number) => {
-      const address = parseAddress(engine.url);
-      const { maxFails, failTimeoutMs, maxConns, backup, down, attributes } = engine;
-      return {
-        number,
-        slot: slots[engineIdentity(name, engine.url)]!,
-        address,
-        maxFails,
-        failTimeoutMs,
-        maxConns,
-        backup,
-        down,
-        info: { host: address.host ?? "", port: address.port ?? 0, dpRank: -1, attributes },
-      };
-    });
+    const configured = enginesOf(config);
+    this.engines = configured.map(
+      ({ config: engine, address, dpRank, name: own, attributes }, number) => {
+        const { maxFails, failTimeoutMs, maxConns, backup, down } = engine;
+        return {
+          number,
+          slot: slots[engineIdentity(name, own)]!,
+          address,
+          name: own,
+          maxFails,
+          failTimeoutMs,
+          maxConns,
+          backup,
+          down,
+          info: { host: address.host ?? "", port: address.port ?? 0, dpRank, attributes },
+        };
+      },
+    );
     this.size = this.engines.length;
-    this.weights = Float64Array.from(config.engines, (engine) => engine.weight);
-    this.addresses = this.engines.map((engine) => engine.address.key);
+    this.weights = Float64Array.from(configured, (engine) => engine.config.weight);
+    this.addresses = this.engines.map((engine) => engine.name);
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
     this.#candidates = new EngineSet(this.size);
     this.#policy = createPolicy(config.policy, { pool: this, random });

@@ -1,13 +1,16 @@
 /** Which slot of the scoreboard belongs to which engine. Kept by the main thread; a slot follows an identity over reloads. */
 import type { Config } from "../config/schema.ts";
-import { parseAddress } from "./address.ts";
+import { enginesOf } from "./engines.ts";
 
 /** Slot by identity, as handed to the workers. */
 export type SlotsByIdentity = Readonly<Record<string, number>>;
 
-/** The same engine in two pools has two loads, so the pool's name is part of its identity. */
-export function engineIdentity(pool: string, url: string): string {
-  return `${pool} ${parseAddress(url).key}`;
+/**
+ * The same engine in two pools has two loads, so the pool's name is part of its identity.
+ * @param name of the engine, with its rank
+ */
+export function engineIdentity(pool: string, name: string): string {
+  return `${pool} ${name}`;
 }
 
 export class SlotTable {
@@ -25,8 +28,8 @@ export class SlotTable {
 
   /** Slots for all engines of a configuration; known ones keep theirs. Throws when there are more engines than slots. */
   assign(config: Config): SlotsByIdentity {
-    const wanted = Object.entries(config.pools).flatMap(([pool, { engines }]) =>
-      engines.map(({ url }) => engineIdentity(pool, url)),
+    const wanted = Object.entries(config.pools).flatMap(([pool, poolConfig]) =>
+      enginesOf(poolConfig).map(({ name }) => engineIdentity(pool, name)),
     );
     for (const identity of wanted) {
       if (!this.#slots.has(identity)) this.#slots.set(identity, this.#take());

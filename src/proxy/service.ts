@@ -152,7 +152,7 @@ export class Service {
   }
 
   legFailure({ pool, engine }: Placement, leg: LegName, failure: EngineFailure): void {
-    const where = `${engine.address.key} of pool "${pool.name}"`;
+    const where = `${engine.name} of pool "${pool.name}"`;
     this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
   }
 

@@ -58,3 +58,33 @@ test.each(urls)("an engine at %s is at %s", (url, key) => {
   if (key === undefined) expect(() => parseAddress(url)).toThrow(url);
   else expect(parseAddress(url).key).toBe(key);
 });
+
+test.each([
+  ["http://a:80@3", [3], {}],
+  ["a:80@0-2", [0, 1, 2], {}],
+  ["[::1]:80@7", [7], {}],
+  [
+    "http://a:80?bootstrap_port=8998&zmq_address=1.2.3.4:21001",
+    [-1],
+    { bootstrap_port: "8998", zmq_address: "1.2.3.4:21001" },
+  ],
+  ["http://a:80@1?engine_id=x%20y", [1], { engine_id: "x y" }],
+  ["http://a:80/?dp_size=2", [-1], { dp_size: "2" }],
+])("%s names the ranks %j and says %j", (url, dpRanks, attributes) => {
+  expect(parseEngineUrl(url)).toMatchObject({ dpRanks, attributes });
+});
+
+test.each([
+  ["http://user@a:80", /user name/, /host:port@0/],
+  ["http://user:secret@a", /user name/, /rank/],
+  ["http://user@0", /user name/, /rank/],
+  ["a:80@2-1", /user name/, /range/],
+  ["a:80@0-4000", /user name/, /1024/],
+  ["a:80?bootstrap_prt=1", /unknown attribute "bootstrap_prt"/, /bootstrap_port/],
+  ["a:80?bootstrap_port=", /no value/, undefined],
+  ["a:80?dp_size=1&dp_size=2", /twice/, undefined],
+])("%s is refused", (url, problem, hint) => {
+  const parsed = parseEngineUrl(url) as { problem: string; hint?: string };
+  expect(parsed.problem).toMatch(problem);
+  if (hint !== undefined) expect(parsed.hint).toMatch(hint);
+});

@@ -16,11 +16,21 @@ function configOf(pools: Readonly<Record<string, readonly string[]>>): Config {
   });
 }
 
-it("one engine written in two ways is one identity, and in two pools it is two", () => {
-  expect(engineIdentity("p", "http://a:80/")).toBe(engineIdentity("p", "a"));
+it("one engine written in several ways is one identity, and in two pools it is two", () => {
+  const written = ["http://a:80/", "a", "http://a:80?bootstrap_port=8998"];
+  for (const url of written) {
+    expect(Object.keys(tableOf(1, [configOf({ p: [url] })]).assigned[0]!)).toEqual(["p a:80"]);
+  }
   expect(engineIdentity("p", "a")).not.toBe(engineIdentity("d", "a"));
   const { assigned } = tableOf(4, [configOf({ p: ["a:1"], d: ["a:1"] })]);
   expect(new Set(Object.values(assigned[0]!)).size).toBe(2);
+});
+
+it("each data-parallel rank has a slot of its own, and keeps it when the range grows", () => {
+  const { assigned } = tableOf(8, [configOf({ p: ["a:80@0-1"] }), configOf({ p: ["a:80@0-3"] })]);
+  expect(Object.keys(assigned[0]!)).toEqual(["p a:80@0", "p a:80@1"]);
+  expect(new Set(Object.values(assigned[1]!)).size).toBe(4);
+  expect(assigned[1]).toMatchObject(assigned[0]!);
 });
 
 function tableOf(capacity: number, configs: readonly Config[]) {

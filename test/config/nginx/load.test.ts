@@ -25,6 +25,7 @@ describe("nginx's defaults", () => {
         maxConns: 0,
         backup: false,
         down: false,
+        attributes: {},
       },
     ]);
   });

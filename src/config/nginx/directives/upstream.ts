@@ -1,6 +1,9 @@
 /** `upstream`: engines, how one of them is chosen, and the connections to them. */
 import { isIPv6 } from "node:net";
+import { engineAttributes, isEngineAttribute } from "../../engine-attributes.ts";
+import { parseEngineUrl } from "../../engine-url.ts";
 import type { ConfigInput } from "../../schema.ts";
+import { didYouMean } from "../../suggest.ts";
 import { many, number, reading, time, words } from "../arguments.ts";
 import { type Context, type Directive, honoured, ignored } from "../directive.ts";
 import type { Word } from "../lexer.ts";
@@ -45,10 +48,22 @@ function readEngine([address, ...parameters]: readonly Word[], scope: Scope): En
     const hint = "an engine is host:port, without http:// and path";
     scope.fail(`invalid host in upstream "${address!.text}"`, address, hint);
   }
-  const engine: EngineInput = { url: readAddress(address!.text, address!, scope) };
+  const [, text = "", rank = ""] = /^([^@]*)(@.*)?$/s.exec(address!.text)!;
+  const engine: EngineInput = { url: readAddress(text, address!, scope) + rank };
+  if (rank !== "") checkRank(address!, scope);
   for (const word of parameters) readEngineParameter(engine, word, scope);
   return engine;
 }
+
+/** `host:port@0` or `host:port@0-7`: data-parallel ranks, of which nginx knows nothing. */
+function checkRank(word: Word, scope: Scope): void {
+  const parsed = parseEngineUrl(word.text);
+  if (!("problem" in parsed)) return;
+  scope.fail(`invalid host in upstream "${word.text}": ${parsed.problem}`, word, parsed.hint);
+}
+
+/** What nginx's `server` takes; an attribute of ours stands beside it. */
+const parameterNames = ["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down"];
 
 function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): void {
   const invalid = (): never => scope.fail(`invalid parameter "${word.text}"`, word);
@@ -82,8 +97,15 @@ function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): voi
     case "service=":
     case "route=":
       throw scope.refusal(`"${name}" of "server" is not supported yet`, word);
-    default:
-      throw scope.refusal(`invalid parameter "${word.text}"`, word);
+    default: {
+      if (isEngineAttribute(name)) {
+        if (value === "") invalid();
+        engine.attributes = { ...engine.attributes, [name]: value };
+        break;
+      }
+      const hint = didYouMean(name, [...parameterNames, ...Object.keys(engineAttributes)]);
+      throw scope.refusal(`invalid parameter "${word.text}"`, word, hint);
+    }
   }
 }
 
@@ -91,7 +113,7 @@ export const engine = honoured(
   "server",
   here,
   reading(1, many, readEngine),
-  "one of `engines`: host:port (80 when not given) or `unix:/path`, `weight`, `max_fails` (1), `fail_timeout` (10s), `max_conns`, `backup`, `down`",
+  "one of `engines`: host:port (80 when not given) or `unix:/path`, `weight`, `max_fails` (1), `fail_timeout` (10s), `max_conns`, `backup`, `down`; behind the port `@RANK` or `@FIRST-LAST`; attributes such as `bootstrap_port=8998`",
   { repeats: true },
 );
 
