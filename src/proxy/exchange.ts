@@ -129,9 +129,13 @@ export class Exchange {
     this.#sendPrefill();
   }
 
-  /** The prefill's answer is all that the client needs, and is sent. */
+  /** The prefill's answer is all that the client needs, and is sent: not so where decode's has begun, which stays the only one. */
   answeredByPrefill(): void {
     if (this.#ended) return;
+    if (this.#answering !== undefined) {
+      this.prefillDone();
+      return;
+    }
     this.#answering = "prefill";
     this.#finish(outcomes.answered);
   }

@@ -21,6 +21,7 @@ import {
   type LegName,
   type Order,
 } from "./exchange.ts";
+import { dpRankHeader } from "./head-plan.ts";
 import { type InternalRoute, internalRoute } from "./internal-route.ts";
 import { Leg, type LegRequest } from "./leg.ts";
 import { sendLegMessage } from "./leg-message.ts";
@@ -82,7 +83,8 @@ export class Forward implements ExchangeActions, LegRequest {
     if (members !== undefined) {
       const { path, requestId } = context;
       this.#dialectRequest = { members, path, requestId, mint: service.mint };
-      if (prefills && (dialect.carries?.(this.#dialectRequest) ?? true)) {
+      const isWorthIt = context.body.length >= route.config.prefillMinTokens * bytesPerToken;
+      if (prefills && isWorthIt && (dialect.carries?.(this.#dialectRequest) ?? true)) {
         order = dialect.order;
         this.#prefill = new Leg("prefill", this, context.prefills);
         this.#prefillAnswer = new CollectedBody();
@@ -188,7 +190,7 @@ export class Forward implements ExchangeActions, LegRequest {
       edits: this.#edited(leg, engines),
       isRead: leg === this.#prefill || this.#handover?.judgeDecode !== undefined,
       requestId: (engines && this.#handover!.requestId?.(engines)) ?? this.#context.requestId,
-      lines: (engines && this.#handover!.headerLines?.(leg.name, engines)) ?? "",
+      lines: rankLine(leg) + ((engines && this.#handover!.headerLines?.(leg.name, engines)) ?? ""),
     };
     sendLegMessage(leg, connection, message, this.service.scratch);
   }
@@ -275,7 +277,7 @@ export class Forward implements ExchangeActions, LegRequest {
     const final = this.#handover!.prefillAnswered(this.#prefillAnswer!.bytes);
     if (final === undefined) this.#exchange.prefillDone();
     else {
-      finalAnswer(this.#answer, this.#context, final);
+      if (this.#exchange.answering === undefined) finalAnswer(this.#answer, this.#context, final);
       this.#exchange.answeredByPrefill();
     }
   }
@@ -383,6 +385,12 @@ export class Forward implements ExchangeActions, LegRequest {
       connection.pause();
     }
   }
+}
+
+/** For an engine that is one data-parallel rank of several behind its address. */
+function rankLine({ engine }: Leg): string {
+  const rank = engine?.info.dpRank ?? -1;
+  return rank < 0 ? "" : `${dpRankHeader}: ${rank}\r\n`;
 }
 
 /** Of English text and most tokenizers. */

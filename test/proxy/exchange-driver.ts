@@ -25,7 +25,7 @@ export class ModelDriver {
   readonly log: string[] = [];
   readonly sends: Record<LegName, number> = { prefill: 0, decode: 0 };
   readonly finishes: Outcome[] = [];
-  readonly #order: Order;
+  readonly #options: ExchangeOptions;
   readonly #legs: Partial<Record<LegName, LegState>> = {};
   /** Places that are taken, with what happens when something is sent there. */
   readonly #reserved: Partial<Record<LegName, "fails" | "works">> = {};
@@ -37,19 +37,22 @@ export class ModelDriver {
   #answering: LegName | undefined;
   /** Call-backs that wait for their answer. */
   #calls = 0;
-  /** Since the last answer to a call-back, or the last prefill. */
+  /** While a decode fails whose KV cache is still there. */
   #keptKv = false;
+  /** Decode has said in this round that it needs a prefill. */
+  #missed = false;
 
-  constructor(
-    order: Order,
-    tries: ExchangeOptions["tries"],
-    place: (leg: LegName) => NoPlace | "fails" | undefined,
-  ) {
-    this.#order = order;
+  constructor(options: ExchangeOptions, place: (leg: LegName) => NoPlace | "fails" | undefined) {
+    this.#options = options;
     this.#place = place;
-    const options = { order, choosesDecodeFirst: false, tries, fallsBack: false };
     this.exchange = new Exchange(options, {
-      newRound() {},
+      newRound: () => {
+        this.log.push("round");
+        expect(this.inFlight, `a round beside another; ${this.#text()}`).toEqual([]);
+        this.#missed = false;
+        this.#hasKv = false;
+        this.#prefillDone = false;
+      },
       lookFor: () => undefined,
       reserve: (leg) => this.#reserve(leg),
       send: (leg) => this.#send(leg),
@@ -61,6 +64,11 @@ export class ModelDriver {
       answerCallback: (ok) => this.#answerCallback(ok),
       finish: (outcome) => this.#finish(outcome),
     });
+  }
+
+  /** It changes once, where decode computes the prompt because no prefill is to be had. */
+  get #order(): Order {
+    return this.exchange.order;
   }
 
   get inFlight(): LegName[] {
@@ -105,6 +113,15 @@ export class ModelDriver {
         this.#prefillDone = true;
         exchange.prefillDone();
       });
+      add("prefill's answer is all", () => {
+        delete this.#legs.prefill;
+        const isLate = this.#answering !== undefined;
+        if (isLate) this.#prefillDone = true;
+        else this.#answering = "prefill";
+        exchange.answeredByPrefill();
+        // Decode's answer is on its way to the client, and stays the only one.
+        expect(exchange.ended, this.#text()).toBe(!isLate);
+      });
       add("prefill is refused", () => {
         this.#legs.prefill = "refused";
         exchange.prefillRefused(retry, true);
@@ -120,6 +137,17 @@ export class ModelDriver {
         add("decode goes on", () => this.#answered("answered", true, false));
         add("decode is whole", () => this.#answered("whole", true, false));
       }
+    }
+    if (this.#order === "decode-first" && decode === "in-flight") {
+      // Its answer has ended with that, so nothing but a new leg can come of it.
+      add("decode misses", () => {
+        delete this.#legs.decode;
+        const before = this.sends.prefill;
+        const isFirst = prefill === undefined && !this.#prefillDone;
+        this.#missed = isFirst;
+        exchange.decodeMissed();
+        if (!isFirst) expect(this.sends.prefill, this.#text()).toBe(before);
+      });
     }
     if (this.#order === "decode-first" && decode !== undefined) {
       add("decode calls back", () => {
@@ -152,9 +180,14 @@ export class ModelDriver {
     this.sends[leg] += 1;
     if (leg === "prefill") {
       expect(this.#keptKv, `a prefill though the KV cache is there; ${this.#text()}`).toBe(false);
+      expect(this.#order, `a prefill for decode alone; ${this.#text()}`).not.toBe("decode-only");
+      const { order, choosesDecodeFirst } = this.#options;
+      if (order === "prefill-first" && choosesDecodeFirst) {
+        expect(this.#reserved.decode, `no decode to name; ${this.#text()}`).toBeDefined();
+      }
       this.#hasKv = false;
       this.#prefillDone = false;
-    } else if (this.#order === "prefill-first") {
+    } else if (this.#order === "prefill-first" || this.#missed) {
       expect(this.#hasKv, `decode without a prefill; ${this.#text()}`).toBe(true);
       this.#keptKv = false;
     }
@@ -173,7 +206,8 @@ export class ModelDriver {
     }
     if (!kvKept) this.#hasKv = false;
     const prefills = this.sends.prefill;
-    this.#keptKv = kvKept && this.#order === "prefill-first";
+    const isAfterPrefill = this.#order === "prefill-first" || (this.#missed && this.#prefillDone);
+    this.#keptKv = kvKept && isAfterPrefill && !this.#options.choosesDecodeFirst;
     this.exchange.decodeFailed(kind, retry, kvKept);
     if (this.#keptKv) expect(this.sends.prefill, this.#text()).toBe(prefills);
     this.#keptKv = false;
@@ -198,7 +232,7 @@ export class ModelDriver {
 
   #answerCallback(ok: boolean): void {
     this.log.push(`call back ${ok}`);
-    expect(this.#order).toBe("decode-first");
+    expect(this.#options.order).toBe("decode-first");
     expect(this.#calls, `a call-back is answered twice; ${this.#text()}`).toBeGreaterThan(0);
     if (ok) expect(this.#prefillDone, this.#text()).toBe(true);
     this.#calls -= 1;

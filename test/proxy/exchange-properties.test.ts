@@ -1,7 +1,7 @@
 /** Whatever happens to a request, in whatever order: it ends once, and nothing of it is left behind. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { LegFailure, Order } from "../../src/proxy/exchange.ts";
+import type { ExchangeOptions, LegFailure, Order } from "../../src/proxy/exchange.ts";
 import { outcomes } from "../../src/proxy/outcomes.ts";
 import { ModelDriver } from "./exchange-driver.ts";
 
@@ -16,6 +16,8 @@ const step = fc.record({
 const scenario = fc.record({
   prefillTries: fc.integer({ min: 1, max: 4 }),
   decodeTries: fc.integer({ min: 1, max: 4 }),
+  choosesDecodeFirst: fc.boolean(),
+  fallsBack: fc.boolean(),
   steps: fc.array(step, { maxLength: 25 }),
   /** After so many events the client goes away; mostly it stays. */
   goneAfter: fc.oneof(fc.constant(1_000), fc.nat(10)),
@@ -29,14 +31,24 @@ const scenario = fc.record({
   ),
 });
 
+/** What has happened at least once over all runs, so that the rules were put to the test. */
+const wanted: Readonly<Record<Order, readonly string[]>> = {
+  "prefill-first": ["prefill's answer is all", "prefill is refused", "decode-only"],
+  together: ["prefill's answer is all", "decode-only"],
+  "decode-first": ["decode calls back", "decode misses", "prefill's answer is all", "decode-only"],
+  "decode-only": ["decode refuses"],
+};
+
 describe.each(orders)("%s", (order) => {
   it("ends once, within its tries, with nothing in flight, for any order of events", () => {
     let answered = 0;
+    const happened = new Set<string>();
     fc.assert(
-      fc.property(scenario, ({ prefillTries, decodeTries, steps, goneAfter, places }) => {
+      fc.property(scenario, ({ prefillTries, decodeTries, steps, goneAfter, places, ...rest }) => {
         const tries = { prefill: prefillTries, decode: decodeTries };
+        const options: ExchangeOptions = { order, tries, ...rest };
         let sent = 0;
-        const driver = new ModelDriver(order, tries, () => places[sent++]);
+        const driver = new ModelDriver(options, () => places[sent++]);
         driver.exchange.begin();
         steps.forEach(({ which, retry, kvKept, kind }, i) => {
           if (i === goneAfter) driver.exchange.abort(outcomes.clientGone);
@@ -54,19 +66,29 @@ describe.each(orders)("%s", (order) => {
         if (driver.finishes[0] === outcomes.answered) answered += 1;
         driver.exchange.abort(outcomes.internal);
         expect(driver.finishes).toHaveLength(1);
-        expectBounded(order, driver, prefillTries, decodeTries);
+        expectBounded(options, driver);
+        for (const name of driver.log) happened.add(name);
+        happened.add(driver.exchange.order);
       }),
       { seed: 21, numRuns: 4_000 },
     );
     // The events lead to answers as well, not only to an early end.
     expect(answered).toBeGreaterThan(400);
+    expect([...happened]).toEqual(expect.arrayContaining([...wanted[order]]));
   });
 });
 
-function expectBounded(order: Order, { sends }: ModelDriver, prefill: number, decode: number) {
-  // Each failure of either leg but the last one allowed starts at most one further round.
-  const rounds = prefill + decode - 1;
+function expectBounded({ order, tries, fallsBack }: ExchangeOptions, driver: ModelDriver) {
+  const { sends } = driver;
+  // Each failure of either leg but the last one allowed starts at most one further round, and decode alone is one more.
+  const rounds = tries.prefill + tries.decode - 1;
+  const alone = fallsBack ? 1 : 0;
   expect(sends.prefill).toBeLessThanOrEqual(order === "decode-only" ? 0 : rounds);
-  const alone = order === "prefill-first" || order === "decode-only";
-  expect(sends.decode).toBeLessThanOrEqual(alone ? decode : rounds);
+  if (order === "prefill-first" || order === "decode-only") {
+    expect(sends.decode).toBeLessThanOrEqual(tries.decode);
+  } else {
+    // Decode first, it is sent once more in each round in which it asks for a prefill.
+    const each = order === "decode-first" ? 2 : 1;
+    expect(sends.decode).toBeLessThanOrEqual(each * rounds + alone);
+  }
 }
