@@ -1,22 +1,14 @@
 /** What a newcomer types first: flags, the demo, `convert`; and each mistake is told before anything listens. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { seedConfig } from "../support/seed.ts";
-import { type Engine, freePorts, runtimes, Stack, totals } from "../support/stack.ts";
+import { sharedEngines } from "../support/shared-engines.ts";
+import { freePorts, runtimes, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
-/** The engines of both runtimes' proxies. */
-const field = new Stack(runtimes.at(-1)!);
-let prefills: Engine[];
-let decodes: Engine[];
-
-beforeAll(async () => {
-  prefills = await field.startEngines("prefill", 4);
-  decodes = await field.startEngines("decode", 4);
-});
-afterAll(() => field.end());
+const { field, prefills, decodes } = sharedEngines(4, 4);
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);

@@ -1,8 +1,9 @@
 /** length_balance spreads the bytes of prompts evenly over four prefill engines, whatever their number. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { seedConfig } from "../support/seed.ts";
+import { sharedEngines } from "../support/shared-engines.ts";
 import { type Engine, runtimes, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
@@ -10,16 +11,7 @@ const path = "/v1/completions";
 /** Prompts of very different length: one in four is 50 times as long. */
 const lengths = Array.from({ length: 60 }, (_, index) => (index % 4 === 0 ? 10_000 : 200));
 
-/** The engines of both runtimes' proxies. */
-const field = new Stack(runtimes.at(-1)!);
-let prefills: Engine[];
-let decodes: Engine[];
-
-beforeAll(async () => {
-  prefills = await field.startEngines("prefill", 4);
-  decodes = await field.startEngines("decode", 4);
-});
-afterAll(() => field.end());
+const { prefills, decodes } = sharedEngines(4, 4);
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);

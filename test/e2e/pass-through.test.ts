@@ -2,18 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, post } from "../support/http-client.ts";
 import { seedConfig } from "../support/seed.ts";
-import { type Engine, runtimes, Stack } from "../support/stack.ts";
+import { sharedEngines } from "../support/shared-engines.ts";
+import { runtimes, Stack } from "../support/stack.ts";
 
-/** The engines of both runtimes' proxies. */
-const field = new Stack(runtimes.at(-1)!);
-let prefills: Engine[];
-let decodes: Engine[];
-
-beforeAll(async () => {
-  prefills = await field.startEngines("prefill", 4);
-  decodes = await field.startEngines("decode", 4);
-});
-afterAll(() => field.end());
+const { prefills, decodes } = sharedEngines(4, 4);
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);

@@ -1,7 +1,8 @@
 /** One id per request: given when absent, kept when there, the same at prefill, at decode and in the answer. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
 import { seedConfig } from "../support/seed.ts";
+import { sharedEngines } from "../support/shared-engines.ts";
 import { type Engine, runtimes, Stack } from "../support/stack.ts";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -9,16 +10,7 @@ const path = "/v1/completions";
 
 /** How many ids of each engine were looked at. */
 const seen = new Map<Engine, number>();
-/** The engines of both runtimes' proxies. */
-const field = new Stack(runtimes.at(-1)!);
-let prefills: Engine[];
-let decodes: Engine[];
-
-beforeAll(async () => {
-  prefills = await field.startEngines("prefill", 4);
-  decodes = await field.startEngines("decode", 4);
-});
-afterAll(() => field.end());
+const { field, prefills, decodes } = sharedEngines(4, 4);
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);

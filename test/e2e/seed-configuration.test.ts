@@ -7,20 +7,12 @@ import type { RunningCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { seedConfig } from "../support/seed.ts";
-import { type Engine, freePorts, runtimes, Stack, totals } from "../support/stack.ts";
+import { sharedEngines } from "../support/shared-engines.ts";
+import { freePorts, runtimes, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
-/** The engines of both runtimes' proxies. */
-const field = new Stack(runtimes.at(-1)!);
-let prefills: Engine[];
-let decodes: Engine[];
-
-beforeAll(async () => {
-  prefills = await field.startEngines("prefill", 4);
-  decodes = await field.startEngines("decode", 4);
-});
-afterAll(() => field.end());
+const { field, prefills, decodes } = sharedEngines(4, 4);
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);

@@ -1,0 +1,23 @@
+/** Engines that both runtimes' proxies of one test file go to, where the tests only look on. */
+import { afterAll, beforeAll } from "vitest";
+import { type Engine, runtimes, Stack } from "./stack.ts";
+
+export interface SharedEngines {
+  /** What started them, with all of them. */
+  readonly field: Stack;
+  readonly prefills: readonly Engine[];
+  readonly decodes: readonly Engine[];
+}
+
+/** To be called at the top of a test file; the lists are filled before its first test. */
+export function sharedEngines(prefill: number, decode: number): SharedEngines {
+  const field = new Stack(runtimes.at(-1)!);
+  const prefills: Engine[] = [];
+  const decodes: Engine[] = [];
+  beforeAll(async () => {
+    prefills.push(...(await field.startEngines("prefill", prefill)));
+    decodes.push(...(await field.startEngines("decode", decode)));
+  });
+  afterAll(() => field.end());
+  return { field, prefills, decodes };
+}
