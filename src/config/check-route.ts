@@ -119,10 +119,14 @@ function checkPool({ config, faults }: CheckContext, name: string, path: ConfigP
 function checkPrefill(
   context: CheckContext,
   server: ServerConfig,
-  { prefill }: RouteConfig,
+  { prefill, dialect }: RouteConfig,
   path: ConfigPath,
 ): void {
   if (prefill === undefined) return;
+  if (dialect === "plain") {
+    const hint = "leave the prefill out, or name the engines' dialect";
+    context.faults.emerg([...path, "prefill"], 'the dialect "plain" has no prefill', hint);
+  }
   if ("pool" in prefill) {
     checkPool(context, prefill.pool, [...path, "prefill", "pool"]);
     return;

@@ -10,6 +10,8 @@ import { didYouMean } from "./suggest.ts";
 export interface Flags {
   readonly prefill: readonly string[];
   readonly decode: readonly string[];
+  /** Engines that do all of a request, in place of the two above. */
+  readonly engine?: readonly string[];
   /** `PORT`, `HOST:PORT` or `unix:/path`. */
   readonly listen?: string;
   readonly prefillPolicy?: string;
@@ -20,6 +22,9 @@ export interface Flags {
   readonly pid?: string;
   readonly logLevel?: string;
   readonly dialect?: string;
+  /** As in a route. */
+  readonly onPrefillFailure?: string;
+  readonly prefillMinTokens?: string;
 }
 
 type Route = NonNullable<ConfigInput["servers"][number]["routes"]>[number];
@@ -49,8 +54,12 @@ export function parseFlags(
     const hint = didYouMean(word, known) ?? `known: ${known.join(", ")}`;
     return fail(`unknown name "${word}" for ${flag}`, hint);
   };
-  const pool = (role: "prefill" | "decode", defaultPolicy: (typeof policyNames)[number]) => {
-    const urls = flags[role].flatMap((url) => url.split(",")).filter((url) => url !== "");
+  const pool = (
+    role: "prefill" | "decode" | "engine",
+    policyFlag: "prefill" | "decode",
+    defaultPolicy: (typeof policyNames)[number],
+  ) => {
+    const urls = (flags[role] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
     if (urls.length === 0) fail(`--${role} is missing`, `--${role} URL… names the ${role} engines`);
     for (const url of urls) {
       const address = parseEngineUrl(url);
@@ -61,33 +70,58 @@ export function parseFlags(
       const hint = "problem" in address ? address.hint : undefined;
       if (problem) fail(`invalid URL "${url}" for --${role}: ${problem}`, hint);
     }
-    const flag = `--${role}-policy`;
-    const name = oneOf(flag, flags[`${role}Policy`], policyNames) ?? defaultPolicy;
+    const flag = `--${policyFlag}-policy`;
+    const name = oneOf(flag, flags[`${policyFlag}Policy`], policyNames) ?? defaultPolicy;
     if (name === "hash") fail(`${flag} hash needs a key`, "only a file can say it: -c FILE");
     return { engines: urls.map((url) => ({ url })), policy: { name } as { name: "round_robin" } };
   };
 
-  const pools = {
-    prefill: pool("prefill", "length_balance"),
-    decode: pool("decode", "least_conn"),
-  };
-  const dialect = oneOf("--dialect", flags.dialect, dialectNames) ?? "omni";
+  const hasEngines = (flags.engine ?? []).length > 0;
+  const said = oneOf("--dialect", flags.dialect, dialectNames);
+  // Engines without a hand-over are one pool. Those of `--decode` alone are, too, unless a hand-over is asked for.
+  const decodesAlone = flags.prefill.length === 0 && flags.decode.length > 0 && !hasEngines;
+  const isPlain = hasEngines || said === "plain" || (decodesAlone && flags.dialect === undefined);
+  const whole = hasEngines || !decodesAlone ? "engine" : "decode";
+  if (hasEngines && flags.prefill.length + flags.decode.length > 0) {
+    fail("--engine does not stand beside --prefill and --decode");
+  }
+  if (hasEngines && said !== undefined && said !== "plain") {
+    fail(`--dialect ${said} hands over between --prefill and --decode, not within --engine`);
+  }
+  if (isPlain && flags.prefill.length > 0) fail("--dialect plain has no --prefill");
+  const pools: NonNullable<ConfigInput["pools"]> = isPlain
+    ? { decode: pool(whole, "decode", "least_conn") }
+    : {
+        prefill: pool("prefill", "prefill", "length_balance"),
+        decode: pool("decode", "decode", "least_conn"),
+      };
+  const dialect = said ?? "omni";
+  const onFailure = ["error", "decode_only"] as const;
+  const onPrefillFailure = oneOf("--on-prefill-failure", flags.onPrefillFailure, onFailure);
+  const prefillMinTokens = readMinTokens(flags.prefillMinTokens, fail);
   const level = oneOf("--log-level", flags.logLevel, logLevels) ?? "error";
   const workers = readWorkers(flags.workers, fail);
   const listen = readListen(flags.listen ?? "8080", fail);
   if (errors.length > 0) return { errors };
 
   const accessLogs = flags.accessLog === undefined ? [] : [{ file: flags.accessLog }];
-  const generating = generatingPaths.map(
+  const generating = (isPlain ? [] : generatingPaths).map(
     (path): Route => ({
       match: { kind: "exact", path },
       target: { pool: "decode" },
       prefill: { pool: "prefill" },
       dialect,
+      ...(onPrefillFailure && { onPrefillFailure }),
+      ...(prefillMinTokens !== undefined && { prefillMinTokens }),
       accessLogs,
     }),
   );
-  const others: Route = { match: { path: "/" }, target: { pool: "decode" }, accessLogs };
+  const others: Route = {
+    match: { path: "/" },
+    target: { pool: "decode" },
+    ...(isPlain && { dialect: "plain" as const }),
+    accessLogs,
+  };
   const input: ConfigInput = {
     workers: workers ?? 1,
     ...(flags.pid === undefined ? {} : { pidFile: flags.pid }),
@@ -105,6 +139,12 @@ function readWorkers(text: string | undefined, fail: Fail): number | "auto" | un
   const workers = /^\d{1,3}$/.test(text) ? Number(text) : 0;
   if (workers >= 1 && workers <= 64) return workers;
   return fail(`invalid number "${text}" for --workers`, "a whole number from 1 to 64, or auto");
+}
+
+function readMinTokens(text: string | undefined, fail: Fail): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  return fail(`invalid number "${text}" for --prefill-min-tokens`, "a whole number of tokens");
 }
 
 function readListen(text: string, fail: Fail): Listen | undefined {

@@ -6,7 +6,7 @@
  * Units stand at the end of names. A `Config` is plain data, so that it can be handed to worker threads.
  */
 import { z } from "zod";
-import { dialectNames } from "./dialects.ts";
+import { routeDialects } from "./dialects.ts";
 import { policySchema } from "./policies.ts";
 
 const text = z.string().min(1);
@@ -187,9 +187,19 @@ const routeSchema = z
         "When no prefill can be had: answer with an error, or let decode compute the prompt (slowly, and at the cost of its other requests).",
       ),
     dialect: z
-      .enum(dialectNames)
+      .enum(routeDialects)
       .default("omni")
-      .describe("How the engines hand the KV cache over."),
+      .describe(
+        "How the engines hand the KV cache over. `plain` = they do not: one pool, no prefill. `auto` = found out from what they answer.",
+      ),
+    prefillMinTokens: z
+      .int()
+      .min(0)
+      .max(1_000_000_000)
+      .default(0)
+      .describe(
+        "Shorter prompts are not worth a hand-over: decode computes them itself. Estimated as one token for 4 bytes of the body. 0 = all are prefilled.",
+      ),
     setHeaders: z
       .record(text, z.string())
       .default({})

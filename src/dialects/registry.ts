@@ -1,8 +1,10 @@
 /** All dialects, by the name that the configuration uses. A new one is one file and one line here. */
 
+import type { RouteConfig } from "../config/schema.ts";
 import { cacheThreshold } from "./cache-threshold.ts";
 import type { Dialect } from "./dialect.ts";
 import { omni } from "./omni.ts";
+import { plain } from "./plain.ts";
 import { sharedStorage } from "./shared-storage.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 
@@ -12,6 +14,11 @@ const all: readonly Dialect[] = [
   sharedStorage,
   cacheThreshold,
 ];
+
+/** By the name that a route says; undefined = its engines have not told yet. */
+export function dialectOf(name: RouteConfig["dialect"]): Dialect | undefined {
+  return name === plain.name ? plain : dialects.get(name);
+}
 
 export const dialects: ReadonlyMap<string, Dialect> = new Map(
   all.map((dialect) => [dialect.name, dialect]),

@@ -1,6 +1,6 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
 import { Edits } from "../body/splice.ts";
-import type { TopLevel } from "../body/top-level.ts";
+import { scanTopLevel, TopLevel } from "../body/top-level.ts";
 import type {
   AnswerFilter,
   DialectRequest,
@@ -9,6 +9,7 @@ import type {
   Handover,
 } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
 import { filteredAnswerBytesMax, heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
 import type { Answer } from "./answer.ts";
 import { CollectedBody } from "./collected-body.ts";
@@ -58,7 +59,8 @@ export class Forward implements ExchangeActions, LegRequest {
   /** Where there is nothing to prefill there is no such leg. */
   readonly #prefill: Leg | undefined;
   readonly #prefillAnswer: CollectedBody | undefined;
-  readonly #dialectRequest: DialectRequest | undefined;
+  /** As the client sent it, or for the rest of an answer that a decode engine has given up. */
+  #dialectRequest: DialectRequest | undefined;
   /** Path and pool of the prefill, found by internal routing once. */
   #prefillRoute: InternalRoute | undefined;
   /** Of the round under way; undefined = the request goes to one engine alone. */
@@ -68,6 +70,9 @@ export class Forward implements ExchangeActions, LegRequest {
   #isDecodeWhole = false;
   /** An answer is held until it is whole, because what only the prefill engine knows is put in. */
   #collects = false;
+  /** Of the answer that is the client's; of the one before, where that was given up. */
+  #filter: AnswerFilter | undefined;
+  #unfinished: AnswerFilter | undefined;
   #paused: EngineConnection | undefined;
 
   constructor(request: Forwarded, route: Route, prefills: boolean) {
@@ -165,9 +170,11 @@ export class Forward implements ExchangeActions, LegRequest {
 
   answerFrom(name: LegName): void {
     if (name !== "decode") return;
-    this.#answer.release(this.#filter(), this.#isDecodeWhole);
+    this.#filter = this.#newFilter();
+    this.#answer.release(this.#filter, this.#isDecodeWhole);
     this.clientDrained();
-    if (this.#isDecodeWhole) this.#answerEnded();
+    if (this.#answer.isUnfinished) this.#goOn();
+    else if (this.#isDecodeWhole) this.#answerEnded();
   }
 
   /** No dialect with a call-back exists yet. */
@@ -188,7 +195,7 @@ export class Forward implements ExchangeActions, LegRequest {
       headers,
       route,
       edits: this.#edited(leg, engines),
-      isRead: leg === this.#prefill || this.#handover?.judgeDecode !== undefined,
+      isRead: leg === this.#prefill || this.#handover?.judgeDecode !== undefined || this.#merges,
       requestId: (engines && this.#handover!.requestId?.(engines)) ?? this.#context.requestId,
       lines: rankLine(leg) + ((engines && this.#handover!.headerLines?.(leg.name, engines)) ?? ""),
     };
@@ -198,6 +205,10 @@ export class Forward implements ExchangeActions, LegRequest {
   legHead(leg: Leg, { head }: EngineConnection): void {
     if (leg === this.#prefill && head.status < 300) return;
     const retry = this.#retryStatus(leg, head.status);
+    if (this.#exchange.resumes) {
+      this.#resumed(leg, head, retry);
+      return;
+    }
     // Also where another engine may be tried: the exchange may have no try left, and then this is the client's answer.
     const id = this.#route.givesRequestId ? this.#context.requestId : "";
     if (this.#exchange.answering === undefined) {
@@ -277,7 +288,8 @@ export class Forward implements ExchangeActions, LegRequest {
     const final = this.#handover!.prefillAnswered(this.#prefillAnswer!.bytes);
     if (final === undefined) this.#exchange.prefillDone();
     else {
-      if (this.#exchange.answering === undefined) finalAnswer(this.#answer, this.#context, final);
+      const isFirst = this.#exchange.answering === undefined && !this.#exchange.resumes;
+      if (isFirst) finalAnswer(this.#answer, this.#context, final);
       this.#exchange.answeredByPrefill();
     }
   }
@@ -287,11 +299,30 @@ export class Forward implements ExchangeActions, LegRequest {
     return this.#handover !== undefined && this.#route.dialect.merge !== undefined;
   }
 
-  #filter(): AnswerFilter | undefined {
+  #newFilter(): AnswerFilter | undefined {
     if (!this.#merges || this.#prefillAnswer === undefined) return undefined;
     const { bytes } = this.#prefillAnswer;
     const prefillAnswer = bytes.length === 0 ? undefined : bytes;
-    return this.#route.dialect.merge!.begin(this.#dialectRequest!, prefillAnswer);
+    const { merge } = this.#route.dialect;
+    return merge!.begin(this.#dialectRequest!, prefillAnswer, this.#unfinished);
+  }
+
+  /** Asks for the rest of an answer that its engine has given up: a request of its own, which goes the whole way. */
+  #goOn(): void {
+    const body = this.#filter?.rest?.();
+    const members = new TopLevel();
+    const canContinue =
+      body !== undefined && scanTopLevel(body, 0, body.length, members) === undefined;
+    if (canContinue) this.#dialectRequest = { ...this.#dialectRequest!, members };
+    this.#unfinished = this.#filter;
+    this.#exchange.decodeGaveUp(this.#answer.started, canContinue);
+  }
+
+  /** The head of an answer that goes on where another one was given up; the client has had its own. */
+  #resumed(leg: Leg, head: ResponseHead, retry: boolean): void {
+    if (leg === this.#prefill) this.#exchange.prefillRefused(retry, head.status < 500);
+    else if (head.status >= 300 || !this.#answer.goesOn(head))
+      this.#exchange.decodeAnswered(false, retry);
   }
 
   #answerEnded(): void {
@@ -305,7 +336,7 @@ export class Forward implements ExchangeActions, LegRequest {
     if (!this.#judged!.add(connection, chunk, start, end)) {
       this.#decode.cancel();
       this.#exchange.decodeFailed("invalid", false, false);
-    } else if (!this.#misses(false) && this.#judged === undefined) {
+    } else if (!this.#misses(false) && this.#judged === undefined && !this.#collects) {
       this.#exchange.decodeAnswered(true, false);
     }
   }
@@ -336,7 +367,7 @@ export class Forward implements ExchangeActions, LegRequest {
 
   /** The body with the dialect's edits for this leg; undefined = as it came. */
   #edited(leg: Leg, engines: Engines | undefined): Edits | undefined {
-    const { members } = this.#request;
+    const members = this.#dialectRequest?.members;
     if (members === undefined) return undefined;
     const edits = sharedEdits;
     edits.begin(members);
@@ -365,13 +396,18 @@ export class Forward implements ExchangeActions, LegRequest {
   #mayRetry(leg: Leg, failure: LegFailure | number): boolean {
     const { retry } = this.#route.config;
     const elapsedMs = this.service.clock.nowMs() - this.#context.startMs;
-    if (this.#answer.started || !allowsRetry(retry, conditionOf(failure), elapsedMs)) return false;
+    const isLate = this.#answer.started && !this.#exchange.resumes;
+    if (isLate || !allowsRetry(retry, conditionOf(failure), elapsedMs)) return false;
     return leg.mayTryAnother;
   }
 
   /** Passes bytes on as they come; a client that falls behind stops the reading of its own engine, and nothing else. */
   #relay(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#answer.body(connection, chunk, start, end);
+    if (this.#answer.isUnfinished) {
+      this.#goOn();
+      return;
+    }
     if (this.#paused !== undefined) return;
     const heldBytes = this.#answer.heldBytes;
     if (this.#collects && this.#exchange.answering === undefined) {

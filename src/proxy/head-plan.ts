@@ -17,6 +17,9 @@ const ours: ReadonlySet<string> = new Set([
   "expect",
 ]);
 
+/** Chooses a rank of the engine. Load is counted by rank, so a client has no say in it. */
+export const dpRankHeader = "X-data-parallel-rank";
+
 export class HeadPlan {
   readonly #set: {
     readonly name: string;
@@ -34,7 +37,7 @@ export class HeadPlan {
     // Of a name that is written in two ways the last one counts.
     const byName = new Map(Object.keys(setHeaders).map((name) => [name.toLowerCase(), name]));
     const names = [...byName.values()].filter((name) => !ours.has(name.toLowerCase()));
-    const dropped = [...names, "Host", "Content-Length", "Expect"];
+    const dropped = [...names, "Host", "Content-Length", "Expect", dpRankHeader];
     // An answer that a dialect reads must not be compressed.
     this.#dropWhenRead = new FieldSet([...dropped, "Accept-Encoding"]);
     this.#drop = new FieldSet(dropped);

@@ -70,6 +70,13 @@ export const outcomes = Object.freeze({
     "Too many request bodies are in memory.",
   ),
 
+  dialectUnknown: outcome(
+    "GP_DIALECT_UNKNOWN",
+    503,
+    "internal",
+    "safe",
+    "The engines have not told yet how they hand over.",
+  ),
   noPrefillEngine: outcome(
     "GP_NO_PREFILL_ENGINE",
     502,
@@ -127,6 +134,13 @@ export const outcomes = Object.freeze({
     "decode",
     "may-repeat-work",
     "The decode engine's answer is not valid HTTP.",
+  ),
+  decodeGaveUp: outcome(
+    "GP_DECODE_GAVE_UP",
+    502,
+    "decode",
+    "may-repeat-work",
+    "The decode engine gave the request up, and it cannot be continued.",
   ),
   truncated: outcome(
     "GP_TRUNCATED",

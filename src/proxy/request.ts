@@ -106,6 +106,10 @@ export class RequestHandler implements Forwarded {
   #send(route: Route): void {
     const { context } = this;
     const prefills = route.prefills && context.head.method === "POST";
+    if (prefills && !route.knowsDialect) {
+      this.ended(outcomes.dialectUnknown);
+      return;
+    }
     if (prefills) {
       const members = this.service.takeTopLevel();
       this.#members = members;

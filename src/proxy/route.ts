@@ -1,7 +1,8 @@
 /** One route, compiled: what it matches, what runs first, where its requests go. */
 import type { MatchConfig, RouteConfig, TargetConfig } from "../config/schema.ts";
 import type { Dialect } from "../dialects/dialect.ts";
-import { dialects } from "../dialects/registry.ts";
+import { plain } from "../dialects/plain.ts";
+import { dialectOf } from "../dialects/registry.ts";
 import type { Pool } from "../fleet/pool.ts";
 import type { AccessLog } from "./access-log.ts";
 import type { RequestContext } from "./context.ts";
@@ -35,6 +36,8 @@ export class Route {
   readonly steps: Steps;
   readonly heads: HeadPlan;
   readonly dialect: Dialect;
+  /** False while the engines are still being asked for their dialect: nothing can be prefilled until then. */
+  readonly knowsDialect: boolean;
   readonly givesRequestId: boolean;
   readonly accessLogs: readonly AccessLog[];
   readonly errorPages: ReadonlyMap<number, ErrorPage>;
@@ -54,7 +57,9 @@ export class Route {
     this.match = config.match;
     this.steps = compileSteps(config.steps, scope);
     this.heads = new HeadPlan(config.setHeaders, scope);
-    this.dialect = dialects.get(config.dialect)!;
+    const dialect = dialectOf(config.dialect);
+    this.knowsDialect = dialect !== undefined;
+    this.dialect = dialect ?? plain;
     this.givesRequestId = config.requestId ?? config.prefill !== undefined;
     this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));
     this.errorPages = new Map(

@@ -80,15 +80,51 @@ test("all that is wrong is told at once, with the nearest word", () => {
       dialect: "omnii",
     }),
   ).toEqual([
+    '[emerg] unknown name "omnii" for --dialect in command line (did you mean "omni"?)',
     "[emerg] --prefill is missing in command line (--prefill URL… names the prefill engines)",
     '[emerg] unknown name "lenght_balance" for --prefill-policy in command line (did you mean "length_balance"?)',
     '[emerg] invalid URL "https://d:1" for --decode: engines are reached over http, not https in command line',
     '[emerg] invalid URL "d:x" for --decode: x is not a port in command line',
     '[emerg] invalid URL "stray" for --decode: the port is missing in command line',
     "[emerg] --decode-policy hash needs a key in command line (only a file can say it: -c FILE)",
-    '[emerg] unknown name "omnii" for --dialect in command line (did you mean "omni"?)',
     '[emerg] unknown name "warning" for --log-level in command line (did you mean "warn"?)',
     '[emerg] invalid number "65" for --workers in command line (a whole number from 1 to 64, or auto)',
     '[emerg] invalid address "::1:80" for --listen: an IPv6 address stands in brackets, as [::1]:80 in command line ([HOST:]PORT)',
   ]);
+});
+
+test("engines without a hand-over are one pool, said by --engine or by --decode alone", () => {
+  for (const flags of [
+    { prefill: [], decode: [], engine: ["e:1,e:2"] },
+    { prefill: [], decode: ["e:1", "e:2"] },
+    { prefill: [], decode: ["e:1", "e:2"], dialect: "plain" },
+  ]) {
+    const { pools, servers } = parsed(flags);
+    expect(Object.values(pools)).toMatchObject([
+      { engines: [{ url: "e:1" }, { url: "e:2" }], policy: { name: "least_conn" } },
+    ]);
+    expect(servers[0]!.routes).toMatchObject([{ match: { path: "/" }, dialect: "plain" }]);
+    expect(servers[0]!.routes[0]).not.toHaveProperty("prefill");
+  }
+});
+
+test.each([
+  [{ engine: ["e:1"] }, "--engine does not stand beside --prefill and --decode"],
+  [{ dialect: "plain" }, "--dialect plain has no --prefill"],
+  [{ prefill: [], dialect: "omni" }, "--prefill is missing"],
+  [{ prefill: [], decode: [], engine: ["e:1"], dialect: "omni" }, "--dialect omni hands over"],
+  [{ onPrefillFailure: "decode" }, '"decode" for --on-prefill-failure'],
+  [{ prefillMinTokens: "-1" }, 'invalid number "-1" for --prefill-min-tokens'],
+  [{ decode: ["root@d:80"] }, "an engine has no user name"],
+  [{ decode: ["d:80?zmq_adress=1"] }, 'unknown attribute "zmq_adress"'],
+])("%j is refused", (flags, message) => {
+  expect(problems(flags).join("\n")).toContain(message);
+});
+
+test("when there is a prefill, and what when it fails, is said of the routes that have one", () => {
+  const { routes } = parsed({ onPrefillFailure: "decode_only", prefillMinTokens: "256" })
+    .servers[0]!;
+  const said = { onPrefillFailure: "decode_only", prefillMinTokens: 256 };
+  expect(routes.slice(0, 2)).toMatchObject([said, said]);
+  expect(routes[2]).toMatchObject({ onPrefillFailure: "error", prefillMinTokens: 0 });
 });

@@ -209,3 +209,9 @@ it("any client, configuration and path make one well-formed head, the same each 
     { seed: 13, numRuns: 500 },
   );
 });
+
+it("a client has no say in the data-parallel rank: load is counted by rank", () => {
+  const lines = linesOf(request("/", "X-A: 1", "x-data-PARALLEL-rank: 7"));
+  expect(lines).toContain("X-A: 1");
+  expect(lines.join("\n")).not.toMatch(/parallel/i);
+});

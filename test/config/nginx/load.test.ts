@@ -294,3 +294,61 @@ describe("faults that are found in the whole configuration", () => {
     expect(place(["workers"])).toBe("0:0");
   });
 });
+
+describe("what is said of an engine beside its address", () => {
+  const engines = (text: string) => inputOf(inUpstream(text)).pools!["engines"]!.engines;
+
+  it("attributes stand among nginx's own parameters", () => {
+    expect(engines("server h:1 bootstrap_port=8998 weight=2 zmq_address=1.2.3.4:21001;")).toEqual([
+      {
+        url: "h:1",
+        weight: 2,
+        attributes: { bootstrap_port: "8998", zmq_address: "1.2.3.4:21001" },
+      },
+    ]);
+  });
+
+  it("ranks stand behind the port", () => {
+    expect(engines("server h:1@0-7; server [::1]:2@3;").map(({ url }) => url)).toEqual([
+      "h:1@0-7",
+      "[::1]:2@3",
+    ]);
+  });
+
+  it.each([
+    ["server h:1 bootstrap_prt=1;", 'invalid parameter "bootstrap_prt=1"', "bootstrap_port"],
+    ["server h:1 bootstrap_port=;", 'invalid parameter "bootstrap_port="', ""],
+    ["server user@h:1;", "an engine has no user name", "host:port@0"],
+    ["server h:1@9-2;", "an engine has no user name", "a range"],
+  ])("%s is refused", (text, message, hint) => {
+    const [problem] = problemsOf(inUpstream(text));
+    expect(problem).toContain(message);
+    expect(problem).toContain(hint);
+  });
+});
+
+describe("the hand-over of a location", () => {
+  const route = (text: string) => {
+    const upstreams = "upstream engines { server 127.0.0.1:8000; }";
+    const locations = `location /p { internal; proxy_pass http://engines; } location / { prefill /p; ${text} proxy_pass http://engines; }`;
+    const http = (outer: string) =>
+      `events {} http { ${outer} ${upstreams} server { ${locations} } }`;
+    const find = (whole: string) =>
+      inputOf(whole).servers[0]!.routes.find(({ prefill }) => prefill !== undefined)!;
+    return { own: find(http("")), around: find(http("pd_dialect vllm-nixl;")) };
+  };
+
+  it("is said there or around it, and is ours where it is not said", () => {
+    const { own, around } = route("on_prefill_failure decode_only; prefill_min_tokens 300;");
+    expect(own).toMatchObject({ onPrefillFailure: "decode_only", prefillMinTokens: 300 });
+    expect(own).not.toHaveProperty("dialect");
+    expect(around).toMatchObject({ dialect: "vllm-nixl" });
+    expect(route("pd_dialect auto;").around).toMatchObject({ dialect: "auto" });
+  });
+
+  it("an unknown dialect is told with those that there are", () => {
+    expect(problemsOf(inLocation("pd_dialect vllm-nix; proxy_pass http://engines;"))[0]).toContain(
+      "vllm-nixl",
+    );
+  });
+});

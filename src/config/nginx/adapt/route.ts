@@ -8,7 +8,13 @@ import {
   sendTimeout,
 } from "../directives/http.ts";
 import { internal, type RouteInput } from "../directives/location.ts";
-import { prefill, setRequestId } from "../directives/prefill.ts";
+import {
+  onPrefillFailure,
+  pdDialect,
+  prefill,
+  prefillMinTokens,
+  setRequestId,
+} from "../directives/prefill.ts";
 import {
   proxyConnectTimeout,
   proxyNextUpstream,
@@ -51,10 +57,22 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     internal: isInternal,
     steps: readSteps(block),
     ...(pass && { target: pass.target }),
-    ...(prefills && { prefill: { location: prefillLocation } }),
+    ...(prefills && { prefill: { location: prefillLocation }, ...readHandover(block) }),
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...readSettings(block),
     accessLogs: readAccessLogs(block),
+  };
+}
+
+/** Only what is said, so that the defaults stand in one place. */
+function readHandover(block: Block): Partial<RouteInput> {
+  const [dialect] = block.inherited(pdDialect);
+  const [onFailure] = block.inherited(onPrefillFailure);
+  const [minTokens] = block.inherited(prefillMinTokens);
+  return {
+    ...(dialect && { dialect: dialect.value }),
+    ...(onFailure && { onPrefillFailure: onFailure.value }),
+    ...(minTokens && { prefillMinTokens: minTokens.value }),
   };
 }
 

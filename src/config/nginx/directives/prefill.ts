@@ -1,5 +1,6 @@
 /** Directives of the original: prefill, request ids, length_balance. */
-import { flag, number, reading } from "../arguments.ts";
+import { routeDialects } from "../../dialects.ts";
+import { flag, number, oneOf, reading } from "../arguments.ts";
 import { anyHttp, type Directive, honoured, ignored, refused } from "../directive.ts";
 import { parseNumber } from "../units.ts";
 
@@ -12,6 +13,29 @@ export const prefill = honoured(
     return scope.fail(`the location "${location}" of "prefill" does not begin with "/"`, word);
   }),
   "`prefill.location`: where the prefill request is routed; an empty one turns an inherited one off",
+);
+
+export const pdDialect = honoured(
+  "pd_dialect",
+  anyHttp,
+  oneOf(...routeDialects),
+  "`dialect`; omni",
+);
+export const onPrefillFailure = honoured(
+  "on_prefill_failure",
+  anyHttp,
+  oneOf("error", "decode_only"),
+  "`onPrefillFailure`; error",
+);
+export const prefillMinTokens = honoured(
+  "prefill_min_tokens",
+  anyHttp,
+  reading(1, 1, ([word], scope) => {
+    const count = parseNumber(word!.text);
+    if (count !== undefined && count <= 1_000_000_000) return count;
+    return scope.fail(`invalid value "${word!.text}" in "prefill_min_tokens" directive`, word);
+  }),
+  "`prefillMinTokens`; 0",
 );
 
 export const setRequestId = honoured("set_request_id", anyHttp, flag, "`requestId`; off");
@@ -49,6 +73,9 @@ const usePrefill = "use prefill, with one upstream per role";
 /** The original's other balancing policies and its successor: their systems are not built yet. */
 export const prefillDirectives: readonly Directive[] = [
   prefill,
+  pdDialect,
+  onPrefillFailure,
+  prefillMinTokens,
   setRequestId,
   lengthBalanceMergeThreshold,
   lengthBalanceDecayFactor,
