@@ -4,6 +4,13 @@
 export const engineSlotsMax = 16_384;
 /** Data-parallel ranks of one engine: a rank is below this. */
 export const dpRanksMax = 1024;
+/** What is asked of engines while they run: how often, how long for an answer, how many at once, how large an answer. */
+export const probeIntervalMs = 1_000;
+export const probeTimeoutMs = 2_000;
+export const probesAtOnceMax = 32;
+export const probeAnswerBytesMax = 1_048_576;
+/** So many probes in a row without an answer, and what was found out before is forgotten. */
+export const probeFailuresMax = 3;
 /** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
 export const pipelinedBytesMax = 65_536;
 /** Bytes waiting for a slow client before its engine is no longer read. */
@@ -15,6 +22,10 @@ export const filteredAnswerBytesMax = 16_777_216;
 /** The same for one event of a stream, and for one that carries the log-probabilities of a prompt. */
 export const usualEventBytesMax = 65_536;
 export const largeEventBytesMax = 16_777_216;
+/** How often a decode engine may give one request up to have it continued. */
+export const continuationsMax = 16;
+/** Largest text that is continued. */
+export const continuedBytesMax = 4_194_304;
 /** Largest answer of a prefill engine. */
 export const prefillAnswerBytesMax = 16_777_216;
 /** Largest response head of an engine. */

@@ -1,5 +1,6 @@
 /** The set of workers: starts them, hands all of them the same configuration, replaces those that die, drains and stops them. */
 import type { Config } from "../config/schema.ts";
+import type { FactsByIdentity } from "../fleet/facts.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import type { ErrorLog } from "../observe/error-log.ts";
 import type { BoundAddress } from "../proxy/messages.ts";
@@ -33,6 +34,7 @@ export class Supervisor {
   readonly #deaths: number[];
   readonly #restarts = new Set<NodeJS.Timeout>();
   #applied: Applied | undefined;
+  #facts: FactsByIdentity = {};
   #generation = 0;
   #closing = false;
 
@@ -78,6 +80,12 @@ export class Supervisor {
     }
     this.#board.use(next.slots);
     return addresses;
+  }
+
+  /** Tells all workers what is known of the engines now; a worker that starts later is told, too. */
+  learn(facts: FactsByIdentity): void {
+    this.#facts = facts;
+    for (const thread of this.#living()) thread.learn(facts);
   }
 
   reopen(): void {
@@ -136,6 +144,7 @@ export class Supervisor {
           config: configOfWorker(config, thread.index),
           generation,
           slots,
+          facts: this.#facts,
         }),
       ),
     );

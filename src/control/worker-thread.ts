@@ -1,5 +1,6 @@
 /** One worker thread as the main thread sees it: what it was told, what it answered, how it ended. */
 import { Worker } from "node:worker_threads";
+import type { FactsByIdentity } from "../fleet/facts.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "../proxy/messages.ts";
 
 export type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
@@ -65,6 +66,10 @@ export class WorkerThread {
       this.#send({ type: "drain", timeoutMs });
       void this.ended.then(() => resolve());
     });
+  }
+
+  learn(facts: FactsByIdentity): void {
+    this.#send({ type: "facts", facts });
   }
 
   reopen(): void {

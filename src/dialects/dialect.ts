@@ -106,9 +106,20 @@ export interface AnswerMerge {
   /**
    * Asked once decode's answer, a 2xx, is the client's. Undefined = it goes to the client as it comes.
    * @param prefillAnswer whole; undefined = there was no prefill
+   * @param unfinished the filter of an answer that asked for its rest, of which this one is
    */
-  begin(request: DialectRequest, prefillAnswer: Buffer | undefined): AnswerFilter | undefined;
+  begin(
+    request: DialectRequest,
+    prefillAnswer: Buffer | undefined,
+    unfinished: AnswerFilter | undefined,
+  ): AnswerFilter | undefined;
 }
+
+/**
+ * `undefined`: it goes on as it is. `dropped`: an event that does not go to the client. `unfinished`: the engine has given the
+ * request up here. Neither this nor what follows is for the client, who gets the rest from another round.
+ */
+export type AnswerFate = undefined | "dropped" | "unfinished";
 
 /** Changes one answer: its JSON when it is in one piece, else the data of its events one after the other. */
 export interface AnswerFilter {
@@ -118,8 +129,28 @@ export interface AnswerFilter {
   /** Whether anything in these bytes might have to be changed. Asked of each event, so it must cost little. */
   concerns(bytes: Buffer, start: number, end: number): boolean;
 
-  /** The JSON as the client is to have it; undefined = as it is. What is no JSON at all stays as it is. */
-  change(json: Buffer): Buffer | undefined;
+  /** The JSON as the client is to have it, or what becomes of it. What is no JSON at all stays as it is. */
+  change(json: Buffer): Buffer | AnswerFate;
+
+  /**
+   * After `unfinished`: the body of a request for the rest, with all that has been generated. It goes the whole way, prefill and
+   * decode. Undefined = this request has no such form.
+   */
+  rest?(): Buffer | undefined;
+}
+
+/** Something that a dialect must know of its engines and that no request tells: asked by the main thread, again and again. */
+export interface EngineProbe {
+  /** Whose engines are asked. */
+  readonly legs: readonly LegName[];
+  /** With its query. A 503 says that the engine does not take requests yet; any 200 that it does. */
+  readonly path: string;
+  /** The attribute that says the port to ask on (then `bootstrap_host` may say another host). Undefined = the engine's own. */
+  readonly port?: { readonly attribute: string; readonly otherwise: number };
+  /** Attributes without which an engine is of no use, be they found or configured. */
+  readonly needs?: readonly string[];
+  /** What the body of a 200 tells, by the names that the configuration uses. Numbers as they are written. */
+  facts(answer: Buffer, engine: EngineInfo): Readonly<Record<string, string>>;
 }
 
 /** Holds no state and does no I/O. */
@@ -137,6 +168,8 @@ export interface Dialect {
 
   /** Undefined = decode's answer goes to the client as it comes. */
   readonly merge?: AnswerMerge;
+
+  readonly probes?: readonly EngineProbe[];
 
   /** Whether a hand-over can carry this request; where not, decode alone computes it. */
   carries?(request: DialectRequest): boolean;

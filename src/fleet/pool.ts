@@ -7,6 +7,7 @@ import type { Candidates, PickRequest, Policy, PoolView } from "../scheduling/po
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
 import type { Address } from "./address.ts";
 import { enginesOf } from "./engines.ts";
+import type { FactsByIdentity } from "./facts.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
 
 /** One engine of a pool. */
@@ -22,8 +23,15 @@ export interface Engine {
   readonly maxConns: number;
   readonly backup: boolean;
   readonly down: boolean;
+  /** False = it was found not to take requests of its dialect. */
+  readonly isReady: boolean;
   readonly info: EngineInfo;
 }
+
+/** As the pool keeps it: what is found out while the engine runs changes it. */
+type MutableEngine = { -readonly [Key in keyof Engine]: Engine[Key] } & {
+  readonly configured: Readonly<Record<string, string>>;
+};
 
 /** An engine with the place that was taken there. */
 export interface Placement {
@@ -50,6 +58,7 @@ export class Pool implements PoolView {
   readonly addresses: readonly string[];
   readonly slots: Int32Array;
   readonly board: Scoreboard;
+  readonly #engines: readonly MutableEngine[];
   readonly #policy: Policy;
   readonly #candidates: EngineSet;
 
@@ -58,7 +67,7 @@ export class Pool implements PoolView {
     this.config = config;
     this.board = board;
     const configured = enginesOf(config);
-    this.engines = configured.map(
+    this.#engines = configured.map(
       ({ config: engine, address, dpRank, name: own, attributes }, number) => {
         const { maxFails, failTimeoutMs, maxConns, backup, down } = engine;
         return {
@@ -71,16 +80,31 @@ export class Pool implements PoolView {
           maxConns,
           backup,
           down,
+          isReady: true,
+          configured: attributes,
           info: { host: address.host ?? "", port: address.port ?? 0, dpRank, attributes },
         };
       },
     );
+    this.engines = this.#engines;
     this.size = this.engines.length;
     this.weights = Float64Array.from(configured, (engine) => engine.config.weight);
     this.addresses = this.engines.map((engine) => engine.name);
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
     this.#candidates = new EngineSet(this.size);
     this.#policy = createPolicy(config.policy, { pool: this, random });
+  }
+
+  /** Takes over what was found out about the engines; what is not in there any more is not known any more. */
+  learn(facts: FactsByIdentity): void {
+    for (const engine of this.#engines) {
+      const known = facts[engineIdentity(this.name, engine.name)];
+      engine.isReady = known?.isReady ?? true;
+      engine.info = {
+        ...engine.info,
+        attributes: { ...known?.attributes, ...engine.configured },
+      };
+    }
   }
 
   /**
@@ -99,7 +123,7 @@ export class Pool implements PoolView {
   vacancy(nowMs: number): NoPlace | undefined {
     let full = false;
     for (const engine of this.engines) {
-      if (engine.down || this.#rests(engine, nowMs)) continue;
+      if (engine.down || !engine.isReady || this.#rests(engine, nowMs)) continue;
       if (engine.maxConns === 0 || this.board.inFlight(engine.slot) < engine.maxConns) {
         return undefined;
       }
@@ -113,6 +137,7 @@ export class Pool implements PoolView {
     return this.engines.some(
       (engine) =>
         !engine.down &&
+        engine.isReady &&
         !tried.includes(engine.number) &&
         !this.#rests(engine, nowMs) &&
         (engine.maxConns === 0 || this.board.inFlight(engine.slot) < engine.maxConns),
@@ -130,7 +155,7 @@ export class Pool implements PoolView {
     candidates.clear();
     for (let i = 0; i < this.size; i += 1) {
       const engine = this.engines[i]!;
-      if (engine.backup !== backup || engine.down) continue;
+      if (engine.backup !== backup || engine.down || !engine.isReady) continue;
       if (tried.length > 0 && tried.includes(i)) continue;
       if (this.#rests(engine, nowMs)) continue;
       if (engine.maxConns > 0 && this.board.inFlight(engine.slot) >= engine.maxConns) full = true;

@@ -1,5 +1,6 @@
 /** What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured clone. */
 import type { Config } from "../config/schema.ts";
+import type { FactsByIdentity } from "../fleet/facts.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 
 /** An address as it is bound: with the real port where the configuration says 0. */
@@ -28,7 +29,10 @@ export type ToWorker =
       /** Counts up with each `apply`; the answer names it. */
       readonly generation: number;
       readonly slots: SlotsByIdentity;
+      readonly facts: FactsByIdentity;
     }
+  /** What is known of the engines now, in place of what was known before. */
+  | { readonly type: "facts"; readonly facts: FactsByIdentity }
   /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
   | { readonly type: "drain"; readonly timeoutMs: number }
   /** Close everything at once; the worker then ends by itself. */

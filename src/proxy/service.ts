@@ -4,6 +4,7 @@ import { listenKey } from "../config/check.ts";
 import type { Config, PoolConfig } from "../config/schema.ts";
 import type { Mint } from "../dialects/dialect.ts";
 import type { Address } from "../fleet/address.ts";
+import type { FactsByIdentity } from "../fleet/facts.ts";
 import { type Placement, Pool } from "../fleet/pool.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
@@ -82,6 +83,11 @@ export class Service {
       link.close();
       this.#links.delete(key);
     }
+  }
+
+  /** What is known of the engines now. */
+  learn(facts: FactsByIdentity): void {
+    for (const pool of this.#plan?.pools.values() ?? []) pool.learn(facts);
   }
 
   accept(socket: Socket, listenKey: string): void {

@@ -2,7 +2,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Config } from "../config/schema.ts";
 import { systemMint } from "../dialects/mint.ts";
-import type { SlotsByIdentity } from "../fleet/slots.ts";
 import { deadlineTickMs } from "../limits.ts";
 import { AccessLogs } from "../observe/access-log.ts";
 import { ErrorLog } from "../observe/error-log.ts";
@@ -12,6 +11,8 @@ import { platform } from "../transport/platform.ts";
 import { Listeners } from "./listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
 import { Service } from "./service.ts";
+
+type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
 const port = parentPort!;
 const { workerIndex, scoreboard } = workerData as WorkerData;
@@ -47,12 +48,13 @@ function bound(): BoundAddress[] {
     );
 }
 
-async function apply(config: Config, generation: number, slots: SlotsByIdentity): Promise<void> {
+async function apply({ config, generation, slots, facts }: ApplyMessage): Promise<void> {
   try {
     // Sockets that are accepted while the configuration changes hands get the one that is current then.
     const prepared = await listeners.prepare(config, (socket, key) => service.accept(socket, key));
     errorLog.configure(config.errorLog);
     service.apply(config, slots);
+    service.learn(facts);
     prepared.commit();
     accessLogs.keepOnly(logFiles(config));
     say({ type: "listening", generation, addresses: bound() });
@@ -79,7 +81,10 @@ function end(): void {
 port.on("message", (message: ToWorker) => {
   switch (message.type) {
     case "apply":
-      void apply(message.config, message.generation, message.slots);
+      void apply(message);
+      break;
+    case "facts":
+      service.learn(message.facts);
       break;
     case "drain":
       listeners.closeAll();

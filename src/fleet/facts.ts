@@ -1,0 +1,11 @@
+/** What was found out about engines while they run. Kept by the main thread, handed to the workers. */
+
+export interface EngineFacts {
+  /** It takes requests of its dialect; false = it has said that it does not yet, or what its dialect must know is missing. */
+  readonly isReady: boolean;
+  /** By the names that the configuration uses, whose word counts more. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** By the engine's identity (`slots.ts`). Of one that is not here nothing is known, and it is used as configured. */
+export type FactsByIdentity = Readonly<Record<string, EngineFacts>>;
