@@ -37,5 +37,9 @@ export const lingerTimeoutMs = 5_000;
 export const lingerBytesMax = 16_777_216;
 /** Tick of all time-outs: one may be late by as much. */
 export const deadlineTickMs = 100;
+/** One block of a prompt, for policies that look at prefixes: about as many tokens as an engine's cache goes by, times 32. */
+export const promptBlockBytes = 2_048;
+/** Blocks of one prompt that are looked at. */
+export const promptBlocksMax = 2_048;
 /** Copies up to this size are cheaper than a second write to the socket. */
 export const joinBytesMax = 131_072;

@@ -48,6 +48,44 @@ const lengthBalance = z
   })
   .describe("Least decayed history of assigned bytes and requests.");
 
+const blocksMax = z
+  .int()
+  .min(64)
+  .max(1 << 22)
+  .default(1 << 16)
+  .describe("Blocks of prompts (2 KiB each) that are remembered per engine and worker.");
+
+const cacheAware = z
+  .strictObject({
+    name: z.literal("cache_aware"),
+    cacheThreshold: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.3)
+      .describe("Share of a prompt that an engine must have for it to be preferred."),
+    balanceAbsolute: z
+      .number()
+      .min(0)
+      .default(64)
+      .describe("Loads are uneven when they differ by more requests than this, and"),
+    balanceRelative: z.number().min(1).default(1.5).describe("by more than this factor."),
+    blocksMax,
+  })
+  .describe("SMG's: the engine with most of the prompt in its cache, while loads are even.");
+
+const predictedTime = z
+  .strictObject({
+    name: z.literal("predicted_time"),
+    duplicateWeight: z
+      .number()
+      .min(0)
+      .default(3)
+      .describe("Weight of work that another engine's cache would save."),
+    blocksMax,
+  })
+  .describe("Least predicted wait and prefill time, what is cached at each engine reckoned in.");
+
 export const policySchema = z.discriminatedUnion("name", [
   roundRobin,
   leastConn,
@@ -56,6 +94,8 @@ export const policySchema = z.discriminatedUnion("name", [
   ipHash,
   hash,
   lengthBalance,
+  cacheAware,
+  predictedTime,
 ]);
 
 export type PolicyConfig = z.output<typeof policySchema>;

@@ -107,6 +107,11 @@ export class Pool implements PoolView {
     }
   }
 
+  /** Whether the policy wants to know the prompt's blocks. */
+  get usesBlocks(): boolean {
+    return this.#policy.usesBlocks ?? false;
+  }
+
   /**
    * Picks an engine and takes a place there. Backups are asked when no other engine is fit.
    * @param tried numbers of the engines that this leg has tried already

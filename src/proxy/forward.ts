@@ -1,4 +1,5 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
+import { promptBlocks } from "../body/prompt-blocks.ts";
 import { Edits } from "../body/splice.ts";
 import { scanTopLevel, TopLevel } from "../body/top-level.ts";
 import type {
@@ -10,7 +11,13 @@ import type {
 } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
-import { filteredAnswerBytesMax, heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
+import {
+  filteredAnswerBytesMax,
+  heldAnswerBytesMax,
+  promptBlockBytes,
+  promptBlocksMax,
+  relayPendingBytesMax,
+} from "../limits.ts";
 import type { Answer } from "./answer.ts";
 import { CollectedBody } from "./collected-body.ts";
 import type { RequestContext } from "./context.ts";
@@ -74,6 +81,8 @@ export class Forward implements ExchangeActions, LegRequest {
   #filter: AnswerFilter | undefined;
   #unfinished: AnswerFilter | undefined;
   #paused: EngineConnection | undefined;
+  /** Of the prompt, once a policy has asked for them. */
+  #blocks: number[] | undefined;
 
   constructor(request: Forwarded, route: Route, prefills: boolean) {
     const { context, service, members } = request;
@@ -143,7 +152,7 @@ export class Forward implements ExchangeActions, LegRequest {
     const pick = {
       bytes: context.body.length,
       tokens: context.body.length / bytesPerToken,
-      blocks: noBlocks,
+      blocks: pool.usesBlocks ? this.#promptBlocks() : noBlocks,
       clientAddress: context.connection.remoteAddress,
       key: this.service.policyKey(pool, context),
     };
@@ -294,15 +303,16 @@ export class Forward implements ExchangeActions, LegRequest {
     }
   }
 
-  /** A prefill engine has a say in decode's answer. */
+  /** The dialect has a say in what the client sees of decode's answer. */
   get #merges(): boolean {
-    return this.#handover !== undefined && this.#route.dialect.merge !== undefined;
+    return this.#dialectRequest !== undefined && this.#route.dialect.merge !== undefined;
   }
 
   #newFilter(): AnswerFilter | undefined {
-    if (!this.#merges || this.#prefillAnswer === undefined) return undefined;
-    const { bytes } = this.#prefillAnswer;
-    const prefillAnswer = bytes.length === 0 ? undefined : bytes;
+    if (!this.#merges) return undefined;
+    // Alone, decode may still be sent after a prefill that failed.
+    const bytes = this.#handover === undefined ? undefined : this.#prefillAnswer?.bytes;
+    const prefillAnswer = bytes?.length === 0 ? undefined : bytes;
     const { merge } = this.#route.dialect;
     return merge!.begin(this.#dialectRequest!, prefillAnswer, this.#unfinished);
   }
@@ -363,6 +373,15 @@ export class Forward implements ExchangeActions, LegRequest {
       route.prefillLocation,
     );
     return this.#prefillRoute?.destination;
+  }
+
+  #promptBlocks(): readonly number[] {
+    const { members } = this.#request;
+    if (this.#blocks === undefined && members !== undefined) {
+      this.#blocks = [];
+      promptBlocks(members, promptBlockBytes, promptBlocksMax, this.#blocks);
+    }
+    return this.#blocks ?? noBlocks;
   }
 
   /** The body with the dialect's edits for this leg; undefined = as it came. */

@@ -32,6 +32,11 @@ export class PrefixIndex {
     return this.#mirrors[engine]!.version;
   }
 
+  /** Blocks that the engine is believed to have. */
+  size(engine: number): number {
+    return this.#mirrors[engine]!.blocks.size;
+  }
+
   /** How many blocks from the start the engine is believed to have. */
   leadingBlocks(engine: number, blocks: readonly number[]): number {
     const known = this.#mirrors[engine]!.blocks;

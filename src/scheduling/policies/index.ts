@@ -1,11 +1,13 @@
 /** The registry of policies: one line each, by the name in the configuration. */
 import type { PolicyConfig } from "../../config/policies.ts";
 import type { Policy, PolicyDeps } from "../policy.ts";
+import { cacheAware } from "./cache-aware.ts";
 import { hash } from "./hash.ts";
 import { ipHash } from "./ip-hash.ts";
 import { leastBytes } from "./least-bytes.ts";
 import { leastConn } from "./least-conn.ts";
 import { lengthBalance } from "./length-balance.ts";
+import { predictedTime } from "./predicted-time.ts";
 import { random } from "./random.ts";
 import { roundRobin } from "./round-robin.ts";
 
@@ -19,6 +21,8 @@ export const policies: { readonly [Name in PolicyConfig["name"]]: Factory<Name> 
   ip_hash: ipHash,
   hash,
   length_balance: lengthBalance,
+  cache_aware: cacheAware,
+  predicted_time: predictedTime,
 };
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): Policy {

@@ -14,6 +14,8 @@ const variants: Readonly<Record<PolicyConfig["name"], readonly object[]>> = {
   random: [{}, { two: true }],
   ip_hash: [{}],
   hash: [{ key: "$uri" }, { key: "$uri", consistent: true }],
+  cache_aware: [{}, { cacheThreshold: 0, balanceAbsolute: 0 }],
+  predicted_time: [{}],
   length_balance: [{}, { requestLengthWeight: 0 }, { mergeThreshold: 1, decayFactor: 3 }],
 };
 

@@ -1,0 +1,64 @@
+/** A prompt whose beginning an engine has in its cache goes there, unless that engine is overloaded. */
+import { describe, expect, it } from "vitest";
+import { policySchema } from "../../../src/config/policies.ts";
+import { createPolicy } from "../../../src/scheduling/policies/index.ts";
+import type { PickRequest } from "../../../src/scheduling/policy.ts";
+import { among, poolOf, request } from "./pool-view.ts";
+
+/** 40 blocks of 512 tokens, and as many bytes as they have. */
+const long = (first: number): PickRequest =>
+  request({
+    bytes: 80_000,
+    tokens: 20_000,
+    blocks: Array.from({ length: 40 }, (_, i) => first * 1_000 + i),
+  });
+
+function setUp(name: string) {
+  const pool = poolOf([1, 1, 1, 1]);
+  const policy = createPolicy(policySchema.parse({ name }), { pool, random: () => 0.5 });
+  const send = (one: PickRequest): number => {
+    const engine = policy.pick(among(pool), one);
+    pool.board.take(pool.slots[engine]!, one.bytes, 0);
+    policy.assigned?.(engine, one);
+    return engine;
+  };
+  const end = (engine: number, one: PickRequest) =>
+    pool.board.giveBack(pool.slots[engine]!, one.bytes);
+  return { policy, pool, send, end };
+}
+
+describe.each(["cache_aware", "predicted_time"])("%s", (name) => {
+  it("keeps the prompts of a chat together, and different chats apart", () => {
+    const { send, end } = setUp(name);
+    const homes = [1, 2, 3, 4].map((chat) => {
+      const engine = send(long(chat));
+      end(engine, long(chat));
+      return engine;
+    });
+    if (name === "cache_aware") expect(new Set(homes).size).toBe(4);
+    for (let turn = 0; turn < 3; turn += 1) {
+      [1, 2, 3, 4].forEach((chat, i) => {
+        const one = long(chat);
+        const longer = { ...one, blocks: [...one.blocks, chat * 1_000 + 500 + turn] };
+        const engine = send(longer);
+        end(engine, longer);
+        expect(engine).toBe(homes[i]);
+      });
+    }
+  });
+
+  it("does not pile everything on one engine, however well it knows the prompt", () => {
+    const { send } = setUp(name);
+    const counts = [0, 0, 0, 0];
+    for (let i = 0; i < 400; i += 1) counts[send(long(1))]! += 1;
+    expect(Math.min(...counts)).toBeGreaterThan(20);
+  });
+
+  it("says that it looks at blocks, and does without them", () => {
+    const { policy, send } = setUp(name);
+    expect(policy.usesBlocks).toBe(true);
+    const counts = [0, 0, 0, 0];
+    for (let i = 0; i < 400; i += 1) counts[send(request())]! += 1;
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+  });
+});
