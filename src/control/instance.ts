@@ -6,7 +6,9 @@ import type { Config } from "../config/schema.ts";
 import { ErrorLog } from "../observe/error-log.ts";
 import { logFileProblem } from "../observe/log-file.ts";
 import type { BoundAddress } from "../proxy/messages.ts";
+import { DialectFinder } from "./dialect-finder.ts";
 import { removePidFile, writePidFile } from "./pid-file.ts";
+import { Prober } from "./prober.ts";
 import { FreePorts, listenKeys, ServeError, sharePorts, withoutSharing } from "./ready-config.ts";
 import { removeStaleSockets } from "./stale-socket.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -38,6 +40,8 @@ export class Instance {
   readonly #options: InstanceOptions;
   readonly #workers: number;
   readonly #ports = new FreePorts();
+  readonly #prober: Prober;
+  readonly #finder: DialectFinder;
   #supervisor: Supervisor | undefined;
   #config: Config;
   #pidFile: string | undefined;
@@ -52,6 +56,14 @@ export class Instance {
     this.#config = options.config;
     this.#workers = countWorkers(options.config.workers, options.runtime);
     this.log = new ErrorLog({ ...options.config.errorLog, thread: 0, sync: true });
+    this.#prober = new Prober({
+      log: (message) => this.log.notice(message),
+      changed: (facts) => this.#supervisor?.learn(facts),
+    });
+    this.#finder = new DialectFinder({
+      log: (level, message) => this.log.log(level, message),
+      found: () => void this.#applyAgain(),
+    });
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -70,6 +82,7 @@ export class Instance {
     if (pidFile !== undefined) this.#writePid(pidFile);
     try {
       const addresses = await this.#startWorkers();
+      this.#finder.use(this.#config);
       return { workers: this.#workers, addresses };
     } catch (error) {
       this.#close();
@@ -84,13 +97,8 @@ export class Instance {
       this.#reloadAgain = true;
       return this.#reloading;
     }
-    this.#reloading = (async () => {
-      do {
-        this.#reloadAgain = false;
-        await this.#reloadOnce();
-      } while (this.#reloadAgain);
-      this.#reloading = undefined;
-    })();
+    this.#reloadAgain = true;
+    this.#reloading = this.#reloadWhileWanted();
     return this.#reloading;
   }
 
@@ -140,6 +148,7 @@ export class Instance {
       const { workerEntry = new URL("../proxy/worker.js", import.meta.url) } = this.#options;
       const supervisor = new Supervisor({ workerEntry, workers: this.#workers, log: this.log });
       this.#supervisor = supervisor;
+      supervisor.learn(this.#prober.facts);
       try {
         return await supervisor.start(ready);
       } catch (error) {
@@ -151,7 +160,10 @@ export class Instance {
     }
   }
 
-  async #ready(config: Config, known: ReadonlySet<string>): Promise<Config> {
+  async #ready(said: Config, known: ReadonlySet<string>): Promise<Config> {
+    const config = this.#finder.resolve(said);
+    // Before the workers have it, so that no engine gets a request that it is known not to be ready for.
+    this.#prober.use(config);
     const filled = await this.#ports.fillIn(config);
     await removeStaleSockets(filled, known);
     if (this.#workers > 1) return sharePorts(filled, known);
@@ -166,8 +178,7 @@ export class Instance {
       const config = this.#loadAgain();
       if (config === undefined) return;
       checkLogFiles(config);
-      const known = listenKeys(await this.#ports.fillIn(this.#config));
-      await this.#supervisor.apply(await this.#ready(config, known));
+      await this.#applyToWorkers(config);
       // It may have been told to stop meanwhile; then there is nothing to take over any more.
       if (this.#stopping) return;
       this.#use(config);
@@ -175,6 +186,39 @@ export class Instance {
     } catch (error) {
       log.emerg((error as Error).message);
       log.error("the configuration before stays in force");
+    }
+  }
+
+  async #reloadWhileWanted(): Promise<void> {
+    while (this.#reloadAgain) {
+      this.#reloadAgain = false;
+      await this.#reloadOnce();
+    }
+    this.#reloading = undefined;
+  }
+
+  /** Puts the configuration in force once more, with the dialects that were found since. */
+  async #applyAgain(): Promise<void> {
+    while (this.#reloading !== undefined) await this.#reloading;
+    this.#reloading = (async () => {
+      try {
+        await this.#applyToWorkers(this.#config);
+      } catch (error) {
+        this.log.error((error as Error).message);
+      }
+      await this.#reloadWhileWanted();
+    })();
+    await this.#reloading;
+  }
+
+  async #applyToWorkers(config: Config): Promise<void> {
+    if (this.#draining || this.#stopping || this.#supervisor === undefined) return;
+    const known = listenKeys(await this.#ports.fillIn(this.#config));
+    try {
+      await this.#supervisor.apply(await this.#ready(config, known));
+    } catch (error) {
+      this.#prober.use(this.#finder.resolve(this.#config));
+      throw error;
     }
   }
 
@@ -207,6 +251,7 @@ export class Instance {
       else this.log.error(problem);
     }
     this.#config = config;
+    this.#finder.use(config);
     this.log.configure(config.errorLog);
   }
 
@@ -217,6 +262,8 @@ export class Instance {
   }
 
   #close(): void {
+    this.#prober.close();
+    this.#finder.close();
     if (this.#pidFile !== undefined) removePidFile(this.#pidFile);
     this.#pidFile = undefined;
     this.log.close();

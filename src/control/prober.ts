@@ -1,0 +1,169 @@
+/** Asks engines for what their dialects must know of them, again and again, and tells what has changed. */
+import type { Config } from "../config/schema.ts";
+import type { EngineInfo, EngineProbe } from "../dialects/dialect.ts";
+import { dialectOf } from "../dialects/registry.ts";
+import type { Address } from "../fleet/address.ts";
+import { addressOf } from "../fleet/address.ts";
+import { type ConfiguredEngine, enginesOf } from "../fleet/engines.ts";
+import type { EngineFacts, FactsByIdentity } from "../fleet/facts.ts";
+import { engineIdentity } from "../fleet/slots.ts";
+import { probeFailuresMax, probeIntervalMs, probesAtOnceMax } from "../limits.ts";
+import { askEngine, type EngineAnswer, eachOf, type NoAnswer } from "./ask-engine.ts";
+import { routePools } from "./route-pools.ts";
+
+/** What one probe of one engine has found. */
+interface Finding {
+  readonly identity: string;
+  readonly engine: ConfiguredEngine;
+  readonly probe: EngineProbe;
+  saysNotYet: boolean;
+  failures: number;
+  attributes: Readonly<Record<string, string>>;
+}
+
+export interface ProberDeps {
+  readonly log: (message: string) => void;
+  /** Called with all that is known, whenever that has changed. */
+  readonly changed: (facts: FactsByIdentity) => void;
+  /** For tests. */
+  readonly ask?: (address: Address, path: string) => Promise<EngineAnswer | NoAnswer>;
+}
+
+export class Prober {
+  facts: FactsByIdentity = {};
+  readonly #deps: ProberDeps;
+  readonly #ask: NonNullable<ProberDeps["ask"]>;
+  #findings = new Map<string, Finding>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #running = false;
+
+  constructor(deps: ProberDeps) {
+    this.#deps = deps;
+    this.#ask = deps.ask ?? askEngine;
+  }
+
+  /** Asks the engines of this configuration from now on. What is known of those that stay is kept. */
+  use(config: Config): void {
+    const before = this.#findings;
+    this.#findings = new Map();
+    for (const finding of findingsOf(config)) {
+      const key = `${finding.identity} ${finding.engine.config.url} ${finding.probe.path}`;
+      this.#findings.set(key, before.get(key) ?? finding);
+    }
+    this.#tell();
+    if (!this.#running) this.#schedule(0);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Asks all of them once. */
+  async round(): Promise<void> {
+    this.#running = true;
+    await eachOf(this.#findings.values(), probesAtOnceMax, async (finding) => {
+      if (this.#closed) return;
+      const { engine, probe, identity } = finding;
+      const found = this.facts[identity]?.attributes ?? {};
+      take(finding, await this.#ask(probeAddress(engine, probe, found), probe.path));
+    });
+    this.#running = false;
+    if (!this.#closed) this.#tell();
+  }
+
+  #schedule(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed || this.#findings.size === 0) return;
+    this.#timer = setTimeout(() => {
+      void this.round().then(() => this.#schedule(probeIntervalMs));
+    }, delayMs);
+  }
+
+  #tell(): void {
+    const facts = factsOf([...this.#findings.values()]);
+    if (JSON.stringify(facts) === JSON.stringify(this.facts)) return;
+    for (const [identity, { isReady }] of Object.entries(facts)) {
+      if ((this.facts[identity]?.isReady ?? true) === isReady) continue;
+      this.#deps.log(`engine ${identity} ${isReady ? "takes requests" : "is not ready yet"}`);
+    }
+    this.facts = facts;
+    this.#deps.changed(facts);
+  }
+}
+
+function findingsOf(config: Config): Finding[] {
+  const probes = new Map<string, Set<EngineProbe>>();
+  for (const server of config.servers) {
+    for (const route of server.routes) {
+      const pools = routePools(config, server, route);
+      for (const probe of (pools && dialectOf(route.dialect)?.probes) ?? []) {
+        for (const pool of probe.legs.flatMap((leg) => pools![leg])) {
+          probes.set(pool, (probes.get(pool) ?? new Set()).add(probe));
+        }
+      }
+    }
+  }
+  return [...probes].flatMap(([pool, asked]) =>
+    enginesOf(config.pools[pool]!).flatMap((engine) =>
+      [...asked].map((probe) => ({
+        identity: engineIdentity(pool, engine.name),
+        engine,
+        probe,
+        saysNotYet: false,
+        failures: 0,
+        attributes: {},
+      })),
+    ),
+  );
+}
+
+function take(finding: Finding, answer: EngineAnswer | NoAnswer): void {
+  if (typeof answer === "string") {
+    finding.failures += 1;
+    // Whoever listens there next is another: a Mooncake engine has another id after each start.
+    if (answer === "refused" || finding.failures >= probeFailuresMax) finding.attributes = {};
+    return;
+  }
+  finding.failures = 0;
+  finding.saysNotYet = answer.status === 503;
+  const info = infoOf(finding.engine);
+  finding.attributes = answer.status === 200 ? finding.probe.facts(answer.body, info) : {};
+}
+
+function infoOf({ address, dpRank, attributes }: ConfiguredEngine): EngineInfo {
+  return { host: address.host ?? "", port: address.port ?? 0, dpRank, attributes };
+}
+
+/** @param found of the engine before, by any probe */
+function probeAddress(
+  { address, attributes }: ConfiguredEngine,
+  { port }: EngineProbe,
+  found: Readonly<Record<string, string>>,
+): Address {
+  if (port === undefined || address.host === undefined) return address;
+  const said = Number(attributes[port.attribute] ?? found[port.attribute]);
+  const number = Number.isInteger(said) && said > 0 && said <= 65_535 ? said : port.otherwise;
+  return addressOf({ host: attributes["bootstrap_host"] ?? address.host, port: number });
+}
+
+function factsOf(findings: readonly Finding[]): FactsByIdentity {
+  const facts: Record<string, EngineFacts> = {};
+  const needs = new Map<string, { readonly engine: ConfiguredEngine; readonly names: string[] }>();
+  for (const { identity, engine, probe, saysNotYet, attributes } of findings) {
+    const before = facts[identity];
+    facts[identity] = {
+      isReady: (before?.isReady ?? true) && !saysNotYet,
+      attributes: { ...before?.attributes, ...attributes },
+    };
+    const names = [...(needs.get(identity)?.names ?? []), ...(probe.needs ?? [])];
+    needs.set(identity, { engine, names });
+  }
+  for (const [identity, { engine, names }] of needs) {
+    const known = { ...facts[identity]!.attributes, ...engine.attributes };
+    if (names.every((name) => Object.hasOwn(known, name))) continue;
+    facts[identity] = { ...facts[identity]!, isReady: false };
+  }
+  return facts;
+}
