@@ -17,6 +17,18 @@ export function memberOf(bytes: Buffer, object: Span, key: KeyName): Span | unde
   return span;
 }
 
+/** Where the member stands with the comma that goes with it; undefined when there is none, or it is the only one. */
+export function memberRemoval(bytes: Buffer, object: Span, key: KeyName): Span | undefined {
+  if (scanTopLevel(bytes, object.start, object.end, members) !== undefined) return undefined;
+  const index = members.lastIndexOf(key);
+  let span: Span | undefined;
+  if (index > 0) span = { start: members.valueEnd(index - 1), end: members.valueEnd(index) };
+  else if (index === 0 && members.count > 1)
+    span = { start: members.keyStart(0), end: members.keyStart(1) };
+  members.clear();
+  return span;
+}
+
 /** Of all JSON values only `null` begins with an n. */
 export function isNull(bytes: Buffer, { start }: Span): boolean {
   return bytes[start] === 0x6e;

@@ -10,6 +10,7 @@ import { isNull, memberOf, type Patches } from "../body/patches.ts";
 import type { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
 import type { DialectRequest } from "./dialect.ts";
+import { isSet, isTrue } from "./member-facts.ts";
 import { removeMember, replaceMember } from "./members.ts";
 
 const promptLogprobs = new KeyName("prompt_logprobs");
@@ -42,20 +43,6 @@ export function wantsPromptLogprobs(members: TopLevel): boolean {
 /** In a chat `logprobs` is true or false, and an echo has none. */
 export function wantsEcho(members: TopLevel): boolean {
   return isTrue(members, echo) && isSet(members, logprobs) && !isTrue(members, logprobs);
-}
-
-function firstByte(members: TopLevel, key: KeyName): number {
-  const index = members.lastIndexOf(key);
-  return index < 0 ? 0 : members.bytes[members.valueStart(index)]!;
-}
-
-function isSet(members: TopLevel, key: KeyName): boolean {
-  const byte = firstByte(members, key);
-  return byte !== 0 && byte !== 0x6e && byte !== 0x66;
-}
-
-function isTrue(members: TopLevel, key: KeyName): boolean {
-  return firstByte(members, key) === 0x74;
 }
 
 /** Puts one prefill answer's part into decode's answer, or into the events of one. */

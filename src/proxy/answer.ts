@@ -1,5 +1,5 @@
 /** The answer to a client: its head, and its body in a framing that this client understands. */
-import type { AnswerFilter } from "../dialects/dialect.ts";
+import type { AnswerFate, AnswerFilter } from "../dialects/dialect.ts";
 import { FieldSet } from "../http1/field-set.ts";
 import { forwardedLines } from "../http1/forwarded-lines.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
@@ -28,8 +28,12 @@ interface Held {
   readonly end: number;
 }
 
+function hasEvents({ fields }: ResponseHead): boolean {
+  return /^text\/event-stream\b/i.test(fields.get("content-type") ?? "");
+}
+
 /** What is held as the client is to have it; undefined = as it is. */
-function changedWhole(held: readonly Held[], filter: AnswerFilter): Buffer | undefined {
+function changedWhole(held: readonly Held[], filter: AnswerFilter): Buffer | AnswerFate {
   const first = held[0]!;
   if (held.length > 1) {
     const whole = Buffer.concat(held.map(({ chunk, start, end }) => chunk.subarray(start, end)));
@@ -51,6 +55,7 @@ export class Answer implements BodySink {
   #heldBytes = 0;
   /** What is held may be changed once it is whole. */
   #changesHeld = false;
+  #isHeldUnfinished = false;
   /** Set where a body without a length may be changed on its way. */
   #filtered: FilteredBody | undefined;
   readonly #client: ClientConnection;
@@ -89,6 +94,7 @@ export class Answer implements BodySink {
     let framing = "";
     this.#unframed = false;
     this.#changesHeld = false;
+    this.#isHeldUnfinished = false;
     this.#filtered = undefined;
     this.dropHeld();
     if (engine.framing === "none") this.#mode = "none";
@@ -124,13 +130,25 @@ export class Answer implements BodySink {
       this.#changesHeld = engine.contentLength <= filteredAnswerBytesMax;
       return this.#changesHeld;
     }
-    const { fields } = engine;
-    const isEvents = /^text\/event-stream\b/i.test(fields.get("content-type") ?? "");
-    if (isEvents && fields.get("content-encoding")) return false;
+    const isEvents = hasEvents(engine);
+    if (isEvents && engine.fields.get("content-encoding")) return false;
     const keepsChunks = this.#mode === "as-is" && engine.framing === "chunked";
     if (keepsChunks) this.#mode = "chunk";
     this.#filtered = new FilteredBody(this, isEvents, keepsChunks);
     return !isEvents;
+  }
+
+  /** The engine has given the request up: its answer is not complete, though nothing more of it goes to the client. */
+  get isUnfinished(): boolean {
+    return this.#isHeldUnfinished || (this.#filtered?.isUnfinished ?? false);
+  }
+
+  /** Events that have begun go on with those of another answer. False when that has none. */
+  goesOn(engine: ResponseHead): boolean {
+    if (!hasEvents(engine) || engine.fields.get("content-encoding")) return false;
+    const keepsChunks = this.#mode === "chunk" && engine.framing === "chunked";
+    this.#filtered = new FilteredBody(this, true, keepsChunks);
+    return true;
   }
 
   /** An answer of the proxy's own, complete. `lines` are further header lines, each with its CRLF. */
@@ -212,7 +230,11 @@ export class Answer implements BodySink {
     if (held === undefined) return;
     const changes = this.#changesHeld && isWhole && filter !== undefined && held.length > 0;
     const changed = changes ? changedWhole(held, filter) : undefined;
-    if (changed === undefined) {
+    if (changed === "unfinished") {
+      this.#isHeldUnfinished = true;
+      return;
+    }
+    if (changed === undefined || changed === "dropped") {
       for (const { chunk, start, end } of held) this.#send(chunk, start, end);
       return;
     }

@@ -11,6 +11,8 @@ export class EventFilter {
   #keptBytes = 0;
   /** An event is larger than what is kept: the rest of it goes on as it comes. */
   #passes = false;
+  /** The engine has given the request up; what follows is not for the client. */
+  isUnfinished = false;
 
   constructor(filter: AnswerFilter) {
     this.#filter = filter;
@@ -24,7 +26,7 @@ export class EventFilter {
   /** Adds to `out` what can go to the client. */
   feed(bytes: Buffer, start: number, end: number, out: Buffer[]): void {
     let from = start;
-    while (from < end) {
+    while (from < end && !this.isUnfinished) {
       const to = this.#ends.next(bytes, from, end);
       if (to < 0) {
         this.#keep(bytes.subarray(from, end), out);
@@ -64,12 +66,15 @@ export class EventFilter {
     const event = this.#kept.length === 0 ? last : Buffer.concat([...this.#kept, last]);
     this.#kept = [];
     this.#keptBytes = 0;
-    out.push(this.#filter.concerns(event, 0, event.length) ? this.#changed(event) : event);
+    if (this.#filter.concerns(event, 0, event.length)) this.#change(event, out);
+    else out.push(event);
   }
 
-  #changed(event: Buffer): Buffer {
+  #change(event: Buffer, out: Buffer[]): void {
     const data = new EventData(event);
     const json = data.json && this.#filter.change(data.json);
-    return json === undefined ? event : data.with(json);
+    if (json === undefined) out.push(event);
+    else if (typeof json !== "string") out.push(data.with(json));
+    else if (json === "unfinished") this.isUnfinished = true;
   }
 }

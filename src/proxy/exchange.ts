@@ -7,6 +7,7 @@
  */
 import type { LegName, LegOrder } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
+import { continuationsMax } from "../limits.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 
 export type Order = LegOrder | "decode-only";
@@ -58,6 +59,9 @@ export class Exchange {
   /** Decode first, by answer: decode has asked for a prefill, and is sent again after it. */
   #missed = false;
   #round = 0;
+  /** How often decode has given up, and whether the client has something of an answer from before. */
+  #givenUp = 0;
+  #hasBegun = false;
   #ended = false;
 
   constructor(options: ExchangeOptions, actions: ExchangeActions) {
@@ -73,6 +77,11 @@ export class Exchange {
   /** Whose answer the client is getting; undefined = nothing was sent to the client yet. */
   get answering(): LegName | undefined {
     return this.#answering;
+  }
+
+  /** The client has the beginning of an answer, and waits for the rest of it from the round that is under way. */
+  get resumes(): boolean {
+    return this.#hasBegun && this.#answering === undefined;
   }
 
   get order(): Order {
@@ -136,6 +145,10 @@ export class Exchange {
       this.prefillDone();
       return;
     }
+    if (this.#hasBegun) {
+      this.#finish(outcomes.truncated);
+      return;
+    }
     this.#answering = "prefill";
     this.#finish(outcomes.answered);
   }
@@ -162,6 +175,10 @@ export class Exchange {
       this.#goOnWithout();
       return;
     }
+    if (this.#hasBegun) {
+      this.#finish(outcomes.truncated);
+      return;
+    }
     this.#answerCallback(false);
     this.#actions.cancel("decode");
     this.#answerFrom("prefill");
@@ -186,6 +203,7 @@ export class Exchange {
     if (!ok && mayRetry && this.#retryDecode(undefined, false)) return;
     // With both legs in flight an answer is only good once the prefill is; a refusal is final at once.
     if (ok && this.#prefill === "sent") this.#decode = "held";
+    else if (!ok && this.#hasBegun) this.#finish(outcomes.truncated);
     else {
       if (!ok) this.#actions.cancel("prefill");
       this.#answerFrom("decode");
@@ -207,6 +225,22 @@ export class Exchange {
   /** The answer broke off before any byte of it went to the client: the failure that follows may lead to another. */
   takeBackAnswer(): void {
     this.#answering = undefined;
+  }
+
+  /**
+   * Decode, whose answer is the client's, has given the request up in the middle of it. A round begins for the rest; what goes
+   * wrong in it breaks the answer off, where there is one.
+   * @param hasBegun some of the answer is with the client
+   * @param canContinue there is a request for the rest
+   */
+  decodeGaveUp(hasBegun: boolean, canContinue: boolean): void {
+    if (this.#ended || this.#answering !== "decode") return;
+    this.#answering = undefined;
+    this.#prefill = "none";
+    this.#hasBegun ||= hasBegun;
+    this.#givenUp += 1;
+    if (canContinue && this.#givenUp <= continuationsMax) this.#beginAnew();
+    else this.#finish(outcomes.decodeGaveUp);
   }
 
   /** The leg whose answer is the client's has sent all of it. */
@@ -313,7 +347,9 @@ export class Exchange {
     this.#actions.cancel("prefill");
     this.#actions.cancel("decode");
     this.#answerCallback(false);
-    this.#actions.finish(outcome);
+    // It is too late for a status.
+    const isLate = this.#hasBegun && outcome !== outcomes.answered && outcome.status !== 0;
+    this.#actions.finish(isLate ? outcomes.truncated : outcome);
   }
 }
 

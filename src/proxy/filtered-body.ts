@@ -33,6 +33,9 @@ export class FilteredBody {
     this.#keepsChunks = keepsChunks;
   }
 
+  /** The engine has given the request up: the client has what came before that. */
+  isUnfinished = false;
+
   get heldBytes(): number {
     return this.#heldBytes;
   }
@@ -52,7 +55,7 @@ export class FilteredBody {
       for (let i = 0; i < dataSpanCount; i += 1)
         this.#addData(chunk, dataSpans[2 * i]!, dataSpans[2 * i + 1]!, out);
     }
-    if (!this.#isHeld && out.length > 0) this.#sink.data(out);
+    if (!this.#isHeld) this.#put(out);
   }
 
   /** From now on bytes go out. What is held and whole is changed as one JSON text, when it is no stream of events. */
@@ -65,13 +68,14 @@ export class FilteredBody {
       if (filter !== undefined && this.#isEvents) this.#events = new EventFilter(filter);
       const out: Buffer[] = [];
       for (const part of held) this.#addData(part, 0, part.length, out);
-      if (out.length > 0) this.#sink.data(out);
+      this.#put(out);
       return;
     }
     if (isWhole) {
       const json = held.length === 1 ? held[0]! : Buffer.concat(held);
       const changed = filter.concerns(json, 0, json.length) ? filter.change(json) : undefined;
-      this.#sink.data([changed ?? json]);
+      if (changed === "unfinished") this.isUnfinished = true;
+      else this.#sink.data([typeof changed === "string" ? json : (changed ?? json)]);
     } else this.#sink.data(held);
   }
 
@@ -79,7 +83,12 @@ export class FilteredBody {
   end(): void {
     const out: Buffer[] = [];
     this.#events?.end(out);
+    this.#put(out);
+  }
+
+  #put(out: readonly Buffer[]): void {
     if (out.length > 0) this.#sink.data(out);
+    if (this.#events?.isUnfinished) this.isUnfinished = true;
   }
 
   #addData(chunk: Buffer, start: number, end: number, out: Buffer[]): void {

@@ -133,7 +133,7 @@ export const outcomes = Object.freeze({
     502,
     "decode",
     "may-repeat-work",
-    "The decode engine's answer is not valid HTTP.",
+    "The decode engine's answer is not valid HTTP, or not what its dialect allows.",
   ),
   decodeGaveUp: outcome(
     "GP_DECODE_GAVE_UP",

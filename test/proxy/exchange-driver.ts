@@ -35,6 +35,9 @@ export class ModelDriver {
   #hasKv = false;
   #prefillDone = false;
   #answering: LegName | undefined;
+  /** Something of an answer is with the client. */
+  #hasBegun = false;
+  givenUp = 0;
   /** Call-backs that wait for their answer. */
   #calls = 0;
   /** While a decode fails whose KV cache is still there. */
@@ -106,6 +109,10 @@ export class ModelDriver {
         exchange.answerEnded();
       });
     }
+    if (this.#answering === "decode") {
+      add("decode gives up in the middle", () => this.#giveUp(true));
+      add("decode gives up at once", () => this.#giveUp(false));
+    }
     if (prefill === "in-flight" && this.#answering !== "prefill") {
       add("prefill is done", () => {
         delete this.#legs.prefill;
@@ -159,6 +166,15 @@ export class ModelDriver {
       });
     }
     return events;
+  }
+
+  /** Most have a request for the rest. */
+  #giveUp(hasBegun: boolean): void {
+    this.givenUp += 1;
+    this.#answering = undefined;
+    this.#hasBegun ||= hasBegun;
+    this.#hasKv = false;
+    this.exchange.decodeGaveUp(hasBegun, this.givenUp < 4);
   }
 
   #reserve(leg: LegName): NoPlace | undefined {
@@ -222,6 +238,9 @@ export class ModelDriver {
   #answerFrom(leg: LegName): void {
     this.log.push(`answer from ${leg}`);
     expect(this.#answering, `two answers; ${this.#text()}`).toBeUndefined();
+    // What goes on where another one was given up is an answer of the same kind.
+    const isRefusal = leg === "prefill" || this.#legs.decode === "refused";
+    if (this.#hasBegun) expect(isRefusal, `a refusal in an answer; ${this.#text()}`).toBe(false);
     expect(this.finishes, this.#text()).toEqual([]);
     expect(this.#legs[leg], `the answer of a leg that is gone; ${this.#text()}`).toBeDefined();
     if (this.#order === "together" && leg === "decode" && this.#legs.decode !== "refused") {
@@ -246,7 +265,7 @@ export class ModelDriver {
     expect(this.#calls, `a call-back waits for ever; ${this.#text()}`).toBe(0);
     if (outcome === outcomes.answered) expect(this.#answering, this.#text()).toBeDefined();
     // A status can be answered only while nothing of another answer has gone out.
-    if (this.#answering !== undefined && outcome !== outcomes.answered) {
+    if ((this.#answering !== undefined || this.#hasBegun) && outcome !== outcomes.answered) {
       expect(outcome.status, `an error after an answer; ${this.#text()}`).toBe(0);
     }
   }

@@ -22,6 +22,10 @@ const events: Readonly<Record<string, Call>> = {
   "decode failed +": (exchange) => exchange.decodeFailed("error", true, false),
   "decode unreached +": (exchange) => exchange.decodeFailed("error", true, true),
   "decode invalid": (exchange) => exchange.decodeFailed("invalid", false, false),
+  "gives up": (exchange) => exchange.decodeGaveUp(true, true),
+  "gives up before it begins": (exchange) => exchange.decodeGaveUp(false, true),
+  "gives up for good": (exchange) => exchange.decodeGaveUp(true, false),
+  "gives up unheard for good": (exchange) => exchange.decodeGaveUp(false, false),
   "calls back": (exchange) => exchange.calledBack(),
   ended: (exchange) => exchange.answerEnded(),
   "client gone": (exchange) => exchange.abort(outcomes.clientGone),
@@ -125,6 +129,43 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
     ],
     [
       "begin, prefill done, decode refuses, ended",
+      "send prefill, send decode, answer from decode, GP_OK",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up, prefill done, decode answers, ended",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, send decode, answer from decode, GP_OK",
+    ],
+    // Somebody has begun to read: a status, another answer would be wrong there.
+    [
+      "begin, prefill done, decode answers, gives up, prefill refused",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, cancel prefill, GP_TRUNCATED",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up, prefill failed",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, GP_TRUNCATED",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up, prefill done, decode refuses",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, send decode, cancel decode, GP_TRUNCATED",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up, prefill failed +, prefill done, decode answers, ended",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, send prefill, send decode, answer from decode, GP_OK",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up before it begins, prefill refused, ended",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, answer from prefill, GP_OK",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up for good",
+      "send prefill, send decode, answer from decode, cancel decode, GP_TRUNCATED",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up unheard for good",
+      "send prefill, send decode, answer from decode, cancel decode, GP_DECODE_GAVE_UP",
+    ],
+    [
+      "begin, prefill done, gives up, decode answers, ended",
       "send prefill, send decode, answer from decode, GP_OK",
     ],
     ["begin, prefill done, decode invalid", "send prefill, send decode, GP_DECODE_INVALID"],

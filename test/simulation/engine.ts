@@ -140,7 +140,8 @@ export class Engine {
     }
     const kv = (body["kv_transfer_params"] as { kv?: string } | undefined)?.kv;
     if (kv === undefined) violation("a decode without a hand-off");
-    else if (this.kv.held.get(kv) !== body["prompt"]) violation("KV that is not held");
+    else if (JSON.stringify(this.kv.held.get(kv)) !== JSON.stringify(body["prompt"]))
+      violation("KV that is not held");
     else if (this.kv.consumed) this.kv.held.delete(kv);
   }
 }
