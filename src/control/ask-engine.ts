@@ -39,8 +39,11 @@ export function askEngine(address: Address, path: string): Promise<EngineAnswer 
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > probeAnswerBytesMax) asked.destroy();
-        else chunks.push(chunk);
+        if (bytes <= probeAnswerBytesMax) chunks.push(chunk);
+        else {
+          end("failed");
+          asked.destroy();
+        }
       });
       response.on("error", () => end("failed"));
       response.on("end", () => {

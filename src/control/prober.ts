@@ -1,5 +1,5 @@
 /** Asks engines for what their dialects must know of them, again and again, and tells what has changed. */
-import type { Config } from "../config/schema.ts";
+import type { Config, RouteConfig } from "../config/schema.ts";
 import type { EngineInfo, EngineProbe } from "../dialects/dialect.ts";
 import { dialectOf } from "../dialects/registry.ts";
 import type { Address } from "../fleet/address.ts";
@@ -25,6 +25,8 @@ export interface ProberDeps {
   readonly log: (message: string) => void;
   /** Called with all that is known, whenever that has changed. */
   readonly changed: (facts: FactsByIdentity) => void;
+  /** What the engines of a route are asked; its dialect's probes unless a test says others. */
+  readonly probesOf?: (route: RouteConfig) => readonly EngineProbe[];
   /** For tests. */
   readonly ask?: (address: Address, path: string) => Promise<EngineAnswer | NoAnswer>;
 }
@@ -47,7 +49,7 @@ export class Prober {
   use(config: Config): void {
     const before = this.#findings;
     this.#findings = new Map();
-    for (const finding of findingsOf(config)) {
+    for (const finding of findingsOf(config, this.#deps.probesOf ?? probesOf)) {
       const key = `${finding.identity} ${finding.engine.config.url} ${finding.probe.path}`;
       this.#findings.set(key, before.get(key) ?? finding);
     }
@@ -93,21 +95,26 @@ export class Prober {
   }
 }
 
-function findingsOf(config: Config): Finding[] {
+function probesOf({ dialect }: RouteConfig): readonly EngineProbe[] {
+  return dialectOf(dialect)?.probes ?? [];
+}
+
+function findingsOf(config: Config, asked: NonNullable<ProberDeps["probesOf"]>): Finding[] {
   const probes = new Map<string, Set<EngineProbe>>();
   for (const server of config.servers) {
     for (const route of server.routes) {
       const pools = routePools(config, server, route);
-      for (const probe of (pools && dialectOf(route.dialect)?.probes) ?? []) {
-        for (const pool of probe.legs.flatMap((leg) => pools![leg])) {
+      if (pools === undefined) continue;
+      for (const probe of asked(route)) {
+        for (const pool of probe.legs.flatMap((leg) => pools[leg])) {
           probes.set(pool, (probes.get(pool) ?? new Set()).add(probe));
         }
       }
     }
   }
-  return [...probes].flatMap(([pool, asked]) =>
+  return [...probes].flatMap(([pool, ofPool]) =>
     enginesOf(config.pools[pool]!).flatMap((engine) =>
-      [...asked].map((probe) => ({
+      [...ofPool].map((probe) => ({
         identity: engineIdentity(pool, engine.name),
         engine,
         probe,

@@ -81,6 +81,8 @@ export class Forward implements ExchangeActions, LegRequest {
   #filter: AnswerFilter | undefined;
   #unfinished: AnswerFilter | undefined;
   #paused: EngineConnection | undefined;
+  /** No prefill could be had, and decode computes the prompt. */
+  #fellBack = false;
   /** Of the prompt, once a policy has asked for them. */
   #blocks: number[] | undefined;
 
@@ -135,6 +137,10 @@ export class Forward implements ExchangeActions, LegRequest {
   // ---- Commands of the exchange ----
 
   newRound(): void {
+    if (this.#exchange.order === "decode-only" && this.#prefill !== undefined && !this.#fellBack) {
+      this.#fellBack = true;
+      this.service.fellBack(this.#context);
+    }
     const alone = this.#exchange.order === "decode-only" || this.#dialectRequest === undefined;
     this.#handover = alone ? undefined : this.#route.dialect.handOver(this.#dialectRequest!);
   }

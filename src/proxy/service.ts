@@ -58,6 +58,7 @@ export class Service {
   readonly #topLevels: TopLevel[] = [];
   #plan: Plan | undefined;
   #serial = 0;
+  #fallBacks = 0;
   #onDrained: (() => void) | undefined;
 
   constructor(deps: ServiceDeps) {
@@ -160,6 +161,13 @@ export class Service {
   legFailure({ pool, engine }: Placement, leg: LegName, failure: EngineFailure): void {
     const where = `${engine.name} of pool "${pool.name}"`;
     this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
+  }
+
+  /** A prompt is decode's to compute, since no prefill could be had: slow, and at the cost of decode's other requests. */
+  fellBack({ requestId }: RequestContext): void {
+    this.#fallBacks += 1;
+    const count = `${this.#fallBacks} since the start of this worker`;
+    this.#deps.log("warn", `no prefill for request ${requestId}: decode computes it (${count})`);
   }
 
   /** Scans are as large as bodies have members; used again rather than made anew. */
