@@ -3,6 +3,7 @@ import { flagsCommand } from "./flag-options.ts";
 
 const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c filename] [-g directives]
        global-proxy --prefill URL... --decode URL... [options]
+       global-proxy --engine URL... [options]
        global-proxy convert FILE | engine | demo
 
 Options:

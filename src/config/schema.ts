@@ -15,7 +15,9 @@ const bytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const engineSchema = z
   .strictObject({
-    url: text.describe("`http://host:port`, `host:port` or `unix:/path`. IPv6 hosts in brackets."),
+    url: text.describe(
+      "`http://host:port`, `host:port` or `unix:/path`. IPv6 hosts in brackets. Behind the port `@RANK` or `@FIRST-LAST` (data-parallel ranks, each an engine of its own), at the end attributes as `?name=value&…`.",
+    ),
     weight: z
       .int()
       .min(1)
@@ -41,7 +43,7 @@ const engineSchema = z
       .record(text, z.string())
       .default({})
       .describe(
-        "What the dialect must know of this engine, by the names in `docs/dialects.md`, such as `bootstrap_port`.",
+        "What the dialect must know of this engine, by the names in `docs/hand-over.md`, such as `bootstrap_port`.",
       ),
   })
   .describe("One engine of a pool.");

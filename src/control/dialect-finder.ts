@@ -119,7 +119,7 @@ export class DialectFinder {
     }
     const [family] = families;
     const [said] = dialects;
-    const name = said ?? usualDialects[family!] ?? family!;
+    const name = said ?? usualDialects[family!]!;
     if (dialectOf(name as DialectName) === undefined) {
       return this.#problem(`the engines speak "${name}", which is not known here`);
     }

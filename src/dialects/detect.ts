@@ -3,11 +3,14 @@
 /** Bodies of 200s by path. `/query` is asked of the bootstrap server. */
 export type EngineAnswers = ReadonlyMap<string, string>;
 
+/** vLLM's words for its whole configuration; the others take no notice of the query. */
+const serverInfo = "/server_info?config_format=json";
+
 /** In the order in which they are asked. */
 export const detectionPaths: readonly string[] = [
   "/v1/models",
   "/version",
-  "/server_info",
+  serverInfo,
   "/get_server_info",
   "/query",
 ];
@@ -33,7 +36,6 @@ const families: Readonly<Record<string, string>> = {
   sglang: "sglang",
   tensorrt_llm: "trtllm",
   trtllm: "trtllm",
-  omni: "omni",
 };
 
 /** vLLM's connectors, where an engine in its development mode shows its configuration at `/server_info`. */
@@ -50,24 +52,25 @@ export function detect(answers: EngineAnswers): Detection | undefined {
   if (/"worker_addr"/.test(answers.get("/query") ?? "")) {
     return { family: "vllm", dialect: "vllm-mooncake", from: "/query" };
   }
-  for (const path of ["/server_info", "/get_server_info"]) {
+  for (const path of [serverInfo, "/get_server_info"]) {
     const info = answers.get(path) ?? "";
+    const [name] = path.split("?", 1);
     if (/"disaggregation_mode"/.test(info)) {
-      return { family: "sglang", dialect: "sglang", from: `disaggregation_mode in ${path}` };
+      return { family: "sglang", dialect: "sglang", from: `disaggregation_mode in ${name}` };
     }
     if (/"disaggregated_params"/.test(info)) {
-      return { family: "trtllm", dialect: "trtllm", from: `disaggregated_params in ${path}` };
+      return { family: "trtllm", dialect: "trtllm", from: `disaggregated_params in ${name}` };
     }
     const [, connector = ""] = /kv_connector\\?["']?\s*[:=]\s*\\?["']?(\w+)/.exec(info) ?? [];
     const known = connectors.find(([pattern]) => pattern.test(connector));
     if (known !== undefined) {
-      return { family: "vllm", dialect: known[1], from: `${connector} in ${path}` };
+      return { family: "vllm", dialect: known[1], from: `${connector} in ${name}` };
     }
   }
   const [, owner = ""] = /"owned_by"\s*:\s*"([^"]*)"/.exec(answers.get("/v1/models") ?? "") ?? [];
   const family = families[owner.toLowerCase()];
   if (family === undefined) return undefined;
-  // Only vLLM has several hand-overs. A family of its own name is a dialect.
-  const dialect = family === "vllm" ? undefined : (usualDialects[family] ?? family);
+  // Only vLLM has several hand-overs.
+  const dialect = family === "vllm" ? undefined : usualDialects[family];
   return { family, dialect, from: `owned_by "${owner}" in /v1/models` };
 }

@@ -1,5 +1,7 @@
 /** Small helpers of the configuration: nearest words, runtimes, engine addresses. */
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { engineAttributes } from "../../src/config/engine-attributes.ts";
 import { parseEngineUrl } from "../../src/config/engine-url.ts";
 import { countWorkers, knowsReusePort } from "../../src/config/runtime.ts";
 import { nearestWord } from "../../src/config/suggest.ts";
@@ -87,4 +89,9 @@ test.each([
   const parsed = parseEngineUrl(url) as { problem: string; hint?: string };
   expect(parsed.problem).toMatch(problem);
   if (hint !== undefined) expect(parsed.hint).toMatch(hint);
+});
+
+test("each attribute of an engine stands in its documentation", () => {
+  const page = readFileSync("docs/hand-over.md", "utf8");
+  for (const name of Object.keys(engineAttributes)) expect(page).toContain(`\`${name}\``);
 });

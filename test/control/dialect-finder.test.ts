@@ -67,7 +67,10 @@ it("waits for an engine of each side, asks each address once, and then tells", a
   expect(finder.resolve(config)).toBe(config);
   expect(asked.filter((where) => where === "p2:80/v1/models")).toHaveLength(1);
   answers.set("d:80/v1/models", models("vllm"));
-  answers.set("d:80/server_info", '{"vllm_config":"kv_connector=\'NixlConnector\'"}');
+  answers.set(
+    "d:80/server_info?config_format=json",
+    '{"vllm_config":{"kv_transfer_config":{"kv_connector":"NixlConnector"}}}',
+  );
   await finder.round();
   expect(count()).toBe(1);
   const [route, other] = finder.resolve(config).servers[0]!.routes;
@@ -114,11 +117,15 @@ it("asks nobody where the dialect is said, or nothing is prefilled", async () =>
 describe("what tells a dialect", () => {
   it.each([
     ["/query", '{"0":{"engine_id":"e","worker_addr":{}}}', "vllm-mooncake"],
-    ["/server_info", '{"disaggregation_mode":"prefill"}', "sglang"],
+    ["/server_info?config_format=json", '{"disaggregation_mode":"prefill"}', "sglang"],
     ["/get_server_info", '{"disaggregation_mode":"null"}', "sglang"],
-    ["/server_info", '{"disaggregated_params":{}}', "trtllm"],
-    ["/server_info", '{"kv_connector":"P2pNcclConnector"}', "vllm-p2p-nccl"],
-    ["/server_info", '{"vllm_config":"kv_connector=\'MooncakeConnector\', x"}', "vllm-mooncake"],
+    ["/server_info?config_format=json", '{"disaggregated_params":{}}', "trtllm"],
+    ["/server_info?config_format=json", '{"kv_connector":"P2pNcclConnector"}', "vllm-p2p-nccl"],
+    [
+      "/server_info?config_format=json",
+      '{"vllm_config":"kv_connector=\'MooncakeConnector\', x"}',
+      "vllm-mooncake",
+    ],
     ["/v1/models", models("sglang"), "sglang"],
     ["/v1/models", models("tensorrt_llm"), "trtllm"],
     ["/v1/models", models("vllm"), undefined],
