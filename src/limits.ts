@@ -26,6 +26,8 @@ export const largeEventBytesMax = 16_777_216;
 export const continuationsMax = 16;
 /** Largest text that is continued. */
 export const continuedBytesMax = 4_194_304;
+/** Sequences of one request that are handed over with a room each, prompts times choices. */
+export const bootstrapRoomsMax = 1_024;
 /** Largest answer of a prefill engine. */
 export const prefillAnswerBytesMax = 16_777_216;
 /** Largest response head of an engine. */

@@ -1,5 +1,11 @@
 /** Names of the dialects. What they do stands in `dialects/`, of which configuration knows nothing; a test holds the two together. */
-export const dialectNames = ["omni", "vllm-nixl", "shared-storage", "cache-threshold"] as const;
+export const dialectNames = [
+  "omni",
+  "vllm-nixl",
+  "shared-storage",
+  "cache-threshold",
+  "sglang",
+] as const;
 
 /** What a route can say: also that there is no hand-over, or that the engines' answers are to tell. */
 export const routeDialects = [...dialectNames, "plain", "auto"] as const;

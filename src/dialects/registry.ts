@@ -5,6 +5,7 @@ import { cacheThreshold } from "./cache-threshold.ts";
 import type { Dialect } from "./dialect.ts";
 import { omni } from "./omni.ts";
 import { plain } from "./plain.ts";
+import { sglang } from "./sglang.ts";
 import { sharedStorage } from "./shared-storage.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 
@@ -13,6 +14,7 @@ const all: readonly Dialect[] = [
   vllmNixl,
   sharedStorage,
   cacheThreshold,
+  sglang,
 ];
 
 /** By the name that a route says; undefined = its engines have not told yet. */

@@ -1,0 +1,65 @@
+/** How many sequences an SGLang engine makes of one request: each has a bootstrap room of its own. */
+
+import { valueEnd } from "../body/array.ts";
+import { KeyName } from "../body/key-name.ts";
+import { memberOf } from "../body/patches.ts";
+import { spaceEnd } from "../body/tokens.ts";
+import type { TopLevel } from "../body/top-level.ts";
+import { bootstrapRoomsMax } from "../limits.ts";
+import type { DialectRequest } from "./dialect.ts";
+import { memberValueOf } from "./member-facts.ts";
+
+const n = new KeyName("n");
+const prompt = new KeyName("prompt");
+const text = new KeyName("text");
+const inputIds = new KeyName("input_ids");
+const samplingParams = new KeyName("sampling_params");
+
+/** `undefined` = one sequence, whose fields are no lists. Above {@link bootstrapRoomsMax} the count is not exact. */
+export function batchSize({ members, path }: DialectRequest): number | undefined {
+  const isNative = path.endsWith("/generate");
+  let prompts: number | undefined;
+  // As SGLang: ids count only where there is no text.
+  if (isNative) prompts = promptCount(members, isGiven(members, text) ? text : inputIds);
+  else if (!path.endsWith("/chat/completions")) prompts = promptCount(members, prompt);
+  const samples = isNative ? nativeSamples(members) : countIn(memberValueOf(members, n));
+  return prompts === undefined && samples === 1 ? undefined : (prompts ?? 1) * samples;
+}
+
+function isGiven(members: TopLevel, key: KeyName): boolean {
+  const value = memberValueOf(members, key);
+  return value !== undefined && value[0] !== 0x6e;
+}
+
+/** Undefined = one prompt: a text, or a list of token ids. A list of one prompt is a list. */
+function promptCount(members: TopLevel, key: KeyName): number | undefined {
+  const list = memberValueOf(members, key);
+  if (list === undefined || list[0] !== 0x5b) return undefined;
+  const end = list.length;
+  let p = spaceEnd(list, 1, end);
+  if (list[p] !== 0x22 && list[p] !== 0x5b) return undefined;
+  for (let count = 1; ; count += 1) {
+    p = spaceEnd(list, valueEnd(list, p, end), end);
+    if (list[p] !== 0x2c || count > bootstrapRoomsMax) return count;
+    p = spaceEnd(list, p + 1, end);
+  }
+}
+
+/** `/generate` has `n` among the sampling parameters; where these are a list, all have the same. */
+function nativeSamples(members: TopLevel): number {
+  const params = memberValueOf(members, samplingParams);
+  if (params === undefined) return 1;
+  const isList = params[0] === 0x5b;
+  const start = isList ? spaceEnd(params, 1, params.length) : 0;
+  if (params[start] !== 0x7b) return 1;
+  const object = { start, end: valueEnd(params, start, params.length) };
+  const value = memberOf(params, object, n);
+  return countIn(value && params.subarray(value.start, value.end));
+}
+
+/** What is no number above 1 is refused by the engine, or is 1. SGLang also takes `"2"` and `2.0`. */
+function countIn(value: Buffer | undefined): number {
+  if (value === undefined || value.length > 32) return 1;
+  const count = Number(value.toString("latin1").replaceAll('"', ""));
+  return Number.isSafeInteger(count) && count > 1 ? count : 1;
+}
