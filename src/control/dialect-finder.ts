@@ -32,7 +32,8 @@ export class DialectFinder {
   #wanted = new Map<string, RoutePools>();
   #config: Config | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #lastProblem = "";
+  /** The last problem told of each route, by its pools. */
+  readonly #problems = new Map<string, string>();
   #closed = false;
   #running = false;
 
@@ -46,7 +47,9 @@ export class DialectFinder {
     this.#config = config;
     this.#wanted = new Map();
     for (const { key, pools } of autoRoutes(config)) this.#wanted.set(key, pools);
-    for (const key of this.#found.keys()) if (!this.#wanted.has(key)) this.#found.delete(key);
+    for (const known of [this.#found, this.#problems]) {
+      for (const key of known.keys()) if (!this.#wanted.has(key)) known.delete(key);
+    }
     if (!this.#running) this.#schedule(0);
   }
 
@@ -92,7 +95,7 @@ export class DialectFinder {
     const config = this.#config!;
     let more = false;
     for (const [key, pools] of this.#missing()) {
-      const dialect = await this.#find(config, pools);
+      const dialect = await this.#find(config, key, pools);
       if (this.#closed) return;
       // A reload may have come in between.
       if (dialect === undefined || config !== this.#config) continue;
@@ -103,7 +106,7 @@ export class DialectFinder {
     if (more) this.#deps.found();
   }
 
-  async #find(config: Config, pools: RoutePools): Promise<DialectName | undefined> {
+  async #find(config: Config, key: string, pools: RoutePools): Promise<DialectName | undefined> {
     const prefill = await this.#askPools(config, pools.prefill);
     const decode = await this.#askPools(config, pools.decode);
     // One side alone does not tell whether the other agrees.
@@ -115,13 +118,13 @@ export class DialectFinder {
       const list = told.map(
         ({ name, detection }) => `${name} ${detection.dialect ?? detection.family}`,
       );
-      return this.#problem(`engines of one route speak several dialects: ${list.join(", ")}`);
+      return this.#problem(key, `engines of one route speak several dialects: ${list.join(", ")}`);
     }
     const [family] = families;
     const [said] = dialects;
     const name = said ?? usualDialects[family!]!;
     if (dialectOf(name as DialectName) === undefined) {
-      return this.#problem(`the engines speak "${name}", which is not known here`);
+      return this.#problem(key, `the engines speak "${name}", which is not known here`);
     }
     const { name: engine, detection } = told.find((one) => one.detection.dialect === said)!;
     const where = `pools ${[...pools.prefill, ...pools.decode].join(", ")}`;
@@ -137,9 +140,9 @@ export class DialectFinder {
   }
 
   /** Says a problem once, not each second. */
-  #problem(message: string): undefined {
-    if (message !== this.#lastProblem) this.#deps.log("error", message);
-    this.#lastProblem = message;
+  #problem(key: string, message: string): undefined {
+    if (message !== this.#problems.get(key)) this.#deps.log("error", message);
+    this.#problems.set(key, message);
   }
 
   async #askPools(config: Config, names: readonly string[]): Promise<Told[]> {

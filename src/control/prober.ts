@@ -65,11 +65,17 @@ export class Prober {
   /** Asks all of them once. */
   async round(): Promise<void> {
     this.#running = true;
+    // Ranks of one engine have one server to ask.
+    const answers = new Map<string, Promise<EngineAnswer | NoAnswer>>();
     await eachOf(this.#findings.values(), probesAtOnceMax, async (finding) => {
       if (this.#closed) return;
       const { engine, probe, identity } = finding;
       const found = this.facts[identity]?.attributes ?? {};
-      take(finding, await this.#ask(probeAddress(engine, probe, found), probe.path));
+      const address = probeAddress(engine, probe, found);
+      const key = `${address.key} ${probe.path}`;
+      const answer = answers.get(key) ?? this.#ask(address, probe.path);
+      answers.set(key, answer);
+      take(finding, await answer);
     });
     this.#running = false;
     if (!this.#closed) this.#tell();
