@@ -71,7 +71,12 @@ export class TopLevel {
 
   /** The last member of that name, or -1: the one that counts where a name stands twice. */
   lastIndexOf(key: KeyName): number {
-    for (let i = this.count - 1; i >= 0; i--) if (this.#isNamed(i, key)) return i;
+    const quotedBytes = key.bytes.length + 2;
+    const offsets = this.#offsets;
+    for (let i = this.count - 1; i >= 0; i--) {
+      const bytes = offsets[i * stride + 1]! - offsets[i * stride]!;
+      if ((bytes === quotedBytes || this.#hasEscapedKeys) && this.#isNamed(i, key)) return i;
+    }
     return -1;
   }
 

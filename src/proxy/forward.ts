@@ -1,23 +1,10 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
-import { promptBlocks } from "../body/prompt-blocks.ts";
 import { Edits } from "../body/splice.ts";
-import { scanTopLevel, TopLevel } from "../body/top-level.ts";
-import type {
-  AnswerFilter,
-  DialectRequest,
-  EngineInfo,
-  Engines,
-  Handover,
-} from "../dialects/dialect.ts";
+import type { TopLevel } from "../body/top-level.ts";
+import type { DialectRequest, EngineInfo, Engines, Handover } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
-import {
-  filteredAnswerBytesMax,
-  heldAnswerBytesMax,
-  promptBlockBytes,
-  promptBlocksMax,
-  relayPendingBytesMax,
-} from "../limits.ts";
+import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
 import type { Answer } from "./answer.ts";
 import { CollectedBody } from "./collected-body.ts";
 import type { RequestContext } from "./context.ts";
@@ -30,13 +17,14 @@ import {
   type Order,
 } from "./exchange.ts";
 import { dpRankHeader } from "./head-plan.ts";
-import { type InternalRoute, internalRoute } from "./internal-route.ts";
 import { Leg, type LegRequest } from "./leg.ts";
 import { sendLegMessage } from "./leg-message.ts";
+import { bytesPerToken, LegPlaces } from "./leg-places.ts";
 import { finalAnswer } from "./local-answer.ts";
+import { MergedAnswer } from "./merged-answer.ts";
 import type { Outcome } from "./outcomes.ts";
 import { allowsRetry, conditionOf } from "./retry.ts";
-import type { Destination, Route } from "./route.ts";
+import type { Route } from "./route.ts";
 import type { Server } from "./routing.ts";
 import type { Service } from "./service.ts";
 
@@ -68,23 +56,16 @@ export class Forward implements ExchangeActions, LegRequest {
   readonly #prefillAnswer: CollectedBody | undefined;
   /** As the client sent it, or for the rest of an answer that a decode engine has given up. */
   #dialectRequest: DialectRequest | undefined;
-  /** Path and pool of the prefill, found by internal routing once. */
-  #prefillRoute: InternalRoute | undefined;
+  readonly #places: LegPlaces;
   /** Of the round under way; undefined = the request goes to one engine alone. */
   #handover: Handover | undefined;
   /** An answer's bytes while the dialect cannot tell yet whether it is one. */
   #judged: CollectedBody | undefined;
   #isDecodeWhole = false;
-  /** An answer is held until it is whole, because what only the prefill engine knows is put in. */
-  #collects = false;
-  /** Of the answer that is the client's; of the one before, where that was given up. */
-  #filter: AnswerFilter | undefined;
-  #unfinished: AnswerFilter | undefined;
+  readonly #merged: MergedAnswer;
   #paused: EngineConnection | undefined;
   /** No prefill could be had, and decode computes the prompt. */
   #fellBack = false;
-  /** Of the prompt, once a policy has asked for them. */
-  #blocks: number[] | undefined;
 
   constructor(request: Forwarded, route: Route, prefills: boolean) {
     const { context, service, members } = request;
@@ -93,6 +74,8 @@ export class Forward implements ExchangeActions, LegRequest {
     this.service = service;
     this.#route = route;
     this.#answer = request.answer;
+    this.#merged = new MergedAnswer(members && route.dialect.merge, request.answer);
+    this.#places = new LegPlaces(request, route);
     this.#decode = new Leg("decode", this, context.decodes);
     let order: Order = "decode-only";
     const { dialect } = route;
@@ -146,23 +129,15 @@ export class Forward implements ExchangeActions, LegRequest {
   }
 
   lookFor(name: LegName): NoPlace | undefined {
-    const destination = this.#destination(name);
+    const destination = this.#places.destination(name);
     return destination === undefined ? "none-live" : destination.pool.vacancy(this.#wallMs);
   }
 
   reserve(name: LegName): NoPlace | undefined {
-    const destination = this.#destination(name);
+    const destination = this.#places.destination(name);
     if (destination === undefined) return "none-live";
     const { pool, uri } = destination;
-    const context = this.#context;
-    const pick = {
-      bytes: context.body.length,
-      tokens: context.body.length / bytesPerToken,
-      blocks: pool.usesBlocks ? this.#promptBlocks() : noBlocks,
-      clientAddress: context.connection.remoteAddress,
-      key: this.service.policyKey(pool, context),
-    };
-    return this.#leg(name).reserve(pool, uri, pick);
+    return this.#leg(name).reserve(pool, uri, this.#places.pick(pool));
   }
 
   send(name: LegName): NoPlace | undefined {
@@ -185,8 +160,9 @@ export class Forward implements ExchangeActions, LegRequest {
 
   answerFrom(name: LegName): void {
     if (name !== "decode") return;
-    this.#filter = this.#newFilter();
-    this.#answer.release(this.#filter, this.#isDecodeWhole);
+    // Alone, decode may still be sent after a prefill that failed.
+    const prefillAnswer = this.#handover && this.#prefillAnswer?.bytes;
+    this.#merged.release(this.#dialectRequest, prefillAnswer, this.#isDecodeWhole);
     this.clientDrained();
     if (this.#answer.isUnfinished) this.#goOn();
     else if (this.#isDecodeWhole) this.#answerEnded();
@@ -203,14 +179,15 @@ export class Forward implements ExchangeActions, LegRequest {
 
   writeLeg(leg: Leg, connection: EngineConnection): void {
     const route = this.#route;
-    const headers = leg === this.#prefill ? (this.#prefillRoute?.route ?? route) : route;
+    const headers = leg === this.#prefill ? this.#places.prefillRoute : route;
     const engines = this.#handover && this.#engines();
     const message = {
       context: this.#context,
       headers,
       route,
       edits: this.#edited(leg, engines),
-      isRead: leg === this.#prefill || this.#handover?.judgeDecode !== undefined || this.#merges,
+      isRead:
+        leg === this.#prefill || this.#handover?.judgeDecode !== undefined || this.#merged.isRead,
       requestId: (engines && this.#handover!.requestId?.(engines)) ?? this.#context.requestId,
       lines: rankLine(leg) + ((engines && this.#handover!.headerLines?.(leg.name, engines)) ?? ""),
     };
@@ -228,7 +205,7 @@ export class Forward implements ExchangeActions, LegRequest {
     const id = this.#route.givesRequestId ? this.#context.requestId : "";
     if (this.#exchange.answering === undefined) {
       this.#answer.fromEngine(head, id, this.#request.status);
-      this.#collects = this.#merges && head.status < 300 && this.#answer.mayChange(head);
+      this.#merged.begin(head);
     }
     if (leg === this.#prefill) this.#exchange.prefillRefused(retry, head.status < 500);
     else if (retry) this.#exchange.decodeAnswered(false, true);
@@ -237,7 +214,7 @@ export class Forward implements ExchangeActions, LegRequest {
       this.#answer.hold();
       // A short answer is held until it is complete: until then another engine can still give a better one.
     } else if (
-      this.#collects ||
+      this.#merged.collects ||
       (head.framing === "length" && head.contentLength <= heldAnswerBytesMax)
     )
       this.#answer.hold();
@@ -309,29 +286,11 @@ export class Forward implements ExchangeActions, LegRequest {
     }
   }
 
-  /** The dialect has a say in what the client sees of decode's answer. */
-  get #merges(): boolean {
-    return this.#dialectRequest !== undefined && this.#route.dialect.merge !== undefined;
-  }
-
-  #newFilter(): AnswerFilter | undefined {
-    if (!this.#merges) return undefined;
-    // Alone, decode may still be sent after a prefill that failed.
-    const bytes = this.#handover === undefined ? undefined : this.#prefillAnswer?.bytes;
-    const prefillAnswer = bytes?.length === 0 ? undefined : bytes;
-    const { merge } = this.#route.dialect;
-    return merge!.begin(this.#dialectRequest!, prefillAnswer, this.#unfinished);
-  }
-
   /** Asks for the rest of an answer that its engine has given up: a request of its own, which goes the whole way. */
   #goOn(): void {
-    const body = this.#filter?.rest?.();
-    const members = new TopLevel();
-    const canContinue =
-      body !== undefined && scanTopLevel(body, 0, body.length, members) === undefined;
-    if (canContinue) this.#dialectRequest = { ...this.#dialectRequest!, members };
-    this.#unfinished = this.#filter;
-    this.#exchange.decodeGaveUp(this.#answer.started, canContinue);
+    const rest = this.#merged.rest(this.#dialectRequest!);
+    if (rest !== undefined) this.#dialectRequest = rest;
+    this.#exchange.decodeGaveUp(this.#answer.started, rest !== undefined);
   }
 
   /** The head of an answer that goes on where another one was given up; the client has had its own. */
@@ -352,7 +311,7 @@ export class Forward implements ExchangeActions, LegRequest {
     if (!this.#judged!.add(connection, chunk, start, end)) {
       this.#decode.cancel();
       this.#exchange.decodeFailed("invalid", false, false);
-    } else if (!this.#misses(false) && this.#judged === undefined && !this.#collects) {
+    } else if (!this.#misses(false) && this.#judged === undefined && !this.#merged.collects) {
       this.#exchange.decodeAnswered(true, false);
     }
   }
@@ -364,30 +323,6 @@ export class Forward implements ExchangeActions, LegRequest {
     if (verdict !== "missed") return false;
     this.#exchange.decodeMissed();
     return true;
-  }
-
-  #destination(name: LegName): Destination | undefined {
-    const route = this.#route;
-    if (name === "decode") return route.destination(this.#context);
-    if (route.prefillPool !== undefined) {
-      const destination = route.destination(this.#context);
-      return destination && { pool: route.prefillPool, uri: destination.uri };
-    }
-    this.#prefillRoute ??= internalRoute(
-      this.#request.server,
-      this.#context,
-      route.prefillLocation,
-    );
-    return this.#prefillRoute?.destination;
-  }
-
-  #promptBlocks(): readonly number[] {
-    const { members } = this.#request;
-    if (this.#blocks === undefined && members !== undefined) {
-      this.#blocks = [];
-      promptBlocks(members, promptBlockBytes, promptBlocksMax, this.#blocks);
-    }
-    return this.#blocks ?? noBlocks;
   }
 
   /** The body with the dialect's edits for this leg; undefined = as it came. */
@@ -434,13 +369,11 @@ export class Forward implements ExchangeActions, LegRequest {
       return;
     }
     if (this.#paused !== undefined) return;
-    const heldBytes = this.#answer.heldBytes;
-    if (this.#collects && this.#exchange.answering === undefined) {
-      if (heldBytes <= filteredAnswerBytesMax) return;
-      this.#collects = false;
-      this.#exchange.decodeAnswered(true, false);
+    if (this.#merged.collects && this.#exchange.answering === undefined) {
+      if (this.#merged.overflows()) this.#exchange.decodeAnswered(true, false);
       return;
     }
+    const { heldBytes } = this.#answer;
     if (heldBytes > heldAnswerBytesMax || this.#request.pendingBytes > relayPendingBytesMax) {
       this.#paused = connection;
       connection.pause();
@@ -453,10 +386,6 @@ function rankLine({ engine }: Leg): string {
   const rank = engine?.info.dpRank ?? -1;
   return rank < 0 ? "" : `${dpRankHeader}: ${rank}\r\n`;
 }
-
-/** Of English text and most tokenizers. */
-const bytesPerToken = 4;
-const noBlocks: readonly number[] = [];
 
 /** Stands for an engine that has not been chosen. */
 const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });
