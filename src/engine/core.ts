@@ -211,7 +211,7 @@ export class EngineCore implements EngineContext {
 
   renderMetrics(): string {
     return this.metrics.render(this.options.model, {
-      ...this.#load(),
+      ...this.load,
       kvUsage: Math.min(1, this.kvStore.heldTokens / kvCapacityTokens),
       blockTokens,
       blocks: kvCapacityTokens / blockTokens,
@@ -237,7 +237,7 @@ export class EngineCore implements EngineContext {
       ...this.#waits(),
       connectionsAccepted: this.connections.accepted,
       connectionsOpen: this.connections.open,
-      ...this.#load(),
+      ...this.load,
       requestIds: this.#requestIds.slice(-requestIdsMax),
       faults: this.faults.list(this.options.clock.now()),
     };
@@ -261,7 +261,7 @@ export class EngineCore implements EngineContext {
     };
   }
 
-  #load(): { running: number; waiting: number } {
+  get load(): { running: number; waiting: number } {
     let waiting = 0;
     for (const job of this.#jobs) if (job.phase === "waiting") waiting++;
     return { running: this.#jobs.size - waiting, waiting };

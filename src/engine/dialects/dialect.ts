@@ -96,6 +96,8 @@ export interface EngineContext {
   readonly address: { readonly host: string; readonly port: number; readonly sidePort: number };
   readonly kvStore: KvStore;
   readonly peers: PeerClient;
+  /** Requests in the engine now. */
+  readonly load: { readonly running: number; readonly waiting: number };
   /** A meeting place of its own, which `/debug/state` shows. */
   newRendezvous<T>(): Rendezvous<T>;
   /** Rejects when `gone` is aborted. */

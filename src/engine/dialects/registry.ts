@@ -4,10 +4,11 @@ import { nearestWord } from "../../config/suggest.ts";
 import { cacheThreshold } from "./cache-threshold.ts";
 import type { Dialect, Settings } from "./dialect.ts";
 import { omni } from "./omni.ts";
+import { sglang } from "./sglang.ts";
 import { sharedStorage } from "./shared-storage.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 
-export const dialects: readonly Dialect[] = [omni, vllmNixl, sharedStorage, cacheThreshold];
+export const dialects: readonly Dialect[] = [omni, vllmNixl, sharedStorage, cacheThreshold, sglang];
 
 export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
 
