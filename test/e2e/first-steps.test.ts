@@ -99,7 +99,7 @@ describe("flags", () => {
 
   test.each([
     [["--prefill", "127.0.0.1:1"], "--decode is missing"],
-    [["--decode", "127.0.0.1:1"], "--prefill is missing"],
+    [["--decode", "127.0.0.1:1", "--dialect", "omni"], "--prefill is missing"],
     [
       ["--prefill", "http://a:1", "--decode", "https://b:1"],
       'invalid URL "https://b:1" for --decode',
