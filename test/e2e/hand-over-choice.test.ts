@@ -56,6 +56,32 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect((await answerTo(proxy.url, long)).status).toBe(200);
   });
 
+  test("auto finds the dialect, and then what that dialect must know, with nothing configured", async () => {
+    const [kvPort, ...ports] = (await freePorts(3)) as [number, number, number];
+    const sglang = [...instant, "--dialect", "sglang"];
+    const engines = await Promise.all([
+      stack.startEngine("prefill", ports[0]!, [...sglang, "--kv-port", `${kvPort}`]),
+      stack.startEngine("decode", ports[1]!, sglang),
+    ]);
+    const proxy = await stack.serve((port) =>
+      pdYaml({
+        port,
+        prefill: { engines: [engines[0]] },
+        decode: { engines: [engines[1]] },
+        route: ", dialect: auto",
+        top: "errorLog: { level: notice }",
+      }),
+    );
+    await proxy.command.saysError(/dialect of pools prefill, decode: "sglang", by disaggregation/);
+    // The port of the bootstrap server comes a moment after the dialect.
+    await eventually(async () => {
+      await answerTo(proxy.url, long);
+      const [last] = (await engines[1].requests()).slice(-1);
+      return last?.body.includes(`"bootstrap_port":${kvPort}`) ?? false;
+    });
+    expect(textOf((await answerTo(proxy.url, long)).body)).toBe(await truth(long));
+  });
+
   test("plain engines answer by themselves, whatever the path", async () => {
     const proxy = await stack.startProxy("--engine", oracle.url, "--listen", "127.0.0.1:0");
     expect(textOf((await answerTo(proxy.url, long)).body)).toBe(await truth(long));
