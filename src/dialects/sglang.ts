@@ -11,6 +11,7 @@ import { bootstrapRoomsMax } from "../limits.ts";
 import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "./dialect.ts";
 import { removeMember, replaceMember } from "./members.ts";
 import { sglangRoute, sglangServerInfo } from "./probes.ts";
+import { sglangAnswers } from "./sglang-answers.ts";
 import { batchSize } from "./sglang-batch.ts";
 
 const bootstrapHost = new KeyName("bootstrap_host");
@@ -45,6 +46,7 @@ const roomsEnd = 1n << 63n;
 export const sglang: Dialect = {
   name: "sglang",
   order: "together",
+  merge: sglangAnswers,
   probes: [sglangServerInfo, sglangRoute],
   carries: (request) => (batchSize(request) ?? 1) <= bootstrapRoomsMax,
   strip,
