@@ -35,7 +35,7 @@ function done({ prompt, messages }: Asked): number {
   const texts = words.map((_, i) => JSON.parse(`"${words.slice(0, i).join("")}"`) as string);
   const last = messages?.at(-1);
   const text = last?.role === "assistant" ? last.content : (prompt?.slice("P:".length) ?? "");
-  return texts.findLastIndex((each) => text === each);
+  return texts.lastIndexOf(text);
 }
 
 /** An answer from word `from` on; `upTo` = where the engine gives up. */
