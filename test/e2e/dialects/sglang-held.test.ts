@@ -1,0 +1,198 @@
+/** Both engines at once: decode may answer long before the prefill has failed. It must not reach the client, nor fill the memory. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { eventually } from "../../support/eventually.ts";
+import { post } from "../../support/http-client.ts";
+import { runtimes, Stack } from "../../support/stack.ts";
+
+const path = "/v1/completions";
+const event = `data: {"choices":[{"text":"${"decode's ".repeat(4000)}"}]}\n\n`;
+const eventCount = 2_500;
+const streamBytes = event.length * eventCount;
+/** What is held is 1 MiB and the last read; the rest is what the system's own sockets take on the way, up to 36 MiB where Linux lets them. */
+const onTheWayBytesMax = 50_331_648;
+
+/** Engines that do what each test says. */
+class Scripted {
+  readonly bodies: string[] = [];
+  /** What this engine has sent of answers, as far as its socket took it. */
+  sentBytes = 0;
+  closedEarly = 0;
+  answer: (response: ServerResponse) => void = () => {};
+  readonly #server: Server;
+
+  constructor() {
+    this.#server = createServer((request, response) => this.#take(request, response));
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    // The proxy asks engines for what they are.
+    if (request.method === "GET") {
+      response.writeHead(404).end();
+      return;
+    }
+    let text = "";
+    request.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+    });
+    request.on("end", () => {
+      this.bodies.push(text);
+      response.on("close", () => {
+        if (!response.writableFinished) this.closedEarly += 1;
+      });
+      this.answer(response);
+    });
+  }
+}
+
+/** Sends the stream as fast as it is taken. */
+function stream(decode: Scripted, response: ServerResponse): void {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  let left = eventCount;
+  const more = (): void => {
+    while (left > 0) {
+      left -= 1;
+      const hasRoom = response.write(event);
+      decode.sentBytes += event.length;
+      if (!hasRoom) {
+        response.once("drain", more);
+        return;
+      }
+    }
+    response.end();
+  };
+  more();
+}
+
+describe.each(runtimes)("on %s", (runtime) => {
+  const stack = new Stack(runtime);
+  const [prefill, decode] = [new Scripted(), new Scripted()];
+  let url: string;
+  /** Answers the prefill that waits. */
+  let release: ServerResponse | undefined;
+
+  beforeAll(async () => {
+    const [prefillUrl, decodeUrl] = await Promise.all([prefill.listen(), decode.listen()]);
+    const words = ["--dialect", "sglang", "--prefill", prefillUrl, "--decode", decodeUrl];
+    const proxy = await stack.startProxy(...words, "--listen", "127.0.0.1:0");
+    url = proxy.url + path;
+  });
+  beforeEach(() => {
+    Object.assign(decode, { sentBytes: 0, closedEarly: 0 });
+    release = undefined;
+    prefill.answer = (response) => {
+      release = response;
+    };
+    decode.answer = (response) => stream(decode, response);
+  });
+  afterEach(() => {
+    prefill.bodies.length = 0;
+    decode.bodies.length = 0;
+  });
+  afterAll(async () => {
+    await stack.end();
+    prefill.close();
+    decode.close();
+  });
+
+  /** Asks; once decode's answer has come as far as it can, has the prefill answer. */
+  async function ask(prefillAnswers: (response: ServerResponse) => void) {
+    let parts = 0;
+    const onData = (): void => {
+      parts += 1;
+    };
+    const answer = post(url, { prompt: "x", stream: true }, { onData });
+    await eventually(() => release !== undefined && decode.sentBytes > 1_048_576);
+    for (let before = 0; before < decode.sentBytes; ) {
+      before = decode.sentBytes;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    expect(decode.sentBytes).toBeLessThan(onTheWayBytesMax);
+    expect(parts).toBe(0);
+    prefillAnswers(release!);
+    return answer;
+  }
+
+  test("a stream is held, paused, and goes on whole once the prefill is done", async () => {
+    const { status, end, body } = await ask((response) => response.end("{}"));
+    expect([status, end, body.length]).toEqual([200, "whole", streamBytes]);
+    expect(body === event.repeat(eventCount)).toBe(true);
+  });
+
+  test.each([400, 500, 503])(
+    "the prefill answers %i after decode's 200: that is the client's, and decode is given up",
+    async (status) => {
+      const error = '{"error":{"message":"no KV"}}';
+      const answer = await ask((response) => response.writeHead(status).end(error));
+      expect([answer.status, answer.body]).toEqual([status, error]);
+      await eventually(() => decode.closedEarly === 1);
+    },
+  );
+
+  test("the prefill breaks off after decode's 200: an error, and decode is given up", async () => {
+    const answer = await ask((response) => {
+      prefill.answer = (another) => another.destroy();
+      response.destroy();
+    });
+    expect(answer.status).toBeGreaterThanOrEqual(500);
+    expect(answer.body).not.toContain("decode's");
+    await eventually(() => decode.closedEarly >= 1);
+  });
+
+  test("decode refuses while the prefill is under way: its refusal is the client's, the prefill is given up", async () => {
+    prefill.closedEarly = 0;
+    decode.answer = (response) => response.writeHead(400).end('{"error":{"message":"no"}}');
+    const answer = await post(url, { prompt: "x" });
+    expect([answer.status, answer.body]).toEqual([400, '{"error":{"message":"no"}}']);
+    await eventually(() => prefill.closedEarly === 1);
+  });
+
+  test("another try is in another room, for both", async () => {
+    const all = [new Scripted(), new Scripted(), new Scripted(), new Scripted()];
+    const [first, second, third, fourth] = (await Promise.all(
+      all.map((e) => e.listen()),
+    )) as string[];
+    const words = [
+      "--dialect",
+      "sglang",
+      "--prefill",
+      first!,
+      second!,
+      "--decode",
+      third!,
+      fourth!,
+    ];
+    const proxy = await stack.startProxy(...words, "--listen", "127.0.0.1:0");
+    const [prefills, decodes] = [all.slice(0, 2), all.slice(2)];
+    const rooms = (engines: readonly Scripted[]) =>
+      engines.flatMap(({ bodies }) => bodies).map((body) => /room":(\d+)/.exec(body)![1]!);
+    for (const engine of prefills) {
+      engine.answer = (response) => {
+        if (rooms(prefills).length === 1) response.destroy();
+        else response.end("{}");
+      };
+    }
+    for (const engine of decodes) {
+      // The first one waits for its prefill, as SGLang does.
+      engine.answer = (response) => {
+        if (rooms(decodes).length > 1) response.end('{"choices":[]}');
+      };
+    }
+    const answer = await post(proxy.url + path, { prompt: "x" });
+    expect([answer.status, answer.body]).toEqual([200, '{"choices":[]}']);
+    expect(new Set(rooms(prefills)).size).toBe(2);
+    expect(rooms(decodes).sort()).toEqual(rooms(prefills).sort());
+    for (const engine of all) engine.close();
+  });
+});
