@@ -2,6 +2,7 @@
 export const dialectNames = [
   "omni",
   "vllm-nixl",
+  "vllm-ascend",
   "shared-storage",
   "cache-threshold",
   "sglang",

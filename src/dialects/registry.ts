@@ -7,11 +7,13 @@ import { omni } from "./omni.ts";
 import { plain } from "./plain.ts";
 import { sglang } from "./sglang.ts";
 import { sharedStorage } from "./shared-storage.ts";
+import { vllmAscend } from "./vllm-ascend.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 
 const all: readonly Dialect[] = [
   omni, //
   vllmNixl,
+  vllmAscend,
   sharedStorage,
   cacheThreshold,
   sglang,

@@ -24,6 +24,8 @@ export interface InferenceRequest {
   readonly n: number;
   readonly lengths: LengthWishes;
   readonly prompts: readonly Prompt[];
+  /** What `outputSeed` would be of another prompt in the place of this one. */
+  seedOf(prompt: Buffer): number;
   readonly wishes: TokenWishes;
   /** Of all prompts. */
   readonly promptTokens: number;
@@ -71,10 +73,10 @@ export function inferenceRequest(parts: RequestParts, served: Served): Inference
   const model = parts.model ?? served.model;
   if (model !== served.model) throw noSuchModel(model);
   if (n * parts.prompts.length > choicesMax) throw badRequest(`n is above ${choicesMax}.`, "n");
-  const hashes = parts.prompts.map(({ bytes }) =>
-    hashOf(`${parts.endpointName}\0${model}\0`, bytes),
-  );
+  const hashed = (bytes: Buffer): Buffer => hashOf(`${parts.endpointName}\0${model}\0`, bytes);
+  const hashes = parts.prompts.map(({ bytes }) => hashed(bytes));
   const seed = seedText(body.text, parts.seed);
+  const seedOf = (hash: Buffer): number => hashOf(seed, hash).readUInt32LE(0);
   return {
     idPrefix: parts.idPrefix,
     model,
@@ -85,8 +87,9 @@ export function inferenceRequest(parts: RequestParts, served: Served): Inference
     lengths: lengthsOf(parts, served),
     prompts: parts.prompts.map((prompt, index) => ({
       ...prompt,
-      outputSeed: hashOf(seed, hashes[index]!).readUInt32LE(0),
+      outputSeed: seedOf(hashes[index]!),
     })),
+    seedOf: (bytes) => seedOf(hashed(bytes)),
     wishes: parts.wishes ?? noTokenWishes,
     promptTokens: parts.prompts.reduce((sum, prompt) => sum + prompt.tokens, 0),
     promptHash: hashOf("", Buffer.concat(hashes)).toString("hex"),

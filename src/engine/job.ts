@@ -53,9 +53,11 @@ export class InferenceJob implements PrefillTicket {
     this.#cachedTokens = core.visitPrefixCache(request);
     this.tokens = request.promptTokens - this.#cachedTokens;
     const lengths = limited(request.lengths, leg.tokensMax);
-    for (const { outputSeed } of request.prompts) {
+    const { continues } = leg;
+    for (const prompt of request.prompts) {
+      const { outputSeed } = continues ?? prompt;
       for (let index = 0; index < request.n; index++) {
-        const output = new PlannedOutput(outputSeed, index, lengths);
+        const output = new PlannedOutput(outputSeed, index, lengths, continues?.tokens);
         this.#choices.push(new Choice(this, this.#choices.length, output));
       }
     }

@@ -6,12 +6,24 @@ import { bytesPerToken, tokensOfBytes } from "./tokens.ts";
 export interface PromptText {
   readonly bytes: Buffer;
   readonly tokens: number;
+  /** It arrived as token ids. */
+  readonly isIds?: boolean;
+  /** It ends with a beginning of the answer, with which the answer is to go on. */
+  readonly answered?: { readonly prompt: Buffer; readonly text: Buffer };
 }
 
 /** A chat template puts the tools before the messages; what matters is that all of both is in the prompt. */
 export function chatPrompt(messages: unknown, tools: unknown): PromptText {
   const bytes = Buffer.from((tools ? JSON.stringify(tools) : "") + JSON.stringify(messages));
   return { bytes, tokens: tokensOfBytes(bytes.length) };
+}
+
+/** The prompt of a chat that goes on with its last message (`continue_final_message`). */
+export function openChatPrompt(messages: readonly unknown[], tools: unknown): PromptText {
+  const content = (messages.at(-1) as { content?: unknown }).content;
+  const { bytes } = chatPrompt(messages.slice(0, -1), tools);
+  const text = Buffer.from(typeof content === "string" ? content : "");
+  return { ...chatPrompt(messages, tools), answered: { prompt: bytes, text } };
 }
 
 /** `prompt` is a text, texts, token ids, or lists of token ids. Throws a RequestError for one that is empty. */
@@ -38,5 +50,5 @@ function idsPrompt(ids: readonly number[]): PromptText {
   });
   let end = bytes.length;
   while (end > bytes.length - bytesPerToken + 1 && bytes[end - 1] === 0) end--;
-  return { bytes: bytes.subarray(0, end), tokens: ids.length };
+  return { bytes: bytes.subarray(0, end), tokens: ids.length, isIds: true };
 }

@@ -56,6 +56,11 @@ export function tokenText(outputSeed: number, choice: number, position: number):
   return position === 0 ? text : ` ${text}`;
 }
 
+/** The id of that token. It says nothing of the text: tokens of an answer are of any length. */
+export function tokenIdAt(outputSeed: number, choice: number, position: number): number {
+  return mix32(outputSeed, choice, position) >>> 4;
+}
+
 /** How many tokens an answer has when the client sets no bound: 16 to 127. */
 export function naturalTokens(outputSeed: number, choice: number): number {
   return 16 + (mix32(outputSeed, choice, -2) % 112);
@@ -93,16 +98,20 @@ export class PlannedOutput {
   knowsPrompt = true;
   readonly #outputSeed: number;
   readonly #choice: number;
+  /** Tokens of the text that the prompt has already; positions count from there. */
+  readonly #from: number;
   /** The token in which a stop string begins, and how many of its characters are kept. */
   #cutToken = Number.POSITIVE_INFINITY;
   #cutChars = 0;
 
-  constructor(outputSeed: number, choice: number, wishes: LengthWishes) {
+  constructor(outputSeed: number, choice: number, wishes: LengthWishes, from = 0) {
     this.#outputSeed = outputSeed;
     this.#choice = choice;
-    const { maxTokens, minTokens, eosAfterTokens } = wishes;
-    const natural = Math.max(naturalTokens(outputSeed, choice), minTokens);
+    this.#from = from;
+    const { maxTokens, minTokens } = wishes;
+    const natural = Math.max(naturalTokens(outputSeed, choice) - from, minTokens, 1);
     const wanted = Math.min(maxTokens ?? natural, wishes.contextTokens);
+    const eosAfterTokens = wishes.eosAfterTokens - from;
     const eos = eosAfterTokens > minTokens && eosAfterTokens <= wanted;
     const bound = eos ? eosAfterTokens : wanted;
     const stopped = wishes.stop.length > 0 ? this.#findStop(bound, wishes) : undefined;
@@ -129,13 +138,17 @@ export class PlannedOutput {
   /** The text that token `position` adds. */
   delta(position: number): string {
     if (position > this.#cutToken) return "";
-    const text = tokenText(this.#outputSeed, this.#choice, position);
+    const text = this.#token(position);
     return position === this.#cutToken ? text.slice(0, this.#cutChars) : text;
   }
 
-  /** Says nothing of the text: tokens of an answer are of any length. */
   tokenId(position: number): number {
-    return mix32(this.#outputSeed, this.#choice, position) >>> 4;
+    return tokenIdAt(this.#outputSeed, this.#choice, this.#from + position);
+  }
+
+  /** All of the token's text, wherever a stop string cuts it. */
+  #token(position: number): string {
+    return tokenText(this.#outputSeed, this.#choice, this.#from + position);
   }
 
   text(): string {
@@ -150,7 +163,7 @@ export class PlannedOutput {
     let tail = "";
     let tailStart = 0;
     for (let position = 0; position < bound; position++) {
-      const token = tokenText(this.#outputSeed, this.#choice, position);
+      const token = this.#token(position);
       const kept = overlapChars === 0 ? "" : tail.slice(-overlapChars);
       tailStart += tail.length - kept.length;
       tail = kept + token;
@@ -168,7 +181,7 @@ export class PlannedOutput {
   #cutAt(chars: number): void {
     let start = 0;
     for (let position = 0; ; position++) {
-      const length = tokenText(this.#outputSeed, this.#choice, position).length;
+      const { length } = this.#token(position);
       if (start + length > chars) {
         this.#cutToken = position;
         this.#cutChars = chars - start;

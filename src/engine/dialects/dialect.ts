@@ -1,6 +1,7 @@
 /** How an engine family hands KV over, as the engine lives it: the interfaces that each dialect fills. */
 
 import type { z } from "zod";
+import type { ContinuedText } from "../continued-text.ts";
 import type { InferenceRequest } from "../inference-request.ts";
 import type { KvStore } from "../kv-store.ts";
 import type { EngineRole, ResolvedOptions } from "../options.ts";
@@ -49,6 +50,8 @@ export interface Origin {
 export interface Leg {
   /** The engine itself ends the answer after so many tokens, whatever the client asked for. */
   readonly tokensMax?: number;
+  /** The answer is the rest of a text with which the prompt ends. */
+  readonly continues?: ContinuedText;
   /** Before anything is computed: fetches KV, waits for the other engine, or calls the proxy back. */
   acquire?(gone: AbortSignal): Promise<Acquired>;
   /** When all tokens are there and the end of the answer is not yet sent: holds KV or pushes it. */

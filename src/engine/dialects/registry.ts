@@ -6,9 +6,17 @@ import type { Dialect, Settings } from "./dialect.ts";
 import { omni } from "./omni.ts";
 import { sglang } from "./sglang.ts";
 import { sharedStorage } from "./shared-storage.ts";
+import { vllmAscend } from "./vllm-ascend.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 
-export const dialects: readonly Dialect[] = [omni, vllmNixl, sharedStorage, cacheThreshold, sglang];
+export const dialects: readonly Dialect[] = [
+  omni,
+  vllmNixl,
+  vllmAscend,
+  sharedStorage,
+  cacheThreshold,
+  sglang,
+];
 
 export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
 

@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { inferenceRequest } from "../inference-request.ts";
 import { check } from "../json-body.ts";
-import { chatPrompt } from "../prompts.ts";
+import { chatPrompt, openChatPrompt } from "../prompts.ts";
+import { badRequest } from "../request-error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { chatLogprobs, tokenWishes } from "./logprobs.ts";
 import { commonFields, commonParts, OpenAiFormat, optionalInt, type Shape } from "./openai.ts";
@@ -23,6 +24,8 @@ export const chatSchema = z.looseObject({
     )
     .min(1),
   tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  continue_final_message: z.boolean().nullish(),
+  add_generation_prompt: z.boolean().nullish(),
 });
 
 export const chat: Endpoint = {
@@ -30,6 +33,15 @@ export const chat: Endpoint = {
 
   read(body, served) {
     const fields = check(chatSchema, body.fields);
+    const goesOn = fields.continue_final_message ?? false;
+    if (goesOn && (fields.add_generation_prompt ?? true)) {
+      throw badRequest(
+        "Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
+        "continue_final_message",
+      );
+    }
+    // As they arrived, because the check may give members another order.
+    const { messages, tools } = body.fields;
     const parts = {
       ...commonParts(fields),
       wishes: {
@@ -40,8 +52,9 @@ export const chat: Endpoint = {
       endpointName: "chat",
       idPrefix: "chatcmpl",
       body,
-      // As it arrived, because the check may give members another order.
-      prompts: [chatPrompt(body.fields["messages"], body.fields["tools"])],
+      prompts: [
+        goesOn ? openChatPrompt(messages as unknown[], tools) : chatPrompt(messages, tools),
+      ],
       // There are two names for it; the newer one has the last word.
       maxTokens: fields.max_completion_tokens ?? fields.max_tokens ?? undefined,
     };
