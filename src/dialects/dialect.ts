@@ -58,7 +58,10 @@ export type DecodeVerdict = "answer" | "missed" | "more";
  * ids that are minted here are never used twice. Edits are already begun on the request's members.
  */
 export interface Handover {
-  /** In `X-Request-Id` to both engines, in place of the request's own. Asked for once the engines of the round are known. */
+  /**
+   * In `X-Request-Id` to both engines, in place of the request's own and of what the route sets. Asked for once the engines of the
+   * round are known. Long and random, so that it can be found wherever an answer repeats it: clients see their own.
+   */
   requestId?(engines: Engines): string;
 
   /** Makes the client's body the prefill engine's. */
@@ -66,9 +69,9 @@ export interface Handover {
 
   /**
    * Takes in the prefill engine's answer, whole and uncompressed. It may be referred to, and stays as it is. What is returned
-   * ends the request: the answer needs no decode.
+   * ends the request: an answer that needs no decode, or `nothing` = nothing was handed over, and decode cannot do without it.
    */
-  prefillAnswered(answer: Buffer): FinalAnswer | undefined;
+  prefillAnswered(answer: Buffer): FinalAnswer | "nothing" | undefined;
 
   /**
    * Makes the client's body the decode engine's. What a client put into a hand-off field of its own must never reach
@@ -166,12 +169,18 @@ export interface Dialect {
    */
   readonly releasesByDecode?: boolean;
 
+  /**
+   * Decode engines go wrong over a prompt without a hand-over: they wait for it, or generate from memory that nobody has filled. What a
+   * hand-over cannot carry is refused, and whatever else has decode compute a prompt has no effect.
+   */
+  readonly needsPrefill?: boolean;
+
   /** Undefined = decode's answer goes to the client as it comes. */
   readonly merge?: AnswerMerge;
 
   readonly probes?: readonly EngineProbe[];
 
-  /** Whether a hand-over can carry this request; where not, decode alone computes it. */
+  /** Whether a hand-over can carry this request; where not, decode alone computes it, if it can (`needsPrefill`). */
   carries?(request: DialectRequest): boolean;
 
   /** Takes the hand-off fields out of a request that one engine serves alone. */

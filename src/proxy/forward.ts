@@ -1,7 +1,7 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
 import { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
-import type { DialectRequest, EngineInfo, Engines, Handover } from "../dialects/dialect.ts";
+import type { DialectRequest, Engines, Handover } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
@@ -16,13 +16,12 @@ import {
   type LegName,
   type Order,
 } from "./exchange.ts";
-import { dpRankHeader } from "./head-plan.ts";
 import { Leg, type LegRequest } from "./leg.ts";
 import { sendLegMessage } from "./leg-message.ts";
-import { bytesPerToken, LegPlaces } from "./leg-places.ts";
+import { bytesPerToken, LegPlaces, nowhere, rankLine } from "./leg-places.ts";
 import { finalAnswer } from "./local-answer.ts";
 import { MergedAnswer } from "./merged-answer.ts";
-import type { Outcome } from "./outcomes.ts";
+import { type Outcome, outcomes } from "./outcomes.ts";
 import { allowsRetry, conditionOf } from "./retry.ts";
 import type { Route } from "./route.ts";
 import type { Server } from "./routing.ts";
@@ -66,6 +65,8 @@ export class Forward implements ExchangeActions, LegRequest {
   #paused: EngineConnection | undefined;
   /** No prefill could be had, and decode computes the prompt. */
   #fellBack = false;
+  /** Why the request cannot be forwarded at all. */
+  #refusal: Outcome | undefined;
 
   constructor(request: Forwarded, route: Route, prefills: boolean) {
     const { context, service, members } = request;
@@ -79,15 +80,17 @@ export class Forward implements ExchangeActions, LegRequest {
     this.#decode = new Leg("decode", this, context.decodes);
     let order: Order = "decode-only";
     const { dialect } = route;
+    const { needsPrefill = false } = dialect;
     if (members !== undefined) {
       const { path, requestId } = context;
       this.#dialectRequest = { members, path, requestId, mint: service.mint };
-      const isWorthIt = context.body.length >= route.config.prefillMinTokens * bytesPerToken;
-      if (prefills && isWorthIt && (dialect.carries?.(this.#dialectRequest) ?? true)) {
+      const isLong = context.body.length >= route.config.prefillMinTokens * bytesPerToken;
+      const isWorthIt = prefills && (isLong || needsPrefill);
+      if (isWorthIt && (dialect.carries?.(this.#dialectRequest) ?? true)) {
         order = dialect.order;
         this.#prefill = new Leg("prefill", this, context.prefills);
         this.#prefillAnswer = new CollectedBody();
-      }
+      } else if (isWorthIt && needsPrefill) this.#refusal = outcomes.notCarried;
     }
     const { tries } = route.config.retry;
     const each = tries === 0 ? Number.POSITIVE_INFINITY : tries;
@@ -96,14 +99,15 @@ export class Forward implements ExchangeActions, LegRequest {
         order,
         choosesDecodeFirst: dialect.choosesDecodeFirst ?? false,
         tries: { prefill: each, decode: each },
-        fallsBack: route.config.onPrefillFailure === "decode_only",
+        fallsBack: route.config.onPrefillFailure === "decode_only" && !needsPrefill,
       },
       this,
     );
   }
 
   begin(): void {
-    this.#exchange.begin();
+    if (this.#refusal === undefined) this.#exchange.begin();
+    else this.#exchange.abort(this.#refusal);
   }
 
   /** Ends the request from outside: the client is gone or too slow. */
@@ -181,6 +185,8 @@ export class Forward implements ExchangeActions, LegRequest {
     const route = this.#route;
     const headers = leg === this.#prefill ? this.#places.prefillRoute : route;
     const engines = this.#handover && this.#engines();
+    const handoversId = engines && this.#handover!.requestId?.(engines);
+    if (handoversId !== undefined) this.#merged.useIds(handoversId, this.#clientsId);
     const message = {
       context: this.#context,
       headers,
@@ -188,7 +194,8 @@ export class Forward implements ExchangeActions, LegRequest {
       edits: this.#edited(leg, engines),
       isRead:
         leg === this.#prefill || this.#handover?.judgeDecode !== undefined || this.#merged.isRead,
-      requestId: (engines && this.#handover!.requestId?.(engines)) ?? this.#context.requestId,
+      requestId: handoversId ?? this.#context.requestId,
+      isHandoversId: handoversId !== undefined,
       lines: rankLine(leg) + ((engines && this.#handover!.headerLines?.(leg.name, engines)) ?? ""),
     };
     sendLegMessage(leg, connection, message, this.service.scratch);
@@ -272,6 +279,12 @@ export class Forward implements ExchangeActions, LegRequest {
     return this.service.clock.wallMs();
   }
 
+  /** As a single engine would put it into its answer. */
+  get #clientsId(): string {
+    const { requestId, head } = this.#context;
+    return requestId || head.fields.get("x-request-id") || this.service.mint.uuid();
+  }
+
   #leg(name: LegName): Leg {
     return name === "prefill" ? this.#prefill! : this.#decode;
   }
@@ -279,6 +292,7 @@ export class Forward implements ExchangeActions, LegRequest {
   #prefillEnded(): void {
     const final = this.#handover!.prefillAnswered(this.#prefillAnswer!.bytes);
     if (final === undefined) this.#exchange.prefillDone();
+    else if (final === "nothing") this.#exchange.prefillFailed("invalid", false);
     else {
       const isFirst = this.#exchange.answering === undefined && !this.#exchange.resumes;
       if (isFirst) finalAnswer(this.#answer, this.#context, final);
@@ -380,15 +394,6 @@ export class Forward implements ExchangeActions, LegRequest {
     }
   }
 }
-
-/** For an engine that is one data-parallel rank of several behind its address. */
-function rankLine({ engine }: Leg): string {
-  const rank = engine?.info.dpRank ?? -1;
-  return rank < 0 ? "" : `${dpRankHeader}: ${rank}\r\n`;
-}
-
-/** Stands for an engine that has not been chosen. */
-const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });
 
 /** Shared by all requests of the worker: edits are made and written within one call. */
 const sharedEdits = new Edits();

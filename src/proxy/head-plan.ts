@@ -25,6 +25,7 @@ export class HeadPlan {
     readonly name: string;
     readonly value: Render;
     readonly isEncoding: boolean;
+    readonly isRequestId: boolean;
   }[] = [];
   readonly #drop: FieldSet;
   readonly #dropWhenRead: FieldSet;
@@ -48,7 +49,9 @@ export class HeadPlan {
     this.#setsRequestId = isSet("x-request-id");
     for (const name of names) {
       const value = scope.compile(utf8(setHeaders[name]!));
-      this.#set.push({ name, value, isEncoding: name.toLowerCase() === "accept-encoding" });
+      const lower = name.toLowerCase();
+      const isEncoding = lower === "accept-encoding";
+      this.#set.push({ name, value, isEncoding, isRequestId: lower === "x-request-id" });
     }
   }
 
@@ -59,6 +62,7 @@ export class HeadPlan {
    * @param host the engine's own address, for where the route sets no `Host`
    * @param lines of the dialect, each with its CRLF
    * @param requestId given to the request by the proxy; "" = the client's own goes through, if any
+   * @param isHandovers the hand-over needs this id, whatever the route sets
    */
   render(
     context: RequestContext,
@@ -68,16 +72,17 @@ export class HeadPlan {
     requestId: string,
     bodyBytes: number,
     lines = "",
+    isHandovers = false,
   ): string {
     const { head } = context;
     let text = `${context.method} ${uri} HTTP/1.1\r\n`;
     if (!this.#setsHost) text += `Host: ${host}\r\n`;
-    for (const { name, value, isEncoding } of this.#set) {
-      if (isEncoding && isRead) continue;
+    for (const { name, value, isEncoding, isRequestId } of this.#set) {
+      if ((isEncoding && isRead) || (isRequestId && isHandovers)) continue;
       const rendered = value(context);
       if (rendered !== "") text += `${name}: ${singleLine(rendered)}\r\n`;
     }
-    const givesId = requestId !== "" && !this.#setsRequestId;
+    const givesId = isHandovers || (requestId !== "" && !this.#setsRequestId);
     const drop = givesId ? this.#dropId : this.#drop;
     const dropWhenRead = givesId ? this.#dropIdWhenRead : this.#dropWhenRead;
     text += forwardedLines(head.fields, isRead ? dropWhenRead : drop);

@@ -19,6 +19,8 @@ export interface LegMessage {
   readonly isRead: boolean;
   /** In `X-Request-Id`; "" = the proxy gives none. */
   readonly requestId: string;
+  /** It is the hand-over's own, which counts more than what the route sets. */
+  readonly isHandoversId: boolean;
   /** Further header lines, each with its CRLF. */
   readonly lines: string;
 }
@@ -26,21 +28,23 @@ export interface LegMessage {
 export function sendLegMessage(
   leg: Leg,
   connection: EngineConnection,
-  { context, headers, route, edits, isRead, requestId, lines }: LegMessage,
+  message: LegMessage,
   scratch: Scratch,
 ): void {
+  const { context, headers, route, edits } = message;
   const { address } = leg.engine!;
   // Each leg has a pool of its own, which its default `Host` names.
   context.proxyHost = leg.pool!.name;
   const bodyBytes = edits?.byteLength ?? context.body.length;
   const head = headers.heads.render(
     context,
-    isRead,
+    message.isRead,
     leg.uri,
     address.host === undefined ? "localhost" : address.key,
-    requestId,
+    message.requestId,
     bodyBytes,
-    lines,
+    message.lines,
+    message.isHandoversId,
   );
   const joined = bodyBytes <= joinBytesMax;
   const outBytes = head.length + (joined ? bodyBytes : 0);

@@ -1,11 +1,14 @@
 /** Where each leg of a request may go, and what a policy has to know of the request to choose an engine there. */
 import { promptBlocks } from "../body/prompt-blocks.ts";
+import type { EngineInfo } from "../dialects/dialect.ts";
 import type { Pool } from "../fleet/pool.ts";
 import { promptBlockBytes, promptBlocksMax } from "../limits.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import type { LegName } from "./exchange.ts";
 import type { Forwarded } from "./forward.ts";
+import { dpRankHeader } from "./head-plan.ts";
 import { type InternalRoute, internalRoute } from "./internal-route.ts";
+import type { Leg } from "./leg.ts";
 import type { Destination, Route } from "./route.ts";
 
 /** Of English text and most tokenizers. */
@@ -62,3 +65,12 @@ export class LegPlaces {
     return this.#blocks ?? noBlocks;
   }
 }
+
+/** For an engine that is one data-parallel rank of several behind its address. */
+export function rankLine({ engine }: Leg): string {
+  const rank = engine?.info.dpRank ?? -1;
+  return rank < 0 ? "" : `${dpRankHeader}: ${rank}\r\n`;
+}
+
+/** Stands for an engine that has not been chosen. */
+export const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });

@@ -4,12 +4,15 @@ import type { AnswerFilter, AnswerMerge, DialectRequest } from "../dialects/dial
 import type { ResponseHead } from "../http1/response-head.ts";
 import { filteredAnswerBytesMax } from "../limits.ts";
 import type { Answer } from "./answer.ts";
+import { OwnIdFilter, RequestIds } from "./own-id.ts";
 
 export class MergedAnswer {
   /** An answer is held until it is whole, because what only the prefill engine knows is put in. */
   collects = false;
   readonly #merge: AnswerMerge | undefined;
   readonly #answer: Answer;
+  /** Another id than the client's stands in the answer. */
+  #ids: RequestIds | undefined;
   /** Of the answer that is the client's; of the one before, where that was given up. */
   #filter: AnswerFilter | undefined;
   #unfinished: AnswerFilter | undefined;
@@ -22,6 +25,11 @@ export class MergedAnswer {
   /** The answer is read, and must not be compressed for its client. */
   get isRead(): boolean {
     return this.#merge !== undefined;
+  }
+
+  /** The engines know the request by another id than the client does. */
+  useIds(given: string, own: string): void {
+    if (this.#ids?.given !== given) this.#ids = new RequestIds(given, own);
   }
 
   /** The head of an answer is here that may become the client's. */
@@ -39,7 +47,9 @@ export class MergedAnswer {
       const prefill = prefillAnswer?.length === 0 ? undefined : prefillAnswer;
       this.#filter = this.#merge.begin(request, prefill, this.#unfinished);
     }
-    this.#answer.release(this.#filter, isWhole);
+    const ids = this.#ids;
+    const isRenamed = ids !== undefined && this.#merge !== undefined;
+    this.#answer.release(isRenamed ? new OwnIdFilter(ids, this.#filter) : this.#filter, isWhole);
   }
 
   /** Too much has come to hold on to it: it stays as it is. */

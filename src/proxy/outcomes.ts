@@ -77,6 +77,13 @@ export const outcomes = Object.freeze({
     "safe",
     "The engines have not told yet how they hand over.",
   ),
+  notCarried: outcome(
+    "GP_NOT_CARRIED",
+    400,
+    "client",
+    "no",
+    "These engines cannot hand over a request that asks for several answers, or has several prompts.",
+  ),
   noPrefillEngine: outcome(
     "GP_NO_PREFILL_ENGINE",
     502,
@@ -126,7 +133,7 @@ export const outcomes = Object.freeze({
     502,
     "prefill",
     "safe",
-    "The prefill engine's answer is not valid HTTP.",
+    "The prefill engine's answer is not valid HTTP, or not what its dialect needs.",
   ),
   decodeInvalid: outcome(
     "GP_DECODE_INVALID",
