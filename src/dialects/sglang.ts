@@ -8,6 +8,7 @@ import { KeyName } from "../body/key-name.ts";
 import type { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
 import { bootstrapRoomsMax } from "../limits.ts";
+import { bootstrapHostOf, bootstrapPortOf } from "./bootstrap-server.ts";
 import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "./dialect.ts";
 import { removeMember, replaceMember } from "./members.ts";
 import { sglangRoute, sglangServerInfo } from "./probes.ts";
@@ -40,7 +41,6 @@ const handoffKeys: readonly KeyName[] = [
 ];
 
 const no = Buffer.from("false");
-const defaultPort = "8998";
 const roomsEnd = 1n << 63n;
 
 export const sglang: Dialect = {
@@ -94,15 +94,14 @@ class SglangHandover implements Handover {
 
   #bothEdits(edits: Edits, prefill: EngineInfo): void {
     strip(this.#members, edits);
-    const { host } = prefill;
-    const address = JSON.stringify(inUrl(prefill.attributes["bootstrap_host"] ?? host));
+    const address = JSON.stringify(bootstrapHostOf(prefill));
     edits.appendMember(
       bootstrapHost,
       this.#forEach(() => address),
     );
     edits.appendMember(
       bootstrapPort,
-      this.#forEach(() => portOf(prefill)),
+      this.#forEach(() => bootstrapPortOf(prefill)),
     );
     edits.appendMember(
       bootstrapRoom,
@@ -114,16 +113,6 @@ class SglangHandover implements Handover {
     const values = this.#rooms.map(value).join();
     return Buffer.from(this.#isBatch ? `[${values}]` : values);
   }
-}
-
-/** Engines put host and port together without looking. */
-function inUrl(host: string): string {
-  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-}
-
-function portOf({ attributes }: EngineInfo): string {
-  const port = attributes["bootstrap_port"] ?? defaultPort;
-  return /^[1-9]\d{0,4}$/.test(port) ? port : defaultPort;
 }
 
 /** Engines that are told no rank take `room % dp_size` for it, on both sides. */
