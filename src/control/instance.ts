@@ -163,7 +163,7 @@ export class Instance {
   async #ready(said: Config, known: ReadonlySet<string>): Promise<Config> {
     const config = this.#finder.resolve(said);
     // Before the workers have it, so that no engine gets a request that it is known not to be ready for.
-    this.#prober.use(config);
+    await this.#prober.use(config);
     const filled = await this.#ports.fillIn(config);
     await removeStaleSockets(filled, known);
     if (this.#workers > 1) return sharePorts(filled, known);
@@ -217,7 +217,7 @@ export class Instance {
     try {
       await this.#supervisor.apply(await this.#ready(config, known));
     } catch (error) {
-      this.#prober.use(this.#finder.resolve(this.#config));
+      void this.#prober.use(this.#finder.resolve(this.#config));
       throw error;
     }
   }

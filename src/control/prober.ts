@@ -1,4 +1,5 @@
 /** Asks engines for what their dialects must know of them, again and again, and tells what has changed. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Config, RouteConfig } from "../config/schema.ts";
 import type { EngineInfo, EngineProbe } from "../dialects/dialect.ts";
 import { dialectOf } from "../dialects/registry.ts";
@@ -7,7 +8,7 @@ import { addressOf } from "../fleet/address.ts";
 import { type ConfiguredEngine, enginesOf } from "../fleet/engines.ts";
 import type { EngineFacts, FactsByIdentity } from "../fleet/facts.ts";
 import { engineIdentity } from "../fleet/slots.ts";
-import { probeFailuresMax, probeIntervalMs, probesAtOnceMax } from "../limits.ts";
+import { probeFailuresMax, probeIntervalMs, probesAtOnceMax, probeTimeoutMs } from "../limits.ts";
 import { askEngine, type EngineAnswer, eachOf, type NoAnswer } from "./ask-engine.ts";
 import { routePools } from "./route-pools.ts";
 
@@ -38,23 +39,31 @@ export class Prober {
   #findings = new Map<string, Finding>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
-  #running = false;
+  #rounds: Promise<void> = Promise.resolve();
 
   constructor(deps: ProberDeps) {
     this.#deps = deps;
     this.#ask = deps.ask ?? askEngine;
   }
 
-  /** Asks the engines of this configuration from now on. What is known of those that stay is kept. */
-  use(config: Config): void {
+  /**
+   * Asks the engines of this configuration from now on. What is known of those that stay is kept. Resolves when those that are new
+   * have been asked once, or have had the time of one probe for it: a request that goes to an engine of which nothing is known
+   * yet may wait there for ever.
+   */
+  async use(config: Config): Promise<void> {
     const before = this.#findings;
     this.#findings = new Map();
+    let hasNew = false;
     for (const finding of findingsOf(config, this.#deps.probesOf ?? probesOf)) {
       const key = `${finding.identity} ${finding.engine.config.url} ${finding.probe.path}`;
+      hasNew ||= !before.has(key);
       this.#findings.set(key, before.get(key) ?? finding);
     }
     this.#tell();
-    if (!this.#running) this.#schedule(0);
+    if (!hasNew) return;
+    clearTimeout(this.#timer);
+    await Promise.race([this.#askNow(), delay(probeTimeoutMs, undefined, { ref: false })]);
   }
 
   close(): void {
@@ -64,7 +73,6 @@ export class Prober {
 
   /** Asks all of them once. */
   async round(): Promise<void> {
-    this.#running = true;
     // Ranks of one engine have one server to ask.
     const answers = new Map<string, Promise<EngineAnswer | NoAnswer>>();
     await eachOf(this.#findings.values(), probesAtOnceMax, async (finding) => {
@@ -77,16 +85,18 @@ export class Prober {
       answers.set(key, answer);
       take(finding, await answer);
     });
-    this.#running = false;
     if (!this.#closed) this.#tell();
   }
 
-  #schedule(delayMs: number): void {
-    clearTimeout(this.#timer);
-    if (this.#closed || this.#findings.size === 0) return;
-    this.#timer = setTimeout(() => {
-      void this.round().then(() => this.#schedule(probeIntervalMs));
-    }, delayMs);
+  /** One round after the other, however many are asked for. */
+  #askNow(): Promise<void> {
+    this.#rounds = this.#rounds.then(async () => {
+      if (this.#closed || this.#findings.size === 0) return;
+      await this.round();
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.#askNow(), probeIntervalMs);
+    });
+    return this.#rounds;
   }
 
   #tell(): void {

@@ -99,9 +99,9 @@ describe("an engine whose id must be known", () => {
 
   it("has one for each rank", async () => {
     const { prober, says, asked } = proberOf([mooncakeQuery]);
-    prober.use(configOf(["a:80@0-1"]));
     says("a:8998/query", query("zero", "one"));
-    await prober.round();
+    // What a configuration names is known when it is put in force.
+    await prober.use(configOf(["a:80@0-1"]));
     expect(asked).toEqual(["a:8998/query"]);
     expect(prober.facts["p a:80@0"]!.attributes).toEqual({ engine_id: "zero" });
     expect(prober.facts["p a:80@1"]!.attributes).toEqual({ engine_id: "one" });
