@@ -6,6 +6,7 @@ export const engineAttributes = {
   bootstrap_port: "port of its bootstrap server (SGLang, Mooncake)",
   bootstrap_host: "host of its bootstrap server, where that is not the engine's own",
   cache_hit_threshold: "share of the prompt that must be cached for decode to answer alone",
+  ctx_dp_rank: "the only data-parallel rank of a TensorRT-LLM context server",
   ctx_info_endpoint: "where a TensorRT-LLM context engine tells of itself",
   dp_size: "number of its data-parallel ranks",
   engine_id: "the id by which its KV connector knows it",

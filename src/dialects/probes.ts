@@ -43,17 +43,23 @@ export const mooncakeQuery: EngineProbe = {
   },
 };
 
-/** TensorRT-LLM's engine: where generation engines ask a context engine; the first of a list. */
+/**
+ * TensorRT-LLM's context server: where generation servers ask for its ranks (the first of a list), and its rank, where it has but one.
+ * Only its Python transceiver tells them, and only that one can be asked for KV before it is computed. Source: TensorRT-LLM,
+ * `_torch/pyexecutor/kv_cache_transceiver.py`, `serve/openai_disagg_service.py`.
+ */
 export const trtllmServerInfo: EngineProbe = {
   legs: ["prefill"],
   path: "/server_info",
+  needs: ["ctx_info_endpoint"],
   facts: (answer) => {
     const params = memberBytes(answer, "disaggregated_params");
-    const endpoint = params && memberBytes(params, "ctx_info_endpoint");
-    if (endpoint === undefined) return {};
-    const [, first] = /^\[\s*("(?:[^"\\]|\\.)*")/.exec(endpoint.toString()) ?? [];
-    const text = scalarText(first ?? endpoint.toString());
-    return text === undefined ? {} : { ctx_info_endpoint: text };
+    if (params === undefined) return {};
+    const endpoint = memberBytes(params, "ctx_info_endpoint")?.toString() ?? "";
+    const [, first] = /^\[\s*("(?:[^"\\]|\\.)*")/.exec(endpoint) ?? [];
+    const text = scalarText(first ?? endpoint);
+    const rank = textMembers(params, ["ctx_dp_rank"]);
+    return text === undefined ? rank : { ctx_info_endpoint: text, ...rank };
   },
 };
 

@@ -9,10 +9,22 @@ import { decodeBody, prefillBody, strippedBody } from "./legs.ts";
 
 const canary = "written-by-the-client";
 
-/** Fields that carry a hand-off in one engine family or another; what a client puts there is poison. */
+/** Fields that carry a hand-off; what a client puts there is poison. */
 const handoffFields = ["kv_transfer_params", "kv\\u005ftransfer_params"];
 
-const answer = `{"id":"cmpl-1","choices":[{"text":"a","finish_reason":"length"}],"kv_transfer_params": {"remote_block_ids":[[1,2],[3]],"remote_engine_id":"e","remote_port":18446744073709551615} }`;
+/** Those of one engine family alone, which others do not know. */
+const familyFields: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^sglang/, ["bootstrap_host", "bootstrap_port", "bootstrap_room", "bootstrap\\u005froom"]],
+  [/^trtllm/, ["disaggregated_params", "disaggregated\\u005fparams"]],
+];
+
+function fieldsOf(name: string): string[] {
+  const own = familyFields.filter(([family]) => family.test(name)).flatMap(([, fields]) => fields);
+  return [...handoffFields, ...own];
+}
+
+const trtllmParams = `"disaggregated_params":{"request_type":"context_only","ctx_request_id":9223372036854775807,"disagg_request_id":1}`;
+const answer = `{"id":"cmpl-1","choices":[{"text":"a","finish_reason":"length",${trtllmParams}}],"prompt_token_ids":[1,2],"kv_transfer_params": {"remote_block_ids":[[1,2],[3]],"remote_engine_id":"e","remote_port":18446744073709551615} }`;
 
 describe.each([...dialects])("dialect %s", (name, dialect) => {
   it("goes by its name, and says in which order the engines hear of a request", () => {
@@ -47,7 +59,7 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
     expect(decodeBody(dialect, body, answer)).toContain(prompt);
   });
 
-  it.each(handoffFields)("lets no %s of a client's reach an engine", (field) => {
+  it.each(fieldsOf(name))("lets no %s of a client's reach an engine", (field) => {
     const poison = `"${field}":{"remote_host":"${canary}"}`;
     const bodies = [
       `{${poison}}`,
@@ -64,14 +76,18 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
     }
   });
 
-  it("asks of a prefill no more than one token and one choice, unstreamed where it waits for it", () => {
-    if (dialect.order !== "prefill-first") return;
-    const body = prefillBody(
-      dialect,
-      `{"max_tokens":900,"max_completion_tokens":900,"n":4,"stream":true,"stream_options":{}}`,
-    );
-    const object = JSON.parse(body);
-    expect(object).toMatchObject({ max_tokens: 1, max_completion_tokens: 1, n: 1, stream: false });
+  it("asks of a prefill one token and one choice, or leaves all limits to an engine that ends a prefill by itself", () => {
+    const limits = { max_tokens: 900, max_completion_tokens: 900, n: 4 };
+    const rest = { stream: true, stream_options: {} };
+    const object = JSON.parse(prefillBody(dialect, JSON.stringify({ ...limits, ...rest })));
+    const { max_tokens, max_completion_tokens, n, stream } = object;
+    expect([limits, { max_tokens: 1, max_completion_tokens: 1, n: 1 }]).toContainEqual({
+      max_tokens,
+      max_completion_tokens,
+      n,
+    });
+    // In a stream a prefill that fails would have its status already.
+    expect(stream).toBe(false);
     expect(object).not.toHaveProperty("stream_options");
   });
 
