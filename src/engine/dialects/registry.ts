@@ -3,16 +3,23 @@
 import { nearestWord } from "../../config/suggest.ts";
 import { cacheThreshold } from "./cache-threshold.ts";
 import type { Dialect, Settings } from "./dialect.ts";
+import { moriioRead, moriioWrite } from "./moriio.ts";
 import { omni } from "./omni.ts";
 import { sglang } from "./sglang.ts";
 import { sharedStorage } from "./shared-storage.ts";
 import { vllmAscend } from "./vllm-ascend.ts";
+import { vllmMooncake } from "./vllm-mooncake.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
+import { vllmP2pNccl } from "./vllm-p2p-nccl.ts";
 
 export const dialects: readonly Dialect[] = [
   omni,
   vllmNixl,
   vllmAscend,
+  vllmMooncake,
+  vllmP2pNccl,
+  moriioRead,
+  moriioWrite,
   sharedStorage,
   cacheThreshold,
   sglang,
