@@ -26,6 +26,15 @@ export const largeEventBytesMax = 16_777_216;
 export const continuationsMax = 16;
 /** Largest text that is continued. */
 export const continuedBytesMax = 4_194_304;
+/** Call-backs of decode engines: what all calls of one round may say, callers that wait, connections of one worker. */
+export const callbackBytesMax = 4_194_304;
+export const callbackCallersMax = 4_096;
+export const callbackConnectionsMax = 65_536;
+/** Largest head of a call-back, and how long it may take to arrive, or the next one to come. */
+export const callbackHeadBytesMax = 16_384;
+export const callbackTimeoutMs = 30_000;
+/** Prompts of one request for each of which decode calls back. */
+export const calledPromptsMax = 1_024;
 /** Sequences of one request that are handed over with a room each, prompts times choices. */
 export const bootstrapRoomsMax = 1_024;
 /** Largest answer of a prefill engine. */

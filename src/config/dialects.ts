@@ -3,6 +3,7 @@ export const dialectNames = [
   "omni",
   "vllm-nixl",
   "vllm-ascend",
+  "vllm-ascend-layerwise",
   "vllm-mooncake",
   "vllm-mooncake-v0",
   "vllm-p2p-nccl",

@@ -34,6 +34,8 @@ export interface DialectRequest {
 /** Where new ids come from. */
 export interface Mint {
   uuid(): string;
+  /** 128 random bits as hexadecimal digits: nobody can guess it. */
+  secret(): string;
   /** Uniform in `[0, 2^63)`. */
   integer63(): bigint;
 }
@@ -52,6 +54,9 @@ export interface FinalAnswer {
 
 /** What decode's answer says of the hand-over: it is the client's, the prompt is not cached there, or too little of it has come. */
 export type DecodeVerdict = "answer" | "missed" | "more";
+
+/** What a call-back says: all that the prefill needs has come, more calls have to, or it is not what this round's engine says. */
+export type CallVerdict = "complete" | "more" | "invalid";
 
 /**
  * One round of one request: a prefill, and the decode that takes its KV cache. A retry that needs a new prefill is a new round, so
@@ -88,11 +93,8 @@ export interface Handover {
    */
   callbackUrl?(url: string): void;
 
-  /**
-   * Decode first: takes in the body of a call-back. True once all that the prefill needs has come; the engine's repetition of
-   * an earlier call must not count twice.
-   */
-  calledBack?(body: Buffer): boolean;
+  /** Decode first: takes in the body of a call-back. The engine's repetition of an earlier call must not count twice. */
+  calledBack?(body: Buffer): CallVerdict;
 
   /** Decode first, by answer: looks at what has come of the body, without its framing, until it can tell. */
   judgeDecode?(body: Buffer, isComplete: boolean): DecodeVerdict;
@@ -160,6 +162,9 @@ export interface EngineProbe {
 export interface Dialect {
   readonly name: string;
   readonly order: LegOrder;
+
+  /** Decode first: the decode engine calls the proxy back for its prefill. */
+  readonly callsBack?: boolean;
 
   /** The prefill's request names the decode engine, which therefore is chosen before the prefill. Always so with `together`. */
   readonly choosesDecodeFirst?: boolean;

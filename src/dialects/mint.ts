@@ -5,5 +5,6 @@ import type { Mint } from "./dialect.ts";
 
 export const systemMint: Mint = {
   uuid: () => randomUUID(),
+  secret: () => randomBytes(16).toString("hex"),
   integer63: () => randomBytes(8).readBigUInt64BE() >> 1n,
 };

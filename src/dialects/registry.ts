@@ -10,6 +10,7 @@ import { sglang } from "./sglang.ts";
 import { sharedStorage } from "./shared-storage.ts";
 import { trtllm, trtllmGenFirst } from "./trtllm.ts";
 import { vllmAscend } from "./vllm-ascend.ts";
+import { vllmAscendLayerwise } from "./vllm-ascend-layerwise.ts";
 import { vllmMooncake, vllmMooncakeV0 } from "./vllm-mooncake.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 import { vllmP2pNccl } from "./vllm-p2p-nccl.ts";
@@ -18,6 +19,7 @@ const all: readonly Dialect[] = [
   omni, //
   vllmNixl,
   vllmAscend,
+  vllmAscendLayerwise,
   vllmMooncake,
   vllmMooncakeV0,
   vllmP2pNccl,

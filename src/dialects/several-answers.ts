@@ -14,7 +14,12 @@ const prompt = new KeyName("prompt");
  * parameters: the first to end frees the KV cache under the others (RFC vllm-project/vllm#39647).
  */
 export function hasSeveralAnswers(members: TopLevel): boolean {
-  return isAboveOne(members, n) || isAboveOne(members, bestOf) || hasSeveralPrompts(members);
+  return hasSeveralChoices(members) || hasSeveralPrompts(members);
+}
+
+/** Whether each prompt is to have several answers. */
+export function hasSeveralChoices(members: TopLevel): boolean {
+  return isAboveOne(members, n) || isAboveOne(members, bestOf);
 }
 
 /** Whatever is neither 1 nor null counts as more: an engine that reads it as 1 gives the same answer without a hand-over. */

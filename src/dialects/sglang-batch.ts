@@ -8,6 +8,7 @@ import type { TopLevel } from "../body/top-level.ts";
 import { bootstrapRoomsMax } from "../limits.ts";
 import type { DialectRequest } from "./dialect.ts";
 import { memberValueOf } from "./member-facts.ts";
+import { promptCount } from "./prompt-count.ts";
 
 const n = new KeyName("n");
 const prompt = new KeyName("prompt");
@@ -20,8 +21,11 @@ export function batchSize({ members, path }: DialectRequest): number | undefined
   const isNative = path.endsWith("/generate");
   let prompts: number | undefined;
   // As SGLang: ids count only where there is no text.
-  if (isNative) prompts = promptCount(members, isGiven(members, text) ? text : inputIds);
-  else if (!path.endsWith("/chat/completions")) prompts = promptCount(members, prompt);
+  if (isNative) {
+    prompts = promptCount(members, isGiven(members, text) ? text : inputIds, bootstrapRoomsMax);
+  } else if (!path.endsWith("/chat/completions")) {
+    prompts = promptCount(members, prompt, bootstrapRoomsMax);
+  }
   const samples = isNative ? nativeSamples(members) : countIn(memberValueOf(members, n));
   return prompts === undefined && samples === 1 ? undefined : (prompts ?? 1) * samples;
 }
@@ -29,20 +33,6 @@ export function batchSize({ members, path }: DialectRequest): number | undefined
 function isGiven(members: TopLevel, key: KeyName): boolean {
   const value = memberValueOf(members, key);
   return value !== undefined && value[0] !== 0x6e;
-}
-
-/** Undefined = one prompt: a text, or a list of token ids. A list of one prompt is a list. */
-function promptCount(members: TopLevel, key: KeyName): number | undefined {
-  const list = memberValueOf(members, key);
-  if (list === undefined || list[0] !== 0x5b) return undefined;
-  const end = list.length;
-  let p = spaceEnd(list, 1, end);
-  if (list[p] !== 0x22 && list[p] !== 0x5b) return undefined;
-  for (let count = 1; ; count += 1) {
-    p = spaceEnd(list, valueEnd(list, p, end), end);
-    if (list[p] !== 0x2c || count > bootstrapRoomsMax) return count;
-    p = spaceEnd(list, p + 1, end);
-  }
 }
 
 /** `/generate` has `n` among the sampling parameters; where these are a list, all have the same. */

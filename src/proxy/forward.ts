@@ -1,11 +1,10 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
-import { Edits } from "../body/splice.ts";
-import type { TopLevel } from "../body/top-level.ts";
-import type { DialectRequest, Engines, Handover } from "../dialects/dialect.ts";
+import type { DialectRequest, Handover } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
 import type { Answer } from "./answer.ts";
+import type { CalledBack, RoundCallback } from "./callbacks.ts";
 import { CollectedBody } from "./collected-body.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
@@ -16,33 +15,19 @@ import {
   type LegName,
   type Order,
 } from "./exchange.ts";
+import type { Forwarded } from "./forwarded.ts";
 import { Leg, type LegRequest } from "./leg.ts";
+import { legBody } from "./leg-body.ts";
 import { sendLegMessage } from "./leg-message.ts";
-import { bytesPerToken, LegPlaces, nowhere, rankLine } from "./leg-places.ts";
+import { bytesPerToken, LegPlaces, noEngines, nowhere, rankLine } from "./leg-places.ts";
 import { finalAnswer } from "./local-answer.ts";
 import { MergedAnswer } from "./merged-answer.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 import { allowsRetry, conditionOf } from "./retry.ts";
 import type { Route } from "./route.ts";
-import type { Server } from "./routing.ts";
 import type { Service } from "./service.ts";
 
-/** The request that is forwarded. */
-export interface Forwarded {
-  readonly context: RequestContext;
-  readonly service: Service;
-  readonly server: Server;
-  readonly answer: Answer;
-  /** The body's members, where a dialect may have a say in it. */
-  readonly members: TopLevel | undefined;
-  /** For the client in place of the engine's; 0 = the engine's. */
-  readonly status: number;
-  /** Bytes that the client has not read yet. */
-  readonly pendingBytes: number;
-  ended(outcome: Outcome): void;
-}
-
-export class Forward implements ExchangeActions, LegRequest {
+export class Forward implements ExchangeActions, LegRequest, CalledBack {
   readonly service: Service;
   readonly #request: Forwarded;
   readonly #context: RequestContext;
@@ -58,6 +43,7 @@ export class Forward implements ExchangeActions, LegRequest {
   readonly #places: LegPlaces;
   /** Of the round under way; undefined = the request goes to one engine alone. */
   #handover: Handover | undefined;
+  #callback: RoundCallback | undefined;
   /** An answer's bytes while the dialect cannot tell yet whether it is one. */
   #judged: CollectedBody | undefined;
   #isDecodeWhole = false;
@@ -130,6 +116,9 @@ export class Forward implements ExchangeActions, LegRequest {
     }
     const alone = this.#exchange.order === "decode-only" || this.#dialectRequest === undefined;
     this.#handover = alone ? undefined : this.#route.dialect.handOver(this.#dialectRequest!);
+    this.#callback?.end();
+    this.#callback =
+      this.#handover?.callbackUrl && this.service.callbacks.open(this.#handover, this);
   }
 
   lookFor(name: LegName): NoPlace | undefined {
@@ -172,10 +161,12 @@ export class Forward implements ExchangeActions, LegRequest {
     else if (this.#isDecodeWhole) this.#answerEnded();
   }
 
-  /** No dialect with a call-back exists yet. */
-  answerCallback(): void {}
+  answerCallback(ok: boolean): void {
+    this.#callback?.answer(ok);
+  }
 
   finish(outcome: Outcome): void {
+    this.#callback?.end();
     this.#request.ended(outcome);
   }
 
@@ -184,19 +175,21 @@ export class Forward implements ExchangeActions, LegRequest {
   writeLeg(leg: Leg, connection: EngineConnection): void {
     const route = this.#route;
     const headers = leg === this.#prefill ? this.#places.prefillRoute : route;
-    const engines = this.#handover && this.#engines();
-    const handoversId = engines && this.#handover!.requestId?.(engines);
+    const handover = this.#handover;
+    const engines = handover && this.#engines();
+    const handoversId = engines && handover!.requestId?.(engines);
     if (handoversId !== undefined) this.#merged.useIds(handoversId, this.#clientsId);
+    if (engines !== undefined && leg === this.#decode) this.#callback?.tell(engines.decode);
+    const members = this.#dialectRequest?.members;
     const message = {
       context: this.#context,
       headers,
       route,
-      edits: this.#edited(leg, engines),
-      isRead:
-        leg === this.#prefill || this.#handover?.judgeDecode !== undefined || this.#merged.isRead,
+      edits: members && legBody(members, route.dialect, handover, leg.name, engines ?? noEngines),
+      isRead: leg === this.#prefill || handover?.judgeDecode !== undefined || this.#merged.isRead,
       requestId: handoversId ?? this.#context.requestId,
       isHandoversId: handoversId !== undefined,
-      lines: rankLine(leg) + ((engines && this.#handover!.headerLines?.(leg.name, engines)) ?? ""),
+      lines: rankLine(leg) + ((engines && handover!.headerLines?.(leg.name, engines)) ?? ""),
     };
     sendLegMessage(leg, connection, message, this.service.scratch);
   }
@@ -273,6 +266,17 @@ export class Forward implements ExchangeActions, LegRequest {
     else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
 
+  // ---- Calls of the decode engine ----
+
+  decodeCalledBack(): void {
+    this.#exchange.calledBack();
+  }
+
+  calledBackInvalidly(): void {
+    this.#decode.cancel();
+    this.#exchange.decodeFailed("invalid", false, false);
+  }
+
   // ---- The rest ----
 
   get #wallMs(): number {
@@ -323,8 +327,7 @@ export class Forward implements ExchangeActions, LegRequest {
   #judge(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#answer.body(connection, chunk, start, end);
     if (!this.#judged!.add(connection, chunk, start, end)) {
-      this.#decode.cancel();
-      this.#exchange.decodeFailed("invalid", false, false);
+      this.calledBackInvalidly();
     } else if (!this.#misses(false) && this.#judged === undefined && !this.#merged.collects) {
       this.#exchange.decodeAnswered(true, false);
     }
@@ -339,22 +342,7 @@ export class Forward implements ExchangeActions, LegRequest {
     return true;
   }
 
-  /** The body with the dialect's edits for this leg; undefined = as it came. */
-  #edited(leg: Leg, engines: Engines | undefined): Edits | undefined {
-    const members = this.#dialectRequest?.members;
-    if (members === undefined) return undefined;
-    const edits = sharedEdits;
-    edits.begin(members);
-    if (engines === undefined) this.#route.dialect.strip(members, edits);
-    else if (leg === this.#prefill) this.#handover!.prefillEdits(edits, engines);
-    else {
-      this.#handover!.decodeEdits(edits, engines);
-      this.#route.dialect.merge?.decodeEdits?.(members, edits);
-    }
-    return edits;
-  }
-
-  #engines(): Engines {
+  #engines() {
     return {
       prefill: this.#prefill?.engine?.info ?? nowhere,
       decode: this.#decode.engine?.info ?? nowhere,
@@ -394,6 +382,3 @@ export class Forward implements ExchangeActions, LegRequest {
     }
   }
 }
-
-/** Shared by all requests of the worker: edits are made and written within one call. */
-const sharedEdits = new Edits();

@@ -1,11 +1,11 @@
 /** Where each leg of a request may go, and what a policy has to know of the request to choose an engine there. */
 import { promptBlocks } from "../body/prompt-blocks.ts";
-import type { EngineInfo } from "../dialects/dialect.ts";
+import type { EngineInfo, Engines } from "../dialects/dialect.ts";
 import type { Pool } from "../fleet/pool.ts";
 import { promptBlockBytes, promptBlocksMax } from "../limits.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import type { LegName } from "./exchange.ts";
-import type { Forwarded } from "./forward.ts";
+import type { Forwarded } from "./forwarded.ts";
 import { dpRankHeader } from "./head-plan.ts";
 import { type InternalRoute, internalRoute } from "./internal-route.ts";
 import type { Leg } from "./leg.ts";
@@ -74,3 +74,5 @@ export function rankLine({ engine }: Leg): string {
 
 /** Stands for an engine that has not been chosen. */
 export const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });
+
+export const noEngines: Engines = Object.freeze({ prefill: nowhere, decode: nowhere });

@@ -7,12 +7,15 @@ import type { Address } from "../fleet/address.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
 import { type Placement, Pool } from "../fleet/pool.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
+import { callbackConnectionsMax } from "../limits.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
 import type { Clock } from "../transport/clock.ts";
 import { Deadlines, type Expirable } from "../transport/deadlines.ts";
 import type { Socket, Transport } from "../transport/socket.ts";
 import { AccessLog, combined, type LineSink } from "./access-log.ts";
 import { BodyAccount } from "./bodies.ts";
+import { CallbackConnection, type CallbackServer } from "./callback-connection.ts";
+import { Callbacks } from "./callbacks.ts";
 import { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineFailure } from "./engine-connection.ts";
@@ -45,16 +48,18 @@ interface Plan {
   readonly servers: ReadonlyMap<string, VirtualServers>;
 }
 
-export class Service {
+export class Service implements CallbackServer {
   readonly clock: Clock;
   readonly mint: Mint;
   readonly deadlines: Deadlines;
   readonly scratch = new Scratch();
   readonly bodies: BodyAccount;
+  readonly callbacks: Callbacks;
   draining = false;
   readonly #deps: ServiceDeps;
   readonly #links = new Map<string, EngineLink>();
   readonly #clients = new Set<ClientConnection>();
+  readonly #callers = new Set<CallbackConnection>();
   readonly #topLevels: TopLevel[] = [];
   #plan: Plan | undefined;
   #serial = 0;
@@ -65,6 +70,7 @@ export class Service {
     this.#deps = deps;
     this.clock = deps.clock;
     this.mint = deps.mint;
+    this.callbacks = new Callbacks(deps.mint);
     this.deadlines = new Deadlines(deps.clock.nowMs());
     this.bodies = new BodyAccount(() => this.#plan?.config.bodyBytesTotalMax ?? 0);
   }
@@ -105,6 +111,16 @@ export class Service {
     this.#clients.add(new ClientConnection(socket, this, current));
   }
 
+  /** A decode engine that calls back; also while draining, for what is in flight. */
+  acceptCaller(socket: Socket): void {
+    if (this.#callers.size >= callbackConnectionsMax) socket.destroy();
+    else this.#callers.add(new CallbackConnection(socket, this));
+  }
+
+  forgetCaller(connection: CallbackConnection): void {
+    this.#callers.delete(connection);
+  }
+
   forget(client: ClientConnection): void {
     this.#clients.delete(client);
     if (this.draining && this.#clients.size === 0) this.#onDrained?.();
@@ -137,6 +153,7 @@ export class Service {
   stop(): void {
     this.draining = true;
     for (const client of [...this.#clients]) client.stop();
+    for (const caller of [...this.#callers]) caller.close();
     for (const link of this.#links.values()) link.close();
   }
 

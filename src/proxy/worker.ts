@@ -8,6 +8,7 @@ import { ErrorLog } from "../observe/error-log.ts";
 import { Scoreboard } from "../scheduling/scoreboard.ts";
 import { systemClock } from "../transport/clock.ts";
 import { platform } from "../transport/platform.ts";
+import { CallbackListener } from "./callback-listener.ts";
 import { Listeners } from "./listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
 import { Service } from "./service.ts";
@@ -34,6 +35,10 @@ const service = new Service({
   log: (level, message) => errorLog.log(level, message),
 });
 
+const callbackListener = new CallbackListener(platform, service.callbacks, workerIndex, (socket) =>
+  service.acceptCaller(socket),
+);
+
 const ticker = setInterval(() => service.deadlines.tick(systemClock.nowMs()), deadlineTickMs);
 
 function say(message: FromWorker): void {
@@ -49,16 +54,20 @@ function bound(): BoundAddress[] {
 }
 
 async function apply({ config, generation, slots, facts }: ApplyMessage): Promise<void> {
+  let callback: Awaited<ReturnType<CallbackListener["prepare"]>> | undefined;
   try {
+    callback = await callbackListener.prepare(config);
     // Sockets that are accepted while the configuration changes hands get the one that is current then.
     const prepared = await listeners.prepare(config, (socket, key) => service.accept(socket, key));
     errorLog.configure(config.errorLog);
     service.apply(config, slots);
     service.learn(facts);
+    callback.commit();
     prepared.commit();
     accessLogs.keepOnly(logFiles(config));
     say({ type: "listening", generation, addresses: bound() });
   } catch (error) {
+    callback?.undo();
     const { message, code = "GP_INTERNAL" } = error as NodeJS.ErrnoException;
     say({ type: "failed", generation, message, code });
   }
@@ -72,6 +81,7 @@ function logFiles(config: Config): ReadonlySet<string> {
 function end(): void {
   clearInterval(ticker);
   listeners.closeAll();
+  callbackListener.closeAll();
   service.stop();
   accessLogs.close();
   errorLog.close();

@@ -22,6 +22,7 @@ export class Round {
   constructor(dialect: Dialect, body: string, path = "/v1/chat/completions") {
     this.request = requestOf(body, path);
     this.handover = dialect.handOver(this.request);
+    this.handover.callbackUrl?.("http://10.0.0.9:9000/callback/0");
   }
 
   prefill(of: Engines = engines): string {
@@ -44,6 +45,7 @@ export function requestOf(body: string, path = "/v1/chat/completions"): DialectR
     requestId: "3f2c9a52-8a5e-4a57-9a53-0d6d4cf2b1a7",
     mint: {
       uuid: () => `00000000-0000-4000-8000-${String(++minted).padStart(12, "0")}`,
+      secret: () => String(++minted).padStart(32, "0"),
       integer63: () => 9_007_199_254_740_993n + BigInt(++minted),
     },
   };

@@ -9,6 +9,7 @@ import { sglang } from "./sglang.ts";
 import { sharedStorage } from "./shared-storage.ts";
 import { vllmAscend } from "./vllm-ascend.ts";
 import { vllmMooncake } from "./vllm-mooncake.ts";
+import { vllmAscendLayerwise } from "./vllm-ascend-layerwise.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 import { vllmP2pNccl } from "./vllm-p2p-nccl.ts";
 
@@ -16,6 +17,7 @@ export const dialects: readonly Dialect[] = [
   omni,
   vllmNixl,
   vllmAscend,
+  vllmAscendLayerwise,
   vllmMooncake,
   vllmP2pNccl,
   moriioRead,

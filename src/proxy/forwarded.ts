@@ -1,0 +1,21 @@
+/** A request as the parts see it that forward it. */
+import type { TopLevel } from "../body/top-level.ts";
+import type { Answer } from "./answer.ts";
+import type { RequestContext } from "./context.ts";
+import type { Outcome } from "./outcomes.ts";
+import type { Server } from "./routing.ts";
+import type { Service } from "./service.ts";
+
+export interface Forwarded {
+  readonly context: RequestContext;
+  readonly service: Service;
+  readonly server: Server;
+  readonly answer: Answer;
+  /** The body's members, where a dialect may have a say in it. */
+  readonly members: TopLevel | undefined;
+  /** For the client in place of the engine's; 0 = the engine's. */
+  readonly status: number;
+  /** Bytes that the client has not read yet. */
+  readonly pendingBytes: number;
+  ended(outcome: Outcome): void;
+}

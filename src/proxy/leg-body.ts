@@ -1,0 +1,25 @@
+/** The client's body as one leg is to have it, by the dialect's edits. */
+import { Edits } from "../body/splice.ts";
+import type { TopLevel } from "../body/top-level.ts";
+import type { Dialect, Engines, Handover, LegName } from "../dialects/dialect.ts";
+
+/** Valid until the next call. @param handover undefined = the leg is alone */
+export function legBody(
+  members: TopLevel,
+  dialect: Dialect,
+  handover: Handover | undefined,
+  leg: LegName,
+  engines: Engines,
+): Edits {
+  edits.begin(members);
+  if (handover === undefined) dialect.strip(members, edits);
+  else if (leg === "prefill") handover.prefillEdits(edits, engines);
+  else {
+    handover.decodeEdits(edits, engines);
+    dialect.merge?.decodeEdits?.(members, edits);
+  }
+  return edits;
+}
+
+/** Shared by all requests of the worker: edits are made and written within one call. */
+const edits = new Edits();
