@@ -58,6 +58,9 @@ export class InferenceJob implements PrefillTicket {
       const { outputSeed } = continues ?? prompt;
       for (let index = 0; index < request.n; index++) {
         const output = new PlannedOutput(outputSeed, index, lengths, continues?.tokens);
+        if (output.finishReason === "length" && lengths.maxTokens !== request.lengths.maxTokens) {
+          output.finishReason = leg.cutReason ?? "length";
+        }
         this.#choices.push(new Choice(this, this.#choices.length, output));
       }
     }
@@ -116,7 +119,7 @@ export class InferenceJob implements PrefillTicket {
     if (this.#decoding === 0) this.#finishWhenSent();
   }
 
-  #go({ kv, reason, firstToken, end }: Acquired): void {
+  #go({ kv, reason, firstToken, cachedTokens, end }: Acquired): void {
     if (this.phase === "done") return;
     if (end !== undefined) for (const { output } of this.#choices) output.endEarly(end);
     if (kv === "recompute") this.#core.countRecompute(reason ?? "unknown");
@@ -133,7 +136,7 @@ export class InferenceJob implements PrefillTicket {
     }
     if (kv === "remote") this.#core.counts.remotePrefills++;
     // The last token is always computed.
-    this.#cachedTokens = this.#request.promptTokens - 1;
+    this.#cachedTokens = cachedTokens ?? this.#request.promptTokens - 1;
     this.#decode(firstToken ?? false);
   }
 

@@ -18,6 +18,8 @@ export interface RouteAnswer {
   readonly status: number;
   /** The body. */
   readonly json: string;
+  /** Where the body is no JSON. On the HTTP port only. */
+  readonly contentType?: string;
 }
 
 export function routeOf(

@@ -80,13 +80,13 @@ export function route(context: RouteContext, arrived: Arrived): void {
 async function answerForDialect(handler: RouteHandler, arrived: Arrived): Promise<void> {
   const gone = new AbortController();
   arrived.onGone(() => gone.abort());
-  const { status, json } = await answerRoute(handler, {
+  const { status, json, contentType } = await answerRoute(handler, {
     query: new URLSearchParams(arrived.query),
     headers: arrived.headers,
     body: jsonOrNothing(arrived.body.toString()),
     gone: gone.signal,
   });
-  arrived.reply.send(status, json);
+  arrived.reply.send(status, json, contentType);
 }
 
 function inference(endpoint: Endpoint): Handler {

@@ -50,6 +50,8 @@ export interface Origin {
 export interface Leg {
   /** The engine itself ends the answer after so many tokens, whatever the client asked for. */
   readonly tokensMax?: number;
+  /** The `finish_reason` of an answer that ended by `tokensMax` and not by the client's own limit; "length" without it. */
+  readonly cutReason?: string;
   /** The answer is the rest of a text with which the prompt ends. */
   readonly continues?: ContinuedText;
   /** Before anything is computed: fetches KV, waits for the other engine, or calls the proxy back. */
@@ -71,6 +73,8 @@ export interface Acquired {
   readonly reason?: string;
   /** The first token came with the KV. */
   readonly firstToken?: boolean;
+  /** For `remote`: prompt tokens that the other engine had cached, as the usage is to tell. Without it, all of them. */
+  readonly cachedTokens?: number;
   /** The engine gives the request up early, and says so in the answer. */
   readonly end?: AnswerEnd;
 }

@@ -7,9 +7,10 @@ import { moriioRead, moriioWrite } from "./moriio.ts";
 import { omni } from "./omni.ts";
 import { sglang } from "./sglang.ts";
 import { sharedStorage } from "./shared-storage.ts";
+import { trtllm } from "./trtllm.ts";
 import { vllmAscend } from "./vllm-ascend.ts";
-import { vllmMooncake } from "./vllm-mooncake.ts";
 import { vllmAscendLayerwise } from "./vllm-ascend-layerwise.ts";
+import { vllmMooncake } from "./vllm-mooncake.ts";
 import { vllmNixl } from "./vllm-nixl.ts";
 import { vllmP2pNccl } from "./vllm-p2p-nccl.ts";
 
@@ -25,6 +26,7 @@ export const dialects: readonly Dialect[] = [
   sharedStorage,
   cacheThreshold,
   sglang,
+  trtllm,
 ];
 
 export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
