@@ -101,18 +101,33 @@ const cases = [
 ];
 const told = [...instant, "--prompt-tokens-details", "--prefix-cache"];
 
-const fleets = runtimes.flatMap((runtime) =>
-  ["omni", "vllm-nixl"].map((name) => [runtime, name] as const),
-);
+/** Log-probabilities of a prompt are vLLM's: TensorRT-LLM has no such field. */
+function asksOfPrompt([, , body]: (typeof cases)[number]): boolean {
+  return "prompt_logprobs" in body || ("echo" in body && "logprobs" in body);
+}
 
-describe.each(fleets)("on %s, %s", (runtime, dialect) => {
+const dialects = [
+  { dialect: "omni" },
+  { dialect: "vllm-nixl", carriesOne: true },
+  { dialect: "trtllm", carriesOne: true, asked: cases.filter((one) => !asksOfPrompt(one)) },
+  {
+    dialect: "trtllm-gen-first",
+    engines: "trtllm",
+    carriesOne: true,
+    asked: cases.filter((one) => !asksOfPrompt(one)),
+  },
+];
+const fleets = runtimes.flatMap((runtime) => dialects.map((fleet) => ({ runtime, ...fleet })));
+
+describe.each(fleets)("on $runtime, $dialect", (fleet) => {
+  const { runtime, dialect, engines = dialect, carriesOne = false, asked = cases } = fleet;
   const stack = new Stack(runtime);
   let pair: readonly [Engine, Engine];
   let direct: Engine;
   let proxy: ServingProxy;
 
   beforeAll(async () => {
-    const switches = [...told, "--dialect", dialect];
+    const switches = [...told, "--dialect", engines];
     const [prefills, decodes, mixed] = await Promise.all([
       stack.startEngines("prefill", 1, switches),
       stack.startEngines("decode", 1, switches),
@@ -124,7 +139,7 @@ describe.each(fleets)("on %s, %s", (runtime, dialect) => {
   });
   afterAll(() => stack.end());
 
-  test.each(cases)("%s", async (name, path, body) => {
+  test.each(asked)("%s", async (name, path, body) => {
     const headers = { "x-request-id": "same" };
     for (let time = 0; time < 2; time += 1) {
       const expected = await post(direct.url + path, body, { headers });
@@ -141,14 +156,14 @@ describe.each(fleets)("on %s, %s", (runtime, dialect) => {
 
   test("all of them by hand-off: nothing was computed twice, and the cache was told of", async () => {
     const [prefill, decode] = await Promise.all(pair.map((engine) => engine.state()));
-    // NIXL carries one prompt; lists are computed by decode alone.
-    const several = cases.filter(([, , body]) => {
-      const { prompt: asked } = body as { prompt?: unknown };
-      return Array.isArray(asked) && typeof asked[0] === "string";
+    // Where one prompt is carried, lists are computed by decode alone.
+    const several = asked.filter(([, , body]) => {
+      const { prompt: list } = body as { prompt?: unknown };
+      return Array.isArray(list) && typeof list[0] === "string";
     });
-    const recomputed = dialect === "omni" ? 0 : 2 * several.length;
+    const recomputed = carriesOne ? 2 * several.length : 0;
     expect(totals([prefill!, decode!])).toMatchObject({ recomputed, violations: 0 });
-    expect(decode!.remotePrefills).toBeGreaterThan(cases.length);
+    expect(decode!.remotePrefills).toBeGreaterThan(asked.length);
     const body = { prompt, max_tokens: 2 };
     const { usage } = JSON.parse((await post(proxy.url + completions, body)).body);
     // 77 tokens, of which the last block of 16 is not whole.
