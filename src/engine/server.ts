@@ -22,6 +22,8 @@ export interface RunningEngine {
   readonly url: string;
   readonly host: string;
   readonly port: number;
+  /** Where other engines speak to it; 0 when its dialect has none. */
+  readonly sidePort: number;
   /** New with each start, as in real engines: KV of an earlier life is not handed over. */
   readonly engineId: string;
   state(): EngineState;
@@ -75,6 +77,10 @@ class EngineServer implements RunningEngine {
 
   get port(): number {
     return this.#core.address.port;
+  }
+
+  get sidePort(): number {
+    return this.#core.address.sidePort;
   }
 
   get engineId(): string {
