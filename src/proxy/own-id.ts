@@ -19,7 +19,7 @@ export class RequestIds {
 export class OwnIdFilter implements AnswerFilter {
   readonly eventBytesMax: number;
   readonly #ids: RequestIds;
-  /** The dialect's own changes, which come first. */
+  /** The dialect's own changes. They see the client's id, since what they keep of one round goes into the answers of the next. */
   readonly #inner: AnswerFilter | undefined;
 
   constructor(ids: RequestIds, inner: AnswerFilter | undefined) {
@@ -37,8 +37,10 @@ export class OwnIdFilter implements AnswerFilter {
 
   change(json: Buffer): Buffer | AnswerFate {
     const inner = this.#inner;
-    const fate = inner?.concerns(json, 0, json.length) ? inner.change(json) : undefined;
-    return typeof fate === "string" ? fate : (this.#rename(fate ?? json) ?? fate);
+    const renamed = this.#rename(json);
+    const named = renamed ?? json;
+    const fate = inner?.concerns(named, 0, named.length) ? inner.change(named) : undefined;
+    return fate ?? renamed;
   }
 
   #rename(json: Buffer): Buffer | undefined {
