@@ -267,6 +267,15 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports];
 }
 
+/** The first of so many free ports in a row. */
+export async function freePortRun(count: number): Promise<number> {
+  for (;;) {
+    const [first] = (await freePorts(1)) as [number];
+    const row = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));
+    if (row.every((free) => free)) return first;
+  }
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
