@@ -6,6 +6,7 @@
  * Units stand at the end of names. A `Config` is plain data, so that it can be handed to worker threads.
  */
 import { z } from "zod";
+import { callbackSchema } from "./callback.ts";
 import { routeDialects } from "./dialects.ts";
 import { policySchema } from "./policies.ts";
 
@@ -322,25 +323,7 @@ export const configSchema = z
     drainTimeoutMs: milliseconds
       .default(0)
       .describe("Longest wait for streams at `quit`. 0 = as long as they take."),
-    callback: z
-      .strictObject({
-        host: text.default("0.0.0.0").describe("Address to listen on."),
-        port: z
-          .int()
-          .min(0)
-          .max(65_472)
-          .default(0)
-          .describe("Of the first worker; each further one has the next port. 0 = any free ports."),
-        advertise: text
-          .optional()
-          .describe(
-            "Host by which decode engines reach this machine. Default: `host`, unless that stands for all addresses; then 127.0.0.1 for engines on loopback, and the machine's first external IPv4 address for others.",
-          ),
-      })
-      .prefault({})
-      .describe(
-        "Where decode engines call back for their prefill. Open only where a route's dialect needs it.",
-      ),
+    callback: callbackSchema.prefault({}),
     errorLog: z
       .strictObject({
         file: text.default("stderr").describe("A path, or `stderr`."),

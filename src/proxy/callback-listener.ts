@@ -16,10 +16,8 @@ export class CallbackListener {
   readonly #callbacks: Callbacks;
   readonly #workerIndex: number;
   readonly #onSocket: (socket: Socket) => void;
-  #listener: Listener | undefined;
-  #key = "";
-  /** Of earlier configurations: rounds that have been told their port go on. */
-  readonly #retired: Listener[] = [];
+  /** By host and port as configured: the one in force, and those that rounds have been told before a reload. */
+  readonly #open = new Map<string, Listener>();
 
   constructor(
     transport: Transport,
@@ -37,31 +35,31 @@ export class CallbackListener {
   async prepare(config: Config): Promise<{ commit(): void; undo(): void }> {
     const { callback } = config;
     const key = `${callback.host}:${callback.port}`;
-    const isOpen = this.#listener !== undefined && key === this.#key;
-    const opened = isOpen || !needsCallbacks(config) ? undefined : await this.#listen(callback);
+    const isNeeded = needsCallbacks(config);
+    const opened = isNeeded && !this.#open.has(key) ? await this.#listen(callback) : undefined;
     return {
       commit: () => {
-        if (opened !== undefined) {
-          if (this.#listener !== undefined) this.#retired.push(this.#listener);
-          this.#listener = opened;
-          this.#key = key;
-        }
-        if (this.#callbacks.size === 0) this.#closeRetired();
-        if (this.#listener === undefined) return;
-        this.#callbacks.listensAt(advertised(callback, this.#listener.address.port));
+        if (opened !== undefined) this.#open.set(key, opened);
+        this.#closeUnused(key);
+        const listener = this.#open.get(key);
+        if (listener === undefined) return;
+        this.#callbacks.listensAt(advertised(callback, listener.address.port));
       },
       undo: () => opened?.close(),
     };
   }
 
   closeAll(): void {
-    this.#closeRetired();
-    this.#listener?.close();
-    this.#listener = undefined;
+    for (const listener of this.#open.values()) listener.close();
+    this.#open.clear();
   }
 
-  #closeRetired(): void {
-    for (const listener of this.#retired.splice(0)) listener.close();
+  #closeUnused(current: string): void {
+    for (const [key, listener] of this.#open) {
+      if (key === current || this.#callbacks.isTold(listener.address.port)) continue;
+      listener.close();
+      this.#open.delete(key);
+    }
   }
 
   async #listen({ host, port }: CallbackConfig): Promise<Listener> {

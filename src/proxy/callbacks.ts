@@ -47,6 +47,12 @@ export class Callbacks {
     this.#address = address;
   }
 
+  /** Whether an engine may still call at this port. */
+  isTold(port: number): boolean {
+    for (const callback of this.#open.values()) if (callback.port === port) return true;
+    return false;
+  }
+
   /** For a path that nobody can guess. */
   open(handover: Handover, owner: CalledBack): RoundCallback {
     const path = pathPrefix + this.#mint.secret();
@@ -64,15 +70,17 @@ export class Callbacks {
   }
 
   /** The URL of a path, for an engine at this host. */
-  url(path: string, engineHost: string): string {
+  url(path: string, engineHost: string): { readonly url: string; readonly port: number } {
     const { host, externalHost, port } = this.#address;
     const chosen = host ?? (isLoopback(engineHost) ? "127.0.0.1" : externalHost);
-    return `http://${chosen.includes(":") ? `[${chosen}]` : chosen}:${port}${path}`;
+    return { url: `http://${chosen.includes(":") ? `[${chosen}]` : chosen}:${port}${path}`, port };
   }
 }
 
 /** Of one round. An engine repeats a call whose connection broke: all of them get the same answer, and there is one prefill. */
 export class RoundCallback {
+  /** That the engine was told; 0 = none yet. */
+  port = 0;
   readonly #path: string;
   readonly #handover: Handover;
   readonly #owner: CalledBack;
@@ -90,7 +98,9 @@ export class RoundCallback {
 
   /** Before decode is sent. */
   tell(decode: EngineInfo): void {
-    this.#handover.callbackUrl!(this.#all.url(this.#path, decode.host));
+    const { url, port } = this.#all.url(this.#path, decode.host);
+    this.port = port;
+    this.#handover.callbackUrl!(url);
   }
 
   call(body: Buffer, caller: Caller): void {

@@ -369,7 +369,7 @@ test.each([
 ])("an engine at %j is told to call %s", (engine, host) => {
   const { callbacks } = new World().service;
   callbacks.listensAt({ host: undefined, externalHost: "10.0.0.9", port: 7 });
-  expect(callbacks.url("/callback/x", engine)).toBe(`http://${host}:7/callback/x`);
+  expect(callbacks.url("/callback/x", engine).url).toBe(`http://${host}:7/callback/x`);
   callbacks.listensAt({ host: "fd00::1", externalHost: "10.0.0.9", port: 7 });
-  expect(callbacks.url("/callback/x", engine)).toBe("http://[fd00::1]:7/callback/x");
+  expect(callbacks.url("/callback/x", engine).url).toBe("http://[fd00::1]:7/callback/x");
 });
