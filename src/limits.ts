@@ -54,3 +54,11 @@ export const promptBlockBytes = 2_048;
 export const promptBlocksMax = 2_048;
 /** Copies up to this size are cheaper than a second write to the socket. */
 export const joinBytesMax = 131_072;
+/** One frame from a ZeroMQ peer, parts of one message, connections, and how long one may say nothing: engines ping every 3 s. */
+export const zmtpFrameBytesMax = 8_192;
+export const zmtpPartsMax = 8;
+export const zmtpConnectionsMax = 16_384;
+export const zmtpIdleTimeoutMs = 60_000;
+/** Engines that one address may register; and how long the first change waits for others, so that they are applied together. */
+export const registeredEnginesMax = 4_096;
+export const registrationDelayMs = 100;

@@ -6,11 +6,12 @@ import { isIP } from "node:net";
 import { type CheckContext, checkRoute, checkSteps } from "./check-route.ts";
 import { Faults, TextChecks } from "./check-text.ts";
 import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
-import { isHostName, parseEngineUrl } from "./engine-url.ts";
+import { isHostName, parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import type { ConfigPath } from "./expected.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
 import type { Config, ListenConfig, ServerConfig } from "./schema.ts";
 import type { ConfigFault } from "./schema-faults.ts";
+import { didYouMean } from "./suggest.ts";
 import { isBuiltInVariable } from "./variables.ts";
 
 export function checkConfig(config: Config, runtime: Runtime): ConfigFault[] {
@@ -18,6 +19,7 @@ export function checkConfig(config: Config, runtime: Runtime): ConfigFault[] {
   const context: CheckContext = { config, faults, texts: new TextChecks(faults, config) };
   checkRuntime(context, runtime);
   checkPools(context);
+  checkRegistrations(context);
   checkLogFormats(context);
   checkMaps(context);
   checkListens(context);
@@ -43,8 +45,32 @@ function checkRuntime({ config, faults }: CheckContext, runtime: Runtime): void 
   }
 }
 
+function checkRegistrations({ config, faults }: CheckContext): void {
+  const seen = new Set<string>();
+  config.registrations.forEach(({ zmq, prefill, decode }, index) => {
+    const path = ["registrations", index];
+    const [, authority] = /^tcp:\/\/([^/]*)$/.exec(zmq) ?? [];
+    const parsed = authority === undefined ? undefined : parseHostAndPort(authority, 0);
+    if (parsed === undefined || "problem" in parsed || parsed.port === 0) {
+      faults.emerg([...path, "zmq"], `"${zmq}" is no address`, "write it as tcp://0.0.0.0:30001");
+    }
+    if (seen.has(zmq)) faults.emerg([...path, "zmq"], `"${zmq}" stands twice`);
+    seen.add(zmq);
+    const pools = Object.keys(config.pools);
+    for (const [leg, name] of Object.entries({ prefill, decode })) {
+      if (Object.hasOwn(config.pools, name)) continue;
+      faults.emerg([...path, leg], `unknown pool "${name}"`, didYouMean(name, pools));
+    }
+  });
+}
+
 function checkPools({ config, faults, texts }: CheckContext): void {
+  const filled = new Set(config.registrations.flatMap(({ prefill, decode }) => [prefill, decode]));
   for (const [name, { engines, policy }] of Object.entries(config.pools)) {
+    if (engines.length === 0 && !filled.has(name)) {
+      const hint = "list them, or have them register with it (registrations)";
+      faults.emerg(["pools", name, "engines"], `the pool "${name}" has no engines`, hint);
+    }
     const seen = new Set<string>();
     engines.forEach(({ url, attributes }, index) => {
       const path = ["pools", name, "engines", index];

@@ -14,7 +14,7 @@ const text = z.string().min(1);
 const milliseconds = z.int().min(0).max(86_400_000);
 const bytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-const engineSchema = z
+export const engineSchema = z
   .strictObject({
     url: text.describe(
       "`http://host:port`, `host:port` or `unix:/path`. IPv6 hosts in brackets. Behind the port `@RANK` or `@FIRST-LAST` (data-parallel ranks, each an engine of its own), at the end attributes as `?name=value&…`.",
@@ -70,7 +70,10 @@ const keepAliveSchema = z
 
 const poolSchema = z
   .strictObject({
-    engines: z.array(engineSchema).min(1).max(4096),
+    engines: z
+      .array(engineSchema)
+      .max(4096)
+      .describe("At least one, unless engines register with this pool (`registrations`)."),
     policy: policySchema.prefault({ name: "round_robin" }),
     keepAlive: keepAliveSchema.prefault({}),
   })
@@ -273,6 +276,22 @@ const serverSchema = z
   })
   .describe("A virtual server.");
 
+const registrationSchema = z
+  .strictObject({
+    zmq: text.describe(
+      "`tcp://host:port`, where a ZeroMQ ROUTER socket listens for engines; `proxy_ip` and `proxy_port` (MoRI-IO: `proxy_ping_port`) of theirs.",
+    ),
+    prefill: text.describe("Name of the pool that engines of type `P` are added to."),
+    decode: text.describe("Name of the pool that engines of type `D` are added to."),
+    timeoutMs: z
+      .int()
+      .min(100)
+      .max(86_400_000)
+      .default(10_000)
+      .describe("An engine that is not heard of for so long is taken out. They tell every 3 s."),
+  })
+  .describe("An address at which engines register themselves (vLLM's P2P NCCL and MoRI-IO).");
+
 const mapSchema = z
   .strictObject({
     source: z.string().describe("Template."),
@@ -341,6 +360,7 @@ export const configSchema = z
       .default({}),
     maps: z.array(mapSchema).max(1000).default([]),
     pools: z.record(text, poolSchema).default({}),
+    registrations: z.array(registrationSchema).max(16).default([]),
     servers: z.array(serverSchema).min(1).max(1000),
   })
   .describe("Configuration of Global Proxy.");

@@ -10,6 +10,7 @@ import { DialectFinder } from "./dialect-finder.ts";
 import { removePidFile, writePidFile } from "./pid-file.ts";
 import { Prober } from "./prober.ts";
 import { FreePorts, listenKeys, ServeError, sharePorts, withoutSharing } from "./ready-config.ts";
+import { Registrar } from "./registrar.ts";
 import { removeStaleSockets } from "./stale-socket.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -42,6 +43,7 @@ export class Instance {
   readonly #ports = new FreePorts();
   readonly #prober: Prober;
   readonly #finder: DialectFinder;
+  readonly #registrar: Registrar;
   #supervisor: Supervisor | undefined;
   #config: Config;
   #pidFile: string | undefined;
@@ -64,6 +66,10 @@ export class Instance {
       log: (level, message) => this.log.log(level, message),
       found: () => void this.#applyAgain(),
     });
+    this.#registrar = new Registrar({
+      log: (level, message) => this.log.log(level, message),
+      changed: () => void this.#applyAgain(),
+    });
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -81,6 +87,7 @@ export class Instance {
     // Written before the first request is taken, so that whoever sees the port open can send signals.
     if (pidFile !== undefined) this.#writePid(pidFile);
     try {
+      await this.#registrar.open(this.#config);
       const addresses = await this.#startWorkers();
       this.#finder.use(this.#config);
       return { workers: this.#workers, addresses };
@@ -161,13 +168,18 @@ export class Instance {
   }
 
   async #ready(said: Config, known: ReadonlySet<string>): Promise<Config> {
-    const config = this.#finder.resolve(said);
+    const config = this.#resolve(said);
     // Before the workers have it, so that no engine gets a request that it is known not to be ready for.
     await this.#prober.use(config);
     const filled = await this.#ports.fillIn(config);
     await removeStaleSockets(filled, known);
     if (this.#workers > 1) return sharePorts(filled, known);
     return this.#options.runtime.sharedPorts ? filled : withoutSharing(filled);
+  }
+
+  /** The configuration with what was found out since: dialects, and engines that have registered. */
+  #resolve(said: Config): Config {
+    return this.#finder.resolve(this.#registrar.resolve(said));
   }
 
   async #reloadOnce(): Promise<void> {
@@ -178,12 +190,14 @@ export class Instance {
       const config = this.#loadAgain();
       if (config === undefined) return;
       checkLogFiles(config);
+      await this.#registrar.open(config);
       await this.#applyToWorkers(config);
       // It may have been told to stop meanwhile; then there is nothing to take over any more.
       if (this.#stopping) return;
       this.#use(config);
       log.notice("the new configuration is in force");
     } catch (error) {
+      this.#registrar.use(this.#config);
       log.emerg((error as Error).message);
       log.error("the configuration before stays in force");
     }
@@ -252,6 +266,7 @@ export class Instance {
     }
     this.#config = config;
     this.#finder.use(config);
+    this.#registrar.use(config);
     this.log.configure(config.errorLog);
   }
 
@@ -264,6 +279,7 @@ export class Instance {
   #close(): void {
     this.#prober.close();
     this.#finder.close();
+    this.#registrar.close();
     if (this.#pidFile !== undefined) removePidFile(this.#pidFile);
     this.#pidFile = undefined;
     this.log.close();

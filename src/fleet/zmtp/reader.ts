@@ -1,0 +1,132 @@
+/**
+ * What a ZeroMQ peer sends (ZMTP 3.0, mechanism NULL), without I/O: greeting, handshake, messages. Sources: rfc.zeromq.org/spec/23,
+ * which later versions fall back to.
+ */
+import { zmtpFrameBytesMax, zmtpPartsMax } from "../../limits.ts";
+
+/** The peer does not speak this, or says too much at once. */
+export class ZmtpError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ZmtpError";
+  }
+}
+
+const greetingBytes = 64;
+const signatureBytes = 10;
+const mechanism = Buffer.alloc(20);
+mechanism.write("NULL");
+
+const moreFlag = 1;
+const longFlag = 2;
+const commandFlag = 4;
+
+/** Version 3.0, NULL, not a server: what says more is not used here. */
+export function greeting(): Buffer {
+  const bytes = Buffer.alloc(greetingBytes);
+  bytes[0] = 0xff;
+  bytes[9] = 0x7f;
+  bytes[10] = 3;
+  mechanism.copy(bytes, 12);
+  return bytes;
+}
+
+export function ready(socketType: string): Buffer {
+  const name = "\x05READY\x0bSocket-Type";
+  const value = Buffer.alloc(4);
+  value.writeUInt32BE(socketType.length);
+  const body = Buffer.concat([Buffer.from(name), value, Buffer.from(socketType)]);
+  return Buffer.concat([Buffer.from([commandFlag, body.length]), body]);
+}
+
+/** Takes in bytes as they come. Throws a ZmtpError, after which the connection is of no use. */
+export class ZmtpReader {
+  /** As the peer says in its handshake; undefined before that. */
+  peerType: string | undefined;
+  /** Whole messages that have come, by their parts; taken by whoever reads. */
+  readonly messages: (readonly Buffer[])[] = [];
+  #pending: Buffer = Buffer.alloc(0);
+  #greeted = false;
+  #parts: Buffer[] = [];
+
+  push(chunk: Buffer): void {
+    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    let at = 0;
+    if (!this.#greeted) {
+      checkGreeting(bytes);
+      if (bytes.length >= greetingBytes) {
+        this.#greeted = true;
+        at = greetingBytes;
+      }
+    }
+    while (this.#greeted) {
+      const end = this.#frame(bytes, at);
+      if (end < 0) break;
+      at = end;
+    }
+    // A copy, so that a few bytes do not keep all that came with them.
+    this.#pending = Buffer.from(bytes.subarray(at));
+  }
+
+  /** Reads the frame there; -1 = it is not complete. Returns where it ends. */
+  #frame(bytes: Buffer, at: number): number {
+    const flags = bytes[at];
+    if (flags === undefined) return -1;
+    if (flags > (commandFlag | longFlag) || flags === (commandFlag | moreFlag))
+      throw new ZmtpError("a frame has flags that there are not");
+    const start = at + ((flags & longFlag) === 0 ? 2 : 9);
+    if (bytes.length < start) return -1;
+    const size = (flags & longFlag) === 0 ? bytes[at + 1]! : Number(bytes.readBigUInt64BE(at + 1));
+    if (size > zmtpFrameBytesMax) throw new ZmtpError("a frame is too large");
+    const end = start + size;
+    if (bytes.length < end) return -1;
+    const body = bytes.subarray(start, end);
+    if ((flags & commandFlag) !== 0) this.#command(body);
+    else this.#part(Buffer.from(body), (flags & moreFlag) !== 0);
+    return end;
+  }
+
+  #command(body: Buffer): void {
+    const nameEnd = 1 + (body[0] ?? 0);
+    const name = body.toString("latin1", 1, nameEnd);
+    if (name === "ERROR") throw new ZmtpError("the peer refuses the handshake");
+    // After the handshake, commands are of later versions, or heart-beats that nobody has asked for.
+    if (this.peerType !== undefined) return;
+    if (name !== "READY") throw new ZmtpError("the handshake does not begin with READY");
+    this.peerType = socketTypeOf(body, nameEnd);
+  }
+
+  #part(part: Buffer, more: boolean): void {
+    if (this.peerType === undefined) throw new ZmtpError("a message comes before the handshake");
+    if (this.#parts.length >= zmtpPartsMax) throw new ZmtpError("a message has too many parts");
+    this.#parts.push(part);
+    if (more) return;
+    this.messages.push(this.#parts);
+    this.#parts = [];
+  }
+}
+
+function checkGreeting(bytes: Buffer): void {
+  const isIt =
+    (bytes.length < 1 || bytes[0] === 0xff) && (bytes.length < signatureBytes || bytes[9] === 0x7f);
+  if (!isIt) throw new ZmtpError("it is not ZeroMQ");
+  if (bytes.length > 10 && bytes[10]! < 3) throw new ZmtpError("its ZeroMQ is older than 4.0");
+  if (bytes.length >= 32 && !bytes.subarray(12, 32).equals(mechanism))
+    throw new ZmtpError("it wants another security mechanism than NULL");
+}
+
+/** Of the handshake's properties, each a name with its length in one byte and a value with its length in four. */
+function socketTypeOf(body: Buffer, from: number): string {
+  let type: string | undefined;
+  for (let at = from; at < body.length; ) {
+    const nameEnd = at + 1 + body[at]!;
+    if (nameEnd + 4 > body.length) throw new ZmtpError("the handshake is malformed");
+    const valueEnd = nameEnd + 4 + body.readUInt32BE(nameEnd);
+    if (valueEnd > body.length) throw new ZmtpError("the handshake is malformed");
+    if (/^socket-type$/i.test(body.toString("latin1", at + 1, nameEnd)))
+      type = body.toString("latin1", nameEnd + 4, valueEnd);
+    at = valueEnd;
+  }
+  if (type === undefined) throw new ZmtpError("the handshake has no socket type");
+  return type;
+}

@@ -1,0 +1,72 @@
+/** A ZeroMQ ROUTER socket that only listens: over `node:net`, with nothing of ZeroMQ but what peers that send need. */
+import { createServer, type Server, type Socket } from "node:net";
+import { zmtpConnectionsMax, zmtpIdleTimeoutMs } from "../../limits.ts";
+import { greeting, ready, ZmtpError, ZmtpReader } from "./reader.ts";
+
+/** What may speak to a ROUTER. */
+const peers: ReadonlySet<string> = new Set(["DEALER", "REQ", "ROUTER"]);
+
+export interface RouterDeps {
+  /** Each message, by its parts. */
+  readonly message: (parts: readonly Buffer[]) => void;
+  /** A peer was turned away; half a sentence says why. */
+  readonly refused: (address: string, why: string) => void;
+}
+
+export class ZmtpRouter {
+  readonly #deps: RouterDeps;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(deps: RouterDeps) {
+    this.#deps = deps;
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server.maxConnections = zmtpConnectionsMax;
+  }
+
+  /** Resolves to the port. Rejects with the system's error. */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off("error", reject);
+        // What fails later, such as a connection that could not be accepted, is the peer's to try again.
+        this.#server.on("error", () => {});
+        const address = this.#server.address();
+        resolve(typeof address === "object" && address !== null ? address.port : port);
+      });
+    });
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #accept(socket: Socket): void {
+    const reader = new ZmtpReader();
+    let isReady = false;
+    this.#sockets.add(socket);
+    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("error", () => {});
+    socket.setTimeout(zmtpIdleTimeoutMs, () => socket.destroy());
+    socket.write(greeting());
+    socket.write(ready("ROUTER"));
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+        if (reader.peerType !== undefined && !isReady) {
+          if (!peers.has(reader.peerType))
+            throw new ZmtpError(`its socket is a ${reader.peerType.slice(0, 16)}`);
+          isReady = true;
+        }
+      } catch (error) {
+        if (!(error instanceof ZmtpError)) throw error;
+        this.#deps.refused(socket.remoteAddress ?? "", error.message);
+        socket.destroy();
+        return;
+      }
+      for (const message of reader.messages.splice(0)) this.#deps.message(message);
+    });
+  }
+}
