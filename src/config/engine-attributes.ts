@@ -11,6 +11,8 @@ export const engineAttributes = {
   dp_size: "number of its data-parallel ranks",
   engine_id: "the id by which its KV connector knows it",
   handshake_port: "port of its KV connector's handshake",
+  internal_request_auth_key:
+    "the key by which a TensorRT-LLM generation server knows that a hand-over is from a proxy",
   kv_port: "port of its KV connector",
   notify_port: "port of its KV connector's notifications",
   pp_size: "number of its pipeline-parallel ranks",

@@ -8,7 +8,15 @@
 import { KeyName } from "../body/key-name.ts";
 import type { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
-import type { Dialect, DialectRequest, Engines, FinalAnswer, Handover, Mint } from "./dialect.ts";
+import type {
+  Dialect,
+  DialectRequest,
+  Engines,
+  FinalAnswer,
+  Handover,
+  LegName,
+  Mint,
+} from "./dialect.ts";
 import { kvTransferParams } from "./kv-transfer-params.ts";
 import { removeMember, replaceMember, setMember } from "./members.ts";
 import { trtllmServerInfo } from "./probes.ts";
@@ -16,6 +24,7 @@ import { hasSeveralAnswers } from "./several-answers.ts";
 import { trtllmAnswers } from "./trtllm-answers.ts";
 import { disaggregatedParams, readContext } from "./trtllm-context.ts";
 import { finalAnswerOf } from "./trtllm-final.ts";
+import { signatureLine } from "./trtllm-signature.ts";
 
 const stream = new KeyName("stream");
 const streamOptions = new KeyName("stream_options");
@@ -78,6 +87,11 @@ function contextEdits(members: TopLevel, edits: Edits, params: string): void {
   edits.appendMember(disaggregatedParams, Buffer.from(params));
 }
 
+function signed(leg: LegName, { decode }: Engines, params: Buffer | undefined): string {
+  if (leg === "prefill" || params === undefined) return "";
+  return signatureLine(decode?.attributes["internal_request_auth_key"], params);
+}
+
 class ContextFirst implements Handover {
   readonly #request: DialectRequest;
   readonly #id: bigint;
@@ -123,6 +137,10 @@ class ContextFirst implements Handover {
       removeMember(members, edits, promptTokenIds);
     }
   }
+
+  headerLines(leg: LegName, engines: Engines): string {
+    return signed(leg, engines, this.#params);
+  }
 }
 
 class GenerationFirst implements Handover {
@@ -144,14 +162,23 @@ class GenerationFirst implements Handover {
     return undefined;
   }
 
-  decodeEdits(edits: Edits, { prefill }: Engines): void {
+  decodeEdits(edits: Edits, engines: Engines): void {
     strip(this.#members, edits);
+    edits.appendMember(disaggregatedParams, this.#generationParams(engines));
+  }
+
+  headerLines(leg: LegName, engines: Engines): string {
+    return signed(leg, engines, this.#generationParams(engines));
+  }
+
+  #generationParams({ prefill }: Engines): Buffer {
     const { ctx_info_endpoint: endpoint, ctx_dp_rank: rank } = prefill.attributes;
     const ids = `"ctx_request_id":${this.#id},"disagg_request_id":${this.#id}`;
     // Without a rank the generation server asks all of them.
     const ofRank = rank !== undefined && /^\d{1,6}$/.test(rank) ? `,"ctx_dp_rank":${rank}` : "";
     const at = endpoint === undefined ? "" : `,"ctx_info_endpoint":${JSON.stringify(endpoint)}`;
-    const params = `{"request_type":"generation_only",${ids},${generationFirst}${ofRank}${at}}`;
-    edits.appendMember(disaggregatedParams, Buffer.from(params));
+    return Buffer.from(
+      `{"request_type":"generation_only",${ids},${generationFirst}${ofRank}${at}}`,
+    );
   }
 }

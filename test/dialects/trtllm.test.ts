@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { FinalAnswer } from "../../src/dialects/dialect.ts";
 import { trtllm, trtllmGenFirst } from "../../src/dialects/trtllm.ts";
+import { signatureLine } from "../../src/dialects/trtllm-signature.ts";
 import { decodeBody, engines, prefillBody, Round, requestOf, strippedBody } from "./legs.ts";
 
 /** What the first number of the tests' mint, 2^53 + 2, becomes between 2^42 and 2^53. */
@@ -245,6 +246,36 @@ describe("generation first", () => {
     const { handover } = new Round(trtllmGenFirst, "{}");
     const answer = contextAnswer({ reason: '"stop"' });
     expect(handover.prefillAnswered(Buffer.from(answer))).toBeUndefined();
+  });
+});
+
+describe("a key of the generation server's", () => {
+  const keyed = {
+    ...engines,
+    prefill: { ...engines.prefill, attributes: { ctx_info_endpoint: "tcp://10.0.0.1:5000" } },
+    decode: { ...engines.decode!, attributes: { internal_request_auth_key: "secret" } },
+  };
+
+  it("signs what names memory, as Python's json and hmac do", () => {
+    const contextFirst = new Round(trtllm, "{}").handover;
+    contextFirst.prefillAnswered(Buffer.from(contextAnswer()));
+    // python3: hmac.new(b"secret", json.dumps({...}, sort_keys=True, separators=(",", ":")).encode(), sha256).hexdigest()
+    expect(contextFirst.headerLines!("decode", keyed)).toBe(
+      "x-trtllm-disagg-auth: sha256=51b2d159ae71003967ee5484849354ab4a3c114f52aacab1df796571760663d3\r\n",
+    );
+    expect(new Round(trtllmGenFirst, "{}").handover.headerLines!("decode", keyed)).toBe(
+      "x-trtllm-disagg-auth: sha256=9f231f1556947f2cc0d68b742964cb16e8662f6b41262d536be4f2692f786130\r\n",
+    );
+    expect(signatureLine("secret", Buffer.from(`{"ctx_info_endpoint":"é\\u00e9\\/😀"}`))).toBe(
+      "x-trtllm-disagg-auth: sha256=43cd1ac5cce847eb613d6006376d69d807563ee63f11096d33f150724b677d34\r\n",
+    );
+  });
+
+  it("is for generation alone, and for what has something to sign", () => {
+    const { handover } = new Round(trtllmGenFirst, "{}");
+    expect(handover.headerLines!("prefill", keyed)).toBe("");
+    expect(handover.headerLines!("decode", engines)).toBe("");
+    expect(signatureLine("secret", Buffer.from(`{"ctx_info_endpoint":null}`))).toBe("");
   });
 });
 

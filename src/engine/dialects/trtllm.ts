@@ -5,6 +5,7 @@
  * `_torch/pyexecutor/kv_cache_transceiver.py`.
  */
 
+import { createHmac } from "node:crypto";
 import { z } from "zod";
 import type { InferenceRequest } from "../inference-request.ts";
 import { heldKvMax } from "../options.ts";
@@ -15,6 +16,7 @@ import {
   type Dialect,
   type EngineContext,
   type Leg,
+  type Origin,
   readSettings,
 } from "./dialect.ts";
 import { KvPull } from "./kv-pull.ts";
@@ -27,6 +29,8 @@ const settingsSchema = z.strictObject({
   kvTransferTimeoutMs: z.coerce.number().int().min(1).default(60_000),
   /** `older`: knows neither `ctx_usage` nor `schedule_style`, and refuses them. */
   generation: z.enum(["newer", "older"]).default("newer"),
+  /** `internal_request_auth_key`: a generation must be signed with it. */
+  authKey: z.string().min(1).optional(),
 });
 
 type TrtllmSettings = z.output<typeof settingsSchema>;
@@ -43,7 +47,7 @@ export const trtllm: Dialect = {
       ownedBy: "tensorrt_llm",
       routes: infoRoutes(engine),
       ...(engine.role === "decode" ? {} : { sideRoutes: server.sideRoutes }),
-      leg: (request) => server.leg(request),
+      leg: (request, origin) => server.leg(request, origin),
     };
   },
 };
@@ -67,7 +71,7 @@ class Trtllm {
     return { ...this.#pull.sideRoutes, ...this.#waitingRoom.routes };
   }
 
-  leg(request: InferenceRequest): Leg {
+  leg(request: InferenceRequest, { headers }: Origin): Leg {
     const { role } = this.#engine;
     const params = readParams(request, this.#engine, this.#settings.generation === "older");
     if (params === undefined) {
@@ -79,6 +83,7 @@ class Trtllm {
     if (isContext === (role === "decode") && role !== "mixed") {
       this.#engine.violation(`A ${role} engine was asked for "${params.request_type}".`);
     }
+    if (!isContext) this.#checkSignature(params, headers["x-trtllm-disagg-auth"]);
     this.#useId(params);
     return isContext ? this.#contextLeg(request, params) : this.#generationLeg(request, params);
   }
@@ -197,6 +202,17 @@ class Trtllm {
     if (!Array.isArray(ids) || ids.join() !== expected.join()) {
       engine.violation("A generation was not told its context's tokens.");
     }
+  }
+
+  #checkSignature(params: TrtllmParams, told: string | string[] | undefined): void {
+    const { authKey } = this.#settings;
+    if (authKey === undefined) return;
+    const { ctx_info_endpoint = null, encoded_opaque_state = null } = params;
+    const payload = JSON.stringify({ ctx_info_endpoint, encoded_opaque_state });
+    const expected = `sha256=${createHmac("sha256", authKey).update(payload).digest("hex")}`;
+    if (told === expected) return;
+    this.#engine.violation("A generation was not signed.");
+    throw badRequest("Invalid internal disaggregated request authentication");
   }
 
   #useId({ id }: TrtllmParams): void {

@@ -9,6 +9,8 @@ const fleet: Fleet = {
   name: "trtllm",
   dialect: "trtllm",
   route: ", retry: { on: [error, timeout, http_500] }",
+  // No generation server renews it, and on a busy machine one may come late.
+  switches: () => ["--kv-lease-ms", "6000"],
   // A generation server fails a request whose context is gone, a stream after its status.
   killed: "error",
 };
@@ -25,9 +27,18 @@ testFleet({
   ...fleet,
   name: "trtllm-gen-first",
   dialect: "trtllm-gen-first",
-  engineDialect: "trtllm",
-  attributes: ({ role, sidePort }) =>
-    role === "prefill" ? { ctx_info_endpoint: `tcp://127.0.0.1:${sidePort}` } : {},
+  engineDialect: "trtllm:authKey=a-shared-secret",
+  attributes: ({ role, sidePort }): Record<string, string> =>
+    role === "prefill"
+      ? { ctx_info_endpoint: `tcp://127.0.0.1:${sidePort}` }
+      : { internal_request_auth_key: "a-shared-secret" },
+});
+
+testFleet({
+  ...fleet,
+  name: "trtllm, generation servers with a key",
+  engineDialect: "trtllm:authKey=a-shared-secret",
+  attributes: () => ({ internal_request_auth_key: "a-shared-secret" }),
 });
 
 describe.each(runtimes)("a first token that is the last, on %s", (runtime) => {

@@ -215,6 +215,17 @@ describe("generation first", () => {
   });
 });
 
+it("a server with a key refuses a generation that is not signed with it", async () => {
+  const { context, generation } = await startPair("trtllm:authKey=secret");
+  const { generation: params } = await generationFirst(context);
+  for (const told of ["", "sha256=00"]) {
+    const headers = told === "" ? {} : { "x-trtllm-disagg-auth": told };
+    const body = withParams(completion, params);
+    expect((await post(generation.url, path, body, headers)).status).toBe(400);
+  }
+  expect(generation.state().violations).toContain("A generation was not signed.");
+});
+
 describe("what a server is not told", () => {
   it("a generation server computes a prompt of which it is told nothing, and counts it", async () => {
     const generation = await start({ role: "decode" });
