@@ -12,6 +12,8 @@ export interface EnginePlace {
   /** Where other engines reach it: its `--kv-port`. */
   readonly sidePort: number;
   readonly proxyPort: number;
+  /** Of the proxy, for engines to register. */
+  readonly registrationPort: number;
 }
 
 export interface FleetRequest {
@@ -22,6 +24,7 @@ export interface FleetRequest {
 
 export interface FleetPools {
   readonly port: number;
+  readonly registrationPort: number;
   /** As the YAML of a list of engines, by role. */
   readonly engines: Readonly<Partial<Record<EngineRole, string>>>;
 }
@@ -93,15 +96,19 @@ const usualEngines: Readonly<Partial<Record<EngineRole, number>>> = { prefill: 2
 export async function startFleet(stack: Stack, fleet: Fleet): Promise<RunningFleet> {
   const roles = Object.entries(fleet.engines ?? usualEngines) as [EngineRole, number][];
   const count = roles.reduce((sum, [, each]) => sum + each, 0);
-  const [proxyPort, ...ports] = (await freePorts(1 + 2 * count)) as [number, ...number[]];
+  const [proxyPort, registrationPort, ...ports] = (await freePorts(2 + 2 * count)) as [
+    number,
+    number,
+    ...number[],
+  ];
   const places = roles.flatMap(([role, each]) =>
     Array.from({ length: each }, (_, index): EnginePlace => {
       const [port, sidePort] = [ports.pop()!, ports.pop()!];
-      return { role, index, port, sidePort, proxyPort };
+      return { role, index, port, sidePort, proxyPort, registrationPort };
     }),
   );
   // Engines may register with the proxy, and the proxy look for engines: whoever starts first has to wait for the other.
-  const proxy = stack.start("-c", stack.write("fleet.yaml", yamlOf(fleet, places, proxyPort)));
+  const proxy = stack.start("-c", stack.write("fleet.yaml", yamlOf(fleet, places)));
   const started = places.map((place) =>
     stack.startEngine(place.role, place.port, [
       "--dialect",
@@ -120,7 +127,8 @@ export async function startFleet(stack: Stack, fleet: Fleet): Promise<RunningFle
   return { url: `http://127.0.0.1:${proxyPort}`, proxy, byRole, engines };
 }
 
-function yamlOf(fleet: Fleet, places: readonly EnginePlace[], port: number): string {
+function yamlOf(fleet: Fleet, places: readonly EnginePlace[]): string {
+  const { proxyPort: port, registrationPort } = places[0]!;
   const engines: Partial<Record<EngineRole, string>> = {};
   for (const place of places) {
     const attributes = JSON.stringify(fleet.attributes?.(place) ?? {});
@@ -129,7 +137,7 @@ function yamlOf(fleet: Fleet, places: readonly EnginePlace[], port: number): str
     const before = engines[place.role];
     engines[place.role] = before === undefined ? line : `${before}, ${line}`;
   }
-  if (fleet.yaml !== undefined) return fleet.yaml({ port, engines });
+  if (fleet.yaml !== undefined) return fleet.yaml({ port, registrationPort, engines });
   const { prefill, decode, mixed } = engines;
   const both = prefill === undefined ? "" : "prefill: { pool: prefill }, ";
   return `

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import type { InferenceRequest } from "../inference-request.ts";
 import { httpOrigin } from "../peers.ts";
+import { ProxyRegistration, registrationSettings } from "../proxy-registration.ts";
 import { RequestError } from "../request-error.ts";
 import {
   type Dialect,
@@ -23,6 +24,7 @@ const settingsSchema = z.strictObject({
   transferTimeoutMs: z.coerce.number().int().min(1).default(30_000),
   /** The connector's `defer_timeout`: how long KV is held for a decode that does not come. */
   deferTimeoutMs: z.coerce.number().int().min(1).default(60_000),
+  ...registrationSettings,
 });
 
 type MoriioMode = "read" | "write";
@@ -40,11 +42,18 @@ function dialectOf(name: string, mode: MoriioMode): Dialect {
     roles: ["prefill", "decode"],
 
     create(engine, settings) {
-      const { transferTimeoutMs, deferTimeoutMs } = readSettings(settingsSchema, settings);
+      const checked = readSettings(settingsSchema, settings);
+      const { transferTimeoutMs, deferTimeoutMs, proxy, pingMs } = checked;
       const moriio = new Moriio(engine, mode, transferTimeoutMs);
+      const registration =
+        proxy === undefined
+          ? undefined
+          : new ProxyRegistration({ proxy, pingMs }, engine.options.clock, () => moriio.told);
       return {
         kvLeaseMs: deferTimeoutMs,
         sideRoutes: moriio.sideRoutes,
+        start: () => registration?.start(),
+        close: () => registration?.close(),
         leg: (request, origin) => moriio.leg(request, origin),
       };
     },
@@ -65,6 +74,19 @@ class Moriio {
 
   get sideRoutes() {
     return this.#parking.sideRoutes;
+  }
+
+  /** What it registers with. */
+  get told() {
+    const { host, port, sidePort } = this.#engine.address;
+    return {
+      type: this.#engine.role === "prefill" ? "P" : "D",
+      http_address: `${host}:${port}`,
+      zmq_address: `host:${host},handshake:${sidePort},notify:${sidePort}`,
+      dp_size: 1,
+      tp_size: 1,
+      transfer_mode: this.#mode.toUpperCase(),
+    };
   }
 
   leg(request: InferenceRequest, { requestId }: Origin): Leg {

@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { InferenceRequest } from "../inference-request.ts";
+import { ProxyRegistration, registrationSettings } from "../proxy-registration.ts";
 import { RequestError } from "../request-error.ts";
 import {
   type Dialect,
@@ -22,6 +23,7 @@ const settingsSchema = z.strictObject({
   receiveTimeoutMs: z.coerce.number().int().min(1).default(86_400_000),
   /** vLLM 0.14 and later, unless `VLLM_DISABLE_REQUEST_ID_RANDOMIZATION` is set: each engine adds 8 characters to its ids. */
   randomIds: z.stringbool().default(false),
+  ...registrationSettings,
 });
 
 /** As the connector has them. */
@@ -33,12 +35,18 @@ export const vllmP2pNccl: Dialect = {
   roles: ["prefill", "decode"],
 
   create(engine, settings) {
-    const { receiveTimeoutMs, randomIds } = readSettings(settingsSchema, settings);
+    const { receiveTimeoutMs, randomIds, proxy, pingMs } = readSettings(settingsSchema, settings);
     const parking = new KvParking(engine, receiveTimeoutMs);
+    const registration =
+      proxy === undefined
+        ? undefined
+        : new ProxyRegistration({ proxy, pingMs }, engine.options.clock, () => tellOf(engine));
     return {
       // What was pushed is there for as long as the engine.
       kvLeaseMs: 86_400_000,
       sideRoutes: parking.sideRoutes,
+      start: () => registration?.start(),
+      close: () => registration?.close(),
       leg(request, { requestId }: Origin) {
         const suffix = randomIds ? `-${randomBytes(4).toString("hex")}` : "";
         const name = `${request.idPrefix}-${requestId}-0${suffix}`;
@@ -49,6 +57,14 @@ export const vllmP2pNccl: Dialect = {
     };
   },
 };
+
+function tellOf({ role, address: { host, port, sidePort } }: EngineContext) {
+  return {
+    type: role === "prefill" ? "P" : "D",
+    http_address: `${host}:${port}`,
+    zmq_address: `${host}:${sidePort}`,
+  };
+}
 
 function prefillLeg(
   engine: EngineContext,
