@@ -52,6 +52,8 @@ export const deadlineTickMs = 100;
 export const promptBlockBytes = 2_048;
 /** Blocks of one prompt that are looked at. */
 export const promptBlocksMax = 2_048;
+/** Blocks that one worker remembers of the caches of all engines of a pool: some 40 bytes each. */
+export const prefixBlocksMax = 4_194_304;
 /** Copies up to this size are cheaper than a second write to the socket. */
 export const joinBytesMax = 131_072;
 /** One frame from a ZeroMQ peer, parts of one message, connections, and how long one may say nothing: engines ping every 3 s. */

@@ -1,7 +1,13 @@
 /**
  * Which engine has which prefix in its cache, as far as can be known from outside: a mirror of each engine's LRU, fed with the prompts
  * that were sent there. Blocks are named by hashes of the whole prefix up to their end, so one equal block means an equal prefix.
+ *
+ * A prompt's blocks are used from its end to its start, and the block used longest ago goes first. So an engine that has a block has
+ * all blocks before it, and the run of a prompt that it has is found by halving rather than block by block.
  */
+import { prefixBlocksMax } from "../limits.ts";
+import { BlockHolders } from "./block-holders.ts";
+import { BlockLru } from "./block-lru.ts";
 
 /** Where nothing was learnt yet: more than an engine is likely to hold, since what it reports soon says how much less it is. */
 const initialBlocks = 1 << 20;
@@ -10,8 +16,7 @@ const learningRate = 0.02;
 const leastBlocks = 64;
 
 interface Mirror {
-  /** In the order of their last use. */
-  readonly blocks: Set<number>;
+  readonly blocks: BlockLru;
   blocksMax: number;
   /** Counts changes, so that what was looked up can be told to be current. */
   version: number;
@@ -19,13 +24,20 @@ interface Mirror {
 
 export class PrefixIndex {
   readonly #mirrors: readonly Mirror[];
+  readonly #holders: BlockHolders;
+  /** Blocks that one mirror may have, whatever is learnt: bounds the memory of all. */
+  readonly #mirrorMax: number;
+  readonly #runs: Int32Array;
 
   constructor(engines: number, blocksMax: number = initialBlocks) {
+    this.#mirrorMax = Math.max(leastBlocks, Math.floor(prefixBlocksMax / engines));
     this.#mirrors = Array.from({ length: engines }, () => ({
-      blocks: new Set<number>(),
-      blocksMax,
+      blocks: new BlockLru(),
+      blocksMax: Math.min(blocksMax, this.#mirrorMax),
       version: 0,
     }));
+    this.#holders = new BlockHolders(engines);
+    this.#runs = new Int32Array(engines);
   }
 
   version(engine: number): number {
@@ -41,8 +53,60 @@ export class PrefixIndex {
   leadingBlocks(engine: number, blocks: readonly number[]): number {
     const known = this.#mirrors[engine]!.blocks;
     let run = 0;
-    while (run < blocks.length && known.has(blocks[run]!)) run += 1;
+    let beyond = blocks.length + 1;
+    while (beyond - run > 1) {
+      const middle = (run + beyond) >>> 1;
+      if (known.has(blocks[middle - 1]!)) run = middle;
+      else beyond = middle;
+    }
     return run;
+  }
+
+  /** The same for every engine, by its number. Reused by the next call. */
+  runs(blocks: readonly number[]): Int32Array {
+    const holders = this.#holders;
+    this.#runs.fill(0);
+    let longest = 0;
+    let beyond = blocks.length + 1;
+    while (beyond - longest > 1) {
+      const middle = (longest + beyond) >>> 1;
+      if (holders.find(blocks[middle - 1]!) >= 0) longest = middle;
+      else beyond = middle;
+    }
+    if (longest === 0) return this.#runs;
+    const last = holders.find(blocks[longest - 1]!);
+    for (let w = 0; w < holders.words; w += 1) this.#mark(w, holders.word(last + w), longest);
+    if (longest > 1) this.#split(blocks, 1, holders.find(blocks[0]!), longest, last);
+    return this.#runs;
+  }
+
+  /** Finds the runs of the engines that have the first `low` blocks, but not `high`. */
+  #split(
+    blocks: readonly number[],
+    low: number,
+    lowAt: number,
+    high: number,
+    highAt: number,
+  ): void {
+    const holders = this.#holders;
+    let differs = false;
+    for (let w = 0; w < holders.words; w += 1) {
+      const dropped = holders.word(lowAt + w) & ~holders.word(highAt + w);
+      if (dropped === 0) continue;
+      differs = true;
+      if (high - low === 1) this.#mark(w, dropped, low);
+    }
+    if (!differs || high - low === 1) return;
+    const middle = (low + high) >>> 1;
+    const middleAt = holders.find(blocks[middle - 1]!);
+    this.#split(blocks, low, lowAt, middle, middleAt);
+    this.#split(blocks, middle, middleAt, high, highAt);
+  }
+
+  #mark(word: number, bits: number, run: number): void {
+    for (let left = bits; left !== 0; left &= left - 1) {
+      this.#runs[word * 32 + 31 - Math.clz32(left & -left)] = run;
+    }
   }
 
   /** The engine has computed this prompt. */
@@ -50,11 +114,10 @@ export class PrefixIndex {
     const mirror = this.#mirrors[engine]!;
     // From the end: engines free a prompt's last blocks first, so that the beginning, which others share most, stays longest.
     for (let i = blocks.length - 1; i >= 0; i -= 1) {
-      mirror.blocks.delete(blocks[i]!);
-      mirror.blocks.add(blocks[i]!);
+      if (mirror.blocks.use(blocks[i]!)) this.#holders.add(blocks[i]!, engine);
     }
     mirror.version += 1;
-    this.#evict(mirror);
+    this.#evict(engine, mirror);
   }
 
   /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
@@ -63,14 +126,13 @@ export class PrefixIndex {
     if (reportedBlocks < believedBlocks) {
       const least = Math.min(mirror.blocksMax, mirror.blocks.size);
       mirror.blocksMax = Math.max(leastBlocks, least * (1 - learningRate));
-      this.#evict(mirror);
-    } else if (reportedBlocks > believedBlocks) mirror.blocksMax *= 1 + learningRate;
+      this.#evict(engine, mirror);
+    } else if (reportedBlocks > believedBlocks) {
+      mirror.blocksMax = Math.min(this.#mirrorMax, mirror.blocksMax * (1 + learningRate));
+    }
   }
 
-  #evict({ blocks, blocksMax }: Mirror): void {
-    for (const block of blocks) {
-      if (blocks.size <= blocksMax) return;
-      blocks.delete(block);
-    }
+  #evict(engine: number, { blocks, blocksMax }: Mirror): void {
+    while (blocks.size > blocksMax) this.#holders.remove(blocks.removeOldest(), engine);
   }
 }

@@ -1,0 +1,51 @@
+/** Which engines have a block: a bit for each engine. */
+import { NumberTable } from "./number-table.ts";
+
+export class BlockHolders {
+  /** Of 32 engines each, for one block. */
+  readonly words: number;
+  readonly #table = new NumberTable();
+  #bits: Uint32Array;
+
+  constructor(engines: number) {
+    this.words = (engines + 31) >>> 5;
+    this.#bits = new Uint32Array(this.#table.capacity * this.words);
+  }
+
+  /** Blocks that some engine has. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** Where the block's words begin, for `word`; negative = no engine has it. */
+  find(block: number): number {
+    return this.#table.find(block) * this.words;
+  }
+
+  word(at: number): number {
+    return this.#bits[at]!;
+  }
+
+  add(block: number, engine: number): void {
+    let number = this.#table.find(block);
+    if (number < 0) {
+      number = this.#table.add(block);
+      if (this.#bits.length < this.#table.capacity * this.words) {
+        const bits = new Uint32Array(this.#table.capacity * this.words);
+        bits.set(this.#bits);
+        this.#bits = bits;
+      }
+    }
+    const at = number * this.words + (engine >>> 5);
+    this.#bits[at] = this.#bits[at]! | (1 << (engine & 31));
+  }
+
+  /** The engine has the block no more; it had it. */
+  remove(block: number, engine: number): void {
+    const from = this.#table.find(block) * this.words;
+    const at = from + (engine >>> 5);
+    this.#bits[at] = this.#bits[at]! & ~(1 << (engine & 31));
+    for (let word = from; word < from + this.words; word += 1) if (this.#bits[word] !== 0) return;
+    this.#table.remove(block);
+  }
+}

@@ -1,0 +1,139 @@
+/** A wrong run sends a prompt to an engine that does not have it, and a mirror without bound takes all memory. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { NumberTable } from "../../src/scheduling/number-table.ts";
+import { PrefixIndex } from "../../src/scheduling/prefix-index.ts";
+
+/** Blocks as they are made: each names all that is before it, as no two parents share a child. */
+function chained(steps: readonly number[]): number[] {
+  let name = 0;
+  return steps.map((step) => {
+    name = name * 4 + step + 1;
+    return name;
+  });
+}
+
+const prompt = fc.array(fc.nat(2), { maxLength: 12 }).map(chained);
+const engines = 40;
+const step = fc.oneof(
+  fc.record({ engine: fc.nat(engines - 1), prompt }),
+  fc.record({ engine: fc.nat(engines - 1), believed: fc.nat(9), reported: fc.nat(9) }),
+);
+
+/** The plain form: one set per engine, in the order of last use. */
+class Plain {
+  readonly blocks = new Set<number>();
+  max: number;
+  constructor(max: number) {
+    this.max = max;
+  }
+  insert(prompt: readonly number[]) {
+    for (const block of prompt.toReversed()) {
+      this.blocks.delete(block);
+      this.blocks.add(block);
+    }
+    this.evict();
+  }
+  evict() {
+    for (const block of this.blocks) {
+      if (this.blocks.size <= this.max) return;
+      this.blocks.delete(block);
+    }
+  }
+  run(prompt: readonly number[]) {
+    const missing = prompt.findIndex((block) => !this.blocks.has(block));
+    return missing < 0 ? prompt.length : missing;
+  }
+}
+
+it("finds the runs that a set per engine would find, through insertions, evictions and learning", () => {
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 60 }),
+      prompt,
+      fc.integer({ min: 64, max: 90 }),
+      (steps, asked, max) => {
+        const index = new PrefixIndex(engines, max);
+        const plain = Array.from({ length: engines }, () => new Plain(max));
+        for (const one of steps) {
+          const mirror = plain[one.engine]!;
+          if ("prompt" in one) {
+            index.insert(one.engine, one.prompt);
+            mirror.insert(one.prompt);
+            continue;
+          }
+          index.learn(one.engine, one.believed, one.reported);
+          if (one.reported > one.believed) mirror.max *= 1.02;
+          if (one.reported < one.believed) {
+            mirror.max = Math.max(64, Math.min(mirror.max, mirror.blocks.size) * 0.98);
+            mirror.evict();
+          }
+        }
+        const runs = index.runs(asked);
+        for (const [engine, mirror] of plain.entries()) {
+          expect(index.size(engine)).toBe(mirror.blocks.size);
+          expect(index.leadingBlocks(engine, asked)).toBe(mirror.run(asked));
+          expect(runs[engine]).toBe(mirror.run(asked));
+        }
+      },
+    ),
+    { seed: 4, numRuns: 200 },
+  );
+});
+
+describe("of a prompt that several engines have to different depths", () => {
+  const long = Array.from({ length: 50 }, (_, i) => 2 ** 52 + i);
+  const index = new PrefixIndex(70);
+  index.insert(3, long);
+  index.insert(64, long.slice(0, 17));
+  index.insert(31, long.slice(0, 1));
+  index.insert(32, [...long.slice(0, 16), 5, 6]);
+
+  it("each engine has its own run, in every word of the bits", () => {
+    const expected = new Array<number>(70).fill(0);
+    expected[3] = 50;
+    expected[64] = 17;
+    expected[31] = 1;
+    expected[32] = 16;
+    expect([...index.runs(long)]).toEqual(expected);
+    expect([...index.runs([...long, 1, 2])]).toEqual(expected);
+    expect(Math.max(...index.runs([9, 10]))).toBe(0);
+    expect(Math.max(...index.runs([]))).toBe(0);
+  });
+});
+
+it("holds no more than its bound over all engines, however much is inserted or learnt", () => {
+  const index = new PrefixIndex(60_000);
+  const prompt = (n: number) => Array.from({ length: 50 }, (_, i) => n * 100 + i);
+  for (let n = 0; n < 20; n += 1) {
+    index.insert(7, prompt(n));
+    index.learn(7, 0, 50);
+  }
+  expect(index.size(7)).toBe(69);
+  expect(index.leadingBlocks(7, prompt(19))).toBe(50);
+  expect(index.leadingBlocks(7, prompt(18))).toBe(19);
+});
+
+it("a table of numbers is a map, whatever is added and removed", () => {
+  const key = fc.oneof(
+    fc.nat(60),
+    fc.nat(40).map((n) => n * 2 ** 32),
+    fc.maxSafeNat(),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.boolean(), key), { maxLength: 300 }), (steps) => {
+      const table = new NumberTable();
+      const map = new Map<number, number>();
+      for (const [adds, one] of steps) {
+        if (adds && !map.has(one)) map.set(one, table.add(one));
+        else if (!adds && map.delete(one)) table.remove(one);
+        expect(table.size).toBe(map.size);
+        expect(new Set(map.values()).size).toBe(map.size);
+      }
+      for (const [, one] of steps) expect(table.find(one)).toBe(map.get(one) ?? -1);
+      for (const [one, number] of map) expect(table.key(number)).toBe(one);
+      expect(Math.max(-1, ...map.values())).toBeLessThan(table.capacity);
+    }),
+    { seed: 5, numRuns: 300 },
+  );
+});
