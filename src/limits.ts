@@ -54,6 +54,8 @@ export const promptBlockBytes = 2_048;
 export const promptBlocksMax = 2_048;
 /** Blocks that one worker remembers of the caches of all engines of a pool: some 40 bytes each. */
 export const prefixBlocksMax = 4_194_304;
+/** Longest value of a body's member that a variable (`$body_user`) holds; a longer one is empty. */
+export const bodyVariableBytesMax = 1_024;
 /** Copies up to this size are cheaper than a second write to the socket. */
 export const joinBytesMax = 131_072;
 /** One frame from a ZeroMQ peer, parts of one message, connections, and how long one may say nothing: engines ping every 3 s. */

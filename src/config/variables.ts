@@ -5,6 +5,8 @@ export const variableNames = [
   "arg_",
   "args",
   "binary_remote_addr",
+  // Members of a JSON body, by their names in lower case; not known yet when a route is chosen.
+  "body_",
   "body_bytes_sent",
   "bytes_sent",
   "connection",

@@ -1,4 +1,5 @@
 /** All that is known of one request: what templates, routing and the access log read. */
+import type { TopLevel } from "../body/top-level.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { Outcome } from "./outcomes.ts";
 
@@ -36,6 +37,8 @@ export class RequestContext {
   /** Bytes of the request as they came: head and body. */
   requestBytes = 0;
   body: Buffer = emptyBody;
+  /** Of the body, while somebody has it scanned. */
+  members: TopLevel | undefined;
   /** What engines are asked with: the client's method, unless an error page is fetched. */
   method: string;
 

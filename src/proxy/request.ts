@@ -22,7 +22,6 @@ export class RequestHandler implements Forwarded {
   readonly #client: ClientConnection;
   #routed: Routed;
   #forward: Forward | undefined;
-  #members: TopLevel | undefined;
   #finished = false;
   /** The error whose page is being served, and the status that the page is given; 0 = its own. */
   #pageOf: Outcome | undefined;
@@ -88,7 +87,7 @@ export class RequestHandler implements Forwarded {
   }
 
   get members(): TopLevel | undefined {
-    return this.#members;
+    return this.context.members;
   }
   get status(): number {
     return this.#pageStatus;
@@ -113,7 +112,7 @@ export class RequestHandler implements Forwarded {
     }
     if (prefills) {
       const members = this.service.takeTopLevel();
-      this.#members = members;
+      context.members = members;
       const problem = scanTopLevel(context.body, 0, context.body.length, members);
       if (problem !== undefined) {
         this.ended(refused(400, "GP_BAD_JSON", `${problem.detail} (at byte ${problem.offset})`));
@@ -194,8 +193,9 @@ export class RequestHandler implements Forwarded {
   }
 
   #dropMembers(): void {
-    if (this.#members !== undefined) this.service.giveTopLevel(this.#members);
-    this.#members = undefined;
+    const { context, service } = this;
+    if (context.members !== undefined) service.giveTopLevel(context.members);
+    context.members = undefined;
   }
 }
 

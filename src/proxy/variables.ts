@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { VariableName } from "../config/variables.ts";
+import { bodyMember } from "./body-member.ts";
 import type { LegRecord, RequestContext } from "./context.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 import type { Render } from "./template.ts";
@@ -105,6 +106,7 @@ const families: Record<Extract<VariableName, `${string}_`>, Family> = {
     }
     return "";
   },
+  body_: bodyMember,
   cookie_: (context, name) => {
     const pattern = new RegExp(`(?:^|[;,]) *${name} *= *([^;]*)`, "i");
     return pattern.exec(context.head.fields.get("cookie") ?? "")?.[1] ?? "";

@@ -1,5 +1,6 @@
 /** What the configuration takes as a variable has a value, in nginx's form. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
 import { isBuiltInVariable, variableNames } from "../../src/config/variables.ts";
 import type { RequestContext } from "../../src/proxy/context.ts";
 import { outcomes } from "../../src/proxy/outcomes.ts";
@@ -38,6 +39,7 @@ function finished(): RequestContext {
     endMs: at(1_021),
     outcome: outcomes.answered,
     sentHead: "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-A: 1\r\n\r\n",
+    body: Buffer.from('{"model":"llama"}'),
     engineHead: "HTTP/1.1 200 OK\r\nserver: uvicorn\r\n\r\n",
     proxyHost: "decode",
     serverName: "a.example",
@@ -47,6 +49,7 @@ function finished(): RequestContext {
 
 const families = {
   arg_: "a",
+  body_: "model",
   cookie_: "c",
   http_: "host",
   sent_http_: "x_a",
@@ -84,6 +87,42 @@ describe("each name of the configuration", () => {
       expect(isBuiltInVariable(name), name).toBe(false);
       expect(builtIn(name), name).toBeUndefined();
     }
+  });
+});
+
+describe("a member of the body", () => {
+  const of = (body: string, name: string) => {
+    const context = contextOf(request("/"));
+    context.body = Buffer.from(body);
+    return read(`body_${name}`, context);
+  };
+
+  it.each([
+    ['{"user":"ann","prompt_cache_key":"k 1"}', "prompt_cache_key", "k 1"],
+    ['{"user":"ann","user":"bob"}', "user", "bob"],
+    ['{"\\u0075ser":"ann"}', "user", "ann"],
+    ['{"nested":{"user":"ann"}}', "user", ""],
+    ['{"user":"a\\"\\n"}', "user", 'a\\"\\n'],
+    ['{"user":"\u010a"}', "user", "\xc4\x8a"],
+    ['{"seed": 12345678901234567890 }', "seed", "12345678901234567890"],
+    ['{"user":null}', "user", ""],
+    ['{"user":"null"}', "user", "null"],
+    ['{"stop":["a", "b"]}', "stop", '["a", "b"]'],
+    [`{"user":"${"x".repeat(1_025)}"}`, "user", ""],
+    ['["user"]', "user", ""],
+    ['{"user":', "user", ""],
+    ["", "user", ""],
+  ])("in %j is found as it stands", (body, name, value) => {
+    expect(of(body, name)).toBe(value);
+  });
+
+  it("is read from the scan that the request has, where it has one", () => {
+    const context = contextOf(request("/"));
+    const body = Buffer.from('{"user":"ann"}');
+    const members = new TopLevel();
+    scanTopLevel(body, 0, body.length, members);
+    context.members = members;
+    expect(read("body_user", context)).toBe("ann");
   });
 });
 
