@@ -1,12 +1,20 @@
 /** `global-proxy simulate`: replays a trace in virtual time, so that policies can be compared. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { didYouMean } from "../config/suggest.ts";
 import { profiles } from "../lab/profile.ts";
 import { holding, prefillPolicyNames } from "../lab/replay.ts";
-import { jsonOf, type Row, simulate, tableOf } from "../lab/simulate.ts";
+import { factsOf } from "../lab/report/facts.ts";
+import { Report } from "../lab/report/page.ts";
+import { jsonOf, type Replayed, type Row, simulate, tableOf } from "../lab/simulate.ts";
 import { parseTrace, type TraceRequest } from "../lab/trace.ts";
-import { print, printError, printMessage } from "./print.ts";
+import { logFileProblem } from "../observe/log-file.ts";
+import { print, printMessage } from "./print.ts";
+import { Progress } from "./progress.ts";
+
+/** Replays that a search for both goodputs takes, about. */
+const goodputReplays = 20;
 
 interface Switches {
   readonly prefill: number;
@@ -22,6 +30,7 @@ interface Switches {
   readonly slowest: number;
   readonly goodput: boolean;
   readonly json: boolean;
+  readonly report?: string;
 }
 
 export function simulateCommand(onCode: (code: number) => void): Command {
@@ -63,6 +72,7 @@ export function simulateCommand(onCode: (code: number) => void): Command {
     .option("--slowest <factor>", "how much slower the last prefill engine is", notNegative, 1)
     .option("--goodput", "search the highest scale at which 90 % meet the SLO", false)
     .option("--json", "one object per policy and scale", false)
+    .option("--report <file>", "also write an HTML page with plots")
     .action((file: string, switches: Switches) => onCode(run(file, switches)));
 }
 
@@ -74,25 +84,35 @@ function run(file: string, switches: Switches): number {
     printMessage("emerg", `${file}: ${(error as Error).message}`);
     return 1;
   }
+  const problem = switches.report === undefined ? undefined : logFileProblem(switches.report);
+  if (problem !== undefined) {
+    printMessage("emerg", problem);
+    return 1;
+  }
   const rows: Row[] = [];
-  const showsProgress = process.stderr.isTTY;
-  let replays = 0;
-  const onReplay = () => {
-    replays += 1;
-    if (showsProgress) printError(`\r${replays} replays, ${rows.length} rows `);
-  };
+  const report = switches.report === undefined ? undefined : new Report(switches.scale);
+  const { policies: names, scale, goodput } = switches;
+  const progress = new Progress(names.length * (scale.length + (goodput ? goodputReplays : 0)));
   const options = {
     ...switches,
     scales: switches.scale,
     profile: profiles.get(switches.engineProfile)!,
     spreadMs: switches.spread,
   };
+  const onReplay = (replayed: Replayed) => {
+    progress.step();
+    report?.replayed(replayed);
+  };
   for (const row of simulate(trace, options, onReplay)) {
     rows.push(row);
+    report?.row(row);
     if (switches.json) print(`${JSON.stringify(jsonOf(row))}\n`);
   }
-  if (showsProgress) printError("\r\x1b[K");
+  progress.end();
   if (!switches.json) print(tableOf(rows));
+  if (report === undefined) return 0;
+  const page = report.html(`Policies on ${basename(file)}`, factsOf(trace, options));
+  writeFileSync(switches.report!, page);
   return 0;
 }
 

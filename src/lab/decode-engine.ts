@@ -21,6 +21,7 @@ interface Running {
 export class DecodeEngine {
   readonly #timeline: Timeline;
   readonly #profile: EngineProfile;
+  readonly #onSteps: (fromMs: number, toMs: number, kvShare: number) => void;
   readonly #waiting: DecodeJob[] = [];
   #running: Running[] = [];
   /** Of what runs: tokens of prompts and of answers so far. */
@@ -31,9 +32,15 @@ export class DecodeEngine {
   #plannedSteps = 0;
   #generation = 0;
 
-  constructor(timeline: Timeline, profile: EngineProfile) {
+  /** @param onSteps told of steps with the share of the KV room that their requests had */
+  constructor(
+    timeline: Timeline,
+    profile: EngineProfile,
+    onSteps: (fromMs: number, toMs: number, kvShare: number) => void = () => {},
+  ) {
     this.#timeline = timeline;
     this.#profile = profile;
+    this.#onSteps = onSteps;
   }
 
   submit(job: DecodeJob): void {
@@ -100,6 +107,8 @@ export class DecodeEngine {
   #advance(steps: number): void {
     const { nowMs } = this.#timeline;
     const before = this.#running;
+    const kvShare = this.#residentTokens / this.#profile.kvTokens;
+    this.#onSteps(this.#batchStartMs, nowMs, Math.min(1, kvShare));
     this.#residentTokens += steps * before.length;
     this.#running = [];
     const done: DecodeJob[] = [];

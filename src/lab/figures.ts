@@ -42,13 +42,8 @@ export function figuresOf(outcomes: readonly Outcome[], profile: EngineProfile, 
   );
   const tpots = done.filter(({ request }) => request.outputTokens > 1).map(tpotOf);
   const tokens = sum(done.map(({ request }) => request.inputTokens));
-  const byLength = outcomes.toSorted((a, b) => a.request.inputTokens - b.request.inputTokens);
-  const met = byLength.map((one) => meets(one, profile, slo));
-  const shares = Array.from({ length: deciles }, (_, i) => {
-    const from = Math.floor((i * met.length) / deciles);
-    const to = Math.floor(((i + 1) * met.length) / deciles);
-    return to === from ? 1 : met.slice(from, to).filter(Boolean).length / (to - from);
-  });
+  const met = (ones: readonly Outcome[]) =>
+    ones.length === 0 ? 1 : ones.filter((one) => meets(one, profile, slo)).length / ones.length;
   return {
     completed: done.length,
     refused: outcomes.length - done.length,
@@ -56,9 +51,20 @@ export function figuresOf(outcomes: readonly Outcome[], profile: EngineProfile, 
     tpotMs: percentiles(tpots),
     hitRate: tokens === 0 ? 0 : sum(done.map(({ cachedTokens }) => cachedTokens)) / tokens,
     jain: jain(slowdowns),
-    attained: met.length === 0 ? 1 : met.filter(Boolean).length / met.length,
-    attainedWorst: Math.min(...shares),
+    attained: met(outcomes),
+    attainedWorst: Math.min(...byDecile(outcomes).map(met)),
   };
+}
+
+/** Tenths of the requests by input length, the shortest first. */
+export function byDecile(outcomes: readonly Outcome[]): Outcome[][] {
+  const sorted = outcomes.toSorted((a, b) => a.request.inputTokens - b.request.inputTokens);
+  return Array.from({ length: deciles }, (_, i) =>
+    sorted.slice(
+      Math.floor((i * sorted.length) / deciles),
+      Math.floor(((i + 1) * sorted.length) / deciles),
+    ),
+  );
 }
 
 function tpotOf({ request, firstTokenMs, doneMs }: Outcome): number {

@@ -4,6 +4,7 @@ import { PrefillEngine } from "./prefill-engine.ts";
 import { type EngineProfile, transferMs } from "./profile.ts";
 import type { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";
+import type { UsageLog } from "./usage.ts";
 
 export interface FleetOptions {
   readonly prefill: number;
@@ -15,6 +16,8 @@ export interface FleetOptions {
   readonly noise: number;
   /** Factor by which the last prefill engine is slower than the rest. */
   readonly slowest: number;
+  /** Told of what each engine does when. */
+  readonly usage?: UsageLog;
   random(): number;
 }
 
@@ -35,19 +38,21 @@ export class Fleet {
   readonly #profile: EngineProfile;
 
   constructor(timeline: Timeline, options: FleetOptions) {
-    const { profile, noise, random } = options;
+    const { profile, noise, usage, random } = options;
     this.#timeline = timeline;
     this.#profile = profile;
     this.prefills = Array.from({ length: options.prefill }, (_, i) => {
       const factor = i === options.prefill - 1 ? options.slowest : 1;
-      return new PrefillEngine(timeline, profile, options.cacheBlocks, () => {
-        return noise === 0 ? factor : factor * Math.exp(noise * gauss(random));
+      const noiseOf = () => (noise === 0 ? factor : factor * Math.exp(noise * gauss(random)));
+      return new PrefillEngine(timeline, profile, options.cacheBlocks, noiseOf, (fromMs, toMs) => {
+        usage?.add("prefill", i, fromMs, toMs, 1);
       });
     });
-    this.decodes = Array.from(
-      { length: options.decode },
-      () => new DecodeEngine(timeline, profile),
-    );
+    this.decodes = Array.from({ length: options.decode }, (_, i) => {
+      return new DecodeEngine(timeline, profile, (fromMs, toMs, kvShare) => {
+        usage?.add("decode", i, fromMs, toMs, kvShare);
+      });
+    });
   }
 
   /** @param done told when the prefill ends, with the tokens that were cached */

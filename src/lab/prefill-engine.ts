@@ -16,6 +16,7 @@ export class PrefillEngine {
   readonly #cache: BlockCache;
   /** Factor of one step's time. */
   readonly #noise: () => number;
+  readonly #onStep: (fromMs: number, toMs: number) => void;
   readonly #queue: PrefillJob[] = [];
   #isBusy = false;
 
@@ -24,11 +25,13 @@ export class PrefillEngine {
     profile: EngineProfile,
     cacheBlocks: number,
     noise: () => number,
+    onStep: (fromMs: number, toMs: number) => void = () => {},
   ) {
     this.#timeline = timeline;
     this.#profile = profile;
     this.#cache = new BlockCache(cacheBlocks);
     this.#noise = noise;
+    this.#onStep = onStep;
   }
 
   submit(job: PrefillJob): void {
@@ -54,7 +57,9 @@ export class PrefillEngine {
       uncached += more;
       ms += prefillMs(this.#profile, more, request.inputTokens) - this.#profile.prefillBaseMs;
     }
-    this.#timeline.at(this.#timeline.nowMs + ms * this.#noise(), () => {
+    const startMs = this.#timeline.nowMs;
+    this.#timeline.at(startMs + ms * this.#noise(), () => {
+      this.#onStep(startMs, this.#timeline.nowMs);
       for (const { request } of batch) this.#cache.insert(request.blocks);
       this.#isBusy = false;
       batch.forEach((job, i) => void job.done(cached[i]!));

@@ -1,9 +1,11 @@
 /** The table of a simulation: policies at rate scales, with what each is judged by. */
 import { seededRandom } from "../engine/prng.ts";
 import { defaultSlo, type Figures, figuresOf, highestScale } from "./figures.ts";
+import type { Outcome } from "./fleet.ts";
 import type { EngineProfile } from "./profile.ts";
 import { replay } from "./replay.ts";
 import { distinctBlocks, spreadArrivals, type TraceRequest } from "./trace.ts";
+import { UsageLog } from "./usage.ts";
 
 export interface SimulateOptions {
   readonly prefill: number;
@@ -34,11 +36,19 @@ export interface Row extends Figures {
 /** Share of requests that must meet the SLO. */
 const goodputShare = 0.9;
 
-/** @param onReplay told after each replay of the trace */
+/** One replay of the trace, for those who want more than figures. */
+export interface Replayed {
+  readonly policy: string;
+  readonly scale: number;
+  readonly outcomes: readonly Outcome[];
+  readonly usage: UsageLog;
+}
+
+/** @param onReplay told after each replay of the trace: of those that rows are about, and of the search for goodput */
 export function* simulate(
   trace: readonly TraceRequest[],
   options: SimulateOptions,
-  onReplay: () => void = () => {},
+  onReplay: (replayed: Replayed) => void = () => {},
 ): Generator<Row> {
   const { seed, profile, scales } = options;
   const spread = spreadArrivals(trace, options.spreadMs, seededRandom(seed));
@@ -49,15 +59,17 @@ export function* simulate(
       const known = cache.get(scale);
       if (known !== undefined) return known;
       const random = seededRandom(seed + 1);
+      const usage = new UsageLog(options);
       const outcomes = replay({
         ...options,
         trace: spread,
         scale,
         cacheBlocks,
         random,
+        usage,
         prefillPolicy: policy,
       });
-      onReplay();
+      onReplay({ policy, scale, outcomes, usage });
       const figures = figuresOf(outcomes, profile, defaultSlo);
       cache.set(scale, figures);
       return figures;

@@ -1,0 +1,38 @@
+/** What a report says of its simulation, so that it can be repeated. */
+import { defaultSlo, percentiles } from "../figures.ts";
+import type { SimulateOptions } from "../simulate.ts";
+import { distinctBlocks, type TraceRequest } from "../trace.ts";
+import { duration, percent, shortNumber } from "./axis.ts";
+import type { Facts } from "./page.ts";
+
+export function factsOf(trace: readonly TraceRequest[], options: SimulateOptions): Facts {
+  const { profile, slowest, noise, spreadMs, cacheFraction } = options;
+  const lastMs = trace.at(-1)!.arrivalMs;
+  const { ttftFactor, ttftExtraMs, tpotMs } = defaultSlo;
+  const inputs = percentiles(trace.map(({ inputTokens }) => inputTokens));
+  const outputs = percentiles(trace.map(({ outputTokens }) => outputTokens));
+  const rate = lastMs === 0 ? "" : ` (${((trace.length / lastMs) * 1000).toFixed(2)} per second)`;
+  const variation = [
+    spreadMs > 0 ? `arrivals spread over ${duration(spreadMs)}` : "arrivals as in the trace",
+    `noise ${noise}`,
+    ...(slowest === 1 ? [] : [`the last prefill engine slower by ${slowest}`]),
+    `seed ${options.seed}`,
+  ];
+  return [
+    ["trace", `${trace.length} requests in ${duration(lastMs)}${rate}`],
+    [
+      "tokens",
+      `prompts of ${shortNumber(inputs.p50)} (p99 ${shortNumber(inputs.p99)}), answers of ${shortNumber(outputs.p50)} (p99 ${shortNumber(outputs.p99)})`,
+    ],
+    [
+      "engines",
+      `${options.prefill} prefill, ${options.decode} decode (${options.decodePolicy}); each prefill cache holds ${percent(cacheFraction)} of ${distinctBlocks(trace)} distinct blocks`,
+    ],
+    ["profile", `${profile.name}: ${profile.source}`],
+    ["variation", variation.join(", ")],
+    [
+      "SLO",
+      `TTFT within ${ttftFactor} × the request's own on an empty, cold fleet + ${duration(ttftExtraMs)}, TPOT within ${tpotMs} ms`,
+    ],
+  ];
+}
