@@ -8,6 +8,7 @@ import { Faults, TextChecks } from "./check-text.ts";
 import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
 import { isHostName, parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import type { ConfigPath } from "./expected.ts";
+import { keyTemplates } from "./policies.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
 import type { Config, ListenConfig, ServerConfig } from "./schema.ts";
 import type { ConfigFault } from "./schema-faults.ts";
@@ -91,7 +92,9 @@ function checkPools({ config, faults, texts }: CheckContext): void {
       }
       for (const key of keys) seen.add(key);
     });
-    if (policy.name === "hash") texts.template(["pools", name, "policy", "key"], policy.key);
+    for (const template of keyTemplates(policy)) {
+      texts.template(["pools", name, "policy", "keys" in policy ? "keys" : "key"], template);
+    }
   }
 }
 

@@ -74,6 +74,84 @@ const cacheAware = z
   })
   .describe("SMG's: the engine with most of the prompt in its cache, while loads are even.");
 
+const powerOfTwo = z
+  .strictObject({
+    name: z.literal("power_of_two"),
+    by: z
+      .enum(["bytes", "requests"])
+      .default("bytes")
+      .describe("The load: bytes of prompts in flight, or requests."),
+  })
+  .describe("SMG's: the less loaded of two that are drawn.");
+
+const sessionAffinity = z
+  .strictObject({
+    name: z.literal("session_affinity"),
+    keys: z
+      .array(z.string().min(1))
+      .min(1)
+      .default(["$http_x_session_id", "$body_prompt_cache_key", "$body_user"])
+      .describe("Templates, of which the first that is not empty names the session."),
+    maxLoadSkew: z
+      .number()
+      .min(0)
+      .default(1.5)
+      .describe("An engine with more than so many times the mean load is passed over; 0 = never."),
+  })
+  .describe("A session stays with its engine, by a ring with bounded load.");
+
+const ascendHeap = z
+  .strictObject({
+    name: z.literal("ascend_heap"),
+    role: z
+      .enum(["prefill", "decode"])
+      .default("prefill")
+      .describe("Which of its scores: `bytes / 4 × 0.0345 + 120.0745`, or bytes."),
+  })
+  .describe("vllm-ascend's: least summed score of the requests in flight.");
+
+const dynamo = z
+  .strictObject({
+    name: z.literal("dynamo"),
+    overlapScoreWeight: z
+      .number()
+      .min(0)
+      .default(1)
+      .describe("Weight of prefill blocks against decode blocks."),
+    temperature: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe("Of the softmax over the costs; 0 = always the least."),
+    role: z
+      .enum(["prefill", "decode", "both"])
+      .default("prefill")
+      .describe("What counts: prefill blocks, decode blocks, or their sum where engines do both."),
+    blocksMax,
+  })
+  .describe("NVIDIA Dynamo's cost: uncached prefill blocks and decode blocks.");
+
+const scorerWeight = (weight: number) => z.number().min(0).default(weight);
+
+const llmD = z
+  .strictObject({
+    name: z.literal("llm_d"),
+    prefixWeight: scorerWeight(3).describe("Of `prefix-cache-scorer`."),
+    queueWeight: scorerWeight(2).describe("Of `queue-scorer`."),
+    kvWeight: scorerWeight(2).describe("Of `kv-cache-utilization-scorer`."),
+    loadWeight: scorerWeight(0).describe("Of `load-aware-scorer`."),
+    sessionWeight: scorerWeight(0).describe("Of `session-affinity-scorer`, by `key`."),
+    key: z.string().min(1).default("$http_x_session_token").describe("Template of the session."),
+    loadThreshold: z.int().min(1).default(128).describe("Requests at which `load-aware` gives 0."),
+    kvTokens: z
+      .int()
+      .min(1)
+      .default(500_000)
+      .describe("Tokens that an engine's KV cache holds, for its utilization."),
+    blocksMax,
+  })
+  .describe("llm-d's weighted scorers: prefix cache, queue, KV cache, load, session.");
+
 const predictedTime = z
   .strictObject({
     name: z.literal("predicted_time"),
@@ -96,7 +174,18 @@ export const policySchema = z.discriminatedUnion("name", [
   lengthBalance,
   cacheAware,
   predictedTime,
+  powerOfTwo,
+  sessionAffinity,
+  ascendHeap,
+  dynamo,
+  llmD,
 ]);
 
 export type PolicyConfig = z.output<typeof policySchema>;
 export type PolicyName = PolicyConfig["name"];
+
+/** Templates of a policy's key: the first that is not empty is the request's. */
+export function keyTemplates(policy: PolicyConfig): readonly string[] {
+  if ("keys" in policy) return policy.keys;
+  return "key" in policy ? [policy.key] : [];
+}

@@ -169,10 +169,12 @@ export class Pool implements PoolView {
     while (candidates.count > 0) {
       const number = this.#policy.pick(candidates, request);
       const engine = this.engines[number]!;
-      if (this.board.take(engine.slot, request.bytes, engine.maxConns)) {
+      const uncached = this.#policy.uncachedBytes?.(number, request) ?? request.bytes;
+      if (this.board.take(engine.slot, request.bytes, engine.maxConns, uncached)) {
         this.#policy.assigned?.(number, request);
         this.#chosen(engine, nowMs);
-        return { pool: this, engine, lease: new Lease(this.board, engine.slot, request.bytes) };
+        const lease = new Lease(this.board, engine.slot, request.bytes, uncached);
+        return { pool: this, engine, lease };
       }
       full = true;
       candidates.remove(number);

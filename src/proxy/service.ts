@@ -1,6 +1,7 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
 import { TopLevel } from "../body/top-level.ts";
 import { listenKey } from "../config/check.ts";
+import { keyTemplates } from "../config/policies.ts";
 import type { Config, PoolConfig } from "../config/schema.ts";
 import type { Mint } from "../dialects/dialect.ts";
 import type { Address } from "../fleet/address.ts";
@@ -199,6 +200,17 @@ export class Service implements CallbackServer {
 
 const topLevelsKept = 64;
 
+/** Renders the first of several templates that is not empty. */
+function firstOf(renders: readonly Render[]): Render {
+  return (context) => {
+    for (const render of renders) {
+      const text = render(context);
+      if (text !== "") return text;
+    }
+    return "";
+  };
+}
+
 function compile(
   config: Config,
   slots: SlotsByIdentity,
@@ -211,8 +223,8 @@ function compile(
   for (const [name, poolConfig] of Object.entries(config.pools)) {
     const pool = new Pool(name, poolConfig, { board, slots, random });
     pools.set(name, pool);
-    if (poolConfig.policy.name === "hash")
-      policyKeys.set(pool, scope.compile(poolConfig.policy.key));
+    const keys = keyTemplates(poolConfig.policy).map((template) => scope.compile(template));
+    if (keys.length > 0) policyKeys.set(pool, firstOf(keys));
   }
   const deps: RouteDeps = {
     scope,

@@ -11,3 +11,15 @@ export function crc32(bytes: Uint8Array): number {
   for (const byte of bytes) crc = (crc >>> 8) ^ table[(crc ^ byte) & 0xff]!;
   return (crc ^ 0xffffffff) >>> 0;
 }
+
+/** Of a text's UTF-8. */
+export function crc32Text(text: string): number {
+  let crc = 0xffffffff;
+  for (let i = 0; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    // Keys are nearly always ASCII, which needs no buffer.
+    if (unit > 0x7f) return crc32(Buffer.from(text));
+    crc = (crc >>> 8) ^ table[(crc ^ unit) & 0xff]!;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}

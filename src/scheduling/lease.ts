@@ -4,18 +4,20 @@ import type { Scoreboard } from "./scoreboard.ts";
 export class Lease {
   readonly slot: number;
   readonly bytes: number;
+  readonly uncachedBytes: number;
   readonly #board: Scoreboard;
   #open = true;
 
-  constructor(board: Scoreboard, slot: number, bytes: number) {
+  constructor(board: Scoreboard, slot: number, bytes: number, uncachedBytes = bytes) {
     this.#board = board;
     this.slot = slot;
     this.bytes = bytes;
+    this.uncachedBytes = uncachedBytes;
   }
 
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#board.giveBack(this.slot, this.bytes);
+    this.#board.giveBack(this.slot, this.bytes, this.uncachedBytes);
   }
 }

@@ -38,6 +38,8 @@ export interface Policy {
   readonly usesBlocks?: boolean;
   /** Number of an engine among the candidates, of which there is at least one. */
   pick(candidates: Candidates, request: PickRequest): number;
+  /** Bytes of the prompt that this engine has to compute, a whole number. Without it: all of them. */
+  uncachedBytes?(engine: number, request: PickRequest): number;
   /** The request was really given to this engine. */
   assigned?(engine: number, request: PickRequest): void;
   /** A request failed at this engine, which rests after `maxFails` such. */

@@ -8,6 +8,7 @@
 import { prefixBlocksMax } from "../limits.ts";
 import { BlockHolders } from "./block-holders.ts";
 import { BlockLru } from "./block-lru.ts";
+import type { PickRequest } from "./policy.ts";
 
 /** Where nothing was learnt yet: more than an engine is likely to hold, since what it reports soon says how much less it is. */
 const initialBlocks = 1 << 20;
@@ -135,4 +136,11 @@ export class PrefixIndex {
   #evict(engine: number, { blocks, blocksMax }: Mirror): void {
     while (blocks.size > blocksMax) this.#holders.remove(blocks.removeOldest(), engine);
   }
+}
+
+/** Bytes of a request's prompt behind a run of its blocks, of one token at least; whole, so that sums stay exact. */
+export function uncachedBytes({ bytes, tokens, blocks }: PickRequest, run: number): number {
+  if (blocks.length === 0 || run === 0) return bytes;
+  const least = tokens < 1 ? 0 : Math.ceil(bytes / tokens);
+  return Math.max(least, Math.round(bytes * (1 - run / blocks.length)));
 }

@@ -12,12 +12,14 @@ const inFlight = 0;
 /** Failures counted for `maxFails`. Total only. */
 const fails = 1;
 
-const floatFields = 3;
+const floatFields = 4;
 /** Bytes of prompts at the engine now. Per worker. */
 const promptBytes = 0;
 /** Requests and bytes ever assigned, for policies that look at history. Per worker, monotone. */
 const assignedRequests = 1;
 const assignedBytes = 2;
+/** Of the prompts at the engine now, what its cache does not have. Per worker. */
+const uncachedBytes = 3;
 
 /** Fields of a slot that any worker writes: times in ms since the epoch, and two scratch values for the pool's policy. */
 const sharedFields = 6;
@@ -78,8 +80,9 @@ export class Scoreboard {
   /**
    * Takes a place for one request. With `max` > 0 it fails when the engine has as many already: the check and the taking are
    * one atomic step, so the bound holds over all workers.
+   * @param uncached bytes of the prompt that the engine has to compute, as far as is known
    */
-  take(slot: number, bytes: number, max: number): boolean {
+  take(slot: number, bytes: number, max: number, uncached = bytes): boolean {
     if (max > 0) {
       if (!this.#takeBelow(slot * intFields + inFlight, max)) return false;
     } else Atomics.add(this.#totals, slot * intFields + inFlight, 1);
@@ -89,6 +92,7 @@ export class Scoreboard {
     this.#floats[at + promptBytes] = this.#floats[at + promptBytes]! + bytes;
     this.#floats[at + assignedRequests] = this.#floats[at + assignedRequests]! + 1;
     this.#floats[at + assignedBytes] = this.#floats[at + assignedBytes]! + bytes;
+    this.#floats[at + uncachedBytes] = this.#floats[at + uncachedBytes]! + uncached;
     return true;
   }
 
@@ -104,12 +108,13 @@ export class Scoreboard {
   }
 
   /** Gives back what `take` took. Only leases call it, once each. */
-  giveBack(slot: number, bytes: number): void {
+  giveBack(slot: number, bytes: number, uncached = bytes): void {
     Atomics.sub(this.#totals, slot * intFields + inFlight, 1);
     const row = this.worker * this.slots + slot;
     this.#rows[row] = this.#rows[row]! - 1;
     const at = row * floatFields;
     this.#floats[at + promptBytes] = this.#floats[at + promptBytes]! - bytes;
+    this.#floats[at + uncachedBytes] = this.#floats[at + uncachedBytes]! - uncached;
   }
 
   /** Takes back all that a dead worker held. Called by the main thread once the worker is gone. */
@@ -120,6 +125,7 @@ export class Scoreboard {
       if (held !== 0) Atomics.sub(this.#totals, slot * intFields + inFlight, held);
       this.#rows[row] = 0;
       this.#floats[row * floatFields + promptBytes] = 0;
+      this.#floats[row * floatFields + uncachedBytes] = 0;
       // It may have died in a merge.
       Atomics.compareExchange(this.#pools, slot * 2 + 1, worker + 1, 0);
     }
@@ -145,6 +151,11 @@ export class Scoreboard {
   /** Bytes of the prompts at the engine, from all workers. */
   promptBytes(slot: number): number {
     return this.#sum(slot, promptBytes);
+  }
+
+  /** Bytes of these that the engine's cache does not have, as far as the pool's policy knows: all of them where it does not. */
+  uncachedBytes(slot: number): number {
+    return this.#sum(slot, uncachedBytes);
   }
 
   fails(slot: number): number {

@@ -1,7 +1,7 @@
 /**
- * SMG's `cache_aware`: while loads are balanced, the engine that has most of the prompt, if it has enough of it, else the one with the most
- * room in its cache; where they are not, the least loaded one. As in sgl-model-gateway's `policies/cache_aware.rs`, with blocks in place
- * of a tree of characters.
+ * SMG's `cache_aware`: while loads are balanced, the engine that has most of the prompt, if it has enough of it; else, and where they are
+ * not, the least loaded one. As in sgl-model-gateway's `policies/cache_aware.rs` with the defaults of its command line, and with blocks
+ * in place of a tree of characters. (Its comment says that a prompt that nobody has goes to the smallest tree; its code says this.)
  */
 
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "../policy.ts";
@@ -16,32 +16,36 @@ export interface CacheAwareOptions {
 
 export function cacheAware({ pool }: PolicyDeps, options: CacheAwareOptions): Policy {
   const index = new PrefixIndex(pool.size, options.blocksMax);
-  const load = (engine: number) => pool.board.inFlight(pool.slots[engine]!) / pool.weights[engine]!;
+  const { board, slots, weights } = pool;
   return {
     usesBlocks: true,
 
-    pick(candidates: Candidates, { blocks }: PickRequest): number {
-      let least = candidates.engines[0]!;
-      let most = least;
+    pick({ count, engines }: Candidates, { blocks }: PickRequest): number {
+      const runs = index.runs(blocks);
+      let least = engines[0]!;
+      let leastLoad = Number.POSITIVE_INFINITY;
+      let mostLoad = 0;
       let holder = least;
-      let held = -1;
-      let roomiest = least;
-      for (let i = 0; i < candidates.count; i += 1) {
-        const engine = candidates.engines[i]!;
-        if (load(engine) < load(least)) least = engine;
-        if (load(engine) > load(most)) most = engine;
-        const run = index.leadingBlocks(engine, blocks);
-        if (run > held || (run === held && load(engine) < load(holder))) {
-          held = run;
-          holder = engine;
+      let holderLoad = leastLoad;
+      for (let i = 0; i < count; i += 1) {
+        const engine = engines[i]!;
+        const load = board.inFlight(slots[engine]!) / weights[engine]!;
+        if (load > mostLoad) mostLoad = load;
+        if (load < leastLoad) {
+          least = engine;
+          leastLoad = load;
         }
-        if (index.size(engine) < index.size(roomiest)) roomiest = engine;
+        const longer = runs[engine]! - runs[holder]!;
+        if (longer > 0 || (longer === 0 && load < holderLoad)) {
+          holder = engine;
+          holderLoad = load;
+        }
       }
       const isUneven =
-        load(most) - load(least) > options.balanceAbsolute &&
-        load(most) > options.balanceRelative * load(least);
-      if (isUneven || blocks.length === 0) return least;
-      return held / blocks.length > options.cacheThreshold ? holder : roomiest;
+        mostLoad - leastLoad > options.balanceAbsolute &&
+        mostLoad > options.balanceRelative * leastLoad;
+      if (isUneven || runs[holder]! <= options.cacheThreshold * blocks.length) return least;
+      return holder;
     },
 
     assigned(engine: number, { blocks }: PickRequest): void {

@@ -5,7 +5,7 @@
 
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "../policy.ts";
 import { PrefillCost } from "../prefill-cost.ts";
-import { PrefixIndex } from "../prefix-index.ts";
+import { PrefixIndex, uncachedBytes } from "../prefix-index.ts";
 
 export interface PredictedTimeOptions {
   readonly duplicateWeight: number;
@@ -13,31 +13,36 @@ export interface PredictedTimeOptions {
 }
 
 export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOptions): Policy {
+  const { board, slots, weights } = pool;
   const index = new PrefixIndex(pool.size, options.blocksMax);
   const cost = new PrefillCost(pool.size);
   const ms = new Float64Array(pool.size);
   return {
     usesBlocks: true,
 
-    pick(candidates: Candidates, { blocks, tokens, bytes }: PickRequest): number {
+    pick({ count, engines }: Candidates, { blocks, tokens, bytes }: PickRequest): number {
+      const runs = index.runs(blocks);
+      const perBlock = blocks.length === 0 ? 0 : 1 / blocks.length;
       let least = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < candidates.count; i += 1) {
-        const engine = candidates.engines[i]!;
-        const run = blocks.length === 0 ? 0 : index.leadingBlocks(engine, blocks) / blocks.length;
-        ms[engine] = cost.predict(engine, Math.max(1, tokens * (1 - run)), tokens);
-        least = Math.min(least, ms[engine]!);
+      for (let i = 0; i < count; i += 1) {
+        const engine = engines[i]!;
+        const uncached = tokens * (1 - runs[engine]! * perBlock);
+        const own = cost.predict(engine, Math.max(1, uncached), tokens);
+        ms[i] = own;
+        if (own < least) least = own;
       }
       const tokensPerByte = bytes === 0 ? 0 : tokens / bytes;
-      let best = candidates.engines[0]!;
+      let best = engines[0]!;
       let bestScore = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < candidates.count; i += 1) {
-        const engine = candidates.engines[i]!;
-        const slot = pool.slots[engine]!;
-        const ahead = pool.board.promptBytes(slot) * tokensPerByte;
-        const waitMs = ahead === 0 ? 0 : cost.predict(engine, ahead, 0);
-        const own = ms[engine]!;
-        const score =
-          (waitMs + own) / pool.weights[engine]! + options.duplicateWeight * (own - least);
+      for (let i = 0; i < count; i += 1) {
+        const engine = engines[i]!;
+        const slot = slots[engine]!;
+        const inFlight = board.inFlight(slot);
+        // As if those in flight were alike, so that each has its own base cost.
+        const ahead = (board.uncachedBytes(slot) * tokensPerByte) / inFlight;
+        const waitMs = inFlight === 0 ? 0 : inFlight * cost.predict(engine, ahead, 0);
+        const own = ms[i]!;
+        const score = (waitMs + own) / weights[engine]! + options.duplicateWeight * (own - least);
         if (score < bestScore) {
           bestScore = score;
           best = engine;
@@ -45,6 +50,9 @@ export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOption
       }
       return best;
     },
+
+    uncachedBytes: (engine, request) =>
+      uncachedBytes(request, index.leadingBlocks(engine, request.blocks)),
 
     assigned(engine: number, { blocks }: PickRequest): void {
       index.insert(engine, blocks);
