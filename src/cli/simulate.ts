@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { didYouMean } from "../config/suggest.ts";
 import { profiles } from "../lab/profile.ts";
-import { holding, prefillPolicyNames } from "../lab/replay.ts";
+import { prefillPolicyNames } from "../lab/replay.ts";
 import { factsOf } from "../lab/report/facts.ts";
 import { Report } from "../lab/report/page.ts";
 import { jsonOf, type Replayed, type Row, simulate, tableOf } from "../lab/simulate.ts";
@@ -42,11 +42,11 @@ export function simulateCommand(onCode: (code: number) => void): Command {
     .option("--policies <names>", `comma-separated; ${prefillPolicyNames.join(", ")}`, policies, [
       "length_balance",
       "least_bytes",
-      holding,
+      "predictive",
     ])
     .addOption(
       new Option("--decode-policy <name>", "how decode engines are chosen")
-        .choices(prefillPolicyNames.filter((name) => name !== holding))
+        .choices(prefillPolicyNames.filter((name) => name !== "predictive"))
         .default("least_bytes"),
     )
     .option("--scale <factors>", "comma-separated factors of the trace's rate", scales, [1])

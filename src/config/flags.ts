@@ -1,4 +1,5 @@
 /** The command line's flags, which need no file, made into a configuration. */
+import { decodePolicyName, prefillPolicyName } from "./default-policies.ts";
 import { parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import { schemasAt } from "./expected.ts";
 import { policySchema } from "./policies.ts";
@@ -92,8 +93,8 @@ export function parseFlags(
   const pools: NonNullable<ConfigInput["pools"]> = isPlain
     ? { decode: pool(whole, "decode", "least_conn") }
     : {
-        prefill: pool("prefill", "prefill", "length_balance"),
-        decode: pool("decode", "decode", "least_conn"),
+        prefill: pool("prefill", "prefill", prefillPolicyName),
+        decode: pool("decode", "decode", decodePolicyName),
       };
   const dialect = said ?? "omni";
   const onFailure = ["error", "decode_only"] as const;

@@ -1,14 +1,21 @@
 /** Writes a configuration down as briefly as it can be said: only what differs from the defaults. */
 import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
+import { withDefaultPolicies } from "./default-policies.ts";
 import { alternatives, inputSchema, type JsonSchema } from "./expected.ts";
-import { type Config, configSchema } from "./schema.ts";
+import { type Config, type ConfigInput, configSchema } from "./schema.ts";
 
 /** YAML that loads back to the same configuration. */
 export function toYaml(config: Config): string {
-  const minimal = withoutDefaults(config, inputSchema);
+  const minimal = withoutDefaults(config, inputSchema) as ConfigInput;
+  // Round robin is no default where a route hands over.
+  const read = () => withDefaultPolicies(configSchema.parse(minimal), minimal);
+  for (const [name, { policy }] of Object.entries(read().pools)) {
+    const said = config.pools[name]!.policy;
+    if (policy.name !== said.name) minimal.pools![name]!.policy = { name: "round_robin" };
+  }
   // What is written here is what will run, so a default that was left out wrongly must never pass unseen.
-  if (!isDeepStrictEqual(configSchema.parse(minimal), config)) {
+  if (!isDeepStrictEqual(read(), config)) {
     throw new Error("the configuration does not load back to itself");
   }
   return stringify(minimal, { lineWidth: 0 });

@@ -55,6 +55,9 @@ const blocksMax = z
   .default(1 << 16)
   .describe("Blocks of prompts (2 KiB each) that are remembered per engine and worker.");
 
+const duplicateWeight = () =>
+  z.number().min(0).default(3).describe("Weight of work that another engine's cache would save.");
+
 const cacheAware = z
   .strictObject({
     name: z.literal("cache_aware"),
@@ -155,14 +158,72 @@ const llmD = z
 const predictedTime = z
   .strictObject({
     name: z.literal("predicted_time"),
-    duplicateWeight: z
-      .number()
-      .min(0)
-      .default(3)
-      .describe("Weight of work that another engine's cache would save."),
+    duplicateWeight: duplicateWeight(),
     blocksMax,
   })
   .describe("Least predicted wait and prefill time, what is cached at each engine reckoned in.");
+
+const predictive = z
+  .strictObject({
+    name: z.literal("predictive"),
+    agingFactor: z
+      .number()
+      .min(0.001)
+      .max(10)
+      .default(0.1)
+      .describe(
+        "What a ms of waiting takes off the predicted ms of a prefill. Nothing that comes later than a prompt's predicted prefill divided by this overtakes it.",
+      ),
+    duplicateWeight: duplicateWeight(),
+    blocksMax,
+    queueMax: z
+      .int()
+      .min(1)
+      .max(65_536)
+      .default(1_024)
+      .describe("Prompts that wait, in the whole proxy. More are answered with 503."),
+    queueTimeoutMs: z
+      .int()
+      .min(1)
+      .max(86_400_000)
+      .default(120_000)
+      .describe("Longest wait for a prefill engine; then 503."),
+    waitMaxMs: z
+      .int()
+      .min(0)
+      .max(86_400_000)
+      .default(0)
+      .describe(
+        "A request whose predicted wait for a prefill engine is longer is refused at once, with 429 and `Retry-After`. 0 = none.",
+      ),
+    priority: z
+      .string()
+      .default("$http_x_priority")
+      .describe(
+        "Template of a whole number from -100 to 100, lower goes earlier, as vLLM's `priority`; a member of that name in the body counts where this is empty.",
+      ),
+    priorityMs: z
+      .number()
+      .min(0)
+      .max(86_400_000)
+      .default(1_000)
+      .describe("Predicted ms of prefill that one step of priority is worth."),
+    tenant: z
+      .string()
+      .default("")
+      .describe(
+        "Template, such as `$http_x_tenant`: who shares the prefill engines evenly. Empty = all are one.",
+      ),
+    fairnessMs: z
+      .number()
+      .min(0)
+      .max(86_400_000)
+      .default(2_000)
+      .describe("Most that a tenant which has had more than others is put back, in predicted ms."),
+  })
+  .describe(
+    "For prefill: prompts are held, ordered by predicted prefill time, and sent when an engine can take them, by wait, prefill and cache. Where a prompt cannot be held, as `predicted_time`.",
+  );
 
 export const policySchema = z.discriminatedUnion("name", [
   roundRobin,
@@ -174,6 +235,7 @@ export const policySchema = z.discriminatedUnion("name", [
   lengthBalance,
   cacheAware,
   predictedTime,
+  predictive,
   powerOfTwo,
   sessionAffinity,
   ascendHeap,

@@ -74,7 +74,11 @@ const poolSchema = z
       .array(engineSchema)
       .max(4096)
       .describe("At least one, unless engines register with this pool (`registrations`)."),
-    policy: policySchema.prefault({ name: "round_robin" }),
+    policy: policySchema
+      .prefault({ name: "round_robin" })
+      .describe(
+        "How an engine is chosen. Default where a route hands over: `predictive` for its prefill pool, `least_bytes` for its decode pool.",
+      ),
     keepAlive: keepAliveSchema.prefault({}),
   })
   .describe("Engines that can stand in for one another.");

@@ -62,6 +62,7 @@ export const variableNames = [
   "decode_addr",
   "prefill_status",
   "prefill_time_ms",
+  "held_ms",
   "ttft_ms",
   "outcome",
 ] as const;

@@ -11,9 +11,10 @@ import {
   parseDocument,
   type YAMLError,
 } from "yaml";
+import { withDefaultPolicies } from "./default-policies.ts";
 import type { ConfigPath } from "./expected.ts";
 import type { ConfigProblem } from "./problem.ts";
-import { type Config, configSchema } from "./schema.ts";
+import { type Config, type ConfigInput, configSchema } from "./schema.ts";
 import { type ConfigFault, schemaFaults } from "./schema-faults.ts";
 
 /** Puts a fault at its place in the file. */
@@ -44,7 +45,9 @@ export function parseYaml(text: string, file: string): YamlResult {
     return { errors: [locate({ path: [], level: "emerg", message: value.message })] };
   }
   const parsed = configSchema.safeParse(value);
-  if (parsed.success) return { config: parsed.data, locate };
+  if (parsed.success) {
+    return { config: withDefaultPolicies(parsed.data, value as ConfigInput), locate };
+  }
   return { errors: inFileOrder(schemaFaults(parsed.error.issues, value).map(locate)) };
 }
 

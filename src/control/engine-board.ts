@@ -16,6 +16,11 @@ export class EngineBoard {
     this.#table = new SlotTable(engineSlotsMax, (slot) => this.#board.clearSlot(slot));
   }
 
+  /** To be read, not to be counted on. */
+  get view(): Scoreboard {
+    return this.#board;
+  }
+
   /** Slots for a configuration that is about to be applied; those of the current one stay taken. */
   assign(config: Config): SlotsByIdentity {
     for (const [identity, slot] of [...this.#table.identities()]) {

@@ -1,9 +1,11 @@
 /** The set of workers: starts them, hands all of them the same configuration, replaces those that die, drains and stops them. */
 import type { Config } from "../config/schema.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
+import { Pool } from "../fleet/pool.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import type { ErrorLog } from "../observe/error-log.ts";
 import type { BoundAddress } from "../proxy/messages.ts";
+import { DeskServer } from "./desk-server.ts";
 import { EngineBoard } from "./engine-board.ts";
 import { configOfWorker, ServeError } from "./ready-config.ts";
 import { removeStaleSockets } from "./stale-socket.ts";
@@ -32,15 +34,20 @@ export class Supervisor {
   readonly #board: EngineBoard;
   readonly #threads: (WorkerThread | undefined)[];
   readonly #deaths: number[];
+  /** Where prompts of several workers wait; one alone holds its own. */
+  readonly #desk: DeskServer | undefined;
   readonly #restarts = new Set<NodeJS.Timeout>();
   #applied: Applied | undefined;
   #facts: FactsByIdentity = {};
+  /** Whose prompts are held. */
+  readonly #pools = new Map<string, Pool>();
   #generation = 0;
   #closing = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#board = new EngineBoard(options.workers);
+    if (options.workers > 1) this.#desk = new DeskServer();
     this.#threads = new Array(options.workers).fill(undefined);
     this.#deaths = new Array(options.workers).fill(0);
   }
@@ -49,6 +56,7 @@ export class Supervisor {
   async start(config: Config): Promise<readonly BoundAddress[]> {
     this.#applied = { config, slots: this.#board.assign(config) };
     this.#board.use(this.#applied.slots);
+    this.#hold(this.#applied);
     const threads = this.#threads.map((_, index) => this.#spawn(index));
     try {
       const addresses = await this.#applyTo(threads, this.#applied);
@@ -66,25 +74,33 @@ export class Supervisor {
     const next: Applied = { config, slots: this.#board.assign(config) };
     const [first, ...others] = this.#living();
     if (first === undefined) throw new ServeError("no worker is alive", "GP_WORKER_ENDED");
+    // Until all workers have the new one, some ask for pools of either.
+    this.#hold(old, next);
     // The first worker finds what is wrong for all, such as an address in use, before the others have changed anything.
-    const addresses = await this.#applyTo([first], next);
+    const addresses = await this.#applyTo([first], next).catch((error: Error) => {
+      this.#hold(old);
+      throw error;
+    });
     this.#applied = next;
     try {
       await this.#applyTo(others, next);
     } catch (error) {
       this.#applied = old;
+      this.#hold(old);
       await this.#applyTo(this.#living(), old).catch((again: Error) => {
         this.#options.log.alert(`the old configuration could not be restored: ${again.message}`);
       });
       throw error;
     }
     this.#board.use(next.slots);
+    this.#hold(next);
     return addresses;
   }
 
   /** Tells all workers what is known of the engines now; a worker that starts later is told, too. */
   learn(facts: FactsByIdentity): void {
     this.#facts = facts;
+    for (const pool of this.#pools.values()) pool.learn(facts);
     for (const thread of this.#living()) thread.learn(facts);
   }
 
@@ -118,14 +134,36 @@ export class Supervisor {
     this.#closing = true;
     for (const timer of this.#restarts) clearTimeout(timer);
     this.#restarts.clear();
+    this.#desk?.close();
+  }
+
+  /** Prompts are held for the pools of these configurations; of a pool in several the last one counts. */
+  #hold(...configurations: readonly Applied[]): void {
+    if (this.#desk === undefined) return;
+    this.#pools.clear();
+    for (const { config, slots } of configurations) {
+      for (const [name, poolConfig] of Object.entries(config.pools)) {
+        const pool = new Pool(name, poolConfig, {
+          board: this.#board.view,
+          slots,
+          random: Math.random,
+        });
+        pool.learn(this.#facts);
+        this.#pools.set(name, pool);
+      }
+    }
+    this.#desk.pools.use(this.#pools.values());
   }
 
   #spawn(index: number): WorkerThread {
-    const thread = new WorkerThread(this.#options.workerEntry, {
+    const data = {
       workerIndex: index,
       workers: this.#options.workers,
       scoreboard: this.#board.memory,
-    });
+    };
+    const thread = new WorkerThread(this.#options.workerEntry, data, (question, answer) =>
+      this.#desk?.receive(index, question, answer),
+    );
     this.#threads[index] = thread;
     void thread.ended.then(() => {
       if (this.#threads[index] === thread) this.#threads[index] = undefined;
@@ -165,6 +203,7 @@ export class Supervisor {
     const { index } = dead;
     const { log } = this.#options;
     this.#board.closeRow(index);
+    this.#desk?.workerEnded(index);
     const healthy = Date.now() - dead.startedMs >= healthyMs;
     const deaths = healthy ? 1 : this.#deaths[index]! + 1;
     this.#deaths[index] = deaths;

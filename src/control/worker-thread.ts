@@ -1,7 +1,14 @@
 /** One worker thread as the main thread sees it: what it was told, what it answered, how it ended. */
 import { Worker } from "node:worker_threads";
 import type { FactsByIdentity } from "../fleet/facts.ts";
-import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "../proxy/messages.ts";
+import type {
+  BoundAddress,
+  DeskAnswer,
+  DeskQuestion,
+  FromWorker,
+  ToWorker,
+  WorkerData,
+} from "../proxy/messages.ts";
 
 export type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
@@ -22,9 +29,16 @@ export class WorkerThread {
   readonly #worker: Worker;
   /** Who waits for the answer to which generation. */
   readonly #pending = new Map<number, (answer: ApplyAnswer) => void>();
+  readonly #ask: (question: DeskQuestion, answer: (message: DeskAnswer) => void) => void;
+  readonly #answerQuestion = (message: DeskAnswer) => this.#send(message);
   #onDrained: (() => void) | undefined;
 
-  constructor(entry: URL, data: WorkerData) {
+  constructor(
+    entry: URL,
+    data: WorkerData,
+    ask: (question: DeskQuestion, answer: (message: DeskAnswer) => void) => void,
+  ) {
+    this.#ask = ask;
     this.index = data.workerIndex;
     this.#worker = new Worker(entry, { workerData: data, name: `worker ${data.workerIndex}` });
     let cause: string | undefined;
@@ -99,6 +113,10 @@ export class WorkerThread {
         break;
       case "failed":
         this.#answer(message.generation, { failed: message.message, code: message.code });
+        break;
+      case "prompt":
+      case "prompt-ended":
+        this.#ask(message, this.#answerQuestion);
         break;
       case "drained":
         this.#onDrained?.();

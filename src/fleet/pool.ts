@@ -124,14 +124,28 @@ export class Pool implements PoolView {
     return typeof backup !== "string" || primary === "none-live" ? backup : primary;
   }
 
+  /** Takes a place at an engine that was chosen before; undefined = it has no room any more. */
+  placeAt(engine: Engine, request: PickRequest, nowMs: number): Placement | undefined {
+    const { slot, number, maxConns } = engine;
+    const { bytes } = request;
+    const uncached = this.#policy.uncachedBytes?.(number, request) ?? bytes;
+    if (!this.board.take(slot, bytes, maxConns, uncached)) return undefined;
+    this.#policy.assigned?.(number, request);
+    this.#chosen(engine, nowMs);
+    return { pool: this, engine, lease: new Lease(this.board, slot, bytes, uncached) };
+  }
+
+  /** Whether the engine takes requests at all, as far as is known. */
+  isFit(engine: Engine, nowMs: number): boolean {
+    return !engine.down && engine.isReady && !this.#rests(engine, nowMs);
+  }
+
   /** Whether an engine would be given a request now; says why not. */
   vacancy(nowMs: number): NoPlace | undefined {
     let full = false;
     for (const engine of this.engines) {
-      if (engine.down || !engine.isReady || this.#rests(engine, nowMs)) continue;
-      if (engine.maxConns === 0 || this.board.inFlight(engine.slot) < engine.maxConns) {
-        return undefined;
-      }
+      if (!this.isFit(engine, nowMs)) continue;
+      if (this.#hasRoom(engine)) return undefined;
       full = true;
     }
     return full ? "all-full" : "none-live";
@@ -141,12 +155,12 @@ export class Pool implements PoolView {
   hasOther(tried: readonly number[], nowMs: number): boolean {
     return this.engines.some(
       (engine) =>
-        !engine.down &&
-        engine.isReady &&
-        !tried.includes(engine.number) &&
-        !this.#rests(engine, nowMs) &&
-        (engine.maxConns === 0 || this.board.inFlight(engine.slot) < engine.maxConns),
+        !tried.includes(engine.number) && this.isFit(engine, nowMs) && this.#hasRoom(engine),
     );
+  }
+
+  #hasRoom(engine: Engine): boolean {
+    return engine.maxConns === 0 || this.board.inFlight(engine.slot) < engine.maxConns;
   }
 
   #placeAmong(
@@ -160,22 +174,15 @@ export class Pool implements PoolView {
     candidates.clear();
     for (let i = 0; i < this.size; i += 1) {
       const engine = this.engines[i]!;
-      if (engine.backup !== backup || engine.down || !engine.isReady) continue;
+      if (engine.backup !== backup || !this.isFit(engine, nowMs)) continue;
       if (tried.length > 0 && tried.includes(i)) continue;
-      if (this.#rests(engine, nowMs)) continue;
-      if (engine.maxConns > 0 && this.board.inFlight(engine.slot) >= engine.maxConns) full = true;
-      else candidates.add(i);
+      if (this.#hasRoom(engine)) candidates.add(i);
+      else full = true;
     }
     while (candidates.count > 0) {
       const number = this.#policy.pick(candidates, request);
-      const engine = this.engines[number]!;
-      const uncached = this.#policy.uncachedBytes?.(number, request) ?? request.bytes;
-      if (this.board.take(engine.slot, request.bytes, engine.maxConns, uncached)) {
-        this.#policy.assigned?.(number, request);
-        this.#chosen(engine, nowMs);
-        const lease = new Lease(this.board, engine.slot, request.bytes, uncached);
-        return { pool: this, engine, lease };
-      }
+      const placement = this.placeAt(this.engines[number]!, request, nowMs);
+      if (placement !== undefined) return placement;
       full = true;
       candidates.remove(number);
     }

@@ -1,13 +1,13 @@
 /** How a replayed request comes to its engines: dispatched as it arrives, or held and ordered, by the proxy's own code. */
 import type { PolicyConfig } from "../config/policies.ts";
 import { configSchema } from "../config/schema.ts";
+import { HeldPool, type PredictiveConfig } from "../fleet/held-pool.ts";
 import { Pool } from "../fleet/pool.ts";
 import { SlotTable } from "../fleet/slots.ts";
-import { HeldQueue } from "../scheduling/held-queue.ts";
 import { createScoreboardMemory, Scoreboard } from "../scheduling/scoreboard.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
 import type { Timeline } from "./timeline.ts";
-import { type TraceRequest, traceBlockTokens } from "./trace.ts";
+import type { TraceRequest } from "./trace.ts";
 
 /** Takes a request from its arrival to the end of its prefill. */
 export interface Placement {
@@ -30,28 +30,37 @@ export function dispatched(pool: Pool, fleet: Fleet, timeline: Timeline): Placem
   };
 }
 
-export function held(engines: number, fleet: Fleet, timeline: Timeline): Placement {
-  const queue = new HeldQueue({ engines, blockTokens: traceBlockTokens });
-  const waiting = new Map<object, { readonly outcome: Outcome; readonly prefilled: () => void }>();
-  const release = () => {
-    for (const prompt of queue.release(timeline.nowMs)) {
-      const { outcome, prefilled } = waiting.get(prompt)!;
-      waiting.delete(prompt);
-      fleet.prefill(prompt.engine, outcome, (cachedTokens) => {
-        queue.done(prompt, cachedTokens, timeline.nowMs);
-        prefilled();
-        release();
-      });
-    }
-  };
+/** Held by the proxy's own queue, none of which is turned away. */
+export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
+  const nowMs = () => timeline.nowMs;
+  const clock = { nowMs, wallMs: nowMs, defer: (task: () => void) => timeline.at(nowMs(), task) };
+  const config = { ...pool.config.policy, ...patient } as PredictiveConfig;
+  const desk = new HeldPool(pool, config, clock);
   return {
     arrive(outcome, prefilled) {
-      const { inputTokens: tokens, blocks } = outcome.request;
-      waiting.set(queue.add({ tokens, blocks }, timeline.nowMs), { outcome, prefilled });
-      release();
+      const pick = pickOf(outcome.request);
+      const ticket = desk.ticket(
+        { ...pick, pool: pool.name, priority: 0, tenant: "" },
+        {
+          granted(name) {
+            const engine = pool.engines.find((one) => one.name === name)!;
+            const { lease } = pool.placeAt(engine, pick, timeline.nowMs)!;
+            fleet.prefill(engine.number, outcome, (cachedTokens) => {
+              lease.close();
+              ticket.done({ promptTokens: pick.tokens, cachedTokens });
+              prefilled();
+            });
+          },
+          refused() {},
+        },
+      );
+      ticket.wait();
     },
   };
 }
+
+/** What is turned away has no TTFT to compare. */
+const patient = { queueMax: 65_536, queueTimeoutMs: 86_400_000 };
 
 export function pickOf({ inputTokens, blocks }: TraceRequest) {
   const bytes = inputTokens * bytesPerToken;

@@ -5,14 +5,11 @@ import { dispatched, held, pickOf, poolOf } from "./placement.ts";
 import { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";
 
-/** Prompts are held at the proxy, ordered by predicted prefill time, and placed by predicted time and cache. */
-export const holding = "predictive";
-
 export interface ReplayOptions extends FleetOptions {
   readonly trace: readonly TraceRequest[];
   /** Arrivals come so many times as fast as in the trace. */
   readonly scale: number;
-  /** A policy's name, with its defaults, or `predictive`. */
+  /** A policy's name, with its defaults. */
   readonly prefillPolicy: string;
   readonly decodePolicy: string;
 }
@@ -21,14 +18,9 @@ export function replay(options: ReplayOptions): Outcome[] {
   const { trace, scale, random } = options;
   const timeline = new Timeline();
   const fleet = new Fleet(timeline, options);
-  const placement =
-    options.prefillPolicy === holding
-      ? held(options.prefill, fleet, timeline)
-      : dispatched(
-          poolOf(options.prefill, policyNamed(options.prefillPolicy), random),
-          fleet,
-          timeline,
-        );
+  const prefill = poolOf(options.prefill, policyNamed(options.prefillPolicy), random);
+  const place = prefill.config.policy.name === "predictive" ? held : dispatched;
+  const placement = place(prefill, fleet, timeline);
   const decode = poolOf(options.decode, policyNamed(options.decodePolicy), random);
   const outcomes = trace.map((request) => ({
     request,
@@ -56,7 +48,6 @@ export const prefillPolicyNames: readonly string[] = [
   ...policySchema.options
     .map(({ shape }) => shape.name.value)
     .filter((name) => name !== "hash" && name !== "ip_hash"),
-  holding,
 ];
 
 function policyNamed(name: string): PolicyConfig {

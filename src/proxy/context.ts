@@ -62,6 +62,10 @@ export class RequestContext {
   bodyBytesSent = 0;
   endMs = -1;
   firstByteMs = -1;
+  /** How long the prompt was held before its prefill; -1 = it was not. */
+  heldMs = -1;
+  /** When a refused request may be worth another try; 0 = not known. */
+  retryAfterMs = 0;
   outcome: Outcome | undefined;
   readonly prefills: LegRecord[] = [];
   readonly decodes: LegRecord[] = [];

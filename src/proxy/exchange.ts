@@ -93,6 +93,11 @@ export class Exchange {
     return this.#prefill === "done" && this.#answering === undefined;
   }
 
+  /** There is no prefill engine for a request that has waited for one. */
+  notGranted(refusal: NoPlace): void {
+    if (!this.#ended) this.#notPlaced("prefill", refusal);
+  }
+
   begin(): void {
     this.#prefill = "none";
     this.#decode = "none";

@@ -1,5 +1,6 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
 import type { DialectRequest, Handover } from "../dialects/dialect.ts";
+import { promptUsageOf } from "../dialects/prompt-usage.ts";
 import type { NoPlace } from "../fleet/pool.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
@@ -8,21 +9,17 @@ import type { CalledBack, RoundCallback } from "./callbacks.ts";
 import { CollectedBody } from "./collected-body.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
-import {
-  Exchange,
-  type ExchangeActions,
-  type LegFailure,
-  type LegName,
-  type Order,
-} from "./exchange.ts";
+import { Exchange, type ExchangeActions, type LegFailure, type LegName } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
+import { HeldPrefill } from "./held-prefill.ts";
 import { Leg, type LegRequest } from "./leg.ts";
 import { legBody } from "./leg-body.ts";
 import { sendLegMessage } from "./leg-message.ts";
-import { bytesPerToken, LegPlaces, noEngines, nowhere, rankLine } from "./leg-places.ts";
+import { LegPlaces, noEngines, nowhere, rankLine } from "./leg-places.ts";
 import { finalAnswer } from "./local-answer.ts";
 import { MergedAnswer } from "./merged-answer.ts";
-import { type Outcome, outcomes } from "./outcomes.ts";
+import type { Outcome } from "./outcomes.ts";
+import { planOf } from "./plan.ts";
 import { allowsRetry, conditionOf } from "./retry.ts";
 import type { Route } from "./route.ts";
 import type { Service } from "./service.ts";
@@ -41,6 +38,8 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   /** As the client sent it, or for the rest of an answer that a decode engine has given up. */
   #dialectRequest: DialectRequest | undefined;
   readonly #places: LegPlaces;
+  /** Where the prompt is held until a prefill engine can take it. */
+  #held: HeldPrefill | undefined;
   /** Of the round under way; undefined = the request goes to one engine alone. */
   #handover: Handover | undefined;
   #callback: RoundCallback | undefined;
@@ -52,7 +51,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   /** No prefill could be had, and decode computes the prompt. */
   #fellBack = false;
   /** Why the request cannot be forwarded at all. */
-  #refusal: Outcome | undefined;
+  readonly #refusal: Outcome | undefined;
 
   constructor(request: Forwarded, route: Route, prefills: boolean) {
     const { context, service, members } = request;
@@ -64,20 +63,14 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     this.#merged = new MergedAnswer(members && route.dialect.merge, request.answer);
     this.#places = new LegPlaces(request, route);
     this.#decode = new Leg("decode", this, context.decodes);
-    let order: Order = "decode-only";
-    const { dialect } = route;
-    const { needsPrefill = false } = dialect;
-    if (members !== undefined) {
-      const { path, requestId } = context;
-      this.#dialectRequest = { members, path, requestId, mint: service.mint };
-      const isLong = context.body.length >= route.config.prefillMinTokens * bytesPerToken;
-      const isWorthIt = prefills && (isLong || needsPrefill);
-      if (isWorthIt && (dialect.carries?.(this.#dialectRequest) ?? true)) {
-        order = dialect.order;
-        this.#prefill = new Leg("prefill", this, context.prefills);
-        this.#prefillAnswer = new CollectedBody();
-      } else if (isWorthIt && needsPrefill) this.#refusal = outcomes.notCarried;
+    const { order, dialectRequest, refusal } = planOf(request, route, prefills);
+    this.#dialectRequest = dialectRequest;
+    this.#refusal = refusal;
+    if (order !== "decode-only") {
+      this.#prefill = new Leg("prefill", this, context.prefills);
+      this.#prefillAnswer = new CollectedBody();
     }
+    const { dialect } = route;
     const { tries } = route.config.retry;
     const each = tries === 0 ? Number.POSITIVE_INFINITY : tries;
     this.#exchange = new Exchange(
@@ -85,15 +78,23 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
         order,
         choosesDecodeFirst: dialect.choosesDecodeFirst ?? false,
         tries: { prefill: each, decode: each },
-        fallsBack: route.config.onPrefillFailure === "decode_only" && !needsPrefill,
+        fallsBack: route.config.onPrefillFailure === "decode_only" && !dialect.needsPrefill,
       },
       this,
     );
   }
 
   begin(): void {
-    if (this.#refusal === undefined) this.#exchange.begin();
-    else this.#exchange.abort(this.#refusal);
+    if (this.#refusal !== undefined) {
+      this.#exchange.abort(this.#refusal);
+      return;
+    }
+    const wish = this.#prefill && this.#places.wish(this.#exchange.order);
+    if (wish === undefined) this.#exchange.begin();
+    else {
+      this.#held = new HeldPrefill(this.#exchange, this.#context, this.service, wish);
+      this.#held.wait();
+    }
   }
 
   /** Ends the request from outside: the client is gone or too slow. */
@@ -130,7 +131,14 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     const destination = this.#places.destination(name);
     if (destination === undefined) return "none-live";
     const { pool, uri } = destination;
-    return this.#leg(name).reserve(pool, uri, this.#places.pick(pool));
+    const leg = this.#leg(name);
+    const pick = this.#places.pick(pool);
+    if (leg === this.#prefill) {
+      const granted = this.#held?.take();
+      if (granted !== undefined && leg.reserveAt(pool, granted, uri, pick)) return undefined;
+      this.#held?.leave();
+    }
+    return leg.reserve(pool, uri, pick);
   }
 
   send(name: LegName): NoPlace | undefined {
@@ -167,6 +175,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   finish(outcome: Outcome): void {
     this.#callback?.end();
+    this.#held?.leave();
     this.#request.ended(outcome);
   }
 
@@ -294,7 +303,9 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   }
 
   #prefillEnded(): void {
-    const final = this.#handover!.prefillAnswered(this.#prefillAnswer!.bytes);
+    const answer = this.#prefillAnswer!.bytes;
+    this.#held?.done(promptUsageOf(answer));
+    const final = this.#handover!.prefillAnswered(answer);
     if (final === undefined) this.#exchange.prefillDone();
     else if (final === "nothing") this.#exchange.prefillFailed("invalid", false);
     else {

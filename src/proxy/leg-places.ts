@@ -1,18 +1,22 @@
 /** Where each leg of a request may go, and what a policy has to know of the request to choose an engine there. */
+import { KeyName } from "../body/key-name.ts";
 import { promptBlocks } from "../body/prompt-blocks.ts";
 import type { EngineInfo, Engines } from "../dialects/dialect.ts";
+import { memberValueOf } from "../dialects/member-facts.ts";
 import type { Pool } from "../fleet/pool.ts";
 import { promptBlockBytes, promptBlocksMax } from "../limits.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
-import type { LegName } from "./exchange.ts";
+import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
+import type { LegName, Order } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { dpRankHeader } from "./head-plan.ts";
+import type { HeldWish } from "./held-prefill.ts";
 import { type InternalRoute, internalRoute } from "./internal-route.ts";
 import type { Leg } from "./leg.ts";
 import type { Destination, Route } from "./route.ts";
 
-/** Of English text and most tokenizers. */
-export const bytesPerToken = 4;
+/** vLLM's member of this name. */
+const priorityKey = new KeyName("priority");
 const noBlocks: readonly number[] = [];
 
 export class LegPlaces {
@@ -49,11 +53,30 @@ export class LegPlaces {
     const { context, service } = this.#request;
     return {
       bytes: context.body.length,
-      tokens: context.body.length / bytesPerToken,
+      tokens: context.body.length / usualBytesPerToken,
       blocks: pool.usesBlocks ? this.#promptBlocks() : noBlocks,
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(pool, context),
     };
+  }
+
+  /** What is asked of the desk for this request; undefined = it is not held: its pool does not hold, or there is nothing to wait for yet. */
+  wish(order: Order): HeldWish | undefined {
+    const { context, service } = this.#request;
+    const pool = this.destination("prefill")?.pool;
+    if (pool?.config.policy.name !== "predictive") return undefined;
+    // Whether there will be a prefill is decode's to say.
+    if (order === "decode-only" || (order === "decode-first" && !this.#route.dialect.callsBack)) {
+      return undefined;
+    }
+    const priority = service.holdPriority(pool, context) ?? this.#bodyPriority();
+    return { pool, pick: this.pick(pool), priority, tenant: service.tenant(pool, context) };
+  }
+
+  #bodyPriority(): number {
+    const { members } = this.#request;
+    const text = members && memberValueOf(members, priorityKey)?.toString("latin1", 0, 11);
+    return text !== undefined && /^-?\d{1,9}$/.test(text) ? Number(text) : 0;
   }
 
   #promptBlocks(): readonly number[] {

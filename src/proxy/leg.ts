@@ -66,12 +66,23 @@ export class Leg implements LegOwner {
   reserve(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
     const placement = pool.place(pick, this.#tried, this.#clock.wallMs());
     if (typeof placement === "string") return placement;
+    this.#reserved(placement, uri);
+    return undefined;
+  }
+
+  /** Takes a place at this engine, if it has one. */
+  reserveAt(pool: Pool, engine: Engine, uri: string, pick: PickRequest): boolean {
+    const placement = pool.placeAt(engine, pick, this.#clock.wallMs());
+    if (placement !== undefined) this.#reserved(placement, uri);
+    return placement !== undefined;
+  }
+
+  #reserved(placement: Placement, uri: string): void {
     this.uri = uri;
     this.#tried.push(placement.engine.number);
     this.#placement = placement;
     this.#isRefused = false;
     this.#isReserved = true;
-    return undefined;
   }
 
   /** Whether a place is taken where nothing was sent yet. */

@@ -67,7 +67,12 @@ export function finalAnswer(
 /** An error of the proxy's own. */
 export function errorAnswer(answer: Answer, context: RequestContext, outcome: Outcome): void {
   const { status } = outcome;
-  const retry = status === 503 ? "Retry-After: 1\r\n" : "";
+  const isLater = status === 503 || status === 429;
+  const seconds = Math.min(
+    retryAfterSecondsMax,
+    Math.max(1, Math.ceil(context.retryAfterMs / 1000)),
+  );
+  const retry = isLater ? `Retry-After: ${seconds}\r\n` : "";
   answer.local(
     status,
     reasonOf(status),
@@ -76,6 +81,7 @@ export function errorAnswer(answer: Answer, context: RequestContext, outcome: Ou
   );
 }
 
+const retryAfterSecondsMax = 3_600;
 /** Heads are written as latin1, where U+010A would be a line feed. */
 const notInHeader = /[\x00-\x20\x7f-\u{10ffff}]/gu;
 const nothing = Buffer.alloc(0);

@@ -1,6 +1,8 @@
 /** What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured clone. */
 import type { Config } from "../config/schema.ts";
+import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
+import type { PromptWish, WishRefusal } from "../fleet/prompt-desk.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 
 /** An address as it is bound: with the real port where the configuration says 0. */
@@ -17,7 +19,23 @@ export interface WorkerData {
   readonly scoreboard: SharedArrayBuffer;
 }
 
+/** What a worker asks of the desk in the main thread, by its own numbers of prompts. There is none where one worker serves alone. */
+export type DeskQuestion =
+  | { readonly type: "prompt"; readonly id: number; readonly wish: PromptWish }
+  /** Its prefill is done, or (without usage) nobody wants it any more. */
+  | { readonly type: "prompt-ended"; readonly id: number; readonly usage: PromptUsage | undefined };
+
+export type DeskAnswer =
+  | { readonly type: "prompt-granted"; readonly id: number; readonly engine: string }
+  | {
+      readonly type: "prompt-refused";
+      readonly id: number;
+      readonly reason: WishRefusal;
+      readonly retryAfterMs: number;
+    };
+
 export type ToWorker =
+  | DeskAnswer
   /**
    * Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. It is ready to
    * be used: no port is 0, `reusePort` is set where threads share a port, and a unix socket is given to worker 0 alone (so
@@ -41,6 +59,7 @@ export type ToWorker =
   | { readonly type: "reopen" };
 
 export type FromWorker =
+  | DeskQuestion
   | {
       readonly type: "listening";
       readonly generation: number;

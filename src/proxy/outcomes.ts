@@ -100,6 +100,27 @@ export const outcomes = Object.freeze({
   ),
   prefillFull: outcome("GP_PREFILL_FULL", 503, "prefill", "safe", "All prefill engines are full."),
   decodeFull: outcome("GP_DECODE_FULL", 503, "decode", "safe", "All decode engines are full."),
+  queueFull: outcome(
+    "GP_QUEUE_FULL",
+    503,
+    "prefill",
+    "safe",
+    "As many requests wait for a prefill engine as may.",
+  ),
+  queueTimeout: outcome(
+    "GP_QUEUE_TIMEOUT",
+    503,
+    "prefill",
+    "safe",
+    "No prefill engine could take the request in time.",
+  ),
+  overloaded: outcome(
+    "GP_OVERLOADED",
+    429,
+    "client",
+    "safe",
+    "A prefill engine could take the request only too late, so try again later.",
+  ),
   prefillFailed: outcome(
     "GP_PREFILL_FAILED",
     502,

@@ -6,7 +6,9 @@ import type { Config, PoolConfig } from "../config/schema.ts";
 import type { Mint } from "../dialects/dialect.ts";
 import type { Address } from "../fleet/address.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
+import { HeldPools } from "../fleet/held-pools.ts";
 import { type Placement, Pool } from "../fleet/pool.ts";
+import type { PromptDesk } from "../fleet/prompt-desk.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import { callbackConnectionsMax } from "../limits.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
@@ -34,6 +36,8 @@ export interface ServiceDeps {
   readonly board: Scoreboard;
   random(): number;
   readonly mint: Mint;
+  /** Where prompts of all workers wait; undefined = this worker is the only one. */
+  readonly desk?: PromptDesk;
   /** Where lines of an access log go. */
   openLog(file: string): LineSink;
   /** One line for the error log. */
@@ -45,8 +49,15 @@ interface Plan {
   readonly config: Config;
   readonly pools: ReadonlyMap<string, Pool>;
   readonly policyKeys: ReadonlyMap<Pool, Render>;
+  readonly holdKeys: ReadonlyMap<Pool, HoldKeys>;
   /** Servers by the key of their listening address. */
   readonly servers: ReadonlyMap<string, VirtualServers>;
+}
+
+/** What the configuration says of a prompt's place in the queue. */
+interface HoldKeys {
+  readonly priority: Render;
+  readonly tenant: Render;
 }
 
 export class Service implements CallbackServer {
@@ -56,12 +67,14 @@ export class Service implements CallbackServer {
   readonly scratch = new Scratch();
   readonly bodies: BodyAccount;
   readonly callbacks: Callbacks;
+  readonly desk: PromptDesk;
   draining = false;
   readonly #deps: ServiceDeps;
   readonly #links = new Map<string, EngineLink>();
   readonly #clients = new Set<ClientConnection>();
   readonly #callers = new Set<CallbackConnection>();
   readonly #topLevels: TopLevel[] = [];
+  readonly #ownDesk: HeldPools | undefined;
   #plan: Plan | undefined;
   #serial = 0;
   #fallBacks = 0;
@@ -73,12 +86,15 @@ export class Service implements CallbackServer {
     this.mint = deps.mint;
     this.callbacks = new Callbacks(deps.mint);
     this.deadlines = new Deadlines(deps.clock.nowMs());
+    if (deps.desk === undefined) this.#ownDesk = new HeldPools(deps.clock);
+    this.desk = deps.desk ?? this.#ownDesk!;
     this.bodies = new BodyAccount(() => this.#plan?.config.bodyBytesTotalMax ?? 0);
   }
 
   /** Serves by this configuration from now on. */
   apply(config: Config, slots: SlotsByIdentity): void {
     this.#plan = compile(config, slots, this.#deps);
+    this.#ownDesk?.use(this.#plan.pools.values());
     const used = new Set<string>();
     for (const pool of this.#plan.pools.values()) {
       for (const engine of pool.engines) {
@@ -91,6 +107,17 @@ export class Service implements CallbackServer {
       link.close();
       this.#links.delete(key);
     }
+  }
+
+  /** Prompts that are held for a prefill engine, or have one and are not done, where this worker holds its own. */
+  get heldPrompts(): number {
+    return this.#ownDesk?.size ?? 0;
+  }
+
+  /** To be called every `deadlineTickMs`. */
+  tick(): void {
+    this.deadlines.tick(this.clock.nowMs());
+    this.#ownDesk?.tick();
   }
 
   /** What is known of the engines now. */
@@ -176,6 +203,16 @@ export class Service implements CallbackServer {
     return this.#plan!.policyKeys.get(pool)?.(context) ?? "";
   }
 
+  /** A number where the configuration or the client says one; undefined = neither does. */
+  holdPriority(pool: Pool, context: RequestContext): number | undefined {
+    const text = this.#plan!.holdKeys.get(pool)?.priority(context) ?? "";
+    return /^-?\d{1,9}$/.test(text) ? Number(text) : undefined;
+  }
+
+  tenant(pool: Pool, context: RequestContext): string {
+    return this.#plan!.holdKeys.get(pool)?.tenant(context) ?? "";
+  }
+
   legFailure({ pool, engine }: Placement, leg: LegName, failure: EngineFailure): void {
     const where = `${engine.name} of pool "${pool.name}"`;
     this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
@@ -220,11 +257,16 @@ function compile(
   for (const map of config.maps) compileMap(map, scope);
   const pools = new Map<string, Pool>();
   const policyKeys = new Map<Pool, Render>();
+  const holdKeys = new Map<Pool, HoldKeys>();
   for (const [name, poolConfig] of Object.entries(config.pools)) {
     const pool = new Pool(name, poolConfig, { board, slots, random });
     pools.set(name, pool);
     const keys = keyTemplates(poolConfig.policy).map((template) => scope.compile(template));
     if (keys.length > 0) policyKeys.set(pool, firstOf(keys));
+    if (poolConfig.policy.name === "predictive") {
+      const { priority, tenant } = poolConfig.policy;
+      holdKeys.set(pool, { priority: scope.compile(priority), tenant: scope.compile(tenant) });
+    }
   }
   const deps: RouteDeps = {
     scope,
@@ -255,5 +297,5 @@ function compile(
       ),
     );
   }
-  return { config, pools, policyKeys, servers };
+  return { config, pools, policyKeys, holdKeys, servers };
 }

@@ -173,6 +173,7 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
     const leg = last(context.prefills);
     return leg === undefined || leg.endMs < 0 ? "" : (leg.endMs - leg.sentMs).toFixed(3);
   },
+  held_ms: ({ heldMs }) => (heldMs < 0 ? "" : heldMs.toFixed(3)),
   ttft_ms: (context) =>
     context.firstByteMs < 0 ? "" : (context.firstByteMs - context.startMs).toFixed(3),
   outcome: (context) => context.outcome?.code ?? "",

@@ -11,12 +11,13 @@ import { platform } from "../transport/platform.ts";
 import { CallbackListener } from "./callback-listener.ts";
 import { Listeners } from "./listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
+import { RemoteDesk } from "./remote-desk.ts";
 import { Service } from "./service.ts";
 
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
 const port = parentPort!;
-const { workerIndex, scoreboard } = workerData as WorkerData;
+const { workerIndex, workers, scoreboard } = workerData as WorkerData;
 const errorLog = new ErrorLog({
   file: "stderr",
   level: "error",
@@ -25,12 +26,15 @@ const errorLog = new ErrorLog({
 });
 const accessLogs = new AccessLogs((message) => errorLog.error(message));
 const listeners = new Listeners(platform);
+/** One worker alone holds its prompts by itself: that spares each of them two messages. */
+const desk = workers > 1 ? new RemoteDesk((question) => say(question)) : undefined;
 const service = new Service({
   transport: platform,
   clock: systemClock,
   board: new Scoreboard(scoreboard, workerIndex),
   random: Math.random,
   mint: systemMint,
+  ...(desk && { desk }),
   openLog: (file) => accessLogs.sink(file),
   log: (level, message) => errorLog.log(level, message),
 });
@@ -39,7 +43,7 @@ const callbackListener = new CallbackListener(platform, service.callbacks, worke
   service.acceptCaller(socket),
 );
 
-const ticker = setInterval(() => service.deadlines.tick(systemClock.nowMs()), deadlineTickMs);
+const ticker = setInterval(() => service.tick(), deadlineTickMs);
 
 function say(message: FromWorker): void {
   port.postMessage(message);
@@ -92,6 +96,10 @@ port.on("message", (message: ToWorker) => {
   switch (message.type) {
     case "apply":
       void apply(message);
+      break;
+    case "prompt-granted":
+    case "prompt-refused":
+      desk?.receive(message);
       break;
     case "facts":
       service.learn(message.facts);

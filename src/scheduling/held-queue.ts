@@ -2,26 +2,51 @@
  * Prompts that are held at the proxy until an engine can take them. The next is the one with the shortest predicted prefill, less a
  * share of the time that it has waited; it goes where the wait, its own prefill and the work that another cache would have saved
  * add up to the least, and waits on when that engine is busy: the cache that it waits for is worth more than an idle engine.
+ *
+ * Nothing starves: with a predicted prefill of P ms, a prompt is overtaken by none that came more than
+ * `(P + priority + fairness) / aging` ms after it, whatever else arrives.
  */
+import { PrefillBatches, type SentPrompt } from "./prefill-batches.ts";
 import { PrefillCost } from "./prefill-cost.ts";
 import { PrefixIndex } from "./prefix-index.ts";
+import { TenantShares } from "./tenant-shares.ts";
 
-/** What one ms of waiting takes off the predicted ms of a prefill. */
-const agingFactor = 0.1;
-/** Weight of work that is done although another engine's cache would save it. */
-const duplicateWeight = 3;
+/** Scores that differ by less than this share of a prompt's shortest prefill are equal: more is not known of engines. */
+const tieShare = 0.02;
+/** Prompts that are looked at for a batch once no engine is idle. */
+const joinsMax = 32;
 
 export interface HeldQueueOptions {
-  readonly engines: number;
-  readonly blockTokens: number;
+  /** What one ms of waiting takes off the predicted ms of a prefill. */
+  readonly agingFactor: number;
+  /** Weight of work that is done although another engine's cache would save it. */
+  readonly duplicateWeight: number;
+  /** Blocks of prompts that are remembered per engine, until it is learnt how many it holds. */
+  readonly blocksMax: number;
+  /** Most that a tenant which has had more than its share is put back, in predicted ms. */
+  readonly fairnessMs: number;
+}
+
+/** The engines as they are now, by their number. */
+export interface EngineStates {
+  /** Takes requests at all. */
+  isFit(engine: number): boolean;
+  /** Whether there is room for one more. @param open sent from here and not done */
+  hasRoom(engine: number, open: number): boolean;
+  /** Requests at the engine that did not come through this queue. */
+  others(engine: number, open: number): number;
 }
 
 export interface Prompt {
   readonly tokens: number;
   readonly blocks: readonly number[];
+  readonly blockTokens: number;
+  /** Taken off its predicted ms, or added to them. */
+  readonly advanceMs: number;
+  readonly tenant: string;
 }
 
-export class HeldPrompt {
+export class HeldPrompt implements SentPrompt {
   readonly prompt: Prompt;
   readonly arrivedMs: number;
   /** Leading blocks believed to be at each engine, and the version of the index that says so. */
@@ -32,6 +57,7 @@ export class HeldPrompt {
   key = 0;
   believedBlocks = 0;
   predictedMs = 0;
+  uncachedTokens = 0;
 
   constructor(prompt: Prompt, arrivedMs: number, engines: number) {
     this.prompt = prompt;
@@ -43,142 +69,192 @@ export class HeldPrompt {
 
 export class HeldQueue {
   readonly #engines: number;
-  readonly #blockTokens: number;
+  readonly #options: HeldQueueOptions;
+  readonly #states: EngineStates;
   readonly #index: PrefixIndex;
   readonly #cost: PrefillCost;
+  readonly #batches: PrefillBatches;
+  readonly #tenants = new TenantShares();
   #held: HeldPrompt[] = [];
-  /** Of each engine: what was sent and is not done, first sent first. */
-  readonly #sent: HeldPrompt[][];
-  /** When the engine began with the first of these. */
-  readonly #beganMs: Float64Array;
   /** Reused by each pass. */
   readonly #waitMs: Float64Array;
+  readonly #scores: Float64Array;
+  readonly #isFit: Uint8Array;
 
-  constructor({ engines, blockTokens }: HeldQueueOptions) {
+  constructor(engines: number, options: HeldQueueOptions, states: EngineStates) {
     this.#engines = engines;
-    this.#blockTokens = blockTokens;
-    this.#index = new PrefixIndex(engines);
+    this.#options = options;
+    this.#states = states;
+    this.#index = new PrefixIndex(engines, options.blocksMax);
     this.#cost = new PrefillCost(engines);
-    this.#sent = Array.from({ length: engines }, () => []);
-    this.#beganMs = new Float64Array(engines);
+    this.#batches = new PrefillBatches(engines);
     this.#waitMs = new Float64Array(engines);
+    this.#scores = new Float64Array(engines);
+    this.#isFit = new Uint8Array(engines);
   }
 
   get heldCount(): number {
     return this.#held.length;
   }
 
+  /** Those that have an engine and are not done. */
+  get openCount(): number {
+    let count = 0;
+    for (let engine = 0; engine < this.#engines; engine += 1) count += this.#batches.open(engine);
+    return count;
+  }
+
   add(prompt: Prompt, nowMs: number): HeldPrompt {
     const held = new HeldPrompt(prompt, nowMs, this.#engines);
     this.#held.push(held);
+    this.#tenants.add(prompt.tenant);
     return held;
   }
 
-  /** The client has gone, or a deadline is over. */
+  /** The client has gone, a deadline is over, or its engine has failed. */
   remove(held: HeldPrompt): void {
+    if (held.engine >= 0) {
+      this.#batches.drop(held.engine, held);
+      return;
+    }
     const at = this.#held.indexOf(held);
-    if (at >= 0) this.#held.splice(at, 1);
+    if (at < 0) return;
+    this.#held.splice(at, 1);
+    this.#tenants.remove(held.prompt.tenant, 0);
   }
 
   /** The prefill is done. @param cachedTokens as the engine reports them; undefined = it does not */
   done(held: HeldPrompt, cachedTokens: number | undefined, nowMs: number): void {
     const { engine, prompt } = held;
-    const sent = this.#sent[engine]!;
-    const at = sent.indexOf(held);
-    if (at < 0) return;
-    sent.splice(at, 1);
+    const { tokens, blocks, blockTokens } = prompt;
+    if (engine < 0) return;
+    const ended = this.#batches.done(engine, held, nowMs);
     if (cachedTokens !== undefined) {
-      this.#index.learn(engine, held.believedBlocks, Math.ceil(cachedTokens / this.#blockTokens));
+      this.#index.learn(engine, held.believedBlocks, Math.ceil(cachedTokens / blockTokens));
     }
-    const cached = cachedTokens ?? this.#cachedTokens(held.believedBlocks, prompt.tokens);
-    if (at === 0) {
-      const tookMs = nowMs - this.#beganMs[engine]!;
-      this.#cost.observe(engine, prompt.tokens - cached, prompt.tokens, tookMs);
-      this.#beganMs[engine] = nowMs;
+    // Of several prompts at once nobody knows which took how long.
+    if (ended?.size === 1) {
+      const cached = cachedTokens ?? cachedOf(held.believedBlocks, prompt);
+      this.#cost.observe(engine, Math.max(1, tokens - cached), tokens, ended.tookMs);
     }
-    this.#index.insert(engine, prompt.blocks);
+    this.#index.insert(engine, blocks);
+  }
+
+  /** Until a prompt of this size would be sent, were it to arrive now, in ms. */
+  expectedWaitMs(nowMs: number): number {
+    const fit = this.#refresh(nowMs);
+    if (fit === 0) return Number.POSITIVE_INFINITY;
+    let ms = 0;
+    for (let engine = 0; engine < this.#engines; engine += 1) {
+      if (this.#isFit[engine] === 1) ms += this.#waitMs[engine]!;
+    }
+    for (const held of this.#held) ms += this.#leastMs(held);
+    return ms / fit;
   }
 
   /** What is to be sent now; `engine` of each says where. */
   release(nowMs: number): HeldPrompt[] {
     const released: HeldPrompt[] = [];
-    let free = this.#refreshWaits(nowMs);
-    if (free === 0 || this.#held.length === 0) return released;
-    for (const held of this.#held) held.key = this.#keyOf(held);
+    if (this.#held.length === 0) return released;
+    this.#refresh(nowMs);
+    let idle = 0;
+    for (let engine = 0; engine < this.#engines; engine += 1) {
+      if (this.#isFit[engine] === 1 && this.#batches.open(engine) === 0) idle += 1;
+    }
+    if (idle === 0) return released;
+    let joins = joinsMax;
+    const isShared = this.#tenants.compare();
+    for (const held of this.#held) held.key = this.#keyOf(held, isShared);
     this.#held.sort((a, b) => a.key - b.key);
     for (const held of this.#held) {
       const engine = this.#bestFor(held);
-      const ms = this.#predict(held, engine);
-      if (this.#sent[engine]!.length === 0) {
-        this.#send(held, engine, ms, nowMs);
+      const uncached = this.#uncached(held, engine);
+      const ms = this.#cost.predict(engine, uncached, held.prompt.tokens);
+      const open = this.#batches.open(engine);
+      const takes = this.#batches.takes(engine, uncached);
+      if (takes && this.#states.hasRoom(engine, open)) {
+        if (open === 0) idle -= 1;
+        this.#send(held, engine, ms, uncached, nowMs);
         released.push(held);
-        free -= 1;
       }
       // Those behind it reckon with it, also while it waits.
       this.#waitMs[engine] = this.#waitMs[engine]! + ms;
-      if (free === 0) break;
+      // What goes now has a batch to join, or an engine to itself.
+      if (idle === 0) joins -= 1;
+      if (joins === 0) break;
     }
+    this.#batches.closeAll();
     if (released.length > 0) this.#held = this.#held.filter(({ engine }) => engine < 0);
     return released;
   }
 
-  /** Predicted waits at the engines; how many are free. */
-  #refreshWaits(nowMs: number): number {
-    let free = 0;
+  /** Predicted waits at the engines that are fit; how many are. */
+  #refresh(nowMs: number): number {
+    let fit = 0;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      const sent = this.#sent[engine]!;
-      if (sent.length === 0) free += 1;
-      let ms = 0;
-      for (const held of sent) ms += held.predictedMs;
-      this.#waitMs[engine] =
-        sent.length === 0 ? 0 : Math.max(0, this.#beganMs[engine]! + ms - nowMs);
+      const isFit = this.#states.isFit(engine);
+      this.#isFit[engine] = isFit ? 1 : 0;
+      if (!isFit) continue;
+      fit += 1;
+      const others = this.#states.others(engine, this.#batches.open(engine));
+      const othersMs = others * this.#cost.typicalMs(engine);
+      this.#waitMs[engine] = this.#batches.waitMs(engine, nowMs) + othersMs;
     }
-    return free;
+    return fit;
   }
 
-  #send(held: HeldPrompt, engine: number, ms: number, nowMs: number): void {
+  #send(held: HeldPrompt, engine: number, ms: number, uncached: number, nowMs: number): void {
     held.engine = engine;
     held.predictedMs = ms;
+    held.uncachedTokens = uncached;
     held.believedBlocks = this.#hit(held, engine);
-    if (this.#sent[engine]!.length === 0) this.#beganMs[engine] = nowMs;
-    this.#sent[engine]!.push(held);
+    this.#batches.send(engine, held, nowMs);
+    this.#tenants.remove(held.prompt.tenant, ms);
   }
 
-  #keyOf(held: HeldPrompt): number {
+  #keyOf(held: HeldPrompt, isShared: boolean): number {
+    const { agingFactor, fairnessMs } = this.#options;
+    const { tenant, advanceMs } = held.prompt;
+    const lead = isShared ? Math.min(fairnessMs, this.#tenants.leadMs(tenant)) : 0;
+    // What has waited longer has come earlier: but for caches and tenants, the key is the same at all times.
+    return this.#leastMs(held) + agingFactor * held.arrivedMs + lead - advanceMs;
+  }
+
+  #leastMs(held: HeldPrompt): number {
     let least = Number.POSITIVE_INFINITY;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      least = Math.min(least, this.#predict(held, engine));
+      if (this.#isFit[engine] === 1) least = Math.min(least, this.#predict(held, engine));
     }
-    // The same at all times: what has waited longer has come earlier.
-    return least + agingFactor * held.arrivedMs;
+    return least;
   }
 
   #bestFor(held: HeldPrompt): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (let engine = 0; engine < this.#engines; engine += 1) {
-      least = Math.min(least, this.#predict(held, engine));
-    }
-    let best = 0;
+    const { duplicateWeight } = this.#options;
+    const least = this.#leastMs(held);
     let bestScore = Number.POSITIVE_INFINITY;
     for (let engine = 0; engine < this.#engines; engine += 1) {
+      if (this.#isFit[engine] === 0) continue;
       const ms = this.#predict(held, engine);
       const score = this.#waitMs[engine]! + ms + duplicateWeight * (ms - least);
-      if (score < bestScore) {
-        bestScore = score;
-        best = engine;
-      }
+      this.#scores[engine] = score;
+      bestScore = Math.min(bestScore, score);
+    }
+    // Of those that are as good, the one with the most room in its cache: what is kept there is kept longest.
+    const enough = bestScore + tieShare * least;
+    let best = -1;
+    for (let engine = 0; engine < this.#engines; engine += 1) {
+      if (this.#isFit[engine] === 0 || this.#scores[engine]! > enough) continue;
+      if (best < 0 || this.#index.size(engine) < this.#index.size(best)) best = engine;
     }
     return best;
   }
 
   #predict(held: HeldPrompt, engine: number): number {
-    const { tokens } = held.prompt;
-    const cached = this.#cachedTokens(this.#hit(held, engine), tokens);
-    return this.#cost.predict(engine, tokens - cached, tokens);
+    return this.#cost.predict(engine, this.#uncached(held, engine), held.prompt.tokens);
   }
 
-  #cachedTokens(blocks: number, tokens: number): number {
-    return Math.min(blocks * this.#blockTokens, tokens - 1);
+  #uncached(held: HeldPrompt, engine: number): number {
+    return held.prompt.tokens - cachedOf(this.#hit(held, engine), held.prompt);
   }
 
   #hit(held: HeldPrompt, engine: number): number {
@@ -189,4 +265,9 @@ export class HeldQueue {
     }
     return held.hits[engine]!;
   }
+}
+
+/** An engine computes at least the last token anew. */
+function cachedOf(blocks: number, { tokens, blockTokens }: Prompt): number {
+  return Math.max(0, Math.min(blocks * blockTokens, tokens - 1));
 }

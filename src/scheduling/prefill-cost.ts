@@ -11,9 +11,17 @@ const outlierFactor = 4;
 
 export class PrefillCost {
   readonly #factors: Float64Array;
+  /** Of what was observed at each engine, lately. */
+  readonly #typicalMs: Float64Array;
 
   constructor(engines: number) {
     this.#factors = new Float64Array(engines).fill(1);
+    this.#typicalMs = new Float64Array(engines).fill(baseMs);
+  }
+
+  /** What a prefill of which nothing is known takes there, in ms. */
+  typicalMs(engine: number): number {
+    return this.#typicalMs[engine]!;
   }
 
   /** In ms. */
@@ -27,6 +35,8 @@ export class PrefillCost {
     // One stall says little of the next prefill.
     const bounded = Math.min(Math.max(seen, factor / outlierFactor), factor * outlierFactor);
     this.#factors[engine] = factor * (1 - learningRate) + bounded * learningRate;
+    const typicalMs = this.#typicalMs[engine]!;
+    this.#typicalMs[engine] = typicalMs * (1 - learningRate) + tookMs * learningRate;
   }
 }
 

@@ -20,8 +20,8 @@ function problems(flags: Partial<Flags>): string[] {
 test("the shortest command line is this YAML", () => {
   const yaml = parseYaml(
     `pools:
-  prefill: { policy: { name: length_balance }, engines: [{ url: http://p:1 }, { url: p:2 }] }
-  decode: { policy: { name: least_conn }, engines: [{ url: d:3 }, { url: http://d:4 }] }
+  prefill: { policy: { name: predictive }, engines: [{ url: http://p:1 }, { url: p:2 }] }
+  decode: { policy: { name: least_bytes }, engines: [{ url: d:3 }, { url: http://d:4 }] }
 servers:
   - listen: [{ host: 0.0.0.0, port: 8080 }]
     routes:

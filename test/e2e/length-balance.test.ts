@@ -11,6 +11,8 @@ const path = "/v1/completions";
 /** Prompts of very different length: one in four is 50 times as long. */
 const lengths = Array.from({ length: 60 }, (_, index) => (index % 4 === 0 ? 10_000 : 200));
 
+const byLength = ["--prefill-policy", "length_balance"];
+
 const { prefills, decodes } = sharedEngines(4, 4);
 
 describe.each(runtimes)("on %s", (runtime) => {
@@ -39,7 +41,7 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
 
   test("an engine with a huge prompt gets nothing until the others have caught up", async () => {
-    const { url } = await stack.startByFlags(prefills, decodes);
+    const { url } = await stack.startByFlags(prefills, decodes, ...byLength);
     const before = await Promise.all(prefills.map((engine) => engine.state()));
     await ask(url, 100_000);
     const huge = await Promise.all(prefills.map((engine) => engine.state()));

@@ -1,13 +1,21 @@
 /** Prompts that are held: in which order they go, where to, and what is learnt of the engines. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type HeldPrompt, HeldQueue } from "../../src/scheduling/held-queue.ts";
+import { type HeldPrompt, HeldQueue, type Prompt } from "../../src/scheduling/held-queue.ts";
 import { PrefixIndex } from "../../src/scheduling/prefix-index.ts";
 
-const prompt = (tokens: number, blocks: number[] = []) => ({ tokens, blocks });
+const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
+  tokens,
+  blocks,
+  blockTokens: 512,
+  advanceMs: 0,
+  tenant: "",
+});
 /** As predicted, so that nothing new is learnt. */
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);
-const queueOf = (engines: number) => new HeldQueue({ engines, blockTokens: 512 });
+const options = { agingFactor: 0.1, duplicateWeight: 3, blocksMax: 1 << 16, fairnessMs: 2_000 };
+const allFit = { isFit: () => true, hasRoom: () => true, others: () => 0 };
+const queueOf = (engines: number) => new HeldQueue(engines, options, allFit);
 
 it("short prompts go before long ones, but not before one that has waited ten times its own prefill", () => {
   const queue = queueOf(1);
@@ -42,10 +50,13 @@ it("nothing is overtaken by what came ten of its own prefills after it", () => {
         queue.add(prompt(tokens), nowMs);
       }
       const order: HeldPrompt[] = [];
-      for (let [next] = queue.release(nowMs); next !== undefined; [next] = queue.release(nowMs)) {
-        order.push(next);
-        nowMs += ms(next.prompt.tokens);
-        queue.done(next, 0, nowMs);
+      // An engine that takes several computes one after the other.
+      for (let sent = queue.release(nowMs); sent.length > 0; sent = queue.release(nowMs)) {
+        for (const next of sent) {
+          order.push(next);
+          nowMs += ms(next.prompt.tokens);
+          queue.done(next, 0, nowMs);
+        }
       }
       expect(order.length).toBe(arrivals.length);
       order.forEach((overtaken, at) => {

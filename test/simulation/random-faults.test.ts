@@ -168,7 +168,13 @@ function run(seed: number): void {
         requests: chance.of([1, 2, 1_000]),
       },
       policy: {
-        name: chance.of(["round_robin", "least_conn", "random", "length_balance"] as const),
+        name: chance.of([
+          "round_robin",
+          "least_conn",
+          "random",
+          "length_balance",
+          "predictive",
+        ] as const),
       },
     },
   });

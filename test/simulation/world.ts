@@ -142,6 +142,7 @@ export class World {
       expect(this.board.inFlight(slot), `in flight at slot ${slot}`).toBe(0);
       expect(this.board.promptBytes(slot), `bytes at slot ${slot}`).toBe(0);
     }
+    expect(this.service.heldPrompts, "prompts that are held").toBe(0);
     expect(this.service.bodies.bytes, "bytes of bodies").toBe(0);
     expect(this.engines.flatMap((engine) => engine.violations)).toEqual([]);
   }
@@ -160,7 +161,7 @@ export class World {
 
   #tick(): void {
     this.network.after(deadlineTickMs, () => {
-      this.service.deadlines.tick(this.network.nowMs());
+      this.service.tick();
       this.#tick();
     });
   }

@@ -33,6 +33,8 @@ export const policies: { readonly [Name in PolicyConfig["name"]]: Factory<Name> 
   dynamo,
   llm_d: llmD,
   predicted_time: predictedTime,
+  // What it holds is placed before any policy is asked (`fleet/held-pool.ts`).
+  predictive: predictedTime,
 };
 
 export function createPolicy(config: PolicyConfig, deps: PolicyDeps): Policy {

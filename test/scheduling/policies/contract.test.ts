@@ -16,6 +16,7 @@ const variants: Readonly<Record<PolicyConfig["name"], readonly object[]>> = {
   hash: [{ key: "$uri" }, { key: "$uri", consistent: true }],
   cache_aware: [{}, { cacheThreshold: 0, balanceAbsolute: 0 }],
   predicted_time: [{}],
+  predictive: [{}],
   power_of_two: [{}, { by: "requests" }],
   session_affinity: [{}, { maxLoadSkew: 0 }, { maxLoadSkew: 1 }],
   ascend_heap: [{}, { role: "decode" }],

@@ -1,0 +1,47 @@
+/** The desk where the prompts of all workers wait: takes their questions, and remembers whose they are. */
+import { HeldPools } from "../fleet/held-pools.ts";
+import type { Ticket } from "../fleet/prompt-desk.ts";
+import { deadlineTickMs } from "../limits.ts";
+import type { DeskAnswer, DeskQuestion } from "../proxy/messages.ts";
+import { systemClock } from "../transport/clock.ts";
+
+export class DeskServer {
+  readonly pools = new HeldPools(systemClock);
+  /** By worker, then by the worker's own numbers. */
+  readonly #tickets: Map<number, Ticket>[] = [];
+  readonly #ticker = setInterval(() => this.pools.tick(), deadlineTickMs).unref();
+
+  receive(worker: number, question: DeskQuestion, answer: (message: DeskAnswer) => void): void {
+    this.#tickets[worker] ??= new Map();
+    const tickets = this.#tickets[worker];
+    const { id } = question;
+    if (question.type === "prompt-ended") {
+      const ticket = tickets.get(id);
+      tickets.delete(id);
+      if (question.usage === undefined) ticket?.leave();
+      else ticket?.done(question.usage);
+      return;
+    }
+    const ticket = this.pools.ticket(question.wish, {
+      granted: (engine) => answer({ type: "prompt-granted", id, engine }),
+      refused: (reason, retryAfterMs) => {
+        tickets.delete(id);
+        answer({ type: "prompt-refused", id, reason, retryAfterMs });
+      },
+    });
+    tickets.set(id, ticket);
+    ticket.wait();
+  }
+
+  /** The worker is gone, and with it all who waited there. */
+  workerEnded(worker: number): void {
+    const tickets = this.#tickets[worker];
+    if (tickets === undefined) return;
+    this.#tickets[worker] = new Map();
+    for (const ticket of tickets.values()) ticket.leave();
+  }
+
+  close(): void {
+    clearInterval(this.#ticker);
+  }
+}

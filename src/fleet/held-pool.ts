@@ -1,0 +1,201 @@
+/** The prompts that wait for the engines of one pool: who they are, how long they may wait, and what is learnt of them. */
+import type { PolicyConfig } from "../config/policies.ts";
+import type { PromptUsage } from "../dialects/prompt-usage.ts";
+import { promptBlockBytes } from "../limits.ts";
+import { type EngineStates, type HeldPrompt, HeldQueue } from "../scheduling/held-queue.ts";
+import { TokenRatio } from "../scheduling/token-ratio.ts";
+import type { Clock } from "../transport/clock.ts";
+import type { Pool } from "./pool.ts";
+import type { PromptWish, Ticket, Waiter, WishRefusal } from "./prompt-desk.ts";
+
+export type PredictiveConfig = Extract<PolicyConfig, { name: "predictive" }>;
+
+/** What a client's priority may be. */
+const priorityMax = 100;
+
+export class HeldPool implements EngineStates {
+  readonly config: PredictiveConfig;
+  readonly #clock: Clock;
+  readonly #queue: HeldQueue;
+  readonly #ratio = new TokenRatio();
+  readonly #waiting = new Map<HeldPrompt, HeldTicket>();
+  #pool: Pool;
+
+  constructor(pool: Pool, config: PredictiveConfig, clock: Clock) {
+    this.#pool = pool;
+    this.config = config;
+    this.#clock = clock;
+    this.#queue = new HeldQueue(pool.size, config, this);
+  }
+
+  get pool(): Pool {
+    return this.#pool;
+  }
+
+  /** Prompts that wait, or have an engine and are not done. */
+  get size(): number {
+    return this.#queue.heldCount + this.#queue.openCount;
+  }
+
+  /** The same engines in a new configuration; false = they are not the same, or the policy is not. */
+  takeOver(pool: Pool, config: PredictiveConfig): boolean {
+    if (pool.addresses.join() !== this.#pool.addresses.join()) return false;
+    if (JSON.stringify(config) !== JSON.stringify(this.config)) return false;
+    this.#pool = pool;
+    return true;
+  }
+
+  ticket(wish: PromptWish, waiter: Waiter): Ticket {
+    return new HeldTicket(this, wish, waiter);
+  }
+
+  /** Tickets that still wait, for another pool to take over. */
+  takeWaiting(): HeldTicket[] {
+    const tickets = [...this.#waiting.values()];
+    for (const ticket of tickets) this.leave(ticket);
+    return tickets;
+  }
+
+  /** Sends what can be sent, and turns away what has waited too long. */
+  tick(): void {
+    const { queueTimeoutMs } = this.config;
+    const beforeMs = this.#clock.nowMs() - queueTimeoutMs;
+    for (const [held, ticket] of this.#waiting) {
+      if (held.arrivedMs > beforeMs) continue;
+      this.leave(ticket);
+      ticket.waiter.refused("timeout", queueTimeoutMs);
+    }
+    this.#release();
+  }
+
+  // ---- What tickets ask ----
+
+  enter(ticket: HeldTicket): void {
+    const { queueMax, waitMaxMs, priorityMs } = this.config;
+    const { bytes, blocks, priority, tenant } = ticket.wish;
+    const nowMs = this.#clock.nowMs();
+    if (this.#queue.heldCount >= queueMax) {
+      this.#refuse(ticket, "queue-full", nowMs);
+      return;
+    }
+    if (waitMaxMs > 0 && this.#queue.expectedWaitMs(nowMs) > waitMaxMs) {
+      this.#refuse(ticket, this.#isAnyFit() ? "overloaded" : "none-live", nowMs);
+      return;
+    }
+    const bounded = Math.max(-priorityMax, Math.min(priorityMax, priority));
+    const prompt = {
+      tokens: Math.max(1, this.#ratio.tokensOf(bytes)),
+      blocks,
+      blockTokens: this.#ratio.tokensOf(promptBlockBytes),
+      advanceMs: -bounded * priorityMs,
+      tenant,
+    };
+    const held = this.#queue.add(prompt, nowMs);
+    ticket.held = held;
+    this.#waiting.set(held, ticket);
+    this.#release();
+  }
+
+  done({ held, wish }: HeldTicket, { promptTokens, cachedTokens }: PromptUsage): void {
+    if (promptTokens !== undefined) this.#ratio.observe(wish.bytes, promptTokens);
+    this.#queue.done(held!, cachedTokens, this.#clock.nowMs());
+    this.#release();
+  }
+
+  leave({ held }: HeldTicket): void {
+    if (held === undefined) return;
+    this.#waiting.delete(held);
+    this.#queue.remove(held);
+  }
+
+  /** After a place at an engine has become free without a prefill. */
+  left(ticket: HeldTicket): void {
+    this.leave(ticket);
+    this.#release();
+  }
+
+  // ---- What the queue asks ----
+
+  isFit(engine: number): boolean {
+    const pool = this.#pool;
+    const one = pool.engines[engine]!;
+    if (!pool.isFit(one, this.#clock.wallMs())) return false;
+    return !one.backup || !this.#isAnyPrimaryFit();
+  }
+
+  others(engine: number, open: number): number {
+    return Math.max(0, this.#pool.board.inFlight(this.#pool.engines[engine]!.slot) - open);
+  }
+
+  hasRoom(engine: number, open: number): boolean {
+    const { maxConns, slot } = this.#pool.engines[engine]!;
+    return maxConns === 0 || Math.max(open, this.#pool.board.inFlight(slot)) < maxConns;
+  }
+
+  #isAnyFit(): boolean {
+    return this.#pool.engines.some((engine) => this.#pool.isFit(engine, this.#clock.wallMs()));
+  }
+
+  #isAnyPrimaryFit(): boolean {
+    return this.#pool.engines.some(
+      (engine) => !engine.backup && this.#pool.isFit(engine, this.#clock.wallMs()),
+    );
+  }
+
+  #release(): void {
+    const nowMs = this.#clock.nowMs();
+    if (this.#waiting.size > 0 && !this.#isAnyFit()) {
+      for (const ticket of this.takeWaiting()) ticket.waiter.refused("none-live", 0);
+      return;
+    }
+    for (const held of this.#queue.release(nowMs)) {
+      const ticket = this.#waiting.get(held);
+      // One that was granted before it may have led to this one's end.
+      if (ticket === undefined) continue;
+      this.#waiting.delete(held);
+      ticket.waiter.granted(this.#pool.engines[held.engine]!.name);
+    }
+  }
+
+  #refuse({ waiter }: HeldTicket, reason: WishRefusal, nowMs: number): void {
+    const waitMs = this.#queue.expectedWaitMs(nowMs);
+    waiter.refused(reason, Number.isFinite(waitMs) ? waitMs : 0);
+  }
+}
+
+export class HeldTicket implements Ticket {
+  readonly wish: PromptWish;
+  readonly waiter: Waiter;
+  held: HeldPrompt | undefined;
+  #pool: HeldPool;
+  #isOver = false;
+
+  constructor(pool: HeldPool, wish: PromptWish, waiter: Waiter) {
+    this.#pool = pool;
+    this.wish = wish;
+    this.waiter = waiter;
+  }
+
+  wait(): void {
+    this.#pool.enter(this);
+  }
+
+  /** Waits in another pool from now on. */
+  moveTo(pool: HeldPool): void {
+    this.#pool = pool;
+    this.held = undefined;
+    pool.enter(this);
+  }
+
+  done(usage: PromptUsage): void {
+    if (this.#isOver || this.held === undefined) return;
+    this.#isOver = true;
+    this.#pool.done(this, usage);
+  }
+
+  leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#pool.left(this);
+  }
+}

@@ -1,0 +1,53 @@
+/** The queues of all pools whose prompts are held: one for the whole proxy, in its one worker or in the main thread. */
+import type { Clock } from "../transport/clock.ts";
+import { HeldPool } from "./held-pool.ts";
+import type { Pool } from "./pool.ts";
+import type { PromptDesk, PromptWish, Ticket, Waiter } from "./prompt-desk.ts";
+
+export class HeldPools implements PromptDesk {
+  readonly #clock: Clock;
+  #pools = new Map<string, HeldPool>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** From now on these are the pools. What waits goes on waiting; what was learnt stays with a pool whose engines are the same. */
+  use(pools: Iterable<Pool>): void {
+    const before = this.#pools;
+    this.#pools = new Map();
+    for (const pool of pools) {
+      const config = pool.config.policy;
+      if (config.name !== "predictive") continue;
+      const old = before.get(pool.name);
+      const next = old?.takeOver(pool, config) ? old : new HeldPool(pool, config, this.#clock);
+      this.#pools.set(pool.name, next);
+    }
+    for (const [name, old] of before) {
+      const next = this.#pools.get(name);
+      if (next === old) continue;
+      for (const ticket of old.takeWaiting()) {
+        if (next === undefined) ticket.waiter.refused("none-live", 0);
+        else ticket.moveTo(next);
+      }
+    }
+  }
+
+  ticket(wish: PromptWish, waiter: Waiter): Ticket {
+    const pool = this.#pools.get(wish.pool);
+    if (pool !== undefined) return pool.ticket(wish, waiter);
+    // A reload has taken it away.
+    return { wait: () => waiter.refused("none-live", 0), done: () => {}, leave: () => {} };
+  }
+
+  /** Prompts that wait, or have an engine and are not done. */
+  get size(): number {
+    let size = 0;
+    for (const pool of this.#pools.values()) size += pool.size;
+    return size;
+  }
+
+  tick(): void {
+    for (const pool of this.#pools.values()) pool.tick();
+  }
+}

@@ -1,0 +1,44 @@
+/** Where prompts wait for a prefill engine, for the whole proxy: what is asked there, and what it answers. */
+
+import type { PromptUsage } from "../dialects/prompt-usage.ts";
+
+/** A prompt, as far as its place in the queue depends on it. */
+export interface PromptWish {
+  /** Name of the prefill pool. */
+  readonly pool: string;
+  /** Of the request's body. */
+  readonly bytes: number;
+  /** Hashes of the prompt's blocks of `promptBlockBytes`, each of the whole prefix up to its end. */
+  readonly blocks: readonly number[];
+  /** Lower goes earlier; 0 = as usual. */
+  readonly priority: number;
+  readonly tenant: string;
+}
+
+/**
+ * Why a prompt gets no engine: none takes requests; as many wait as may; it has waited as long as it may; or it would have to wait
+ * longer than the operator wants anyone to.
+ */
+export type WishRefusal = "none-live" | "queue-full" | "timeout" | "overloaded";
+
+/** Who waits. Told once: one of the two. */
+export interface Waiter {
+  /** @param engine its name in the pool */
+  granted(engine: string): void;
+  /** @param retryAfterMs when it may be worth another try */
+  refused(reason: WishRefusal, retryAfterMs: number): void;
+}
+
+/** A place in the queue, then at an engine. Given back by exactly one call that counts; further ones do nothing. */
+export interface Ticket {
+  /** The waiter is told from here on, possibly before this returns. */
+  wait(): void;
+  /** The prefill is done. @param usage as its engine tells */
+  done(usage: PromptUsage): void;
+  /** Nobody waits any more, or the prefill has failed. */
+  leave(): void;
+}
+
+export interface PromptDesk {
+  ticket(wish: PromptWish, waiter: Waiter): Ticket;
+}

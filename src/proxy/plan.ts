@@ -1,0 +1,32 @@
+/** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
+import type { DialectRequest } from "../dialects/dialect.ts";
+import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
+import type { Order } from "./exchange.ts";
+import type { Forwarded } from "./forwarded.ts";
+import { type Outcome, outcomes } from "./outcomes.ts";
+import type { Route } from "./route.ts";
+
+export interface Plan {
+  readonly order: Order;
+  /** Undefined = no dialect has a say in it. */
+  readonly dialectRequest: DialectRequest | undefined;
+  /** Why it cannot be forwarded at all. */
+  readonly refusal: Outcome | undefined;
+}
+
+/** @param prefills it is of a kind that has a prefill on this route */
+export function planOf(request: Forwarded, route: Route, prefills: boolean): Plan {
+  const { context, service, members } = request;
+  const alone = { order: "decode-only", dialectRequest: undefined, refusal: undefined } as const;
+  if (members === undefined) return alone;
+  const { dialect, config } = route;
+  const { path, requestId } = context;
+  const dialectRequest = { members, path, requestId, mint: service.mint };
+  const { needsPrefill = false } = dialect;
+  const isLong = context.body.length >= config.prefillMinTokens * usualBytesPerToken;
+  if (!prefills || !(isLong || needsPrefill)) return { ...alone, dialectRequest };
+  if (dialect.carries?.(dialectRequest) ?? true) {
+    return { order: dialect.order, dialectRequest, refusal: undefined };
+  }
+  return { ...alone, dialectRequest, refusal: needsPrefill ? outcomes.notCarried : undefined };
+}

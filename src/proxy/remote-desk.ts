@@ -1,0 +1,41 @@
+/** The desk where prompts wait, when it is in the main thread: what this worker asks goes there, and its answers come back. */
+import type { PromptUsage } from "../dialects/prompt-usage.ts";
+import type { PromptDesk, PromptWish, Ticket, Waiter } from "../fleet/prompt-desk.ts";
+import type { DeskAnswer, DeskQuestion } from "./messages.ts";
+
+export class RemoteDesk implements PromptDesk {
+  readonly #post: (question: DeskQuestion) => void;
+  readonly #waiters = new Map<number, Waiter>();
+  #serial = 0;
+
+  constructor(post: (question: DeskQuestion) => void) {
+    this.#post = post;
+  }
+
+  ticket(wish: PromptWish, waiter: Waiter): Ticket {
+    this.#serial += 1;
+    const id = this.#serial;
+    let isOver = false;
+    const end = (usage?: PromptUsage) => {
+      if (isOver) return;
+      isOver = true;
+      this.#waiters.delete(id);
+      this.#post({ type: "prompt-ended", id, usage });
+    };
+    return {
+      wait: () => {
+        this.#waiters.set(id, waiter);
+        this.#post({ type: "prompt", id, wish });
+      },
+      done: end,
+      leave: end,
+    };
+  }
+
+  receive(answer: DeskAnswer): void {
+    const waiter = this.#waiters.get(answer.id);
+    this.#waiters.delete(answer.id);
+    if (answer.type === "prompt-granted") waiter?.granted(answer.engine);
+    else waiter?.refused(answer.reason, answer.retryAfterMs);
+  }
+}

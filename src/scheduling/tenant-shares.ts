@@ -1,0 +1,71 @@
+/**
+ * How much prefill each tenant has had, so that none takes all of it: the Virtual Token Counter of Sheng et al., "Fairness in Serving
+ * Large Language Models" (OSDI 2024), in predicted ms of prefill in place of tokens. A tenant that comes back from a pause begins
+ * where the least served one is: what it did not ask for is not saved up.
+ */
+
+/** Tenants that are remembered; the one that has waited for nothing longest goes first. */
+const tenantsMax = 4_096;
+
+interface Tenant {
+  servedMs: number;
+  held: number;
+}
+
+export class TenantShares {
+  readonly #tenants = new Map<string, Tenant>();
+  /** Tenants with held prompts. */
+  #waiting = 0;
+  /** What the least served of them has had; of none, what the last one had. */
+  #leastMs = 0;
+
+  /** A prompt of the tenant begins to wait. */
+  add(name: string): void {
+    const tenant = this.#tenants.get(name) ?? { servedMs: 0, held: 0 };
+    if (tenant.held === 0) {
+      this.compare();
+      tenant.servedMs = Math.max(tenant.servedMs, this.#leastMs);
+      this.#waiting += 1;
+    }
+    tenant.held += 1;
+    // The one that asked last stands last.
+    this.#tenants.delete(name);
+    this.#tenants.set(name, tenant);
+    if (this.#tenants.size > tenantsMax) this.#forget();
+  }
+
+  /** It waits no longer. @param servedMs of prefill that it is given; 0 = it has left */
+  remove(name: string, servedMs: number): void {
+    const tenant = this.#tenants.get(name);
+    if (tenant === undefined) return;
+    tenant.servedMs += servedMs;
+    tenant.held -= 1;
+    if (tenant.held > 0) return;
+    this.#waiting -= 1;
+    if (this.#waiting === 0) this.#leastMs = tenant.servedMs;
+  }
+
+  /** Finds out what the least served of those that wait has had; whether there are two at all. Before a pass over `leadMs`. */
+  compare(): boolean {
+    if (this.#waiting === 0) return false;
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (const { held, servedMs } of this.#tenants.values()) {
+      if (held > 0 && servedMs < leastMs) leastMs = servedMs;
+    }
+    this.#leastMs = leastMs;
+    return this.#waiting > 1;
+  }
+
+  /** By how much the tenant is ahead of the one that has had least. */
+  leadMs(name: string): number {
+    return Math.max(0, (this.#tenants.get(name)?.servedMs ?? 0) - this.#leastMs);
+  }
+
+  #forget(): void {
+    for (const [name, { held }] of this.#tenants) {
+      if (held > 0) continue;
+      this.#tenants.delete(name);
+      return;
+    }
+  }
+}
