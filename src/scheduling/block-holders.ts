@@ -5,11 +5,12 @@ export class BlockHolders {
   /** Of 32 engines each, for one block. */
   readonly words: number;
   readonly #table = new NumberTable();
-  #bits: Uint32Array;
+  /** Signed, as small integers need no memory of their own. */
+  #bits: Int32Array;
 
   constructor(engines: number) {
     this.words = (engines + 31) >>> 5;
-    this.#bits = new Uint32Array(this.#table.capacity * this.words);
+    this.#bits = new Int32Array(this.#table.capacity * this.words);
   }
 
   /** Blocks that some engine has. */
@@ -31,7 +32,7 @@ export class BlockHolders {
     if (number < 0) {
       number = this.#table.add(block);
       if (this.#bits.length < this.#table.capacity * this.words) {
-        const bits = new Uint32Array(this.#table.capacity * this.words);
+        const bits = new Int32Array(this.#table.capacity * this.words);
         bits.set(this.#bits);
         this.#bits = bits;
       }

@@ -7,6 +7,7 @@
  */
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "../policy.ts";
 import { PrefixIndex, uncachedBytes } from "../prefix-index.ts";
+import { Ties } from "../ties.ts";
 
 export interface DynamoOptions {
   readonly overlapScoreWeight: number;
@@ -22,20 +23,18 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
   const { board, slots, weights } = pool;
   const index = new PrefixIndex(pool.size, options.blocksMax);
   const costs = new Float64Array(pool.size);
+  const ties = new Ties(pool.size);
 
-  /** Each of those that tie is as likely. */
   function cheapest({ count, engines }: Candidates): number {
-    let best = engines[0]!;
     let least = Number.POSITIVE_INFINITY;
-    let ties = 0;
     for (let i = 0; i < count; i += 1) {
       const cost = costs[i]!;
-      if (cost > least) continue;
-      ties = cost < least ? 1 : ties + 1;
-      if (cost < least || random() * ties < 1) best = engines[i]!;
+      if (cost < least) ties.restart(engines[i]!);
+      else if (cost === least) ties.add(engines[i]!);
+      else continue;
       least = cost;
     }
-    return best;
+    return ties.draw(random);
   }
 
   function sampled(candidates: Candidates): number {
@@ -63,19 +62,20 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
   return {
     usesBlocks: true,
 
-    pick(candidates: Candidates, request: PickRequest): number {
-      const runs = index.runs(request.blocks);
-      const blocksPerByte = request.bytes === 0 ? 0 : request.tokens / request.bytes / blockTokens;
+    pick(candidates: Candidates, { bytes, tokens, blocks }: PickRequest): number {
+      const runs = index.runs(blocks);
+      const perRun = blocks.length === 0 ? 0 : bytes / blocks.length;
+      const blocksPerByte = bytes === 0 ? 0 : tokens / bytes / blockTokens;
       for (let i = 0; i < candidates.count; i += 1) {
         const engine = candidates.engines[i]!;
         const slot = slots[engine]!;
-        let bytes = 0;
+        let cost = 0;
         if (options.role !== "decode") {
-          const prefill = board.uncachedBytes(slot) + uncachedBytes(request, runs[engine]!);
-          bytes = options.overlapScoreWeight * prefill;
+          const uncached = bytes - runs[engine]! * perRun;
+          cost = options.overlapScoreWeight * (board.uncachedBytes(slot) + uncached);
         }
-        if (options.role !== "prefill") bytes += board.promptBytes(slot) + request.bytes;
-        costs[i] = (bytes * blocksPerByte) / weights[engine]!;
+        if (options.role !== "prefill") cost += board.promptBytes(slot) + bytes;
+        costs[i] = (cost * blocksPerByte) / weights[engine]!;
       }
       return options.temperature === 0 ? cheapest(candidates) : sampled(candidates);
     },

@@ -1,22 +1,22 @@
 /** Fewest bytes of prompts in flight for its weight: outstanding prefill work, or for decode the KV cache that is resident. */
 import type { Candidates, Policy, PolicyDeps } from "../policy.ts";
+import { Ties } from "../ties.ts";
 
 export function leastBytes({ pool, random }: PolicyDeps): Policy {
+  const { board, slots, weights } = pool;
+  const ties = new Ties(pool.size);
   return {
-    pick(candidates: Candidates): number {
-      let best = candidates.engines[0]!;
+    pick({ count, engines }: Candidates): number {
       let least = Number.POSITIVE_INFINITY;
-      let ties = 0;
-      for (let i = 0; i < candidates.count; i += 1) {
-        const engine = candidates.engines[i]!;
-        const load = pool.board.promptBytes(pool.slots[engine]!) / pool.weights[engine]!;
-        if (load > least) continue;
-        ties = load < least ? 1 : ties + 1;
-        // Each of those that tie is as likely.
-        if (load < least || random() * ties < 1) best = engine;
+      for (let i = 0; i < count; i += 1) {
+        const engine = engines[i]!;
+        const load = board.promptBytes(slots[engine]!) / weights[engine]!;
+        if (load < least) ties.restart(engine);
+        else if (load === least) ties.add(engine);
+        else continue;
         least = load;
       }
-      return best;
+      return ties.draw(random);
     },
   };
 }

@@ -7,6 +7,7 @@
  * picked lately, so that one huge prompt could starve an engine for good.)
  */
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "../policy.ts";
+import { Ties } from "../ties.ts";
 
 export interface LengthBalanceOptions {
   readonly mergeThreshold: number;
@@ -15,31 +16,24 @@ export interface LengthBalanceOptions {
 }
 
 export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalanceOptions): Policy {
-  const { board, slots } = pool;
+  const { board, slots, weights } = pool;
+  const ties = new Ties(pool.size);
   // An engine that stands in the pool twice has one slot, which decays once.
   const merged = [...new Set(Array.from(slots))];
   return {
-    pick(candidates: Candidates, request: PickRequest): number {
-      let best = candidates.engines[0]!;
+    pick({ count, engines }: Candidates, { bytes }: PickRequest): number {
       let lowest = Number.POSITIVE_INFINITY;
-      let ties = 0;
-      for (let i = 0; i < candidates.count; i += 1) {
-        const engine = candidates.engines[i]!;
+      for (let i = 0; i < count; i += 1) {
+        const engine = engines[i]!;
         const slot = slots[engine]!;
-        const load =
-          board.historyRequests(slot) +
-          options.requestLengthWeight * (board.historyBytes(slot) + request.bytes);
-        const score = load / pool.weights[engine]!;
-        if (score < lowest) {
-          lowest = score;
-          best = engine;
-          ties = 1;
-        } else if (score === lowest) {
-          ties += 1;
-          if (random() * ties < 1) best = engine;
-        }
+        const length = options.requestLengthWeight * (board.historyBytes(slot) + bytes);
+        const score = (board.historyRequests(slot) + length) / weights[engine]!;
+        if (score < lowest) ties.restart(engine);
+        else if (score === lowest) ties.add(engine);
+        else continue;
+        lowest = score;
       }
-      return best;
+      return ties.draw(random);
     },
     assigned(): void {
       if (board.countTowardsMerge(merged[0]!, options.mergeThreshold)) {

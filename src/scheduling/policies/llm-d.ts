@@ -12,6 +12,7 @@
 import { HashRing } from "../hash-ring.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "../policy.ts";
 import { PrefixIndex } from "../prefix-index.ts";
+import { Ties } from "../ties.ts";
 
 export interface LlmDOptions {
   readonly prefixWeight: number;
@@ -29,6 +30,7 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
   const index = new PrefixIndex(pool.size, options.blocksMax);
   const ring = options.sessionWeight === 0 ? undefined : new HashRing(pool);
   const queues = new Float64Array(pool.size);
+  const ties = new Ties(pool.size);
 
   /** The first candidate from the key's point on, or -1. */
   function home(candidates: Candidates, key: string): number {
@@ -64,9 +66,7 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
       const perBlock = blocks.length === 0 ? 0 : options.prefixWeight / blocks.length;
       const perQueue = longest === shortest ? 0 : options.queueWeight / (longest - shortest);
       const kvPerByte = bytes === 0 ? 0 : tokens / bytes / options.kvTokens;
-      let best = engines[0]!;
       let most = Number.NEGATIVE_INFINITY;
-      let ties = 0;
       for (let i = 0; i < count; i += 1) {
         const engine = engines[i]!;
         const inUse = (board.promptBytes(slots[engine]!) * kvPerByte) / weights[engine]!;
@@ -74,12 +74,12 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
         score += options.kvWeight * (1 - Math.min(1, inUse));
         score += options.loadWeight * load(queues[i]!);
         if (engine === session) score += options.sessionWeight;
-        if (score < most) continue;
-        ties = score > most ? 1 : ties + 1;
-        if (score > most || random() * ties < 1) best = engine;
+        if (score > most) ties.restart(engine);
+        else if (score === most) ties.add(engine);
+        else continue;
         most = score;
       }
-      return best;
+      return ties.draw(random);
     },
 
     assigned(engine: number, { blocks }: PickRequest): void {

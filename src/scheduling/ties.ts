@@ -1,0 +1,28 @@
+/** The engines that are best alike, of which each is as likely to be taken: one draw, however many there are. */
+export class Ties {
+  readonly #engines: Int32Array;
+  #count = 0;
+
+  /** @param size engines that there can be */
+  constructor(size: number) {
+    this.#engines = new Int32Array(size);
+  }
+
+  /** This engine is better than those before. */
+  restart(engine: number): void {
+    this.#engines[0] = engine;
+    this.#count = 1;
+  }
+
+  /** This one is as good. */
+  add(engine: number): void {
+    this.#engines[this.#count] = engine;
+    this.#count += 1;
+  }
+
+  /** One of them, of which there is at least one. */
+  draw(random: () => number): number {
+    const at = this.#count === 1 ? 0 : Math.floor(random() * this.#count);
+    return this.#engines[at]!;
+  }
+}
