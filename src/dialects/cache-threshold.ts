@@ -8,6 +8,7 @@ import type { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
 import { cacheHitThreshold, ThresholdJudge } from "./cache-hit-threshold.ts";
 import type { DecodeVerdict, Dialect, DialectRequest, Engines, Handover } from "./dialect.ts";
+import { generatingAt, hasChoices } from "./endpoint.ts";
 import { kvTransferParams } from "./kv-transfer-params.ts";
 import { removeMember, setMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
@@ -27,21 +28,21 @@ export const cacheThreshold: Dialect = {
   merge: vllmAnswers,
   carries,
   strip: computeAll,
-  handOver: ({ members }) => new ThresholdHandover(members),
+  handOver: (request) => new ThresholdHandover(request),
 };
 
 class ThresholdHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   #judge = new ThresholdJudge();
   #isPrefilled = false;
 
-  constructor(members: TopLevel) {
-    this.#members = members;
+  constructor(request: DialectRequest) {
+    this.#request = request;
   }
 
   prefillEdits(edits: Edits): void {
-    askForOneToken(this.#members, edits);
-    computeAll(this.#members, edits);
+    askForOneToken(this.#request, edits);
+    computeAll(this.#request.members, edits);
   }
 
   prefillAnswered(): undefined {
@@ -52,16 +53,16 @@ class ThresholdHandover implements Handover {
   decodeEdits(edits: Edits, { decode }: Engines): void {
     this.#judge = new ThresholdJudge();
     if (this.#isPrefilled) {
-      computeAll(this.#members, edits);
+      computeAll(this.#request.members, edits);
       return;
     }
-    removeMember(this.#members, edits, kvTransferParams);
-    const said = this.#members.lastIndexOf(cacheHitThreshold);
+    removeMember(this.#request.members, edits, kvTransferParams);
+    const said = this.#request.members.lastIndexOf(cacheHitThreshold);
     // Of all JSON values only `null` begins with an n.
-    if (said >= 0 && this.#members.value(said)[0] !== 0x6e) return;
+    if (said >= 0 && this.#request.members.value(said)[0] !== 0x6e) return;
     const attribute = decode?.attributes["cache_hit_threshold"] ?? "";
     const threshold = share.test(attribute) ? attribute : usualThreshold;
-    setMember(this.#members, edits, cacheHitThreshold, Buffer.from(threshold));
+    setMember(this.#request.members, edits, cacheHitThreshold, Buffer.from(threshold));
   }
 
   judgeDecode(body: Buffer, isComplete: boolean): DecodeVerdict {
@@ -71,7 +72,7 @@ class ThresholdHandover implements Handover {
 
 /** Takes the prompt's own text and its log-probabilities for no answer: those come however little of the prompt is there. */
 function carries({ members, path }: DialectRequest): boolean {
-  const isJudged = path.endsWith("/completions");
+  const isJudged = hasChoices(generatingAt(path));
   return isJudged && members.indexOf(echo) < 0 && members.indexOf(promptLogprobs) < 0;
 }
 

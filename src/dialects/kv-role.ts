@@ -1,14 +1,12 @@
 /** The member by which the vLLM connectors are told which side of a hand-over they are; its other members are the dialect's. */
 
-import { KeyName } from "../body/key-name.ts";
 import type { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
+import type { DialectRequest } from "./dialect.ts";
 import { kvTransferParams } from "./kv-transfer-params.ts";
-import { removeMember, setMember } from "./members.ts";
+import { removeMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
 
-const minTokens = new KeyName("min_tokens");
-const one = Buffer.from("1");
 const holds = '{"do_remote_decode":true,"do_remote_prefill":false';
 const fetches = '{"do_remote_decode":false,"do_remote_prefill":true';
 
@@ -17,9 +15,9 @@ const fetches = '{"do_remote_decode":false,"do_remote_prefill":true';
  * a first token may end the text.
  * @param more further members, with a comma before each
  */
-export function askToHold(members: TopLevel, edits: Edits, more: string): void {
-  askForOneToken(members, edits);
-  setMember(members, edits, minTokens, one);
+export function askToHold(request: DialectRequest, edits: Edits, more: string): void {
+  const { members } = request;
+  askForOneToken(request, edits, "must-not-end-the-text");
   removeMember(members, edits, kvTransferParams);
   edits.appendMember(kvTransferParams, Buffer.from(`${holds}${more}}`));
 }

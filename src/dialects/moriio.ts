@@ -30,7 +30,7 @@ const common = {
   // A decode engine counts every prompt as computed elsewhere, asked to fetch or not: alone it generates from memory that is empty.
   needsPrefill: true,
   merge: vllmAnswers,
-  carries: ({ members }: DialectRequest) => !hasSeveralAnswers(members),
+  carries: (request: DialectRequest) => !hasSeveralAnswers(request),
   strip: (members: TopLevel, edits: Edits) => removeMember(members, edits, kvTransferParams),
 };
 
@@ -52,12 +52,13 @@ export const moriioWrite: Dialect = {
 };
 
 class WriteHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   readonly #uuid: string;
   readonly #transferId: string;
 
-  constructor({ members, mint }: DialectRequest) {
-    this.#members = members;
+  constructor(request: DialectRequest) {
+    const { mint } = request;
+    this.#request = request;
     this.#uuid = mint.uuid();
     // Engines know a transfer by this prefix.
     this.#transferId = `,"transfer_id":"tx-${mint.uuid()}"`;
@@ -69,7 +70,7 @@ class WriteHandover implements Handover {
 
   prefillEdits(edits: Edits, { decode }: Engines): void {
     const more = `${nowhere}${this.#transferId}${decode === undefined ? "" : sizesOf(decode)}`;
-    askToHold(this.#members, edits, more);
+    askToHold(this.#request, edits, more);
   }
 
   prefillAnswered(_answer: Buffer): "nothing" | undefined {
@@ -77,7 +78,7 @@ class WriteHandover implements Handover {
   }
 
   decodeEdits(edits: Edits, { prefill }: Engines): void {
-    askToFetch(this.#members, edits, this.source() + this.#transferId + peerOf(prefill));
+    askToFetch(this.#request.members, edits, this.source() + this.#transferId + peerOf(prefill));
   }
 
   protected source(): string {

@@ -1,8 +1,7 @@
 /** Omni-infer: the engine adds to the prefill what its connector needs; decode gets the prefill's answer verbatim. */
 
 import type { Edits } from "../body/splice.ts";
-import type { TopLevel } from "../body/top-level.ts";
-import type { Dialect, Handover } from "./dialect.ts";
+import type { Dialect, DialectRequest, Handover } from "./dialect.ts";
 import { kvTransferParams, takeKvTransferParams } from "./kv-transfer-params.ts";
 import { removeMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
@@ -14,20 +13,20 @@ export const omni: Dialect = {
   releasesByDecode: true,
   merge: vllmAnswers,
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
-  handOver: ({ members }) => new OmniHandover(members),
+  handOver: (request) => new OmniHandover(request),
 };
 
 class OmniHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   #params: Buffer | undefined;
 
-  constructor(members: TopLevel) {
-    this.#members = members;
+  constructor(request: DialectRequest) {
+    this.#request = request;
   }
 
   prefillEdits(edits: Edits): void {
-    askForOneToken(this.#members, edits);
-    removeMember(this.#members, edits, kvTransferParams);
+    askForOneToken(this.#request, edits);
+    removeMember(this.#request.members, edits, kvTransferParams);
   }
 
   prefillAnswered(answer: Buffer): undefined {
@@ -35,7 +34,7 @@ class OmniHandover implements Handover {
   }
 
   decodeEdits(edits: Edits): void {
-    removeMember(this.#members, edits, kvTransferParams);
+    removeMember(this.#request.members, edits, kvTransferParams);
     if (this.#params !== undefined) edits.appendMember(kvTransferParams, this.#params);
   }
 }

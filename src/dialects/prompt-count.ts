@@ -4,6 +4,8 @@ import { valueEnd } from "../body/array.ts";
 import type { KeyName } from "../body/key-name.ts";
 import { spaceEnd } from "../body/tokens.ts";
 import type { TopLevel } from "../body/top-level.ts";
+import type { DialectRequest } from "./dialect.ts";
+import { generatingAt } from "./endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";
 
 /**
@@ -20,4 +22,11 @@ export function promptCount(members: TopLevel, key: KeyName, most: number): numb
     if (list[p] !== 0x2c || count > most) return count;
     p = spaceEnd(list, p + 1, end);
   }
+}
+
+/** How many prompts a request holds; one that does not say is one. */
+export function promptsOf({ members, path }: DialectRequest, most: number): number {
+  const { prompts, mayBeSeveral } = generatingAt(path);
+  if (!mayBeSeveral) return 1;
+  return Math.max(...prompts.map((key) => promptCount(members, key, most) ?? 1));
 }

@@ -1,48 +1,41 @@
 /** Finds requests for more than one answer, which most hand-overs cannot carry: what is handed over is fetched once. */
 
-import { valueEnd } from "../body/array.ts";
-import { KeyName } from "../body/key-name.ts";
-import { spaceEnd } from "../body/tokens.ts";
-import type { TopLevel } from "../body/top-level.ts";
-
-const n = new KeyName("n");
-const bestOf = new KeyName("best_of");
-const prompt = new KeyName("prompt");
+import { memberOf } from "../body/patches.ts";
+import type { DialectRequest } from "./dialect.ts";
+import { generatingAt } from "./endpoint.ts";
+import { memberValueOf } from "./member-facts.ts";
+import { promptsOf } from "./prompt-count.ts";
 
 /**
  * Whether the request is for several choices, or has several prompts. vLLM makes a request of its own of each, with the same
  * parameters: the first to end frees the KV cache under the others (RFC vllm-project/vllm#39647).
  */
-export function hasSeveralAnswers(members: TopLevel): boolean {
-  return hasSeveralChoices(members) || hasSeveralPrompts(members);
+export function hasSeveralAnswers(request: DialectRequest): boolean {
+  return hasSeveralChoices(request) || promptsOf(request, 1) > 1;
 }
 
 /** Whether each prompt is to have several answers. */
-export function hasSeveralChoices(members: TopLevel): boolean {
-  return isAboveOne(members, n) || isAboveOne(members, bestOf);
+export function hasSeveralChoices({ members, path }: DialectRequest): boolean {
+  const { within, counts } = generatingAt(path).limits;
+  if (within !== undefined) {
+    const object = memberValueOf(members, within);
+    if (object === undefined) return false;
+    return counts.some((key) => {
+      const span = memberOf(object, { start: 0, end: object.length }, key);
+      return span !== undefined && isAboveOne(object, span.start, span.end);
+    });
+  }
+  return counts.some((key) => {
+    for (let i = members.indexOf(key); i >= 0; i = members.indexOf(key, i + 1)) {
+      if (isAboveOne(members.bytes, members.valueStart(i), members.valueEnd(i))) return true;
+    }
+    return false;
+  });
 }
 
 /** Whatever is neither 1 nor null counts as more: an engine that reads it as 1 gives the same answer without a hand-over. */
-function isAboveOne(members: TopLevel, key: KeyName): boolean {
-  for (let i = members.indexOf(key); i >= 0; i = members.indexOf(key, i + 1)) {
-    const bytes = members.valueEnd(i) - members.valueStart(i);
-    const first = members.bytes[members.valueStart(i)];
-    const isOne = first === 0x31 && bytes === 1;
-    // Of all JSON values only `null` begins with an n.
-    if (!isOne && first !== 0x6e) return true;
-  }
-  return false;
-}
-
-/** A list of numbers is one prompt, as token ids; of strings or lists each is one. */
-function hasSeveralPrompts(members: TopLevel): boolean {
-  const { bytes } = members;
-  for (let i = members.indexOf(prompt); i >= 0; i = members.indexOf(prompt, i + 1)) {
-    const end = members.valueEnd(i);
-    if (bytes[members.valueStart(i)] !== 0x5b) continue;
-    const first = spaceEnd(bytes, members.valueStart(i) + 1, end);
-    if (bytes[first] !== 0x22 && bytes[first] !== 0x5b) continue;
-    if (bytes[spaceEnd(bytes, valueEnd(bytes, first, end), end)] !== 0x5d) return true;
-  }
-  return false;
+function isAboveOne(bytes: Buffer, start: number, end: number): boolean {
+  const first = bytes[start];
+  // Of all JSON values only `null` begins with an n.
+  return !(first === 0x31 && end - start === 1) && first !== 0x6e;
 }

@@ -7,26 +7,19 @@ import { spaceEnd } from "../body/tokens.ts";
 import type { TopLevel } from "../body/top-level.ts";
 import { bootstrapRoomsMax } from "../limits.ts";
 import type { DialectRequest } from "./dialect.ts";
+import { generatingAt, type Limits } from "./endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";
 import { promptCount } from "./prompt-count.ts";
 
 const n = new KeyName("n");
-const prompt = new KeyName("prompt");
-const text = new KeyName("text");
-const inputIds = new KeyName("input_ids");
-const samplingParams = new KeyName("sampling_params");
 
 /** `undefined` = one sequence, whose fields are no lists. Above {@link bootstrapRoomsMax} the count is not exact. */
 export function batchSize({ members, path }: DialectRequest): number | undefined {
-  const isNative = path.endsWith("/generate");
-  let prompts: number | undefined;
-  // As SGLang: ids count only where there is no text.
-  if (isNative) {
-    prompts = promptCount(members, isGiven(members, text) ? text : inputIds, bootstrapRoomsMax);
-  } else if (!path.endsWith("/chat/completions")) {
-    prompts = promptCount(members, prompt, bootstrapRoomsMax);
-  }
-  const samples = isNative ? nativeSamples(members) : countIn(memberValueOf(members, n));
+  const { prompts: keys, mayBeSeveral, limits } = generatingAt(path);
+  const key = keys.find((one) => isGiven(members, one));
+  const isList = mayBeSeveral && key !== undefined;
+  const prompts = isList ? promptCount(members, key, bootstrapRoomsMax) : undefined;
+  const samples = samplesOf(members, limits);
   return prompts === undefined && samples === 1 ? undefined : (prompts ?? 1) * samples;
 }
 
@@ -35,9 +28,15 @@ function isGiven(members: TopLevel, key: KeyName): boolean {
   return value !== undefined && value[0] !== 0x6e;
 }
 
+function samplesOf(members: TopLevel, { within, counts }: Limits): number {
+  if (counts.length === 0) return 1;
+  return within === undefined
+    ? countIn(memberValueOf(members, n))
+    : samplesWithin(memberValueOf(members, within));
+}
+
 /** `/generate` has `n` among the sampling parameters; where these are a list, all have the same. */
-function nativeSamples(members: TopLevel): number {
-  const params = memberValueOf(members, samplingParams);
+function samplesWithin(params: Buffer | undefined): number {
   if (params === undefined) return 1;
   const isList = params[0] === 0x5b;
   const start = isList ? spaceEnd(params, 1, params.length) : 0;

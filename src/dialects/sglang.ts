@@ -10,7 +10,8 @@ import type { TopLevel } from "../body/top-level.ts";
 import { bootstrapRoomsMax } from "../limits.ts";
 import { bootstrapHostOf, bootstrapPortOf } from "./bootstrap-server.ts";
 import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "./dialect.ts";
-import { removeMember, replaceMember } from "./members.ts";
+import { removeMember } from "./members.ts";
+import { askForOnePiece } from "./one-token.ts";
 import { sglangRoute, sglangServerInfo } from "./probes.ts";
 import { sglangAnswers } from "./sglang-answers.ts";
 import { batchSize } from "./sglang-batch.ts";
@@ -20,8 +21,6 @@ const bootstrapPort = new KeyName("bootstrap_port");
 const bootstrapRoom = new KeyName("bootstrap_room");
 const routedRank = new KeyName("routed_dp_rank");
 const prefillRank = new KeyName("disagg_prefill_dp_rank");
-const stream = new KeyName("stream");
-const streamOptions = new KeyName("stream_options");
 
 /** What says where an engine gets its KV cache from, or whom it calls: for a proxy to write, in all of SGLang's versions. */
 const handoffKeys: readonly KeyName[] = [
@@ -40,7 +39,6 @@ const handoffKeys: readonly KeyName[] = [
   ].map((name) => new KeyName(name)),
 ];
 
-const no = Buffer.from("false");
 const roomsEnd = 1n << 63n;
 
 export const sglang: Dialect = {
@@ -58,14 +56,14 @@ function strip(members: TopLevel, edits: Edits): void {
 }
 
 class SglangHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   /** A room for each sequence. An engine fails one that comes into a room for the second time. */
   readonly #rooms: readonly bigint[];
   readonly #isBatch: boolean;
 
   constructor(request: DialectRequest) {
     const size = batchSize(request);
-    this.#members = request.members;
+    this.#request = request;
     this.#isBatch = size !== undefined;
     this.#rooms = Array.from({ length: size ?? 1 }, () => request.mint.integer63());
   }
@@ -76,8 +74,7 @@ class SglangHandover implements Handover {
    */
   prefillEdits(edits: Edits, { prefill }: Engines): void {
     this.#bothEdits(edits, prefill);
-    replaceMember(this.#members, edits, stream, no);
-    removeMember(this.#members, edits, streamOptions);
+    askForOnePiece(this.#request, edits);
     appendRank(edits, routedRank, prefill);
   }
 
@@ -93,7 +90,7 @@ class SglangHandover implements Handover {
   }
 
   #bothEdits(edits: Edits, prefill: EngineInfo): void {
-    strip(this.#members, edits);
+    strip(this.#request.members, edits);
     const address = JSON.stringify(bootstrapHostOf(prefill));
     edits.appendMember(
       bootstrapHost,

@@ -6,7 +6,7 @@
 import type { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
 import { cacheHitThreshold } from "./cache-hit-threshold.ts";
-import type { Dialect, Handover } from "./dialect.ts";
+import type { Dialect, DialectRequest, Handover } from "./dialect.ts";
 import { kvTransferParams } from "./kv-transfer-params.ts";
 import { removeMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
@@ -17,19 +17,19 @@ export const sharedStorage: Dialect = {
   order: "prefill-first",
   merge: vllmAnswers,
   strip: removeHandoff,
-  handOver: ({ members }) => new SharedStorageHandover(members),
+  handOver: (request) => new SharedStorageHandover(request),
 };
 
 class SharedStorageHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
 
-  constructor(members: TopLevel) {
-    this.#members = members;
+  constructor(request: DialectRequest) {
+    this.#request = request;
   }
 
   prefillEdits(edits: Edits): void {
-    askForOneToken(this.#members, edits);
-    removeHandoff(this.#members, edits);
+    askForOneToken(this.#request, edits);
+    removeHandoff(this.#request.members, edits);
   }
 
   /** That there is an answer says that the KV cache is stored. */
@@ -38,7 +38,7 @@ class SharedStorageHandover implements Handover {
   }
 
   decodeEdits(edits: Edits): void {
-    removeHandoff(this.#members, edits);
+    removeHandoff(this.#request.members, edits);
   }
 }
 

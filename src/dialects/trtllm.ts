@@ -17,8 +17,11 @@ import type {
   LegName,
   Mint,
 } from "./dialect.ts";
+import { generatingAt, hasChoices } from "./endpoint.ts";
+import { chatCompletions } from "./endpoints.ts";
 import { kvTransferParams } from "./kv-transfer-params.ts";
-import { removeMember, replaceMember, setMember } from "./members.ts";
+import { removeMember, setMember } from "./members.ts";
+import { askForOnePiece } from "./one-token.ts";
 import { trtllmServerInfo } from "./probes.ts";
 import { hasSeveralAnswers } from "./several-answers.ts";
 import { trtllmAnswers } from "./trtllm-answers.ts";
@@ -26,13 +29,9 @@ import { disaggregatedParams, readContext } from "./trtllm-context.ts";
 import { finalAnswerOf } from "./trtllm-final.ts";
 import { signatureLine } from "./trtllm-signature.ts";
 
-const stream = new KeyName("stream");
-const streamOptions = new KeyName("stream_options");
 const prompt = new KeyName("prompt");
 const promptTokenIds = new KeyName("prompt_token_ids");
 const promptTokenIdsB64 = new KeyName("prompt_token_ids_b64");
-
-const no = Buffer.from("false");
 
 /** Ids below are an engine's own: 2^40 in TensorRT-LLM's `disagg_utils.py`, 2^42 in earlier ones, as AIBrix has it. */
 const idsStart = 1n << 42n;
@@ -62,8 +61,8 @@ export const trtllmGenFirst: Dialect = {
 };
 
 /** Other endpoints do not know the field. A context server answers one choice for one prompt. */
-function carries({ members, path }: DialectRequest): boolean {
-  return path.endsWith("/completions") && !hasSeveralAnswers(members);
+function carries(request: DialectRequest): boolean {
+  return hasChoices(generatingAt(request.path)) && !hasSeveralAnswers(request);
 }
 
 function strip(members: TopLevel, edits: Edits): void {
@@ -80,10 +79,9 @@ function mintId(mint: Mint): bigint {
  * The client's body in one piece. Its limits stay, as in TensorRT-LLM's own orchestrator: a context server stops after the first token
  * whatever they are, tells by `finish_reason` whether the client wanted more, and samples that token by them.
  */
-function contextEdits(members: TopLevel, edits: Edits, params: string): void {
-  strip(members, edits);
-  replaceMember(members, edits, stream, no);
-  removeMember(members, edits, streamOptions);
+function contextEdits(request: DialectRequest, edits: Edits, params: string): void {
+  strip(request.members, edits);
+  askForOnePiece(request, edits);
   edits.appendMember(disaggregatedParams, Buffer.from(params));
 }
 
@@ -108,7 +106,7 @@ class ContextFirst implements Handover {
   /** No `schedule_style`: context first is the default, and an engine of before refuses a field that it does not know. */
   prefillEdits(edits: Edits): void {
     const params = `{"request_type":"context_only","disagg_request_id":${this.#id}}`;
-    contextEdits(this.#request.members, edits, params);
+    contextEdits(this.#request, edits, params);
   }
 
   prefillAnswered(answer: Buffer): FinalAnswer | "nothing" | undefined {
@@ -127,7 +125,7 @@ class ContextFirst implements Handover {
     if (this.#params === undefined) return;
     edits.appendMember(disaggregatedParams, this.#params);
     // What the context server has made of the prompt. Without it the generation server would tokenize anew.
-    if (!path.endsWith("/chat/completions")) {
+    if (generatingAt(path) !== chatCompletions) {
       if (this.#promptIds !== undefined) setMember(members, edits, prompt, this.#promptIds);
     } else if (this.#promptIds !== undefined) {
       setMember(members, edits, promptTokenIds, this.#promptIds);
@@ -144,17 +142,17 @@ class ContextFirst implements Handover {
 }
 
 class GenerationFirst implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   readonly #id: bigint;
 
-  constructor({ members, mint }: DialectRequest) {
-    this.#members = members;
-    this.#id = mintId(mint);
+  constructor(request: DialectRequest) {
+    this.#request = request;
+    this.#id = mintId(request.mint);
   }
 
   prefillEdits(edits: Edits): void {
     const params = `{"request_type":"context_only","disagg_request_id":${this.#id},${generationFirst}}`;
-    contextEdits(this.#members, edits, params);
+    contextEdits(this.#request, edits, params);
   }
 
   /** The first token goes with the KV cache, also when it is the last one. */
@@ -163,7 +161,7 @@ class GenerationFirst implements Handover {
   }
 
   decodeEdits(edits: Edits, engines: Engines): void {
-    strip(this.#members, edits);
+    strip(this.#request.members, edits);
     edits.appendMember(disaggregatedParams, this.#generationParams(engines));
   }
 

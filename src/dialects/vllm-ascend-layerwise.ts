@@ -12,16 +12,13 @@ import { calledPromptsMax } from "../limits.ts";
 import { continuedAnswers } from "./continued-answer.ts";
 import type { CallVerdict, Dialect, DialectRequest, Handover } from "./dialect.ts";
 import { kvTransferParams } from "./kv-transfer-params.ts";
-import { removeMember, setMember } from "./members.ts";
+import { removeMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
-import { promptCount } from "./prompt-count.ts";
+import { promptsOf } from "./prompt-count.ts";
 import { hasSeveralChoices } from "./several-answers.ts";
 
-const prompt = new KeyName("prompt");
-const minTokens = new KeyName("min_tokens");
 const requestIdKey = new KeyName("request_id");
 const batchParams = new KeyName("batch_kv_transfer_params");
-const one = Buffer.from("1");
 const colon = Buffer.from(":");
 const comma = Buffer.from(",");
 
@@ -30,15 +27,14 @@ export const vllmAscendLayerwise: Dialect = {
   order: "decode-first",
   callsBack: true,
   merge: continuedAnswers,
-  carries: ({ members }) =>
-    !hasSeveralChoices(members) &&
-    (promptCount(members, prompt, calledPromptsMax) ?? 1) <= calledPromptsMax,
+  carries: (request) =>
+    !hasSeveralChoices(request) && promptsOf(request, calledPromptsMax) <= calledPromptsMax,
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   handOver: (request) => new LayerwiseHandover(request),
 };
 
 class LayerwiseHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   /** Both engines go by it, so that two requests with the same id would get each other's KV cache. */
   readonly #id: string;
   readonly #prompts: number;
@@ -46,10 +42,10 @@ class LayerwiseHandover implements Handover {
   readonly #calls = new Map<string, Buffer>();
   #url = "";
 
-  constructor({ members, mint }: DialectRequest) {
-    this.#members = members;
-    this.#id = mint.uuid();
-    this.#prompts = promptCount(members, prompt, calledPromptsMax) ?? 1;
+  constructor(request: DialectRequest) {
+    this.#request = request;
+    this.#id = request.mint.uuid();
+    this.#prompts = promptsOf(request, calledPromptsMax);
   }
 
   requestId(): string {
@@ -61,7 +57,7 @@ class LayerwiseHandover implements Handover {
   }
 
   decodeEdits(edits: Edits): void {
-    removeMember(this.#members, edits, kvTransferParams);
+    removeMember(this.#request.members, edits, kvTransferParams);
     const metaserver = JSON.stringify(this.#url);
     const params = `{"do_remote_decode":false,"do_remote_prefill":true,"metaserver":${metaserver}}`;
     edits.appendMember(kvTransferParams, Buffer.from(params));
@@ -78,9 +74,8 @@ class LayerwiseHandover implements Handover {
   }
 
   prefillEdits(edits: Edits): void {
-    askForOneToken(this.#members, edits);
-    setMember(this.#members, edits, minTokens, one);
-    removeMember(this.#members, edits, kvTransferParams);
+    askForOneToken(this.#request, edits, "must-not-end-the-text");
+    removeMember(this.#request.members, edits, kvTransferParams);
     if (this.#calls.size > 0) edits.appendMember(kvTransferParams, this.#params());
   }
 

@@ -5,7 +5,6 @@
  */
 
 import type { Edits } from "../body/splice.ts";
-import type { TopLevel } from "../body/top-level.ts";
 import { bootstrapHostOf, bootstrapPortOf } from "./bootstrap-server.ts";
 import type { Dialect, DialectRequest, Engines, Handover } from "./dialect.ts";
 import { askToFetch, askToHold } from "./kv-role.ts";
@@ -20,22 +19,23 @@ export const vllmMooncake: Dialect = {
   order: "together",
   merge: vllmAnswers,
   probes: [mooncakeQuery],
-  carries: ({ members }) => !hasSeveralAnswers(members),
+  carries: (request) => !hasSeveralAnswers(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   handOver: (request) => new MooncakeHandover(request),
 };
 
 class MooncakeHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   readonly #transferId: string;
 
-  constructor({ members, mint }: DialectRequest) {
-    this.#members = members;
+  constructor(request: DialectRequest) {
+    const { mint } = request;
+    this.#request = request;
     this.#transferId = `,"transfer_id":"xfer-${mint.uuid()}"`;
   }
 
   prefillEdits(edits: Edits): void {
-    askToHold(this.#members, edits, this.#transferId);
+    askToHold(this.#request, edits, this.#transferId);
   }
 
   prefillAnswered(): undefined {
@@ -50,7 +50,7 @@ class MooncakeHandover implements Handover {
         ? undefined
         : `,"remote_bootstrap_addr":${JSON.stringify(`http://${bootstrapHostOf(prefill)}:${bootstrapPortOf(prefill)}`)}` +
           `,"remote_engine_id":${JSON.stringify(engineId)}${this.#transferId}`;
-    askToFetch(this.#members, edits, where);
+    askToFetch(this.#request.members, edits, where);
   }
 }
 
@@ -65,18 +65,19 @@ export const vllmMooncakeV0: Dialect = {
   // A decode engine whose request goes away sends an empty pull (`request_finished`), which frees.
   releasesByDecode: true,
   merge: vllmAnswers,
-  carries: ({ members }) => !hasSeveralAnswers(members),
+  carries: (request) => !hasSeveralAnswers(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   handOver: (request) => new MooncakeV0Handover(request),
 };
 
 class MooncakeV0Handover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   /** A client's own may be in use already, and stays the same in another round. */
   readonly #requestId: string;
 
-  constructor({ members, mint }: DialectRequest) {
-    this.#members = members;
+  constructor(request: DialectRequest) {
+    const { mint } = request;
+    this.#request = request;
     this.#requestId = mint.uuid();
   }
 
@@ -85,7 +86,7 @@ class MooncakeV0Handover implements Handover {
   }
 
   prefillEdits(edits: Edits): void {
-    askToHold(this.#members, edits, "");
+    askToHold(this.#request, edits, "");
   }
 
   prefillAnswered(): undefined {
@@ -95,6 +96,6 @@ class MooncakeV0Handover implements Handover {
   decodeEdits(edits: Edits, { prefill }: Engines): void {
     const host = JSON.stringify(bootstrapHostOf(prefill));
     const where = `,"bootstrap_server_host":${host},"bootstrap_server_port":${bootstrapPortOf(prefill)}`;
-    askToFetch(this.#members, edits, where);
+    askToFetch(this.#request.members, edits, where);
   }
 }

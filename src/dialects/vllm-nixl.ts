@@ -3,9 +3,9 @@
 import { KeyName } from "../body/key-name.ts";
 import { Edits } from "../body/splice.ts";
 import { scanTopLevel, TopLevel } from "../body/top-level.ts";
-import type { Dialect, EngineInfo, Engines, Handover } from "./dialect.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "./dialect.ts";
 import { kvTransferParams, takeKvTransferParams } from "./kv-transfer-params.ts";
-import { removeMember, replaceMember, setMember } from "./members.ts";
+import { removeMember, replaceMember } from "./members.ts";
 import { askForOneToken } from "./one-token.ts";
 import { hasSeveralAnswers } from "./several-answers.ts";
 import { vllmAnswers } from "./vllm-answers.ts";
@@ -14,9 +14,7 @@ import { vllmAnswers } from "./vllm-answers.ts";
 const prefillParams = Buffer.from(
   '{"do_remote_decode":true,"do_remote_prefill":false,"remote_engine_id":null,"remote_block_ids":null,"remote_host":null,"remote_port":null}',
 );
-const minTokens = new KeyName("min_tokens");
 const remoteHost = new KeyName("remote_host");
-const one = Buffer.from("1");
 
 export const vllmNixl: Dialect = {
   name: "vllm-nixl",
@@ -24,24 +22,23 @@ export const vllmNixl: Dialect = {
   // No endpoint frees held KV. A decode engine whose request goes away does (`pull_scheduler.request_finished`).
   releasesByDecode: true,
   merge: vllmAnswers,
-  carries: ({ members }) => !hasSeveralAnswers(members),
+  carries: (request) => !hasSeveralAnswers(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
-  handOver: ({ members }) => new NixlHandover(members),
+  handOver: (request) => new NixlHandover(request),
 };
 
 class NixlHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   #params: Buffer | undefined;
 
-  constructor(members: TopLevel) {
-    this.#members = members;
+  constructor(request: DialectRequest) {
+    this.#request = request;
   }
 
   prefillEdits(edits: Edits): void {
-    askForOneToken(this.#members, edits);
     // Older engines hand over only what its length has ended, and a first token may end the text.
-    setMember(this.#members, edits, minTokens, one);
-    removeMember(this.#members, edits, kvTransferParams);
+    askForOneToken(this.#request, edits, "must-not-end-the-text");
+    removeMember(this.#request.members, edits, kvTransferParams);
     edits.appendMember(kvTransferParams, prefillParams);
   }
 
@@ -50,7 +47,7 @@ class NixlHandover implements Handover {
   }
 
   decodeEdits(edits: Edits, { prefill }: Engines): void {
-    removeMember(this.#members, edits, kvTransferParams);
+    removeMember(this.#request.members, edits, kvTransferParams);
     if (this.#params === undefined) return;
     edits.appendMember(kvTransferParams, atHost(this.#params, prefill));
   }

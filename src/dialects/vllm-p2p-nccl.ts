@@ -5,7 +5,6 @@
  */
 
 import type { Edits } from "../body/splice.ts";
-import type { TopLevel } from "../body/top-level.ts";
 import { addressedId } from "./addressed-id.ts";
 import { hostInUrl, portOr } from "./bootstrap-server.ts";
 import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "./dialect.ts";
@@ -27,18 +26,18 @@ export const vllmP2pNccl: Dialect = {
   // Without such an id the engine raises an error in its forward pass, not only in the request.
   needsPrefill: true,
   merge: vllmAnswers,
-  carries: ({ members }) => !hasSeveralAnswers(members),
+  carries: (request) => !hasSeveralAnswers(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   handOver: (request) => new P2pHandover(request),
 };
 
 class P2pHandover implements Handover {
-  readonly #members: TopLevel;
+  readonly #request: DialectRequest;
   readonly #uuid: string;
 
-  constructor({ members, mint }: DialectRequest) {
-    this.#members = members;
-    this.#uuid = mint.uuid();
+  constructor(request: DialectRequest) {
+    this.#request = request;
+    this.#uuid = request.mint.uuid();
   }
 
   requestId(engines: Engines): string {
@@ -46,8 +45,8 @@ class P2pHandover implements Handover {
   }
 
   prefillEdits(edits: Edits): void {
-    askForOneToken(this.#members, edits);
-    removeMember(this.#members, edits, kvTransferParams);
+    askForOneToken(this.#request, edits);
+    removeMember(this.#request.members, edits, kvTransferParams);
   }
 
   /** That it has come to its end says that the KV cache is on its way. */
@@ -56,7 +55,7 @@ class P2pHandover implements Handover {
   }
 
   decodeEdits(edits: Edits): void {
-    removeMember(this.#members, edits, kvTransferParams);
+    removeMember(this.#request.members, edits, kvTransferParams);
   }
 }
 

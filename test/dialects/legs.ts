@@ -51,8 +51,8 @@ export function requestOf(body: string, path = "/v1/chat/completions"): DialectR
   };
 }
 
-export function prefillBody(dialect: Dialect, body: string): string {
-  return new Round(dialect, body).prefill();
+export function prefillBody(dialect: Dialect, body: string, path?: string): string {
+  return new Round(dialect, body, path).prefill();
 }
 
 /** @param answer the prefill engine's; undefined = it has given none that is of use */

@@ -87,7 +87,7 @@ it.each([vllmMooncake, vllmMooncakeV0])(
   "$name hands over no request for several answers: each would fetch under one name",
   (dialect) => {
     for (const body of [`{"n":2}`, `{"prompt":["a","b"]}`]) {
-      expect(dialect.carries!(requestOf(body))).toBe(false);
+      expect(dialect.carries!(requestOf(body, "/v1/completions"))).toBe(false);
     }
     expect(dialect.carries!(requestOf(`{"prompt":"a","n":1}`))).toBe(true);
   },

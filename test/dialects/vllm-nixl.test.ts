@@ -73,7 +73,7 @@ it.each([
   `"prompt": [ [1,2] , [3] ]`,
 ])("a request for several answers is not handed over: %s", (member) => {
   const body = `{"x":1,${member}}`;
-  expect(vllmNixl.carries!(requestOf(body))).toBe(false);
+  expect(vllmNixl.carries!(requestOf(body, "/v1/completions"))).toBe(false);
   expect(strippedBody(vllmNixl, body)).toBe(body);
 });
 
