@@ -7,9 +7,10 @@
 import { KeyName } from "./key-name.ts";
 import type { TopLevel } from "./top-level.ts";
 
-const messages = new KeyName("messages");
-const prompt = new KeyName("prompt");
-const input = new KeyName("input");
+/** What holds a prompt, at one endpoint or another; of several the first that is there. */
+const prompts = ["messages", "prompt", "input", "token_ids", "text", "input_ids"].map(
+  (name) => new KeyName(name),
+);
 /** What chat templates put before the first message, and what makes the same text another prompt. */
 const seeds = [
   new KeyName("model"),
@@ -68,9 +69,8 @@ export function promptBlocks(
   blocksMax: number,
   into: number[],
 ): void {
-  let at = members.lastIndexOf(messages);
-  if (at < 0) at = members.lastIndexOf(prompt);
-  if (at < 0) at = members.lastIndexOf(input);
+  let at = -1;
+  for (let i = 0; at < 0 && i < prompts.length; i += 1) at = members.lastIndexOf(prompts[i]!);
   if (at < 0) return;
   const { bytes } = members;
   high = 0x1b873593;

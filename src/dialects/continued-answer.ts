@@ -126,8 +126,8 @@ class ContinuedAnswer implements AnswerFilter {
     const whole = { start: 0, end: json.length };
     const list = memberOf(json, whole, choices);
     const elements = list && arrayElements(json, list.start, list.end);
-    // An error's event, and the end of the stream.
-    if (elements === undefined) return undefined;
+    // An error's event, the end of the stream, and endpoints whose answers cannot be continued.
+    if (elements === undefined) return this.#asked.inner?.change(json);
     if (this.#identity.length === 0) this.#identity = identity.map((key) => copyOf(json, key));
     const patches = new Patches(json);
     const told = memberOf(json, whole, usage);

@@ -6,8 +6,14 @@ import { sglangAnswers } from "../../src/dialects/sglang-answers.ts";
 import { vllmAnswers } from "../../src/dialects/vllm-answers.ts";
 import { requestOf } from "./legs.ts";
 
-function changed(merge: AnswerMerge, body: string, prefill: string, decode: string): string {
-  const filter = merge.begin(requestOf(body), Buffer.from(prefill), undefined);
+function changed(
+  merge: AnswerMerge,
+  body: string,
+  prefill: string,
+  decode: string,
+  path = merge === sglangAnswers ? "/generate" : "/v1/completions",
+): string {
+  const filter = merge.begin(requestOf(body, path), Buffer.from(prefill), undefined);
   // What stands around an event in its buffer is not of it.
   const bytes = Buffer.from(`"_tokens_details":{}${decode}"_tokens_details":{}`);
   const end = 20 + Buffer.byteLength(decode);
@@ -65,6 +71,17 @@ describe("vLLM's answers", () => {
       '{"usage":{"input_tokens":9,"cache_read_input_tokens":0}}',
       '{"type":"message_start","message":{"usage":{"input_tokens":9,"cache_read_input_tokens":0}}}',
     ],
+    // With the cached tokens they make up the prompt.
+    [
+      '{"type":"message_delta","usage":{"input_tokens":1,"cache_read_input_tokens":8,"output_tokens":3}}',
+      '{"usage":{"input_tokens":7,"cache_read_input_tokens":2,"output_tokens":1}}',
+      '{"type":"message_delta","usage":{"input_tokens":7,"cache_read_input_tokens":2,"output_tokens":3}}',
+    ],
+    [
+      '{"usage":{"input_tokens":0,"cache_read_input_tokens":null}}',
+      '{"usage":{"input_tokens":7,"cache_read_input_tokens":2}}',
+      '{"usage":{"input_tokens":0,"cache_read_input_tokens":null}}',
+    ],
   ])("of other endpoints: %s", (decode, prefill, expected) => {
     expect(changed(vllmAnswers, "{}", prefill, decode)).toBe(expected);
   });
@@ -103,6 +120,19 @@ describe("SGLang's answers", () => {
     expect(changed(sglangAnswers, asks, prefill, `[${one("[]")},${one("[]")}]`)).toBe(prefill);
     const event = (list: string) => one(list, ',"index":1');
     expect(changed(sglangAnswers, asks, prefill, event("[]"))).toBe(event("[[2,2,null]]"));
+  });
+
+  it("tell the prefill's cached tokens, in each event and of each prompt", () => {
+    const of = (cached: number, more = "") =>
+      `{"text":"t"${more},"meta_info":{"cached_tokens":${cached}}}`;
+    expect(changed(sglangAnswers, "{}", of(3), of(99))).toBe(of(3));
+    const several = `[${of(3)},${of(4)}]`;
+    expect(changed(sglangAnswers, "{}", several, of(99, ',"index":1'))).toBe(of(4, ',"index":1'));
+    expect(changed(sglangAnswers, "{}", "{}", of(99))).toBe(of(99));
+    const chat = "/v1/chat/completions";
+    const usage = (cached: number) =>
+      `{"usage":{"prompt_tokens_details":{"cached_tokens":${cached}}}}`;
+    expect(changed(sglangAnswers, "{}", usage(3), usage(99), chat)).toBe(usage(3));
   });
 
   it("stay as they are where nobody asks", () => {
