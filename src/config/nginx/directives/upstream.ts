@@ -9,6 +9,7 @@ import { type Context, type Directive, honoured, ignored } from "../directive.ts
 import type { Word } from "../lexer.ts";
 import type { Scope } from "../scope.ts";
 import { parseNumber, parseSize, parseTime } from "../units.ts";
+import { policyDirectives } from "./policy-options.ts";
 
 type PoolInput = NonNullable<ConfigInput["pools"]>[string];
 export type EngineInput = PoolInput["engines"][number];
@@ -148,13 +149,18 @@ export const lengthBalance = policy("length_balance", [0, 0], "`policy`", () => 
   name: "length_balance",
 }));
 
-/** Ways to choose an engine. Without any, it is in turn. */
-export const policies: readonly Directive<PolicyInput>[] = [
+const nginxPolicies: readonly Directive<PolicyInput>[] = [
   lengthBalance,
   policy("least_conn", [0, 0], "`policy`", () => ({ name: "least_conn" })),
   policy("ip_hash", [0, 0], "`policy`", () => ({ name: "ip_hash" })),
   policy("random", [0, 2], "`policy`; `two`, `two least_conn`", readRandom),
   policy("hash", [1, 2], "`policy`; `consistent`", readHash),
+];
+
+/** Ways to choose an engine. Without any, it is in turn, for which nginx has no word. */
+export const policies: readonly Directive<PolicyInput>[] = [
+  ...nginxPolicies,
+  ...policyDirectives(new Set(["round_robin", ...nginxPolicies.map(({ name }) => name)])),
 ];
 
 export const keepalive = honoured(

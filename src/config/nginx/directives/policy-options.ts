@@ -1,0 +1,67 @@
+/** Policies that nginx does not have, as directives of `upstream`: by their own names, with options as `option_name=value`. */
+import { type PolicyConfig, policySchema } from "../../policies.ts";
+import type { ConfigInput } from "../../schema.ts";
+import { didYouMean } from "../../suggest.ts";
+import { many, reading } from "../arguments.ts";
+import { type Directive, honoured } from "../directive.ts";
+import type { Word } from "../lexer.ts";
+import type { Scope } from "../scope.ts";
+
+type PolicyInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["policy"]>;
+type Shape = (typeof policySchema.options)[number]["shape"];
+
+/** `balanceAbsolute` → `balance_absolute`. */
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+function typedValue(text: string): string | number | boolean {
+  if (text === "on" || text === "off") return text === "on";
+  return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+function readOptions(name: string, shape: Shape, words: readonly Word[], scope: Scope): object {
+  const options = new Map(Object.entries(shape).map((entry) => [snake(entry[0]), entry]));
+  options.delete("name");
+  const keys: string[] = [];
+  const read: Record<string, unknown> = { name };
+  for (const word of words) {
+    const [, option = "", text = ""] = /^([a-z_]+)=(.*)$/s.exec(word.text) ?? [];
+    const entry = options.get(option);
+    if (entry === undefined && options.has("keys") && word.text.startsWith("$")) {
+      keys.push(scope.template(word));
+      continue;
+    }
+    const isTemplate = text.includes("$");
+    const value = isTemplate ? scope.template(word, text) : typedValue(text);
+    if (entry === undefined || option === "keys" || !entry[1].safeParse(value).success) {
+      const hint = entry === undefined ? didYouMean(option, [...options.keys()]) : undefined;
+      scope.fail(`invalid parameter "${word.text}"`, word, hint);
+    }
+    read[entry[0]] = value;
+  }
+  return keys.length === 0 ? read : { ...read, keys };
+}
+
+/** Of each policy that has no other directive. */
+export function policyDirectives(others: ReadonlySet<string>): Directive<PolicyInput>[] {
+  return policySchema.options.flatMap(({ shape }) => {
+    const name: PolicyConfig["name"] = shape.name.value;
+    if (others.has(name)) return [];
+    const names = Object.keys(shape).filter((key) => key !== "name" && key !== "keys");
+    const said = [
+      ...("keys" in shape
+        ? ["templates of the key, of which the first that is not empty counts"]
+        : []),
+      ...names.map((key) => `\`${snake(key)}=\``),
+    ];
+    const does = ["`policy`", ...(said.length > 0 ? [said.join(", ")] : [])].join("; ");
+    return honoured(
+      name,
+      ["upstream"],
+      reading(0, many, (words: readonly Word[], scope: Scope) => {
+        return readOptions(name, shape, words, scope) as PolicyInput;
+      }),
+      does,
+      { repeats: true },
+    );
+  });
+}
