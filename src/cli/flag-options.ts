@@ -16,6 +16,7 @@ export function flagsCommand(): Command {
     .option("--prefill-min-tokens <number>", "shorter prompts go to decode alone (default: 0)")
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")
+    .option("--record <file>", "write traffic as a trace for simulate; never text (default: none)")
     .option("--log-level <level>", "of the error log, which is stderr (default: error)")
     .option("--pid <file>", "where the process id is written; -s with --pid finds it there");
 }

@@ -22,6 +22,7 @@ export function checkConfig(config: Config, runtime: Runtime): ConfigFault[] {
   checkPools(context);
   checkRegistrations(context);
   checkLogFormats(context);
+  checkRecord(context);
   checkMaps(context);
   checkListens(context);
   config.servers.forEach((server, index) => {
@@ -103,6 +104,15 @@ function checkLogFormats({ config, faults, texts }: CheckContext): void {
     const at = ["logFormats", name];
     if (name === "combined") faults.emerg(at, '"combined" is the name of a built-in log format');
     texts.template([...at, "format"], format);
+  }
+}
+
+function checkRecord({ config: { record, errorLog, servers }, faults }: CheckContext): void {
+  if (record === undefined) return;
+  const routes = servers.flatMap((server) => server.routes);
+  const logs = routes.flatMap(({ accessLogs }) => accessLogs.map(({ file }) => file));
+  if ([errorLog.file, ...logs].includes(record.file)) {
+    faults.emerg(["record", "file"], `"${record.file}" is a log: a trace needs a file of its own`);
   }
 }
 

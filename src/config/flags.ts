@@ -20,6 +20,8 @@ export interface Flags {
   /** A number or `auto`. */
   readonly workers?: string;
   readonly accessLog?: string;
+  /** File of a trace. */
+  readonly record?: string;
   readonly pid?: string;
   readonly logLevel?: string;
   readonly dialect?: string;
@@ -127,6 +129,7 @@ export function parseFlags(
     workers: workers ?? 1,
     ...(flags.pid === undefined ? {} : { pidFile: flags.pid }),
     errorLog: { level },
+    ...(flags.record === undefined ? {} : { record: { file: flags.record } }),
     pools,
     servers: [{ listen: [listen ?? { port: 8080 }], routes: [...generating, others] }],
   };

@@ -116,6 +116,7 @@ function withFullPaths(config: Config, prefix: string): Config {
     ...config,
     ...(config.pidFile === undefined ? {} : { pidFile: full(config.pidFile) }),
     errorLog: { ...config.errorLog, file: full(config.errorLog.file) },
+    ...(config.record && { record: { ...config.record, file: full(config.record.file) } }),
     servers,
   };
 }

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { callbackSchema } from "./callback.ts";
 import { routeDialects } from "./dialects.ts";
 import { policySchema } from "./policies.ts";
+import { recordSchema } from "./record.ts";
 
 const text = z.string().min(1);
 const milliseconds = z.int().min(0).max(86_400_000);
@@ -362,6 +363,7 @@ export const configSchema = z
         }),
       )
       .default({}),
+    record: recordSchema.optional(),
     maps: z.array(mapSchema).max(1000).default([]),
     pools: z.record(text, poolSchema).default({}),
     registrations: z.array(registrationSchema).max(16).default([]),

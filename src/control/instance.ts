@@ -287,8 +287,8 @@ export class Instance {
 }
 
 /** Throws `ServeError` for a log that cannot be opened: told before anything changes; later it would only lose lines. */
-export function checkLogFiles({ errorLog, servers }: Config): void {
-  const files = new Set([errorLog.file]);
+export function checkLogFiles({ errorLog, record, servers }: Config): void {
+  const files = new Set([errorLog.file, ...(record ? [record.file] : [])]);
   for (const { routes } of servers) {
     for (const { accessLogs } of routes) for (const { file } of accessLogs) files.add(file);
   }

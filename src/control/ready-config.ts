@@ -33,6 +33,12 @@ export function configOfWorker(config: Config, worker: number): Config {
   return mapListens(config, (listen) => (listen.unixPath === undefined ? [listen] : []));
 }
 
+/** All workers name blocks by the same salt, also after a reload. */
+export function withRecordSalt(config: Config, salt: string): Config {
+  const { record } = config;
+  return record === undefined ? config : { ...config, record: { salt, ...record } };
+}
+
 /**
  * Chooses ports for `port: 0`, once: a reload keeps them. They are chosen here and not by the workers, which must all have the
  * same ones.

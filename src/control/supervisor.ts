@@ -1,4 +1,5 @@
 /** The set of workers: starts them, hands all of them the same configuration, replaces those that die, drains and stops them. */
+import { randomBytes } from "node:crypto";
 import type { Config } from "../config/schema.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
 import { Pool } from "../fleet/pool.ts";
@@ -7,7 +8,7 @@ import type { ErrorLog } from "../observe/error-log.ts";
 import type { BoundAddress } from "../proxy/messages.ts";
 import { DeskServer } from "./desk-server.ts";
 import { EngineBoard } from "./engine-board.ts";
-import { configOfWorker, ServeError } from "./ready-config.ts";
+import { configOfWorker, ServeError, withRecordSalt } from "./ready-config.ts";
 import { removeStaleSockets } from "./stale-socket.ts";
 import { WorkerThread } from "./worker-thread.ts";
 
@@ -37,6 +38,7 @@ export class Supervisor {
   /** Where prompts of several workers wait; one alone holds its own. */
   readonly #desk: DeskServer | undefined;
   readonly #restarts = new Set<NodeJS.Timeout>();
+  readonly #recordSalt = randomBytes(16).toString("hex");
   #applied: Applied | undefined;
   #facts: FactsByIdentity = {};
   /** Whose prompts are held. */
@@ -179,7 +181,7 @@ export class Supervisor {
       threads.map((thread) =>
         thread.apply({
           type: "apply",
-          config: configOfWorker(config, thread.index),
+          config: withRecordSalt(configOfWorker(config, thread.index), this.#recordSalt),
           generation,
           slots,
           facts: this.#facts,

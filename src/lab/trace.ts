@@ -1,7 +1,7 @@
 /** Request traces in Mooncake's form: one JSON object a line. */
 
 export interface TraceRequest {
-  /** Since the start of the trace. */
+  /** Since the first request. */
   readonly arrivalMs: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -19,7 +19,10 @@ export function parseTrace(text: string): TraceRequest[] {
     if (line.trim() !== "") requests.push(parseLine(line, i + 1, numbers));
   });
   if (requests.length === 0) throw new Error("the trace holds no requests");
-  return requests.sort((a, b) => a.arrivalMs - b.arrivalMs);
+  requests.sort((a, b) => a.arrivalMs - b.arrivalMs);
+  // Recorded traffic has times since 1970.
+  const firstMs = requests[0]!.arrivalMs;
+  return requests.map((request) => ({ ...request, arrivalMs: request.arrivalMs - firstMs }));
 }
 
 /** How many different blocks there are. */

@@ -269,6 +269,7 @@ export class Answer implements BodySink {
     }
     context.bytesSent += bytes;
     context.bodyBytesSent += bytes;
+    if (chunk !== undefined) context.meter?.add(chunk, start, end);
   }
 
   #sendHead(chunk: Buffer | undefined, start: number, end: number): void {

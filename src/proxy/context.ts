@@ -1,6 +1,7 @@
 /** All that is known of one request: what templates, routing and the access log read. */
 import type { TopLevel } from "../body/top-level.ts";
 import type { RequestHead } from "../http1/request-head.ts";
+import type { AnswerMeter } from "./answer-meter.ts";
 import type { Outcome } from "./outcomes.ts";
 
 /** What the connection that a request came on contributes. */
@@ -66,6 +67,8 @@ export class RequestContext {
   heldMs = -1;
   /** When a refused request may be worth another try; 0 = not known. */
   retryAfterMs = 0;
+  /** Set where traffic is recorded. */
+  meter: AnswerMeter | undefined;
   outcome: Outcome | undefined;
   readonly prefills: LegRecord[] = [];
   readonly decodes: LegRecord[] = [];

@@ -2,6 +2,7 @@
 import { scanTopLevel, type TopLevel } from "../body/top-level.ts";
 import { normalizePath } from "../http1/normalize-path.ts";
 import { Answer } from "./answer.ts";
+import { AnswerMeter } from "./answer-meter.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import { errorPage } from "./error-page.ts";
@@ -63,6 +64,9 @@ export class RequestHandler implements Forwarded {
     this.#bodyBytes = body.length;
     this.#giveRequestId();
     const { route, answer, outcome } = this.#routed;
+    if (this.service.recorder !== undefined && context.method === "POST") {
+      context.meter = new AnswerMeter();
+    }
     if (outcome !== undefined) this.ended(outcome);
     else if (answer !== undefined) this.#return(answer);
     else this.#send(route);
@@ -164,6 +168,7 @@ export class RequestHandler implements Forwarded {
     }
     this.#dropMembers();
     service.bodies.giveBack(this.#bodyBytes);
+    service.recorder?.write(context);
     for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
   }
 

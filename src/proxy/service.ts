@@ -25,6 +25,7 @@ import type { EngineFailure } from "./engine-connection.ts";
 import { EngineLink } from "./engine-link.ts";
 import type { LegName } from "./exchange.ts";
 import { compileMap } from "./map.ts";
+import { Recorder } from "./recorder.ts";
 import type { RouteDeps } from "./route.ts";
 import { Server, VirtualServers } from "./routing.ts";
 import { Scratch } from "./scratch.ts";
@@ -50,6 +51,7 @@ interface Plan {
   readonly pools: ReadonlyMap<string, Pool>;
   readonly policyKeys: ReadonlyMap<Pool, Render>;
   readonly holdKeys: ReadonlyMap<Pool, HoldKeys>;
+  readonly recorder: Recorder | undefined;
   /** Servers by the key of their listening address. */
   readonly servers: ReadonlyMap<string, VirtualServers>;
 }
@@ -185,6 +187,11 @@ export class Service implements CallbackServer {
     for (const link of this.#links.values()) link.close();
   }
 
+  /** Where traffic is written to as a trace. */
+  get recorder(): Recorder | undefined {
+    return this.#plan?.recorder;
+  }
+
   nextSerial(): number {
     this.#serial += 1;
     return this.#serial;
@@ -251,7 +258,7 @@ function firstOf(renders: readonly Render[]): Render {
 function compile(
   config: Config,
   slots: SlotsByIdentity,
-  { board, random, openLog }: ServiceDeps,
+  { board, clock, random, openLog }: ServiceDeps,
 ): Plan {
   const scope = new VariableScope();
   for (const map of config.maps) compileMap(map, scope);
@@ -276,6 +283,8 @@ function compile(
       return new AccessLog(logFormat, scope, openLog(file));
     },
   };
+  const { record } = config;
+  const recorder = record && new Recorder(record, openLog(record.file), clock);
   const byAddress = new Map<string, { server: Server; isDefault: boolean }[]>();
   for (const serverConfig of config.servers) {
     const server = new Server(serverConfig, deps);
@@ -297,5 +306,5 @@ function compile(
       ),
     );
   }
-  return { config, pools, policyKeys, holdKeys, servers };
+  return { config, pools, policyKeys, holdKeys, recorder, servers };
 }

@@ -79,7 +79,9 @@ async function apply({ config, generation, slots, facts }: ApplyMessage): Promis
 
 function logFiles(config: Config): ReadonlySet<string> {
   const routes = config.servers.flatMap((server) => server.routes);
-  return new Set(routes.flatMap(({ accessLogs: logs }) => logs.map(({ file }) => file)));
+  const files = new Set(routes.flatMap(({ accessLogs: logs }) => logs.map(({ file }) => file)));
+  if (config.record !== undefined) files.add(config.record.file);
+  return files;
 }
 
 function end(): void {

@@ -40,6 +40,7 @@ test("each flag sets what it names", () => {
     decodePolicy: "random",
     workers: "auto",
     accessLog: "stdout",
+    record: "trace.jsonl",
     pid: "/run/a.pid",
     logLevel: "debug",
     dialect: "omni",
@@ -50,6 +51,7 @@ test("each flag sets what it names", () => {
     errorLog: { level: "debug" },
     pools: { prefill: { policy: { name: "round_robin" } }, decode: { policy: { name: "random" } } },
   });
+  expect(config.record).toEqual({ file: "trace.jsonl" });
   const logs = config.servers[0]!.routes.map(({ accessLogs }) => accessLogs);
   expect(logs).toEqual(new Array(3).fill([{ file: "stdout", format: "combined" }]));
 });

@@ -63,11 +63,11 @@ it("holding and ordering finds the caches, and serves more within the SLO than d
 describe("a trace", () => {
   const line = '{"timestamp": 27, "input_length": 6955, "output_length": 52, "hash_ids": [46, 7]}';
 
-  it("is read in the order of its times, its blocks numbered from 0", () => {
+  it("is read in the order of its times, which count from the first, its blocks numbered from 0", () => {
     const early = '{"timestamp":3,"input_length":1,"output_length":0,"hash_ids":["x",7]}';
     expect(parseTrace(`${line}\n\n${early}\n`)).toEqual([
-      { arrivalMs: 3, inputTokens: 1, outputTokens: 1, blocks: [2, 1] },
-      { arrivalMs: 27, inputTokens: 6955, outputTokens: 52, blocks: [0, 1] },
+      { arrivalMs: 0, inputTokens: 1, outputTokens: 1, blocks: [2, 1] },
+      { arrivalMs: 24, inputTokens: 6955, outputTokens: 52, blocks: [0, 1] },
     ]);
   });
 
