@@ -37,7 +37,10 @@ export const callbackTimeoutMs = 30_000;
 export const calledPromptsMax = 1_024;
 /** Sequences of one request that are handed over with a room each, prompts times choices. */
 export const bootstrapRoomsMax = 1_024;
-/** Largest answer of a prefill engine. */
+/** Images, sounds and videos of one request that are encoded, and how many of them at once. */
+export const encodedItemsMax = 256;
+export const encodesAtOnceMax = 16;
+/** Largest answer of a prefill engine, and of an encode engine. */
 export const prefillAnswerBytesMax = 16_777_216;
 /** Largest response head of an engine. */
 export const responseHeadBytesMax = 65_536;

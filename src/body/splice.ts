@@ -1,6 +1,7 @@
 /** Changes top-level members of a JSON object by splicing bytes: what is not edited goes out as it came in. */
 
 import type { KeyName } from "./key-name.ts";
+import type { OutgoingBody } from "./pieces.ts";
 import type { TopLevel } from "./top-level.ts";
 
 /** What becomes of a member; a positive number is the source of its new value. */
@@ -17,7 +18,7 @@ const shortBytes = 16;
  * The edits to one object and the body that results. Made once and used for many: `begin` forgets the edits before.
  * Edits may come in any order; where one member gets two, the last one counts.
  */
-export class Edits {
+export class Edits implements OutgoingBody {
   #members: TopLevel | undefined;
   #fates = new Int32Array(16);
   /** Where pieces come from: the scanned buffer first, then new values and openings as edits bring them. */

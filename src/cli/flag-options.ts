@@ -8,6 +8,7 @@ export function flagsCommand(): Command {
     .option("--prefill <url...>", "prefill engines, as http://host:port")
     .option("--decode <url...>", "decode engines")
     .option("--engine <url...>", "engines that do all of a request, in place of the two")
+    .option("--encode <url...>", "engines that encode images and the like before the prefill")
     .option("--listen <address>", "[HOST:]PORT or unix:/path (default: 0.0.0.0:8080)")
     .option("--prefill-policy <name>", "how a prefill engine is chosen (default: predictive)")
     .option("--decode-policy <name>", "how a decode engine is chosen (default: least_bytes)")

@@ -2,7 +2,7 @@
 import type { Faults, TextChecks } from "./check-text.ts";
 import { parseEngineAddress } from "./engine-url.ts";
 import type { ConfigPath } from "./expected.ts";
-import type { Config, RouteConfig, ServerConfig, StepConfig } from "./schema.ts";
+import type { Config, PrefillConfig, RouteConfig, ServerConfig, StepConfig } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 import { isBuiltInVariable } from "./variables.ts";
 
@@ -25,6 +25,9 @@ export function checkRoute(
   checkSteps(context, route.steps, [...path, "steps"]);
   checkTarget(context, route, path);
   checkPrefill(context, server, route, path);
+  if (route.encode !== undefined) {
+    checkInternal(context, server, route.encode, "encode", [...path, "encode"]);
+  }
   for (const [name, value] of Object.entries(route.setHeaders)) {
     const at = [...path, "setHeaders", name];
     if (!headerName.test(name)) faults.emerg(at, `"${name}" is not a header's name`);
@@ -82,6 +85,8 @@ function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath
   if (target === undefined) {
     if (route.prefill !== undefined) {
       faults.emerg([...path, "prefill"], "a route with a prefill needs a target for its decode");
+    } else if (route.encode !== undefined) {
+      faults.emerg([...path, "encode"], "a route with an encode needs a target");
     } else if (!route.steps.some((step) => "return" in step || "rewrite" in step)) {
       faults.warn(path, "this route has no target and no return: it answers 404");
     }
@@ -127,11 +132,22 @@ function checkPrefill(
     const hint = "leave the prefill out, or name the engines' dialect";
     context.faults.emerg([...path, "prefill"], 'the dialect "plain" has no prefill', hint);
   }
-  if ("pool" in prefill) {
-    checkPool(context, prefill.pool, [...path, "prefill", "pool"]);
+  checkInternal(context, server, prefill, "prefill", [...path, "prefill"]);
+}
+
+/** Of the place of a leg that is not the route's target. */
+function checkInternal(
+  context: CheckContext,
+  server: ServerConfig,
+  place: PrefillConfig,
+  leg: "encode" | "prefill",
+  path: ConfigPath,
+): void {
+  if ("pool" in place) {
+    checkPool(context, place.pool, [...path, "pool"]);
     return;
   }
-  const { location } = prefill;
+  const { location } = place;
   const prefixes = server.routes.filter(({ match }) => !match.kind.startsWith("regex"));
   const routed =
     // A regular expression may match what the prefix becomes together with the request's own path.
@@ -143,8 +159,8 @@ function checkPrefill(
   if (!routed) {
     const paths = prefixes.map(({ match }) => match.path);
     context.faults.emerg(
-      [...path, "prefill", "location"],
-      `no route takes the prefill location "${location}"`,
+      [...path, "location"],
+      `no route takes the ${leg} location "${location}"`,
       didYouMean(location, paths),
     );
   }

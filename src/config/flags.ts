@@ -9,6 +9,8 @@ import { didYouMean } from "./suggest.ts";
 
 /** Flags as they were typed. */
 export interface Flags {
+  /** Engines that encode images and the like, before any of the others. */
+  readonly encode?: readonly string[];
   readonly prefill: readonly string[];
   readonly decode: readonly string[];
   /** Engines that do all of a request, in place of the two above. */
@@ -58,8 +60,8 @@ export function parseFlags(
     return fail(`unknown name "${word}" for ${flag}`, hint);
   };
   const pool = (
-    role: "prefill" | "decode" | "engine",
-    policyFlag: "prefill" | "decode",
+    role: "encode" | "prefill" | "decode" | "engine",
+    policyFlag: "prefill" | "decode" | undefined,
     defaultPolicy: (typeof policyNames)[number],
   ) => {
     const urls = (flags[role] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
@@ -74,7 +76,8 @@ export function parseFlags(
       if (problem) fail(`invalid URL "${url}" for --${role}: ${problem}`, hint);
     }
     const flag = `--${policyFlag}-policy`;
-    const name = oneOf(flag, flags[`${policyFlag}Policy`], policyNames) ?? defaultPolicy;
+    const wanted = policyFlag && flags[`${policyFlag}Policy`];
+    const name = oneOf(flag, wanted, policyNames) ?? defaultPolicy;
     if (name === "hash") fail(`${flag} hash needs a key`, "only a file can say it: -c FILE");
     return { engines: urls.map((url) => ({ url })), policy: { name } as { name: "round_robin" } };
   };
@@ -98,6 +101,9 @@ export function parseFlags(
         prefill: pool("prefill", "prefill", prefillPolicyName),
         decode: pool("decode", "decode", decodePolicyName),
       };
+  const encodes = (flags.encode ?? []).length > 0;
+  if (encodes) pools["encode"] = pool("encode", undefined, "least_conn");
+  const encode = encodes && { encode: { pool: "encode" } };
   const dialect = said ?? "omni";
   const onFailure = ["error", "decode_only"] as const;
   const onPrefillFailure = oneOf("--on-prefill-failure", flags.onPrefillFailure, onFailure);
@@ -112,6 +118,7 @@ export function parseFlags(
     (path): Route => ({
       match: { kind: "exact", path },
       target: { pool: "decode" },
+      ...encode,
       prefill: { pool: "prefill" },
       dialect,
       ...(onPrefillFailure && { onPrefillFailure }),
@@ -122,7 +129,7 @@ export function parseFlags(
   const others: Route = {
     match: { path: "/" },
     target: { pool: "decode" },
-    ...(isPlain && { dialect: "plain" as const }),
+    ...(isPlain && { ...encode, dialect: "plain" as const }),
     accessLogs,
   };
   const input: ConfigInput = {

@@ -148,6 +148,20 @@ const prefillSchema = z
   ])
   .describe("Where prefill goes. Without it requests are forwarded as they are.");
 
+const encodeSchema = z
+  .union([
+    z.strictObject({ pool: text.describe("Name of the encode pool.") }),
+    z.strictObject({
+      location: z
+        .string()
+        .startsWith("/")
+        .describe("Path prefix under which the encode requests are routed, internally."),
+    }),
+  ])
+  .describe(
+    "Where images, sounds and videos of a chat are encoded before its prefill (EPD): one request for each of them.",
+  );
+
 /** Conditions under which another engine is tried, by nginx's names. */
 export const retryConditions = [
   "error",
@@ -190,6 +204,7 @@ const routeSchema = z
     internal: z.boolean().default(false).describe("Reached only by rewrites and prefill."),
     steps: z.array(stepSchema).max(100).default([]),
     target: targetSchema.optional().describe("Where the request (with prefill: its decode) goes."),
+    encode: encodeSchema.optional(),
     prefill: prefillSchema.optional(),
     onPrefillFailure: z
       .enum(["error", "decode_only"])

@@ -58,6 +58,7 @@ export const variableNames = [
   "upstream_status",
   "uri",
   // Of P/D requests. Times are in milliseconds since the request came, unless the name says otherwise.
+  "encode_addr",
   "prefill_addr",
   "decode_addr",
   "prefill_status",

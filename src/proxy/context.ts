@@ -70,6 +70,7 @@ export class RequestContext {
   /** Set where traffic is recorded. */
   meter: AnswerMeter | undefined;
   outcome: Outcome | undefined;
+  readonly encodes: LegRecord[] = [];
   readonly prefills: LegRecord[] = [];
   readonly decodes: LegRecord[] = [];
   /** The answer's head as sent to the client, for `$sent_http_…`; the engine's, for `$upstream_http_…`. */

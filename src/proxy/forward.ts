@@ -190,15 +190,19 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     if (handoversId !== undefined) this.#merged.useIds(handoversId, this.#clientsId);
     if (engines !== undefined && leg === this.#decode) this.#callback?.tell(engines.decode);
     const members = this.#dialectRequest?.members;
+    const name = leg === this.#prefill ? "prefill" : "decode";
+    const { embeddings } = this.#request;
     const message = {
       context: this.#context,
       headers,
       route,
-      edits: members && legBody(members, route.dialect, handover, leg.name, engines ?? noEngines),
+      edits:
+        members &&
+        legBody(members, route.dialect, handover, name, engines ?? noEngines, embeddings),
       isRead: leg === this.#prefill || handover?.judgeDecode !== undefined || this.#merged.isRead,
       requestId: handoversId ?? this.#context.requestId,
       isHandoversId: handoversId !== undefined,
-      lines: rankLine(leg) + ((engines && handover!.headerLines?.(leg.name, engines)) ?? ""),
+      lines: rankLine(leg) + ((engines && handover!.headerLines?.(name, engines)) ?? ""),
     };
     sendLegMessage(leg, connection, message, this.service.scratch);
   }

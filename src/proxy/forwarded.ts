@@ -1,5 +1,6 @@
 /** A request as the parts see it that forward it. */
 import type { TopLevel } from "../body/top-level.ts";
+import type { Embeddings } from "../dialects/vllm-encoder.ts";
 import type { Answer } from "./answer.ts";
 import type { RequestContext } from "./context.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -13,6 +14,8 @@ export interface Forwarded {
   readonly answer: Answer;
   /** The body's members, where a dialect may have a say in it. */
   readonly members: TopLevel | undefined;
+  /** Where its images and the like are encoded; undefined = the route has no encode. */
+  readonly embeddings: Embeddings | undefined;
   /** For the client in place of the engine's; 0 = the engine's. */
   readonly status: number;
   /** Bytes that the client has not read yet. */

@@ -2,14 +2,20 @@
 import { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
 import type { Dialect, Engines, Handover, LegName } from "../dialects/dialect.ts";
+import type { Embeddings } from "../dialects/vllm-encoder.ts";
 
-/** Valid until the next call. @param handover undefined = the leg is alone */
+/**
+ * Valid until the next call.
+ * @param handover undefined = the leg is alone
+ * @param embeddings undefined = the route has no encode
+ */
 export function legBody(
   members: TopLevel,
   dialect: Dialect,
   handover: Handover | undefined,
   leg: LegName,
   engines: Engines,
+  embeddings: Embeddings | undefined,
 ): Edits {
   edits.begin(members);
   if (handover === undefined) dialect.strip(members, edits);
@@ -18,6 +24,7 @@ export function legBody(
     handover.decodeEdits(edits, engines);
     dialect.merge?.decodeEdits?.(members, edits);
   }
+  embeddings?.edit(members, edits);
   return edits;
 }
 

@@ -1,5 +1,5 @@
 /** Puts the request of one leg together and sends it: a head by the route's plan, the client's body by the dialect's edits. */
-import type { Edits } from "../body/splice.ts";
+import type { OutgoingBody } from "../body/pieces.ts";
 import { joinBytesMax } from "../limits.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
@@ -14,7 +14,7 @@ export interface LegMessage {
   /** The route whose time-outs hold. */
   readonly route: Route;
   /** Undefined = the body goes as it came. */
-  readonly edits: Edits | undefined;
+  readonly edits: OutgoingBody | undefined;
   /** The dialect reads the answer. */
   readonly isRead: boolean;
   /** In `X-Request-Id`; "" = the proxy gives none. */

@@ -19,7 +19,7 @@ export interface LegRequest {
 }
 
 export class Leg implements LegOwner {
-  readonly name: LegName;
+  readonly name: LegName | "encode";
   /** Path and query for the engine. */
   uri = "";
   /** Tries so far, for the log. */
@@ -34,7 +34,7 @@ export class Leg implements LegOwner {
   #isReserved = false;
   #isRefused = false;
 
-  constructor(name: LegName, request: LegRequest, records: LegRecord[]) {
+  constructor(name: LegName | "encode", request: LegRequest, records: LegRecord[]) {
     this.name = name;
     this.#request = request;
     this.records = records;

@@ -4,7 +4,7 @@
  */
 
 /** Whose fault an outcome is. */
-export type Fault = "none" | "client" | "prefill" | "decode" | "internal";
+export type Fault = "none" | "client" | "encode" | "prefill" | "decode" | "internal";
 
 /** Whether the same request may be sent again: `safe` = nothing was generated for it, `no` = it would fail again. */
 export type Retry = "no" | "safe" | "may-repeat-work";
@@ -83,6 +83,42 @@ export const outcomes = Object.freeze({
     "client",
     "no",
     "These engines cannot hand over a request that asks for several answers, or has several prompts.",
+  ),
+  tooManyItems: outcome(
+    "GP_TOO_MANY_ITEMS",
+    400,
+    "client",
+    "no",
+    "The request has more images, sounds and videos than are encoded at a time.",
+  ),
+  noEncodeEngine: outcome(
+    "GP_NO_ENCODE_ENGINE",
+    502,
+    "encode",
+    "safe",
+    "No encode engine is available.",
+  ),
+  encodeFull: outcome("GP_ENCODE_FULL", 503, "encode", "safe", "All encode engines are full."),
+  encodeFailed: outcome(
+    "GP_ENCODE_FAILED",
+    502,
+    "encode",
+    "safe",
+    "The connection to the encode engine failed.",
+  ),
+  encodeTimeout: outcome(
+    "GP_ENCODE_TIMEOUT",
+    504,
+    "encode",
+    "may-repeat-work",
+    "The encode engine did not answer in time.",
+  ),
+  encodeInvalid: outcome(
+    "GP_ENCODE_INVALID",
+    502,
+    "encode",
+    "safe",
+    "The encode engine's answer is not valid HTTP, or no JSON.",
   ),
   noPrefillEngine: outcome(
     "GP_NO_PREFILL_ENGINE",

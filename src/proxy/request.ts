@@ -1,10 +1,14 @@
 /** One request from its head to its end: finds its route, forwards it or answers it, and accounts for it. */
+import { mediaItems } from "../body/media-items.ts";
 import { scanTopLevel, type TopLevel } from "../body/top-level.ts";
+import type { Embeddings } from "../dialects/vllm-encoder.ts";
 import { normalizePath } from "../http1/normalize-path.ts";
+import { encodedItemsMax } from "../limits.ts";
 import { Answer } from "./answer.ts";
 import { AnswerMeter } from "./answer-meter.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
+import { Encode } from "./encode.ts";
 import { errorPage } from "./error-page.ts";
 import { Forward } from "./forward.ts";
 import type { Forwarded } from "./forwarded.ts";
@@ -22,6 +26,7 @@ export class RequestHandler implements Forwarded {
   readonly answer: Answer;
   readonly #client: ClientConnection;
   #routed: Routed;
+  #encode: Encode | undefined;
   #forward: Forward | undefined;
   #finished = false;
   /** The error whose page is being served, and the status that the page is given; 0 = its own. */
@@ -81,6 +86,7 @@ export class RequestHandler implements Forwarded {
 
   /** Ends the request from outside: the client is gone or too slow. */
   abort(outcome: Outcome): void {
+    this.#encode?.abort();
     if (this.#forward === undefined) this.ended(outcome);
     else this.#forward.abort(outcome);
   }
@@ -92,6 +98,9 @@ export class RequestHandler implements Forwarded {
 
   get members(): TopLevel | undefined {
     return this.context.members;
+  }
+  get embeddings(): Embeddings | undefined {
+    return this.#encode?.embeddings;
   }
   get status(): number {
     return this.#pageStatus;
@@ -109,12 +118,14 @@ export class RequestHandler implements Forwarded {
 
   #send(route: Route): void {
     const { context } = this;
-    const prefills = route.prefills && context.head.method === "POST";
+    const isPost = context.head.method === "POST";
+    const prefills = route.prefills && isPost;
+    const encodes = route.encodes && isPost && context.path.endsWith("/chat/completions");
     if (prefills && !route.knowsDialect) {
       this.ended(outcomes.dialectUnknown);
       return;
     }
-    if (prefills) {
+    if (prefills || encodes) {
       const members = this.service.takeTopLevel();
       context.members = members;
       const problem = scanTopLevel(context.body, 0, context.body.length, members);
@@ -123,7 +134,19 @@ export class RequestHandler implements Forwarded {
         return;
       }
     }
-    this.#begin(route, prefills);
+    if (encodes) this.#encodeFirst(route, prefills);
+    else this.#begin(route, prefills);
+  }
+
+  /** A request without images and the like goes on at once. */
+  #encodeFirst(route: Route, prefills: boolean): void {
+    const items = mediaItems(this.members!, encodedItemsMax);
+    if (items === undefined) {
+      this.ended(outcomes.tooManyItems);
+      return;
+    }
+    this.#encode = new Encode(this, route, items, () => this.#begin(route, prefills));
+    this.#encode.begin();
   }
 
   #begin(route: Route, prefills: boolean): void {

@@ -41,6 +41,9 @@ export class Route {
   readonly givesRequestId: boolean;
   readonly accessLogs: readonly AccessLog[];
   readonly errorPages: ReadonlyMap<number, ErrorPage>;
+  readonly encodePool: Pool | undefined;
+  /** Path prefix for the internal routing of the encode; "" = none. */
+  readonly encodeLocation: string;
   readonly prefillPool: Pool | undefined;
   /** Path prefix for the internal routing of the prefill; "" = none. */
   readonly prefillLocation: string;
@@ -60,7 +63,7 @@ export class Route {
     const dialect = dialectOf(config.dialect);
     this.knowsDialect = dialect !== undefined;
     this.dialect = dialect ?? plain;
-    this.givesRequestId = config.requestId ?? config.prefill !== undefined;
+    this.givesRequestId = config.requestId ?? (config.prefill ?? config.encode) !== undefined;
     this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));
     this.errorPages = new Map(
       config.errorPages.flatMap(({ statuses, status, keepPageStatus, uri }) => {
@@ -68,10 +71,11 @@ export class Route {
         return statuses.map((of) => [of, page] as const);
       }),
     );
-    const { prefill } = config;
-    this.prefillPool =
-      prefill !== undefined && "pool" in prefill ? pools.get(prefill.pool) : undefined;
-    this.prefillLocation = prefill !== undefined && "location" in prefill ? prefill.location : "";
+    const { encode, prefill } = config;
+    this.encodePool = encode && "pool" in encode ? pools.get(encode.pool) : undefined;
+    this.encodeLocation = encode && "location" in encode ? encode.location : "";
+    this.prefillPool = prefill && "pool" in prefill ? pools.get(prefill.pool) : undefined;
+    this.prefillLocation = prefill && "location" in prefill ? prefill.location : "";
     this.matches = matcher(config.match, scope);
     this.#destination = destination(target, config.match, scope, pools);
     this.withPathKept =
@@ -82,6 +86,10 @@ export class Route {
 
   get prefills(): boolean {
     return this.prefillPool !== undefined || this.prefillLocation !== "";
+  }
+
+  get encodes(): boolean {
+    return this.encodePool !== undefined || this.encodeLocation !== "";
   }
 
   get forwards(): boolean {

@@ -220,7 +220,7 @@ export class Service implements CallbackServer {
     return this.#plan!.holdKeys.get(pool)?.tenant(context) ?? "";
   }
 
-  legFailure({ pool, engine }: Placement, leg: LegName, failure: EngineFailure): void {
+  legFailure({ pool, engine }: Placement, leg: LegName | "encode", failure: EngineFailure): void {
     const where = `${engine.name} of pool "${pool.name}"`;
     this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
   }

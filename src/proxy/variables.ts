@@ -166,6 +166,7 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   upstream_status: (context) =>
     perTry(context, (leg) => (leg.status === 0 ? "-" : String(leg.status))),
   uri: (context) => context.path,
+  encode_addr: (context) => context.encodes.map((leg) => leg.address).join(", "),
   prefill_addr: (context) => context.prefills.map((leg) => leg.address).join(", "),
   decode_addr: (context) => context.decodes.map((leg) => leg.address).join(", "),
   prefill_status: (context) => String(last(context.prefills)?.status ?? ""),

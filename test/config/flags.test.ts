@@ -34,6 +34,20 @@ servers:
   expect(yaml).toMatchObject({ config: parsed({}) });
 });
 
+test("encode engines stand before prefill and decode, or before engines that do both", () => {
+  const [completions, chat, others] = parsed({ encode: ["e:1,e:2"] }).servers[0]!.routes;
+  expect([completions!.encode, chat!.encode, others!.encode]).toEqual([
+    { pool: "encode" },
+    { pool: "encode" },
+    undefined,
+  ]);
+  const both = { prefill: [], decode: [], engine: ["m:1"], encode: ["e:1"] };
+  const { pools, servers } = parsed(both);
+  expect(pools["encode"]).toMatchObject({ policy: { name: "least_conn" } });
+  expect(servers[0]!.routes).toMatchObject([{ encode: { pool: "encode" }, dialect: "plain" }]);
+  expect(problems({ encode: ["e"] })).toHaveLength(1);
+});
+
 test("each flag sets what it names", () => {
   const config = parsed({
     prefillPolicy: "round_robin",

@@ -17,6 +17,7 @@ export interface EngineConnection {
   after(delayMs: number, run: () => void): void;
 }
 
+type EngineRole = "encode" | "prefill" | "decode";
 export type Script = (request: Message, connection: EngineConnection) => void;
 
 /** KV caches that prefill engines hold, by name, and what prompt each belongs to. */
@@ -51,7 +52,7 @@ class RequestReader extends HttpReader {
 
 export class Engine {
   readonly address: string;
-  readonly role: "prefill" | "decode";
+  readonly role: EngineRole;
   readonly kv: KvStore;
   readonly network: MemoryNetwork;
   readonly requests: Message[] = [];
@@ -66,7 +67,7 @@ export class Engine {
   constructor(
     network: MemoryNetwork,
     address: string,
-    role: "prefill" | "decode",
+    role: EngineRole,
     kv: KvStore,
     script: Script,
   ) {
@@ -133,6 +134,14 @@ export class Engine {
 
   #checkLeg(request: Message, violation: (text: string) => void): void {
     const body = JSON.parse(request.body.toString()) as Record<string, unknown>;
+    if (this.role === "encode") {
+      const { messages, max_tokens, stream } = body as {
+        messages?: { content: unknown[] }[];
+      } & typeof body;
+      const isOne = messages?.length === 1 && messages[0]!.content.length === 1;
+      if (!isOne || max_tokens !== 1 || stream !== false) violation("no encode of one item");
+      return;
+    }
     if (this.role === "prefill") {
       if (body["max_tokens"] !== 1 || (body["stream"] ?? false) !== false) violation("no prefill");
       if (body["kv_transfer_params"] !== undefined) violation("a prefill with a hand-off");
@@ -163,6 +172,9 @@ export function chunk(text: string): string {
 
 export const chunkedHead =
   "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/** Keeps the item's embedding where others find it by themselves. */
+export const encodes: Script = (_, { send }) => send(answer('{"choices":[]}'));
 
 /** Keeps the prompt's KV cache and names it. */
 export const prefills: Script = (request, connection) => {

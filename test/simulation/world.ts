@@ -10,7 +10,7 @@ import { Service } from "../../src/proxy/service.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
 import { MemoryNetwork, type MemoryOptions } from "../../src/transport/memory.ts";
 import { type Answer, Client, completion } from "./client.ts";
-import { decodes, Engine, KvStore, prefills } from "./engine.ts";
+import { decodes, Engine, encodes, KvStore, prefills } from "./engine.ts";
 import type { Ask } from "./prompts.ts";
 
 type ServerInput = ConfigInput["servers"][number];
@@ -19,7 +19,8 @@ type PoolInput = NonNullable<ConfigInput["pools"]>[string];
 
 export interface WorldOptions extends Partial<Omit<MemoryOptions, "random">> {
   readonly seed?: number;
-  /** How many engines of each kind. */
+  /** How many engines of each kind. Where some encode, the route of all but completions has an encode and a prefill. */
+  readonly encode?: number;
   readonly prefill?: number;
   readonly decode?: number;
   readonly route?: Partial<RouteInput>;
@@ -49,6 +50,7 @@ export class World {
   readonly board: Scoreboard;
   readonly config: Config;
   readonly kv = new KvStore();
+  readonly encode: readonly Engine[];
   readonly prefill: readonly Engine[];
   readonly decode: readonly Engine[];
   readonly clients: Client[] = [];
@@ -64,10 +66,11 @@ export class World {
     this.network = new MemoryNetwork({ random: this.random, latencyMs, readBytes, kernelBytes });
     const names = (role: string, count: number) =>
       Array.from({ length: count }, (_, i) => `${role}${i + 1}:9000`);
+    const encode = names("encode", options.encode ?? 0);
     const prefill = names("prefill", options.prefill ?? 2);
     const decode = names("decode", options.decode ?? 2);
-    this.config = configuration(options, prefill, decode);
-    this.#slots = prefill.length + decode.length;
+    this.config = configuration(options, encode, prefill, decode);
+    this.#slots = encode.length + prefill.length + decode.length;
     const memory = createScoreboardMemory({ workers: 1, slots: this.#slots });
     this.board = new Scoreboard(memory, 0);
     this.service = new Service({
@@ -82,6 +85,7 @@ export class World {
     this.#slotTable = new SlotTable(this.#slots, (slot) => this.board.clearSlot(slot));
     this.apply(this.config);
     const { network, kv } = this;
+    this.encode = encode.map((name) => new Engine(network, name, "encode", kv, encodes));
     this.prefill = prefill.map((name) => new Engine(network, name, "prefill", kv, prefills));
     this.decode = decode.map((name) => new Engine(network, name, "decode", kv, decodes));
     const key = listenKey(this.config.servers[0]!.listen[0]!);
@@ -127,7 +131,7 @@ export class World {
   }
 
   get engines(): readonly Engine[] {
-    return [...this.prefill, ...this.decode];
+    return [...this.encode, ...this.prefill, ...this.decode];
   }
 
   get inFlight(): number {
@@ -169,6 +173,7 @@ export class World {
 
 function configuration(
   options: WorldOptions,
+  encode: readonly string[],
   prefill: readonly string[],
   decode: readonly string[],
 ): Config {
@@ -179,7 +184,11 @@ function configuration(
   });
   return configSchema.parse({
     logFormats: { sim: { format: "$status $outcome $prefill_addr > $decode_addr" } },
-    pools: { prefill: pool(prefill), decode: pool(decode) },
+    pools: {
+      prefill: pool(prefill),
+      decode: pool(decode),
+      ...(encode.length > 0 && { encode: pool(encode) }),
+    },
     servers: [
       {
         listen: [{ port: 80 }],
@@ -198,6 +207,7 @@ function configuration(
           {
             match: { path: "/" },
             target: { pool: "decode" },
+            ...(encode.length > 0 && { encode: { pool: "encode" }, prefill: { pool: "prefill" } }),
             accessLogs: [{ file: "log", format: "sim" }],
             ...timeouts,
             ...options.route,

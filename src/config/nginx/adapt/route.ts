@@ -9,6 +9,7 @@ import {
 } from "../directives/http.ts";
 import { internal, type RouteInput } from "../directives/location.ts";
 import {
+  encode,
   onPrefillFailure,
   pdDialect,
   prefill,
@@ -47,6 +48,9 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
   // What is under the prefill's own location would prefill itself for ever.
   const prefills =
     pass !== undefined && prefillLocation !== "" && !isInternal && match.path !== prefillLocation;
+  const encodeLocation = block.value(encode, "");
+  const encodes =
+    pass !== undefined && encodeLocation !== "" && !isInternal && match.path !== encodeLocation;
   if (pass === undefined && block.has(prefill) && prefillLocation !== "") {
     const place = block.own(prefill)[0]!.node.name.position;
     report.emerg(place, 'a location with "prefill" needs a "proxy_pass" for its decode');
@@ -57,6 +61,7 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     internal: isInternal,
     steps: readSteps(block),
     ...(pass && { target: pass.target }),
+    ...(encodes && { encode: { location: encodeLocation } }),
     ...(prefills && { prefill: { location: prefillLocation }, ...readHandover(block) }),
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...readSettings(block),

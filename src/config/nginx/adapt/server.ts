@@ -89,7 +89,7 @@ function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
       !taken.has(path) &&
       !settings.internal;
     if (!redirects) return [];
-    const { prefill: _, setHeaders: __, ...kept } = settings;
+    const { encode: _, prefill: __, setHeaders: ___, ...kept } = settings;
     const text = `${path}/$is_args$args`;
     return [
       { ...kept, match: { kind: "exact", path }, steps: [{ return: { status: 301, text } }] },

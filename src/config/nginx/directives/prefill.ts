@@ -15,6 +15,17 @@ export const prefill = honoured(
   "`prefill.location`: where the prefill request is routed; an empty one turns an inherited one off",
 );
 
+export const encode = honoured(
+  "pd_encode",
+  anyHttp,
+  reading(1, 1, ([word], scope) => {
+    const { text: location } = word!;
+    if (location === "" || location.startsWith("/")) return location;
+    return scope.fail(`the location "${location}" of "pd_encode" does not begin with "/"`, word);
+  }),
+  "`encode.location`: where images and the like are encoded before the prefill; an empty one turns an inherited one off",
+);
+
 export const pdDialect = honoured(
   "pd_dialect",
   anyHttp,
@@ -73,6 +84,7 @@ const usePrefill = "use prefill, with one upstream per role";
 /** The original's other balancing policies and its successor: their systems are not built yet. */
 export const prefillDirectives: readonly Directive[] = [
   prefill,
+  encode,
   pdDialect,
   onPrefillFailure,
   prefillMinTokens,
