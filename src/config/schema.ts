@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { callbackSchema } from "./callback.ts";
 import { routeDialects } from "./dialects.ts";
+import { encodeSchema, prefillSchema } from "./leg-place.ts";
 import { policySchema } from "./policies.ts";
 import { recordSchema } from "./record.ts";
 
@@ -135,32 +136,6 @@ const targetSchema = z
     }),
   ])
   .describe("Where requests go.");
-
-const prefillSchema = z
-  .union([
-    z.strictObject({ pool: text.describe("Name of the prefill pool.") }),
-    z.strictObject({
-      location: z
-        .string()
-        .startsWith("/")
-        .describe("Path prefix under which the prefill request is routed once more, internally."),
-    }),
-  ])
-  .describe("Where prefill goes. Without it requests are forwarded as they are.");
-
-const encodeSchema = z
-  .union([
-    z.strictObject({ pool: text.describe("Name of the encode pool.") }),
-    z.strictObject({
-      location: z
-        .string()
-        .startsWith("/")
-        .describe("Path prefix under which the encode requests are routed, internally."),
-    }),
-  ])
-  .describe(
-    "Where images, sounds and videos of a chat are encoded before its prefill (EPD): one request for each of them.",
-  );
 
 /** Conditions under which another engine is tried, by nginx's names. */
 export const retryConditions = [

@@ -15,6 +15,7 @@ function finished(): RequestContext {
   const text = request("/v1/completions?a=b", "Cookie: c=d", "Content-Type: application/json");
   const context = contextOf(text);
   const at = (ms: number) => context.startMs + ms;
+  context.encodes.push(legRecord({ address: "e1:1", sentMs: at(0), status: 200 }));
   context.prefills.push(
     legRecord({ address: "p1:1", sentMs: at(0), endMs: at(5) }),
     legRecord({ address: "p2:1", sentMs: at(5), connectedMs: at(6), endMs: at(17.5), status: 200 }),
@@ -166,6 +167,7 @@ describe("of a finished request", () => {
     ["upstream_response_time", "1.000"],
     ["upstream_bytes_sent", "300"],
     ["upstream_bytes_received", "900"],
+    ["encode_addr", "e1:1"],
     ["prefill_addr", "p1:1, p2:1"],
     ["prefill_status", "200"],
     ["prefill_time_ms", "12.500"],
