@@ -3,7 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { didYouMean } from "../config/suggest.ts";
-import { profiles } from "../lab/profile.ts";
+import { dense70b, type EngineProfile } from "../lab/profile.ts";
+import { readProfile } from "../lab/profiles/file.ts";
+import { profiles } from "../lab/profiles/index.ts";
 import { prefillPolicyNames } from "../lab/replay.ts";
 import { factsOf } from "../lab/report/facts.ts";
 import { Report } from "../lab/report/page.ts";
@@ -22,7 +24,7 @@ interface Switches {
   readonly policies: readonly string[];
   readonly decodePolicy: string;
   readonly scale: readonly number[];
-  readonly engineProfile: string;
+  readonly engineProfile: EngineProfile;
   readonly seed: number;
   readonly spread: number;
   readonly cacheFraction: number;
@@ -51,9 +53,12 @@ export function simulateCommand(onCode: (code: number) => void): Command {
     )
     .option("--scale <factors>", "comma-separated factors of the trace's rate", scales, [1])
     .addOption(
-      new Option("--engine-profile <name>", "how fast engines are")
-        .choices([...profiles.keys()])
-        .default([...profiles.keys()][0]),
+      new Option(
+        "--engine-profile <name>",
+        `how fast engines are; FILE.json or ${[...profiles.keys()].join(", ")}`,
+      )
+        .argParser(profileNamed)
+        .default(dense70b, dense70b.name),
     )
     .option("--seed <n>", "of arrivals within a tick, noise and ties", notNegative, 1)
     .option(
@@ -96,7 +101,7 @@ function run(file: string, switches: Switches): number {
   const options = {
     ...switches,
     scales: switches.scale,
-    profile: profiles.get(switches.engineProfile)!,
+    profile: switches.engineProfile,
     spreadMs: switches.spread,
   };
   const onReplay = (replayed: Replayed) => {
@@ -114,6 +119,19 @@ function run(file: string, switches: Switches): number {
   const page = report.html(`Policies on ${basename(file)}`, factsOf(trace, options));
   writeFileSync(switches.report!, page);
   return 0;
+}
+
+function profileNamed(text: string): EngineProfile {
+  const known = profiles.get(text);
+  if (known !== undefined) return known;
+  try {
+    if (text.endsWith(".json")) return readProfile(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+  const names = [...profiles.keys()];
+  const hint = didYouMean(text, names) ?? `known: ${names.join(", ")}`;
+  throw new InvalidArgumentError(`unknown profile; ${hint}.`);
 }
 
 function notNegative(text: string): number {

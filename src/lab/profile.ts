@@ -39,11 +39,6 @@ export const dense70b: EngineProfile = {
   kvTokens: 1e6,
 };
 
-export const profiles: ReadonlyMap<string, EngineProfile> = new Map([
-  [dense70b.name, dense70b],
-  ["dense-70b-batching", { ...dense70b, name: "dense-70b-batching", prefillBatchTokens: 8192 }],
-]);
-
 /** Of a prefill alone, in ms. */
 export function prefillMs(profile: EngineProfile, uncached: number, total: number): number {
   const { prefillBaseMs, prefillTokenMs, prefillPairMs } = profile;

@@ -62,7 +62,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     [["bad.jsonl"], /bad\.jsonl: line 2: "input_length" must be a number of at least 1/],
     [["trace.jsonl", "--policies", "least_byte"], /unknown policy "least_byte"; did you mean/],
     [["trace.jsonl", "--prefill", "0"], /must be a whole number from 1 to 1024/],
-    [["trace.jsonl", "--engine-profile", "none"], /Allowed choices are dense-70b/],
+    [["trace.jsonl", "--engine-profile", "none"], /unknown profile; known: dense-70b/],
   ])("%j is refused", (args, message) => {
     const { code, stderr } = simulate(...args);
     expect(code).toBe(1);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { seededRandom } from "../../src/engine/prng.ts";
 import { defaultSlo, figuresOf } from "../../src/lab/figures.ts";
-import { profiles } from "../../src/lab/profile.ts";
+import { profiles } from "../../src/lab/profiles/index.ts";
 import { prefillPolicyNames, type ReplayOptions, replay } from "../../src/lab/replay.ts";
 import type { TraceRequest } from "../../src/lab/trace.ts";
 
