@@ -8,6 +8,7 @@ import { chooseDialect } from "./dialects/registry.ts";
 import { type Fault, FaultBook } from "./faults.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 import type { InferenceJob, Phase } from "./job.ts";
+import { KeptResponses } from "./kept-responses.ts";
 import { type KvRefusal, KvStore } from "./kv-store.ts";
 import { EngineMetrics } from "./metrics.ts";
 import {
@@ -90,6 +91,7 @@ export class EngineCore implements EngineContext {
   readonly peers = new PeerClient();
   readonly faults = new FaultBook();
   readonly metrics = new EngineMetrics();
+  readonly responses = new KeptResponses();
   readonly address: { readonly host: string; port: number; sidePort: number };
   readonly counts = {
     requestsSeen: 0,

@@ -18,6 +18,7 @@ export interface JobParts {
   readonly format: AnswerFormat;
   readonly reply: Reply;
   readonly fault: Fault | undefined;
+  errorBody(error: RequestError): string;
 }
 
 /** `waiting` includes a KV transfer; `streaming` is decode, whether the answer is streamed or not. */
@@ -32,6 +33,7 @@ export class InferenceJob implements PrefillTicket {
   readonly #format: AnswerFormat;
   readonly #reply: Reply;
   readonly #fault: Fault | undefined;
+  readonly #errorBody: (error: RequestError) => string;
   readonly #gone = new AbortController();
   readonly #choices: Choice[] = [];
   readonly #arrivedAtMs: number;
@@ -42,13 +44,14 @@ export class InferenceJob implements PrefillTicket {
   #delivered = false;
   #cancelStart: (() => void) | undefined;
 
-  constructor(core: EngineCore, { request, leg, format, reply, fault }: JobParts) {
+  constructor(core: EngineCore, { request, leg, format, reply, fault, errorBody }: JobParts) {
     this.#core = core;
     this.#request = request;
     this.#leg = leg;
     this.#format = format;
     this.#reply = reply;
     this.#fault = fault;
+    this.#errorBody = errorBody;
     this.#arrivedAtMs = core.options.clock.now();
     this.#cachedTokens = core.visitPrefixCache(request);
     this.tokens = request.promptTokens - this.#cachedTokens;
@@ -230,7 +233,7 @@ export class InferenceJob implements PrefillTicket {
         ? cause
         : new RequestError(500, "InternalServerError", String(cause));
     if (!this.#request.stream) {
-      if (this.#reply.send(error.status, error.body())) this.#leave("error");
+      if (this.#reply.send(error.status, this.#errorBody(error))) this.#leave("error");
       return;
     }
     this.#send(this.#format.error(error));

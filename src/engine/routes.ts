@@ -3,6 +3,7 @@
 import type { EngineCore } from "./core.ts";
 import type { Endpoint, SimpleEndpoint } from "./endpoints/endpoint.ts";
 import { endpoints, simpleEndpoints } from "./endpoints/registry.ts";
+import { noSuchResponse } from "./endpoints/responses.ts";
 import type { Fault, FaultBook } from "./faults.ts";
 import { checkFault } from "./faults.ts";
 import { InferenceJob } from "./job.ts";
@@ -39,10 +40,13 @@ type Handler = (context: RouteContext, arrived: Arrived) => void;
 
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   ...Object.fromEntries(
-    endpoints.map((endpoint) => [endpoint.path, { POST: inference(endpoint) }]),
+    endpoints.map((endpoint) => [endpoint.path, { POST: served(endpoint, inference(endpoint)) }]),
   ),
   ...Object.fromEntries(
-    simpleEndpoints.map((endpoint) => [endpoint.path, { POST: simple(endpoint) }]),
+    simpleEndpoints.map((endpoint) => [
+      endpoint.path,
+      { POST: served(endpoint, simple(endpoint)) },
+    ]),
   ),
   "/v1/models": { GET: models },
   "/health": { GET: health },
@@ -57,6 +61,11 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 /** Answers, now or later. Never throws. */
 export function route(context: RouteContext, arrived: Arrived): void {
   const { reply } = arrived;
+  const kept = keptResponse(context, arrived);
+  if (kept !== undefined) {
+    kept();
+    return;
+  }
   const ofDialect = routeOf(context.core.dialect.routes, arrived.method, arrived.path);
   if (ofDialect !== undefined) {
     void answerForDialect(ofDialect, arrived);
@@ -69,12 +78,52 @@ export function route(context: RouteContext, arrived: Arrived): void {
     else if (methods === undefined) reply.send(404, '{"detail":"Not Found"}');
     else reply.send(405, '{"detail":"Method Not Allowed"}');
   } catch (error) {
-    const known =
-      error instanceof RequestError
-        ? error
-        : new RequestError(500, "InternalServerError", String(error));
+    const known = requestError(error);
     reply.send(known.status, known.body());
   }
+}
+
+function requestError(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  return new RequestError(500, "InternalServerError", String(error));
+}
+
+/** What `/v1/responses/{id}` asks of the answers that are kept. */
+function keptResponse({ core }: RouteContext, { method, path, reply }: Arrived) {
+  const [, id, action] = /^\/v1\/responses\/([^/]+)(?:\/(cancel))?$/.exec(path) ?? [];
+  if (id === undefined) return undefined;
+  const wanted = action === undefined ? ["GET", "DELETE"] : ["POST"];
+  if (!wanted.includes(method)) return () => reply.send(405, '{"detail":"Method Not Allowed"}');
+  const response = core.responses.get(id);
+  if (response === undefined) {
+    return () => reply.send(404, noSuchResponse(id).body());
+  }
+  if (method === "GET") return () => reply.send(200, response.json);
+  if (method === "DELETE") {
+    core.responses.delete(id);
+    return () => reply.send(200, JSON.stringify({ id, object: "response", deleted: true }));
+  }
+  const done = badRequest("Cannot cancel a synchronous response.", "response_id");
+  return () => reply.send(done.status, done.body());
+}
+
+/** With errors in the endpoint's own shape, and none of it at engines of families that do not have it. */
+function served(
+  { families, errorBody }: Pick<Endpoint, "families" | "errorBody">,
+  handler: Handler,
+): Handler {
+  return (context, arrived) => {
+    if (families !== undefined && !families.includes(context.core.dialect.ownedBy ?? "vllm")) {
+      arrived.reply.send(404, '{"detail":"Not Found"}');
+      return;
+    }
+    try {
+      handler(context, arrived);
+    } catch (error) {
+      const known = requestError(error);
+      arrived.reply.send(known.status, errorBody?.(known) ?? known.body());
+    }
+  };
 }
 
 async function answerForDialect(handler: RouteHandler, arrived: Arrived): Promise<void> {
@@ -95,11 +144,12 @@ function inference(endpoint: Endpoint): Handler {
     if (core.requests >= requestsMax) {
       throw new RequestError(503, "ServiceUnavailableError", "The engine is full.");
     }
-    const request = endpoint.read(readJsonBody(body), core.options);
+    const request = endpoint.read(readJsonBody(body), core.options, core.responses);
     const requestId = first(headers["x-request-id"]) || request.promptHash.slice(0, 32);
     const leg = core.dialect.leg(request, { requestId, headers });
-    const format = endpoint.format(request, requestId, core.createdSeconds());
-    const job = new InferenceJob(core, { request, leg, format, reply, fault });
+    const format = endpoint.format(request, requestId, core.createdSeconds(), core.responses);
+    const errorBody = (error: RequestError) => endpoint.errorBody?.(error) ?? error.body();
+    const job = new InferenceJob(core, { request, leg, format, reply, fault, errorBody });
     core.enter(job);
     onGone(() => job.abort());
     if (fault?.kind === "slow") job.startAfter(fault.delayMs);

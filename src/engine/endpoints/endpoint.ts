@@ -3,20 +3,33 @@
 import type { AnswerExtras } from "../dialects/dialect.ts";
 import type { InferenceRequest, Served } from "../inference-request.ts";
 import type { JsonBody } from "../json-body.ts";
+import type { KeptResponses } from "../kept-responses.ts";
 import type { RequestError } from "../request-error.ts";
 import type { PlannedOutput } from "../tokens.ts";
 
-/** A path to which answers are generated, by `POST`. Such requests are counted, logged and struck by faults. */
-export interface Endpoint {
+/** What paths have in common. */
+interface Path {
   readonly path: string;
+  /** Engine families that have it, as models are `owned_by`; undefined = all. */
+  readonly families?: readonly string[];
+  /** The body of an error, where it is not OpenAI's. */
+  errorBody?(error: RequestError): string;
+}
+
+/** A path to which answers are generated, by `POST`. Such requests are counted, logged and struck by faults. */
+export interface Endpoint extends Path {
   /** Throws a RequestError. */
-  read(body: JsonBody, served: Served): InferenceRequest;
-  format(request: InferenceRequest, requestId: string, createdSeconds: number): AnswerFormat;
+  read(body: JsonBody, served: Served, kept: KeptResponses): InferenceRequest;
+  format(
+    request: InferenceRequest,
+    requestId: string,
+    createdSeconds: number,
+    kept: KeptResponses,
+  ): AnswerFormat;
 }
 
 /** A path whose answer follows from the body alone, by `POST`. */
-export interface SimpleEndpoint {
-  readonly path: string;
+export interface SimpleEndpoint extends Path {
   /** The answer's JSON. Throws a RequestError. */
   answer(body: JsonBody, served: Served): string;
 }
@@ -44,4 +57,8 @@ export interface Usage {
 /** An event without a name. */
 export function dataEvent(data: string): string {
   return `data: ${data}\n\n`;
+}
+
+export function namedEvent(name: string, data: string): string {
+  return `event: ${name}\ndata: ${data}\n\n`;
 }

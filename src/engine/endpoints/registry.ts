@@ -1,13 +1,31 @@
-/** The endpoints that an engine has, whatever its dialect. */
+/** The endpoints that engines have, whatever their dialect. */
 
 import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
 import type { Endpoint, SimpleEndpoint } from "./endpoint.ts";
+import { countTokens, messages } from "./messages.ts";
+import { responses } from "./responses.ts";
+import { sglangGenerate } from "./sglang-generate.ts";
+import { detokenize, embeddings, rerank } from "./simple.ts";
 import { tokenize } from "./tokenize.ts";
+import { vllmGenerate } from "./vllm-generate.ts";
 
-export const endpoints: readonly Endpoint[] = [completions, chat];
+export const endpoints: readonly Endpoint[] = [
+  completions,
+  chat,
+  responses,
+  messages,
+  vllmGenerate,
+  sglangGenerate,
+];
 
-export const simpleEndpoints: readonly SimpleEndpoint[] = [tokenize];
+export const simpleEndpoints: readonly SimpleEndpoint[] = [
+  tokenize,
+  detokenize,
+  countTokens,
+  embeddings,
+  rerank,
+];
 
 const paths = new Set(endpoints.map(({ path }) => path));
 
