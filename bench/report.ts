@@ -164,6 +164,15 @@ export function plainText(results: Results): string {
   return `${parts.join("\n\n")}\n\nOther programs used at most ${noise} % of a core in any CPU round.\n`;
 }
 
+/** What follows this line in docs/benchmarks.md comes from other commands, and stays. */
+const othersFrom = "<!-- Not written by `npm run bench` from here on. -->";
+
+/** The end of the document, as it is. */
+export function kept(document: string): string {
+  const at = document.indexOf(othersFrom);
+  return at < 0 ? "" : `\n${document.slice(at)}`;
+}
+
 export function markdown(results: Results): string {
   const { plan } = results;
   const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`);

@@ -9,7 +9,7 @@ import { FULL, type Plan, SCENARIOS, SHORT } from "./config.ts";
 import { measureScenario, type ScenarioResult } from "./cpu-rounds.ts";
 import { type Engine, startEngine } from "./engine-handle.ts";
 import { killRunning, run } from "./process.ts";
-import { markdown, plainText, type Results } from "./report.ts";
+import { kept, markdown, plainText, type Results } from "./report.ts";
 import { BUN, bunVersion, globalProxies } from "./rivals/global-proxy.ts";
 import { nginx, nginxAgain } from "./rivals/nginx.ts";
 import type { Rival } from "./rivals/rival.ts";
@@ -152,7 +152,8 @@ async function main(): Promise<void> {
   const results = await measure(choice);
   say(`\n${plainText(results)}`);
   if (choice.json !== undefined) writeFileSync(choice.json, JSON.stringify(results, null, 2));
-  if (choice.write) writeFileSync(DOCUMENT, markdown(results));
+  if (choice.write)
+    writeFileSync(DOCUMENT, markdown(results) + kept(readFileSync(DOCUMENT, "utf8")));
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
