@@ -1,5 +1,5 @@
 // What one decision costs: µs of a pick and of telling the policy where it went, and bytes allocated by a pick (on Node), for each registered
-// policy at 64 and 1,000 engines. Load is heavy on prefixes: chats of up to 100 KB that come back longer, behind a shared beginning.
+// policy at 64 and 1,000 engines; last the look-up of a prompt of 100 KB that every engine has to another depth. Load is heavy on prefixes: chats of up to 100 KB that come back longer, behind a shared beginning.
 //   npx bun bench/micro/policies.ts
 //   npx bun build --target=node --outfile=/tmp/policies-bench.mjs bench/micro/policies.ts && node /tmp/policies-bench.mjs
 
@@ -10,6 +10,7 @@ import { seededRandom } from "../../src/engine/prng.ts";
 import { promptBlockBytes } from "../../src/limits.ts";
 import { createPolicy, policies } from "../../src/scheduling/policies/index.ts";
 import type { Candidates, PickRequest, Policy, PoolView } from "../../src/scheduling/policy.ts";
+import { PrefixIndex } from "../../src/scheduling/prefix-index.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
 
 // Many short rounds, of which the least counts: all noise adds.
@@ -159,4 +160,19 @@ for (const name of Object.keys(policies)) {
     const cells = [pickUs.toFixed(2), assignedUs.toFixed(2), pickBytes.toFixed(0)];
     process.stdout.write(row(name, String(size), ...cells));
   }
+}
+
+for (const size of [64, 1_000]) {
+  const index = new PrefixIndex(size);
+  const prompt = Array.from({ length: BLOCKS }, (_, i) => hash(1, i));
+  for (let engine = 0; engine < size; engine += 1) {
+    index.insert(engine, prompt.slice(0, engine % (BLOCKS + 1)));
+  }
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const from = performance.now();
+    for (let n = 0; n < PICKS_PER_ROUND; n += 1) index.runs(prompt);
+    least = Math.min(least, ((performance.now() - from) * 1_000) / PICKS_PER_ROUND);
+  }
+  process.stdout.write(row("look-up", String(size), least.toFixed(2)));
 }

@@ -8,6 +8,8 @@ export class BlockHolders {
   /** Signed, as small integers need no memory of their own. */
   #bits: Int32Array;
 
+  readonly #removed = new Float64Array(1);
+
   constructor(engines: number) {
     this.words = (engines + 31) >>> 5;
     this.#bits = new Int32Array(this.#table.capacity * this.words);
@@ -19,31 +21,33 @@ export class BlockHolders {
   }
 
   /** Where the block's words begin, for `word`; negative = no engine has it. */
-  find(block: number): number {
-    return this.#table.find(block) * this.words;
+  find(blocks: readonly number[], at: number): number {
+    return this.#table.find(blocks, at) * this.words;
   }
 
   word(at: number): number {
     return this.#bits[at]!;
   }
 
-  add(block: number, engine: number): void {
-    let number = this.#table.find(block);
+  /** The engine has `blocks[at]`. */
+  add(blocks: readonly number[], at: number, engine: number): void {
+    let number = this.#table.find(blocks, at);
     if (number < 0) {
-      number = this.#table.add(block);
+      number = this.#table.add(blocks[at]!);
       if (this.#bits.length < this.#table.capacity * this.words) {
         const bits = new Int32Array(this.#table.capacity * this.words);
         bits.set(this.#bits);
         this.#bits = bits;
       }
     }
-    const at = number * this.words + (engine >>> 5);
-    this.#bits[at] = this.#bits[at]! | (1 << (engine & 31));
+    const word = number * this.words + (engine >>> 5);
+    this.#bits[word] = this.#bits[word]! | (1 << (engine & 31));
   }
 
   /** The engine has the block no more; it had it. */
   remove(block: number, engine: number): void {
-    const from = this.#table.find(block) * this.words;
+    this.#removed[0] = block;
+    const from = this.#table.find(this.#removed, 0) * this.words;
     const at = from + (engine >>> 5);
     this.#bits[at] = this.#bits[at]! & ~(1 << (engine & 31));
     for (let word = from; word < from + this.words; word += 1) if (this.#bits[word] !== 0) return;

@@ -15,16 +15,16 @@ export class BlockLru {
     return this.#table.size;
   }
 
-  has(block: number): boolean {
-    return this.#table.find(block) >= 0;
+  has(blocks: readonly number[], at: number): boolean {
+    return this.#table.find(blocks, at) >= 0;
   }
 
-  /** Makes it the block used last; whether it was not there before. */
-  use(block: number): boolean {
-    let number = this.#table.find(block);
+  /** Makes `blocks[at]` the block used last; whether it was not there before. */
+  use(blocks: readonly number[], at: number): boolean {
+    let number = this.#table.find(blocks, at);
     const isNew = number < 0;
     if (isNew) {
-      number = this.#table.add(block);
+      number = this.#table.add(blocks[at]!);
       if (this.#older.length < this.#table.capacity) this.#grow();
     } else {
       if (number === this.#newest) return false;

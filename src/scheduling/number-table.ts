@@ -26,13 +26,14 @@ export class NumberTable {
     return this.#keys[number]!;
   }
 
-  /** The key's number, or -1. */
-  find(key: number): number {
+  /** The number of `keys[at]`, or -1. (A number that is handed over by itself may be put on the heap for it.) */
+  find(keys: ArrayLike<number>, at: number): number {
+    const key = keys[at]!;
     const slots = this.#slots;
-    const keys = this.#keys;
-    for (let at = slotOf(key, this.#mask); ; at = (at + 1) & this.#mask) {
-      const number = slots[at]! - 1;
-      if (number < 0 || keys[number] === key) return number;
+    const known = this.#keys;
+    for (let slot = slotOf(key, this.#mask); ; slot = (slot + 1) & this.#mask) {
+      const number = slots[slot]! - 1;
+      if (number < 0 || known[number] === key) return number;
     }
   }
 

@@ -57,7 +57,7 @@ export class PrefixIndex {
     let beyond = blocks.length + 1;
     while (beyond - run > 1) {
       const middle = (run + beyond) >>> 1;
-      if (known.has(blocks[middle - 1]!)) run = middle;
+      if (known.has(blocks, middle - 1)) run = middle;
       else beyond = middle;
     }
     return run;
@@ -71,13 +71,13 @@ export class PrefixIndex {
     let beyond = blocks.length + 1;
     while (beyond - longest > 1) {
       const middle = (longest + beyond) >>> 1;
-      if (holders.find(blocks[middle - 1]!) >= 0) longest = middle;
+      if (holders.find(blocks, middle - 1) >= 0) longest = middle;
       else beyond = middle;
     }
     if (longest === 0) return this.#runs;
-    const last = holders.find(blocks[longest - 1]!);
+    const last = holders.find(blocks, longest - 1);
     for (let w = 0; w < holders.words; w += 1) this.#mark(w, holders.word(last + w), longest);
-    if (longest > 1) this.#split(blocks, 1, holders.find(blocks[0]!), longest, last);
+    if (longest > 1) this.#split(blocks, 1, holders.find(blocks, 0), longest, last);
     return this.#runs;
   }
 
@@ -99,7 +99,7 @@ export class PrefixIndex {
     }
     if (!differs || high - low === 1) return;
     const middle = (low + high) >>> 1;
-    const middleAt = holders.find(blocks[middle - 1]!);
+    const middleAt = holders.find(blocks, middle - 1);
     this.#split(blocks, low, lowAt, middle, middleAt);
     this.#split(blocks, middle, middleAt, high, highAt);
   }
@@ -115,7 +115,7 @@ export class PrefixIndex {
     const mirror = this.#mirrors[engine]!;
     // From the end: engines free a prompt's last blocks first, so that the beginning, which others share most, stays longest.
     for (let i = blocks.length - 1; i >= 0; i -= 1) {
-      if (mirror.blocks.use(blocks[i]!)) this.#holders.add(blocks[i]!, engine);
+      if (mirror.blocks.use(blocks, i)) this.#holders.add(blocks, i, engine);
     }
     mirror.version += 1;
     this.#evict(engine, mirror);
