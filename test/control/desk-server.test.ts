@@ -1,0 +1,84 @@
+/** The desk in the main thread: answers must reach the worker that asked, and a worker that dies must not keep engines from others. */
+import { afterEach, expect, it } from "vitest";
+import { configSchema } from "../../src/config/schema.ts";
+import { DeskServer } from "../../src/control/desk-server.ts";
+import { Pool } from "../../src/fleet/pool.ts";
+import type { WishRefusal } from "../../src/fleet/prompt-desk.ts";
+import { SlotTable } from "../../src/fleet/slots.ts";
+import { RemoteDesk } from "../../src/proxy/remote-desk.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
+
+const desks: DeskServer[] = [];
+afterEach(() => {
+  for (const desk of desks.splice(0)) desk.close();
+});
+
+function deskOf(engines: number) {
+  const config = configSchema.parse({
+    pools: {
+      p: {
+        policy: { name: "predictive", queueMax: 3 },
+        engines: Array.from({ length: engines }, (_, i) => ({ url: `e${i}:1` })),
+      },
+    },
+    servers: [{ listen: [{ port: 80 }], routes: [] }],
+  });
+  const board = new Scoreboard(createScoreboardMemory({ workers: 2, slots: engines }), 0);
+  const slots = new SlotTable(engines, () => {}).assign(config);
+  const server = new DeskServer();
+  desks.push(server);
+  server.pools.use([new Pool("p", config.pools["p"]!, { board, slots, random: () => 0.5 })]);
+  const worker = (index: number): RemoteDesk => {
+    const remote: RemoteDesk = new RemoteDesk((question) =>
+      server.receive(index, structuredClone(question), (answer) =>
+        remote.receive(structuredClone(answer)),
+      ),
+    );
+    return remote;
+  };
+  return { server, workers: [worker(0), worker(1)] as const };
+}
+
+const wish = { pool: "p", bytes: 40_000, blocks: [1, 2, 3], priority: 0, tenant: "" };
+
+function waits(desk: RemoteDesk, asked = wish) {
+  const seen: (string | WishRefusal)[] = [];
+  const ticket = desk.ticket(asked, {
+    granted: (engine) => void seen.push(engine),
+    refused: (reason) => void seen.push(reason),
+  });
+  ticket.wait();
+  return { seen, ticket };
+}
+
+it("two workers wait for one engine in one queue, and each is told its own", () => {
+  const { server, workers } = deskOf(1);
+  const [a, b] = [waits(workers[0]), waits(workers[1])];
+  expect([a.seen, b.seen]).toEqual([["e0:1"], []]);
+  a.ticket.done({ promptTokens: 10_000, cachedTokens: 0 });
+  expect(b.seen).toEqual(["e0:1"]);
+  b.ticket.leave();
+  b.ticket.leave();
+  expect(server.pools.size).toBe(0);
+});
+
+it("what a dead worker had and waited for is others' at once", () => {
+  const { server, workers } = deskOf(1);
+  waits(workers[0]);
+  waits(workers[0]);
+  const other = waits(workers[1]);
+  server.workerEnded(0);
+  expect(other.seen).toEqual(["e0:1"]);
+  expect(server.pools.size).toBe(1);
+  // The same numbers again, from the worker that takes its place.
+  const again = waits(workers[0]);
+  other.ticket.leave();
+  expect(again.seen).toEqual(["e0:1"]);
+});
+
+it("a pool that the desk does not know, and a queue that is full, are answers", () => {
+  const { workers } = deskOf(1);
+  expect(waits(workers[0], { ...wish, pool: "gone" }).seen).toEqual(["none-live"]);
+  const all = Array.from({ length: 5 }, () => waits(workers[0]));
+  expect(all.map(({ seen }) => seen)).toEqual([["e0:1"], [], [], [], ["queue-full"]]);
+});

@@ -1,0 +1,86 @@
+/** Prompts that are held, with real processes: engines have no queue of their own, however many workers ask, and nobody is lost. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { post } from "../support/http-client.ts";
+import { pdYaml } from "../support/pd-yaml.ts";
+import { type Engine, runtimes, Stack } from "../support/stack.ts";
+
+const path = "/v1/completions";
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const nodeShares = major > 22 || (major === 22 && minor >= 12);
+const cases = runtimes.flatMap((runtime) =>
+  (runtime === "bun" || nodeShares ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
+);
+
+/** Larger than what several of are sent to an engine together. */
+const long = (name: string) => ({ prompt: `${name} `.repeat(2_000), max_tokens: 2 });
+
+describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+  const stack = new Stack(runtime);
+  let prefills: Engine[];
+  let decodes: Engine[];
+  let url: string;
+
+  beforeAll(async () => {
+    // About 40 ms for each of these prompts.
+    const speed = ["--prefill-tokens-per-second", "80000", "--kv-lease-ms", "5000"];
+    prefills = await stack.startEngines("prefill", 2, speed);
+    decodes = await stack.startEngines("decode", 2);
+    const textFor = (port: number) =>
+      pdYaml({
+        port,
+        top: `workers: ${workers}`,
+        prefill: { engines: prefills, policy: "predictive" },
+        decode: { engines: decodes },
+      });
+    ({ url } = await stack.serve(textFor));
+  });
+  afterAll(() => stack.end());
+
+  /** The longest queue that was seen at a prefill engine until all are answered. */
+  async function queueWhile(answers: Promise<unknown>): Promise<number> {
+    let isDone = false;
+    void answers.finally(() => {
+      isDone = true;
+    });
+    let longest = 0;
+    while (!isDone) {
+      const states = await Promise.all(prefills.map((engine) => engine.state()));
+      longest = Math.max(longest, ...states.map(({ waiting, running }) => waiting + running));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return longest;
+  }
+
+  test("30 prompts at once: each prefill engine has one at a time, and all are answered", async () => {
+    const answers = Promise.all(
+      Array.from({ length: 30 }, (_, i) => post(url + path, long(`${runtime}${i}`))),
+    );
+    const longest = await queueWhile(answers);
+    expect((await answers).map(({ status }) => status)).toEqual(Array(30).fill(200));
+    expect(longest).toBe(1);
+    const states = await Promise.all(prefills.map((engine) => engine.state()));
+    for (const { requestsSeen } of states) expect(requestsSeen).toBeGreaterThan(5);
+  });
+
+  test("clients that leave while they wait are never sent, and hold up nobody", async () => {
+    const before = await Promise.all(prefills.map((engine) => engine.state()));
+    const first = Array.from({ length: 4 }, (_, i) => post(url + path, long(`first${i}`)));
+    const gone = new AbortController();
+    const leaving = Array.from({ length: 12 }, (_, i) =>
+      post(url + path, long(`leaving${i}`), { signal: gone.signal }),
+    );
+    setTimeout(() => gone.abort(), 20);
+    const last = Array.from({ length: 4 }, (_, i) => post(url + path, long(`last${i}`)));
+    const ends = await Promise.all([...first, ...last]);
+    await Promise.all(leaving);
+    expect(ends.map(({ status }) => status)).toEqual(Array(8).fill(200));
+    await eventually(async () => {
+      const states = await Promise.all(prefills.map((engine) => engine.state()));
+      return states.every(({ held, running, waiting }) => held + running + waiting === 0);
+    });
+    const after = await Promise.all(prefills.map((engine) => engine.state()));
+    const seen = after.map(({ requestsSeen }, i) => requestsSeen - before[i]!.requestsSeen);
+    expect(seen[0]! + seen[1]!).toBeLessThan(20);
+  });
+});
