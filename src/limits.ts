@@ -55,7 +55,7 @@ export const deadlineTickMs = 100;
 export const promptBlockBytes = 2_048;
 /** Blocks of one prompt that are looked at. */
 export const promptBlocksMax = 2_048;
-/** Blocks that one worker remembers of the caches of all engines of a pool: some 40 bytes each. */
+/** Blocks that one worker remembers of the caches of all engines of a pool: up to 100 bytes each. */
 export const prefixBlocksMax = 4_194_304;
 /** Longest value of a body's member that a variable (`$body_user`) holds; a longer one is empty. */
 export const bodyVariableBytesMax = 1_024;

@@ -3,8 +3,8 @@
  * times as long and allocates. A removed key's number is given to the next new one.
  */
 
-/** Slots of the table for each key at most, and at least half as many. */
-const slotsPerKey = 4;
+/** Slots of the table for each number that there can be: at most half are taken. */
+const slotsPerKey = 2;
 const leastKeys = 16;
 
 export class NumberTable {
