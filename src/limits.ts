@@ -69,3 +69,7 @@ export const zmtpIdleTimeoutMs = 60_000;
 /** Engines that one address may register; and how long the first change waits for others, so that they are applied together. */
 export const registeredEnginesMax = 4_096;
 export const registrationDelayMs = 100;
+/** `/v1/models` of several engines: how many are asked, how long they have, and how much each may say. */
+export const listedEnginesMax = 64;
+export const listTimeoutMs = 3_000;
+export const listBytesMax = 1_048_576;

@@ -42,8 +42,6 @@ const policyNames = policySchema.options.map((option) => option.shape.name.value
 const dialectNames = schemasAt(["servers", 0, "routes", 0, "dialect"]).flatMap(
   (schema) => (schema.enum ?? []) as readonly NonNullable<Route["dialect"]>[],
 );
-/** Paths whose requests have a prefill and a decode; all others go to a decode engine as they are. */
-const generatingPaths = ["/v1/completions", "/v1/chat/completions"];
 
 export function parseFlags(
   flags: Flags,
@@ -114,22 +112,15 @@ export function parseFlags(
   if (errors.length > 0) return { errors };
 
   const accessLogs = flags.accessLog === undefined ? [] : [{ file: flags.accessLog }];
-  const generating = (isPlain ? [] : generatingPaths).map(
-    (path): Route => ({
-      match: { kind: "exact", path },
-      target: { pool: "decode" },
-      ...encode,
-      prefill: { pool: "prefill" },
-      dialect,
-      ...(onPrefillFailure && { onPrefillFailure }),
-      ...(prefillMinTokens !== undefined && { prefillMinTokens }),
-      accessLogs,
-    }),
-  );
-  const others: Route = {
+  const route: Route = {
     match: { path: "/" },
     target: { pool: "decode" },
-    ...(isPlain && { ...encode, dialect: "plain" as const }),
+    ...encode,
+    ...(isPlain
+      ? { dialect: "plain", byEndpoint: true }
+      : { prefill: { pool: "prefill" }, dialect }),
+    ...(onPrefillFailure && { onPrefillFailure }),
+    ...(prefillMinTokens !== undefined && { prefillMinTokens }),
     accessLogs,
   };
   const input: ConfigInput = {
@@ -138,7 +129,7 @@ export function parseFlags(
     errorLog: { level },
     ...(flags.record === undefined ? {} : { record: { file: flags.record } }),
     pools,
-    servers: [{ listen: [listen ?? { port: 8080 }], routes: [...generating, others] }],
+    servers: [{ listen: [listen ?? { port: 8080 }], routes: [route] }],
   };
   return { config: configSchema.parse(input) };
 }

@@ -201,6 +201,12 @@ const routeSchema = z
       .describe(
         "Shorter prompts are not worth a hand-over: decode computes them itself. Estimated as one token for 4 bytes of the body. 0 = all are prefilled.",
       ),
+    byEndpoint: z
+      .boolean()
+      .optional()
+      .describe(
+        "Go by what engines answer at the path (`docs/endpoints.md`): only what generates is prefilled, `/v1/models` is the list of all engines, others go where they can be answered. Off: every POST of a route with a prefill is prefilled. Default: on where there is a prefill, and off in nginx.conf.",
+      ),
     setHeaders: z
       .record(text, z.string())
       .default({})

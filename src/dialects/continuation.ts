@@ -7,7 +7,7 @@ import { KeyName } from "../body/key-name.ts";
 import { Edits } from "../body/splice.ts";
 import type { TopLevel } from "../body/top-level.ts";
 import type { DialectRequest } from "./dialect.ts";
-import { isSet, isTrue, memberValueOf } from "./member-facts.ts";
+import { isFalse, isSet, isTrue, memberValueOf } from "./member-facts.ts";
 import { replaceMember, setMember } from "./members.ts";
 
 const prompt = new KeyName("prompt");
@@ -137,10 +137,6 @@ function limitRest(members: TopLevel, edits: Edits, tokens: number, isChat: bool
 function integerOf(members: TopLevel, key: KeyName): number | undefined {
   const digits = memberValueOf(members, key)?.toString("latin1") ?? "";
   return /^\d{1,15}$/.test(digits) ? Number(digits) : undefined;
-}
-
-function isFalse(members: TopLevel, key: KeyName): boolean {
-  return memberValueOf(members, key)?.[0] === 0x66;
 }
 
 function latin1Start(bytes: Buffer): string {

@@ -22,3 +22,7 @@ export function isSet(members: TopLevel, key: KeyName): boolean {
 export function isTrue(members: TopLevel, key: KeyName): boolean {
   return firstByte(members, key) === 0x74;
 }
+
+export function isFalse(members: TopLevel, key: KeyName): boolean {
+  return firstByte(members, key) === 0x66;
+}

@@ -176,6 +176,7 @@ export class Pool implements PoolView {
       const engine = this.engines[i]!;
       if (engine.backup !== backup || !this.isFit(engine, nowMs)) continue;
       if (tried.length > 0 && tried.includes(i)) continue;
+      if (request.only !== undefined && request.only !== i) continue;
       if (this.#hasRoom(engine)) candidates.add(i);
       else full = true;
     }

@@ -191,14 +191,14 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     if (engines !== undefined && leg === this.#decode) this.#callback?.tell(engines.decode);
     const members = this.#dialectRequest?.members;
     const name = leg === this.#prefill ? "prefill" : "decode";
-    const { embeddings } = this.#request;
+    const edits =
+      members &&
+      legBody(this.#request, members, route.dialect, handover, leg, engines ?? noEngines);
     const message = {
       context: this.#context,
       headers,
       route,
-      edits:
-        members &&
-        legBody(members, route.dialect, handover, name, engines ?? noEngines, embeddings),
+      edits,
       isRead: leg === this.#prefill || handover?.judgeDecode !== undefined || this.#merged.isRead,
       requestId: handoversId ?? this.#context.requestId,
       isHandoversId: handoversId !== undefined,

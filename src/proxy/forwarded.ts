@@ -1,5 +1,6 @@
 /** A request as the parts see it that forward it. */
 import type { TopLevel } from "../body/top-level.ts";
+import type { Endpoint } from "../dialects/endpoint.ts";
 import type { Embeddings } from "../dialects/vllm-encoder.ts";
 import type { Answer } from "./answer.ts";
 import type { RequestContext } from "./context.ts";
@@ -16,6 +17,8 @@ export interface Forwarded {
   readonly members: TopLevel | undefined;
   /** Where its images and the like are encoded; undefined = the route has no encode. */
   readonly embeddings: Embeddings | undefined;
+  /** What is asked; undefined = nothing that a proxy treats in a way of its own. */
+  readonly endpoint: Endpoint | undefined;
   /** For the client in place of the engine's; 0 = the engine's. */
   readonly status: number;
   /** Bytes that the client has not read yet. */

@@ -12,6 +12,7 @@ import type { Forwarded } from "./forwarded.ts";
 import { dpRankHeader } from "./head-plan.ts";
 import type { HeldWish } from "./held-prefill.ts";
 import { type InternalRoute, internalRoute } from "./internal-route.ts";
+import { askedAnswer, holderOf } from "./kept-answer.ts";
 import type { Leg } from "./leg.ts";
 import type { Destination, Route } from "./route.ts";
 
@@ -26,10 +27,20 @@ export class LegPlaces {
   #prefill: InternalRoute | undefined;
   /** Hashes of the prompt's blocks, made once, where a policy goes by them. */
   #blocks: number[] | undefined;
+  /** Any engine can answer, and one that prefills is there for it: none of its work is waited for token by token. */
+  readonly #prefersPrefill: boolean;
+  /** The answer that the request is about, which one engine keeps; "" = none. */
+  readonly #keptAnswer: string;
 
   constructor(request: Forwarded, route: Route) {
+    const { endpoint, context, members, service } = request;
     this.#request = request;
     this.#route = route;
+    this.#prefersPrefill =
+      endpoint?.servedBy === "any-engine" &&
+      route.prefillPool !== undefined &&
+      route.prefillPool.vacancy(service.clock.wallMs()) === undefined;
+    this.#keptAnswer = askedAnswer(endpoint, context.path, members);
   }
 
   /** The route whose header lines the prefill gets. */
@@ -40,7 +51,7 @@ export class LegPlaces {
   destination(name: LegName): Destination | undefined {
     const route = this.#route;
     const { context, server } = this.#request;
-    if (name === "decode") return route.destination(context);
+    if (name === "decode" && !this.#prefersPrefill) return route.destination(context);
     if (route.prefillPool !== undefined) {
       const destination = route.destination(context);
       return destination && { pool: route.prefillPool, uri: destination.uri };
@@ -57,6 +68,7 @@ export class LegPlaces {
       blocks: pool.usesBlocks ? this.#promptBlocks() : noBlocks,
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(pool, context),
+      only: holderOf(pool, this.#keptAnswer),
     };
   }
 

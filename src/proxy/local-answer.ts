@@ -1,9 +1,11 @@
-/** Answers of the proxy's own: what the configuration returns, and errors in OpenAI's shape. */
+/** Answers of the proxy's own: what the configuration returns, and errors in the shape of the endpoint. */
 import { STATUS_CODES } from "node:http";
 import type { FinalAnswer } from "../dialects/dialect.ts";
+import { endpointOf } from "../dialects/endpoint.ts";
 import type { Answer } from "./answer.ts";
 import type { RequestContext } from "./context.ts";
-import { errorBody, type Outcome } from "./outcomes.ts";
+import { errorBody } from "./error-body.ts";
+import type { Outcome } from "./outcomes.ts";
 import { percentEncode } from "./percent.ts";
 import type { ReturnedAnswer } from "./rewrite.ts";
 
@@ -48,14 +50,15 @@ export function returnedAnswer(
     return;
   }
   if (text === undefined && status >= 400) {
-    const body = errorBody({ code: "GP_RETURNED", message: reasonOf(status) }, status);
+    const problem = { code: "GP_RETURNED", message: reasonOf(status) };
+    const body = errorBody(problem, status, endpointOf(context.path)?.errors);
     answer.local(status, reasonOf(status), common(context) + json, body);
     return;
   }
   answer.local(status, reasonOf(status), common(context) + plain, Buffer.from(text ?? ""));
 }
 
-/** What a prefill engine has said, in the client's form: there is nothing to decode. */
+/** What the proxy has made of what engines said: of a prefill after which there is nothing to decode, or of several. */
 export function finalAnswer(
   answer: Answer,
   context: RequestContext,
@@ -77,7 +80,7 @@ export function errorAnswer(answer: Answer, context: RequestContext, outcome: Ou
     status,
     reasonOf(status),
     common(context) + retry + json,
-    errorBody(outcome, status),
+    errorBody(outcome, status, endpointOf(context.path)?.errors),
   );
 }
 

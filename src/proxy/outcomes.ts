@@ -82,7 +82,7 @@ export const outcomes = Object.freeze({
     400,
     "client",
     "no",
-    "These engines cannot hand over a request that asks for several answers, or has several prompts.",
+    "These engines cannot hand over a request for several answers, with several prompts, or that goes on with an answer before.",
   ),
   tooManyItems: outcome(
     "GP_TOO_MANY_ITEMS",
@@ -233,19 +233,4 @@ export const outcomes = Object.freeze({
 /** An outcome for a request that could not be parsed, from the parser's own status and words. */
 export function refused(status: number, code: string, message: string): Outcome {
   return { code, status, fault: "client", retry: "no", message };
-}
-
-const errorTypes: Readonly<Record<number, string>> = {
-  404: "not_found_error",
-  408: "timeout_error",
-  429: "rate_limit_error",
-  503: "overloaded_error",
-  504: "timeout_error",
-};
-
-/** The error body in OpenAI's shape. */
-export function errorBody(problem: Pick<Outcome, "code" | "message">, status: number): Buffer {
-  const type = errorTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
-  const error = { message: problem.message, type, param: null, code: problem.code };
-  return Buffer.from(JSON.stringify({ error }));
 }

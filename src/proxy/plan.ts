@@ -1,8 +1,10 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
 import type { DialectRequest } from "../dialects/dialect.ts";
+import { generatingAt } from "../dialects/endpoint.ts";
 import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
 import type { Order } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
+import { previousAnswer } from "./kept-answer.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 import type { Route } from "./route.ts";
 
@@ -20,12 +22,15 @@ export function planOf(request: Forwarded, route: Route, prefills: boolean): Pla
   const alone = { order: "decode-only", dialectRequest: undefined, refusal: undefined } as const;
   if (members === undefined) return alone;
   const { dialect, config } = route;
-  const { path, requestId } = context;
+  const { requestId } = context;
+  const path = route.enginePath(context);
   const dialectRequest = { members, path, requestId, mint: service.mint };
   const { needsPrefill = false } = dialect;
   const isLong = context.body.length >= config.prefillMinTokens * usualBytesPerToken;
   if (!prefills || !(isLong || needsPrefill)) return { ...alone, dialectRequest };
-  if (dialect.carries?.(dialectRequest) ?? true) {
+  // Only the engine that keeps an answer can go on with it.
+  const goesOn = previousAnswer(generatingAt(path), members) !== "";
+  if (!goesOn && (dialect.carries?.(dialectRequest) ?? true)) {
     return { order: dialect.order, dialectRequest, refusal: undefined };
   }
   return { ...alone, dialectRequest, refusal: needsPrefill ? outcomes.notCarried : undefined };

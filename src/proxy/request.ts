@@ -1,6 +1,7 @@
 /** One request from its head to its end: finds its route, forwards it or answers it, and accounts for it. */
 import { mediaItems } from "../body/media-items.ts";
 import { scanTopLevel, type TopLevel } from "../body/top-level.ts";
+import { type Endpoint, endpointOf, isGenerating } from "../dialects/endpoint.ts";
 import type { Embeddings } from "../dialects/vllm-encoder.ts";
 import { normalizePath } from "../http1/normalize-path.ts";
 import { encodedItemsMax } from "../limits.ts";
@@ -12,7 +13,8 @@ import { Encode } from "./encode.ts";
 import { errorPage } from "./error-page.ts";
 import { Forward } from "./forward.ts";
 import type { Forwarded } from "./forwarded.ts";
-import { errorAnswer, reasonOf, returnedAnswer } from "./local-answer.ts";
+import { errorAnswer, finalAnswer, reasonOf, returnedAnswer } from "./local-answer.ts";
+import { ModelList } from "./model-list.ts";
 import { type Outcome, outcomes, refused } from "./outcomes.ts";
 import type { ReturnedAnswer } from "./rewrite.ts";
 import type { Route } from "./route.ts";
@@ -27,7 +29,9 @@ export class RequestHandler implements Forwarded {
   readonly #client: ClientConnection;
   #routed: Routed;
   #encode: Encode | undefined;
+  endpoint: Endpoint | undefined;
   #forward: Forward | undefined;
+  #models: ModelList | undefined;
   #finished = false;
   /** The error whose page is being served, and the status that the page is given; 0 = its own. */
   #pageOf: Outcome | undefined;
@@ -87,6 +91,7 @@ export class RequestHandler implements Forwarded {
   /** Ends the request from outside: the client is gone or too slow. */
   abort(outcome: Outcome): void {
     this.#encode?.abort();
+    this.#models?.cancel();
     if (this.#forward === undefined) this.ended(outcome);
     else this.#forward.abort(outcome);
   }
@@ -119,13 +124,20 @@ export class RequestHandler implements Forwarded {
   #send(route: Route): void {
     const { context } = this;
     const isPost = context.head.method === "POST";
-    const prefills = route.prefills && isPost;
+    const endpoint = route.byEndpoint ? endpointOf(route.enginePath(context)) : undefined;
+    const generating = endpoint && isGenerating(endpoint) ? endpoint : undefined;
+    this.endpoint = endpoint;
+    if (endpoint?.servedBy === "all-engines" && context.head.method === "GET") {
+      this.#listModels(route);
+      return;
+    }
+    const prefills = isPost && route.prefills && (!route.byEndpoint || generating !== undefined);
     const encodes = route.encodes && isPost && context.path.endsWith("/chat/completions");
     if (prefills && !route.knowsDialect) {
       this.ended(outcomes.dialectUnknown);
       return;
     }
-    if (prefills || encodes) {
+    if (prefills || encodes || (isPost && generating?.keeps !== undefined)) {
       const members = this.service.takeTopLevel();
       context.members = members;
       const problem = scanTopLevel(context.body, 0, context.body.length, members);
@@ -147,6 +159,23 @@ export class RequestHandler implements Forwarded {
     }
     this.#encode = new Encode(this, route, items, () => this.#begin(route, prefills));
     this.#encode.begin();
+  }
+
+  #listModels(route: Route): void {
+    const list = new ModelList(this, route, (json) => {
+      this.#models = undefined;
+      // Then one engine says what is wrong with the request, or with itself.
+      if (json === undefined) this.#begin(route, false);
+      else {
+        finalAnswer(this.answer, this.context, { contentType: "application/json", body: json });
+        this.ended(outcomes.answered);
+      }
+    });
+    if (!list.isNeeded) this.#begin(route, false);
+    else {
+      this.#models = list;
+      list.begin();
+    }
   }
 
   #begin(route: Route, prefills: boolean): void {
@@ -214,6 +243,7 @@ export class RequestHandler implements Forwarded {
     } else {
       this.#pageStatus = page.status;
       this.#routed = { route: page.route };
+      this.endpoint = undefined;
       this.#dropMembers();
       this.#begin(page.route, false);
     }

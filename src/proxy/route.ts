@@ -39,6 +39,8 @@ export class Route {
   /** False while the engines are still being asked for their dialect: nothing can be prefilled until then. */
   readonly knowsDialect: boolean;
   readonly givesRequestId: boolean;
+  /** Whether what a request is served by depends on the endpoint that it asks. */
+  readonly byEndpoint: boolean;
   readonly accessLogs: readonly AccessLog[];
   readonly errorPages: ReadonlyMap<number, ErrorPage>;
   readonly encodePool: Pool | undefined;
@@ -64,6 +66,7 @@ export class Route {
     this.knowsDialect = dialect !== undefined;
     this.dialect = dialect ?? plain;
     this.givesRequestId = config.requestId ?? (config.prefill ?? config.encode) !== undefined;
+    this.byEndpoint = config.byEndpoint ?? config.prefill !== undefined;
     this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));
     this.errorPages = new Map(
       config.errorPages.flatMap(({ statuses, status, keepPageStatus, uri }) => {
@@ -94,6 +97,14 @@ export class Route {
 
   get forwards(): boolean {
     return this.config.target !== undefined;
+  }
+
+  /** The path as engines get it, which says what the request is for. */
+  enginePath(context: RequestContext): string {
+    const { target } = this.config;
+    if (target === undefined || !("pool" in target) || target.uri === undefined)
+      return context.path;
+    return this.#destination(context)?.uri.split("?", 1)[0] ?? context.path;
   }
 
   /** Undefined when the target names no known pool. */

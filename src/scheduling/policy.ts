@@ -13,6 +13,8 @@ export interface PickRequest {
   readonly clientAddress: string;
   /** Value of the policy's key template, or "". */
   readonly key: string;
+  /** Number of the one engine that can take it; undefined = any. Seen to before a policy is asked. */
+  readonly only?: number | undefined;
 }
 
 /** What a policy may know of its pool. Engines are counted from 0 in the order of the configuration. */

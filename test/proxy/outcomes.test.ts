@@ -1,6 +1,7 @@
 /** A client can tell from an error what happened, by a code that stays, in the shape that OpenAI's clients read. */
 import { describe, expect, it } from "vitest";
-import { errorBody, type Outcome, outcomes, refused } from "../../src/proxy/outcomes.ts";
+import { errorBody } from "../../src/proxy/error-body.ts";
+import { type Outcome, outcomes, refused } from "../../src/proxy/outcomes.ts";
 
 const all = Object.entries(outcomes) as [string, Outcome][];
 

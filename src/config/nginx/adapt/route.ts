@@ -62,7 +62,11 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     steps: readSteps(block),
     ...(pass && { target: pass.target }),
     ...(encodes && { encode: { location: encodeLocation } }),
-    ...(prefills && { prefill: { location: prefillLocation }, ...readHandover(block) }),
+    ...(prefills && {
+      prefill: { location: prefillLocation },
+      byEndpoint: false,
+      ...readHandover(block),
+    }),
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...readSettings(block),
     accessLogs: readAccessLogs(block),
