@@ -5,7 +5,7 @@
 
 import { KeyName } from "../body/key-name.ts";
 import type { Span } from "../body/member-value.ts";
-import { isNull, memberOf, type Patches } from "../body/patches.ts";
+import { isNull, memberOf, memberRemoval, type Patches } from "../body/patches.ts";
 
 const usage = new KeyName("usage");
 /** What holds the usage in events of `/v1/responses` and `/v1/messages`. */
@@ -16,7 +16,7 @@ const cacheRead = new KeyName("cache_read_input_tokens");
 const besideRead = [new KeyName("input_tokens"), new KeyName("cache_creation_input_tokens")];
 
 const nothing = Buffer.from("null");
-const zero = Buffer.from("0");
+const nothingAtAll = Buffer.alloc(0);
 
 // A search that begins with a rare byte takes a quarter of the time of one that begins with a quote.
 const detailsNeedle = Buffer.from('_tokens_details"');
@@ -58,8 +58,13 @@ export class UsageMerge {
     const read = memberOf(bytes, told, cacheRead);
     if (read === undefined || isNull(bytes, read)) return;
     const before = this.#prefillUsage(cacheRead);
-    patches.replace(read, before ?? zero);
-    if (before === undefined) return;
+    if (before === undefined) {
+      // A single engine leaves out what it has none of.
+      const removal = memberRemoval(bytes, told, cacheRead);
+      if (removal !== undefined) patches.replace(removal, nothingAtAll);
+      return;
+    }
+    patches.replace(read, before);
     for (const key of besideRead) {
       const own = memberOf(bytes, told, key);
       const known = this.#prefillUsage(key);

@@ -71,6 +71,11 @@ describe("vLLM's answers", () => {
       '{"usage":{"input_tokens":9,"cache_read_input_tokens":0}}',
       '{"type":"message_start","message":{"usage":{"input_tokens":9,"cache_read_input_tokens":0}}}',
     ],
+    [
+      '{"message":{"usage":{"input_tokens":9,"cache_read_input_tokens":8,"output_tokens":0}}}',
+      '{"usage":{"input_tokens":9}}',
+      '{"message":{"usage":{"input_tokens":9,"output_tokens":0}}}',
+    ],
     // With the cached tokens they make up the prompt.
     [
       '{"type":"message_delta","usage":{"input_tokens":1,"cache_read_input_tokens":8,"output_tokens":3}}',
