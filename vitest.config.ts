@@ -3,6 +3,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 /** Each takes up to a minute of both cores: `npm test` runs some, `npm run test:dialects` all of them. */
 const longSuites = [
   "cache-threshold",
+  "epd",
   "moriio",
   "shared-storage",
   "trtllm",

@@ -24,6 +24,11 @@ export function engineCommand(): Command {
       `how KV is handed over: name[:key=value,…]; names: ${dialectNames.join(", ")}`,
       defaults.dialect,
     )
+    .option(
+      "--ec-transfer <how>",
+      "how embeddings go from encode engines to the others: shared[:path=FOLDER] or pull (default: not)",
+      defaults.ecTransfer,
+    )
     .option("--port <port>", "port to listen on; 0 = a free one", notNegative, defaults.port)
     .option("--host <host>", "address to listen on", defaults.host)
     .option(

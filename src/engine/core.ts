@@ -3,8 +3,10 @@
 import { randomUUID } from "node:crypto";
 import { Connections } from "./connections.ts";
 import type { EngineContext, EngineDialect } from "./dialects/dialect.ts";
+import { encoder } from "./dialects/encoder.ts";
 import type { PullOutcome } from "./dialects/kv-pull.ts";
 import { chooseDialect } from "./dialects/registry.ts";
+import { type Embeddings, embeddingsOf } from "./embeddings.ts";
 import { type Fault, FaultBook } from "./faults.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 import type { InferenceJob, Phase } from "./job.ts";
@@ -86,6 +88,8 @@ export class EngineCore implements EngineContext {
   readonly engineId: string = randomUUID();
   readonly scheduler: Scheduler;
   readonly dialect: EngineDialect;
+  /** Undefined = images are encoded here, where the prompt is computed. */
+  readonly embeddings: Embeddings | undefined;
   readonly kvStore: KvStore;
   readonly connections: Connections;
   readonly peers = new PeerClient();
@@ -126,15 +130,23 @@ export class EngineCore implements EngineContext {
     this.address = { host: everywhere ? "127.0.0.1" : host, port: 0, sidePort: 0 };
     this.scheduler = new Scheduler(clock, options);
     this.connections = new Connections(clock, options.keepAliveMs);
+    const { ecTransfer } = options;
+    this.embeddings = ecTransfer === "" ? undefined : embeddingsOf(ecTransfer, this);
     const { dialect, settings } =
       typeof options.dialect === "string"
         ? chooseDialect(options.dialect)
         : { dialect: options.dialect, settings: {} };
-    if (!dialect.roles.includes(role)) {
-      throw new Error(`dialect "${dialect.name}" has no role "${role}"`);
+    if (role === "encode") {
+      if (this.embeddings === undefined) throw new Error("an encode engine needs an ec-transfer");
+      this.#dialectName = "encode";
+      this.dialect = encoder(this, this.embeddings);
+    } else {
+      if (!dialect.roles.includes(role)) {
+        throw new Error(`dialect "${dialect.name}" has no role "${role}"`);
+      }
+      this.#dialectName = dialect.name;
+      this.dialect = dialect.create(this, settings);
     }
-    this.#dialectName = dialect.name;
-    this.dialect = dialect.create(this, settings);
     const leaseMs = options.kvLeaseMs ?? this.dialect.kvLeaseMs;
     this.kvStore = new KvStore(clock, leaseMs, heldKvMax);
     if (options.prefixCache) this.#prefixCache = new PrefixCache(kvCapacityTokens / blockTokens);

@@ -74,7 +74,7 @@ export class InferenceJob implements PrefillTicket {
     // The client may have gone in the very moment in which its request was complete.
     if (this.phase === "done") return;
     if (this.#request.stream) this.#reply.openEvents();
-    if (this.#leg.acquire === undefined) this.#core.scheduler.prefill(this);
+    if (this.#leg.acquire === undefined) this.#prefill();
     else {
       const fail = (error: unknown): void => this.#fail(error);
       this.#leg.acquire(this.#gone.signal).then((acquired) => this.#go(acquired), fail);
@@ -127,7 +127,7 @@ export class InferenceJob implements PrefillTicket {
     if (end !== undefined) for (const { output } of this.#choices) output.endEarly(end);
     if (kv === "recompute") this.#core.countRecompute(reason ?? "unknown");
     if (kv === "compute" || kv === "recompute") {
-      this.#core.scheduler.prefill(this);
+      this.#prefill();
       return;
     }
     for (const { output } of this.#choices) output.knowsPrompt = false;
@@ -141,6 +141,21 @@ export class InferenceJob implements PrefillTicket {
     // The last token is always computed.
     this.#cachedTokens = cachedTokens ?? this.#request.promptTokens - 1;
     this.#decode(firstToken ?? false);
+  }
+
+  /** Images are encoded elsewhere, where there is such an engine; what cannot be had of it is encoded here. */
+  #prefill(): void {
+    const { embeddings, role, scheduler } = this.#core;
+    if (embeddings === undefined || role === "encode") {
+      scheduler.prefill(this);
+      return;
+    }
+    const go = (loaded: readonly boolean[]): void => {
+      if (this.phase === "done") return;
+      for (const isLoaded of loaded) if (!isLoaded) this.#core.countRecompute("no_embedding");
+      scheduler.prefill(this);
+    };
+    embeddings.load(this.#request).then(go, (error: unknown) => this.#fail(error));
   }
 
   #decode(firstTokenReady: boolean): void {

@@ -12,6 +12,8 @@ export interface EngineOptions extends Partial<Timing> {
   readonly role: EngineRole;
   /** How KV is handed over: `name[:key=value,…]` of one in `dialects/registry.ts`, or one that is not there. */
   readonly dialect?: string | Dialect;
+  /** How embeddings come from encode engines, or go from one: `shared[:path=FOLDER]`, `pull`; "" = they do not. */
+  readonly ecTransfer?: string;
   /** Address to listen on, also named in hand-offs as `remote_host`. */
   readonly host?: string;
   /** 0 = a free one. */
@@ -45,6 +47,7 @@ export type ResolvedOptions = Required<Omit<EngineOptions, "kvLeaseMs">> &
 
 export const engineDefaults = {
   dialect: "omni",
+  ecTransfer: "",
   host: "127.0.0.1",
   port: 0,
   kvPort: 0,

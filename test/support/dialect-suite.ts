@@ -175,8 +175,10 @@ function expectClean(states: readonly EngineState[], reasons: readonly string[])
 
 function abortsByPhase(states: readonly EngineState[]) {
   const prefills = states.filter(({ role }) => role === "prefill");
+  const encodes = states.filter(({ role }) => role === "encode");
   const others = states.filter(({ role }) => role !== "prefill" && role !== "encode");
   return {
+    encode: sum(encodes, ({ aborted }) => aborted.waiting + aborted.prefilling),
     prefill: sum(prefills, ({ aborted }) => aborted.waiting + aborted.prefilling),
     "before-first-token": sum(others, ({ aborted }) => aborted.waiting + aborted.prefilling),
     "mid-decode": sum(others, ({ aborted }) => aborted.streaming),

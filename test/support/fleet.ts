@@ -67,7 +67,7 @@ export interface Fleet {
   readonly killed: "retried" | "error";
 }
 
-export type AbortPhase = "prefill" | "before-first-token" | "mid-decode";
+export type AbortPhase = "encode" | "prefill" | "before-first-token" | "mid-decode";
 
 /** A fleet that runs. */
 export interface RunningFleet {
@@ -138,15 +138,17 @@ function yamlOf(fleet: Fleet, places: readonly EnginePlace[]): string {
     engines[place.role] = before === undefined ? line : `${before}, ${line}`;
   }
   if (fleet.yaml !== undefined) return fleet.yaml({ port, registrationPort, engines });
-  const { prefill, decode, mixed } = engines;
-  const both = prefill === undefined ? "" : "prefill: { pool: prefill }, ";
+  const { encode, prefill, decode, mixed } = engines;
+  const legs = Object.entries({ encode, prefill }).filter(([, list]) => list !== undefined);
+  const before = legs.map(([leg]) => `${leg}: { pool: ${leg} }, `).join("");
   return `
 pools:
+${encode === undefined ? "" : `  encode: { policy: { name: least_conn }, engines: [${encode}] }`}
 ${prefill === undefined ? "" : `  prefill: { policy: { name: length_balance }, engines: [${prefill}] }`}
   decode: { policy: { name: least_conn }, engines: [${decode ?? mixed}] }
 servers:
   - listen: [{ host: 127.0.0.1, port: ${port} }]
     routes:
-      - { match: { path: / }, ${both}target: { pool: decode }, dialect: ${fleet.dialect}${fleet.route ?? ""} }
+      - { match: { path: / }, ${before}target: { pool: decode }, dialect: ${fleet.dialect}${fleet.route ?? ""} }
 `;
 }

@@ -33,8 +33,7 @@ export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
 
 /** Throws an Error that says what is wrong with it. */
 export function chooseDialect(spec: string): { dialect: Dialect; settings: Settings } {
-  const colon = spec.indexOf(":");
-  const name = colon < 0 ? spec : spec.slice(0, colon);
+  const { name, settings } = readSpec(spec, "dialect");
   const dialect = dialects.find((candidate) => candidate.name === name);
   if (dialect === undefined) {
     const nearest = nearestWord(name, dialectNames);
@@ -44,11 +43,18 @@ export function chooseDialect(spec: string): { dialect: Dialect; settings: Setti
         : `did you mean "${nearest}"?`;
     throw new Error(`unknown dialect "${name}"; ${hint}`);
   }
+  return { dialect, settings };
+}
+
+/** `name[:key=value,…]`. Throws an Error that says what is wrong with it. */
+export function readSpec(spec: string, what: string): { name: string; settings: Settings } {
+  const colon = spec.indexOf(":");
+  const name = colon < 0 ? spec : spec.slice(0, colon);
   const settings: Record<string, string> = {};
   for (const part of colon < 0 ? [] : spec.slice(colon + 1).split(",")) {
     const equals = part.indexOf("=");
-    if (equals < 1) throw new Error(`dialect "${spec}": "${part}" is no key=value`);
+    if (equals < 1) throw new Error(`${what} "${spec}": "${part}" is no key=value`);
     settings[part.slice(0, equals)] = part.slice(equals + 1);
   }
-  return { dialect, settings };
+  return { name, settings };
 }

@@ -15,6 +15,9 @@ export const storePath = z.string().min(1).default(join(tmpdir(), "global-proxy-
 /** Whether the folder has a prompt's KV: no, or not as it was written. */
 export type StoreOutcome = "ok" | "store_miss" | "store_broken";
 
+/** What is kept, by its hash. */
+type Stored = Pick<InferenceRequest, "promptHash" | "promptTokens">;
+
 const entrySchema = z.object({ promptHash: z.string(), tokens: z.number() });
 
 export class SharedStore {
@@ -29,7 +32,7 @@ export class SharedStore {
   }
 
   /** Resolves when others can read it. */
-  async put({ promptHash, promptTokens: tokens }: InferenceRequest): Promise<void> {
+  async put({ promptHash, promptTokens: tokens }: Stored): Promise<void> {
     const file = this.#file(promptHash);
     // Another engine may read at any time, and must see all of it or nothing.
     const unfinished = `${file}.${randomUUID()}`;
@@ -43,7 +46,7 @@ export class SharedStore {
     await rm(oldest, { force: true });
   }
 
-  async look({ promptHash, promptTokens: tokens }: InferenceRequest): Promise<StoreOutcome> {
+  async look({ promptHash, promptTokens: tokens }: Stored): Promise<StoreOutcome> {
     try {
       const entry = entrySchema.safeParse(
         JSON.parse(await readFile(this.#file(promptHash), "utf8")),

@@ -21,7 +21,8 @@ describe("a dialect is chosen by name", () => {
 
   it("an engine does not start with settings or a role that the dialect does not have", async () => {
     await expect(startEngine({ role: "mixed", dialect: "omni:a=1" })).rejects.toThrow('"a"');
-    await expect(startEngine({ role: "encode" })).rejects.toThrow('no role "encode"');
+    await expect(startEngine({ role: "encode" })).rejects.toThrow("needs an ec-transfer");
+    await expect(startEngine({ role: "encode", ecTransfer: "push" })).rejects.toThrow('"push"');
   });
 });
 

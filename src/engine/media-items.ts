@@ -1,0 +1,33 @@
+/** The images, sounds and videos of a request, and the hashes by which engines know them. */
+
+import { createHash } from "node:crypto";
+import type { InferenceRequest } from "./inference-request.ts";
+
+const mediaTypes: ReadonlySet<unknown> = new Set([
+  "image_url",
+  "audio_url",
+  "input_audio",
+  "video_url",
+]);
+
+export interface MediaItems {
+  /** One for each different item; vLLM's `mm_hash`. */
+  readonly hashes: readonly string[];
+  /** Items, each as often as it stands there. */
+  readonly count: number;
+  /** There is something else in the messages. */
+  readonly hasText: boolean;
+}
+
+export function mediaItems({ handoffFields }: InferenceRequest): MediaItems {
+  const { messages } = handoffFields as { messages?: readonly { content?: unknown }[] };
+  const contents = (messages ?? []).flatMap(({ content }) => content ?? []) as unknown[];
+  const isMedia = (part: unknown) => mediaTypes.has((part as { type?: unknown }).type);
+  const items = contents.filter(isMedia);
+  const hashes = new Set(items.map((item) => hashOf(JSON.stringify(item))));
+  return { hashes: [...hashes], count: items.length, hasText: items.length < contents.length };
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
