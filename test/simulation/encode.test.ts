@@ -304,6 +304,27 @@ test("engines that prefill and decode themselves get the embeddings as well", ()
   world.expectNothingLeft();
 });
 
+test("an encode may have a location of its own, as a prefill may", () => {
+  const world = start({
+    routes: [
+      { match: { path: "/v1/chat" }, encode: { location: "/enc" }, target: { pool: "decode" } },
+      {
+        match: { path: "/enc/" },
+        internal: true,
+        target: { pool: "encode", uri: "/" },
+        setHeaders: { "X-Leg": "encode" },
+      },
+    ],
+  });
+  for (const engine of world.decode) engine.checksHandoff = false;
+  expect(world.answerTo(ask(world, chat([image("a")]))).status).toBe(200);
+  const [request] = world.encode[0]!.requests;
+  expect(request!.startLine).toBe("POST /v1/chat/completions HTTP/1.1");
+  expect(request!.fields.get("x-leg")).toEqual(["encode"]);
+  expect(world.decode[0]!.requests[0]!.fields.has("x-leg")).toBe(false);
+  world.expectNothingLeft();
+});
+
 test("a large image goes out as it came", () => {
   const world = start();
   const large = image("a".repeat(3_000_000));
