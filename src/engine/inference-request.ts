@@ -9,6 +9,7 @@ import { badRequest, noSuchModel } from "./request-error.ts";
 import type { LengthWishes } from "./tokens.ts";
 
 export interface Prompt extends PromptText {
+  readonly lengths: LengthWishes;
   /** The answer's text is a function of this. */
   readonly outputSeed: number;
 }
@@ -22,6 +23,7 @@ export interface InferenceRequest {
   readonly continuousUsage: boolean;
   /** Choices per prompt. */
   readonly n: number;
+  /** Of the first prompt; at most endpoints the others have the same. */
   readonly lengths: LengthWishes;
   readonly prompts: readonly Prompt[];
   /** What `outputSeed` would be of another prompt in the place of this one. */
@@ -46,8 +48,16 @@ export interface Served {
   readonly eosAfterTokens: number;
 }
 
+/** What a client says of the length of an answer. */
+export interface LengthParts {
+  readonly maxTokens: number | undefined;
+  readonly minTokens: number;
+  readonly stop: readonly string[];
+  readonly includeStop: boolean;
+}
+
 /** What an endpoint has read. */
-export interface RequestParts {
+export interface RequestParts extends LengthParts {
   /** Keeps KV of the same words at two endpoints apart. */
   readonly endpointName: string;
   readonly idPrefix: string;
@@ -59,10 +69,8 @@ export interface RequestParts {
   readonly n: number;
   readonly seed: number | null | undefined;
   readonly prompts: readonly PromptText[];
-  readonly maxTokens: number | undefined;
-  readonly minTokens: number;
-  readonly stop: readonly string[];
-  readonly includeStop: boolean;
+  /** For each prompt, where they differ. */
+  readonly lengthsByPrompt?: readonly LengthParts[];
   /** Undefined at endpoints that tell nothing of single tokens. */
   readonly wishes?: TokenWishes;
 }
@@ -75,6 +83,9 @@ export function inferenceRequest(parts: RequestParts, served: Served): Inference
   if (n * parts.prompts.length > choicesMax) throw badRequest(`n is above ${choicesMax}.`, "n");
   const hashed = (bytes: Buffer): Buffer => hashOf(`${parts.endpointName}\0${model}\0`, bytes);
   const hashes = parts.prompts.map(({ bytes }) => hashed(bytes));
+  const lengths = parts.prompts.map(({ tokens }, index) =>
+    lengthsOf(parts.lengthsByPrompt?.[index] ?? parts, tokens, served),
+  );
   const seed = seedText(body.text, parts.seed);
   const seedOf = (hash: Buffer): number => hashOf(seed, hash).readUInt32LE(0);
   return {
@@ -84,9 +95,10 @@ export function inferenceRequest(parts: RequestParts, served: Served): Inference
     includeUsage: parts.includeUsage,
     continuousUsage: parts.continuousUsage,
     n,
-    lengths: lengthsOf(parts, served),
+    lengths: lengths[0]!,
     prompts: parts.prompts.map((prompt, index) => ({
       ...prompt,
+      lengths: lengths[index]!,
       outputSeed: seedOf(hashes[index]!),
     })),
     seedOf: (bytes) => seedOf(hashed(bytes)),
@@ -98,10 +110,11 @@ export function inferenceRequest(parts: RequestParts, served: Served): Inference
   };
 }
 
-function lengthsOf(parts: RequestParts, served: Served): LengthWishes {
-  const { maxTokens, minTokens, stop, includeStop } = parts;
-  const { maxModelLen, eosAfterTokens } = served;
-  const promptTokens = parts.prompts.reduce((max, { tokens }) => Math.max(max, tokens), 0);
+function lengthsOf(
+  { maxTokens, minTokens, stop, includeStop }: LengthParts,
+  promptTokens: number,
+  { maxModelLen, eosAfterTokens }: Served,
+): LengthWishes {
   const contextTokens = maxModelLen - promptTokens;
   if (maxTokens !== undefined && maxTokens < 1) {
     throw badRequest(`max_tokens must be at least 1, got ${maxTokens}.`, "max_tokens");

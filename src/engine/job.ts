@@ -55,13 +55,13 @@ export class InferenceJob implements PrefillTicket {
     this.#arrivedAtMs = core.options.clock.now();
     this.#cachedTokens = core.visitPrefixCache(request);
     this.tokens = request.promptTokens - this.#cachedTokens;
-    const lengths = limited(request.lengths, leg.tokensMax);
     const { continues } = leg;
     for (const prompt of request.prompts) {
+      const lengths = limited(prompt.lengths, leg.tokensMax);
       const { outputSeed } = continues ?? prompt;
       for (let index = 0; index < request.n; index++) {
         const output = new PlannedOutput(outputSeed, index, lengths, continues?.tokens);
-        if (output.finishReason === "length" && lengths.maxTokens !== request.lengths.maxTokens) {
+        if (output.finishReason === "length" && lengths.maxTokens !== prompt.lengths.maxTokens) {
           output.finishReason = leg.cutReason ?? "length";
         }
         this.#choices.push(new Choice(this, this.#choices.length, output));

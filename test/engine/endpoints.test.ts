@@ -144,7 +144,7 @@ describe("SGLang's generate", () => {
   });
 
   it("says what is wrong in its own words", async () => {
-    const wrong = await ask(sglang.url, "/generate", { text: "x", input_ids: [1] });
+    const wrong = await ask(sglang.url, "/generate", { sampling_params });
     expect([wrong.status, Object.keys(wrong.json().error)]).toEqual([400, ["message"]]);
   });
 });

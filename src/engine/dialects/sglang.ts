@@ -158,7 +158,8 @@ function readMeeting(request: InferenceRequest, engine: EngineContext): Meeting 
     throw badRequest("Disaggregated request received without bootstrap room id.");
   }
   const sequences = Math.min(request.prompts.length * request.n, choicesMax);
-  const isBatch = sequences > 1 || isListOfPrompts(fields["text"] ?? fields["prompt"]);
+  const isBatch =
+    sequences > 1 || isListOfPrompts(fields["text"] ?? fields["input_ids"] ?? fields["prompt"]);
   if (Array.isArray(fields["bootstrap_room"]) !== isBatch || rooms.length !== sequences) {
     engine.violation(`${rooms.length} rooms, list or not, for ${sequences} sequences.`);
     throw badRequest("The length of bootstrap_room does not match the batch.");

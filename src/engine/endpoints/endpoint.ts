@@ -59,6 +59,9 @@ export function dataEvent(data: string): string {
   return `data: ${data}\n\n`;
 }
 
+/** The end of a stream of events without names. */
+export const doneEvent: string = dataEvent("[DONE]");
+
 export function namedEvent(name: string, data: string): string {
   return `event: ${name}\ndata: ${data}\n\n`;
 }

@@ -140,6 +140,38 @@ export function completionLogprobs(
   return completionJson(echo ? [...promptTokens(prompt), ...told] : told, logprobs, 0);
 }
 
+/** As SGLang's own endpoint tells those of a prompt, from a position on; none where the prompt was computed elsewhere. */
+export function sglangPromptLogprobs(prompt: Prompt, output: PlannedOutput, from: number): string {
+  if (!output.knowsPrompt || from < 0) return "[]";
+  return JSON.stringify(promptTokens(prompt).slice(from).map(sglangTriple));
+}
+
+/** And those of an answer's first tokens. */
+export function sglangOutputLogprobs(output: PlannedOutput, tokens: number): string {
+  return JSON.stringify(outputTokens(output).slice(0, tokens).map(sglangTriple));
+}
+
+function sglangTriple({ logprob, id }: Told) {
+  return [logprob ?? null, id, null];
+}
+
+/** As vLLM's endpoint of ids tells them, which has no words for tokens. */
+export function idLogprobs(
+  { wishes: { logprobs } }: InferenceRequest,
+  output: PlannedOutput,
+  from: number,
+  to: number,
+): string {
+  if (logprobs === undefined) return "null";
+  const content = outputTokens(output)
+    .slice(from, to)
+    .map(({ id, logprob }) => {
+      const own = { token: `token_id:${id}`, logprob, bytes: null };
+      return { ...own, top_logprobs: [own] };
+    });
+  return JSON.stringify({ content });
+}
+
 /** Of one event. Offsets count from the answer's beginning, but in an event that echoes from the prompt's, as vLLM. */
 export function completionEventLogprobs(
   request: InferenceRequest,

@@ -5,7 +5,7 @@ import type { AnswerExtras } from "../dialects/dialect.ts";
 import type { InferenceRequest, Prompt, RequestParts } from "../inference-request.ts";
 import { badRequest, type RequestError } from "../request-error.ts";
 import type { PlannedOutput } from "../tokens.ts";
-import { type AnswerFormat, dataEvent, type Usage } from "./endpoint.ts";
+import { type AnswerFormat, dataEvent, doneEvent, type Usage } from "./endpoint.ts";
 import { promptIdsJson, promptLogprobsJson, tokenIdsJson, tokenWishFields } from "./logprobs.ts";
 
 export const optionalInt = z.number().int().nullish();
@@ -147,11 +147,11 @@ export class OpenAiFormat implements AnswerFormat {
 
   /** The usage that was asked for has an event of its own. */
   end(_outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
-    return this.#request.includeUsage ? [this.#event("", usage), done] : [done];
+    return this.#request.includeUsage ? [this.#event("", usage), doneEvent] : [doneEvent];
   }
 
   error(error: RequestError): readonly string[] {
-    return [dataEvent(error.body()), done];
+    return [dataEvent(error.body()), doneEvent];
   }
 
   #promptOf(index: number): Prompt {
@@ -183,8 +183,6 @@ export class OpenAiFormat implements AnswerFormat {
   }
 }
 
-const done = dataEvent("[DONE]");
-
 function membersJson(members: Members): string {
   let json = "";
   for (const [key, value] of Object.entries(members)) json += `,${JSON.stringify(key)}:${value}`;
@@ -197,7 +195,7 @@ function finishFields(output: PlannedOutput): string {
 }
 
 /** As vLLM, which says nothing of the cache when nothing came from it. */
-function usageJson({ promptTokens, completionTokens, cachedTokens }: Usage): string {
+export function usageJson({ promptTokens, completionTokens, cachedTokens }: Usage): string {
   const details = cachedTokens === 0 ? "null" : `{"cached_tokens":${cachedTokens}}`;
   return (
     `{"prompt_tokens":${promptTokens},"total_tokens":${promptTokens + completionTokens},` +

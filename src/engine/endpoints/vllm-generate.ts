@@ -1,4 +1,4 @@
-/** `POST /inference/v1/generate`: vLLM's tokens in, tokens out (`entrypoints/serve/disagg/protocol.py`). */
+/** `POST /inference/v1/generate`: vLLM's tokens in, tokens out (`entrypoints/serve/disagg/protocol.py`, `serving.py`). */
 
 import { z } from "zod";
 import type { AnswerExtras } from "../dialects/dialect.ts";
@@ -7,20 +7,20 @@ import { check } from "../json-body.ts";
 import { promptsOf } from "../prompts.ts";
 import type { RequestError } from "../request-error.ts";
 import type { PlannedOutput } from "../tokens.ts";
-import { type AnswerFormat, dataEvent, type Endpoint, type Usage } from "./endpoint.ts";
-import { tokenIdsJson } from "./logprobs.ts";
-import { commonFields, commonParts } from "./openai.ts";
+import { type AnswerFormat, dataEvent, doneEvent, type Endpoint, type Usage } from "./endpoint.ts";
+import { idLogprobs, promptLogprobsJson, tokenIdsJson, tokenWishes } from "./logprobs.ts";
+import { commonFields, commonParts, optionalInt, usageJson } from "./openai.ts";
 
-const { model, stream, kv_transfer_params, ...sampling } = commonFields;
+const { model, stream, stream_options, kv_transfer_params, ...sampling } = commonFields;
 
 const schema = z.looseObject({
   model,
   stream,
+  stream_options,
   kv_transfer_params,
-  stream_options: commonFields.stream_options,
   token_ids: z.array(z.number().int().min(0)).min(1),
-  sampling_params: z.looseObject(sampling),
-  request_id: z.string().nullish(),
+  sampling_params: z.looseObject({ ...sampling, logprobs: optionalInt }),
+  request_id: z.string().optional(),
 });
 
 export const vllmGenerate: Endpoint = {
@@ -29,68 +29,86 @@ export const vllmGenerate: Endpoint = {
 
   read(body, served) {
     const fields = check(schema, body.fields);
-    const params = fields.sampling_params;
+    const { sampling_params: params, stream: isStream, stream_options: options } = fields;
     const parts = {
-      ...commonParts({
-        ...params,
-        model: fields.model,
-        stream: fields.stream,
-        stream_options: null,
-      }),
+      ...commonParts({ ...params, model: fields.model, stream: isStream, stream_options: options }),
+      wishes: {
+        ...tokenWishes({ ...params, stream: isStream }, params.logprobs ?? undefined),
+        echo: false,
+      },
       endpointName: "generate",
       idPrefix: "generate-tokens",
       body,
       prompts: promptsOf(fields.token_ids),
-      // vLLM's own default.
-      maxTokens: params.max_tokens ?? 16,
+      maxTokens: params.max_tokens ?? undefined,
     };
     return inferenceRequest(parts, served);
   },
 
-  format: (request, requestId) => new GenerateFormat(request, requestId),
+  format: (request, requestId, createdSeconds) =>
+    new GenerateFormat(request, requestId, createdSeconds),
 };
 
 class GenerateFormat implements AnswerFormat {
+  readonly #request: InferenceRequest;
   readonly #id: string;
+  readonly #createdSeconds: number;
 
-  constructor({ idPrefix, handoffFields }: InferenceRequest, requestId: string) {
-    const said = handoffFields["request_id"];
-    this.#id = JSON.stringify(`${idPrefix}-${typeof said === "string" ? said : requestId}`);
+  constructor(request: InferenceRequest, requestId: string, createdSeconds: number) {
+    const said = request.handoffFields["request_id"];
+    const id = `${request.idPrefix}-${typeof said === "string" ? said : requestId}`;
+    this.#request = request;
+    this.#id = JSON.stringify(id);
+    this.#createdSeconds = createdSeconds;
   }
 
-  whole(outputs: readonly PlannedOutput[], _usage: Usage, extras: AnswerExtras): string {
+  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string {
+    const { wishes, model: name, prompts } = this.#request;
     const choices = outputs.map((output, index) =>
-      choiceJson(index, output.finishReason, tokenIdsJson(output, 0, output.countedTokens)),
+      this.#choice(index, output, 0, output.tokenCount),
     );
+    const { promptLogprobs } = wishes;
+    const prompt =
+      promptLogprobs === undefined
+        ? "null"
+        : promptLogprobsJson(prompts[0]!, outputs[0]!, promptLogprobs);
     const params = extras.top?.["kv_transfer_params"] ?? "null";
-    return `${this.#start(choices.join())},"prompt_logprobs":null,"kv_transfer_params":${params}}`;
+    return (
+      `{"request_id":${this.#id},"model":${JSON.stringify(name)},"created":${this.#createdSeconds},` +
+      `"choices":[${choices.join()}],"usage":${usageJson(usage)},"prompt_logprobs":${prompt},` +
+      `"kv_transfer_params":${params}}`
+    );
   }
 
   begin(): readonly string[] {
     return [];
   }
 
-  token(index: number, output: PlannedOutput, position: number): string {
-    const isLast = position === output.tokenCount - 1;
-    const ids = tokenIdsJson(output, position, Math.min(position + 1, output.countedTokens));
-    const choice = choiceJson(index, isLast ? output.finishReason : null, ids);
-    return dataEvent(`${this.#start(choice)}}`);
+  token(index: number, output: PlannedOutput, position: number, usage: Usage | undefined): string {
+    return this.#event(this.#choice(index, output, position, position + 1), usage);
   }
 
-  end(): readonly string[] {
-    return [dataEvent("[DONE]")];
+  /** The usage that was asked for has an event of its own. */
+  end(_outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
+    return this.#request.includeUsage ? [this.#event("", usage), doneEvent] : [doneEvent];
   }
 
   error(error: RequestError): readonly string[] {
-    return [dataEvent(error.body()), dataEvent("[DONE]")];
+    return [dataEvent(error.body()), doneEvent];
   }
 
-  #start(choices: string): string {
-    return `{"request_id":${this.#id},"choices":[${choices}]`;
+  #event(choice: string, usage: Usage | undefined): string {
+    const told = usage === undefined ? "null" : usageJson(usage);
+    return dataEvent(`{"request_id":${this.#id},"choices":[${choice}],"usage":${told}}`);
   }
-}
 
-function choiceJson(index: number, finishReason: string | null, ids: string): string {
-  const finish = JSON.stringify(finishReason);
-  return `{"index":${index},"logprobs":null,"finish_reason":${finish},"token_ids":${ids}}`;
+  #choice(index: number, output: PlannedOutput, from: number, to: number): string {
+    const isLast = to === output.tokenCount;
+    const counted = Math.min(to, output.countedTokens);
+    return (
+      `{"index":${index},"logprobs":${idLogprobs(this.#request, output, from, counted)},` +
+      `"finish_reason":${isLast ? JSON.stringify(output.finishReason) : "null"},` +
+      `"token_ids":${tokenIdsJson(output, from, counted)},"routed_experts":null}`
+    );
+  }
 }
