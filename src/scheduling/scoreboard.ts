@@ -159,7 +159,7 @@ export class Scoreboard {
   }
 
   fails(slot: number): number {
-    return Atomics.load(this.#totals, slot * intFields + fails);
+    return this.#totals[slot * intFields + fails]!;
   }
   addFail(slot: number): void {
     Atomics.add(this.#totals, slot * intFields + fails, 1);

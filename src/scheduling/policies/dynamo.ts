@@ -60,7 +60,7 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
   }
 
   return {
-    usesBlocks: true,
+    usesBlocks: options.role !== "decode",
 
     pick(candidates: Candidates, { bytes, tokens, blocks }: PickRequest): number {
       const runs = index.runs(blocks);

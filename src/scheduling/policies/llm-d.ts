@@ -48,7 +48,7 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
   }
 
   return {
-    usesBlocks: true,
+    usesBlocks: options.prefixWeight > 0,
 
     pick(candidates: Candidates, { blocks, bytes, tokens, key }: PickRequest): number {
       const { count, engines } = candidates;

@@ -16,33 +16,26 @@ export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOption
   const { board, slots, weights } = pool;
   const index = new PrefixIndex(pool.size, options.blocksMax);
   const cost = new PrefillCost(pool.size);
-  const ms = new Float64Array(pool.size);
   return {
     usesBlocks: true,
 
     pick({ count, engines }: Candidates, { blocks, tokens, bytes }: PickRequest): number {
       const runs = index.runs(blocks);
       const perBlock = blocks.length === 0 ? 0 : 1 / blocks.length;
-      let least = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < count; i += 1) {
-        const engine = engines[i]!;
-        const uncached = tokens * (1 - runs[engine]! * perBlock);
-        const own = cost.predict(engine, Math.max(1, uncached), tokens);
-        ms[i] = own;
-        if (own < least) least = own;
-      }
       const tokensPerByte = bytes === 0 ? 0 : tokens / bytes;
       let best = engines[0]!;
       let bestScore = Number.POSITIVE_INFINITY;
       for (let i = 0; i < count; i += 1) {
         const engine = engines[i]!;
         const slot = slots[engine]!;
+        const uncached = tokens * (1 - runs[engine]! * perBlock);
+        const own = cost.predict(engine, Math.max(1, uncached), tokens);
         const inFlight = board.inFlight(slot);
         // As if those in flight were alike, so that each has its own base cost.
         const ahead = (board.uncachedBytes(slot) * tokensPerByte) / inFlight;
         const waitMs = inFlight === 0 ? 0 : inFlight * cost.predict(engine, ahead, 0);
-        const own = ms[i]!;
-        const score = (waitMs + own) / weights[engine]! + options.duplicateWeight * (own - least);
+        // What it takes more than where it takes least, but for that least, which is the same for all.
+        const score = (waitMs + own) / weights[engine]! + options.duplicateWeight * own;
         if (score < bestScore) {
           bestScore = score;
           best = engine;
