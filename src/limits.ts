@@ -40,6 +40,8 @@ export const bootstrapRoomsMax = 1_024;
 /** Images, sounds and videos of one request that are encoded, and how many of them at once. */
 export const encodedItemsMax = 256;
 export const encodesAtOnceMax = 16;
+/** What one counts as in a prompt, as if it were text: about 1,000 tokens, which Qwen2.5-VL makes of a megapixel. */
+export const encodedItemBytes = 4_096;
 /** Largest answer of a prefill engine, and of an encode engine. */
 export const prefillAnswerBytesMax = 16_777_216;
 /** Largest response head of an engine. */

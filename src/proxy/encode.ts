@@ -2,7 +2,7 @@
 import type { Span } from "../body/member-value.ts";
 import { Embeddings, encodeBody } from "../dialects/vllm-encoder.ts";
 import type { NoPlace } from "../fleet/pool.ts";
-import { heldAnswerBytesMax } from "../limits.ts";
+import { encodedItemBytes, heldAnswerBytesMax } from "../limits.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
 import { CollectedBody } from "./collected-body.ts";
@@ -45,6 +45,13 @@ export class Encode implements FanOutActions {
 
   begin(): void {
     this.#fanOut.begin();
+  }
+
+  /** An image takes as many tokens whatever the length of its name or its bytes. */
+  get promptBytes(): number {
+    let bytes = this.#request.context.body.length;
+    for (const { start, end } of this.#items) bytes += encodedItemBytes - (end - start);
+    return bytes;
   }
 
   /** Ends all of it from outside. */

@@ -19,6 +19,8 @@ export interface Forwarded {
   readonly embeddings: Embeddings | undefined;
   /** What is asked; undefined = nothing that a proxy treats in a way of its own. */
   readonly endpoint: Endpoint | undefined;
+  /** Of the prompt, as far as its length says what it costs to compute. */
+  readonly promptBytes: number;
   /** For the client in place of the engine's; 0 = the engine's. */
   readonly status: number;
   /** Bytes that the client has not read yet. */

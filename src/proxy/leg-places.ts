@@ -61,10 +61,10 @@ export class LegPlaces {
   }
 
   pick(pool: Pool): PickRequest {
-    const { context, service } = this.#request;
+    const { context, promptBytes, service } = this.#request;
     return {
-      bytes: context.body.length,
-      tokens: context.body.length / usualBytesPerToken,
+      bytes: promptBytes,
+      tokens: promptBytes / usualBytesPerToken,
       blocks: pool.usesBlocks ? this.#promptBlocks() : noBlocks,
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(pool, context),

@@ -18,7 +18,7 @@ export interface Plan {
 
 /** @param prefills it is of a kind that has a prefill on this route */
 export function planOf(request: Forwarded, route: Route, prefills: boolean): Plan {
-  const { context, service, members } = request;
+  const { promptBytes, context, service, members } = request;
   const alone = { order: "decode-only", dialectRequest: undefined, refusal: undefined } as const;
   if (members === undefined) return alone;
   const { dialect, config } = route;
@@ -26,7 +26,7 @@ export function planOf(request: Forwarded, route: Route, prefills: boolean): Pla
   const path = route.enginePath(context);
   const dialectRequest = { members, path, requestId, mint: service.mint };
   const { needsPrefill = false } = dialect;
-  const isLong = context.body.length >= config.prefillMinTokens * usualBytesPerToken;
+  const isLong = promptBytes >= config.prefillMinTokens * usualBytesPerToken;
   if (!prefills || !(isLong || needsPrefill)) return { ...alone, dialectRequest };
   // Only the engine that keeps an answer can go on with it.
   const goesOn = previousAnswer(generatingAt(path), members) !== "";

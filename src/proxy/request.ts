@@ -107,6 +107,9 @@ export class RequestHandler implements Forwarded {
   get embeddings(): Embeddings | undefined {
     return this.#encode?.embeddings;
   }
+  get promptBytes(): number {
+    return this.#encode?.promptBytes ?? this.context.body.length;
+  }
   get status(): number {
     return this.#pageStatus;
   }

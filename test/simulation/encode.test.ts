@@ -254,7 +254,10 @@ test("a status for which the route tries another is not the client's answer whil
   expect(world.answerTo(ask(world, chat([image("a"), image("b")]))).status).toBe(200);
   world.encode[1]!.script = refuses("503 Service Unavailable");
   const answered = world.answerTo(ask(world, chat([image("a"), image("b")])));
-  expect(answered.status).toBeGreaterThanOrEqual(502);
+  expect([answered.status, answered.body.toString()]).toEqual([
+    503,
+    '{"error":{"message":"no such image"}}',
+  ]);
   world.expectNothingLeft();
 });
 
@@ -301,6 +304,18 @@ test("engines that prefill and decode themselves get the embeddings as well", ()
   const [request] = world.decode[0]!.requests;
   expect(request!.body.toString()).toBe(chat([image("a")], ',"ec_transfer_params":{"a":{"p":1}}'));
   expect(world.prefill.flatMap(({ requests }) => requests)).toEqual([]);
+  world.expectNothingLeft();
+});
+
+test("the load of prefill and decode is not measured by the bytes of an image", () => {
+  const world = start({ prefill: 1, decode: 1 });
+  world.prefill[0]!.script = () => {};
+  ask(world, chat([image("a".repeat(1_000_000)), image("b")]));
+  world.runUntil(() => world.prefill[0]!.requests.length === 1, 1_000);
+  const slots = Array.from({ length: 4 }, (_, slot) => world.board.promptBytes(slot));
+  const load = slots.reduce((sum, bytes) => sum + bytes, 0);
+  expect(load).toBeGreaterThan(2 * 4_096);
+  expect(load).toBeLessThan(3 * 4_096);
   world.expectNothingLeft();
 });
 
