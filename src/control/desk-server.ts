@@ -15,11 +15,14 @@ export class DeskServer {
     this.#tickets[worker] ??= new Map();
     const tickets = this.#tickets[worker];
     const { id } = question;
-    if (question.type === "prompt-ended") {
-      const ticket = tickets.get(id);
-      tickets.delete(id);
-      if (question.usage === undefined) ticket?.leave();
-      else ticket?.done(question.usage);
+    if (question.type !== "prompt") {
+      const known = tickets.get(id);
+      if (question.type === "prompt-done") known?.done(question.usage);
+      else if (question.type === "prompt-skipped") known?.skip();
+      else {
+        tickets.delete(id);
+        known?.leave();
+      }
       return;
     }
     const ticket = this.pools.ticket(question.wish, {

@@ -115,7 +115,9 @@ export class WorkerThread {
         this.#answer(message.generation, { failed: message.message, code: message.code });
         break;
       case "prompt":
-      case "prompt-ended":
+      case "prompt-done":
+      case "prompt-skipped":
+      case "prompt-left":
         this.#ask(message, this.#answerQuestion);
         break;
       case "drained":

@@ -5,6 +5,7 @@ import { promptBlockBytes } from "../limits.ts";
 import { type EngineStates, type HeldPrompt, HeldQueue } from "../scheduling/held-queue.ts";
 import { TokenRatio } from "../scheduling/token-ratio.ts";
 import type { Clock } from "../transport/clock.ts";
+import type { DecodeRoom } from "./decode-room.ts";
 import type { Pool } from "./pool.ts";
 import type { PromptWish, Ticket, Waiter, WishRefusal } from "./prompt-desk.ts";
 
@@ -20,9 +21,11 @@ export class HeldPool implements EngineStates {
   readonly #ratio = new TokenRatio();
   readonly #waiting = new Map<HeldPrompt, HeldTicket>();
   #pool: Pool;
+  #room: DecodeRoom;
 
-  constructor(pool: Pool, config: PredictiveConfig, clock: Clock) {
+  constructor(pool: Pool, config: PredictiveConfig, room: DecodeRoom, clock: Clock) {
     this.#pool = pool;
+    this.#room = room;
     this.config = config;
     this.#clock = clock;
     this.#queue = new HeldQueue(pool.size, config, this);
@@ -38,10 +41,11 @@ export class HeldPool implements EngineStates {
   }
 
   /** The same engines in a new configuration; false = they are not the same, or the policy is not. */
-  takeOver(pool: Pool, config: PredictiveConfig): boolean {
+  takeOver(pool: Pool, config: PredictiveConfig, room: DecodeRoom): boolean {
     if (pool.addresses.join() !== this.#pool.addresses.join()) return false;
     if (JSON.stringify(config) !== JSON.stringify(this.config)) return false;
     this.#pool = pool;
+    this.#room = room;
     return true;
   }
 
@@ -52,7 +56,7 @@ export class HeldPool implements EngineStates {
   /** Tickets that still wait, for another pool to take over. */
   takeWaiting(): HeldTicket[] {
     const tickets = [...this.#waiting.values()];
-    for (const ticket of tickets) this.leave(ticket);
+    for (const ticket of tickets) this.drop(ticket);
     return tickets;
   }
 
@@ -62,7 +66,7 @@ export class HeldPool implements EngineStates {
     const beforeMs = this.#clock.nowMs() - queueTimeoutMs;
     for (const [held, ticket] of this.#waiting) {
       if (held.arrivedMs > beforeMs) continue;
-      this.leave(ticket);
+      this.drop(ticket);
       ticket.waiter.refused("timeout", queueTimeoutMs);
     }
     this.#release();
@@ -102,15 +106,15 @@ export class HeldPool implements EngineStates {
     this.#release();
   }
 
-  leave({ held }: HeldTicket): void {
+  /** Gives back what it has: its place in the queue, or at a prefill engine. */
+  drop({ held }: HeldTicket): void {
     if (held === undefined) return;
     this.#waiting.delete(held);
     this.#queue.remove(held);
   }
 
-  /** After a place at an engine has become free without a prefill. */
-  left(ticket: HeldTicket): void {
-    this.leave(ticket);
+  leave({ wish }: HeldTicket, isAdmitted: boolean): void {
+    if (isAdmitted) this.#room.leave(wish.decodePool);
     this.#release();
   }
 
@@ -130,6 +134,10 @@ export class HeldPool implements EngineStates {
   hasRoom(engine: number, open: number): boolean {
     const { maxConns, slot } = this.#pool.engines[engine]!;
     return maxConns === 0 || Math.max(open, this.#pool.board.inFlight(slot)) < maxConns;
+  }
+
+  admit(held: HeldPrompt): boolean {
+    return this.#room.admit(this.#waiting.get(held)!.wish.decodePool);
   }
 
   #isAnyFit(): boolean {
@@ -153,6 +161,7 @@ export class HeldPool implements EngineStates {
       // One that was granted before it may have led to this one's end.
       if (ticket === undefined) continue;
       this.#waiting.delete(held);
+      ticket.isAdmitted = true;
       ticket.waiter.granted(this.#pool.engines[held.engine]!.name);
     }
   }
@@ -167,7 +176,10 @@ export class HeldTicket implements Ticket {
   readonly wish: PromptWish;
   readonly waiter: Waiter;
   held: HeldPrompt | undefined;
+  /** There is room for it in decode, which it gives back at its end. */
+  isAdmitted = false;
   #pool: HeldPool;
+  #isPrefilled = false;
   #isOver = false;
 
   constructor(pool: HeldPool, wish: PromptWish, waiter: Waiter) {
@@ -188,14 +200,21 @@ export class HeldTicket implements Ticket {
   }
 
   done(usage: PromptUsage): void {
-    if (this.#isOver || this.held === undefined) return;
-    this.#isOver = true;
+    if (this.#isOver || this.#isPrefilled || this.held === undefined) return;
+    this.#isPrefilled = true;
     this.#pool.done(this, usage);
+  }
+
+  skip(): void {
+    if (this.#isPrefilled) return;
+    this.#isPrefilled = true;
+    this.#pool.drop(this);
   }
 
   leave(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#pool.left(this);
+    this.skip();
+    this.#pool.leave(this, this.isAdmitted);
   }
 }

@@ -1,5 +1,6 @@
 /** The queues of all pools whose prompts are held: one for the whole proxy, in its one worker or in the main thread. */
 import type { Clock } from "../transport/clock.ts";
+import { DecodeRoom } from "./decode-room.ts";
 import { HeldPool } from "./held-pool.ts";
 import type { Pool } from "./pool.ts";
 import type { PromptDesk, PromptWish, Ticket, Waiter } from "./prompt-desk.ts";
@@ -7,6 +8,7 @@ import type { PromptDesk, PromptWish, Ticket, Waiter } from "./prompt-desk.ts";
 export class HeldPools implements PromptDesk {
   readonly #clock: Clock;
   #pools = new Map<string, HeldPool>();
+  #room: DecodeRoom | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -15,12 +17,16 @@ export class HeldPools implements PromptDesk {
   /** From now on these are the pools. What waits goes on waiting; what was learnt stays with a pool whose engines are the same. */
   use(pools: Iterable<Pool>): void {
     const before = this.#pools;
+    const all = [...pools];
+    const room = new DecodeRoom(new Map(all.map((pool) => [pool.name, pool])), this.#room);
+    this.#room = room;
     this.#pools = new Map();
-    for (const pool of pools) {
+    for (const pool of all) {
       const config = pool.config.policy;
       if (config.name !== "predictive") continue;
       const old = before.get(pool.name);
-      const next = old?.takeOver(pool, config) ? old : new HeldPool(pool, config, this.#clock);
+      const isSame = old?.takeOver(pool, config, room) ?? false;
+      const next = isSame ? old! : new HeldPool(pool, config, room, this.#clock);
       this.#pools.set(pool.name, next);
     }
     for (const [name, old] of before) {
@@ -37,7 +43,12 @@ export class HeldPools implements PromptDesk {
     const pool = this.#pools.get(wish.pool);
     if (pool !== undefined) return pool.ticket(wish, waiter);
     // A reload has taken it away.
-    return { wait: () => waiter.refused("none-live", 0), done: () => {}, leave: () => {} };
+    return {
+      wait: () => waiter.refused("none-live", 0),
+      done: nothing,
+      skip: nothing,
+      leave: nothing,
+    };
   }
 
   /** Prompts that wait, or have an engine and are not done. */
@@ -51,3 +62,5 @@ export class HeldPools implements PromptDesk {
     for (const pool of this.#pools.values()) pool.tick();
   }
 }
+
+function nothing(): void {}

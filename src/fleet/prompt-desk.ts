@@ -4,8 +4,9 @@ import type { PromptUsage } from "../dialects/prompt-usage.ts";
 
 /** A prompt, as far as its place in the queue depends on it. */
 export interface PromptWish {
-  /** Name of the prefill pool. */
+  /** Names of the prefill pool, and of the pool that decodes; "" = none is known. */
   readonly pool: string;
+  readonly decodePool: string;
   /** Of the request's body. */
   readonly bytes: number;
   /** Hashes of the prompt's blocks of `promptBlockBytes`, each of the whole prefix up to its end. */
@@ -29,13 +30,15 @@ export interface Waiter {
   refused(reason: WishRefusal, retryAfterMs: number): void;
 }
 
-/** A place in the queue, then at an engine. Given back by exactly one call that counts; further ones do nothing. */
+/** A place in the queue, then at a prefill engine, then among those that decode. */
 export interface Ticket {
   /** The waiter is told from here on, possibly before this returns. */
   wait(): void;
-  /** The prefill is done. @param usage as its engine tells */
+  /** The prefill is done. Only the first call counts. @param usage as its engine tells */
   done(usage: PromptUsage): void;
-  /** Nobody waits any more, or the prefill has failed. */
+  /** The place at the prefill engine is not wanted: it has failed, or could not be had. Decode may follow. */
+  skip(): void;
+  /** The request is over. Further calls do nothing. */
   leave(): void;
 }
 

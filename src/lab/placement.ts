@@ -1,6 +1,7 @@
 /** How a replayed request comes to its engines: dispatched as it arrives, or held and ordered, by the proxy's own code. */
 import type { PolicyConfig } from "../config/policies.ts";
 import { configSchema } from "../config/schema.ts";
+import { DecodeRoom } from "../fleet/decode-room.ts";
 import { HeldPool, type PredictiveConfig } from "../fleet/held-pool.ts";
 import { Pool } from "../fleet/pool.ts";
 import { SlotTable } from "../fleet/slots.ts";
@@ -35,12 +36,12 @@ export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
   const nowMs = () => timeline.nowMs;
   const clock = { nowMs, wallMs: nowMs, defer: (task: () => void) => timeline.at(nowMs(), task) };
   const config = { ...pool.config.policy, ...patient } as PredictiveConfig;
-  const desk = new HeldPool(pool, config, clock);
+  const desk = new HeldPool(pool, config, new DecodeRoom(new Map()), clock);
   return {
     arrive(outcome, prefilled) {
       const pick = pickOf(outcome.request);
       const ticket = desk.ticket(
-        { ...pick, pool: pool.name, priority: 0, tenant: "" },
+        { ...pick, pool: pool.name, decodePool: "", priority: 0, tenant: "" },
         {
           granted(name) {
             const engine = pool.engines.find((one) => one.name === name)!;

@@ -124,7 +124,9 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   lookFor(name: LegName): NoPlace | undefined {
     const destination = this.#places.destination(name);
-    return destination === undefined ? "none-live" : destination.pool.vacancy(this.#wallMs);
+    return destination === undefined
+      ? "none-live"
+      : destination.pool.vacancy(this.service.clock.wallMs());
   }
 
   reserve(name: LegName): NoPlace | undefined {
@@ -133,11 +135,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     const { pool, uri } = destination;
     const leg = this.#leg(name);
     const pick = this.#places.pick(pool);
-    if (leg === this.#prefill) {
-      const granted = this.#held?.take();
-      if (granted !== undefined && leg.reserveAt(pool, granted, uri, pick)) return undefined;
-      this.#held?.leave();
-    }
+    if (leg === this.#prefill && this.#held?.reserve(leg, uri, pick)) return undefined;
     return leg.reserve(pool, uri, pick);
   }
 
@@ -155,8 +153,10 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   }
 
   cancel(name: LegName): void {
-    if (name === "prefill") this.#prefill?.cancel();
-    else this.#decode.cancel(this.#exchange.holdsKv && this.#route.dialect.releasesByDecode);
+    if (name === "prefill") {
+      this.#prefill?.cancel();
+      this.#held?.skip();
+    } else this.#decode.cancel(this.#exchange.holdsKv && this.#route.dialect.releasesByDecode);
   }
 
   answerFrom(name: LegName): void {
@@ -220,8 +220,10 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
       this.#answer.fromEngine(head, id, this.#request.status);
       this.#merged.begin(head);
     }
-    if (leg === this.#prefill) this.#exchange.prefillRefused(retry, head.status < 500);
-    else if (retry) this.#exchange.decodeAnswered(false, true);
+    if (leg === this.#prefill) {
+      this.#held?.skip();
+      this.#exchange.prefillRefused(retry, head.status < 500);
+    } else if (retry) this.#exchange.decodeAnswered(false, true);
     else if (head.status < 300 && this.#handover?.judgeDecode !== undefined) {
       this.#judged = new CollectedBody();
       this.#answer.hold();
@@ -275,8 +277,10 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     if (this.#exchange.answering === leg.name && !this.#answer.started) {
       this.#exchange.takeBackAnswer();
     }
-    if (leg === this.#prefill) this.#exchange.prefillFailed(failure, mayRetry);
-    else this.#exchange.decodeFailed(failure, mayRetry, unsent);
+    if (leg === this.#prefill) {
+      this.#held?.skip();
+      this.#exchange.prefillFailed(failure, mayRetry);
+    } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
 
   // ---- Calls of the decode engine ----
@@ -291,10 +295,6 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   }
 
   // ---- The rest ----
-
-  get #wallMs(): number {
-    return this.service.clock.wallMs();
-  }
 
   /** As a single engine would put it into its answer. */
   get #clientsId(): string {

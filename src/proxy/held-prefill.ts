@@ -5,11 +5,13 @@ import type { Ticket, Waiter, WishRefusal } from "../fleet/prompt-desk.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import type { RequestContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Leg } from "./leg.ts";
 import { outcomes } from "./outcomes.ts";
 import type { Service } from "./service.ts";
 
 export interface HeldWish {
   readonly pool: Pool;
+  readonly decodePool: Pool | undefined;
   readonly pick: PickRequest;
   readonly priority: number;
   readonly tenant: string;
@@ -33,11 +35,13 @@ export class HeldPrefill implements Waiter {
   constructor(exchange: Exchange, context: RequestContext, service: Service, wish: HeldWish) {
     const { pool, pick, priority, tenant } = wish;
     const { bytes, blocks } = pick;
+    const decodePool = wish.decodePool?.name ?? "";
+    const asked = { pool: pool.name, decodePool, bytes, blocks, priority, tenant };
     this.#exchange = exchange;
     this.#context = context;
     this.#service = service;
     this.#pool = pool;
-    this.#ticket = service.desk.ticket({ pool: pool.name, bytes, blocks, priority, tenant }, this);
+    this.#ticket = service.desk.ticket(asked, this);
   }
 
   wait(): void {
@@ -58,15 +62,21 @@ export class HeldPrefill implements Waiter {
     else this.#exchange.abort(waitOutcomes[reason]);
   }
 
-  /** The engine that was granted, once: a prefill that fails there is another's, at once. */
-  take(): Engine | undefined {
+  /** Takes the place that was granted, once: a prefill that fails there is another's, at once. */
+  reserve(leg: Leg, uri: string, pick: PickRequest): boolean {
     const engine = this.#granted;
     this.#granted = undefined;
-    return engine;
+    const isReserved = engine !== undefined && leg.reserveAt(this.#pool, engine, uri, pick);
+    if (!isReserved) this.skip();
+    return isReserved;
   }
 
   done(usage: PromptUsage): void {
     this.#ticket.done(usage);
+  }
+
+  skip(): void {
+    this.#ticket.skip();
   }
 
   leave(): void {

@@ -82,7 +82,9 @@ export class LegPlaces {
       return undefined;
     }
     const priority = service.holdPriority(pool, context) ?? this.#bodyPriority();
-    return { pool, pick: this.pick(pool), priority, tenant: service.tenant(pool, context) };
+    const decodePool = this.destination("decode")?.pool;
+    const tenant = service.tenant(pool, context);
+    return { pool, decodePool, pick: this.pick(pool), priority, tenant };
   }
 
   #bodyPriority(): number {

@@ -22,8 +22,9 @@ export interface WorkerData {
 /** What a worker asks of the desk in the main thread, by its own numbers of prompts. There is none where one worker serves alone. */
 export type DeskQuestion =
   | { readonly type: "prompt"; readonly id: number; readonly wish: PromptWish }
-  /** Its prefill is done, or (without usage) nobody wants it any more. */
-  | { readonly type: "prompt-ended"; readonly id: number; readonly usage: PromptUsage | undefined };
+  | { readonly type: "prompt-done"; readonly id: number; readonly usage: PromptUsage }
+  | { readonly type: "prompt-skipped"; readonly id: number }
+  | { readonly type: "prompt-left"; readonly id: number };
 
 export type DeskAnswer =
   | { readonly type: "prompt-granted"; readonly id: number; readonly engine: string }

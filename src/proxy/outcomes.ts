@@ -148,7 +148,7 @@ export const outcomes = Object.freeze({
     503,
     "prefill",
     "safe",
-    "No prefill engine could take the request in time.",
+    "No engine could take the request in time.",
   ),
   overloaded: outcome(
     "GP_OVERLOADED",

@@ -1,5 +1,4 @@
 /** The desk where prompts wait, when it is in the main thread: what this worker asks goes there, and its answers come back. */
-import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import type { PromptDesk, PromptWish, Ticket, Waiter } from "../fleet/prompt-desk.ts";
 import type { DeskAnswer, DeskQuestion } from "./messages.ts";
 
@@ -15,20 +14,29 @@ export class RemoteDesk implements PromptDesk {
   ticket(wish: PromptWish, waiter: Waiter): Ticket {
     this.#serial += 1;
     const id = this.#serial;
+    let isPrefilled = false;
     let isOver = false;
-    const end = (usage?: PromptUsage) => {
-      if (isOver) return;
-      isOver = true;
-      this.#waiters.delete(id);
-      this.#post({ type: "prompt-ended", id, usage });
-    };
     return {
       wait: () => {
         this.#waiters.set(id, waiter);
         this.#post({ type: "prompt", id, wish });
       },
-      done: end,
-      leave: end,
+      done: (usage) => {
+        if (isPrefilled || isOver) return;
+        isPrefilled = true;
+        this.#post({ type: "prompt-done", id, usage });
+      },
+      skip: () => {
+        if (isPrefilled || isOver) return;
+        isPrefilled = true;
+        this.#post({ type: "prompt-skipped", id });
+      },
+      leave: () => {
+        if (isOver) return;
+        isOver = true;
+        this.#waiters.delete(id);
+        this.#post({ type: "prompt-left", id });
+      },
     };
   }
 

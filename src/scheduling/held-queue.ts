@@ -41,6 +41,8 @@ export interface EngineStates {
   hasRoom(engine: number, open: number): boolean;
   /** Requests at the engine that did not come through this queue. */
   others(engine: number, open: number): number;
+  /** Whether what follows the prefill has room for it, too; where so, it has taken that. */
+  admit(held: HeldPrompt): boolean;
 }
 
 export interface Prompt {
@@ -185,7 +187,7 @@ export class HeldQueue {
       const ms = this.#cost.predict(engine, uncached, held.prompt.tokens);
       const open = this.#batches.open(engine);
       const takes = this.#batches.takes(engine, uncached);
-      if (takes && this.#states.hasRoom(engine, open)) {
+      if (takes && this.#states.hasRoom(engine, open) && this.#states.admit(held)) {
         if (open === 0) idle -= 1;
         this.#send(held, engine, ms, uncached, nowMs);
         released.push(held);

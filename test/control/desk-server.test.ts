@@ -39,7 +39,14 @@ function deskOf(engines: number) {
   return { server, workers: [worker(0), worker(1)] as const };
 }
 
-const wish = { pool: "p", bytes: 40_000, blocks: [1, 2, 3], priority: 0, tenant: "" };
+const wish = {
+  pool: "p",
+  decodePool: "",
+  bytes: 40_000,
+  blocks: [1, 2, 3],
+  priority: 0,
+  tenant: "",
+};
 
 function waits(desk: RemoteDesk, asked = wish) {
   const seen: (string | WishRefusal)[] = [];

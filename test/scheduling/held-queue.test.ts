@@ -14,7 +14,7 @@ const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
 /** As predicted, so that nothing new is learnt. */
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);
 const options = { agingFactor: 0.1, duplicateWeight: 3, blocksMax: 1 << 16, fairnessMs: 2_000 };
-const allFit = { isFit: () => true, hasRoom: () => true, others: () => 0 };
+const allFit = { isFit: () => true, hasRoom: () => true, others: () => 0, admit: () => true };
 const queueOf = (engines: number) => new HeldQueue(engines, options, allFit);
 
 it("short prompts go before long ones, but not before one that has waited ten times its own prefill", () => {

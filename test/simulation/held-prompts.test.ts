@@ -142,6 +142,45 @@ describe("what is too much is refused", () => {
   });
 });
 
+test("nothing is prefilled for which decode has no room, and nobody is refused for that", () => {
+  const { world } = worldOf({}, { decode: 1, engine: { maxConns: 2 } });
+  const asks = Array.from({ length: 8 }, (_, i) => ({
+    ...long(`p${i}`),
+    stream: true,
+    events: 30,
+  }));
+  const clients = asks.map((ask) => world.ask(ask));
+  let most = 0;
+  const decode = world.decode[0]!;
+  world.runUntil(() => {
+    const prefilled = world.prefill.reduce((sum, { requests }) => sum + requests.length, 0);
+    const answered = clients.filter(({ answers }) => answers.length === 1).length;
+    most = Math.max(most, prefilled - answered);
+    return answered === clients.length;
+  }, 60_000);
+  expect(new Set(clients.map(({ answers }) => answers[0]!.status))).toEqual(new Set([200]));
+  expect(most).toBe(2);
+  expect(decode.requests).toHaveLength(8);
+  world.expectNothingLeft();
+});
+
+test("decode that computes a prompt by itself does not keep a prefill engine from others", () => {
+  const { world } = worldOf({}, { prefill: 1, route: { onPrefillFailure: "decode_only" } });
+  for (const engine of world.decode) engine.checksHandoff = false;
+  world.prefill[0]!.script = (request, connection) =>
+    request.body.includes("bad ")
+      ? connection.socket.destroy()
+      : slow(world.prefill[0]!, { atOnce: 0 })(request, connection);
+  const bad = world.ask({ ...long("bad"), stream: true, events: 300 });
+  world.runFor(20);
+  const good = world.ask(long("good"));
+  expect(world.answerTo(good).status).toBe(200);
+  expect(bad.midway).toBe(true);
+  bad.socket.destroy();
+  world.runFor(50);
+  world.expectNothingLeft();
+});
+
 test("what waits over a reload is answered by the engines of the new configuration", () => {
   const { world } = worldOf();
   const clients = Array.from({ length: 6 }, (_, i) => world.ask(long(`p${i}`)));
