@@ -28,9 +28,11 @@ export interface Slo {
   readonly ttftFactor: number;
   readonly ttftExtraMs: number;
   readonly tpotMs: number;
+  /** Of all requests, so many have to meet it. */
+  readonly share: number;
 }
 
-export const defaultSlo: Slo = { ttftFactor: 5, ttftExtraMs: 1_000, tpotMs: 60 };
+export const defaultSlo: Slo = { ttftFactor: 5, ttftExtraMs: 1_000, tpotMs: 60, share: 0.9 };
 
 const deciles = 10;
 
@@ -101,10 +103,11 @@ export function percentiles(values: readonly number[]): Percentiles {
 /**
  * The highest scale at which a share of at least `least` is attained, by bisection over the logarithm: to within 1 %.
  * @param attains share at a scale
+ * @param most no higher scale is tried
  */
-export function highestScale(attains: (scale: number) => number, least: number): number {
+export function highestScale(attains: (scale: number) => number, least: number, most = 16): number {
   let low = 0.02;
-  let high = 16;
+  let high = most;
   if (attains(low) < least) return 0;
   while (high / low > 1.01) {
     const middle = Math.sqrt(low * high);

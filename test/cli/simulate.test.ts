@@ -53,7 +53,22 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(page).toMatch(/^<!doctype html>[\s\S]*<\/html>\n$/);
   });
 
+  test("--plan names a fleet for each policy; --synthetic takes the place of a trace", () => {
+    const words = ["--synthetic", "poisson:2,requests=100", "--plan", "--policies", "least_bytes"];
+    const { code, stdout } = simulate(...words, "--json", "--rate", "4");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ policy: "least_bytes", rate: 4, isEnough: true });
+    const split = simulate(...words, "--engines", "3");
+    expect(split.stdout).toMatch(/least_bytes +[12] +[12] +3 /);
+    expect(split.stdout).toContain("SLO: TTFT within 5 ×");
+  });
+
   test.each([
+    [["trace.jsonl", "--synthetic", "poisson:1"], /name a trace, or --synthetic/],
+    [[], /name a trace, or --synthetic/],
+    [["--synthetic", "poisson"], /--synthetic: "poisson" is not poisson:/],
+    [["trace.jsonl", "--plan", "--engines", "1"], /one to prefill and one to decode/],
+    [["trace.jsonl", "--slo", "tpot=x"], /tpot is ms, not "x"/],
     [
       ["trace.jsonl", "--report", "no/such/folder.html"],
       /\[emerg\] open\(\) "no\/such\/folder\.html" failed/,

@@ -4,7 +4,8 @@ import { seededRandom } from "../../src/engine/prng.ts";
 import { highestScale, jain, percentiles } from "../../src/lab/figures.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { prefillPolicyNames } from "../../src/lab/replay.ts";
-import { jsonOf, type SimulateOptions, simulate, tableOf } from "../../src/lab/simulate.ts";
+import { jsonOf, tableOf } from "../../src/lab/rows.ts";
+import { type SimulateOptions, simulate } from "../../src/lab/simulate.ts";
 import { parseTrace, spreadArrivals, type TraceRequest } from "../../src/lab/trace.ts";
 
 /** Chats that come back with a longer prompt, as in a real trace. */

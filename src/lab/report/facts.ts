@@ -8,7 +8,7 @@ import type { Facts } from "./page.ts";
 export function factsOf(trace: readonly TraceRequest[], options: SimulateOptions): Facts {
   const { profile, slowest, noise, spreadMs, cacheFraction } = options;
   const lastMs = trace.at(-1)!.arrivalMs;
-  const { ttftFactor, ttftExtraMs, tpotMs } = defaultSlo;
+  const { ttftFactor, ttftExtraMs, tpotMs } = options.slo ?? defaultSlo;
   const inputs = percentiles(trace.map(({ inputTokens }) => inputTokens));
   const outputs = percentiles(trace.map(({ outputTokens }) => outputTokens));
   const rate = lastMs === 0 ? "" : ` (${((trace.length / lastMs) * 1000).toFixed(2)} per second)`;

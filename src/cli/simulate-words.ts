@@ -1,0 +1,151 @@
+/** The words of `global-proxy simulate`, and what they must be. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { didYouMean } from "../config/suggest.ts";
+import type { Slo } from "../lab/figures.ts";
+import { defaultSlo } from "../lab/figures.ts";
+import { dense70b, type EngineProfile } from "../lab/profile.ts";
+import { readProfile } from "../lab/profiles/file.ts";
+import { profiles } from "../lab/profiles/index.ts";
+import { prefillPolicyNames } from "../lab/replay.ts";
+import { parseSlo } from "../lab/slo.ts";
+
+export interface SimulateSwitches {
+  readonly prefill: number;
+  readonly decode: number;
+  readonly policies: readonly string[];
+  readonly decodePolicy: string;
+  readonly scale: readonly number[];
+  readonly engineProfile: EngineProfile;
+  readonly seed: number;
+  readonly spread: number;
+  readonly cacheFraction: number;
+  readonly noise: number;
+  readonly slowest: number;
+  readonly goodput: boolean;
+  readonly json: boolean;
+  readonly slo: Slo;
+  readonly report?: string;
+  readonly synthetic?: string;
+  readonly plan: boolean;
+  /** Requests a second. */
+  readonly rate?: number;
+  readonly engines?: number;
+}
+
+export function simulateWords(): Command {
+  return new Command("simulate")
+    .description("replay a request trace in virtual time under several policies")
+    .argument("[trace]", "JSON lines: timestamp (ms), input_length, output_length, hash_ids")
+    .option(
+      "--synthetic <spec>",
+      "in place of a trace: poisson:RATE[,requests=N][,input=TOKENS][,output=TOKENS][,chats=SHARE]",
+    )
+    .option("--prefill <n>", "prefill engines", engines, 4)
+    .option("--decode <n>", "decode engines", engines, 4)
+    .option("--policies <names>", `comma-separated; ${prefillPolicyNames.join(", ")}`, policies, [
+      "length_balance",
+      "least_bytes",
+      "predictive",
+    ])
+    .addOption(
+      new Option("--decode-policy <name>", "how decode engines are chosen")
+        .choices(prefillPolicyNames.filter((name) => name !== "predictive"))
+        .default("least_bytes"),
+    )
+    .option("--scale <factors>", "comma-separated factors of the trace's rate", scales, [1])
+    .addOption(
+      new Option(
+        "--engine-profile <name>",
+        `how fast engines are; FILE.json or ${[...profiles.keys()].join(", ")}`,
+      )
+        .argParser(profileNamed)
+        .default(dense70b, dense70b.name),
+    )
+    .option("--seed <n>", "of arrivals within a tick, noise and ties", notNegative, 1)
+    .option(
+      "--spread <ms>",
+      "spreads the arrivals of one tick of the trace's clock",
+      notNegative,
+      0,
+    )
+    .option(
+      "--cache-fraction <f>",
+      "share of the distinct blocks that each prefill engine's cache holds",
+      notNegative,
+      0.1,
+    )
+    .option("--noise <s>", "deviation of the logarithm of prefill times", notNegative, 0.1)
+    .option("--slowest <factor>", "how much slower the last prefill engine is", notNegative, 1)
+    .addOption(
+      new Option("--slo <slo>", "ttft=MS or ttft=FACTORx+MS, tpot=MS, share=OF-REQUESTS")
+        .argParser(slo)
+        .default(defaultSlo, "ttft=5x+1000,tpot=60,share=0.9"),
+    )
+    .option("--goodput", "search the highest scale at which enough meet the SLO", false)
+    .option("--plan", "search the least engines for --rate, or the best split of --engines", false)
+    .option("--rate <r>", "of --plan: requests a second (default: the trace's)", positive)
+    .option("--engines <n>", "of --plan: prefill and decode engines together", engines)
+    .option("--json", "one object per policy and scale", false)
+    .option("--report <file>", "also write an HTML page with plots");
+}
+
+function profileNamed(text: string): EngineProfile {
+  const known = profiles.get(text);
+  if (known !== undefined) return known;
+  try {
+    if (text.endsWith(".json")) return readProfile(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+  const names = [...profiles.keys()];
+  const hint = didYouMean(text, names) ?? `known: ${names.join(", ")}`;
+  throw new InvalidArgumentError(`unknown profile; ${hint}.`);
+}
+
+function notNegative(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError("must be a number of at least 0.");
+  }
+  return value;
+}
+
+function positive(text: string): number {
+  const value = notNegative(text);
+  if (value === 0) throw new InvalidArgumentError("must be above 0.");
+  return value;
+}
+
+function slo(text: string): Slo {
+  try {
+    return parseSlo(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+function engines(text: string): number {
+  const value = notNegative(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1024) {
+    throw new InvalidArgumentError("must be a whole number from 1 to 1024.");
+  }
+  return value;
+}
+
+function scales(text: string): number[] {
+  return text.split(",").map((part) => {
+    const value = notNegative(part);
+    if (value === 0) throw new InvalidArgumentError("a scale must be above 0.");
+    return value;
+  });
+}
+
+function policies(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (prefillPolicyNames.includes(name)) continue;
+    const hint = didYouMean(name, prefillPolicyNames) ?? `known: ${prefillPolicyNames.join(", ")}`;
+    throw new InvalidArgumentError(`unknown policy "${name}"; ${hint}.`);
+  }
+  return names;
+}
