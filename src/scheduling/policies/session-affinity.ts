@@ -11,29 +11,35 @@ export function sessionAffinity(deps: PolicyDeps, options: { maxLoadSkew: number
   const { board, slots, weights } = deps.pool;
   const least = leastConn(deps);
   const ring = new HashRing(deps.pool);
-  const isOver = (engine: number, share: number) =>
-    board.inFlight(slots[engine]!) > share * weights[engine]!;
+
+  /** Requests per weight above which an engine is passed over; none where that would be all of them. */
+  function bound({ count, engines }: Candidates): number {
+    if (options.maxLoadSkew === 0) return Number.POSITIVE_INFINITY;
+    let requests = 0;
+    let weight = 0;
+    let lightest = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < count; i += 1) {
+      const engine = engines[i]!;
+      const inFlight = board.inFlight(slots[engine]!);
+      requests += inFlight;
+      weight += weights[engine]!;
+      lightest = Math.min(lightest, inFlight / weights[engine]!);
+    }
+    const most = (options.maxLoadSkew * requests) / weight;
+    return lightest > most ? Number.POSITIVE_INFINITY : most;
+  }
+
   return {
     pick(candidates: Candidates, request: PickRequest): number {
       if (request.key === "") return least.pick(candidates, request);
-      let requests = 0;
-      let weight = 0;
-      for (let i = 0; i < candidates.count; i += 1) {
-        const engine = candidates.engines[i]!;
-        requests += board.inFlight(slots[engine]!);
-        weight += weights[engine]!;
-      }
-      const share =
-        options.maxLoadSkew === 0 ? Infinity : (options.maxLoadSkew * requests) / weight;
+      const most = bound(candidates);
       const point = ring.point(request.key);
-      let preferred = -1;
       for (let steps = 0; steps < ring.size; steps += 1) {
         const engine = ring.engine(point + steps);
         if (!candidates.has(engine)) continue;
-        if (!isOver(engine, share)) return engine;
-        if (preferred < 0) preferred = engine;
+        if (board.inFlight(slots[engine]!) / weights[engine]! <= most) return engine;
       }
-      return preferred < 0 ? candidates.engines[0]! : preferred;
+      return candidates.engines[0]!;
     },
   };
 }
