@@ -6,7 +6,7 @@ import type { AnswerFormat, Usage } from "./endpoints/endpoint.ts";
 import { checkEcho } from "./endpoints/logprobs.ts";
 import type { Fault } from "./faults.ts";
 import type { InferenceRequest } from "./inference-request.ts";
-import type { Reply } from "./reply.ts";
+import type { AnswerSink } from "./reply.ts";
 import { RequestError } from "./request-error.ts";
 import type { PrefillTicket, Sequence } from "./timing.ts";
 import { type LengthWishes, PlannedOutput } from "./tokens.ts";
@@ -16,7 +16,7 @@ export interface JobParts {
   readonly request: InferenceRequest;
   readonly leg: Leg;
   readonly format: AnswerFormat;
-  readonly reply: Reply;
+  readonly reply: AnswerSink;
   readonly fault: Fault | undefined;
   errorBody(error: RequestError): string;
 }
@@ -31,7 +31,7 @@ export class InferenceJob implements PrefillTicket {
   readonly #request: InferenceRequest;
   readonly #leg: Leg;
   readonly #format: AnswerFormat;
-  readonly #reply: Reply;
+  readonly #reply: AnswerSink;
   readonly #fault: Fault | undefined;
   readonly #errorBody: (error: RequestError) => string;
   readonly #gone = new AbortController();
@@ -73,7 +73,10 @@ export class InferenceJob implements PrefillTicket {
   start(): void {
     // The client may have gone in the very moment in which its request was complete.
     if (this.phase === "done") return;
-    if (this.#request.stream) this.#reply.openEvents();
+    if (this.#request.stream) {
+      this.#reply.openEvents();
+      this.#send(this.#format.opening?.() ?? []);
+    }
     if (this.#leg.acquire === undefined) this.#prefill();
     else {
       const fail = (error: unknown): void => this.#fail(error);
@@ -194,12 +197,15 @@ export class InferenceJob implements PrefillTicket {
   }
 
   #send(events: readonly string[]): void {
-    for (const event of events) if (!this.#reply.event(event)) this.#blocked = true;
+    for (const event of events) {
+      if (event !== "" && !this.#reply.event(event)) this.#blocked = true;
+    }
   }
 
   #resume(): void {
-    if (this.phase !== "streaming" || !this.#blocked || this.#reply.struck) return;
+    if (!this.#blocked || this.#reply.struck) return;
     this.#blocked = false;
+    if (this.phase !== "streaming") return;
     for (const choice of this.#choices) this.#sendEvents(choice);
     if (this.#decoding === 0) this.#finishWhenSent();
   }

@@ -6,6 +6,12 @@ import type { Fault } from "./faults.ts";
 /** Between the last good byte and a reset, so that the other side reads the byte and not only the reset. */
 const beforeResetMs = 10;
 
+/** Where an answer goes: to a client, or to where it is kept. */
+export type AnswerSink = Pick<
+  Reply,
+  "onDrain" | "struck" | "send" | "openEvents" | "event" | "endEvents"
+>;
+
 export class Reply {
   /** Called when a slow reader has caught up. */
   onDrain: (() => void) | undefined;

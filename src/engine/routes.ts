@@ -3,7 +3,6 @@
 import type { EngineCore } from "./core.ts";
 import type { Endpoint, SimpleEndpoint } from "./endpoints/endpoint.ts";
 import { endpoints, simpleEndpoints } from "./endpoints/registry.ts";
-import { noSuchResponse } from "./endpoints/responses.ts";
 import type { Fault, FaultBook } from "./faults.ts";
 import { checkFault } from "./faults.ts";
 import { InferenceJob } from "./job.ts";
@@ -61,11 +60,6 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 /** Answers, now or later. Never throws. */
 export function route(context: RouteContext, arrived: Arrived): void {
   const { reply } = arrived;
-  const kept = keptResponse(context, arrived);
-  if (kept !== undefined) {
-    kept();
-    return;
-  }
   const ofDialect = routeOf(context.core.dialect.routes, arrived.method, arrived.path);
   if (ofDialect !== undefined) {
     void answerForDialect(ofDialect, arrived);
@@ -73,7 +67,7 @@ export function route(context: RouteContext, arrived: Arrived): void {
   }
   try {
     const methods = Object.hasOwn(routes, arrived.path) ? routes[arrived.path] : undefined;
-    const handler = methods?.[arrived.method];
+    const handler = methods?.[arrived.method] ?? keptHandler(arrived);
     if (handler !== undefined) handler(context, arrived);
     else if (methods === undefined) reply.send(404, '{"detail":"Not Found"}');
     else reply.send(405, '{"detail":"Method Not Allowed"}');
@@ -88,23 +82,20 @@ function requestError(error: unknown): RequestError {
   return new RequestError(500, "InternalServerError", String(error));
 }
 
-/** What `/v1/responses/{id}` asks of the answers that are kept. */
-function keptResponse({ core }: RouteContext, { method, path, reply }: Arrived) {
-  const [, id, action] = /^\/v1\/responses\/([^/]+)(?:\/(cancel))?$/.exec(path) ?? [];
+const keptPath = /^\/v1\/responses\/([^/]+)(\/cancel)?$/;
+
+/** What is asked of an answer of `/v1/responses` that is kept; undefined at any other path. */
+function keptHandler({ method, path }: Arrived): Handler | undefined {
+  const [, id, action] = keptPath.exec(path) ?? [];
   if (id === undefined) return undefined;
-  const wanted = action === undefined ? ["GET", "DELETE"] : ["POST"];
-  if (!wanted.includes(method)) return () => reply.send(405, '{"detail":"Method Not Allowed"}');
-  const response = core.responses.get(id);
-  if (response === undefined) {
-    return () => reply.send(404, noSuchResponse(id).body());
-  }
-  if (method === "GET") return () => reply.send(200, response.json);
-  if (method === "DELETE") {
-    core.responses.delete(id);
-    return () => reply.send(200, JSON.stringify({ id, object: "response", deleted: true }));
-  }
-  const done = badRequest("Cannot cancel a synchronous response.", "response_id");
-  return () => reply.send(done.status, done.body());
+  return ({ core: { responses } }, { reply }) => {
+    if (action !== undefined && method === "POST") reply.send(200, responses.cancel(id).json);
+    else if (action === undefined && method === "GET") reply.send(200, responses.get(id).json);
+    else if (action === undefined && method === "DELETE") {
+      responses.delete(id);
+      reply.send(200, JSON.stringify({ id, object: "response", deleted: true }));
+    } else reply.send(405, '{"detail":"Method Not Allowed"}');
+  };
 }
 
 /** With errors in the endpoint's own shape, and none of it at engines of families that do not have it. */
@@ -139,7 +130,7 @@ async function answerForDialect(handler: RouteHandler, arrived: Arrived): Promis
 }
 
 function inference(endpoint: Endpoint): Handler {
-  return ({ core }, { headers, body, reply, fault, onGone }) => {
+  return ({ core }, { headers, body, reply: client, fault, onGone }) => {
     requireJson(headers["content-type"]);
     if (core.requests >= requestsMax) {
       throw new RequestError(503, "ServiceUnavailableError", "The engine is full.");
@@ -148,10 +139,12 @@ function inference(endpoint: Endpoint): Handler {
     const requestId = first(headers["x-request-id"]) || request.promptHash.slice(0, 32);
     const leg = core.dialect.leg(request, { requestId, headers });
     const format = endpoint.format(request, requestId, core.createdSeconds(), core.responses);
+    const detached = endpoint.detach?.(request, format, client, () => job.abort());
+    const reply = detached ?? client;
     const errorBody = (error: RequestError) => endpoint.errorBody?.(error) ?? error.body();
     const job = new InferenceJob(core, { request, leg, format, reply, fault, errorBody });
     core.enter(job);
-    onGone(() => job.abort());
+    if (detached === undefined) onGone(() => job.abort());
     if (fault?.kind === "slow") job.startAfter(fault.delayMs);
     else if (fault?.kind !== "stall" || fault.chunks !== undefined) job.start();
   };

@@ -4,6 +4,7 @@ import type { AnswerExtras } from "../dialects/dialect.ts";
 import type { InferenceRequest, Served } from "../inference-request.ts";
 import type { JsonBody } from "../json-body.ts";
 import type { KeptResponses } from "../kept-responses.ts";
+import type { AnswerSink } from "../reply.ts";
 import type { RequestError } from "../request-error.ts";
 import type { PlannedOutput } from "../tokens.ts";
 
@@ -26,6 +27,16 @@ export interface Endpoint extends Path {
     createdSeconds: number,
     kept: KeptResponses,
   ): AnswerFormat;
+  /**
+   * Where the client need not wait: answers it at once, and returns where the real answer goes. `abort` ends the computing.
+   * Undefined where the client waits.
+   */
+  detach?(
+    request: InferenceRequest,
+    format: AnswerFormat,
+    client: AnswerSink,
+    abort: () => void,
+  ): AnswerSink | undefined;
 }
 
 /** A path whose answer follows from the body alone, by `POST`. */
@@ -37,9 +48,11 @@ export interface SimpleEndpoint extends Path {
 /** Words one request's answer: in one piece, or as the events of a stream, each with all that belongs to it on the wire. */
 export interface AnswerFormat {
   whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string;
+  /** What a stream begins with, before anything is computed. */
+  opening?(): readonly string[];
   /** What goes before the first token of a choice. `usage` is there when the client wants it with each event. */
   begin(index: number, usage: Usage | undefined): readonly string[];
-  /** The event of one token; that of a choice's last one says why it is the last. */
+  /** The event of one token; that of a choice's last one says why it is the last. "" where there is nothing to say. */
   token(index: number, output: PlannedOutput, position: number, usage: Usage | undefined): string;
   /** What goes after the last token of all choices. */
   end(outputs: readonly PlannedOutput[], usage: Usage): readonly string[];

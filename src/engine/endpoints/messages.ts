@@ -9,7 +9,7 @@ import { badRequest, noSuchModel, type RequestError } from "../request-error.ts"
 import type { PlannedOutput } from "../tokens.ts";
 import {
   type AnswerFormat,
-  dataEvent,
+  doneEvent,
   type Endpoint,
   namedEvent,
   type SimpleEndpoint,
@@ -26,7 +26,7 @@ const countSchema = z.looseObject({
   messages: z
     .array(
       z.looseObject({
-        role: z.enum(["user", "assistant"]),
+        role: z.enum(["user", "assistant", "system"]),
         content: z.union([z.string(), blocks]),
       }),
     )
@@ -45,7 +45,6 @@ const schema = countSchema.extend({
 
 export const messages: Endpoint = {
   path: "/v1/messages",
-  families: ["vllm", "sglang"],
   errorBody: anthropicError,
 
   read(body, served) {
@@ -70,7 +69,6 @@ export const messages: Endpoint = {
 
 export const countTokens: SimpleEndpoint = {
   path: "/v1/messages/count_tokens",
-  families: ["vllm", "sglang"],
   errorBody: anthropicError,
 
   answer({ fields }, served) {
@@ -88,6 +86,7 @@ function promptOf({ system, messages: list, tools }: Readonly<Record<string, unk
 class MessagesFormat implements AnswerFormat {
   readonly #id: string;
   readonly #model: string;
+  #isTextBegun = false;
 
   constructor({ idPrefix, model }: InferenceRequest, requestId: string) {
     this.#id = `${idPrefix}-${requestId}`;
@@ -96,7 +95,8 @@ class MessagesFormat implements AnswerFormat {
 
   whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string {
     const [output] = outputs as [PlannedOutput];
-    const content = [{ type: "text", text: output.text() }];
+    const text = output.text();
+    const content = text === "" ? [] : [{ type: "text", text }];
     const json = JSON.stringify({
       ...this.#message(content),
       ...endOf(output),
@@ -107,28 +107,35 @@ class MessagesFormat implements AnswerFormat {
   }
 
   begin(_index: number, usage: Usage | undefined): readonly string[] {
-    const message = { ...this.#message([]), usage: usage && usageOf(usage) };
-    const block = { index: 0, content_block: { type: "text", text: "" } };
-    return [event("message_start", { message }), event("content_block_start", block)];
+    const message = {
+      ...this.#message([]),
+      stop_reason: null,
+      stop_sequence: null,
+      usage: usage && usageOf(usage),
+    };
+    return [event("message_start", { message })];
   }
 
   token(_index: number, output: PlannedOutput, position: number): string {
-    const delta = { type: "text_delta", text: output.delta(position) };
-    return event("content_block_delta", { index: 0, delta });
+    const text = output.delta(position);
+    if (text === "") return "";
+    const block = { index: 0, content_block: { type: "text", text: "" } };
+    const start = this.#isTextBegun ? "" : event("content_block_start", block);
+    this.#isTextBegun = true;
+    return start + event("content_block_delta", { index: 0, delta: { type: "text_delta", text } });
   }
 
   end(outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
     const delta = endOf(outputs[0]!);
     return [
-      event("content_block_stop", { index: 0 }),
+      this.#isTextBegun ? event("content_block_stop", { index: 0 }) : "",
       event("message_delta", { delta, usage: usageOf(usage) }),
       event("message_stop", {}),
-      dataEvent("[DONE]"),
     ];
   }
 
   error(error: RequestError): readonly string[] {
-    return [namedEvent("error", anthropicError(error))];
+    return [namedEvent("error", anthropicError(error)), doneEvent];
   }
 
   #message(content: readonly object[]) {
@@ -140,11 +147,13 @@ function event(type: string, members: object): string {
   return namedEvent(type, JSON.stringify({ type, ...members }));
 }
 
-/** Without what is null, as vLLM dumps it. */
-function endOf({ finishReason, stopReason }: PlannedOutput) {
-  if (stopReason !== null) return { stop_reason: "stop_sequence", stop_sequence: stopReason };
-  return { stop_reason: finishReason === "length" ? "max_tokens" : "end_turn" };
+/** Without what is null, as vLLM dumps it; it does not tell a stop sequence from the text's own end. */
+function endOf({ finishReason }: PlannedOutput) {
+  const stop_reason = stopReasons[finishReason];
+  return stop_reason === undefined ? {} : { stop_reason };
 }
+
+const stopReasons: Readonly<Record<string, string>> = { stop: "end_turn", length: "max_tokens" };
 
 function usageOf({ promptTokens, completionTokens, cachedTokens }: Usage) {
   return {

@@ -1,8 +1,8 @@
 /** Endpoints beside completions and chat: words that a real client or proxy would not recognise, and answers that do not agree. */
 import OpenAI from "openai";
 import { afterAll, describe, expect, it, test } from "vitest";
-import { instantTiming } from "../../src/engine/options.ts";
-import { startEngine } from "../../src/engine/server.ts";
+import { instantTiming } from "../../../src/engine/options.ts";
+import { startEngine } from "../../../src/engine/server.ts";
 
 const vllm = await startEngine({ role: "mixed", ...instantTiming });
 const sglang = await startEngine({ role: "mixed", dialect: "sglang", ...instantTiming });
@@ -98,7 +98,6 @@ describe("messages", () => {
       "content_block_stop",
       "message_delta",
       "message_stop",
-      "",
     ]);
     const deltas = events as { data: { delta?: { text?: string } } }[];
     expect(deltas.map(({ data }) => data.delta?.text ?? "").join("")).toBe(whole.content[0].text);
