@@ -75,7 +75,7 @@ export class LegPlaces {
   /** What is asked of the desk for this request; undefined = it is not held: its pool does not hold, or there is nothing to wait for yet. */
   wish(order: Order): HeldWish | undefined {
     const { context, service } = this.#request;
-    const pool = this.destination("prefill")?.pool;
+    const pool = this.#route.prefillPool ?? this.destination("prefill")?.pool;
     if (pool?.config.policy.name !== "predictive") return undefined;
     // Whether there will be a prefill is decode's to say.
     if (order === "decode-only" || (order === "decode-first" && !this.#route.dialect.callsBack)) {
