@@ -68,6 +68,9 @@ const transport: Transport = {
 const parsed = parseFlags({
   prefill: [`http://127.0.0.1:${prefillPort}`],
   decode: ["http://127.0.0.1:9002"],
+  // As the seed has it; `predictive` adds what holding costs.
+  prefillPolicy: process.argv[2] ?? "length_balance",
+  decodePolicy: "least_conn",
 });
 if (!("config" in parsed)) throw new Error("bad flags");
 const { config } = parsed;
