@@ -19,13 +19,24 @@ export interface MediaItems {
   readonly hasText: boolean;
 }
 
+/** In hashes: 256 tokens, which Qwen2.5-VL makes of 448 by 448 pixels. */
+const standInHashes = 16;
+
+/** What stands for an item in a prompt: as many tokens whatever its bytes. Undefined for what is none. */
+export function standIn(part: unknown): string | undefined {
+  return isMedia(part) ? hashOf(JSON.stringify(part)).repeat(standInHashes) : undefined;
+}
+
 export function mediaItems({ handoffFields }: InferenceRequest): MediaItems {
   const { messages } = handoffFields as { messages?: readonly { content?: unknown }[] };
   const contents = (messages ?? []).flatMap(({ content }) => content ?? []) as unknown[];
-  const isMedia = (part: unknown) => mediaTypes.has((part as { type?: unknown }).type);
   const items = contents.filter(isMedia);
   const hashes = new Set(items.map((item) => hashOf(JSON.stringify(item))));
   return { hashes: [...hashes], count: items.length, hasText: items.length < contents.length };
+}
+
+function isMedia(part: unknown): boolean {
+  return mediaTypes.has((part as { type?: unknown } | null)?.type);
 }
 
 function hashOf(text: string): string {

@@ -1,5 +1,6 @@
 /** The prompts of a request as bytes and tokens, whatever form they arrive in. */
 
+import { standIn } from "./media-items.ts";
 import { badRequest } from "./request-error.ts";
 import { bytesPerToken, tokensOfBytes } from "./tokens.ts";
 
@@ -14,7 +15,8 @@ export interface PromptText {
 
 /** A chat template puts the tools before the messages; what matters is that all of both is in the prompt. */
 export function chatPrompt(messages: unknown, tools: unknown): PromptText {
-  const bytes = Buffer.from((tools ? JSON.stringify(tools) : "") + JSON.stringify(messages));
+  const text = JSON.stringify(messages, (_, value: unknown) => standIn(value) ?? value);
+  const bytes = Buffer.from((tools ? JSON.stringify(tools) : "") + text);
   return { bytes, tokens: tokensOfBytes(bytes.length) };
 }
 

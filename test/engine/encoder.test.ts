@@ -66,6 +66,19 @@ describe("an encode engine", () => {
   });
 });
 
+it("an item is as many tokens whatever its bytes, and another one is another prompt", async () => {
+  const engine = await start("mixed", "");
+  const large = (byte: string) => ({ ...image, image_url: { url: byte.repeat(5_000_000) } });
+  const answers = [];
+  for (const item of [image, large("a"), large("b")]) {
+    const { text: answer } = await ask(engine, [text, item], { max_tokens: 20 });
+    answers.push(JSON.parse(answer) as { choices: object[]; usage: { prompt_tokens: number } });
+  }
+  const [small, one, other] = answers.map(({ usage }) => usage.prompt_tokens);
+  expect([one, other]).toEqual([small, small]);
+  expect(answers[1]!.choices).not.toEqual(answers[2]!.choices);
+});
+
 describe("embeddings in a folder", () => {
   const path = `shared:path=${join(folder, "shared")}`;
 
