@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { Connections } from "./connections.ts";
-import type { EngineContext, EngineDialect } from "./dialects/dialect.ts";
+import type { EngineContext, EngineDialect, EngineFamily } from "./dialects/dialect.ts";
 import { encoder } from "./dialects/encoder.ts";
 import type { PullOutcome } from "./dialects/kv-pull.ts";
 import { chooseDialect } from "./dialects/registry.ts";
@@ -151,6 +151,10 @@ export class EngineCore implements EngineContext {
     this.kvStore = new KvStore(clock, leaseMs, heldKvMax);
     if (options.prefixCache) this.#prefixCache = new PrefixCache(kvCapacityTokens / blockTokens);
     for (const fault of options.faults) this.faults.set(fault, clock.now());
+  }
+
+  get family(): EngineFamily {
+    return this.dialect.family ?? "vllm";
   }
 
   get role(): EngineRole {

@@ -104,7 +104,7 @@ function served(
   handler: Handler,
 ): Handler {
   return (context, arrived) => {
-    if (families !== undefined && !families.includes(context.core.dialect.ownedBy ?? "vllm")) {
+    if (families !== undefined && !families.includes(context.core.family)) {
       arrived.reply.send(404, '{"detail":"Not Found"}');
       return;
     }
@@ -151,8 +151,11 @@ function inference(endpoint: Endpoint): Handler {
 }
 
 function simple(endpoint: SimpleEndpoint): Handler {
-  return ({ core }, { body, reply }) =>
-    reply.send(200, endpoint.answer(readJsonBody(body), core.options));
+  return ({ core }, { body, reply }) => {
+    const { family, options } = core;
+    const engine = { ...options, family, createdSeconds: core.createdSeconds() };
+    reply.send(200, endpoint.answer(readJsonBody(body), engine));
+  };
 }
 
 function requireJson(contentType: string | string[] | undefined): void {
@@ -170,7 +173,7 @@ function models({ core }: RouteContext, { reply }: Arrived): void {
     id: model,
     object: "model",
     created: core.createdSeconds(),
-    owned_by: core.dialect.ownedBy ?? "vllm",
+    owned_by: core.family,
     root: model,
     parent: null,
     max_model_len: maxModelLen,

@@ -17,6 +17,9 @@ export interface Dialect {
   create(engine: EngineContext, settings: Settings): EngineDialect;
 }
 
+/** Who makes the engine: which endpoints it has, and how it words them. The names are what `/v1/models` says of the owner. */
+export type EngineFamily = "vllm" | "sglang" | "tensorrt_llm";
+
 /** What stands after the dialect's name, as in `vllm-nixl:generation=older`. */
 export type Settings = Readonly<Record<string, string>>;
 
@@ -24,8 +27,8 @@ export type Settings = Readonly<Record<string, string>>;
 export interface EngineDialect {
   /** How long KV is held when no switch says so. */
   readonly kvLeaseMs: number;
-  /** `owned_by` in `/v1/models`; `vllm` without it. */
-  readonly ownedBy?: string;
+  /** `vllm` without it. */
+  readonly family?: EngineFamily;
   /** What the engine answers on its HTTP port besides the endpoints, or instead of its own `/version` and the like. */
   readonly routes?: RouteTable;
   /** What it answers on its side port, where other engines come in place of ZMQ and RDMA. Without them there is no such port. */

@@ -42,7 +42,7 @@ export const sglang: Dialect = {
     const { server } = part;
     return {
       kvLeaseMs: checked.waitingTimeoutMs,
-      ownedBy: "sglang",
+      family: "sglang",
       routes: part.info.routes,
       ...(server && { sideRoutes: server.routes }),
       leg: (request) => part.leg(request),

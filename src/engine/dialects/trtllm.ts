@@ -44,7 +44,7 @@ export const trtllm: Dialect = {
     const server = new Trtllm(engine, checked);
     return {
       kvLeaseMs: checked.kvTransferTimeoutMs,
-      ownedBy: "tensorrt_llm",
+      family: "tensorrt_llm",
       routes: infoRoutes(engine),
       ...(engine.role === "decode" ? {} : { sideRoutes: server.sideRoutes }),
       leg: (request, origin) => server.leg(request, origin),

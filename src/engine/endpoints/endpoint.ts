@@ -1,6 +1,6 @@
 /** How requests and answers are worded at one path: the interfaces that each endpoint fills. */
 
-import type { AnswerExtras } from "../dialects/dialect.ts";
+import type { AnswerExtras, EngineFamily } from "../dialects/dialect.ts";
 import type { InferenceRequest, Served } from "../inference-request.ts";
 import type { JsonBody } from "../json-body.ts";
 import type { KeptResponses } from "../kept-responses.ts";
@@ -11,8 +11,8 @@ import type { PlannedOutput } from "../tokens.ts";
 /** What paths have in common. */
 interface Path {
   readonly path: string;
-  /** Engine families that have it, as models are `owned_by`; undefined = all. */
-  readonly families?: readonly string[];
+  /** Engine families that have it; undefined = all. */
+  readonly families?: readonly EngineFamily[];
   /** The body of an error, where it is not OpenAI's. */
   errorBody?(error: RequestError): string;
 }
@@ -42,7 +42,13 @@ export interface Endpoint extends Path {
 /** A path whose answer follows from the body alone, by `POST`. */
 export interface SimpleEndpoint extends Path {
   /** The answer's JSON. Throws a RequestError. */
-  answer(body: JsonBody, served: Served): string;
+  answer(body: JsonBody, engine: Simply): string;
+}
+
+/** What such an answer may tell of its engine. */
+export interface Simply extends Served {
+  readonly family: EngineFamily;
+  readonly createdSeconds: number;
 }
 
 /** Words one request's answer: in one piece, or as the events of a stream, each with all that belongs to it on the wire. */

@@ -2,11 +2,13 @@
 
 import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
+import { detokenize } from "./detokenize.ts";
+import { embeddings } from "./embeddings.ts";
 import type { Endpoint, SimpleEndpoint } from "./endpoint.ts";
 import { countTokens, messages } from "./messages.ts";
+import { reranks } from "./rerank.ts";
 import { responses } from "./responses.ts";
 import { sglangGenerate } from "./sglang-generate.ts";
-import { detokenize, embeddings, rerank } from "./simple.ts";
 import { tokenize } from "./tokenize.ts";
 import { vllmGenerate } from "./vllm-generate.ts";
 
@@ -24,7 +26,7 @@ export const simpleEndpoints: readonly SimpleEndpoint[] = [
   detokenize,
   countTokens,
   embeddings,
-  rerank,
+  ...reranks,
 ];
 
 const paths = new Set(endpoints.map(({ path }) => path));
