@@ -4,7 +4,7 @@ import { flagsCommand } from "./flag-options.ts";
 const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c filename] [-g directives]
        global-proxy --prefill URL... --decode URL... [options]
        global-proxy --engine URL... [options]
-       global-proxy convert FILE | engine | demo
+       global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL
 
 Options:
   -?,-h         : this help
@@ -24,6 +24,7 @@ const commands = `Commands:
   engine                     : run a simulated engine
   demo                       : run four prefill and four decode engines with the proxy in front
   simulate TRACE             : replay a request trace in virtual time, to compare policies
+  calibrate URL              : measure a live engine, and print a profile of it for simulate
                                (--help after a command lists its options)
 `;
 

@@ -21,7 +21,7 @@ export interface RunOptions {
 
 /** As nginx's default, below the prefix. */
 const defaultFile = "conf/nginx.conf";
-const commandNames = ["convert", "engine", "demo", "simulate"];
+const commandNames = ["convert", "engine", "demo", "simulate", "calibrate"];
 
 /** @returns the exit code; nothing for a command that goes on by itself. */
 export async function run(
@@ -130,6 +130,8 @@ async function loadCommand(
   switch (name) {
     case "simulate":
       return (await import("./simulate.ts")).simulateCommand(onCode);
+    case "calibrate":
+      return (await import("./calibrate.ts")).calibrateCommand(onCode);
     case "engine":
       return (await import("./engine.ts")).engineCommand();
     case "demo":

@@ -1,0 +1,103 @@
+/** One streamed completion with the times of its tokens. */
+import { randomBytes } from "node:crypto";
+import { EventData, EventEnds } from "../../body/sse.ts";
+
+export interface Target {
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly model: string;
+  readonly apiKey: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Times in ms of the monotonic clock. */
+export interface Timed {
+  readonly sentMs: number;
+  /** Of each event with a choice: usually one token. */
+  readonly eventsMs: readonly number[];
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+}
+
+/** An engine's refusal is shown as far as this. */
+const refusalLengthMax = 300;
+
+/** Short common words: one token each with most tokenizers. */
+const words =
+  "the of and to in is it on as at by for from with that this have not but all can one out time who year some take into just know good see now than look only come back after use two how work first even new want day most".split(
+    " ",
+  );
+
+/** A prompt of about so many tokens that no cache has seen: it differs from all others in its first words already. */
+export function freshPrompt(tokens: number): string {
+  const seed = randomBytes(tokens + 8);
+  let text = `${seed.toString("hex", 0, 8)}:`;
+  for (let i = 8; i < seed.length; i += 1) text += ` ${words[seed[i]! % words.length]}`;
+  return text;
+}
+
+/** Rejects with an Error that says what the engine answered. */
+export async function ask(
+  target: Target,
+  promptTokens: number,
+  outputTokens: number,
+): Promise<Timed> {
+  const body = {
+    model: target.model,
+    prompt: freshPrompt(promptTokens),
+    max_tokens: outputTokens,
+    temperature: 0,
+    stream: true,
+    stream_options: { include_usage: true },
+    // Answers have their full length. Engines that do not know these members ignore them.
+    ignore_eos: true,
+    min_tokens: outputTokens,
+  };
+  const sentMs = performance.now();
+  const response = await fetch(`${target.url}/v1/completions`, {
+    method: "POST",
+    headers: headersOf(target),
+    body: JSON.stringify(body),
+    signal: target.signal,
+  });
+  if (!response.ok || response.body === null) {
+    const text = (await response.text()).slice(0, refusalLengthMax);
+    throw new Error(`${target.url}/v1/completions answered ${response.status}: ${text}`);
+  }
+  const eventsMs: number[] = [];
+  let usage = { prompt_tokens: promptTokens, completion_tokens: 0 };
+  for await (const json of eventsOf(response.body)) {
+    const event = json as { choices?: unknown[]; usage?: typeof usage };
+    if ((event.choices?.length ?? 0) > 0) eventsMs.push(performance.now());
+    if (event.usage) usage = event.usage;
+  }
+  if (eventsMs.length === 0) throw new Error(`${target.url} answered without a token`);
+  return {
+    sentMs,
+    eventsMs,
+    promptTokens: usage.prompt_tokens,
+    outputTokens: usage.completion_tokens || eventsMs.length,
+  };
+}
+
+export function headersOf({ apiKey }: Pick<Target, "apiKey">): Record<string, string> {
+  const key = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  return { "content-type": "application/json", ...key };
+}
+
+async function* eventsOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<unknown> {
+  const ends = new EventEnds();
+  let rest = Buffer.alloc(0);
+  for await (const part of stream) {
+    const from = rest.length;
+    const bytes = Buffer.concat([rest, part]);
+    let start = 0;
+    for (let at = ends.next(bytes, from, bytes.length); at >= 0; ) {
+      const { json } = new EventData(bytes.subarray(start, at));
+      start = at;
+      if (json?.[0] === 0x7b) yield JSON.parse(json.toString());
+      at = ends.next(bytes, at, bytes.length);
+    }
+    rest = bytes.subarray(start);
+  }
+}
