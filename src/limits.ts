@@ -59,6 +59,10 @@ export const promptBlockBytes = 2_048;
 export const promptBlocksMax = 2_048;
 /** Blocks that one worker remembers of the caches of all engines of a pool: up to 100 bytes each. */
 export const prefixBlocksMax = 4_194_304;
+/** Prompts in flight that one worker lists one by one, for policies that look at each. */
+export const listedPromptsMax = 2_048;
+/** Of these, what one decision of pd_score_balance looks at. */
+export const foreseenPromptsMax = 512;
 /** Longest value of a body's member that a variable (`$body_user`) holds; a longer one is empty. */
 export const bodyVariableBytesMax = 1_024;
 /** Copies up to this size are cheaper than a second write to the socket. */

@@ -25,6 +25,7 @@ const BLOCKS = 48;
 const SHARED_BLOCKS = 4;
 
 const random = seededRandom(1);
+const clock = { wallMs: () => Date.now() };
 const requests: PickRequest[] = Array.from({ length: 8_192 }, () => {
   const chat = Math.floor(random() * CHATS);
   const length = SHARED_BLOCKS + Math.floor(random() ** 2 * (BLOCKS - SHARED_BLOCKS + 1));
@@ -36,6 +37,7 @@ const requests: PickRequest[] = Array.from({ length: 8_192 }, () => {
     blocks,
     clientAddress: `10.0.${chat % 256}.7`,
     key: `chat-${chat}`,
+    clock,
   };
 });
 

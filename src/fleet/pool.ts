@@ -132,7 +132,8 @@ export class Pool implements PoolView {
     if (!this.board.take(slot, bytes, maxConns, uncached)) return undefined;
     this.#policy.assigned?.(number, request);
     this.#chosen(engine, nowMs);
-    return { pool: this, engine, lease: new Lease(this.board, slot, bytes, uncached) };
+    const lease = new Lease(this.board, slot, bytes, uncached, this.#policy, number);
+    return { pool: this, engine, lease };
   }
 
   /** Whether the engine takes requests at all, as far as is known. */
@@ -217,6 +218,7 @@ export class Pool implements PoolView {
 
   succeeded(engine: Engine): void {
     const { board } = this;
+    this.#policy.answered?.(engine.number);
     if (board.fails(engine.slot) === 0) return;
     // A success counts only when it is of a request that began after the last failure, as in nginx.
     if (board.failAccessedAt(engine.slot) < board.failCheckedAt(engine.slot)) {

@@ -5,6 +5,7 @@ import { DecodeRoom } from "../fleet/decode-room.ts";
 import { HeldPool, type PredictiveConfig } from "../fleet/held-pool.ts";
 import { Pool } from "../fleet/pool.ts";
 import { SlotTable } from "../fleet/slots.ts";
+import type { PickRequest } from "../scheduling/policy.ts";
 import { createScoreboardMemory, Scoreboard } from "../scheduling/scoreboard.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
 import type { Timeline } from "./timeline.ts";
@@ -21,9 +22,10 @@ const bytesPerToken = 4;
 export function dispatched(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
   return {
     arrive(outcome, prefilled) {
-      const placed = pool.place(pickOf(outcome.request), [], timeline.nowMs);
+      const placed = pool.place(pickOf(outcome.request, timeline), [], timeline.nowMs);
       if (typeof placed === "string") return;
       fleet.prefill(placed.engine.number, outcome, () => {
+        pool.succeeded(placed.engine);
         placed.lease.close();
         prefilled();
       });
@@ -39,7 +41,7 @@ export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
   const desk = new HeldPool(pool, config, new DecodeRoom(new Map()), clock);
   return {
     arrive(outcome, prefilled) {
-      const pick = pickOf(outcome.request);
+      const pick = pickOf(outcome.request, timeline);
       const ticket = desk.ticket(
         { ...pick, pool: pool.name, decodePool: "", priority: 0, tenant: "" },
         {
@@ -63,20 +65,21 @@ export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
 /** What is turned away has no TTFT to compare. */
 const patient = { queueMax: 65_536, queueTimeoutMs: 86_400_000 };
 
-export function pickOf({ inputTokens, blocks }: TraceRequest) {
+export function pickOf({ inputTokens, blocks }: TraceRequest, clock: Timeline): PickRequest {
   const bytes = inputTokens * bytesPerToken;
-  return { bytes, tokens: inputTokens, blocks, clientAddress: "", key: "" };
+  return { bytes, tokens: inputTokens, blocks, clientAddress: "", key: "", clock };
 }
 
-/** A pool of so many engines, none of which fails. */
-export function poolOf(engines: number, policy: PolicyConfig, random: () => number): Pool {
-  const config = configSchema.parse({
-    pools: {
-      engines: { policy, engines: Array.from({ length: engines }, (_, i) => ({ url: `e${i}:1` })) },
-    },
-    servers: [{ listen: [{ port: 0 }], routes: [] }],
-  });
-  const board = new Scoreboard(createScoreboardMemory({ workers: 1, slots: engines }), 0);
-  const slots = new SlotTable(engines, (slot) => board.clearSlot(slot)).assign(config);
-  return new Pool("engines", config.pools["engines"]!, { board, slots, random });
+/** Makes pools of so many engines, none of which fails, on one scoreboard. */
+export function poolMaker(slotsMax: number, random: () => number) {
+  const board = new Scoreboard(createScoreboardMemory({ workers: 1, slots: slotsMax }), 0);
+  const table = new SlotTable(slotsMax, (slot) => board.clearSlot(slot));
+  return (name: string, count: number, policy: PolicyConfig): Pool => {
+    const engines = Array.from({ length: count }, (_, i) => ({ url: `e${i}:1` }));
+    const config = configSchema.parse({
+      pools: { [name]: { policy, engines } },
+      servers: [{ listen: [{ port: 0 }], routes: [] }],
+    });
+    return new Pool(name, config.pools[name]!, { board, slots: table.assign(config), random });
+  };
 }

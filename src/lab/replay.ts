@@ -1,7 +1,7 @@
 /** Replays a trace in virtual time: the proxy's own policies, queue and scoreboard against modelled engines. */
-import { type PolicyConfig, policySchema } from "../config/policies.ts";
+import { policyFor, policySchema, type Role } from "../config/policies.ts";
 import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
-import { dispatched, held, pickOf, poolOf } from "./placement.ts";
+import { dispatched, held, pickOf, poolMaker } from "./placement.ts";
 import { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";
 
@@ -18,10 +18,12 @@ export function replay(options: ReplayOptions): Outcome[] {
   const { trace, scale, random } = options;
   const timeline = new Timeline();
   const fleet = new Fleet(timeline, options);
-  const prefill = poolOf(options.prefill, policyNamed(options.prefillPolicy), random);
+  const poolOf = poolMaker(options.prefill + options.decode, random);
+  const poolFor = (role: Role, name: string) => poolOf(role, options[role], policyFor(name, role));
+  const prefill = poolFor("prefill", options.prefillPolicy);
   const place = prefill.config.policy.name === "predictive" ? held : dispatched;
   const placement = place(prefill, fleet, timeline);
-  const decode = poolOf(options.decode, policyNamed(options.decodePolicy), random);
+  const decode = poolFor("decode", options.decodePolicy);
   const outcomes = trace.map((request) => ({
     request,
     arrivedMs: request.arrivalMs / scale,
@@ -33,7 +35,7 @@ export function replay(options: ReplayOptions): Outcome[] {
   for (const outcome of outcomes) {
     timeline.at(outcome.arrivedMs, () => {
       placement.arrive(outcome, () => {
-        const placed = decode.place(pickOf(outcome.request), [], timeline.nowMs);
+        const placed = decode.place(pickOf(outcome.request, timeline), [], timeline.nowMs);
         if (typeof placed === "string") return;
         fleet.decode(placed.engine.number, outcome, () => placed.lease.close());
       });
@@ -49,7 +51,3 @@ export const prefillPolicyNames: readonly string[] = [
     .map(({ shape }) => shape.name.value)
     .filter((name) => name !== "hash" && name !== "ip_hash"),
 ];
-
-function policyNamed(name: string): PolicyConfig {
-  return policySchema.parse({ name });
-}

@@ -11,6 +11,11 @@ export class Timeline {
   readonly #heap: Task[] = [];
   #serial = 0;
 
+  /** As a clock of the wall, for what goes by one. */
+  wallMs(): number {
+    return this.nowMs;
+  }
+
   at(atMs: number, run: () => void): void {
     const heap = this.#heap;
     const task = { atMs: Math.max(atMs, this.nowMs), serial: this.#serial++, run };

@@ -177,6 +177,7 @@ export class Encode implements FanOutActions {
       blocks: noBlocks,
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(this.#place!.destination.pool, context),
+      clock: service.clock,
     };
   }
 }

@@ -69,6 +69,7 @@ export class LegPlaces {
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(pool, context),
       only: holderOf(pool, this.#keptAnswer),
+      clock: service.clock,
     };
   }
 

@@ -15,6 +15,8 @@ export interface PickRequest {
   readonly key: string;
   /** Number of the one engine that can take it; undefined = any. Seen to before a policy is asked. */
   readonly only?: number | undefined;
+  /** The time, in ms since the epoch, for policies that go by it. */
+  readonly clock: { wallMs(): number };
 }
 
 /** What a policy may know of its pool. Engines are counted from 0 in the order of the configuration. */
@@ -44,6 +46,10 @@ export interface Policy {
   uncachedBytes?(engine: number, request: PickRequest): number;
   /** The request was really given to this engine. */
   assigned?(engine: number, request: PickRequest): void;
+  /** An answer of the engine began; of a prefill it comes when the prompt is computed. */
+  answered?(engine: number): void;
+  /** A request that was given to this engine has ended, in whatever way. */
+  ended?(engine: number, bytes: number): void;
   /** A request failed at this engine, which rests after `maxFails` such. */
   failed?(engine: number, maxFails: number): void;
 }

@@ -5,6 +5,7 @@
  * it writes, so a dead worker's share can be taken back and no update is lost; counts that gate (`inFlight`) are also kept as
  * a total by Atomics. Byte sums are float64: exact to 2^53 bytes, and an aligned float64 is not torn on a 64-bit machine.
  */
+import { PromptList, promptListLength } from "./prompt-list.ts";
 
 const intFields = 2;
 /** Requests at the engine now. Total and per worker. */
@@ -21,14 +22,15 @@ const assignedBytes = 2;
 /** Of the prompts at the engine now, what its cache does not have. Per worker. */
 const uncachedBytes = 3;
 
-/** Fields of a slot that any worker writes: times in ms since the epoch, and two scratch values for the pool's policy. */
-const sharedFields = 6;
+/** Fields of a slot that any worker writes: times in ms since the epoch, and scratch values for the pool's policy. */
+const sharedFields = 7;
 const failCheckedAt = 0;
 const failAccessedAt = 1;
 const historyRequests = 2;
 const historyBytes = 3;
 const baseRequests = 4;
 const baseBytes = 5;
+const availableAt = 6;
 
 export interface ScoreboardSize {
   readonly workers: number;
@@ -43,7 +45,9 @@ function layout({ workers, slots }: ScoreboardSize) {
   const rows = pools + slots * 2 * 4;
   const floats = (rows + workers * slots * 4 + 7) & ~7;
   const shared = floats + workers * slots * floatFields * 8;
-  return { totals, pools, rows, floats, shared, byteLength: shared + slots * sharedFields * 8 };
+  const prompts = shared + slots * sharedFields * 8;
+  const byteLength = prompts + promptListLength(workers);
+  return { totals, pools, rows, floats, shared, prompts, byteLength };
 }
 
 /** The memory of a new scoreboard; hand it to each worker. */
@@ -57,6 +61,8 @@ export class Scoreboard {
   readonly workers: number;
   readonly slots: number;
   readonly worker: number;
+  /** For policies that list the prompts which they placed. */
+  readonly prompts: PromptList;
   readonly #totals: Int32Array;
   readonly #pools: Int32Array;
   readonly #rows: Int32Array;
@@ -75,6 +81,7 @@ export class Scoreboard {
     this.#rows = new Int32Array(memory, at.rows, workers * slots);
     this.#floats = new Float64Array(memory, at.floats, workers * slots * floatFields);
     this.#shared = new Float64Array(memory, at.shared, slots * sharedFields);
+    this.prompts = new PromptList(memory, at.prompts, workers, worker);
   }
 
   /**
@@ -129,6 +136,7 @@ export class Scoreboard {
       // It may have died in a merge.
       Atomics.compareExchange(this.#pools, slot * 2 + 1, worker + 1, 0);
     }
+    this.prompts.closeRow(worker);
   }
 
   /** Clears a slot before another engine gets it. */
@@ -178,6 +186,14 @@ export class Scoreboard {
   }
   setFailAccessedAt(slot: number, ms: number): void {
     this.#shared[slot * sharedFields + failAccessedAt] = ms;
+  }
+
+  /** When the engine is expected to have done all that it was given, by the pool's policy; 0 = nothing was expected yet. */
+  availableAt(slot: number): number {
+    return this.#shared[slot * sharedFields + availableAt]!;
+  }
+  setAvailableAt(slot: number, ms: number): void {
+    this.#shared[slot * sharedFields + availableAt] = ms;
   }
 
   /** Decayed history plus all assigned since the last merge, of all workers. */

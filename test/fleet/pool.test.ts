@@ -12,7 +12,14 @@ beforeEach(() => {
   memory = createScoreboardMemory({ workers: 2, slots: 8 });
 });
 
-const request = { bytes: 10, tokens: 1, blocks: [], clientAddress: "10.0.0.1", key: "" };
+const request = {
+  bytes: 10,
+  tokens: 1,
+  blocks: [],
+  clientAddress: "10.0.0.1",
+  key: "",
+  clock: { wallMs: () => 0 },
+};
 
 /** The pool as each of two workers sees it. */
 function poolsOf(engines: readonly Partial<EngineInput>[]): [Pool, Pool] {

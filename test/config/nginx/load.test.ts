@@ -183,19 +183,22 @@ describe("notices", () => {
   });
 
   it("tell which modules of the original are replaced, and by what", () => {
-    const text = "load_module /any/folder/ngx_http_upstream_pd_score_balance_module.so; ";
+    const text = "load_module /any/folder/ngx_http_prefill_refactor_module.so; ";
     expect(noticesOf(text + inServer("return 200;"))).toEqual([
-      expect.stringMatching(/is not loaded: .* least_conn or length_balance stands in for it/),
+      expect.stringMatching(/is not loaded: .* prefill stands in for it/),
     ]);
   });
 
-  it.each(["set_request_id", "prefill", "upstream_length_balance"])(
-    "do not come for the built-in module %s, whatever its folder",
-    (name) => {
-      const text = `load_module /any/folder/ngx_http_${name}_module.so; ${inServer("return 200;")}`;
-      expect(noticesOf(text)).toEqual([]);
-    },
-  );
+  it.each([
+    "set_request_id",
+    "prefill",
+    "upstream_length_balance",
+    "upstream_pd_score_balance",
+    "omni_proxy",
+  ])("do not come for the built-in module %s, whatever its folder", (name) => {
+    const text = `load_module /any/folder/ngx_http_${name}_module.so; ${inServer("return 200;")}`;
+    expect(noticesOf(text)).toEqual([]);
+  });
 
   it("warn of an engine that is the proxy itself", () => {
     const text = "location / { proxy_pass http://127.0.0.1:8080; }";

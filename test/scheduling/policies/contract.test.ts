@@ -22,8 +22,33 @@ const variants: Readonly<Record<PolicyConfig["name"], readonly object[]>> = {
   ascend_heap: [{}, { role: "decode" }],
   dynamo: [{}, { role: "decode" }, { role: "both", temperature: 0.5 }],
   llm_d: [{}, { prefixWeight: 1, sessionWeight: 5, loadWeight: 1, kvTokens: 1_000 }],
+  greedy_timeout: [{}, { warmup: 0, exp: 0 }],
+  prefill_score_balance: [{}],
+  weighted_least_active: [{}],
+  pd_score_balance: [
+    { role: "prefill" },
+    { role: "prefill", maxNumSeqs: 2 },
+    { role: "decode" },
+    { role: "decode", decodeReqLimit: 3 },
+    { role: "decode", maxNumSeqs: 2 },
+  ],
+  least_total_load: [{}, { batchSize: 1 }],
+  auto_balance_controller: [{}, { batchSize: 1 }],
+  prefix_cache_affinity: [{}, { batchSize: 1 }],
+  static_bucket: [{}, { bounds: [1, 100, 1_000] }],
+  dynamic_bucket: [{}, { buckets: 5, alpha: 0.1 }],
+  omni_proxy: [
+    { role: "prefill" },
+    { role: "prefill", maxNumSeqs: 1, maxBatchNumToken: 1 },
+    { role: "prefill", algo: "earliest_batch" },
+    { role: "decode" },
+    { role: "decode", maxNumSeqs: 1 },
+  ],
   length_balance: [{}, { requestLengthWeight: 0 }, { mergeThreshold: 1, decayFactor: 3 }],
 };
+
+/** Requests of one length belong to one bucket's engines. */
+const bucketed: readonly PolicyConfig["name"][] = ["static_bucket", "dynamic_bucket"];
 
 /** Two that are drawn prefer the less loaded instead, sessions and chance their own, and one request is too short a history. */
 function honoursWeights(config: PolicyConfig): boolean {
@@ -31,6 +56,7 @@ function honoursWeights(config: PolicyConfig): boolean {
   if (config.name === "power_of_two") return false;
   if (config.name === "dynamo") return config.temperature === 0;
   if (config.name === "llm_d") return config.sessionWeight === 0;
+  if (bucketed.includes(config.name)) return false;
   return !(config.name === "length_balance" && config.mergeThreshold === 1);
 }
 
@@ -57,6 +83,7 @@ const anyRequest: fc.Arbitrary<PickRequest> = fc.record({
     fc.constantFrom("", "unix:", "::ffff:10.1.2.3", "fe80::1%eth0", "?"),
   ),
   key: fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constant("")),
+  clock: fc.constant({ wallMs: () => 1_000 }),
 });
 /** A request, and a number that chooses a set of fit engines. */
 const turns = fc.array(fc.tuple(anyRequest, fc.nat()), { minLength: 1, maxLength: 40 });

@@ -31,6 +31,7 @@ export function request(part: Partial<PickRequest> = {}): PickRequest {
     blocks: [],
     clientAddress: "192.0.2.7",
     key: "session-1",
+    clock: { wallMs: () => 0 },
     ...part,
   };
 }

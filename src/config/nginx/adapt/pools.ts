@@ -1,16 +1,11 @@
 /** `upstream` blocks, and addresses that `proxy_pass` names, → pools. */
 import type { ConfigInput } from "../../schema.ts";
 import type { Block, Entry } from "../block.ts";
-import {
-  lengthBalanceDecayFactor,
-  lengthBalanceMergeThreshold,
-  lengthBalanceReqLenWeight,
-} from "../directives/prefill.ts";
+import { policySettings } from "../directives/original-policies.ts";
+import type { PolicyInput } from "../directives/policy-options.ts";
 import {
   engine,
   keepalive,
-  lengthBalance,
-  type PolicyInput,
   policies,
   upstream,
   upstreamKeepaliveRequests,
@@ -50,6 +45,12 @@ export class Pools {
     }
   }
 
+  /** For an upstream that says no policy; the first of several counts. */
+  usePolicy(name: string, policy: PolicyInput): void {
+    const pool = this.#pools.get(this.upstreamNamed(name) ?? name);
+    if (pool !== undefined) pool.policy ??= policy;
+  }
+
   /** A pool of the one engine at an address. */
   addAddress(name: string, url: string): void {
     if (!this.#pools.has(name)) this.#pools.set(name, { engines: [{ url }] });
@@ -76,35 +77,27 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
 }
 
 function readPolicy(block: Block, report: Report): PolicyInput | undefined {
-  const chosen = block.entries.filter(({ directive }) =>
-    policies.some((policy) => policy === directive),
+  const chosen = block.entries.filter(
+    ({ directive, value }) =>
+      value !== undefined && policies.some((policy) => policy === directive),
   ) as Entry<PolicyInput>[];
   const last = chosen.at(-1);
   if (chosen.length > 1) {
     report.warn(last!.node.name.position, "load balancing method redefined");
   }
   checkBackups(block, chosen, report);
-  const settings = [
-    lengthBalanceMergeThreshold,
-    lengthBalanceDecayFactor,
-    lengthBalanceReqLenWeight,
-  ].flatMap((directive) => block.own(directive));
-  if (last?.directive !== lengthBalance) {
-    for (const { node } of settings) {
-      const { text, position } = node.name;
-      report.warn(position, `"${text}" has no effect without "length_balance"`);
+  const options: Record<string, number> = {};
+  for (const { directive, policies: having, option } of policySettings) {
+    const [entry] = block.own(directive);
+    if (entry === undefined) continue;
+    if (last !== undefined && having.includes(last.value.name)) options[option] = entry.value;
+    else {
+      const { text, position } = entry.node.name;
+      const names = having.map((name) => `"${name}"`).join(" or ");
+      report.warn(position, `"${text}" has no effect without ${names}`);
     }
-    return last?.value;
   }
-  const [threshold] = block.own(lengthBalanceMergeThreshold);
-  const [decay] = block.own(lengthBalanceDecayFactor);
-  const [weight] = block.own(lengthBalanceReqLenWeight);
-  return {
-    name: "length_balance",
-    ...(threshold && { mergeThreshold: threshold.value }),
-    ...(weight && { requestLengthWeight: weight.value }),
-    ...(decay && { decayFactor: decay.value }),
-  };
+  return last && { ...last.value, ...options };
 }
 
 /** As in nginx, some ways to choose know no backup, unless it was named before them. */

@@ -8,6 +8,7 @@ import {
   sendTimeout,
 } from "../directives/http.ts";
 import { internal, type RouteInput } from "../directives/location.ts";
+import { omniProxy } from "../directives/omni.ts";
 import {
   encode,
   onPrefillFailure,
@@ -31,6 +32,7 @@ import { Refusal } from "../problems.ts";
 import type { Loading } from "../scope.ts";
 import type { FlatLocation } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
+import { readOmni } from "./omni.ts";
 import type { Pools } from "./pools.ts";
 import { type Pass, readProxyPass } from "./proxy-pass.ts";
 
@@ -55,6 +57,7 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     const place = block.own(prefill)[0]!.node.name.position;
     report.emerg(place, 'a location with "prefill" needs a "proxy_pass" for its decode');
   }
+  const omni = readOmni(block, context.pools, report);
   noticeConnectionDirectives(block, context.loading);
   return {
     match,
@@ -67,6 +70,8 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
       byEndpoint: false,
       ...readHandover(block),
     }),
+    ...(omni.prefill && readHandover(block)),
+    ...omni,
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...readSettings(block),
     accessLogs: readAccessLogs(block),
@@ -110,7 +115,10 @@ export function readSteps(block: Block): StepConfig[] {
 }
 
 function readPass(location: FlatLocation, { loading, pools }: RouteContext): Pass | undefined {
-  const [entry] = location.block.own(proxyPass);
+  const { block } = location;
+  const [omni] = block.own(omniProxy);
+  const asPass = omni && { ...omni, value: { ...omni.value, text: `http://${omni.value.text}` } };
+  const [entry] = [...block.own(proxyPass), ...(asPass ? [asPass] : [])];
   if (entry === undefined) return undefined;
   try {
     return readProxyPass(entry, location, pools, loading);

@@ -11,21 +11,24 @@ const builtIn = [
   "ngx_http_upstream_length_balance_module.so",
 ];
 
+/** So are those of the original's other policies and of omni_proxy, by the part of the file's name that tells them apart. */
+const builtInPolicies = [
+  "greedy_timeout",
+  "prefill_score_balance",
+  "weighted_least_active",
+  "pd_score_balance",
+  "least_total_load",
+  "auto_balance_controller",
+  "prefix_cache_affinity",
+  "omni_proxy",
+];
+
 const refusedDirectives = "its directives are not supported yet";
-const insteadOfScores = `${refusedDirectives}; least_conn or length_balance stands in for it`;
 
 /** The original's other modules, by the part of the name that tells them apart. */
 const family: readonly { readonly part: string; readonly standsIn: string }[] = [
-  { part: "greedy_timeout", standsIn: insteadOfScores },
-  { part: "prefill_score_balance", standsIn: insteadOfScores },
-  { part: "weighted_least_active", standsIn: insteadOfScores },
-  { part: "pd_score_balance", standsIn: insteadOfScores },
-  { part: "least_total_load", standsIn: insteadOfScores },
-  { part: "auto_balance_controller", standsIn: insteadOfScores },
-  { part: "prefix_cache_affinity", standsIn: `${refusedDirectives}; hash stands in for it` },
   { part: "prefill_refactor", standsIn: `${refusedDirectives}; prefill stands in for it` },
   { part: "internal_metrics", standsIn: refusedDirectives },
-  { part: "omni_proxy", standsIn: `${refusedDirectives}; prefill stands in for it` },
 ];
 
 /** Modules that distributions load by default. */
@@ -42,7 +45,7 @@ export const loadModule = honoured(
   ["main"],
   reading(1, 1, ([word], scope) => {
     const file = basename(word!.text);
-    if (builtIn.includes(file)) return file;
+    if (builtIn.includes(file) || builtInPolicies.some((part) => file.includes(part))) return file;
     const relative = family.find(({ part }) => file.includes(part));
     if (relative === undefined && !stock.test(file)) {
       const nearest = nearestWord(coreOf(file), builtIn.map(coreOf));
@@ -54,7 +57,7 @@ export const loadModule = honoured(
     scope.notice(message, word, file);
     return file;
   }),
-  `told by the file's name, whatever its folder. Built in: ${builtIn.map((name) => `\`${name}\``).join(", ")}. The original's other modules and nginx's own are accepted with a notice; others are an error`,
+  `told by the file's name, whatever its folder. Built in: ${builtIn.map((name) => `\`${name}\``).join(", ")}, and those with ${builtInPolicies.map((part) => `\`${part}\``).join(", ")} in their names. The original's other modules and nginx's own are accepted with a notice; others are an error`,
   { repeats: true },
 );
 

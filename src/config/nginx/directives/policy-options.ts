@@ -7,7 +7,7 @@ import { type Directive, honoured } from "../directive.ts";
 import type { Word } from "../lexer.ts";
 import type { Scope } from "../scope.ts";
 
-type PolicyInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["policy"]>;
+export type PolicyInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["policy"]>;
 type Shape = (typeof policySchema.options)[number]["shape"];
 
 /** `balanceAbsolute` → `balance_absolute`. */
@@ -16,6 +16,16 @@ const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.to
 function typedValue(text: string): string | number | boolean {
   if (text === "on" || text === "off") return text === "on";
   return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+/** The policy with the options that stand in the words. */
+export function readPolicyOptions(
+  name: PolicyConfig["name"],
+  words: readonly Word[],
+  scope: Scope,
+): PolicyInput {
+  const { shape } = policySchema.options.find((option) => option.shape.name.value === name)!;
+  return readOptions(name, shape, words, scope) as PolicyInput;
 }
 
 function readOptions(name: string, shape: Shape, words: readonly Word[], scope: Scope): object {
@@ -58,7 +68,7 @@ export function policyDirectives(others: ReadonlySet<string>): Directive<PolicyI
       name,
       ["upstream"],
       reading(0, many, (words: readonly Word[], scope: Scope) => {
-        return readOptions(name, shape, words, scope) as PolicyInput;
+        return readPolicyOptions(name, words, scope);
       }),
       does,
       { repeats: true },

@@ -9,11 +9,11 @@ import { type Context, type Directive, honoured, ignored } from "../directive.ts
 import type { Word } from "../lexer.ts";
 import type { Scope } from "../scope.ts";
 import { parseNumber, parseSize, parseTime } from "../units.ts";
-import { policyDirectives } from "./policy-options.ts";
+import { originalPolicies, originalPolicyDirectives } from "./original-policies.ts";
+import { type PolicyInput, policyDirectives } from "./policy-options.ts";
 
 type PoolInput = NonNullable<ConfigInput["pools"]>[string];
 export type EngineInput = PoolInput["engines"][number];
-export type PolicyInput = NonNullable<PoolInput["policy"]>;
 
 const here: readonly Context[] = ["upstream"];
 
@@ -145,22 +145,19 @@ function readHash([key, consistent]: readonly Word[], scope: Scope): PolicyInput
   return { name: "hash", key: scope.template(key!), consistent: consistent !== undefined };
 }
 
-export const lengthBalance = policy("length_balance", [0, 0], "`policy`", () => ({
-  name: "length_balance",
-}));
-
 const nginxPolicies: readonly Directive<PolicyInput>[] = [
-  lengthBalance,
   policy("least_conn", [0, 0], "`policy`", () => ({ name: "least_conn" })),
   policy("ip_hash", [0, 0], "`policy`", () => ({ name: "ip_hash" })),
   policy("random", [0, 2], "`policy`; `two`, `two least_conn`", readRandom),
   policy("hash", [1, 2], "`policy`; `consistent`", readHash),
 ];
 
+const namedPolicies = [...nginxPolicies, ...originalPolicies];
+
 /** Ways to choose an engine. Without any, it is in turn, for which nginx has no word. */
-export const policies: readonly Directive<PolicyInput>[] = [
-  ...nginxPolicies,
-  ...policyDirectives(new Set(["round_robin", ...nginxPolicies.map(({ name }) => name)])),
+export const policies: readonly Directive<PolicyInput | undefined>[] = [
+  ...namedPolicies,
+  ...policyDirectives(new Set(["round_robin", ...namedPolicies.map(({ name }) => name)])),
 ];
 
 export const keepalive = honoured(
@@ -189,6 +186,7 @@ export const upstreamDirectives: readonly Directive[] = [
   upstream,
   engine,
   ...policies,
+  ...originalPolicyDirectives,
   keepalive,
   upstreamKeepaliveTimeout,
   upstreamKeepaliveRequests,

@@ -1,0 +1,47 @@
+/** `omni_proxy` in a location → its prefill, its dialect, and the policies of the upstreams that it names by its own rules. */
+import type { Block } from "../block.ts";
+import type { RouteInput } from "../directives/location.ts";
+import {
+  omniAlgo,
+  omniDecodeMaxNumSeqs,
+  omniMaxBatchNumToken,
+  omniPdPolicy,
+  omniPrefillMaxNumSeqs,
+  omniPrefillUpstream,
+  omniProxy,
+} from "../directives/omni.ts";
+import { pdDialect } from "../directives/prefill.ts";
+import type { Report } from "../problems.ts";
+import type { Pools } from "./pools.ts";
+
+/** What the location's route has of it besides its target; nothing where there is no `omni_proxy`. */
+export function readOmni(block: Block, pools: Pools, report: Report): Partial<RouteInput> {
+  const [entry] = block.own(omniProxy);
+  if (entry === undefined) return {};
+  const [batchTokens] = block.own(omniMaxBatchNumToken);
+  const [prefillSeqs] = block.own(omniPrefillMaxNumSeqs);
+  const [decodeSeqs] = block.own(omniDecodeMaxNumSeqs);
+  pools.usePolicy(entry.value.text, {
+    name: "omni_proxy",
+    role: "decode",
+    ...(decodeSeqs && { maxNumSeqs: decodeSeqs.value }),
+  });
+  const [pdPolicy] = block.own(omniPdPolicy);
+  if (pdPolicy?.value === "aggregation") return { dialect: "plain" };
+  const prefill = pools.upstreamNamed(omniPrefillUpstream);
+  if (prefill === undefined) {
+    const message = `"omni_proxy" needs an upstream "${omniPrefillUpstream}"`;
+    report.emerg(entry.node.name.position, message);
+    return {};
+  }
+  pools.usePolicy(prefill, {
+    name: "omni_proxy",
+    role: "prefill",
+    algo: block.own(omniAlgo)[0]?.value ?? "default",
+    ...(batchTokens && { maxBatchNumToken: batchTokens.value }),
+    ...(prefillSeqs && { maxNumSeqs: prefillSeqs.value }),
+  });
+  const ofPdPolicy = pdPolicy?.value === "parallel" ? "sglang" : "omni";
+  const dialect = block.value(pdDialect, ofPdPolicy);
+  return { prefill: { pool: prefill }, byEndpoint: false, dialect };
+}

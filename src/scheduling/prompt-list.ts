@@ -1,0 +1,122 @@
+/**
+ * The prompts that are in flight, one by one, for policies that look at more than their sum. Shared by all workers: each has a row
+ * that only it writes, in the order of arrival. One that reads while another removes may see an entry twice or miss it.
+ *
+ * What is removed is an entry of the same group and size, since nothing tells two such apart. So an entry that found its row full needs no
+ * mark, and none is left when all have ended.
+ */
+import { listedPromptsMax } from "../limits.ts";
+
+/** Each row: its count, then the group of each entry. */
+const rowInts = 1 + listedPromptsMax;
+/** Each row: bytes of each entry, then when it came. */
+const rowFloats = 2 * listedPromptsMax;
+
+/** @param workers rows */
+export function promptListLength(workers: number): number {
+  return workers * rowFloats * 8 + ((workers * rowInts * 4 + 7) & ~7);
+}
+
+export class PromptList {
+  readonly #workers: number;
+  readonly #worker: number;
+  readonly #floats: Float64Array;
+  readonly #ints: Int32Array;
+  /** Where the merge of the rows stands. */
+  readonly #next: Int32Array;
+
+  /**
+   * @param at where it begins in the memory, a multiple of 8
+   * @param worker whose row this instance writes
+   */
+  constructor(memory: SharedArrayBuffer, at: number, workers: number, worker: number) {
+    this.#workers = workers;
+    this.#worker = worker;
+    this.#floats = new Float64Array(memory, at, workers * rowFloats);
+    this.#ints = new Int32Array(memory, at + workers * rowFloats * 8, workers * rowInts);
+    this.#next = new Int32Array(workers);
+  }
+
+  /** @param nowMs since the epoch */
+  add(group: number, bytes: number, nowMs: number): void {
+    const row = this.#worker * rowInts;
+    const count = this.#ints[row]!;
+    if (count >= listedPromptsMax) return;
+    const at = this.#worker * rowFloats + count;
+    this.#floats[at] = bytes;
+    this.#floats[at + listedPromptsMax] = nowMs;
+    this.#ints[row + 1 + count] = group;
+    Atomics.store(this.#ints, row, count + 1);
+  }
+
+  remove(group: number, bytes: number): void {
+    const row = this.#worker * rowInts;
+    const floats = this.#worker * rowFloats;
+    const count = this.#ints[row]!;
+    for (let i = 0; i < count; i += 1) {
+      if (this.#floats[floats + i] !== bytes || this.#ints[row + 1 + i] !== group) continue;
+      const times = floats + listedPromptsMax;
+      this.#floats.copyWithin(floats + i, floats + i + 1, floats + count);
+      this.#floats.copyWithin(times + i, times + i + 1, times + count);
+      this.#ints.copyWithin(row + 1 + i, row + 2 + i, row + 1 + count);
+      Atomics.store(this.#ints, row, count - 1);
+      return;
+    }
+  }
+
+  /** Forgets what a dead worker listed. */
+  closeRow(worker: number): void {
+    Atomics.store(this.#ints, worker * rowInts, 0);
+  }
+
+  /** Bytes of the group's prompts that have at most so many each. */
+  bytesUpTo(group: number, bytesMax: number): number {
+    let sum = 0;
+    for (let worker = 0; worker < this.#workers; worker += 1) {
+      const row = worker * rowInts;
+      const count = Atomics.load(this.#ints, row);
+      for (let i = 0; i < count; i += 1) {
+        if (this.#ints[row + 1 + i] !== group) continue;
+        const bytes = this.#floats[worker * rowFloats + i]!;
+        if (bytes <= bytesMax) sum += bytes;
+      }
+    }
+    return sum;
+  }
+
+  /**
+   * Copies the bytes of the group's oldest prompts.
+   * @returns how many, at most `most`
+   */
+  oldest(group: number, into: Float64Array, most: number): number {
+    this.#next.fill(0);
+    let count = 0;
+    while (count < most) {
+      let first = -1;
+      let firstMs = Number.POSITIVE_INFINITY;
+      for (let worker = 0; worker < this.#workers; worker += 1) {
+        const at = this.#skipTo(group, worker);
+        if (at < 0) continue;
+        const ms = this.#floats[worker * rowFloats + listedPromptsMax + at]!;
+        if (ms >= firstMs) continue;
+        firstMs = ms;
+        first = worker;
+      }
+      if (first < 0) break;
+      into[count] = this.#floats[first * rowFloats + this.#next[first]!]!;
+      this.#next[first] = this.#next[first]! + 1;
+      count += 1;
+    }
+    return count;
+  }
+
+  /** The row's next entry of the group, from where the merge stands; -1 = none. */
+  #skipTo(group: number, worker: number): number {
+    const row = worker * rowInts;
+    const count = Atomics.load(this.#ints, row);
+    let at = this.#next[worker]!;
+    while (at < count && this.#ints[row + 1 + at] !== group) at += 1;
+    this.#next[worker] = at;
+    return at < count ? at : -1;
+  }
+}
