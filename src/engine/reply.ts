@@ -15,6 +15,8 @@ export type AnswerSink = Pick<
 export class Reply {
   /** Called when a slow reader has caught up. */
   onDrain: (() => void) | undefined;
+  /** What a stream says when the engine fails in the middle of it. */
+  errorEvents: (() => readonly string[]) | undefined;
   /** True once a fault has ended the answer, or holds it; what goes wrong from here on is the engine's own doing. */
   struck = false;
   readonly #response: ServerResponse;
@@ -104,7 +106,8 @@ export class Reply {
     else if (fault.kind === "reset-after-chunks") this.#resetAfter("", fault);
     else if (fault.kind === "stall") this.struck = true;
     else if (fault.kind === "end-after-chunks") this.#endWith("");
-    else if (fault.kind === "error-after-chunks") this.#endWith(errorEvents);
+    else if (fault.kind === "error-after-chunks")
+      this.#endWith((this.errorEvents?.() ?? []).join(""));
   }
 
   #endWith(text: string): void {
@@ -124,11 +127,6 @@ export class Reply {
     return false;
   }
 }
-
-/** What vLLM sends when a request fails after its head is out. */
-const errorEvents =
-  'data: {"error":{"message":"EngineCore encountered an issue.","type":"InternalServerError",' +
-  '"param":null,"code":500}}\n\ndata: [DONE]\n\n';
 
 function spoil(body: string, fault: Fault): string {
   return fault.variant === "text" ? "Internal Server Error" : body.slice(0, body.length >> 1);

@@ -139,6 +139,7 @@ function inference(endpoint: Endpoint): Handler {
     const requestId = first(headers["x-request-id"]) || request.promptHash.slice(0, 32);
     const leg = core.dialect.leg(request, { requestId, headers });
     const format = endpoint.format(request, requestId, core.createdSeconds(), core.responses);
+    client.errorEvents = () => format.error(engineFailed);
     const detached = endpoint.detach?.(request, format, client, () => job.abort());
     const reply = detached ?? client;
     const errorBody = (error: RequestError) => endpoint.errorBody?.(error) ?? error.body();
@@ -149,6 +150,12 @@ function inference(endpoint: Endpoint): Handler {
     else if (fault?.kind !== "stall" || fault.chunks !== undefined) job.start();
   };
 }
+
+const engineFailed = new RequestError(
+  500,
+  "InternalServerError",
+  "EngineCore encountered an issue.",
+);
 
 function simple(endpoint: SimpleEndpoint): Handler {
   return ({ core }, { body, reply }) => {

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { type BodyOutcome, readBody } from "./body-reader.ts";
 import { EngineCore, type EngineState } from "./core.ts";
-import { isInferencePath } from "./endpoints/registry.ts";
+import { errorBodyAt, isInferencePath } from "./endpoints/registry.ts";
 import { checkFault, type Fault, type FaultInput, parseFault } from "./faults.ts";
 import { type EngineOptions, headBytesMax, resolveOptions } from "./options.ts";
 import { httpOrigin } from "./peers.ts";
@@ -172,7 +172,8 @@ class EngineServer implements RunningEngine {
       reply.reset(fault);
     } else if (fault?.kind === "status") {
       const message = "A fault was set for this engine.";
-      reply.send(fault.code, new RequestError(fault.code, "InternalServerError", message).body());
+      const error = new RequestError(fault.code, "InternalServerError", message);
+      reply.send(fault.code, errorBodyAt(path, error));
     } else {
       this.#route(request, response, { method, path, query, body, reply, fault });
     }

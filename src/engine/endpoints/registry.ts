@@ -1,5 +1,6 @@
 /** The endpoints that engines have, whatever their dialect. */
 
+import type { RequestError } from "../request-error.ts";
 import { chat } from "./chat.ts";
 import { completions } from "./completions.ts";
 import { detokenize } from "./detokenize.ts";
@@ -30,6 +31,15 @@ export const simpleEndpoints: readonly SimpleEndpoint[] = [
 ];
 
 const paths = new Set(endpoints.map(({ path }) => path));
+
+const errorBodies = new Map(
+  [...endpoints, ...simpleEndpoints].map(({ path, errorBody }) => [path, errorBody]),
+);
+
+/** An error's body in the shape of that path. */
+export function errorBodyAt(path: string, error: RequestError): string {
+  return errorBodies.get(path)?.(error) ?? error.body();
+}
 
 /** Paths whose requests count as seen, whose ids are remembered, and which faults strike unless told otherwise. */
 export function isInferencePath(path: string): boolean {
