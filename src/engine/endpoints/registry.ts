@@ -6,6 +6,7 @@ import { completions } from "./completions.ts";
 import { detokenize } from "./detokenize.ts";
 import { embeddings } from "./embeddings.ts";
 import type { Endpoint, SimpleEndpoint } from "./endpoint.ts";
+import { invocations } from "./invocations.ts";
 import { countTokens, messages } from "./messages.ts";
 import { reranks } from "./rerank.ts";
 import { responses } from "./responses.ts";
@@ -16,6 +17,7 @@ import { vllmGenerate } from "./vllm-generate.ts";
 export const endpoints: readonly Endpoint[] = [
   completions,
   chat,
+  invocations,
   responses,
   messages,
   vllmGenerate,

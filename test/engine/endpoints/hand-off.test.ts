@@ -28,6 +28,8 @@ const endpoints: readonly [path: string, body: object, one: object][] = [
     { model: "simulated", system: "Be short.", messages, max_tokens: 20 },
     { max_tokens: 1 },
   ],
+  ["/invocations", { messages, max_tokens: 20 }, { max_tokens: 1 }],
+  ["/invocations", { prompt: "Tell me of the sea", max_tokens: 20 }, { max_tokens: 1 }],
   [
     "/inference/v1/generate",
     { token_ids: [101, 7592, 2088], sampling_params: { max_tokens: 20, logprobs: 1 } },
