@@ -15,9 +15,12 @@ export const traceBlockTokens = 512;
 export function parseTrace(text: string): TraceRequest[] {
   const numbers = new Map<number | string, number>();
   const requests: TraceRequest[] = [];
-  text.split("\n").forEach((line, i) => {
-    if (line.trim() !== "") requests.push(parseLine(line, i + 1, numbers));
-  });
+  text
+    .replace(/^\ufeff/, "")
+    .split("\n")
+    .forEach((line, i) => {
+      if (line.trim() !== "") requests.push(parseLine(line, i + 1, numbers));
+    });
   if (requests.length === 0) throw new Error("the trace holds no requests");
   requests.sort((a, b) => a.arrivalMs - b.arrivalMs);
   // Recorded traffic has times since 1970.
@@ -44,17 +47,24 @@ export function spreadArrivals(
     .sort((a, b) => a.arrivalMs - b.arrivalMs);
 }
 
+function objectOf(line: string, number: number): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {
+    // Said below.
+  }
+  throw new Error(`line ${number}: not a JSON object`);
+}
+
 function parseLine(
   line: string,
   number: number,
   numbers: Map<number | string, number>,
 ): TraceRequest {
-  let value: Record<string, unknown>;
-  try {
-    value = JSON.parse(line) as Record<string, unknown>;
-  } catch {
-    throw new Error(`line ${number}: not a JSON object`);
-  }
+  const value = objectOf(line, number);
   const field = (name: string, least: number): number => {
     const found = value[name];
     if (typeof found === "number" && Number.isFinite(found) && found >= least) return found;
@@ -63,7 +73,12 @@ function parseLine(
   const inputTokens = field("input_length", 1);
   const ids = value["hash_ids"] ?? [];
   if (!Array.isArray(ids)) throw new Error(`line ${number}: "hash_ids" must be a list`);
-  const blocks = ids.map((id: number | string) => {
+  const blocks = ids.map((id: unknown) => {
+    if (typeof id !== "number" && typeof id !== "string") {
+      throw new Error(
+        `line ${number}: "hash_ids" holds numbers or texts, not ${JSON.stringify(id)}`,
+      );
+    }
     const known = numbers.get(id) ?? numbers.size;
     numbers.set(id, known);
     return known;

@@ -75,6 +75,13 @@ describe("a trace", () => {
   it.each([
     ["", "the trace holds no requests"],
     ["{", "line 1: not a JSON object"],
+    ["null", "line 1: not a JSON object"],
+    [`${line}\n[1]`, "line 2: not a JSON object"],
+    [
+      '{"timestamp":0,"input_length":1,"output_length":1,"hash_ids":[{}]}',
+      'line 1: "hash_ids" holds',
+    ],
+    ['{"timestamp":0,"input_length":1e999,"output_length":1}', 'line 1: "input_length" must be'],
     [`${line}\n{"timestamp":-1}`, 'line 2: "input_length" must be a number of at least 1'],
     ['{"timestamp":-1,"input_length":1,"output_length":1}', 'line 1: "timestamp" must be'],
     ['{"timestamp":0,"input_length":1,"hash_ids":5}', 'line 1: "hash_ids" must be a list'],
