@@ -1,6 +1,7 @@
 /** What a report says of its simulation, so that it can be repeated. */
 import { defaultSlo, percentiles } from "../figures.ts";
 import type { SimulateOptions } from "../simulate.ts";
+import { sloText } from "../slo.ts";
 import { distinctBlocks, type TraceRequest } from "../trace.ts";
 import { duration, percent, shortNumber } from "./axis.ts";
 import type { Facts } from "./page.ts";
@@ -8,7 +9,6 @@ import type { Facts } from "./page.ts";
 export function factsOf(trace: readonly TraceRequest[], options: SimulateOptions): Facts {
   const { profile, slowest, noise, spreadMs, cacheFraction } = options;
   const lastMs = trace.at(-1)!.arrivalMs;
-  const { ttftFactor, ttftExtraMs, tpotMs } = options.slo ?? defaultSlo;
   const inputs = percentiles(trace.map(({ inputTokens }) => inputTokens));
   const outputs = percentiles(trace.map(({ outputTokens }) => outputTokens));
   const rate = lastMs === 0 ? "" : ` (${((trace.length / lastMs) * 1000).toFixed(2)} per second)`;
@@ -30,9 +30,6 @@ export function factsOf(trace: readonly TraceRequest[], options: SimulateOptions
     ],
     ["profile", `${profile.name}: ${profile.source}`],
     ["variation", variation.join(", ")],
-    [
-      "SLO",
-      `TTFT within ${ttftFactor} × the request's own on an empty, cold fleet + ${duration(ttftExtraMs)}, TPOT within ${tpotMs} ms`,
-    ],
+    ["SLO", sloText(options.slo ?? defaultSlo)],
   ];
 }

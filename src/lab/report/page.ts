@@ -90,7 +90,7 @@ ${this.#sections(colorOf).join("\n")}
       ? [
           barFigure(
             "Goodput",
-            "Highest rate scale at which 90 % meet the SLO; pale: 90 % in every decile of input length.",
+            "Highest rate scale at which enough requests meet the SLO; pale: in every decile of input length, too.",
             bars(
               (row) => row.goodput!,
               (row) => row.fairGoodput!,
