@@ -276,8 +276,8 @@ export class InferenceJob implements PrefillTicket {
 
   #usage(completionTokens: number): Usage {
     const { promptTokens } = this.#request;
-    const told = this.#core.options.promptTokensDetails;
-    return { promptTokens, completionTokens, cachedTokens: told ? this.#cachedTokens : 0 };
+    const tellsCached = this.#core.options.promptTokensDetails;
+    return { promptTokens, completionTokens, cachedTokens: this.#cachedTokens, tellsCached };
   }
 
   #sinceArrivalSeconds(): number {

@@ -69,8 +69,10 @@ export interface AnswerFormat {
 export interface Usage {
   readonly promptTokens: number;
   readonly completionTokens: number;
-  /** Prompt tokens that did not have to be computed; 0 also when the engine does not tell. */
+  /** Prompt tokens that did not have to be computed. */
   readonly cachedTokens: number;
+  /** Whether the engine was told to tell them where that is a choice. */
+  readonly tellsCached: boolean;
 }
 
 /** An event without a name. */

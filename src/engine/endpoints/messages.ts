@@ -155,11 +155,11 @@ function endOf({ finishReason }: PlannedOutput) {
 
 const stopReasons: Readonly<Record<string, string>> = { stop: "end_turn", length: "max_tokens" };
 
-function usageOf({ promptTokens, completionTokens, cachedTokens }: Usage) {
+function usageOf({ promptTokens, completionTokens, cachedTokens, tellsCached }: Usage) {
   return {
     input_tokens: promptTokens,
     output_tokens: completionTokens,
-    ...(cachedTokens > 0 && { cache_read_input_tokens: cachedTokens }),
+    ...(tellsCached && cachedTokens > 0 && { cache_read_input_tokens: cachedTokens }),
   };
 }
 

@@ -195,8 +195,13 @@ function finishFields(output: PlannedOutput): string {
 }
 
 /** As vLLM, which says nothing of the cache when nothing came from it. */
-export function usageJson({ promptTokens, completionTokens, cachedTokens }: Usage): string {
-  const details = cachedTokens === 0 ? "null" : `{"cached_tokens":${cachedTokens}}`;
+export function usageJson({
+  promptTokens,
+  completionTokens,
+  cachedTokens,
+  tellsCached,
+}: Usage): string {
+  const details = tellsCached && cachedTokens > 0 ? `{"cached_tokens":${cachedTokens}}` : "null";
   return (
     `{"prompt_tokens":${promptTokens},"total_tokens":${promptTokens + completionTokens},` +
     `"completion_tokens":${completionTokens},"prompt_tokens_details":${details}}`
