@@ -1,6 +1,7 @@
 /** The flags that need no file, as commander knows them. */
 import { Command, CommanderError } from "commander";
 import type { Flags } from "../config/flags.ts";
+import { withoutScriptNames } from "./script-options.ts";
 
 export function flagsCommand(): Command {
   return new Command("global-proxy")
@@ -12,6 +13,8 @@ export function flagsCommand(): Command {
     .option("--listen <address>", "[HOST:]PORT or unix:/path (default: 0.0.0.0:8080)")
     .option("--prefill-policy <name>", "how a prefill engine is chosen (default: predictive)")
     .option("--decode-policy <name>", "how a decode engine is chosen (default: least_bytes)")
+    .option("--prefill-max-num-seqs <number>", "of pd_score_balance and omni_proxy, as a bound")
+    .option("--decode-max-num-seqs <number>", "the same for decode engines")
     .option("--dialect <name>", "how engines hand the KV cache over (default: omni)")
     .option("--on-prefill-failure <what>", "error or decode_only (default: error)")
     .option("--prefill-min-tokens <number>", "shorter prompts go to decode alone (default: 0)")
@@ -28,7 +31,7 @@ export function readFlags(words: readonly string[]): Flags | { readonly error: s
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   try {
-    command.parse(words, { from: "user" });
+    command.parse(withoutScriptNames(words), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return { error: error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ") };

@@ -1,5 +1,6 @@
 /** The words of `global-proxy simulate`, and what they must be. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { parsePolicy } from "../config/policy-text.ts";
 import { didYouMean } from "../config/suggest.ts";
 import type { Slo } from "../lab/figures.ts";
 import { defaultSlo } from "../lab/figures.ts";
@@ -42,11 +43,12 @@ export function simulateWords(): Command {
     )
     .option("--prefill <n>", "prefill engines", engines, 4)
     .option("--decode <n>", "decode engines", engines, 4)
-    .option("--policies <names>", `comma-separated; ${prefillPolicyNames.join(", ")}`, policies, [
-      "length_balance",
-      "least_bytes",
-      "predictive",
-    ])
+    .option(
+      "--policies <names>",
+      `comma-separated, options as in name?option=value; ${prefillPolicyNames.join(", ")}`,
+      policies,
+      ["length_balance", "least_bytes", "predictive"],
+    )
     .addOption(
       new Option("--decode-policy <name>", "how decode engines are chosen")
         .choices(prefillPolicyNames.filter((name) => name !== "predictive"))
@@ -143,9 +145,16 @@ function scales(text: string): number[] {
 function policies(text: string): string[] {
   const names = text.split(",").map((name) => name.trim());
   for (const name of names) {
-    if (prefillPolicyNames.includes(name)) continue;
-    const hint = didYouMean(name, prefillPolicyNames) ?? `known: ${prefillPolicyNames.join(", ")}`;
-    throw new InvalidArgumentError(`unknown policy "${name}"; ${hint}.`);
+    const known = prefillPolicyNames;
+    const [base = ""] = name.split("?");
+    if (!known.includes(base)) {
+      const hint = didYouMean(base, known) ?? `known: ${known.join(", ")}`;
+      throw new InvalidArgumentError(`unknown policy "${base}"; ${hint}.`);
+    }
+    const read = parsePolicy(name, "prefill");
+    if ("problem" in read) {
+      throw new InvalidArgumentError(`${read.problem}${read.hint ? `; ${read.hint}` : ""}.`);
+    }
   }
   return names;
 }

@@ -2,7 +2,7 @@
 import { decodePolicyName, prefillPolicyName } from "./default-policies.ts";
 import { parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import { schemasAt } from "./expected.ts";
-import { policySchema } from "./policies.ts";
+import { parsePolicy, type policyNames } from "./policy-text.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { type Config, type ConfigInput, configSchema, logLevels } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
@@ -19,6 +19,9 @@ export interface Flags {
   readonly listen?: string;
   readonly prefillPolicy?: string;
   readonly decodePolicy?: string;
+  /** Requests beyond which an engine has no room, for policies that go by it. */
+  readonly prefillMaxNumSeqs?: string;
+  readonly decodeMaxNumSeqs?: string;
   /** A number or `auto`. */
   readonly workers?: string;
   readonly accessLog?: string;
@@ -38,7 +41,6 @@ type Listen = ConfigInput["servers"][number]["listen"][number];
 /** What `problem.file` says for flags and `-g`. */
 export const commandLine = "command line";
 
-const policyNames = policySchema.options.map((option) => option.shape.name.value);
 const dialectNames = schemasAt(["servers", 0, "routes", 0, "dialect"]).flatMap(
   (schema) => (schema.enum ?? []) as readonly NonNullable<Route["dialect"]>[],
 );
@@ -75,9 +77,24 @@ export function parseFlags(
     }
     const flag = `--${policyFlag}-policy`;
     const wanted = policyFlag && flags[`${policyFlag}Policy`];
-    const name = oneOf(flag, wanted, policyNames) ?? defaultPolicy;
-    if (name === "hash") fail(`${flag} hash needs a key`, "only a file can say it: -c FILE");
-    return { engines: urls.map((url) => ({ url })), policy: { name } as { name: "round_robin" } };
+    const read = parsePolicy(
+      wanted ?? defaultPolicy,
+      role === "prefill" || role === "decode" ? role : undefined,
+    );
+    const engines = urls.map((url) => ({ url }));
+    if ("problem" in read) {
+      fail(`${read.problem} for ${flag}`, read.hint);
+      return { engines };
+    }
+    const seqsFlag = `--${policyFlag}-max-num-seqs`;
+    const seqs = readCount(seqsFlag, policyFlag && flags[`${policyFlag}MaxNumSeqs`], fail);
+    if (seqs === undefined) return { engines, policy: read.policy };
+    const { policy } = read;
+    if (policy.name === "pd_score_balance" || policy.name === "omni_proxy") {
+      return { engines, policy: { ...policy, maxNumSeqs: seqs } };
+    }
+    fail(`${seqsFlag} has no effect with the policy ${policy.name}`, takesSeqs);
+    return { engines };
   };
 
   const hasEngines = (flags.engine ?? []).length > 0;
@@ -134,6 +151,8 @@ export function parseFlags(
   return { config: configSchema.parse(input) };
 }
 
+const takesSeqs = "pd_score_balance and omni_proxy go by it";
+
 type Fail = (message: string, hint?: string) => undefined;
 
 function readWorkers(text: string | undefined, fail: Fail): number | "auto" | undefined {
@@ -141,6 +160,12 @@ function readWorkers(text: string | undefined, fail: Fail): number | "auto" | un
   const workers = /^\d{1,3}$/.test(text) ? Number(text) : 0;
   if (workers >= 1 && workers <= 64) return workers;
   return fail(`invalid number "${text}" for --workers`, "a whole number from 1 to 64, or auto");
+}
+
+function readCount(flag: string, text: string | undefined, fail: Fail): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  return fail(`invalid number "${text}" for ${flag}`, "a whole number from 1");
 }
 
 function readMinTokens(text: string | undefined, fail: Fail): number | undefined {

@@ -247,13 +247,6 @@ export const policySchema = z.discriminatedUnion("name", [
 
 export type PolicyConfig = z.output<typeof policySchema>;
 export type PolicyName = PolicyConfig["name"];
-export type Role = "prefill" | "decode";
-
-/** A policy with its defaults for a pool of this role, which some policies must be told. */
-export function policyFor(name: string, role: Role): PolicyConfig {
-  const option = policySchema.options.find(({ shape }) => shape.name.value === name);
-  return policySchema.parse({ name, ...(option && "role" in option.shape && { role }) });
-}
 
 /** Templates of a policy's key: the first that is not empty is the request's. */
 export function keyTemplates(policy: PolicyConfig): readonly string[] {

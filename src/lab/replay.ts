@@ -1,5 +1,6 @@
 /** Replays a trace in virtual time: the proxy's own policies, queue and scoreboard against modelled engines. */
-import { policyFor, policySchema, type Role } from "../config/policies.ts";
+import { type PolicyConfig, policySchema } from "../config/policies.ts";
+import { parsePolicy, type Role } from "../config/policy-text.ts";
 import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
 import { dispatched, held, pickOf, poolMaker } from "./placement.ts";
 import { Timeline } from "./timeline.ts";
@@ -51,3 +52,9 @@ export const prefillPolicyNames: readonly string[] = [
     .map(({ shape }) => shape.name.value)
     .filter((name) => name !== "hash" && name !== "ip_hash"),
 ];
+
+function policyFor(text: string, role: Role): PolicyConfig {
+  const read = parsePolicy(text, role);
+  if ("problem" in read) throw new Error(read.problem);
+  return read.policy;
+}

@@ -97,7 +97,7 @@ test("all that is wrong is told at once, with the nearest word", () => {
     '[emerg] invalid URL "https://d:1" for --decode: engines are reached over http, not https in command line',
     '[emerg] invalid URL "d:x" for --decode: x is not a port in command line',
     '[emerg] invalid URL "stray" for --decode: the port is missing in command line',
-    "[emerg] --decode-policy hash needs a key in command line (only a file can say it: -c FILE)",
+    "[emerg] hash needs a key for --decode-policy in command line (hash?key=…)",
     '[emerg] unknown name "warning" for --log-level in command line (did you mean "warn"?)',
     '[emerg] invalid number "65" for --workers in command line (a whole number from 1 to 64, or auto)',
     '[emerg] invalid address "::1:80" for --listen: an IPv6 address stands in brackets, as [::1]:80 in command line ([HOST:]PORT)',
@@ -137,4 +137,39 @@ test("when there is a prefill, and what when it fails, is said of the route", ()
     .servers[0]!;
   const said = { onPrefillFailure: "decode_only", prefillMinTokens: 256 };
   expect(routes).toMatchObject([said]);
+});
+
+test("a policy has its options behind its name, and its role from the pool", () => {
+  const { pools } = parsed({
+    prefillPolicy: "omni_proxy?algo=earliest_batch&max_batch_num_token=9000",
+    decodePolicy: "pd_score_balance",
+    decodeMaxNumSeqs: "48",
+  });
+  expect(pools).toMatchObject({
+    prefill: {
+      policy: { role: "prefill", algo: "earliest_batch", maxBatchNumToken: 9_000, maxNumSeqs: 32 },
+    },
+    decode: { policy: { name: "pd_score_balance", role: "decode", maxNumSeqs: 48 } },
+  });
+  const key = "hash?key=$http_x_session_id&consistent=on";
+  expect(parsed({ decodePolicy: key }).pools["decode"]!.policy).toEqual({
+    name: "hash",
+    key: "$http_x_session_id",
+    consistent: true,
+  });
+  expect(parsed({ prefillPolicy: "static_bucket?bounds=4000" }).pools).toMatchObject({
+    prefill: { policy: { bounds: [4_000] } },
+  });
+});
+
+test.each([
+  [{ prefillPolicy: "omni_proxy?alg=default" }, 'unknown option "alg" of omni_proxy'],
+  [{ prefillPolicy: "omni_proxy?algo=best" }, 'invalid value "algo=best" of omni_proxy'],
+  [{ prefillPolicy: "pd_score_balance?max_num_seqs=0" }, "invalid value"],
+  [{ prefillPolicy: "round_robin?a=1" }, 'unknown option "a" of round_robin'],
+  [{ prefillPolicy: "" }, 'unknown name ""'],
+  [{ prefillMaxNumSeqs: "16" }, "--prefill-max-num-seqs has no effect with the policy predictive"],
+  [{ decodePolicy: "pd_score_balance", decodeMaxNumSeqs: "many" }, 'invalid number "many"'],
+])("%j is refused, with what is wrong", (flags, message) => {
+  expect(problems(flags).join("\n")).toContain(message);
 });

@@ -1,5 +1,6 @@
 /** Policies that nginx does not have, as directives of `upstream`: by their own names, with options as `option_name=value`. */
 import { type PolicyConfig, policySchema } from "../../policies.ts";
+import { snake, typedValue } from "../../policy-text.ts";
 import type { ConfigInput } from "../../schema.ts";
 import { didYouMean } from "../../suggest.ts";
 import { many, reading } from "../arguments.ts";
@@ -9,14 +10,6 @@ import type { Scope } from "../scope.ts";
 
 export type PolicyInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["policy"]>;
 type Shape = (typeof policySchema.options)[number]["shape"];
-
-/** `balanceAbsolute` → `balance_absolute`. */
-const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-
-function typedValue(text: string): string | number | boolean {
-  if (text === "on" || text === "off") return text === "on";
-  return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
-}
 
 /** The policy with the options that stand in the words. */
 export function readPolicyOptions(
