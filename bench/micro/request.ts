@@ -1,6 +1,6 @@
 // User time of one P/D request inside the proxy: the real service, on sockets that cost nothing. What is left out is what
 // the kernel and the runtime's sockets take. Each chunk is a fresh copy, as from a socket.
-//   npx bun bench/micro/request.ts
+//   npx bun bench/micro/request.ts [prefill policy] [requests at once]
 //   npx bun build --target=node --outfile=/tmp/request-bench.mjs bench/micro/request.ts && node /tmp/request-bench.mjs
 
 import { listenKey } from "../../src/config/check.ts";
@@ -98,24 +98,33 @@ const key = listenKey(config.servers[0]!.listen[0]!);
 /** Fewer than a connection may have by default. */
 const REQUESTS_PER_CONNECTION = 500;
 
+/** Requests under way at once: what is held waits for those before it. */
+const CLIENTS = Number(process.argv[3] ?? 1);
+
+function openClient(): FakeSocket {
+  const client = new FakeSocket(undefined);
+  service.accept(client, key);
+  return client;
+}
+
 async function serve(requests: number): Promise<void> {
-  let client = new FakeSocket(undefined);
-  for (let i = 0; i < requests; i += 1) {
-    if (i % REQUESTS_PER_CONNECTION === 0) {
-      client.handler?.onClose(undefined);
-      client = new FakeSocket(undefined);
-      service.accept(client, key);
+  const clients = Array.from({ length: CLIENTS }, openClient);
+  for (let sent = 0; sent < requests; sent += CLIENTS) {
+    const until = answered + CLIENTS;
+    for (let i = 0; i < CLIENTS; i += 1) {
+      if ((sent / CLIENTS) % REQUESTS_PER_CONNECTION === REQUESTS_PER_CONNECTION - 1) {
+        clients[i]!.handler.onClose(undefined);
+        clients[i] = openClient();
+      }
+      clients[i]!.handler.onData(Buffer.from(request));
     }
-    const before = answered;
-    client.handler.onData(Buffer.from(request));
-    for (let socket = written.shift(); socket; socket = written.shift()) socket.answer();
-    if (answered > before) continue;
-    // The first requests open their connections.
-    while (answered === before) {
-      await Promise.resolve();
+    while (answered < until) {
       for (let socket = written.shift(); socket; socket = written.shift()) socket.answer();
+      // The first requests open their connections.
+      if (answered < until) await Promise.resolve();
     }
   }
+  for (const client of clients) client.handler.onClose(undefined);
 }
 
 const roundsNs: number[] = [];

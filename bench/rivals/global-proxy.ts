@@ -22,8 +22,14 @@ const COMMAND = `${ROOT}bin/global-proxy`;
 export const BUN: string = `${ROOT}node_modules/.bin/bun`;
 
 type Runtime = "bun" | "node";
-/** How it is configured: by flags alone, or with the seed's file. */
-type Form = "flags" | "nginx.conf";
+/** How it is configured: by flags alone, by flags with the policy of the original, or with the seed's file. */
+type Form = "flags" | "length_balance" | "nginx.conf";
+
+const titles: Readonly<Record<Form, string>> = {
+  flags: "",
+  length_balance: ", length_balance",
+  "nginx.conf": ", seed's nginx.conf",
+};
 
 async function startGlobalProxy(
   runtime: Runtime,
@@ -34,9 +40,13 @@ async function startGlobalProxy(
   const prefix = scratchFolder("global-proxy");
   const file = join(prefix, "nginx.conf");
   writeFileSync(file, seedConfiguration(port, engine));
-  const flags = ["--prefill", engine.prefillUrl, "--decode", engine.decodeUrl];
+  const policy = ["--prefill-policy", "length_balance", "--decode-policy", "length_balance"];
+  const engines = ["--prefill", engine.prefillUrl, "--decode", engine.decodeUrl];
+  const flags = [...engines, ...(form === "length_balance" ? policy : [])];
   const args =
-    form === "flags" ? [...flags, "--listen", `127.0.0.1:${port}`] : ["-p", prefix, "-c", file];
+    form === "nginx.conf"
+      ? ["-p", prefix, "-c", file]
+      : [...flags, "--listen", `127.0.0.1:${port}`];
   const started = start(PROXY_CORE, COMMAND, args, { GLOBAL_PROXY_RUNTIME: runtime });
   await waitForPort(started, port);
   return {
@@ -65,9 +75,14 @@ async function version(runtime: Runtime): Promise<string | null> {
 
 function globalProxy(runtime: Runtime, form: Form): Rival {
   const name = `Global Proxy on ${runtime === "bun" ? "Bun" : "Node"}`;
+  const ids: Readonly<Record<Form, string>> = {
+    flags: runtime,
+    length_balance: `${runtime}-length_balance`,
+    "nginx.conf": `${runtime}-conf`,
+  };
   return {
-    id: form === "flags" ? runtime : `${runtime}-conf`,
-    title: form === "flags" ? name : `${name}, seed's nginx.conf`,
+    id: ids[form],
+    title: name + titles[form],
     disaggregates: true,
     version: () => version(runtime),
     start: (engine) => startGlobalProxy(runtime, form, engine),
@@ -77,6 +92,7 @@ function globalProxy(runtime: Runtime, form: Form): Rival {
 export const globalProxies: readonly Rival[] = [
   globalProxy("bun", "flags"),
   globalProxy("node", "flags"),
+  globalProxy("bun", "length_balance"),
   globalProxy("bun", "nginx.conf"),
   globalProxy("node", "nginx.conf"),
 ];

@@ -22,7 +22,7 @@ export class DecodeRoom {
 
   leave(pool: string): void {
     const count = (this.#admitted.get(pool) ?? 0) - 1;
-    if (count > 0) this.#admitted.set(pool, count);
+    if (count > 0 || this.#pools.has(pool)) this.#admitted.set(pool, count);
     else this.#admitted.delete(pool);
   }
 

@@ -2,7 +2,12 @@
 import type { PolicyConfig } from "../config/policies.ts";
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import { promptBlockBytes } from "../limits.ts";
-import { type EngineStates, type HeldPrompt, HeldQueue } from "../scheduling/held-queue.ts";
+import {
+  type EngineStates,
+  type HeldPrompt,
+  HeldQueue,
+  type Prompt,
+} from "../scheduling/held-queue.ts";
 import { TokenRatio } from "../scheduling/token-ratio.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { DecodeRoom } from "./decode-room.ts";
@@ -14,14 +19,19 @@ export type PredictiveConfig = Extract<PolicyConfig, { name: "predictive" }>;
 /** What a client's priority may be. */
 const priorityMax = 100;
 
-export class HeldPool implements EngineStates {
+/** A prompt in the queue, and who waits for it. */
+interface TicketPrompt extends Prompt {
+  readonly ticket: HeldTicket;
+}
+
+export class HeldPool implements EngineStates<TicketPrompt> {
   readonly config: PredictiveConfig;
   readonly #clock: Clock;
-  readonly #queue: HeldQueue;
+  readonly #queue: HeldQueue<TicketPrompt>;
   readonly #ratio = new TokenRatio();
-  readonly #waiting = new Map<HeldPrompt, HeldTicket>();
   #pool: Pool;
   #room: DecodeRoom;
+  #wallMs = 0;
 
   constructor(pool: Pool, config: PredictiveConfig, room: DecodeRoom, clock: Clock) {
     this.#pool = pool;
@@ -55,7 +65,7 @@ export class HeldPool implements EngineStates {
 
   /** Tickets that still wait, for another pool to take over. */
   takeWaiting(): HeldTicket[] {
-    const tickets = [...this.#waiting.values()];
+    const tickets = this.#queue.held().map(({ prompt }) => prompt.ticket);
     for (const ticket of tickets) this.drop(ticket);
     return tickets;
   }
@@ -63,13 +73,15 @@ export class HeldPool implements EngineStates {
   /** Sends what can be sent, and turns away what has waited too long. */
   tick(): void {
     const { queueTimeoutMs } = this.config;
-    const beforeMs = this.#clock.nowMs() - queueTimeoutMs;
-    for (const [held, ticket] of this.#waiting) {
-      if (held.arrivedMs > beforeMs) continue;
+    const beforeMs = this.#now() - queueTimeoutMs;
+    for (const { arrivedMs, engine, prompt } of this.#queue.held()) {
+      // What one leaves by going, another may have been given meanwhile.
+      if (arrivedMs > beforeMs || engine >= 0) continue;
+      const { ticket } = prompt;
       this.drop(ticket);
-      ticket.waiter.refused("timeout", queueTimeoutMs);
+      ticket.refused("timeout", queueTimeoutMs);
     }
-    this.#release();
+    this.#release(this.#now());
   }
 
   // ---- What tickets ask ----
@@ -77,7 +89,7 @@ export class HeldPool implements EngineStates {
   enter(ticket: HeldTicket): void {
     const { queueMax, waitMaxMs, priorityMs } = this.config;
     const { bytes, blocks, priority, tenant } = ticket.wish;
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#now();
     if (this.#queue.heldCount >= queueMax) {
       this.#refuse(ticket, "queue-full", nowMs);
       return;
@@ -93,29 +105,27 @@ export class HeldPool implements EngineStates {
       blockTokens: this.#ratio.tokensOf(promptBlockBytes),
       advanceMs: -bounded * priorityMs,
       tenant,
+      ticket,
     };
-    const held = this.#queue.add(prompt, nowMs);
-    ticket.held = held;
-    this.#waiting.set(held, ticket);
-    this.#release();
+    ticket.held = this.#queue.add(prompt, nowMs);
+    this.#release(nowMs);
   }
 
   done({ held, wish }: HeldTicket, { promptTokens, cachedTokens }: PromptUsage): void {
     if (promptTokens !== undefined) this.#ratio.observe(wish.bytes, promptTokens);
-    this.#queue.done(held!, cachedTokens, this.#clock.nowMs());
-    this.#release();
+    const nowMs = this.#now();
+    this.#queue.done(held!, cachedTokens, nowMs);
+    this.#release(nowMs);
   }
 
   /** Gives back what it has: its place in the queue, or at a prefill engine. */
   drop({ held }: HeldTicket): void {
-    if (held === undefined) return;
-    this.#waiting.delete(held);
-    this.#queue.remove(held);
+    if (held !== undefined) this.#queue.remove(held);
   }
 
   leave({ wish }: HeldTicket, isAdmitted: boolean): void {
     if (isAdmitted) this.#room.leave(wish.decodePool);
-    this.#release();
+    this.#release(this.#now());
   }
 
   // ---- What the queue asks ----
@@ -123,7 +133,7 @@ export class HeldPool implements EngineStates {
   isFit(engine: number): boolean {
     const pool = this.#pool;
     const one = pool.engines[engine]!;
-    if (!pool.isFit(one, this.#clock.wallMs())) return false;
+    if (!pool.isFit(one, this.#wallMs)) return false;
     return !one.backup || !this.#isAnyPrimaryFit();
   }
 
@@ -136,32 +146,38 @@ export class HeldPool implements EngineStates {
     return maxConns === 0 || Math.max(open, this.#pool.board.inFlight(slot)) < maxConns;
   }
 
-  admit(held: HeldPrompt): boolean {
-    return this.#room.admit(this.#waiting.get(held)!.wish.decodePool);
+  admit({ prompt }: HeldPrompt<TicketPrompt>): boolean {
+    const { ticket } = prompt;
+    ticket.isAdmitted = this.#room.admit(ticket.wish.decodePool);
+    return ticket.isAdmitted;
   }
 
   #isAnyFit(): boolean {
-    return this.#pool.engines.some((engine) => this.#pool.isFit(engine, this.#clock.wallMs()));
+    return this.#pool.engines.some((engine) => this.#pool.isFit(engine, this.#wallMs));
   }
 
   #isAnyPrimaryFit(): boolean {
     return this.#pool.engines.some(
-      (engine) => !engine.backup && this.#pool.isFit(engine, this.#clock.wallMs()),
+      (engine) => !engine.backup && this.#pool.isFit(engine, this.#wallMs),
     );
   }
 
-  #release(): void {
-    const nowMs = this.#clock.nowMs();
-    if (this.#waiting.size > 0 && !this.#isAnyFit()) {
-      for (const ticket of this.takeWaiting()) ticket.waiter.refused("none-live", 0);
+  /** The clocks are read once for all engines. */
+  #now(): number {
+    this.#wallMs = this.#clock.wallMs();
+    return this.#clock.nowMs();
+  }
+
+  #release(nowMs: number): void {
+    if (this.#queue.heldCount === 0) return;
+    if (!this.#isAnyFit()) {
+      for (const ticket of this.takeWaiting()) ticket.refused("none-live", 0);
       return;
     }
     for (const held of this.#queue.release(nowMs)) {
-      const ticket = this.#waiting.get(held);
+      const { ticket } = held.prompt;
       // One that was granted before it may have led to this one's end.
-      if (ticket === undefined) continue;
-      this.#waiting.delete(held);
-      ticket.isAdmitted = true;
+      if (ticket.isOver) continue;
       ticket.waiter.granted(this.#pool.engines[held.engine]!.name);
     }
   }
@@ -175,12 +191,12 @@ export class HeldPool implements EngineStates {
 export class HeldTicket implements Ticket {
   readonly wish: PromptWish;
   readonly waiter: Waiter;
-  held: HeldPrompt | undefined;
+  held: HeldPrompt<TicketPrompt> | undefined;
   /** There is room for it in decode, which it gives back at its end. */
   isAdmitted = false;
+  isOver = false;
   #pool: HeldPool;
   #isPrefilled = false;
-  #isOver = false;
 
   constructor(pool: HeldPool, wish: PromptWish, waiter: Waiter) {
     this.#pool = pool;
@@ -192,6 +208,11 @@ export class HeldTicket implements Ticket {
     this.#pool.enter(this);
   }
 
+  /** Unless it is over, by what another one's refusal has led to. */
+  refused(reason: WishRefusal, retryAfterMs: number): void {
+    if (!this.isOver) this.waiter.refused(reason, retryAfterMs);
+  }
+
   /** Waits in another pool from now on. */
   moveTo(pool: HeldPool): void {
     this.#pool = pool;
@@ -200,7 +221,7 @@ export class HeldTicket implements Ticket {
   }
 
   done(usage: PromptUsage): void {
-    if (this.#isOver || this.#isPrefilled || this.held === undefined) return;
+    if (this.isOver || this.#isPrefilled || this.held === undefined) return;
     this.#isPrefilled = true;
     this.#pool.done(this, usage);
   }
@@ -212,8 +233,8 @@ export class HeldTicket implements Ticket {
   }
 
   leave(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.skip();
     this.#pool.leave(this, this.isAdmitted);
   }

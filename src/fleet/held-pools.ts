@@ -33,7 +33,7 @@ export class HeldPools implements PromptDesk {
       const next = this.#pools.get(name);
       if (next === old) continue;
       for (const ticket of old.takeWaiting()) {
-        if (next === undefined) ticket.waiter.refused("none-live", 0);
+        if (next === undefined) ticket.refused("none-live", 0);
         else ticket.moveTo(next);
       }
     }

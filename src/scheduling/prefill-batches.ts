@@ -75,6 +75,11 @@ export class PrefillBatches {
     return !batch.isClosed;
   }
 
+  /** Whether prompts may still join what is being sent to the engine. */
+  isJoinable(engine: number): boolean {
+    return !this.#batches[engine]!.isClosed;
+  }
+
   /** What has been sent is under way: nothing joins it any more. */
   closeAll(): void {
     for (const batch of this.#batches) batch.isClosed = true;

@@ -10,6 +10,8 @@ const tenantsMax = 4_096;
 interface Tenant {
   servedMs: number;
   held: number;
+  /** Which of all adds was its last one. */
+  addedAt: number;
 }
 
 export class TenantShares {
@@ -18,19 +20,21 @@ export class TenantShares {
   #waiting = 0;
   /** What the least served of them has had; of none, what the last one had. */
   #leastMs = 0;
+  #adds = 0;
 
   /** A prompt of the tenant begins to wait. */
   add(name: string): void {
-    const tenant = this.#tenants.get(name) ?? { servedMs: 0, held: 0 };
+    const known = this.#tenants.get(name);
+    const tenant = known ?? { servedMs: 0, held: 0, addedAt: 0 };
     if (tenant.held === 0) {
       this.compare();
       tenant.servedMs = Math.max(tenant.servedMs, this.#leastMs);
       this.#waiting += 1;
     }
     tenant.held += 1;
-    // The one that asked last stands last.
-    this.#tenants.delete(name);
-    this.#tenants.set(name, tenant);
+    this.#adds += 1;
+    tenant.addedAt = this.#adds;
+    if (known === undefined) this.#tenants.set(name, tenant);
     if (this.#tenants.size > tenantsMax) this.#forget();
   }
 
@@ -62,10 +66,13 @@ export class TenantShares {
   }
 
   #forget(): void {
-    for (const [name, { held }] of this.#tenants) {
-      if (held > 0) continue;
-      this.#tenants.delete(name);
-      return;
+    let oldest: string | undefined;
+    let addedAt = Number.POSITIVE_INFINITY;
+    for (const [name, tenant] of this.#tenants) {
+      if (tenant.held > 0 || tenant.addedAt > addedAt) continue;
+      oldest = name;
+      addedAt = tenant.addedAt;
     }
+    if (oldest !== undefined) this.#tenants.delete(oldest);
   }
 }
