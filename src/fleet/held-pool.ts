@@ -125,7 +125,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
 
   leave({ wish }: HeldTicket, isAdmitted: boolean): void {
     if (isAdmitted) this.#room.leave(wish.decodePool);
-    this.#release(this.#now());
+    if (this.#queue.heldCount > 0) this.#release(this.#now());
   }
 
   // ---- What the queue asks ----

@@ -51,10 +51,9 @@ it("never goes above the bound and ends at zero, with all workers at it", async 
   const results = await Promise.all(
     Array.from({ length: workers }, (_, worker) => run(memory, started, worker)),
   );
-  for (const { highest, taken } of results) {
-    expect(highest).toBeLessThanOrEqual(max);
-    expect(taken).toBeGreaterThan(0);
-  }
+  for (const { highest } of results) expect(highest).toBeLessThanOrEqual(max);
+  // Of some worker alone it may be none: others can be put to sleep with all places in their hands.
+  expect(results.reduce((sum, { taken }) => sum + taken, 0)).toBeGreaterThan(0);
   const board = new Scoreboard(memory, 0);
   expect([board.inFlight(0), board.inFlight(1)]).toEqual([0, 0]);
   expect([board.promptBytes(0), board.promptBytes(1)]).toEqual([0, 0]);
