@@ -40,7 +40,7 @@ function choose(): Choice {
       short: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
       json: { type: "string" },
-      rivals: { type: "string", default: "nginx,bun,node" },
+      rivals: { type: "string", default: "nginx,bun,node,bun-defaults" },
       scenarios: { type: "string", default: [...SCENARIOS.map((s) => s.id), ...EXTRAS].join(",") },
       rounds: { type: "string" },
     },

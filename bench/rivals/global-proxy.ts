@@ -22,12 +22,17 @@ const COMMAND = `${ROOT}bin/global-proxy`;
 export const BUN: string = `${ROOT}node_modules/.bin/bun`;
 
 type Runtime = "bun" | "node";
-/** How it is configured: by flags alone, by flags with the policy of the original, or with the seed's file. */
-type Form = "flags" | "length_balance" | "nginx.conf";
+/** How it is configured: by flags with the policy of the original, by flags alone, or with the seed's file. */
+type Form = "length_balance" | "defaults" | "nginx.conf";
 
-const titles: Readonly<Record<Form, string>> = {
-  flags: "",
-  length_balance: ", length_balance",
+const idEnds: Readonly<Record<Form, string>> = {
+  length_balance: "",
+  defaults: "-defaults",
+  "nginx.conf": "-conf",
+};
+const titleEnds: Readonly<Record<Form, string>> = {
+  length_balance: "",
+  defaults: ", held prompts",
   "nginx.conf": ", seed's nginx.conf",
 };
 
@@ -75,14 +80,9 @@ async function version(runtime: Runtime): Promise<string | null> {
 
 function globalProxy(runtime: Runtime, form: Form): Rival {
   const name = `Global Proxy on ${runtime === "bun" ? "Bun" : "Node"}`;
-  const ids: Readonly<Record<Form, string>> = {
-    flags: runtime,
-    length_balance: `${runtime}-length_balance`,
-    "nginx.conf": `${runtime}-conf`,
-  };
   return {
-    id: ids[form],
-    title: name + titles[form],
+    id: runtime + idEnds[form],
+    title: name + titleEnds[form],
     disaggregates: true,
     version: () => version(runtime),
     start: (engine) => startGlobalProxy(runtime, form, engine),
@@ -90,9 +90,10 @@ function globalProxy(runtime: Runtime, form: Form): Rival {
 }
 
 export const globalProxies: readonly Rival[] = [
-  globalProxy("bun", "flags"),
-  globalProxy("node", "flags"),
   globalProxy("bun", "length_balance"),
+  globalProxy("node", "length_balance"),
+  globalProxy("bun", "defaults"),
+  globalProxy("node", "defaults"),
   globalProxy("bun", "nginx.conf"),
   globalProxy("node", "nginx.conf"),
 ];
