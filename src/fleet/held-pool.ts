@@ -28,7 +28,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   readonly config: PredictiveConfig;
   readonly #clock: Clock;
   readonly #queue: HeldQueue<TicketPrompt>;
-  readonly #ratio = new TokenRatio();
+  #ratio = new TokenRatio();
   #pool: Pool;
   #room: DecodeRoom;
   #wallMs = 0;
@@ -57,6 +57,15 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     this.#pool = pool;
     this.#room = room;
     return true;
+  }
+
+  /** Goes on with what another pool has learnt of the engines that both have, and of their model's tokens. */
+  adopt(other: HeldPool): void {
+    const numbers = new Map(other.#pool.addresses.map((address, number) => [address, number]));
+    const others = this.#pool.addresses.map((address) => numbers.get(address) ?? -1);
+    if (others.every((number) => number < 0)) return;
+    this.#ratio = other.#ratio;
+    this.#queue.adopt(other.#queue, others);
   }
 
   ticket(wish: PromptWish, waiter: Waiter): Ticket {

@@ -14,7 +14,7 @@ export class HeldPools implements PromptDesk {
     this.#clock = clock;
   }
 
-  /** From now on these are the pools. What waits goes on waiting; what was learnt stays with a pool whose engines are the same. */
+  /** From now on these are the pools. What waits goes on waiting; what was learnt stays with the engines. */
   use(pools: Iterable<Pool>): void {
     const before = this.#pools;
     const all = [...pools];
@@ -25,8 +25,12 @@ export class HeldPools implements PromptDesk {
       const config = pool.config.policy;
       if (config.name !== "predictive") continue;
       const old = before.get(pool.name);
-      const isSame = old?.takeOver(pool, config, room) ?? false;
-      const next = isSame ? old! : new HeldPool(pool, config, room, this.#clock);
+      if (old?.takeOver(pool, config, room)) {
+        this.#pools.set(pool.name, old);
+        continue;
+      }
+      const next = new HeldPool(pool, config, room, this.#clock);
+      if (old !== undefined) next.adopt(old);
       this.#pools.set(pool.name, next);
     }
     for (const [name, old] of before) {

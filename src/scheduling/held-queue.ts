@@ -8,7 +8,7 @@
  */
 import { PrefillBatches, type SentPrompt } from "./prefill-batches.ts";
 import { PrefillCost } from "./prefill-cost.ts";
-import { PrefixIndex } from "./prefix-index.ts";
+import { mirrorsOf, type PrefixMirror } from "./prefix-mirror.ts";
 import { TenantShares } from "./tenant-shares.ts";
 
 /** Scores that differ by less than this share of a prompt's shortest prefill are equal: more is not known of engines. */
@@ -81,7 +81,8 @@ export class HeldQueue<P extends Prompt = Prompt> {
   readonly #engines: number;
   readonly #options: HeldQueueOptions;
   readonly #states: EngineStates<P>;
-  readonly #index: PrefixIndex;
+  /** What each engine has in its cache. */
+  readonly #mirrors: PrefixMirror[];
   readonly #cost: PrefillCost;
   readonly #batches: PrefillBatches;
   readonly #tenants = new TenantShares();
@@ -98,7 +99,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
     this.#engines = engines;
     this.#options = options;
     this.#states = states;
-    this.#index = new PrefixIndex(engines, options.blocksMax);
+    this.#mirrors = mirrorsOf(engines, options.blocksMax);
     this.#cost = new PrefillCost(engines);
     this.#batches = new PrefillBatches(engines);
     this.#waitMs = new Float64Array(engines);
@@ -113,6 +114,20 @@ export class HeldQueue<P extends Prompt = Prompt> {
   /** As they are now, the first ones first. */
   held(): HeldPrompt<P>[] {
     return [...this.#held];
+  }
+
+  /**
+   * Goes on with what another queue has learnt of its engines. @param others for each engine of this queue, the number that it had in the
+   * other one; -1 = it is new
+   */
+  adopt(other: HeldQueue<P>, others: readonly number[]): void {
+    others.forEach((from, engine) => {
+      if (from < 0) return;
+      // One mirror for both: what the other queue has sent and is not done is still to be learnt of.
+      this.#mirrors[engine] = other.#mirrors[from]!;
+      this.#cost.adopt(engine, other.#cost, from);
+      this.#batches.adopt(engine, other.#batches, from);
+    });
   }
 
   /** Those that have an engine and are not done. */
@@ -150,14 +165,14 @@ export class HeldQueue<P extends Prompt = Prompt> {
     if (engine < 0) return;
     const ended = this.#batches.done(engine, held, nowMs);
     if (cachedTokens !== undefined) {
-      this.#index.learn(engine, held.believedBlocks, Math.ceil(cachedTokens / blockTokens));
+      this.#mirrors[engine]!.learn(held.believedBlocks, Math.ceil(cachedTokens / blockTokens));
     }
     // Of several prompts at once nobody knows which took how long.
     if (ended?.size === 1) {
       const cached = cachedTokens ?? cachedOf(held.believedBlocks, prompt);
       this.#cost.observe(engine, Math.max(1, tokens - cached), tokens, ended.tookMs);
     }
-    this.#index.insert(engine, blocks);
+    this.#mirrors[engine]!.insert(blocks);
   }
 
   /** Until a prompt of this size would be sent, were it to arrive now, in ms. */
@@ -285,7 +300,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
     let best = -1;
     for (let engine = 0; engine < this.#engines; engine += 1) {
       if (this.#isFit[engine] === 0 || this.#scores[engine]! > enough) continue;
-      if (best < 0 || this.#index.size(engine) < this.#index.size(best)) best = engine;
+      if (best < 0 || this.#mirrors[engine]!.size < this.#mirrors[best]!.size) best = engine;
     }
     return best;
   }
@@ -299,10 +314,10 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   #hit(held: HeldPrompt, engine: number): number {
-    const version = this.#index.version(engine);
-    if (held.versions[engine] !== version) {
-      held.versions[engine] = version;
-      held.hits[engine] = this.#index.leadingBlocks(engine, held.prompt.blocks);
+    const mirror = this.#mirrors[engine]!;
+    if (held.versions[engine] !== mirror.version) {
+      held.versions[engine] = mirror.version;
+      held.hits[engine] = mirror.leadingBlocks(held.prompt.blocks);
     }
     return held.hits[engine]!;
   }

@@ -54,6 +54,11 @@ export class PrefillBatches {
     }));
   }
 
+  /** What was learnt of an engine, elsewhere. */
+  adopt(engine: number, other: PrefillBatches, from: number): void {
+    this.#batches[engine]!.tokensMax = other.#batches[from]!.tokensMax;
+  }
+
   /** Prompts that were sent to the engine and are not done. */
   open(engine: number): number {
     return this.#batches[engine]!.open.length;

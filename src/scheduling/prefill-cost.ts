@@ -19,6 +19,12 @@ export class PrefillCost {
     this.#typicalMs = new Float64Array(engines).fill(baseMs);
   }
 
+  /** What was learnt of an engine, elsewhere. */
+  adopt(engine: number, other: PrefillCost, from: number): void {
+    this.#factors[engine] = other.#factors[from]!;
+    this.#typicalMs[engine] = other.#typicalMs[from]!;
+  }
+
   /** What a prefill of which nothing is known takes there, in ms. */
   typicalMs(engine: number): number {
     return this.#typicalMs[engine]!;

@@ -1,43 +1,19 @@
 /**
- * Which engine has which prefix in its cache, as far as can be known from outside: a mirror of each engine's LRU, fed with the prompts
- * that were sent there. Blocks are named by hashes of the whole prefix up to their end, so one equal block means an equal prefix.
- *
- * A prompt's blocks are used from its end to its start, and the block used longest ago goes first. So an engine that has a block has
- * all blocks before it, and the run of a prompt that it has is found by halving rather than block by block.
+ * Which engine has which prefix in its cache, for all engines of a pool at once: their mirrors, and which of them have a block, so that
+ * the runs of all are found together.
  */
-import { prefixBlocksMax } from "../limits.ts";
 import { BlockHolders } from "./block-holders.ts";
-import { BlockLru } from "./block-lru.ts";
 import type { PickRequest } from "./policy.ts";
-
-/** Where nothing was learnt yet: more than an engine is likely to hold, since what it reports soon says how much less it is. */
-const initialBlocks = 1 << 20;
-/** By how much one report that contradicts the mirror moves the size that is believed. */
-const learningRate = 0.02;
-const leastBlocks = 64;
-
-interface Mirror {
-  readonly blocks: BlockLru;
-  blocksMax: number;
-  /** Counts changes, so that what was looked up can be told to be current. */
-  version: number;
-}
+import { mirrorsOf, type PrefixMirror } from "./prefix-mirror.ts";
 
 export class PrefixIndex {
-  readonly #mirrors: readonly Mirror[];
+  readonly #mirrors: readonly PrefixMirror[];
   readonly #holders: BlockHolders;
-  /** Blocks that one mirror may have, whatever is learnt: bounds the memory of all. */
-  readonly #mirrorMax: number;
   readonly #runs: Int32Array;
 
-  constructor(engines: number, blocksMax: number = initialBlocks) {
-    this.#mirrorMax = Math.max(leastBlocks, Math.floor(prefixBlocksMax / engines));
-    this.#mirrors = Array.from({ length: engines }, () => ({
-      blocks: new BlockLru(),
-      blocksMax: Math.min(blocksMax, this.#mirrorMax),
-      version: 0,
-    }));
+  constructor(engines: number, blocksMax?: number) {
     this.#holders = new BlockHolders(engines);
+    this.#mirrors = mirrorsOf(engines, blocksMax, this.#holders);
     this.#runs = new Int32Array(engines);
   }
 
@@ -47,20 +23,12 @@ export class PrefixIndex {
 
   /** Blocks that the engine is believed to have. */
   size(engine: number): number {
-    return this.#mirrors[engine]!.blocks.size;
+    return this.#mirrors[engine]!.size;
   }
 
   /** How many blocks from the start the engine is believed to have. */
   leadingBlocks(engine: number, blocks: readonly number[]): number {
-    const known = this.#mirrors[engine]!.blocks;
-    let run = 0;
-    let beyond = blocks.length + 1;
-    while (beyond - run > 1) {
-      const middle = (run + beyond) >>> 1;
-      if (known.has(blocks, middle - 1)) run = middle;
-      else beyond = middle;
-    }
-    return run;
+    return this.#mirrors[engine]!.leadingBlocks(blocks);
   }
 
   /** The same for every engine, by its number. Reused by the next call. */
@@ -112,29 +80,12 @@ export class PrefixIndex {
 
   /** The engine has computed this prompt. */
   insert(engine: number, blocks: readonly number[]): void {
-    const mirror = this.#mirrors[engine]!;
-    // From the end: engines free a prompt's last blocks first, so that the beginning, which others share most, stays longest.
-    for (let i = blocks.length - 1; i >= 0; i -= 1) {
-      if (mirror.blocks.use(blocks, i)) this.#holders.add(blocks, i, engine);
-    }
-    mirror.version += 1;
-    this.#evict(engine, mirror);
+    this.#mirrors[engine]!.insert(blocks);
   }
 
   /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
   learn(engine: number, believedBlocks: number, reportedBlocks: number): void {
-    const mirror = this.#mirrors[engine]!;
-    if (reportedBlocks < believedBlocks) {
-      const least = Math.min(mirror.blocksMax, mirror.blocks.size);
-      mirror.blocksMax = Math.max(leastBlocks, least * (1 - learningRate));
-      this.#evict(engine, mirror);
-    } else if (reportedBlocks > believedBlocks) {
-      mirror.blocksMax = Math.min(this.#mirrorMax, mirror.blocksMax * (1 + learningRate));
-    }
-  }
-
-  #evict(engine: number, { blocks, blocksMax }: Mirror): void {
-    while (blocks.size > blocksMax) this.#holders.remove(blocks.removeOldest(), engine);
+    this.#mirrors[engine]!.learn(believedBlocks, reportedBlocks);
   }
 }
 

@@ -152,3 +152,26 @@ it("the size of an engine's cache is learnt from what it reports", () => {
   // Of the last ten thousand; a size that is off by 2× would be wrong in a fifth.
   expect(wrong).toBeLessThan(500);
 });
+
+it("a changed pool goes on with what was learnt of the engines that stay, also of what they are still computing", () => {
+  const before = queueOf(2);
+  const blocks = [1, 2, 3, 4];
+  const send = (queue: HeldQueue, of: Prompt, nowMs: number) => {
+    const held = queue.add(of, nowMs);
+    expect(queue.release(nowMs)).toEqual([held]);
+    return held;
+  };
+  const first = send(before, prompt(2_100, blocks), 0);
+  const other = send(before, prompt(2_100, [7, 8, 9, 10]), 0);
+  expect([first.engine, other.engine]).toEqual([0, 1]);
+  before.done(first, 0, ms(2_100));
+  const after = queueOf(3);
+  // What was the first engine is the last one now.
+  after.adopt(before, [-1, 1, 0]);
+  const again = send(after, prompt(2_100, blocks), 1_000);
+  expect([again.engine, again.uncachedTokens]).toEqual([2, 2_100 - 4 * 512]);
+  // Done in the queue that is gone.
+  before.done(other, 0, ms(2_100));
+  const same = send(after, prompt(2_100, [7, 8, 9, 10]), 1_001);
+  expect([same.engine, same.uncachedTokens]).toEqual([1, 2_100 - 4 * 512]);
+});

@@ -220,3 +220,19 @@ test("a prompt goes to the engine that has its beginning, also when that is busy
   statuses(world, [world.ask(turn(2)), world.ask(turn(3))]);
   expect(world.prefill[home]!.requests).toHaveLength(3);
 });
+
+test("after a reload that takes an engine away a prompt still goes where it is cached", () => {
+  const { world } = worldOf({}, { prefill: 3 });
+  const chat = { prompt: "cached ".repeat(2_000), stream: false };
+  expect(statuses(world, [world.ask(long("other")), world.ask(chat)])).toEqual([200, 200]);
+  const [holder] = world.prefill.filter((engine) => seenBy(engine).includes("cached"));
+  const { config } = world;
+  const { prefill } = config.pools;
+  // Another one than the holder; the others change their places in the list.
+  const without = world.prefill.findIndex((engine) => engine !== holder);
+  const engines = prefill!.engines.filter((_, i) => i !== without).reverse();
+  world.apply({ ...config, pools: { ...config.pools, prefill: { ...prefill!, engines } } });
+  for (let i = 0; i < 3; i += 1) expect(statuses(world, [world.ask(chat)])).toEqual([200]);
+  expect(seenBy(holder!).filter((name) => name === "cached")).toHaveLength(4);
+  world.expectNothingLeft();
+});

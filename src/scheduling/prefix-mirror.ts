@@ -1,0 +1,96 @@
+/**
+ * What one engine has in its cache, as far as can be known from outside: a mirror of its LRU, fed with the prompts that were sent there.
+ * Blocks are named by hashes of the whole prefix up to their end, so one equal block means an equal prefix.
+ *
+ * A prompt's blocks are used from its end to its start, and the block used longest ago goes first. So an engine that has a block has
+ * all blocks before it, and the run of a prompt that it has is found by halving rather than block by block.
+ */
+import { prefixBlocksMax } from "../limits.ts";
+import { BlockLru } from "./block-lru.ts";
+
+/** Where nothing was learnt yet: more than an engine is likely to hold, since what it reports soon says how much less it is. */
+const initialBlocks = 1 << 20;
+/** By how much one report that contradicts the mirror moves the size that is believed. */
+const learningRate = 0.02;
+const leastBlocks = 64;
+
+/** Is told what an engine has got, and what it has no more. */
+export interface BlockObserver {
+  add(blocks: readonly number[], at: number, engine: number): void;
+  remove(block: number, engine: number): void;
+}
+
+/** A mirror for each engine. Together they have at most {@link prefixBlocksMax} blocks. */
+export function mirrorsOf(
+  engines: number,
+  blocksMax: number = initialBlocks,
+  observer?: BlockObserver,
+): PrefixMirror[] {
+  const most = Math.max(leastBlocks, Math.floor(prefixBlocksMax / engines));
+  return Array.from({ length: engines }, (_, engine) => {
+    return new PrefixMirror(engine, Math.min(blocksMax, most), most, observer);
+  });
+}
+
+export class PrefixMirror {
+  /** Counts changes, so that what was looked up can be told to be current. */
+  version = 0;
+  readonly #engine: number;
+  readonly #blocks = new BlockLru();
+  readonly #observer: BlockObserver | undefined;
+  /** Bounds the memory, whatever is learnt. */
+  readonly #most: number;
+  #blocksMax: number;
+
+  constructor(engine: number, blocksMax: number, most: number, observer?: BlockObserver) {
+    this.#engine = engine;
+    this.#blocksMax = blocksMax;
+    this.#most = most;
+    this.#observer = observer;
+  }
+
+  /** Blocks that the engine is believed to have. */
+  get size(): number {
+    return this.#blocks.size;
+  }
+
+  /** How many blocks from the start the engine is believed to have. */
+  leadingBlocks(blocks: readonly number[]): number {
+    let run = 0;
+    let beyond = blocks.length + 1;
+    while (beyond - run > 1) {
+      const middle = (run + beyond) >>> 1;
+      if (this.#blocks.has(blocks, middle - 1)) run = middle;
+      else beyond = middle;
+    }
+    return run;
+  }
+
+  /** The engine has computed this prompt. */
+  insert(blocks: readonly number[]): void {
+    // From the end: engines free a prompt's last blocks first, so that the beginning, which others share most, stays longest.
+    for (let i = blocks.length - 1; i >= 0; i -= 1) {
+      if (this.#blocks.use(blocks, i)) this.#observer?.add(blocks, i, this.#engine);
+    }
+    this.version += 1;
+    this.#evict();
+  }
+
+  /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
+  learn(believedBlocks: number, reportedBlocks: number): void {
+    if (reportedBlocks < believedBlocks) {
+      const least = Math.min(this.#blocksMax, this.#blocks.size);
+      this.#blocksMax = Math.max(leastBlocks, least * (1 - learningRate));
+      this.#evict();
+    } else if (reportedBlocks > believedBlocks) {
+      this.#blocksMax = Math.min(this.#most, this.#blocksMax * (1 + learningRate));
+    }
+  }
+
+  #evict(): void {
+    while (this.#blocks.size > this.#blocksMax) {
+      const block = this.#blocks.removeOldest();
+      this.#observer?.remove(block, this.#engine);
+    }
+  }
+}
