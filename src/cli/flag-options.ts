@@ -18,6 +18,10 @@ export function flagsCommand(): Command {
     .option("--dialect <name>", "how engines hand the KV cache over (default: omni)")
     .option("--on-prefill-failure <what>", "error or decode_only (default: error)")
     .option("--prefill-min-tokens <number>", "shorter prompts go to decode alone (default: 0)")
+    .option(
+      "--decode-cache-tokens <number>",
+      "KV cache of a decode engine: what it has of a prompt does not count for that (default: 0, unknown)",
+    )
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")
     .option("--record <file>", "write traffic as a trace for simulate; never text (default: none)")

@@ -33,6 +33,8 @@ export interface Flags {
   /** As in a route. */
   readonly onPrefillFailure?: string;
   readonly prefillMinTokens?: string;
+  /** As in a pool. */
+  readonly decodeCacheTokens?: string;
 }
 
 type Route = NonNullable<ConfigInput["servers"][number]["routes"]>[number];
@@ -110,11 +112,15 @@ export function parseFlags(
     fail(`--dialect ${said} hands over between --prefill and --decode, not within --engine`);
   }
   if (isPlain && flags.prefill.length > 0) fail("--dialect plain has no --prefill");
+  const cacheTokens = readTokens("--decode-cache-tokens", flags.decodeCacheTokens, fail);
   const pools: NonNullable<ConfigInput["pools"]> = isPlain
     ? { decode: pool(whole, "decode", "least_conn") }
     : {
         prefill: pool("prefill", "prefill", prefillPolicyName),
-        decode: pool("decode", "decode", decodePolicyName),
+        decode: {
+          ...pool("decode", "decode", decodePolicyName),
+          ...(cacheTokens !== undefined && { cacheTokens }),
+        },
       };
   const encodes = (flags.encode ?? []).length > 0;
   if (encodes) pools["encode"] = pool("encode", undefined, "least_conn");
@@ -122,7 +128,7 @@ export function parseFlags(
   const dialect = said ?? "omni";
   const onFailure = ["error", "decode_only"] as const;
   const onPrefillFailure = oneOf("--on-prefill-failure", flags.onPrefillFailure, onFailure);
-  const prefillMinTokens = readMinTokens(flags.prefillMinTokens, fail);
+  const prefillMinTokens = readTokens("--prefill-min-tokens", flags.prefillMinTokens, fail);
   const level = oneOf("--log-level", flags.logLevel, logLevels) ?? "error";
   const workers = readWorkers(flags.workers, fail);
   const listen = readListen(flags.listen ?? "8080", fail);
@@ -168,10 +174,10 @@ function readCount(flag: string, text: string | undefined, fail: Fail): number |
   return fail(`invalid number "${text}" for ${flag}`, "a whole number from 1");
 }
 
-function readMinTokens(text: string | undefined, fail: Fail): number | undefined {
+function readTokens(flag: string, text: string | undefined, fail: Fail): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  return fail(`invalid number "${text}" for --prefill-min-tokens`, "a whole number of tokens");
+  return fail(`invalid number "${text}" for ${flag}`, "a whole number of tokens");
 }
 
 function readListen(text: string, fail: Fail): Listen | undefined {

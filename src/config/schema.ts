@@ -82,6 +82,14 @@ const poolSchema = z
         "How an engine is chosen. Default where a route hands over: `predictive` for its prefill pool, `least_bytes` for its decode pool.",
       ),
     keepAlive: keepAliveSchema.prefault({}),
+    cacheTokens: z
+      .int()
+      .min(0)
+      .max(1_000_000_000_000)
+      .default(0)
+      .describe(
+        "Tokens that the KV cache of one engine holds, as its log says at its start. With it, what a decode engine has cached of a prompt does not count for `prefillMinTokens`. 0 = not known: nothing counts as cached.",
+      ),
   })
   .describe("Engines that can stand in for one another.");
 
@@ -199,7 +207,7 @@ const routeSchema = z
       .max(1_000_000_000)
       .default(0)
       .describe(
-        "Shorter prompts are not worth a hand-over: decode computes them itself. Estimated as one token for 4 bytes of the body. 0 = all are prefilled.",
+        "Shorter prompts are not worth a hand-over: decode computes them itself. Estimated as one token for 4 bytes of the body, without what the decode engine has cached (`cacheTokens` of its pool). 0 = all are prefilled.",
       ),
     byEndpoint: z
       .boolean()

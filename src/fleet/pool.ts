@@ -1,10 +1,13 @@
 /** A pool of engines as one worker sees it: which are fit, which one the policy picks, what a failure means. */
 import type { PoolConfig } from "../config/schema.ts";
 import type { EngineInfo } from "../dialects/dialect.ts";
+import { promptBlockBytes } from "../limits.ts";
 import { Lease } from "../scheduling/lease.ts";
 import { createPolicy } from "../scheduling/policies/index.ts";
 import type { Candidates, PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
+import { mirrorsOf, type PrefixMirror } from "../scheduling/prefix-mirror.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
+import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
 import type { Address } from "./address.ts";
 import { enginesOf } from "./engines.ts";
 import type { FactsByIdentity } from "./facts.ts";
@@ -40,6 +43,12 @@ export interface Placement {
   readonly lease: Lease;
 }
 
+export interface WarmEngine {
+  readonly engine: Engine;
+  /** Of the prompt, from its start. */
+  readonly cachedBlocks: number;
+}
+
 /** Why no engine was found: none alive (or all tried), or the live ones have no place. */
 export type NoPlace = "none-live" | "all-full";
 
@@ -61,6 +70,8 @@ export class Pool implements PoolView {
   readonly #engines: readonly MutableEngine[];
   readonly #policy: Policy;
   readonly #candidates: EngineSet;
+  /** What each engine has cached; undefined = not known. */
+  readonly #caches: readonly PrefixMirror[] | undefined;
 
   constructor(name: string, config: PoolConfig, { board, slots, random }: PoolDeps) {
     this.name = name;
@@ -93,6 +104,10 @@ export class Pool implements PoolView {
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
     this.#candidates = new EngineSet(this.size);
     this.#policy = createPolicy(config.policy, { pool: this, random });
+    if (config.cacheTokens > 0) {
+      const bytes = config.cacheTokens * usualBytesPerToken;
+      this.#caches = mirrorsOf(this.size, Math.ceil(bytes / promptBlockBytes));
+    }
   }
 
   /** Takes over what was found out about the engines; what is not in there any more is not known any more. */
@@ -107,9 +122,26 @@ export class Pool implements PoolView {
     }
   }
 
-  /** Whether the policy wants to know the prompt's blocks. */
+  /** Whether the policy wants to know the prompt's blocks, or what is cached is. */
   get usesBlocks(): boolean {
-    return this.#policy.usesBlocks ?? false;
+    return this.#caches !== undefined || (this.#policy.usesBlocks ?? false);
+  }
+
+  /** Whether it is known what its engines have cached. */
+  get knowsCaches(): boolean {
+    return this.#caches !== undefined;
+  }
+
+  /** The engine that has most of a prompt cached, of those that would be given a request now; undefined = none has any of it. */
+  warmest(blocks: readonly number[], nowMs: number): WarmEngine | undefined {
+    let warmest: WarmEngine | undefined;
+    this.#caches?.forEach((cache, number) => {
+      const engine = this.engines[number]!;
+      if (engine.backup || !this.isFit(engine, nowMs) || !this.#hasRoom(engine)) return;
+      const cachedBlocks = cache.leadingBlocks(blocks);
+      if (cachedBlocks > (warmest?.cachedBlocks ?? 0)) warmest = { engine, cachedBlocks };
+    });
+    return warmest;
   }
 
   /**
@@ -131,6 +163,7 @@ export class Pool implements PoolView {
     const uncached = this.#policy.uncachedBytes?.(number, request) ?? bytes;
     if (!this.board.take(slot, bytes, maxConns, uncached)) return undefined;
     this.#policy.assigned?.(number, request);
+    this.#caches?.[number]?.insert(request.blocks);
     this.#chosen(engine, nowMs);
     const lease = new Lease(this.board, slot, bytes, uncached, this.#policy, number);
     return { pool: this, engine, lease };
@@ -182,7 +215,9 @@ export class Pool implements PoolView {
       else full = true;
     }
     while (candidates.count > 0) {
-      const number = this.#policy.pick(candidates, request);
+      const { preferred } = request;
+      const isThere = preferred !== undefined && candidates.has(preferred);
+      const number = isThere ? preferred : this.#policy.pick(candidates, request);
       const placement = this.placeAt(this.engines[number]!, request, nowMs);
       if (placement !== undefined) return placement;
       full = true;

@@ -63,7 +63,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     this.#merged = new MergedAnswer(members && route.dialect.merge, request.answer);
     this.#places = new LegPlaces(request, route);
     this.#decode = new Leg("decode", this, context.decodes);
-    const { order, dialectRequest, refusal } = planOf(request, route, prefills);
+    const { order, dialectRequest, refusal } = planOf(request, route, this.#places, prefills);
     this.#dialectRequest = dialectRequest;
     this.#refusal = refusal;
     if (order !== "decode-only") {

@@ -3,7 +3,7 @@ import { KeyName } from "../body/key-name.ts";
 import { promptBlocks } from "../body/prompt-blocks.ts";
 import type { EngineInfo, Engines } from "../dialects/dialect.ts";
 import { memberValueOf } from "../dialects/member-facts.ts";
-import type { Pool } from "../fleet/pool.ts";
+import type { Engine, Pool } from "../fleet/pool.ts";
 import { promptBlockBytes, promptBlocksMax } from "../limits.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
@@ -29,6 +29,8 @@ export class LegPlaces {
   #blocks: number[] | undefined;
   /** Any engine can answer, and one that prefills is there for it: none of its work is waited for token by token. */
   readonly #prefersPrefill: boolean;
+  /** The decode engine that has so much of the prompt cached that it computes the rest itself. */
+  #warm: Engine | undefined;
   /** The answer that the request is about, which one engine keeps; "" = none. */
   readonly #keptAnswer: string;
 
@@ -69,8 +71,24 @@ export class LegPlaces {
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(pool, context),
       only: holderOf(pool, this.#keptAnswer),
+      preferred:
+        this.#warm && pool.engines.indexOf(this.#warm) >= 0 ? this.#warm.number : undefined,
       clock: service.clock,
     };
+  }
+
+  /** Whether decode would have so many tokens of the prompt to compute: all of them, but for those that an engine has cached. */
+  isLong(minTokens: number): boolean {
+    const { promptBytes, service } = this.#request;
+    const minBytes = minTokens * usualBytesPerToken;
+    if (promptBytes < minBytes || minTokens === 0) return minTokens === 0;
+    const pool = this.destination("decode")?.pool;
+    if (!pool?.knowsCaches) return true;
+    const warm = pool.warmest(this.#promptBlocks(), service.clock.wallMs());
+    if (warm === undefined || promptBytes - warm.cachedBlocks * promptBlockBytes >= minBytes)
+      return true;
+    this.#warm = warm.engine;
+    return false;
   }
 
   /** What is asked of the desk for this request; undefined = it is not held: its pool does not hold, or there is nothing to wait for yet. */

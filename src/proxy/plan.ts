@@ -1,10 +1,10 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
 import type { DialectRequest } from "../dialects/dialect.ts";
 import { generatingAt } from "../dialects/endpoint.ts";
-import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
 import type { Order } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { previousAnswer } from "./kept-answer.ts";
+import type { LegPlaces } from "./leg-places.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 import type { Route } from "./route.ts";
 
@@ -17,8 +17,13 @@ export interface Plan {
 }
 
 /** @param prefills it is of a kind that has a prefill on this route */
-export function planOf(request: Forwarded, route: Route, prefills: boolean): Plan {
-  const { promptBytes, context, service, members } = request;
+export function planOf(
+  request: Forwarded,
+  route: Route,
+  places: LegPlaces,
+  prefills: boolean,
+): Plan {
+  const { context, service, members } = request;
   const alone = { order: "decode-only", dialectRequest: undefined, refusal: undefined } as const;
   if (members === undefined) return alone;
   const { dialect, config } = route;
@@ -26,8 +31,8 @@ export function planOf(request: Forwarded, route: Route, prefills: boolean): Pla
   const path = route.enginePath(context);
   const dialectRequest = { members, path, requestId, mint: service.mint };
   const { needsPrefill = false } = dialect;
-  const isLong = promptBytes >= config.prefillMinTokens * usualBytesPerToken;
-  if (!prefills || !(isLong || needsPrefill)) return { ...alone, dialectRequest };
+  if (!prefills || !(needsPrefill || places.isLong(config.prefillMinTokens)))
+    return { ...alone, dialectRequest };
   // Only the engine that keeps an answer can go on with it.
   const goesOn = previousAnswer(generatingAt(path), members) !== "";
   if (!goesOn && (dialect.carries?.(dialectRequest) ?? true)) {

@@ -15,6 +15,8 @@ export interface PickRequest {
   readonly key: string;
   /** Number of the one engine that can take it; undefined = any. Seen to before a policy is asked. */
   readonly only?: number | undefined;
+  /** Number of the engine that takes it if it can, whatever the policy: undefined = none. Seen to before a policy is asked. */
+  readonly preferred?: number | undefined;
   /** The time, in ms since the epoch, for policies that go by it. */
   readonly clock: { wallMs(): number };
 }

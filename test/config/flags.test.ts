@@ -125,6 +125,7 @@ test.each([
   [{ prefill: [], dialect: "omni" }, "--prefill is missing"],
   [{ prefill: [], decode: [], engine: ["e:1"], dialect: "omni" }, "--dialect omni hands over"],
   [{ onPrefillFailure: "decode" }, '"decode" for --on-prefill-failure'],
+  [{ decodeCacheTokens: "all" }, 'invalid number "all" for --decode-cache-tokens'],
   [{ prefillMinTokens: "-1" }, 'invalid number "-1" for --prefill-min-tokens'],
   [{ decode: ["root@d:80"] }, "an engine has no user name"],
   [{ decode: ["d:80?zmq_adress=1"] }, 'unknown attribute "zmq_adress"'],
@@ -133,10 +134,14 @@ test.each([
 });
 
 test("when there is a prefill, and what when it fails, is said of the route", () => {
-  const { routes } = parsed({ onPrefillFailure: "decode_only", prefillMinTokens: "256" })
-    .servers[0]!;
+  const { servers, pools } = parsed({
+    onPrefillFailure: "decode_only",
+    prefillMinTokens: "256",
+    decodeCacheTokens: "400000",
+  });
   const said = { onPrefillFailure: "decode_only", prefillMinTokens: 256 };
-  expect(routes).toMatchObject([said]);
+  expect(servers[0]!.routes).toMatchObject([said]);
+  expect(pools).toMatchObject({ prefill: { cacheTokens: 0 }, decode: { cacheTokens: 400_000 } });
 });
 
 test("a policy has its options behind its name, and its role from the pool", () => {

@@ -349,6 +349,14 @@ describe("the hand-over of a location", () => {
     expect(route("pd_dialect auto;").around).toMatchObject({ dialect: "auto" });
   });
 
+  it("does not count for what decode has cached, once its upstream says how much that can be", () => {
+    const text = "upstream decodes { server 127.0.0.1:8000; kv_cache_tokens 400000; }";
+    const http = `${text} server { location / { proxy_pass http://decodes; } }`;
+    expect(inputOf(`events {} http { ${http} }`).pools).toMatchObject({
+      decodes: { cacheTokens: 400_000 },
+    });
+  });
+
   it("an unknown dialect is told with those that there are", () => {
     expect(problemsOf(inLocation("pd_dialect vllm-nix; proxy_pass http://engines;"))[0]).toContain(
       "vllm-nixl",

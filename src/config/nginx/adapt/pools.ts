@@ -4,6 +4,7 @@ import type { Block, Entry } from "../block.ts";
 import { policySettings } from "../directives/original-policies.ts";
 import type { PolicyInput } from "../directives/policy-options.ts";
 import {
+  cacheTokens,
   engine,
   keepalive,
   policies,
@@ -69,10 +70,12 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
   }
   const policy = readPolicy(block, report);
   const keepAlive = readKeepAlive(block);
+  const [tokens] = block.own(cacheTokens);
   return {
     engines: engines.map(({ value }) => value),
     ...(policy && { policy }),
     ...(Object.keys(keepAlive).length > 0 && { keepAlive }),
+    ...(tokens && { cacheTokens: tokens.value }),
   };
 }
 

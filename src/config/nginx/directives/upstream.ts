@@ -182,11 +182,23 @@ export const upstreamKeepaliveRequests = honoured(
   "`keepAlive.requests`; 100000 when not given",
 );
 
+export const cacheTokens = honoured(
+  "kv_cache_tokens",
+  here,
+  reading(1, 1, ([word], scope) => {
+    const count = parseNumber(word!.text);
+    if (count !== undefined && count <= 1_000_000_000_000) return count;
+    return scope.fail(`invalid value "${word!.text}" in "kv_cache_tokens" directive`, word);
+  }),
+  "`cacheTokens`; 0",
+);
+
 export const upstreamDirectives: readonly Directive[] = [
   upstream,
   engine,
   ...policies,
   ...originalPolicyDirectives,
+  cacheTokens,
   keepalive,
   upstreamKeepaliveTimeout,
   upstreamKeepaliveRequests,
