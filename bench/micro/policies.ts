@@ -165,7 +165,7 @@ for (const name of Object.keys(policies)) {
 }
 
 for (const size of [64, 1_000]) {
-  const index = new PrefixIndex(size);
+  const index = new PrefixIndex(poolOf(size));
   const prompt = Array.from({ length: BLOCKS }, (_, i) => hash(1, i));
   for (let engine = 0; engine < size; engine += 1) {
     index.insert(engine, prompt.slice(0, engine % (BLOCKS + 1)));

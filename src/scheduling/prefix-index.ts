@@ -3,19 +3,37 @@
  * the runs of all are found together.
  */
 import { BlockHolders } from "./block-holders.ts";
-import type { PickRequest } from "./policy.ts";
+import type { PickRequest, PoolView } from "./policy.ts";
+import { JournalReader, type PrefixJournal } from "./prefix-journal.ts";
 import { mirrorsOf, type PrefixMirror } from "./prefix-mirror.ts";
 
 export class PrefixIndex {
   readonly #mirrors: readonly PrefixMirror[];
   readonly #holders: BlockHolders;
   readonly #runs: Int32Array;
+  readonly #slots: ArrayLike<number>;
+  readonly #journal: PrefixJournal;
+  readonly #reader: JournalReader;
+  readonly #numbers: ReadonlyMap<number, number>;
 
-  constructor(engines: number, blocksMax?: number) {
-    this.#holders = new BlockHolders(engines);
-    this.#mirrors = mirrorsOf(engines, blocksMax, this.#holders);
-    this.#runs = new Int32Array(engines);
+  constructor(
+    { size, slots, board }: Pick<PoolView, "size" | "slots" | "board">,
+    blocksMax?: number,
+  ) {
+    this.#holders = new BlockHolders(size);
+    this.#mirrors = mirrorsOf(size, blocksMax, this.#holders);
+    this.#runs = new Int32Array(size);
+    this.#slots = slots;
+    this.#numbers = new Map(Array.from(slots, (slot, number) => [slot, number]));
+    this.#journal = board.prefixes;
+    this.#reader = new JournalReader(this.#journal, this.#heard);
   }
+
+  /** What another worker has sent somewhere, or this one before a reload. */
+  readonly #heard = (slot: number, blocks: readonly number[]): void => {
+    const engine = this.#numbers.get(slot);
+    if (engine !== undefined) this.#mirrors[engine]!.insert(blocks);
+  };
 
   version(engine: number): number {
     return this.#mirrors[engine]!.version;
@@ -28,11 +46,13 @@ export class PrefixIndex {
 
   /** How many blocks from the start the engine is believed to have. */
   leadingBlocks(engine: number, blocks: readonly number[]): number {
+    this.#reader.read(this.#heard);
     return this.#mirrors[engine]!.leadingBlocks(blocks);
   }
 
   /** The same for every engine, by its number. Reused by the next call. */
   runs(blocks: readonly number[]): Int32Array {
+    this.#reader.read(this.#heard);
     const holders = this.#holders;
     this.#runs.fill(0);
     let longest = 0;
@@ -81,6 +101,7 @@ export class PrefixIndex {
   /** The engine has computed this prompt. */
   insert(engine: number, blocks: readonly number[]): void {
     this.#mirrors[engine]!.insert(blocks);
+    this.#journal.append(this.#slots[engine]!, blocks);
   }
 
   /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */

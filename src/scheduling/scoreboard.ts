@@ -5,6 +5,7 @@
  * it writes, so a dead worker's share can be taken back and no update is lost; counts that gate (`inFlight`) are also kept as
  * a total by Atomics. Byte sums are float64: exact to 2^53 bytes, and an aligned float64 is not torn on a 64-bit machine.
  */
+import { PrefixJournal, prefixJournalLength } from "./prefix-journal.ts";
 import { PromptList, promptListLength } from "./prompt-list.ts";
 
 const intFields = 2;
@@ -46,8 +47,9 @@ function layout({ workers, slots }: ScoreboardSize) {
   const floats = (rows + workers * slots * 4 + 7) & ~7;
   const shared = floats + workers * slots * floatFields * 8;
   const prompts = shared + slots * sharedFields * 8;
-  const byteLength = prompts + promptListLength(workers);
-  return { totals, pools, rows, floats, shared, prompts, byteLength };
+  const prefixes = prompts + promptListLength(workers);
+  const byteLength = prefixes + prefixJournalLength(workers, slots);
+  return { totals, pools, rows, floats, shared, prompts, prefixes, byteLength };
 }
 
 /** The memory of a new scoreboard; hand it to each worker. */
@@ -63,6 +65,8 @@ export class Scoreboard {
   readonly worker: number;
   /** For policies that list the prompts which they placed. */
   readonly prompts: PromptList;
+  /** For policies that go by prefixes. */
+  readonly prefixes: PrefixJournal;
   readonly #totals: Int32Array;
   readonly #pools: Int32Array;
   readonly #rows: Int32Array;
@@ -82,6 +86,7 @@ export class Scoreboard {
     this.#floats = new Float64Array(memory, at.floats, workers * slots * floatFields);
     this.#shared = new Float64Array(memory, at.shared, slots * sharedFields);
     this.prompts = new PromptList(memory, at.prompts, workers, worker);
+    this.prefixes = new PrefixJournal(memory, at.prefixes, { workers, slots }, worker);
   }
 
   /**
@@ -149,6 +154,7 @@ export class Scoreboard {
       this.#rows[row] = 0;
       this.#floats.fill(0, row * floatFields, (row + 1) * floatFields);
     }
+    this.prefixes.clearSlot(slot);
   }
 
   /** Requests at the engine, from all workers. A plain read is never torn, and costs a policy a tenth of an atomic one. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type HeldPrompt, HeldQueue, type Prompt } from "../../src/scheduling/held-queue.ts";
-import { PrefixIndex } from "../../src/scheduling/prefix-index.ts";
+import { mirrorsOf } from "../../src/scheduling/prefix-mirror.ts";
 
 const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
   tokens,
@@ -128,7 +128,7 @@ it("an engine that is slower than the rest is given less", () => {
 });
 
 it("the size of an engine's cache is learnt from what it reports", () => {
-  const index = new PrefixIndex(1);
+  const [mirror] = mirrorsOf(1);
   const real: number[] = [];
   const size = 400;
   let seed = 7;
@@ -139,14 +139,14 @@ it("the size of an engine's cache is learnt from what it reports", () => {
   let wrong = 0;
   for (let i = 0; i < 20_000; i += 1) {
     const blocks = [next()];
-    const believed = index.leadingBlocks(0, blocks);
+    const believed = mirror!.leadingBlocks(blocks);
     const at = real.indexOf(blocks[0]!);
     const reported = at >= 0 ? 1 : 0;
     if (at >= 0) real.splice(at, 1);
     real.push(blocks[0]!);
     if (real.length > size) real.shift();
-    index.learn(0, believed, reported);
-    index.insert(0, blocks);
+    mirror!.learn(believed, reported);
+    mirror!.insert(blocks);
     if (i >= 10_000 && believed !== reported) wrong += 1;
   }
   // Of the last ten thousand; a size that is off by 2× would be wrong in a fifth.

@@ -3,6 +3,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { NumberTable } from "../../src/scheduling/number-table.ts";
 import { PrefixIndex } from "../../src/scheduling/prefix-index.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
+import { poolOf } from "./policies/pool-view.ts";
+
+const of = (engines: number) => poolOf(new Array<number>(engines).fill(1));
 
 /** Blocks as they are made: each names all that is before it, as no two parents share a child. */
 function chained(steps: readonly number[]): number[] {
@@ -53,7 +57,7 @@ it("finds the runs that a set per engine would find, through insertions, evictio
       prompt,
       fc.integer({ min: 64, max: 90 }),
       (steps, asked, max) => {
-        const index = new PrefixIndex(engines, max);
+        const index = new PrefixIndex(of(engines), max);
         const plain = Array.from({ length: engines }, () => new Plain(max));
         for (const one of steps) {
           const mirror = plain[one.engine]!;
@@ -83,7 +87,7 @@ it("finds the runs that a set per engine would find, through insertions, evictio
 
 describe("of a prompt that several engines have to different depths", () => {
   const long = Array.from({ length: 50 }, (_, i) => 2 ** 52 + i);
-  const index = new PrefixIndex(70);
+  const index = new PrefixIndex(of(70));
   index.insert(3, long);
   index.insert(64, long.slice(0, 17));
   index.insert(31, long.slice(0, 1));
@@ -103,15 +107,15 @@ describe("of a prompt that several engines have to different depths", () => {
 });
 
 it("holds no more than its bound over all engines, however much is inserted or learnt", () => {
-  const index = new PrefixIndex(60_000);
+  const index = new PrefixIndex(of(16_000));
   const prompt = (n: number) => Array.from({ length: 50 }, (_, i) => n * 100 + i);
   for (let n = 0; n < 20; n += 1) {
     index.insert(7, prompt(n));
     index.learn(7, 0, 50);
   }
-  expect(index.size(7)).toBe(69);
-  expect(index.leadingBlocks(7, prompt(19))).toBe(50);
-  expect(index.leadingBlocks(7, prompt(18))).toBe(19);
+  expect(index.size(7)).toBe(262);
+  expect(index.leadingBlocks(7, prompt(15))).toBe(50);
+  expect(index.leadingBlocks(7, prompt(14))).toBe(12);
 });
 
 it("a table of numbers is a map, whatever is added and removed", () => {
@@ -136,4 +140,26 @@ it("a table of numbers is a map, whatever is added and removed", () => {
     }),
     { seed: 5, numRuns: 300 },
   );
+});
+
+it("all workers know where each has sent a prompt, and a new configuration what was sent before it", () => {
+  const memory = createScoreboardMemory({ workers: 2, slots: 4 });
+  const boards = [new Scoreboard(memory, 0), new Scoreboard(memory, 1)] as const;
+  const view = (board: Scoreboard, slots: readonly number[]) => ({
+    size: slots.length,
+    slots,
+    board,
+  });
+  const one = new PrefixIndex(view(boards[0], [1, 3]));
+  const two = new PrefixIndex(view(boards[1], [1, 3]));
+  one.insert(1, [5, 6, 7]);
+  two.insert(0, [5, 6]);
+  expect([[...one.runs([5, 6, 7])], [...two.runs([5, 6, 7])]]).toEqual([
+    [2, 3],
+    [2, 3],
+  ]);
+  // The first engine is gone, the second one has another number, and one is new that has the first one's slot.
+  boards[0].clearSlot(1);
+  const next = new PrefixIndex(view(boards[0], [3, 1]));
+  expect([...next.runs([5, 6, 7])]).toEqual([3, 0]);
 });

@@ -15,7 +15,7 @@ export interface CacheAwareOptions {
 }
 
 export function cacheAware({ pool }: PolicyDeps, options: CacheAwareOptions): Policy {
-  const index = new PrefixIndex(pool.size, options.blocksMax);
+  const index = new PrefixIndex(pool, options.blocksMax);
   const { board, slots, weights } = pool;
   return {
     usesBlocks: true,

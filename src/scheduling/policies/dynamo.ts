@@ -21,7 +21,7 @@ const blockTokens = 16;
 
 export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Policy {
   const { board, slots, weights } = pool;
-  const index = new PrefixIndex(pool.size, options.blocksMax);
+  const index = new PrefixIndex(pool, options.blocksMax);
   const costs = new Float64Array(pool.size);
   const ties = new Ties(pool.size);
 

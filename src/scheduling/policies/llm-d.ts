@@ -27,7 +27,7 @@ export interface LlmDOptions {
 
 export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy {
   const { board, slots, weights } = pool;
-  const index = new PrefixIndex(pool.size, options.blocksMax);
+  const index = new PrefixIndex(pool, options.blocksMax);
   const ring = options.sessionWeight === 0 ? undefined : new HashRing(pool);
   const queues = new Float64Array(pool.size);
   const ties = new Ties(pool.size);

@@ -23,7 +23,7 @@ export function omniProxy(deps: PolicyDeps, options: OmniOptions): Policy {
 }
 
 function prefill({ pool }: PolicyDeps, options: OmniOptions, load: OmniLoad): Policy {
-  const index = new PrefixIndex(pool.size, options.blocksMax);
+  const index = new PrefixIndex(pool, options.blocksMax);
   const batches = options.algo === "earliest_batch" ? new OmniBatches(pool) : undefined;
 
   function longestPrefix(candidates: Candidates, { blocks }: PickRequest): number {

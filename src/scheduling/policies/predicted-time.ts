@@ -14,7 +14,7 @@ export interface PredictedTimeOptions {
 
 export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOptions): Policy {
   const { board, slots, weights } = pool;
-  const index = new PrefixIndex(pool.size, options.blocksMax);
+  const index = new PrefixIndex(pool, options.blocksMax);
   const cost = new PrefillCost(pool.size);
   return {
     usesBlocks: true,

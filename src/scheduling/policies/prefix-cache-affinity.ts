@@ -24,7 +24,7 @@ export function prefixCacheAffinity(
   const { board, slots, weights } = pool;
   const least = new Least(pool.size, random);
   const blocksMax = Math.ceil((dictSize * blockBytes) / promptBlockBytes);
-  const index = new PrefixIndex(pool.size, blocksMax);
+  const index = new PrefixIndex(pool, blocksMax);
   let runs: Int32Array = new Int32Array(pool.size);
   let longest = 0;
   const load = (engine: number) => totalLoad(pool, engine, batchSize);
