@@ -79,3 +79,11 @@ export const registrationDelayMs = 100;
 export const listedEnginesMax = 64;
 export const listTimeoutMs = 3_000;
 export const listBytesMax = 1_048_576;
+/** Connections to ZeroMQ peers: time for one to greet, and waits before another try, which double up to the bound. */
+export const zmtpHandshakeTimeoutMs = 5_000;
+export const zmtpReconnectMs = 100;
+export const zmtpReconnectMaxMs = 5_000;
+/** KV events: one batch of an engine, the items of one list in it, and the tokens of one block. */
+export const kvBatchBytesMax = 8_388_608;
+export const kvEventItemsMax = 1_048_576;
+export const kvBlockTokensMax = 4_096;

@@ -1,12 +1,13 @@
 /**
  * Tells a proxy of this engine again and again, as vLLM's P2P NCCL and MoRI-IO connectors do: one MessagePack map per ping, from a
- * ZeroMQ DEALER (ZMTP 3.0, NULL). Nothing of it is shared with the proxy's side.
+ * ZeroMQ DEALER.
  */
 
 import { createConnection, type Socket } from "node:net";
 import { encode } from "@msgpack/msgpack";
 import { z } from "zod";
 import type { Clock } from "./timing.ts";
+import { frame, greeting, ready } from "./zmtp.ts";
 
 /** The settings that dialects with a registration have. */
 export const registrationSettings = {
@@ -17,10 +18,6 @@ export const registrationSettings = {
     .optional(),
   pingMs: z.coerce.number().int().min(1).default(3_000),
 } as const;
-
-const greeting = Buffer.alloc(64);
-greeting.set([0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3]);
-greeting.write("NULL", 12);
 
 /** A greeting and the shortest of commands: the proxy's handshake is on its way. */
 const handshakeBytes = 66;
@@ -65,7 +62,7 @@ export class ProxyRegistration {
     this.#socket = socket;
     this.#received = 0;
     socket.write(greeting);
-    socket.write(ready(this.#message().zmq_address));
+    socket.write(ready("DEALER", this.#message().zmq_address));
     socket.on("data", (chunk: Buffer) => {
       const before = this.#received;
       this.#received += chunk.length;
@@ -78,24 +75,4 @@ export class ProxyRegistration {
       this.#socket = undefined;
     });
   }
-}
-
-function ready(identity: string): Buffer {
-  const properties = [property("Socket-Type", "DEALER"), property("Identity", identity)];
-  const body = Buffer.concat([Buffer.from("\x05READY"), ...properties]);
-  return Buffer.concat([Buffer.from([4, body.length]), body]);
-}
-
-function property(name: string, value: string): Buffer {
-  const size = Buffer.alloc(4);
-  size.writeUInt32BE(Buffer.byteLength(value));
-  return Buffer.concat([Buffer.from([name.length]), Buffer.from(name), size, Buffer.from(value)]);
-}
-
-function frame(body: Uint8Array): Buffer {
-  if (body.length < 256) return Buffer.concat([Buffer.from([0, body.length]), body]);
-  const head = Buffer.alloc(9);
-  head[0] = 2;
-  head.writeBigUInt64BE(BigInt(body.length), 1);
-  return Buffer.concat([head, body]);
 }

@@ -1,5 +1,5 @@
 /**
- * What a ZeroMQ peer sends (ZMTP 3.0, mechanism NULL), without I/O: greeting, handshake, messages. Sources: rfc.zeromq.org/spec/23,
+ * What ZeroMQ peers send each other (ZMTP 3.0, mechanism NULL), without I/O: greeting, handshake, messages. Sources: rfc.zeromq.org/spec/23,
  * which later versions fall back to.
  */
 import { zmtpFrameBytesMax, zmtpPartsMax } from "../../limits.ts";
@@ -39,19 +39,49 @@ export function ready(socketType: string): Buffer {
   return Buffer.concat([Buffer.from([commandFlag, body.length]), body]);
 }
 
+/** The frames of one message. */
+export function frames(parts: readonly Uint8Array[]): Buffer {
+  const all: Uint8Array[] = [];
+  parts.forEach((part, at) => {
+    const flags = at < parts.length - 1 ? moreFlag : 0;
+    const isLong = part.length > 255;
+    const head = Buffer.alloc(isLong ? 9 : 2);
+    head[0] = isLong ? flags | longFlag : flags;
+    if (isLong) head.writeBigUInt64BE(BigInt(part.length), 1);
+    else head[1] = part.length;
+    all.push(head, part);
+  });
+  return Buffer.concat(all);
+}
+
 /** Takes in bytes as they come. Throws a ZmtpError, after which the connection is of no use. */
 export class ZmtpReader {
   /** As the peer says in its handshake; undefined before that. */
   peerType: string | undefined;
   /** Whole messages that have come, by their parts; taken by whoever reads. */
   readonly messages: (readonly Buffer[])[] = [];
-  #pending: Buffer = Buffer.alloc(0);
+  readonly #messageBytesMax: number;
+  /** Bytes that are no whole frame yet, as they came, and how many it takes to look at them again. */
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #wantedBytes = 0;
   #greeted = false;
   #parts: Buffer[] = [];
+  #partsBytes = 0;
+
+  /** @param messageBytesMax all parts of one message together, and so one frame */
+  constructor(messageBytesMax: number = zmtpFrameBytesMax) {
+    this.#messageBytesMax = messageBytesMax;
+  }
 
   push(chunk: Buffer): void {
-    const bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#pending.push(chunk);
+    this.#pendingBytes += chunk.length;
+    // A large frame comes in many chunks, which are joined once.
+    if (this.#pendingBytes < this.#wantedBytes) return;
+    const bytes = this.#pending.length === 1 ? chunk : Buffer.concat(this.#pending);
     let at = 0;
+    this.#wantedBytes = 0;
     if (!this.#greeted) {
       checkGreeting(bytes);
       if (bytes.length >= greetingBytes) {
@@ -65,7 +95,8 @@ export class ZmtpReader {
       at = end;
     }
     // A copy, so that a few bytes do not keep all that came with them.
-    this.#pending = Buffer.from(bytes.subarray(at));
+    this.#pending = at === bytes.length ? [] : [Buffer.from(bytes.subarray(at))];
+    this.#pendingBytes = bytes.length - at;
   }
 
   /** Reads the frame there; -1 = it is not complete. Returns where it ends. */
@@ -77,9 +108,12 @@ export class ZmtpReader {
     const start = at + ((flags & longFlag) === 0 ? 2 : 9);
     if (bytes.length < start) return -1;
     const size = (flags & longFlag) === 0 ? bytes[at + 1]! : Number(bytes.readBigUInt64BE(at + 1));
-    if (size > zmtpFrameBytesMax) throw new ZmtpError("a frame is too large");
+    if (size > this.#messageBytesMax) throw new ZmtpError("a frame is too large");
     const end = start + size;
-    if (bytes.length < end) return -1;
+    if (bytes.length < end) {
+      this.#wantedBytes = end - at;
+      return -1;
+    }
     const body = bytes.subarray(start, end);
     if ((flags & commandFlag) !== 0) this.#command(body);
     else this.#part(Buffer.from(body), (flags & moreFlag) !== 0);
@@ -99,10 +133,13 @@ export class ZmtpReader {
   #part(part: Buffer, more: boolean): void {
     if (this.peerType === undefined) throw new ZmtpError("a message comes before the handshake");
     if (this.#parts.length >= zmtpPartsMax) throw new ZmtpError("a message has too many parts");
+    this.#partsBytes += part.length;
+    if (this.#partsBytes > this.#messageBytesMax) throw new ZmtpError("a message is too large");
     this.#parts.push(part);
     if (more) return;
     this.messages.push(this.#parts);
     this.#parts = [];
+    this.#partsBytes = 0;
   }
 }
 

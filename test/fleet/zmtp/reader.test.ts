@@ -1,7 +1,7 @@
 /** Bytes from whoever connects: cut anywhere, of another protocol, or without end. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { greeting, ready, ZmtpError, ZmtpReader } from "../../../src/fleet/zmtp/reader.ts";
+import { frames, greeting, ready, ZmtpError, ZmtpReader } from "../../../src/fleet/zmtp/reader.ts";
 import { zmtpFrameBytesMax, zmtpPartsMax } from "../../../src/limits.ts";
 
 const hello = Buffer.concat([greeting(), ready("DEALER")]);
@@ -110,4 +110,21 @@ describe("turned away, before it has cost anything", () => {
       for (const byte of bytes) reader.push(Buffer.from([byte]));
     }).toThrow(words);
   });
+});
+
+it("parts that are bounded one by one are bounded together, too", () => {
+  const parts = Array.from({ length: 3 }, () => Buffer.alloc(4_000));
+  expect(() => new ZmtpReader().push(Buffer.concat([hello, frames(parts)]))).toThrow(
+    "a message is too large",
+  );
+});
+
+it("a large frame in small pieces is joined once, with what follows it", () => {
+  const parts = [Buffer.from("topic"), Buffer.alloc(3_000_000, 7), Buffer.from("end")];
+  const all = Buffer.concat([hello, frames(parts), frames([Buffer.from("next")])]);
+  const reader = new ZmtpReader(4_000_000);
+  // Joined with each piece it would be 45 GB of copies, and the test would not end in time.
+  for (let at = 0; at < all.length; at += 100) reader.push(all.subarray(at, at + 100));
+  const lengths = reader.messages.map((message) => message.map(({ length }) => length));
+  expect(lengths).toEqual([[5, 3_000_000, 3], [4]]);
 });

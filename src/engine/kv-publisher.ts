@@ -1,0 +1,164 @@
+/**
+ * Publishes what comes into the prefix cache and leaves it, as vLLM's `ZmqEventPublisher` does: a PUB whose messages are topic, number
+ * (8 bytes) and batch, and a ROUTER that says the last batches again from a number on, up to one with the number -1.
+ */
+
+import { createServer, type Server, type Socket } from "node:net";
+import { encode } from "@msgpack/msgpack";
+import { greeting, MessageReader, message, ready } from "./zmtp.ts";
+
+export interface KvStoredEvent {
+  readonly hashes: readonly bigint[];
+  readonly parent: bigint | undefined;
+  readonly tokens: readonly number[];
+  readonly blockTokens: number;
+}
+
+export interface KvPublisherOptions {
+  readonly topic?: string;
+  /** Batches that can be said again. */
+  readonly bufferSteps?: number;
+  /** Events are arrays, as vLLM's were to 0.25, and not maps. */
+  readonly arrays?: boolean;
+  readonly nowMs?: () => number;
+}
+
+export class KvPublisher {
+  readonly #topic: Buffer;
+  readonly #bufferSteps: number;
+  readonly #arrays: boolean;
+  readonly #nowMs: () => number;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #subscribers = new Map<Socket, string>();
+  readonly #buffer: { readonly seq: number; readonly payload: Uint8Array }[] = [];
+  #events: unknown[] = [];
+  #seq = 0;
+
+  constructor({
+    topic = "",
+    bufferSteps = 10_000,
+    arrays = false,
+    nowMs = Date.now,
+  }: KvPublisherOptions = {}) {
+    this.#topic = Buffer.from(topic);
+    this.#bufferSteps = bufferSteps;
+    this.#arrays = arrays;
+    this.#nowMs = nowMs;
+  }
+
+  /** Resolves to the port of the PUB. */
+  listen(port: number, host: string): Promise<number> {
+    return this.#listen(port, host, "PUB", (socket, [first]) => {
+      if (first?.[0] === 1) this.#subscribers.set(socket, first.toString("latin1", 1));
+      else if (first?.[0] === 0) this.#subscribers.delete(socket);
+    });
+  }
+
+  /** Resolves to the port of the ROUTER. */
+  listenForReplay(port: number, host: string): Promise<number> {
+    return this.#listen(port, host, "ROUTER", (socket, parts) => {
+      const start = parts.at(-1);
+      if (start?.length !== 8) return;
+      const from = Number(start.readBigUInt64BE());
+      const empty = Buffer.alloc(0);
+      for (const { seq, payload } of this.#buffer)
+        if (seq >= from) socket.write(message([empty, number(seq), payload]));
+      socket.write(message([empty, number(-1), empty]));
+    });
+  }
+
+  stored({ hashes, parent, tokens, blockTokens }: KvStoredEvent): void {
+    const plain = hashes.map(() => null);
+    this.#add({
+      type: "BlockStored",
+      block_hashes: hashes,
+      parent_block_hash: parent ?? null,
+      token_ids: tokens,
+      block_size: blockTokens,
+      lora_id: null,
+      medium: "GPU",
+      lora_name: null,
+      extra_keys: plain,
+    });
+  }
+
+  removed(hashes: readonly bigint[]): void {
+    this.#add({ type: "BlockRemoved", block_hashes: hashes, medium: "GPU" });
+  }
+
+  cleared(): void {
+    this.#add({ type: "AllBlocksCleared" });
+  }
+
+  /** Says what has happened since, if anything, as one batch. @param isLost nobody hears it, as when a queue is full */
+  publish(isLost = false): void {
+    if (this.#events.length === 0) return;
+    const batch = [this.#nowMs() / 1000, this.#events, 0];
+    const payload = encode(batch, { useBigInt64: true });
+    const seq = this.#seq;
+    this.#events = [];
+    this.#seq += 1;
+    this.#buffer.push({ seq, payload });
+    if (this.#buffer.length > this.#bufferSteps) this.#buffer.shift();
+    if (isLost) return;
+    const bytes = message([this.#topic, number(seq), payload]);
+    for (const [socket, topic] of this.#subscribers)
+      if (this.#topic.toString("latin1").startsWith(topic)) socket.write(bytes);
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #add(event: Readonly<Record<string, unknown>>): void {
+    this.#events.push(this.#arrays ? Object.values(event) : event);
+  }
+
+  async #listen(
+    port: number,
+    host: string,
+    type: string,
+    heard: (socket: Socket, parts: readonly Buffer[]) => void,
+  ): Promise<number> {
+    const server = createServer((socket) => this.#accept(socket, type, heard));
+    this.#servers.push(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, resolve);
+    });
+    const address = server.address();
+    return typeof address === "object" && address !== null ? address.port : port;
+  }
+
+  #accept(
+    socket: Socket,
+    type: string,
+    heard: (socket: Socket, parts: readonly Buffer[]) => void,
+  ): void {
+    const reader = new MessageReader();
+    this.#sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      this.#subscribers.delete(socket);
+    });
+    socket.write(greeting);
+    socket.write(ready(type));
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        for (const parts of reader.push(chunk)) heard(socket, parts);
+      } catch {
+        socket.destroy();
+      }
+    });
+  }
+}
+
+function number(seq: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(BigInt(seq));
+  return bytes;
+}
