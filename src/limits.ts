@@ -87,3 +87,9 @@ export const zmtpReconnectMaxMs = 5_000;
 export const kvBatchBytesMax = 8_388_608;
 export const kvEventItemsMax = 1_048_576;
 export const kvBlockTokensMax = 4_096;
+/** Blocks of one engine that are known from its events, at about 250 bytes each; an engine that holds more is not followed. */
+export const exactBlocksMax = 262_144;
+/** Batches that come while others are replayed, in bytes; and how long a replay may say nothing, and when it is tried again. */
+export const kvPendingBytesMax = 33_554_432;
+export const kvReplayTimeoutMs = 3_000;
+export const kvReplayAgainMs = 30_000;
