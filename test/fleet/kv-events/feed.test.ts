@@ -1,5 +1,5 @@
 /** Events over real sockets: from a publisher that drops some, and is started anew. */
-import { afterEach, expect, it } from "vitest";
+import { afterEach, it } from "vitest";
 import { KvPublisher } from "../../../src/engine/kv-publisher.ts";
 import { KvFeed } from "../../../src/fleet/kv-events/feed.ts";
 import { TokenKeys } from "../../../src/scheduling/token-keys.ts";
