@@ -93,3 +93,6 @@ export const exactBlocksMax = 262_144;
 export const kvPendingBytesMax = 33_554_432;
 export const kvReplayTimeoutMs = 3_000;
 export const kvReplayAgainMs = 30_000;
+
+/** Within so many ms a prefill engine that has died is noticed by its own failures: those of decode engines that were to fetch from it wait for that. */
+export const suspicionMs = 1_000;

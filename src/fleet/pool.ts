@@ -1,7 +1,7 @@
 /** A pool of engines as one worker sees it: which are fit, which one the policy picks, what a failure means. */
 import type { PoolConfig } from "../config/schema.ts";
 import type { EngineInfo } from "../dialects/dialect.ts";
-import { promptBlockBytes } from "../limits.ts";
+import { promptBlockBytes, suspicionMs } from "../limits.ts";
 import { Lease } from "../scheduling/lease.ts";
 import { createPolicy } from "../scheduling/policies/index.ts";
 import type { Candidates, PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
@@ -52,6 +52,12 @@ export interface WarmEngine {
 /** Why no engine was found: none alive (or all tried), or the live ones have no place. */
 export type NoPlace = "none-live" | "all-full";
 
+interface Suspicion {
+  /** The prefill engine's name. */
+  readonly source: string;
+  readonly sinceMs: number;
+}
+
 export interface PoolDeps {
   readonly board: Scoreboard;
   readonly slots: SlotsByIdentity;
@@ -70,6 +76,8 @@ export class Pool implements PoolView {
   readonly #engines: readonly MutableEngine[];
   readonly #policy: Policy;
   readonly #candidates: EngineSet;
+  /** Of each engine, whose KV cache it has failed with since it last answered. */
+  readonly #suspicions: (Suspicion | undefined)[];
   /** What each engine has cached; undefined = not known. */
   readonly #caches: readonly PrefixMirror[] | undefined;
 
@@ -103,6 +111,7 @@ export class Pool implements PoolView {
     this.addresses = this.engines.map((engine) => engine.name);
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
     this.#candidates = new EngineSet(this.size);
+    this.#suspicions = new Array<Suspicion | undefined>(this.size).fill(undefined);
     this.#policy = createPolicy(config.policy, { pool: this, random });
     if (config.cacheTokens > 0) {
       const bytes = config.cacheTokens * usualBytesPerToken;
@@ -244,14 +253,31 @@ export class Pool implements PoolView {
     }
   }
 
-  failed(engine: Engine, nowMs: number): void {
+  /** @param source the engine that it was to get a KV cache from, if what has failed may be that one */
+  failed(engine: Engine, nowMs: number, source?: Engine): void {
+    if (source !== undefined && this.#excuses(engine, nowMs, source)) return;
     this.#policy.failed?.(engine.number, engine.maxFails);
     this.board.addFail(engine.slot);
     this.board.setFailAccessedAt(engine.slot, nowMs);
     this.board.setFailCheckedAt(engine.slot, nowMs);
   }
 
+  /**
+   * When a prefill engine dies, every decode engine that was to fetch from it fails, too, and would rest with it. To blame is one that
+   * fails with the caches of two, or still after the time in which a dead prefill engine would have failed itself.
+   */
+  #excuses(engine: Engine, nowMs: number, source: Engine): boolean {
+    if (this.board.fails(source.slot) > 0) return true;
+    const before = this.#suspicions[engine.number];
+    if (before === undefined) {
+      this.#suspicions[engine.number] = { source: source.name, sinceMs: nowMs };
+      return true;
+    }
+    return before.source === source.name && nowMs - before.sinceMs < suspicionMs;
+  }
+
   succeeded(engine: Engine): void {
+    this.#suspicions[engine.number] = undefined;
     const { board } = this;
     this.#policy.answered?.(engine.number);
     if (board.fails(engine.slot) === 0) return;

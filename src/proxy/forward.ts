@@ -1,7 +1,7 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
 import type { DialectRequest, Handover } from "../dialects/dialect.ts";
 import { promptUsageOf } from "../dialects/prompt-usage.ts";
-import type { NoPlace } from "../fleet/pool.ts";
+import type { Engine, NoPlace } from "../fleet/pool.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
 import type { Answer } from "./answer.ts";
@@ -15,7 +15,7 @@ import { HeldPrefill } from "./held-prefill.ts";
 import { Leg, type LegRequest } from "./leg.ts";
 import { legBody } from "./leg-body.ts";
 import { sendLegMessage } from "./leg-message.ts";
-import { LegPlaces, noEngines, nowhere, rankLine } from "./leg-places.ts";
+import { enginesOf, LegPlaces, noEngines, rankLine, sourceAmongOthers } from "./leg-places.ts";
 import { finalAnswer } from "./local-answer.ts";
 import { MergedAnswer } from "./merged-answer.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -185,7 +185,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     const route = this.#route;
     const headers = leg === this.#prefill ? this.#places.prefillRoute : route;
     const handover = this.#handover;
-    const engines = handover && this.#engines();
+    const engines = handover && enginesOf(this.#prefill, this.#decode);
     const handoversId = engines && handover!.requestId?.(engines);
     if (handoversId !== undefined) this.#merged.useIds(handoversId, this.#clientsId);
     if (engines !== undefined && leg === this.#decode) this.#callback?.tell(engines.decode);
@@ -283,6 +283,11 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
 
+  sourceOf(leg: Leg): Engine | undefined {
+    const isFetching = leg === this.#decode && this.#handover !== undefined;
+    return isFetching ? sourceAmongOthers(this.#prefill) : undefined;
+  }
+
   // ---- Calls of the decode engine ----
 
   decodeCalledBack(): void {
@@ -355,13 +360,6 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     if (verdict !== "missed") return false;
     this.#exchange.decodeMissed();
     return true;
-  }
-
-  #engines() {
-    return {
-      prefill: this.#prefill?.engine?.info ?? nowhere,
-      decode: this.#decode.engine?.info ?? nowhere,
-    };
   }
 
   #retryStatus(leg: Leg, status: number): boolean {

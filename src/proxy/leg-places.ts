@@ -129,6 +129,19 @@ export function rankLine({ engine }: Leg): string {
 }
 
 /** Stands for an engine that has not been chosen. */
-export const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });
+const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });
 
 export const noEngines: Engines = Object.freeze({ prefill: nowhere, decode: nowhere });
+
+/** Where the KV cache comes from, if it could have come from elsewhere. */
+export function sourceAmongOthers(prefill: Leg | undefined): Engine | undefined {
+  return (prefill?.pool?.size ?? 0) > 1 ? prefill!.engine : undefined;
+}
+
+/** Of both legs, as far as they are chosen. */
+export function enginesOf(
+  prefill: Leg | undefined,
+  decode: Leg,
+): { prefill: EngineInfo; decode: EngineInfo } {
+  return { prefill: prefill?.engine?.info ?? nowhere, decode: decode.engine?.info ?? nowhere };
+}

@@ -16,6 +16,8 @@ export interface LegRequest {
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
   legEnded(leg: Leg): void;
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void;
+  /** The engine that the leg's own one is to get the KV cache from. */
+  sourceOf?(leg: Leg): Engine | undefined;
 }
 
 export class Leg implements LegOwner {
@@ -109,9 +111,10 @@ export class Leg implements LegOwner {
 
   /** The engine's status is one for which the route tries another engine; it counts as a failure, as in nginx. */
   refused(): void {
-    const placement = this.#placement!;
     this.#isRefused = true;
-    placement.pool.failed(placement.engine, this.#clock.wallMs());
+    // As engines say that a KV cache could not be had; any other status is about themselves.
+    const isOfCache = this.#record?.status === 500;
+    this.#blame(isOfCache ? this.#request.sourceOf?.(this) : undefined);
   }
 
   legConnected(): void {
@@ -146,13 +149,21 @@ export class Leg implements LegOwner {
       this.#send(placement, true);
       return;
     }
-    placement.pool.failed(placement.engine, this.#clock.wallMs());
+    // It may have waited for a KV cache that does not come.
+    const hasWaited = failure.kind === "timeout" && !failure.unsent;
+    this.#blame(hasWaited ? this.#request.sourceOf?.(this) : undefined);
     this.#request.service.legFailure(placement, this.name, failure);
     // As nginx logs a try without an answer.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
     this.#close();
     // What broke the first connection may have read the request, and have taken the KV cache with it.
     this.#request.legFailed(this, failure.kind, failure.unsent && !this.#resent);
+  }
+
+  /** @param source whose failure it may be as well */
+  #blame(source: Engine | undefined): void {
+    const { pool, engine } = this.#placement!;
+    pool.failed(engine, this.#clock.wallMs(), source);
   }
 
   #send(placement: Placement, fresh: boolean): void {

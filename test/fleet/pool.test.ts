@@ -65,6 +65,26 @@ describe("failures", () => {
     expect(visits(other, 6_001, 6)).toEqual(new Set([0, 1]));
   });
 
+  it("with one engine's KV cache do not rest it at once, nor while that engine fails itself", () => {
+    const pool = poolOf([{}, {}, {}, {}]);
+    const [victim, source, other] = pool.engines;
+    for (const at of [0, 999]) pool.failed(victim!, at, source);
+    expect(visits(pool, 1_000, 8)).toContain(0);
+    // Somebody else finds that the source is dead.
+    pool.failed(source!, 1_000);
+    pool.failed(victim!, 5_000, source);
+    expect(visits(pool, 5_001, 8)).toContain(0);
+    pool.failed(victim!, 5_002, other);
+    expect(visits(pool, 5_003, 8)).not.toContain(0);
+  });
+
+  it("with one engine's KV cache rest it when they go on while that engine serves", () => {
+    const pool = poolOf([{}, {}, {}]);
+    const [victim, source] = pool.engines;
+    for (const at of [0, 1_000]) pool.failed(victim!, at, source);
+    expect(visits(pool, 1_001, 8)).not.toContain(0);
+  });
+
   it("rest it only when there are maxFails of them", () => {
     const pool = poolOf([{ maxFails: 3 }, {}]);
     for (const at of [1, 2]) pool.failed(pool.engines[0]!, at);

@@ -1,7 +1,7 @@
 /** When an engine fails, another is tried as long as nothing of an answer has gone to the client; and only then. */
 import { expect, test } from "vitest";
 import { codeOf } from "./client.ts";
-import { answer, chunk, chunkedHead, type Engine, type Script } from "./engine.ts";
+import { answer, chunk, chunkedHead, decodes, type Engine, type Script } from "./engine.ts";
 import { rightAnswer } from "./prompts.ts";
 import { World } from "./world.ts";
 
@@ -109,7 +109,7 @@ test.each(faults)(
 for (const role of ["prefill", "decode"] as const) {
   test.each(faults)(
     `when each ${role} engine $name the client is told so`,
-    ({ befall, timeout, invalid }) => {
+    ({ name, befall, timeout, invalid }) => {
       const world = new World({ prefill: 3, decode: 3 });
       for (const engine of world[role]) befall(engine);
       const failed = world.answerTo(world.ask(ask), 20_000);
@@ -124,6 +124,8 @@ for (const role of ["prefill", "decode"] as const) {
         code,
       });
       expect(world.lines[0]).toContain(`${role}1:9000, ${role}2:9000, ${role}3:9000`);
+      // A decode engine may have waited for a KV cache: it is given a second chance.
+      if (role === "decode" && name === "is silent") world.answerTo(world.ask(ask), 20_000);
       // All rest now: there is nobody left to ask.
       const next = world.answerTo(world.ask(ask));
       expect([next.status, codeOf(next)]).toEqual([502, `GP_NO_${role.toUpperCase()}_ENGINE`]);
@@ -278,5 +280,37 @@ test("a prefill answer without end is given up, and its engine with it", () => {
   };
   expect(codeOf(world.answerTo(world.ask(ask)))).toBe("GP_PREFILL_INVALID");
   expect(world.prefill[0]!.openConnections).toBe(0);
+  world.expectNothingLeft();
+});
+
+test("decode engines that could not fetch from a prefill engine that died are not blamed for it", () => {
+  const on = ["error", "timeout", "http_500"] as const;
+  const world = new World({ prefill: 2, decode: 3, route: { retry: { on: [...on] } } });
+  const [dead] = world.prefill;
+  for (const engine of world.decode) {
+    engine.script = (request, connection) => {
+      const { kv } = JSON.parse(request.body.toString()).kv_transfer_params as { kv: string };
+      if (!kv.startsWith(`${dead!.address}#`)) decodes(request, connection);
+      else connection.send(answer("KV load failure", "500 Internal Server Error"));
+    };
+  }
+  // As many as are on their way when it dies: each decode engine fails more often than `maxFails` allows.
+  const first = Array.from({ length: 12 }, () => world.ask(ask));
+  world.runUntil(() => first.every(({ answers }) => answers.length === 1), 10_000);
+  dead!.connects("refused");
+  for (let i = 0; i < 6; i += 1) expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  world.expectNothingLeft();
+});
+
+test("a decode engine that fails whoever it fetches from rests, and the others serve", () => {
+  const world = new World({
+    prefill: 2,
+    decode: 2,
+    route: { retry: { on: ["error", "http_500"] } },
+  });
+  const [broken] = world.decode;
+  broken!.script = (_, { send }) => send(answer("CUDA error", "500 Internal Server Error"));
+  for (let i = 0; i < 20; i += 1) expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  expect(broken!.requests.length).toBeLessThan(5);
   world.expectNothingLeft();
 });
