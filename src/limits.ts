@@ -96,3 +96,8 @@ export const kvReplayAgainMs = 30_000;
 
 /** Within so many ms a prefill engine that has died is noticed by its own failures: those of decode engines that were to fetch from it wait for that. */
 export const suspicionMs = 1_000;
+/** Prompts that an engine tokenises: time for it, largest answer, and failures in a row after which none is asked for a while. */
+export const tokenizeTimeoutMs = 1_000;
+export const tokenizeAnswerBytesMax = 16_777_216;
+export const tokenizeFailuresMax = 3;
+export const tokenizeRestMs = 10_000;

@@ -78,6 +78,24 @@ export function engineCommand(): Command {
     )
     .option("--prefix-cache", "known prompt prefixes need no prefill time", defaults.prefixCache)
     .option(
+      "--kv-cache-tokens <n>",
+      "tokens that the prefix cache keeps",
+      notNegative,
+      defaults.kvCacheTokens,
+    )
+    .option(
+      "--kv-events <port>",
+      "port where what the prefix cache gets and loses is published, as vLLM does; turns it on; 0 = nowhere",
+      notNegative,
+      defaults.kvEvents,
+    )
+    .option(
+      "--kv-replay <port>",
+      "port where KV events that were missed are asked for; 0 = nowhere",
+      notNegative,
+      defaults.kvReplay,
+    )
+    .option(
       "--prompt-tokens-details",
       "usage tells which prompt tokens were not computed",
       defaults.promptTokensDetails,

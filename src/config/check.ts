@@ -68,7 +68,11 @@ function checkRegistrations({ config, faults }: CheckContext): void {
 
 function checkPools({ config, faults, texts }: CheckContext): void {
   const filled = new Set(config.registrations.flatMap(({ prefill, decode }) => [prefill, decode]));
-  for (const [name, { engines, policy }] of Object.entries(config.pools)) {
+  for (const [name, { engines, policy, kvEvents, tokenize }] of Object.entries(config.pools)) {
+    if (tokenize && policy.name !== "predictive")
+      faults.warn(["pools", name, "tokenize"], `only policy predictive tokenises prompts`);
+    if (kvEvents !== undefined && !tokenize)
+      faults.warn(["pools", name, "kvEvents"], "without tokenize KV events are not used");
     if (engines.length === 0 && !filled.has(name)) {
       const hint = "list them, or have them register with it (registrations)";
       faults.emerg(["pools", name, "engines"], `the pool "${name}" has no engines`, hint);
@@ -92,6 +96,11 @@ function checkPools({ config, faults, texts }: CheckContext): void {
         faults.warn(at, `engine "${url}" stands in pool "${name}" twice`);
       }
       for (const key of keys) seen.add(key);
+      for (const port of ["kv_events_port", "kv_replay_port"]) {
+        const said = attributes[port] ?? parsed.attributes[port];
+        if (said === undefined || (/^\d{1,5}$/.test(said) && Number(said) <= 65_535)) continue;
+        faults.emerg([...path, "attributes", port], `"${said}" is no port`);
+      }
     });
     for (const template of keyTemplates(policy)) {
       texts.template(["pools", name, "policy", "keys" in policy ? "keys" : "key"], template);

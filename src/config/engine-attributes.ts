@@ -13,7 +13,9 @@ export const engineAttributes = {
   handshake_port: "port of its KV connector's handshake",
   internal_request_auth_key:
     "the key by which a TensorRT-LLM generation server knows that a hand-over is from a proxy",
+  kv_events_port: "port where it publishes KV events",
   kv_port: "port of its KV connector",
+  kv_replay_port: "port where it is asked for KV events that were missed",
   notify_port: "port of its KV connector's notifications",
   pp_size: "number of its pipeline-parallel ranks",
   remote_host:

@@ -8,6 +8,7 @@
 import { z } from "zod";
 import { callbackSchema } from "./callback.ts";
 import { routeDialects } from "./dialects.ts";
+import { kvEventsSchema } from "./kv-events.ts";
 import { encodeSchema, prefillSchema } from "./leg-place.ts";
 import { policySchema } from "./policies.ts";
 import { recordSchema } from "./record.ts";
@@ -82,6 +83,17 @@ const poolSchema = z
         "How an engine is chosen. Default where a route hands over: `predictive` for its prefill pool, `least_bytes` for its decode pool.",
       ),
     keepAlive: keepAliveSchema.prefault({}),
+    kvEvents: kvEventsSchema
+      .optional()
+      .describe(
+        "Prompts of policy `predictive` go by what engines themselves tell of their caches. Needs `tokenize`. Default: by what was sent there.",
+      ),
+    tokenize: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Have an engine of this pool tokenise prompts (`/tokenize`) before policy `predictive` places them. Off: their tokens are estimated from their bytes.",
+      ),
     cacheTokens: z
       .int()
       .min(0)

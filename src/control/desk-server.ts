@@ -1,15 +1,19 @@
 /** The desk where the prompts of all workers wait: takes their questions, and remembers whose they are. */
-import { HeldPools } from "../fleet/held-pools.ts";
+import { type DeskLog, HeldPools } from "../fleet/held-pools.ts";
 import type { Ticket } from "../fleet/prompt-desk.ts";
 import { deadlineTickMs } from "../limits.ts";
 import type { DeskAnswer, DeskQuestion } from "../proxy/messages.ts";
 import { systemClock } from "../transport/clock.ts";
 
 export class DeskServer {
-  readonly pools = new HeldPools(systemClock);
+  readonly pools: HeldPools;
   /** By worker, then by the worker's own numbers. */
   readonly #tickets: Map<number, Ticket>[] = [];
   readonly #ticker = setInterval(() => this.pools.tick(), deadlineTickMs).unref();
+
+  constructor(log: DeskLog) {
+    this.pools = new HeldPools(systemClock, log);
+  }
 
   receive(worker: number, question: DeskQuestion, answer: (message: DeskAnswer) => void): void {
     this.#tickets[worker] ??= new Map();
@@ -46,5 +50,6 @@ export class DeskServer {
 
   close(): void {
     clearInterval(this.#ticker);
+    this.pools.close();
   }
 }

@@ -49,7 +49,9 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#board = new EngineBoard(options.workers);
-    if (options.workers > 1) this.#desk = new DeskServer();
+    if (options.workers > 1) {
+      this.#desk = new DeskServer((level, message) => options.log.log(level, message));
+    }
     this.#threads = new Array(options.workers).fill(undefined);
     this.#deaths = new Array(options.workers).fill(0);
   }

@@ -11,6 +11,7 @@ import { type Fault, FaultBook } from "./faults.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 import type { InferenceJob, Phase } from "./job.ts";
 import { KeptResponses } from "./kept-responses.ts";
+import { KvPublisher } from "./kv-publisher.ts";
 import { type KvRefusal, KvStore } from "./kv-store.ts";
 import { EngineMetrics } from "./metrics.ts";
 import {
@@ -114,6 +115,8 @@ export class EngineCore implements EngineContext {
       number
     >,
   };
+  /** Tells of the prefix cache; undefined = nobody is told. */
+  readonly publisher: KvPublisher | undefined;
   readonly #dialectName: string;
   readonly #jobs = new Set<InferenceJob>();
   readonly #prefixCache: PrefixCache | undefined;
@@ -149,7 +152,11 @@ export class EngineCore implements EngineContext {
     }
     const leaseMs = options.kvLeaseMs ?? this.dialect.kvLeaseMs;
     this.kvStore = new KvStore(clock, leaseMs, heldKvMax);
-    if (options.prefixCache) this.#prefixCache = new PrefixCache(kvCapacityTokens / blockTokens);
+    if (options.kvEvents > 0) this.publisher = new KvPublisher();
+    if (options.prefixCache || options.kvEvents > 0) {
+      const blocks = Math.floor(options.kvCacheTokens / blockTokens);
+      this.#prefixCache = new PrefixCache(blocks, this.publisher);
+    }
     for (const fault of options.faults) this.faults.set(fault, clock.now());
   }
 

@@ -29,6 +29,12 @@ export interface EngineOptions extends Partial<Timing> {
   readonly keepAliveMs?: number;
   /** Whether known prompt prefixes need no prefill time. Metrics count them only when they are. */
   readonly prefixCache?: boolean;
+  /** Tokens whose KV the prefix cache keeps; those used longest ago go first. */
+  readonly kvCacheTokens?: number;
+  /** Port where it is published what the prefix cache gets and loses, as vLLM does; 0 = nowhere. Turns the prefix cache on. */
+  readonly kvEvents?: number;
+  /** Port where what was missed of that is asked for; 0 = nowhere. */
+  readonly kvReplay?: number;
   /** Value of `created` in answers, in seconds since 1970; `now` = the real time. */
   readonly created?: number | "now";
   /** Whether the usage tells how many prompt tokens came from a cache or from another engine. */
@@ -60,6 +66,9 @@ export const engineDefaults = {
   kvTransferMs: 0,
   keepAliveMs: 5_000,
   prefixCache: false,
+  kvCacheTokens: 4_194_304,
+  kvEvents: 0,
+  kvReplay: 0,
   promptTokensDetails: false,
   eosAfterTokens: 0,
   created: 1_700_000_000,
@@ -95,6 +104,9 @@ const notNegative = [
   "itlMs",
   "batchPenaltyMs",
   "jitter",
+  "kvCacheTokens",
+  "kvEvents",
+  "kvReplay",
   "kvLeaseMs",
   "kvTransferMs",
   "keepAliveMs",

@@ -1,5 +1,8 @@
 /** Which prompt prefixes an engine has seen, in blocks of 16 tokens, as vLLM's automatic prefix caching. */
 
+import type { KvPublisher } from "./kv-publisher.ts";
+import { tokenIdsOf } from "./tokens.ts";
+
 const blockBytes = 64;
 
 /** Tokens in one block, of KV too. */
@@ -9,9 +12,12 @@ export class PrefixCache {
   readonly #blocksMax: number;
   /** Chained block hashes, the least recently used first. 53 bits: collisions do not matter in a simulation. */
   readonly #blocks = new Set<number>();
+  readonly #publisher: KvPublisher | undefined;
 
-  constructor(blocksMax: number) {
+  /** @param publisher is told what comes and goes */
+  constructor(blocksMax: number, publisher?: KvPublisher) {
     this.#blocksMax = blocksMax;
+    this.#publisher = publisher;
   }
 
   /** Remembers the prompt; the result is how many of its leading tokens were known. */
@@ -19,18 +25,32 @@ export class PrefixCache {
     let hash = 0;
     let known = 0;
     let missed = false;
+    let parent: number | undefined;
     for (let start = 0; start + blockBytes <= prompt.length; start += blockBytes) {
       hash = chain(hash, prompt, start);
       const hit = this.#blocks.delete(hash);
       this.#blocks.add(hash);
       missed ||= !hit;
       if (!missed) known++;
+      if (!hit) this.#tellStored(hash, parent, prompt.subarray(start, start + blockBytes));
+      parent = hash;
     }
     for (const oldest of this.#blocks) {
       if (this.#blocks.size <= this.#blocksMax) break;
       this.#blocks.delete(oldest);
+      this.#publisher?.removed([BigInt(oldest)]);
     }
+    this.#publisher?.publish();
     return known * blockTokens;
+  }
+
+  #tellStored(hash: number, parent: number | undefined, block: Buffer): void {
+    this.#publisher?.stored({
+      hashes: [BigInt(hash)],
+      parent: parent === undefined ? undefined : BigInt(parent),
+      tokens: tokenIdsOf(block),
+      blockTokens,
+    });
   }
 }
 

@@ -92,9 +92,11 @@ class EngineServer implements RunningEngine {
     const { host, port, kvPort } = options;
     if (this.#sidePort !== undefined) address.sidePort = await this.#sidePort.listen(kvPort, host);
     try {
+      await this.#publish();
       await listenOn(this.#server, port, host);
     } catch (error) {
       this.#sidePort?.close();
+      this.#core.publisher?.close();
       throw error;
     }
     address.port = (this.#server.address() as AddressInfo).port;
@@ -128,7 +130,14 @@ class EngineServer implements RunningEngine {
     this.#core.connections.closeAll();
     this.#core.close();
     this.#sidePort?.close();
+    this.#core.publisher?.close();
     await stopped;
+  }
+
+  async #publish(): Promise<void> {
+    const { host, kvEvents, kvReplay } = this.#core.options;
+    await this.#core.publisher?.listen(kvEvents, host);
+    if (kvReplay > 0) await this.#core.publisher?.listenForReplay(kvReplay, host);
   }
 
   #onConnection(socket: Socket): void {

@@ -2,12 +2,14 @@
 import type { PolicyConfig } from "../config/policies.ts";
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import { promptBlockBytes } from "../limits.ts";
+import type { ExactCache } from "../scheduling/exact-cache.ts";
 import {
   type EngineStates,
   type HeldPrompt,
   HeldQueue,
   type Prompt,
 } from "../scheduling/held-queue.ts";
+import { TokenKeys } from "../scheduling/token-keys.ts";
 import { TokenRatio } from "../scheduling/token-ratio.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { DecodeRoom } from "./decode-room.ts";
@@ -18,6 +20,17 @@ export type PredictiveConfig = Extract<PolicyConfig, { name: "predictive" }>;
 
 /** What a client's priority may be. */
 const priorityMax = 100;
+
+/**
+ * What is known of an engine's cache: what it holds, by its own KV events; what was sent there, less what has been seen not to be there;
+ * or nothing.
+ */
+export type CacheKnowledge = "exact" | "approximate" | "blind";
+
+/** The word of one engine on its cache. */
+export interface CacheSource {
+  readonly cache: ExactCache | undefined;
+}
 
 /** A prompt in the queue, and who waits for it. */
 interface TicketPrompt extends Prompt {
@@ -32,6 +45,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   #pool: Pool;
   #room: DecodeRoom;
   #wallMs = 0;
+  #sources: readonly (CacheSource | undefined)[] = [];
 
   constructor(pool: Pool, config: PredictiveConfig, room: DecodeRoom, clock: Clock) {
     this.#pool = pool;
@@ -43,6 +57,25 @@ export class HeldPool implements EngineStates<TicketPrompt> {
 
   get pool(): Pool {
     return this.#pool;
+  }
+
+  /** From now on this is known of the engines' caches. @param sources by the engines' numbers; undefined = it does not tell */
+  follow(sources: readonly (CacheSource | undefined)[]): void {
+    this.#sources = sources;
+  }
+
+  /** Nothing of what the engine had is there any more. */
+  forget(engine: string): void {
+    const number = this.#pool.addresses.indexOf(engine);
+    if (number >= 0) this.#queue.forget(number);
+  }
+
+  /** By the engines' numbers. */
+  cacheKnowledge(): CacheKnowledge[] {
+    return this.#pool.engines.map((_, engine) => {
+      if (this.exact(engine) !== undefined) return "exact";
+      return this.#queue.isMirrored(engine) ? "approximate" : "blind";
+    });
   }
 
   /** Prompts that wait, or have an engine and are not done. */
@@ -97,7 +130,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
 
   enter(ticket: HeldTicket): void {
     const { queueMax, waitMaxMs, priorityMs } = this.config;
-    const { bytes, blocks, priority, tenant } = ticket.wish;
+    const { bytes, blocks, tokenIds, priority, tenant } = ticket.wish;
     const nowMs = this.#now();
     if (this.#queue.heldCount >= queueMax) {
       this.#refuse(ticket, "queue-full", nowMs);
@@ -109,7 +142,8 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     }
     const bounded = Math.max(-priorityMax, Math.min(priorityMax, priority));
     const prompt = {
-      tokens: Math.max(1, this.#ratio.tokensOf(bytes)),
+      tokens: Math.max(1, tokenIds?.length ?? this.#ratio.tokensOf(bytes)),
+      keys: tokenIds && new TokenKeys(tokenIds),
       blocks,
       blockTokens: this.#ratio.tokensOf(promptBlockBytes),
       advanceMs: -bounded * priorityMs,
@@ -153,6 +187,10 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   hasRoom(engine: number, open: number): boolean {
     const { maxConns, slot } = this.#pool.engines[engine]!;
     return maxConns === 0 || Math.max(open, this.#pool.board.inFlight(slot)) < maxConns;
+  }
+
+  exact(engine: number): ExactCache | undefined {
+    return this.#sources[engine]?.cache;
   }
 
   admit({ prompt }: HeldPrompt<TicketPrompt>): boolean {

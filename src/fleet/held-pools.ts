@@ -1,17 +1,36 @@
 /** The queues of all pools whose prompts are held: one for the whole proxy, in its one worker or in the main thread. */
 import type { Clock } from "../transport/clock.ts";
 import { DecodeRoom } from "./decode-room.ts";
-import { HeldPool } from "./held-pool.ts";
+import { type CacheKnowledge, HeldPool } from "./held-pool.ts";
+import { KvFeeds } from "./kv-events/feeds.ts";
 import type { Pool } from "./pool.ts";
 import type { PromptDesk, PromptWish, Ticket, Waiter } from "./prompt-desk.ts";
 
+/** One line for the error log. */
+export type DeskLog = (level: "info" | "warn", message: string) => void;
+
+const knowledgeWords: Readonly<Record<CacheKnowledge, string>> = {
+  exact: "what it has cached is known exactly",
+  approximate: "what it has cached is known by what was sent there",
+  blind: "nothing is known of what it has cached",
+};
+
 export class HeldPools implements PromptDesk {
   readonly #clock: Clock;
+  readonly #log: DeskLog;
+  readonly #feeds: KvFeeds;
+  /** By pool and engine, where engines tell of their caches. */
+  #knowledge = new Map<string, CacheKnowledge>();
   #pools = new Map<string, HeldPool>();
   #room: DecodeRoom | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, log: DeskLog) {
     this.#clock = clock;
+    this.#log = log;
+    this.#feeds = new KvFeeds((pool, engine) => ({
+      restarted: () => this.#pools.get(pool)?.forget(engine),
+      lostTrack: (why) => log("warn", `${nameOf(pool, engine)} cannot be followed: ${why}`),
+    }));
   }
 
   /** From now on these are the pools. What waits goes on waiting; what was learnt stays with the engines. */
@@ -33,6 +52,8 @@ export class HeldPools implements PromptDesk {
       if (old !== undefined) next.adopt(old);
       this.#pools.set(pool.name, next);
     }
+    for (const held of this.#pools.values()) held.follow(this.#feeds.of(held.pool));
+    this.#feeds.closeOthers();
     for (const [name, old] of before) {
       const next = this.#pools.get(name);
       if (next === old) continue;
@@ -62,9 +83,37 @@ export class HeldPools implements PromptDesk {
     return size;
   }
 
+  /** What is known of the cache of each engine that is configured to tell of it, by pool and engine. */
+  get cacheKnowledge(): ReadonlyMap<string, CacheKnowledge> {
+    return this.#knowledge;
+  }
+
   tick(): void {
     for (const pool of this.#pools.values()) pool.tick();
+    this.#tellKnowledge();
   }
+
+  close(): void {
+    this.#feeds.close();
+  }
+
+  #tellKnowledge(): void {
+    const before = this.#knowledge;
+    this.#knowledge = new Map();
+    for (const held of this.#pools.values()) {
+      if (held.pool.config.kvEvents === undefined) continue;
+      held.cacheKnowledge().forEach((knowledge, number) => {
+        const name = nameOf(held.pool.name, held.pool.addresses[number]!);
+        this.#knowledge.set(name, knowledge);
+        if (before.get(name) === knowledge) return;
+        this.#log("info", `${name}: ${knowledgeWords[knowledge]}`);
+      });
+    }
+  }
+}
+
+function nameOf(pool: string, engine: string): string {
+  return `engine ${engine} of pool "${pool}"`;
 }
 
 function nothing(): void {}

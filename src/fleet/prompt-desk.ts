@@ -11,6 +11,8 @@ export interface PromptWish {
   readonly bytes: number;
   /** Hashes of the prompt's blocks of `promptBlockBytes`, each of the whole prefix up to its end. */
   readonly blocks: readonly number[];
+  /** Of the prompt, as an engine has made them; undefined = they are not known. */
+  readonly tokenIds?: Int32Array | undefined;
   /** Lower goes earlier; 0 = as usual. */
   readonly priority: number;
   readonly tenant: string;

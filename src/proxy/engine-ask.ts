@@ -1,6 +1,5 @@
-/** One engine that is asked what a client has asked the proxy, beside others: its answer is collected, or it has none. */
+/** One engine that is asked something beside a client's request, or for it: its answer is collected, or it has none. */
 import type { Engine, Pool } from "../fleet/pool.ts";
-import { listBytesMax, listTimeoutMs } from "../limits.ts";
 import { CollectedBody } from "./collected-body.ts";
 import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
 import type { Forwarded } from "./forwarded.ts";
@@ -14,15 +13,14 @@ export interface Asked {
   readonly engine: Engine;
   /** Path and query. */
   readonly uri: string;
+  /** Of the request; an empty one for none. */
+  readonly body: Buffer;
+  /** To connect, and between two reads. */
+  readonly timeoutMs: number;
+  readonly answerBytesMax: number;
   /** There will be no other answer than there is by now. */
   ended(): void;
 }
-
-const timeouts = {
-  connectTimeoutMs: listTimeoutMs,
-  sendTimeoutMs: listTimeoutMs,
-  readTimeoutMs: listTimeoutMs,
-};
 
 export class EngineAsk implements LegOwner {
   readonly #asked: Asked;
@@ -57,7 +55,7 @@ export class EngineAsk implements LegOwner {
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#bytes += end - start;
-    if (this.#bytes > listBytesMax) this.#giveUp();
+    if (this.#bytes > this.#asked.answerBytesMax) this.#giveUp();
     else this.#body.add(connection, chunk, start, end);
   }
 
@@ -80,17 +78,23 @@ export class EngineAsk implements LegOwner {
   }
 
   #send(fresh: boolean): void {
-    const { request, route, pool, engine, uri } = this.#asked;
+    const { request, route, pool, engine, uri, body, timeoutMs } = this.#asked;
     const { context, service } = request;
     const { address } = engine;
     context.proxyHost = pool.name;
     const host = address.host === undefined ? "localhost" : address.key;
-    const head = route.heads.render(context, true, uri, host, context.requestId, 0);
+    const head = route.heads.render(context, true, uri, host, context.requestId, body.length);
     const connection = service.link(address, pool.config.keepAlive).acquire(fresh);
     this.#connection = connection;
     const out = service.scratch.take(head.length);
     writeHead(out, head);
+    const timeouts = {
+      connectTimeoutMs: timeoutMs,
+      sendTimeoutMs: timeoutMs,
+      readTimeoutMs: timeoutMs,
+    };
     connection.send(out, head.length, context.method, this, timeouts);
     if (connection.pendingBytes > 0) service.scratch.lost();
+    if (body.length > 0) connection.sendMore(body);
   }
 }

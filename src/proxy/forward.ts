@@ -92,7 +92,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     const wish = this.#prefill && this.#places.wish(this.#exchange.order);
     if (wish === undefined) this.#exchange.begin();
     else {
-      this.#held = new HeldPrefill(this.#exchange, this.#context, this.service, wish);
+      this.#held = new HeldPrefill(this.#exchange, this.#request, this.#places.prefillRoute, wish);
       this.#held.wait();
     }
   }

@@ -3,11 +3,12 @@ import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import type { Engine, Pool } from "../fleet/pool.ts";
 import type { Ticket, Waiter, WishRefusal } from "../fleet/prompt-desk.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
-import type { RequestContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Forwarded } from "./forwarded.ts";
 import type { Leg } from "./leg.ts";
 import { outcomes } from "./outcomes.ts";
-import type { Service } from "./service.ts";
+import { PromptTokens } from "./prompt-tokens.ts";
+import type { Route } from "./route.ts";
 
 export interface HeldWish {
   readonly pool: Pool;
@@ -26,38 +27,37 @@ const waitOutcomes = {
 
 export class HeldPrefill implements Waiter {
   readonly #exchange: Exchange;
-  readonly #context: RequestContext;
-  readonly #service: Service;
-  readonly #pool: Pool;
-  readonly #ticket: Ticket;
+  readonly #request: Forwarded;
+  readonly #wish: HeldWish;
+  /** The prompt's tokens are asked for, before it has a ticket. */
+  readonly #tokens: PromptTokens | undefined;
+  #ticket: Ticket | undefined;
   #granted: Engine | undefined;
 
-  constructor(exchange: Exchange, context: RequestContext, service: Service, wish: HeldWish) {
-    const { pool, pick, priority, tenant } = wish;
-    const { bytes, blocks } = pick;
-    const decodePool = wish.decodePool?.name ?? "";
-    const asked = { pool: pool.name, decodePool, bytes, blocks, priority, tenant };
+  constructor(exchange: Exchange, request: Forwarded, route: Route, wish: HeldWish) {
     this.#exchange = exchange;
-    this.#context = context;
-    this.#service = service;
-    this.#pool = pool;
-    this.#ticket = service.desk.ticket(asked, this);
+    this.#request = request;
+    this.#wish = wish;
+    const tokenizers = request.service.tokenizers(wish.pool);
+    if (tokenizers === undefined) return;
+    this.#tokens = new PromptTokens(request, route, tokenizers, (ids) => this.#enter(ids));
   }
 
   wait(): void {
-    this.#ticket.wait();
+    if (this.#tokens === undefined) this.#enter(undefined);
+    else this.#tokens.begin();
   }
 
   granted(engine: string): void {
     this.#waited();
     // The desk may know of a configuration that this request did not begin with.
-    this.#granted = this.#pool.engines.find(({ name }) => name === engine);
+    this.#granted = this.#wish.pool.engines.find(({ name }) => name === engine);
     this.#exchange.begin();
   }
 
   refused(reason: WishRefusal, retryAfterMs: number): void {
     this.#waited();
-    this.#context.retryAfterMs = retryAfterMs;
+    this.#request.context.retryAfterMs = retryAfterMs;
     if (reason === "none-live") this.#exchange.notGranted(reason);
     else this.#exchange.abort(waitOutcomes[reason]);
   }
@@ -66,24 +66,34 @@ export class HeldPrefill implements Waiter {
   reserve(leg: Leg, uri: string, pick: PickRequest): boolean {
     const engine = this.#granted;
     this.#granted = undefined;
-    const isReserved = engine !== undefined && leg.reserveAt(this.#pool, engine, uri, pick);
+    const isReserved = engine !== undefined && leg.reserveAt(this.#wish.pool, engine, uri, pick);
     if (!isReserved) this.skip();
     return isReserved;
   }
 
   done(usage: PromptUsage): void {
-    this.#ticket.done(usage);
+    this.#ticket?.done(usage);
   }
 
   skip(): void {
-    this.#ticket.skip();
+    this.#ticket?.skip();
   }
 
   leave(): void {
-    this.#ticket.leave();
+    this.#tokens?.cancel();
+    this.#ticket?.leave();
+  }
+
+  #enter(tokenIds: Int32Array | undefined): void {
+    const { pool, decodePool, pick, priority, tenant } = this.#wish;
+    const { bytes, blocks } = pick;
+    const wish = { pool: pool.name, decodePool: decodePool?.name ?? "", bytes, blocks, tokenIds };
+    this.#ticket = this.#request.service.desk.ticket({ ...wish, priority, tenant }, this);
+    this.#ticket.wait();
   }
 
   #waited(): void {
-    this.#context.heldMs = this.#service.clock.nowMs() - this.#context.startMs;
+    const { context, service } = this.#request;
+    context.heldMs = service.clock.nowMs() - context.startMs;
   }
 }

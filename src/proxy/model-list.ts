@@ -4,7 +4,7 @@ import { KeyName } from "../body/key-name.ts";
 import type { Span } from "../body/member-value.ts";
 import { memberOf, Patches } from "../body/patches.ts";
 import type { Pool } from "../fleet/pool.ts";
-import { listedEnginesMax, listTimeoutMs } from "../limits.ts";
+import { listBytesMax, listedEnginesMax, listTimeoutMs } from "../limits.ts";
 import type { Expirable } from "../transport/deadlines.ts";
 import { EngineAsk } from "./engine-ask.ts";
 import type { Forwarded } from "./forwarded.ts";
@@ -12,6 +12,7 @@ import type { Route } from "./route.ts";
 
 const data = new KeyName("data");
 const idKey = new KeyName("id");
+const noBody = Buffer.alloc(0);
 const comma = Buffer.from(",");
 
 export class ModelList implements Expirable {
@@ -33,7 +34,17 @@ export class ModelList implements Expirable {
     this.#done = done;
     this.#asks = enginesOf(pools, service.clock.wallMs()).map(
       ({ pool, engine }) =>
-        new EngineAsk({ request, route, pool, engine, uri, ended: () => this.#ended() }),
+        new EngineAsk({
+          request,
+          route,
+          pool,
+          engine,
+          uri,
+          body: noBody,
+          timeoutMs: listTimeoutMs,
+          answerBytesMax: listBytesMax,
+          ended: () => this.#ended(),
+        }),
     );
     this.#open = this.#asks.length;
     this.deadlineMs = service.deadlines.dueIn(listTimeoutMs);

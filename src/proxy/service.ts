@@ -30,6 +30,7 @@ import type { RouteDeps } from "./route.ts";
 import { Server, VirtualServers } from "./routing.ts";
 import { Scratch } from "./scratch.ts";
 import { type Render, VariableScope } from "./template.ts";
+import { Tokenizers } from "./tokenizers.ts";
 
 export interface ServiceDeps {
   readonly transport: Transport;
@@ -51,6 +52,8 @@ interface Plan {
   readonly pools: ReadonlyMap<string, Pool>;
   readonly policyKeys: ReadonlyMap<Pool, Render>;
   readonly holdKeys: ReadonlyMap<Pool, HoldKeys>;
+  /** Of pools whose prompts are tokenised. */
+  readonly tokenizers: ReadonlyMap<Pool, Tokenizers>;
   readonly recorder: Recorder | undefined;
   /** Servers by the key of their listening address. */
   readonly servers: ReadonlyMap<string, VirtualServers>;
@@ -88,7 +91,7 @@ export class Service implements CallbackServer {
     this.mint = deps.mint;
     this.callbacks = new Callbacks(deps.mint);
     this.deadlines = new Deadlines(deps.clock.nowMs());
-    if (deps.desk === undefined) this.#ownDesk = new HeldPools(deps.clock);
+    if (deps.desk === undefined) this.#ownDesk = new HeldPools(deps.clock, deps.log);
     this.desk = deps.desk ?? this.#ownDesk!;
     this.bodies = new BodyAccount(() => this.#plan?.config.bodyBytesTotalMax ?? 0);
   }
@@ -185,6 +188,7 @@ export class Service implements CallbackServer {
     for (const client of [...this.#clients]) client.stop();
     for (const caller of [...this.#callers]) caller.close();
     for (const link of this.#links.values()) link.close();
+    this.#ownDesk?.close();
   }
 
   /** Where traffic is written to as a trace. */
@@ -214,6 +218,11 @@ export class Service implements CallbackServer {
   holdPriority(pool: Pool, context: RequestContext): number | undefined {
     const text = this.#plan!.holdKeys.get(pool)?.priority(context) ?? "";
     return /^-?\d{1,9}$/.test(text) ? Number(text) : undefined;
+  }
+
+  /** Who is asked for the tokens of the pool's prompts; undefined = nobody. */
+  tokenizers(pool: Pool): Tokenizers | undefined {
+    return this.#plan!.tokenizers.get(pool);
   }
 
   tenant(pool: Pool, context: RequestContext): string {
@@ -265,11 +274,13 @@ function compile(
   const pools = new Map<string, Pool>();
   const policyKeys = new Map<Pool, Render>();
   const holdKeys = new Map<Pool, HoldKeys>();
+  const tokenizers = new Map<Pool, Tokenizers>();
   for (const [name, poolConfig] of Object.entries(config.pools)) {
     const pool = new Pool(name, poolConfig, { board, slots, random });
     pools.set(name, pool);
     const keys = keyTemplates(poolConfig.policy).map((template) => scope.compile(template));
     if (keys.length > 0) policyKeys.set(pool, firstOf(keys));
+    if (poolConfig.tokenize) tokenizers.set(pool, new Tokenizers(pool));
     if (poolConfig.policy.name === "predictive") {
       const { priority, tenant } = poolConfig.policy;
       holdKeys.set(pool, { priority: scope.compile(priority), tenant: scope.compile(tenant) });
@@ -306,5 +317,5 @@ function compile(
       ),
     );
   }
-  return { config, pools, policyKeys, holdKeys, recorder, servers };
+  return { config, pools, policyKeys, holdKeys, tokenizers, recorder, servers };
 }

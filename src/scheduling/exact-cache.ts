@@ -20,8 +20,11 @@ class Block {
   }
 }
 
+/** Of all caches, so that no two of them ever have the same. */
+let versions = 0;
+
 export class ExactCache {
-  /** Counts changes, so that what was looked up can be told to be current. */
+  /** Changes with each change, so that what was looked up can be told to be current. */
   version = 0;
   readonly #blocksMax: number;
   /** By the engine's names, and by their keys. */
@@ -33,6 +36,7 @@ export class ExactCache {
 
   constructor(blocksMax: number = exactBlocksMax) {
     this.#blocksMax = blocksMax;
+    this.clear();
   }
 
   get size(): number {
@@ -41,7 +45,8 @@ export class ExactCache {
 
   /** A text = why the engine cannot be followed; then what is here is of no use until `clear`. */
   apply(event: KvEvent): string | undefined {
-    this.version += 1;
+    versions += 1;
+    this.version = versions;
     if (event.type === "stored") return this.#store(event);
     if (event.type === "cleared") this.clear();
     else for (const hash of event.hashes) this.#remove(hash);
@@ -49,7 +54,8 @@ export class ExactCache {
   }
 
   clear(): void {
-    this.version += 1;
+    versions += 1;
+    this.version = versions;
     this.#byHash.clear();
     this.#byKey.clear();
     this.#orphans = 0;

@@ -6,10 +6,12 @@
  * Nothing starves: with a predicted prefill of P ms, a prompt is overtaken by none that came more than
  * `(P + priority + fairness) / aging` ms after it, whatever else arrives.
  */
+import type { ExactCache } from "./exact-cache.ts";
 import { PrefillBatches, type SentPrompt } from "./prefill-batches.ts";
 import { PrefillCost } from "./prefill-cost.ts";
 import { mirrorsOf, type PrefixMirror } from "./prefix-mirror.ts";
 import { TenantShares } from "./tenant-shares.ts";
+import type { TokenKeys } from "./token-keys.ts";
 
 /** Scores that differ by less than this share of a prompt's shortest prefill are equal: more is not known of engines. */
 const tieShare = 0.02;
@@ -41,6 +43,8 @@ export interface EngineStates<P extends Prompt> {
   hasRoom(engine: number, open: number): boolean;
   /** Requests at the engine that did not come through this queue. */
   others(engine: number, open: number): number;
+  /** What the engine has in its cache, by its own word; undefined = it is not known so well. */
+  exact(engine: number): ExactCache | undefined;
   /** Whether what follows the prefill has room for it, too; where so, it has taken that. */
   admit(held: HeldPrompt<P>): boolean;
 }
@@ -49,6 +53,8 @@ export interface Prompt {
   readonly tokens: number;
   readonly blocks: readonly number[];
   readonly blockTokens: number;
+  /** Of its tokens themselves; undefined = they are not known. */
+  readonly keys: TokenKeys | undefined;
   /** Taken off its predicted ms, or added to them. */
   readonly advanceMs: number;
   readonly tenant: string;
@@ -57,7 +63,7 @@ export interface Prompt {
 export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
   readonly prompt: P;
   readonly arrivedMs: number;
-  /** Leading blocks believed to be at each engine, and the version of the index that says so. */
+  /** Leading tokens believed to be at each engine, and the version of what says so. */
   readonly hits: number[];
   readonly versions: number[];
   /** Where it was sent; -1 = held. */
@@ -65,9 +71,10 @@ export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
   /** What it goes by in the queue, and its shortest predicted prefill, as they were when it was last looked at. */
   key = 0;
   leastMs = 0;
-  believedBlocks = 0;
   predictedMs = 0;
   uncachedTokens = 0;
+  /** By the mirror of what was sent to its engine; -1 = the engine itself had told, which says nothing of the mirror. */
+  believedBlocks = -1;
 
   constructor(prompt: P, arrivedMs: number, engines: number) {
     this.prompt = prompt;
@@ -130,6 +137,16 @@ export class HeldQueue<P extends Prompt = Prompt> {
     });
   }
 
+  /** Nothing of what was sent to the engine is there any more. */
+  forget(engine: number): void {
+    this.#mirrors[engine]!.clear();
+  }
+
+  /** Whether there is anything of what was sent to the engine that is believed to be there. */
+  isMirrored(engine: number): boolean {
+    return this.#mirrors[engine]!.size > 0;
+  }
+
   /** Those that have an engine and are not done. */
   get openCount(): number {
     let count = 0;
@@ -164,12 +181,12 @@ export class HeldQueue<P extends Prompt = Prompt> {
     const { tokens, blocks, blockTokens } = prompt;
     if (engine < 0) return;
     const ended = this.#batches.done(engine, held, nowMs);
-    if (cachedTokens !== undefined) {
+    if (cachedTokens !== undefined && held.believedBlocks >= 0) {
       this.#mirrors[engine]!.learn(held.believedBlocks, Math.ceil(cachedTokens / blockTokens));
     }
     // Of several prompts at once nobody knows which took how long.
     if (ended?.size === 1) {
-      const cached = cachedTokens ?? cachedOf(held.believedBlocks, prompt);
+      const cached = cachedTokens ?? tokens - held.uncachedTokens;
       this.#cost.observe(engine, Math.max(1, tokens - cached), tokens, ended.tookMs);
     }
     this.#mirrors[engine]!.insert(blocks);
@@ -250,7 +267,9 @@ export class HeldQueue<P extends Prompt = Prompt> {
     held.engine = engine;
     held.predictedMs = ms;
     held.uncachedTokens = uncached;
-    held.believedBlocks = this.#hit(held, engine);
+    const isMirrored = this.#exact(held, engine) === undefined;
+    const hit = this.#hit(held, engine);
+    held.believedBlocks = isMirrored ? Math.round(hit / held.prompt.blockTokens) : -1;
     this.#batches.send(engine, held, nowMs);
     this.#tenants.remove(held.prompt.tenant, ms);
   }
@@ -310,16 +329,28 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   #uncached(held: HeldPrompt, engine: number): number {
-    return held.prompt.tokens - cachedOf(this.#hit(held, engine), held.prompt);
+    // An engine computes at least the last token anew.
+    return Math.max(1, held.prompt.tokens - this.#hit(held, engine));
   }
 
   #hit(held: HeldPrompt, engine: number): number {
+    const { blocks, blockTokens, keys } = held.prompt;
+    const exact = this.#exact(held, engine);
     const mirror = this.#mirrors[engine]!;
-    if (held.versions[engine] !== mirror.version) {
-      held.versions[engine] = mirror.version;
-      held.hits[engine] = mirror.leadingBlocks(held.prompt.blocks);
+    // Below 0, so that none of them is a mirror's; -1 = nothing was looked up yet.
+    const version = exact === undefined ? mirror.version : -2 - exact.version;
+    if (held.versions[engine] !== version) {
+      held.versions[engine] = version;
+      held.hits[engine] =
+        exact === undefined
+          ? mirror.leadingBlocks(blocks) * blockTokens
+          : exact.leadingTokens(keys!);
     }
     return held.hits[engine]!;
+  }
+
+  #exact({ prompt }: HeldPrompt, engine: number): ExactCache | undefined {
+    return prompt.keys === undefined ? undefined : this.#states.exact(engine);
   }
 }
 
@@ -329,9 +360,4 @@ function moveForward<H extends HeldPrompt>(held: H[], from: number): void {
   let at = from;
   for (; at > 0 && held[at - 1]!.key > moved.key; at -= 1) held[at] = held[at - 1]!;
   held[at] = moved;
-}
-
-/** An engine computes at least the last token anew. */
-function cachedOf(blocks: number, { tokens, blockTokens }: Prompt): number {
-  return Math.max(0, Math.min(blocks * blockTokens, tokens - 1));
 }

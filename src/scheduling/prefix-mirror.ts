@@ -87,8 +87,18 @@ export class PrefixMirror {
     }
   }
 
+  /** The engine has none of them any more. */
+  clear(): void {
+    this.version += 1;
+    this.#removeTo(0);
+  }
+
   #evict(): void {
-    while (this.#blocks.size > this.#blocksMax) {
+    this.#removeTo(this.#blocksMax);
+  }
+
+  #removeTo(blocks: number): void {
+    while (this.#blocks.size > blocks) {
       const block = this.#blocks.removeOldest();
       this.#observer?.remove(block, this.#engine);
     }

@@ -25,7 +25,7 @@ function deskOf(engines: number) {
   });
   const board = new Scoreboard(createScoreboardMemory({ workers: 2, slots: engines }), 0);
   const slots = new SlotTable(engines, () => {}).assign(config);
-  const server = new DeskServer();
+  const server = new DeskServer(() => {});
   desks.push(server);
   server.pools.use([new Pool("p", config.pools["p"]!, { board, slots, random: () => 0.5 })]);
   const worker = (index: number): RemoteDesk => {

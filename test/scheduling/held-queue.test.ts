@@ -1,6 +1,7 @@
 /** Prompts that are held: in which order they go, where to, and what is learnt of the engines. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import type { ExactCache } from "../../src/scheduling/exact-cache.ts";
 import { type HeldPrompt, HeldQueue, type Prompt } from "../../src/scheduling/held-queue.ts";
 import { mirrorsOf } from "../../src/scheduling/prefix-mirror.ts";
 
@@ -8,13 +9,20 @@ const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
   tokens,
   blocks,
   blockTokens: 512,
+  keys: undefined,
   advanceMs: 0,
   tenant: "",
 });
 /** As predicted, so that nothing new is learnt. */
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);
 const options = { agingFactor: 0.1, duplicateWeight: 3, blocksMax: 1 << 16, fairnessMs: 2_000 };
-const allFit = { isFit: () => true, hasRoom: () => true, others: () => 0, admit: () => true };
+const allFit = {
+  isFit: () => true,
+  hasRoom: () => true,
+  others: () => 0,
+  admit: () => true,
+  exact: (): ExactCache | undefined => undefined,
+};
 const queueOf = (engines: number) => new HeldQueue(engines, options, allFit);
 
 it("short prompts go before long ones, but not before one that has waited ten times its own prefill", () => {

@@ -4,6 +4,8 @@ import type { Engine } from "./stack.ts";
 interface PoolOfTest {
   readonly engines: readonly Pick<Engine, "url">[];
   readonly policy?: string;
+  /** Further keys of the pool, each with a comma before it. */
+  readonly pool?: string;
   /** Further keys of an engine, each with a comma before it. */
   readonly keys?: string | ((index: number) => string);
 }
@@ -29,8 +31,8 @@ servers:
 `;
 }
 
-function pool({ engines, policy, keys = "" }: PoolOfTest, usual: string): string {
+function pool({ engines, policy, pool: more = "", keys = "" }: PoolOfTest, usual: string): string {
   const keysOf = typeof keys === "string" ? () => keys : keys;
   const list = engines.map(({ url }, index) => `{ url: "${url}"${keysOf(index)} }`);
-  return `{ policy: { name: ${policy ?? usual} }, engines: [${list.join()}] }`;
+  return `{ policy: { name: ${policy ?? usual} }, engines: [${list.join()}]${more} }`;
 }
