@@ -47,6 +47,11 @@ export class KvPublisher {
     this.#nowMs = nowMs;
   }
 
+  /** Who hears it. */
+  get subscriptions(): number {
+    return this.#subscribers.size;
+  }
+
   /** Resolves to the port of the PUB. */
   listen(port: number, host: string): Promise<number> {
     return this.#listen(port, host, "PUB", (socket, [first]) => {

@@ -59,6 +59,26 @@ ${small}`;
   ]);
 });
 
+describe("KV events that cannot be had", () => {
+  const pool = (keys: string, url = "a:80") =>
+    problemsIn(`pools:\n  p: { engines: [{ url: "${url}" }], ${keys} }\n${small}`, "f.yaml");
+  const held = "policy: { name: predictive }";
+
+  test.each(["a:80?kv_events_port=x", "a:80?kv_replay_port=70000"])("at %s", (url) => {
+    expect(pool(`${held}, tokenize: true, kvEvents: {}`, url)).toEqual([
+      expect.stringContaining("is no port"),
+    ]);
+  });
+
+  test("are told of where nothing goes by them", () => {
+    expect(pool(`${held}, tokenize: true, kvEvents: {}`)).toEqual([]);
+    expect(pool(`${held}, kvEvents: {}`)).toEqual([expect.stringContaining("without tokenize")]);
+    expect(pool("policy: { name: random }, tokenize: true")).toEqual([
+      expect.stringContaining("only policy predictive"),
+    ]);
+  });
+});
+
 describe("workers that this runtime cannot have", () => {
   const old: Runtime = { name: "Node", version: "20.20.2", sharedPorts: false, cores: 4 };
 

@@ -113,6 +113,29 @@ describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) =>
     }
   });
 
+  test("a client that goes while its prompt is tokenised is never sent, and an engine that is late with it holds it up 1 s", async () => {
+    for (const engine of prefills) await engine.setFault({ kind: "stall", path: "/tokenize" });
+    const seen = async () => {
+      const states = await Promise.all(prefills.map((engine) => engine.state()));
+      return states.reduce((sum, { requestsSeen }) => sum + requestsSeen, 0);
+    };
+    const before = await seen();
+    const gone = new AbortController();
+    const leaving = post(proxy.url + path, { prompt: "leaves" }, { signal: gone.signal });
+    const asked = async () => {
+      const lists = await Promise.all(prefills.map((engine) => engine.requests()));
+      return lists.flat().some(({ body }) => body.includes('"leaves"'));
+    };
+    await eventually(asked);
+    gone.abort();
+    await leaving;
+    const answer = await post(proxy.url + path, { prompt: "stays", max_tokens: 2 });
+    expect(answer.status).toBe(200);
+    // One prefill, of the one that stayed.
+    expect((await seen()) - before).toBe(1);
+    for (const engine of prefills) await engine.clearFaults();
+  });
+
   test("prompts that engines do not tokenise are served as before", async () => {
     for (const engine of prefills)
       await engine.setFault({ kind: "status", code: 500, path: "/tokenize" });

@@ -1,9 +1,10 @@
 /** Prompts that are held: in which order they go, where to, and what is learnt of the engines. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { ExactCache } from "../../src/scheduling/exact-cache.ts";
+import { ExactCache } from "../../src/scheduling/exact-cache.ts";
 import { type HeldPrompt, HeldQueue, type Prompt } from "../../src/scheduling/held-queue.ts";
 import { mirrorsOf } from "../../src/scheduling/prefix-mirror.ts";
+import { TokenKeys } from "../../src/scheduling/token-keys.ts";
 
 const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
   tokens,
@@ -182,4 +183,39 @@ it("a changed pool goes on with what was learnt of the engines that stay, also o
   before.done(other, 0, ms(2_100));
   const same = send(after, prompt(2_100, [7, 8, 9, 10]), 1_001);
   expect([same.engine, same.uncachedTokens]).toEqual([1, 2_100 - 4 * 512]);
+});
+
+it("what an engine tells of its cache counts more than what was sent there, and teaches nothing of that", () => {
+  const keys = new TokenKeys(Int32Array.from({ length: 2_100 }, (_, i) => i));
+  const caches = [new ExactCache(), undefined];
+  const queue = new HeldQueue(2, options, { ...allFit, exact: (engine) => caches[engine] });
+  const asked = { ...prompt(2_100, [1, 2, 3, 4]), keys };
+  const send = (nowMs: number) => {
+    const held = queue.add(asked, nowMs);
+    queue.release(nowMs);
+    queue.done(held, 0, nowMs + ms(2_100));
+    return [held.engine, held.uncachedTokens];
+  };
+  expect(send(0)).toEqual([0, 2_100]);
+  // The first engine was sent it, but says that it has nothing: by that, either is as good, and the other one is emptier.
+  expect(send(1_000)).toEqual([1, 2_100]);
+  // The second one does not tell: what was sent there counts.
+  expect(send(2_000)).toEqual([1, 2_100 - 4 * 512]);
+  caches[0]!.apply({
+    type: "stored",
+    hashes: [5n],
+    parent: undefined,
+    tokens: [...keys.tokens.subarray(0, 2_080)],
+    blockTokens: 2_080,
+    plainBlocks: 1,
+  });
+  expect(send(3_000)).toEqual([0, 20]);
+  caches[0]!.apply({ type: "removed", hashes: [5n] });
+  expect(send(4_000)).toEqual([1, 2_100 - 4 * 512]);
+  // When it does not tell any more, what was sent there counts again, though it has reported 0 all the time.
+  caches[0] = undefined;
+  queue.forget(1);
+  expect(send(5_000)).toEqual([0, 2_100 - 4 * 512]);
+  queue.forget(0);
+  expect(queue.isMirrored(0)).toBe(false);
 });
