@@ -101,3 +101,7 @@ export const tokenizeTimeoutMs = 1_000;
 export const tokenizeAnswerBytesMax = 16_777_216;
 export const tokenizeFailuresMax = 3;
 export const tokenizeRestMs = 10_000;
+
+/** `X-Explain`: decisions of one request, and engines in each, the chosen one and those that came closest. */
+export const explainedDecisionsMax = 8;
+export const explainedEnginesMax = 16;

@@ -33,6 +33,7 @@ export interface Flags {
   /** As in a route. */
   readonly onPrefillFailure?: string;
   readonly prefillMinTokens?: string;
+  readonly explain?: boolean;
   /** As in a pool. */
   readonly decodeCacheTokens?: string;
 }
@@ -144,6 +145,7 @@ export function parseFlags(
       : { prefill: { pool: "prefill" }, dialect }),
     ...(onPrefillFailure && { onPrefillFailure }),
     ...(prefillMinTokens !== undefined && { prefillMinTokens }),
+    ...(flags.explain && { explain: true }),
     accessLogs,
   };
   const input: ConfigInput = {

@@ -30,7 +30,7 @@ export class DeskServer {
       return;
     }
     const ticket = this.pools.ticket(question.wish, {
-      granted: (engine) => answer({ type: "prompt-granted", id, engine }),
+      granted: (engine, seen) => answer({ type: "prompt-granted", id, engine, seen }),
       refused: (reason, retryAfterMs) => {
         tickets.delete(id);
         answer({ type: "prompt-refused", id, reason, retryAfterMs });

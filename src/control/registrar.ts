@@ -1,7 +1,7 @@
 /** Engines that register themselves: the main thread listens for them, and adds them to the pools of the configuration. */
 import { parseHostAndPort } from "../config/engine-url.ts";
+import { engineSchema } from "../config/pool.ts";
 import type { Config, PoolConfig } from "../config/schema.ts";
-import { engineSchema } from "../config/schema.ts";
 import { describeSystemError } from "../config/system-error.ts";
 import { ZmtpRouter } from "../fleet/zmtp/router.ts";
 import { registeredEnginesMax, registrationDelayMs } from "../limits.ts";

@@ -130,7 +130,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
 
   enter(ticket: HeldTicket): void {
     const { queueMax, waitMaxMs, priorityMs } = this.config;
-    const { bytes, blocks, tokenIds, priority, tenant } = ticket.wish;
+    const { bytes, blocks, tokenIds, priority, tenant, explains } = ticket.wish;
     const nowMs = this.#now();
     if (this.#queue.heldCount >= queueMax) {
       this.#refuse(ticket, "queue-full", nowMs);
@@ -148,6 +148,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
       blockTokens: this.#ratio.tokensOf(promptBlockBytes),
       advanceMs: -bounded * priorityMs,
       tenant,
+      explains,
       ticket,
     };
     ticket.held = this.#queue.add(prompt, nowMs);
@@ -225,7 +226,9 @@ export class HeldPool implements EngineStates<TicketPrompt> {
       const { ticket } = held.prompt;
       // One that was granted before it may have led to this one's end.
       if (ticket.isOver) continue;
-      ticket.waiter.granted(this.#pool.engines[held.engine]!.name);
+      const nameOf = (number: number) => this.#pool.engines[number]!.name;
+      const seen = held.seen.map(({ number, ...rest }) => ({ engine: nameOf(number), ...rest }));
+      ticket.waiter.granted(nameOf(held.engine), seen);
     }
   }
 

@@ -10,6 +10,7 @@ import type { Scoreboard } from "../scheduling/scoreboard.ts";
 import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
 import type { Address } from "./address.ts";
 import { enginesOf } from "./engines.ts";
+import type { EngineSeen } from "./explanation.ts";
 import type { FactsByIdentity } from "./facts.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
 
@@ -163,6 +164,39 @@ export class Pool implements PoolView {
     if (typeof primary !== "string") return primary;
     const backup = this.#placeAmong(true, request, tried, nowMs);
     return typeof backup !== "string" || primary === "none-live" ? backup : primary;
+  }
+
+  /** What `place` would go by, before it takes a place. */
+  explain(request: PickRequest, tried: readonly number[], nowMs: number): EngineSeen[] {
+    const { board } = this;
+    const primaries = this.engines.some(
+      (one) => !one.backup && this.#stateOf(one, request, tried, nowMs) === "fit",
+    );
+    return this.engines.map((one) => {
+      const state = this.#stateOf(one, request, tried, nowMs);
+      const score = this.#policy.score?.(one.number, request);
+      return {
+        engine: one.name,
+        state: state === "fit" && one.backup && primaries ? "backup" : state,
+        inFlight: board.inFlight(one.slot),
+        promptBytes: board.promptBytes(one.slot),
+        ...(score !== undefined && { score }),
+      };
+    });
+  }
+
+  #stateOf(
+    one: Engine,
+    request: PickRequest,
+    tried: readonly number[],
+    nowMs: number,
+  ): EngineSeen["state"] {
+    if (one.down) return "down";
+    if (!one.isReady) return "not-ready";
+    if (tried.includes(one.number)) return "tried";
+    if (this.#rests(one, nowMs)) return "resting";
+    if (request.only !== undefined && request.only !== one.number) return "other";
+    return this.#hasRoom(one) ? "fit" : "full";
   }
 
   /** Takes a place at an engine that was chosen before; undefined = it has no room any more. */

@@ -1,6 +1,7 @@
 /** Where prompts wait for a prefill engine, for the whole proxy: what is asked there, and what it answers. */
 
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
+import type { HeldEngineSeen } from "./explanation.ts";
 
 /** A prompt, as far as its place in the queue depends on it. */
 export interface PromptWish {
@@ -16,6 +17,8 @@ export interface PromptWish {
   /** Lower goes earlier; 0 = as usual. */
   readonly priority: number;
   readonly tenant: string;
+  /** Whether it is to be told why its engine was chosen. */
+  readonly explains: boolean;
 }
 
 /**
@@ -26,8 +29,11 @@ export type WishRefusal = "none-live" | "queue-full" | "timeout" | "overloaded";
 
 /** Who waits. Told once: one of the two. */
 export interface Waiter {
-  /** @param engine its name in the pool */
-  granted(engine: string): void;
+  /**
+   * @param engine its name in the pool
+   * @param seen all engines, where that was asked for
+   */
+  granted(engine: string, seen: readonly HeldEngineSeen[]): void;
   /** @param retryAfterMs when it may be worth another try */
   refused(reason: WishRefusal, retryAfterMs: number): void;
 }

@@ -43,7 +43,7 @@ export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
     arrive(outcome, prefilled) {
       const pick = pickOf(outcome.request, timeline);
       const ticket = desk.ticket(
-        { ...pick, pool: pool.name, decodePool: "", priority: 0, tenant: "" },
+        { ...pick, pool: pool.name, decodePool: "", priority: 0, tenant: "", explains: false },
         {
           granted(name) {
             const engine = pool.engines.find((one) => one.name === name)!;

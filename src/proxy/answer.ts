@@ -116,6 +116,7 @@ export class Answer implements BodySink {
         : `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
     text += forwardedLines(engine.fields, requestId === "" ? dropped : droppedWithId);
     if (requestId !== "") text += `X-Request-Id: ${requestId}\r\n`;
+    text += this.#context.explanation?.line() ?? "";
     this.#head = text + framing + this.#connectionLine();
   }
 

@@ -2,6 +2,7 @@
 import type { TopLevel } from "../body/top-level.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { AnswerMeter } from "./answer-meter.ts";
+import type { Explanation } from "./explanation.ts";
 import type { Outcome } from "./outcomes.ts";
 
 /** What the connection that a request came on contributes. */
@@ -65,6 +66,8 @@ export class RequestContext {
   firstByteMs = -1;
   /** How long the prompt was held before its prefill; -1 = it was not. */
   heldMs = -1;
+  /** Set where the client asks why engines were chosen, and may know. */
+  explanation: Explanation | undefined;
   /** When a refused request may be worth another try; 0 = not known. */
   retryAfterMs = 0;
   /** Set where traffic is recorded. */

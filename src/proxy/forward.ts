@@ -10,6 +10,7 @@ import { CollectedBody } from "./collected-body.ts";
 import type { RequestContext } from "./context.ts";
 import type { EngineConnection } from "./engine-connection.ts";
 import { Exchange, type ExchangeActions, type LegFailure, type LegName } from "./exchange.ts";
+import type { Explanation } from "./explanation.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { HeldPrefill } from "./held-prefill.ts";
 import { Leg, type LegRequest } from "./leg.ts";
@@ -28,6 +29,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   readonly service: Service;
   readonly #request: Forwarded;
   readonly #context: RequestContext;
+  readonly explanation: Explanation | undefined;
   readonly #route: Route;
   readonly #answer: Answer;
   readonly #exchange: Exchange;
@@ -57,6 +59,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     const { context, service, members } = request;
     this.#request = request;
     this.#context = context;
+    this.explanation = context.explanation;
     this.service = service;
     this.#route = route;
     this.#answer = request.answer;

@@ -1,5 +1,6 @@
 /** A request that waits for its prefill engine: asks the desk for one, and begins, or ends, with what the desk says. */
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
+import type { HeldEngineSeen } from "../fleet/explanation.ts";
 import type { Engine, Pool } from "../fleet/pool.ts";
 import type { Ticket, Waiter, WishRefusal } from "../fleet/prompt-desk.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
@@ -48,10 +49,15 @@ export class HeldPrefill implements Waiter {
     else this.#tokens.begin();
   }
 
-  granted(engine: string): void {
+  granted(engine: string, seen: readonly HeldEngineSeen[]): void {
     this.#waited();
+    const { pool } = this.#wish;
+    const { explanation, heldMs } = this.#request.context;
+    const { name: policy } = pool.config.policy;
+    const decision = { leg: "prefill", pool: pool.name, policy, chosen: engine, heldMs };
+    explanation?.add({ ...decision, engines: seen });
     // The desk may know of a configuration that this request did not begin with.
-    this.#granted = this.#wish.pool.engines.find(({ name }) => name === engine);
+    this.#granted = pool.engines.find(({ name }) => name === engine);
     this.#exchange.begin();
   }
 
@@ -88,7 +94,9 @@ export class HeldPrefill implements Waiter {
     const { pool, decodePool, pick, priority, tenant } = this.#wish;
     const { bytes, blocks } = pick;
     const wish = { pool: pool.name, decodePool: decodePool?.name ?? "", bytes, blocks, tokenIds };
-    this.#ticket = this.#request.service.desk.ticket({ ...wish, priority, tenant }, this);
+    const { context, service } = this.#request;
+    const explains = context.explanation !== undefined;
+    this.#ticket = service.desk.ticket({ ...wish, priority, tenant, explains }, this);
     this.#ticket.wait();
   }
 

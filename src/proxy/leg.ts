@@ -5,11 +5,14 @@ import type { Clock } from "../transport/clock.ts";
 import type { LegRecord } from "./context.ts";
 import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
 import type { LegFailure, LegName } from "./exchange.ts";
+import type { Explanation } from "./explanation.ts";
 import type { Service } from "./service.ts";
 
 /** The request that a leg is part of. */
 export interface LegRequest {
   readonly service: Service;
+  /** Undefined = nobody asks why engines are chosen. */
+  readonly explanation?: Explanation | undefined;
   /** Writes the request of this leg to the connection. */
   writeLeg(leg: Leg, connection: EngineConnection): void;
   legHead(leg: Leg, connection: EngineConnection): void;
@@ -66,7 +69,15 @@ export class Leg implements LegOwner {
 
   /** Takes a place at an engine that this leg has not tried. */
   reserve(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
-    const placement = pool.place(pick, this.#tried, this.#clock.wallMs());
+    const nowMs = this.#clock.wallMs();
+    const { explanation } = this.#request;
+    const engines = explanation && pool.explain(pick, this.#tried, nowMs);
+    const placement = pool.place(pick, this.#tried, nowMs);
+    if (engines !== undefined) {
+      const chosen = typeof placement === "string" ? "" : placement.engine.name;
+      const { name: policy } = pool.config.policy;
+      explanation?.add({ leg: this.name, pool: pool.name, policy, chosen, engines });
+    }
     if (typeof placement === "string") return placement;
     this.#reserved(placement, uri);
     return undefined;

@@ -28,7 +28,7 @@ export function reasonOf(status: number): string {
 
 function common(context: RequestContext): string {
   const id = context.requestId === "" ? "" : `X-Request-Id: ${context.requestId}\r\n`;
-  return `Server: global-proxy\r\n${date()}${id}`;
+  return `Server: global-proxy\r\n${date()}${id}${context.explanation?.line() ?? ""}`;
 }
 
 /** As in nginx, these alone are answered with a `Location`. */

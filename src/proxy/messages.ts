@@ -1,6 +1,7 @@
 /** What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured clone. */
 import type { Config } from "../config/schema.ts";
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
+import type { HeldEngineSeen } from "../fleet/explanation.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
 import type { PromptWish, WishRefusal } from "../fleet/prompt-desk.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
@@ -27,7 +28,12 @@ export type DeskQuestion =
   | { readonly type: "prompt-left"; readonly id: number };
 
 export type DeskAnswer =
-  | { readonly type: "prompt-granted"; readonly id: number; readonly engine: string }
+  | {
+      readonly type: "prompt-granted";
+      readonly id: number;
+      readonly engine: string;
+      readonly seen: readonly HeldEngineSeen[];
+    }
   | {
       readonly type: "prompt-refused";
       readonly id: number;

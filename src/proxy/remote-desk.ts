@@ -43,7 +43,7 @@ export class RemoteDesk implements PromptDesk {
   receive(answer: DeskAnswer): void {
     const waiter = this.#waiters.get(answer.id);
     this.#waiters.delete(answer.id);
-    if (answer.type === "prompt-granted") waiter?.granted(answer.engine);
+    if (answer.type === "prompt-granted") waiter?.granted(answer.engine, answer.seen);
     else waiter?.refused(answer.reason, answer.retryAfterMs);
   }
 }

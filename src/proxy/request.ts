@@ -11,6 +11,7 @@ import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import { Encode } from "./encode.ts";
 import { errorPage } from "./error-page.ts";
+import { Explanation } from "./explanation.ts";
 import { Forward } from "./forward.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { errorAnswer, finalAnswer, reasonOf, returnedAnswer } from "./local-answer.ts";
@@ -182,6 +183,10 @@ export class RequestHandler implements Forwarded {
   }
 
   #begin(route: Route, prefills: boolean): void {
+    const { context } = this;
+    if (route.config.explain && context.head.fields.get("x-explain") === "1") {
+      context.explanation = new Explanation();
+    }
     this.#forward = new Forward(this, route, prefills);
     this.#forward.begin();
   }

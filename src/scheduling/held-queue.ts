@@ -58,6 +58,17 @@ export interface Prompt {
   /** Taken off its predicted ms, or added to them. */
   readonly advanceMs: number;
   readonly tenant: string;
+  /** Whether `seen` is to be filled. */
+  readonly explains: boolean;
+}
+
+/** What spoke for an engine when a prompt was placed. */
+export interface SeenEngine {
+  readonly number: number;
+  readonly waitMs: number;
+  readonly uncachedTokens: number;
+  readonly prefillMs: number;
+  readonly score: number;
 }
 
 export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
@@ -75,6 +86,7 @@ export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
   uncachedTokens = 0;
   /** By the mirror of what was sent to its engine; -1 = the engine itself had told, which says nothing of the mirror. */
   believedBlocks = -1;
+  seen: readonly SeenEngine[] = [];
 
   constructor(prompt: P, arrivedMs: number, engines: number) {
     this.prompt = prompt;
@@ -234,6 +246,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
           idle -= 1;
           joinable += 1;
         }
+        if (held.prompt.explains) held.seen = this.#explain(held);
         this.#send(held, engine, ms, uncached, nowMs);
         released.push(held);
       }
@@ -322,6 +335,22 @@ export class HeldQueue<P extends Prompt = Prompt> {
       if (best < 0 || this.#mirrors[engine]!.size < this.#mirrors[best]!.size) best = engine;
     }
     return best;
+  }
+
+  /** What `bestFor` has just gone by. */
+  #explain(held: HeldPrompt): SeenEngine[] {
+    const seen: SeenEngine[] = [];
+    for (let engine = 0; engine < this.#engines; engine += 1) {
+      if (this.#isFit[engine] === 0) continue;
+      seen.push({
+        number: engine,
+        waitMs: this.#waitMs[engine]!,
+        uncachedTokens: this.#uncached(held, engine),
+        prefillMs: this.#predict(held, engine),
+        score: this.#scores[engine]!,
+      });
+    }
+    return seen;
   }
 
   #predict(held: HeldPrompt, engine: number): number {

@@ -44,6 +44,11 @@ export interface Policy {
   readonly usesBlocks?: boolean;
   /** Number of an engine among the candidates, of which there is at least one. */
   pick(candidates: Candidates, request: PickRequest): number;
+  /**
+   * What it goes by, where that is one number: of the candidates it picks one with the least. For explanations: some policies have the
+   * same formula in `pick` again, since a call for each of 1,000 engines doubles its time; the contract suite holds the two together.
+   */
+  score?(engine: number, request: PickRequest): number;
   /** Bytes of the prompt that this engine has to compute, a whole number. Without it: all of them. */
   uncachedBytes?(engine: number, request: PickRequest): number;
   /** The request was really given to this engine. */

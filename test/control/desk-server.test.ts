@@ -46,6 +46,7 @@ const wish = {
   blocks: [1, 2, 3],
   priority: 0,
   tenant: "",
+  explains: false,
 };
 
 function waits(desk: RemoteDesk, asked = wish) {

@@ -13,6 +13,7 @@ const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
   keys: undefined,
   advanceMs: 0,
   tenant: "",
+  explains: false,
 });
 /** As predicted, so that nothing new is learnt. */
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);

@@ -17,6 +17,12 @@ export function ascendHeap({ pool }: PolicyDeps, options: { role: "prefill" | "d
   const { board, slots, weights } = pool;
   const { perByte, perRequest } = scores[options.role];
   return {
+    score(engine: number): number {
+      const slot = slots[engine]!;
+      const load = perByte * board.promptBytes(slot) + perRequest * board.inFlight(slot);
+      return load / weights[engine]!;
+    },
+
     pick({ count, engines }: Candidates): number {
       let best = engines[0]!;
       let least = Number.POSITIVE_INFINITY;

@@ -25,6 +25,16 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
   const costs = new Float64Array(pool.size);
   const ties = new Ties(pool.size);
 
+  function costOf(engine: number, { bytes, tokens, blocks }: PickRequest): number {
+    const slot = slots[engine]!;
+    const cached = blocks.length === 0 ? 0 : (index.runs(blocks)[engine]! * bytes) / blocks.length;
+    const uncached = board.uncachedBytes(slot) + bytes - cached;
+    let cost = options.role === "decode" ? 0 : options.overlapScoreWeight * uncached;
+    if (options.role !== "prefill") cost += board.promptBytes(slot) + bytes;
+    const blocksPerByte = bytes === 0 ? 0 : tokens / bytes / blockTokens;
+    return (cost * blocksPerByte) / weights[engine]!;
+  }
+
   function cheapest({ count, engines }: Candidates): number {
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < count; i += 1) {
@@ -61,6 +71,8 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
 
   return {
     usesBlocks: options.role !== "decode",
+
+    ...(options.temperature === 0 && { score: costOf }),
 
     pick(candidates: Candidates, { bytes, tokens, blocks }: PickRequest): number {
       const runs = index.runs(blocks);

@@ -6,6 +6,8 @@ export function leastBytes({ pool, random }: PolicyDeps): Policy {
   const { board, slots, weights } = pool;
   const ties = new Ties(pool.size);
   return {
+    score: (engine) => board.promptBytes(slots[engine]!) / weights[engine]!,
+
     pick({ count, engines }: Candidates): number {
       let least = Number.POSITIVE_INFINITY;
       for (let i = 0; i < count; i += 1) {

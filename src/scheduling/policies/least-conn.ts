@@ -11,13 +11,16 @@ export function leastConn(deps: PolicyDeps): Policy {
     engines: least,
     has: (engine) => least.subarray(0, among.count).includes(engine),
   };
+  const score = (engine: number) =>
+    pool.board.inFlight(pool.slots[engine]!) / pool.weights[engine]!;
   return {
+    score,
     pick(candidates: Candidates, request: PickRequest): number {
       let lowest = Number.POSITIVE_INFINITY;
       among.count = 0;
       for (let i = 0; i < candidates.count; i += 1) {
         const engine = candidates.engines[i]!;
-        const load = pool.board.inFlight(pool.slots[engine]!) / pool.weights[engine]!;
+        const load = score(engine);
         if (load < lowest) {
           lowest = load;
           among.count = 0;

@@ -13,7 +13,7 @@ export interface BatchOptions {
 export function leastTotalLoad({ pool, random }: PolicyDeps, { batchSize }: BatchOptions): Policy {
   const least = new Least(pool.size, random);
   const load = (engine: number) => totalLoad(pool, engine, batchSize);
-  return { pick: (candidates, request) => least.of(candidates, request, load) };
+  return { score: load, pick: (candidates, request) => least.of(candidates, request, load) };
 }
 
 export function totalLoad(

@@ -21,6 +21,12 @@ export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalan
   // An engine that stands in the pool twice has one slot, which decays once.
   const merged = [...new Set(Array.from(slots))];
   return {
+    score(engine: number, { bytes }: PickRequest): number {
+      const slot = slots[engine]!;
+      const length = options.requestLengthWeight * (board.historyBytes(slot) + bytes);
+      return (board.historyRequests(slot) + length) / weights[engine]!;
+    },
+
     pick({ count, engines }: Candidates, { bytes }: PickRequest): number {
       let lowest = Number.POSITIVE_INFINITY;
       for (let i = 0; i < count; i += 1) {

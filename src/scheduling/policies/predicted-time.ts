@@ -19,6 +19,17 @@ export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOption
   return {
     usesBlocks: true,
 
+    score(engine: number, { blocks, tokens, bytes }: PickRequest): number {
+      const slot = slots[engine]!;
+      const cached = blocks.length === 0 ? 0 : index.runs(blocks)[engine]! / blocks.length;
+      const own = cost.predict(engine, Math.max(1, tokens * (1 - cached)), tokens);
+      const inFlight = board.inFlight(slot);
+      const tokensPerByte = bytes === 0 ? 0 : tokens / bytes;
+      const ahead = (board.uncachedBytes(slot) * tokensPerByte) / inFlight;
+      const waitMs = inFlight === 0 ? 0 : inFlight * cost.predict(engine, ahead, 0);
+      return (waitMs + own) / weights[engine]! + options.duplicateWeight * own;
+    },
+
     pick({ count, engines }: Candidates, { blocks, tokens, bytes }: PickRequest): number {
       const runs = index.runs(blocks);
       const perBlock = blocks.length === 0 ? 0 : 1 / blocks.length;

@@ -30,5 +30,8 @@ export function prefillScoreBalance(
     const ownMs = requestMs + byteMs * bytes;
     return (aheadMs + ownMs * (requests + 1)) / weights[engine]!;
   }
-  return { pick: (candidates, request) => least.of(candidates, request, growthMs) };
+  return {
+    score: growthMs,
+    pick: (candidates, request) => least.of(candidates, request, growthMs),
+  };
 }

@@ -101,7 +101,14 @@ function assign(
   one: PickRequest,
   isDone = false,
 ): number {
+  const scores = policy.score && fit.map((number) => policy.score!(number, one));
   const engine = policy.pick(among(pool, fit), one);
+  // Told as the reason of the choice: no other candidate has less.
+  // But for the last digits, of which the order of operations decides.
+  if (scores) {
+    const least = Math.min(...scores);
+    expect(scores[fit.indexOf(engine)]! - least).toBeLessThanOrEqual(1e-9 * Math.abs(least));
+  }
   const uncached = policy.uncachedBytes?.(engine, one) ?? one.bytes;
   expect(Number.isInteger(uncached) && uncached >= 0 && uncached <= one.bytes).toBe(true);
   pool.board.take(pool.slots[engine]!, one.bytes, 0, uncached);

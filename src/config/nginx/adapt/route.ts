@@ -11,6 +11,7 @@ import { internal, type RouteInput } from "../directives/location.ts";
 import { omniProxy } from "../directives/omni.ts";
 import {
   encode,
+  explain,
   onPrefillFailure,
   pdDialect,
   prefill,
@@ -94,6 +95,7 @@ function readHandover(block: Block): Partial<RouteInput> {
 export function readSettings(block: Block) {
   return {
     requestId: block.value(setRequestId, false),
+    ...(block.value(explain, false) && { explain: true }),
     connectTimeoutMs: block.value(proxyConnectTimeout, 60_000),
     sendTimeoutMs: block.value(proxySendTimeout, 60_000),
     readTimeoutMs: block.value(proxyReadTimeout, 60_000),

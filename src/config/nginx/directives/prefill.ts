@@ -50,6 +50,7 @@ export const prefillMinTokens = honoured(
   "`prefillMinTokens`; 0",
 );
 
+export const explain = honoured("pd_explain", anyHttp, flag, "`explain`; off");
 export const setRequestId = honoured("set_request_id", anyHttp, flag, "`requestId`; off");
 
 const usePrefill = "use prefill, with one upstream per role";
@@ -61,6 +62,7 @@ export const prefillDirectives: readonly Directive[] = [
   pdDialect,
   onPrefillFailure,
   prefillMinTokens,
+  explain,
   setRequestId,
   refused("prefill_refactor", usePrefill),
   refused("prefill_servers_list", usePrefill),

@@ -1,0 +1,81 @@
+/** Why engines were chosen is told to those who may know, and to nobody else. */
+import { expect, test } from "vitest";
+import type { Decision } from "../../src/fleet/explanation.ts";
+import type { Answer } from "./client.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+const ask = { prompt: "why there ".repeat(300), stream: false };
+const wants = "X-Explain: 1\r\n";
+
+function decisionsOf({ fields }: Answer): Decision[] {
+  const [text = "[]"] = fields.get("x-explain") ?? [];
+  expect(text.length).toBeLessThan(16_384);
+  return JSON.parse(text) as Decision[];
+}
+
+const worldOf = (options: WorldOptions = {}) =>
+  new World({ prefill: 3, decode: 2, ...options, route: { explain: true, ...options.route } });
+
+test("a policy's decisions name all engines, their load and score; the one with the least is chosen", () => {
+  const world = worldOf({ pool: { policy: { name: "least_bytes" } } });
+  const busy = world.ask({ ...ask, stream: true, events: 100 });
+  world.runFor(100);
+  const answer = world.answerTo(world.ask(ask, wants));
+  const [prefill, decode] = decisionsOf(answer);
+  expect(prefill).toMatchObject({ leg: "prefill", pool: "prefill", policy: "least_bytes" });
+  expect(prefill!.engines).toHaveLength(3);
+  expect(decode!.engines.map(({ score }) => (score ?? 0) > 0)).toEqual([false, true]);
+  expect(decode!.engines[0]).toMatchObject({ engine: decode!.chosen, state: "fit", inFlight: 0 });
+  expect(world.lines.at(-1)).toContain(`${prefill!.chosen} > ${decode!.chosen}`);
+  world.answerTo(busy);
+  world.expectNothingLeft();
+});
+
+test("a prompt that was held is told how long, and what each engine would have taken", () => {
+  const world = worldOf({ prefill: 2, pool: { policy: { name: "predictive" } } });
+  const [prefill] = decisionsOf(world.answerTo(world.ask(ask, wants)));
+  expect(prefill).toMatchObject({ leg: "prefill", policy: "predictive" });
+  expect(prefill!.heldMs).toBeGreaterThanOrEqual(0);
+  expect(prefill!.engines).toEqual(
+    [0, 1].map(() => ({
+      engine: expect.any(String),
+      waitMs: 0,
+      uncachedTokens: expect.any(Number),
+      prefillMs: expect.any(Number),
+      score: expect.any(Number),
+    })),
+  );
+  expect(prefill!.engines[0]!.engine).toBe(prefill!.chosen);
+  world.expectNothingLeft();
+});
+
+test("each try is told, also where no engine could be had", () => {
+  const world = worldOf();
+  for (const engine of world.prefill) engine.connects("refused");
+  const failed = world.answerTo(world.ask(ask, wants));
+  expect(failed.status).toBe(502);
+  const decisions = decisionsOf(failed).filter(({ leg }) => leg === "prefill");
+  expect(decisions.length).toBeGreaterThanOrEqual(3);
+  const states = (one: Decision) => one.engines.map((seen) => "state" in seen && seen.state);
+  expect(states(decisions[2]!).toSorted()).toEqual(["fit", "tried", "tried"]);
+  const next = decisionsOf(world.answerTo(world.ask(ask, wants)));
+  expect(next[0]?.chosen ?? "").toBe("");
+  world.expectNothingLeft();
+});
+
+test("of many engines the chosen one and the closest are told, the others are counted", () => {
+  const world = worldOf({ prefill: 40, pool: { policy: { name: "least_conn" } } });
+  const [prefill] = decisionsOf(world.answerTo(world.ask(ask, wants)));
+  expect(prefill!.engines).toHaveLength(16);
+  expect(prefill).toMatchObject({ untold: 24 });
+  expect(prefill!.engines[0]!.engine).toBe(prefill!.chosen);
+});
+
+test("nothing is told without the header, nor on a route that does not allow it", () => {
+  const world = worldOf();
+  for (const lines of ["", "X-Explain: 0\r\n"]) {
+    expect(world.answerTo(world.ask(ask, lines)).fields.has("x-explain")).toBe(false);
+  }
+  const closed = worldOf({ route: { explain: false } });
+  expect(closed.answerTo(closed.ask(ask, wants)).fields.has("x-explain")).toBe(false);
+});
