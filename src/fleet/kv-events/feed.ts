@@ -25,6 +25,8 @@ export class KvFeed implements FollowerActions {
   #asking: ZmtpClient | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
+  /** What is the same with each try is told once. */
+  #told = "";
 
   constructor(endpoint: KvEndpoint, events: KvFeedEvents) {
     this.#endpoint = endpoint;
@@ -34,9 +36,15 @@ export class KvFeed implements FollowerActions {
     this.#subscriber = new ZmtpClient(
       { type: "SUB", host, port, topic, messageBytesMax: kvBatchBytesMax },
       {
-        connected: () => this.#follower.connected(),
+        connected: () => {
+          this.#told = "";
+          this.#follower.connected();
+        },
         message: (parts) => this.#follower.published(parts),
-        lost: () => this.#follower.lost(),
+        lost: (why) => {
+          this.lostTrack(why);
+          this.#follower.lost();
+        },
       },
     );
   }
@@ -91,6 +99,8 @@ export class KvFeed implements FollowerActions {
   }
 
   lostTrack(why: string): void {
+    if (why === this.#told) return;
+    this.#told = why;
     this.#events.lostTrack(why);
   }
 

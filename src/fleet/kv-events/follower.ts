@@ -113,8 +113,10 @@ export class KvFollower {
       return;
     }
     this.#replay = undefined;
-    if (why !== undefined) this.#lose(`batches cannot be had again: ${why}`);
-    else if (replay === "all" && isSilent) this.#begin();
+    if (why !== undefined) {
+      this.#lose();
+      this.#actions.lostTrack(`batches cannot be had again: ${why}`);
+    } else if (replay === "all" && isSilent) this.#begin();
     else if (replay === "gap" && isSilent) this.#lose("batches are missing that it has no more");
     this.#drain();
   }
@@ -227,11 +229,12 @@ export class KvFollower {
     this.#next = -1;
   }
 
-  #lose(why: string): void {
+  /** @param why is told if anything was known */
+  #lose(why?: string): void {
     const wasWhole = this.#isWhole;
     this.cache.clear();
     this.#isWhole = false;
-    if (wasWhole) this.#actions.lostTrack(why);
+    if (wasWhole && why !== undefined) this.#actions.lostTrack(why);
   }
 
   #ask(replay: Replay, from: number): boolean {

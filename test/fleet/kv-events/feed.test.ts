@@ -1,9 +1,10 @@
 /** Events over real sockets: from a publisher that drops some, and is started anew. */
-import { afterEach, it } from "vitest";
+import { afterEach, expect, it } from "vitest";
 import { KvPublisher } from "../../../src/engine/kv-publisher.ts";
 import { KvFeed } from "../../../src/fleet/kv-events/feed.ts";
 import { TokenKeys } from "../../../src/scheduling/token-keys.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freePortRun } from "../../support/stack.ts";
 
 const host = "127.0.0.1";
 const ends: (() => void)[] = [];
@@ -14,6 +15,24 @@ afterEach(() => {
 const first = new TokenKeys(Int32Array.of(1, 2));
 const both = new TokenKeys(Int32Array.of(1, 2, 3, 4));
 const blockTokens = 2;
+
+it("an engine that cannot be reached, and one that cannot be asked, are told of once", async () => {
+  const publisher = new KvPublisher();
+  ends.push(() => publisher.close());
+  const [events, nobody] = [await freePortRun(1), await freePortRun(1)];
+  const told: string[] = [];
+  const feed = new KvFeed(
+    { host, port: events, replayPort: nobody, topic: "" },
+    { restarted: () => {}, lostTrack: (why) => told.push(why) },
+  );
+  ends.push(() => feed.close());
+  feed.open();
+  await eventually(() => told.length === 1);
+  await publisher.listen(events, host);
+  await eventually(() => told.length === 2);
+  expect(told[0]).toContain("ECONNREFUSED");
+  expect(told[1]).toContain("cannot be had again: connect ECONNREFUSED");
+});
 
 async function start(ports = { events: 0, replay: 0 }, arrays = false) {
   const publisher = new KvPublisher({ arrays });
