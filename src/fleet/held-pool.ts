@@ -239,7 +239,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
 }
 
 export class HeldTicket implements Ticket {
-  readonly wish: PromptWish;
+  wish: PromptWish;
   readonly waiter: Waiter;
   held: HeldPrompt<TicketPrompt> | undefined;
   /** There is room for it in decode, which it gives back at its end. */
@@ -274,12 +274,20 @@ export class HeldTicket implements Ticket {
     if (this.isOver || this.#isPrefilled || this.held === undefined) return;
     this.#isPrefilled = true;
     this.#pool.done(this, usage);
+    this.#forgetPrompt();
   }
 
   skip(): void {
     if (this.#isPrefilled) return;
     this.#isPrefilled = true;
     this.#pool.drop(this);
+    this.#forgetPrompt();
+  }
+
+  /** A request may go on for minutes, and its tokens may be as large as its body. */
+  #forgetPrompt(): void {
+    this.held = undefined;
+    if (this.wish.tokenIds !== undefined) this.wish = { ...this.wish, tokenIds: undefined };
   }
 
   leave(): void {
