@@ -101,7 +101,7 @@ describe("by hand", () => {
   });
 
   it("a call whose connection breaks is made three times at most", async () => {
-    const decode = await start({ role: "decode", dialect: "vllm-ascend-layerwise:waitMs=5000" });
+    const decode = await start({ role: "decode", dialect: "vllm-ascend-layerwise:waitMs=1500" });
     const { calls, url } = await metaserver(() => false);
     expect((await decodeOf(decode, url)).status).toBe(500);
     expect(calls.map(({ request_id }) => request_id)).toEqual(Array(3).fill("cmpl-one-0"));
