@@ -4,6 +4,7 @@ import { parsePolicy } from "../config/policy-text.ts";
 import { didYouMean } from "../config/suggest.ts";
 import type { Slo } from "../lab/figures.ts";
 import { defaultSlo } from "../lab/figures.ts";
+import { parseQueue, queueNames, splitQueue } from "../lab/peer-queue.ts";
 import { dense70b, type EngineProfile } from "../lab/profile.ts";
 import { readProfile } from "../lab/profiles/file.ts";
 import { profiles } from "../lab/profiles/index.ts";
@@ -45,7 +46,7 @@ export function simulateWords(): Command {
     .option("--decode <n>", "decode engines", engines, 4)
     .option(
       "--policies <names>",
-      `comma-separated, options as in name?option=value; ${prefillPolicyNames.join(", ")}`,
+      `comma-separated, options as in name?option=value; ${prefillPolicyNames.join(", ")}; of peers' queues: name+QUEUE, ${queueNames.join(", ")}`,
       policies,
       ["length_balance", "least_bytes", "predictive"],
     )
@@ -142,14 +143,19 @@ function scales(text: string): number[] {
   });
 }
 
-function policies(text: string): string[] {
-  const names = text.split(",").map((name) => name.trim());
-  for (const name of names) {
+function policies(list: string): string[] {
+  const names = list.split(",").map((name) => name.trim());
+  for (const text of names) {
     const known = prefillPolicyNames;
+    const [name, queue] = splitQueue(text);
     const [base = ""] = name.split("?");
     if (!known.includes(base)) {
       const hint = didYouMean(base, known) ?? `known: ${known.join(", ")}`;
       throw new InvalidArgumentError(`unknown policy "${base}"; ${hint}.`);
+    }
+    if (queue !== undefined && (parseQueue(queue) === undefined || base === "predictive")) {
+      const hint = `known, before what dispatches at once: ${queueNames.join(", ")}`;
+      throw new InvalidArgumentError(`no queue "${queue}" for ${base}; ${hint}.`);
     }
     const read = parsePolicy(name, "prefill");
     if ("problem" in read) {

@@ -44,12 +44,12 @@ export class PrefillEngine {
     if (first === undefined) return;
     this.#isBusy = true;
     const batch = [first];
-    const cached = [this.#cachedTokens(first)];
+    const cached = [this.cachedTokens(first.request)];
     let uncached = first.request.inputTokens - cached[0]!;
     let ms = prefillMs(this.#profile, uncached, first.request.inputTokens);
     while (this.#queue.length > 0) {
       const { request } = this.#queue[0]!;
-      const hit = this.#cachedTokens(this.#queue[0]!);
+      const hit = this.cachedTokens(request);
       const more = request.inputTokens - hit;
       if (uncached + more > this.#profile.prefillBatchTokens) break;
       batch.push(this.#queue.shift()!);
@@ -67,7 +67,7 @@ export class PrefillEngine {
     });
   }
 
-  #cachedTokens({ request }: PrefillJob): number {
-    return this.#cache.hitTokens(request.blocks, request.inputTokens);
+  cachedTokens({ blocks, inputTokens }: TraceRequest): number {
+    return this.#cache.hitTokens(blocks, inputTokens);
   }
 }

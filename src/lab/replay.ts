@@ -2,6 +2,7 @@
 import { type PolicyConfig, policySchema } from "../config/policies.ts";
 import { parsePolicy, type Role } from "../config/policy-text.ts";
 import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
+import { queued, splitQueue } from "./peer-queue.ts";
 import { dispatched, held, pickOf, poolMaker } from "./placement.ts";
 import { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";
@@ -10,7 +11,7 @@ export interface ReplayOptions extends FleetOptions {
   readonly trace: readonly TraceRequest[];
   /** Arrivals come so many times as fast as in the trace. */
   readonly scale: number;
-  /** A policy's name, with its defaults. */
+  /** A policy's name, with its options, and a peer's queue before it (`dynamo+dynamo_fcfs`). */
   readonly prefillPolicy: string;
   readonly decodePolicy: string;
 }
@@ -21,9 +22,11 @@ export function replay(options: ReplayOptions): Outcome[] {
   const fleet = new Fleet(timeline, options);
   const poolOf = poolMaker(options.prefill + options.decode, random);
   const poolFor = (role: Role, name: string) => poolOf(role, options[role], policyFor(name, role));
-  const prefill = poolFor("prefill", options.prefillPolicy);
+  const [policy, queue] = splitQueue(options.prefillPolicy);
+  const prefill = poolFor("prefill", policy);
   const place = prefill.config.policy.name === "predictive" ? held : dispatched;
-  const placement = place(prefill, fleet, timeline);
+  const placed = place(prefill, fleet, timeline);
+  const placement = queue === undefined ? placed : queued(queue, prefill, fleet, placed);
   const decode = poolFor("decode", options.decodePolicy);
   const outcomes = trace.map((request) => ({
     request,
