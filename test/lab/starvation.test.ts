@@ -1,0 +1,65 @@
+/** The bound that `scheduling/held-queue.ts` states holds in whole replays, also under more load than the fleet can take. */
+import { expect, it } from "vitest";
+import { seededRandom } from "../../src/engine/prng.ts";
+import type { Outcome } from "../../src/lab/fleet.ts";
+import { dense70b, prefillMs } from "../../src/lab/profile.ts";
+import { replay } from "../../src/lab/replay.ts";
+import { syntheticTrace } from "../../src/lab/synthetic.ts";
+
+/** What the default of `predictive` takes off the predicted ms for each ms of waiting. */
+const agingFactor = 0.1;
+
+/** After the prefill there is next to nothing, so that the first token tells when it has ended. */
+const profile = {
+  ...dense70b,
+  transferBaseMs: 0,
+  transferTokenMs: 0,
+  stepBaseMs: 1e-3,
+  stepRequestMs: 0,
+  stepKvTokenMs: 0,
+  kvTokens: 1e12,
+};
+
+function outcomesOf(prefillPolicy: string, chats: number): Outcome[] {
+  return replay({
+    trace: syntheticTrace(`poisson:4,requests=1500,chats=${chats},output=1`, 3),
+    prefillPolicy,
+    prefill: 2,
+    decode: 1,
+    profile,
+    decodePolicy: "least_bytes",
+    scale: 1,
+    cacheBlocks: 2_000,
+    noise: 0,
+    slowest: 1,
+    random: seededRandom(1),
+  });
+}
+
+/** How often a prompt began before one that had come longer before it than the bound of that one. */
+function overtakenPastBound(outcomes: readonly Outcome[]): number {
+  const begun = outcomes.map(({ request, cachedTokens, firstTokenMs }) => {
+    return (
+      firstTokenMs - prefillMs(profile, request.inputTokens - cachedTokens, request.inputTokens)
+    );
+  });
+  let count = 0;
+  outcomes.forEach(({ request, arrivedMs }, i) => {
+    const { inputTokens } = request;
+    const boundMs = prefillMs(profile, inputTokens, inputTokens) / agingFactor;
+    for (let j = i + 1; j < outcomes.length; j += 1) {
+      const isPast = outcomes[j]!.arrivedMs > arrivedMs + boundMs;
+      if (isPast && begun[j]! < begun[i]! - 1) count += 1;
+    }
+  });
+  return count;
+}
+
+it.each([0, 0.5, 0.9])("no prompt is overtaken past its bound; share of chats %f", (chats) => {
+  expect(overtakenPastBound(outcomesOf("predictive", chats))).toBe(0);
+});
+
+it("without aging there would be many", () => {
+  const outcomes = outcomesOf("predictive?aging_factor=0.001", 0.5);
+  expect(overtakenPastBound(outcomes)).toBeGreaterThan(100);
+});
