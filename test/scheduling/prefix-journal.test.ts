@@ -43,18 +43,24 @@ describe.each([
     return { writer, reader };
   }
 
+  /** What a reader hears of records of these lengths, when it reads after so many, and at the end. */
+  function heardOf(lengths: readonly number[], each: number) {
+    const { writer, reader } = startedAt();
+    const journal = new JournalReader(reader, () => {});
+    const heard: number[] = [];
+    lengths.forEach((length, n) => {
+      writer.append(n % size.slots, record(n, length));
+      if (n % each === 0) heard.push(...heardBy(journal));
+    });
+    heard.push(...heardBy(journal));
+    return { reader, heard };
+  }
+
   it("tells a reader that keeps up of each record, once and in order", () => {
     const counts = fc.array(fc.integer({ min: 1, max: 2_048 }), { minLength: 1, maxLength: 200 });
     fc.assert(
       fc.property(counts, fc.integer({ min: 1, max: 15 }), (lengths, each) => {
-        const { writer, reader } = startedAt();
-        const journal = new JournalReader(reader, () => {});
-        const heard: number[] = [];
-        lengths.forEach((length, n) => {
-          writer.append(n % size.slots, record(n, length));
-          if (n % each === 0) heard.push(...heardBy(journal));
-        });
-        heard.push(...heardBy(journal));
+        const { heard } = heardOf(lengths, each);
         expect(heard).toEqual(lengths.map((_, n) => n));
       }),
       { numRuns: 40 },
@@ -65,14 +71,7 @@ describe.each([
     const counts = fc.array(fc.integer({ min: 1, max: 2_048 }), { minLength: 60, maxLength: 400 });
     fc.assert(
       fc.property(counts, fc.integer({ min: 50, max: 150 }), (lengths, each) => {
-        const { writer, reader } = startedAt();
-        const journal = new JournalReader(reader, () => {});
-        const heard: number[] = [];
-        lengths.forEach((length, n) => {
-          writer.append(n % size.slots, record(n, length));
-          if (n % each === 0) heard.push(...heardBy(journal));
-        });
-        heard.push(...heardBy(journal));
+        const { reader, heard } = heardOf(lengths, each);
         expect(heard.at(-1)).toBe(lengths.length - 1);
         expect(heard).toEqual([...new Set(heard)].sort((a, b) => a - b));
         // One that begins now hears of at least a third of what fits.
