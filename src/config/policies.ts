@@ -56,9 +56,6 @@ const blocksMax = z
   .default(1 << 16)
   .describe("Blocks of prompts (2 KiB each) that are remembered per engine and worker.");
 
-const duplicateWeight = () =>
-  z.number().min(0).default(3).describe("Weight of work that another engine's cache would save.");
-
 const cacheAware = z
   .strictObject({
     name: z.literal("cache_aware"),
@@ -159,7 +156,11 @@ const llmD = z
 const predictedTime = z
   .strictObject({
     name: z.literal("predicted_time"),
-    duplicateWeight: duplicateWeight(),
+    duplicateWeight: z
+      .number()
+      .min(0)
+      .default(3)
+      .describe("Weight of work that another engine's cache would save."),
     blocksMax,
   })
   .describe("Least predicted wait and prefill time, what is cached at each engine reckoned in.");
@@ -175,7 +176,13 @@ const predictive = z
       .describe(
         "What a ms of waiting takes off the predicted ms of a prefill. Nothing that comes later than a prompt's predicted prefill divided by this overtakes it.",
       ),
-    duplicateWeight: duplicateWeight(),
+    duplicateWeight: z
+      .number()
+      .min(0)
+      .default(1)
+      .describe(
+        "Weight of work that another engine's cache would save. It counts once, and once more for each prompt that waits per engine.",
+      ),
     blocksMax,
     queueMax: z
       .int()

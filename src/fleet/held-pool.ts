@@ -3,12 +3,8 @@ import type { PolicyConfig } from "../config/policies.ts";
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import { promptBlockBytes } from "../limits.ts";
 import type { ExactCache } from "../scheduling/exact-cache.ts";
-import {
-  type EngineStates,
-  type HeldPrompt,
-  HeldQueue,
-  type Prompt,
-} from "../scheduling/held-queue.ts";
+import type { HeldPrompt, Prompt } from "../scheduling/held-prompt.ts";
+import { type EngineStates, HeldQueue } from "../scheduling/held-queue.ts";
 import { TokenKeys } from "../scheduling/token-keys.ts";
 import { TokenRatio } from "../scheduling/token-ratio.ts";
 import type { Clock } from "../transport/clock.ts";

@@ -1,20 +1,17 @@
 /**
  * Prompts that are held at the proxy until an engine can take them. The next is the one with the shortest predicted prefill, less a
- * share of the time that it has waited; it goes where the wait, its own prefill and the work that another cache would have saved
- * add up to the least, and waits on when that engine is busy: the cache that it waits for is worth more than an idle engine.
+ * share of the time that it has waited; where it goes, `held-places.ts` says. It waits on where that engine is busy: the cache that it waits for is
+ * worth more than an idle engine.
  *
- * Nothing starves: with a predicted prefill of P ms, a prompt is overtaken by none that came more than
- * `(P + priority + fairness) / aging` ms after it, whatever else arrives.
+ * Nothing starves: a prompt is overtaken in the queue by none that came more than `(P + priority + fairness) / aging` ms after it, with P ms its
+ * shortest predicted prefill; and, while it waits for a cache, at no engine by one that came later than that with P its whole prefill.
  */
 import type { ExactCache } from "./exact-cache.ts";
-import { PrefillBatches, type SentPrompt } from "./prefill-batches.ts";
-import { PrefillCost } from "./prefill-cost.ts";
-import { mirrorsOf, type PrefixMirror } from "./prefix-mirror.ts";
+import { HeldPlaces, type PlacesOptions } from "./held-places.ts";
+import { HeldPrompt, moveForward, type Prompt } from "./held-prompt.ts";
+import { PrefillBatches } from "./prefill-batches.ts";
 import { TenantShares } from "./tenant-shares.ts";
-import type { TokenKeys } from "./token-keys.ts";
 
-/** Scores that differ by less than this share of a prompt's shortest prefill are equal: more is not known of engines. */
-const tieShare = 0.02;
 /** Prompts that are looked at for a batch once no engine is idle. */
 const joinsMax = 32;
 /**
@@ -24,13 +21,9 @@ const joinsMax = 32;
 const placedMax = 128;
 const refreshedMax = 32;
 
-export interface HeldQueueOptions {
+export interface HeldQueueOptions extends PlacesOptions {
   /** What one ms of waiting takes off the predicted ms of a prefill. */
   readonly agingFactor: number;
-  /** Weight of work that is done although another engine's cache would save it. */
-  readonly duplicateWeight: number;
-  /** Blocks of prompts that are remembered per engine, until it is learnt how many it holds. */
-  readonly blocksMax: number;
   /** Most that a tenant which has had more than its share is put back, in predicted ms. */
   readonly fairnessMs: number;
 }
@@ -49,81 +42,24 @@ export interface EngineStates<P extends Prompt> {
   admit(held: HeldPrompt<P>): boolean;
 }
 
-export interface Prompt {
-  readonly tokens: number;
-  readonly blocks: readonly number[];
-  readonly blockTokens: number;
-  /** Of its tokens themselves; undefined = they are not known. */
-  readonly keys: TokenKeys | undefined;
-  /** Taken off its predicted ms, or added to them. */
-  readonly advanceMs: number;
-  readonly tenant: string;
-  /** Whether `seen` is to be filled. */
-  readonly explains: boolean;
-}
-
-/** What spoke for an engine when a prompt was placed. */
-export interface SeenEngine {
-  readonly number: number;
-  readonly waitMs: number;
-  readonly uncachedTokens: number;
-  readonly prefillMs: number;
-  readonly score: number;
-}
-
-export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
-  readonly prompt: P;
-  readonly arrivedMs: number;
-  /** Leading tokens believed to be at each engine, and the version of what says so. */
-  readonly hits: number[];
-  readonly versions: number[];
-  /** Where it was sent; -1 = held. */
-  engine = -1;
-  /** What it goes by in the queue, and its shortest predicted prefill, as they were when it was last looked at. */
-  key = 0;
-  leastMs = 0;
-  predictedMs = 0;
-  uncachedTokens = 0;
-  /** By the mirror of what was sent to its engine; -1 = the engine itself had told, which says nothing of the mirror. */
-  believedBlocks = -1;
-  seen: readonly SeenEngine[] = [];
-
-  constructor(prompt: P, arrivedMs: number, engines: number) {
-    this.prompt = prompt;
-    this.arrivedMs = arrivedMs;
-    this.hits = new Array<number>(engines).fill(0);
-    this.versions = new Array<number>(engines).fill(-1);
-  }
-}
-
 export class HeldQueue<P extends Prompt = Prompt> {
   readonly #engines: number;
   readonly #options: HeldQueueOptions;
   readonly #states: EngineStates<P>;
-  /** What each engine has in its cache. */
-  readonly #mirrors: PrefixMirror[];
-  readonly #cost: PrefillCost;
+  readonly #places: HeldPlaces;
   readonly #batches: PrefillBatches;
   readonly #tenants = new TenantShares();
   /** In the order of their keys. */
   #held: HeldPrompt<P>[] = [];
   /** Of those behind the first ones, the next to be put in order anew. */
   #refreshAt = placedMax;
-  /** Reused by each pass. */
-  readonly #waitMs: Float64Array;
-  readonly #scores: Float64Array;
-  readonly #isFit: Uint8Array;
 
   constructor(engines: number, options: HeldQueueOptions, states: EngineStates<P>) {
     this.#engines = engines;
     this.#options = options;
     this.#states = states;
-    this.#mirrors = mirrorsOf(engines, options.blocksMax);
-    this.#cost = new PrefillCost(engines);
+    this.#places = new HeldPlaces(engines, options, (engine) => states.exact(engine));
     this.#batches = new PrefillBatches(engines);
-    this.#waitMs = new Float64Array(engines);
-    this.#scores = new Float64Array(engines);
-    this.#isFit = new Uint8Array(engines);
   }
 
   get heldCount(): number {
@@ -142,21 +78,19 @@ export class HeldQueue<P extends Prompt = Prompt> {
   adopt(other: HeldQueue<P>, others: readonly number[]): void {
     others.forEach((from, engine) => {
       if (from < 0) return;
-      // One mirror for both: what the other queue has sent and is not done is still to be learnt of.
-      this.#mirrors[engine] = other.#mirrors[from]!;
-      this.#cost.adopt(engine, other.#cost, from);
+      this.#places.adopt(engine, other.#places, from);
       this.#batches.adopt(engine, other.#batches, from);
     });
   }
 
   /** Nothing of what was sent to the engine is there any more. */
   forget(engine: number): void {
-    this.#mirrors[engine]!.clear();
+    this.#places.mirror(engine).clear();
   }
 
   /** Whether there is anything of what was sent to the engine that is believed to be there. */
   isMirrored(engine: number): boolean {
-    return this.#mirrors[engine]!.size > 0;
+    return this.#places.mirror(engine).size > 0;
   }
 
   /** Those that have an engine and are not done. */
@@ -194,14 +128,14 @@ export class HeldQueue<P extends Prompt = Prompt> {
     if (engine < 0) return;
     const ended = this.#batches.done(engine, held, nowMs);
     if (cachedTokens !== undefined && held.believedBlocks >= 0) {
-      this.#mirrors[engine]!.learn(held.believedBlocks, Math.ceil(cachedTokens / blockTokens));
+      this.#places.mirror(engine).learn(held.believedBlocks, Math.ceil(cachedTokens / blockTokens));
     }
     // Of several prompts at once nobody knows which took how long.
     if (ended?.size === 1) {
       const cached = cachedTokens ?? tokens - held.uncachedTokens;
-      this.#cost.observe(engine, Math.max(1, tokens - cached), tokens, ended.tookMs);
+      this.#places.cost.observe(engine, Math.max(1, tokens - cached), tokens, ended.tookMs);
     }
-    this.#mirrors[engine]!.insert(blocks);
+    this.#places.mirror(engine).insert(blocks);
   }
 
   /** Until a prompt of this size would be sent, were it to arrive now, in ms. */
@@ -210,7 +144,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
     if (fit === 0) return Number.POSITIVE_INFINITY;
     let ms = 0;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#isFit[engine] === 1) ms += this.#waitMs[engine]!;
+      if (this.#places.isFit[engine] === 1) ms += this.#places.waitMs[engine]!;
     }
     for (const held of this.#held) ms += held.leastMs;
     return ms / fit;
@@ -220,45 +154,88 @@ export class HeldQueue<P extends Prompt = Prompt> {
   release(nowMs: number): HeldPrompt<P>[] {
     const released: HeldPrompt<P>[] = [];
     if (this.#held.length === 0) return released;
-    this.#refresh(nowMs);
-    let idle = 0;
-    for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#isFit[engine] === 1 && this.#batches.open(engine) === 0) idle += 1;
-    }
+    const fit = this.#refresh(nowMs);
+    let idle = this.#idleCount();
     if (idle === 0) return released;
+    this.#order(this.#tenants.compare());
+    this.#places.begin(this.#held.length, fit);
     // Batches of this pass that may have room for more.
     let joinable = 0;
     let joins = joinsMax;
-    const isShared = this.#tenants.compare();
-    this.#order(isShared);
     const placed = Math.min(placedMax, this.#held.length);
     for (let i = 0; i < placed; i += 1) {
       const held = this.#held[i]!;
-      const engine = this.#bestFor(held);
-      const uncached = this.#uncached(held, engine);
-      const ms = this.#cost.predict(engine, uncached, held.prompt.tokens);
+      if (held.engine >= 0) continue;
+      const engine = this.#places.best(held);
       const open = this.#batches.open(engine);
       const couldJoin = open > 0 && this.#batches.isJoinable(engine);
-      const takes = this.#batches.takes(engine, uncached);
+      const late = open === 0 || couldJoin ? this.#overtakenBy(held, i) : undefined;
+      if (late !== undefined && open === 0 && this.#send(late, engine, nowMs)) {
+        idle -= 1;
+        joinable += 1;
+        released.push(late);
+        // The turn of the other one comes again.
+        i -= 1;
+        continue;
+      }
+      const uncached = this.#places.uncached(held, engine);
+      const takes = late === undefined && this.#batches.takes(engine, uncached);
       if (couldJoin && !takes) joinable -= 1;
-      if (takes && this.#states.hasRoom(engine, open) && this.#states.admit(held)) {
+      if (takes && this.#send(held, engine, nowMs)) {
         if (open === 0) {
           idle -= 1;
           joinable += 1;
         }
-        if (held.prompt.explains) held.seen = this.#explain(held);
-        this.#send(held, engine, ms, uncached, nowMs);
         released.push(held);
+      } else {
+        // Those behind it reckon with it, also while it waits.
+        held.endsInMs = this.#places.add(held, engine);
       }
-      // Those behind it reckon with it, also while it waits.
-      this.#waitMs[engine] = this.#waitMs[engine]! + ms;
       // What goes now has a batch to join, or an engine to itself.
       if (idle === 0) joins -= 1;
       if (joins === 0 || (idle === 0 && joinable === 0)) break;
     }
+    if (idle > 0) this.#sendToUnwanted(placed, idle, nowMs, released);
     this.#batches.closeAll();
     if (released.length > 0) this.#held = this.#held.filter(({ engine }) => engine < 0);
     return released;
+  }
+
+  /** The first of those before it that waits on, for its cache, though this one came later than the other's bound allows. */
+  #overtakenBy(held: HeldPrompt, at: number): HeldPrompt<P> | undefined {
+    const { agingFactor } = this.#options;
+    for (let i = 0; i < at; i += 1) {
+      const before = this.#held[i]!;
+      const aheadMs = (held.arrivedMs - before.arrivedMs) * agingFactor;
+      if (aheadMs <= before.leastMs || before.engine >= 0) continue;
+      if (aheadMs > this.#places.wholeMs(before)) return before;
+    }
+    return undefined;
+  }
+
+  /**
+   * Engines may be idle while all that wait want others for their caches. What ends earlier at such an engine than where it waits goes there: else the
+   * engines of a prefix that all prompts share would be the only ones to work.
+   */
+  #sendToUnwanted(placed: number, idle: number, nowMs: number, released: HeldPrompt<P>[]): void {
+    let left = idle;
+    for (let i = 0; i < placed && left > 0; i += 1) {
+      const held = this.#held[i]!;
+      if (held.engine >= 0 || this.#overtakenBy(held, i) !== undefined) continue;
+      const isUnwanted = (one: number) => this.#batches.open(one) === 0;
+      const engine = this.#places.bestUnwanted(held, isUnwanted);
+      if (engine < 0 || !this.#send(held, engine, nowMs)) continue;
+      left -= 1;
+      released.push(held);
+    }
+  }
+
+  #idleCount(): number {
+    let idle = 0;
+    for (let engine = 0; engine < this.#engines; engine += 1) {
+      if (this.#places.isFit[engine] === 1 && this.#batches.open(engine) === 0) idle += 1;
+    }
+    return idle;
   }
 
   /** Predicted waits at the engines that are fit; how many are. */
@@ -266,25 +243,29 @@ export class HeldQueue<P extends Prompt = Prompt> {
     let fit = 0;
     for (let engine = 0; engine < this.#engines; engine += 1) {
       const isFit = this.#states.isFit(engine);
-      this.#isFit[engine] = isFit ? 1 : 0;
+      this.#places.isFit[engine] = isFit ? 1 : 0;
       if (!isFit) continue;
       fit += 1;
       const others = this.#states.others(engine, this.#batches.open(engine));
-      const othersMs = others * this.#cost.typicalMs(engine);
-      this.#waitMs[engine] = this.#batches.waitMs(engine, nowMs) + othersMs;
+      const othersMs = others * this.#places.cost.typicalMs(engine);
+      this.#places.waitMs[engine] = this.#batches.waitMs(engine, nowMs) + othersMs;
     }
     return fit;
   }
 
-  #send(held: HeldPrompt, engine: number, ms: number, uncached: number, nowMs: number): void {
+  /** False = there is no room, or none for what follows. */
+  #send(held: HeldPrompt<P>, engine: number, nowMs: number): boolean {
+    const open = this.#batches.open(engine);
+    if (!this.#states.hasRoom(engine, open) || !this.#states.admit(held)) return false;
+    if (held.prompt.explains) held.seen = this.#places.explain(held);
     held.engine = engine;
-    held.predictedMs = ms;
-    held.uncachedTokens = uncached;
-    const isMirrored = this.#exact(held, engine) === undefined;
-    const hit = this.#hit(held, engine);
-    held.believedBlocks = isMirrored ? Math.round(hit / held.prompt.blockTokens) : -1;
+    held.predictedMs = this.#places.predict(held, engine);
+    held.uncachedTokens = this.#places.uncached(held, engine);
+    held.believedBlocks = this.#places.believedBlocks(held, engine);
     this.#batches.send(engine, held, nowMs);
-    this.#tenants.remove(held.prompt.tenant, ms);
+    this.#places.add(held, engine);
+    this.#tenants.remove(held.prompt.tenant, held.predictedMs);
+    return true;
   }
 
   #order(isShared: boolean): void {
@@ -303,90 +284,8 @@ export class HeldQueue<P extends Prompt = Prompt> {
     const { agingFactor, fairnessMs } = this.#options;
     const { tenant, advanceMs } = held.prompt;
     const lead = isShared ? Math.min(fairnessMs, this.#tenants.leadMs(tenant)) : 0;
-    held.leastMs = this.#leastMs(held);
+    this.#places.look(held);
     // What has waited longer has come earlier: but for caches and tenants, the key is the same at all times.
     held.key = held.leastMs + agingFactor * held.arrivedMs + lead - advanceMs;
   }
-
-  #leastMs(held: HeldPrompt): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#isFit[engine] === 1) least = Math.min(least, this.#predict(held, engine));
-    }
-    return Number.isFinite(least) ? least : 0;
-  }
-
-  #bestFor(held: HeldPrompt): number {
-    const { duplicateWeight } = this.#options;
-    const least = held.leastMs;
-    let bestScore = Number.POSITIVE_INFINITY;
-    for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#isFit[engine] === 0) continue;
-      const ms = this.#predict(held, engine);
-      const score = this.#waitMs[engine]! + ms + duplicateWeight * (ms - least);
-      this.#scores[engine] = score;
-      bestScore = Math.min(bestScore, score);
-    }
-    // Of those that are as good, the one with the most room in its cache: what is kept there is kept longest.
-    const enough = bestScore + tieShare * least;
-    let best = -1;
-    for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#isFit[engine] === 0 || this.#scores[engine]! > enough) continue;
-      if (best < 0 || this.#mirrors[engine]!.size < this.#mirrors[best]!.size) best = engine;
-    }
-    return best;
-  }
-
-  /** What `bestFor` has just gone by. */
-  #explain(held: HeldPrompt): SeenEngine[] {
-    const seen: SeenEngine[] = [];
-    for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#isFit[engine] === 0) continue;
-      seen.push({
-        number: engine,
-        waitMs: this.#waitMs[engine]!,
-        uncachedTokens: this.#uncached(held, engine),
-        prefillMs: this.#predict(held, engine),
-        score: this.#scores[engine]!,
-      });
-    }
-    return seen;
-  }
-
-  #predict(held: HeldPrompt, engine: number): number {
-    return this.#cost.predict(engine, this.#uncached(held, engine), held.prompt.tokens);
-  }
-
-  #uncached(held: HeldPrompt, engine: number): number {
-    // An engine computes at least the last token anew.
-    return Math.max(1, held.prompt.tokens - this.#hit(held, engine));
-  }
-
-  #hit(held: HeldPrompt, engine: number): number {
-    const { blocks, blockTokens, keys } = held.prompt;
-    const exact = this.#exact(held, engine);
-    const mirror = this.#mirrors[engine]!;
-    // Below 0, so that none of them is a mirror's; -1 = nothing was looked up yet.
-    const version = exact === undefined ? mirror.version : -2 - exact.version;
-    if (held.versions[engine] !== version) {
-      held.versions[engine] = version;
-      held.hits[engine] =
-        exact === undefined
-          ? mirror.leadingBlocks(blocks) * blockTokens
-          : exact.leadingTokens(keys!);
-    }
-    return held.hits[engine]!;
-  }
-
-  #exact({ prompt }: HeldPrompt, engine: number): ExactCache | undefined {
-    return prompt.keys === undefined ? undefined : this.#states.exact(engine);
-  }
-}
-
-/** Puts the prompt where it belongs among those before it, which are in order. */
-function moveForward<H extends HeldPrompt>(held: H[], from: number): void {
-  const moved = held[from]!;
-  let at = from;
-  for (; at > 0 && held[at - 1]!.key > moved.key; at -= 1) held[at] = held[at - 1]!;
-  held[at] = moved;
 }

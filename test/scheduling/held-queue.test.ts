@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { ExactCache } from "../../src/scheduling/exact-cache.ts";
-import { type HeldPrompt, HeldQueue, type Prompt } from "../../src/scheduling/held-queue.ts";
+import type { HeldPrompt, Prompt } from "../../src/scheduling/held-prompt.ts";
+import { HeldQueue } from "../../src/scheduling/held-queue.ts";
 import { mirrorsOf } from "../../src/scheduling/prefix-mirror.ts";
 import { TokenKeys } from "../../src/scheduling/token-keys.ts";
 
@@ -17,7 +18,7 @@ const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
 });
 /** As predicted, so that nothing new is learnt. */
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);
-const options = { agingFactor: 0.1, duplicateWeight: 3, blocksMax: 1 << 16, fairnessMs: 2_000 };
+const options = { agingFactor: 0.1, duplicateWeight: 1, blocksMax: 1 << 16, fairnessMs: 2_000 };
 const allFit = {
   isFit: () => true,
   hasRoom: () => true,
@@ -100,6 +101,37 @@ it("a prompt waits for the busy engine that has its prefix, while another takes 
   queue.done(keeper, 0, 3_050);
   expect(queue.release(3_050)).toEqual([again]);
   expect(again.engine).toBe(holder);
+});
+
+it("no engine stays idle for long while prompts wait that all share one prefix", () => {
+  const queue = queueOf(2);
+  const blocks = Array.from({ length: 16 }, (_, i) => i);
+  const first = queue.add(prompt(8_200, blocks), 0);
+  queue.release(0);
+  queue.done(first, 0, ms(8_200));
+  // All of them would wait for the one cache, each for a little longer than the one before it.
+  for (let i = 0; i < 40; i += 1) queue.add(prompt(8_200 + 400 * (i % 5), [...blocks]), 1_000);
+  const sent = queue.release(1_000);
+  expect(new Set(sent.map(({ engine }) => engine))).toEqual(new Set([0, 1]));
+});
+
+it("the more prompts wait, the longer one waits for its cache before its work is done again", () => {
+  const sentAgain = (others: number) => {
+    const queue = queueOf(2);
+    const blocks = Array.from({ length: 8 }, (_, i) => i);
+    const first = queue.add(prompt(4_100, blocks), 0);
+    queue.release(0);
+    queue.done(first, 0, ms(4_100));
+    // The holder is busy for about a second, a bit more than twice of what its cache would save.
+    const keeper = queue.add(prompt(4_100 + 9_000, blocks), 1_000);
+    queue.release(1_000);
+    expect(keeper.engine).toBe(first.engine);
+    for (let i = 0; i < others; i += 1) queue.add(prompt(9_000 + i), 1_000);
+    const again = queue.add(prompt(4_200, blocks), 1_001);
+    return queue.release(1_001).includes(again);
+  };
+  expect(sentAgain(0)).toBe(true);
+  expect(sentAgain(10)).toBe(false);
 });
 
 it("a client that leaves the queue costs nothing, and one that is done twice counts once", () => {
