@@ -102,6 +102,12 @@ export const tokenizeAnswerBytesMax = 16_777_216;
 export const tokenizeFailuresMax = 3;
 export const tokenizeRestMs = 10_000;
 
+/** The listener for operators: connections, time for a request to come, and for a worker to say what it is asked. */
+export const adminConnectionsMax = 64;
+export const adminRequestTimeoutMs = 5_000;
+export const adminHeadBytesMax = 16_384;
+export const workerAnswerTimeoutMs = 1_000;
+
 /** `X-Explain`: decisions of one request, and engines in each, the chosen one and those that came closest. */
 export const explainedDecisionsMax = 8;
 export const explainedEnginesMax = 16;

@@ -34,6 +34,8 @@ export interface Flags {
   readonly onPrefillFailure?: string;
   readonly prefillMinTokens?: string;
   readonly explain?: boolean;
+  /** `PORT` of 127.0.0.1, or `HOST:PORT`. */
+  readonly admin?: string;
   /** As in a pool. */
   readonly decodeCacheTokens?: string;
 }
@@ -133,6 +135,7 @@ export function parseFlags(
   const level = oneOf("--log-level", flags.logLevel, logLevels) ?? "error";
   const workers = readWorkers(flags.workers, fail);
   const listen = readListen(flags.listen ?? "8080", fail);
+  const admin = readAdmin(flags.admin, fail);
   if (errors.length > 0) return { errors };
 
   const accessLogs = flags.accessLog === undefined ? [] : [{ file: flags.accessLog }];
@@ -150,9 +153,9 @@ export function parseFlags(
   };
   const input: ConfigInput = {
     workers: workers ?? 1,
-    ...(flags.pid === undefined ? {} : { pidFile: flags.pid }),
+    ...pathsOf(flags),
     errorLog: { level },
-    ...(flags.record === undefined ? {} : { record: { file: flags.record } }),
+    ...(admin && { admin }),
     pools,
     servers: [{ listen: [listen ?? { port: 8080 }], routes: [route] }],
   };
@@ -180,6 +183,23 @@ function readTokens(flag: string, text: string | undefined, fail: Fail): number 
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   return fail(`invalid number "${text}" for ${flag}`, "a whole number of tokens");
+}
+
+function pathsOf({ pid, record }: Flags): Pick<ConfigInput, "pidFile" | "record"> {
+  return {
+    ...(pid !== undefined && { pidFile: pid }),
+    ...(record !== undefined && { record: { file: record } }),
+  };
+}
+
+function readAdmin(text: string | undefined, fail: Fail): ConfigInput["admin"] {
+  if (text === undefined) return undefined;
+  const port = /^:?(\d{1,5})$/.exec(text)?.[1];
+  if (port !== undefined && Number(port) <= 65_535) return { port: Number(port) };
+  const parsed = parseHostAndPort(text, 0);
+  if (!("problem" in parsed) && parsed.port > 0) return parsed;
+  const problem = "problem" in parsed ? parsed.problem : "the port is missing";
+  return fail(`invalid address "${text}" for --admin: ${problem}`, "[HOST:]PORT");
 }
 
 function readListen(text: string, fail: Fail): Listen | undefined {

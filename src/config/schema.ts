@@ -6,6 +6,7 @@
  * Units stand at the end of names. A `Config` is plain data, so that it can be handed to worker threads.
  */
 import { z } from "zod";
+import { adminSchema } from "./admin.ts";
 import { callbackSchema } from "./callback.ts";
 import { routeDialects } from "./dialects.ts";
 import { encodeSchema, prefillSchema } from "./leg-place.ts";
@@ -282,6 +283,7 @@ export const configSchema = z
       )
       .default({}),
     record: recordSchema.optional(),
+    admin: adminSchema.optional(),
     maps: z.array(mapSchema).max(1000).default([]),
     pools: z.record(text, poolSchema).default({}),
     registrations: z.array(registrationSchema).max(16).default([]),

@@ -6,6 +6,8 @@ import type { Config } from "../config/schema.ts";
 import { ErrorLog } from "../observe/error-log.ts";
 import { logFileProblem } from "../observe/log-file.ts";
 import type { BoundAddress } from "../proxy/messages.ts";
+import { type AdminSource, adminRoutes } from "./admin/routes.ts";
+import { AdminServer } from "./admin/server.ts";
 import { DialectFinder } from "./dialect-finder.ts";
 import { removePidFile, writePidFile } from "./pid-file.ts";
 import { Prober } from "./prober.ts";
@@ -44,6 +46,7 @@ export class Instance {
   readonly #prober: Prober;
   readonly #finder: DialectFinder;
   readonly #registrar: Registrar;
+  readonly #admin: AdminServer;
   #supervisor: Supervisor | undefined;
   #config: Config;
   #pidFile: string | undefined;
@@ -70,6 +73,10 @@ export class Instance {
       log: (level, message) => this.log.log(level, message),
       changed: () => void this.#applyAgain(),
     });
+    this.#admin = new AdminServer(
+      adminRoutes(() => this.#adminSource()),
+      (message) => this.log.notice(message),
+    );
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -88,6 +95,8 @@ export class Instance {
     if (pidFile !== undefined) this.#writePid(pidFile);
     try {
       await this.#registrar.open(this.#config);
+      await this.#admin.open(this.#config.admin);
+      this.#admin.use(this.#config.admin);
       const addresses = await this.#startWorkers();
       this.#finder.use(this.#config);
       return { workers: this.#workers, addresses };
@@ -191,6 +200,7 @@ export class Instance {
       if (config === undefined) return;
       checkLogFiles(config);
       await this.#registrar.open(config);
+      await this.#admin.open(config.admin);
       await this.#applyToWorkers(config);
       // It may have been told to stop meanwhile; then there is nothing to take over any more.
       if (this.#stopping) return;
@@ -267,7 +277,19 @@ export class Instance {
     this.#config = config;
     this.#finder.use(config);
     this.#registrar.use(config);
+    this.#admin.use(config.admin);
     this.log.configure(config.errorLog);
+  }
+
+  #adminSource(): AdminSource {
+    const supervisor = this.#supervisor;
+    return {
+      workers: supervisor?.workers ?? { alive: 0, configured: this.#workers },
+      isDraining: this.#draining || this.#stopping,
+      pools: supervisor?.pools ?? [],
+      caches: async () => supervisor?.caches() ?? [],
+      ask: async (question) => supervisor?.ask(question) ?? [],
+    };
   }
 
   #writePid(pidFile: string): void {
@@ -280,6 +302,7 @@ export class Instance {
     this.#prober.close();
     this.#finder.close();
     this.#registrar.close();
+    this.#admin.close();
     if (this.#pidFile !== undefined) removePidFile(this.#pidFile);
     this.#pidFile = undefined;
     this.log.close();

@@ -2,10 +2,11 @@
 import { randomBytes } from "node:crypto";
 import type { Config } from "../config/schema.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
+import type { CacheState } from "../fleet/held-pools.ts";
 import { Pool } from "../fleet/pool.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import type { ErrorLog } from "../observe/error-log.ts";
-import type { BoundAddress } from "../proxy/messages.ts";
+import type { BoundAddress, WorkerQuestion } from "../proxy/messages.ts";
 import { DeskServer } from "./desk-server.ts";
 import { EngineBoard } from "./engine-board.ts";
 import { configOfWorker, ServeError, withRecordSalt } from "./ready-config.ts";
@@ -41,7 +42,7 @@ export class Supervisor {
   readonly #recordSalt = randomBytes(16).toString("hex");
   #applied: Applied | undefined;
   #facts: FactsByIdentity = {};
-  /** Whose prompts are held. */
+  /** To look at their load, and for prompts that are held here. */
   readonly #pools = new Map<string, Pool>();
   #generation = 0;
   #closing = false;
@@ -108,6 +109,28 @@ export class Supervisor {
     for (const thread of this.#living()) thread.learn(facts);
   }
 
+  /** Workers that live, of how many. */
+  get workers(): { readonly alive: number; readonly configured: number } {
+    return { alive: this.#living().length, configured: this.#options.workers };
+  }
+
+  /** All engines as the main thread sees them. */
+  get pools(): readonly Pool[] {
+    return [...this.#pools.values()];
+  }
+
+  /** What the workers say that have something to say. */
+  async ask(question: WorkerQuestion): Promise<unknown[]> {
+    const answers = await Promise.all(this.#living().map((thread) => thread.ask(question)));
+    return answers.filter((answer) => answer !== undefined);
+  }
+
+  /** What is known of the caches of engines, wherever prompts wait. */
+  async caches(): Promise<CacheState[]> {
+    if (this.#desk !== undefined) return this.#desk.pools.caches();
+    return ((await this.ask({ about: "caches" })) as CacheState[][]).flat();
+  }
+
   reopen(): void {
     for (const thread of this.#living()) thread.reopen();
   }
@@ -141,9 +164,8 @@ export class Supervisor {
     this.#desk?.close();
   }
 
-  /** Prompts are held for the pools of these configurations; of a pool in several the last one counts. */
+  /** The pools are those of these configurations; of a pool in several the last one counts. */
   #hold(...configurations: readonly Applied[]): void {
-    if (this.#desk === undefined) return;
     this.#pools.clear();
     for (const { config, slots } of configurations) {
       for (const [name, poolConfig] of Object.entries(config.pools)) {
@@ -156,7 +178,7 @@ export class Supervisor {
         this.#pools.set(name, pool);
       }
     }
-    this.#desk.pools.use(this.#pools.values());
+    this.#desk?.pools.use(this.#pools.values());
   }
 
   #spawn(index: number): WorkerThread {

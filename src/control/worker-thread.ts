@@ -1,6 +1,7 @@
 /** One worker thread as the main thread sees it: what it was told, what it answered, how it ended. */
 import { Worker } from "node:worker_threads";
 import type { FactsByIdentity } from "../fleet/facts.ts";
+import { workerAnswerTimeoutMs } from "../limits.ts";
 import type {
   BoundAddress,
   DeskAnswer,
@@ -8,6 +9,7 @@ import type {
   FromWorker,
   ToWorker,
   WorkerData,
+  WorkerQuestion,
 } from "../proxy/messages.ts";
 
 export type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
@@ -29,6 +31,9 @@ export class WorkerThread {
   readonly #worker: Worker;
   /** Who waits for the answer to which generation. */
   readonly #pending = new Map<number, (answer: ApplyAnswer) => void>();
+  /** Who waits for the answer to which question. */
+  readonly #asked = new Map<number, (answer: unknown) => void>();
+  #questions = 0;
   readonly #ask: (question: DeskQuestion, answer: (message: DeskAnswer) => void) => void;
   readonly #answerQuestion = (message: DeskAnswer) => this.#send(message);
   #onDrained: (() => void) | undefined;
@@ -51,6 +56,7 @@ export class WorkerThread {
     this.#worker.on("message", (message: FromWorker) => this.#receive(message));
     void this.ended.then((ending) => {
       const failed = `worker ${this.index} ended: ${ending}`;
+      for (const told of [...this.#asked.values()]) told(undefined);
       for (const generation of this.#pending.keys()) {
         this.#answer(generation, { failed, code: "GP_WORKER_ENDED" });
       }
@@ -79,6 +85,22 @@ export class WorkerThread {
       this.#onDrained = resolve;
       this.#send({ type: "drain", timeoutMs });
       void this.ended.then(() => resolve());
+    });
+  }
+
+  /** What the worker says; undefined = it is gone, or has not answered in time. */
+  ask(question: WorkerQuestion): Promise<unknown> {
+    this.#questions += 1;
+    const id = this.#questions;
+    this.#send({ type: "asked", id, question });
+    return new Promise((resolve) => {
+      const told = (answer: unknown) => {
+        this.#asked.delete(id);
+        clearTimeout(timer);
+        resolve(answer);
+      };
+      const timer = setTimeout(() => told(undefined), workerAnswerTimeoutMs);
+      this.#asked.set(id, told);
     });
   }
 
@@ -119,6 +141,9 @@ export class WorkerThread {
       case "prompt-skipped":
       case "prompt-left":
         this.#ask(message, this.#answerQuestion);
+        break;
+      case "told":
+        this.#asked.get(message.id)?.(message.answer);
         break;
       case "drained":
         this.#onDrained?.();

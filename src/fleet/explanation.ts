@@ -1,4 +1,4 @@
-/** Why an engine was chosen: who could have been, and what spoke for whom. Made only for requests that ask for it. */
+/** Why an engine was chosen: who could have been, and what spoke for whom. Made only where somebody may ask for it. */
 
 export interface EngineSeen {
   readonly engine: string;
@@ -28,5 +28,8 @@ export interface Decision {
   readonly chosen: string;
   /** How long the prompt was held before. */
   readonly heldMs?: number;
+  /** Those that came closest, at most `explainedEnginesMax`, and the chosen one. */
   readonly engines: readonly (EngineSeen | HeldEngineSeen)[];
+  /** Engines of the pool. */
+  readonly poolSize: number;
 }

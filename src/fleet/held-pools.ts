@@ -15,6 +15,12 @@ const knowledgeWords: Readonly<Record<CacheKnowledge, string>> = {
   blind: "nothing is known of what it has cached",
 };
 
+export interface CacheState {
+  readonly pool: string;
+  readonly engine: string;
+  readonly knowledge: CacheKnowledge;
+}
+
 export class HeldPools implements PromptDesk {
   readonly #clock: Clock;
   readonly #log: DeskLog;
@@ -83,9 +89,15 @@ export class HeldPools implements PromptDesk {
     return size;
   }
 
-  /** What is known of the cache of each engine that is configured to tell of it, by pool and engine. */
-  get cacheKnowledge(): ReadonlyMap<string, CacheKnowledge> {
-    return this.#knowledge;
+  /** What is known of the cache of each engine whose prompts are held. */
+  caches(): CacheState[] {
+    return [...this.#pools.values()].flatMap((held) =>
+      held.cacheKnowledge().map((knowledge, number) => ({
+        pool: held.pool.name,
+        engine: held.pool.addresses[number]!,
+        knowledge,
+      })),
+    );
   }
 
   tick(): void {

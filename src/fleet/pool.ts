@@ -1,7 +1,8 @@
 /** A pool of engines as one worker sees it: which are fit, which one the policy picks, what a failure means. */
 import type { PoolConfig } from "../config/schema.ts";
 import type { EngineInfo } from "../dialects/dialect.ts";
-import { promptBlockBytes, suspicionMs } from "../limits.ts";
+import { explainedEnginesMax, promptBlockBytes, suspicionMs } from "../limits.ts";
+import { closest } from "../scheduling/closest.ts";
 import { Lease } from "../scheduling/lease.ts";
 import { createPolicy } from "../scheduling/policies/index.ts";
 import type { Candidates, PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
@@ -52,6 +53,8 @@ export interface WarmEngine {
 
 /** Why no engine was found: none alive (or all tried), or the live ones have no place. */
 export type NoPlace = "none-live" | "all-full";
+
+const anyRequest = {};
 
 interface Suspicion {
   /** The prefill engine's name. */
@@ -166,15 +169,21 @@ export class Pool implements PoolView {
     return typeof backup !== "string" || primary === "none-live" ? backup : primary;
   }
 
-  /** What `place` would go by, before it takes a place. */
+  /** What `place` would go by, before it takes a place: the engines that come closest. */
   explain(request: PickRequest, tried: readonly number[], nowMs: number): EngineSeen[] {
     const { board } = this;
     const primaries = this.engines.some(
       (one) => !one.backup && this.#stateOf(one, request, tried, nowMs) === "fit",
     );
-    return this.engines.map((one) => {
+    const scoreOf = (number: number) => this.#policy.score?.(number, request);
+    const rank = (number: number) =>
+      this.#stateOf(this.engines[number]!, request, tried, nowMs) === "fit"
+        ? (scoreOf(number) ?? 0)
+        : Number.POSITIVE_INFINITY;
+    return closest(this.size, explainedEnginesMax, rank).map((number) => {
+      const one = this.engines[number]!;
       const state = this.#stateOf(one, request, tried, nowMs);
-      const score = this.#policy.score?.(one.number, request);
+      const score = scoreOf(number);
       return {
         engine: one.name,
         state: state === "fit" && one.backup && primaries ? "backup" : state,
@@ -185,9 +194,14 @@ export class Pool implements PoolView {
     });
   }
 
+  /** Whether a request would be given to the engine now, and why not. */
+  stateOf(engine: Engine, nowMs: number): EngineSeen["state"] {
+    return this.#stateOf(engine, anyRequest, [], nowMs);
+  }
+
   #stateOf(
     one: Engine,
-    request: PickRequest,
+    request: Pick<PickRequest, "only">,
     tried: readonly number[],
     nowMs: number,
   ): EngineSeen["state"] {

@@ -66,7 +66,7 @@ export class RequestContext {
   firstByteMs = -1;
   /** How long the prompt was held before its prefill; -1 = it was not. */
   heldMs = -1;
-  /** Set where the client asks why engines were chosen, and may know. */
+  /** Set where somebody may ask why engines were chosen: the client, or an operator. */
   explanation: Explanation | undefined;
   /** When a refused request may be worth another try; 0 = not known. */
   retryAfterMs = 0;

@@ -1,28 +1,88 @@
-/** The decisions of one request, told to its client in `X-Explain` as JSON. */
+/** The decisions of one request, for its client (`X-Explain`), and for operators who ask by its id. */
 import type { Decision } from "../fleet/explanation.ts";
-import { explainedDecisionsMax, explainedEnginesMax } from "../limits.ts";
+import { explainedDecisionsMax } from "../limits.ts";
+import type { RequestContext } from "./context.ts";
+
+/** As an operator is told, and a client of its decisions. */
+export interface Explained {
+  readonly requestId: string;
+  /** When it came, as ISO 8601. */
+  readonly at: string;
+  readonly path: string;
+  /** Of the answer; 0 = there is none yet. */
+  readonly status: number;
+  /** How it ended; "" = it has not. */
+  readonly outcome: string;
+  /** Since it came, until the first byte of the answer, and the last; -1 = not yet. */
+  readonly firstByteMs: number;
+  readonly endMs: number;
+  readonly decisions: readonly object[];
+}
 
 export class Explanation {
+  readonly requestId: string;
+  readonly #isForClient: boolean;
+  readonly #startedMs: number;
   readonly #decisions: object[] = [];
+  readonly #path: string;
+  #status = 0;
+  #outcome = "";
+  #firstByteMs = -1;
+  #endMs = -1;
 
-  add(decision: Decision): void {
+  /** @param startedMs since the epoch */
+  constructor({ requestId, path }: RequestContext, isForClient: boolean, startedMs: number) {
+    this.requestId = requestId;
+    this.#path = path;
+    this.#isForClient = isForClient;
+    this.#startedMs = startedMs;
+  }
+
+  add({ poolSize, ...decision }: Decision): void {
     if (this.#decisions.length >= explainedDecisionsMax) return;
     const { chosen, engines } = decision;
-    // The chosen one, then those that came closest.
-    const rank = ({ engine, score }: (typeof engines)[number]) =>
-      engine === chosen ? Number.NEGATIVE_INFINITY : (score ?? 0);
-    const told = engines.toSorted((a, b) => rank(a) - rank(b)).slice(0, explainedEnginesMax);
-    const untold = engines.length - told.length;
-    this.#decisions.push({ ...decision, engines: told, ...(untold > 0 && { untold }) });
+    const first = engines.filter(({ engine }) => engine === chosen);
+    const others = engines.filter(({ engine }) => engine !== chosen);
+    const untold = poolSize - engines.length;
+    this.#decisions.push({
+      ...decision,
+      engines: [...first, ...others],
+      ...(untold > 0 && { untold }),
+    });
   }
 
-  /** The header line; numbers have three places at most. */
-  line(): string {
-    if (this.#decisions.length === 0) return "";
-    const text = JSON.stringify(this.#decisions, (_, value: unknown) =>
-      typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value,
-    );
-    // Names of pools can be anything; a header line cannot.
-    return `X-Explain: ${text.replace(/[^\x20-\x7e]/g, "?")}\r\n`;
+  /** The request has ended. What it holds, such as its body, is not kept. */
+  end({ status, outcome, startMs, firstByteMs, endMs }: RequestContext): void {
+    this.#status = status;
+    this.#outcome = outcome?.code ?? "";
+    this.#firstByteMs = firstByteMs < 0 ? -1 : firstByteMs - startMs;
+    this.#endMs = endMs - startMs;
   }
+
+  /** The header line; "" = the client is told nothing. */
+  line(): string {
+    if (!this.#isForClient || this.#decisions.length === 0) return "";
+    // Names of pools can be anything; a header line cannot.
+    return `X-Explain: ${jsonOf(this.#decisions).replace(/[^\x20-\x7e]/g, "?")}\r\n`;
+  }
+
+  told(): Explained {
+    return {
+      requestId: this.requestId,
+      at: new Date(this.#startedMs).toISOString(),
+      path: this.#path,
+      status: this.#status,
+      outcome: this.#outcome,
+      firstByteMs: this.#firstByteMs,
+      endMs: this.#endMs,
+      decisions: this.#decisions,
+    };
+  }
+}
+
+/** Numbers have three places at most. */
+export function jsonOf(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === "number" ? Math.round(member * 1_000) / 1_000 : member,
+  );
 }

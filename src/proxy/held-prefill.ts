@@ -55,7 +55,7 @@ export class HeldPrefill implements Waiter {
     const { explanation, heldMs } = this.#request.context;
     const { name: policy } = pool.config.policy;
     const decision = { leg: "prefill", pool: pool.name, policy, chosen: engine, heldMs };
-    explanation?.add({ ...decision, engines: seen });
+    explanation?.add({ ...decision, engines: seen, poolSize: pool.size });
     // The desk may know of a configuration that this request did not begin with.
     this.#granted = pool.engines.find(({ name }) => name === engine);
     this.#exchange.begin();

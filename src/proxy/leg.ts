@@ -76,7 +76,14 @@ export class Leg implements LegOwner {
     if (engines !== undefined) {
       const chosen = typeof placement === "string" ? "" : placement.engine.name;
       const { name: policy } = pool.config.policy;
-      explanation?.add({ leg: this.name, pool: pool.name, policy, chosen, engines });
+      explanation?.add({
+        leg: this.name,
+        pool: pool.name,
+        policy,
+        chosen,
+        engines,
+        poolSize: pool.size,
+      });
     }
     if (typeof placement === "string") return placement;
     this.#reserved(placement, uri);

@@ -41,8 +41,17 @@ export type DeskAnswer =
       readonly retryAfterMs: number;
     };
 
+/** What an operator may want to know of a worker. Each kind has its own answer. */
+export type WorkerQuestion =
+  /** Of one request: `Explained`, or undefined where it is not known. */
+  | { readonly about: "request"; readonly requestId: string }
+  /** Of the engines' caches: `CacheState[]`, none where prompts wait elsewhere. */
+  | { readonly about: "caches" };
+
 export type ToWorker =
   | DeskAnswer
+  /** Answered by `told` with the same id. */
+  | { readonly type: "asked"; readonly id: number; readonly question: WorkerQuestion }
   /**
    * Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. It is ready to
    * be used: no port is 0, `reusePort` is set where threads share a port, and a unix socket is given to worker 0 alone (so
@@ -81,4 +90,5 @@ export type FromWorker =
       /** The system's code, such as `EADDRINUSE`, or the proxy's own. */
       readonly code: string;
     }
+  | { readonly type: "told"; readonly id: number; readonly answer: unknown }
   | { readonly type: "drained" };

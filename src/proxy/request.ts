@@ -11,7 +11,6 @@ import type { ClientConnection } from "./client-connection.ts";
 import type { RequestContext } from "./context.ts";
 import { Encode } from "./encode.ts";
 import { errorPage } from "./error-page.ts";
-import { Explanation } from "./explanation.ts";
 import { Forward } from "./forward.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { errorAnswer, finalAnswer, reasonOf, returnedAnswer } from "./local-answer.ts";
@@ -184,9 +183,7 @@ export class RequestHandler implements Forwarded {
 
   #begin(route: Route, prefills: boolean): void {
     const { context } = this;
-    if (route.config.explain && context.head.fields.get("x-explain") === "1") {
-      context.explanation = new Explanation();
-    }
+    context.explanation ??= this.service.explain(context, route);
     this.#forward = new Forward(this, route, prefills);
     this.#forward.begin();
   }
@@ -229,6 +226,7 @@ export class RequestHandler implements Forwarded {
     this.#dropMembers();
     service.bodies.giveBack(this.#bodyBytes);
     service.recorder?.write(context);
+    context.explanation?.end(context);
     for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
   }
 

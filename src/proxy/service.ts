@@ -24,9 +24,12 @@ import type { RequestContext } from "./context.ts";
 import type { EngineFailure } from "./engine-connection.ts";
 import { EngineLink } from "./engine-link.ts";
 import type { LegName } from "./exchange.ts";
+import { Explanation } from "./explanation.ts";
+import { KeptExplanations } from "./kept-explanations.ts";
 import { compileMap } from "./map.ts";
+import type { WorkerQuestion } from "./messages.ts";
 import { Recorder } from "./recorder.ts";
-import type { RouteDeps } from "./route.ts";
+import type { Route, RouteDeps } from "./route.ts";
 import { Server, VirtualServers } from "./routing.ts";
 import { Scratch } from "./scratch.ts";
 import { type Render, VariableScope } from "./template.ts";
@@ -78,6 +81,8 @@ export class Service implements CallbackServer {
   readonly #links = new Map<string, EngineLink>();
   readonly #clients = new Set<ClientConnection>();
   readonly #callers = new Set<CallbackConnection>();
+  /** Kept for operators, where they have a listener. */
+  #explanations: KeptExplanations | undefined;
   readonly #topLevels: TopLevel[] = [];
   readonly #ownDesk: HeldPools | undefined;
   #plan: Plan | undefined;
@@ -100,6 +105,10 @@ export class Service implements CallbackServer {
   apply(config: Config, slots: SlotsByIdentity): void {
     this.#plan = compile(config, slots, this.#deps);
     this.#ownDesk?.use(this.#plan.pools.values());
+    const most = config.admin?.explainedRequestsMax ?? 0;
+    if (most !== (this.#explanations?.most ?? 0)) {
+      this.#explanations = most > 0 ? new KeptExplanations(most) : undefined;
+    }
     const used = new Set<string>();
     for (const pool of this.#plan.pools.values()) {
       for (const engine of pool.engines) {
@@ -189,6 +198,26 @@ export class Service implements CallbackServer {
     for (const caller of [...this.#callers]) caller.close();
     for (const link of this.#links.values()) link.close();
     this.#ownDesk?.close();
+  }
+
+  /** Where the decisions about a request are to be told; undefined = nobody may ask for them. */
+  explain(context: RequestContext, route: Route): Explanation | undefined {
+    const isForClient = route.config.explain && context.head.fields.get("x-explain") === "1";
+    const kept = context.requestId === "" ? undefined : this.#explanations;
+    if (!isForClient && kept === undefined) return undefined;
+    const explanation = new Explanation(context, isForClient, this.clock.wallMs());
+    kept?.add(explanation);
+    return explanation;
+  }
+
+  /** What an operator asks. */
+  tell(question: WorkerQuestion): unknown {
+    switch (question.about) {
+      case "request":
+        return this.#explanations?.find(question.requestId)?.told();
+      case "caches":
+        return this.#ownDesk?.caches() ?? [];
+    }
   }
 
   /** Where traffic is written to as a trace. */

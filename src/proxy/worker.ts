@@ -106,6 +106,9 @@ port.on("message", (message: ToWorker) => {
     case "facts":
       service.learn(message.facts);
       break;
+    case "asked":
+      say({ type: "told", id: message.id, answer: service.tell(message.question) });
+      break;
     case "drain":
       listeners.closeAll();
       void service.drain(message.timeoutMs).then(() => {

@@ -3,6 +3,8 @@
  * more than its own time: all that wait are the later for it. So each ms of it counts once, and once more for each prompt that
  * waits per engine.
  */
+import { explainedEnginesMax } from "../limits.ts";
+import { closest } from "./closest.ts";
 import type { ExactCache } from "./exact-cache.ts";
 import type { HeldPrompt, SeenEngine } from "./held-prompt.ts";
 import { PrefillCost } from "./prefill-cost.ts";
@@ -114,17 +116,23 @@ export class HeldPlaces {
     return ms;
   }
 
-  /** What speaks for each engine, before it is added to the one that was chosen. */
-  explain(held: HeldPrompt): SeenEngine[] {
-    const seen: SeenEngine[] = [];
-    for (let number = 0; number < this.#engines; number += 1) {
-      if (this.isFit[number] === 0) continue;
-      const score = this.#score(held, number, this.#duplicateWeight);
-      const uncachedTokens = this.uncached(held, number);
-      const prefillMs = this.predict(held, number);
-      seen.push({ number, waitMs: this.waitMs[number]!, uncachedTokens, prefillMs, score });
-    }
-    return seen;
+  /** What speaks for the chosen engine, before it is added there, and for those that come closest. */
+  explain(held: HeldPrompt, chosen: number): SeenEngine[] {
+    const scoreOf = (number: number) =>
+      this.isFit[number] === 1
+        ? this.#score(held, number, this.#duplicateWeight)
+        : Number.POSITIVE_INFINITY;
+    const numbers = closest(this.#engines, explainedEnginesMax, scoreOf);
+    if (!numbers.includes(chosen)) numbers[numbers.length - 1] = chosen;
+    return numbers
+      .filter((number) => this.isFit[number] === 1)
+      .map((number) => ({
+        number,
+        waitMs: this.waitMs[number]!,
+        uncachedTokens: this.uncached(held, number),
+        prefillMs: this.predict(held, number),
+        score: scoreOf(number),
+      }));
   }
 
   /** In ms. */

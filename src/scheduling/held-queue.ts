@@ -257,7 +257,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
   #send(held: HeldPrompt<P>, engine: number, nowMs: number): boolean {
     const open = this.#batches.open(engine);
     if (!this.#states.hasRoom(engine, open) || !this.#states.admit(held)) return false;
-    if (held.prompt.explains) held.seen = this.#places.explain(held);
+    if (held.prompt.explains) held.seen = this.#places.explain(held, engine);
     held.engine = engine;
     held.predictedMs = this.#places.predict(held, engine);
     held.uncachedTokens = this.#places.uncached(held, engine);

@@ -1,0 +1,73 @@
+/** The engines in Prometheus' text format. */
+import type { CacheKnowledge } from "../../fleet/held-pool.ts";
+import type { EngineReport, PoolReport } from "./engines.ts";
+
+interface Gauge {
+  readonly name: string;
+  readonly help: string;
+  value(engine: EngineReport): number;
+}
+
+const gauges: readonly Gauge[] = [
+  {
+    name: "global_proxy_engine_up",
+    help: "1 while requests would be given to the engine.",
+    value: ({ state }) => (state === "fit" || state === "full" ? 1 : 0),
+  },
+  {
+    name: "global_proxy_engine_requests_in_flight",
+    help: "Requests at the engine.",
+    value: ({ inFlight }) => inFlight,
+  },
+  {
+    name: "global_proxy_engine_prompt_bytes",
+    help: "Bytes of the prompts at the engine.",
+    value: ({ promptBytes }) => promptBytes,
+  },
+  {
+    name: "global_proxy_engine_failures",
+    help: "Failures that count towards max_fails.",
+    value: ({ failures }) => failures,
+  },
+];
+
+const cacheMetric = "global_proxy_engine_cache_knowledge";
+const cacheStates: readonly CacheKnowledge[] = ["exact", "approximate", "blind"];
+
+export function metricsText(
+  workers: { readonly alive: number },
+  pools: readonly PoolReport[],
+): string {
+  const lines = [
+    ...head("global_proxy_workers", "Workers that live."),
+    `global_proxy_workers ${workers.alive}`,
+  ];
+  const engines = pools.flatMap(({ pool, engines: ones }) =>
+    ones.map((engine) => ({
+      engine,
+      labels: `pool="${label(pool)}",engine="${label(engine.engine)}"`,
+    })),
+  );
+  for (const { name, help, value } of gauges) {
+    lines.push(...head(name, help));
+    for (const { engine, labels } of engines) lines.push(`${name}{${labels}} ${value(engine)}`);
+  }
+  lines.push(...head(cacheMetric, "1 for how well is known what the engine has cached."));
+  for (const { engine, labels } of engines) {
+    if (engine.cache === undefined) continue;
+    for (const state of cacheStates) {
+      const is = engine.cache === state ? 1 : 0;
+      lines.push(`${cacheMetric}{${labels},state="${state}"} ${is}`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function head(name: string, help: string): string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`];
+}
+
+/** As the format has it. */
+function label(text: string): string {
+  return text.replace(/\\/g, "\\\\").replace(/\n/g, "\\n").replace(/"/g, '\\"');
+}

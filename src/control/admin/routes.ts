@@ -1,0 +1,76 @@
+/** What operators can ask, by path. */
+import type { CacheState } from "../../fleet/held-pools.ts";
+import type { Pool } from "../../fleet/pool.ts";
+import { jsonOf } from "../../proxy/explanation.ts";
+import type { WorkerQuestion } from "../../proxy/messages.ts";
+import { type PoolReport, poolReports } from "./engines.ts";
+import { metricsText } from "./metrics.ts";
+import type { AdminAnswer, AdminRoutes } from "./server.ts";
+
+/** The proxy as its operators are told of it. */
+export interface AdminSource {
+  readonly workers: { readonly alive: number; readonly configured: number };
+  readonly isDraining: boolean;
+  readonly pools: readonly Pool[];
+  caches(): Promise<readonly CacheState[]>;
+  ask(question: WorkerQuestion): Promise<readonly unknown[]>;
+}
+
+const pages: Readonly<Record<string, (source: AdminSource) => Promise<AdminAnswer>>> = {
+  "/admin/health": async (source) => health(source),
+  "/admin/engines": async (source) => json(200, { pools: await reports(source) }),
+  "/admin/metrics": async (source) => ({
+    status: 200,
+    contentType: "text/plain; version=0.0.4; charset=utf-8",
+    body: metricsText(source.workers, await reports(source)),
+  }),
+};
+const explainPath = "/admin/explain/";
+
+export function adminRoutes(source: () => AdminSource): AdminRoutes {
+  return async (method, path) => {
+    if (method !== "GET" && method !== "HEAD") {
+      return problem(405, "method_not_allowed", `${method} is not for this listener: ask with GET`);
+    }
+    if (path.startsWith(explainPath)) return explain(source(), path.slice(explainPath.length));
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
+    if (page !== undefined) return page(source());
+    const known = [...Object.keys(pages), `${explainPath}{request-id}`].join(", ");
+    return problem(404, "not_found", `there is no ${path}; there are ${known}`);
+  };
+}
+
+/** 503 when the proxy takes no requests: no worker lives, or it is about to end. */
+function health({ workers, isDraining }: AdminSource): AdminAnswer {
+  const isUp = workers.alive > 0 && !isDraining;
+  const status = isDraining ? "draining" : isUp ? "ok" : "down";
+  return json(isUp ? 200 : 503, { status, workers });
+}
+
+async function reports(source: AdminSource): Promise<PoolReport[]> {
+  return poolReports(source.pools, await source.caches(), Date.now());
+}
+
+async function explain(source: AdminSource, text: string): Promise<AdminAnswer> {
+  const requestId = decoded(text);
+  const [first] = await source.ask({ about: "request", requestId });
+  if (first !== undefined) return json(200, first);
+  const what = `nothing is known of a request "${requestId}": it came too long ago, or never`;
+  return problem(404, "unknown_request", what);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function json(status: number, value: unknown): AdminAnswer {
+  return { status, contentType: "application/json", body: `${jsonOf(value)}\n` };
+}
+
+function problem(status: number, code: string, message: string): AdminAnswer {
+  return json(status, { error: { message, type: "admin_error", param: null, code } });
+}

@@ -1,0 +1,104 @@
+/** The listener for operators: plain HTTP in the main thread, apart from the data plane. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { AdminConfig } from "../../config/admin.ts";
+import { describeSystemError } from "../../config/system-error.ts";
+import { adminConnectionsMax, adminHeadBytesMax, adminRequestTimeoutMs } from "../../limits.ts";
+import { ServeError } from "../ready-config.ts";
+
+export interface AdminAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** @param path of the URL, without its query */
+export type AdminRoutes = (method: string, path: string) => Promise<AdminAnswer>;
+
+interface Listening {
+  readonly server: Server;
+  readonly key: string;
+}
+
+export class AdminServer {
+  readonly #routes: AdminRoutes;
+  readonly #log: (message: string) => void;
+  #listening: Listening | undefined;
+  /** Of a configuration that is not in force yet. */
+  #next: Listening | undefined;
+
+  constructor(routes: AdminRoutes, log: (message: string) => void) {
+    this.#routes = routes;
+    this.#log = log;
+  }
+
+  /** Listens where this configuration says, also where the one in force does. Rejects with a ServeError. */
+  async open(config: AdminConfig | undefined): Promise<void> {
+    this.#closeOne(this.#next);
+    this.#next = undefined;
+    if (config === undefined || keyOf(config) === this.#listening?.key) return;
+    this.#next = await this.#listen(config);
+  }
+
+  /** This configuration, which was opened, is in force. */
+  use(config: AdminConfig | undefined): void {
+    if (config !== undefined && keyOf(config) === this.#listening?.key) return;
+    this.#closeOne(this.#listening);
+    this.#listening = this.#next;
+    this.#next = undefined;
+  }
+
+  close(): void {
+    this.#closeOne(this.#next);
+    this.#closeOne(this.#listening);
+  }
+
+  async #listen(config: AdminConfig): Promise<Listening> {
+    const { host, port } = config;
+    const server = createServer(
+      {
+        maxHeaderSize: adminHeadBytesMax,
+        requestTimeout: adminRequestTimeoutMs,
+        headersTimeout: adminRequestTimeoutMs,
+        keepAliveTimeout: adminRequestTimeoutMs,
+      },
+      (request, response) => {
+        request.resume();
+        const path = (request.url ?? "/").replace(/\?.*$/s, "");
+        void this.#routes(request.method ?? "", path).then(({ status, contentType, body }) => {
+          const isHead = request.method === "HEAD";
+          response.writeHead(status, {
+            "content-type": contentType,
+            "content-length": Buffer.byteLength(body),
+            "cache-control": "no-store",
+            ...(status === 405 && { allow: "GET, HEAD" }),
+          });
+          response.end(isHead ? undefined : body);
+        });
+      },
+    );
+    server.maxConnections = adminConnectionsMax;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (error: NodeJS.ErrnoException) => {
+        const why = describeSystemError(error);
+        const message = `bind() to ${host}:${port} for admin failed (${why})`;
+        reject(new ServeError(message, error.code ?? "GP_ADMIN"));
+      });
+      server.listen(port, host, resolve);
+    });
+    // What a connection does wrong is no fault of the proxy.
+    server.on("error", () => {});
+    const bound = server.address() as AddressInfo;
+    this.#log(`operators are heard at http://${host}:${bound.port}/admin/`);
+    return { server, key: keyOf(config) };
+  }
+
+  #closeOne(listening: Listening | undefined): void {
+    listening?.server.close();
+    listening?.server.closeAllConnections();
+  }
+}
+
+function keyOf({ host, port }: AdminConfig): string {
+  return `${host} ${port}`;
+}

@@ -1,0 +1,142 @@
+/** The listener for operators: it tells of every request whichever worker had it, and clients never reach it. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { EngineReport, PoolReport } from "../../src/control/admin/engines.ts";
+import type { Decision } from "../../src/fleet/explanation.ts";
+import type { Explained } from "../../src/proxy/explanation.ts";
+import { eventually } from "../support/eventually.ts";
+import { ask, post } from "../support/http-client.ts";
+import { pdYaml } from "../support/pd-yaml.ts";
+import { type Engine, freePorts, runtimes, type ServingProxy, Stack } from "../support/stack.ts";
+
+const path = "/v1/completions";
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const nodeShares = major > 22 || (major === 22 && minor >= 12);
+const cases = runtimes.flatMap((runtime) =>
+  (runtime === "bun" || nodeShares ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
+);
+
+interface Told extends Omit<Explained, "decisions"> {
+  readonly decisions: readonly Decision[];
+}
+
+describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+  const stack = new Stack(runtime);
+  let prefills: Engine[];
+  let decodes: Engine[];
+  let proxy: ServingProxy;
+  let admin: string;
+  let textFor: (port: number, adminPort: string) => string;
+
+  beforeAll(async () => {
+    prefills = await stack.startEngines("prefill", 2);
+    const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", "5", "--batch-penalty-ms", "0"];
+    decodes = await stack.startEngines("decode", 2, slow);
+    textFor = (port, adminPort) =>
+      pdYaml({
+        port,
+        top: `workers: ${workers}\nadmin: { port: ${adminPort} }\nerrorLog: { level: notice }`,
+        prefill: { engines: prefills, policy: "predictive" },
+        decode: { engines: decodes },
+      });
+    proxy = await stack.serve((port) => textFor(port, "0"));
+    const [, url] = await proxy.command.saysError(/heard at (http:\/\/[^\s]+)\/admin\//);
+    admin = url!;
+  });
+  afterAll(() => stack.end());
+
+  const told = async <T>(page: string) => JSON.parse((await ask(admin + page)).body) as T;
+  const engines = async (): Promise<EngineReport[]> =>
+    (await told<{ pools: PoolReport[] }>("/admin/engines")).pools.flatMap((pool) => pool.engines);
+  const names = (ones: readonly Engine[]) => ones.map(({ port }) => `127.0.0.1:${port}`);
+
+  test("each of 40 requests can be asked for by its id, with both its engines and how it ended", async () => {
+    const ids = Array.from({ length: 40 }, (_, i) => `ask ${runtime} ${workers}/${i}`);
+    await Promise.all(
+      ids.map((id) => {
+        const body = { prompt: `${id} `.repeat(200), max_tokens: 2, stream: true };
+        return post(proxy.url + path, body, { headers: { "x-request-id": id } });
+      }),
+    );
+    for (const id of ids) {
+      const one = await told<Told>(`/admin/explain/${encodeURIComponent(id)}`);
+      expect(one).toMatchObject({ requestId: id, status: 200, outcome: "GP_OK" });
+      expect(one.endMs).toBeGreaterThanOrEqual(one.firstByteMs);
+      expect(one.decisions.map(({ leg, policy }) => `${leg} ${policy}`)).toEqual([
+        "prefill predictive",
+        "decode least_conn",
+      ]);
+      expect(names(prefills)).toContain(one.decisions[0]!.chosen);
+      expect(names(decodes)).toContain(one.decisions[1]!.chosen);
+    }
+    expect((await ask(`${admin}/admin/explain/another`)).status).toBe(404);
+  });
+
+  test("load and states are told while a stream runs, and are back at nothing when it has ended", async () => {
+    const body = { prompt: "slow", max_tokens: 200, stream: true };
+    const answer = post(proxy.url + path, body);
+    await eventually(async () => (await engines()).some(({ inFlight }) => inFlight === 1));
+    expect((await answer).end).toBe("whole");
+    await eventually(async () => (await engines()).every(({ inFlight }) => inFlight === 0));
+    const text = (await ask(`${admin}/admin/metrics`)).body;
+    const pattern = /^global_proxy_engine_up\{pool="decode",engine="127\.0\.0\.1:\d+"\} 1$/gm;
+    expect(text.match(pattern)).toHaveLength(2);
+    expect(text).toMatch(/cache_knowledge\{pool="prefill",[^}]*state="approximate"\} 1/);
+    expect(await told("/admin/health")).toEqual({
+      status: "ok",
+      workers: { alive: workers, configured: workers },
+    });
+  });
+
+  test("clients do not reach it; what it does not know is answered as an error", async () => {
+    expect((await ask(`${proxy.url}/admin/health`)).status).toBe(404);
+    expect((await ask(`${admin}/v1/models`)).status).toBe(404);
+    const posted = await ask(`${admin}/admin/health`, { method: "POST", body: "{}" });
+    expect(posted.status).toBe(405);
+    expect(JSON.parse(posted.body)).toMatchObject({ error: { code: "method_not_allowed" } });
+  });
+
+  test("a reload moves it, keeps it where it is in use, and takes it away", async () => {
+    const [free] = (await freePorts(1)) as [number];
+    const { command, port } = proxy;
+    const reload = async (text: string, says: RegExp) => {
+      stack.write(`${port}.yaml`, text);
+      const before = command.stderr.length;
+      command.signal("SIGHUP");
+      await eventually(async () => says.test(command.stderr.slice(before)));
+    };
+    await reload(textFor(port, `${port}`), /admin failed.*in use/);
+    expect((await ask(`${admin}/admin/health`)).status).toBe(200);
+    await reload(textFor(port, `${free}`), /configuration is in force/);
+    expect((await ask(`http://127.0.0.1:${free}/admin/health`)).status).toBe(200);
+    expect((await ask(`${admin}/admin/health`)).error).toBe("ECONNREFUSED");
+    await reload(textFor(port, "0").replace(/admin: .*\n/, ""), /configuration is in force/);
+    expect((await ask(`http://127.0.0.1:${free}/admin/health`)).error).toBe("ECONNREFUSED");
+    expect((await post(proxy.url + path, { prompt: "still served" })).status).toBe(200);
+  });
+});
+
+test.each(runtimes)("on %s, an address that cannot be had ends the start", async (runtime) => {
+  const stack = new Stack(runtime);
+  const [prefill, decode] = [
+    (await stack.startEngines("prefill", 1))[0]!,
+    (await stack.startEngines("decode", 1))[0]!,
+  ];
+  const start = (address: string) =>
+    stack.run(
+      "--prefill",
+      prefill.url,
+      "--decode",
+      decode.url,
+      "--listen",
+      "127.0.0.1:0",
+      "--admin",
+      address,
+    );
+  const taken = start(`127.0.0.1:${prefill.port}`);
+  expect(taken.code).toBe(1);
+  expect(taken.stderr).toMatch(/bind\(\) to 127\.0\.0\.1:\d+ for admin failed \(.*in use\)/);
+  const wrong = start("localhost:nine");
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toContain('invalid address "localhost:nine" for --admin');
+  await stack.end();
+});
