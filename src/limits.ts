@@ -111,3 +111,6 @@ export const workerAnswerTimeoutMs = 1_000;
 /** `X-Explain`: decisions of one request, and engines in each, the chosen one and those that came closest. */
 export const explainedDecisionsMax = 8;
 export const explainedEnginesMax = 16;
+
+/** Blocks of prompts that a pool's shadow remembers per engine, for what was sent there and for what it would have sent: as policies do. */
+export const shadowBlocksMax = 65_536;

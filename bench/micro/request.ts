@@ -1,6 +1,6 @@
 // User time of one P/D request inside the proxy: the real service, on sockets that cost nothing. What is left out is what
 // the kernel and the runtime's sockets take. Each chunk is a fresh copy, as from a socket.
-//   npx bun bench/micro/request.ts [prefill policy] [requests at once]
+//   npx bun bench/micro/request.ts [prefill policy] [requests at once] [shadow]
 //   npx bun build --target=node --outfile=/tmp/request-bench.mjs bench/micro/request.ts && node /tmp/request-bench.mjs
 
 import { listenKey } from "../../src/config/check.ts";
@@ -71,14 +71,17 @@ const parsed = parseFlags({
   // As the seed has it; `predictive` adds what holding costs.
   prefillPolicy: process.argv[2] ?? "length_balance",
   decodePolicy: "least_conn",
+  ...(process.argv[4] && { shadow: process.argv[4] }),
 });
 if (!("config" in parsed)) throw new Error("bad flags");
 const { config } = parsed;
-const board = new Scoreboard(createScoreboardMemory({ workers: 1, slots: 2 }), 0);
+const boardOf = () => new Scoreboard(createScoreboardMemory({ workers: 1, slots: 2 }), 0);
+const board = boardOf();
 const service = new Service({
   transport,
   clock: systemClock,
   board,
+  shadowBoard: boardOf(),
   random: Math.random,
   mint: systemMint,
   openLog: () => ({ write: () => {} }),

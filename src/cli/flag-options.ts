@@ -13,6 +13,10 @@ export function flagsCommand(): Command {
     .option("--listen <address>", "[HOST:]PORT or unix:/path (default: 0.0.0.0:8080)")
     .option("--prefill-policy <name>", "how a prefill engine is chosen (default: predictive)")
     .option("--decode-policy <name>", "how a decode engine is chosen (default: least_bytes)")
+    .option(
+      "--shadow <name>",
+      "a policy that follows that of prefill and decides nothing (default: none)",
+    )
     .option("--prefill-max-num-seqs <number>", "of pd_score_balance and omni_proxy, as a bound")
     .option("--decode-max-num-seqs <number>", "the same for decode engines")
     .option("--dialect <name>", "how engines hand the KV cache over (default: omni)")

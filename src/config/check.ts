@@ -68,7 +68,9 @@ function checkRegistrations({ config, faults }: CheckContext): void {
 
 function checkPools({ config, faults, texts }: CheckContext): void {
   const filled = new Set(config.registrations.flatMap(({ prefill, decode }) => [prefill, decode]));
-  for (const [name, { engines, policy, kvEvents, tokenize }] of Object.entries(config.pools)) {
+  for (const [name, { engines, policy, shadow, kvEvents, tokenize }] of Object.entries(
+    config.pools,
+  )) {
     if (tokenize && policy.name !== "predictive")
       faults.warn(["pools", name, "tokenize"], `only policy predictive tokenises prompts`);
     if (kvEvents !== undefined && !tokenize)
@@ -102,8 +104,14 @@ function checkPools({ config, faults, texts }: CheckContext): void {
         faults.emerg([...path, "attributes", port], `"${said}" is no port`);
       }
     });
-    for (const template of keyTemplates(policy)) {
-      texts.template(["pools", name, "policy", "keys" in policy ? "keys" : "key"], template);
+    if (shadow?.name === "predictive") {
+      const hint = "predicted_time has the same score, at once";
+      faults.emerg(["pools", name, "shadow"], "predictive holds prompts, a shadow cannot", hint);
+    }
+    for (const [key, one] of Object.entries({ policy, ...(shadow && { shadow }) })) {
+      for (const template of keyTemplates(one)) {
+        texts.template(["pools", name, key, "keys" in one ? "keys" : "key"], template);
+      }
     }
   }
 }

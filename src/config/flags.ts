@@ -2,7 +2,8 @@
 import { decodePolicyName, prefillPolicyName } from "./default-policies.ts";
 import { parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import { schemasAt } from "./expected.ts";
-import { parsePolicy, type policyNames } from "./policy-text.ts";
+import type { PolicyConfig } from "./policies.ts";
+import { parsePolicy, type policyNames, type Role } from "./policy-text.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { type Config, type ConfigInput, configSchema, logLevels } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
@@ -19,6 +20,8 @@ export interface Flags {
   readonly listen?: string;
   readonly prefillPolicy?: string;
   readonly decodePolicy?: string;
+  /** Of the prefill engines, or of those that do all: follows their policy and decides nothing. */
+  readonly shadow?: string;
   /** Requests beyond which an engine has no room, for policies that go by it. */
   readonly prefillMaxNumSeqs?: string;
   readonly decodeMaxNumSeqs?: string;
@@ -117,9 +120,17 @@ export function parseFlags(
   if (isPlain && flags.prefill.length > 0) fail("--dialect plain has no --prefill");
   const cacheTokens = readTokens("--decode-cache-tokens", flags.decodeCacheTokens, fail);
   const pools: NonNullable<ConfigInput["pools"]> = isPlain
-    ? { decode: pool(whole, "decode", "least_conn") }
+    ? {
+        decode: {
+          ...pool(whole, "decode", "least_conn"),
+          ...readShadow(flags.shadow, undefined, fail),
+        },
+      }
     : {
-        prefill: pool("prefill", "prefill", prefillPolicyName),
+        prefill: {
+          ...pool("prefill", "prefill", prefillPolicyName),
+          ...readShadow(flags.shadow, "prefill", fail),
+        },
         decode: {
           ...pool("decode", "decode", decodePolicyName),
           ...(cacheTokens !== undefined && { cacheTokens }),
@@ -212,4 +223,16 @@ function readListen(text: string, fail: Fail): Listen | undefined {
   const parsed = parseHostAndPort(text, 8080);
   if (!("problem" in parsed)) return parsed;
   return fail(`invalid address "${text}" for --listen: ${parsed.problem}`, "[HOST:]PORT");
+}
+
+function readShadow(
+  text: string | undefined,
+  role: Role | undefined,
+  fail: Fail,
+): { readonly shadow?: PolicyConfig } {
+  if (text === undefined) return {};
+  const read = parsePolicy(text, role);
+  if (!("problem" in read)) return { shadow: read.policy };
+  fail(`${read.problem} for --shadow`, read.hint);
+  return {};
 }

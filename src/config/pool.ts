@@ -71,6 +71,11 @@ export const poolSchema = z
       .describe(
         "How an engine is chosen. Default where a route hands over: `predictive` for its prefill pool, `least_bytes` for its decode pool.",
       ),
+    shadow: policySchema
+      .optional()
+      .describe(
+        "A second policy that sees the same requests and decides nothing: what it would have done is told to operators (`docs/admin.md`). Any but `predictive`. Has prompts hashed.",
+      ),
     keepAlive: keepAliveSchema.prefault({}),
     kvEvents: kvEventsSchema
       .optional()

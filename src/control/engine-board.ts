@@ -6,14 +6,23 @@ import { createScoreboardMemory, Scoreboard } from "../scheduling/scoreboard.ts"
 
 export class EngineBoard {
   readonly memory: SharedArrayBuffer;
+  /** Of the scoreboard of second policies, which decide nothing. */
+  readonly shadowMemory: SharedArrayBuffer;
   readonly #board: Scoreboard;
+  readonly #shadowBoard: Scoreboard;
   readonly #table: SlotTable;
   #current: SlotsByIdentity = {};
 
   constructor(workers: number) {
-    this.memory = createScoreboardMemory({ workers, slots: engineSlotsMax });
+    const size = { workers, slots: engineSlotsMax };
+    this.memory = createScoreboardMemory(size);
+    this.shadowMemory = createScoreboardMemory(size);
     this.#board = new Scoreboard(this.memory, 0);
-    this.#table = new SlotTable(engineSlotsMax, (slot) => this.#board.clearSlot(slot));
+    this.#shadowBoard = new Scoreboard(this.shadowMemory, 0);
+    this.#table = new SlotTable(engineSlotsMax, (slot) => {
+      this.#board.clearSlot(slot);
+      this.#shadowBoard.clearSlot(slot);
+    });
   }
 
   /** To be read, not to be counted on. */
@@ -38,5 +47,6 @@ export class EngineBoard {
 
   closeRow(worker: number): void {
     this.#board.closeRow(worker);
+    this.#shadowBoard.closeRow(worker);
   }
 }

@@ -141,6 +141,7 @@ export class Instance {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    await this.#supervisor?.tellShadows();
     this.log.notice("exiting");
     await this.#supervisor?.stop();
     this.#close();
@@ -289,6 +290,7 @@ export class Instance {
       pools: supervisor?.pools ?? [],
       caches: async () => supervisor?.caches() ?? [],
       ask: async (question) => supervisor?.ask(question) ?? [],
+      shadows: async () => supervisor?.shadows() ?? [],
     };
   }
 

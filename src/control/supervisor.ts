@@ -4,9 +4,11 @@ import type { Config } from "../config/schema.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
 import type { CacheState } from "../fleet/held-pools.ts";
 import { Pool } from "../fleet/pool.ts";
+import type { ShadowReport } from "../fleet/shadow.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import type { ErrorLog } from "../observe/error-log.ts";
 import type { BoundAddress, WorkerQuestion } from "../proxy/messages.ts";
+import { shadowLine, sumOfShadows } from "./admin/shadows.ts";
 import { DeskServer } from "./desk-server.ts";
 import { EngineBoard } from "./engine-board.ts";
 import { configOfWorker, ServeError, withRecordSalt } from "./ready-config.ts";
@@ -79,6 +81,8 @@ export class Supervisor {
     const next: Applied = { config, slots: this.#board.assign(config) };
     const [first, ...others] = this.#living();
     if (first === undefined) throw new ServeError("no worker is alive", "GP_WORKER_ENDED");
+    // They begin anew with the configuration.
+    const shadows = await this.shadows();
     // Until all workers have the new one, some ask for pools of either.
     this.#hold(old, next);
     // The first worker finds what is wrong for all, such as an address in use, before the others have changed anything.
@@ -99,6 +103,7 @@ export class Supervisor {
     }
     this.#board.use(next.slots);
     this.#hold(next);
+    this.#tellShadows(shadows);
     return addresses;
   }
 
@@ -125,6 +130,13 @@ export class Supervisor {
     return answers.filter((answer) => answer !== undefined);
   }
 
+  /** What second policies would have done, over all workers. */
+  async shadows(): Promise<ShadowReport[]> {
+    const pools = Object.values(this.#applied?.config.pools ?? {});
+    if (pools.every(({ shadow }) => shadow === undefined)) return [];
+    return sumOfShadows((await this.ask({ about: "shadows" })) as ShadowReport[][]);
+  }
+
   /** What is known of the caches of engines, wherever prompts wait. */
   async caches(): Promise<CacheState[]> {
     if (this.#desk !== undefined) return this.#desk.pools.caches();
@@ -139,6 +151,17 @@ export class Supervisor {
   async drain(timeoutMs: number): Promise<void> {
     this.#close();
     await Promise.all(this.#living().map((thread) => thread.drain(timeoutMs)));
+  }
+
+  /** To be called before they stop: workers that are gone tell nothing. */
+  async tellShadows(): Promise<void> {
+    this.#tellShadows(await this.shadows());
+  }
+
+  #tellShadows(reports: readonly ShadowReport[]): void {
+    for (const report of reports) {
+      if (report.picks > 0) this.#options.log.notice(shadowLine(report));
+    }
   }
 
   /** Resolves when all threads are gone. */
@@ -186,6 +209,7 @@ export class Supervisor {
       workerIndex: index,
       workers: this.#options.workers,
       scoreboard: this.#board.memory,
+      shadows: this.#board.shadowMemory,
     };
     const thread = new WorkerThread(this.#options.workerEntry, data, (question, answer) =>
       this.#desk?.receive(index, question, answer),

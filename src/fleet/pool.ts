@@ -5,14 +5,16 @@ import { explainedEnginesMax, promptBlockBytes, suspicionMs } from "../limits.ts
 import { closest } from "../scheduling/closest.ts";
 import { Lease } from "../scheduling/lease.ts";
 import { createPolicy } from "../scheduling/policies/index.ts";
-import type { Candidates, PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
+import type { PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
 import { mirrorsOf, type PrefixMirror } from "../scheduling/prefix-mirror.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
 import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
 import type { Address } from "./address.ts";
+import { EngineSet } from "./engine-set.ts";
 import { enginesOf } from "./engines.ts";
 import type { EngineSeen } from "./explanation.ts";
 import type { FactsByIdentity } from "./facts.ts";
+import { Shadow, type ShadowDeps, type ShadowPlace, type ShadowReport } from "./shadow.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
 
 /** One engine of a pool. */
@@ -43,6 +45,8 @@ export interface Placement {
   readonly pool: Pool;
   readonly engine: Engine;
   readonly lease: Lease;
+  /** Where the pool's shadow would have sent it. */
+  readonly shadow: ShadowPlace | undefined;
 }
 
 export interface WarmEngine {
@@ -55,6 +59,7 @@ export interface WarmEngine {
 export type NoPlace = "none-live" | "all-full";
 
 const anyRequest = {};
+const noneTried: readonly number[] = [];
 
 interface Suspicion {
   /** The prefill engine's name. */
@@ -66,6 +71,8 @@ export interface PoolDeps {
   readonly board: Scoreboard;
   readonly slots: SlotsByIdentity;
   random(): number;
+  /** Where a second policy may follow. */
+  readonly shadows?: ShadowDeps;
 }
 
 export class Pool implements PoolView {
@@ -84,8 +91,9 @@ export class Pool implements PoolView {
   readonly #suspicions: (Suspicion | undefined)[];
   /** What each engine has cached; undefined = not known. */
   readonly #caches: readonly PrefixMirror[] | undefined;
+  readonly #shadow: Shadow | undefined;
 
-  constructor(name: string, config: PoolConfig, { board, slots, random }: PoolDeps) {
+  constructor(name: string, config: PoolConfig, { board, slots, random, shadows }: PoolDeps) {
     this.name = name;
     this.config = config;
     this.board = board;
@@ -121,6 +129,7 @@ export class Pool implements PoolView {
       const bytes = config.cacheTokens * usualBytesPerToken;
       this.#caches = mirrorsOf(this.size, Math.ceil(bytes / promptBlockBytes));
     }
+    if (shadows && config.shadow) this.#shadow = new Shadow(this, config.shadow, shadows);
   }
 
   /** Takes over what was found out about the engines; what is not in there any more is not known any more. */
@@ -137,7 +146,8 @@ export class Pool implements PoolView {
 
   /** Whether the policy wants to know the prompt's blocks, or what is cached is. */
   get usesBlocks(): boolean {
-    return this.#caches !== undefined || (this.#policy.usesBlocks ?? false);
+    if (this.#caches !== undefined || this.#shadow !== undefined) return true;
+    return this.#policy.usesBlocks ?? false;
   }
 
   /** Whether it is known what its engines have cached. */
@@ -196,7 +206,7 @@ export class Pool implements PoolView {
 
   /** Whether a request would be given to the engine now, and why not. */
   stateOf(engine: Engine, nowMs: number): EngineSeen["state"] {
-    return this.#stateOf(engine, anyRequest, [], nowMs);
+    return this.#stateOf(engine, anyRequest, noneTried, nowMs);
   }
 
   #stateOf(
@@ -215,6 +225,16 @@ export class Pool implements PoolView {
 
   /** Takes a place at an engine that was chosen before; undefined = it has no room any more. */
   placeAt(engine: Engine, request: PickRequest, nowMs: number): Placement | undefined {
+    if (this.#shadow !== undefined) this.#collect(engine.backup, request, noneTried, nowMs);
+    return this.#take(engine, request, nowMs);
+  }
+
+  /** What a second policy would have done; undefined = there is none. */
+  shadowReport(): ShadowReport | undefined {
+    return this.#shadow?.report();
+  }
+
+  #take(engine: Engine, request: PickRequest, nowMs: number): Placement | undefined {
     const { slot, number, maxConns } = engine;
     const { bytes } = request;
     const uncached = this.#policy.uncachedBytes?.(number, request) ?? bytes;
@@ -223,7 +243,8 @@ export class Pool implements PoolView {
     this.#caches?.[number]?.insert(request.blocks);
     this.#chosen(engine, nowMs);
     const lease = new Lease(this.board, slot, bytes, uncached, this.#policy, number);
-    return { pool: this, engine, lease };
+    const shadow = this.#shadow?.follow(this.#candidates, number, request);
+    return { pool: this, engine, lease, shadow };
   }
 
   /** Whether the engine takes requests at all, as far as is known. */
@@ -261,6 +282,27 @@ export class Pool implements PoolView {
     nowMs: number,
   ): Placement | NoPlace {
     const candidates = this.#candidates;
+    let full = this.#collect(backup, request, tried, nowMs);
+    while (candidates.count > 0) {
+      const { preferred } = request;
+      const isThere = preferred !== undefined && candidates.has(preferred);
+      const number = isThere ? preferred : this.#policy.pick(candidates, request);
+      const placement = this.#take(this.engines[number]!, request, nowMs);
+      if (placement !== undefined) return placement;
+      full = true;
+      candidates.remove(number);
+    }
+    return full ? "all-full" : "none-live";
+  }
+
+  /** Finds the candidates; whether there are live ones without a place. */
+  #collect(
+    backup: boolean,
+    request: PickRequest,
+    tried: readonly number[],
+    nowMs: number,
+  ): boolean {
+    const candidates = this.#candidates;
     let full = false;
     candidates.clear();
     for (let i = 0; i < this.size; i += 1) {
@@ -271,16 +313,7 @@ export class Pool implements PoolView {
       if (this.#hasRoom(engine)) candidates.add(i);
       else full = true;
     }
-    while (candidates.count > 0) {
-      const { preferred } = request;
-      const isThere = preferred !== undefined && candidates.has(preferred);
-      const number = isThere ? preferred : this.#policy.pick(candidates, request);
-      const placement = this.placeAt(this.engines[number]!, request, nowMs);
-      if (placement !== undefined) return placement;
-      full = true;
-      candidates.remove(number);
-    }
-    return full ? "all-full" : "none-live";
+    return full;
   }
 
   /** nginx's rule: as many failures as `maxFails` rest an engine for `failTimeoutMs`; the only engine of a pool never rests. */
@@ -305,6 +338,7 @@ export class Pool implements PoolView {
   failed(engine: Engine, nowMs: number, source?: Engine): void {
     if (source !== undefined && this.#excuses(engine, nowMs, source)) return;
     this.#policy.failed?.(engine.number, engine.maxFails);
+    this.#shadow?.failed(engine.number, engine.maxFails);
     this.board.addFail(engine.slot);
     this.board.setFailAccessedAt(engine.slot, nowMs);
     this.board.setFailCheckedAt(engine.slot, nowMs);
@@ -333,39 +367,5 @@ export class Pool implements PoolView {
     if (board.failAccessedAt(engine.slot) < board.failCheckedAt(engine.slot)) {
       board.clearFails(engine.slot);
     }
-  }
-}
-
-/** A reused set of engine numbers in ascending order. */
-class EngineSet implements Candidates {
-  count = 0;
-  readonly engines: Int32Array;
-  readonly #members: Uint8Array;
-
-  constructor(size: number) {
-    this.engines = new Int32Array(size);
-    this.#members = new Uint8Array(size);
-  }
-
-  has(engine: number): boolean {
-    return this.#members[engine] === 1;
-  }
-
-  add(engine: number): void {
-    this.engines[this.count] = engine;
-    this.count += 1;
-    this.#members[engine] = 1;
-  }
-
-  remove(engine: number): void {
-    const at = this.engines.indexOf(engine);
-    this.engines.copyWithin(at, at + 1, this.count);
-    this.count -= 1;
-    this.#members[engine] = 0;
-  }
-
-  clear(): void {
-    this.count = 0;
-    this.#members.fill(0);
   }
 }

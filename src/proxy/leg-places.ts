@@ -70,6 +70,7 @@ export class LegPlaces {
       blocks: pool.usesBlocks ? this.#promptBlocks() : noBlocks,
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(pool, context),
+      shadowKey: service.shadowKey(pool, context),
       only: holderOf(pool, this.#keptAnswer),
       preferred:
         this.#warm && pool.engines.indexOf(this.#warm) >= 0 ? this.#warm.number : undefined,

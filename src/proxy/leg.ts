@@ -145,8 +145,11 @@ export class Leg implements LegOwner {
     record.status = connection.head.status;
     // Told at once rather than at the answer's end, as nginx does: an engine that is back takes its share before its first long
     // stream is over.
-    const { pool, engine } = this.#placement!;
-    if (record.status < 500) pool.succeeded(engine);
+    const { pool, engine, shadow } = this.#placement!;
+    if (record.status < 500) {
+      pool.succeeded(engine);
+      shadow?.answered();
+    }
     this.#request.legHead(this, connection);
   }
 
@@ -221,6 +224,7 @@ export class Leg implements LegOwner {
     this.#record = undefined;
     this.#connection = undefined;
     this.#isReserved = false;
+    this.#placement?.shadow?.close();
     this.#placement?.lease.close();
   }
 }

@@ -18,6 +18,8 @@ export interface WorkerData {
   readonly workers: number;
   /** The memory of the scoreboard, to be given to `new Scoreboard(memory, workerIndex)`. */
   readonly scoreboard: SharedArrayBuffer;
+  /** Of another one, of the same size, for the second policies that follow those that decide. */
+  readonly shadows: SharedArrayBuffer;
 }
 
 /** What a worker asks of the desk in the main thread, by its own numbers of prompts. There is none where one worker serves alone. */
@@ -46,7 +48,9 @@ export type WorkerQuestion =
   /** Of one request: `Explained`, or undefined where it is not known. */
   | { readonly about: "request"; readonly requestId: string }
   /** Of the engines' caches: `CacheState[]`, none where prompts wait elsewhere. */
-  | { readonly about: "caches" };
+  | { readonly about: "caches" }
+  /** Of second policies: `ShadowReport[]`. */
+  | { readonly about: "shadows" };
 
 export type ToWorker =
   | DeskAnswer

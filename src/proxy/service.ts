@@ -39,6 +39,8 @@ export interface ServiceDeps {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly board: Scoreboard;
+  /** Load as second policies see it, which follow those that decide. */
+  readonly shadowBoard?: Scoreboard;
   random(): number;
   readonly mint: Mint;
   /** Where prompts of all workers wait; undefined = this worker is the only one. */
@@ -54,6 +56,7 @@ interface Plan {
   readonly config: Config;
   readonly pools: ReadonlyMap<string, Pool>;
   readonly policyKeys: ReadonlyMap<Pool, Render>;
+  readonly shadowKeys: ReadonlyMap<Pool, Render>;
   readonly holdKeys: ReadonlyMap<Pool, HoldKeys>;
   /** Of pools whose prompts are tokenised. */
   readonly tokenizers: ReadonlyMap<Pool, Tokenizers>;
@@ -217,6 +220,8 @@ export class Service implements CallbackServer {
         return this.#explanations?.find(question.requestId)?.told();
       case "caches":
         return this.#ownDesk?.caches() ?? [];
+      case "shadows":
+        return [...this.#plan!.pools.values()].flatMap((pool) => pool.shadowReport() ?? []);
     }
   }
 
@@ -241,6 +246,11 @@ export class Service implements CallbackServer {
 
   policyKey(pool: Pool, context: RequestContext): string {
     return this.#plan!.policyKeys.get(pool)?.(context) ?? "";
+  }
+
+  /** For the second policy that follows; undefined = it has no template. */
+  shadowKey(pool: Pool, context: RequestContext): string | undefined {
+    return this.#plan!.shadowKeys.get(pool)?.(context);
   }
 
   /** A number where the configuration or the client says one; undefined = neither does. */
@@ -296,19 +306,31 @@ function firstOf(renders: readonly Render[]): Render {
 function compile(
   config: Config,
   slots: SlotsByIdentity,
-  { board, clock, random, openLog }: ServiceDeps,
+  { board, shadowBoard, clock, random, openLog, log }: ServiceDeps,
 ): Plan {
   const scope = new VariableScope();
   for (const map of config.maps) compileMap(map, scope);
+  const shadows = shadowBoard && {
+    board: shadowBoard,
+    random,
+    failed: (message: string) => log("error", message),
+  };
   const pools = new Map<string, Pool>();
   const policyKeys = new Map<Pool, Render>();
+  const shadowKeys = new Map<Pool, Render>();
   const holdKeys = new Map<Pool, HoldKeys>();
   const tokenizers = new Map<Pool, Tokenizers>();
   for (const [name, poolConfig] of Object.entries(config.pools)) {
-    const pool = new Pool(name, poolConfig, { board, slots, random });
+    const pool = new Pool(name, poolConfig, { board, slots, random, ...(shadows && { shadows }) });
     pools.set(name, pool);
-    const keys = keyTemplates(poolConfig.policy).map((template) => scope.compile(template));
-    if (keys.length > 0) policyKeys.set(pool, firstOf(keys));
+    const { policy, shadow } = poolConfig;
+    for (const [one, into] of [
+      [policy, policyKeys],
+      [shadow, shadowKeys],
+    ] as const) {
+      const keys = one ? keyTemplates(one).map((template) => scope.compile(template)) : [];
+      if (keys.length > 0) into.set(pool, firstOf(keys));
+    }
     if (poolConfig.tokenize) tokenizers.set(pool, new Tokenizers(pool));
     if (poolConfig.policy.name === "predictive") {
       const { priority, tenant } = poolConfig.policy;
@@ -346,5 +368,5 @@ function compile(
       ),
     );
   }
-  return { config, pools, policyKeys, holdKeys, tokenizers, recorder, servers };
+  return { config, pools, policyKeys, shadowKeys, holdKeys, tokenizers, recorder, servers };
 }

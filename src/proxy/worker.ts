@@ -17,7 +17,7 @@ import { Service } from "./service.ts";
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
 const port = parentPort!;
-const { workerIndex, workers, scoreboard } = workerData as WorkerData;
+const { workerIndex, workers, scoreboard, shadows } = workerData as WorkerData;
 const errorLog = new ErrorLog({
   file: "stderr",
   level: "error",
@@ -32,6 +32,7 @@ const service = new Service({
   transport: platform,
   clock: systemClock,
   board: new Scoreboard(scoreboard, workerIndex),
+  shadowBoard: new Scoreboard(shadows, workerIndex),
   random: Math.random,
   mint: systemMint,
   ...(desk && { desk }),

@@ -13,6 +13,8 @@ export interface PickRequest {
   readonly clientAddress: string;
   /** Value of the policy's key template, or "". */
   readonly key: string;
+  /** The same for a second policy that follows the first one; undefined = that has no such template. */
+  readonly shadowKey?: string | undefined;
   /** Number of the one engine that can take it; undefined = any. Seen to before a policy is asked. */
   readonly only?: number | undefined;
   /** Number of the engine that takes it if it can, whatever the policy: undefined = none. Seen to before a policy is asked. */

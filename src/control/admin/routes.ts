@@ -1,6 +1,7 @@
 /** What operators can ask, by path. */
 import type { CacheState } from "../../fleet/held-pools.ts";
 import type { Pool } from "../../fleet/pool.ts";
+import type { ShadowReport } from "../../fleet/shadow.ts";
 import { jsonOf } from "../../proxy/explanation.ts";
 import type { WorkerQuestion } from "../../proxy/messages.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
@@ -14,11 +15,13 @@ export interface AdminSource {
   readonly pools: readonly Pool[];
   caches(): Promise<readonly CacheState[]>;
   ask(question: WorkerQuestion): Promise<readonly unknown[]>;
+  shadows(): Promise<readonly ShadowReport[]>;
 }
 
 const pages: Readonly<Record<string, (source: AdminSource) => Promise<AdminAnswer>>> = {
   "/admin/health": async (source) => health(source),
   "/admin/engines": async (source) => json(200, { pools: await reports(source) }),
+  "/admin/shadow": async (source) => json(200, { pools: await source.shadows() }),
   "/admin/metrics": async (source) => ({
     status: 200,
     contentType: "text/plain; version=0.0.4; charset=utf-8",

@@ -65,7 +65,7 @@ export class AdminServer {
       (request, response) => {
         request.resume();
         const path = (request.url ?? "/").replace(/\?.*$/s, "");
-        void this.#routes(request.method ?? "", path).then(({ status, contentType, body }) => {
+        void this.#answer(request.method ?? "", path).then(({ status, contentType, body }) => {
           const isHead = request.method === "HEAD";
           response.writeHead(status, {
             "content-type": contentType,
@@ -91,6 +91,17 @@ export class AdminServer {
     const bound = server.address() as AddressInfo;
     this.#log(`operators are heard at http://${host}:${bound.port}/admin/`);
     return { server, key: keyOf(config) };
+  }
+
+  /** What goes wrong here ends no process. */
+  async #answer(method: string, path: string): Promise<AdminAnswer> {
+    try {
+      return await this.#routes(method, path);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const body = `${JSON.stringify({ error: { message, code: "internal" } })}\n`;
+      return { status: 500, contentType: "application/json", body };
+    }
   }
 
   #closeOne(listening: Listening | undefined): void {
