@@ -27,6 +27,7 @@ export function flagsCommand(): Command {
       "KV cache of a decode engine: what it has of a prompt does not count for that (default: 0, unknown)",
     )
     .option("--explain", "tell clients that send X-Explain: 1 why their engines were chosen")
+    .option("--signals", "ask engines for their load, which others may put there, too")
     .option("--admin <address>", "[HOST:]PORT of a listener for operators (default: none)")
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")

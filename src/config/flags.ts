@@ -37,6 +37,8 @@ export interface Flags {
   readonly onPrefillFailure?: string;
   readonly prefillMinTokens?: string;
   readonly explain?: boolean;
+  /** Ask all engines for their load. */
+  readonly signals?: boolean;
   /** `PORT` of 127.0.0.1, or `HOST:PORT`. */
   readonly admin?: string;
   /** As in a pool. */
@@ -90,16 +92,17 @@ export function parseFlags(
       role === "prefill" || role === "decode" ? role : undefined,
     );
     const engines = urls.map((url) => ({ url }));
+    const signals = flags.signals && { signals: {} };
     if ("problem" in read) {
       fail(`${read.problem} for ${flag}`, read.hint);
-      return { engines };
+      return { engines, ...signals };
     }
     const seqsFlag = `--${policyFlag}-max-num-seqs`;
     const seqs = readCount(seqsFlag, policyFlag && flags[`${policyFlag}MaxNumSeqs`], fail);
-    if (seqs === undefined) return { engines, policy: read.policy };
+    if (seqs === undefined) return { engines, ...signals, policy: read.policy };
     const { policy } = read;
     if (policy.name === "pd_score_balance" || policy.name === "omni_proxy") {
-      return { engines, policy: { ...policy, maxNumSeqs: seqs } };
+      return { engines, ...signals, policy: { ...policy, maxNumSeqs: seqs } };
     }
     fail(`${seqsFlag} has no effect with the policy ${policy.name}`, takesSeqs);
     return { engines };

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { kvEventsSchema } from "./kv-events.ts";
 import { policySchema } from "./policies.ts";
+import { signalsSchema } from "./signals.ts";
 
 const text = z.string().min(1);
 const milliseconds = z.int().min(0).max(86_400_000);
@@ -88,6 +89,7 @@ export const poolSchema = z
       .describe(
         "Have an engine of this pool tokenise prompts (`/tokenize`) before policy `predictive` places them. Off: their tokens are estimated from their bytes.",
       ),
+    signals: signalsSchema.optional(),
     cacheTokens: z
       .int()
       .min(0)

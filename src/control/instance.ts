@@ -288,6 +288,7 @@ export class Instance {
       workers: supervisor?.workers ?? { alive: 0, configured: this.#workers },
       isDraining: this.#draining || this.#stopping,
       pools: supervisor?.pools ?? [],
+      signals: supervisor?.signals ?? new Map(),
       caches: async () => supervisor?.caches() ?? [],
       ask: async (question) => supervisor?.ask(question) ?? [],
       shadows: async () => supervisor?.shadows() ?? [],

@@ -11,6 +11,7 @@ import type { BoundAddress, WorkerQuestion } from "../proxy/messages.ts";
 import { shadowLine, sumOfShadows } from "./admin/shadows.ts";
 import { DeskServer } from "./desk-server.ts";
 import { EngineBoard } from "./engine-board.ts";
+import { LoadPoller, type SignalState } from "./load-poller.ts";
 import { configOfWorker, ServeError, withRecordSalt } from "./ready-config.ts";
 import { removeStaleSockets } from "./stale-socket.ts";
 import { WorkerThread } from "./worker-thread.ts";
@@ -36,6 +37,7 @@ interface Applied {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #board: EngineBoard;
+  readonly #poller: LoadPoller;
   readonly #threads: (WorkerThread | undefined)[];
   readonly #deaths: number[];
   /** Where prompts of several workers wait; one alone holds its own. */
@@ -52,6 +54,10 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#board = new EngineBoard(options.workers);
+    this.#poller = new LoadPoller({
+      board: this.#board.view,
+      log: (level, message) => options.log.log(level, message),
+    });
     if (options.workers > 1) {
       this.#desk = new DeskServer((level, message) => options.log.log(level, message));
     }
@@ -68,6 +74,7 @@ export class Supervisor {
     try {
       const addresses = await this.#applyTo(threads, this.#applied);
       for (const thread of threads) this.#watch(thread);
+      this.#poller.use(config, this.#applied.slots);
       return addresses;
     } catch (error) {
       await this.stop();
@@ -104,6 +111,7 @@ export class Supervisor {
     this.#board.use(next.slots);
     this.#hold(next);
     this.#tellShadows(shadows);
+    this.#poller.use(next.config, next.slots);
     return addresses;
   }
 
@@ -122,6 +130,11 @@ export class Supervisor {
   /** All engines as the main thread sees them. */
   get pools(): readonly Pool[] {
     return [...this.#pools.values()];
+  }
+
+  /** Whether engines tell their load, by identity; those that are not asked are not there. */
+  get signals(): ReadonlyMap<string, SignalState> {
+    return this.#poller.states;
   }
 
   /** What the workers say that have something to say. */
@@ -185,6 +198,7 @@ export class Supervisor {
     for (const timer of this.#restarts) clearTimeout(timer);
     this.#restarts.clear();
     this.#desk?.close();
+    this.#poller.close();
   }
 
   /** The pools are those of these configurations; of a pool in several the last one counts. */

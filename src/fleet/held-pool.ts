@@ -178,7 +178,9 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   }
 
   others(engine: number, open: number): number {
-    return Math.max(0, this.#pool.board.inFlight(this.#pool.engines[engine]!.slot) - open);
+    const { board, engines } = this.#pool;
+    const { slot } = engines[engine]!;
+    return Math.max(0, board.inFlight(slot) - open) + board.others(slot);
   }
 
   hasRoom(engine: number, open: number): boolean {

@@ -8,11 +8,14 @@
 import { PrefixJournal, prefixJournalLength } from "./prefix-journal.ts";
 import { PromptList, promptListLength } from "./prompt-list.ts";
 
-const intFields = 2;
+const intFields = 4;
 /** Requests at the engine now. Total and per worker. */
 const inFlight = 0;
 /** Failures counted for `maxFails`. Total only. */
 const fails = 1;
+/** The engine's own word, beside the count that it is added to: policies read both of every engine. Total only. */
+const others = 2;
+const tellsKvUse = 3;
 
 const floatFields = 4;
 /** Bytes of prompts at the engine now. Per worker. */
@@ -23,8 +26,8 @@ const assignedBytes = 2;
 /** Of the prompts at the engine now, what its cache does not have. Per worker. */
 const uncachedBytes = 3;
 
-/** Fields of a slot that any worker writes: times in ms since the epoch, and scratch values for the pool's policy. */
-const sharedFields = 7;
+/** Fields of a slot that have one value for all: times in ms since the epoch, scratch values for the pool's policy, and the engine's own word. */
+const sharedFields = 9;
 const failCheckedAt = 0;
 const failAccessedAt = 1;
 const historyRequests = 2;
@@ -32,6 +35,8 @@ const historyBytes = 3;
 const baseRequests = 4;
 const baseBytes = 5;
 const availableAt = 6;
+const kvUse = 7;
+const kvUseAtBytes = 8;
 
 export interface ScoreboardSize {
   readonly workers: number;
@@ -200,6 +205,39 @@ export class Scoreboard {
   }
   setAvailableAt(slot: number, ms: number): void {
     this.#shared[slot * sharedFields + availableAt] = ms;
+  }
+
+  /** By the engine's own word of a moment ago: requests there that are not this proxy's, and the share of its KV cache that is in use. */
+  setSignal(slot: number, count: number, share: number | undefined): void {
+    // Each number stands for itself: to read one that is new beside one that is old does no harm.
+    const at = slot * sharedFields;
+    this.#shared[at + kvUseAtBytes] = this.promptBytes(slot);
+    this.#shared[at + kvUse] = share ?? 0;
+    this.#totals[slot * intFields + tellsKvUse] = share === undefined ? 0 : 1;
+    this.#totals[slot * intFields + others] = count;
+  }
+  /** Its word is not to be had any more. */
+  clearSignal(slot: number): void {
+    this.setSignal(slot, 0, undefined);
+  }
+
+  /** Requests at the engine that others have sent there, as far as is known; 0 = none, or it is not known. */
+  others(slot: number): number {
+    return this.#totals[slot * intFields + others]!;
+  }
+  /** All requests at the engine, as far as is known: `inFlight` and `others`. */
+  load(slot: number): number {
+    const at = slot * intFields;
+    return this.#totals[at + inFlight]! + this.#totals[at + others]!;
+  }
+  /** Share of the KV cache in use by the engine's word; -1 = it is not known. */
+  kvUse(slot: number): number {
+    const isTold = this.#totals[slot * intFields + tellsKvUse] === 1;
+    return isTold ? this.#shared[slot * sharedFields + kvUse]! : -1;
+  }
+  /** Bytes of this proxy's prompts that came to the engine since `kvUse` was told, less those that went. */
+  bytesSinceKvUse(slot: number): number {
+    return this.promptBytes(slot) - this.#shared[slot * sharedFields + kvUseAtBytes]!;
   }
 
   /** Decayed history plus all assigned since the last merge, of all workers. */

@@ -2,7 +2,9 @@
 import type { EngineSeen } from "../../fleet/explanation.ts";
 import type { CacheKnowledge } from "../../fleet/held-pool.ts";
 import type { CacheState } from "../../fleet/held-pools.ts";
-import type { Pool } from "../../fleet/pool.ts";
+import type { Engine, Pool } from "../../fleet/pool.ts";
+import { engineIdentity } from "../../fleet/slots.ts";
+import type { SignalState } from "../load-poller.ts";
 
 export interface EngineReport {
   readonly engine: string;
@@ -14,6 +16,10 @@ export interface EngineReport {
   readonly promptBytes: number;
   /** Counted towards `maxFails`. */
   readonly failures: number;
+  /** Whether it tells its load, where it is asked; then requests of others there, and the share of its KV cache in use, if it says. */
+  readonly signal?: SignalState;
+  readonly others?: number;
+  readonly kvUse?: number;
   /** How well is known what it has cached, where prompts are held for it. */
   readonly cache?: CacheKnowledge;
 }
@@ -28,6 +34,7 @@ export interface PoolReport {
 export function poolReports(
   pools: readonly Pool[],
   caches: readonly CacheState[],
+  signals: ReadonlyMap<string, SignalState>,
   nowMs: number,
 ): PoolReport[] {
   const knowledge = new Map(caches.map((one) => [`${one.pool} ${one.engine}`, one.knowledge]));
@@ -44,8 +51,20 @@ export function poolReports(
         inFlight: pool.board.inFlight(slot),
         promptBytes: pool.board.promptBytes(slot),
         failures: pool.board.fails(slot),
+        ...signalOf(pool, engine, signals),
         ...(cache !== undefined && { cache }),
       };
     }),
   }));
+}
+
+function signalOf(
+  { name: pool, board }: Pool,
+  { name, slot }: Engine,
+  signals: ReadonlyMap<string, SignalState>,
+): Partial<EngineReport> {
+  const signal = signals.get(engineIdentity(pool, name));
+  if (signal !== "live") return signal === undefined ? {} : { signal };
+  const kvUse = board.kvUse(slot);
+  return { signal, others: board.others(slot), ...(kvUse >= 0 && { kvUse }) };
 }

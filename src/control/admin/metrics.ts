@@ -5,7 +5,8 @@ import type { EngineReport, PoolReport } from "./engines.ts";
 interface Gauge {
   readonly name: string;
   readonly help: string;
-  value(engine: EngineReport): number;
+  /** Undefined = it is not known of this engine. */
+  value(engine: EngineReport): number | undefined;
 }
 
 const gauges: readonly Gauge[] = [
@@ -29,6 +30,21 @@ const gauges: readonly Gauge[] = [
     help: "Failures that count towards max_fails.",
     value: ({ failures }) => failures,
   },
+  {
+    name: "global_proxy_engine_signal_live",
+    help: "1 while the engine tells its load, 0 when it should and does not.",
+    value: ({ signal }) => (signal === undefined ? undefined : Number(signal === "live")),
+  },
+  {
+    name: "global_proxy_engine_others_requests",
+    help: "Requests of others at the engine, by its own word.",
+    value: ({ others }) => others,
+  },
+  {
+    name: "global_proxy_engine_kv_usage",
+    help: "Share of the engine's KV cache in use, by its own word.",
+    value: ({ kvUse }) => kvUse,
+  },
 ];
 
 const cacheMetric = "global_proxy_engine_cache_knowledge";
@@ -50,7 +66,10 @@ export function metricsText(
   );
   for (const { name, help, value } of gauges) {
     lines.push(...head(name, help));
-    for (const { engine, labels } of engines) lines.push(`${name}{${labels}} ${value(engine)}`);
+    for (const { engine, labels } of engines) {
+      const number = value(engine);
+      if (number !== undefined) lines.push(`${name}{${labels}} ${number}`);
+    }
   }
   lines.push(...head(cacheMetric, "1 for how well is known what the engine has cached."));
   for (const { engine, labels } of engines) {

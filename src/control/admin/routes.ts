@@ -4,6 +4,7 @@ import type { Pool } from "../../fleet/pool.ts";
 import type { ShadowReport } from "../../fleet/shadow.ts";
 import { jsonOf } from "../../proxy/explanation.ts";
 import type { WorkerQuestion } from "../../proxy/messages.ts";
+import type { SignalState } from "../load-poller.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
 import { metricsText } from "./metrics.ts";
 import type { AdminAnswer, AdminRoutes } from "./server.ts";
@@ -13,6 +14,7 @@ export interface AdminSource {
   readonly workers: { readonly alive: number; readonly configured: number };
   readonly isDraining: boolean;
   readonly pools: readonly Pool[];
+  readonly signals: ReadonlyMap<string, SignalState>;
   caches(): Promise<readonly CacheState[]>;
   ask(question: WorkerQuestion): Promise<readonly unknown[]>;
   shadows(): Promise<readonly ShadowReport[]>;
@@ -51,7 +53,7 @@ function health({ workers, isDraining }: AdminSource): AdminAnswer {
 }
 
 async function reports(source: AdminSource): Promise<PoolReport[]> {
-  return poolReports(source.pools, await source.caches(), Date.now());
+  return poolReports(source.pools, await source.caches(), source.signals, Date.now());
 }
 
 async function explain(source: AdminSource, text: string): Promise<AdminAnswer> {

@@ -1,6 +1,7 @@
 /** What an SGLang engine answers of itself, and its endpoint that aborts requests by their `rid`. */
 
 import type { InferenceRequest } from "../inference-request.ts";
+import { kvCapacityTokens } from "../options.ts";
 import { RequestError } from "../request-error.ts";
 import type { RouteAnswer, RouteTable } from "../route-table.ts";
 import type { Acquired, EngineContext, Leg } from "./dialect.ts";
@@ -25,6 +26,11 @@ export class SglangInfo {
       "GET /model_info": modelInfo,
       "GET /get_model_info": modelInfo,
       "GET /v1/loads": () => json({ loads: this.#loads() }),
+      "GET /metrics": () => ({
+        status: 200,
+        json: this.#metrics(),
+        contentType: "text/plain; version=0.0.4; charset=utf-8",
+      }),
       "GET /health_generate": () => ({ status: 200, json: "" }),
       "POST /abort_request": ({ body }) => this.#abort(body),
     };
@@ -79,6 +85,20 @@ export class SglangInfo {
   #modelInfo(): object {
     const { model } = this.#engine.options;
     return { model_path: model, tokenizer_path: model, is_generation: true };
+  }
+
+  /** SGLang's names; as with `--enable-metrics`. */
+  #metrics(): string {
+    const { load, kvStore, options } = this.#engine;
+    const labels = `{engine_type="unified",model_name=${JSON.stringify(options.model)}}`;
+    const gauges = [
+      ["sglang:num_running_reqs", load.running],
+      ["sglang:num_queue_reqs", load.waiting],
+      ["sglang:token_usage", Math.min(1, kvStore.heldTokens / kvCapacityTokens)],
+    ] as const;
+    return gauges
+      .map(([name, value]) => `# TYPE ${name} gauge\n${name}${labels} ${value}\n`)
+      .join("");
   }
 
   /** All of it is told of the first rank: the engine computes as one. */

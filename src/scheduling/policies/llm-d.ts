@@ -1,7 +1,8 @@
 /**
  * llm-d's weighted scorers with its max-score picker: each scorer gives an engine 0 to 1, the highest weighted sum is picked, at random
  * among equals. Formulas as in the Gateway API inference extension (`pkg/epp/scheduling/framework/plugins`) and llm-d's inference
- * scheduler (`pkg/plugins/scorer`); what they poll from engines is the proxy's own count here, which is never old.
+ * scheduler (`pkg/plugins/scorer`); what they poll from engines is the proxy's own count here, which is never old, and where `signals` are on, what
+ * others have there as well.
  *
  * - prefix-cache-scorer: share of the prompt's blocks that the engine has.
  * - queue-scorer: 1 for the shortest queue, 0 for the longest, linear between; 1 where all are alike.
@@ -43,6 +44,14 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
     return -1;
   }
 
+  /** By the engine's word, and what was sent there since; else by what is there of this proxy's. */
+  function kvInUse(engine: number, kvPerByte: number): number {
+    const slot = slots[engine]!;
+    const told = board.kvUse(slot);
+    if (told < 0) return (board.promptBytes(slot) * kvPerByte) / weights[engine]!;
+    return Math.max(0, told + board.bytesSinceKvUse(slot) * kvPerByte);
+  }
+
   function load(queue: number): number {
     return 0.5 * (1 - Math.min(queue, options.loadThreshold) / options.loadThreshold);
   }
@@ -58,7 +67,7 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
       let longest = 0;
       for (let i = 0; i < count; i += 1) {
         const engine = engines[i]!;
-        const queue = board.inFlight(slots[engine]!) / weights[engine]!;
+        const queue = board.load(slots[engine]!) / weights[engine]!;
         queues[i] = queue;
         shortest = Math.min(shortest, queue);
         longest = Math.max(longest, queue);
@@ -69,7 +78,7 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
       let most = Number.NEGATIVE_INFINITY;
       for (let i = 0; i < count; i += 1) {
         const engine = engines[i]!;
-        const inUse = (board.promptBytes(slots[engine]!) * kvPerByte) / weights[engine]!;
+        const inUse = kvInUse(engine, kvPerByte);
         let score = perBlock * runs[engine]! + perQueue * (longest - queues[i]!);
         score += options.kvWeight * (1 - Math.min(1, inUse));
         score += options.loadWeight * load(queues[i]!);

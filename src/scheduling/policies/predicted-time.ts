@@ -16,17 +16,24 @@ export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOption
   const { board, slots, weights } = pool;
   const index = new PrefixIndex(pool, options.blocksMax);
   const cost = new PrefillCost(pool.size);
+
+  /** As if those in flight were alike, so that each has its own base cost; those of others are as these, or else as the prompt itself. */
+  function waitMsAt(engine: number, tokens: number, tokensPerByte: number): number {
+    const slot = slots[engine]!;
+    const all = board.load(slot);
+    if (all === 0) return 0;
+    const own = board.inFlight(slot);
+    const ahead = own === 0 ? tokens : (board.uncachedBytes(slot) * tokensPerByte) / own;
+    return all * cost.predict(engine, ahead, 0);
+  }
+
   return {
     usesBlocks: true,
 
     score(engine: number, { blocks, tokens, bytes }: PickRequest): number {
-      const slot = slots[engine]!;
       const cached = blocks.length === 0 ? 0 : index.runs(blocks)[engine]! / blocks.length;
       const own = cost.predict(engine, Math.max(1, tokens * (1 - cached)), tokens);
-      const inFlight = board.inFlight(slot);
-      const tokensPerByte = bytes === 0 ? 0 : tokens / bytes;
-      const ahead = (board.uncachedBytes(slot) * tokensPerByte) / inFlight;
-      const waitMs = inFlight === 0 ? 0 : inFlight * cost.predict(engine, ahead, 0);
+      const waitMs = waitMsAt(engine, tokens, bytes === 0 ? 0 : tokens / bytes);
       return (waitMs + own) / weights[engine]! + options.duplicateWeight * own;
     },
 
@@ -38,13 +45,9 @@ export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOption
       let bestScore = Number.POSITIVE_INFINITY;
       for (let i = 0; i < count; i += 1) {
         const engine = engines[i]!;
-        const slot = slots[engine]!;
         const uncached = tokens * (1 - runs[engine]! * perBlock);
         const own = cost.predict(engine, Math.max(1, uncached), tokens);
-        const inFlight = board.inFlight(slot);
-        // As if those in flight were alike, so that each has its own base cost.
-        const ahead = (board.uncachedBytes(slot) * tokensPerByte) / inFlight;
-        const waitMs = inFlight === 0 ? 0 : inFlight * cost.predict(engine, ahead, 0);
+        const waitMs = waitMsAt(engine, tokens, tokensPerByte);
         // What it takes more than where it takes least, but for that least, which is the same for all.
         const score = (waitMs + own) / weights[engine]! + options.duplicateWeight * own;
         if (score < bestScore) {
