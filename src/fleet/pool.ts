@@ -1,8 +1,7 @@
 /** A pool of engines as one worker sees it: which are fit, which one the policy picks, what a failure means. */
 import type { PoolConfig } from "../config/schema.ts";
 import type { EngineInfo } from "../dialects/dialect.ts";
-import { explainedEnginesMax, promptBlockBytes, suspicionMs } from "../limits.ts";
-import { closest } from "../scheduling/closest.ts";
+import { promptBlockBytes, suspicionMs } from "../limits.ts";
 import { Lease } from "../scheduling/lease.ts";
 import { createPolicy } from "../scheduling/policies/index.ts";
 import type { PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
@@ -14,6 +13,7 @@ import { EngineSet } from "./engine-set.ts";
 import { enginesOf } from "./engines.ts";
 import type { EngineSeen } from "./explanation.ts";
 import type { FactsByIdentity } from "./facts.ts";
+import { SeenEngines } from "./seen-engines.ts";
 import { Shadow, type ShadowDeps, type ShadowPlace, type ShadowReport } from "./shadow.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
 
@@ -92,6 +92,8 @@ export class Pool implements PoolView {
   /** What each engine has cached; undefined = not known. */
   readonly #caches: readonly PrefixMirror[] | undefined;
   readonly #shadow: Shadow | undefined;
+  /** Used again for each explanation. */
+  #seen: SeenEngines | undefined;
 
   constructor(name: string, config: PoolConfig, { board, slots, random, shadows }: PoolDeps) {
     this.name = name;
@@ -179,29 +181,24 @@ export class Pool implements PoolView {
     return typeof backup !== "string" || primary === "none-live" ? backup : primary;
   }
 
-  /** What `place` would go by, before it takes a place: the engines that come closest. */
-  explain(request: PickRequest, tried: readonly number[], nowMs: number): EngineSeen[] {
+  /** What `place` would go by, before it takes a place; good until the next call. */
+  explain(request: PickRequest, tried: readonly number[], nowMs: number): SeenEngines {
+    this.#seen ??= new SeenEngines(this.addresses);
     const { board } = this;
-    const primaries = this.engines.some(
-      (one) => !one.backup && this.#stateOf(one, request, tried, nowMs) === "fit",
-    );
-    const scoreOf = (number: number) => this.#policy.score?.(number, request);
-    const rank = (number: number) =>
-      this.#stateOf(this.engines[number]!, request, tried, nowMs) === "fit"
-        ? (scoreOf(number) ?? 0)
-        : Number.POSITIVE_INFINITY;
-    return closest(this.size, explainedEnginesMax, rank).map((number) => {
-      const one = this.engines[number]!;
-      const state = this.#stateOf(one, request, tried, nowMs);
-      const score = scoreOf(number);
-      return {
-        engine: one.name,
-        state: state === "fit" && one.backup && primaries ? "backup" : state,
-        inFlight: board.inFlight(one.slot),
-        promptBytes: board.promptBytes(one.slot),
-        ...(score !== undefined && { score }),
-      };
-    });
+    const stateOf = (one: Engine) => this.#stateOf(one, request, tried, nowMs);
+    const primaries = this.engines.some((one) => !one.backup && stateOf(one) === "fit");
+    for (const one of this.engines) {
+      const { number, slot } = one;
+      const state = stateOf(one);
+      this.#seen.see(
+        number,
+        state === "fit" && one.backup && primaries ? "backup" : state,
+        board.inFlight(slot),
+        board.promptBytes(slot),
+        this.#policy.score?.(number, request),
+      );
+    }
+    return this.#seen;
   }
 
   /** Whether a request would be given to the engine now, and why not. */

@@ -23,7 +23,7 @@ export class Explanation {
   readonly requestId: string;
   readonly #isForClient: boolean;
   readonly #startedMs: number;
-  readonly #decisions: object[] = [];
+  readonly #decisions: Decision[] = [];
   readonly #path: string;
   #status = 0;
   #outcome = "";
@@ -38,17 +38,8 @@ export class Explanation {
     this.#startedMs = startedMs;
   }
 
-  add({ poolSize, ...decision }: Decision): void {
-    if (this.#decisions.length >= explainedDecisionsMax) return;
-    const { chosen, engines } = decision;
-    const first = engines.filter(({ engine }) => engine === chosen);
-    const others = engines.filter(({ engine }) => engine !== chosen);
-    const untold = poolSize - engines.length;
-    this.#decisions.push({
-      ...decision,
-      engines: [...first, ...others],
-      ...(untold > 0 && { untold }),
-    });
+  add(decision: Decision): void {
+    if (this.#decisions.length < explainedDecisionsMax) this.#decisions.push(decision);
   }
 
   /** The request has ended. What it holds, such as its body, is not kept. */
@@ -63,7 +54,7 @@ export class Explanation {
   line(): string {
     if (!this.#isForClient || this.#decisions.length === 0) return "";
     // Names of pools can be anything; a header line cannot.
-    return `X-Explain: ${jsonOf(this.#decisions).replace(/[^\x20-\x7e]/g, "?")}\r\n`;
+    return `X-Explain: ${jsonOf(this.#decisions.map(decisionTold)).replace(/[^\x20-\x7e]/g, "?")}\r\n`;
   }
 
   told(): Explained {
@@ -75,9 +66,18 @@ export class Explanation {
       outcome: this.#outcome,
       firstByteMs: this.#firstByteMs,
       endMs: this.#endMs,
-      decisions: this.#decisions,
+      decisions: this.#decisions.map(decisionTold),
     };
   }
+}
+
+/** The chosen engine first, then those that came closest. */
+function decisionTold({ poolSize, ...decision }: Decision): object {
+  const { chosen, engines } = decision;
+  const first = engines.filter(({ engine }) => engine === chosen);
+  const others = engines.filter(({ engine }) => engine !== chosen);
+  const untold = poolSize - engines.length;
+  return { ...decision, engines: [...first, ...others], ...(untold > 0 && { untold }) };
 }
 
 /** Numbers have three places at most. */

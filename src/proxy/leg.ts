@@ -71,17 +71,16 @@ export class Leg implements LegOwner {
   reserve(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
     const nowMs = this.#clock.wallMs();
     const { explanation } = this.#request;
-    const engines = explanation && pool.explain(pick, this.#tried, nowMs);
+    const seen = explanation && pool.explain(pick, this.#tried, nowMs);
     const placement = pool.place(pick, this.#tried, nowMs);
-    if (engines !== undefined) {
-      const chosen = typeof placement === "string" ? "" : placement.engine.name;
-      const { name: policy } = pool.config.policy;
+    if (seen !== undefined) {
+      const engine = typeof placement === "string" ? undefined : placement.engine;
       explanation?.add({
         leg: this.name,
         pool: pool.name,
-        policy,
-        chosen,
-        engines,
+        policy: pool.config.policy.name,
+        chosen: engine?.name ?? "",
+        engines: seen.told(engine?.number ?? -1),
         poolSize: pool.size,
       });
     }

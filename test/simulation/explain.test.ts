@@ -71,6 +71,17 @@ test("of many engines the chosen one and the closest are told, the others are co
   expect(prefill!.engines[0]!.engine).toBe(prefill!.chosen);
 });
 
+test("also an engine that was not chosen for its number or score stands first, with what it had before", () => {
+  const world = worldOf({ prefill: 40, pool: { policy: { name: "round_robin" } } });
+  const chosen = Array.from({ length: 40 }, () => {
+    const [prefill] = decisionsOf(world.answerTo(world.ask(ask, wants)));
+    const [first] = prefill!.engines;
+    expect(first).toMatchObject({ engine: prefill!.chosen, state: "fit", inFlight: 0 });
+    return prefill!.chosen;
+  });
+  expect(new Set(chosen).size).toBe(40);
+});
+
 test("nothing is told without the header, nor on a route that does not allow it", () => {
   const world = worldOf();
   for (const lines of ["", "X-Explain: 0\r\n"]) {
