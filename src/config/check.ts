@@ -25,6 +25,7 @@ export function checkConfig(config: Config, runtime: Runtime): ConfigFault[] {
   checkRecord(context);
   checkMaps(context);
   checkListens(context);
+  checkAdmin(context);
   config.servers.forEach((server, index) => {
     checkServer(context, server, ["servers", index]);
   });
@@ -180,6 +181,25 @@ function checkListens({ config, faults }: CheckContext): void {
       defaults.set(key, server);
     });
   });
+}
+
+/** What operators are told is not for clients. */
+function checkAdmin({ config: { admin, servers }, faults }: CheckContext): void {
+  if (admin === undefined) return;
+  const { host, port } = admin;
+  if (isIP(host) === 0 && !isHostName(host)) {
+    faults.emerg(["admin", "host"], `"${host}" is not an address to listen on`);
+  }
+  const everywhere = ["0.0.0.0", "::"];
+  const taken = servers
+    .flatMap(({ listen }) => listen)
+    .find((listen) => {
+      if (port === 0 || listen.unixPath !== undefined || (listen.port ?? 80) !== port) return false;
+      return listen.host === host || [host, listen.host].some((one) => everywhere.includes(one));
+    });
+  if (taken !== undefined) {
+    faults.emerg(["admin", "port"], `clients are served at ${listenKey(taken)} already`);
+  }
 }
 
 function checkAddress(faults: Faults, address: ListenConfig, path: ConfigPath): void {

@@ -1,7 +1,9 @@
 /** Flags become the same configuration as a file; wrong ones are told before anything listens. */
 import { expect, test } from "vitest";
+import { checkConfig } from "../../src/config/check.ts";
 import { type Flags, parseFlags } from "../../src/config/flags.ts";
 import { formatProblem } from "../../src/config/problem.ts";
+import { currentRuntime } from "../../src/config/runtime.ts";
 import { parseYaml } from "../../src/config/yaml.ts";
 
 const pair: Flags = { prefill: ["http://p:1", "p:2"], decode: ["d:3,http://d:4"] };
@@ -177,4 +179,33 @@ test.each([
   [{ decodePolicy: "pd_score_balance", decodeMaxNumSeqs: "many" }, 'invalid number "many"'],
 ])("%j is refused, with what is wrong", (flags, message) => {
   expect(problems(flags).join("\n")).toContain(message);
+});
+
+test("operators are not heard where clients are served", () => {
+  const faultsOf = (listen: string, admin: string) =>
+    checkConfig(parsed({ listen, admin }), currentRuntime()).map(({ path }) => path.join("."));
+  expect(faultsOf("8080", "127.0.0.1:8080")).toEqual(["admin.port"]);
+  expect(faultsOf("127.0.0.1:8080", "0.0.0.0:8080")).toEqual(["admin.port"]);
+  expect(faultsOf("127.0.0.1:8080", "127.0.0.2:8080")).toEqual([]);
+  expect(faultsOf("8080", "9901")).toEqual([]);
+  expect(faultsOf("127.0.0.1:0", "0")).toEqual([]);
+  const config = { ...parsed({}), admin: { host: "a b", port: 9, explainedRequestsMax: 1 } };
+  expect(checkConfig(config, currentRuntime())).toMatchObject([{ path: ["admin", "host"] }]);
+});
+
+test("a second policy follows that of the prefill engines, or of those that do all", () => {
+  const { pools } = parsed({ shadow: "llm_d?prefix_weight=1" });
+  expect(pools["prefill"]).toMatchObject({
+    policy: { name: "predictive" },
+    shadow: { name: "llm_d", prefixWeight: 1 },
+  });
+  expect(pools["decode"]!.shadow).toBeUndefined();
+  expect(parsed({ shadow: "pd_score_balance" }).pools["prefill"]!.shadow).toMatchObject({
+    role: "prefill",
+  });
+  const alone = { prefill: [], decode: [], engine: ["m:1"], shadow: "random" };
+  expect(parsed(alone).pools["decode"]!.shadow).toMatchObject({ name: "random" });
+  expect(problems({ shadow: "leest_conn" })).toEqual([expect.stringContaining("--shadow")]);
+  const holding = checkConfig(parsed({ shadow: "predictive" }), currentRuntime());
+  expect(holding).toMatchObject([{ level: "emerg", path: ["pools", "prefill", "shadow"] }]);
 });

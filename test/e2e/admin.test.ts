@@ -104,7 +104,8 @@ describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) =>
       command.signal("SIGHUP");
       await eventually(async () => says.test(command.stderr.slice(before)));
     };
-    await reload(textFor(port, `${port}`), /admin failed.*in use/);
+    await reload(textFor(port, `${port}`), /clients are served at .* already/);
+    await reload(textFor(port, `${prefills[0]!.port}`), /admin failed.*in use/);
     expect((await ask(`${admin}/admin/health`)).status).toBe(200);
     await reload(textFor(port, `${free}`), /configuration is in force/);
     expect((await ask(`http://127.0.0.1:${free}/admin/health`)).status).toBe(200);
