@@ -30,6 +30,10 @@ export class EngineBoard {
     return this.#board;
   }
 
+  get shadowView(): Scoreboard {
+    return this.#shadowBoard;
+  }
+
   /** Slots for a configuration that is about to be applied; those of the current one stay taken. */
   assign(config: Config): SlotsByIdentity {
     for (const [identity, slot] of [...this.#table.identities()]) {

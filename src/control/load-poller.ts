@@ -34,6 +34,8 @@ interface Watched {
 
 export interface LoadPollerDeps {
   readonly board: Scoreboard;
+  /** Of second policies, for which what others have counts as well. */
+  readonly shadowBoard?: Scoreboard;
   readonly log: (level: "notice" | "warn", message: string) => void;
   /** For tests. */
   readonly ask?: (address: Address, path: string) => Promise<EngineAnswer | NoAnswer>;
@@ -65,7 +67,7 @@ export class LoadPoller {
       const isSame = old?.config.path === one.config.path;
       this.#watched.set(identity, isSame ? { ...one, path, failures, mutePolls, state } : one);
     }
-    for (const { slot } of before.values()) this.#deps.board.clearSignal(slot);
+    for (const { slot } of before.values()) this.#forget(slot);
     const intervals = new Set([...this.#watched.values()].map((one) => one.config.intervalMs));
     for (const [intervalMs, timer] of this.#timers) {
       if (intervals.has(intervalMs)) continue;
@@ -132,7 +134,7 @@ export class LoadPoller {
   }
 
   #take(one: Watched, { running, waiting, kvUse }: LoadReport, before: number): void {
-    const { board, log } = this.#deps;
+    const { board, shadowBoard, log } = this.#deps;
     const after = this.#inFlight(one);
     const said = running + waiting;
     one.failures = 0;
@@ -149,14 +151,21 @@ export class LoadPoller {
     // What came or went while it told may be in its number or not.
     const others = Math.max(0, said - Math.max(before, after));
     board.setSignal(one.slot, others, kvUse);
+    // The KV cache in use is that of what was really sent there.
+    shadowBoard?.setSignal(one.slot, others, undefined);
   }
 
   #dead(one: Watched, why: string): void {
-    this.#deps.board.clearSignal(one.slot);
+    this.#forget(one.slot);
     if (one.state === "dead") return;
     one.state = "dead";
     const what = "what this proxy has sent there counts alone";
     this.#deps.log("warn", `${nameOf(one)}: its load signal is dead: ${why}; ${what}`);
+  }
+
+  #forget(slot: number): void {
+    this.#deps.board.clearSignal(slot);
+    this.#deps.shadowBoard?.clearSignal(slot);
   }
 
   #inFlight({ ownSlots }: Watched): number {

@@ -56,6 +56,7 @@ export class Supervisor {
     this.#board = new EngineBoard(options.workers);
     this.#poller = new LoadPoller({
       board: this.#board.view,
+      shadowBoard: this.#board.shadowView,
       log: (level, message) => options.log.log(level, message),
     });
     if (options.workers > 1) {

@@ -24,11 +24,13 @@ function worldOf(pools: ConfigInput["pools"]) {
   const config = (more: ConfigInput["pools"]) =>
     configSchema.parse({ pools: more, servers: [{ listen: [{ port: 0 }], routes: [] }] });
   const board = new Scoreboard(createScoreboardMemory({ workers: 1, slots: 16 }), 0);
+  const shadowBoard = new Scoreboard(createScoreboardMemory({ workers: 1, slots: 16 }), 0);
   const table = new SlotTable(16, (slot) => board.clearSlot(slot));
   const log: string[] = [];
   const asked: string[] = [];
   const world = {
     board,
+    shadowBoard,
     log,
     asked,
     answer: (_address: string, _path: string): EngineAnswer | NoAnswer => "failed",
@@ -43,6 +45,7 @@ function worldOf(pools: ConfigInput["pools"]) {
   };
   const poller = new LoadPoller({
     board,
+    shadowBoard,
     log: (level, message) => log.push(`${level}: ${message}`),
     ask: async ({ key }, path) => {
       asked.push(`${key} ${path}`);
@@ -61,6 +64,17 @@ function worldOf(pools: ConfigInput["pools"]) {
 
 const signals = { intervalMs };
 const onePool = { p: { signals, engines: [{ url: "a:1" }] } };
+
+it("what others have there counts for second policies, too, as long as it is known", async () => {
+  const { slots, shadowBoard, round, set } = worldOf(onePool);
+  const slot = slots["p a:1"]!;
+  set(() => vllm(7));
+  await round();
+  expect([shadowBoard.others(slot), shadowBoard.kvUse(slot)]).toEqual([7, -1]);
+  set(() => "failed");
+  for (let i = 0; i < 10; i += 1) await round();
+  expect(shadowBoard.others(slot)).toBe(0);
+});
 
 it("what others have there is what the engine says, less what is in flight from here; a request that comes or goes later counts at once", async () => {
   const said = fc.nat(50);

@@ -176,6 +176,7 @@ function run(seed: number): void {
           "predictive",
         ] as const),
       },
+      shadow: { name: chance.of(["least_bytes", "cache_aware", "ascend_heap"] as const) },
     },
   });
   world.kv.consumed = false;

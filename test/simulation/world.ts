@@ -48,6 +48,8 @@ export class World {
   readonly network: MemoryNetwork;
   readonly service: Service;
   readonly board: Scoreboard;
+  /** Of second policies, where a pool has one. */
+  readonly shadowBoard: Scoreboard;
   readonly config: Config;
   readonly kv = new KvStore();
   readonly encode: readonly Engine[];
@@ -71,12 +73,14 @@ export class World {
     const decode = names("decode", options.decode ?? 2);
     this.config = configuration(options, encode, prefill, decode);
     this.#slots = encode.length + prefill.length + decode.length;
-    const memory = createScoreboardMemory({ workers: 1, slots: this.#slots });
-    this.board = new Scoreboard(memory, 0);
+    const size = { workers: 1, slots: this.#slots };
+    this.board = new Scoreboard(createScoreboardMemory(size), 0);
+    this.shadowBoard = new Scoreboard(createScoreboardMemory(size), 0);
     this.service = new Service({
       transport: this.network,
       clock: this.network,
       board: this.board,
+      shadowBoard: this.shadowBoard,
       random: this.random,
       mint: systemMint,
       openLog: () => ({ write: (line) => void this.lines.push(line.trimEnd()) }),
@@ -145,6 +149,8 @@ export class World {
     for (let slot = 0; slot < this.#slots; slot += 1) {
       expect(this.board.inFlight(slot), `in flight at slot ${slot}`).toBe(0);
       expect(this.board.promptBytes(slot), `bytes at slot ${slot}`).toBe(0);
+      expect(this.shadowBoard.inFlight(slot), `in flight of a shadow at slot ${slot}`).toBe(0);
+      expect(this.shadowBoard.promptBytes(slot), `bytes of a shadow at slot ${slot}`).toBe(0);
     }
     expect(this.service.heldPrompts, "prompts that are held").toBe(0);
     expect(this.service.bodies.bytes, "bytes of bodies").toBe(0);
