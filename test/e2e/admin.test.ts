@@ -81,6 +81,7 @@ describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) =>
     const pattern = /^global_proxy_engine_up\{pool="decode",engine="127\.0\.0\.1:\d+"\} 1$/gm;
     expect(text.match(pattern)).toHaveLength(2);
     expect(text).toMatch(/cache_knowledge\{pool="prefill",[^}]*state="approximate"\} 1/);
+    expect(text).toMatch(/cache_knowledge\{pool="decode",[^}]*state="blind"\} 1/);
     expect(await told("/admin/health")).toEqual({
       status: "ok",
       workers: { alive: workers, configured: workers },

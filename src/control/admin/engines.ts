@@ -20,8 +20,8 @@ export interface EngineReport {
   readonly signal?: SignalState;
   readonly others?: number;
   readonly kvUse?: number;
-  /** How well is known what it has cached, where prompts are held for it. */
-  readonly cache?: CacheKnowledge;
+  /** How well is known what it has cached. */
+  readonly cache: CacheKnowledge;
 }
 
 export interface PoolReport {
@@ -38,12 +38,11 @@ export function poolReports(
   nowMs: number,
 ): PoolReport[] {
   const knowledge = new Map(caches.map((one) => [`${one.pool} ${one.engine}`, one.knowledge]));
-  return pools.map((pool) => ({
-    pool: pool.name,
-    policy: pool.config.policy.name,
-    engines: pool.engines.map((engine) => {
+  return pools.map((pool) => {
+    // Where prompts are not held, a policy that goes by prefixes knows what was sent where, and any other one nothing.
+    const otherwise = pool.usesBlocks ? "approximate" : "blind";
+    const engines = pool.engines.map((engine) => {
       const { name, number, slot } = engine;
-      const cache = knowledge.get(`${pool.name} ${name}`);
       return {
         engine: name,
         state: pool.stateOf(engine, nowMs),
@@ -52,10 +51,11 @@ export function poolReports(
         promptBytes: pool.board.promptBytes(slot),
         failures: pool.board.fails(slot),
         ...signalOf(pool, engine, signals),
-        ...(cache !== undefined && { cache }),
+        cache: knowledge.get(`${pool.name} ${name}`) ?? otherwise,
       };
-    }),
-  }));
+    });
+    return { pool: pool.name, policy: pool.config.policy.name, engines };
+  });
 }
 
 function signalOf(

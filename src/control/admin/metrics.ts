@@ -73,7 +73,6 @@ export function metricsText(
   }
   lines.push(...head(cacheMetric, "1 for how well is known what the engine has cached."));
   for (const { engine, labels } of engines) {
-    if (engine.cache === undefined) continue;
     for (const state of cacheStates) {
       const is = engine.cache === state ? 1 : 0;
       lines.push(`${cacheMetric}{${labels},state="${state}"} ${is}`);
