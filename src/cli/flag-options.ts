@@ -12,7 +12,7 @@ export function flagsCommand(): Command {
     .option("--encode <url...>", "engines that encode images and the like before the prefill")
     .option("--listen <address>", "[HOST:]PORT or unix:/path (default: 0.0.0.0:8080)")
     .option("--prefill-policy <name>", "how a prefill engine is chosen (default: predictive)")
-    .option("--decode-policy <name>", "how a decode engine is chosen (default: least_bytes)")
+    .option("--decode-policy <name>", "how a decode engine is chosen (default: least_kv)")
     .option(
       "--shadow <name>",
       "a policy that follows that of prefill and decides nothing (default: none)",

@@ -53,7 +53,7 @@ export function simulateWords(): Command {
     .addOption(
       new Option("--decode-policy <name>", "how decode engines are chosen")
         .choices(prefillPolicyNames.filter((name) => name !== "predictive"))
-        .default("least_bytes"),
+        .default("least_kv"),
     )
     .option("--scale <factors>", "comma-separated factors of the trace's rate", scales, [1])
     .addOption(

@@ -7,7 +7,7 @@ import type { Config, ConfigInput } from "./schema.ts";
 
 /** Prompts are held and ordered; decode goes by the room that prompts take. Measured in `docs/lab.md`. */
 export const prefillPolicyName = "predictive";
-export const decodePolicyName = "least_bytes";
+export const decodePolicyName = "least_kv";
 
 /** @param input what the configuration was made of */
 export function withDefaultPolicies(config: Config, input: ConfigInput): Config {

@@ -14,6 +14,24 @@ const leastBytes = z
   .strictObject({ name: z.literal("least_bytes") })
   .describe("Fewest bytes of prompts in flight for its weight.");
 
+const leastKv = z
+  .strictObject({
+    name: z.literal("least_kv"),
+    kvTokens: z
+      .int()
+      .min(1)
+      .default(500_000)
+      .describe("Tokens that an engine's KV cache holds, where engines tell the share in use."),
+    requestTokens: z
+      .int()
+      .min(0)
+      .default(1_000)
+      .describe(
+        "Tokens that a request counts as beside its own: a step takes longer for each, whatever its length.",
+      ),
+  })
+  .describe("Fewest tokens in the KV cache for its weight: prompts, and their answers so far.");
+
 const random = z
   .strictObject({
     name: z.literal("random"),
@@ -237,6 +255,7 @@ export const policySchema = z.discriminatedUnion("name", [
   roundRobin,
   leastConn,
   leastBytes,
+  leastKv,
   random,
   ipHash,
   hash,

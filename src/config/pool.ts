@@ -70,7 +70,7 @@ export const poolSchema = z
     policy: policySchema
       .prefault({ name: "round_robin" })
       .describe(
-        "How an engine is chosen. Default where a route hands over: `predictive` for its prefill pool, `least_bytes` for its decode pool.",
+        "How an engine is chosen. Default where a route hands over: `predictive` for its prefill pool, `least_kv` for its decode pool.",
       ),
     shadow: policySchema
       .optional()

@@ -235,11 +235,12 @@ export class Pool implements PoolView {
     const { slot, number, maxConns } = engine;
     const { bytes } = request;
     const uncached = this.#policy.uncachedBytes?.(number, request) ?? bytes;
-    if (!this.board.take(slot, bytes, maxConns, uncached)) return undefined;
+    const tokens = Math.ceil(request.tokens);
+    if (!this.board.take(slot, bytes, maxConns, uncached, tokens)) return undefined;
     this.#policy.assigned?.(number, request);
     this.#caches?.[number]?.insert(request.blocks);
     this.#chosen(engine, nowMs);
-    const lease = new Lease(this.board, slot, bytes, uncached, this.#policy, number);
+    const lease = new Lease(this.board, slot, bytes, uncached, this.#policy, number, tokens);
     const shadow = this.#shadow?.follow(this.#candidates, number, request);
     return { pool: this, engine, lease, shadow };
   }

@@ -144,8 +144,9 @@ export class Shadow implements Pick<Policy, "ended"> {
     const { board } = this.#deps;
     const slot = this.#pool.slots[engine]!;
     const uncached = policy.uncachedBytes?.(engine, request) ?? bytes;
-    board.take(slot, bytes, 0, uncached);
-    return new Lease(board, slot, bytes, uncached, this, engine);
+    const tokens = Math.ceil(request.tokens);
+    board.take(slot, bytes, 0, uncached, tokens);
+    return new Lease(board, slot, bytes, uncached, this, engine, tokens);
   }
 
   #count(real: number, engine: number, request: PickRequest): void {

@@ -10,6 +10,8 @@ export interface DecodeJob {
   readonly inputTokens: number;
   readonly outputTokens: number;
   firstToken(atMs: number): void;
+  /** It has so many tokens more. */
+  progressed(tokens: number): void;
   done(atMs: number): void;
 }
 
@@ -116,6 +118,7 @@ export class DecodeEngine {
       const { job } = running;
       if (running.left === job.outputTokens) job.firstToken(nowMs);
       running.left -= steps;
+      job.progressed(steps);
       if (running.left > 0) this.#running.push(running);
       else {
         const tokens = job.inputTokens + job.outputTokens;

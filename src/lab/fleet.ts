@@ -67,8 +67,16 @@ export class Fleet {
     });
   }
 
-  /** Transfers the KV cache, then decodes. */
-  decode(engine: number, outcome: Outcome, done: () => void): void {
+  /**
+   * Transfers the KV cache, then decodes.
+   * @param progressed told of its tokens, some at a time
+   */
+  decode(
+    engine: number,
+    outcome: Outcome,
+    progressed: (tokens: number) => void,
+    done: () => void,
+  ): void {
     const { inputTokens, outputTokens } = outcome.request;
     this.#timeline.at(this.#timeline.nowMs + transferMs(this.#profile, inputTokens), () => {
       this.decodes[engine]!.submit({
@@ -77,6 +85,7 @@ export class Fleet {
         firstToken: (atMs) => {
           outcome.firstTokenMs = atMs;
         },
+        progressed,
         done: (atMs) => {
           outcome.doneMs = atMs;
           done();

@@ -41,7 +41,9 @@ export function replay(options: ReplayOptions): Outcome[] {
       placement.arrive(outcome, () => {
         const placed = decode.place(pickOf(outcome.request, timeline), [], timeline.nowMs);
         if (typeof placed === "string") return;
-        fleet.decode(placed.engine.number, outcome, () => placed.lease.close());
+        const { engine, lease } = placed;
+        const progressed = (tokens: number) => lease.answered(tokens);
+        fleet.decode(engine.number, outcome, progressed, () => lease.close());
       });
     });
   }

@@ -7,6 +7,7 @@ import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connect
 import type { LegFailure, LegName } from "./exchange.ts";
 import type { Explanation } from "./explanation.ts";
 import type { Service } from "./service.ts";
+import { StreamTokens } from "./stream-tokens.ts";
 
 /** The request that a leg is part of. */
 export interface LegRequest {
@@ -35,6 +36,8 @@ export class Leg implements LegOwner {
   #placement: Placement | undefined;
   #connection: EngineConnection | undefined;
   #record: LegRecord | undefined;
+  /** Of the answer to the try that is under way. */
+  #tokens: StreamTokens | undefined;
   #resent = false;
   #isReserved = false;
   #isRefused = false;
@@ -153,11 +156,17 @@ export class Leg implements LegOwner {
   }
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#tokens ??= new StreamTokens();
+    const tokens = this.#tokens.add(chunk, start, end);
+    if (tokens > 0) this.#placement?.lease.answered(tokens);
     this.#request.legBody(this, connection, chunk, start, end);
   }
 
   legEnded(): void {
-    if (!this.#isRefused) this.#tried.pop();
+    if (!this.#isRefused) {
+      this.#tried.pop();
+      this.#observe();
+    }
     this.#close();
     this.#request.legEnded(this);
   }
@@ -178,6 +187,14 @@ export class Leg implements LegOwner {
     this.#close();
     // What broke the first connection may have read the request, and have taken the KV cache with it.
     this.#request.legFailed(this, failure.kind, failure.unsent && !this.#resent);
+  }
+
+  /** What the engine took for it. */
+  #observe(): void {
+    const { pool, engine } = this.#placement!;
+    const { sentMs, headMs, status } = this.#record!;
+    if (status >= 400) return;
+    pool.board.observe(engine.slot, headMs - sentMs, this.#clock.nowMs() - sentMs);
   }
 
   /** @param source whose failure it may be as well */
@@ -221,6 +238,7 @@ export class Leg implements LegOwner {
       this.#record.bytesReceived = this.#connection?.bytesReceived ?? 0;
     }
     this.#record = undefined;
+    this.#tokens = undefined;
     this.#connection = undefined;
     this.#isReserved = false;
     this.#placement?.shadow?.close();

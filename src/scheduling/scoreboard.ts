@@ -17,7 +17,7 @@ const fails = 1;
 const others = 2;
 const tellsKvUse = 3;
 
-const floatFields = 4;
+const floatFields = 6;
 /** Bytes of prompts at the engine now. Per worker. */
 const promptBytes = 0;
 /** Requests and bytes ever assigned, for policies that look at history. Per worker, monotone. */
@@ -25,9 +25,12 @@ const assignedRequests = 1;
 const assignedBytes = 2;
 /** Of the prompts at the engine now, what its cache does not have. Per worker. */
 const uncachedBytes = 3;
+/** Tokens of the prompts at the engine now, and of their answers so far. Per worker, whole numbers, so that sums stay exact. */
+const promptTokens = 4;
+const answerTokens = 5;
 
 /** Fields of a slot that have one value for all: times in ms since the epoch, scratch values for the pool's policy, and the engine's own word. */
-const sharedFields = 9;
+const sharedFields = 11;
 const failCheckedAt = 0;
 const failAccessedAt = 1;
 const historyRequests = 2;
@@ -36,7 +39,11 @@ const baseRequests = 4;
 const baseBytes = 5;
 const availableAt = 6;
 const kvUse = 7;
-const kvUseAtBytes = 8;
+const kvUseAtTokens = 8;
+/** Averages over the last requests, the latest most: a share of each new one. */
+const firstByteMs = 9;
+const serviceMs = 10;
+const averageShare = 0.1;
 
 export interface ScoreboardSize {
   readonly workers: number;
@@ -98,8 +105,9 @@ export class Scoreboard {
    * Takes a place for one request. With `max` > 0 it fails when the engine has as many already: the check and the taking are
    * one atomic step, so the bound holds over all workers.
    * @param uncached bytes of the prompt that the engine has to compute, as far as is known
+   * @param tokens of the prompt, a whole number
    */
-  take(slot: number, bytes: number, max: number, uncached = bytes): boolean {
+  take(slot: number, bytes: number, max: number, uncached = bytes, tokens = 0): boolean {
     if (max > 0) {
       if (!this.#takeBelow(slot * intFields + inFlight, max)) return false;
     } else Atomics.add(this.#totals, slot * intFields + inFlight, 1);
@@ -110,6 +118,7 @@ export class Scoreboard {
     this.#floats[at + assignedRequests] = this.#floats[at + assignedRequests]! + 1;
     this.#floats[at + assignedBytes] = this.#floats[at + assignedBytes]! + bytes;
     this.#floats[at + uncachedBytes] = this.#floats[at + uncachedBytes]! + uncached;
+    this.#floats[at + promptTokens] = this.#floats[at + promptTokens]! + tokens;
     return true;
   }
 
@@ -124,14 +133,22 @@ export class Scoreboard {
     return false;
   }
 
-  /** Gives back what `take` took. Only leases call it, once each. */
-  giveBack(slot: number, bytes: number, uncached = bytes): void {
+  /** So many more tokens of an answer have come, a whole number. Only leases call it. */
+  answered(slot: number, tokens: number): void {
+    const at = (this.worker * this.slots + slot) * floatFields + answerTokens;
+    this.#floats[at] = this.#floats[at]! + tokens;
+  }
+
+  /** Gives back what `take` took, and the tokens of the answer. Only leases call it, once each. */
+  giveBack(slot: number, bytes: number, uncached = bytes, tokens = 0, answer = 0): void {
     Atomics.sub(this.#totals, slot * intFields + inFlight, 1);
     const row = this.worker * this.slots + slot;
     this.#rows[row] = this.#rows[row]! - 1;
     const at = row * floatFields;
     this.#floats[at + promptBytes] = this.#floats[at + promptBytes]! - bytes;
     this.#floats[at + uncachedBytes] = this.#floats[at + uncachedBytes]! - uncached;
+    this.#floats[at + promptTokens] = this.#floats[at + promptTokens]! - tokens;
+    this.#floats[at + answerTokens] = this.#floats[at + answerTokens]! - answer;
   }
 
   /** Takes back all that a dead worker held. Called by the main thread once the worker is gone. */
@@ -143,6 +160,8 @@ export class Scoreboard {
       this.#rows[row] = 0;
       this.#floats[row * floatFields + promptBytes] = 0;
       this.#floats[row * floatFields + uncachedBytes] = 0;
+      this.#floats[row * floatFields + promptTokens] = 0;
+      this.#floats[row * floatFields + answerTokens] = 0;
       // It may have died in a merge.
       Atomics.compareExchange(this.#pools, slot * 2 + 1, worker + 1, 0);
     }
@@ -175,6 +194,37 @@ export class Scoreboard {
   /** Bytes of these that the engine's cache does not have, as far as the pool's policy knows: all of them where it does not. */
   uncachedBytes(slot: number): number {
     return this.#sum(slot, uncachedBytes);
+  }
+
+  /** Tokens of the prompts at the engine, from all workers. */
+  promptTokens(slot: number): number {
+    return this.#sum(slot, promptTokens);
+  }
+  /** Tokens of the answers that are being decoded there, so far. */
+  answerTokens(slot: number): number {
+    return this.#sum(slot, answerTokens);
+  }
+  /** What the requests of this proxy have of its KV cache, in tokens: prompts, and answers so far. */
+  kvTokens(slot: number): number {
+    return this.promptTokens(slot) + this.answerTokens(slot);
+  }
+
+  /** A request has ended well: ms from its sending to the first byte of its answer, and to the last. */
+  observe(slot: number, firstMs: number, wholeMs: number): void {
+    this.#average(slot * sharedFields + firstByteMs, firstMs);
+    this.#average(slot * sharedFields + serviceMs, wholeMs);
+  }
+  /** Two workers that write at once lose one of many observations. */
+  #average(at: number, ms: number): void {
+    const before = this.#shared[at]!;
+    this.#shared[at] = before === 0 ? ms : before + averageShare * (ms - before);
+  }
+  /** Lately, on average; 0 = none has ended yet. */
+  firstByteMs(slot: number): number {
+    return this.#shared[slot * sharedFields + firstByteMs]!;
+  }
+  serviceMs(slot: number): number {
+    return this.#shared[slot * sharedFields + serviceMs]!;
   }
 
   fails(slot: number): number {
@@ -211,7 +261,7 @@ export class Scoreboard {
   setSignal(slot: number, count: number, share: number | undefined): void {
     // Each number stands for itself: to read one that is new beside one that is old does no harm.
     const at = slot * sharedFields;
-    this.#shared[at + kvUseAtBytes] = this.promptBytes(slot);
+    this.#shared[at + kvUseAtTokens] = this.kvTokens(slot);
     this.#shared[at + kvUse] = share ?? 0;
     this.#totals[slot * intFields + tellsKvUse] = share === undefined ? 0 : 1;
     this.#totals[slot * intFields + others] = count;
@@ -235,9 +285,9 @@ export class Scoreboard {
     const isTold = this.#totals[slot * intFields + tellsKvUse] === 1;
     return isTold ? this.#shared[slot * sharedFields + kvUse]! : -1;
   }
-  /** Bytes of this proxy's prompts that came to the engine since `kvUse` was told, less those that went. */
-  bytesSinceKvUse(slot: number): number {
-    return this.promptBytes(slot) - this.#shared[slot * sharedFields + kvUseAtBytes]!;
+  /** By how much `kvTokens` has grown since `kvUse` was told. */
+  tokensSinceKvUse(slot: number): number {
+    return this.kvTokens(slot) - this.#shared[slot * sharedFields + kvUseAtTokens]!;
   }
 
   /** Decayed history plus all assigned since the last merge, of all workers. */

@@ -23,7 +23,7 @@ test("the shortest command line is this YAML", () => {
   const yaml = parseYaml(
     `pools:
   prefill: { policy: { name: predictive }, engines: [{ url: http://p:1 }, { url: p:2 }] }
-  decode: { policy: { name: least_bytes }, engines: [{ url: d:3 }, { url: http://d:4 }] }
+  decode: { policy: { name: least_kv }, engines: [{ url: d:3 }, { url: http://d:4 }] }
 servers:
   - listen: [{ host: 0.0.0.0, port: 8080 }]
     routes:

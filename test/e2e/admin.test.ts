@@ -75,8 +75,14 @@ describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) =>
     const body = { prompt: "slow", max_tokens: 200, stream: true };
     const answer = post(proxy.url + path, body);
     await eventually(async () => (await engines()).some(({ inFlight }) => inFlight === 1));
+    await eventually(async () => (await engines()).some(({ answerTokens }) => answerTokens > 20));
     expect((await answer).end).toBe("whole");
     await eventually(async () => (await engines()).every(({ inFlight }) => inFlight === 0));
+    const slow = (await engines()).filter(({ serviceMs = 0, firstByteMs = 0 }) => {
+      return serviceMs > 90 && firstByteMs < serviceMs / 2;
+    });
+    // It alone took a second, a tenth of which counts.
+    expect(slow).toHaveLength(1);
     const text = (await ask(`${admin}/admin/metrics`)).body;
     const pattern = /^global_proxy_engine_up\{pool="decode",engine="127\.0\.0\.1:\d+"\} 1$/gm;
     expect(text.match(pattern)).toHaveLength(2);
@@ -86,6 +92,19 @@ describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) =>
       status: "ok",
       workers: { alive: workers, configured: workers },
     });
+  });
+
+  test("streams that are left take their tokens with them", async () => {
+    const left = new AbortController();
+    const body = { prompt: "left ".repeat(100), max_tokens: 4_000, stream: true };
+    const answers = [1, 2, 3, 4].map(() => post(proxy.url + path, body, { signal: left.signal }));
+    const sum = async (field: "promptTokens" | "answerTokens") =>
+      (await engines()).reduce((total, engine) => total + engine[field], 0);
+    await eventually(async () => (await sum("answerTokens")) > 50);
+    expect(await sum("promptTokens")).toBeGreaterThan(400);
+    left.abort();
+    await Promise.all(answers);
+    await eventually(async () => (await sum("answerTokens")) + (await sum("promptTokens")) === 0);
   });
 
   test("clients do not reach it; what it does not know is answered as an error", async () => {

@@ -103,6 +103,7 @@ it("decode's steps taken at once last as long as steps taken one by one", () => 
       inputTokens,
       outputTokens,
       firstToken: (atMs) => void first.push(atMs),
+      progressed() {},
       done: (atMs) => void done.push(atMs),
     });
   }
@@ -139,6 +140,7 @@ it("decode admits no more than its KV room holds, and one at least", () => {
       inputTokens,
       outputTokens: 10,
       firstToken: () => void events.push(`${name} begins`),
+      progressed() {},
       done: () => void events.push(`${name} ends`),
     });
   send("a", 600);

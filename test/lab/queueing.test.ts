@@ -34,6 +34,7 @@ function decode(profile: EngineProfile, atMs: readonly number[], tokens: (i: num
         inputTokens: 1,
         outputTokens: tokens(i),
         firstToken() {},
+        progressed() {},
         done(doneMs) {
           inside -= 1;
           sojourns[i] = doneMs - arrivedMs;
@@ -121,7 +122,7 @@ it("a request that meets an empty fleet takes what the SLO says it takes", () =>
   const outcomes = [1, 700, 16_000, 120_000].map((tokens, i) => outcomeOf(i * 1e6, tokens, 3));
   for (const outcome of outcomes) {
     timeline.at(outcome.arrivedMs, () =>
-      fleet.prefill(0, outcome, () => fleet.decode(0, outcome, () => {})),
+      fleet.prefill(0, outcome, () => fleet.decode(0, outcome, ignored, ignored)),
     );
   }
   timeline.run();
@@ -153,3 +154,5 @@ function outcomeOf(arrivedMs: number, inputTokens: number, outputTokens: number)
     prefillEngine: -1,
   };
 }
+
+function ignored(): void {}

@@ -79,7 +79,7 @@ it("prefills end when those of the simulated engine do", () => {
 it("decodes end within a step of those of the simulated engine, and take as long on average", () => {
   const lab = ends((timeline) => {
     const engine = new DecodeEngine(timeline, profile);
-    return (job, done) => engine.submit({ ...job, firstToken() {}, done });
+    return (job, done) => engine.submit({ ...job, firstToken() {}, progressed() {}, done });
   });
   const simulated = ends((timeline) => {
     const engine = scheduler(timeline);

@@ -11,9 +11,14 @@ export interface EngineReport {
   /** Whether it takes requests, and why not. */
   readonly state: EngineSeen["state"];
   readonly weight: number;
-  /** Requests of all workers there, and bytes of their prompts. */
+  /** Requests of all workers there, bytes and tokens of their prompts, and tokens of their answers so far. */
   readonly inFlight: number;
   readonly promptBytes: number;
+  readonly promptTokens: number;
+  readonly answerTokens: number;
+  /** How long requests took, lately: to the first byte of the answer, and to the last. None = none has ended. */
+  readonly firstByteMs?: number;
+  readonly serviceMs?: number;
   /** Counted towards `maxFails`. */
   readonly failures: number;
   /** Whether it tells its load, where it is asked; then requests of others there, and the share of its KV cache in use, if it says. */
@@ -43,13 +48,18 @@ export function poolReports(
     const otherwise = pool.usesBlocks ? "approximate" : "blind";
     const engines = pool.engines.map((engine) => {
       const { name, number, slot } = engine;
+      const { board } = pool;
+      const serviceMs = board.serviceMs(slot);
       return {
         engine: name,
         state: pool.stateOf(engine, nowMs),
         weight: pool.weights[number]!,
-        inFlight: pool.board.inFlight(slot),
-        promptBytes: pool.board.promptBytes(slot),
-        failures: pool.board.fails(slot),
+        inFlight: board.inFlight(slot),
+        promptBytes: board.promptBytes(slot),
+        promptTokens: board.promptTokens(slot),
+        answerTokens: board.answerTokens(slot),
+        ...(serviceMs > 0 && { firstByteMs: board.firstByteMs(slot), serviceMs }),
+        failures: board.fails(slot),
         ...signalOf(pool, engine, signals),
         cache: knowledge.get(`${pool.name} ${name}`) ?? otherwise,
       };

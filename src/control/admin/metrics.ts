@@ -26,6 +26,26 @@ const gauges: readonly Gauge[] = [
     value: ({ promptBytes }) => promptBytes,
   },
   {
+    name: "global_proxy_engine_prompt_tokens",
+    help: "Tokens of the prompts at the engine, estimated from their bytes.",
+    value: ({ promptTokens }) => promptTokens,
+  },
+  {
+    name: "global_proxy_engine_answer_tokens",
+    help: "Tokens of the answers that are being decoded there, so far.",
+    value: ({ answerTokens }) => answerTokens,
+  },
+  {
+    name: "global_proxy_engine_first_byte_ms",
+    help: "From the sending of a request to the first byte of its answer, lately.",
+    value: ({ firstByteMs }) => firstByteMs,
+  },
+  {
+    name: "global_proxy_engine_service_ms",
+    help: "From the sending of a request to the last byte of its answer, lately.",
+    value: ({ serviceMs }) => serviceMs,
+  },
+  {
     name: "global_proxy_engine_failures",
     help: "Failures that count towards max_fails.",
     value: ({ failures }) => failures,

@@ -11,6 +11,7 @@ import { hash } from "./hash.ts";
 import { ipHash } from "./ip-hash.ts";
 import { leastBytes } from "./least-bytes.ts";
 import { leastConn } from "./least-conn.ts";
+import { leastKv } from "./least-kv.ts";
 import { leastTotalLoad } from "./least-total-load.ts";
 import { lengthBalance } from "./length-balance.ts";
 import { llmD } from "./llm-d.ts";
@@ -32,6 +33,7 @@ export const policies: { readonly [Name in PolicyConfig["name"]]: Factory<Name> 
   round_robin: roundRobin,
   least_conn: leastConn,
   least_bytes: leastBytes,
+  least_kv: leastKv,
   random,
   ip_hash: ipHash,
   hash,

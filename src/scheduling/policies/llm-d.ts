@@ -49,7 +49,7 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
     const slot = slots[engine]!;
     const told = board.kvUse(slot);
     if (told < 0) return (board.promptBytes(slot) * kvPerByte) / weights[engine]!;
-    return Math.max(0, told + board.bytesSinceKvUse(slot) * kvPerByte);
+    return Math.max(0, told + board.tokensSinceKvUse(slot) / options.kvTokens);
   }
 
   function load(queue: number): number {

@@ -11,6 +11,7 @@ const variants: Readonly<Record<PolicyConfig["name"], readonly object[]>> = {
   round_robin: [{}],
   least_conn: [{}],
   least_bytes: [{}],
+  least_kv: [{}, { requestTokens: 0 }],
   random: [{}, { two: true }],
   ip_hash: [{}],
   hash: [{ key: "$uri" }, { key: "$uri", consistent: true }],
@@ -111,9 +112,10 @@ function assign(
   }
   const uncached = policy.uncachedBytes?.(engine, one) ?? one.bytes;
   expect(Number.isInteger(uncached) && uncached >= 0 && uncached <= one.bytes).toBe(true);
-  pool.board.take(pool.slots[engine]!, one.bytes, 0, uncached);
+  const tokens = Math.ceil(one.tokens);
+  pool.board.take(pool.slots[engine]!, one.bytes, 0, uncached, tokens);
   policy.assigned?.(engine, one);
-  if (isDone) pool.board.giveBack(pool.slots[engine]!, one.bytes, uncached);
+  if (isDone) pool.board.giveBack(pool.slots[engine]!, one.bytes, uncached, tokens);
   return engine;
 }
 
