@@ -40,7 +40,7 @@ export function simulateWords(): Command {
     .argument("[trace]", "JSON lines: timestamp (ms), input_length, output_length, hash_ids")
     .option(
       "--synthetic <spec>",
-      "in place of a trace: poisson:RATE[,requests=N][,input=TOKENS][,output=TOKENS][,chats=SHARE]",
+      "in place of a trace: poisson:RATE[,requests=N][,input=TOKENS][,output=TOKENS][,chats=SHARE][,burst=VARIATION][,systems=N][,system=TOKENS]",
     )
     .option("--prefill <n>", "prefill engines", engines, 4)
     .option("--decode <n>", "decode engines", engines, 4)

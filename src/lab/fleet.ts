@@ -1,5 +1,6 @@
 /** Prefill and decode engines in virtual time, and what a request goes through there once somebody has chosen them. */
 import { DecodeEngine } from "./decode-engine.ts";
+import { gauss } from "./distributions.ts";
 import { PrefillEngine } from "./prefill-engine.ts";
 import { type EngineProfile, transferMs } from "./profile.ts";
 import type { Timeline } from "./timeline.ts";
@@ -93,9 +94,4 @@ export class Fleet {
       });
     });
   }
-}
-
-/** Standard normal (Box and Muller). */
-function gauss(random: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
