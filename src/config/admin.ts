@@ -1,5 +1,6 @@
 /** The listener for operators. */
 import { z } from "zod";
+import { parseHostAndPort } from "./engine-url.ts";
 
 export const adminSchema = z
   .strictObject({
@@ -19,5 +20,16 @@ export const adminSchema = z
       ),
   })
   .describe("A listener for operators (`docs/admin.md`), apart from those of clients.");
+
+/** `PORT` of loopback, or `HOST:PORT`. */
+export function parseAdminAddress(
+  text: string,
+): z.input<typeof adminSchema> | { readonly problem: string } {
+  const port = /^:?(\d{1,5})$/.exec(text)?.[1];
+  if (port !== undefined && Number(port) <= 65_535) return { port: Number(port) };
+  const parsed = parseHostAndPort(text, 0);
+  if ("problem" in parsed) return { problem: parsed.problem };
+  return parsed.port > 0 ? parsed : { problem: "the port is missing" };
+}
 
 export type AdminConfig = z.output<typeof adminSchema>;

@@ -1,4 +1,5 @@
 /** The command line's flags, which need no file, made into a configuration. */
+import { parseAdminAddress } from "./admin.ts";
 import { decodePolicyName, prefillPolicyName } from "./default-policies.ts";
 import { parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import { schemasAt } from "./expected.ts";
@@ -208,12 +209,9 @@ function pathsOf({ pid, record }: Flags): Pick<ConfigInput, "pidFile" | "record"
 
 function readAdmin(text: string | undefined, fail: Fail): ConfigInput["admin"] {
   if (text === undefined) return undefined;
-  const port = /^:?(\d{1,5})$/.exec(text)?.[1];
-  if (port !== undefined && Number(port) <= 65_535) return { port: Number(port) };
-  const parsed = parseHostAndPort(text, 0);
-  if (!("problem" in parsed) && parsed.port > 0) return parsed;
-  const problem = "problem" in parsed ? parsed.problem : "the port is missing";
-  return fail(`invalid address "${text}" for --admin: ${problem}`, "[HOST:]PORT");
+  const parsed = parseAdminAddress(text);
+  if (!("problem" in parsed)) return parsed;
+  return fail(`invalid address "${text}" for --admin: ${parsed.problem}`, "[HOST:]PORT");
 }
 
 function readListen(text: string, fail: Fail): Listen | undefined {

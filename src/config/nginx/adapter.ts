@@ -6,6 +6,7 @@ import { warnOfSelfLoops } from "./adapt/self-loops.ts";
 import { readServers } from "./adapt/server.ts";
 import { Block } from "./block.ts";
 import {
+  admin,
   events,
   http,
   pid,
@@ -30,12 +31,14 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
   }
   warnOfSelfLoops(pools.toInput(), servers, report, places);
   const pidFile = main.own(pid)[0]?.value;
+  const adminAddress = main.own(admin)[0]?.value;
   const connectionsMax = main.own(events)[0]?.block?.own(workerConnections)[0]?.value;
   const drainTimeoutMs = main.own(workerShutdownTimeout)[0]?.value;
   const errorLog = readErrorLog(main, httpBlock, report);
   return {
     workers: main.own(workerProcesses)[0]?.value ?? 1,
     ...(pidFile !== undefined && { pidFile }),
+    ...(adminAddress !== undefined && { admin: adminAddress }),
     ...(connectionsMax !== undefined && { connectionsMax }),
     ...(drainTimeoutMs !== undefined && { drainTimeoutMs }),
     ...(errorLog && { errorLog }),

@@ -8,6 +8,7 @@ import {
   engine,
   keepalive,
   policies,
+  signals,
   upstream,
   upstreamKeepaliveRequests,
   upstreamKeepaliveTimeout,
@@ -71,9 +72,11 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
   const policy = readPolicy(block, report);
   const keepAlive = readKeepAlive(block);
   const [tokens] = block.own(cacheTokens);
+  const [asked] = block.own(signals);
   return {
     engines: engines.map(({ value }) => value),
     ...(policy && { policy }),
+    ...(asked && { signals: asked.value }),
     ...(Object.keys(keepAlive).length > 0 && { keepAlive }),
     ...(tokens && { cacheTokens: tokens.value }),
   };

@@ -1,4 +1,5 @@
 /** Directives of the main and events blocks. */
+import { parseAdminAddress } from "../../admin.ts";
 import { logLevels } from "../../schema.ts";
 import {
   flag,
@@ -35,6 +36,17 @@ export const workerProcesses = honoured(
 );
 
 export const pid = honoured("pid", ["main"], text, "`pidFile`");
+
+export const admin = honoured(
+  "pd_admin",
+  ["main"],
+  reading(1, 1, ([word], scope) => {
+    const address = parseAdminAddress(word!.text);
+    if (!("problem" in address)) return address;
+    return scope.fail(`invalid address "${word!.text}": ${address.problem}`, word);
+  }),
+  "`admin`: `[HOST:]PORT` of a listener for operators (`docs/admin.md`)",
+);
 
 export const workerShutdownTimeout = honoured(
   "worker_shutdown_timeout",
@@ -88,6 +100,7 @@ const system = "the operating system and the runtime see to it";
 export const mainDirectives: readonly Directive[] = [
   workerProcesses,
   pid,
+  admin,
   workerShutdownTimeout,
   errorLog,
   events,

@@ -169,6 +169,21 @@ export const keepalive = honoured(
   }),
   "`keepAlive.connections`. Connections are pooled without it, too: 256 per engine and worker",
 );
+/** The schema's least. */
+const signalsLeastMs = 50;
+
+export const signals = honoured(
+  "pd_signals",
+  here,
+  reading(1, 1, ([word], scope) => {
+    const intervalMs = parseTime(word!.text);
+    if (intervalMs !== undefined && intervalMs >= signalsLeastMs) return { intervalMs };
+    const message = `invalid time "${word!.text}" in "pd_signals" directive`;
+    return scope.fail(`${message}, at least ${signalsLeastMs}ms`, word);
+  }),
+  "`signals`: how often engines are asked for their load (`docs/signals.md`)",
+);
+
 export const upstreamKeepaliveTimeout = honoured(
   "keepalive_timeout",
   here,
@@ -200,6 +215,7 @@ export const upstreamDirectives: readonly Directive[] = [
   ...originalPolicyDirectives,
   cacheTokens,
   keepalive,
+  signals,
   upstreamKeepaliveTimeout,
   upstreamKeepaliveRequests,
   ignored("keepalive_time", here, time, "connections have no longest age"),
