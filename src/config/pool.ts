@@ -26,6 +26,11 @@ export const engineSchema = z
         "Failures within `failTimeoutMs` after which the engine rests for as long. 0 = never.",
       ),
     failTimeoutMs: milliseconds.default(10_000).describe("See `maxFails`."),
+    slowStartMs: milliseconds
+      .default(0)
+      .describe(
+        "How long an engine that is new in a running proxy, or back from failures, takes to its whole weight. For policies that go by weights; `predictive` gives an engine no more than it computes.",
+      ),
     maxConns: z
       .int()
       .min(0)

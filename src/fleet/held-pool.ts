@@ -6,7 +6,6 @@ import type { ExactCache } from "../scheduling/exact-cache.ts";
 import type { HeldPrompt, Prompt } from "../scheduling/held-prompt.ts";
 import { type EngineStates, HeldQueue } from "../scheduling/held-queue.ts";
 import { TokenKeys } from "../scheduling/token-keys.ts";
-import { TokenRatio } from "../scheduling/token-ratio.ts";
 import type { Clock } from "../transport/clock.ts";
 import type { DecodeRoom } from "./decode-room.ts";
 import type { Pool } from "./pool.ts";
@@ -37,7 +36,6 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   readonly config: PredictiveConfig;
   readonly #clock: Clock;
   readonly #queue: HeldQueue<TicketPrompt>;
-  #ratio = new TokenRatio();
   #pool: Pool;
   #room: DecodeRoom;
   #wallMs = 0;
@@ -83,6 +81,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   takeOver(pool: Pool, config: PredictiveConfig, room: DecodeRoom): boolean {
     if (pool.addresses.join() !== this.#pool.addresses.join()) return false;
     if (JSON.stringify(config) !== JSON.stringify(this.config)) return false;
+    pool.adopt(this.#pool);
     this.#pool = pool;
     this.#room = room;
     return true;
@@ -93,7 +92,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     const numbers = new Map(other.#pool.addresses.map((address, number) => [address, number]));
     const others = this.#pool.addresses.map((address) => numbers.get(address) ?? -1);
     if (others.every((number) => number < 0)) return;
-    this.#ratio = other.#ratio;
+    this.#pool.adopt(other.#pool);
     this.#queue.adopt(other.#queue, others);
   }
 
@@ -138,10 +137,10 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     }
     const bounded = Math.max(-priorityMax, Math.min(priorityMax, priority));
     const prompt = {
-      tokens: Math.max(1, tokenIds?.length ?? this.#ratio.tokensOf(bytes)),
+      tokens: Math.max(1, tokenIds?.length ?? this.#pool.ratio.tokensOf(bytes)),
       keys: tokenIds && new TokenKeys(tokenIds),
       blocks,
-      blockTokens: this.#ratio.tokensOf(promptBlockBytes),
+      blockTokens: this.#pool.ratio.tokensOf(promptBlockBytes),
       advanceMs: -bounded * priorityMs,
       tenant,
       explains,
@@ -152,7 +151,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   }
 
   done({ held, wish }: HeldTicket, { promptTokens, cachedTokens }: PromptUsage): void {
-    if (promptTokens !== undefined) this.#ratio.observe(wish.bytes, promptTokens);
+    if (promptTokens !== undefined) this.#pool.ratio.observe(wish.bytes, promptTokens);
     const nowMs = this.#now();
     this.#queue.done(held!, cachedTokens, nowMs);
     this.#release(nowMs);

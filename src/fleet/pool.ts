@@ -7,7 +7,7 @@ import { createPolicy } from "../scheduling/policies/index.ts";
 import type { PickRequest, Policy, PoolView } from "../scheduling/policy.ts";
 import { mirrorsOf, type PrefixMirror } from "../scheduling/prefix-mirror.ts";
 import type { Scoreboard } from "../scheduling/scoreboard.ts";
-import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
+import { TokenRatio, usualBytesPerToken } from "../scheduling/token-ratio.ts";
 import type { Address } from "./address.ts";
 import { EngineSet } from "./engine-set.ts";
 import { enginesOf } from "./engines.ts";
@@ -16,6 +16,7 @@ import type { FactsByIdentity } from "./facts.ts";
 import { SeenEngines } from "./seen-engines.ts";
 import { Shadow, type ShadowDeps, type ShadowPlace, type ShadowReport } from "./shadow.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
+import { SlowStart } from "./slow-start.ts";
 
 /** One engine of a pool. */
 export interface Engine {
@@ -84,6 +85,8 @@ export class Pool implements PoolView {
   readonly addresses: readonly string[];
   readonly slots: Int32Array;
   readonly board: Scoreboard;
+  /** Tokens of prompts by their bytes, as its engines have reported them. */
+  ratio = new TokenRatio();
   readonly #engines: readonly MutableEngine[];
   readonly #policy: Policy;
   readonly #candidates: EngineSet;
@@ -92,6 +95,7 @@ export class Pool implements PoolView {
   /** What each engine has cached; undefined = not known. */
   readonly #caches: readonly PrefixMirror[] | undefined;
   readonly #shadow: Shadow | undefined;
+  readonly #slowStart: SlowStart | undefined;
   /** Used again for each explanation. */
   #seen: SeenEngines | undefined;
 
@@ -131,6 +135,10 @@ export class Pool implements PoolView {
       const bytes = config.cacheTokens * usualBytesPerToken;
       this.#caches = mirrorsOf(this.size, Math.ceil(bytes / promptBlockBytes));
     }
+    const windowsMs = configured.map((engine) => engine.config.slowStartMs);
+    if (windowsMs.some((ms) => ms > 0)) {
+      this.#slowStart = new SlowStart(board, this.slots, this.weights, windowsMs);
+    }
     if (shadows && config.shadow) this.#shadow = new Shadow(this, config.shadow, shadows);
   }
 
@@ -144,6 +152,11 @@ export class Pool implements PoolView {
         attributes: { ...known?.attributes, ...engine.configured },
       };
     }
+  }
+
+  /** Goes on with what another pool has learnt of the model. */
+  adopt(other: Pool): void {
+    this.ratio = other.ratio;
   }
 
   /** Whether the policy wants to know the prompt's blocks, or what is cached is. */
@@ -175,6 +188,7 @@ export class Pool implements PoolView {
    * @param nowMs ms since the epoch
    */
   place(request: PickRequest, tried: readonly number[], nowMs: number): Placement | NoPlace {
+    this.#slowStart?.update(nowMs, (engine) => this.isFit(this.engines[engine]!, nowMs));
     const primary = this.#placeAmong(false, request, tried, nowMs);
     if (typeof primary !== "string") return primary;
     const backup = this.#placeAmong(true, request, tried, nowMs);

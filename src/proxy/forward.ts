@@ -1,6 +1,5 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
 import type { DialectRequest, Handover } from "../dialects/dialect.ts";
-import { promptUsageOf } from "../dialects/prompt-usage.ts";
 import type { Engine, NoPlace } from "../fleet/pool.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { heldAnswerBytesMax, relayPendingBytesMax } from "../limits.ts";
@@ -316,7 +315,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   #prefillEnded(): void {
     const answer = this.#prefillAnswer!.bytes;
-    this.#held?.done(promptUsageOf(answer));
+    this.#places.prefilled(answer, this.#held);
     const final = this.#handover!.prefillAnswered(answer);
     if (final === undefined) this.#exchange.prefillDone();
     else if (final === "nothing") this.#exchange.prefillFailed("invalid", false);

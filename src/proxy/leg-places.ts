@@ -3,6 +3,7 @@ import { KeyName } from "../body/key-name.ts";
 import { promptBlocks } from "../body/prompt-blocks.ts";
 import type { EngineInfo, Engines } from "../dialects/dialect.ts";
 import { memberValueOf } from "../dialects/member-facts.ts";
+import { promptUsageOf } from "../dialects/prompt-usage.ts";
 import type { Engine, Pool } from "../fleet/pool.ts";
 import { promptBlockBytes, promptBlocksMax } from "../limits.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
@@ -10,7 +11,7 @@ import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
 import type { LegName, Order } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { dpRankHeader } from "./head-plan.ts";
-import type { HeldWish } from "./held-prefill.ts";
+import type { HeldPrefill, HeldWish } from "./held-prefill.ts";
 import { type InternalRoute, internalRoute } from "./internal-route.ts";
 import { askedAnswer, holderOf } from "./kept-answer.ts";
 import type { Leg } from "./leg.ts";
@@ -66,7 +67,7 @@ export class LegPlaces {
     const { context, promptBytes, service } = this.#request;
     return {
       bytes: promptBytes,
-      tokens: promptBytes / usualBytesPerToken,
+      tokens: pool.ratio.tokensOf(promptBytes),
       blocks: pool.usesBlocks ? this.#promptBlocks() : noBlocks,
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(pool, context),
@@ -76,6 +77,19 @@ export class LegPlaces {
         this.#warm && pool.engines.indexOf(this.#warm) >= 0 ? this.#warm.number : undefined,
       clock: service.clock,
     };
+  }
+
+  /** The prefill's answer says how many tokens the prompt has, and of these were cached. It is read where somebody goes by that. */
+  prefilled(answer: Buffer, held: HeldPrefill | undefined): void {
+    const prefill = this.destination("prefill")?.pool;
+    if (held === undefined && !prefill?.usesBlocks) return;
+    const usage = promptUsageOf(answer);
+    held?.done(usage);
+    if (usage.promptTokens === undefined) return;
+    const { promptBytes } = this.#request;
+    // Both pools serve one model. Where the prompt was held, the desk has learnt of it.
+    if (held === undefined) prefill?.ratio.observe(promptBytes, usage.promptTokens);
+    this.destination("decode")?.pool?.ratio.observe(promptBytes, usage.promptTokens);
   }
 
   /** Whether decode would have so many tokens of the prompt to compute: all of them, but for those that an engine has cached. */

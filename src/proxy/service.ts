@@ -106,7 +106,12 @@ export class Service implements CallbackServer {
 
   /** Serves by this configuration from now on. */
   apply(config: Config, slots: SlotsByIdentity): void {
+    const before = this.#plan?.pools;
     this.#plan = compile(config, slots, this.#deps);
+    for (const [name, pool] of this.#plan.pools) {
+      const old = before?.get(name);
+      if (old !== undefined) pool.adopt(old);
+    }
     this.#ownDesk?.use(this.#plan.pools.values());
     const most = config.admin?.explainedRequestsMax ?? 0;
     if (most !== (this.#explanations?.most ?? 0)) {

@@ -30,7 +30,7 @@ const promptTokens = 4;
 const answerTokens = 5;
 
 /** Fields of a slot that have one value for all: times in ms since the epoch, scratch values for the pool's policy, and the engine's own word. */
-const sharedFields = 11;
+const sharedFields = 12;
 const failCheckedAt = 0;
 const failAccessedAt = 1;
 const historyRequests = 2;
@@ -44,6 +44,7 @@ const kvUseAtTokens = 8;
 const firstByteMs = 9;
 const serviceMs = 10;
 const averageShare = 0.1;
+const startedAt = 11;
 
 export interface ScoreboardSize {
   readonly workers: number;
@@ -247,6 +248,14 @@ export class Scoreboard {
   }
   setFailAccessedAt(slot: number, ms: number): void {
     this.#shared[slot * sharedFields + failAccessedAt] = ms;
+  }
+
+  /** Since when the engine has been taking requests, where it is given little at first; 0 = it does not. */
+  startedAt(slot: number): number {
+    return this.#shared[slot * sharedFields + startedAt]!;
+  }
+  setStartedAt(slot: number, ms: number): void {
+    this.#shared[slot * sharedFields + startedAt] = ms;
   }
 
   /** When the engine is expected to have done all that it was given, by the pool's policy; 0 = nothing was expected yet. */

@@ -22,9 +22,12 @@ const request = {
 };
 
 /** The pool as each of two workers sees it. */
-function poolsOf(engines: readonly Partial<EngineInput>[]): [Pool, Pool] {
+function poolsOf(
+  engines: readonly Partial<EngineInput>[],
+  policy: { name: "round_robin" | "least_conn" } = { name: "round_robin" },
+): [Pool, Pool] {
   const config = configSchema.parse({
-    pools: { p: { engines: engines.map((engine, i) => ({ url: `e${i}:1`, ...engine })) } },
+    pools: { p: { policy, engines: engines.map((engine, i) => ({ url: `e${i}:1`, ...engine })) } },
     servers: [{ listen: [{ port: 1 }], routes: [] }],
   });
   const slots = new SlotTable(8, () => {}).assign(config);
@@ -37,7 +40,7 @@ function poolsOf(engines: readonly Partial<EngineInput>[]): [Pool, Pool] {
   return [pool(0), pool(1)];
 }
 
-const poolOf = (engines: readonly Partial<EngineInput>[]) => poolsOf(engines)[0];
+const poolOf = (...args: Parameters<typeof poolsOf>) => poolsOf(...args)[0];
 
 function placed(pool: Pool, nowMs = 0, tried: readonly number[] = []): Placement {
   const placement = pool.place(request, tried, nowMs);
@@ -256,4 +259,54 @@ it("each data-parallel rank is an engine with its own load, at an address that a
   expect(new Set(placements.map(({ engine }) => engine.info.dpRank))).toEqual(new Set([0, 1, 2]));
   expect(new Set(placements.map(({ engine }) => engine.address.key))).toEqual(new Set(["h:1"]));
   expect(pool.place(request, [], 0)).toBe("all-full");
+});
+
+describe("slow start", () => {
+  const slow = { slowStartMs: 10_000 };
+  /** Shares of 1,000 requests that all last, so that each engine's part is its weight's. */
+  function sharesOf(pool: Pool, nowMs: number): number[] {
+    const counts = new Array<number>(pool.size).fill(0);
+    const places = Array.from({ length: 1_000 }, () => placed(pool, nowMs));
+    for (const { engine, lease } of places) {
+      counts[engine.number]! += 1;
+      lease.close();
+    }
+    return counts.map((count) => count / 1_000);
+  }
+
+  it.each(["round_robin", "least_conn"] as const)(
+    "%s: an engine that is back from failures has little at first, then its part",
+    (name) => {
+      const pool = poolOf([slow, slow, slow], { name });
+      expect(sharesOf(pool, 1)[1]).toBeCloseTo(1 / 3, 1);
+      expect(sharesOf(pool, 20_000)[1]).toBeCloseTo(1 / 3, 1);
+      pool.failed(pool.engines[1]!, 20_000);
+      expect(sharesOf(pool, 20_001)[1]).toBe(0);
+      // Its probe has gone well.
+      const probe = placed(pool, 31_000, [0, 2]);
+      pool.succeeded(probe.engine);
+      probe.lease.close();
+      placed(pool, 31_001).lease.close();
+      expect(sharesOf(pool, 31_002)[1]).toBeLessThan(0.1);
+      expect(sharesOf(pool, 36_001)[1]).toBeCloseTo(0.5 / 2.5, 1);
+      expect(sharesOf(pool, 50_000)[1]).toBeCloseTo(1 / 3, 1);
+    },
+  );
+
+  it("an engine that a reload adds has little at first, for every worker; those that stay keep their part", () => {
+    const [first] = poolsOf([slow, slow]);
+    sharesOf(first, 1_000);
+    const [, other] = poolsOf([slow, slow, slow]);
+    const shares = sharesOf(other, 20_000);
+    expect(shares[2]).toBeLessThan(0.1);
+    expect(shares[0]).toBeCloseTo(shares[1]!, 1);
+  });
+
+  it("without it an engine has its part at once", () => {
+    const pool = poolOf([{}, {}]);
+    pool.failed(pool.engines[1]!, 0);
+    placed(pool, 20_000, [0]).lease.close();
+    pool.succeeded(pool.engines[1]!);
+    expect(sharesOf(pool, 20_001)[1]).toBeCloseTo(0.5, 1);
+  });
 });

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { Decision } from "../../src/fleet/explanation.ts";
 import type { Answer } from "./client.ts";
+import { answer, bodyOf, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 const ask = { prompt: "why there ".repeat(300), stream: false };
@@ -89,4 +90,27 @@ test("nothing is told without the header, nor on a route that does not allow it"
   }
   const closed = worldOf({ route: { explain: false } });
   expect(closed.answerTo(closed.ask(ask, wants)).fields.has("x-explain")).toBe(false);
+});
+
+/** As an engine whose tokenizer makes a token of each byte of the prompt. */
+const prefillsBytewise: Script = (request, { engine, send }) => {
+  const { prompt } = bodyOf(request);
+  const kv = engine.kv.put(engine.address, prompt);
+  const usage = { prompt_tokens: prompt.length };
+  send(answer(JSON.stringify({ choices: [], usage, kv_transfer_params: { kv } })));
+};
+
+test("policies that dispatch at once go by as many tokens as engines have reported for such prompts", () => {
+  const world = worldOf({ prefill: 1, pool: { policy: { name: "predicted_time" } } });
+  world.prefill[0]!.script = prefillsBytewise;
+  const scoreOf = (i: number) => {
+    const fresh = { prompt: `${i} `.repeat(4_000), stream: false };
+    const [prefill] = decisionsOf(world.answerTo(world.ask(fresh, wants)));
+    const { score = 0 } = prefill!.engines[0]! as { score?: number };
+    return score;
+  };
+  const first = scoreOf(10);
+  for (let i = 11; i < 98; i += 1) scoreOf(i);
+  // Four times as many tokens as were expected, and a prefill's time beside its tokens.
+  expect(scoreOf(99) / first).toBeGreaterThan(3.4);
 });

@@ -14,10 +14,12 @@ export function roundRobin({ pool }: PolicyDeps): Policy {
       let best = candidates.engines[0]!;
       for (let i = 0; i < candidates.count; i += 1) {
         const engine = candidates.engines[i]!;
-        const weight = effective[engine]!;
+        // An engine that starts slowly has less than it will have.
+        const whole = pool.weights[engine]!;
+        const weight = Math.min(effective[engine]!, whole);
         total += weight;
         current[engine] = current[engine]! + weight;
-        if (weight < pool.weights[engine]!) effective[engine] = weight + 1;
+        if (effective[engine]! < whole) effective[engine] = Math.min(whole, weight + 1);
         if (current[engine]! > current[best]!) best = engine;
       }
       current[best] = current[best]! - total;

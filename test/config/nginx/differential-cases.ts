@@ -316,7 +316,7 @@ export const differingCases: [text: string, reason: string, weAccept: boolean][]
     true,
   ],
   [server("listen no-such-host:80;"), "hosts are resolved when they are used", true],
-  [engine("slow_start=5s"), "known from nginx's commercial version; told as without effect", true],
+  [engine("slow_start=5s"), "known from nginx's commercial version", true],
   [
     "!user nobody-of-this-name; pid nginx.pid; events {} http { server { listen 9998; } }",
     "users are not changed",

@@ -23,6 +23,7 @@ describe("nginx's defaults", () => {
         maxFails: 1,
         failTimeoutMs: 10_000,
         maxConns: 0,
+        slowStartMs: 0,
         backup: false,
         down: false,
         attributes: {},

@@ -64,7 +64,15 @@ function checkRank(word: Word, scope: Scope): void {
 }
 
 /** What nginx's `server` takes; an attribute of ours stands beside it. */
-const parameterNames = ["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down"];
+const parameterNames = [
+  "weight",
+  "max_conns",
+  "max_fails",
+  "fail_timeout",
+  "slow_start",
+  "backup",
+  "down",
+];
 
 function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): void {
   const invalid = (): never => scope.fail(`invalid parameter "${word.text}"`, word);
@@ -90,8 +98,7 @@ function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): voi
       engine.down = true;
       break;
     case "slow_start=":
-      if (parseTime(value, "seconds") === undefined) invalid();
-      scope.notice('"slow_start" of "server" has no effect here', word, name);
+      engine.slowStartMs = Math.min(parseTime(value, "seconds") ?? invalid(), 86_400_000);
       break;
     case "resolve":
     case "drain":
@@ -114,7 +121,7 @@ export const engine = honoured(
   "server",
   here,
   reading(1, many, readEngine),
-  "one of `engines`: host:port (80 when not given) or `unix:/path`, `weight`, `max_fails` (1), `fail_timeout` (10s), `max_conns`, `backup`, `down`; behind the port `@RANK` or `@FIRST-LAST`; attributes such as `bootstrap_port=8998`",
+  "one of `engines`: host:port (80 when not given) or `unix:/path`, `weight`, `max_fails` (1), `fail_timeout` (10s), `slow_start` (0), `max_conns`, `backup`, `down`; behind the port `@RANK` or `@FIRST-LAST`; attributes such as `bootstrap_port=8998`",
   { repeats: true },
 );
 
