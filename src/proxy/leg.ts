@@ -7,7 +7,7 @@ import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connect
 import type { LegFailure, LegName } from "./exchange.ts";
 import type { Explanation } from "./explanation.ts";
 import type { Service } from "./service.ts";
-import { StreamTokens } from "./stream-tokens.ts";
+import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
 
 /** The request that a leg is part of. */
 export interface LegRequest {
@@ -156,8 +156,8 @@ export class Leg implements LegOwner {
   }
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    this.#tokens ??= new StreamTokens();
-    const tokens = this.#tokens.add(chunk, start, end);
+    this.#tokens ??= streamTokens(chunk, start, end);
+    const tokens = this.#tokens.add(end - start);
     if (tokens > 0) this.#placement?.lease.answered(tokens);
     this.#request.legBody(this, connection, chunk, start, end);
   }

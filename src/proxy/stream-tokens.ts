@@ -4,20 +4,21 @@
  */
 
 const event = Buffer.from("data: {");
+const brace = 0x7b;
 
 export class StreamTokens {
-  /** Infinite = it is no stream; 0 = nothing has come yet. */
-  #bytesPerToken = 0;
+  /** Infinite = it is no stream. */
+  readonly #bytesPerToken: number;
   #bytes = 0;
   #tokens = 0;
 
+  constructor(bytesPerToken: number) {
+    this.#bytesPerToken = bytesPerToken;
+  }
+
   /** @returns how many tokens more these bytes are, a whole number */
-  add(chunk: Buffer, start: number, end: number): number {
-    if (this.#bytesPerToken === 0) {
-      const events = countEvents(chunk.subarray(start, end));
-      this.#bytesPerToken = events === 0 ? Number.POSITIVE_INFINITY : (end - start) / events;
-    }
-    this.#bytes += end - start;
+  add(bytes: number): number {
+    this.#bytes += bytes;
     const tokens = Math.round(this.#bytes / this.#bytesPerToken);
     const more = tokens - this.#tokens;
     this.#tokens = tokens;
@@ -25,10 +26,17 @@ export class StreamTokens {
   }
 }
 
-function countEvents(bytes: Buffer): number {
-  let count = 0;
+/** Of all answers that are none: they leave nothing in it that counts. */
+const noStream = new StreamTokens(Number.POSITIVE_INFINITY);
+
+/** Of the answer that begins with these bytes. */
+export function streamTokens(chunk: Buffer, start: number, end: number): StreamTokens {
+  // Most answers in one piece show it at once; others are searched.
+  if (chunk[start] === brace) return noStream;
+  const bytes = chunk.subarray(start, end);
+  let events = 0;
   for (let at = bytes.indexOf(event); at >= 0; at = bytes.indexOf(event, at + event.length)) {
-    count += 1;
+    events += 1;
   }
-  return count;
+  return events === 0 ? noStream : new StreamTokens((end - start) / events);
 }
