@@ -168,7 +168,7 @@ function inVirtualTime(policy: string, trace: readonly TraceRequest[]): Outcome[
     slowest: 1,
     random: seededRandom(2),
     prefillPolicy: policy,
-    decodePolicy: "least_bytes",
+    decodePolicy: "least_kv",
   });
 }
 

@@ -204,7 +204,7 @@ It needs Linux and Debian's \`nginx-light\`, \`wrk\` and \`util-linux\`. Bun's p
 The unit is Debian's nginx as a plain streaming proxy: one worker, one hop to the decode engine, \`proxy_buffering off\`,
 keep-alive on both sides, no P/D. Global Proxy does the whole hand-off for each request: prefill, then decode with the
 \`kv_transfer_params\` that came back. So a P/D request is two upstream exchanges against nginx's one, and 1.0 is out of reach.
-Its policy is the original's, \`length_balance\`; the rows "held prompts" are of its own defaults, \`predictive\` and \`least_bytes\`: there 32
+Its policy is the original's, \`length_balance\`; the rows "held prompts" are of its own defaults, \`predictive\` and \`least_kv\`: there 32
 requests at once wait for one prefill engine's turn, and most of what that costs is paid for objects that live longer.
 
 Before anything is measured, each rival must answer right: status, body, all 200 chunks in order and \`[DONE]\`, the prefill
