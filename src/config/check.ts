@@ -8,7 +8,7 @@ import { Faults, TextChecks } from "./check-text.ts";
 import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
 import { isHostName, parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import type { ConfigPath } from "./expected.ts";
-import { keyTemplates } from "./policies.ts";
+import { keyTemplates, prefixPolicies } from "./policies.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
 import type { Config, ListenConfig, ServerConfig } from "./schema.ts";
 import type { ConfigFault } from "./schema-faults.ts";
@@ -72,10 +72,12 @@ function checkPools({ config, faults, texts }: CheckContext): void {
   for (const [name, { engines, policy, shadow, kvEvents, tokenize }] of Object.entries(
     config.pools,
   )) {
-    if (tokenize && policy.name !== "predictive")
-      faults.warn(["pools", name, "tokenize"], `only policy predictive tokenises prompts`);
     if (kvEvents !== undefined && !tokenize)
       faults.warn(["pools", name, "kvEvents"], "without tokenize KV events are not used");
+    else if (kvEvents !== undefined && !prefixPolicies.has(policy.name)) {
+      const why = `policy ${policy.name} does not go by what engines have cached`;
+      faults.warn(["pools", name, "kvEvents"], why);
+    }
     if (engines.length === 0 && !filled.has(name)) {
       const hint = "list them, or have them register with it (registrations)";
       faults.emerg(["pools", name, "engines"], `the pool "${name}" has no engines`, hint);

@@ -274,6 +274,17 @@ export const policySchema = z.discriminatedUnion("name", [
 export type PolicyConfig = z.output<typeof policySchema>;
 export type PolicyName = PolicyConfig["name"];
 
+/** Those that go by what engines have cached. */
+export const prefixPolicies: ReadonlySet<PolicyName> = new Set([
+  "predictive",
+  "predicted_time",
+  "cache_aware",
+  "dynamo",
+  "llm_d",
+  "prefix_cache_affinity",
+  "omni_proxy",
+]);
+
 /** Templates of a policy's key: the first that is not empty is the request's. */
 export function keyTemplates(policy: PolicyConfig): readonly string[] {
   if ("keys" in policy) return policy.keys;

@@ -86,13 +86,13 @@ export const poolSchema = z
     kvEvents: kvEventsSchema
       .optional()
       .describe(
-        "Prompts of policy `predictive` go by what engines themselves tell of their caches. Needs `tokenize`. Default: by what was sent there.",
+        "Policies that go by prefixes go by what engines themselves tell of their caches. Needs `tokenize`. Default: by what was sent there.",
       ),
     tokenize: z
       .boolean()
       .default(false)
       .describe(
-        "Have an engine of this pool tokenise prompts (`/tokenize`) before policy `predictive` places them. Off: their tokens are estimated from their bytes.",
+        "Have an engine of this pool tokenise prompts (`/tokenize`) before they are placed. Off: their tokens are estimated from their bytes.",
       ),
     signals: signalsSchema.optional(),
     cacheTokens: z

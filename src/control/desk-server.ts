@@ -19,6 +19,13 @@ export class DeskServer {
     this.#tickets[worker] ??= new Map();
     const tickets = this.#tickets[worker];
     const { id } = question;
+    if (question.type === "prompt-looked-up") {
+      const { pool, tokenIds } = question;
+      this.pools.leadingTokens(pool, tokenIds, (leadingTokens) => {
+        answer({ type: "prompt-found", id, leadingTokens });
+      });
+      return;
+    }
     if (question.type !== "prompt") {
       const known = tickets.get(id);
       if (question.type === "prompt-done") known?.done(question.usage);

@@ -140,6 +140,7 @@ export class WorkerThread {
       case "prompt-done":
       case "prompt-skipped":
       case "prompt-left":
+      case "prompt-looked-up":
         this.#ask(message, this.#answerQuestion);
         break;
       case "told":

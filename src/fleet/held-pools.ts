@@ -1,10 +1,13 @@
-/** The queues of all pools whose prompts are held: one for the whole proxy, in its one worker or in the main thread. */
+/**
+ * The desk: the queues of all pools whose prompts are held, and what engines have cached by their own word. One for the whole proxy, in its
+ * one worker or in the main thread.
+ */
 import type { Clock } from "../transport/clock.ts";
 import { DecodeRoom } from "./decode-room.ts";
+import { EngineCaches } from "./engine-caches.ts";
 import { type CacheKnowledge, HeldPool } from "./held-pool.ts";
-import { KvFeeds } from "./kv-events/feeds.ts";
 import type { Pool } from "./pool.ts";
-import type { PromptDesk, PromptWish, Ticket, Waiter } from "./prompt-desk.ts";
+import type { LeadingTokens, PromptDesk, PromptWish, Ticket, Waiter } from "./prompt-desk.ts";
 
 /** One line for the error log. */
 export type DeskLog = (level: "info" | "warn", message: string) => void;
@@ -24,26 +27,28 @@ export interface CacheState {
 export class HeldPools implements PromptDesk {
   readonly #clock: Clock;
   readonly #log: DeskLog;
-  readonly #feeds: KvFeeds;
+  readonly #caches: EngineCaches;
   /** By pool and engine, where engines tell of their caches. */
   #knowledge = new Map<string, CacheKnowledge>();
+  #all = new Map<string, Pool>();
   #pools = new Map<string, HeldPool>();
   #room: DecodeRoom | undefined;
 
   constructor(clock: Clock, log: DeskLog) {
     this.#clock = clock;
     this.#log = log;
-    this.#feeds = new KvFeeds((pool, engine) => ({
-      restarted: () => this.#pools.get(pool)?.forget(engine),
-      lostTrack: (why) => log("warn", `${nameOf(pool, engine)} cannot be followed: ${why}`),
-    }));
+    this.#caches = new EngineCaches(
+      (pool, engine) => this.#restarted(pool, engine),
+      (pool, engine, why) => log("warn", `${nameOf(pool, engine)} cannot be followed: ${why}`),
+    );
   }
 
   /** From now on these are the pools. What waits goes on waiting; what was learnt stays with the engines. */
   use(pools: Iterable<Pool>): void {
     const before = this.#pools;
     const all = [...pools];
-    const room = new DecodeRoom(new Map(all.map((pool) => [pool.name, pool])), this.#room);
+    this.#all = new Map(all.map((pool) => [pool.name, pool]));
+    const room = new DecodeRoom(this.#all, this.#room);
     this.#room = room;
     this.#pools = new Map();
     for (const pool of all) {
@@ -58,8 +63,8 @@ export class HeldPools implements PromptDesk {
       if (old !== undefined) next.adopt(old);
       this.#pools.set(pool.name, next);
     }
-    for (const held of this.#pools.values()) held.follow(this.#feeds.of(held.pool));
-    this.#feeds.closeOthers();
+    this.#caches.use(all);
+    for (const [name, held] of this.#pools) held.follow(this.#caches.of(name));
     for (const [name, old] of before) {
       const next = this.#pools.get(name);
       if (next === old) continue;
@@ -89,15 +94,21 @@ export class HeldPools implements PromptDesk {
     return size;
   }
 
-  /** What is known of the cache of each engine whose prompts are held. */
+  leadingTokens(name: string, tokenIds: Int32Array, answer: (tokens: LeadingTokens) => void): void {
+    const pool = this.#all.get(name);
+    answer(pool === undefined ? new Map() : this.#caches.leadingTokens(pool, tokenIds));
+  }
+
+  /** What is known of the cache of each engine whose prompts are held, or that tells of it. */
   caches(): CacheState[] {
-    return [...this.#pools.values()].flatMap((held) =>
-      held.cacheKnowledge().map((knowledge, number) => ({
-        pool: held.pool.name,
-        engine: held.pool.addresses[number]!,
+    return [...this.#all.values()].flatMap((pool) => {
+      const held = this.#pools.get(pool.name);
+      return (held?.cacheKnowledge() ?? this.#knowledgeOf(pool)).map((knowledge, number) => ({
+        pool: pool.name,
+        engine: pool.addresses[number]!,
         knowledge,
-      })),
-    );
+      }));
+    });
   }
 
   tick(): void {
@@ -106,20 +117,31 @@ export class HeldPools implements PromptDesk {
   }
 
   close(): void {
-    this.#feeds.close();
+    this.#caches.close();
+  }
+
+  /** Policies that dispatch at once are told by the scoreboard, in all workers. */
+  #restarted(name: string, engine: string): void {
+    this.#pools.get(name)?.forget(engine);
+    const pool = this.#all.get(name);
+    const number = pool?.addresses.indexOf(engine) ?? -1;
+    if (number >= 0) pool!.board.prefixes.clearSlot(pool!.slots[number]!);
+  }
+
+  /** Of engines whose prompts are sent at once: what they have been sent is for the policies to know. */
+  #knowledgeOf({ name }: Pool): CacheKnowledge[] {
+    return this.#caches.of(name).map((source) => (source?.cache ? "exact" : "approximate"));
   }
 
   #tellKnowledge(): void {
     const before = this.#knowledge;
     this.#knowledge = new Map();
-    for (const held of this.#pools.values()) {
-      if (held.pool.config.kvEvents === undefined) continue;
-      held.cacheKnowledge().forEach((knowledge, number) => {
-        const name = nameOf(held.pool.name, held.pool.addresses[number]!);
-        this.#knowledge.set(name, knowledge);
-        if (before.get(name) === knowledge) return;
-        this.#log("info", `${name}: ${knowledgeWords[knowledge]}`);
-      });
+    for (const { pool, engine, knowledge } of this.caches()) {
+      if (this.#all.get(pool)!.config.kvEvents === undefined) continue;
+      const name = nameOf(pool, engine);
+      this.#knowledge.set(name, knowledge);
+      if (before.get(name) === knowledge) continue;
+      this.#log("info", `${name}: ${knowledgeWords[knowledge]}`);
     }
   }
 }

@@ -38,6 +38,9 @@ export interface Waiter {
   refused(reason: WishRefusal, retryAfterMs: number): void;
 }
 
+/** How many tokens from a prompt's start engines have, by their names; one that is not in there does not tell. */
+export type LeadingTokens = ReadonlyMap<string, number>;
+
 /** A place in the queue, then at a prefill engine, then among those that decode. */
 export interface Ticket {
   /** The waiter is told from here on, possibly before this returns. */
@@ -52,4 +55,6 @@ export interface Ticket {
 
 export interface PromptDesk {
   ticket(wish: PromptWish, waiter: Waiter): Ticket;
+  /** What the pool's engines have of a prompt by their own word. @param answer is told, once, possibly before this returns */
+  leadingTokens(pool: string, tokenIds: Int32Array, answer: (tokens: LeadingTokens) => void): void;
 }

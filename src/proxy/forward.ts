@@ -91,8 +91,8 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
       this.#exchange.abort(this.#refusal);
       return;
     }
-    const wish = this.#prefill && this.#places.wish(this.#exchange.order);
-    if (wish === undefined) this.#exchange.begin();
+    const wish = this.#places.wish(this.#exchange.order);
+    if (wish === undefined) this.#places.lookUp(this.#exchange);
     else {
       this.#held = new HeldPrefill(this.#exchange, this.#request, this.#places.prefillRoute, wish);
       this.#held.wait();
@@ -178,6 +178,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   finish(outcome: Outcome): void {
     this.#callback?.end();
     this.#held?.leave();
+    this.#places.leave();
     this.#request.ended(outcome);
   }
 

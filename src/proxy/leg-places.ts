@@ -1,6 +1,7 @@
 /** Where each leg of a request may go, and what a policy has to know of the request to choose an engine there. */
 import { KeyName } from "../body/key-name.ts";
 import { promptBlocks } from "../body/prompt-blocks.ts";
+import { scanTopLevel } from "../body/top-level.ts";
 import type { EngineInfo, Engines } from "../dialects/dialect.ts";
 import { memberValueOf } from "../dialects/member-facts.ts";
 import { promptUsageOf } from "../dialects/prompt-usage.ts";
@@ -8,13 +9,14 @@ import type { Engine, Pool } from "../fleet/pool.ts";
 import { promptBlockBytes, promptBlocksMax } from "../limits.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
-import type { LegName, Order } from "./exchange.ts";
+import type { Exchange, LegName, Order } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { dpRankHeader } from "./head-plan.ts";
 import type { HeldPrefill, HeldWish } from "./held-prefill.ts";
 import { type InternalRoute, internalRoute } from "./internal-route.ts";
 import { askedAnswer, holderOf } from "./kept-answer.ts";
 import type { Leg } from "./leg.ts";
+import { type FoundPrompt, PromptLookUp } from "./prompt-look-up.ts";
 import type { Destination, Route } from "./route.ts";
 
 /** vLLM's member of this name. */
@@ -28,6 +30,9 @@ export class LegPlaces {
   #prefill: InternalRoute | undefined;
   /** Hashes of the prompt's blocks, made once, where a policy goes by them. */
   #blocks: number[] | undefined;
+  #lookUp: PromptLookUp | undefined;
+  /** What engines have told of the prompt. */
+  #found: FoundPrompt | undefined;
   /** Any engine can answer, and one that prefills is there for it: none of its work is waited for token by token. */
   readonly #prefersPrefill: boolean;
   /** The decode engine that has so much of the prompt cached that it computes the rest itself. */
@@ -65,10 +70,12 @@ export class LegPlaces {
 
   pick(pool: Pool): PickRequest {
     const { context, promptBytes, service } = this.#request;
+    const blocks = pool.usesBlocks ? this.#promptBlocks() : noBlocks;
     return {
       bytes: promptBytes,
-      tokens: pool.ratio.tokensOf(promptBytes),
-      blocks: pool.usesBlocks ? this.#promptBlocks() : noBlocks,
+      tokens: this.#found?.tokens ?? pool.ratio.tokensOf(promptBytes),
+      blocks,
+      told: this.#toldBlocks(pool, blocks.length),
       clientAddress: context.connection.remoteAddress,
       key: service.policyKey(pool, context),
       shadowKey: service.shadowKey(pool, context),
@@ -108,17 +115,49 @@ export class LegPlaces {
 
   /** What is asked of the desk for this request; undefined = it is not held: its pool does not hold, or there is nothing to wait for yet. */
   wish(order: Order): HeldWish | undefined {
-    const { context, service } = this.#request;
-    const pool = this.#route.prefillPool ?? this.destination("prefill")?.pool;
-    if (pool?.config.policy.name !== "predictive") return undefined;
     // Whether there will be a prefill is decode's to say.
     if (order === "decode-only" || (order === "decode-first" && !this.#route.dialect.callsBack)) {
       return undefined;
     }
+    const { context, service } = this.#request;
+    const pool = this.#route.prefillPool ?? this.destination("prefill")?.pool;
+    if (pool?.config.policy.name !== "predictive") return undefined;
     const priority = service.holdPriority(pool, context) ?? this.#bodyPriority();
     const decodePool = this.destination("decode")?.pool;
     const tenant = service.tenant(pool, context);
     return { pool, decodePool, pick: this.pick(pool), priority, tenant };
+  }
+
+  /** Where prompts are tokenised, but not held, that comes before any engine is chosen; the exchange begins when it is done. */
+  lookUp(exchange: Exchange): void {
+    const name = exchange.order === "decode-only" ? "decode" : "prefill";
+    const pool = this.destination(name)?.pool;
+    const tokenizers = pool && this.#request.service.tokenizers(pool);
+    if (tokenizers === undefined) {
+      exchange.begin();
+      return;
+    }
+    const route = name === "prefill" ? this.prefillRoute : this.#route;
+    this.#lookUp = new PromptLookUp(this.#request, route, tokenizers, (found) => {
+      this.#found = found;
+      exchange.begin();
+    });
+    this.#lookUp.begin();
+  }
+
+  /** The request is over. */
+  leave(): void {
+    this.#lookUp?.cancel();
+  }
+
+  /** Whole blocks of the prompt, as if all had as many tokens. */
+  #toldBlocks(pool: Pool, count: number): Int32Array | undefined {
+    if (this.#found?.pool !== pool || this.#found.leadingTokens.size === 0) return undefined;
+    const { leadingTokens, tokens } = this.#found;
+    return Int32Array.from(pool.engines, ({ name }) => {
+      const leading = leadingTokens.get(name);
+      return leading === undefined ? -1 : Math.floor((count * leading) / tokens);
+    });
   }
 
   #bodyPriority(): number {
@@ -128,12 +167,21 @@ export class LegPlaces {
   }
 
   #promptBlocks(): readonly number[] {
-    const { members } = this.#request;
-    if (this.#blocks === undefined && members !== undefined) {
-      this.#blocks = [];
+    if (this.#blocks !== undefined) return this.#blocks;
+    this.#blocks = [];
+    const { members, context, service } = this.#request;
+    if (members !== undefined) {
       promptBlocks(members, promptBlockBytes, promptBlocksMax, this.#blocks);
+      return this.#blocks;
     }
-    return this.#blocks ?? noBlocks;
+    // What goes to one engine as it is was not read before; it may be no JSON, and then no prompt is known of.
+    const own = service.takeTopLevel();
+    const { body } = context;
+    if (scanTopLevel(body, 0, body.length, own) === undefined) {
+      promptBlocks(own, promptBlockBytes, promptBlocksMax, this.#blocks);
+    }
+    service.giveTopLevel(own);
+    return this.#blocks;
   }
 }
 

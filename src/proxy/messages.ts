@@ -3,7 +3,7 @@ import type { Config } from "../config/schema.ts";
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import type { HeldEngineSeen } from "../fleet/explanation.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
-import type { PromptWish, WishRefusal } from "../fleet/prompt-desk.ts";
+import type { LeadingTokens, PromptWish, WishRefusal } from "../fleet/prompt-desk.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 
 /** An address as it is bound: with the real port where the configuration says 0. */
@@ -27,7 +27,14 @@ export type DeskQuestion =
   | { readonly type: "prompt"; readonly id: number; readonly wish: PromptWish }
   | { readonly type: "prompt-done"; readonly id: number; readonly usage: PromptUsage }
   | { readonly type: "prompt-skipped"; readonly id: number }
-  | { readonly type: "prompt-left"; readonly id: number };
+  | { readonly type: "prompt-left"; readonly id: number }
+  /** Answered by `prompt-found`. */
+  | {
+      readonly type: "prompt-looked-up";
+      readonly id: number;
+      readonly pool: string;
+      readonly tokenIds: Int32Array;
+    };
 
 export type DeskAnswer =
   | {
@@ -41,6 +48,11 @@ export type DeskAnswer =
       readonly id: number;
       readonly reason: WishRefusal;
       readonly retryAfterMs: number;
+    }
+  | {
+      readonly type: "prompt-found";
+      readonly id: number;
+      readonly leadingTokens: LeadingTokens;
     };
 
 /** What an operator may want to know of a worker. Each kind has its own answer. */

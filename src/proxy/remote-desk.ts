@@ -1,10 +1,18 @@
 /** The desk where prompts wait, when it is in the main thread: what this worker asks goes there, and its answers come back. */
-import type { PromptDesk, PromptWish, Ticket, Waiter } from "../fleet/prompt-desk.ts";
+import type {
+  LeadingTokens,
+  PromptDesk,
+  PromptWish,
+  Ticket,
+  Waiter,
+} from "../fleet/prompt-desk.ts";
 import type { DeskAnswer, DeskQuestion } from "./messages.ts";
 
 export class RemoteDesk implements PromptDesk {
   readonly #post: (question: DeskQuestion) => void;
   readonly #waiters = new Map<number, Waiter>();
+  /** Of prompts that are looked up. */
+  readonly #answers = new Map<number, (tokens: LeadingTokens) => void>();
   #serial = 0;
 
   constructor(post: (question: DeskQuestion) => void) {
@@ -40,7 +48,19 @@ export class RemoteDesk implements PromptDesk {
     };
   }
 
+  leadingTokens(pool: string, tokenIds: Int32Array, answer: (tokens: LeadingTokens) => void): void {
+    this.#serial += 1;
+    this.#answers.set(this.#serial, answer);
+    this.#post({ type: "prompt-looked-up", id: this.#serial, pool, tokenIds });
+  }
+
   receive(answer: DeskAnswer): void {
+    if (answer.type === "prompt-found") {
+      const found = this.#answers.get(answer.id);
+      this.#answers.delete(answer.id);
+      found?.(answer.leadingTokens);
+      return;
+    }
     const waiter = this.#waiters.get(answer.id);
     this.#waiters.delete(answer.id);
     if (answer.type === "prompt-granted") waiter?.granted(answer.engine, answer.seen);

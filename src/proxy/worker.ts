@@ -102,6 +102,7 @@ port.on("message", (message: ToWorker) => {
       break;
     case "prompt-granted":
     case "prompt-refused":
+    case "prompt-found":
       desk?.receive(message);
       break;
     case "facts":

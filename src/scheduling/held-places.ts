@@ -35,6 +35,8 @@ export class HeldPlaces {
   readonly #exactOf: ExactOf;
   /** What each engine has in its cache. */
   readonly #mirrors: PrefixMirror[];
+  /** Prompts that each engine computes now: what comes next will find them there, though they are not told of yet. */
+  readonly #computing: HeldPrompt[][];
   /** Reused by each placing; infinite = not in question. */
   readonly #scores: Float64Array;
   #duplicateWeight = 1;
@@ -44,6 +46,7 @@ export class HeldPlaces {
     this.#options = options;
     this.#exactOf = exactOf;
     this.#mirrors = mirrorsOf(engines, options.blocksMax);
+    this.#computing = Array.from({ length: engines }, () => []);
     this.cost = new PrefillCost(engines);
     this.waitMs = new Float64Array(engines);
     this.isFit = new Uint8Array(engines);
@@ -59,6 +62,20 @@ export class HeldPlaces {
   /** What was sent to the engine, as far as it is believed to be there. */
   mirror(engine: number): PrefixMirror {
     return this.#mirrors[engine]!;
+  }
+
+  /** The engine computes it from now on. */
+  sent(held: HeldPrompt, engine: number): void {
+    this.#computing[engine]!.push(held);
+    this.#mirrors[engine]!.insert(held.prompt.blocks);
+  }
+
+  /** The engine computes it no more. */
+  ended(held: HeldPrompt, engine: number): void {
+    const computing = this.#computing[engine]!;
+    const at = computing.indexOf(held);
+    if (at >= 0) computing.splice(at, 1);
+    this.#mirrors[engine]!.version += 1;
   }
 
   /** Before prompts are placed: how many of them wait for how many engines. */
@@ -186,19 +203,40 @@ export class HeldPlaces {
     const { blocks, blockTokens, keys } = held.prompt;
     const exact = this.#exact(held, engine);
     const mirror = this.#mirrors[engine]!;
-    // Below 0, so that none of them is a mirror's; -1 = nothing was looked up yet.
-    const version = exact === undefined ? mirror.version : -2 - exact.version;
+    // Below 0, so that none of them is a mirror's; -1 = nothing was looked up yet. Both count up.
+    const version = exact === undefined ? mirror.version : -2 - exact.version - mirror.version;
     if (held.versions[engine] !== version) {
       held.versions[engine] = version;
       held.hits[engine] =
         exact === undefined
           ? mirror.leadingBlocks(blocks) * blockTokens
-          : exact.leadingTokens(keys!);
+          : Math.max(exact.leadingTokens(keys!), this.#computed(blocks, engine) * blockTokens);
     }
     return held.hits[engine]!;
+  }
+
+  /** Leading blocks of a prompt that the engine computes now. */
+  #computed(blocks: readonly number[], engine: number): number {
+    let most = 0;
+    for (const { prompt } of this.#computing[engine]!) {
+      most = Math.max(most, sharedBlocks(blocks, prompt.blocks));
+    }
+    return most;
   }
 
   #exact({ prompt }: HeldPrompt, engine: number): ExactCache | undefined {
     return prompt.keys === undefined ? undefined : this.#exactOf(engine);
   }
+}
+
+/** How many blocks two prompts begin alike with. Blocks are chained: an equal one means that all before it are. */
+function sharedBlocks(one: readonly number[], other: readonly number[]): number {
+  let run = 0;
+  let beyond = Math.min(one.length, other.length) + 1;
+  while (beyond - run > 1) {
+    const middle = (run + beyond) >>> 1;
+    if (one[middle - 1] === other[middle - 1]) run = middle;
+    else beyond = middle;
+  }
+  return run;
 }

@@ -113,6 +113,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
   remove(held: HeldPrompt<P>): void {
     if (held.engine >= 0) {
       this.#batches.drop(held.engine, held);
+      this.#places.ended(held, held.engine);
       return;
     }
     const at = this.#held.indexOf(held);
@@ -135,6 +136,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
       const cached = cachedTokens ?? tokens - held.uncachedTokens;
       this.#places.cost.observe(engine, Math.max(1, tokens - cached), tokens, ended.tookMs);
     }
+    this.#places.ended(held, engine);
     this.#places.mirror(engine).insert(blocks);
   }
 
@@ -261,9 +263,11 @@ export class HeldQueue<P extends Prompt = Prompt> {
     held.engine = engine;
     held.predictedMs = this.#places.predict(held, engine);
     held.uncachedTokens = this.#places.uncached(held, engine);
-    held.believedBlocks = this.#places.believedBlocks(held, engine);
+    // Of a prompt that joins others it is not known what was there before them.
+    held.believedBlocks = open > 0 ? -1 : this.#places.believedBlocks(held, engine);
     this.#batches.send(engine, held, nowMs);
     this.#places.add(held, engine);
+    this.#places.sent(held, engine);
     this.#tenants.remove(held.prompt.tenant, held.predictedMs);
     return true;
   }

@@ -9,6 +9,11 @@ export interface PickRequest {
   readonly tokens: number;
   /** Hashes of the prompt's blocks, each of the whole prefix up to its end; empty = not known. */
   readonly blocks: readonly number[];
+  /**
+   * How many of these each engine has by its own word, from the first on, by the engines' numbers; below 0 = it does not tell. Undefined =
+   * none tells.
+   */
+  readonly told?: ArrayLike<number> | undefined;
   /** The client's address as text, for policies that keep a client at its engine. */
   readonly clientAddress: string;
   /** Value of the policy's key template, or "". */

@@ -3,9 +3,13 @@
  * the runs of all are found together.
  */
 import { BlockHolders } from "./block-holders.ts";
+import { LatelySent } from "./lately-sent.ts";
 import type { PickRequest, PoolView } from "./policy.ts";
 import { JournalReader, type PrefixJournal } from "./prefix-journal.ts";
 import { mirrorsOf, type PrefixMirror } from "./prefix-mirror.ts";
+
+type PrefixRequest = Pick<PickRequest, "blocks" | "told" | "clock">;
+type PrefixPool = Pick<PoolView, "size" | "slots" | "board">;
 
 export class PrefixIndex {
   readonly #mirrors: readonly PrefixMirror[];
@@ -15,24 +19,32 @@ export class PrefixIndex {
   readonly #journal: PrefixJournal;
   readonly #reader: JournalReader;
   readonly #numbers: ReadonlyMap<number, number>;
+  /** Of each engine, the life whose prompts are in its mirror. */
+  readonly #lives: Int32Array;
+  #livesBegun: number;
+  readonly #pool: PrefixPool;
+  /** Where engines tell what they have; and the time when one was last asked about, in ms since the epoch. */
+  #lately: LatelySent | undefined;
+  #askedMs = 0;
 
-  constructor(
-    { size, slots, board }: Pick<PoolView, "size" | "slots" | "board">,
-    blocksMax?: number,
-  ) {
+  constructor(pool: PrefixPool, blocksMax?: number) {
+    const { size, slots, board } = pool;
+    this.#pool = pool;
     this.#holders = new BlockHolders(size);
     this.#mirrors = mirrorsOf(size, blocksMax, this.#holders);
     this.#runs = new Int32Array(size);
     this.#slots = slots;
     this.#numbers = new Map(Array.from(slots, (slot, number) => [slot, number]));
     this.#journal = board.prefixes;
+    this.#livesBegun = this.#journal.livesBegun;
+    this.#lives = Int32Array.from(slots, (slot) => this.#journal.lifeOf(slot));
     this.#reader = new JournalReader(this.#journal, this.#heard);
   }
 
   /** What another worker has sent somewhere, or this one before a reload. */
   readonly #heard = (slot: number, blocks: readonly number[]): void => {
     const engine = this.#numbers.get(slot);
-    if (engine !== undefined) this.#mirrors[engine]!.insert(blocks);
+    if (engine !== undefined) this.#insert(engine, blocks);
   };
 
   version(engine: number): number {
@@ -44,15 +56,53 @@ export class PrefixIndex {
     return this.#mirrors[engine]!.size;
   }
 
-  /** How many blocks from the start the engine is believed to have. */
-  leadingBlocks(engine: number, blocks: readonly number[]): number {
-    this.#reader.read(this.#heard);
-    return this.#mirrors[engine]!.leadingBlocks(blocks);
+  /** How many of the prompt's blocks, from its start, the engine has: by its own word, or else as is believed. */
+  leadingBlocks(engine: number, request: PrefixRequest): number {
+    this.#catchUp(request);
+    return this.#known(engine, request, this.#mirrors[engine]!.leadingBlocks(request.blocks));
   }
 
   /** The same for every engine, by its number. Reused by the next call. */
-  runs(blocks: readonly number[]): Int32Array {
+  runs(request: PrefixRequest): Int32Array {
+    this.#catchUp(request);
+    this.#findRuns(request.blocks);
+    if (request.told !== undefined) {
+      for (let engine = 0; engine < this.#runs.length; engine += 1) {
+        this.#runs[engine] = this.#known(engine, request, this.#runs[engine]!);
+      }
+    }
+    return this.#runs;
+  }
+
+  /** What an engine tells counts, and what it cannot tell yet. @param believed by what was ever sent there */
+  #known(engine: number, { blocks, told }: PrefixRequest, believed: number): number {
+    const toldBlocks = told?.[engine] ?? -1;
+    if (toldBlocks < 0) return believed;
+    if (toldBlocks >= believed) return toldBlocks;
+    return Math.max(toldBlocks, this.#lately!.leadingBlocks(engine, blocks, this.#askedMs));
+  }
+
+  /** Hears what others have sent, and which engines were started anew. */
+  #catchUp({ told, clock }: PrefixRequest): void {
+    if (told !== undefined) {
+      this.#lately ??= new LatelySent(this.#pool);
+      this.#askedMs = clock.wallMs();
+    }
+    const { livesBegun } = this.#journal;
+    if (livesBegun !== this.#livesBegun) {
+      this.#livesBegun = livesBegun;
+      this.#lives.forEach((life, engine) => {
+        const now = this.#journal.lifeOf(this.#slots[engine]!);
+        if (now === life) return;
+        this.#lives[engine] = now;
+        this.#mirrors[engine]!.clear();
+        this.#lately?.clear(engine);
+      });
+    }
     this.#reader.read(this.#heard);
+  }
+
+  #findRuns(blocks: readonly number[]): void {
     const holders = this.#holders;
     this.#runs.fill(0);
     let longest = 0;
@@ -62,11 +112,10 @@ export class PrefixIndex {
       if (holders.find(blocks, middle - 1) >= 0) longest = middle;
       else beyond = middle;
     }
-    if (longest === 0) return this.#runs;
+    if (longest === 0) return;
     const last = holders.find(blocks, longest - 1);
     for (let w = 0; w < holders.words; w += 1) this.#mark(w, holders.word(last + w), longest);
     if (longest > 1) this.#split(blocks, 1, holders.find(blocks, 0), longest, last);
-    return this.#runs;
   }
 
   /** Finds the runs of the engines that have the first `low` blocks, but not `high`. */
@@ -100,8 +149,13 @@ export class PrefixIndex {
 
   /** The engine has computed this prompt. */
   insert(engine: number, blocks: readonly number[]): void {
-    this.#mirrors[engine]!.insert(blocks);
+    this.#insert(engine, blocks);
     this.#journal.append(this.#slots[engine]!, blocks);
+  }
+
+  #insert(engine: number, blocks: readonly number[]): void {
+    this.#mirrors[engine]!.insert(blocks);
+    this.#lately?.insert(engine, blocks, this.#askedMs);
   }
 
   /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */

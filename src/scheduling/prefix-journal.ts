@@ -17,12 +17,15 @@ const written = 0;
 const reserved = 1;
 const marks = 2;
 
+/** Behind the slots' lives: how many began. */
+const begunInts = 1;
+
 /** A head is `(slot * lives + life) * countEnd + count`, below 2^53. */
 const lives = 1 << 16;
 const countEnd = promptBlocksMax + 1;
 
 export function prefixJournalLength(workers: number, slots: number): number {
-  return workers * ringNumbers * 8 + (workers * headInts + slots) * 4;
+  return workers * ringNumbers * 8 + (workers * headInts + slots + begunInts) * 4;
 }
 
 export class PrefixJournal {
@@ -30,8 +33,9 @@ export class PrefixJournal {
   readonly worker: number;
   readonly #numbers: Float64Array;
   readonly #heads: Int32Array;
-  /** Of each slot, which engine of all that have had it; so that a new one does not inherit what another has cached. */
+  /** Of each slot, which life of which engine of all that have had it; so that none inherits what one before it has cached. */
   readonly #lives: Int32Array;
+  readonly #begun: Int32Array;
 
   constructor(
     memory: SharedArrayBuffer,
@@ -45,12 +49,24 @@ export class PrefixJournal {
     this.#numbers = new Float64Array(memory, offset, workers * ringNumbers);
     const heads = offset + workers * ringNumbers * 8;
     this.#heads = new Int32Array(memory, heads, workers * headInts);
-    this.#lives = new Int32Array(memory, heads + workers * headInts * 4, slots);
+    const livesAt = heads + workers * headInts * 4;
+    this.#lives = new Int32Array(memory, livesAt, slots);
+    this.#begun = new Int32Array(memory, livesAt + slots * 4, begunInts);
   }
 
-  /** The slot is another engine's from now on. */
+  /** The slot is another engine's from now on, or its engine was started anew: what was sent there counts no more. */
   clearSlot(slot: number): void {
     this.#lives[slot] = (this.#lives[slot]! + 1) % lives;
+    Atomics.add(this.#begun, 0, 1);
+  }
+
+  /** Changes with every life that begins at any slot. */
+  get livesBegun(): number {
+    return Atomics.load(this.#begun, 0);
+  }
+
+  lifeOf(slot: number): number {
+    return this.#lives[slot]!;
   }
 
   /** The engine has computed this prompt, or will have. */

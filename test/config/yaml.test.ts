@@ -73,9 +73,10 @@ describe("KV events that cannot be had", () => {
   test("are told of where nothing goes by them", () => {
     expect(pool(`${held}, tokenize: true, kvEvents: {}`)).toEqual([]);
     expect(pool(`${held}, kvEvents: {}`)).toEqual([expect.stringContaining("without tokenize")]);
-    expect(pool("policy: { name: random }, tokenize: true")).toEqual([
-      expect.stringContaining("only policy predictive"),
+    expect(pool("policy: { name: random }, tokenize: true, kvEvents: {}")).toEqual([
+      expect.stringContaining("policy random does not go by what engines have cached"),
     ]);
+    expect(pool("policy: { name: llm_d }, tokenize: true, kvEvents: {}")).toEqual([]);
   });
 });
 

@@ -90,3 +90,16 @@ it("a pool that the desk does not know, and a queue that is full, are answers", 
   const all = Array.from({ length: 5 }, () => waits(workers[0]));
   expect(all.map(({ seen }) => seen)).toEqual([["e0:1"], [], [], [], ["queue-full"]]);
 });
+
+it("what engines have of a prompt is asked for worker by worker, and of a pool that is gone none tells", () => {
+  const { workers } = deskOf(1);
+  const heard: [number, unknown][] = [];
+  const ids = Int32Array.of(1, 2, 3);
+  workers.forEach((desk, worker) => {
+    desk.leadingTokens(worker === 0 ? "p" : "gone", ids, (tokens) => heard.push([worker, tokens]));
+  });
+  expect(heard).toEqual([
+    [0, new Map()],
+    [1, new Map()],
+  ]);
+});

@@ -1,6 +1,7 @@
 /**
  * KV events of real processes: what reaches an engine past the proxy, what it evicts and that it was started anew is known at the next
- * prompt; where the prompt goes shows it. What was sent there would say the opposite each time.
+ * prompt; where the prompt goes shows it. What was sent there would say the opposite each time. So it is where prompts are held, and where
+ * they are sent at once.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
@@ -12,140 +13,154 @@ const path = "/v1/completions";
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const nodeShares = major > 22 || (major === 22 && minor >= 12);
 const cases = runtimes.flatMap((runtime) =>
-  (runtime === "bun" || nodeShares ? [1, 2] : [1]).map((workers) => ({ runtime, workers })),
+  (runtime === "bun" || nodeShares ? [1, 2] : [1]).flatMap((workers) =>
+    ["predictive", "cache_aware"].map((policy) => ({ runtime, workers, policy })),
+  ),
 );
 
 /** 2,000 tokens, of which an engine keeps 4,096. */
 const prompt = (name: string) => `${name} `.padEnd(8, "-").repeat(1_000);
 
-describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
-  const stack = new Stack(runtime);
-  let prefills: Engine[];
-  let proxy: Awaited<ReturnType<Stack["serve"]>>;
+describe.each(cases)(
+  "on $runtime, workers: $workers, by $policy",
+  ({ runtime, workers, policy }) => {
+    const stack = new Stack(runtime);
+    let prefills: Engine[];
+    let proxy: Awaited<ReturnType<Stack["serve"]>>;
 
-  beforeAll(async () => {
-    const ports = await freePorts(6);
-    prefills = await Promise.all(
-      [0, 1].map((i) => {
-        const [port, events, replay] = ports.slice(3 * i) as [number, number, number];
-        const kv = ["--kv-events", `${events}`, "--kv-replay", `${replay}`];
-        const switches = [...instant, ...kv, "--kv-cache-tokens", "4096", "--kv-lease-ms", "5000"];
-        return stack.startEngine("prefill", port, switches);
-      }),
-    );
-    const decodes = await stack.startEngines("decode", 1);
-    proxy = await stack.serve((port) =>
-      pdYaml({
-        port,
-        top: `workers: ${workers}\nerrorLog: { level: info }`,
-        prefill: {
-          engines: prefills,
-          policy: "predictive",
-          pool: ", kvEvents: {}, tokenize: true",
-          keys: (i) =>
-            `, attributes: { kv_events_port: "${ports[3 * i + 1]}", kv_replay_port: "${ports[3 * i + 2]}" }`,
-        },
-        decode: { engines: decodes },
-      }),
-    );
-    await known(2);
-  });
-  afterAll(() => stack.end());
-
-  /** So often an engine's cache has become known exactly. */
-  const known = (times: number) =>
-    eventually(() => proxy.command.stderr.split("known exactly").length - 1 === times);
-
-  /** Past the proxy. */
-  async function computedAt(engine: Engine, text: string): Promise<void> {
-    const { status } = await post(engine.url + path, { prompt: text, max_tokens: 1 });
-    expect(status).toBe(200);
-  }
-
-  /** Which engine the proxy sends the prompt to. */
-  async function placeOf(text: string): Promise<number> {
-    const seen = () =>
-      Promise.all(prefills.map(async (engine) => (await engine.state()).requestsSeen));
-    const before = await seen();
-    const answer = await post(proxy.url + path, { prompt: text, max_tokens: 2 });
-    expect(answer.status).toBe(200);
-    const after = await seen();
-    return after.findIndex((count, i) => count > before[i]!);
-  }
-
-  test("what an engine has evicted is not looked for there, but where others have sent it", async () => {
-    const text = prompt(`evicted${runtime}${workers}`);
-    const first = await placeOf(text);
-    expect(await placeOf(text)).toBe(first);
-    const other = 1 - first;
-    for (const name of ["x", "y", "z"]) await computedAt(prefills[first]!, prompt(name));
-    await computedAt(prefills[other]!, text);
-    expect(await placeOf(text)).toBe(other);
-    expect(await placeOf(text)).toBe(other);
-  });
-
-  test("an engine that was started anew is known to have nothing", async () => {
-    const text = prompt(`restarted${runtime}${workers}`);
-    const first = await placeOf(text);
-    expect(await placeOf(text)).toBe(first);
-    await prefills[first]!.kill();
-    await eventually(() => proxy.command.stderr.includes("nothing is known"));
-    await prefills[first]!.startAgain();
-    await known(3);
-    await computedAt(prefills[1 - first]!, text);
-    expect(await placeOf(text)).toBe(1 - first);
-  });
-
-  test("a chat is tokenised as a chat, and goes where its beginning is", async () => {
-    const chat = (...texts: string[]) => ({
-      messages: texts.map((content) => ({ role: "user", content })),
-      max_tokens: 1,
+    beforeAll(async () => {
+      const ports = await freePorts(6);
+      prefills = await Promise.all(
+        [0, 1].map((i) => {
+          const [port, events, replay] = ports.slice(3 * i) as [number, number, number];
+          const kv = ["--kv-events", `${events}`, "--kv-replay", `${replay}`];
+          const switches = [
+            ...instant,
+            ...kv,
+            "--kv-cache-tokens",
+            "4096",
+            "--kv-lease-ms",
+            "5000",
+          ];
+          return stack.startEngine("prefill", port, switches);
+        }),
+      );
+      const decodes = await stack.startEngines("decode", 1);
+      proxy = await stack.serve((port) =>
+        pdYaml({
+          port,
+          top: `workers: ${workers}\nerrorLog: { level: info }`,
+          prefill: {
+            engines: prefills,
+            policy,
+            pool: ", kvEvents: {}, tokenize: true",
+            keys: (i) =>
+              `, attributes: { kv_events_port: "${ports[3 * i + 1]}", kv_replay_port: "${ports[3 * i + 2]}" }`,
+          },
+          decode: { engines: decodes },
+        }),
+      );
+      await known(2);
     });
-    const text = prompt(`chat${runtime}${workers}`);
-    for (const engine of prefills) {
-      for (const name of ["u", "v", "w"]) await computedAt(engine, prompt(name));
-      await post(`${engine.url}/v1/chat/completions`, chat(text));
-      const before = (await engine.state()).requestsSeen;
-      const answer = await post(`${proxy.url}/v1/chat/completions`, chat(text, "And then?"));
-      expect(answer.status).toBe(200);
-      expect((await engine.state()).requestsSeen).toBe(before + 1);
-      for (const name of ["u", "v", "w"]) await computedAt(engine, prompt(name));
+    afterAll(() => stack.end());
+
+    /** So often an engine's cache has become known exactly. */
+    const known = (times: number) =>
+      eventually(() => proxy.command.stderr.split("known exactly").length - 1 === times);
+
+    /** Past the proxy. */
+    async function computedAt(engine: Engine, text: string): Promise<void> {
+      const { status } = await post(engine.url + path, { prompt: text, max_tokens: 1 });
+      expect(status).toBe(200);
     }
-  });
 
-  test("a client that goes while its prompt is tokenised is never sent, and an engine that is late with it holds it up 1 s", async () => {
-    for (const engine of prefills) await engine.setFault({ kind: "stall", path: "/tokenize" });
-    const seen = async () => {
-      const states = await Promise.all(prefills.map((engine) => engine.state()));
-      return states.reduce((sum, { requestsSeen }) => sum + requestsSeen, 0);
-    };
-    const before = await seen();
-    const gone = new AbortController();
-    const leaving = post(proxy.url + path, { prompt: "leaves" }, { signal: gone.signal });
-    const asked = async () => {
-      const lists = await Promise.all(prefills.map((engine) => engine.requests()));
-      return lists.flat().some(({ body }) => body.includes('"leaves"'));
-    };
-    await eventually(asked);
-    gone.abort();
-    await leaving;
-    const answer = await post(proxy.url + path, { prompt: "stays", max_tokens: 2 });
-    expect(answer.status).toBe(200);
-    // One prefill, of the one that stayed.
-    expect((await seen()) - before).toBe(1);
-    for (const engine of prefills) await engine.clearFaults();
-  });
+    /** Which engine the proxy sends the prompt to. */
+    async function placeOf(text: string): Promise<number> {
+      const seen = () =>
+        Promise.all(prefills.map(async (engine) => (await engine.state()).requestsSeen));
+      const before = await seen();
+      const answer = await post(proxy.url + path, { prompt: text, max_tokens: 2 });
+      expect(answer.status).toBe(200);
+      const after = await seen();
+      return after.findIndex((count, i) => count > before[i]!);
+    }
 
-  test("prompts that engines do not tokenise are served as before", async () => {
-    for (const engine of prefills)
-      await engine.setFault({ kind: "status", code: 500, path: "/tokenize" });
-    const answers = await Promise.all(
-      Array.from({ length: 8 }, (_, i) =>
-        post(proxy.url + path, { prompt: `short ${i}`, max_tokens: 2 }),
-      ),
-    );
-    expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
-    const ids = await post(proxy.url + path, { prompt: [1, 2, 3], max_tokens: 2 });
-    expect(ids.status).toBe(200);
-  });
-});
+    test("what an engine has evicted is not looked for there, but where others have sent it", async () => {
+      const text = prompt(`evicted`);
+      const first = await placeOf(text);
+      expect(await placeOf(text)).toBe(first);
+      const other = 1 - first;
+      for (const name of ["x", "y", "z"]) await computedAt(prefills[first]!, prompt(name));
+      await computedAt(prefills[other]!, text);
+      expect(await placeOf(text)).toBe(other);
+      expect(await placeOf(text)).toBe(other);
+    });
+
+    test("an engine that was started anew is known to have nothing", async () => {
+      const text = prompt(`restarted`);
+      const first = await placeOf(text);
+      expect(await placeOf(text)).toBe(first);
+      await prefills[first]!.kill();
+      // What was sent to it before counts no more: where prompts are sent at once, the policies know, and the log cannot tell.
+      const ended = policy === "predictive" ? "nothing is known" : "known by what was sent";
+      await eventually(() => proxy.command.stderr.split("known exactly").at(-1)!.includes(ended));
+      await prefills[first]!.startAgain();
+      await known(3);
+      await computedAt(prefills[1 - first]!, text);
+      expect(await placeOf(text)).toBe(1 - first);
+    });
+
+    test("a chat is tokenised as a chat, and goes where its beginning is", async () => {
+      const chat = (...texts: string[]) => ({
+        messages: texts.map((content) => ({ role: "user", content })),
+        max_tokens: 1,
+      });
+      const text = prompt(`chat`);
+      for (const engine of prefills) {
+        for (const name of ["u", "v", "w"]) await computedAt(engine, prompt(name));
+        await post(`${engine.url}/v1/chat/completions`, chat(text));
+        const before = (await engine.state()).requestsSeen;
+        const answer = await post(`${proxy.url}/v1/chat/completions`, chat(text, "And then?"));
+        expect(answer.status).toBe(200);
+        expect((await engine.state()).requestsSeen).toBe(before + 1);
+        for (const name of ["u", "v", "w"]) await computedAt(engine, prompt(name));
+      }
+    });
+
+    test("a client that goes while its prompt is tokenised is never sent, and an engine that is late with it holds it up 1 s", async () => {
+      for (const engine of prefills) await engine.setFault({ kind: "stall", path: "/tokenize" });
+      const seen = async () => {
+        const states = await Promise.all(prefills.map((engine) => engine.state()));
+        return states.reduce((sum, { requestsSeen }) => sum + requestsSeen, 0);
+      };
+      const before = await seen();
+      const gone = new AbortController();
+      const leaving = post(proxy.url + path, { prompt: "leaves" }, { signal: gone.signal });
+      const asked = async () => {
+        const lists = await Promise.all(prefills.map((engine) => engine.requests()));
+        return lists.flat().some(({ body }) => body.includes('"leaves"'));
+      };
+      await eventually(asked);
+      gone.abort();
+      await leaving;
+      const answer = await post(proxy.url + path, { prompt: "stays", max_tokens: 2 });
+      expect(answer.status).toBe(200);
+      // One prefill, of the one that stayed.
+      expect((await seen()) - before).toBe(1);
+      for (const engine of prefills) await engine.clearFaults();
+    });
+
+    test("prompts that engines do not tokenise are served as before", async () => {
+      for (const engine of prefills)
+        await engine.setFault({ kind: "status", code: 500, path: "/tokenize" });
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, (_, i) =>
+          post(proxy.url + path, { prompt: `short ${i}`, max_tokens: 2 }),
+        ),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200));
+      const ids = await post(proxy.url + path, { prompt: [1, 2, 3], max_tokens: 2 });
+      expect(ids.status).toBe(200);
+    });
+  },
+);

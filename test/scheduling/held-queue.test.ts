@@ -103,6 +103,34 @@ it("a prompt waits for the busy engine that has its prefix, while another takes 
   expect(again.engine).toBe(holder);
 });
 
+it.each([
+  ["what was sent there", undefined],
+  ["the engine's own word, which does not tell of it yet", new ExactCache()],
+])("what is being computed is there for what comes next, by %s", (_, cache) => {
+  const queue = new HeldQueue(2, options, { ...allFit, exact: () => cache });
+  const blocks = Array.from({ length: 40 }, (_, i) => i);
+  const known = (tokens: number, own: number[]) => ({
+    ...prompt(tokens, own),
+    keys: cache && new TokenKeys(new Int32Array(tokens)),
+  });
+  const first = queue.add(known(20_480, blocks), 0);
+  expect(queue.release(0)).toEqual([first]);
+  // It takes 2.5 s; one that begins with it is there at 2 s, while another engine is idle.
+  const again = queue.add(known(20_600, [...blocks, 99]), 2_000);
+  const other = queue.add(
+    known(
+      20_600,
+      Array.from({ length: 41 }, (_, i) => 100 + i),
+    ),
+    2_000,
+  );
+  expect(queue.release(2_000)).toEqual([other]);
+  expect(other.engine).not.toBe(first.engine);
+  queue.done(first, 0, 2_500);
+  expect(queue.release(2_500)).toEqual([again]);
+  expect(again.engine).toBe(first.engine);
+});
+
 it("no engine stays idle for long while prompts wait that all share one prefix", () => {
   const queue = queueOf(2);
   const blocks = Array.from({ length: 16 }, (_, i) => i);

@@ -1,12 +1,15 @@
 /** A wrong run sends a prompt to an engine that does not have it, and a mirror without bound takes all memory. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Lease } from "../../src/scheduling/lease.ts";
 import { NumberTable } from "../../src/scheduling/number-table.ts";
 import { PrefixIndex } from "../../src/scheduling/prefix-index.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
-import { poolOf } from "./policies/pool-view.ts";
+import { poolOf, request } from "./policies/pool-view.ts";
 
 const of = (engines: number) => poolOf(new Array<number>(engines).fill(1));
+
+const asking = (blocks: readonly number[]) => request({ blocks });
 
 /** Blocks as they are made: each names all that is before it, as no two parents share a child. */
 function chained(steps: readonly number[]): number[] {
@@ -73,10 +76,10 @@ it("finds the runs that a set per engine would find, through insertions, evictio
             mirror.evict();
           }
         }
-        const runs = index.runs(asked);
+        const runs = index.runs(asking(asked));
         for (const [engine, mirror] of plain.entries()) {
           expect(index.size(engine)).toBe(mirror.blocks.size);
-          expect(index.leadingBlocks(engine, asked)).toBe(mirror.run(asked));
+          expect(index.leadingBlocks(engine, asking(asked))).toBe(mirror.run(asked));
           expect(runs[engine]).toBe(mirror.run(asked));
         }
       },
@@ -99,10 +102,10 @@ describe("of a prompt that several engines have to different depths", () => {
     expected[64] = 17;
     expected[31] = 1;
     expected[32] = 16;
-    expect([...index.runs(long)]).toEqual(expected);
-    expect([...index.runs([...long, 1, 2])]).toEqual(expected);
-    expect(Math.max(...index.runs([9, 10]))).toBe(0);
-    expect(Math.max(...index.runs([]))).toBe(0);
+    expect([...index.runs(asking(long))]).toEqual(expected);
+    expect([...index.runs(asking([...long, 1, 2]))]).toEqual(expected);
+    expect(Math.max(...index.runs(asking([9, 10])))).toBe(0);
+    expect(Math.max(...index.runs(asking([])))).toBe(0);
   });
 });
 
@@ -114,8 +117,8 @@ it("holds no more than its bound over all engines, however much is inserted or l
     index.learn(7, 0, 50);
   }
   expect(index.size(7)).toBe(262);
-  expect(index.leadingBlocks(7, prompt(15))).toBe(50);
-  expect(index.leadingBlocks(7, prompt(14))).toBe(12);
+  expect(index.leadingBlocks(7, asking(prompt(15)))).toBe(50);
+  expect(index.leadingBlocks(7, asking(prompt(14)))).toBe(12);
 });
 
 it("a table of numbers is a map, whatever is added and removed", () => {
@@ -154,12 +157,64 @@ it("all workers know where each has sent a prompt, and a new configuration what 
   const two = new PrefixIndex(view(boards[1], [1, 3]));
   one.insert(1, [5, 6, 7]);
   two.insert(0, [5, 6]);
-  expect([[...one.runs([5, 6, 7])], [...two.runs([5, 6, 7])]]).toEqual([
+  expect([[...one.runs(asking([5, 6, 7]))], [...two.runs(asking([5, 6, 7]))]]).toEqual([
     [2, 3],
     [2, 3],
   ]);
   // The first engine is gone, the second one has another number, and one is new that has the first one's slot.
   boards[0].clearSlot(1);
   const next = new PrefixIndex(view(boards[0], [3, 1]));
-  expect([...next.runs([5, 6, 7])]).toEqual([3, 0]);
+  expect([...next.runs(asking([5, 6, 7]))]).toEqual([3, 0]);
+});
+
+it("an engine that was started anew has nothing, for all workers at once, until something is sent there again", () => {
+  const memory = createScoreboardMemory({ workers: 2, slots: 4 });
+  const boards = [new Scoreboard(memory, 0), new Scoreboard(memory, 1)] as const;
+  const [one, two] = boards.map((board) => new PrefixIndex({ size: 2, slots: [1, 3], board })) as [
+    PrefixIndex,
+    PrefixIndex,
+  ];
+  const asked = asking([5, 6, 7]);
+  for (const engine of [0, 1]) one.insert(engine, asked.blocks);
+  expect([...two.runs(asked)]).toEqual([3, 3]);
+  // What was written before it, and is read only now, does not count either.
+  one.insert(1, [8, 9]);
+  boards[0].prefixes.clearSlot(3);
+  for (const index of [one, two]) {
+    expect([...index.runs(asked)]).toEqual([3, 0]);
+    expect(index.leadingBlocks(1, asking([8, 9]))).toBe(0);
+  }
+  two.insert(1, [5, 6]);
+  for (const index of [one, two]) expect([...index.runs(asked)]).toEqual([3, 2]);
+});
+
+it("an engine's own word counts more than what was sent there, but for what may still be computed", () => {
+  const pool = of(4);
+  const index = new PrefixIndex(pool);
+  let nowMs = 1_000_000;
+  for (const slot of pool.slots as Int32Array) pool.board.take(slot, 1, 0, 1);
+  const told = [4, 0, -1, 2];
+  const asked = request({ blocks: [5, 6, 7, 8], told, clock: { wallMs: () => nowMs } });
+  for (const engine of [0, 1, 2]) index.insert(engine, [5, 6, 7]);
+  const both = () => {
+    const runs = [...index.runs(asked)];
+    expect(runs.map((_, engine) => index.leadingBlocks(engine, asked))).toEqual(runs);
+    return runs;
+  };
+  expect(both()).toEqual([4, 0, 3, 2]);
+  for (const engine of [1, 3]) index.insert(engine, [5, 6, 7]);
+  expect(both()).toEqual([4, 3, 3, 3]);
+  nowMs += 990;
+  expect(both()).toEqual([4, 3, 3, 3]);
+  // Answers of one engine take longer than those of the other.
+  pool.board.observe(pool.slots[3]!, 5_000, 5_000);
+  nowMs += 2_000;
+  expect(both()).toEqual([4, 0, 3, 3]);
+  nowMs += 20_000;
+  expect(both()).toEqual([4, 0, 3, 2]);
+  index.insert(3, [5, 6, 7]);
+  expect(both()).toEqual([4, 0, 3, 3]);
+  // What has nothing to do computes nothing.
+  new Lease(pool.board, pool.slots[3]!, 1, 1).close();
+  expect(both()).toEqual([4, 0, 3, 2]);
 });

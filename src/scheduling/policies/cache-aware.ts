@@ -20,8 +20,9 @@ export function cacheAware({ pool }: PolicyDeps, options: CacheAwareOptions): Po
   return {
     usesBlocks: true,
 
-    pick({ count, engines }: Candidates, { blocks }: PickRequest): number {
-      const runs = index.runs(blocks);
+    pick({ count, engines }: Candidates, request: PickRequest): number {
+      const { blocks } = request;
+      const runs = index.runs(request);
       let least = engines[0]!;
       let leastLoad = Number.POSITIVE_INFINITY;
       let mostLoad = 0;

@@ -25,9 +25,10 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
   const costs = new Float64Array(pool.size);
   const ties = new Ties(pool.size);
 
-  function costOf(engine: number, { bytes, tokens, blocks }: PickRequest): number {
+  function costOf(engine: number, request: PickRequest): number {
+    const { bytes, tokens, blocks } = request;
     const slot = slots[engine]!;
-    const cached = blocks.length === 0 ? 0 : (index.runs(blocks)[engine]! * bytes) / blocks.length;
+    const cached = blocks.length === 0 ? 0 : (index.runs(request)[engine]! * bytes) / blocks.length;
     const uncached = board.uncachedBytes(slot) + bytes - cached;
     let cost = options.role === "decode" ? 0 : options.overlapScoreWeight * uncached;
     if (options.role !== "prefill") cost += board.promptBytes(slot) + bytes;
@@ -74,8 +75,9 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
 
     ...(options.temperature === 0 && { score: costOf }),
 
-    pick(candidates: Candidates, { bytes, tokens, blocks }: PickRequest): number {
-      const runs = index.runs(blocks);
+    pick(candidates: Candidates, request: PickRequest): number {
+      const { bytes, tokens, blocks } = request;
+      const runs = index.runs(request);
       const perRun = blocks.length === 0 ? 0 : bytes / blocks.length;
       const blocksPerByte = bytes === 0 ? 0 : tokens / bytes / blockTokens;
       for (let i = 0; i < candidates.count; i += 1) {
@@ -93,7 +95,7 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
     },
 
     uncachedBytes: (engine, request) =>
-      uncachedBytes(request, index.leadingBlocks(engine, request.blocks)),
+      uncachedBytes(request, index.leadingBlocks(engine, request)),
 
     assigned(engine: number, { blocks }: PickRequest): void {
       index.insert(engine, blocks);

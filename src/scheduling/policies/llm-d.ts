@@ -59,9 +59,10 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
   return {
     usesBlocks: options.prefixWeight > 0,
 
-    pick(candidates: Candidates, { blocks, bytes, tokens, key }: PickRequest): number {
+    pick(candidates: Candidates, request: PickRequest): number {
+      const { blocks, bytes, tokens, key } = request;
       const { count, engines } = candidates;
-      const runs = index.runs(blocks);
+      const runs = index.runs(request);
       const session = home(candidates, key);
       let shortest = Number.POSITIVE_INFINITY;
       let longest = 0;

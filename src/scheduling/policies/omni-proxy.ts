@@ -26,9 +26,9 @@ function prefill({ pool }: PolicyDeps, options: OmniOptions, load: OmniLoad): Po
   const index = new PrefixIndex(pool, options.blocksMax);
   const batches = options.algo === "earliest_batch" ? new OmniBatches(pool) : undefined;
 
-  function longestPrefix(candidates: Candidates, { blocks }: PickRequest): number {
-    if (blocks.length === 0) return -1;
-    const runs = index.runs(blocks);
+  function longestPrefix(candidates: Candidates, request: PickRequest): number {
+    if (request.blocks.length === 0) return -1;
+    const runs = index.runs(request);
     let best = -1;
     for (let i = 0; i < candidates.count; i += 1) {
       const engine = candidates.engines[i]!;

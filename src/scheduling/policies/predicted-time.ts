@@ -30,15 +30,17 @@ export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOption
   return {
     usesBlocks: true,
 
-    score(engine: number, { blocks, tokens, bytes }: PickRequest): number {
-      const cached = blocks.length === 0 ? 0 : index.runs(blocks)[engine]! / blocks.length;
+    score(engine: number, request: PickRequest): number {
+      const { blocks, tokens, bytes } = request;
+      const cached = blocks.length === 0 ? 0 : index.runs(request)[engine]! / blocks.length;
       const own = cost.predict(engine, Math.max(1, tokens * (1 - cached)), tokens);
       const waitMs = waitMsAt(engine, tokens, bytes === 0 ? 0 : tokens / bytes);
       return (waitMs + own) / weights[engine]! + options.duplicateWeight * own;
     },
 
-    pick({ count, engines }: Candidates, { blocks, tokens, bytes }: PickRequest): number {
-      const runs = index.runs(blocks);
+    pick({ count, engines }: Candidates, request: PickRequest): number {
+      const { blocks, tokens, bytes } = request;
+      const runs = index.runs(request);
       const perBlock = blocks.length === 0 ? 0 : 1 / blocks.length;
       const tokensPerByte = bytes === 0 ? 0 : tokens / bytes;
       let best = engines[0]!;
@@ -59,7 +61,7 @@ export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOption
     },
 
     uncachedBytes: (engine, request) =>
-      uncachedBytes(request, index.leadingBlocks(engine, request.blocks)),
+      uncachedBytes(request, index.leadingBlocks(engine, request)),
 
     assigned(engine: number, { blocks }: PickRequest): void {
       index.insert(engine, blocks);

@@ -50,7 +50,7 @@ export function prefixCacheAffinity(
       if (request.blocks.length === 0 || isUneven(candidates)) {
         return least.of(candidates, request, load);
       }
-      runs = index.runs(request.blocks);
+      runs = index.runs(request);
       longest = 0;
       for (let i = 0; i < candidates.count; i += 1) {
         longest = Math.max(longest, runs[candidates.engines[i]!]!);

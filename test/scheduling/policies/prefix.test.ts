@@ -1,6 +1,6 @@
 /** A prompt whose beginning an engine has in its cache goes there, unless that engine is overloaded. */
 import { describe, expect, it } from "vitest";
-import { policySchema } from "../../../src/config/policies.ts";
+import { policySchema, prefixPolicies } from "../../../src/config/policies.ts";
 import { Lease } from "../../../src/scheduling/lease.ts";
 import { createPolicy } from "../../../src/scheduling/policies/index.ts";
 import type { PickRequest } from "../../../src/scheduling/policy.ts";
@@ -14,10 +14,13 @@ const long = (first: number): PickRequest =>
     blocks: Array.from({ length: 40 }, (_, i) => first * 1_000 + i),
   });
 
-function setUp(name: string) {
+function setUp(name: string, options: object = {}) {
   const pool = poolOf([1, 1, 1, 1]);
   const leases = new Map<PickRequest, Lease>();
-  const policy = createPolicy(policySchema.parse({ name }), { pool, random: () => 0.5 });
+  const policy = createPolicy(policySchema.parse({ name, ...options }), {
+    pool,
+    random: () => 0.5,
+  });
   const send = (one: PickRequest): number => {
     const engine = policy.pick(among(pool), one);
     const uncached = policy.uncachedBytes?.(engine, one) ?? one.bytes;
@@ -66,4 +69,43 @@ describe.each(["cache_aware", "predicted_time", "dynamo", "llm_d"])("%s", (name)
     for (let i = 0; i < 400; i += 1) counts[send(request())]! += 1;
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
+});
+
+/** Those that place at once; held prompts are in a queue of their own. */
+const atOnce = [...prefixPolicies].filter((name) => name !== "predictive");
+
+describe.each(atOnce)("%s, where engines tell what they have", (name) => {
+  const role = name === "omni_proxy" ? { role: "prefill" } : {};
+
+  it("does not look for a prompt where it was sent, but is no more", () => {
+    const { send, end } = setUp(name, role);
+    const first = send(long(1));
+    const told = [0, 0, 0, 0];
+    told[(first + 1) % 4] = 40;
+    const second = { ...long(1), told };
+    expect(send(second)).toBe((first + 1) % 4);
+    end(second);
+  });
+
+  it("goes by what was sent to those that do not tell", () => {
+    const { send, end } = setUp(name, role);
+    const one = long(1);
+    const first = send(one);
+    end(one);
+    expect(send({ ...long(1), told: [-1, -1, -1, -1] })).toBe(first);
+  });
+});
+
+it("an operator is told of policies that would not go by KV events, and of no other ones", () => {
+  const roles: Partial<Record<string, object>> = {
+    pd_score_balance: { role: "prefill" },
+    omni_proxy: { role: "prefill" },
+    hash: { key: "$uri" },
+  };
+  for (const option of policySchema.options) {
+    const name = option.shape.name.value;
+    const config = policySchema.parse({ name, ...roles[name] });
+    const policy = createPolicy(config, { pool: poolOf([1]), random: () => 0.5 });
+    expect([name, policy.usesBlocks ?? false]).toEqual([name, prefixPolicies.has(name)]);
+  }
 });
