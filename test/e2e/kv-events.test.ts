@@ -6,24 +6,26 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
-import { pdYaml } from "../support/pd-yaml.ts";
+import { pdYaml, plainYaml } from "../support/pd-yaml.ts";
 import { type Engine, freePorts, instant, runtimes, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const nodeShares = major > 22 || (major === 22 && minor >= 12);
-const cases = runtimes.flatMap((runtime) =>
-  (runtime === "bun" || nodeShares ? [1, 2] : [1]).flatMap((workers) =>
-    ["predictive", "cache_aware"].map((policy) => ({ runtime, workers, policy })),
-  ),
-);
+/** Prompts that are held, and that are not: where several workers ask the main thread, and where engines do both in one pool. */
+const cases = runtimes.flatMap((runtime) => {
+  const held = { runtime, workers: 1, policy: "predictive", whole: false };
+  const atOnce = { runtime, workers: 1, policy: "cache_aware", whole: true };
+  if (runtime === "node" && !nodeShares) return [held, atOnce];
+  return [held, { ...held, workers: 2 }, { ...atOnce, workers: 2, whole: false }];
+});
 
 /** 2,000 tokens, of which an engine keeps 4,096. */
 const prompt = (name: string) => `${name} `.padEnd(8, "-").repeat(1_000);
 
 describe.each(cases)(
-  "on $runtime, workers: $workers, by $policy",
-  ({ runtime, workers, policy }) => {
+  "on $runtime, workers: $workers, by $policy, engines that do both: $whole",
+  ({ runtime, workers, policy, whole }) => {
     const stack = new Stack(runtime);
     let prefills: Engine[];
     let proxy: Awaited<ReturnType<Stack["serve"]>>;
@@ -42,23 +44,22 @@ describe.each(cases)(
             "--kv-lease-ms",
             "5000",
           ];
-          return stack.startEngine("prefill", port, switches);
+          return stack.startEngine(whole ? "mixed" : "prefill", port, switches);
         }),
       );
-      const decodes = await stack.startEngines("decode", 1);
+      const decodes = whole ? [] : await stack.startEngines("decode", 1);
+      const pool = {
+        engines: prefills,
+        policy,
+        pool: ", kvEvents: {}, tokenize: true",
+        keys: (i: number) =>
+          `, attributes: { kv_events_port: "${ports[3 * i + 1]}", kv_replay_port: "${ports[3 * i + 2]}" }`,
+      };
+      const top = `workers: ${workers}\nerrorLog: { level: info }`;
       proxy = await stack.serve((port) =>
-        pdYaml({
-          port,
-          top: `workers: ${workers}\nerrorLog: { level: info }`,
-          prefill: {
-            engines: prefills,
-            policy,
-            pool: ", kvEvents: {}, tokenize: true",
-            keys: (i) =>
-              `, attributes: { kv_events_port: "${ports[3 * i + 1]}", kv_replay_port: "${ports[3 * i + 2]}" }`,
-          },
-          decode: { engines: decodes },
-        }),
+        whole
+          ? plainYaml({ port, top, pool })
+          : pdYaml({ port, top, prefill: pool, decode: { engines: decodes } }),
       );
       await known(2);
     });

@@ -1,4 +1,4 @@
-/** The smallest configuration file with a prefill and a decode pool, and what a test adds to it. */
+/** The smallest configuration files, with a prefill and a decode pool or with one for both, and what a test adds to them. */
 import type { Engine } from "./stack.ts";
 
 interface PoolOfTest {
@@ -28,6 +28,18 @@ pools:
 servers:
   - listen: [{ host: 127.0.0.1, port: ${port} }]
     routes: [{ match: { path: /v1 }, prefill: { pool: prefill }, target: { pool: decode }${route} }]
+`;
+}
+
+/** Engines that prefill and decode themselves. */
+export function plainYaml(config: { port: number; pool: PoolOfTest; top?: string }): string {
+  const { port, pool: engines, top = "" } = config;
+  return `${top}
+pools:
+  engines: ${pool(engines, "least_conn")}
+servers:
+  - listen: [{ host: 127.0.0.1, port: ${port} }]
+    routes: [{ match: { path: /v1 }, dialect: plain, target: { pool: engines } }]
 `;
 }
 
