@@ -1,10 +1,12 @@
 /**
  * What was sent to engines a short time ago. It may still be computed, so that its engine does not tell of it yet; but what comes next will find it
- * there. It is kept for once to twice the time that an answer takes there of late, while the engine has anything to do.
+ * there. It is kept for two to four times as long as an answer takes there of late, while the engine has anything to do.
  */
 import type { PoolView } from "./policy.ts";
 import { mirrorsOf, type PrefixMirror } from "./prefix-mirror.ts";
 
+/** So many times the mean: in a queue, some wait longer than that. */
+const answers = 2;
 /** How long it is kept at the least, in ms: until it is known how long answers take. */
 const leastMs = 1_000;
 
@@ -42,7 +44,7 @@ export class LatelySent {
 
   #age(engine: number, nowMs: number): void {
     const { board, slots } = this.#pool;
-    const keptMs = Math.max(leastMs, board.firstByteMs(slots[engine]!));
+    const keptMs = Math.max(leastMs, answers * board.firstByteMs(slots[engine]!));
     const ageMs = nowMs - this.#sinceMs[engine]!;
     if (ageMs < keptMs) return;
     const young = this.#old[engine]!;

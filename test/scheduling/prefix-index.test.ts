@@ -207,7 +207,7 @@ it("an engine's own word counts more than what was sent there, but for what may 
   nowMs += 990;
   expect(both()).toEqual([4, 3, 3, 3]);
   // Answers of one engine take longer than those of the other.
-  pool.board.observe(pool.slots[3]!, 5_000, 5_000);
+  pool.board.observe(pool.slots[3]!, 3_000, 3_000);
   nowMs += 2_000;
   expect(both()).toEqual([4, 0, 3, 3]);
   nowMs += 20_000;
