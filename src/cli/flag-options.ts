@@ -28,6 +28,11 @@ export function flagsCommand(): Command {
     )
     .option("--explain", "tell clients that send X-Explain: 1 why their engines were chosen")
     .option("--signals", "ask engines for their load, which others may put there, too")
+    .option("--tokenize", "have prompts tokenised by an engine before they are placed")
+    .option(
+      "--kv-events <port[:replay]>",
+      "where engines tell what they have cached; prompts are tokenised then (default: none)",
+    )
     .option("--admin <address>", "[HOST:]PORT of a listener for operators (default: none)")
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")

@@ -3,6 +3,7 @@ import { parseAdminAddress } from "./admin.ts";
 import { decodePolicyName, prefillPolicyName } from "./default-policies.ts";
 import { parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import { schemasAt } from "./expected.ts";
+import { parseKvEventPorts } from "./kv-events.ts";
 import type { PolicyConfig } from "./policies.ts";
 import { parsePolicy, type policyNames, type Role } from "./policy-text.ts";
 import type { ConfigProblem } from "./problem.ts";
@@ -40,6 +41,8 @@ export interface Flags {
   readonly explain?: boolean;
   /** Ask all engines for their load. */
   readonly signals?: boolean;
+  readonly tokenize?: boolean;
+  readonly kvEvents?: string;
   /** `PORT` of 127.0.0.1, or `HOST:PORT`. */
   readonly admin?: string;
   /** As in a pool. */
@@ -128,12 +131,14 @@ export function parseFlags(
         decode: {
           ...pool(whole, "decode", "least_conn"),
           ...readShadow(flags.shadow, undefined, fail),
+          ...cachesOf(flags, fail),
         },
       }
     : {
         prefill: {
           ...pool("prefill", "prefill", prefillPolicyName),
           ...readShadow(flags.shadow, "prefill", fail),
+          ...cachesOf(flags, fail),
         },
         decode: {
           ...pool("decode", "decode", decodePolicyName),
@@ -235,5 +240,17 @@ function readShadow(
   const read = parsePolicy(text, role);
   if (!("problem" in read)) return { shadow: read.policy };
   fail(`${read.problem} for --shadow`, read.hint);
+  return {};
+}
+
+/** How the pool that computes prompts knows their tokens, and what its engines have of them. */
+function cachesOf(
+  { tokenize, kvEvents }: Flags,
+  fail: Fail,
+): Pick<NonNullable<ConfigInput["pools"]>[string], "tokenize" | "kvEvents"> {
+  if (kvEvents === undefined) return tokenize ? { tokenize } : {};
+  const ports = parseKvEventPorts(kvEvents);
+  if (ports !== undefined) return { tokenize: true, kvEvents: ports };
+  fail(`invalid ports "${kvEvents}" for --kv-events`, "--kv-events 5557 or --kv-events 5557:5558");
   return {};
 }

@@ -22,3 +22,11 @@ export const kvEventsSchema = z
     topic: z.string().max(255).default("").describe("Only what is published under it is heard."),
   })
   .describe("KV events of vLLM and SGLang over ZeroMQ (`docs/kv-events.md`).");
+
+/** `PORT` or `PORT:REPLAY_PORT`; undefined = it is not. */
+export function parseKvEventPorts(text: string): z.input<typeof kvEventsSchema> | undefined {
+  const [, port, replayPort] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if (port === undefined) return undefined;
+  const ports = { port: Number(port), ...(replayPort && { replayPort: Number(replayPort) }) };
+  return kvEventsSchema.safeParse(ports).success ? ports : undefined;
+}

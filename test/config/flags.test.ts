@@ -209,3 +209,21 @@ test("a second policy follows that of the prefill engines, or of those that do a
   const holding = checkConfig(parsed({ shadow: "predictive" }), currentRuntime());
   expect(holding).toMatchObject([{ level: "emerg", path: ["pools", "prefill", "shadow"] }]);
 });
+
+test("what engines tell of their caches is for the pool that computes prompts, and of tokens", () => {
+  const cachesOf = (flags: Partial<Flags>, pool: string) => {
+    const { tokenize, kvEvents } = parsed(flags).pools[pool]!;
+    return [tokenize, kvEvents?.port, kvEvents?.replayPort];
+  };
+  expect(cachesOf({ kvEvents: "6557:6558" }, "prefill")).toEqual([true, 6557, 6558]);
+  expect(cachesOf({ kvEvents: "6557" }, "prefill")).toEqual([true, 6557, 0]);
+  expect(cachesOf({ kvEvents: "6557" }, "decode")).toEqual([false, undefined, undefined]);
+  expect(cachesOf({ tokenize: true }, "prefill")).toEqual([true, undefined, undefined]);
+  const whole = { prefill: [], decode: [], engine: ["http://e:1"], kvEvents: "6557" };
+  expect(cachesOf(whole, "decode")).toEqual([true, 6557, 0]);
+  for (const kvEvents of ["", "x", "0", "70000", "1:70000", "1:2:3"]) {
+    expect(problems({ kvEvents })).toEqual([
+      expect.stringContaining(`invalid ports "${kvEvents}" for --kv-events`),
+    ]);
+  }
+});

@@ -1,14 +1,19 @@
 /** `upstream` blocks, and addresses that `proxy_pass` names, → pools. */
 import type { ConfigInput } from "../../schema.ts";
 import type { Block, Entry } from "../block.ts";
+import {
+  cacheTokens,
+  kvEvents,
+  shadow,
+  signals,
+  tokenize,
+} from "../directives/engine-knowledge.ts";
 import { policySettings } from "../directives/original-policies.ts";
 import type { PolicyInput } from "../directives/policy-options.ts";
 import {
-  cacheTokens,
   engine,
   keepalive,
   policies,
-  signals,
   upstream,
   upstreamKeepaliveRequests,
   upstreamKeepaliveTimeout,
@@ -73,10 +78,16 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
   const keepAlive = readKeepAlive(block);
   const [tokens] = block.own(cacheTokens);
   const [asked] = block.own(signals);
+  const [told] = block.own(kvEvents);
+  const [follower] = block.own(shadow);
+  const [tokenises] = block.own(tokenize);
   return {
     engines: engines.map(({ value }) => value),
     ...(policy && { policy }),
+    ...(follower && { shadow: follower.value }),
     ...(asked && { signals: asked.value }),
+    ...(told && { kvEvents: told.value }),
+    ...(tokenises && { tokenize: tokenises.value }),
     ...(Object.keys(keepAlive).length > 0 && { keepAlive }),
     ...(tokens && { cacheTokens: tokens.value }),
   };

@@ -9,6 +9,7 @@ import { type Context, type Directive, honoured, ignored } from "../directive.ts
 import type { Word } from "../lexer.ts";
 import type { Scope } from "../scope.ts";
 import { parseNumber, parseSize, parseTime } from "../units.ts";
+import { engineKnowledge } from "./engine-knowledge.ts";
 import { originalPolicies, originalPolicyDirectives } from "./original-policies.ts";
 import { type PolicyInput, policyDirectives } from "./policy-options.ts";
 
@@ -176,21 +177,6 @@ export const keepalive = honoured(
   }),
   "`keepAlive.connections`. Connections are pooled without it, too: 256 per engine and worker",
 );
-/** The schema's least. */
-const signalsLeastMs = 50;
-
-export const signals = honoured(
-  "pd_signals",
-  here,
-  reading(1, 1, ([word], scope) => {
-    const intervalMs = parseTime(word!.text);
-    if (intervalMs !== undefined && intervalMs >= signalsLeastMs) return { intervalMs };
-    const message = `invalid time "${word!.text}" in "pd_signals" directive`;
-    return scope.fail(`${message}, at least ${signalsLeastMs}ms`, word);
-  }),
-  "`signals`: how often engines are asked for their load (`docs/signals.md`)",
-);
-
 export const upstreamKeepaliveTimeout = honoured(
   "keepalive_timeout",
   here,
@@ -204,25 +190,13 @@ export const upstreamKeepaliveRequests = honoured(
   "`keepAlive.requests`; 100000 when not given",
 );
 
-export const cacheTokens = honoured(
-  "kv_cache_tokens",
-  here,
-  reading(1, 1, ([word], scope) => {
-    const count = parseNumber(word!.text);
-    if (count !== undefined && count <= 1_000_000_000_000) return count;
-    return scope.fail(`invalid value "${word!.text}" in "kv_cache_tokens" directive`, word);
-  }),
-  "`cacheTokens`; 0",
-);
-
 export const upstreamDirectives: readonly Directive[] = [
   upstream,
   engine,
   ...policies,
   ...originalPolicyDirectives,
-  cacheTokens,
+  ...engineKnowledge,
   keepalive,
-  signals,
   upstreamKeepaliveTimeout,
   upstreamKeepaliveRequests,
   ignored("keepalive_time", here, time, "connections have no longest age"),
