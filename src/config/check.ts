@@ -10,7 +10,7 @@ import { isHostName, parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
 import type { ConfigPath } from "./expected.ts";
 import { keyTemplates, prefixPolicies } from "./policies.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
-import type { Config, ListenConfig, ServerConfig } from "./schema.ts";
+import type { Config, ListenConfig, PoolConfig, ServerConfig } from "./schema.ts";
 import type { ConfigFault } from "./schema-faults.ts";
 import { didYouMean } from "./suggest.ts";
 import { isBuiltInVariable } from "./variables.ts";
@@ -67,56 +67,85 @@ function checkRegistrations({ config, faults }: CheckContext): void {
   });
 }
 
-function checkPools({ config, faults, texts }: CheckContext): void {
+function checkPools(context: CheckContext): void {
+  const { config, faults } = context;
   const filled = new Set(config.registrations.flatMap(({ prefill, decode }) => [prefill, decode]));
-  for (const [name, { engines, policy, shadow, kvEvents, tokenize }] of Object.entries(
-    config.pools,
-  )) {
-    if (kvEvents !== undefined && !tokenize)
-      faults.warn(["pools", name, "kvEvents"], "without tokenize KV events are not used");
-    else if (kvEvents !== undefined && !prefixPolicies.has(policy.name)) {
-      const why = `policy ${policy.name} does not go by what engines have cached`;
-      faults.warn(["pools", name, "kvEvents"], why);
-    }
-    if (engines.length === 0 && !filled.has(name)) {
+  for (const [name, pool] of Object.entries(config.pools)) {
+    if (pool.engines.length === 0 && !filled.has(name)) {
       const hint = "list them, or have them register with it (registrations)";
       faults.emerg(["pools", name, "engines"], `the pool "${name}" has no engines`, hint);
     }
-    const seen = new Set<string>();
-    engines.forEach(({ url, attributes }, index) => {
-      const path = ["pools", name, "engines", index];
-      for (const attribute of Object.keys(attributes)) {
-        if (isEngineAttribute(attribute)) continue;
-        const at = [...path, "attributes", attribute];
-        faults.emerg(at, `unknown attribute "${attribute}"`, attributeHint(attribute));
-      }
-      const at = [...path, "url"];
-      const parsed = parseEngineUrl(url);
-      if ("problem" in parsed) {
-        faults.emerg(at, `invalid engine "${url}": ${parsed.problem}`, parsed.hint);
-        return;
-      }
-      const keys = parsed.dpRanks.map((rank) => JSON.stringify([parsed.address, rank]));
-      if (keys.some((key) => seen.has(key))) {
-        faults.warn(at, `engine "${url}" stands in pool "${name}" twice`);
-      }
-      for (const key of keys) seen.add(key);
-      for (const port of ["kv_events_port", "kv_replay_port"]) {
-        const said = attributes[port] ?? parsed.attributes[port];
-        if (said === undefined || (/^\d{1,5}$/.test(said) && Number(said) <= 65_535)) continue;
-        faults.emerg([...path, "attributes", port], `"${said}" is no port`);
-      }
-    });
-    if (shadow?.name === "predictive") {
-      const hint = "predicted_time has the same score, at once";
-      faults.emerg(["pools", name, "shadow"], "predictive holds prompts, a shadow cannot", hint);
+    checkEngines(context, name, pool);
+    checkPolicies(context, name, pool);
+    checkWhatIsNotUsed(context, name, pool);
+  }
+}
+
+function checkEngines({ faults }: CheckContext, name: string, { engines }: PoolConfig): void {
+  const seen = new Set<string>();
+  engines.forEach(({ url, attributes }, index) => {
+    const path = ["pools", name, "engines", index];
+    for (const attribute of Object.keys(attributes)) {
+      if (isEngineAttribute(attribute)) continue;
+      const at = [...path, "attributes", attribute];
+      faults.emerg(at, `unknown attribute "${attribute}"`, attributeHint(attribute));
     }
-    for (const [key, one] of Object.entries({ policy, ...(shadow && { shadow }) })) {
-      for (const template of keyTemplates(one)) {
-        texts.template(["pools", name, key, "keys" in one ? "keys" : "key"], template);
-      }
+    const at = [...path, "url"];
+    const parsed = parseEngineUrl(url);
+    if ("problem" in parsed) {
+      faults.emerg(at, `invalid engine "${url}": ${parsed.problem}`, parsed.hint);
+      return;
+    }
+    const keys = parsed.dpRanks.map((rank) => JSON.stringify([parsed.address, rank]));
+    if (keys.some((key) => seen.has(key))) {
+      faults.warn(at, `engine "${url}" stands in pool "${name}" twice`);
+    }
+    for (const key of keys) seen.add(key);
+    for (const port of ["kv_events_port", "kv_replay_port"]) {
+      const said = attributes[port] ?? parsed.attributes[port];
+      if (said === undefined || (/^\d{1,5}$/.test(said) && Number(said) <= 65_535)) continue;
+      faults.emerg([...path, "attributes", port], `"${said}" is no port`);
+    }
+  });
+}
+
+/** That of the pool, the one that follows it, and who goes first in a queue. */
+function checkPolicies(
+  { faults, texts }: CheckContext,
+  name: string,
+  { policy, shadow, queue }: PoolConfig,
+): void {
+  if (shadow?.name === "predictive") {
+    const hint = "predicted_time has the same score, at once";
+    faults.emerg(["pools", name, "shadow"], "predictive holds prompts, a shadow cannot", hint);
+  }
+  for (const [key, one] of Object.entries({ policy, ...(shadow && { shadow }) })) {
+    for (const template of keyTemplates(one)) {
+      texts.template(["pools", name, key, "keys" in one ? "keys" : "key"], template);
     }
   }
+  const orders = { ...(policy.name === "predictive" && { policy }), ...(queue && { queue }) };
+  for (const [key, { priority, tenant }] of Object.entries(orders)) {
+    texts.template(["pools", name, key, "priority"], priority);
+    texts.template(["pools", name, key, "tenant"], tenant);
+  }
+}
+
+function checkWhatIsNotUsed(
+  { faults }: CheckContext,
+  name: string,
+  { engines, policy, kvEvents, tokenize, queue }: PoolConfig,
+): void {
+  if (kvEvents !== undefined && !tokenize)
+    faults.warn(["pools", name, "kvEvents"], "without tokenize KV events are not used");
+  else if (kvEvents !== undefined && !prefixPolicies.has(policy.name)) {
+    const why = `policy ${policy.name} does not go by what engines have cached`;
+    faults.warn(["pools", name, "kvEvents"], why);
+  }
+  if (queue !== undefined && policy.name === "predictive")
+    faults.warn(["pools", name, "queue"], "policy predictive has a queue of its own: queueMax");
+  else if (queue !== undefined && engines.some(({ maxConns }) => maxConns === 0))
+    faults.warn(["pools", name, "queue"], "nobody waits where engines have no maxConns");
 }
 
 function checkLogFormats({ config, faults, texts }: CheckContext): void {

@@ -1,6 +1,7 @@
 /** What an operator can say of each policy: one entry per policy in `src/scheduling/policies/`, by the same name. */
 import { z } from "zod";
 import { originalPolicies } from "./policies/original.ts";
+import { queueOrder } from "./queue.ts";
 
 const roundRobin = z
   .strictObject({ name: z.literal("round_robin") })
@@ -222,30 +223,13 @@ const predictive = z
       .describe(
         "A request whose predicted wait for a prefill engine is longer is refused at once, with 429 and `Retry-After`. 0 = none.",
       ),
-    priority: z
-      .string()
-      .default("$http_x_priority")
-      .describe(
-        "Template of a whole number from -100 to 100, lower goes earlier, as vLLM's `priority`; a member of that name in the body counts where this is empty.",
-      ),
     priorityMs: z
       .number()
       .min(0)
       .max(86_400_000)
       .default(1_000)
       .describe("Predicted ms of prefill that one step of priority is worth."),
-    tenant: z
-      .string()
-      .default("")
-      .describe(
-        "Template, such as `$http_x_tenant`: who shares the prefill engines evenly. Empty = all are one.",
-      ),
-    fairnessMs: z
-      .number()
-      .min(0)
-      .max(86_400_000)
-      .default(2_000)
-      .describe("Most that a tenant which has had more than others is put back, in predicted ms."),
+    ...queueOrder,
   })
   .describe(
     "For prefill: prompts are held, ordered by predicted prefill time, and sent when an engine can take them, by wait, prefill and cache. Where a prompt cannot be held, as `predicted_time`.",

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { kvEventsSchema } from "./kv-events.ts";
 import { policySchema } from "./policies.ts";
+import { queueSchema } from "./queue.ts";
 import { signalsSchema } from "./signals.ts";
 
 const text = z.string().min(1);
@@ -94,6 +95,7 @@ export const poolSchema = z
       .describe(
         "Have an engine of this pool tokenise prompts (`/tokenize`) before they are placed. Off: their tokens are estimated from their bytes.",
       ),
+    queue: queueSchema.optional(),
     signals: signalsSchema.optional(),
     cacheTokens: z
       .int()

@@ -289,7 +289,7 @@ export class Instance {
       isDraining: this.#draining || this.#stopping,
       pools: supervisor?.pools ?? [],
       signals: supervisor?.signals ?? new Map(),
-      caches: async () => supervisor?.caches() ?? [],
+      desk: async () => supervisor?.desk() ?? { caches: [], queues: [] },
       ask: async (question) => supervisor?.ask(question) ?? [],
       shadows: async () => supervisor?.shadows() ?? [],
     };

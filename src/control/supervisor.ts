@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Config } from "../config/schema.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
-import type { CacheState } from "../fleet/held-pools.ts";
+import type { DeskState } from "../fleet/held-pools.ts";
 import { Pool } from "../fleet/pool.ts";
 import type { ShadowReport } from "../fleet/shadow.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
@@ -151,10 +151,11 @@ export class Supervisor {
     return sumOfShadows((await this.ask({ about: "shadows" })) as ShadowReport[][]);
   }
 
-  /** What is known of the caches of engines, wherever prompts wait. */
-  async caches(): Promise<CacheState[]> {
-    if (this.#desk !== undefined) return this.#desk.pools.caches();
-    return ((await this.ask({ about: "caches" })) as CacheState[][]).flat();
+  /** What waits, and what is known of the caches of engines, wherever the desk is. */
+  async desk(): Promise<DeskState> {
+    if (this.#desk !== undefined) return this.#desk.pools.state();
+    const states = (await this.ask({ about: "desk" })) as (DeskState | undefined)[];
+    return states.find((state) => state !== undefined) ?? { caches: [], queues: [] };
   }
 
   reopen(): void {

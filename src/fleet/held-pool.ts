@@ -7,14 +7,17 @@ import type { HeldPrompt, Prompt } from "../scheduling/held-prompt.ts";
 import { type EngineStates, HeldQueue } from "../scheduling/held-queue.ts";
 import { TokenKeys } from "../scheduling/token-keys.ts";
 import type { Clock } from "../transport/clock.ts";
-import type { DecodeRoom } from "./decode-room.ts";
 import type { Pool } from "./pool.ts";
-import type { PromptWish, Ticket, Waiter, WishRefusal } from "./prompt-desk.ts";
+import type { PoolRoom } from "./pool-room.ts";
+import {
+  boundedPriority,
+  type PromptWish,
+  type Ticket,
+  type Waiter,
+  type WishRefusal,
+} from "./prompt-desk.ts";
 
 export type PredictiveConfig = Extract<PolicyConfig, { name: "predictive" }>;
-
-/** What a client's priority may be. */
-const priorityMax = 100;
 
 /**
  * What is known of an engine's cache: what it holds, by its own KV events; what was sent there, less what has been seen not to be there;
@@ -37,11 +40,11 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   readonly #clock: Clock;
   readonly #queue: HeldQueue<TicketPrompt>;
   #pool: Pool;
-  #room: DecodeRoom;
+  #room: PoolRoom;
   #wallMs = 0;
   #sources: readonly (CacheSource | undefined)[] = [];
 
-  constructor(pool: Pool, config: PredictiveConfig, room: DecodeRoom, clock: Clock) {
+  constructor(pool: Pool, config: PredictiveConfig, room: PoolRoom, clock: Clock) {
     this.#pool = pool;
     this.#room = room;
     this.config = config;
@@ -77,8 +80,13 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     return this.#queue.heldCount + this.#queue.openCount;
   }
 
+  /** Prompts that wait. */
+  get waitingCount(): number {
+    return this.#queue.heldCount;
+  }
+
   /** The same engines in a new configuration; false = they are not the same, or the policy is not. */
-  takeOver(pool: Pool, config: PredictiveConfig, room: DecodeRoom): boolean {
+  takeOver(pool: Pool, config: PredictiveConfig, room: PoolRoom): boolean {
     if (pool.addresses.join() !== this.#pool.addresses.join()) return false;
     if (JSON.stringify(config) !== JSON.stringify(this.config)) return false;
     pool.adopt(this.#pool);
@@ -135,13 +143,12 @@ export class HeldPool implements EngineStates<TicketPrompt> {
       this.#refuse(ticket, this.#isAnyFit() ? "overloaded" : "none-live", nowMs);
       return;
     }
-    const bounded = Math.max(-priorityMax, Math.min(priorityMax, priority));
     const prompt = {
       tokens: Math.max(1, tokenIds?.length ?? this.#pool.ratio.tokensOf(bytes)),
       keys: tokenIds && new TokenKeys(tokenIds),
       blocks,
       blockTokens: this.#pool.ratio.tokensOf(promptBlockBytes),
-      advanceMs: -bounded * priorityMs,
+      advanceMs: -boundedPriority(priority) * priorityMs,
       tenant,
       explains,
       ticket,
@@ -193,7 +200,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
 
   admit({ prompt }: HeldPrompt<TicketPrompt>): boolean {
     const { ticket } = prompt;
-    ticket.isAdmitted = this.#room.admit(ticket.wish.decodePool);
+    ticket.isAdmitted = this.#room.admit([ticket.wish.decodePool], this.#wallMs);
     return ticket.isAdmitted;
   }
 

@@ -1,12 +1,13 @@
 /**
- * The desk: the queues of all pools whose prompts are held, and what engines have cached by their own word. One for the whole proxy, in its
+ * The desk: the queues of all pools whose prompts are held, or wait for room, and what engines have cached by their own word. One for the whole proxy, in its
  * one worker or in the main thread.
  */
 import type { Clock } from "../transport/clock.ts";
-import { DecodeRoom } from "./decode-room.ts";
 import { EngineCaches } from "./engine-caches.ts";
 import { type CacheKnowledge, HeldPool } from "./held-pool.ts";
 import type { Pool } from "./pool.ts";
+import { PoolQueue } from "./pool-queue.ts";
+import { PoolRoom } from "./pool-room.ts";
 import type { LeadingTokens, PromptDesk, PromptWish, Ticket, Waiter } from "./prompt-desk.ts";
 
 /** One line for the error log. */
@@ -17,6 +18,17 @@ const knowledgeWords: Readonly<Record<CacheKnowledge, string>> = {
   approximate: "what it has cached is known by what was sent there",
   blind: "nothing is known of what it has cached",
 };
+
+export interface QueueState {
+  readonly pool: string;
+  readonly waiting: number;
+}
+
+/** What operators are told. */
+export interface DeskState {
+  readonly caches: readonly CacheState[];
+  readonly queues: readonly QueueState[];
+}
 
 export interface CacheState {
   readonly pool: string;
@@ -32,7 +44,8 @@ export class HeldPools implements PromptDesk {
   #knowledge = new Map<string, CacheKnowledge>();
   #all = new Map<string, Pool>();
   #pools = new Map<string, HeldPool>();
-  #room: DecodeRoom | undefined;
+  #queues = new Map<string, PoolQueue>();
+  #room: PoolRoom | undefined;
 
   constructor(clock: Clock, log: DeskLog) {
     this.#clock = clock;
@@ -48,8 +61,9 @@ export class HeldPools implements PromptDesk {
     const before = this.#pools;
     const all = [...pools];
     this.#all = new Map(all.map((pool) => [pool.name, pool]));
-    const room = new DecodeRoom(this.#all, this.#room);
+    const room = new PoolRoom(this.#all, this.#room, () => this.#letIn());
     this.#room = room;
+    this.#useQueues(room);
     this.#pools = new Map();
     for (const pool of all) {
       const config = pool.config.policy;
@@ -76,7 +90,7 @@ export class HeldPools implements PromptDesk {
   }
 
   ticket(wish: PromptWish, waiter: Waiter): Ticket {
-    const pool = this.#pools.get(wish.pool);
+    const pool = this.#pools.get(wish.pool) ?? this.#queues.get(wish.pool);
     if (pool !== undefined) return pool.ticket(wish, waiter);
     // A reload has taken it away.
     return {
@@ -91,7 +105,15 @@ export class HeldPools implements PromptDesk {
   get size(): number {
     let size = 0;
     for (const pool of this.#pools.values()) size += pool.size;
+    for (const queue of this.#queues.values()) size += queue.size;
     return size;
+  }
+
+  /** Of each pool that has a queue, how many wait. */
+  queues(): QueueState[] {
+    const held = [...this.#pools].map(([pool, one]) => ({ pool, waiting: one.waitingCount }));
+    const others = [...this.#queues].map(([pool, { size }]) => ({ pool, waiting: size }));
+    return [...held, ...others];
   }
 
   leadingTokens(name: string, tokenIds: Int32Array, answer: (tokens: LeadingTokens) => void): void {
@@ -111,13 +133,34 @@ export class HeldPools implements PromptDesk {
     });
   }
 
+  state(): DeskState {
+    return { caches: this.caches(), queues: this.queues() };
+  }
+
   tick(): void {
     for (const pool of this.#pools.values()) pool.tick();
+    for (const queue of this.#queues.values()) queue.tick();
     this.#tellKnowledge();
   }
 
   close(): void {
     this.#caches.close();
+  }
+
+  #useQueues(room: PoolRoom): void {
+    const before = this.#queues;
+    this.#queues = new Map();
+    for (const [name, { config, hasQueue }] of this.#all) {
+      if (!hasQueue) continue;
+      const queue = before.get(name) ?? new PoolQueue(config.queue!, room, this.#clock);
+      queue.use(config.queue!, room);
+      this.#queues.set(name, queue);
+    }
+    for (const [name, queue] of before) if (!this.#queues.has(name)) queue.close();
+  }
+
+  #letIn(): void {
+    for (const queue of this.#queues.values()) queue.release();
   }
 
   /** Policies that dispatch at once are told by the scoreboard, in all workers. */

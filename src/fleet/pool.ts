@@ -165,6 +165,11 @@ export class Pool implements PoolView {
     return this.#policy.usesBlocks ?? false;
   }
 
+  /** Whether requests wait for room at its engines, but for those that are held until an engine is chosen. */
+  get hasQueue(): boolean {
+    return this.config.queue !== undefined && this.config.policy.name !== "predictive";
+  }
+
   /** Whether it is known what its engines have cached. */
   get knowsCaches(): boolean {
     return this.#caches !== undefined;

@@ -3,9 +3,19 @@
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import type { HeldEngineSeen } from "./explanation.ts";
 
+/** What a client's priority may be. */
+const priorityMax = 100;
+
+export function boundedPriority(priority: number): number {
+  return Math.max(-priorityMax, Math.min(priorityMax, priority));
+}
+
 /** A prompt, as far as its place in the queue depends on it. */
 export interface PromptWish {
-  /** Names of the prefill pool, and of the pool that decodes; "" = none is known. */
+  /**
+   * Names of the pool in whose queue it waits, which prefills or does all, and of the pool that decodes after that; "" = none, or one
+   * that is not waited for.
+   */
   readonly pool: string;
   readonly decodePool: string;
   /** Of the request's body. */
@@ -30,7 +40,7 @@ export type WishRefusal = "none-live" | "queue-full" | "timeout" | "overloaded";
 /** Who waits. Told once: one of the two. */
 export interface Waiter {
   /**
-   * @param engine its name in the pool
+   * @param engine its name in the pool; "" = any that has room, where prompts are not held
    * @param seen all engines, where that was asked for
    */
   granted(engine: string, seen: readonly HeldEngineSeen[]): void;

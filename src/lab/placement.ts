@@ -1,9 +1,9 @@
 /** How a replayed request comes to its engines: dispatched as it arrives, or held and ordered, by the proxy's own code. */
 import type { PolicyConfig } from "../config/policies.ts";
 import { configSchema } from "../config/schema.ts";
-import { DecodeRoom } from "../fleet/decode-room.ts";
 import { HeldPool, type PredictiveConfig } from "../fleet/held-pool.ts";
 import { Pool } from "../fleet/pool.ts";
+import { PoolRoom } from "../fleet/pool-room.ts";
 import { SlotTable } from "../fleet/slots.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import { createScoreboardMemory, Scoreboard } from "../scheduling/scoreboard.ts";
@@ -38,7 +38,7 @@ export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
   const nowMs = () => timeline.nowMs;
   const clock = { nowMs, wallMs: nowMs, defer: (task: () => void) => timeline.at(nowMs(), task) };
   const config = { ...pool.config.policy, ...patient } as PredictiveConfig;
-  const desk = new HeldPool(pool, config, new DecodeRoom(new Map()), clock);
+  const desk = new HeldPool(pool, config, new PoolRoom(new Map()), clock);
   return {
     arrive(outcome, prefilled) {
       const pick = pickOf(outcome.request, timeline);

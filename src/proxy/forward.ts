@@ -92,7 +92,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
       return;
     }
     const wish = this.#places.wish(this.#exchange.order);
-    if (wish === undefined) this.#places.lookUp(this.#exchange);
+    if (wish === undefined) this.#places.begin(this.#exchange);
     else {
       this.#held = new HeldPrefill(this.#exchange, this.#request, this.#places.prefillRoute, wish);
       this.#held.wait();

@@ -7,9 +7,9 @@ import type { PickRequest } from "../scheduling/policy.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
 import type { Leg } from "./leg.ts";
-import { outcomes } from "./outcomes.ts";
 import { PromptTokens } from "./prompt-tokens.ts";
 import type { Route } from "./route.ts";
+import { waitOutcomes } from "./wait-outcomes.ts";
 
 export interface HeldWish {
   readonly pool: Pool;
@@ -18,13 +18,6 @@ export interface HeldWish {
   readonly priority: number;
   readonly tenant: string;
 }
-
-/** How a request ends that has waited for nothing. */
-const waitOutcomes = {
-  "queue-full": outcomes.queueFull,
-  timeout: outcomes.queueTimeout,
-  overloaded: outcomes.overloaded,
-} as const;
 
 export class HeldPrefill implements Waiter {
   readonly #exchange: Exchange;

@@ -9,6 +9,7 @@ import type { Engine, Pool } from "../fleet/pool.ts";
 import { promptBlockBytes, promptBlocksMax } from "../limits.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
+import { Admission, type AdmissionWish } from "./admission.ts";
 import type { Exchange, LegName, Order } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { dpRankHeader } from "./head-plan.ts";
@@ -30,6 +31,7 @@ export class LegPlaces {
   #prefill: InternalRoute | undefined;
   /** Hashes of the prompt's blocks, made once, where a policy goes by them. */
   #blocks: number[] | undefined;
+  #admission: Admission | undefined;
   #lookUp: PromptLookUp | undefined;
   /** What engines have told of the prompt. */
   #found: FoundPrompt | undefined;
@@ -88,6 +90,7 @@ export class LegPlaces {
 
   /** The prefill's answer says how many tokens the prompt has, and of these were cached. It is read where somebody goes by that. */
   prefilled(answer: Buffer, held: HeldPrefill | undefined): void {
+    this.#admission?.prefilled();
     const prefill = this.destination("prefill")?.pool;
     if (held === undefined && !prefill?.usesBlocks) return;
     const usage = promptUsageOf(answer);
@@ -128,8 +131,36 @@ export class LegPlaces {
     return { pool, decodePool, pick: this.pick(pool), priority, tenant };
   }
 
-  /** Where prompts are tokenised, but not held, that comes before any engine is chosen; the exchange begins when it is done. */
-  lookUp(exchange: Exchange): void {
+  /** For a request that is not held: waits for room, and has the prompt looked up, where pools are so configured; then the exchange begins. */
+  begin(exchange: Exchange): void {
+    if (!this.#request.service.hasArrivals) {
+      exchange.begin();
+      return;
+    }
+    const wish = this.#admissionWish(exchange.order);
+    if (wish === undefined) {
+      this.#lookUpPrompt(exchange);
+      return;
+    }
+    this.#admission = new Admission(exchange, this.#request, wish, () => {
+      this.#lookUpPrompt(exchange);
+    });
+    this.#admission.begin();
+  }
+
+  #admissionWish(order: Order): AdmissionWish | undefined {
+    const prefill = order === "decode-only" ? undefined : this.destination("prefill")?.pool;
+    const decode = this.destination("decode")?.pool;
+    const pool = prefill?.hasQueue ? prefill : decode;
+    if (!pool?.hasQueue) return undefined;
+    const decodePool = pool === prefill && decode?.hasQueue ? decode : undefined;
+    const { context, service } = this.#request;
+    const priority = service.holdPriority(pool, context) ?? this.#bodyPriority();
+    const tenant = service.tenant(pool, context);
+    return { pool, endsWithPrefill: pool === prefill, decodePool, priority, tenant };
+  }
+
+  #lookUpPrompt(exchange: Exchange): void {
     const name = exchange.order === "decode-only" ? "decode" : "prefill";
     const pool = this.destination(name)?.pool;
     const tokenizers = pool && this.#request.service.tokenizers(pool);
@@ -148,6 +179,7 @@ export class LegPlaces {
   /** The request is over. */
   leave(): void {
     this.#lookUp?.cancel();
+    this.#admission?.leave();
   }
 
   /** Whole blocks of the prompt, as if all had as many tokens. */

@@ -59,8 +59,8 @@ export type DeskAnswer =
 export type WorkerQuestion =
   /** Of one request: `Explained`, or undefined where it is not known. */
   | { readonly about: "request"; readonly requestId: string }
-  /** Of the engines' caches: `CacheState[]`, none where prompts wait elsewhere. */
-  | { readonly about: "caches" }
+  /** Of what waits, and of the engines' caches: `DeskState`, or undefined where the desk is elsewhere. */
+  | { readonly about: "desk" }
   /** Of second policies: `ShadowReport[]`. */
   | { readonly about: "shadows" };
 

@@ -1,21 +1,17 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
 import { TopLevel } from "../body/top-level.ts";
-import { listenKey } from "../config/check.ts";
-import { keyTemplates } from "../config/policies.ts";
 import type { Config, PoolConfig } from "../config/schema.ts";
 import type { Mint } from "../dialects/dialect.ts";
 import type { Address } from "../fleet/address.ts";
 import type { FactsByIdentity } from "../fleet/facts.ts";
 import { HeldPools } from "../fleet/held-pools.ts";
-import { type Placement, Pool } from "../fleet/pool.ts";
+import type { Placement, Pool } from "../fleet/pool.ts";
 import type { PromptDesk } from "../fleet/prompt-desk.ts";
 import type { SlotsByIdentity } from "../fleet/slots.ts";
 import { callbackConnectionsMax } from "../limits.ts";
-import type { Scoreboard } from "../scheduling/scoreboard.ts";
 import type { Clock } from "../transport/clock.ts";
 import { Deadlines, type Expirable } from "../transport/deadlines.ts";
 import type { Socket, Transport } from "../transport/socket.ts";
-import { AccessLog, combined, type LineSink } from "./access-log.ts";
 import { BodyAccount } from "./bodies.ts";
 import { CallbackConnection, type CallbackServer } from "./callback-connection.ts";
 import { Callbacks } from "./callbacks.ts";
@@ -26,49 +22,18 @@ import { EngineLink } from "./engine-link.ts";
 import type { LegName } from "./exchange.ts";
 import { Explanation } from "./explanation.ts";
 import { KeptExplanations } from "./kept-explanations.ts";
-import { compileMap } from "./map.ts";
 import type { WorkerQuestion } from "./messages.ts";
-import { Recorder } from "./recorder.ts";
-import type { Route, RouteDeps } from "./route.ts";
-import { Server, VirtualServers } from "./routing.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Route } from "./route.ts";
 import { Scratch } from "./scratch.ts";
-import { type Render, VariableScope } from "./template.ts";
-import { Tokenizers } from "./tokenizers.ts";
+import { type CompileDeps, compileConfig, type ServedConfig } from "./served-config.ts";
+import type { Tokenizers } from "./tokenizers.ts";
 
-export interface ServiceDeps {
+export interface ServiceDeps extends CompileDeps {
   readonly transport: Transport;
-  readonly clock: Clock;
-  readonly board: Scoreboard;
-  /** Load as second policies see it, which follow those that decide. */
-  readonly shadowBoard?: Scoreboard;
-  random(): number;
   readonly mint: Mint;
   /** Where prompts of all workers wait; undefined = this worker is the only one. */
   readonly desk?: PromptDesk;
-  /** Where lines of an access log go. */
-  openLog(file: string): LineSink;
-  /** One line for the error log. */
-  log(level: "info" | "warn" | "error", message: string): void;
-}
-
-/** One configuration, compiled. Requests keep the one that they began with. */
-interface Plan {
-  readonly config: Config;
-  readonly pools: ReadonlyMap<string, Pool>;
-  readonly policyKeys: ReadonlyMap<Pool, Render>;
-  readonly shadowKeys: ReadonlyMap<Pool, Render>;
-  readonly holdKeys: ReadonlyMap<Pool, HoldKeys>;
-  /** Of pools whose prompts are tokenised. */
-  readonly tokenizers: ReadonlyMap<Pool, Tokenizers>;
-  readonly recorder: Recorder | undefined;
-  /** Servers by the key of their listening address. */
-  readonly servers: ReadonlyMap<string, VirtualServers>;
-}
-
-/** What the configuration says of a prompt's place in the queue. */
-interface HoldKeys {
-  readonly priority: Render;
-  readonly tenant: Render;
 }
 
 export class Service implements CallbackServer {
@@ -88,7 +53,7 @@ export class Service implements CallbackServer {
   #explanations: KeptExplanations | undefined;
   readonly #topLevels: TopLevel[] = [];
   readonly #ownDesk: HeldPools | undefined;
-  #plan: Plan | undefined;
+  #config: ServedConfig | undefined;
   #serial = 0;
   #fallBacks = 0;
   #onDrained: (() => void) | undefined;
@@ -101,24 +66,24 @@ export class Service implements CallbackServer {
     this.deadlines = new Deadlines(deps.clock.nowMs());
     if (deps.desk === undefined) this.#ownDesk = new HeldPools(deps.clock, deps.log);
     this.desk = deps.desk ?? this.#ownDesk!;
-    this.bodies = new BodyAccount(() => this.#plan?.config.bodyBytesTotalMax ?? 0);
+    this.bodies = new BodyAccount(() => this.#config?.config.bodyBytesTotalMax ?? 0);
   }
 
   /** Serves by this configuration from now on. */
   apply(config: Config, slots: SlotsByIdentity): void {
-    const before = this.#plan?.pools;
-    this.#plan = compile(config, slots, this.#deps);
-    for (const [name, pool] of this.#plan.pools) {
+    const before = this.#config?.pools;
+    this.#config = compileConfig(config, slots, this.#deps);
+    for (const [name, pool] of this.#config.pools) {
       const old = before?.get(name);
       if (old !== undefined) pool.adopt(old);
     }
-    this.#ownDesk?.use(this.#plan.pools.values());
+    this.#ownDesk?.use(this.#config.pools.values());
     const most = config.admin?.explainedRequestsMax ?? 0;
     if (most !== (this.#explanations?.most ?? 0)) {
       this.#explanations = most > 0 ? new KeptExplanations(most) : undefined;
     }
     const used = new Set<string>();
-    for (const pool of this.#plan.pools.values()) {
+    for (const pool of this.#config.pools.values()) {
       for (const engine of pool.engines) {
         used.add(engine.address.key);
         this.#links.get(engine.address.key)?.configure(pool.config.keepAlive);
@@ -144,18 +109,18 @@ export class Service implements CallbackServer {
 
   /** What is known of the engines now. */
   learn(facts: FactsByIdentity): void {
-    for (const pool of this.#plan?.pools.values() ?? []) pool.learn(facts);
+    for (const pool of this.#config?.pools.values() ?? []) pool.learn(facts);
   }
 
   accept(socket: Socket, listenKey: string): void {
-    if (this.#clients.size >= this.#plan!.config.connectionsMax || this.draining) {
+    if (this.#clients.size >= this.#config!.config.connectionsMax || this.draining) {
       socket.destroy();
       return;
     }
-    let servers = this.#plan!.servers.get(listenKey)!;
+    let servers = this.#config!.servers.get(listenKey)!;
     // A listener that a reload took away has no servers any more: its connections keep the last ones.
     const current = () => {
-      servers = this.#plan!.servers.get(listenKey) ?? servers;
+      servers = this.#config!.servers.get(listenKey) ?? servers;
       return servers;
     };
     this.#clients.add(new ClientConnection(socket, this, current));
@@ -223,16 +188,16 @@ export class Service implements CallbackServer {
     switch (question.about) {
       case "request":
         return this.#explanations?.find(question.requestId)?.told();
-      case "caches":
-        return this.#ownDesk?.caches() ?? [];
+      case "desk":
+        return this.#ownDesk?.state();
       case "shadows":
-        return [...this.#plan!.pools.values()].flatMap((pool) => pool.shadowReport() ?? []);
+        return [...this.#config!.pools.values()].flatMap((pool) => pool.shadowReport() ?? []);
     }
   }
 
   /** Where traffic is written to as a trace. */
   get recorder(): Recorder | undefined {
-    return this.#plan?.recorder;
+    return this.#config?.recorder;
   }
 
   nextSerial(): number {
@@ -250,27 +215,32 @@ export class Service implements CallbackServer {
   }
 
   policyKey(pool: Pool, context: RequestContext): string {
-    return this.#plan!.policyKeys.get(pool)?.(context) ?? "";
+    return this.#config!.policyKeys.get(pool)?.(context) ?? "";
   }
 
   /** For the second policy that follows; undefined = it has no template. */
   shadowKey(pool: Pool, context: RequestContext): string | undefined {
-    return this.#plan!.shadowKeys.get(pool)?.(context);
+    return this.#config!.shadowKeys.get(pool)?.(context);
   }
 
   /** A number where the configuration or the client says one; undefined = neither does. */
   holdPriority(pool: Pool, context: RequestContext): number | undefined {
-    const text = this.#plan!.holdKeys.get(pool)?.priority(context) ?? "";
+    const text = this.#config!.holdKeys.get(pool)?.priority(context) ?? "";
     return /^-?\d{1,9}$/.test(text) ? Number(text) : undefined;
   }
 
   /** Who is asked for the tokens of the pool's prompts; undefined = nobody. */
   tokenizers(pool: Pool): Tokenizers | undefined {
-    return this.#plan!.tokenizers.get(pool);
+    return this.#config!.tokenizers.get(pool);
+  }
+
+  /** Whether there is a pool where something comes before an engine is chosen, but for holding. To look for it costs 3 % of a request. */
+  get hasArrivals(): boolean {
+    return this.#config!.hasArrivals;
   }
 
   tenant(pool: Pool, context: RequestContext): string {
-    return this.#plan!.holdKeys.get(pool)?.tenant(context) ?? "";
+    return this.#config!.holdKeys.get(pool)?.tenant(context) ?? "";
   }
 
   legFailure({ pool, engine }: Placement, leg: LegName | "encode", failure: EngineFailure): void {
@@ -296,82 +266,3 @@ export class Service implements CallbackServer {
 }
 
 const topLevelsKept = 64;
-
-/** Renders the first of several templates that is not empty. */
-function firstOf(renders: readonly Render[]): Render {
-  return (context) => {
-    for (const render of renders) {
-      const text = render(context);
-      if (text !== "") return text;
-    }
-    return "";
-  };
-}
-
-function compile(
-  config: Config,
-  slots: SlotsByIdentity,
-  { board, shadowBoard, clock, random, openLog, log }: ServiceDeps,
-): Plan {
-  const scope = new VariableScope();
-  for (const map of config.maps) compileMap(map, scope);
-  const shadows = shadowBoard && {
-    board: shadowBoard,
-    random,
-    failed: (message: string) => log("error", message),
-  };
-  const pools = new Map<string, Pool>();
-  const policyKeys = new Map<Pool, Render>();
-  const shadowKeys = new Map<Pool, Render>();
-  const holdKeys = new Map<Pool, HoldKeys>();
-  const tokenizers = new Map<Pool, Tokenizers>();
-  for (const [name, poolConfig] of Object.entries(config.pools)) {
-    const pool = new Pool(name, poolConfig, { board, slots, random, ...(shadows && { shadows }) });
-    pools.set(name, pool);
-    const { policy, shadow } = poolConfig;
-    for (const [one, into] of [
-      [policy, policyKeys],
-      [shadow, shadowKeys],
-    ] as const) {
-      const keys = one ? keyTemplates(one).map((template) => scope.compile(template)) : [];
-      if (keys.length > 0) into.set(pool, firstOf(keys));
-    }
-    if (poolConfig.tokenize) tokenizers.set(pool, new Tokenizers(pool));
-    if (poolConfig.policy.name === "predictive") {
-      const { priority, tenant } = poolConfig.policy;
-      holdKeys.set(pool, { priority: scope.compile(priority), tenant: scope.compile(tenant) });
-    }
-  }
-  const deps: RouteDeps = {
-    scope,
-    pools,
-    accessLog: (file, format) => {
-      const logFormat = config.logFormats[format] ?? combined;
-      return new AccessLog(logFormat, scope, openLog(file));
-    },
-  };
-  const { record } = config;
-  const recorder = record && new Recorder(record, openLog(record.file), clock);
-  const byAddress = new Map<string, { server: Server; isDefault: boolean }[]>();
-  for (const serverConfig of config.servers) {
-    const server = new Server(serverConfig, deps);
-    for (const listen of serverConfig.listen) {
-      const key = listenKey(listen);
-      const list = byAddress.get(key) ?? [];
-      list.push({ server, isDefault: listen.defaultServer });
-      byAddress.set(key, list);
-    }
-  }
-  const servers = new Map<string, VirtualServers>();
-  for (const [key, list] of byAddress) {
-    const chosen = list.find(({ isDefault }) => isDefault) ?? list[0]!;
-    servers.set(
-      key,
-      new VirtualServers(
-        list.map(({ server }) => server),
-        chosen.server,
-      ),
-    );
-  }
-  return { config, pools, policyKeys, shadowKeys, holdKeys, tokenizers, recorder, servers };
-}

@@ -6,13 +6,18 @@ import type { Explained } from "../../src/proxy/explanation.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, freePorts, runtimes, type ServingProxy, Stack } from "../support/stack.ts";
+import {
+  type Engine,
+  freePorts,
+  runtimes,
+  type ServingProxy,
+  Stack,
+  sharesPorts,
+} from "../support/stack.ts";
 
 const path = "/v1/completions";
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const nodeShares = major > 22 || (major === 22 && minor >= 12);
 const cases = runtimes.flatMap((runtime) =>
-  (runtime === "bun" || nodeShares ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
+  (sharesPorts(runtime) ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
 );
 
 interface Told extends Omit<Explained, "decisions"> {

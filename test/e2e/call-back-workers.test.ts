@@ -4,14 +4,19 @@ import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { Load } from "../support/load.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, freePortRun, runtimes, Stack, totals } from "../support/stack.ts";
+import {
+  type Engine,
+  freePortRun,
+  runtimes,
+  Stack,
+  sharesPorts,
+  totals,
+} from "../support/stack.ts";
 
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const nodeShares = major > 22 || (major === 22 && minor >= 12);
 const dialect = ["--dialect", "vllm-ascend-layerwise:waitMs=20000"];
 const workers = 4;
 
-describe.each(runtimes.filter((runtime) => runtime === "bun" || nodeShares))("on %s", (runtime) => {
+describe.each(runtimes.filter(sharesPorts))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

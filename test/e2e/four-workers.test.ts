@@ -8,12 +8,10 @@ import { eventually } from "../support/eventually.ts";
 import { type Answered, post } from "../support/http-client.ts";
 import { Load } from "../support/load.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, instant, runtimes, Stack, totals } from "../support/stack.ts";
+import { type Engine, instant, runtimes, Stack, sharesPorts, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const nodeShares = major > 22 || (major === 22 && minor >= 12);
-const sharing = runtimes.filter((runtime) => runtime === "bun" || nodeShares);
+const sharing = runtimes.filter(sharesPorts);
 
 /** For as many requests as the test has. */
 function abortable(): AbortController {
@@ -22,13 +20,16 @@ function abortable(): AbortController {
   return controller;
 }
 
-test.skipIf(nodeShares)("a Node that cannot share a port says so, and serves nothing", () => {
-  const flags = ["--prefill", "a:1", "--decode", "b:1", "--listen", "127.0.0.1:0"];
-  const { code, stderr } = runCommand([...flags, "--workers", "4"], { runtime: "node" });
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/\[emerg\].*workers.*22\.12/);
-  expect(stderr).not.toContain("listening");
-});
+test.skipIf(sharesPorts("node"))(
+  "a Node that cannot share a port says so, and serves nothing",
+  () => {
+    const flags = ["--prefill", "a:1", "--decode", "b:1", "--listen", "127.0.0.1:0"];
+    const { code, stderr } = runCommand([...flags, "--workers", "4"], { runtime: "node" });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\[emerg\].*workers.*22\.12/);
+    expect(stderr).not.toContain("listening");
+  },
+);
 
 describe.each(sharing)("on %s", (runtime) => {
   const stack = new Stack(runtime);

@@ -7,16 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml, plainYaml } from "../support/pd-yaml.ts";
-import { type Engine, freePorts, instant, runtimes, Stack } from "../support/stack.ts";
+import { type Engine, freePorts, instant, runtimes, Stack, sharesPorts } from "../support/stack.ts";
 
 const path = "/v1/completions";
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const nodeShares = major > 22 || (major === 22 && minor >= 12);
 /** Prompts that are held, and that are not: where several workers ask the main thread, and where engines do both in one pool. */
 const cases = runtimes.flatMap((runtime) => {
   const held = { runtime, workers: 1, policy: "predictive", whole: false };
   const atOnce = { runtime, workers: 1, policy: "cache_aware", whole: true };
-  if (runtime === "node" && !nodeShares) return [held, atOnce];
+  if (!sharesPorts(runtime)) return [held, atOnce];
   return [held, { ...held, workers: 2 }, { ...atOnce, workers: 2, whole: false }];
 });
 

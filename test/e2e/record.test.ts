@@ -6,10 +6,8 @@ import { parseTrace } from "../../src/lab/trace.ts";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, runtimes, Stack } from "../support/stack.ts";
+import { type Engine, runtimes, Stack, sharesPorts } from "../support/stack.ts";
 
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const nodeShares = major > 22 || (major === 22 && minor >= 12);
 const secret = "Attack at dawn, says the quick brown fox. ";
 /** 10 blocks of 2,048 bytes. */
 const long = secret.repeat(500);
@@ -23,7 +21,7 @@ interface Line {
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);
-  const workers = runtime === "bun" || nodeShares ? 4 : 1;
+  const workers = sharesPorts(runtime) ? 4 : 1;
   let prefill: Engine[];
   let decode: Engine[];
 

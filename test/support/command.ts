@@ -12,6 +12,13 @@ export const runtimes: readonly ("node" | "bun")[] = existsSync(bunFile)
   : ["node"];
 export type RuntimeName = (typeof runtimes)[number];
 
+const [nodeMajor = 0, nodeMinor = 0] = process.versions.node.split(".").map(Number);
+
+/** Whether several workers of it can listen at one port. */
+export function sharesPorts(runtime: RuntimeName): boolean {
+  return runtime === "bun" || nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 12);
+}
+
 export const launcher = `${root}bin/global-proxy`;
 
 export interface Finished {

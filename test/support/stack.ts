@@ -14,10 +14,11 @@ import {
   type RuntimeName,
   runCommand,
   runtimes,
+  sharesPorts,
 } from "./command.ts";
 import { eventually } from "./eventually.ts";
 
-export { type RuntimeName, runtimes };
+export { type RuntimeName, runtimes, sharesPorts };
 
 /** Engines start fastest on this one. What runs the proxy is the test's matter. */
 const engineRuntime: RuntimeName = runtimes.includes("bun") ? "bun" : "node";

@@ -1,7 +1,7 @@
 /** The engines, as operators are told of them. */
 import type { EngineSeen } from "../../fleet/explanation.ts";
 import type { CacheKnowledge } from "../../fleet/held-pool.ts";
-import type { CacheState } from "../../fleet/held-pools.ts";
+import type { DeskState } from "../../fleet/held-pools.ts";
 import type { Engine, Pool } from "../../fleet/pool.ts";
 import { engineIdentity } from "../../fleet/slots.ts";
 import type { SignalState } from "../load-poller.ts";
@@ -32,16 +32,19 @@ export interface EngineReport {
 export interface PoolReport {
   readonly pool: string;
   readonly policy: string;
+  /** Requests that wait for a place at its engines, where they may. */
+  readonly waiting?: number;
   readonly engines: readonly EngineReport[];
 }
 
 /** @param nowMs since the epoch */
 export function poolReports(
   pools: readonly Pool[],
-  caches: readonly CacheState[],
+  { caches, queues }: DeskState,
   signals: ReadonlyMap<string, SignalState>,
   nowMs: number,
 ): PoolReport[] {
+  const waitingOf = new Map(queues.map(({ pool, waiting }) => [pool, waiting]));
   const knowledge = new Map(caches.map((one) => [`${one.pool} ${one.engine}`, one.knowledge]));
   return pools.map((pool) => {
     // Where prompts are not held, a policy that goes by prefixes knows what was sent where, and any other one nothing.
@@ -64,7 +67,13 @@ export function poolReports(
         cache: knowledge.get(`${pool.name} ${name}`) ?? otherwise,
       };
     });
-    return { pool: pool.name, policy: pool.config.policy.name, engines };
+    const waiting = waitingOf.get(pool.name);
+    return {
+      pool: pool.name,
+      policy: pool.config.policy.name,
+      ...(waiting !== undefined && { waiting }),
+      engines,
+    };
   });
 }
 

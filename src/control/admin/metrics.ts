@@ -67,6 +67,7 @@ const gauges: readonly Gauge[] = [
   },
 ];
 
+const waitingMetric = "global_proxy_waiting_requests";
 const cacheMetric = "global_proxy_engine_cache_knowledge";
 const cacheStates: readonly CacheKnowledge[] = ["exact", "approximate", "blind"];
 
@@ -78,6 +79,10 @@ export function metricsText(
     ...head("global_proxy_workers", "Workers that live."),
     `global_proxy_workers ${workers.alive}`,
   ];
+  lines.push(...head(waitingMetric, "Requests that wait for a place at an engine of the pool."));
+  for (const { pool, waiting } of pools) {
+    if (waiting !== undefined) lines.push(`${waitingMetric}{pool="${label(pool)}"} ${waiting}`);
+  }
   const engines = pools.flatMap(({ pool, engines: ones }) =>
     ones.map((engine) => ({
       engine,

@@ -1,5 +1,5 @@
 /** What operators can ask, by path. */
-import type { CacheState } from "../../fleet/held-pools.ts";
+import type { DeskState } from "../../fleet/held-pools.ts";
 import type { Pool } from "../../fleet/pool.ts";
 import type { ShadowReport } from "../../fleet/shadow.ts";
 import { jsonOf } from "../../proxy/explanation.ts";
@@ -15,7 +15,7 @@ export interface AdminSource {
   readonly isDraining: boolean;
   readonly pools: readonly Pool[];
   readonly signals: ReadonlyMap<string, SignalState>;
-  caches(): Promise<readonly CacheState[]>;
+  desk(): Promise<DeskState>;
   ask(question: WorkerQuestion): Promise<readonly unknown[]>;
   shadows(): Promise<readonly ShadowReport[]>;
 }
@@ -53,7 +53,7 @@ function health({ workers, isDraining }: AdminSource): AdminAnswer {
 }
 
 async function reports(source: AdminSource): Promise<PoolReport[]> {
-  return poolReports(source.pools, await source.caches(), source.signals, Date.now());
+  return poolReports(source.pools, await source.desk(), source.signals, Date.now());
 }
 
 async function explain(source: AdminSource, text: string): Promise<AdminAnswer> {

@@ -14,6 +14,7 @@ import {
   engine,
   keepalive,
   policies,
+  queue,
   upstream,
   upstreamKeepaliveRequests,
   upstreamKeepaliveTimeout,
@@ -81,10 +82,12 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
   const [told] = block.own(kvEvents);
   const [follower] = block.own(shadow);
   const [tokenises] = block.own(tokenize);
+  const [waiting] = block.own(queue);
   return {
     engines: engines.map(({ value }) => value),
     ...(policy && { policy }),
     ...(follower && { shadow: follower.value }),
+    ...(waiting && { queue: waiting.value }),
     ...(asked && { signals: asked.value }),
     ...(told && { kvEvents: told.value }),
     ...(tokenises && { tokenize: tokenises.value }),

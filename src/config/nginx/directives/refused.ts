@@ -51,7 +51,6 @@ export const refusedDirectives: readonly Directive[] = [
   refused("proxy_cache_purge"),
   refused("proxy_store", "", ["off"]),
   refused("least_time", "use least_conn"),
-  refused("queue"),
   refused("sticky", "use hash with a key that sessions share"),
   refused("state"),
   refused("ntlm"),

@@ -2,6 +2,7 @@
 import { isIPv6 } from "node:net";
 import { engineAttributes, isEngineAttribute } from "../../engine-attributes.ts";
 import { parseEngineUrl } from "../../engine-url.ts";
+import { queueSchema } from "../../queue.ts";
 import type { ConfigInput } from "../../schema.ts";
 import { didYouMean } from "../../suggest.ts";
 import { many, number, reading, time, words } from "../arguments.ts";
@@ -15,6 +16,7 @@ import { type PolicyInput, policyDirectives } from "./policy-options.ts";
 
 type PoolInput = NonNullable<ConfigInput["pools"]>[string];
 export type EngineInput = PoolInput["engines"][number];
+type QueueInput = NonNullable<PoolInput["queue"]>;
 
 const here: readonly Context[] = ["upstream"];
 
@@ -177,6 +179,26 @@ export const keepalive = honoured(
   }),
   "`keepAlive.connections`. Connections are pooled without it, too: 256 per engine and worker",
 );
+function readQueue([count, timeout]: readonly Word[], scope: Scope): QueueInput {
+  const max = parseNumber(count!.text);
+  if (max === undefined || !queueSchema.shape.max.safeParse(max).success) {
+    scope.fail(`invalid value "${count!.text}" in "queue" directive`, count);
+  }
+  if (timeout === undefined) return { max };
+  const timeoutMs = parseTime(/^timeout=(.*)$/s.exec(timeout.text)?.[1] ?? "", "seconds");
+  if (timeoutMs !== undefined && queueSchema.shape.timeoutMs.safeParse(timeoutMs).success) {
+    return { max, timeoutMs };
+  }
+  return scope.fail(`invalid parameter "${timeout.text}"`, timeout);
+}
+
+export const queue = honoured(
+  "queue",
+  here,
+  reading(1, 2, readQueue),
+  "`queue`, as in NGINX Plus: requests wait where all engines have `max_conns`; `timeout=` (60s). 503 where nginx has 502",
+);
+
 export const upstreamKeepaliveTimeout = honoured(
   "keepalive_timeout",
   here,
@@ -197,6 +219,7 @@ export const upstreamDirectives: readonly Directive[] = [
   ...originalPolicyDirectives,
   ...engineKnowledge,
   keepalive,
+  queue,
   upstreamKeepaliveTimeout,
   upstreamKeepaliveRequests,
   ignored("keepalive_time", here, time, "connections have no longest age"),

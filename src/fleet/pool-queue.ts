@@ -1,0 +1,161 @@
+/** Requests that wait until the engines of a pool have room for them: in the order in which they came, but for priorities and tenants. */
+import type { QueueConfig } from "../config/queue.ts";
+import { PrefillCost } from "../scheduling/prefill-cost.ts";
+import { TenantShares } from "../scheduling/tenant-shares.ts";
+import { usualBytesPerToken } from "../scheduling/token-ratio.ts";
+import type { Clock } from "../transport/clock.ts";
+import type { PoolRoom } from "./pool-room.ts";
+import { boundedPriority, type PromptWish, type Ticket, type Waiter } from "./prompt-desk.ts";
+
+export class PoolQueue {
+  readonly #clock: Clock;
+  readonly #tenants = new TenantShares();
+  /** As no engine is: what a prompt counts for its tenant. */
+  readonly #cost = new PrefillCost(1);
+  /** In the order in which they came. */
+  #waiting: QueueTicket[] = [];
+  #config: QueueConfig;
+  #room: PoolRoom;
+  #isReleasing = false;
+
+  constructor(config: QueueConfig, room: PoolRoom, clock: Clock) {
+    this.#config = config;
+    this.#room = room;
+    this.#clock = clock;
+  }
+
+  /** Requests that wait. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** From a reload on. */
+  use(config: QueueConfig, room: PoolRoom): void {
+    this.#config = config;
+    this.#room = room;
+  }
+
+  ticket(wish: PromptWish, waiter: Waiter): Ticket {
+    return new QueueTicket(this, wish, waiter);
+  }
+
+  /** Lets all in who have room, and turns away who has waited too long. */
+  tick(): void {
+    const beforeMs = this.#clock.nowMs() - this.#config.timeoutMs;
+    for (const ticket of this.#waiting.filter(({ arrivedMs }) => arrivedMs <= beforeMs)) {
+      if (this.#drop(ticket)) ticket.waiter.refused("timeout", this.#config.timeoutMs);
+    }
+    this.release();
+  }
+
+  /** There is nothing to wait for any more. */
+  close(): void {
+    for (const ticket of [...this.#waiting]) {
+      if (this.#drop(ticket)) ticket.waiter.refused("none-live", 0);
+    }
+  }
+
+  release(): void {
+    // One that is let in may be over at once, which frees its room.
+    if (this.#isReleasing) return;
+    this.#isReleasing = true;
+    while (this.#waiting.length > 0) {
+      const ticket = this.#first();
+      if (!this.#room.admit(ticket.pools, this.#clock.wallMs())) break;
+      ticket.isAdmitted = true;
+      this.#drop(ticket);
+      ticket.waiter.granted("", []);
+    }
+    this.#isReleasing = false;
+  }
+
+  // ---- What tickets ask ----
+
+  enter(ticket: QueueTicket): void {
+    const { max, timeoutMs } = this.#config;
+    if (this.#waiting.length >= max) {
+      ticket.waiter.refused("queue-full", timeoutMs);
+      return;
+    }
+    ticket.arrivedMs = this.#clock.nowMs();
+    this.#tenants.add(ticket.wish.tenant);
+    this.#waiting.push(ticket);
+    this.release();
+  }
+
+  leave(ticket: QueueTicket): void {
+    this.#drop(ticket);
+  }
+
+  leaveRoom(pool: string): void {
+    this.#room.leave(pool);
+  }
+
+  #first(): QueueTicket {
+    const { priorityMs, fairnessMs } = this.#config;
+    const isShared = this.#tenants.compare();
+    let first = this.#waiting[0]!;
+    let least = Number.POSITIVE_INFINITY;
+    for (const ticket of this.#waiting) {
+      const { tenant, priority } = ticket.wish;
+      const lead = isShared ? Math.min(fairnessMs, this.#tenants.leadMs(tenant)) : 0;
+      const key = ticket.arrivedMs + boundedPriority(priority) * priorityMs + lead;
+      if (key >= least) continue;
+      least = key;
+      first = ticket;
+    }
+    return first;
+  }
+
+  /** False = it does not wait. */
+  #drop(ticket: QueueTicket): boolean {
+    const at = this.#waiting.indexOf(ticket);
+    if (at < 0) return false;
+    this.#waiting.splice(at, 1);
+    const { tenant, bytes } = ticket.wish;
+    const tokens = Math.max(1, bytes / usualBytesPerToken);
+    this.#tenants.remove(tenant, ticket.isAdmitted ? this.#cost.predict(0, tokens, tokens) : 0);
+    return true;
+  }
+}
+
+class QueueTicket implements Ticket {
+  readonly wish: PromptWish;
+  readonly waiter: Waiter;
+  arrivedMs = 0;
+  isAdmitted = false;
+  /** Where it needs room. */
+  readonly pools: readonly string[];
+  readonly #queue: PoolQueue;
+  #isPrefilled = false;
+  #isOver = false;
+
+  constructor(queue: PoolQueue, wish: PromptWish, waiter: Waiter) {
+    this.#queue = queue;
+    this.wish = wish;
+    this.waiter = waiter;
+    this.pools = wish.decodePool === "" ? [wish.pool] : [wish.pool, wish.decodePool];
+  }
+
+  wait(): void {
+    this.#queue.enter(this);
+  }
+
+  done(): void {
+    if (this.#isPrefilled || !this.isAdmitted) return;
+    this.#isPrefilled = true;
+    this.#queue.leaveRoom(this.wish.pool);
+  }
+
+  /** Another engine of the pool may take the place. */
+  skip(): void {}
+
+  leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#queue.leave(this);
+    if (!this.isAdmitted) return;
+    this.done();
+    if (this.wish.decodePool !== "") this.#queue.leaveRoom(this.wish.decodePool);
+  }
+}

@@ -1,0 +1,155 @@
+/** Requests that wait for room: none is lost or sent to an engine that has as many as it may, and no room is lost with a request. */
+import { expect, test } from "vitest";
+import { type Client, codeOf } from "./client.ts";
+import { decodes, type Engine, prefills, type Script } from "./engine.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+type Queue = NonNullable<NonNullable<WorldOptions["pool"]>["queue"]>;
+
+const eachMs = 200;
+const seenBy = ({ requests }: Engine) =>
+  requests.map(({ body }) => (JSON.parse(body.toString()).prompt as string).split(" ")[0]);
+const ask = (world: World, name: string, lines = "") =>
+  world.ask({ prompt: `${name} ${"x".repeat(100)}`, stream: false }, lines);
+
+/** Takes its time, and knows how many it has at once. */
+function slow(script: Script, most: { atOnce: number }): Script {
+  let running = 0;
+  return (request, connection) => {
+    running += 1;
+    most.atOnce = Math.max(most.atOnce, running);
+    connection.after(eachMs, () => {
+      running -= 1;
+      if (!connection.socket.closed) script(request, connection);
+    });
+  };
+}
+
+/** Engines that take one request at a time each. */
+function worldOf(queue: Queue, options: WorldOptions = {}) {
+  const world = new World({
+    pool: { policy: { name: "least_conn" }, queue },
+    engine: { maxConns: 1 },
+    ...options,
+  });
+  const most = { prefill: { atOnce: 0 }, decode: { atOnce: 0 } };
+  for (const one of world.prefill) one.script = slow(prefills, most.prefill);
+  for (const one of world.decode) one.script = slow(decodes, most.decode);
+  if (options.route?.prefill === undefined && options.route !== undefined)
+    for (const one of world.decode) one.checksHandoff = false;
+  return { world, most };
+}
+
+function statuses(world: World, clients: readonly Client[]) {
+  world.runUntil(() => clients.every(({ answers }) => answers.length === 1), 60_000);
+  return clients.map(({ answers }) => answers[0]!.status);
+}
+
+test.each([
+  ["with a prefill", {}, 2 * eachMs],
+  ["to one engine", { route: { prefill: undefined } }, eachMs],
+])("%s, all that wait are answered in the order in which they came", (_, options, wholeMs) => {
+  const { world, most } = worldOf({}, { prefill: 2, decode: 2, ...options });
+  const names = Array.from({ length: 9 }, (_, i) => `p${i}`);
+  const clients = names.map((name) => ask(world, name));
+  expect(statuses(world, clients)).toEqual(names.map(() => 200));
+  expect(most.decode.atOnce).toBe(1);
+  const inOrder = (engine: Engine) => expect(seenBy(engine)).toEqual(seenBy(engine).toSorted());
+  world.decode.forEach(inOrder);
+  expect(new Set(world.decode.flatMap(seenBy))).toEqual(new Set(names));
+  // As fast as the engines are, but for hops of 1 ms: five turns of two.
+  expect(world.network.nowMs()).toBeLessThan(5.2 * wholeMs);
+  world.expectNothingLeft();
+});
+
+test("where only decode is bounded, no prompt is prefilled that decode has no room for", () => {
+  const keepAlive = { idleMs: 1_500 };
+  const config = {
+    pools: {
+      prefill: { keepAlive, engines: [{ url: "prefill1:9000" }] },
+      decode: {
+        keepAlive,
+        queue: {},
+        engines: [{ url: "decode1:9000", maxConns: 2 }],
+      },
+    },
+  };
+  const { world, most } = worldOf({}, { prefill: 1, decode: 1, config });
+  const clients = Array.from({ length: 6 }, (_, i) => ask(world, `p${i}`));
+  world.runFor(eachMs - 50);
+  expect(world.prefill[0]!.requests).toHaveLength(2);
+  expect(statuses(world, clients)).toEqual(clients.map(() => 200));
+  expect(most.decode.atOnce).toBe(2);
+  world.expectNothingLeft();
+});
+
+test("one more than may wait, and one that has waited too long, are told so, and the rest goes on", () => {
+  const { world } = worldOf({ max: 2, timeoutMs: 600 }, { prefill: 1, decode: 1 });
+  const clients = ["a", "b", "c", "d"].map((name) => ask(world, name));
+  expect(statuses(world, clients)).toEqual([200, 200, 503, 503]);
+  const [, , late, full] = clients.map(({ answers }) => answers[0]!);
+  expect([codeOf(full!), codeOf(late!)]).toEqual(["GP_QUEUE_FULL", "GP_QUEUE_TIMEOUT"]);
+  for (const answer of [late!, full!]) expect(answer.fields.get("retry-after")).toBeDefined();
+  expect(seenBy(world.prefill[0]!)).toEqual(["a", "b"]);
+  world.expectNothingLeft();
+});
+
+test("a client that leaves while it waits costs nothing, and one that leaves its engine makes room", () => {
+  const { world } = worldOf({}, { prefill: 1, decode: 1 });
+  const [first, waits, last] = ["first", "waits", "last"].map((name) => ask(world, name));
+  world.runFor(50);
+  waits!.socket.destroy();
+  world.runFor(5);
+  first!.socket.destroy();
+  expect(statuses(world, [last!])).toEqual([200]);
+  expect(seenBy(world.prefill[0]!)).toEqual(["first", "last"]);
+  expect(world.network.nowMs()).toBeLessThan(3 * eachMs);
+  world.expectNothingLeft();
+});
+
+test("a lower priority goes first, and tenants take turns", () => {
+  const queue = { tenant: "$http_x_tenant", fairnessMs: 1_000 };
+  const { world } = worldOf(queue, { prefill: 1, decode: 1 });
+  ask(world, "running", "X-Tenant: a\r\n");
+  world.runFor(20);
+  const clients = ["a1", "a2", "a3"].map((name) => ask(world, name, "X-Tenant: a\r\n"));
+  world.runFor(5);
+  clients.push(ask(world, "b1", "X-Tenant: b\r\n"));
+  clients.push(ask(world, "urgent", "X-Tenant: a\r\nX-Priority: -5\r\n"));
+  expect(statuses(world, clients)).toEqual(clients.map(() => 200));
+  const [running, urgent, b1, ...rest] = seenBy(world.prefill[0]!);
+  expect([running, urgent, b1]).toEqual(["running", "urgent", "b1"]);
+  expect(rest).toEqual(["a1", "a2", "a3"]);
+  world.expectNothingLeft();
+});
+
+test("without a queue there is no waiting, and with engines that are gone neither", () => {
+  const without = worldOf({}, { prefill: 1, decode: 1, pool: { policy: { name: "least_conn" } } });
+  const clients = ["a", "b"].map((name) => ask(without.world, name));
+  expect(statuses(without.world, clients)).toEqual([200, 503]);
+  without.world.expectNothingLeft();
+  const gone = worldOf({}, { prefill: 1, decode: 1 });
+  for (const engine of gone.world.prefill) engine.connects("refused");
+  expect(statuses(gone.world, [ask(gone.world, "a")])).toEqual([502]);
+  gone.world.expectNothingLeft();
+});
+
+test("what waits goes on by a new configuration, also by one without a queue", () => {
+  const { world } = worldOf({}, { prefill: 1, decode: 1 });
+  const clients = ["a", "b", "c"].map((name) => ask(world, name));
+  world.runFor(50);
+  world.apply(structuredClone(world.config));
+  expect(statuses(world, clients)).toEqual([200, 200, 200]);
+  // Without a queue, what still waits is told what it would have been told then.
+  const more = ["d", "e"].map((name) => ask(world, name));
+  world.runFor(50);
+  const { prefill, decode } = world.config.pools;
+  const pools = {
+    prefill: { ...prefill!, queue: undefined },
+    decode: { ...decode!, queue: undefined },
+  };
+  world.apply({ ...world.config, pools });
+  expect(statuses(world, more)).toEqual([200, 503]);
+  expect(codeOf(more[1]!.answers[0]!)).toBe("GP_PREFILL_FULL");
+  world.expectNothingLeft();
+});
