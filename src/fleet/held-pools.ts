@@ -101,9 +101,9 @@ export class HeldPools implements PromptDesk {
     };
   }
 
-  /** Prompts that wait, or have an engine and are not done. */
+  /** Requests that wait, have an engine and are not prefilled, or have a place that they have to give back. */
   get size(): number {
-    let size = 0;
+    let size = this.#room?.admittedCount ?? 0;
     for (const pool of this.#pools.values()) size += pool.size;
     for (const queue of this.#queues.values()) size += queue.size;
     return size;

@@ -17,6 +17,13 @@ export class PoolRoom {
     this.#freed = freed;
   }
 
+  /** Of all pools. */
+  get admittedCount(): number {
+    let count = 0;
+    for (const admitted of this.#admitted.values()) count += admitted;
+    return count;
+  }
+
   /** Into all of these pools, or none: false = the engines of one have as many as they may (`maxConns`). @param nowMs since the epoch */
   admit(pools: readonly string[], nowMs: number): boolean {
     for (let i = 0; i < pools.length; i += 1) {

@@ -96,8 +96,8 @@ export class Service implements CallbackServer {
     }
   }
 
-  /** Prompts that are held for a prefill engine, or have one and are not done, where this worker holds its own. */
-  get heldPrompts(): number {
+  /** What the desk has to do with, where it is this worker's own: nothing when no request is under way. */
+  get deskSize(): number {
     return this.#ownDesk?.size ?? 0;
   }
 

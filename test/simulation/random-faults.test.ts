@@ -176,6 +176,9 @@ function run(seed: number): void {
           "predictive",
         ] as const),
       },
+      ...(chance.happens(0.5) && {
+        queue: { max: chance.of([1, 3, 100]), timeoutMs: chance.of([300, 30_000]) },
+      }),
       shadow: { name: chance.of(["least_bytes", "cache_aware", "ascend_heap"] as const) },
     },
   });

@@ -152,7 +152,7 @@ export class World {
       expect(this.shadowBoard.inFlight(slot), `in flight of a shadow at slot ${slot}`).toBe(0);
       expect(this.shadowBoard.promptBytes(slot), `bytes of a shadow at slot ${slot}`).toBe(0);
     }
-    expect(this.service.heldPrompts, "prompts that are held").toBe(0);
+    expect(this.service.deskSize, "what the desk has to do with").toBe(0);
     expect(this.service.bodies.bytes, "bytes of bodies").toBe(0);
     expect(this.engines.flatMap((engine) => engine.violations)).toEqual([]);
   }
