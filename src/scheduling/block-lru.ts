@@ -47,6 +47,13 @@ export class BlockLru {
     return block;
   }
 
+  /** From the one that was not used for the longest time on. */
+  forEach(visit: (block: number) => void): void {
+    for (let number = this.#oldest; number !== none; number = this.#newer[number]!) {
+      visit(this.#table.key(number));
+    }
+  }
+
   #unlink(number: number): void {
     const older = this.#older[number]!;
     const newer = this.#newer[number]!;

@@ -27,11 +27,13 @@ export interface SeenEngine {
 export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
   readonly prompt: P;
   readonly arrivedMs: number;
-  /** Leading tokens believed to be at each engine, and the version of what says so. */
-  readonly hits: number[];
-  readonly versions: number[];
+  /** Leading tokens believed to be at each engine, for `HeldHits` alone; and the change of a cache that was seen last. */
+  hits: Int32Array | undefined;
+  hitsAt = 0;
   /** Where it was sent; -1 = held. */
   engine = -1;
+  /** Where it was to wait when it was last placed; -1 = it was not. */
+  target = -1;
   /** What it goes by in the queue, and its shortest predicted prefill, as they were when it was last looked at. */
   key = 0;
   leastMs = 0;
@@ -45,11 +47,9 @@ export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
   believedBlocks = -1;
   seen: readonly SeenEngine[] = [];
 
-  constructor(prompt: P, arrivedMs: number, engines: number) {
+  constructor(prompt: P, arrivedMs: number) {
     this.prompt = prompt;
     this.arrivedMs = arrivedMs;
-    this.hits = new Array<number>(engines).fill(0);
-    this.versions = new Array<number>(engines).fill(-1);
   }
 }
 

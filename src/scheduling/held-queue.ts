@@ -15,11 +15,16 @@ import { TenantShares } from "./tenant-shares.ts";
 /** Prompts that are looked at for a batch once no engine is idle. */
 const joinsMax = 32;
 /**
- * Of the many that may wait, so many of the first are looked at in one pass, and so many of the others are put in order anew, in turn:
- * what becomes cached moves a prompt forward. With 1,000 prompts and 64 engines a pass takes a fifth of the time of one over all.
+ * Of the many that may wait, so many are placed in one pass. The first are compared with all engines, and the others with where they waited before and with
+ * engines that are idle; as many are put in order anew, for what becomes cached moves a prompt forward. The more engines there are, the fewer of
+ * them, as passes are the more often: prompts times engines are at most this.
  */
 const placedMax = 128;
-const refreshedMax = 32;
+const comparedMax = 256;
+/** Engines whose state is asked for in one pass: of more, in turn. */
+const askedMax = 64;
+/** Idle engines that those behind the first are compared with. */
+const idleMax = 8;
 
 export interface HeldQueueOptions extends PlacesOptions {
   /** What one ms of waiting takes off the predicted ms of a prefill. */
@@ -51,15 +56,27 @@ export class HeldQueue<P extends Prompt = Prompt> {
   readonly #tenants = new TenantShares();
   /** In the order of their keys. */
   #held: HeldPrompt<P>[] = [];
-  /** Of those behind the first ones, the next to be put in order anew. */
-  #refreshAt = placedMax;
+  /** Prompts that are compared with all engines in one pass. */
+  readonly #comparedMax: number;
+  /** Engines that are fit and idle, as far as there is room for them; and how many there are. */
+  readonly #idle = new Int32Array(idleMax);
+  #idleCount = 0;
+  /** Predicted ms of what others have at each engine. */
+  readonly #othersMs: Float64Array;
+  /** The engine that was asked about last, and whether all were. */
+  #askAt = -1;
+  #isAsked = false;
+  /** The next that is to be put in order anew, beside the first ones. */
+  #rankAt = 0;
 
   constructor(engines: number, options: HeldQueueOptions, states: EngineStates<P>) {
     this.#engines = engines;
+    this.#comparedMax = Math.min(placedMax, Math.ceil(comparedMax / engines));
     this.#options = options;
     this.#states = states;
     this.#places = new HeldPlaces(engines, options, (engine) => states.exact(engine));
     this.#batches = new PrefillBatches(engines);
+    this.#othersMs = new Float64Array(engines);
   }
 
   get heldCount(): number {
@@ -85,12 +102,12 @@ export class HeldQueue<P extends Prompt = Prompt> {
 
   /** Nothing of what was sent to the engine is there any more. */
   forget(engine: number): void {
-    this.#places.mirror(engine).clear();
+    this.#places.hits.forget(engine);
   }
 
   /** Whether there is anything of what was sent to the engine that is believed to be there. */
   isMirrored(engine: number): boolean {
-    return this.#places.mirror(engine).size > 0;
+    return this.#places.hits.size(engine) > 0;
   }
 
   /** Those that have an engine and are not done. */
@@ -101,7 +118,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   add(prompt: P, nowMs: number): HeldPrompt<P> {
-    const held = new HeldPrompt<P>(prompt, nowMs, this.#engines);
+    const held = new HeldPrompt<P>(prompt, nowMs);
     this.#tenants.add(prompt.tenant);
     this.#rank(held, this.#tenants.compare());
     this.#held.push(held);
@@ -113,11 +130,12 @@ export class HeldQueue<P extends Prompt = Prompt> {
   remove(held: HeldPrompt<P>): void {
     if (held.engine >= 0) {
       this.#batches.drop(held.engine, held);
-      this.#places.ended(held, held.engine);
+      this.#places.hits.ended(held, held.engine);
       return;
     }
     const at = this.#held.indexOf(held);
     if (at < 0) return;
+    this.#places.hits.release(held);
     this.#held.splice(at, 1);
     this.#tenants.remove(held.prompt.tenant, 0);
   }
@@ -125,19 +143,16 @@ export class HeldQueue<P extends Prompt = Prompt> {
   /** The prefill is done. @param cachedTokens as the engine reports them; undefined = it does not */
   done(held: HeldPrompt<P>, cachedTokens: number | undefined, nowMs: number): void {
     const { engine, prompt } = held;
-    const { tokens, blocks, blockTokens } = prompt;
+    const { tokens, blockTokens } = prompt;
     if (engine < 0) return;
     const ended = this.#batches.done(engine, held, nowMs);
-    if (cachedTokens !== undefined && held.believedBlocks >= 0) {
-      this.#places.mirror(engine).learn(held.believedBlocks, Math.ceil(cachedTokens / blockTokens));
-    }
     // Of several prompts at once nobody knows which took how long.
     if (ended?.size === 1) {
       const cached = cachedTokens ?? tokens - held.uncachedTokens;
       this.#places.cost.observe(engine, Math.max(1, tokens - cached), tokens, ended.tookMs);
     }
-    this.#places.ended(held, engine);
-    this.#places.mirror(engine).insert(blocks);
+    const reported = cachedTokens === undefined ? undefined : Math.ceil(cachedTokens / blockTokens);
+    this.#places.hits.computed(held, engine, reported);
   }
 
   /** Until a prompt of this size would be sent, were it to arrive now, in ms. */
@@ -157,7 +172,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
     const released: HeldPrompt<P>[] = [];
     if (this.#held.length === 0) return released;
     const fit = this.#refresh(nowMs);
-    let idle = this.#idleCount();
+    let idle = this.#idleCount;
     if (idle === 0) return released;
     this.#order(this.#tenants.compare());
     this.#places.begin(this.#held.length, fit);
@@ -168,7 +183,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
     for (let i = 0; i < placed; i += 1) {
       const held = this.#held[i]!;
       if (held.engine >= 0) continue;
-      const engine = this.#places.best(held);
+      const engine = this.#place(held, i);
       const open = this.#batches.open(engine);
       const couldJoin = open > 0 && this.#batches.isJoinable(engine);
       const late = open === 0 || couldJoin ? this.#overtakenBy(held, i) : undefined;
@@ -197,7 +212,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
       if (idle === 0) joins -= 1;
       if (joins === 0 || (idle === 0 && joinable === 0)) break;
     }
-    if (idle > 0) this.#sendToUnwanted(placed, idle, nowMs, released);
+    if (idle > 0) this.#sendToUnwanted(idle, nowMs, released);
     this.#batches.closeAll();
     if (released.length > 0) this.#held = this.#held.filter(({ engine }) => engine < 0);
     return released;
@@ -219,7 +234,8 @@ export class HeldQueue<P extends Prompt = Prompt> {
    * Engines may be idle while all that wait want others for their caches. What ends earlier at such an engine than where it waits goes there: else the
    * engines of a prefix that all prompts share would be the only ones to work.
    */
-  #sendToUnwanted(placed: number, idle: number, nowMs: number, released: HeldPrompt<P>[]): void {
+  #sendToUnwanted(idle: number, nowMs: number, released: HeldPrompt<P>[]): void {
+    const placed = Math.min(this.#comparedMax, this.#held.length);
     let left = idle;
     for (let i = 0; i < placed && left > 0; i += 1) {
       const held = this.#held[i]!;
@@ -232,27 +248,61 @@ export class HeldQueue<P extends Prompt = Prompt> {
     }
   }
 
-  #idleCount(): number {
-    let idle = 0;
-    for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#places.isFit[engine] === 1 && this.#batches.open(engine) === 0) idle += 1;
-    }
-    return idle;
+  /** Where it is to go, or to wait. */
+  #place(held: HeldPrompt<P>, at: number): number {
+    const places = this.#places;
+    const { target } = held;
+    const isFirst = at < this.#comparedMax || target < 0 || places.isFit[target] === 0;
+    let engine = isFirst
+      ? places.best(held)
+      : places.bestOf(held, this.#idle, Math.min(idleMax, this.#idleCount));
+    // What it had of the prompt may have been evicted.
+    if (this.#batches.open(engine) === 0 && places.hits.check(held, engine))
+      engine = places.best(held);
+    held.target = engine;
+    return engine;
   }
 
-  /** Predicted waits at the engines that are fit; how many are. */
+  /**
+   * Predicted waits at the engines that are fit; how many are. A batch that takes longer than predicted is expected to take as long again as it is
+   * late: one that hangs must not look as if it ended at any moment.
+   */
   #refresh(nowMs: number): number {
+    this.#ask();
+    const { isFit, waitMs } = this.#places;
+    const { endsMs } = this.#batches;
+    const othersMs = this.#othersMs;
     let fit = 0;
+    let idle = 0;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      const isFit = this.#states.isFit(engine);
-      this.#places.isFit[engine] = isFit ? 1 : 0;
-      if (!isFit) continue;
+      if (isFit[engine] === 0) continue;
       fit += 1;
-      const others = this.#states.others(engine, this.#batches.open(engine));
-      const othersMs = others * this.#places.cost.typicalMs(engine);
-      this.#places.waitMs[engine] = this.#batches.waitMs(engine, nowMs) + othersMs;
+      const ends = endsMs[engine]!;
+      if (ends < 0) {
+        if (idle < idleMax) this.#idle[idle] = engine;
+        idle += 1;
+        waitMs[engine] = othersMs[engine]!;
+      } else waitMs[engine] = Math.abs(ends - nowMs) + othersMs[engine]!;
     }
+    this.#idleCount = idle;
     return fit;
+  }
+
+  /** What others know of the engines: of some in each pass, in turn, for that costs more than all the rest. */
+  #ask(): void {
+    const places = this.#places;
+    const count = Math.min(this.#engines, this.#isAsked ? askedMax : this.#engines);
+    this.#isAsked = true;
+    for (let i = 0; i < count; i += 1) {
+      this.#askAt = this.#askAt + 1 < this.#engines ? this.#askAt + 1 : 0;
+      const engine = this.#askAt;
+      const isFit = this.#states.isFit(engine);
+      places.isFit[engine] = isFit ? 1 : 0;
+      if (!isFit) continue;
+      places.hits.checkExact(engine);
+      const others = this.#states.others(engine, this.#batches.open(engine));
+      this.#othersMs[engine] = others * places.cost.typicalMs(engine);
+    }
   }
 
   /** False = there is no room, or none for what follows. */
@@ -264,21 +314,23 @@ export class HeldQueue<P extends Prompt = Prompt> {
     held.predictedMs = this.#places.predict(held, engine);
     held.uncachedTokens = this.#places.uncached(held, engine);
     // Of a prompt that joins others it is not known what was there before them.
-    held.believedBlocks = open > 0 ? -1 : this.#places.believedBlocks(held, engine);
+    held.believedBlocks = open > 0 ? -1 : this.#places.hits.believedBlocks(held, engine);
     this.#batches.send(engine, held, nowMs);
     this.#places.add(held, engine);
-    this.#places.sent(held, engine);
+    this.#places.hits.sent(held, engine);
+    this.#places.hits.release(held);
     this.#tenants.remove(held.prompt.tenant, held.predictedMs);
     return true;
   }
 
   #order(isShared: boolean): void {
     const held = this.#held;
-    for (let i = 0; i < held.length && i < placedMax; i += 1) this.#rank(held[i]!, isShared);
-    for (let i = 0; i < refreshedMax && held.length > placedMax; i += 1) {
-      if (this.#refreshAt >= held.length) this.#refreshAt = placedMax;
-      this.#rank(held[this.#refreshAt]!, isShared);
-      this.#refreshAt += 1;
+    const first = Math.min(this.#comparedMax, held.length);
+    for (let i = 0; i < first; i += 1) this.#rank(held[i]!, isShared);
+    for (let i = 0; i < Math.ceil(this.#comparedMax / 4) && held.length > first; i += 1) {
+      if (this.#rankAt < first || this.#rankAt >= held.length) this.#rankAt = first;
+      this.#rank(held[this.#rankAt]!, isShared);
+      this.#rankAt += 1;
     }
     // In order but for the few whose key has changed, so that this is nearly one pass: half of what a sort takes with 30 prompts.
     for (let i = 1; i < held.length; i += 1) moveForward(held, i);

@@ -29,7 +29,6 @@ interface Batch {
   readonly open: SentPrompt[];
   size: number;
   beganMs: number;
-  predictedMs: number;
   uncachedTokens: number;
   /** When one of it was done last; -1 = none yet. */
   doneMs: number;
@@ -39,14 +38,18 @@ interface Batch {
 }
 
 export class PrefillBatches {
+  /** When each engine is predicted to be idle; -1 = it is. */
+  readonly endsMs: Float64Array;
   readonly #batches: readonly Batch[];
+  /** Engines that something is being sent to. */
+  readonly #joinable: Batch[] = [];
 
   constructor(engines: number) {
+    this.endsMs = new Float64Array(engines).fill(-1);
     this.#batches = Array.from({ length: engines }, () => ({
       open: [],
       size: 0,
       beganMs: 0,
-      predictedMs: 0,
       uncachedTokens: 0,
       doneMs: -1,
       isClosed: true,
@@ -87,16 +90,8 @@ export class PrefillBatches {
 
   /** What has been sent is under way: nothing joins it any more. */
   closeAll(): void {
-    for (const batch of this.#batches) batch.isClosed = true;
-  }
-
-  /**
-   * How long until the engine is idle, in ms. A batch that takes longer than predicted is expected to take as long again as it is
-   * late: one that hangs must not look as if it ended at any moment.
-   */
-  waitMs(engine: number, nowMs: number): number {
-    const batch = this.#batches[engine]!;
-    return batch.open.length === 0 ? 0 : Math.abs(batch.beganMs + batch.predictedMs - nowMs);
+    for (const batch of this.#joinable) batch.isClosed = true;
+    this.#joinable.length = 0;
   }
 
   send(engine: number, prompt: SentPrompt, nowMs: number): void {
@@ -104,14 +99,15 @@ export class PrefillBatches {
     if (batch.open.length === 0) {
       batch.size = 0;
       batch.beganMs = nowMs;
-      batch.predictedMs = 0;
       batch.uncachedTokens = 0;
       batch.doneMs = -1;
       batch.isClosed = false;
+      this.#joinable.push(batch);
+      this.endsMs[engine] = nowMs;
     }
     batch.open.push(prompt);
     batch.size += 1;
-    batch.predictedMs += prompt.predictedMs;
+    this.endsMs[engine] = this.endsMs[engine]! + prompt.predictedMs;
     batch.uncachedTokens += prompt.uncachedTokens;
   }
 
@@ -132,7 +128,9 @@ export class PrefillBatches {
   drop(engine: number, prompt: SentPrompt): boolean {
     const { open } = this.#batches[engine]!;
     const at = open.indexOf(prompt);
-    if (at >= 0) open.splice(at, 1);
-    return at >= 0;
+    if (at < 0) return false;
+    open.splice(at, 1);
+    if (open.length === 0) this.endsMs[engine] = -1;
+    return true;
   }
 }

@@ -1,20 +1,17 @@
 /**
- * Which engine has which prefix in its cache, for all engines of a pool at once: their mirrors, and which of them have a block, so that
- * the runs of all are found together.
+ * Which engine has which prefix in its cache, for policies that place prompts at once: by what all workers have sent there, and by the engines'
+ * own word where they tell.
  */
-import { BlockHolders } from "./block-holders.ts";
 import { LatelySent } from "./lately-sent.ts";
 import type { PickRequest, PoolView } from "./policy.ts";
 import { JournalReader, type PrefixJournal } from "./prefix-journal.ts";
-import { mirrorsOf, type PrefixMirror } from "./prefix-mirror.ts";
+import { PrefixRuns } from "./prefix-runs.ts";
 
 type PrefixRequest = Pick<PickRequest, "blocks" | "told" | "clock">;
 type PrefixPool = Pick<PoolView, "size" | "slots" | "board">;
 
 export class PrefixIndex {
-  readonly #mirrors: readonly PrefixMirror[];
-  readonly #holders: BlockHolders;
-  readonly #runs: Int32Array;
+  readonly #believed: PrefixRuns;
   readonly #slots: ArrayLike<number>;
   readonly #journal: PrefixJournal;
   readonly #reader: JournalReader;
@@ -30,9 +27,7 @@ export class PrefixIndex {
   constructor(pool: PrefixPool, blocksMax?: number) {
     const { size, slots, board } = pool;
     this.#pool = pool;
-    this.#holders = new BlockHolders(size);
-    this.#mirrors = mirrorsOf(size, blocksMax, this.#holders);
-    this.#runs = new Int32Array(size);
+    this.#believed = new PrefixRuns(size, blocksMax);
     this.#slots = slots;
     this.#numbers = new Map(Array.from(slots, (slot, number) => [slot, number]));
     this.#journal = board.prefixes;
@@ -47,31 +42,31 @@ export class PrefixIndex {
     if (engine !== undefined) this.#insert(engine, blocks);
   };
 
-  version(engine: number): number {
-    return this.#mirrors[engine]!.version;
-  }
-
   /** Blocks that the engine is believed to have. */
   size(engine: number): number {
-    return this.#mirrors[engine]!.size;
+    return this.#believed.mirrors[engine]!.size;
   }
 
   /** How many of the prompt's blocks, from its start, the engine has: by its own word, or else as is believed. */
   leadingBlocks(engine: number, request: PrefixRequest): number {
     this.#catchUp(request);
-    return this.#known(engine, request, this.#mirrors[engine]!.leadingBlocks(request.blocks));
+    return this.#known(
+      engine,
+      request,
+      this.#believed.mirrors[engine]!.leadingBlocks(request.blocks),
+    );
   }
 
   /** The same for every engine, by its number. Reused by the next call. */
   runs(request: PrefixRequest): Int32Array {
     this.#catchUp(request);
-    this.#findRuns(request.blocks);
+    const runs = this.#believed.of(request.blocks);
     if (request.told !== undefined) {
-      for (let engine = 0; engine < this.#runs.length; engine += 1) {
-        this.#runs[engine] = this.#known(engine, request, this.#runs[engine]!);
+      for (let engine = 0; engine < runs.length; engine += 1) {
+        runs[engine] = this.#known(engine, request, runs[engine]!);
       }
     }
-    return this.#runs;
+    return runs;
   }
 
   /** What an engine tells counts, and what it cannot tell yet. @param believed by what was ever sent there */
@@ -95,56 +90,11 @@ export class PrefixIndex {
         const now = this.#journal.lifeOf(this.#slots[engine]!);
         if (now === life) return;
         this.#lives[engine] = now;
-        this.#mirrors[engine]!.clear();
+        this.#believed.mirrors[engine]!.clear();
         this.#lately?.clear(engine);
       });
     }
     this.#reader.read(this.#heard);
-  }
-
-  #findRuns(blocks: readonly number[]): void {
-    const holders = this.#holders;
-    this.#runs.fill(0);
-    let longest = 0;
-    let beyond = blocks.length + 1;
-    while (beyond - longest > 1) {
-      const middle = (longest + beyond) >>> 1;
-      if (holders.find(blocks, middle - 1) >= 0) longest = middle;
-      else beyond = middle;
-    }
-    if (longest === 0) return;
-    const last = holders.find(blocks, longest - 1);
-    for (let w = 0; w < holders.words; w += 1) this.#mark(w, holders.word(last + w), longest);
-    if (longest > 1) this.#split(blocks, 1, holders.find(blocks, 0), longest, last);
-  }
-
-  /** Finds the runs of the engines that have the first `low` blocks, but not `high`. */
-  #split(
-    blocks: readonly number[],
-    low: number,
-    lowAt: number,
-    high: number,
-    highAt: number,
-  ): void {
-    const holders = this.#holders;
-    let differs = false;
-    for (let w = 0; w < holders.words; w += 1) {
-      const dropped = holders.word(lowAt + w) & ~holders.word(highAt + w);
-      if (dropped === 0) continue;
-      differs = true;
-      if (high - low === 1) this.#mark(w, dropped, low);
-    }
-    if (!differs || high - low === 1) return;
-    const middle = (low + high) >>> 1;
-    const middleAt = holders.find(blocks, middle - 1);
-    this.#split(blocks, low, lowAt, middle, middleAt);
-    this.#split(blocks, middle, middleAt, high, highAt);
-  }
-
-  #mark(word: number, bits: number, run: number): void {
-    for (let left = bits; left !== 0; left &= left - 1) {
-      this.#runs[word * 32 + 31 - Math.clz32(left & -left)] = run;
-    }
   }
 
   /** The engine has computed this prompt. */
@@ -154,13 +104,13 @@ export class PrefixIndex {
   }
 
   #insert(engine: number, blocks: readonly number[]): void {
-    this.#mirrors[engine]!.insert(blocks);
+    this.#believed.mirrors[engine]!.insert(blocks);
     this.#lately?.insert(engine, blocks, this.#askedMs);
   }
 
   /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
   learn(engine: number, believedBlocks: number, reportedBlocks: number): void {
-    this.#mirrors[engine]!.learn(believedBlocks, reportedBlocks);
+    this.#believed.mirrors[engine]!.learn(believedBlocks, reportedBlocks);
   }
 }
 

@@ -33,8 +33,6 @@ export function mirrorsOf(
 }
 
 export class PrefixMirror {
-  /** Counts changes, so that what was looked up can be told to be current. */
-  version = 0;
   readonly #engine: number;
   readonly #blocks = new BlockLru();
   readonly #observer: BlockObserver | undefined;
@@ -72,7 +70,6 @@ export class PrefixMirror {
     for (let i = blocks.length - 1; i >= 0; i -= 1) {
       if (this.#blocks.use(blocks, i)) this.#observer?.add(blocks, i, this.#engine);
     }
-    this.version += 1;
     this.#evict();
   }
 
@@ -87,9 +84,19 @@ export class PrefixMirror {
     }
   }
 
+  /** Goes on with what another mirror has of the same engine; it has nothing yet. */
+  copy(other: PrefixMirror): void {
+    this.#blocksMax = Math.min(this.#most, other.#blocksMax);
+    const one: number[] = [];
+    other.#blocks.forEach((block) => {
+      one[0] = block;
+      if (this.#blocks.use(one, 0)) this.#observer?.add(one, 0, this.#engine);
+    });
+    this.#evict();
+  }
+
   /** The engine has none of them any more. */
   clear(): void {
-    this.version += 1;
     this.#removeTo(0);
   }
 

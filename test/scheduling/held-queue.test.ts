@@ -131,6 +131,63 @@ it.each([
   expect(again.engine).toBe(first.engine);
 });
 
+it("an engine that takes longer than predicted looks later and later, not as if it ended at any moment", () => {
+  const queue = queueOf(1);
+  queue.add(prompt(1_000), 0);
+  queue.release(0);
+  expect(queue.expectedWaitMs(40)).toBeCloseTo(ms(1_000) - 40);
+  expect(queue.expectedWaitMs(5_000)).toBeCloseTo(5_000 - ms(1_000));
+});
+
+it("what was evicted while a prompt waited for it is not believed when it is sent", () => {
+  const small = new HeldQueue(2, { ...options, blocksMax: 64 }, allFit);
+  const blocks = Array.from({ length: 40 }, (_, i) => i);
+  const first = small.add(prompt(20_480, blocks), 0);
+  small.release(0);
+  small.done(first, 0, 3_000);
+  const holder = first.engine;
+  // All engines are busy, the holder with what evicts the first one's blocks.
+  const evicting = Array.from({ length: 40 }, (_, i) => 1_000 + i);
+  const busy = [0, 1].map(() => small.add(prompt(20_480, evicting), 3_000));
+  small.release(3_000);
+  for (const one of busy) if (one.engine < 0) small.remove(one);
+  const waits = small.add(prompt(20_490, [...blocks, 99]), 3_000);
+  for (const one of busy) if (one.engine >= 0) small.done(one, 0, 6_000);
+  small.release(6_000);
+  expect(waits.engine).toBeGreaterThanOrEqual(0);
+  const isThere = waits.engine === holder && busy.every(({ engine }) => engine !== holder);
+  expect(waits.uncachedTokens).toBe(isThere ? 20_490 - 40 * 512 : 20_490);
+});
+
+/** However many engines there are: prompts behind the first are compared with some of them, and some are asked about in one pass. */
+it.each([3, 64, 300])(
+  "of %d engines each gets its part, and each prompt the cache that it waits for",
+  (count) => {
+    const queue = queueOf(count);
+    const chat = (n: number, turn: number) =>
+      prompt(10_240 + turn, [
+        ...Array.from({ length: 20 }, (_, i) => n * 100 + i),
+        n * 100 + 50 + turn,
+      ]);
+    const homes = new Map<number, number>();
+    let nowMs = 0;
+    for (let turn = 0; turn < 3; turn += 1) {
+      const held = Array.from({ length: count }, (_, n) => queue.add(chat(n, turn), nowMs));
+      for (let sent = queue.release(nowMs), tries = 0; tries < 5; tries += 1) {
+        nowMs += 2_000;
+        for (const one of sent) queue.done(one, 0, nowMs);
+        sent = queue.release(nowMs);
+      }
+      held.forEach(({ engine }, n) => {
+        expect(engine).toBeGreaterThanOrEqual(0);
+        expect(homes.get(n) ?? engine).toBe(engine);
+        homes.set(n, engine);
+      });
+    }
+    expect(new Set(homes.values()).size).toBe(count);
+  },
+);
+
 it("no engine stays idle for long while prompts wait that all share one prefix", () => {
   const queue = queueOf(2);
   const blocks = Array.from({ length: 16 }, (_, i) => i);

@@ -44,11 +44,16 @@ it("nothing joins what is under way, nor goes before what found no room", () => 
   expect(batches.takes(1, 1)).toBe(false);
 });
 
-it("one that takes longer than predicted looks later and later, not as if it ended at any moment", () => {
-  const batches = new PrefillBatches(1);
-  batches.send(0, prompt(100, 100), 0);
-  expect(batches.waitMs(0, 40)).toBe(60);
-  expect(batches.waitMs(0, 5_100)).toBe(5_000);
+it("an engine ends when all of its batch are predicted to, and is idle when they are gone", () => {
+  const batches = new PrefillBatches(2);
+  const [one, two] = [prompt(100, 100), prompt(100, 50)];
+  batches.send(1, one, 1_000);
+  batches.send(1, two, 1_000);
+  expect([...batches.endsMs]).toEqual([-1, 1_150]);
+  batches.done(1, one, 1_100);
+  expect(batches.endsMs[1]).toBe(1_150);
+  batches.drop(1, two);
+  expect([...batches.endsMs]).toEqual([-1, -1]);
 });
 
 it("what failed is forgotten, and ends nothing twice", () => {
