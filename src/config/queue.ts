@@ -13,7 +13,7 @@ export const queueOrder = {
     .string()
     .default("")
     .describe(
-      "Template, such as `$http_x_tenant`: who shares the prefill engines evenly. Empty = all are one.",
+      "Template, such as `$http_x_tenant`: who shares the engines evenly. Empty = all are one.",
     ),
   fairnessMs: z
     .number()

@@ -7,13 +7,16 @@ import type { Clock } from "../transport/clock.ts";
 import type { PoolRoom } from "./pool-room.ts";
 import { boundedPriority, type PromptWish, type Ticket, type Waiter } from "./prompt-desk.ts";
 
+/** When it may be worth another try where the queue is full: nobody knows, so soon. */
+const fullRetryMs = 1_000;
+
 export class PoolQueue {
   readonly #clock: Clock;
   readonly #tenants = new TenantShares();
   /** As no engine is: what a prompt counts for its tenant. */
   readonly #cost = new PrefillCost(1);
-  /** In the order in which they came. */
-  #waiting: QueueTicket[] = [];
+  /** In the order of their keys. */
+  readonly #waiting: QueueTicket[] = [];
   #config: QueueConfig;
   #room: PoolRoom;
   #isReleasing = false;
@@ -60,8 +63,11 @@ export class PoolQueue {
     if (this.#isReleasing) return;
     this.#isReleasing = true;
     while (this.#waiting.length > 0) {
+      const wallMs = this.#clock.wallMs();
+      // All wait for the same pool.
+      if (!this.#room.hasRoom(this.#waiting[0]!.wish.pool, wallMs)) break;
       const ticket = this.#first();
-      if (!this.#room.admit(ticket.pools, this.#clock.wallMs())) break;
+      if (!this.#room.admit(ticket.pools, wallMs)) break;
       ticket.isAdmitted = true;
       this.#drop(ticket);
       ticket.waiter.granted("", []);
@@ -72,14 +78,18 @@ export class PoolQueue {
   // ---- What tickets ask ----
 
   enter(ticket: QueueTicket): void {
-    const { max, timeoutMs } = this.#config;
+    const { max, priorityMs } = this.#config;
     if (this.#waiting.length >= max) {
-      ticket.waiter.refused("queue-full", timeoutMs);
+      ticket.waiter.refused("queue-full", fullRetryMs);
       return;
     }
+    const { tenant, priority } = ticket.wish;
     ticket.arrivedMs = this.#clock.nowMs();
-    this.#tenants.add(ticket.wish.tenant);
-    this.#waiting.push(ticket);
+    ticket.key = ticket.arrivedMs + boundedPriority(priority) * priorityMs;
+    this.#tenants.add(tenant);
+    let at = this.#waiting.length;
+    while (at > 0 && this.#waiting[at - 1]!.key > ticket.key) at -= 1;
+    this.#waiting.splice(at, 0, ticket);
     this.release();
   }
 
@@ -91,15 +101,14 @@ export class PoolQueue {
     this.#room.leave(pool);
   }
 
+  /** The one with the least key; what its tenant has had more than others counts on top. */
   #first(): QueueTicket {
-    const { priorityMs, fairnessMs } = this.#config;
-    const isShared = this.#tenants.compare();
     let first = this.#waiting[0]!;
+    if (!this.#tenants.compare()) return first;
     let least = Number.POSITIVE_INFINITY;
     for (const ticket of this.#waiting) {
-      const { tenant, priority } = ticket.wish;
-      const lead = isShared ? Math.min(fairnessMs, this.#tenants.leadMs(tenant)) : 0;
-      const key = ticket.arrivedMs + boundedPriority(priority) * priorityMs + lead;
+      const lead = this.#tenants.leadMs(ticket.wish.tenant);
+      const key = ticket.key + Math.min(this.#config.fairnessMs, lead);
       if (key >= least) continue;
       least = key;
       first = ticket;
@@ -123,6 +132,8 @@ class QueueTicket implements Ticket {
   readonly wish: PromptWish;
   readonly waiter: Waiter;
   arrivedMs = 0;
+  /** When it came, but for its priority. */
+  key = 0;
   isAdmitted = false;
   /** Where it needs room. */
   readonly pools: readonly string[];

@@ -28,7 +28,7 @@ export class PoolRoom {
   admit(pools: readonly string[], nowMs: number): boolean {
     for (let i = 0; i < pools.length; i += 1) {
       const pool = pools[i]!;
-      if (this.#hasRoom(pool, this.#admitted.get(pool) ?? 0, nowMs)) this.#count(pool, 1);
+      if (this.hasRoom(pool, nowMs)) this.#count(pool, 1);
       else {
         for (const before of pools.slice(0, i)) this.#count(before, -1);
         return false;
@@ -49,7 +49,7 @@ export class PoolRoom {
   }
 
   /** Requests that have not come this way, such as those of another route, take places, too. */
-  #hasRoom(name: string, admitted: number, nowMs: number): boolean {
+  hasRoom(name: string, nowMs: number): boolean {
     const pool = this.#pools.get(name);
     let places = 0;
     let inFlight = 0;
@@ -60,6 +60,6 @@ export class PoolRoom {
       inFlight += pool!.board.inFlight(engine.slot);
     }
     // A pool that has no engines is another's to tell of.
-    return places === 0 || Math.max(admitted, inFlight) < places;
+    return places === 0 || Math.max(this.#admitted.get(name) ?? 0, inFlight) < places;
   }
 }

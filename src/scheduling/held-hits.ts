@@ -116,12 +116,6 @@ export class HeldHits {
     return hits[engine]! < believed;
   }
 
-  /** All anew, as if nothing were known. */
-  renew(held: HeldPrompt): void {
-    if (held.hits !== undefined) this.#findAll(held, held.hits);
-    held.hitsAt = this.#changes;
-  }
-
   /** What the mirror of the engine says of it; -1 = the engine's own word counted. */
   believedBlocks(held: HeldPrompt, engine: number): number {
     if (this.#exact(held, engine) !== undefined) return -1;
