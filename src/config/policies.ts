@@ -215,13 +215,13 @@ const predictive = z
       .max(86_400_000)
       .default(120_000)
       .describe("Longest wait for a prefill engine; then 503."),
-    waitMaxMs: z
+    ttftMaxMs: z
       .int()
       .min(0)
       .max(86_400_000)
       .default(0)
       .describe(
-        "A request whose predicted wait for a prefill engine is longer is refused at once, with 429 and `Retry-After`. 0 = none.",
+        "A request that would have to wait, and whose predicted TTFT is longer, is refused at once, with 429 and `Retry-After`. 0 = none.",
       ),
     priorityMs: z
       .number()

@@ -132,15 +132,11 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   // ---- What tickets ask ----
 
   enter(ticket: HeldTicket): void {
-    const { queueMax, waitMaxMs, priorityMs } = this.config;
+    const { queueMax, ttftMaxMs, priorityMs } = this.config;
     const { bytes, blocks, tokenIds, priority, tenant, explains } = ticket.wish;
     const nowMs = this.#now();
     if (this.#queue.heldCount >= queueMax) {
       this.#refuse(ticket, "queue-full", nowMs);
-      return;
-    }
-    if (waitMaxMs > 0 && this.#queue.expectedWaitMs(nowMs) > waitMaxMs) {
-      this.#refuse(ticket, this.#isAnyFit() ? "overloaded" : "none-live", nowMs);
       return;
     }
     const prompt = {
@@ -154,6 +150,15 @@ export class HeldPool implements EngineStates<TicketPrompt> {
       ticket,
     };
     ticket.held = this.#queue.add(prompt, nowMs);
+    if (ttftMaxMs > 0) {
+      const { waitMs, ms } = this.#queue.expectedTtft(ticket.held, nowMs);
+      // What takes longer by itself is refused only where it would have to wait, too.
+      if (waitMs > 0 && ms > ttftMaxMs) {
+        this.drop(ticket);
+        this.#refuse(ticket, this.#isAnyFit() ? "overloaded" : "none-live", nowMs);
+        return;
+      }
+    }
     this.#release(nowMs);
   }
 

@@ -155,16 +155,39 @@ export class HeldQueue<P extends Prompt = Prompt> {
     this.#places.hits.computed(held, engine, reported);
   }
 
-  /** Until a prompt of this size would be sent, were it to arrive now, in ms. */
+  /** Until one would be sent that goes behind all that wait, in ms; infinite = there is no engine. */
   expectedWaitMs(nowMs: number): number {
-    const fit = this.#refresh(nowMs);
-    if (fit === 0) return Number.POSITIVE_INFINITY;
-    let ms = 0;
-    for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#places.isFit[engine] === 1) ms += this.#places.waitMs[engine]!;
+    let aheadMs = 0;
+    for (const held of this.#held) aheadMs += held.leastMs;
+    return this.#startsInMs(aheadMs, nowMs);
+  }
+
+  /** From now until the end of its prefill, in ms, as long as nothing comes that goes before it; infinite = there is no engine. */
+  expectedTtft(
+    held: HeldPrompt<P>,
+    nowMs: number,
+  ): { readonly waitMs: number; readonly ms: number } {
+    let aheadMs = 0;
+    for (const before of this.#held) {
+      if (before === held) break;
+      aheadMs += before.leastMs;
     }
-    for (const held of this.#held) ms += held.leastMs;
-    return ms / fit;
+    const waitMs = this.#startsInMs(aheadMs, nowMs);
+    return { waitMs, ms: waitMs + held.leastMs };
+  }
+
+  /** When an engine is free for the next, once all have done so much more, of which the one that is free soonest always takes some. */
+  #startsInMs(workMs: number, nowMs: number): number {
+    const fit = this.#refresh(nowMs);
+    const { isFit, waitMs } = this.#places;
+    const waits = waitMs.filter((_, engine) => isFit[engine] === 1).sort();
+    let sumMs = 0;
+    for (let count = 1; count < fit; count += 1) {
+      sumMs += waits[count - 1]!;
+      // Those that are free by then have room for the work before the next one is.
+      if (waits[count]! * count - sumMs >= workMs) return (workMs + sumMs) / count;
+    }
+    return fit === 0 ? Number.POSITIVE_INFINITY : (workMs + sumMs + waits[fit - 1]!) / fit;
   }
 
   /** What is to be sent now; `engine` of each says where. */

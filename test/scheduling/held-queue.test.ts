@@ -139,6 +139,21 @@ it("an engine that takes longer than predicted looks later and later, not as if 
   expect(queue.expectedWaitMs(5_000)).toBeCloseTo(5_000 - ms(1_000));
 });
 
+it("the TTFT that is expected counts what goes before a prompt, at the engines that are free first", () => {
+  const queue = queueOf(2);
+  for (const tokens of [1_000, 4_000]) queue.add(prompt(tokens), 0);
+  expect(queue.release(0)).toHaveLength(2);
+  const [short, middle, long] = [200, 800, 9_000].map((tokens) => queue.add(prompt(tokens), 0));
+  const wait = (held: HeldPrompt) => queue.expectedTtft(held, 0).waitMs;
+  expect(wait(short!)).toBeCloseTo(ms(1_000));
+  expect(wait(middle!)).toBeCloseTo(ms(1_000) + ms(200));
+  expect(wait(long!)).toBeCloseTo(ms(1_000) + ms(200) + ms(800));
+  expect(queue.expectedTtft(long!, 0).ms).toBeCloseTo(wait(long!) + ms(9_000));
+  // Behind all, when both engines are free.
+  const all = [1_000, 4_000, 200, 800, 9_000].map(ms).reduce((sum, one) => sum + one, 0);
+  expect(queue.expectedWaitMs(0)).toBeCloseTo(all / 2);
+});
+
 it("what was evicted while a prompt waited for it is not believed when it is sent", () => {
   const small = new HeldQueue(2, { ...options, blocksMax: 64 }, allFit);
   const blocks = Array.from({ length: 40 }, (_, i) => i);

@@ -129,15 +129,17 @@ describe("what is too much is refused", () => {
     world.expectNothingLeft();
   });
 
-  test("when it would have to wait longer than the operator wants anyone to", () => {
-    const { world } = worldOf({ waitMaxMs: 1_000 }, { prefill: 1 });
+  test("when its first token would come later than the operator wants anyone's to", () => {
+    const { world } = worldOf({ ttftMaxMs: 1_500 }, { prefill: 1 });
     const clients = Array.from({ length: 2 }, (_, i) => world.ask(long(`p${i}`)));
     world.runFor(20);
     const more = Array.from({ length: 9 }, (_, i) => world.ask(long(`q${i}`)));
     const refused = answersOf(world, more).filter(({ status }) => status !== 200);
     expect(new Set(refused.map(codeOf))).toEqual(new Set(["GP_OVERLOADED"]));
     expect(refused.every((answer) => answer.status === 429 && retryAfter(answer) >= 1)).toBe(true);
-    statuses(world, clients);
+    // A short one goes before those that wait, and does not wait for them.
+    const short = world.ask({ prompt: "short", stream: false });
+    expect(statuses(world, [...clients, short])).toEqual([200, 200, 200]);
     world.expectNothingLeft();
   });
 });
