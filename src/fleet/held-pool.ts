@@ -42,6 +42,8 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   #pool: Pool;
   #room: PoolRoom;
   #wallMs = 0;
+  /** In the last pass over the queue a prompt could not go for want of room in decode. */
+  #isRoomShort = false;
   #sources: readonly (CacheSource | undefined)[] = [];
 
   constructor(pool: Pool, config: PredictiveConfig, room: PoolRoom, clock: Clock) {
@@ -169,14 +171,21 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     this.#release(nowMs);
   }
 
-  /** Gives back what it has: its place in the queue, or at a prefill engine. */
+  /** Gives back what it has: its place in the queue, or at a prefill engine, which is the next one's. */
   drop({ held }: HeldTicket): void {
-    if (held !== undefined) this.#queue.remove(held);
+    if (held === undefined) return;
+    const hadEngine = held.engine >= 0;
+    this.#queue.remove(held);
+    if (hadEngine) this.#release(this.#now());
   }
 
   leave({ wish }: HeldTicket, isAdmitted: boolean): void {
     if (isAdmitted) this.#room.leave(wish.decodePool);
-    if (this.#queue.heldCount > 0) this.#release(this.#now());
+  }
+
+  /** There may be more room in decode. */
+  roomFreed(): void {
+    if (this.#isRoomShort) this.#release(this.#now());
   }
 
   // ---- What the queue asks ----
@@ -206,6 +215,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   admit({ prompt }: HeldPrompt<TicketPrompt>): boolean {
     const { ticket } = prompt;
     ticket.isAdmitted = this.#room.admit([ticket.wish.decodePool], this.#wallMs);
+    if (!ticket.isAdmitted) this.#isRoomShort = true;
     return ticket.isAdmitted;
   }
 
@@ -226,6 +236,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   }
 
   #release(nowMs: number): void {
+    this.#isRoomShort = false;
     if (this.#queue.heldCount === 0) return;
     if (!this.#isAnyFit()) {
       for (const ticket of this.takeWaiting()) ticket.refused("none-live", 0);

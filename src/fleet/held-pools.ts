@@ -161,6 +161,7 @@ export class HeldPools implements PromptDesk {
 
   #letIn(): void {
     for (const queue of this.#queues.values()) queue.release();
+    for (const pool of this.#pools.values()) pool.roomFreed();
   }
 
   /** Policies that dispatch at once are told by the scoreboard, in all workers. */
