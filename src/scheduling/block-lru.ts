@@ -38,6 +38,15 @@ export class BlockLru {
     return isNew;
   }
 
+  /** Takes out `blocks[at]`; whether it was there. */
+  remove(blocks: readonly number[], at: number): boolean {
+    const number = this.#table.find(blocks, at);
+    if (number < 0) return false;
+    this.#unlink(number);
+    this.#table.remove(blocks[at]!);
+    return true;
+  }
+
   /** Takes out the block that was not used for the longest time, of which there is at least one. */
   removeOldest(): number {
     const number = this.#oldest;

@@ -57,15 +57,16 @@ export class HeldHits {
   /** The engine computes it from now on. */
   sent(held: HeldPrompt, engine: number): void {
     this.#computing[engine]!.push(held);
+    held.blocksBefore = this.#mirror(engine).leadingBlocks(held.prompt.blocks);
     this.#mirror(engine).insert(held.prompt.blocks);
     this.#note(engine, held.prompt.blocks);
   }
 
-  /** It does not compute it any more. */
-  ended(held: HeldPrompt, engine: number): void {
-    const computing = this.#computing[engine]!;
-    const at = computing.indexOf(held);
-    if (at >= 0) computing.splice(at, 1);
+  /** It has not computed it: it has failed, or is not wanted any more. */
+  dropped(held: HeldPrompt, engine: number): void {
+    this.#mirror(engine).takeBack(held.prompt.blocks, held.blocksBefore);
+    this.#ended(held, engine);
+    this.#note(engine, undefined);
   }
 
   /** It has computed it. @param reportedBlocks that it had of it before, by its own word; undefined = it says nothing of that */
@@ -75,7 +76,7 @@ export class HeldHits {
       mirror.learn(held.believedBlocks, reportedBlocks);
     }
     mirror.insert(held.prompt.blocks);
-    this.ended(held, engine);
+    this.#ended(held, engine);
   }
 
   /** Before prompts are looked at: engines' own words may have changed. */
@@ -126,6 +127,12 @@ export class HeldHits {
   release(held: HeldPrompt): void {
     if (held.hits !== undefined && this.#spares.length < sparesMax) this.#spares.push(held.hits);
     held.hits = undefined;
+  }
+
+  #ended(held: HeldPrompt, engine: number): void {
+    const computing = this.#computing[engine]!;
+    const at = computing.indexOf(held);
+    if (at >= 0) computing.splice(at, 1);
   }
 
   #note(engine: number, added: readonly number[] | undefined): void {

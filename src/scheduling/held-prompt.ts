@@ -45,6 +45,8 @@ export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
   uncachedTokens = 0;
   /** By the mirror of what was sent to its engine; -1 = the engine itself had told, which says nothing of the mirror. */
   believedBlocks = -1;
+  /** Of its blocks, those that were believed to be there when it was sent. */
+  blocksBefore = 0;
   seen: readonly SeenEngine[] = [];
 
   constructor(prompt: P, arrivedMs: number) {

@@ -130,7 +130,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
   remove(held: HeldPrompt<P>): void {
     if (held.engine >= 0) {
       this.#batches.drop(held.engine, held);
-      this.#places.hits.ended(held, held.engine);
+      this.#places.hits.dropped(held, held.engine);
       return;
     }
     const at = this.#held.indexOf(held);

@@ -73,6 +73,16 @@ export class PrefixMirror {
     this.#evict();
   }
 
+  /**
+   * The engine has not computed this prompt after all. A longer one that was sent behind it computes these blocks itself, and inserts them again.
+   * @param from so many of its blocks were there before it
+   */
+  takeBack(blocks: readonly number[], from: number): void {
+    for (let i = from; i < blocks.length; i += 1) {
+      if (this.#blocks.remove(blocks, i)) this.#observer?.remove(blocks[i]!, this.#engine);
+    }
+  }
+
   /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
   learn(believedBlocks: number, reportedBlocks: number): void {
     if (reportedBlocks < believedBlocks) {

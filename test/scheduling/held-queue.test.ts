@@ -154,6 +154,23 @@ it("the TTFT that is expected counts what goes before a prompt, at the engines t
   expect(queue.expectedWaitMs(0)).toBeCloseTo(all / 2);
 });
 
+it("what was sent but never computed is not believed to be there, but for what was there before", () => {
+  const queue = queueOf(2);
+  const blocks = Array.from({ length: 40 }, (_, i) => i);
+  const send = (one: Prompt) => {
+    const held = queue.add(one, 0);
+    expect(queue.release(0)).toEqual([held]);
+    return held;
+  };
+  const first = send(prompt(5_120, blocks.slice(0, 10)));
+  queue.done(first, 0, ms(5_120));
+  const failed = send(prompt(20_480, blocks));
+  expect([failed.engine, failed.uncachedTokens]).toEqual([first.engine, 20_480 - 5_120]);
+  queue.remove(failed);
+  const again = send(prompt(20_480, blocks));
+  expect([again.engine, again.uncachedTokens]).toEqual([first.engine, 20_480 - 5_120]);
+});
+
 it("what was evicted while a prompt waited for it is not believed when it is sent", () => {
   const small = new HeldQueue(2, { ...options, blocksMax: 64 }, allFit);
   const blocks = Array.from({ length: 40 }, (_, i) => i);
