@@ -37,7 +37,10 @@ export const engineSchema = z
       .min(0)
       .default(0)
       .describe("Most requests in flight at this engine from the whole proxy. 0 = no limit."),
-    backup: z.boolean().default(false).describe("Used only when no other engine is fit."),
+    backup: z
+      .boolean()
+      .default(false)
+      .describe("Used only when no other engine is fit and has room."),
     down: z.boolean().default(false).describe("Never used."),
     attributes: z
       .record(text, z.string())

@@ -48,13 +48,13 @@ export class PoolRoom {
     else this.#admitted.delete(pool);
   }
 
-  /** Requests that have not come this way, such as those of another route, take places, too. */
+  /** Backups are asked where the others are full. Requests that have not come this way, such as those of another route, take places, too. */
   hasRoom(name: string, nowMs: number): boolean {
     const pool = this.#pools.get(name);
     let places = 0;
     let inFlight = 0;
     for (const engine of pool?.engines ?? []) {
-      if (engine.backup || !pool!.isFit(engine, nowMs)) continue;
+      if (!pool!.isFit(engine, nowMs)) continue;
       if (engine.maxConns === 0) return true;
       places += engine.maxConns;
       inFlight += pool!.board.inFlight(engine.slot);

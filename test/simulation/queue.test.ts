@@ -134,6 +134,33 @@ test("without a queue there is no waiting, and with engines that are gone neithe
   gone.world.expectNothingLeft();
 });
 
+test.each([
+  ["are used where the others are full", "open", [3, 2]],
+  ["are waited for where the others are gone", "refused", [0, 5]],
+] as const)("backups %s", (_, primary, requests) => {
+  const keepAlive = { idleMs: 1_500 };
+  const engines = [
+    { url: "decode1:9000", maxConns: 1 },
+    { url: "decode2:9000", maxConns: 1, backup: true },
+  ];
+  const config = {
+    pools: {
+      prefill: { keepAlive, engines: [{ url: "prefill1:9000" }] },
+      decode: { keepAlive, queue: {}, engines },
+    },
+  };
+  const { world, most } = worldOf({}, { prefill: 1, decode: 2, config });
+  if (primary === "refused") world.decode[0]!.connects("refused");
+  // The one that is gone is found out by the first.
+  const first = ask(world, "first");
+  expect(statuses(world, [first])).toEqual([200]);
+  const clients = Array.from({ length: 4 }, (_, i) => ask(world, `p${i}`));
+  expect(statuses(world, clients)).toEqual(clients.map(() => 200));
+  expect(world.decode.map((engine) => engine.requests.length)).toEqual(requests);
+  expect(most.decode.atOnce).toBe(1);
+  world.expectNothingLeft();
+});
+
 test("what waits goes on by a new configuration, also by one without a queue", () => {
   const { world } = worldOf({}, { prefill: 1, decode: 1 });
   const clients = ["a", "b", "c"].map((name) => ask(world, name));
