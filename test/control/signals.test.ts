@@ -10,6 +10,7 @@ import {
   type RunningCommand,
   type RuntimeName,
   runtimes,
+  sharesPorts,
   startScript,
 } from "../support/command.ts";
 
@@ -280,8 +281,7 @@ describe.each(runtimes)("on %s", (runtime) => {
 });
 
 test("several workers on an old Node are an error at the start that names what is needed", async () => {
-  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-  if (major > 22 || (major === 22 && minor >= 12)) return;
+  if (sharesPorts("node")) return;
   write({ more: "workers: 2" });
   const command = start("node");
   expect(await command.exited).toBe(1);

@@ -9,22 +9,19 @@ import { pdYaml } from "../support/pd-yaml.ts";
 import {
   type Engine,
   freePorts,
+  oneAndFourWorkers,
   runtimes,
   type ServingProxy,
   Stack,
-  sharesPorts,
 } from "../support/stack.ts";
 
 const path = "/v1/completions";
-const cases = runtimes.flatMap((runtime) =>
-  (sharesPorts(runtime) ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
-);
 
 interface Told extends Omit<Explained, "decisions"> {
   readonly decisions: readonly Decision[];
 }
 
-describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

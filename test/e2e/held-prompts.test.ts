@@ -1,21 +1,17 @@
 /** Prompts that are held, with real processes: engines have no queue of their own, however many workers ask, and nobody is lost. */
+import { setMaxListeners } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, runtimes, Stack } from "../support/stack.ts";
+import { type Engine, oneAndFourWorkers, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const nodeShares = major > 22 || (major === 22 && minor >= 12);
-const cases = runtimes.flatMap((runtime) =>
-  (runtime === "bun" || nodeShares ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
-);
 
 /** Larger than what several of are sent to an engine together. */
 const long = (name: string) => ({ prompt: `${name} `.repeat(2_000), max_tokens: 2 });
 
-describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];
@@ -67,6 +63,8 @@ describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) =>
     const before = await Promise.all(prefills.map((engine) => engine.state()));
     const first = Array.from({ length: 4 }, (_, i) => post(url + path, long(`first${i}`)));
     const gone = new AbortController();
+    // One for each request that leaves.
+    setMaxListeners(0, gone.signal);
     const leaving = Array.from({ length: 12 }, (_, i) =>
       post(url + path, long(`leaving${i}`), { signal: gone.signal }),
     );

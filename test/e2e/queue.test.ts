@@ -2,13 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
-import { type Engine, runtimes, Stack, sharesPorts } from "../support/stack.ts";
+import { type Engine, oneAndFourWorkers, Stack } from "../support/stack.ts";
 
-const cases = runtimes.flatMap((runtime) =>
-  (sharesPorts(runtime) ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
-);
-
-describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let engines: Engine[];
   let url: string;

@@ -5,16 +5,17 @@ import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, instant, runtimes, type ServingProxy, Stack } from "../support/stack.ts";
+import {
+  type Engine,
+  instant,
+  oneAndFourWorkers,
+  type ServingProxy,
+  Stack,
+} from "../support/stack.ts";
 
 const path = "/v1/completions";
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const nodeShares = major > 22 || (major === 22 && minor >= 12);
-const cases = runtimes.flatMap((runtime) =>
-  (runtime === "bun" || nodeShares ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
-);
 
-describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let proxy: ServingProxy;

@@ -19,6 +19,11 @@ export function sharesPorts(runtime: RuntimeName): boolean {
   return runtime === "bun" || nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 12);
 }
 
+/** Each runtime with one worker, and with four where it can have them. */
+export const oneAndFourWorkers = runtimes.flatMap((runtime) =>
+  (sharesPorts(runtime) ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
+);
+
 export const launcher = `${root}bin/global-proxy`;
 
 export interface Finished {

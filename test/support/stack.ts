@@ -10,6 +10,7 @@ import type { RecordedRequest } from "../../src/engine/request-log.ts";
 import {
   type Finished,
   launcher,
+  oneAndFourWorkers,
   RunningCommand,
   type RuntimeName,
   runCommand,
@@ -18,7 +19,7 @@ import {
 } from "./command.ts";
 import { eventually } from "./eventually.ts";
 
-export { type RuntimeName, runtimes, sharesPorts };
+export { oneAndFourWorkers, type RuntimeName, runtimes, sharesPorts };
 
 /** Engines start fastest on this one. What runs the proxy is the test's matter. */
 const engineRuntime: RuntimeName = runtimes.includes("bun") ? "bun" : "node";
