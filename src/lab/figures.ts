@@ -100,19 +100,39 @@ export function percentiles(values: readonly number[]): Percentiles {
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99) };
 }
 
+/** Rate scales that are looked at first, and the widest range: a trace may be of a fleet that is much smaller or larger. */
+const usualScales = { least: 0.02, most: 16 };
+export const searchedScales = { least: 0.0005, most: 4096 };
+
 /**
- * The highest scale at which a share of at least `least` is attained, by bisection over the logarithm: to within 1 %.
+ * The highest scale at which a share of at least `least` is attained, by bisection over the logarithm: to within 1 %. 0 = none is.
  * @param attains share at a scale
  * @param most no higher scale is tried
  */
-export function highestScale(attains: (scale: number) => number, least: number, most = 16): number {
-  let low = 0.02;
-  let high = most;
-  if (attains(low) < least) return 0;
-  while (high / low > 1.01) {
-    const middle = Math.sqrt(low * high);
-    if (attains(middle) >= least) low = middle;
-    else high = middle;
+export function highestScale(
+  attains: (scale: number) => number,
+  least: number,
+  most = searchedScales.most,
+): number {
+  let low = usualScales.least;
+  let high = Math.min(most, usualScales.most);
+  let hasFailed = false;
+  if (attains(low) < least) {
+    high = low;
+    low = searchedScales.least;
+    hasFailed = true;
+    if (attains(low) < least) return 0;
   }
-  return low;
+  for (;;) {
+    while (high / low > 1.01) {
+      const middle = Math.sqrt(low * high);
+      if (attains(middle) >= least) low = middle;
+      else {
+        high = middle;
+        hasFailed = true;
+      }
+    }
+    if (hasFailed || high === most) return low;
+    high = Math.min(most, high * usualScales.most);
+  }
 }

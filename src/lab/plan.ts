@@ -1,11 +1,11 @@
 /** How many engines a traffic needs, and how they are best shared out between prefill and decode. */
-import { defaultSlo, type Figures } from "./figures.ts";
+import { defaultSlo, type Figures, searchedScales } from "./figures.ts";
 import { prefillMs } from "./profile.ts";
 import { textTable } from "./rows.ts";
 import type { FleetSize, Trials } from "./simulate.ts";
 import { type TraceRequest, traceBlockTokens } from "./trace.ts";
 
-/** More engines than this are not looked for. */
+/** More engines than this, a power of two, are not looked for. */
 export const plannedEnginesMax = 512;
 
 export interface Plan extends FleetSize {
@@ -32,12 +32,15 @@ export function leastEngines(trials: Trials, policy: string, scale: number, rate
   const plan = (fleet: FleetSize): Plan => planOf(trials, policy, scale, rate, fleet);
   const isEnough = (fleet: FleetSize) => plan(fleet).isEnough;
   const busy = Math.max(1, Math.floor(scale * leastBusy(trials)));
-  let plenty = 2 ** Math.ceil(Math.log2(busy));
+  const most = plannedEnginesMax / 2;
+  let plenty = Math.min(most, 2 ** Math.ceil(Math.log2(busy)));
   while (!isEnough({ prefill: plenty, decode: plenty })) {
+    if (plenty === most) return plan({ prefill: plenty, decode: plenty });
     plenty *= 2;
-    if (2 * plenty > plannedEnginesMax) return plan({ prefill: plenty, decode: plenty });
   }
-  const prefillLeast = leastOf(busy, plenty, (prefill) => isEnough({ prefill, decode: plenty }));
+  const prefillLeast = leastOf(Math.min(busy, plenty), plenty, (prefill) =>
+    isEnough({ prefill, decode: plenty }),
+  );
   const decodeLeast = leastOf(1, plenty, (decode) => isEnough({ prefill: plenty, decode }));
   for (let more = 0; ; more += 1) {
     for (let extra = more; extra >= 0; extra -= 1) {
@@ -58,7 +61,7 @@ export function bestSplit(
   const busy = leastBusy(trials);
   const goodput = (prefill: number): number => {
     const fleet = { prefill, decode: engines - prefill };
-    const most = Math.max(0.04, Math.min(16, prefill / busy));
+    const most = Math.max(0.04, Math.min(searchedScales.most, prefill / busy));
     const found = known.get(prefill) ?? trials.goodput(policy, true, fleet, most);
     known.set(prefill, found);
     return found;

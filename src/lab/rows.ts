@@ -14,12 +14,18 @@ const columns: readonly Column<Row>[] = [
   ["Jain", (row) => row.jain.toFixed(3)],
   ["in SLO", (row) => row.attained.toFixed(3)],
   ["worst decile", (row) => row.attainedWorst.toFixed(3)],
-  ["goodput", (row) => row.goodput?.toFixed(2) ?? "-"],
-  ["fair goodput", (row) => row.fairGoodput?.toFixed(2) ?? "-"],
+  ["goodput", (row) => scaleText(row.goodput)],
+  ["fair goodput", (row) => scaleText(row.fairGoodput)],
 ];
 
 const whole = (ms: number) => ms.toFixed(0);
 const tenth = (ms: number) => ms.toFixed(1);
+
+/** A rate scale as people read it; of a fleet that is far too small for the trace, all that is left of it. */
+export function scaleText(scale: number | undefined): string {
+  if (scale === undefined) return "-";
+  return scale > 0 && scale < 0.02 ? scale.toPrecision(2) : scale.toFixed(2);
+}
 
 export function tableOf(rows: readonly Row[]): string {
   return textTable(rows, columns);

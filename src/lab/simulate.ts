@@ -96,7 +96,7 @@ export class Trials {
    * The highest scale at which enough meet the SLO; fair = in each decile of input length.
    * @param most no higher scale is tried
    */
-  goodput(policy: string, isFair: boolean, fleet: FleetSize = this.options, most = 16): number {
+  goodput(policy: string, isFair: boolean, fleet: FleetSize = this.options, most?: number): number {
     const { share } = this.options.slo ?? defaultSlo;
     return highestScale(
       (scale) => {

@@ -1,7 +1,14 @@
 /** A plan is what trying all fleets would find; synthetic traces have the rate and the lengths that were asked for. */
 import { describe, expect, it } from "vitest";
 import { defaultSlo } from "../../src/lab/figures.ts";
-import { bestSplit, leastEngines, planJson, planTable, rateOf } from "../../src/lab/plan.ts";
+import {
+  bestSplit,
+  leastEngines,
+  planJson,
+  plannedEnginesMax,
+  planTable,
+  rateOf,
+} from "../../src/lab/plan.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { type SimulateOptions, Trials } from "../../src/lab/simulate.ts";
 import { parseSlo, sloText } from "../../src/lab/slo.ts";
@@ -48,6 +55,13 @@ it("a rate that no fleet can serve is told, after a bounded search", () => {
   const plan = leastEngines(few, "least_bytes", 1, 3);
   expect(plan.isEnough).toBe(false);
   expect(planTable([plan])).toContain("NOT ENOUGH");
+});
+
+it("a traffic for more engines than are looked for is told, too", () => {
+  const heavy = trace.slice(0, 20).map((one) => ({ ...one, inputTokens: 500_000, blocks: [] }));
+  const plan = leastEngines(new Trials(heavy, options, () => {}), "least_bytes", 30, 90);
+  expect(plan.isEnough).toBe(false);
+  expect(plan.prefill + plan.decode).toBe(plannedEnginesMax);
 });
 
 it("the best split serves as much as any other of so many engines", () => {

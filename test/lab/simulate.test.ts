@@ -111,3 +111,17 @@ it("figures are what their names say", () => {
   expect(highestScale((scale) => (scale <= 1.37 ? 1 : 0), 0.9)).toBeCloseTo(1.37, 1);
   expect(highestScale(() => 0.5, 0.9)).toBe(0);
 });
+
+it.each([0.004, 0.02, 0.5, 15.9, 16.1, 300, 4000])("finds a goodput of %d", (goodput) => {
+  const found = highestScale((scale) => (scale <= goodput ? 1 : 0), 0.9);
+  expect(found).toBeLessThanOrEqual(goodput);
+  expect(found).toBeGreaterThan(goodput / 1.011);
+  // Where a fleet is known to do no more, no more is tried.
+  const tried: number[] = [];
+  const attains = (scale: number) => {
+    tried.push(scale);
+    return scale <= goodput ? 1 : 0;
+  };
+  expect(highestScale(attains, 0.9, 10)).toBeCloseTo(Math.min(goodput, 10), 0);
+  expect(Math.max(...tried)).toBeLessThanOrEqual(10);
+});

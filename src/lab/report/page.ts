@@ -1,4 +1,5 @@
 /** The report of a simulation: one HTML file that needs nothing else, to be read, kept and sent around. */
+import { scaleText } from "../rows.ts";
 import type { Replayed, Row } from "../simulate.ts";
 import {
   duration,
@@ -95,7 +96,7 @@ ${this.#sections(colorOf).join("\n")}
               (row) => row.goodput!,
               (row) => row.fairGoodput!,
             ),
-            (scale) => scale.toFixed(2),
+            scaleText,
           ),
         ]
       : [];

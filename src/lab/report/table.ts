@@ -1,4 +1,5 @@
 /** The report's table: a line for each policy and scale, the best of each scale in bold. */
+import { scaleText } from "../rows.ts";
 import type { Row } from "../simulate.ts";
 import { duration, escapeHtml } from "./axis.ts";
 
@@ -12,7 +13,6 @@ interface Column {
 
 const count = (value: number) => String(value);
 const share = (value: number) => value.toFixed(3);
-const scale = (value: number) => value.toFixed(2);
 const perToken = (ms: number) => `${ms.toFixed(1)} ms`;
 
 const columns: readonly Column[] = [
@@ -28,8 +28,8 @@ const columns: readonly Column[] = [
   { title: "Jain", value: (row) => row.jain, format: share, best: "most" },
   { title: "in SLO", value: (row) => row.attained, format: share, best: "most" },
   { title: "worst decile", value: (row) => row.attainedWorst, format: share, best: "most" },
-  { title: "goodput", value: (row) => row.goodput, format: scale, best: "most" },
-  { title: "fair", value: (row) => row.fairGoodput, format: scale, best: "most" },
+  { title: "goodput", value: (row) => row.goodput, format: scaleText, best: "most" },
+  { title: "fair", value: (row) => row.fairGoodput, format: scaleText, best: "most" },
 ];
 
 export function tableHtml(rows: readonly Row[]): string {
