@@ -1,14 +1,17 @@
 /**
- * What it costs to find the members of a body and to splice it for prefill, against JSON.parse and JSON.stringify.
+ * What it costs to find the members of a body, to splice it for prefill, and to name the blocks of its prompt, against JSON.parse and
+ * JSON.stringify.
  *
  *   npx bun bench/micro/body.ts
  *   npx bun build bench/micro/body.ts --target=node --outfile=/tmp/bench-body.mjs && node /tmp/bench-body.mjs
  */
 
+import { promptBlocks } from "../../src/body/prompt-blocks.ts";
 import { Edits } from "../../src/body/splice.ts";
 import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
 import { systemMint } from "../../src/dialects/mint.ts";
 import { omni } from "../../src/dialects/omni.ts";
+import { promptBlockBytes, promptBlocksMax } from "../../src/limits.ts";
 
 const kib = 1024;
 const roundMs = 200;
@@ -49,6 +52,8 @@ const cases: Record<string, Buffer> = {
   "60 KiB chat of code": chat(code, 50 * kib, 1000),
   "60 KiB of escaped quotes": prompt('"', 30 * kib),
   "60 KiB of token ids": body({ prompt: Array.from({ length: 10_500 }, (_, i) => 10_000 + i) }),
+  "100 KB plain prompt": prompt(prose, 100_000),
+  "100 KB chat, messages of 300 B": chat(prose, 100_000, 300),
   "4 MiB plain prompt": prompt(prose, 4096 * kib),
   "4 MiB chat of code": chat(code, 4096 * kib, 4000),
 };
@@ -68,6 +73,14 @@ function splice(bytes: Buffer): void {
     .handOver({ members, path, requestId: "bench", mint: systemMint })
     .prefillEdits(edits, engines);
   edits.writeTo(out, 0);
+}
+
+const blocks: number[] = [];
+
+/** Of a body that was scanned for another reason. */
+function nameBlocks(): void {
+  blocks.length = 0;
+  promptBlocks(members, promptBlockBytes, promptBlocksMax, blocks);
 }
 
 function reserialise(bytes: Buffer): void {
@@ -96,14 +109,21 @@ function measure(run: (bytes: Buffer) => void, bytes: Buffer): number {
 }
 
 // All shapes run once before any is measured, so that the compiler has seen what production shows it.
-for (const bytes of Object.values(cases)) for (let i = 0; i < 50; i++) splice(bytes);
+for (const bytes of Object.values(cases)) {
+  for (let i = 0; i < 50; i++) {
+    splice(bytes);
+    nameBlocks();
+  }
+}
 
 const runtime = process.versions["bun"] ? `bun ${process.versions["bun"]}` : process.version;
 const row = (...cells: string[]): string =>
   cells.map((cell, i) => (i ? cell.padStart(16) : cell.padEnd(32))).join("");
-const lines = [row(runtime, "bytes", "scan µs", "scan+splice µs", "parse+write µs")];
+const lines = [row(runtime, "bytes", "scan µs", "scan+splice µs", "blocks µs", "parse+write µs")];
 for (const [name, bytes] of Object.entries(cases)) {
-  const times = [scan, splice, reserialise].map((run) => measure(run, bytes).toFixed(1));
+  const times = [scan, splice, nameBlocks, reserialise].map((run) =>
+    measure(run, bytes).toFixed(1),
+  );
   lines.push(row(name, String(bytes.length), ...times));
 }
 process.stdout.write(`${lines.join("\n")}\n`);

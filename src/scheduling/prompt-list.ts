@@ -69,19 +69,28 @@ export class PromptList {
     Atomics.store(this.#ints, worker * rowInts, 0);
   }
 
-  /** Bytes of the group's prompts that have at most so many each. */
-  bytesUpTo(group: number, bytesMax: number): number {
-    let sum = 0;
+  /**
+   * Sums the bytes of the group's prompts.
+   * @param into is given the sum of those that have at most `bytesMax` each, and of all
+   */
+  sums(group: number, bytesMax: number, into: Float64Array): void {
+    const ints = this.#ints;
+    const floats = this.#floats;
+    let upTo = 0;
+    let all = 0;
     for (let worker = 0; worker < this.#workers; worker += 1) {
       const row = worker * rowInts;
-      const count = Atomics.load(this.#ints, row);
+      const from = worker * rowFloats;
+      const count = Atomics.load(ints, row);
       for (let i = 0; i < count; i += 1) {
-        if (this.#ints[row + 1 + i] !== group) continue;
-        const bytes = this.#floats[worker * rowFloats + i]!;
-        if (bytes <= bytesMax) sum += bytes;
+        if (ints[row + 1 + i] !== group) continue;
+        const bytes = floats[from + i]!;
+        all += bytes;
+        if (bytes <= bytesMax) upTo += bytes;
       }
     }
-    return sum;
+    into[0] = upTo;
+    into[1] = all;
   }
 
   /**

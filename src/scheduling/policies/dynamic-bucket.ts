@@ -22,13 +22,15 @@ export function dynamicBucket(
   /** The pool by its first slot, which it has on the list of prompts. */
   const group = pool.slots[0]!;
   const buckets = new Buckets(pool, count, random);
+  const sums = new Float64Array(2);
   let smoothed = 0;
   return {
     pick(candidates: Candidates, request: PickRequest): number {
       const { bytes } = request;
-      const total = prompts.bytesUpTo(group, Number.POSITIVE_INFINITY) + bytes;
+      prompts.sums(group, bytes, sums);
+      const upToThis = sums[0]! + bytes;
+      const total = sums[1]! + bytes;
       smoothed = alpha * total + (1 - alpha) * smoothed;
-      const upToThis = prompts.bytesUpTo(group, bytes) + bytes;
       let bucket = 0;
       while (bucket + 1 < count && upToThis > (smoothed * (bucket + 1)) / count) bucket += 1;
       return buckets.pick(candidates, request, bucket);

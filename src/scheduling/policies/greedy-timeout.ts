@@ -20,19 +20,20 @@ export function greedyTimeout(
 ): Policy {
   const { board, slots, weights } = pool;
   const least = new Least(pool.size, random);
-  let nowMs = 0;
-  function availableMs(engine: number): number {
+  const now = new Float64Array(1);
+  /** From now: a time since 1970 would be a new object for each engine that is asked about. */
+  function availableInMs(engine: number): number {
     const slot = slots[engine]!;
-    return board.inFlight(slot) === 0 ? nowMs : Math.max(nowMs, board.availableAt(slot));
+    return board.inFlight(slot) === 0 ? 0 : Math.max(0, board.availableAt(slot) - now[0]!);
   }
   return {
     pick(candidates: Candidates, request: PickRequest): number {
-      nowMs = request.clock.wallMs();
-      return least.of(candidates, request, availableMs);
+      now[0] = request.clock.wallMs();
+      return least.of(candidates, request, availableInMs);
     },
     assigned(engine: number, { bytes, clock }: PickRequest): void {
       const slot = slots[engine]!;
-      nowMs = clock.wallMs();
+      const nowMs = clock.wallMs();
       // This request's own place is taken already.
       const isFirst = board.inFlight(slot) <= 1;
       const fromMs = isFirst ? nowMs : Math.max(nowMs, board.availableAt(slot));
