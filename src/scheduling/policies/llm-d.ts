@@ -28,8 +28,9 @@ export interface LlmDOptions {
 
 export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy {
   const { board, slots, weights } = pool;
+  const { kvWeight, loadWeight, sessionWeight, loadThreshold } = options;
   const index = new PrefixIndex(pool, options.blocksMax);
-  const ring = options.sessionWeight === 0 ? undefined : new HashRing(pool);
+  const ring = sessionWeight === 0 ? undefined : new HashRing(pool);
   const queues = new Float64Array(pool.size);
   const ties = new Ties(pool.size);
 
@@ -53,7 +54,7 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
   }
 
   function load(queue: number): number {
-    return 0.5 * (1 - Math.min(queue, options.loadThreshold) / options.loadThreshold);
+    return 0.5 * (1 - Math.min(queue, loadThreshold) / loadThreshold);
   }
 
   return {
@@ -79,11 +80,11 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
       let most = Number.NEGATIVE_INFINITY;
       for (let i = 0; i < count; i += 1) {
         const engine = engines[i]!;
-        const inUse = kvInUse(engine, kvPerByte);
+        const inUse = kvWeight === 0 ? 0 : kvInUse(engine, kvPerByte);
         let score = perBlock * runs[engine]! + perQueue * (longest - queues[i]!);
-        score += options.kvWeight * (1 - Math.min(1, inUse));
-        score += options.loadWeight * load(queues[i]!);
-        if (engine === session) score += options.sessionWeight;
+        score += kvWeight * (1 - Math.min(1, inUse));
+        if (loadWeight !== 0) score += loadWeight * load(queues[i]!);
+        if (engine === session) score += sessionWeight;
         if (score > most) ties.restart(engine);
         else if (score === most) ties.add(engine);
         else continue;
