@@ -42,7 +42,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   #pool: Pool;
   #room: PoolRoom;
   #wallMs = 0;
-  /** In the last pass over the queue a prompt could not go for want of room in decode. */
+  /** In the last pass over the queue a prompt could not go for want of room, here or in decode. */
   #isRoomShort = false;
   #sources: readonly (CacheSource | undefined)[] = [];
 
@@ -110,11 +110,9 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     return new HeldTicket(this, wish, waiter);
   }
 
-  /** Tickets that still wait, for another pool to take over. */
-  takeWaiting(): HeldTicket[] {
-    const tickets = this.#queue.held().map(({ prompt }) => prompt.ticket);
-    for (const ticket of tickets) this.drop(ticket);
-    return tickets;
+  /** Another queue has taken its place, or none. */
+  close(): void {
+    this.#refuseAll("replaced");
   }
 
   /** Sends what can be sent, and turns away what has waited too long. */
@@ -168,7 +166,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     if (promptTokens !== undefined) this.#pool.ratio.observe(wish.bytes, promptTokens);
     const nowMs = this.#now();
     this.#queue.done(held!, cachedTokens, nowMs);
-    this.#release(nowMs);
+    this.#gaveBack(nowMs);
   }
 
   /** Gives back what it has: its place in the queue, or at a prefill engine, which is the next one's. */
@@ -176,14 +174,14 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     if (held === undefined) return;
     const hadEngine = held.engine >= 0;
     this.#queue.remove(held);
-    if (hadEngine) this.#release(this.#now());
+    if (hadEngine) this.#gaveBack(this.#now());
   }
 
   leave({ wish }: HeldTicket, isAdmitted: boolean): void {
     if (isAdmitted) this.#room.leave(wish.decodePool);
   }
 
-  /** There may be more room in decode. */
+  /** There may be more room, here or in decode. */
   roomFreed(): void {
     if (this.#isRoomShort) this.#release(this.#now());
   }
@@ -214,7 +212,9 @@ export class HeldPool implements EngineStates<TicketPrompt> {
 
   admit({ prompt }: HeldPrompt<TicketPrompt>): boolean {
     const { ticket } = prompt;
-    ticket.isAdmitted = this.#room.admit([ticket.wish.decodePool], this.#wallMs);
+    // What waits for this pool in another way, as it did before a reload, takes places, too.
+    const pools = [this.#pool.name, ticket.wish.decodePool];
+    ticket.isAdmitted = this.#room.admit(pools, this.#wallMs);
     if (!ticket.isAdmitted) this.#isRoomShort = true;
     return ticket.isAdmitted;
   }
@@ -235,11 +235,19 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     return this.#clock.nowMs();
   }
 
+  /** A prefill engine's place is free. */
+  #gaveBack(nowMs: number): void {
+    // One pass is enough: what the room tells of is seen in it.
+    this.#isRoomShort = false;
+    this.#room.leave(this.#pool.name);
+    this.#release(nowMs);
+  }
+
   #release(nowMs: number): void {
     this.#isRoomShort = false;
     if (this.#queue.heldCount === 0) return;
     if (!this.#isAnyFit()) {
-      for (const ticket of this.takeWaiting()) ticket.refused("none-live", 0);
+      this.#refuseAll("none-live");
       return;
     }
     for (const held of this.#queue.release(nowMs)) {
@@ -250,6 +258,12 @@ export class HeldPool implements EngineStates<TicketPrompt> {
       const seen = held.seen.map(({ number, ...rest }) => ({ engine: nameOf(number), ...rest }));
       ticket.waiter.granted(nameOf(held.engine), seen);
     }
+  }
+
+  #refuseAll(reason: WishRefusal): void {
+    const tickets = this.#queue.held().map(({ prompt }) => prompt.ticket);
+    for (const ticket of tickets) this.drop(ticket);
+    for (const ticket of tickets) ticket.refused(reason, 0);
   }
 
   #refuse({ waiter }: HeldTicket, reason: WishRefusal, nowMs: number): void {
@@ -265,7 +279,7 @@ export class HeldTicket implements Ticket {
   /** There is room for it in decode, which it gives back at its end. */
   isAdmitted = false;
   isOver = false;
-  #pool: HeldPool;
+  readonly #pool: HeldPool;
   #isPrefilled = false;
 
   constructor(pool: HeldPool, wish: PromptWish, waiter: Waiter) {
@@ -281,13 +295,6 @@ export class HeldTicket implements Ticket {
   /** Unless it is over, by what another one's refusal has led to. */
   refused(reason: WishRefusal, retryAfterMs: number): void {
     if (!this.isOver) this.waiter.refused(reason, retryAfterMs);
-  }
-
-  /** Waits in another pool from now on. */
-  moveTo(pool: HeldPool): void {
-    this.#pool = pool;
-    this.held = undefined;
-    pool.enter(this);
   }
 
   done(usage: PromptUsage): void {

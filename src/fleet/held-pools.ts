@@ -59,6 +59,7 @@ export class HeldPools implements PromptDesk {
   /** From now on these are the pools. What waits goes on waiting; what was learnt stays with the engines. */
   use(pools: Iterable<Pool>): void {
     const before = this.#pools;
+    const queuesBefore = this.#queues;
     const all = [...pools];
     this.#all = new Map(all.map((pool) => [pool.name, pool]));
     const room = new PoolRoom(this.#all, this.#room, () => this.#letIn());
@@ -79,22 +80,16 @@ export class HeldPools implements PromptDesk {
     }
     this.#caches.use(all);
     for (const [name, held] of this.#pools) held.follow(this.#caches.of(name));
-    for (const [name, old] of before) {
-      const next = this.#pools.get(name);
-      if (next === old) continue;
-      for (const ticket of old.takeWaiting()) {
-        if (next === undefined) ticket.refused("none-live", 0);
-        else ticket.moveTo(next);
-      }
-    }
+    for (const [name, old] of before) if (this.#pools.get(name) !== old) old.close();
+    for (const [name, old] of queuesBefore) if (!this.#queues.has(name)) old.close();
   }
 
   ticket(wish: PromptWish, waiter: Waiter): Ticket {
     const pool = this.#pools.get(wish.pool) ?? this.#queues.get(wish.pool);
     if (pool !== undefined) return pool.ticket(wish, waiter);
-    // A reload has taken it away.
+    // A reload has taken the queue away.
     return {
-      wait: () => waiter.refused("none-live", 0),
+      wait: () => waiter.granted("", []),
       done: nothing,
       skip: nothing,
       leave: nothing,
@@ -156,7 +151,6 @@ export class HeldPools implements PromptDesk {
       queue.use(config.queue!, room);
       this.#queues.set(name, queue);
     }
-    for (const [name, queue] of before) if (!this.#queues.has(name)) queue.close();
   }
 
   #letIn(): void {

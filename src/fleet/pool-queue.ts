@@ -51,10 +51,10 @@ export class PoolQueue {
     this.release();
   }
 
-  /** There is nothing to wait for any more. */
+  /** Another queue has taken its place, or none. */
   close(): void {
     for (const ticket of [...this.#waiting]) {
-      if (this.#drop(ticket)) ticket.waiter.refused("none-live", 0);
+      if (this.#drop(ticket)) ticket.waiter.refused("replaced", 0);
     }
   }
 

@@ -32,10 +32,10 @@ export interface PromptWish {
 }
 
 /**
- * Why a prompt gets no engine: none takes requests; as many wait as may; it has waited as long as it may; or it would have to wait
- * longer than the operator wants anyone to.
+ * Why a prompt gets no engine: none takes requests; as many wait as may; it has waited as long as it may; it would have to wait
+ * longer than the operator wants anyone to; or it waited in a queue that a new configuration has replaced, and is to be asked for again.
  */
-export type WishRefusal = "none-live" | "queue-full" | "timeout" | "overloaded";
+export type WishRefusal = "none-live" | "queue-full" | "timeout" | "overloaded" | "replaced";
 
 /** Who waits. Told once: one of the two. */
 export interface Waiter {

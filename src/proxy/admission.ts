@@ -1,6 +1,6 @@
 /** A request that waits until the pools that it needs have room for it; which engines it gets there is seen to after that. */
 import type { Pool } from "../fleet/pool.ts";
-import type { Ticket, Waiter, WishRefusal } from "../fleet/prompt-desk.ts";
+import type { PromptWish, Ticket, Waiter, WishRefusal } from "../fleet/prompt-desk.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { waitOutcomes } from "./wait-outcomes.ts";
@@ -20,7 +20,8 @@ export class Admission implements Waiter {
   readonly #request: Forwarded;
   readonly #admitted: () => void;
   readonly #endsWithPrefill: boolean;
-  readonly #ticket: Ticket;
+  readonly #wish: PromptWish;
+  #ticket: Ticket | undefined;
 
   constructor(
     exchange: Exchange,
@@ -33,12 +34,12 @@ export class Admission implements Waiter {
     this.#admitted = admitted;
     this.#endsWithPrefill = endsWithPrefill;
     const names = { pool: pool.name, decodePool: decodePool?.name ?? "" };
-    const { promptBytes: bytes, service } = request;
-    const wish = { ...names, bytes, blocks: [], priority, tenant, explains: false };
-    this.#ticket = service.desk.ticket(wish, this);
+    const { promptBytes: bytes } = request;
+    this.#wish = { ...names, bytes, blocks: [], priority, tenant, explains: false };
   }
 
   begin(): void {
+    this.#ticket = this.#request.service.desk.ticket(this.#wish, this);
     this.#ticket.wait();
   }
 
@@ -48,6 +49,10 @@ export class Admission implements Waiter {
   }
 
   refused(reason: WishRefusal, retryAfterMs: number): void {
+    if (reason === "replaced") {
+      this.begin();
+      return;
+    }
     this.#waited();
     // What there is of engines is told by who looks for one.
     if (reason === "none-live") this.#admitted();
@@ -59,11 +64,11 @@ export class Admission implements Waiter {
 
   prefilled(): void {
     if (!this.#endsWithPrefill) return;
-    this.#ticket.done({ promptTokens: undefined, cachedTokens: undefined });
+    this.#ticket?.done({ promptTokens: undefined, cachedTokens: undefined });
   }
 
   leave(): void {
-    this.#ticket.leave();
+    this.#ticket?.leave();
   }
 
   #waited(): void {

@@ -2,7 +2,7 @@
 import type { PromptUsage } from "../dialects/prompt-usage.ts";
 import type { HeldEngineSeen } from "../fleet/explanation.ts";
 import type { Engine, Pool } from "../fleet/pool.ts";
-import type { Ticket, Waiter, WishRefusal } from "../fleet/prompt-desk.ts";
+import type { PromptWish, Ticket, Waiter, WishRefusal } from "../fleet/prompt-desk.ts";
 import type { PickRequest } from "../scheduling/policy.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
@@ -25,6 +25,8 @@ export class HeldPrefill implements Waiter {
   readonly #wish: HeldWish;
   /** The prompt's tokens are asked for, before it has a ticket. */
   readonly #tokens: PromptTokens | undefined;
+  /** As the desk is asked. */
+  #asked: PromptWish | undefined;
   #ticket: Ticket | undefined;
   #granted: Engine | undefined;
 
@@ -46,15 +48,21 @@ export class HeldPrefill implements Waiter {
     this.#waited();
     const { pool } = this.#wish;
     const { explanation, heldMs } = this.#request.context;
-    const { name: policy } = pool.config.policy;
-    const decision = { leg: "prefill", pool: pool.name, policy, chosen: engine, heldMs };
-    explanation?.add({ ...decision, engines: seen, poolSize: pool.size });
-    // The desk may know of a configuration that this request did not begin with.
+    // The desk may know of a configuration that this request did not begin with: of other engines, or without prompts that are held.
     this.#granted = pool.engines.find(({ name }) => name === engine);
+    if (engine !== "") {
+      const { name: policy } = pool.config.policy;
+      const decision = { leg: "prefill", pool: pool.name, policy, chosen: engine, heldMs };
+      explanation?.add({ ...decision, engines: seen, poolSize: pool.size });
+    }
     this.#exchange.begin();
   }
 
   refused(reason: WishRefusal, retryAfterMs: number): void {
+    if (reason === "replaced") {
+      this.#ask();
+      return;
+    }
     this.#waited();
     this.#request.context.retryAfterMs = retryAfterMs;
     if (reason === "none-live") this.#exchange.notGranted(reason);
@@ -87,9 +95,13 @@ export class HeldPrefill implements Waiter {
     const { pool, decodePool, pick, priority, tenant } = this.#wish;
     const { bytes, blocks } = pick;
     const wish = { pool: pool.name, decodePool: decodePool?.name ?? "", bytes, blocks, tokenIds };
-    const { context, service } = this.#request;
-    const explains = context.explanation !== undefined;
-    this.#ticket = service.desk.ticket({ ...wish, priority, tenant, explains }, this);
+    const explains = this.#request.context.explanation !== undefined;
+    this.#asked = { ...wish, priority, tenant, explains };
+    this.#ask();
+  }
+
+  #ask(): void {
+    this.#ticket = this.#request.service.desk.ticket(this.#asked!, this);
     this.#ticket.wait();
   }
 

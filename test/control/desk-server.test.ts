@@ -78,8 +78,8 @@ it("what a dead worker had and waited for is others' at once", () => {
   const other = waits(workers[1]);
   server.workerEnded(0);
   expect(other.seen).toEqual(["e0:1"]);
-  // Its prefill engine, and a place in decode.
-  expect(server.pools.size).toBe(2);
+  // Its prefill engine, a place in its pool, and one in decode.
+  expect(server.pools.size).toBe(3);
   // The same numbers again, from the worker that takes its place.
   const again = waits(workers[0]);
   other.ticket.leave();
@@ -88,7 +88,8 @@ it("what a dead worker had and waited for is others' at once", () => {
 
 it("a pool that the desk does not know, and a queue that is full, are answers", () => {
   const { workers } = deskOf(1);
-  expect(waits(workers[0], { ...wish, pool: "gone" }).seen).toEqual(["none-live"]);
+  // It waits for nothing.
+  expect(waits(workers[0], { ...wish, pool: "gone" }).seen).toEqual([""]);
   const all = Array.from({ length: 5 }, () => waits(workers[0]));
   expect(all.map(({ seen }) => seen)).toEqual([["e0:1"], [], [], [], ["queue-full"]]);
 });

@@ -180,3 +180,36 @@ test("what waits goes on by a new configuration, also by one without a queue", (
   expect(codeOf(more[1]!.answers[0]!)).toBe("GP_PREFILL_FULL");
   world.expectNothingLeft();
 });
+
+const least = { name: "least_conn" } as const;
+const kinds = {
+  "holding prompts": { policy: { name: "predictive" }, queue: undefined },
+  "a queue": { policy: least, queue: {} },
+  neither: { policy: least, queue: undefined },
+} as const;
+const changes = [
+  ["holding prompts", "a queue", 1],
+  ["a queue", "holding prompts", 1],
+  // Where nothing waits, engines have to take all.
+  ["holding prompts", "neither", 0],
+  ["neither", "holding prompts", 0],
+  ["neither", "a queue", 0],
+] as const;
+
+test.each(changes)("from %s to %s, no request is lost", (from, to, maxConns) => {
+  const keepAlive = { idleMs: 1_500 };
+  const engines = [1, 2].map((n) => ({ url: `prefill${n}:9000`, maxConns }));
+  const configOf = (kind: keyof typeof kinds) => ({
+    pools: {
+      prefill: { keepAlive, engines, ...kinds[kind] },
+      decode: { keepAlive, engines: [{ url: "decode1:9000" }] },
+    },
+  });
+  const { world } = worldOf({}, { prefill: 2, decode: 1, config: configOf(from) });
+  const clients = Array.from({ length: 7 }, (_, i) => ask(world, `p${i}`));
+  world.runFor(50);
+  world.apply(new World({ prefill: 2, decode: 1, config: configOf(to) }).config);
+  clients.push(ask(world, "later"));
+  expect(statuses(world, clients)).toEqual(clients.map(() => 200));
+  world.expectNothingLeft();
+});
