@@ -26,6 +26,8 @@ export const usualEventBytesMax = 65_536;
 export const largeEventBytesMax = 16_777_216;
 /** How often a decode engine may give one request up to have it continued. */
 export const continuationsMax = 16;
+/** How often a request goes back to the queue that it has left, as its place was gone when it came to it. */
+export const waitsAgainMax = 3;
 /** Largest text that is continued. */
 export const continuedBytesMax = 4_194_304;
 /** Call-backs of decode engines: what all calls of one round may say, callers that wait, connections of one worker. */

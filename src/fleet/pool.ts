@@ -280,11 +280,14 @@ export class Pool implements PoolView {
     return full ? "all-full" : "none-live";
   }
 
-  /** Whether there is an engine that was not tried and would be given a request now. */
+  /** Whether there is an engine that was not tried and would be given a request now, or once there is room, where requests wait for that. */
   hasOther(tried: readonly number[], nowMs: number): boolean {
+    const waits = this.hasQueue || this.config.policy.name === "predictive";
     return this.engines.some(
       (engine) =>
-        !tried.includes(engine.number) && this.isFit(engine, nowMs) && this.#hasRoom(engine),
+        !tried.includes(engine.number) &&
+        this.isFit(engine, nowMs) &&
+        (waits || this.#hasRoom(engine)),
     );
   }
 

@@ -38,7 +38,8 @@ export class Admission implements Waiter {
     this.#wish = { ...names, bytes, blocks: [], priority, tenant, explains: false };
   }
 
-  begin(): void {
+  /** Also once more, after `leave`. */
+  wait(): void {
     this.#ticket = this.#request.service.desk.ticket(this.#wish, this);
     this.#ticket.wait();
   }
@@ -50,7 +51,7 @@ export class Admission implements Waiter {
 
   refused(reason: WishRefusal, retryAfterMs: number): void {
     if (reason === "replaced") {
-      this.begin();
+      this.wait();
       return;
     }
     this.#waited();

@@ -7,7 +7,7 @@
  */
 import type { LegName, LegOrder } from "../dialects/dialect.ts";
 import type { NoPlace } from "../fleet/pool.ts";
-import { continuationsMax } from "../limits.ts";
+import { continuationsMax, waitsAgainMax } from "../limits.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 
 export type Order = LegOrder | "decode-only";
@@ -25,6 +25,8 @@ export interface ExchangeActions {
   reserve(leg: LegName): NoPlace | undefined;
   /** Sends the request to the engine that is reserved, or else to one that this leg has not tried; says why when there is none. */
   send(leg: LegName): NoPlace | undefined;
+  /** Waits in the queue once more, from its end, and calls `begin`; false = there is none. */
+  waitAgain(): boolean;
   /** Ends a leg that is not wanted any more. Harmless when it is over. */
   cancel(leg: LegName): void;
   /** From now on the answer of this leg goes to the client; what of it has come already goes first. */
@@ -59,6 +61,7 @@ export class Exchange {
   /** Decode first, by answer: decode has asked for a prefill, and is sent again after it. */
   #missed = false;
   #round = 0;
+  #waitsAgain = 0;
   /** How often decode has given up, and whether the client has something of an answer from before. */
   #givenUp = 0;
   #hasBegun = false;
@@ -280,8 +283,23 @@ export class Exchange {
 
   #notPlaced(leg: LegName, refusal: NoPlace): void {
     if (leg === "prefill" && this.#fallBack()) return;
+    if (refusal === "all-full" && this.#waitAgain()) return;
     if (leg === "prefill" && this.#answering === "decode") this.#goOnWithout();
     else this.#finish(this.#lastFailure ?? noPlaceOutcomes[leg][refusal]);
+  }
+
+  /**
+   * The place that the request had waited for is another's, as when its engine has failed: it waits for the next. Not with a KV cache or an answer,
+   * and not for a prefill that decode is to do without.
+   */
+  #waitAgain(): boolean {
+    if (this.#prefill === "done" || this.#answering !== undefined || this.#hasBegun) return false;
+    if (this.#order !== this.#options.order || this.#waitsAgain >= waitsAgainMax) return false;
+    this.#waitsAgain += 1;
+    this.#actions.cancel("prefill");
+    this.#actions.cancel("decode");
+    this.#answerCallback(false);
+    return this.#actions.waitAgain();
   }
 
   /** Has decode compute the prompt, where the route allows it and nothing of an answer was sent. */
@@ -303,7 +321,7 @@ export class Exchange {
     this.#decode = "sent";
     const refusal = this.#actions.send("decode");
     if (refusal !== undefined) this.#notPlaced("decode", refusal);
-    return !this.#ended;
+    return refusal === undefined && !this.#ended;
   }
 
   /** Tries another prefill engine; where decode is in flight already it starts anew as well, since its KV will not come. */

@@ -11,7 +11,6 @@ import type { EngineConnection } from "./engine-connection.ts";
 import { Exchange, type ExchangeActions, type LegFailure, type LegName } from "./exchange.ts";
 import type { Explanation } from "./explanation.ts";
 import type { Forwarded } from "./forwarded.ts";
-import { HeldPrefill } from "./held-prefill.ts";
 import { Leg, type LegRequest } from "./leg.ts";
 import { legBody } from "./leg-body.ts";
 import { sendLegMessage } from "./leg-message.ts";
@@ -39,8 +38,6 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   /** As the client sent it, or for the rest of an answer that a decode engine has given up. */
   #dialectRequest: DialectRequest | undefined;
   readonly #places: LegPlaces;
-  /** Where the prompt is held until a prefill engine can take it. */
-  #held: HeldPrefill | undefined;
   /** Of the round under way; undefined = the request goes to one engine alone. */
   #handover: Handover | undefined;
   #callback: RoundCallback | undefined;
@@ -91,12 +88,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
       this.#exchange.abort(this.#refusal);
       return;
     }
-    const wish = this.#places.wish(this.#exchange.order);
-    if (wish === undefined) this.#places.begin(this.#exchange);
-    else {
-      this.#held = new HeldPrefill(this.#exchange, this.#request, this.#places.prefillRoute, wish);
-      this.#held.wait();
-    }
+    this.#places.begin(this.#exchange);
   }
 
   /** Ends the request from outside: the client is gone or too slow. */
@@ -137,7 +129,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     const { pool, uri } = destination;
     const leg = this.#leg(name);
     const pick = this.#places.pick(pool);
-    if (leg === this.#prefill && this.#held?.reserve(leg, uri, pick)) return undefined;
+    if (leg === this.#prefill && this.#places.reserveHeld(leg, uri, pick)) return undefined;
     return leg.reserve(pool, uri, pick);
   }
 
@@ -157,8 +149,12 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   cancel(name: LegName): void {
     if (name === "prefill") {
       this.#prefill?.cancel();
-      this.#held?.skip();
+      this.#places.skipHeld();
     } else this.#decode.cancel(this.#exchange.holdsKv && this.#route.dialect.releasesByDecode);
+  }
+
+  waitAgain(): boolean {
+    return this.#places.waitAgain();
   }
 
   answerFrom(name: LegName): void {
@@ -177,7 +173,6 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   finish(outcome: Outcome): void {
     this.#callback?.end();
-    this.#held?.leave();
     this.#places.leave();
     this.#request.ended(outcome);
   }
@@ -224,7 +219,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
       this.#merged.begin(head);
     }
     if (leg === this.#prefill) {
-      this.#held?.skip();
+      this.#places.skipHeld();
       this.#exchange.prefillRefused(retry, head.status < 500);
     } else if (retry) this.#exchange.decodeAnswered(false, true);
     else if (head.status < 300 && this.#handover?.judgeDecode !== undefined) {
@@ -281,7 +276,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
       this.#exchange.takeBackAnswer();
     }
     if (leg === this.#prefill) {
-      this.#held?.skip();
+      this.#places.skipHeld();
       this.#exchange.prefillFailed(failure, mayRetry);
     } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
@@ -316,7 +311,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   #prefillEnded(): void {
     const answer = this.#prefillAnswer!.bytes;
-    this.#places.prefilled(answer, this.#held);
+    this.#places.prefilled(answer);
     const final = this.#handover!.prefillAnswered(answer);
     if (final === undefined) this.#exchange.prefillDone();
     else if (final === "nothing") this.#exchange.prefillFailed("invalid", false);

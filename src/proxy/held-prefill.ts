@@ -39,8 +39,10 @@ export class HeldPrefill implements Waiter {
     this.#tokens = new PromptTokens(request, route, tokenizers, (ids) => this.#enter(ids));
   }
 
+  /** Also once more, after `leave`. */
   wait(): void {
-    if (this.#tokens === undefined) this.#enter(undefined);
+    if (this.#asked !== undefined) this.#ask();
+    else if (this.#tokens === undefined) this.#enter(undefined);
     else this.#tokens.begin();
   }
 
@@ -50,6 +52,8 @@ export class HeldPrefill implements Waiter {
     const { explanation, heldMs } = this.#request.context;
     // The desk may know of a configuration that this request did not begin with: of other engines, or without prompts that are held.
     this.#granted = pool.engines.find(({ name }) => name === engine);
+    // A request may go on for minutes, and its tokens may be as large as its body.
+    if (this.#asked?.tokenIds !== undefined) this.#asked = { ...this.#asked, tokenIds: undefined };
     if (engine !== "") {
       const { name: policy } = pool.config.policy;
       const decision = { leg: "prefill", pool: pool.name, policy, chosen: engine, heldMs };

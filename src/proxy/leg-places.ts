@@ -13,7 +13,7 @@ import { Admission, type AdmissionWish } from "./admission.ts";
 import type { Exchange, LegName, Order } from "./exchange.ts";
 import type { Forwarded } from "./forwarded.ts";
 import { dpRankHeader } from "./head-plan.ts";
-import type { HeldPrefill, HeldWish } from "./held-prefill.ts";
+import { HeldPrefill, type HeldWish } from "./held-prefill.ts";
 import { type InternalRoute, internalRoute } from "./internal-route.ts";
 import { askedAnswer, holderOf } from "./kept-answer.ts";
 import type { Leg } from "./leg.ts";
@@ -31,6 +31,9 @@ export class LegPlaces {
   #prefill: InternalRoute | undefined;
   /** Hashes of the prompt's blocks, made once, where a policy goes by them. */
   #blocks: number[] | undefined;
+  /** Where the prompt is held until a prefill engine can take it. */
+  #held: HeldPrefill | undefined;
+  /** Where the request waits for room instead. */
   #admission: Admission | undefined;
   #lookUp: PromptLookUp | undefined;
   /** What engines have told of the prompt. */
@@ -89,7 +92,8 @@ export class LegPlaces {
   }
 
   /** The prefill's answer says how many tokens the prompt has, and of these were cached. It is read where somebody goes by that. */
-  prefilled(answer: Buffer, held: HeldPrefill | undefined): void {
+  prefilled(answer: Buffer): void {
+    const held = this.#held;
     this.#admission?.prefilled();
     const prefill = this.destination("prefill")?.pool;
     if (held === undefined && !prefill?.usesBlocks) return;
@@ -116,23 +120,14 @@ export class LegPlaces {
     return false;
   }
 
-  /** What is asked of the desk for this request; undefined = it is not held: its pool does not hold, or there is nothing to wait for yet. */
-  wish(order: Order): HeldWish | undefined {
-    // Whether there will be a prefill is decode's to say.
-    if (order === "decode-only" || (order === "decode-first" && !this.#route.dialect.callsBack)) {
-      return undefined;
-    }
-    const { context, service } = this.#request;
-    const pool = this.#route.prefillPool ?? this.destination("prefill")?.pool;
-    if (pool?.config.policy.name !== "predictive") return undefined;
-    const priority = service.holdPriority(pool, context) ?? this.#bodyPriority();
-    const decodePool = this.destination("decode")?.pool;
-    const tenant = service.tenant(pool, context);
-    return { pool, decodePool, pick: this.pick(pool), priority, tenant };
-  }
-
-  /** For a request that is not held: waits for room, and has the prompt looked up, where pools are so configured; then the exchange begins. */
+  /** Waits for an engine, or for room, and has the prompt looked up, where pools are so configured; then the exchange begins. */
   begin(exchange: Exchange): void {
+    const held = this.#heldWish(exchange.order);
+    if (held !== undefined) {
+      this.#held = new HeldPrefill(exchange, this.#request, this.prefillRoute, held);
+      this.#held.wait();
+      return;
+    }
     if (!this.#request.service.hasArrivals) {
       exchange.begin();
       return;
@@ -145,7 +140,40 @@ export class LegPlaces {
     this.#admission = new Admission(exchange, this.#request, wish, () => {
       this.#lookUpPrompt(exchange);
     });
-    this.#admission.begin();
+    this.#admission.wait();
+  }
+
+  /** Gives its place back, and waits for another; false = there is no queue. */
+  waitAgain(): boolean {
+    const waits = this.#held ?? this.#admission;
+    waits?.leave();
+    waits?.wait();
+    return waits !== undefined;
+  }
+
+  /** Takes the engine that the prompt was held for. */
+  reserveHeld(leg: Leg, uri: string, pick: PickRequest): boolean {
+    return this.#held?.reserve(leg, uri, pick) ?? false;
+  }
+
+  /** That engine is not wanted. */
+  skipHeld(): void {
+    this.#held?.skip();
+  }
+
+  /** What is asked of the desk for this request; undefined = it is not held: its pool does not hold, or there is nothing to wait for yet. */
+  #heldWish(order: Order): HeldWish | undefined {
+    // Whether there will be a prefill is decode's to say.
+    if (order === "decode-only" || (order === "decode-first" && !this.#route.dialect.callsBack)) {
+      return undefined;
+    }
+    const { context, service } = this.#request;
+    const pool = this.#route.prefillPool ?? this.destination("prefill")?.pool;
+    if (pool?.config.policy.name !== "predictive") return undefined;
+    const priority = service.holdPriority(pool, context) ?? this.#bodyPriority();
+    const decodePool = this.destination("decode")?.pool;
+    const tenant = service.tenant(pool, context);
+    return { pool, decodePool, pick: this.pick(pool), priority, tenant };
   }
 
   #admissionWish(order: Order): AdmissionWish | undefined {
@@ -164,7 +192,7 @@ export class LegPlaces {
     const name = exchange.order === "decode-only" ? "decode" : "prefill";
     const pool = this.destination(name)?.pool;
     const tokenizers = pool && this.#request.service.tokenizers(pool);
-    if (tokenizers === undefined) {
+    if (tokenizers === undefined || this.#lookUp !== undefined) {
       exchange.begin();
       return;
     }
@@ -178,6 +206,7 @@ export class LegPlaces {
 
   /** The request is over. */
   leave(): void {
+    this.#held?.leave();
     this.#lookUp?.cancel();
     this.#admission?.leave();
   }

@@ -44,8 +44,16 @@ export class ModelDriver {
   #keptKv = false;
   /** Decode has said in this round that it needs a prefill. */
   #missed = false;
+  /** In the queue, once more. */
+  #waits = false;
+  waitsAgain = 0;
 
-  constructor(options: ExchangeOptions, place: (leg: LegName) => NoPlace | "fails" | undefined) {
+  /** @param hasQueue where a request waits for a place that it has found taken */
+  constructor(
+    options: ExchangeOptions,
+    place: (leg: LegName) => NoPlace | "fails" | undefined,
+    hasQueue = false,
+  ) {
     this.#options = options;
     this.#place = place;
     this.exchange = new Exchange(options, {
@@ -59,6 +67,16 @@ export class ModelDriver {
       lookFor: () => undefined,
       reserve: (leg) => this.#reserve(leg),
       send: (leg) => this.#send(leg),
+      waitAgain: () => {
+        expect(this.inFlight, `it waits beside a leg; ${this.#text()}`).toEqual([]);
+        expect([this.#hasKv, this.#hasBegun], this.#text()).toEqual([false, false]);
+        expect(this.#order, `it waits for a prefill that is not wanted; ${this.#text()}`).toBe(
+          options.order,
+        );
+        this.#waits = hasQueue;
+        if (hasQueue) this.waitsAgain += 1;
+        return hasQueue;
+      },
       cancel: (leg) => {
         delete this.#legs[leg];
         delete this.#reserved[leg];
@@ -94,6 +112,13 @@ export class ModelDriver {
       });
     };
     const { exchange } = this;
+    if (this.#waits) {
+      add("there is room again", () => {
+        this.#waits = false;
+        exchange.begin();
+      });
+      return events;
+    }
     const { prefill, decode } = this.#legs;
     if (this.#answering !== undefined && this.#legs[this.#answering] === "whole") {
       add("the held answer was sent", () => exchange.answerEnded());

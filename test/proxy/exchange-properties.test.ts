@@ -1,6 +1,7 @@
 /** Whatever happens to a request, in whatever order: it ends once, and nothing of it is left behind. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { waitsAgainMax } from "../../src/limits.ts";
 import type { ExchangeOptions, LegFailure, Order } from "../../src/proxy/exchange.ts";
 import { outcomes } from "../../src/proxy/outcomes.ts";
 import { ModelDriver } from "./exchange-driver.ts";
@@ -18,6 +19,7 @@ const scenario = fc.record({
   decodeTries: fc.integer({ min: 1, max: 4 }),
   choosesDecodeFirst: fc.boolean(),
   fallsBack: fc.boolean(),
+  hasQueue: fc.boolean(),
   steps: fc.array(step, { maxLength: 25 }),
   /** After so many events the client goes away; mostly it stays. */
   goneAfter: fc.oneof(fc.constant(1_000), fc.nat(10)),
@@ -31,12 +33,20 @@ const scenario = fc.record({
   ),
 });
 
+const again = "there is room again";
+
 /** What has happened at least once over all runs, so that the rules were put to the test. */
 const wanted: Readonly<Record<Order, readonly string[]>> = {
-  "prefill-first": ["prefill's answer is all", "prefill is refused", "decode-only"],
-  together: ["prefill's answer is all", "decode-only"],
-  "decode-first": ["decode calls back", "decode misses", "prefill's answer is all", "decode-only"],
-  "decode-only": ["decode refuses"],
+  "prefill-first": ["prefill's answer is all", "prefill is refused", "decode-only", again],
+  together: ["prefill's answer is all", "decode-only", again],
+  "decode-first": [
+    "decode calls back",
+    "decode misses",
+    "prefill's answer is all",
+    "decode-only",
+    again,
+  ],
+  "decode-only": ["decode refuses", again],
 };
 
 describe.each(orders)("%s", (order) => {
@@ -44,11 +54,12 @@ describe.each(orders)("%s", (order) => {
     let answered = 0;
     const happened = new Set<string>();
     fc.assert(
-      fc.property(scenario, ({ prefillTries, decodeTries, steps, goneAfter, places, ...rest }) => {
+      fc.property(scenario, ({ steps, goneAfter, places, hasQueue, ...setting }) => {
+        const { prefillTries, decodeTries, ...rest } = setting;
         const tries = { prefill: prefillTries, decode: decodeTries };
         const options: ExchangeOptions = { order, tries, ...rest };
         let sent = 0;
-        const driver = new ModelDriver(options, () => places[sent++]);
+        const driver = new ModelDriver(options, () => places[sent++], hasQueue);
         driver.exchange.begin();
         steps.forEach(({ which, retry, kvKept, kind }, i) => {
           if (i === goneAfter) driver.exchange.abort(outcomes.clientGone);
@@ -80,6 +91,7 @@ describe.each(orders)("%s", (order) => {
 
 function expectBounded({ order, tries, fallsBack }: ExchangeOptions, driver: ModelDriver) {
   const { sends } = driver;
+  expect(driver.waitsAgain).toBeLessThanOrEqual(waitsAgainMax);
   // Each failure of either leg but the last one allowed starts at most one further round, and decode alone is one more.
   const rounds = tries.prefill + tries.decode - 1 + driver.givenUp;
   const alone = fallsBack ? 1 : 0;

@@ -60,6 +60,7 @@ function run(order: Order, happened: readonly string[], setting: Setting = {}): 
     {
       newRound() {},
       lookFor: () => vacancy,
+      waitAgain: () => false,
       reserve(leg) {
         const place = places[sends++];
         if (place === undefined) reserved.add(leg);

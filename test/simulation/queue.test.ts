@@ -213,3 +213,28 @@ test.each(changes)("from %s to %s, no request is lost", (from, to, maxConns) => 
   expect(statuses(world, clients)).toEqual(clients.map(() => 200));
   world.expectNothingLeft();
 });
+
+test.each([
+  ["held", { name: "predictive" }, undefined],
+  ["in a queue", least, {}],
+] as const)(
+  "where prompts wait %s, one whose engine dies waits for the next, though all are full",
+  (_, policy, queue) => {
+    const keepAlive = { idleMs: 1_500 };
+    const engines = [1, 2].map((n) => ({ url: `prefill${n}:9000`, maxConns: 1 }));
+    const config = {
+      pools: {
+        prefill: { keepAlive, policy, queue, engines },
+        decode: { keepAlive, engines: [{ url: "decode1:9000" }] },
+      },
+    };
+    const { world } = worldOf({}, { prefill: 2, decode: 1, config });
+    const clients = Array.from({ length: 5 }, (_, i) => ask(world, `p${i}`));
+    world.network.after(50, () => world.prefill[0]!.connects("refused"));
+    // What it has is lost, and what comes to it after that, too.
+    world.prefill[0]!.script = (_, connection) =>
+      connection.after(100, () => connection.socket.cut("rst"));
+    expect(statuses(world, clients)).toEqual(clients.map(() => 200));
+    world.expectNothingLeft();
+  },
+);
