@@ -92,7 +92,8 @@ export class Supervisor {
     // They begin anew with the configuration.
     const shadows = await this.shadows();
     // Until all workers have the new one, some ask for pools of either.
-    this.#hold(old, next);
+    // Until all workers know the new ones: what the old ones say of a pool that is in both.
+    this.#hold(next, old);
     // The first worker finds what is wrong for all, such as an address in use, before the others have changed anything.
     const addresses = await this.#applyTo([first], next).catch((error: Error) => {
       this.#hold(old);

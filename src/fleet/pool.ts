@@ -95,6 +95,7 @@ export class Pool implements PoolView {
   /** What each engine has cached; undefined = not known. */
   readonly #caches: readonly PrefixMirror[] | undefined;
   readonly #shadow: Shadow | undefined;
+  #successor: Pool | undefined;
   readonly #slowStart: SlowStart | undefined;
   /** Used again for each explanation. */
   #seen: SeenEngines | undefined;
@@ -154,9 +155,15 @@ export class Pool implements PoolView {
     }
   }
 
-  /** Goes on with what another pool has learnt of the model. */
+  /** Takes the place of another pool, with what that has learnt of the model. */
   adopt(other: Pool): void {
     this.ratio = other.ratio;
+    if (other !== this) other.#successor = this;
+  }
+
+  /** The pool of this name in the configuration that is in force: what waited over a reload is placed there. */
+  get current(): Pool {
+    return this.#successor?.current ?? this;
   }
 
   /** Whether the policy wants to know the prompt's blocks, or what is cached is. */
@@ -189,7 +196,7 @@ export class Pool implements PoolView {
 
   /**
    * Picks an engine and takes a place there. Backups are asked when no other engine is fit.
-   * @param tried numbers of the engines that this leg has tried already
+   * @param tried slots of the engines that this leg has tried already
    * @param nowMs ms since the epoch
    */
   place(request: PickRequest, tried: readonly number[], nowMs: number): Placement | NoPlace {
@@ -233,7 +240,7 @@ export class Pool implements PoolView {
   ): EngineSeen["state"] {
     if (one.down) return "down";
     if (!one.isReady) return "not-ready";
-    if (tried.includes(one.number)) return "tried";
+    if (tried.includes(one.slot)) return "tried";
     if (this.#rests(one, nowMs)) return "resting";
     if (request.only !== undefined && request.only !== one.number) return "other";
     return this.#hasRoom(one) ? "fit" : "full";
@@ -285,7 +292,7 @@ export class Pool implements PoolView {
     const waits = this.hasQueue || this.config.policy.name === "predictive";
     return this.engines.some(
       (engine) =>
-        !tried.includes(engine.number) &&
+        !tried.includes(engine.slot) &&
         this.isFit(engine, nowMs) &&
         (waits || this.#hasRoom(engine)),
     );
@@ -328,7 +335,7 @@ export class Pool implements PoolView {
     for (let i = 0; i < this.size; i += 1) {
       const engine = this.engines[i]!;
       if (engine.backup !== backup || !this.isFit(engine, nowMs)) continue;
-      if (tried.length > 0 && tried.includes(i)) continue;
+      if (tried.length > 0 && tried.includes(engine.slot)) continue;
       if (request.only !== undefined && request.only !== i) continue;
       if (this.#hasRoom(engine)) candidates.add(i);
       else full = true;

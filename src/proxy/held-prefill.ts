@@ -48,9 +48,9 @@ export class HeldPrefill implements Waiter {
 
   granted(engine: string, seen: readonly HeldEngineSeen[]): void {
     this.#waited();
-    const { pool } = this.#wish;
+    const pool = this.#wish.pool.current;
     const { explanation, heldMs } = this.#request.context;
-    // The desk may know of a configuration that this request did not begin with: of other engines, or without prompts that are held.
+    // The desk may know of a reload before this worker does.
     this.#granted = pool.engines.find(({ name }) => name === engine);
     // A request may go on for minutes, and its tokens may be as large as its body.
     if (this.#asked?.tokenIds !== undefined) this.#asked = { ...this.#asked, tokenIds: undefined };
@@ -77,7 +77,8 @@ export class HeldPrefill implements Waiter {
   reserve(leg: Leg, uri: string, pick: PickRequest): boolean {
     const engine = this.#granted;
     this.#granted = undefined;
-    const isReserved = engine !== undefined && leg.reserveAt(this.#wish.pool, engine, uri, pick);
+    const isReserved =
+      engine !== undefined && leg.reserveAt(this.#wish.pool.current, engine, uri, pick);
     if (!isReserved) this.skip();
     return isReserved;
   }

@@ -62,6 +62,12 @@ export class LegPlaces {
   }
 
   destination(name: LegName): Destination | undefined {
+    const found = this.#destination(name);
+    const pool = found?.pool.current;
+    return pool === found?.pool ? found : { pool: pool!, uri: found!.uri };
+  }
+
+  #destination(name: LegName): Destination | undefined {
     const route = this.#route;
     const { context, server } = this.#request;
     if (name === "decode" && !this.#prefersPrefill) return route.destination(context);

@@ -31,7 +31,7 @@ export class Leg implements LegOwner {
   /** Tries so far, for the log. */
   readonly records: LegRecord[];
   readonly #request: LegRequest;
-  /** Engines that failed, and the one that is being tried. */
+  /** Slots of engines that failed, and of the one that is being tried. */
   readonly #tried: number[] = [];
   #placement: Placement | undefined;
   #connection: EngineConnection | undefined;
@@ -101,7 +101,7 @@ export class Leg implements LegOwner {
 
   #reserved(placement: Placement, uri: string): void {
     this.uri = uri;
-    this.#tried.push(placement.engine.number);
+    this.#tried.push(placement.engine.slot);
     this.#placement = placement;
     this.#isRefused = false;
     this.#isReserved = true;

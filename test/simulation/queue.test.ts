@@ -188,31 +188,38 @@ const kinds = {
   neither: { policy: least, queue: undefined },
 } as const;
 const changes = [
-  ["holding prompts", "a queue", 1],
-  ["a queue", "holding prompts", 1],
-  // Where nothing waits, engines have to take all.
-  ["holding prompts", "neither", 0],
-  ["neither", "holding prompts", 0],
-  ["neither", "a queue", 0],
+  ["holding prompts", 1, "a queue", 1],
+  ["holding prompts", 1, "neither", 0],
+  ["a queue", 1, "holding prompts", 1],
+  ["a queue", 1, "a queue", 4],
+  ["a queue", 1, "a queue", 0],
+  ["a queue", 1, "neither", 0],
+  ["neither", 0, "holding prompts", 0],
+  ["neither", 0, "a queue", 0],
 ] as const;
 
-test.each(changes)("from %s to %s, no request is lost", (from, to, maxConns) => {
-  const keepAlive = { idleMs: 1_500 };
-  const engines = [1, 2].map((n) => ({ url: `prefill${n}:9000`, maxConns }));
-  const configOf = (kind: keyof typeof kinds) => ({
-    pools: {
-      prefill: { keepAlive, engines, ...kinds[kind] },
-      decode: { keepAlive, engines: [{ url: "decode1:9000" }] },
-    },
-  });
-  const { world } = worldOf({}, { prefill: 2, decode: 1, config: configOf(from) });
-  const clients = Array.from({ length: 7 }, (_, i) => ask(world, `p${i}`));
-  world.runFor(50);
-  world.apply(new World({ prefill: 2, decode: 1, config: configOf(to) }).config);
-  clients.push(ask(world, "later"));
-  expect(statuses(world, clients)).toEqual(clients.map(() => 200));
-  world.expectNothingLeft();
-});
+test.each(changes)(
+  "from %s (maxConns %d) to %s (maxConns %d), no request is lost",
+  (from, before, to, after) => {
+    const keepAlive = { idleMs: 1_500 };
+    const configOf = (kind: keyof typeof kinds, maxConns: number) => {
+      const engines = [1, 2].map((n) => ({ url: `prefill${n}:9000`, maxConns }));
+      return {
+        pools: {
+          prefill: { keepAlive, engines, ...kinds[kind] },
+          decode: { keepAlive, engines: [{ url: "decode1:9000" }] },
+        },
+      };
+    };
+    const { world } = worldOf({}, { prefill: 2, decode: 1, config: configOf(from, before) });
+    const clients = Array.from({ length: 7 }, (_, i) => ask(world, `p${i}`));
+    world.runFor(50);
+    world.apply(new World({ prefill: 2, decode: 1, config: configOf(to, after) }).config);
+    clients.push(ask(world, "later"));
+    expect(statuses(world, clients)).toEqual(clients.map(() => 200));
+    world.expectNothingLeft();
+  },
+);
 
 test.each([
   ["held", { name: "predictive" }, undefined],
@@ -235,6 +242,32 @@ test.each([
     world.prefill[0]!.script = (_, connection) =>
       connection.after(100, () => connection.socket.cut("rst"));
     expect(statuses(world, clients)).toEqual(clients.map(() => 200));
+    world.expectNothingLeft();
+  },
+);
+
+test.each(["holding prompts", "a queue"] as const)(
+  "%s, an engine that a reload adds takes its share of what waits, and no other is given more",
+  (kind) => {
+    const keepAlive = { idleMs: 1_500 };
+    // A new one stands before others: their numbers change.
+    const configOf = (...numbers: number[]) => ({
+      pools: {
+        prefill: {
+          keepAlive,
+          engines: numbers.map((n) => ({ url: `prefill${n}:9000`, maxConns: 1 })),
+          ...kinds[kind],
+        },
+        decode: { keepAlive, engines: [{ url: "decode1:9000" }] },
+      },
+    });
+    const { world, most } = worldOf({}, { prefill: 3, decode: 1, config: configOf(1, 2) });
+    const clients = Array.from({ length: 8 }, (_, i) => ask(world, `p${i}`));
+    world.runFor(50);
+    world.apply(new World({ prefill: 3, decode: 1, config: configOf(3, 1, 2) }).config);
+    expect(statuses(world, clients)).toEqual(clients.map(() => 200));
+    expect(most.prefill.atOnce).toBe(1);
+    expect(world.prefill[2]!.requests).toHaveLength(2);
     world.expectNothingLeft();
   },
 );
