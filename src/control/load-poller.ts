@@ -30,6 +30,8 @@ interface Watched {
   /** Polls in a row in which it has said that nothing is there, though requests of this proxy were. */
   mutePolls: number;
   state: SignalState;
+  /** A question is under way: one that is slow to tell is not asked twice at a time, and holds up no other. */
+  isAsked: boolean;
 }
 
 export interface LoadPollerDeps {
@@ -94,21 +96,20 @@ export class LoadPoller {
   async round(intervalMs: number): Promise<void> {
     // Ranks of one engine, and its places in several pools, have one server to ask.
     const answers = new Map<string, Promise<EngineAnswer | NoAnswer>>();
-    const asked = [...this.#watched.values()].filter((one) => one.config.intervalMs === intervalMs);
-    await eachOf(asked, probesAtOnceMax, (one) => this.#poll(one, answers));
+    const due = [...this.#watched.values()].filter(
+      (one) => one.config.intervalMs === intervalMs && !one.isAsked,
+    );
+    for (const one of due) one.isAsked = true;
+    await eachOf(due, probesAtOnceMax, async (one) => {
+      await this.#poll(one, answers);
+      one.isAsked = false;
+    });
   }
 
   #repeat(intervalMs: number): void {
-    let isRunning = false;
-    const again = async () => {
-      // Engines that are slow to tell are not asked twice at a time.
-      if (isRunning) return;
-      isRunning = true;
-      await this.round(intervalMs);
-      isRunning = false;
-    };
+    const again = () => void this.round(intervalMs);
     this.#timers.set(intervalMs, setInterval(again, intervalMs).unref());
-    void again();
+    again();
   }
 
   async #poll(one: Watched, answers: Map<string, Promise<EngineAnswer | NoAnswer>>): Promise<void> {
@@ -210,6 +211,7 @@ function watchedOf(config: Config, slots: SlotsByIdentity): Watched[] {
       failures: 0,
       mutePolls: 0,
       state: "live" as const,
+      isAsked: false,
     };
   });
 }

@@ -40,7 +40,11 @@ function worldOf(pools: ConfigInput["pools"]) {
       poller.use(next, slots);
       return slots;
     },
-    round: () => poller.round(intervalMs),
+    async round() {
+      // The one that a configuration begins with ends first.
+      await new Promise(setImmediate);
+      await poller.round(intervalMs);
+    },
     states: () => [...poller.states.values()],
   };
   const poller = new LoadPoller({
@@ -179,4 +183,29 @@ it("after a reload without signals nothing of them counts", async () => {
   use({ p: { engines: [{ url: "a:1" }] } });
   await round();
   expect([board.others(slots["p a:1"]!), states()]).toEqual([0, []]);
+});
+
+it("an engine that hangs holds up no other, and is asked once at a time", async () => {
+  let tells: (answer: EngineAnswer) => void = () => {};
+  const hung = new Promise<EngineAnswer>((resolve) => {
+    tells = resolve;
+  });
+  const { board, slots, round, set, asked } = worldOf({
+    p: { signals, engines: [{ url: "hangs:1" }, { url: "tells:1" }] },
+  });
+  await round();
+  asked.length = 0;
+  let running = 1;
+  set((address) => (address.startsWith("hangs") ? (hung as never) : vllm(running)));
+  const first = round();
+  for (running of [2, 3]) {
+    await round();
+    expect(board.others(slots["p tells:1"]!)).toBe(running);
+  }
+  expect(asked.filter((one) => one.startsWith("hangs"))).toHaveLength(1);
+  tells(vllm(9));
+  await first;
+  expect(board.others(slots["p hangs:1"]!)).toBe(9);
+  await round();
+  expect(asked.filter((one) => one.startsWith("hangs"))).toHaveLength(2);
 });
