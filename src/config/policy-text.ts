@@ -1,4 +1,6 @@
 /** A policy as one word of the command line: its name, and options as in `pd_score_balance?max_num_seqs=16&…`. */
+import { z } from "zod";
+import { alternatives, describeExpected, type JsonSchema } from "./expected.ts";
 import { type PolicyConfig, policySchema } from "./policies.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -8,9 +10,23 @@ export type Role = "prefill" | "decode";
 export const snake = (name: string): string =>
   name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-export function typedValue(text: string): string | number | boolean {
-  if (text === "on" || text === "off") return text === "on";
+function typedValue(text: string): string | number | boolean {
+  if (text === "on" || text === "true") return true;
+  if (text === "off" || text === "false") return false;
   return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+/** The value of an option as it is written, with commas in a list; or what may stand there. */
+export function optionValue(
+  schema: z.ZodType,
+  text: string,
+): { readonly value: unknown } | { readonly hint: string } {
+  for (const value of [typedValue(text), text.split(",").map(typedValue)]) {
+    if (schema.safeParse(value).success) return { value };
+  }
+  const schemas = alternatives(z.toJSONSchema(schema, { io: "input" }) as JsonSchema);
+  const words = schemas.flatMap((one) => (one.enum ?? []).map(String));
+  return { hint: didYouMean(text, words) ?? `it takes ${describeExpected(schemas)}` };
 }
 
 export const policyNames = policySchema.options.map(({ shape }) => shape.name.value);
@@ -35,6 +51,7 @@ export function parsePolicy(
   options.delete("name");
   const read: Record<string, unknown> = { name };
   if (role !== undefined && options.has("role")) read["role"] = role;
+  const given: Record<string, unknown> = {};
   for (const pair of query.split("&").filter((part) => part !== "")) {
     const [, option = "", value = ""] = /^([^=]*)=?(.*)$/s.exec(pair)!;
     const entry = options.get(option);
@@ -43,12 +60,13 @@ export function parsePolicy(
       const hint = didYouMean(option, known) ?? (known.length > 0 ? `known: ${known}` : undefined);
       return { problem: `unknown option "${option}" of ${name}`, hint };
     }
-    const typed = typedValue(value);
-    const chosen = [typed, [typed]].find((one) => entry[1].safeParse(one).success);
-    if (chosen === undefined) return { problem: `invalid value "${pair}" of ${name}` };
-    read[entry[0]] = chosen;
+    const [key, schema] = entry;
+    if (key in given) return { problem: `option "${option}" of ${name} stands there twice` };
+    const found = optionValue(schema, value);
+    if ("hint" in found) return { problem: `invalid value "${pair}" of ${name}`, ...found };
+    given[key] = found.value;
   }
-  const parsed = policySchema.safeParse(read);
+  const parsed = policySchema.safeParse({ ...read, ...given });
   if (parsed.success) return { policy: parsed.data };
   const missing = String(parsed.error.issues[0]?.path[0]);
   return { problem: `${name} needs a ${missing}`, hint: `${name}?${snake(missing)}=…` };

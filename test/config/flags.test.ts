@@ -167,12 +167,28 @@ test("a policy has its options behind its name, and its role from the pool", () 
   expect(parsed({ prefillPolicy: "static_bucket?bounds=4000" }).pools).toMatchObject({
     prefill: { policy: { bounds: [4_000] } },
   });
+  expect(parsed({ prefillPolicy: "static_bucket?bounds=4000,9000" }).pools).toMatchObject({
+    prefill: { policy: { bounds: [4_000, 9_000] } },
+  });
+  for (const yes of ["on", "true"]) {
+    expect(parsed({ prefillPolicy: `random?two=${yes}` }).pools).toMatchObject({
+      prefill: { policy: { two: true } },
+    });
+  }
 });
 
 test.each([
   [{ prefillPolicy: "omni_proxy?alg=default" }, 'unknown option "alg" of omni_proxy'],
   [{ prefillPolicy: "omni_proxy?algo=best" }, 'invalid value "algo=best" of omni_proxy'],
   [{ prefillPolicy: "pd_score_balance?max_num_seqs=0" }, "invalid value"],
+  [{ prefillPolicy: "omni_proxy?algo=defualt" }, 'did you mean "default"?'],
+  [{ prefillPolicy: "predictive?aging_factor=0" }, "it takes a number from 0.001 to 10"],
+  [{ prefillPolicy: "random?two=yes" }, "it takes true or false"],
+  [{ prefillPolicy: "static_bucket?bounds=1,x" }, "it takes a list"],
+  [
+    { prefillPolicy: "predictive?queue_max=5&queue_max=6" },
+    'option "queue_max" of predictive stands there twice',
+  ],
   [{ prefillPolicy: "round_robin?a=1" }, 'unknown option "a" of round_robin'],
   [{ prefillPolicy: "" }, 'unknown name ""'],
   [{ prefillMaxNumSeqs: "16" }, "--prefill-max-num-seqs has no effect with the policy predictive"],

@@ -1,6 +1,6 @@
 /** Policies that nginx does not have, as directives of `upstream`: by their own names, with options as `option_name=value`. */
 import { type PolicyConfig, policySchema } from "../../policies.ts";
-import { snake, typedValue } from "../../policy-text.ts";
+import { optionValue, snake } from "../../policy-text.ts";
 import type { ConfigInput } from "../../schema.ts";
 import { didYouMean } from "../../suggest.ts";
 import { many, reading } from "../arguments.ts";
@@ -33,13 +33,14 @@ function readOptions(name: string, shape: Shape, words: readonly Word[], scope: 
       keys.push(scope.template(word));
       continue;
     }
-    const isTemplate = text.includes("$");
-    const value = isTemplate ? scope.template(word, text) : typedValue(text);
-    if (entry === undefined || option === "keys" || !entry[1].safeParse(value).success) {
+    if (entry === undefined || option === "keys") {
       const hint = entry === undefined ? didYouMean(option, [...options.keys()]) : undefined;
-      scope.fail(`invalid parameter "${word.text}"`, word, hint);
+      return scope.fail(`invalid parameter "${word.text}"`, word, hint);
     }
-    read[entry[0]] = value;
+    const [key, schema] = entry;
+    const found = optionValue(schema, text.includes("$") ? scope.template(word, text) : text);
+    if ("hint" in found) return scope.fail(`invalid parameter "${word.text}"`, word, found.hint);
+    read[key] = found.value;
   }
   return keys.length === 0 ? read : { ...read, keys };
 }
