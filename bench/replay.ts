@@ -9,12 +9,12 @@ import { Agent, request as post } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { seededRandom } from "../src/engine/prng.ts";
 import { figuresOf } from "../src/lab/figures.ts";
 import type { Outcome } from "../src/lab/fleet.ts";
 import { dense70b, type EngineProfile } from "../src/lab/profile.ts";
 import { replay } from "../src/lab/replay.ts";
 import { parseTrace, spreadArrivals, type TraceRequest } from "../src/lab/trace.ts";
+import { seededRandom } from "../src/simulated-engine/model/prng.ts";
 import { freePort, type Started, start, waitForPort } from "./process.ts";
 
 const command = fileURLToPath(new URL("../bin/global-proxy", import.meta.url));

@@ -1,4 +1,4 @@
-/** Bounds that an operator does not set. Those that an operator sets are in `config/schema.ts`. */
+/** Bounds that an operator does not set. Those that an operator sets are in `config/schema/schema.ts`. */
 
 /** Engines that one proxy can know at a time, over all pools. One slot of the scoreboard each. */
 export const engineSlotsMax = 16_384;

@@ -9,7 +9,16 @@ const src = fileURLToPath(new URL("../src", import.meta.url));
 /** Folders that each folder may import from, besides its own. `limits.ts`, at the top, is a value for all. */
 const values = ["config", "observe", "limits.ts"];
 const bottom = ["http1", "body", "transport"];
-const middle = ["dialects", "scheduling", "fleet"];
+const middle = [
+  "queue",
+  "kv-events",
+  "pool",
+  "policies",
+  "prefix-cache",
+  "estimates",
+  "scoreboard",
+  "dialects",
+];
 const allowed: Readonly<Record<string, readonly string[]>> = {
   "limits.ts": [],
   config: ["limits.ts"],
@@ -17,16 +26,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   http1: values,
   body: values,
   transport: values,
-  dialects: [...values, ...bottom, ...middle],
-  scheduling: [...values, ...bottom, ...middle],
-  fleet: [...values, ...bottom, ...middle],
+  ...Object.fromEntries(middle.map((layer) => [layer, [...values, ...bottom, ...middle]])),
   proxy: [...values, ...bottom, ...middle],
   control: [...values, ...bottom, ...middle, "proxy"],
-  dashboard: values,
   // Beside the product: nothing but the command line imports them.
-  engine: values,
-  lab: [...values, ...bottom, ...middle, "engine"],
-  cli: [...values, ...bottom, ...middle, "proxy", "control", "dashboard", "engine", "lab"],
+  "simulated-engine": values,
+  lab: [...values, ...bottom, ...middle, "simulated-engine"],
+  cli: [...values, ...bottom, ...middle, "proxy", "control", "simulated-engine", "lab"],
 };
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) =>

@@ -9,8 +9,8 @@
 import { promptBlocks } from "../../src/body/prompt-blocks.ts";
 import { Edits } from "../../src/body/splice.ts";
 import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
-import { systemMint } from "../../src/dialects/mint.ts";
-import { omni } from "../../src/dialects/omni.ts";
+import { systemMint } from "../../src/dialects/shared/id-generator.ts";
+import { omni } from "../../src/dialects/vllm-ascend/omni.ts";
 import { promptBlockBytes, promptBlocksMax } from "../../src/limits.ts";
 
 const kib = 1024;

@@ -6,13 +6,18 @@
 import { execFileSync } from "node:child_process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { policySchema } from "../../src/config/policies.ts";
-import { seededRandom } from "../../src/engine/prng.ts";
+import { policySchema } from "../../src/config/schema/policies.ts";
 import { promptBlockBytes } from "../../src/limits.ts";
-import { createPolicy, policies } from "../../src/scheduling/policies/index.ts";
-import type { Candidates, PickRequest, Policy, PoolView } from "../../src/scheduling/policy.ts";
-import { PrefixIndex } from "../../src/scheduling/prefix-index.ts";
-import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
+import { createPolicy, policies } from "../../src/policies/registry.ts";
+import type {
+  Candidates,
+  PickRequest,
+  Policy,
+  PoolView,
+} from "../../src/policies/shared/policy.ts";
+import { PrefixIndex } from "../../src/prefix-cache/prefix-index.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 // Many short rounds, of which the least counts: all noise adds.
 const ROUNDS = 150;

@@ -3,12 +3,12 @@
 //   npx bun bench/micro/request.ts [prefill policy] [requests at once] [shadow]
 //   npx bun build --target=node --outfile=/tmp/request-bench.mjs bench/micro/request.ts && node /tmp/request-bench.mjs
 
-import { listenKey } from "../../src/config/check.ts";
+import { listenKey } from "../../src/config/check/check.ts";
 import { parseFlags } from "../../src/config/flags.ts";
-import { systemMint } from "../../src/dialects/mint.ts";
-import { SlotTable } from "../../src/fleet/slots.ts";
-import { Service } from "../../src/proxy/service.ts";
-import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
+import { systemMint } from "../../src/dialects/shared/id-generator.ts";
+import { SlotTable } from "../../src/pool/slots.ts";
+import { Service } from "../../src/proxy/worker/worker.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { systemClock } from "../../src/transport/clock.ts";
 import type { Socket, SocketHandler, Transport } from "../../src/transport/socket.ts";
 import { COMPLETION_ANSWER, PREFILL_ANSWER, renderRequest } from "../payloads.ts";

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { loadAsWritten } from "../config/load.ts";
 import { toYaml } from "../config/minimal.ts";
-import type { Runtime } from "../config/runtime.ts";
+import type { Runtime } from "../config/schema/runtime.ts";
 import { print, printProblem } from "./print.ts";
 
 export function convertCommand(runtime: Runtime, onCode: (code: number) => void): Command {

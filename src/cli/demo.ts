@@ -1,9 +1,9 @@
 /** `demo`: four prefill and four decode engines as in the README, the proxy in front, and a first exchange to look at. */
 import { Command, InvalidArgumentError } from "commander";
 import { parseFlags } from "../config/flags.ts";
-import type { Runtime } from "../config/runtime.ts";
-import { Instance } from "../control/instance.ts";
-import { type RunningEngine, startEngine } from "../engine/server.ts";
+import type { Runtime } from "../config/schema/runtime.ts";
+import { Instance } from "../control/process/instance.ts";
+import { type RunningEngine, startEngine } from "../simulated-engine/server.ts";
 import { print, printProblem } from "./print.ts";
 import { formatAddress, runInstance, startLine } from "./serve.ts";
 

@@ -1,10 +1,10 @@
 /** `global-proxy engine`: a simulated engine in the foreground. */
 
 import { Command, InvalidArgumentError, Option } from "commander";
-import { dialectNames } from "../engine/dialects/registry.ts";
-import { type Fault, faultKinds, parseFault } from "../engine/faults.ts";
-import { type EngineOptions, engineDefaults, engineRoles } from "../engine/options.ts";
-import { startEngine } from "../engine/server.ts";
+import { type Fault, faultKinds, parseFault } from "../simulated-engine/core/faults.ts";
+import { dialectNames } from "../simulated-engine/dialects/registry.ts";
+import { type EngineOptions, engineDefaults, engineRoles } from "../simulated-engine/options.ts";
+import { startEngine } from "../simulated-engine/server.ts";
 import { print, printMessage } from "./print.ts";
 
 const defaults = engineDefaults;

@@ -1,11 +1,11 @@
 /** Serves a configuration in the foreground until a signal ends it. */
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
-import type { Runtime } from "../config/runtime.ts";
-import { Instance, type StartReport } from "../control/instance.ts";
-import { defaultPidFile } from "../control/pid-file.ts";
-import { ServeError } from "../control/ready-config.ts";
-import { handleSignals } from "../control/signals.ts";
-import type { BoundAddress } from "../proxy/messages.ts";
+import type { Runtime } from "../config/schema/runtime.ts";
+import { Instance, type StartReport } from "../control/process/instance.ts";
+import { defaultPidFile } from "../control/process/pid-file.ts";
+import { handleSignals } from "../control/process/signals.ts";
+import { ServeError } from "../control/workers/ready-config.ts";
+import type { BoundAddress } from "../proxy/worker/messages.ts";
 import { printMessage, printProblem } from "./print.ts";
 import { version } from "./version.ts";
 

@@ -1,8 +1,8 @@
 /** `-s`: signals the instance that serves a configuration. */
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
-import type { Runtime } from "../config/runtime.ts";
-import { defaultPidFile } from "../control/pid-file.ts";
-import { type SignalName, sendSignal } from "../control/send-signal.ts";
+import type { Runtime } from "../config/schema/runtime.ts";
+import { defaultPidFile } from "../control/process/pid-file.ts";
+import { type SignalName, sendSignal } from "../control/process/send-signal.ts";
 import { printMessage, printProblem } from "./print.ts";
 
 export function signalInstance(source: ConfigSource, runtime: Runtime, name: SignalName): number {

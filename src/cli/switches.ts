@@ -1,7 +1,7 @@
 /** nginx's single-dash switches, with nginx's rules: letters may be joined, and a value may follow its letter at once. */
 
-import { didYouMean } from "../config/suggest.ts";
-import { type SignalName, signalNames } from "../control/send-signal.ts";
+import { didYouMean } from "../config/check/suggest.ts";
+import { type SignalName, signalNames } from "../control/process/send-signal.ts";
 
 export interface Switches {
   help: boolean;

@@ -1,10 +1,10 @@
 /** The documentation of the configuration and its JSON Schema for editors: both come from the one schema. */
-import { alternatives, describeExpected, inputSchema, type JsonSchema } from "./expected.ts";
+import { alternatives, describeExpected, inputSchema, type JsonSchema } from "./check/expected.ts";
 import { variableNames } from "./variables.ts";
 
 const intro = `# Configuration
 
-<!-- Made by \`npm run docs\` from src/config/schema.ts. -->
+<!-- Made by \`npm run docs\` from src/config/schema/schema.ts. -->
 
 \`global-proxy -c FILE\` reads this format from a file whose name ends in \`.yaml\`, \`.yml\` or \`.json\`; any other file is read as
 nginx.conf. \`global-proxy convert nginx.conf\` prints the YAML that means the same. \`global-proxy -t -c FILE\` checks a file.

@@ -1,7 +1,7 @@
 /** Reads an engine's URL: its address, its data-parallel ranks, and what else is said of it. */
 import { isIPv6 } from "node:net";
 import { dpRanksMax } from "../limits.ts";
-import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
+import { attributeHint, isEngineAttribute } from "./schema/engine-attributes.ts";
 
 export type EngineAddress =
   | { readonly host: string; readonly port: number }

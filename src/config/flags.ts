@@ -1,14 +1,15 @@
 /** The command line's flags, which need no file, made into a configuration. */
-import { parseAdminAddress } from "./admin.ts";
-import { decodePolicyName, prefillPolicyName } from "./default-policies.ts";
+
+import { schemasAt } from "./check/expected.ts";
+import { didYouMean } from "./check/suggest.ts";
 import { parseEngineUrl, parseHostAndPort } from "./engine-url.ts";
-import { schemasAt } from "./expected.ts";
-import { parseKvEventPorts } from "./kv-events.ts";
-import type { PolicyConfig } from "./policies.ts";
 import { parsePolicy, type policyNames, type Role } from "./policy-text.ts";
 import type { ConfigProblem } from "./problem.ts";
-import { type Config, type ConfigInput, configSchema, logLevels } from "./schema.ts";
-import { didYouMean } from "./suggest.ts";
+import { parseAdminAddress } from "./schema/admin.ts";
+import { decodePolicyName, prefillPolicyName } from "./schema/default-policies.ts";
+import { parseKvEventPorts } from "./schema/kv-events.ts";
+import type { PolicyConfig } from "./schema/policies.ts";
+import { type Config, type ConfigInput, configSchema, logLevels } from "./schema/schema.ts";
 
 /** Flags as they were typed. */
 export interface Flags {

@@ -1,13 +1,13 @@
 /** One way in for everything an operator can say: nginx.conf, YAML or flags become one checked `Config`. */
 import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
-import { checkConfig } from "./check.ts";
+import { checkConfig } from "./check/check.ts";
 import { commandLine, type Flags, parseFlags } from "./flags.ts";
 import { diskFiles } from "./nginx/files.ts";
 import { loadNginx } from "./nginx/load.ts";
 import type { ConfigProblem } from "./problem.ts";
-import type { Runtime } from "./runtime.ts";
-import type { Config } from "./schema.ts";
+import type { Runtime } from "./schema/runtime.ts";
+import type { Config } from "./schema/schema.ts";
 import { describeOpenError } from "./system-error.ts";
 import { inFileOrder, type Locate, parseYaml } from "./yaml.ts";
 

@@ -1,9 +1,9 @@
 /** Writes a configuration down as briefly as it can be said: only what differs from the defaults. */
 import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
-import { withDefaultPolicies } from "./default-policies.ts";
-import { alternatives, inputSchema, type JsonSchema } from "./expected.ts";
-import { type Config, type ConfigInput, configSchema } from "./schema.ts";
+import { alternatives, inputSchema, type JsonSchema } from "./check/expected.ts";
+import { withDefaultPolicies } from "./schema/default-policies.ts";
+import { type Config, type ConfigInput, configSchema } from "./schema/schema.ts";
 
 /** YAML that loads back to the same configuration. */
 export function toYaml(config: Config): string {

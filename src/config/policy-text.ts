@@ -1,8 +1,8 @@
 /** A policy as one word of the command line: its name, and options as in `pd_score_balance?max_num_seqs=16&…`. */
 import { z } from "zod";
-import { alternatives, describeExpected, type JsonSchema } from "./expected.ts";
-import { type PolicyConfig, policySchema } from "./policies.ts";
-import { didYouMean } from "./suggest.ts";
+import { alternatives, describeExpected, type JsonSchema } from "./check/expected.ts";
+import { didYouMean } from "./check/suggest.ts";
+import { type PolicyConfig, policySchema } from "./schema/policies.ts";
 
 export type Role = "prefill" | "decode";
 

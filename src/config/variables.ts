@@ -1,4 +1,4 @@
-/** Names of the variables that templates may hold. `src/proxy/variables.ts` gives them values; a test holds the two equal. */
+/** Names of the variables that templates may hold. `src/proxy/routing/variables.ts` gives them values; a test holds the two equal. */
 
 /** Variables with a fixed name. */
 export const variableNames = [

@@ -11,11 +11,11 @@ import {
   parseDocument,
   type YAMLError,
 } from "yaml";
-import { withDefaultPolicies } from "./default-policies.ts";
-import type { ConfigPath } from "./expected.ts";
+import type { ConfigPath } from "./check/expected.ts";
+import { type ConfigFault, schemaFaults } from "./check/schema-faults.ts";
 import type { ConfigProblem } from "./problem.ts";
-import { type Config, type ConfigInput, configSchema } from "./schema.ts";
-import { type ConfigFault, schemaFaults } from "./schema-faults.ts";
+import { withDefaultPolicies } from "./schema/default-policies.ts";
+import { type Config, type ConfigInput, configSchema } from "./schema/schema.ts";
 
 /** Puts a fault at its place in the file. */
 export type Locate = (fault: ConfigFault) => ConfigProblem;

@@ -2,7 +2,7 @@
  * Queues of other projects before their policies that dispatch at once, for comparison: `POLICY+QUEUE`. A queue sends its first while it is not
  * saturated. What it goes by is exact and current here, which scraped signals are not; none turns a prompt away.
  */
-import type { Pool } from "../fleet/pool.ts";
+import type { Pool } from "../pool/pool.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
 import type { Placement } from "./placement.ts";
 

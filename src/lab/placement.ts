@@ -1,12 +1,12 @@
 /** How a replayed request comes to its engines: dispatched as it arrives, or held and ordered, by the proxy's own code. */
-import type { PolicyConfig } from "../config/policies.ts";
-import { configSchema } from "../config/schema.ts";
-import { HeldPool, type PredictiveConfig } from "../fleet/held-pool.ts";
-import { Pool } from "../fleet/pool.ts";
-import { PoolRoom } from "../fleet/pool-room.ts";
-import { SlotTable } from "../fleet/slots.ts";
-import type { PickRequest } from "../scheduling/policy.ts";
-import { createScoreboardMemory, Scoreboard } from "../scheduling/scoreboard.ts";
+import type { PolicyConfig } from "../config/schema/policies.ts";
+import { configSchema } from "../config/schema/schema.ts";
+import type { PickRequest } from "../policies/shared/policy.ts";
+import { Pool } from "../pool/pool.ts";
+import { SlotTable } from "../pool/slots.ts";
+import { PoolRoom } from "../queue/pool-capacity.ts";
+import { HeldPool, type PredictiveConfig } from "../queue/prefill-queue-pool.ts";
+import { createScoreboardMemory, Scoreboard } from "../scoreboard/scoreboard.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
 import type { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";

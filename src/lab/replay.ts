@@ -1,6 +1,7 @@
 /** Replays a trace in virtual time: the proxy's own policies, queue and scoreboard against modelled engines. */
-import { type PolicyConfig, policySchema } from "../config/policies.ts";
+
 import { parsePolicy, type Role } from "../config/policy-text.ts";
+import { type PolicyConfig, policySchema } from "../config/schema/policies.ts";
 import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
 import { queued, splitQueue } from "./peer-queue.ts";
 import { dispatched, held, pickOf, poolMaker } from "./placement.ts";

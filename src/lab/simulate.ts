@@ -1,5 +1,5 @@
 /** The table of a simulation: policies at rate scales, with what each is judged by. */
-import { seededRandom } from "../engine/prng.ts";
+import { seededRandom } from "../simulated-engine/model/prng.ts";
 import { defaultSlo, type Figures, figuresOf, highestScale, type Slo } from "./figures.ts";
 import type { Outcome } from "./fleet.ts";
 import type { EngineProfile } from "./profile.ts";

@@ -5,7 +5,7 @@
  *
  * The number after the process id is the thread: 0 is the main thread, worker N has N. Times are local, as in nginx.
  */
-import { type LogLevel, logLevels } from "../config/schema.ts";
+import { type LogLevel, logLevels } from "../config/schema/schema.ts";
 import { LogFile } from "./log-file.ts";
 
 export interface ErrorLogOptions {

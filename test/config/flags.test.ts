@@ -1,9 +1,9 @@
 /** Flags become the same configuration as a file; wrong ones are told before anything listens. */
 import { expect, test } from "vitest";
-import { checkConfig } from "../../src/config/check.ts";
+import { checkConfig } from "../../src/config/check/check.ts";
 import { type Flags, parseFlags } from "../../src/config/flags.ts";
 import { formatProblem } from "../../src/config/problem.ts";
-import { currentRuntime } from "../../src/config/runtime.ts";
+import { currentRuntime } from "../../src/config/schema/runtime.ts";
 import { parseYaml } from "../../src/config/yaml.ts";
 
 const pair: Flags = { prefill: ["http://p:1", "p:2"], decode: ["d:3,http://d:4"] };

@@ -3,11 +3,11 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { inputSchema } from "../../src/config/expected.ts";
+import { inputSchema } from "../../src/config/check/expected.ts";
 import { toFullYaml, toYaml } from "../../src/config/minimal.ts";
 import { diskFiles } from "../../src/config/nginx/files.ts";
 import { loadNginx } from "../../src/config/nginx/load.ts";
-import { type Config, configSchema } from "../../src/config/schema.ts";
+import { type Config, configSchema } from "../../src/config/schema/schema.ts";
 import { parseYaml } from "../../src/config/yaml.ts";
 
 function loadsBack(config: Config, yaml: string): void {

@@ -1,7 +1,7 @@
 /** A policy that docs/policies.md does not name cannot be found by who needs it. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { policySchema } from "../../src/config/policies.ts";
+import { policySchema } from "../../src/config/schema/policies.ts";
 
 const rows = new Map(
   readFileSync("docs/policies.md", "utf8")

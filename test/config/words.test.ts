@@ -1,11 +1,11 @@
 /** Small helpers of the configuration: nearest words, runtimes, engine addresses. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { engineAttributes } from "../../src/config/engine-attributes.ts";
+import { nearestWord } from "../../src/config/check/suggest.ts";
 import { parseEngineUrl } from "../../src/config/engine-url.ts";
-import { countWorkers, knowsReusePort } from "../../src/config/runtime.ts";
-import { nearestWord } from "../../src/config/suggest.ts";
-import { parseAddress } from "../../src/fleet/address.ts";
+import { engineAttributes } from "../../src/config/schema/engine-attributes.ts";
+import { countWorkers, knowsReusePort } from "../../src/config/schema/runtime.ts";
+import { parseAddress } from "../../src/pool/address.ts";
 
 test.each([
   ["lenght_balance", ["least_conn", "length_balance"], "length_balance"],

@@ -5,9 +5,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { checkConfig } from "../../src/config/check.ts";
+import { checkConfig } from "../../src/config/check/check.ts";
 import { formatProblem } from "../../src/config/problem.ts";
-import type { Runtime } from "../../src/config/runtime.ts";
+import type { Runtime } from "../../src/config/schema/runtime.ts";
 import { inFileOrder, parseYaml } from "../../src/config/yaml.ts";
 
 const folder = "test/golden/yaml-errors";

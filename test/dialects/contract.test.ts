@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dialectNames } from "../../src/config/dialects.ts";
+import { dialectNames } from "../../src/config/schema/dialects.ts";
 import { dialects } from "../../src/dialects/registry.ts";
 import { objectText } from "../body/json-text.ts";
 import { decodeBody, prefillBody, requestOf, strippedBody } from "./legs.ts";

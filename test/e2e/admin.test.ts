@@ -1,8 +1,8 @@
 /** The listener for operators: it tells of every request whichever worker had it, and clients never reach it. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineReport, PoolReport } from "../../src/control/admin/engines.ts";
-import type { Decision } from "../../src/fleet/explanation.ts";
-import type { Explained } from "../../src/proxy/explanation.ts";
+import type { Decision } from "../../src/pool/engine-snapshot.ts";
+import type { Explained } from "../../src/proxy/context/explanation.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";

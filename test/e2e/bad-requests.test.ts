@@ -1,6 +1,6 @@
 /** What is no good request is refused with the right status, and reaches no engine. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { openRaw, postBytes } from "../engine/raw-client.ts";
+import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";

@@ -1,7 +1,7 @@
 /** A client that goes away, in whatever phase its request is, leaves nothing behind: no running request, no held KV. */
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { openRaw, postBytes } from "../engine/raw-client.ts";
+import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { type Engine, instant, runtimes, Stack, totals } from "../support/stack.ts";

@@ -1,7 +1,7 @@
 /** quit lets what is under way end, and takes nothing new; stop ends at once; either way the process ends with 0. */
 import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRaw, postBytes } from "../engine/raw-client.ts";
+import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";

@@ -1,6 +1,6 @@
 /** An engine that dies takes no client with it while another lives; what was cut looks cut; a new life gets traffic again. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRaw, postBytes } from "../engine/raw-client.ts";
+import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { Load } from "../support/load.ts";

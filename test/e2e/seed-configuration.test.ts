@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { openRaw } from "../engine/raw-client.ts";
+import { openRaw } from "../simulated-engine/raw-client.ts";
 import type { RunningCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";

@@ -1,6 +1,6 @@
 /** A second policy on live traffic: operators are told what it would have done by all workers together, and requests go where they went. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ShadowReport } from "../../src/fleet/shadow.ts";
+import type { ShadowReport } from "../../src/pool/shadow.ts";
 import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";

@@ -1,6 +1,6 @@
 /** What is only unusual is served as well: pipelined requests, odd chunks, an old version. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRaw, postBytes } from "../engine/raw-client.ts";
+import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { post } from "../support/http-client.ts";
 import { runtimes, type ServingProxy, Stack } from "../support/stack.ts";
 

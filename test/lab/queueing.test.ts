@@ -1,10 +1,10 @@
 /** The engines in virtual time against queueing theory: a simulator that is wrong proves nothing. */
 import { expect, it } from "vitest";
-import { seededRandom } from "../../src/engine/prng.ts";
 import { DecodeEngine } from "../../src/lab/decode-engine.ts";
 import { Fleet, type Outcome } from "../../src/lab/fleet.ts";
 import { dense70b, type EngineProfile, prefillMs, unloadedTtftMs } from "../../src/lab/profile.ts";
 import { Timeline } from "../../src/lab/timeline.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 /** Moments of a Poisson process. */
 function arrivals(count: number, everyMs: number): number[] {

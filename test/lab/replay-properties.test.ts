@@ -1,11 +1,11 @@
 /** What holds of every replay, of whatever trace, by whatever policy: nothing is lost, nobody is served before it came. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { seededRandom } from "../../src/engine/prng.ts";
 import { defaultSlo, figuresOf } from "../../src/lab/figures.ts";
 import { profiles } from "../../src/lab/profiles/index.ts";
 import { prefillPolicyNames, type ReplayOptions, replay } from "../../src/lab/replay.ts";
 import type { TraceRequest } from "../../src/lab/trace.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 const requests = fc.array(
   fc.record({

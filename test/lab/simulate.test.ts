@@ -1,12 +1,12 @@
 /** A simulation loses no request, repeats itself for a seed, and judges as it says. */
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../src/engine/prng.ts";
 import { highestScale, jain, percentiles } from "../../src/lab/figures.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { prefillPolicyNames } from "../../src/lab/replay.ts";
 import { jsonOf, tableOf } from "../../src/lab/rows.ts";
 import { type SimulateOptions, simulate } from "../../src/lab/simulate.ts";
 import { parseTrace, spreadArrivals, type TraceRequest } from "../../src/lab/trace.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 /** Chats that come back with a longer prompt, as in a real trace. */
 function chats(count: number): TraceRequest[] {

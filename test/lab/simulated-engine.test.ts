@@ -1,11 +1,11 @@
 /** The lab's engines and the simulated engine (`global-proxy engine`) share no code: told the same times, they take the same time. */
 import { expect, it } from "vitest";
-import { seededRandom } from "../../src/engine/prng.ts";
-import { Scheduler } from "../../src/engine/timing.ts";
 import { DecodeEngine } from "../../src/lab/decode-engine.ts";
 import { PrefillEngine } from "../../src/lab/prefill-engine.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { Timeline } from "../../src/lab/timeline.ts";
+import { Scheduler } from "../../src/simulated-engine/core/timing.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 const timing = {
   prefillTokensPerSecond: 4000,

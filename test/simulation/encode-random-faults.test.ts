@@ -3,7 +3,7 @@
  * request ends once, and nothing stays occupied. A failure names its seed.
  */
 import { expect, test } from "vitest";
-import { seededRandom } from "../../src/engine/prng.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { answer, encodes, type Script } from "./engine.ts";
 import { World } from "./world.ts";
 

@@ -1,6 +1,6 @@
 /** Why engines were chosen is told to those who may know, and to nobody else. */
 import { expect, test } from "vitest";
-import type { Decision } from "../../src/fleet/explanation.ts";
+import type { Decision } from "../../src/pool/engine-snapshot.ts";
 import type { Answer } from "./client.ts";
 import { answer, bodyOf, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";

@@ -4,7 +4,7 @@
  * `SIMULATION_SCENARIOS` makes it run for longer.
  */
 import { expect, test } from "vitest";
-import { seededRandom } from "../../src/engine/prng.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import type { Cut } from "../../src/transport/memory-socket.ts";
 import { type Client, completion } from "./client.ts";
 import {

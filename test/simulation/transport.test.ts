@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { seededRandom } from "../../src/engine/prng.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { MemoryNetwork } from "../../src/transport/memory.ts";
 import { tcp } from "../../src/transport/tcp.ts";
 import { checks, type Ground, realGround, runCheck } from "./transport-checks.ts";

@@ -1,13 +1,13 @@
 /** The real service on a network in memory, with scripted engines and clients, in virtual time. */
 import { expect } from "vitest";
-import { listenKey } from "../../src/config/check.ts";
-import { type Config, type ConfigInput, configSchema } from "../../src/config/schema.ts";
-import { systemMint } from "../../src/dialects/mint.ts";
-import { seededRandom } from "../../src/engine/prng.ts";
-import { SlotTable } from "../../src/fleet/slots.ts";
+import { listenKey } from "../../src/config/check/check.ts";
+import { type Config, type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
+import { systemMint } from "../../src/dialects/shared/id-generator.ts";
 import { deadlineTickMs } from "../../src/limits.ts";
-import { Service } from "../../src/proxy/service.ts";
-import { createScoreboardMemory, Scoreboard } from "../../src/scheduling/scoreboard.ts";
+import { SlotTable } from "../../src/pool/slots.ts";
+import { Service } from "../../src/proxy/worker/worker.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { MemoryNetwork, type MemoryOptions } from "../../src/transport/memory.ts";
 import { type Answer, Client, completion } from "./client.ts";
 import { decodes, Engine, encodes, KvStore, prefills } from "./engine.ts";

@@ -1,8 +1,8 @@
 /** What each dialect has to stand with real processes: many streams, clients that go, engines that die. One call per fleet. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { EngineState } from "../../src/engine/core.ts";
-import { instantTiming } from "../../src/engine/options.ts";
-import { type RunningEngine, startEngine } from "../../src/engine/server.ts";
+import type { EngineState } from "../../src/simulated-engine/core/core.ts";
+import { instantTiming } from "../../src/simulated-engine/options.ts";
+import { type RunningEngine, startEngine } from "../../src/simulated-engine/server.ts";
 import { eventually } from "./eventually.ts";
 import { type Fleet, type FleetRequest, type RunningFleet, startFleet } from "./fleet.ts";
 import { type GiveUp, runWave, type WaveCase } from "./fleet-wave.ts";

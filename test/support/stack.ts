@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { EngineState } from "../../src/engine/core.ts";
-import type { FaultInput } from "../../src/engine/faults.ts";
-import type { EngineRole } from "../../src/engine/options.ts";
-import type { RecordedRequest } from "../../src/engine/request-log.ts";
+import type { EngineState } from "../../src/simulated-engine/core/core.ts";
+import type { FaultInput } from "../../src/simulated-engine/core/faults.ts";
+import type { RecordedRequest } from "../../src/simulated-engine/http/request-log.ts";
+import type { EngineRole } from "../../src/simulated-engine/options.ts";
 import {
   type Finished,
   launcher,

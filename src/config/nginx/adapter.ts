@@ -1,5 +1,5 @@
 /** The directives of all blocks → what the configuration's schema takes. */
-import type { ConfigInput } from "../schema.ts";
+import type { ConfigInput } from "../schema/schema.ts";
 import { readErrorLog, readLogFormats } from "./adapt/logs.ts";
 import { Pools } from "./adapt/pools.ts";
 import { warnOfSelfLoops } from "./adapt/self-loops.ts";

@@ -1,5 +1,5 @@
 /** All directives that are known, by area, and what to say of others. */
-import { didYouMean } from "../suggest.ts";
+import { didYouMean } from "../check/suggest.ts";
 import type { Context, Directive } from "./directive.ts";
 import { httpDirectives } from "./directives/http.ts";
 import { locationDirectives } from "./directives/location.ts";

@@ -1,7 +1,8 @@
 /** nginx.conf → `Config`, or what is wrong with it. */
+
+import { type ConfigFault, schemaFaults } from "../check/schema-faults.ts";
 import type { ConfigProblem } from "../problem.ts";
-import { type Config, type ConfigInput, configSchema } from "../schema.ts";
-import { type ConfigFault, schemaFaults } from "../schema-faults.ts";
+import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 import { adapt } from "./adapter.ts";
 import { Block, fillBlock } from "./block.ts";
 import { SyntaxProblem } from "./lexer.ts";

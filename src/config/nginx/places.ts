@@ -1,7 +1,7 @@
 /** Where in the files each part of the configuration came from, for faults that are found only in the whole. */
-import type { ConfigPath } from "../expected.ts";
+import type { ConfigPath } from "../check/expected.ts";
+import type { ConfigFault } from "../check/schema-faults.ts";
 import type { ConfigProblem } from "../problem.ts";
-import type { ConfigFault } from "../schema-faults.ts";
 import type { Position } from "./lexer.ts";
 import { problem } from "./problems.ts";
 

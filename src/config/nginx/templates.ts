@@ -1,5 +1,5 @@
 /** Variables that a configuration makes and uses. Each must be known, but may be used before it is made. */
-import { didYouMean } from "../suggest.ts";
+import { didYouMean } from "../check/suggest.ts";
 import { parseTemplate, TemplateError } from "../template.ts";
 import { isBuiltInVariable, variableNames } from "../variables.ts";
 import type { Word } from "./lexer.ts";

@@ -1,10 +1,10 @@
 /** The engines, as operators are told of them. */
-import type { EngineSeen } from "../../fleet/explanation.ts";
-import type { CacheKnowledge } from "../../fleet/held-pool.ts";
-import type { DeskState } from "../../fleet/held-pools.ts";
-import type { Engine, Pool } from "../../fleet/pool.ts";
-import { engineIdentity } from "../../fleet/slots.ts";
-import type { SignalState } from "../load-poller.ts";
+import type { EngineSeen } from "../../pool/engine-snapshot.ts";
+import type { Engine, Pool } from "../../pool/pool.ts";
+import { engineIdentity } from "../../pool/slots.ts";
+import type { DeskState } from "../../queue/pool-queues.ts";
+import type { CacheKnowledge } from "../../queue/prefill-queue-pool.ts";
+import type { SignalState } from "../polling/load-poller.ts";
 
 export interface EngineReport {
   readonly engine: string;

@@ -1,5 +1,5 @@
 /** The engines in Prometheus' text format. */
-import type { CacheKnowledge } from "../../fleet/held-pool.ts";
+import type { CacheKnowledge } from "../../queue/prefill-queue-pool.ts";
 import type { EngineReport, PoolReport } from "./engines.ts";
 
 interface Gauge {

@@ -1,10 +1,11 @@
 /** What operators can ask, by path. */
-import type { DeskState } from "../../fleet/held-pools.ts";
-import type { Pool } from "../../fleet/pool.ts";
-import type { ShadowReport } from "../../fleet/shadow.ts";
-import { jsonOf } from "../../proxy/explanation.ts";
-import type { WorkerQuestion } from "../../proxy/messages.ts";
-import type { SignalState } from "../load-poller.ts";
+
+import type { Pool } from "../../pool/pool.ts";
+import type { ShadowReport } from "../../pool/shadow.ts";
+import { jsonOf } from "../../proxy/context/explanation.ts";
+import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
+import type { DeskState } from "../../queue/pool-queues.ts";
+import type { SignalState } from "../polling/load-poller.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
 import { metricsText } from "./metrics.ts";
 import type { AdminAnswer, AdminRoutes } from "./server.ts";

@@ -1,10 +1,10 @@
 /** The listener for operators: plain HTTP in the main thread, apart from the data plane. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { AdminConfig } from "../../config/admin.ts";
+import type { AdminConfig } from "../../config/schema/admin.ts";
 import { describeSystemError } from "../../config/system-error.ts";
 import { adminConnectionsMax, adminHeadBytesMax, adminRequestTimeoutMs } from "../../limits.ts";
-import { ServeError } from "../ready-config.ts";
+import { ServeError } from "../workers/ready-config.ts";
 
 export interface AdminAnswer {
   readonly status: number;

@@ -1,5 +1,5 @@
 /** What second policies would have done, over all workers, as operators are told of it. */
-import type { RealAndShadow, ShadowReport } from "../../fleet/shadow.ts";
+import type { RealAndShadow, ShadowReport } from "../../pool/shadow.ts";
 
 /** @param byWorker reports of each worker */
 export function sumOfShadows(byWorker: readonly (readonly ShadowReport[])[]): ShadowReport[] {

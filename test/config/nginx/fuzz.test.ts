@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { allDirectives } from "../../../src/config/nginx/directives.ts";
 import { formatProblem } from "../../../src/config/problem.ts";
-import { configSchema } from "../../../src/config/schema.ts";
+import { configSchema } from "../../../src/config/schema/schema.ts";
 import { load } from "./in-memory.ts";
 
 function check(text: string): void {

@@ -6,12 +6,12 @@ import { readdirSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { checkConfig } from "../../../src/config/check.ts";
+import { checkConfig } from "../../../src/config/check/check.ts";
 import { toYaml } from "../../../src/config/minimal.ts";
 import { diskFiles } from "../../../src/config/nginx/files.ts";
 import { loadNginx } from "../../../src/config/nginx/load.ts";
 import { formatProblem } from "../../../src/config/problem.ts";
-import { configSchema } from "../../../src/config/schema.ts";
+import { configSchema } from "../../../src/config/schema/schema.ts";
 import { withoutNginxDefaults } from "./nginx-defaults.ts";
 
 const golden = "test/golden/nginx";

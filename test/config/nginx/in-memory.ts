@@ -2,7 +2,7 @@
 import { partMatcher } from "../../../src/config/nginx/files.ts";
 import { loadNginx, type NginxResult } from "../../../src/config/nginx/load.ts";
 import { formatProblem } from "../../../src/config/problem.ts";
-import type { ConfigInput } from "../../../src/config/schema.ts";
+import type { ConfigInput } from "../../../src/config/schema/schema.ts";
 
 interface Options {
   /** Other files, by path. Files live in /conf. */

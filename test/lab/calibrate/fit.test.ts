@@ -1,10 +1,10 @@
 /** A fit finds the constants that the samples were made with, also through noise, and none below 0. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../../src/engine/prng.ts";
 import { leastSquares } from "../../../src/lab/calibrate/fit.ts";
 import { fitted } from "../../../src/lab/calibrate/index.ts";
 import { together } from "../../../src/lab/calibrate/measure.ts";
+import { seededRandom } from "../../../src/simulated-engine/model/prng.ts";
 
 const lengths = [128, 256, 512, 1024, 2048, 4096, 8192];
 const batches = [

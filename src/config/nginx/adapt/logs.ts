@@ -1,7 +1,7 @@
 /** Log formats, access logs and the one error log. */
 
-import type { ConfigInput } from "../../schema.ts";
-import { didYouMean } from "../../suggest.ts";
+import { didYouMean } from "../../check/suggest.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block } from "../block.ts";
 import type { RouteInput } from "../directives/location.ts";
 import { accessLog, logFormat } from "../directives/log.ts";

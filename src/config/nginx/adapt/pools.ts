@@ -1,5 +1,5 @@
 /** `upstream` blocks, and addresses that `proxy_pass` names, → pools. */
-import type { ConfigInput } from "../../schema.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block, Entry } from "../block.ts";
 import {
   cacheTokens,

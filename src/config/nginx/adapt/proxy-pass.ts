@@ -1,5 +1,5 @@
 /** `proxy_pass` → target, by nginx's rules for its URI part. */
-import { didYouMean } from "../../suggest.ts";
+import { didYouMean } from "../../check/suggest.ts";
 import type { Entry } from "../block.ts";
 import type { RouteInput } from "../directives/location.ts";
 import { readAddress } from "../directives/upstream.ts";

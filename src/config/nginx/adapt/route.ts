@@ -1,5 +1,5 @@
 /** One location → one route, with everything it inherits from the server and from http. */
-import type { StepConfig } from "../../schema.ts";
+import type { StepConfig } from "../../schema/schema.ts";
 import type { Block, Entry } from "../block.ts";
 import {
   clientBodyTimeout,

@@ -1,5 +1,5 @@
 /** `server` blocks → servers. */
-import type { ConfigInput } from "../../schema.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block, Entry } from "../block.ts";
 import {
   clientHeaderBufferSize,

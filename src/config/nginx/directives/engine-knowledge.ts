@@ -1,8 +1,9 @@
 /** Of an `upstream`: what is asked of its engines and told by them, and the policy that would have decided otherwise. */
-import { kvEventsSchema } from "../../kv-events.ts";
+
+import { didYouMean } from "../../check/suggest.ts";
 import { policyNames } from "../../policy-text.ts";
-import type { ConfigInput } from "../../schema.ts";
-import { didYouMean } from "../../suggest.ts";
+import { kvEventsSchema } from "../../schema/kv-events.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import { flag, many, reading } from "../arguments.ts";
 import { type Context, type Directive, honoured } from "../directive.ts";
 import type { Word } from "../lexer.ts";

@@ -1,5 +1,5 @@
 /** The address and the parameters of `listen`. */
-import type { ConfigInput } from "../../schema.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import { parameter } from "../arguments.ts";
 import type { Word } from "../lexer.ts";
 import type { Scope } from "../scope.ts";

@@ -1,5 +1,5 @@
 /** `location`, what is answered in place of errors, and what concerns files. */
-import type { ConfigInput } from "../../schema.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import { flag, many, none, number, offset, reading, size, time, words } from "../arguments.ts";
 import { anyHttp, type Directive, honoured, ignored } from "../directive.ts";
 import type { Word } from "../lexer.ts";

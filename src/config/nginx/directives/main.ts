@@ -1,6 +1,6 @@
 /** Directives of the main and events blocks. */
-import { parseAdminAddress } from "../../admin.ts";
-import { logLevels } from "../../schema.ts";
+import { parseAdminAddress } from "../../schema/admin.ts";
+import { logLevels } from "../../schema/schema.ts";
 import {
   flag,
   invalidValue,

@@ -1,5 +1,5 @@
 /** `map`: a variable whose value depends on another's. */
-import type { ConfigInput } from "../../schema.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import { number, reading, size } from "../arguments.ts";
 import { type Directive, honoured, ignored } from "../directive.ts";
 import type { Word } from "../lexer.ts";

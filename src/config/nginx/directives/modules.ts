@@ -1,6 +1,6 @@
 /** `load_module`: which modules are built in here, and what stands in for others. */
 import { basename } from "node:path";
-import { nearestWord } from "../../suggest.ts";
+import { nearestWord } from "../../check/suggest.ts";
 import { reading } from "../arguments.ts";
 import { type Directive, honoured } from "../directive.ts";
 

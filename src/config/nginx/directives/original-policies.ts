@@ -1,5 +1,5 @@
 /** The original's ways to choose an engine, by its directives: one that switches the policy on, and one for each option. */
-import type { PolicyConfig } from "../../policies.ts";
+import type { PolicyConfig } from "../../schema/policies.ts";
 import { many, none, reading, size } from "../arguments.ts";
 import { type Directive, honoured, ignored } from "../directive.ts";
 import type { Word } from "../lexer.ts";

@@ -1,8 +1,9 @@
 /** Policies that nginx does not have, as directives of `upstream`: by their own names, with options as `option_name=value`. */
-import { type PolicyConfig, policySchema } from "../../policies.ts";
+
+import { didYouMean } from "../../check/suggest.ts";
 import { optionValue, snake } from "../../policy-text.ts";
-import type { ConfigInput } from "../../schema.ts";
-import { didYouMean } from "../../suggest.ts";
+import { type PolicyConfig, policySchema } from "../../schema/policies.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import { many, reading } from "../arguments.ts";
 import { type Directive, honoured } from "../directive.ts";
 import type { Word } from "../lexer.ts";

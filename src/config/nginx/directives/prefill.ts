@@ -1,5 +1,5 @@
 /** Directives of the original: prefill, request ids, length_balance. */
-import { routeDialects } from "../../dialects.ts";
+import { routeDialects } from "../../schema/dialects.ts";
 import { flag, oneOf, reading } from "../arguments.ts";
 import { anyHttp, type Directive, honoured, refused } from "../directive.ts";
 import { parseNumber } from "../units.ts";

@@ -1,5 +1,5 @@
 /** Directives about forwarding. */
-import type { RetryCondition } from "../../schema.ts";
+import type { RetryCondition } from "../../schema/schema.ts";
 import {
   buffers,
   flag,

@@ -1,5 +1,5 @@
 /** Directives that run before a request is forwarded, in the order of the file. */
-import type { StepConfig } from "../../schema.ts";
+import type { StepConfig } from "../../schema/schema.ts";
 import { flag, reading } from "../arguments.ts";
 import { anyHttp, type Context, type Directive, honoured, ignored } from "../directive.ts";
 import type { Word } from "../lexer.ts";

@@ -1,10 +1,10 @@
 /** `upstream`: engines, how one of them is chosen, and the connections to them. */
 import { isIPv6 } from "node:net";
-import { engineAttributes, isEngineAttribute } from "../../engine-attributes.ts";
+import { didYouMean } from "../../check/suggest.ts";
 import { parseEngineUrl } from "../../engine-url.ts";
-import { queueSchema } from "../../queue.ts";
-import type { ConfigInput } from "../../schema.ts";
-import { didYouMean } from "../../suggest.ts";
+import { engineAttributes, isEngineAttribute } from "../../schema/engine-attributes.ts";
+import { queueSchema } from "../../schema/queue.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import { many, number, reading, time, words } from "../arguments.ts";
 import { type Context, type Directive, honoured, ignored } from "../directive.ts";
 import type { Word } from "../lexer.ts";

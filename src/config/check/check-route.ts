@@ -1,0 +1,174 @@
+/** Checks of one route: what it matches, where it leads, the texts in it. */
+
+import { parseEngineAddress } from "../engine-url.ts";
+import type {
+  Config,
+  PrefillConfig,
+  RouteConfig,
+  ServerConfig,
+  StepConfig,
+} from "../schema/schema.ts";
+import { isBuiltInVariable } from "../variables.ts";
+import type { Faults, TextChecks } from "./check-text.ts";
+import type { ConfigPath } from "./expected.ts";
+import { didYouMean } from "./suggest.ts";
+
+export interface CheckContext {
+  readonly config: Config;
+  readonly faults: Faults;
+  readonly texts: TextChecks;
+}
+
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+export function checkRoute(
+  context: CheckContext,
+  server: ServerConfig,
+  route: RouteConfig,
+  path: ConfigPath,
+): void {
+  const { faults, texts } = context;
+  checkMatch(context, route, path);
+  checkSteps(context, route.steps, [...path, "steps"]);
+  checkTarget(context, route, path);
+  checkPrefill(context, server, route, path);
+  if (route.encode !== undefined) {
+    checkInternal(context, server, route.encode, "encode", [...path, "encode"]);
+  }
+  for (const [name, value] of Object.entries(route.setHeaders)) {
+    const at = [...path, "setHeaders", name];
+    if (!headerName.test(name)) faults.emerg(at, `"${name}" is not a header's name`);
+    texts.template(at, value);
+  }
+  route.accessLogs.forEach(({ file, format }, index) => {
+    const at = [...path, "accessLogs", index];
+    const known = ["combined", ...Object.keys(context.config.logFormats)];
+    if (!known.includes(format)) {
+      faults.emerg([...at, "format"], `unknown log format "${format}"`, didYouMean(format, known));
+    }
+    if (file.includes("$")) {
+      faults.emerg([...at, "file"], `the name of a log file takes no variables: "${file}"`);
+    }
+  });
+  route.errorPages.forEach(({ uri }, index) => {
+    texts.template([...path, "errorPages", index, "uri"], uri);
+  });
+}
+
+function checkMatch({ faults, texts }: CheckContext, { match }: RouteConfig, path: ConfigPath) {
+  const at = [...path, "match", "path"];
+  if (match.kind.startsWith("regex")) texts.regex(at, match.path);
+  else if (!match.path.startsWith("/") && !match.path.startsWith("@")) {
+    faults.emerg(at, `the path of a route begins with "/", unlike "${match.path}"`);
+  }
+}
+
+export function checkSteps(
+  { faults, texts }: CheckContext,
+  steps: readonly StepConfig[],
+  path: ConfigPath,
+): void {
+  steps.forEach((step, index) => {
+    const at = [...path, index];
+    if ("set" in step) {
+      const { name, value } = step.set;
+      // nginx lets only these built-in variables be set, too.
+      if (isBuiltInVariable(name) && name !== "args") {
+        faults.emerg([...at, "set", "name"], `"$${name}" is a built-in variable`);
+      }
+      texts.template([...at, "set", "value"], value);
+    } else if ("rewrite" in step) {
+      texts.regex([...at, "rewrite", "pattern"], step.rewrite.pattern);
+      texts.template([...at, "rewrite", "replacement"], step.rewrite.replacement);
+    } else if ("return" in step && step.return.text !== undefined) {
+      texts.template([...at, "return", "text"], step.return.text);
+    }
+  });
+}
+
+function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath): void {
+  const { faults, texts } = context;
+  const { target } = route;
+  if (target === undefined) {
+    if (route.prefill !== undefined) {
+      faults.emerg([...path, "prefill"], "a route with a prefill needs a target for its decode");
+    } else if (route.encode !== undefined) {
+      faults.emerg([...path, "encode"], "a route with an encode needs a target");
+    } else if (!route.steps.some((step) => "return" in step || "rewrite" in step)) {
+      faults.warn(path, "this route has no target and no return: it answers 404");
+    }
+    return;
+  }
+  if ("pool" in target) {
+    checkPool(context, target.pool, [...path, "target", "pool"]);
+    return;
+  }
+  const at = [...path, "target", "url"];
+  texts.template(at, target.url);
+  const match = /^http:\/\/(unix:[^:]*:?|[^/?#]*)/i.exec(target.url);
+  if (match === null) {
+    const reason = /^https:/i.test(target.url)
+      ? "engines are reached over http"
+      : "it begins with http://";
+    faults.emerg(at, `the URL "${target.url}" cannot be used: ${reason}`);
+    return;
+  }
+  const authority = match[1]!;
+  if (authority.includes("$") || Object.hasOwn(context.config.pools, authority)) return;
+  const parsed = parseEngineAddress(authority);
+  if ("problem" in parsed) faults.emerg(at, `invalid host in "${target.url}": ${parsed.problem}`);
+}
+
+function checkPool({ config, faults }: CheckContext, name: string, path: ConfigPath): void {
+  if (Object.hasOwn(config.pools, name)) return;
+  const known = Object.keys(config.pools);
+  const hint =
+    didYouMean(name, known) ??
+    (known.length === 0 ? "there are no pools" : `pools: ${known.slice(0, 10).join(", ")}`);
+  faults.emerg(path, `unknown pool "${name}"`, hint);
+}
+
+function checkPrefill(
+  context: CheckContext,
+  server: ServerConfig,
+  { prefill, dialect }: RouteConfig,
+  path: ConfigPath,
+): void {
+  if (prefill === undefined) return;
+  if (dialect === "plain") {
+    const hint = "leave the prefill out, or name the engines' dialect";
+    context.faults.emerg([...path, "prefill"], 'the dialect "plain" has no prefill', hint);
+  }
+  checkInternal(context, server, prefill, "prefill", [...path, "prefill"]);
+}
+
+/** Of the place of a leg that is not the route's target. */
+function checkInternal(
+  context: CheckContext,
+  server: ServerConfig,
+  place: PrefillConfig,
+  leg: "encode" | "prefill",
+  path: ConfigPath,
+): void {
+  if ("pool" in place) {
+    checkPool(context, place.pool, [...path, "pool"]);
+    return;
+  }
+  const { location } = place;
+  const prefixes = server.routes.filter(({ match }) => !match.kind.startsWith("regex"));
+  const routed =
+    // A regular expression may match what the prefix becomes together with the request's own path.
+    prefixes.length < server.routes.length ||
+    server.steps.length > 0 ||
+    prefixes.some(
+      ({ match }) => location.startsWith(match.path) || match.path.startsWith(location),
+    );
+  if (!routed) {
+    const paths = prefixes.map(({ match }) => match.path);
+    context.faults.emerg(
+      [...path, "location"],
+      `no route takes the ${leg} location "${location}"`,
+      didYouMean(location, paths),
+    );
+  }
+}

@@ -1,0 +1,99 @@
+/** Checks of the texts inside a configuration that have a grammar of their own: templates and regular expressions. */
+
+import type { Config, ServerConfig, StepConfig } from "../schema/schema.ts";
+import { parseTemplate } from "../template.ts";
+import { isBuiltInVariable, variableNames } from "../variables.ts";
+import type { ConfigPath } from "./expected.ts";
+import type { ConfigFault } from "./schema-faults.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** Collects faults while a configuration is walked. */
+export class Faults {
+  readonly list: ConfigFault[] = [];
+
+  emerg(path: ConfigPath, message: string, hint?: string): void {
+    this.#add("emerg", path, message, hint);
+  }
+
+  warn(path: ConfigPath, message: string, hint?: string): void {
+    this.#add("warn", path, message, hint);
+  }
+
+  #add(level: ConfigFault["level"], path: ConfigPath, message: string, hint?: string): void {
+    this.list.push({ path, level, message, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+export class TextChecks {
+  readonly #faults: Faults;
+  readonly #ownVariables: ReadonlySet<string>;
+
+  constructor(faults: Faults, config: Config) {
+    this.#faults = faults;
+    this.#ownVariables = ownVariables(config);
+  }
+
+  template(path: ConfigPath, text: string): void {
+    let parts: ReturnType<typeof parseTemplate>;
+    try {
+      parts = parseTemplate(text);
+    } catch (error) {
+      this.#faults.emerg(path, `${(error as Error).message} in "${text}"`);
+      return;
+    }
+    for (const { variable } of parts) {
+      if (variable === undefined || this.#isKnown(variable)) continue;
+      const known = [...this.#ownVariables, ...variableNames].filter((name) =>
+        /^\w*[^\W_]$/.test(name),
+      );
+      const hint = didYouMean(variable, known)?.replace('"', '"$');
+      this.#faults.emerg(path, `unknown variable "$${variable}"`, hint);
+    }
+  }
+
+  regex(path: ConfigPath, pattern: string): void {
+    const problem = regexProblem(pattern);
+    if (problem !== undefined) {
+      this.#faults.emerg(path, `invalid regular expression "${pattern}": ${problem}`);
+    }
+  }
+
+  #isKnown(variable: string): boolean {
+    return (
+      /^[1-9]$/.test(variable) || this.#ownVariables.has(variable) || isBuiltInVariable(variable)
+    );
+  }
+}
+
+function regexProblem(pattern: string): string | undefined {
+  try {
+    new RegExp(pattern);
+    return undefined;
+  } catch (error) {
+    // The message repeats the pattern: `Invalid regular expression: /(/: Unterminated group`.
+    const { message } = error as Error;
+    return message.slice(message.lastIndexOf(": ") + 2).toLowerCase();
+  }
+}
+
+/** Variables that a configuration makes itself. As in nginx they have one name space, whatever server made them. */
+function ownVariables(config: Config): Set<string> {
+  const names = new Set(config.maps.map(({ variable }) => variable));
+  const addCaptures = (pattern: string) => {
+    for (const [, name] of pattern.matchAll(/\(\?<([A-Za-z_]\w*)>/g)) names.add(name!);
+  };
+  for (const { entries } of config.maps) for (const { match } of entries) addCaptures(match);
+  for (const server of config.servers) {
+    server.names.forEach(addCaptures);
+    for (const { match } of server.routes) addCaptures(match.path);
+    for (const step of stepsOf(server)) {
+      if ("set" in step) names.add(step.set.name);
+      if ("rewrite" in step) addCaptures(step.rewrite.pattern);
+    }
+  }
+  return names;
+}
+
+function stepsOf(server: ServerConfig): StepConfig[] {
+  return [...server.steps, ...server.routes.flatMap(({ steps }) => steps)];
+}

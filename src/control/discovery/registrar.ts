@@ -1,0 +1,179 @@
+/** Engines that register themselves: the main thread listens for them, and adds them to the pools of the configuration. */
+import { parseHostAndPort } from "../../config/engine-url.ts";
+import { engineSchema } from "../../config/schema/pool.ts";
+import type { Config, PoolConfig } from "../../config/schema/schema.ts";
+import { describeSystemError } from "../../config/system-error.ts";
+import { registeredEnginesMax, registrationDelayMs } from "../../limits.ts";
+import { ZmtpRouter } from "../../transport/zmtp/router.ts";
+import { ServeError } from "../workers/ready-config.ts";
+import { type Registered, readRegistration } from "./registration.ts";
+
+type RegistrationConfig = Config["registrations"][number];
+
+export interface RegistrarDeps {
+  readonly log: (level: "notice" | "warn" | "error", message: string) => void;
+  /** Called when engines have come, gone or changed: `resolve` makes another configuration now. */
+  readonly changed: () => void;
+}
+
+interface Known extends Registered {
+  expiry: NodeJS.Timeout;
+}
+
+/** One address at which engines register. */
+interface Desk {
+  readonly router: ZmtpRouter;
+  config: RegistrationConfig;
+  /** By leg and URL. */
+  readonly engines: Map<string, Known>;
+  /** Told once, not with each ping. */
+  readonly problems: Set<string>;
+}
+
+const problemsToldMax = 256;
+
+export class Registrar {
+  readonly #deps: RegistrarDeps;
+  /** By their addresses. */
+  readonly #desks = new Map<string, Desk>();
+  #change: NodeJS.Timeout | undefined;
+
+  constructor(deps: RegistrarDeps) {
+    this.#deps = deps;
+  }
+
+  /** Listens at the addresses that are new in this configuration. Rejects with a ServeError, and then listens as before. */
+  async open({ registrations }: Config): Promise<void> {
+    const opened: string[] = [];
+    try {
+      for (const config of registrations) {
+        if (this.#desks.has(config.zmq)) continue;
+        opened.push(config.zmq);
+        await this.#openOne(config);
+      }
+    } catch (error) {
+      for (const key of opened) this.#closeOne(key);
+      throw error;
+    }
+  }
+
+  /** This configuration is in force: addresses that it does not have are closed, and their engines forgotten. */
+  use({ registrations }: Config): void {
+    const wanted = new Map(registrations.map((config) => [config.zmq, config]));
+    for (const key of [...this.#desks.keys()]) {
+      const config = wanted.get(key);
+      if (config === undefined) this.#closeOne(key);
+      else this.#desks.get(key)!.config = config;
+    }
+  }
+
+  /** The configuration with the engines that are registered. An engine that it has itself stays as it says. */
+  resolve(config: Config): Config {
+    const pools: Record<string, PoolConfig> = { ...config.pools };
+    for (const registration of config.registrations) {
+      for (const { leg, url, attributes } of this.#desks.get(registration.zmq)?.engines.values() ??
+        []) {
+        const name = registration[leg];
+        const pool = pools[name]!;
+        if (pool.engines.some((engine) => addressIn(engine.url) === addressIn(url))) continue;
+        const engine = engineSchema.parse({ url: `http://${url}`, attributes });
+        pools[name] = { ...pool, engines: [...pool.engines, engine] };
+      }
+    }
+    return config.registrations.length === 0 ? config : { ...config, pools };
+  }
+
+  close(): void {
+    clearTimeout(this.#change);
+    for (const key of [...this.#desks.keys()]) this.#closeOne(key);
+  }
+
+  async #openOne(config: RegistrationConfig): Promise<void> {
+    const address = parseHostAndPort(config.zmq.slice("tcp://".length), 0);
+    if ("problem" in address) throw new ServeError(address.problem, "GP_REGISTRATION");
+    const desk: Desk = {
+      config,
+      engines: new Map(),
+      problems: new Set(),
+      router: new ZmtpRouter({
+        message: (parts) => this.#message(desk, parts),
+        refused: (from, why) => this.#problem(desk, `${from} cannot register: ${why}`),
+      }),
+    };
+    try {
+      await desk.router.listen(address.host, address.port);
+    } catch (error) {
+      const why = describeSystemError(error as NodeJS.ErrnoException);
+      const { code = "GP_REGISTRATION" } = error as NodeJS.ErrnoException;
+      throw new ServeError(`cannot listen on ${config.zmq} for engines to register: ${why}`, code);
+    }
+    this.#desks.set(config.zmq, desk);
+  }
+
+  #closeOne(key: string): void {
+    const desk = this.#desks.get(key);
+    this.#desks.delete(key);
+    desk?.router.close();
+    for (const { expiry } of desk?.engines.values() ?? []) clearTimeout(expiry);
+  }
+
+  #message(desk: Desk, parts: readonly Buffer[]): void {
+    const said = readRegistration(parts);
+    if (typeof said === "string") this.#problem(desk, `an engine cannot register: ${said}`);
+    else if (said !== undefined) this.#heard(desk, said);
+  }
+
+  #heard(desk: Desk, said: Registered): void {
+    const { engines, config } = desk;
+    const key = `${said.leg} ${said.url}`;
+    const before = engines.get(key);
+    const mode = said.attributes["transfer_mode"];
+    const other = [...engines.values()].find((known) => known !== before);
+    const otherMode = other?.attributes["transfer_mode"];
+    if (before === undefined && other !== undefined && otherMode !== mode) {
+      const modes = `${mode ?? "none"}, others ${otherMode ?? "none"}`;
+      this.#problem(desk, `engine ${said.url} is not added: its transfer mode is ${modes}`);
+      return;
+    }
+    if (before === undefined && engines.size >= registeredEnginesMax) {
+      this.#problem(desk, `more than ${registeredEnginesMax} engines register at ${config.zmq}`);
+      return;
+    }
+    clearTimeout(before?.expiry);
+    const expiry = setTimeout(() => this.#expired(desk, key), config.timeoutMs);
+    engines.set(key, { ...said, expiry });
+    const isSame = JSON.stringify(before?.attributes) === JSON.stringify(said.attributes);
+    if (isSame) return;
+    const verb = before === undefined ? "registers with" : "is changed in";
+    this.#deps.log("notice", `engine ${said.url} ${verb} pool ${config[said.leg]}`);
+    this.#soon();
+  }
+
+  #expired(desk: Desk, key: string): void {
+    const { leg, url } = desk.engines.get(key)!;
+    desk.engines.delete(key);
+    const { timeoutMs } = desk.config;
+    this.#deps.log("warn", `engine ${url} (${leg}) has not been heard of for ${timeoutMs} ms`);
+    this.#soon();
+  }
+
+  /** Engines that start together come together. */
+  #soon(): void {
+    if (this.#change !== undefined) return;
+    this.#change = setTimeout(() => {
+      this.#change = undefined;
+      this.#deps.changed();
+    }, registrationDelayMs);
+  }
+
+  #problem(desk: Desk, message: string): void {
+    if (desk.problems.has(message) || desk.problems.size >= problemsToldMax) return;
+    desk.problems.add(message);
+    this.#deps.log("error", message);
+  }
+}
+
+/** Without scheme, rank and attributes. */
+function addressIn(url: string): string {
+  return url.replace(/^http:\/\//i, "").replace(/[@?/].*$/, "");
+}

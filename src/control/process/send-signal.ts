@@ -1,0 +1,36 @@
+/** `-s`: finds the running instance through its pid file and sends it a signal. */
+import { describeSystemError } from "../../config/system-error.ts";
+import { isInstance, readPid } from "./pid-file.ts";
+
+export const signalNames = ["stop", "quit", "reload", "reopen"] as const;
+export type SignalName = (typeof signalNames)[number];
+
+/** The signals that an instance answers to, by nginx's names. */
+export const signalOf = {
+  stop: "SIGTERM",
+  quit: "SIGQUIT",
+  reload: "SIGHUP",
+  reopen: "SIGUSR1",
+} as const satisfies Record<SignalName, NodeJS.Signals>;
+
+/** `undefined` when the signal was sent; otherwise why not, with the level that nginx gives it. */
+export function sendSignal(
+  pidFile: string,
+  name: SignalName,
+): { readonly level: "error" | "alert"; readonly message: string } | undefined {
+  const pid = readPid(pidFile);
+  if (typeof pid !== "number") return { level: "error", message: pid.problem };
+  const signal = signalOf[name];
+  try {
+    process.kill(pid, 0);
+    if (!isInstance(pid, pidFile)) {
+      const message = `process ${pid}, which "${pidFile}" names, began later and is another program`;
+      return { level: "error", message };
+    }
+    process.kill(pid, signal);
+    return undefined;
+  } catch (error) {
+    const reason = describeSystemError(error as NodeJS.ErrnoException);
+    return { level: "alert", message: `kill(${pid}, ${signal}) failed (${reason})` };
+  }
+}

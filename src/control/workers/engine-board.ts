@@ -1,0 +1,56 @@
+/** The scoreboard as the main thread keeps it: which engine has which slot, and what a dead worker held. */
+import type { Config } from "../../config/schema/schema.ts";
+import { engineSlotsMax } from "../../limits.ts";
+import { type SlotsByIdentity, SlotTable } from "../../pool/slots.ts";
+import { createScoreboardMemory, Scoreboard } from "../../scoreboard/scoreboard.ts";
+
+export class EngineBoard {
+  readonly memory: SharedArrayBuffer;
+  /** Of the scoreboard of second policies, which decide nothing. */
+  readonly shadowMemory: SharedArrayBuffer;
+  readonly #board: Scoreboard;
+  readonly #shadowBoard: Scoreboard;
+  readonly #table: SlotTable;
+  #current: SlotsByIdentity = {};
+
+  constructor(workers: number) {
+    const size = { workers, slots: engineSlotsMax };
+    this.memory = createScoreboardMemory(size);
+    this.shadowMemory = createScoreboardMemory(size);
+    this.#board = new Scoreboard(this.memory, 0);
+    this.#shadowBoard = new Scoreboard(this.shadowMemory, 0);
+    this.#table = new SlotTable(engineSlotsMax, (slot) => {
+      this.#board.clearSlot(slot);
+      this.#shadowBoard.clearSlot(slot);
+    });
+  }
+
+  /** To be read, not to be counted on. */
+  get view(): Scoreboard {
+    return this.#board;
+  }
+
+  get shadowView(): Scoreboard {
+    return this.#shadowBoard;
+  }
+
+  /** Slots for a configuration that is about to be applied; those of the current one stay taken. */
+  assign(config: Config): SlotsByIdentity {
+    for (const [identity, slot] of [...this.#table.identities()]) {
+      const unused = !Object.hasOwn(this.#current, identity);
+      // A request that began before the engine was taken out still holds its place.
+      if (unused && this.#board.inFlight(slot) === 0) this.#table.release(identity);
+    }
+    return this.#table.assign(config);
+  }
+
+  /** The configuration with these slots is in force. */
+  use(slots: SlotsByIdentity): void {
+    this.#current = slots;
+  }
+
+  closeRow(worker: number): void {
+    this.#board.closeRow(worker);
+    this.#shadowBoard.closeRow(worker);
+  }
+}

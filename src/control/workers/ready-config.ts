@@ -1,0 +1,116 @@
+/** Makes a checked configuration ready for workers: real ports for port 0, shared ports, unix sockets for one worker. */
+import { createServer } from "node:net";
+import { listenKey } from "../../config/check/check.ts";
+import type { Config, ListenConfig } from "../../config/schema/schema.ts";
+import { describeSystemError } from "../../config/system-error.ts";
+
+/** A configuration cannot be served; the message is worded as nginx does. */
+export class ServeError extends Error {
+  readonly code: string;
+  constructor(message: string, code: string) {
+    super(message);
+    this.name = "ServeError";
+    this.code = code;
+  }
+}
+
+/** Replaces the addresses of all servers. */
+function mapListens(config: Config, change: (listen: ListenConfig) => ListenConfig[]): Config {
+  const servers = config.servers.map((server) => ({
+    ...server,
+    listen: server.listen.flatMap(change),
+  }));
+  return { ...config, servers };
+}
+
+function allListens(config: Config): ListenConfig[] {
+  return config.servers.flatMap(({ listen }) => listen);
+}
+
+/** Only worker 0 serves unix sockets: their names cannot be shared. */
+export function configOfWorker(config: Config, worker: number): Config {
+  if (worker === 0) return config;
+  return mapListens(config, (listen) => (listen.unixPath === undefined ? [listen] : []));
+}
+
+/** All workers name blocks by the same salt, also after a reload. */
+export function withRecordSalt(config: Config, salt: string): Config {
+  const { record } = config;
+  return record === undefined ? config : { ...config, record: { salt, ...record } };
+}
+
+/**
+ * Chooses ports for `port: 0`, once: a reload keeps them. They are chosen here and not by the workers, which must all have the
+ * same ones.
+ */
+export class FreePorts {
+  readonly #chosen = new Map<string, number>();
+
+  get count(): number {
+    return this.#chosen.size;
+  }
+
+  forget(): void {
+    this.#chosen.clear();
+  }
+
+  async fillIn(config: Config): Promise<Config> {
+    const counts = new Map<string, number>();
+    const keyOf = ({ host }: ListenConfig) => {
+      const count = counts.get(host) ?? 0;
+      counts.set(host, count + 1);
+      return `${host} ${count}`;
+    };
+    for (const listen of allListens(config).filter(({ port }) => port === 0)) {
+      const key = keyOf(listen);
+      if (!this.#chosen.has(key)) this.#chosen.set(key, await bindOnce(listen));
+    }
+    counts.clear();
+    return mapListens(config, (listen) => {
+      if (listen.port !== 0) return [listen];
+      return [{ ...listen, port: this.#chosen.get(keyOf(listen))! }];
+    });
+  }
+}
+
+/**
+ * With SO_REUSEPORT the kernel lets a second program of the same user take half of the connections. So that it is refused as
+ * always, each port is bound without sharing first.
+ * @param known keys of addresses that this instance listens on already
+ */
+export async function sharePorts(config: Config, known: ReadonlySet<string>): Promise<Config> {
+  // A port that this instance has on another host, perhaps on all of them, cannot be bound without sharing.
+  const ports = new Set([...known].map((key) => key.slice(key.lastIndexOf(":"))));
+  for (const listen of allListens(config)) {
+    if (listen.unixPath === undefined && !ports.has(`:${listen.port ?? 80}`))
+      await bindOnce(listen);
+  }
+  return mapListens(config, (listen) => [
+    listen.unixPath === undefined ? { ...listen, reusePort: true } : listen,
+  ]);
+}
+
+/** Without several workers there is nothing to share, and an old Node could not. */
+export function withoutSharing(config: Config): Config {
+  return mapListens(config, (listen) => [{ ...listen, reusePort: false }]);
+}
+
+/** Keys of the addresses that a ready configuration listens on. */
+export function listenKeys(config: Config): Set<string> {
+  return new Set(allListens(config).map(listenKey));
+}
+
+function bindOnce(listen: ListenConfig): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const message = `bind() to ${listenKey(listen)} failed (${describeSystemError(error)})`;
+      reject(new ServeError(message, error.code ?? "EUNKNOWN"));
+    });
+    server.listen({ host: listen.host, port: listen.port ?? 0, exclusive: true }, () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,126 @@
+/**
+ * SGLang: both engines get the request at once and meet by a number, the bootstrap room, at the prefill engine's bootstrap server.
+ * Neither answers without the other. Sources: sglang `disaggregation/mini_lb.py`, `disaggregation/prefill.py`,
+ * `managers/io_struct.py`; smg `routers/http/pd_router.rs`.
+ */
+
+import { KeyName } from "../../body/key-name.ts";
+import type { Edits } from "../../body/splice.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+import { bootstrapRoomsMax } from "../../limits.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "../dialect.ts";
+import { bootstrapHostOf, bootstrapPortOf } from "../shared/bootstrap-server.ts";
+import { removeMember } from "../shared/members.ts";
+import { askForOnePiece } from "../shared/one-token.ts";
+import { sglangRoute, sglangServerInfo } from "../shared/probes.ts";
+import { batchSize } from "./batch.ts";
+import { sglangAnswers } from "./responses.ts";
+
+const bootstrapHost = new KeyName("bootstrap_host");
+const bootstrapPort = new KeyName("bootstrap_port");
+const bootstrapRoom = new KeyName("bootstrap_room");
+const routedRank = new KeyName("routed_dp_rank");
+const prefillRank = new KeyName("disagg_prefill_dp_rank");
+
+/** What says where an engine gets its KV cache from, or whom it calls: for a proxy to write, in all of SGLang's versions. */
+const handoffKeys: readonly KeyName[] = [
+  bootstrapHost,
+  bootstrapPort,
+  bootstrapRoom,
+  routedRank,
+  prefillRank,
+  ...[
+    "bootstrap_pair_key",
+    "decode_tp_size",
+    "data_parallel_rank",
+    "data_parallel_rank_decode",
+    "pd_rebootstrap_prefill_url",
+    "kv_transfer_params",
+  ].map((name) => new KeyName(name)),
+];
+
+const roomsEnd = 1n << 63n;
+
+export const sglang: Dialect = {
+  name: "sglang",
+  order: "together",
+  merge: sglangAnswers,
+  probes: [sglangServerInfo, sglangRoute],
+  carries: (request) => (batchSize(request) ?? 1) <= bootstrapRoomsMax,
+  strip,
+  handOver: (request) => new SglangHandover(request),
+};
+
+function strip(members: TopLevel, edits: Edits): void {
+  for (const key of handoffKeys) removeMember(members, edits, key);
+}
+
+class SglangHandover implements Handover {
+  readonly #request: DialectRequest;
+  /** A room for each sequence. An engine fails one that comes into a room for the second time. */
+  readonly #rooms: readonly bigint[];
+  readonly #isBatch: boolean;
+
+  constructor(request: DialectRequest) {
+    const size = batchSize(request);
+    this.#request = request;
+    this.#isBatch = size !== undefined;
+    this.#rooms = Array.from({ length: size ?? 1 }, () => request.mint.integer63());
+  }
+
+  /**
+   * The client's body, whose limits stay: the engine itself stops after the first token, of which decode begins. Not streamed, so
+   * that a prefill that fails has a status: in a stream it would be an event behind a 200.
+   */
+  prefillEdits(edits: Edits, { prefill }: Engines): void {
+    this.#bothEdits(edits, prefill);
+    askForOnePiece(this.#request, edits);
+    appendRank(edits, routedRank, prefill);
+  }
+
+  /** It has been read to its end, and says nothing that decode needs. */
+  prefillAnswered(): undefined {
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits, { prefill, decode }: Engines): void {
+    this.#bothEdits(edits, prefill);
+    if (decode !== undefined) appendRank(edits, routedRank, decode);
+    appendRank(edits, prefillRank, prefill);
+  }
+
+  #bothEdits(edits: Edits, prefill: EngineInfo): void {
+    strip(this.#request.members, edits);
+    const address = JSON.stringify(bootstrapHostOf(prefill));
+    edits.appendMember(
+      bootstrapHost,
+      this.#forEach(() => address),
+    );
+    edits.appendMember(
+      bootstrapPort,
+      this.#forEach(() => bootstrapPortOf(prefill)),
+    );
+    edits.appendMember(
+      bootstrapRoom,
+      this.#forEach((room) => `${roomAt(room, prefill)}`),
+    );
+  }
+
+  #forEach(value: (room: bigint) => string): Buffer {
+    const values = this.#rooms.map(value).join();
+    return Buffer.from(this.#isBatch ? `[${values}]` : values);
+  }
+}
+
+/** Engines that are told no rank take `room % dp_size` for it, on both sides. */
+function roomAt(room: bigint, { dpRank, attributes }: EngineInfo): bigint {
+  const size = attributes["dp_size"] ?? "";
+  if (dpRank < 0 || !/^[1-9]\d{0,5}$/.test(size)) return room;
+  const ranks = BigInt(size);
+  const moved = room - (room % ranks) + (BigInt(dpRank) % ranks);
+  return moved < roomsEnd ? moved : moved - ranks;
+}
+
+function appendRank(edits: Edits, key: KeyName, { dpRank }: EngineInfo): void {
+  if (dpRank >= 0) edits.appendMember(key, Buffer.from(`${dpRank}`));
+}

@@ -1,0 +1,28 @@
+/** What a request says in a member, as far as its first byte tells. Of a name that stands twice, the last one counts. */
+
+import type { KeyName } from "../../body/key-name.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+
+export function memberValueOf(members: TopLevel, key: KeyName): Buffer | undefined {
+  const index = members.lastIndexOf(key);
+  return index < 0 ? undefined : members.value(index);
+}
+
+function firstByte(members: TopLevel, key: KeyName): number {
+  const index = members.lastIndexOf(key);
+  return index < 0 ? 0 : members.bytes[members.valueStart(index)]!;
+}
+
+/** Other than null and false. */
+export function isSet(members: TopLevel, key: KeyName): boolean {
+  const byte = firstByte(members, key);
+  return byte !== 0 && byte !== 0x6e && byte !== 0x66;
+}
+
+export function isTrue(members: TopLevel, key: KeyName): boolean {
+  return firstByte(members, key) === 0x74;
+}
+
+export function isFalse(members: TopLevel, key: KeyName): boolean {
+  return firstByte(members, key) === 0x66;
+}

@@ -1,0 +1,82 @@
+/** Turns a request for an answer into a request for a prefill: one token, in one piece. */
+
+import { KeyName } from "../../body/key-name.ts";
+import { Edits } from "../../body/splice.ts";
+import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import type { DialectRequest } from "../dialect.ts";
+import { generatingAt, type Limits } from "../endpoints/endpoint.ts";
+import { memberValueOf } from "./member-facts.ts";
+import { removeMember, replaceMember, setMember } from "./members.ts";
+
+const streamOptions = new KeyName("stream_options");
+
+const one = Buffer.from("1");
+const no = Buffer.from("false");
+const emptyObject = Buffer.from("{}");
+
+/** Whether a prefill that its text ends, rather than its length, hands nothing over. */
+export type FirstToken = "may-end-the-text" | "must-not-end-the-text";
+
+/**
+ * The edits that vLLM and its kin need for a prefill.
+ *
+ * - `max_completion_tokens` goes before `max_tokens` in a chat: both must be 1, or the prefill engine writes the whole
+ *   answer.
+ * - `min_tokens` above `max_tokens` is refused. It becomes 1 rather than go, so that a first token that ends the
+ *   text does not end the prefill as "stopped", for which some connectors hand over nothing.
+ * - `n` above 1 would take a KV cache per choice, of which decode can fetch one. `best_of` below `n` is refused, and
+ *   above it is as costly as `n`.
+ * - `kv_transfer_params` is answered only where nothing is streamed, and `stream_options` is refused there.
+ */
+export function askForOneToken(
+  request: DialectRequest,
+  edits: Edits,
+  first: FirstToken = "may-end-the-text",
+): void {
+  const { members } = request;
+  const { limits } = generatingAt(request.path);
+  if (limits.within === undefined) limit(members, edits, limits, first);
+  else {
+    const object = memberValueOf(members, limits.within) ?? emptyObject;
+    const limited = limitedObject(object, limits, first);
+    // What is no object the engine refuses, as it does directly.
+    if (limited !== undefined) setMember(members, edits, limits.within, limited);
+  }
+  askForOnePiece(request, edits);
+}
+
+/** Leaves the limits to an engine that ends a prefill by itself. */
+export function askForOnePiece({ members, path }: DialectRequest, edits: Edits): void {
+  const { offForPrefill, keeps } = generatingAt(path);
+  for (const key of offForPrefill) replaceMember(members, edits, key, no);
+  removeMember(members, edits, streamOptions);
+  // Kept where nothing is said. Nobody will ask a prefill engine for it.
+  if (keeps !== undefined && members.indexOf(keeps.isKept) < 0)
+    edits.appendMember(keeps.isKept, no);
+}
+
+function limit(members: TopLevel, edits: Edits, limits: Limits, first: FirstToken): void {
+  const { most, mostToo, least, counts } = limits;
+  setMember(members, edits, most, one);
+  for (const key of mostToo) replaceMember(members, edits, key, one);
+  for (const key of counts) replaceMember(members, edits, key, one);
+  if (least === undefined) return;
+  if (first === "must-not-end-the-text") setMember(members, edits, least, one);
+  else replaceMember(members, edits, least, one);
+}
+
+function limitedObject(object: Buffer, limits: Limits, first: FirstToken): Buffer | undefined {
+  const bytes = object[0] === 0x6e ? emptyObject : object;
+  if (scanTopLevel(bytes, 0, bytes.length, innerMembers) !== undefined) return undefined;
+  innerEdits.begin(innerMembers);
+  limit(innerMembers, innerEdits, limits, first);
+  const out = Buffer.allocUnsafe(innerEdits.byteLength);
+  innerEdits.writeTo(out, 0);
+  innerEdits.clear();
+  innerMembers.clear();
+  return out;
+}
+
+/** Shared: used within one call, and not those of the body, which is being edited meanwhile. */
+const innerMembers = new TopLevel();
+const innerEdits = new Edits();

@@ -1,0 +1,160 @@
+/**
+ * What an answer tells of the prompt's own tokens: the prefill engine has told it, decode was not asked, and it is put into decode's
+ * answer. Completions with `echo` and `logprobs` have it in the text and in the choice's `logprobs`, all others in `prompt_logprobs`.
+ */
+
+import { arrayElements } from "../../body/array.ts";
+import { KeyName } from "../../body/key-name.ts";
+import type { Span } from "../../body/member-value.ts";
+import { isNull, memberOf, type Patches } from "../../body/patches.ts";
+import type { Edits } from "../../body/splice.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+import type { DialectRequest } from "../dialect.ts";
+import { isSet, isTrue } from "./member-facts.ts";
+import { removeMember, replaceMember } from "./members.ts";
+
+const promptLogprobs = new KeyName("prompt_logprobs");
+const stream = new KeyName("stream");
+const echo = new KeyName("echo");
+const logprobs = new KeyName("logprobs");
+const choices = new KeyName("choices");
+const indexKey = new KeyName("index");
+const text = new KeyName("text");
+const textOffset = new KeyName("text_offset");
+const tokens = new KeyName("tokens");
+/** The lists of a choice's `logprobs` that have one element a token, but for the offsets. */
+const lists = [new KeyName("token_logprobs"), tokens, new KeyName("top_logprobs")];
+
+const no = Buffer.from("false");
+
+/**
+ * A decode engine has nothing to tell of a prompt that it did not compute: asked for it, vLLM answers `[null]`, or with 500. A stream
+ * is refused for `prompt_logprobs`, and is to stay so.
+ */
+export function dropPromptWishes(members: TopLevel, edits: Edits): void {
+  if (wantsPromptLogprobs(members)) removeMember(members, edits, promptLogprobs);
+  if (wantsEcho(members)) replaceMember(members, edits, echo, no);
+}
+
+export function wantsPromptLogprobs(members: TopLevel): boolean {
+  return isSet(members, promptLogprobs) && !isTrue(members, stream);
+}
+
+/** In a chat `logprobs` is true or false, and an echo has none. */
+export function wantsEcho(members: TopLevel): boolean {
+  return isTrue(members, echo) && isSet(members, logprobs) && !isTrue(members, logprobs);
+}
+
+/** Puts one prefill answer's part into decode's answer, or into the events of one. */
+export class PromptMerge {
+  readonly #prefill: Buffer;
+  readonly #told: readonly Span[];
+  readonly #echoes: boolean;
+  readonly #n: number;
+  /** Choices whose stream has begun. */
+  readonly #begun = new Set<number>();
+
+  constructor({ members }: DialectRequest, prefill: Buffer) {
+    this.#prefill = prefill;
+    this.#echoes = wantsEcho(members);
+    this.#told = choicesOf(prefill, { start: 0, end: prefill.length }) ?? [];
+    this.#n = this.#choicesEach(members);
+  }
+
+  /** Choices of one prompt: prefill was asked for one, and decode's stand prompt by prompt. */
+  #choicesEach(members: TopLevel): number {
+    const index = members.lastIndexOf(nKey);
+    return Math.max(1, index < 0 ? 1 : Number(members.value(index).toString("latin1")) || 1);
+  }
+
+  change(patches: Patches): void {
+    const { bytes } = patches;
+    const whole = { start: 0, end: bytes.length };
+    this.#replaceNull(patches, whole, { start: 0, end: this.#prefill.length });
+    for (const choice of choicesOf(bytes, whole) ?? []) {
+      const index = this.#indexOf(bytes, choice);
+      const told = this.#told[Math.floor(index / this.#n)];
+      if (told === undefined) continue;
+      this.#replaceNull(patches, choice, told);
+      // An echo stands in the first event of its choice, and nowhere else.
+      if (this.#echoes && !this.#begun.has(index)) this.#echo(patches, choice, told);
+      this.#begun.add(index);
+    }
+  }
+
+  #indexOf(bytes: Buffer, choice: Span): number {
+    const span = memberOf(bytes, choice, indexKey);
+    return span === undefined ? 0 : Number(bytes.toString("latin1", span.start, span.end));
+  }
+
+  #replaceNull(patches: Patches, object: Span, prefillObject: Span): void {
+    const own = memberOf(patches.bytes, object, promptLogprobs);
+    const told = memberOf(this.#prefill, prefillObject, promptLogprobs);
+    if (own === undefined || told === undefined || isNull(this.#prefill, told)) return;
+    patches.replace(own, this.#prefill.subarray(told.start, told.end));
+  }
+
+  /** Everything that prefill told but for its one token of an answer, then what decode told. */
+  #echo(patches: Patches, choice: Span, told: Span): void {
+    const prefill = this.#prefill;
+    const toldLogprobs = memberOf(prefill, told, logprobs);
+    const own = memberOf(patches.bytes, choice, logprobs);
+    const ownText = memberOf(patches.bytes, choice, text);
+    const toldText = memberOf(prefill, told, text);
+    if (!toldLogprobs || !own || !ownText || !toldText) return;
+    const toldTokens = elementsOf(prefill, toldLogprobs, tokens);
+    const last = toldTokens?.at(-1);
+    if (last === undefined) return;
+    const prompt = withoutEnd(prefill.subarray(toldText.start, toldText.end), prefill, last);
+    // Behind the opening quote.
+    const at = ownText.start + 1;
+    patches.replace({ start: at, end: at }, prompt);
+    this.#echoLists(patches, own, toldLogprobs);
+  }
+
+  #echoLists(patches: Patches, own: Span, told: Span): void {
+    const prefill = this.#prefill;
+    const { bytes } = patches;
+    const isEmpty = isNull(bytes, own);
+    const parts: string[] = [];
+    for (const key of [textOffset, ...lists]) {
+      const elements = elementsOf(prefill, told, key) ?? [];
+      const head = elements.slice(0, -1).map((span) => latin1(prefill, span));
+      const answered = isEmpty ? [] : (elementsOf(bytes, own, key) ?? []);
+      let tail = answered.map((span) => latin1(bytes, span));
+      if (key === textOffset) {
+        const shift = Number(latin1(prefill, elements.at(-1) ?? { start: 0, end: 0 }));
+        tail = tail.map((offset) => String(Number(offset) + shift));
+      }
+      parts.push(`"${key.text}":[${[...head, ...tail].join(",")}]`);
+    }
+    patches.replace(own, Buffer.from(`{${parts.join(",")}}`, "latin1"));
+  }
+}
+
+const nKey = new KeyName("n");
+
+function choicesOf(bytes: Buffer, object: Span): Span[] | undefined {
+  const span = memberOf(bytes, object, choices);
+  return span && arrayElements(bytes, span.start, span.end);
+}
+
+function elementsOf(bytes: Buffer, object: Span, key: KeyName): Span[] | undefined {
+  const span = memberOf(bytes, object, key);
+  return span && arrayElements(bytes, span.start, span.end);
+}
+
+function latin1(bytes: Buffer, { start, end }: Span): string {
+  return bytes.toString("latin1", start, end);
+}
+
+/**
+ * What stands between the quotes of a text, without the token at its end. A token that is half a character has added nothing to the
+ * text yet.
+ */
+function withoutEnd(quoted: Buffer, bytes: Buffer, token: Span): Buffer {
+  const inner = quoted.subarray(1, -1);
+  const end = bytes.subarray(token.start + 1, token.end - 1);
+  const at = inner.length - end.length;
+  return at >= 0 && inner.subarray(at).equals(end) ? inner.subarray(0, at) : inner;
+}

@@ -1,0 +1,41 @@
+/** Finds requests for more than one answer, which most hand-overs cannot carry: what is handed over is fetched once. */
+
+import { memberOf } from "../../body/patches.ts";
+import type { DialectRequest } from "../dialect.ts";
+import { generatingAt } from "../endpoints/endpoint.ts";
+import { memberValueOf } from "./member-facts.ts";
+import { promptsOf } from "./prompt-count.ts";
+
+/**
+ * Whether the request is for several choices, or has several prompts. vLLM makes a request of its own of each, with the same
+ * parameters: the first to end frees the KV cache under the others (RFC vllm-project/vllm#39647).
+ */
+export function hasSeveralAnswers(request: DialectRequest): boolean {
+  return hasSeveralChoices(request) || promptsOf(request, 1) > 1;
+}
+
+/** Whether each prompt is to have several answers. */
+export function hasSeveralChoices({ members, path }: DialectRequest): boolean {
+  const { within, counts } = generatingAt(path).limits;
+  if (within !== undefined) {
+    const object = memberValueOf(members, within);
+    if (object === undefined) return false;
+    return counts.some((key) => {
+      const span = memberOf(object, { start: 0, end: object.length }, key);
+      return span !== undefined && isAboveOne(object, span.start, span.end);
+    });
+  }
+  return counts.some((key) => {
+    for (let i = members.indexOf(key); i >= 0; i = members.indexOf(key, i + 1)) {
+      if (isAboveOne(members.bytes, members.valueStart(i), members.valueEnd(i))) return true;
+    }
+    return false;
+  });
+}
+
+/** Whatever is neither 1 nor null counts as more: an engine that reads it as 1 gives the same answer without a hand-over. */
+function isAboveOne(bytes: Buffer, start: number, end: number): boolean {
+  const first = bytes[start];
+  // Of all JSON values only `null` begins with an n.
+  return !(first === 0x31 && end - start === 1) && first !== 0x6e;
+}

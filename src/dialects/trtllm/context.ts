@@ -1,0 +1,103 @@
+/** What a TensorRT-LLM context server answers, as spans of its bytes: its ids have 63 bits, and its state is opaque. */
+
+import { arrayElements } from "../../body/array.ts";
+import { KeyName } from "../../body/key-name.ts";
+import type { Span } from "../../body/member-value.ts";
+import { isNull, memberOf, Patches } from "../../body/patches.ts";
+import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+
+export const disaggregatedParams: KeyName = new KeyName("disaggregated_params");
+
+const choices = new KeyName("choices");
+const usage = new KeyName("usage");
+const finishReason = new KeyName("finish_reason");
+const promptTokenIds = new KeyName("prompt_token_ids");
+const promptTokenIdsB64 = new KeyName("prompt_token_ids_b64");
+const requestType = new KeyName("request_type");
+const ctxUsage = new KeyName("ctx_usage");
+const ids = [new KeyName("ctx_request_id"), new KeyName("disagg_request_id")];
+
+const generationOnly = Buffer.from('"generation_only"');
+/** The context server has stopped where the client had not: `_GEN_PENDING_FINISH_REASONS`. */
+const pendingReasons = [Buffer.from('"length"'), Buffer.from('"not_finished"')];
+
+export interface ContextAnswer {
+  /** The only choice. */
+  readonly choice: Span;
+  readonly usage: Span | undefined;
+  /** Those members of the answer that are there for the generation server alone, wherever they stand. */
+  readonly handoff: readonly Span[];
+  /** The first token is the last one: there is nothing to generate. */
+  readonly isFinal: boolean;
+  /** For the generation server; undefined = the answer has none that are of use. */
+  readonly generationParams: Buffer | undefined;
+  readonly promptIds: Buffer | undefined;
+  readonly promptIdsB64: Buffer | undefined;
+}
+
+/** Shared: a call is synchronous and leaves nothing in it. The prompt's ids may be large, so they are gone over once. */
+const members = new TopLevel();
+
+/** Undefined for what is no answer with one choice. */
+export function readContext(answer: Buffer): ContextAnswer | undefined {
+  if (scanTopLevel(answer, 0, answer.length, members) !== undefined) return undefined;
+  const list = spanOf(choices);
+  const told = spanOf(usage);
+  const idList = spanOf(promptTokenIds);
+  const idText = spanOf(promptTokenIdsB64);
+  members.clear();
+  const elements = list && arrayElements(answer, list.start, list.end);
+  if (elements === undefined || elements.length !== 1) return undefined;
+  const choice = elements[0]!;
+  const params = memberOf(answer, choice, disaggregatedParams);
+  const usageOrNull = told ?? { start: 0, end: 0 };
+  return {
+    choice,
+    usage: told,
+    handoff: [params, idList, idText].filter((span) => span !== undefined),
+    isFinal: endsAnswer(answer, memberOf(answer, choice, finishReason)),
+    generationParams:
+      params && generationParamsOf(slice(answer, params), slice(answer, usageOrNull)),
+    promptIds: startingWith(answer, idList, 0x5b),
+    promptIdsB64: startingWith(answer, idText, 0x22),
+  };
+}
+
+function spanOf(key: KeyName): Span | undefined {
+  const index = members.lastIndexOf(key);
+  return index < 0 ? undefined : { start: members.valueStart(index), end: members.valueEnd(index) };
+}
+
+/** Without a reason the answer has not ended. */
+function endsAnswer(answer: Buffer, reason: Span | undefined): boolean {
+  if (reason === undefined || isNull(answer, reason)) return false;
+  const text = slice(answer, reason);
+  return !pendingReasons.some((pending) => pending.equals(text));
+}
+
+/**
+ * What the context server said, turned to the generation server. The usage is told only where there is a member for it: an engine
+ * that does not know it does not write it, and refuses fields that it does not know.
+ */
+function generationParamsOf(params: Buffer, told: Buffer): Buffer | undefined {
+  const whole = { start: 0, end: params.length };
+  const type = memberOf(params, whole, requestType);
+  if (type === undefined) return undefined;
+  for (const key of ids) {
+    const id = memberOf(params, whole, key);
+    if (id === undefined || isNull(params, id)) return undefined;
+  }
+  const patches = new Patches(params);
+  patches.replace(type, generationOnly);
+  const usageMember = memberOf(params, whole, ctxUsage);
+  if (usageMember !== undefined && told.length > 0) patches.replace(usageMember, told);
+  return patches.result();
+}
+
+function startingWith(answer: Buffer, span: Span | undefined, byte: number): Buffer | undefined {
+  return span !== undefined && answer[span.start] === byte ? slice(answer, span) : undefined;
+}
+
+function slice(bytes: Buffer, { start, end }: Span): Buffer {
+  return bytes.subarray(start, end);
+}

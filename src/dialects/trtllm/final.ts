@@ -1,0 +1,107 @@
+/** The context server's answer as the client's, where the first token is the last: as one server would give it, streamed or not. */
+
+import { arrayElements } from "../../body/array.ts";
+import { KeyName } from "../../body/key-name.ts";
+import type { Span } from "../../body/member-value.ts";
+import { memberOf, Patches } from "../../body/patches.ts";
+import { valueAt } from "../../body/path-value.ts";
+import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import type { DialectRequest, FinalAnswer } from "../dialect.ts";
+import { isTrue, memberValueOf } from "../shared/member-facts.ts";
+import { type ContextAnswer, disaggregatedParams } from "./context.ts";
+
+const stream = new KeyName("stream");
+const streamOptions = new KeyName("stream_options");
+const includeUsage = new KeyName("include_usage");
+const message = new KeyName("message");
+const role = new KeyName("role");
+const toolCalls = new KeyName("tool_calls");
+const shared = ["id", "created", "model"].map((name) => new KeyName(name));
+
+const nothing = Buffer.from("null");
+const opening = `{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}`;
+
+export function finalAnswerOf(
+  { members }: DialectRequest,
+  answer: Buffer,
+  context: ContextAnswer,
+): FinalAnswer {
+  if (isTrue(members, stream)) {
+    const body = eventsOf(answer, context, wantsUsage(members));
+    return { contentType: "text/event-stream; charset=utf-8", body };
+  }
+  const patches = new Patches(answer);
+  // As one server has them.
+  for (const span of context.handoff) patches.replace(span, nothing);
+  return { contentType: "application/json", body: patches.result() ?? answer };
+}
+
+/** TensorRT-LLM takes options that do not say otherwise as a wish for usage (`StreamOptions`). */
+function wantsUsage(members: TopLevel): boolean {
+  const options = memberValueOf(members, streamOptions);
+  if (options?.[0] !== 0x7b) return false;
+  const wish = memberOf(options, { start: 0, end: options.length }, includeUsage);
+  return wish === undefined || options[wish.start] === 0x74;
+}
+
+/** Texts are latin1 throughout: bytes stay what they are. */
+function eventsOf(answer: Buffer, { choice, usage }: ContextAnswer, tellsUsage: boolean): Buffer {
+  const isChat = memberOf(answer, choice, message) !== undefined;
+  const object = isChat ? "chat.completion.chunk" : "text_completion";
+  const whole = { start: 0, end: answer.length };
+  let start = `data: {"object":"${object}"`;
+  for (const key of shared) {
+    const value = valueAt(answer, whole, [key]);
+    if (value !== undefined) start += `,"${key.text}":${textAt(answer, value)}`;
+  }
+  start += `,"choices":[`;
+  let events = isChat ? `${start}${opening}]}\n\n` : "";
+  events += `${start}${choiceEvent(answer, choice)}]}\n\n`;
+  if (tellsUsage && usage !== undefined) {
+    events += `${start}],"usage":${textAt(answer, usage)}}\n\n`;
+  }
+  return Buffer.from(`${events}data: [DONE]\n\n`, "latin1");
+}
+
+/** A chat's message is a stream's `delta`. */
+function choiceEvent(answer: Buffer, choice: Span): string {
+  return objectWithout(answer, choice, (key, value) => {
+    if (key === disaggregatedParams.text) return undefined;
+    if (key !== message.text) return `"${key}":${textAt(answer, value)}`;
+    return `"delta":${deltaOf(answer, value)}`;
+  });
+}
+
+function deltaOf(answer: Buffer, span: Span): string {
+  return objectWithout(answer, span, (key, value) => {
+    if (key === role.text) return undefined;
+    if (key !== toolCalls.text) return `"${key}":${textAt(answer, value)}`;
+    const calls = arrayElements(answer, value.start, value.end) ?? [];
+    if (calls.length === 0) return undefined;
+    // In a stream each says which one it is.
+    const numbered = calls.map((call, i) => `{"index":${i},${textAt(answer, call).slice(1)}`);
+    return `"tool_calls":[${numbered.join()}]`;
+  });
+}
+
+/** The object with each member as `write` has it; undefined = not at all. */
+function objectWithout(
+  bytes: Buffer,
+  { start, end }: Span,
+  write: (key: string, value: Span) => string | undefined,
+): string {
+  const members = new TopLevel();
+  if (scanTopLevel(bytes, start, end, members) !== undefined) return "{}";
+  const parts: string[] = [];
+  for (let i = 0; i < members.count; i++) {
+    const key = bytes.toString("latin1", members.keyStart(i) + 1, members.keyEnd(i) - 1);
+    const part = write(key, { start: members.valueStart(i), end: members.valueEnd(i) });
+    if (part !== undefined) parts.push(part);
+  }
+  return `{${parts.join()}}`;
+}
+
+/** On one line: in JSON a line's end is white space, in an event it is not. */
+function textAt(bytes: Buffer, { start, end }: Span): string {
+  return bytes.toString("latin1", start, end).replaceAll(/[\r\n]/g, " ");
+}

@@ -1,0 +1,182 @@
+/**
+ * TensorRT-LLM. Context first: the context server computes the prompt and the first token, and answers where both are, which the
+ * generation server gets. Generation first: both get the request at once and meet by an id; the context server begins when the
+ * generation server has asked it. Sources: TensorRT-LLM `serve/openai_disagg_service.py`, `serve/openai_protocol.py`,
+ * `disaggregated_params.py`; AIBrix `engine/trtllm.go`.
+ */
+
+import { KeyName } from "../../body/key-name.ts";
+import type { Edits } from "../../body/splice.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+import type {
+  Dialect,
+  DialectRequest,
+  Engines,
+  FinalAnswer,
+  Handover,
+  LegName,
+  Mint,
+} from "../dialect.ts";
+import { generatingAt, hasChoices } from "../endpoints/endpoint.ts";
+import { chatCompletions } from "../endpoints/endpoints.ts";
+import { kvTransferParams } from "../shared/kv-transfer-params.ts";
+import { removeMember, setMember } from "../shared/members.ts";
+import { askForOnePiece } from "../shared/one-token.ts";
+import { trtllmServerInfo } from "../shared/probes.ts";
+import { hasSeveralAnswers } from "../shared/several-choices.ts";
+import { disaggregatedParams, readContext } from "./context.ts";
+import { finalAnswerOf } from "./final.ts";
+import { trtllmAnswers } from "./responses.ts";
+import { signatureLine } from "./signature.ts";
+
+const prompt = new KeyName("prompt");
+const promptTokenIds = new KeyName("prompt_token_ids");
+const promptTokenIdsB64 = new KeyName("prompt_token_ids_b64");
+
+/** Ids below are an engine's own: 2^40 in TensorRT-LLM's `disagg_utils.py`, 2^42 in earlier ones, as AIBrix has it. */
+const idsStart = 1n << 42n;
+/** Nobody on the way can take an id below for another one, not even with doubles. */
+const idsEnd = 1n << 53n;
+
+/** `DisaggScheduleStyle` is a number in JSON. */
+const generationFirst = `"schedule_style":1`;
+
+export const trtllm: Dialect = {
+  name: "trtllm",
+  order: "prefill-first",
+  merge: trtllmAnswers,
+  carries,
+  strip,
+  handOver: (request) => new ContextFirst(request),
+};
+
+export const trtllmGenFirst: Dialect = {
+  name: "trtllm-gen-first",
+  order: "together",
+  merge: trtllmAnswers,
+  probes: [trtllmServerInfo],
+  carries,
+  strip,
+  handOver: (request) => new GenerationFirst(request),
+};
+
+/** Other endpoints do not know the field. A context server answers one choice for one prompt. */
+function carries(request: DialectRequest): boolean {
+  return hasChoices(generatingAt(request.path)) && !hasSeveralAnswers(request);
+}
+
+function strip(members: TopLevel, edits: Edits): void {
+  removeMember(members, edits, disaggregatedParams);
+  // Of other families; these engines refuse what they do not know.
+  removeMember(members, edits, kvTransferParams);
+}
+
+function mintId(mint: Mint): bigint {
+  return idsStart + (mint.integer63() % (idsEnd - idsStart));
+}
+
+/**
+ * The client's body in one piece. Its limits stay, as in TensorRT-LLM's own orchestrator: a context server stops after the first token
+ * whatever they are, tells by `finish_reason` whether the client wanted more, and samples that token by them.
+ */
+function contextEdits(request: DialectRequest, edits: Edits, params: string): void {
+  strip(request.members, edits);
+  askForOnePiece(request, edits);
+  edits.appendMember(disaggregatedParams, Buffer.from(params));
+}
+
+function signed(leg: LegName, { decode }: Engines, params: Buffer | undefined): string {
+  if (leg === "prefill" || params === undefined) return "";
+  return signatureLine(decode?.attributes["internal_request_auth_key"], params);
+}
+
+class ContextFirst implements Handover {
+  readonly #request: DialectRequest;
+  readonly #id: bigint;
+  #params: Buffer | undefined;
+  /** A list of numbers, and its other form, a text. */
+  #promptIds: Buffer | undefined;
+  #promptIdsB64: Buffer | undefined;
+
+  constructor(request: DialectRequest) {
+    this.#request = request;
+    this.#id = mintId(request.mint);
+  }
+
+  /** No `schedule_style`: context first is the default, and an engine of before refuses a field that it does not know. */
+  prefillEdits(edits: Edits): void {
+    const params = `{"request_type":"context_only","disagg_request_id":${this.#id}}`;
+    contextEdits(this.#request, edits, params);
+  }
+
+  prefillAnswered(answer: Buffer): FinalAnswer | "nothing" | undefined {
+    const context = readContext(answer);
+    if (context === undefined) return "nothing";
+    if (context.isFinal) return finalAnswerOf(this.#request, answer, context);
+    this.#params = context.generationParams;
+    this.#promptIds = context.promptIds;
+    this.#promptIdsB64 = context.promptIdsB64;
+    return this.#params === undefined ? "nothing" : undefined;
+  }
+
+  decodeEdits(edits: Edits): void {
+    const { members, path } = this.#request;
+    strip(members, edits);
+    if (this.#params === undefined) return;
+    edits.appendMember(disaggregatedParams, this.#params);
+    // What the context server has made of the prompt. Without it the generation server would tokenize anew.
+    if (generatingAt(path) !== chatCompletions) {
+      if (this.#promptIds !== undefined) setMember(members, edits, prompt, this.#promptIds);
+    } else if (this.#promptIds !== undefined) {
+      setMember(members, edits, promptTokenIds, this.#promptIds);
+      removeMember(members, edits, promptTokenIdsB64);
+    } else if (this.#promptIdsB64 !== undefined) {
+      setMember(members, edits, promptTokenIdsB64, this.#promptIdsB64);
+      removeMember(members, edits, promptTokenIds);
+    }
+  }
+
+  headerLines(leg: LegName, engines: Engines): string {
+    return signed(leg, engines, this.#params);
+  }
+}
+
+class GenerationFirst implements Handover {
+  readonly #request: DialectRequest;
+  readonly #id: bigint;
+
+  constructor(request: DialectRequest) {
+    this.#request = request;
+    this.#id = mintId(request.mint);
+  }
+
+  prefillEdits(edits: Edits): void {
+    const params = `{"request_type":"context_only","disagg_request_id":${this.#id},${generationFirst}}`;
+    contextEdits(this.#request, edits, params);
+  }
+
+  /** The first token goes with the KV cache, also when it is the last one. */
+  prefillAnswered(): undefined {
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits, engines: Engines): void {
+    strip(this.#request.members, edits);
+    edits.appendMember(disaggregatedParams, this.#generationParams(engines));
+  }
+
+  headerLines(leg: LegName, engines: Engines): string {
+    return signed(leg, engines, this.#generationParams(engines));
+  }
+
+  #generationParams({ prefill }: Engines): Buffer {
+    const { ctx_info_endpoint: endpoint, ctx_dp_rank: rank } = prefill.attributes;
+    const ids = `"ctx_request_id":${this.#id},"disagg_request_id":${this.#id}`;
+    // Without a rank the generation server asks all of them.
+    const ofRank = rank !== undefined && /^\d{1,6}$/.test(rank) ? `,"ctx_dp_rank":${rank}` : "";
+    const at = endpoint === undefined ? "" : `,"ctx_info_endpoint":${JSON.stringify(endpoint)}`;
+    return Buffer.from(
+      `{"request_type":"generation_only",${ids},${generationFirst}${ofRank}${at}}`,
+    );
+  }
+}

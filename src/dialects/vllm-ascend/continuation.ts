@@ -1,0 +1,153 @@
+/**
+ * The rest of an answer that a decode engine gave up (vLLM-Ascend: `stop_reason: "recomputed"`): the request once more, with what was
+ * generated behind its prompt. Where a request has no such form, it says so rather than guess.
+ */
+
+import { KeyName } from "../../body/key-name.ts";
+import { Edits } from "../../body/splice.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+import type { DialectRequest } from "../dialect.ts";
+import { isFalse, isSet, isTrue, memberValueOf } from "../shared/member-facts.ts";
+import { replaceMember, setMember } from "../shared/members.ts";
+
+const prompt = new KeyName("prompt");
+const messages = new KeyName("messages");
+const continueFinal = new KeyName("continue_final_message");
+const addGeneration = new KeyName("add_generation_prompt");
+const maxTokens = new KeyName("max_tokens");
+const maxCompletionTokens = new KeyName("max_completion_tokens");
+const minTokens = new KeyName("min_tokens");
+const counts = [new KeyName("n"), new KeyName("best_of")];
+const logprobs = new KeyName("logprobs");
+const stream = new KeyName("stream");
+const tools = new KeyName("tools");
+/**
+ * What the engine keeps account of from the first token on: a grammar's state, a search, offsets in the text. Begun anew in the middle of
+ * a text it would be wrong.
+ */
+const unbroken = [
+  "response_format",
+  "structured_outputs",
+  "guided_json",
+  "guided_regex",
+  "guided_choice",
+  "guided_grammar",
+  "use_beam_search",
+  "prompt_logprobs",
+  "echo",
+  "functions",
+].map((name) => new KeyName(name));
+
+/** vLLM's bound of a completion that names none. */
+const defaultCompletionTokens = 16;
+
+/** What has been generated so far. */
+export interface Generated {
+  /** As it stands between the quotes of a JSON string. */
+  readonly text: Buffer;
+  /** As it stands between the brackets of a JSON array; undefined = the engine has not told them. */
+  readonly tokenIds: Buffer | undefined;
+  /** The prompt's, in the same form. */
+  readonly promptIds: Buffer | undefined;
+  readonly tokens: number;
+}
+
+/** Whether the request is one prompt with one answer, whose text can be continued by itself. */
+export function isContinuable({ members }: DialectRequest): boolean {
+  const isChat = members.indexOf(messages) >= 0;
+  if (counts.some((key) => (integerOf(members, key) ?? 1) > 1)) return false;
+  if (unbroken.some((key) => isSet(members, key))) return false;
+  if (isChat) {
+    const list = memberValueOf(members, tools);
+    if (list !== undefined && isSet(members, tools) && !/^\[\s*\]$/.test(list.toString("latin1")))
+      return false;
+    // In one piece, those of all parts would have to become one list.
+    if (isSet(members, logprobs) && !isTrue(members, stream)) return false;
+    return !isTrue(members, continueFinal) && !isFalse(members, addGeneration);
+  }
+  // Offsets in the text begin anew.
+  if (isSet(members, logprobs)) return false;
+  const text = memberValueOf(members, prompt);
+  return text?.[0] === 0x22 || (text !== undefined && /^\[\s*\d/.test(latin1Start(text)));
+}
+
+/** The body of the request for the rest; undefined = there is none. */
+export function restOf(request: DialectRequest, generated: Generated): Buffer | undefined {
+  const { members } = request;
+  const edits = new Edits();
+  edits.begin(members);
+  const isChat = members.indexOf(messages) >= 0;
+  const isExtended = isChat
+    ? extendMessages(members, edits, generated)
+    : extendPrompt(members, edits, generated);
+  if (!isExtended || !limitRest(members, edits, generated.tokens, isChat)) return undefined;
+  const out = Buffer.allocUnsafe(edits.byteLength);
+  edits.writeTo(out, 0);
+  return out;
+}
+
+function extendPrompt(members: TopLevel, edits: Edits, generated: Generated): boolean {
+  const { text, tokenIds, promptIds, tokens } = generated;
+  if (tokens === 0) return true;
+  const value = memberValueOf(members, prompt)!;
+  const isText = value[0] === 0x22;
+  const before = isText ? promptIds : value.subarray(1, value.lastIndexOf(0x5d));
+  if (before !== undefined && tokenIds !== undefined) {
+    // Exact, while a text may be cut into other tokens where the two parts meet.
+    const ids = Buffer.concat([open, before, comma, tokenIds, close]);
+    return replaceMember(members, edits, prompt, ids);
+  }
+  if (!isText) return false;
+  return replaceMember(members, edits, prompt, Buffer.concat([value.subarray(0, -1), text, quote]));
+}
+
+function extendMessages(members: TopLevel, edits: Edits, { text, tokens }: Generated): boolean {
+  if (tokens === 0 || text.length === 0) return tokens === 0;
+  const value = memberValueOf(members, messages)!;
+  const end = value.lastIndexOf(0x5d);
+  if (value[0] !== 0x5b || end < 0) return false;
+  const all = Buffer.concat([value.subarray(0, end), assistant, text, assistantEnd]);
+  replaceMember(members, edits, messages, all);
+  setMember(members, edits, addGeneration, no);
+  setMember(members, edits, continueFinal, yes);
+  return true;
+}
+
+/** False when there would be nothing left to generate. */
+function limitRest(members: TopLevel, edits: Edits, tokens: number, isChat: boolean): boolean {
+  let isBounded = false;
+  for (const key of [maxTokens, maxCompletionTokens]) {
+    const most = integerOf(members, key);
+    if (most === undefined) continue;
+    isBounded = true;
+    if (most <= tokens) return false;
+    replaceMember(members, edits, key, Buffer.from(String(most - tokens)));
+  }
+  const isImplied = !isBounded && !isChat && members.indexOf(maxTokens) < 0;
+  // An engine that went on beyond vLLM's bound has another one of its own.
+  if (isImplied && tokens < defaultCompletionTokens)
+    edits.appendMember(maxTokens, Buffer.from(String(defaultCompletionTokens - tokens)));
+  const least = integerOf(members, minTokens);
+  if (least !== undefined)
+    replaceMember(members, edits, minTokens, Buffer.from(String(Math.max(0, least - tokens))));
+  return true;
+}
+
+/** Undefined also for null. Bounds of lengths and counts are small. */
+function integerOf(members: TopLevel, key: KeyName): number | undefined {
+  const digits = memberValueOf(members, key)?.toString("latin1") ?? "";
+  return /^\d{1,15}$/.test(digits) ? Number(digits) : undefined;
+}
+
+function latin1Start(bytes: Buffer): string {
+  return bytes.toString("latin1", 0, 64);
+}
+
+const quote = Buffer.from('"');
+const open = Buffer.from("[");
+const close = Buffer.from("]");
+const comma = Buffer.from(",");
+const assistant = Buffer.from(',{"role":"assistant","content":"');
+const assistantEnd = Buffer.from('"}]');
+const yes = Buffer.from("true");
+const no = Buffer.from("false");

@@ -1,0 +1,92 @@
+/** The field by which an engine gives a prompt back that it has too little of, and how its answer says so (vLLM RFC 24256). */
+
+import { arrayElements } from "../../body/array.ts";
+import { KeyName } from "../../body/key-name.ts";
+import { memberValue, type Span } from "../../body/member-value.ts";
+import { EventData, EventEnds } from "../../body/sse.ts";
+import type { DecodeVerdict } from "../dialect.ts";
+
+export const cacheHitThreshold: KeyName = new KeyName("cache_hit_threshold");
+
+const choices = new KeyName("choices");
+const delta = new KeyName("delta");
+const role = new KeyName("role");
+const finishReason = new KeyName("finish_reason");
+const givenBack = Buffer.from('"cache_threshold"');
+
+/** An engine that gives a prompt back has next to nothing to say. */
+const judgedBytesMax = 65_536;
+
+/**
+ * Looks at an answer, whole or as events, until it can tell. An answer that gives the prompt back is read to its end, which follows at
+ * once: its connection can be used again.
+ */
+export class ThresholdJudge {
+  readonly #ends = new EventEnds();
+  /** What was looked at. */
+  #at = 0;
+  #isGivenBack = false;
+
+  look(body: Buffer, isComplete: boolean): DecodeVerdict {
+    const verdict = this.#look(body, isComplete);
+    return verdict === "missed" && !isComplete ? "more" : verdict;
+  }
+
+  #look(body: Buffer, isComplete: boolean): DecodeVerdict {
+    if (this.#isGivenBack) return "missed";
+    // What begins as an object is no stream of events.
+    const verdict = body[0] === 0x7b ? this.#object(body, isComplete) : this.#events(body);
+    this.#isGivenBack = verdict === "missed";
+    return verdict === "more" && (isComplete || body.length > judgedBytesMax) ? "answer" : verdict;
+  }
+
+  #object(body: Buffer, isComplete: boolean): DecodeVerdict {
+    return isComplete ? verdictOf(body) : "more";
+  }
+
+  #events(body: Buffer): DecodeVerdict {
+    for (;;) {
+      const start = this.#at;
+      const end = this.#ends.next(body, start + this.#scanned, body.length);
+      if (end < 0) {
+        this.#scanned = body.length - start;
+        return "more";
+      }
+      this.#scanned = 0;
+      this.#at = end;
+      const { json } = new EventData(body.subarray(start, end));
+      const verdict = json === undefined ? "more" : verdictOf(json);
+      if (verdict !== "more") return verdict;
+    }
+  }
+
+  /** Of the event at `#at`, as far as its end was looked for. */
+  #scanned = 0;
+}
+
+/** `more` for the event with which a chat opens: it says only whose words will follow. */
+function verdictOf(json: Buffer): DecodeVerdict {
+  const choice = firstChoice(json);
+  if (choice === undefined) return "answer";
+  const reason = memberValue(choice, finishReason);
+  if (reason !== undefined && isGivenBack(choice, reason)) return "missed";
+  const isEnd = reason !== undefined && choice[reason.start] === 0x22;
+  return !isEnd && opensChat(choice) ? "more" : "answer";
+}
+
+function isGivenBack(choice: Buffer, { start, end }: Span): boolean {
+  return choice.subarray(start, end).equals(givenBack);
+}
+
+function opensChat(choice: Buffer): boolean {
+  const span = memberValue(choice, delta);
+  return (
+    span !== undefined && memberValue(choice.subarray(span.start, span.end), role) !== undefined
+  );
+}
+
+function firstChoice(json: Buffer): Buffer | undefined {
+  const span = memberValue(json, choices);
+  const first = span && arrayElements(json, span.start, span.end)?.[0];
+  return first && json.subarray(first.start, first.end);
+}

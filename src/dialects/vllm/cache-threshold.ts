@@ -1,0 +1,83 @@
+/**
+ * llm-d's decode-first: decode is asked with a `cache_hit_threshold`, and gives a prompt back of which it has too little. Then a
+ * prefill puts the KV cache where decode finds it, as in shared storage, and decode is asked once more, with a threshold of 0.
+ */
+
+import { KeyName } from "../../body/key-name.ts";
+import type { Edits } from "../../body/splice.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+import type { DecodeVerdict, Dialect, DialectRequest, Engines, Handover } from "../dialect.ts";
+import { generatingAt, hasChoices } from "../endpoints/endpoint.ts";
+import { kvTransferParams } from "../shared/kv-transfer-params.ts";
+import { removeMember, setMember } from "../shared/members.ts";
+import { askForOneToken } from "../shared/one-token.ts";
+import { cacheHitThreshold, ThresholdJudge } from "./cache-hit-threshold.ts";
+import { vllmAnswers } from "./responses.ts";
+
+/** The share of the prompt that decode must have, where neither the client nor the engine's attribute says one. */
+const usualThreshold = "0.8";
+const share = /^(?:0(?:\.\d+)?|1(?:\.0+)?)$/;
+const none = Buffer.from("0");
+
+const echo = new KeyName("echo");
+const promptLogprobs = new KeyName("prompt_logprobs");
+
+export const cacheThreshold: Dialect = {
+  name: "cache-threshold",
+  order: "decode-first",
+  merge: vllmAnswers,
+  carries,
+  strip: computeAll,
+  handOver: (request) => new ThresholdHandover(request),
+};
+
+class ThresholdHandover implements Handover {
+  readonly #request: DialectRequest;
+  #judge = new ThresholdJudge();
+  #isPrefilled = false;
+
+  constructor(request: DialectRequest) {
+    this.#request = request;
+  }
+
+  prefillEdits(edits: Edits): void {
+    askForOneToken(this.#request, edits);
+    computeAll(this.#request.members, edits);
+  }
+
+  prefillAnswered(): undefined {
+    this.#isPrefilled = true;
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits, { decode }: Engines): void {
+    this.#judge = new ThresholdJudge();
+    if (this.#isPrefilled) {
+      computeAll(this.#request.members, edits);
+      return;
+    }
+    removeMember(this.#request.members, edits, kvTransferParams);
+    const said = this.#request.members.lastIndexOf(cacheHitThreshold);
+    // Of all JSON values only `null` begins with an n.
+    if (said >= 0 && this.#request.members.value(said)[0] !== 0x6e) return;
+    const attribute = decode?.attributes["cache_hit_threshold"] ?? "";
+    const threshold = share.test(attribute) ? attribute : usualThreshold;
+    setMember(this.#request.members, edits, cacheHitThreshold, Buffer.from(threshold));
+  }
+
+  judgeDecode(body: Buffer, isComplete: boolean): DecodeVerdict {
+    return this.#judge.look(body, isComplete);
+  }
+}
+
+/** Takes the prompt's own text and its log-probabilities for no answer: those come however little of the prompt is there. */
+function carries({ members, path }: DialectRequest): boolean {
+  const isJudged = hasChoices(generatingAt(path));
+  return isJudged && members.indexOf(echo) < 0 && members.indexOf(promptLogprobs) < 0;
+}
+
+/** Has an engine compute whatever is missing. Also says so where the engine has a threshold of its own. */
+function computeAll(members: TopLevel, edits: Edits): void {
+  removeMember(members, edits, kvTransferParams);
+  setMember(members, edits, cacheHitThreshold, none);
+}

@@ -1,0 +1,87 @@
+/**
+ * What vLLM's encoders are asked, one request for each image, sound or video, and what becomes of their answers (vLLM's
+ * `disagg_epd_proxy.py`). Whatever the dialect of prefill and decode, the embeddings go from the encoder to the engine that computes the
+ * prompt: over storage that both have, named by the hash of the item, or as the encoder's answer says in `ec_transfer_params`.
+ */
+
+import { KeyName } from "../../body/key-name.ts";
+import { memberValue, type Span } from "../../body/member-value.ts";
+import { Pieces } from "../../body/pieces.ts";
+import type { Edits } from "../../body/splice.ts";
+import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { removeMember } from "../shared/members.ts";
+
+const ecTransferParams = new KeyName("ec_transfer_params");
+const model = new KeyName("model");
+/** What changes how an item is encoded, and when: all else is about the answer. */
+const kept = [
+  new KeyName("mm_processor_kwargs"),
+  new KeyName("media_io_kwargs"),
+  new KeyName("priority"),
+  new KeyName("session_id"),
+];
+
+const messagesOpening = Buffer.from('"messages":[{"role":"user","content":[');
+const brace = Buffer.from("{");
+const comma = Buffer.from(",");
+/** An encoder that has a language model after all does not write an answer. */
+const ending = Buffer.from(']}],"max_tokens":1,"stream":false');
+const close = Buffer.from("}");
+
+/** The body of the request to encode one item: the item without any text. Refers to the client's body. */
+export function encodeBody(members: TopLevel, item: Span): Pieces {
+  const body = new Pieces();
+  body.add(brace);
+  const at = members.lastIndexOf(model);
+  if (at >= 0) {
+    body.add(model.opening.subarray(1));
+    body.add(members.value(at));
+    body.add(comma);
+  }
+  body.add(messagesOpening);
+  body.add(members.bytes.subarray(item.start, item.end));
+  body.add(ending);
+  for (const key of kept) {
+    const index = members.lastIndexOf(key);
+    if (index < 0) continue;
+    body.add(key.opening);
+    body.add(members.value(index));
+  }
+  body.add(close);
+  return body;
+}
+
+/** Where the embeddings of one request's items are, as their encoders have said it. */
+export class Embeddings {
+  /** By item: the members of its encoder's `ec_transfer_params`, byte for byte. */
+  readonly #handles: (Buffer | undefined)[] = [];
+
+  /** Takes in an encoder's answer, whole, which may be referred to. False when it is none. */
+  add(item: number, answer: Buffer): boolean {
+    if (scanTopLevel(answer, 0, answer.length, params) !== undefined) return false;
+    params.clear();
+    // Encoders that share a storage with the others say nothing here, or null.
+    const value = memberValue(answer, ecTransferParams);
+    if (value === undefined || scanTopLevel(answer, value.start, value.end, params) !== undefined)
+      return true;
+    if (params.count > 0)
+      this.#handles[item] = answer.subarray(params.keyStart(0), params.valueEnd(params.count - 1));
+    params.clear();
+    return true;
+  }
+
+  /**
+   * Says it to the engine that computes the prompt. The items themselves stay in the prompt: an embedding that is gone when it
+   * is wanted is made again. What a client says there reaches no engine: it would name the memory that the engine reads.
+   */
+  edit(members: TopLevel, edits: Edits): void {
+    removeMember(members, edits, ecTransferParams);
+    const handles = this.#handles.filter((handle) => handle !== undefined);
+    if (handles.length === 0) return;
+    const joined = handles.flatMap((handle, index) => [index === 0 ? brace : comma, handle]);
+    edits.appendMember(ecTransferParams, Buffer.concat([...joined, close]));
+  }
+}
+
+/** Shared: used within one call. */
+const params = new TopLevel();

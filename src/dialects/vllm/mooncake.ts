@@ -1,0 +1,101 @@
+/**
+ * vLLM's MooncakeConnector: both engines get the request at once and meet by a transfer id; decode finds the prefill engine by its
+ * bootstrap server and its engine id. Prefill answers nothing that decode needs. Sources: vllm
+ * `examples/disaggregated/mooncake_connector/mooncake_connector_proxy.py`, `v1/mooncake/mooncake_connector.py`.
+ */
+
+import type { Edits } from "../../body/splice.ts";
+import type { Dialect, DialectRequest, Engines, Handover } from "../dialect.ts";
+import { bootstrapHostOf, bootstrapPortOf } from "../shared/bootstrap-server.ts";
+import { askToFetch, askToHold } from "../shared/kv-role.ts";
+import { kvTransferParams } from "../shared/kv-transfer-params.ts";
+import { removeMember } from "../shared/members.ts";
+import { mooncakeQuery } from "../shared/probes.ts";
+import { hasSeveralAnswers } from "../shared/several-choices.ts";
+import { vllmAnswers } from "./responses.ts";
+
+export const vllmMooncake: Dialect = {
+  name: "vllm-mooncake",
+  order: "together",
+  merge: vllmAnswers,
+  probes: [mooncakeQuery],
+  carries: (request) => !hasSeveralAnswers(request),
+  strip: (members, edits) => removeMember(members, edits, kvTransferParams),
+  handOver: (request) => new MooncakeHandover(request),
+};
+
+class MooncakeHandover implements Handover {
+  readonly #request: DialectRequest;
+  readonly #transferId: string;
+
+  constructor(request: DialectRequest) {
+    const { mint } = request;
+    this.#request = request;
+    this.#transferId = `,"transfer_id":"xfer-${mint.uuid()}"`;
+  }
+
+  prefillEdits(edits: Edits): void {
+    askToHold(this.#request, edits, this.#transferId);
+  }
+
+  prefillAnswered(): undefined {
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits, { prefill }: Engines): void {
+    const engineId = prefill.attributes["engine_id"];
+    // Without all three the engine computes the prompt, and says so in its log.
+    const where =
+      engineId === undefined
+        ? undefined
+        : `,"remote_bootstrap_addr":${JSON.stringify(`http://${bootstrapHostOf(prefill)}:${bootstrapPortOf(prefill)}`)}` +
+          `,"remote_engine_id":${JSON.stringify(engineId)}${this.#transferId}`;
+    askToFetch(this.#request.members, edits, where);
+  }
+}
+
+/**
+ * The connector as it was before transfer ids (vLLM until early 2026): engines meet by their ids of the request, which follow from
+ * `X-Request-Id`, and decode is told the bootstrap server alone. Source: the same files at vllm 8fc582da and before.
+ */
+export const vllmMooncakeV0: Dialect = {
+  name: "vllm-mooncake-v0",
+  // The reference proxy sends both at once, and leaves decode to wait for 480 s where prefill fails; either order is right.
+  order: "prefill-first",
+  // A decode engine whose request goes away sends an empty pull (`request_finished`), which frees.
+  releasesByDecode: true,
+  merge: vllmAnswers,
+  carries: (request) => !hasSeveralAnswers(request),
+  strip: (members, edits) => removeMember(members, edits, kvTransferParams),
+  handOver: (request) => new MooncakeV0Handover(request),
+};
+
+class MooncakeV0Handover implements Handover {
+  readonly #request: DialectRequest;
+  /** A client's own may be in use already, and stays the same in another round. */
+  readonly #requestId: string;
+
+  constructor(request: DialectRequest) {
+    const { mint } = request;
+    this.#request = request;
+    this.#requestId = mint.uuid();
+  }
+
+  requestId(): string {
+    return this.#requestId;
+  }
+
+  prefillEdits(edits: Edits): void {
+    askToHold(this.#request, edits, "");
+  }
+
+  prefillAnswered(): undefined {
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits, { prefill }: Engines): void {
+    const host = JSON.stringify(bootstrapHostOf(prefill));
+    const where = `,"bootstrap_server_host":${host},"bootstrap_server_port":${bootstrapPortOf(prefill)}`;
+    askToFetch(this.#request.members, edits, where);
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * vLLM's MoRIIOConnector (AMD), in its two modes. READ: prefill answers where the KV cache is, and decode reads it. WRITE: both get the
+ * request at once, and prefill writes each layer into memory that decode has told it. The addresses of both stand in the request id.
+ * Sources: vllm `examples/disaggregated/disaggregated_serving/moriio_toy_proxy_server.py`, `v1/moriio/moriio_common.py`,
+ * `moriio_connector.py`.
+ */
+
+import { KeyName } from "../../body/key-name.ts";
+import { memberValue } from "../../body/member-value.ts";
+import type { Edits } from "../../body/splice.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "../dialect.ts";
+import { portOr } from "../shared/bootstrap-server.ts";
+import { askToFetch, askToHold } from "../shared/kv-role.ts";
+import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
+import { removeMember } from "../shared/members.ts";
+import { hasSeveralAnswers } from "../shared/several-choices.ts";
+import { addressedId } from "./addressed-id.ts";
+import { vllmAnswers } from "./responses.ts";
+
+const remoteEngineId = new KeyName("remote_engine_id");
+const remoteBlockIds = new KeyName("remote_block_ids");
+const defaultHandshakePort = "6301";
+const defaultNotifyPort = "61005";
+
+/** What prefill is told of the KV cache's source, and decode where prefill writes it: there is none to be named. */
+const nowhere = ',"remote_engine_id":null,"remote_block_ids":null';
+
+const common = {
+  // A decode engine counts every prompt as computed elsewhere, asked to fetch or not: alone it generates from memory that is empty.
+  needsPrefill: true,
+  merge: vllmAnswers,
+  carries: (request: DialectRequest) => !hasSeveralAnswers(request),
+  strip: (members: TopLevel, edits: Edits) => removeMember(members, edits, kvTransferParams),
+};
+
+export const moriioRead: Dialect = {
+  ...common,
+  name: "moriio-read",
+  order: "prefill-first",
+  // The id that prefill gets names decode.
+  choosesDecodeFirst: true,
+  releasesByDecode: true,
+  handOver: (request) => new ReadHandover(request),
+};
+
+export const moriioWrite: Dialect = {
+  ...common,
+  name: "moriio-write",
+  order: "together",
+  handOver: (request) => new WriteHandover(request),
+};
+
+class WriteHandover implements Handover {
+  readonly #request: DialectRequest;
+  readonly #uuid: string;
+  readonly #transferId: string;
+
+  constructor(request: DialectRequest) {
+    const { mint } = request;
+    this.#request = request;
+    this.#uuid = mint.uuid();
+    // Engines know a transfer by this prefix.
+    this.#transferId = `,"transfer_id":"tx-${mint.uuid()}"`;
+  }
+
+  requestId(engines: Engines): string {
+    return addressedId(engines, addressOf, this.#uuid);
+  }
+
+  prefillEdits(edits: Edits, { decode }: Engines): void {
+    const more = `${nowhere}${this.#transferId}${decode === undefined ? "" : sizesOf(decode)}`;
+    askToHold(this.#request, edits, more);
+  }
+
+  prefillAnswered(_answer: Buffer): "nothing" | undefined {
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits, { prefill }: Engines): void {
+    askToFetch(this.#request.members, edits, this.source() + this.#transferId + peerOf(prefill));
+  }
+
+  protected source(): string {
+    return nowhere;
+  }
+}
+
+class ReadHandover extends WriteHandover {
+  #source = nowhere;
+
+  override prefillAnswered(answer: Buffer): "nothing" | undefined {
+    const params = takeKvTransferParams(answer);
+    const engineId = params && textOf(params, remoteEngineId);
+    const blockIds = params && textOf(params, remoteBlockIds);
+    if (engineId === undefined || blockIds === undefined) return "nothing";
+    this.#source = `,"remote_engine_id":${engineId},"remote_block_ids":${blockIds}`;
+    return undefined;
+  }
+
+  protected override source(): string {
+    return this.#source;
+  }
+}
+
+/** The JSON of a member, as it is written; undefined also for null. */
+function textOf(params: Buffer, key: KeyName): string | undefined {
+  const span = memberValue(params, key);
+  // Of all JSON values only `null` begins with an n.
+  if (span === undefined || params[span.start] === 0x6e) return undefined;
+  return params.toString("utf8", span.start, span.end);
+}
+
+/** Of the other engine, as far as they are known: engines take their own for the rest. */
+function sizesOf({ attributes }: EngineInfo): string {
+  return (
+    integerMember("remote_dp_size", attributes["dp_size"]) +
+    integerMember("remote_tp_size", attributes["tp_size"])
+  );
+}
+
+function peerOf(prefill: EngineInfo): string {
+  const { dpRank, attributes } = prefill;
+  const rank = dpRank < 0 ? "" : `,"remote_dp_rank":${dpRank}`;
+  // By this name the connector itself reads it.
+  return sizesOf(prefill) + integerMember("tp_size", attributes["tp_size"]) + rank;
+}
+
+function integerMember(name: string, digits: string | undefined): string {
+  return digits !== undefined && /^[1-9]\d{0,5}$/.test(digits) ? `,"${name}":${digits}` : "";
+}
+
+function addressOf({ host, attributes }: EngineInfo): string {
+  const handshake = portOr(attributes["handshake_port"], defaultHandshakePort);
+  const notify = portOr(attributes["notify_port"], defaultNotifyPort);
+  return `host:${host},handshake:${handshake},notify:${notify}`;
+}

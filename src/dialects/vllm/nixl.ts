@@ -1,0 +1,76 @@
+/** vLLM's NixlConnector: prefill is told to hold the KV cache and answers where it is; decode gets that verbatim. */
+
+import { KeyName } from "../../body/key-name.ts";
+import { Edits } from "../../body/splice.ts";
+import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "../dialect.ts";
+import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
+import { removeMember, replaceMember } from "../shared/members.ts";
+import { askForOneToken } from "../shared/one-token.ts";
+import { hasSeveralAnswers } from "../shared/several-choices.ts";
+import { vllmAnswers } from "./responses.ts";
+
+/** As vLLM's own proxy writes them (`toy_proxy_server.py`): nulls say that there is nothing to fetch for the prefill itself. */
+const prefillParams = Buffer.from(
+  '{"do_remote_decode":true,"do_remote_prefill":false,"remote_engine_id":null,"remote_block_ids":null,"remote_host":null,"remote_port":null}',
+);
+const remoteHost = new KeyName("remote_host");
+
+export const vllmNixl: Dialect = {
+  name: "vllm-nixl",
+  order: "prefill-first",
+  // No endpoint frees held KV. A decode engine whose request goes away does (`pull_scheduler.request_finished`).
+  releasesByDecode: true,
+  merge: vllmAnswers,
+  carries: (request) => !hasSeveralAnswers(request),
+  strip: (members, edits) => removeMember(members, edits, kvTransferParams),
+  handOver: (request) => new NixlHandover(request),
+};
+
+class NixlHandover implements Handover {
+  readonly #request: DialectRequest;
+  #params: Buffer | undefined;
+
+  constructor(request: DialectRequest) {
+    this.#request = request;
+  }
+
+  prefillEdits(edits: Edits): void {
+    // Older engines hand over only what its length has ended, and a first token may end the text.
+    askForOneToken(this.#request, edits, "must-not-end-the-text");
+    removeMember(this.#request.members, edits, kvTransferParams);
+    edits.appendMember(kvTransferParams, prefillParams);
+  }
+
+  prefillAnswered(answer: Buffer): undefined {
+    this.#params = takeKvTransferParams(answer);
+  }
+
+  decodeEdits(edits: Edits, { prefill }: Engines): void {
+    removeMember(this.#request.members, edits, kvTransferParams);
+    if (this.#params === undefined) return;
+    edits.appendMember(kvTransferParams, atHost(this.#params, prefill));
+  }
+}
+
+/**
+ * The parameters with another `remote_host`, where the attribute of that name asks for it: engines that were not told
+ * `VLLM_NIXL_SIDE_CHANNEL_HOST` say `localhost`. `address` stands for the host by which the proxy reaches the engine.
+ */
+function atHost(params: Buffer, { attributes, host }: EngineInfo): Buffer {
+  const wanted = attributes["remote_host"];
+  if (wanted === undefined) return params;
+  if (scanTopLevel(params, 0, params.length, paramMembers) !== undefined) return params;
+  const value = Buffer.from(JSON.stringify(wanted === "address" ? host : wanted));
+  paramEdits.begin(paramMembers);
+  replaceMember(paramMembers, paramEdits, remoteHost, value);
+  const out = Buffer.allocUnsafe(paramEdits.byteLength);
+  paramEdits.writeTo(out, 0);
+  paramEdits.clear();
+  paramMembers.clear();
+  return out;
+}
+
+/** Shared: used within one call, and not those of the body, which is being edited meanwhile. */
+const paramMembers = new TopLevel();
+const paramEdits = new Edits();

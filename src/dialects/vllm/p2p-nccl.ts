@@ -1,0 +1,64 @@
+/**
+ * vLLM's P2pNcclConnector: nothing but the request id tells the engines of each other. Prefill pushes the KV cache to the decode engine
+ * that the id names, and decode waits for it by that id. Sources: vllm
+ * `examples/disaggregated/p2p_nccl_xpyd/disagg_proxy_p2p_nccl_xpyd.py`, `v1/p2p/p2p_nccl_connector.py`, `p2p_nccl_engine.py`.
+ */
+
+import type { Edits } from "../../body/splice.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "../dialect.ts";
+import { hostInUrl, portOr } from "../shared/bootstrap-server.ts";
+import { kvTransferParams } from "../shared/kv-transfer-params.ts";
+import { removeMember } from "../shared/members.ts";
+import { askForOneToken } from "../shared/one-token.ts";
+import { hasSeveralAnswers } from "../shared/several-choices.ts";
+import { addressedId } from "./addressed-id.ts";
+import { vllmAnswers } from "./responses.ts";
+
+/** vLLM's `kv_port` where none is said. */
+const defaultPort = "14579";
+
+export const vllmP2pNccl: Dialect = {
+  name: "vllm-p2p-nccl",
+  order: "prefill-first",
+  choosesDecodeFirst: true,
+  // What was pushed stays with the decode engine until a request of that id has ended there.
+  releasesByDecode: true,
+  // Without such an id the engine raises an error in its forward pass, not only in the request.
+  needsPrefill: true,
+  merge: vllmAnswers,
+  carries: (request) => !hasSeveralAnswers(request),
+  strip: (members, edits) => removeMember(members, edits, kvTransferParams),
+  handOver: (request) => new P2pHandover(request),
+};
+
+class P2pHandover implements Handover {
+  readonly #request: DialectRequest;
+  readonly #uuid: string;
+
+  constructor(request: DialectRequest) {
+    this.#request = request;
+    this.#uuid = request.mint.uuid();
+  }
+
+  requestId(engines: Engines): string {
+    return addressedId(engines, addressOf, this.#uuid);
+  }
+
+  prefillEdits(edits: Edits): void {
+    askForOneToken(this.#request, edits);
+    removeMember(this.#request.members, edits, kvTransferParams);
+  }
+
+  /** That it has come to its end says that the KV cache is on its way. */
+  prefillAnswered(): undefined {
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits): void {
+    removeMember(this.#request.members, edits, kvTransferParams);
+  }
+}
+
+function addressOf({ host, attributes }: EngineInfo): string {
+  return `${hostInUrl(host)}:${portOr(attributes["kv_port"], defaultPort)}`;
+}

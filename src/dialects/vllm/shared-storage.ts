@@ -1,0 +1,49 @@
+/**
+ * Engines that share a store of KV caches (vLLM's ExampleConnector, LMCache, MooncakeStore): a request for one token to prefill, then
+ * the request to decode, which finds the KV cache in the store. Nothing of it is said in a request.
+ */
+
+import type { Edits } from "../../body/splice.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+import type { Dialect, DialectRequest, Handover } from "../dialect.ts";
+import { kvTransferParams } from "../shared/kv-transfer-params.ts";
+import { removeMember } from "../shared/members.ts";
+import { askForOneToken } from "../shared/one-token.ts";
+import { cacheHitThreshold } from "./cache-hit-threshold.ts";
+import { vllmAnswers } from "./responses.ts";
+
+export const sharedStorage: Dialect = {
+  name: "shared-storage",
+  order: "prefill-first",
+  merge: vllmAnswers,
+  strip: removeHandoff,
+  handOver: (request) => new SharedStorageHandover(request),
+};
+
+class SharedStorageHandover implements Handover {
+  readonly #request: DialectRequest;
+
+  constructor(request: DialectRequest) {
+    this.#request = request;
+  }
+
+  prefillEdits(edits: Edits): void {
+    askForOneToken(this.#request, edits);
+    removeHandoff(this.#request.members, edits);
+  }
+
+  /** That there is an answer says that the KV cache is stored. */
+  prefillAnswered(): undefined {
+    return undefined;
+  }
+
+  decodeEdits(edits: Edits): void {
+    removeHandoff(this.#request.members, edits);
+  }
+}
+
+/** An engine may know these fields, too, and must hear of them from nobody but a proxy. */
+function removeHandoff(members: TopLevel, edits: Edits): void {
+  removeMember(members, edits, kvTransferParams);
+  removeMember(members, edits, cacheHitThreshold);
+}

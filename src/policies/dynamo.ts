@@ -1,0 +1,105 @@
+/**
+ * NVIDIA Dynamo's cost: `overlapScoreWeight × prefill blocks + decode blocks`, the least of it, or with a temperature drawn by softmax over
+ * the costs scaled to their range. As in its `lib/kv-router/src/scheduling/selector.rs`: prefill blocks are what the engine still has to
+ * compute, this prompt's uncached part included; decode blocks what it holds, this prompt included. With P/D its prefill router counts
+ * the first alone (`router_track_active_blocks = false`), its decode router the second. (Later releases call the weight
+ * `prefill_load_scale`.) What an engine caches is told by a mirror here, by the engines' KV events there.
+ */
+
+import { PrefixIndex, uncachedBytes } from "../prefix-cache/prefix-index.ts";
+import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
+import { Ties } from "./shared/tie-breaker.ts";
+
+export interface DynamoOptions {
+  readonly overlapScoreWeight: number;
+  readonly temperature: number;
+  readonly role: "prefill" | "decode" | "both";
+  readonly blocksMax: number;
+}
+
+/** Both terms are in blocks, so that their size changes no order; this is the default of vLLM. */
+const blockTokens = 16;
+
+export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Policy {
+  const { board, slots, weights } = pool;
+  const index = new PrefixIndex(pool, options.blocksMax);
+  const costs = new Float64Array(pool.size);
+  const ties = new Ties(pool.size);
+
+  function costOf(engine: number, request: PickRequest): number {
+    const { bytes, tokens, blocks } = request;
+    const slot = slots[engine]!;
+    const cached = blocks.length === 0 ? 0 : (index.runs(request)[engine]! * bytes) / blocks.length;
+    const uncached = board.uncachedBytes(slot) + bytes - cached;
+    let cost = options.role === "decode" ? 0 : options.overlapScoreWeight * uncached;
+    if (options.role !== "prefill") cost += board.promptBytes(slot) + bytes;
+    const blocksPerByte = bytes === 0 ? 0 : tokens / bytes / blockTokens;
+    return (cost * blocksPerByte) / weights[engine]!;
+  }
+
+  function cheapest({ count, engines }: Candidates): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < count; i += 1) {
+      const cost = costs[i]!;
+      if (cost < least) ties.restart(engines[i]!);
+      else if (cost === least) ties.add(engines[i]!);
+      else continue;
+      least = cost;
+    }
+    return ties.draw(random);
+  }
+
+  function sampled(candidates: Candidates): number {
+    const { count, engines } = candidates;
+    let least = Number.POSITIVE_INFINITY;
+    let most = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < count; i += 1) {
+      least = Math.min(least, costs[i]!);
+      most = Math.max(most, costs[i]!);
+    }
+    if (least === most) return cheapest(candidates);
+    let sum = 0;
+    for (let i = 0; i < count; i += 1) {
+      costs[i] = Math.exp((least - costs[i]!) / ((most - least) * options.temperature));
+      sum += costs[i]!;
+    }
+    let left = random() * sum;
+    for (let i = 0; i < count; i += 1) {
+      left -= costs[i]!;
+      if (left < 0) return engines[i]!;
+    }
+    return engines[count - 1]!;
+  }
+
+  return {
+    usesBlocks: options.role !== "decode",
+
+    ...(options.temperature === 0 && { score: costOf }),
+
+    pick(candidates: Candidates, request: PickRequest): number {
+      const { bytes, tokens, blocks } = request;
+      const runs = index.runs(request);
+      const perRun = blocks.length === 0 ? 0 : bytes / blocks.length;
+      const blocksPerByte = bytes === 0 ? 0 : tokens / bytes / blockTokens;
+      for (let i = 0; i < candidates.count; i += 1) {
+        const engine = candidates.engines[i]!;
+        const slot = slots[engine]!;
+        let cost = 0;
+        if (options.role !== "decode") {
+          const uncached = bytes - runs[engine]! * perRun;
+          cost = options.overlapScoreWeight * (board.uncachedBytes(slot) + uncached);
+        }
+        if (options.role !== "prefill") cost += board.promptBytes(slot) + bytes;
+        costs[i] = (cost * blocksPerByte) / weights[engine]!;
+      }
+      return options.temperature === 0 ? cheapest(candidates) : sampled(candidates);
+    },
+
+    uncachedBytes: (engine, request) =>
+      uncachedBytes(request, index.leadingBlocks(engine, request)),
+
+    assigned(engine: number, { blocks }: PickRequest): void {
+      index.insert(engine, blocks);
+    },
+  };
+}

@@ -1,0 +1,24 @@
+/** Fewest bytes of prompts in flight for its weight: outstanding prefill work, or for decode the KV cache that is resident. */
+import type { Candidates, Policy, PolicyDeps } from "./shared/policy.ts";
+import { Ties } from "./shared/tie-breaker.ts";
+
+export function leastBytes({ pool, random }: PolicyDeps): Policy {
+  const { board, slots, weights } = pool;
+  const ties = new Ties(pool.size);
+  return {
+    score: (engine) => board.promptBytes(slots[engine]!) / weights[engine]!,
+
+    pick({ count, engines }: Candidates): number {
+      let least = Number.POSITIVE_INFINITY;
+      for (let i = 0; i < count; i += 1) {
+        const engine = engines[i]!;
+        const load = board.promptBytes(slots[engine]!) / weights[engine]!;
+        if (load < least) ties.restart(engine);
+        else if (load === least) ties.add(engine);
+        else continue;
+        least = load;
+      }
+      return ties.draw(random);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * In turn, smoothly weighted: nginx's algorithm. Each turn every engine gains its weight; the winner pays the sum. A failure takes a
+ * share of an engine's weight away, which comes back by one per turn, so that an engine that has been resting returns gently.
+ */
+import type { Candidates, Policy, PolicyDeps } from "./shared/policy.ts";
+
+export function roundRobin({ pool }: PolicyDeps): Policy {
+  const current = new Float64Array(pool.size);
+  /** nginx's `effective_weight`: never above the weight, never below zero. */
+  const effective = Float64Array.from(pool.weights);
+  return {
+    pick(candidates: Candidates): number {
+      let total = 0;
+      let best = candidates.engines[0]!;
+      for (let i = 0; i < candidates.count; i += 1) {
+        const engine = candidates.engines[i]!;
+        // An engine that starts slowly has less than it will have.
+        const whole = pool.weights[engine]!;
+        const weight = Math.min(effective[engine]!, whole);
+        total += weight;
+        current[engine] = current[engine]! + weight;
+        if (effective[engine]! < whole) effective[engine] = Math.min(whole, weight + 1);
+        if (current[engine]! > current[best]!) best = engine;
+      }
+      current[best] = current[best]! - total;
+      return best;
+    },
+
+    failed(engine: number, maxFails: number): void {
+      if (maxFails === 0) return;
+      const share = Math.trunc(pool.weights[engine]! / maxFails);
+      effective[engine] = Math.max(0, effective[engine]! - share);
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/** The interface of a policy: which engine of a pool takes a request. One small file each in `policies/`. */
+import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
+
+/** What a policy may know of a request. */
+export interface PickRequest {
+  /** Bytes of the prompt's request body. */
+  readonly bytes: number;
+  /** Of the prompt, as far as is known: estimated from its bytes. */
+  readonly tokens: number;
+  /** Hashes of the prompt's blocks, each of the whole prefix up to its end; empty = not known. */
+  readonly blocks: readonly number[];
+  /**
+   * How many of these each engine has by its own word, from the first on, by the engines' numbers; below 0 = it does not tell. Undefined =
+   * none tells.
+   */
+  readonly told?: ArrayLike<number> | undefined;
+  /** The client's address as text, for policies that keep a client at its engine. */
+  readonly clientAddress: string;
+  /** Value of the policy's key template, or "". */
+  readonly key: string;
+  /** The same for a second policy that follows the first one; undefined = that has no such template. */
+  readonly shadowKey?: string | undefined;
+  /** Number of the one engine that can take it; undefined = any. Seen to before a policy is asked. */
+  readonly only?: number | undefined;
+  /** Number of the engine that takes it if it can, whatever the policy: undefined = none. Seen to before a policy is asked. */
+  readonly preferred?: number | undefined;
+  /** The time, in ms since the epoch, for policies that go by it. */
+  readonly clock: { wallMs(): number };
+}
+
+/** What a policy may know of its pool. Engines are counted from 0 in the order of the configuration. */
+export interface PoolView {
+  readonly size: number;
+  readonly weights: ArrayLike<number>;
+  readonly addresses: readonly string[];
+  /** Slot of each engine on the scoreboard. */
+  readonly slots: ArrayLike<number>;
+  readonly board: Scoreboard;
+}
+
+/** The engines that are fit for this request: not down, not resting, not tried already, not full. Reused between picks. */
+export interface Candidates {
+  count: number;
+  readonly engines: Int32Array;
+  /** Whether an engine (by its number in the pool) is among them. */
+  has(engine: number): boolean;
+}
+
+export interface Policy {
+  /** Whether it looks at `blocks`, which cost time to find. */
+  readonly usesBlocks?: boolean;
+  /** Number of an engine among the candidates, of which there is at least one. */
+  pick(candidates: Candidates, request: PickRequest): number;
+  /**
+   * What it goes by, where that is one number: of the candidates it picks one with the least. For explanations: some policies have the
+   * same formula in `pick` again, since a call for each of 1,000 engines doubles its time; the contract suite holds the two together.
+   */
+  score?(engine: number, request: PickRequest): number;
+  /** Bytes of the prompt that this engine has to compute, a whole number. Without it: all of them. */
+  uncachedBytes?(engine: number, request: PickRequest): number;
+  /** The request was really given to this engine. */
+  assigned?(engine: number, request: PickRequest): void;
+  /** An answer of the engine began; of a prefill it comes when the prompt is computed. */
+  answered?(engine: number): void;
+  /** A request that was given to this engine has ended, in whatever way. */
+  ended?(engine: number, bytes: number): void;
+  /** A request failed at this engine, which rests after `maxFails` such. */
+  failed?(engine: number, maxFails: number): void;
+}
+
+/** Time and chance are handed in. */
+export interface PolicyDeps {
+  readonly pool: PoolView;
+  /** Uniform in [0, 1). */
+  random(): number;
+}

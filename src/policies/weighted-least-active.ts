@@ -1,0 +1,29 @@
+/**
+ * The original's weighted_least_active, for decode: fewest requests in flight; of those, fewest tokens resident in their KV caches; at random
+ * among equals. A request's tokens are its prompt's, by its bytes. Both count per weight.
+ */
+import type { Candidates, Policy, PolicyDeps } from "./shared/policy.ts";
+import { Ties } from "./shared/tie-breaker.ts";
+
+export function weightedLeastActive({ pool, random }: PolicyDeps): Policy {
+  const { board, slots, weights } = pool;
+  const ties = new Ties(pool.size);
+  return {
+    pick({ count, engines }: Candidates): number {
+      let fewest = Number.POSITIVE_INFINITY;
+      let lightest = Number.POSITIVE_INFINITY;
+      for (let i = 0; i < count; i += 1) {
+        const engine = engines[i]!;
+        const active = board.inFlight(slots[engine]!) / weights[engine]!;
+        if (active > fewest) continue;
+        const bytes = board.promptBytes(slots[engine]!) / weights[engine]!;
+        if (active === fewest && bytes > lightest) continue;
+        if (active === fewest && bytes === lightest) ties.add(engine);
+        else ties.restart(engine);
+        fewest = active;
+        lightest = bytes;
+      }
+      return ties.draw(random);
+    },
+  };
+}

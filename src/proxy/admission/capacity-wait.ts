@@ -1,0 +1,79 @@
+/** A request that waits until the pools that it needs have room for it; which engines it gets there is seen to after that. */
+import type { Pool } from "../../pool/pool.ts";
+import type { PromptWish, Ticket, Waiter, WishRefusal } from "../../queue/queue-service.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import type { Exchange } from "../pd/exchange.ts";
+import { waitOutcomes } from "./wait-outcomes.ts";
+
+export interface AdmissionWish {
+  readonly pool: Pool;
+  /** Whether its place there is others' once the prompt is prefilled. */
+  readonly endsWithPrefill: boolean;
+  /** That needs room for it, too, after the prefill; undefined = none. */
+  readonly decodePool: Pool | undefined;
+  readonly priority: number;
+  readonly tenant: string;
+}
+
+export class Admission implements Waiter {
+  readonly #exchange: Exchange;
+  readonly #request: Forwarded;
+  readonly #admitted: () => void;
+  readonly #endsWithPrefill: boolean;
+  readonly #wish: PromptWish;
+  #ticket: Ticket | undefined;
+
+  constructor(
+    exchange: Exchange,
+    request: Forwarded,
+    { pool, endsWithPrefill, decodePool, priority, tenant }: AdmissionWish,
+    admitted: () => void,
+  ) {
+    this.#exchange = exchange;
+    this.#request = request;
+    this.#admitted = admitted;
+    this.#endsWithPrefill = endsWithPrefill;
+    const names = { pool: pool.name, decodePool: decodePool?.name ?? "" };
+    const { promptBytes: bytes } = request;
+    this.#wish = { ...names, bytes, blocks: [], priority, tenant, explains: false };
+  }
+
+  /** Also once more, after `leave`. */
+  wait(): void {
+    this.#ticket = this.#request.service.desk.ticket(this.#wish, this);
+    this.#ticket.wait();
+  }
+
+  granted(): void {
+    this.#waited();
+    this.#admitted();
+  }
+
+  refused(reason: WishRefusal, retryAfterMs: number): void {
+    if (reason === "replaced") {
+      this.wait();
+      return;
+    }
+    this.#waited();
+    // What there is of engines is told by who looks for one.
+    if (reason === "none-live") this.#admitted();
+    else {
+      this.#request.context.retryAfterMs = retryAfterMs;
+      this.#exchange.abort(waitOutcomes[reason]);
+    }
+  }
+
+  prefilled(): void {
+    if (!this.#endsWithPrefill) return;
+    this.#ticket?.done({ promptTokens: undefined, cachedTokens: undefined });
+  }
+
+  leave(): void {
+    this.#ticket?.leave();
+  }
+
+  #waited(): void {
+    const { context, service } = this.#request;
+    context.heldMs = service.clock.nowMs() - context.startMs;
+  }
+}

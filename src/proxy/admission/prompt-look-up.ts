@@ -1,0 +1,65 @@
+/** A prompt that is looked up before its request is placed: its tokens, and what engines have of them by their own word. */
+import type { Pool } from "../../pool/pool.ts";
+import type { LeadingTokens } from "../../queue/queue-service.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import type { Route } from "../routing/route.ts";
+import { PromptTokens } from "./prompt-tokens.ts";
+import type { Tokenizers } from "./tokenizers.ts";
+
+export interface FoundPrompt {
+  readonly pool: Pool;
+  /** Of the whole prompt. */
+  readonly tokens: number;
+  readonly leadingTokens: LeadingTokens;
+}
+
+const noneTells: LeadingTokens = new Map();
+
+export class PromptLookUp {
+  readonly #request: Forwarded;
+  readonly #pool: Pool;
+  readonly #tokens: PromptTokens;
+  readonly #done: (found: FoundPrompt | undefined) => void;
+  #isOver = false;
+
+  /** @param done is told what was found, once; undefined = the prompt's tokens cannot be had */
+  constructor(
+    request: Forwarded,
+    route: Route,
+    tokenizers: Tokenizers,
+    done: (found: FoundPrompt | undefined) => void,
+  ) {
+    this.#request = request;
+    this.#pool = tokenizers.pool;
+    this.#done = done;
+    this.#tokens = new PromptTokens(request, route, tokenizers, (ids) => this.#tokenised(ids));
+  }
+
+  begin(): void {
+    this.#tokens.begin();
+  }
+
+  /** Nobody waits for it any more. */
+  cancel(): void {
+    this.#isOver = true;
+    this.#tokens.cancel();
+  }
+
+  #tokenised(ids: Int32Array | undefined): void {
+    if (ids === undefined) {
+      this.#end(undefined);
+      return;
+    }
+    const pool = this.#pool;
+    const found = (leadingTokens: LeadingTokens) =>
+      this.#end({ pool, tokens: ids.length, leadingTokens });
+    if (pool.config.kvEvents === undefined) found(noneTells);
+    else this.#request.service.desk.leadingTokens(pool.name, ids, found);
+  }
+
+  #end(found: FoundPrompt | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#done(found);
+  }
+}

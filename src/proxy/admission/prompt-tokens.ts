@@ -1,0 +1,98 @@
+/** Has an engine tokenise a request's prompt: the body goes to `/tokenize` as the client sent it, which reads the same members of it. */
+import { KeyName } from "../../body/key-name.ts";
+import { tokenIdsIn } from "../../body/token-ids.ts";
+import { endpointOf, hasChoices, isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import { tokenizeAnswerBytesMax, tokenizeTimeoutMs } from "../../limits.ts";
+import type { Expirable } from "../../transport/deadlines.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import type { Route } from "../routing/route.ts";
+import { EngineAsk } from "../upstream/engine-ask.ts";
+import type { Tokenizers } from "./tokenizers.ts";
+
+export class PromptTokens implements Expirable {
+  deadlineMs: number;
+  deadlineIndex = -1;
+  readonly #request: Forwarded;
+  readonly #tokenizers: Tokenizers;
+  readonly #ask: EngineAsk | undefined;
+  readonly #done: (tokenIds: Int32Array | undefined) => void;
+  #isOver = false;
+
+  /** @param done is told the prompt's tokens, once; undefined = they cannot be had */
+  constructor(
+    request: Forwarded,
+    route: Route,
+    tokenizers: Tokenizers,
+    done: (tokenIds: Int32Array | undefined) => void,
+  ) {
+    const { service, context } = request;
+    this.#request = request;
+    this.#tokenizers = tokenizers;
+    this.#done = done;
+    this.deadlineMs = service.deadlines.dueIn(tokenizeTimeoutMs);
+    const { clock } = service;
+    const engine = isReadable(request) ? tokenizers.next(clock.nowMs(), clock.wallMs()) : undefined;
+    if (engine === undefined) return;
+    this.#ask = new EngineAsk({
+      request,
+      route,
+      pool: tokenizers.pool,
+      engine,
+      uri: "/tokenize",
+      body: context.body,
+      timeoutMs: tokenizeTimeoutMs,
+      answerBytesMax: tokenizeAnswerBytesMax,
+      ended: () => this.#ended(),
+    });
+  }
+
+  begin(): void {
+    if (this.#ask === undefined) {
+      this.#done(undefined);
+      return;
+    }
+    this.#request.service.deadlines.add(this);
+    this.#ask.begin();
+  }
+
+  /** Nobody waits for them any more. */
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#request.service.deadlines.remove(this);
+    this.#ask?.cancel();
+  }
+
+  expired(): void {
+    this.#ask?.cancel();
+    this.#ended();
+  }
+
+  #ended(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { deadlines, clock } = this.#request.service;
+    deadlines.remove(this);
+    const answer = this.#ask?.answer;
+    const tokenIds = answer && tokenIdsIn(answer);
+    this.#tokenizers.answered(tokenIds !== undefined, clock.nowMs());
+    this.#done(tokenIds);
+  }
+}
+
+const salt = new KeyName("cache_salt");
+
+/**
+ * Whether `/tokenize` understands it: a completion or a chat, without images that an engine has still to encode; and whether its tokens
+ * say what it shares with others, which a salt is there to prevent.
+ */
+function isReadable({ context, embeddings, members }: Forwarded): boolean {
+  const endpoint = endpointOf(context.path);
+  return (
+    embeddings === undefined &&
+    (members?.lastIndexOf(salt) ?? -1) < 0 &&
+    endpoint !== undefined &&
+    isGenerating(endpoint) &&
+    hasChoices(endpoint)
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * Where decode engines call this worker back. Each worker has a port of its own: behind one that all share, a call would come to any of
+ * them, and one alone has the request. Open only where a dialect needs it.
+ */
+import { networkInterfaces } from "node:os";
+import type { Config } from "../../config/schema/schema.ts";
+import { dialectOf } from "../../dialects/registry.ts";
+import type { Listener, Socket, Transport } from "../../transport/socket.ts";
+import { ListenError } from "../worker/listeners.ts";
+import type { CallbackAddress, Callbacks } from "./callbacks.ts";
+
+type CallbackConfig = Config["callback"];
+
+export class CallbackListener {
+  readonly #transport: Transport;
+  readonly #callbacks: Callbacks;
+  readonly #workerIndex: number;
+  readonly #onSocket: (socket: Socket) => void;
+  /** By host and port as configured: the one in force, and those that rounds have been told before a reload. */
+  readonly #open = new Map<string, Listener>();
+
+  constructor(
+    transport: Transport,
+    callbacks: Callbacks,
+    workerIndex: number,
+    onSocket: (socket: Socket) => void,
+  ) {
+    this.#transport = transport;
+    this.#callbacks = callbacks;
+    this.#workerIndex = workerIndex;
+    this.#onSocket = onSocket;
+  }
+
+  /** Opens what a configuration needs and is not open. `commit` has new rounds told of it, `undo` closes it again. */
+  async prepare(config: Config): Promise<{ commit(): void; undo(): void }> {
+    const { callback } = config;
+    const key = `${callback.host}:${callback.port}`;
+    const isNeeded = needsCallbacks(config);
+    const opened = isNeeded && !this.#open.has(key) ? await this.#listen(callback) : undefined;
+    return {
+      commit: () => {
+        if (opened !== undefined) this.#open.set(key, opened);
+        this.#closeUnused(key);
+        const listener = this.#open.get(key);
+        if (listener === undefined) return;
+        this.#callbacks.listensAt(advertised(callback, listener.address.port));
+      },
+      undo: () => opened?.close(),
+    };
+  }
+
+  closeAll(): void {
+    for (const listener of this.#open.values()) listener.close();
+    this.#open.clear();
+  }
+
+  #closeUnused(current: string): void {
+    for (const [key, listener] of this.#open) {
+      if (key === current || this.#callbacks.isTold(listener.address.port)) continue;
+      listener.close();
+      this.#open.delete(key);
+    }
+  }
+
+  async #listen({ host, port }: CallbackConfig): Promise<Listener> {
+    const own = port === 0 ? 0 : port + this.#workerIndex;
+    const address = { host, port: own, reusePort: false, backlog: 4096 };
+    try {
+      return await this.#transport.listen(address, this.#onSocket);
+    } catch (error) {
+      throw new ListenError(`${host}:${own}`, error as NodeJS.ErrnoException);
+    }
+  }
+}
+
+export function needsCallbacks({ servers }: Config): boolean {
+  return servers.some(({ routes }) =>
+    routes.some(({ dialect, prefill }) => prefill && dialectOf(dialect)?.callsBack),
+  );
+}
+
+/** An address for all of the machine's is none that an engine could connect to. */
+export function advertised({ host, advertise }: CallbackConfig, port: number): CallbackAddress {
+  const isWildcard = host === "0.0.0.0" || host === "::";
+  return { host: advertise ?? (isWildcard ? undefined : host), externalHost: externalHost(), port };
+}
+
+/** The machine's first IPv4 address that others can reach; loopback where it has none. */
+function externalHost(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const isReachable = ({ family, internal, address }: (typeof all)[number]) =>
+    family === "IPv4" && !internal && !address.startsWith("169.254.");
+  return all.find(isReachable)?.address ?? "127.0.0.1";
+}

@@ -1,0 +1,154 @@
+/** Call-backs of decode engines that ask for their prefill: under which URL each is waited for, and what the callers are answered. */
+import type { EngineInfo, Handover, Mint } from "../../dialects/dialect.ts";
+import { callbackBytesMax, callbackCallersMax } from "../../limits.ts";
+
+/** Where decode engines reach this worker. */
+export interface CallbackAddress {
+  /** As the configuration says; undefined = by where the decode engine is. */
+  readonly host: string | undefined;
+  /** This machine's, for engines on other machines. */
+  readonly externalHost: string;
+  readonly port: number;
+}
+
+/** The request that is called back. */
+export interface CalledBack {
+  /** All that the prefill needs is here. */
+  decodeCalledBack(): void;
+  /** What came is of no use, and decode waits for a prefill that cannot be made. */
+  calledBackInvalidly(): void;
+}
+
+/** Who called, and waits for an answer. */
+export interface Caller {
+  answerCall(status: CallStatus): void;
+}
+
+/** 404: nobody waits for this call (any more). 502: the prefill has failed, or is not wanted any more. */
+export type CallStatus = 200 | 400 | 404 | 413 | 502 | 503;
+
+const pathPrefix = "/callback/";
+
+/** All that are open in one worker: no more than requests in flight, each of which has one. */
+export class Callbacks {
+  readonly #mint: Mint;
+  readonly #open = new Map<string, RoundCallback>();
+  #address: CallbackAddress = { host: undefined, externalHost: "127.0.0.1", port: 0 };
+
+  constructor(mint: Mint) {
+    this.#mint = mint;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  listensAt(address: CallbackAddress): void {
+    this.#address = address;
+  }
+
+  /** Whether an engine may still call at this port. */
+  isTold(port: number): boolean {
+    for (const callback of this.#open.values()) if (callback.port === port) return true;
+    return false;
+  }
+
+  /** For a path that nobody can guess. */
+  open(handover: Handover, owner: CalledBack): RoundCallback {
+    const path = pathPrefix + this.#mint.secret();
+    const callback = new RoundCallback(path, handover, owner, this);
+    this.#open.set(path, callback);
+    return callback;
+  }
+
+  find(path: string): RoundCallback | undefined {
+    return this.#open.get(path);
+  }
+
+  close(path: string): void {
+    this.#open.delete(path);
+  }
+
+  /** The URL of a path, for an engine at this host. */
+  url(path: string, engineHost: string): { readonly url: string; readonly port: number } {
+    const { host, externalHost, port } = this.#address;
+    const chosen = host ?? (isLoopback(engineHost) ? "127.0.0.1" : externalHost);
+    return { url: `http://${chosen.includes(":") ? `[${chosen}]` : chosen}:${port}${path}`, port };
+  }
+}
+
+/** Of one round. An engine repeats a call whose connection broke: all of them get the same answer, and there is one prefill. */
+export class RoundCallback {
+  /** That the engine was told; 0 = none yet. */
+  port = 0;
+  readonly #path: string;
+  readonly #handover: Handover;
+  readonly #owner: CalledBack;
+  readonly #all: Callbacks;
+  readonly #callers = new Set<Caller>();
+  #status: CallStatus | undefined;
+  #bytes = 0;
+
+  constructor(path: string, handover: Handover, owner: CalledBack, all: Callbacks) {
+    this.#path = path;
+    this.#handover = handover;
+    this.#owner = owner;
+    this.#all = all;
+  }
+
+  /** Before decode is sent. */
+  tell(decode: EngineInfo): void {
+    const { url, port } = this.#all.url(this.#path, decode.host);
+    this.port = port;
+    this.#handover.callbackUrl!(url);
+  }
+
+  call(body: Buffer, caller: Caller): void {
+    if (this.#status !== undefined) {
+      caller.answerCall(this.#status);
+      return;
+    }
+    this.#bytes += body.length;
+    if (this.#bytes > callbackBytesMax || this.#callers.size >= callbackCallersMax) {
+      this.refuse(413, caller);
+      return;
+    }
+    const verdict = this.#handover.calledBack!(body);
+    if (verdict === "invalid") {
+      this.refuse(400, caller);
+      return;
+    }
+    // Before the prefill is asked for, since that may fail at once.
+    this.#callers.add(caller);
+    if (verdict === "complete") this.#owner.decodeCalledBack();
+  }
+
+  /** A call that is not what decode's engine should say: there will be no prefill, which decode would wait for in vain. */
+  refuse(status: CallStatus, caller: Caller): void {
+    caller.answerCall(status);
+    if (this.#status === undefined) this.#owner.calledBackInvalidly();
+  }
+
+  /** The caller's connection is gone. */
+  forget(caller: Caller): void {
+    this.#callers.delete(caller);
+  }
+
+  answer(ok: boolean): void {
+    this.#status ??= ok ? 200 : 502;
+    const callers = [...this.#callers];
+    this.#callers.clear();
+    for (const caller of callers) caller.answerCall(this.#status);
+  }
+
+  /** The round is over; later calls find nobody. */
+  end(): void {
+    this.#all.close(this.#path);
+    this.answer(false);
+  }
+}
+
+function isLoopback(host: string): boolean {
+  // Engines on unix sockets have no host.
+  return host === "" || host === "localhost" || host === "::1" || host.startsWith("127.");
+}

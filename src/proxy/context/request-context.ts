@@ -1,0 +1,94 @@
+/** All that is known of one request: what templates, routing and the access log read. */
+import type { TopLevel } from "../../body/top-level.ts";
+import type { RequestHead } from "../../http1/request-head.ts";
+import type { AnswerMeter } from "../response/response-meter.ts";
+import type { Explanation } from "./explanation.ts";
+import type { Outcome } from "./outcomes.ts";
+
+/** What the connection that a request came on contributes. */
+export interface ConnectionFacts {
+  readonly serial: number;
+  readonly openedMs: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Requests on this connection so far, this one included. */
+  requests: number;
+}
+
+/** One try of one leg, for the log. Times in ms since the request began; -1 = did not happen. */
+export interface LegRecord {
+  readonly address: string;
+  readonly sentMs: number;
+  connectedMs: number;
+  headMs: number;
+  endMs: number;
+  status: number;
+  bytesReceived: number;
+  bytesSent: number;
+}
+
+export class RequestContext {
+  readonly head: RequestHead;
+  readonly connection: ConnectionFacts;
+  /** Of the monotonic clock, in ms. */
+  readonly startMs: number;
+  /** Whether it was sent before the answer to the one before had been given. */
+  isPipelined = false;
+  /** Bytes of the request as they came: head and body. */
+  requestBytes = 0;
+  body: Buffer = emptyBody;
+  /** Of the body, while somebody has it scanned. */
+  members: TopLevel | undefined;
+  /** What engines are asked with: the client's method, unless an error page is fetched. */
+  method: string;
+
+  /** The path and query that routing goes by; rewrites change them. */
+  path: string;
+  args: string;
+  /** Whether rewrites changed the path, so that the target as sent by the client is no longer what engines get. */
+  rewritten = false;
+  captures: readonly string[] = noCaptures;
+  variables: string[] = [];
+  serverName = "";
+  proxyHost = "";
+  proxyPort = "";
+  /** As in `X-Request-Id`; "" = the proxy gives none. */
+  requestId = "";
+  /** nginx's `$request_id`, once it was asked for. */
+  requestHex = "";
+
+  status = 0;
+  bytesSent = 0;
+  bodyBytesSent = 0;
+  endMs = -1;
+  firstByteMs = -1;
+  /** How long the prompt was held before its prefill; -1 = it was not. */
+  heldMs = -1;
+  /** Set where somebody may ask why engines were chosen: the client, or an operator. */
+  explanation: Explanation | undefined;
+  /** When a refused request may be worth another try; 0 = not known. */
+  retryAfterMs = 0;
+  /** Set where traffic is recorded. */
+  meter: AnswerMeter | undefined;
+  outcome: Outcome | undefined;
+  readonly encodes: LegRecord[] = [];
+  readonly prefills: LegRecord[] = [];
+  readonly decodes: LegRecord[] = [];
+  /** The answer's head as sent to the client, for `$sent_http_…`; the engine's, for `$upstream_http_…`. */
+  sentHead = "";
+  engineHead = "";
+
+  constructor(head: RequestHead, connection: ConnectionFacts, startMs: number) {
+    this.head = head;
+    this.connection = connection;
+    this.startMs = startMs;
+    this.method = head.method;
+    this.path = head.path;
+    this.args = head.query;
+  }
+}
+
+const emptyBody = Buffer.alloc(0);
+const noCaptures: readonly string[] = [];

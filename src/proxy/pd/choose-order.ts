@@ -1,0 +1,42 @@
+/** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
+import type { DialectRequest } from "../../dialects/dialect.ts";
+import { generatingAt } from "../../dialects/endpoints/endpoint.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import { type Outcome, outcomes } from "../context/outcomes.ts";
+import { previousAnswer } from "../response/stored-response.ts";
+import type { Route } from "../routing/route.ts";
+import type { Order } from "./exchange.ts";
+import type { LegPlaces } from "./leg-places.ts";
+
+export interface Plan {
+  readonly order: Order;
+  /** Undefined = no dialect has a say in it. */
+  readonly dialectRequest: DialectRequest | undefined;
+  /** Why it cannot be forwarded at all. */
+  readonly refusal: Outcome | undefined;
+}
+
+/** @param prefills it is of a kind that has a prefill on this route */
+export function planOf(
+  request: Forwarded,
+  route: Route,
+  places: LegPlaces,
+  prefills: boolean,
+): Plan {
+  const { context, service, members } = request;
+  const alone = { order: "decode-only", dialectRequest: undefined, refusal: undefined } as const;
+  if (members === undefined) return alone;
+  const { dialect, config } = route;
+  const { requestId } = context;
+  const path = route.enginePath(context);
+  const dialectRequest = { members, path, requestId, mint: service.mint };
+  const { needsPrefill = false } = dialect;
+  if (!prefills || !(needsPrefill || places.isLong(config.prefillMinTokens)))
+    return { ...alone, dialectRequest };
+  // Only the engine that keeps an answer can go on with it.
+  const goesOn = previousAnswer(generatingAt(path), members) !== "";
+  if (!goesOn && (dialect.carries?.(dialectRequest) ?? true)) {
+    return { order: dialect.order, dialectRequest, refusal: undefined };
+  }
+  return { ...alone, dialectRequest, refusal: needsPrefill ? outcomes.notCarried : undefined };
+}

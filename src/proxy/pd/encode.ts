@@ -1,0 +1,234 @@
+/** The encode of one request: runs the fan-out's commands on real legs, one for each item, and hands it what happens to them. */
+import type { Span } from "../../body/member-value.ts";
+import { Embeddings, encodeBody } from "../../dialects/vllm/encoder.ts";
+import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
+import { encodedItemBytes, heldAnswerBytesMax } from "../../limits.ts";
+import type { PickRequest } from "../../policies/shared/policy.ts";
+import type { NoPlace } from "../../pool/pool.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import type { Outcome } from "../context/outcomes.ts";
+import { CollectedBody } from "../response/collected-body.ts";
+import { type InternalRoute, internalRoute } from "../routing/internal-route.ts";
+import type { Route } from "../routing/route.ts";
+import type { EngineConnection } from "../upstream/engine-connection.ts";
+import { Leg, type LegRequest } from "../upstream/leg.ts";
+import { sendLegMessage } from "../upstream/leg-message.ts";
+import { allowsRetry, conditionOf } from "../upstream/retry.ts";
+import type { Service } from "../worker/worker.ts";
+import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
+import type { LegFailure } from "./exchange.ts";
+import { rankLine } from "./leg-places.ts";
+
+export class Encode implements FanOutActions {
+  readonly embeddings = new Embeddings();
+  readonly #request: Forwarded;
+  readonly #route: Route;
+  readonly #items: readonly Span[];
+  readonly #goOn: () => void;
+  readonly #legs: ItemLeg[] = [];
+  readonly #fanOut: EncodeFanOut;
+  /** Path and pool, found once. */
+  #place: InternalRoute | undefined;
+  /** What the ids of all its requests begin with. */
+  #id = "";
+
+  /** @param goOn called once, when all items are encoded */
+  constructor(request: Forwarded, route: Route, items: readonly Span[], goOn: () => void) {
+    this.#request = request;
+    this.#route = route;
+    this.#items = items;
+    this.#goOn = goOn;
+    const { tries } = route.config.retry;
+    const triesMax = tries === 0 ? Number.POSITIVE_INFINITY : tries;
+    this.#fanOut = new EncodeFanOut(items.length, triesMax, this);
+  }
+
+  begin(): void {
+    this.#fanOut.begin();
+  }
+
+  /** An image takes as many tokens whatever the length of its name or its bytes. */
+  get promptBytes(): number {
+    let bytes = this.#request.context.body.length;
+    for (const { start, end } of this.#items) bytes += encodedItemBytes - (end - start);
+    return bytes;
+  }
+
+  /** Ends all of it from outside. */
+  abort(): void {
+    this.#fanOut.abort();
+  }
+
+  // ---- Commands of the fan-out ----
+
+  send(item: number): NoPlace | undefined {
+    this.#place ??= this.#findPlace();
+    if (this.#place === undefined) return "none-live";
+    const { pool, uri } = this.#place.destination;
+    this.#legs[item] ??= new ItemLeg(this, item);
+    const { leg } = this.#legs[item];
+    const refusal = leg.reserve(pool, uri, this.#pick(item));
+    if (refusal === undefined) leg.start();
+    return refusal;
+  }
+
+  cancel(item: number): void {
+    this.#legs[item]?.leg.cancel();
+  }
+
+  answerFrom(item: number): void {
+    this.#legs[item]!.isClients = true;
+  }
+
+  encoded(): void {
+    this.#goOn();
+  }
+
+  finish(outcome: Outcome): void {
+    this.#request.ended(outcome);
+  }
+
+  // ---- Events of the items' legs ----
+
+  get service(): Service {
+    return this.#request.service;
+  }
+
+  get records() {
+    return this.#request.context.encodes;
+  }
+
+  write(item: number, leg: Leg, connection: EngineConnection): void {
+    const { context, members, service } = this.#request;
+    const given = context.requestId || context.head.fields.get("x-request-id");
+    this.#id ||= given || service.mint.uuid();
+    const message = {
+      context,
+      headers: this.#place!.route,
+      route: this.#route,
+      edits: encodeBody(members!, this.#items[item]!),
+      isRead: true,
+      // As vLLM's own proxy names them: encoders see several of one request, and of one that is sent once more.
+      requestId: `${this.#id}:${item}:${service.mint.secret().slice(0, 6)}`,
+      isHandoversId: true,
+      lines: rankLine(leg),
+    };
+    sendLegMessage(leg, connection, message, service.scratch);
+  }
+
+  /** False when the answer is none of an encoder's. */
+  take(item: number, answer: Buffer): boolean {
+    if (!this.embeddings.add(item, answer)) return false;
+    this.#fanOut.encoded();
+    return true;
+  }
+
+  refused(item: number, leg: Leg, { head }: EngineConnection): void {
+    const mayRetry = head.status >= 400 && this.mayRetry(leg, head.status);
+    if (mayRetry) leg.refused();
+    // Also where another encoder may be tried: there may be no try left, and then this is the client's answer.
+    const { answer, context, status } = this.#request;
+    answer.fromEngine(head, this.#route.givesRequestId ? context.requestId : "", status);
+    answer.hold();
+    this.#fanOut.refused(item, mayRetry);
+  }
+
+  /** Of the refusal that is the client's answer, which is held until it is complete. False when it is too large for that. */
+  relay(connection: EngineConnection, chunk: Buffer, start: number, end: number): boolean {
+    const { answer } = this.#request;
+    answer.body(connection, chunk, start, end);
+    return answer.heldBytes <= heldAnswerBytesMax;
+  }
+
+  relayed(): void {
+    const { answer } = this.#request;
+    answer.release(undefined, true);
+    answer.end();
+    this.#fanOut.answerEnded();
+  }
+
+  failed(item: number, failure: LegFailure, mayRetry: boolean): void {
+    this.#fanOut.failed(item, failure, mayRetry);
+  }
+
+  mayRetry(leg: Leg, failure: LegFailure | number): boolean {
+    const { retry } = this.#route.config;
+    const elapsedMs = this.service.clock.nowMs() - this.#request.context.startMs;
+    return allowsRetry(retry, conditionOf(failure), elapsedMs) && leg.mayTryAnother;
+  }
+
+  // ---- The rest ----
+
+  #findPlace(): InternalRoute | undefined {
+    const route = this.#route;
+    const { context, server } = this.#request;
+    const { encodePool: pool, encodeLocation } = route;
+    if (pool === undefined) return internalRoute(server, context, encodeLocation);
+    const destination = route.destination(context);
+    return destination && { route, destination: { pool, uri: destination.uri } };
+  }
+
+  #pick(item: number): PickRequest {
+    const { start, end } = this.#items[item]!;
+    const { context, service } = this.#request;
+    return {
+      bytes: end - start,
+      tokens: (end - start) / usualBytesPerToken,
+      blocks: noBlocks,
+      clientAddress: context.connection.remoteAddress,
+      key: service.policyKey(this.#place!.destination.pool, context),
+      clock: service.clock,
+    };
+  }
+}
+
+/** One item's leg, with what its encoder has answered so far. */
+class ItemLeg implements LegRequest {
+  readonly leg: Leg;
+  /** What the encoder answers is a refusal, and the client's answer. */
+  isClients = false;
+  readonly #encode: Encode;
+  readonly #item: number;
+  readonly #answer = new CollectedBody();
+
+  constructor(encode: Encode, item: number) {
+    this.#encode = encode;
+    this.#item = item;
+    this.leg = new Leg("encode", this, encode.records);
+  }
+
+  get service(): Service {
+    return this.#encode.service;
+  }
+
+  writeLeg(leg: Leg, connection: EngineConnection): void {
+    this.#answer.clear();
+    this.#encode.write(this.#item, leg, connection);
+  }
+
+  legHead(leg: Leg, connection: EngineConnection): void {
+    if (connection.head.status >= 300) this.#encode.refused(this.#item, leg, connection);
+  }
+
+  legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    const isTaken = this.isClients
+      ? this.#encode.relay(connection, chunk, start, end)
+      : this.#answer.add(connection, chunk, start, end);
+    if (isTaken) return;
+    leg.cancel();
+    this.#encode.failed(this.#item, "invalid", false);
+  }
+
+  legEnded(): void {
+    if (this.isClients) this.#encode.relayed();
+    else if (!this.#encode.take(this.#item, this.#answer.bytes))
+      this.#encode.failed(this.#item, "invalid", false);
+    this.#answer.clear();
+  }
+
+  legFailed(leg: Leg, failure: LegFailure): void {
+    this.#encode.failed(this.#item, failure, this.#encode.mayRetry(leg, failure));
+  }
+}
+
+const noBlocks: readonly number[] = [];

@@ -1,0 +1,395 @@
+/** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
+import type { DialectRequest, Handover } from "../../dialects/dialect.ts";
+import type { ResponseHead } from "../../http1/response-head.ts";
+import { heldAnswerBytesMax, relayPendingBytesMax } from "../../limits.ts";
+import type { Engine, NoPlace } from "../../pool/pool.ts";
+import type { CalledBack, RoundCallback } from "../client/callbacks.ts";
+import type { Explanation } from "../context/explanation.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import type { Outcome } from "../context/outcomes.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { Answer } from "../response/client-response.ts";
+import { CollectedBody } from "../response/collected-body.ts";
+import { finalAnswer } from "../response/local-reply.ts";
+import { MergedAnswer } from "../response/response-merger.ts";
+import type { Route } from "../routing/route.ts";
+import type { EngineConnection } from "../upstream/engine-connection.ts";
+import { Leg, type LegRequest } from "../upstream/leg.ts";
+import { legBody } from "../upstream/leg-body.ts";
+import { sendLegMessage } from "../upstream/leg-message.ts";
+import { allowsRetry, conditionOf } from "../upstream/retry.ts";
+import type { Service } from "../worker/worker.ts";
+import { planOf } from "./choose-order.ts";
+import { Exchange, type ExchangeActions, type LegFailure, type LegName } from "./exchange.ts";
+import { enginesOf, LegPlaces, noEngines, rankLine, sourceAmongOthers } from "./leg-places.ts";
+
+export class Forward implements ExchangeActions, LegRequest, CalledBack {
+  readonly service: Service;
+  readonly #request: Forwarded;
+  readonly #context: RequestContext;
+  readonly explanation: Explanation | undefined;
+  readonly #route: Route;
+  readonly #answer: Answer;
+  readonly #exchange: Exchange;
+  readonly #decode: Leg;
+  /** Where there is nothing to prefill there is no such leg. */
+  readonly #prefill: Leg | undefined;
+  readonly #prefillAnswer: CollectedBody | undefined;
+  /** As the client sent it, or for the rest of an answer that a decode engine has given up. */
+  #dialectRequest: DialectRequest | undefined;
+  readonly #places: LegPlaces;
+  /** Of the round under way; undefined = the request goes to one engine alone. */
+  #handover: Handover | undefined;
+  #callback: RoundCallback | undefined;
+  /** An answer's bytes while the dialect cannot tell yet whether it is one. */
+  #judged: CollectedBody | undefined;
+  #isDecodeWhole = false;
+  readonly #merged: MergedAnswer;
+  #paused: EngineConnection | undefined;
+  /** No prefill could be had, and decode computes the prompt. */
+  #fellBack = false;
+  /** Why the request cannot be forwarded at all. */
+  readonly #refusal: Outcome | undefined;
+
+  constructor(request: Forwarded, route: Route, prefills: boolean) {
+    const { context, service, members } = request;
+    this.#request = request;
+    this.#context = context;
+    this.explanation = context.explanation;
+    this.service = service;
+    this.#route = route;
+    this.#answer = request.answer;
+    this.#merged = new MergedAnswer(members && route.dialect.merge, request.answer);
+    this.#places = new LegPlaces(request, route);
+    this.#decode = new Leg("decode", this, context.decodes);
+    const { order, dialectRequest, refusal } = planOf(request, route, this.#places, prefills);
+    this.#dialectRequest = dialectRequest;
+    this.#refusal = refusal;
+    if (order !== "decode-only") {
+      this.#prefill = new Leg("prefill", this, context.prefills);
+      this.#prefillAnswer = new CollectedBody();
+    }
+    const { dialect } = route;
+    const { tries } = route.config.retry;
+    const each = tries === 0 ? Number.POSITIVE_INFINITY : tries;
+    this.#exchange = new Exchange(
+      {
+        order,
+        choosesDecodeFirst: dialect.choosesDecodeFirst ?? false,
+        tries: { prefill: each, decode: each },
+        fallsBack: route.config.onPrefillFailure === "decode_only" && !dialect.needsPrefill,
+      },
+      this,
+    );
+  }
+
+  begin(): void {
+    if (this.#refusal !== undefined) {
+      this.#exchange.abort(this.#refusal);
+      return;
+    }
+    this.#places.begin(this.#exchange);
+  }
+
+  /** Ends the request from outside: the client is gone or too slow. */
+  abort(outcome: Outcome): void {
+    this.#exchange.abort(outcome);
+  }
+
+  /** The client has read what waited for it. */
+  clientDrained(): void {
+    this.#paused?.resume();
+    this.#paused = undefined;
+  }
+
+  // ---- Commands of the exchange ----
+
+  newRound(): void {
+    if (this.#exchange.order === "decode-only" && this.#prefill !== undefined && !this.#fellBack) {
+      this.#fellBack = true;
+      this.service.fellBack(this.#context);
+    }
+    const alone = this.#exchange.order === "decode-only" || this.#dialectRequest === undefined;
+    this.#handover = alone ? undefined : this.#route.dialect.handOver(this.#dialectRequest!);
+    this.#callback?.end();
+    this.#callback =
+      this.#handover?.callbackUrl && this.service.callbacks.open(this.#handover, this);
+  }
+
+  lookFor(name: LegName): NoPlace | undefined {
+    const destination = this.#places.destination(name);
+    return destination === undefined
+      ? "none-live"
+      : destination.pool.vacancy(this.service.clock.wallMs());
+  }
+
+  reserve(name: LegName): NoPlace | undefined {
+    const destination = this.#places.destination(name);
+    if (destination === undefined) return "none-live";
+    const { pool, uri } = destination;
+    const leg = this.#leg(name);
+    const pick = this.#places.pick(pool);
+    if (leg === this.#prefill && this.#places.reserveHeld(leg, uri, pick)) return undefined;
+    return leg.reserve(pool, uri, pick);
+  }
+
+  send(name: LegName): NoPlace | undefined {
+    const leg = this.#leg(name);
+    if (name === "prefill") this.#prefillAnswer!.clear();
+    else {
+      this.#answer.dropHeld();
+      this.#judged = undefined;
+      this.#isDecodeWhole = false;
+    }
+    const refusal = leg.isReserved ? undefined : this.reserve(name);
+    if (refusal === undefined) leg.start();
+    return refusal;
+  }
+
+  cancel(name: LegName): void {
+    if (name === "prefill") {
+      this.#prefill?.cancel();
+      this.#places.skipHeld();
+    } else this.#decode.cancel(this.#exchange.holdsKv && this.#route.dialect.releasesByDecode);
+  }
+
+  waitAgain(): boolean {
+    return this.#places.waitAgain();
+  }
+
+  answerFrom(name: LegName): void {
+    if (name !== "decode") return;
+    // Alone, decode may still be sent after a prefill that failed.
+    const prefillAnswer = this.#handover && this.#prefillAnswer?.bytes;
+    this.#merged.release(this.#dialectRequest, prefillAnswer, this.#isDecodeWhole);
+    this.clientDrained();
+    if (this.#answer.isUnfinished) this.#goOn();
+    else if (this.#isDecodeWhole) this.#answerEnded();
+  }
+
+  answerCallback(ok: boolean): void {
+    this.#callback?.answer(ok);
+  }
+
+  finish(outcome: Outcome): void {
+    this.#callback?.end();
+    this.#places.leave();
+    this.#request.ended(outcome);
+  }
+
+  // ---- Events of the legs ----
+
+  writeLeg(leg: Leg, connection: EngineConnection): void {
+    const route = this.#route;
+    const headers = leg === this.#prefill ? this.#places.prefillRoute : route;
+    const handover = this.#handover;
+    const engines = handover && enginesOf(this.#prefill, this.#decode);
+    const handoversId = engines && handover!.requestId?.(engines);
+    if (handoversId !== undefined) this.#merged.useIds(handoversId, this.#clientsId);
+    if (engines !== undefined && leg === this.#decode) this.#callback?.tell(engines.decode);
+    const members = this.#dialectRequest?.members;
+    const name = leg === this.#prefill ? "prefill" : "decode";
+    const edits =
+      members &&
+      legBody(this.#request, members, route.dialect, handover, leg, engines ?? noEngines);
+    const message = {
+      context: this.#context,
+      headers,
+      route,
+      edits,
+      isRead: leg === this.#prefill || handover?.judgeDecode !== undefined || this.#merged.isRead,
+      requestId: handoversId ?? this.#context.requestId,
+      isHandoversId: handoversId !== undefined,
+      lines: rankLine(leg) + ((engines && handover!.headerLines?.(name, engines)) ?? ""),
+    };
+    sendLegMessage(leg, connection, message, this.service.scratch);
+  }
+
+  legHead(leg: Leg, { head }: EngineConnection): void {
+    if (leg === this.#prefill && head.status < 300) return;
+    const retry = this.#retryStatus(leg, head.status);
+    if (this.#exchange.resumes) {
+      this.#resumed(leg, head, retry);
+      return;
+    }
+    // Also where another engine may be tried: the exchange may have no try left, and then this is the client's answer.
+    const id = this.#route.givesRequestId ? this.#context.requestId : "";
+    if (this.#exchange.answering === undefined) {
+      this.#answer.fromEngine(head, id, this.#request.status);
+      this.#merged.begin(head);
+    }
+    if (leg === this.#prefill) {
+      this.#places.skipHeld();
+      this.#exchange.prefillRefused(retry, head.status < 500);
+    } else if (retry) this.#exchange.decodeAnswered(false, true);
+    else if (head.status < 300 && this.#handover?.judgeDecode !== undefined) {
+      this.#judged = new CollectedBody();
+      this.#answer.hold();
+      // A short answer is held until it is complete: until then another engine can still give a better one.
+    } else if (
+      this.#merged.collects ||
+      (head.framing === "length" && head.contentLength <= heldAnswerBytesMax)
+    )
+      this.#answer.hold();
+  }
+
+  legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    const exchange = this.#exchange;
+    if (exchange.answering === leg.name) {
+      this.#relay(connection, chunk, start, end);
+      return;
+    }
+    if (leg === this.#prefill) {
+      if (this.#prefillAnswer!.add(connection, chunk, start, end)) return;
+      leg.cancel();
+      exchange.prefillFailed("invalid", false);
+      return;
+    }
+    if (this.#judged !== undefined) this.#judge(connection, chunk, start, end);
+    else {
+      if (!this.#answer.isHeld) {
+        exchange.decodeAnswered(connection.head.status < 400, false);
+        if (exchange.ended) return;
+        // The other leg has not answered yet.
+        if (exchange.answering === undefined) this.#answer.hold();
+      }
+      this.#relay(connection, chunk, start, end);
+    }
+  }
+
+  legEnded(leg: Leg): void {
+    const exchange = this.#exchange;
+    if (leg === this.#prefill && exchange.answering !== "prefill") {
+      this.#prefillEnded();
+      return;
+    }
+    this.#paused = undefined;
+    if (leg === this.#decode) this.#isDecodeWhole = true;
+    if (this.#judged !== undefined && this.#misses(true)) return;
+    if (exchange.answering === leg.name) this.#answerEnded();
+    else exchange.decodeAnswered(this.#context.status < 400, false);
+  }
+
+  legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
+    const mayRetry = this.#mayRetry(leg, failure);
+    if (this.#exchange.answering === leg.name && !this.#answer.started) {
+      this.#exchange.takeBackAnswer();
+    }
+    if (leg === this.#prefill) {
+      this.#places.skipHeld();
+      this.#exchange.prefillFailed(failure, mayRetry);
+    } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
+  }
+
+  sourceOf(leg: Leg): Engine | undefined {
+    const isFetching = leg === this.#decode && this.#handover !== undefined;
+    return isFetching ? sourceAmongOthers(this.#prefill) : undefined;
+  }
+
+  // ---- Calls of the decode engine ----
+
+  decodeCalledBack(): void {
+    this.#exchange.calledBack();
+  }
+
+  calledBackInvalidly(): void {
+    this.#decode.cancel();
+    this.#exchange.decodeFailed("invalid", false, false);
+  }
+
+  // ---- The rest ----
+
+  /** As a single engine would put it into its answer. */
+  get #clientsId(): string {
+    const { requestId, head } = this.#context;
+    return requestId || head.fields.get("x-request-id") || this.service.mint.uuid();
+  }
+
+  #leg(name: LegName): Leg {
+    return name === "prefill" ? this.#prefill! : this.#decode;
+  }
+
+  #prefillEnded(): void {
+    const answer = this.#prefillAnswer!.bytes;
+    this.#places.prefilled(answer);
+    const final = this.#handover!.prefillAnswered(answer);
+    if (final === undefined) this.#exchange.prefillDone();
+    else if (final === "nothing") this.#exchange.prefillFailed("invalid", false);
+    else {
+      const isFirst = this.#exchange.answering === undefined && !this.#exchange.resumes;
+      if (isFirst) finalAnswer(this.#answer, this.#context, final);
+      this.#exchange.answeredByPrefill();
+    }
+  }
+
+  /** Asks for the rest of an answer that its engine has given up: a request of its own, which goes the whole way. */
+  #goOn(): void {
+    const rest = this.#merged.rest(this.#dialectRequest!);
+    if (rest !== undefined) this.#dialectRequest = rest;
+    this.#exchange.decodeGaveUp(this.#answer.started, rest !== undefined);
+  }
+
+  /** The head of an answer that goes on where another one was given up; the client has had its own. */
+  #resumed(leg: Leg, head: ResponseHead, retry: boolean): void {
+    if (leg === this.#prefill) this.#exchange.prefillRefused(retry, head.status < 500);
+    else if (head.status >= 300 || !this.#answer.goesOn(head))
+      this.#exchange.decodeAnswered(false, retry);
+  }
+
+  #answerEnded(): void {
+    this.#answer.end();
+    this.#exchange.answerEnded();
+  }
+
+  /** Shows the dialect what has come of decode's answer, until it knows whether that is the client's. */
+  #judge(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#answer.body(connection, chunk, start, end);
+    if (!this.#judged!.add(connection, chunk, start, end)) {
+      this.calledBackInvalidly();
+    } else if (!this.#misses(false) && this.#judged === undefined && !this.#merged.collects) {
+      this.#exchange.decodeAnswered(true, false);
+    }
+  }
+
+  #misses(isComplete: boolean): boolean {
+    const verdict = this.#handover!.judgeDecode!(this.#judged!.bytes, isComplete);
+    if (verdict === "more" && !isComplete) return false;
+    this.#judged = undefined;
+    if (verdict !== "missed") return false;
+    this.#exchange.decodeMissed();
+    return true;
+  }
+
+  #retryStatus(leg: Leg, status: number): boolean {
+    if (status < 400 || !this.#mayRetry(leg, status)) return false;
+    leg.refused();
+    return true;
+  }
+
+  #mayRetry(leg: Leg, failure: LegFailure | number): boolean {
+    const { retry } = this.#route.config;
+    const elapsedMs = this.service.clock.nowMs() - this.#context.startMs;
+    const isLate = this.#answer.started && !this.#exchange.resumes;
+    if (isLate || !allowsRetry(retry, conditionOf(failure), elapsedMs)) return false;
+    return leg.mayTryAnother;
+  }
+
+  /** Passes bytes on as they come; a client that falls behind stops the reading of its own engine, and nothing else. */
+  #relay(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#answer.body(connection, chunk, start, end);
+    if (this.#answer.isUnfinished) {
+      this.#goOn();
+      return;
+    }
+    if (this.#paused !== undefined) return;
+    if (this.#merged.collects && this.#exchange.answering === undefined) {
+      if (this.#merged.overflows()) this.#exchange.decodeAnswered(true, false);
+      return;
+    }
+    const { heldBytes } = this.#answer;
+    if (heldBytes > heldAnswerBytesMax || this.#request.pendingBytes > relayPendingBytesMax) {
+      this.#paused = connection;
+      connection.pause();
+    }
+  }
+}

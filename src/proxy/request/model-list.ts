@@ -1,0 +1,136 @@
+/** `GET /v1/models` of several engines: all are asked, and what each serves becomes one list. Engines that fail are left out. */
+import { arrayElements } from "../../body/array.ts";
+import { KeyName } from "../../body/key-name.ts";
+import type { Span } from "../../body/member-value.ts";
+import { memberOf, Patches } from "../../body/patches.ts";
+import { listBytesMax, listedEnginesMax, listTimeoutMs } from "../../limits.ts";
+import type { Pool } from "../../pool/pool.ts";
+import type { Expirable } from "../../transport/deadlines.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import type { Route } from "../routing/route.ts";
+import { EngineAsk } from "../upstream/engine-ask.ts";
+
+const data = new KeyName("data");
+const idKey = new KeyName("id");
+const noBody = Buffer.alloc(0);
+const comma = Buffer.from(",");
+
+export class ModelList implements Expirable {
+  deadlineMs: number;
+  deadlineIndex = -1;
+  readonly #request: Forwarded;
+  readonly #asks: readonly EngineAsk[];
+  readonly #done: (list: Buffer | undefined) => void;
+  #open: number;
+  #isOver = false;
+
+  /** @param done is told the list, once; undefined = no engine has told one */
+  constructor(request: Forwarded, route: Route, done: (list: Buffer | undefined) => void) {
+    const { service, context } = request;
+    const decode = route.destination(context);
+    const pools = [decode?.pool, route.prefillPool].filter((pool) => pool !== undefined);
+    const uri = decode?.uri ?? "";
+    this.#request = request;
+    this.#done = done;
+    this.#asks = enginesOf(pools, service.clock.wallMs()).map(
+      ({ pool, engine }) =>
+        new EngineAsk({
+          request,
+          route,
+          pool,
+          engine,
+          uri,
+          body: noBody,
+          timeoutMs: listTimeoutMs,
+          answerBytesMax: listBytesMax,
+          ended: () => this.#ended(),
+        }),
+    );
+    this.#open = this.#asks.length;
+    this.deadlineMs = service.deadlines.dueIn(listTimeoutMs);
+  }
+
+  /** One engine says best by itself what it serves. */
+  get isNeeded(): boolean {
+    return this.#asks.length > 1;
+  }
+
+  begin(): void {
+    this.#request.service.deadlines.add(this);
+    for (const ask of this.#asks) ask.begin();
+  }
+
+  /** Nobody waits for the list any more. */
+  cancel(): void {
+    this.#isOver = true;
+    this.#close();
+  }
+
+  expired(): void {
+    this.#finish();
+  }
+
+  #ended(): void {
+    this.#open -= 1;
+    if (this.#open === 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const lists = this.#asks.map(({ answer }) => answer).filter((answer) => answer !== undefined);
+    this.#close();
+    this.#done(mergedModels(lists));
+  }
+
+  #close(): void {
+    this.#request.service.deadlines.remove(this);
+    for (const ask of this.#asks) ask.cancel();
+  }
+}
+
+/** One for each address: ranks behind one address are one server. */
+function enginesOf(pools: readonly Pool[], nowMs: number) {
+  const byAddress = new Map<string, { pool: Pool; engine: Pool["engines"][number] }>();
+  for (const pool of pools) {
+    for (const engine of pool.engines) {
+      if (byAddress.size >= listedEnginesMax) break;
+      const { key } = engine.address;
+      if (pool.isFit(engine, nowMs) && !byAddress.has(key)) byAddress.set(key, { pool, engine });
+    }
+  }
+  return [...byAddress.values()];
+}
+
+/** The first list, with those models of the others behind its own that it does not name; of one id the first counts. */
+export function mergedModels(lists: readonly Buffer[]): Buffer | undefined {
+  const ids = new Set<string>();
+  let first: { readonly json: Buffer; readonly end: number } | undefined;
+  let more: Buffer[] = [];
+  for (const json of lists) {
+    const list = memberOf(json, { start: 0, end: json.length }, data);
+    const models = list && arrayElements(json, list.start, list.end);
+    if (models === undefined) continue;
+    const unknown = models.filter((model) => isNew(json, model, ids));
+    if (first === undefined) {
+      first = { json, end: list!.end - 1 };
+      more = models.length === 0 ? [] : [comma];
+    } else for (const { start, end } of unknown) more.push(json.subarray(start, end), comma);
+  }
+  if (first === undefined) return undefined;
+  // A comma stands before the first of them, and behind each: the last one is too many, as is one that has nothing behind it.
+  more.pop();
+  if (more.length === 0) return first.json;
+  const patches = new Patches(first.json);
+  patches.replace({ start: first.end, end: first.end }, Buffer.concat(more));
+  return patches.result();
+}
+
+function isNew(json: Buffer, model: Span, ids: Set<string>): boolean {
+  const span = memberOf(json, model, idKey);
+  if (span === undefined) return false;
+  const id = json.toString("utf8", span.start, span.end);
+  if (ids.has(id)) return false;
+  ids.add(id);
+  return true;
+}

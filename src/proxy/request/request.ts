@@ -1,0 +1,267 @@
+/** One request from its head to its end: finds its route, forwards it or answers it, and accounts for it. */
+import { mediaItems } from "../../body/media-items.ts";
+import { scanTopLevel, type TopLevel } from "../../body/top-level.ts";
+import { type Endpoint, endpointOf, isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import type { Embeddings } from "../../dialects/vllm/encoder.ts";
+import { normalizePath } from "../../http1/normalize-path.ts";
+import { encodedItemsMax } from "../../limits.ts";
+import type { ClientConnection } from "../client/client-connection.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import { Encode } from "../pd/encode.ts";
+import { Forward } from "../pd/forward.ts";
+import { Answer } from "../response/client-response.ts";
+import { errorPage } from "../response/error-page.ts";
+import { errorAnswer, finalAnswer, reasonOf, returnedAnswer } from "../response/local-reply.ts";
+import { AnswerMeter } from "../response/response-meter.ts";
+import type { ReturnedAnswer } from "../routing/rewrite.ts";
+import type { Route } from "../routing/route.ts";
+import type { Routed, Server, VirtualServers } from "../routing/routing.ts";
+import type { Service } from "../worker/worker.ts";
+import { ModelList } from "./model-list.ts";
+
+export class RequestHandler implements Forwarded {
+  readonly context: RequestContext;
+  readonly service: Service;
+  readonly server: Server;
+  readonly answer: Answer;
+  readonly #client: ClientConnection;
+  #routed: Routed;
+  #encode: Encode | undefined;
+  endpoint: Endpoint | undefined;
+  #forward: Forward | undefined;
+  #models: ModelList | undefined;
+  #finished = false;
+  /** The error whose page is being served, and the status that the page is given; 0 = its own. */
+  #pageOf: Outcome | undefined;
+  #pageStatus = 0;
+  #bodyBytes = 0;
+
+  constructor(
+    client: ClientConnection,
+    context: RequestContext,
+    service: Service,
+    servers: VirtualServers,
+    malformed = false,
+  ) {
+    this.#client = client;
+    this.context = context;
+    this.service = service;
+    this.server = malformed ? servers.initial : servers.find(context);
+    context.serverName = this.server.name;
+    this.#routed = malformed ? { route: undefined, outcome: outcomes.noRoute } : this.#route();
+    const keep = !malformed && client.mayKeep(this.server.config.keepAliveRequests);
+    this.answer = new Answer(client, context, service, keep);
+  }
+
+  get bodyBytesMax(): number {
+    const max = this.#routed.route?.config.bodyBytesMax ?? 1_048_576;
+    return max === 0 ? Number.POSITIVE_INFINITY : max;
+  }
+  get bodyTimeoutMs(): number {
+    return this.#routed.route?.config.bodyTimeoutMs ?? 60_000;
+  }
+  get clientSendTimeoutMs(): number {
+    return this.#routed.route?.config.clientSendTimeoutMs ?? 60_000;
+  }
+
+  /** The request has arrived in full. */
+  begin(body: Buffer): void {
+    const { context } = this;
+    context.body = body;
+    this.#bodyBytes = body.length;
+    this.#giveRequestId();
+    const { route, answer, outcome } = this.#routed;
+    if (this.service.recorder !== undefined && context.method === "POST") {
+      context.meter = new AnswerMeter();
+    }
+    if (outcome !== undefined) this.ended(outcome);
+    else if (answer !== undefined) this.#return(answer);
+    else this.#send(route);
+  }
+
+  /** The request cannot be read to its end. */
+  refuse(outcome: Outcome): void {
+    this.answer.closeAfter();
+    this.#giveRequestId();
+    this.ended(outcome);
+  }
+
+  /** Ends the request from outside: the client is gone or too slow. */
+  abort(outcome: Outcome): void {
+    this.#encode?.abort();
+    this.#models?.cancel();
+    if (this.#forward === undefined) this.ended(outcome);
+    else this.#forward.abort(outcome);
+  }
+
+  /** The client has read what waited for it. */
+  clientDrained(): void {
+    this.#forward?.clientDrained();
+  }
+
+  get members(): TopLevel | undefined {
+    return this.context.members;
+  }
+  get embeddings(): Embeddings | undefined {
+    return this.#encode?.embeddings;
+  }
+  get promptBytes(): number {
+    return this.#encode?.promptBytes ?? this.context.body.length;
+  }
+  get status(): number {
+    return this.#pageStatus;
+  }
+  get pendingBytes(): number {
+    return this.#client.pendingBytes;
+  }
+
+  #route(): Routed {
+    const path = normalizePath(this.context.head.path);
+    if (path === undefined) return { route: undefined, outcome: outcomes.badPath };
+    this.context.path = path;
+    return this.server.route(this.context, false);
+  }
+
+  #send(route: Route): void {
+    const { context } = this;
+    const isPost = context.head.method === "POST";
+    const endpoint = route.byEndpoint ? endpointOf(route.enginePath(context)) : undefined;
+    const generating = endpoint && isGenerating(endpoint) ? endpoint : undefined;
+    this.endpoint = endpoint;
+    if (endpoint?.servedBy === "all-engines" && context.head.method === "GET") {
+      this.#listModels(route);
+      return;
+    }
+    const prefills = isPost && route.prefills && (!route.byEndpoint || generating !== undefined);
+    const encodes = route.encodes && isPost && context.path.endsWith("/chat/completions");
+    if (prefills && !route.knowsDialect) {
+      this.ended(outcomes.dialectUnknown);
+      return;
+    }
+    if (prefills || encodes || (isPost && generating?.keeps !== undefined)) {
+      const members = this.service.takeTopLevel();
+      context.members = members;
+      const problem = scanTopLevel(context.body, 0, context.body.length, members);
+      if (problem !== undefined) {
+        this.ended(refused(400, "GP_BAD_JSON", `${problem.detail} (at byte ${problem.offset})`));
+        return;
+      }
+    }
+    if (encodes) this.#encodeFirst(route, prefills);
+    else this.#begin(route, prefills);
+  }
+
+  /** A request without images and the like goes on at once. */
+  #encodeFirst(route: Route, prefills: boolean): void {
+    const items = mediaItems(this.members!, encodedItemsMax);
+    if (items === undefined) {
+      this.ended(outcomes.tooManyItems);
+      return;
+    }
+    this.#encode = new Encode(this, route, items, () => this.#begin(route, prefills));
+    this.#encode.begin();
+  }
+
+  #listModels(route: Route): void {
+    const list = new ModelList(this, route, (json) => {
+      this.#models = undefined;
+      // Then one engine says what is wrong with the request, or with itself.
+      if (json === undefined) this.#begin(route, false);
+      else {
+        finalAnswer(this.answer, this.context, { contentType: "application/json", body: json });
+        this.ended(outcomes.answered);
+      }
+    });
+    if (!list.isNeeded) this.#begin(route, false);
+    else {
+      this.#models = list;
+      list.begin();
+    }
+  }
+
+  #begin(route: Route, prefills: boolean): void {
+    const { context } = this;
+    context.explanation ??= this.service.explain(context, route);
+    this.#forward = new Forward(this, route, prefills);
+    this.#forward.begin();
+  }
+
+  /** Given first, so that a refusal of the body has it, too. */
+  #giveRequestId(): void {
+    const { context } = this;
+    if (context.requestId !== "" || !this.#routed.route?.givesRequestId) return;
+    context.requestId = context.head.fields.get("x-request-id") || this.service.mint.uuid();
+  }
+
+  /** The configuration answers. An error without a text of its own may have a page, as in nginx. */
+  #return(answer: ReturnedAnswer): void {
+    const { status, text } = answer;
+    if (status === closeStatus) this.ended(outcomes.closed);
+    else if (text === undefined && status >= 400)
+      this.ended(refused(status, "GP_RETURNED", reasonOf(status)));
+    else {
+      returnedAnswer(this.answer, this.context, answer);
+      this.ended(outcomes.returned);
+    }
+  }
+
+  ended(outcome: Outcome): void {
+    if (this.#finished || this.#servesPage(outcome)) return;
+    this.#finished = true;
+    const { context, service } = this;
+    context.outcome = this.#pageOf ?? outcome;
+    const whole = outcome === outcomes.answered || outcome === outcomes.returned;
+    const answered = whole || this.#answersError(outcome);
+    context.endMs = service.clock.nowMs();
+    if (answered) {
+      this.#client.answered(this.answer.keep);
+    } else {
+      // nginx's status for a client that went away; nothing is sent with it.
+      if (!this.answer.started) context.status = outcome === outcomes.closed ? closeStatus : 499;
+      if (this.answer.endsWithConnection) this.#client.reset();
+      else this.#client.close();
+    }
+    this.#dropMembers();
+    service.bodies.giveBack(this.#bodyBytes);
+    service.recorder?.write(context);
+    context.explanation?.end(context);
+    for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
+  }
+
+  /** Answers with an error; false when it is too late for one, or nobody is there to read it. */
+  #answersError(outcome: Outcome): boolean {
+    if (outcome.status === 0 || this.answer.started) return false;
+    errorAnswer(this.answer, this.context, outcome);
+    return true;
+  }
+
+  /** Serves the route's page for an error in its place, once per request; false when there is none. */
+  #servesPage(outcome: Outcome): boolean {
+    if (outcome.status < 300 || this.#pageOf !== undefined || this.answer.started) return false;
+    const page = errorPage(outcome.status, this.#routed.route, this.server, this.context);
+    if (page === undefined) return false;
+    this.#pageOf = outcome;
+    if (page.answer !== undefined) {
+      returnedAnswer(this.answer, this.context, page.answer);
+      this.ended(outcomes.returned);
+    } else {
+      this.#pageStatus = page.status;
+      this.#routed = { route: page.route };
+      this.endpoint = undefined;
+      this.#dropMembers();
+      this.#begin(page.route, false);
+    }
+    return true;
+  }
+
+  #dropMembers(): void {
+    const { context, service } = this;
+    if (context.members !== undefined) service.giveTopLevel(context.members);
+    context.members = undefined;
+  }
+}
+
+/** nginx's status for `return`: close the connection, say nothing. */
+const closeStatus = 444;

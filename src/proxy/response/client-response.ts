@@ -1,0 +1,298 @@
+/** The answer to a client: its head, and its body in a framing that this client understands. */
+import type { AnswerFate, AnswerFilter } from "../../dialects/dialect.ts";
+import { FieldSet } from "../../http1/field-set.ts";
+import { forwardedLines } from "../../http1/forwarded-lines.ts";
+import type { ResponseHead } from "../../http1/response-head.ts";
+import { filteredAnswerBytesMax, joinBytesMax } from "../../limits.ts";
+import type { ClientConnection } from "../client/client-connection.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { EngineConnection } from "../upstream/engine-connection.ts";
+import { writeHead } from "../upstream/scratch.ts";
+import type { Service } from "../worker/worker.ts";
+import { type BodySink, FilteredBody } from "./filtered-body.ts";
+import { reasonOf } from "./local-reply.ts";
+
+/** How the body goes to the client: as it came, its data only, or put into chunks. */
+type BodyMode = "none" | "as-is" | "data" | "chunk";
+
+const dropped = new FieldSet([]);
+const droppedWithId = new FieldSet(["X-Request-Id"]);
+const crlf = Buffer.from("\r\n");
+const contentLengthLine = /(?<=\n)content-length:[^\r]*\r\n/i;
+const lastChunk = Buffer.from("0\r\n\r\n");
+
+/** Bytes that are held back. */
+interface Held {
+  readonly chunk: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+function hasEvents({ fields }: ResponseHead): boolean {
+  return /^text\/event-stream\b/i.test(fields.get("content-type") ?? "");
+}
+
+/** What is held as the client is to have it; undefined = as it is. */
+function changedWhole(held: readonly Held[], filter: AnswerFilter): Buffer | AnswerFate {
+  const first = held[0]!;
+  if (held.length > 1) {
+    const whole = Buffer.concat(held.map(({ chunk, start, end }) => chunk.subarray(start, end)));
+    return filter.concerns(whole, 0, whole.length) ? filter.change(whole) : undefined;
+  }
+  const { chunk, start, end } = first;
+  return filter.concerns(chunk, start, end) ? filter.change(chunk.subarray(start, end)) : undefined;
+}
+
+export class Answer implements BodySink {
+  /** Whether any byte has gone to the client. */
+  started = false;
+  #keep: boolean;
+  #mode: BodyMode = "none";
+  #unframed = false;
+  /** The head, until it goes out together with the first bytes of the body. */
+  #head = "";
+  #held: Held[] | undefined;
+  #heldBytes = 0;
+  /** What is held may be changed once it is whole. */
+  #changesHeld = false;
+  #isHeldUnfinished = false;
+  /** Set where a body without a length may be changed on its way. */
+  #filtered: FilteredBody | undefined;
+  readonly #client: ClientConnection;
+  readonly #context: RequestContext;
+  readonly #service: Service;
+
+  constructor(client: ClientConnection, context: RequestContext, service: Service, keep: boolean) {
+    this.#client = client;
+    this.#context = context;
+    this.#service = service;
+    this.#keep = keep;
+  }
+
+  /** Whether the connection may serve another request afterwards. */
+  get keep(): boolean {
+    return this.#keep;
+  }
+
+  /** The request was not read to its end, so nothing more can be read from this connection. */
+  closeAfter(): void {
+    this.#keep = false;
+  }
+
+  /** Nothing but the end of the connection tells an old client that this answer is complete. */
+  get endsWithConnection(): boolean {
+    return this.started && this.#unframed;
+  }
+
+  /**
+   * Takes over an engine's head; it is sent with the first bytes of the body, or at the end.
+   * @param status for the client in place of the engine's; 0 = the engine's
+   */
+  fromEngine(engine: ResponseHead, requestId: string, status: number): void {
+    const { head } = this.#context;
+    const old = head.minor === 0;
+    let framing = "";
+    this.#unframed = false;
+    this.#changesHeld = false;
+    this.#isHeldUnfinished = false;
+    this.#filtered = undefined;
+    this.dropHeld();
+    if (engine.framing === "none") this.#mode = "none";
+    else if (engine.framing === "length") this.#mode = "as-is";
+    else if (old) {
+      this.#mode = engine.framing === "chunked" ? "data" : "as-is";
+      this.#unframed = true;
+      this.#keep = false;
+    } else {
+      this.#mode = engine.framing === "chunked" ? "as-is" : "chunk";
+      framing = "Transfer-Encoding: chunked\r\n";
+    }
+    if (head.method === "HEAD") this.#mode = "none";
+    this.#context.status = status === 0 ? engine.status : status;
+    this.#context.engineHead = engine.fields.text;
+    let text =
+      status === 0
+        ? `HTTP/1.1 ${engine.status} ${engine.reason}\r\n`
+        : `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
+    text += forwardedLines(engine.fields, requestId === "" ? dropped : droppedWithId);
+    if (requestId !== "") text += `X-Request-Id: ${requestId}\r\n`;
+    text += this.#context.explanation?.line() ?? "";
+    this.#head = text + framing + this.#connectionLine();
+  }
+
+  /**
+   * The body of the engine's answer may have to be changed: see `release`. True when it is to be held until it is complete, as
+   * all are that come in one piece. Those that are too large or compressed stay as they are.
+   */
+  mayChange(engine: ResponseHead): boolean {
+    if (this.#mode === "none") return false;
+    // A body of known length is no stream of events.
+    if (engine.framing === "length") {
+      this.#changesHeld = engine.contentLength <= filteredAnswerBytesMax;
+      return this.#changesHeld;
+    }
+    const isEvents = hasEvents(engine);
+    if (isEvents && engine.fields.get("content-encoding")) return false;
+    const keepsChunks = this.#mode === "as-is" && engine.framing === "chunked";
+    if (keepsChunks) this.#mode = "chunk";
+    this.#filtered = new FilteredBody(this, isEvents, keepsChunks);
+    return !isEvents;
+  }
+
+  /** The engine has given the request up: its answer is not complete, though nothing more of it goes to the client. */
+  get isUnfinished(): boolean {
+    return this.#isHeldUnfinished || (this.#filtered?.isUnfinished ?? false);
+  }
+
+  /** Events that have begun go on with those of another answer. False when that has none. */
+  goesOn(engine: ResponseHead): boolean {
+    if (!hasEvents(engine) || engine.fields.get("content-encoding")) return false;
+    const keepsChunks = this.#mode === "chunk" && engine.framing === "chunked";
+    this.#filtered = new FilteredBody(this, true, keepsChunks);
+    return true;
+  }
+
+  /** An answer of the proxy's own, complete. `lines` are further header lines, each with its CRLF. */
+  local(status: number, reason: string, lines: string, body: Buffer): void {
+    this.#context.status = status;
+    this.#changesHeld = false;
+    this.#filtered = undefined;
+    this.dropHeld();
+    // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
+    const bodiless = status === 204 || status === 304;
+    const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
+    this.#head = `HTTP/1.1 ${status} ${reason}\r\n${lines}${length}${this.#connectionLine()}`;
+    this.#mode = "as-is";
+    const silent = bodiless || this.#context.head.method === "HEAD" || body.length === 0;
+    this.#send(silent ? undefined : body, 0, silent ? 0 : body.length);
+  }
+
+  /** Bytes of the engine's body, as the connection framed them. */
+  body(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    if (this.#filtered !== undefined) {
+      this.#filtered.add(connection, chunk, start, end);
+      return;
+    }
+    const { reader } = connection;
+    const chunked = connection.head.framing === "chunked";
+    if (this.#mode === "as-is" && !chunked) this.#send(chunk, start, end);
+    else if (this.#mode === "as-is") {
+      const { rawSpans, rawSpanCount } = reader;
+      for (let i = 0; i < rawSpanCount; i += 1)
+        this.#send(chunk, rawSpans[2 * i]!, rawSpans[2 * i + 1]!);
+    } else if (this.#mode === "data") {
+      const { dataSpans, dataSpanCount } = reader;
+      for (let i = 0; i < dataSpanCount; i += 1)
+        this.#send(chunk, dataSpans[2 * i]!, dataSpans[2 * i + 1]!);
+    } else if (this.#mode === "chunk" && end > start) this.data([chunk.subarray(start, end)]);
+  }
+
+  /** Data of a body that is framed here. */
+  data(parts: readonly Buffer[]): void {
+    if (this.#mode !== "chunk") {
+      for (const part of parts) this.#send(part, 0, part.length);
+      return;
+    }
+    // One chunk for each part: how the bytes arrived has no say in it.
+    const framing: Buffer[] = [];
+    for (const part of parts)
+      framing.push(Buffer.from(`${part.length.toString(16)}\r\n`), part, crlf);
+    const framed = Buffer.concat(framing);
+    this.#send(framed, 0, framed.length);
+  }
+
+  /** Bytes of a body that is sent in its engine's chunks. */
+  chunks(chunk: Buffer, start: number, end: number): void {
+    this.#send(chunk, start, end);
+  }
+
+  /** Keeps what follows back, in the framing that the client gets, until `release`. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
+  get heldBytes(): number {
+    if (this.#held === undefined) return 0;
+    return this.#filtered?.heldBytes ?? this.#heldBytes;
+  }
+
+  /**
+   * @param filter changes the answer of which `mayChange` was asked
+   * @param isWhole all of the body has come
+   */
+  release(filter: AnswerFilter | undefined, isWhole: boolean): void {
+    const held = this.#held;
+    this.dropHeld();
+    this.#filtered?.release(filter, isWhole);
+    if (held === undefined) return;
+    const changes = this.#changesHeld && isWhole && filter !== undefined && held.length > 0;
+    const changed = changes ? changedWhole(held, filter) : undefined;
+    if (changed === "unfinished") {
+      this.#isHeldUnfinished = true;
+      return;
+    }
+    if (changed === undefined || changed === "dropped") {
+      for (const { chunk, start, end } of held) this.#send(chunk, start, end);
+      return;
+    }
+    this.#head = this.#head.replace(contentLengthLine, `Content-Length: ${changed.length}\r\n`);
+    this.#send(changed, 0, changed.length);
+  }
+
+  dropHeld(): void {
+    this.#held = undefined;
+    this.#heldBytes = 0;
+  }
+
+  /** Sends what is still to be sent of a complete answer. */
+  end(): void {
+    this.#filtered?.end();
+    if (this.#mode === "chunk") this.#send(lastChunk, 0, lastChunk.length);
+    else if (this.#head !== "") this.#send(undefined, 0, 0);
+  }
+
+  #send(chunk: Buffer | undefined, start: number, end: number): void {
+    const context = this.#context;
+    const bytes = end - start;
+    if (this.#held !== undefined && chunk !== undefined) {
+      this.#held.push({ chunk, start, end });
+      this.#heldBytes += bytes;
+      return;
+    }
+    if (this.#head !== "") {
+      this.#sendHead(chunk, start, end);
+    } else if (chunk !== undefined && bytes > 0) {
+      this.#client.write(chunk, start, end);
+    }
+    context.bytesSent += bytes;
+    context.bodyBytesSent += bytes;
+    if (chunk !== undefined) context.meter?.add(chunk, start, end);
+  }
+
+  #sendHead(chunk: Buffer | undefined, start: number, end: number): void {
+    const head = this.#head;
+    this.#head = "";
+    this.started = true;
+    this.#context.firstByteMs = this.#service.clock.nowMs();
+    this.#context.sentHead = head;
+    this.#context.bytesSent += head.length;
+    const join = chunk !== undefined && end - start <= joinBytesMax;
+    const total = head.length + (join ? end - start : 0);
+    const out = this.#service.scratch.take(total);
+    writeHead(out, head);
+    if (join) chunk.copy(out, head.length, start, end);
+    this.#client.write(out, 0, total);
+    if (this.#client.pendingBytes > 0) this.#service.scratch.lost();
+    if (!join && chunk !== undefined) this.#client.write(chunk, start, end);
+  }
+
+  #connectionLine(): string {
+    if (this.#service.draining) this.#keep = false;
+    if (!this.#keep) return "Connection: close\r\n\r\n";
+    return this.#context.head.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n";
+  }
+}

@@ -1,0 +1,34 @@
+/** The body of an engine's answer without its framing, collected for the dialect to read. */
+import { prefillAnswerBytesMax } from "../../limits.ts";
+import type { EngineConnection } from "../upstream/engine-connection.ts";
+
+export class CollectedBody {
+  #parts: Buffer[] = [];
+  #bytes = 0;
+
+  /** Adds bytes of the body as they were framed; false when the answer is larger than allowed. */
+  add(connection: EngineConnection, chunk: Buffer, start: number, end: number): boolean {
+    this.#bytes += end - start;
+    if (this.#bytes > prefillAnswerBytesMax) return false;
+    if (connection.head.framing !== "chunked") {
+      this.#parts.push(chunk.subarray(start, end));
+      return true;
+    }
+    const { dataSpans, dataSpanCount } = connection.reader;
+    for (let i = 0; i < dataSpanCount; i += 1) {
+      this.#parts.push(chunk.subarray(dataSpans[2 * i], dataSpans[2 * i + 1]));
+    }
+    return true;
+  }
+
+  /** What has come so far. */
+  get bytes(): Buffer {
+    if (this.#parts.length !== 1) this.#parts = [Buffer.concat(this.#parts)];
+    return this.#parts[0]!;
+  }
+
+  clear(): void {
+    if (this.#parts.length > 0) this.#parts = [];
+    this.#bytes = 0;
+  }
+}

@@ -1,0 +1,80 @@
+/** Changes a stream of events on its way: finds them in bytes that are cut anywhere, passes on what stays as it came. */
+
+import { EventData, EventEnds } from "../../body/sse.ts";
+import type { AnswerFilter } from "../../dialects/dialect.ts";
+
+export class EventFilter {
+  readonly #filter: AnswerFilter;
+  readonly #ends = new EventEnds();
+  /** The beginning of an event whose end has not come. */
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  /** An event is larger than what is kept: the rest of it goes on as it comes. */
+  #passes = false;
+  /** The engine has given the request up; what follows is not for the client. */
+  isUnfinished = false;
+
+  constructor(filter: AnswerFilter) {
+    this.#filter = filter;
+  }
+
+  /** Whether the bytes, which end with a blank line, can go on as they are, with all framing. */
+  passesWhole(bytes: Buffer, start: number, end: number): boolean {
+    return this.#kept.length === 0 && !this.#passes && !this.#filter.concerns(bytes, start, end);
+  }
+
+  /** Adds to `out` what can go to the client. */
+  feed(bytes: Buffer, start: number, end: number, out: Buffer[]): void {
+    let from = start;
+    while (from < end && !this.isUnfinished) {
+      const to = this.#ends.next(bytes, from, end);
+      if (to < 0) {
+        this.#keep(bytes.subarray(from, end), out);
+        return;
+      }
+      this.#event(bytes.subarray(from, to), out);
+      from = to;
+    }
+  }
+
+  /** An event that breaks off goes on as it came. */
+  end(out: Buffer[]): void {
+    // In one part: how it arrived has no say in how it goes on.
+    if (this.#kept.length > 0) out.push(Buffer.concat(this.#kept));
+    this.#kept = [];
+    this.#keptBytes = 0;
+  }
+
+  #keep(part: Buffer, out: Buffer[]): void {
+    if (this.#passes) {
+      out.push(part);
+      return;
+    }
+    this.#kept.push(part);
+    this.#keptBytes += part.length;
+    if (this.#keptBytes <= this.#filter.eventBytesMax) return;
+    this.end(out);
+    this.#passes = true;
+  }
+
+  #event(last: Buffer, out: Buffer[]): void {
+    if (this.#passes) {
+      this.#passes = false;
+      out.push(last);
+      return;
+    }
+    const event = this.#kept.length === 0 ? last : Buffer.concat([...this.#kept, last]);
+    this.#kept = [];
+    this.#keptBytes = 0;
+    if (this.#filter.concerns(event, 0, event.length)) this.#change(event, out);
+    else out.push(event);
+  }
+
+  #change(event: Buffer, out: Buffer[]): void {
+    const data = new EventData(event);
+    const json = data.json && this.#filter.change(data.json);
+    if (json === undefined) out.push(event);
+    else if (typeof json !== "string") out.push(data.with(json));
+    else if (json === "unfinished") this.isUnfinished = true;
+  }
+}

@@ -1,0 +1,114 @@
+/** The body of an answer of unknown length that may be changed on its way: its data without framing, held, filtered, and handed on to be framed anew. */
+
+import type { AnswerFilter } from "../../dialects/dialect.ts";
+import type { EngineConnection } from "../upstream/engine-connection.ts";
+import { EventFilter } from "./event-filter.ts";
+
+/** Where the body goes. */
+export interface BodySink {
+  /** Data, to be framed. */
+  data(parts: readonly Buffer[]): void;
+  /** Bytes in the chunks that they came in. */
+  chunks(chunk: Buffer, start: number, end: number): void;
+}
+
+const lineFeed = 0x0a;
+
+export class FilteredBody {
+  readonly #sink: BodySink;
+  readonly #isEvents: boolean;
+  /** Whether the engine's own chunks may go on where nothing in them is changed. */
+  readonly #keepsChunks: boolean;
+  /** What has come before it is known how it is to be changed. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #isHeld = true;
+  #events: EventFilter | undefined;
+  /** What has come so far ends with a chunk. */
+  #isBetweenChunks = true;
+
+  constructor(sink: BodySink, isEvents: boolean, keepsChunks: boolean) {
+    this.#sink = sink;
+    this.#isEvents = isEvents;
+    this.#keepsChunks = keepsChunks;
+  }
+
+  /** The engine has given the request up: the client has what came before that. */
+  isUnfinished = false;
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  add(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    const { reader, head } = connection;
+    const out: Buffer[] = this.#isHeld ? this.#held : [];
+    if (head.framing !== "chunked") this.#addData(chunk, start, end, out);
+    else {
+      const begins = this.#isBetweenChunks;
+      const { dataSpans, dataSpanCount } = reader;
+      this.#isBetweenChunks = dataSpanCount > 0 && dataSpans[2 * dataSpanCount - 1]! + 2 === end;
+      if (begins && this.#passesWhole(connection, chunk, start, end)) {
+        this.#sink.chunks(chunk, start, end);
+        return;
+      }
+      for (let i = 0; i < dataSpanCount; i += 1)
+        this.#addData(chunk, dataSpans[2 * i]!, dataSpans[2 * i + 1]!, out);
+    }
+    if (!this.#isHeld) this.#put(out);
+  }
+
+  /** From now on bytes go out. What is held and whole is changed as one JSON text, when it is no stream of events. */
+  release(filter: AnswerFilter | undefined, isWhole: boolean): void {
+    const held = this.#held;
+    this.#isHeld = false;
+    this.#held = [];
+    this.#heldBytes = 0;
+    if (filter === undefined || held.length === 0 || this.#isEvents) {
+      if (filter !== undefined && this.#isEvents) this.#events = new EventFilter(filter);
+      const out: Buffer[] = [];
+      for (const part of held) this.#addData(part, 0, part.length, out);
+      this.#put(out);
+      return;
+    }
+    if (isWhole) {
+      const json = held.length === 1 ? held[0]! : Buffer.concat(held);
+      const changed = filter.concerns(json, 0, json.length) ? filter.change(json) : undefined;
+      if (changed === "unfinished") this.isUnfinished = true;
+      else this.#sink.data([typeof changed === "string" ? json : (changed ?? json)]);
+    } else this.#sink.data(held);
+  }
+
+  /** The answer is complete. */
+  end(): void {
+    const out: Buffer[] = [];
+    this.#events?.end(out);
+    this.#put(out);
+  }
+
+  #put(out: readonly Buffer[]): void {
+    if (out.length > 0) this.#sink.data(out);
+    if (this.#events?.isUnfinished) this.isUnfinished = true;
+  }
+
+  #addData(chunk: Buffer, start: number, end: number, out: Buffer[]): void {
+    if (start === end) return;
+    if (this.#isHeld) this.#heldBytes += end - start;
+    if (this.#events === undefined) out.push(chunk.subarray(start, end));
+    else this.#events.feed(chunk, start, end, out);
+  }
+
+  /** Whether these are whole chunks of whole events, none of which is to be changed: nearly all of a stream. */
+  #passesWhole({ reader }: EngineConnection, chunk: Buffer, start: number, end: number): boolean {
+    const events = this.#events;
+    if (events === undefined || !this.#keepsChunks || !this.#isBetweenChunks) return false;
+    const { dataSpans, dataSpanCount, rawSpans, rawSpanCount } = reader;
+    if (rawSpanCount !== 1 || rawSpans[0] !== start || rawSpans[1] !== end) return false;
+    for (let i = 0; i < dataSpanCount; i += 1) {
+      const to = dataSpans[2 * i + 1]!;
+      if (to - dataSpans[2 * i]! < 2) return false;
+      if (chunk[to - 1] !== lineFeed || chunk[to - 2] !== lineFeed) return false;
+    }
+    return events.passesWhole(chunk, start, end);
+  }
+}

@@ -1,0 +1,92 @@
+/** Answers of the proxy's own: what the configuration returns, and errors in the shape of the endpoint. */
+import { STATUS_CODES } from "node:http";
+import type { FinalAnswer } from "../../dialects/dialect.ts";
+import { endpointOf } from "../../dialects/endpoints/endpoint.ts";
+import type { Outcome } from "../context/outcomes.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import { percentEncode } from "../routing/percent.ts";
+import type { ReturnedAnswer } from "../routing/rewrite.ts";
+import type { Answer } from "./client-response.ts";
+import { errorBody } from "./error-body.ts";
+
+let dateLine = "";
+let dateSecond = 0;
+
+/** RFC 9110 asks for it in every answer; made once a second. */
+function date(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+  }
+  return dateLine;
+}
+
+export function reasonOf(status: number): string {
+  return STATUS_CODES[status] ?? "";
+}
+
+function common(context: RequestContext): string {
+  const id = context.requestId === "" ? "" : `X-Request-Id: ${context.requestId}\r\n`;
+  return `Server: global-proxy\r\n${date()}${id}${context.explanation?.line() ?? ""}`;
+}
+
+/** As in nginx, these alone are answered with a `Location`. */
+export function isRedirect(status: number): boolean {
+  return (status >= 301 && status <= 303) || status === 307 || status === 308;
+}
+
+/** What a `return` of the configuration says: a redirect, or a text. */
+export function returnedAnswer(
+  answer: Answer,
+  context: RequestContext,
+  { status, text }: ReturnedAnswer,
+): void {
+  if (isRedirect(status) && text !== undefined) {
+    const { host } = context.head;
+    const target = text.startsWith("/") && host !== "" ? `http://${host}${text}` : text;
+    const location = `Location: ${percentEncode(target, notInHeader)}\r\n`;
+    answer.local(status, reasonOf(status), common(context) + location, nothing);
+    return;
+  }
+  if (text === undefined && status >= 400) {
+    const problem = { code: "GP_RETURNED", message: reasonOf(status) };
+    const body = errorBody(problem, status, endpointOf(context.path)?.errors);
+    answer.local(status, reasonOf(status), common(context) + json, body);
+    return;
+  }
+  answer.local(status, reasonOf(status), common(context) + plain, Buffer.from(text ?? ""));
+}
+
+/** What the proxy has made of what engines said: of a prefill after which there is nothing to decode, or of several. */
+export function finalAnswer(
+  answer: Answer,
+  context: RequestContext,
+  { contentType, body }: FinalAnswer,
+): void {
+  answer.local(200, "OK", `${common(context)}Content-Type: ${contentType}\r\n`, body);
+}
+
+/** An error of the proxy's own. */
+export function errorAnswer(answer: Answer, context: RequestContext, outcome: Outcome): void {
+  const { status } = outcome;
+  const isLater = status === 503 || status === 429;
+  const seconds = Math.min(
+    retryAfterSecondsMax,
+    Math.max(1, Math.ceil(context.retryAfterMs / 1000)),
+  );
+  const retry = isLater ? `Retry-After: ${seconds}\r\n` : "";
+  answer.local(
+    status,
+    reasonOf(status),
+    common(context) + retry + json,
+    errorBody(outcome, status, endpointOf(context.path)?.errors),
+  );
+}
+
+const retryAfterSecondsMax = 3_600;
+/** Heads are written as latin1, where U+010A would be a line feed. */
+const notInHeader = /[\x00-\x20\x7f-\u{10ffff}]/gu;
+const nothing = Buffer.alloc(0);
+const json = "Content-Type: application/json\r\n";
+const plain = "Content-Type: text/plain\r\n";

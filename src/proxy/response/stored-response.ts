@@ -1,0 +1,62 @@
+/**
+ * Answers that the engine keeps which gave them (`/v1/responses`). The id of each says which engine that is: requests that name it find
+ * their way from any worker, after a reload, and through another proxy of the same engines, and nothing has to be remembered here.
+ */
+import type { Edits } from "../../body/splice.ts";
+import type { TopLevel } from "../../body/top-level.ts";
+import type { Mint } from "../../dialects/dialect.ts";
+import { type Endpoint, isGenerating, keptAnswerId } from "../../dialects/endpoints/endpoint.ts";
+import { isFalse, memberValueOf } from "../../dialects/shared/member-facts.ts";
+import { crc32Text } from "../../policies/shared/crc32.ts";
+import type { Engine, Pool } from "../../pool/pool.ts";
+
+/** As engines' own ids: 32 digits, of which here the last eight are the engine's. */
+const ourId = /^resp_[0-9a-f]{24}([0-9a-f]{8})$/;
+const randomDigits = 24;
+/** A longer value is no id. */
+const idBytesMax = 130;
+
+/** Of the address, and of the rank behind it: what stays the same however the engines are listed. */
+function tagOf({ name }: Engine): string {
+  return crc32Text(name).toString(16).padStart(8, "0");
+}
+
+/** Has the engine give its answer such an id, unless the client says one of its own or wants it not to be kept. */
+export function nameKeptAnswer(
+  edits: Edits,
+  members: TopLevel,
+  endpoint: Endpoint | undefined,
+  engine: Engine,
+  mint: Mint,
+): void {
+  const keeps = endpoint && isGenerating(endpoint) ? endpoint.keeps : undefined;
+  if (keeps === undefined || members.indexOf(keeps.id) >= 0) return;
+  if (isFalse(members, keeps.isKept)) return;
+  const id = `"resp_${mint.secret().slice(0, randomDigits)}${tagOf(engine)}"`;
+  edits.appendMember(keeps.id, Buffer.from(id));
+}
+
+/** The answer that a request goes on with; "" = none. */
+export function previousAnswer(endpoint: Endpoint, members: TopLevel): string {
+  const keeps = isGenerating(endpoint) ? endpoint.keeps : undefined;
+  const value = keeps && memberValueOf(members, keeps.previous);
+  if (value === undefined || value[0] !== 0x22 || value.length > idBytesMax) return "";
+  return value.toString("latin1", 1, value.length - 1);
+}
+
+/** The answer that a request is about, in its path or in its body; "" = none. */
+export function askedAnswer(
+  endpoint: Endpoint | undefined,
+  path: string,
+  members: TopLevel | undefined,
+): string {
+  if (endpoint?.servedBy === "holder") return keptAnswerId(path);
+  return endpoint === undefined || members === undefined ? "" : previousAnswer(endpoint, members);
+}
+
+/** Number of the engine that keeps the answer; undefined = the id is none of ours, or its engine is not in the pool (any more). */
+export function holderOf(pool: Pool, id: string): number | undefined {
+  const tag = id === "" ? undefined : ourId.exec(id)?.[1];
+  if (tag === undefined) return undefined;
+  return pool.engines.find((engine) => tagOf(engine) === tag)?.number;
+}

@@ -1,0 +1,80 @@
+/** Renders a request into a line of an access log. */
+import type { LogFormatConfig } from "../../config/schema/schema.ts";
+import { parseTemplate } from "../../config/template.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { Render, VariableScope } from "./template.ts";
+import { builtIn } from "./variables.ts";
+
+export interface LineSink {
+  write(line: string): void;
+}
+
+/** nginx's `combined`. */
+export const combined: LogFormatConfig = {
+  format:
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"',
+  escape: "default",
+};
+
+export class AccessLog {
+  readonly #parts: readonly (string | Render)[];
+  readonly #sink: LineSink;
+
+  constructor(config: LogFormatConfig, scope: VariableScope, sink: LineSink) {
+    const escapeValue = escapes[config.escape];
+    this.#parts = parseTemplate(config.format).map((part) => {
+      if (part.variable === undefined) return part.literal;
+      const read = bytesReader(part.variable, scope);
+      const absent = config.escape === "default" && !mayBeEmpty(part.variable) ? "-" : "";
+      return (context) => {
+        const value = read(context);
+        return value === "" ? absent : escapeValue(value);
+      };
+    });
+    this.#sink = sink;
+  }
+
+  write(context: RequestContext): void {
+    let line = "";
+    for (const part of this.#parts) line += typeof part === "string" ? part : part(context);
+    this.#sink.write(`${line}\n`);
+  }
+}
+
+/** Reads a variable as bytes, one per character. The path alone is kept as text, since expressions match it. */
+function bytesReader(name: string, scope: VariableScope): Render {
+  const read = scope.reader(name);
+  if (name !== "uri" && name !== "document_uri") return read;
+  return (context) => {
+    const text = read(context);
+    return /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
+  };
+}
+
+/** Whether nginx knows this variable's emptiness as a value. What a request does not have is `-`. */
+function mayBeEmpty(name: string): boolean {
+  return builtIn(name) === undefined || /^(?:is_args|server_name|request_completion)$/.test(name);
+}
+
+/** As nginx: quotes, backslashes and what is not printable ASCII become `\xXX`, byte by byte. */
+function escapeDefault(value: string): string {
+  if (!/[^ !#-[\]-~]/.test(value)) return value;
+  return value.replace(/[^ !#-[\]-~]/gu, (char) => {
+    // A variable of the configuration's own may hold a part of the path, which is text.
+    const bytes = Buffer.from(char, char > "\xff" ? "utf8" : "latin1");
+    return bytes.toString("hex").toUpperCase().replace(/../g, "\\x$&");
+  });
+}
+
+/** Bytes that are UTF-8 as the text that they mean. */
+function textOf(value: string): string {
+  if (!/[\x80-\xff]/.test(value) || /[^\x00-\xff]/.test(value)) return value;
+  const text = Buffer.from(value, "latin1").toString("utf8");
+  return text.includes("\ufffd") ? value : text;
+}
+
+const escapes: Readonly<Record<LogFormatConfig["escape"], (value: string) => string>> = {
+  default: escapeDefault,
+  json: (value) => JSON.stringify(textOf(value)).slice(1, -1),
+  none: textOf,
+};

@@ -1,0 +1,109 @@
+/** Which header lines an engine gets: the client's, without those of one hop and those that the route sets itself. */
+import { FieldSet } from "../../http1/field-set.ts";
+import { forwardedLines } from "../../http1/forwarded-lines.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { Render, VariableScope } from "./template.ts";
+
+/** The proxy's own business: a configuration's word on these has no effect. */
+const ours: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "content-length",
+  "te",
+  "trailer",
+  "upgrade",
+  "expect",
+]);
+
+/** Chooses a rank of the engine. Load is counted by rank, so a client has no say in it. */
+export const dpRankHeader = "X-data-parallel-rank";
+
+export class HeadPlan {
+  readonly #set: {
+    readonly name: string;
+    readonly value: Render;
+    readonly isEncoding: boolean;
+    readonly isRequestId: boolean;
+  }[] = [];
+  readonly #drop: FieldSet;
+  readonly #dropWhenRead: FieldSet;
+  readonly #dropId: FieldSet;
+  readonly #dropIdWhenRead: FieldSet;
+  readonly #setsHost: boolean;
+  readonly #setsRequestId: boolean;
+
+  constructor(setHeaders: Readonly<Record<string, string>>, scope: VariableScope) {
+    // Of a name that is written in two ways the last one counts.
+    const byName = new Map(Object.keys(setHeaders).map((name) => [name.toLowerCase(), name]));
+    const names = [...byName.values()].filter((name) => !ours.has(name.toLowerCase()));
+    const dropped = [...names, "Host", "Content-Length", "Expect", dpRankHeader];
+    // An answer that a dialect reads must not be compressed.
+    this.#dropWhenRead = new FieldSet([...dropped, "Accept-Encoding"]);
+    this.#drop = new FieldSet(dropped);
+    this.#dropId = new FieldSet([...dropped, "X-Request-Id"]);
+    this.#dropIdWhenRead = new FieldSet([...dropped, "X-Request-Id", "Accept-Encoding"]);
+    const isSet = (wanted: string) => names.some((name) => name.toLowerCase() === wanted);
+    this.#setsHost = isSet("host");
+    this.#setsRequestId = isSet("x-request-id");
+    for (const name of names) {
+      const value = scope.compile(utf8(setHeaders[name]!));
+      const lower = name.toLowerCase();
+      const isEncoding = lower === "accept-encoding";
+      this.#set.push({ name, value, isEncoding, isRequestId: lower === "x-request-id" });
+    }
+  }
+
+  /**
+   * A request head, as latin1 text with its blank line.
+   * @param isRead by the dialect: the answer
+   * @param uri path and query as the engine gets them
+   * @param host the engine's own address, for where the route sets no `Host`
+   * @param lines of the dialect, each with its CRLF
+   * @param requestId given to the request by the proxy; "" = the client's own goes through, if any
+   * @param isHandovers the hand-over needs this id, whatever the route sets
+   */
+  render(
+    context: RequestContext,
+    isRead: boolean,
+    uri: string,
+    host: string,
+    requestId: string,
+    bodyBytes: number,
+    lines = "",
+    isHandovers = false,
+  ): string {
+    const { head } = context;
+    let text = `${context.method} ${uri} HTTP/1.1\r\n`;
+    if (!this.#setsHost) text += `Host: ${host}\r\n`;
+    for (const { name, value, isEncoding, isRequestId } of this.#set) {
+      if ((isEncoding && isRead) || (isRequestId && isHandovers)) continue;
+      const rendered = value(context);
+      if (rendered !== "") text += `${name}: ${singleLine(rendered)}\r\n`;
+    }
+    const givesId = isHandovers || (requestId !== "" && !this.#setsRequestId);
+    const drop = givesId ? this.#dropId : this.#drop;
+    const dropWhenRead = givesId ? this.#dropIdWhenRead : this.#dropWhenRead;
+    text += forwardedLines(head.fields, isRead ? dropWhenRead : drop);
+    if (givesId) text += `X-Request-Id: ${requestId}\r\n`;
+    // A request that came without a body goes without; a length of zero is said only where the client said it.
+    if (bodyBytes > 0 || head.contentLength >= 0 || head.chunked)
+      text += `Content-Length: ${bodyBytes}\r\n`;
+    return `${text}${lines}\r\n`;
+  }
+}
+
+/** Heads are written as latin1: text of the configuration is turned into the bytes of its UTF-8 first. */
+function utf8(text: string): string {
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
+/** Values come from variables, some of which a client fills (decoded paths): no line may end early. */
+function singleLine(value: string): string {
+  if (!/[\r\n\0\u0100-\uffff]/.test(value)) return value;
+  // Written as latin1 a character beyond it would be its low byte, which for U+010A is a line feed.
+  return value
+    .replace(/[\r\n\0]+/g, " ")
+    .replace(/[\u0100-\u{10ffff}]/gu, (char) => Buffer.from(char, "utf8").toString("latin1"));
+}

@@ -1,0 +1,131 @@
+/** The steps that run before a request is forwarded, in order: nginx's rewrite phase. */
+import type { StepConfig } from "../../config/schema/schema.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import { argsUnsafe, percentEncode } from "./percent.ts";
+import type { VariableScope } from "./template.ts";
+
+/** An answer that the configuration itself gives. */
+export interface ReturnedAnswer {
+  readonly status: number;
+  /** The body; for a redirect its target. */
+  readonly text: string | undefined;
+}
+
+/**
+ * What to do after the steps: go on, go on with the path as it was rewritten (the URI of the target does not replace a part of
+ * it), look for the location again, or answer.
+ */
+export type StepResult = "go-on" | "keep-path" | "search-again" | ReturnedAnswer;
+
+/** `changed`: the path is another, which leads to another location unless a later step says otherwise. */
+type Step = (context: RequestContext) => StepResult | "next" | "changed";
+
+export type Steps = (context: RequestContext) => StepResult;
+
+const nothing: Steps = () => "go-on";
+
+export function compileSteps(configs: readonly StepConfig[], scope: VariableScope): Steps {
+  if (configs.length === 0) return nothing;
+  const steps = configs.map((config) => compileStep(config, scope));
+  return (context) => {
+    let changed = false;
+    for (const step of steps) {
+      const result = step(context);
+      if (result === "changed") changed = true;
+      else if (result !== "next") return result;
+    }
+    return changed ? "search-again" : "go-on";
+  };
+}
+
+function compileStep(config: StepConfig, scope: VariableScope): Step {
+  if ("set" in config) {
+    const value = scope.compile(config.set.value);
+    // The one built-in variable that can be set: it is the query that engines get.
+    if (config.set.name === "args") {
+      return (context) => {
+        context.args = value(context);
+        return "next";
+      };
+    }
+    const index = scope.indexOf(config.set.name);
+    return (context) => {
+      context.variables[index] = value(context);
+      return "next";
+    };
+  }
+  if ("return" in config) {
+    const { status } = config.return;
+    const text = config.return.text === undefined ? undefined : scope.compile(config.return.text);
+    return (context) => ({ status, text: text?.(context) });
+  }
+  if ("break" in config) return () => "go-on";
+  return compileRewrite(config.rewrite, scope);
+}
+
+type RewriteConfig = Extract<StepConfig, { rewrite: unknown }>["rewrite"];
+
+function compileRewrite(config: RewriteConfig, scope: VariableScope): Step {
+  const matches = compileRegex(config.pattern, "", scope);
+  // A final `?` drops the query of the request, which otherwise stays behind a new one.
+  const keepsArgs = !config.replacement.endsWith("?");
+  const text = keepsArgs ? config.replacement : config.replacement.slice(0, -1);
+  const url = /^(?:https?:\/\/|\$scheme)/.test(text);
+  if (url || config.flag === "redirect" || config.flag === "permanent") {
+    const target = scope.compile(text, escapeCapture);
+    const status = config.flag === "permanent" ? 301 : 302;
+    const separator = text.includes("?") ? "&" : "?";
+    return (context) => {
+      if (!matches(context, context.path)) return "next";
+      const query = keepsArgs && context.args !== "" ? separator + context.args : "";
+      return { status, text: target(context) + query };
+    };
+  }
+  const question = text.indexOf("?");
+  const path = scope.compile(question < 0 ? text : text.slice(0, question));
+  const args = question < 0 ? undefined : scope.compile(text.slice(question + 1), escapeCapture);
+  const result = ({ last: "search-again", break: "keep-path", none: "changed" } as const)[
+    config.flag
+  ];
+  return (context) => {
+    if (!matches(context, context.path)) return "next";
+    // Both are rendered before either changes: they may hold the old ones.
+    const newPath = path(context);
+    const newArgs = args?.(context) ?? "";
+    // There is no request without a path; nginx answers alike.
+    if (newPath === "") return { status: 500, text: undefined };
+    context.args = joinArgs(newArgs, keepsArgs ? context.args : "");
+    context.path = newPath;
+    context.rewritten = true;
+    return result;
+  };
+}
+
+function joinArgs(first: string, second: string): string {
+  return first === "" || second === "" ? first + second : `${first}&${second}`;
+}
+
+/** A capture of a decoded path, in a query: a `%26` of the path must not become a `&` there (nginx's rule and set). */
+function escapeCapture(context: RequestContext, text: string): string {
+  return /[%+]/.test(context.head.path) ? percentEncode(text, argsUnsafe) : text;
+}
+
+/** A regular expression that leaves its captures, numbered and named, in the request. PCRE's `(?<name>` is JavaScript's. */
+export function compileRegex(
+  pattern: string,
+  flags: string,
+  scope: VariableScope,
+): (context: RequestContext, subject: string) => boolean {
+  const regex = new RegExp(pattern, flags);
+  const names = [...pattern.matchAll(/\(\?P?<([A-Za-z_]\w*)>/g)].map((match) => match[1]!);
+  const indexes = names.map((name) => scope.indexOf(name));
+  return (context, subject) => {
+    const match = regex.exec(subject);
+    if (match === null) return false;
+    context.captures = match;
+    for (let i = 0; i < names.length; i += 1) {
+      context.variables[indexes[i]!] = match.groups?.[names[i]!] ?? "";
+    }
+    return true;
+  };
+}

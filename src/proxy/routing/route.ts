@@ -1,0 +1,164 @@
+/** One route, compiled: what it matches, what runs first, where its requests go. */
+import type { MatchConfig, RouteConfig, TargetConfig } from "../../config/schema/schema.ts";
+import type { Dialect } from "../../dialects/dialect.ts";
+import { plain } from "../../dialects/plain.ts";
+import { dialectOf } from "../../dialects/registry.ts";
+import type { Pool } from "../../pool/pool.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { AccessLog } from "./access-log.ts";
+import { HeadPlan } from "./head-plan.ts";
+import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
+import { compileRegex, compileSteps, type Steps } from "./rewrite.ts";
+import type { Render, VariableScope } from "./template.ts";
+
+export interface RouteDeps {
+  readonly scope: VariableScope;
+  readonly pools: ReadonlyMap<string, Pool>;
+  accessLog(file: string, format: string): AccessLog;
+}
+
+/** Where a leg goes: the pool, and path with query for its engines. */
+export interface Destination {
+  readonly pool: Pool;
+  readonly uri: string;
+}
+
+export interface ErrorPage {
+  /** 0 = the status stays. */
+  readonly status: number;
+  readonly keepPageStatus: boolean;
+  readonly uri: Render;
+}
+
+export class Route {
+  readonly config: RouteConfig;
+  readonly match: MatchConfig;
+  readonly steps: Steps;
+  readonly heads: HeadPlan;
+  readonly dialect: Dialect;
+  /** False while the engines are still being asked for their dialect: nothing can be prefilled until then. */
+  readonly knowsDialect: boolean;
+  readonly givesRequestId: boolean;
+  /** Whether what a request is served by depends on the endpoint that it asks. */
+  readonly byEndpoint: boolean;
+  readonly accessLogs: readonly AccessLog[];
+  readonly errorPages: ReadonlyMap<number, ErrorPage>;
+  readonly encodePool: Pool | undefined;
+  /** Path prefix for the internal routing of the encode; "" = none. */
+  readonly encodeLocation: string;
+  readonly prefillPool: Pool | undefined;
+  /** Path prefix for the internal routing of the prefill; "" = none. */
+  readonly prefillLocation: string;
+  /** Whether the path of a request is in this route, for regular expressions only. */
+  readonly matches: (context: RequestContext, path: string) => boolean;
+  /** The same with the path as it is: after `rewrite … break` the target's URI replaces no part of it (nginx's rule). */
+  readonly withPathKept: Route;
+  readonly #destination: (context: RequestContext) => Destination | undefined;
+
+  constructor(config: RouteConfig, deps: RouteDeps) {
+    const { scope, pools, accessLog } = deps;
+    const { target } = config;
+    this.config = config;
+    this.match = config.match;
+    this.steps = compileSteps(config.steps, scope);
+    this.heads = new HeadPlan(config.setHeaders, scope);
+    const dialect = dialectOf(config.dialect);
+    this.knowsDialect = dialect !== undefined;
+    this.dialect = dialect ?? plain;
+    this.givesRequestId = config.requestId ?? (config.prefill ?? config.encode) !== undefined;
+    this.byEndpoint = config.byEndpoint ?? config.prefill !== undefined;
+    this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));
+    this.errorPages = new Map(
+      config.errorPages.flatMap(({ statuses, status, keepPageStatus, uri }) => {
+        const page = { status: status ?? 0, keepPageStatus, uri: scope.compile(uri) };
+        return statuses.map((of) => [of, page] as const);
+      }),
+    );
+    const { encode, prefill } = config;
+    this.encodePool = encode && "pool" in encode ? pools.get(encode.pool) : undefined;
+    this.encodeLocation = encode && "location" in encode ? encode.location : "";
+    this.prefillPool = prefill && "pool" in prefill ? pools.get(prefill.pool) : undefined;
+    this.prefillLocation = prefill && "location" in prefill ? prefill.location : "";
+    this.matches = matcher(config.match, scope);
+    this.#destination = destination(target, config.match, scope, pools);
+    this.withPathKept =
+      target !== undefined && "pool" in target && target.uri !== undefined
+        ? new Route({ ...config, target: { pool: target.pool } }, deps)
+        : this;
+  }
+
+  get prefills(): boolean {
+    return this.prefillPool !== undefined || this.prefillLocation !== "";
+  }
+
+  get encodes(): boolean {
+    return this.encodePool !== undefined || this.encodeLocation !== "";
+  }
+
+  get forwards(): boolean {
+    return this.config.target !== undefined;
+  }
+
+  /** The path as engines get it, which says what the request is for. */
+  enginePath(context: RequestContext): string {
+    const { target } = this.config;
+    if (target === undefined || !("pool" in target) || target.uri === undefined)
+      return context.path;
+    return this.#destination(context)?.uri.split("?", 1)[0] ?? context.path;
+  }
+
+  /** Undefined when the target names no known pool. */
+  destination(context: RequestContext): Destination | undefined {
+    return this.#destination(context);
+  }
+}
+
+function matcher(match: MatchConfig, scope: VariableScope): Route["matches"] {
+  if (match.kind === "regex") return compileRegex(match.path, "", scope);
+  if (match.kind === "regex-ignore-case") return compileRegex(match.path, "i", scope);
+  return () => false;
+}
+
+function destination(
+  target: TargetConfig | undefined,
+  match: MatchConfig,
+  scope: VariableScope,
+  pools: ReadonlyMap<string, Pool>,
+): (context: RequestContext) => Destination | undefined {
+  if (target === undefined) return () => undefined;
+  if ("url" in target) {
+    const url = scope.compile(target.url);
+    return (context) => {
+      const [, host = "", path = ""] = /^(?:http:\/\/)?([^/?]*)(.*)$/s.exec(url(context)) ?? [];
+      const pool = pools.get(host);
+      if (pool === undefined || path === "") return pool && { pool, uri: requestUri(context) };
+      // As is, but for what a decoded path must not bring into a request line.
+      return { pool, uri: percentEncode(path.replace(/^\?/, "/?"), lineUnsafe) };
+    };
+  }
+  const pool = pools.get(target.pool);
+  if (pool === undefined) return () => undefined;
+  const { uri } = target;
+  if (uri === undefined) return (context) => ({ pool, uri: requestUri(context) });
+  const matched =
+    match.kind === "regex" || match.kind === "regex-ignore-case" ? 0 : match.path.length;
+  return (context) => ({
+    pool,
+    uri: withQuery(uri + percentEncode(context.path.slice(matched), pathUnsafe), context.args),
+  });
+}
+
+/** As the client sent it, unless steps changed it (nginx's rule). */
+export function requestUri(context: RequestContext): string {
+  const { head, path } = context;
+  if (context.rewritten || context.args !== head.query) {
+    // An engine reads the target from its first slash on, whatever a rewrite has made of it.
+    const slash = path.startsWith("/") ? "" : "/";
+    return withQuery(slash + percentEncode(path, pathUnsafe), context.args);
+  }
+  return head.target.startsWith("/") ? head.target : withQuery(head.path, head.query);
+}
+
+function withQuery(path: string, args: string): string {
+  return args === "" ? path : `${path}?${percentEncode(args, lineUnsafe)}`;
+}

@@ -1,0 +1,162 @@
+/** From a request to its route: server by address and name, location by nginx's precedence, rewrites in between. */
+import type { ServerConfig } from "../../config/schema/schema.ts";
+import { rewriteRoundsMax } from "../../limits.ts";
+import { type Outcome, outcomes } from "../context/outcomes.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { AccessLog } from "./access-log.ts";
+import { compileRegex, compileSteps, type ReturnedAnswer, type Steps } from "./rewrite.ts";
+import { Route, type RouteDeps } from "./route.ts";
+import { hostName } from "./variables.ts";
+
+/** What routing leads to: a route that forwards, an answer of the configuration itself, or an end. */
+export type Routed =
+  | { readonly route: Route; readonly answer?: never; readonly outcome?: never }
+  | {
+      readonly route: Route | undefined;
+      readonly answer: ReturnedAnswer;
+      readonly outcome?: never;
+    }
+  | { readonly route: Route | undefined; readonly answer?: never; readonly outcome: Outcome };
+
+export class Server {
+  readonly config: ServerConfig;
+  readonly #steps: Steps;
+  readonly #exact = new Map<string, Route>();
+  readonly #prefixes: Route[] = [];
+  readonly #regexes: Route[] = [];
+  readonly #regexNames: ((context: RequestContext, name: string) => boolean)[] = [];
+
+  constructor(config: ServerConfig, deps: RouteDeps) {
+    this.config = config;
+    this.name = (config.names[0] ?? "").replace(/^\./, "");
+    this.#steps = compileSteps(config.steps, deps.scope);
+    for (const routeConfig of config.routes) {
+      const route = new Route(routeConfig, deps);
+      const { kind, path } = route.match;
+      if (kind === "exact") this.#exact.set(path, route);
+      else if (kind === "regex" || kind === "regex-ignore-case") this.#regexes.push(route);
+      else this.#prefixes.push(route);
+    }
+    const outer = [...this.#prefixes, ...this.#exact.values(), ...this.#regexes];
+    this.accessLogs = outer.find((route) => !route.config.internal)?.accessLogs ?? [];
+    this.#prefixes.sort((a, b) => b.match.path.length - a.match.path.length);
+    for (const name of config.names) {
+      if (name.startsWith("~")) this.#regexNames.push(compileRegex(name.slice(1), "i", deps.scope));
+    }
+  }
+
+  readonly name: string;
+  /** Where requests are logged that reach no route. */
+  readonly accessLogs: readonly AccessLog[];
+
+  get hasRegexNames(): boolean {
+    return this.#regexNames.length > 0;
+  }
+
+  matchesRegexName(context: RequestContext, name: string): boolean {
+    return this.#regexNames.some((matches) => matches(context, name));
+  }
+
+  /** Runs the rewrite phase and finds the route. @param internal the request was made by the proxy itself */
+  route(context: RequestContext, internal: boolean): Routed {
+    const early = this.#steps(context);
+    const route = this.#find(context);
+    if (typeof early === "object") return { route, answer: early };
+    return this.#follow(context, route, internal, early === "keep-path");
+  }
+
+  /** Goes on at a route by its `@name`, which no request's path can be. */
+  routeNamed(context: RequestContext, name: string): Routed {
+    return this.#follow(context, this.#exact.get(name), true, false);
+  }
+
+  #follow(
+    context: RequestContext,
+    first: Route | undefined,
+    internal: boolean,
+    keepsPath: boolean,
+  ): Routed {
+    let route = first;
+    for (let rewrites = 0; rewrites <= rewriteRoundsMax; rewrites += 1) {
+      // A rewrite makes a request internal.
+      if (route === undefined || (route.config.internal && !internal && !context.rewritten)) {
+        return { route, outcome: outcomes.noRoute };
+      }
+      const result = route.steps(context);
+      if (typeof result === "object") return { route, answer: result };
+      keepsPath ||= result === "keep-path";
+      if (result !== "search-again") {
+        if (!route.forwards) return { route, outcome: outcomes.noRoute };
+        return { route: keepsPath ? route.withPathKept : route };
+      }
+      route = this.#find(context);
+    }
+    return { route: undefined, outcome: outcomes.routeLoop };
+  }
+
+  /** Exact, then the longest prefix if it is `^~`, then expressions in order, then the longest prefix. */
+  #find(context: RequestContext): Route | undefined {
+    const { path } = context;
+    const exact = this.#exact.get(path);
+    if (exact !== undefined) return exact;
+    const prefix = this.#prefixes.find((route) => path.startsWith(route.match.path));
+    if (prefix?.match.kind === "prefix-first") return prefix;
+    return this.#regexes.find((route) => route.matches(context, path)) ?? prefix;
+  }
+}
+
+/** The servers of one listening address, by name. */
+export class VirtualServers {
+  readonly #default: Server;
+  readonly #exact = new Map<string, Server>();
+  readonly #wildcards: {
+    readonly suffix: string;
+    readonly prefix: string;
+    readonly server: Server;
+  }[] = [];
+  readonly #servers: readonly Server[];
+
+  constructor(servers: readonly Server[], defaultServer: Server) {
+    this.#servers = servers;
+    this.#default = defaultServer;
+    for (const server of servers) {
+      for (const raw of server.config.names) {
+        const name = raw.toLowerCase();
+        if (name.startsWith("~")) continue;
+        if (name.startsWith("*."))
+          this.#wildcards.push({ suffix: name.slice(1), prefix: "", server });
+        else if (name.startsWith(".")) {
+          this.#exact.set(name.slice(1), this.#exact.get(name.slice(1)) ?? server);
+          this.#wildcards.push({ suffix: name, prefix: "", server });
+        } else if (name.endsWith(".*"))
+          this.#wildcards.push({ suffix: "", prefix: name.slice(0, -1), server });
+        else if (!this.#exact.has(name)) this.#exact.set(name, server);
+      }
+    }
+    const length = (wildcard: { suffix: string; prefix: string }) =>
+      wildcard.suffix === "" ? wildcard.prefix.length : 1000 + wildcard.suffix.length;
+    this.#wildcards.sort((a, b) => length(b) - length(a));
+  }
+
+  /** The server whose settings hold before a request's head is read. */
+  get initial(): Server {
+    return this.#default;
+  }
+
+  /** nginx's precedence: exact, `*.name`, `name.*` (the longest first), expressions, the default server. */
+  find(context: RequestContext): Server {
+    if (this.#servers.length === 1) {
+      // Its expressions leave their captures.
+      if (this.#default.hasRegexNames)
+        this.#default.matchesRegexName(context, hostName(context.head.host));
+      return this.#default;
+    }
+    const name = hostName(context.head.host);
+    const exact = this.#exact.get(name);
+    if (exact !== undefined) return exact;
+    for (const { suffix, prefix, server } of this.#wildcards) {
+      if (suffix !== "" ? name.endsWith(suffix) : name.startsWith(prefix)) return server;
+    }
+    return this.#servers.find((server) => server.matchesRegexName(context, name)) ?? this.#default;
+  }
+}

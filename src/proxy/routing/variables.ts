@@ -1,0 +1,192 @@
+/** The built-in variables: name → value of a request. Names are listed in `config/variables.ts`. */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { VariableName } from "../../config/variables.ts";
+import { type Outcome, outcomes } from "../context/outcomes.ts";
+import type { LegRecord, RequestContext } from "../context/request-context.ts";
+import { bodyMember } from "./body-member.ts";
+import type { Render } from "./template.ts";
+
+const seconds = (ms: number) => (ms / 1000).toFixed(3);
+const wallMs = (context: RequestContext) => performance.timeOrigin + endOf(context);
+const endOf = (context: RequestContext) => (context.endMs < 0 ? performance.now() : context.endMs);
+
+/** One value per try of the decode leg (of the prefill where it was the one that answered), as nginx joins them. */
+function perTry(context: RequestContext, value: (leg: LegRecord) => string): string {
+  const tries = context.decodes.length > 0 ? context.decodes : context.prefills;
+  return tries.map(value).join(", ");
+}
+
+const sinceSent = (leg: LegRecord, ms: number) => (ms < 0 ? "-" : seconds(ms - leg.sentMs));
+
+function headValue(head: string, name: string): string {
+  const wanted = `${name.replaceAll("_", "-")}:`;
+  for (const line of head.split("\r\n")) {
+    if (line.slice(0, wanted.length).toLowerCase() === wanted)
+      return line.slice(wanted.length).trim();
+  }
+  return "";
+}
+
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") ? address.slice(7) : address;
+}
+
+/** A Host header without port and final dot, in lower case. */
+export function hostName(host: string): string {
+  return host.toLowerCase().replace(/\.?(?::\d*)?$/, "");
+}
+
+/** The request's host; the server's name where the request has none. */
+function host(context: RequestContext): string {
+  const name = hostName(context.head.host);
+  return name === "" ? context.serverName : name;
+}
+
+/** As it came, before an absolute target was taken apart. */
+function requestLine({ head }: RequestContext): string {
+  if (head.method === "") return "";
+  const { text } = head.fields;
+  const start = text.startsWith("\r\n") ? 2 : 0;
+  return text.slice(start, text.indexOf("\r", start));
+}
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const two = (n: number) => String(n).padStart(2, "0");
+
+function offset(date: Date, separator: string): string {
+  const minutes = -date.getTimezoneOffset();
+  const absolute = Math.abs(minutes);
+  return `${minutes < 0 ? "-" : "+"}${two(Math.floor(absolute / 60))}${separator}${two(absolute % 60)}`;
+}
+
+function timeLocal(ms: number): string {
+  const d = new Date(ms);
+  const time = `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+  return `${two(d.getDate())}/${months[d.getMonth()]}/${d.getFullYear()}:${time} ${offset(d, "")}`;
+}
+
+function timeIso(ms: number): string {
+  const d = new Date(ms);
+  const day = `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+  return `${day}T${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}${offset(d, ":")}`;
+}
+
+function remoteUser(context: RequestContext): string {
+  const match = /^Basic\s+([A-Za-z0-9+/=]+)$/i.exec(context.head.fields.get("authorization") ?? "");
+  if (!match) return "";
+  const credentials = Buffer.from(match[1]!, "base64").toString("latin1");
+  return credentials.slice(0, Math.max(0, credentials.indexOf(":")));
+}
+
+function forwardedFor(context: RequestContext): string {
+  const before = context.head.fields.get("x-forwarded-for");
+  const address = plainAddress(context.connection.remoteAddress);
+  return before === undefined ? address : `${before}, ${address}`;
+}
+
+/** `$request_id` of nginx: 32 hexadecimal digits of its own, the same for the whole request. */
+function requestIdHex(context: RequestContext): string {
+  if (context.requestHex === "") context.requestHex = randomUUID().replaceAll("-", "");
+  return context.requestHex;
+}
+
+const isWhole = (outcome: Outcome | undefined) =>
+  outcome === outcomes.answered || outcome === outcomes.returned;
+const last = (legs: readonly LegRecord[]) => legs.at(-1);
+const machine = hostname();
+
+type Family = (context: RequestContext, name: string) => string;
+
+const families: Record<Extract<VariableName, `${string}_`>, Family> = {
+  arg_: (context, name) => {
+    for (const pair of context.args.split("&")) {
+      const equals = pair.indexOf("=");
+      if (equals > 0 && pair.slice(0, equals).toLowerCase() === name) return pair.slice(equals + 1);
+    }
+    return "";
+  },
+  body_: bodyMember,
+  cookie_: (context, name) => {
+    const pattern = new RegExp(`(?:^|[;,]) *${name} *= *([^;]*)`, "i");
+    return pattern.exec(context.head.fields.get("cookie") ?? "")?.[1] ?? "";
+  },
+  http_: (context, name) => context.head.fields.get(name.replaceAll("_", "-")) ?? "",
+  sent_http_: (context, name) => headValue(context.sentHead, name),
+  upstream_http_: (context, name) => headValue(context.engineHead, name),
+};
+
+const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
+  args: (context) => context.args,
+  binary_remote_addr: (context) => context.connection.remoteAddress,
+  body_bytes_sent: (context) => String(context.bodyBytesSent),
+  bytes_sent: (context) => String(context.bytesSent),
+  connection: (context) => String(context.connection.serial),
+  connection_requests: (context) => String(context.connection.requests),
+  connection_time: (context) => seconds(endOf(context) - context.connection.openedMs),
+  content_length: (context) => context.head.fields.get("content-length") ?? "",
+  content_type: (context) => context.head.fields.get("content-type") ?? "",
+  document_uri: (context) => context.path,
+  host,
+  hostname: () => machine,
+  is_args: (context) => (context.args === "" ? "" : "?"),
+  msec: (context) => seconds(wallMs(context)),
+  nginx_version: () => "",
+  pid: () => String(process.pid),
+  pipe: (context) => (context.isPipelined ? "p" : "."),
+  proxy_add_x_forwarded_for: forwardedFor,
+  proxy_host: (context) => context.proxyHost,
+  proxy_port: (context) => context.proxyPort,
+  query_string: (context) => context.args,
+  remote_addr: (context) => plainAddress(context.connection.remoteAddress),
+  remote_port: (context) => String(context.connection.remotePort),
+  remote_user: remoteUser,
+  request: requestLine,
+  request_completion: (context) => (isWhole(context.outcome) ? "OK" : ""),
+  request_id: requestIdHex,
+  request_length: (context) => String(context.requestBytes),
+  request_method: (context) => context.head.method,
+  request_time: (context) => seconds(endOf(context) - context.startMs),
+  request_uri: (context) => context.head.target,
+  scheme: () => "http",
+  server_addr: (context) => plainAddress(context.connection.localAddress),
+  server_name: (context) => context.serverName,
+  server_port: (context) => String(context.connection.localPort),
+  server_protocol: (context) => `HTTP/1.${context.head.minor}`,
+  status: (context) => String(context.status).padStart(3, "0"),
+  time_iso8601: (context) => timeIso(wallMs(context)),
+  time_local: (context) => timeLocal(wallMs(context)),
+  upstream_addr: (context) => perTry(context, (leg) => leg.address),
+  upstream_bytes_received: (context) => perTry(context, (leg) => String(leg.bytesReceived)),
+  upstream_bytes_sent: (context) => perTry(context, (leg) => String(leg.bytesSent)),
+  upstream_connect_time: (context) => perTry(context, (leg) => sinceSent(leg, leg.connectedMs)),
+  upstream_header_time: (context) => perTry(context, (leg) => sinceSent(leg, leg.headMs)),
+  upstream_response_length: (context) => perTry(context, (leg) => String(leg.bytesReceived)),
+  upstream_response_time: (context) => perTry(context, (leg) => sinceSent(leg, leg.endMs)),
+  upstream_status: (context) =>
+    perTry(context, (leg) => (leg.status === 0 ? "-" : String(leg.status))),
+  uri: (context) => context.path,
+  encode_addr: (context) => context.encodes.map((leg) => leg.address).join(", "),
+  prefill_addr: (context) => context.prefills.map((leg) => leg.address).join(", "),
+  decode_addr: (context) => context.decodes.map((leg) => leg.address).join(", "),
+  prefill_status: (context) => String(last(context.prefills)?.status ?? ""),
+  prefill_time_ms: (context) => {
+    const leg = last(context.prefills);
+    return leg === undefined || leg.endMs < 0 ? "" : (leg.endMs - leg.sentMs).toFixed(3);
+  },
+  held_ms: ({ heldMs }) => (heldMs < 0 ? "" : heldMs.toFixed(3)),
+  ttft_ms: (context) =>
+    context.firstByteMs < 0 ? "" : (context.firstByteMs - context.startMs).toFixed(3),
+  outcome: (context) => context.outcome?.code ?? "",
+};
+
+/** How to read a built-in variable; undefined when there is none of this name. */
+export function builtIn(name: string): Render | undefined {
+  if (Object.hasOwn(values, name)) return (values as Record<string, Render>)[name];
+  for (const [prefix, family] of Object.entries(families)) {
+    if (!name.startsWith(prefix) || name.length === prefix.length) continue;
+    const rest = name.slice(prefix.length).toLowerCase();
+    return (context) => family(context, rest);
+  }
+  return undefined;
+}

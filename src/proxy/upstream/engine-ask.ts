@@ -1,0 +1,100 @@
+/** One engine that is asked something beside a client's request, or for it: its answer is collected, or it has none. */
+import type { Engine, Pool } from "../../pool/pool.ts";
+import type { Forwarded } from "../context/forwarded.ts";
+import { CollectedBody } from "../response/collected-body.ts";
+import type { Route } from "../routing/route.ts";
+import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
+import { writeHead } from "./scratch.ts";
+
+export interface Asked {
+  readonly request: Forwarded;
+  readonly route: Route;
+  readonly pool: Pool;
+  readonly engine: Engine;
+  /** Path and query. */
+  readonly uri: string;
+  /** Of the request; an empty one for none. */
+  readonly body: Buffer;
+  /** To connect, and between two reads. */
+  readonly timeoutMs: number;
+  readonly answerBytesMax: number;
+  /** There will be no other answer than there is by now. */
+  ended(): void;
+}
+
+export class EngineAsk implements LegOwner {
+  readonly #asked: Asked;
+  readonly #body = new CollectedBody();
+  #bytes = 0;
+  #connection: EngineConnection | undefined;
+  #isComplete = false;
+
+  constructor(asked: Asked) {
+    this.#asked = asked;
+  }
+
+  /** The body of a 200; undefined = there is none (yet). */
+  get answer(): Buffer | undefined {
+    return this.#isComplete ? this.#body.bytes : undefined;
+  }
+
+  begin(): void {
+    this.#send(false);
+  }
+
+  cancel(): void {
+    this.#connection?.cancel();
+    this.#connection = undefined;
+  }
+
+  legConnected(): void {}
+
+  legHead({ head }: EngineConnection): void {
+    if (head.status !== 200) this.#giveUp();
+  }
+
+  legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#bytes += end - start;
+    if (this.#bytes > this.#asked.answerBytesMax) this.#giveUp();
+    else this.#body.add(connection, chunk, start, end);
+  }
+
+  legEnded(): void {
+    this.#connection = undefined;
+    this.#isComplete = true;
+    this.#asked.ended();
+  }
+
+  legFailed(_connection: EngineConnection, { stale }: EngineFailure): void {
+    this.#connection = undefined;
+    // A pooled connection that the engine had closed; a fresh one is not stale.
+    if (stale) this.#send(true);
+    else this.#asked.ended();
+  }
+
+  #giveUp(): void {
+    this.cancel();
+    this.#asked.ended();
+  }
+
+  #send(fresh: boolean): void {
+    const { request, route, pool, engine, uri, body, timeoutMs } = this.#asked;
+    const { context, service } = request;
+    const { address } = engine;
+    context.proxyHost = pool.name;
+    const host = address.host === undefined ? "localhost" : address.key;
+    const head = route.heads.render(context, true, uri, host, context.requestId, body.length);
+    const connection = service.link(address, pool.config.keepAlive).acquire(fresh);
+    this.#connection = connection;
+    const out = service.scratch.take(head.length);
+    writeHead(out, head);
+    const timeouts = {
+      connectTimeoutMs: timeoutMs,
+      sendTimeoutMs: timeoutMs,
+      readTimeoutMs: timeoutMs,
+    };
+    connection.send(out, head.length, context.method, this, timeouts);
+    if (connection.pendingBytes > 0) service.scratch.lost();
+    if (body.length > 0) connection.sendMore(body);
+  }
+}

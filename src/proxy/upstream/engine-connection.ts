@@ -1,0 +1,324 @@
+/** One HTTP/1.1 connection to an engine: sends a request, parses the answer, and goes back to its link when both are over. */
+import { ChunkedReader } from "../../http1/chunked.ts";
+import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head-end.ts";
+import { parseResponseHead, ResponseHead } from "../../http1/response-head.ts";
+import { responseHeadBytesMax } from "../../limits.ts";
+import type { Expirable } from "../../transport/deadlines.ts";
+import type { Socket, SocketHandler } from "../../transport/socket.ts";
+import type { LegFailure } from "../pd/exchange.ts";
+import type { EngineLink } from "./engine-link.ts";
+
+/** Who sent the request that is under way. Nothing is told after `legEnded`, `legFailed` or a cancel. */
+export interface LegOwner {
+  /** The connection is up; not told of one that was pooled. */
+  legConnected(connection: EngineConnection): void;
+  /** `connection.head` is the answer's final head; 1xx are skipped. */
+  legHead(connection: EngineConnection): void;
+  /**
+   * Bytes of the body, `chunk[start, end)`, as they were framed: when `head.framing` is `chunked`, `connection.reader` has the
+   * spans of data and the runs that may be sent on as they are.
+   */
+  legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
+  /** The whole answer is here. `connection` may serve another request already. */
+  legEnded(connection: EngineConnection): void;
+  legFailed(connection: EngineConnection, failure: EngineFailure): void;
+}
+
+export interface EngineFailure {
+  readonly kind: LegFailure;
+  /** A pooled connection that the engine closed before the first byte of an answer: the request can be sent once more. */
+  readonly stale: boolean;
+  /** The request cannot have reached the engine. */
+  readonly unsent: boolean;
+  readonly cause: string;
+}
+
+/** In ms; 0 = none. */
+export interface EngineTimeouts {
+  readonly connectTimeoutMs: number;
+  /** For the engine to take more of a request. */
+  readonly sendTimeoutMs: number;
+  /** Between two reads of an answer, and before the first. */
+  readonly readTimeoutMs: number;
+}
+
+export class EngineConnection implements SocketHandler, Expirable {
+  readonly link: EngineLink;
+  readonly head: ResponseHead = new ResponseHead();
+  readonly reader: ChunkedReader = new ChunkedReader();
+  deadlineMs = Number.POSITIVE_INFINITY;
+  deadlineIndex = -1;
+  /** Requests sent so far. */
+  requests = 0;
+  /** Of the answer under way, head included. */
+  bytesReceived = 0;
+  readonly #socket: Socket;
+  #owner: LegOwner | undefined;
+  #state: "connecting" | "idle" | "head" | "body" | "closed" = "connecting";
+  #method = "";
+  #isLast = false;
+  #timeouts: EngineTimeouts = noTimeouts;
+  /** When the request was sent, or when some of it was last seen to leave. */
+  #sentMs = 0;
+  #unsentBytes = -1;
+  #queuedBytes = -1;
+  /** Start of a head that has not arrived in full. */
+  #partial: Buffer | undefined;
+  #remaining = 0;
+
+  constructor(link: EngineLink, connect: (handler: SocketHandler) => Socket) {
+    this.link = link;
+    this.#socket = connect(this);
+    link.deadlines.add(this);
+  }
+
+  /** Whether the connection is pooled, waiting for a request. */
+  get idle(): boolean {
+    return this.#state === "idle";
+  }
+
+  get connecting(): boolean {
+    return this.#state === "connecting";
+  }
+
+  /**
+   * Sends a whole request.
+   * @param memory which begins with the request's bytes; referred to by the socket while `pendingBytes` is above zero
+   */
+  send(
+    memory: Buffer,
+    bytes: number,
+    method: string,
+    owner: LegOwner,
+    timeouts: EngineTimeouts,
+  ): void {
+    this.#owner = owner;
+    this.#method = method;
+    this.#timeouts = timeouts;
+    this.requests += 1;
+    this.bytesReceived = 0;
+    this.#partial = undefined;
+    if (this.#state === "connecting") this.#expireIn(timeouts.connectTimeoutMs);
+    else this.#awaitAnswer();
+    this.#socket.write(memory, 0, bytes);
+  }
+
+  /** Further bytes of the same request. */
+  sendMore(bytes: Buffer): void {
+    if (this.#state !== "closed") this.#socket.write(bytes);
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.pendingBytes;
+  }
+
+  /** The answer's reader is slow: read no more of it until `resume`. */
+  pause(): void {
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#expireIn(this.#timeouts.readTimeoutMs);
+    this.#socket.resume();
+  }
+
+  /** The request is not wanted any more. There is no way to say so in HTTP/1.1 but to close. */
+  cancel(): void {
+    this.#owner = undefined;
+    this.close();
+  }
+
+  /** The same for a request that waits for its connection, and that the engine must have: it is closed once that is sent. */
+  deliver(): void {
+    this.#owner = undefined;
+    this.#isLast = true;
+  }
+
+  close(): void {
+    if (this.#state === "closed") return;
+    const wasIdle = this.#state === "idle";
+    this.#state = "closed";
+    this.link.deadlines.remove(this);
+    if (wasIdle) this.link.forget(this);
+    this.#socket.destroy();
+  }
+
+  onConnect(): void {
+    if (this.#state !== "connecting") return;
+    this.#awaitAnswer();
+    if (this.#isLast) this.#socket.end();
+    this.#owner?.legConnected(this);
+  }
+
+  onData(chunk: Buffer): void {
+    this.bytesReceived += chunk.length;
+    if (this.#isLast) this.close();
+    else if (this.#state === "head") this.#onHeadBytes(chunk);
+    else if (this.#state === "body") this.#onBody(chunk, 0);
+    // An idle engine has nothing to say: what comes then would be read as the answer to the next request.
+    else if (this.#state === "idle") this.close();
+  }
+
+  onDrain(): void {}
+
+  onEnd(): void {
+    if (this.#state === "body" && this.head.framing === "close") this.#end(true);
+    else this.#onGone("closed by the engine");
+  }
+
+  onClose(error: Error | undefined): void {
+    this.#onGone(error?.message ?? "closed by the engine");
+  }
+
+  expired(): void {
+    if (this.#state === "idle") this.close();
+    else if (this.#state !== "head" || !this.#goesOn())
+      this.#fail("timeout", this.#state === "connecting" ? "connect timed out" : "read timed out");
+  }
+
+  #awaitAnswer(): void {
+    const { sendTimeoutMs, readTimeoutMs } = this.#timeouts;
+    this.#state = "head";
+    this.#sentMs = this.link.deadlines.nowMs;
+    this.#unsentBytes = -1;
+    this.#expireIn(shorter(sendTimeoutMs, readTimeoutMs));
+  }
+
+  /** Whether a request is only large, or has been sent and its answer may still come: then there is a new deadline. */
+  #goesOn(): boolean {
+    const { sendTimeoutMs, readTimeoutMs } = this.#timeouts;
+    const { nowMs } = this.link.deadlines;
+    const { pendingBytes, writeQueueBytes } = this.#socket;
+    if (pendingBytes === 0) {
+      this.#expireIn(readTimeoutMs);
+      this.deadlineMs -= nowMs - this.#sentMs;
+      return this.deadlineMs > nowMs;
+    }
+    if (pendingBytes === this.#unsentBytes && writeQueueBytes === this.#queuedBytes) return false;
+    this.#unsentBytes = pendingBytes;
+    this.#queuedBytes = writeQueueBytes;
+    this.#sentMs = nowMs;
+    this.#expireIn(shorter(sendTimeoutMs, readTimeoutMs));
+    return true;
+  }
+
+  #onHeadBytes(chunk: Buffer): void {
+    let bytes = chunk;
+    let resume = 0;
+    if (this.#partial !== undefined) {
+      resume = this.#partial.length;
+      bytes = Buffer.concat([this.#partial, chunk]);
+      this.#partial = undefined;
+    }
+    let start = 0;
+    for (;;) {
+      const end = findHeadEnd(bytes, start, bytes.length, Math.max(start, resume));
+      if (end === HEAD_UNFINISHED && bytes.length - start <= responseHeadBytesMax) {
+        this.#partial = start === 0 ? bytes : bytes.subarray(start);
+        return;
+      }
+      if (end === HEAD_MALFORMED || end === HEAD_UNFINISHED) {
+        this.#fail("invalid", "malformed or oversized head");
+        return;
+      }
+      const problem = parseResponseHead(
+        bytes.toString("latin1", start, end),
+        this.head,
+        this.#method,
+        headLimits,
+        start === 0 ? bytes : undefined,
+      );
+      if (problem !== undefined || this.head.status === 101) {
+        this.#fail("invalid", problem?.detail ?? "unasked protocol switch");
+        return;
+      }
+      start = end;
+      if (this.head.status >= 200) break;
+    }
+    this.#begin(bytes, start);
+  }
+
+  /** The final head is parsed; the body follows at `start`. */
+  #begin(bytes: Buffer, start: number): void {
+    const { head } = this;
+    this.#state = "body";
+    this.#expireIn(this.#timeouts.readTimeoutMs);
+    if (head.framing === "chunked") this.reader.reset();
+    this.#remaining = head.framing === "length" ? head.contentLength : 0;
+    const owner = this.#owner;
+    owner?.legHead(this);
+    if (this.#owner !== owner) return;
+    if (head.framing === "none" || (head.framing === "length" && this.#remaining === 0)) {
+      this.#end(bytes.length > start);
+    } else if (bytes.length > start) this.#onBody(bytes, start);
+  }
+
+  #onBody(chunk: Buffer, start: number): void {
+    this.#expireIn(this.#timeouts.readTimeoutMs);
+    const owner = this.#owner;
+    switch (this.head.framing) {
+      case "chunked": {
+        const end = this.reader.feed(chunk, start, chunk.length);
+        if (this.reader.problem !== undefined) {
+          this.#fail("invalid", this.reader.problem.detail);
+          return;
+        }
+        owner?.legBody(this, chunk, start, end);
+        if (this.reader.done && this.#owner === owner) this.#end(end < chunk.length);
+        return;
+      }
+      case "length": {
+        const end = Math.min(chunk.length, start + this.#remaining);
+        this.#remaining -= end - start;
+        owner?.legBody(this, chunk, start, end);
+        if (this.#remaining === 0 && this.#owner === owner) this.#end(end < chunk.length);
+        return;
+      }
+      default:
+        owner?.legBody(this, chunk, start, chunk.length);
+    }
+  }
+
+  /** The answer is complete. @param excess bytes came behind it, so that the connection cannot be trusted any more */
+  #end(excess: boolean): void {
+    const owner = this.#owner;
+    this.#owner = undefined;
+    const reusable = this.head.keepAlive && !excess && this.#socket.pendingBytes === 0;
+    if (reusable && this.link.mayKeep(this)) {
+      this.#state = "idle";
+      this.#socket.resume();
+      this.#expireIn(this.link.idleMs);
+      this.link.keep(this);
+    } else this.close();
+    owner?.legEnded(this);
+  }
+
+  #onGone(cause: string): void {
+    if (this.#state === "closed") return;
+    if (this.#state === "idle") this.close();
+    else this.#fail("error", cause);
+  }
+
+  #fail(kind: LegFailure, cause: string): void {
+    const unsent = this.#state === "connecting";
+    const stale =
+      kind === "error" && this.#state === "head" && this.requests > 1 && this.bytesReceived === 0;
+    const owner = this.#owner;
+    this.#owner = undefined;
+    this.close();
+    owner?.legFailed(this, { kind, stale, unsent, cause });
+  }
+
+  #expireIn(ms: number): void {
+    this.deadlineMs = this.link.deadlines.dueIn(ms);
+  }
+}
+
+const noTimeouts: EngineTimeouts = { connectTimeoutMs: 0, sendTimeoutMs: 0, readTimeoutMs: 0 };
+
+function shorter(oneMs: number, otherMs: number): number {
+  return oneMs === 0 || otherMs === 0 ? oneMs + otherMs : Math.min(oneMs, otherMs);
+}
+
+const headLimits = { headBytes: responseHeadBytesMax, fieldCount: 256, targetBytes: 0 } as const;

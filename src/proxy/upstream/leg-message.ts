@@ -1,0 +1,62 @@
+/** Puts the request of one leg together and sends it: a head by the route's plan, the client's body by the dialect's edits. */
+import type { OutgoingBody } from "../../body/pieces.ts";
+import { joinBytesMax } from "../../limits.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { Route } from "../routing/route.ts";
+import type { EngineConnection } from "./engine-connection.ts";
+import type { Leg } from "./leg.ts";
+import { type Scratch, writeHead } from "./scratch.ts";
+
+export interface LegMessage {
+  readonly context: RequestContext;
+  /** The route whose header lines this leg gets. */
+  readonly headers: Route;
+  /** The route whose time-outs hold. */
+  readonly route: Route;
+  /** Undefined = the body goes as it came. */
+  readonly edits: OutgoingBody | undefined;
+  /** The dialect reads the answer. */
+  readonly isRead: boolean;
+  /** In `X-Request-Id`; "" = the proxy gives none. */
+  readonly requestId: string;
+  /** It is the hand-over's own, which counts more than what the route sets. */
+  readonly isHandoversId: boolean;
+  /** Further header lines, each with its CRLF. */
+  readonly lines: string;
+}
+
+export function sendLegMessage(
+  leg: Leg,
+  connection: EngineConnection,
+  message: LegMessage,
+  scratch: Scratch,
+): void {
+  const { context, headers, route, edits } = message;
+  const { address } = leg.engine!;
+  // Each leg has a pool of its own, which its default `Host` names.
+  context.proxyHost = leg.pool!.name;
+  const bodyBytes = edits?.byteLength ?? context.body.length;
+  const head = headers.heads.render(
+    context,
+    message.isRead,
+    leg.uri,
+    address.host === undefined ? "localhost" : address.key,
+    message.requestId,
+    bodyBytes,
+    message.lines,
+    message.isHandoversId,
+  );
+  const joined = bodyBytes <= joinBytesMax;
+  const outBytes = head.length + (joined ? bodyBytes : 0);
+  const out = scratch.take(outBytes);
+  writeHead(out, head);
+  if (joined && edits !== undefined) edits.writeTo(out, head.length);
+  else if (joined) context.body.copy(out, head.length);
+  leg.sent(head.length + bodyBytes);
+  connection.send(out, outBytes, context.method, leg, route.config);
+  if (connection.pendingBytes > 0) scratch.lost();
+  if (joined) return;
+  // A large body goes out as slices of what arrived: a copy of it would cost more than the further writes.
+  if (edits === undefined) connection.sendMore(context.body);
+  else for (const slice of edits.slices()) connection.sendMore(slice);
+}

@@ -1,0 +1,248 @@
+/** One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was stale. */
+
+import type { PickRequest } from "../../policies/shared/policy.ts";
+import type { Engine, NoPlace, Placement, Pool } from "../../pool/pool.ts";
+import type { Clock } from "../../transport/clock.ts";
+import type { Explanation } from "../context/explanation.ts";
+import type { LegRecord } from "../context/request-context.ts";
+import type { LegFailure, LegName } from "../pd/exchange.ts";
+import type { Service } from "../worker/worker.ts";
+import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
+import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
+
+/** The request that a leg is part of. */
+export interface LegRequest {
+  readonly service: Service;
+  /** Undefined = nobody asks why engines are chosen. */
+  readonly explanation?: Explanation | undefined;
+  /** Writes the request of this leg to the connection. */
+  writeLeg(leg: Leg, connection: EngineConnection): void;
+  legHead(leg: Leg, connection: EngineConnection): void;
+  legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
+  legEnded(leg: Leg): void;
+  legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void;
+  /** The engine that the leg's own one is to get the KV cache from. */
+  sourceOf?(leg: Leg): Engine | undefined;
+}
+
+export class Leg implements LegOwner {
+  readonly name: LegName | "encode";
+  /** Path and query for the engine. */
+  uri = "";
+  /** Tries so far, for the log. */
+  readonly records: LegRecord[];
+  readonly #request: LegRequest;
+  /** Slots of engines that failed, and of the one that is being tried. */
+  readonly #tried: number[] = [];
+  #placement: Placement | undefined;
+  #connection: EngineConnection | undefined;
+  #record: LegRecord | undefined;
+  /** Of the answer to the try that is under way. */
+  #tokens: StreamTokens | undefined;
+  #resent = false;
+  #isReserved = false;
+  #isRefused = false;
+
+  constructor(name: LegName | "encode", request: LegRequest, records: LegRecord[]) {
+    this.name = name;
+    this.#request = request;
+    this.records = records;
+  }
+
+  get #clock(): Clock {
+    return this.#request.service.clock;
+  }
+
+  get engine(): Engine | undefined {
+    return this.#placement?.engine;
+  }
+
+  get pool(): Pool | undefined {
+    return this.#placement?.pool;
+  }
+
+  /** The connection that is carrying this leg now. */
+  get connection(): EngineConnection | undefined {
+    return this.#connection;
+  }
+
+  /** Whether another engine of the pool could be tried. Where none could, what this one said is better than nothing. */
+  get mayTryAnother(): boolean {
+    return this.#placement?.pool.hasOther(this.#tried, this.#clock.wallMs()) ?? false;
+  }
+
+  /** Takes a place at an engine that this leg has not tried. */
+  reserve(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
+    const nowMs = this.#clock.wallMs();
+    const { explanation } = this.#request;
+    const seen = explanation && pool.explain(pick, this.#tried, nowMs);
+    const placement = pool.place(pick, this.#tried, nowMs);
+    if (seen !== undefined) {
+      const engine = typeof placement === "string" ? undefined : placement.engine;
+      explanation?.add({
+        leg: this.name,
+        pool: pool.name,
+        policy: pool.config.policy.name,
+        chosen: engine?.name ?? "",
+        engines: seen.told(engine?.number ?? -1),
+        poolSize: pool.size,
+      });
+    }
+    if (typeof placement === "string") return placement;
+    this.#reserved(placement, uri);
+    return undefined;
+  }
+
+  /** Takes a place at this engine, if it has one. */
+  reserveAt(pool: Pool, engine: Engine, uri: string, pick: PickRequest): boolean {
+    const placement = pool.placeAt(engine, pick, this.#clock.wallMs());
+    if (placement !== undefined) this.#reserved(placement, uri);
+    return placement !== undefined;
+  }
+
+  #reserved(placement: Placement, uri: string): void {
+    this.uri = uri;
+    this.#tried.push(placement.engine.slot);
+    this.#placement = placement;
+    this.#isRefused = false;
+    this.#isReserved = true;
+  }
+
+  /** Whether a place is taken where nothing was sent yet. */
+  get isReserved(): boolean {
+    return this.#isReserved;
+  }
+
+  /** Sends the request to the engine that is reserved. */
+  start(): void {
+    this.#isReserved = false;
+    this.#resent = false;
+    this.#send(this.#placement!, false);
+  }
+
+  /** @param delivers a request that waits for its connection is delivered before that is closed */
+  cancel(delivers = false): void {
+    const connection = this.#connection;
+    // An engine that is not wanted any more has not failed: another round may go to it.
+    if (!this.#isRefused && (this.#isReserved || connection !== undefined)) this.#tried.pop();
+    this.#close();
+    if (delivers && connection?.connecting) connection.deliver();
+    else connection?.cancel();
+  }
+
+  /** The engine's status is one for which the route tries another engine; it counts as a failure, as in nginx. */
+  refused(): void {
+    this.#isRefused = true;
+    // As engines say that a KV cache could not be had; any other status is about themselves.
+    const isOfCache = this.#record?.status === 500;
+    this.#blame(isOfCache ? this.#request.sourceOf?.(this) : undefined);
+  }
+
+  legConnected(): void {
+    if (this.#record !== undefined) this.#record.connectedMs = this.#clock.nowMs();
+  }
+
+  legHead(connection: EngineConnection): void {
+    const record = this.#record!;
+    record.headMs = this.#clock.nowMs();
+    record.status = connection.head.status;
+    // Told at once rather than at the answer's end, as nginx does: an engine that is back takes its share before its first long
+    // stream is over.
+    const { pool, engine, shadow } = this.#placement!;
+    if (record.status < 500) {
+      pool.succeeded(engine);
+      shadow?.answered();
+    }
+    this.#request.legHead(this, connection);
+  }
+
+  legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#tokens ??= streamTokens(chunk, start, end);
+    const tokens = this.#tokens.add(end - start);
+    if (tokens > 0) this.#placement?.lease.answered(tokens);
+    this.#request.legBody(this, connection, chunk, start, end);
+  }
+
+  legEnded(): void {
+    if (!this.#isRefused) {
+      this.#tried.pop();
+      this.#observe();
+    }
+    this.#close();
+    this.#request.legEnded(this);
+  }
+
+  legFailed(_connection: EngineConnection, failure: EngineFailure): void {
+    const placement = this.#placement!;
+    if (failure.stale && !this.#resent) {
+      this.#resent = true;
+      this.#send(placement, true);
+      return;
+    }
+    // It may have waited for a KV cache that does not come.
+    const hasWaited = failure.kind === "timeout" && !failure.unsent;
+    this.#blame(hasWaited ? this.#request.sourceOf?.(this) : undefined);
+    this.#request.service.legFailure(placement, this.name, failure);
+    // As nginx logs a try without an answer.
+    if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
+    this.#close();
+    // What broke the first connection may have read the request, and have taken the KV cache with it.
+    this.#request.legFailed(this, failure.kind, failure.unsent && !this.#resent);
+  }
+
+  /** What the engine took for it. */
+  #observe(): void {
+    const { pool, engine } = this.#placement!;
+    const { sentMs, headMs, status } = this.#record!;
+    if (status >= 400) return;
+    pool.board.observe(engine.slot, headMs - sentMs, this.#clock.nowMs() - sentMs);
+  }
+
+  /** @param source whose failure it may be as well */
+  #blame(source: Engine | undefined): void {
+    const { pool, engine } = this.#placement!;
+    pool.failed(engine, this.#clock.wallMs(), source);
+  }
+
+  #send(placement: Placement, fresh: boolean): void {
+    const { pool, engine } = placement;
+    const connection = this.#request.service
+      .link(engine.address, pool.config.keepAlive)
+      .acquire(fresh);
+    this.#connection = connection;
+    if (!fresh) {
+      const sentMs = this.#clock.nowMs();
+      this.#record = {
+        address: engine.address.key,
+        sentMs,
+        connectedMs: connection.connecting ? -1 : sentMs,
+        headMs: -1,
+        endMs: -1,
+        status: 0,
+        bytesReceived: 0,
+        bytesSent: 0,
+      };
+      this.records.push(this.#record);
+    }
+    this.#request.writeLeg(this, connection);
+  }
+
+  /** Bytes of the request as sent, for the log. */
+  sent(bytes: number): void {
+    if (this.#record !== undefined) this.#record.bytesSent = bytes;
+  }
+
+  /** Every way out comes through here. The lease closes once however often this runs. */
+  #close(): void {
+    if (this.#record !== undefined) {
+      this.#record.endMs = this.#clock.nowMs();
+      this.#record.bytesReceived = this.#connection?.bytesReceived ?? 0;
+    }
+    this.#record = undefined;
+    this.#tokens = undefined;
+    this.#connection = undefined;
+    this.#isReserved = false;
+    this.#placement?.shadow?.close();
+    this.#placement?.lease.close();
+  }
+}

@@ -1,0 +1,25 @@
+/** Whether a route allows another engine after a failure, by nginx's conditions. */
+import type { RetryCondition, RetryConfig } from "../../config/schema/schema.ts";
+import type { LegFailure } from "../pd/exchange.ts";
+
+const failureConditions: Readonly<Record<LegFailure, RetryCondition>> = {
+  error: "error",
+  timeout: "timeout",
+  invalid: "invalid_header",
+};
+
+export function conditionOf(failure: LegFailure | number): RetryCondition {
+  return typeof failure === "number"
+    ? (`http_${failure}` as RetryCondition)
+    : failureConditions[failure];
+}
+
+/** @param elapsedMs since the request began */
+export function allowsRetry(
+  { on, timeoutMs }: RetryConfig,
+  condition: RetryCondition,
+  elapsedMs: number,
+): boolean {
+  if (on.includes("off") || !on.includes(condition)) return false;
+  return timeoutMs === 0 || elapsedMs <= timeoutMs;
+}

@@ -1,0 +1,140 @@
+/** A configuration as one worker serves by it: its pools, servers and routes, and the templates of its pools compiled. */
+import { listenKey } from "../../config/check/check.ts";
+import { keyTemplates } from "../../config/schema/policies.ts";
+import type { Config } from "../../config/schema/schema.ts";
+import { Pool } from "../../pool/pool.ts";
+import type { SlotsByIdentity } from "../../pool/slots.ts";
+import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
+import type { Clock } from "../../transport/clock.ts";
+import { Tokenizers } from "../admission/tokenizers.ts";
+import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
+import { compileMap } from "../routing/map.ts";
+import type { RouteDeps } from "../routing/route.ts";
+import { Server, VirtualServers } from "../routing/routing.ts";
+import { type Render, VariableScope } from "../routing/template.ts";
+import { Recorder } from "./recorder.ts";
+
+export interface CompileDeps {
+  readonly clock: Clock;
+  readonly board: Scoreboard;
+  /** Load as second policies see it, which follow those that decide. */
+  readonly shadowBoard?: Scoreboard;
+  random(): number;
+  /** Where lines of an access log go. */
+  openLog(file: string): LineSink;
+  /** One line for the error log. */
+  log(level: "info" | "warn" | "error", message: string): void;
+}
+
+/** One configuration, compiled. Requests keep the one that they began with. */
+export interface ServedConfig {
+  readonly config: Config;
+  readonly pools: ReadonlyMap<string, Pool>;
+  readonly policyKeys: ReadonlyMap<Pool, Render>;
+  readonly shadowKeys: ReadonlyMap<Pool, Render>;
+  readonly holdKeys: ReadonlyMap<Pool, HoldKeys>;
+  /** Of pools whose prompts are tokenised. */
+  readonly tokenizers: ReadonlyMap<Pool, Tokenizers>;
+  /** Whether something comes before an engine is chosen, but for holding, in any pool: to look for it costs 3 % of a request. */
+  readonly hasArrivals: boolean;
+  readonly recorder: Recorder | undefined;
+  /** Servers by the key of their listening address. */
+  readonly servers: ReadonlyMap<string, VirtualServers>;
+}
+
+/** What the configuration says of a prompt's place in the queue. */
+interface HoldKeys {
+  readonly priority: Render;
+  readonly tenant: Render;
+}
+
+/** Renders the first of several templates that is not empty. */
+function firstOf(renders: readonly Render[]): Render {
+  return (context) => {
+    for (const render of renders) {
+      const text = render(context);
+      if (text !== "") return text;
+    }
+    return "";
+  };
+}
+
+export function compileConfig(
+  config: Config,
+  slots: SlotsByIdentity,
+  { board, shadowBoard, clock, random, openLog, log }: CompileDeps,
+): ServedConfig {
+  const scope = new VariableScope();
+  for (const map of config.maps) compileMap(map, scope);
+  const shadows = shadowBoard && {
+    board: shadowBoard,
+    random,
+    failed: (message: string) => log("error", message),
+  };
+  const pools = new Map<string, Pool>();
+  const policyKeys = new Map<Pool, Render>();
+  const shadowKeys = new Map<Pool, Render>();
+  const holdKeys = new Map<Pool, HoldKeys>();
+  const tokenizers = new Map<Pool, Tokenizers>();
+  for (const [name, poolConfig] of Object.entries(config.pools)) {
+    const pool = new Pool(name, poolConfig, { board, slots, random, ...(shadows && { shadows }) });
+    pools.set(name, pool);
+    const { policy, shadow } = poolConfig;
+    for (const [one, into] of [
+      [policy, policyKeys],
+      [shadow, shadowKeys],
+    ] as const) {
+      const keys = one ? keyTemplates(one).map((template) => scope.compile(template)) : [];
+      if (keys.length > 0) into.set(pool, firstOf(keys));
+    }
+    if (poolConfig.tokenize) tokenizers.set(pool, new Tokenizers(pool));
+    const order = poolConfig.policy.name === "predictive" ? poolConfig.policy : poolConfig.queue;
+    if (order !== undefined) {
+      const { priority, tenant } = order;
+      holdKeys.set(pool, { priority: scope.compile(priority), tenant: scope.compile(tenant) });
+    }
+  }
+  const deps: RouteDeps = {
+    scope,
+    pools,
+    accessLog: (file, format) => {
+      const logFormat = config.logFormats[format] ?? combined;
+      return new AccessLog(logFormat, scope, openLog(file));
+    },
+  };
+  const { record } = config;
+  const recorder = record && new Recorder(record, openLog(record.file), clock);
+  const byAddress = new Map<string, { server: Server; isDefault: boolean }[]>();
+  for (const serverConfig of config.servers) {
+    const server = new Server(serverConfig, deps);
+    for (const listen of serverConfig.listen) {
+      const key = listenKey(listen);
+      const list = byAddress.get(key) ?? [];
+      list.push({ server, isDefault: listen.defaultServer });
+      byAddress.set(key, list);
+    }
+  }
+  const servers = new Map<string, VirtualServers>();
+  for (const [key, list] of byAddress) {
+    const chosen = list.find(({ isDefault }) => isDefault) ?? list[0]!;
+    servers.set(
+      key,
+      new VirtualServers(
+        list.map(({ server }) => server),
+        chosen.server,
+      ),
+    );
+  }
+  const hasArrivals = tokenizers.size > 0 || [...pools.values()].some(({ hasQueue }) => hasQueue);
+  return {
+    config,
+    pools,
+    policyKeys,
+    shadowKeys,
+    holdKeys,
+    tokenizers,
+    hasArrivals,
+    recorder,
+    servers,
+  };
+}

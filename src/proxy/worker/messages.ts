@@ -1,0 +1,75 @@
+/** What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured clone. */
+import type { Config } from "../../config/schema/schema.ts";
+import type { FactsByIdentity } from "../../pool/discovered-attributes.ts";
+import type { SlotsByIdentity } from "../../pool/slots.ts";
+import type { DeskAnswer, DeskQuestion } from "../../queue/messages.ts";
+
+/** An address as it is bound: with the real port where the configuration says 0. */
+export type BoundAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly unixPath: string };
+
+/** `workerData` of a worker thread. The first configuration comes as an `apply` message. */
+export interface WorkerData {
+  /** This worker's row in the scoreboard, from 0. */
+  readonly workerIndex: number;
+  readonly workers: number;
+  /** The memory of the scoreboard, to be given to `new Scoreboard(memory, workerIndex)`. */
+  readonly scoreboard: SharedArrayBuffer;
+  /** Of another one, of the same size, for the second policies that follow those that decide. */
+  readonly shadows: SharedArrayBuffer;
+}
+
+/** What an operator may want to know of a worker. Each kind has its own answer. */
+export type WorkerQuestion =
+  /** Of one request: `Explained`, or undefined where it is not known. */
+  | { readonly about: "request"; readonly requestId: string }
+  /** Of what waits, and of the engines' caches: `DeskState`, or undefined where the desk is elsewhere. */
+  | { readonly about: "desk" }
+  /** Of second policies: `ShadowReport[]`. */
+  | { readonly about: "shadows" };
+
+export type ToWorker =
+  | DeskAnswer
+  /** Answered by `told` with the same id. */
+  | { readonly type: "asked"; readonly id: number; readonly question: WorkerQuestion }
+  /**
+   * Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. It is ready to
+   * be used: no port is 0, `reusePort` is set where threads share a port, and a unix socket is given to worker 0 alone (so
+   * that a server of another worker may have nothing to listen on).
+   */
+  | {
+      readonly type: "apply";
+      readonly config: Config;
+      /** Counts up with each `apply`; the answer names it. */
+      readonly generation: number;
+      readonly slots: SlotsByIdentity;
+      readonly facts: FactsByIdentity;
+    }
+  /** What is known of the engines now, in place of what was known before. */
+  | { readonly type: "facts"; readonly facts: FactsByIdentity }
+  /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
+  | { readonly type: "drain"; readonly timeoutMs: number }
+  /** Close everything at once; the worker then ends by itself. */
+  | { readonly type: "stop" }
+  /** Open the log files again, since they were moved. */
+  | { readonly type: "reopen" };
+
+export type FromWorker =
+  | DeskQuestion
+  | {
+      readonly type: "listening";
+      readonly generation: number;
+      readonly addresses: readonly BoundAddress[];
+    }
+  /** The generation could not be applied; the one before stays in force. */
+  | {
+      readonly type: "failed";
+      readonly generation: number;
+      /** As nginx words it: `bind() to 0.0.0.0:85 failed (98: Address already in use)`. */
+      readonly message: string;
+      /** The system's code, such as `EADDRINUSE`, or the proxy's own. */
+      readonly code: string;
+    }
+  | { readonly type: "told"; readonly id: number; readonly answer: unknown }
+  | { readonly type: "drained" };

@@ -1,0 +1,129 @@
+/** A worker thread: serves by the configuration that the main thread sends, until it is told to stop. */
+import { parentPort, workerData } from "node:worker_threads";
+import type { Config } from "../../config/schema/schema.ts";
+import { systemMint } from "../../dialects/shared/id-generator.ts";
+import { deadlineTickMs } from "../../limits.ts";
+import { AccessLogs } from "../../observe/access-log.ts";
+import { ErrorLog } from "../../observe/error-log.ts";
+import { RemoteDesk } from "../../queue/remote-queue.ts";
+import { Scoreboard } from "../../scoreboard/scoreboard.ts";
+import { systemClock } from "../../transport/clock.ts";
+import { platform } from "../../transport/platform.ts";
+import { CallbackListener } from "../client/callback-listener.ts";
+import { Listeners } from "./listeners.ts";
+import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
+import { Service } from "./worker.ts";
+
+type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
+
+const port = parentPort!;
+const { workerIndex, workers, scoreboard, shadows } = workerData as WorkerData;
+const errorLog = new ErrorLog({
+  file: "stderr",
+  level: "error",
+  thread: workerIndex + 1,
+  sync: false,
+});
+const accessLogs = new AccessLogs((message) => errorLog.error(message));
+const listeners = new Listeners(platform);
+/** One worker alone holds its prompts by itself: that spares each of them two messages. */
+const desk = workers > 1 ? new RemoteDesk((question) => say(question)) : undefined;
+const service = new Service({
+  transport: platform,
+  clock: systemClock,
+  board: new Scoreboard(scoreboard, workerIndex),
+  shadowBoard: new Scoreboard(shadows, workerIndex),
+  random: Math.random,
+  mint: systemMint,
+  ...(desk && { desk }),
+  openLog: (file) => accessLogs.sink(file),
+  log: (level, message) => errorLog.log(level, message),
+});
+
+const callbackListener = new CallbackListener(platform, service.callbacks, workerIndex, (socket) =>
+  service.acceptCaller(socket),
+);
+
+const ticker = setInterval(() => service.tick(), deadlineTickMs);
+
+function say(message: FromWorker): void {
+  port.postMessage(message);
+}
+
+function bound(): BoundAddress[] {
+  return listeners
+    .addresses()
+    .map(({ host, port: number, path }) =>
+      path === undefined ? { host, port: number } : { unixPath: path },
+    );
+}
+
+async function apply({ config, generation, slots, facts }: ApplyMessage): Promise<void> {
+  let callback: Awaited<ReturnType<CallbackListener["prepare"]>> | undefined;
+  try {
+    callback = await callbackListener.prepare(config);
+    // Sockets that are accepted while the configuration changes hands get the one that is current then.
+    const prepared = await listeners.prepare(config, (socket, key) => service.accept(socket, key));
+    errorLog.configure(config.errorLog);
+    service.apply(config, slots);
+    service.learn(facts);
+    callback.commit();
+    prepared.commit();
+    accessLogs.keepOnly(logFiles(config));
+    say({ type: "listening", generation, addresses: bound() });
+  } catch (error) {
+    callback?.undo();
+    const { message, code = "GP_INTERNAL" } = error as NodeJS.ErrnoException;
+    say({ type: "failed", generation, message, code });
+  }
+}
+
+function logFiles(config: Config): ReadonlySet<string> {
+  const routes = config.servers.flatMap((server) => server.routes);
+  const files = new Set(routes.flatMap(({ accessLogs: logs }) => logs.map(({ file }) => file)));
+  if (config.record !== undefined) files.add(config.record.file);
+  return files;
+}
+
+function end(): void {
+  clearInterval(ticker);
+  listeners.closeAll();
+  callbackListener.closeAll();
+  service.stop();
+  accessLogs.close();
+  errorLog.close();
+  port.close();
+}
+
+port.on("message", (message: ToWorker) => {
+  switch (message.type) {
+    case "apply":
+      void apply(message);
+      break;
+    case "prompt-granted":
+    case "prompt-refused":
+    case "prompt-found":
+      desk?.receive(message);
+      break;
+    case "facts":
+      service.learn(message.facts);
+      break;
+    case "asked":
+      say({ type: "told", id: message.id, answer: service.tell(message.question) });
+      break;
+    case "drain":
+      listeners.closeAll();
+      void service.drain(message.timeoutMs).then(() => {
+        accessLogs.flush();
+        say({ type: "drained" });
+      });
+      break;
+    case "stop":
+      end();
+      break;
+    case "reopen":
+      accessLogs.reopen();
+      errorLog.reopen();
+      break;
+  }
+});

@@ -1,0 +1,268 @@
+/** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
+import { TopLevel } from "../../body/top-level.ts";
+import type { Config, PoolConfig } from "../../config/schema/schema.ts";
+import type { Mint } from "../../dialects/dialect.ts";
+import { callbackConnectionsMax } from "../../limits.ts";
+import type { Address } from "../../pool/address.ts";
+import type { FactsByIdentity } from "../../pool/discovered-attributes.ts";
+import type { Placement, Pool } from "../../pool/pool.ts";
+import type { SlotsByIdentity } from "../../pool/slots.ts";
+import { HeldPools } from "../../queue/pool-queues.ts";
+import type { PromptDesk } from "../../queue/queue-service.ts";
+import type { Clock } from "../../transport/clock.ts";
+import { Deadlines, type Expirable } from "../../transport/deadlines.ts";
+import type { Socket, Transport } from "../../transport/socket.ts";
+import type { Tokenizers } from "../admission/tokenizers.ts";
+import { BodyAccount } from "../client/bodies.ts";
+import { CallbackConnection, type CallbackServer } from "../client/callback-connection.ts";
+import { Callbacks } from "../client/callbacks.ts";
+import { ClientConnection } from "../client/client-connection.ts";
+import { Explanation } from "../context/explanation.ts";
+import { KeptExplanations } from "../context/recent-explanations.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { LegName } from "../pd/exchange.ts";
+import type { Route } from "../routing/route.ts";
+import type { EngineFailure } from "../upstream/engine-connection.ts";
+import { EngineLink } from "../upstream/engine-link.ts";
+import { Scratch } from "../upstream/scratch.ts";
+import { type CompileDeps, compileConfig, type ServedConfig } from "./compiled-config.ts";
+import type { WorkerQuestion } from "./messages.ts";
+import type { Recorder } from "./recorder.ts";
+
+export interface ServiceDeps extends CompileDeps {
+  readonly transport: Transport;
+  readonly mint: Mint;
+  /** Where prompts of all workers wait; undefined = this worker is the only one. */
+  readonly desk?: PromptDesk;
+}
+
+export class Service implements CallbackServer {
+  readonly clock: Clock;
+  readonly mint: Mint;
+  readonly deadlines: Deadlines;
+  readonly scratch = new Scratch();
+  readonly bodies: BodyAccount;
+  readonly callbacks: Callbacks;
+  readonly desk: PromptDesk;
+  draining = false;
+  readonly #deps: ServiceDeps;
+  readonly #links = new Map<string, EngineLink>();
+  readonly #clients = new Set<ClientConnection>();
+  readonly #callers = new Set<CallbackConnection>();
+  /** Kept for operators, where they have a listener. */
+  #explanations: KeptExplanations | undefined;
+  readonly #topLevels: TopLevel[] = [];
+  readonly #ownDesk: HeldPools | undefined;
+  #config: ServedConfig | undefined;
+  #serial = 0;
+  #fallBacks = 0;
+  #onDrained: (() => void) | undefined;
+
+  constructor(deps: ServiceDeps) {
+    this.#deps = deps;
+    this.clock = deps.clock;
+    this.mint = deps.mint;
+    this.callbacks = new Callbacks(deps.mint);
+    this.deadlines = new Deadlines(deps.clock.nowMs());
+    if (deps.desk === undefined) this.#ownDesk = new HeldPools(deps.clock, deps.log);
+    this.desk = deps.desk ?? this.#ownDesk!;
+    this.bodies = new BodyAccount(() => this.#config?.config.bodyBytesTotalMax ?? 0);
+  }
+
+  /** Serves by this configuration from now on. */
+  apply(config: Config, slots: SlotsByIdentity): void {
+    const before = this.#config?.pools;
+    this.#config = compileConfig(config, slots, this.#deps);
+    for (const [name, pool] of this.#config.pools) {
+      const old = before?.get(name);
+      if (old !== undefined) pool.adopt(old);
+    }
+    this.#ownDesk?.use(this.#config.pools.values());
+    const most = config.admin?.explainedRequestsMax ?? 0;
+    if (most !== (this.#explanations?.most ?? 0)) {
+      this.#explanations = most > 0 ? new KeptExplanations(most) : undefined;
+    }
+    const used = new Set<string>();
+    for (const pool of this.#config.pools.values()) {
+      for (const engine of pool.engines) {
+        used.add(engine.address.key);
+        this.#links.get(engine.address.key)?.configure(pool.config.keepAlive);
+      }
+    }
+    for (const [key, link] of this.#links) {
+      if (used.has(key)) continue;
+      link.close();
+      this.#links.delete(key);
+    }
+  }
+
+  /** What the desk has to do with, where it is this worker's own: nothing when no request is under way. */
+  get deskSize(): number {
+    return this.#ownDesk?.size ?? 0;
+  }
+
+  /** To be called every `deadlineTickMs`. */
+  tick(): void {
+    this.deadlines.tick(this.clock.nowMs());
+    this.#ownDesk?.tick();
+  }
+
+  /** What is known of the engines now. */
+  learn(facts: FactsByIdentity): void {
+    for (const pool of this.#config?.pools.values() ?? []) pool.learn(facts);
+  }
+
+  accept(socket: Socket, listenKey: string): void {
+    if (this.#clients.size >= this.#config!.config.connectionsMax || this.draining) {
+      socket.destroy();
+      return;
+    }
+    let servers = this.#config!.servers.get(listenKey)!;
+    // A listener that a reload took away has no servers any more: its connections keep the last ones.
+    const current = () => {
+      servers = this.#config!.servers.get(listenKey) ?? servers;
+      return servers;
+    };
+    this.#clients.add(new ClientConnection(socket, this, current));
+  }
+
+  /** A decode engine that calls back; also while draining, for what is in flight. */
+  acceptCaller(socket: Socket): void {
+    if (this.#callers.size >= callbackConnectionsMax) socket.destroy();
+    else this.#callers.add(new CallbackConnection(socket, this));
+  }
+
+  forgetCaller(connection: CallbackConnection): void {
+    this.#callers.delete(connection);
+  }
+
+  forget(client: ClientConnection): void {
+    this.#clients.delete(client);
+    if (this.draining && this.#clients.size === 0) this.#onDrained?.();
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  /** Finishes what is in flight; resolves when the last client is gone or the time is up. */
+  drain(timeoutMs: number): Promise<void> {
+    this.draining = true;
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+      for (const client of [...this.#clients]) client.drain();
+      if (this.#clients.size === 0) resolve();
+      if (timeoutMs === 0) return;
+      const over: Expirable = {
+        deadlineMs: this.deadlines.dueIn(timeoutMs),
+        deadlineIndex: -1,
+        expired: () => {
+          this.deadlines.remove(over);
+          resolve();
+        },
+      };
+      this.deadlines.add(over);
+    });
+  }
+
+  stop(): void {
+    this.draining = true;
+    for (const client of [...this.#clients]) client.stop();
+    for (const caller of [...this.#callers]) caller.close();
+    for (const link of this.#links.values()) link.close();
+    this.#ownDesk?.close();
+  }
+
+  /** Where the decisions about a request are to be told; undefined = nobody may ask for them. */
+  explain(context: RequestContext, route: Route): Explanation | undefined {
+    const isForClient = route.config.explain && context.head.fields.get("x-explain") === "1";
+    const kept = context.requestId === "" ? undefined : this.#explanations;
+    if (!isForClient && kept === undefined) return undefined;
+    const explanation = new Explanation(context, isForClient, this.clock.wallMs());
+    kept?.add(explanation);
+    return explanation;
+  }
+
+  /** What an operator asks. */
+  tell(question: WorkerQuestion): unknown {
+    switch (question.about) {
+      case "request":
+        return this.#explanations?.find(question.requestId)?.told();
+      case "desk":
+        return this.#ownDesk?.state();
+      case "shadows":
+        return [...this.#config!.pools.values()].flatMap((pool) => pool.shadowReport() ?? []);
+    }
+  }
+
+  /** Where traffic is written to as a trace. */
+  get recorder(): Recorder | undefined {
+    return this.#config?.recorder;
+  }
+
+  nextSerial(): number {
+    this.#serial += 1;
+    return this.#serial;
+  }
+
+  link(address: Address, settings: PoolConfig["keepAlive"]): EngineLink {
+    let link = this.#links.get(address.key);
+    if (link === undefined) {
+      link = new EngineLink(address, settings, this.#deps.transport, this.deadlines);
+      this.#links.set(address.key, link);
+    }
+    return link;
+  }
+
+  policyKey(pool: Pool, context: RequestContext): string {
+    return this.#config!.policyKeys.get(pool)?.(context) ?? "";
+  }
+
+  /** For the second policy that follows; undefined = it has no template. */
+  shadowKey(pool: Pool, context: RequestContext): string | undefined {
+    return this.#config!.shadowKeys.get(pool)?.(context);
+  }
+
+  /** A number where the configuration or the client says one; undefined = neither does. */
+  holdPriority(pool: Pool, context: RequestContext): number | undefined {
+    const text = this.#config!.holdKeys.get(pool)?.priority(context) ?? "";
+    return /^-?\d{1,9}$/.test(text) ? Number(text) : undefined;
+  }
+
+  /** Who is asked for the tokens of the pool's prompts; undefined = nobody. */
+  tokenizers(pool: Pool): Tokenizers | undefined {
+    return this.#config!.tokenizers.get(pool);
+  }
+
+  /** Whether there is a pool where something comes before an engine is chosen, but for holding. To look for it costs 3 % of a request. */
+  get hasArrivals(): boolean {
+    return this.#config!.hasArrivals;
+  }
+
+  tenant(pool: Pool, context: RequestContext): string {
+    return this.#config!.holdKeys.get(pool)?.tenant(context) ?? "";
+  }
+
+  legFailure({ pool, engine }: Placement, leg: LegName | "encode", failure: EngineFailure): void {
+    const where = `${engine.name} of pool "${pool.name}"`;
+    this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
+  }
+
+  /** A prompt is decode's to compute, since no prefill could be had: slow, and at the cost of decode's other requests. */
+  fellBack({ requestId }: RequestContext): void {
+    this.#fallBacks += 1;
+    const count = `${this.#fallBacks} since the start of this worker`;
+    this.#deps.log("warn", `no prefill for request ${requestId}: decode computes it (${count})`);
+  }
+
+  /** Scans are as large as bodies have members; used again rather than made anew. */
+  takeTopLevel(): TopLevel {
+    return this.#topLevels.pop() ?? new TopLevel();
+  }
+  giveTopLevel(members: TopLevel): void {
+    members.clear();
+    if (this.#topLevels.length < topLevelsKept) this.#topLevels.push(members);
+  }
+}
+
+const topLevelsKept = 64;

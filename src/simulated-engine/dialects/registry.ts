@@ -1,0 +1,60 @@
+/** The dialects that an engine can speak, and how one is chosen: `name[:key=value,…]`. */
+
+import { nearestWord } from "../../config/check/suggest.ts";
+import type { Dialect, Settings } from "./dialect.ts";
+import { sglang } from "./sglang/sglang.ts";
+import { trtllm } from "./trtllm/trtllm.ts";
+import { cacheThreshold } from "./vllm/cache-threshold.ts";
+import { moriioRead, moriioWrite } from "./vllm/moriio.ts";
+import { omni } from "./vllm/omni.ts";
+import { sharedStorage } from "./vllm/shared-storage.ts";
+import { vllmAscend } from "./vllm/vllm-ascend.ts";
+import { vllmAscendLayerwise } from "./vllm/vllm-ascend-layerwise.ts";
+import { vllmMooncake } from "./vllm/vllm-mooncake.ts";
+import { vllmNixl } from "./vllm/vllm-nixl.ts";
+import { vllmP2pNccl } from "./vllm/vllm-p2p-nccl.ts";
+
+export const dialects: readonly Dialect[] = [
+  omni,
+  vllmNixl,
+  vllmAscend,
+  vllmAscendLayerwise,
+  vllmMooncake,
+  vllmP2pNccl,
+  moriioRead,
+  moriioWrite,
+  sharedStorage,
+  cacheThreshold,
+  sglang,
+  trtllm,
+];
+
+export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
+
+/** Throws an Error that says what is wrong with it. */
+export function chooseDialect(spec: string): { dialect: Dialect; settings: Settings } {
+  const { name, settings } = readSpec(spec, "dialect");
+  const dialect = dialects.find((candidate) => candidate.name === name);
+  if (dialect === undefined) {
+    const nearest = nearestWord(name, dialectNames);
+    const hint =
+      nearest === undefined
+        ? `there are: ${dialectNames.join(", ")}`
+        : `did you mean "${nearest}"?`;
+    throw new Error(`unknown dialect "${name}"; ${hint}`);
+  }
+  return { dialect, settings };
+}
+
+/** `name[:key=value,…]`. Throws an Error that says what is wrong with it. */
+export function readSpec(spec: string, what: string): { name: string; settings: Settings } {
+  const colon = spec.indexOf(":");
+  const name = colon < 0 ? spec : spec.slice(0, colon);
+  const settings: Record<string, string> = {};
+  for (const part of colon < 0 ? [] : spec.slice(colon + 1).split(",")) {
+    const equals = part.indexOf("=");
+    if (equals < 1) throw new Error(`${what} "${spec}": "${part}" is no key=value`);
+    settings[part.slice(0, equals)] = part.slice(equals + 1);
+  }
+  return { name, settings };
+}

@@ -1,0 +1,216 @@
+/**
+ * SGLang: prefill and decode get the same request at once and meet in a room of the prefill engine's bootstrap server. Prefill
+ * computes once decode is there to receive, stops by itself after one token, and answers when its KV is over; decode begins with that
+ * token. Who comes alone waits until its time is up, and fails. From `disaggregation/prefill.py`, `decode.py`, `common/conn.py`.
+ */
+
+import { z } from "zod";
+import type { InferenceRequest } from "../../core/inference-request.ts";
+import { integersOf } from "../../http/json-body.ts";
+import { badRequest, RequestError } from "../../http/request-error.ts";
+import { choicesMax, heldKvMax } from "../../options.ts";
+import { type Dialect, type EngineContext, type Leg, readSettings } from "../dialect.ts";
+import { BootstrapServer, type BootstrapSettings } from "./bootstrap.ts";
+import { SglangInfo } from "./info.ts";
+
+const ms = z.coerce.number().int().min(0);
+const settingsSchema = z.strictObject({
+  /** `SGLANG_DISAGGREGATION_BOOTSTRAP_TIMEOUT`: how long a prefill waits for its decode. */
+  bootstrapTimeoutMs: ms.default(300_000),
+  /** `SGLANG_DISAGGREGATION_WAITING_TIMEOUT`: how long a decode waits for its KV. */
+  waitingTimeoutMs: ms.default(300_000),
+  dpSize: z.coerce.number().int().min(1).max(1_024).default(1),
+  /** From its start until its ranks are registered: no decode engine can meet it before. */
+  registerMs: ms.default(0),
+});
+
+/** How often, and how far apart, decode asks a bootstrap server that does not answer or is not ready. */
+const routeTries = 20;
+const routeRetryMs = 1_000;
+const routePath =
+  "/route?prefill_dp_rank=-1&prefill_cp_rank=-1&target_tp_rank=-1&target_pp_rank=-1";
+const routeSchema = z.object({ dp_size: z.number().int().min(1) });
+const defaultPort = 8998;
+
+export const sglang: Dialect = {
+  name: "sglang",
+  roles: ["prefill", "decode", "mixed"],
+
+  create(engine, settings) {
+    const checked = readSettings(settingsSchema, settings);
+    const part = new Sglang(engine, checked);
+    const { server } = part;
+    return {
+      kvLeaseMs: checked.waitingTimeoutMs,
+      family: "sglang",
+      routes: part.info.routes,
+      ...(server && { sideRoutes: server.routes }),
+      leg: (request) => part.leg(request),
+      start: () => server?.start(),
+      close: () => server?.close(),
+    };
+  },
+};
+
+/** Where a request's two legs meet, as its body says. */
+interface Meeting {
+  readonly host: unknown;
+  readonly port: number;
+  /** Exact digits, one room for each sequence. */
+  readonly rooms: readonly string[];
+}
+
+class Sglang {
+  readonly server: BootstrapServer | undefined;
+  readonly info: SglangInfo;
+  readonly #engine: EngineContext;
+  readonly #settings: BootstrapSettings;
+  /** Rooms that requests have come into, oldest first. */
+  readonly #usedRooms = new Set<string>();
+
+  constructor(engine: EngineContext, settings: BootstrapSettings) {
+    this.#engine = engine;
+    this.#settings = settings;
+    this.info = new SglangInfo(engine, settings.dpSize);
+    if (engine.role === "prefill") this.server = new BootstrapServer(engine, settings);
+  }
+
+  leg(request: InferenceRequest): Leg {
+    if (this.#engine.role === "mixed") return this.info.abortable(request, {});
+    const meeting = readMeeting(request, this.#engine);
+    for (const room of meeting.rooms) this.#enter(room);
+    const leg =
+      this.server === undefined
+        ? this.#decodeLeg(request, meeting)
+        : this.#prefillLeg(request, meeting, this.server);
+    return this.info.abortable(request, leg);
+  }
+
+  #prefillLeg(request: InferenceRequest, { rooms }: Meeting, server: BootstrapServer): Leg {
+    const { dpSize } = this.#settings;
+    const name = nameOf(rooms, rankOf(request, "routed_dp_rank") ?? roomRank(rooms, dpSize));
+    let receiver: Awaited<ReturnType<BootstrapServer["meet"]>> | undefined;
+    return {
+      tokensMax: 1,
+      acquire: async (gone) => {
+        receiver = await orFail("Prefill bootstrap failed", rooms, () =>
+          server.meet(name, request.promptHash, gone),
+        );
+        return { kv: "compute" };
+      },
+      deliver: async (_finish, gone) => {
+        await orFail("Prefill transfer failed", rooms, () => server.send(name, receiver!, gone));
+        return {};
+      },
+      // A decode that has not met it yet hears nothing of it, and waits.
+      abandon: () => {
+        if (receiver !== undefined) server.fail(name);
+      },
+    };
+  }
+
+  #decodeLeg(request: InferenceRequest, { host, port, rooms }: Meeting): Leg {
+    const { peers } = this.#engine;
+    return {
+      acquire: async (gone) => {
+        const origin = `http://${host}:${port}`;
+        const dpSize = await this.#prefillRanks(origin, gone);
+        if (dpSize === undefined) {
+          const text = `Could not fetch prefill parallel info from bootstrap_addr: ${host}:${port}`;
+          throw new RequestError(500, "InternalServerError", text);
+        }
+        const rank = rankOf(request, "disagg_prefill_dp_rank") ?? roomRank(rooms, dpSize);
+        const body = { meeting: nameOf(rooms, rank), promptHash: request.promptHash };
+        const timeoutMs = this.#settings.waitingTimeoutMs + routeRetryMs;
+        const answer = await peers.call(`${origin}/kv/receive`, { body, timeoutMs, gone });
+        if (answer?.status === 200) return { kv: "remote", firstToken: true };
+        const why = answer === undefined ? "Lost connection with prefill instance." : answer.text;
+        throw transferFailed("Decode transfer failed", rooms, why);
+      },
+    };
+  }
+
+  /** Waits for a prefill engine whose ranks are not registered yet. Undefined = there is none. */
+  async #prefillRanks(origin: string, gone: AbortSignal): Promise<number | undefined> {
+    for (let tries = 0; tries < routeTries; tries++) {
+      if (tries > 0) await this.#engine.sleep(routeRetryMs, gone);
+      const answer = await this.#engine.peers.call(origin + routePath, { gone });
+      if (answer?.status === 200) return routeSchema.parse(JSON.parse(answer.text)).dp_size;
+    }
+    return undefined;
+  }
+
+  #enter(room: string): void {
+    if (this.#usedRooms.has(room)) this.#engine.violation(`Room ${room} was used before.`);
+    if (this.#usedRooms.size >= heldKvMax) {
+      this.#usedRooms.delete(this.#usedRooms.values().next().value!);
+    }
+    this.#usedRooms.add(room);
+  }
+}
+
+/** Refuses what the engine itself refuses, and counts what it would wait for in vain. */
+function readMeeting(request: InferenceRequest, engine: EngineContext): Meeting {
+  const fields = request.handoffFields;
+  const rooms = integersOf(request.bodyText, "bootstrap_room");
+  if (rooms.length === 0) {
+    engine.violation("A request came without a bootstrap room.");
+    throw badRequest("Disaggregated request received without bootstrap room id.");
+  }
+  const sequences = Math.min(request.prompts.length * request.n, choicesMax);
+  const isBatch =
+    sequences > 1 || isListOfPrompts(fields["text"] ?? fields["input_ids"] ?? fields["prompt"]);
+  if (Array.isArray(fields["bootstrap_room"]) !== isBatch || rooms.length !== sequences) {
+    engine.violation(`${rooms.length} rooms, list or not, for ${sequences} sequences.`);
+    throw badRequest("The length of bootstrap_room does not match the batch.");
+  }
+  if (rooms.some((room) => BigInt(room) < 0n || BigInt(room) >= 1n << 63n)) {
+    engine.violation("A room is no number of 63 bits.");
+    throw badRequest("bootstrap_room is out of range.");
+  }
+  const [host, port] = [fields["bootstrap_host"], fields["bootstrap_port"]];
+  if (Array.isArray(host) !== isBatch || typeof oneOf(host) !== "string") {
+    engine.violation("A request came without a bootstrap host, or with a list of another shape.");
+  }
+  const told = oneOf(port);
+  return { host: oneOf(host), port: typeof told === "number" ? told : defaultPort, rooms };
+}
+
+function oneOf(field: unknown): unknown {
+  return Array.isArray(field) ? field[0] : field;
+}
+
+function isListOfPrompts(prompt: unknown): boolean {
+  return Array.isArray(prompt) && typeof prompt[0] !== "number";
+}
+
+function rankOf({ handoffFields }: InferenceRequest, name: string): number | undefined {
+  const rank = handoffFields[name];
+  return typeof rank === "number" ? rank : undefined;
+}
+
+function roomRank(rooms: readonly string[], dpSize: number): number {
+  return Number(BigInt(rooms[0]!) % BigInt(dpSize));
+}
+
+/** Legs that think of different ranks do not meet. */
+function nameOf(rooms: readonly string[], rank: number): string {
+  return `${rooms.join()}@${rank}`;
+}
+
+async function orFail<T>(
+  what: string,
+  rooms: readonly string[],
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw transferFailed(what, rooms, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function transferFailed(what: string, rooms: readonly string[], why: string): RequestError {
+  const text = `${what} for request req.bootstrap_room=${rooms.join()} with exception KVTransferError: ${why}`;
+  return new RequestError(500, "InternalServerError", text);
+}

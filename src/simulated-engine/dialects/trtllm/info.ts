@@ -1,0 +1,38 @@
+/** What a TensorRT-LLM server tells of itself on its HTTP port, besides `/health` and `/version`. */
+
+import type { RouteTable } from "../../http/route-table.ts";
+import { kvCapacityTokens } from "../../options.ts";
+import type { EngineContext } from "../dialect.ts";
+
+export function infoRoutes(engine: EngineContext): RouteTable {
+  return {
+    "GET /server_info": () => ({ status: 200, json: JSON.stringify(serverInfo(engine)) }),
+    // Of single requests, where `return_perf_metrics` is set.
+    "GET /perf_metrics": () => ({ status: 200, json: "[]" }),
+    "GET /prometheus/metrics": () => ({
+      status: 200,
+      json: metrics(engine),
+      contentType: "text/plain; version=0.0.4; charset=utf-8",
+    }),
+  };
+}
+
+/** Only context servers are asked for KV, by their side port. */
+function serverInfo({ role, address }: EngineContext): object {
+  if (role === "decode") return { disaggregated_params: {} };
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  const endpoint = `tcp://${host}:${address.sidePort}`;
+  return { disaggregated_params: { ctx_dp_rank: 0, ctx_info_endpoint: [endpoint] } };
+}
+
+function metrics({ load, kvStore, options }: EngineContext): string {
+  const labels = `{model_name=${JSON.stringify(options.model)},engine_type="trtllm"}`;
+  const gauges = [
+    ["trtllm_num_requests_running", load.running],
+    ["trtllm_num_requests_waiting", load.waiting],
+    ["trtllm_kv_cache_utilization", Math.min(1, kvStore.heldTokens / kvCapacityTokens)],
+  ] as const;
+  return gauges
+    .map(([name, value]) => `# TYPE ${name} gauge\n${name}${labels} ${value}\n`)
+    .join("");
+}

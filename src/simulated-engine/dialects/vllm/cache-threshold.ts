@@ -1,0 +1,107 @@
+/**
+ * Engines that give a prompt back of which they have too little (`cache_hit_threshold`, vLLM RFC 24256 and PR 24520): the answer has no
+ * token and ends with `finish_reason` "cache_threshold". KV goes over a folder that all share. A threshold of 0 computes whatever is
+ * missing: right in a prefill, and a silent recompute in a decode.
+ */
+
+import { z } from "zod";
+import type { InferenceRequest } from "../../core/inference-request.ts";
+import { badRequest } from "../../http/request-error.ts";
+import type { AnswerEnd } from "../../model/tokens.ts";
+import { heldKvMax } from "../../options.ts";
+import {
+  type Acquired,
+  type Dialect,
+  type EngineContext,
+  type Leg,
+  readSettings,
+} from "../dialect.ts";
+import { SharedStore, storePath } from "./shared-store.ts";
+
+const settingsSchema = z.strictObject({
+  path: storePath,
+  /** vLLM's `--global-cache-hit-threshold`, for requests that say none. */
+  threshold: z.coerce.number().min(0).max(1).default(0),
+});
+
+const rejection: AnswerEnd = {
+  afterTokens: 0,
+  finishReason: "cache_threshold",
+  stopReason: null,
+};
+
+export const cacheThreshold: Dialect = {
+  name: "cache-threshold",
+  roles: ["prefill", "decode", "mixed"],
+
+  create(engine, settings) {
+    const { path, threshold } = readSettings(settingsSchema, settings);
+    const gate = new Gate(engine, new SharedStore(path), threshold);
+    return { kvLeaseMs: 0, leg: (request) => gate.leg(request) };
+  },
+};
+
+class Gate {
+  readonly #engine: EngineContext;
+  readonly #store: SharedStore;
+  readonly #threshold: number;
+  /** Prompts whose KV is in this engine, the least recently used first. */
+  readonly #local = new Set<string>();
+
+  constructor(engine: EngineContext, store: SharedStore, threshold: number) {
+    this.#engine = engine;
+    this.#store = store;
+    this.#threshold = threshold;
+  }
+
+  leg(request: InferenceRequest): Leg {
+    const said = request.handoffFields["cache_hit_threshold"] ?? this.#threshold;
+    if (typeof said !== "number" || !(said >= 0 && said <= 1)) {
+      throw badRequest("cache_hit_threshold must be between 0 and 1.", "cache_hit_threshold");
+    }
+    const isPrefill = this.#engine.role === "prefill";
+    if (isPrefill && said > 0) {
+      this.#engine.violation("A prefill may be given back: its threshold is above 0.");
+    }
+    if (isPrefill && request.lengths.maxTokens !== 1) {
+      this.#engine.violation("A prefill was not for one token.");
+    }
+    let isRejected = false;
+    return {
+      acquire: async (gone) => {
+        const acquired = await this.#acquire(request, said, gone);
+        isRejected = acquired.end !== undefined;
+        if (!isRejected) this.#keep(request.promptHash);
+        return acquired;
+      },
+      deliver: async () => {
+        if (this.#engine.role !== "decode" && !isRejected) await this.#store.put(request);
+        return {};
+      },
+    };
+  }
+
+  async #acquire(
+    request: InferenceRequest,
+    threshold: number,
+    gone: AbortSignal,
+  ): Promise<Acquired> {
+    if (this.#local.has(request.promptHash)) return { kv: "local" };
+    const outcome = await this.#store.look(request);
+    if (outcome === "ok") {
+      await this.#engine.sleep(this.#engine.options.kvTransferMs, gone);
+      return { kv: "remote" };
+    }
+    // The prompt is there as a whole or not at all: a share of 1 or of 0.
+    if (threshold > 0) return { kv: "local", end: rejection };
+    return this.#engine.role === "decode"
+      ? { kv: "recompute", reason: outcome }
+      : { kv: "compute" };
+  }
+
+  #keep(promptHash: string): void {
+    this.#local.delete(promptHash);
+    this.#local.add(promptHash);
+    if (this.#local.size > heldKvMax) this.#local.delete(this.#local.values().next().value!);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * vLLM's ExampleConnector (before: SharedStorageConnector), LMCache and MooncakeStore as stores: prefill writes the KV of each prompt to
+ * a place that decode reads. Nothing of it is said in a request; what decode does not find there it computes, without a word.
+ */
+
+import { z } from "zod";
+import type { InferenceRequest } from "../../core/inference-request.ts";
+import { type Dialect, type EngineContext, type Leg, readSettings } from "../dialect.ts";
+import { SharedStore, storePath } from "./shared-store.ts";
+
+const settingsSchema = z.strictObject({
+  /** The folder that all engines share; vLLM's `shared_storage_path`. */
+  path: storePath,
+});
+
+/** Fields of hand-offs of other kinds, which a request to such an engine has no reason to carry. */
+const foreignFields = ["kv_transfer_params", "cache_hit_threshold"];
+
+export const sharedStorage: Dialect = {
+  name: "shared-storage",
+  roles: ["prefill", "decode", "mixed"],
+
+  create(engine, settings) {
+    const store = new SharedStore(readSettings(settingsSchema, settings).path);
+    return {
+      kvLeaseMs: 0,
+      leg(request) {
+        for (const field of foreignFields) {
+          if (request.handoffFields[field] != null) engine.violation(`A request carried ${field}.`);
+        }
+        if (engine.role === "prefill") return prefillLeg(engine, store, request);
+        return loadingLeg(engine, store, request);
+      },
+    };
+  },
+};
+
+function prefillLeg(engine: EngineContext, store: SharedStore, request: InferenceRequest): Leg {
+  if (request.lengths.maxTokens !== 1) engine.violation("A prefill was not for one token.");
+  if (request.n > 1) engine.violation("A prefill was for more than one choice.");
+  return storingLeg(store, request);
+}
+
+function loadingLeg(engine: EngineContext, store: SharedStore, request: InferenceRequest): Leg {
+  const isAlone = engine.role === "mixed";
+  return {
+    // Alone, an engine keeps for the others what it computes.
+    ...(isAlone ? storingLeg(store, request) : {}),
+    async acquire(gone) {
+      const outcome = await store.look(request);
+      if (outcome !== "ok")
+        return isAlone ? { kv: "compute" } : { kv: "recompute", reason: outcome };
+      await engine.sleep(engine.options.kvTransferMs, gone);
+      return { kv: "remote" };
+    },
+  };
+}
+
+/** The KV is in the folder before the answer ends, which is what decode's request waits for. */
+function storingLeg(store: SharedStore, request: InferenceRequest): Leg {
+  return {
+    async deliver() {
+      await store.put(request);
+      return {};
+    },
+  };
+}

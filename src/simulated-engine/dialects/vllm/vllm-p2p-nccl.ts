@@ -1,0 +1,114 @@
+/**
+ * vLLM's P2pNcclConnector with `send_type` PUT_ASYNC: the request id names both engines, prefill pushes the KV into the decode engine
+ * before it answers, and decode waits for what comes under its own id of the request. From vLLM's `v1/p2p/p2p_nccl_connector.py` and
+ * `p2p_nccl_engine.py`. The side port is in the place of the ZMQ address.
+ */
+
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import type { InferenceRequest } from "../../core/inference-request.ts";
+import { ProxyRegistration, registrationSettings } from "../../core/proxy-registration.ts";
+import { RequestError } from "../../http/request-error.ts";
+import {
+  type Dialect,
+  type EngineContext,
+  type Leg,
+  type Origin,
+  readSettings,
+} from "../dialect.ts";
+import { KvParking } from "./kv-parking.ts";
+
+const settingsSchema = z.strictObject({
+  /** How long decode waits for KV. The real one waits for ever. */
+  receiveTimeoutMs: z.coerce.number().int().min(1).default(86_400_000),
+  /** vLLM 0.14 and later, unless `VLLM_DISABLE_REQUEST_ID_RANDOMIZATION` is set: each engine adds 8 characters to its ids. */
+  randomIds: z.stringbool().default(false),
+  ...registrationSettings,
+});
+
+/** As the connector has them. */
+const decodeAddress = /___decode_addr_(.*):(\d+)/;
+const prefillAddress = /___prefill_addr_(.*):(\d+)___/;
+
+export const vllmP2pNccl: Dialect = {
+  name: "vllm-p2p-nccl",
+  roles: ["prefill", "decode"],
+
+  create(engine, settings) {
+    const { receiveTimeoutMs, randomIds, proxy, pingMs } = readSettings(settingsSchema, settings);
+    const parking = new KvParking(engine, receiveTimeoutMs);
+    const registration =
+      proxy === undefined
+        ? undefined
+        : new ProxyRegistration({ proxy, pingMs }, engine.options.clock, () => tellOf(engine));
+    return {
+      // What was pushed is there for as long as the engine.
+      kvLeaseMs: 86_400_000,
+      sideRoutes: parking.sideRoutes,
+      start: () => registration?.start(),
+      close: () => registration?.close(),
+      leg(request, { requestId }: Origin) {
+        const suffix = randomIds ? `-${randomBytes(4).toString("hex")}` : "";
+        const name = `${request.idPrefix}-${requestId}-0${suffix}`;
+        return engine.role === "prefill"
+          ? prefillLeg(engine, parking, request, name)
+          : decodeLeg(engine, parking, request, name);
+      },
+    };
+  },
+};
+
+function tellOf({ role, address: { host, port, sidePort } }: EngineContext) {
+  return {
+    type: role === "prefill" ? "P" : "D",
+    http_address: `${host}:${port}`,
+    zmq_address: `${host}:${sidePort}`,
+  };
+}
+
+function prefillLeg(
+  engine: EngineContext,
+  parking: KvParking,
+  request: InferenceRequest,
+  name: string,
+): Leg {
+  if (request.lengths.maxTokens !== 1) engine.violation("A prefill was not for one token.");
+  if (request.n > 1) engine.violation("A prefill was for more than one choice.");
+  const [, host, port] = decodeAddress.exec(name) ?? [];
+  if (host === undefined) throw noAddress(engine, name);
+  parking.use(name);
+  return {
+    async deliver(_finish, gone) {
+      if (await parking.putTo(`http://${host}:${port}`, name, request, gone)) return {};
+      throw new RequestError(500, "InternalServerError", "The decode engine takes no KV.");
+    },
+  };
+}
+
+function decodeLeg(
+  engine: EngineContext,
+  parking: KvParking,
+  request: InferenceRequest,
+  name: string,
+): Leg {
+  if (request.n > 1) engine.violation("A decode was for more than one choice.");
+  if (!prefillAddress.test(name)) throw noAddress(engine, name);
+  return {
+    async acquire(gone) {
+      const outcome = await parking.take(name, request, gone);
+      if (outcome !== "ok") {
+        throw new RequestError(500, "InternalServerError", `No KV has come (${outcome}).`);
+      }
+      await engine.sleep(engine.options.kvTransferMs, gone);
+      return { kv: "remote" };
+    },
+    // With the request goes what came for it.
+    abandon: () => parking.free(name),
+  };
+}
+
+function noAddress(engine: EngineContext, name: string): RequestError {
+  const text = `Request id ${name} does not contain hostname and port`;
+  engine.violation(text);
+  return new RequestError(500, "InternalServerError", text);
+}

@@ -1,0 +1,208 @@
+/** What an answer tells of single tokens: log-probabilities of the answer and of the prompt, token ids, in vLLM's shapes. */
+
+import { z } from "zod";
+import type { InferenceRequest, Prompt } from "../core/inference-request.ts";
+import { badRequest, RequestError } from "../http/request-error.ts";
+import { mix32 } from "../model/prng.ts";
+import { bytesPerToken, type PlannedOutput, tokenIdsOf } from "../model/tokens.ts";
+
+/** What a client wants to know besides the text. */
+export interface TokenWishes {
+  readonly echo: boolean;
+  /** Most likely tokens told for each one of the answer; undefined = none, not even its own. */
+  readonly logprobs: number | undefined;
+  /** The same for each token of the prompt. */
+  readonly promptLogprobs: number | undefined;
+  readonly tokenIds: boolean;
+}
+
+export const noTokenWishes: TokenWishes = {
+  echo: false,
+  logprobs: undefined,
+  promptLogprobs: undefined,
+  tokenIds: false,
+};
+
+export const tokenWishFields = {
+  echo: z.boolean().nullish(),
+  prompt_logprobs: z.number().int().min(-1).nullish(),
+  return_token_ids: z.boolean().nullish(),
+};
+
+interface WishFields {
+  readonly echo?: boolean | null | undefined;
+  readonly prompt_logprobs?: number | null | undefined;
+  readonly return_token_ids?: boolean | null | undefined;
+  readonly stream?: boolean | null | undefined;
+}
+
+/** Throws a RequestError. */
+export function tokenWishes(fields: WishFields, logprobs: number | undefined): TokenWishes {
+  const promptLogprobs = fields.prompt_logprobs ?? undefined;
+  if (fields.stream && promptLogprobs !== undefined && promptLogprobs !== 0) {
+    throw badRequest("`prompt_logprobs` are not available when `stream=True`.", "prompt_logprobs");
+  }
+  const tokenIds = fields.return_token_ids ?? false;
+  return { echo: fields.echo ?? false, logprobs, promptLogprobs, tokenIds };
+}
+
+/** vLLM fails on the log-probabilities of an echoed prompt that another engine has computed: it has none to look up. */
+export function checkEcho({ wishes }: InferenceRequest): void {
+  if (wishes.echo && wishes.logprobs !== undefined) {
+    throw new RequestError(500, "InternalServerError", "2326");
+  }
+}
+
+interface Told {
+  readonly text: string;
+  readonly id: number;
+  /** Undefined for a prompt's first token. */
+  readonly logprob: number | undefined;
+}
+
+const logprobUnits = 10_000;
+
+function logprobOf(seed: number, position: number): number {
+  return -(mix32(seed, 77, position) % (8 * logprobUnits)) / logprobUnits;
+}
+
+function promptTokens({ bytes }: Prompt): Told[] {
+  let seed = 0;
+  return tokenIdsOf(bytes).map((id, position) => {
+    const text = bytes.toString("latin1", position * bytesPerToken, (position + 1) * bytesPerToken);
+    seed = mix32(seed, id, position);
+    return { text, id, logprob: position === 0 ? undefined : logprobOf(seed, position) };
+  });
+}
+
+function outputToken(output: PlannedOutput, position: number): Told {
+  const text = output.delta(position);
+  const id = output.tokenId(position);
+  return { text, id, logprob: logprobOf(id, position) };
+}
+
+function outputTokens(output: PlannedOutput): Told[] {
+  return Array.from({ length: output.countedTokens }, (_, position) =>
+    outputToken(output, position),
+  );
+}
+
+/** `[null]` where the prompt was computed elsewhere, as vLLM. */
+export function promptLogprobsJson(prompt: Prompt, output: PlannedOutput, top: number): string {
+  if (!output.knowsPrompt) return "[null]";
+  return JSON.stringify(
+    promptTokens(prompt).map(({ text, id, logprob }) => {
+      if (logprob === undefined) return null;
+      const own = { logprob, rank: 1 + (id % 9), decoded_token: text };
+      const likely = { logprob: logprob / 2, rank: 1, decoded_token: "the" };
+      return top > 0 ? { [id]: own, 1: likely } : { [id]: own };
+    }),
+  );
+}
+
+export function tokenIdsJson(output: PlannedOutput, from: number, to: number): string {
+  const ids: number[] = [];
+  for (let position = from; position < to; position++) ids.push(output.tokenId(position));
+  return JSON.stringify(ids);
+}
+
+export function promptIdsJson({ bytes }: Prompt): string {
+  return JSON.stringify(tokenIdsOf(bytes));
+}
+
+/** As completions tell them. `offset` is of the first token's text, in characters. */
+function completionJson(tokens: readonly Told[], top: number, offset: number): string {
+  let at = offset;
+  const text_offset: number[] = [];
+  for (const { text } of tokens) {
+    text_offset.push(at);
+    at += text.length;
+  }
+  return JSON.stringify({
+    text_offset,
+    token_logprobs: tokens.map(({ logprob }) => logprob ?? null),
+    tokens: tokens.map(({ text }) => text),
+    top_logprobs: tokens.map(({ text, logprob }) => {
+      if (logprob === undefined) return null;
+      return top > 1 ? { [text]: logprob, the: logprob / 2 } : { [text]: logprob };
+    }),
+  });
+}
+
+export function completionLogprobs(
+  request: InferenceRequest,
+  prompt: Prompt,
+  output: PlannedOutput,
+): string {
+  const { echo, logprobs } = request.wishes;
+  if (logprobs === undefined) return "null";
+  const told = outputTokens(output);
+  return completionJson(echo ? [...promptTokens(prompt), ...told] : told, logprobs, 0);
+}
+
+/** As SGLang's own endpoint tells those of a prompt, from a position on; none where the prompt was computed elsewhere. */
+export function sglangPromptLogprobs(prompt: Prompt, output: PlannedOutput, from: number): string {
+  if (!output.knowsPrompt || from < 0) return "[]";
+  return JSON.stringify(promptTokens(prompt).slice(from).map(sglangTriple));
+}
+
+/** And those of an answer's first tokens. */
+export function sglangOutputLogprobs(output: PlannedOutput, tokens: number): string {
+  return JSON.stringify(outputTokens(output).slice(0, tokens).map(sglangTriple));
+}
+
+function sglangTriple({ logprob, id }: Told) {
+  return [logprob ?? null, id, null];
+}
+
+/** As vLLM's endpoint of ids tells them, which has no words for tokens. */
+export function idLogprobs(
+  { wishes: { logprobs } }: InferenceRequest,
+  output: PlannedOutput,
+  from: number,
+  to: number,
+): string {
+  if (logprobs === undefined) return "null";
+  const content = outputTokens(output)
+    .slice(from, to)
+    .map(({ id, logprob }) => {
+      const own = { token: `token_id:${id}`, logprob, bytes: null };
+      return { ...own, top_logprobs: [own] };
+    });
+  return JSON.stringify({ content });
+}
+
+/** Of one event. Offsets count from the answer's beginning, but in an event that echoes from the prompt's, as vLLM. */
+export function completionEventLogprobs(
+  request: InferenceRequest,
+  prompt: Prompt,
+  output: PlannedOutput,
+  position: number,
+): string {
+  const { echo, logprobs } = request.wishes;
+  if (logprobs === undefined || position >= output.countedTokens) return "null";
+  const told = [outputToken(output, position)];
+  if (echo && position === 0)
+    return completionJson([...promptTokens(prompt), ...told], logprobs, 0);
+  let offset = 0;
+  for (let before = 0; before < position; before++) offset += output.delta(before).length;
+  return completionJson(told, logprobs, offset);
+}
+
+/** As chats tell them, for the tokens from `from` to `to`. */
+export function chatLogprobs(
+  { wishes: { logprobs } }: InferenceRequest,
+  output: PlannedOutput,
+  from: number,
+  to: number,
+): string {
+  if (logprobs === undefined) return "null";
+  const content = outputTokens(output)
+    .slice(from, to)
+    .map(({ text: token, logprob }) => {
+      const bytes = [...Buffer.from(token)];
+      const own = { token, logprob, bytes };
+      return { ...own, top_logprobs: logprobs > 0 ? [own] : [] };
+    });
+  return JSON.stringify({ content });
+}

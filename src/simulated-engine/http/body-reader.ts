@@ -1,0 +1,28 @@
+/** Collects a request's body within its bound, and tells a client that is done from one that has gone. */
+
+import type { IncomingMessage } from "node:http";
+import { bodyBytesMax } from "../options.ts";
+
+/** `aborted`: the connection ended first; `too-large`: the rest is not read. */
+export type BodyOutcome = Buffer | "aborted" | "too-large";
+
+/** Calls `done` once. */
+export function readBody(request: IncomingMessage, done: (body: BodyOutcome) => void): void {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  let settled = false;
+  const settle = (outcome: BodyOutcome): void => {
+    if (settled) return;
+    settled = true;
+    done(outcome);
+  };
+  request.on("data", (part: Buffer) => {
+    bytes += part.length;
+    if (bytes > bodyBytesMax) settle("too-large");
+    else if (!settled) parts.push(part);
+  });
+  request.on("error", () => {});
+  request.on("end", () => settle(parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
+  // A client that sends a request and goes at once has still asked: its KV must be released.
+  request.on("close", () => settle(request.complete ? Buffer.concat(parts) : "aborted"));
+}

@@ -1,0 +1,96 @@
+/** Calls from an engine to another, or back to the proxy. */
+
+import { Agent, type IncomingMessage, request } from "node:http";
+import { systemClock } from "../core/timing.ts";
+import { peerTimeoutMs } from "../options.ts";
+
+export interface PeerAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export interface CallOptions {
+  /** JSON goes out as `POST`; without it, the call is a `GET`. */
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Until the whole answer is there. */
+  readonly timeoutMs?: number;
+  /** Ends the call, and with it the connection. */
+  readonly gone?: AbortSignal;
+}
+
+const answerBytesMax = 65_536;
+
+export class PeerClient {
+  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
+
+  /** Resolves with nothing when there is no whole answer in time. Never rejects. */
+  call(url: string, options: CallOptions = {}): Promise<PeerAnswer | undefined> {
+    return new Promise((resolve) => this.#call(url, options, true, resolve));
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #call(
+    url: string,
+    options: CallOptions,
+    mayRetry: boolean,
+    done: (answer: PeerAnswer | undefined) => void,
+  ): void {
+    if (options.gone?.aborted) {
+      done(undefined);
+      return;
+    }
+    const json = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const bodyHeaders =
+      json === undefined
+        ? {}
+        : { "content-type": "application/json", "content-length": Buffer.byteLength(json) };
+    const outgoing = request(url, {
+      agent: this.#agent,
+      method: json === undefined ? "GET" : "POST",
+      headers: { ...bodyHeaders, ...options.headers },
+    });
+    let settled = false;
+    const settle = (answer: PeerAnswer | undefined, again = false): void => {
+      if (settled) return;
+      settled = true;
+      cancelTimeout();
+      options.gone?.removeEventListener("abort", giveUp);
+      if (again) this.#call(url, options, false, done);
+      else done(answer);
+    };
+    const giveUp = (): void => {
+      settle(undefined);
+      outgoing.destroy();
+    };
+    const cancelTimeout = systemClock.after(options.timeoutMs ?? peerTimeoutMs, giveUp);
+    options.gone?.addEventListener("abort", giveUp);
+    outgoing.on("response", (incoming) => readAnswer(incoming, settle));
+    // A pooled connection may have been closed at the moment it was used; that says nothing of the other side.
+    outgoing.on("error", () => settle(undefined, mayRetry && outgoing.reusedSocket));
+    outgoing.end(json);
+  }
+}
+
+function readAnswer(
+  incoming: IncomingMessage,
+  done: (answer: PeerAnswer | undefined) => void,
+): void {
+  let text = "";
+  incoming.setEncoding("utf8");
+  incoming.on("data", (part: string) => {
+    text += part;
+    if (text.length > answerBytesMax) incoming.destroy();
+  });
+  incoming.on("end", () => done({ status: incoming.statusCode ?? 0, text }));
+  incoming.on("error", () => done(undefined));
+  incoming.on("close", () => done(undefined));
+}
+
+/** `http://host:port`, also for an IPv6 host. */
+export function httpOrigin(host: string, port: number): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

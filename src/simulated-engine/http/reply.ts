@@ -1,0 +1,133 @@
+/** One answer on the wire, with uvicorn's headers, and the faults that strike once an answer has begun. */
+
+import type { ServerResponse } from "node:http";
+import type { Fault } from "../core/faults.ts";
+
+/** Between the last good byte and a reset, so that the other side reads the byte and not only the reset. */
+const beforeResetMs = 10;
+
+/** Where an answer goes: to a client, or to where it is kept. */
+export type AnswerSink = Pick<
+  Reply,
+  "onDrain" | "struck" | "send" | "openEvents" | "event" | "endEvents"
+>;
+
+export class Reply {
+  /** Called when a slow reader has caught up. */
+  onDrain: (() => void) | undefined;
+  /** What a stream says when the engine fails in the middle of it. */
+  errorEvents: (() => readonly string[]) | undefined;
+  /** True once a fault has ended the answer, or holds it; what goes wrong from here on is the engine's own doing. */
+  struck = false;
+  readonly #response: ServerResponse;
+  readonly #fault: Fault | undefined;
+  #events = 0;
+
+  constructor(response: ServerResponse, fault: Fault | undefined) {
+    this.#response = response;
+    this.#fault = fault;
+    response.on("error", () => {});
+    response.on("drain", () => this.onDrain?.());
+  }
+
+  /** False when a fault holds or cuts the answer, so that it never ends on this side. */
+  send(
+    status: number,
+    body: string,
+    contentType = "application/json",
+    headers: readonly string[] = [],
+  ): boolean {
+    const fault = this.#fault;
+    const full = fault?.kind === "wrong-json" ? spoil(body, fault) : body;
+    const bytes = Buffer.from(full);
+    const type = contentType === "" ? [] : ["content-type", contentType];
+    this.#head(status, ["content-length", String(bytes.length), ...type, ...headers]);
+    if (fault?.kind === "reset-after-headers") return this.#resetAfter("", fault);
+    const half = bytes.subarray(0, bytes.length >> 1);
+    if (fault?.kind === "reset-after-chunks") return this.#resetAfter(half, fault);
+    if (fault?.kind === "stall") {
+      this.struck = true;
+      this.#response.flushHeaders();
+      if (fault.chunks !== 0) this.#response.write(half);
+      return false;
+    }
+    this.#response.end(bytes);
+    return true;
+  }
+
+  /** uvicorn sends the head of a stream at once, long before there is a token. */
+  openEvents(): void {
+    const headers = ["content-type", "text/event-stream; charset=utf-8"];
+    if (this.#response.req.httpVersionMinor > 0) headers.push("transfer-encoding", "chunked");
+    this.#head(200, headers);
+    this.#response.flushHeaders();
+    if (this.#fault?.kind === "reset-after-headers") this.#resetAfter("", this.#fault);
+    else this.#strikeWhenDue();
+  }
+
+  /** Writes one event, in one chunk. False when no more should be written for now. */
+  event(text: string): boolean {
+    if (this.struck) return false;
+    this.#events++;
+    const more = this.#response.write(text);
+    this.#strikeWhenDue();
+    return more && !this.struck;
+  }
+
+  endEvents(): void {
+    if (this.struck) return;
+    this.#response.end();
+  }
+
+  /** Ends the connection without an answer, or without the rest of it. */
+  reset(fault: Fault): void {
+    this.struck = true;
+    if (fault.how === "fin") this.#response.socket?.destroy();
+    else this.#response.socket?.resetAndDestroy();
+  }
+
+  #head(status: number, headers: string[]): void {
+    // uvicorn says nothing about keep-alive; a hint of when it closes would be more than a real engine gives.
+    this.#response.removeHeader("connection");
+    const head = ["date", new Date().toUTCString(), "server", "uvicorn", ...headers];
+    if (/close/i.test(this.#response.req.headers.connection ?? ""))
+      head.push("connection", "close");
+    this.#response.writeHead(status, head);
+  }
+
+  #strikeWhenDue(): void {
+    const fault = this.#fault;
+    if (fault === undefined || this.struck) return;
+    const due = this.#events >= (fault.chunks ?? 1);
+    if (fault.kind === "wrong-json") {
+      this.struck = true;
+      this.#response.end(`data: ${spoil('{"id":"cmpl-0","choices":[]}', fault)}\n\n`);
+    } else if (!due) return;
+    else if (fault.kind === "reset-after-chunks") this.#resetAfter("", fault);
+    else if (fault.kind === "stall") this.struck = true;
+    else if (fault.kind === "end-after-chunks") this.#endWith("");
+    else if (fault.kind === "error-after-chunks")
+      this.#endWith((this.errorEvents?.() ?? []).join(""));
+  }
+
+  #endWith(text: string): void {
+    this.struck = true;
+    this.#response.end(text);
+  }
+
+  #resetAfter(bytes: Buffer | "", fault: Fault): false {
+    this.struck = true;
+    const reset = (): void => {
+      setTimeout(() => this.reset(fault), beforeResetMs);
+    };
+    if (bytes === "") {
+      this.#response.flushHeaders();
+      reset();
+    } else this.#response.write(bytes, reset);
+    return false;
+  }
+}
+
+function spoil(body: string, fault: Fault): string {
+  return fault.variant === "text" ? "Internal Server Error" : body.slice(0, body.length >> 1);
+}

@@ -1,0 +1,140 @@
+/** `auto` says what it found and by what; engines that do not agree are named, and nothing is guessed from one side alone. */
+import { afterEach, describe, expect, it } from "vitest";
+import { type Config, configSchema } from "../../../src/config/schema/schema.ts";
+import { DialectFinder } from "../../../src/control/discovery/dialect-finder.ts";
+import { detect } from "../../../src/dialects/detect.ts";
+
+const finders: DialectFinder[] = [];
+afterEach(() => {
+  for (const finder of finders.splice(0)) finder.close();
+});
+
+function configOf(route = {}): Config {
+  return configSchema.parse({
+    pools: {
+      p: { engines: [{ url: "p1:80" }, { url: "p2:80@0-1" }] },
+      d: { engines: [{ url: "d:80" }] },
+    },
+    servers: [
+      {
+        listen: [{ port: 1 }],
+        routes: [
+          {
+            match: { path: "/v1" },
+            prefill: { pool: "p" },
+            target: { pool: "d" },
+            dialect: "auto",
+            ...route,
+          },
+          { match: { path: "/" }, target: { pool: "d" } },
+        ],
+      },
+    ],
+  });
+}
+
+function finderOf() {
+  const answers = new Map<string, string>();
+  const lines: string[] = [];
+  const asked: string[] = [];
+  let found = 0;
+  const finder = new DialectFinder({
+    log: (level, message) => lines.push(`${level}: ${message}`),
+    found: () => {
+      found += 1;
+    },
+    ask: ({ key }, path) => {
+      asked.push(`${key}${path}`);
+      const body = answers.get(`${key}${path}`);
+      if (body !== undefined) return Promise.resolve({ status: 200, body: Buffer.from(body) });
+      const isThere = [...answers.keys()].some((known) => known.startsWith(`${key}/`));
+      return Promise.resolve(isThere ? { status: 404, body: Buffer.alloc(0) } : "refused");
+    },
+  });
+  finders.push(finder);
+  return { finder, answers, lines, asked, count: () => found };
+}
+
+const models = (owner: string) => `{"object":"list","data":[{"id":"m","owned_by":"${owner}"}]}`;
+
+it("waits for an engine of each side, asks each address once, and then tells", async () => {
+  const { finder, answers, lines, asked, count } = finderOf();
+  const config = configOf();
+  finder.use(config);
+  answers.set("p2:80/v1/models", models("vllm"));
+  await finder.round();
+  expect(count()).toBe(0);
+  expect(finder.resolve(config)).toBe(config);
+  expect(asked.filter((where) => where === "p2:80/v1/models")).toHaveLength(1);
+  answers.set("d:80/v1/models", models("vllm"));
+  answers.set(
+    "d:80/server_info?config_format=json",
+    '{"vllm_config":{"kv_transfer_config":{"kv_connector":"NixlConnector"}}}',
+  );
+  await finder.round();
+  expect(count()).toBe(1);
+  const [route, other] = finder.resolve(config).servers[0]!.routes;
+  expect(route!.dialect).toBe("vllm-nixl");
+  expect(other).toEqual(config.servers[0]!.routes[1]);
+  expect(lines).toEqual([
+    'notice: dialect of pools p, d: "vllm-nixl", by NixlConnector in /server_info of d:80',
+  ]);
+});
+
+it("says that it assumes, where the engines do not tell how they hand over", async () => {
+  const { finder, answers, lines } = finderOf();
+  finder.use(configOf());
+  for (const key of ["p1:80", "d:80"]) answers.set(`${key}/v1/models`, models("vllm"));
+  await finder.round();
+  expect(lines.join()).toMatch(/^warn: .*"vllm-nixl" is assumed/);
+});
+
+it("names the engines of a mixed fleet, once, and takes none of their dialects", async () => {
+  const { finder, answers, lines, count } = finderOf();
+  const config = configOf();
+  finder.use(config);
+  answers.set("p1:80/v1/models", models("vllm"));
+  answers.set("p2:80/v1/models", models("sglang"));
+  answers.set("d:80/v1/models", models("vllm"));
+  await finder.round();
+  await finder.round();
+  expect(lines).toEqual([
+    "error: engines of one route speak several dialects: p1:80 vllm, p2:80 sglang, d:80 vllm",
+  ]);
+  expect(count()).toBe(0);
+  expect(finder.resolve(config).servers[0]!.routes[0]!.dialect).toBe("auto");
+});
+
+it("asks nobody where the dialect is said, or nothing is prefilled", async () => {
+  const { finder, asked } = finderOf();
+  finder.use(configOf({ dialect: "omni" }));
+  await finder.round();
+  finder.use(configOf({ prefill: undefined }));
+  await finder.round();
+  expect(asked).toEqual([]);
+});
+
+describe("what tells a dialect", () => {
+  it.each([
+    ["/query", '{"0":{"engine_id":"e","worker_addr":{}}}', "vllm-mooncake"],
+    ["/server_info?config_format=json", '{"disaggregation_mode":"prefill"}', "sglang"],
+    ["/get_server_info", '{"disaggregation_mode":"null"}', "sglang"],
+    ["/server_info?config_format=json", '{"disaggregated_params":{}}', "trtllm"],
+    ["/server_info?config_format=json", '{"kv_connector":"P2pNcclConnector"}', "vllm-p2p-nccl"],
+    [
+      "/server_info?config_format=json",
+      '{"vllm_config":"kv_connector=\'MooncakeConnector\', x"}',
+      "vllm-mooncake",
+    ],
+    ["/v1/models", models("sglang"), "sglang"],
+    ["/v1/models", models("tensorrt_llm"), "trtllm"],
+    ["/v1/models", models("vllm"), undefined],
+  ])("%s %s", (path, body, dialect) => {
+    expect(detect(new Map([[path, body]]))).toMatchObject({ dialect });
+  });
+
+  it("is not what nobody knows", () => {
+    expect(detect(new Map([["/v1/models", models("somebody")]]))).toBeUndefined();
+    expect(detect(new Map([["/version", '{"version":"1"}']]))).toBeUndefined();
+  });
+});

@@ -1,0 +1,219 @@
+/** Engines that register: what is believed of what they say, when they are in a pool, and when they are not any more. */
+import { encode } from "@msgpack/msgpack";
+import { afterEach, describe, expect, it } from "vitest";
+import { checkConfig } from "../../../src/config/check/check.ts";
+import { currentRuntime } from "../../../src/config/schema/runtime.ts";
+import { type Config, type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
+import { Registrar } from "../../../src/control/discovery/registrar.ts";
+import { readRegistration } from "../../../src/control/discovery/registration.ts";
+import { ProxyRegistration } from "../../../src/simulated-engine/core/proxy-registration.ts";
+import { systemClock } from "../../../src/simulated-engine/core/timing.ts";
+import { eventually } from "../../support/eventually.ts";
+import { freePorts } from "../../support/stack.ts";
+
+const p2p = { type: "P", http_address: "10.0.0.1:8100", zmq_address: "10.0.0.1:21001" };
+const read = (message: unknown) => readRegistration([Buffer.from(encode(message))]);
+
+describe("a message", () => {
+  it.each([
+    [p2p, { leg: "prefill", url: "10.0.0.1:8100", attributes: { zmq_address: "10.0.0.1:21001" } }],
+    [
+      { ...p2p, type: "D", dp_size: 8, tp_size: 2, transfer_mode: "READ", more: [1] },
+      {
+        leg: "decode",
+        url: "10.0.0.1:8100",
+        attributes: {
+          zmq_address: p2p.zmq_address,
+          dp_size: "8",
+          tp_size: "2",
+          transfer_mode: "READ",
+        },
+      },
+    ],
+    [{ ...p2p, dp_size: 8 }, expect.objectContaining({ url: "10.0.0.1:8100@0-7" })],
+    [{ ...p2p, http_address: "[fd00::1]:80" }, expect.objectContaining({ url: "[fd00::1]:80" })],
+    [{ type: "HELLO" }, undefined],
+  ])("%j", (message, expected) => {
+    expect(read(message)).toEqual(expected);
+    // As a REQ socket sends it.
+    expect(readRegistration([Buffer.alloc(0), Buffer.from(encode(message))])).toEqual(expected);
+  });
+
+  it.each([
+    [null, "message"],
+    [[], "message"],
+    [{ ...p2p, type: "X" }, "type"],
+    [{ ...p2p, http_address: "10.0.0.1" }, "no port"],
+    [{ ...p2p, http_address: "10.0.0.1:0" }, "not a port"],
+    [{ ...p2p, http_address: "evil/path?x:80" }, "http_address"],
+    [{ ...p2p, http_address: "user@host:80" }, "http_address"],
+    [{ ...p2p, zmq_address: "a\r\nX-Evil: 1" }, "zmq_address"],
+    [{ ...p2p, zmq_address: "a___decode_addr_b:1" }, "zmq_address"],
+    [{ ...p2p, zmq_address: "x".repeat(301) }, "zmq_address"],
+    [{ ...p2p, dp_size: 0 }, "dp_size"],
+    [{ ...p2p, dp_size: 1e9 }, "dp_size"],
+    [{ ...p2p, transfer_mode: "both" }, "transfer_mode"],
+  ])("%j is refused for its %s", (message, words) => {
+    expect(read(message)).toContain(words);
+  });
+
+  it("that is no MessagePack is refused", () => {
+    expect(readRegistration([Buffer.from([0xc1])])).toContain("MessagePack");
+    expect(readRegistration([Buffer.alloc(0)])).toContain("MessagePack");
+  });
+});
+
+const open: { close(): void }[] = [];
+afterEach(() => {
+  for (const one of open.splice(0)) one.close();
+});
+
+async function deskOf(input: Partial<ConfigInput> = {}, timeoutMs = 400) {
+  const [port] = (await freePorts(1)) as [number];
+  const config = configOf(port, timeoutMs, input);
+  const lines: string[] = [];
+  let changes = 0;
+  const registrar = new Registrar({
+    log: (_, line) => void lines.push(line),
+    changed: () => {
+      changes += 1;
+    },
+  });
+  open.push(registrar);
+  await registrar.open(config);
+  registrar.use(config);
+  const urls = (pool: string) =>
+    registrar.resolve(config).pools[pool]!.engines.map(({ url }) => url);
+  return { registrar, config, port, lines, urls, changes: () => changes };
+}
+
+function configOf(port: number, timeoutMs: number, input: Partial<ConfigInput> = {}): Config {
+  return configSchema.parse({
+    pools: { p: { engines: [] }, d: { engines: [] } },
+    registrations: [{ zmq: `tcp://127.0.0.1:${port}`, prefill: "p", decode: "d", timeoutMs }],
+    servers: [{ listen: [{ port: 80 }], routes: [] }],
+    ...input,
+  });
+}
+
+function pings(port: number, message: () => { zmq_address: string }) {
+  const one = new ProxyRegistration(
+    { proxy: `127.0.0.1:${port}`, pingMs: 20 },
+    systemClock,
+    message,
+  );
+  one.start();
+  open.push(one);
+  return one;
+}
+
+it("an engine is in its pool as long as it pings, and once: pings change nothing", async () => {
+  const desk = await deskOf();
+  const first = pings(desk.port, () => p2p);
+  pings(desk.port, () => ({ ...p2p, type: "D", http_address: "10.0.0.2:8200" }));
+  await eventually(() => desk.urls("p").length === 1 && desk.urls("d").length === 1);
+  expect([desk.urls("p"), desk.urls("d")]).toEqual([
+    ["http://10.0.0.1:8100"],
+    ["http://10.0.0.2:8200"],
+  ]);
+  await eventually(() => desk.changes() > 0);
+  const before = desk.changes();
+  first.close();
+  await eventually(() => desk.urls("p").length === 0);
+  expect(desk.urls("d")).toHaveLength(1);
+  await eventually(() => desk.changes() === before + 1);
+  expect(desk.lines.filter((line) => line.includes("registers"))).toHaveLength(2);
+  expect(desk.lines.at(-1)).toContain("has not been heard of for 400 ms");
+});
+
+it("an engine with another address of its connector is told of again", async () => {
+  const desk = await deskOf();
+  let address = "10.0.0.1:1";
+  pings(desk.port, () => ({ ...p2p, zmq_address: address }));
+  const seen = () =>
+    desk.registrar.resolve(desk.config).pools["p"]!.engines[0]?.attributes["zmq_address"];
+  await eventually(() => seen() === address && desk.changes() === 1);
+  address = "10.0.0.1:2";
+  await eventually(() => seen() === address && desk.changes() === 2);
+});
+
+it("what the configuration itself says of an engine counts more than what it says", async () => {
+  const engine = { url: "http://10.0.0.1:8100", weight: 7 };
+  const desk = await deskOf({ pools: { p: { engines: [engine] }, d: { engines: [] } } });
+  pings(desk.port, () => p2p);
+  await eventually(() => desk.changes() === 1);
+  expect(desk.registrar.resolve(desk.config).pools["p"]!.engines).toMatchObject([engine]);
+});
+
+it("engines of another transfer mode are not mixed in, and told of once", async () => {
+  const desk = await deskOf();
+  pings(desk.port, () => ({ ...p2p, transfer_mode: "READ" }));
+  await eventually(() => desk.urls("p").length === 1);
+  pings(desk.port, () => ({ ...p2p, http_address: "10.0.0.9:1", transfer_mode: "WRITE" }));
+  await eventually(() => desk.lines.some((line) => line.includes("transfer mode is WRITE")));
+  expect(desk.urls("p")).toHaveLength(1);
+  expect(desk.lines.filter((line) => line.includes("transfer mode"))).toHaveLength(1);
+});
+
+it("a reload keeps the engines that are registered, in the pools that it names now", async () => {
+  const desk = await deskOf({}, 60_000);
+  pings(desk.port, () => p2p);
+  await eventually(() => desk.urls("p").length === 1);
+  const zmq = `tcp://127.0.0.1:${desk.port}`;
+  const next = configOf(desk.port, 60_000, { registrations: [{ zmq, prefill: "d", decode: "p" }] });
+  await desk.registrar.open(next);
+  desk.registrar.use(next);
+  const { pools } = desk.registrar.resolve(next);
+  expect([pools["p"]!.engines.length, pools["d"]!.engines.length]).toEqual([0, 1]);
+});
+
+it("a configuration without the address closes it and forgets its engines", async () => {
+  const desk = await deskOf({}, 60_000);
+  pings(desk.port, () => p2p);
+  await eventually(() => desk.urls("p").length === 1);
+  const [other] = (await freePorts(1)) as [number];
+  const next = configOf(other, 60_000);
+  await desk.registrar.open(next);
+  expect(desk.urls("p")).toHaveLength(1);
+  desk.registrar.use(next);
+  expect(desk.urls("p")).toEqual([]);
+  // It can be listened at again.
+  await desk.registrar.open(desk.config);
+});
+
+it("an address that is taken is an error, and those before it stay as they were", async () => {
+  const desk = await deskOf();
+  const taken = new Registrar({ log: () => {}, changed: () => {} });
+  open.push(taken);
+  const [free] = (await freePorts(1)) as [number];
+  const both = configOf(free, 1_000, {
+    registrations: [free, desk.port].map((port) => ({
+      zmq: `tcp://127.0.0.1:${port}`,
+      prefill: "p",
+      decode: "d",
+    })),
+  });
+  await expect(taken.open(both)).rejects.toThrow(/cannot listen on tcp:.* for engines to register/);
+  // The one that was free is free again.
+  await taken.open(configOf(free, 1_000));
+});
+
+describe("the configuration", () => {
+  const faultsOf = (config: Config) =>
+    checkConfig(config, currentRuntime()).map(({ message }) => message);
+  const registration = { zmq: "tcp://0.0.0.0:30001", prefill: "p", decode: "d" };
+
+  it.each([
+    ["no engines and no registration", { registrations: [] }, 'the pool "p" has no engines'],
+    ["an unknown pool", { registrations: [{ ...registration, decode: "x" }] }, 'unknown pool "x"'],
+    ["another scheme", { registrations: [{ ...registration, zmq: "ipc:///x" }] }, "is no address"],
+    ["no port", { registrations: [{ ...registration, zmq: "tcp://0.0.0.0" }] }, "is no address"],
+    ["one address twice", { registrations: [registration, registration] }, "stands twice"],
+  ])("with %s is refused", (_, input, words) => {
+    expect(faultsOf(configOf(1, 1_000, input)).join()).toContain(words);
+  });
+
+  it("with pools that only registrations fill is right", () => {
+    expect(faultsOf(configOf(30_001, 1_000))).toEqual([]);
+  });
+});

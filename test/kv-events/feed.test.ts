@@ -1,0 +1,77 @@
+/** Events over real sockets: from a publisher that drops some, and is started anew. */
+import { afterEach, expect, it } from "vitest";
+import { KvFeed } from "../../src/kv-events/feed.ts";
+import { TokenKeys } from "../../src/prefix-cache/token-keys.ts";
+import { KvPublisher } from "../../src/simulated-engine/kv/kv-publisher.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePortRun } from "../support/stack.ts";
+
+const host = "127.0.0.1";
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+const first = new TokenKeys(Int32Array.of(1, 2));
+const both = new TokenKeys(Int32Array.of(1, 2, 3, 4));
+const blockTokens = 2;
+
+it("an engine that cannot be reached, and one that cannot be asked, are told of once", async () => {
+  const publisher = new KvPublisher();
+  ends.push(() => publisher.close());
+  const [events, nobody] = [await freePortRun(1), await freePortRun(1)];
+  const told: string[] = [];
+  const feed = new KvFeed(
+    { host, port: events, replayPort: nobody, topic: "" },
+    { restarted: () => {}, lostTrack: (why) => told.push(why) },
+  );
+  ends.push(() => feed.close());
+  feed.open();
+  await eventually(() => told.length === 1);
+  await publisher.listen(events, host);
+  await eventually(() => told.length === 2);
+  expect(told[0]).toContain("ECONNREFUSED");
+  expect(told[1]).toContain("cannot be had again: connect ECONNREFUSED");
+});
+
+async function start(ports = { events: 0, replay: 0 }, arrays = false) {
+  const publisher = new KvPublisher({ arrays });
+  ends.push(() => publisher.close());
+  const events = await publisher.listen(ports.events, host);
+  const replay = await publisher.listenForReplay(ports.replay, host);
+  return { publisher, events, replay };
+}
+
+it.each([false, true])(
+  "what an engine drops is asked for, and what it forgets with its life is forgotten; arrays: %s",
+  async (arrays) => {
+    const { publisher, events, replay } = await start(undefined, arrays);
+    publisher.stored({ hashes: [1n], parent: undefined, tokens: [1, 2], blockTokens });
+    publisher.publish();
+    let restarts = 0;
+    const feed = new KvFeed(
+      { host, port: events, replayPort: replay, topic: "" },
+      {
+        restarted: () => {
+          restarts += 1;
+        },
+        lostTrack: () => {},
+      },
+    );
+    ends.push(() => feed.close());
+    feed.open();
+    await eventually(() => feed.cache?.leadingTokens(both) === 2);
+    publisher.stored({ hashes: [2n], parent: 1n, tokens: [3, 4], blockTokens });
+    publisher.publish(true);
+    publisher.stored({ hashes: [3n], parent: undefined, tokens: [9, 9], blockTokens });
+    publisher.publish();
+    await eventually(() => feed.cache?.leadingTokens(both) === 4);
+    publisher.removed([2n]);
+    publisher.publish();
+    await eventually(() => feed.cache?.leadingTokens(both) === 2);
+    publisher.close();
+    await eventually(() => feed.cache === undefined && restarts === 1);
+    await start({ events, replay }, arrays);
+    await eventually(() => feed.cache?.leadingTokens(first) === 0);
+  },
+);

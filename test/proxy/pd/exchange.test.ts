@@ -1,0 +1,338 @@
+/** What is sent when, and what a failure leads to: one table for each order in which engines hear of a request. */
+import { describe, expect, it } from "vitest";
+import type { NoPlace } from "../../../src/pool/pool.ts";
+import { outcomes } from "../../../src/proxy/context/outcomes.ts";
+import { Exchange, type Order } from "../../../src/proxy/pd/exchange.ts";
+
+type Call = (exchange: Exchange) => void;
+
+/** What can happen. `+` = the route allows another engine. */
+const events: Readonly<Record<string, Call>> = {
+  begin: (exchange) => exchange.begin(),
+  "prefill done": (exchange) => exchange.prefillDone(),
+  "prefill refused": (exchange) => exchange.prefillRefused(false, true),
+  "prefill refused +": (exchange) => exchange.prefillRefused(true, true),
+  "prefill failed": (exchange) => exchange.prefillFailed("error", false),
+  "prefill failed +": (exchange) => exchange.prefillFailed("error", true),
+  "prefill timed out": (exchange) => exchange.prefillFailed("timeout", false),
+  "decode answers": (exchange) => exchange.decodeAnswered(true, false),
+  "decode refuses": (exchange) => exchange.decodeAnswered(false, false),
+  "decode refuses +": (exchange) => exchange.decodeAnswered(false, true),
+  "decode failed": (exchange) => exchange.decodeFailed("error", false, false),
+  "decode failed +": (exchange) => exchange.decodeFailed("error", true, false),
+  "decode unreached +": (exchange) => exchange.decodeFailed("error", true, true),
+  "decode invalid": (exchange) => exchange.decodeFailed("invalid", false, false),
+  "gives up": (exchange) => exchange.decodeGaveUp(true, true),
+  "gives up before it begins": (exchange) => exchange.decodeGaveUp(false, true),
+  "gives up for good": (exchange) => exchange.decodeGaveUp(true, false),
+  "gives up unheard for good": (exchange) => exchange.decodeGaveUp(false, false),
+  "calls back": (exchange) => exchange.calledBack(),
+  ended: (exchange) => exchange.answerEnded(),
+  "client gone": (exchange) => exchange.abort(outcomes.clientGone),
+};
+
+interface Setting {
+  readonly prefillTries?: number;
+  readonly decodeTries?: number;
+  /** What the sends say, one after the other. */
+  readonly places?: readonly (NoPlace | undefined)[];
+  /** Of the decode engines, before the prefill. */
+  readonly vacancy?: NoPlace;
+  readonly choosesDecodeFirst?: boolean;
+  readonly fallsBack?: boolean;
+}
+
+/** The commands of an exchange, without the cancels of legs that are over anyway. */
+function run(order: Order, happened: readonly string[], setting: Setting = {}): string[] {
+  const commands: string[] = [];
+  const { prefillTries = 3, decodeTries = 3, places = [], vacancy } = setting;
+  const { choosesDecodeFirst = false, fallsBack = false } = setting;
+  const live = new Set<string>();
+  let sends = 0;
+  const reserved = new Set<string>();
+  const exchange = new Exchange(
+    {
+      order,
+      choosesDecodeFirst,
+      tries: { prefill: prefillTries, decode: decodeTries },
+      fallsBack,
+    },
+    {
+      newRound() {},
+      lookFor: () => vacancy,
+      waitAgain: () => false,
+      reserve(leg) {
+        const place = places[sends++];
+        if (place === undefined) reserved.add(leg);
+        return place;
+      },
+      send(leg) {
+        const place = reserved.delete(leg) ? undefined : places[sends++];
+        if (place === undefined) {
+          live.add(leg);
+          commands.push(`send ${leg}`);
+        }
+        return place;
+      },
+      cancel: (leg) => void (live.delete(leg) && commands.push(`cancel ${leg}`)),
+      answerFrom: (leg) => void commands.push(`answer from ${leg}`),
+      answerCallback: (ok) => void commands.push(`callback ${ok}`),
+      finish: ({ code }) => void commands.push(code),
+    },
+  );
+  for (const event of happened) {
+    // A leg that failed or has ended is no longer there to be cancelled.
+    const [leg] =
+      /^(?:prefill|decode)(?= (?:done|failed|timed|unreached|invalid))/.exec(event) ?? [];
+    if (leg !== undefined) live.delete(leg);
+    if (event === "ended") live.delete(exchange.answering ?? "");
+    events[event]!(exchange);
+  }
+  return commands;
+}
+
+type Row = readonly [happened: string, commands: string, setting?: Setting];
+
+const tables: Readonly<Record<Order, readonly Row[]>> = {
+  "prefill-first": [
+    ["begin", "GP_DECODE_FULL", { vacancy: "all-full" }],
+    ["begin", "GP_NO_DECODE_ENGINE", { choosesDecodeFirst: true, places: ["none-live"] }],
+    [
+      "begin, prefill done, decode unreached +",
+      "send prefill, send decode, send prefill",
+      { choosesDecodeFirst: true },
+    ],
+    ["begin, prefill failed", "send prefill, send decode", { fallsBack: true }],
+    ["begin", "send decode", { fallsBack: true, places: ["none-live"] }],
+    [
+      "begin, prefill refused, ended",
+      "send prefill, answer from prefill, GP_OK",
+      { fallsBack: true },
+    ],
+    [
+      "begin, prefill done, decode answers, ended",
+      "send prefill, send decode, answer from decode, GP_OK",
+    ],
+    ["begin, prefill refused, ended", "send prefill, answer from prefill, GP_OK"],
+    [
+      "begin, prefill refused +, prefill done",
+      "send prefill, cancel prefill, send prefill, send decode",
+    ],
+    ["begin, prefill failed +, prefill done", "send prefill, send prefill, send decode"],
+    ["begin, prefill failed", "send prefill, GP_PREFILL_FAILED"],
+    ["begin, prefill timed out", "send prefill, GP_PREFILL_TIMEOUT"],
+    // The KV cache is gone with the engine that had begun to read it.
+    ["begin, prefill done, decode failed +", "send prefill, send decode, send prefill"],
+    ["begin, prefill done, decode unreached +", "send prefill, send decode, send decode"],
+    [
+      "begin, prefill done, decode refuses +",
+      "send prefill, send decode, cancel decode, send prefill",
+    ],
+    [
+      "begin, prefill done, decode refuses, ended",
+      "send prefill, send decode, answer from decode, GP_OK",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up, prefill done, decode answers, ended",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, send decode, answer from decode, GP_OK",
+    ],
+    // Somebody has begun to read: a status, another answer would be wrong there.
+    [
+      "begin, prefill done, decode answers, gives up, prefill refused",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, cancel prefill, GP_TRUNCATED",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up, prefill failed",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, GP_TRUNCATED",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up, prefill done, decode refuses",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, send decode, cancel decode, GP_TRUNCATED",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up, prefill failed +, prefill done, decode answers, ended",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, send prefill, send decode, answer from decode, GP_OK",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up before it begins, prefill refused, ended",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, answer from prefill, GP_OK",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up for good",
+      "send prefill, send decode, answer from decode, cancel decode, GP_TRUNCATED",
+    ],
+    [
+      "begin, prefill done, decode answers, gives up unheard for good",
+      "send prefill, send decode, answer from decode, cancel decode, GP_DECODE_GAVE_UP",
+    ],
+    [
+      "begin, prefill done, gives up, decode answers, ended",
+      "send prefill, send decode, answer from decode, GP_OK",
+    ],
+    ["begin, prefill done, decode invalid", "send prefill, send decode, GP_DECODE_INVALID"],
+    [
+      "begin, prefill done, decode answers, decode failed +",
+      "send prefill, send decode, answer from decode, GP_TRUNCATED",
+    ],
+    ["begin, prefill refused, prefill failed +", "send prefill, answer from prefill, GP_TRUNCATED"],
+    ["begin, client gone, prefill done, ended", "send prefill, cancel prefill, GP_CLIENT_GONE"],
+    ["begin", "GP_NO_PREFILL_ENGINE", { places: ["none-live"] }],
+    ["begin", "GP_PREFILL_FULL", { places: ["all-full"] }],
+    [
+      "begin, prefill done",
+      "send prefill, GP_NO_DECODE_ENGINE",
+      { places: [undefined, "none-live"] },
+    ],
+    ["begin, prefill done", "send prefill, GP_DECODE_FULL", { places: [undefined, "all-full"] }],
+    [
+      "begin, prefill failed +",
+      "send prefill, GP_PREFILL_FAILED",
+      { places: [undefined, "none-live"] },
+    ],
+    [
+      "begin, prefill failed +, prefill failed +",
+      "send prefill, send prefill, GP_PREFILL_FAILED",
+      { prefillTries: 2 },
+    ],
+    [
+      "begin, prefill refused +, ended",
+      "send prefill, answer from prefill, GP_OK",
+      { prefillTries: 1 },
+    ],
+    [
+      "begin, prefill done, decode failed +, prefill done, decode failed +",
+      "send prefill, send decode, send prefill, send decode, GP_DECODE_FAILED",
+      { decodeTries: 2 },
+    ],
+  ],
+  together: [
+    [
+      "begin, prefill done, decode answers, ended",
+      "send decode, send prefill, answer from decode, GP_OK",
+    ],
+    [
+      "begin, decode answers, decode answers, prefill done, ended",
+      "send decode, send prefill, answer from decode, GP_OK",
+    ],
+    [
+      "begin, decode answers, prefill failed",
+      "send decode, send prefill, cancel decode, GP_PREFILL_FAILED",
+    ],
+    [
+      "begin, decode answers, prefill failed +",
+      "send decode, send prefill, cancel decode, send decode, send prefill",
+    ],
+    [
+      "begin, prefill refused, ended",
+      "send decode, send prefill, cancel decode, answer from prefill, GP_OK",
+    ],
+    [
+      "begin, decode refuses, ended",
+      "send decode, send prefill, cancel prefill, answer from decode, GP_OK",
+    ],
+    [
+      "begin, decode unreached +",
+      "send decode, send prefill, cancel prefill, send decode, send prefill",
+    ],
+    // Both places are taken before either engine hears of the request.
+    ["begin", "GP_NO_PREFILL_ENGINE", { places: [undefined, "none-live"] }],
+    ["begin", "GP_NO_DECODE_ENGINE", { places: ["none-live"] }],
+    [
+      "begin, prefill failed",
+      "send decode, send prefill, cancel decode, send decode",
+      { fallsBack: true },
+    ],
+  ],
+  "decode-first": [
+    [
+      "begin, calls back, prefill done, decode answers, ended",
+      "send decode, send prefill, callback true, answer from decode, GP_OK",
+    ],
+    [
+      "begin, calls back, calls back, prefill done, calls back, decode answers, ended",
+      "send decode, send prefill, callback true, answer from decode, GP_OK",
+    ],
+    [
+      "begin, calls back, decode answers, prefill done, ended",
+      "send decode, send prefill, callback true, answer from decode, GP_OK",
+    ],
+    ["begin, decode answers, ended", "send decode, answer from decode, GP_OK"],
+    [
+      "begin, calls back, prefill failed",
+      "send decode, send prefill, cancel decode, callback false, GP_PREFILL_FAILED",
+    ],
+    [
+      "begin, calls back, prefill failed +, calls back",
+      "send decode, send prefill, cancel decode, callback false, send decode, send prefill",
+    ],
+    [
+      "begin, calls back, prefill refused, ended",
+      "send decode, send prefill, callback false, cancel decode, answer from prefill, GP_OK",
+    ],
+    // A decode engine that answers before it asks has no need of the prefill: its stream goes on.
+    [
+      "begin, decode answers, calls back, prefill refused, ended",
+      "send decode, answer from decode, send prefill, cancel prefill, callback false, GP_OK",
+    ],
+    [
+      "begin, decode answers, calls back, ended",
+      "send decode, answer from decode, callback false, GP_OK",
+      { places: [undefined, "none-live"] },
+    ],
+    [
+      "begin, calls back, client gone",
+      "send decode, send prefill, cancel prefill, cancel decode, callback false, GP_CLIENT_GONE",
+    ],
+    [
+      "begin, calls back, decode failed +",
+      "send decode, send prefill, cancel prefill, callback false, send decode",
+    ],
+    [
+      "begin, calls back",
+      "send decode, cancel decode, callback false, GP_NO_PREFILL_ENGINE",
+      {
+        places: [undefined, "none-live"],
+      },
+    ],
+  ],
+  "decode-only": [
+    ["begin, decode answers, ended", "send decode, answer from decode, GP_OK"],
+    ["begin, calls back, decode refuses, ended", "send decode, answer from decode, GP_OK"],
+    ["begin, decode failed +, decode answers", "send decode, send decode, answer from decode"],
+    ["begin, decode failed +", "send decode, GP_DECODE_FAILED", { decodeTries: 1 }],
+    ["begin", "GP_NO_DECODE_ENGINE", { places: ["none-live"] }],
+  ],
+};
+
+describe.each(Object.keys(tables) as Order[])("%s", (order) => {
+  const rows = tables[order].map(([happened, commands, setting]) => ({
+    happened,
+    commands,
+    setting,
+  }));
+  it.each(rows)("$happened", ({ happened, commands, setting }) => {
+    expect(run(order, happened.split(", "), setting)).toEqual(commands.split(", "));
+  });
+});
+
+it("says whose answer the client is getting", () => {
+  const actions = {
+    newRound() {},
+    send() {},
+    cancel() {},
+    answerFrom() {},
+    answerCallback() {},
+    finish() {},
+  };
+  const options = {
+    order: "decode-only",
+    choosesDecodeFirst: false,
+    tries: { prefill: 1, decode: 1 },
+    fallsBack: false,
+  } as const;
+  const exchange = new Exchange(options, actions as never);
+  exchange.begin();
+  expect(exchange.answering).toBeUndefined();
+  exchange.decodeAnswered(true, false);
+  expect(exchange.answering).toBe("decode");
+});

@@ -1,0 +1,48 @@
+/** Requests for templates, routing and logs, without a connection. */
+import { findHeadEnd } from "../../../src/http1/head-end.ts";
+import { normalizePath } from "../../../src/http1/normalize-path.ts";
+import { parseRequestHead, RequestHead } from "../../../src/http1/request-head.ts";
+import { type LegRecord, RequestContext } from "../../../src/proxy/context/request-context.ts";
+
+/** The context of a request (latin1 text with its blank line) as the proxy has it before routing. */
+export function contextOf(text: string): RequestContext {
+  const bytes = Buffer.from(text, "latin1");
+  const head = new RequestHead();
+  const end = findHeadEnd(bytes, 0, bytes.length);
+  const problem = end < 0 ? { code: "no head" } : parseRequestHead(text.slice(0, end), head);
+  if (problem !== undefined) throw new Error(`${problem.code}: ${JSON.stringify(text)}`);
+  const facts = {
+    serial: 7,
+    openedMs: performance.now() - 5,
+    remoteAddress: "127.0.0.1",
+    remotePort: 40_000,
+    localAddress: "127.0.0.1",
+    localPort: 8080,
+    requests: 1,
+  };
+  const context = new RequestContext(head, facts, performance.now());
+  context.requestBytes = bytes.length;
+  const path = normalizePath(head.path);
+  if (path === undefined) throw new Error(`bad path: ${head.path}`);
+  context.path = path;
+  return context;
+}
+
+export function request(target: string, ...lines: string[]): string {
+  const host = lines.some((line) => /^host:/i.test(line)) ? [] : ["Host: a.example"];
+  return `${[`GET ${target} HTTP/1.1`, ...host, ...lines].join("\r\n")}\r\n\r\n`;
+}
+
+export function legRecord(part: Partial<LegRecord>): LegRecord {
+  return {
+    address: "10.0.0.1:8000",
+    sentMs: 0,
+    connectedMs: -1,
+    headMs: -1,
+    endMs: -1,
+    status: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    ...part,
+  };
+}

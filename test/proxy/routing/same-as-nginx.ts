@@ -1,0 +1,49 @@
+/** Runs one http block in nginx and in our own code, and asks both the same. */
+import type { VirtualServers } from "../../../src/proxy/routing/routing.ts";
+import { compile, configOf, type Seen, see } from "./compiled.ts";
+import { ask, type Nginx, startNginx } from "./nginx-oracle.ts";
+
+/** Pools that configurations under test may name: what `engines` gets is answered, `dead` never answers. */
+const pools = `
+  upstream engines { server unix:%dir%/engines.sock; }
+  upstream others { server unix:%dir%/others.sock; }
+  upstream dead { server unix:%dir%/dead.sock; }
+`;
+
+const engines = ["engines", "others"]
+  .map(
+    (name) => `server { listen unix:%dir%/${name}.sock; return 200 "${name} gets $request_uri"; }`,
+  )
+  .join("\n");
+
+export class Both {
+  readonly #nginx: Nginx;
+  readonly #servers: VirtualServers;
+
+  constructor(nginx: Nginx, servers: VirtualServers) {
+    this.#nginx = nginx;
+    this.#servers = servers;
+  }
+
+  /** @param http its servers listen on `unix:%dir%/main.sock` */
+  static async start(http: string): Promise<Both> {
+    const config = configOf(`${pools}\n${http}`.replaceAll("%dir%", "/nowhere"));
+    return new Both(await startNginx(`${pools}\n${engines}\n${http}`), compile(config));
+  }
+
+  stop(): Promise<void> {
+    return this.#nginx.stop();
+  }
+
+  ours(text: string): Seen {
+    return see(this.#servers, text);
+  }
+
+  async theirs(text: string): Promise<Seen> {
+    const { status, fields, body } = await ask({ path: `${this.#nginx.dir}/main.sock` }, text);
+    const { location } = fields;
+    // Bodies that nginx writes itself are pages of its own.
+    const own = body.startsWith("<html>") || location !== undefined;
+    return own ? { status, location } : { status, body };
+  }
+}

@@ -1,0 +1,72 @@
+/** Several queues before one decode pool: room that a request of one leaves must not stay empty while another waits for it. */
+import { expect, it } from "vitest";
+import { configSchema } from "../../src/config/schema/schema.ts";
+import { Pool } from "../../src/pool/pool.ts";
+import { SlotTable } from "../../src/pool/slots.ts";
+import { HeldPools } from "../../src/queue/pool-queues.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+
+function desk() {
+  const prefill = (name: string) => ({
+    policy: { name: "predictive" as const },
+    engines: [{ url: `${name}:1` }],
+  });
+  const config = configSchema.parse({
+    pools: {
+      a: prefill("a"),
+      b: prefill("b"),
+      c: { policy: { name: "least_conn" }, queue: {}, engines: [{ url: "c:1", maxConns: 9 }] },
+      d: { policy: { name: "least_kv" }, queue: {}, engines: [{ url: "d:1", maxConns: 1 }] },
+    },
+    servers: [{ listen: [{ port: 80 }], routes: [] }],
+  });
+  const board = new Scoreboard(createScoreboardMemory({ workers: 1, slots: 4 }), 0);
+  const slots = new SlotTable(4, () => {}).assign(config);
+  const clock = { nowMs: () => 0, wallMs: () => 0, defer: (task: () => void) => task() };
+  const pools = new HeldPools(clock, () => {});
+  const deps = { board, slots, random: () => 0.5 };
+  pools.use(Object.entries(config.pools).map(([name, one]) => new Pool(name, one, deps)));
+  const waits = (pool: string, decodePool: string) => {
+    const told: string[] = [];
+    const rest = { bytes: 1_000, blocks: [], priority: 0, tenant: "", explains: false };
+    const ticket = pools.ticket(
+      { pool, decodePool, ...rest },
+      { granted: (engine) => told.push(engine || "room"), refused: (why) => told.push(why) },
+    );
+    ticket.wait();
+    return { told, ticket };
+  };
+  return { pools, waits };
+}
+
+it("room in decode is given on at once, whichever queue waits for it", () => {
+  const { pools, waits } = desk();
+  const first = waits("a", "d");
+  const others = [waits("b", "d"), waits("c", "d"), waits("d", "")];
+  expect(first.told).toEqual(["a:1"]);
+  expect(others.map(({ told }) => told)).toEqual([[], [], []]);
+  first.ticket.done({ promptTokens: 250, cachedTokens: 0 });
+  expect(others.map(({ told }) => told)).toEqual([[], [], []]);
+  let under = first;
+  for (let left = others.length; left > 0; left -= 1) {
+    under.ticket.leave();
+    const granted = others.filter(({ told }) => told.length > 0);
+    expect(granted).toHaveLength(others.length - left + 1);
+    under = granted.find(({ told }) => told[0] !== "over")!;
+    under.told[0] = "over";
+  }
+  under.ticket.leave();
+  expect(pools.size).toBe(0);
+});
+
+it("a prefill engine that is given back unused is the next one's, without a tick", () => {
+  const { pools, waits } = desk();
+  const [first, second] = [waits("a", ""), waits("a", "")];
+  expect([first.told, second.told]).toEqual([["a:1"], []]);
+  // Its prefill has failed, and decode goes on without.
+  first.ticket.skip();
+  expect(second.told).toEqual(["a:1"]);
+  first.ticket.leave();
+  second.ticket.leave();
+  expect(pools.size).toBe(0);
+});

@@ -1,0 +1,108 @@
+/** The desk in the main thread: answers must reach the worker that asked, and a worker that dies must not keep engines from others. */
+import { afterEach, expect, it } from "vitest";
+import { configSchema } from "../../src/config/schema/schema.ts";
+import { Pool } from "../../src/pool/pool.ts";
+import { SlotTable } from "../../src/pool/slots.ts";
+import { DeskServer } from "../../src/queue/queue-server.ts";
+import type { WishRefusal } from "../../src/queue/queue-service.ts";
+import { RemoteDesk } from "../../src/queue/remote-queue.ts";
+import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+
+const desks: DeskServer[] = [];
+afterEach(() => {
+  for (const desk of desks.splice(0)) desk.close();
+});
+
+function deskOf(engines: number) {
+  const config = configSchema.parse({
+    pools: {
+      p: {
+        policy: { name: "predictive", queueMax: 3 },
+        engines: Array.from({ length: engines }, (_, i) => ({ url: `e${i}:1` })),
+      },
+    },
+    servers: [{ listen: [{ port: 80 }], routes: [] }],
+  });
+  const board = new Scoreboard(createScoreboardMemory({ workers: 2, slots: engines }), 0);
+  const slots = new SlotTable(engines, () => {}).assign(config);
+  const server = new DeskServer(() => {});
+  desks.push(server);
+  server.pools.use([new Pool("p", config.pools["p"]!, { board, slots, random: () => 0.5 })]);
+  const worker = (index: number): RemoteDesk => {
+    const remote: RemoteDesk = new RemoteDesk((question) =>
+      server.receive(index, structuredClone(question), (answer) =>
+        remote.receive(structuredClone(answer)),
+      ),
+    );
+    return remote;
+  };
+  return { server, workers: [worker(0), worker(1)] as const };
+}
+
+const wish = {
+  pool: "p",
+  decodePool: "",
+  bytes: 40_000,
+  blocks: [1, 2, 3],
+  priority: 0,
+  tenant: "",
+  explains: false,
+};
+
+function waits(desk: RemoteDesk, asked = wish) {
+  const seen: (string | WishRefusal)[] = [];
+  const ticket = desk.ticket(asked, {
+    granted: (engine) => void seen.push(engine),
+    refused: (reason) => void seen.push(reason),
+  });
+  ticket.wait();
+  return { seen, ticket };
+}
+
+it("two workers wait for one engine in one queue, and each is told its own", () => {
+  const { server, workers } = deskOf(1);
+  const [a, b] = [waits(workers[0]), waits(workers[1])];
+  expect([a.seen, b.seen]).toEqual([["e0:1"], []]);
+  a.ticket.done({ promptTokens: 10_000, cachedTokens: 0 });
+  expect(b.seen).toEqual(["e0:1"]);
+  b.ticket.leave();
+  b.ticket.leave();
+  a.ticket.leave();
+  expect(server.pools.size).toBe(0);
+});
+
+it("what a dead worker had and waited for is others' at once", () => {
+  const { server, workers } = deskOf(1);
+  waits(workers[0]);
+  waits(workers[0]);
+  const other = waits(workers[1]);
+  server.workerEnded(0);
+  expect(other.seen).toEqual(["e0:1"]);
+  // Its prefill engine, a place in its pool, and one in decode.
+  expect(server.pools.size).toBe(3);
+  // The same numbers again, from the worker that takes its place.
+  const again = waits(workers[0]);
+  other.ticket.leave();
+  expect(again.seen).toEqual(["e0:1"]);
+});
+
+it("a pool that the desk does not know, and a queue that is full, are answers", () => {
+  const { workers } = deskOf(1);
+  // It waits for nothing.
+  expect(waits(workers[0], { ...wish, pool: "gone" }).seen).toEqual([""]);
+  const all = Array.from({ length: 5 }, () => waits(workers[0]));
+  expect(all.map(({ seen }) => seen)).toEqual([["e0:1"], [], [], [], ["queue-full"]]);
+});
+
+it("what engines have of a prompt is asked for worker by worker, and of a pool that is gone none tells", () => {
+  const { workers } = deskOf(1);
+  const heard: [number, unknown][] = [];
+  const ids = Int32Array.of(1, 2, 3);
+  workers.forEach((desk, worker) => {
+    desk.leadingTokens(worker === 0 ? "p" : "gone", ids, (tokens) => heard.push([worker, tokens]));
+  });
+  expect(heard).toEqual([
+    [0, new Map()],
+    [1, new Map()],
+  ]);
+});

@@ -1,0 +1,52 @@
+/** Short forms of the requests that the engine tests send, and of waiting for what follows. */
+import type { EngineState } from "../../src/simulated-engine/core/core.ts";
+
+export async function post(
+  url: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return fetch(url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+}
+
+export async function stateOf(url: string): Promise<EngineState> {
+  return (await fetch(`${url}/debug/state`)).json() as Promise<EngineState>;
+}
+
+export async function setFault(url: string, fault: object): Promise<void> {
+  const answer = await post(url, "/debug/fault", fault);
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
+/** Looks until it is so; fails after 10 s. What is awaited is a fact, never a duration. */
+export async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMs = Date.now() + 10_000;
+  while (!(await isSo())) {
+    if (Date.now() > deadlineMs) throw new Error("did not become so within 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The events of a stream, without `data: `. */
+export function eventsOf(text: string): string[] {
+  return text
+    .split("\n\n")
+    .filter((event) => event !== "")
+    .map((event) => event.replace(/^data: /, ""));
+}
+
+/** The `kv_transfer_params` of an answer as the bytes that they are. */
+export function kvParamsOf(answer: string): string {
+  const key = '"kv_transfer_params":';
+  return answer.slice(answer.lastIndexOf(key) + key.length, -1);
+}
+
+/** Adds a member to a JSON object by its bytes, as the proxy does. */
+export function splice(body: object, key: string, json: string): string {
+  return `${JSON.stringify(body).slice(0, -1)},"${key}":${json}}`;
+}
