@@ -9,12 +9,12 @@ import type { Rival, RunningRival } from "./rivals/rival.ts";
 const CHUNKS = 200;
 const ANSWER_LIMIT_MS = 15_000;
 
-interface Answer {
+interface ClientResponse {
   readonly status: number;
   readonly text: string;
 }
 
-export function post(port: number, body: Buffer): Promise<Answer> {
+export function post(port: number, body: Buffer): Promise<ClientResponse> {
   return new Promise((resolve, reject) => {
     const req = request(
       {
@@ -70,10 +70,10 @@ async function checkRequest(
   stream: boolean,
 ): Promise<void> {
   await engine.reset();
-  const answer = await post(running.port, body);
-  strictEqual(answer.status, 200, answer.text);
-  if (stream) checkStream(answer.text);
-  else strictEqual(answer.text, COMPLETION_BODY);
+  const response = await post(running.port, body);
+  strictEqual(response.status, 200, response.text);
+  if (stream) checkStream(response.text);
+  else strictEqual(response.text, COMPLETION_BODY);
 
   const count = await engine.count();
   strictEqual(count.decode, 1, "requests at decode");

@@ -5,7 +5,7 @@ import {
   COMPLETION_ANSWER,
   PREFILL_ANSWER,
   type RenderedStream,
-  renderJsonAnswer,
+  renderJsonResponse,
   renderStream,
 } from "./payloads.ts";
 
@@ -108,7 +108,7 @@ class Connection {
     const here = Math.min(missing, data.length - at);
     if (this.bodyRead === 0 && here === missing) {
       this.bodyRead = -1;
-      this.answer(data.subarray(at, at + here));
+      this.response(data.subarray(at, at + here));
       return at + here;
     }
     if (this.body === null || this.body.length < this.bodyBytes) {
@@ -118,14 +118,14 @@ class Connection {
     this.bodyRead += here;
     if (this.bodyRead === this.bodyBytes) {
       this.bodyRead = -1;
-      this.answer(this.body.subarray(0, this.bodyBytes));
+      this.response(this.body.subarray(0, this.bodyBytes));
     }
     return at + here;
   }
 
-  private answer(body: Buffer): void {
+  private response(body: Buffer): void {
     if (this.head.charCodeAt(0) !== 0x50 /* P of POST */) {
-      this.socket.write(answerGet(this.head));
+      this.socket.write(responseGet(this.head));
       return;
     }
     const edges =
@@ -184,7 +184,7 @@ class Connection {
 }
 
 /** The rig's controls; anything else that a proxy may probe (`/health`, `/v1/models`) is answered with an empty list. */
-function answerGet(head: string): Buffer {
+function responseGet(head: string): Buffer {
   const url = new URL(head.split(" ", 2)[1] ?? "/", "http://engine");
   const number = (name: string): number => Number(url.searchParams.get(name));
   let body = '{"object":"list","data":[]}';
@@ -198,7 +198,7 @@ function answerGet(head: string): Buffer {
       decode: lastBody.decode.toString(),
     });
   }
-  return renderJsonAnswer("200 OK", body);
+  return renderJsonResponse("200 OK", body);
 }
 
 function reset(): void {

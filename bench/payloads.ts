@@ -61,11 +61,11 @@ const PREFILL_BODY =
   '"logprobs":null,"finish_reason":"length","stop_reason":null}],' +
   `${USAGE},"kv_transfer_params":${KV_TRANSFER_PARAMS}}`;
 
-export const COMPLETION_ANSWER: Buffer = renderJsonAnswer("200 OK", COMPLETION_BODY);
-export const PREFILL_ANSWER: Buffer = renderJsonAnswer("200 OK", PREFILL_BODY);
+export const COMPLETION_ANSWER: Buffer = renderJsonResponse("200 OK", COMPLETION_BODY);
+export const PREFILL_ANSWER: Buffer = renderJsonResponse("200 OK", PREFILL_BODY);
 
 /** A whole keep-alive answer with uvicorn's usual headers. */
-export function renderJsonAnswer(status: string, body: string): Buffer {
+export function renderJsonResponse(status: string, body: string): Buffer {
   return Buffer.from(
     `HTTP/1.1 ${status}\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\ncontent-type: application/json\r\n\r\n${body}`,

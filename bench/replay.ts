@@ -135,16 +135,16 @@ async function sendAll(port: number, trace: readonly TraceRequest[]): Promise<Ou
       const path = "/v1/completions";
       const sent = post(
         { agent, host: "127.0.0.1", port, path, method: "POST", headers },
-        (answer) => {
-          answer.on("data", () => {
-            if (answer.statusCode === 200 && outcome.firstTokenMs < 0)
+        (response) => {
+          response.on("data", () => {
+            if (response.statusCode === 200 && outcome.firstTokenMs < 0)
               outcome.firstTokenMs = nowMs();
           });
-          answer.on("end", () => {
-            if (answer.statusCode === 200) outcome.doneMs = nowMs();
+          response.on("end", () => {
+            if (response.statusCode === 200) outcome.doneMs = nowMs();
             resolve();
           });
-          answer.on("error", () => resolve());
+          response.on("error", () => resolve());
         },
       );
       sent.on("error", () => resolve());

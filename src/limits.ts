@@ -8,7 +8,7 @@ export const dpRanksMax = 1024;
 export const probeIntervalMs = 1_000;
 export const probeTimeoutMs = 2_000;
 export const probesAtOnceMax = 32;
-export const probeAnswerBytesMax = 1_048_576;
+export const probeResponseBytesMax = 1_048_576;
 /** So many probes in a row without an answer, and what was found out before is forgotten. */
 export const probeFailuresMax = 3;
 /** So many polls in a row in which an engine says that nothing is there, though something is, and its load signal counts as dead. */
@@ -18,9 +18,9 @@ export const pipelinedBytesMax = 65_536;
 /** Bytes waiting for a slow client before its engine is no longer read. */
 export const relayPendingBytesMax = 262_144;
 /** Largest answer that is held back until it is complete, so that another engine can still be tried. */
-export const heldAnswerBytesMax = 1_048_576;
+export const bufferedResponseBytesMax = 1_048_576;
 /** Largest answer in one piece in which what only the prefill engine knows is put in; a larger one stays as it is. */
-export const filteredAnswerBytesMax = 16_777_216;
+export const filteredResponseBytesMax = 16_777_216;
 /** The same for one event of a stream, and for one that carries the log-probabilities of a prompt. */
 export const usualEventBytesMax = 65_536;
 export const largeEventBytesMax = 16_777_216;
@@ -47,7 +47,7 @@ export const encodesAtOnceMax = 16;
 /** What one counts as in a prompt, as if it were text: about 1,000 tokens, which Qwen2.5-VL makes of a megapixel. */
 export const encodedItemBytes = 4_096;
 /** Largest answer of a prefill engine, and of an encode engine. */
-export const prefillAnswerBytesMax = 16_777_216;
+export const prefillResponseBytesMax = 16_777_216;
 /** Largest response head of an engine. */
 export const responseHeadBytesMax = 65_536;
 /** Rewrites that lead to another location, per request; nginx's bound. */
@@ -92,7 +92,7 @@ export const kvBatchBytesMax = 8_388_608;
 export const kvEventItemsMax = 1_048_576;
 export const kvBlockTokensMax = 4_096;
 /** Blocks of one engine that are known from its events, at about 250 bytes each; an engine that holds more is not followed. */
-export const exactBlocksMax = 262_144;
+export const reportedBlocksMax = 262_144;
 /** Batches that come while others are replayed, in bytes; and how long a replay may say nothing, and when it is tried again. */
 export const kvPendingBytesMax = 33_554_432;
 export const kvReplayTimeoutMs = 3_000;
@@ -102,7 +102,7 @@ export const kvReplayAgainMs = 30_000;
 export const suspicionMs = 1_000;
 /** Prompts that an engine tokenises: time for it, largest answer, and failures in a row after which none is asked for a while. */
 export const tokenizeTimeoutMs = 1_000;
-export const tokenizeAnswerBytesMax = 16_777_216;
+export const tokenizeResponseBytesMax = 16_777_216;
 export const tokenizeFailuresMax = 3;
 export const tokenizeRestMs = 10_000;
 
@@ -110,7 +110,7 @@ export const tokenizeRestMs = 10_000;
 export const adminConnectionsMax = 64;
 export const adminRequestTimeoutMs = 5_000;
 export const adminHeadBytesMax = 16_384;
-export const workerAnswerTimeoutMs = 1_000;
+export const workerResponseTimeoutMs = 1_000;
 
 /** `X-Explain`: decisions of one request, and engines in each, the chosen one and those that came closest. */
 export const explainedDecisionsMax = 8;

@@ -9,7 +9,7 @@
 import { promptBlocks } from "../../src/body/prompt-blocks.ts";
 import { Edits } from "../../src/body/splice.ts";
 import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
-import { systemMint } from "../../src/dialects/shared/id-generator.ts";
+import { systemIds } from "../../src/dialects/shared/id-generator.ts";
 import { omni } from "../../src/dialects/vllm-ascend/omni.ts";
 import { promptBlockBytes, promptBlocksMax } from "../../src/limits.ts";
 
@@ -70,7 +70,7 @@ function splice(bytes: Buffer): void {
   scan(bytes);
   edits.begin(members);
   omni
-    .handOver({ members, path, requestId: "bench", mint: systemMint })
+    .beginTransfer({ members, path, requestId: "bench", ids: systemIds })
     .prefillEdits(edits, engines);
   edits.writeTo(out, 0);
 }

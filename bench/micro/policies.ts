@@ -188,8 +188,8 @@ function printOne(name: string, size: number): void {
 }
 
 // Each in a process of its own, as a proxy has one or two: where 20 have run before, the compiler knows less of each.
-const [only, size] = process.argv.slice(2);
-if (only !== undefined) printOne(only, Number(size));
+const [requiredEngine, size] = process.argv.slice(2);
+if (requiredEngine !== undefined) printOne(requiredEngine, Number(size));
 else {
   const runtime = isBun ? `bun ${process.versions["bun"]}` : process.version;
   process.stdout.write(row(runtime, "engines", "pick µs", "assigned µs", "bytes a pick"));

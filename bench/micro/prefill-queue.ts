@@ -3,8 +3,8 @@
 //   npx bun bench/micro/prefill-queue.ts
 //   npx bun build --target=node --outfile=/tmp/held-bench.mjs bench/micro/prefill-queue.ts && node /tmp/held-bench.mjs
 
-import { HeldQueue } from "../../src/queue/prefill-queue.ts";
-import type { HeldPrompt, Prompt } from "../../src/queue/queued-prompt.ts";
+import { PrefillQueue } from "../../src/queue/prefill-queue.ts";
+import type { Prompt, QueuedPrompt } from "../../src/queue/queued-prompt.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 const TURNS = 20_000;
@@ -14,8 +14,8 @@ const BLOCK_TOKENS = 512;
 
 const options = { agingFactor: 0.1, duplicateWeight: 1, blocksMax: 1 << 20, fairnessMs: 2_000 };
 const states = {
-  isFit: () => true,
-  hasRoom: () => true,
+  isAvailable: () => true,
+  hasCapacity: () => true,
   others: () => 0,
   admit: () => true,
   exact: () => undefined,
@@ -33,8 +33,8 @@ function measure(engines: number, waiting: number) {
     const rest = { keys: undefined, advanceMs: 0, tenant: "", explains: false };
     return { tokens, blocks, blockTokens: BLOCK_TOKENS, ...rest };
   };
-  const queue = new HeldQueue(engines, options, states);
-  const running: HeldPrompt[] = [];
+  const queue = new PrefillQueue(engines, options, states);
+  const running: QueuedPrompt[] = [];
   let nowMs = 0;
   const pass = (): number => {
     const from = performance.now();
@@ -61,7 +61,7 @@ function measure(engines: number, waiting: number) {
     if (turn < 0) continue;
     doneMs += afterDoneMs;
     comesMs += afterAddMs;
-    held += queue.heldCount;
+    held += queue.queuedCount;
   }
   const us = (ms: number) => (ms * 1_000) / TURNS;
   return { waiting: held / TURNS, comesUs: us(comesMs), doneUs: us(doneMs) };

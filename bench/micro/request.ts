@@ -5,9 +5,9 @@
 
 import { listenKey } from "../../src/config/check/check.ts";
 import { parseFlags } from "../../src/config/flags.ts";
-import { systemMint } from "../../src/dialects/shared/id-generator.ts";
+import { systemIds } from "../../src/dialects/shared/id-generator.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
-import { Service } from "../../src/proxy/worker/worker.ts";
+import { Worker } from "../../src/proxy/worker/worker.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { systemClock } from "../../src/transport/clock.ts";
 import type { Socket, SocketHandler, Transport } from "../../src/transport/socket.ts";
@@ -28,11 +28,11 @@ class FakeSocket implements Socket {
   readonly remotePort = 1;
   readonly localAddress = "127.0.0.1";
   readonly localPort = 2;
-  readonly #answer: Buffer | undefined;
+  readonly #response: Buffer | undefined;
   #up = false;
 
-  constructor(answer: Buffer | undefined) {
-    this.#answer = answer;
+  constructor(response: Buffer | undefined) {
+    this.#response = response;
   }
   /** The first request on an engine's connection is written before it is up. */
   connected(): void {
@@ -41,11 +41,11 @@ class FakeSocket implements Socket {
     written.push(this);
   }
   write(): void {
-    if (this.#answer === undefined) answered += 1;
+    if (this.#response === undefined) answered += 1;
     else if (this.#up) written.push(this);
   }
-  answer(): void {
-    this.handler.onData(Buffer.from(this.#answer!));
+  response(): void {
+    this.handler.onData(Buffer.from(this.#response!));
   }
   pause(): void {}
   resume(): void {}
@@ -77,17 +77,17 @@ if (!("config" in parsed)) throw new Error("bad flags");
 const { config } = parsed;
 const boardOf = () => new Scoreboard(createScoreboardMemory({ workers: 1, slots: 2 }), 0);
 const board = boardOf();
-const service = new Service({
+const worker = new Worker({
   transport,
   clock: systemClock,
   board,
   shadowBoard: boardOf(),
   random: Math.random,
-  mint: systemMint,
+  ids: systemIds,
   openLog: () => ({ write: () => {} }),
   log: (_level, message) => process.stderr.write(`${message}\n`),
 });
-service.apply(config, new SlotTable(2, (slot) => board.clearSlot(slot)).assign(config));
+worker.apply(config, new SlotTable(2, (slot) => board.clearSlot(slot)).assign(config));
 
 const body = renderRequest(2048, false);
 const request = Buffer.concat([
@@ -106,7 +106,7 @@ const CLIENTS = Number(process.argv[3] ?? 1);
 
 function openClient(): FakeSocket {
   const client = new FakeSocket(undefined);
-  service.accept(client, key);
+  worker.accept(client, key);
   return client;
 }
 
@@ -122,7 +122,7 @@ async function serve(requests: number): Promise<void> {
       clients[i]!.handler.onData(Buffer.from(request));
     }
     while (answered < until) {
-      for (let socket = written.shift(); socket; socket = written.shift()) socket.answer();
+      for (let socket = written.shift(); socket; socket = written.shift()) socket.response();
       // The first requests open their connections.
       if (answered < until) await Promise.resolve();
     }

@@ -8,10 +8,10 @@ const scanned = new TopLevel();
 const [open, close, comma] = [0x5b, 0x5d, 0x2c];
 
 /** Of `/tokenize`: the member `tokens`, a list of whole numbers below 2^32, of which 32 bits are kept; undefined = it has none. */
-export function tokenIdsIn(answer: Buffer): Int32Array | undefined {
-  if (scanTopLevel(answer, 0, answer.length, scanned) !== undefined) return undefined;
+export function tokenIdsIn(response: Buffer): Int32Array | undefined {
+  if (scanTopLevel(response, 0, response.length, scanned) !== undefined) return undefined;
   const at = scanned.lastIndexOf(tokens);
-  const ids = at < 0 ? undefined : listOf(answer, scanned.valueStart(at), scanned.valueEnd(at));
+  const ids = at < 0 ? undefined : listOf(response, scanned.valueStart(at), scanned.valueEnd(at));
   scanned.clear();
   return ids;
 }

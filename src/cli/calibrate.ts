@@ -38,12 +38,12 @@ async function run(given: string, switches: Switches): Promise<number> {
   }
   const { json, timeout, batch, promptTokens, repeats } = switches;
   const signal = AbortSignal.timeout(timeout * 1000);
-  const size = { promptTokensMax: promptTokens, batchMax: batch, repeats, onAnswer() {} };
+  const size = { promptTokensMax: promptTokens, batchMax: batch, repeats, onResponse() {} };
   const progress = new Progress(requestsOf(size));
   try {
     const asked = { url, apiKey: switches.apiKey, signal };
     const target = { ...asked, model: switches.model ?? (await firstModel(asked)) };
-    const found = await calibrate(target, { ...size, onAnswer: () => progress.step() });
+    const found = await calibrate(target, { ...size, onResponse: () => progress.step() });
     progress.end();
     print(json ? `${JSON.stringify(found.profile, null, 2)}\n` : textOf(found));
     return 0;

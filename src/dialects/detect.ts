@@ -1,7 +1,7 @@
 /** Which dialect an engine speaks, told by what it answers to questions that every engine may be asked. */
 
 /** Bodies of 200s by path. `/query` is asked of the bootstrap server. */
-export type EngineAnswers = ReadonlyMap<string, string>;
+export type EngineResponses = ReadonlyMap<string, string>;
 
 /** vLLM's words for its whole configuration; the others take no notice of the query. */
 const serverInfo = "/server_info?config_format=json";
@@ -48,7 +48,7 @@ const connectors: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Undefined when nothing that it said tells. */
-export function detect(answers: EngineAnswers): Detection | undefined {
+export function detect(answers: EngineResponses): Detection | undefined {
   if (/"worker_addr"/.test(answers.get("/query") ?? "")) {
     return { family: "vllm", dialect: "vllm-mooncake", from: "/query" };
   }

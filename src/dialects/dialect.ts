@@ -28,11 +28,11 @@ export interface DialectRequest {
   readonly path: string;
   /** As both engines see it in `X-Request-Id`, unless the hand-over gives another. */
   readonly requestId: string;
-  readonly mint: Mint;
+  readonly ids: IdGenerator;
 }
 
 /** Where new ids come from. */
-export interface Mint {
+export interface IdGenerator {
   uuid(): string;
   /** 128 random bits as hexadecimal digits: nobody can guess it. */
   secret(): string;
@@ -47,13 +47,13 @@ export interface Engines {
 }
 
 /** An answer that the proxy gives by itself, made of what the prefill engine said. */
-export interface FinalAnswer {
+export interface FinalReply {
   readonly contentType: string;
   readonly body: Buffer;
 }
 
 /** What decode's answer says of the hand-over: it is the client's, the prompt is not cached there, or too little of it has come. */
-export type DecodeVerdict = "answer" | "missed" | "more";
+export type DecodeInspection = "answer" | "missed" | "more";
 
 /** What a call-back says: all that the prefill needs has come, more calls have to, or it is not what this round's engine says. */
 export type CallVerdict = "complete" | "more" | "invalid";
@@ -62,7 +62,7 @@ export type CallVerdict = "complete" | "more" | "invalid";
  * One round of one request: a prefill, and the decode that takes its KV cache. A retry that needs a new prefill is a new round, so
  * ids that are minted here are never used twice. Edits are already begun on the request's members.
  */
-export interface Handover {
+export interface KvTransfer {
   /**
    * In `X-Request-Id` to both engines, in place of the request's own and of what the route sets. Asked for once the engines of the
    * round are known. Long and random, so that it can be found wherever an answer repeats it: clients see their own.
@@ -76,7 +76,7 @@ export interface Handover {
    * Takes in the prefill engine's answer, whole and uncompressed. It may be referred to, and stays as it is. What is returned
    * ends the request: an answer that needs no decode, or `nothing` = nothing was handed over, and decode cannot do without it.
    */
-  prefillAnswered(answer: Buffer): FinalAnswer | "nothing" | undefined;
+  prefillResponded(response: Buffer): FinalReply | "nothing" | undefined;
 
   /**
    * Makes the client's body the decode engine's. What a client put into a hand-off field of its own must never reach
@@ -97,14 +97,14 @@ export interface Handover {
   calledBack?(body: Buffer): CallVerdict;
 
   /** Decode first, by answer: looks at what has come of the body, without its framing, until it can tell. */
-  judgeDecode?(body: Buffer, isComplete: boolean): DecodeVerdict;
+  inspectDecode?(body: Buffer, isComplete: boolean): DecodeInspection;
 }
 
 /**
  * What the client sees of decode's answer where decode itself does not know it: what was cached before the prefill, the prompt's
  * own log-probabilities. Through prefill and decode the answer is the one that a single engine gives.
  */
-export interface AnswerMerge {
+export interface ResponseMerge {
   /** Takes out of decode's body what decode could only answer wrongly. Comes after the hand-over's own edits. */
   decodeEdits?(members: TopLevel, edits: Edits): void;
 
@@ -115,19 +115,19 @@ export interface AnswerMerge {
    */
   begin(
     request: DialectRequest,
-    prefillAnswer: Buffer | undefined,
-    unfinished: AnswerFilter | undefined,
-  ): AnswerFilter | undefined;
+    prefillResponse: Buffer | undefined,
+    unfinished: ResponseFilter | undefined,
+  ): ResponseFilter | undefined;
 }
 
 /**
  * `undefined`: it goes on as it is. `dropped`: an event that does not go to the client. `unfinished`: the engine has given the
  * request up here. Neither this nor what follows is for the client, who gets the rest from another round.
  */
-export type AnswerFate = undefined | "dropped" | "unfinished";
+export type ResponseFate = undefined | "dropped" | "unfinished";
 
 /** Changes one answer: its JSON when it is in one piece, else the data of its events one after the other. */
-export interface AnswerFilter {
+export interface ResponseFilter {
   /** Larger events go on as they are. Much kept of a stream is much that waits for its client. */
   readonly eventBytesMax: number;
 
@@ -135,7 +135,7 @@ export interface AnswerFilter {
   concerns(bytes: Buffer, start: number, end: number): boolean;
 
   /** The JSON as the client is to have it, or what becomes of it. What is no JSON at all stays as it is. */
-  change(json: Buffer): Buffer | AnswerFate;
+  change(json: Buffer): Buffer | ResponseFate;
 
   /**
    * After `unfinished`: the body of a request for the rest, with all that has been generated. It goes the whole way, prefill and
@@ -155,7 +155,7 @@ export interface EngineProbe {
   /** Attributes without which an engine is of no use, be they found or configured. */
   readonly needs?: readonly string[];
   /** What the body of a 200 tells, by the names that the configuration uses. Numbers as they are written. */
-  facts(answer: Buffer, engine: EngineInfo): Readonly<Record<string, string>>;
+  discovered(response: Buffer, engine: EngineInfo): Readonly<Record<string, string>>;
 }
 
 /** Holds no state and does no I/O. */
@@ -178,19 +178,19 @@ export interface Dialect {
    * Decode engines go wrong over a prompt without a hand-over: they wait for it, or generate from memory that nobody has filled. What a
    * hand-over cannot carry is refused, and whatever else has decode compute a prompt has no effect.
    */
-  readonly needsPrefill?: boolean;
+  readonly requiresPrefill?: boolean;
 
   /** Undefined = decode's answer goes to the client as it comes. */
-  readonly merge?: AnswerMerge;
+  readonly merge?: ResponseMerge;
 
   readonly probes?: readonly EngineProbe[];
 
   /** Whether a hand-over can carry this request; where not, decode alone computes it, if it can (`needsPrefill`). */
-  carries?(request: DialectRequest): boolean;
+  supports?(request: DialectRequest): boolean;
 
   /** Takes the hand-off fields out of a request that one engine serves alone. */
   strip(members: TopLevel, edits: Edits): void;
 
   /** Begins a round. */
-  handOver(request: DialectRequest): Handover;
+  beginTransfer(request: DialectRequest): KvTransfer;
 }

@@ -4,9 +4,9 @@ import type { Dialect } from "./dialect.ts";
 export const plain: Dialect = {
   name: "plain",
   order: "prefill-first",
-  carries: () => false,
+  supports: () => false,
   strip: () => {},
-  handOver: () => {
+  beginTransfer: () => {
     throw new Error("a plain engine has nothing to hand over");
   },
 };

@@ -5,7 +5,7 @@ const learntMax = 64;
 /** A mean forgets as if over so many batches. */
 const memory = 128;
 /** Of an answer's way back, for each request of the batch. */
-const answerMs = 30;
+const responseMs = 30;
 /** One request more or fewer than a size of which something is known. */
 const stepMs = 50;
 const leastMs = 50;
@@ -49,7 +49,7 @@ export class BatchTimes {
   #reckon(batch: number, below: number): number {
     if (below === batch) {
       const mean = this.#means[batch]!;
-      return mean > answerMs * batch ? mean - answerMs * batch : mean;
+      return mean > responseMs * batch ? mean - responseMs * batch : mean;
     }
     if (below > 0) return this.#estimates[below]! + stepMs * (batch - below);
     for (let above = batch + 1; above <= learntMax; above += 1) {

@@ -26,7 +26,7 @@ export class KvFeed implements FollowerActions {
   #timer: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
   /** What is the same with each try is told once. */
-  #told = "";
+  #reported = "";
 
   constructor(endpoint: KvEndpoint, events: KvFeedEvents) {
     this.#endpoint = endpoint;
@@ -37,7 +37,7 @@ export class KvFeed implements FollowerActions {
       { type: "SUB", host, port, topic, messageBytesMax: kvBatchBytesMax },
       {
         connected: () => {
-          this.#told = "";
+          this.#reported = "";
           this.#follower.connected();
         },
         message: (parts) => this.#follower.published(parts),
@@ -99,8 +99,8 @@ export class KvFeed implements FollowerActions {
   }
 
   lostTrack(why: string): void {
-    if (why === this.#told) return;
-    this.#told = why;
+    if (why === this.#reported) return;
+    this.#reported = why;
     this.#events.lostTrack(why);
   }
 

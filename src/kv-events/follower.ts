@@ -6,7 +6,7 @@
  * replays without a gap. Else nothing is claimed.
  */
 import { kvPendingBytesMax } from "../limits.ts";
-import { ExactCache } from "../prefix-cache/reported-prefix-cache.ts";
+import { ReportedPrefixCache } from "../prefix-cache/reported-prefix-cache.ts";
 import { readKvBatch } from "./batch.ts";
 
 export interface FollowerActions {
@@ -29,7 +29,7 @@ type Replay = "all" | "gap" | "check";
 const seqBytes = 8;
 
 export class KvFollower {
-  readonly cache = new ExactCache();
+  readonly cache = new ReportedPrefixCache();
   readonly #actions: FollowerActions;
   #isConnected = false;
   /** All of the engine's history is in the cache. */

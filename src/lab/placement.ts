@@ -4,8 +4,8 @@ import { configSchema } from "../config/schema/schema.ts";
 import type { PickRequest } from "../policies/shared/policy.ts";
 import { Pool } from "../pool/pool.ts";
 import { SlotTable } from "../pool/slots.ts";
-import { PoolRoom } from "../queue/pool-capacity.ts";
-import { HeldPool, type PredictiveConfig } from "../queue/prefill-queue-pool.ts";
+import { PoolCapacity } from "../queue/pool-capacity.ts";
+import { type PredictiveConfig, PrefillQueuePool } from "../queue/prefill-queue-pool.ts";
 import { createScoreboardMemory, Scoreboard } from "../scoreboard/scoreboard.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
 import type { Timeline } from "./timeline.ts";
@@ -38,11 +38,11 @@ export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
   const nowMs = () => timeline.nowMs;
   const clock = { nowMs, wallMs: nowMs, defer: (task: () => void) => timeline.at(nowMs(), task) };
   const config = { ...pool.config.policy, ...patient } as PredictiveConfig;
-  const desk = new HeldPool(pool, config, new PoolRoom(new Map()), clock);
+  const queue = new PrefillQueuePool(pool, config, new PoolCapacity(new Map()), clock);
   return {
     arrive(outcome, prefilled) {
       const pick = pickOf(outcome.request, timeline);
-      const ticket = desk.ticket(
+      const ticket = queue.ticket(
         { ...pick, pool: pool.name, decodePool: "", priority: 0, tenant: "", explains: false },
         {
           granted(name) {

@@ -29,7 +29,7 @@ export function rateOf(trace: readonly TraceRequest[]): number {
  * sought where there are plenty of the other, and then the least of both together from there on.
  */
 export function leastEngines(trials: Trials, policy: string, scale: number, rate: number): Plan {
-  const plan = (fleet: FleetSize): Plan => planOf(trials, policy, scale, rate, fleet);
+  const plan = (fleet: FleetSize): Plan => chooseOrder(trials, policy, scale, rate, fleet);
   const isEnough = (fleet: FleetSize) => plan(fleet).isEnough;
   const busy = Math.max(1, Math.floor(scale * leastBusy(trials)));
   const most = plannedEnginesMax / 2;
@@ -77,10 +77,10 @@ export function bestSplit(
   const [prefill, scale] = [...known].reduce((best, one) => (one[1] > best[1] ? one : best));
   const fleet = { prefill, decode: engines - prefill };
   // Where nothing is served within the SLO, the figures of the trace's own rate say why.
-  return planOf(trials, policy, scale === 0 ? 1 : scale, scale * traceRate, fleet);
+  return chooseOrder(trials, policy, scale === 0 ? 1 : scale, scale * traceRate, fleet);
 }
 
-function planOf(
+function chooseOrder(
   trials: Trials,
   policy: string,
   scale: number,

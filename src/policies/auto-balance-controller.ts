@@ -4,7 +4,7 @@
  */
 
 import type { BatchOptions } from "./least-total-load.ts";
-import { Least } from "./shared/lowest-score.ts";
+import { LowestScore } from "./shared/lowest-score.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
 export function autoBalanceController(
@@ -12,7 +12,7 @@ export function autoBalanceController(
   { batchSize }: BatchOptions,
 ): Policy {
   const { board, slots, weights } = pool;
-  const least = new Least(pool.size, random);
+  const least = new LowestScore(pool.size, random);
   const requests = (engine: number) => board.inFlight(slots[engine]!) / weights[engine]!;
   const bytesWhileRoom = (engine: number) =>
     requests(engine) < batchSize

@@ -8,7 +8,7 @@
 
 import { PrefixIndex, uncachedBytes } from "../prefix-cache/prefix-index.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
-import { Ties } from "./shared/tie-breaker.ts";
+import { TieBreaker } from "./shared/tie-breaker.ts";
 
 export interface DynamoOptions {
   readonly overlapScoreWeight: number;
@@ -24,7 +24,7 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
   const { board, slots, weights } = pool;
   const index = new PrefixIndex(pool, options.blocksMax);
   const costs = new Float64Array(pool.size);
-  const ties = new Ties(pool.size);
+  const tieBreaker = new TieBreaker(pool.size);
 
   function costOf(engine: number, request: PickRequest): number {
     const { bytes, tokens, blocks } = request;
@@ -41,12 +41,12 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < count; i += 1) {
       const cost = costs[i]!;
-      if (cost < least) ties.restart(engines[i]!);
-      else if (cost === least) ties.add(engines[i]!);
+      if (cost < least) tieBreaker.restart(engines[i]!);
+      else if (cost === least) tieBreaker.add(engines[i]!);
       else continue;
       least = cost;
     }
-    return ties.draw(random);
+    return tieBreaker.draw(random);
   }
 
   function sampled(candidates: Candidates): number {

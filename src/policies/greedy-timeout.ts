@@ -6,7 +6,7 @@
  * of 4,000 bytes takes five weeks, and never looked at what had ended. In kilobytes and ms the documented 5 and 1.8 give 1.8 s for
  * 16,000 tokens.)
  */
-import { Least } from "./shared/lowest-score.ts";
+import { LowestScore } from "./shared/lowest-score.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
 export interface GreedyTimeoutOptions {
@@ -19,7 +19,7 @@ export function greedyTimeout(
   { warmup, exp }: GreedyTimeoutOptions,
 ): Policy {
   const { board, slots, weights } = pool;
-  const least = new Least(pool.size, random);
+  const least = new LowestScore(pool.size, random);
   const now = new Float64Array(1);
   /** From now: a time since 1970 would be a new object for each engine that is asked about. */
   function availableInMs(engine: number): number {

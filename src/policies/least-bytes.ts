@@ -1,10 +1,10 @@
 /** Fewest bytes of prompts in flight for its weight: outstanding prefill work, or for decode the KV cache that is resident. */
 import type { Candidates, Policy, PolicyDeps } from "./shared/policy.ts";
-import { Ties } from "./shared/tie-breaker.ts";
+import { TieBreaker } from "./shared/tie-breaker.ts";
 
 export function leastBytes({ pool, random }: PolicyDeps): Policy {
   const { board, slots, weights } = pool;
-  const ties = new Ties(pool.size);
+  const tieBreaker = new TieBreaker(pool.size);
   return {
     score: (engine) => board.promptBytes(slots[engine]!) / weights[engine]!,
 
@@ -13,12 +13,12 @@ export function leastBytes({ pool, random }: PolicyDeps): Policy {
       for (let i = 0; i < count; i += 1) {
         const engine = engines[i]!;
         const load = board.promptBytes(slots[engine]!) / weights[engine]!;
-        if (load < least) ties.restart(engine);
-        else if (load === least) ties.add(engine);
+        if (load < least) tieBreaker.restart(engine);
+        else if (load === least) tieBreaker.add(engine);
         else continue;
         least = load;
       }
-      return ties.draw(random);
+      return tieBreaker.draw(random);
     },
   };
 }

@@ -2,7 +2,7 @@
  * Fewest tokens in the KV cache for its weight: prompts in flight, and their answers so far. Where engines tell their load (`signals`), what others have
  * there is in it. What a request costs beside its tokens counts as `requestTokens`.
  */
-import { Least } from "./shared/lowest-score.ts";
+import { LowestScore } from "./shared/lowest-score.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
 export interface LeastKvOptions {
@@ -12,15 +12,15 @@ export interface LeastKvOptions {
 
 export function leastKv({ pool, random }: PolicyDeps, options: LeastKvOptions): Policy {
   const { board, slots, weights } = pool;
-  const least = new Least(pool.size, random);
+  const least = new LowestScore(pool.size, random);
 
   const score = (engine: number) => {
     const slot = slots[engine]!;
-    const told = board.kvUse(slot);
+    const reported = board.kvUse(slot);
     const tokens =
-      told < 0
+      reported < 0
         ? board.kvTokens(slot)
-        : told * options.kvTokens + Math.max(0, board.tokensSinceKvUse(slot));
+        : reported * options.kvTokens + Math.max(0, board.tokensSinceKvUse(slot));
     return (tokens + options.requestTokens * board.load(slot)) / weights[engine]!;
   };
 

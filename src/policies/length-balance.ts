@@ -7,7 +7,7 @@
  * picked lately, so that one huge prompt could starve an engine for good.)
  */
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
-import { Ties } from "./shared/tie-breaker.ts";
+import { TieBreaker } from "./shared/tie-breaker.ts";
 
 export interface LengthBalanceOptions {
   readonly mergeThreshold: number;
@@ -17,7 +17,7 @@ export interface LengthBalanceOptions {
 
 export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalanceOptions): Policy {
   const { board, slots, weights } = pool;
-  const ties = new Ties(pool.size);
+  const tieBreaker = new TieBreaker(pool.size);
   // An engine that stands in the pool twice has one slot, which decays once.
   const merged = [...new Set(Array.from(slots))];
   return {
@@ -34,12 +34,12 @@ export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalan
         const slot = slots[engine]!;
         const length = options.requestLengthWeight * (board.historyBytes(slot) + bytes);
         const score = (board.historyRequests(slot) + length) / weights[engine]!;
-        if (score < lowest) ties.restart(engine);
-        else if (score === lowest) ties.add(engine);
+        if (score < lowest) tieBreaker.restart(engine);
+        else if (score === lowest) tieBreaker.add(engine);
         else continue;
         lowest = score;
       }
-      return ties.draw(random);
+      return tieBreaker.draw(random);
     },
     assigned(): void {
       if (board.countTowardsMerge(merged[0]!, options.mergeThreshold)) {

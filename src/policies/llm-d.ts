@@ -14,7 +14,7 @@
 import { PrefixIndex } from "../prefix-cache/prefix-index.ts";
 import { HashRing } from "./shared/hash-ring.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
-import { Ties } from "./shared/tie-breaker.ts";
+import { TieBreaker } from "./shared/tie-breaker.ts";
 
 export interface LlmDOptions {
   readonly prefixWeight: number;
@@ -33,7 +33,7 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
   const index = new PrefixIndex(pool, options.blocksMax);
   const ring = sessionWeight === 0 ? undefined : new HashRing(pool);
   const queues = new Float64Array(pool.size);
-  const ties = new Ties(pool.size);
+  const tieBreaker = new TieBreaker(pool.size);
 
   /** The first candidate from the key's point on, or -1. */
   function home(candidates: Candidates, key: string): number {
@@ -49,9 +49,9 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
   /** By the engine's word, and what was sent there since; else by what is there of this proxy's. */
   function kvInUse(engine: number, kvPerByte: number): number {
     const slot = slots[engine]!;
-    const told = board.kvUse(slot);
-    if (told < 0) return (board.promptBytes(slot) * kvPerByte) / weights[engine]!;
-    return Math.max(0, told + board.tokensSinceKvUse(slot) / options.kvTokens);
+    const reported = board.kvUse(slot);
+    if (reported < 0) return (board.promptBytes(slot) * kvPerByte) / weights[engine]!;
+    return Math.max(0, reported + board.tokensSinceKvUse(slot) / options.kvTokens);
   }
 
   function load(queue: number): number {
@@ -86,12 +86,12 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
         score += kvWeight * (1 - Math.min(1, inUse));
         if (loadWeight !== 0) score += loadWeight * load(queues[i]!);
         if (engine === session) score += sessionWeight;
-        if (score > most) ties.restart(engine);
-        else if (score === most) ties.add(engine);
+        if (score > most) tieBreaker.restart(engine);
+        else if (score === most) tieBreaker.add(engine);
         else continue;
         most = score;
       }
-      return ties.draw(random);
+      return tieBreaker.draw(random);
     },
 
     assigned(engine: number, { blocks }: PickRequest): void {

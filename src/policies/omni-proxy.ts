@@ -34,7 +34,7 @@ function prefill({ pool }: PolicyDeps, options: OmniOptions, load: OmniLoad): Po
     for (let i = 0; i < candidates.count; i += 1) {
       const engine = candidates.engines[i]!;
       const run = runs[engine]!;
-      if (run === 0 || !load.hasRoom(engine)) continue;
+      if (run === 0 || !load.hasCapacity(engine)) continue;
       if (best < 0 || run > runs[best]!) best = engine;
       else if (run === runs[best]! && load.isLighter(engine, best)) best = engine;
     }

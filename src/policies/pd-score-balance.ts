@@ -11,7 +11,7 @@
  */
 import { foreseenPromptsMax } from "../limits.ts";
 import { Heap } from "./shared/heap.ts";
-import { Least } from "./shared/lowest-score.ts";
+import { LowestScore } from "./shared/lowest-score.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
 export interface PdScoreOptions {
@@ -31,7 +31,7 @@ export function pdScoreBalance(deps: PolicyDeps, options: PdScoreOptions): Polic
 
 function prefill({ pool, random }: PolicyDeps, { maxNumSeqs }: PdScoreOptions): Policy {
   const { board, slots, weights } = pool;
-  const least = new Least(pool.size, random);
+  const least = new LowestScore(pool.size, random);
   const room = maxNumSeqs ?? Number.POSITIVE_INFINITY;
   const requests = (engine: number) => board.inFlight(slots[engine]!) / weights[engine]!;
   const bytesWhereRoom = (engine: number, { bytes }: PickRequest) =>
@@ -57,7 +57,7 @@ function prefill({ pool, random }: PolicyDeps, { maxNumSeqs }: PdScoreOptions): 
 
 function decode({ pool, random }: PolicyDeps, options: PdScoreOptions): Policy {
   const { board, slots, weights } = pool;
-  const least = new Least(pool.size, random);
+  const least = new LowestScore(pool.size, random);
   const { maxNumSeqs, decodeReqLimit } = options;
   const room = (maxNumSeqs ?? decodeReqLimit) || Number.POSITIVE_INFINITY;
   const foreseenMax =

@@ -4,7 +4,7 @@
  * A prompt is predicted to take `c = requestMs + tokenMs × tokens` ms of an engine. With A requests there of T ms together, one more makes
  * the sum grow by `(T + c)(A + 1) − T·A = T + c·(A + 1)`. An engine of weight w is so many times as fast.
  */
-import { Least } from "./shared/lowest-score.ts";
+import { LowestScore } from "./shared/lowest-score.ts";
 import type { PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
 export interface PrefillScoreOptions {
@@ -20,7 +20,7 @@ export function prefillScoreBalance(
   { tokenMs, requestMs }: PrefillScoreOptions,
 ): Policy {
   const { board, slots, weights } = pool;
-  const least = new Least(pool.size, random);
+  const least = new LowestScore(pool.size, random);
   const byteMs = tokenMs / bytesPerToken;
   function growthMs(engine: number, { bytes }: PickRequest): number {
     const slot = slots[engine]!;

@@ -5,7 +5,7 @@
 import { promptBlockBytes } from "../limits.ts";
 import { PrefixIndex } from "../prefix-cache/prefix-index.ts";
 import { type BatchOptions, totalLoad } from "./least-total-load.ts";
-import { Least } from "./shared/lowest-score.ts";
+import { LowestScore } from "./shared/lowest-score.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
 export interface AffinityOptions extends BatchOptions {
@@ -22,7 +22,7 @@ export function prefixCacheAffinity(
   { batchSize, dictSize, blockBytes }: AffinityOptions,
 ): Policy {
   const { board, slots, weights } = pool;
-  const least = new Least(pool.size, random);
+  const least = new LowestScore(pool.size, random);
   const blocksMax = Math.ceil((dictSize * blockBytes) / promptBlockBytes);
   const index = new PrefixIndex(pool, blocksMax);
   let runs: Int32Array = new Int32Array(pool.size);

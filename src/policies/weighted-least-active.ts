@@ -3,11 +3,11 @@
  * among equals. A request's tokens are its prompt's, by its bytes. Both count per weight.
  */
 import type { Candidates, Policy, PolicyDeps } from "./shared/policy.ts";
-import { Ties } from "./shared/tie-breaker.ts";
+import { TieBreaker } from "./shared/tie-breaker.ts";
 
 export function weightedLeastActive({ pool, random }: PolicyDeps): Policy {
   const { board, slots, weights } = pool;
-  const ties = new Ties(pool.size);
+  const tieBreaker = new TieBreaker(pool.size);
   return {
     pick({ count, engines }: Candidates): number {
       let fewest = Number.POSITIVE_INFINITY;
@@ -18,12 +18,12 @@ export function weightedLeastActive({ pool, random }: PolicyDeps): Policy {
         if (active > fewest) continue;
         const bytes = board.promptBytes(slots[engine]!) / weights[engine]!;
         if (active === fewest && bytes > lightest) continue;
-        if (active === fewest && bytes === lightest) ties.add(engine);
-        else ties.restart(engine);
+        if (active === fewest && bytes === lightest) tieBreaker.add(engine);
+        else tieBreaker.restart(engine);
         fewest = active;
         lightest = bytes;
       }
-      return ties.draw(random);
+      return tieBreaker.draw(random);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What was found out about engines while they run. Kept by the main thread, handed to the workers. */
 
-export interface EngineFacts {
+export interface DiscoveredAttributes {
   /** It takes requests of its dialect; false = it has said that it does not yet, or what its dialect must know is missing. */
   readonly isReady: boolean;
   /** By the names that the configuration uses, whose word counts more. */
@@ -8,4 +8,4 @@ export interface EngineFacts {
 }
 
 /** By the engine's identity (`slots.ts`). Of one that is not here nothing is known, and it is used as configured. */
-export type FactsByIdentity = Readonly<Record<string, EngineFacts>>;
+export type DiscoveredByIdentity = Readonly<Record<string, DiscoveredAttributes>>;

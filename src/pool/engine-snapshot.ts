@@ -1,6 +1,6 @@
 /** Why an engine was chosen: who could have been, and what spoke for whom. Made only where somebody may ask for it. */
 
-export interface EngineSeen {
+export interface EngineSnapshot {
   readonly engine: string;
   /** `fit`, or why it could not be chosen. */
   readonly state: "fit" | "down" | "not-ready" | "resting" | "full" | "tried" | "backup" | "other";
@@ -12,7 +12,7 @@ export interface EngineSeen {
 }
 
 /** The same of a prompt that was held, in ms and tokens. The score is wait + prefill + weight × what another cache would have saved. */
-export interface HeldEngineSeen {
+export interface PlacementSnapshot {
   readonly engine: string;
   readonly waitMs: number;
   readonly uncachedTokens: number;
@@ -29,7 +29,7 @@ export interface Decision {
   /** How long the prompt was held before. */
   readonly heldMs?: number;
   /** Those that came closest, at most `explainedEnginesMax`, and the chosen one. */
-  readonly engines: readonly (EngineSeen | HeldEngineSeen)[];
+  readonly engines: readonly (EngineSnapshot | PlacementSnapshot)[];
   /** Engines of the pool. */
   readonly poolSize: number;
 }

@@ -3,12 +3,12 @@
  * 1,000 engines the chosen one and a few others are told of.
  */
 import { explainedEnginesMax } from "../limits.ts";
-import { closest } from "../policies/shared/lowest-k.ts";
-import type { EngineSeen } from "./engine-snapshot.ts";
+import { lowestK } from "../policies/shared/lowest-k.ts";
+import type { EngineSnapshot } from "./engine-snapshot.ts";
 
-type State = EngineSeen["state"];
+type State = EngineSnapshot["state"];
 
-export class SeenEngines {
+export class EngineSnapshots {
   readonly #names: readonly string[];
   readonly #states: State[];
   readonly #inFlight: Int32Array;
@@ -39,14 +39,14 @@ export class SeenEngines {
   }
 
   /** @param chosen -1 = none; else it stands first, before those that came closest */
-  told(chosen: number): EngineSeen[] {
+  reported(chosen: number): EngineSnapshot[] {
     const rank = (engine: number) => {
       if (engine === chosen) return Number.NEGATIVE_INFINITY;
       if (this.#states[engine] !== "fit") return Number.POSITIVE_INFINITY;
       const score = this.#scores[engine]!;
       return Number.isNaN(score) ? 0 : score;
     };
-    return closest(this.#names.length, explainedEnginesMax, rank).map((engine) => {
+    return lowestK(this.#names.length, explainedEnginesMax, rank).map((engine) => {
       const score = this.#scores[engine]!;
       return {
         engine: this.#names[engine]!,

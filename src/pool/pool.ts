@@ -5,14 +5,17 @@ import { TokenRatio, usualBytesPerToken } from "../estimates/token-ratio.ts";
 import { promptBlockBytes, suspicionMs } from "../limits.ts";
 import { createPolicy } from "../policies/registry.ts";
 import type { PickRequest, Policy, PoolView } from "../policies/shared/policy.ts";
-import { mirrorsOf, type PrefixMirror } from "../prefix-cache/modelled-prefix-cache.ts";
+import {
+  type ModelledPrefixCache,
+  modelledCachesOf,
+} from "../prefix-cache/modelled-prefix-cache.ts";
 import { Lease } from "../scoreboard/lease.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import type { Address } from "./address.ts";
-import type { FactsByIdentity } from "./discovered-attributes.ts";
+import type { DiscoveredByIdentity } from "./discovered-attributes.ts";
 import { EngineSet } from "./engine-set.ts";
-import type { EngineSeen } from "./engine-snapshot.ts";
-import { SeenEngines } from "./engine-snapshots.ts";
+import type { EngineSnapshot } from "./engine-snapshot.ts";
+import { EngineSnapshots } from "./engine-snapshots.ts";
 import { enginesOf } from "./engines.ts";
 import { Shadow, type ShadowDeps, type ShadowPlace, type ShadowReport } from "./shadow.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
@@ -50,14 +53,14 @@ export interface Placement {
   readonly shadow: ShadowPlace | undefined;
 }
 
-export interface WarmEngine {
+export interface CachedEngine {
   readonly engine: Engine;
   /** Of the prompt, from its start. */
   readonly cachedBlocks: number;
 }
 
 /** Why no engine was found: none alive (or all tried), or the live ones have no place. */
-export type NoPlace = "none-live" | "all-full";
+export type PickFailure = "none-live" | "all-full";
 
 const anyRequest = {};
 const noneTried: readonly number[] = [];
@@ -93,12 +96,12 @@ export class Pool implements PoolView {
   /** Of each engine, whose KV cache it has failed with since it last answered. */
   readonly #suspicions: (Suspicion | undefined)[];
   /** What each engine has cached; undefined = not known. */
-  readonly #caches: readonly PrefixMirror[] | undefined;
+  readonly #caches: readonly ModelledPrefixCache[] | undefined;
   readonly #shadow: Shadow | undefined;
   #successor: Pool | undefined;
   readonly #slowStart: SlowStart | undefined;
   /** Used again for each explanation. */
-  #seen: SeenEngines | undefined;
+  #seen: EngineSnapshots | undefined;
 
   constructor(name: string, config: PoolConfig, { board, slots, random, shadows }: PoolDeps) {
     this.name = name;
@@ -134,7 +137,7 @@ export class Pool implements PoolView {
     this.#policy = createPolicy(config.policy, { pool: this, random });
     if (config.cacheTokens > 0) {
       const bytes = config.cacheTokens * usualBytesPerToken;
-      this.#caches = mirrorsOf(this.size, Math.ceil(bytes / promptBlockBytes));
+      this.#caches = modelledCachesOf(this.size, Math.ceil(bytes / promptBlockBytes));
     }
     const windowsMs = configured.map((engine) => engine.config.slowStartMs);
     if (windowsMs.some((ms) => ms > 0)) {
@@ -144,9 +147,9 @@ export class Pool implements PoolView {
   }
 
   /** Takes over what was found out about the engines; what is not in there any more is not known any more. */
-  learn(facts: FactsByIdentity): void {
+  applyDiscovered(discovered: DiscoveredByIdentity): void {
     for (const engine of this.#engines) {
-      const known = facts[engineIdentity(this.name, engine.name)];
+      const known = discovered[engineIdentity(this.name, engine.name)];
       engine.isReady = known?.isReady ?? true;
       engine.info = {
         ...engine.info,
@@ -183,15 +186,15 @@ export class Pool implements PoolView {
   }
 
   /** The engine that has most of a prompt cached, of those that would be given a request now; undefined = none has any of it. */
-  warmest(blocks: readonly number[], nowMs: number): WarmEngine | undefined {
-    let warmest: WarmEngine | undefined;
+  bestCached(blocks: readonly number[], nowMs: number): CachedEngine | undefined {
+    let bestCached: CachedEngine | undefined;
     this.#caches?.forEach((cache, number) => {
       const engine = this.engines[number]!;
-      if (engine.backup || !this.isFit(engine, nowMs) || !this.#hasRoom(engine)) return;
+      if (engine.backup || !this.isAvailable(engine, nowMs) || !this.#hasCapacity(engine)) return;
       const cachedBlocks = cache.leadingBlocks(blocks);
-      if (cachedBlocks > (warmest?.cachedBlocks ?? 0)) warmest = { engine, cachedBlocks };
+      if (cachedBlocks > (bestCached?.cachedBlocks ?? 0)) bestCached = { engine, cachedBlocks };
     });
-    return warmest;
+    return bestCached;
   }
 
   /**
@@ -199,8 +202,8 @@ export class Pool implements PoolView {
    * @param tried slots of the engines that this leg has tried already
    * @param nowMs ms since the epoch
    */
-  place(request: PickRequest, tried: readonly number[], nowMs: number): Placement | NoPlace {
-    this.#slowStart?.update(nowMs, (engine) => this.isFit(this.engines[engine]!, nowMs));
+  place(request: PickRequest, tried: readonly number[], nowMs: number): Placement | PickFailure {
+    this.#slowStart?.update(nowMs, (engine) => this.isAvailable(this.engines[engine]!, nowMs));
     const primary = this.#placeAmong(false, request, tried, nowMs);
     if (typeof primary !== "string") return primary;
     const backup = this.#placeAmong(true, request, tried, nowMs);
@@ -208,8 +211,8 @@ export class Pool implements PoolView {
   }
 
   /** What `place` would go by, before it takes a place; good until the next call. */
-  explain(request: PickRequest, tried: readonly number[], nowMs: number): SeenEngines {
-    this.#seen ??= new SeenEngines(this.addresses);
+  explain(request: PickRequest, tried: readonly number[], nowMs: number): EngineSnapshots {
+    this.#seen ??= new EngineSnapshots(this.addresses);
     const { board } = this;
     const stateOf = (one: Engine) => this.#stateOf(one, request, tried, nowMs);
     const primaries = this.engines.some((one) => !one.backup && stateOf(one) === "fit");
@@ -228,22 +231,23 @@ export class Pool implements PoolView {
   }
 
   /** Whether a request would be given to the engine now, and why not. */
-  stateOf(engine: Engine, nowMs: number): EngineSeen["state"] {
+  stateOf(engine: Engine, nowMs: number): EngineSnapshot["state"] {
     return this.#stateOf(engine, anyRequest, noneTried, nowMs);
   }
 
   #stateOf(
     one: Engine,
-    request: Pick<PickRequest, "only">,
+    request: Pick<PickRequest, "requiredEngine">,
     tried: readonly number[],
     nowMs: number,
-  ): EngineSeen["state"] {
+  ): EngineSnapshot["state"] {
     if (one.down) return "down";
     if (!one.isReady) return "not-ready";
     if (tried.includes(one.slot)) return "tried";
-    if (this.#rests(one, nowMs)) return "resting";
-    if (request.only !== undefined && request.only !== one.number) return "other";
-    return this.#hasRoom(one) ? "fit" : "full";
+    if (this.#isEjected(one, nowMs)) return "resting";
+    if (request.requiredEngine !== undefined && request.requiredEngine !== one.number)
+      return "other";
+    return this.#hasCapacity(one) ? "fit" : "full";
   }
 
   /** Takes a place at an engine that was chosen before; undefined = it has no room any more. */
@@ -272,16 +276,16 @@ export class Pool implements PoolView {
   }
 
   /** Whether the engine takes requests at all, as far as is known. */
-  isFit(engine: Engine, nowMs: number): boolean {
-    return !engine.down && engine.isReady && !this.#rests(engine, nowMs);
+  isAvailable(engine: Engine, nowMs: number): boolean {
+    return !engine.down && engine.isReady && !this.#isEjected(engine, nowMs);
   }
 
   /** Whether an engine would be given a request now; says why not. */
-  vacancy(nowMs: number): NoPlace | undefined {
+  vacancy(nowMs: number): PickFailure | undefined {
     let full = false;
     for (const engine of this.engines) {
-      if (!this.isFit(engine, nowMs)) continue;
-      if (this.#hasRoom(engine)) return undefined;
+      if (!this.isAvailable(engine, nowMs)) continue;
+      if (this.#hasCapacity(engine)) return undefined;
       full = true;
     }
     return full ? "all-full" : "none-live";
@@ -293,12 +297,12 @@ export class Pool implements PoolView {
     return this.engines.some(
       (engine) =>
         !tried.includes(engine.slot) &&
-        this.isFit(engine, nowMs) &&
-        (waits || this.#hasRoom(engine)),
+        this.isAvailable(engine, nowMs) &&
+        (waits || this.#hasCapacity(engine)),
     );
   }
 
-  #hasRoom(engine: Engine): boolean {
+  #hasCapacity(engine: Engine): boolean {
     return engine.maxConns === 0 || this.board.inFlight(engine.slot) < engine.maxConns;
   }
 
@@ -307,13 +311,13 @@ export class Pool implements PoolView {
     request: PickRequest,
     tried: readonly number[],
     nowMs: number,
-  ): Placement | NoPlace {
+  ): Placement | PickFailure {
     const candidates = this.#candidates;
     let full = this.#collect(backup, request, tried, nowMs);
     while (candidates.count > 0) {
-      const { preferred } = request;
-      const isThere = preferred !== undefined && candidates.has(preferred);
-      const number = isThere ? preferred : this.#policy.pick(candidates, request);
+      const { stickyEngine } = request;
+      const isThere = stickyEngine !== undefined && candidates.has(stickyEngine);
+      const number = isThere ? stickyEngine : this.#policy.pick(candidates, request);
       const placement = this.#take(this.engines[number]!, request, nowMs);
       if (placement !== undefined) return placement;
       full = true;
@@ -334,17 +338,17 @@ export class Pool implements PoolView {
     candidates.clear();
     for (let i = 0; i < this.size; i += 1) {
       const engine = this.engines[i]!;
-      if (engine.backup !== backup || !this.isFit(engine, nowMs)) continue;
+      if (engine.backup !== backup || !this.isAvailable(engine, nowMs)) continue;
       if (tried.length > 0 && tried.includes(engine.slot)) continue;
-      if (request.only !== undefined && request.only !== i) continue;
-      if (this.#hasRoom(engine)) candidates.add(i);
+      if (request.requiredEngine !== undefined && request.requiredEngine !== i) continue;
+      if (this.#hasCapacity(engine)) candidates.add(i);
       else full = true;
     }
     return full;
   }
 
   /** nginx's rule: as many failures as `maxFails` rest an engine for `failTimeoutMs`; the only engine of a pool never rests. */
-  #rests(engine: Engine, nowMs: number): boolean {
+  #isEjected(engine: Engine, nowMs: number): boolean {
     return (
       engine.maxFails > 0 &&
       this.size > 1 &&

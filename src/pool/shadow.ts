@@ -8,7 +8,10 @@ import { usualBytesPerToken } from "../estimates/token-ratio.ts";
 import { promptBlockBytes, shadowBlocksMax } from "../limits.ts";
 import { createPolicy } from "../policies/registry.ts";
 import type { Candidates, PickRequest, Policy, PoolView } from "../policies/shared/policy.ts";
-import { mirrorsOf, type PrefixMirror } from "../prefix-cache/modelled-prefix-cache.ts";
+import {
+  type ModelledPrefixCache,
+  modelledCachesOf,
+} from "../prefix-cache/modelled-prefix-cache.ts";
 import { Lease } from "../scoreboard/lease.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 
@@ -87,7 +90,8 @@ export class Shadow implements Pick<Policy, "ended"> {
     const policy = this.#policy;
     if (policy === undefined || this.#fault !== undefined) return undefined;
     // Such a choice is no policy's.
-    if (request.only !== undefined || request.preferred !== undefined) return undefined;
+    if (request.requiredEngine !== undefined || request.stickyEngine !== undefined)
+      return undefined;
     if (!candidates.has(real)) return undefined;
     const { shadowKey } = request;
     const own = shadowKey === undefined ? request : { ...request, key: shadowKey };
@@ -195,11 +199,11 @@ class Side {
   readonly picks: Float64Array;
   cachedTokens = 0;
   prefillMs = 0;
-  readonly #caches: readonly PrefixMirror[];
+  readonly #caches: readonly ModelledPrefixCache[];
 
   constructor(engines: number, blocksMax: number) {
     this.picks = new Float64Array(engines);
-    this.#caches = mirrorsOf(engines, blocksMax);
+    this.#caches = modelledCachesOf(engines, blocksMax);
   }
 
   count(engine: number, { tokens, blocks }: PickRequest, cost: PrefillCost): void {

@@ -29,22 +29,22 @@ export class SlowStart {
   }
 
   /** To be called before a choice. @param isFit whether an engine takes requests; those that do not begin anew later */
-  update(nowMs: number, isFit: (engine: number) => boolean): void {
+  update(nowMs: number, isAvailable: (engine: number) => boolean): void {
     for (let engine = 0; engine < this.#slots.length; engine += 1) {
       const windowMs = this.#windowsMs[engine]!;
       if (windowMs === 0) continue;
-      const share = this.#ageMs(engine, nowMs, isFit(engine)) / windowMs;
+      const share = this.#ageMs(engine, nowMs, isAvailable(engine)) / windowMs;
       const weight = this.#nominal[engine]!;
       this.#weights[engine] = weight * Math.min(1, Math.max(leastShare, share));
     }
   }
 
   /** Since it has been taking requests, for any worker. */
-  #ageMs(engine: number, nowMs: number, isFit: boolean): number {
+  #ageMs(engine: number, nowMs: number, isAvailable: boolean): number {
     const slot = this.#slots[engine]!;
     const sinceMs = this.#board.startedAt(slot);
-    if (isFit && sinceMs > 0) return nowMs - sinceMs;
-    if (isFit || sinceMs > 0) this.#board.setStartedAt(slot, isFit ? nowMs : 0);
+    if (isAvailable && sinceMs > 0) return nowMs - sinceMs;
+    if (isAvailable || sinceMs > 0) this.#board.setStartedAt(slot, isAvailable ? nowMs : 0);
     return 0;
   }
 }

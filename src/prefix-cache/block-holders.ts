@@ -1,10 +1,10 @@
 /** Which engines have a block: a bit for each engine. */
-import { NumberTable } from "./int-key-table.ts";
+import { IntKeyTable } from "./int-key-table.ts";
 
 export class BlockHolders {
   /** Of 32 engines each, for one block. */
   readonly words: number;
-  readonly #table = new NumberTable();
+  readonly #table = new IntKeyTable();
   /** Signed, as small integers need no memory of their own. */
   #bits: Int32Array;
 

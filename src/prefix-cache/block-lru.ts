@@ -1,10 +1,10 @@
 /** Blocks in the order of their last use. */
-import { NumberTable } from "./int-key-table.ts";
+import { IntKeyTable } from "./int-key-table.ts";
 
 const none = -1;
 
 export class BlockLru {
-  readonly #table = new NumberTable();
+  readonly #table = new IntKeyTable();
   /** Neighbours of each block by its number in the table: towards older, and towards newer. */
   #older = new Int32Array(this.#table.capacity);
   #newer = new Int32Array(this.#table.capacity);

@@ -7,7 +7,7 @@
 const slotsPerKey = 2;
 const leastKeys = 16;
 
-export class NumberTable {
+export class IntKeyTable {
   size = 0;
   /** Of each number; what removed ones have means nothing. */
   #keys = new Float64Array(leastKeys);

@@ -21,18 +21,18 @@ export interface BlockObserver {
 }
 
 /** A mirror for each engine. Together they have at most {@link prefixBlocksMax} blocks. */
-export function mirrorsOf(
+export function modelledCachesOf(
   engines: number,
   blocksMax: number = initialBlocks,
   observer?: BlockObserver,
-): PrefixMirror[] {
+): ModelledPrefixCache[] {
   const most = Math.max(leastBlocks, Math.floor(prefixBlocksMax / engines));
   return Array.from({ length: engines }, (_, engine) => {
-    return new PrefixMirror(engine, Math.min(blocksMax, most), most, observer);
+    return new ModelledPrefixCache(engine, Math.min(blocksMax, most), most, observer);
   });
 }
 
-export class PrefixMirror {
+export class ModelledPrefixCache {
   readonly #engine: number;
   readonly #blocks = new BlockLru();
   readonly #observer: BlockObserver | undefined;
@@ -84,7 +84,7 @@ export class PrefixMirror {
   }
 
   /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
-  learn(believedBlocks: number, reportedBlocks: number): void {
+  applyDiscovered(believedBlocks: number, reportedBlocks: number): void {
     if (reportedBlocks < believedBlocks) {
       const least = Math.min(this.#blocksMax, this.#blocks.size);
       this.#blocksMax = Math.max(leastBlocks, least * (1 - learningRate));
@@ -95,7 +95,7 @@ export class PrefixMirror {
   }
 
   /** Goes on with what another mirror has of the same engine; it has nothing yet. */
-  copy(other: PrefixMirror): void {
+  copy(other: ModelledPrefixCache): void {
     this.#blocksMax = Math.min(this.#most, other.#blocksMax);
     const one: number[] = [];
     other.#blocks.forEach((block) => {

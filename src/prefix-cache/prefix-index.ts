@@ -6,9 +6,9 @@
 import type { PickRequest, PoolView } from "../policies/shared/policy.ts";
 import { JournalReader, type PrefixJournal } from "./prefix-journal.ts";
 import { PrefixRuns } from "./prefix-runs.ts";
-import { LatelySent } from "./recent-sends.ts";
+import { RecentSends } from "./recent-sends.ts";
 
-type PrefixRequest = Pick<PickRequest, "blocks" | "told" | "clock">;
+type PrefixRequest = Pick<PickRequest, "blocks" | "reported" | "clock">;
 type PrefixPool = Pick<PoolView, "size" | "slots" | "board">;
 
 export class PrefixIndex {
@@ -22,7 +22,7 @@ export class PrefixIndex {
   #livesBegun: number;
   readonly #pool: PrefixPool;
   /** Where engines tell what they have; and the time when one was last asked about, in ms since the epoch. */
-  #lately: LatelySent | undefined;
+  #recent: RecentSends | undefined;
   #askedMs = 0;
 
   constructor(pool: PrefixPool, blocksMax?: number) {
@@ -45,7 +45,7 @@ export class PrefixIndex {
 
   /** Blocks that the engine is believed to have. */
   size(engine: number): number {
-    return this.#believed.mirrors[engine]!.size;
+    return this.#believed.modelled[engine]!.size;
   }
 
   /** How many of the prompt's blocks, from its start, the engine has: by its own word, or else as is believed. */
@@ -54,7 +54,7 @@ export class PrefixIndex {
     return this.#known(
       engine,
       request,
-      this.#believed.mirrors[engine]!.leadingBlocks(request.blocks),
+      this.#believed.modelled[engine]!.leadingBlocks(request.blocks),
     );
   }
 
@@ -62,7 +62,7 @@ export class PrefixIndex {
   runs(request: PrefixRequest): Int32Array {
     this.#catchUp(request);
     const runs = this.#believed.of(request.blocks);
-    if (request.told !== undefined) {
+    if (request.reported !== undefined) {
       for (let engine = 0; engine < runs.length; engine += 1) {
         runs[engine] = this.#known(engine, request, runs[engine]!);
       }
@@ -71,17 +71,17 @@ export class PrefixIndex {
   }
 
   /** What an engine tells counts, and what it cannot tell yet. @param believed by what was ever sent there */
-  #known(engine: number, { blocks, told }: PrefixRequest, believed: number): number {
-    const toldBlocks = told?.[engine] ?? -1;
-    if (toldBlocks < 0) return believed;
-    if (toldBlocks >= believed) return toldBlocks;
-    return Math.max(toldBlocks, this.#lately!.leadingBlocks(engine, blocks, this.#askedMs));
+  #known(engine: number, { blocks, reported }: PrefixRequest, believed: number): number {
+    const reportedBlocks = reported?.[engine] ?? -1;
+    if (reportedBlocks < 0) return believed;
+    if (reportedBlocks >= believed) return reportedBlocks;
+    return Math.max(reportedBlocks, this.#recent!.leadingBlocks(engine, blocks, this.#askedMs));
   }
 
   /** Hears what others have sent, and which engines were started anew. */
-  #catchUp({ told, clock }: PrefixRequest): void {
-    if (told !== undefined) {
-      this.#lately ??= new LatelySent(this.#pool);
+  #catchUp({ reported, clock }: PrefixRequest): void {
+    if (reported !== undefined) {
+      this.#recent ??= new RecentSends(this.#pool);
       this.#askedMs = clock.wallMs();
     }
     const { livesBegun } = this.#journal;
@@ -91,8 +91,8 @@ export class PrefixIndex {
         const now = this.#journal.lifeOf(this.#slots[engine]!);
         if (now === life) return;
         this.#lives[engine] = now;
-        this.#believed.mirrors[engine]!.clear();
-        this.#lately?.clear(engine);
+        this.#believed.modelled[engine]!.clear();
+        this.#recent?.clear(engine);
       });
     }
     this.#reader.read(this.#heard);
@@ -105,13 +105,13 @@ export class PrefixIndex {
   }
 
   #insert(engine: number, blocks: readonly number[]): void {
-    this.#believed.mirrors[engine]!.insert(blocks);
-    this.#lately?.insert(engine, blocks, this.#askedMs);
+    this.#believed.modelled[engine]!.insert(blocks);
+    this.#recent?.insert(engine, blocks, this.#askedMs);
   }
 
   /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
-  learn(engine: number, believedBlocks: number, reportedBlocks: number): void {
-    this.#believed.mirrors[engine]!.learn(believedBlocks, reportedBlocks);
+  applyDiscovered(engine: number, believedBlocks: number, reportedBlocks: number): void {
+    this.#believed.modelled[engine]!.applyDiscovered(believedBlocks, reportedBlocks);
   }
 }
 

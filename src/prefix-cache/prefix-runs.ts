@@ -1,15 +1,15 @@
 /** What all engines of a pool are believed to have: a mirror for each, and which of them have a block, so that the runs of all are found together. */
 import { BlockHolders } from "./block-holders.ts";
-import { mirrorsOf, type PrefixMirror } from "./modelled-prefix-cache.ts";
+import { type ModelledPrefixCache, modelledCachesOf } from "./modelled-prefix-cache.ts";
 
 export class PrefixRuns {
-  readonly mirrors: readonly PrefixMirror[];
+  readonly modelled: readonly ModelledPrefixCache[];
   readonly #holders: BlockHolders;
   readonly #runs: Int32Array;
 
   constructor(engines: number, blocksMax?: number) {
     this.#holders = new BlockHolders(engines);
-    this.mirrors = mirrorsOf(engines, blocksMax, this.#holders);
+    this.modelled = modelledCachesOf(engines, blocksMax, this.#holders);
     this.#runs = new Int32Array(engines);
   }
 

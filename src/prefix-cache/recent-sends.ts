@@ -3,24 +3,24 @@
  * there. It is kept for two to four times as long as an answer takes there of late, while the engine has anything to do.
  */
 import type { PoolView } from "../policies/shared/policy.ts";
-import { mirrorsOf, type PrefixMirror } from "./modelled-prefix-cache.ts";
+import { type ModelledPrefixCache, modelledCachesOf } from "./modelled-prefix-cache.ts";
 
 /** So many times the mean: in a queue, some wait longer than that. */
 const answers = 2;
 /** How long it is kept at the least, in ms: until it is known how long answers take. */
 const leastMs = 1_000;
 
-export class LatelySent {
+export class RecentSends {
   readonly #pool: Pick<PoolView, "size" | "slots" | "board">;
   /** Two of each engine: what has been sent since `sinceMs`, and for as long before that. */
-  readonly #young: PrefixMirror[];
-  readonly #old: PrefixMirror[];
+  readonly #young: ModelledPrefixCache[];
+  readonly #old: ModelledPrefixCache[];
   readonly #sinceMs: Float64Array;
 
   constructor(pool: Pick<PoolView, "size" | "slots" | "board">) {
     this.#pool = pool;
-    this.#young = mirrorsOf(pool.size);
-    this.#old = mirrorsOf(pool.size);
+    this.#young = modelledCachesOf(pool.size);
+    this.#old = modelledCachesOf(pool.size);
     this.#sinceMs = new Float64Array(pool.size);
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { BlockHash, BlocksStored, KvEvent } from "../kv-events/kv-event.ts";
-import { exactBlocksMax } from "../limits.ts";
+import { reportedBlocksMax } from "../limits.ts";
 import { keyAfter, rootKey, type TokenKeys } from "./token-keys.ts";
 
 class Block {
@@ -24,7 +24,7 @@ class Block {
 /** Of all caches, so that no two of them ever have the same. */
 let versions = 0;
 
-export class ExactCache {
+export class ReportedPrefixCache {
   /** Changes with each change, so that what was looked up can be told to be current. */
   version = 0;
   readonly #blocksMax: number;
@@ -35,7 +35,7 @@ export class ExactCache {
   #orphans = 0;
   #blockTokens = 0;
 
-  constructor(blocksMax: number = exactBlocksMax) {
+  constructor(blocksMax: number = reportedBlocksMax) {
     this.#blocksMax = blocksMax;
     this.clear();
   }

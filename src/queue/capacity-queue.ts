@@ -3,14 +3,19 @@ import type { QueueConfig } from "../config/schema/queue.ts";
 import { PrefillCost } from "../estimates/prefill-cost.ts";
 import { usualBytesPerToken } from "../estimates/token-ratio.ts";
 import type { Clock } from "../transport/clock.ts";
-import type { PoolRoom } from "./pool-capacity.ts";
-import { boundedPriority, type PromptWish, type Ticket, type Waiter } from "./queue-service.ts";
+import type { PoolCapacity } from "./pool-capacity.ts";
+import {
+  boundedPriority,
+  type QueueListener,
+  type QueueRequest,
+  type Ticket,
+} from "./queue-service.ts";
 import { TenantShares } from "./tenant-shares.ts";
 
 /** When it may be worth another try where the queue is full: nobody knows, so soon. */
 const fullRetryMs = 1_000;
 
-export class PoolQueue {
+export class CapacityQueue {
   readonly #clock: Clock;
   readonly #tenants = new TenantShares();
   /** As no engine is: what a prompt counts for its tenant. */
@@ -18,10 +23,10 @@ export class PoolQueue {
   /** In the order of their keys. */
   readonly #waiting: QueueTicket[] = [];
   #config: QueueConfig;
-  #room: PoolRoom;
+  #room: PoolCapacity;
   #isReleasing = false;
 
-  constructor(config: QueueConfig, room: PoolRoom, clock: Clock) {
+  constructor(config: QueueConfig, room: PoolCapacity, clock: Clock) {
     this.#config = config;
     this.#room = room;
     this.#clock = clock;
@@ -33,20 +38,20 @@ export class PoolQueue {
   }
 
   /** From a reload on. */
-  use(config: QueueConfig, room: PoolRoom): void {
+  use(config: QueueConfig, room: PoolCapacity): void {
     this.#config = config;
     this.#room = room;
   }
 
-  ticket(wish: PromptWish, waiter: Waiter): Ticket {
-    return new QueueTicket(this, wish, waiter);
+  ticket(queueRequest: QueueRequest, listener: QueueListener): Ticket {
+    return new QueueTicket(this, queueRequest, listener);
   }
 
   /** Lets all in who have room, and turns away who has waited too long. */
   tick(): void {
     const beforeMs = this.#clock.nowMs() - this.#config.timeoutMs;
     for (const ticket of this.#waiting.filter(({ arrivedMs }) => arrivedMs <= beforeMs)) {
-      if (this.#drop(ticket)) ticket.waiter.refused("timeout", this.#config.timeoutMs);
+      if (this.#drop(ticket)) ticket.listener.refused("timeout", this.#config.timeoutMs);
     }
     this.release();
   }
@@ -54,7 +59,7 @@ export class PoolQueue {
   /** Another queue has taken its place, or none. */
   close(): void {
     for (const ticket of [...this.#waiting]) {
-      if (this.#drop(ticket)) ticket.waiter.refused("replaced", 0);
+      if (this.#drop(ticket)) ticket.listener.refused("replaced", 0);
     }
   }
 
@@ -65,12 +70,12 @@ export class PoolQueue {
     while (this.#waiting.length > 0) {
       const wallMs = this.#clock.wallMs();
       // All wait for the same pool.
-      if (!this.#room.hasRoom(this.#waiting[0]!.wish.pool, wallMs)) break;
+      if (!this.#room.hasCapacity(this.#waiting[0]!.queueRequest.pool, wallMs)) break;
       const ticket = this.#first();
       if (!this.#room.admit(ticket.pools, wallMs)) break;
       ticket.isAdmitted = true;
       this.#drop(ticket);
-      ticket.waiter.granted("", []);
+      ticket.listener.granted("", []);
     }
     this.#isReleasing = false;
   }
@@ -80,10 +85,10 @@ export class PoolQueue {
   enter(ticket: QueueTicket): void {
     const { max, priorityMs } = this.#config;
     if (this.#waiting.length >= max) {
-      ticket.waiter.refused("queue-full", fullRetryMs);
+      ticket.listener.refused("queue-full", fullRetryMs);
       return;
     }
-    const { tenant, priority } = ticket.wish;
+    const { tenant, priority } = ticket.queueRequest;
     ticket.arrivedMs = this.#clock.nowMs();
     ticket.key = ticket.arrivedMs + boundedPriority(priority) * priorityMs;
     this.#tenants.add(tenant);
@@ -97,7 +102,7 @@ export class PoolQueue {
     this.#drop(ticket);
   }
 
-  leaveRoom(pool: string): void {
+  releaseCapacity(pool: string): void {
     this.#room.leave(pool);
   }
 
@@ -107,7 +112,7 @@ export class PoolQueue {
     if (!this.#tenants.compare()) return first;
     let least = Number.POSITIVE_INFINITY;
     for (const ticket of this.#waiting) {
-      const lead = this.#tenants.leadMs(ticket.wish.tenant);
+      const lead = this.#tenants.leadMs(ticket.queueRequest.tenant);
       const key = ticket.key + Math.min(this.#config.fairnessMs, lead);
       if (key >= least) continue;
       least = key;
@@ -121,7 +126,7 @@ export class PoolQueue {
     const at = this.#waiting.indexOf(ticket);
     if (at < 0) return false;
     this.#waiting.splice(at, 1);
-    const { tenant, bytes } = ticket.wish;
+    const { tenant, bytes } = ticket.queueRequest;
     const tokens = Math.max(1, bytes / usualBytesPerToken);
     this.#tenants.remove(tenant, ticket.isAdmitted ? this.#cost.predict(0, tokens, tokens) : 0);
     return true;
@@ -129,23 +134,26 @@ export class PoolQueue {
 }
 
 class QueueTicket implements Ticket {
-  readonly wish: PromptWish;
-  readonly waiter: Waiter;
+  readonly queueRequest: QueueRequest;
+  readonly listener: QueueListener;
   arrivedMs = 0;
   /** When it came, but for its priority. */
   key = 0;
   isAdmitted = false;
   /** Where it needs room. */
   readonly pools: readonly string[];
-  readonly #queue: PoolQueue;
+  readonly #queue: CapacityQueue;
   #isPrefilled = false;
   #isOver = false;
 
-  constructor(queue: PoolQueue, wish: PromptWish, waiter: Waiter) {
+  constructor(queue: CapacityQueue, queueRequest: QueueRequest, listener: QueueListener) {
     this.#queue = queue;
-    this.wish = wish;
-    this.waiter = waiter;
-    this.pools = wish.decodePool === "" ? [wish.pool] : [wish.pool, wish.decodePool];
+    this.queueRequest = queueRequest;
+    this.listener = listener;
+    this.pools =
+      queueRequest.decodePool === ""
+        ? [queueRequest.pool]
+        : [queueRequest.pool, queueRequest.decodePool];
   }
 
   wait(): void {
@@ -155,7 +163,7 @@ class QueueTicket implements Ticket {
   done(): void {
     if (this.#isPrefilled || !this.isAdmitted) return;
     this.#isPrefilled = true;
-    this.#queue.leaveRoom(this.wish.pool);
+    this.#queue.releaseCapacity(this.queueRequest.pool);
   }
 
   /** Another engine of the pool may take the place. */
@@ -167,6 +175,7 @@ class QueueTicket implements Ticket {
     this.#queue.leave(this);
     if (!this.isAdmitted) return;
     this.done();
-    if (this.wish.decodePool !== "") this.#queue.leaveRoom(this.wish.decodePool);
+    if (this.queueRequest.decodePool !== "")
+      this.#queue.releaseCapacity(this.queueRequest.decodePool);
   }
 }

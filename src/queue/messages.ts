@@ -1,11 +1,11 @@
 /** What a worker and the queue in the main thread say to each other. Plain data only: it crosses threads by structured clone. */
 import type { PromptUsage } from "../dialects/shared/prompt-usage.ts";
-import type { HeldEngineSeen } from "../pool/engine-snapshot.ts";
-import type { LeadingTokens, PromptWish, WishRefusal } from "./queue-service.ts";
+import type { PlacementSnapshot } from "../pool/engine-snapshot.ts";
+import type { LeadingTokens, QueueRejection, QueueRequest } from "./queue-service.ts";
 
 /** What a worker asks of the desk in the main thread, by its own numbers of prompts. There is none where one worker serves alone. */
-export type DeskQuestion =
-  | { readonly type: "prompt"; readonly id: number; readonly wish: PromptWish }
+export type QueueMessage =
+  | { readonly type: "prompt"; readonly id: number; readonly queueRequest: QueueRequest }
   | { readonly type: "prompt-done"; readonly id: number; readonly usage: PromptUsage }
   | { readonly type: "prompt-skipped"; readonly id: number }
   | { readonly type: "prompt-left"; readonly id: number }
@@ -17,17 +17,17 @@ export type DeskQuestion =
       readonly tokenIds: Int32Array;
     };
 
-export type DeskAnswer =
+export type QueueReply =
   | {
       readonly type: "prompt-granted";
       readonly id: number;
       readonly engine: string;
-      readonly seen: readonly HeldEngineSeen[];
+      readonly seen: readonly PlacementSnapshot[];
     }
   | {
       readonly type: "prompt-refused";
       readonly id: number;
-      readonly reason: WishRefusal;
+      readonly reason: QueueRejection;
       readonly retryAfterMs: number;
     }
   | {

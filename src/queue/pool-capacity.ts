@@ -3,7 +3,7 @@ import type { Pool } from "../pool/pool.ts";
 
 const noSlots: readonly number[] = [];
 
-export class PoolRoom {
+export class PoolCapacity {
   readonly #pools: ReadonlyMap<string, Pool>;
   /** Of each pool, also of those that a reload has taken away. */
   readonly #admitted: Map<string, number>;
@@ -15,7 +15,11 @@ export class PoolRoom {
    * @param before whose requests are still on their way
    * @param freed told each time when there may be more room
    */
-  constructor(pools: ReadonlyMap<string, Pool>, before?: PoolRoom, freed: () => void = () => {}) {
+  constructor(
+    pools: ReadonlyMap<string, Pool>,
+    before?: PoolCapacity,
+    freed: () => void = () => {},
+  ) {
     this.#pools = pools;
     this.#admitted = before === undefined ? new Map() : before.#admitted;
     this.#freed = freed;
@@ -38,7 +42,7 @@ export class PoolRoom {
   admit(pools: readonly string[], nowMs: number): boolean {
     for (let i = 0; i < pools.length; i += 1) {
       const pool = pools[i]!;
-      if (this.hasRoom(pool, nowMs)) this.#count(pool, 1);
+      if (this.hasCapacity(pool, nowMs)) this.#count(pool, 1);
       else {
         for (const before of pools.slice(0, i)) this.#count(before, -1);
         return false;
@@ -66,7 +70,7 @@ export class PoolRoom {
    * Backups are asked where the others are full. Requests that have not come this way, such as those of another route, take places, too; those at
    * engines that take no more of them take none.
    */
-  hasRoom(name: string, nowMs: number): boolean {
+  hasCapacity(name: string, nowMs: number): boolean {
     const pool = this.#pools.get(name);
     // A pool that has no engines is another's to tell of.
     if (pool === undefined) return true;
@@ -76,7 +80,7 @@ export class PoolRoom {
     let elsewhere = 0;
     for (const engine of pool.engines) {
       const inFlight = board.inFlight(engine.slot);
-      if (!pool.isFit(engine, nowMs)) elsewhere += inFlight;
+      if (!pool.isAvailable(engine, nowMs)) elsewhere += inFlight;
       else if (engine.maxConns === 0) return true;
       else {
         places += engine.maxConns;

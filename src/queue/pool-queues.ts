@@ -6,13 +6,19 @@
 import { EngineCaches } from "../kv-events/engine-caches.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Clock } from "../transport/clock.ts";
-import { PoolQueue } from "./capacity-queue.ts";
-import { PoolRoom } from "./pool-capacity.ts";
-import { type CacheKnowledge, HeldPool } from "./prefill-queue-pool.ts";
-import type { LeadingTokens, PromptDesk, PromptWish, Ticket, Waiter } from "./queue-service.ts";
+import { CapacityQueue } from "./capacity-queue.ts";
+import { PoolCapacity } from "./pool-capacity.ts";
+import { type CacheKnowledge, PrefillQueuePool } from "./prefill-queue-pool.ts";
+import type {
+  LeadingTokens,
+  QueueListener,
+  QueueRequest,
+  QueueService,
+  Ticket,
+} from "./queue-service.ts";
 
 /** One line for the error log. */
-export type DeskLog = (level: "info" | "warn", message: string) => void;
+export type QueueLog = (level: "info" | "warn", message: string) => void;
 
 const knowledgeWords: Readonly<Record<CacheKnowledge, string>> = {
   exact: "what it has cached is known exactly",
@@ -20,15 +26,15 @@ const knowledgeWords: Readonly<Record<CacheKnowledge, string>> = {
   blind: "nothing is known of what it has cached",
 };
 
-export interface QueueState {
+export interface QueueLength {
   readonly pool: string;
   readonly waiting: number;
 }
 
 /** What operators are told. */
-export interface DeskState {
+export interface QueueState {
   readonly caches: readonly CacheState[];
-  readonly queues: readonly QueueState[];
+  readonly queues: readonly QueueLength[];
 }
 
 export interface CacheState {
@@ -37,18 +43,18 @@ export interface CacheState {
   readonly knowledge: CacheKnowledge;
 }
 
-export class HeldPools implements PromptDesk {
+export class PoolQueues implements QueueService {
   readonly #clock: Clock;
-  readonly #log: DeskLog;
+  readonly #log: QueueLog;
   readonly #caches: EngineCaches;
   /** By pool and engine, where engines tell of their caches. */
   #knowledge = new Map<string, CacheKnowledge>();
   #all = new Map<string, Pool>();
-  #pools = new Map<string, HeldPool>();
-  #queues = new Map<string, PoolQueue>();
-  #room: PoolRoom | undefined;
+  #pools = new Map<string, PrefillQueuePool>();
+  #queues = new Map<string, CapacityQueue>();
+  #room: PoolCapacity | undefined;
 
-  constructor(clock: Clock, log: DeskLog) {
+  constructor(clock: Clock, log: QueueLog) {
     this.#clock = clock;
     this.#log = log;
     this.#caches = new EngineCaches(
@@ -63,7 +69,7 @@ export class HeldPools implements PromptDesk {
     const queuesBefore = this.#queues;
     const all = [...pools];
     this.#all = new Map(all.map((pool) => [pool.name, pool]));
-    const room = new PoolRoom(this.#all, this.#room, () => this.#letIn());
+    const room = new PoolCapacity(this.#all, this.#room, () => this.#letIn());
     this.#room = room;
     this.#useQueues(room);
     this.#pools = new Map();
@@ -75,7 +81,7 @@ export class HeldPools implements PromptDesk {
         this.#pools.set(pool.name, old);
         continue;
       }
-      const next = new HeldPool(pool, config, room, this.#clock);
+      const next = new PrefillQueuePool(pool, config, room, this.#clock);
       if (old !== undefined) next.adopt(old);
       this.#pools.set(pool.name, next);
     }
@@ -85,12 +91,12 @@ export class HeldPools implements PromptDesk {
     for (const [name, old] of queuesBefore) if (!this.#queues.has(name)) old.close();
   }
 
-  ticket(wish: PromptWish, waiter: Waiter): Ticket {
-    const pool = this.#pools.get(wish.pool) ?? this.#queues.get(wish.pool);
-    if (pool !== undefined) return pool.ticket(wish, waiter);
+  ticket(queueRequest: QueueRequest, listener: QueueListener): Ticket {
+    const pool = this.#pools.get(queueRequest.pool) ?? this.#queues.get(queueRequest.pool);
+    if (pool !== undefined) return pool.ticket(queueRequest, listener);
     // A reload has taken the queue away.
     return {
-      wait: () => waiter.granted("", []),
+      wait: () => listener.granted("", []),
       done: nothing,
       skip: nothing,
       leave: nothing,
@@ -106,15 +112,19 @@ export class HeldPools implements PromptDesk {
   }
 
   /** Of each pool that has a queue, how many wait. */
-  queues(): QueueState[] {
+  queues(): QueueLength[] {
     const held = [...this.#pools].map(([pool, one]) => ({ pool, waiting: one.waitingCount }));
     const others = [...this.#queues].map(([pool, { size }]) => ({ pool, waiting: size }));
     return [...held, ...others];
   }
 
-  leadingTokens(name: string, tokenIds: Int32Array, answer: (tokens: LeadingTokens) => void): void {
+  leadingTokens(
+    name: string,
+    tokenIds: Int32Array,
+    response: (tokens: LeadingTokens) => void,
+  ): void {
     const pool = this.#all.get(name);
-    answer(pool === undefined ? new Map() : this.#caches.leadingTokens(pool, tokenIds));
+    response(pool === undefined ? new Map() : this.#caches.leadingTokens(pool, tokenIds));
   }
 
   /** What is known of the cache of each engine whose prompts are held, or that tells of it. */
@@ -129,7 +139,7 @@ export class HeldPools implements PromptDesk {
     });
   }
 
-  state(): DeskState {
+  state(): QueueState {
     return { caches: this.caches(), queues: this.queues() };
   }
 
@@ -143,12 +153,12 @@ export class HeldPools implements PromptDesk {
     this.#caches.close();
   }
 
-  #useQueues(room: PoolRoom): void {
+  #useQueues(room: PoolCapacity): void {
     const before = this.#queues;
     this.#queues = new Map();
     for (const [name, { config, hasQueue }] of this.#all) {
       if (!hasQueue) continue;
-      const queue = before.get(name) ?? new PoolQueue(config.queue!, room, this.#clock);
+      const queue = before.get(name) ?? new CapacityQueue(config.queue!, room, this.#clock);
       queue.use(config.queue!, room);
       this.#queues.set(name, queue);
     }
@@ -156,7 +166,7 @@ export class HeldPools implements PromptDesk {
 
   #letIn(): void {
     for (const queue of this.#queues.values()) queue.release();
-    for (const pool of this.#pools.values()) pool.roomFreed();
+    for (const pool of this.#pools.values()) pool.capacityFreed();
   }
 
   /** Policies that dispatch at once are told by the scoreboard, in all workers. */

@@ -8,9 +8,9 @@
 
 import { baseMs, PrefillCost, rateMs, shapeMs } from "../estimates/prefill-cost.ts";
 import { explainedEnginesMax } from "../limits.ts";
-import { closest } from "../policies/shared/lowest-k.ts";
-import { type ExactOf, HeldHits } from "./prefix-hits.ts";
-import type { HeldPrompt, SeenEngine } from "./queued-prompt.ts";
+import { lowestK } from "../policies/shared/lowest-k.ts";
+import { PrefixHits, type ReportedOf } from "./prefix-hits.ts";
+import type { PlacementOption, QueuedPrompt } from "./queued-prompt.ts";
 
 /** Scores that differ by less than this share of a prompt's shortest prefill are equal: more is not known of engines. */
 const tieShare = 0.02;
@@ -24,29 +24,29 @@ export interface PlacesOptions {
   readonly blocksMax: number;
 }
 
-export class HeldPlaces {
+export class PrefillPlacement {
   /** Predicted waits of engines that are fit, in ms; those who place prompts there add to them. */
   readonly waitMs: Float64Array;
-  readonly isFit: Uint8Array;
+  readonly isAvailable: Uint8Array;
   readonly cost: PrefillCost;
-  readonly hits: HeldHits;
+  readonly hits: PrefixHits;
   readonly #engines: number;
   readonly #options: PlacesOptions;
   /** Reused by each placing; infinite = not in question. */
   readonly #scores: Float64Array;
   #duplicateWeight = 1;
 
-  constructor(engines: number, options: PlacesOptions, exactOf: ExactOf) {
+  constructor(engines: number, options: PlacesOptions, reportedOf: ReportedOf) {
     this.#engines = engines;
     this.#options = options;
-    this.hits = new HeldHits(engines, options.blocksMax, exactOf);
+    this.hits = new PrefixHits(engines, options.blocksMax, reportedOf);
     this.cost = new PrefillCost(engines);
     this.waitMs = new Float64Array(engines);
-    this.isFit = new Uint8Array(engines);
+    this.isAvailable = new Uint8Array(engines);
     this.#scores = new Float64Array(engines);
   }
 
-  adopt(engine: number, other: HeldPlaces, from: number): void {
+  adopt(engine: number, other: PrefillPlacement, from: number): void {
     this.hits.adopt(engine, other.hits, from);
     this.cost.adopt(engine, other.cost, from);
   }
@@ -58,16 +58,16 @@ export class HeldPlaces {
   }
 
   /** Its shortest predicted prefill at engines that are fit, in ms; 0 = there are none. */
-  look(held: HeldPrompt): void {
+  look(held: QueuedPrompt): void {
     const { tokens } = held.prompt;
-    const { isFit } = this;
+    const { isAvailable } = this;
     const { factors } = this.cost;
     const hits = this.hits.of(held);
     const rate = rateMs(tokens);
     let leastMs = Number.POSITIVE_INFINITY;
     let leastUncached = tokens;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (isFit[engine] === 0) continue;
+      if (isAvailable[engine] === 0) continue;
       const uncached = Math.max(1, tokens - hits[engine]!);
       const ms = factors[engine]! * (baseMs + uncached * rate);
       if (ms < leastMs) leastMs = ms;
@@ -78,13 +78,13 @@ export class HeldPlaces {
   }
 
   /** The best of the engines that are fit, of which there is one. */
-  best(held: HeldPrompt): number {
+  best(held: QueuedPrompt): number {
     this.#score(held, this.#duplicateWeight);
     return this.#least(held);
   }
 
   /** The best of where it waited last and of some others. */
-  bestOf(held: HeldPrompt, engines: Int32Array, count: number): number {
+  bestOf(held: QueuedPrompt, engines: Int32Array, count: number): number {
     const { tokens } = held.prompt;
     const { factors } = this.cost;
     const hits = this.hits.of(held);
@@ -108,7 +108,7 @@ export class HeldPlaces {
    * Of engines that nobody waits for, the best for a prompt that could end earlier there than where it waits; -1 = there is none. Work that is done
    * again there costs its own time, and what it pushes out of the cache.
    */
-  bestUnwanted(held: HeldPrompt, isUnwanted: (engine: number) => boolean): number {
+  bestUnwanted(held: QueuedPrompt, isUnwanted: (engine: number) => boolean): number {
     this.#score(held, this.#options.duplicateWeight);
     let isAny = false;
     for (let engine = 0; engine < this.#engines; engine += 1) {
@@ -119,19 +119,19 @@ export class HeldPlaces {
   }
 
   /** It is to be prefilled there; until then and it, so many ms. */
-  add(held: HeldPrompt, engine: number): number {
+  add(held: QueuedPrompt, engine: number): number {
     const ms = this.waitMs[engine]! + this.predict(held, engine);
     this.waitMs[engine] = ms;
     return ms;
   }
 
   /** What speaks for the chosen engine, before it is added there, and for those that come closest. */
-  explain(held: HeldPrompt, chosen: number): SeenEngine[] {
+  explain(held: QueuedPrompt, chosen: number): PlacementOption[] {
     this.#score(held, this.#duplicateWeight);
-    const numbers = closest(this.#engines, explainedEnginesMax, (one) => this.#scores[one]!);
+    const numbers = lowestK(this.#engines, explainedEnginesMax, (one) => this.#scores[one]!);
     if (!numbers.includes(chosen)) numbers[numbers.length - 1] = chosen;
     return numbers
-      .filter((number) => this.isFit[number] === 1)
+      .filter((number) => this.isAvailable[number] === 1)
       .map((number) => ({
         number,
         waitMs: this.waitMs[number]!,
@@ -142,29 +142,29 @@ export class HeldPlaces {
   }
 
   /** Tokens that the engine would have to compute: the last one at least. */
-  uncached(held: HeldPrompt, engine: number): number {
+  uncached(held: QueuedPrompt, engine: number): number {
     return Math.max(1, held.prompt.tokens - this.hits.of(held)[engine]!);
   }
 
   /** In ms. */
-  predict(held: HeldPrompt, engine: number): number {
+  predict(held: QueuedPrompt, engine: number): number {
     return this.cost.predict(engine, this.uncached(held, engine), held.prompt.tokens);
   }
 
   /** Its shortest predicted prefill, were nothing of it cached anywhere. */
-  wholeMs({ prompt: { tokens } }: HeldPrompt): number {
+  wholeMs({ prompt: { tokens } }: QueuedPrompt): number {
     const { factors } = this.cost;
     let least = Number.POSITIVE_INFINITY;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.isFit[engine] === 1 && factors[engine]! < least) least = factors[engine]!;
+      if (this.isAvailable[engine] === 1 && factors[engine]! < least) least = factors[engine]!;
     }
     return least * shapeMs(tokens, tokens);
   }
 
   /** Of all engines; infinite where one is not fit. */
-  #score(held: HeldPrompt, duplicateWeight: number): void {
+  #score(held: QueuedPrompt, duplicateWeight: number): void {
     const { tokens } = held.prompt;
-    const { isFit, waitMs } = this;
+    const { isAvailable, waitMs } = this;
     const { factors } = this.cost;
     const hits = this.hits.of(held);
     const scores = this.#scores;
@@ -175,12 +175,14 @@ export class HeldPlaces {
       const shape = baseMs + Math.max(1, tokens - hits[engine]!) * rate;
       const costs = shape + duplicateWeight * (shape - leastShapeMs);
       scores[engine] =
-        isFit[engine] === 1 ? waitMs[engine]! + factors[engine]! * costs : Number.POSITIVE_INFINITY;
+        isAvailable[engine] === 1
+          ? waitMs[engine]! + factors[engine]! * costs
+          : Number.POSITIVE_INFINITY;
     }
   }
 
   /** Of those that are as good, the one with the most room in its cache: what is kept there is kept longest. */
-  #least(held: HeldPrompt): number {
+  #least(held: QueuedPrompt): number {
     const scores = this.#scores;
     let least = Number.POSITIVE_INFINITY;
     for (let engine = 0; engine < this.#engines; engine += 1) {

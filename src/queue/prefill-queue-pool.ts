@@ -3,19 +3,19 @@ import type { PolicyConfig } from "../config/schema/policies.ts";
 import type { PromptUsage } from "../dialects/shared/prompt-usage.ts";
 import { promptBlockBytes } from "../limits.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { ExactCache } from "../prefix-cache/reported-prefix-cache.ts";
+import type { ReportedPrefixCache } from "../prefix-cache/reported-prefix-cache.ts";
 import { TokenKeys } from "../prefix-cache/token-keys.ts";
 import type { Clock } from "../transport/clock.ts";
-import type { PoolRoom } from "./pool-capacity.ts";
-import { type EngineStates, HeldQueue } from "./prefill-queue.ts";
+import type { PoolCapacity } from "./pool-capacity.ts";
+import { type EngineStates, PrefillQueue } from "./prefill-queue.ts";
 import {
   boundedPriority,
-  type PromptWish,
+  type QueueListener,
+  type QueueRejection,
+  type QueueRequest,
   type Ticket,
-  type Waiter,
-  type WishRefusal,
 } from "./queue-service.ts";
-import type { HeldPrompt, Prompt } from "./queued-prompt.ts";
+import type { Prompt, QueuedPrompt } from "./queued-prompt.ts";
 
 export type PredictiveConfig = Extract<PolicyConfig, { name: "predictive" }>;
 
@@ -27,31 +27,31 @@ export type CacheKnowledge = "exact" | "approximate" | "blind";
 
 /** The word of one engine on its cache. */
 export interface CacheSource {
-  readonly cache: ExactCache | undefined;
+  readonly cache: ReportedPrefixCache | undefined;
 }
 
 /** A prompt in the queue, and who waits for it. */
 interface TicketPrompt extends Prompt {
-  readonly ticket: HeldTicket;
+  readonly ticket: PrefillTicket;
 }
 
-export class HeldPool implements EngineStates<TicketPrompt> {
+export class PrefillQueuePool implements EngineStates<TicketPrompt> {
   readonly config: PredictiveConfig;
   readonly #clock: Clock;
-  readonly #queue: HeldQueue<TicketPrompt>;
+  readonly #queue: PrefillQueue<TicketPrompt>;
   #pool: Pool;
-  #room: PoolRoom;
+  #room: PoolCapacity;
   #wallMs = 0;
   /** In the last pass over the queue a prompt could not go for want of room, here or in decode. */
-  #isRoomShort = false;
+  #isCapacityShort = false;
   #sources: readonly (CacheSource | undefined)[] = [];
 
-  constructor(pool: Pool, config: PredictiveConfig, room: PoolRoom, clock: Clock) {
+  constructor(pool: Pool, config: PredictiveConfig, room: PoolCapacity, clock: Clock) {
     this.#pool = pool;
     this.#room = room;
     this.config = config;
     this.#clock = clock;
-    this.#queue = new HeldQueue(pool.size, config, this);
+    this.#queue = new PrefillQueue(pool.size, config, this);
   }
 
   get pool(): Pool {
@@ -73,22 +73,22 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   cacheKnowledge(): CacheKnowledge[] {
     return this.#pool.engines.map((_, engine) => {
       if (this.exact(engine) !== undefined) return "exact";
-      return this.#queue.isMirrored(engine) ? "approximate" : "blind";
+      return this.#queue.isModelled(engine) ? "approximate" : "blind";
     });
   }
 
   /** Prompts that wait, or have an engine and are not done. */
   get size(): number {
-    return this.#queue.heldCount + this.#queue.openCount;
+    return this.#queue.queuedCount + this.#queue.openCount;
   }
 
   /** Prompts that wait. */
   get waitingCount(): number {
-    return this.#queue.heldCount;
+    return this.#queue.queuedCount;
   }
 
   /** The same engines in a new configuration; false = they are not the same, or the policy is not. */
-  takeOver(pool: Pool, config: PredictiveConfig, room: PoolRoom): boolean {
+  takeOver(pool: Pool, config: PredictiveConfig, room: PoolCapacity): boolean {
     if (pool.addresses.join() !== this.#pool.addresses.join()) return false;
     if (JSON.stringify(config) !== JSON.stringify(this.config)) return false;
     pool.adopt(this.#pool);
@@ -98,7 +98,7 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   }
 
   /** Goes on with what another pool has learnt of the engines that both have, and of their model's tokens. */
-  adopt(other: HeldPool): void {
+  adopt(other: PrefillQueuePool): void {
     const numbers = new Map(other.#pool.addresses.map((address, number) => [address, number]));
     const others = this.#pool.addresses.map((address) => numbers.get(address) ?? -1);
     if (others.every((number) => number < 0)) return;
@@ -106,8 +106,8 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     this.#queue.adopt(other.#queue, others);
   }
 
-  ticket(wish: PromptWish, waiter: Waiter): Ticket {
-    return new HeldTicket(this, wish, waiter);
+  ticket(queueRequest: QueueRequest, listener: QueueListener): Ticket {
+    return new PrefillTicket(this, queueRequest, listener);
   }
 
   /** Another queue has taken its place, or none. */
@@ -131,11 +131,11 @@ export class HeldPool implements EngineStates<TicketPrompt> {
 
   // ---- What tickets ask ----
 
-  enter(ticket: HeldTicket): void {
+  enter(ticket: PrefillTicket): void {
     const { queueMax, ttftMaxMs, priorityMs } = this.config;
-    const { bytes, blocks, tokenIds, priority, tenant, explains } = ticket.wish;
+    const { bytes, blocks, tokenIds, priority, tenant, explains } = ticket.queueRequest;
     const nowMs = this.#now();
-    if (this.#queue.heldCount >= queueMax) {
+    if (this.#queue.queuedCount >= queueMax) {
       this.#refuse(ticket, "queue-full", nowMs);
       return;
     }
@@ -162,36 +162,36 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     this.#release(nowMs);
   }
 
-  done({ held, wish }: HeldTicket, { promptTokens, cachedTokens }: PromptUsage): void {
-    if (promptTokens !== undefined) this.#pool.ratio.observe(wish.bytes, promptTokens);
+  done({ held, queueRequest }: PrefillTicket, { promptTokens, cachedTokens }: PromptUsage): void {
+    if (promptTokens !== undefined) this.#pool.ratio.observe(queueRequest.bytes, promptTokens);
     const nowMs = this.#now();
     this.#queue.done(held!, cachedTokens, nowMs);
     this.#gaveBack(nowMs);
   }
 
   /** Gives back what it has: its place in the queue, or at a prefill engine, which is the next one's. */
-  drop({ held }: HeldTicket): void {
+  drop({ held }: PrefillTicket): void {
     if (held === undefined) return;
     const hadEngine = held.engine >= 0;
     this.#queue.remove(held);
     if (hadEngine) this.#gaveBack(this.#now());
   }
 
-  leave({ wish }: HeldTicket, isAdmitted: boolean): void {
-    if (isAdmitted) this.#room.leave(wish.decodePool);
+  leave({ queueRequest }: PrefillTicket, isAdmitted: boolean): void {
+    if (isAdmitted) this.#room.leave(queueRequest.decodePool);
   }
 
   /** There may be more room, here or in decode. */
-  roomFreed(): void {
-    if (this.#isRoomShort) this.#release(this.#now());
+  capacityFreed(): void {
+    if (this.#isCapacityShort) this.#release(this.#now());
   }
 
   // ---- What the queue asks ----
 
-  isFit(engine: number): boolean {
+  isAvailable(engine: number): boolean {
     const pool = this.#pool;
     const one = pool.engines[engine]!;
-    if (!pool.isFit(one, this.#wallMs)) return false;
+    if (!pool.isAvailable(one, this.#wallMs)) return false;
     return !one.backup || !this.#isAnyPrimaryFit();
   }
 
@@ -201,31 +201,31 @@ export class HeldPool implements EngineStates<TicketPrompt> {
     return Math.max(0, board.inFlight(slot) - open) + board.others(slot);
   }
 
-  hasRoom(engine: number, open: number): boolean {
+  hasCapacity(engine: number, open: number): boolean {
     const { maxConns, slot } = this.#pool.engines[engine]!;
     return maxConns === 0 || Math.max(open, this.#pool.board.inFlight(slot)) < maxConns;
   }
 
-  exact(engine: number): ExactCache | undefined {
+  exact(engine: number): ReportedPrefixCache | undefined {
     return this.#sources[engine]?.cache;
   }
 
-  admit({ prompt }: HeldPrompt<TicketPrompt>): boolean {
+  admit({ prompt }: QueuedPrompt<TicketPrompt>): boolean {
     const { ticket } = prompt;
     // What waits for this pool in another way, as it did before a reload, takes places, too.
-    const pools = [this.#pool.name, ticket.wish.decodePool];
+    const pools = [this.#pool.name, ticket.queueRequest.decodePool];
     ticket.isAdmitted = this.#room.admit(pools, this.#wallMs);
-    if (!ticket.isAdmitted) this.#isRoomShort = true;
+    if (!ticket.isAdmitted) this.#isCapacityShort = true;
     return ticket.isAdmitted;
   }
 
   #isAnyFit(): boolean {
-    return this.#pool.engines.some((engine) => this.#pool.isFit(engine, this.#wallMs));
+    return this.#pool.engines.some((engine) => this.#pool.isAvailable(engine, this.#wallMs));
   }
 
   #isAnyPrimaryFit(): boolean {
     return this.#pool.engines.some(
-      (engine) => !engine.backup && this.#pool.isFit(engine, this.#wallMs),
+      (engine) => !engine.backup && this.#pool.isAvailable(engine, this.#wallMs),
     );
   }
 
@@ -238,14 +238,14 @@ export class HeldPool implements EngineStates<TicketPrompt> {
   /** A prefill engine's place is free. */
   #gaveBack(nowMs: number): void {
     // One pass is enough: what the room tells of is seen in it.
-    this.#isRoomShort = false;
+    this.#isCapacityShort = false;
     this.#room.leave(this.#pool.name);
     this.#release(nowMs);
   }
 
   #release(nowMs: number): void {
-    this.#isRoomShort = false;
-    if (this.#queue.heldCount === 0) return;
+    this.#isCapacityShort = false;
+    if (this.#queue.queuedCount === 0) return;
     if (!this.#isAnyFit()) {
       this.#refuseAll("none-live");
       return;
@@ -256,36 +256,36 @@ export class HeldPool implements EngineStates<TicketPrompt> {
       if (ticket.isOver) continue;
       const nameOf = (number: number) => this.#pool.engines[number]!.name;
       const seen = held.seen.map(({ number, ...rest }) => ({ engine: nameOf(number), ...rest }));
-      ticket.waiter.granted(nameOf(held.engine), seen);
+      ticket.listener.granted(nameOf(held.engine), seen);
     }
   }
 
-  #refuseAll(reason: WishRefusal): void {
+  #refuseAll(reason: QueueRejection): void {
     const tickets = this.#queue.held().map(({ prompt }) => prompt.ticket);
     for (const ticket of tickets) this.drop(ticket);
     for (const ticket of tickets) ticket.refused(reason, 0);
   }
 
-  #refuse({ waiter }: HeldTicket, reason: WishRefusal, nowMs: number): void {
+  #refuse({ listener }: PrefillTicket, reason: QueueRejection, nowMs: number): void {
     const waitMs = this.#queue.expectedWaitMs(nowMs);
-    waiter.refused(reason, Number.isFinite(waitMs) ? waitMs : 0);
+    listener.refused(reason, Number.isFinite(waitMs) ? waitMs : 0);
   }
 }
 
-export class HeldTicket implements Ticket {
-  wish: PromptWish;
-  readonly waiter: Waiter;
-  held: HeldPrompt<TicketPrompt> | undefined;
+export class PrefillTicket implements Ticket {
+  queueRequest: QueueRequest;
+  readonly listener: QueueListener;
+  held: QueuedPrompt<TicketPrompt> | undefined;
   /** There is room for it in decode, which it gives back at its end. */
   isAdmitted = false;
   isOver = false;
-  readonly #pool: HeldPool;
+  readonly #pool: PrefillQueuePool;
   #isPrefilled = false;
 
-  constructor(pool: HeldPool, wish: PromptWish, waiter: Waiter) {
+  constructor(pool: PrefillQueuePool, queueRequest: QueueRequest, listener: QueueListener) {
     this.#pool = pool;
-    this.wish = wish;
-    this.waiter = waiter;
+    this.queueRequest = queueRequest;
+    this.listener = listener;
   }
 
   wait(): void {
@@ -293,8 +293,8 @@ export class HeldTicket implements Ticket {
   }
 
   /** Unless it is over, by what another one's refusal has led to. */
-  refused(reason: WishRefusal, retryAfterMs: number): void {
-    if (!this.isOver) this.waiter.refused(reason, retryAfterMs);
+  refused(reason: QueueRejection, retryAfterMs: number): void {
+    if (!this.isOver) this.listener.refused(reason, retryAfterMs);
   }
 
   done(usage: PromptUsage): void {
@@ -314,7 +314,8 @@ export class HeldTicket implements Ticket {
   /** A request may go on for minutes, and its tokens may be as large as its body. */
   #forgetPrompt(): void {
     this.held = undefined;
-    if (this.wish.tokenIds !== undefined) this.wish = { ...this.wish, tokenIds: undefined };
+    if (this.queueRequest.tokenIds !== undefined)
+      this.queueRequest = { ...this.queueRequest, tokenIds: undefined };
   }
 
   leave(): void {

@@ -8,9 +8,9 @@
  */
 
 import { PrefillBatches } from "../estimates/prefill-batches.ts";
-import type { ExactCache } from "../prefix-cache/reported-prefix-cache.ts";
-import { HeldPlaces, type PlacesOptions } from "./prefill-placement.ts";
-import { HeldPrompt, moveForward, type Prompt } from "./queued-prompt.ts";
+import type { ReportedPrefixCache } from "../prefix-cache/reported-prefix-cache.ts";
+import { type PlacesOptions, PrefillPlacement } from "./prefill-placement.ts";
+import { moveForward, type Prompt, QueuedPrompt } from "./queued-prompt.ts";
 import { TenantShares } from "./tenant-shares.ts";
 
 /** Prompts that are looked at for a batch once no engine is idle. */
@@ -27,7 +27,7 @@ const askedMax = 64;
 /** Idle engines that those behind the first are compared with. */
 const idleMax = 8;
 
-export interface HeldQueueOptions extends PlacesOptions {
+export interface PrefillQueueOptions extends PlacesOptions {
   /** What one ms of waiting takes off the predicted ms of a prefill. */
   readonly agingFactor: number;
   /** Most that a tenant which has had more than its share is put back, in predicted ms. */
@@ -37,26 +37,26 @@ export interface HeldQueueOptions extends PlacesOptions {
 /** The engines as they are now, by their number. */
 export interface EngineStates<P extends Prompt> {
   /** Takes requests at all. */
-  isFit(engine: number): boolean;
+  isAvailable(engine: number): boolean;
   /** Whether there is room for one more. @param open sent from here and not done */
-  hasRoom(engine: number, open: number): boolean;
+  hasCapacity(engine: number, open: number): boolean;
   /** Requests at the engine that did not come through this queue. */
   others(engine: number, open: number): number;
   /** What the engine has in its cache, by its own word; undefined = it is not known so well. */
-  exact(engine: number): ExactCache | undefined;
+  exact(engine: number): ReportedPrefixCache | undefined;
   /** Whether what follows the prefill has room for it, too; where so, it has taken that. */
-  admit(held: HeldPrompt<P>): boolean;
+  admit(held: QueuedPrompt<P>): boolean;
 }
 
-export class HeldQueue<P extends Prompt = Prompt> {
+export class PrefillQueue<P extends Prompt = Prompt> {
   readonly #engines: number;
-  readonly #options: HeldQueueOptions;
+  readonly #options: PrefillQueueOptions;
   readonly #states: EngineStates<P>;
-  readonly #places: HeldPlaces;
+  readonly #places: PrefillPlacement;
   readonly #batches: PrefillBatches;
   readonly #tenants = new TenantShares();
   /** In the order of their keys. */
-  #held: HeldPrompt<P>[] = [];
+  #held: QueuedPrompt<P>[] = [];
   /** Prompts that are compared with all engines in one pass. */
   readonly #comparedMax: number;
   /** Engines that are fit and idle, as far as there is room for them; and how many there are. */
@@ -70,22 +70,22 @@ export class HeldQueue<P extends Prompt = Prompt> {
   /** The next that is to be put in order anew, beside the first ones. */
   #rankAt = 0;
 
-  constructor(engines: number, options: HeldQueueOptions, states: EngineStates<P>) {
+  constructor(engines: number, options: PrefillQueueOptions, states: EngineStates<P>) {
     this.#engines = engines;
     this.#comparedMax = Math.min(placedMax, Math.ceil(comparedMax / engines));
     this.#options = options;
     this.#states = states;
-    this.#places = new HeldPlaces(engines, options, (engine) => states.exact(engine));
+    this.#places = new PrefillPlacement(engines, options, (engine) => states.exact(engine));
     this.#batches = new PrefillBatches(engines);
     this.#othersMs = new Float64Array(engines);
   }
 
-  get heldCount(): number {
+  get queuedCount(): number {
     return this.#held.length;
   }
 
   /** As they are now, the first ones first. */
-  held(): HeldPrompt<P>[] {
+  held(): QueuedPrompt<P>[] {
     return [...this.#held];
   }
 
@@ -93,7 +93,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
    * Goes on with what another queue has learnt of its engines. @param others for each engine of this queue, the number that it had in the
    * other one; -1 = it is new
    */
-  adopt(other: HeldQueue<P>, others: readonly number[]): void {
+  adopt(other: PrefillQueue<P>, others: readonly number[]): void {
     others.forEach((from, engine) => {
       if (from < 0) return;
       this.#places.adopt(engine, other.#places, from);
@@ -107,7 +107,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   /** Whether there is anything of what was sent to the engine that is believed to be there. */
-  isMirrored(engine: number): boolean {
+  isModelled(engine: number): boolean {
     return this.#places.hits.size(engine) > 0;
   }
 
@@ -118,8 +118,8 @@ export class HeldQueue<P extends Prompt = Prompt> {
     return count;
   }
 
-  add(prompt: P, nowMs: number): HeldPrompt<P> {
-    const held = new HeldPrompt<P>(prompt, nowMs);
+  add(prompt: P, nowMs: number): QueuedPrompt<P> {
+    const held = new QueuedPrompt<P>(prompt, nowMs);
     this.#tenants.add(prompt.tenant);
     this.#rank(held, this.#tenants.compare());
     this.#held.push(held);
@@ -128,7 +128,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   /** The client has gone, a deadline is over, or its engine has failed. */
-  remove(held: HeldPrompt<P>): void {
+  remove(held: QueuedPrompt<P>): void {
     if (held.engine >= 0) {
       this.#batches.drop(held.engine, held);
       this.#places.hits.dropped(held, held.engine);
@@ -142,7 +142,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   /** The prefill is done. @param cachedTokens as the engine reports them; undefined = it does not */
-  done(held: HeldPrompt<P>, cachedTokens: number | undefined, nowMs: number): void {
+  done(held: QueuedPrompt<P>, cachedTokens: number | undefined, nowMs: number): void {
     const { engine, prompt } = held;
     const { tokens, blockTokens } = prompt;
     if (engine < 0) return;
@@ -165,7 +165,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
 
   /** From now until the end of its prefill, in ms, as long as nothing comes that goes before it; infinite = there is no engine. */
   expectedTtft(
-    held: HeldPrompt<P>,
+    held: QueuedPrompt<P>,
     nowMs: number,
   ): { readonly waitMs: number; readonly ms: number } {
     let aheadMs = 0;
@@ -180,8 +180,8 @@ export class HeldQueue<P extends Prompt = Prompt> {
   /** When an engine is free for the next, once all have done so much more, of which the one that is free soonest always takes some. */
   #startsInMs(workMs: number, nowMs: number): number {
     const fit = this.#refresh(nowMs);
-    const { isFit, waitMs } = this.#places;
-    const waits = waitMs.filter((_, engine) => isFit[engine] === 1).sort();
+    const { isAvailable, waitMs } = this.#places;
+    const waits = waitMs.filter((_, engine) => isAvailable[engine] === 1).sort();
     let sumMs = 0;
     for (let count = 1; count < fit; count += 1) {
       sumMs += waits[count - 1]!;
@@ -192,8 +192,8 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   /** What is to be sent now; `engine` of each says where. */
-  release(nowMs: number): HeldPrompt<P>[] {
-    const released: HeldPrompt<P>[] = [];
+  release(nowMs: number): QueuedPrompt<P>[] {
+    const released: QueuedPrompt<P>[] = [];
     if (this.#held.length === 0) return released;
     const fit = this.#refresh(nowMs);
     let idle = this.#idleCount;
@@ -243,7 +243,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   /** The first of those before it that waits on, for its cache, though this one came later than the other's bound allows. */
-  #overtakenBy(held: HeldPrompt, at: number): HeldPrompt<P> | undefined {
+  #overtakenBy(held: QueuedPrompt, at: number): QueuedPrompt<P> | undefined {
     const { agingFactor } = this.#options;
     for (let i = 0; i < at; i += 1) {
       const before = this.#held[i]!;
@@ -258,7 +258,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
    * Engines may be idle while all that wait want others for their caches. What ends earlier at such an engine than where it waits goes there: else the
    * engines of a prefix that all prompts share would be the only ones to work.
    */
-  #sendToUnwanted(idle: number, nowMs: number, released: HeldPrompt<P>[]): void {
+  #sendToUnwanted(idle: number, nowMs: number, released: QueuedPrompt<P>[]): void {
     const placed = Math.min(this.#comparedMax, this.#held.length);
     let left = idle;
     for (let i = 0; i < placed && left > 0; i += 1) {
@@ -273,10 +273,10 @@ export class HeldQueue<P extends Prompt = Prompt> {
   }
 
   /** Where it is to go, or to wait. */
-  #place(held: HeldPrompt<P>, at: number): number {
+  #place(held: QueuedPrompt<P>, at: number): number {
     const places = this.#places;
     const { target } = held;
-    const isFirst = at < this.#comparedMax || target < 0 || places.isFit[target] === 0;
+    const isFirst = at < this.#comparedMax || target < 0 || places.isAvailable[target] === 0;
     let engine = isFirst
       ? places.best(held)
       : places.bestOf(held, this.#idle, Math.min(idleMax, this.#idleCount));
@@ -293,13 +293,13 @@ export class HeldQueue<P extends Prompt = Prompt> {
    */
   #refresh(nowMs: number): number {
     this.#ask();
-    const { isFit, waitMs } = this.#places;
+    const { isAvailable, waitMs } = this.#places;
     const { endsMs } = this.#batches;
     const othersMs = this.#othersMs;
     let fit = 0;
     let idle = 0;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (isFit[engine] === 0) continue;
+      if (isAvailable[engine] === 0) continue;
       fit += 1;
       const ends = endsMs[engine]!;
       if (ends < 0) {
@@ -320,19 +320,19 @@ export class HeldQueue<P extends Prompt = Prompt> {
     for (let i = 0; i < count; i += 1) {
       this.#askAt = this.#askAt + 1 < this.#engines ? this.#askAt + 1 : 0;
       const engine = this.#askAt;
-      const isFit = this.#states.isFit(engine);
-      places.isFit[engine] = isFit ? 1 : 0;
-      if (!isFit) continue;
-      places.hits.checkExact(engine);
+      const isAvailable = this.#states.isAvailable(engine);
+      places.isAvailable[engine] = isAvailable ? 1 : 0;
+      if (!isAvailable) continue;
+      places.hits.checkReported(engine);
       const others = this.#states.others(engine, this.#batches.open(engine));
       this.#othersMs[engine] = others * places.cost.typicalMs(engine);
     }
   }
 
   /** False = there is no room, or none for what follows. */
-  #send(held: HeldPrompt<P>, engine: number, nowMs: number): boolean {
+  #send(held: QueuedPrompt<P>, engine: number, nowMs: number): boolean {
     const open = this.#batches.open(engine);
-    if (!this.#states.hasRoom(engine, open) || !this.#states.admit(held)) return false;
+    if (!this.#states.hasCapacity(engine, open) || !this.#states.admit(held)) return false;
     if (held.prompt.explains) held.seen = this.#places.explain(held, engine);
     held.engine = engine;
     held.predictedMs = this.#places.predict(held, engine);
@@ -360,7 +360,7 @@ export class HeldQueue<P extends Prompt = Prompt> {
     for (let i = 1; i < held.length; i += 1) moveForward(held, i);
   }
 
-  #rank(held: HeldPrompt, isShared: boolean): void {
+  #rank(held: QueuedPrompt, isShared: boolean): void {
     const { agingFactor, fairnessMs } = this.#options;
     const { tenant, advanceMs } = held.prompt;
     const lead = isShared ? Math.min(fairnessMs, this.#tenants.leadMs(tenant)) : 0;

@@ -4,25 +4,25 @@
  * to be sent to.
  */
 
-import type { PrefixMirror } from "../prefix-cache/modelled-prefix-cache.ts";
+import type { ModelledPrefixCache } from "../prefix-cache/modelled-prefix-cache.ts";
 import { PrefixRuns } from "../prefix-cache/prefix-runs.ts";
-import type { ExactCache } from "../prefix-cache/reported-prefix-cache.ts";
-import type { HeldPrompt } from "./queued-prompt.ts";
+import type { ReportedPrefixCache } from "../prefix-cache/reported-prefix-cache.ts";
+import type { QueuedPrompt } from "./queued-prompt.ts";
 
 /** What an engine itself says of its cache; undefined = it is not known so well. */
-export type ExactOf = (engine: number) => ExactCache | undefined;
+export type ReportedOf = (engine: number) => ReportedPrefixCache | undefined;
 
 /** Changes that are remembered, a power of two. Who has seen none of so many looks all engines up. */
 const changesKept = 64;
 /** Arrays that are kept for prompts to come. */
 const sparesMax = 1_024;
 
-export class HeldHits {
+export class PrefixHits {
   readonly #engines: number;
-  readonly #exactOf: ExactOf;
+  readonly #reportedOf: ReportedOf;
   readonly #runs: PrefixRuns;
   /** Prompts that each engine computes now: what comes next will find them there, though they are not told of yet. */
-  readonly #computing: HeldPrompt[][];
+  readonly #computing: QueuedPrompt[][];
   /** Of each engine's exact cache when it was last looked at; −1 = it had none. */
   readonly #versions: Float64Array;
   /** Engines whose caches have changed, in turn, and what has come into them: undefined = they are to be looked up; and how many there were. */
@@ -31,65 +31,65 @@ export class HeldHits {
   #changes = 0;
   readonly #spares: Int32Array[] = [];
 
-  constructor(engines: number, blocksMax: number, exactOf: ExactOf) {
+  constructor(engines: number, blocksMax: number, reportedOf: ReportedOf) {
     this.#engines = engines;
-    this.#exactOf = exactOf;
+    this.#reportedOf = reportedOf;
     this.#runs = new PrefixRuns(engines, blocksMax);
     this.#computing = Array.from({ length: engines }, () => []);
     this.#versions = new Float64Array(engines).fill(-1);
   }
 
-  adopt(engine: number, other: HeldHits, from: number): void {
-    this.#mirror(engine).copy(other.#mirror(from));
+  adopt(engine: number, other: PrefixHits, from: number): void {
+    this.#modelled(engine).copy(other.#modelled(from));
     this.#note(engine, undefined);
   }
 
   /** Nothing of what was sent to the engine is there any more. */
   forget(engine: number): void {
-    this.#mirror(engine).clear();
+    this.#modelled(engine).clear();
     this.#note(engine, undefined);
   }
 
   /** Blocks of what was sent to the engine that are believed to be there. */
   size(engine: number): number {
-    return this.#mirror(engine).size;
+    return this.#modelled(engine).size;
   }
 
   /** The engine computes it from now on. */
-  sent(held: HeldPrompt, engine: number): void {
+  sent(held: QueuedPrompt, engine: number): void {
     this.#computing[engine]!.push(held);
-    held.blocksBefore = this.#mirror(engine).leadingBlocks(held.prompt.blocks);
-    this.#mirror(engine).insert(held.prompt.blocks);
+    held.blocksBefore = this.#modelled(engine).leadingBlocks(held.prompt.blocks);
+    this.#modelled(engine).insert(held.prompt.blocks);
     this.#note(engine, held.prompt.blocks);
   }
 
   /** It has not computed it: it has failed, or is not wanted any more. */
-  dropped(held: HeldPrompt, engine: number): void {
-    this.#mirror(engine).takeBack(held.prompt.blocks, held.blocksBefore);
+  dropped(held: QueuedPrompt, engine: number): void {
+    this.#modelled(engine).takeBack(held.prompt.blocks, held.blocksBefore);
     this.#ended(held, engine);
     this.#note(engine, undefined);
   }
 
   /** It has computed it. @param reportedBlocks that it had of it before, by its own word; undefined = it says nothing of that */
-  computed(held: HeldPrompt, engine: number, reportedBlocks: number | undefined): void {
-    const mirror = this.#mirror(engine);
+  computed(held: QueuedPrompt, engine: number, reportedBlocks: number | undefined): void {
+    const mirror = this.#modelled(engine);
     if (reportedBlocks !== undefined && held.believedBlocks >= 0) {
-      mirror.learn(held.believedBlocks, reportedBlocks);
+      mirror.applyDiscovered(held.believedBlocks, reportedBlocks);
     }
     mirror.insert(held.prompt.blocks);
     this.#ended(held, engine);
   }
 
   /** Before prompts are looked at: engines' own words may have changed. */
-  checkExact(engine: number): void {
-    const version = this.#exactOf(engine)?.version ?? -1;
+  checkReported(engine: number): void {
+    const version = this.#reportedOf(engine)?.version ?? -1;
     if (this.#versions[engine] === version) return;
     this.#versions[engine] = version;
     this.#note(engine, undefined);
   }
 
   /** Tokens, by the engines' numbers; at least what the last of them is computed anew for. */
-  of(held: HeldPrompt): Int32Array {
+  of(held: QueuedPrompt): Int32Array {
     if (held.hits === undefined) {
       held.hits = this.#spares.pop() ?? new Int32Array(this.#engines);
       this.#findAll(held, held.hits);
@@ -111,7 +111,7 @@ export class HeldHits {
   }
 
   /** Looks the engine up again; whether it has less than was believed. */
-  check(held: HeldPrompt, engine: number): boolean {
+  check(held: QueuedPrompt, engine: number): boolean {
     const hits = this.of(held);
     const believed = hits[engine]!;
     hits[engine] = this.#find(held, engine);
@@ -119,18 +119,18 @@ export class HeldHits {
   }
 
   /** What the mirror of the engine says of it; -1 = the engine's own word counted. */
-  believedBlocks(held: HeldPrompt, engine: number): number {
+  believedBlocks(held: QueuedPrompt, engine: number): number {
     if (this.#exact(held, engine) !== undefined) return -1;
     return Math.round(this.of(held)[engine]! / held.prompt.blockTokens);
   }
 
   /** It is looked at no more. */
-  release(held: HeldPrompt): void {
+  release(held: QueuedPrompt): void {
     if (held.hits !== undefined && this.#spares.length < sparesMax) this.#spares.push(held.hits);
     held.hits = undefined;
   }
 
-  #ended(held: HeldPrompt, engine: number): void {
+  #ended(held: QueuedPrompt, engine: number): void {
     const computing = this.#computing[engine]!;
     const at = computing.indexOf(held);
     if (at >= 0) computing.splice(at, 1);
@@ -142,7 +142,7 @@ export class HeldHits {
     this.#changes += 1;
   }
 
-  #findAll(held: HeldPrompt, hits: Int32Array): void {
+  #findAll(held: QueuedPrompt, hits: Int32Array): void {
     const { blocks, blockTokens, keys } = held.prompt;
     const runs = this.#runs.of(blocks);
     for (let engine = 0; engine < this.#engines; engine += 1) {
@@ -150,19 +150,19 @@ export class HeldHits {
     }
     if (keys === undefined) return;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#exactOf(engine) !== undefined) hits[engine] = this.#find(held, engine);
+      if (this.#reportedOf(engine) !== undefined) hits[engine] = this.#find(held, engine);
     }
   }
 
-  #find(held: HeldPrompt, engine: number): number {
+  #find(held: QueuedPrompt, engine: number): number {
     const { blocks, blockTokens, keys } = held.prompt;
     const exact = this.#exact(held, engine);
-    if (exact === undefined) return this.#mirror(engine).leadingBlocks(blocks) * blockTokens;
+    if (exact === undefined) return this.#modelled(engine).leadingBlocks(blocks) * blockTokens;
     return Math.max(exact.leadingTokens(keys!), this.#beingComputed(blocks, engine) * blockTokens);
   }
 
-  #exact({ prompt }: HeldPrompt, engine: number): ExactCache | undefined {
-    return prompt.keys === undefined ? undefined : this.#exactOf(engine);
+  #exact({ prompt }: QueuedPrompt, engine: number): ReportedPrefixCache | undefined {
+    return prompt.keys === undefined ? undefined : this.#reportedOf(engine);
   }
 
   /** Leading blocks of a prompt that the engine computes now. */
@@ -174,8 +174,8 @@ export class HeldHits {
     return most;
   }
 
-  #mirror(engine: number): PrefixMirror {
-    return this.#runs.mirrors[engine]!;
+  #modelled(engine: number): ModelledPrefixCache {
+    return this.#runs.modelled[engine]!;
   }
 }
 

@@ -2,28 +2,28 @@
 
 import { deadlineTickMs } from "../limits.ts";
 import { systemClock } from "../transport/clock.ts";
-import type { DeskAnswer, DeskQuestion } from "./messages.ts";
-import { type DeskLog, HeldPools } from "./pool-queues.ts";
+import type { QueueMessage, QueueReply } from "./messages.ts";
+import { PoolQueues, type QueueLog } from "./pool-queues.ts";
 import type { Ticket } from "./queue-service.ts";
 
-export class DeskServer {
-  readonly pools: HeldPools;
+export class QueueServer {
+  readonly pools: PoolQueues;
   /** By worker, then by the worker's own numbers. */
   readonly #tickets: Map<number, Ticket>[] = [];
   readonly #ticker = setInterval(() => this.pools.tick(), deadlineTickMs).unref();
 
-  constructor(log: DeskLog) {
-    this.pools = new HeldPools(systemClock, log);
+  constructor(log: QueueLog) {
+    this.pools = new PoolQueues(systemClock, log);
   }
 
-  receive(worker: number, question: DeskQuestion, answer: (message: DeskAnswer) => void): void {
+  receive(worker: number, question: QueueMessage, response: (message: QueueReply) => void): void {
     this.#tickets[worker] ??= new Map();
     const tickets = this.#tickets[worker];
     const { id } = question;
     if (question.type === "prompt-looked-up") {
       const { pool, tokenIds } = question;
       this.pools.leadingTokens(pool, tokenIds, (leadingTokens) => {
-        answer({ type: "prompt-found", id, leadingTokens });
+        response({ type: "prompt-found", id, leadingTokens });
       });
       return;
     }
@@ -37,11 +37,11 @@ export class DeskServer {
       }
       return;
     }
-    const ticket = this.pools.ticket(question.wish, {
-      granted: (engine, seen) => answer({ type: "prompt-granted", id, engine, seen }),
+    const ticket = this.pools.ticket(question.queueRequest, {
+      granted: (engine, seen) => response({ type: "prompt-granted", id, engine, seen }),
       refused: (reason, retryAfterMs) => {
         tickets.delete(id);
-        answer({ type: "prompt-refused", id, reason, retryAfterMs });
+        response({ type: "prompt-refused", id, reason, retryAfterMs });
       },
     });
     tickets.set(id, ticket);

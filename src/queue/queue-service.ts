@@ -1,7 +1,7 @@
 /** Where prompts wait for a prefill engine, for the whole proxy: what is asked there, and what it answers. */
 
 import type { PromptUsage } from "../dialects/shared/prompt-usage.ts";
-import type { HeldEngineSeen } from "../pool/engine-snapshot.ts";
+import type { PlacementSnapshot } from "../pool/engine-snapshot.ts";
 
 /** What a client's priority may be. */
 const priorityMax = 100;
@@ -11,7 +11,7 @@ export function boundedPriority(priority: number): number {
 }
 
 /** A prompt, as far as its place in the queue depends on it. */
-export interface PromptWish {
+export interface QueueRequest {
   /**
    * Names of the pool in whose queue it waits, which prefills or does all, and of the pool that decodes after that; "" = none, or one
    * that is not waited for.
@@ -35,17 +35,17 @@ export interface PromptWish {
  * Why a prompt gets no engine: none takes requests; as many wait as may; it has waited as long as it may; it would have to wait
  * longer than the operator wants anyone to; or it waited in a queue that a new configuration has replaced, and is to be asked for again.
  */
-export type WishRefusal = "none-live" | "queue-full" | "timeout" | "overloaded" | "replaced";
+export type QueueRejection = "none-live" | "queue-full" | "timeout" | "overloaded" | "replaced";
 
 /** Who waits. Told once: one of the two. */
-export interface Waiter {
+export interface QueueListener {
   /**
    * @param engine its name in the pool; "" = any that has room, where prompts are not held
    * @param seen all engines, where that was asked for
    */
-  granted(engine: string, seen: readonly HeldEngineSeen[]): void;
+  granted(engine: string, seen: readonly PlacementSnapshot[]): void;
   /** @param retryAfterMs when it may be worth another try */
-  refused(reason: WishRefusal, retryAfterMs: number): void;
+  refused(reason: QueueRejection, retryAfterMs: number): void;
 }
 
 /** How many tokens from a prompt's start engines have, by their names; one that is not in there does not tell. */
@@ -63,8 +63,12 @@ export interface Ticket {
   leave(): void;
 }
 
-export interface PromptDesk {
-  ticket(wish: PromptWish, waiter: Waiter): Ticket;
+export interface QueueService {
+  ticket(queueRequest: QueueRequest, listener: QueueListener): Ticket;
   /** What the pool's engines have of a prompt by their own word. @param answer is told, once, possibly before this returns */
-  leadingTokens(pool: string, tokenIds: Int32Array, answer: (tokens: LeadingTokens) => void): void;
+  leadingTokens(
+    pool: string,
+    tokenIds: Int32Array,
+    response: (tokens: LeadingTokens) => void,
+  ): void;
 }

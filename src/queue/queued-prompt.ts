@@ -16,7 +16,7 @@ export interface Prompt {
 }
 
 /** What spoke for an engine when a prompt was placed. */
-export interface SeenEngine {
+export interface PlacementOption {
   readonly number: number;
   readonly waitMs: number;
   readonly uncachedTokens: number;
@@ -24,7 +24,7 @@ export interface SeenEngine {
   readonly score: number;
 }
 
-export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
+export class QueuedPrompt<P extends Prompt = Prompt> implements SentPrompt {
   readonly prompt: P;
   readonly arrivedMs: number;
   /** Leading tokens believed to be at each engine, for `HeldHits` alone; and the change of a cache that was seen last. */
@@ -47,7 +47,7 @@ export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
   believedBlocks = -1;
   /** Of its blocks, those that were believed to be there when it was sent. */
   blocksBefore = 0;
-  seen: readonly SeenEngine[] = [];
+  seen: readonly PlacementOption[] = [];
 
   constructor(prompt: P, arrivedMs: number) {
     this.prompt = prompt;
@@ -56,7 +56,7 @@ export class HeldPrompt<P extends Prompt = Prompt> implements SentPrompt {
 }
 
 /** Puts a prompt where it belongs among those before it, which are in the order of their keys. */
-export function moveForward<H extends HeldPrompt>(held: H[], from: number): void {
+export function moveForward<H extends QueuedPrompt>(held: H[], from: number): void {
   const moved = held[from]!;
   let at = from;
   for (; at > 0 && held[at - 1]!.key > moved.key; at -= 1) held[at] = held[at - 1]!;

@@ -1,28 +1,34 @@
 /** The desk where prompts wait, when it is in the main thread: what this worker asks goes there, and its answers come back. */
 
-import type { DeskAnswer, DeskQuestion } from "./messages.ts";
-import type { LeadingTokens, PromptDesk, PromptWish, Ticket, Waiter } from "./queue-service.ts";
+import type { QueueMessage, QueueReply } from "./messages.ts";
+import type {
+  LeadingTokens,
+  QueueListener,
+  QueueRequest,
+  QueueService,
+  Ticket,
+} from "./queue-service.ts";
 
-export class RemoteDesk implements PromptDesk {
-  readonly #post: (question: DeskQuestion) => void;
-  readonly #waiters = new Map<number, Waiter>();
+export class RemoteQueue implements QueueService {
+  readonly #post: (question: QueueMessage) => void;
+  readonly #listeners = new Map<number, QueueListener>();
   /** Of prompts that are looked up. */
   readonly #answers = new Map<number, (tokens: LeadingTokens) => void>();
   #serial = 0;
 
-  constructor(post: (question: DeskQuestion) => void) {
+  constructor(post: (question: QueueMessage) => void) {
     this.#post = post;
   }
 
-  ticket(wish: PromptWish, waiter: Waiter): Ticket {
+  ticket(queueRequest: QueueRequest, listener: QueueListener): Ticket {
     this.#serial += 1;
     const id = this.#serial;
     let isPrefilled = false;
     let isOver = false;
     return {
       wait: () => {
-        this.#waiters.set(id, waiter);
-        this.#post({ type: "prompt", id, wish });
+        this.#listeners.set(id, listener);
+        this.#post({ type: "prompt", id, queueRequest });
       },
       done: (usage) => {
         if (isPrefilled || isOver) return;
@@ -37,28 +43,32 @@ export class RemoteDesk implements PromptDesk {
       leave: () => {
         if (isOver) return;
         isOver = true;
-        this.#waiters.delete(id);
+        this.#listeners.delete(id);
         this.#post({ type: "prompt-left", id });
       },
     };
   }
 
-  leadingTokens(pool: string, tokenIds: Int32Array, answer: (tokens: LeadingTokens) => void): void {
+  leadingTokens(
+    pool: string,
+    tokenIds: Int32Array,
+    response: (tokens: LeadingTokens) => void,
+  ): void {
     this.#serial += 1;
-    this.#answers.set(this.#serial, answer);
+    this.#answers.set(this.#serial, response);
     this.#post({ type: "prompt-looked-up", id: this.#serial, pool, tokenIds });
   }
 
-  receive(answer: DeskAnswer): void {
-    if (answer.type === "prompt-found") {
-      const found = this.#answers.get(answer.id);
-      this.#answers.delete(answer.id);
-      found?.(answer.leadingTokens);
+  receive(response: QueueReply): void {
+    if (response.type === "prompt-found") {
+      const found = this.#answers.get(response.id);
+      this.#answers.delete(response.id);
+      found?.(response.leadingTokens);
       return;
     }
-    const waiter = this.#waiters.get(answer.id);
-    this.#waiters.delete(answer.id);
-    if (answer.type === "prompt-granted") waiter?.granted(answer.engine, answer.seen);
-    else waiter?.refused(answer.reason, answer.retryAfterMs);
+    const listener = this.#listeners.get(response.id);
+    this.#listeners.delete(response.id);
+    if (response.type === "prompt-granted") listener?.granted(response.engine, response.seen);
+    else listener?.refused(response.reason, response.retryAfterMs);
   }
 }

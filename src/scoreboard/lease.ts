@@ -11,7 +11,7 @@ export class Lease {
   readonly #board: Scoreboard;
   readonly #policy: Pick<Policy, "ended"> | undefined;
   readonly #engine: number;
-  #answerTokens = 0;
+  #responseTokens = 0;
   #open = true;
 
   /** @param policy is told of the end, with the engine's number in its pool */
@@ -36,7 +36,7 @@ export class Lease {
   /** So many more tokens of its answer have come, a whole number. */
   answered(tokens: number): void {
     if (!this.#open) return;
-    this.#answerTokens += tokens;
+    this.#responseTokens += tokens;
     this.#board.answered(this.slot, tokens);
   }
 
@@ -44,7 +44,7 @@ export class Lease {
     if (!this.#open) return;
     this.#open = false;
     const { slot, bytes, uncachedBytes, tokens } = this;
-    this.#board.giveBack(slot, bytes, uncachedBytes, tokens, this.#answerTokens);
+    this.#board.giveBack(slot, bytes, uncachedBytes, tokens, this.#responseTokens);
     this.#policy?.ended?.(this.#engine, this.bytes);
   }
 }

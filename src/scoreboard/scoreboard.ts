@@ -27,7 +27,7 @@ const assignedBytes = 2;
 const uncachedBytes = 3;
 /** Tokens of the prompts at the engine now, and of their answers so far. Per worker, whole numbers, so that sums stay exact. */
 const promptTokens = 4;
-const answerTokens = 5;
+const responseTokens = 5;
 
 /** Fields of a slot that have one value for all: times in ms since the epoch, scratch values for the pool's policy, and the engine's own word. */
 const sharedFields = 12;
@@ -136,12 +136,12 @@ export class Scoreboard {
 
   /** So many more tokens of an answer have come, a whole number. Only leases call it. */
   answered(slot: number, tokens: number): void {
-    const at = (this.worker * this.slots + slot) * floatFields + answerTokens;
+    const at = (this.worker * this.slots + slot) * floatFields + responseTokens;
     this.#floats[at] = this.#floats[at]! + tokens;
   }
 
   /** Gives back what `take` took, and the tokens of the answer. Only leases call it, once each. */
-  giveBack(slot: number, bytes: number, uncached = bytes, tokens = 0, answer = 0): void {
+  giveBack(slot: number, bytes: number, uncached = bytes, tokens = 0, response = 0): void {
     Atomics.sub(this.#totals, slot * intFields + inFlight, 1);
     const row = this.worker * this.slots + slot;
     this.#rows[row] = this.#rows[row]! - 1;
@@ -149,7 +149,7 @@ export class Scoreboard {
     this.#floats[at + promptBytes] = this.#floats[at + promptBytes]! - bytes;
     this.#floats[at + uncachedBytes] = this.#floats[at + uncachedBytes]! - uncached;
     this.#floats[at + promptTokens] = this.#floats[at + promptTokens]! - tokens;
-    this.#floats[at + answerTokens] = this.#floats[at + answerTokens]! - answer;
+    this.#floats[at + responseTokens] = this.#floats[at + responseTokens]! - response;
   }
 
   /** Takes back all that a dead worker held. Called by the main thread once the worker is gone. */
@@ -162,7 +162,7 @@ export class Scoreboard {
       this.#floats[row * floatFields + promptBytes] = 0;
       this.#floats[row * floatFields + uncachedBytes] = 0;
       this.#floats[row * floatFields + promptTokens] = 0;
-      this.#floats[row * floatFields + answerTokens] = 0;
+      this.#floats[row * floatFields + responseTokens] = 0;
       // It may have died in a merge.
       Atomics.compareExchange(this.#pools, slot * 2 + 1, worker + 1, 0);
     }
@@ -202,12 +202,12 @@ export class Scoreboard {
     return this.#sum(slot, promptTokens);
   }
   /** Tokens of the answers that are being decoded there, so far. */
-  answerTokens(slot: number): number {
-    return this.#sum(slot, answerTokens);
+  responseTokens(slot: number): number {
+    return this.#sum(slot, responseTokens);
   }
   /** What the requests of this proxy have of its KV cache, in tokens: prompts, and answers so far. */
   kvTokens(slot: number): number {
-    return this.promptTokens(slot) + this.answerTokens(slot);
+    return this.promptTokens(slot) + this.responseTokens(slot);
   }
 
   /** A request has ended well: ms from its sending to the first byte of its answer, and to the last. */

@@ -127,7 +127,7 @@ export const kvCapacityTokens = 4_194_304;
 /** Choices of one request, over all its prompts. */
 export const choicesMax = 1_024;
 /** Answers of `/v1/responses` that are kept; the one that was made longest ago goes first. */
-export const keptResponsesMax = 4_096;
+export const storedResponsesMax = 4_096;
 /** Request ids that `/debug/state` remembers. */
 export const requestIdsMax = 1_000;
 /** Requests that `/debug/requests` remembers, and how much of each body. */

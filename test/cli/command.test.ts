@@ -169,8 +169,8 @@ describe("the launcher", () => {
   });
 
   test("takes Bun when it is there, and what GLOBAL_PROXY_RUNTIME says", () => {
-    const preferred = runtimes.includes("bun") ? "runtime: Bun" : "runtime: Node";
-    expect(launch(launcher, {}).stderr).toContain(preferred);
+    const stickyEngine = runtimes.includes("bun") ? "runtime: Bun" : "runtime: Node";
+    expect(launch(launcher, {}).stderr).toContain(stickyEngine);
     expect(launch(launcher, { GLOBAL_PROXY_RUNTIME: "node" }).stderr).toContain("runtime: Node");
     const { status, stderr } = launch(launcher, { GLOBAL_PROXY_RUNTIME: "deno" });
     expect(stderr).toContain('GLOBAL_PROXY_RUNTIME must be node or bun, not "deno"');

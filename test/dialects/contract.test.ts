@@ -10,7 +10,7 @@ import { decodeBody, prefillBody, requestOf, strippedBody } from "./legs.ts";
 const canary = "written-by-the-client";
 
 /** Fields that carry a hand-off; what a client puts there is poison. */
-const handoffFields = ["kv_transfer_params", "kv\\u005ftransfer_params"];
+const transferFields = ["kv_transfer_params", "kv\\u005ftransfer_params"];
 
 /** Those of one engine family alone, which others do not know. */
 const familyFields: readonly (readonly [RegExp, readonly string[]])[] = [
@@ -20,11 +20,11 @@ const familyFields: readonly (readonly [RegExp, readonly string[]])[] = [
 
 function fieldsOf(name: string): string[] {
   const own = familyFields.filter(([family]) => family.test(name)).flatMap(([, fields]) => fields);
-  return [...handoffFields, ...own];
+  return [...transferFields, ...own];
 }
 
 const trtllmParams = `"disaggregated_params":{"request_type":"context_only","ctx_request_id":9223372036854775807,"disagg_request_id":1}`;
-const answer = `{"id":"cmpl-1","choices":[{"text":"a","finish_reason":"length",${trtllmParams}}],"prompt_token_ids":[1,2],"kv_transfer_params": {"remote_block_ids":[[1,2],[3]],"remote_engine_id":"e","remote_port":18446744073709551615} }`;
+const response = `{"id":"cmpl-1","choices":[{"text":"a","finish_reason":"length",${trtllmParams}}],"prompt_token_ids":[1,2],"kv_transfer_params": {"remote_block_ids":[[1,2],[3]],"remote_engine_id":"e","remote_port":18446744073709551615} }`;
 
 describe.each([...dialects])("dialect %s", (name, dialect) => {
   it("goes by its name, and says in which order the engines hear of a request", () => {
@@ -35,10 +35,10 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
   it("makes valid JSON of any object, and keeps the members that are none of its business", () => {
     fc.assert(
       fc.property(objectText, fc.boolean(), ({ text, members }, hasHandoff) => {
-        const handoff = hasHandoff ? answer : undefined;
+        const transfer = hasHandoff ? response : undefined;
         // What a dialect does not carry, such as 2^53 choices of a prompt, never comes to a hand-over.
-        fc.pre(dialect.carries?.(requestOf(text)) ?? true);
-        for (const body of [prefillBody(dialect, text), decodeBody(dialect, text, handoff)]) {
+        fc.pre(dialect.supports?.(requestOf(text)) ?? true);
+        for (const body of [prefillBody(dialect, text), decodeBody(dialect, text, transfer)]) {
           const object = JSON.parse(body) as Record<string, unknown>;
           for (const bystander of ["model", "messages", "7", "max_token", "Stream"]) {
             const last = members.findLast((m) => m.name === bystander);
@@ -58,7 +58,7 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
     const prompt = `"messages": [ {"role":"user", "content":"\\"max_tokens\\": 5, {\\n \\\\"} ],  "seed":18446744073709551615, "b":{"2":0,"1":0}`;
     const body = `{ ${prompt}, "max_tokens":64 }`;
     expect(prefillBody(dialect, body)).toContain(prompt);
-    expect(decodeBody(dialect, body, answer)).toContain(prompt);
+    expect(decodeBody(dialect, body, response)).toContain(prompt);
   });
 
   it.each(fieldsOf(name))("lets no %s of a client's reach an engine", (field) => {
@@ -70,9 +70,9 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
       `{"prompt":"x", ${poison} , "stream":true}`,
     ];
     for (const body of bodies) {
-      for (const handoff of [undefined, answer]) {
+      for (const transfer of [undefined, response]) {
         expect(prefillBody(dialect, body)).not.toContain(canary);
-        expect(decodeBody(dialect, body, handoff)).not.toContain(canary);
+        expect(decodeBody(dialect, body, transfer)).not.toContain(canary);
       }
       expect(strippedBody(dialect, body)).not.toContain(canary);
     }
@@ -100,8 +100,8 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
       expect(decodeBody(dialect, "{}", bytes)).toBe(decodeBody(dialect, "{}", "{}"));
     }
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(answer.length), (noise, at) => {
-        const bytes = Buffer.from(answer);
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(response.length), (noise, at) => {
+        const bytes = Buffer.from(response);
         bytes.set(noise.subarray(0, bytes.length - at), at);
         decodeBody(dialect, "{}", bytes);
       }),
@@ -111,11 +111,11 @@ describe.each([...dialects])("dialect %s", (name, dialect) => {
   it("holds nothing from one request to the next", () => {
     const one = `{"prompt":"one","stream":true}`;
     const two = `{"prompt":"two","n":2}`;
-    const handoff = answer;
-    const first = [prefillBody(dialect, one), decodeBody(dialect, one, handoff)];
+    const transfer = response;
+    const first = [prefillBody(dialect, one), decodeBody(dialect, one, transfer)];
     prefillBody(dialect, two);
     decodeBody(dialect, two);
-    expect([prefillBody(dialect, one), decodeBody(dialect, one, handoff)]).toEqual(first);
+    expect([prefillBody(dialect, one), decodeBody(dialect, one, transfer)]).toEqual(first);
   });
 });
 

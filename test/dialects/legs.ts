@@ -2,7 +2,7 @@
 
 import { Edits } from "../../src/body/splice.ts";
 import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
-import type { Dialect, DialectRequest, Engines, Handover } from "../../src/dialects/dialect.ts";
+import type { Dialect, DialectRequest, Engines, KvTransfer } from "../../src/dialects/dialect.ts";
 
 export const engines: Engines = {
   prefill: { host: "10.0.0.1", port: 8100, dpRank: -1, attributes: {} },
@@ -17,20 +17,20 @@ let minted = 0;
 /** A round over a body; ids count up, from beyond 2^53. */
 export class Round {
   readonly request: DialectRequest;
-  readonly handover: Handover;
+  readonly transfer: KvTransfer;
 
   constructor(dialect: Dialect, body: string, path = "/v1/chat/completions") {
     this.request = requestOf(body, path);
-    this.handover = dialect.handOver(this.request);
-    this.handover.callbackUrl?.("http://10.0.0.9:9000/callback/0");
+    this.transfer = dialect.beginTransfer(this.request);
+    this.transfer.callbackUrl?.("http://10.0.0.9:9000/callback/0");
   }
 
   prefill(of: Engines = engines): string {
-    return edited(() => this.handover.prefillEdits(edits, of));
+    return edited(() => this.transfer.prefillEdits(edits, of));
   }
 
   decode(of: Engines = engines): string {
-    return edited(() => this.handover.decodeEdits(edits, of));
+    return edited(() => this.transfer.decodeEdits(edits, of));
   }
 }
 
@@ -43,7 +43,7 @@ export function requestOf(body: string, path = "/v1/chat/completions"): DialectR
     members,
     path,
     requestId: "3f2c9a52-8a5e-4a57-9a53-0d6d4cf2b1a7",
-    mint: {
+    ids: {
       uuid: () => `00000000-0000-4000-8000-${String(++minted).padStart(12, "0")}`,
       secret: () => String(++minted).padStart(32, "0"),
       integer63: () => 9_007_199_254_740_993n + BigInt(++minted),
@@ -56,11 +56,11 @@ export function prefillBody(dialect: Dialect, body: string, path?: string): stri
 }
 
 /** @param answer the prefill engine's; undefined = it has given none that is of use */
-export function decodeBody(dialect: Dialect, body: string, answer?: string | Buffer): string {
+export function decodeBody(dialect: Dialect, body: string, response?: string | Buffer): string {
   const round = new Round(dialect, body);
   // Together, the prefill engine is told first.
   round.prefill();
-  if (answer !== undefined) round.handover.prefillAnswered(Buffer.from(answer));
+  if (response !== undefined) round.transfer.prefillResponded(Buffer.from(response));
   return round.decode();
 }
 

@@ -46,9 +46,11 @@ describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, w
   });
   afterAll(() => stack.end());
 
-  const told = async <T>(page: string) => JSON.parse((await ask(admin + page)).body) as T;
+  const reported = async <T>(page: string) => JSON.parse((await ask(admin + page)).body) as T;
   const engines = async (): Promise<EngineReport[]> =>
-    (await told<{ pools: PoolReport[] }>("/admin/engines")).pools.flatMap((pool) => pool.engines);
+    (await reported<{ pools: PoolReport[] }>("/admin/engines")).pools.flatMap(
+      (pool) => pool.engines,
+    );
   const names = (ones: readonly Engine[]) => ones.map(({ port }) => `127.0.0.1:${port}`);
 
   test("each of 40 requests can be asked for by its id, with both its engines and how it ended", async () => {
@@ -60,7 +62,7 @@ describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, w
       }),
     );
     for (const id of ids) {
-      const one = await told<Told>(`/admin/explain/${encodeURIComponent(id)}`);
+      const one = await reported<Told>(`/admin/explain/${encodeURIComponent(id)}`);
       expect(one).toMatchObject({ requestId: id, status: 200, outcome: "GP_OK" });
       expect(one.endMs).toBeGreaterThanOrEqual(one.firstByteMs);
       expect(one.decisions.map(({ leg, policy }) => `${leg} ${policy}`)).toEqual([
@@ -76,10 +78,10 @@ describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, w
   test("load and states are told while a stream runs, and are back at nothing when it has ended", async () => {
     const before = await engines();
     const body = { prompt: "slow", max_tokens: 200, stream: true };
-    const answer = post(proxy.url + path, body);
+    const response = post(proxy.url + path, body);
     await eventually(async () => (await engines()).some(({ inFlight }) => inFlight === 1));
     await eventually(async () => (await engines()).some(({ answerTokens }) => answerTokens > 20));
-    expect((await answer).end).toBe("whole");
+    expect((await response).end).toBe("whole");
     await eventually(async () => (await engines()).every(({ inFlight }) => inFlight === 0));
     // It took a second, a tenth of which counts.
     const after = await engines();
@@ -93,7 +95,7 @@ describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, w
     expect(text.match(pattern)).toHaveLength(2);
     expect(text).toMatch(/cache_knowledge\{pool="prefill",[^}]*state="approximate"\} 1/);
     expect(text).toMatch(/cache_knowledge\{pool="decode",[^}]*state="blind"\} 1/);
-    expect(await told("/admin/health")).toEqual({
+    expect(await reported("/admin/health")).toEqual({
       status: "ok",
       workers: { alive: workers, configured: workers },
     });

@@ -24,9 +24,9 @@ describe.each(runtimes)("on %s", (runtime) => {
       profile["stepRequestMs"]! * batch +
       profile["stepKvTokenMs"]! * batch * 200;
     // A busy machine makes everything slower, and nothing faster; how exact a fit is, is shown without a clock (test/lab/calibrate/).
-    const isAbout = (measured: number, told: number, what: string) => {
-      expect(measured / told, what).toBeGreaterThan(0.8);
-      expect(measured / told, what).toBeLessThan(2);
+    const isAbout = (measured: number, reported: number, what: string) => {
+      expect(measured / reported, what).toBeGreaterThan(0.8);
+      expect(measured / reported, what).toBeLessThan(2);
     };
     for (const tokens of [150, 300, 512])
       isAbout(prefillMs(tokens), tokens / 2, `${tokens} tokens`);

@@ -40,7 +40,7 @@ describe.each(runtimes.filter(sharesPorts))("on %s", (runtime) => {
     });
 
   /** Where the last requests were told to call. */
-  async function told(): Promise<URL[]> {
+  async function reported(): Promise<URL[]> {
     const requests = await Promise.all(decodes.map((engine) => engine.requests()));
     return requests.flat().flatMap(({ body }) => {
       const url = /"metaserver":"([^"]+)"/.exec(body)?.[1];
@@ -58,7 +58,7 @@ describe.each(runtimes.filter(sharesPorts))("on %s", (runtime) => {
     const inForce = () => command.stderr.split("the new configuration is in force").length - 1;
     try {
       await load.more(100);
-      const ports = new Set((await told()).map((one) => Number(one.port)));
+      const ports = new Set((await reported()).map((one) => Number(one.port)));
       // Connections, and with them requests, are spread over the workers.
       expect(ports.size).toBeGreaterThan(1);
       for (const each of ports) {
@@ -70,14 +70,14 @@ describe.each(runtimes.filter(sharesPorts))("on %s", (runtime) => {
       await eventually(() => inForce() === 1);
       await load.turnover();
       await load.more(100);
-      expect((await told()).some((one) => Number(one.port) >= second)).toBe(true);
-      expect((await told()).every(({ hostname }) => hostname === "127.0.0.1")).toBe(true);
+      expect((await reported()).some((one) => Number(one.port) >= second)).toBe(true);
+      expect((await reported()).every(({ hostname }) => hostname === "127.0.0.1")).toBe(true);
     } finally {
       const { wrong, cut, failed } = await load.stop();
       expect({ wrong, cut, failed }).toEqual({ wrong: [], cut: 0, failed: 0 });
     }
     expect(totals(await stack.settled())).toMatchObject({ recomputed: 0, violations: 0 });
-    const late = (await told()).at(-1)!;
+    const late = (await reported()).at(-1)!;
     expect((await post(late.href, "{}")).status).toBe(404);
   });
 
@@ -87,9 +87,9 @@ describe.each(runtimes.filter(sharesPorts))("on %s", (runtime) => {
     stack.write(`${port}.yaml`, yaml(port, `callback: { port: ${taken} }`));
     command.signal("SIGHUP");
     await eventually(() => command.stderr.includes(`:${taken} failed`));
-    const answer = await post(`${url}/v1/completions`, { prompt: "x ", max_tokens: 3 });
-    expect(answer.status).toBe(200);
-    const [last] = (await told()).slice(-1);
+    const response = await post(`${url}/v1/completions`, { prompt: "x ", max_tokens: 3 });
+    expect(response.status).toBe(200);
+    const [last] = (await reported()).slice(-1);
     expect(Number(last!.port)).not.toBe(taken);
   });
 });

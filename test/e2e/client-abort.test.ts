@@ -140,8 +140,8 @@ describe.each(runtimes)("on %s", (runtime) => {
     const short = [...instant, "--kv-lease-ms", "300"];
     const [holder] = await stack.startEngines("prefill", 1, short);
     const proxy = await stack.startByFlags([holder!], [dead]);
-    const answer = await post(proxy.url + path, { prompt });
-    expect(answer).toMatchObject({ status: 502, end: "whole" });
+    const response = await post(proxy.url + path, { prompt });
+    expect(response).toMatchObject({ status: 502, end: "whole" });
     expect(totals(await stack.settled([holder!]))).toMatchObject({ stored: 1, expired: 1 });
     expect((await ask(`${proxy.url}/health`)).status).toBe(502);
   });

@@ -8,21 +8,21 @@ interface Curled {
   /** With `-i`: heads and body as they came. */
   readonly out: string;
   /** With `-v`: what curl tells of the exchange. */
-  readonly told: string;
+  readonly reported: string;
 }
 
 function curl(args: readonly string[], input: string | Buffer = ""): Promise<Curled> {
   return new Promise((resolve) => {
     const child = spawn("curl", ["-sS", "--max-time", "20", ...args]);
     let out = "";
-    let told = "";
+    let reported = "";
     child.stdout.setEncoding("utf8").on("data", (part) => {
       out += part;
     });
     child.stderr.setEncoding("utf8").on("data", (part) => {
-      told += part;
+      reported += part;
     });
-    child.on("close", (code) => resolve({ code: code ?? -1, out, told }));
+    child.on("close", (code) => resolve({ code: code ?? -1, out, reported }));
     child.stdin.on("error", () => {});
     child.stdin.end(input);
   });
@@ -69,7 +69,7 @@ describe.each(runtimes)("on %s", (runtime) => {
   ])("a request %s gets the answer of one engine", async (_name, args, body) => {
     const ask = (url: string) => curl([...json, ...args, "--data-binary", "@-", url + path], body);
     const [through, single] = await Promise.all([ask(proxy.url), ask(direct.url)]);
-    expect(through).toMatchObject({ code: 0, told: "" });
+    expect(through).toMatchObject({ code: 0, reported: "" });
     expect(through.out).toBe(single.out);
     expect(through.out.length).toBeGreaterThan(100);
     expect(totals(await stack.settled(pair))).toMatchObject({ recomputed: 0, violations: 0 });
@@ -77,27 +77,30 @@ describe.each(runtimes)("on %s", (runtime) => {
 
   test("the expectation is met before the body is sent", async () => {
     const args = [...json, "-v", "-H", "Expect: 100-continue", "--expect100-timeout", "20"];
-    const { code, told } = await curl([...args, "--data-binary", "@-", proxy.url + path], megabyte);
+    const { code, reported } = await curl(
+      [...args, "--data-binary", "@-", proxy.url + path],
+      megabyte,
+    );
     expect(code).toBe(0);
-    expect(told).toContain("< HTTP/1.1 100 Continue");
-    expect(told).toContain("< HTTP/1.1 200 OK");
+    expect(reported).toContain("< HTTP/1.1 100 Continue");
+    expect(reported).toContain("< HTTP/1.1 200 OK");
   });
 
   test("a body that is too large is refused instead of asked for", async () => {
     const args = ["-i", "-v", "-H", "Expect: 100-continue", "--expect100-timeout", "20"];
     const length = ["-H", `Content-Length: ${2 ** 27}`, "--data-binary", "@-"];
-    const { out, told } = await curl([...args, ...json, ...length, proxy.url + path], small);
+    const { out, reported } = await curl([...args, ...json, ...length, proxy.url + path], small);
     expect(out).toMatch(/^HTTP\/1\.1 413 /);
-    expect(told).not.toContain("100 Continue");
+    expect(reported).not.toContain("100 Continue");
     expect(JSON.parse(bodyOf(out))).toMatchObject({ error: { code: "GP_BODY_TOO_LARGE" } });
   });
 
   test("several requests over one connection", async () => {
     const one = [...json, "--data-binary", small, proxy.url + path];
-    const { code, out, told } = await curl(["-v", ...one, "--next", "-sS", ...one]);
+    const { code, out, reported } = await curl(["-v", ...one, "--next", "-sS", ...one]);
     expect(code).toBe(0);
     expect(out).toHaveLength((await curl(one)).out.length * 2);
-    expect(told).toMatch(/Re-using existing connection/);
+    expect(reported).toMatch(/Re-using existing connection/);
   });
 
   test("HEAD and OPTIONS have their answers, and the connection stays in step", async () => {

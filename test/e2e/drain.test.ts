@@ -31,9 +31,9 @@ describe.each(runtimes)("on %s", (runtime) => {
     const first = new Promise<void>((resolve) => {
       begun = resolve;
     });
-    const answer = post(url + path, { ...stream, ...more }, { headers, onData: () => begun() });
+    const response = post(url + path, { ...stream, ...more }, { headers, onData: () => begun() });
     await first;
-    return { answer };
+    return { response };
   }
 
   test("SIGQUIT: streams and answers end as they should, idle connections close, new ones are refused", async () => {
@@ -42,14 +42,14 @@ describe.each(runtimes)("on %s", (runtime) => {
     const idle = await openRaw(url);
     const pooled = new Agent({ keepAlive: true });
     expect((await ask(`${url}/health`, { agent: pooled })).status).toBe(200);
-    const { answer } = await begin(url);
+    const { response } = await begin(url);
     const whole = post(url + path, { ...stream, stream: false });
     await eventually(async () => (await decodes[0]!.state()).running === 2);
     command.signal("SIGQUIT");
     expect(await idle.ended).not.toBe("close");
     expect(await ask(`${url}/health`)).toMatchObject({ status: 0, error: "ECONNREFUSED" });
     expect(command.child.exitCode).toBe(null);
-    expect(await answer).toMatchObject({ status: 200, end: "whole", body: expected.body });
+    expect(await response).toMatchObject({ status: 200, end: "whole", body: expected.body });
     expect(await whole).toMatchObject({ status: 200, end: "whole" });
     expect(await command.exited).toBe(0);
     pooled.destroy();
@@ -73,11 +73,11 @@ describe.each(runtimes)("on %s", (runtime) => {
     "%s: ends at once, and cut streams look cut",
     async (name) => {
       const { url, command } = await stack.startByFlags(prefills, decodes);
-      const { answer } = await begin(url, { max_tokens: 100_000 });
+      const { response } = await begin(url, { max_tokens: 100_000 });
       const idle = await openRaw(url);
       command.signal(name);
       expect(await command.exited).toBe(0);
-      const { end, body } = await answer;
+      const { end, body } = await response;
       expect(end).toBe("cut");
       expect(body).not.toContain("data: [DONE]");
       await idle.ended;
@@ -88,13 +88,13 @@ describe.each(runtimes)("on %s", (runtime) => {
 
   test("SIGTERM while it drains ends at once", async () => {
     const { url, command } = await stack.startByFlags(prefills, decodes);
-    const { answer } = await begin(url, { max_tokens: 100_000 });
+    const { response } = await begin(url, { max_tokens: 100_000 });
     command.signal("SIGQUIT");
     await eventually(async () => (await ask(`${url}/health`)).error === "ECONNREFUSED");
     expect(command.child.exitCode).toBe(null);
     command.signal("SIGTERM");
     expect(await command.exited).toBe(0);
-    expect((await answer).end).toBe("cut");
+    expect((await response).end).toBe("cut");
   });
 
   test("a drain has a bound where the configuration sets one", async () => {
@@ -106,10 +106,10 @@ describe.each(runtimes)("on %s", (runtime) => {
         decode: { engines: decodes },
       }),
     );
-    const { answer } = await begin(bounded.url, { max_tokens: 100_000 });
+    const { response } = await begin(bounded.url, { max_tokens: 100_000 });
     bounded.command.signal("SIGQUIT");
     expect(await bounded.command.exited).toBe(0);
-    expect((await answer).end).toBe("cut");
+    expect((await response).end).toBe("cut");
     await stack.settled();
   });
 });

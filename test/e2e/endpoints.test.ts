@@ -59,7 +59,7 @@ const fleets = runtimes.flatMap((runtime) => [
   { runtime, dialect: "vllm-nixl", cases: [...ofBoth, ...ofVllm] },
   { runtime, dialect: "sglang", cases: [...ofBoth, ...ofSglang] },
 ]);
-const told = [...instant, "--prompt-tokens-details", "--prefix-cache"];
+const reported = [...instant, "--prompt-tokens-details", "--prefix-cache"];
 
 describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => {
   const stack = new Stack(runtime);
@@ -68,7 +68,7 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
   let proxy: ServingProxy;
 
   beforeAll(async () => {
-    const switches = [...told, "--dialect", dialect];
+    const switches = [...reported, "--dialect", dialect];
     const [prefills, decodes, mixed] = await Promise.all([
       stack.startEngines("prefill", 1, switches),
       stack.startEngines("decode", 1, switches),
@@ -88,10 +88,10 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
     const headers = { "x-request-id": "same" };
     for (let time = 0; time < 2; time += 1) {
       const expected = await post(direct.url + path, body, { headers });
-      const answer = await post(proxy.url + path, body, { headers });
+      const response = await post(proxy.url + path, body, { headers });
       expect(expected.status).toBe(200);
-      expect(answer.body).toBe(expected.body);
-      expect(answer).toMatchObject({ status: 200, end: "whole" });
+      expect(response.body).toBe(expected.body);
+      expect(response).toMatchObject({ status: 200, end: "whole" });
     }
   });
 
@@ -112,8 +112,8 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
     ["/v1/nothing", {}],
   ])("%s %j is an engine's own answer, errors too", async (path, body) => {
     const expected = await post(direct.url + path, body);
-    const answer = await post(proxy.url + path, body);
-    expect([answer.status, answer.body]).toEqual([expected.status, expected.body]);
+    const response = await post(proxy.url + path, body);
+    expect([response.status, response.body]).toEqual([expected.status, expected.body]);
   });
 });
 
@@ -124,7 +124,7 @@ describe.each(runtimes)("kept responses on %s, with four workers", (runtime) => 
   let decodes: Engine[];
 
   beforeAll(async () => {
-    const switches = [...told, "--dialect", "vllm-nixl"];
+    const switches = [...reported, "--dialect", "vllm-nixl"];
     const prefills = await stack.startEngines("prefill", 2, switches);
     decodes = await stack.startEngines("decode", 4, switches);
     const workers = runtime === "bun" ? "4" : "auto";

@@ -97,9 +97,9 @@ describe.each(runtimes)("on %s", (runtime) => {
           [alone, json],
           [backed, stream],
         ] as const) {
-          const answer = await post(url + completions, body);
-          expect(answer).toMatchObject({ status: code, end: "whole", body: direct.body });
-          expect(answer.headers["server"]).toBe("uvicorn");
+          const response = await post(url + completions, body);
+          expect(response).toMatchObject({ status: code, end: "whole", body: direct.body });
+          expect(response.headers["server"]).toBe("uvicorn");
         }
         await faulty[leg].clearFaults();
       }
@@ -116,9 +116,9 @@ describe.each(runtimes)("on %s", (runtime) => {
     ];
     for (const { path, body, status } of requests) {
       const direct = await post(oracle + path, body);
-      const answer = await post(alone + path, body);
+      const response = await post(alone + path, body);
       expect(direct.status).toBe(status);
-      expect(answer).toMatchObject({ status, end: "whole", body: direct.body });
+      expect(response).toMatchObject({ status, end: "whole", body: direct.body });
     }
   });
 
@@ -157,8 +157,8 @@ describe.each(runtimes)("on %s", (runtime) => {
       const expected = await post(oracle + completions, body, { headers });
       for (const fault of faults) {
         await faulty.prefill.setFault({ ...fault, times: 1 });
-        const answer = await post(alone + completions, body, { headers });
-        expect(answer).toMatchObject({ status: 200, end: "whole", body: expected.body });
+        const response = await post(alone + completions, body, { headers });
+        expect(response).toMatchObject({ status: 200, end: "whole", body: expected.body });
       }
     }
     const { recomputed } = await faulty.decode.state();

@@ -84,7 +84,7 @@ logFormats: { serial: { format: "$connection $status" } }`;
   /** Begins a stream that stays open; resolves at its first byte, or with an answer that is an error. */
   function hold(url: string, stop: AbortSignal): Promise<Answered | undefined> {
     return new Promise((resolve) => {
-      const answer = post(
+      const response = post(
         url + path,
         { prompt: "a", stream: true },
         {
@@ -94,7 +94,7 @@ logFormats: { serial: { format: "$connection $status" } }`;
           },
         },
       );
-      void answer.then(resolve);
+      void response.then(resolve);
     });
   }
 
@@ -117,7 +117,7 @@ logFormats: { serial: { format: "$connection $status" } }`;
     for (let round = 0; round < 3; round += 1) {
       const stop = abortable();
       const tries = Array.from({ length: 24 }, () => hold(url, stop.signal));
-      const refused = (await Promise.all(tries)).filter((answer) => answer !== undefined);
+      const refused = (await Promise.all(tries)).filter((response) => response !== undefined);
       expect(refused).toHaveLength(16);
       expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([503]));
       expect(JSON.parse(refused[0]!.body).error.code).toBe("GP_DECODE_FULL");

@@ -102,11 +102,11 @@ describe.each(runtimes)("on %s", (runtime) => {
     const engines = [...prefills, other!];
     const before = totals(await stack.settled(engines));
     if (fault !== undefined) await victim!.setFault(fault);
-    const answer = post(at + path, body, { headers });
+    const response = post(at + path, body, { headers });
     // The KV is fetched, so that it is at no prefill engine any more.
     await eventually(async () => (await victim!.state()).remotePrefills === 2);
     await victim!.kill();
-    expect(await answer).toMatchObject({ status: 200, end: "whole", body: expected.body });
+    expect(await response).toMatchObject({ status: 200, end: "whole", body: expected.body });
     const after = totals(await stack.settled(engines));
     expect(after).toMatchObject({ recomputed: before.recomputed, stored: before.stored + 2 });
   });

@@ -78,8 +78,8 @@ describe.each(cases)(
       const seen = () =>
         Promise.all(prefills.map(async (engine) => (await engine.state()).requestsSeen));
       const before = await seen();
-      const answer = await post(proxy.url + path, { prompt: text, max_tokens: 2 });
-      expect(answer.status).toBe(200);
+      const response = await post(proxy.url + path, { prompt: text, max_tokens: 2 });
+      expect(response.status).toBe(200);
       const after = await seen();
       return after.findIndex((count, i) => count > before[i]!);
     }
@@ -119,8 +119,8 @@ describe.each(cases)(
         for (const name of ["u", "v", "w"]) await computedAt(engine, prompt(name));
         await post(`${engine.url}/v1/chat/completions`, chat(text));
         const before = (await engine.state()).requestsSeen;
-        const answer = await post(`${proxy.url}/v1/chat/completions`, chat(text, "And then?"));
-        expect(answer.status).toBe(200);
+        const response = await post(`${proxy.url}/v1/chat/completions`, chat(text, "And then?"));
+        expect(response.status).toBe(200);
         expect((await engine.state()).requestsSeen).toBe(before + 1);
         for (const name of ["u", "v", "w"]) await computedAt(engine, prompt(name));
       }
@@ -142,8 +142,8 @@ describe.each(cases)(
       await eventually(asked);
       gone.abort();
       await leaving;
-      const answer = await post(proxy.url + path, { prompt: "stays", max_tokens: 2 });
-      expect(answer.status).toBe(200);
+      const response = await post(proxy.url + path, { prompt: "stays", max_tokens: 2 });
+      expect(response.status).toBe(200);
       // One prefill, of the one that stayed.
       expect((await seen()) - before).toBe(1);
       for (const engine of prefills) await engine.clearFaults();

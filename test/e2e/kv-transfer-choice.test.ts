@@ -25,8 +25,8 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
   afterAll(() => stack.end());
 
-  const answerTo = async (url: string, prompt: string) => post(url + path, bodyOf(prompt));
-  const truth = async (prompt: string) => textOf((await answerTo(oracle.url, prompt)).body);
+  const responseTo = async (url: string, prompt: string) => post(url + path, bodyOf(prompt));
+  const truth = async (prompt: string) => textOf((await responseTo(oracle.url, prompt)).body);
   const prefills = async () => (await prefill.state()).stored;
 
   test("auto answers 503 until engines tell, says what it assumes, and then hands over", async () => {
@@ -40,20 +40,20 @@ describe.each(runtimes)("on %s", (runtime) => {
         top: "errorLog: { level: notice }",
       }),
     );
-    const early = await answerTo(proxy.url, long);
+    const early = await responseTo(proxy.url, long);
     expect(early.status).toBe(503);
     expect(early.body).toContain("GP_DIALECT_UNKNOWN");
     await stack.startEngine("decode", port, nixl);
     await proxy.command.saysError(/"vllm-nixl" is assumed/);
     const before = await prefills();
-    await eventually(async () => (await answerTo(proxy.url, long)).status === 200);
-    expect(textOf((await answerTo(proxy.url, long)).body)).toBe(await truth(long));
+    await eventually(async () => (await responseTo(proxy.url, long)).status === 200);
+    expect(textOf((await responseTo(proxy.url, long)).body)).toBe(await truth(long));
     expect(await prefills()).toBeGreaterThan(before);
     expect(totals(await stack.settled()).recomputed).toBe(0);
     proxy.command.signal("SIGHUP");
     await proxy.command.saysError(/the new configuration is in force/);
     // What was found is not looked for again.
-    expect((await answerTo(proxy.url, long)).status).toBe(200);
+    expect((await responseTo(proxy.url, long)).status).toBe(200);
   });
 
   test("auto finds the dialect, and then what that dialect must know, with nothing configured", async () => {
@@ -75,16 +75,16 @@ describe.each(runtimes)("on %s", (runtime) => {
     await proxy.command.saysError(/dialect of pools prefill, decode: "sglang", by disaggregation/);
     // The port of the bootstrap server comes a moment after the dialect.
     await eventually(async () => {
-      await answerTo(proxy.url, long);
+      await responseTo(proxy.url, long);
       const [last] = (await engines[1].requests()).slice(-1);
       return last?.body.includes(`"bootstrap_port":${kvPort}`) ?? false;
     });
-    expect(textOf((await answerTo(proxy.url, long)).body)).toBe(await truth(long));
+    expect(textOf((await responseTo(proxy.url, long)).body)).toBe(await truth(long));
   });
 
   test("plain engines answer by themselves, whatever the path", async () => {
     const proxy = await stack.startProxy("--engine", oracle.url, "--listen", "127.0.0.1:0");
-    expect(textOf((await answerTo(proxy.url, long)).body)).toBe(await truth(long));
+    expect(textOf((await responseTo(proxy.url, long)).body)).toBe(await truth(long));
     expect((await ask(`${proxy.url}/v1/models`)).status).toBe(200);
   });
 
@@ -98,9 +98,9 @@ describe.each(runtimes)("on %s", (runtime) => {
       "200",
     );
     const before = await prefills();
-    expect(textOf((await answerTo(proxy.url, "short")).body)).toBe(await truth("short"));
+    expect(textOf((await responseTo(proxy.url, "short")).body)).toBe(await truth("short"));
     expect(await prefills()).toBe(before);
-    expect(textOf((await answerTo(proxy.url, long)).body)).toBe(await truth(long));
+    expect(textOf((await responseTo(proxy.url, long)).body)).toBe(await truth(long));
     expect(await prefills()).toBe(before + 1);
   });
 
@@ -116,10 +116,10 @@ describe.each(runtimes)("on %s", (runtime) => {
           top: "errorLog: { level: warn }",
         }),
       );
-    const refused = await answerTo((await serve("")).url, long);
+    const refused = await responseTo((await serve("")).url, long);
     expect([refused.status, refused.body]).toEqual([502, expect.stringContaining("GP_PREFILL_")]);
     const lenient = await serve(", onPrefillFailure: decode_only");
-    const answered = await answerTo(lenient.url, `${long} again`);
+    const answered = await responseTo(lenient.url, `${long} again`);
     expect(textOf(answered.body)).toBe(await truth(`${long} again`));
     await lenient.command.saysError(/no prefill for request .*decode computes it \(1 since/);
     const [last] = (await decode.requests()).slice(-1);

@@ -24,26 +24,26 @@ describe.each(runtimes)("on %s", (runtime) => {
 
   describe.each(["flags", "nginx.conf"])("by %s", (way) => {
     test("GET /v1/models", async () => {
-      const answer = await ask(`${urls.get(way)}/v1/models?a=b%20c`);
+      const response = await ask(`${urls.get(way)}/v1/models?a=b%20c`);
       const direct = await ask(`${decodes[0]!.url}/v1/models`);
-      expect(answer).toMatchObject({ status: 200, end: "whole", body: direct.body });
+      expect(response).toMatchObject({ status: 200, end: "whole", body: direct.body });
       // All engines are asked; in nginx.conf a path is what its location says.
-      expect(answer.headers["server"]).toBe(way === "flags" ? "global-proxy" : "uvicorn");
+      expect(response.headers["server"]).toBe(way === "flags" ? "global-proxy" : "uvicorn");
     });
 
     test("POST /tokenize, with 1 MB", async () => {
       const body = { prompt: "é ".repeat(340_000) };
-      const answer = await post(`${urls.get(way)}/tokenize`, body);
+      const response = await post(`${urls.get(way)}/tokenize`, body);
       const direct = await post(`${decodes[0]!.url}/tokenize`, body);
       expect(direct).toMatchObject({ status: 200, end: "whole" });
-      expect(answer.body.length).toBe(direct.body.length);
-      expect(answer.body === direct.body).toBe(true);
+      expect(response.body.length).toBe(direct.body.length);
+      expect(response.body === direct.body).toBe(true);
     });
 
     test("a body that is no JSON is not the proxy's to judge", async () => {
-      const answer = await post(`${urls.get(way)}/tokenize`, "{broken");
+      const response = await post(`${urls.get(way)}/tokenize`, "{broken");
       const direct = await post(`${decodes[0]!.url}/tokenize`, "{broken");
-      expect(answer).toMatchObject({ status: 400, body: direct.body });
+      expect(response).toMatchObject({ status: 400, body: direct.body });
     });
 
     test("unknown paths, wrong methods and empty answers are the engine's own", async () => {

@@ -130,13 +130,13 @@ describe.each(runtimes)("on %s", (runtime) => {
     const expected = await post(direct.url + path, body, { headers });
     expect(expected).toMatchObject({ status: 200, end: "whole" });
     for (const way of [{ agent }, { agent }, {}]) {
-      const answer = await post(proxy.url + path, body, { headers, ...way });
-      expect(answer.body).toBe(expected.body);
-      expect(answer).toMatchObject({ status: 200, end: "whole" });
+      const response = await post(proxy.url + path, body, { headers, ...way });
+      expect(response.body).toBe(expected.body);
+      expect(response).toMatchObject({ status: 200, end: "whole" });
       for (const field of ["content-type", "content-length", "transfer-encoding", "server"]) {
-        expect(answer.headers[field]).toBe(expected.headers[field]);
+        expect(response.headers[field]).toBe(expected.headers[field]);
       }
-      expect(answer.headers["x-request-id"]).toBe(headers["x-request-id"]);
+      expect(response.headers["x-request-id"]).toBe(headers["x-request-id"]);
     }
     agent.destroy();
     const after = totals(await stack.settled(pair));

@@ -40,9 +40,9 @@ describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, w
     const refused = await post(`${url}/v1/completions`, body);
     expect(refused).toMatchObject({ status: 503 });
     expect(refused.body).toContain("GP_QUEUE_FULL");
-    for (const answer of await Promise.all(answers)) {
-      expect(answer).toMatchObject({ status: 200, end: "whole" });
-      expect(answer.body.split("data: ")).toHaveLength(22);
+    for (const response of await Promise.all(answers)) {
+      expect(response).toMatchObject({ status: 200, end: "whole" });
+      expect(response.body.split("data: ")).toHaveLength(22);
     }
     expect(await waiting()).toBe(0);
     const states = await Promise.all(engines.map((engine) => engine.state()));

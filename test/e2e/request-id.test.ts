@@ -30,9 +30,9 @@ describe.each(runtimes)("on %s", (runtime) => {
 
   /** Asks once; with the ids that the client, the prefill engine and the decode engine saw. */
   async function exchange(url: string, headers: Record<string, string> = {}, more: object = {}) {
-    const answer = await post(url + path, { prompt: "Hello", ...more }, { headers });
-    expect(answer.status).toBe(200);
-    const returned = answer.headers["x-request-id"];
+    const response = await post(url + path, { prompt: "Hello", ...more }, { headers });
+    expect(response.status).toBe(200);
+    const returned = response.headers["x-request-id"];
     return { returned, prefill: await newIds(prefills), decode: await newIds(decodes) };
   }
 

@@ -99,7 +99,7 @@ const cases = [
   ...casesOf([...common, ...ofCompletions, ...promptLogprobs], completions, { prompt }),
   ...casesOf([...common, ...ofChat, ...promptLogprobs], chat, { messages }),
 ];
-const told = [...instant, "--prompt-tokens-details", "--prefix-cache"];
+const reported = [...instant, "--prompt-tokens-details", "--prefix-cache"];
 
 /** Log-probabilities of a prompt are vLLM's: TensorRT-LLM has no such field. */
 function asksOfPrompt([, , body]: (typeof cases)[number]): boolean {
@@ -127,7 +127,7 @@ describe.each(fleets)("on $runtime, $dialect", (fleet) => {
   let proxy: ServingProxy;
 
   beforeAll(async () => {
-    const switches = [...told, "--dialect", engines];
+    const switches = [...reported, "--dialect", engines];
     const [prefills, decodes, mixed] = await Promise.all([
       stack.startEngines("prefill", 1, switches),
       stack.startEngines("decode", 1, switches),
@@ -143,11 +143,11 @@ describe.each(fleets)("on $runtime, $dialect", (fleet) => {
     const headers = { "x-request-id": "same" };
     for (let time = 0; time < 2; time += 1) {
       const expected = await post(direct.url + path, body, { headers });
-      const answer = await post(proxy.url + path, body, { headers });
-      expect(answer.body, name).toBe(expected.body);
-      expect(answer).toMatchObject({ status: expected.status, end: "whole" });
+      const response = await post(proxy.url + path, body, { headers });
+      expect(response.body, name).toBe(expected.body);
+      expect(response).toMatchObject({ status: expected.status, end: "whole" });
       for (const field of ["content-type", "content-length", "transfer-encoding"]) {
-        expect(answer.headers[field], field).toBe(expected.headers[field]);
+        expect(response.headers[field], field).toBe(expected.headers[field]);
       }
       const refused = "stream" in body && "prompt_logprobs" in body && body.prompt_logprobs !== 0;
       expect(expected.status).toBe(refused ? 400 : 200);

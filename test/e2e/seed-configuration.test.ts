@@ -74,8 +74,8 @@ describe.each(runtimes)("on %s", (runtime) => {
     const headers = { host: "proxy.test:85", "x-request-id": id, "x-forwarded-for": "1.2.3.4" };
     for (const body of [{ prompt: "Hello" }, { prompt: "Hello", stream: true }]) {
       const expected = await post(mixed!.url + path, body, { headers });
-      const answer = await post(url + path, body, { headers });
-      expect(answer).toMatchObject({ status: 200, end: "whole", body: expected.body });
+      const response = await post(url + path, body, { headers });
+      expect(response).toMatchObject({ status: 200, end: "whole", body: expected.body });
     }
     const all = await Promise.all(field.engines.map((engine) => engine.requests()));
     const seen = all.flat().filter(({ rawHeaders }) => rawHeaders.includes(id));

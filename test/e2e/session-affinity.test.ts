@@ -21,12 +21,12 @@ describe.each(runtimes)("on %s", (runtime) => {
       for (let turn = 0; turn < 4; turn += 1) {
         const prompt = `${"turn ".repeat(200 * turn)} of ${id}`;
         const all = { "x-request-id": id, ...headers };
-        const answer = post(
+        const response = post(
           `${url}/v1/completions`,
           { prompt, max_tokens: 1, ...body },
           { headers: all },
         );
-        expect(await answer).toMatchObject({ status: 200, end: "whole" });
+        expect(await response).toMatchObject({ status: 200, end: "whole" });
       }
       const seen = await Promise.all(
         prefills.map(async (engine) => {

@@ -59,15 +59,15 @@ describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, w
   test("each request is followed once, by a key of its own, and goes where the first policy says", async () => {
     await send(24);
     const real = await seen();
-    const told = await report();
-    expect(told).toMatchObject({ pool: "prefill", policy: "round_robin", picks: 24 });
-    expect(told.engines.map((one) => one.real)).toEqual(real);
-    const shadow = told.engines.map((one) => one.shadow).toSorted((a, b) => a - b);
+    const reported = await report();
+    expect(reported).toMatchObject({ pool: "prefill", policy: "round_robin", picks: 24 });
+    expect(reported.engines.map((one) => one.real)).toEqual(real);
+    const shadow = reported.engines.map((one) => one.shadow).toSorted((a, b) => a - b);
     expect(shadow).toEqual([0, 24]);
-    expect(told.differed).toBe(told.engines.find((one) => one.shadow === 0)!.real);
+    expect(reported.differed).toBe(reported.engines.find((one) => one.shadow === 0)!.real);
     // One engine would have had all of the prompt each time but the first, in each worker.
-    expect(told.cachedTokens.shadow).toBeGreaterThan(told.cachedTokens.real);
-    expect(told.prefillMs.shadow).toBeLessThan(told.prefillMs.real);
+    expect(reported.cachedTokens.shadow).toBeGreaterThan(reported.cachedTokens.real);
+    expect(reported.prefillMs.shadow).toBeLessThan(reported.prefillMs.real);
   });
 
   test("a reload and the end tell in the log what it was, and a reload begins anew", async () => {

@@ -79,8 +79,8 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(await running()).toEqual([12, 8]);
     // One's own streams are not taken for those of others.
     await eventually(async () => {
-      const told = (await seeing.engines()).map(({ others, inFlight }) => [others, inFlight]);
-      return JSON.stringify(told) === "[[12,0],[0,8]]";
+      const reported = (await seeing.engines()).map(({ others, inFlight }) => [others, inFlight]);
+      return JSON.stringify(reported) === "[[12,0],[0,8]]";
     });
     foreign.leave();
     await eventually(async () => (await seeing.engines())[0]!.others === 0);

@@ -33,8 +33,8 @@ describe.each(runtimes)("on %s", (runtime) => {
     const client = async (number: number) => {
       for (let count = 0; count < 40; count += 1) {
         const body = { prompt: "Hello", max_tokens: 3, stream: count % 2 === 0 };
-        const answer = await post(proxy.url + path, body, { agent });
-        expect(answer).toMatchObject({ status: 200, end: "whole" });
+        const response = await post(proxy.url + path, body, { agent });
+        expect(response).toMatchObject({ status: 200, end: "whole" });
         // Some come before the connection closes, some after it, and some right when it does.
         const pauseMs = keepAliveMs - 3 + ((count + number) % 6);
         await new Promise((resolve) => setTimeout(resolve, pauseMs));

@@ -36,8 +36,8 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(await client.ended).toBe("end");
     const text = client.text();
     const minted = expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-    const told = text.match(/^X-Request-Id: .*$/gim)?.map((line) => line.slice(14));
-    expect(told).toEqual([...ids, minted]);
+    const reported = text.match(/^X-Request-Id: .*$/gim)?.map((line) => line.slice(14));
+    expect(reported).toEqual([...ids, minted]);
     expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(5);
     expect(text.endsWith('{"version":"0.0.0+simulated"}')).toBe(true);
   });

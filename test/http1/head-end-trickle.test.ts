@@ -9,14 +9,14 @@ import { bytesOf, get } from "./messages.ts";
 afterEach(() => vi.restoreAllMocks());
 
 /** Gives the bytes up to each of `ends` in turn and returns the first answer, with how much had arrived. */
-function trickle(bytes: Buffer, ends: readonly number[]): { answer: number; arrived: number } {
+function trickle(bytes: Buffer, ends: readonly number[]): { response: number; arrived: number } {
   let resume = 0;
   for (const end of ends) {
-    const answer = findHeadEnd(bytes, 0, end, resume);
-    if (answer !== HEAD_UNFINISHED) return { answer, arrived: end };
+    const response = findHeadEnd(bytes, 0, end, resume);
+    if (response !== HEAD_UNFINISHED) return { response, arrived: end };
     resume = end;
   }
-  return { answer: HEAD_UNFINISHED, arrived: bytes.length };
+  return { response: HEAD_UNFINISHED, arrived: bytes.length };
 }
 
 const everyByte = (bytes: Buffer): number[] => Array.from(bytes, (_, i) => i + 1);
@@ -24,7 +24,7 @@ const everyByte = (bytes: Buffer): number[] => Array.from(bytes, (_, i) => i + 1
 it("finds the end when bytes come one by one", () => {
   const bytes = bytesOf(`${get("/")}body\r\n\r\n`);
   expect(trickle(bytes, everyByte(bytes))).toEqual({
-    answer: get("/").length,
+    response: get("/").length,
     arrived: get("/").length,
   });
 });
@@ -32,7 +32,7 @@ it("finds the end when bytes come one by one", () => {
 it("takes one empty line before the head as part of it", () => {
   const text = `\r\n${get("/")}`;
   const bytes = bytesOf(text);
-  expect(trickle(bytes, everyByte(bytes)).answer).toBe(text.length);
+  expect(trickle(bytes, everyByte(bytes)).response).toBe(text.length);
 });
 
 it("begins anywhere in a buffer", () => {
@@ -55,7 +55,7 @@ describe("refuses at once, without waiting for the end,", () => {
     ["NUL in a field", "GET / HTTP/1.1\r\nA: \x00", 20],
   ])("%s", (_, text, arrived) => {
     const bytes = bytesOf(text);
-    expect(trickle(bytes, everyByte(bytes))).toEqual({ answer: HEAD_MALFORMED, arrived });
+    expect(trickle(bytes, everyByte(bytes))).toEqual({ response: HEAD_MALFORMED, arrived });
     expect(findHeadEnd(bytes, 0, bytes.length)).toBe(HEAD_MALFORMED);
   });
 });
@@ -82,9 +82,9 @@ it("comes to the same verdict for any pieces", () => {
         bytes.length,
       ];
       const whole = findHeadEnd(bytes, 0, bytes.length);
-      const { answer, arrived } = trickle(bytes, ends);
-      if (answer !== HEAD_MALFORMED) {
-        expect(answer).toBe(whole);
+      const { response, arrived } = trickle(bytes, ends);
+      if (response !== HEAD_MALFORMED) {
+        expect(response).toBe(whole);
       } else if (whole !== HEAD_MALFORMED) {
         // More has arrived since and brought an end; then the parser has to refuse what stands before it.
         expect(whole).toBeGreaterThan(arrived);

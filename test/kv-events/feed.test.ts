@@ -20,18 +20,18 @@ it("an engine that cannot be reached, and one that cannot be asked, are told of 
   const publisher = new KvPublisher();
   ends.push(() => publisher.close());
   const [events, nobody] = [await freePortRun(1), await freePortRun(1)];
-  const told: string[] = [];
+  const reported: string[] = [];
   const feed = new KvFeed(
     { host, port: events, replayPort: nobody, topic: "" },
-    { restarted: () => {}, lostTrack: (why) => told.push(why) },
+    { restarted: () => {}, lostTrack: (why) => reported.push(why) },
   );
   ends.push(() => feed.close());
   feed.open();
-  await eventually(() => told.length === 1);
+  await eventually(() => reported.length === 1);
   await publisher.listen(events, host);
-  await eventually(() => told.length === 2);
-  expect(told[0]).toContain("ECONNREFUSED");
-  expect(told[1]).toContain("cannot be had again: connect ECONNREFUSED");
+  await eventually(() => reported.length === 2);
+  expect(reported[0]).toContain("ECONNREFUSED");
+  expect(reported[1]).toContain("cannot be had again: connect ECONNREFUSED");
 });
 
 async function start(ports = { events: 0, replay: 0 }, arrays = false) {

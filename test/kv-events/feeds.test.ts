@@ -4,7 +4,7 @@ import type { ConfigInput } from "../../src/config/schema/schema.ts";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { Pool } from "../../src/pool/pool.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
-import { HeldPools } from "../../src/queue/pool-queues.ts";
+import { PoolQueues } from "../../src/queue/pool-queues.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { KvPublisher } from "../../src/simulated-engine/kv/kv-publisher.ts";
 import { systemClock } from "../../src/transport/clock.ts";
@@ -31,7 +31,7 @@ function poolOf(input: Omit<PoolInput, "policy">): Pool {
 
 function pools() {
   const lines: string[] = [];
-  const held = new HeldPools(systemClock, (_, line) => lines.push(line));
+  const held = new PoolQueues(systemClock, (_, line) => lines.push(line));
   ends.push(() => held.close());
   return { held, lines };
 }

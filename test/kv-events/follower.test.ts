@@ -82,7 +82,7 @@ const claims = () =>
 const hear = (seq: number) => follower.published([empty, number(seq), engine.batches[seq]!]);
 
 /** Answers what was asked last. @param until as many batches are said */
-function answer(until = engine.batches.length): void {
+function response(until = engine.batches.length): void {
   const from = actions.asked.pop();
   if (from === undefined) return;
   for (let seq = Math.max(from, engine.oldest); seq < until; seq += 1) {
@@ -92,15 +92,15 @@ function answer(until = engine.batches.length): void {
   if (actions.asked.length === 0) follower.replayed([empty, number(-1), empty]);
 }
 
-function answerAll(): void {
-  while (actions.asked.length > 0) answer();
+function responseAll(): void {
+  while (actions.asked.length > 0) response();
 }
 
 describe("at the beginning", () => {
   test("an engine that has published nothing is known to have nothing", () => {
     follower.connected();
     expect(follower.isExact).toBe(false);
-    answerAll();
+    responseAll();
     expect(follower.isExact).toBe(true);
   });
 
@@ -110,7 +110,7 @@ describe("at the beginning", () => {
     follower.connected();
     hear(engine.store(3));
     expect(claims()).toEqual([]);
-    answerAll();
+    responseAll();
     expect(follower.isExact).toBe(true);
     expect(claims()).toEqual([1, 2, 3]);
   });
@@ -119,7 +119,7 @@ describe("at the beginning", () => {
     for (const token of [1, 2, 3]) engine.store(token);
     engine.oldest = 1;
     follower.connected();
-    answerAll();
+    responseAll();
     expect(follower.isExact).toBe(false);
     expect(follower.isBehind).toBe(false);
     expect(actions.lost).toHaveLength(1);
@@ -145,7 +145,7 @@ describe("at the beginning", () => {
 describe("on the way", () => {
   beforeEach(() => {
     follower.connected();
-    answerAll();
+    responseAll();
     hear(engine.store(1));
     hear(engine.store(2));
   });
@@ -155,7 +155,7 @@ describe("on the way", () => {
     hear(engine.store(3));
     expect(follower.isExact).toBe(false);
     expect(actions.asked).toEqual([2]);
-    answerAll();
+    responseAll();
     expect(follower.isExact).toBe(true);
     expect(claims()).toEqual([2, 3]);
   });
@@ -169,7 +169,7 @@ describe("on the way", () => {
     expect(claims()).toEqual([]);
     expect(follower.isBehind).toBe(true);
     follower.catchUp();
-    answerAll();
+    responseAll();
     expect(follower.isExact).toBe(true);
     expect(claims()).toEqual([2, 3]);
   });
@@ -179,7 +179,7 @@ describe("on the way", () => {
     expect(follower.isExact).toBe(false);
     engine.remove(2);
     follower.connected();
-    answerAll();
+    responseAll();
     expect(follower.isExact).toBe(true);
     expect(claims()).toEqual([1]);
   });
@@ -188,7 +188,7 @@ describe("on the way", () => {
     follower.lost();
     engine.restart();
     follower.connected();
-    answerAll();
+    responseAll();
     expect(claims()).toEqual([]);
     expect(follower.isExact).toBe(true);
     for (const token of [3, 4, 3]) hear(engine.store(token));
@@ -196,7 +196,7 @@ describe("on the way", () => {
     engine.restart();
     for (const token of [1, 1, 1, 1]) engine.store(token);
     follower.connected();
-    answerAll();
+    responseAll();
     expect(follower.isExact).toBe(true);
     expect(claims()).toEqual([1]);
   });
@@ -244,7 +244,7 @@ const steps: Readonly<Record<string, (token: number) => void>> = {
   forget: () => {
     engine.oldest = Math.max(0, engine.batches.length - 1);
   },
-  answer: () => answerAll(),
+  response: () => responseAll(),
   noise: () => follower.replayed([empty]),
   fail: () => {
     actions.asked = [];

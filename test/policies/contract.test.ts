@@ -138,9 +138,11 @@ describe.each(cases)("policy %s", (_, config) => {
     for (const size of [1, 5]) {
       const pool = poolOf(new Array<number>(size).fill(3));
       const policy = createPolicy(config, { pool, random: seededRandom(1) });
-      for (let only = 0; only < size; only += 1) {
+      for (let requiredEngine = 0; requiredEngine < size; requiredEngine += 1) {
         for (let n = 0; n < 40; n += 1) {
-          expect(assign(policy, pool, [only], request({ key: `${n}` }))).toBe(only);
+          expect(assign(policy, pool, [requiredEngine], request({ key: `${n}` }))).toBe(
+            requiredEngine,
+          );
         }
       }
     }

@@ -108,11 +108,11 @@ describe("earliest_batch", () => {
   });
 
   it("learns from the answers how long an engine's batches take, and where they end", () => {
-    const { clock, place, answer, pick } = example(earliest, [[], []]);
+    const { clock, place, response, pick } = example(earliest, [[], []]);
     const first = place({}, 0);
     for (let n = 0; n < 3; n += 1) place({}, 0);
     clock.nowMs += 1_030;
-    answer(0);
+    response(0);
     first.lease.close();
     // A batch of one took 1,030 ms, so 1,000; the three that were queued run now, and take 1,100.
     place({}, 1);
@@ -127,14 +127,14 @@ describe("earliest_batch", () => {
   });
 
   it("takes answers that come together for one batch", () => {
-    const { clock, place, answer, pick } = example(earliest, [[], []]);
+    const { clock, place, response, pick } = example(earliest, [[], []]);
     const leases = [0, 1, 2].map(() => place({}, 0).lease);
     clock.nowMs += 250;
-    answer(0);
+    response(0);
     leases[0]!.close();
     clock.nowMs += 300;
     for (const lease of leases.slice(1)) {
-      answer(0);
+      response(0);
       lease.close();
       clock.nowMs += 5;
     }

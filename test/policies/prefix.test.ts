@@ -80,9 +80,9 @@ describe.each(atOnce)("%s, where engines tell what they have", (name) => {
   it("does not look for a prompt where it was sent, but is no more", () => {
     const { send, end } = setUp(name, role);
     const first = send(long(1));
-    const told = [0, 0, 0, 0];
-    told[(first + 1) % 4] = 40;
-    const second = { ...long(1), told };
+    const reported = [0, 0, 0, 0];
+    reported[(first + 1) % 4] = 40;
+    const second = { ...long(1), reported };
     expect(send(second)).toBe((first + 1) % 4);
     end(second);
   });
@@ -92,7 +92,7 @@ describe.each(atOnce)("%s, where engines tell what they have", (name) => {
     const one = long(1);
     const first = send(one);
     end(one);
-    expect(send({ ...long(1), told: [-1, -1, -1, -1] })).toBe(first);
+    expect(send({ ...long(1), reported: [-1, -1, -1, -1] })).toBe(first);
   });
 });
 

@@ -21,7 +21,7 @@ function meanWaitMs(knowledge: Knowledge): number {
   const queues = Array.from({ length: engines }, (): Sent[] => []);
   const proxies = [0, 500].map((nextPollMs) => ({
     board: new Scoreboard(createScoreboardMemory({ workers: 1, slots: engines }), 0),
-    told: new Float64Array(engines),
+    reported: new Float64Array(engines),
     nextPollMs,
   }));
   let waitedMs = 0;
@@ -37,15 +37,15 @@ function meanWaitMs(knowledge: Knowledge): number {
       if (proxy.nextPollMs > nowMs) continue;
       proxy.nextPollMs += pollMs;
       queues.forEach(({ length }, engine) => {
-        proxy.told[engine] = length;
+        proxy.reported[engine] = length;
         const others = length - proxy.board.inFlight(engine);
         proxy.board.setSignal(engine, others, undefined);
       });
     }
-    const { board, told } = proxies[i % 2]!;
+    const { board, reported } = proxies[i % 2]!;
     const loadOf = (engine: number) => {
       if (knowledge === "scoreboard") return board.load(engine);
-      return knowledge === "current" ? queues[engine]!.length : told[engine]!;
+      return knowledge === "current" ? queues[engine]!.length : reported[engine]!;
     };
     let best = 0;
     for (let engine = 1; engine < engines; engine += 1) {

@@ -16,7 +16,7 @@ export interface Example {
   /** Places a request where the policy says, or at this engine. */
   place(part?: Partial<PickRequest>, engine?: number): Placed;
   /** The engine begins its answer to one request. */
-  answer(engine: number): void;
+  response(engine: number): void;
 }
 
 interface Placed {
@@ -55,6 +55,6 @@ export function example(
       policy.assigned?.(engine, one);
       return { engine, lease: new Lease(pool.board, slot, one.bytes, one.bytes, policy, engine) };
     },
-    answer: (engine) => policy.answered?.(engine),
+    response: (engine) => policy.answered?.(engine),
   };
 }

@@ -229,26 +229,26 @@ it("a placement holds one place and the bytes of its request until its lease clo
 });
 
 describe("what is found out about an engine", () => {
-  const facts = (isReady: boolean, attributes = {}) => ({ "p e0:1": { isReady, attributes } });
+  const discovered = (isReady: boolean, attributes = {}) => ({ "p e0:1": { isReady, attributes } });
 
   it("keeps requests away from one that is not ready, and brings them back", () => {
     const pool = poolOf([{}, {}]);
-    pool.learn(facts(false));
+    pool.applyDiscovered(discovered(false));
     expect(visits(pool, 0, 6)).toEqual(new Set([1]));
     expect(pool.hasOther([1], 0)).toBe(false);
-    pool.learn(facts(true));
+    pool.applyDiscovered(discovered(true));
     expect(visits(pool, 0, 6)).toEqual(new Set([0, 1]));
     const alone = poolOf([{}]);
-    alone.learn(facts(false));
+    alone.applyDiscovered(discovered(false));
     expect([visit(alone), alone.vacancy(0)]).toEqual(["none-live", "none-live"]);
   });
 
   it("counts less than what the configuration says, and is forgotten when it is not known any more", () => {
     const pool = poolOf([{ url: "e0:1?dp_size=2", attributes: { tp_size: "4" } }]);
-    pool.learn(facts(true, { dp_size: "8", engine_id: "x" }));
+    pool.applyDiscovered(discovered(true, { dp_size: "8", engine_id: "x" }));
     const said = { dp_size: "2", tp_size: "4" };
     expect(pool.engines[0]!.info.attributes).toEqual({ ...said, engine_id: "x" });
-    pool.learn({});
+    pool.applyDiscovered({});
     expect(pool.engines[0]!.info.attributes).toEqual(said);
   });
 });

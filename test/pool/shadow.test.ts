@@ -19,17 +19,17 @@ function poolOf(input: Partial<PoolInput>, { engines = 3, random = (): number =>
   const boardOf = () => new Scoreboard(createScoreboardMemory({ workers: 1, slots: 8 }), 0);
   const board = boardOf();
   const shadowBoard = boardOf();
-  const told: string[] = [];
+  const reported: string[] = [];
   const pool = new Pool("p", config.pools["p"]!, {
     board,
     slots: new SlotTable(8, () => {}).assign(config),
     random: () => 0.5,
-    shadows: { board: shadowBoard, random, failed: (message) => told.push(message) },
+    shadows: { board: shadowBoard, random, failed: (message) => reported.push(message) },
   });
   const loads = (one: Scoreboard) => pool.engines.map(({ slot }) => one.inFlight(slot));
   const place = (bytes = 4_000, blocks: readonly number[] = []): Placement =>
     pool.place(requestOf(bytes, blocks), [], 0) as Placement;
-  return { pool, place, told, real: () => loads(board), shadow: () => loads(shadowBoard) };
+  return { pool, place, reported, real: () => loads(board), shadow: () => loads(shadowBoard) };
 }
 
 const requestOf = (bytes: number, blocks: readonly number[] = []) => ({
@@ -89,8 +89,8 @@ it("follows prompts that were held, and those that a retry sends; not those that
   expect(pool.shadowReport()).toMatchObject({ picks: 1 });
   const retried = pool.place(requestOf(10), [0, 1], 0) as Placement;
   expect(pool.shadowReport()!.engines[2]).toMatchObject({ real: 2 });
-  const bound = pool.place({ ...requestOf(10), only: 1 }, [], 0) as Placement;
-  const warm = pool.place({ ...requestOf(10), preferred: 1 }, [], 0) as Placement;
+  const bound = pool.place({ ...requestOf(10), requiredEngine: 1 }, [], 0) as Placement;
+  const warm = pool.place({ ...requestOf(10), stickyEngine: 1 }, [], 0) as Placement;
   expect([bound.shadow, warm.shadow]).toEqual([undefined, undefined]);
   expect(pool.shadowReport()).toMatchObject({ picks: 2 });
   for (const one of [held, retried, bound, warm]) end(one);
@@ -107,16 +107,16 @@ it.each([
   ["picks nothing", () => Number.NaN, /no candidate/],
 ])("one that %s is switched off, told once, and touches no request", (_, random, why) => {
   let calls = 0;
-  const { place, pool, told, real, shadow } = poolOf(
+  const { place, pool, reported, real, shadow } = poolOf(
     { policy: { name: "round_robin" }, shadow: { name: "power_of_two" } },
     { random: () => (++calls <= 4 ? 0.5 : random()) },
   );
   const open = Array.from({ length: 12 }, () => place());
   expect(real()).toEqual([4, 4, 4]);
-  expect(told).toEqual([
+  expect(reported).toEqual([
     expect.stringMatching(/^shadow power_of_two of pool "p" is switched off: /),
   ]);
-  expect(told[0]).toMatch(why);
+  expect(reported[0]).toMatch(why);
   expect(pool.shadowReport()!.fault).toMatch(why);
   open.forEach(end);
   expect(shadow()).toEqual([0, 0, 0]);

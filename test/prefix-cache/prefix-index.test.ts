@@ -1,7 +1,7 @@
 /** A wrong run sends a prompt to an engine that does not have it, and a mirror without bound takes all memory. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { NumberTable } from "../../src/prefix-cache/int-key-table.ts";
+import { IntKeyTable } from "../../src/prefix-cache/int-key-table.ts";
 import { PrefixIndex } from "../../src/prefix-cache/prefix-index.ts";
 import { Lease } from "../../src/scoreboard/lease.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
@@ -69,7 +69,7 @@ it("finds the runs that a set per engine would find, through insertions, evictio
             mirror.insert(one.prompt);
             continue;
           }
-          index.learn(one.engine, one.believed, one.reported);
+          index.applyDiscovered(one.engine, one.believed, one.reported);
           if (one.reported > one.believed) mirror.max *= 1.02;
           if (one.reported < one.believed) {
             mirror.max = Math.max(64, Math.min(mirror.max, mirror.blocks.size) * 0.98);
@@ -114,7 +114,7 @@ it("holds no more than its bound over all engines, however much is inserted or l
   const prompt = (n: number) => Array.from({ length: 50 }, (_, i) => n * 100 + i);
   for (let n = 0; n < 20; n += 1) {
     index.insert(7, prompt(n));
-    index.learn(7, 0, 50);
+    index.applyDiscovered(7, 0, 50);
   }
   expect(index.size(7)).toBe(262);
   expect(index.leadingBlocks(7, asking(prompt(15)))).toBe(50);
@@ -129,7 +129,7 @@ it("a table of numbers is a map, whatever is added and removed", () => {
   );
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.boolean(), key), { maxLength: 300 }), (steps) => {
-      const table = new NumberTable();
+      const table = new IntKeyTable();
       const map = new Map<number, number>();
       for (const [adds, one] of steps) {
         if (adds && !map.has(one)) map.set(one, table.add(one));
@@ -193,8 +193,8 @@ it("an engine's own word counts more than what was sent there, but for what may 
   const index = new PrefixIndex(pool);
   let nowMs = 1_000_000;
   for (const slot of pool.slots as Int32Array) pool.board.take(slot, 1, 0, 1);
-  const told = [4, 0, -1, 2];
-  const asked = request({ blocks: [5, 6, 7, 8], told, clock: { wallMs: () => nowMs } });
+  const reported = [4, 0, -1, 2];
+  const asked = request({ blocks: [5, 6, 7, 8], reported, clock: { wallMs: () => nowMs } });
   for (const engine of [0, 1, 2]) index.insert(engine, [5, 6, 7]);
   const both = () => {
     const runs = [...index.runs(asked)];

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import type { BlockHash, KvEvent } from "../../src/kv-events/kv-event.ts";
-import { ExactCache } from "../../src/prefix-cache/reported-prefix-cache.ts";
+import { ReportedPrefixCache } from "../../src/prefix-cache/reported-prefix-cache.ts";
 import { TokenKeys } from "../../src/prefix-cache/token-keys.ts";
 
 const blockTokens = 2;
@@ -88,7 +88,7 @@ it("after any events it claims what the oracle has, and no token more or less", 
       fc.array(event, { maxLength: 40 }),
       fc.array(token, { minLength: 8, maxLength: 8 }),
       (events, tokens) => {
-        const cache = new ExactCache();
+        const cache = new ReportedPrefixCache();
         const oracle = new Oracle();
         for (const one of events) {
           expect(cache.apply(one)).toBeUndefined();
@@ -103,14 +103,14 @@ it("after any events it claims what the oracle has, and no token more or less", 
 
 describe("blocks that cannot be asked for by their tokens", () => {
   test("of an unknown beginning", () => {
-    const cache = new ExactCache();
+    const cache = new ReportedPrefixCache();
     cache.apply(stored([2n], 1n, [3, 4]));
     expect(cache.leadingTokens(keys(3, 4))).toBe(0);
     expect(cache.size).toBe(0);
   });
 
   test("of a LoRA, an image or a salt, and all that comes after them", () => {
-    const cache = new ExactCache();
+    const cache = new ReportedPrefixCache();
     cache.apply(stored([1n, 2n, 3n], undefined, [1, 2, 3, 4, 5, 6], 1));
     cache.apply(stored([4n], 3n, [7, 8]));
     expect(cache.leadingTokens(keys(1, 2, 3, 4, 5, 6, 7, 8))).toBe(2);
@@ -118,7 +118,7 @@ describe("blocks that cannot be asked for by their tokens", () => {
 });
 
 test("a block with a hole before it does not count, and counts again when that is filled", () => {
-  const cache = new ExactCache();
+  const cache = new ReportedPrefixCache();
   const prompt = keys(1, 2, 3, 4, 5, 6, 7, 8);
   cache.apply(stored([1n, 2n, 3n, 4n], undefined, [1, 2, 3, 4, 5, 6, 7, 8]));
   cache.apply({ type: "removed", hashes: [2n] });
@@ -128,16 +128,16 @@ test("a block with a hole before it does not count, and counts again when that i
 });
 
 test("an engine that has more than is kept, or blocks of several sizes, cannot be followed", () => {
-  const small = new ExactCache(2);
+  const small = new ReportedPrefixCache(2);
   expect(small.apply(stored([1n, 2n, 3n], undefined, [1, 2, 3, 4, 5, 6]))).toContain("more than 2");
-  const cache = new ExactCache();
+  const cache = new ReportedPrefixCache();
   cache.apply(stored([1n], undefined, [1, 2]));
   const other = { ...stored([2n], 1n, [1, 2, 3]), blockTokens: 3 } as KvEvent;
   expect(cache.apply(other)).toContain("several sizes");
 });
 
 test("tokens above 2^31 are the same however they are written", () => {
-  const cache = new ExactCache();
+  const cache = new ReportedPrefixCache();
   cache.apply(stored([1n], undefined, [0xffff_fff0, 0x8000_0001]));
   expect(cache.leadingTokens(keys(0xffff_fff0, 0x8000_0001))).toBe(2);
 });

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { type Placement, Pool } from "../../src/pool/pool.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
-import { PoolRoom } from "../../src/queue/pool-capacity.ts";
+import { PoolCapacity } from "../../src/queue/pool-capacity.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { systemClock } from "../../src/transport/clock.ts";
 
@@ -30,7 +30,7 @@ function poolOf(name: string, engines: readonly string[], more: object = {}): Po
 }
 
 /** As many as there is room for, each at an engine. */
-function fill(room: PoolRoom, pool: Pool, nowMs = 0): Placement[] {
+function fill(room: PoolCapacity, pool: Pool, nowMs = 0): Placement[] {
   const placed: Placement[] = [];
   while (room.admit([pool.name], nowMs)) {
     const request = {
@@ -42,22 +42,22 @@ function fill(room: PoolRoom, pool: Pool, nowMs = 0): Placement[] {
   return placed;
 }
 
-function leave(room: PoolRoom, { pool, lease }: Placement): void {
+function leave(room: PoolCapacity, { pool, lease }: Placement): void {
   lease.close();
   room.leave(pool.name);
 }
 
 it("requests that stay at an engine which a reload has taken away take no places of the others", () => {
   const before = poolOf("gone", ["a", "b"]);
-  const room = new PoolRoom(new Map([["gone", before]]));
+  const room = new PoolCapacity(new Map([["gone", before]]));
   const placed = fill(room, before);
   expect(placed).toHaveLength(4);
   const after = poolOf("gone", ["b", "c"]);
-  const next = new PoolRoom(new Map([["gone", after]]), room);
+  const next = new PoolCapacity(new Map([["gone", after]]), room);
   const more = fill(next, after);
   expect(more.map(({ engine }) => engine.name)).toEqual(["c:1", "c:1"]);
   // Also after one more reload.
-  const last = new PoolRoom(new Map([["gone", after]]), next);
+  const last = new PoolCapacity(new Map([["gone", after]]), next);
   expect(fill(last, after)).toEqual([]);
   for (const one of placed.filter(({ engine }) => engine.name === "a:1")) leave(last, one);
   expect(fill(last, after)).toEqual([]);
@@ -67,7 +67,7 @@ it("requests that stay at an engine which a reload has taken away take no places
 
 it("requests that hang at an engine which has failed take no places of the others", () => {
   const pool = poolOf("hangs", ["a", "b"], { failTimeoutMs: 1_000 });
-  const room = new PoolRoom(new Map([["hangs", pool]]));
+  const room = new PoolCapacity(new Map([["hangs", pool]]));
   const placed = fill(room, pool);
   const [hung] = placed.filter(({ engine }) => engine.name === "a:1");
   pool.failed(hung!.engine, 5);
@@ -80,7 +80,7 @@ it("requests that hang at an engine which has failed take no places of the other
 
 it("those that were let in count from then on, wherever they are", () => {
   const pool = poolOf("soon", ["a", "b"]);
-  const room = new PoolRoom(new Map([["soon", pool]]));
+  const room = new PoolCapacity(new Map([["soon", pool]]));
   const admitted = Array.from({ length: 6 }, () => room.admit(["soon"], 0));
   expect(admitted).toEqual([true, true, true, true, false, false]);
   room.leave("soon");

@@ -3,10 +3,10 @@ import { expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { Pool } from "../../src/pool/pool.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
-import { HeldPools } from "../../src/queue/pool-queues.ts";
+import { PoolQueues } from "../../src/queue/pool-queues.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 
-function desk() {
+function queue() {
   const prefill = (name: string) => ({
     policy: { name: "predictive" as const },
     engines: [{ url: `${name}:1` }],
@@ -23,49 +23,52 @@ function desk() {
   const board = new Scoreboard(createScoreboardMemory({ workers: 1, slots: 4 }), 0);
   const slots = new SlotTable(4, () => {}).assign(config);
   const clock = { nowMs: () => 0, wallMs: () => 0, defer: (task: () => void) => task() };
-  const pools = new HeldPools(clock, () => {});
+  const pools = new PoolQueues(clock, () => {});
   const deps = { board, slots, random: () => 0.5 };
   pools.use(Object.entries(config.pools).map(([name, one]) => new Pool(name, one, deps)));
   const waits = (pool: string, decodePool: string) => {
-    const told: string[] = [];
+    const reported: string[] = [];
     const rest = { bytes: 1_000, blocks: [], priority: 0, tenant: "", explains: false };
     const ticket = pools.ticket(
       { pool, decodePool, ...rest },
-      { granted: (engine) => told.push(engine || "room"), refused: (why) => told.push(why) },
+      {
+        granted: (engine) => reported.push(engine || "room"),
+        refused: (why) => reported.push(why),
+      },
     );
     ticket.wait();
-    return { told, ticket };
+    return { reported, ticket };
   };
   return { pools, waits };
 }
 
 it("room in decode is given on at once, whichever queue waits for it", () => {
-  const { pools, waits } = desk();
+  const { pools, waits } = queue();
   const first = waits("a", "d");
   const others = [waits("b", "d"), waits("c", "d"), waits("d", "")];
-  expect(first.told).toEqual(["a:1"]);
-  expect(others.map(({ told }) => told)).toEqual([[], [], []]);
+  expect(first.reported).toEqual(["a:1"]);
+  expect(others.map(({ reported }) => reported)).toEqual([[], [], []]);
   first.ticket.done({ promptTokens: 250, cachedTokens: 0 });
-  expect(others.map(({ told }) => told)).toEqual([[], [], []]);
+  expect(others.map(({ reported }) => reported)).toEqual([[], [], []]);
   let under = first;
   for (let left = others.length; left > 0; left -= 1) {
     under.ticket.leave();
-    const granted = others.filter(({ told }) => told.length > 0);
+    const granted = others.filter(({ reported }) => reported.length > 0);
     expect(granted).toHaveLength(others.length - left + 1);
-    under = granted.find(({ told }) => told[0] !== "over")!;
-    under.told[0] = "over";
+    under = granted.find(({ reported }) => reported[0] !== "over")!;
+    under.reported[0] = "over";
   }
   under.ticket.leave();
   expect(pools.size).toBe(0);
 });
 
 it("a prefill engine that is given back unused is the next one's, without a tick", () => {
-  const { pools, waits } = desk();
+  const { pools, waits } = queue();
   const [first, second] = [waits("a", ""), waits("a", "")];
-  expect([first.told, second.told]).toEqual([["a:1"], []]);
+  expect([first.reported, second.reported]).toEqual([["a:1"], []]);
   // Its prefill has failed, and decode goes on without.
   first.ticket.skip();
-  expect(second.told).toEqual(["a:1"]);
+  expect(second.reported).toEqual(["a:1"]);
   first.ticket.leave();
   second.ticket.leave();
   expect(pools.size).toBe(0);

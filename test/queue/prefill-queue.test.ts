@@ -1,11 +1,11 @@
 /** Prompts that are held: in which order they go, where to, and what is learnt of the engines. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { mirrorsOf } from "../../src/prefix-cache/modelled-prefix-cache.ts";
-import { ExactCache } from "../../src/prefix-cache/reported-prefix-cache.ts";
+import { modelledCachesOf } from "../../src/prefix-cache/modelled-prefix-cache.ts";
+import { ReportedPrefixCache } from "../../src/prefix-cache/reported-prefix-cache.ts";
 import { TokenKeys } from "../../src/prefix-cache/token-keys.ts";
-import { HeldQueue } from "../../src/queue/prefill-queue.ts";
-import type { HeldPrompt, Prompt } from "../../src/queue/queued-prompt.ts";
+import { PrefillQueue } from "../../src/queue/prefill-queue.ts";
+import type { Prompt, QueuedPrompt } from "../../src/queue/queued-prompt.ts";
 
 const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
   tokens,
@@ -20,13 +20,13 @@ const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);
 const options = { agingFactor: 0.1, duplicateWeight: 1, blocksMax: 1 << 16, fairnessMs: 2_000 };
 const allFit = {
-  isFit: () => true,
-  hasRoom: () => true,
+  isAvailable: () => true,
+  hasCapacity: () => true,
   others: () => 0,
   admit: () => true,
-  exact: (): ExactCache | undefined => undefined,
+  exact: (): ReportedPrefixCache | undefined => undefined,
 };
-const queueOf = (engines: number) => new HeldQueue(engines, options, allFit);
+const queueOf = (engines: number) => new PrefillQueue(engines, options, allFit);
 
 it("short prompts go before long ones, but not before one that has waited ten times its own prefill", () => {
   const queue = queueOf(1);
@@ -37,9 +37,9 @@ it("short prompts go before long ones, but not before one that has waited ten ti
   const soon = queue.add(prompt(100), 5_000);
   const late = queue.add(prompt(100), 10_500);
   queue.done(busy, 0, ms(10));
-  const order: HeldPrompt[] = [];
+  const order: QueuedPrompt[] = [];
   for (let nowMs = 20_000; order.length < 3; ) {
-    const [running] = queue.release(nowMs) as [HeldPrompt];
+    const [running] = queue.release(nowMs) as [QueuedPrompt];
     order.push(running);
     nowMs += ms(running.prompt.tokens);
     queue.done(running, 0, nowMs);
@@ -60,7 +60,7 @@ it("nothing is overtaken by what came ten of its own prefills after it", () => {
         nowMs += gapMs;
         queue.add(prompt(tokens), nowMs);
       }
-      const order: HeldPrompt[] = [];
+      const order: QueuedPrompt[] = [];
       // An engine that takes several computes one after the other.
       for (let sent = queue.release(nowMs); sent.length > 0; sent = queue.release(nowMs)) {
         for (const next of sent) {
@@ -105,9 +105,9 @@ it("a prompt waits for the busy engine that has its prefix, while another takes 
 
 it.each([
   ["what was sent there", undefined],
-  ["the engine's own word, which does not tell of it yet", new ExactCache()],
+  ["the engine's own word, which does not tell of it yet", new ReportedPrefixCache()],
 ])("what is being computed is there for what comes next, by %s", (_, cache) => {
-  const queue = new HeldQueue(2, options, { ...allFit, exact: () => cache });
+  const queue = new PrefillQueue(2, options, { ...allFit, exact: () => cache });
   const blocks = Array.from({ length: 40 }, (_, i) => i);
   const known = (tokens: number, own: number[]) => ({
     ...prompt(tokens, own),
@@ -144,7 +144,7 @@ it("the TTFT that is expected counts what goes before a prompt, at the engines t
   for (const tokens of [1_000, 4_000]) queue.add(prompt(tokens), 0);
   expect(queue.release(0)).toHaveLength(2);
   const [short, middle, long] = [200, 800, 9_000].map((tokens) => queue.add(prompt(tokens), 0));
-  const wait = (held: HeldPrompt) => queue.expectedTtft(held, 0).waitMs;
+  const wait = (held: QueuedPrompt) => queue.expectedTtft(held, 0).waitMs;
   expect(wait(short!)).toBeCloseTo(ms(1_000));
   expect(wait(middle!)).toBeCloseTo(ms(1_000) + ms(200));
   expect(wait(long!)).toBeCloseTo(ms(1_000) + ms(200) + ms(800));
@@ -172,7 +172,7 @@ it("what was sent but never computed is not believed to be there, but for what w
 });
 
 it("what was evicted while a prompt waited for it is not believed when it is sent", () => {
-  const small = new HeldQueue(2, { ...options, blocksMax: 64 }, allFit);
+  const small = new PrefillQueue(2, { ...options, blocksMax: 64 }, allFit);
   const blocks = Array.from({ length: 40 }, (_, i) => i);
   const first = small.add(prompt(20_480, blocks), 0);
   small.release(0);
@@ -263,7 +263,7 @@ it("a client that leaves the queue costs nothing, and one that is done twice cou
   expect(queue.release(30)).toEqual([stays]);
   queue.done(sent, 0, 31);
   expect(queue.release(31)).toEqual([]);
-  expect(queue.heldCount).toBe(0);
+  expect(queue.queuedCount).toBe(0);
 });
 
 it("an engine that is slower than the rest is given less", () => {
@@ -287,7 +287,7 @@ it("an engine that is slower than the rest is given less", () => {
 });
 
 it("the size of an engine's cache is learnt from what it reports", () => {
-  const [mirror] = mirrorsOf(1);
+  const [mirror] = modelledCachesOf(1);
   const real: number[] = [];
   const size = 400;
   let seed = 7;
@@ -304,7 +304,7 @@ it("the size of an engine's cache is learnt from what it reports", () => {
     if (at >= 0) real.splice(at, 1);
     real.push(blocks[0]!);
     if (real.length > size) real.shift();
-    mirror!.learn(believed, reported);
+    mirror!.applyDiscovered(believed, reported);
     mirror!.insert(blocks);
     if (i >= 10_000 && believed !== reported) wrong += 1;
   }
@@ -315,7 +315,7 @@ it("the size of an engine's cache is learnt from what it reports", () => {
 it("a changed pool goes on with what was learnt of the engines that stay, also of what they are still computing", () => {
   const before = queueOf(2);
   const blocks = [1, 2, 3, 4];
-  const send = (queue: HeldQueue, of: Prompt, nowMs: number) => {
+  const send = (queue: PrefillQueue, of: Prompt, nowMs: number) => {
     const held = queue.add(of, nowMs);
     expect(queue.release(nowMs)).toEqual([held]);
     return held;
@@ -337,8 +337,8 @@ it("a changed pool goes on with what was learnt of the engines that stay, also o
 
 it("what an engine tells of its cache counts more than what was sent there, and teaches nothing of that", () => {
   const keys = new TokenKeys(Int32Array.from({ length: 2_100 }, (_, i) => i));
-  const caches = [new ExactCache(), undefined];
-  const queue = new HeldQueue(2, options, { ...allFit, exact: (engine) => caches[engine] });
+  const caches = [new ReportedPrefixCache(), undefined];
+  const queue = new PrefillQueue(2, options, { ...allFit, exact: (engine) => caches[engine] });
   const asked = { ...prompt(2_100, [1, 2, 3, 4]), keys };
   const send = (nowMs: number) => {
     const held = queue.add(asked, nowMs);
@@ -367,5 +367,5 @@ it("what an engine tells of its cache counts more than what was sent there, and 
   queue.forget(1);
   expect(send(5_000)).toEqual([0, 2_100 - 4 * 512]);
   queue.forget(0);
-  expect(queue.isMirrored(0)).toBe(false);
+  expect(queue.isModelled(0)).toBe(false);
 });

@@ -3,14 +3,14 @@ import { afterEach, expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { Pool } from "../../src/pool/pool.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
-import { DeskServer } from "../../src/queue/queue-server.ts";
-import type { WishRefusal } from "../../src/queue/queue-service.ts";
-import { RemoteDesk } from "../../src/queue/remote-queue.ts";
+import { QueueServer } from "../../src/queue/queue-server.ts";
+import type { QueueRejection } from "../../src/queue/queue-service.ts";
+import { RemoteQueue } from "../../src/queue/remote-queue.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 
-const desks: DeskServer[] = [];
+const desks: QueueServer[] = [];
 afterEach(() => {
-  for (const desk of desks.splice(0)) desk.close();
+  for (const queue of desks.splice(0)) queue.close();
 });
 
 function deskOf(engines: number) {
@@ -25,13 +25,13 @@ function deskOf(engines: number) {
   });
   const board = new Scoreboard(createScoreboardMemory({ workers: 2, slots: engines }), 0);
   const slots = new SlotTable(engines, () => {}).assign(config);
-  const server = new DeskServer(() => {});
+  const server = new QueueServer(() => {});
   desks.push(server);
   server.pools.use([new Pool("p", config.pools["p"]!, { board, slots, random: () => 0.5 })]);
-  const worker = (index: number): RemoteDesk => {
-    const remote: RemoteDesk = new RemoteDesk((question) =>
-      server.receive(index, structuredClone(question), (answer) =>
-        remote.receive(structuredClone(answer)),
+  const worker = (index: number): RemoteQueue => {
+    const remote: RemoteQueue = new RemoteQueue((question) =>
+      server.receive(index, structuredClone(question), (response) =>
+        remote.receive(structuredClone(response)),
       ),
     );
     return remote;
@@ -39,7 +39,7 @@ function deskOf(engines: number) {
   return { server, workers: [worker(0), worker(1)] as const };
 }
 
-const wish = {
+const queueRequest = {
   pool: "p",
   decodePool: "",
   bytes: 40_000,
@@ -49,9 +49,9 @@ const wish = {
   explains: false,
 };
 
-function waits(desk: RemoteDesk, asked = wish) {
-  const seen: (string | WishRefusal)[] = [];
-  const ticket = desk.ticket(asked, {
+function waits(queue: RemoteQueue, asked = queueRequest) {
+  const seen: (string | QueueRejection)[] = [];
+  const ticket = queue.ticket(asked, {
     granted: (engine) => void seen.push(engine),
     refused: (reason) => void seen.push(reason),
   });
@@ -89,7 +89,7 @@ it("what a dead worker had and waited for is others' at once", () => {
 it("a pool that the desk does not know, and a queue that is full, are answers", () => {
   const { workers } = deskOf(1);
   // It waits for nothing.
-  expect(waits(workers[0], { ...wish, pool: "gone" }).seen).toEqual([""]);
+  expect(waits(workers[0], { ...queueRequest, pool: "gone" }).seen).toEqual([""]);
   const all = Array.from({ length: 5 }, () => waits(workers[0]));
   expect(all.map(({ seen }) => seen)).toEqual([["e0:1"], [], [], [], ["queue-full"]]);
 });
@@ -98,8 +98,8 @@ it("what engines have of a prompt is asked for worker by worker, and of a pool t
   const { workers } = deskOf(1);
   const heard: [number, unknown][] = [];
   const ids = Int32Array.of(1, 2, 3);
-  workers.forEach((desk, worker) => {
-    desk.leadingTokens(worker === 0 ? "p" : "gone", ids, (tokens) => heard.push([worker, tokens]));
+  workers.forEach((queue, worker) => {
+    queue.leadingTokens(worker === 0 ? "p" : "gone", ids, (tokens) => heard.push([worker, tokens]));
   });
   expect(heard).toEqual([
     [0, new Map()],

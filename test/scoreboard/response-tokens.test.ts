@@ -22,7 +22,7 @@ it("after any order of requests, answers, ends and deaths of workers", () => {
     fc.property(commands, (all) => {
       const memory = createScoreboardMemory({ workers, slots });
       const boards = Array.from({ length: workers }, (_, i) => new Scoreboard(memory, i));
-      let open: { worker: number; slot: number; prompt: number; answer: number; lease: Lease }[] =
+      let open: { worker: number; slot: number; prompt: number; response: number; lease: Lease }[] =
         [];
       for (const command of all) {
         if (command.kind === "begin") {
@@ -30,7 +30,7 @@ it("after any order of requests, answers, ends and deaths of workers", () => {
           const board = boards[worker]!;
           board.take(slot, 1, 0, 1, tokens);
           const lease = new Lease(board, slot, 1, 1, undefined, -1, tokens);
-          open.push({ worker, slot, prompt: tokens, answer: 0, lease });
+          open.push({ worker, slot, prompt: tokens, response: 0, lease });
         } else if (command.kind === "death") {
           boards[0]!.closeRow(command.worker);
           open = open.filter(({ worker }) => worker !== command.worker);
@@ -38,7 +38,7 @@ it("after any order of requests, answers, ends and deaths of workers", () => {
           const one = open[command.which % open.length]!;
           if (command.kind === "answer") {
             one.lease.answered(command.tokens);
-            one.answer += command.tokens;
+            one.response += command.tokens;
           } else {
             one.lease.close();
             // What comes after the end belongs to nobody.
@@ -50,10 +50,10 @@ it("after any order of requests, answers, ends and deaths of workers", () => {
         for (let slot = 0; slot < slots; slot += 1) {
           const there = open.filter((one) => one.slot === slot);
           const prompts = there.reduce((sum, { prompt }) => sum + prompt, 0);
-          const answers = there.reduce((sum, { answer }) => sum + answer, 0);
+          const answers = there.reduce((sum, { response }) => sum + response, 0);
           for (const board of boards) {
             expect(board.promptTokens(slot)).toBe(prompts);
-            expect(board.answerTokens(slot)).toBe(answers);
+            expect(board.responseTokens(slot)).toBe(answers);
             expect(board.kvTokens(slot)).toBe(prompts + answers);
           }
         }

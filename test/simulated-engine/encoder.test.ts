@@ -30,17 +30,17 @@ const text = { type: "text", text: "what is this?" };
 
 async function ask(engine: RunningEngine, content: unknown, more: object = {}) {
   const messages = [{ role: "user", content }];
-  const answer = await post(engine.url, "/v1/chat/completions", {
+  const response = await post(engine.url, "/v1/chat/completions", {
     messages,
     max_tokens: 1,
     ...more,
   });
-  return { status: answer.status, text: await answer.text() };
+  return { status: response.status, text: await response.text() };
 }
 
 /** Adds what an encoder has answered, byte for byte. */
-async function askWith(engine: RunningEngine, answer: string, content: unknown) {
-  const params = /"ec_transfer_params":(.*)\}$/.exec(answer)?.[1];
+async function askWith(engine: RunningEngine, response: string, content: unknown) {
+  const params = /"ec_transfer_params":(.*)\}$/.exec(response)?.[1];
   const body = JSON.stringify({ messages: [{ role: "user", content }], max_tokens: 1 });
   await post(
     engine.url,
@@ -75,8 +75,8 @@ it("an item is as many tokens whatever its bytes, and another one is another pro
   const large = (byte: string) => ({ ...image, image_url: { url: byte.repeat(5_000_000) } });
   const answers = [];
   for (const item of [image, large("a"), large("b")]) {
-    const { text: answer } = await ask(engine, [text, item], { max_tokens: 20 });
-    answers.push(JSON.parse(answer) as { choices: object[]; usage: { prompt_tokens: number } });
+    const { text: response } = await ask(engine, [text, item], { max_tokens: 20 });
+    answers.push(JSON.parse(response) as { choices: object[]; usage: { prompt_tokens: number } });
   }
   const [small, one, other] = answers.map(({ usage }) => usage.prompt_tokens);
   expect([one, other]).toEqual([small, small]);
@@ -109,8 +109,8 @@ describe("embeddings that are pulled", () => {
   it("are where the encoder says, for all who come, until the lease ends", async () => {
     const encode = await start("encode", "pull", { kvLeaseMs: 60_000 });
     const [one, other] = [await start("prefill", "pull"), await start("mixed", "pull")];
-    const { text: answer } = await ask(encode, [image]);
-    for (const engine of [one, other]) await askWith(engine, answer, [image, text]);
+    const { text: response } = await ask(encode, [image]);
+    for (const engine of [one, other]) await askWith(engine, response, [image, text]);
     expect([notLoaded(one), notLoaded(other), encode.state().held]).toEqual([0, 0, 1]);
     expect([one, other].map((engine) => engine.state().protocolViolations)).toEqual([0, 0]);
   });
@@ -118,13 +118,13 @@ describe("embeddings that are pulled", () => {
   it("are computed and counted where a proxy did not say where they are, or their encoder is gone", async () => {
     const encode = await start("encode", "pull");
     const prefill = await start("mixed", "pull");
-    const { text: answer } = await ask(encode, [image]);
+    const { text: response } = await ask(encode, [image]);
     await ask(prefill, [image]);
     expect(notLoaded(prefill)).toBe(1);
-    await askWith(prefill, answer, [{ ...image, uuid: "other" }]);
+    await askWith(prefill, response, [{ ...image, uuid: "other" }]);
     expect(notLoaded(prefill)).toBe(2);
     await encode.close();
-    await askWith(prefill, answer, [image]);
+    await askWith(prefill, response, [image]);
     expect(notLoaded(prefill)).toBe(3);
     expect(prefill.state().protocolViolations).toBe(0);
   });
@@ -132,8 +132,8 @@ describe("embeddings that are pulled", () => {
   it("whose numbers a proxy has rounded are a violation", async () => {
     const encode = await start("encode", "pull");
     const prefill = await start("mixed", "pull");
-    const { text: answer } = await ask(encode, [image]);
-    const { ec_transfer_params } = JSON.parse(answer) as { ec_transfer_params: object };
+    const { text: response } = await ask(encode, [image]);
+    const { ec_transfer_params } = JSON.parse(response) as { ec_transfer_params: object };
     await ask(prefill, [image], { ec_transfer_params });
     expect(prefill.state().protocolViolations).toBe(1);
   });

@@ -19,8 +19,8 @@ export async function stateOf(url: string): Promise<EngineState> {
 }
 
 export async function setFault(url: string, fault: object): Promise<void> {
-  const answer = await post(url, "/debug/fault", fault);
-  if (!answer.ok) throw new Error(await answer.text());
+  const response = await post(url, "/debug/fault", fault);
+  if (!response.ok) throw new Error(await response.text());
 }
 
 /** Looks until it is so; fails after 10 s. What is awaited is a fact, never a duration. */
@@ -41,9 +41,9 @@ export function eventsOf(text: string): string[] {
 }
 
 /** The `kv_transfer_params` of an answer as the bytes that they are. */
-export function kvParamsOf(answer: string): string {
+export function kvParamsOf(response: string): string {
   const key = '"kv_transfer_params":';
-  return answer.slice(answer.lastIndexOf(key) + key.length, -1);
+  return response.slice(response.lastIndexOf(key) + key.length, -1);
 }
 
 /** Adds a member to a JSON object by its bytes, as the proxy does. */

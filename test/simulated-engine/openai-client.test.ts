@@ -88,10 +88,10 @@ describe("the openai package", () => {
 
 describe("around inference", () => {
   it("answers with uvicorn's headers, and says nothing of keep-alive", async () => {
-    const answer = await post(engine.url, "/v1/completions", { prompt: "a", max_tokens: 2 });
-    const names = [...answer.headers.keys()].sort();
+    const response = await post(engine.url, "/v1/completions", { prompt: "a", max_tokens: 2 });
+    const names = [...response.headers.keys()].sort();
     expect(names).toEqual(["content-length", "content-type", "date", "server"]);
-    expect(answer.headers.get("server")).toBe("uvicorn");
+    expect(response.headers.get("server")).toBe("uvicorn");
     const stream = await post(engine.url, "/v1/completions", { prompt: "a", stream: true });
     expect(stream.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     await stream.text();
@@ -99,8 +99,8 @@ describe("around inference", () => {
 
   it("takes the id from X-Request-Id, or from the prompt", async () => {
     const idOf = async (headers: Record<string, string>): Promise<string> => {
-      const answer = await post(engine.url, "/v1/completions", { prompt: "a" }, headers);
-      return ((await answer.json()) as { id: string }).id;
+      const response = await post(engine.url, "/v1/completions", { prompt: "a" }, headers);
+      return ((await response.json()) as { id: string }).id;
     };
     expect(await idOf({ "x-request-id": "abc" })).toBe("cmpl-abc");
     expect(await idOf({})).toBe(await idOf({}));

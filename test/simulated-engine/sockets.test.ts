@@ -128,8 +128,8 @@ describe.each(runtimes)("on %s", (runtime) => {
     it("right after its request still has the KV released that waits for it", async () => {
       const prefill = await start("--role", "prefill", ...fast);
       const decode = await start("--role", "decode", "--kv-transfer-ms", "60000");
-      const answer = await post(prefill.url, path, { ...prompt, max_tokens: 1 });
-      const params = kvParamsOf(await answer.text());
+      const response = await post(prefill.url, path, { ...prompt, max_tokens: 1 });
+      const params = kvParamsOf(await response.text());
       const body = JSON.parse(`{"raw":0}`) as object;
       const json = splice({ ...body, ...prompt }, "kv_transfer_params", params);
       const connection = await openRaw(decode.url);
@@ -152,8 +152,8 @@ describe.each(runtimes)("on %s", (runtime) => {
         const body = { prompt: `prompt ${index}`, max_tokens: 5 };
         const held = await post(prefill.url, path, { ...body, max_tokens: 1 });
         const params = kvParamsOf(await held.text());
-        const answer = await post(decode.url, path, splice(body, "kv_transfer_params", params));
-        return ((await answer.json()) as { choices: { text: string }[] }).choices[0]!.text;
+        const response = await post(decode.url, path, splice(body, "kv_transfer_params", params));
+        return ((await response.json()) as { choices: { text: string }[] }).choices[0]!.text;
       };
       const texts = await Promise.all(Array.from({ length: 50 }, (_, index) => one(index)));
       expect(new Set(texts).size).toBe(50);
@@ -250,9 +250,9 @@ describe.each(runtimes)("on %s", (runtime) => {
 
     it("status, with an error body", async () => {
       await setFault(engine.url, { kind: "status", code: 503, times: 1 });
-      const answer = await post(engine.url, path, prompt);
-      expect(answer.status).toBe(503);
-      expect(await answer.json()).toMatchObject({ error: { code: 503 } });
+      const response = await post(engine.url, path, prompt);
+      expect(response.status).toBe(503);
+      expect(await response.json()).toMatchObject({ error: { code: 503 } });
       await afterwards();
     });
 
@@ -261,9 +261,9 @@ describe.each(runtimes)("on %s", (runtime) => {
       ["text", "Internal Server Error"],
     ])("wrong-json (%s), with 200", async (variant, beginning) => {
       await setFault(engine.url, { kind: "wrong-json", variant, times: 2 });
-      const answer = await post(engine.url, path, prompt);
-      const text = await answer.text();
-      expect(answer.status).toBe(200);
+      const response = await post(engine.url, path, prompt);
+      const text = await response.text();
+      expect(response.status).toBe(200);
       expect(text.startsWith(beginning)).toBe(true);
       expect(() => JSON.parse(text)).toThrow();
       const stream = await (await post(engine.url, path, { ...prompt, stream: true })).text();

@@ -32,9 +32,9 @@ describe("a request is refused with 400 when", () => {
     ["the answer does not fit the context", { max_tokens: 999 }],
     ["kv_transfer_params is a list", { kv_transfer_params: [] }],
   ])("%s", async (_name, changes) => {
-    const answer = await post(engine.url, "/v1/completions", { ...good, ...changes });
-    expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject({
+    const response = await post(engine.url, "/v1/completions", { ...good, ...changes });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
       error: { type: "BadRequestError", code: 400, message: expect.any(String) },
     });
   });
@@ -45,8 +45,8 @@ describe("a request is refused with 400 when", () => {
     ["max_completion_tokens is 0", { max_completion_tokens: 0 }],
     ["tools are text", { tools: "f" }],
   ])("in chat %s", async (_name, changes) => {
-    const answer = await post(engine.url, "/v1/chat/completions", { ...goodChat, ...changes });
-    expect(answer.status).toBe(400);
+    const response = await post(engine.url, "/v1/chat/completions", { ...goodChat, ...changes });
+    expect(response.status).toBe(400);
   });
 
   it.each(["", "{", "[]", '"text"', '{"prompt":"a"} x', '{"prompt":"a",}'])(
@@ -59,23 +59,23 @@ describe("a request is refused with 400 when", () => {
   it("the body is not UTF-8", async () => {
     const body = Buffer.from('{"prompt":"\xe9"}', "latin1");
     const headers = { "content-type": "application/json" };
-    const answer = await fetch(`${engine.url}/v1/completions`, { method: "POST", headers, body });
-    expect(answer.status).toBe(400);
+    const response = await fetch(`${engine.url}/v1/completions`, { method: "POST", headers, body });
+    expect(response.status).toBe(400);
   });
 
   it("the body is not said to be JSON", async () => {
-    const answer = await post(engine.url, "/v1/completions", good, {
+    const response = await post(engine.url, "/v1/completions", good, {
       "content-type": "text/plain",
     });
-    expect(answer.status).toBe(400);
+    expect(response.status).toBe(400);
   });
 });
 
 describe("other refusals", () => {
   it("knows its one model", async () => {
-    const answer = await post(engine.url, "/v1/completions", { ...good, model: "other" });
-    expect(answer.status).toBe(404);
-    expect(await answer.json()).toEqual({
+    const response = await post(engine.url, "/v1/completions", { ...good, model: "other" });
+    expect(response.status).toBe(404);
+    expect(await response.json()).toEqual({
       error: {
         message: "The model `other` does not exist.",
         type: "NotFoundError",
@@ -94,8 +94,8 @@ describe("other refusals", () => {
   it("does not take a body without bound", async () => {
     const body = Buffer.alloc(67_108_865, 32);
     const headers = { "content-type": "application/json" };
-    const answer = await fetch(`${engine.url}/v1/completions`, { method: "POST", headers, body });
-    expect(answer.status).toBe(413);
+    const response = await fetch(`${engine.url}/v1/completions`, { method: "POST", headers, body });
+    expect(response.status).toBe(413);
   });
 });
 
@@ -106,8 +106,8 @@ describe("what a request may look like", () => {
     ["unknown fields", { future: { deep: [1] } }],
     ["token ids", { prompt: [1, 2, 3] }],
   ])("%s", async (_name, changes) => {
-    const answer = await post(engine.url, "/v1/completions", { ...good, ...changes });
-    expect(answer.status).toBe(200);
+    const response = await post(engine.url, "/v1/completions", { ...good, ...changes });
+    expect(response.status).toBe(200);
   });
 
   it("has one choice per prompt and n, and a prompt's text does not depend on its neighbours", async () => {
@@ -127,8 +127,8 @@ describe("what a request may look like", () => {
   it("tells seeds beyond 2^53 apart by their digits", async () => {
     const texts = new Set<string>();
     for (const seed of ["9007199254740992", "9007199254740993"]) {
-      const answer = await post(engine.url, "/v1/completions", `{"prompt":"a","seed":${seed}}`);
-      texts.add(((await answer.json()) as { choices: Choice[] }).choices[0]!.text);
+      const response = await post(engine.url, "/v1/completions", `{"prompt":"a","seed":${seed}}`);
+      texts.add(((await response.json()) as { choices: Choice[] }).choices[0]!.text);
     }
     expect(texts.size).toBe(2);
   });

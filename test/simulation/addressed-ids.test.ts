@@ -1,7 +1,7 @@
 /** Hand-overs that live by the request id: engines get it whatever else is said of ids, and no client sees it. */
 import { describe, expect, test } from "vitest";
 import { codeOf, completion } from "./client.ts";
-import { answer, bodyOf, chunk, chunkedHead, type Script } from "./engine.ts";
+import { bodyOf, chunk, chunkedHead, response, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 const json = { prompt: "the sea", stream: false };
@@ -14,7 +14,7 @@ const idOf = (request: Parameters<Script>[0]) => request.fields.get("x-request-i
 const repeatsId: Script = (request, { send, after }) => {
   const event = `{"id":"cmpl-${idOf(request)}","text":"${idOf(request)}"}`;
   if (bodyOf(request).stream !== true) {
-    send(answer(event, "200 OK", `X-Request-Id: ${idOf(request)}\r\n`));
+    send(response(event, "200 OK", `X-Request-Id: ${idOf(request)}\r\n`));
     return;
   }
   send(chunkedHead);
@@ -28,7 +28,7 @@ const repeatsId: Script = (request, { send, after }) => {
 function worldOf(options: WorldOptions = {}): World {
   const world = new World({ ...options, route: { dialect: "vllm-p2p-nccl", ...options.route } });
   for (const engine of world.engines) engine.checksHandoff = false;
-  for (const engine of world.prefill) engine.script = (_, { send }) => send(answer("{}"));
+  for (const engine of world.prefill) engine.script = (_, { send }) => send(response("{}"));
   for (const engine of world.decode) engine.script = repeatsId;
   return world;
 }
@@ -43,7 +43,7 @@ describe.each([json, stream])("%o", (ask) => {
   ] as const)("both engines get the addresses, and the client sees %s", (_, route, own) => {
     const world = worldOf({ route });
     const client = world.ask(ask);
-    const { status, body } = world.answerTo(client);
+    const { status, body } = world.responseTo(client);
     expect(status).toBe(200);
     const ids = asked(world).map(idOf);
     expect(ids).toHaveLength(2);
@@ -61,7 +61,7 @@ describe.each([json, stream])("%o", (ask) => {
   test("another decode engine gets the KV cache pushed by a prefill of its own, under another id", () => {
     const world = worldOf({ route: { retry: { on: ["error", "timeout"] } } });
     world.decode[0]!.script = (_, { socket }) => socket.destroy();
-    const answers = [1, 2].map(() => world.answerTo(world.ask(ask)).status);
+    const answers = [1, 2].map(() => world.responseTo(world.ask(ask)).status);
     expect(answers).toEqual([200, 200]);
     const prefillIds = world.prefill.flatMap(({ requests }) => requests.map(idOf));
     expect(new Set(prefillIds).size).toBe(prefillIds.length);
@@ -80,7 +80,7 @@ test("what cannot be handed over is refused, and no engine hears of it", () => {
   const world = worldOf({ route: { onPrefillFailure: "decode_only" } });
   const client = world.client();
   client.send(completion(json).replace('"model":"m",', '"n":2222222,'));
-  const refused = world.answerTo(client);
+  const refused = world.responseTo(client);
   expect([refused.status, codeOf(refused)]).toEqual([400, "GP_NOT_CARRIED"]);
   expect(asked(world)).toEqual([]);
   world.expectNothingLeft();
@@ -90,7 +90,7 @@ test("decode is never left to compute a prompt, be it short or the prefill gone"
   const route = { onPrefillFailure: "decode_only", prefillMinTokens: 1_000_000 } as const;
   const world = worldOf({ route });
   for (const engine of world.prefill) engine.connects("refused");
-  expect(world.answerTo(world.ask(json)).status).toBe(502);
+  expect(world.responseTo(world.ask(json)).status).toBe(502);
   expect(world.decode.flatMap(({ requests }) => requests)).toEqual([]);
   world.expectNothingLeft();
 });
@@ -99,8 +99,8 @@ test.each(["{}", '{"kv_transfer_params":{"remote_engine_id":"e"}}'])(
   "a prefill that hands over nothing (%s) is an error, where decode would make an answer of empty memory",
   (said) => {
     const world = worldOf({ route: { dialect: "moriio-read", onPrefillFailure: "decode_only" } });
-    for (const engine of world.prefill) engine.script = (_, { send }) => send(answer(said));
-    const failed = world.answerTo(world.ask(stream));
+    for (const engine of world.prefill) engine.script = (_, { send }) => send(response(said));
+    const failed = world.responseTo(world.ask(stream));
     expect([failed.status, codeOf(failed)]).toEqual([502, "GP_PREFILL_INVALID"]);
     expect(world.decode.flatMap(({ requests }) => requests)).toEqual([]);
     world.expectNothingLeft();

@@ -5,7 +5,7 @@ import { World, type WorldOptions } from "./world.ts";
 /** 40,000 bytes, about 10,000 tokens. */
 const chat = "what was said before ".repeat(2_000);
 const ask = (world: World, prompt: string) =>
-  world.answerTo(world.ask({ prompt, stream: false })).status;
+  world.responseTo(world.ask({ prompt, stream: false })).status;
 
 function worldOf(pool: WorldOptions["pool"], options: WorldOptions = {}) {
   return new World({
@@ -66,6 +66,6 @@ test("while the engine that has it is full or gone, the prompt is prefilled for 
   const holder = decoded(world).indexOf(1);
   expect(ask(world, chat)).toBe(200);
   expect([prefilled(world), decoded(world)[holder]]).toEqual([2, 1]);
-  expect(world.answerTo(first).status).toBe(200);
+  expect(world.responseTo(first).status).toBe(200);
   world.expectNothingLeft();
 });

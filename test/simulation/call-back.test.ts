@@ -5,9 +5,9 @@
 import { describe, expect, test } from "vitest";
 import { callbackBytesMax } from "../../src/limits.ts";
 import { Client, codeOf } from "./client.ts";
-import { answer, decodes, type EngineConnection, type Script } from "./engine.ts";
+import { decodes, type EngineConnection, response, type Script } from "./engine.ts";
 import { type Message, onlyField } from "./http-reader.ts";
-import { rightAnswer } from "./prompts.ts";
+import { rightResponse } from "./prompts.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 const json = { prompt: "call me", stream: false };
@@ -38,10 +38,10 @@ class CalledWorld extends World {
 
   constructor(options: WorldOptions = {}) {
     super({ ...options, route: { dialect: "vllm-ascend-layerwise", ...options.route } });
-    const { network, service } = this;
-    service.callbacks.listensAt({ host: "proxy", externalHost: "no.where", port: 81 });
+    const { network, worker } = this;
+    worker.callbacks.listensAt({ host: "proxy", externalHost: "no.where", port: 81 });
     const where = { host: "proxy", port: 81, reusePort: false, backlog: 1 };
-    void network.listen(where, (socket) => service.acceptCaller(socket));
+    void network.listen(where, (socket) => worker.acceptCaller(socket));
     for (const engine of this.engines) engine.checksHandoff = false;
     for (const engine of this.prefill) engine.script = this.pushes;
     for (const engine of this.decode) engine.script = this.callsBack;
@@ -73,7 +73,7 @@ class CalledWorld extends World {
   readonly pushes: Script = (request, { send, after }) => {
     after(5, () => {
       this.waiting.get(paramsOf(request).request_id!)?.();
-      send(answer('{"choices":[]}'));
+      send(response('{"choices":[]}'));
     });
   };
 
@@ -82,7 +82,7 @@ class CalledWorld extends World {
   }
 
   expectNothingOpen(): void {
-    expect(this.service.callbacks.size, "open call-backs").toBe(0);
+    expect(this.worker.callbacks.size, "open call-backs").toBe(0);
     this.expectNothingLeft();
   }
 }
@@ -94,8 +94,8 @@ test.each([
   [stream, 7],
 ])("decode is first, its call makes the prefill: %o, in pieces of up to %i bytes", (ask, bytes) => {
   const world = new CalledWorld({ decode: 1, readBytes: [1, bytes] });
-  const { status, body } = world.answerTo(world.ask(ask));
-  expect({ status, body: body.toString() }).toEqual({ status: 200, body: rightAnswer(ask) });
+  const { status, body } = world.responseTo(world.ask(ask));
+  expect({ status, body: body.toString() }).toEqual({ status: 200, body: rightResponse(ask) });
   const [prefill] = world.prefills;
   const id = idOf(world.calls[0]!);
   // All that decode said, and nothing through a double.
@@ -113,7 +113,7 @@ test.each([
 test("two requests with one id of the client's are two to the engines, and both see their own", () => {
   const world = new CalledWorld({ decode: 1 });
   const clients = [world.ask(json), world.ask(json)];
-  for (const client of clients) world.answerTo(client);
+  for (const client of clients) world.responseTo(client);
   const ids = world.calls.map((call) => onlyField(call, "x-request-id"));
   expect(new Set([...ids, "r-1"]).size).toBe(3);
   expect(new Set(world.calls.map(pathOf)).size).toBe(2);
@@ -136,7 +136,7 @@ test("a call that is repeated, before and after the prefill, has one prefill and
   const client = world.ask({ ...stream, events: 10 });
   world.runFor(60);
   expect(world.callStatuses).toEqual([200, 200, undefined, 200]);
-  world.answerTo(client);
+  world.responseTo(client);
   expect(world.prefills).toHaveLength(1);
   world.expectNothingOpen();
 });
@@ -165,7 +165,7 @@ describe("nobody is let in who was not asked", () => {
     const caller = world.call(
       `POST ${path} HTTP/1.1\r\nHost: proxy\r\nContent-Length: 99999999\r\n\r\n`,
     );
-    world.answerTo(caller);
+    world.responseTo(caller);
     expect(caller.answers[0]!.status).toBe(404);
     world.runFor(5);
     expect(caller.ended).toBe("fin");
@@ -174,10 +174,10 @@ describe("nobody is let in who was not asked", () => {
 
   test("a round that is over: 404", () => {
     const world = new CalledWorld({ decode: 1 });
-    world.answerTo(world.ask(json));
+    world.responseTo(world.ask(json));
     const [request] = world.calls;
     const late = world.call(post(pathOf(request!), callBody(idOf(request!))));
-    expect(world.answerTo(late).status).toBe(404);
+    expect(world.responseTo(late).status).toBe(404);
     expect(world.prefills).toHaveLength(1);
     world.expectNothingOpen();
   });
@@ -188,7 +188,7 @@ describe("nobody is let in who was not asked", () => {
       world.call(`GET ${pathOf(request)} HTTP/1.1\r\nHost: proxy\r\n\r\n`);
       connection.after(5, () => world.callsBack(request, connection));
     };
-    expect(world.answerTo(world.ask(json)).status).toBe(200);
+    expect(world.responseTo(world.ask(json)).status).toBe(200);
     expect(world.callStatuses[0]).toBe(404);
     world.expectNothingOpen();
   });
@@ -225,7 +225,7 @@ test.each([
     decode = connection;
     world.call(text(pathOf(request)));
   };
-  const refused = world.answerTo(world.ask(stream));
+  const refused = world.responseTo(world.ask(stream));
   expect([refused.status, codeOf(refused)]).toEqual([502, "GP_DECODE_INVALID"]);
   world.runFor(20);
   expect(world.callStatuses).toEqual([status]);
@@ -238,7 +238,7 @@ describe("a prefill that fails", () => {
   test("is made anew for another round, in which nothing is as before", () => {
     const world = new CalledWorld();
     world.prefill[0]!.script = (_, { socket }) => socket.reset();
-    expect(world.answerTo(world.ask(stream)).body.toString()).toBe(rightAnswer(stream));
+    expect(world.responseTo(world.ask(stream)).body.toString()).toBe(rightResponse(stream));
     world.runFor(20);
     expect(world.callStatuses).toEqual([502, 200]);
     const [first, second] = world.calls;
@@ -256,13 +256,13 @@ describe("a prefill that fails", () => {
       const world = new CalledWorld({ decode: 1 });
       let decode: EngineConnection | undefined;
       for (const engine of world.prefill) {
-        engine.script = (_, { send }) => send(answer('{"error":{"code":1}}', line));
+        engine.script = (_, { send }) => send(response('{"error":{"code":1}}', line));
       }
       world.decode[0]!.script = (request, connection) => {
         decode = connection;
         world.callsBack(request, connection);
       };
-      expect(world.answerTo(world.ask(stream)).status).toBe(status);
+      expect(world.responseTo(world.ask(stream)).status).toBe(status);
       world.runFor(20);
       expect(world.callStatuses).toEqual([502]);
       expect(decode!.socket.closed).toBe(true);
@@ -276,12 +276,12 @@ describe("a prefill that fails", () => {
     for (const world of [strict, lenient]) {
       for (const engine of world.prefill) engine.connects("refused");
     }
-    expect(strict.answerTo(strict.ask(stream)).status).toBe(502);
+    expect(strict.responseTo(strict.ask(stream)).status).toBe(502);
     lenient.decode[0]!.script = (request, connection) => {
       if (request.body.includes("metaserver")) lenient.callsBack(request, connection);
       else decodes(request, connection);
     };
-    expect(lenient.answerTo(lenient.ask(stream)).body.toString()).toBe(rightAnswer(stream));
+    expect(lenient.responseTo(lenient.ask(stream)).body.toString()).toBe(rightResponse(stream));
     for (const world of [strict, lenient]) {
       world.runFor(20);
       expect(world.callStatuses.every((status) => status === 502)).toBe(true);
@@ -293,11 +293,11 @@ describe("a prefill that fails", () => {
 test("a decode that never calls costs its read time-out, and one that has the prompt needs no call", () => {
   const silent = new CalledWorld({ decode: 1 });
   silent.decode[0]!.script = () => {};
-  expect(silent.answerTo(silent.ask(stream)).status).toBe(504);
+  expect(silent.responseTo(silent.ask(stream)).status).toBe(504);
   silent.expectNothingOpen();
   const local = new CalledWorld({ decode: 1 });
   local.decode[0]!.script = decodes;
-  expect(local.answerTo(local.ask(stream)).body.toString()).toBe(rightAnswer(stream));
+  expect(local.responseTo(local.ask(stream)).body.toString()).toBe(rightResponse(stream));
   expect(local.prefills).toEqual([]);
   local.expectNothingOpen();
 });
@@ -308,7 +308,7 @@ test("of a list of prompts each calls, and one prefill has what all of them said
   const body = JSON.stringify({ prompt: prompts, max_tokens: 3 });
   world.decode[0]!.script = (request, connection) => {
     const id = idOf(request).slice(0, -2);
-    world.waiting.set(`${id}-0`, () => connection.send(answer("{}")));
+    world.waiting.set(`${id}-0`, () => connection.send(response("{}")));
     for (const [delayMs, child] of [
       [0, 2],
       [5, 0],
@@ -325,7 +325,7 @@ test("of a list of prompts each calls, and one prefill has what all of them said
   world.runFor(25);
   expect(world.prefills).toEqual([]);
   expect(world.callStatuses).toEqual([undefined, undefined, undefined]);
-  expect(world.answerTo(client).status).toBe(200);
+  expect(world.responseTo(client).status).toBe(200);
   world.runFor(20);
   expect(world.callStatuses).toEqual([200, 200, 200, 200]);
   expect(world.prefills).toHaveLength(1);
@@ -355,8 +355,8 @@ test("requests in flight are called back while the proxy drains", () => {
   const world = new CalledWorld({ decode: 1 });
   const client = world.ask(stream);
   world.runUntil(() => world.calls.length === 1, 100);
-  void world.service.drain(0);
-  expect(world.answerTo(client).body.toString()).toBe(rightAnswer(stream));
+  void world.worker.drain(0);
+  expect(world.responseTo(client).body.toString()).toBe(rightResponse(stream));
 });
 
 test.each([
@@ -367,7 +367,7 @@ test.each([
   ["10.0.0.2", "10.0.0.9"],
   ["decode.example", "10.0.0.9"],
 ])("an engine at %j is told to call %s", (engine, host) => {
-  const { callbacks } = new World().service;
+  const { callbacks } = new World().worker;
   callbacks.listensAt({ host: undefined, externalHost: "10.0.0.9", port: 7 });
   expect(callbacks.url("/callback/x", engine).url).toBe(`http://${host}:7/callback/x`);
   callbacks.listensAt({ host: "fd00::1", externalHost: "10.0.0.9", port: 7 });

@@ -1,7 +1,7 @@
 /** A client that goes away, by whatever means and in whatever phase, ends both legs at once. */
 import { expect, test } from "vitest";
 import { type Client, completion } from "./client.ts";
-import { answer, chunk, chunkedHead, type Script } from "./engine.ts";
+import { chunk, chunkedHead, response, type Script } from "./engine.ts";
 import { World } from "./world.ts";
 
 const silent: Script = () => {};
@@ -46,7 +46,7 @@ const phases: readonly Phase[] = [
   { name: "in the prefill", begin: script("prefill", silent), line: `499 ${gone} -` },
   {
     name: "in the prefill's answer",
-    begin: script("prefill", (_, { send }) => send(answer("{}").subarray(0, -1))),
+    begin: script("prefill", (_, { send }) => send(response("{}").subarray(0, -1))),
     line: `499 ${gone} -`,
   },
   {
@@ -69,7 +69,7 @@ const phases: readonly Phase[] = [
   },
   {
     name: "in a held answer",
-    begin: script("decode", (_, { send }) => send(answer("{}").subarray(0, -1))),
+    begin: script("decode", (_, { send }) => send(response("{}").subarray(0, -1))),
     line: `499 ${gone} decode1:9000`,
   },
   {
@@ -95,7 +95,7 @@ for (const [way, leave] of Object.entries(ways)) {
     // One ms for the news to arrive, one for the engines to hear of it.
     world.runFor(3);
     expect(world.inFlight).toBe(0);
-    expect(world.service.clientCount).toBe(0);
+    expect(world.worker.clientCount).toBe(0);
     expect(world.lines).toEqual(line === undefined ? [] : [line]);
     // A connection that carried a leg is closed: HTTP/1.1 has no other way to stop an engine.
     const left = world.engines

@@ -4,12 +4,12 @@ import type { SocketHandler } from "../../src/transport/socket.ts";
 import { framing, HttpReader, type Message } from "./http-reader.ts";
 import { type Ask, requestBody } from "./prompts.ts";
 
-export interface Answer extends Message {
+export interface ClientResponse extends Message {
   readonly status: number;
 }
 
-class AnswerReader extends HttpReader {
-  readonly answers: Answer[] = [];
+class ResponseReader extends HttpReader {
+  readonly answers: ClientResponse[] = [];
   readonly interim: number[] = [];
   /** Methods of the requests that are not answered, in order. */
   readonly methods: string[] = [];
@@ -48,7 +48,7 @@ export class Client implements SocketHandler {
   received: Buffer[] = [];
   /** Calls as soon as the connection is up. */
   connected: (() => void) | undefined;
-  readonly #reader = new AnswerReader();
+  readonly #reader = new ResponseReader();
   readonly #leavesOpen: boolean;
 
   /** @param leavesOpen it does not close its side when the proxy does */
@@ -57,7 +57,7 @@ export class Client implements SocketHandler {
   }
 
   /** Final answers, complete. */
-  get answers(): readonly Answer[] {
+  get answers(): readonly ClientResponse[] {
     return this.#reader.answers;
   }
   /** Statuses of the 1xx that came. */
@@ -98,7 +98,7 @@ export class Client implements SocketHandler {
   }
 }
 
-export function codeOf({ body }: Answer): string {
+export function codeOf({ body }: ClientResponse): string {
   return (JSON.parse(body.toString()) as { error: { code: string } }).error.code;
 }
 

@@ -14,7 +14,7 @@ import {
   type Engine,
   type Script,
 } from "./engine.ts";
-import { type Ask, rightAnswer, sseEvents } from "./prompts.ts";
+import { type Ask, rightResponse, sseEvents } from "./prompts.ts";
 import {
   headerTimeoutMs,
   keepAliveTimeoutMs,
@@ -98,18 +98,18 @@ interface Verdict {
 }
 
 function judge(client: Client, ask: Ask): Verdict {
-  const [answer, ...more] = client.answers;
+  const [response, ...more] = client.answers;
   expect(more, "answers to one request").toEqual([]);
-  if (answer === undefined) {
+  if (response === undefined) {
     return { kind: client.midway ? "broken" : "none", status: 0, code: "" };
   }
-  if (answer.status === 200) {
-    expect(answer.body.toString(), "a complete answer").toBe(rightAnswer(ask));
+  if (response.status === 200) {
+    expect(response.body.toString(), "a complete answer").toBe(rightResponse(ask));
     return { kind: "right", status: 200, code: "GP_OK" };
   }
-  const { error } = JSON.parse(answer.body.toString()) as { error: { code: string } };
+  const { error } = JSON.parse(response.body.toString()) as { error: { code: string } };
   expect(error.code).toMatch(/^GP_/);
-  return { kind: "error", status: answer.status, code: error.code };
+  return { kind: "error", status: response.status, code: error.code };
 }
 
 /** Cuts at one byte and returns what came of it. */

@@ -1,8 +1,8 @@
 /** Decode is asked first, and its answer says whether the prompt has to be computed elsewhere: no such answer reaches a client. */
 import { expect, test } from "vitest";
 import { codeOf } from "./client.ts";
-import { answer, bodyOf, chunk, chunkedHead, decodes, type Script } from "./engine.ts";
-import { rightAnswer } from "./prompts.ts";
+import { bodyOf, chunk, chunkedHead, decodes, response, type Script } from "./engine.ts";
+import { rightResponse } from "./prompts.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 const json = { prompt: "not here", stream: false };
@@ -16,7 +16,7 @@ const thresholdOf = (request: Parameters<Script>[0]) =>
 /** Has nothing of any prompt, and computes only what it is told to. */
 const givesBack: Script = (request, connection) => {
   if (thresholdOf(request) === 0) decodes(request, connection);
-  else if (bodyOf(request).stream !== true) connection.send(answer(miss));
+  else if (bodyOf(request).stream !== true) connection.send(response(miss));
   else {
     connection.send(chunkedHead + chunk(`data: ${miss}\n\n`));
     // What ends the answer comes on its own.
@@ -26,7 +26,7 @@ const givesBack: Script = (request, connection) => {
 
 const prefillsForOthers: Script = (request, { send, engine }) => {
   if (thresholdOf(request) !== 0) engine.violations.push("a prefill that may be given back");
-  send(answer('{"choices":[]}'));
+  send(response('{"choices":[]}'));
 };
 
 function worldOf(decode: Script, options: WorldOptions = {}): World {
@@ -47,8 +47,8 @@ test.each([json, stream])(
   (ask) => {
     const world = worldOf(givesBack);
     const client = world.ask(ask, "Accept-Encoding: gzip\r\n");
-    const { status, body } = world.answerTo(client);
-    expect({ status, body: body.toString() }).toEqual({ status: 200, body: rightAnswer(ask) });
+    const { status, body } = world.responseTo(client);
+    expect({ status, body: body.toString() }).toEqual({ status: 200, body: rightResponse(ask) });
     expect(thresholds(world)).toEqual([0.8, 0]);
     expect(prefillsOf(world)).toBe(1);
     // Both answers of decode came over the same connection, and in plain text.
@@ -64,7 +64,7 @@ test.each([json, stream])(
 
 test.each([json, stream])("a prompt that is there costs no prefill: %o", (ask) => {
   const world = worldOf(decodes);
-  expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+  expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
   expect(prefillsOf(world)).toBe(0);
   world.expectNothingLeft();
 });
@@ -76,7 +76,7 @@ test.each([json, stream])(
       const changed = request.body.toString().replace('"cache_hit_threshold":0', '"x":0');
       givesBack({ ...request, body: Buffer.from(changed) }, connection);
     });
-    const refused = world.answerTo(world.ask(ask));
+    const refused = world.responseTo(world.ask(ask));
     expect(refused.status).toBe(502);
     expect(codeOf(refused)).toBe("GP_DECODE_INVALID");
     world.expectNothingLeft();
@@ -84,14 +84,14 @@ test.each([json, stream])(
 );
 
 test("a prefill that fails after that is an error, or decode computes the prompt where the route says so", () => {
-  const fails: Script = (_, { send }) => send(answer("{}", "503 Service Unavailable"));
+  const fails: Script = (_, { send }) => send(response("{}", "503 Service Unavailable"));
   const strict = worldOf(givesBack);
   const lenient = worldOf(givesBack, { route: { onPrefillFailure: "decode_only" } });
   for (const world of [strict, lenient]) {
     for (const engine of world.prefill) engine.script = fails;
   }
-  expect(strict.answerTo(strict.ask(stream)).status).toBe(503);
-  expect(lenient.answerTo(lenient.ask(stream)).body.toString()).toBe(rightAnswer(stream));
+  expect(strict.responseTo(strict.ask(stream)).status).toBe(503);
+  expect(lenient.responseTo(lenient.ask(stream)).body.toString()).toBe(rightResponse(stream));
   expect(thresholds(lenient)).toEqual([0.8, 0]);
   strict.expectNothingLeft();
   lenient.expectNothingLeft();
@@ -105,7 +105,7 @@ test.each([json, stream])(
       send(`${chunkedHead}${chunk("data: {")}`);
       after(5, () => socket.reset());
     };
-    expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+    expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
     world.expectNothingLeft();
   },
 );
@@ -116,10 +116,10 @@ test("a long answer goes through whole, in one piece or in chunks", () => {
     const world = worldOf((_, { send }) => {
       const head = chunkedHead.replace("text/event-stream", "application/json");
       const half = long.length / 2;
-      if (!chunked) send(answer(long));
+      if (!chunked) send(response(long));
       else send(`${head}${chunk(long.slice(0, half))}${chunk(long.slice(half))}0\r\n\r\n`);
     });
-    expect(world.answerTo(world.ask(json)).body.toString()).toBe(long);
+    expect(world.responseTo(world.ask(json)).body.toString()).toBe(long);
     world.expectNothingLeft();
   }
 });
@@ -129,16 +129,16 @@ test.each([10, 300_000])(
   (bytes) => {
     const usage = (cached: number) => ({ prompt_tokens_details: { cached_tokens: cached } });
     const text = "x".repeat(bytes);
-    const told = (cached: number) =>
+    const reported = (cached: number) =>
       JSON.stringify({ choices: [{ text, finish_reason: "stop" }], usage: usage(cached) });
     const world = worldOf((request, connection) => {
-      if (thresholdOf(request) === 0) connection.send(answer(told(7)));
+      if (thresholdOf(request) === 0) connection.send(response(reported(7)));
       else givesBack(request, connection);
     });
     for (const engine of world.prefill) {
-      engine.script = (_, { send }) => send(answer(JSON.stringify({ usage: usage(3) })));
+      engine.script = (_, { send }) => send(response(JSON.stringify({ usage: usage(3) })));
     }
-    expect(world.answerTo(world.ask(json)).body.toString()).toBe(told(3));
+    expect(world.responseTo(world.ask(json)).body.toString()).toBe(reported(3));
     world.expectNothingLeft();
   },
 );

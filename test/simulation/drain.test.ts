@@ -1,8 +1,8 @@
 /** A worker that is told to finish answers what it has begun, takes nothing new, and says when it is done. */
 import { expect, test } from "vitest";
 import { type Client, codeOf, completion } from "./client.ts";
-import { answer } from "./engine.ts";
-import { rightAnswer } from "./prompts.ts";
+import { response } from "./engine.ts";
+import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 const stream = { prompt: "to the end", stream: true, events: 20 };
@@ -10,7 +10,7 @@ const stream = { prompt: "to the end", stream: true, events: 20 };
 /** Starts a drain; returns whether it is over. */
 function drain(world: World, timeoutMs = 0): () => Promise<boolean> {
   let over = false;
-  void world.service.drain(timeoutMs).then(() => {
+  void world.worker.drain(timeoutMs).then(() => {
     over = true;
   });
   return async () => {
@@ -22,7 +22,7 @@ function drain(world: World, timeoutMs = 0): () => Promise<boolean> {
 test("what is in flight is finished, idle connections are closed, then the drain is over", async () => {
   const world = new World();
   const idle = world.ask({ prompt: "done", stream: false });
-  world.answerTo(idle);
+  world.responseTo(idle);
   const silent = world.client();
   const busy = world.ask(stream);
   world.runFor(100);
@@ -31,7 +31,7 @@ test("what is in flight is finished, idle connections are closed, then the drain
   world.runFor(5);
   expect([idle.ended, silent.ended, busy.ended]).toEqual(["fin", "fin", undefined]);
   expect(await over()).toBe(false);
-  expect(world.answerTo(busy).body.toString()).toBe(rightAnswer(stream));
+  expect(world.responseTo(busy).body.toString()).toBe(rightResponse(stream));
   world.runUntil(() => busy.ended === "fin", 100);
   world.runFor(5);
   expect(await over()).toBe(true);
@@ -40,11 +40,11 @@ test("what is in flight is finished, idle connections are closed, then the drain
 
 test("an answer whose head goes out during a drain says that the connection closes", () => {
   const world = new World();
-  world.decode[0]!.script = (_, { send, after }) => after(200, () => send(answer("{}")));
+  world.decode[0]!.script = (_, { send, after }) => after(200, () => send(response("{}")));
   const client = world.ask({ prompt: "p", stream: false });
   world.runFor(50);
   drain(world);
-  expect(world.answerTo(client).fields.get("connection")).toEqual(["close"]);
+  expect(world.responseTo(client).fields.get("connection")).toEqual(["close"]);
   world.runUntil(() => client.ended === "fin", 100);
   world.expectNothingLeft();
 });
@@ -62,8 +62,8 @@ test("a request that is on its way in is still answered", () => {
   world.runFor(50);
   for (const [client, rest] of parts) {
     client.send(rest, "");
-    const got = world.answerTo(client);
-    expect(got.body.toString()).toBe(rightAnswer({ prompt: "half", stream: false }));
+    const got = world.responseTo(client);
+    expect(got.body.toString()).toBe(rightResponse({ prompt: "half", stream: false }));
     expect(got.fields.get("connection")).toEqual(["close"]);
   }
   world.expectNothingLeft();
@@ -72,7 +72,7 @@ test("a request that is on its way in is still answered", () => {
 test("the end of an answer that waits for a slow client is not lost", () => {
   const world = new World({ kernelBytes: 10_000 });
   const body = "b".repeat(100_000);
-  for (const engine of world.decode) engine.script = (_, { send }) => send(answer(body));
+  for (const engine of world.decode) engine.script = (_, { send }) => send(response(body));
   const client = world.client();
   client.connected = () => client.socket.pause();
   client.send(completion({ prompt: "p", stream: false }));
@@ -81,7 +81,7 @@ test("the end of an answer that waits for a slow client is not lost", () => {
   drain(world);
   world.runFor(50);
   client.socket.resume();
-  expect(world.answerTo(client).body.length).toBe(body.length);
+  expect(world.responseTo(client).body.length).toBe(body.length);
   world.expectNothingLeft();
 });
 
@@ -105,7 +105,7 @@ test("a drain is over after its time, whatever is still under way", async () => 
   expect(await over()).toBe(false);
   world.runFor(200);
   expect(await over()).toBe(true);
-  world.service.stop();
+  world.worker.stop();
   world.runFor(10);
   expect(world.inFlight).toBe(0);
   expect(world.lines).toHaveLength(1);
@@ -121,7 +121,7 @@ test("a stop ends what is under way in a way that clients can see", () => {
   const streaming = world.ask(stream);
   const old = world.ask(stream, "", "1.0");
   world.runFor(100);
-  world.service.stop();
+  world.worker.stop();
   expect(world.inFlight).toBe(0);
   expect(world.lines).toHaveLength(4);
   world.runFor(20);

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
-import { answer, encodes, type Script } from "./engine.ts";
+import { encodes, response, type Script } from "./engine.ts";
 import { World } from "./world.ts";
 
 const scenarios = 150;
@@ -30,9 +30,9 @@ function encoder(random: () => number, book: Book): Script {
     (_, { socket }) => socket.cut("rst"),
     (_, { socket }) => socket.cut("silence"),
     () => {},
-    (_, { send }) => send(answer("{}", "503 Service Unavailable")),
-    (_, { send }) => send(answer('{"error":{}}', "400 Bad Request")),
-    (_, { send }) => send(answer('{"half":true}').subarray(0, 60)),
+    (_, { send }) => send(response("{}", "503 Service Unavailable")),
+    (_, { send }) => send(response('{"error":{}}', "400 Bad Request")),
+    (_, { send }) => send(response('{"half":true}').subarray(0, 60)),
     (request, connection) => connection.after(random() * 1_200, () => works(request, connection)),
   ];
   return (request, connection) => {
@@ -65,7 +65,7 @@ test("whatever encoders and clients do, nothing is prefilled that is not encoded
       };
     }
     for (const engine of world.decode)
-      engine.script = (_, { send }) => send(answer('{"choices":[]}'));
+      engine.script = (_, { send }) => send(response('{"choices":[]}'));
     const clients = Array.from({ length: 6 }, (_, index) => {
       const client = world.client();
       const text = body(index, Math.floor(random() * 25));

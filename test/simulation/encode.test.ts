@@ -1,7 +1,7 @@
 /** Images and the like are encoded before the prefill: each once, all of them, and never silently not. */
 import { expect, test } from "vitest";
 import { type Client, codeOf } from "./client.ts";
-import { answer, type Engine, type Script } from "./engine.ts";
+import { type Engine, response, type Script } from "./engine.ts";
 import type { Message } from "./http-reader.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -24,7 +24,8 @@ function ask(world: World, body: string): Client {
 }
 
 /** Of chats, which engines of the world know nothing of. */
-const says: Script = (_, { send }) => send(answer('{"choices":[{"message":{"content":"a cat"}}]}'));
+const says: Script = (_, { send }) =>
+  send(response('{"choices":[{"message":{"content":"a cat"}}]}'));
 const slowly =
   (delayMs: number, then: Script): Script =>
   (request, connection) =>
@@ -50,7 +51,7 @@ function encoded(world: World): Item[] {
 const refuses =
   (status: string): Script =>
   (_, { send }) =>
-    send(answer('{"error":{"message":"no such image"}}', status));
+    send(response('{"error":{"message":"no such image"}}', status));
 
 test("each item goes to an encoder alone, without text; the prefill waits for all of them", () => {
   const world = start();
@@ -64,11 +65,11 @@ test("each item goes to an encoder alone, without text; the prefill waits for al
   for (const engine of world.encode) {
     engine.script = slowly(50, (_, { send }) => {
       before.push(world.prefill.flatMap(({ requests }) => requests).length);
-      send(answer('{"choices":[]}'));
+      send(response('{"choices":[]}'));
     });
   }
   const body = chat(items, ',"mm_processor_kwargs":{"fps":2},"temperature":0.5,"stream":true');
-  const { status } = world.answerTo(ask(world, body));
+  const { status } = world.responseTo(ask(world, body));
   expect(status).toBe(200);
   expect(before).toEqual([0, 0, 0, 0]);
   expect(encoded(world)).toHaveLength(4);
@@ -94,13 +95,13 @@ test("where the encoders say where the embeddings are, the prefill hears it byte
     engine.script = (request, { send }) => {
       const name = JSON.stringify(itemOf(request)).includes("data:a") ? "a" : "b";
       send(
-        answer(
+        response(
           `{"id":"x","ec_transfer_params": { "${name}":{"peer_port":5601,"size":18446744073709551615} },"choices":[]}`,
         ),
       );
     };
   }
-  world.answerTo(ask(world, chat([image("a"), image("b")], ',"ec_transfer_params":{"evil":1}')));
+  world.responseTo(ask(world, chat([image("a"), image("b")], ',"ec_transfer_params":{"evil":1}')));
   const [prefill] = world.prefill[0]!.requests;
   const [decode] = world.decode[0]!.requests;
   for (const { body } of [prefill!, decode!]) {
@@ -115,8 +116,8 @@ test("where the encoders say where the embeddings are, the prefill hears it byte
 test("an answer that says nothing of embeddings adds nothing", () => {
   const world = start();
   const said = ['{"ec_transfer_params":null}', '{"ec_transfer_params":{}}', '{"choices":[]}'];
-  for (const engine of world.encode) engine.script = (_, { send }) => send(answer(said.pop()!));
-  world.answerTo(ask(world, chat([image("a"), image("b"), image("c")])));
+  for (const engine of world.encode) engine.script = (_, { send }) => send(response(said.pop()!));
+  world.responseTo(ask(world, chat([image("a"), image("b"), image("c")])));
   expect(world.prefill[0]!.requests[0]!.body.toString()).not.toContain("ec_transfer_params");
   world.expectNothingLeft();
 });
@@ -129,7 +130,7 @@ test.each([
 ])("a request of %s is not encoded, and its own ec_transfer_params reach nobody", (_, body) => {
   const world = start();
   const evil = body.replace(/}$/, ',"ec_transfer_params":{"evil":1}}');
-  expect(world.answerTo(ask(world, evil)).status).toBe(200);
+  expect(world.responseTo(ask(world, evil)).status).toBe(200);
   expect(encoded(world)).toEqual([]);
   for (const { requests } of world.engines)
     for (const request of requests) expect(request.body.toString()).not.toContain("evil");
@@ -138,7 +139,7 @@ test.each([
 
 test("an item that stands in the prompt twice is encoded once", () => {
   const world = start();
-  world.answerTo(ask(world, chat([image("a"), image("b"), image("a")])));
+  world.responseTo(ask(world, chat([image("a"), image("b"), image("a")])));
   expect(encoded(world)).toHaveLength(2);
   world.expectNothingLeft();
 });
@@ -153,12 +154,12 @@ test("a request of many items has a bounded number under way", () => {
       most = Math.max(most, open);
       after(20, () => {
         open -= 1;
-        send(answer("{}"));
+        send(response("{}"));
       });
     };
   }
   const items = Array.from({ length: 100 }, (_, i) => image(`${i}`));
-  expect(world.answerTo(ask(world, chat(items))).status).toBe(200);
+  expect(world.responseTo(ask(world, chat(items))).status).toBe(200);
   expect(encoded(world)).toHaveLength(100);
   expect(most).toBe(16);
   world.expectNothingLeft();
@@ -167,7 +168,7 @@ test("a request of many items has a bounded number under way", () => {
 test("more items than that are refused before anything is sent", () => {
   const world = start();
   const items = Array.from({ length: 257 }, (_, i) => image(`${i}`));
-  const { status, body } = world.answerTo(ask(world, chat(items)));
+  const { status, body } = world.responseTo(ask(world, chat(items)));
   expect([status, JSON.parse(body.toString()).error.code]).toEqual([400, "GP_TOO_MANY_ITEMS"]);
   expect(world.engines.flatMap(({ requests }) => requests)).toEqual([]);
   world.expectNothingLeft();
@@ -176,7 +177,7 @@ test("more items than that are refused before anything is sent", () => {
 test("encoders that are full of a request's own items get the next as they are done", () => {
   const world = start({ engine: { maxConns: 1 } });
   const items = Array.from({ length: 5 }, (_, i) => image(`${i}`));
-  expect(world.answerTo(ask(world, chat(items))).status).toBe(200);
+  expect(world.responseTo(ask(world, chat(items))).status).toBe(200);
   expect(encoded(world)).toHaveLength(5);
   world.expectNothingLeft();
 });
@@ -186,9 +187,9 @@ test("encoders that are full of others' items are an error that may be tried aga
   for (const engine of world.encode) engine.script = slowly(200, engine.script);
   const first = ask(world, chat([image("a"), image("b")]));
   world.runFor(20);
-  const answered = world.answerTo(ask(world, chat([image("c")])));
+  const answered = world.responseTo(ask(world, chat([image("c")])));
   expect([answered.status, codeOf(answered)]).toEqual([503, "GP_ENCODE_FULL"]);
-  expect(world.answerTo(first).status).toBe(200);
+  expect(world.responseTo(first).status).toBe(200);
   world.expectNothingLeft();
 });
 
@@ -216,7 +217,7 @@ function scripted(script: Script): (engine: Engine) => void {
 test.each(faults)("an encoder that %s is replaced by another", (_, __, befall) => {
   const world = start();
   befall(world.encode[0]!);
-  expect(world.answerTo(ask(world, chat([image("a"), image("b")]))).status).toBe(200);
+  expect(world.responseTo(ask(world, chat([image("a"), image("b")]))).status).toBe(200);
   expect(world.encode[1]!.requests.map(itemOf)).toHaveLength(2);
   expect(world.lines).toEqual(["200 GP_OK prefill1:9000 > decode1:9000"]);
   world.expectNothingLeft();
@@ -227,7 +228,7 @@ test.each(faults)(
   (_, code, befall) => {
     const world = start();
     for (const engine of world.encode) befall(engine);
-    const answered = world.answerTo(ask(world, chat([image("a")])));
+    const answered = world.responseTo(ask(world, chat([image("a")])));
     expect([answered.status >= 500, codeOf(answered)]).toEqual([true, code]);
     expect([...world.prefill, ...world.decode].flatMap(({ requests }) => requests)).toEqual([]);
     world.expectNothingLeft();
@@ -238,7 +239,7 @@ test("an encoder's refusal is the client's answer, and ends what is under way fo
   const world = start();
   world.encode[0]!.script = refuses("400 Bad Request");
   world.encode[1]!.script = () => {};
-  const answered = world.answerTo(ask(world, chat([image("a"), image("b"), image("c")])));
+  const answered = world.responseTo(ask(world, chat([image("a"), image("b"), image("c")])));
   expect(answered.status).toBe(400);
   expect(answered.body.toString()).toBe('{"error":{"message":"no such image"}}');
   expect(world.lines).toEqual(["400 GP_OK - > -"]);
@@ -251,9 +252,9 @@ test("a status for which the route tries another is not the client's answer whil
   const retry = { on: ["http_503"] as const, tries: 0, timeoutMs: 0 };
   const world = start({ route: { retry: { ...retry, on: [...retry.on] } } });
   world.encode[0]!.script = refuses("503 Service Unavailable");
-  expect(world.answerTo(ask(world, chat([image("a"), image("b")]))).status).toBe(200);
+  expect(world.responseTo(ask(world, chat([image("a"), image("b")]))).status).toBe(200);
   world.encode[1]!.script = refuses("503 Service Unavailable");
-  const answered = world.answerTo(ask(world, chat([image("a"), image("b")])));
+  const answered = world.responseTo(ask(world, chat([image("a"), image("b")])));
   expect([answered.status, answered.body.toString()]).toEqual([
     503,
     '{"error":{"message":"no such image"}}',
@@ -263,8 +264,8 @@ test("a status for which the route tries another is not the client's answer whil
 
 test("an encoder's answer that is no JSON is an error", () => {
   const world = start();
-  for (const engine of world.encode) engine.script = (_, { send }) => send(answer("<html>"));
-  const answered = world.answerTo(ask(world, chat([image("a"), image("b")])));
+  for (const engine of world.encode) engine.script = (_, { send }) => send(response("<html>"));
+  const answered = world.responseTo(ask(world, chat([image("a"), image("b")])));
   expect([answered.status, codeOf(answered)]).toEqual([502, "GP_ENCODE_INVALID"]);
   world.expectNothingLeft();
 });
@@ -273,8 +274,8 @@ test("an endless refusal is not passed on for ever", () => {
   const world = start();
   const endless = "x".repeat(3_000_000);
   for (const engine of world.encode)
-    engine.script = (_, { send }) => send(answer(endless, "500 Internal Server Error"));
-  const answered = world.answerTo(ask(world, chat([image("a")])));
+    engine.script = (_, { send }) => send(response(endless, "500 Internal Server Error"));
+  const answered = world.responseTo(ask(world, chat([image("a")])));
   expect([answered.status, codeOf(answered)]).toEqual([502, "GP_ENCODE_INVALID"]);
   world.expectNothingLeft();
 });
@@ -299,8 +300,8 @@ test("engines that prefill and decode themselves get the embeddings as well", ()
   });
   for (const engine of world.decode) engine.checksHandoff = false;
   for (const engine of world.encode)
-    engine.script = (_, { send }) => send(answer('{"ec_transfer_params":{"a":{"p":1}}}'));
-  expect(world.answerTo(ask(world, chat([image("a")]))).status).toBe(200);
+    engine.script = (_, { send }) => send(response('{"ec_transfer_params":{"a":{"p":1}}}'));
+  expect(world.responseTo(ask(world, chat([image("a")]))).status).toBe(200);
   const [request] = world.decode[0]!.requests;
   expect(request!.body.toString()).toBe(chat([image("a")], ',"ec_transfer_params":{"a":{"p":1}}'));
   expect(world.prefill.flatMap(({ requests }) => requests)).toEqual([]);
@@ -332,7 +333,7 @@ test("an encode may have a location of its own, as a prefill may", () => {
     ],
   });
   for (const engine of world.decode) engine.checksHandoff = false;
-  expect(world.answerTo(ask(world, chat([image("a")]))).status).toBe(200);
+  expect(world.responseTo(ask(world, chat([image("a")]))).status).toBe(200);
   const [request] = world.encode[0]!.requests;
   expect(request!.startLine).toBe("POST /v1/chat/completions HTTP/1.1");
   expect(request!.fields.get("x-leg")).toEqual(["encode"]);
@@ -343,7 +344,7 @@ test("an encode may have a location of its own, as a prefill may", () => {
 test("a large image goes out as it came", () => {
   const world = start();
   const large = image("a".repeat(3_000_000));
-  expect(world.answerTo(ask(world, chat([large]))).status).toBe(200);
+  expect(world.responseTo(ask(world, chat([large]))).status).toBe(200);
   expect(encoded(world)).toEqual([large]);
   world.expectNothingLeft();
 });

@@ -1,6 +1,6 @@
 /** Where requests of each endpoint go: what is prefilled by mistake costs a prefill or fails, and a kept answer is at one engine. */
 import { describe, expect, it, test } from "vitest";
-import { answer, type Engine, type Script } from "./engine.ts";
+import { type Engine, response, type Script } from "./engine.ts";
 import type { Message } from "./http-reader.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -28,7 +28,7 @@ function worldOf(options: WorldOptions = {}): World {
 const echoes: Script = ({ body }, connection) => {
   const { address } = connection.engine;
   const id = idIn(body.toString());
-  connection.send(answer(JSON.stringify({ id, by: address, kv_transfer_params: { kv: 1 } })));
+  connection.send(response(JSON.stringify({ id, by: address, kv_transfer_params: { kv: 1 } })));
 };
 
 const idIn = (body: string) => /"request_id":"([^"]*)"/.exec(body)?.[1] ?? null;
@@ -37,7 +37,7 @@ function ask(world: World, method: string, path: string, body = "", lines = "") 
   const client = world.client();
   const framed = body === "" ? "" : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
   client.send(`${method} ${path} HTTP/1.1\r\nHost: proxy\r\n${framed}${lines}\r\n${body}`, method);
-  const got = world.answerTo(client);
+  const got = world.responseTo(client);
   return {
     status: got.status,
     text: got.body.toString(),
@@ -133,7 +133,7 @@ describe("kept answers", () => {
   it("of an id that nobody knows are asked of some engine, whose answer it is", () => {
     const world = worldOf();
     for (const engine of world.decode)
-      engine.script = (_request, { send }) => send(answer(`{"error":{}}`, "404 Not Found"));
+      engine.script = (_request, { send }) => send(response(`{"error":{}}`, "404 Not Found"));
     const got = ask(world, "GET", "/v1/responses/resp_0123456789abcdef0123456789abcdef");
     expect([got.status, got.text]).toEqual([404, `{"error":{}}`]);
   });
@@ -172,7 +172,7 @@ describe("GET /v1/models", () => {
     world.engines.forEach((engine, i) => {
       const data = lists[i]!.map((id) => ({ id, object: "model", by: engine.address }));
       engine.script = (_request, { send }) =>
-        send(answer(JSON.stringify({ object: "list", data })));
+        send(response(JSON.stringify({ object: "list", data })));
     });
 
   it("lists what all engines serve, each model once, decode engines first", () => {
@@ -192,7 +192,7 @@ describe("GET /v1/models", () => {
   it("is byte for byte one engine's where the others add nothing", () => {
     const world = worldOf();
     const list = `{ "object":"list", "data" : [{"id": "m","created":18446744073709551615}] }`;
-    for (const engine of world.engines) engine.script = (_r, { send }) => send(answer(list));
+    for (const engine of world.engines) engine.script = (_r, { send }) => send(response(list));
     expect(ask(world, "GET", "/v1/models").text).toBe(list);
   });
 
@@ -202,8 +202,8 @@ describe("GET /v1/models", () => {
     world.prefill[0]!.connects("refused");
     world.prefill[1]!.connects("silence");
     world.prefill[2]!.script = () => {};
-    world.decode[0]!.script = (_request, { send }) => send(answer("no", "500 Oh"));
-    world.decode[1]!.script = (_request, { send }) => send(answer("[]"));
+    world.decode[0]!.script = (_request, { send }) => send(response("no", "500 Oh"));
+    world.decode[1]!.script = (_request, { send }) => send(response("[]"));
     expect(ask(world, "GET", "/v1/models").json().data).toMatchObject([{ id: "f" }]);
     world.expectNothingLeft();
   });
@@ -211,7 +211,7 @@ describe("GET /v1/models", () => {
   it("is an engine's own error where none has a list", () => {
     const world = worldOf();
     for (const engine of world.engines)
-      engine.script = (_request, { send }) => send(answer(`{"error":"key"}`, "401 Unauthorized"));
+      engine.script = (_request, { send }) => send(response(`{"error":"key"}`, "401 Unauthorized"));
     const got = ask(world, "GET", "/v1/models");
     expect([got.status, got.text]).toEqual([401, `{"error":"key"}`]);
     world.expectNothingLeft();

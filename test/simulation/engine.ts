@@ -3,7 +3,7 @@ import type { MemoryNetwork } from "../../src/transport/memory.ts";
 import type { MemorySocket } from "../../src/transport/memory-socket.ts";
 import type { SocketHandler } from "../../src/transport/socket.ts";
 import { framing, HttpReader, type Message, onlyField } from "./http-reader.ts";
-import { jsonAnswer, sseEvents } from "./prompts.ts";
+import { jsonResponse, sseEvents } from "./prompts.ts";
 
 /** One connection of an engine, as a script sees it. */
 export interface EngineConnection {
@@ -160,7 +160,7 @@ export function bodyOf(request: Message): { prompt: string; max_tokens: number; 
 }
 
 /** A whole answer with a Content-Length. */
-export function answer(body: string | Buffer, status = "200 OK", lines = ""): Buffer {
+export function response(body: string | Buffer, status = "200 OK", lines = ""): Buffer {
   const bytes = Buffer.from(body as string);
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${bytes.length}\r\n${lines}\r\n`;
   return Buffer.concat([Buffer.from(head), bytes]);
@@ -174,20 +174,20 @@ export const chunkedHead =
   "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /** Keeps the item's embedding where others find it by themselves. */
-export const encodes: Script = (_, { send }) => send(answer('{"choices":[]}'));
+export const encodes: Script = (_, { send }) => send(response('{"choices":[]}'));
 
 /** Keeps the prompt's KV cache and names it. */
 export const prefills: Script = (request, connection) => {
   const { engine } = connection;
   const kv = engine.kv.put(engine.address, bodyOf(request).prompt);
-  connection.send(answer(JSON.stringify({ choices: [], kv_transfer_params: { kv } })));
+  connection.send(response(JSON.stringify({ choices: [], kv_transfer_params: { kv } })));
 };
 
 /** Answers in one piece, or in chunks some ms apart. */
 export const decodes: Script = (request, connection) => {
   const { prompt, max_tokens, stream } = bodyOf(request);
   if (stream !== true) {
-    connection.send(answer(jsonAnswer(prompt)));
+    connection.send(response(jsonResponse(prompt)));
     return;
   }
   connection.send(chunkedHead);
@@ -202,7 +202,7 @@ export const decodes: Script = (request, connection) => {
 export const decodesUntilClosed: Script = (request, { send, after, socket }) => {
   const { prompt, max_tokens, stream } = bodyOf(request);
   send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
-  const parts = stream === true ? sseEvents(prompt, max_tokens) : [jsonAnswer(prompt)];
+  const parts = stream === true ? sseEvents(prompt, max_tokens) : [jsonResponse(prompt)];
   parts.forEach((part, i) => void after(10 * (i + 1), () => send(part)));
   after(10 * parts.length + 10, () => socket.end());
 };

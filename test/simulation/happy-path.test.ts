@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { completion } from "./client.ts";
-import { rightAnswer } from "./prompts.ts";
+import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 test.each([false, true])("a prompt is prefilled, decoded and answered (stream: %s)", (stream) => {
@@ -8,9 +8,9 @@ test.each([false, true])("a prompt is prefilled, decoded and answered (stream: %
   const client = world.client();
   client.send(completion({ prompt: "hello", stream }));
   world.runUntil(() => client.answers.length === 1, 200);
-  const [answer] = client.answers;
-  expect(answer?.status).toBe(200);
-  expect(answer?.body.toString()).toBe(rightAnswer({ prompt: "hello", stream }));
+  const [response] = client.answers;
+  expect(response?.status).toBe(200);
+  expect(response?.body.toString()).toBe(rightResponse({ prompt: "hello", stream }));
   expect(world.lines).toEqual(["200 GP_OK prefill1:9000 > decode1:9000"]);
   world.expectNothingLeft();
 });

@@ -38,7 +38,7 @@ test("a request that no decode engine has a place for begins no prefill", () => 
   world.ask(ask);
   world.runFor(15);
   const second = world.ask(ask);
-  expect(world.answerTo(second).status).toBe(503);
+  expect(world.responseTo(second).status).toBe(503);
   expect(world.lines[0]).toBe("503 GP_DECODE_FULL - > -");
   expect(world.prefill.flatMap(({ requests }) => requests)).toHaveLength(1);
   world.runFor(2_000);

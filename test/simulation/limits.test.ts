@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { codeOf, completion } from "./client.ts";
 import { chunk } from "./engine.ts";
-import { rightAnswer } from "./prompts.ts";
+import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 const post = (lines: string, body: string, path = "/x") =>
@@ -24,13 +24,13 @@ test.each([
     const world = new World({ readBytes, route: { bodyBytesMax: 1_000 } });
     const client = world.client();
     client.send(request);
-    const refused = world.answerTo(client, 400);
+    const refused = world.responseTo(client, 400);
     expect([refused.status, codeOf(refused)]).toEqual([413, "GP_BODY_TOO_LARGE"]);
     expect(refused.fields.get("connection")).toEqual(["close"]);
     if (request.includes("/v1/")) {
       expect(refused.fields.get("x-request-id")?.[0]).toMatch(/^[0-9a-f-]{36}$/);
     }
-    expect(world.service.bodies.bytes).toBe(0);
+    expect(world.worker.bodies.bytes).toBe(0);
     world.runUntil(() => client.ended === "fin", 100);
     expect(world.lines).toHaveLength(1);
     expect(world.decode.flatMap(({ requests }) => requests)).toEqual([]);
@@ -47,7 +47,7 @@ test.each([
     send(`HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n${body.length}`);
   const client = world.client();
   client.send(request);
-  expect(world.answerTo(client).body.toString()).toBe("1000");
+  expect(world.responseTo(client).body.toString()).toBe("1000");
   world.expectNothingLeft();
 });
 
@@ -56,7 +56,7 @@ test("what a refused client still sends is read for a while, so that it gets to 
   const client = world.client();
   const body = "b".repeat(500_000);
   client.send(post(`Content-Length: ${body.length}`, body));
-  expect(world.answerTo(client).status).toBe(413);
+  expect(world.responseTo(client).status).toBe(413);
   expect(client.ended).not.toBe("rst");
   world.expectNothingLeft();
 });
@@ -68,7 +68,7 @@ test.each([
   const world = new World({ readBytes, server: { headBytesMax: 2_000 } });
   const client = world.client();
   client.send(`GET / HTTP/1.1\r\nHost: p\r\nX: ${"y".repeat(2_100)}\r\n\r\n`, "GET");
-  const refused = world.answerTo(client);
+  const refused = world.responseTo(client);
   expect(refused.status).toBe(431);
   world.runUntil(() => client.ended === "fin", 100);
   expect(world.lines).toHaveLength(1);
@@ -84,10 +84,10 @@ test("bodies of all clients together are bounded; those that are in go on", () =
   expect(statuses).toEqual([200, 200, 200, 503, 503]);
   expect(codeOf(clients[4]!.answers[0]!)).toBe("GP_MEMORY_FULL");
   expect(clients[4]!.answers[0]!.fields.get("retry-after")).toEqual(["1"]);
-  expect(clients[0]!.answers[0]!.body.toString()).toBe(rightAnswer(ask));
-  expect(world.service.bodies.bytes).toBe(0);
+  expect(clients[0]!.answers[0]!.body.toString()).toBe(rightResponse(ask));
+  expect(world.worker.bodies.bytes).toBe(0);
   // There is room again.
-  expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  expect(world.responseTo(world.ask(ask)).status).toBe(200);
   world.expectNothingLeft();
 });
 
@@ -98,7 +98,7 @@ test("clients above the bound are not taken, and the place of one that left is f
   expect(clients.map(({ ended }) => ended)).toEqual([undefined, undefined, "fin"]);
   clients[0]!.socket.destroy();
   world.runFor(5);
-  expect(world.answerTo(world.ask({ prompt: "p", stream: false })).status).toBe(200);
+  expect(world.responseTo(world.ask({ prompt: "p", stream: false })).status).toBe(200);
   world.expectNothingLeft();
 });
 
@@ -129,7 +129,7 @@ test("a connection serves so many requests, and says so with the last", () => {
 test("a connection to an engine serves so many requests", () => {
   const world = new World({ decode: 1, pool: { keepAlive: { requests: 2 } } });
   for (let i = 0; i < 5; i += 1) {
-    expect(world.answerTo(world.ask({ prompt: "p", stream: false })).status).toBe(200);
+    expect(world.responseTo(world.ask({ prompt: "p", stream: false })).status).toBe(200);
   }
   expect(world.decode[0]!.connections.map(({ requests }) => requests)).toEqual([2, 2, 1]);
   expect(world.decode[0]!.openConnections).toBe(1);
@@ -140,7 +140,7 @@ test("a connection to an engine serves so many requests", () => {
 test("so many connections to an engine idle", () => {
   const world = new World({ decode: 1, pool: { keepAlive: { connections: 2, idleMs: 1_500 } } });
   const clients = Array.from({ length: 5 }, () => world.ask({ prompt: "p", stream: true }));
-  for (const client of clients) world.answerTo(client);
+  for (const client of clients) world.responseTo(client);
   expect(world.decode[0]!.connections).toHaveLength(5);
   world.runFor(5);
   expect(world.decode[0]!.openConnections).toBe(2);

@@ -1,17 +1,17 @@
 /** What is allowed but unusual, on either side, and what engines do wrong. */
 import { expect, test } from "vitest";
-import { filteredAnswerBytesMax } from "../../src/limits.ts";
+import { filteredResponseBytesMax } from "../../src/limits.ts";
 import { completion } from "./client.ts";
 import {
-  answer,
   bodyOf,
   chunk,
   chunkedHead,
   decodes,
   decodesUntilClosed,
+  response,
   type Script,
 } from "./engine.ts";
-import { jsonAnswer, requestBody, rightAnswer } from "./prompts.ts";
+import { jsonResponse, requestBody, rightResponse } from "./prompts.ts";
 import { World, type WorldOptions } from "./world.ts";
 
 const json = { prompt: "odd", stream: false };
@@ -23,7 +23,7 @@ function worldWith(script: Script, options: WorldOptions = {}): World {
   return world;
 }
 
-const rightJson = jsonAnswer(json.prompt);
+const rightJson = jsonResponse(json.prompt);
 
 // ---- Around an answer ----
 
@@ -32,27 +32,27 @@ test.each([
     "at once",
     (text: string): Script =>
       (_, { send }) =>
-        send(answer(rightJson) + text),
+        send(response(rightJson) + text),
   ],
   [
     "a little later",
     (text: string): Script =>
       (_, { send, after }) => {
-        send(answer(rightJson));
+        send(response(rightJson));
         after(1, () => send(text));
       },
   ],
 ])(
   "bytes behind an answer, %s, reach no client, and the connection is not used again",
   (_, script) => {
-    const evil = answer('{"evil":true}').toString();
+    const evil = response('{"evil":true}').toString();
     const world = worldWith(script(evil));
     const client = world.ask(json);
-    expect(world.answerTo(client).body.toString()).toBe(rightJson);
+    expect(world.responseTo(client).body.toString()).toBe(rightJson);
     world.runFor(10);
     expect(world.decode[0]!.openConnections).toBe(0);
     client.send(completion(json));
-    expect(world.answerTo(client).body.toString()).toBe(rightJson);
+    expect(world.responseTo(client).body.toString()).toBe(rightJson);
     expect(client.receivedText).not.toContain("evil");
     world.expectNothingLeft();
   },
@@ -63,7 +63,7 @@ test("bytes behind the last chunk reach no client", () => {
     send(`${chunkedHead}${chunk("data: 1\n\n")}0\r\n\r\n7\r\nevil!!!\r\n`),
   );
   const client = world.ask(stream);
-  expect(world.answerTo(client).body.toString()).toBe("data: 1\n\n");
+  expect(world.responseTo(client).body.toString()).toBe("data: 1\n\n");
   world.runFor(10);
   expect(client.receivedText).not.toContain("evil");
   expect(world.decode[0]!.openConnections).toBe(0);
@@ -72,10 +72,10 @@ test("bytes behind the last chunk reach no client", () => {
 
 test("interim answers are skipped, however many", () => {
   const interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(50);
-  const world = worldWith((_, { send }) => send(interim + answer(rightJson)), {
+  const world = worldWith((_, { send }) => send(interim + response(rightJson)), {
     readBytes: [1, 30],
   });
-  expect(world.answerTo(world.ask(json)).body.toString()).toBe(rightJson);
+  expect(world.responseTo(world.ask(json)).body.toString()).toBe(rightJson);
   world.expectNothingLeft();
 });
 
@@ -88,7 +88,7 @@ test("interim answers without end are ended by the read time-out", () => {
     };
     more();
   });
-  expect(world.answerTo(world.ask(json)).status).toBe(504);
+  expect(world.responseTo(world.ask(json)).status).toBe(504);
   world.expectNothingLeft();
 });
 
@@ -99,13 +99,13 @@ test("an answer that comes before the request was sent is the answer", () => {
   engine!.accepted = ({ socket, send }) => {
     socket.atBytesRead(20, () => {
       socket.pause();
-      send(answer("too large", "413 Content Too Large"));
+      send(response("too large", "413 Content Too Large"));
     });
   };
   const client = world.client();
   const body = "x".repeat(500_000);
   client.send(`POST /upload HTTP/1.1\r\nHost: p\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  const early = world.answerTo(client);
+  const early = world.responseTo(client);
   expect([early.status, early.body.toString()]).toEqual([413, "too large"]);
   // The rest of the request is never sent, so nothing else may be.
   world.runFor(5);
@@ -119,19 +119,19 @@ test("an answer that comes before the request was sent is the answer, though a r
   const world = new World({ decode: 1, kernelBytes: 30_000 });
   world.decode[0]!.accepted = ({ socket, send }) => {
     socket.atBytesRead(20, () => {
-      send(answer("too large", "413 Content Too Large"));
+      send(response("too large", "413 Content Too Large"));
       socket.destroy();
     });
   };
   const client = world.client();
   const body = "x".repeat(500_000);
   client.send(`POST /upload HTTP/1.1\r\nHost: p\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  expect(world.answerTo(client).status).toBe(413);
+  expect(world.responseTo(client).status).toBe(413);
   world.expectNothingLeft();
 });
 
 test("an answer with a length that is too large to be held is passed on as it comes", () => {
-  const whole = answer("l".repeat(filteredAnswerBytesMax + 1));
+  const whole = response("l".repeat(filteredResponseBytesMax + 1));
   const sends = (bytes: number): Script => {
     return (_, { send, after, socket }) => {
       send(whole.subarray(0, 500_000));
@@ -139,11 +139,11 @@ test("an answer with a length that is too large to be held is passed on as it co
       after(40, () => socket.cut("fin"));
     };
   };
-  const world = worldWith(sends(whole.length), { kernelBytes: 2 * filteredAnswerBytesMax });
+  const world = worldWith(sends(whole.length), { kernelBytes: 2 * filteredResponseBytesMax });
   const client = world.ask(json);
   world.runFor(12);
   expect(client.midway).toBe(true);
-  expect(world.answerTo(client).body.length).toBe(filteredAnswerBytesMax + 1);
+  expect(world.responseTo(client).body.length).toBe(filteredResponseBytesMax + 1);
   world.decode[0]!.script = sends(whole.length - 1);
   client.send(completion(json));
   world.runUntil(() => client.ended !== undefined, 1_000);
@@ -199,9 +199,9 @@ test.each([
     after(10, () => socket.end());
   });
   const client = world.ask(json);
-  expect(world.answerTo(client).body.toString()).toBe("one two");
+  expect(world.responseTo(client).body.toString()).toBe("one two");
   client.send(completion(json));
-  expect(world.answerTo(client).body.toString()).toBe("one two");
+  expect(world.responseTo(client).body.toString()).toBe("one two");
   world.expectNothingLeft();
 });
 
@@ -210,7 +210,7 @@ test("trailers and chunk extensions end at the proxy", () => {
     send(`${chunkedHead}5;a="b"\r\nhello\r\n0;last\r\nX-Sum: 1\r\n\r\n`),
   );
   const client = world.ask(stream);
-  expect(world.answerTo(client).body.toString()).toBe("hello");
+  expect(world.responseTo(client).body.toString()).toBe("hello");
   expect(client.receivedText).not.toMatch(/;a|X-Sum|;last/);
   world.expectNothingLeft();
 });
@@ -218,8 +218,8 @@ test("trailers and chunk extensions end at the proxy", () => {
 test("header lines of one hop end at the proxy", () => {
   const lines =
     "Connection: x-hop, keep-alive\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nProxy-Authenticate: a\r\nX-End: 2\r\n";
-  const world = worldWith((_, { send }) => send(answer(rightJson, "200 OK", lines)));
-  const got = world.answerTo(world.ask(json));
+  const world = worldWith((_, { send }) => send(response(rightJson, "200 OK", lines)));
+  const got = world.responseTo(world.ask(json));
   for (const name of ["connection", "keep-alive", "x-hop", "proxy-authenticate"])
     expect(got.fields.has(name), name).toBe(false);
   expect(got.fields.get("x-end")).toEqual(["2"]);
@@ -230,11 +230,11 @@ test("header lines of one hop end at the proxy", () => {
 
 test("what has nothing to prefill goes to a decode engine alone", () => {
   const world = worldWith((_, { send }) =>
-    send(answer("no such method", "405 Method Not Allowed")),
+    send(response("no such method", "405 Method Not Allowed")),
   );
   const client = world.client();
   client.send("GET /v1/completions HTTP/1.1\r\nHost: p\r\n\r\n", "GET");
-  expect(world.answerTo(client).status).toBe(405);
+  expect(world.responseTo(client).status).toBe(405);
   expect(world.lines).toEqual(["405 GP_OK - > decode1:9000"]);
   world.expectNothingLeft();
 });
@@ -245,7 +245,7 @@ test("an HTTP/1.0 client gets what it understands, and the end of the connection
     const client = world.ask(stream, "", "1.0");
     world.runUntil(() => client.ended !== undefined, 1_000);
     const [got] = client.answers;
-    expect(got!.body.toString()).toBe(rightAnswer(stream));
+    expect(got!.body.toString()).toBe(rightResponse(stream));
     expect(got!.fields.has("transfer-encoding")).toBe(false);
     expect(client.ended).toBe("fin");
     world.expectNothingLeft();
@@ -272,7 +272,7 @@ test("a client that wants its connection closed has it closed after the answer",
   const world = worldWith(decodes);
   const client = world.ask(stream, "Connection: close\r\n");
   world.runUntil(() => client.ended !== undefined, 1_000);
-  expect(client.answers[0]!.body.toString()).toBe(rightAnswer(stream));
+  expect(client.answers[0]!.body.toString()).toBe(rightResponse(stream));
   expect(client.answers[0]!.fields.get("connection")).toEqual(["close"]);
   world.expectNothingLeft();
 });
@@ -288,7 +288,7 @@ test.each([[1], [7], [100_000]])(
     client.send(
       `POST /v1/completions HTTP/1.1\r\nHost: p\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\nX-Trailer: 1\r\n\r\n`,
     );
-    expect(world.answerTo(client).body.toString()).toBe(rightJson);
+    expect(world.responseTo(client).body.toString()).toBe(rightJson);
     const [prefill, decode] = [world.prefill[0]!.requests[0]!, world.decode[0]!.requests[0]!];
     expect(prefill.fields.get("content-length")).toEqual([String(prefill.body.length)]);
     expect(bodyOf(decode).prompt).toBe(json.prompt);
@@ -305,10 +305,10 @@ test("a client that asks before it sends its body is told to go on", () => {
   world.runUntil(() => client.interim.length > 0, 100);
   expect(client.interim).toEqual([100]);
   client.send(whole.slice(bodyStart), "");
-  expect(world.answerTo(client).body.toString()).toBe(rightJson);
+  expect(world.responseTo(client).body.toString()).toBe(rightJson);
   // One that does not wait is not told.
   client.send(whole);
-  expect(world.answerTo(client).body.toString()).toBe(rightJson);
+  expect(world.responseTo(client).body.toString()).toBe(rightJson);
   expect(client.interim).toEqual([100]);
   world.expectNothingLeft();
 });
@@ -317,7 +317,7 @@ test("a client that asks before it sends too much is refused instead", () => {
   const world = new World({ route: { bodyBytesMax: 10 } });
   const client = world.client();
   client.send("POST /x HTTP/1.1\r\nHost: p\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n");
-  expect(world.answerTo(client).status).toBe(413);
+  expect(world.responseTo(client).status).toBe(413);
   expect(client.interim).toEqual([]);
   world.expectNothingLeft();
 });

@@ -2,15 +2,15 @@
 import { expect, test } from "vitest";
 import { pipelinedBytesMax } from "../../src/limits.ts";
 import { completion } from "./client.ts";
-import { answer, decodes, type Script } from "./engine.ts";
-import { rightAnswer } from "./prompts.ts";
+import { decodes, response, type Script } from "./engine.ts";
+import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 const serves: Script = (request, connection) => {
   const [method, path] = request.startLine.split(" ");
   if (method === "POST") decodes(request, connection);
   else if (method === "HEAD") connection.send("HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n");
-  else connection.send(answer(`models ${path}`));
+  else connection.send(response(`models ${path}`));
 };
 
 function newWorld(seed = 1): World {
@@ -34,7 +34,7 @@ test("mixed requests, all at once, are answered in order", () => {
         expected.push("");
       } else {
         client.send(completion(ask));
-        expected.push(rightAnswer(ask));
+        expected.push(rightResponse(ask));
       }
     }
     world.runUntil(() => client.answers.length === 24, 20_000);
@@ -69,7 +69,7 @@ test.each([
   for (let i = 0; i < 3; i += 1) client.send(completion(ask));
   world.runUntil(() => client.ended !== undefined, 5_000);
   expect(client.answers.map((one) => one.status)).toEqual([200, status]);
-  expect(client.answers[0]!.body.toString()).toBe(rightAnswer(ask));
+  expect(client.answers[0]!.body.toString()).toBe(rightResponse(ask));
   expect(client.answers[1]!.fields.get("connection")).toEqual(["close"]);
   expect(client.ended).toBe("fin");
   expect(client.midway).toBe(false);
@@ -85,7 +85,7 @@ test("more than the proxy takes ahead is answered all the same", () => {
   for (let i = 0; i < 30; i += 1) client.send(completion(ask));
   world.runUntil(() => client.answers.length === 30, 20_000);
   expect(new Set(client.answers.map(({ body }) => body.toString()))).toEqual(
-    new Set([rightAnswer(ask)]),
+    new Set([rightResponse(ask)]),
   );
   world.expectNothingLeft();
 });
@@ -97,7 +97,7 @@ test.each(["POST /v1/completions", "GET /local"])(
     const world = new World({
       routes: [{ match: { path: "/local" }, steps: [{ return: { status: 200, text } }] }],
     });
-    for (const engine of world.decode) engine.script = (_, { send }) => send(answer(text));
+    for (const engine of world.decode) engine.script = (_, { send }) => send(response(text));
     const client = world.client();
     client.connected = () => client.socket.pause();
     const request = line.startsWith("GET")
@@ -139,7 +139,7 @@ test("what comes behind the last request of a connection is read and dropped, so
     client.send(completion({ prompt: "x".repeat(1_000), stream: false }), "");
   world.runUntil(() => client.ended !== undefined, 2_000);
   expect(client.ended).toBe("fin");
-  expect(client.answers.map(({ body }) => body.toString())).toEqual([rightAnswer(ask)]);
+  expect(client.answers.map(({ body }) => body.toString())).toEqual([rightResponse(ask)]);
   expect(world.decode.flatMap(({ requests }) => requests)).toHaveLength(1);
   world.expectNothingLeft();
 });
@@ -149,7 +149,7 @@ test("the log tells requests that were sent ahead from those that only share a c
   const client = world.client();
   const ask = { prompt: "a", stream: false };
   client.send(completion(ask));
-  world.answerTo(client);
+  world.responseTo(client);
   client.send(completion(ask) + completion(ask));
   world.runUntil(() => client.answers.length === 3, 1_000);
   expect(world.lines).toEqual([".", ".", "p"]);

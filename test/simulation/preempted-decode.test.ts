@@ -5,14 +5,14 @@
 import { describe, expect, test } from "vitest";
 import type { Dialect } from "../../src/dialects/dialect.ts";
 import { dialects } from "../../src/dialects/registry.ts";
-import { continuedAnswers } from "../../src/dialects/vllm-ascend/continued-response.ts";
+import { continuedResponses } from "../../src/dialects/vllm-ascend/continued-response.ts";
 import { omni } from "../../src/dialects/vllm-ascend/omni.ts";
 import { codeOf } from "./client.ts";
-import { answer, chunk, chunkedHead, type Script } from "./engine.ts";
+import { chunk, chunkedHead, response, type Script } from "./engine.ts";
 import { World } from "./world.ts";
 
 // Of this file's modules alone: the hand-off is omni's, the answers are those of an engine that gives up.
-(dialects as Map<string, Dialect>).set("omni", { ...omni, merge: continuedAnswers });
+(dialects as Map<string, Dialect>).set("omni", { ...omni, merge: continuedResponses });
 
 const words = ["Once", " upon", " a", ' \\"time\\"', " é", " \\n", " there", " was", " one", "."];
 const promptTokens = 7;
@@ -89,7 +89,9 @@ function run(body: Asked, { givesUp, readBytes = 65_536, fails = () => false }: 
     const asked = JSON.parse(request.body.toString()) as Asked & { prompt: string };
     const kv = connection.engine.kv.put(connection.engine.address, asked.prompt);
     const usage = `{"prompt_tokens":${promptTokens + done(asked)},"prompt_tokens_details":${cached}}`;
-    connection.send(answer(`{"choices":[],"usage":${usage},"kv_transfer_params":{"kv":"${kv}"}}`));
+    connection.send(
+      response(`{"choices":[],"usage":${usage},"kv_transfer_params":{"kv":"${kv}"}}`),
+    );
   };
   for (const engine of world.prefill) engine.script = prefill;
   world.decode[0]!.script = (request, { send, socket }) => {
@@ -100,7 +102,7 @@ function run(body: Asked, { givesUp, readBytes = 65_536, fails = () => false }: 
     const made = givesUp[round];
     const upTo = made === undefined ? words.length : from + made;
     const { events, json } = parts(asked, from, upTo, round, '{"cached_tokens":99}');
-    if (!asked.stream) send(answer(json));
+    if (!asked.stream) send(response(json));
     else send(`${chunkedHead}${events.map(chunk).join("")}0\r\n\r\n`);
   };
   const client = world.client();

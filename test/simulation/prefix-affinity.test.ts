@@ -16,9 +16,9 @@ test.each(
     world.ask({ prompt: `${`chat ${chat} `.repeat(2_000)} turn ${turn}`, stream: false });
   // At once, so that they go to different engines.
   const firsts = [1, 2].map((chat) => ask(chat, 0));
-  for (const client of firsts) expect(world.answerTo(client).status).toBe(200);
+  for (const client of firsts) expect(world.responseTo(client).status).toBe(200);
   const engineOf = (chat: number, turn: number) => {
-    expect(world.answerTo(ask(chat, turn)).status).toBe(200);
+    expect(world.responseTo(ask(chat, turn)).status).toBe(200);
     world.runFor(5);
     return world.lines.at(-1)!.split(" ")[pick];
   };
@@ -48,7 +48,7 @@ test("a body that is no JSON reaches its engine as it is, whatever its policy wa
   client.send(
     `POST /v1/audio HTTP/1.1\r\nHost: proxy\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
-  expect(world.answerTo(client).status).toBe(200);
+  expect(world.responseTo(client).status).toBe(200);
   expect(bodies).toEqual([body]);
   world.expectNothingLeft();
 });

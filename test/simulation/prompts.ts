@@ -11,20 +11,20 @@ export function requestBody({ prompt, stream, events = 3 }: Ask): string {
   return JSON.stringify({ model: "m", prompt, max_tokens: events, ...(stream ? { stream } : {}) });
 }
 
-export function answerText(prompt: string): string {
+export function responseText(prompt: string): string {
   return `${prompt.length}:${[...prompt.slice(0, 20)].reverse().join("")}`;
 }
 
-export function jsonAnswer(prompt: string): string {
-  return JSON.stringify({ choices: [{ text: answerText(prompt) }] });
+export function jsonResponse(prompt: string): string {
+  return JSON.stringify({ choices: [{ text: responseText(prompt) }] });
 }
 
 export function sseEvents(prompt: string, events: number): string[] {
-  const texts = Array.from({ length: events }, (_, i) => `${i}.${answerText(prompt)}`);
+  const texts = Array.from({ length: events }, (_, i) => `${i}.${responseText(prompt)}`);
   return [...texts.map((text) => `data: ${JSON.stringify({ text })}\n\n`), "data: [DONE]\n\n"];
 }
 
 /** The body that the client must get. */
-export function rightAnswer({ prompt, stream, events = 3 }: Ask): string {
-  return stream ? sseEvents(prompt, events).join("") : jsonAnswer(prompt);
+export function rightResponse({ prompt, stream, events = 3 }: Ask): string {
+  return stream ? sseEvents(prompt, events).join("") : jsonResponse(prompt);
 }

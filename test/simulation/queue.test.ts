@@ -89,7 +89,7 @@ test("one more than may wait, and one that has waited too long, are told so, and
   expect(statuses(world, clients)).toEqual([200, 200, 503, 503]);
   const [, , late, full] = clients.map(({ answers }) => answers[0]!);
   expect([codeOf(full!), codeOf(late!)]).toEqual(["GP_QUEUE_FULL", "GP_QUEUE_TIMEOUT"]);
-  for (const answer of [late!, full!]) expect(answer.fields.get("retry-after")).toBeDefined();
+  for (const response of [late!, full!]) expect(response.fields.get("retry-after")).toBeDefined();
   expect(seenBy(world.prefill[0]!)).toEqual(["a", "b"]);
   world.expectNothingLeft();
 });

@@ -1,7 +1,7 @@
 /** Prompts that are held for a prefill engine: none is lost, forgotten, or sent to an engine that has enough. */
 import { describe, expect, test } from "vitest";
 import type { PredictiveConfig } from "../../src/queue/prefill-queue-pool.ts";
-import { type Answer, type Client, codeOf } from "./client.ts";
+import { type Client, type ClientResponse, codeOf } from "./client.ts";
 import { type Engine, prefills, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -44,7 +44,7 @@ function answersOf(world: World, clients: readonly Client[]) {
 const statuses = (world: World, clients: readonly Client[]) =>
   answersOf(world, clients).map(({ status }) => status);
 const codes = (world: World, clients: readonly Client[]) =>
-  answersOf(world, clients).map((answer) => (answer.status === 200 ? "" : codeOf(answer)));
+  answersOf(world, clients).map((response) => (response.status === 200 ? "" : codeOf(response)));
 
 test("an engine has one prompt at a time, however many wait, and all are answered", () => {
   const { world, most } = worldOf();
@@ -109,13 +109,13 @@ test("an engine that hangs holds up those that were to follow it only until it i
 });
 
 describe("what is too much is refused", () => {
-  const retryAfter = ({ fields }: Answer) => Number(fields.get("retry-after")?.[0]);
+  const retryAfter = ({ fields }: ClientResponse) => Number(fields.get("retry-after")?.[0]);
 
   test("where as many wait as may", () => {
     const { world } = worldOf({ queueMax: 2 });
     const clients = Array.from({ length: 4 }, (_, i) => world.ask(long(`p${i}`)));
     world.runFor(20);
-    const late = world.answerTo(world.ask(long("late")));
+    const late = world.responseTo(world.ask(long("late")));
     expect([late.status, codeOf(late), retryAfter(late)]).toEqual([503, "GP_QUEUE_FULL", 1]);
     expect(statuses(world, clients)).toEqual([200, 200, 200, 200]);
     world.expectNothingLeft();
@@ -136,7 +136,9 @@ describe("what is too much is refused", () => {
     const more = Array.from({ length: 9 }, (_, i) => world.ask(long(`q${i}`)));
     const refused = answersOf(world, more).filter(({ status }) => status !== 200);
     expect(new Set(refused.map(codeOf))).toEqual(new Set(["GP_OVERLOADED"]));
-    expect(refused.every((answer) => answer.status === 429 && retryAfter(answer) >= 1)).toBe(true);
+    expect(refused.every((response) => response.status === 429 && retryAfter(response) >= 1)).toBe(
+      true,
+    );
     // A short one goes before those that wait, and does not wait for them.
     const short = world.ask({ prompt: "short", stream: false });
     expect(statuses(world, [...clients, short])).toEqual([200, 200, 200]);
@@ -176,7 +178,7 @@ test("decode that computes a prompt by itself does not keep a prefill engine fro
   const bad = world.ask({ ...long("bad"), stream: true, events: 300 });
   world.runFor(20);
   const good = world.ask(long("good"));
-  expect(world.answerTo(good).status).toBe(200);
+  expect(world.responseTo(good).status).toBe(200);
   expect(bad.midway).toBe(true);
   bad.socket.destroy();
   world.runFor(50);

@@ -8,16 +8,16 @@ import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import type { Cut } from "../../src/transport/memory-socket.ts";
 import { type Client, completion } from "./client.ts";
 import {
-  answer,
   chunk,
   chunkedHead,
   decodes,
   decodesUntilClosed,
   type Engine,
   prefills,
+  response,
   type Script,
 } from "./engine.ts";
-import { type Ask, rightAnswer } from "./prompts.ts";
+import { type Ask, rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 const scenarios = Number(process.env["SIMULATION_SCENARIOS"] ?? 300);
@@ -59,12 +59,12 @@ const mishaps: readonly Mishap[] = [
     connection.after(chance.below(1_500), () => whole(request, connection)),
   (chance) =>
     (_, { send, after, socket }) => {
-      send(answer('{"half":true}').subarray(0, 20 + chance.below(60)));
+      send(response('{"half":true}').subarray(0, 20 + chance.below(60)));
       after(chance.below(50), () => socket.cut(chance.of(cuts)));
     },
   () =>
     (_, { send }) =>
-      send(answer("busy", "503 Service Unavailable")),
+      send(response("busy", "503 Service Unavailable")),
   () =>
     (_, { send }) =>
       send("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"),
@@ -131,7 +131,7 @@ function asker(world: World, chance: Chance, name: string): Asker {
 function expectHonest({ client, asks, fickle }: Asker): void {
   client.answers.forEach((got, i) => {
     const where = `answer ${i} of ${client.answers.length}`;
-    if (got.status === 200) expect(got.body.toString(), where).toBe(rightAnswer(asks[i]!));
+    if (got.status === 200) expect(got.body.toString(), where).toBe(rightResponse(asks[i]!));
     else {
       expect([502, 503, 504], where).toContain(got.status);
       expect(got.body.toString()).toMatch(got.status === 503 ? /busy|GP_/ : /"code":"GP_\w+"/);
@@ -191,7 +191,7 @@ function run(seed: number): void {
   outages(world, chance, world.engines);
   if (chance.happens(0.2)) world.network.after(chance.below(800), () => world.apply(world.config));
   const drains = chance.happens(0.1);
-  if (drains) world.network.after(chance.below(800), () => void world.service.drain(0));
+  if (drains) world.network.after(chance.below(800), () => void world.worker.drain(0));
   const askers = Array.from({ length: 1 + chance.below(6) }, (_, i) => {
     world.runFor(chance.below(200));
     return asker(world, chance, `c${i}`);
@@ -211,9 +211,11 @@ function run(seed: number): void {
   world.expectNothingLeft();
 }
 
-const only = process.env["SIMULATION_SEED"];
+const requiredEngine = process.env["SIMULATION_SEED"];
 const seeds =
-  only === undefined ? Array.from({ length: scenarios }, (_, i) => i + 1) : [Number(only)];
+  requiredEngine === undefined
+    ? Array.from({ length: scenarios }, (_, i) => i + 1)
+    : [Number(requiredEngine)];
 
 test("whatever befalls a fleet, no request ends wrongly, and nothing is left", () => {
   for (const seed of seeds) {

@@ -1,7 +1,7 @@
 /** A new configuration holds for what begins after it; what is under way goes on by the old one, and its leases are closed. */
 import { expect, test } from "vitest";
 import { completion } from "./client.ts";
-import { rightAnswer } from "./prompts.ts";
+import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 const stream = { prompt: "over a reload", stream: true, events: 20 };
@@ -25,9 +25,9 @@ test("a stream from an engine that a reload takes away goes on to its end", () =
   world.runFor(100);
   expect(client.midway).toBe(true);
   withoutFirst(world);
-  expect(world.answerTo(client).body.toString()).toBe(rightAnswer(stream));
+  expect(world.responseTo(client).body.toString()).toBe(rightResponse(stream));
   client.send(completion(short));
-  expect(world.answerTo(client).body.toString()).toBe(rightAnswer(short));
+  expect(world.responseTo(client).body.toString()).toBe(rightResponse(short));
   expect(world.lines).toEqual([
     "200 GP_OK prefill1:9000 > decode1:9000",
     "200 GP_OK prefill2:9000 > decode2:9000",
@@ -39,10 +39,10 @@ test("a connection to an engine that a reload takes away does not stay open", ()
   const world = new World();
   const client = world.ask(stream);
   const idle = world.ask(short);
-  world.answerTo(idle);
+  world.responseTo(idle);
   world.runFor(20);
   withoutFirst(world);
-  world.answerTo(client);
+  world.responseTo(client);
   world.runFor(5);
   const open = world.engines.map(({ openConnections }) => openConnections);
   expect([open[0], open[2]]).toEqual([0, 0]);
@@ -57,6 +57,6 @@ test("a request that waits for its prefill over a reload is decoded, and nothing
   const client = world.ask(short);
   world.runFor(50);
   withoutFirst(world);
-  expect(world.answerTo(client).body.toString()).toBe(rightAnswer(short));
+  expect(world.responseTo(client).body.toString()).toBe(rightResponse(short));
   world.expectNothingLeft();
 });

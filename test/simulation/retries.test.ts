@@ -1,8 +1,8 @@
 /** When an engine fails, another is tried as long as nothing of an answer has gone to the client; and only then. */
 import { expect, test } from "vitest";
 import { codeOf } from "./client.ts";
-import { answer, chunk, chunkedHead, decodes, type Engine, type Script } from "./engine.ts";
-import { rightAnswer } from "./prompts.ts";
+import { chunk, chunkedHead, decodes, type Engine, response, type Script } from "./engine.ts";
+import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 const ask = { prompt: "try again", stream: true };
@@ -89,7 +89,7 @@ const faults: readonly Fault[] = [
 test.each(faults)("a prefill engine that $name is replaced by another", ({ befall }) => {
   const world = new World();
   befall(world.prefill[0]!);
-  expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+  expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
   expect(world.lines).toEqual(["200 GP_OK prefill1:9000, prefill2:9000 > decode1:9000"]);
   world.expectNothingLeft();
 });
@@ -99,7 +99,7 @@ test.each(faults)(
   ({ befall, unsent }) => {
     const world = new World();
     befall(world.decode[0]!);
-    expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+    expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
     const prefills = unsent ? "prefill1:9000" : "prefill1:9000, prefill2:9000";
     expect(world.lines).toEqual([`200 GP_OK ${prefills} > decode1:9000, decode2:9000`]);
     world.expectNothingLeft();
@@ -112,7 +112,7 @@ for (const role of ["prefill", "decode"] as const) {
     ({ name, befall, timeout, invalid }) => {
       const world = new World({ prefill: 3, decode: 3 });
       for (const engine of world[role]) befall(engine);
-      const failed = world.answerTo(world.ask(ask), 20_000);
+      const failed = world.responseTo(world.ask(ask), 20_000);
       expect(failed.status).toBe(timeout ? 504 : 502);
       expect(failed.fields.get("content-type")).toEqual(["application/json"]);
       const code = `GP_${role.toUpperCase()}_${timeout ? "TIMEOUT" : invalid ? "INVALID" : "FAILED"}`;
@@ -125,9 +125,9 @@ for (const role of ["prefill", "decode"] as const) {
       });
       expect(world.lines[0]).toContain(`${role}1:9000, ${role}2:9000, ${role}3:9000`);
       // A decode engine may have waited for a KV cache: it is given a second chance.
-      if (role === "decode" && name === "is silent") world.answerTo(world.ask(ask), 20_000);
+      if (role === "decode" && name === "is silent") world.responseTo(world.ask(ask), 20_000);
       // All rest now: there is nobody left to ask.
-      const next = world.answerTo(world.ask(ask));
+      const next = world.responseTo(world.ask(ask));
       expect([next.status, codeOf(next)]).toEqual([502, `GP_NO_${role.toUpperCase()}_ENGINE`]);
       world.expectNothingLeft();
     },
@@ -145,9 +145,9 @@ for (const role of ["prefill", "decode"] as const) {
     const world = new World();
     const lines = "Retry-After: 7\r\nX-Engine: e\r\n";
     for (const engine of world[role])
-      engine.script = (_, { send }) => send(answer(body, status, lines));
+      engine.script = (_, { send }) => send(response(body, status, lines));
     for (let i = 0; i < 4; i += 1) {
-      const got = world.answerTo(world.ask(ask));
+      const got = world.responseTo(world.ask(ask));
       expect(got.startLine).toBe(`HTTP/1.1 ${status}`);
       expect(got.body.toString()).toBe(body);
       expect(got.fields.get("retry-after")).toEqual(["7"]);
@@ -161,13 +161,13 @@ for (const role of ["prefill", "decode"] as const) {
 
   test(`a ${role} engine's 503 leads to another where the route says so, and the last one's passes through`, () => {
     const world = new World({ route: { retry: { on: ["error", "http_503", "http_429"] } } });
-    world[role][0]!.script = (_, { send }) => send(answer("busy", "503 Service Unavailable"));
-    const first = world.answerTo(world.ask(ask));
-    expect(first.body.toString()).toBe(rightAnswer(ask));
+    world[role][0]!.script = (_, { send }) => send(response("busy", "503 Service Unavailable"));
+    const first = world.responseTo(world.ask(ask));
+    expect(first.body.toString()).toBe(rightResponse(ask));
     expect(world.lines[0]).toContain(`${role}1:9000, ${role}2:9000`);
     // The first one rests, as nginx counts such an answer.
-    world[role][1]!.script = (_, { send }) => send(answer("limit", "429 Too Many Requests"));
-    const second = world.answerTo(world.ask(ask));
+    world[role][1]!.script = (_, { send }) => send(response("limit", "429 Too Many Requests"));
+    const second = world.responseTo(world.ask(ask));
     expect([second.status, second.body.toString()]).toEqual([429, "limit"]);
     world.expectNothingLeft();
   });
@@ -177,8 +177,8 @@ test.each(["prefill", "decode"] as const)(
   "a %s engine's status that allows another try is the client's answer when no try is left",
   (role) => {
     const world = new World({ route: { retry: { on: ["error", "http_500"], tries: 1 } } });
-    world[role][0]!.script = (_, { send }) => send(answer("boom", "500 Internal Server Error"));
-    const got = world.answerTo(world.ask(ask));
+    world[role][0]!.script = (_, { send }) => send(response("boom", "500 Internal Server Error"));
+    const got = world.responseTo(world.ask(ask));
     expect([got.status, got.body.toString()]).toEqual([500, "boom"]);
     expect(world[role][1]!.requests).toEqual([]);
     world.expectNothingLeft();
@@ -194,7 +194,7 @@ test.each([
     route: { retry: { ...retry, on: "on" in retry ? [...retry.on] : undefined } },
   });
   world.prefill[0]!.connects("refused");
-  expect(codeOf(world.answerTo(world.ask(ask)))).toBe("GP_PREFILL_FAILED");
+  expect(codeOf(world.responseTo(world.ask(ask)))).toBe("GP_PREFILL_FAILED");
   expect(world.prefill[1]!.requests).toEqual([]);
   world.expectNothingLeft();
 });
@@ -202,7 +202,7 @@ test.each([
 test("no other engine is tried once the route's time for it is over", () => {
   const world = new World({ prefill: 4, route: { retry: { timeoutMs: 500 } } });
   for (const engine of world.prefill) engine.connects("silence");
-  expect(codeOf(world.answerTo(world.ask(ask)))).toBe("GP_PREFILL_TIMEOUT");
+  expect(codeOf(world.responseTo(world.ask(ask)))).toBe("GP_PREFILL_TIMEOUT");
   expect(world.lines).toEqual(["504 GP_PREFILL_TIMEOUT prefill1:9000, prefill2:9000 > -"]);
   world.expectNothingLeft();
 });
@@ -227,7 +227,7 @@ test("the prefill for another decode engine may come from the one that did the f
   const world = new World({ prefill: 1, decode: 3 });
   for (const engine of world.decode.slice(0, 2))
     engine.script = (_, { socket }) => socket.cut("fin");
-  expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+  expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
   expect(world.lines).toEqual([
     "200 GP_OK prefill1:9000, prefill1:9000, prefill1:9000 > decode1:9000, decode2:9000, decode3:9000",
   ]);
@@ -258,7 +258,7 @@ test("an engine that failed rests for its time, and is then asked again", () => 
   const [bad, good] = world.decode;
   bad!.connects("refused");
   const askMany = (count: number) => {
-    for (let i = 0; i < count; i += 1) expect(world.answerTo(world.ask(ask)).status).toBe(200);
+    for (let i = 0; i < count; i += 1) expect(world.responseTo(world.ask(ask)).status).toBe(200);
   };
   askMany(6);
   expect(world.lines.filter((line) => line.includes("decode1:9000"))).toHaveLength(1);
@@ -278,7 +278,7 @@ test("a prefill answer without end is given up, and its engine with it", () => {
     send("HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n");
     send(Buffer.alloc(20_000_000, 32));
   };
-  expect(codeOf(world.answerTo(world.ask(ask)))).toBe("GP_PREFILL_INVALID");
+  expect(codeOf(world.responseTo(world.ask(ask)))).toBe("GP_PREFILL_INVALID");
   expect(world.prefill[0]!.openConnections).toBe(0);
   world.expectNothingLeft();
 });
@@ -291,14 +291,14 @@ test("decode engines that could not fetch from a prefill engine that died are no
     engine.script = (request, connection) => {
       const { kv } = JSON.parse(request.body.toString()).kv_transfer_params as { kv: string };
       if (!kv.startsWith(`${dead!.address}#`)) decodes(request, connection);
-      else connection.send(answer("KV load failure", "500 Internal Server Error"));
+      else connection.send(response("KV load failure", "500 Internal Server Error"));
     };
   }
   // As many as are on their way when it dies: each decode engine fails more often than `maxFails` allows.
   const first = Array.from({ length: 12 }, () => world.ask(ask));
   world.runUntil(() => first.every(({ answers }) => answers.length === 1), 10_000);
   dead!.connects("refused");
-  for (let i = 0; i < 6; i += 1) expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  for (let i = 0; i < 6; i += 1) expect(world.responseTo(world.ask(ask)).status).toBe(200);
   world.expectNothingLeft();
 });
 
@@ -309,8 +309,8 @@ test("a decode engine that fails whoever it fetches from rests, and the others s
     route: { retry: { on: ["error", "http_500"] } },
   });
   const [broken] = world.decode;
-  broken!.script = (_, { send }) => send(answer("CUDA error", "500 Internal Server Error"));
-  for (let i = 0; i < 20; i += 1) expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  broken!.script = (_, { send }) => send(response("CUDA error", "500 Internal Server Error"));
+  for (let i = 0; i < 20; i += 1) expect(world.responseTo(world.ask(ask)).status).toBe(200);
   expect(broken!.requests.length).toBeLessThan(5);
   world.expectNothingLeft();
 });

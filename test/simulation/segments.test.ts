@@ -1,7 +1,7 @@
 /** However the bytes of an exchange are cut into segments, what arrives at either end is the same. */
 import { expect, test } from "vitest";
 import { completion } from "./client.ts";
-import { answer, chunkedHead, decodesUntilClosed, type Script } from "./engine.ts";
+import { chunkedHead, decodesUntilClosed, response, type Script } from "./engine.ts";
 import { requestBody } from "./prompts.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -41,12 +41,12 @@ const exchanges: readonly Exchange[] = [
   {
     name: "refused by the engine",
     requests: [completion(ask)],
-    decode: (_, { send }) => send(answer("no", "418 Teapot", "X-Why: tea\r\n")),
+    decode: (_, { send }) => send(response("no", "418 Teapot", "X-Why: tea\r\n")),
   },
   {
     name: "interim answers",
     requests: [completion(ask)],
-    decode: (_, { send }) => send(`HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n${answer("yes")}`),
+    decode: (_, { send }) => send(`HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n${response("yes")}`),
   },
   {
     name: "until closed",

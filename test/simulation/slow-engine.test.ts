@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { codeOf, completion } from "./client.ts";
 import { decodes, type EngineConnection } from "./engine.ts";
-import { rightAnswer } from "./prompts.ts";
+import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 const ask = { prompt: "x".repeat(600_000), stream: false };
@@ -33,7 +33,7 @@ test("a request that is taken slowly is not given up, however long it takes", ()
   world.decode[0]!.script = decodes;
   world.decode[0]!.accepted = (connection) => readsEvery(world, connection, 200);
   const client = world.ask(ask);
-  expect(world.answerTo(client, 60_000).body.toString()).toBe(rightAnswer(ask));
+  expect(world.responseTo(client, 60_000).body.toString()).toBe(rightResponse(ask));
   expect(world.network.nowMs()).toBeGreaterThan(10_000);
   world.expectNothingLeft();
 });
@@ -46,7 +46,7 @@ test.each(["prefill", "decode"] as const)(
       socket.atBytesRead(100_000, () => socket.pause());
     };
     const client = world.ask(ask);
-    const failed = world.answerTo(client, 3 * sendTimeoutMs);
+    const failed = world.responseTo(client, 3 * sendTimeoutMs);
     expect([failed.status, codeOf(failed)]).toEqual([504, `GP_${role.toUpperCase()}_TIMEOUT`]);
     for (const { socket } of world[role][0]!.connections) socket.destroy();
     world.expectNothingLeft();
@@ -57,12 +57,12 @@ test("an engine that has taken all has the time to answer, from then on", () => 
   const world = new World({ ...options, route: { sendTimeoutMs: 300, readTimeoutMs: 2_000 } });
   world.decode[0]!.script = (request, connection) =>
     connection.after(1_500, () => decodes(request, connection));
-  expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+  expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
   world.decode[0]!.script = () => {};
   const client = world.client();
   const startMs = world.network.nowMs();
   client.send(completion({ prompt: "short", stream: false }));
-  expect(world.answerTo(client).status).toBe(504);
+  expect(world.responseTo(client).status).toBe(504);
   expect(world.network.nowMs() - startMs).toBeLessThan(2_200);
   world.expectNothingLeft();
 });

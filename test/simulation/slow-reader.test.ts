@@ -3,15 +3,15 @@ import { expect, test } from "vitest";
 import { relayPendingBytesMax } from "../../src/limits.ts";
 import { Client, completion } from "./client.ts";
 import {
-  answer,
   bodyOf,
   chunk,
   chunkedHead,
   decodes,
   type EngineConnection,
+  response,
   type Script,
 } from "./engine.ts";
-import { rightAnswer } from "./prompts.ts";
+import { rightResponse } from "./prompts.ts";
 import { timeouts, World } from "./world.ts";
 
 const kernelBytes = 131_072;
@@ -85,7 +85,7 @@ test("a client that never reads stops the reading of its own engine; others go o
   );
   for (let i = 0; i < 10; i += 1) {
     const ask = { prompt: `other ${i}`, stream: i % 2 === 0 };
-    expect(world.answerTo(world.ask(ask), 100).body.toString()).toBe(rightAnswer(ask));
+    expect(world.responseTo(world.ask(ask), 100).body.toString()).toBe(rightResponse(ask));
   }
   world.expectNothingLeft();
 });
@@ -123,7 +123,7 @@ test.each([
 ])("the end of a large answer reaches a slow client (%s)", (_, lines) => {
   const world = new World({ kernelBytes: 16_384, readBytes: [1_024, 2_048] });
   const body = "b".repeat(250_000);
-  for (const engine of world.decode) engine.script = (_request, { send }) => send(answer(body));
+  for (const engine of world.decode) engine.script = (_request, { send }) => send(response(body));
   // The engine is done at once; what is left waits in the proxy for much longer than it lingers or idles.
   const slow = new SlowClient(world, 4_000, 400);
   world.client(slow);
@@ -141,7 +141,7 @@ test.each([
   (_, lines) => {
     const world = new World({ kernelBytes: 16_384 });
     const body = "b".repeat(250_000);
-    for (const engine of world.decode) engine.script = (_request, { send }) => send(answer(body));
+    for (const engine of world.decode) engine.script = (_request, { send }) => send(response(body));
     const client = neverReads(world);
     client.send(completion({ prompt: "p", stream: false }, lines));
     world.runFor(100);
@@ -169,7 +169,7 @@ test("an engine whose reading a client stopped at the very end serves the next r
   expect(world.decode[0]!.openConnections).toBe(1);
   world.decode[0]!.script = decodes;
   const ask = { prompt: "next", stream: true };
-  expect(world.answerTo(world.ask(ask), 200).body.toString()).toBe(rightAnswer(ask));
+  expect(world.responseTo(world.ask(ask), 200).body.toString()).toBe(rightResponse(ask));
   expect(world.decode[0]!.connections).toHaveLength(1);
   world.expectNothingLeft();
 });
@@ -180,7 +180,7 @@ test("an old client that stalls cannot take what it has for all", () => {
   const stuck = neverReads(world);
   stuck.send(completion({ prompt: "flood", stream: true }, "", "1.0"));
   world.runFor(20_000);
-  expect(world.service.clientCount).toBe(0);
+  expect(world.worker.clientCount).toBe(0);
   stuck.socket.resume();
   world.runFor(100);
   expect(stuck.answers).toEqual([]);
@@ -218,11 +218,11 @@ test.each([
 test("a client that stalls at the very end of its answer is ended too", () => {
   const world = new World({ kernelBytes: 16_384 });
   for (const engine of world.decode)
-    engine.script = (_request, { send }) => send(answer("b".repeat(250_000)));
+    engine.script = (_request, { send }) => send(response("b".repeat(250_000)));
   const stuck = neverReads(world);
   stuck.send(completion({ prompt: "p", stream: false }));
   world.runFor(8_000);
-  expect(world.service.clientCount).toBe(0);
+  expect(world.worker.clientCount).toBe(0);
   expect(world.lines).toHaveLength(1);
   world.expectNothingLeft();
 });

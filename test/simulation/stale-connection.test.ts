@@ -1,7 +1,7 @@
 /** A pooled connection may be closed by its engine just as it is used again: then the request is sent once more, safely. */
 import { expect, test } from "vitest";
 import type { EngineConnection } from "./engine.ts";
-import { rightAnswer } from "./prompts.ts";
+import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
 const ask = { prompt: "again", stream: false };
@@ -10,7 +10,7 @@ const ask = { prompt: "again", stream: false };
 function warm(options: { prefill?: number; decode?: number } = { prefill: 1, decode: 1 }): World {
   const world = new World(options);
   const client = world.ask(ask);
-  world.answerTo(client);
+  world.responseTo(client);
   client.socket.destroy();
   return world;
 }
@@ -26,8 +26,8 @@ for (const how of ["fin", "rst"] as const) {
       const world = warm();
       const [engine] = world[role];
       closesAtNextRequest(engine!.connections[0]!, how);
-      const answer = world.answerTo(world.ask(ask));
-      expect(answer.body.toString()).toBe(rightAnswer(ask));
+      const response = world.responseTo(world.ask(ask));
+      expect(response.body.toString()).toBe(rightResponse(ask));
       expect(engine!.connections.map(({ requests }) => requests)).toEqual([1, 1]);
       expect(world.lines.at(-1)).toBe("200 GP_OK prefill1:9000 > decode1:9000");
       world.expectNothingLeft();
@@ -38,7 +38,7 @@ for (const how of ["fin", "rst"] as const) {
       const [engine] = world[role];
       closesAtNextRequest(engine!.connections[0]!, how);
       engine!.accepted = (connection) => closesAtNextRequest(connection, how);
-      expect(world.answerTo(world.ask(ask)).status).toBe(502);
+      expect(world.responseTo(world.ask(ask)).status).toBe(502);
       expect(engine!.connections.map(({ requests }) => requests)).toEqual([1, 0]);
       world.expectNothingLeft();
     });
@@ -50,7 +50,7 @@ for (const how of ["fin", "rst"] as const) {
         send("HTTP/1.1 2");
         after(5, () => socket.cut(how));
       };
-      expect(world.answerTo(world.ask(ask)).status).toBe(502);
+      expect(world.responseTo(world.ask(ask)).status).toBe(502);
       expect(engine!.connections.map(({ requests }) => requests)).toEqual([2]);
       world.expectNothingLeft();
     });
@@ -61,7 +61,7 @@ test("a replay does not count as a failure of the engine", () => {
   const world = warm({ prefill: 2, decode: 2 });
   const [engine] = world.decode;
   closesAtNextRequest(engine!.connections[0]!, "fin");
-  for (let i = 0; i < 6; i += 1) expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  for (let i = 0; i < 6; i += 1) expect(world.responseTo(world.ask(ask)).status).toBe(200);
   expect(world.lines.filter((line) => line.endsWith("> decode1:9000"))).toHaveLength(4);
   world.expectNothingLeft();
 });
@@ -70,7 +70,7 @@ test("a connection that an engine closes while it is idle is not used again", ()
   const world = warm();
   world.decode[0]!.connections[0]!.socket.destroy();
   world.runFor(5);
-  expect(world.answerTo(world.ask(ask)).status).toBe(200);
+  expect(world.responseTo(world.ask(ask)).status).toBe(200);
   expect(world.decode[0]!.connections.map(({ requests }) => requests)).toEqual([1, 1]);
   world.expectNothingLeft();
 });
@@ -80,6 +80,6 @@ test("what an idle engine says unasked is never the answer to the next request",
   const { send } = world.decode[0]!.connections[0]!;
   send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
   world.runFor(5);
-  expect(world.answerTo(world.ask(ask)).body.toString()).toBe(rightAnswer(ask));
+  expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
   world.expectNothingLeft();
 });

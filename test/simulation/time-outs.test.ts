@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { deadlineTickMs } from "../../src/limits.ts";
 import { type Client, codeOf, completion } from "./client.ts";
-import { answer } from "./engine.ts";
+import { response } from "./engine.ts";
 import {
   headerTimeoutMs,
   keepAliveTimeoutMs,
@@ -84,7 +84,7 @@ test("a body that comes slowly has its time between two reads", () => {
     world.runFor(bodyTimeoutMs - 50);
     client.send(whole.slice(at, at + 10), "");
   }
-  expect(world.answerTo(client).status).toBe(200);
+  expect(world.responseTo(client).status).toBe(200);
   world.expectNothingLeft();
 });
 
@@ -97,7 +97,7 @@ test("a connection on which nothing is asked is closed without a word", () => {
     const client = world.client();
     if (before !== "") {
       client.send(before);
-      world.answerTo(client);
+      world.responseTo(client);
     }
     const startMs = world.network.nowMs();
     world.runUntil(() => client.ended !== undefined, 10_000);
@@ -130,7 +130,7 @@ for (const role of ["prefill", "decode"] as const) {
 
   test(`a ${role} engine that stops within its answer is a 504`, () => {
     const begin = (world: World, client: Client) => {
-      world[role][0]!.script = (_, { send }) => send(answer("{}").subarray(0, -1));
+      world[role][0]!.script = (_, { send }) => send(response("{}").subarray(0, -1));
       client.send(completion(ask));
     };
     expectAfter(readTimeoutMs, alone, begin, isAnswered(504, code));
@@ -160,7 +160,7 @@ test("zero is no time-out", () => {
     client.send(part, part === whole.slice(-5) ? "POST" : "");
     world.runFor(100_000);
   }
-  expect(world.answerTo(client, 1_000_000).body.toString()).toBe("{}");
+  expect(world.responseTo(client, 1_000_000).body.toString()).toBe("{}");
   world.runFor(100_000);
   expect(client.ended).toBeUndefined();
   world.expectNothingLeft();
@@ -169,7 +169,7 @@ test("zero is no time-out", () => {
 test("a pooled connection idles for its time, then it is closed", () => {
   const world = new World();
   const client = world.ask(ask);
-  world.answerTo(client);
+  world.responseTo(client);
   const { socket } = world.decode[0]!.connections[0]!;
   world.runFor(1_400);
   expect(socket.closed).toBe(false);

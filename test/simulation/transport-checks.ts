@@ -125,9 +125,9 @@ export const checks: Readonly<Record<string, Check>> = {
     const { near, far } = await connect();
     far.socket.write(large);
     far.socket.end();
-    const answering = near.onEnd.bind(near);
+    const deliveringLeg = near.onEnd.bind(near);
     near.onEnd = () => {
-      answering();
+      deliveringLeg();
       assert.equal(near.bytes, large.length);
     };
     await ground.until(() => near.ends === 1);

@@ -2,14 +2,14 @@
 import { expect } from "vitest";
 import { listenKey } from "../../src/config/check/check.ts";
 import { type Config, type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
-import { systemMint } from "../../src/dialects/shared/id-generator.ts";
+import { systemIds } from "../../src/dialects/shared/id-generator.ts";
 import { deadlineTickMs } from "../../src/limits.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
-import { Service } from "../../src/proxy/worker/worker.ts";
+import { Worker } from "../../src/proxy/worker/worker.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { MemoryNetwork, type MemoryOptions } from "../../src/transport/memory.ts";
-import { type Answer, Client, completion } from "./client.ts";
+import { Client, type ClientResponse, completion } from "./client.ts";
 import { decodes, Engine, encodes, KvStore, prefills } from "./engine.ts";
 import type { Ask } from "./prompts.ts";
 
@@ -46,7 +46,7 @@ const engineIdleMs = 1_500;
 
 export class World {
   readonly network: MemoryNetwork;
-  readonly service: Service;
+  readonly worker: Worker;
   readonly board: Scoreboard;
   /** Of second policies, where a pool has one. */
   readonly shadowBoard: Scoreboard;
@@ -76,13 +76,13 @@ export class World {
     const size = { workers: 1, slots: this.#slots };
     this.board = new Scoreboard(createScoreboardMemory(size), 0);
     this.shadowBoard = new Scoreboard(createScoreboardMemory(size), 0);
-    this.service = new Service({
+    this.worker = new Worker({
       transport: this.network,
       clock: this.network,
       board: this.board,
       shadowBoard: this.shadowBoard,
       random: this.random,
-      mint: systemMint,
+      ids: systemIds,
       openLog: () => ({ write: (line) => void this.lines.push(line.trimEnd()) }),
       log: () => {},
     });
@@ -94,13 +94,13 @@ export class World {
     this.decode = decode.map((name) => new Engine(network, name, "decode", kv, decodes));
     const key = listenKey(this.config.servers[0]!.listen[0]!);
     const where = { host: "proxy", port: 80, reusePort: false, backlog: 1 };
-    void network.listen(where, (socket) => this.service.accept(socket, key));
+    void network.listen(where, (socket) => this.worker.accept(socket, key));
     this.#tick();
   }
 
   /** Serves by this configuration; slots stay with their engines, as the main thread keeps them. */
   apply(config: Config): void {
-    this.service.apply(config, this.#slotTable.assign(config));
+    this.worker.apply(config, this.#slotTable.assign(config));
   }
 
   /** A client that connects now. */
@@ -118,7 +118,7 @@ export class World {
   }
 
   /** The next answer of a client. */
-  answerTo(client: Client, atMostMs = 10_000): Answer {
+  responseTo(client: Client, atMostMs = 10_000): ClientResponse {
     const before = client.answers.length;
     this.runUntil(() => client.answers.length > before, atMostMs);
     return client.answers.at(-1)!;
@@ -152,8 +152,8 @@ export class World {
       expect(this.shadowBoard.inFlight(slot), `in flight of a shadow at slot ${slot}`).toBe(0);
       expect(this.shadowBoard.promptBytes(slot), `bytes of a shadow at slot ${slot}`).toBe(0);
     }
-    expect(this.service.deskSize, "what the desk has to do with").toBe(0);
-    expect(this.service.bodies.bytes, "bytes of bodies").toBe(0);
+    expect(this.worker.queueSize, "what the desk has to do with").toBe(0);
+    expect(this.worker.bodies.bytes, "bytes of bodies").toBe(0);
     expect(this.engines.flatMap((engine) => engine.violations)).toEqual([]);
   }
 
@@ -162,16 +162,16 @@ export class World {
     for (const client of this.clients) client.socket.destroy();
     this.runFor(20);
     this.expectAtRest();
-    expect(this.service.clientCount, "clients").toBe(0);
+    expect(this.worker.clientCount, "clients").toBe(0);
     this.runFor(engineIdleMs + 2 * deadlineTickMs);
-    expect(this.service.deadlines.size, "entries among the deadlines").toBe(0);
+    expect(this.worker.deadlines.size, "entries among the deadlines").toBe(0);
     const open = [...this.network.open].map((one) => `${one.localAddress} to ${one.remoteAddress}`);
     expect(open, "open sockets").toEqual([]);
   }
 
   #tick(): void {
     this.network.after(deadlineTickMs, () => {
-      this.service.tick();
+      this.worker.tick();
       this.#tick();
     });
   }

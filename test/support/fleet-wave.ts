@@ -81,7 +81,7 @@ class Wave {
       gone.abort();
     }, fleet.boundMs ?? usualBoundMs);
     let parts = 0;
-    const answer = await post(url + path, body, {
+    const response = await post(url + path, body, {
       signal: gone.signal,
       headers: { "x-request-id": `wave-${index}` },
       onData: () => {
@@ -93,8 +93,8 @@ class Wave {
     clearTimeout(bound);
     cancel();
     if (parts === 0) this.#begins();
-    this.#enter(hung ? "hung" : kindOf(answer, expected, fleet, gone.signal.aborted), () =>
-      inWords(answer, expected, fleet),
+    this.#enter(hung ? "hung" : kindOf(response, expected, fleet, gone.signal.aborted), () =>
+      inWords(response, expected, fleet),
     );
     this.#ended += 1;
     onEnd?.(this.#ended);

@@ -94,16 +94,16 @@ export class Load {
       const agent = this.#begun % 3 === 0 ? false : this.#agent;
       this.#begun += 1;
       const headers = { "x-request-id": one.id };
-      const answer = await post(this.#url + one.path, one.body, { agent, headers });
-      this.#enter(one, answer);
+      const response = await post(this.#url + one.path, one.body, { agent, headers });
+      this.#enter(one, response);
       this.#rounds[client]! += 1;
       for (const resolve of this.#ended) resolve();
       this.#ended.clear();
     }
   }
 
-  #enter(one: Case, answer: Answered): void {
-    const { status, body, end, error } = answer;
+  #enter(one: Case, response: Answered): void {
+    const { status, body, end, error } = response;
     if (status === 200 && end === "whole" && body === one.expected) this.tally.right += 1;
     else if (one.stream && status === 200 && end === "cut" && isPart(body, one.expected)) {
       this.tally.cut += 1;

@@ -109,8 +109,8 @@ export class Engine {
 
   async setFault(fault: FaultInput): Promise<void> {
     const body = JSON.stringify(fault);
-    const answer = await fetch(`${this.url}/debug/fault`, { method: "POST", body });
-    if (!answer.ok) throw new Error(await answer.text());
+    const response = await fetch(`${this.url}/debug/fault`, { method: "POST", body });
+    if (!response.ok) throw new Error(await response.text());
   }
 
   async clearFaults(): Promise<void> {

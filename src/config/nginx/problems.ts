@@ -19,7 +19,7 @@ export class Report {
   readonly errors: ConfigProblem[] = [];
   readonly notices: ConfigProblem[] = [];
   readonly #noticed = new Set<string>();
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   emerg(position: Position, message: string, hint?: string): void {
     this.#addOnce(this.errors, problem("emerg", position, message, hint));
@@ -32,8 +32,8 @@ export class Report {
   /** What a block inherits is wrong in each block that inherits it, but told once. */
   #addOnce(problems: ConfigProblem[], one: ConfigProblem): void {
     const key = JSON.stringify(one);
-    if (!this.#told.has(key)) problems.push(one);
-    this.#told.add(key);
+    if (!this.#reported.has(key)) problems.push(one);
+    this.#reported.add(key);
   }
 
   /** Told once for each subject, at its first place. */

@@ -89,10 +89,10 @@ export class Variables {
   }
 
   checkUses(report: Report): void {
-    const told = new Set<string>();
+    const reported = new Set<string>();
     for (const { name, word } of this.#used) {
-      if (this.#isKnown(name) || told.has(name)) continue;
-      told.add(name);
+      if (this.#isKnown(name) || reported.has(name)) continue;
+      reported.add(name);
       const replacement = foreignVariables.get(name);
       if (replacement !== undefined || foreignFamilies.test(name)) {
         const hint = replacement ? `use $${replacement}` : undefined;

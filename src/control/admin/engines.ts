@@ -1,15 +1,15 @@
 /** The engines, as operators are told of them. */
-import type { EngineSeen } from "../../pool/engine-snapshot.ts";
+import type { EngineSnapshot } from "../../pool/engine-snapshot.ts";
 import type { Engine, Pool } from "../../pool/pool.ts";
 import { engineIdentity } from "../../pool/slots.ts";
-import type { DeskState } from "../../queue/pool-queues.ts";
+import type { QueueState } from "../../queue/pool-queues.ts";
 import type { CacheKnowledge } from "../../queue/prefill-queue-pool.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 
 export interface EngineReport {
   readonly engine: string;
   /** Whether it takes requests, and why not. */
-  readonly state: EngineSeen["state"];
+  readonly state: EngineSnapshot["state"];
   readonly weight: number;
   /** Requests of all workers there, bytes and tokens of their prompts, and tokens of their answers so far. */
   readonly inFlight: number;
@@ -40,7 +40,7 @@ export interface PoolReport {
 /** @param nowMs since the epoch */
 export function poolReports(
   pools: readonly Pool[],
-  { caches, queues }: DeskState,
+  { caches, queues }: QueueState,
   signals: ReadonlyMap<string, SignalState>,
   nowMs: number,
 ): PoolReport[] {
@@ -60,7 +60,7 @@ export function poolReports(
         inFlight: board.inFlight(slot),
         promptBytes: board.promptBytes(slot),
         promptTokens: board.promptTokens(slot),
-        answerTokens: board.answerTokens(slot),
+        answerTokens: board.responseTokens(slot),
         ...(serviceMs > 0 && { firstByteMs: board.firstByteMs(slot), serviceMs }),
         failures: board.fails(slot),
         ...signalOf(pool, engine, signals),

@@ -4,11 +4,11 @@ import type { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
 import { jsonOf } from "../../proxy/context/explanation.ts";
 import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
-import type { DeskState } from "../../queue/pool-queues.ts";
+import type { QueueState } from "../../queue/pool-queues.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
 import { metricsText } from "./metrics.ts";
-import type { AdminAnswer, AdminRoutes } from "./server.ts";
+import type { AdminResponse, AdminRoutes } from "./server.ts";
 
 /** The proxy as its operators are told of it. */
 export interface AdminSource {
@@ -16,12 +16,12 @@ export interface AdminSource {
   readonly isDraining: boolean;
   readonly pools: readonly Pool[];
   readonly signals: ReadonlyMap<string, SignalState>;
-  desk(): Promise<DeskState>;
+  queue(): Promise<QueueState>;
   ask(question: WorkerQuestion): Promise<readonly unknown[]>;
   shadows(): Promise<readonly ShadowReport[]>;
 }
 
-const pages: Readonly<Record<string, (source: AdminSource) => Promise<AdminAnswer>>> = {
+const pages: Readonly<Record<string, (source: AdminSource) => Promise<AdminResponse>>> = {
   "/admin/health": async (source) => health(source),
   "/admin/engines": async (source) => json(200, { pools: await reports(source) }),
   "/admin/shadow": async (source) => json(200, { pools: await source.shadows() }),
@@ -47,17 +47,17 @@ export function adminRoutes(source: () => AdminSource): AdminRoutes {
 }
 
 /** 503 when the proxy takes no requests: no worker lives, or it is about to end. */
-function health({ workers, isDraining }: AdminSource): AdminAnswer {
+function health({ workers, isDraining }: AdminSource): AdminResponse {
   const isUp = workers.alive > 0 && !isDraining;
   const status = isDraining ? "draining" : isUp ? "ok" : "down";
   return json(isUp ? 200 : 503, { status, workers });
 }
 
 async function reports(source: AdminSource): Promise<PoolReport[]> {
-  return poolReports(source.pools, await source.desk(), source.signals, Date.now());
+  return poolReports(source.pools, await source.queue(), source.signals, Date.now());
 }
 
-async function explain(source: AdminSource, text: string): Promise<AdminAnswer> {
+async function explain(source: AdminSource, text: string): Promise<AdminResponse> {
   const requestId = decoded(text);
   const [first] = await source.ask({ about: "request", requestId });
   if (first !== undefined) return json(200, first);
@@ -73,10 +73,10 @@ function decoded(text: string): string {
   }
 }
 
-function json(status: number, value: unknown): AdminAnswer {
+function json(status: number, value: unknown): AdminResponse {
   return { status, contentType: "application/json", body: `${jsonOf(value)}\n` };
 }
 
-function problem(status: number, code: string, message: string): AdminAnswer {
+function problem(status: number, code: string, message: string): AdminResponse {
   return json(status, { error: { message, type: "admin_error", param: null, code } });
 }

@@ -6,14 +6,14 @@ import { describeSystemError } from "../../config/system-error.ts";
 import { adminConnectionsMax, adminHeadBytesMax, adminRequestTimeoutMs } from "../../limits.ts";
 import { ServeError } from "../workers/ready-config.ts";
 
-export interface AdminAnswer {
+export interface AdminResponse {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
 }
 
 /** @param path of the URL, without its query */
-export type AdminRoutes = (method: string, path: string) => Promise<AdminAnswer>;
+export type AdminRoutes = (method: string, path: string) => Promise<AdminResponse>;
 
 interface Listening {
   readonly server: Server;
@@ -65,7 +65,7 @@ export class AdminServer {
       (request, response) => {
         request.resume();
         const path = (request.url ?? "/").replace(/\?.*$/s, "");
-        void this.#answer(request.method ?? "", path).then(({ status, contentType, body }) => {
+        void this.#response(request.method ?? "", path).then(({ status, contentType, body }) => {
           const isHead = request.method === "HEAD";
           response.writeHead(status, {
             "content-type": contentType,
@@ -94,7 +94,7 @@ export class AdminServer {
   }
 
   /** What goes wrong here ends no process. */
-  async #answer(method: string, path: string): Promise<AdminAnswer> {
+  async #response(method: string, path: string): Promise<AdminResponse> {
     try {
       return await this.#routes(method, path);
     } catch (error) {

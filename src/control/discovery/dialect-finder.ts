@@ -5,7 +5,7 @@ import { dialectOf } from "../../dialects/registry.ts";
 import { probeIntervalMs, probesAtOnceMax } from "../../limits.ts";
 import { type Address, addressOf } from "../../pool/address.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
-import { askEngine, type EngineAnswer, eachOf, type NoAnswer } from "../polling/ask-engine.ts";
+import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
 import { type RoutePools, routePools } from "./route-pools.ts";
 
 export interface DialectFinderDeps {
@@ -13,7 +13,7 @@ export interface DialectFinderDeps {
   /** Called when more is found than before: `resolve` makes another configuration now. */
   readonly found: () => void;
   /** For tests. */
-  readonly ask?: (address: Address, path: string) => Promise<EngineAnswer | NoAnswer>;
+  readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
 }
 
 type DialectName = RouteConfig["dialect"];
@@ -111,11 +111,11 @@ export class DialectFinder {
     const decode = await this.#askPools(config, pools.decode);
     // One side alone does not tell whether the other agrees.
     if (prefill.length === 0 || decode.length === 0) return undefined;
-    const told = [...prefill, ...decode];
-    const dialects = new Set(told.flatMap(({ detection }) => detection.dialect ?? []));
-    const families = new Set(told.map(({ detection }) => detection.family));
+    const reported = [...prefill, ...decode];
+    const dialects = new Set(reported.flatMap(({ detection }) => detection.dialect ?? []));
+    const families = new Set(reported.map(({ detection }) => detection.family));
     if (dialects.size > 1 || families.size > 1) {
-      const list = told.map(
+      const list = reported.map(
         ({ name, detection }) => `${name} ${detection.dialect ?? detection.family}`,
       );
       return this.#problem(key, `engines of one route speak several dialects: ${list.join(", ")}`);
@@ -126,7 +126,7 @@ export class DialectFinder {
     if (dialectOf(name as DialectName) === undefined) {
       return this.#problem(key, `the engines speak "${name}", which is not known here`);
     }
-    const { name: engine, detection } = told.find((one) => one.detection.dialect === said)!;
+    const { name: engine, detection } = reported.find((one) => one.detection.dialect === said)!;
     const where = `pools ${[...pools.prefill, ...pools.decode].join(", ")}`;
     if (said === undefined) {
       this.#deps.log(
@@ -149,12 +149,12 @@ export class DialectFinder {
     const engines = names.flatMap((name) => enginesOf(config.pools[name]!));
     // Ranks of one address are one engine that answers.
     const byAddress = new Map(engines.map((engine) => [engine.address.key, engine]));
-    const told: Told[] = [];
+    const reported: Told[] = [];
     await eachOf(byAddress, probesAtOnceMax, async ([name, engine]) => {
       const detection = await this.#askOne(engine);
-      if (detection !== undefined) told.push({ name, detection });
+      if (detection !== undefined) reported.push({ name, detection });
     });
-    return told.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return reported.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   async #askOne(engine: ConfiguredEngine): Promise<Detection | undefined> {
@@ -164,11 +164,11 @@ export class DialectFinder {
       const host = attributes["bootstrap_host"] ?? address.host;
       const port = Number(attributes["bootstrap_port"] ?? 8998);
       const isQuery = path === "/query" && host !== undefined && port > 0 && port <= 65_535;
-      const answer = await this.#ask(isQuery ? addressOf({ host, port }) : address, path);
-      if (typeof answer === "string") {
+      const response = await this.#ask(isQuery ? addressOf({ host, port }) : address, path);
+      if (typeof response === "string") {
         // Nobody is there: the other paths would say the same. A bootstrap server is another matter.
         if (!isQuery) return undefined;
-      } else if (answer.status === 200) answers.set(path, answer.body.toString("latin1"));
+      } else if (response.status === 200) answers.set(path, response.body.toString("latin1"));
     }
     return detect(answers);
   }

@@ -21,7 +21,7 @@ interface Known extends Registered {
 }
 
 /** One address at which engines register. */
-interface Desk {
+interface RegistrationDesk {
   readonly router: ZmtpRouter;
   config: RegistrationConfig;
   /** By leg and URL. */
@@ -35,7 +35,7 @@ const problemsToldMax = 256;
 export class Registrar {
   readonly #deps: RegistrarDeps;
   /** By their addresses. */
-  readonly #desks = new Map<string, Desk>();
+  readonly #desks = new Map<string, RegistrationDesk>();
   #change: NodeJS.Timeout | undefined;
 
   constructor(deps: RegistrarDeps) {
@@ -91,40 +91,40 @@ export class Registrar {
   async #openOne(config: RegistrationConfig): Promise<void> {
     const address = parseHostAndPort(config.zmq.slice("tcp://".length), 0);
     if ("problem" in address) throw new ServeError(address.problem, "GP_REGISTRATION");
-    const desk: Desk = {
+    const queue: RegistrationDesk = {
       config,
       engines: new Map(),
       problems: new Set(),
       router: new ZmtpRouter({
-        message: (parts) => this.#message(desk, parts),
-        refused: (from, why) => this.#problem(desk, `${from} cannot register: ${why}`),
+        message: (parts) => this.#message(queue, parts),
+        refused: (from, why) => this.#problem(queue, `${from} cannot register: ${why}`),
       }),
     };
     try {
-      await desk.router.listen(address.host, address.port);
+      await queue.router.listen(address.host, address.port);
     } catch (error) {
       const why = describeSystemError(error as NodeJS.ErrnoException);
       const { code = "GP_REGISTRATION" } = error as NodeJS.ErrnoException;
       throw new ServeError(`cannot listen on ${config.zmq} for engines to register: ${why}`, code);
     }
-    this.#desks.set(config.zmq, desk);
+    this.#desks.set(config.zmq, queue);
   }
 
   #closeOne(key: string): void {
-    const desk = this.#desks.get(key);
+    const queue = this.#desks.get(key);
     this.#desks.delete(key);
-    desk?.router.close();
-    for (const { expiry } of desk?.engines.values() ?? []) clearTimeout(expiry);
+    queue?.router.close();
+    for (const { expiry } of queue?.engines.values() ?? []) clearTimeout(expiry);
   }
 
-  #message(desk: Desk, parts: readonly Buffer[]): void {
+  #message(queue: RegistrationDesk, parts: readonly Buffer[]): void {
     const said = readRegistration(parts);
-    if (typeof said === "string") this.#problem(desk, `an engine cannot register: ${said}`);
-    else if (said !== undefined) this.#heard(desk, said);
+    if (typeof said === "string") this.#problem(queue, `an engine cannot register: ${said}`);
+    else if (said !== undefined) this.#heard(queue, said);
   }
 
-  #heard(desk: Desk, said: Registered): void {
-    const { engines, config } = desk;
+  #heard(queue: RegistrationDesk, said: Registered): void {
+    const { engines, config } = queue;
     const key = `${said.leg} ${said.url}`;
     const before = engines.get(key);
     const mode = said.attributes["transfer_mode"];
@@ -132,15 +132,15 @@ export class Registrar {
     const otherMode = other?.attributes["transfer_mode"];
     if (before === undefined && other !== undefined && otherMode !== mode) {
       const modes = `${mode ?? "none"}, others ${otherMode ?? "none"}`;
-      this.#problem(desk, `engine ${said.url} is not added: its transfer mode is ${modes}`);
+      this.#problem(queue, `engine ${said.url} is not added: its transfer mode is ${modes}`);
       return;
     }
     if (before === undefined && engines.size >= registeredEnginesMax) {
-      this.#problem(desk, `more than ${registeredEnginesMax} engines register at ${config.zmq}`);
+      this.#problem(queue, `more than ${registeredEnginesMax} engines register at ${config.zmq}`);
       return;
     }
     clearTimeout(before?.expiry);
-    const expiry = setTimeout(() => this.#expired(desk, key), config.timeoutMs);
+    const expiry = setTimeout(() => this.#expired(queue, key), config.timeoutMs);
     engines.set(key, { ...said, expiry });
     const isSame = JSON.stringify(before?.attributes) === JSON.stringify(said.attributes);
     if (isSame) return;
@@ -149,10 +149,10 @@ export class Registrar {
     this.#soon();
   }
 
-  #expired(desk: Desk, key: string): void {
-    const { leg, url } = desk.engines.get(key)!;
-    desk.engines.delete(key);
-    const { timeoutMs } = desk.config;
+  #expired(queue: RegistrationDesk, key: string): void {
+    const { leg, url } = queue.engines.get(key)!;
+    queue.engines.delete(key);
+    const { timeoutMs } = queue.config;
     this.#deps.log("warn", `engine ${url} (${leg}) has not been heard of for ${timeoutMs} ms`);
     this.#soon();
   }
@@ -166,9 +166,9 @@ export class Registrar {
     }, registrationDelayMs);
   }
 
-  #problem(desk: Desk, message: string): void {
-    if (desk.problems.has(message) || desk.problems.size >= problemsToldMax) return;
-    desk.problems.add(message);
+  #problem(queue: RegistrationDesk, message: string): void {
+    if (queue.problems.has(message) || queue.problems.size >= problemsToldMax) return;
+    queue.problems.add(message);
     this.#deps.log("error", message);
   }
 }

@@ -1,18 +1,18 @@
 /** One small GET to an engine, beside the requests of clients: bounded in time and size, on a connection of its own. */
 import { request } from "node:http";
-import { probeAnswerBytesMax, probeTimeoutMs } from "../../limits.ts";
+import { probeResponseBytesMax, probeTimeoutMs } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 
-export interface EngineAnswer {
+export interface EngineResponse {
   readonly status: number;
   readonly body: Buffer;
 }
 
 /** Why there is no answer: `refused` = nobody listens, so whoever was there before is gone. */
-export type NoAnswer = "refused" | "failed";
+export type NoResponse = "refused" | "failed";
 
 /** Never rejects. */
-export function askEngine(address: Address, path: string): Promise<EngineAnswer | NoAnswer> {
+export function askEngine(address: Address, path: string): Promise<EngineResponse | NoResponse> {
   const where =
     address.path === undefined
       ? { host: address.host, port: address.port }
@@ -26,9 +26,9 @@ export function askEngine(address: Address, path: string): Promise<EngineAnswer 
     });
     // The whole of it, unlike the request's own time-out, which each byte sets back.
     const timer = setTimeout(() => asked.destroy(), probeTimeoutMs);
-    const end = (answer: EngineAnswer | NoAnswer) => {
+    const end = (response: EngineResponse | NoResponse) => {
       clearTimeout(timer);
-      resolve(answer);
+      resolve(response);
     };
     asked.on("error", (error: NodeJS.ErrnoException) => {
       end(error.code === "ECONNREFUSED" ? "refused" : "failed");
@@ -39,7 +39,7 @@ export function askEngine(address: Address, path: string): Promise<EngineAnswer 
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes <= probeAnswerBytesMax) chunks.push(chunk);
+        if (bytes <= probeResponseBytesMax) chunks.push(chunk);
         else {
           end("failed");
           asked.destroy();

@@ -9,7 +9,7 @@ import type { Address } from "../../pool/address.ts";
 import { enginesOf } from "../../pool/engines.ts";
 import { engineIdentity, type SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
-import { askEngine, type EngineAnswer, eachOf, type NoAnswer } from "./ask-engine.ts";
+import { askEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
 import { type LoadReport, readLoad } from "./load-report.ts";
 
 /** `dead` = it does not tell, or nothing that can be; the proxy's own counts stand alone then. */
@@ -40,7 +40,7 @@ export interface LoadPollerDeps {
   readonly shadowBoard?: Scoreboard;
   readonly log: (level: "notice" | "warn", message: string) => void;
   /** For tests. */
-  readonly ask?: (address: Address, path: string) => Promise<EngineAnswer | NoAnswer>;
+  readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
 }
 
 const usualPaths = ["/metrics", "/prometheus/metrics", "/v1/loads"];
@@ -95,7 +95,7 @@ export class LoadPoller {
   /** Asks once all that are asked so often. */
   async round(intervalMs: number): Promise<void> {
     // Ranks of one engine, and its places in several pools, have one server to ask.
-    const answers = new Map<string, Promise<EngineAnswer | NoAnswer>>();
+    const answers = new Map<string, Promise<EngineResponse | NoResponse>>();
     const due = [...this.#watched.values()].filter(
       (one) => one.config.intervalMs === intervalMs && !one.isAsked,
     );
@@ -112,15 +112,19 @@ export class LoadPoller {
     again();
   }
 
-  async #poll(one: Watched, answers: Map<string, Promise<EngineAnswer | NoAnswer>>): Promise<void> {
+  async #poll(
+    one: Watched,
+    answers: Map<string, Promise<EngineResponse | NoResponse>>,
+  ): Promise<void> {
     const before = this.#inFlight(one);
     for (const path of one.path === undefined ? pathsOf(one.config) : [one.path]) {
       const key = `${one.address.key} ${path}`;
       const asked = answers.get(key) ?? this.#ask(one.address, path);
       answers.set(key, asked);
-      const answer = await asked;
-      const told = typeof answer !== "string" && answer.status === 200 ? answer.body : undefined;
-      const report = told && readLoad(told, one.rank);
+      const response = await asked;
+      const reported =
+        typeof response !== "string" && response.status === 200 ? response.body : undefined;
+      const report = reported && readLoad(reported, one.rank);
       if (report === undefined) continue;
       one.path = path;
       if (this.#isWatched(one)) this.#take(one, report, before);

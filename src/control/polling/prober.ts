@@ -11,11 +11,14 @@ import {
 } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import { addressOf } from "../../pool/address.ts";
-import type { EngineFacts, FactsByIdentity } from "../../pool/discovered-attributes.ts";
+import type {
+  DiscoveredAttributes,
+  DiscoveredByIdentity,
+} from "../../pool/discovered-attributes.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
 import { engineIdentity } from "../../pool/slots.ts";
 import { routePools } from "../discovery/route-pools.ts";
-import { askEngine, type EngineAnswer, eachOf, type NoAnswer } from "./ask-engine.ts";
+import { askEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
 
 /** What one probe of one engine has found. */
 interface Finding {
@@ -30,15 +33,15 @@ interface Finding {
 export interface ProberDeps {
   readonly log: (message: string) => void;
   /** Called with all that is known, whenever that has changed. */
-  readonly changed: (facts: FactsByIdentity) => void;
+  readonly changed: (discovered: DiscoveredByIdentity) => void;
   /** What the engines of a route are asked; its dialect's probes unless a test says others. */
   readonly probesOf?: (route: RouteConfig) => readonly EngineProbe[];
   /** For tests. */
-  readonly ask?: (address: Address, path: string) => Promise<EngineAnswer | NoAnswer>;
+  readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
 }
 
 export class Prober {
-  facts: FactsByIdentity = {};
+  discovered: DiscoveredByIdentity = {};
   readonly #deps: ProberDeps;
   readonly #ask: NonNullable<ProberDeps["ask"]>;
   #findings = new Map<string, Finding>();
@@ -79,16 +82,16 @@ export class Prober {
   /** Asks all of them once. */
   async round(): Promise<void> {
     // Ranks of one engine have one server to ask.
-    const answers = new Map<string, Promise<EngineAnswer | NoAnswer>>();
+    const answers = new Map<string, Promise<EngineResponse | NoResponse>>();
     await eachOf(this.#findings.values(), probesAtOnceMax, async (finding) => {
       if (this.#closed) return;
       const { engine, probe, identity } = finding;
-      const found = this.facts[identity]?.attributes ?? {};
+      const found = this.discovered[identity]?.attributes ?? {};
       const address = probeAddress(engine, probe, found);
       const key = `${address.key} ${probe.path}`;
-      const answer = answers.get(key) ?? this.#ask(address, probe.path);
-      answers.set(key, answer);
-      take(finding, await answer);
+      const response = answers.get(key) ?? this.#ask(address, probe.path);
+      answers.set(key, response);
+      take(finding, await response);
     });
     if (!this.#closed) this.#tell();
   }
@@ -105,14 +108,14 @@ export class Prober {
   }
 
   #tell(): void {
-    const facts = factsOf([...this.#findings.values()]);
-    if (JSON.stringify(facts) === JSON.stringify(this.facts)) return;
-    for (const [identity, { isReady }] of Object.entries(facts)) {
-      if ((this.facts[identity]?.isReady ?? true) === isReady) continue;
+    const discovered = discoveredOf([...this.#findings.values()]);
+    if (JSON.stringify(discovered) === JSON.stringify(this.discovered)) return;
+    for (const [identity, { isReady }] of Object.entries(discovered)) {
+      if ((this.discovered[identity]?.isReady ?? true) === isReady) continue;
       this.#deps.log(`engine ${identity} ${isReady ? "takes requests" : "is not ready yet"}`);
     }
-    this.facts = facts;
-    this.#deps.changed(facts);
+    this.discovered = discovered;
+    this.#deps.changed(discovered);
   }
 }
 
@@ -147,17 +150,17 @@ function findingsOf(config: Config, asked: NonNullable<ProberDeps["probesOf"]>):
   );
 }
 
-function take(finding: Finding, answer: EngineAnswer | NoAnswer): void {
-  if (typeof answer === "string") {
+function take(finding: Finding, response: EngineResponse | NoResponse): void {
+  if (typeof response === "string") {
     finding.failures += 1;
     // Whoever listens there next is another: a Mooncake engine has another id after each start.
-    if (answer === "refused" || finding.failures >= probeFailuresMax) finding.attributes = {};
+    if (response === "refused" || finding.failures >= probeFailuresMax) finding.attributes = {};
     return;
   }
   finding.failures = 0;
-  finding.saysNotYet = answer.status === 503;
+  finding.saysNotYet = response.status === 503;
   const info = infoOf(finding.engine);
-  finding.attributes = answer.status === 200 ? finding.probe.facts(answer.body, info) : {};
+  finding.attributes = response.status === 200 ? finding.probe.discovered(response.body, info) : {};
 }
 
 function infoOf({ address, dpRank, attributes }: ConfiguredEngine): EngineInfo {
@@ -176,12 +179,12 @@ function probeAddress(
   return addressOf({ host: attributes["bootstrap_host"] ?? address.host, port: number });
 }
 
-function factsOf(findings: readonly Finding[]): FactsByIdentity {
-  const facts: Record<string, EngineFacts> = {};
+function discoveredOf(findings: readonly Finding[]): DiscoveredByIdentity {
+  const discovered: Record<string, DiscoveredAttributes> = {};
   const needs = new Map<string, { readonly engine: ConfiguredEngine; readonly names: string[] }>();
   for (const { identity, engine, probe, saysNotYet, attributes } of findings) {
-    const before = facts[identity];
-    facts[identity] = {
+    const before = discovered[identity];
+    discovered[identity] = {
       isReady: (before?.isReady ?? true) && !saysNotYet,
       attributes: { ...before?.attributes, ...attributes },
     };
@@ -189,9 +192,9 @@ function factsOf(findings: readonly Finding[]): FactsByIdentity {
     needs.set(identity, { engine, names });
   }
   for (const [identity, { engine, names }] of needs) {
-    const known = { ...facts[identity]!.attributes, ...engine.attributes };
+    const known = { ...discovered[identity]!.attributes, ...engine.attributes };
     if (names.every((name) => Object.hasOwn(known, name))) continue;
-    facts[identity] = { ...facts[identity]!, isReady: false };
+    discovered[identity] = { ...discovered[identity]!, isReady: false };
   }
-  return facts;
+  return discovered;
 }

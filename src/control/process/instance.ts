@@ -69,7 +69,7 @@ export class Instance {
     this.log = new ErrorLog({ ...options.config.errorLog, thread: 0, sync: true });
     this.#prober = new Prober({
       log: (message) => this.log.notice(message),
-      changed: (facts) => this.#supervisor?.learn(facts),
+      changed: (discovered) => this.#supervisor?.applyDiscovered(discovered),
     });
     this.#finder = new DialectFinder({
       log: (level, message) => this.log.log(level, message),
@@ -172,7 +172,7 @@ export class Instance {
         this.#options;
       const supervisor = new Supervisor({ workerEntry, workers: this.#workers, log: this.log });
       this.#supervisor = supervisor;
-      supervisor.learn(this.#prober.facts);
+      supervisor.applyDiscovered(this.#prober.discovered);
       try {
         return await supervisor.start(ready);
       } catch (error) {
@@ -296,7 +296,7 @@ export class Instance {
       isDraining: this.#draining || this.#stopping,
       pools: supervisor?.pools ?? [],
       signals: supervisor?.signals ?? new Map(),
-      desk: async () => supervisor?.desk() ?? { caches: [], queues: [] },
+      queue: async () => supervisor?.queue() ?? { caches: [], queues: [] },
       ask: async (question) => supervisor?.ask(question) ?? [],
       shadows: async () => supervisor?.shadows() ?? [],
     };

@@ -2,13 +2,13 @@
 import { randomBytes } from "node:crypto";
 import type { Config } from "../../config/schema/schema.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
-import type { FactsByIdentity } from "../../pool/discovered-attributes.ts";
+import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { BoundAddress, WorkerQuestion } from "../../proxy/worker/messages.ts";
-import type { DeskState } from "../../queue/pool-queues.ts";
-import { DeskServer } from "../../queue/queue-server.ts";
+import type { QueueState } from "../../queue/pool-queues.ts";
+import { QueueServer } from "../../queue/queue-server.ts";
 import { shadowLine, sumOfShadows } from "../admin/shadows.ts";
 import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
 import { removeStaleSockets } from "../process/stale-socket.ts";
@@ -41,11 +41,11 @@ export class Supervisor {
   readonly #threads: (WorkerThread | undefined)[];
   readonly #deaths: number[];
   /** Where prompts of several workers wait; one alone holds its own. */
-  readonly #desk: DeskServer | undefined;
+  readonly #queue: QueueServer | undefined;
   readonly #restarts = new Set<NodeJS.Timeout>();
   readonly #recordSalt = randomBytes(16).toString("hex");
   #applied: Applied | undefined;
-  #facts: FactsByIdentity = {};
+  #discovered: DiscoveredByIdentity = {};
   /** To look at their load, and for prompts that are held here. */
   readonly #pools = new Map<string, Pool>();
   #generation = 0;
@@ -60,7 +60,7 @@ export class Supervisor {
       log: (level, message) => options.log.log(level, message),
     });
     if (options.workers > 1) {
-      this.#desk = new DeskServer((level, message) => options.log.log(level, message));
+      this.#queue = new QueueServer((level, message) => options.log.log(level, message));
     }
     this.#threads = new Array(options.workers).fill(undefined);
     this.#deaths = new Array(options.workers).fill(0);
@@ -118,10 +118,10 @@ export class Supervisor {
   }
 
   /** Tells all workers what is known of the engines now; a worker that starts later is told, too. */
-  learn(facts: FactsByIdentity): void {
-    this.#facts = facts;
-    for (const pool of this.#pools.values()) pool.learn(facts);
-    for (const thread of this.#living()) thread.learn(facts);
+  applyDiscovered(discovered: DiscoveredByIdentity): void {
+    this.#discovered = discovered;
+    for (const pool of this.#pools.values()) pool.applyDiscovered(discovered);
+    for (const thread of this.#living()) thread.applyDiscovered(discovered);
   }
 
   /** Workers that live, of how many. */
@@ -142,7 +142,7 @@ export class Supervisor {
   /** What the workers say that have something to say. */
   async ask(question: WorkerQuestion): Promise<unknown[]> {
     const answers = await Promise.all(this.#living().map((thread) => thread.ask(question)));
-    return answers.filter((answer) => answer !== undefined);
+    return answers.filter((response) => response !== undefined);
   }
 
   /** What second policies would have done, over all workers. */
@@ -153,9 +153,9 @@ export class Supervisor {
   }
 
   /** What waits, and what is known of the caches of engines, wherever the desk is. */
-  async desk(): Promise<DeskState> {
-    if (this.#desk !== undefined) return this.#desk.pools.state();
-    const states = (await this.ask({ about: "desk" })) as (DeskState | undefined)[];
+  async queue(): Promise<QueueState> {
+    if (this.#queue !== undefined) return this.#queue.pools.state();
+    const states = (await this.ask({ about: "desk" })) as (QueueState | undefined)[];
     return states.find((state) => state !== undefined) ?? { caches: [], queues: [] };
   }
 
@@ -200,7 +200,7 @@ export class Supervisor {
     this.#closing = true;
     for (const timer of this.#restarts) clearTimeout(timer);
     this.#restarts.clear();
-    this.#desk?.close();
+    this.#queue?.close();
     this.#poller.close();
   }
 
@@ -214,11 +214,11 @@ export class Supervisor {
           slots,
           random: Math.random,
         });
-        pool.learn(this.#facts);
+        pool.applyDiscovered(this.#discovered);
         this.#pools.set(name, pool);
       }
     }
-    this.#desk?.pools.use(this.#pools.values());
+    this.#queue?.pools.use(this.#pools.values());
   }
 
   #spawn(index: number): WorkerThread {
@@ -228,8 +228,8 @@ export class Supervisor {
       scoreboard: this.#board.memory,
       shadows: this.#board.shadowMemory,
     };
-    const thread = new WorkerThread(this.#options.workerEntry, data, (question, answer) =>
-      this.#desk?.receive(index, question, answer),
+    const thread = new WorkerThread(this.#options.workerEntry, data, (question, response) =>
+      this.#queue?.receive(index, question, response),
     );
     this.#threads[index] = thread;
     void thread.ended.then(() => {
@@ -249,12 +249,12 @@ export class Supervisor {
           config: withRecordSalt(configOfWorker(config, thread.index), this.#recordSalt),
           generation,
           slots,
-          facts: this.#facts,
+          discovered: this.#discovered,
         }),
       ),
     );
-    for (const answer of answers) {
-      if ("failed" in answer) throw new ServeError(answer.failed, answer.code);
+    for (const response of answers) {
+      if ("failed" in response) throw new ServeError(response.failed, response.code);
     }
     const [first] = answers;
     return first !== undefined && "addresses" in first ? first.addresses : [];
@@ -270,7 +270,7 @@ export class Supervisor {
     const { index } = dead;
     const { log } = this.#options;
     this.#board.closeRow(index);
-    this.#desk?.workerEnded(index);
+    this.#queue?.workerEnded(index);
     const healthy = Date.now() - dead.startedMs >= healthyMs;
     const deaths = healthy ? 1 : this.#deaths[index]! + 1;
     this.#deaths[index] = deaths;

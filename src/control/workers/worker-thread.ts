@@ -1,7 +1,7 @@
 /** One worker thread as the main thread sees it: what it was told, what it answered, how it ended. */
 import { Worker } from "node:worker_threads";
-import { workerAnswerTimeoutMs } from "../../limits.ts";
-import type { FactsByIdentity } from "../../pool/discovered-attributes.ts";
+import { workerResponseTimeoutMs } from "../../limits.ts";
+import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type {
   BoundAddress,
   FromWorker,
@@ -9,11 +9,11 @@ import type {
   WorkerData,
   WorkerQuestion,
 } from "../../proxy/worker/messages.ts";
-import type { DeskAnswer, DeskQuestion } from "../../queue/messages.ts";
+import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
 
 export type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
-export type ApplyAnswer =
+export type ApplyResponse =
   | { readonly addresses: readonly BoundAddress[] }
   | { readonly failed: string; readonly code: string };
 
@@ -29,18 +29,18 @@ export class WorkerThread {
   readonly ended: Promise<string>;
   readonly #worker: Worker;
   /** Who waits for the answer to which generation. */
-  readonly #pending = new Map<number, (answer: ApplyAnswer) => void>();
+  readonly #pending = new Map<number, (response: ApplyResponse) => void>();
   /** Who waits for the answer to which question. */
-  readonly #asked = new Map<number, (answer: unknown) => void>();
+  readonly #asked = new Map<number, (response: unknown) => void>();
   #questions = 0;
-  readonly #ask: (question: DeskQuestion, answer: (message: DeskAnswer) => void) => void;
-  readonly #answerQuestion = (message: DeskAnswer) => this.#send(message);
+  readonly #ask: (question: QueueMessage, response: (message: QueueReply) => void) => void;
+  readonly #responseQuestion = (message: QueueReply) => this.#send(message);
   #onDrained: (() => void) | undefined;
 
   constructor(
     entry: URL,
     data: WorkerData,
-    ask: (question: DeskQuestion, answer: (message: DeskAnswer) => void) => void,
+    ask: (question: QueueMessage, response: (message: QueueReply) => void) => void,
   ) {
     this.#ask = ask;
     this.index = data.workerIndex;
@@ -55,24 +55,24 @@ export class WorkerThread {
     this.#worker.on("message", (message: FromWorker) => this.#receive(message));
     void this.ended.then((ending) => {
       const failed = `worker ${this.index} ended: ${ending}`;
-      for (const told of [...this.#asked.values()]) told(undefined);
+      for (const reported of [...this.#asked.values()]) reported(undefined);
       for (const generation of this.#pending.keys()) {
-        this.#answer(generation, { failed, code: "GP_WORKER_ENDED" });
+        this.#response(generation, { failed, code: "GP_WORKER_ENDED" });
       }
     });
   }
 
   /** Hands over a configuration and waits until it is in force or refused. */
-  apply(message: ApplyMessage): Promise<ApplyAnswer> {
+  apply(message: ApplyMessage): Promise<ApplyResponse> {
     const { generation } = message;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         const failed = `worker ${this.index} did not answer within ${applyTimeoutMs / 1000} s`;
-        this.#answer(generation, { failed, code: "GP_WORKER_SILENT" });
+        this.#response(generation, { failed, code: "GP_WORKER_SILENT" });
       }, applyTimeoutMs);
-      this.#pending.set(generation, (answer) => {
+      this.#pending.set(generation, (response) => {
         clearTimeout(timer);
-        resolve(answer);
+        resolve(response);
       });
       this.#send(message);
     });
@@ -93,18 +93,18 @@ export class WorkerThread {
     const id = this.#questions;
     this.#send({ type: "asked", id, question });
     return new Promise((resolve) => {
-      const told = (answer: unknown) => {
+      const reported = (response: unknown) => {
         this.#asked.delete(id);
         clearTimeout(timer);
-        resolve(answer);
+        resolve(response);
       };
-      const timer = setTimeout(() => told(undefined), workerAnswerTimeoutMs);
-      this.#asked.set(id, told);
+      const timer = setTimeout(() => reported(undefined), workerResponseTimeoutMs);
+      this.#asked.set(id, reported);
     });
   }
 
-  learn(facts: FactsByIdentity): void {
-    this.#send({ type: "facts", facts });
+  applyDiscovered(discovered: DiscoveredByIdentity): void {
+    this.#send({ type: "facts", discovered });
   }
 
   reopen(): void {
@@ -130,20 +130,20 @@ export class WorkerThread {
   #receive(message: FromWorker): void {
     switch (message.type) {
       case "listening":
-        this.#answer(message.generation, { addresses: message.addresses });
+        this.#response(message.generation, { addresses: message.addresses });
         break;
       case "failed":
-        this.#answer(message.generation, { failed: message.message, code: message.code });
+        this.#response(message.generation, { failed: message.message, code: message.code });
         break;
       case "prompt":
       case "prompt-done":
       case "prompt-skipped":
       case "prompt-left":
       case "prompt-looked-up":
-        this.#ask(message, this.#answerQuestion);
+        this.#ask(message, this.#responseQuestion);
         break;
       case "told":
-        this.#asked.get(message.id)?.(message.answer);
+        this.#asked.get(message.id)?.(message.response);
         break;
       case "drained":
         this.#onDrained?.();
@@ -151,9 +151,9 @@ export class WorkerThread {
     }
   }
 
-  #answer(generation: number, answer: ApplyAnswer): void {
+  #response(generation: number, response: ApplyResponse): void {
     const resolve = this.#pending.get(generation);
     this.#pending.delete(generation);
-    resolve?.(answer);
+    resolve?.(response);
   }
 }

@@ -45,11 +45,11 @@ export interface Generating extends Endpoint {
   /** Has a prefill answer at once and in one piece: these become false where they are there. */
   readonly offForPrefill: readonly KeyName[];
   /** The engine keeps its answer, for requests that name it later. */
-  readonly keeps?: AnswerKeeping;
+  readonly keeps?: ResponseStorage;
 }
 
 /** How a kept answer is named. */
-export interface AnswerKeeping {
+export interface ResponseStorage {
   /** False = this one is not kept. */
   readonly isKept: KeyName;
   /** The request may say the id that its answer is to have. */
@@ -75,7 +75,7 @@ function find(path: string): Endpoint | undefined {
   const known = byPath.get(path);
   if (known !== undefined) return known;
   for (const [end, endpoint] of byPath) if (path.endsWith(end)) return endpoint;
-  return keptAnswerPath.test(path) ? keptAnswer : undefined;
+  return storedResponsePath.test(path) ? storedResponse : undefined;
 }
 
 /** Of a request that is prefilled: what is at no known path is taken for completions. */
@@ -94,12 +94,12 @@ export function hasChoices(endpoint: Generating): boolean {
 }
 
 /** The id in a path that names a kept answer; "" = it names none. */
-export function keptAnswerId(path: string): string {
-  return keptAnswerPath.exec(path)?.[1] ?? "";
+export function storedResponseId(path: string): string {
+  return storedResponsePath.exec(path)?.[1] ?? "";
 }
 
-const keptAnswerPath = /\/responses\/([A-Za-z0-9_-]{1,128})(?:\/cancel|\/input_items)?$/;
-const keptAnswer: Endpoint = { paths: [], servedBy: "holder", errors: "openai" };
+const storedResponsePath = /\/responses\/([A-Za-z0-9_-]{1,128})(?:\/cancel|\/input_items)?$/;
+const storedResponse: Endpoint = { paths: [], servedBy: "holder", errors: "openai" };
 
 /** Longer ends first: `/completions` ends `/chat/completions`, too. */
 const byPath: ReadonlyMap<string, Endpoint> = new Map(

@@ -9,7 +9,7 @@ import { KeyName } from "../../body/key-name.ts";
 import type { Span } from "../../body/member-value.ts";
 import { memberOf, Patches } from "../../body/patches.ts";
 import { largeEventBytesMax, usualEventBytesMax } from "../../limits.ts";
-import type { AnswerFilter, AnswerMerge } from "../dialect.ts";
+import type { ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { generatingAt } from "../endpoints/endpoint.ts";
 import { sglangGenerate } from "../endpoints/endpoints.ts";
 import { isSet } from "../shared/member-facts.ts";
@@ -26,17 +26,17 @@ const cachedNeedle = Buffer.from('ached_tokens"');
 const logprobsNeedle = Buffer.from('_token_logprobs"');
 const comma = Buffer.from(",");
 
-export const sglangAnswers: AnswerMerge = {
-  begin(request, prefillAnswer) {
-    if (prefillAnswer === undefined) return undefined;
+export const sglangResponses: ResponseMerge = {
+  begin(request, prefillResponse) {
+    if (prefillResponse === undefined) return undefined;
     return generatingAt(request.path) === sglangGenerate
-      ? new NativeAnswer(prefillAnswer, isSet(request.members, returnLogprob))
-      : new UsageAnswer(prefillAnswer);
+      ? new NativeResponse(prefillResponse, isSet(request.members, returnLogprob))
+      : new UsageResponse(prefillResponse);
   },
 };
 
 /** Of the endpoints that are not SGLang's own. */
-class UsageAnswer implements AnswerFilter {
+class UsageResponse implements ResponseFilter {
   readonly eventBytesMax: number = usualEventBytesMax;
   readonly #usage: UsageMerge;
 
@@ -55,7 +55,7 @@ class UsageAnswer implements AnswerFilter {
   }
 }
 
-class NativeAnswer implements AnswerFilter {
+class NativeResponse implements ResponseFilter {
   readonly eventBytesMax: number;
   readonly #prefill: Buffer;
   /** Of a batch, one answer each. */
@@ -79,29 +79,29 @@ class NativeAnswer implements AnswerFilter {
   change(json: Buffer): Buffer | undefined {
     const patches = new Patches(json);
     const own = answersOf(json);
-    own.forEach((answer, position) => {
+    own.forEach((response, position) => {
       // Events of a batch are one answer each, with its number.
-      const number = memberOf(json, answer, index);
+      const number = memberOf(json, response, index);
       const which =
         number === undefined ? position : Number(json.toString("latin1", number.start, number.end));
-      const told = this.#answers[which];
-      if (told === undefined) return;
-      this.#replaceCached(patches, answer, told);
-      if (this.#hasLogprobs) this.#prepend(patches, answer, told);
+      const reported = this.#answers[which];
+      if (reported === undefined) return;
+      this.#replaceCached(patches, response, reported);
+      if (this.#hasLogprobs) this.#prepend(patches, response, reported);
     });
     return patches.result();
   }
 
-  #replaceCached(patches: Patches, answer: Span, told: Span): void {
-    const own = inMeta(patches.bytes, answer, cachedTokens);
-    const known = inMeta(this.#prefill, told, cachedTokens);
+  #replaceCached(patches: Patches, response: Span, reported: Span): void {
+    const own = inMeta(patches.bytes, response, cachedTokens);
+    const known = inMeta(this.#prefill, reported, cachedTokens);
     if (own !== undefined && known !== undefined)
       patches.replace(own, this.#prefill.subarray(known.start, known.end));
   }
 
-  #prepend(patches: Patches, answer: Span, told: Span): void {
-    const own = inMeta(patches.bytes, answer, inputLogprobs);
-    const first = inMeta(this.#prefill, told, inputLogprobs);
+  #prepend(patches: Patches, response: Span, reported: Span): void {
+    const own = inMeta(patches.bytes, response, inputLogprobs);
+    const first = inMeta(this.#prefill, reported, inputLogprobs);
     if (own === undefined || first === undefined) return;
     const elements = arrayElements(this.#prefill, first.start, first.end);
     const rest = arrayElements(patches.bytes, own.start, own.end);
@@ -116,7 +116,7 @@ function answersOf(json: Buffer): Span[] {
   return arrayElements(json, 0, json.length) ?? [{ start: 0, end: json.length }];
 }
 
-function inMeta(bytes: Buffer, answer: Span, key: KeyName): Span | undefined {
-  const meta = memberOf(bytes, answer, metaInfo);
+function inMeta(bytes: Buffer, response: Span, key: KeyName): Span | undefined {
+  const meta = memberOf(bytes, response, metaInfo);
   return meta && memberOf(bytes, meta, key);
 }

@@ -8,13 +8,13 @@ import { KeyName } from "../../body/key-name.ts";
 import type { Edits } from "../../body/splice.ts";
 import type { TopLevel } from "../../body/top-level.ts";
 import { bootstrapRoomsMax } from "../../limits.ts";
-import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "../dialect.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
 import { bootstrapHostOf, bootstrapPortOf } from "../shared/bootstrap-server.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOnePiece } from "../shared/one-token.ts";
 import { sglangRoute, sglangServerInfo } from "../shared/probes.ts";
 import { batchSize } from "./batch.ts";
-import { sglangAnswers } from "./responses.ts";
+import { sglangResponses } from "./responses.ts";
 
 const bootstrapHost = new KeyName("bootstrap_host");
 const bootstrapPort = new KeyName("bootstrap_port");
@@ -23,7 +23,7 @@ const routedRank = new KeyName("routed_dp_rank");
 const prefillRank = new KeyName("disagg_prefill_dp_rank");
 
 /** What says where an engine gets its KV cache from, or whom it calls: for a proxy to write, in all of SGLang's versions. */
-const handoffKeys: readonly KeyName[] = [
+const transferKeys: readonly KeyName[] = [
   bootstrapHost,
   bootstrapPort,
   bootstrapRoom,
@@ -44,18 +44,18 @@ const roomsEnd = 1n << 63n;
 export const sglang: Dialect = {
   name: "sglang",
   order: "together",
-  merge: sglangAnswers,
+  merge: sglangResponses,
   probes: [sglangServerInfo, sglangRoute],
-  carries: (request) => (batchSize(request) ?? 1) <= bootstrapRoomsMax,
+  supports: (request) => (batchSize(request) ?? 1) <= bootstrapRoomsMax,
   strip,
-  handOver: (request) => new SglangHandover(request),
+  beginTransfer: (request) => new SglangTransfer(request),
 };
 
 function strip(members: TopLevel, edits: Edits): void {
-  for (const key of handoffKeys) removeMember(members, edits, key);
+  for (const key of transferKeys) removeMember(members, edits, key);
 }
 
-class SglangHandover implements Handover {
+class SglangTransfer implements KvTransfer {
   readonly #request: DialectRequest;
   /** A room for each sequence. An engine fails one that comes into a room for the second time. */
   readonly #rooms: readonly bigint[];
@@ -65,7 +65,7 @@ class SglangHandover implements Handover {
     const size = batchSize(request);
     this.#request = request;
     this.#isBatch = size !== undefined;
-    this.#rooms = Array.from({ length: size ?? 1 }, () => request.mint.integer63());
+    this.#rooms = Array.from({ length: size ?? 1 }, () => request.ids.integer63());
   }
 
   /**
@@ -79,7 +79,7 @@ class SglangHandover implements Handover {
   }
 
   /** It has been read to its end, and says nothing that decode needs. */
-  prefillAnswered(): undefined {
+  prefillResponded(): undefined {
     return undefined;
   }
 

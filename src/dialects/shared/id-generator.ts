@@ -1,9 +1,9 @@
 /** Ids from the system's source of randomness. */
 
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Mint } from "../dialect.ts";
+import type { IdGenerator } from "../dialect.ts";
 
-export const systemMint: Mint = {
+export const systemIds: IdGenerator = {
   uuid: () => randomUUID(),
   secret: () => randomBytes(16).toString("hex"),
   integer63: () => randomBytes(8).readBigUInt64BE() >> 1n,

@@ -13,15 +13,15 @@ export const sglangRoute: EngineProbe = {
   legs: ["prefill"],
   path: "/route?prefill_dp_rank=-1&prefill_cp_rank=-1&target_tp_rank=-1&target_pp_rank=-1",
   port: bootstrapPort,
-  facts: (answer) => textMembers(answer, ["dp_size"]),
+  discovered: (response) => textMembers(response, ["dp_size"]),
 };
 
 /** SGLang's engine itself: the port of its bootstrap server. */
 export const sglangServerInfo: EngineProbe = {
   legs: ["prefill"],
   path: "/server_info",
-  facts: (answer) => {
-    const { disaggregation_bootstrap_port: port } = textMembers(answer, [
+  discovered: (response) => {
+    const { disaggregation_bootstrap_port: port } = textMembers(response, [
       "disaggregation_bootstrap_port",
     ]);
     return port === undefined ? {} : { bootstrap_port: port };
@@ -37,8 +37,8 @@ export const mooncakeQuery: EngineProbe = {
   path: "/query",
   port: bootstrapPort,
   needs: ["engine_id"],
-  facts: (answer, { dpRank }) => {
-    const rank = memberBytes(answer, `${Math.max(dpRank, 0)}`);
+  discovered: (response, { dpRank }) => {
+    const rank = memberBytes(response, `${Math.max(dpRank, 0)}`);
     return rank === undefined ? {} : textMembers(rank, ["engine_id"]);
   },
 };
@@ -52,8 +52,8 @@ export const trtllmServerInfo: EngineProbe = {
   legs: ["prefill"],
   path: "/server_info",
   needs: ["ctx_info_endpoint"],
-  facts: (answer) => {
-    const params = memberBytes(answer, "disaggregated_params");
+  discovered: (response) => {
+    const params = memberBytes(response, "disaggregated_params");
     if (params === undefined) return {};
     const endpoint = memberBytes(params, "ctx_info_endpoint")?.toString() ?? "";
     const [, first] = /^\[\s*("(?:[^"\\]|\\.)*")/.exec(endpoint) ?? [];

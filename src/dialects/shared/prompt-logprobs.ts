@@ -48,7 +48,7 @@ export function wantsEcho(members: TopLevel): boolean {
 /** Puts one prefill answer's part into decode's answer, or into the events of one. */
 export class PromptMerge {
   readonly #prefill: Buffer;
-  readonly #told: readonly Span[];
+  readonly #reported: readonly Span[];
   readonly #echoes: boolean;
   readonly #n: number;
   /** Choices whose stream has begun. */
@@ -57,7 +57,7 @@ export class PromptMerge {
   constructor({ members }: DialectRequest, prefill: Buffer) {
     this.#prefill = prefill;
     this.#echoes = wantsEcho(members);
-    this.#told = choicesOf(prefill, { start: 0, end: prefill.length }) ?? [];
+    this.#reported = choicesOf(prefill, { start: 0, end: prefill.length }) ?? [];
     this.#n = this.#choicesEach(members);
   }
 
@@ -73,11 +73,11 @@ export class PromptMerge {
     this.#replaceNull(patches, whole, { start: 0, end: this.#prefill.length });
     for (const choice of choicesOf(bytes, whole) ?? []) {
       const index = this.#indexOf(bytes, choice);
-      const told = this.#told[Math.floor(index / this.#n)];
-      if (told === undefined) continue;
-      this.#replaceNull(patches, choice, told);
+      const reported = this.#reported[Math.floor(index / this.#n)];
+      if (reported === undefined) continue;
+      this.#replaceNull(patches, choice, reported);
       // An echo stands in the first event of its choice, and nowhere else.
-      if (this.#echoes && !this.#begun.has(index)) this.#echo(patches, choice, told);
+      if (this.#echoes && !this.#begun.has(index)) this.#echo(patches, choice, reported);
       this.#begun.add(index);
     }
   }
@@ -89,36 +89,40 @@ export class PromptMerge {
 
   #replaceNull(patches: Patches, object: Span, prefillObject: Span): void {
     const own = memberOf(patches.bytes, object, promptLogprobs);
-    const told = memberOf(this.#prefill, prefillObject, promptLogprobs);
-    if (own === undefined || told === undefined || isNull(this.#prefill, told)) return;
-    patches.replace(own, this.#prefill.subarray(told.start, told.end));
+    const reported = memberOf(this.#prefill, prefillObject, promptLogprobs);
+    if (own === undefined || reported === undefined || isNull(this.#prefill, reported)) return;
+    patches.replace(own, this.#prefill.subarray(reported.start, reported.end));
   }
 
   /** Everything that prefill told but for its one token of an answer, then what decode told. */
-  #echo(patches: Patches, choice: Span, told: Span): void {
+  #echo(patches: Patches, choice: Span, reported: Span): void {
     const prefill = this.#prefill;
-    const toldLogprobs = memberOf(prefill, told, logprobs);
+    const reportedLogprobs = memberOf(prefill, reported, logprobs);
     const own = memberOf(patches.bytes, choice, logprobs);
     const ownText = memberOf(patches.bytes, choice, text);
-    const toldText = memberOf(prefill, told, text);
-    if (!toldLogprobs || !own || !ownText || !toldText) return;
-    const toldTokens = elementsOf(prefill, toldLogprobs, tokens);
-    const last = toldTokens?.at(-1);
+    const reportedText = memberOf(prefill, reported, text);
+    if (!reportedLogprobs || !own || !ownText || !reportedText) return;
+    const reportedTokens = elementsOf(prefill, reportedLogprobs, tokens);
+    const last = reportedTokens?.at(-1);
     if (last === undefined) return;
-    const prompt = withoutEnd(prefill.subarray(toldText.start, toldText.end), prefill, last);
+    const prompt = withoutEnd(
+      prefill.subarray(reportedText.start, reportedText.end),
+      prefill,
+      last,
+    );
     // Behind the opening quote.
     const at = ownText.start + 1;
     patches.replace({ start: at, end: at }, prompt);
-    this.#echoLists(patches, own, toldLogprobs);
+    this.#echoLists(patches, own, reportedLogprobs);
   }
 
-  #echoLists(patches: Patches, own: Span, told: Span): void {
+  #echoLists(patches: Patches, own: Span, reported: Span): void {
     const prefill = this.#prefill;
     const { bytes } = patches;
     const isEmpty = isNull(bytes, own);
     const parts: string[] = [];
     for (const key of [textOffset, ...lists]) {
-      const elements = elementsOf(prefill, told, key) ?? [];
+      const elements = elementsOf(prefill, reported, key) ?? [];
       const head = elements.slice(0, -1).map((span) => latin1(prefill, span));
       const answered = isEmpty ? [] : (elementsOf(bytes, own, key) ?? []);
       let tail = answered.map((span) => latin1(bytes, span));

@@ -19,32 +19,32 @@ const promptCounts = [new KeyName("prompt_tokens"), new KeyName("input_tokens")]
 const detailsNames = [new KeyName("prompt_tokens_details"), new KeyName("input_tokens_details")];
 const cacheRead = new KeyName("cache_read_input_tokens");
 
-export function promptUsageOf(answer: Buffer): PromptUsage {
-  const whole = { start: 0, end: answer.length };
-  const told = memberOf(answer, whole, usage) ?? memberOf(answer, whole, metaInfo);
-  if (told === undefined) return untold;
-  const details = firstOf(answer, told, detailsNames);
+export function promptUsageOf(response: Buffer): PromptUsage {
+  const whole = { start: 0, end: response.length };
+  const reported = memberOf(response, whole, usage) ?? memberOf(response, whole, metaInfo);
+  if (reported === undefined) return unreported;
+  const details = firstOf(response, reported, detailsNames);
   const cached =
-    (details && memberOf(answer, details, cachedTokens)) ??
-    memberOf(answer, told, cacheRead) ??
-    memberOf(answer, told, cachedTokens);
+    (details && memberOf(response, details, cachedTokens)) ??
+    memberOf(response, reported, cacheRead) ??
+    memberOf(response, reported, cachedTokens);
   return {
-    promptTokens: countAt(answer, firstOf(answer, told, promptCounts)),
-    cachedTokens: countAt(answer, cached),
+    promptTokens: countAt(response, firstOf(response, reported, promptCounts)),
+    cachedTokens: countAt(response, cached),
   };
 }
 
-const untold: PromptUsage = { promptTokens: undefined, cachedTokens: undefined };
+const unreported: PromptUsage = { promptTokens: undefined, cachedTokens: undefined };
 
-function firstOf(answer: Buffer, within: Span, names: readonly KeyName[]): Span | undefined {
+function firstOf(response: Buffer, within: Span, names: readonly KeyName[]): Span | undefined {
   for (const name of names) {
-    const at = memberOf(answer, within, name);
+    const at = memberOf(response, within, name);
     if (at !== undefined) return at;
   }
   return undefined;
 }
 
-function countAt(answer: Buffer, at: Span | undefined): number | undefined {
-  const text = at && answer.toString("latin1", at.start, at.end);
+function countAt(response: Buffer, at: Span | undefined): number | undefined {
+  const text = at && response.toString("latin1", at.start, at.end);
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

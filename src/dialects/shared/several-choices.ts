@@ -10,7 +10,7 @@ import { promptsOf } from "./prompt-count.ts";
  * Whether the request is for several choices, or has several prompts. vLLM makes a request of its own of each, with the same
  * parameters: the first to end frees the KV cache under the others (RFC vllm-project/vllm#39647).
  */
-export function hasSeveralAnswers(request: DialectRequest): boolean {
+export function hasSeveralOutputs(request: DialectRequest): boolean {
   return hasSeveralChoices(request) || promptsOf(request, 1) > 1;
 }
 

@@ -25,8 +25,8 @@ const cacheReadNeedle = Buffer.from('_read_input_tokens"');
 export class UsageMerge {
   readonly #prefill: Buffer;
 
-  constructor(prefillAnswer: Buffer) {
-    this.#prefill = prefillAnswer;
+  constructor(prefillResponse: Buffer) {
+    this.#prefill = prefillResponse;
   }
 
   concerns(bytes: Buffer, start: number, end: number): boolean {
@@ -47,26 +47,26 @@ export class UsageMerge {
 
   #changeIn(patches: Patches, holder: Span): void {
     const { bytes } = patches;
-    const told = memberOf(bytes, holder, usage);
-    if (told === undefined || bytes[told.start] !== 0x7b) return;
+    const reported = memberOf(bytes, holder, usage);
+    if (reported === undefined || bytes[reported.start] !== 0x7b) return;
     for (const key of details) {
-      const value = memberOf(bytes, told, key);
+      const value = memberOf(bytes, reported, key);
       // What decode says nothing of, a single engine would not say either: usage in the middle of a stream has no details.
       if (value === undefined || isNull(bytes, value)) continue;
       patches.replace(value, this.#prefillUsage(key) ?? nothing);
     }
-    const read = memberOf(bytes, told, cacheRead);
+    const read = memberOf(bytes, reported, cacheRead);
     if (read === undefined || isNull(bytes, read)) return;
     const before = this.#prefillUsage(cacheRead);
     if (before === undefined) {
       // A single engine leaves out what it has none of.
-      const removal = memberRemoval(bytes, told, cacheRead);
+      const removal = memberRemoval(bytes, reported, cacheRead);
       if (removal !== undefined) patches.replace(removal, nothingAtAll);
       return;
     }
     patches.replace(read, before);
     for (const key of besideRead) {
-      const own = memberOf(bytes, told, key);
+      const own = memberOf(bytes, reported, key);
       const known = this.#prefillUsage(key);
       if (own !== undefined && known !== undefined) patches.replace(own, known);
     }
@@ -74,8 +74,8 @@ export class UsageMerge {
 
   #prefillUsage(key: KeyName): Buffer | undefined {
     const prefill = this.#prefill;
-    const told = memberOf(prefill, { start: 0, end: prefill.length }, usage);
-    const value = told && memberOf(prefill, told, key);
+    const reported = memberOf(prefill, { start: 0, end: prefill.length }, usage);
+    const value = reported && memberOf(prefill, reported, key);
     return value && prefill.subarray(value.start, value.end);
   }
 }

@@ -21,12 +21,12 @@ const generationOnly = Buffer.from('"generation_only"');
 /** The context server has stopped where the client had not: `_GEN_PENDING_FINISH_REASONS`. */
 const pendingReasons = [Buffer.from('"length"'), Buffer.from('"not_finished"')];
 
-export interface ContextAnswer {
+export interface ContextResponse {
   /** The only choice. */
   readonly choice: Span;
   readonly usage: Span | undefined;
   /** Those members of the answer that are there for the generation server alone, wherever they stand. */
-  readonly handoff: readonly Span[];
+  readonly transfer: readonly Span[];
   /** The first token is the last one: there is nothing to generate. */
   readonly isFinal: boolean;
   /** For the generation server; undefined = the answer has none that are of use. */
@@ -39,27 +39,27 @@ export interface ContextAnswer {
 const members = new TopLevel();
 
 /** Undefined for what is no answer with one choice. */
-export function readContext(answer: Buffer): ContextAnswer | undefined {
-  if (scanTopLevel(answer, 0, answer.length, members) !== undefined) return undefined;
+export function readContext(response: Buffer): ContextResponse | undefined {
+  if (scanTopLevel(response, 0, response.length, members) !== undefined) return undefined;
   const list = spanOf(choices);
-  const told = spanOf(usage);
+  const reported = spanOf(usage);
   const idList = spanOf(promptTokenIds);
   const idText = spanOf(promptTokenIdsB64);
   members.clear();
-  const elements = list && arrayElements(answer, list.start, list.end);
+  const elements = list && arrayElements(response, list.start, list.end);
   if (elements === undefined || elements.length !== 1) return undefined;
   const choice = elements[0]!;
-  const params = memberOf(answer, choice, disaggregatedParams);
-  const usageOrNull = told ?? { start: 0, end: 0 };
+  const params = memberOf(response, choice, disaggregatedParams);
+  const usageOrNull = reported ?? { start: 0, end: 0 };
   return {
     choice,
-    usage: told,
-    handoff: [params, idList, idText].filter((span) => span !== undefined),
-    isFinal: endsAnswer(answer, memberOf(answer, choice, finishReason)),
+    usage: reported,
+    transfer: [params, idList, idText].filter((span) => span !== undefined),
+    isFinal: endsResponse(response, memberOf(response, choice, finishReason)),
     generationParams:
-      params && generationParamsOf(slice(answer, params), slice(answer, usageOrNull)),
-    promptIds: startingWith(answer, idList, 0x5b),
-    promptIdsB64: startingWith(answer, idText, 0x22),
+      params && generationParamsOf(slice(response, params), slice(response, usageOrNull)),
+    promptIds: startingWith(response, idList, 0x5b),
+    promptIdsB64: startingWith(response, idText, 0x22),
   };
 }
 
@@ -69,9 +69,9 @@ function spanOf(key: KeyName): Span | undefined {
 }
 
 /** Without a reason the answer has not ended. */
-function endsAnswer(answer: Buffer, reason: Span | undefined): boolean {
-  if (reason === undefined || isNull(answer, reason)) return false;
-  const text = slice(answer, reason);
+function endsResponse(response: Buffer, reason: Span | undefined): boolean {
+  if (reason === undefined || isNull(response, reason)) return false;
+  const text = slice(response, reason);
   return !pendingReasons.some((pending) => pending.equals(text));
 }
 
@@ -79,7 +79,7 @@ function endsAnswer(answer: Buffer, reason: Span | undefined): boolean {
  * What the context server said, turned to the generation server. The usage is told only where there is a member for it: an engine
  * that does not know it does not write it, and refuses fields that it does not know.
  */
-function generationParamsOf(params: Buffer, told: Buffer): Buffer | undefined {
+function generationParamsOf(params: Buffer, reported: Buffer): Buffer | undefined {
   const whole = { start: 0, end: params.length };
   const type = memberOf(params, whole, requestType);
   if (type === undefined) return undefined;
@@ -90,12 +90,12 @@ function generationParamsOf(params: Buffer, told: Buffer): Buffer | undefined {
   const patches = new Patches(params);
   patches.replace(type, generationOnly);
   const usageMember = memberOf(params, whole, ctxUsage);
-  if (usageMember !== undefined && told.length > 0) patches.replace(usageMember, told);
+  if (usageMember !== undefined && reported.length > 0) patches.replace(usageMember, reported);
   return patches.result();
 }
 
-function startingWith(answer: Buffer, span: Span | undefined, byte: number): Buffer | undefined {
-  return span !== undefined && answer[span.start] === byte ? slice(answer, span) : undefined;
+function startingWith(response: Buffer, span: Span | undefined, byte: number): Buffer | undefined {
+  return span !== undefined && response[span.start] === byte ? slice(response, span) : undefined;
 }
 
 function slice(bytes: Buffer, { start, end }: Span): Buffer {

@@ -6,9 +6,9 @@ import type { Span } from "../../body/member-value.ts";
 import { memberOf, Patches } from "../../body/patches.ts";
 import { valueAt } from "../../body/path-value.ts";
 import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
-import type { DialectRequest, FinalAnswer } from "../dialect.ts";
+import type { DialectRequest, FinalReply } from "../dialect.ts";
 import { isTrue, memberValueOf } from "../shared/member-facts.ts";
-import { type ContextAnswer, disaggregatedParams } from "./context.ts";
+import { type ContextResponse, disaggregatedParams } from "./context.ts";
 
 const stream = new KeyName("stream");
 const streamOptions = new KeyName("stream_options");
@@ -21,65 +21,69 @@ const shared = ["id", "created", "model"].map((name) => new KeyName(name));
 const nothing = Buffer.from("null");
 const opening = `{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}`;
 
-export function finalAnswerOf(
+export function finalReplyOf(
   { members }: DialectRequest,
-  answer: Buffer,
-  context: ContextAnswer,
-): FinalAnswer {
+  response: Buffer,
+  context: ContextResponse,
+): FinalReply {
   if (isTrue(members, stream)) {
-    const body = eventsOf(answer, context, wantsUsage(members));
+    const body = eventsOf(response, context, wantsUsage(members));
     return { contentType: "text/event-stream; charset=utf-8", body };
   }
-  const patches = new Patches(answer);
+  const patches = new Patches(response);
   // As one server has them.
-  for (const span of context.handoff) patches.replace(span, nothing);
-  return { contentType: "application/json", body: patches.result() ?? answer };
+  for (const span of context.transfer) patches.replace(span, nothing);
+  return { contentType: "application/json", body: patches.result() ?? response };
 }
 
 /** TensorRT-LLM takes options that do not say otherwise as a wish for usage (`StreamOptions`). */
 function wantsUsage(members: TopLevel): boolean {
   const options = memberValueOf(members, streamOptions);
   if (options?.[0] !== 0x7b) return false;
-  const wish = memberOf(options, { start: 0, end: options.length }, includeUsage);
-  return wish === undefined || options[wish.start] === 0x74;
+  const queueRequest = memberOf(options, { start: 0, end: options.length }, includeUsage);
+  return queueRequest === undefined || options[queueRequest.start] === 0x74;
 }
 
 /** Texts are latin1 throughout: bytes stay what they are. */
-function eventsOf(answer: Buffer, { choice, usage }: ContextAnswer, tellsUsage: boolean): Buffer {
-  const isChat = memberOf(answer, choice, message) !== undefined;
+function eventsOf(
+  response: Buffer,
+  { choice, usage }: ContextResponse,
+  tellsUsage: boolean,
+): Buffer {
+  const isChat = memberOf(response, choice, message) !== undefined;
   const object = isChat ? "chat.completion.chunk" : "text_completion";
-  const whole = { start: 0, end: answer.length };
+  const whole = { start: 0, end: response.length };
   let start = `data: {"object":"${object}"`;
   for (const key of shared) {
-    const value = valueAt(answer, whole, [key]);
-    if (value !== undefined) start += `,"${key.text}":${textAt(answer, value)}`;
+    const value = valueAt(response, whole, [key]);
+    if (value !== undefined) start += `,"${key.text}":${textAt(response, value)}`;
   }
   start += `,"choices":[`;
   let events = isChat ? `${start}${opening}]}\n\n` : "";
-  events += `${start}${choiceEvent(answer, choice)}]}\n\n`;
+  events += `${start}${choiceEvent(response, choice)}]}\n\n`;
   if (tellsUsage && usage !== undefined) {
-    events += `${start}],"usage":${textAt(answer, usage)}}\n\n`;
+    events += `${start}],"usage":${textAt(response, usage)}}\n\n`;
   }
   return Buffer.from(`${events}data: [DONE]\n\n`, "latin1");
 }
 
 /** A chat's message is a stream's `delta`. */
-function choiceEvent(answer: Buffer, choice: Span): string {
-  return objectWithout(answer, choice, (key, value) => {
+function choiceEvent(response: Buffer, choice: Span): string {
+  return objectWithout(response, choice, (key, value) => {
     if (key === disaggregatedParams.text) return undefined;
-    if (key !== message.text) return `"${key}":${textAt(answer, value)}`;
-    return `"delta":${deltaOf(answer, value)}`;
+    if (key !== message.text) return `"${key}":${textAt(response, value)}`;
+    return `"delta":${deltaOf(response, value)}`;
   });
 }
 
-function deltaOf(answer: Buffer, span: Span): string {
-  return objectWithout(answer, span, (key, value) => {
+function deltaOf(response: Buffer, span: Span): string {
+  return objectWithout(response, span, (key, value) => {
     if (key === role.text) return undefined;
-    if (key !== toolCalls.text) return `"${key}":${textAt(answer, value)}`;
-    const calls = arrayElements(answer, value.start, value.end) ?? [];
+    if (key !== toolCalls.text) return `"${key}":${textAt(response, value)}`;
+    const calls = arrayElements(response, value.start, value.end) ?? [];
     if (calls.length === 0) return undefined;
     // In a stream each says which one it is.
-    const numbered = calls.map((call, i) => `{"index":${i},${textAt(answer, call).slice(1)}`);
+    const numbered = calls.map((call, i) => `{"index":${i},${textAt(response, call).slice(1)}`);
     return `"tool_calls":[${numbered.join()}]`;
   });
 }

@@ -7,7 +7,7 @@ import { arrayElements } from "../../body/array.ts";
 import { KeyName } from "../../body/key-name.ts";
 import { isNull, memberOf, Patches } from "../../body/patches.ts";
 import { usualEventBytesMax } from "../../limits.ts";
-import type { AnswerFilter, AnswerMerge } from "../dialect.ts";
+import type { ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { disaggregatedParams } from "./context.ts";
 
 const usage = new KeyName("usage");
@@ -19,12 +19,12 @@ const nothing = Buffer.from("null");
 const detailsNeedle = Buffer.from('_tokens_details"');
 const paramsNeedle = Buffer.from('isaggregated_params"');
 
-export const trtllmAnswers: AnswerMerge = {
-  begin: (_request, prefillAnswer) =>
-    prefillAnswer === undefined ? undefined : new GenerationAnswer(prefillAnswer),
+export const trtllmResponses: ResponseMerge = {
+  begin: (_request, prefillResponse) =>
+    prefillResponse === undefined ? undefined : new GenerationResponse(prefillResponse),
 };
 
-class GenerationAnswer implements AnswerFilter {
+class GenerationResponse implements ResponseFilter {
   readonly eventBytesMax: number = usualEventBytesMax;
   readonly #context: Buffer;
 
@@ -38,12 +38,12 @@ class GenerationAnswer implements AnswerFilter {
 
   change(json: Buffer): Buffer | undefined {
     const patches = new Patches(json);
-    const told = detailsOf(json);
+    const reported = detailsOf(json);
     // What generation says nothing of, a single server would not say either.
-    if (told !== undefined && !isNull(json, told)) {
+    if (reported !== undefined && !isNull(json, reported)) {
       const context = this.#context;
       const known = detailsOf(context);
-      patches.replace(told, known ? context.subarray(known.start, known.end) : nothing);
+      patches.replace(reported, known ? context.subarray(known.start, known.end) : nothing);
     }
     const list = memberOf(json, { start: 0, end: json.length }, choices);
     for (const choice of (list && arrayElements(json, list.start, list.end)) ?? []) {
@@ -56,8 +56,8 @@ class GenerationAnswer implements AnswerFilter {
 }
 
 function detailsOf(json: Buffer) {
-  const told = memberOf(json, { start: 0, end: json.length }, usage);
-  return told && memberOf(json, told, details);
+  const reported = memberOf(json, { start: 0, end: json.length }, usage);
+  return reported && memberOf(json, reported, details);
 }
 
 function hasKey(bytes: Buffer, start: number, end: number, needle: Buffer): boolean {

@@ -12,10 +12,10 @@ import type {
   Dialect,
   DialectRequest,
   Engines,
-  FinalAnswer,
-  Handover,
+  FinalReply,
+  IdGenerator,
+  KvTransfer,
   LegName,
-  Mint,
 } from "../dialect.ts";
 import { generatingAt, hasChoices } from "../endpoints/endpoint.ts";
 import { chatCompletions } from "../endpoints/endpoints.ts";
@@ -23,10 +23,10 @@ import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember, setMember } from "../shared/members.ts";
 import { askForOnePiece } from "../shared/one-token.ts";
 import { trtllmServerInfo } from "../shared/probes.ts";
-import { hasSeveralAnswers } from "../shared/several-choices.ts";
+import { hasSeveralOutputs } from "../shared/several-choices.ts";
 import { disaggregatedParams, readContext } from "./context.ts";
-import { finalAnswerOf } from "./final.ts";
-import { trtllmAnswers } from "./responses.ts";
+import { finalReplyOf } from "./final.ts";
+import { trtllmResponses } from "./responses.ts";
 import { signatureLine } from "./signature.ts";
 
 const prompt = new KeyName("prompt");
@@ -44,25 +44,25 @@ const generationFirst = `"schedule_style":1`;
 export const trtllm: Dialect = {
   name: "trtllm",
   order: "prefill-first",
-  merge: trtllmAnswers,
-  carries,
+  merge: trtllmResponses,
+  supports,
   strip,
-  handOver: (request) => new ContextFirst(request),
+  beginTransfer: (request) => new ContextFirst(request),
 };
 
 export const trtllmGenFirst: Dialect = {
   name: "trtllm-gen-first",
   order: "together",
-  merge: trtllmAnswers,
+  merge: trtllmResponses,
   probes: [trtllmServerInfo],
-  carries,
+  supports,
   strip,
-  handOver: (request) => new GenerationFirst(request),
+  beginTransfer: (request) => new GenerationFirst(request),
 };
 
 /** Other endpoints do not know the field. A context server answers one choice for one prompt. */
-function carries(request: DialectRequest): boolean {
-  return hasChoices(generatingAt(request.path)) && !hasSeveralAnswers(request);
+function supports(request: DialectRequest): boolean {
+  return hasChoices(generatingAt(request.path)) && !hasSeveralOutputs(request);
 }
 
 function strip(members: TopLevel, edits: Edits): void {
@@ -71,8 +71,8 @@ function strip(members: TopLevel, edits: Edits): void {
   removeMember(members, edits, kvTransferParams);
 }
 
-function mintId(mint: Mint): bigint {
-  return idsStart + (mint.integer63() % (idsEnd - idsStart));
+function newId(ids: IdGenerator): bigint {
+  return idsStart + (ids.integer63() % (idsEnd - idsStart));
 }
 
 /**
@@ -90,7 +90,7 @@ function signed(leg: LegName, { decode }: Engines, params: Buffer | undefined): 
   return signatureLine(decode?.attributes["internal_request_auth_key"], params);
 }
 
-class ContextFirst implements Handover {
+class ContextFirst implements KvTransfer {
   readonly #request: DialectRequest;
   readonly #id: bigint;
   #params: Buffer | undefined;
@@ -100,7 +100,7 @@ class ContextFirst implements Handover {
 
   constructor(request: DialectRequest) {
     this.#request = request;
-    this.#id = mintId(request.mint);
+    this.#id = newId(request.ids);
   }
 
   /** No `schedule_style`: context first is the default, and an engine of before refuses a field that it does not know. */
@@ -109,10 +109,10 @@ class ContextFirst implements Handover {
     contextEdits(this.#request, edits, params);
   }
 
-  prefillAnswered(answer: Buffer): FinalAnswer | "nothing" | undefined {
-    const context = readContext(answer);
+  prefillResponded(response: Buffer): FinalReply | "nothing" | undefined {
+    const context = readContext(response);
     if (context === undefined) return "nothing";
-    if (context.isFinal) return finalAnswerOf(this.#request, answer, context);
+    if (context.isFinal) return finalReplyOf(this.#request, response, context);
     this.#params = context.generationParams;
     this.#promptIds = context.promptIds;
     this.#promptIdsB64 = context.promptIdsB64;
@@ -141,13 +141,13 @@ class ContextFirst implements Handover {
   }
 }
 
-class GenerationFirst implements Handover {
+class GenerationFirst implements KvTransfer {
   readonly #request: DialectRequest;
   readonly #id: bigint;
 
   constructor(request: DialectRequest) {
     this.#request = request;
-    this.#id = mintId(request.mint);
+    this.#id = newId(request.ids);
   }
 
   prefillEdits(edits: Edits): void {
@@ -156,7 +156,7 @@ class GenerationFirst implements Handover {
   }
 
   /** The first token goes with the KV cache, also when it is the last one. */
-  prefillAnswered(): undefined {
+  prefillResponded(): undefined {
     return undefined;
   }
 

@@ -6,7 +6,7 @@
 
 import type { Dialect } from "../dialect.ts";
 import { vllmNixl } from "../vllm/nixl.ts";
-import { continuedAnswers } from "./continued-response.ts";
+import { continuedResponses } from "./continued-response.ts";
 
 export const vllmAscend: Dialect = {
   ...vllmNixl,
@@ -14,5 +14,5 @@ export const vllmAscend: Dialect = {
   // A decode engine whose request goes away before it is scheduled tells the prefill engine nothing: it holds the KV cache for
   // `VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`.
   releasesByDecode: false,
-  merge: continuedAnswers,
+  merge: continuedResponses,
 };

@@ -5,9 +5,9 @@ import { KeyName } from "../../body/key-name.ts";
 import type { Span } from "../../body/member-value.ts";
 import { isNull, memberOf, memberRemoval, Patches } from "../../body/patches.ts";
 import { continuedBytesMax, usualEventBytesMax } from "../../limits.ts";
-import type { AnswerFate, AnswerFilter, AnswerMerge, DialectRequest } from "../dialect.ts";
+import type { DialectRequest, ResponseFate, ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { isTrue } from "../shared/member-facts.ts";
-import { vllmAnswers } from "../vllm/responses.ts";
+import { vllmResponses } from "../vllm/responses.ts";
 import { isContinuable, restOf } from "./continuation.ts";
 
 const names = (...all: string[]): KeyName[] => all.map((name) => new KeyName(name));
@@ -42,11 +42,11 @@ const empty = Buffer.alloc(0);
 const comma = Buffer.from(",");
 
 /** vLLM's answers, and the rest of those that a decode engine gives up. */
-export const continuedAnswers: AnswerMerge = {
-  decodeEdits: (members, edits) => vllmAnswers.decodeEdits?.(members, edits),
-  begin(request, prefillAnswer, unfinished) {
-    if (unfinished instanceof ContinuedAnswer) return unfinished.next();
-    const inner = vllmAnswers.begin(request, prefillAnswer, undefined);
+export const continuedResponses: ResponseMerge = {
+  decodeEdits: (members, edits) => vllmResponses.decodeEdits?.(members, edits),
+  begin(request, prefillResponse, unfinished) {
+    if (unfinished instanceof ContinuedResponse) return unfinished.next();
+    const inner = vllmResponses.begin(request, prefillResponse, undefined);
     const first = {
       text: empty,
       ids: empty,
@@ -55,7 +55,7 @@ export const continuedAnswers: AnswerMerge = {
       identity: [],
       isOpened: false,
     };
-    return new ContinuedAnswer({ request, inner, prefillAnswer }, first);
+    return new ContinuedResponse({ request, inner, prefillResponse }, first);
   },
 };
 
@@ -63,8 +63,8 @@ export const continuedAnswers: AnswerMerge = {
 interface Asked {
   readonly request: DialectRequest;
   /** Of the first round, whose prefill knows what was cached. */
-  readonly inner: AnswerFilter | undefined;
-  readonly prefillAnswer: Buffer | undefined;
+  readonly inner: ResponseFilter | undefined;
+  readonly prefillResponse: Buffer | undefined;
 }
 
 /** What the rounds before have come to. */
@@ -79,7 +79,7 @@ interface Before {
   readonly isOpened: boolean;
 }
 
-class ContinuedAnswer implements AnswerFilter {
+class ContinuedResponse implements ResponseFilter {
   readonly eventBytesMax: number;
   readonly #asked: Asked;
   readonly #before: Before;
@@ -106,8 +106,8 @@ class ContinuedAnswer implements AnswerFilter {
   }
 
   /** For the answer of the next round. */
-  next(): ContinuedAnswer {
-    return new ContinuedAnswer(this.#asked, {
+  next(): ContinuedResponse {
+    return new ContinuedResponse(this.#asked, {
       text: this.#allText(),
       ids: this.#allIds(),
       tokens: this.#before.tokens + this.#tokens,
@@ -122,7 +122,7 @@ class ContinuedAnswer implements AnswerFilter {
     return true;
   }
 
-  change(json: Buffer): Buffer | AnswerFate {
+  change(json: Buffer): Buffer | ResponseFate {
     const whole = { start: 0, end: json.length };
     const list = memberOf(json, whole, choices);
     const elements = list && arrayElements(json, list.start, list.end);
@@ -130,10 +130,10 @@ class ContinuedAnswer implements AnswerFilter {
     if (elements === undefined) return this.#asked.inner?.change(json);
     if (this.#identity.length === 0) this.#identity = identity.map((key) => copyOf(json, key));
     const patches = new Patches(json);
-    const told = memberOf(json, whole, usage);
+    const reported = memberOf(json, whole, usage);
     const givesUp = elements.some((choice) => isRecomputed(json, choice));
     for (const choice of elements) {
-      const isOpening = this.#take(json, choice, told);
+      const isOpening = this.#take(json, choice, reported);
       if (isOpening && this.#before.isOpened) return "dropped";
       this.#isOpened ||= isOpening;
     }
@@ -142,20 +142,20 @@ class ContinuedAnswer implements AnswerFilter {
       if (elements.length > 1 || (this.#isStream && this.#lastBytes > 0)) this.#isStuck = true;
       return "unfinished";
     }
-    if (!this.#isFirst) this.#join(patches, whole, elements, told);
+    if (!this.#isFirst) this.#join(patches, whole, elements, reported);
     const joined = patches.result() ?? json;
     const changed = this.#asked.inner?.change(joined) ?? joined;
     return changed === json ? undefined : changed;
   }
 
   rest(): Buffer | undefined {
-    const { request, prefillAnswer } = this.#asked;
+    const { request, prefillResponse } = this.#asked;
     if (this.#isStuck || !isContinuable(request)) return undefined;
     const { tokens, knowsIds } = this.#before;
     return restOf(request, {
       text: this.#allText(),
       tokenIds: knowsIds && this.#knowsIds ? this.#allIds() : undefined,
-      promptIds: prefillAnswer && promptIdsOf(prefillAnswer),
+      promptIds: prefillResponse && promptIdsOf(prefillResponse),
       tokens: tokens + this.#tokens,
     });
   }
@@ -164,7 +164,7 @@ class ContinuedAnswer implements AnswerFilter {
   #lastBytes = 0;
 
   /** Notes what a choice has generated; true for the event that only begins a chat's answer. */
-  #take(json: Buffer, choice: Span, told: Span | undefined): boolean {
+  #take(json: Buffer, choice: Span, reported: Span | undefined): boolean {
     const inner = memberOf(json, choice, delta) ?? memberOf(json, choice, message) ?? choice;
     const value = memberOf(json, inner, inner === choice ? text : content);
     const isText = value !== undefined && json[value.start] === 0x22;
@@ -179,32 +179,37 @@ class ContinuedAnswer implements AnswerFilter {
     this.#textBytes += part.length;
     if (this.#textBytes > continuedBytesMax) this.#isStuck = true;
     else if (part.length > 0) this.#text.push(part);
-    this.#count(json, choice, told, isOpening || isRecomputed(json, choice));
+    this.#count(json, choice, reported, isOpening || isRecomputed(json, choice));
     return isOpening;
   }
 
   /** Without ids or usage an event is one token. */
-  #count(json: Buffer, choice: Span, told: Span | undefined, isBare: boolean): void {
+  #count(json: Buffer, choice: Span, reported: Span | undefined, isBare: boolean): void {
     const span = memberOf(json, choice, tokenIds);
     const ids = span && arrayElements(json, span.start, span.end);
     if (ids !== undefined && ids.length > 0) {
       this.#ids.push(Buffer.from(json.subarray(ids[0]!.start, ids.at(-1)!.end)));
     } else if (ids === undefined && !isBare) this.#knowsIds = false;
-    const counted = told && integerAt(json, memberOf(json, told, completionTokens));
+    const counted = reported && integerAt(json, memberOf(json, reported, completionTokens));
     if (counted !== undefined) this.#tokens = counted;
     else this.#tokens += ids?.length ?? (isBare ? 0 : 1);
     if (!this.#isStream && ids === undefined && this.#tokens > 0) this.#knowsIds = false;
   }
 
   /** Makes the answer of a later round a part of the first one's. */
-  #join(patches: Patches, whole: Span, elements: readonly Span[], told: Span | undefined): void {
+  #join(
+    patches: Patches,
+    whole: Span,
+    elements: readonly Span[],
+    reported: Span | undefined,
+  ): void {
     const json = patches.bytes;
     identity.forEach((key, i) => {
       const own = memberOf(json, whole, key);
       const first = this.#identity[i];
       if (own !== undefined && first !== undefined) patches.replace(own, first);
     });
-    if (told !== undefined && json[told.start] === 0x7b) this.#joinUsage(patches, told);
+    if (reported !== undefined && json[reported.start] === 0x7b) this.#joinUsage(patches, reported);
     for (const choice of elements) {
       if (this.#isStream) {
         // It stands in the first event of a stream alone.
@@ -236,20 +241,20 @@ class ContinuedAnswer implements AnswerFilter {
 
   #joinPromptIds(patches: Patches, object: Span): void {
     const own = memberOf(patches.bytes, object, promptTokenIds);
-    const { prefillAnswer } = this.#asked;
-    const first = prefillAnswer && promptIdsOf(prefillAnswer);
+    const { prefillResponse } = this.#asked;
+    const first = prefillResponse && promptIdsOf(prefillResponse);
     if (own === undefined || isNull(patches.bytes, own) || first === undefined) return;
     patches.replace(own, Buffer.concat([Buffer.from("["), first, Buffer.from("]")]));
   }
 
-  #joinUsage(patches: Patches, told: Span): void {
+  #joinUsage(patches: Patches, reported: Span): void {
     const json = patches.bytes;
     const { tokens } = this.#before;
-    const ownPrompt = memberOf(json, told, promptTokens);
-    const own = memberOf(json, told, completionTokens);
-    const total = memberOf(json, told, totalTokens);
-    const { prefillAnswer } = this.#asked;
-    const first = prefillAnswer && promptTokensOf(prefillAnswer);
+    const ownPrompt = memberOf(json, reported, promptTokens);
+    const own = memberOf(json, reported, completionTokens);
+    const total = memberOf(json, reported, totalTokens);
+    const { prefillResponse } = this.#asked;
+    const first = prefillResponse && promptTokensOf(prefillResponse);
     const prompt = first ?? (integerAt(json, ownPrompt) ?? tokens) - tokens;
     const completion = tokens + (integerAt(json, own) ?? 0);
     const set = (span: Span | undefined, value: number): void => {
@@ -299,8 +304,8 @@ function integerAt(json: Buffer, span: Span | undefined): number | undefined {
 }
 
 function promptTokensOf(prefill: Buffer): number | undefined {
-  const told = memberOf(prefill, { start: 0, end: prefill.length }, usage);
-  return told && integerAt(prefill, memberOf(prefill, told, promptTokens));
+  const reported = memberOf(prefill, { start: 0, end: prefill.length }, usage);
+  return reported && integerAt(prefill, memberOf(prefill, reported, promptTokens));
 }
 
 /** What stands between the brackets of the list; a chat has it at the top, a completion in its choice. */

@@ -9,13 +9,13 @@ import { memberValue } from "../../body/member-value.ts";
 import { Edits } from "../../body/splice.ts";
 import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
 import { calledPromptsMax } from "../../limits.ts";
-import type { CallVerdict, Dialect, DialectRequest, Handover } from "../dialect.ts";
+import type { CallVerdict, Dialect, DialectRequest, KvTransfer } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
 import { promptsOf } from "../shared/prompt-count.ts";
 import { hasSeveralChoices } from "../shared/several-choices.ts";
-import { continuedAnswers } from "./continued-response.ts";
+import { continuedResponses } from "./continued-response.ts";
 
 const requestIdKey = new KeyName("request_id");
 const batchParams = new KeyName("batch_kv_transfer_params");
@@ -26,14 +26,14 @@ export const vllmAscendLayerwise: Dialect = {
   name: "vllm-ascend-layerwise",
   order: "decode-first",
   callsBack: true,
-  merge: continuedAnswers,
-  carries: (request) =>
+  merge: continuedResponses,
+  supports: (request) =>
     !hasSeveralChoices(request) && promptsOf(request, calledPromptsMax) <= calledPromptsMax,
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
-  handOver: (request) => new LayerwiseHandover(request),
+  beginTransfer: (request) => new LayerwiseTransfer(request),
 };
 
-class LayerwiseHandover implements Handover {
+class LayerwiseTransfer implements KvTransfer {
   readonly #request: DialectRequest;
   /** Both engines go by it, so that two requests with the same id would get each other's KV cache. */
   readonly #id: string;
@@ -44,7 +44,7 @@ class LayerwiseHandover implements Handover {
 
   constructor(request: DialectRequest) {
     this.#request = request;
-    this.#id = request.mint.uuid();
+    this.#id = request.ids.uuid();
     this.#prompts = promptsOf(request, calledPromptsMax);
   }
 
@@ -80,7 +80,7 @@ class LayerwiseHandover implements Handover {
   }
 
   /** Decode has its KV cache by now. */
-  prefillAnswered(): undefined {
+  prefillResponded(): undefined {
     return undefined;
   }
 

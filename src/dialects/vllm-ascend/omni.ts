@@ -1,22 +1,22 @@
 /** Omni-infer: the engine adds to the prefill what its connector needs; decode gets the prefill's answer verbatim. */
 
 import type { Edits } from "../../body/splice.ts";
-import type { Dialect, DialectRequest, Handover } from "../dialect.ts";
+import type { Dialect, DialectRequest, KvTransfer } from "../dialect.ts";
 import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
-import { vllmAnswers } from "../vllm/responses.ts";
+import { vllmResponses } from "../vllm/responses.ts";
 
 export const omni: Dialect = {
   name: "omni",
   order: "prefill-first",
   releasesByDecode: true,
-  merge: vllmAnswers,
+  merge: vllmResponses,
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
-  handOver: (request) => new OmniHandover(request),
+  beginTransfer: (request) => new OmniTransfer(request),
 };
 
-class OmniHandover implements Handover {
+class OmniTransfer implements KvTransfer {
   readonly #request: DialectRequest;
   #params: Buffer | undefined;
 
@@ -29,8 +29,8 @@ class OmniHandover implements Handover {
     removeMember(this.#request.members, edits, kvTransferParams);
   }
 
-  prefillAnswered(answer: Buffer): undefined {
-    this.#params = takeKvTransferParams(answer);
+  prefillResponded(response: Buffer): undefined {
+    this.#params = takeKvTransferParams(response);
   }
 
   decodeEdits(edits: Edits): void {

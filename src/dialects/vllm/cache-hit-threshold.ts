@@ -4,7 +4,7 @@ import { arrayElements } from "../../body/array.ts";
 import { KeyName } from "../../body/key-name.ts";
 import { memberValue, type Span } from "../../body/member-value.ts";
 import { EventData, EventEnds } from "../../body/sse.ts";
-import type { DecodeVerdict } from "../dialect.ts";
+import type { DecodeInspection } from "../dialect.ts";
 
 export const cacheHitThreshold: KeyName = new KeyName("cache_hit_threshold");
 
@@ -15,36 +15,38 @@ const finishReason = new KeyName("finish_reason");
 const givenBack = Buffer.from('"cache_threshold"');
 
 /** An engine that gives a prompt back has next to nothing to say. */
-const judgedBytesMax = 65_536;
+const inspectedBytesMax = 65_536;
 
 /**
  * Looks at an answer, whole or as events, until it can tell. An answer that gives the prompt back is read to its end, which follows at
  * once: its connection can be used again.
  */
-export class ThresholdJudge {
+export class ThresholdInspector {
   readonly #ends = new EventEnds();
   /** What was looked at. */
   #at = 0;
   #isGivenBack = false;
 
-  look(body: Buffer, isComplete: boolean): DecodeVerdict {
+  look(body: Buffer, isComplete: boolean): DecodeInspection {
     const verdict = this.#look(body, isComplete);
     return verdict === "missed" && !isComplete ? "more" : verdict;
   }
 
-  #look(body: Buffer, isComplete: boolean): DecodeVerdict {
+  #look(body: Buffer, isComplete: boolean): DecodeInspection {
     if (this.#isGivenBack) return "missed";
     // What begins as an object is no stream of events.
     const verdict = body[0] === 0x7b ? this.#object(body, isComplete) : this.#events(body);
     this.#isGivenBack = verdict === "missed";
-    return verdict === "more" && (isComplete || body.length > judgedBytesMax) ? "answer" : verdict;
+    return verdict === "more" && (isComplete || body.length > inspectedBytesMax)
+      ? "answer"
+      : verdict;
   }
 
-  #object(body: Buffer, isComplete: boolean): DecodeVerdict {
+  #object(body: Buffer, isComplete: boolean): DecodeInspection {
     return isComplete ? verdictOf(body) : "more";
   }
 
-  #events(body: Buffer): DecodeVerdict {
+  #events(body: Buffer): DecodeInspection {
     for (;;) {
       const start = this.#at;
       const end = this.#ends.next(body, start + this.#scanned, body.length);
@@ -65,7 +67,7 @@ export class ThresholdJudge {
 }
 
 /** `more` for the event with which a chat opens: it says only whose words will follow. */
-function verdictOf(json: Buffer): DecodeVerdict {
+function verdictOf(json: Buffer): DecodeInspection {
   const choice = firstChoice(json);
   if (choice === undefined) return "answer";
   const reason = memberValue(choice, finishReason);

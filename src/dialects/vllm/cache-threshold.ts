@@ -6,13 +6,13 @@
 import { KeyName } from "../../body/key-name.ts";
 import type { Edits } from "../../body/splice.ts";
 import type { TopLevel } from "../../body/top-level.ts";
-import type { DecodeVerdict, Dialect, DialectRequest, Engines, Handover } from "../dialect.ts";
+import type { DecodeInspection, Dialect, DialectRequest, Engines, KvTransfer } from "../dialect.ts";
 import { generatingAt, hasChoices } from "../endpoints/endpoint.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember, setMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
-import { cacheHitThreshold, ThresholdJudge } from "./cache-hit-threshold.ts";
-import { vllmAnswers } from "./responses.ts";
+import { cacheHitThreshold, ThresholdInspector } from "./cache-hit-threshold.ts";
+import { vllmResponses } from "./responses.ts";
 
 /** The share of the prompt that decode must have, where neither the client nor the engine's attribute says one. */
 const usualThreshold = "0.8";
@@ -25,15 +25,15 @@ const promptLogprobs = new KeyName("prompt_logprobs");
 export const cacheThreshold: Dialect = {
   name: "cache-threshold",
   order: "decode-first",
-  merge: vllmAnswers,
-  carries,
+  merge: vllmResponses,
+  supports,
   strip: computeAll,
-  handOver: (request) => new ThresholdHandover(request),
+  beginTransfer: (request) => new ThresholdTransfer(request),
 };
 
-class ThresholdHandover implements Handover {
+class ThresholdTransfer implements KvTransfer {
   readonly #request: DialectRequest;
-  #judge = new ThresholdJudge();
+  #inspect = new ThresholdInspector();
   #isPrefilled = false;
 
   constructor(request: DialectRequest) {
@@ -45,13 +45,13 @@ class ThresholdHandover implements Handover {
     computeAll(this.#request.members, edits);
   }
 
-  prefillAnswered(): undefined {
+  prefillResponded(): undefined {
     this.#isPrefilled = true;
     return undefined;
   }
 
   decodeEdits(edits: Edits, { decode }: Engines): void {
-    this.#judge = new ThresholdJudge();
+    this.#inspect = new ThresholdInspector();
     if (this.#isPrefilled) {
       computeAll(this.#request.members, edits);
       return;
@@ -65,15 +65,15 @@ class ThresholdHandover implements Handover {
     setMember(this.#request.members, edits, cacheHitThreshold, Buffer.from(threshold));
   }
 
-  judgeDecode(body: Buffer, isComplete: boolean): DecodeVerdict {
-    return this.#judge.look(body, isComplete);
+  inspectDecode(body: Buffer, isComplete: boolean): DecodeInspection {
+    return this.#inspect.look(body, isComplete);
   }
 }
 
 /** Takes the prompt's own text and its log-probabilities for no answer: those come however little of the prompt is there. */
-function carries({ members, path }: DialectRequest): boolean {
-  const isJudged = hasChoices(generatingAt(path));
-  return isJudged && members.indexOf(echo) < 0 && members.indexOf(promptLogprobs) < 0;
+function supports({ members, path }: DialectRequest): boolean {
+  const isInspected = hasChoices(generatingAt(path));
+  return isInspected && members.indexOf(echo) < 0 && members.indexOf(promptLogprobs) < 0;
 }
 
 /** Has an engine compute whatever is missing. Also says so where the engine has a threshold of its own. */

@@ -57,15 +57,18 @@ export class Embeddings {
   readonly #handles: (Buffer | undefined)[] = [];
 
   /** Takes in an encoder's answer, whole, which may be referred to. False when it is none. */
-  add(item: number, answer: Buffer): boolean {
-    if (scanTopLevel(answer, 0, answer.length, params) !== undefined) return false;
+  add(item: number, response: Buffer): boolean {
+    if (scanTopLevel(response, 0, response.length, params) !== undefined) return false;
     params.clear();
     // Encoders that share a storage with the others say nothing here, or null.
-    const value = memberValue(answer, ecTransferParams);
-    if (value === undefined || scanTopLevel(answer, value.start, value.end, params) !== undefined)
+    const value = memberValue(response, ecTransferParams);
+    if (value === undefined || scanTopLevel(response, value.start, value.end, params) !== undefined)
       return true;
     if (params.count > 0)
-      this.#handles[item] = answer.subarray(params.keyStart(0), params.valueEnd(params.count - 1));
+      this.#handles[item] = response.subarray(
+        params.keyStart(0),
+        params.valueEnd(params.count - 1),
+      );
     params.clear();
     return true;
   }

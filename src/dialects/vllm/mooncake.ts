@@ -5,40 +5,40 @@
  */
 
 import type { Edits } from "../../body/splice.ts";
-import type { Dialect, DialectRequest, Engines, Handover } from "../dialect.ts";
+import type { Dialect, DialectRequest, Engines, KvTransfer } from "../dialect.ts";
 import { bootstrapHostOf, bootstrapPortOf } from "../shared/bootstrap-server.ts";
 import { askToFetch, askToHold } from "../shared/kv-role.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { mooncakeQuery } from "../shared/probes.ts";
-import { hasSeveralAnswers } from "../shared/several-choices.ts";
-import { vllmAnswers } from "./responses.ts";
+import { hasSeveralOutputs } from "../shared/several-choices.ts";
+import { vllmResponses } from "./responses.ts";
 
 export const vllmMooncake: Dialect = {
   name: "vllm-mooncake",
   order: "together",
-  merge: vllmAnswers,
+  merge: vllmResponses,
   probes: [mooncakeQuery],
-  carries: (request) => !hasSeveralAnswers(request),
+  supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
-  handOver: (request) => new MooncakeHandover(request),
+  beginTransfer: (request) => new MooncakeTransfer(request),
 };
 
-class MooncakeHandover implements Handover {
+class MooncakeTransfer implements KvTransfer {
   readonly #request: DialectRequest;
   readonly #transferId: string;
 
   constructor(request: DialectRequest) {
-    const { mint } = request;
+    const { ids } = request;
     this.#request = request;
-    this.#transferId = `,"transfer_id":"xfer-${mint.uuid()}"`;
+    this.#transferId = `,"transfer_id":"xfer-${ids.uuid()}"`;
   }
 
   prefillEdits(edits: Edits): void {
     askToHold(this.#request, edits, this.#transferId);
   }
 
-  prefillAnswered(): undefined {
+  prefillResponded(): undefined {
     return undefined;
   }
 
@@ -64,21 +64,21 @@ export const vllmMooncakeV0: Dialect = {
   order: "prefill-first",
   // A decode engine whose request goes away sends an empty pull (`request_finished`), which frees.
   releasesByDecode: true,
-  merge: vllmAnswers,
-  carries: (request) => !hasSeveralAnswers(request),
+  merge: vllmResponses,
+  supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
-  handOver: (request) => new MooncakeV0Handover(request),
+  beginTransfer: (request) => new MooncakeV0Transfer(request),
 };
 
-class MooncakeV0Handover implements Handover {
+class MooncakeV0Transfer implements KvTransfer {
   readonly #request: DialectRequest;
   /** A client's own may be in use already, and stays the same in another round. */
   readonly #requestId: string;
 
   constructor(request: DialectRequest) {
-    const { mint } = request;
+    const { ids } = request;
     this.#request = request;
-    this.#requestId = mint.uuid();
+    this.#requestId = ids.uuid();
   }
 
   requestId(): string {
@@ -89,7 +89,7 @@ class MooncakeV0Handover implements Handover {
     askToHold(this.#request, edits, "");
   }
 
-  prefillAnswered(): undefined {
+  prefillResponded(): undefined {
     return undefined;
   }
 

@@ -9,14 +9,14 @@ import { KeyName } from "../../body/key-name.ts";
 import { memberValue } from "../../body/member-value.ts";
 import type { Edits } from "../../body/splice.ts";
 import type { TopLevel } from "../../body/top-level.ts";
-import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "../dialect.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
 import { portOr } from "../shared/bootstrap-server.ts";
 import { askToFetch, askToHold } from "../shared/kv-role.ts";
 import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
-import { hasSeveralAnswers } from "../shared/several-choices.ts";
+import { hasSeveralOutputs } from "../shared/several-choices.ts";
 import { addressedId } from "./addressed-id.ts";
-import { vllmAnswers } from "./responses.ts";
+import { vllmResponses } from "./responses.ts";
 
 const remoteEngineId = new KeyName("remote_engine_id");
 const remoteBlockIds = new KeyName("remote_block_ids");
@@ -28,9 +28,9 @@ const nowhere = ',"remote_engine_id":null,"remote_block_ids":null';
 
 const common = {
   // A decode engine counts every prompt as computed elsewhere, asked to fetch or not: alone it generates from memory that is empty.
-  needsPrefill: true,
-  merge: vllmAnswers,
-  carries: (request: DialectRequest) => !hasSeveralAnswers(request),
+  requiresPrefill: true,
+  merge: vllmResponses,
+  supports: (request: DialectRequest) => !hasSeveralOutputs(request),
   strip: (members: TopLevel, edits: Edits) => removeMember(members, edits, kvTransferParams),
 };
 
@@ -41,27 +41,27 @@ export const moriioRead: Dialect = {
   // The id that prefill gets names decode.
   choosesDecodeFirst: true,
   releasesByDecode: true,
-  handOver: (request) => new ReadHandover(request),
+  beginTransfer: (request) => new ReadTransfer(request),
 };
 
 export const moriioWrite: Dialect = {
   ...common,
   name: "moriio-write",
   order: "together",
-  handOver: (request) => new WriteHandover(request),
+  beginTransfer: (request) => new WriteTransfer(request),
 };
 
-class WriteHandover implements Handover {
+class WriteTransfer implements KvTransfer {
   readonly #request: DialectRequest;
   readonly #uuid: string;
   readonly #transferId: string;
 
   constructor(request: DialectRequest) {
-    const { mint } = request;
+    const { ids } = request;
     this.#request = request;
-    this.#uuid = mint.uuid();
+    this.#uuid = ids.uuid();
     // Engines know a transfer by this prefix.
-    this.#transferId = `,"transfer_id":"tx-${mint.uuid()}"`;
+    this.#transferId = `,"transfer_id":"tx-${ids.uuid()}"`;
   }
 
   requestId(engines: Engines): string {
@@ -73,7 +73,7 @@ class WriteHandover implements Handover {
     askToHold(this.#request, edits, more);
   }
 
-  prefillAnswered(_answer: Buffer): "nothing" | undefined {
+  prefillResponded(_answer: Buffer): "nothing" | undefined {
     return undefined;
   }
 
@@ -86,11 +86,11 @@ class WriteHandover implements Handover {
   }
 }
 
-class ReadHandover extends WriteHandover {
+class ReadTransfer extends WriteTransfer {
   #source = nowhere;
 
-  override prefillAnswered(answer: Buffer): "nothing" | undefined {
-    const params = takeKvTransferParams(answer);
+  override prefillResponded(response: Buffer): "nothing" | undefined {
+    const params = takeKvTransferParams(response);
     const engineId = params && textOf(params, remoteEngineId);
     const blockIds = params && textOf(params, remoteBlockIds);
     if (engineId === undefined || blockIds === undefined) return "nothing";

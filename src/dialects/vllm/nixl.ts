@@ -3,12 +3,12 @@
 import { KeyName } from "../../body/key-name.ts";
 import { Edits } from "../../body/splice.ts";
 import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
-import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "../dialect.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
 import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember, replaceMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
-import { hasSeveralAnswers } from "../shared/several-choices.ts";
-import { vllmAnswers } from "./responses.ts";
+import { hasSeveralOutputs } from "../shared/several-choices.ts";
+import { vllmResponses } from "./responses.ts";
 
 /** As vLLM's own proxy writes them (`toy_proxy_server.py`): nulls say that there is nothing to fetch for the prefill itself. */
 const prefillParams = Buffer.from(
@@ -21,13 +21,13 @@ export const vllmNixl: Dialect = {
   order: "prefill-first",
   // No endpoint frees held KV. A decode engine whose request goes away does (`pull_scheduler.request_finished`).
   releasesByDecode: true,
-  merge: vllmAnswers,
-  carries: (request) => !hasSeveralAnswers(request),
+  merge: vllmResponses,
+  supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
-  handOver: (request) => new NixlHandover(request),
+  beginTransfer: (request) => new NixlTransfer(request),
 };
 
-class NixlHandover implements Handover {
+class NixlTransfer implements KvTransfer {
   readonly #request: DialectRequest;
   #params: Buffer | undefined;
 
@@ -42,8 +42,8 @@ class NixlHandover implements Handover {
     edits.appendMember(kvTransferParams, prefillParams);
   }
 
-  prefillAnswered(answer: Buffer): undefined {
-    this.#params = takeKvTransferParams(answer);
+  prefillResponded(response: Buffer): undefined {
+    this.#params = takeKvTransferParams(response);
   }
 
   decodeEdits(edits: Edits, { prefill }: Engines): void {

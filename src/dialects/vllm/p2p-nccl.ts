@@ -5,14 +5,14 @@
  */
 
 import type { Edits } from "../../body/splice.ts";
-import type { Dialect, DialectRequest, EngineInfo, Engines, Handover } from "../dialect.ts";
+import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
 import { hostInUrl, portOr } from "../shared/bootstrap-server.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
-import { hasSeveralAnswers } from "../shared/several-choices.ts";
+import { hasSeveralOutputs } from "../shared/several-choices.ts";
 import { addressedId } from "./addressed-id.ts";
-import { vllmAnswers } from "./responses.ts";
+import { vllmResponses } from "./responses.ts";
 
 /** vLLM's `kv_port` where none is said. */
 const defaultPort = "14579";
@@ -24,20 +24,20 @@ export const vllmP2pNccl: Dialect = {
   // What was pushed stays with the decode engine until a request of that id has ended there.
   releasesByDecode: true,
   // Without such an id the engine raises an error in its forward pass, not only in the request.
-  needsPrefill: true,
-  merge: vllmAnswers,
-  carries: (request) => !hasSeveralAnswers(request),
+  requiresPrefill: true,
+  merge: vllmResponses,
+  supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
-  handOver: (request) => new P2pHandover(request),
+  beginTransfer: (request) => new P2pTransfer(request),
 };
 
-class P2pHandover implements Handover {
+class P2pTransfer implements KvTransfer {
   readonly #request: DialectRequest;
   readonly #uuid: string;
 
   constructor(request: DialectRequest) {
     this.#request = request;
-    this.#uuid = request.mint.uuid();
+    this.#uuid = request.ids.uuid();
   }
 
   requestId(engines: Engines): string {
@@ -50,7 +50,7 @@ class P2pHandover implements Handover {
   }
 
   /** That it has come to its end says that the KV cache is on its way. */
-  prefillAnswered(): undefined {
+  prefillResponded(): undefined {
     return undefined;
   }
 

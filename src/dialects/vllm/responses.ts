@@ -5,7 +5,7 @@
 
 import { isNull, memberOf, Patches } from "../../body/patches.ts";
 import { largeEventBytesMax, usualEventBytesMax } from "../../limits.ts";
-import type { AnswerFilter, AnswerMerge, DialectRequest } from "../dialect.ts";
+import type { DialectRequest, ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import {
   dropPromptWishes,
@@ -18,23 +18,23 @@ import { hasValue, UsageMerge } from "../shared/usage-merge.ts";
 const nothing = Buffer.from("null");
 const paramsNeedle = Buffer.from('_transfer_params"');
 
-export const vllmAnswers: AnswerMerge = {
+export const vllmResponses: ResponseMerge = {
   decodeEdits: dropPromptWishes,
-  begin: (request, prefillAnswer) =>
-    prefillAnswer === undefined ? undefined : new VllmAnswerFilter(request, prefillAnswer),
+  begin: (request, prefillResponse) =>
+    prefillResponse === undefined ? undefined : new VllmResponseFilter(request, prefillResponse),
 };
 
-class VllmAnswerFilter implements AnswerFilter {
+class VllmResponseFilter implements ResponseFilter {
   readonly eventBytesMax: number;
   readonly #usage: UsageMerge;
   /** Undefined = nothing was asked of the prompt's own tokens. */
   readonly #prompt: PromptMerge | undefined;
 
-  constructor(request: DialectRequest, prefillAnswer: Buffer) {
+  constructor(request: DialectRequest, prefillResponse: Buffer) {
     const { members } = request;
     const asks = wantsPromptLogprobs(members) || wantsEcho(members);
-    this.#usage = new UsageMerge(prefillAnswer);
-    this.#prompt = asks ? new PromptMerge(request, prefillAnswer) : undefined;
+    this.#usage = new UsageMerge(prefillResponse);
+    this.#prompt = asks ? new PromptMerge(request, prefillResponse) : undefined;
     this.eventBytesMax = asks ? largeEventBytesMax : usualEventBytesMax;
   }
 

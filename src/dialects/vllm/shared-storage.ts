@@ -5,22 +5,22 @@
 
 import type { Edits } from "../../body/splice.ts";
 import type { TopLevel } from "../../body/top-level.ts";
-import type { Dialect, DialectRequest, Handover } from "../dialect.ts";
+import type { Dialect, DialectRequest, KvTransfer } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
 import { cacheHitThreshold } from "./cache-hit-threshold.ts";
-import { vllmAnswers } from "./responses.ts";
+import { vllmResponses } from "./responses.ts";
 
 export const sharedStorage: Dialect = {
   name: "shared-storage",
   order: "prefill-first",
-  merge: vllmAnswers,
-  strip: removeHandoff,
-  handOver: (request) => new SharedStorageHandover(request),
+  merge: vllmResponses,
+  strip: removeTransfer,
+  beginTransfer: (request) => new SharedStorageTransfer(request),
 };
 
-class SharedStorageHandover implements Handover {
+class SharedStorageTransfer implements KvTransfer {
   readonly #request: DialectRequest;
 
   constructor(request: DialectRequest) {
@@ -29,21 +29,21 @@ class SharedStorageHandover implements Handover {
 
   prefillEdits(edits: Edits): void {
     askForOneToken(this.#request, edits);
-    removeHandoff(this.#request.members, edits);
+    removeTransfer(this.#request.members, edits);
   }
 
   /** That there is an answer says that the KV cache is stored. */
-  prefillAnswered(): undefined {
+  prefillResponded(): undefined {
     return undefined;
   }
 
   decodeEdits(edits: Edits): void {
-    removeHandoff(this.#request.members, edits);
+    removeTransfer(this.#request.members, edits);
   }
 }
 
 /** An engine may know these fields, too, and must hear of them from nobody but a proxy. */
-function removeHandoff(members: TopLevel, edits: Edits): void {
+function removeTransfer(members: TopLevel, edits: Edits): void {
   removeMember(members, edits, kvTransferParams);
   removeMember(members, edits, cacheHitThreshold);
 }

@@ -79,8 +79,8 @@ export async function firstModel(target: Omit<Target, "model">): Promise<string>
     headers: headersOf(target),
     signal: target.signal,
   });
-  const answer = (await response.json()) as { data?: { id?: unknown }[] };
-  const id = answer.data?.[0]?.id;
+  const body = (await response.json()) as { data?: { id?: unknown }[] };
+  const id = body.data?.[0]?.id;
   if (typeof id !== "string") throw new Error(`${target.url}/v1/models names no model`);
   return id;
 }

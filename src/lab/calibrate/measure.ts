@@ -21,7 +21,7 @@ export interface MeasureOptions {
   /** Prefills of each length; the fastest counts. */
   readonly repeats: number;
   /** Told after each answer. */
-  onAnswer(): void;
+  onResponse(): void;
 }
 
 /** Each prompt is so many times as long as the one before. */
@@ -62,13 +62,13 @@ export async function measurePrefill(
 ): Promise<PrefillSample[]> {
   // The first request of all pays for what is done once.
   await ask(target, shortestTokens, 1);
-  options.onAnswer();
+  options.onResponse();
   const samples: PrefillSample[] = [];
   for (const length of lengthsOf(options)) {
     let best: PrefillSample | undefined;
     for (let i = 0; i < options.repeats; i += 1) {
       const { sentMs, eventsMs, promptTokens } = await ask(target, length, 1);
-      options.onAnswer();
+      options.onResponse();
       const ms = eventsMs[0]! - sentMs;
       if (best === undefined || ms < best.ms) best = { tokens: promptTokens, ms };
     }
@@ -86,7 +86,7 @@ export async function measureDecode(
     const answers = await Promise.all(
       Array.from({ length: batch }, async () => {
         const timed = await ask(target, tokens, outputTokens);
-        options.onAnswer();
+        options.onResponse();
         return timed;
       }),
     );

@@ -1,11 +1,11 @@
 /** A pool's engines in buckets by the length of prompts: in the order of the configuration, as many in each as can be. */
-import { Least } from "./lowest-score.ts";
+import { LowestScore } from "./lowest-score.ts";
 import type { Candidates, PickRequest, PoolView } from "./policy.ts";
 
 export class Buckets {
   readonly #pool: PoolView;
   readonly #bucketOf: Int32Array;
-  readonly #least: Least;
+  readonly #least: LowestScore;
   #bucket = 0;
   #distance = 0;
   readonly #bytesOfNear = (engine: number): number => {
@@ -16,7 +16,7 @@ export class Buckets {
 
   constructor(pool: PoolView, count: number, random: () => number) {
     this.#pool = pool;
-    this.#least = new Least(pool.size, random);
+    this.#least = new LowestScore(pool.size, random);
     this.#bucketOf = Int32Array.from({ length: pool.size }, (_, engine) =>
       Math.floor((engine * count) / pool.size),
     );

@@ -3,7 +3,7 @@
  * @param count they are numbered from 0 below this
  * @param most of them that are wanted; nothing longer is made
  */
-export function closest(count: number, most: number, score: (number: number) => number): number[] {
+export function lowestK(count: number, most: number, score: (number: number) => number): number[] {
   const found: number[] = [];
   const scores: number[] = [];
   for (let number = 0; number < count; number += 1) {

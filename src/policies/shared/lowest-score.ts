@@ -1,14 +1,14 @@
 /** The candidate with the least score; of several with the same, each is as likely. */
 import type { Candidates, PickRequest } from "./policy.ts";
-import { Ties } from "./tie-breaker.ts";
+import { TieBreaker } from "./tie-breaker.ts";
 
-export class Least {
-  readonly #ties: Ties;
+export class LowestScore {
+  readonly #tieBreaker: TieBreaker;
   readonly #random: () => number;
 
   /** @param size engines of the pool */
   constructor(size: number, random: () => number) {
-    this.#ties = new Ties(size);
+    this.#tieBreaker = new TieBreaker(size);
     this.#random = random;
   }
 
@@ -17,16 +17,16 @@ export class Least {
     request: PickRequest,
     score: (engine: number, request: PickRequest) => number,
   ): number {
-    const ties = this.#ties;
+    const tieBreaker = this.#tieBreaker;
     let lowest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < count; i += 1) {
       const engine = engines[i]!;
       const own = score(engine, request);
-      if (i === 0 || own < lowest) ties.restart(engine);
-      else if (own === lowest) ties.add(engine);
+      if (i === 0 || own < lowest) tieBreaker.restart(engine);
+      else if (own === lowest) tieBreaker.add(engine);
       else continue;
       lowest = own;
     }
-    return ties.draw(this.#random);
+    return tieBreaker.draw(this.#random);
   }
 }

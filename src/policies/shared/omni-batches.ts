@@ -10,9 +10,9 @@ import type { OmniLoad } from "./omni-load.ts";
 import type { Candidates, PickRequest, PoolView } from "./policy.ts";
 
 /** Answers that are farther apart are of two batches. */
-const betweenAnswersMs = 20;
+const betweenResponsesMs = 20;
 /** From the end of a batch in the engine to its first answer here. */
-const answerMs = 30;
+const responseMs = 30;
 /** What is believed of one batch's time. */
 const tookLeastMs = 10;
 const tookMostMs = 600_000;
@@ -39,7 +39,7 @@ export class OmniBatches {
     let soonestMs = Number.POSITIVE_INFINITY;
     for (let i = 0; i < count; i += 1) {
       const engine = engines[i]!;
-      if (!load.hasRoom(engine)) continue;
+      if (!load.hasCapacity(engine)) continue;
       const ms = this.#untilDoneMs(engine, nowMs);
       if (ms >= soonestMs) continue;
       soonestMs = ms;
@@ -61,7 +61,7 @@ export class OmniBatches {
     const nowMs = this.#clock?.wallMs();
     if (nowMs === undefined) return;
     const executing = this.#executing[engine]!;
-    const isSameBatch = nowMs - this.#answeredMs[engine]! <= betweenAnswersMs;
+    const isSameBatch = nowMs - this.#answeredMs[engine]! <= betweenResponsesMs;
     this.#answeredMs[engine] = nowMs;
     if (isSameBatch) {
       this.#executing[engine] = Math.max(0, executing - 1);
@@ -80,7 +80,7 @@ export class OmniBatches {
     const queued = inFlight - executing;
     const nextMs = times.estimateMs(queued + 1);
     const moreMs = queued === 0 ? 0 : nextMs - times.estimateMs(queued);
-    const sinceMs = nowMs - this.#startedMs[engine]! + answerMs;
+    const sinceMs = nowMs - this.#startedMs[engine]! + responseMs;
     const restMs = Math.max(0, times.estimateMs(executing) - sinceMs);
     return restMs + moreMs * queued ** 2 + nextMs;
   }

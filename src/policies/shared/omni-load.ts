@@ -23,7 +23,7 @@ export class OmniLoad {
     this.#requestsMax = maxNumSeqs;
   }
 
-  hasRoom(engine: number): boolean {
+  hasCapacity(engine: number): boolean {
     return this.#tokens(engine) <= this.#tokensMax && this.#requests(engine) < this.#requestsMax;
   }
 
@@ -44,7 +44,7 @@ export class OmniLoad {
     let fewest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < count; i += 1) {
       const engine = engines[(first + i) % count]!;
-      if (withRoom && !this.hasRoom(engine)) continue;
+      if (withRoom && !this.hasCapacity(engine)) continue;
       const tokens = this.#tokens(engine);
       if (tokens >= fewest) continue;
       fewest = tokens;

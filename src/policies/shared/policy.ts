@@ -13,7 +13,7 @@ export interface PickRequest {
    * How many of these each engine has by its own word, from the first on, by the engines' numbers; below 0 = it does not tell. Undefined =
    * none tells.
    */
-  readonly told?: ArrayLike<number> | undefined;
+  readonly reported?: ArrayLike<number> | undefined;
   /** The client's address as text, for policies that keep a client at its engine. */
   readonly clientAddress: string;
   /** Value of the policy's key template, or "". */
@@ -21,9 +21,9 @@ export interface PickRequest {
   /** The same for a second policy that follows the first one; undefined = that has no such template. */
   readonly shadowKey?: string | undefined;
   /** Number of the one engine that can take it; undefined = any. Seen to before a policy is asked. */
-  readonly only?: number | undefined;
+  readonly requiredEngine?: number | undefined;
   /** Number of the engine that takes it if it can, whatever the policy: undefined = none. Seen to before a policy is asked. */
-  readonly preferred?: number | undefined;
+  readonly stickyEngine?: number | undefined;
   /** The time, in ms since the epoch, for policies that go by it. */
   readonly clock: { wallMs(): number };
 }

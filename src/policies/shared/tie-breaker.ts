@@ -1,5 +1,5 @@
 /** The engines that are best alike, of which each is as likely to be taken: one draw, however many there are. */
-export class Ties {
+export class TieBreaker {
   readonly #engines: Int32Array;
   #count = 0;
 

@@ -1,11 +1,16 @@
 /** A request that waits until the pools that it needs have room for it; which engines it gets there is seen to after that. */
 import type { Pool } from "../../pool/pool.ts";
-import type { PromptWish, Ticket, Waiter, WishRefusal } from "../../queue/queue-service.ts";
+import type {
+  QueueListener,
+  QueueRejection,
+  QueueRequest,
+  Ticket,
+} from "../../queue/queue-service.ts";
 import type { Forwarded } from "../context/forwarded.ts";
 import type { Exchange } from "../pd/exchange.ts";
 import { waitOutcomes } from "./wait-outcomes.ts";
 
-export interface AdmissionWish {
+export interface CapacityWaitRequest {
   readonly pool: Pool;
   /** Whether its place there is others' once the prompt is prefilled. */
   readonly endsWithPrefill: boolean;
@@ -15,18 +20,18 @@ export interface AdmissionWish {
   readonly tenant: string;
 }
 
-export class Admission implements Waiter {
+export class CapacityWait implements QueueListener {
   readonly #exchange: Exchange;
   readonly #request: Forwarded;
   readonly #admitted: () => void;
   readonly #endsWithPrefill: boolean;
-  readonly #wish: PromptWish;
+  readonly #queueRequest: QueueRequest;
   #ticket: Ticket | undefined;
 
   constructor(
     exchange: Exchange,
     request: Forwarded,
-    { pool, endsWithPrefill, decodePool, priority, tenant }: AdmissionWish,
+    { pool, endsWithPrefill, decodePool, priority, tenant }: CapacityWaitRequest,
     admitted: () => void,
   ) {
     this.#exchange = exchange;
@@ -35,12 +40,12 @@ export class Admission implements Waiter {
     this.#endsWithPrefill = endsWithPrefill;
     const names = { pool: pool.name, decodePool: decodePool?.name ?? "" };
     const { promptBytes: bytes } = request;
-    this.#wish = { ...names, bytes, blocks: [], priority, tenant, explains: false };
+    this.#queueRequest = { ...names, bytes, blocks: [], priority, tenant, explains: false };
   }
 
   /** Also once more, after `leave`. */
   wait(): void {
-    this.#ticket = this.#request.service.desk.ticket(this.#wish, this);
+    this.#ticket = this.#request.worker.queue.ticket(this.#queueRequest, this);
     this.#ticket.wait();
   }
 
@@ -49,7 +54,7 @@ export class Admission implements Waiter {
     this.#admitted();
   }
 
-  refused(reason: WishRefusal, retryAfterMs: number): void {
+  refused(reason: QueueRejection, retryAfterMs: number): void {
     if (reason === "replaced") {
       this.wait();
       return;
@@ -73,7 +78,7 @@ export class Admission implements Waiter {
   }
 
   #waited(): void {
-    const { context, service } = this.#request;
-    context.heldMs = service.clock.nowMs() - context.startMs;
+    const { context, worker } = this.#request;
+    context.heldMs = worker.clock.nowMs() - context.startMs;
   }
 }

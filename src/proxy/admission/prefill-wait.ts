@@ -1,9 +1,14 @@
 /** A request that waits for its prefill engine: asks the desk for one, and begins, or ends, with what the desk says. */
 import type { PromptUsage } from "../../dialects/shared/prompt-usage.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
-import type { HeldEngineSeen } from "../../pool/engine-snapshot.ts";
+import type { PlacementSnapshot } from "../../pool/engine-snapshot.ts";
 import type { Engine, Pool } from "../../pool/pool.ts";
-import type { PromptWish, Ticket, Waiter, WishRefusal } from "../../queue/queue-service.ts";
+import type {
+  QueueListener,
+  QueueRejection,
+  QueueRequest,
+  Ticket,
+} from "../../queue/queue-service.ts";
 import type { Forwarded } from "../context/forwarded.ts";
 import type { Exchange } from "../pd/exchange.ts";
 import type { Route } from "../routing/route.ts";
@@ -11,7 +16,7 @@ import type { Leg } from "../upstream/leg.ts";
 import { PromptTokens } from "./prompt-tokens.ts";
 import { waitOutcomes } from "./wait-outcomes.ts";
 
-export interface HeldWish {
+export interface PrefillWaitRequest {
   readonly pool: Pool;
   readonly decodePool: Pool | undefined;
   readonly pick: PickRequest;
@@ -19,22 +24,27 @@ export interface HeldWish {
   readonly tenant: string;
 }
 
-export class HeldPrefill implements Waiter {
+export class PrefillWait implements QueueListener {
   readonly #exchange: Exchange;
   readonly #request: Forwarded;
-  readonly #wish: HeldWish;
+  readonly #queueRequest: PrefillWaitRequest;
   /** The prompt's tokens are asked for, before it has a ticket. */
   readonly #tokens: PromptTokens | undefined;
   /** As the desk is asked. */
-  #asked: PromptWish | undefined;
+  #asked: QueueRequest | undefined;
   #ticket: Ticket | undefined;
   #granted: Engine | undefined;
 
-  constructor(exchange: Exchange, request: Forwarded, route: Route, wish: HeldWish) {
+  constructor(
+    exchange: Exchange,
+    request: Forwarded,
+    route: Route,
+    queueRequest: PrefillWaitRequest,
+  ) {
     this.#exchange = exchange;
     this.#request = request;
-    this.#wish = wish;
-    const tokenizers = request.service.tokenizers(wish.pool);
+    this.#queueRequest = queueRequest;
+    const tokenizers = request.worker.tokenizers(queueRequest.pool);
     if (tokenizers === undefined) return;
     this.#tokens = new PromptTokens(request, route, tokenizers, (ids) => this.#enter(ids));
   }
@@ -46,9 +56,9 @@ export class HeldPrefill implements Waiter {
     else this.#tokens.begin();
   }
 
-  granted(engine: string, seen: readonly HeldEngineSeen[]): void {
+  granted(engine: string, seen: readonly PlacementSnapshot[]): void {
     this.#waited();
-    const pool = this.#wish.pool.current;
+    const pool = this.#queueRequest.pool.current;
     const { explanation, heldMs } = this.#request.context;
     // The desk may know of a reload before this worker does.
     this.#granted = pool.engines.find(({ name }) => name === engine);
@@ -62,14 +72,14 @@ export class HeldPrefill implements Waiter {
     this.#exchange.begin();
   }
 
-  refused(reason: WishRefusal, retryAfterMs: number): void {
+  refused(reason: QueueRejection, retryAfterMs: number): void {
     if (reason === "replaced") {
       this.#ask();
       return;
     }
     this.#waited();
     this.#request.context.retryAfterMs = retryAfterMs;
-    if (reason === "none-live") this.#exchange.notGranted(reason);
+    if (reason === "none-live") this.#exchange.notQueued(reason);
     else this.#exchange.abort(waitOutcomes[reason]);
   }
 
@@ -78,7 +88,7 @@ export class HeldPrefill implements Waiter {
     const engine = this.#granted;
     this.#granted = undefined;
     const isReserved =
-      engine !== undefined && leg.reserveAt(this.#wish.pool.current, engine, uri, pick);
+      engine !== undefined && leg.reserveAt(this.#queueRequest.pool.current, engine, uri, pick);
     if (!isReserved) this.skip();
     return isReserved;
   }
@@ -97,21 +107,27 @@ export class HeldPrefill implements Waiter {
   }
 
   #enter(tokenIds: Int32Array | undefined): void {
-    const { pool, decodePool, pick, priority, tenant } = this.#wish;
+    const { pool, decodePool, pick, priority, tenant } = this.#queueRequest;
     const { bytes, blocks } = pick;
-    const wish = { pool: pool.name, decodePool: decodePool?.name ?? "", bytes, blocks, tokenIds };
+    const queueRequest = {
+      pool: pool.name,
+      decodePool: decodePool?.name ?? "",
+      bytes,
+      blocks,
+      tokenIds,
+    };
     const explains = this.#request.context.explanation !== undefined;
-    this.#asked = { ...wish, priority, tenant, explains };
+    this.#asked = { ...queueRequest, priority, tenant, explains };
     this.#ask();
   }
 
   #ask(): void {
-    this.#ticket = this.#request.service.desk.ticket(this.#asked!, this);
+    this.#ticket = this.#request.worker.queue.ticket(this.#asked!, this);
     this.#ticket.wait();
   }
 
   #waited(): void {
-    const { context, service } = this.#request;
-    context.heldMs = service.clock.nowMs() - context.startMs;
+    const { context, worker } = this.#request;
+    context.heldMs = worker.clock.nowMs() - context.startMs;
   }
 }

@@ -54,7 +54,7 @@ export class PromptLookUp {
     const found = (leadingTokens: LeadingTokens) =>
       this.#end({ pool, tokens: ids.length, leadingTokens });
     if (pool.config.kvEvents === undefined) found(noneTells);
-    else this.#request.service.desk.leadingTokens(pool.name, ids, found);
+    else this.#request.worker.queue.leadingTokens(pool.name, ids, found);
   }
 
   #end(found: FoundPrompt | undefined): void {

@@ -2,7 +2,7 @@
 import { KeyName } from "../../body/key-name.ts";
 import { tokenIdsIn } from "../../body/token-ids.ts";
 import { endpointOf, hasChoices, isGenerating } from "../../dialects/endpoints/endpoint.ts";
-import { tokenizeAnswerBytesMax, tokenizeTimeoutMs } from "../../limits.ts";
+import { tokenizeResponseBytesMax, tokenizeTimeoutMs } from "../../limits.ts";
 import type { Expirable } from "../../transport/deadlines.ts";
 import type { Forwarded } from "../context/forwarded.ts";
 import type { Route } from "../routing/route.ts";
@@ -25,12 +25,12 @@ export class PromptTokens implements Expirable {
     tokenizers: Tokenizers,
     done: (tokenIds: Int32Array | undefined) => void,
   ) {
-    const { service, context } = request;
+    const { worker, context } = request;
     this.#request = request;
     this.#tokenizers = tokenizers;
     this.#done = done;
-    this.deadlineMs = service.deadlines.dueIn(tokenizeTimeoutMs);
-    const { clock } = service;
+    this.deadlineMs = worker.deadlines.dueIn(tokenizeTimeoutMs);
+    const { clock } = worker;
     const engine = isReadable(request) ? tokenizers.next(clock.nowMs(), clock.wallMs()) : undefined;
     if (engine === undefined) return;
     this.#ask = new EngineAsk({
@@ -41,7 +41,7 @@ export class PromptTokens implements Expirable {
       uri: "/tokenize",
       body: context.body,
       timeoutMs: tokenizeTimeoutMs,
-      answerBytesMax: tokenizeAnswerBytesMax,
+      responseBytesMax: tokenizeResponseBytesMax,
       ended: () => this.#ended(),
     });
   }
@@ -51,7 +51,7 @@ export class PromptTokens implements Expirable {
       this.#done(undefined);
       return;
     }
-    this.#request.service.deadlines.add(this);
+    this.#request.worker.deadlines.add(this);
     this.#ask.begin();
   }
 
@@ -59,7 +59,7 @@ export class PromptTokens implements Expirable {
   cancel(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#request.service.deadlines.remove(this);
+    this.#request.worker.deadlines.remove(this);
     this.#ask?.cancel();
   }
 
@@ -71,10 +71,10 @@ export class PromptTokens implements Expirable {
   #ended(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const { deadlines, clock } = this.#request.service;
+    const { deadlines, clock } = this.#request.worker;
     deadlines.remove(this);
-    const answer = this.#ask?.answer;
-    const tokenIds = answer && tokenIdsIn(answer);
+    const response = this.#ask?.response;
+    const tokenIds = response && tokenIdsIn(response);
     this.#tokenizers.answered(tokenIds !== undefined, clock.nowMs());
     this.#done(tokenIds);
   }

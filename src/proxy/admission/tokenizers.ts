@@ -20,13 +20,13 @@ export class Tokenizers {
     for (let tries = 0; tries < size; tries += 1) {
       const engine = engines[this.#next % size]!;
       this.#next = (this.#next + 1) % size;
-      if (this.pool.isFit(engine, wallMs)) return engine;
+      if (this.pool.isAvailable(engine, wallMs)) return engine;
     }
     return undefined;
   }
 
-  answered(isAnswer: boolean, nowMs: number): void {
-    this.#failures = isAnswer ? 0 : this.#failures + 1;
+  answered(isResponse: boolean, nowMs: number): void {
+    this.#failures = isResponse ? 0 : this.#failures + 1;
     if (this.#failures < tokenizeFailuresMax) return;
     this.#failures = 0;
     this.#restsUntilMs = nowMs + tokenizeRestMs;

@@ -8,7 +8,7 @@ import { callbackBytesMax, callbackHeadBytesMax, callbackTimeoutMs } from "../..
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";
 import { reasonOf } from "../response/local-reply.ts";
-import type { Callbacks, Caller, CallStatus, RoundCallback } from "./callbacks.ts";
+import type { AttemptCallback, Callbacks, Caller, CallStatus } from "./callbacks.ts";
 
 export interface CallbackServer {
   readonly callbacks: Callbacks;
@@ -27,7 +27,7 @@ export class CallbackConnection implements SocketHandler, Expirable, Caller {
   #bytes: Buffer = nothing;
   #body: Buffer = nothing;
   #bodyBytes = 0;
-  #callback: RoundCallback | undefined;
+  #callback: AttemptCallback | undefined;
 
   constructor(socket: Socket, server: CallbackServer) {
     this.#socket = socket;
@@ -73,7 +73,7 @@ export class CallbackConnection implements SocketHandler, Expirable, Caller {
     this.#socket.destroy();
   }
 
-  answerCall(status: CallStatus): void {
+  respondToCall(status: CallStatus): void {
     if (this.#state === "closed") return;
     this.#callback = undefined;
     const text = status === 200 ? '{"status":"ok"}' : `{"error":"${reasonOf(status)}"}`;
@@ -114,7 +114,7 @@ export class CallbackConnection implements SocketHandler, Expirable, Caller {
     this.#bytes = end === bytes.length ? nothing : bytes.subarray(end);
     const callback = this.#server.callbacks.find(this.#head.target);
     if (callback === undefined || this.#head.method !== "POST") {
-      this.answerCall(404);
+      this.respondToCall(404);
     } else if (this.#head.contentLength < 0) callback.refuse(400, this);
     else if (this.#head.contentLength > callbackBytesMax) callback.refuse(413, this);
     else {

@@ -1,5 +1,5 @@
 /** Call-backs of decode engines that ask for their prefill: under which URL each is waited for, and what the callers are answered. */
-import type { EngineInfo, Handover, Mint } from "../../dialects/dialect.ts";
+import type { EngineInfo, IdGenerator, KvTransfer } from "../../dialects/dialect.ts";
 import { callbackBytesMax, callbackCallersMax } from "../../limits.ts";
 
 /** Where decode engines reach this worker. */
@@ -21,7 +21,7 @@ export interface CalledBack {
 
 /** Who called, and waits for an answer. */
 export interface Caller {
-  answerCall(status: CallStatus): void;
+  respondToCall(status: CallStatus): void;
 }
 
 /** 404: nobody waits for this call (any more). 502: the prefill has failed, or is not wanted any more. */
@@ -31,12 +31,12 @@ const pathPrefix = "/callback/";
 
 /** All that are open in one worker: no more than requests in flight, each of which has one. */
 export class Callbacks {
-  readonly #mint: Mint;
-  readonly #open = new Map<string, RoundCallback>();
+  readonly #ids: IdGenerator;
+  readonly #open = new Map<string, AttemptCallback>();
   #address: CallbackAddress = { host: undefined, externalHost: "127.0.0.1", port: 0 };
 
-  constructor(mint: Mint) {
-    this.#mint = mint;
+  constructor(ids: IdGenerator) {
+    this.#ids = ids;
   }
 
   get size(): number {
@@ -54,14 +54,14 @@ export class Callbacks {
   }
 
   /** For a path that nobody can guess. */
-  open(handover: Handover, owner: CalledBack): RoundCallback {
-    const path = pathPrefix + this.#mint.secret();
-    const callback = new RoundCallback(path, handover, owner, this);
+  open(transfer: KvTransfer, owner: CalledBack): AttemptCallback {
+    const path = pathPrefix + this.#ids.secret();
+    const callback = new AttemptCallback(path, transfer, owner, this);
     this.#open.set(path, callback);
     return callback;
   }
 
-  find(path: string): RoundCallback | undefined {
+  find(path: string): AttemptCallback | undefined {
     return this.#open.get(path);
   }
 
@@ -78,20 +78,20 @@ export class Callbacks {
 }
 
 /** Of one round. An engine repeats a call whose connection broke: all of them get the same answer, and there is one prefill. */
-export class RoundCallback {
+export class AttemptCallback {
   /** That the engine was told; 0 = none yet. */
   port = 0;
   readonly #path: string;
-  readonly #handover: Handover;
+  readonly #transfer: KvTransfer;
   readonly #owner: CalledBack;
   readonly #all: Callbacks;
   readonly #callers = new Set<Caller>();
   #status: CallStatus | undefined;
   #bytes = 0;
 
-  constructor(path: string, handover: Handover, owner: CalledBack, all: Callbacks) {
+  constructor(path: string, transfer: KvTransfer, owner: CalledBack, all: Callbacks) {
     this.#path = path;
-    this.#handover = handover;
+    this.#transfer = transfer;
     this.#owner = owner;
     this.#all = all;
   }
@@ -100,12 +100,12 @@ export class RoundCallback {
   tell(decode: EngineInfo): void {
     const { url, port } = this.#all.url(this.#path, decode.host);
     this.port = port;
-    this.#handover.callbackUrl!(url);
+    this.#transfer.callbackUrl!(url);
   }
 
   call(body: Buffer, caller: Caller): void {
     if (this.#status !== undefined) {
-      caller.answerCall(this.#status);
+      caller.respondToCall(this.#status);
       return;
     }
     this.#bytes += body.length;
@@ -113,7 +113,7 @@ export class RoundCallback {
       this.refuse(413, caller);
       return;
     }
-    const verdict = this.#handover.calledBack!(body);
+    const verdict = this.#transfer.calledBack!(body);
     if (verdict === "invalid") {
       this.refuse(400, caller);
       return;
@@ -125,7 +125,7 @@ export class RoundCallback {
 
   /** A call that is not what decode's engine should say: there will be no prefill, which decode would wait for in vain. */
   refuse(status: CallStatus, caller: Caller): void {
-    caller.answerCall(status);
+    caller.respondToCall(status);
     if (this.#status === undefined) this.#owner.calledBackInvalidly();
   }
 
@@ -134,17 +134,17 @@ export class RoundCallback {
     this.#callers.delete(caller);
   }
 
-  answer(ok: boolean): void {
+  response(ok: boolean): void {
     this.#status ??= ok ? 200 : 502;
     const callers = [...this.#callers];
     this.#callers.clear();
-    for (const caller of callers) caller.answerCall(this.#status);
+    for (const caller of callers) caller.respondToCall(this.#status);
   }
 
   /** The round is over; later calls find nobody. */
   end(): void {
     this.#all.close(this.#path);
-    this.answer(false);
+    this.response(false);
   }
 }
 

@@ -15,14 +15,14 @@ import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import { type ConnectionFacts, RequestContext } from "../context/request-context.ts";
 import { RequestHandler } from "../request/request.ts";
 import type { VirtualServers } from "../routing/routing.ts";
-import type { Service } from "../worker/worker.ts";
+import type { Worker } from "../worker/worker.ts";
 
 export class ClientConnection implements SocketHandler, Expirable {
   deadlineMs = Number.POSITIVE_INFINITY;
   deadlineIndex = -1;
-  readonly facts: ConnectionFacts;
+  readonly discovered: ConnectionFacts;
   readonly #socket: Socket;
-  readonly #service: Service;
+  readonly #worker: Worker;
   readonly #servers: () => VirtualServers;
   readonly #head = new RequestHead();
   #chunks: ChunkedReader | undefined;
@@ -45,13 +45,13 @@ export class ClientConnection implements SocketHandler, Expirable {
   #watching = false;
   #sendTimeoutMs = lingerTimeoutMs;
 
-  constructor(socket: Socket, service: Service, servers: () => VirtualServers) {
+  constructor(socket: Socket, worker: Worker, servers: () => VirtualServers) {
     this.#socket = socket;
-    this.#service = service;
+    this.#worker = worker;
     this.#servers = servers;
-    const nowMs = service.clock.nowMs();
-    this.facts = {
-      serial: service.nextSerial(),
+    const nowMs = worker.clock.nowMs();
+    this.discovered = {
+      serial: worker.nextSerial(),
       openedMs: nowMs,
       remoteAddress: socket.remoteAddress,
       remotePort: socket.remotePort,
@@ -60,7 +60,7 @@ export class ClientConnection implements SocketHandler, Expirable {
       requests: 0,
     };
     socket.handler = this;
-    service.deadlines.add(this);
+    worker.deadlines.add(this);
     this.#expireIn(servers().initial.config.headerTimeoutMs);
   }
 
@@ -170,7 +170,7 @@ export class ClientConnection implements SocketHandler, Expirable {
   answered(keep: boolean): void {
     this.#request = undefined;
     if (this.#state === "closed") return;
-    if (!keep || this.#service.draining) {
+    if (!keep || this.#worker.draining) {
       this.#linger();
     } else if (this.#socket.pendingBytes > relayPendingBytesMax) {
       this.#state = "full";
@@ -187,7 +187,7 @@ export class ClientConnection implements SocketHandler, Expirable {
     const waiting = this.#waiting;
     this.#waiting = nothing;
     this.#state = "busy";
-    this.#service.clock.defer(() => {
+    this.#worker.clock.defer(() => {
       if (this.#state !== "busy" || this.#request !== undefined) return;
       this.#state = "head";
       this.#isPipelined = true;
@@ -208,7 +208,7 @@ export class ClientConnection implements SocketHandler, Expirable {
   /** Whether this connection will serve another request after the one under way. */
   mayKeep(keepAliveRequests: number): boolean {
     return (
-      this.#head.keepAlive && !this.#service.draining && this.facts.requests < keepAliveRequests
+      this.#head.keepAlive && !this.#worker.draining && this.discovered.requests < keepAliveRequests
     );
   }
 
@@ -226,8 +226,8 @@ export class ClientConnection implements SocketHandler, Expirable {
     if (this.#state === "closed") return false;
     this.#state = "closed";
     this.#dropBody();
-    this.#service.deadlines.remove(this);
-    this.#service.forget(this);
+    this.#worker.deadlines.remove(this);
+    this.#worker.forget(this);
     return true;
   }
 
@@ -260,12 +260,12 @@ export class ClientConnection implements SocketHandler, Expirable {
   /** A head is parsed; its body follows at `start`. */
   #begin(bytes: Buffer, start: number): void {
     const head = this.#head;
-    this.facts.requests += 1;
-    const context = new RequestContext(head, this.facts, this.#service.clock.nowMs());
+    this.discovered.requests += 1;
+    const context = new RequestContext(head, this.discovered, this.#worker.clock.nowMs());
     context.requestBytes = start;
     context.isPipelined = this.#isPipelined;
     this.#isPipelined = false;
-    const request = new RequestHandler(this, context, this.#service, this.#servers());
+    const request = new RequestHandler(this, context, this.#worker, this.#servers());
     this.#request = request;
     this.#sendTimeoutMs = request.clientSendTimeoutMs;
     if (head.contentLength > request.bodyBytesMax) {
@@ -318,7 +318,7 @@ export class ClientConnection implements SocketHandler, Expirable {
       this.#refuse(outcomes.bodyTooLarge);
       return false;
     }
-    if (!this.#service.bodies.take(bytes)) {
+    if (!this.#worker.bodies.take(bytes)) {
       this.#refuse(outcomes.bodiesFull);
       return false;
     }
@@ -349,10 +349,10 @@ export class ClientConnection implements SocketHandler, Expirable {
     if (this.#request === undefined) {
       const context = new RequestContext(
         new RequestHead(),
-        this.facts,
-        this.#service.clock.nowMs(),
+        this.discovered,
+        this.#worker.clock.nowMs(),
       );
-      this.#request = new RequestHandler(this, context, this.#service, this.#servers(), true);
+      this.#request = new RequestHandler(this, context, this.#worker, this.#servers(), true);
     }
     this.#request.refuse(outcome);
   }
@@ -368,14 +368,14 @@ export class ClientConnection implements SocketHandler, Expirable {
   }
 
   #dropBody(): void {
-    this.#service.bodies.giveBack(this.#bodyBytes);
+    this.#worker.bodies.giveBack(this.#bodyBytes);
     this.#bodyBytes = 0;
     this.#body = [];
   }
 
   #expireIn(ms: number): void {
     this.#watching = false;
-    this.deadlineMs = this.#service.deadlines.dueIn(ms);
+    this.deadlineMs = this.#worker.deadlines.dueIn(ms);
   }
 }
 

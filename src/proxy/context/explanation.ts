@@ -55,10 +55,10 @@ export class Explanation {
   line(): string {
     if (!this.#isForClient || this.#decisions.length === 0) return "";
     // Names of pools can be anything; a header line cannot.
-    return `X-Explain: ${jsonOf(this.#decisions.map(decisionTold)).replace(/[^\x20-\x7e]/g, "?")}\r\n`;
+    return `X-Explain: ${jsonOf(this.#decisions.map(decisionJson)).replace(/[^\x20-\x7e]/g, "?")}\r\n`;
   }
 
-  told(): Explained {
+  reported(): Explained {
     return {
       requestId: this.requestId,
       at: new Date(this.#startedMs).toISOString(),
@@ -67,13 +67,13 @@ export class Explanation {
       outcome: this.#outcome,
       firstByteMs: this.#firstByteMs,
       endMs: this.#endMs,
-      decisions: this.#decisions.map(decisionTold),
+      decisions: this.#decisions.map(decisionJson),
     };
   }
 }
 
 /** The chosen engine first, then those that came closest. */
-function decisionTold({ poolSize, ...decision }: Decision): object {
+function decisionJson({ poolSize, ...decision }: Decision): object {
   const { chosen, engines } = decision;
   const first = engines.filter(({ engine }) => engine === chosen);
   const others = engines.filter(({ engine }) => engine !== chosen);

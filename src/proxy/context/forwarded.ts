@@ -2,17 +2,17 @@
 import type { TopLevel } from "../../body/top-level.ts";
 import type { Endpoint } from "../../dialects/endpoints/endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
-import type { Answer } from "../response/client-response.ts";
+import type { ClientResponse } from "../response/client-response.ts";
 import type { Server } from "../routing/routing.ts";
-import type { Service } from "../worker/worker.ts";
+import type { Worker } from "../worker/worker.ts";
 import type { Outcome } from "./outcomes.ts";
 import type { RequestContext } from "./request-context.ts";
 
 export interface Forwarded {
   readonly context: RequestContext;
-  readonly service: Service;
+  readonly worker: Worker;
   readonly server: Server;
-  readonly answer: Answer;
+  readonly response: ClientResponse;
   /** The body's members, where a dialect may have a say in it. */
   readonly members: TopLevel | undefined;
   /** Where its images and the like are encoded; undefined = the route has no encode. */

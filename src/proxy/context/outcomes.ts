@@ -77,7 +77,7 @@ export const outcomes = Object.freeze({
     "safe",
     "The engines have not told yet how they hand over.",
   ),
-  notCarried: outcome(
+  unsupportedRequest: outcome(
     "GP_NOT_CARRIED",
     400,
     "client",
@@ -199,7 +199,7 @@ export const outcomes = Object.freeze({
     "may-repeat-work",
     "The decode engine's answer is not valid HTTP, or not what its dialect allows.",
   ),
-  decodeGaveUp: outcome(
+  decodePreempted: outcome(
     "GP_DECODE_GAVE_UP",
     502,
     "decode",

@@ -1,7 +1,7 @@
 /** The last requests of one worker whose decisions can be asked for by their ids. A ring: the oldest makes room. */
 import type { Explanation } from "./explanation.ts";
 
-export class KeptExplanations {
+export class RecentExplanations {
   readonly #ring: (Explanation | undefined)[];
   #next = 0;
 

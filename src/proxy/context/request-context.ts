@@ -1,7 +1,7 @@
 /** All that is known of one request: what templates, routing and the access log read. */
 import type { TopLevel } from "../../body/top-level.ts";
 import type { RequestHead } from "../../http1/request-head.ts";
-import type { AnswerMeter } from "../response/response-meter.ts";
+import type { ResponseMeter } from "../response/response-meter.ts";
 import type { Explanation } from "./explanation.ts";
 import type { Outcome } from "./outcomes.ts";
 
@@ -71,7 +71,7 @@ export class RequestContext {
   /** When a refused request may be worth another try; 0 = not known. */
   retryAfterMs = 0;
   /** Set where traffic is recorded. */
-  meter: AnswerMeter | undefined;
+  meter: ResponseMeter | undefined;
   outcome: Outcome | undefined;
   readonly encodes: LegRecord[] = [];
   readonly prefills: LegRecord[] = [];

@@ -3,7 +3,7 @@ import type { DialectRequest } from "../../dialects/dialect.ts";
 import { generatingAt } from "../../dialects/endpoints/endpoint.ts";
 import type { Forwarded } from "../context/forwarded.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
-import { previousAnswer } from "../response/stored-response.ts";
+import { previousResponse } from "../response/stored-response.ts";
 import type { Route } from "../routing/route.ts";
 import type { Order } from "./exchange.ts";
 import type { LegPlaces } from "./leg-places.ts";
@@ -17,26 +17,30 @@ export interface Plan {
 }
 
 /** @param prefills it is of a kind that has a prefill on this route */
-export function planOf(
+export function chooseOrder(
   request: Forwarded,
   route: Route,
   places: LegPlaces,
   prefills: boolean,
 ): Plan {
-  const { context, service, members } = request;
+  const { context, worker, members } = request;
   const alone = { order: "decode-only", dialectRequest: undefined, refusal: undefined } as const;
   if (members === undefined) return alone;
   const { dialect, config } = route;
   const { requestId } = context;
   const path = route.enginePath(context);
-  const dialectRequest = { members, path, requestId, mint: service.mint };
-  const { needsPrefill = false } = dialect;
-  if (!prefills || !(needsPrefill || places.isLong(config.prefillMinTokens)))
+  const dialectRequest = { members, path, requestId, ids: worker.ids };
+  const { requiresPrefill = false } = dialect;
+  if (!prefills || !(requiresPrefill || places.isLong(config.prefillMinTokens)))
     return { ...alone, dialectRequest };
   // Only the engine that keeps an answer can go on with it.
-  const goesOn = previousAnswer(generatingAt(path), members) !== "";
-  if (!goesOn && (dialect.carries?.(dialectRequest) ?? true)) {
+  const goesOn = previousResponse(generatingAt(path), members) !== "";
+  if (!goesOn && (dialect.supports?.(dialectRequest) ?? true)) {
     return { order: dialect.order, dialectRequest, refusal: undefined };
   }
-  return { ...alone, dialectRequest, refusal: needsPrefill ? outcomes.notCarried : undefined };
+  return {
+    ...alone,
+    dialectRequest,
+    refusal: requiresPrefill ? outcomes.unsupportedRequest : undefined,
+  };
 }

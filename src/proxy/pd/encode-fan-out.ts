@@ -4,17 +4,17 @@
  */
 
 import { encodesAtOnceMax } from "../../limits.ts";
-import type { NoPlace } from "../../pool/pool.ts";
+import type { PickFailure } from "../../pool/pool.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { LegFailure } from "./exchange.ts";
 
 export interface FanOutActions {
   /** Sends an item to an encoder that it has not been sent to; says why when there is none. */
-  send(item: number): NoPlace | undefined;
+  send(item: number): PickFailure | undefined;
   /** Ends what is under way for an item that is not wanted any more. Harmless when it is over. */
   cancel(item: number): void;
   /** The encoder's refusal of this item is the client's answer. */
-  answerFrom(item: number): void;
+  deliverFrom(item: number): void;
   /** All items are encoded. Called at most once, and `finish` not then. */
   encoded(): void;
   /** The request is over. Called at most once. */
@@ -29,7 +29,7 @@ export class EncodeFanOut {
   #next = 0;
   #underWay = 0;
   #lastFailure: Outcome | undefined;
-  #answering = -1;
+  #deliveringLeg = -1;
   #ended = false;
 
   /** @param triesMax encoders for each item, the first included */
@@ -58,20 +58,20 @@ export class EncodeFanOut {
    */
   refused(item: number, mayRetry: boolean): void {
     if (this.#ended || (mayRetry && this.#retry(item, undefined))) return;
-    this.#answering = item;
+    this.#deliveringLeg = item;
     this.#cancelAllBut(item);
-    this.#actions.answerFrom(item);
+    this.#actions.deliverFrom(item);
   }
 
   failed(item: number, failure: LegFailure, mayRetry: boolean): void {
     if (this.#ended) return;
     const outcome = failureOutcomes[failure];
-    const isAnswer = this.#answering === item;
-    if (isAnswer || !mayRetry || !this.#retry(item, outcome)) this.#finish(outcome);
+    const isResponse = this.#deliveringLeg === item;
+    if (isResponse || !mayRetry || !this.#retry(item, outcome)) this.#finish(outcome);
   }
 
   /** The encoder whose refusal is the client's answer has sent all of it. */
-  answerEnded(): void {
+  responseEnded(): void {
     if (!this.#ended) this.#finish(outcomes.answered);
   }
 
@@ -97,7 +97,7 @@ export class EncodeFanOut {
       this.#next = item;
       // Encoders that are full of this request's own items have room again when one of them is encoded.
       if (refusal === "none-live" || this.#underWay === 0)
-        this.#finish(this.#lastFailure ?? noPlaceOutcomes[refusal]);
+        this.#finish(this.#lastFailure ?? pickFailureOutcomes[refusal]);
       return;
     }
   }
@@ -109,7 +109,7 @@ export class EncodeFanOut {
     this.#lastFailure = failure ?? this.#lastFailure;
     this.#actions.cancel(item);
     const refusal = this.#actions.send(item);
-    if (refusal !== undefined) this.#finish(this.#lastFailure ?? noPlaceOutcomes[refusal]);
+    if (refusal !== undefined) this.#finish(this.#lastFailure ?? pickFailureOutcomes[refusal]);
     return true;
   }
 
@@ -131,7 +131,7 @@ export class EncodeFanOut {
   }
 }
 
-const noPlaceOutcomes: Readonly<Record<NoPlace, Outcome>> = {
+const pickFailureOutcomes: Readonly<Record<PickFailure, Outcome>> = {
   "none-live": outcomes.noEncodeEngine,
   "all-full": outcomes.encodeFull,
 };

@@ -2,9 +2,9 @@
 import type { Span } from "../../body/member-value.ts";
 import { Embeddings, encodeBody } from "../../dialects/vllm/encoder.ts";
 import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
-import { encodedItemBytes, heldAnswerBytesMax } from "../../limits.ts";
+import { bufferedResponseBytesMax, encodedItemBytes } from "../../limits.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
-import type { NoPlace } from "../../pool/pool.ts";
+import type { PickFailure } from "../../pool/pool.ts";
 import type { Forwarded } from "../context/forwarded.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import { CollectedBody } from "../response/collected-body.ts";
@@ -14,7 +14,7 @@ import type { EngineConnection } from "../upstream/engine-connection.ts";
 import { Leg, type LegRequest } from "../upstream/leg.ts";
 import { sendLegMessage } from "../upstream/leg-message.ts";
 import { allowsRetry, conditionOf } from "../upstream/retry.ts";
-import type { Service } from "../worker/worker.ts";
+import type { Worker } from "../worker/worker.ts";
 import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
 import type { LegFailure } from "./exchange.ts";
 import { rankLine } from "./leg-places.ts";
@@ -61,7 +61,7 @@ export class Encode implements FanOutActions {
 
   // ---- Commands of the fan-out ----
 
-  send(item: number): NoPlace | undefined {
+  send(item: number): PickFailure | undefined {
     this.#place ??= this.#findPlace();
     if (this.#place === undefined) return "none-live";
     const { pool, uri } = this.#place.destination;
@@ -76,7 +76,7 @@ export class Encode implements FanOutActions {
     this.#legs[item]?.leg.cancel();
   }
 
-  answerFrom(item: number): void {
+  deliverFrom(item: number): void {
     this.#legs[item]!.isClients = true;
   }
 
@@ -90,8 +90,8 @@ export class Encode implements FanOutActions {
 
   // ---- Events of the items' legs ----
 
-  get service(): Service {
-    return this.#request.service;
+  get worker(): Worker {
+    return this.#request.worker;
   }
 
   get records() {
@@ -99,9 +99,9 @@ export class Encode implements FanOutActions {
   }
 
   write(item: number, leg: Leg, connection: EngineConnection): void {
-    const { context, members, service } = this.#request;
+    const { context, members, worker } = this.#request;
     const given = context.requestId || context.head.fields.get("x-request-id");
-    this.#id ||= given || service.mint.uuid();
+    this.#id ||= given || worker.ids.uuid();
     const message = {
       context,
       headers: this.#place!.route,
@@ -109,16 +109,16 @@ export class Encode implements FanOutActions {
       edits: encodeBody(members!, this.#items[item]!),
       isRead: true,
       // As vLLM's own proxy names them: encoders see several of one request, and of one that is sent once more.
-      requestId: `${this.#id}:${item}:${service.mint.secret().slice(0, 6)}`,
-      isHandoversId: true,
+      requestId: `${this.#id}:${item}:${worker.ids.secret().slice(0, 6)}`,
+      isTransferId: true,
       lines: rankLine(leg),
     };
-    sendLegMessage(leg, connection, message, service.scratch);
+    sendLegMessage(leg, connection, message, worker.scratch);
   }
 
   /** False when the answer is none of an encoder's. */
-  take(item: number, answer: Buffer): boolean {
-    if (!this.embeddings.add(item, answer)) return false;
+  take(item: number, response: Buffer): boolean {
+    if (!this.embeddings.add(item, response)) return false;
     this.#fanOut.encoded();
     return true;
   }
@@ -127,24 +127,24 @@ export class Encode implements FanOutActions {
     const mayRetry = head.status >= 400 && this.mayRetry(leg, head.status);
     if (mayRetry) leg.refused();
     // Also where another encoder may be tried: there may be no try left, and then this is the client's answer.
-    const { answer, context, status } = this.#request;
-    answer.fromEngine(head, this.#route.givesRequestId ? context.requestId : "", status);
-    answer.hold();
+    const { response, context, status } = this.#request;
+    response.fromEngine(head, this.#route.givesRequestId ? context.requestId : "", status);
+    response.hold();
     this.#fanOut.refused(item, mayRetry);
   }
 
   /** Of the refusal that is the client's answer, which is held until it is complete. False when it is too large for that. */
   relay(connection: EngineConnection, chunk: Buffer, start: number, end: number): boolean {
-    const { answer } = this.#request;
-    answer.body(connection, chunk, start, end);
-    return answer.heldBytes <= heldAnswerBytesMax;
+    const { response } = this.#request;
+    response.body(connection, chunk, start, end);
+    return response.bufferedBytes <= bufferedResponseBytesMax;
   }
 
   relayed(): void {
-    const { answer } = this.#request;
-    answer.release(undefined, true);
-    answer.end();
-    this.#fanOut.answerEnded();
+    const { response } = this.#request;
+    response.release(undefined, true);
+    response.end();
+    this.#fanOut.responseEnded();
   }
 
   failed(item: number, failure: LegFailure, mayRetry: boolean): void {
@@ -153,7 +153,7 @@ export class Encode implements FanOutActions {
 
   mayRetry(leg: Leg, failure: LegFailure | number): boolean {
     const { retry } = this.#route.config;
-    const elapsedMs = this.service.clock.nowMs() - this.#request.context.startMs;
+    const elapsedMs = this.worker.clock.nowMs() - this.#request.context.startMs;
     return allowsRetry(retry, conditionOf(failure), elapsedMs) && leg.mayTryAnother;
   }
 
@@ -170,14 +170,14 @@ export class Encode implements FanOutActions {
 
   #pick(item: number): PickRequest {
     const { start, end } = this.#items[item]!;
-    const { context, service } = this.#request;
+    const { context, worker } = this.#request;
     return {
       bytes: end - start,
       tokens: (end - start) / usualBytesPerToken,
       blocks: noBlocks,
       clientAddress: context.connection.remoteAddress,
-      key: service.policyKey(this.#place!.destination.pool, context),
-      clock: service.clock,
+      key: worker.policyKey(this.#place!.destination.pool, context),
+      clock: worker.clock,
     };
   }
 }
@@ -189,7 +189,7 @@ class ItemLeg implements LegRequest {
   isClients = false;
   readonly #encode: Encode;
   readonly #item: number;
-  readonly #answer = new CollectedBody();
+  readonly #response = new CollectedBody();
 
   constructor(encode: Encode, item: number) {
     this.#encode = encode;
@@ -197,12 +197,12 @@ class ItemLeg implements LegRequest {
     this.leg = new Leg("encode", this, encode.records);
   }
 
-  get service(): Service {
-    return this.#encode.service;
+  get worker(): Worker {
+    return this.#encode.worker;
   }
 
   writeLeg(leg: Leg, connection: EngineConnection): void {
-    this.#answer.clear();
+    this.#response.clear();
     this.#encode.write(this.#item, leg, connection);
   }
 
@@ -213,7 +213,7 @@ class ItemLeg implements LegRequest {
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     const isTaken = this.isClients
       ? this.#encode.relay(connection, chunk, start, end)
-      : this.#answer.add(connection, chunk, start, end);
+      : this.#response.add(connection, chunk, start, end);
     if (isTaken) return;
     leg.cancel();
     this.#encode.failed(this.#item, "invalid", false);
@@ -221,9 +221,9 @@ class ItemLeg implements LegRequest {
 
   legEnded(): void {
     if (this.isClients) this.#encode.relayed();
-    else if (!this.#encode.take(this.#item, this.#answer.bytes))
+    else if (!this.#encode.take(this.#item, this.#response.bytes))
       this.#encode.failed(this.#item, "invalid", false);
-    this.#answer.clear();
+    this.#response.clear();
   }
 
   legFailed(leg: Leg, failure: LegFailure): void {

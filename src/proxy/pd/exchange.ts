@@ -7,7 +7,7 @@
  */
 import type { LegName, LegOrder } from "../../dialects/dialect.ts";
 import { continuationsMax, waitsAgainMax } from "../../limits.ts";
-import type { NoPlace } from "../../pool/pool.ts";
+import type { PickFailure } from "../../pool/pool.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 
 export type Order = LegOrder | "decode-only";
@@ -18,21 +18,21 @@ export type LegFailure = "error" | "timeout" | "invalid";
 
 export interface ExchangeActions {
   /** A prefill and its decode begin, for the first time or anew: ids that belong to the ones before are used no more. */
-  newRound(): void;
+  openAttempt(): void;
   /** Whether an engine could be found for the leg; says why not. */
-  lookFor(leg: LegName): NoPlace | undefined;
+  lookFor(leg: LegName): PickFailure | undefined;
   /** Picks an engine that this leg has not tried, for `send`; says why when there is none. */
-  reserve(leg: LegName): NoPlace | undefined;
+  reserve(leg: LegName): PickFailure | undefined;
   /** Sends the request to the engine that is reserved, or else to one that this leg has not tried; says why when there is none. */
-  send(leg: LegName): NoPlace | undefined;
+  send(leg: LegName): PickFailure | undefined;
   /** Waits in the queue once more, from its end, and calls `begin`; false = there is none. */
   waitAgain(): boolean;
   /** Ends a leg that is not wanted any more. Harmless when it is over. */
   cancel(leg: LegName): void;
   /** From now on the answer of this leg goes to the client; what of it has come already goes first. */
-  answerFrom(leg: LegName): void;
+  deliverFrom(leg: LegName): void;
   /** The decode engine's call-back (decode first) gets its answer. Each gets one, also when the request ends before. */
-  answerCallback(ok: boolean): void;
+  respondToCallback(ok: boolean): void;
   /** The request is over. With `answered` the client has its whole answer. Called once. */
   finish(outcome: Outcome): void;
 }
@@ -54,16 +54,16 @@ export class Exchange {
   #decodeFailures = 0;
   #prefill: "none" | "sent" | "done" = "none";
   #decode: "none" | "sent" | "held" = "none";
-  #answering: LegName | undefined;
+  #deliveringLeg: LegName | undefined;
   #lastFailure: Outcome | undefined;
   #owesCallback = false;
   #order: Order;
   /** Decode first, by answer: decode has asked for a prefill, and is sent again after it. */
-  #missed = false;
+  #needsPrefill = false;
   #round = 0;
   #waitsAgain = 0;
   /** How often decode has given up, and whether the client has something of an answer from before. */
-  #givenUp = 0;
+  #preemptions = 0;
   #hasBegun = false;
   #ended = false;
 
@@ -78,13 +78,13 @@ export class Exchange {
   }
 
   /** Whose answer the client is getting; undefined = nothing was sent to the client yet. */
-  get answering(): LegName | undefined {
-    return this.#answering;
+  get deliveringLeg(): LegName | undefined {
+    return this.#deliveringLeg;
   }
 
   /** The client has the beginning of an answer, and waits for the rest of it from the round that is under way. */
   get resumes(): boolean {
-    return this.#hasBegun && this.#answering === undefined;
+    return this.#hasBegun && this.#deliveringLeg === undefined;
   }
 
   get order(): Order {
@@ -93,21 +93,21 @@ export class Exchange {
 
   /** A prefill engine has the KV cache, and as far as is known no decode engine has taken it. */
   get holdsKv(): boolean {
-    return this.#prefill === "done" && this.#answering === undefined;
+    return this.#prefill === "done" && this.#deliveringLeg === undefined;
   }
 
   /** There is no prefill engine for a request that has waited for one. */
-  notGranted(refusal: NoPlace): void {
+  notQueued(refusal: PickFailure): void {
     if (!this.#ended) this.#notPlaced("prefill", refusal);
   }
 
   begin(): void {
     this.#prefill = "none";
     this.#decode = "none";
-    this.#missed = false;
+    this.#needsPrefill = false;
     this.#round += 1;
     const round = this.#round;
-    this.#actions.newRound();
+    this.#actions.openAttempt();
     switch (this.#order) {
       case "prefill-first":
         if (this.#isDecodeToBeHad()) this.#sendPrefill();
@@ -133,23 +133,23 @@ export class Exchange {
   }
 
   /** Decode first: the decode engine answers that it needs a prefill. One that has had it, and says so again, has failed. */
-  decodeMissed(): void {
+  decodeNeedsPrefill(): void {
     if (this.#ended) return;
     if (this.#order !== "decode-first" || this.#prefill !== "none") {
       this.#actions.cancel("decode");
       this.decodeFailed("invalid", false, false);
       return;
     }
-    this.#missed = true;
+    this.#needsPrefill = true;
     this.#decode = "none";
     this.#actions.cancel("decode");
     this.#sendPrefill();
   }
 
   /** The prefill's answer is all that the client needs, and is sent: not so where decode's has begun, which stays the only one. */
-  answeredByPrefill(): void {
+  deliverPrefillResponse(): void {
     if (this.#ended) return;
-    if (this.#answering !== undefined) {
+    if (this.#deliveringLeg !== undefined) {
       this.prefillDone();
       return;
     }
@@ -157,7 +157,7 @@ export class Exchange {
       this.#finish(outcomes.truncated);
       return;
     }
-    this.#answering = "prefill";
+    this.#deliveringLeg = "prefill";
     this.#finish(outcomes.answered);
   }
 
@@ -165,9 +165,9 @@ export class Exchange {
   prefillDone(): void {
     if (this.#ended) return;
     this.#prefill = "done";
-    this.#answerCallback(true);
-    if (this.#order === "prefill-first" || this.#missed) this.#sendDecode();
-    else if (this.#decode === "held") this.#answerFrom("decode");
+    this.#respondToCallback(true);
+    if (this.#order === "prefill-first" || this.#needsPrefill) this.#sendDecode();
+    else if (this.#decode === "held") this.#deliverFrom("decode");
   }
 
   /**
@@ -179,7 +179,7 @@ export class Exchange {
     if (this.#ended) return;
     if (mayRetry && this.#retryPrefill(undefined)) return;
     if (!isClients && this.#fallBack()) return;
-    if (this.#answering === "decode") {
+    if (this.#deliveringLeg === "decode") {
       this.#goOnWithout();
       return;
     }
@@ -187,26 +187,26 @@ export class Exchange {
       this.#finish(outcomes.truncated);
       return;
     }
-    this.#answerCallback(false);
+    this.#respondToCallback(false);
     this.#actions.cancel("decode");
-    this.#answerFrom("prefill");
+    this.#deliverFrom("prefill");
   }
 
   prefillFailed(failure: LegFailure, mayRetry: boolean): void {
     if (this.#ended) return;
-    if (this.#answering === "prefill") {
+    if (this.#deliveringLeg === "prefill") {
       this.#finish(outcomes.truncated);
       return;
     }
     const outcome = prefillOutcomes[failure];
     if (mayRetry && this.#retryPrefill(outcome)) return;
     if (this.#fallBack()) return;
-    if (this.#answering === "decode") this.#goOnWithout();
+    if (this.#deliveringLeg === "decode") this.#goOnWithout();
     else this.#finish(outcome);
   }
 
   /** The decode engine's answer has begun, or (where it is held back) is complete. */
-  decodeAnswered(ok: boolean, mayRetry: boolean): void {
+  decodeResponded(ok: boolean, mayRetry: boolean): void {
     if (this.#ended) return;
     if (!ok && mayRetry && this.#retryDecode(undefined, false)) return;
     // With both legs in flight an answer is only good once the prefill is; a refusal is final at once.
@@ -214,14 +214,14 @@ export class Exchange {
     else if (!ok && this.#hasBegun) this.#finish(outcomes.truncated);
     else {
       if (!ok) this.#actions.cancel("prefill");
-      this.#answerFrom("decode");
+      this.#deliverFrom("decode");
     }
   }
 
   /** @param kvKept the request did not reach the decode engine, so the prefill's KV cache is still there for another */
   decodeFailed(failure: LegFailure, mayRetry: boolean, kvKept: boolean): void {
     if (this.#ended) return;
-    if (this.#answering === "decode") {
+    if (this.#deliveringLeg === "decode") {
       this.#finish(outcomes.truncated);
       return;
     }
@@ -231,8 +231,8 @@ export class Exchange {
   }
 
   /** The answer broke off before any byte of it went to the client: the failure that follows may lead to another. */
-  takeBackAnswer(): void {
-    this.#answering = undefined;
+  retractResponse(): void {
+    this.#deliveringLeg = undefined;
   }
 
   /**
@@ -241,18 +241,18 @@ export class Exchange {
    * @param hasBegun some of the answer is with the client
    * @param canContinue there is a request for the rest
    */
-  decodeGaveUp(hasBegun: boolean, canContinue: boolean): void {
-    if (this.#ended || this.#answering !== "decode") return;
-    this.#answering = undefined;
+  decodePreempted(hasBegun: boolean, canContinue: boolean): void {
+    if (this.#ended || this.#deliveringLeg !== "decode") return;
+    this.#deliveringLeg = undefined;
     this.#prefill = "none";
     this.#hasBegun ||= hasBegun;
-    this.#givenUp += 1;
-    if (canContinue && this.#givenUp <= continuationsMax) this.#beginAnew();
-    else this.#finish(outcomes.decodeGaveUp);
+    this.#preemptions += 1;
+    if (canContinue && this.#preemptions <= continuationsMax) this.#restart();
+    else this.#finish(outcomes.decodePreempted);
   }
 
   /** The leg whose answer is the client's has sent all of it. */
-  answerEnded(): void {
+  responseEnded(): void {
     if (!this.#ended) this.#finish(outcomes.answered);
   }
 
@@ -281,11 +281,11 @@ export class Exchange {
     return refusal === undefined;
   }
 
-  #notPlaced(leg: LegName, refusal: NoPlace): void {
+  #notPlaced(leg: LegName, refusal: PickFailure): void {
     if (leg === "prefill" && this.#fallBack()) return;
     if (refusal === "all-full" && this.#waitAgain()) return;
-    if (leg === "prefill" && this.#answering === "decode") this.#goOnWithout();
-    else this.#finish(this.#lastFailure ?? noPlaceOutcomes[leg][refusal]);
+    if (leg === "prefill" && this.#deliveringLeg === "decode") this.#goOnWithout();
+    else this.#finish(this.#lastFailure ?? pickFailureOutcomes[leg][refusal]);
   }
 
   /**
@@ -293,28 +293,29 @@ export class Exchange {
    * and not for a prefill that decode is to do without.
    */
   #waitAgain(): boolean {
-    if (this.#prefill === "done" || this.#answering !== undefined || this.#hasBegun) return false;
+    if (this.#prefill === "done" || this.#deliveringLeg !== undefined || this.#hasBegun)
+      return false;
     if (this.#order !== this.#options.order || this.#waitsAgain >= waitsAgainMax) return false;
     this.#waitsAgain += 1;
     this.#actions.cancel("prefill");
     this.#actions.cancel("decode");
-    this.#answerCallback(false);
+    this.#respondToCallback(false);
     return this.#actions.waitAgain();
   }
 
   /** Has decode compute the prompt, where the route allows it and nothing of an answer was sent. */
   #fallBack(): boolean {
-    if (!this.#options.fallsBack || this.#answering !== undefined) return false;
+    if (!this.#options.fallsBack || this.#deliveringLeg !== undefined) return false;
     if (this.#order === "decode-only") return false;
     this.#order = "decode-only";
-    this.#beginAnew();
+    this.#restart();
     return true;
   }
 
   /** A prefill fails that was asked for after decode's answer had begun: that answer does without it. */
   #goOnWithout(): void {
     this.#actions.cancel("prefill");
-    this.#answerCallback(false);
+    this.#respondToCallback(false);
   }
 
   #sendDecode(): boolean {
@@ -327,56 +328,56 @@ export class Exchange {
   /** Tries another prefill engine; where decode is in flight already it starts anew as well, since its KV will not come. */
   #retryPrefill(failure: Outcome | undefined): boolean {
     this.#prefillFailures += 1;
-    if (this.#answering !== undefined || this.#prefillFailures >= this.#options.tries.prefill)
+    if (this.#deliveringLeg !== undefined || this.#prefillFailures >= this.#options.tries.prefill)
       return false;
     this.#lastFailure = failure ?? this.#lastFailure;
-    this.#beginAnew();
+    this.#restart();
     return true;
   }
 
   /** Tries another decode engine, with a new prefill unless the KV cache of the last one is still there. */
   #retryDecode(failure: Outcome | undefined, kvKept: boolean): boolean {
     this.#decodeFailures += 1;
-    if (this.#answering !== undefined || this.#decodeFailures >= this.#options.tries.decode)
+    if (this.#deliveringLeg !== undefined || this.#decodeFailures >= this.#options.tries.decode)
       return false;
     this.#lastFailure = failure ?? this.#lastFailure;
     if (kvKept && this.#prefill === "done" && !this.#options.choosesDecodeFirst) {
       this.#actions.cancel("decode");
       this.#sendDecode();
-    } else this.#beginAnew();
+    } else this.#restart();
     return true;
   }
 
-  #beginAnew(): void {
+  #restart(): void {
     this.#actions.cancel("prefill");
     this.#actions.cancel("decode");
-    this.#answerCallback(false);
+    this.#respondToCallback(false);
     this.begin();
   }
 
-  #answerCallback(ok: boolean): void {
+  #respondToCallback(ok: boolean): void {
     if (!this.#owesCallback) return;
     this.#owesCallback = false;
-    this.#actions.answerCallback(ok);
+    this.#actions.respondToCallback(ok);
   }
 
-  #answerFrom(leg: LegName): void {
-    this.#answering = leg;
-    this.#actions.answerFrom(leg);
+  #deliverFrom(leg: LegName): void {
+    this.#deliveringLeg = leg;
+    this.#actions.deliverFrom(leg);
   }
 
   #finish(outcome: Outcome): void {
     this.#ended = true;
     this.#actions.cancel("prefill");
     this.#actions.cancel("decode");
-    this.#answerCallback(false);
+    this.#respondToCallback(false);
     // It is too late for a status.
     const isLate = this.#hasBegun && outcome !== outcomes.answered && outcome.status !== 0;
     this.#actions.finish(isLate ? outcomes.truncated : outcome);
   }
 }
 
-const noPlaceOutcomes: Readonly<Record<LegName, Readonly<Record<NoPlace, Outcome>>>> = {
+const pickFailureOutcomes: Readonly<Record<LegName, Readonly<Record<PickFailure, Outcome>>>> = {
   prefill: { "none-live": outcomes.noPrefillEngine, "all-full": outcomes.prefillFull },
   decode: { "none-live": outcomes.noDecodeEngine, "all-full": outcomes.decodeFull },
 };

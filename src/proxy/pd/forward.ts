@@ -1,50 +1,50 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
-import type { DialectRequest, Handover } from "../../dialects/dialect.ts";
+import type { DialectRequest, KvTransfer } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/response-head.ts";
-import { heldAnswerBytesMax, relayPendingBytesMax } from "../../limits.ts";
-import type { Engine, NoPlace } from "../../pool/pool.ts";
-import type { CalledBack, RoundCallback } from "../client/callbacks.ts";
+import { bufferedResponseBytesMax, relayPendingBytesMax } from "../../limits.ts";
+import type { Engine, PickFailure } from "../../pool/pool.ts";
+import type { AttemptCallback, CalledBack } from "../client/callbacks.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { Forwarded } from "../context/forwarded.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { Answer } from "../response/client-response.ts";
+import type { ClientResponse } from "../response/client-response.ts";
 import { CollectedBody } from "../response/collected-body.ts";
-import { finalAnswer } from "../response/local-reply.ts";
-import { MergedAnswer } from "../response/response-merger.ts";
+import { finalReply } from "../response/local-reply.ts";
+import { ResponseMerger } from "../response/response-merger.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineConnection } from "../upstream/engine-connection.ts";
 import { Leg, type LegRequest } from "../upstream/leg.ts";
 import { legBody } from "../upstream/leg-body.ts";
 import { sendLegMessage } from "../upstream/leg-message.ts";
 import { allowsRetry, conditionOf } from "../upstream/retry.ts";
-import type { Service } from "../worker/worker.ts";
-import { planOf } from "./choose-order.ts";
+import type { Worker } from "../worker/worker.ts";
+import { chooseOrder } from "./choose-order.ts";
 import { Exchange, type ExchangeActions, type LegFailure, type LegName } from "./exchange.ts";
 import { enginesOf, LegPlaces, noEngines, rankLine, sourceAmongOthers } from "./leg-places.ts";
 
 export class Forward implements ExchangeActions, LegRequest, CalledBack {
-  readonly service: Service;
+  readonly worker: Worker;
   readonly #request: Forwarded;
   readonly #context: RequestContext;
   readonly explanation: Explanation | undefined;
   readonly #route: Route;
-  readonly #answer: Answer;
+  readonly #response: ClientResponse;
   readonly #exchange: Exchange;
   readonly #decode: Leg;
   /** Where there is nothing to prefill there is no such leg. */
   readonly #prefill: Leg | undefined;
-  readonly #prefillAnswer: CollectedBody | undefined;
+  readonly #prefillResponse: CollectedBody | undefined;
   /** As the client sent it, or for the rest of an answer that a decode engine has given up. */
   #dialectRequest: DialectRequest | undefined;
   readonly #places: LegPlaces;
   /** Of the round under way; undefined = the request goes to one engine alone. */
-  #handover: Handover | undefined;
-  #callback: RoundCallback | undefined;
+  #transfer: KvTransfer | undefined;
+  #callback: AttemptCallback | undefined;
   /** An answer's bytes while the dialect cannot tell yet whether it is one. */
-  #judged: CollectedBody | undefined;
+  #inspected: CollectedBody | undefined;
   #isDecodeWhole = false;
-  readonly #merged: MergedAnswer;
+  readonly #merged: ResponseMerger;
   #paused: EngineConnection | undefined;
   /** No prefill could be had, and decode computes the prompt. */
   #fellBack = false;
@@ -52,22 +52,22 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   readonly #refusal: Outcome | undefined;
 
   constructor(request: Forwarded, route: Route, prefills: boolean) {
-    const { context, service, members } = request;
+    const { context, worker, members } = request;
     this.#request = request;
     this.#context = context;
     this.explanation = context.explanation;
-    this.service = service;
+    this.worker = worker;
     this.#route = route;
-    this.#answer = request.answer;
-    this.#merged = new MergedAnswer(members && route.dialect.merge, request.answer);
+    this.#response = request.response;
+    this.#merged = new ResponseMerger(members && route.dialect.merge, request.response);
     this.#places = new LegPlaces(request, route);
     this.#decode = new Leg("decode", this, context.decodes);
-    const { order, dialectRequest, refusal } = planOf(request, route, this.#places, prefills);
+    const { order, dialectRequest, refusal } = chooseOrder(request, route, this.#places, prefills);
     this.#dialectRequest = dialectRequest;
     this.#refusal = refusal;
     if (order !== "decode-only") {
       this.#prefill = new Leg("prefill", this, context.prefills);
-      this.#prefillAnswer = new CollectedBody();
+      this.#prefillResponse = new CollectedBody();
     }
     const { dialect } = route;
     const { tries } = route.config.retry;
@@ -77,7 +77,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
         order,
         choosesDecodeFirst: dialect.choosesDecodeFirst ?? false,
         tries: { prefill: each, decode: each },
-        fallsBack: route.config.onPrefillFailure === "decode_only" && !dialect.needsPrefill,
+        fallsBack: route.config.onPrefillFailure === "decode_only" && !dialect.requiresPrefill,
       },
       this,
     );
@@ -104,41 +104,41 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   // ---- Commands of the exchange ----
 
-  newRound(): void {
+  openAttempt(): void {
     if (this.#exchange.order === "decode-only" && this.#prefill !== undefined && !this.#fellBack) {
       this.#fellBack = true;
-      this.service.fellBack(this.#context);
+      this.worker.fellBack(this.#context);
     }
     const alone = this.#exchange.order === "decode-only" || this.#dialectRequest === undefined;
-    this.#handover = alone ? undefined : this.#route.dialect.handOver(this.#dialectRequest!);
+    this.#transfer = alone ? undefined : this.#route.dialect.beginTransfer(this.#dialectRequest!);
     this.#callback?.end();
     this.#callback =
-      this.#handover?.callbackUrl && this.service.callbacks.open(this.#handover, this);
+      this.#transfer?.callbackUrl && this.worker.callbacks.open(this.#transfer, this);
   }
 
-  lookFor(name: LegName): NoPlace | undefined {
+  lookFor(name: LegName): PickFailure | undefined {
     const destination = this.#places.destination(name);
     return destination === undefined
       ? "none-live"
-      : destination.pool.vacancy(this.service.clock.wallMs());
+      : destination.pool.vacancy(this.worker.clock.wallMs());
   }
 
-  reserve(name: LegName): NoPlace | undefined {
+  reserve(name: LegName): PickFailure | undefined {
     const destination = this.#places.destination(name);
     if (destination === undefined) return "none-live";
     const { pool, uri } = destination;
     const leg = this.#leg(name);
     const pick = this.#places.pick(pool);
-    if (leg === this.#prefill && this.#places.reserveHeld(leg, uri, pick)) return undefined;
+    if (leg === this.#prefill && this.#places.reserveQueued(leg, uri, pick)) return undefined;
     return leg.reserve(pool, uri, pick);
   }
 
-  send(name: LegName): NoPlace | undefined {
+  send(name: LegName): PickFailure | undefined {
     const leg = this.#leg(name);
-    if (name === "prefill") this.#prefillAnswer!.clear();
+    if (name === "prefill") this.#prefillResponse!.clear();
     else {
-      this.#answer.dropHeld();
-      this.#judged = undefined;
+      this.#response.dropBuffered();
+      this.#inspected = undefined;
       this.#isDecodeWhole = false;
     }
     const refusal = leg.isReserved ? undefined : this.reserve(name);
@@ -149,7 +149,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   cancel(name: LegName): void {
     if (name === "prefill") {
       this.#prefill?.cancel();
-      this.#places.skipHeld();
+      this.#places.releasePrefill();
     } else this.#decode.cancel(this.#exchange.holdsKv && this.#route.dialect.releasesByDecode);
   }
 
@@ -157,18 +157,18 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     return this.#places.waitAgain();
   }
 
-  answerFrom(name: LegName): void {
+  deliverFrom(name: LegName): void {
     if (name !== "decode") return;
     // Alone, decode may still be sent after a prefill that failed.
-    const prefillAnswer = this.#handover && this.#prefillAnswer?.bytes;
-    this.#merged.release(this.#dialectRequest, prefillAnswer, this.#isDecodeWhole);
+    const prefillResponse = this.#transfer && this.#prefillResponse?.bytes;
+    this.#merged.release(this.#dialectRequest, prefillResponse, this.#isDecodeWhole);
     this.clientDrained();
-    if (this.#answer.isUnfinished) this.#goOn();
-    else if (this.#isDecodeWhole) this.#answerEnded();
+    if (this.#response.isUnfinished) this.#goOn();
+    else if (this.#isDecodeWhole) this.#responseEnded();
   }
 
-  answerCallback(ok: boolean): void {
-    this.#callback?.answer(ok);
+  respondToCallback(ok: boolean): void {
+    this.#callback?.response(ok);
   }
 
   finish(outcome: Outcome): void {
@@ -182,27 +182,27 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   writeLeg(leg: Leg, connection: EngineConnection): void {
     const route = this.#route;
     const headers = leg === this.#prefill ? this.#places.prefillRoute : route;
-    const handover = this.#handover;
-    const engines = handover && enginesOf(this.#prefill, this.#decode);
-    const handoversId = engines && handover!.requestId?.(engines);
-    if (handoversId !== undefined) this.#merged.useIds(handoversId, this.#clientsId);
+    const transfer = this.#transfer;
+    const engines = transfer && enginesOf(this.#prefill, this.#decode);
+    const transferId = engines && transfer!.requestId?.(engines);
+    if (transferId !== undefined) this.#merged.useIds(transferId, this.#clientsId);
     if (engines !== undefined && leg === this.#decode) this.#callback?.tell(engines.decode);
     const members = this.#dialectRequest?.members;
     const name = leg === this.#prefill ? "prefill" : "decode";
     const edits =
       members &&
-      legBody(this.#request, members, route.dialect, handover, leg, engines ?? noEngines);
+      legBody(this.#request, members, route.dialect, transfer, leg, engines ?? noEngines);
     const message = {
       context: this.#context,
       headers,
       route,
       edits,
-      isRead: leg === this.#prefill || handover?.judgeDecode !== undefined || this.#merged.isRead,
-      requestId: handoversId ?? this.#context.requestId,
-      isHandoversId: handoversId !== undefined,
-      lines: rankLine(leg) + ((engines && handover!.headerLines?.(name, engines)) ?? ""),
+      isRead: leg === this.#prefill || transfer?.inspectDecode !== undefined || this.#merged.isRead,
+      requestId: transferId ?? this.#context.requestId,
+      isTransferId: transferId !== undefined,
+      lines: rankLine(leg) + ((engines && transfer!.headerLines?.(name, engines)) ?? ""),
     };
-    sendLegMessage(leg, connection, message, this.service.scratch);
+    sendLegMessage(leg, connection, message, this.worker.scratch);
   }
 
   legHead(leg: Leg, { head }: EngineConnection): void {
@@ -214,44 +214,44 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     }
     // Also where another engine may be tried: the exchange may have no try left, and then this is the client's answer.
     const id = this.#route.givesRequestId ? this.#context.requestId : "";
-    if (this.#exchange.answering === undefined) {
-      this.#answer.fromEngine(head, id, this.#request.status);
+    if (this.#exchange.deliveringLeg === undefined) {
+      this.#response.fromEngine(head, id, this.#request.status);
       this.#merged.begin(head);
     }
     if (leg === this.#prefill) {
-      this.#places.skipHeld();
+      this.#places.releasePrefill();
       this.#exchange.prefillRefused(retry, head.status < 500);
-    } else if (retry) this.#exchange.decodeAnswered(false, true);
-    else if (head.status < 300 && this.#handover?.judgeDecode !== undefined) {
-      this.#judged = new CollectedBody();
-      this.#answer.hold();
+    } else if (retry) this.#exchange.decodeResponded(false, true);
+    else if (head.status < 300 && this.#transfer?.inspectDecode !== undefined) {
+      this.#inspected = new CollectedBody();
+      this.#response.hold();
       // A short answer is held until it is complete: until then another engine can still give a better one.
     } else if (
       this.#merged.collects ||
-      (head.framing === "length" && head.contentLength <= heldAnswerBytesMax)
+      (head.framing === "length" && head.contentLength <= bufferedResponseBytesMax)
     )
-      this.#answer.hold();
+      this.#response.hold();
   }
 
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     const exchange = this.#exchange;
-    if (exchange.answering === leg.name) {
+    if (exchange.deliveringLeg === leg.name) {
       this.#relay(connection, chunk, start, end);
       return;
     }
     if (leg === this.#prefill) {
-      if (this.#prefillAnswer!.add(connection, chunk, start, end)) return;
+      if (this.#prefillResponse!.add(connection, chunk, start, end)) return;
       leg.cancel();
       exchange.prefillFailed("invalid", false);
       return;
     }
-    if (this.#judged !== undefined) this.#judge(connection, chunk, start, end);
+    if (this.#inspected !== undefined) this.#inspect(connection, chunk, start, end);
     else {
-      if (!this.#answer.isHeld) {
-        exchange.decodeAnswered(connection.head.status < 400, false);
+      if (!this.#response.isBuffered) {
+        exchange.decodeResponded(connection.head.status < 400, false);
         if (exchange.ended) return;
         // The other leg has not answered yet.
-        if (exchange.answering === undefined) this.#answer.hold();
+        if (exchange.deliveringLeg === undefined) this.#response.hold();
       }
       this.#relay(connection, chunk, start, end);
     }
@@ -259,30 +259,30 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   legEnded(leg: Leg): void {
     const exchange = this.#exchange;
-    if (leg === this.#prefill && exchange.answering !== "prefill") {
+    if (leg === this.#prefill && exchange.deliveringLeg !== "prefill") {
       this.#prefillEnded();
       return;
     }
     this.#paused = undefined;
     if (leg === this.#decode) this.#isDecodeWhole = true;
-    if (this.#judged !== undefined && this.#misses(true)) return;
-    if (exchange.answering === leg.name) this.#answerEnded();
-    else exchange.decodeAnswered(this.#context.status < 400, false);
+    if (this.#inspected !== undefined && this.#misses(true)) return;
+    if (exchange.deliveringLeg === leg.name) this.#responseEnded();
+    else exchange.decodeResponded(this.#context.status < 400, false);
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
     const mayRetry = this.#mayRetry(leg, failure);
-    if (this.#exchange.answering === leg.name && !this.#answer.started) {
-      this.#exchange.takeBackAnswer();
+    if (this.#exchange.deliveringLeg === leg.name && !this.#response.started) {
+      this.#exchange.retractResponse();
     }
     if (leg === this.#prefill) {
-      this.#places.skipHeld();
+      this.#places.releasePrefill();
       this.#exchange.prefillFailed(failure, mayRetry);
     } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
 
   sourceOf(leg: Leg): Engine | undefined {
-    const isFetching = leg === this.#decode && this.#handover !== undefined;
+    const isFetching = leg === this.#decode && this.#transfer !== undefined;
     return isFetching ? sourceAmongOthers(this.#prefill) : undefined;
   }
 
@@ -302,7 +302,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   /** As a single engine would put it into its answer. */
   get #clientsId(): string {
     const { requestId, head } = this.#context;
-    return requestId || head.fields.get("x-request-id") || this.service.mint.uuid();
+    return requestId || head.fields.get("x-request-id") || this.worker.ids.uuid();
   }
 
   #leg(name: LegName): Leg {
@@ -310,15 +310,15 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   }
 
   #prefillEnded(): void {
-    const answer = this.#prefillAnswer!.bytes;
-    this.#places.prefilled(answer);
-    const final = this.#handover!.prefillAnswered(answer);
+    const response = this.#prefillResponse!.bytes;
+    this.#places.prefilled(response);
+    const final = this.#transfer!.prefillResponded(response);
     if (final === undefined) this.#exchange.prefillDone();
     else if (final === "nothing") this.#exchange.prefillFailed("invalid", false);
     else {
-      const isFirst = this.#exchange.answering === undefined && !this.#exchange.resumes;
-      if (isFirst) finalAnswer(this.#answer, this.#context, final);
-      this.#exchange.answeredByPrefill();
+      const isFirst = this.#exchange.deliveringLeg === undefined && !this.#exchange.resumes;
+      if (isFirst) finalReply(this.#response, this.#context, final);
+      this.#exchange.deliverPrefillResponse();
     }
   }
 
@@ -326,37 +326,37 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   #goOn(): void {
     const rest = this.#merged.rest(this.#dialectRequest!);
     if (rest !== undefined) this.#dialectRequest = rest;
-    this.#exchange.decodeGaveUp(this.#answer.started, rest !== undefined);
+    this.#exchange.decodePreempted(this.#response.started, rest !== undefined);
   }
 
   /** The head of an answer that goes on where another one was given up; the client has had its own. */
   #resumed(leg: Leg, head: ResponseHead, retry: boolean): void {
     if (leg === this.#prefill) this.#exchange.prefillRefused(retry, head.status < 500);
-    else if (head.status >= 300 || !this.#answer.goesOn(head))
-      this.#exchange.decodeAnswered(false, retry);
+    else if (head.status >= 300 || !this.#response.goesOn(head))
+      this.#exchange.decodeResponded(false, retry);
   }
 
-  #answerEnded(): void {
-    this.#answer.end();
-    this.#exchange.answerEnded();
+  #responseEnded(): void {
+    this.#response.end();
+    this.#exchange.responseEnded();
   }
 
   /** Shows the dialect what has come of decode's answer, until it knows whether that is the client's. */
-  #judge(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    this.#answer.body(connection, chunk, start, end);
-    if (!this.#judged!.add(connection, chunk, start, end)) {
+  #inspect(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#response.body(connection, chunk, start, end);
+    if (!this.#inspected!.add(connection, chunk, start, end)) {
       this.calledBackInvalidly();
-    } else if (!this.#misses(false) && this.#judged === undefined && !this.#merged.collects) {
-      this.#exchange.decodeAnswered(true, false);
+    } else if (!this.#misses(false) && this.#inspected === undefined && !this.#merged.collects) {
+      this.#exchange.decodeResponded(true, false);
     }
   }
 
   #misses(isComplete: boolean): boolean {
-    const verdict = this.#handover!.judgeDecode!(this.#judged!.bytes, isComplete);
+    const verdict = this.#transfer!.inspectDecode!(this.#inspected!.bytes, isComplete);
     if (verdict === "more" && !isComplete) return false;
-    this.#judged = undefined;
+    this.#inspected = undefined;
     if (verdict !== "missed") return false;
-    this.#exchange.decodeMissed();
+    this.#exchange.decodeNeedsPrefill();
     return true;
   }
 
@@ -368,26 +368,29 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   #mayRetry(leg: Leg, failure: LegFailure | number): boolean {
     const { retry } = this.#route.config;
-    const elapsedMs = this.service.clock.nowMs() - this.#context.startMs;
-    const isLate = this.#answer.started && !this.#exchange.resumes;
+    const elapsedMs = this.worker.clock.nowMs() - this.#context.startMs;
+    const isLate = this.#response.started && !this.#exchange.resumes;
     if (isLate || !allowsRetry(retry, conditionOf(failure), elapsedMs)) return false;
     return leg.mayTryAnother;
   }
 
   /** Passes bytes on as they come; a client that falls behind stops the reading of its own engine, and nothing else. */
   #relay(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    this.#answer.body(connection, chunk, start, end);
-    if (this.#answer.isUnfinished) {
+    this.#response.body(connection, chunk, start, end);
+    if (this.#response.isUnfinished) {
       this.#goOn();
       return;
     }
     if (this.#paused !== undefined) return;
-    if (this.#merged.collects && this.#exchange.answering === undefined) {
-      if (this.#merged.overflows()) this.#exchange.decodeAnswered(true, false);
+    if (this.#merged.collects && this.#exchange.deliveringLeg === undefined) {
+      if (this.#merged.overflows()) this.#exchange.decodeResponded(true, false);
       return;
     }
-    const { heldBytes } = this.#answer;
-    if (heldBytes > heldAnswerBytesMax || this.#request.pendingBytes > relayPendingBytesMax) {
+    const { bufferedBytes } = this.#response;
+    if (
+      bufferedBytes > bufferedResponseBytesMax ||
+      this.#request.pendingBytes > relayPendingBytesMax
+    ) {
       this.#paused = connection;
       connection.pause();
     }

@@ -9,11 +9,11 @@ import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
 import { promptBlockBytes, promptBlocksMax } from "../../limits.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Engine, Pool } from "../../pool/pool.ts";
-import { Admission, type AdmissionWish } from "../admission/capacity-wait.ts";
-import { HeldPrefill, type HeldWish } from "../admission/prefill-wait.ts";
+import { CapacityWait, type CapacityWaitRequest } from "../admission/capacity-wait.ts";
+import { PrefillWait, type PrefillWaitRequest } from "../admission/prefill-wait.ts";
 import { type FoundPrompt, PromptLookUp } from "../admission/prompt-look-up.ts";
 import type { Forwarded } from "../context/forwarded.ts";
-import { askedAnswer, holderOf } from "../response/stored-response.ts";
+import { holderOf, requestedResponse } from "../response/stored-response.ts";
 import { dpRankHeader } from "../routing/head-plan.ts";
 import { type InternalRoute, internalRoute } from "../routing/internal-route.ts";
 import type { Destination, Route } from "../routing/route.ts";
@@ -32,9 +32,9 @@ export class LegPlaces {
   /** Hashes of the prompt's blocks, made once, where a policy goes by them. */
   #blocks: number[] | undefined;
   /** Where the prompt is held until a prefill engine can take it. */
-  #held: HeldPrefill | undefined;
+  #held: PrefillWait | undefined;
   /** Where the request waits for room instead. */
-  #admission: Admission | undefined;
+  #admission: CapacityWait | undefined;
   #lookUp: PromptLookUp | undefined;
   /** What engines have told of the prompt. */
   #found: FoundPrompt | undefined;
@@ -43,17 +43,17 @@ export class LegPlaces {
   /** The decode engine that has so much of the prompt cached that it computes the rest itself. */
   #warm: Engine | undefined;
   /** The answer that the request is about, which one engine keeps; "" = none. */
-  readonly #keptAnswer: string;
+  readonly #storedResponse: string;
 
   constructor(request: Forwarded, route: Route) {
-    const { endpoint, context, members, service } = request;
+    const { endpoint, context, members, worker } = request;
     this.#request = request;
     this.#route = route;
     this.#prefersPrefill =
       endpoint?.servedBy === "any-engine" &&
       route.prefillPool !== undefined &&
-      route.prefillPool.vacancy(service.clock.wallMs()) === undefined;
-    this.#keptAnswer = askedAnswer(endpoint, context.path, members);
+      route.prefillPool.vacancy(worker.clock.wallMs()) === undefined;
+    this.#storedResponse = requestedResponse(endpoint, context.path, members);
   }
 
   /** The route whose header lines the prefill gets. */
@@ -80,30 +80,30 @@ export class LegPlaces {
   }
 
   pick(pool: Pool): PickRequest {
-    const { context, promptBytes, service } = this.#request;
+    const { context, promptBytes, worker } = this.#request;
     const blocks = pool.usesBlocks ? this.#promptBlocks() : noBlocks;
     return {
       bytes: promptBytes,
       tokens: this.#found?.tokens ?? pool.ratio.tokensOf(promptBytes),
       blocks,
-      told: this.#toldBlocks(pool, blocks.length),
+      reported: this.#reportedBlocks(pool, blocks.length),
       clientAddress: context.connection.remoteAddress,
-      key: service.policyKey(pool, context),
-      shadowKey: service.shadowKey(pool, context),
-      only: holderOf(pool, this.#keptAnswer),
-      preferred:
+      key: worker.policyKey(pool, context),
+      shadowKey: worker.shadowKey(pool, context),
+      requiredEngine: holderOf(pool, this.#storedResponse),
+      stickyEngine:
         this.#warm && pool.engines.indexOf(this.#warm) >= 0 ? this.#warm.number : undefined,
-      clock: service.clock,
+      clock: worker.clock,
     };
   }
 
   /** The prefill's answer says how many tokens the prompt has, and of these were cached. It is read where somebody goes by that. */
-  prefilled(answer: Buffer): void {
+  prefilled(response: Buffer): void {
     const held = this.#held;
     this.#admission?.prefilled();
     const prefill = this.destination("prefill")?.pool;
     if (held === undefined && !prefill?.usesBlocks) return;
-    const usage = promptUsageOf(answer);
+    const usage = promptUsageOf(response);
     held?.done(usage);
     if (usage.promptTokens === undefined) return;
     const { promptBytes } = this.#request;
@@ -114,12 +114,12 @@ export class LegPlaces {
 
   /** Whether decode would have so many tokens of the prompt to compute: all of them, but for those that an engine has cached. */
   isLong(minTokens: number): boolean {
-    const { promptBytes, service } = this.#request;
+    const { promptBytes, worker } = this.#request;
     const minBytes = minTokens * usualBytesPerToken;
     if (promptBytes < minBytes || minTokens === 0) return minTokens === 0;
     const pool = this.destination("decode")?.pool;
     if (!pool?.knowsCaches) return true;
-    const warm = pool.warmest(this.#promptBlocks(), service.clock.wallMs());
+    const warm = pool.bestCached(this.#promptBlocks(), worker.clock.wallMs());
     if (warm === undefined || promptBytes - warm.cachedBlocks * promptBlockBytes >= minBytes)
       return true;
     this.#warm = warm.engine;
@@ -128,22 +128,22 @@ export class LegPlaces {
 
   /** Waits for an engine, or for room, and has the prompt looked up, where pools are so configured; then the exchange begins. */
   begin(exchange: Exchange): void {
-    const held = this.#heldWish(exchange.order);
+    const held = this.#prefillWaitRequest(exchange.order);
     if (held !== undefined) {
-      this.#held = new HeldPrefill(exchange, this.#request, this.prefillRoute, held);
+      this.#held = new PrefillWait(exchange, this.#request, this.prefillRoute, held);
       this.#held.wait();
       return;
     }
-    if (!this.#request.service.hasArrivals) {
+    if (!this.#request.worker.hasAdmissionSteps) {
       exchange.begin();
       return;
     }
-    const wish = this.#admissionWish(exchange.order);
-    if (wish === undefined) {
+    const queueRequest = this.#capacityWaitRequest(exchange.order);
+    if (queueRequest === undefined) {
       this.#lookUpPrompt(exchange);
       return;
     }
-    this.#admission = new Admission(exchange, this.#request, wish, () => {
+    this.#admission = new CapacityWait(exchange, this.#request, queueRequest, () => {
       this.#lookUpPrompt(exchange);
     });
     this.#admission.wait();
@@ -158,46 +158,46 @@ export class LegPlaces {
   }
 
   /** Takes the engine that the prompt was held for. */
-  reserveHeld(leg: Leg, uri: string, pick: PickRequest): boolean {
+  reserveQueued(leg: Leg, uri: string, pick: PickRequest): boolean {
     return this.#held?.reserve(leg, uri, pick) ?? false;
   }
 
   /** That engine is not wanted. */
-  skipHeld(): void {
+  releasePrefill(): void {
     this.#held?.skip();
   }
 
   /** What is asked of the desk for this request; undefined = it is not held: its pool does not hold, or there is nothing to wait for yet. */
-  #heldWish(order: Order): HeldWish | undefined {
+  #prefillWaitRequest(order: Order): PrefillWaitRequest | undefined {
     // Whether there will be a prefill is decode's to say.
     if (order === "decode-only" || (order === "decode-first" && !this.#route.dialect.callsBack)) {
       return undefined;
     }
-    const { context, service } = this.#request;
+    const { context, worker } = this.#request;
     const pool = this.#route.prefillPool ?? this.destination("prefill")?.pool;
     if (pool?.config.policy.name !== "predictive") return undefined;
-    const priority = service.holdPriority(pool, context) ?? this.#bodyPriority();
+    const priority = worker.holdPriority(pool, context) ?? this.#bodyPriority();
     const decodePool = this.destination("decode")?.pool;
-    const tenant = service.tenant(pool, context);
+    const tenant = worker.tenant(pool, context);
     return { pool, decodePool, pick: this.pick(pool), priority, tenant };
   }
 
-  #admissionWish(order: Order): AdmissionWish | undefined {
+  #capacityWaitRequest(order: Order): CapacityWaitRequest | undefined {
     const prefill = order === "decode-only" ? undefined : this.destination("prefill")?.pool;
     const decode = this.destination("decode")?.pool;
     const pool = prefill?.hasQueue ? prefill : decode;
     if (!pool?.hasQueue) return undefined;
     const decodePool = pool === prefill && decode?.hasQueue ? decode : undefined;
-    const { context, service } = this.#request;
-    const priority = service.holdPriority(pool, context) ?? this.#bodyPriority();
-    const tenant = service.tenant(pool, context);
+    const { context, worker } = this.#request;
+    const priority = worker.holdPriority(pool, context) ?? this.#bodyPriority();
+    const tenant = worker.tenant(pool, context);
     return { pool, endsWithPrefill: pool === prefill, decodePool, priority, tenant };
   }
 
   #lookUpPrompt(exchange: Exchange): void {
     const name = exchange.order === "decode-only" ? "decode" : "prefill";
     const pool = this.destination(name)?.pool;
-    const tokenizers = pool && this.#request.service.tokenizers(pool);
+    const tokenizers = pool && this.#request.worker.tokenizers(pool);
     if (tokenizers === undefined || this.#lookUp !== undefined) {
       exchange.begin();
       return;
@@ -218,7 +218,7 @@ export class LegPlaces {
   }
 
   /** Whole blocks of the prompt, as if all had as many tokens. */
-  #toldBlocks(pool: Pool, count: number): Int32Array | undefined {
+  #reportedBlocks(pool: Pool, count: number): Int32Array | undefined {
     if (this.#found?.pool !== pool || this.#found.leadingTokens.size === 0) return undefined;
     const { leadingTokens, tokens } = this.#found;
     return Int32Array.from(pool.engines, ({ name }) => {
@@ -236,18 +236,18 @@ export class LegPlaces {
   #promptBlocks(): readonly number[] {
     if (this.#blocks !== undefined) return this.#blocks;
     this.#blocks = [];
-    const { members, context, service } = this.#request;
+    const { members, context, worker } = this.#request;
     if (members !== undefined) {
       promptBlocks(members, promptBlockBytes, promptBlocksMax, this.#blocks);
       return this.#blocks;
     }
     // What goes to one engine as it is was not read before; it may be no JSON, and then no prompt is known of.
-    const own = service.takeTopLevel();
+    const own = worker.takeTopLevel();
     const { body } = context;
     if (scanTopLevel(body, 0, body.length, own) === undefined) {
       promptBlocks(own, promptBlockBytes, promptBlocksMax, this.#blocks);
     }
-    service.giveTopLevel(own);
+    worker.giveTopLevel(own);
     return this.#blocks;
   }
 }

@@ -26,13 +26,13 @@ export class ModelList implements Expirable {
 
   /** @param done is told the list, once; undefined = no engine has told one */
   constructor(request: Forwarded, route: Route, done: (list: Buffer | undefined) => void) {
-    const { service, context } = request;
+    const { worker, context } = request;
     const decode = route.destination(context);
     const pools = [decode?.pool, route.prefillPool].filter((pool) => pool !== undefined);
     const uri = decode?.uri ?? "";
     this.#request = request;
     this.#done = done;
-    this.#asks = enginesOf(pools, service.clock.wallMs()).map(
+    this.#asks = enginesOf(pools, worker.clock.wallMs()).map(
       ({ pool, engine }) =>
         new EngineAsk({
           request,
@@ -42,12 +42,12 @@ export class ModelList implements Expirable {
           uri,
           body: noBody,
           timeoutMs: listTimeoutMs,
-          answerBytesMax: listBytesMax,
+          responseBytesMax: listBytesMax,
           ended: () => this.#ended(),
         }),
     );
     this.#open = this.#asks.length;
-    this.deadlineMs = service.deadlines.dueIn(listTimeoutMs);
+    this.deadlineMs = worker.deadlines.dueIn(listTimeoutMs);
   }
 
   /** One engine says best by itself what it serves. */
@@ -56,7 +56,7 @@ export class ModelList implements Expirable {
   }
 
   begin(): void {
-    this.#request.service.deadlines.add(this);
+    this.#request.worker.deadlines.add(this);
     for (const ask of this.#asks) ask.begin();
   }
 
@@ -78,13 +78,15 @@ export class ModelList implements Expirable {
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const lists = this.#asks.map(({ answer }) => answer).filter((answer) => answer !== undefined);
+    const lists = this.#asks
+      .map(({ response }) => response)
+      .filter((response) => response !== undefined);
     this.#close();
     this.#done(mergedModels(lists));
   }
 
   #close(): void {
-    this.#request.service.deadlines.remove(this);
+    this.#request.worker.deadlines.remove(this);
     for (const ask of this.#asks) ask.cancel();
   }
 }
@@ -96,7 +98,8 @@ function enginesOf(pools: readonly Pool[], nowMs: number) {
     for (const engine of pool.engines) {
       if (byAddress.size >= listedEnginesMax) break;
       const { key } = engine.address;
-      if (pool.isFit(engine, nowMs) && !byAddress.has(key)) byAddress.set(key, { pool, engine });
+      if (pool.isAvailable(engine, nowMs) && !byAddress.has(key))
+        byAddress.set(key, { pool, engine });
     }
   }
   return [...byAddress.values()];

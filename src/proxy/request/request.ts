@@ -11,21 +11,21 @@ import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { Encode } from "../pd/encode.ts";
 import { Forward } from "../pd/forward.ts";
-import { Answer } from "../response/client-response.ts";
+import { ClientResponse } from "../response/client-response.ts";
 import { errorPage } from "../response/error-page.ts";
-import { errorAnswer, finalAnswer, reasonOf, returnedAnswer } from "../response/local-reply.ts";
-import { AnswerMeter } from "../response/response-meter.ts";
-import type { ReturnedAnswer } from "../routing/rewrite.ts";
+import { errorReply, finalReply, reasonOf, returnedReply } from "../response/local-reply.ts";
+import { ResponseMeter } from "../response/response-meter.ts";
+import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
 import type { Routed, Server, VirtualServers } from "../routing/routing.ts";
-import type { Service } from "../worker/worker.ts";
+import type { Worker } from "../worker/worker.ts";
 import { ModelList } from "./model-list.ts";
 
 export class RequestHandler implements Forwarded {
   readonly context: RequestContext;
-  readonly service: Service;
+  readonly worker: Worker;
   readonly server: Server;
-  readonly answer: Answer;
+  readonly response: ClientResponse;
   readonly #client: ClientConnection;
   #routed: Routed;
   #encode: Encode | undefined;
@@ -41,18 +41,18 @@ export class RequestHandler implements Forwarded {
   constructor(
     client: ClientConnection,
     context: RequestContext,
-    service: Service,
+    worker: Worker,
     servers: VirtualServers,
     malformed = false,
   ) {
     this.#client = client;
     this.context = context;
-    this.service = service;
+    this.worker = worker;
     this.server = malformed ? servers.initial : servers.find(context);
     context.serverName = this.server.name;
     this.#routed = malformed ? { route: undefined, outcome: outcomes.noRoute } : this.#route();
     const keep = !malformed && client.mayKeep(this.server.config.keepAliveRequests);
-    this.answer = new Answer(client, context, service, keep);
+    this.response = new ClientResponse(client, context, worker, keep);
   }
 
   get bodyBytesMax(): number {
@@ -72,18 +72,18 @@ export class RequestHandler implements Forwarded {
     context.body = body;
     this.#bodyBytes = body.length;
     this.#giveRequestId();
-    const { route, answer, outcome } = this.#routed;
-    if (this.service.recorder !== undefined && context.method === "POST") {
-      context.meter = new AnswerMeter();
+    const { route, response, outcome } = this.#routed;
+    if (this.worker.recorder !== undefined && context.method === "POST") {
+      context.meter = new ResponseMeter();
     }
     if (outcome !== undefined) this.ended(outcome);
-    else if (answer !== undefined) this.#return(answer);
+    else if (response !== undefined) this.#return(response);
     else this.#send(route);
   }
 
   /** The request cannot be read to its end. */
   refuse(outcome: Outcome): void {
-    this.answer.closeAfter();
+    this.response.closeAfter();
     this.#giveRequestId();
     this.ended(outcome);
   }
@@ -141,7 +141,7 @@ export class RequestHandler implements Forwarded {
       return;
     }
     if (prefills || encodes || (isPost && generating?.keeps !== undefined)) {
-      const members = this.service.takeTopLevel();
+      const members = this.worker.takeTopLevel();
       context.members = members;
       const problem = scanTopLevel(context.body, 0, context.body.length, members);
       if (problem !== undefined) {
@@ -170,7 +170,7 @@ export class RequestHandler implements Forwarded {
       // Then one engine says what is wrong with the request, or with itself.
       if (json === undefined) this.#begin(route, false);
       else {
-        finalAnswer(this.answer, this.context, { contentType: "application/json", body: json });
+        finalReply(this.response, this.context, { contentType: "application/json", body: json });
         this.ended(outcomes.answered);
       }
     });
@@ -183,7 +183,7 @@ export class RequestHandler implements Forwarded {
 
   #begin(route: Route, prefills: boolean): void {
     const { context } = this;
-    context.explanation ??= this.service.explain(context, route);
+    context.explanation ??= this.worker.explain(context, route);
     this.#forward = new Forward(this, route, prefills);
     this.#forward.begin();
   }
@@ -192,17 +192,17 @@ export class RequestHandler implements Forwarded {
   #giveRequestId(): void {
     const { context } = this;
     if (context.requestId !== "" || !this.#routed.route?.givesRequestId) return;
-    context.requestId = context.head.fields.get("x-request-id") || this.service.mint.uuid();
+    context.requestId = context.head.fields.get("x-request-id") || this.worker.ids.uuid();
   }
 
   /** The configuration answers. An error without a text of its own may have a page, as in nginx. */
-  #return(answer: ReturnedAnswer): void {
-    const { status, text } = answer;
+  #return(response: ReturnedReply): void {
+    const { status, text } = response;
     if (status === closeStatus) this.ended(outcomes.closed);
     else if (text === undefined && status >= 400)
       this.ended(refused(status, "GP_RETURNED", reasonOf(status)));
     else {
-      returnedAnswer(this.answer, this.context, answer);
+      returnedReply(this.response, this.context, response);
       this.ended(outcomes.returned);
     }
   }
@@ -210,41 +210,41 @@ export class RequestHandler implements Forwarded {
   ended(outcome: Outcome): void {
     if (this.#finished || this.#servesPage(outcome)) return;
     this.#finished = true;
-    const { context, service } = this;
+    const { context, worker } = this;
     context.outcome = this.#pageOf ?? outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
-    const answered = whole || this.#answersError(outcome);
-    context.endMs = service.clock.nowMs();
+    const answered = whole || this.#repliesWithError(outcome);
+    context.endMs = worker.clock.nowMs();
     if (answered) {
-      this.#client.answered(this.answer.keep);
+      this.#client.answered(this.response.keep);
     } else {
       // nginx's status for a client that went away; nothing is sent with it.
-      if (!this.answer.started) context.status = outcome === outcomes.closed ? closeStatus : 499;
-      if (this.answer.endsWithConnection) this.#client.reset();
+      if (!this.response.started) context.status = outcome === outcomes.closed ? closeStatus : 499;
+      if (this.response.endsWithConnection) this.#client.reset();
       else this.#client.close();
     }
     this.#dropMembers();
-    service.bodies.giveBack(this.#bodyBytes);
-    service.recorder?.write(context);
+    worker.bodies.giveBack(this.#bodyBytes);
+    worker.recorder?.write(context);
     context.explanation?.end(context);
     for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
   }
 
   /** Answers with an error; false when it is too late for one, or nobody is there to read it. */
-  #answersError(outcome: Outcome): boolean {
-    if (outcome.status === 0 || this.answer.started) return false;
-    errorAnswer(this.answer, this.context, outcome);
+  #repliesWithError(outcome: Outcome): boolean {
+    if (outcome.status === 0 || this.response.started) return false;
+    errorReply(this.response, this.context, outcome);
     return true;
   }
 
   /** Serves the route's page for an error in its place, once per request; false when there is none. */
   #servesPage(outcome: Outcome): boolean {
-    if (outcome.status < 300 || this.#pageOf !== undefined || this.answer.started) return false;
+    if (outcome.status < 300 || this.#pageOf !== undefined || this.response.started) return false;
     const page = errorPage(outcome.status, this.#routed.route, this.server, this.context);
     if (page === undefined) return false;
     this.#pageOf = outcome;
-    if (page.answer !== undefined) {
-      returnedAnswer(this.answer, this.context, page.answer);
+    if (page.response !== undefined) {
+      returnedReply(this.response, this.context, page.response);
       this.ended(outcomes.returned);
     } else {
       this.#pageStatus = page.status;
@@ -257,8 +257,8 @@ export class RequestHandler implements Forwarded {
   }
 
   #dropMembers(): void {
-    const { context, service } = this;
-    if (context.members !== undefined) service.giveTopLevel(context.members);
+    const { context, worker } = this;
+    if (context.members !== undefined) worker.giveTopLevel(context.members);
     context.members = undefined;
   }
 }

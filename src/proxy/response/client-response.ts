@@ -1,14 +1,14 @@
 /** The answer to a client: its head, and its body in a framing that this client understands. */
-import type { AnswerFate, AnswerFilter } from "../../dialects/dialect.ts";
+import type { ResponseFate, ResponseFilter } from "../../dialects/dialect.ts";
 import { FieldSet } from "../../http1/field-set.ts";
 import { forwardedLines } from "../../http1/forwarded-lines.ts";
 import type { ResponseHead } from "../../http1/response-head.ts";
-import { filteredAnswerBytesMax, joinBytesMax } from "../../limits.ts";
+import { filteredResponseBytesMax, joinBytesMax } from "../../limits.ts";
 import type { ClientConnection } from "../client/client-connection.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { EngineConnection } from "../upstream/engine-connection.ts";
 import { writeHead } from "../upstream/scratch.ts";
-import type { Service } from "../worker/worker.ts";
+import type { Worker } from "../worker/worker.ts";
 import { type BodySink, FilteredBody } from "./filtered-body.ts";
 import { reasonOf } from "./local-reply.ts";
 
@@ -33,7 +33,7 @@ function hasEvents({ fields }: ResponseHead): boolean {
 }
 
 /** What is held as the client is to have it; undefined = as it is. */
-function changedWhole(held: readonly Held[], filter: AnswerFilter): Buffer | AnswerFate {
+function changedWhole(held: readonly Held[], filter: ResponseFilter): Buffer | ResponseFate {
   const first = held[0]!;
   if (held.length > 1) {
     const whole = Buffer.concat(held.map(({ chunk, start, end }) => chunk.subarray(start, end)));
@@ -43,7 +43,7 @@ function changedWhole(held: readonly Held[], filter: AnswerFilter): Buffer | Ans
   return filter.concerns(chunk, start, end) ? filter.change(chunk.subarray(start, end)) : undefined;
 }
 
-export class Answer implements BodySink {
+export class ClientResponse implements BodySink {
   /** Whether any byte has gone to the client. */
   started = false;
   #keep: boolean;
@@ -52,20 +52,20 @@ export class Answer implements BodySink {
   /** The head, until it goes out together with the first bytes of the body. */
   #head = "";
   #held: Held[] | undefined;
-  #heldBytes = 0;
+  #bufferedBytes = 0;
   /** What is held may be changed once it is whole. */
-  #changesHeld = false;
-  #isHeldUnfinished = false;
+  #changesBuffered = false;
+  #isBufferedUnfinished = false;
   /** Set where a body without a length may be changed on its way. */
   #filtered: FilteredBody | undefined;
   readonly #client: ClientConnection;
   readonly #context: RequestContext;
-  readonly #service: Service;
+  readonly #worker: Worker;
 
-  constructor(client: ClientConnection, context: RequestContext, service: Service, keep: boolean) {
+  constructor(client: ClientConnection, context: RequestContext, worker: Worker, keep: boolean) {
     this.#client = client;
     this.#context = context;
-    this.#service = service;
+    this.#worker = worker;
     this.#keep = keep;
   }
 
@@ -93,10 +93,10 @@ export class Answer implements BodySink {
     const old = head.minor === 0;
     let framing = "";
     this.#unframed = false;
-    this.#changesHeld = false;
-    this.#isHeldUnfinished = false;
+    this.#changesBuffered = false;
+    this.#isBufferedUnfinished = false;
     this.#filtered = undefined;
-    this.dropHeld();
+    this.dropBuffered();
     if (engine.framing === "none") this.#mode = "none";
     else if (engine.framing === "length") this.#mode = "as-is";
     else if (old) {
@@ -128,8 +128,8 @@ export class Answer implements BodySink {
     if (this.#mode === "none") return false;
     // A body of known length is no stream of events.
     if (engine.framing === "length") {
-      this.#changesHeld = engine.contentLength <= filteredAnswerBytesMax;
-      return this.#changesHeld;
+      this.#changesBuffered = engine.contentLength <= filteredResponseBytesMax;
+      return this.#changesBuffered;
     }
     const isEvents = hasEvents(engine);
     if (isEvents && engine.fields.get("content-encoding")) return false;
@@ -141,7 +141,7 @@ export class Answer implements BodySink {
 
   /** The engine has given the request up: its answer is not complete, though nothing more of it goes to the client. */
   get isUnfinished(): boolean {
-    return this.#isHeldUnfinished || (this.#filtered?.isUnfinished ?? false);
+    return this.#isBufferedUnfinished || (this.#filtered?.isUnfinished ?? false);
   }
 
   /** Events that have begun go on with those of another answer. False when that has none. */
@@ -155,9 +155,9 @@ export class Answer implements BodySink {
   /** An answer of the proxy's own, complete. `lines` are further header lines, each with its CRLF. */
   local(status: number, reason: string, lines: string, body: Buffer): void {
     this.#context.status = status;
-    this.#changesHeld = false;
+    this.#changesBuffered = false;
     this.#filtered = undefined;
-    this.dropHeld();
+    this.dropBuffered();
     // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
     const bodiless = status === 204 || status === 304;
     const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
@@ -211,28 +211,28 @@ export class Answer implements BodySink {
     this.#held = [];
   }
 
-  get isHeld(): boolean {
+  get isBuffered(): boolean {
     return this.#held !== undefined;
   }
 
-  get heldBytes(): number {
+  get bufferedBytes(): number {
     if (this.#held === undefined) return 0;
-    return this.#filtered?.heldBytes ?? this.#heldBytes;
+    return this.#filtered?.bufferedBytes ?? this.#bufferedBytes;
   }
 
   /**
    * @param filter changes the answer of which `mayChange` was asked
    * @param isWhole all of the body has come
    */
-  release(filter: AnswerFilter | undefined, isWhole: boolean): void {
+  release(filter: ResponseFilter | undefined, isWhole: boolean): void {
     const held = this.#held;
-    this.dropHeld();
+    this.dropBuffered();
     this.#filtered?.release(filter, isWhole);
     if (held === undefined) return;
-    const changes = this.#changesHeld && isWhole && filter !== undefined && held.length > 0;
+    const changes = this.#changesBuffered && isWhole && filter !== undefined && held.length > 0;
     const changed = changes ? changedWhole(held, filter) : undefined;
     if (changed === "unfinished") {
-      this.#isHeldUnfinished = true;
+      this.#isBufferedUnfinished = true;
       return;
     }
     if (changed === undefined || changed === "dropped") {
@@ -243,9 +243,9 @@ export class Answer implements BodySink {
     this.#send(changed, 0, changed.length);
   }
 
-  dropHeld(): void {
+  dropBuffered(): void {
     this.#held = undefined;
-    this.#heldBytes = 0;
+    this.#bufferedBytes = 0;
   }
 
   /** Sends what is still to be sent of a complete answer. */
@@ -260,7 +260,7 @@ export class Answer implements BodySink {
     const bytes = end - start;
     if (this.#held !== undefined && chunk !== undefined) {
       this.#held.push({ chunk, start, end });
-      this.#heldBytes += bytes;
+      this.#bufferedBytes += bytes;
       return;
     }
     if (this.#head !== "") {
@@ -277,21 +277,21 @@ export class Answer implements BodySink {
     const head = this.#head;
     this.#head = "";
     this.started = true;
-    this.#context.firstByteMs = this.#service.clock.nowMs();
+    this.#context.firstByteMs = this.#worker.clock.nowMs();
     this.#context.sentHead = head;
     this.#context.bytesSent += head.length;
     const join = chunk !== undefined && end - start <= joinBytesMax;
     const total = head.length + (join ? end - start : 0);
-    const out = this.#service.scratch.take(total);
+    const out = this.#worker.scratch.take(total);
     writeHead(out, head);
     if (join) chunk.copy(out, head.length, start, end);
     this.#client.write(out, 0, total);
-    if (this.#client.pendingBytes > 0) this.#service.scratch.lost();
+    if (this.#client.pendingBytes > 0) this.#worker.scratch.lost();
     if (!join && chunk !== undefined) this.#client.write(chunk, start, end);
   }
 
   #connectionLine(): string {
-    if (this.#service.draining) this.#keep = false;
+    if (this.#worker.draining) this.#keep = false;
     if (!this.#keep) return "Connection: close\r\n\r\n";
     return this.#context.head.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n";
   }

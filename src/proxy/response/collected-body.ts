@@ -1,5 +1,5 @@
 /** The body of an engine's answer without its framing, collected for the dialect to read. */
-import { prefillAnswerBytesMax } from "../../limits.ts";
+import { prefillResponseBytesMax } from "../../limits.ts";
 import type { EngineConnection } from "../upstream/engine-connection.ts";
 
 export class CollectedBody {
@@ -9,7 +9,7 @@ export class CollectedBody {
   /** Adds bytes of the body as they were framed; false when the answer is larger than allowed. */
   add(connection: EngineConnection, chunk: Buffer, start: number, end: number): boolean {
     this.#bytes += end - start;
-    if (this.#bytes > prefillAnswerBytesMax) return false;
+    if (this.#bytes > prefillResponseBytesMax) return false;
     if (connection.head.framing !== "chunked") {
       this.#parts.push(chunk.subarray(start, end));
       return true;

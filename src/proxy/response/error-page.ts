@@ -1,14 +1,14 @@
 /** What a route's `errorPages` make of an error of the proxy's own, by nginx's rules for `error_page`. */
 import type { RequestContext } from "../context/request-context.ts";
-import type { ReturnedAnswer } from "../routing/rewrite.ts";
+import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
 import type { Routed, Server } from "../routing/routing.ts";
 import { isRedirect } from "./local-reply.ts";
 
 /** An answer to give, or a route to forward to; `status` is the one for the client, 0 = that of the page itself. */
 export type ErrorPageResult =
-  | { readonly answer: ReturnedAnswer; readonly route?: never }
-  | { readonly route: Route; readonly status: number; readonly answer?: never };
+  | { readonly response: ReturnedReply; readonly route?: never }
+  | { readonly route: Route; readonly status: number; readonly response?: never };
 
 /**
  * Undefined = no page for this status, or one that leads nowhere: the proxy's own error is given. A page by path is asked
@@ -26,7 +26,7 @@ export function errorPage(
   const shown = page.status === 0 ? status : page.status;
   const named = target.startsWith("@");
   if (!named && !target.startsWith("/")) {
-    return { answer: { status: isRedirect(page.status) ? page.status : 302, text: target } };
+    return { response: { status: isRedirect(page.status) ? page.status : 302, text: target } };
   }
   let routed: Routed;
   if (named) routed = server.routeNamed(context, target);
@@ -35,14 +35,14 @@ export function errorPage(
     Object.assign(context, { path, args, rewritten: true });
     routed = server.route(context, true);
   }
-  const { answer, route: to, outcome } = routed;
-  if (answer !== undefined) {
+  const { response, route: to, outcome } = routed;
+  if (response !== undefined) {
     // A redirect and a bare error are answers of their own; a text is shown for the error that there was.
-    const own = answer.text === undefined ? answer.status >= 400 : isRedirect(answer.status);
-    return { answer: own || page.keepPageStatus ? answer : { ...answer, status: shown } };
+    const own = response.text === undefined ? response.status >= 400 : isRedirect(response.status);
+    return { response: own || page.keepPageStatus ? response : { ...response, status: shown } };
   }
   if (outcome !== undefined) {
-    return page.status === 0 ? undefined : { answer: { status: page.status, text: undefined } };
+    return page.status === 0 ? undefined : { response: { status: page.status, text: undefined } };
   }
   if (!named) {
     if (context.method !== "HEAD") context.method = "GET";

@@ -1,10 +1,10 @@
 /** Changes a stream of events on its way: finds them in bytes that are cut anywhere, passes on what stays as it came. */
 
 import { EventData, EventEnds } from "../../body/sse.ts";
-import type { AnswerFilter } from "../../dialects/dialect.ts";
+import type { ResponseFilter } from "../../dialects/dialect.ts";
 
 export class EventFilter {
-  readonly #filter: AnswerFilter;
+  readonly #filter: ResponseFilter;
   readonly #ends = new EventEnds();
   /** The beginning of an event whose end has not come. */
   #kept: Buffer[] = [];
@@ -14,7 +14,7 @@ export class EventFilter {
   /** The engine has given the request up; what follows is not for the client. */
   isUnfinished = false;
 
-  constructor(filter: AnswerFilter) {
+  constructor(filter: ResponseFilter) {
     this.#filter = filter;
   }
 

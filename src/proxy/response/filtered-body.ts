@@ -1,6 +1,6 @@
 /** The body of an answer of unknown length that may be changed on its way: its data without framing, held, filtered, and handed on to be framed anew. */
 
-import type { AnswerFilter } from "../../dialects/dialect.ts";
+import type { ResponseFilter } from "../../dialects/dialect.ts";
 import type { EngineConnection } from "../upstream/engine-connection.ts";
 import { EventFilter } from "./event-filter.ts";
 
@@ -21,8 +21,8 @@ export class FilteredBody {
   readonly #keepsChunks: boolean;
   /** What has come before it is known how it is to be changed. */
   #held: Buffer[] = [];
-  #heldBytes = 0;
-  #isHeld = true;
+  #bufferedBytes = 0;
+  #isBuffered = true;
   #events: EventFilter | undefined;
   /** What has come so far ends with a chunk. */
   #isBetweenChunks = true;
@@ -36,13 +36,13 @@ export class FilteredBody {
   /** The engine has given the request up: the client has what came before that. */
   isUnfinished = false;
 
-  get heldBytes(): number {
-    return this.#heldBytes;
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
   }
 
   add(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     const { reader, head } = connection;
-    const out: Buffer[] = this.#isHeld ? this.#held : [];
+    const out: Buffer[] = this.#isBuffered ? this.#held : [];
     if (head.framing !== "chunked") this.#addData(chunk, start, end, out);
     else {
       const begins = this.#isBetweenChunks;
@@ -55,15 +55,15 @@ export class FilteredBody {
       for (let i = 0; i < dataSpanCount; i += 1)
         this.#addData(chunk, dataSpans[2 * i]!, dataSpans[2 * i + 1]!, out);
     }
-    if (!this.#isHeld) this.#put(out);
+    if (!this.#isBuffered) this.#put(out);
   }
 
   /** From now on bytes go out. What is held and whole is changed as one JSON text, when it is no stream of events. */
-  release(filter: AnswerFilter | undefined, isWhole: boolean): void {
+  release(filter: ResponseFilter | undefined, isWhole: boolean): void {
     const held = this.#held;
-    this.#isHeld = false;
+    this.#isBuffered = false;
     this.#held = [];
-    this.#heldBytes = 0;
+    this.#bufferedBytes = 0;
     if (filter === undefined || held.length === 0 || this.#isEvents) {
       if (filter !== undefined && this.#isEvents) this.#events = new EventFilter(filter);
       const out: Buffer[] = [];
@@ -93,7 +93,7 @@ export class FilteredBody {
 
   #addData(chunk: Buffer, start: number, end: number, out: Buffer[]): void {
     if (start === end) return;
-    if (this.#isHeld) this.#heldBytes += end - start;
+    if (this.#isBuffered) this.#bufferedBytes += end - start;
     if (this.#events === undefined) out.push(chunk.subarray(start, end));
     else this.#events.feed(chunk, start, end, out);
   }

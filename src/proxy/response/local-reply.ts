@@ -1,12 +1,12 @@
 /** Answers of the proxy's own: what the configuration returns, and errors in the shape of the endpoint. */
 import { STATUS_CODES } from "node:http";
-import type { FinalAnswer } from "../../dialects/dialect.ts";
+import type { FinalReply } from "../../dialects/dialect.ts";
 import { endpointOf } from "../../dialects/endpoints/endpoint.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { percentEncode } from "../routing/percent.ts";
-import type { ReturnedAnswer } from "../routing/rewrite.ts";
-import type { Answer } from "./client-response.ts";
+import type { ReturnedReply } from "../routing/rewrite.ts";
+import type { ClientResponse } from "./client-response.ts";
 import { errorBody } from "./error-body.ts";
 
 let dateLine = "";
@@ -37,38 +37,42 @@ export function isRedirect(status: number): boolean {
 }
 
 /** What a `return` of the configuration says: a redirect, or a text. */
-export function returnedAnswer(
-  answer: Answer,
+export function returnedReply(
+  response: ClientResponse,
   context: RequestContext,
-  { status, text }: ReturnedAnswer,
+  { status, text }: ReturnedReply,
 ): void {
   if (isRedirect(status) && text !== undefined) {
     const { host } = context.head;
     const target = text.startsWith("/") && host !== "" ? `http://${host}${text}` : text;
     const location = `Location: ${percentEncode(target, notInHeader)}\r\n`;
-    answer.local(status, reasonOf(status), common(context) + location, nothing);
+    response.local(status, reasonOf(status), common(context) + location, nothing);
     return;
   }
   if (text === undefined && status >= 400) {
     const problem = { code: "GP_RETURNED", message: reasonOf(status) };
     const body = errorBody(problem, status, endpointOf(context.path)?.errors);
-    answer.local(status, reasonOf(status), common(context) + json, body);
+    response.local(status, reasonOf(status), common(context) + json, body);
     return;
   }
-  answer.local(status, reasonOf(status), common(context) + plain, Buffer.from(text ?? ""));
+  response.local(status, reasonOf(status), common(context) + plain, Buffer.from(text ?? ""));
 }
 
 /** What the proxy has made of what engines said: of a prefill after which there is nothing to decode, or of several. */
-export function finalAnswer(
-  answer: Answer,
+export function finalReply(
+  response: ClientResponse,
   context: RequestContext,
-  { contentType, body }: FinalAnswer,
+  { contentType, body }: FinalReply,
 ): void {
-  answer.local(200, "OK", `${common(context)}Content-Type: ${contentType}\r\n`, body);
+  response.local(200, "OK", `${common(context)}Content-Type: ${contentType}\r\n`, body);
 }
 
 /** An error of the proxy's own. */
-export function errorAnswer(answer: Answer, context: RequestContext, outcome: Outcome): void {
+export function errorReply(
+  response: ClientResponse,
+  context: RequestContext,
+  outcome: Outcome,
+): void {
   const { status } = outcome;
   const isLater = status === 503 || status === 429;
   const seconds = Math.min(
@@ -76,7 +80,7 @@ export function errorAnswer(answer: Answer, context: RequestContext, outcome: Ou
     Math.max(1, Math.ceil(context.retryAfterMs / 1000)),
   );
   const retry = isLater ? `Retry-After: ${seconds}\r\n` : "";
-  answer.local(
+  response.local(
     status,
     reasonOf(status),
     common(context) + retry + json,

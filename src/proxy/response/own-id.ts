@@ -1,5 +1,5 @@
 /** Gives a client its own request id back where the engines know the request by one that the hand-over has made. */
-import type { AnswerFate, AnswerFilter } from "../../dialects/dialect.ts";
+import type { ResponseFate, ResponseFilter } from "../../dialects/dialect.ts";
 import { usualEventBytesMax } from "../../limits.ts";
 
 export class RequestIds {
@@ -16,13 +16,13 @@ export class RequestIds {
 }
 
 /** Puts it wherever the other one stands: that has random bits enough to stand nowhere by chance. */
-export class OwnIdFilter implements AnswerFilter {
+export class OwnIdFilter implements ResponseFilter {
   readonly eventBytesMax: number;
   readonly #ids: RequestIds;
   /** The dialect's own changes. They see the client's id, since what they keep of one round goes into the answers of the next. */
-  readonly #inner: AnswerFilter | undefined;
+  readonly #inner: ResponseFilter | undefined;
 
-  constructor(ids: RequestIds, inner: AnswerFilter | undefined) {
+  constructor(ids: RequestIds, inner: ResponseFilter | undefined) {
     this.#ids = ids;
     this.#inner = inner;
     this.eventBytesMax = inner?.eventBytesMax ?? usualEventBytesMax;
@@ -35,7 +35,7 @@ export class OwnIdFilter implements AnswerFilter {
     return isThere || (this.#inner?.concerns(bytes, start, end) ?? false);
   }
 
-  change(json: Buffer): Buffer | AnswerFate {
+  change(json: Buffer): Buffer | ResponseFate {
     const inner = this.#inner;
     const renamed = this.#rename(json);
     const named = renamed ?? json;

@@ -1,25 +1,25 @@
 /** What the dialect has to say in decode's answer: when it is held for that, what changes it, and how one that was given up goes on. */
 import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
-import type { AnswerFilter, AnswerMerge, DialectRequest } from "../../dialects/dialect.ts";
+import type { DialectRequest, ResponseFilter, ResponseMerge } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/response-head.ts";
-import { filteredAnswerBytesMax } from "../../limits.ts";
-import type { Answer } from "./client-response.ts";
+import { filteredResponseBytesMax } from "../../limits.ts";
+import type { ClientResponse } from "./client-response.ts";
 import { OwnIdFilter, RequestIds } from "./own-id.ts";
 
-export class MergedAnswer {
+export class ResponseMerger {
   /** An answer is held until it is whole, because what only the prefill engine knows is put in. */
   collects = false;
-  readonly #merge: AnswerMerge | undefined;
-  readonly #answer: Answer;
+  readonly #merge: ResponseMerge | undefined;
+  readonly #response: ClientResponse;
   /** Another id than the client's stands in the answer. */
   #ids: RequestIds | undefined;
   /** Of the answer that is the client's; of the one before, where that was given up. */
-  #filter: AnswerFilter | undefined;
-  #unfinished: AnswerFilter | undefined;
+  #filter: ResponseFilter | undefined;
+  #unfinished: ResponseFilter | undefined;
 
-  constructor(merge: AnswerMerge | undefined, answer: Answer) {
+  constructor(merge: ResponseMerge | undefined, response: ClientResponse) {
     this.#merge = merge;
-    this.#answer = answer;
+    this.#response = response;
   }
 
   /** The answer is read, and must not be compressed for its client. */
@@ -34,27 +34,28 @@ export class MergedAnswer {
 
   /** The head of an answer is here that may become the client's. */
   begin(head: ResponseHead): void {
-    this.collects = this.#merge !== undefined && head.status < 300 && this.#answer.mayChange(head);
+    this.collects =
+      this.#merge !== undefined && head.status < 300 && this.#response.mayChange(head);
   }
 
   /** The answer is the client's: what has come of it goes out, and what follows. */
   release(
     request: DialectRequest | undefined,
-    prefillAnswer: Buffer | undefined,
+    prefillResponse: Buffer | undefined,
     isWhole: boolean,
   ): void {
     if (request !== undefined && this.#merge !== undefined) {
-      const prefill = prefillAnswer?.length === 0 ? undefined : prefillAnswer;
+      const prefill = prefillResponse?.length === 0 ? undefined : prefillResponse;
       this.#filter = this.#merge.begin(request, prefill, this.#unfinished);
     }
     const ids = this.#ids;
     const isRenamed = ids !== undefined && this.#merge !== undefined;
-    this.#answer.release(isRenamed ? new OwnIdFilter(ids, this.#filter) : this.#filter, isWhole);
+    this.#response.release(isRenamed ? new OwnIdFilter(ids, this.#filter) : this.#filter, isWhole);
   }
 
   /** Too much has come to hold on to it: it stays as it is. */
   overflows(): boolean {
-    if (this.#answer.heldBytes <= filteredAnswerBytesMax) return false;
+    if (this.#response.bufferedBytes <= filteredResponseBytesMax) return false;
     this.collects = false;
     return true;
   }

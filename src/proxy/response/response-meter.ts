@@ -5,9 +5,9 @@ const tailBytes = 2_048;
 const event = Buffer.from("data: {");
 /** By the names of OpenAI's completions, and of its responses and Anthropic's messages. */
 const promptNames = ['"prompt_tokens"', '"input_tokens"'];
-const answerNames = ['"completion_tokens"', '"output_tokens"'];
+const responseNames = ['"completion_tokens"', '"output_tokens"'];
 
-export class AnswerMeter {
+export class ResponseMeter {
   /** Events with data in JSON: of most engines one for each token. */
   events = 0;
   /** Twice the tail, so that it seldom has to be moved. */
@@ -32,8 +32,8 @@ export class AnswerMeter {
     return this.#last(promptNames);
   }
 
-  get answerTokens(): number {
-    return this.#last(answerNames);
+  get responseTokens(): number {
+    return this.#last(responseNames);
   }
 
   #last(names: readonly string[]): number {

@@ -4,8 +4,12 @@
  */
 import type { Edits } from "../../body/splice.ts";
 import type { TopLevel } from "../../body/top-level.ts";
-import type { Mint } from "../../dialects/dialect.ts";
-import { type Endpoint, isGenerating, keptAnswerId } from "../../dialects/endpoints/endpoint.ts";
+import type { IdGenerator } from "../../dialects/dialect.ts";
+import {
+  type Endpoint,
+  isGenerating,
+  storedResponseId,
+} from "../../dialects/endpoints/endpoint.ts";
 import { isFalse, memberValueOf } from "../../dialects/shared/member-facts.ts";
 import { crc32Text } from "../../policies/shared/crc32.ts";
 import type { Engine, Pool } from "../../pool/pool.ts";
@@ -22,22 +26,22 @@ function tagOf({ name }: Engine): string {
 }
 
 /** Has the engine give its answer such an id, unless the client says one of its own or wants it not to be kept. */
-export function nameKeptAnswer(
+export function nameStoredResponse(
   edits: Edits,
   members: TopLevel,
   endpoint: Endpoint | undefined,
   engine: Engine,
-  mint: Mint,
+  ids: IdGenerator,
 ): void {
   const keeps = endpoint && isGenerating(endpoint) ? endpoint.keeps : undefined;
   if (keeps === undefined || members.indexOf(keeps.id) >= 0) return;
   if (isFalse(members, keeps.isKept)) return;
-  const id = `"resp_${mint.secret().slice(0, randomDigits)}${tagOf(engine)}"`;
+  const id = `"resp_${ids.secret().slice(0, randomDigits)}${tagOf(engine)}"`;
   edits.appendMember(keeps.id, Buffer.from(id));
 }
 
 /** The answer that a request goes on with; "" = none. */
-export function previousAnswer(endpoint: Endpoint, members: TopLevel): string {
+export function previousResponse(endpoint: Endpoint, members: TopLevel): string {
   const keeps = isGenerating(endpoint) ? endpoint.keeps : undefined;
   const value = keeps && memberValueOf(members, keeps.previous);
   if (value === undefined || value[0] !== 0x22 || value.length > idBytesMax) return "";
@@ -45,13 +49,13 @@ export function previousAnswer(endpoint: Endpoint, members: TopLevel): string {
 }
 
 /** The answer that a request is about, in its path or in its body; "" = none. */
-export function askedAnswer(
+export function requestedResponse(
   endpoint: Endpoint | undefined,
   path: string,
   members: TopLevel | undefined,
 ): string {
-  if (endpoint?.servedBy === "holder") return keptAnswerId(path);
-  return endpoint === undefined || members === undefined ? "" : previousAnswer(endpoint, members);
+  if (endpoint?.servedBy === "holder") return storedResponseId(path);
+  return endpoint === undefined || members === undefined ? "" : previousResponse(endpoint, members);
 }
 
 /** Number of the engine that keeps the answer; undefined = the id is none of ours, or its engine is not in the pool (any more). */

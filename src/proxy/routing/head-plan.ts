@@ -72,17 +72,17 @@ export class HeadPlan {
     requestId: string,
     bodyBytes: number,
     lines = "",
-    isHandovers = false,
+    isTransferLine = false,
   ): string {
     const { head } = context;
     let text = `${context.method} ${uri} HTTP/1.1\r\n`;
     if (!this.#setsHost) text += `Host: ${host}\r\n`;
     for (const { name, value, isEncoding, isRequestId } of this.#set) {
-      if ((isEncoding && isRead) || (isRequestId && isHandovers)) continue;
+      if ((isEncoding && isRead) || (isRequestId && isTransferLine)) continue;
       const rendered = value(context);
       if (rendered !== "") text += `${name}: ${singleLine(rendered)}\r\n`;
     }
-    const givesId = isHandovers || (requestId !== "" && !this.#setsRequestId);
+    const givesId = isTransferLine || (requestId !== "" && !this.#setsRequestId);
     const drop = givesId ? this.#dropId : this.#drop;
     const dropWhenRead = givesId ? this.#dropIdWhenRead : this.#dropWhenRead;
     text += forwardedLines(head.fields, isRead ? dropWhenRead : drop);

@@ -17,8 +17,8 @@ export function internalRoute(
   const { path, args, captures, rewritten } = context;
   context.path = prefix + path;
   context.rewritten = true;
-  const { route, answer, outcome } = server.route(context, true);
-  const ended = answer !== undefined || outcome !== undefined;
+  const { route, response, outcome } = server.route(context, true);
+  const ended = response !== undefined || outcome !== undefined;
   const destination = ended ? undefined : route.destination(context);
   Object.assign(context, { path, args, captures, rewritten });
   return destination && { route: route!, destination };

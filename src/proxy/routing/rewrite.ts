@@ -5,7 +5,7 @@ import { argsUnsafe, percentEncode } from "./percent.ts";
 import type { VariableScope } from "./template.ts";
 
 /** An answer that the configuration itself gives. */
-export interface ReturnedAnswer {
+export interface ReturnedReply {
   readonly status: number;
   /** The body; for a redirect its target. */
   readonly text: string | undefined;
@@ -15,7 +15,7 @@ export interface ReturnedAnswer {
  * What to do after the steps: go on, go on with the path as it was rewritten (the URI of the target does not replace a part of
  * it), look for the location again, or answer.
  */
-export type StepResult = "go-on" | "keep-path" | "search-again" | ReturnedAnswer;
+export type StepResult = "go-on" | "keep-path" | "search-again" | ReturnedReply;
 
 /** `changed`: the path is another, which leads to another location unless a later step says otherwise. */
 type Step = (context: RequestContext) => StepResult | "next" | "changed";

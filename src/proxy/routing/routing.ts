@@ -4,19 +4,19 @@ import { rewriteRoundsMax } from "../../limits.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { AccessLog } from "./access-log.ts";
-import { compileRegex, compileSteps, type ReturnedAnswer, type Steps } from "./rewrite.ts";
+import { compileRegex, compileSteps, type ReturnedReply, type Steps } from "./rewrite.ts";
 import { Route, type RouteDeps } from "./route.ts";
 import { hostName } from "./variables.ts";
 
 /** What routing leads to: a route that forwards, an answer of the configuration itself, or an end. */
 export type Routed =
-  | { readonly route: Route; readonly answer?: never; readonly outcome?: never }
+  | { readonly route: Route; readonly response?: never; readonly outcome?: never }
   | {
       readonly route: Route | undefined;
-      readonly answer: ReturnedAnswer;
+      readonly response: ReturnedReply;
       readonly outcome?: never;
     }
-  | { readonly route: Route | undefined; readonly answer?: never; readonly outcome: Outcome };
+  | { readonly route: Route | undefined; readonly response?: never; readonly outcome: Outcome };
 
 export class Server {
   readonly config: ServerConfig;
@@ -61,7 +61,7 @@ export class Server {
   route(context: RequestContext, internal: boolean): Routed {
     const early = this.#steps(context);
     const route = this.#find(context);
-    if (typeof early === "object") return { route, answer: early };
+    if (typeof early === "object") return { route, response: early };
     return this.#follow(context, route, internal, early === "keep-path");
   }
 
@@ -83,7 +83,7 @@ export class Server {
         return { route, outcome: outcomes.noRoute };
       }
       const result = route.steps(context);
-      if (typeof result === "object") return { route, answer: result };
+      if (typeof result === "object") return { route, response: result };
       keepsPath ||= result === "keep-path";
       if (result !== "search-again") {
         if (!route.forwards) return { route, outcome: outcomes.noRoute };

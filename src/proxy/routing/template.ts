@@ -60,9 +60,10 @@ export class VariableScope {
     const parts = parseTemplate(template).map((part) =>
       part.variable === undefined ? part.literal : this.reader(part.variable, escapeCapture),
     );
-    const [only] = parts;
+    const [requiredEngine] = parts;
     if (parts.length === 0) return () => "";
-    if (parts.length === 1) return typeof only === "string" ? () => only : only!;
+    if (parts.length === 1)
+      return typeof requiredEngine === "string" ? () => requiredEngine : requiredEngine!;
     return (context) => {
       let text = "";
       for (const part of parts) text += typeof part === "string" ? part : part(context);

@@ -17,7 +17,7 @@ export interface Asked {
   readonly body: Buffer;
   /** To connect, and between two reads. */
   readonly timeoutMs: number;
-  readonly answerBytesMax: number;
+  readonly responseBytesMax: number;
   /** There will be no other answer than there is by now. */
   ended(): void;
 }
@@ -34,7 +34,7 @@ export class EngineAsk implements LegOwner {
   }
 
   /** The body of a 200; undefined = there is none (yet). */
-  get answer(): Buffer | undefined {
+  get response(): Buffer | undefined {
     return this.#isComplete ? this.#body.bytes : undefined;
   }
 
@@ -55,7 +55,7 @@ export class EngineAsk implements LegOwner {
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#bytes += end - start;
-    if (this.#bytes > this.#asked.answerBytesMax) this.#giveUp();
+    if (this.#bytes > this.#asked.responseBytesMax) this.#giveUp();
     else this.#body.add(connection, chunk, start, end);
   }
 
@@ -79,14 +79,14 @@ export class EngineAsk implements LegOwner {
 
   #send(fresh: boolean): void {
     const { request, route, pool, engine, uri, body, timeoutMs } = this.#asked;
-    const { context, service } = request;
+    const { context, worker } = request;
     const { address } = engine;
     context.proxyHost = pool.name;
     const host = address.host === undefined ? "localhost" : address.key;
     const head = route.heads.render(context, true, uri, host, context.requestId, body.length);
-    const connection = service.link(address, pool.config.keepAlive).acquire(fresh);
+    const connection = worker.link(address, pool.config.keepAlive).acquire(fresh);
     this.#connection = connection;
-    const out = service.scratch.take(head.length);
+    const out = worker.scratch.take(head.length);
     writeHead(out, head);
     const timeouts = {
       connectTimeoutMs: timeoutMs,
@@ -94,7 +94,7 @@ export class EngineAsk implements LegOwner {
       readTimeoutMs: timeoutMs,
     };
     connection.send(out, head.length, context.method, this, timeouts);
-    if (connection.pendingBytes > 0) service.scratch.lost();
+    if (connection.pendingBytes > 0) worker.scratch.lost();
     if (body.length > 0) connection.sendMore(body);
   }
 }

@@ -99,7 +99,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.bytesReceived = 0;
     this.#partial = undefined;
     if (this.#state === "connecting") this.#expireIn(timeouts.connectTimeoutMs);
-    else this.#awaitAnswer();
+    else this.#awaitResponse();
     this.#socket.write(memory, 0, bytes);
   }
 
@@ -146,7 +146,7 @@ export class EngineConnection implements SocketHandler, Expirable {
 
   onConnect(): void {
     if (this.#state !== "connecting") return;
-    this.#awaitAnswer();
+    this.#awaitResponse();
     if (this.#isLast) this.#socket.end();
     this.#owner?.legConnected(this);
   }
@@ -177,7 +177,7 @@ export class EngineConnection implements SocketHandler, Expirable {
       this.#fail("timeout", this.#state === "connecting" ? "connect timed out" : "read timed out");
   }
 
-  #awaitAnswer(): void {
+  #awaitResponse(): void {
     const { sendTimeoutMs, readTimeoutMs } = this.#timeouts;
     this.#state = "head";
     this.#sentMs = this.link.deadlines.nowMs;

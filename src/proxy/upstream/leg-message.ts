@@ -20,7 +20,7 @@ export interface LegMessage {
   /** In `X-Request-Id`; "" = the proxy gives none. */
   readonly requestId: string;
   /** It is the hand-over's own, which counts more than what the route sets. */
-  readonly isHandoversId: boolean;
+  readonly isTransferId: boolean;
   /** Further header lines, each with its CRLF. */
   readonly lines: string;
 }
@@ -44,7 +44,7 @@ export function sendLegMessage(
     message.requestId,
     bodyBytes,
     message.lines,
-    message.isHandoversId,
+    message.isTransferId,
   );
   const joined = bodyBytes <= joinBytesMax;
   const outBytes = head.length + (joined ? bodyBytes : 0);

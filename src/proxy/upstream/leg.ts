@@ -1,18 +1,18 @@
 /** One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was stale. */
 
 import type { PickRequest } from "../../policies/shared/policy.ts";
-import type { Engine, NoPlace, Placement, Pool } from "../../pool/pool.ts";
+import type { Engine, PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { LegRecord } from "../context/request-context.ts";
 import type { LegFailure, LegName } from "../pd/exchange.ts";
-import type { Service } from "../worker/worker.ts";
+import type { Worker } from "../worker/worker.ts";
 import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
 import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
 
 /** The request that a leg is part of. */
 export interface LegRequest {
-  readonly service: Service;
+  readonly worker: Worker;
   /** Undefined = nobody asks why engines are chosen. */
   readonly explanation?: Explanation | undefined;
   /** Writes the request of this leg to the connection. */
@@ -50,7 +50,7 @@ export class Leg implements LegOwner {
   }
 
   get #clock(): Clock {
-    return this.#request.service.clock;
+    return this.#request.worker.clock;
   }
 
   get engine(): Engine | undefined {
@@ -72,7 +72,7 @@ export class Leg implements LegOwner {
   }
 
   /** Takes a place at an engine that this leg has not tried. */
-  reserve(pool: Pool, uri: string, pick: PickRequest): NoPlace | undefined {
+  reserve(pool: Pool, uri: string, pick: PickRequest): PickFailure | undefined {
     const nowMs = this.#clock.wallMs();
     const { explanation } = this.#request;
     const seen = explanation && pool.explain(pick, this.#tried, nowMs);
@@ -84,7 +84,7 @@ export class Leg implements LegOwner {
         pool: pool.name,
         policy: pool.config.policy.name,
         chosen: engine?.name ?? "",
-        engines: seen.told(engine?.number ?? -1),
+        engines: seen.reported(engine?.number ?? -1),
         poolSize: pool.size,
       });
     }
@@ -182,7 +182,7 @@ export class Leg implements LegOwner {
     // It may have waited for a KV cache that does not come.
     const hasWaited = failure.kind === "timeout" && !failure.unsent;
     this.#blame(hasWaited ? this.#request.sourceOf?.(this) : undefined);
-    this.#request.service.legFailure(placement, this.name, failure);
+    this.#request.worker.legFailure(placement, this.name, failure);
     // As nginx logs a try without an answer.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
     this.#close();
@@ -206,7 +206,7 @@ export class Leg implements LegOwner {
 
   #send(placement: Placement, fresh: boolean): void {
     const { pool, engine } = placement;
-    const connection = this.#request.service
+    const connection = this.#request.worker
       .link(engine.address, pool.config.keepAlive)
       .acquire(fresh);
     this.#connection = connection;

@@ -27,7 +27,7 @@ export interface CompileDeps {
 }
 
 /** One configuration, compiled. Requests keep the one that they began with. */
-export interface ServedConfig {
+export interface CompiledConfig {
   readonly config: Config;
   readonly pools: ReadonlyMap<string, Pool>;
   readonly policyKeys: ReadonlyMap<Pool, Render>;
@@ -36,7 +36,7 @@ export interface ServedConfig {
   /** Of pools whose prompts are tokenised. */
   readonly tokenizers: ReadonlyMap<Pool, Tokenizers>;
   /** Whether something comes before an engine is chosen, but for holding, in any pool: to look for it costs 3 % of a request. */
-  readonly hasArrivals: boolean;
+  readonly hasAdmissionSteps: boolean;
   readonly recorder: Recorder | undefined;
   /** Servers by the key of their listening address. */
   readonly servers: ReadonlyMap<string, VirtualServers>;
@@ -63,7 +63,7 @@ export function compileConfig(
   config: Config,
   slots: SlotsByIdentity,
   { board, shadowBoard, clock, random, openLog, log }: CompileDeps,
-): ServedConfig {
+): CompiledConfig {
   const scope = new VariableScope();
   for (const map of config.maps) compileMap(map, scope);
   const shadows = shadowBoard && {
@@ -125,7 +125,8 @@ export function compileConfig(
       ),
     );
   }
-  const hasArrivals = tokenizers.size > 0 || [...pools.values()].some(({ hasQueue }) => hasQueue);
+  const hasAdmissionSteps =
+    tokenizers.size > 0 || [...pools.values()].some(({ hasQueue }) => hasQueue);
   return {
     config,
     pools,
@@ -133,7 +134,7 @@ export function compileConfig(
     shadowKeys,
     holdKeys,
     tokenizers,
-    hasArrivals,
+    hasAdmissionSteps,
     recorder,
     servers,
   };

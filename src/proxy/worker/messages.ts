@@ -1,8 +1,8 @@
 /** What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured clone. */
 import type { Config } from "../../config/schema/schema.ts";
-import type { FactsByIdentity } from "../../pool/discovered-attributes.ts";
+import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
-import type { DeskAnswer, DeskQuestion } from "../../queue/messages.ts";
+import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
 
 /** An address as it is bound: with the real port where the configuration says 0. */
 export type BoundAddress =
@@ -30,7 +30,7 @@ export type WorkerQuestion =
   | { readonly about: "shadows" };
 
 export type ToWorker =
-  | DeskAnswer
+  | QueueReply
   /** Answered by `told` with the same id. */
   | { readonly type: "asked"; readonly id: number; readonly question: WorkerQuestion }
   /**
@@ -44,10 +44,10 @@ export type ToWorker =
       /** Counts up with each `apply`; the answer names it. */
       readonly generation: number;
       readonly slots: SlotsByIdentity;
-      readonly facts: FactsByIdentity;
+      readonly discovered: DiscoveredByIdentity;
     }
   /** What is known of the engines now, in place of what was known before. */
-  | { readonly type: "facts"; readonly facts: FactsByIdentity }
+  | { readonly type: "facts"; readonly discovered: DiscoveredByIdentity }
   /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
   | { readonly type: "drain"; readonly timeoutMs: number }
   /** Close everything at once; the worker then ends by itself. */
@@ -56,7 +56,7 @@ export type ToWorker =
   | { readonly type: "reopen" };
 
 export type FromWorker =
-  | DeskQuestion
+  | QueueMessage
   | {
       readonly type: "listening";
       readonly generation: number;
@@ -71,5 +71,5 @@ export type FromWorker =
       /** The system's code, such as `EADDRINUSE`, or the proxy's own. */
       readonly code: string;
     }
-  | { readonly type: "told"; readonly id: number; readonly answer: unknown }
+  | { readonly type: "told"; readonly id: number; readonly response: unknown }
   | { readonly type: "drained" };

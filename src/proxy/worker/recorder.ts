@@ -46,8 +46,8 @@ export class Recorder {
   }
 
   #outputTokens({ meter }: RequestContext, members: TopLevel): number {
-    const { answerTokens, events } = meter!;
-    if (answerTokens >= 0) return answerTokens;
+    const { responseTokens, events } = meter!;
+    if (responseTokens >= 0) return responseTokens;
     // The first event of a chat has the role alone.
     return members.lastIndexOf(messages) >= 0 ? events - 1 : events;
   }

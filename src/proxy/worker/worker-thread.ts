@@ -1,18 +1,18 @@
 /** A worker thread: serves by the configuration that the main thread sends, until it is told to stop. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Config } from "../../config/schema/schema.ts";
-import { systemMint } from "../../dialects/shared/id-generator.ts";
+import { systemIds } from "../../dialects/shared/id-generator.ts";
 import { deadlineTickMs } from "../../limits.ts";
 import { AccessLogs } from "../../observe/access-log.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
-import { RemoteDesk } from "../../queue/remote-queue.ts";
+import { RemoteQueue } from "../../queue/remote-queue.ts";
 import { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { systemClock } from "../../transport/clock.ts";
 import { platform } from "../../transport/platform.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
 import { Listeners } from "./listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
-import { Service } from "./worker.ts";
+import { Worker } from "./worker.ts";
 
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
@@ -27,24 +27,24 @@ const errorLog = new ErrorLog({
 const accessLogs = new AccessLogs((message) => errorLog.error(message));
 const listeners = new Listeners(platform);
 /** One worker alone holds its prompts by itself: that spares each of them two messages. */
-const desk = workers > 1 ? new RemoteDesk((question) => say(question)) : undefined;
-const service = new Service({
+const queue = workers > 1 ? new RemoteQueue((question) => say(question)) : undefined;
+const worker = new Worker({
   transport: platform,
   clock: systemClock,
   board: new Scoreboard(scoreboard, workerIndex),
   shadowBoard: new Scoreboard(shadows, workerIndex),
   random: Math.random,
-  mint: systemMint,
-  ...(desk && { desk }),
+  ids: systemIds,
+  ...(queue && { queue }),
   openLog: (file) => accessLogs.sink(file),
   log: (level, message) => errorLog.log(level, message),
 });
 
-const callbackListener = new CallbackListener(platform, service.callbacks, workerIndex, (socket) =>
-  service.acceptCaller(socket),
+const callbackListener = new CallbackListener(platform, worker.callbacks, workerIndex, (socket) =>
+  worker.acceptCaller(socket),
 );
 
-const ticker = setInterval(() => service.tick(), deadlineTickMs);
+const ticker = setInterval(() => worker.tick(), deadlineTickMs);
 
 function say(message: FromWorker): void {
   port.postMessage(message);
@@ -58,15 +58,15 @@ function bound(): BoundAddress[] {
     );
 }
 
-async function apply({ config, generation, slots, facts }: ApplyMessage): Promise<void> {
+async function apply({ config, generation, slots, discovered }: ApplyMessage): Promise<void> {
   let callback: Awaited<ReturnType<CallbackListener["prepare"]>> | undefined;
   try {
     callback = await callbackListener.prepare(config);
     // Sockets that are accepted while the configuration changes hands get the one that is current then.
-    const prepared = await listeners.prepare(config, (socket, key) => service.accept(socket, key));
+    const prepared = await listeners.prepare(config, (socket, key) => worker.accept(socket, key));
     errorLog.configure(config.errorLog);
-    service.apply(config, slots);
-    service.learn(facts);
+    worker.apply(config, slots);
+    worker.applyDiscovered(discovered);
     callback.commit();
     prepared.commit();
     accessLogs.keepOnly(logFiles(config));
@@ -89,7 +89,7 @@ function end(): void {
   clearInterval(ticker);
   listeners.closeAll();
   callbackListener.closeAll();
-  service.stop();
+  worker.stop();
   accessLogs.close();
   errorLog.close();
   port.close();
@@ -103,17 +103,17 @@ port.on("message", (message: ToWorker) => {
     case "prompt-granted":
     case "prompt-refused":
     case "prompt-found":
-      desk?.receive(message);
+      queue?.receive(message);
       break;
     case "facts":
-      service.learn(message.facts);
+      worker.applyDiscovered(message.discovered);
       break;
     case "asked":
-      say({ type: "told", id: message.id, answer: service.tell(message.question) });
+      say({ type: "told", id: message.id, response: worker.tell(message.question) });
       break;
     case "drain":
       listeners.closeAll();
-      void service.drain(message.timeoutMs).then(() => {
+      void worker.drain(message.timeoutMs).then(() => {
         accessLogs.flush();
         say({ type: "drained" });
       });

@@ -1,14 +1,14 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
 import { TopLevel } from "../../body/top-level.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
-import type { Mint } from "../../dialects/dialect.ts";
+import type { IdGenerator } from "../../dialects/dialect.ts";
 import { callbackConnectionsMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
-import type { FactsByIdentity } from "../../pool/discovered-attributes.ts";
+import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { Placement, Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
-import { HeldPools } from "../../queue/pool-queues.ts";
-import type { PromptDesk } from "../../queue/queue-service.ts";
+import { PoolQueues } from "../../queue/pool-queues.ts";
+import type { QueueService } from "../../queue/queue-service.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { Deadlines, type Expirable } from "../../transport/deadlines.ts";
 import type { Socket, Transport } from "../../transport/socket.ts";
@@ -18,54 +18,54 @@ import { CallbackConnection, type CallbackServer } from "../client/callback-conn
 import { Callbacks } from "../client/callbacks.ts";
 import { ClientConnection } from "../client/client-connection.ts";
 import { Explanation } from "../context/explanation.ts";
-import { KeptExplanations } from "../context/recent-explanations.ts";
+import { RecentExplanations } from "../context/recent-explanations.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { LegName } from "../pd/exchange.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineFailure } from "../upstream/engine-connection.ts";
 import { EngineLink } from "../upstream/engine-link.ts";
 import { Scratch } from "../upstream/scratch.ts";
-import { type CompileDeps, compileConfig, type ServedConfig } from "./compiled-config.ts";
+import { type CompileDeps, type CompiledConfig, compileConfig } from "./compiled-config.ts";
 import type { WorkerQuestion } from "./messages.ts";
 import type { Recorder } from "./recorder.ts";
 
-export interface ServiceDeps extends CompileDeps {
+export interface WorkerDeps extends CompileDeps {
   readonly transport: Transport;
-  readonly mint: Mint;
+  readonly ids: IdGenerator;
   /** Where prompts of all workers wait; undefined = this worker is the only one. */
-  readonly desk?: PromptDesk;
+  readonly queue?: QueueService;
 }
 
-export class Service implements CallbackServer {
+export class Worker implements CallbackServer {
   readonly clock: Clock;
-  readonly mint: Mint;
+  readonly ids: IdGenerator;
   readonly deadlines: Deadlines;
   readonly scratch = new Scratch();
   readonly bodies: BodyAccount;
   readonly callbacks: Callbacks;
-  readonly desk: PromptDesk;
+  readonly queue: QueueService;
   draining = false;
-  readonly #deps: ServiceDeps;
+  readonly #deps: WorkerDeps;
   readonly #links = new Map<string, EngineLink>();
   readonly #clients = new Set<ClientConnection>();
   readonly #callers = new Set<CallbackConnection>();
   /** Kept for operators, where they have a listener. */
-  #explanations: KeptExplanations | undefined;
+  #explanations: RecentExplanations | undefined;
   readonly #topLevels: TopLevel[] = [];
-  readonly #ownDesk: HeldPools | undefined;
-  #config: ServedConfig | undefined;
+  readonly #ownQueue: PoolQueues | undefined;
+  #config: CompiledConfig | undefined;
   #serial = 0;
   #fallBacks = 0;
   #onDrained: (() => void) | undefined;
 
-  constructor(deps: ServiceDeps) {
+  constructor(deps: WorkerDeps) {
     this.#deps = deps;
     this.clock = deps.clock;
-    this.mint = deps.mint;
-    this.callbacks = new Callbacks(deps.mint);
+    this.ids = deps.ids;
+    this.callbacks = new Callbacks(deps.ids);
     this.deadlines = new Deadlines(deps.clock.nowMs());
-    if (deps.desk === undefined) this.#ownDesk = new HeldPools(deps.clock, deps.log);
-    this.desk = deps.desk ?? this.#ownDesk!;
+    if (deps.queue === undefined) this.#ownQueue = new PoolQueues(deps.clock, deps.log);
+    this.queue = deps.queue ?? this.#ownQueue!;
     this.bodies = new BodyAccount(() => this.#config?.config.bodyBytesTotalMax ?? 0);
   }
 
@@ -77,10 +77,10 @@ export class Service implements CallbackServer {
       const old = before?.get(name);
       if (old !== undefined) pool.adopt(old);
     }
-    this.#ownDesk?.use(this.#config.pools.values());
+    this.#ownQueue?.use(this.#config.pools.values());
     const most = config.admin?.explainedRequestsMax ?? 0;
     if (most !== (this.#explanations?.most ?? 0)) {
-      this.#explanations = most > 0 ? new KeptExplanations(most) : undefined;
+      this.#explanations = most > 0 ? new RecentExplanations(most) : undefined;
     }
     const used = new Set<string>();
     for (const pool of this.#config.pools.values()) {
@@ -97,19 +97,19 @@ export class Service implements CallbackServer {
   }
 
   /** What the desk has to do with, where it is this worker's own: nothing when no request is under way. */
-  get deskSize(): number {
-    return this.#ownDesk?.size ?? 0;
+  get queueSize(): number {
+    return this.#ownQueue?.size ?? 0;
   }
 
   /** To be called every `deadlineTickMs`. */
   tick(): void {
     this.deadlines.tick(this.clock.nowMs());
-    this.#ownDesk?.tick();
+    this.#ownQueue?.tick();
   }
 
   /** What is known of the engines now. */
-  learn(facts: FactsByIdentity): void {
-    for (const pool of this.#config?.pools.values() ?? []) pool.learn(facts);
+  applyDiscovered(discovered: DiscoveredByIdentity): void {
+    for (const pool of this.#config?.pools.values() ?? []) pool.applyDiscovered(discovered);
   }
 
   accept(socket: Socket, listenKey: string): void {
@@ -170,7 +170,7 @@ export class Service implements CallbackServer {
     for (const client of [...this.#clients]) client.stop();
     for (const caller of [...this.#callers]) caller.close();
     for (const link of this.#links.values()) link.close();
-    this.#ownDesk?.close();
+    this.#ownQueue?.close();
   }
 
   /** Where the decisions about a request are to be told; undefined = nobody may ask for them. */
@@ -187,9 +187,9 @@ export class Service implements CallbackServer {
   tell(question: WorkerQuestion): unknown {
     switch (question.about) {
       case "request":
-        return this.#explanations?.find(question.requestId)?.told();
+        return this.#explanations?.find(question.requestId)?.reported();
       case "desk":
-        return this.#ownDesk?.state();
+        return this.#ownQueue?.state();
       case "shadows":
         return [...this.#config!.pools.values()].flatMap((pool) => pool.shadowReport() ?? []);
     }
@@ -235,8 +235,8 @@ export class Service implements CallbackServer {
   }
 
   /** Whether there is a pool where something comes before an engine is chosen, but for holding. To look for it costs 3 % of a request. */
-  get hasArrivals(): boolean {
-    return this.#config!.hasArrivals;
+  get hasAdmissionSteps(): boolean {
+    return this.#config!.hasAdmissionSteps;
   }
 
   tenant(pool: Pool, context: RequestContext): string {

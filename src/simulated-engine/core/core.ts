@@ -26,7 +26,7 @@ import { type Fault, FaultBook } from "./faults.ts";
 import type { InferenceRequest } from "./inference-request.ts";
 import type { InferenceJob, Phase } from "./job.ts";
 import { EngineMetrics } from "./metrics.ts";
-import { KeptResponses } from "./stored-responses.ts";
+import { StoredResponses } from "./stored-responses.ts";
 import { Scheduler } from "./timing.ts";
 
 /** The answer of `GET /debug/state`. Counts are since the start of the engine. */
@@ -37,7 +37,7 @@ export interface EngineState {
   readonly model: string;
   /** KV held now: prompts, their bytes, and the oldest ids. */
   readonly held: number;
-  readonly heldBytes: number;
+  readonly bufferedBytes: number;
   readonly heldIds: readonly string[];
   /** KV ever held; each ends as one of the four below. */
   readonly stored: number;
@@ -96,7 +96,7 @@ export class EngineCore implements EngineContext {
   readonly peers = new PeerClient();
   readonly faults = new FaultBook();
   readonly metrics = new EngineMetrics();
-  readonly responses = new KeptResponses();
+  readonly responses = new StoredResponses();
   readonly address: { readonly host: string; port: number; sidePort: number };
   readonly counts = {
     requestsSeen: 0,
@@ -251,7 +251,7 @@ export class EngineCore implements EngineContext {
       engineId: this.engineId,
       model: this.options.model,
       held: kvStore.held,
-      heldBytes: kvStore.heldTokens * kvBytesPerToken,
+      bufferedBytes: kvStore.heldTokens * kvBytesPerToken,
       heldIds: kvStore.heldIds(namesShownMax),
       ...kvStore.counts,
       refused: { ...kvStore.counts.refused },

@@ -34,7 +34,7 @@ export interface InferenceRequest {
   /** Hash of endpoint, model, prompts, messages and tools: what KV belongs to. */
   readonly promptHash: string;
   /** The object in which this endpoint has the fields of the hand-off. */
-  readonly handoffFields: Readonly<Record<string, unknown>>;
+  readonly transferFields: Readonly<Record<string, unknown>>;
   /** The whole body, for numbers beyond 2^53: see `integersOf`. */
   readonly bodyText: string;
 }
@@ -105,7 +105,7 @@ export function inferenceRequest(parts: RequestParts, served: Served): Inference
     wishes: parts.wishes ?? noTokenWishes,
     promptTokens: parts.prompts.reduce((sum, prompt) => sum + prompt.tokens, 0),
     promptHash: hashOf("", Buffer.concat(hashes)).toString("hex"),
-    handoffFields: body.fields,
+    transferFields: body.fields,
     bodyText: body.text,
   };
 }

@@ -1,9 +1,9 @@
 /** The life of one inference request in an engine: waiting, prefill or KV transfer, decode, and every way out of it. */
 
-import type { Acquired, AnswerExtras, Leg } from "../dialects/dialect.ts";
-import type { AnswerFormat, Usage } from "../endpoints/endpoint.ts";
+import type { Acquired, Leg, ResponseExtras } from "../dialects/dialect.ts";
+import type { ResponseFormat, Usage } from "../endpoints/endpoint.ts";
 import { checkEcho } from "../endpoints/logprobs.ts";
-import type { AnswerSink } from "../http/reply.ts";
+import type { ResponseSink } from "../http/reply.ts";
 import { RequestError } from "../http/request-error.ts";
 import { type LengthWishes, PlannedOutput } from "../model/tokens.ts";
 import type { EngineCore } from "./core.ts";
@@ -15,8 +15,8 @@ import type { PrefillTicket, Sequence } from "./timing.ts";
 export interface JobParts {
   readonly request: InferenceRequest;
   readonly leg: Leg;
-  readonly format: AnswerFormat;
-  readonly reply: AnswerSink;
+  readonly format: ResponseFormat;
+  readonly reply: ResponseSink;
   readonly fault: Fault | undefined;
   errorBody(error: RequestError): string;
 }
@@ -30,8 +30,8 @@ export class InferenceJob implements PrefillTicket {
   readonly #core: EngineCore;
   readonly #request: InferenceRequest;
   readonly #leg: Leg;
-  readonly #format: AnswerFormat;
-  readonly #reply: AnswerSink;
+  readonly #format: ResponseFormat;
+  readonly #reply: ResponseSink;
   readonly #fault: Fault | undefined;
   readonly #errorBody: (error: RequestError) => string;
   readonly #gone = new AbortController();
@@ -223,13 +223,13 @@ export class InferenceJob implements PrefillTicket {
     } else this.#finish(extras);
   }
 
-  #deliver(): AnswerExtras | Promise<AnswerExtras> {
+  #deliver(): ResponseExtras | Promise<ResponseExtras> {
     if (this.#leg.deliver === undefined || this.#fault?.kind === "no-kv-params") return {};
     const reason = this.#choices[0]!.output.finishReason;
     return this.#leg.deliver({ reason }, this.#gone.signal);
   }
 
-  #finish(extras: AnswerExtras): void {
+  #finish(extras: ResponseExtras): void {
     if (this.phase === "done") return;
     const outputs = this.#choices.map((choice) => choice.output);
     const usage = this.#usage(this.#generatedTokens);

@@ -1,26 +1,26 @@
 /** Answers of `/v1/responses` that an engine keeps: to be read again, cancelled, and gone on with. Another engine has none of them. */
 
 import { RequestError } from "../http/request-error.ts";
-import { keptResponsesMax } from "../options.ts";
+import { storedResponsesMax } from "../options.ts";
 
-export interface KeptResponse {
+export interface StoredResponse {
   readonly json: string;
   /** All that was said up to and with this answer. */
   readonly conversation: readonly unknown[];
   /** Ends what computes it, and gives what it is from then on; only while that is under way without a client. */
-  readonly cancel?: () => KeptResponse;
+  readonly cancel?: () => StoredResponse;
 }
 
-export class KeptResponses {
-  readonly #kept = new Map<string, KeptResponse>();
+export class StoredResponses {
+  readonly #kept = new Map<string, StoredResponse>();
 
-  keep(id: string, response: KeptResponse): void {
+  keep(id: string, response: StoredResponse): void {
     this.#kept.set(id, response);
-    if (this.#kept.size > keptResponsesMax) this.#kept.delete(this.#kept.keys().next().value!);
+    if (this.#kept.size > storedResponsesMax) this.#kept.delete(this.#kept.keys().next().value!);
   }
 
   /** Throws a RequestError where it has none. */
-  get(id: string): KeptResponse {
+  get(id: string): StoredResponse {
     const response = this.#kept.get(id);
     if (response !== undefined) return response;
     const message = `Response with id '${id}' not found.`;
@@ -28,7 +28,7 @@ export class KeptResponses {
   }
 
   /** Throws a RequestError where there is nothing to cancel. */
-  cancel(id: string): KeptResponse {
+  cancel(id: string): StoredResponse {
     const { cancel } = this.get(id);
     if (cancel === undefined) {
       const message = "Cannot cancel a synchronous response.";

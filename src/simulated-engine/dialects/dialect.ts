@@ -7,7 +7,7 @@ import type { RouteTable } from "../http/route-table.ts";
 import type { KvStore } from "../kv/kv-store.ts";
 import type { Rendezvous } from "../kv/rendezvous.ts";
 import type { ContinuedText } from "../model/continued-text.ts";
-import type { AnswerEnd } from "../model/tokens.ts";
+import type { ResponseEnd } from "../model/tokens.ts";
 import type { EngineRole, ResolvedOptions } from "../options.ts";
 
 export interface Dialect {
@@ -60,7 +60,7 @@ export interface Leg {
   /** Before anything is computed: fetches KV, waits for the other engine, or calls the proxy back. */
   acquire?(gone: AbortSignal): Promise<Acquired>;
   /** When all tokens are there and the end of the answer is not yet sent: holds KV or pushes it. */
-  deliver?(finish: Finish, gone: AbortSignal): AnswerExtras | Promise<AnswerExtras>;
+  deliver?(finish: Finish, gone: AbortSignal): ResponseExtras | Promise<ResponseExtras>;
   /** The client has gone, or the engine closes, before the answer was complete. `gone` is aborted by then. */
   abandon?(): void;
 }
@@ -79,7 +79,7 @@ export interface Acquired {
   /** For `remote`: prompt tokens that the other engine had cached, as the usage is to tell. Without it, all of them. */
   readonly cachedTokens?: number;
   /** The engine gives the request up early, and says so in the answer. */
-  readonly end?: AnswerEnd;
+  readonly end?: ResponseEnd;
 }
 
 export interface Finish {
@@ -88,7 +88,7 @@ export interface Finish {
 }
 
 /** What the hand-off adds to an answer that is not streamed; all values are JSON. */
-export interface AnswerExtras {
+export interface ResponseExtras {
   readonly top?: Readonly<Record<string, string>>;
   /** For each choice. */
   readonly choice?: Readonly<Record<string, string>>;

@@ -16,7 +16,7 @@ export const detokenize: SimpleEndpoint = {
   path: "/detokenize",
   families: ["vllm", "sglang"],
 
-  answer({ fields }, { model: known, family }) {
+  response({ fields }, { model: known, family }) {
     const { model, tokens } = check(schema, fields);
     if (model && model !== known) throw noSuchModel(model);
     if (!isLists(tokens)) {

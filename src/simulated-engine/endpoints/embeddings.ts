@@ -21,7 +21,7 @@ export const embeddings: SimpleEndpoint = {
   path: "/v1/embeddings",
   families: ["vllm", "sglang"],
 
-  answer({ fields }, { model, family, createdSeconds }) {
+  response({ fields }, { model, family, createdSeconds }) {
     const { model: said, input, encoding_format, dimensions } = check(schema, fields);
     if (said && said !== model) throw noSuchModel(said);
     const prompts = promptsOf(input);

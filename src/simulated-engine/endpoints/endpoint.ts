@@ -1,10 +1,10 @@
 /** How requests and answers are worded at one path: the interfaces that each endpoint fills. */
 
 import type { InferenceRequest, Served } from "../core/inference-request.ts";
-import type { KeptResponses } from "../core/stored-responses.ts";
-import type { AnswerExtras, EngineFamily } from "../dialects/dialect.ts";
+import type { StoredResponses } from "../core/stored-responses.ts";
+import type { EngineFamily, ResponseExtras } from "../dialects/dialect.ts";
 import type { JsonBody } from "../http/json-body.ts";
-import type { AnswerSink } from "../http/reply.ts";
+import type { ResponseSink } from "../http/reply.ts";
 import type { RequestError } from "../http/request-error.ts";
 import type { PlannedOutput } from "../model/tokens.ts";
 
@@ -20,29 +20,29 @@ interface Path {
 /** A path to which answers are generated, by `POST`. Such requests are counted, logged and struck by faults. */
 export interface Endpoint extends Path {
   /** Throws a RequestError. */
-  read(body: JsonBody, served: Served, kept: KeptResponses): InferenceRequest;
+  read(body: JsonBody, served: Served, kept: StoredResponses): InferenceRequest;
   format(
     request: InferenceRequest,
     requestId: string,
     createdSeconds: number,
-    kept: KeptResponses,
-  ): AnswerFormat;
+    kept: StoredResponses,
+  ): ResponseFormat;
   /**
    * Where the client need not wait: answers it at once, and returns where the real answer goes. `abort` ends the computing.
    * Undefined where the client waits.
    */
   detach?(
     request: InferenceRequest,
-    format: AnswerFormat,
-    client: AnswerSink,
+    format: ResponseFormat,
+    client: ResponseSink,
     abort: () => void,
-  ): AnswerSink | undefined;
+  ): ResponseSink | undefined;
 }
 
 /** A path whose answer follows from the body alone, by `POST`. */
 export interface SimpleEndpoint extends Path {
   /** The answer's JSON. Throws a RequestError. */
-  answer(body: JsonBody, engine: Simply): string;
+  response(body: JsonBody, engine: Simply): string;
 }
 
 /** What such an answer may tell of its engine. */
@@ -52,8 +52,8 @@ export interface Simply extends Served {
 }
 
 /** Words one request's answer: in one piece, or as the events of a stream, each with all that belongs to it on the wire. */
-export interface AnswerFormat {
-  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string;
+export interface ResponseFormat {
+  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: ResponseExtras): string;
   /** What a stream begins with, before anything is computed. */
   opening?(): readonly string[];
   /** What goes before the first token of a choice. `usage` is there when the client wants it with each event. */

@@ -9,7 +9,7 @@ export const invocations: Endpoint = {
   families: ["vllm"],
   read: (body, served, kept) => ofFields(body.fields).read(body, served, kept),
   format: (request, requestId, createdSeconds, kept) =>
-    ofFields(request.handoffFields).format(request, requestId, createdSeconds, kept),
+    ofFields(request.transferFields).format(request, requestId, createdSeconds, kept),
 };
 
 function ofFields(fields: Readonly<Record<string, unknown>>): Endpoint {

@@ -136,8 +136,8 @@ export function completionLogprobs(
 ): string {
   const { echo, logprobs } = request.wishes;
   if (logprobs === undefined) return "null";
-  const told = outputTokens(output);
-  return completionJson(echo ? [...promptTokens(prompt), ...told] : told, logprobs, 0);
+  const reported = outputTokens(output);
+  return completionJson(echo ? [...promptTokens(prompt), ...reported] : reported, logprobs, 0);
 }
 
 /** As SGLang's own endpoint tells those of a prompt, from a position on; none where the prompt was computed elsewhere. */
@@ -181,12 +181,12 @@ export function completionEventLogprobs(
 ): string {
   const { echo, logprobs } = request.wishes;
   if (logprobs === undefined || position >= output.countedTokens) return "null";
-  const told = [outputToken(output, position)];
+  const reported = [outputToken(output, position)];
   if (echo && position === 0)
-    return completionJson([...promptTokens(prompt), ...told], logprobs, 0);
+    return completionJson([...promptTokens(prompt), ...reported], logprobs, 0);
   let offset = 0;
   for (let before = 0; before < position; before++) offset += output.delta(before).length;
-  return completionJson(told, logprobs, offset);
+  return completionJson(reported, logprobs, offset);
 }
 
 /** As chats tell them, for the tokens from `from` to `to`. */

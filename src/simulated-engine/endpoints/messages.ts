@@ -2,16 +2,16 @@
 
 import { z } from "zod";
 import { type InferenceRequest, inferenceRequest } from "../core/inference-request.ts";
-import type { AnswerExtras } from "../dialects/dialect.ts";
+import type { ResponseExtras } from "../dialects/dialect.ts";
 import { check } from "../http/json-body.ts";
 import { badRequest, noSuchModel, type RequestError } from "../http/request-error.ts";
 import { chatPrompt } from "../model/prompts.ts";
 import type { PlannedOutput } from "../model/tokens.ts";
 import {
-  type AnswerFormat,
   doneEvent,
   type Endpoint,
   namedEvent,
+  type ResponseFormat,
   type SimpleEndpoint,
   type Usage,
 } from "./endpoint.ts";
@@ -71,7 +71,7 @@ export const countTokens: SimpleEndpoint = {
   path: "/v1/messages/count_tokens",
   errorBody: anthropicError,
 
-  answer({ fields }, served) {
+  response({ fields }, served) {
     const { model } = check(countSchema, fields);
     if (model !== served.model) throw noSuchModel(model);
     return JSON.stringify({ input_tokens: promptOf(fields).tokens });
@@ -83,7 +83,7 @@ function promptOf({ system, messages: list, tools }: Readonly<Record<string, unk
   return chatPrompt([...first, ...(list as unknown[])], tools);
 }
 
-class MessagesFormat implements AnswerFormat {
+class MessagesFormat implements ResponseFormat {
   readonly #id: string;
   readonly #model: string;
   #isTextBegun = false;
@@ -93,7 +93,7 @@ class MessagesFormat implements AnswerFormat {
     this.#model = model;
   }
 
-  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string {
+  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: ResponseExtras): string {
     const [output] = outputs as [PlannedOutput];
     const text = output.text();
     const content = text === "" ? [] : [{ type: "text", text }];

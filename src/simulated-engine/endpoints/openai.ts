@@ -2,10 +2,10 @@
 
 import { z } from "zod";
 import type { InferenceRequest, Prompt, RequestParts } from "../core/inference-request.ts";
-import type { AnswerExtras } from "../dialects/dialect.ts";
+import type { ResponseExtras } from "../dialects/dialect.ts";
 import { badRequest, type RequestError } from "../http/request-error.ts";
 import type { PlannedOutput } from "../model/tokens.ts";
-import { type AnswerFormat, dataEvent, doneEvent, type Usage } from "./endpoint.ts";
+import { dataEvent, doneEvent, type ResponseFormat, type Usage } from "./endpoint.ts";
 import { promptIdsJson, promptLogprobsJson, tokenIdsJson, tokenWishFields } from "./logprobs.ts";
 
 export const optionalInt = z.number().int().nullish();
@@ -83,7 +83,7 @@ export interface Shape {
 type Members = Readonly<Record<string, string>>;
 
 /** Renders one request's answer. What all events of a stream share is rendered once. */
-export class OpenAiFormat implements AnswerFormat {
+export class OpenAiFormat implements ResponseFormat {
   readonly #shape: Shape;
   readonly #request: InferenceRequest;
   readonly #start: string;
@@ -98,23 +98,23 @@ export class OpenAiFormat implements AnswerFormat {
     this.#chunkStart = `{"id":${id},"object":"${shape.chunkObject}",${rest}`;
   }
 
-  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string {
+  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: ResponseExtras): string {
     const { wholeText, choiceMembers, topMembers } = this.#shape;
     const request = this.#request;
     const choices = outputs.map((output, index) => {
       const prompt = this.#promptOf(index);
       const text = JSON.stringify(this.#echo(index) + output.text());
       const logprobs = this.#shape.wholeLogprobs(request, prompt, output);
-      const told = this.#told(choiceMembers, index, output);
+      const reported = this.#reported(choiceMembers, index, output);
       return (
         `{"index":${index},${wholeText(text)},"logprobs":${logprobs},` +
-        `${finishFields(output)}${membersJson({ ...told, ...extras.choice })}}`
+        `${finishFields(output)}${membersJson({ ...reported, ...extras.choice })}}`
       );
     });
-    const told = this.#told(topMembers, 0, outputs[0]!);
+    const reported = this.#reported(topMembers, 0, outputs[0]!);
     return (
       `${this.#start}${choices.join(",")}],"service_tier":null,"system_fingerprint":null,` +
-      `"usage":${usageJson(usage)}${membersJson({ ...told, ...extras.top })}}`
+      `"usage":${usageJson(usage)}${membersJson({ ...reported, ...extras.top })}}`
     );
   }
 
@@ -163,18 +163,19 @@ export class OpenAiFormat implements AnswerFormat {
   }
 
   /** Those of the members that the client wants to know have a value. */
-  #told(members: Members, index: number, output: PlannedOutput): Members {
+  #reported(members: Members, index: number, output: PlannedOutput): Members {
     const { promptLogprobs, tokenIds } = this.#request.wishes;
     const prompt = this.#promptOf(index);
-    const told: Record<string, string> = { ...members };
+    const reported: Record<string, string> = { ...members };
     if (promptLogprobs !== undefined && "prompt_logprobs" in members) {
-      told["prompt_logprobs"] = promptLogprobsJson(prompt, output, promptLogprobs);
+      reported["prompt_logprobs"] = promptLogprobsJson(prompt, output, promptLogprobs);
     }
-    if (tokenIds && "prompt_token_ids" in members) told["prompt_token_ids"] = promptIdsJson(prompt);
+    if (tokenIds && "prompt_token_ids" in members)
+      reported["prompt_token_ids"] = promptIdsJson(prompt);
     if (tokenIds && "token_ids" in members) {
-      told["token_ids"] = tokenIdsJson(output, 0, output.countedTokens);
+      reported["token_ids"] = tokenIdsJson(output, 0, output.countedTokens);
     }
-    return told;
+    return reported;
   }
 
   #event(choice: string, usage: Usage | undefined): string {

@@ -16,13 +16,13 @@ const schema = z.looseObject({
 });
 
 export const reranks: readonly SimpleEndpoint[] = [
-  { path: "/rerank", families: ["vllm"], answer },
-  { path: "/v1/rerank", families: ["vllm", "sglang"], answer },
-  { path: "/v2/rerank", families: ["vllm"], answer },
+  { path: "/rerank", families: ["vllm"], response },
+  { path: "/v1/rerank", families: ["vllm", "sglang"], response },
+  { path: "/v2/rerank", families: ["vllm"], response },
 ];
 
-function answer(
-  { fields }: Parameters<SimpleEndpoint["answer"]>[0],
+function response(
+  { fields }: Parameters<SimpleEndpoint["response"]>[0],
   { model, family }: Simply,
 ): string {
   const { model: said, query, documents, top_n } = check(schema, fields);

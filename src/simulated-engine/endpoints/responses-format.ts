@@ -1,24 +1,24 @@
 /** The answers and events of `/v1/responses`, in vLLM's words, and what is kept of them. */
 
 import type { InferenceRequest } from "../core/inference-request.ts";
-import type { KeptResponse, KeptResponses } from "../core/stored-responses.ts";
-import type { AnswerExtras } from "../dialects/dialect.ts";
-import type { AnswerSink } from "../http/reply.ts";
+import type { StoredResponse, StoredResponses } from "../core/stored-responses.ts";
+import type { ResponseExtras } from "../dialects/dialect.ts";
+import type { ResponseSink } from "../http/reply.ts";
 import type { RequestError } from "../http/request-error.ts";
 import type { PlannedOutput } from "../model/tokens.ts";
-import { type AnswerFormat, namedEvent, type Usage } from "./endpoint.ts";
+import { namedEvent, type ResponseFormat, type Usage } from "./endpoint.ts";
 
 export interface ResponseOrigin {
   readonly requestId: string;
   readonly createdSeconds: number;
   /** All that was said before the answer. */
   readonly conversation: readonly unknown[];
-  readonly kept: KeptResponses;
+  readonly kept: StoredResponses;
 }
 
 type Status = "queued" | "in_progress" | "completed" | "incomplete" | "cancelled" | "failed";
 
-export class ResponsesFormat implements AnswerFormat {
+export class ResponsesFormat implements ResponseFormat {
   readonly #request: InferenceRequest;
   readonly #origin: ResponseOrigin;
   readonly #id: string;
@@ -26,14 +26,14 @@ export class ResponsesFormat implements AnswerFormat {
   #sequence = 0;
 
   constructor(request: InferenceRequest, origin: ResponseOrigin) {
-    const said = request.handoffFields["request_id"];
+    const said = request.transferFields["request_id"];
     this.#request = request;
     this.#origin = origin;
     this.#id = typeof said === "string" ? said : `resp_${origin.requestId}`;
     this.#messageId = `msg_${origin.requestId}`;
   }
 
-  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string {
+  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: ResponseExtras): string {
     const params = extras.top?.["kv_transfer_params"] ?? "null";
     return withParams(this.#finished(outputs[0]!, usage), params);
   }
@@ -77,14 +77,14 @@ export class ResponsesFormat implements AnswerFormat {
   }
 
   /** Tells the client that the response will be there later, and where to ask. */
-  inBackground(client: AnswerSink, abort: () => void): AnswerSink {
+  inBackground(client: ResponseSink, abort: () => void): ResponseSink {
     const { kept, conversation } = this.#origin;
-    const now = (status: Status): KeptResponse => ({
+    const now = (status: Status): StoredResponse => ({
       json: withParams(this.#response(status), "null"),
       conversation,
     });
     const queued = now("queued");
-    const cancel = (): KeptResponse => {
+    const cancel = (): StoredResponse => {
       abort();
       return now("cancelled");
     };
@@ -107,7 +107,7 @@ export class ResponsesFormat implements AnswerFormat {
   #finished(output: PlannedOutput, usage: Usage): object {
     const status = output.finishReason === "length" ? "incomplete" : "completed";
     const response = this.#response(status, output.text(), usage);
-    if (this.#request.handoffFields["store"] !== false) {
+    if (this.#request.transferFields["store"] !== false) {
       const conversation = [
         ...this.#origin.conversation,
         { role: "assistant", content: output.text() },
@@ -138,7 +138,7 @@ export class ResponsesFormat implements AnswerFormat {
   }
 
   #response(status: Status, text?: string, usage?: Usage): object {
-    const { handoffFields: fields, lengths, model } = this.#request;
+    const { transferFields: fields, lengths, model } = this.#request;
     const { maxTokens = lengths.contextTokens, contextTokens } = lengths;
     return {
       id: this.#id,

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { type InferenceRequest, inferenceRequest } from "../core/inference-request.ts";
-import type { KeptResponses } from "../core/stored-responses.ts";
+import type { StoredResponses } from "../core/stored-responses.ts";
 import { check } from "../http/json-body.ts";
 import { badRequest } from "../http/request-error.ts";
 import { chatPrompt } from "../model/prompts.ts";
@@ -55,13 +55,13 @@ export const responses: Endpoint = {
   },
 
   format: (request, requestId, createdSeconds, kept) => {
-    const conversation = conversationOf(request.handoffFields, kept);
+    const conversation = conversationOf(request.transferFields, kept);
     return new ResponsesFormat(request, { requestId, createdSeconds, conversation, kept });
   },
 
   // A stream has a client that reads it, also in the background.
-  detach: ({ handoffFields, stream: isStream }: InferenceRequest, format, client, abort) =>
-    handoffFields["background"] === true && !isStream && format instanceof ResponsesFormat
+  detach: ({ transferFields, stream: isStream }: InferenceRequest, format, client, abort) =>
+    transferFields["background"] === true && !isStream && format instanceof ResponsesFormat
       ? format.inBackground(client, abort)
       : undefined,
 };
@@ -69,7 +69,7 @@ export const responses: Endpoint = {
 /** Throws a RequestError where what it goes on with is not kept here. */
 function conversationOf(
   fields: Readonly<Record<string, unknown>>,
-  kept: KeptResponses,
+  kept: StoredResponses,
 ): readonly unknown[] {
   const { instructions, input, previous_response_id: previous } = fields;
   return [

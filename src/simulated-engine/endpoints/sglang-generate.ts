@@ -10,7 +10,13 @@ import { check } from "../http/json-body.ts";
 import { badRequest, type RequestError } from "../http/request-error.ts";
 import { promptsOf } from "../model/prompts.ts";
 import type { PlannedOutput } from "../model/tokens.ts";
-import { type AnswerFormat, dataEvent, doneEvent, type Endpoint, type Usage } from "./endpoint.ts";
+import {
+  dataEvent,
+  doneEvent,
+  type Endpoint,
+  type ResponseFormat,
+  type Usage,
+} from "./endpoint.ts";
 import {
   noTokenWishes,
   sglangOutputLogprobs,
@@ -104,7 +110,7 @@ function lengthsOf({ max_new_tokens, min_new_tokens, stop, no_stop_trim }: Sampl
   };
 }
 
-class GenerateFormat implements AnswerFormat {
+class GenerateFormat implements ResponseFormat {
   readonly #request: InferenceRequest;
   readonly #fields: z.output<typeof schema>;
   readonly #requestId: string;
@@ -114,7 +120,7 @@ class GenerateFormat implements AnswerFormat {
 
   constructor(request: InferenceRequest, requestId: string) {
     this.#request = request;
-    this.#fields = schema.parse(request.handoffFields);
+    this.#fields = schema.parse(request.transferFields);
     this.#requestId = requestId;
     const said = this.#fields.text ?? this.#fields.input_ids ?? [];
     this.#isBatch = request.n > 1 || (Array.isArray(said) && typeof said[0] !== "number");
@@ -122,7 +128,7 @@ class GenerateFormat implements AnswerFormat {
 
   whole(outputs: readonly PlannedOutput[], usage: Usage): string {
     const answers = outputs.map((output, index) =>
-      this.#answer(index, output, output.text(), output.tokenCount, usage),
+      this.#response(index, output, output.text(), output.tokenCount, usage),
     );
     return this.#isBatch ? `[${answers.join()}]` : answers[0]!;
   }
@@ -135,7 +141,7 @@ class GenerateFormat implements AnswerFormat {
   token(index: number, output: PlannedOutput, position: number, usage: Usage | undefined): string {
     const text = (this.#texts[index] ?? "") + output.delta(position);
     this.#texts[index] = text;
-    const json = this.#answer(index, output, text, position + 1, usage!);
+    const json = this.#response(index, output, text, position + 1, usage!);
     return dataEvent(this.#isBatch ? `${json.slice(0, -1)},"index":${index}}` : json);
   }
 
@@ -147,7 +153,7 @@ class GenerateFormat implements AnswerFormat {
     return [dataEvent(sglangError(error)), doneEvent];
   }
 
-  #answer(
+  #response(
     index: number,
     output: PlannedOutput,
     text: string,

@@ -18,7 +18,7 @@ export const tokenize: SimpleEndpoint = {
   path: "/tokenize",
   families: ["vllm", "sglang"],
 
-  answer({ fields }, served) {
+  response({ fields }, served) {
     const { model } = fields;
     if (typeof model === "string" && model !== served.model) throw noSuchModel(model);
     const max_model_len = served.maxModelLen;

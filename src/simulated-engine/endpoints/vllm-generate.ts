@@ -2,12 +2,18 @@
 
 import { z } from "zod";
 import { type InferenceRequest, inferenceRequest } from "../core/inference-request.ts";
-import type { AnswerExtras } from "../dialects/dialect.ts";
+import type { ResponseExtras } from "../dialects/dialect.ts";
 import { check } from "../http/json-body.ts";
 import type { RequestError } from "../http/request-error.ts";
 import { promptsOf } from "../model/prompts.ts";
 import type { PlannedOutput } from "../model/tokens.ts";
-import { type AnswerFormat, dataEvent, doneEvent, type Endpoint, type Usage } from "./endpoint.ts";
+import {
+  dataEvent,
+  doneEvent,
+  type Endpoint,
+  type ResponseFormat,
+  type Usage,
+} from "./endpoint.ts";
 import { idLogprobs, promptLogprobsJson, tokenIdsJson, tokenWishes } from "./logprobs.ts";
 import { commonFields, commonParts, optionalInt, usageJson } from "./openai.ts";
 
@@ -49,20 +55,20 @@ export const vllmGenerate: Endpoint = {
     new GenerateFormat(request, requestId, createdSeconds),
 };
 
-class GenerateFormat implements AnswerFormat {
+class GenerateFormat implements ResponseFormat {
   readonly #request: InferenceRequest;
   readonly #id: string;
   readonly #createdSeconds: number;
 
   constructor(request: InferenceRequest, requestId: string, createdSeconds: number) {
-    const said = request.handoffFields["request_id"];
+    const said = request.transferFields["request_id"];
     const id = `${request.idPrefix}-${typeof said === "string" ? said : requestId}`;
     this.#request = request;
     this.#id = JSON.stringify(id);
     this.#createdSeconds = createdSeconds;
   }
 
-  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: AnswerExtras): string {
+  whole(outputs: readonly PlannedOutput[], usage: Usage, extras: ResponseExtras): string {
     const { wishes, model: name, prompts } = this.#request;
     const choices = outputs.map((output, index) =>
       this.#choice(index, output, 0, output.tokenCount),
@@ -98,8 +104,8 @@ class GenerateFormat implements AnswerFormat {
   }
 
   #event(choice: string, usage: Usage | undefined): string {
-    const told = usage === undefined ? "null" : usageJson(usage);
-    return dataEvent(`{"request_id":${this.#id},"choices":[${choice}],"usage":${told}}`);
+    const reported = usage === undefined ? "null" : usageJson(usage);
+    return dataEvent(`{"request_id":${this.#id},"choices":[${choice}],"usage":${reported}}`);
   }
 
   #choice(index: number, output: PlannedOutput, from: number, to: number): string {

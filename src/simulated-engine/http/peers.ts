@@ -4,7 +4,7 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import { systemClock } from "../core/timing.ts";
 import { peerTimeoutMs } from "../options.ts";
 
-export interface PeerAnswer {
+export interface PeerResponse {
   readonly status: number;
   readonly text: string;
 }
@@ -19,13 +19,13 @@ export interface CallOptions {
   readonly gone?: AbortSignal;
 }
 
-const answerBytesMax = 65_536;
+const responseBytesMax = 65_536;
 
 export class PeerClient {
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
 
   /** Resolves with nothing when there is no whole answer in time. Never rejects. */
-  call(url: string, options: CallOptions = {}): Promise<PeerAnswer | undefined> {
+  call(url: string, options: CallOptions = {}): Promise<PeerResponse | undefined> {
     return new Promise((resolve) => this.#call(url, options, true, resolve));
   }
 
@@ -37,7 +37,7 @@ export class PeerClient {
     url: string,
     options: CallOptions,
     mayRetry: boolean,
-    done: (answer: PeerAnswer | undefined) => void,
+    done: (response: PeerResponse | undefined) => void,
   ): void {
     if (options.gone?.aborted) {
       done(undefined);
@@ -54,13 +54,13 @@ export class PeerClient {
       headers: { ...bodyHeaders, ...options.headers },
     });
     let settled = false;
-    const settle = (answer: PeerAnswer | undefined, again = false): void => {
+    const settle = (response: PeerResponse | undefined, again = false): void => {
       if (settled) return;
       settled = true;
       cancelTimeout();
       options.gone?.removeEventListener("abort", giveUp);
       if (again) this.#call(url, options, false, done);
-      else done(answer);
+      else done(response);
     };
     const giveUp = (): void => {
       settle(undefined);
@@ -68,22 +68,22 @@ export class PeerClient {
     };
     const cancelTimeout = systemClock.after(options.timeoutMs ?? peerTimeoutMs, giveUp);
     options.gone?.addEventListener("abort", giveUp);
-    outgoing.on("response", (incoming) => readAnswer(incoming, settle));
+    outgoing.on("response", (incoming) => readResponse(incoming, settle));
     // A pooled connection may have been closed at the moment it was used; that says nothing of the other side.
     outgoing.on("error", () => settle(undefined, mayRetry && outgoing.reusedSocket));
     outgoing.end(json);
   }
 }
 
-function readAnswer(
+function readResponse(
   incoming: IncomingMessage,
-  done: (answer: PeerAnswer | undefined) => void,
+  done: (response: PeerResponse | undefined) => void,
 ): void {
   let text = "";
   incoming.setEncoding("utf8");
   incoming.on("data", (part: string) => {
     text += part;
-    if (text.length > answerBytesMax) incoming.destroy();
+    if (text.length > responseBytesMax) incoming.destroy();
   });
   incoming.on("end", () => done({ status: incoming.statusCode ?? 0, text }));
   incoming.on("error", () => done(undefined));

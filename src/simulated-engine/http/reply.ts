@@ -7,7 +7,7 @@ import type { Fault } from "../core/faults.ts";
 const beforeResetMs = 10;
 
 /** Where an answer goes: to a client, or to where it is kept. */
-export type AnswerSink = Pick<
+export type ResponseSink = Pick<
   Reply,
   "onDrain" | "struck" | "send" | "openEvents" | "event" | "endEvents"
 >;

@@ -3,7 +3,7 @@
 /** By method and path: `GET /server_info`. */
 export type RouteTable = Readonly<Record<string, RouteHandler>>;
 
-export type RouteHandler = (call: RouteCall) => RouteAnswer | Promise<RouteAnswer>;
+export type RouteHandler = (call: RouteCall) => RouteResponse | Promise<RouteResponse>;
 
 export interface RouteCall {
   readonly query: URLSearchParams;
@@ -14,7 +14,7 @@ export interface RouteCall {
   readonly gone: AbortSignal;
 }
 
-export interface RouteAnswer {
+export interface RouteResponse {
   readonly status: number;
   /** The body. */
   readonly json: string;
@@ -32,7 +32,10 @@ export function routeOf(
 }
 
 /** Never rejects: a handler that fails is a 500 that says why. */
-export async function answerRoute(handler: RouteHandler, call: RouteCall): Promise<RouteAnswer> {
+export async function responseRoute(
+  handler: RouteHandler,
+  call: RouteCall,
+): Promise<RouteResponse> {
   try {
     return await handler(call);
   } catch (error) {

@@ -11,7 +11,7 @@ import { readJsonBody } from "./json-body.ts";
 import type { Reply } from "./reply.ts";
 import { badRequest, RequestError } from "./request-error.ts";
 import type { RequestLog } from "./request-log.ts";
-import { answerRoute, jsonOrNothing, type RouteHandler, routeOf } from "./route-table.ts";
+import { jsonOrNothing, type RouteHandler, responseRoute, routeOf } from "./route-table.ts";
 
 /** A request that has arrived in full. */
 export interface Arrived {
@@ -62,7 +62,7 @@ export function route(context: RouteContext, arrived: Arrived): void {
   const { reply } = arrived;
   const ofDialect = routeOf(context.core.dialect.routes, arrived.method, arrived.path);
   if (ofDialect !== undefined) {
-    void answerForDialect(ofDialect, arrived);
+    void responseForDialect(ofDialect, arrived);
     return;
   }
   try {
@@ -117,10 +117,10 @@ function served(
   };
 }
 
-async function answerForDialect(handler: RouteHandler, arrived: Arrived): Promise<void> {
+async function responseForDialect(handler: RouteHandler, arrived: Arrived): Promise<void> {
   const gone = new AbortController();
   arrived.onGone(() => gone.abort());
-  const { status, json, contentType } = await answerRoute(handler, {
+  const { status, json, contentType } = await responseRoute(handler, {
     query: new URLSearchParams(arrived.query),
     headers: arrived.headers,
     body: jsonOrNothing(arrived.body.toString()),
@@ -161,7 +161,7 @@ function simple(endpoint: SimpleEndpoint): Handler {
   return ({ core }, { body, reply }) => {
     const { family, options } = core;
     const engine = { ...options, family, createdSeconds: core.createdSeconds() };
-    reply.send(200, endpoint.answer(readJsonBody(body), engine));
+    reply.send(200, endpoint.response(readJsonBody(body), engine));
   };
 }
 

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { FaultBook } from "../core/faults.ts";
-import { answerRoute, jsonOrNothing, type RouteTable, routeOf } from "./route-table.ts";
+import { jsonOrNothing, type RouteTable, responseRoute, routeOf } from "./route-table.ts";
 
 const bodyBytesMax = 1_048_576;
 
@@ -47,25 +47,25 @@ export class SidePort {
       const fault = this.#faults.takeForRequest(pathOf(request));
       if (fault?.kind === "stall") return;
       if (fault?.kind === "slow") {
-        setTimeout(() => void this.#answer(request, text, response), fault.delayMs);
+        setTimeout(() => void this.#response(request, text, response), fault.delayMs);
       } else if (fault?.kind === "status") {
         response.writeHead(fault.code).end();
       } else if (fault !== undefined) {
         request.socket.resetAndDestroy();
       } else {
-        void this.#answer(request, text, response);
+        void this.#response(request, text, response);
       }
     });
   }
 
-  async #answer(request: IncomingMessage, text: string, response: ServerResponse): Promise<void> {
+  async #response(request: IncomingMessage, text: string, response: ServerResponse): Promise<void> {
     const handler = routeOf(this.#routes, request.method ?? "GET", pathOf(request));
     const gone = new AbortController();
     response.on("close", () => gone.abort());
     const { status, json } =
       handler === undefined
         ? { status: 404, json: "{}" }
-        : await answerRoute(handler, {
+        : await responseRoute(handler, {
             query: new URLSearchParams((request.url ?? "").split("?")[1]),
             headers: request.headers,
             body: jsonOrNothing(text),

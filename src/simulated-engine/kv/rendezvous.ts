@@ -2,7 +2,7 @@
 
 import type { Clock } from "../core/timing.ts";
 
-interface Waiter<T> {
+interface QueueListener<T> {
   readonly met: (value: T) => void;
   readonly end: () => void;
 }
@@ -25,7 +25,7 @@ export class Rendezvous<T> {
   timedOut = 0;
   readonly #clock: Clock;
   readonly #offersMax: number;
-  readonly #waiters = new Map<string, Waiter<T>>();
+  readonly #listeners = new Map<string, QueueListener<T>>();
   readonly #offers = new Map<string, Offer<T>>();
 
   constructor(clock: Clock, offersMax: number) {
@@ -35,7 +35,7 @@ export class Rendezvous<T> {
 
   /** The keys for which somebody waits. */
   get waiting(): string[] {
-    return [...this.#waiters.keys()];
+    return [...this.#listeners.keys()];
   }
 
   /** Rejects with a RendezvousError, or with the signal's reason. */
@@ -47,17 +47,17 @@ export class Rendezvous<T> {
     }
     return new Promise((resolve, reject) => {
       if (gone.aborted) reject(gone.reason);
-      else if (this.#waiters.has(key)) reject(new RendezvousError(`Another waits for "${key}".`));
+      else if (this.#listeners.has(key)) reject(new RendezvousError(`Another waits for "${key}".`));
       else this.#startWaiting(key, timeoutMs, gone, resolve, reject);
     });
   }
 
   /** Who waits for the key gets the value; as long as nobody does, it is kept for `keepMs`, in place of an earlier one. */
   offer(key: string, value: T, keepMs: number): void {
-    const waiter = this.#waiters.get(key);
-    if (waiter !== undefined) {
-      waiter.end();
-      waiter.met(value);
+    const listener = this.#listeners.get(key);
+    if (listener !== undefined) {
+      listener.end();
+      listener.met(value);
       return;
     }
     this.#offers.get(key)?.end();
@@ -76,7 +76,7 @@ export class Rendezvous<T> {
   }
 
   close(): void {
-    for (const { end } of [...this.#waiters.values(), ...this.#offers.values()]) end();
+    for (const { end } of [...this.#listeners.values(), ...this.#offers.values()]) end();
   }
 
   #startWaiting(
@@ -98,9 +98,9 @@ export class Rendezvous<T> {
     const end = (): void => {
       cancel();
       gone.removeEventListener("abort", onGone);
-      this.#waiters.delete(key);
+      this.#listeners.delete(key);
     };
     gone.addEventListener("abort", onGone);
-    this.#waiters.set(key, { met: resolve, end });
+    this.#listeners.set(key, { met: resolve, end });
   }
 }

@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import type { InferenceRequest } from "../core/inference-request.ts";
-import { type AnswerExtras, type EngineContext, readSettings } from "../dialects/dialect.ts";
+import { type EngineContext, type ResponseExtras, readSettings } from "../dialects/dialect.ts";
 import { readSpec } from "../dialects/registry.ts";
 import { SharedStore, storePath } from "../dialects/vllm/shared-store.ts";
 import { httpOrigin } from "../http/peers.ts";
@@ -14,7 +14,7 @@ import { mediaItems } from "./media-items.ts";
 
 export interface Embeddings {
   /** As an encode engine: keeps the embedding, and says where it is. */
-  put(hash: string, tokens: number): Promise<AnswerExtras>;
+  put(hash: string, tokens: number): Promise<ResponseExtras>;
   /** As one that computes prompts: whether each of the request's items has an embedding that can be had. */
   load(request: InferenceRequest): Promise<readonly boolean[]>;
   /** For the side port of an encode engine. */
@@ -42,13 +42,13 @@ class SharedEmbeddings implements Embeddings {
     this.#store = new SharedStore(path);
   }
 
-  async put(hash: string): Promise<AnswerExtras> {
+  async put(hash: string): Promise<ResponseExtras> {
     await this.#store.put(named(hash));
     return {};
   }
 
   load(request: InferenceRequest): Promise<boolean[]> {
-    if (request.handoffFields["ec_transfer_params"] != null) {
+    if (request.transferFields["ec_transfer_params"] != null) {
       this.#engine.violation("A request carried ec_transfer_params.");
     }
     const { hashes } = mediaItems(request);
@@ -86,7 +86,7 @@ class PulledEmbeddings implements Embeddings {
     };
   }
 
-  async put(hash: string, tokens: number): Promise<AnswerExtras> {
+  async put(hash: string, tokens: number): Promise<ResponseExtras> {
     const { engineId, address, kvStore } = this.#engine;
     if (!kvStore.renew(hash)) {
       kvStore.hold({ requestId: hash, promptHash: hash, seal: engineId, tokens });
@@ -98,7 +98,7 @@ class PulledEmbeddings implements Embeddings {
   }
 
   load(request: InferenceRequest): Promise<boolean[]> {
-    const params = request.handoffFields["ec_transfer_params"] as Record<string, unknown> | null;
+    const params = request.transferFields["ec_transfer_params"] as Record<string, unknown> | null;
     const { hashes } = mediaItems(request);
     if (params != null && !request.bodyText.includes(bigNumber)) {
       this.#engine.violation("ec_transfer_params have changed on their way.");
@@ -110,8 +110,10 @@ class PulledEmbeddings implements Embeddings {
     const { success, data } = handleSchema.safeParse(handle);
     if (!success) return false;
     const url = `${httpOrigin(data.peer_host, data.peer_port)}/ec/fetch`;
-    const answer = await this.#engine.peers.call(url, { body: { mm_hash: hash, seal: data.seal } });
-    return answer?.status === 200;
+    const response = await this.#engine.peers.call(url, {
+      body: { mm_hash: hash, seal: data.seal },
+    });
+    return response?.status === 200;
   }
 }
 

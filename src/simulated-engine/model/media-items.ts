@@ -27,8 +27,8 @@ export function standIn(part: unknown): string | undefined {
   return isMedia(part) ? hashOf(JSON.stringify(part)).repeat(standInHashes) : undefined;
 }
 
-export function mediaItems({ handoffFields }: InferenceRequest): MediaItems {
-  const { messages } = handoffFields as { messages?: readonly { content?: unknown }[] };
+export function mediaItems({ transferFields }: InferenceRequest): MediaItems {
+  const { messages } = transferFields as { messages?: readonly { content?: unknown }[] };
   const contents = (messages ?? []).flatMap(({ content }) => content ?? []) as unknown[];
   const items = contents.filter(isMedia);
   const hashes = new Set(items.map((item) => hashOf(JSON.stringify(item))));

@@ -80,7 +80,7 @@ export interface LengthWishes {
 }
 
 /** How an engine ends an answer that it gives up: after so many tokens, with one more event that has no text. */
-export interface AnswerEnd {
+export interface ResponseEnd {
   readonly afterTokens: number;
   readonly finishReason: string;
   readonly stopReason: string | null;
@@ -123,7 +123,7 @@ export class PlannedOutput {
   }
 
   /** Does nothing when the answer ends before that anyway. */
-  endEarly({ afterTokens, finishReason, stopReason }: AnswerEnd): void {
+  endEarly({ afterTokens, finishReason, stopReason }: ResponseEnd): void {
     if (afterTokens >= this.tokenCount) return;
     if (afterTokens < this.#cutToken) {
       this.#cutToken = afterTokens;

@@ -108,86 +108,88 @@ function pings(port: number, message: () => { zmq_address: string }) {
 }
 
 it("an engine is in its pool as long as it pings, and once: pings change nothing", async () => {
-  const desk = await deskOf();
-  const first = pings(desk.port, () => p2p);
-  pings(desk.port, () => ({ ...p2p, type: "D", http_address: "10.0.0.2:8200" }));
-  await eventually(() => desk.urls("p").length === 1 && desk.urls("d").length === 1);
-  expect([desk.urls("p"), desk.urls("d")]).toEqual([
+  const queue = await deskOf();
+  const first = pings(queue.port, () => p2p);
+  pings(queue.port, () => ({ ...p2p, type: "D", http_address: "10.0.0.2:8200" }));
+  await eventually(() => queue.urls("p").length === 1 && queue.urls("d").length === 1);
+  expect([queue.urls("p"), queue.urls("d")]).toEqual([
     ["http://10.0.0.1:8100"],
     ["http://10.0.0.2:8200"],
   ]);
-  await eventually(() => desk.changes() > 0);
-  const before = desk.changes();
+  await eventually(() => queue.changes() > 0);
+  const before = queue.changes();
   first.close();
-  await eventually(() => desk.urls("p").length === 0);
-  expect(desk.urls("d")).toHaveLength(1);
-  await eventually(() => desk.changes() === before + 1);
-  expect(desk.lines.filter((line) => line.includes("registers"))).toHaveLength(2);
-  expect(desk.lines.at(-1)).toContain("has not been heard of for 400 ms");
+  await eventually(() => queue.urls("p").length === 0);
+  expect(queue.urls("d")).toHaveLength(1);
+  await eventually(() => queue.changes() === before + 1);
+  expect(queue.lines.filter((line) => line.includes("registers"))).toHaveLength(2);
+  expect(queue.lines.at(-1)).toContain("has not been heard of for 400 ms");
 });
 
 it("an engine with another address of its connector is told of again", async () => {
-  const desk = await deskOf();
+  const queue = await deskOf();
   let address = "10.0.0.1:1";
-  pings(desk.port, () => ({ ...p2p, zmq_address: address }));
+  pings(queue.port, () => ({ ...p2p, zmq_address: address }));
   const seen = () =>
-    desk.registrar.resolve(desk.config).pools["p"]!.engines[0]?.attributes["zmq_address"];
-  await eventually(() => seen() === address && desk.changes() === 1);
+    queue.registrar.resolve(queue.config).pools["p"]!.engines[0]?.attributes["zmq_address"];
+  await eventually(() => seen() === address && queue.changes() === 1);
   address = "10.0.0.1:2";
-  await eventually(() => seen() === address && desk.changes() === 2);
+  await eventually(() => seen() === address && queue.changes() === 2);
 });
 
 it("what the configuration itself says of an engine counts more than what it says", async () => {
   const engine = { url: "http://10.0.0.1:8100", weight: 7 };
-  const desk = await deskOf({ pools: { p: { engines: [engine] }, d: { engines: [] } } });
-  pings(desk.port, () => p2p);
-  await eventually(() => desk.changes() === 1);
-  expect(desk.registrar.resolve(desk.config).pools["p"]!.engines).toMatchObject([engine]);
+  const queue = await deskOf({ pools: { p: { engines: [engine] }, d: { engines: [] } } });
+  pings(queue.port, () => p2p);
+  await eventually(() => queue.changes() === 1);
+  expect(queue.registrar.resolve(queue.config).pools["p"]!.engines).toMatchObject([engine]);
 });
 
 it("engines of another transfer mode are not mixed in, and told of once", async () => {
-  const desk = await deskOf();
-  pings(desk.port, () => ({ ...p2p, transfer_mode: "READ" }));
-  await eventually(() => desk.urls("p").length === 1);
-  pings(desk.port, () => ({ ...p2p, http_address: "10.0.0.9:1", transfer_mode: "WRITE" }));
-  await eventually(() => desk.lines.some((line) => line.includes("transfer mode is WRITE")));
-  expect(desk.urls("p")).toHaveLength(1);
-  expect(desk.lines.filter((line) => line.includes("transfer mode"))).toHaveLength(1);
+  const queue = await deskOf();
+  pings(queue.port, () => ({ ...p2p, transfer_mode: "READ" }));
+  await eventually(() => queue.urls("p").length === 1);
+  pings(queue.port, () => ({ ...p2p, http_address: "10.0.0.9:1", transfer_mode: "WRITE" }));
+  await eventually(() => queue.lines.some((line) => line.includes("transfer mode is WRITE")));
+  expect(queue.urls("p")).toHaveLength(1);
+  expect(queue.lines.filter((line) => line.includes("transfer mode"))).toHaveLength(1);
 });
 
 it("a reload keeps the engines that are registered, in the pools that it names now", async () => {
-  const desk = await deskOf({}, 60_000);
-  pings(desk.port, () => p2p);
-  await eventually(() => desk.urls("p").length === 1);
-  const zmq = `tcp://127.0.0.1:${desk.port}`;
-  const next = configOf(desk.port, 60_000, { registrations: [{ zmq, prefill: "d", decode: "p" }] });
-  await desk.registrar.open(next);
-  desk.registrar.use(next);
-  const { pools } = desk.registrar.resolve(next);
+  const queue = await deskOf({}, 60_000);
+  pings(queue.port, () => p2p);
+  await eventually(() => queue.urls("p").length === 1);
+  const zmq = `tcp://127.0.0.1:${queue.port}`;
+  const next = configOf(queue.port, 60_000, {
+    registrations: [{ zmq, prefill: "d", decode: "p" }],
+  });
+  await queue.registrar.open(next);
+  queue.registrar.use(next);
+  const { pools } = queue.registrar.resolve(next);
   expect([pools["p"]!.engines.length, pools["d"]!.engines.length]).toEqual([0, 1]);
 });
 
 it("a configuration without the address closes it and forgets its engines", async () => {
-  const desk = await deskOf({}, 60_000);
-  pings(desk.port, () => p2p);
-  await eventually(() => desk.urls("p").length === 1);
+  const queue = await deskOf({}, 60_000);
+  pings(queue.port, () => p2p);
+  await eventually(() => queue.urls("p").length === 1);
   const [other] = (await freePorts(1)) as [number];
   const next = configOf(other, 60_000);
-  await desk.registrar.open(next);
-  expect(desk.urls("p")).toHaveLength(1);
-  desk.registrar.use(next);
-  expect(desk.urls("p")).toEqual([]);
+  await queue.registrar.open(next);
+  expect(queue.urls("p")).toHaveLength(1);
+  queue.registrar.use(next);
+  expect(queue.urls("p")).toEqual([]);
   // It can be listened at again.
-  await desk.registrar.open(desk.config);
+  await queue.registrar.open(queue.config);
 });
 
 it("an address that is taken is an error, and those before it stay as they were", async () => {
-  const desk = await deskOf();
+  const queue = await deskOf();
   const taken = new Registrar({ log: () => {}, changed: () => {} });
   open.push(taken);
   const [free] = (await freePorts(1)) as [number];
   const both = configOf(free, 1_000, {
-    registrations: [free, desk.port].map((port) => ({
+    registrations: [free, queue.port].map((port) => ({
       zmq: `tcp://127.0.0.1:${port}`,
       prefill: "p",
       decode: "d",

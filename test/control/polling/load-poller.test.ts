@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterEach, expect, it } from "vitest";
 import { type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
-import type { EngineAnswer, NoAnswer } from "../../../src/control/polling/ask-engine.ts";
+import type { EngineResponse, NoResponse } from "../../../src/control/polling/ask-engine.ts";
 import { LoadPoller } from "../../../src/control/polling/load-poller.ts";
 import { mutePollsMax, probeFailuresMax } from "../../../src/limits.ts";
 import { SlotTable } from "../../../src/pool/slots.ts";
@@ -14,7 +14,7 @@ afterEach(() => {
   for (const poller of pollers.splice(0)) poller.close();
 });
 
-const ok = (text: string): EngineAnswer => ({ status: 200, body: Buffer.from(text) });
+const ok = (text: string): EngineResponse => ({ status: 200, body: Buffer.from(text) });
 const vllm = (running: number, kv = 0.5) =>
   ok(
     `vllm:num_requests_running{engine="0"} ${running}\nvllm:kv_cache_usage_perc{engine="0"} ${kv}\n`,
@@ -33,7 +33,7 @@ function worldOf(pools: ConfigInput["pools"]) {
     shadowBoard,
     log,
     asked,
-    answer: (_address: string, _path: string): EngineAnswer | NoAnswer => "failed",
+    response: (_address: string, _path: string): EngineResponse | NoResponse => "failed",
     use(more: ConfigInput["pools"]) {
       const next = config(more);
       const slots = table.assign(next);
@@ -54,7 +54,7 @@ function worldOf(pools: ConfigInput["pools"]) {
     ask: async ({ key }, path) => {
       asked.push(`${key} ${path}`);
       await Promise.resolve();
-      return world.answer(key, path);
+      return world.response(key, path);
     },
   });
   pollers.push(poller);
@@ -62,7 +62,7 @@ function worldOf(pools: ConfigInput["pools"]) {
   return {
     ...world,
     slots,
-    set: (answer: typeof world.answer) => Object.assign(world, { answer }),
+    set: (response: typeof world.response) => Object.assign(world, { response }),
   };
 }
 
@@ -136,18 +136,18 @@ it("the path at which an engine tells is found, remembered, and searched for aga
   expect(board.others(slots["p a:1"]!)).toBe(2);
 });
 
-it.each<[string, EngineAnswer | NoAnswer]>([
+it.each<[string, EngineResponse | NoResponse]>([
   ["nobody answers", "failed"],
   ["it answers with an error", { status: 500, body: Buffer.from("vllm:num_requests_running 1\n") }],
   ["it says what cannot be", ok("vllm:num_requests_running 1e12\n")],
 ])(
   "a signal is dead when %s some times in a row: nothing of it counts, and that is said once, as is its return",
-  async (_, answer) => {
+  async (_, response) => {
     const { board, slots, round, set, log, states } = worldOf(onePool);
     const slot = slots["p a:1"]!;
     set(() => vllm(9));
     await round();
-    set(() => answer);
+    set(() => response);
     for (let i = 1; i < probeFailuresMax; i += 1) await round();
     expect([board.others(slot), board.kvUse(slot), states()]).toEqual([9, 0.5, ["live"]]);
     for (let i = 0; i < 5; i += 1) await round();
@@ -186,8 +186,8 @@ it("after a reload without signals nothing of them counts", async () => {
 });
 
 it("an engine that hangs holds up no other, and is asked once at a time", async () => {
-  let tells: (answer: EngineAnswer) => void = () => {};
-  const hung = new Promise<EngineAnswer>((resolve) => {
+  let tells: (response: EngineResponse) => void = () => {};
+  const hung = new Promise<EngineResponse>((resolve) => {
     tells = resolve;
   });
   const { board, slots, round, set, asked } = worldOf({

@@ -5,8 +5,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Config, configSchema } from "../../../src/config/schema/schema.ts";
 import {
   askEngine,
-  type EngineAnswer,
-  type NoAnswer,
+  type EngineResponse,
+  type NoResponse,
 } from "../../../src/control/polling/ask-engine.ts";
 import { Prober } from "../../../src/control/polling/prober.ts";
 import type { EngineProbe } from "../../../src/dialects/dialect.ts";
@@ -16,8 +16,8 @@ import {
   sglangServerInfo,
   trtllmServerInfo,
 } from "../../../src/dialects/shared/probes.ts";
-import { probeAnswerBytesMax, probeFailuresMax } from "../../../src/limits.ts";
-import type { FactsByIdentity } from "../../../src/pool/discovered-attributes.ts";
+import { probeFailuresMax, probeResponseBytesMax } from "../../../src/limits.ts";
+import type { DiscoveredByIdentity } from "../../../src/pool/discovered-attributes.ts";
 
 const probers: Prober[] = [];
 afterEach(() => {
@@ -40,12 +40,12 @@ function configOf(prefill: readonly string[], attributes = {}): Config {
 }
 
 function proberOf(probes: readonly EngineProbe[]) {
-  const answers = new Map<string, EngineAnswer | NoAnswer>();
+  const answers = new Map<string, EngineResponse | NoResponse>();
   const asked: string[] = [];
-  const told: FactsByIdentity[] = [];
+  const reported: DiscoveredByIdentity[] = [];
   const prober = new Prober({
     log: () => {},
-    changed: (facts) => told.push(facts),
+    changed: (discovered) => reported.push(discovered),
     probesOf: () => probes,
     ask: (address, path) => {
       asked.push(`${address.key}${path}`);
@@ -53,11 +53,11 @@ function proberOf(probes: readonly EngineProbe[]) {
     },
   });
   probers.push(prober);
-  const says = (key: string, body: string | NoAnswer, status = 200) => {
+  const says = (key: string, body: string | NoResponse, status = 200) => {
     const isNone = body === "refused" || body === "failed";
     answers.set(key, isNone ? body : { status, body: Buffer.from(body) });
   };
-  return { prober, says, told, asked };
+  return { prober, says, reported, asked };
 }
 
 const query = (id: string, other = "x") =>
@@ -65,21 +65,24 @@ const query = (id: string, other = "x") =>
 
 describe("an engine whose id must be known", () => {
   it("gets nothing until it has told it, and a new id counts after a new start", async () => {
-    const { prober, says, told } = proberOf([mooncakeQuery]);
+    const { prober, says, reported } = proberOf([mooncakeQuery]);
     prober.use(configOf(["a:80"]));
-    expect(prober.facts["p a:80"]).toEqual({ isReady: false, attributes: {} });
+    expect(prober.discovered["p a:80"]).toEqual({ isReady: false, attributes: {} });
     says("a:8998/query", query("one"));
     await prober.round();
-    expect(prober.facts["p a:80"]).toEqual({ isReady: true, attributes: { engine_id: "one" } });
+    expect(prober.discovered["p a:80"]).toEqual({
+      isReady: true,
+      attributes: { engine_id: "one" },
+    });
     says("a:8998/query", "refused");
     await prober.round();
-    expect(prober.facts["p a:80"]).toEqual({ isReady: false, attributes: {} });
+    expect(prober.discovered["p a:80"]).toEqual({ isReady: false, attributes: {} });
     says("a:8998/query", query("two"));
     await prober.round();
-    expect(prober.facts["p a:80"]!.attributes).toEqual({ engine_id: "two" });
-    const count = told.length;
+    expect(prober.discovered["p a:80"]!.attributes).toEqual({ engine_id: "two" });
+    const count = reported.length;
     await prober.round();
-    expect(told).toHaveLength(count);
+    expect(reported).toHaveLength(count);
   });
 
   it("keeps it while it is too busy to answer, for some rounds", async () => {
@@ -89,16 +92,16 @@ describe("an engine whose id must be known", () => {
     await prober.round();
     says("a:8998/query", "failed");
     for (let i = 1; i < probeFailuresMax; i += 1) await prober.round();
-    expect(prober.facts["p a:80"]!.isReady).toBe(true);
+    expect(prober.discovered["p a:80"]!.isReady).toBe(true);
     await prober.round();
-    expect(prober.facts["p a:80"]!.isReady).toBe(false);
+    expect(prober.discovered["p a:80"]!.isReady).toBe(false);
   });
 
   it("is used as configured when the configuration says it", async () => {
     const { prober } = proberOf([mooncakeQuery]);
     prober.use(configOf(["a:80"], { engine_id: "said" }));
     await prober.round();
-    expect(prober.facts["p a:80"]!.isReady).toBe(true);
+    expect(prober.discovered["p a:80"]!.isReady).toBe(true);
   });
 
   it("has one for each rank", async () => {
@@ -107,8 +110,8 @@ describe("an engine whose id must be known", () => {
     // What a configuration names is known when it is put in force.
     await prober.use(configOf(["a:80@0-1"]));
     expect(asked).toEqual(["a:8998/query"]);
-    expect(prober.facts["p a:80@0"]!.attributes).toEqual({ engine_id: "zero" });
-    expect(prober.facts["p a:80@1"]!.attributes).toEqual({ engine_id: "one" });
+    expect(prober.discovered["p a:80@0"]!.attributes).toEqual({ engine_id: "zero" });
+    expect(prober.discovered["p a:80@1"]!.attributes).toEqual({ engine_id: "one" });
   });
 });
 
@@ -118,19 +121,19 @@ describe("an engine that says whether it is ready", () => {
     const key = `a:9000${sglangRoute.path}`;
     prober.use(configOf(["a:80?bootstrap_port=9000"]));
     await prober.round();
-    expect(prober.facts["p a:80"]!.isReady).toBe(true);
+    expect(prober.discovered["p a:80"]!.isReady).toBe(true);
     says(key, "{}", 503);
     await prober.round();
-    expect(prober.facts["p a:80"]!.isReady).toBe(false);
+    expect(prober.discovered["p a:80"]!.isReady).toBe(false);
     says(key, '{"dp_size": 9007199254740993, "page_size": 1}');
     await prober.round();
-    expect(prober.facts["p a:80"]).toEqual({
+    expect(prober.discovered["p a:80"]).toEqual({
       isReady: true,
       attributes: { dp_size: "9007199254740993" },
     });
     says(key, "<html>");
     await prober.round();
-    expect(prober.facts["p a:80"]).toEqual({ isReady: true, attributes: {} });
+    expect(prober.discovered["p a:80"]).toEqual({ isReady: true, attributes: {} });
   });
 
   it("is asked on the port that another probe has found", async () => {
@@ -145,15 +148,15 @@ describe("an engine that says whether it is ready", () => {
 
 it("of several places where a context engine can be asked the first is taken", () => {
   const info = { host: "a", port: 1, dpRank: -1, attributes: {} };
-  const facts = (value: string) =>
-    trtllmServerInfo.facts(
+  const discovered = (value: string) =>
+    trtllmServerInfo.discovered(
       Buffer.from(`{"disaggregated_params":{"ctx_info_endpoint":${value}}}`),
       info,
     );
-  expect(facts('["tcp://a:1", "tcp://b:2"]')).toEqual({ ctx_info_endpoint: "tcp://a:1" });
-  expect(facts('"tcp://a:1"')).toEqual({ ctx_info_endpoint: "tcp://a:1" });
-  expect(facts("null")).toEqual({});
-  expect(facts("[]")).toEqual({});
+  expect(discovered('["tcp://a:1", "tcp://b:2"]')).toEqual({ ctx_info_endpoint: "tcp://a:1" });
+  expect(discovered('"tcp://a:1"')).toEqual({ ctx_info_endpoint: "tcp://a:1" });
+  expect(discovered("null")).toEqual({});
+  expect(discovered("[]")).toEqual({});
 });
 
 it("nothing is kept of engines that a reload takes out, all of those that stay", async () => {
@@ -163,20 +166,22 @@ it("nothing is kept of engines that a reload takes out, all of those that stay",
   prober.use(configOf(["a:80", "b:80"]));
   await prober.round();
   prober.use(configOf(["b:80"]));
-  expect(prober.facts).toEqual({ "p b:80": { isReady: true, attributes: { engine_id: "two" } } });
+  expect(prober.discovered).toEqual({
+    "p b:80": { isReady: true, attributes: { engine_id: "two" } },
+  });
 });
 
 describe("an answer is bounded", () => {
   it.each([
     ["small", 10, 200],
-    ["too large", probeAnswerBytesMax + 1, "failed"],
+    ["too large", probeResponseBytesMax + 1, "failed"],
   ])("%s", async (_name, bytes, expected) => {
     const server = createServer((_request, response) => response.end("x".repeat(bytes)));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
-    const answer = await askEngine({ key: "", host: "127.0.0.1", port }, "/");
+    const response = await askEngine({ key: "", host: "127.0.0.1", port }, "/");
     server.close();
-    expect(typeof answer === "string" ? answer : answer.status).toBe(expected);
+    expect(typeof response === "string" ? response : response.status).toBe(expected);
     expect(await askEngine({ key: "", host: "127.0.0.1", port }, "/")).toBe("refused");
   });
 });

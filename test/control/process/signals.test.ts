@@ -16,7 +16,7 @@ import {
 
 const script = fileURLToPath(new URL("fake/cli.mjs", import.meta.url));
 
-interface Answer {
+interface ClientResponse {
   readonly worker: number;
   readonly workers: number;
   readonly generation: number;
@@ -77,8 +77,8 @@ async function serve(runtime: RuntimeName) {
   return { command, url: url! };
 }
 
-async function ask(url: string): Promise<Answer> {
-  return (await (await fetch(url)).json()) as Answer;
+async function ask(url: string): Promise<ClientResponse> {
+  return (await (await fetch(url)).json()) as ClientResponse;
 }
 
 /** Runs `-s NAME` against the configuration, to its end. */

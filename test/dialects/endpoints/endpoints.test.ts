@@ -6,7 +6,7 @@ import {
   endpointOf,
   generatingAt,
   isGenerating,
-  keptAnswerId,
+  storedResponseId,
 } from "../../../src/dialects/endpoints/endpoint.ts";
 import { completions, endpoints } from "../../../src/dialects/endpoints/endpoints.ts";
 import { dialects } from "../../../src/dialects/registry.ts";
@@ -126,10 +126,10 @@ it.each([
 });
 
 it("the id of a kept answer is read from its paths alone", () => {
-  expect(keptAnswerId("/v1/responses/resp_1")).toBe("resp_1");
-  expect(keptAnswerId("/v1/responses/resp_1/cancel")).toBe("resp_1");
-  expect(keptAnswerId("/v1/responses")).toBe("");
-  expect(keptAnswerId(`/v1/responses/${"a".repeat(129)}`)).toBe("");
+  expect(storedResponseId("/v1/responses/resp_1")).toBe("resp_1");
+  expect(storedResponseId("/v1/responses/resp_1/cancel")).toBe("resp_1");
+  expect(storedResponseId("/v1/responses")).toBe("");
+  expect(storedResponseId(`/v1/responses/${"a".repeat(129)}`)).toBe("");
 });
 
 it.each([
@@ -139,5 +139,5 @@ it.each([
   ["/v1/messages", `{"messages":[]}`, true],
   ["/v1/completions", `{"prompt":["a","b"]}`, false],
 ])("%s %s is carried by one hand-over: %s", (path, body, isCarried) => {
-  expect(vllmNixl.carries!(requestOf(body, path))).toBe(isCarried);
+  expect(vllmNixl.supports!(requestOf(body, path))).toBe(isCarried);
 });

@@ -18,7 +18,7 @@ function bodies(body: string, path?: string, of = engines) {
 function decodeOf(request: DialectRequest, of = engines): string {
   const edits = new Edits();
   edits.begin(request.members);
-  sglang.handOver(request).decodeEdits(edits, of);
+  sglang.beginTransfer(request).decodeEdits(edits, of);
   return Buffer.concat(edits.slices()).toString();
 }
 
@@ -110,10 +110,10 @@ describe("each sequence has a room of its own", () => {
   });
 
   it("and a body of very many is not handed over, which costs no memory", () => {
-    expect(sglang.carries!(requestOf(`{"prompt":"x","n":1024}`))).toBe(true);
-    expect(sglang.carries!(requestOf(`{"prompt":"x","n":1025}`))).toBe(false);
+    expect(sglang.supports!(requestOf(`{"prompt":"x","n":1024}`))).toBe(true);
+    expect(sglang.supports!(requestOf(`{"prompt":"x","n":1025}`))).toBe(false);
     const many = `{"prompt":[${'"a",'.repeat(2000)}"a"]}`;
-    expect(sglang.carries!(requestOf(many, "/v1/completions"))).toBe(false);
+    expect(sglang.supports!(requestOf(many, "/v1/completions"))).toBe(false);
   });
 });
 
@@ -134,10 +134,10 @@ describe("data-parallel ranks", () => {
     for (const minted of [0n, 7n, 9_007_199_254_740_993n, (1n << 63n) - 1n, (1n << 63n) - 8n]) {
       for (const size of [1, 3, 8, 1000]) {
         const request = requestOf("{}");
-        const mint = { ...request.mint, integer63: () => minted };
+        const ids = { ...request.ids, integer63: () => minted };
         const rank = size === 1 ? 0 : 2;
         const prefill = { ...of.prefill, dpRank: rank, attributes: { dp_size: `${size}` } };
-        const met = BigInt(roomOf(decodeOf({ ...request, mint }, { ...of, prefill })));
+        const met = BigInt(roomOf(decodeOf({ ...request, ids }, { ...of, prefill })));
         expect(met % BigInt(size)).toBe(BigInt(rank));
         expect(met >= 0n && met < 1n << 63n).toBe(true);
       }

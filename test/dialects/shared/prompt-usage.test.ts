@@ -12,8 +12,8 @@ it.each([
   [{ usage: { prompt_tokens: -1 } }, undefined, undefined],
   [{ usage: { prompt_tokens: 1.5 } }, undefined, undefined],
   [{ choices: [{ text: '"usage":{"prompt_tokens":3}' }] }, undefined, undefined],
-])("%j", (answer, promptTokens, cachedTokens) => {
-  expect(promptUsageOf(Buffer.from(JSON.stringify(answer)))).toEqual({
+])("%j", (response, promptTokens, cachedTokens) => {
+  expect(promptUsageOf(Buffer.from(JSON.stringify(response)))).toEqual({
     promptTokens,
     cachedTokens,
   });

@@ -1,17 +1,17 @@
 /** Guards against answers that tell decode's view of a prompt: what only prefill knows, byte for byte, and nothing else changed. */
 
 import { describe, expect, it } from "vitest";
-import type { AnswerMerge } from "../../../src/dialects/dialect.ts";
-import { sglangAnswers } from "../../../src/dialects/sglang/responses.ts";
-import { vllmAnswers } from "../../../src/dialects/vllm/responses.ts";
+import type { ResponseMerge } from "../../../src/dialects/dialect.ts";
+import { sglangResponses } from "../../../src/dialects/sglang/responses.ts";
+import { vllmResponses } from "../../../src/dialects/vllm/responses.ts";
 import { requestOf } from "../legs.ts";
 
 function changed(
-  merge: AnswerMerge,
+  merge: ResponseMerge,
   body: string,
   prefill: string,
   decode: string,
-  path = merge === sglangAnswers ? "/generate" : "/v1/completions",
+  path = merge === sglangResponses ? "/generate" : "/v1/completions",
 ): string {
   const filter = merge.begin(requestOf(body, path), Buffer.from(prefill), undefined);
   // What stands around an event in its buffer is not of it.
@@ -36,7 +36,7 @@ describe("vLLM's answers", () => {
     ],
     ["nothing cached", usage("null"), usage('{"cached_tokens":8}')],
   ])("have the prefill's usage: %s", (_, prefill, decode) => {
-    expect(changed(vllmAnswers, "{}", prefill, decode)).toBe(prefill);
+    expect(changed(vllmResponses, "{}", prefill, decode)).toBe(prefill);
   });
 
   it.each([
@@ -47,15 +47,15 @@ describe("vLLM's answers", () => {
     ["half of it", '{"usage":{"prompt_tokens_details":{"cached_tok'],
     ["no hand-off", '{"kv_transfer_params":null}'],
   ])("stay as they are: %s", (_, decode) => {
-    expect(changed(vllmAnswers, "{}", usage('{"cached_tokens":1}'), decode)).toBe(decode);
+    expect(changed(vllmResponses, "{}", usage('{"cached_tokens":1}'), decode)).toBe(decode);
   });
 
   it("say nothing where prefill says nothing", () => {
-    expect(changed(vllmAnswers, "{}", "{}", usage('{"cached_tokens":8}'))).toBe(usage("null"));
+    expect(changed(vllmResponses, "{}", "{}", usage('{"cached_tokens":8}'))).toBe(usage("null"));
   });
 
   it("tell no client where memory is", () => {
-    expect(changed(vllmAnswers, "{}", "{}", '{"a":1,"kv_transfer_params": {"h":1} }')).toBe(
+    expect(changed(vllmResponses, "{}", "{}", '{"a":1,"kv_transfer_params": {"h":1} }')).toBe(
       '{"a":1,"kv_transfer_params": null }',
     );
   });
@@ -88,7 +88,7 @@ describe("vLLM's answers", () => {
       '{"usage":{"input_tokens":0,"cache_read_input_tokens":null}}',
     ],
   ])("of other endpoints: %s", (decode, prefill, expected) => {
-    expect(changed(vllmAnswers, "{}", prefill, decode)).toBe(expected);
+    expect(changed(vllmResponses, "{}", prefill, decode)).toBe(expected);
   });
 
   it("keep the digits of log-probabilities", () => {
@@ -97,7 +97,7 @@ describe("vLLM's answers", () => {
       '{"choices":[{"index":0,"text":"ab c","logprobs":{"text_offset":[0,1,2],"token_logprobs":[null,-1e-05,-0.50],"tokens":["a","b"," c"],"top_logprobs":[null,{"b":-1e-05},{" c":-0.50}]}}]}';
     const decode =
       '{"choices":[{"index":0,"text":" c d","logprobs":{"text_offset":[0,2],"token_logprobs":[-0.50,-0.0],"tokens":[" c"," d"],"top_logprobs":[{" c":-0.50},{" d":-0.0}]}}]}';
-    expect(changed(vllmAnswers, body, prefill, decode)).toBe(
+    expect(changed(vllmResponses, body, prefill, decode)).toBe(
       '{"choices":[{"index":0,"text":"ab c d","logprobs":{"text_offset":[0,1,2,4],"token_logprobs":[null,-1e-05,-0.50,-0.0],"tokens":["a","b"," c"," d"],"top_logprobs":[null,{"b":-1e-05},{" c":-0.50},{" d":-0.0}]}}]}',
     );
   });
@@ -117,31 +117,31 @@ describe("SGLang's answers", () => {
     ["[]", "[[-2.50,6,null]]", "[[-2.50,6,null]]"],
     ["[[1,2,3]]", "[]", "[[1,2,3]]"],
   ])("have prefill's log-probabilities first: %s", (decode, prefill, expected) => {
-    expect(changed(sglangAnswers, asks, one(prefill), one(decode))).toBe(one(expected));
+    expect(changed(sglangResponses, asks, one(prefill), one(decode))).toBe(one(expected));
   });
 
   it("of a batch go by their place, and by their number in a stream", () => {
     const prefill = `[${one("[[1,1,null]]")},${one("[[2,2,null]]")}]`;
-    expect(changed(sglangAnswers, asks, prefill, `[${one("[]")},${one("[]")}]`)).toBe(prefill);
+    expect(changed(sglangResponses, asks, prefill, `[${one("[]")},${one("[]")}]`)).toBe(prefill);
     const event = (list: string) => one(list, ',"index":1');
-    expect(changed(sglangAnswers, asks, prefill, event("[]"))).toBe(event("[[2,2,null]]"));
+    expect(changed(sglangResponses, asks, prefill, event("[]"))).toBe(event("[[2,2,null]]"));
   });
 
   it("tell the prefill's cached tokens, in each event and of each prompt", () => {
     const of = (cached: number, more = "") =>
       `{"text":"t"${more},"meta_info":{"cached_tokens":${cached}}}`;
-    expect(changed(sglangAnswers, "{}", of(3), of(99))).toBe(of(3));
+    expect(changed(sglangResponses, "{}", of(3), of(99))).toBe(of(3));
     const several = `[${of(3)},${of(4)}]`;
-    expect(changed(sglangAnswers, "{}", several, of(99, ',"index":1'))).toBe(of(4, ',"index":1'));
-    expect(changed(sglangAnswers, "{}", "{}", of(99))).toBe(of(99));
+    expect(changed(sglangResponses, "{}", several, of(99, ',"index":1'))).toBe(of(4, ',"index":1'));
+    expect(changed(sglangResponses, "{}", "{}", of(99))).toBe(of(99));
     const chat = "/v1/chat/completions";
     const usage = (cached: number) =>
       `{"usage":{"prompt_tokens_details":{"cached_tokens":${cached}}}}`;
-    expect(changed(sglangAnswers, "{}", usage(3), usage(99), chat)).toBe(usage(3));
+    expect(changed(sglangResponses, "{}", usage(3), usage(99), chat)).toBe(usage(3));
   });
 
   it("stay as they are where nobody asks", () => {
-    expect(changed(sglangAnswers, '{"return_logprob":false}', one("[[1,1,1]]"), one("[]"))).toBe(
+    expect(changed(sglangResponses, '{"return_logprob":false}', one("[[1,1,1]]"), one("[]"))).toBe(
       one("[]"),
     );
   });

@@ -1,6 +1,6 @@
 /** What TensorRT-LLM's servers need to be told, what is theirs alone, and what a client gets where there is nothing to generate. */
 import { describe, expect, it } from "vitest";
-import type { FinalAnswer } from "../../../src/dialects/dialect.ts";
+import type { FinalReply } from "../../../src/dialects/dialect.ts";
 import { signatureLine } from "../../../src/dialects/trtllm/signature.ts";
 import { trtllm, trtllmGenFirst } from "../../../src/dialects/trtllm/trtllm.ts";
 import { decodeBody, engines, prefillBody, Round, requestOf, strippedBody } from "../legs.ts";
@@ -19,11 +19,11 @@ interface Context {
 
 const usualParams = `{"request_type":"context_only","first_gen_tokens":[15043],"ctx_request_id":9223372036854775807,${opaque},"disagg_request_id":${id},"ctx_usage":null}`;
 
-function contextAnswer({ reason, params, choice, top }: Context = {}): string {
-  const told = params ?? usualParams;
+function contextResponse({ reason, params, choice, top }: Context = {}): string {
+  const reported = params ?? usualParams;
   return (
     `{"id":"cmpl-1","object":"x","created":7,"model":"m","choices":[{"index":0,${choice ?? '"text":"Hé"'},` +
-    `"finish_reason":${reason ?? '"not_finished"'},"stop_reason":null,"disaggregated_params":${told}}],` +
+    `"finish_reason":${reason ?? '"not_finished"'},"stop_reason":null,"disaggregated_params":${reported}}],` +
     `"usage":${usage},${top ?? '"prompt_token_ids":[1, 9038,13]'}}`
   );
 }
@@ -43,16 +43,16 @@ describe("context first", () => {
   it("takes ids that no engine gives by itself, and that fit into a double", () => {
     const request = requestOf("{}");
     for (const integer of [0n, 1n, 2n ** 62n, 2n ** 63n - 1n]) {
-      const mint = { ...request.mint, integer63: () => integer };
+      const ids = { ...request.ids, integer63: () => integer };
       const edits: string[] = [];
-      trtllm.handOver({ ...request, mint }).prefillEdits(
+      trtllm.beginTransfer({ ...request, ids }).prefillEdits(
         {
           appendMember: (_key: unknown, value: Buffer) => edits.push(value.toString()),
         } as never,
         engines,
       );
-      const told = BigInt(/"disagg_request_id":(\d+)/.exec(edits[0]!)![1]!);
-      expect(told >= 2n ** 42n && told < 2n ** 53n).toBe(true);
+      const reported = BigInt(/"disagg_request_id":(\d+)/.exec(edits[0]!)![1]!);
+      expect(reported >= 2n ** 42n && reported < 2n ** 53n).toBe(true);
     }
   });
 
@@ -60,7 +60,7 @@ describe("context first", () => {
     const body = `{"prompt":"Hello","max_tokens":9,"stream":true}`;
     const round = new Round(trtllm, body, "/v1/completions");
     round.prefill();
-    expect(round.handover.prefillAnswered(Buffer.from(contextAnswer()))).toBeUndefined();
+    expect(round.transfer.prefillResponded(Buffer.from(contextResponse()))).toBeUndefined();
     expect(round.decode()).toBe(
       `{"prompt":[1, 9038,13],"max_tokens":9,"stream":true,"disaggregated_params":${generationParams}}`,
     );
@@ -68,7 +68,7 @@ describe("context first", () => {
 
   it("adds the ids to a chat, whose messages stay", () => {
     const body = `{"messages":[{"role":"user","content":"x"}]}`;
-    expect(decodeBody(trtllm, body, contextAnswer())).toBe(
+    expect(decodeBody(trtllm, body, contextResponse())).toBe(
       `{"messages":[{"role":"user","content":"x"}],"disaggregated_params":${generationParams},"prompt_token_ids":[1, 9038,13]}`,
     );
   });
@@ -82,62 +82,62 @@ describe("context first", () => {
   ])("never gives a chat's prompt in both forms: %s", (top, expected) => {
     const body = `{"prompt_token_ids_b64":"b2xk","prompt_token_ids":[6],"messages":[]}`;
     const { disaggregated_params: _, ...rest } = JSON.parse(
-      decodeBody(trtllm, body, contextAnswer({ top })),
+      decodeBody(trtllm, body, contextResponse({ top })),
     );
     expect(rest).toEqual(JSON.parse(`{"messages":[],${expected}}`));
   });
 
   it("tells no usage to an engine that does not know the field: it would refuse it", () => {
     const params = usualParams.replace(',"ctx_usage":null', "");
-    expect(decodeBody(trtllm, "{}", contextAnswer({ params }))).not.toContain("ctx_usage");
+    expect(decodeBody(trtllm, "{}", contextResponse({ params }))).not.toContain("ctx_usage");
   });
 
   it("begins a new id with each round: a context server has the old one still", () => {
     const request = requestOf(`{"prompt":"x"}`);
-    const told = [1, 2].map(() => {
+    const reported = [1, 2].map(() => {
       const parts: string[] = [];
       const edits = { appendMember: (_: unknown, value: Buffer) => parts.push(value.toString()) };
-      trtllm.handOver(request).prefillEdits(edits as never, engines);
+      trtllm.beginTransfer(request).prefillEdits(edits as never, engines);
       return parts[0];
     });
-    expect(told[0]).not.toBe(told[1]);
+    expect(reported[0]).not.toBe(reported[1]);
   });
 
   it.each([
     ["no choice", `{"choices":[]}`],
     ["two choices", `{"choices":[{"finish_reason":"stop"},{"finish_reason":"stop"}]}`],
-    ["no parameters", contextAnswer({ params: "null" })],
+    ["no parameters", contextResponse({ params: "null" })],
     [
       "no id of the context",
-      contextAnswer({
+      contextResponse({
         params: usualParams.replace(/"ctx_request_id":\d+/, '"ctx_request_id":null'),
       }),
     ],
     [
       "no id of the round",
-      contextAnswer({ params: usualParams.replace(/"disagg_request_id":\d+,/, "") }),
+      contextResponse({ params: usualParams.replace(/"disagg_request_id":\d+,/, "") }),
     ],
-    ["no type", contextAnswer({ params: `{"ctx_request_id":1,"disagg_request_id":2}` })],
-    ["half an answer", contextAnswer().slice(0, 150)],
-  ])("fails rather than have the prompt computed twice in silence: %s", (_, answer) => {
-    const { handover } = new Round(trtllm, "{}");
-    expect(handover.prefillAnswered(Buffer.from(answer))).toBe("nothing");
+    ["no type", contextResponse({ params: `{"ctx_request_id":1,"disagg_request_id":2}` })],
+    ["half an answer", contextResponse().slice(0, 150)],
+  ])("fails rather than have the prompt computed twice in silence: %s", (_, response) => {
+    const { transfer } = new Round(trtllm, "{}");
+    expect(transfer.prefillResponded(Buffer.from(response))).toBe("nothing");
   });
 
   it.each(['"length"', '"not_finished"', "null"])("generates after %s", (reason) => {
-    const { handover } = new Round(trtllm, "{}");
-    expect(handover.prefillAnswered(Buffer.from(contextAnswer({ reason })))).toBeUndefined();
+    const { transfer } = new Round(trtllm, "{}");
+    expect(transfer.prefillResponded(Buffer.from(contextResponse({ reason })))).toBeUndefined();
   });
 });
 
 describe("a first token that is the last", () => {
-  function final(body: string, context: Context, path = "/v1/completions"): FinalAnswer {
-    const { handover } = new Round(trtllm, body, path);
-    const answer = contextAnswer({ reason: '"stop"', ...context });
-    return handover.prefillAnswered(Buffer.from(answer)) as FinalAnswer;
+  function final(body: string, context: Context, path = "/v1/completions"): FinalReply {
+    const { transfer } = new Round(trtllm, body, path);
+    const response = contextResponse({ reason: '"stop"', ...context });
+    return transfer.prefillResponded(Buffer.from(response)) as FinalReply;
   }
 
-  const eventsOf = ({ body }: FinalAnswer) => {
+  const eventsOf = ({ body }: FinalReply) => {
     const events = body.toString().split("\n\n");
     expect(events.slice(-2)).toEqual(["data: [DONE]", ""]);
     return events.slice(0, -2).map((event) => JSON.parse(event.replace(/^data: /, "")));
@@ -149,7 +149,7 @@ describe("a first token that is the last", () => {
     });
     expect(contentType).toBe("application/json");
     expect(body.toString()).toBe(
-      contextAnswer({
+      contextResponse({
         reason: '"stop"',
         params: "null",
         top: `"prompt_token_ids":null,"prompt_token_ids_b64":null`,
@@ -163,9 +163,9 @@ describe("a first token that is the last", () => {
   });
 
   it("comes as events to a client that wants a stream, with its text", () => {
-    const answer = final(`{"prompt":"x","stream":true}`, {});
-    expect(answer.contentType).toBe("text/event-stream; charset=utf-8");
-    expect(eventsOf(answer)).toEqual([
+    const response = final(`{"prompt":"x","stream":true}`, {});
+    expect(response.contentType).toBe("text/event-stream; charset=utf-8");
+    expect(eventsOf(response)).toEqual([
       {
         object: "text_completion",
         id: "cmpl-1",
@@ -243,9 +243,9 @@ describe("generation first", () => {
   });
 
   it("has generation end an answer that ends with the first token: it is under way", () => {
-    const { handover } = new Round(trtllmGenFirst, "{}");
-    const answer = contextAnswer({ reason: '"stop"' });
-    expect(handover.prefillAnswered(Buffer.from(answer))).toBeUndefined();
+    const { transfer } = new Round(trtllmGenFirst, "{}");
+    const response = contextResponse({ reason: '"stop"' });
+    expect(transfer.prefillResponded(Buffer.from(response))).toBeUndefined();
   });
 });
 
@@ -257,13 +257,13 @@ describe("a key of the generation server's", () => {
   };
 
   it("signs what names memory, as Python's json and hmac do", () => {
-    const contextFirst = new Round(trtllm, "{}").handover;
-    contextFirst.prefillAnswered(Buffer.from(contextAnswer()));
+    const contextFirst = new Round(trtllm, "{}").transfer;
+    contextFirst.prefillResponded(Buffer.from(contextResponse()));
     // python3: hmac.new(b"secret", json.dumps({...}, sort_keys=True, separators=(",", ":")).encode(), sha256).hexdigest()
     expect(contextFirst.headerLines!("decode", keyed)).toBe(
       "x-trtllm-disagg-auth: sha256=51b2d159ae71003967ee5484849354ab4a3c114f52aacab1df796571760663d3\r\n",
     );
-    expect(new Round(trtllmGenFirst, "{}").handover.headerLines!("decode", keyed)).toBe(
+    expect(new Round(trtllmGenFirst, "{}").transfer.headerLines!("decode", keyed)).toBe(
       "x-trtllm-disagg-auth: sha256=9f231f1556947f2cc0d68b742964cb16e8662f6b41262d536be4f2692f786130\r\n",
     );
     expect(signatureLine("secret", Buffer.from(`{"ctx_info_endpoint":"é\\u00e9\\/😀"}`))).toBe(
@@ -272,37 +272,37 @@ describe("a key of the generation server's", () => {
   });
 
   it("is for generation alone, and for what has something to sign", () => {
-    const { handover } = new Round(trtllmGenFirst, "{}");
-    expect(handover.headerLines!("prefill", keyed)).toBe("");
-    expect(handover.headerLines!("decode", engines)).toBe("");
+    const { transfer } = new Round(trtllmGenFirst, "{}");
+    expect(transfer.headerLines!("prefill", keyed)).toBe("");
+    expect(transfer.headerLines!("decode", engines)).toBe("");
     expect(signatureLine("secret", Buffer.from(`{"ctx_info_endpoint":null}`))).toBe("");
   });
 });
 
 it.each([trtllm, trtllmGenFirst])("$name hands over what a context server can", (dialect) => {
-  const carries = (body: string, path?: string) => dialect.carries!(requestOf(body, path));
-  expect(carries(`{"messages":[]}`)).toBe(true);
-  expect(carries(`{"prompt":[1,2]}`, "/v1/completions")).toBe(true);
-  expect(carries(`{"prompt":["a"]}`, "/v1/completions")).toBe(true);
-  expect(carries(`{"prompt":["a","b"]}`, "/v1/completions")).toBe(false);
-  expect(carries(`{"messages":[],"n":2}`)).toBe(false);
+  const supports = (body: string, path?: string) => dialect.supports!(requestOf(body, path));
+  expect(supports(`{"messages":[]}`)).toBe(true);
+  expect(supports(`{"prompt":[1,2]}`, "/v1/completions")).toBe(true);
+  expect(supports(`{"prompt":["a"]}`, "/v1/completions")).toBe(true);
+  expect(supports(`{"prompt":["a","b"]}`, "/v1/completions")).toBe(false);
+  expect(supports(`{"messages":[],"n":2}`)).toBe(false);
   // Refused there: the field is of completions alone.
-  expect(carries(`{"input":"x"}`, "/v1/responses")).toBe(false);
+  expect(supports(`{"input":"x"}`, "/v1/responses")).toBe(false);
   expect(strippedBody(dialect, `{"prompt":"x","disaggregated_params":{}}`)).toBe(`{"prompt":"x"}`);
 });
 
 describe("a generation server's answer", () => {
   const changed = (json: string) =>
     trtllm
-      .merge!.begin(requestOf("{}"), Buffer.from(contextAnswer()), undefined)!
+      .merge!.begin(requestOf("{}"), Buffer.from(contextResponse()), undefined)!
       .change(Buffer.from(json))
       ?.toString();
 
   it("tells which of the prompt was cached before the prefill, which only the context server knows", () => {
-    const told = (details: string) =>
+    const reported = (details: string) =>
       `{"usage":{"prompt_tokens":5,"prompt_tokens_details":${details}}}`;
-    expect(changed(told(`{"cached_tokens":4}`))).toBe(told(`{"cached_tokens":3}`));
-    expect(changed(told("null"))).toBeUndefined();
+    expect(changed(reported(`{"cached_tokens":4}`))).toBe(reported(`{"cached_tokens":3}`));
+    expect(changed(reported("null"))).toBeUndefined();
   });
 
   it("does not name memory to clients", () => {

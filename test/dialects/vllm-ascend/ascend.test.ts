@@ -1,7 +1,7 @@
 /** What differs between vLLM-Ascend and vLLM: who frees what nobody fetches, and answers that are given up. */
 import { expect, it } from "vitest";
 import { vllmAscend } from "../../../src/dialects/vllm-ascend/ascend.ts";
-import { continuedAnswers } from "../../../src/dialects/vllm-ascend/continued-response.ts";
+import { continuedResponses } from "../../../src/dialects/vllm-ascend/continued-response.ts";
 import { decodeBody, prefillBody } from "../legs.ts";
 
 const params = `{"do_remote_prefill":true,"remote_block_ids":[[18446744073709551615]],"remote_pcp_size":1,"last_token_id":9,"remote_multi_nodes_meta_mapping":{"1":{},"0":{}},"num_prompt_blocks":2,"remote_block_size":128}`;
@@ -15,13 +15,13 @@ it("prefill has the nulls form and min_tokens 1: one that ends with its first to
 });
 
 it("decode gets the fields of newer engines verbatim", () => {
-  const answer = `{"choices":[],"kv_transfer_params":${params}}`;
-  expect(decodeBody(vllmAscend, `{"prompt":"x"}`, answer)).toBe(
+  const response = `{"choices":[],"kv_transfer_params":${params}}`;
+  expect(decodeBody(vllmAscend, `{"prompt":"x"}`, response)).toBe(
     `{"prompt":"x","kv_transfer_params":${params}}`,
   );
 });
 
 it("no decode is sent to free what nobody fetches, and answers that are given up go on", () => {
   expect(vllmAscend.releasesByDecode).toBe(false);
-  expect(vllmAscend.merge).toBe(continuedAnswers);
+  expect(vllmAscend.merge).toBe(continuedResponses);
 });

@@ -13,9 +13,9 @@ const call = (id: string, host: string) =>
 
 function begin(body: string) {
   const round = new Round(vllmAscendLayerwise, body, path);
-  const id = round.handover.requestId!(engines);
+  const id = round.transfer.requestId!(engines);
   const called = (child: string, host = `d${child}`) =>
-    round.handover.calledBack!(call(`cmpl-${id}-${child}`, host));
+    round.transfer.calledBack!(call(`cmpl-${id}-${child}`, host));
   return { round, id, called };
 }
 
@@ -36,7 +36,7 @@ it("prefill gets the call's body verbatim, and min_tokens 1", () => {
 
 it("has an id of each round's own, since engines find each other's memory by it", () => {
   const request = requestOf(`{"prompt":"x"}`, path);
-  const ids = [1, 2].map(() => vllmAscendLayerwise.handOver(request).requestId!(engines));
+  const ids = [1, 2].map(() => vllmAscendLayerwise.beginTransfer(request).requestId!(engines));
   expect(new Set([...ids, request.requestId]).size).toBe(3);
 });
 
@@ -76,16 +76,16 @@ it.each([
   `{"request_id"`,
 ])("a call that is none of this round's is refused: %s", (body) => {
   const { round } = begin(`{"prompt":"x"}`);
-  expect(round.handover.calledBack!(Buffer.from(body))).toBe("invalid");
+  expect(round.transfer.calledBack!(Buffer.from(body))).toBe("invalid");
 });
 
 it("what has several answers for a prompt, or too many prompts, goes to decode alone, without a hand-over", () => {
-  const carries = (body: string) => vllmAscendLayerwise.carries!(requestOf(body, path));
+  const supports = (body: string) => vllmAscendLayerwise.supports!(requestOf(body, path));
   const many = (count: number) => `{"prompt":[${Array(count).fill(`"x"`).join()}]}`;
-  expect(carries(`{"prompt":"x","n":2}`)).toBe(false);
-  expect(carries(`{"prompt":"x","best_of":2}`)).toBe(false);
-  expect(carries(many(calledPromptsMax + 1))).toBe(false);
-  expect(carries(many(calledPromptsMax))).toBe(true);
+  expect(supports(`{"prompt":"x","n":2}`)).toBe(false);
+  expect(supports(`{"prompt":"x","best_of":2}`)).toBe(false);
+  expect(supports(many(calledPromptsMax + 1))).toBe(false);
+  expect(supports(many(calledPromptsMax))).toBe(true);
   const poison = `{"kv_transfer_params":{"metaserver":"evil"},"prompt":"x"}`;
   expect(strippedBody(vllmAscendLayerwise, poison)).toBe(`{"prompt":"x"}`);
 });

@@ -8,7 +8,7 @@ import { meaning, meaningOf, objectText } from "../../body/json-text.ts";
 import { decodeBody, prefillBody } from "../legs.ts";
 
 const kv = '{"remote_block_ids":[1,2],"remote_port":18446744073709551615}';
-const handoff = `{"kv_transfer_params":${kv}}`;
+const transfer = `{"kv_transfer_params":${kv}}`;
 
 describe("the prefill body", () => {
   it.each([
@@ -91,7 +91,7 @@ describe("the decode body", () => {
     ['{"n":2,"kv_transfer_params":null}', `{"n":2,"kv_transfer_params":${kv}}`],
     ['{"kv_transfer_params":1,"kv_transfer_params":2}', `{"kv_transfer_params":${kv}}`],
   ])("of %s carries the hand-off verbatim and once", (body, expected) => {
-    expect(decodeBody(omni, body, handoff)).toBe(expected);
+    expect(decodeBody(omni, body, transfer)).toBe(expected);
   });
 
   it.each([
@@ -109,7 +109,7 @@ describe("the decode body", () => {
           .map((m): [string, string] => [m.name, m.value]);
         expect(meaning(decodeBody(omni, text))).toEqual(meaningOf(expected));
         expected.push(["kv_transfer_params", kv]);
-        expect(meaning(decodeBody(omni, text, handoff))).toEqual(meaningOf(expected));
+        expect(meaning(decodeBody(omni, text, transfer))).toEqual(meaningOf(expected));
       }),
       { numRuns: 1000 },
     );
@@ -125,8 +125,8 @@ describe("the hand-off", () => {
     ['{"choices":[{"kv_transfer_params":{}}]}', undefined],
     ['{"choices":[{"text":"kv_transfer_params"}],"x":{}}', undefined],
     ['{"kv_transfer_params":{', undefined],
-  ])("of %s", (answer, expected) => {
-    expect(takeKvTransferParams(Buffer.from(answer))?.toString()).toBe(expected);
+  ])("of %s", (response, expected) => {
+    expect(takeKvTransferParams(Buffer.from(response))?.toString()).toBe(expected);
   });
 });
 
@@ -183,11 +183,11 @@ describe("what the original broke", () => {
     ["a duplicate of the client's", '{"kv_transfer_params":1}', `{"kv_transfer_params":${kv}}`],
     ["a brace behind the last brace", '{"a":"}"}\n', `{"a":"}","kv_transfer_params":${kv}}\n`],
   ])("in decode: %s", (_, body, expected) => {
-    expect(decodeBody(omni, body, handoff)).toBe(expected);
+    expect(decodeBody(omni, body, transfer)).toBe(expected);
   });
 
   it("in decode: took the hand-off from any depth of the answer", () => {
-    const answer = `{"choices":[{"kv_transfer_params":{"forged":1}}],"kv_transfer_params":${kv}}`;
-    expect(decodeBody(omni, "{}", answer)).toBe(`{"kv_transfer_params":${kv}}`);
+    const response = `{"choices":[{"kv_transfer_params":{"forged":1}}],"kv_transfer_params":${kv}}`;
+    expect(decodeBody(omni, "{}", response)).toBe(`{"kv_transfer_params":${kv}}`);
   });
 });

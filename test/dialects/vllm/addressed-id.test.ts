@@ -19,7 +19,7 @@ const withAttributes = (
 const hex = "00000000000040008000000000000001";
 
 describe("vllm-p2p-nccl", () => {
-  const idOf = (of: typeof engines) => new Round(vllmP2pNccl, "{}").handover.requestId!(of);
+  const idOf = (of: typeof engines) => new Round(vllmP2pNccl, "{}").transfer.requestId!(of);
 
   it.each([
     [{ zmq_address: "1.2.3.4:21001" }, "1.2.3.4", "21001"],
@@ -42,7 +42,7 @@ describe("vllm-p2p-nccl", () => {
 
   it("no two rounds have the same: what came for the first would be taken for the second", () => {
     const request = requestOf("{}");
-    const ids = [1, 2].map(() => vllmP2pNccl.handOver(request).requestId!(engines));
+    const ids = [1, 2].map(() => vllmP2pNccl.beginTransfer(request).requestId!(engines));
     expect(new Set(ids).size).toBe(2);
   });
 
@@ -60,7 +60,7 @@ describe.each([moriioRead, moriioWrite])("$name", (dialect) => {
   );
 
   it("names both engines in the id, in the connector's own form", () => {
-    const id = new Round(dialect, "{}").handover.requestId!(of);
+    const id = new Round(dialect, "{}").transfer.requestId!(of);
     for (const seen of internal(id)) {
       expect(/___prefill_addr_(.+?)___decode_addr_/.exec(seen)![1]).toBe(
         "host:10.0.0.1,handshake:6302,notify:6105",
@@ -93,14 +93,14 @@ it("moriio-write has decode told before prefill has computed anything", () => {
 });
 
 describe("moriio-read", () => {
-  const answer = (params: string) => Buffer.from(`{"id":"x","kv_transfer_params":${params}}`);
+  const response = (params: string) => Buffer.from(`{"id":"x","kv_transfer_params":${params}}`);
 
   it("has decode read the blocks of the prefill's answer, digit by digit, on the rank that computed them", () => {
     const round = new Round(moriioRead, `{"max_tokens":9}`);
     round.prefill();
     const blocks = "[18446744073709551615, 2]";
     const said = `{"remote_block_ids": ${blocks} ,"remote_engine_id":"e:1","remote_host":"elsewhere"}`;
-    expect(round.handover.prefillAnswered(answer(said))).toBeUndefined();
+    expect(round.transfer.prefillResponded(response(said))).toBeUndefined();
     const prefill = { ...engines.prefill, dpRank: 3, attributes: { tp_size: "4", dp_size: "8" } };
     expect(round.decode({ ...engines, prefill })).toBe(
       `{"max_tokens":9,"kv_transfer_params":{"do_remote_decode":false,"do_remote_prefill":true,` +
@@ -117,15 +117,15 @@ describe("moriio-read", () => {
   ])("sends nothing to decode after %s: it would generate from memory that is empty", (params) => {
     const round = new Round(moriioRead, "{}");
     round.prefill();
-    expect(round.handover.prefillAnswered(answer(params))).toBe("nothing");
+    expect(round.transfer.prefillResponded(response(params))).toBe("nothing");
   });
 });
 
 it.each([vllmP2pNccl, moriioRead, moriioWrite])(
   "$name: engines that cannot do without a prefill are never asked to, and decode is chosen before prefill is told of it",
   (dialect) => {
-    expect(dialect.needsPrefill).toBe(true);
+    expect(dialect.requiresPrefill).toBe(true);
     expect(dialect.order === "together" || dialect.choosesDecodeFirst).toBe(true);
-    expect(dialect.carries!(requestOf(`{"n":2}`))).toBe(false);
+    expect(dialect.supports!(requestOf(`{"n":2}`))).toBe(false);
   },
 );

@@ -22,11 +22,11 @@ function verdicts(parts: readonly string[]): string[] {
   let body = "";
   for (const part of parts) {
     body += part;
-    const verdict = round.handover.judgeDecode!(Buffer.from(body), false);
+    const verdict = round.transfer.inspectDecode!(Buffer.from(body), false);
     seen.push(verdict);
     if (verdict !== "more") return seen;
   }
-  return [...seen, round.handover.judgeDecode!(Buffer.from(body), true)];
+  return [...seen, round.transfer.inspectDecode!(Buffer.from(body), true)];
 }
 
 describe("an answer in one piece", () => {
@@ -118,7 +118,7 @@ describe("the threshold", () => {
     );
     const round = new Round(cacheThreshold, body);
     expect(round.decode()).toBe(body);
-    round.handover.prefillAnswered(Buffer.from("{}"));
+    round.transfer.prefillResponded(Buffer.from("{}"));
     expect(round.decode()).toBe(`{"a":1,"cache_hit_threshold":0}`);
     expect(strippedBody(cacheThreshold, body)).toBe(`{"a":1,"cache_hit_threshold":0}`);
   });
@@ -131,5 +131,5 @@ it.each([
   [`{"prompt":"x","prompt_logprobs":1}`, "/v1/completions", false],
   [`{"input":"x"}`, "/v1/responses", false],
 ])("whether %s to %s can be judged: %s", (body, path, expected) => {
-  expect(cacheThreshold.carries!(requestOf(body, path))).toBe(expected);
+  expect(cacheThreshold.supports!(requestOf(body, path))).toBe(expected);
 });

@@ -64,15 +64,15 @@ test("handles of several encoders become one object, in the order of the items",
   );
 });
 
-test.each(["", "nothing", "[1]", '{"a":', "\u0000"])("%j is no encoder's answer", (answer) => {
-  expect(new Embeddings().add(0, Buffer.from(answer))).toBe(false);
+test.each(["", "nothing", "[1]", '{"a":', "\u0000"])("%j is no encoder's answer", (response) => {
+  expect(new Embeddings().add(0, Buffer.from(response))).toBe(false);
 });
 
 test.each(["{}", '{"ec_transfer_params":null}', '{"ec_transfer_params":[{"a":1}]}'])(
   "%s says nothing of embeddings, and a client's own words go",
-  (answer) => {
+  (response) => {
     const embeddings = new Embeddings();
-    expect(embeddings.add(0, Buffer.from(answer))).toBe(true);
+    expect(embeddings.add(0, Buffer.from(response))).toBe(true);
     const poisoned = '{"ec_transfer_params":{"e":1},"a":1,"ec\\u005ftransfer_params":2}';
     expect(edited(embeddings, poisoned)).toBe('{"a":1}');
   },

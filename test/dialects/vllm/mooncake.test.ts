@@ -36,7 +36,7 @@ it("each round has a transfer id of its own: prefill still holds the KV cache of
   const ids = [1, 2].map(() => {
     const edits = new Edits();
     edits.begin(request.members);
-    vllmMooncake.handOver(request).prefillEdits(edits, of);
+    vllmMooncake.beginTransfer(request).prefillEdits(edits, of);
     return /"transfer_id":"([^"]+)"/.exec(Buffer.concat(edits.slices()).toString())![1];
   });
   expect(new Set(ids).size).toBe(2);
@@ -64,9 +64,9 @@ it("no engine gets requests whose id is not known", () => {
 describe("the older generation", () => {
   it("meets by an id of the request that no other has, not even the same client's", () => {
     const request = requestOf("{}");
-    const ids = [1, 2].map(() => vllmMooncakeV0.handOver(request).requestId!(of));
+    const ids = [1, 2].map(() => vllmMooncakeV0.beginTransfer(request).requestId!(of));
     expect(new Set([...ids, request.requestId]).size).toBe(3);
-    const round = vllmMooncakeV0.handOver(request);
+    const round = vllmMooncakeV0.beginTransfer(request);
     expect(round.requestId!(of)).toBe(round.requestId!(of));
   });
 
@@ -87,8 +87,8 @@ it.each([vllmMooncake, vllmMooncakeV0])(
   "$name hands over no request for several answers: each would fetch under one name",
   (dialect) => {
     for (const body of [`{"n":2}`, `{"prompt":["a","b"]}`]) {
-      expect(dialect.carries!(requestOf(body, "/v1/completions"))).toBe(false);
+      expect(dialect.supports!(requestOf(body, "/v1/completions"))).toBe(false);
     }
-    expect(dialect.carries!(requestOf(`{"prompt":"a","n":1}`))).toBe(true);
+    expect(dialect.supports!(requestOf(`{"prompt":"a","n":1}`))).toBe(true);
   },
 );

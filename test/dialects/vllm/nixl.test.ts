@@ -4,7 +4,7 @@ import { vllmNixl } from "../../../src/dialects/vllm/nixl.ts";
 import { decodeBody, engines, prefillBody, Round, requestOf, strippedBody } from "../legs.ts";
 
 const params = `{"do_remote_prefill":true,"do_remote_decode":false,"remote_block_ids":[[18446744073709551615]],"remote_engine_id":"e","remote_request_id":"r","remote_host":"localhost","remote_port":5600,"tp_size":1}`;
-const answer = `{"id":"cmpl-1","choices":[],"kv_transfer_params": ${params} }`;
+const response = `{"id":"cmpl-1","choices":[],"kv_transfer_params": ${params} }`;
 
 describe("prefill", () => {
   it("is told to hold the KV cache, with four nulls, whatever the client wrote there", () => {
@@ -26,7 +26,7 @@ describe("prefill", () => {
 
 describe("decode", () => {
   it("gets the parameters verbatim", () => {
-    expect(decodeBody(vllmNixl, `{"prompt":"x","max_tokens":9}`, answer)).toBe(
+    expect(decodeBody(vllmNixl, `{"prompt":"x","max_tokens":9}`, response)).toBe(
       `{"prompt":"x","max_tokens":9,"kv_transfer_params":${params}}`,
     );
   });
@@ -45,7 +45,7 @@ describe("decode", () => {
       };
       const round = new Round(vllmNixl, `{"prompt":"x"}`);
       round.prefill();
-      round.handover.prefillAnswered(Buffer.from(answer));
+      round.transfer.prefillResponded(Buffer.from(response));
       const expected = params.replace("localhost", host);
       expect(round.decode({ ...engines, prefill })).toBe(
         `{"prompt":"x","kv_transfer_params":${expected}}`,
@@ -57,7 +57,7 @@ describe("decode", () => {
     const prefill = { ...engines.prefill, attributes: { remote_host: "address" } };
     const round = new Round(vllmNixl, "{}");
     round.prefill();
-    round.handover.prefillAnswered(Buffer.from(`{"kv_transfer_params":[1]}`));
+    round.transfer.prefillResponded(Buffer.from(`{"kv_transfer_params":[1]}`));
     expect(round.decode({ ...engines, prefill })).toBe(
       `{,"kv_transfer_params":[1]}`.replace(",", ""),
     );
@@ -73,7 +73,7 @@ it.each([
   `"prompt": [ [1,2] , [3] ]`,
 ])("a request for several answers is not handed over: %s", (member) => {
   const body = `{"x":1,${member}}`;
-  expect(vllmNixl.carries!(requestOf(body, "/v1/completions"))).toBe(false);
+  expect(vllmNixl.supports!(requestOf(body, "/v1/completions"))).toBe(false);
   expect(strippedBody(vllmNixl, body)).toBe(body);
 });
 
@@ -86,5 +86,5 @@ it.each([
   `"prompt":[]`,
   `"messages":["a","b"]`,
 ])("a request for one answer is: %s", (member) => {
-  expect(vllmNixl.carries!(requestOf(`{${member}}`))).toBe(true);
+  expect(vllmNixl.supports!(requestOf(`{${member}}`))).toBe(true);
 });

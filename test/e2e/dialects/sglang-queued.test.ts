@@ -19,7 +19,7 @@ class Scripted {
   /** What this engine has sent of answers, as far as its socket took it. */
   sentBytes = 0;
   closedEarly = 0;
-  answer: (response: ServerResponse) => void = () => {};
+  response: (response: ServerResponse) => void = () => {};
   readonly #server: Server;
 
   constructor() {
@@ -51,7 +51,7 @@ class Scripted {
       response.on("close", () => {
         if (!response.writableFinished) this.closedEarly += 1;
       });
-      this.answer(response);
+      this.response(response);
     });
   }
 }
@@ -63,9 +63,9 @@ function stream(decode: Scripted, response: ServerResponse): void {
   const more = (): void => {
     while (left > 0) {
       left -= 1;
-      const hasRoom = response.write(event);
+      const hasCapacity = response.write(event);
       decode.sentBytes += event.length;
-      if (!hasRoom) {
+      if (!hasCapacity) {
         response.once("drain", more);
         return;
       }
@@ -91,10 +91,10 @@ describe.each(runtimes)("on %s", (runtime) => {
   beforeEach(() => {
     Object.assign(decode, { sentBytes: 0, closedEarly: 0 });
     release = undefined;
-    prefill.answer = (response) => {
+    prefill.response = (response) => {
       release = response;
     };
-    decode.answer = (response) => stream(decode, response);
+    decode.response = (response) => stream(decode, response);
   });
   afterEach(() => {
     prefill.bodies.length = 0;
@@ -107,12 +107,12 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
 
   /** Asks; once decode's answer has come as far as it can, has the prefill answer. */
-  async function ask(prefillAnswers: (response: ServerResponse) => void) {
+  async function ask(prefillResponses: (response: ServerResponse) => void) {
     let parts = 0;
     const onData = (): void => {
       parts += 1;
     };
-    const answer = post(url, { prompt: "x", stream: true }, { onData });
+    const response = post(url, { prompt: "x", stream: true }, { onData });
     await eventually(() => release !== undefined && decode.sentBytes > 1_048_576);
     for (let before = 0; before < decode.sentBytes; ) {
       before = decode.sentBytes;
@@ -120,8 +120,8 @@ describe.each(runtimes)("on %s", (runtime) => {
     }
     expect(decode.sentBytes).toBeLessThan(onTheWayBytesMax);
     expect(parts).toBe(0);
-    prefillAnswers(release!);
-    return answer;
+    prefillResponses(release!);
+    return response;
   }
 
   test("a stream is held, paused, and goes on whole once the prefill is done", async () => {
@@ -134,27 +134,27 @@ describe.each(runtimes)("on %s", (runtime) => {
     "the prefill answers %i after decode's 200: that is the client's, and decode is given up",
     async (status) => {
       const error = '{"error":{"message":"no KV"}}';
-      const answer = await ask((response) => response.writeHead(status).end(error));
-      expect([answer.status, answer.body]).toEqual([status, error]);
+      const response = await ask((response) => response.writeHead(status).end(error));
+      expect([response.status, response.body]).toEqual([status, error]);
       await eventually(() => decode.closedEarly === 1);
     },
   );
 
   test("the prefill breaks off after decode's 200: an error, and decode is given up", async () => {
-    const answer = await ask((response) => {
-      prefill.answer = (another) => another.destroy();
+    const response = await ask((response) => {
+      prefill.response = (another) => another.destroy();
       response.destroy();
     });
-    expect(answer.status).toBeGreaterThanOrEqual(500);
-    expect(answer.body).not.toContain("decode's");
+    expect(response.status).toBeGreaterThanOrEqual(500);
+    expect(response.body).not.toContain("decode's");
     await eventually(() => decode.closedEarly >= 1);
   });
 
   test("decode refuses while the prefill is under way: its refusal is the client's, the prefill is given up", async () => {
     prefill.closedEarly = 0;
-    decode.answer = (response) => response.writeHead(400).end('{"error":{"message":"no"}}');
-    const answer = await post(url, { prompt: "x" });
-    expect([answer.status, answer.body]).toEqual([400, '{"error":{"message":"no"}}']);
+    decode.response = (response) => response.writeHead(400).end('{"error":{"message":"no"}}');
+    const response = await post(url, { prompt: "x" });
+    expect([response.status, response.body]).toEqual([400, '{"error":{"message":"no"}}']);
     await eventually(() => prefill.closedEarly === 1);
   });
 
@@ -178,19 +178,19 @@ describe.each(runtimes)("on %s", (runtime) => {
     const rooms = (engines: readonly Scripted[]) =>
       engines.flatMap(({ bodies }) => bodies).map((body) => /room":(\d+)/.exec(body)![1]!);
     for (const engine of prefills) {
-      engine.answer = (response) => {
+      engine.response = (response) => {
         if (rooms(prefills).length === 1) response.destroy();
         else response.end("{}");
       };
     }
     for (const engine of decodes) {
       // The first one waits for its prefill, as SGLang does.
-      engine.answer = (response) => {
+      engine.response = (response) => {
         if (rooms(decodes).length > 1) response.end('{"choices":[]}');
       };
     }
-    const answer = await post(proxy.url + path, { prompt: "x" });
-    expect([answer.status, answer.body]).toEqual([200, '{"choices":[]}']);
+    const response = await post(proxy.url + path, { prompt: "x" });
+    expect([response.status, response.body]).toEqual([200, '{"choices":[]}']);
     expect(new Set(rooms(prefills)).size).toBe(2);
     expect(rooms(decodes).sort()).toEqual(rooms(prefills).sort());
     for (const engine of all) engine.close();

@@ -118,9 +118,9 @@ describe.each(runtimes)("on %s", (runtime) => {
       [chat, { messages, max_tokens: 9 }],
     ])("%s: the client gets that token, in one piece and streamed", async (path, body) => {
       const expected = JSON.parse((await post(direct.url + path, body)).body);
-      const answer = await post(fleet.proxy.url + path, body);
-      expect(answer).toMatchObject({ status: 200, end: "whole" });
-      const { id: _, prompt_token_ids: __, ...rest } = JSON.parse(answer.body);
+      const response = await post(fleet.proxy.url + path, body);
+      expect(response).toMatchObject({ status: 200, end: "whole" });
+      const { id: _, prompt_token_ids: __, ...rest } = JSON.parse(response.body);
       const { id: ___, prompt_token_ids: ____, ...same } = expected;
       const [choice] = rest.choices;
       expect(choice.disaggregated_params ?? null).toBeNull();
@@ -161,9 +161,9 @@ describe.each(runtimes)("on %s", (runtime) => {
     afterAll(() => context.close());
 
     test.each([
-      ["answers 500", true, 500, (answer: ServerResponse) => answer.writeHead(500).end("{}")],
-      ["answers 400", false, 400, (answer: ServerResponse) => answer.writeHead(400).end("{}")],
-      ["breaks off", true, 502, (answer: ServerResponse) => answer.destroy()],
+      ["answers 500", true, 500, (response: ServerResponse) => response.writeHead(500).end("{}")],
+      ["answers 400", false, 400, (response: ServerResponse) => response.writeHead(400).end("{}")],
+      ["breaks off", true, 502, (response: ServerResponse) => response.destroy()],
     ])("%s: that is the client's, and generation is cancelled", async (_, stream, status, fail) => {
       const { aborted: before } = await generation.state();
       const asked = post(proxy.url + completions, { prompt: text, stream });
@@ -195,8 +195,8 @@ describe.each(runtimes)("on %s", (runtime) => {
       const { context, generation, proxy } = fleets[0]!;
       const { requestsSeen } = await generation.state();
       await context.setFault({ kind: "no-kv-params" });
-      const answer = await post(proxy.url + completions, { prompt: text });
-      expect(answer.status).toBe(502);
+      const response = await post(proxy.url + completions, { prompt: text });
+      expect(response.status).toBe(502);
       expect((await generation.state()).requestsSeen).toBe(requestsSeen);
     });
 
@@ -204,8 +204,8 @@ describe.each(runtimes)("on %s", (runtime) => {
       const poison = { request_type: "generation_only", ctx_info_endpoint: "tcp://10.0.0.9:1" };
       for (const { context, generation, proxy } of fleets) {
         const body = { prompt: text, max_tokens: 4, disaggregated_params: poison };
-        const answer = await post(proxy.url + completions, body);
-        expect(answer.status).toBe(200);
+        const response = await post(proxy.url + completions, body);
+        expect(response.status).toBe(200);
         // Computed by generation alone: it is a list of two.
         const several = { ...body, prompt: [text, text] };
         expect((await post(proxy.url + completions, several)).status).toBe(200);

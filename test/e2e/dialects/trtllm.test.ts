@@ -66,14 +66,14 @@ describe.each(runtimes)("a first token that is the last, on %s", (runtime) => {
         { stream: true },
         { stream: true, stream_options: { include_usage: true } },
       ];
-      for (const wish of wishes) {
-        const request = JSON.stringify({ ...body, ...wish });
-        const [answer, expected] = await Promise.all([
+      for (const queueRequest of wishes) {
+        const request = JSON.stringify({ ...body, ...queueRequest });
+        const [response, expected] = await Promise.all([
           post(running.url + path, request),
           post(alone.url + path, request),
         ]);
-        expect(answer.status).toBe(200);
-        expect(essenceOf(answer.body)).toEqual(essenceOf(expected.body));
+        expect(response.status).toBe(200);
+        expect(essenceOf(response.body)).toEqual(essenceOf(expected.body));
       }
       for (const engine of running.byRole.get("decode")!) {
         expect((await engine.state()).requestsSeen).toBe(0);

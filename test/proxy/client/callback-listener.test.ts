@@ -1,8 +1,8 @@
 /** Ports for call-backs over reloads: what an engine was told stays open, and nothing is open without need. */
 import { expect, it } from "vitest";
 import { type Config, configSchema } from "../../../src/config/schema/schema.ts";
-import type { Handover } from "../../../src/dialects/dialect.ts";
-import { systemMint } from "../../../src/dialects/shared/id-generator.ts";
+import type { KvTransfer } from "../../../src/dialects/dialect.ts";
+import { systemIds } from "../../../src/dialects/shared/id-generator.ts";
 import {
   advertised,
   CallbackListener,
@@ -41,20 +41,20 @@ class Ports implements Transport {
 
 function start(workerIndex = 0) {
   const ports = new Ports();
-  const callbacks = new Callbacks(systemMint);
+  const callbacks = new Callbacks(systemIds);
   const listener = new CallbackListener(ports, callbacks, workerIndex, () => {});
   const apply = async (config: Config) => (await listener.prepare(config)).commit();
-  let told = "";
-  const handover: Partial<Handover> = {
+  let reported = "";
+  const transfer: Partial<KvTransfer> = {
     callbackUrl: (url) => {
-      told = url;
+      reported = url;
     },
   };
   const owner = { decodeCalledBack() {}, calledBackInvalidly() {} };
   const round = () => {
-    const callback = callbacks.open(handover as Handover, owner);
+    const callback = callbacks.open(transfer as KvTransfer, owner);
     callback.tell({ host: "127.0.0.1", port: 1, dpRank: -1, attributes: {} });
-    return { callback, port: Number(new URL(told).port) };
+    return { callback, port: Number(new URL(reported).port) };
   };
   return { ports, listener, apply, round };
 }

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { NoPlace } from "../../../src/pool/pool.ts";
+import type { PickFailure } from "../../../src/pool/pool.ts";
 import type { Outcome } from "../../../src/proxy/context/outcomes.ts";
 import { EncodeFanOut } from "../../../src/proxy/pd/encode-fan-out.ts";
 
@@ -15,12 +15,12 @@ class Driver {
   readonly done = new Set<number>();
   readonly sends: number[];
   readonly ends: string[] = [];
-  answering = -1;
+  deliveringLeg = -1;
 
   constructor(
     items: number,
     triesMax: number,
-    place: (item: number) => NoPlace | "fails" | undefined,
+    place: (item: number) => PickFailure | "fails" | undefined,
   ) {
     this.sends = new Array<number>(items).fill(0);
     this.fanOut = new EncodeFanOut(items, triesMax, {
@@ -37,9 +37,9 @@ class Driver {
         return undefined;
       },
       cancel: (item) => void this.underWay.delete(item),
-      answerFrom: (item) => {
+      deliverFrom: (item) => {
         expect([...this.underWay]).toEqual([item]);
-        this.answering = item;
+        this.deliveringLeg = item;
       },
       encoded: () => this.#end("encoded"),
       finish: ({ code }: Outcome) => this.#end(code),
@@ -59,9 +59,9 @@ class Driver {
 
   /** One thing that can happen to an item that is under way. */
   step(item: number, kind: number): void {
-    if (item === this.answering) {
+    if (item === this.deliveringLeg) {
       this.underWay.delete(item);
-      if (kind % 2 === 0) this.fanOut.answerEnded();
+      if (kind % 2 === 0) this.fanOut.responseEnded();
       else this.fanOut.failed(item, "error", true);
     } else if (kind === 0) this.fanOut.refused(item, false);
     else if (kind === 1) this.fanOut.refused(item, true);
@@ -79,7 +79,7 @@ test("it ends once, within its tries and its bound, with nothing under way", () 
   const places = fc.infiniteStream(
     fc.oneof(
       { weight: 20, arbitrary: fc.constant(undefined) },
-      fc.constantFrom<NoPlace | "fails">("none-live", "all-full", "fails"),
+      fc.constantFrom<PickFailure | "fails">("none-live", "all-full", "fails"),
     ),
   );
   fc.assert(

@@ -3,7 +3,7 @@
  * and offers the events that can happen next.
  */
 import { expect } from "vitest";
-import type { NoPlace } from "../../../src/pool/pool.ts";
+import type { PickFailure } from "../../../src/pool/pool.ts";
 import { type Outcome, outcomes } from "../../../src/proxy/context/outcomes.ts";
 import {
   Exchange,
@@ -30,11 +30,11 @@ export class ModelDriver {
   /** Places that are taken, with what happens when something is sent there. */
   readonly #reserved: Partial<Record<LegName, "fails" | "works">> = {};
   /** Whether an engine can be found for a leg, and what happens while it is being sent. */
-  readonly #place: (leg: LegName) => NoPlace | "fails" | undefined;
+  readonly #place: (leg: LegName) => PickFailure | "fails" | undefined;
   /** Whether a prefill is done whose KV cache no decode engine has taken yet. */
   #hasKv = false;
   #prefillDone = false;
-  #answering: LegName | undefined;
+  #deliveringLeg: LegName | undefined;
   /** Something of an answer is with the client. */
   #hasBegun = false;
   givenUp = 0;
@@ -43,7 +43,7 @@ export class ModelDriver {
   /** While a decode fails whose KV cache is still there. */
   #keptKv = false;
   /** Decode has said in this round that it needs a prefill. */
-  #missed = false;
+  #needsPrefill = false;
   /** In the queue, once more. */
   #waits = false;
   waitsAgain = 0;
@@ -51,16 +51,16 @@ export class ModelDriver {
   /** @param hasQueue where a request waits for a place that it has found taken */
   constructor(
     options: ExchangeOptions,
-    place: (leg: LegName) => NoPlace | "fails" | undefined,
+    place: (leg: LegName) => PickFailure | "fails" | undefined,
     hasQueue = false,
   ) {
     this.#options = options;
     this.#place = place;
     this.exchange = new Exchange(options, {
-      newRound: () => {
+      openAttempt: () => {
         this.log.push("round");
         expect(this.inFlight, `a round beside another; ${this.#text()}`).toEqual([]);
-        this.#missed = false;
+        this.#needsPrefill = false;
         this.#hasKv = false;
         this.#prefillDone = false;
       },
@@ -81,8 +81,8 @@ export class ModelDriver {
         delete this.#legs[leg];
         delete this.#reserved[leg];
       },
-      answerFrom: (leg) => this.#answerFrom(leg),
-      answerCallback: (ok) => this.#answerCallback(ok),
+      deliverFrom: (leg) => this.#deliverFrom(leg),
+      respondToCallback: (ok) => this.#respondToCallback(ok),
       finish: (outcome) => this.#finish(outcome),
     });
   }
@@ -120,25 +120,25 @@ export class ModelDriver {
       return events;
     }
     const { prefill, decode } = this.#legs;
-    if (this.#answering !== undefined && this.#legs[this.#answering] === "whole") {
-      add("the held answer was sent", () => exchange.answerEnded());
+    if (this.#deliveringLeg !== undefined && this.#legs[this.#deliveringLeg] === "whole") {
+      add("the held answer was sent", () => exchange.responseEnded());
       return events;
     }
     for (const leg of this.inFlight) {
       if (this.#legs[leg] === "whole") continue;
       add(`${leg} fails`, () => this.#fail(leg, kind, retry, kvKept));
     }
-    if (this.#answering !== undefined) {
+    if (this.#deliveringLeg !== undefined) {
       add("the answer ends", () => {
-        delete this.#legs[this.#answering!];
-        exchange.answerEnded();
+        delete this.#legs[this.#deliveringLeg!];
+        exchange.responseEnded();
       });
     }
-    if (this.#answering === "decode") {
+    if (this.#deliveringLeg === "decode") {
       add("decode gives up in the middle", () => this.#giveUp(true));
       add("decode gives up at once", () => this.#giveUp(false));
     }
-    if (prefill === "in-flight" && this.#answering !== "prefill") {
+    if (prefill === "in-flight" && this.#deliveringLeg !== "prefill") {
       add("prefill is done", () => {
         delete this.#legs.prefill;
         this.#hasKv = true;
@@ -147,10 +147,10 @@ export class ModelDriver {
       });
       add("prefill's answer is all", () => {
         delete this.#legs.prefill;
-        const isLate = this.#answering !== undefined;
+        const isLate = this.#deliveringLeg !== undefined;
         if (isLate) this.#prefillDone = true;
-        else this.#answering = "prefill";
-        exchange.answeredByPrefill();
+        else this.#deliveringLeg = "prefill";
+        exchange.deliverPrefillResponse();
         // Decode's answer is on its way to the client, and stays the only one.
         expect(exchange.ended, this.#text()).toBe(!isLate);
       });
@@ -159,7 +159,7 @@ export class ModelDriver {
         exchange.prefillRefused(retry, true);
       });
     }
-    if (this.#answering !== "decode") {
+    if (this.#deliveringLeg !== "decode") {
       if (decode === "in-flight") {
         add("decode answers", () => this.#answered("answered", true, retry));
         add("decode refuses", () => this.#answered("refused", false, retry));
@@ -176,8 +176,8 @@ export class ModelDriver {
         delete this.#legs.decode;
         const before = this.sends.prefill;
         const isFirst = prefill === undefined && !this.#prefillDone;
-        this.#missed = isFirst;
-        exchange.decodeMissed();
+        this.#needsPrefill = isFirst;
+        exchange.decodeNeedsPrefill();
         if (!isFirst) expect(this.sends.prefill, this.#text()).toBe(before);
       });
     }
@@ -196,20 +196,20 @@ export class ModelDriver {
   /** Most have a request for the rest. */
   #giveUp(hasBegun: boolean): void {
     this.givenUp += 1;
-    this.#answering = undefined;
+    this.#deliveringLeg = undefined;
     this.#hasBegun ||= hasBegun;
     this.#hasKv = false;
-    this.exchange.decodeGaveUp(hasBegun, this.givenUp < 4);
+    this.exchange.decodePreempted(hasBegun, this.givenUp < 4);
   }
 
-  #reserve(leg: LegName): NoPlace | undefined {
+  #reserve(leg: LegName): PickFailure | undefined {
     const place = this.#place(leg);
     if (place === "none-live" || place === "all-full") return place;
     this.#reserved[leg] = place ?? "works";
     return undefined;
   }
 
-  #send(leg: LegName): NoPlace | undefined {
+  #send(leg: LegName): PickFailure | undefined {
     expect(this.finishes, this.#text()).toEqual([]);
     expect(this.#legs[leg], `${leg} is in flight; ${this.#text()}`).toBeUndefined();
     const refusal = this.#reserved[leg] === undefined ? this.#reserve(leg) : undefined;
@@ -228,7 +228,7 @@ export class ModelDriver {
       }
       this.#hasKv = false;
       this.#prefillDone = false;
-    } else if (this.#order === "prefill-first" || this.#missed) {
+    } else if (this.#order === "prefill-first" || this.#needsPrefill) {
       expect(this.#hasKv, `decode without a prefill; ${this.#text()}`).toBe(true);
       this.#keptKv = false;
     }
@@ -247,7 +247,8 @@ export class ModelDriver {
     }
     if (!kvKept) this.#hasKv = false;
     const prefills = this.sends.prefill;
-    const isAfterPrefill = this.#order === "prefill-first" || (this.#missed && this.#prefillDone);
+    const isAfterPrefill =
+      this.#order === "prefill-first" || (this.#needsPrefill && this.#prefillDone);
     this.#keptKv = kvKept && isAfterPrefill && !this.#options.choosesDecodeFirst;
     this.exchange.decodeFailed(kind, retry, kvKept);
     if (this.#keptKv) expect(this.sends.prefill, this.#text()).toBe(prefills);
@@ -257,12 +258,12 @@ export class ModelDriver {
   #answered(state: LegState, ok: boolean, retry: boolean): void {
     this.#legs.decode = state;
     if (!ok && retry) this.#hasKv = false;
-    this.exchange.decodeAnswered(ok, retry);
+    this.exchange.decodeResponded(ok, retry);
   }
 
-  #answerFrom(leg: LegName): void {
+  #deliverFrom(leg: LegName): void {
     this.log.push(`answer from ${leg}`);
-    expect(this.#answering, `two answers; ${this.#text()}`).toBeUndefined();
+    expect(this.#deliveringLeg, `two answers; ${this.#text()}`).toBeUndefined();
     // What goes on where another one was given up is an answer of the same kind.
     const isRefusal = leg === "prefill" || this.#legs.decode === "refused";
     if (this.#hasBegun) expect(isRefusal, `a refusal in an answer; ${this.#text()}`).toBe(false);
@@ -271,10 +272,10 @@ export class ModelDriver {
     if (this.#order === "together" && leg === "decode" && this.#legs.decode !== "refused") {
       expect(this.#prefillDone, `decode's answer before the prefill; ${this.#text()}`).toBe(true);
     }
-    this.#answering = leg;
+    this.#deliveringLeg = leg;
   }
 
-  #answerCallback(ok: boolean): void {
+  #respondToCallback(ok: boolean): void {
     this.log.push(`call back ${ok}`);
     expect(this.#options.order).toBe("decode-first");
     expect(this.#calls, `a call-back is answered twice; ${this.#text()}`).toBeGreaterThan(0);
@@ -288,9 +289,9 @@ export class ModelDriver {
     expect(this.finishes.length, this.#text()).toBe(1);
     expect(this.inFlight, `left in flight; ${this.#text()}`).toEqual([]);
     expect(this.#calls, `a call-back waits for ever; ${this.#text()}`).toBe(0);
-    if (outcome === outcomes.answered) expect(this.#answering, this.#text()).toBeDefined();
+    if (outcome === outcomes.answered) expect(this.#deliveringLeg, this.#text()).toBeDefined();
     // A status can be answered only while nothing of another answer has gone out.
-    if ((this.#answering !== undefined || this.#hasBegun) && outcome !== outcomes.answered) {
+    if ((this.#deliveringLeg !== undefined || this.#hasBegun) && outcome !== outcomes.answered) {
       expect(outcome.status, `an error after an answer; ${this.#text()}`).toBe(0);
     }
   }

@@ -1,6 +1,6 @@
 /** What is sent when, and what a failure leads to: one table for each order in which engines hear of a request. */
 import { describe, expect, it } from "vitest";
-import type { NoPlace } from "../../../src/pool/pool.ts";
+import type { PickFailure } from "../../../src/pool/pool.ts";
 import { outcomes } from "../../../src/proxy/context/outcomes.ts";
 import { Exchange, type Order } from "../../../src/proxy/pd/exchange.ts";
 
@@ -15,19 +15,19 @@ const events: Readonly<Record<string, Call>> = {
   "prefill failed": (exchange) => exchange.prefillFailed("error", false),
   "prefill failed +": (exchange) => exchange.prefillFailed("error", true),
   "prefill timed out": (exchange) => exchange.prefillFailed("timeout", false),
-  "decode answers": (exchange) => exchange.decodeAnswered(true, false),
-  "decode refuses": (exchange) => exchange.decodeAnswered(false, false),
-  "decode refuses +": (exchange) => exchange.decodeAnswered(false, true),
+  "decode answers": (exchange) => exchange.decodeResponded(true, false),
+  "decode refuses": (exchange) => exchange.decodeResponded(false, false),
+  "decode refuses +": (exchange) => exchange.decodeResponded(false, true),
   "decode failed": (exchange) => exchange.decodeFailed("error", false, false),
   "decode failed +": (exchange) => exchange.decodeFailed("error", true, false),
   "decode unreached +": (exchange) => exchange.decodeFailed("error", true, true),
   "decode invalid": (exchange) => exchange.decodeFailed("invalid", false, false),
-  "gives up": (exchange) => exchange.decodeGaveUp(true, true),
-  "gives up before it begins": (exchange) => exchange.decodeGaveUp(false, true),
-  "gives up for good": (exchange) => exchange.decodeGaveUp(true, false),
-  "gives up unheard for good": (exchange) => exchange.decodeGaveUp(false, false),
+  "gives up": (exchange) => exchange.decodePreempted(true, true),
+  "gives up before it begins": (exchange) => exchange.decodePreempted(false, true),
+  "gives up for good": (exchange) => exchange.decodePreempted(true, false),
+  "gives up unheard for good": (exchange) => exchange.decodePreempted(false, false),
   "calls back": (exchange) => exchange.calledBack(),
-  ended: (exchange) => exchange.answerEnded(),
+  ended: (exchange) => exchange.responseEnded(),
   "client gone": (exchange) => exchange.abort(outcomes.clientGone),
 };
 
@@ -35,9 +35,9 @@ interface Setting {
   readonly prefillTries?: number;
   readonly decodeTries?: number;
   /** What the sends say, one after the other. */
-  readonly places?: readonly (NoPlace | undefined)[];
+  readonly places?: readonly (PickFailure | undefined)[];
   /** Of the decode engines, before the prefill. */
-  readonly vacancy?: NoPlace;
+  readonly vacancy?: PickFailure;
   readonly choosesDecodeFirst?: boolean;
   readonly fallsBack?: boolean;
 }
@@ -58,7 +58,7 @@ function run(order: Order, happened: readonly string[], setting: Setting = {}): 
       fallsBack,
     },
     {
-      newRound() {},
+      openAttempt() {},
       lookFor: () => vacancy,
       waitAgain: () => false,
       reserve(leg) {
@@ -75,8 +75,8 @@ function run(order: Order, happened: readonly string[], setting: Setting = {}): 
         return place;
       },
       cancel: (leg) => void (live.delete(leg) && commands.push(`cancel ${leg}`)),
-      answerFrom: (leg) => void commands.push(`answer from ${leg}`),
-      answerCallback: (ok) => void commands.push(`callback ${ok}`),
+      deliverFrom: (leg) => void commands.push(`answer from ${leg}`),
+      respondToCallback: (ok) => void commands.push(`callback ${ok}`),
       finish: ({ code }) => void commands.push(code),
     },
   );
@@ -85,7 +85,7 @@ function run(order: Order, happened: readonly string[], setting: Setting = {}): 
     const [leg] =
       /^(?:prefill|decode)(?= (?:done|failed|timed|unreached|invalid))/.exec(event) ?? [];
     if (leg !== undefined) live.delete(leg);
-    if (event === "ended") live.delete(exchange.answering ?? "");
+    if (event === "ended") live.delete(exchange.deliveringLeg ?? "");
     events[event]!(exchange);
   }
   return commands;
@@ -317,11 +317,11 @@ describe.each(Object.keys(tables) as Order[])("%s", (order) => {
 
 it("says whose answer the client is getting", () => {
   const actions = {
-    newRound() {},
+    openAttempt() {},
     send() {},
     cancel() {},
-    answerFrom() {},
-    answerCallback() {},
+    deliverFrom() {},
+    respondToCallback() {},
     finish() {},
   };
   const options = {
@@ -332,7 +332,7 @@ it("says whose answer the client is getting", () => {
   } as const;
   const exchange = new Exchange(options, actions as never);
   exchange.begin();
-  expect(exchange.answering).toBeUndefined();
-  exchange.decodeAnswered(true, false);
-  expect(exchange.answering).toBe("decode");
+  expect(exchange.deliveringLeg).toBeUndefined();
+  exchange.decodeResponded(true, false);
+  expect(exchange.deliveringLeg).toBe("decode");
 });

@@ -1,11 +1,11 @@
 /** An answer's tokens are counted right however its bytes come, and however long it is. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { AnswerMeter } from "../../../src/proxy/response/response-meter.ts";
+import { ResponseMeter } from "../../../src/proxy/response/response-meter.ts";
 
-function metered(text: string, cuts: readonly number[] = []): AnswerMeter {
+function metered(text: string, cuts: readonly number[] = []): ResponseMeter {
   const bytes = Buffer.from(text);
-  const meter = new AnswerMeter();
+  const meter = new ResponseMeter();
   const at = [
     0,
     ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
@@ -27,26 +27,26 @@ test("usage is found wherever the bytes are cut, behind any text", () => {
   const whole = `{"choices":[{"text":"${"x".repeat(9000)} \\"completion_tokens\\": 3"}],"usage":{"prompt_tokens":17, "total_tokens" : 60,"completion_tokens": 43},"kv_transfer_params":null}`;
   fc.assert(
     fc.property(fc.array(fc.nat(20_000), { maxLength: 40 }), (cuts) => {
-      const { promptTokens, answerTokens } = metered(whole, cuts);
-      expect([promptTokens, answerTokens]).toEqual([17, 43]);
+      const { promptTokens, responseTokens } = metered(whole, cuts);
+      expect([promptTokens, responseTokens]).toEqual([17, 43]);
     }),
   );
 });
 
 test("of a stream without usage the events are counted, but not what ends it", () => {
-  const { events, promptTokens, answerTokens } = metered(stream);
-  expect([events, promptTokens, answerTokens]).toEqual([3, -1, -1]);
+  const { events, promptTokens, responseTokens } = metered(stream);
+  expect([events, promptTokens, responseTokens]).toEqual([3, -1, -1]);
 });
 
 test("of a stream that tells its usage with every event the last one counts", () => {
-  const told = [1, 2, 3].map(
+  const reported = [1, 2, 3].map(
     (n) => `data: {"usage":{"prompt_tokens":5,"completion_tokens":${n}}}\n\n`,
   );
-  const meter = metered(told.join(""), [40, 41, 90]);
-  expect([meter.promptTokens, meter.answerTokens]).toEqual([5, 3]);
+  const meter = metered(reported.join(""), [40, 41, 90]);
+  expect([meter.promptTokens, meter.responseTokens]).toEqual([5, 3]);
 });
 
 test("responses and messages call their tokens by other names", () => {
   const meter = metered('{"usage":{"input_tokens":12,"output_tokens":34}}');
-  expect([meter.promptTokens, meter.answerTokens]).toEqual([12, 34]);
+  expect([meter.promptTokens, meter.responseTokens]).toEqual([12, 34]);
 });

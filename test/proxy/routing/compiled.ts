@@ -4,12 +4,12 @@ import type { Config } from "../../../src/config/schema/schema.ts";
 import { Pool } from "../../../src/pool/pool.ts";
 import { SlotTable } from "../../../src/pool/slots.ts";
 import type { RequestContext } from "../../../src/proxy/context/request-context.ts";
-import type { Answer } from "../../../src/proxy/response/client-response.ts";
+import type { ClientResponse } from "../../../src/proxy/response/client-response.ts";
 import { errorPage } from "../../../src/proxy/response/error-page.ts";
-import { returnedAnswer } from "../../../src/proxy/response/local-reply.ts";
+import { returnedReply } from "../../../src/proxy/response/local-reply.ts";
 import { AccessLog, combined } from "../../../src/proxy/routing/access-log.ts";
 import { compileMap } from "../../../src/proxy/routing/map.ts";
-import type { ReturnedAnswer } from "../../../src/proxy/routing/rewrite.ts";
+import type { ReturnedReply } from "../../../src/proxy/routing/rewrite.ts";
 import type { Route } from "../../../src/proxy/routing/route.ts";
 import { Server, VirtualServers } from "../../../src/proxy/routing/routing.ts";
 import { VariableScope } from "../../../src/proxy/routing/template.ts";
@@ -55,8 +55,8 @@ export function see(servers: VirtualServers, text: string): Seen {
   const context = contextOf(text);
   const server = servers.find(context);
   context.serverName = server.name;
-  const { route, answer, outcome } = server.route(context, false);
-  if (answer !== undefined) return seeAnswer(answer, route, server, context);
+  const { route, response, outcome } = server.route(context, false);
+  if (response !== undefined) return seeResponse(response, route, server, context);
   if (outcome !== undefined) return seeError(outcome.status, route, server, context);
   return seeForwarded(route, server, context);
 }
@@ -70,16 +70,16 @@ function seeForwarded(route: Route, server: Server, context: RequestContext): Se
   return { status: 200, body: `${pool.name} gets ${uri}` };
 }
 
-function seeAnswer(
-  answer: ReturnedAnswer,
+function seeResponse(
+  response: ReturnedReply,
   route: Route | undefined,
   server: Server,
   context: RequestContext,
 ): Seen {
-  if (answer.text === undefined && answer.status >= 400) {
-    return seeError(answer.status, route, server, context);
+  if (response.text === undefined && response.status >= 400) {
+    return seeError(response.status, route, server, context);
   }
-  return seeReturned(answer, context);
+  return seeReturned(response, context);
 }
 
 function seeError(
@@ -90,19 +90,19 @@ function seeError(
 ): Seen {
   const page = errorPage(status, route, server, context);
   if (page === undefined) return { status };
-  if (page.answer !== undefined) return seeReturned(page.answer, context);
+  if (page.response !== undefined) return seeReturned(page.response, context);
   const seen = seeForwarded(page.route, server, context);
   return page.status === 0 ? seen : { ...seen, status: page.status };
 }
 
 /** The answer by its header lines. The proxy's own error bodies are none of nginx's. */
-export function seeReturned(answer: ReturnedAnswer, context: RequestContext): Seen {
+export function seeReturned(response: ReturnedReply, context: RequestContext): Seen {
   let seen: Seen | undefined;
   const local = (status: number, _: string, lines: string, body: Buffer) => {
     const location = /^Location: (.*)\r$/m.exec(lines)?.[1];
     const own = /application\/json/.test(lines) || location !== undefined;
     seen = { status, location, body: own ? undefined : body.toString("latin1") };
   };
-  returnedAnswer({ local } as unknown as Answer, context, answer);
+  returnedReply({ local } as unknown as ClientResponse, context, response);
   return seen!;
 }

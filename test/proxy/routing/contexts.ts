@@ -11,7 +11,7 @@ export function contextOf(text: string): RequestContext {
   const end = findHeadEnd(bytes, 0, bytes.length);
   const problem = end < 0 ? { code: "no head" } : parseRequestHead(text.slice(0, end), head);
   if (problem !== undefined) throw new Error(`${problem.code}: ${JSON.stringify(text)}`);
-  const facts = {
+  const discovered = {
     serial: 7,
     openedMs: performance.now() - 5,
     remoteAddress: "127.0.0.1",
@@ -20,7 +20,7 @@ export function contextOf(text: string): RequestContext {
     localPort: 8080,
     requests: 1,
   };
-  const context = new RequestContext(head, facts, performance.now());
+  const context = new RequestContext(head, discovered, performance.now());
   context.requestBytes = bytes.length;
   const path = normalizePath(head.path);
   if (path === undefined) throw new Error(`bad path: ${head.path}`);

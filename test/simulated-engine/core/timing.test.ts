@@ -100,10 +100,10 @@ describe("decode", () => {
 
   it("stops a request that leaves at once, and rests when nobody is left", () => {
     const { clock, log, scheduler, sequence } = setUp();
-    const only = sequence("a", 100);
-    scheduler.join(only);
+    const requiredEngine = sequence("a", 100);
+    scheduler.join(requiredEngine);
     clock.advance(25);
-    scheduler.leave(only);
+    scheduler.leave(requiredEngine);
     clock.advance(1_000);
     expect(log).toEqual(["a 10", "a 20"]);
     expect(clock.pending).toBe(0);

@@ -30,22 +30,22 @@ async function start(
 
 const body = { prompt: "Tell me of the sea", max_tokens: 5 };
 
-interface Answer {
+interface ClientResponse {
   readonly choices: { text: string; finish_reason: string; stop_reason: string | null }[];
   readonly usage: { completion_tokens: number };
 }
 
-async function complete(changes: object = {}): Promise<Answer> {
-  const answer = await post(engine.url, "/v1/completions", { ...body, ...changes });
-  return (await answer.json()) as Answer;
+async function complete(changes: object = {}): Promise<ClientResponse> {
+  const response = await post(engine.url, "/v1/completions", { ...body, ...changes });
+  return (await response.json()) as ClientResponse;
 }
 
 /** Texts and reasons of a stream's events. */
-async function stream(): Promise<Answer["choices"]> {
-  const answer = await post(engine.url, "/v1/completions", { ...body, stream: true });
-  const events = eventsOf(await answer.text());
+async function stream(): Promise<ClientResponse["choices"]> {
+  const response = await post(engine.url, "/v1/completions", { ...body, stream: true });
+  const events = eventsOf(await response.text());
   expect(events.at(-1)).toBe("[DONE]");
-  return events.slice(0, -1).map((event) => (JSON.parse(event) as Answer).choices[0]!);
+  return events.slice(0, -1).map((event) => (JSON.parse(event) as ClientResponse).choices[0]!);
 }
 
 describe("a leg", () => {
@@ -95,9 +95,9 @@ describe("a leg", () => {
         headers: ["x-more", "yes"],
       };
       await start(() => ({ deliver: () => (later ? Promise.resolve(extras) : extras) }));
-      const answer = await post(engine.url, "/v1/completions", body);
-      expect(answer.headers.get("x-more")).toBe("yes");
-      const text = await answer.text();
+      const response = await post(engine.url, "/v1/completions", body);
+      expect(response.headers.get("x-more")).toBe("yes");
+      const text = await response.text();
       expect(text).toContain(
         '"kv_transfer_params":null,"prompt_token_ids":[1,2],"more":{"a":9007199254740993}}',
       );
@@ -135,8 +135,8 @@ describe("an error of the hand-off", () => {
     async (step) => {
       await start(() => ({ [step]: () => Promise.reject(refusal) }));
       expect((await post(engine.url, "/v1/completions", body)).status).toBe(503);
-      const answer = await post(engine.url, "/v1/completions", { ...body, stream: true });
-      const events = eventsOf(await answer.text());
+      const response = await post(engine.url, "/v1/completions", { ...body, stream: true });
+      const events = eventsOf(await response.text());
       expect(events.at(-1)).toBe("[DONE]");
       expect(JSON.parse(events.at(-2)!)).toMatchObject({ error: { code: 503, message: "No KV." } });
       expect(engine.state()).toMatchObject({ failed: 2, running: 0, waiting: 0 });
@@ -167,8 +167,8 @@ describe("two sides that meet", () => {
             "GET /version": ({ query }) => ({ status: 200, json: JSON.stringify(query.get("q")) }),
             "GET /arrive-here": async () => {
               const url = `http://${context.address.host}:${context.address.sidePort}/arrive`;
-              const answer = await context.peers.call(url, { body: { reason: "why" } });
-              return { status: answer?.status ?? 500, json: "{}" };
+              const response = await context.peers.call(url, { body: { reason: "why" } });
+              return { status: response?.status ?? 500, json: "{}" };
             },
           },
         };
@@ -178,18 +178,18 @@ describe("two sides that meet", () => {
 
   it("show who waits, and go on when the other comes", async () => {
     await startMeeting(60_000);
-    const answer = complete();
+    const response = complete();
     await eventually(() => engine.state().rendezvousWaiting === 1);
     expect(engine.state()).toMatchObject({ rendezvousNames: ["room"], waiting: 1 });
     expect((await fetch(`${engine.url}/arrive-here`)).status).toBe(200);
-    expect((await answer).choices).toHaveLength(1);
+    expect((await response).choices).toHaveLength(1);
     expect(engine.state()).toMatchObject({ rendezvousWaiting: 0, recomputed: { why: 1 } });
   });
 
   it("fail the request when nobody comes in time", async () => {
     await startMeeting(20);
-    const answer = await post(engine.url, "/v1/completions", body);
-    expect(answer.status).toBe(500);
+    const response = await post(engine.url, "/v1/completions", body);
+    expect(response.status).toBe(500);
     expect(engine.state()).toMatchObject({
       rendezvousWaiting: 0,
       rendezvousTimedOut: 1,
@@ -200,7 +200,7 @@ describe("two sides that meet", () => {
   it("forget a client that has gone", async () => {
     await startMeeting(60_000);
     const client = new AbortController();
-    const answer = fetch(`${engine.url}/v1/completions`, {
+    const response = fetch(`${engine.url}/v1/completions`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
@@ -208,7 +208,7 @@ describe("two sides that meet", () => {
     }).catch(() => {});
     await eventually(() => engine.state().rendezvousWaiting === 1);
     client.abort();
-    await answer;
+    await response;
     await eventually(() => engine.state().rendezvousWaiting === 0);
     expect(engine.state()).toMatchObject({
       aborted: { waiting: 1 },

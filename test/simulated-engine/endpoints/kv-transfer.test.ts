@@ -17,8 +17,8 @@ afterEach(async () => {
 });
 
 /** Which prompt tokens were cached is the prefill engine's to tell; decode has computed none of them. */
-async function withoutCached(answer: Response): Promise<string> {
-  return (await answer.text()).replaceAll(/"cached_tokens":\d+/g, "");
+async function withoutCached(response: Response): Promise<string> {
+  return (await response.text()).replaceAll(/"cached_tokens":\d+/g, "");
 }
 
 const id = { "x-request-id": "one" };
@@ -50,8 +50,8 @@ describe.each(endpoints)("P/D by hand on %s", (path, body, one) => {
     const prefill = await start({ role: "prefill", dialect });
     const decode = await start({ role: "decode", dialect });
     const prefilled = { ...body, ...one, kv_transfer_params: hold };
-    const answer = await post(prefill.url, path, prefilled, id);
-    return { prefill, decode, params: kvParamsOf(await answer.text()) };
+    const response = await post(prefill.url, path, prefilled, id);
+    return { prefill, decode, params: kvParamsOf(await response.text()) };
   }
 
   it.each([true, false])(
@@ -60,10 +60,10 @@ describe.each(endpoints)("P/D by hand on %s", (path, body, one) => {
       const { prefill, decode, params } = await startPair();
       const request = { ...body, stream };
       const handed = splice(request, "kv_transfer_params", params);
-      const answer = await post(decode.url, path, handed, id);
+      const response = await post(decode.url, path, handed, id);
       const alone = await start({ role: "mixed", dialect: "vllm-nixl" });
       const own = await post(alone.url, path, request, id);
-      expect(await withoutCached(answer)).toBe(await withoutCached(own));
+      expect(await withoutCached(response)).toBe(await withoutCached(own));
       expect(decode.state()).toMatchObject({ remotePrefills: 1, protocolViolations: 0 });
       expect(prefill.state()).toMatchObject({ fetched: 1, held: 0, protocolViolations: 0 });
     },
@@ -72,10 +72,10 @@ describe.each(endpoints)("P/D by hand on %s", (path, body, one) => {
   it("refuses the KV of another prompt, in the endpoint's own words", async () => {
     const { decode, params } = await startPair();
     const other = JSON.parse(JSON.stringify(body).replaceAll(/sea|7592/g, (was) => `${was}1`));
-    const answer = await post(decode.url, path, splice(other, "kv_transfer_params", params), id);
-    expect(answer.status).toBe(500);
+    const response = await post(decode.url, path, splice(other, "kv_transfer_params", params), id);
+    expect(response.status).toBe(500);
     const error = { error: { message: expect.stringContaining("wrong_prompt") } };
-    expect(await answer.json()).toMatchObject(error);
+    expect(await response.json()).toMatchObject(error);
   });
 
   it("counts a prompt without parameters as recomputed", async () => {
@@ -92,10 +92,10 @@ describe.each(endpoints)("P/D by hand on %s", (path, body, one) => {
     const gone = new AbortController();
     const headers = { "content-type": "application/json", ...id };
     const { signal } = gone;
-    const answer = fetch(decode.url + path, { method: "POST", headers, body: handed, signal });
+    const response = fetch(decode.url + path, { method: "POST", headers, body: handed, signal });
     await eventually(() => decode.state().waiting === 1);
     gone.abort();
-    await expect(answer).rejects.toThrow();
+    await expect(response).rejects.toThrow();
     await eventually(() => prefill.state().released === 1);
     expect(decode.state().aborted.waiting).toBe(1);
   });
@@ -129,15 +129,19 @@ describe.each([
         `${JSON.stringify(leg).slice(0, -1)},"bootstrap_host":${each('"127.0.0.1"')},` +
         `"bootstrap_port":${each(`${prefill.sidePort}`)},` +
         `"bootstrap_room":${Array.isArray(rooms) ? `[${rooms.join()}]` : rooms}}`;
-      const [answer, first] = await Promise.all([
+      const [response, first] = await Promise.all([
         post(decode.url, "/generate", handed(request), id),
         post(prefill.url, "/generate", handed({ ...request, stream: false }), id),
       ]);
       const own = await post(alone.url, "/generate", request, id);
-      expect(await withoutCached(answer)).toBe(await withoutCached(own));
+      expect(await withoutCached(response)).toBe(await withoutCached(own));
       expect(decode.state()).toMatchObject({ remotePrefills: 1, protocolViolations: 0 });
-      const told = [await first.json()].flat() as { meta_info: { completion_tokens: number } }[];
-      expect(told.map(({ meta_info }) => meta_info.completion_tokens)).toEqual(told.map(() => 1));
+      const reported = [await first.json()].flat() as {
+        meta_info: { completion_tokens: number };
+      }[];
+      expect(reported.map(({ meta_info }) => meta_info.completion_tokens)).toEqual(
+        reported.map(() => 1),
+      );
     },
   );
 });

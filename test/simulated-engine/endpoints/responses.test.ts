@@ -26,28 +26,28 @@ interface Told {
   readonly output: readonly object[];
 }
 
-async function told(answer: Response | Promise<Response>): Promise<Told> {
-  return (await (await answer).json()) as Told;
+async function reported(response: Response | Promise<Response>): Promise<Told> {
+  return (await (await response).json()) as Told;
 }
 
-const read = ({ url }: RunningEngine, { id }: Told) => told(fetch(`${url}${path}/${id}`));
+const read = ({ url }: RunningEngine, { id }: Told) => reported(fetch(`${url}${path}/${id}`));
 
 describe("a response in the background", () => {
   it("is queued at once, and there when it is done", async () => {
     const engine = await start();
-    const queued = await told(post(engine.url, path, { ...body, background: true }));
+    const queued = await reported(post(engine.url, path, { ...body, background: true }));
     expect(queued).toMatchObject({ status: "queued", output: [], background: true });
     await eventually(async () => (await read(engine, queued)).status === "incomplete");
-    const alone = await told(post(engine.url, path, body));
+    const alone = await reported(post(engine.url, path, body));
     expect((await read(engine, queued)).output).toEqual(alone.output);
   });
 
   it("is cancelled, and leaves the engine", async () => {
     const engine = await start(slow);
-    const queued = await told(post(engine.url, path, { ...body, background: true }));
+    const queued = await reported(post(engine.url, path, { ...body, background: true }));
     await eventually(() => engine.state().running === 1);
     const cancel = () => post(engine.url, `${path}/${queued.id}/cancel`, {});
-    expect(await told(cancel())).toMatchObject({ id: queued.id, status: "cancelled" });
+    expect(await reported(cancel())).toMatchObject({ id: queued.id, status: "cancelled" });
     expect(engine.state()).toMatchObject({ running: 0, waiting: 0 });
     expect((await read(engine, queued)).status).toBe("cancelled");
     expect((await cancel()).status).toBe(400);
@@ -63,35 +63,35 @@ describe("a response in the background", () => {
       remote_port: 1,
     };
     const request = { ...body, background: true, kv_transfer_params };
-    const queued = await told(post(engine.url, path, request));
+    const queued = await reported(post(engine.url, path, request));
     await eventually(async () => (await read(engine, queued)).status === "failed");
   });
 
   it("must be one that is kept", async () => {
     const { url } = await start();
-    const answer = await post(url, path, { ...body, background: true, store: false });
-    expect(answer.status).toBe(400);
+    const response = await post(url, path, { ...body, background: true, store: false });
+    expect(response.status).toBe(400);
   });
 });
 
 it("a response that its client has waited for cannot be cancelled", async () => {
   const { url } = await start();
-  const { id } = await told(post(url, path, body));
-  const answer = await post(url, `${path}/${id}/cancel`, {});
-  expect(answer.status).toBe(400);
-  expect(await answer.json()).toMatchObject({
+  const { id } = await reported(post(url, path, body));
+  const response = await post(url, `${path}/${id}/cancel`, {});
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({
     error: { message: "Cannot cancel a synchronous response.", code: 400 },
   });
 });
 
 it("one engine does not go on with what another has kept", async () => {
   const [holder, other] = [await start(), await start()];
-  const { id } = await told(post(holder.url, path, body));
+  const { id } = await reported(post(holder.url, path, body));
   const more = { ...body, input: "And then?", previous_response_id: id };
   expect((await post(holder.url, path, more)).status).toBe(200);
-  const answer = await post(other.url, path, more);
-  expect(answer.status).toBe(404);
-  expect(await answer.json()).toMatchObject({
+  const response = await post(other.url, path, more);
+  expect(response.status).toBe(404);
+  expect(await response.json()).toMatchObject({
     error: { type: "invalid_request_error", param: "response_id", code: 404 },
   });
 });
@@ -103,13 +103,13 @@ it("a stream that breaks off is not kept; one that ends is", async () => {
   await expect((await post(url, path, request)).text()).rejects.toThrow();
   expect((await fetch(`${url}${path}/resp_a`)).status).toBe(404);
   await (await post(url, path, request)).text();
-  expect(await told(fetch(`${url}${path}/resp_a`))).toMatchObject({ status: "incomplete" });
+  expect(await reported(fetch(`${url}${path}/resp_a`))).toMatchObject({ status: "incomplete" });
 });
 
 it("a stream says that it has begun before anything is computed", async () => {
   const { url } = await start({ prefillTokensPerSecond: 0.001 });
-  const answer = await post(url, path, { ...body, stream: true });
-  const reader = answer.body!.getReader();
+  const response = await post(url, path, { ...body, stream: true });
+  const reader = response.body!.getReader();
   const { value } = await reader.read();
   expect(Buffer.from(value!).toString()).toMatch(/^event: response\.created\ndata: /);
   await reader.cancel();

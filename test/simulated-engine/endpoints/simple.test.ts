@@ -11,8 +11,8 @@ const trtllm = await startEngine({ role: "mixed", dialect: "trtllm", ...instantT
 afterAll(() => Promise.all([vllm, sglang, trtllm].map((engine) => engine.close())));
 
 async function ask(url: string, path: string, body: object) {
-  const answer = await post(url, path, body);
-  return { status: answer.status, json: JSON.parse(await answer.text()) };
+  const response = await post(url, path, body);
+  return { status: response.status, json: JSON.parse(await response.text()) };
 }
 
 describe("tokenize and detokenize", () => {

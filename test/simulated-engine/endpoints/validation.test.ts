@@ -81,23 +81,23 @@ const wrong: readonly [Path, string, object][] = [
 
 describe("a request is refused when", () => {
   it.each(wrong)("at %s %s", async (path, _why, changes) => {
-    const answer = await post(urlOf(path), path, { ...good[path], ...changes });
-    expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject(shapeOf(path, "BadRequestError", 400));
+    const response = await post(urlOf(path), path, { ...good[path], ...changes });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject(shapeOf(path, "BadRequestError", 400));
   });
 
   it.each(paths)("at %s the body is no JSON", async (path) => {
-    const answer = await post(urlOf(path), path, "{");
-    expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject(shapeOf(path, "BadRequestError", 400));
+    const response = await post(urlOf(path), path, "{");
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject(shapeOf(path, "BadRequestError", 400));
   });
 
   it.each(paths.filter((path) => path !== "/generate"))(
     "at %s there is no such model",
     async (path) => {
-      const answer = await post(urlOf(path), path, { ...good[path], model: "other" });
-      expect(answer.status).toBe(404);
-      expect(await answer.json()).toMatchObject(shapeOf(path, "NotFoundError", 404));
+      const response = await post(urlOf(path), path, { ...good[path], model: "other" });
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject(shapeOf(path, "NotFoundError", 404));
     },
   );
 });
@@ -107,9 +107,9 @@ const generating = paths.filter((path) => path !== "/v1/messages/count_tokens");
 describe("a fault is told in the endpoint's words", () => {
   it.each(generating)("at %s instead of an answer", async (path) => {
     await setFault(urlOf(path), { kind: "status", code: 503, times: 1 });
-    const answer = await post(urlOf(path), path, good[path]);
-    expect(answer.status).toBe(503);
-    expect(await answer.json()).toMatchObject(shapeOf(path, "InternalServerError", 503));
+    const response = await post(urlOf(path), path, good[path]);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject(shapeOf(path, "InternalServerError", 503));
   });
 
   it.each([
@@ -119,7 +119,7 @@ describe("a fault is told in the endpoint's words", () => {
     ["/generate", /^data: \{"error":\{"message":"EngineCore[^"]*"\}\}/m],
   ] as const)("at %s in the middle of a stream", async (path, words) => {
     await setFault(urlOf(path), { kind: "error-after-chunks", chunks: 2, times: 1 });
-    const answer = await post(urlOf(path), path, { ...good[path], stream: true });
-    expect(await answer.text()).toMatch(words);
+    const response = await post(urlOf(path), path, { ...good[path], stream: true });
+    expect(await response.text()).toMatch(words);
   });
 });

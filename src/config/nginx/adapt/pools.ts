@@ -79,7 +79,7 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
   const keepAlive = readKeepAlive(block);
   const [tokens] = block.own(cacheTokens);
   const [asked] = block.own(signals);
-  const [told] = block.own(kvEvents);
+  const [reported] = block.own(kvEvents);
   const [follower] = block.own(shadow);
   const [tokenises] = block.own(tokenize);
   const [waiting] = block.own(queue);
@@ -89,7 +89,7 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
     ...(follower && { shadow: follower.value }),
     ...(waiting && { queue: waiting.value }),
     ...(asked && { signals: asked.value }),
-    ...(told && { kvEvents: told.value }),
+    ...(reported && { kvEvents: reported.value }),
     ...(tokenises && { tokenize: tokenises.value }),
     ...(Object.keys(keepAlive).length > 0 && { keepAlive }),
     ...(tokens && { cacheTokens: tokens.value }),

@@ -69,9 +69,9 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     ...(prefills && {
       prefill: { location: prefillLocation },
       byEndpoint: false,
-      ...readHandover(block),
+      ...readTransfer(block),
     }),
-    ...(omni.prefill && readHandover(block)),
+    ...(omni.prefill && readTransfer(block)),
     ...omni,
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...readSettings(block),
@@ -80,7 +80,7 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
 }
 
 /** Only what is said, so that the defaults stand in one place. */
-function readHandover(block: Block): Partial<RouteInput> {
+function readTransfer(block: Block): Partial<RouteInput> {
   const [dialect] = block.inherited(pdDialect);
   const [onFailure] = block.inherited(onPrefillFailure);
   const [minTokens] = block.inherited(prefillMinTokens);

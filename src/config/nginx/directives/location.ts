@@ -58,9 +58,9 @@ export type ErrorPage = NonNullable<RouteInput["errorPages"]>[number];
 
 function readErrorPage(args: readonly Word[], scope: Scope): ErrorPage & { readonly word: Word } {
   const uri = args.at(-1)!;
-  const answer = args.at(-2)!.text.startsWith("=") ? args.at(-2)! : undefined;
-  const codes = args.slice(0, answer === undefined ? -1 : -2);
-  if (codes.length === 0) scope.fail(`invalid value "${answer!.text}"`, answer);
+  const response = args.at(-2)!.text.startsWith("=") ? args.at(-2)! : undefined;
+  const codes = args.slice(0, response === undefined ? -1 : -2);
+  if (codes.length === 0) scope.fail(`invalid value "${response!.text}"`, response);
   const statuses = codes.map((word) => {
     const status = parseNumber(word.text);
     if (status === undefined || status === 499) scope.fail(`invalid value "${word.text}"`, word);
@@ -70,12 +70,12 @@ function readErrorPage(args: readonly Word[], scope: Scope): ErrorPage & { reado
     return status;
   });
   const page = { statuses, uri: scope.template(uri), word: uri };
-  if (answer === undefined) return page;
-  if (answer.text === "=") return { ...page, keepPageStatus: true };
-  const status = parseNumber(answer.text.slice(1));
-  if (status === undefined) scope.fail(`invalid value "${answer.text}"`, answer);
+  if (response === undefined) return page;
+  if (response.text === "=") return { ...page, keepPageStatus: true };
+  const status = parseNumber(response.text.slice(1));
+  if (status === undefined) scope.fail(`invalid value "${response.text}"`, response);
   if (status < 200 || status > 599) {
-    scope.fail(`an answer with status ${status} is not supported`, answer);
+    scope.fail(`an answer with status ${status} is not supported`, response);
   }
   return { ...page, status };
 }

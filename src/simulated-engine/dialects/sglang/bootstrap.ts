@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import type { RouteAnswer, RouteCall, RouteTable } from "../../http/route-table.ts";
+import type { RouteCall, RouteResponse, RouteTable } from "../../http/route-table.ts";
 import { type Rendezvous, RendezvousError } from "../../kv/rendezvous.ts";
 import { heldKvMax } from "../../options.ts";
 import type { EngineContext } from "../dialect.ts";
@@ -32,8 +32,8 @@ const receiveSchema = z.object({ meeting: z.string(), promptHash: z.string() });
 const rankSchema = z.object({ bootstrap_room: z.number(), dp_rank: z.number().int() });
 const querySchema = z.object({ bootstrap_rooms: z.array(z.number()).max(1_024) });
 
-const malformed: RouteAnswer = { status: 400, json: '"Bad Request"' };
-const ok: RouteAnswer = { status: 200, json: '"OK"' };
+const malformed: RouteResponse = { status: 400, json: '"Bad Request"' };
+const ok: RouteResponse = { status: 200, json: '"OK"' };
 
 export class BootstrapServer {
   readonly #engine: EngineContext;
@@ -107,7 +107,7 @@ export class BootstrapServer {
     this.#kv.offer(meeting, false, this.#settings.waitingTimeoutMs);
   }
 
-  async #receive({ body, gone }: RouteCall): Promise<RouteAnswer> {
+  async #receive({ body, gone }: RouteCall): Promise<RouteResponse> {
     const wanted = receiveSchema.safeParse(body);
     if (!wanted.success) return malformed;
     const { meeting, promptHash } = wanted.data;
@@ -131,7 +131,7 @@ export class BootstrapServer {
     return isOver ? { status: 200, json: "{}" } : failed("The prefill has failed.");
   }
 
-  #route({ query }: RouteCall): RouteAnswer {
+  #route({ query }: RouteCall): RouteResponse {
     const { dpSize } = this.#settings;
     const asked = ["prefill_dp_rank", "prefill_cp_rank", "target_tp_rank", "target_pp_rank"];
     if (asked.some((name) => query.get(name) === null)) {
@@ -154,22 +154,22 @@ export class BootstrapServer {
     return { status: 200, json: JSON.stringify(info) };
   }
 
-  #register(): RouteAnswer {
+  #register(): RouteResponse {
     this.#registered = Math.min(this.#registered + 1, this.#settings.dpSize);
     return ok;
   }
 
-  #registerRank(body: unknown): RouteAnswer {
-    const told = rankSchema.safeParse(body);
-    if (!told.success) return malformed;
+  #registerRank(body: unknown): RouteResponse {
+    const reported = rankSchema.safeParse(body);
+    if (!reported.success) return malformed;
     if (this.#rankOfRoom.size >= heldKvMax) {
       this.#rankOfRoom.delete(this.#rankOfRoom.keys().next().value!);
     }
-    this.#rankOfRoom.set(told.data.bootstrap_room, told.data.dp_rank);
+    this.#rankOfRoom.set(reported.data.bootstrap_room, reported.data.dp_rank);
     return ok;
   }
 
-  #queryRanks(body: unknown): RouteAnswer {
+  #queryRanks(body: unknown): RouteResponse {
     const asked = querySchema.safeParse(body);
     if (!asked.success) return malformed;
     const known: Record<string, number> = {};
@@ -181,6 +181,6 @@ export class BootstrapServer {
   }
 }
 
-function failed(reason: string): RouteAnswer {
+function failed(reason: string): RouteResponse {
   return { status: 409, json: JSON.stringify({ reason }) };
 }

@@ -2,7 +2,7 @@
 
 import type { InferenceRequest } from "../../core/inference-request.ts";
 import { RequestError } from "../../http/request-error.ts";
-import type { RouteAnswer, RouteTable } from "../../http/route-table.ts";
+import type { RouteResponse, RouteTable } from "../../http/route-table.ts";
 import { kvCapacityTokens } from "../../options.ts";
 import type { Acquired, EngineContext, Leg } from "../dialect.ts";
 
@@ -37,8 +37,8 @@ export class SglangInfo {
   }
 
   /** The leg, which a call of `/abort_request` ends while it waits for the other engine. */
-  abortable({ handoffFields }: InferenceRequest, leg: Leg): Leg {
-    const rid = handoffFields["rid"];
+  abortable({ transferFields }: InferenceRequest, leg: Leg): Leg {
+    const rid = transferFields["rid"];
     const { acquire } = leg;
     if (typeof rid !== "string" || acquire === undefined) return leg;
     return {
@@ -58,7 +58,7 @@ export class SglangInfo {
     };
   }
 
-  #abort(body: unknown): RouteAnswer {
+  #abort(body: unknown): RouteResponse {
     const { rid, abort_all: all } = (body ?? {}) as { rid?: unknown; abort_all?: unknown };
     for (const [name, abort] of [...this.#waiting]) if (all === true || name === rid) abort();
     // As SGLang, which does not tell whether there was such a request.
@@ -112,6 +112,6 @@ export class SglangInfo {
   }
 }
 
-function json(value: object): RouteAnswer {
+function json(value: object): RouteResponse {
   return { status: 200, json: JSON.stringify(value) };
 }

@@ -122,9 +122,10 @@ class Sglang {
         const rank = rankOf(request, "disagg_prefill_dp_rank") ?? roomRank(rooms, dpSize);
         const body = { meeting: nameOf(rooms, rank), promptHash: request.promptHash };
         const timeoutMs = this.#settings.waitingTimeoutMs + routeRetryMs;
-        const answer = await peers.call(`${origin}/kv/receive`, { body, timeoutMs, gone });
-        if (answer?.status === 200) return { kv: "remote", firstToken: true };
-        const why = answer === undefined ? "Lost connection with prefill instance." : answer.text;
+        const response = await peers.call(`${origin}/kv/receive`, { body, timeoutMs, gone });
+        if (response?.status === 200) return { kv: "remote", firstToken: true };
+        const why =
+          response === undefined ? "Lost connection with prefill instance." : response.text;
         throw transferFailed("Decode transfer failed", rooms, why);
       },
     };
@@ -134,8 +135,8 @@ class Sglang {
   async #prefillRanks(origin: string, gone: AbortSignal): Promise<number | undefined> {
     for (let tries = 0; tries < routeTries; tries++) {
       if (tries > 0) await this.#engine.sleep(routeRetryMs, gone);
-      const answer = await this.#engine.peers.call(origin + routePath, { gone });
-      if (answer?.status === 200) return routeSchema.parse(JSON.parse(answer.text)).dp_size;
+      const response = await this.#engine.peers.call(origin + routePath, { gone });
+      if (response?.status === 200) return routeSchema.parse(JSON.parse(response.text)).dp_size;
     }
     return undefined;
   }
@@ -151,7 +152,7 @@ class Sglang {
 
 /** Refuses what the engine itself refuses, and counts what it would wait for in vain. */
 function readMeeting(request: InferenceRequest, engine: EngineContext): Meeting {
-  const fields = request.handoffFields;
+  const fields = request.transferFields;
   const rooms = integersOf(request.bodyText, "bootstrap_room");
   if (rooms.length === 0) {
     engine.violation("A request came without a bootstrap room.");
@@ -172,8 +173,8 @@ function readMeeting(request: InferenceRequest, engine: EngineContext): Meeting 
   if (Array.isArray(host) !== isBatch || typeof oneOf(host) !== "string") {
     engine.violation("A request came without a bootstrap host, or with a list of another shape.");
   }
-  const told = oneOf(port);
-  return { host: oneOf(host), port: typeof told === "number" ? told : defaultPort, rooms };
+  const reported = oneOf(port);
+  return { host: oneOf(host), port: typeof reported === "number" ? reported : defaultPort, rooms };
 }
 
 function oneOf(field: unknown): unknown {
@@ -184,8 +185,8 @@ function isListOfPrompts(prompt: unknown): boolean {
   return Array.isArray(prompt) && typeof prompt[0] !== "number";
 }
 
-function rankOf({ handoffFields }: InferenceRequest, name: string): number | undefined {
-  const rank = handoffFields[name];
+function rankOf({ transferFields }: InferenceRequest, name: string): number | undefined {
+  const rank = transferFields[name];
   return typeof rank === "number" ? rank : undefined;
 }
 

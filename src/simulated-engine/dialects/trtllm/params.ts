@@ -54,17 +54,17 @@ export function readParams(
   engine: EngineContext,
   isOlder: boolean,
 ): TrtllmParams | undefined {
-  const { handoffFields: fields, bodyText } = request;
+  const { transferFields: fields, bodyText } = request;
   for (const name of foreign) {
     if (fields[name] === undefined || fields[name] === null) continue;
     engine.violation(`A request had "${name}".`);
     throw badRequest(`${name}: Extra inputs are not permitted`, name);
   }
-  const told = fields["disaggregated_params"] ?? undefined;
-  if (told === undefined) return undefined;
+  const reported = fields["disaggregated_params"] ?? undefined;
+  if (reported === undefined) return undefined;
   const params = check<typeof newerSchema | typeof olderSchema>(
     isOlder ? olderSchema : newerSchema,
-    told,
+    reported,
   );
   const id = integersOf(bodyText, "disagg_request_id")[0] ?? "";
   if (id === "" || BigInt(id) < idsStart || BigInt(id) >= idsEnd) {

@@ -145,10 +145,10 @@ class Trtllm {
     const seal = sealOf(params.contextId, params.encoded_opaque_state ?? "");
     // Told nothing, an engine says what it sees: all of the prompt came from elsewhere.
     const usage = params.ctx_usage ?? undefined;
-    const told = usage && (usage.prompt_tokens_details?.cached_tokens ?? 0);
+    const reported = usage && (usage.prompt_tokens_details?.cached_tokens ?? 0);
     return {
       acquire: (gone) =>
-        this.#fetch(request, { engineId, origin, id: params.id }, seal, told, gone),
+        this.#fetch(request, { engineId, origin, id: params.id }, seal, reported, gone),
     };
   }
 
@@ -159,15 +159,15 @@ class Trtllm {
     origin: string,
     gone: AbortSignal,
   ): Promise<Acquired> {
-    const answer = await this.#engine.peers.call(`${origin}/kv/ask`, {
+    const response = await this.#engine.peers.call(`${origin}/kv/ask`, {
       body: { id, promptHash: request.promptHash },
       timeoutMs: this.#settings.kvTransferTimeoutMs + callGraceMs,
       gone,
     });
-    if (answer?.status !== 200) {
-      throw transferFailed(answer === undefined ? "The context server has gone." : answer.text);
+    if (response?.status !== 200) {
+      throw transferFailed(response === undefined ? "The context server has gone." : response.text);
     }
-    const { engineId, seal } = admittedSchema.parse(JSON.parse(answer.text));
+    const { engineId, seal } = admittedSchema.parse(JSON.parse(response.text));
     return this.#fetch(request, { engineId, origin, id }, seal, undefined, gone);
   }
 
@@ -189,7 +189,7 @@ class Trtllm {
 
   /** What a generation server of a context-first request needs, or would do again. */
   #checkContextFirst(request: InferenceRequest, params: TrtllmParams): void {
-    const { engine, fields } = { engine: this.#engine, fields: request.handoffFields };
+    const { engine, fields } = { engine: this.#engine, fields: request.transferFields };
     if (params.contextId === "" || params.first_gen_tokens?.length !== 1) {
       engine.violation("A generation was not told its first token or its context's id.");
       throw badRequest("first_gen_tokens and ctx_request_id are needed.", "disaggregated_params");
@@ -204,13 +204,13 @@ class Trtllm {
     }
   }
 
-  #checkSignature(params: TrtllmParams, told: string | string[] | undefined): void {
+  #checkSignature(params: TrtllmParams, reported: string | string[] | undefined): void {
     const { authKey } = this.#settings;
     if (authKey === undefined) return;
     const { ctx_info_endpoint = null, encoded_opaque_state = null } = params;
     const payload = JSON.stringify({ ctx_info_endpoint, encoded_opaque_state });
     const expected = `sha256=${createHmac("sha256", authKey).update(payload).digest("hex")}`;
-    if (told === expected) return;
+    if (reported === expected) return;
     this.#engine.violation("A generation was not signed.");
     throw badRequest("Invalid internal disaggregated request authentication");
   }

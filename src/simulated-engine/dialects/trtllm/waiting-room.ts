@@ -1,7 +1,7 @@
 /** Where a context server's generation-first requests wait until their generation servers have asked for them, and those for the KV. */
 
 import { z } from "zod";
-import type { RouteAnswer, RouteCall, RouteTable } from "../../http/route-table.ts";
+import type { RouteCall, RouteResponse, RouteTable } from "../../http/route-table.ts";
 import { type Rendezvous, RendezvousError } from "../../kv/rendezvous.ts";
 import type { EngineContext } from "../dialect.ts";
 
@@ -37,7 +37,7 @@ export class WaitingRoom {
   }
 
   /** A context that fails is not told of here: its generation waits until its time is up, or is cancelled. */
-  async #ask({ body, gone }: RouteCall): Promise<RouteAnswer> {
+  async #ask({ body, gone }: RouteCall): Promise<RouteResponse> {
     const wanted = askSchema.safeParse(body);
     if (!wanted.success) return { status: 400, json: "{}" };
     const { id, promptHash } = wanted.data;

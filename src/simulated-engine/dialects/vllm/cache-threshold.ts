@@ -7,7 +7,7 @@
 import { z } from "zod";
 import type { InferenceRequest } from "../../core/inference-request.ts";
 import { badRequest } from "../../http/request-error.ts";
-import type { AnswerEnd } from "../../model/tokens.ts";
+import type { ResponseEnd } from "../../model/tokens.ts";
 import { heldKvMax } from "../../options.ts";
 import {
   type Acquired,
@@ -24,7 +24,7 @@ const settingsSchema = z.strictObject({
   threshold: z.coerce.number().min(0).max(1).default(0),
 });
 
-const rejection: AnswerEnd = {
+const rejection: ResponseEnd = {
   afterTokens: 0,
   finishReason: "cache_threshold",
   stopReason: null,
@@ -55,7 +55,7 @@ class Gate {
   }
 
   leg(request: InferenceRequest): Leg {
-    const said = request.handoffFields["cache_hit_threshold"] ?? this.#threshold;
+    const said = request.transferFields["cache_hit_threshold"] ?? this.#threshold;
     if (typeof said !== "number" || !(said >= 0 && said <= 1)) {
       throw badRequest("cache_hit_threshold must be between 0 and 1.", "cache_hit_threshold");
     }

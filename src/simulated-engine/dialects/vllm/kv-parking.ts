@@ -5,7 +5,7 @@
 
 import { z } from "zod";
 import type { InferenceRequest } from "../../core/inference-request.ts";
-import type { RouteAnswer, RouteCall, RouteTable } from "../../http/route-table.ts";
+import type { RouteCall, RouteResponse, RouteTable } from "../../http/route-table.ts";
 import { type Rendezvous, RendezvousError } from "../../kv/rendezvous.ts";
 import { heldKvMax } from "../../options.ts";
 import type { EngineContext } from "../dialect.ts";
@@ -28,10 +28,10 @@ const refused = z.object({
   reason: z.enum(["unknown", "wrong_prompt", "mangled_params", "timed_out"]),
 });
 
-const malformed: RouteAnswer = { status: 400, json: "{}" };
-const ok: RouteAnswer = { status: 200, json: "{}" };
+const malformed: RouteResponse = { status: 400, json: "{}" };
+const ok: RouteResponse = { status: 200, json: "{}" };
 /** Beyond the wait itself, for the answer to come. */
-const answerMarginMs = 1_000;
+const responseMarginMs = 1_000;
 
 export class KvParking {
   readonly #engine: EngineContext;
@@ -50,17 +50,17 @@ export class KvParking {
 
   get sideRoutes(): RouteTable {
     return {
-      "POST /kv/wait": (call) => this.#answerWait(call),
+      "POST /kv/wait": (call) => this.#responseWait(call),
       "POST /kv/free": ({ body }) => {
-        const told = named.safeParse(body);
-        if (!told.success) return malformed;
-        this.free(told.data.name);
+        const reported = named.safeParse(body);
+        if (!reported.success) return malformed;
+        this.free(reported.data.name);
         return ok;
       },
       "POST /kv/put": ({ body }) => {
-        const told = pushed.safeParse(body);
-        if (!told.success) return malformed;
-        this.park(told.data.name, told.data);
+        const reported = pushed.safeParse(body);
+        if (!reported.success) return malformed;
+        this.park(reported.data.name, reported.data);
         return ok;
       },
     };
@@ -99,10 +99,10 @@ export class KvParking {
     seal = "",
   ): Promise<ParkingOutcome> {
     const body = { name, promptHash, seal };
-    const timeoutMs = this.#waitMs + answerMarginMs;
-    const answer = await this.#engine.peers.call(`${origin}/kv/wait`, { body, timeoutMs, gone });
-    if (answer?.status === 409) return refused.parse(JSON.parse(answer.text)).reason;
-    if (answer?.status !== 200) return "fetch_failed";
+    const timeoutMs = this.#waitMs + responseMarginMs;
+    const response = await this.#engine.peers.call(`${origin}/kv/wait`, { body, timeoutMs, gone });
+    if (response?.status === 409) return refused.parse(JSON.parse(response.text)).reason;
+    if (response?.status !== 200) return "fetch_failed";
     await this.#engine.sleep(this.#engine.options.kvTransferMs, gone);
     return "ok";
   }
@@ -118,10 +118,10 @@ export class KvParking {
     void this.#engine.peers.call(`${origin}/kv/free`, { body: { name } });
   }
 
-  async #answerWait({ body, gone }: RouteCall): Promise<RouteAnswer> {
-    const told = wanted.safeParse(body);
-    if (!told.success) return malformed;
-    const { name, promptHash, seal } = told.data;
+  async #responseWait({ body, gone }: RouteCall): Promise<RouteResponse> {
+    const reported = wanted.safeParse(body);
+    if (!reported.success) return malformed;
+    const { name, promptHash, seal } = reported.data;
     const reason = await this.#take(name, promptHash, seal, gone);
     return reason === "ok" ? ok : { status: 409, json: JSON.stringify({ reason }) };
   }

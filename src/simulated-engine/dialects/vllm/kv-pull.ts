@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { InferenceRequest } from "../../core/inference-request.ts";
 import { httpOrigin } from "../../http/peers.ts";
-import type { RouteAnswer, RouteTable } from "../../http/route-table.ts";
+import type { RouteResponse, RouteTable } from "../../http/route-table.ts";
 import { blockTokens } from "../../kv/prefix-cache.ts";
 import { kvBytesPerToken } from "../../options.ts";
 import type { EngineContext } from "../dialect.ts";
@@ -45,7 +45,7 @@ export function readSource(params: Readonly<Record<string, unknown>>): KvSource 
 export function kvTransferParamsOf(
   request: InferenceRequest,
 ): Readonly<Record<string, unknown>> | undefined {
-  const params = request.handoffFields["kv_transfer_params"];
+  const params = request.transferFields["kv_transfer_params"];
   return typeof params === "object" && params !== null
     ? (params as Record<string, unknown>)
     : undefined;
@@ -60,7 +60,7 @@ const fetchSchema = z.object({
 const nameSchema = z.object({ requestId: z.string() });
 const refusalSchema = z.object({ reason: z.enum(["unknown", "wrong_prompt", "mangled_params"]) });
 
-const malformed: RouteAnswer = { status: 400, json: "{}" };
+const malformed: RouteResponse = { status: 400, json: "{}" };
 
 /** One engine's side of it, be it the one that holds or the one that fetches. */
 export class KvPull {
@@ -75,7 +75,7 @@ export class KvPull {
   /** For the side port of an engine that holds KV. */
   get sideRoutes(): RouteTable {
     return {
-      "POST /kv/fetch": ({ body }) => this.#handOver(body),
+      "POST /kv/fetch": ({ body }) => this.#transferKv(body),
       "POST /kv/release": ({ body }) =>
         this.#named(body, (requestId) => this.#engine.kvStore.release(requestId)),
       "POST /kv/renew": ({ body }) =>
@@ -112,10 +112,10 @@ export class KvPull {
   async fetch(source: KvSource, request: InferenceRequest, seal: string): Promise<PullOutcome> {
     const { engineId, requestId } = source;
     const body = { engineId, requestId, promptHash: request.promptHash, seal };
-    const answer = await this.#call(source, "/kv/fetch", body);
-    if (answer?.status === 200) return "ok";
-    if (answer?.status !== 409) return "fetch_failed";
-    return refusalSchema.parse(JSON.parse(answer.text)).reason;
+    const response = await this.#call(source, "/kv/fetch", body);
+    if (response?.status === 200) return "ok";
+    if (response?.status !== 409) return "fetch_failed";
+    return refusalSchema.parse(JSON.parse(response.text)).reason;
   }
 
   release(source: KvSource): void {
@@ -130,18 +130,18 @@ export class KvPull {
     return this.#engine.peers.call(httpOrigin(source.host, source.port) + path, { body });
   }
 
-  #handOver(body: unknown): RouteAnswer {
+  #transferKv(body: unknown): RouteResponse {
     const wanted = fetchSchema.safeParse(body);
     if (!wanted.success) return malformed;
     const { engineId, requestId, promptHash, seal } = wanted.data;
     const name = engineId === this.#engine.engineId ? requestId : "";
     const kv = this.#engine.kvStore.take(name, promptHash, seal);
     if (typeof kv === "string") return { status: 409, json: JSON.stringify({ reason: kv }) };
-    const answer = { tokens: kv.tokens, bytes: kv.tokens * kvBytesPerToken };
-    return { status: 200, json: JSON.stringify(answer) };
+    const response = { tokens: kv.tokens, bytes: kv.tokens * kvBytesPerToken };
+    return { status: 200, json: JSON.stringify(response) };
   }
 
-  #named(body: unknown, act: (requestId: string) => boolean): RouteAnswer {
+  #named(body: unknown, act: (requestId: string) => boolean): RouteResponse {
     const wanted = nameSchema.safeParse(body);
     if (!wanted.success) return malformed;
     return { status: 200, json: JSON.stringify({ found: act(wanted.data.requestId) }) };
@@ -149,7 +149,7 @@ export class KvPull {
 }
 
 /** A hand-off as a NIXL engine words it. `more` is further members, with a comma before each. */
-export function handoffJson(source: KvSource, blocksJson: string, more: string): string {
+export function transferJson(source: KvSource, blocksJson: string, more: string): string {
   return (
     `{"do_remote_prefill":true,"do_remote_decode":false,` +
     `"remote_block_ids":${blocksJson},` +

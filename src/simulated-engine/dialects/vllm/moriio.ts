@@ -48,7 +48,7 @@ function dialectOf(name: string, mode: MoriioMode): Dialect {
       const registration =
         proxy === undefined
           ? undefined
-          : new ProxyRegistration({ proxy, pingMs }, engine.options.clock, () => moriio.told);
+          : new ProxyRegistration({ proxy, pingMs }, engine.options.clock, () => moriio.reported);
       return {
         kvLeaseMs: deferTimeoutMs,
         sideRoutes: moriio.sideRoutes,
@@ -77,7 +77,7 @@ class Moriio {
   }
 
   /** What it registers with. */
-  get told() {
+  get reported() {
     const { host, port, sidePort } = this.#engine.address;
     return {
       type: this.#engine.role === "prefill" ? "P" : "D",

@@ -13,7 +13,7 @@ import {
   type Origin,
   readSettings,
 } from "../dialect.ts";
-import { handoffJson, KvPull, kvTransferParamsOf, readSource } from "./kv-pull.ts";
+import { KvPull, kvTransferParamsOf, readSource, transferJson } from "./kv-pull.ts";
 
 const settingsSchema = z.strictObject({});
 
@@ -62,7 +62,7 @@ function prefillLeg(
       const fingerprint = fingerprintOf(request.promptHash);
       pull.hold(source, request, fingerprint);
       const more = `,"remote_num_tokens":${request.promptTokens},"${fingerprintKey}":${fingerprint}`;
-      const params = handoffJson(source, JSON.stringify(pull.newBlocks(request)), more);
+      const params = transferJson(source, JSON.stringify(pull.newBlocks(request)), more);
       return { top: { kv_transfer_params: params } };
     },
   };

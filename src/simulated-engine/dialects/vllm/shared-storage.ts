@@ -26,7 +26,8 @@ export const sharedStorage: Dialect = {
       kvLeaseMs: 0,
       leg(request) {
         for (const field of foreignFields) {
-          if (request.handoffFields[field] != null) engine.violation(`A request carried ${field}.`);
+          if (request.transferFields[field] != null)
+            engine.violation(`A request carried ${field}.`);
         }
         if (engine.role === "prefill") return prefillLeg(engine, store, request);
         return loadingLeg(engine, store, request);

@@ -8,11 +8,11 @@ import { z } from "zod";
 import type { InferenceRequest } from "../../core/inference-request.ts";
 import { httpOrigin } from "../../http/peers.ts";
 import { RequestError } from "../../http/request-error.ts";
-import type { RouteAnswer } from "../../http/route-table.ts";
+import type { RouteResponse } from "../../http/route-table.ts";
 import { blockTokens } from "../../kv/prefix-cache.ts";
 import { RendezvousError } from "../../kv/rendezvous.ts";
 import { continuedText } from "../../model/continued-text.ts";
-import type { AnswerEnd } from "../../model/tokens.ts";
+import type { ResponseEnd } from "../../model/tokens.ts";
 import {
   type Acquired,
   type Dialect,
@@ -101,7 +101,7 @@ class Layerwise {
     const params = kvTransferParamsOf(request);
     const { recomputeAfter: afterTokens } = this.#settings;
     const gaveUp = { finishReason: "stop", stopReason: "recomputed" };
-    const end: { end?: AnswerEnd } = afterTokens > 0 ? { end: { afterTokens, ...gaveUp } } : {};
+    const end: { end?: ResponseEnd } = afterTokens > 0 ? { end: { afterTokens, ...gaveUp } } : {};
     const continues = afterTokens > 0 ? continuedText(request) : undefined;
     const url = params?.["do_remote_prefill"] === true ? params["metaserver"] : undefined;
     const ids = childIds(request, origin);
@@ -167,13 +167,13 @@ class Layerwise {
     };
     for (let tries = 0; tries < triesMax; tries++) {
       const timeoutMs = this.#settings.waitMs;
-      const answer = await this.#engine.peers.call(url, { body, timeoutMs });
-      if (answer !== undefined) return;
+      const response = await this.#engine.peers.call(url, { body, timeoutMs });
+      if (response !== undefined) return;
     }
   }
 
   /** One layer's KV has come; with the last one the request can go on. */
-  receive(body: unknown): RouteAnswer {
+  receive(body: unknown): RouteResponse {
     const pushed = pushSchema.safeParse(body);
     if (!pushed.success) return { status: 400, json: "{}" };
     const { requestId, engineId, promptHash, blocks, isLast } = pushed.data;
@@ -211,8 +211,8 @@ class Layerwise {
     const ids = childIds(request, origin);
     const batch = params["batch_kv_transfer_params"] as Record<string, unknown> | undefined;
     const targets = ids.map((id) => {
-      const told = targetSchema.safeParse(ids.length === 1 ? params : batch?.[id]);
-      if (told.success) return told.data;
+      const reported = targetSchema.safeParse(ids.length === 1 ? params : batch?.[id]);
+      if (reported.success) return reported.data;
       throw new RequestError(
         500,
         "InternalServerError",
@@ -235,8 +235,10 @@ class Layerwise {
     for (let layer = 1; layer <= this.#settings.layers; layer++) {
       const isLast = layer === this.#settings.layers;
       const body = { requestId: id, engineId, promptHash, blocks, isLast };
-      const answer = await this.#engine.peers.call(`${httpOrigin(host, port)}/kv/layer`, { body });
-      if (answer?.status !== 200) return;
+      const response = await this.#engine.peers.call(`${httpOrigin(host, port)}/kv/layer`, {
+        body,
+      });
+      if (response?.status !== 200) return;
     }
   }
 }

@@ -9,7 +9,7 @@ import type { InferenceRequest } from "../../core/inference-request.ts";
 import { RequestError } from "../../http/request-error.ts";
 import { blockTokens } from "../../kv/prefix-cache.ts";
 import { continuedText } from "../../model/continued-text.ts";
-import type { AnswerEnd } from "../../model/tokens.ts";
+import type { ResponseEnd } from "../../model/tokens.ts";
 import {
   type Acquired,
   type Dialect,
@@ -98,7 +98,7 @@ class Ascend {
       deliver: ({ reason }) => {
         if (reason !== "length") return {};
         const source = this.#pull.newSource(request, requestId);
-        const params = handoffOf(request, source, this.#pull.newBlocks(request));
+        const params = transferOf(request, source, this.#pull.newBlocks(request));
         this.#pull.hold(source, request, sealOf(params));
         return { top: { kv_transfer_params: JSON.stringify(params) } };
       },
@@ -124,7 +124,7 @@ class Ascend {
     return { acquire, ...(continues === undefined ? {} : { continues }) };
   }
 
-  #giveUp(): { readonly end?: AnswerEnd } {
+  #giveUp(): { readonly end?: ResponseEnd } {
     const { recomputeAfter: afterTokens, recomputeEvery } = this.#settings;
     this.#decodes += 1;
     if (afterTokens === 0 || this.#decodes % recomputeEvery !== 0) return {};
@@ -132,7 +132,7 @@ class Ascend {
   }
 }
 
-function handoffOf(request: InferenceRequest, source: KvSource, blocks: readonly number[][]) {
+function transferOf(request: InferenceRequest, source: KvSource, blocks: readonly number[][]) {
   return {
     do_remote_prefill: true,
     do_remote_decode: false,

@@ -158,9 +158,9 @@ class Mooncake {
   }
 
   async #isThere({ origin, engineId }: Source, gone: AbortSignal): Promise<boolean> {
-    const answer = await this.#engine.peers.call(`${origin}/query`, { gone });
-    if (answer?.status !== 200) return false;
-    const ranks = Object.values(ranksSchema.parse(JSON.parse(answer.text)));
+    const response = await this.#engine.peers.call(`${origin}/query`, { gone });
+    if (response?.status !== 200) return false;
+    const ranks = Object.values(ranksSchema.parse(JSON.parse(response.text)));
     return engineId === undefined || ranks.some(({ engine_id: id }) => id === engineId);
   }
 

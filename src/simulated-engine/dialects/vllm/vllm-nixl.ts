@@ -14,7 +14,7 @@ import {
   type Origin,
   readSettings,
 } from "../dialect.ts";
-import { handoffJson, KvPull, type KvSource, kvTransferParamsOf, readSource } from "./kv-pull.ts";
+import { KvPull, type KvSource, kvTransferParamsOf, readSource, transferJson } from "./kv-pull.ts";
 
 const settingsSchema = z.strictObject({
   /** `older`: held for 480 s instead of a lease that decode renews, only when the prefill ended by its length. */
@@ -86,7 +86,7 @@ class Nixl {
         const blocksJson = JSON.stringify(this.#older ? blocks[0] : blocks);
         this.#pull.hold(source, request, blocksJson);
         const newer = `,"remote_num_tokens":${request.promptTokens},"transfer_mode":"pull"`;
-        const params = handoffJson(source, blocksJson, this.#older ? "" : newer);
+        const params = transferJson(source, blocksJson, this.#older ? "" : newer);
         return { top: { kv_transfer_params: params } };
       },
     };

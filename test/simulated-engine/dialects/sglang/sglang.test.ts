@@ -15,8 +15,8 @@ async function start(options: EngineOptions): Promise<RunningEngine> {
 async function startPair(dialect = "sglang", options: Partial<EngineOptions> = {}) {
   const prefill = await start({ role: "prefill", dialect, ...options });
   const decode = await start({ role: "decode", dialect, ...options });
-  const answer = await fetch(`${prefill.url}/server_info`);
-  const info = (await answer.json()) as { disaggregation_bootstrap_port: number };
+  const response = await fetch(`${prefill.url}/server_info`);
+  const info = (await response.json()) as { disaggregation_bootstrap_port: number };
   return { prefill, decode, port: info.disaggregation_bootstrap_port };
 }
 
@@ -50,12 +50,12 @@ describe.each([
       const id = { "x-request-id": "one" };
       const request = { ...body, max_tokens: 20, stream };
       const text = meeting(request, port, rooms);
-      const [answer, first] = await Promise.all([
+      const [response, first] = await Promise.all([
         post(decode.url, at, text, id),
         post(prefill.url, at, meeting({ ...request, stream: false }, port, rooms), id),
       ]);
       const alone = await start({ role: "mixed" });
-      expect(await answer.text()).toBe(await (await post(alone.url, at, request, id)).text());
+      expect(await response.text()).toBe(await (await post(alone.url, at, request, id)).text());
       // It stops by itself, whatever the client asked for.
       const { usage, choices } = (await first.json()) as { usage: object; choices: unknown[] };
       expect(usage).toMatchObject({ completion_tokens: choices.length });
@@ -71,9 +71,9 @@ describe("who comes alone", () => {
     async (role) => {
       const dialect = "sglang:bootstrapTimeoutMs=150,waitingTimeoutMs=150";
       const pair = await startPair(dialect);
-      const answer = await post(pair[role].url, path, meeting(completion, pair.port));
-      expect(answer.status).toBe(500);
-      expect(await answer.text()).toContain("KVTransferError");
+      const response = await post(pair[role].url, path, meeting(completion, pair.port));
+      expect(response.status).toBe(500);
+      expect(await response.text()).toContain("KVTransferError");
       expect(pair.prefill.state()).toMatchObject({ rendezvousWaiting: 0, rendezvousTimedOut: 1 });
       expect(pair.decode.state().remotePrefills).toBe(0);
     },
@@ -82,9 +82,9 @@ describe("who comes alone", () => {
   it("in a stream: its failure is an event behind a 200", async () => {
     const { decode, port } = await startPair("sglang:waitingTimeoutMs=100");
     const body = meeting({ ...completion, stream: true }, port);
-    const answer = await post(decode.url, path, body);
-    expect(answer.status).toBe(200);
-    expect(eventsOf(await answer.text())[0]).toContain("Decode transfer failed");
+    const response = await post(decode.url, path, body);
+    expect(response.status).toBe(200);
+    expect(eventsOf(await response.text())[0]).toContain("Decode transfer failed");
   });
 
   it.each([
@@ -112,22 +112,22 @@ describe("who comes alone", () => {
       body: text,
       signal: client.signal,
     }).catch(() => {});
-    const answer = post(decode.url, path, text);
+    const response = post(decode.url, path, text);
     await eventually(() => prefill.state().running === 1);
     client.abort();
     await first;
-    expect((await answer).status).toBe(500);
+    expect((await response).status).toBe(500);
     expect(decode.state()).toMatchObject({ failed: 1, waiting: 0, running: 0 });
   });
 
   it("is ended by /abort_request", async () => {
     const { prefill, port } = await startPair();
-    const answer = post(prefill.url, path, meeting({ ...completion, rid: "mine" }, port));
+    const response = post(prefill.url, path, meeting({ ...completion, rid: "mine" }, port));
     await eventually(() => prefill.state().waiting === 1);
     expect((await post(prefill.url, "/abort_request", { rid: "another" })).status).toBe(200);
     expect(prefill.state().waiting).toBe(1);
     await post(prefill.url, "/abort_request", { rid: "mine" });
-    expect((await answer).status).toBe(400);
+    expect((await response).status).toBe(400);
     expect(prefill.state()).toMatchObject({ waiting: 0, rendezvousWaiting: 0 });
   });
 });
@@ -172,8 +172,8 @@ describe("the bootstrap server", () => {
     const { port } = await startPair();
     const url = `http://127.0.0.1:${port}`;
     await post(url, "/register_dp_rank", { bootstrap_room: 7, dp_rank: 3 });
-    const answer = await post(url, "/query_dp_ranks", { bootstrap_rooms: [7, 8] });
-    expect(await answer.json()).toEqual({ 7: 3 });
+    const response = await post(url, "/query_dp_ranks", { bootstrap_rooms: [7, 8] });
+    expect(await response.json()).toEqual({ 7: 3 });
   });
 
   it("lets a room's rank be known by the room, or by the fields", async () => {

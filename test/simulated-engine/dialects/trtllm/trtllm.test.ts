@@ -42,10 +42,10 @@ async function contextOf(
   body: { readonly [key: string]: unknown },
   of = id,
 ) {
-  const answer = await (await post(context.url, at, withParams(body, contextParams(of)))).text();
-  const { choices, usage, prompt_token_ids: ids } = JSON.parse(answer);
+  const response = await (await post(context.url, at, withParams(body, contextParams(of)))).text();
+  const { choices, usage, prompt_token_ids: ids } = JSON.parse(response);
   const params = /"disaggregated_params":\{(.*?)\}/
-    .exec(answer)![1]!
+    .exec(response)![1]!
     .replace("context_only", "generation_only")
     .replace('"ctx_usage":null', `"ctx_usage":${JSON.stringify(usage)}`);
   const more = at === path ? { prompt: ids } : { prompt_token_ids: ids };
@@ -76,9 +76,11 @@ describe("context first", () => {
     expect(context.state()).toMatchObject({ held: 1 });
     const body = withParams({ ...first.body, stream }, first.params);
     const headers = { "x-request-id": "one" };
-    const answer = await (await post(generation.url, at, body, headers)).text();
+    const response = await (await post(generation.url, at, body, headers)).text();
     const alone = await start({ role: "mixed" });
-    expect(answer).toBe(await (await post(alone.url, at, { ...request, stream }, headers)).text());
+    expect(response).toBe(
+      await (await post(alone.url, at, { ...request, stream }, headers)).text(),
+    );
     expect(generation.state()).toMatchObject({ remotePrefills: 1, protocolViolations: 0 });
     expect(context.state()).toMatchObject({ held: 0, fetched: 1, protocolViolations: 0 });
   });
@@ -106,8 +108,8 @@ describe("context first", () => {
     const prompt = "Tell me of the sea. ".repeat(20);
     for (const of of ["4398046511105", "4398046511106"]) {
       const first = await contextOf(context, path, { ...completion, prompt }, of);
-      const answer = await post(generation.url, path, withParams(first.body, first.params));
-      const { usage } = (await answer.json()) as {
+      const response = await post(generation.url, path, withParams(first.body, first.params));
+      const { usage } = (await response.json()) as {
         usage: { prompt_tokens_details: { cached_tokens: number } | null; prompt_tokens: number };
       };
       if (of.endsWith("5")) expect(usage.prompt_tokens_details).toBeNull();
@@ -131,9 +133,9 @@ describe("context first", () => {
   ])("fails over %s", async (_, spoil) => {
     const { context, generation } = await startPair();
     const first = await contextOf(context, path, completion);
-    const answer = await post(generation.url, path, withParams(first.body, spoil(first.params)));
-    expect(answer.status).toBe(500);
-    expect(await answer.text()).toContain("KV cache transfer failed");
+    const response = await post(generation.url, path, withParams(first.body, spoil(first.params)));
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain("KV cache transfer failed");
     expect(generation.state()).toMatchObject({ remotePrefills: 0, failed: 1 });
   });
 
@@ -167,10 +169,10 @@ describe("generation first", () => {
           headers,
         ),
       ] as const;
-      const [first, answer] = await Promise.all(legs);
+      const [first, response] = await Promise.all(legs);
       expect(first.status).toBe(200);
       const alone = await start({ role: "mixed" });
-      expect(await answer.text()).toBe(
+      expect(await response.text()).toBe(
         await (await post(alone.url, path, { ...completion, stream }, headers)).text(),
       );
       expect(generation.state()).toMatchObject({ remotePrefills: 1, protocolViolations: 0 });
@@ -185,17 +187,17 @@ describe("generation first", () => {
   it("a context does not begin before it is asked, and gives up when its time is up", async () => {
     const context = await start({ role: "prefill", dialect: "trtllm:kvTransferTimeoutMs=150" });
     const params = await generationFirst(context);
-    const answer = await post(context.url, path, withParams(completion, params.context));
-    expect(answer.status).toBe(500);
+    const response = await post(context.url, path, withParams(completion, params.context));
+    expect(response.status).toBe(500);
     expect(context.state()).toMatchObject({ stored: 0, rendezvousTimedOut: 1 });
   });
 
   it("a generation whose context never comes waits until its time is up: a proxy must cancel it", async () => {
     const { context, generation } = await startPair("trtllm:kvTransferTimeoutMs=150");
     const params = await generationFirst(context);
-    const answer = await post(generation.url, path, withParams(completion, params.generation));
-    expect(answer.status).toBe(500);
-    expect(await answer.text()).toContain("KV cache transfer failed");
+    const response = await post(generation.url, path, withParams(completion, params.generation));
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain("KV cache transfer failed");
   });
 
   it("a generation that goes away leaves no ask behind", async () => {
@@ -218,8 +220,8 @@ describe("generation first", () => {
 it("a server with a key refuses a generation that is not signed with it", async () => {
   const { context, generation } = await startPair("trtllm:authKey=secret");
   const { generation: params } = await generationFirst(context);
-  for (const told of ["", "sha256=00"]) {
-    const headers = told === "" ? {} : { "x-trtllm-disagg-auth": told };
+  for (const reported of ["", "sha256=00"]) {
+    const headers = reported === "" ? {} : { "x-trtllm-disagg-auth": reported };
     const body = withParams(completion, params);
     expect((await post(generation.url, path, body, headers)).status).toBe(400);
   }
@@ -265,9 +267,9 @@ describe("what a server is not told", () => {
     ],
   ] as const)("%s is a violation", async (_, role, body, status) => {
     const engine = await start({ role });
-    const answer = await post(engine.url, path, body);
-    expect(answer.status).toBe(status);
-    await answer.text();
+    const response = await post(engine.url, path, body);
+    expect(response.status).toBe(status);
+    await response.text();
     expect(engine.state().protocolViolations).toBeGreaterThan(0);
   });
 

@@ -35,8 +35,8 @@ const chat = {
 
 /** The hand-off as JSON text. */
 async function prefilled(engine: RunningEngine, path: string, body: object): Promise<string> {
-  const answer = await post(engine.url, path, { ...body, max_tokens: 1, stream: false }, id);
-  return kvParamsOf(await answer.text());
+  const response = await post(engine.url, path, { ...body, max_tokens: 1, stream: false }, id);
+  return kvParamsOf(await response.text());
 }
 
 describe.each([
@@ -55,15 +55,15 @@ describe.each([
         ...(stream ? { stream_options: { include_usage: true } } : {}),
       };
       const params = await prefilled(prefill, path, body);
-      const answer = await post(
+      const response = await post(
         decode.url,
         path,
         splice(request, "kv_transfer_params", params),
         id,
       );
       const direct = await post(alone.url, path, request, id);
-      expect(answer.status).toBe(200);
-      expect(await answer.text()).toBe(await direct.text());
+      expect(response.status).toBe(200);
+      expect(await response.text()).toBe(await direct.text());
       expect(decode.state()).toMatchObject({ remotePrefills: 1, requestIds: ["one"] });
       expect(prefill.state()).toMatchObject({
         held: 0,
@@ -93,7 +93,7 @@ describe("a prefill engine", () => {
       tp_size: 1,
     });
     expect(JSON.stringify(JSON.parse(text))).not.toBe(text);
-    expect(prefill.state()).toMatchObject({ held: 1, heldBytes: 50 * 131_072 });
+    expect(prefill.state()).toMatchObject({ held: 1, bufferedBytes: 50 * 131_072 });
     expect(prefill.state().heldIds).toEqual([JSON.parse(text).remote_request_id]);
   });
 
@@ -108,9 +108,9 @@ describe("a prefill engine", () => {
     "answers %j, which is not for it, but counts it",
     async (changes) => {
       const { prefill } = await startPair();
-      const answer = await post(prefill.url, "/v1/completions", { ...completion, ...changes });
-      expect(answer.status).toBe(200);
-      await answer.text();
+      const response = await post(prefill.url, "/v1/completions", { ...completion, ...changes });
+      expect(response.status).toBe(200);
+      await response.text();
       expect(prefill.state()).toMatchObject({ protocolViolations: 1, held: 0 });
     },
   );
@@ -131,8 +131,8 @@ describe("a decode engine answers all the same, recomputes and counts why, when"
     const params = change(await prefilled(prefill, "/v1/completions", completion));
     const request =
       params === "" ? JSON.stringify(body) : splice(body, "kv_transfer_params", params);
-    const answer = await post(decode.url, "/v1/completions", request, id);
-    const json = (await answer.json()) as { choices: { text: string }[] };
+    const response = await post(decode.url, "/v1/completions", request, id);
+    const json = (await response.json()) as { choices: { text: string }[] };
     return { text: json.choices[0]!.text, prefill: prefill.state(), decode: decode.state() };
   }
 

@@ -41,8 +41,8 @@ const completions = "/v1/completions";
 const request = { prompt: "Tell me of the sea", max_tokens: 20 };
 const one = { ...request, max_tokens: 1 };
 const ask = async (engine: RunningEngine, body: object) => {
-  const answer = await post(engine.url, completions, body, { "x-request-id": "same" });
-  return { status: answer.status, text: await answer.text() };
+  const response = await post(engine.url, completions, body, { "x-request-id": "same" });
+  return { status: response.status, text: await response.text() };
 };
 const recomputed = (engine: RunningEngine) =>
   Object.fromEntries(Object.entries(engine.state().recomputed).filter(([, count]) => count > 0));

@@ -78,7 +78,7 @@ describe("by hand", () => {
     async (changes, count) => {
       const [prefill, decode] = [await start({ role: "prefill" }), await start({ role: "decode" })];
       const { calls, url } = await metaserver(() => 200);
-      const answer = decodeOf(decode, url, changes);
+      const response = decodeOf(decode, url, changes);
       await eventually(() => calls.length === count);
       const children = Object.fromEntries(calls.map((call) => [call.request_id, call]));
       const first = children["cmpl-one-0"]!;
@@ -86,7 +86,7 @@ describe("by hand", () => {
       expect((await prefillOf(prefill, params, changes)).status).toBe(200);
       const alone = await start({ role: "mixed", dialect: "omni" });
       const wanted = await post(alone.url, path, { ...body, ...changes }, id);
-      expect(await (await answer).text()).toBe(await wanted.text());
+      expect(await (await response).text()).toBe(await wanted.text());
       expect(decode.state()).toMatchObject({ remotePrefills: 1, rendezvousWaiting: 0 });
       expect([...prefill.state().violations, ...decode.state().violations]).toEqual([]);
     },
@@ -142,11 +142,11 @@ describe("KV does not find its blocks", () => {
     const prefill = await start({ role: "prefill" });
     const decode = await start({ role: "decode", dialect: "vllm-ascend-layerwise:waitMs=300" });
     const { calls, url } = await metaserver(() => 200);
-    const answer = decodeOf(decode, url);
+    const response = decodeOf(decode, url);
     await eventually(() => calls.length === 1);
     // Prefill itself notices nothing.
     expect((await prefillOf(prefill, change(calls[0]!), changes, headers)).status).toBe(200);
-    expect((await answer).status).toBe(500);
+    expect((await response).status).toBe(500);
     expect(decode.state()).toMatchObject({ remotePrefills: 0, rendezvousTimedOut: 1 });
   });
 

@@ -33,8 +33,8 @@ async function decoded(
   body: object = completion,
   at = path,
 ) {
-  const answer = await post(url, at, splice(body, "kv_transfer_params", params), id);
-  return { status: answer.status, text: await answer.text() };
+  const response = await post(url, at, splice(body, "kv_transfer_params", params), id);
+  return { status: response.status, text: await response.text() };
 }
 
 const reasonsOf = (engine: RunningEngine) =>
@@ -59,9 +59,9 @@ describe("the hand-over", () => {
     async (changes, params, reasons) => {
       const prefill = await start({ role: "prefill", eosAfterTokens: 1 });
       const decode = await start({ role: "decode", eosAfterTokens: 1 });
-      const told = await prefilled(prefill, changes);
-      expect(told).toEqual(params);
-      expect((await decoded(decode, told)).status).toBe(200);
+      const reported = await prefilled(prefill, changes);
+      expect(reported).toEqual(params);
+      expect((await decoded(decode, reported)).status).toBe(200);
       expect(reasonsOf(decode)).toEqual(reasons);
     },
   );
@@ -91,12 +91,12 @@ describe("the hand-over", () => {
     const clock = new FakeClock();
     const prefill = await start({ role: "prefill", clock });
     const body = { ...completion, max_tokens: 1, kv_transfer_params: hold };
-    const answer = post(prefill.url, path, body, id);
+    const response = post(prefill.url, path, body, id);
     while (prefill.state().held === 0) {
       clock.advance(1);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    await answer;
+    await response;
     clock.advance(479_000);
     expect(prefill.state().held).toBe(1);
     clock.advance(1_001);
@@ -151,19 +151,19 @@ describe("a decode that gives requests up", () => {
       const decode = await start({ role: "decode", dialect });
       const wanted = await whole({ ...completion, return_token_ids: true });
       let { prompt }: { prompt: string | number[] } = completion;
-      let told = "";
+      let reported = "";
       let generated: number[] = [];
       for (let left = 20; left > 0; left -= 4) {
         const body = { ...completion, prompt, max_tokens: left, return_token_ids: true };
         const [choice] = (JSON.parse((await decoded(decode, "null", body)).text) as Told).choices;
-        told += choice!.text;
+        reported += choice!.text;
         generated = [...generated, ...choice!.token_ids];
         prompt =
           form === "ids"
             ? [...wanted.choices[0]!.prompt_token_ids, ...generated]
-            : completion.prompt + told;
+            : completion.prompt + reported;
       }
-      expect(told).toBe(wanted.choices[0]!.text);
+      expect(reported).toBe(wanted.choices[0]!.text);
       expect(generated).toEqual(wanted.choices[0]!.token_ids);
     },
   );

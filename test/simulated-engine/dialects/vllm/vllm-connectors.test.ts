@@ -31,8 +31,8 @@ const held = { do_remote_decode: true, do_remote_prefill: false };
 const fetched = { do_remote_decode: false, do_remote_prefill: true };
 
 async function ask(engine: RunningEngine, body: object, id = "one") {
-  const answer = await post(engine.url, path, body, { "x-request-id": id });
-  return { status: answer.status, text: await answer.text() };
+  const response = await post(engine.url, path, body, { "x-request-id": id });
+  return { status: response.status, text: await response.text() };
 }
 
 async function alone(): Promise<string> {
@@ -157,8 +157,8 @@ describe("vllm-mooncake", () => {
         bootstrap_server_port: prefill.sidePort,
       };
       const id = what === "" || isSetting ? "one" : what;
-      const answer = await ask(decode, { ...completion, kv_transfer_params: params }, id);
-      expect(answer.status).toBe(status);
+      const response = await ask(decode, { ...completion, kv_transfer_params: params }, id);
+      expect(response.status).toBe(status);
     },
   );
 });

@@ -58,9 +58,9 @@ describe.each([
       const { prefill, decode } = await startPair();
       const request = { ...body, stream, n: 2 };
       const params = await prefilled(prefill, { ...body, max_tokens: 1 }, at);
-      const answer = await decoded(decode, params, request, at);
+      const response = await decoded(decode, params, request, at);
       const alone = await post((await start({ role: "mixed" })).url, at, request, id);
-      expect(await answer.text()).toBe(await alone.text());
+      expect(await response.text()).toBe(await alone.text());
       expect(decode.state()).toMatchObject({ remotePrefills: 1, protocolViolations: 0 });
       expect(prefill.state()).toMatchObject({ held: 0, fetched: 1, protocolViolations: 0 });
       expect(Object.values(decode.state().recomputed).every((count) => count === 0)).toBe(true);
@@ -101,13 +101,13 @@ describe("a prefill engine", () => {
     const clock = new FakeClock();
     const { prefill } = await startPair({ clock });
     const body = { ...completion, max_tokens: 1, kv_transfer_params: hold, stream: true };
-    const answer = await post(prefill.url, path, body);
+    const response = await post(prefill.url, path, body);
     // The steps of the engine are on the clock, too.
     await eventually(() => {
       clock.advance(1);
       return prefill.state().held === 1;
     });
-    expect(await answer.text()).not.toContain("remote_engine_id");
+    expect(await response.text()).not.toContain("remote_engine_id");
     expect(prefill.state().violations[0]).toMatch("streamed");
     clock.advance(30_000);
     expect(prefill.state()).toMatchObject({ held: 0, expired: 1 });
@@ -123,9 +123,11 @@ describe("a prefill engine", () => {
       const { prefill, decode } = await startPair({ dialect, eosAfterTokens: 1 });
       const params = await prefilled(prefill, changes);
       expect(params !== "null").toBe(handsOver);
-      const answer = await decoded(decode, params);
+      const response = await decoded(decode, params);
       const alone = await start({ role: "mixed", eosAfterTokens: 1 });
-      expect(await answer.text()).toBe(await (await post(alone.url, path, completion, id)).text());
+      expect(await response.text()).toBe(
+        await (await post(alone.url, path, completion, id)).text(),
+      );
       expect(decode.state().remotePrefills).toBe(handsOver ? 1 : 0);
     },
   );
@@ -170,9 +172,9 @@ describe("a decode engine", () => {
   ])("fails, or recomputes if told to, when %s", async (_name, change, reason) => {
     const { prefill, decode } = await startPair();
     const params = change(await prefilled(prefill));
-    const answer = await decoded(decode, params);
-    expect(answer.status).toBe(500);
-    expect(await answer.text()).toContain(`KV load failed (${reason})`);
+    const response = await decoded(decode, params);
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain(`KV load failed (${reason})`);
     const streamed = await decoded(decode, params, { ...completion, stream: true });
     expect(eventsOf(await streamed.text())[0]).toContain(reason);
     expect(decode.state()).toMatchObject({ failed: 2, running: 0, waiting: 0 });
@@ -253,8 +255,8 @@ describe("an engine of both kinds", () => {
 });
 
 describe("the usage, when it tells of the cache", () => {
-  const usageOf = async (answer: Response | Promise<Response>) =>
-    ((await (await answer).json()) as { usage: object }).usage;
+  const usageOf = async (response: Response | Promise<Response>) =>
+    ((await (await response).json()) as { usage: object }).usage;
 
   it("is of the own prefix cache at prefill, and of nearly all the prompt at decode", async () => {
     const { prefill, decode } = await startPair({ promptTokensDetails: true, prefixCache: true });
