@@ -6,9 +6,9 @@
  *   npx bun build bench/micro/body.ts --target=node --outfile=/tmp/bench-body.mjs && node /tmp/bench-body.mjs
  */
 
-import { promptBlocks } from "../../src/body/prompt-blocks.ts";
-import { Edits } from "../../src/body/splice.ts";
-import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
+import { Edits } from "../../src/body/edit/splice.ts";
+import { scanTopLevel, TopLevel } from "../../src/body/json/top-level.ts";
+import { promptBlocks } from "../../src/body/prompt/prompt-blocks.ts";
 import { systemIds } from "../../src/dialects/shared/id-generator.ts";
 import { omni } from "../../src/dialects/vllm-ascend/omni.ts";
 import { promptBlockBytes, promptBlocksMax } from "../../src/limits.ts";

@@ -2,13 +2,13 @@
 //   npx bun bench/micro/http1.ts
 //   npx bun build --target=node --outfile=/tmp/http1-bench.mjs bench/micro/http1.ts && node /tmp/http1-bench.mjs
 
-import { ChunkedReader } from "../../src/http1/chunked.ts";
-import { FieldSet } from "../../src/http1/field-set.ts";
-import { forwardedLines } from "../../src/http1/forwarded-lines.ts";
-import { findHeadEnd } from "../../src/http1/head-end.ts";
-import { normalizePath } from "../../src/http1/normalize-path.ts";
-import { parseRequestHead, RequestHead } from "../../src/http1/request-head.ts";
-import { parseResponseHead, ResponseHead } from "../../src/http1/response-head.ts";
+import { ChunkedReader } from "../../src/http1/chunked/chunked-reader.ts";
+import { FieldSet } from "../../src/http1/fields/field-set.ts";
+import { forwardedLines } from "../../src/http1/fields/forwarded-lines.ts";
+import { findHeadEnd } from "../../src/http1/head/head-end.ts";
+import { normalizePath } from "../../src/http1/head/normalize-path.ts";
+import { parseRequestHead, RequestHead } from "../../src/http1/head/request-head.ts";
+import { parseResponseHead, ResponseHead } from "../../src/http1/head/response-head.ts";
 
 const ROUNDS = 7;
 const CALLS_PER_ROUND = 300_000;

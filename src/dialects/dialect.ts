@@ -1,7 +1,7 @@
 /** How one engine family is told to prefill and to decode: the interfaces that each dialect fills. */
 
-import type { Edits } from "../body/splice.ts";
-import type { TopLevel } from "../body/top-level.ts";
+import type { Edits } from "../body/edit/splice.ts";
+import type { TopLevel } from "../body/json/top-level.ts";
 
 /**
  * Which engine hears of a request when. `prefill-first`: decode is sent once the prefill has answered. `together`:

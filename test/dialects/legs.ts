@@ -1,7 +1,7 @@
 /** Runs a dialect over a body, as the exchange does. */
 
-import { Edits } from "../../src/body/splice.ts";
-import { scanTopLevel, TopLevel } from "../../src/body/top-level.ts";
+import { Edits } from "../../src/body/edit/splice.ts";
+import { scanTopLevel, TopLevel } from "../../src/body/json/top-level.ts";
 import type { Dialect, DialectRequest, Engines, KvTransfer } from "../../src/dialects/dialect.ts";
 
 export const engines: Engines = {

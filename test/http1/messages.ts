@@ -1,9 +1,9 @@
 // Reads whole messages out of one buffer with the parsers under test, the way a connection does.
 
-import { ChunkedReader } from "../../src/http1/chunked.ts";
-import { findHeadEnd } from "../../src/http1/head-end.ts";
+import { ChunkedReader } from "../../src/http1/chunked/chunked-reader.ts";
+import { findHeadEnd } from "../../src/http1/head/head-end.ts";
+import { parseRequestHead, RequestHead } from "../../src/http1/head/request-head.ts";
 import { type HttpProblem, PROBLEMS } from "../../src/http1/problems.ts";
-import { parseRequestHead, RequestHead } from "../../src/http1/request-head.ts";
 
 export const bytesOf = (text: string): Buffer => Buffer.from(text, "latin1");
 

@@ -1,7 +1,7 @@
 // Responses whose end two parsers could see in different places are refused, and each accepted one says how it ends.
 
 import { describe, expect, it } from "vitest";
-import { parseResponseHead, ResponseHead } from "../../src/http1/response-head.ts";
+import { parseResponseHead, ResponseHead } from "../../src/http1/head/response-head.ts";
 
 const response = (status: string, ...lines: string[]): string =>
   `HTTP/1.1 ${status}\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;

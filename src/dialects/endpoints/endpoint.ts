@@ -1,6 +1,6 @@
 /** What engines answer at a path, as far as a proxy has to know it, and which of them a path is. */
 
-import type { KeyName } from "../../body/key-name.ts";
+import type { KeyName } from "../../body/json/key-name.ts";
 import { chatCompletions, completions, endpoints } from "./endpoints.ts";
 
 /** In which shape an endpoint tells of errors. */

@@ -4,7 +4,7 @@
  * `entrypoints/serve/disagg/protocol.py`; sglang `managers/io_struct.py`, `entrypoints/openai/protocol.py`.
  */
 
-import { KeyName } from "../../body/key-name.ts";
+import { KeyName } from "../../body/json/key-name.ts";
 import type { Endpoint, Generating } from "./endpoint.ts";
 
 const key = (name: string): KeyName => new KeyName(name);

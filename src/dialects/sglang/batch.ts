@@ -1,10 +1,10 @@
 /** How many sequences an SGLang engine makes of one request: each has a bootstrap room of its own. */
 
-import { valueEnd } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import { memberOf } from "../../body/patches.ts";
-import { spaceEnd } from "../../body/tokens.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import { memberOf } from "../../body/edit/patches.ts";
+import { valueEnd } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { spaceEnd } from "../../body/json/token-ends.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import { bootstrapRoomsMax } from "../../limits.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { generatingAt, type Limits } from "../endpoints/endpoint.ts";

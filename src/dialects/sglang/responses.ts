@@ -4,10 +4,10 @@
  * smg's `pd_router.rs`.
  */
 
-import { arrayElements } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import type { Span } from "../../body/member-value.ts";
-import { memberOf, Patches } from "../../body/patches.ts";
+import { memberOf, Patches } from "../../body/edit/patches.ts";
+import { arrayElements } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { Span } from "../../body/json/member-value.ts";
 import { largeEventBytesMax, usualEventBytesMax } from "../../limits.ts";
 import type { ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { generatingAt } from "../endpoints/endpoint.ts";

@@ -4,9 +4,9 @@
  * `managers/io_struct.py`; smg `routers/http/pd_router.rs`.
  */
 
-import { KeyName } from "../../body/key-name.ts";
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import { bootstrapRoomsMax } from "../../limits.ts";
 import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
 import { bootstrapHostOf, bootstrapPortOf } from "../shared/bootstrap-server.ts";

@@ -1,7 +1,7 @@
 /** The member by which the vLLM connectors are told which side of a hand-over they are; its other members are the dialect's. */
 
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { kvTransferParams } from "./kv-transfer-params.ts";
 import { removeMember } from "./members.ts";

@@ -1,7 +1,7 @@
 /** The field in which vLLM and its kin carry a hand-off, in requests and in answers. */
 
-import { KeyName } from "../../body/key-name.ts";
-import { memberValue } from "../../body/member-value.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { memberValue } from "../../body/json/member-value.ts";
 
 export const kvTransferParams: KeyName = new KeyName("kv_transfer_params");
 

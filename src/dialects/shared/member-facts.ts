@@ -1,7 +1,7 @@
 /** What a request says in a member, as far as its first byte tells. Of a name that stands twice, the last one counts. */
 
-import type { KeyName } from "../../body/key-name.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { KeyName } from "../../body/json/key-name.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 
 export function memberValueOf(members: TopLevel, key: KeyName): Buffer | undefined {
   const index = members.lastIndexOf(key);

@@ -1,8 +1,8 @@
 /** Edits by name, which treat every member of that name alike: which of two an engine reads is its own choice. */
 
-import type { KeyName } from "../../body/key-name.ts";
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import type { KeyName } from "../../body/json/key-name.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 
 /** Gives the member the value where the body has it; says whether it has. */
 export function replaceMember(

@@ -1,8 +1,8 @@
 /** Turns a request for an answer into a request for a prefill: one token, in one piece. */
 
-import { KeyName } from "../../body/key-name.ts";
-import { Edits } from "../../body/splice.ts";
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { generatingAt, type Limits } from "../endpoints/endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";

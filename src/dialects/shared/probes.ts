@@ -1,6 +1,6 @@
 /** What can be asked of engines that no request tells: one probe for each thing that dialects need. */
-import { KeyName } from "../../body/key-name.ts";
-import { memberValue } from "../../body/member-value.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { memberValue } from "../../body/json/member-value.ts";
 import type { EngineProbe } from "../dialect.ts";
 
 const bootstrapPort = { attribute: "bootstrap_port", otherwise: 8998 } as const;

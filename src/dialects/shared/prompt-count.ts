@@ -1,9 +1,9 @@
 /** How many prompts one member of a request holds. */
 
-import { valueEnd } from "../../body/array.ts";
-import type { KeyName } from "../../body/key-name.ts";
-import { spaceEnd } from "../../body/tokens.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import { valueEnd } from "../../body/json/array.ts";
+import type { KeyName } from "../../body/json/key-name.ts";
+import { spaceEnd } from "../../body/json/token-ends.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { generatingAt } from "../endpoints/endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";

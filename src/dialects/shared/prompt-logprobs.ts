@@ -3,12 +3,12 @@
  * answer. Completions with `echo` and `logprobs` have it in the text and in the choice's `logprobs`, all others in `prompt_logprobs`.
  */
 
-import { arrayElements } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import type { Span } from "../../body/member-value.ts";
-import { isNull, memberOf, type Patches } from "../../body/patches.ts";
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import { isNull, memberOf, type Patches } from "../../body/edit/patches.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import { arrayElements } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { Span } from "../../body/json/member-value.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { isSet, isTrue } from "./member-facts.ts";
 import { removeMember, replaceMember } from "./members.ts";

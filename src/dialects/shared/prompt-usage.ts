@@ -1,8 +1,8 @@
 /** What a prefill engine's answer tells of its prompt: how many tokens it has, and how many of them were cached. */
 
-import { KeyName } from "../../body/key-name.ts";
-import type { Span } from "../../body/member-value.ts";
-import { memberOf } from "../../body/patches.ts";
+import { memberOf } from "../../body/edit/patches.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { Span } from "../../body/json/member-value.ts";
 
 /** Undefined = it does not tell. */
 export interface PromptUsage {

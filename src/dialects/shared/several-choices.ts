@@ -1,6 +1,6 @@
 /** Finds requests for more than one answer, which most hand-overs cannot carry: what is handed over is fetched once. */
 
-import { memberOf } from "../../body/patches.ts";
+import { memberOf } from "../../body/edit/patches.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { generatingAt } from "../endpoints/endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";

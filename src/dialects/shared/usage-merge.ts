@@ -3,9 +3,9 @@
  * was cached before is the prefill engine's to tell.
  */
 
-import { KeyName } from "../../body/key-name.ts";
-import type { Span } from "../../body/member-value.ts";
-import { isNull, memberOf, memberRemoval, type Patches } from "../../body/patches.ts";
+import { isNull, memberOf, memberRemoval, type Patches } from "../../body/edit/patches.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { Span } from "../../body/json/member-value.ts";
 
 const usage = new KeyName("usage");
 /** What holds the usage in events of `/v1/responses` and `/v1/messages`. */

@@ -1,10 +1,10 @@
 /** What a TensorRT-LLM context server answers, as spans of its bytes: its ids have 63 bits, and its state is opaque. */
 
-import { arrayElements } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import type { Span } from "../../body/member-value.ts";
-import { isNull, memberOf, Patches } from "../../body/patches.ts";
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
+import { arrayElements } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { Span } from "../../body/json/member-value.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 
 export const disaggregatedParams: KeyName = new KeyName("disaggregated_params");
 

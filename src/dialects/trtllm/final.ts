@@ -1,11 +1,11 @@
 /** The context server's answer as the client's, where the first token is the last: as one server would give it, streamed or not. */
 
-import { arrayElements } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import type { Span } from "../../body/member-value.ts";
-import { memberOf, Patches } from "../../body/patches.ts";
-import { valueAt } from "../../body/path-value.ts";
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { memberOf, Patches } from "../../body/edit/patches.ts";
+import { arrayElements } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { Span } from "../../body/json/member-value.ts";
+import { valueAt } from "../../body/json/path-value.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest, FinalReply } from "../dialect.ts";
 import { isTrue, memberValueOf } from "../shared/member-facts.ts";
 import { type ContextResponse, disaggregatedParams } from "./context.ts";

@@ -3,9 +3,9 @@
  * generation first, the cached tokens are put in here.
  */
 
-import { arrayElements } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import { isNull, memberOf, Patches } from "../../body/patches.ts";
+import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
+import { arrayElements } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
 import { usualEventBytesMax } from "../../limits.ts";
 import type { ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { disaggregatedParams } from "./context.ts";

@@ -4,8 +4,8 @@
  */
 
 import { createHmac } from "node:crypto";
-import { KeyName } from "../../body/key-name.ts";
-import { isNull, memberOf } from "../../body/patches.ts";
+import { isNull, memberOf } from "../../body/edit/patches.ts";
+import { KeyName } from "../../body/json/key-name.ts";
 
 const endpoint = new KeyName("ctx_info_endpoint");
 const opaqueState = new KeyName("encoded_opaque_state");

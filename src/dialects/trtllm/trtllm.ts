@@ -5,9 +5,9 @@
  * `disaggregated_params.py`; AIBrix `engine/trtllm.go`.
  */
 
-import { KeyName } from "../../body/key-name.ts";
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type {
   Dialect,
   DialectRequest,

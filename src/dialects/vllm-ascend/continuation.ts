@@ -3,9 +3,9 @@
  * generated behind its prompt. Where a request has no such form, it says so rather than guess.
  */
 
-import { KeyName } from "../../body/key-name.ts";
-import { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { isFalse, isSet, isTrue, memberValueOf } from "../shared/member-facts.ts";
 import { replaceMember, setMember } from "../shared/members.ts";

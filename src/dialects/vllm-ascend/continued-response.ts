@@ -1,9 +1,9 @@
 /** One answer to the client, made of the answers of several rounds: ids, usage and text are those of a single engine. */
 
-import { arrayElements } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import type { Span } from "../../body/member-value.ts";
-import { isNull, memberOf, memberRemoval, Patches } from "../../body/patches.ts";
+import { isNull, memberOf, memberRemoval, Patches } from "../../body/edit/patches.ts";
+import { arrayElements } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { Span } from "../../body/json/member-value.ts";
 import { continuedBytesMax, usualEventBytesMax } from "../../limits.ts";
 import type { DialectRequest, ResponseFate, ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { isTrue } from "../shared/member-facts.ts";

@@ -4,10 +4,10 @@
  * `kv_p2p/mooncake_layerwise_connector.py`, `kv_p2p/layerwise_pull/scheduler.py`, `load_balance_proxy_layerwise_server_example.py`.
  */
 
-import { KeyName } from "../../body/key-name.ts";
-import { memberValue } from "../../body/member-value.ts";
-import { Edits } from "../../body/splice.ts";
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { memberValue } from "../../body/json/member-value.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import { calledPromptsMax } from "../../limits.ts";
 import type { CallVerdict, Dialect, DialectRequest, KvTransfer } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";

@@ -1,6 +1,6 @@
 /** Omni-infer: the engine adds to the prefill what its connector needs; decode gets the prefill's answer verbatim. */
 
-import type { Edits } from "../../body/splice.ts";
+import type { Edits } from "../../body/edit/splice.ts";
 import type { Dialect, DialectRequest, KvTransfer } from "../dialect.ts";
 import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";

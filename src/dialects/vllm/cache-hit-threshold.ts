@@ -1,8 +1,8 @@
 /** The field by which an engine gives a prompt back that it has too little of, and how its answer says so (vLLM RFC 24256). */
 
-import { arrayElements } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import { memberValue, type Span } from "../../body/member-value.ts";
+import { arrayElements } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { memberValue, type Span } from "../../body/json/member-value.ts";
 import { EventData, EventEnds } from "../../body/sse.ts";
 import type { DecodeInspection } from "../dialect.ts";
 

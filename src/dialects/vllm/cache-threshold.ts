@@ -3,9 +3,9 @@
  * prefill puts the KV cache where decode finds it, as in shared storage, and decode is asked once more, with a threshold of 0.
  */
 
-import { KeyName } from "../../body/key-name.ts";
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DecodeInspection, Dialect, DialectRequest, Engines, KvTransfer } from "../dialect.ts";
 import { generatingAt, hasChoices } from "../endpoints/endpoint.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";

@@ -4,11 +4,11 @@
  * prompt: over storage that both have, named by the hash of the item, or as the encoder's answer says in `ec_transfer_params`.
  */
 
-import { KeyName } from "../../body/key-name.ts";
-import { memberValue, type Span } from "../../body/member-value.ts";
-import { Pieces } from "../../body/pieces.ts";
-import type { Edits } from "../../body/splice.ts";
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { Pieces } from "../../body/edit/pieces.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { memberValue, type Span } from "../../body/json/member-value.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import { removeMember } from "../shared/members.ts";
 
 const ecTransferParams = new KeyName("ec_transfer_params");

@@ -4,7 +4,7 @@
  * `examples/disaggregated/mooncake_connector/mooncake_connector_proxy.py`, `v1/mooncake/mooncake_connector.py`.
  */
 
-import type { Edits } from "../../body/splice.ts";
+import type { Edits } from "../../body/edit/splice.ts";
 import type { Dialect, DialectRequest, Engines, KvTransfer } from "../dialect.ts";
 import { bootstrapHostOf, bootstrapPortOf } from "../shared/bootstrap-server.ts";
 import { askToFetch, askToHold } from "../shared/kv-role.ts";

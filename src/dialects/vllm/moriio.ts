@@ -5,10 +5,10 @@
  * `moriio_connector.py`.
  */
 
-import { KeyName } from "../../body/key-name.ts";
-import { memberValue } from "../../body/member-value.ts";
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { memberValue } from "../../body/json/member-value.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
 import { portOr } from "../shared/bootstrap-server.ts";
 import { askToFetch, askToHold } from "../shared/kv-role.ts";

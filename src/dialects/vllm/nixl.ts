@@ -1,8 +1,8 @@
 /** vLLM's NixlConnector: prefill is told to hold the KV cache and answers where it is; decode gets that verbatim. */
 
-import { KeyName } from "../../body/key-name.ts";
-import { Edits } from "../../body/splice.ts";
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
 import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember, replaceMember } from "../shared/members.ts";

@@ -4,7 +4,7 @@
  * `examples/disaggregated/p2p_nccl_xpyd/disagg_proxy_p2p_nccl_xpyd.py`, `v1/p2p/p2p_nccl_connector.py`, `p2p_nccl_engine.py`.
  */
 
-import type { Edits } from "../../body/splice.ts";
+import type { Edits } from "../../body/edit/splice.ts";
 import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
 import { hostInUrl, portOr } from "../shared/bootstrap-server.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";

@@ -3,7 +3,7 @@
  * engine's to tell.
  */
 
-import { isNull, memberOf, Patches } from "../../body/patches.ts";
+import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
 import { largeEventBytesMax, usualEventBytesMax } from "../../limits.ts";
 import type { DialectRequest, ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";

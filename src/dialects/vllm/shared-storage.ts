@@ -3,8 +3,8 @@
  * the request to decode, which finds the KV cache in the store. Nothing of it is said in a request.
  */
 
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { Dialect, DialectRequest, KvTransfer } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";

@@ -2,8 +2,8 @@
  * One connection on which a decode engine calls back: small POSTs with a length, one at a time, each answered when its prefill is over.
  * Not a client connection: there are no routes, and a path that nobody waits for is refused before its body is read.
  */
-import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head-end.ts";
-import { parseRequestHead, RequestHead } from "../../http1/request-head.ts";
+import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
+import { parseRequestHead, RequestHead } from "../../http1/head/request-head.ts";
 import { callbackBytesMax, callbackHeadBytesMax, callbackTimeoutMs } from "../../limits.ts";
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";

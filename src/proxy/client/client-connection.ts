@@ -1,8 +1,8 @@
 /** One client connection: reads requests one after the other, hands each on with its body, writes the answers in order. */
-import { ChunkedReader } from "../../http1/chunked.ts";
-import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head-end.ts";
+import { ChunkedReader } from "../../http1/chunked/chunked-reader.ts";
+import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
+import { parseRequestHead, RequestHead } from "../../http1/head/request-head.ts";
 import { PROBLEMS } from "../../http1/problems.ts";
-import { parseRequestHead, RequestHead } from "../../http1/request-head.ts";
 import {
   lingerBytesMax,
   lingerTimeoutMs,

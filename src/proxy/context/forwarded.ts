@@ -1,5 +1,5 @@
 /** A request as the parts see it that forward it. */
-import type { TopLevel } from "../../body/top-level.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { Endpoint } from "../../dialects/endpoints/endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import type { ClientResponse } from "../response/client-response.ts";

@@ -1,6 +1,6 @@
 /** All that is known of one request: what templates, routing and the access log read. */
-import type { TopLevel } from "../../body/top-level.ts";
-import type { RequestHead } from "../../http1/request-head.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
+import type { RequestHead } from "../../http1/head/request-head.ts";
 import type { ResponseMeter } from "../response/response-meter.ts";
 import type { Explanation } from "./explanation.ts";
 import type { Outcome } from "./outcomes.ts";

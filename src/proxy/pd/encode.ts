@@ -1,5 +1,5 @@
 /** The encode of one request: runs the fan-out's commands on real legs, one for each item, and hands it what happens to them. */
-import type { Span } from "../../body/member-value.ts";
+import type { Span } from "../../body/json/member-value.ts";
 import { Embeddings, encodeBody } from "../../dialects/vllm/encoder.ts";
 import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
 import { bufferedResponseBytesMax, encodedItemBytes } from "../../limits.ts";

@@ -1,6 +1,6 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
 import type { DialectRequest, KvTransfer } from "../../dialects/dialect.ts";
-import type { ResponseHead } from "../../http1/response-head.ts";
+import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax, relayPendingBytesMax } from "../../limits.ts";
 import type { Engine, PickFailure } from "../../pool/pool.ts";
 import type { AttemptCallback, CalledBack } from "../client/callbacks.ts";

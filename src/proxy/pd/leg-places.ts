@@ -1,7 +1,7 @@
 /** Where each leg of a request may go, and what a policy has to know of the request to choose an engine there. */
-import { KeyName } from "../../body/key-name.ts";
-import { promptBlocks } from "../../body/prompt-blocks.ts";
-import { scanTopLevel } from "../../body/top-level.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { scanTopLevel } from "../../body/json/top-level.ts";
+import { promptBlocks } from "../../body/prompt/prompt-blocks.ts";
 import type { EngineInfo, Engines } from "../../dialects/dialect.ts";
 import { memberValueOf } from "../../dialects/shared/member-facts.ts";
 import { promptUsageOf } from "../../dialects/shared/prompt-usage.ts";

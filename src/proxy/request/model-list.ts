@@ -1,8 +1,9 @@
 /** `GET /v1/models` of several engines: all are asked, and what each serves becomes one list. Engines that fail are left out. */
-import { arrayElements } from "../../body/array.ts";
-import { KeyName } from "../../body/key-name.ts";
-import type { Span } from "../../body/member-value.ts";
-import { memberOf, Patches } from "../../body/patches.ts";
+
+import { memberOf, Patches } from "../../body/edit/patches.ts";
+import { arrayElements } from "../../body/json/array.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import type { Span } from "../../body/json/member-value.ts";
 import { listBytesMax, listedEnginesMax, listTimeoutMs } from "../../limits.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { Expirable } from "../../transport/deadlines.ts";

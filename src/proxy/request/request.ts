@@ -1,9 +1,10 @@
 /** One request from its head to its end: finds its route, forwards it or answers it, and accounts for it. */
-import { mediaItems } from "../../body/media-items.ts";
-import { scanTopLevel, type TopLevel } from "../../body/top-level.ts";
+
+import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
+import { mediaItems } from "../../body/prompt/media-items.ts";
 import { type Endpoint, endpointOf, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
-import { normalizePath } from "../../http1/normalize-path.ts";
+import { normalizePath } from "../../http1/head/normalize-path.ts";
 import { encodedItemsMax } from "../../limits.ts";
 import type { ClientConnection } from "../client/client-connection.ts";
 import type { Forwarded } from "../context/forwarded.ts";

@@ -1,8 +1,8 @@
 /** The answer to a client: its head, and its body in a framing that this client understands. */
 import type { ResponseFate, ResponseFilter } from "../../dialects/dialect.ts";
-import { FieldSet } from "../../http1/field-set.ts";
-import { forwardedLines } from "../../http1/forwarded-lines.ts";
-import type { ResponseHead } from "../../http1/response-head.ts";
+import { FieldSet } from "../../http1/fields/field-set.ts";
+import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
+import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { filteredResponseBytesMax, joinBytesMax } from "../../limits.ts";
 import type { ClientConnection } from "../client/client-connection.ts";
 import type { RequestContext } from "../context/request-context.ts";

@@ -1,7 +1,7 @@
 /** What the dialect has to say in decode's answer: when it is held for that, what changes it, and how one that was given up goes on. */
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest, ResponseFilter, ResponseMerge } from "../../dialects/dialect.ts";
-import type { ResponseHead } from "../../http1/response-head.ts";
+import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { filteredResponseBytesMax } from "../../limits.ts";
 import type { ClientResponse } from "./client-response.ts";
 import { OwnIdFilter, RequestIds } from "./own-id.ts";

@@ -2,8 +2,8 @@
  * Answers that the engine keeps which gave them (`/v1/responses`). The id of each says which engine that is: requests that name it find
  * their way from any worker, after a reload, and through another proxy of the same engines, and nothing has to be remembered here.
  */
-import type { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import type { Edits } from "../../body/edit/splice.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
 import {
   type Endpoint,

@@ -1,6 +1,6 @@
 /** The value of a top-level member of a request's body, for `$body_…`: found by the scanner, with nothing of the rest decoded. */
-import { KeyName } from "../../body/key-name.ts";
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import { bodyVariableBytesMax } from "../../limits.ts";
 import type { RequestContext } from "../context/request-context.ts";
 

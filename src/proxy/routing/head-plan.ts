@@ -1,6 +1,6 @@
 /** Which header lines an engine gets: the client's, without those of one hop and those that the route sets itself. */
-import { FieldSet } from "../../http1/field-set.ts";
-import { forwardedLines } from "../../http1/forwarded-lines.ts";
+import { FieldSet } from "../../http1/fields/field-set.ts";
+import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Render, VariableScope } from "./template.ts";
 

@@ -1,7 +1,7 @@
 /** One HTTP/1.1 connection to an engine: sends a request, parses the answer, and goes back to its link when both are over. */
-import { ChunkedReader } from "../../http1/chunked.ts";
-import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head-end.ts";
-import { parseResponseHead, ResponseHead } from "../../http1/response-head.ts";
+import { ChunkedReader } from "../../http1/chunked/chunked-reader.ts";
+import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
+import { parseResponseHead, ResponseHead } from "../../http1/head/response-head.ts";
 import { responseHeadBytesMax } from "../../limits.ts";
 import type { Expirable } from "../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";

@@ -1,6 +1,6 @@
 /** The client's body as one leg is to have it, by the dialect's edits. */
-import { Edits } from "../../body/splice.ts";
-import type { TopLevel } from "../../body/top-level.ts";
+import { Edits } from "../../body/edit/splice.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import type { Dialect, Engines, KvTransfer } from "../../dialects/dialect.ts";
 import type { Forwarded } from "../context/forwarded.ts";
 import { nameStoredResponse } from "../response/stored-response.ts";

@@ -1,5 +1,5 @@
 /** Puts the request of one leg together and sends it: a head by the route's plan, the client's body by the dialect's edits. */
-import type { OutgoingBody } from "../../body/pieces.ts";
+import type { OutgoingBody } from "../../body/edit/pieces.ts";
 import { joinBytesMax } from "../../limits.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Route } from "../routing/route.ts";

@@ -1,8 +1,8 @@
 /** Writes answered prompts as lines of a trace that `global-proxy simulate` replays: sizes and times, never text. */
-import { KeyName } from "../../body/key-name.ts";
-import { promptBlocks } from "../../body/prompt-blocks.ts";
-import { SaltedIds } from "../../body/salted-ids.ts";
-import { scanTopLevel, TopLevel } from "../../body/top-level.ts";
+import { KeyName } from "../../body/json/key-name.ts";
+import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
+import { promptBlocks } from "../../body/prompt/prompt-blocks.ts";
+import { SaltedIds } from "../../body/prompt/salted-ids.ts";
 import type { RecordConfig } from "../../config/schema/record.ts";
 import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
 import { promptBlockBytes, promptBlocksMax } from "../../limits.ts";

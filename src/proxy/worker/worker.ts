@@ -1,5 +1,5 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
-import { TopLevel } from "../../body/top-level.ts";
+import { TopLevel } from "../../body/json/top-level.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
 import { callbackConnectionsMax } from "../../limits.ts";

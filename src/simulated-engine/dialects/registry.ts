@@ -5,14 +5,14 @@ import type { Dialect, Settings } from "./dialect.ts";
 import { sglang } from "./sglang/sglang.ts";
 import { trtllm } from "./trtllm/trtllm.ts";
 import { cacheThreshold } from "./vllm/cache-threshold.ts";
+import { vllmMooncake } from "./vllm/mooncake.ts";
 import { moriioRead, moriioWrite } from "./vllm/moriio.ts";
-import { omni } from "./vllm/omni.ts";
+import { vllmNixl } from "./vllm/nixl.ts";
+import { vllmP2pNccl } from "./vllm/p2p-nccl.ts";
 import { sharedStorage } from "./vllm/shared-storage.ts";
-import { vllmAscend } from "./vllm/vllm-ascend.ts";
-import { vllmAscendLayerwise } from "./vllm/vllm-ascend-layerwise.ts";
-import { vllmMooncake } from "./vllm/vllm-mooncake.ts";
-import { vllmNixl } from "./vllm/vllm-nixl.ts";
-import { vllmP2pNccl } from "./vllm/vllm-p2p-nccl.ts";
+import { vllmAscend } from "./vllm-ascend/ascend.ts";
+import { vllmAscendLayerwise } from "./vllm-ascend/layerwise.ts";
+import { omni } from "./vllm-ascend/omni.ts";
 
 export const dialects: readonly Dialect[] = [
   omni,

@@ -1,6 +1,6 @@
 /** What SGLang engines need to meet at all, to meet once, and to meet nobody that a client names. */
 import { describe, expect, it } from "vitest";
-import { Edits } from "../../../src/body/splice.ts";
+import { Edits } from "../../../src/body/edit/splice.ts";
 import type { DialectRequest } from "../../../src/dialects/dialect.ts";
 import { sglang } from "../../../src/dialects/sglang/sglang.ts";
 import { decodeBody, engines, prefillBody, Round, requestOf, strippedBody } from "../legs.ts";

@@ -1,9 +1,9 @@
 /** What encoders are asked and what they answer goes through byte for byte: a hash that is changed names another image. */
 
 import { expect, test } from "vitest";
-import { mediaItems } from "../../../src/body/media-items.ts";
-import { Edits } from "../../../src/body/splice.ts";
-import { scanTopLevel, TopLevel } from "../../../src/body/top-level.ts";
+import { Edits } from "../../../src/body/edit/splice.ts";
+import { scanTopLevel, TopLevel } from "../../../src/body/json/top-level.ts";
+import { mediaItems } from "../../../src/body/prompt/media-items.ts";
 import { Embeddings, encodeBody } from "../../../src/dialects/vllm/encoder.ts";
 
 function scanned(body: string): TopLevel {

@@ -1,6 +1,6 @@
 /** What Mooncake engines need to meet at all, and to meet for one request only. */
 import { describe, expect, it } from "vitest";
-import { Edits } from "../../../src/body/splice.ts";
+import { Edits } from "../../../src/body/edit/splice.ts";
 import type { Dialect, Engines } from "../../../src/dialects/dialect.ts";
 import { vllmMooncake, vllmMooncakeV0 } from "../../../src/dialects/vllm/mooncake.ts";
 import { engines, Round, requestOf } from "../legs.ts";

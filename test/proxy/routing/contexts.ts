@@ -1,7 +1,7 @@
 /** Requests for templates, routing and logs, without a connection. */
-import { findHeadEnd } from "../../../src/http1/head-end.ts";
-import { normalizePath } from "../../../src/http1/normalize-path.ts";
-import { parseRequestHead, RequestHead } from "../../../src/http1/request-head.ts";
+import { findHeadEnd } from "../../../src/http1/head/head-end.ts";
+import { normalizePath } from "../../../src/http1/head/normalize-path.ts";
+import { parseRequestHead, RequestHead } from "../../../src/http1/head/request-head.ts";
 import { type LegRecord, RequestContext } from "../../../src/proxy/context/request-context.ts";
 
 /** The context of a request (latin1 text with its blank line) as the proxy has it before routing. */

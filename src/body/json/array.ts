@@ -1,0 +1,39 @@
+/** Finds the elements of a JSON array, without decoding any of them. */
+
+import type { Span } from "./member-value.ts";
+import { JsonFault } from "./problem.ts";
+import { expectByte, nestedEnd, scalarEnd, spaceEnd, stringEnd } from "./token-ends.ts";
+
+/** Where the elements of the array in `bytes` from `start` to `end` stand; undefined when there is no array. */
+export function arrayElements(bytes: Buffer, start: number, end: number): Span[] | undefined {
+  try {
+    return scan(bytes, spaceEnd(bytes, start, end), end);
+  } catch (fault) {
+    if (fault instanceof JsonFault) return undefined;
+    throw fault;
+  }
+}
+
+function scan(bytes: Buffer, at: number, end: number): Span[] {
+  expectByte(at, end, bytes[at] === 0x5b);
+  const elements: Span[] = [];
+  let p = spaceEnd(bytes, at + 1, end);
+  if (bytes[p] === 0x5d) return elements;
+  for (;;) {
+    const to = valueEnd(bytes, p, end);
+    elements.push({ start: p, end: to });
+    p = spaceEnd(bytes, to, end);
+    if (p < end && bytes[p] === 0x5d) return elements;
+    expectByte(p, end, bytes[p] === 0x2c);
+    p = spaceEnd(bytes, p + 1, end);
+  }
+}
+
+/** The offset after the value that begins at `at`. Throws a JsonFault where none does. */
+export function valueEnd(bytes: Buffer, at: number, end: number): number {
+  expectByte(at, end, true);
+  const byte = bytes[at];
+  if (byte === 0x22) return stringEnd(bytes, at, end);
+  if (byte === 0x7b || byte === 0x5b) return nestedEnd(bytes, at, end);
+  return scalarEnd(bytes, at, end);
+}

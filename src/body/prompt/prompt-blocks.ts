@@ -1,0 +1,89 @@
+/**
+ * Names the prefixes of a prompt: one hash for each whole block of its bytes, chained, so that an equal hash means an equal prefix up to
+ * and including that block (but for one pair in about 2^53). What engines cache are token blocks; bytes stand in for them, as two
+ * prompts share tokens as far as they share bytes.
+ */
+
+import { KeyName } from "../json/key-name.ts";
+import type { TopLevel } from "../json/top-level.ts";
+
+/** What holds a prompt, at one endpoint or another; of several the first that is there. */
+const prompts = ["messages", "prompt", "input", "token_ids", "text", "input_ids"].map(
+  (name) => new KeyName(name),
+);
+/** What chat templates put before the first message, and what makes the same text another prompt. */
+const seeds = [
+  new KeyName("model"),
+  new KeyName("tools"),
+  new KeyName("system"),
+  new KeyName("instructions"),
+  new KeyName("chat_template"),
+  new KeyName("cache_salt"),
+];
+
+/** The two halves of a hash: what mixes blocks. Multipliers of murmur3 and of xxHash32. */
+let high = 0;
+let low = 0;
+
+/**
+ * Mixes in the bytes from `from` to `to`, eight at a time, in two lanes that do not wait for each other: 100 KB take about 20 µs on
+ * Bun and 45 µs on Node 20, where a cryptographic hash takes several times as long and `zlib.crc32` gives 32 bits.
+ */
+function mix(bytes: Buffer, from: number, to: number): void {
+  let a = high;
+  let b = low;
+  let p = from;
+  for (; p + 8 <= to; p += 8) {
+    const one = bytes[p]! | (bytes[p + 1]! << 8) | (bytes[p + 2]! << 16) | (bytes[p + 3]! << 24);
+    const two =
+      bytes[p + 4]! | (bytes[p + 5]! << 8) | (bytes[p + 6]! << 16) | (bytes[p + 7]! << 24);
+    a = Math.imul(a ^ one, 0x85ebca6b);
+    b = Math.imul(b ^ two, 0x9e3779b1);
+    a = (a << 13) | (a >>> 19);
+    b = (b << 17) | (b >>> 15);
+  }
+  for (; p < to; p += 1) {
+    a = Math.imul(a ^ bytes[p]!, 0x85ebca6b);
+    b = Math.imul(b + bytes[p]!, 0x9e3779b1);
+  }
+  // The length keeps apart what differs in trailing zeros, and the ends of two values that follow each other.
+  a = Math.imul(a ^ (to - from) ^ (b >>> 16), 0xc2b2ae35);
+  b = Math.imul(b ^ (a >>> 15), 0x27d4eb2f);
+  high = a ^ (b >>> 13);
+  low = b ^ (a << 7);
+}
+
+/** 53 bits of the two halves, which a double holds. */
+function current(): number {
+  return (high >>> 0) * 0x20_0000 + ((low >>> 0) >>> 11);
+}
+
+/**
+ * Appends the hashes of the prompt in a request's body to `into`; of none when it has no prompt.
+ * @param blockBytes of one block
+ * @param blocksMax no more than so many
+ */
+export function promptBlocks(
+  members: TopLevel,
+  blockBytes: number,
+  blocksMax: number,
+  into: number[],
+): void {
+  let at = -1;
+  for (let i = 0; at < 0 && i < prompts.length; i += 1) at = members.lastIndexOf(prompts[i]!);
+  if (at < 0) return;
+  const { bytes } = members;
+  high = 0x1b873593;
+  low = 0x165667b1;
+  for (const key of seeds) {
+    const seed = members.lastIndexOf(key);
+    if (seed >= 0) mix(bytes, members.valueStart(seed), members.valueEnd(seed));
+    else mix(bytes, 0, 0);
+  }
+  const end = members.valueEnd(at);
+  for (let from = members.valueStart(at); from + blockBytes <= end; from += blockBytes) {
+    if (into.length >= blocksMax) return;
+    mix(bytes, from, from + blockBytes);
+    into.push(current());
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Omni-infer: prefill answers every request for one token with the hand-off, decode fetches by it. One of its parameters is a
+ * number that no double holds, so that a proxy that parses and prints it is found out.
+ */
+
+import { z } from "zod";
+import type { InferenceRequest } from "../../core/inference-request.ts";
+import { integersOf } from "../../http/json-body.ts";
+import {
+  type Dialect,
+  type EngineContext,
+  type Leg,
+  type Origin,
+  readSettings,
+} from "../dialect.ts";
+import { KvPull, kvTransferParamsOf, readSource, transferJson } from "../vllm/kv-pull.ts";
+
+const settingsSchema = z.strictObject({});
+
+const fingerprintKey = "remote_kv_fingerprint";
+
+export const omni: Dialect = {
+  name: "omni",
+  roles: ["prefill", "decode", "mixed"],
+
+  create(engine, settings) {
+    readSettings(settingsSchema, settings);
+    const pull = new KvPull(engine);
+    return {
+      kvLeaseMs: 30_000,
+      ...(engine.role === "decode" ? {} : { sideRoutes: pull.sideRoutes }),
+      leg(request, origin) {
+        const params = kvTransferParamsOf(request);
+        if (engine.role === "prefill") return prefillLeg(engine, pull, request, origin);
+        if (engine.role === "decode" || params?.["do_remote_prefill"] === true) {
+          return decodeLeg(engine, pull, request);
+        }
+        // A mixed engine also serves one-token requests of its own, so it holds KV only when it is told to.
+        return params?.["do_remote_decode"] === true
+          ? prefillLeg(engine, pull, request, origin)
+          : {};
+      },
+    };
+  },
+};
+
+function prefillLeg(
+  engine: EngineContext,
+  pull: KvPull,
+  request: InferenceRequest,
+  { requestId }: Origin,
+): Leg {
+  if (request.stream || request.lengths.maxTokens !== 1) {
+    engine.violation("A prefill engine was asked for more than one token in one piece.");
+    return {};
+  }
+  // The first choice to end would free the blocks under the others (vLLM RFC 39647).
+  if (request.n > 1) engine.violation("A prefill engine was asked for more than one choice.");
+  return {
+    deliver() {
+      const source = pull.newSource(request, requestId);
+      const fingerprint = fingerprintOf(request.promptHash);
+      pull.hold(source, request, fingerprint);
+      const more = `,"remote_num_tokens":${request.promptTokens},"${fingerprintKey}":${fingerprint}`;
+      const params = transferJson(source, JSON.stringify(pull.newBlocks(request)), more);
+      return { top: { kv_transfer_params: params } };
+    },
+  };
+}
+
+function decodeLeg(engine: EngineContext, pull: KvPull, request: InferenceRequest): Leg {
+  const params = kvTransferParamsOf(request);
+  const source = params?.["do_remote_prefill"] === true ? readSource(params) : undefined;
+  if (source === undefined) {
+    return { acquire: async () => ({ kv: "recompute", reason: "missing_params" }) };
+  }
+  let owesRelease = true;
+  return {
+    async acquire(gone) {
+      await engine.sleep(engine.options.kvTransferMs, gone);
+      const fingerprint = integersOf(request.bodyText, fingerprintKey)[0] ?? "";
+      const outcome = await pull.fetch(source, request, fingerprint);
+      owesRelease = false;
+      return outcome === "ok" ? { kv: "remote" } : { kv: "recompute", reason: outcome };
+    },
+    abandon() {
+      if (owesRelease) pull.release(source);
+    },
+  };
+}
+
+/** An odd number of 63 bits that belongs to the prompt: no double holds it. */
+function fingerprintOf(promptHash: string): string {
+  const bits = BigInt(`0x${promptHash.slice(0, 15)}`);
+  return String((1n << 62n) | (bits << 1n) | 1n);
+}
