@@ -4,7 +4,7 @@
 //   npx bun build --target=node --outfile=/tmp/request-bench.mjs bench/micro/request.ts && node /tmp/request-bench.mjs
 
 import { listenKey } from "../../src/config/check/check.ts";
-import { parseFlags } from "../../src/config/flags.ts";
+import { parseFlags } from "../../src/config/flags/flags.ts";
 import { systemIds } from "../../src/dialects/shared/id-generator.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import { Worker } from "../../src/proxy/worker/worker.ts";

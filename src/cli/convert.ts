@@ -1,8 +1,8 @@
 /** `convert`: prints a configuration as YAML that means the same. */
 import { Command } from "commander";
+import type { Runtime } from "../config/check/runtime.ts";
 import { loadAsWritten } from "../config/load.ts";
-import { toYaml } from "../config/minimal.ts";
-import type { Runtime } from "../config/schema/runtime.ts";
+import { toYaml } from "../config/yaml/write-yaml.ts";
 import { print, printProblem } from "./print.ts";
 
 export function convertCommand(runtime: Runtime, onCode: (code: number) => void): Command {

@@ -1,6 +1,6 @@
 /** The flags that need no file, as commander knows them. */
 import { Command, CommanderError } from "commander";
-import type { Flags } from "../config/flags.ts";
+import type { Flags } from "../config/flags/flags.ts";
 import { withoutScriptNames } from "./script-options.ts";
 
 export function flagsCommand(): Command {

@@ -1,6 +1,6 @@
 /** The only place that writes to the command's standard output and error. */
 import { writeSync } from "node:fs";
-import { type ConfigProblem, formatProblem } from "../config/problem.ts";
+import { type ConfigProblem, formatProblem } from "../config/problems/problem.ts";
 
 /** Tries at a pipe that is full; 10 ms apart, so a reader has 10 s. */
 const fullPipeTriesMax = 1000;

@@ -1,9 +1,9 @@
 /** From the words of the command line to what is to be done. */
 import { existsSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { didYouMean } from "../config/check/suggest.ts";
+import { currentRuntime, type Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath } from "../config/load.ts";
-import { currentRuntime, type Runtime } from "../config/schema/runtime.ts";
+import { didYouMean } from "../config/problems/suggest.ts";
 import { convertCommand } from "./convert.ts";
 import { readFlags } from "./flag-options.ts";
 import { helpText } from "./help.ts";

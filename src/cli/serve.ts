@@ -1,6 +1,7 @@
 /** Serves a configuration in the foreground until a signal ends it. */
+
+import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
-import type { Runtime } from "../config/schema/runtime.ts";
 import { Instance, type StartReport } from "../control/process/instance.ts";
 import { defaultPidFile } from "../control/process/pid-file.ts";
 import { handleSignals } from "../control/process/signals.ts";

@@ -1,6 +1,7 @@
 /** `-s`: signals the instance that serves a configuration. */
+
+import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
-import type { Runtime } from "../config/schema/runtime.ts";
 import { defaultPidFile } from "../control/process/pid-file.ts";
 import { type SignalName, sendSignal } from "../control/process/send-signal.ts";
 import { printMessage, printProblem } from "./print.ts";

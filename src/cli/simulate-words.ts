@@ -1,7 +1,7 @@
 /** The words of `global-proxy simulate`, and what they must be. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { didYouMean } from "../config/check/suggest.ts";
 import { parsePolicy } from "../config/policy-text.ts";
+import { didYouMean } from "../config/problems/suggest.ts";
 import type { Slo } from "../lab/figures.ts";
 import { defaultSlo } from "../lab/figures.ts";
 import { parseQueue, queueNames, splitQueue } from "../lab/peer-queue.ts";

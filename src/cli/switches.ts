@@ -1,6 +1,6 @@
 /** nginx's single-dash switches, with nginx's rules: letters may be joined, and a value may follow its letter at once. */
 
-import { didYouMean } from "../config/check/suggest.ts";
+import { didYouMean } from "../config/problems/suggest.ts";
 import { type SignalName, signalNames } from "../control/process/send-signal.ts";
 
 export interface Switches {

@@ -1,8 +1,9 @@
 /** `-t` and `-T`: checks a configuration, says so as nginx does, and dumps what it came to. */
+
+import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, type LoadResult, loadConfig } from "../config/load.ts";
-import { toFullYaml } from "../config/minimal.ts";
-import type { Runtime } from "../config/schema/runtime.ts";
 import type { Config } from "../config/schema/schema.ts";
+import { toFullYaml } from "../config/yaml/write-yaml.ts";
 import { checkLogFiles } from "../control/process/instance.ts";
 import { print, printError, printMessage, printProblem } from "./print.ts";
 

@@ -1,6 +1,6 @@
 /** What `-v`, `-V` and the start line say about this program. */
 import { readFileSync } from "node:fs";
-import type { Runtime } from "../config/schema/runtime.ts";
+import type { Runtime } from "../config/check/runtime.ts";
 
 const packageFile = new URL("../../package.json", import.meta.url);
 

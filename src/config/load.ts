@@ -2,14 +2,14 @@
 import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { checkConfig } from "./check/check.ts";
-import { commandLine, type Flags, parseFlags } from "./flags.ts";
-import { diskFiles } from "./nginx/files.ts";
+import type { Runtime } from "./check/runtime.ts";
+import { commandLine, type Flags, parseFlags } from "./flags/flags.ts";
 import { loadNginx } from "./nginx/load.ts";
-import type { ConfigProblem } from "./problem.ts";
-import type { Runtime } from "./schema/runtime.ts";
+import { diskFiles } from "./nginx/syntax/files.ts";
+import type { ConfigProblem } from "./problems/problem.ts";
+import { describeOpenError } from "./problems/system-error.ts";
 import type { Config } from "./schema/schema.ts";
-import { describeOpenError } from "./system-error.ts";
-import { inFileOrder, type Locate, parseYaml } from "./yaml.ts";
+import { inFileOrder, type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
 export interface FileSource {
   /** As given; a relative one starts at the prefix. */

@@ -1,7 +1,7 @@
 /** A policy as one word of the command line: its name, and options as in `pd_score_balance?max_num_seqs=16&…`. */
 import { z } from "zod";
-import { alternatives, describeExpected, type JsonSchema } from "./check/expected.ts";
-import { didYouMean } from "./check/suggest.ts";
+import { didYouMean } from "./problems/suggest.ts";
+import { alternatives, describeExpected, type JsonSchema } from "./schema/expected.ts";
 import { type PolicyConfig, policySchema } from "./schema/policies.ts";
 
 export type Role = "prefill" | "decode";

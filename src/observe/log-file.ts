@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import sonicBoom, { type SonicBoom } from "sonic-boom";
-import { describeOpenError } from "../config/system-error.ts";
+import { describeOpenError } from "../config/problems/system-error.ts";
 
 export interface LogFileOptions {
   /** A path, `stdout` or `stderr`. */

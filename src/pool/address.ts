@@ -1,5 +1,5 @@
 /** Where an engine listens, from the `url` of its configuration. */
-import { type EngineAddress, parseEngineUrl } from "../config/engine-url.ts";
+import { type EngineAddress, parseEngineUrl } from "../config/values/engine-url.ts";
 
 /** `key` tells one address from another, and is how logs name it. */
 export type Address =

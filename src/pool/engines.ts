@@ -1,6 +1,7 @@
 /** The engines of a pool, one for each data-parallel rank: what the configuration says in one line may be several engines. */
-import { parseEngineUrl } from "../config/engine-url.ts";
+
 import type { EngineConfig, PoolConfig } from "../config/schema/schema.ts";
+import { parseEngineUrl } from "../config/values/engine-url.ts";
 import { type Address, addressOf } from "./address.ts";
 
 export interface ConfiguredEngine {

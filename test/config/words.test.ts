@@ -1,10 +1,10 @@
 /** Small helpers of the configuration: nearest words, runtimes, engine addresses. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { nearestWord } from "../../src/config/check/suggest.ts";
-import { parseEngineUrl } from "../../src/config/engine-url.ts";
-import { engineAttributes } from "../../src/config/schema/engine-attributes.ts";
-import { countWorkers, knowsReusePort } from "../../src/config/schema/runtime.ts";
+import { countWorkers, knowsReusePort } from "../../src/config/check/runtime.ts";
+import { nearestWord } from "../../src/config/problems/suggest.ts";
+import { engineAttributes } from "../../src/config/values/engine-attributes.ts";
+import { parseEngineUrl } from "../../src/config/values/engine-url.ts";
 import { parseAddress } from "../../src/pool/address.ts";
 
 test.each([

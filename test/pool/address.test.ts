@@ -1,7 +1,7 @@
 /** What the configuration takes as an engine, the fleet can reach: else a checked configuration would stop a worker. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { parseEngineUrl } from "../../src/config/engine-url.ts";
+import { parseEngineUrl } from "../../src/config/values/engine-url.ts";
 import { parseAddress } from "../../src/pool/address.ts";
 
 it.each([

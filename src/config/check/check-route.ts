@@ -1,6 +1,7 @@
 /** Checks of one route: what it matches, where it leads, the texts in it. */
 
-import { parseEngineAddress } from "../engine-url.ts";
+import { didYouMean } from "../problems/suggest.ts";
+import type { ConfigPath } from "../schema/expected.ts";
 import type {
   Config,
   PrefillConfig,
@@ -8,10 +9,9 @@ import type {
   ServerConfig,
   StepConfig,
 } from "../schema/schema.ts";
-import { isBuiltInVariable } from "../variables.ts";
+import { parseEngineAddress } from "../values/engine-url.ts";
+import { isBuiltInVariable } from "../values/variables.ts";
 import type { Faults, TextChecks } from "./check-text.ts";
-import type { ConfigPath } from "./expected.ts";
-import { didYouMean } from "./suggest.ts";
 
 export interface CheckContext {
   readonly config: Config;

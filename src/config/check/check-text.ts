@@ -1,11 +1,11 @@
 /** Checks of the texts inside a configuration that have a grammar of their own: templates and regular expressions. */
 
+import { didYouMean } from "../problems/suggest.ts";
+import type { ConfigPath } from "../schema/expected.ts";
 import type { Config, ServerConfig, StepConfig } from "../schema/schema.ts";
-import { parseTemplate } from "../template.ts";
-import { isBuiltInVariable, variableNames } from "../variables.ts";
-import type { ConfigPath } from "./expected.ts";
+import { parseTemplate } from "../values/template.ts";
+import { isBuiltInVariable, variableNames } from "../values/variables.ts";
 import type { ConfigFault } from "./schema-faults.ts";
-import { didYouMean } from "./suggest.ts";
 
 /** Collects faults while a configuration is walked. */
 export class Faults {

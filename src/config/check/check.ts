@@ -3,17 +3,17 @@
  * this runtime can do what is asked. The same checks for nginx.conf, YAML and switches.
  */
 import { isIP } from "node:net";
-import { isHostName, parseEngineUrl, parseHostAndPort } from "../engine-url.ts";
-import { attributeHint, isEngineAttribute } from "../schema/engine-attributes.ts";
+import { didYouMean } from "../problems/suggest.ts";
+import type { ConfigPath } from "../schema/expected.ts";
 import { keyTemplates, prefixPolicies } from "../schema/policies.ts";
-import { type Runtime, sharedPortsNodeVersion } from "../schema/runtime.ts";
 import type { Config, ListenConfig, PoolConfig, ServerConfig } from "../schema/schema.ts";
-import { isBuiltInVariable } from "../variables.ts";
+import { attributeHint, isEngineAttribute } from "../values/engine-attributes.ts";
+import { isHostName, parseEngineUrl, parseHostAndPort } from "../values/engine-url.ts";
+import { isBuiltInVariable } from "../values/variables.ts";
 import { type CheckContext, checkRoute, checkSteps } from "./check-route.ts";
 import { Faults, TextChecks } from "./check-text.ts";
-import type { ConfigPath } from "./expected.ts";
+import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
 import type { ConfigFault } from "./schema-faults.ts";
-import { didYouMean } from "./suggest.ts";
 
 export function checkConfig(config: Config, runtime: Runtime): ConfigFault[] {
   const faults = new Faults();

@@ -1,7 +1,13 @@
 /** Turns the schema's issues into what an operator can act on: where, what is expected, what is there, what was meant. */
 import type { z } from "zod";
-import { type ConfigPath, describeExpected, formatPath, keysAt, schemasAt } from "./expected.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "../problems/suggest.ts";
+import {
+  type ConfigPath,
+  describeExpected,
+  formatPath,
+  keysAt,
+  schemasAt,
+} from "../schema/expected.ts";
 
 /** What is wrong at a path of the configuration. A front end knows where in its file that is. */
 export interface ConfigFault {

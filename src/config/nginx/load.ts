@@ -1,16 +1,16 @@
 /** nginx.conf → `Config`, or what is wrong with it. */
 
 import { type ConfigFault, schemaFaults } from "../check/schema-faults.ts";
-import type { ConfigProblem } from "../problem.ts";
+import type { ConfigProblem } from "../problems/problem.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
-import { adapt } from "./adapter.ts";
-import { Block, fillBlock } from "./block.ts";
-import { SyntaxProblem } from "./lexer.ts";
-import { type ConfFiles, Parser } from "./parser.ts";
-import { Places } from "./places.ts";
-import { inFileOrder, problem, Report } from "./problems.ts";
-import type { Loading } from "./scope.ts";
-import { Variables } from "./templates.ts";
+import { adapt } from "./adapt/adapter.ts";
+import { Block, fillBlock } from "./directives/block.ts";
+import type { Loading } from "./reading/scope.ts";
+import { Variables } from "./reading/variables.ts";
+import { SyntaxProblem } from "./syntax/lexer.ts";
+import { type ConfFiles, Parser } from "./syntax/parser.ts";
+import { Places } from "./syntax/places.ts";
+import { inFileOrder, problem, Report } from "./syntax/report.ts";
 
 export interface NginxOptions extends ConfFiles {
   /**

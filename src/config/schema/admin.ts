@@ -1,6 +1,6 @@
 /** The listener for operators. */
 import { z } from "zod";
-import { parseHostAndPort } from "../engine-url.ts";
+import { parseHostAndPort } from "../values/engine-url.ts";
 
 export const adminSchema = z
   .strictObject({

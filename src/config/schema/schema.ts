@@ -9,10 +9,10 @@ import { z } from "zod";
 import { adminSchema } from "./admin.ts";
 import { callbackSchema } from "./callback.ts";
 import { routeDialects } from "./dialects.ts";
-import { encodeSchema, prefillSchema } from "./leg-place.ts";
-import { type engineSchema, poolSchema } from "./pool.ts";
+import { type engineSchema, poolSchema } from "./pool/pool.ts";
 import { recordSchema } from "./record.ts";
 import { registrationSchema } from "./registration.ts";
+import { encodeSchema, prefillSchema } from "./server/leg-place.ts";
 
 const text = z.string().min(1);
 const milliseconds = z.int().min(0).max(86_400_000);

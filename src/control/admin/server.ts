@@ -1,8 +1,8 @@
 /** The listener for operators: plain HTTP in the main thread, apart from the data plane. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { AdminConfig } from "../../config/schema/admin.ts";
-import { describeSystemError } from "../../config/system-error.ts";
 import { adminConnectionsMax, adminHeadBytesMax, adminRequestTimeoutMs } from "../../limits.ts";
 import { ServeError } from "../workers/ready-config.ts";
 

@@ -1,8 +1,9 @@
 /** Engines that register themselves: the main thread listens for them, and adds them to the pools of the configuration. */
-import { parseHostAndPort } from "../../config/engine-url.ts";
-import { engineSchema } from "../../config/schema/pool.ts";
+
+import { describeSystemError } from "../../config/problems/system-error.ts";
+import { engineSchema } from "../../config/schema/pool/pool.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
-import { describeSystemError } from "../../config/system-error.ts";
+import { parseHostAndPort } from "../../config/values/engine-url.ts";
 import { registeredEnginesMax, registrationDelayMs } from "../../limits.ts";
 import { ZmtpRouter } from "../../transport/zmtp/router.ts";
 import { ServeError } from "../workers/ready-config.ts";

@@ -1,7 +1,7 @@
 /** What an engine says of itself when it registers, as P2pNcclConnector and MoRIIOConnector say it: one MessagePack map. */
 import { decode } from "@msgpack/msgpack";
 import { z } from "zod";
-import { isHostName, parseHostAndPort } from "../../config/engine-url.ts";
+import { isHostName, parseHostAndPort } from "../../config/values/engine-url.ts";
 import { dpRanksMax } from "../../limits.ts";
 
 declare global {

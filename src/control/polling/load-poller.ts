@@ -2,8 +2,9 @@
  * Asks engines for their load, again and again, and puts on the scoreboard what others have there: what the engine says, less what this proxy has
  * in flight there. A policy adds what is in flight now, so that a request which was sent, or has ended, since then counts at once.
  */
+
+import type { SignalsConfig } from "../../config/schema/pool/signals.ts";
 import type { Config } from "../../config/schema/schema.ts";
-import type { SignalsConfig } from "../../config/schema/signals.ts";
 import { mutePollsMax, probeFailuresMax, probesAtOnceMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import { enginesOf } from "../../pool/engines.ts";

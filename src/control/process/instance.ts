@@ -1,7 +1,8 @@
 /** One running proxy: its workers, its pid file, its error log, and what it does at each signal. */
+
+import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
 import type { LoadResult } from "../../config/load.ts";
-import { formatProblem } from "../../config/problem.ts";
-import { countWorkers, type Runtime } from "../../config/schema/runtime.ts";
+import { formatProblem } from "../../config/problems/problem.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
 import { logFileProblem } from "../../observe/log-file.ts";

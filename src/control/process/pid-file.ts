@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { describeOpenError } from "../../config/system-error.ts";
+import { describeOpenError } from "../../config/problems/system-error.ts";
 
 /**
  * Where the pid of an instance goes when its configuration does not say. It depends on the user and the file alone, so that

@@ -1,5 +1,5 @@
 /** `-s`: finds the running instance through its pid file and sends it a signal. */
-import { describeSystemError } from "../../config/system-error.ts";
+import { describeSystemError } from "../../config/problems/system-error.ts";
 import { isInstance, readPid } from "./pid-file.ts";
 
 export const signalNames = ["stop", "quit", "reload", "reopen"] as const;

@@ -1,8 +1,8 @@
 /** Makes a checked configuration ready for workers: real ports for port 0, shared ports, unix sockets for one worker. */
 import { createServer } from "node:net";
 import { listenKey } from "../../config/check/check.ts";
+import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
-import { describeSystemError } from "../../config/system-error.ts";
 
 /** A configuration cannot be served; the message is worded as nginx does. */
 export class ServeError extends Error {

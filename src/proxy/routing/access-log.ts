@@ -1,6 +1,6 @@
 /** Renders a request into a line of an access log. */
 import type { LogFormatConfig } from "../../config/schema/schema.ts";
-import { parseTemplate } from "../../config/template.ts";
+import { parseTemplate } from "../../config/values/template.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Render, VariableScope } from "./template.ts";
 import { builtIn } from "./variables.ts";

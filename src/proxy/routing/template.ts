@@ -1,5 +1,5 @@
 /** Compiles templates such as `$remote_addr - $status` to functions of a request. */
-import { parseTemplate } from "../../config/template.ts";
+import { parseTemplate } from "../../config/values/template.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { builtIn } from "./variables.ts";
 

@@ -1,7 +1,7 @@
-/** The built-in variables: name → value of a request. Names are listed in `config/variables.ts`. */
+/** The built-in variables: name → value of a request. Names are listed in `config/values/variables.ts`. */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { VariableName } from "../../config/variables.ts";
+import type { VariableName } from "../../config/values/variables.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { LegRecord, RequestContext } from "../context/request-context.ts";
 import { bodyMember } from "./body-member.ts";

@@ -1,6 +1,6 @@
 /** The dialects that an engine can speak, and how one is chosen: `name[:key=value,…]`. */
 
-import { nearestWord } from "../../config/check/suggest.ts";
+import { nearestWord } from "../../config/problems/suggest.ts";
 import type { Dialect, Settings } from "./dialect.ts";
 import { sglang } from "./sglang/sglang.ts";
 import { trtllm } from "./trtllm/trtllm.ts";

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { Lexer, SyntaxProblem } from "../../../src/config/nginx/lexer.ts";
+import { Lexer, SyntaxProblem } from "../../../src/config/nginx/syntax/lexer.ts";
 import { acceptedCases, differingCases, refusedCases, wordedCases } from "./differential-cases.ts";
 import { load } from "./in-memory.ts";
 import { NginxOracle } from "./nginx-oracle.ts";

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { allDirectives } from "../../../src/config/nginx/directives.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
+import { allDirectives } from "../../../src/config/nginx/directives/registry.ts";
+import { formatProblem } from "../../../src/config/problems/problem.ts";
 import { configSchema } from "../../../src/config/schema/schema.ts";
 import { load } from "./in-memory.ts";
 

@@ -7,11 +7,11 @@ import { basename, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { checkConfig } from "../../../src/config/check/check.ts";
-import { toYaml } from "../../../src/config/minimal.ts";
-import { diskFiles } from "../../../src/config/nginx/files.ts";
 import { loadNginx } from "../../../src/config/nginx/load.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
+import { diskFiles } from "../../../src/config/nginx/syntax/files.ts";
+import { formatProblem } from "../../../src/config/problems/problem.ts";
 import { configSchema } from "../../../src/config/schema/schema.ts";
+import { toYaml } from "../../../src/config/yaml/write-yaml.ts";
 import { withoutNginxDefaults } from "./nginx-defaults.ts";
 
 const golden = "test/golden/nginx";

@@ -1,7 +1,8 @@
 /** Loads configurations from memory. */
-import { partMatcher } from "../../../src/config/nginx/files.ts";
+
 import { loadNginx, type NginxResult } from "../../../src/config/nginx/load.ts";
-import { formatProblem } from "../../../src/config/problem.ts";
+import { partMatcher } from "../../../src/config/nginx/syntax/files.ts";
+import { formatProblem } from "../../../src/config/problems/problem.ts";
 import type { ConfigInput } from "../../../src/config/schema/schema.ts";
 
 interface Options {

@@ -2,7 +2,7 @@
 import { encode } from "@msgpack/msgpack";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../src/config/check/check.ts";
-import { currentRuntime } from "../../../src/config/schema/runtime.ts";
+import { currentRuntime } from "../../../src/config/check/runtime.ts";
 import { type Config, type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
 import { Registrar } from "../../../src/control/discovery/registrar.ts";
 import { readRegistration } from "../../../src/control/discovery/registration.ts";

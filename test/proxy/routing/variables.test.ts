@@ -1,7 +1,7 @@
 /** What the configuration takes as a variable has a value, in nginx's form. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { scanTopLevel, TopLevel } from "../../../src/body/json/top-level.ts";
-import { isBuiltInVariable, variableNames } from "../../../src/config/variables.ts";
+import { isBuiltInVariable, variableNames } from "../../../src/config/values/variables.ts";
 import { outcomes } from "../../../src/proxy/context/outcomes.ts";
 import type { RequestContext } from "../../../src/proxy/context/request-context.ts";
 import { VariableScope } from "../../../src/proxy/routing/template.ts";

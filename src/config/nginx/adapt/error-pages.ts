@@ -1,8 +1,8 @@
 /** `error_page` → error pages, without those that only a file could give. */
-import type { Block } from "../block.ts";
-import { type ErrorPage, errorPage, type RouteInput } from "../directives/location.ts";
-import type { Word } from "../lexer.ts";
-import type { Report } from "../problems.ts";
+import type { Block } from "../directives/block.ts";
+import { type ErrorPage, errorPage, type RouteInput } from "../directives/http/location.ts";
+import type { Word } from "../syntax/lexer.ts";
+import type { Report } from "../syntax/report.ts";
 
 /** Of one server, whose routes say what a page leads to. */
 export class ErrorPages {

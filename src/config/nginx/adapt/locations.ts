@@ -1,8 +1,8 @@
 /** The locations of a server as one flat list: nested ones are moved out where that changes nothing. */
-import type { Block } from "../block.ts";
-import { type Location, location, type Match } from "../directives/location.ts";
-import type { Position, Word } from "../lexer.ts";
-import type { Report } from "../problems.ts";
+import type { Block } from "../directives/block.ts";
+import { type Location, location, type Match } from "../directives/http/location.ts";
+import type { Position, Word } from "../syntax/lexer.ts";
+import type { Report } from "../syntax/report.ts";
 
 export interface FlatLocation {
   readonly match: Match;

@@ -1,13 +1,13 @@
 /** Log formats, access logs and the one error log. */
 
-import { didYouMean } from "../../check/suggest.ts";
+import { didYouMean } from "../../problems/suggest.ts";
 import type { ConfigInput } from "../../schema/schema.ts";
-import type { Block } from "../block.ts";
-import type { RouteInput } from "../directives/location.ts";
-import { accessLog, logFormat } from "../directives/log.ts";
+import type { Block } from "../directives/block.ts";
+import type { RouteInput } from "../directives/http/location.ts";
+import { accessLog, logFormat } from "../directives/http/log.ts";
+import { server } from "../directives/http/server.ts";
 import { errorLog } from "../directives/main.ts";
-import { server } from "../directives/server.ts";
-import type { Report } from "../problems.ts";
+import type { Report } from "../syntax/report.ts";
 
 type LogFormats = NonNullable<ConfigInput["logFormats"]>;
 

@@ -1,6 +1,6 @@
 /** `omni_proxy` in a location → its prefill, its dialect, and the policies of the upstreams that it names by its own rules. */
-import type { Block } from "../block.ts";
-import type { RouteInput } from "../directives/location.ts";
+import type { Block } from "../directives/block.ts";
+import type { RouteInput } from "../directives/http/location.ts";
 import {
   omniAlgo,
   omniDecodeMaxNumSeqs,
@@ -9,9 +9,9 @@ import {
   omniPrefillMaxNumSeqs,
   omniPrefillUpstream,
   omniProxy,
-} from "../directives/omni.ts";
-import { pdDialect } from "../directives/prefill.ts";
-import type { Report } from "../problems.ts";
+} from "../directives/proxy/omni.ts";
+import { pdDialect } from "../directives/proxy/prefill.ts";
+import type { Report } from "../syntax/report.ts";
 import type { Pools } from "./pools.ts";
 
 /** What the location's route has of it besides its target; nothing where there is no `omni_proxy`. */

@@ -1,15 +1,15 @@
 /** `upstream` blocks, and addresses that `proxy_pass` names, → pools. */
 import type { ConfigInput } from "../../schema/schema.ts";
-import type { Block, Entry } from "../block.ts";
+import type { Block, Entry } from "../directives/block.ts";
 import {
   cacheTokens,
   kvEvents,
   shadow,
   signals,
   tokenize,
-} from "../directives/engine-knowledge.ts";
-import { policySettings } from "../directives/original-policies.ts";
-import type { PolicyInput } from "../directives/policy-options.ts";
+} from "../directives/upstream/engine-knowledge.ts";
+import { policySettings } from "../directives/upstream/original-policies.ts";
+import type { PolicyInput } from "../directives/upstream/policy-options.ts";
 import {
   engine,
   keepalive,
@@ -18,9 +18,9 @@ import {
   upstream,
   upstreamKeepaliveRequests,
   upstreamKeepaliveTimeout,
-} from "../directives/upstream.ts";
-import type { Places } from "../places.ts";
-import type { Report } from "../problems.ts";
+} from "../directives/upstream/upstream.ts";
+import type { Places } from "../syntax/places.ts";
+import type { Report } from "../syntax/report.ts";
 
 export type PoolInput = NonNullable<ConfigInput["pools"]>[string];
 

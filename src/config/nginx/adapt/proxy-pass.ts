@@ -1,10 +1,10 @@
 /** `proxy_pass` → target, by nginx's rules for its URI part. */
-import { didYouMean } from "../../check/suggest.ts";
-import type { Entry } from "../block.ts";
-import type { RouteInput } from "../directives/location.ts";
-import { readAddress } from "../directives/upstream.ts";
-import type { Word } from "../lexer.ts";
-import { type Loading, Scope } from "../scope.ts";
+import { didYouMean } from "../../problems/suggest.ts";
+import type { Entry } from "../directives/block.ts";
+import type { RouteInput } from "../directives/http/location.ts";
+import { readAddress } from "../directives/upstream/upstream.ts";
+import { type Loading, Scope } from "../reading/scope.ts";
+import type { Word } from "../syntax/lexer.ts";
 import type { FlatLocation } from "./locations.ts";
 import type { Pools } from "./pools.ts";
 

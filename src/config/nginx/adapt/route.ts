@@ -1,14 +1,15 @@
 /** One location → one route, with everything it inherits from the server and from http. */
 import type { StepConfig } from "../../schema/schema.ts";
-import type { Block, Entry } from "../block.ts";
+import type { Block, Entry } from "../directives/block.ts";
 import {
   clientBodyTimeout,
   clientMaxBodySize,
   perConnection,
   sendTimeout,
-} from "../directives/http.ts";
-import { internal, type RouteInput } from "../directives/location.ts";
-import { omniProxy } from "../directives/omni.ts";
+} from "../directives/http/http.ts";
+import { internal, type RouteInput } from "../directives/http/location.ts";
+import { steps } from "../directives/http/rewrite.ts";
+import { omniProxy } from "../directives/proxy/omni.ts";
 import {
   encode,
   explain,
@@ -17,7 +18,7 @@ import {
   prefill,
   prefillMinTokens,
   setRequestId,
-} from "../directives/prefill.ts";
+} from "../directives/proxy/prefill.ts";
 import {
   proxyConnectTimeout,
   proxyNextUpstream,
@@ -27,10 +28,9 @@ import {
   proxyReadTimeout,
   proxySendTimeout,
   proxySetHeader,
-} from "../directives/proxy.ts";
-import { steps } from "../directives/rewrite.ts";
-import { Refusal } from "../problems.ts";
-import type { Loading } from "../scope.ts";
+} from "../directives/proxy/proxy.ts";
+import type { Loading } from "../reading/scope.ts";
+import { Refusal } from "../syntax/report.ts";
 import type { FlatLocation } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { readOmni } from "./omni.ts";

@@ -1,6 +1,6 @@
 /** Finds engines that are the proxy itself, as in one of the original's own sample configurations. */
-import type { Places } from "../places.ts";
-import type { Report } from "../problems.ts";
+import type { Places } from "../syntax/places.ts";
+import type { Report } from "../syntax/report.ts";
 import type { PoolInput } from "./pools.ts";
 import type { ServerInput } from "./server.ts";
 

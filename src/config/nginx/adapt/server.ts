@@ -1,18 +1,18 @@
 /** `server` blocks → servers. */
 import type { ConfigInput } from "../../schema/schema.ts";
-import type { Block, Entry } from "../block.ts";
+import type { Block, Entry } from "../directives/block.ts";
 import {
   clientHeaderBufferSize,
   clientHeaderTimeout,
   keepaliveRequests,
   keepaliveTimeout,
   largeClientHeaderBuffers,
-} from "../directives/http.ts";
-import type { Listen } from "../directives/listen.ts";
-import type { RouteInput } from "../directives/location.ts";
-import { listen, server, serverName } from "../directives/server.ts";
-import type { Places } from "../places.ts";
-import type { Report } from "../problems.ts";
+} from "../directives/http/http.ts";
+import type { Listen } from "../directives/http/listen.ts";
+import type { RouteInput } from "../directives/http/location.ts";
+import { listen, server, serverName } from "../directives/http/server.ts";
+import type { Places } from "../syntax/places.ts";
+import type { Report } from "../syntax/report.ts";
 import { ErrorPages } from "./error-pages.ts";
 import { flattenLocations } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";

@@ -15,9 +15,10 @@ import {
   text,
   time,
   words,
-} from "../arguments.ts";
-import { anyHttp, type Directive, honoured, ignored } from "../directive.ts";
-import { parseNumber } from "../units.ts";
+} from "../reading/arguments.ts";
+import { anyHttp } from "../reading/context.ts";
+import { type Directive, honoured, ignored } from "../reading/directive.ts";
+import { parseNumber } from "../reading/units.ts";
 
 /** More worker threads than that are not configured: the schema's bound. */
 const workersMax = 64;

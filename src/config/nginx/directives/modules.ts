@@ -1,8 +1,8 @@
 /** `load_module`: which modules are built in here, and what stands in for others. */
 import { basename } from "node:path";
-import { nearestWord } from "../../check/suggest.ts";
-import { reading } from "../arguments.ts";
-import { type Directive, honoured } from "../directive.ts";
+import { nearestWord } from "../../problems/suggest.ts";
+import { reading } from "../reading/arguments.ts";
+import { type Directive, honoured } from "../reading/directive.ts";
 
 /** Their directives are honoured. */
 const builtIn = [

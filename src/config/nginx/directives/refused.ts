@@ -1,5 +1,5 @@
 /** Directives of nginx that would change what a client gets or may do, and that are not built: an error, never ignored. */
-import { type Directive, refused } from "../directive.ts";
+import { type Directive, refused } from "../reading/directive.ts";
 
 const noTls = "end TLS in front of the proxy";
 const protect = "limit access in front of the proxy";

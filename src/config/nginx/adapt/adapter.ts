@@ -1,0 +1,66 @@
+/** The directives of all blocks → what the configuration's schema takes. */
+import type { ConfigInput } from "../../schema/schema.ts";
+import { Block } from "../directives/block.ts";
+import { map } from "../directives/http/map.ts";
+import {
+  admin,
+  events,
+  http,
+  pid,
+  workerConnections,
+  workerProcesses,
+  workerShutdownTimeout,
+} from "../directives/main.ts";
+import type { Loading } from "../reading/scope.ts";
+import type { Places } from "../syntax/places.ts";
+import { readErrorLog, readLogFormats } from "./logs.ts";
+import { Pools } from "./pools.ts";
+import { warnOfSelfLoops } from "./self-loops.ts";
+import { readServers } from "./server.ts";
+
+export function adapt(main: Block, loading: Loading, places: Places): ConfigInput {
+  const { report } = loading;
+  const httpBlock = main.own(http)[0]?.block ?? new Block("http", main.position, main);
+  const pools = new Pools();
+  pools.addUpstreams(httpBlock, report, places);
+  const formats = readLogFormats(httpBlock, report);
+  const servers = readServers(httpBlock, { loading, pools }, places);
+  if (servers.length === 0) {
+    const hint = "an http block with a server block says what to serve";
+    report.emerg(main.position, "no server is configured", hint);
+  }
+  warnOfSelfLoops(pools.toInput(), servers, report, places);
+  const pidFile = main.own(pid)[0]?.value;
+  const adminAddress = main.own(admin)[0]?.value;
+  const connectionsMax = main.own(events)[0]?.block?.own(workerConnections)[0]?.value;
+  const drainTimeoutMs = main.own(workerShutdownTimeout)[0]?.value;
+  const errorLog = readErrorLog(main, httpBlock, report);
+  return {
+    workers: main.own(workerProcesses)[0]?.value ?? 1,
+    ...(pidFile !== undefined && { pidFile }),
+    ...(adminAddress !== undefined && { admin: adminAddress }),
+    ...(connectionsMax !== undefined && { connectionsMax }),
+    ...(drainTimeoutMs !== undefined && { drainTimeoutMs }),
+    ...(errorLog && { errorLog }),
+    logFormats: formats,
+    maps: readMaps(httpBlock, loading, places),
+    pools: pools.toInput(),
+    servers,
+  };
+}
+
+/** Of two maps for one variable nginx uses the last. */
+function readMaps(block: Block, { report }: Loading, places: Places): ConfigInput["maps"] {
+  const entries = block.own(map);
+  const last = new Map(entries.map((entry) => [entry.value.variable, entry]));
+  const used = entries.filter((entry) => {
+    if (last.get(entry.value.variable) === entry) return true;
+    const message = `another map makes "$${entry.value.variable}", too: the last is used`;
+    report.warn(entry.node.name.position, message);
+    return false;
+  });
+  used.forEach(({ node }, index) => {
+    places.set(["maps", index], node.name.position);
+  });
+  return used.map(({ value }) => value);
+}

@@ -1,0 +1,119 @@
+/** The directives of one block with their values, and nginx's inheritance from the blocks around it. */
+import type { Context } from "../reading/context.ts";
+import type { Directive } from "../reading/directive.ts";
+import { type Loading, Scope } from "../reading/scope.ts";
+import type { Position } from "../syntax/lexer.ts";
+import type { ConfNode } from "../syntax/parser.ts";
+import { Refusal } from "../syntax/report.ts";
+import { allowedHere, explainUnknown, named } from "./registry.ts";
+
+export interface Entry<Value = unknown> {
+  readonly directive: Directive<Value>;
+  readonly node: ConfNode;
+  readonly value: Value;
+  /** Of a directive that opens a context. */
+  readonly block?: Block;
+}
+
+export class Block {
+  readonly context: Context;
+  readonly position: Position;
+  readonly parent: Block | undefined;
+  /** In the order of the file. */
+  readonly entries: Entry[] = [];
+
+  constructor(context: Context, position: Position, parent?: Block) {
+    this.context = context;
+    this.position = position;
+    this.parent = parent;
+  }
+
+  /** At this level only. */
+  own<Value>(directive: Directive<Value>): Entry<Value>[] {
+    return this.entries.filter((entry) => entry.directive === directive) as Entry<Value>[];
+  }
+
+  has(directive: Directive): boolean {
+    return this.entries.some((entry) => entry.directive === directive);
+  }
+
+  /** Those of this level or, if it has none, of the nearest level around it that has any. */
+  inherited<Value>(directive: Directive<Value>): Entry<Value>[] {
+    const own = this.own(directive);
+    if (own.length > 0 || this.parent === undefined) return own;
+    return this.parent.inherited(directive);
+  }
+
+  /** Of a directive that stands at most once: its value here or around here. */
+  value<Value>(directive: Directive<Value>, otherwise: Value): Value {
+    const [entry] = this.inherited(directive);
+    return entry === undefined ? otherwise : entry.value;
+  }
+}
+
+/** Reads directives into a block. What is wrong goes to the report, and the reading goes on. */
+export function fillBlock(block: Block, nodes: readonly ConfNode[], loading: Loading): void {
+  for (const node of nodes) {
+    try {
+      readDirective(block, node, loading);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { position = node.name.position, message, hint = swallowed(node) } = error;
+      loading.report.emerg(position, message, hint);
+    }
+  }
+}
+
+/** Without its `;` a directive takes the next one for arguments of its own. */
+function swallowed({ name, args }: ConfNode): string | undefined {
+  const next = args.find(
+    ({ text, position }) => position.line > name.position.line && named(text).length > 0,
+  );
+  return next && `a ";" may be missing before "${next.text}" in line ${next.position.line}`;
+}
+
+function readDirective(block: Block, node: ConfNode, loading: Loading): void {
+  const directive = chooseDirective(block, node);
+  const name = node.name.text;
+  const { args, effect } = directive;
+  if (effect.kind === "refused") {
+    if (node.args.length === 1 && effect.except.includes(node.args[0]!.text)) return;
+    const hint = effect.hint === "" ? undefined : effect.hint;
+    throw new Refusal(`the "${name}" directive is not supported yet`, undefined, hint);
+  }
+  if (node.block !== undefined && directive.block === undefined) {
+    throw new Refusal(`directive "${name}" is not terminated by ";"`);
+  }
+  if (node.block === undefined && directive.block !== undefined) {
+    throw new Refusal(`directive "${name}" has no opening "{"`);
+  }
+  if (node.args.length < args.min || node.args.length > args.max) {
+    throw new Refusal(`invalid number of arguments in "${name}" directive`);
+  }
+  if (!directive.repeats && block.has(directive)) {
+    throw new Refusal(`"${name}" directive is duplicate`);
+  }
+  if (effect.kind === "ignored") {
+    const message = `"${name}" has no effect here: ${effect.because}`;
+    loading.report.notice(`ignored ${name}`, node.name.position, message);
+  }
+  const value = args.read(node.args, new Scope(node, block.context, loading));
+  if (directive.block === undefined || directive.block === "entries") {
+    block.entries.push({ directive, node, value });
+    return;
+  }
+  const inner = new Block(directive.block, node.name.position, block);
+  block.entries.push({ directive, node, value, block: inner });
+  fillBlock(inner, node.block ?? [], loading);
+}
+
+function chooseDirective({ context }: Block, { name }: ConfNode): Directive {
+  const candidates = named(name.text);
+  const directive = candidates.find((candidate) => allowedHere(candidate, context));
+  if (directive !== undefined) return directive;
+  const [other] = candidates;
+  if (other === undefined) throw new Refusal(...explainUnknown(name.text, context));
+  const places = [...new Set(candidates.flatMap(({ contexts }) => contexts))];
+  const hint = `it stands in ${places.join(", ")}`;
+  throw new Refusal(`"${name.text}" directive is not allowed here`, undefined, hint);
+}

@@ -1,0 +1,85 @@
+/** Log formats and access logs. */
+import { flag, many, parameter, reading, words } from "../../reading/arguments.ts";
+import { anyHttp } from "../../reading/context.ts";
+import { type Directive, honoured, ignored } from "../../reading/directive.ts";
+import type { Scope } from "../../reading/scope.ts";
+import { parseNumber, parseSize, parseTime } from "../../reading/units.ts";
+import type { Word } from "../../syntax/lexer.ts";
+import { logFile } from "../main.ts";
+
+const escapings = ["default", "json", "none"] as const;
+
+export const logFormat = honoured(
+  "log_format",
+  ["http"],
+  reading(2, many, ([name, ...rest], scope) => {
+    const [first] = rest;
+    const style = first === undefined ? undefined : parameter(first, "escape");
+    const escaping = escapings.find((known) => known === (style ?? "default"));
+    if (escaping === undefined) scope.fail(`unknown log format escaping "${style}"`, first);
+    const pieces = style === undefined ? rest : rest.slice(1);
+    const format = pieces.map((word) => scope.template(word)).join("");
+    return { name: name!, format: { format, escape: escaping } };
+  }),
+  "`logFormats`; `combined` is built in",
+  { repeats: true },
+);
+
+export type AccessLog =
+  | { readonly off: true }
+  | { readonly off?: never; readonly file: string; readonly format: Word | undefined };
+
+function readAccessLog([file, format, ...parameters]: readonly Word[], scope: Scope): AccessLog {
+  if (file!.text === "off") {
+    if (format !== undefined) scope.fail(`invalid parameter "${format.text}"`, format);
+    return { off: true };
+  }
+  if (file!.text.startsWith("syslog:")) {
+    scope.fail("an access log in syslog is not supported yet", file);
+  }
+  if (file!.text.includes("$")) {
+    scope.fail("variables in the path of a log are not supported", file);
+  }
+  let buffered = false;
+  let flushed = false;
+  for (const word of parameters) {
+    if (parameter(word, "if") !== undefined) {
+      scope.fail('"if=" of "access_log" is not supported yet', word);
+    }
+    const [name, value] = /^(buffer|flush|gzip)(?:=(.*))?$/s.exec(word.text)?.slice(1) ?? [];
+    if (name === undefined) scope.fail(`invalid parameter "${word.text}"`, word);
+    checkBuffering(name, value, word, scope);
+    flushed ||= name === "flush";
+    buffered ||= name !== "flush";
+  }
+  if (flushed && !buffered) scope.fail(`no buffer is defined for access_log "${file!.text}"`, file);
+  return { file: logFile(file!.text), format };
+}
+
+function checkBuffering(name: string, value: string | undefined, word: Word, scope: Scope): void {
+  if (name === "buffer" && !parseSize(value ?? "")) {
+    scope.fail(`invalid buffer size "${value ?? ""}"`, word);
+  }
+  if (name === "flush" && !parseTime(value ?? "")) {
+    scope.fail(`invalid flush time "${value ?? ""}"`, word);
+  }
+  if (name !== "gzip") return;
+  const level = value === undefined ? 1 : (parseNumber(value) ?? 0);
+  if (level < 1 || level > 9) scope.fail("invalid compression level", word);
+  scope.notice("logs are not compressed", word, "gzip");
+}
+
+export const accessLog = honoured(
+  "access_log",
+  anyHttp,
+  reading(1, many, readAccessLog),
+  "`accessLogs`: `off`, file and format; none when not given. `buffer=` and `flush=` are accepted",
+  { repeats: true },
+);
+
+export const logDirectives: readonly Directive[] = [
+  logFormat,
+  accessLog,
+  ignored("open_log_file_cache", anyHttp, words(1, 4), "log files stay open"),
+  ignored("log_subrequest", anyHttp, flag, "a request has one line"),
+];

@@ -1,0 +1,92 @@
+/** Directives that run before a request is forwarded, in the order of the file. */
+import type { StepConfig } from "../../../schema/schema.ts";
+import { flag, reading } from "../../reading/arguments.ts";
+import { anyHttp, type Context } from "../../reading/context.ts";
+import { type Directive, honoured, ignored } from "../../reading/directive.ts";
+import type { Scope } from "../../reading/scope.ts";
+import { parseNumber } from "../../reading/units.ts";
+import type { Word } from "../../syntax/lexer.ts";
+
+const contexts: readonly Context[] = ["server", "location"];
+const repeats = { repeats: true };
+const url = /^(?:https?:\/\/|\$scheme)/;
+
+/** Reads `$name` where a variable is made. */
+export function newVariable(word: Word, scope: Scope): string {
+  const name = /^\$(\w+)$/.exec(word.text)?.[1];
+  if (name === undefined) scope.fail(`invalid variable name "${word.text}"`, word);
+  return name;
+}
+
+const set = honoured(
+  "set",
+  contexts,
+  reading(2, 2, ([variable, value], scope): StepConfig => {
+    const name = newVariable(variable!, scope);
+    scope.loading.variables.declare(name, variable!);
+    return { set: { name, value: scope.template(value!) } };
+  }),
+  "a step `set`",
+  repeats,
+);
+
+const flags = ["last", "break", "redirect", "permanent"] as const;
+
+const rewrite = honoured(
+  "rewrite",
+  contexts,
+  reading(2, 3, ([pattern, replacement, flagWord], scope): StepConfig => {
+    const regex = scope.regex(pattern!);
+    if (regex.ignoreCase) scope.fail('"(?i)" is not supported in "rewrite"', pattern);
+    const flagName = flags.find((name) => name === flagWord?.text);
+    if (flagWord !== undefined && flagName === undefined) {
+      scope.fail(`invalid parameter "${flagWord.text}"`, flagWord, `known: ${flags.join(", ")}`);
+    }
+    const redirects = url.test(replacement!.text) && flagName !== "permanent";
+    return {
+      rewrite: {
+        pattern: regex.pattern,
+        replacement: scope.template(replacement!),
+        flag: redirects ? "redirect" : (flagName ?? "none"),
+      },
+    };
+  }),
+  "a step `rewrite` with `last`, `break`, `redirect`, `permanent`",
+  repeats,
+);
+
+const returning = honoured(
+  "return",
+  contexts,
+  reading(1, 2, ([first, second], scope: Scope): StepConfig => {
+    const status = parseNumber(first!.text);
+    if (status === undefined && second === undefined && url.test(first!.text)) {
+      return { return: { status: 302, text: scope.template(first!) } };
+    }
+    if (status === undefined || status > 999) {
+      scope.fail(`invalid return code "${first!.text}"`, first);
+    }
+    if (status < 200 || status > 599) {
+      scope.fail(`returning status ${status} is not supported`, first);
+    }
+    return { return: { status, ...(second && { text: scope.template(second) }) } };
+  }),
+  "a step `return` with a status from 200 to 599",
+  repeats,
+);
+
+const breaking = honoured(
+  "break",
+  contexts,
+  reading(0, 0, (): StepConfig => ({ break: true })),
+  "a step `break`",
+  repeats,
+);
+
+export const steps: readonly Directive<StepConfig>[] = [set, rewrite, returning, breaking];
+
+export const rewriteDirectives: readonly Directive[] = [
+  ...steps,
+  ignored("rewrite_log", anyHttp, flag, "rewrites are not logged"),
+  ignored("uninitialized_variable_warn", anyHttp, flag, "an unset variable is empty"),
+];

@@ -1,0 +1,82 @@
+/** Directives of nginx's usual modules that change nothing about a proxy for inference. */
+import { flag, many, number, oneOf, size, time, words } from "../../reading/arguments.ts";
+import { anyHttp, httpAndServer } from "../../reading/context.ts";
+import { type Directive, ignored } from "../../reading/directive.ts";
+
+const uncompressed = "answers are passed on as engines send them";
+const noTls = "there is no TLS yet";
+const charset = "the engines' own content types are passed on";
+
+function allOf(
+  because: string,
+  contexts: Directive["contexts"],
+  entries: Readonly<Record<string, Directive["args"]>>,
+): Directive[] {
+  return Object.entries(entries).map(([name, args]) =>
+    ignored(name, contexts, args, because, { repeats: true }),
+  );
+}
+
+export const stockDirectives: readonly Directive[] = [
+  ...allOf(uncompressed, anyHttp, {
+    gzip: flag,
+    gzip_buffers: words(2),
+    gzip_comp_level: number,
+    gzip_disable: words(1, many),
+    gzip_http_version: oneOf("1.0", "1.1"),
+    gzip_min_length: number,
+    gzip_proxied: words(1, many),
+    gzip_static: oneOf("off", "on", "always"),
+    gzip_types: words(1, many),
+    gzip_vary: flag,
+    gunzip: flag,
+    gunzip_buffers: words(2),
+  }),
+  // What only tunes TLS is in stock configurations that do not use it; what turns it on is refused.
+  ...allOf(noTls, httpAndServer, {
+    ssl_buffer_size: size,
+    ssl_ciphers: words(1),
+    ssl_conf_command: words(2),
+    ssl_dhparam: words(1),
+    ssl_early_data: flag,
+    ssl_ecdh_curve: words(1),
+    ssl_prefer_server_ciphers: flag,
+    ssl_protocols: words(1, many),
+    ssl_session_cache: words(1, 2),
+    ssl_session_ticket_key: words(1),
+    ssl_session_tickets: flag,
+    ssl_session_timeout: time,
+    ssl_stapling: flag,
+    ssl_stapling_verify: flag,
+  }),
+  ...allOf(charset, anyHttp, {
+    charset: words(1),
+    charset_types: words(1, many),
+    override_charset: flag,
+    source_charset: words(1),
+  }),
+  ...allOf("the original's Lua does not run here", ["http"], {
+    lua_shared_dict: words(2),
+    lua_package_path: words(1),
+    lua_package_cpath: words(1),
+    lua_code_cache: flag,
+    lua_socket_log_errors: flag,
+  }),
+  ...allOf("old browsers get no treatment of their own", anyHttp, {
+    msie_padding: flag,
+    msie_refresh: flag,
+  }),
+  ...allOf("nobody is asked for a password", anyHttp, {
+    auth_basic_user_file: words(1),
+    auth_delay: time,
+    satisfy: oneOf("all", "any"),
+  }),
+  ...allOf("requests are not limited by rate", anyHttp, {
+    limit_conn_dry_run: flag,
+    limit_conn_log_level: words(1),
+    limit_conn_status: number,
+    limit_req_dry_run: flag,
+    limit_req_log_level: words(1),
+    limit_req_status: number,
+  }),
+];

@@ -1,0 +1,83 @@
+/** Directives of the original: prefill, request ids, length_balance. */
+import { routeDialects } from "../../../schema/dialects.ts";
+import { flag, oneOf, reading } from "../../reading/arguments.ts";
+import { anyHttp } from "../../reading/context.ts";
+import { type Directive, honoured, refused } from "../../reading/directive.ts";
+import { parseNumber } from "../../reading/units.ts";
+import { omniDirectives } from "./omni.ts";
+
+export const prefill = honoured(
+  "prefill",
+  anyHttp,
+  reading(1, 1, ([word], scope) => {
+    const { text: location } = word!;
+    if (location === "" || location.startsWith("/")) return location;
+    return scope.fail(`the location "${location}" of "prefill" does not begin with "/"`, word);
+  }),
+  "`prefill.location`: where the prefill request is routed; an empty one turns an inherited one off",
+);
+
+export const encode = honoured(
+  "pd_encode",
+  anyHttp,
+  reading(1, 1, ([word], scope) => {
+    const { text: location } = word!;
+    if (location === "" || location.startsWith("/")) return location;
+    return scope.fail(`the location "${location}" of "pd_encode" does not begin with "/"`, word);
+  }),
+  "`encode.location`: where images and the like are encoded before the prefill; an empty one turns an inherited one off",
+);
+
+export const pdDialect = honoured(
+  "pd_dialect",
+  anyHttp,
+  oneOf(...routeDialects),
+  "`dialect`; omni",
+);
+export const onPrefillFailure = honoured(
+  "on_prefill_failure",
+  anyHttp,
+  oneOf("error", "decode_only"),
+  "`onPrefillFailure`; error",
+);
+export const prefillMinTokens = honoured(
+  "prefill_min_tokens",
+  anyHttp,
+  reading(1, 1, ([word], scope) => {
+    const count = parseNumber(word!.text);
+    if (count !== undefined && count <= 1_000_000_000) return count;
+    return scope.fail(`invalid value "${word!.text}" in "prefill_min_tokens" directive`, word);
+  }),
+  "`prefillMinTokens`; 0",
+);
+
+export const explain = honoured("pd_explain", anyHttp, flag, "`explain`; off");
+export const setRequestId = honoured("set_request_id", anyHttp, flag, "`requestId`; off");
+
+const usePrefill = "use prefill, with one upstream per role";
+
+/** The original's other balancing policies and its successor: their systems are not built yet. */
+export const prefillDirectives: readonly Directive[] = [
+  prefill,
+  encode,
+  pdDialect,
+  onPrefillFailure,
+  prefillMinTokens,
+  explain,
+  setRequestId,
+  refused("prefill_refactor", usePrefill),
+  refused("prefill_servers_list", usePrefill),
+  refused("decode_servers_list", usePrefill),
+  refused("bootstrap_ports_list"),
+  refused("pd_backend", "", ["vllm"]),
+  refused("pd_distribution", usePrefill),
+  refused("stream_ops", "", ["off"]),
+  refused("set_trace_headers_force", "", ["off"]),
+  refused("enable_internal_metrics"),
+  ...omniDirectives,
+  refused("omni_proxy_metrics"),
+  refused("omni_proxy_health_status"),
+  refused("omni_proxy_broadcast"),
+  refused("omni_proxy_prefill_groups"),
+  refused("omni_proxy_decode_groups"),
+];

@@ -1,0 +1,168 @@
+/** Directives about forwarding. */
+import type { RetryCondition } from "../../../schema/schema.ts";
+import {
+  buffers,
+  flag,
+  many,
+  number,
+  offset,
+  oneOf,
+  reading,
+  size,
+  someOf,
+  time,
+  words,
+} from "../../reading/arguments.ts";
+import { anyHttp } from "../../reading/context.ts";
+import { type Directive, honoured, ignored } from "../../reading/directive.ts";
+
+export const proxyPass = honoured(
+  "proxy_pass",
+  ["location"],
+  reading(1, 1, ([word], scope) => {
+    scope.template(word!);
+    if (/^https:/i.test(word!.text)) {
+      scope.fail(
+        '"proxy_pass" to https is not supported yet',
+        word,
+        "engines are reached over http",
+      );
+    }
+    if (!/^(?:http:\/\/|.*\$)/is.test(word!.text)) scope.fail("invalid URL prefix", word);
+    return word!;
+  }),
+  "`target`: an upstream or an address, with or without a path, with variables. An address that no upstream names becomes a pool of one engine; a host in a variable must name an upstream",
+);
+
+export const proxySetHeader = honoured(
+  "proxy_set_header",
+  anyHttp,
+  reading(2, 2, ([name, value], scope) => ({ name: name!, value: scope.template(value!) })),
+  "`setHeaders`; `Host` is `$proxy_host` when not given. `Connection`, `Upgrade`, `Content-Length` and the like are the proxy's own and have no effect",
+  { repeats: true },
+);
+
+export const proxyConnectTimeout = honoured(
+  "proxy_connect_timeout",
+  anyHttp,
+  time,
+  "`connectTimeoutMs`; 60 s",
+);
+export const proxySendTimeout = honoured(
+  "proxy_send_timeout",
+  anyHttp,
+  time,
+  "`sendTimeoutMs`; 60 s",
+);
+export const proxyReadTimeout = honoured(
+  "proxy_read_timeout",
+  anyHttp,
+  time,
+  "`readTimeoutMs`; 60 s",
+);
+
+const conditions = [
+  "error",
+  "timeout",
+  "invalid_header",
+  "non_idempotent",
+  "http_500",
+  "http_502",
+  "http_503",
+  "http_504",
+  "http_403",
+  "http_404",
+  "http_429",
+  "updating",
+  "off",
+] as const;
+
+const readConditions = someOf(...conditions);
+
+export const proxyNextUpstream = honoured(
+  "proxy_next_upstream",
+  anyHttp,
+  reading(1, many, (args, scope): RetryCondition[] => {
+    const given = new Set(readConditions.read(args, scope));
+    // It is about caches; nginx takes it here, too.
+    given.delete("updating");
+    return given.has("off") ? ["off"] : ([...given] as RetryCondition[]);
+  }),
+  "`retry.on`; error timeout",
+);
+export const proxyNextUpstreamTries = honoured(
+  "proxy_next_upstream_tries",
+  anyHttp,
+  number,
+  "`retry.tries`",
+);
+export const proxyNextUpstreamTimeout = honoured(
+  "proxy_next_upstream_timeout",
+  anyHttp,
+  time,
+  "`retry.timeoutMs`",
+);
+
+const streaming = "answers always stream";
+const noCache = "answers are not cached";
+const passedOn = "headers of engines are passed on as they are";
+const noTls = "engines are reached over http";
+
+export const proxyDirectives: readonly Directive[] = [
+  proxyPass,
+  proxySetHeader,
+  proxyConnectTimeout,
+  proxySendTimeout,
+  proxyReadTimeout,
+  proxyNextUpstream,
+  proxyNextUpstreamTries,
+  proxyNextUpstreamTimeout,
+  ignored(
+    "proxy_http_version",
+    anyHttp,
+    oneOf("1.0", "1.1"),
+    "HTTP/1.1 with connections that are kept is spoken with engines",
+  ),
+  ignored("proxy_buffering", anyHttp, flag, streaming),
+  ignored("proxy_buffer_size", anyHttp, size, streaming),
+  ignored("proxy_buffers", anyHttp, buffers, streaming),
+  ignored("proxy_busy_buffers_size", anyHttp, size, streaming),
+  ignored("proxy_max_temp_file_size", anyHttp, offset, streaming),
+  ignored("proxy_temp_file_write_size", anyHttp, size, streaming),
+  ignored("proxy_temp_path", anyHttp, words(1, 4), streaming),
+  ignored("proxy_request_buffering", anyHttp, flag, "request bodies are in memory"),
+  ignored("proxy_headers_hash_bucket_size", anyHttp, number, "tables grow as needed"),
+  ignored("proxy_headers_hash_max_size", anyHttp, number, "tables grow as needed"),
+  ignored("proxy_socket_keepalive", anyHttp, flag, "time-outs find dead engines"),
+  ignored("proxy_send_lowat", anyHttp, size, "the runtime sees to it"),
+  ignored("proxy_redirect", anyHttp, words(1, 2), passedOn, { repeats: true }),
+  ignored("proxy_pass_header", anyHttp, words(1), passedOn, { repeats: true }),
+  ignored("proxy_ignore_headers", anyHttp, words(1, many), passedOn),
+  ignored("proxy_cookie_domain", anyHttp, words(1, 2), passedOn, { repeats: true }),
+  ignored("proxy_cookie_path", anyHttp, words(1, 2), passedOn, { repeats: true }),
+  ignored("proxy_cookie_flags", anyHttp, words(1, many), passedOn, { repeats: true }),
+  ignored("proxy_cache_path", ["http"], words(2, many), noCache, { repeats: true }),
+  ignored("proxy_cache_key", anyHttp, words(1), noCache),
+  ignored("proxy_cache_valid", anyHttp, words(1, many), noCache, { repeats: true }),
+  ignored("proxy_cache_bypass", anyHttp, words(1, many), noCache),
+  ignored("proxy_no_cache", anyHttp, words(1, many), noCache),
+  ignored("proxy_cache_use_stale", anyHttp, words(1, many), noCache),
+  ignored("proxy_cache_background_update", anyHttp, flag, noCache),
+  ignored("proxy_cache_convert_head", anyHttp, flag, noCache),
+  ignored("proxy_cache_lock", anyHttp, flag, noCache),
+  ignored("proxy_cache_lock_age", anyHttp, time, noCache),
+  ignored("proxy_cache_lock_timeout", anyHttp, time, noCache),
+  ignored("proxy_cache_max_range_offset", anyHttp, offset, noCache),
+  ignored("proxy_cache_methods", anyHttp, words(1, many), noCache),
+  ignored("proxy_cache_min_uses", anyHttp, number, noCache),
+  ignored("proxy_cache_revalidate", anyHttp, flag, noCache),
+  ignored("proxy_force_ranges", anyHttp, flag, noCache),
+  ignored("proxy_store_access", anyHttp, words(1, 3), noCache),
+  ignored("proxy_ssl_server_name", anyHttp, flag, noTls),
+  ignored("proxy_ssl_name", anyHttp, words(1), noTls),
+  ignored("proxy_ssl_protocols", anyHttp, words(1, many), noTls),
+  ignored("proxy_ssl_ciphers", anyHttp, words(1), noTls),
+  ignored("proxy_ssl_session_reuse", anyHttp, flag, noTls),
+  ignored("proxy_ssl_verify", anyHttp, flag, noTls),
+  ignored("proxy_ssl_verify_depth", anyHttp, number, noTls),
+];

@@ -1,0 +1,69 @@
+/** All directives that are known, by area, and what to say of others. */
+import { didYouMean } from "../../problems/suggest.ts";
+import type { Context } from "../reading/context.ts";
+import type { Directive } from "../reading/directive.ts";
+import { httpDirectives } from "./http/http.ts";
+import { locationDirectives } from "./http/location.ts";
+import { logDirectives } from "./http/log.ts";
+import { mapDirectives } from "./http/map.ts";
+import { rewriteDirectives } from "./http/rewrite.ts";
+import { serverDirectives } from "./http/server.ts";
+import { stockDirectives } from "./http/stock.ts";
+import { mainDirectives } from "./main.ts";
+import { moduleDirectives } from "./modules.ts";
+import { prefillDirectives } from "./proxy/prefill.ts";
+import { proxyDirectives } from "./proxy/proxy.ts";
+import { refusedDirectives, refusedFamilies } from "./refused.ts";
+import { upstreamDirectives } from "./upstream/upstream.ts";
+
+/** In the order of the documentation. */
+export const allDirectives: readonly Directive[] = [
+  ...mainDirectives,
+  ...moduleDirectives,
+  ...httpDirectives,
+  ...serverDirectives,
+  ...locationDirectives,
+  ...rewriteDirectives,
+  ...proxyDirectives,
+  ...prefillDirectives,
+  ...upstreamDirectives,
+  ...mapDirectives,
+  ...logDirectives,
+  ...stockDirectives,
+  ...refusedDirectives,
+];
+
+const byName = new Map<string, Directive[]>();
+for (const directive of allDirectives) {
+  const others = byName.get(directive.name);
+  if (others === undefined) byName.set(directive.name, [directive]);
+  else others.push(directive);
+}
+
+/** Several where one name means different things in different blocks. */
+export function named(name: string): readonly Directive[] {
+  return byName.get(name) ?? [];
+}
+
+export function allowedHere({ contexts }: Directive, context: Context): boolean {
+  return contexts.length === 0 || contexts.includes(context);
+}
+
+/** Message and hint for a directive that is not in the table. */
+export function explainUnknown(
+  name: string,
+  context: Context,
+): [string, undefined, string | undefined] {
+  const family = refusedFamilies.find(({ part }) => part.test(name));
+  if (family !== undefined) {
+    return [`the "${name}" directive is not supported yet`, undefined, family.hint || undefined];
+  }
+  const here = allDirectives.filter((directive) => allowedHere(directive, context));
+  // Of two that are equally near, the one that may stand here.
+  const hint = didYouMean(name, namesOf([...here, ...allDirectives]));
+  return [`unknown directive "${name}"`, undefined, hint];
+}
+
+function namesOf(directives: readonly Directive[]): string[] {
+  return directives.map(({ name }) => name);
+}

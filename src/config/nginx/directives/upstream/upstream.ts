@@ -1,0 +1,251 @@
+/** `upstream`: engines, how one of them is chosen, and the connections to them. */
+import { isIPv6 } from "node:net";
+import { didYouMean } from "../../../problems/suggest.ts";
+import { queueSchema } from "../../../schema/queue.ts";
+import type { ConfigInput } from "../../../schema/schema.ts";
+import { engineAttributes, isEngineAttribute } from "../../../values/engine-attributes.ts";
+import { parseEngineUrl } from "../../../values/engine-url.ts";
+import { many, number, reading, time, words } from "../../reading/arguments.ts";
+import type { Context } from "../../reading/context.ts";
+import { type Directive, honoured, ignored } from "../../reading/directive.ts";
+import type { Scope } from "../../reading/scope.ts";
+import { parseNumber, parseSize, parseTime } from "../../reading/units.ts";
+import type { Word } from "../../syntax/lexer.ts";
+import { engineKnowledge } from "./engine-knowledge.ts";
+import { originalPolicies, originalPolicyDirectives } from "./original-policies.ts";
+import { type PolicyInput, policyDirectives } from "./policy-options.ts";
+
+type PoolInput = NonNullable<ConfigInput["pools"]>[string];
+export type EngineInput = PoolInput["engines"][number];
+type QueueInput = NonNullable<PoolInput["queue"]>;
+
+const here: readonly Context[] = ["upstream"];
+
+export const upstream = honoured("upstream", ["http"], words(1), "one of `pools`", {
+  block: "upstream",
+  repeats: true,
+});
+
+/**
+ * An engine's address in nginx's words.
+ * @param text `host:port`, `host`, `[::1]:port` or `unix:/path`
+ */
+export function readAddress(text: string, word: Word, scope: Scope): string {
+  const fail = (reason: string): never => scope.fail(`${reason} in upstream "${text}"`, word);
+  if (text.startsWith("unix:")) {
+    if (text === "unix:") fail("no path in the unix domain socket");
+    return `unix:${scope.socketPath(text.slice("unix:".length))}`;
+  }
+  const [, bracketed, plain, port] =
+    /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/s.exec(text) ??
+    fail(text.startsWith("[") ? "invalid host" : "invalid port");
+  if (plain?.includes("/")) fail("invalid host");
+  const number = /^\d{1,5}$/.test(port ?? "80") ? Number(port ?? "80") : 0;
+  if (number < 1 || number > 65_535) fail("invalid port");
+  if (bracketed !== undefined && !isIPv6(bracketed)) fail("invalid IPv6 address");
+  if (plain === "") fail("no host");
+  if (bracketed === undefined && !/^[\w.-]+$/.test(plain!)) fail("invalid host");
+  return `${bracketed === undefined ? plain : `[${bracketed}]`}:${number}`;
+}
+
+function readEngine([address, ...parameters]: readonly Word[], scope: Scope): EngineInput {
+  if (/^\w+:\/\//.test(address!.text)) {
+    const hint = "an engine is host:port, without http:// and path";
+    scope.fail(`invalid host in upstream "${address!.text}"`, address, hint);
+  }
+  const [, text = "", rank = ""] = /^([^@]*)(@.*)?$/s.exec(address!.text)!;
+  const engine: EngineInput = { url: readAddress(text, address!, scope) + rank };
+  if (rank !== "") checkRank(address!, scope);
+  for (const word of parameters) readEngineParameter(engine, word, scope);
+  return engine;
+}
+
+/** `host:port@0` or `host:port@0-7`: data-parallel ranks, of which nginx knows nothing. */
+function checkRank(word: Word, scope: Scope): void {
+  const parsed = parseEngineUrl(word.text);
+  if (!("problem" in parsed)) return;
+  scope.fail(`invalid host in upstream "${word.text}": ${parsed.problem}`, word, parsed.hint);
+}
+
+/** What nginx's `server` takes; an attribute of ours stands beside it. */
+const parameterNames = [
+  "weight",
+  "max_conns",
+  "max_fails",
+  "fail_timeout",
+  "slow_start",
+  "backup",
+  "down",
+];
+
+function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): void {
+  const invalid = (): never => scope.fail(`invalid parameter "${word.text}"`, word);
+  const [name = "", value = ""] = /^(\w+)(?:=(.*))?$/s.exec(word.text)?.slice(1) ?? [];
+  const natural = () => parseNumber(value) ?? invalid();
+  switch (word.text === name ? name : `${name}=`) {
+    case "weight=":
+      engine.weight = natural() || invalid();
+      break;
+    case "max_conns=":
+      engine.maxConns = natural();
+      break;
+    case "max_fails=":
+      engine.maxFails = natural();
+      break;
+    case "fail_timeout=":
+      engine.failTimeoutMs = Math.min(parseTime(value, "seconds") ?? invalid(), 86_400_000);
+      break;
+    case "backup":
+      engine.backup = true;
+      break;
+    case "down":
+      engine.down = true;
+      break;
+    case "slow_start=":
+      engine.slowStartMs = Math.min(parseTime(value, "seconds") ?? invalid(), 86_400_000);
+      break;
+    case "resolve":
+    case "drain":
+    case "service=":
+    case "route=":
+      throw scope.refusal(`"${name}" of "server" is not supported yet`, word);
+    default: {
+      if (isEngineAttribute(name)) {
+        if (value === "") invalid();
+        engine.attributes = { ...engine.attributes, [name]: value };
+        break;
+      }
+      const hint = didYouMean(name, [...parameterNames, ...Object.keys(engineAttributes)]);
+      throw scope.refusal(`invalid parameter "${word.text}"`, word, hint);
+    }
+  }
+}
+
+export const engine = honoured(
+  "server",
+  here,
+  reading(1, many, readEngine),
+  "one of `engines`: host:port (80 when not given) or `unix:/path`, `weight`, `max_fails` (1), `fail_timeout` (10s), `slow_start` (0), `max_conns`, `backup`, `down`; behind the port `@RANK` or `@FIRST-LAST`; attributes such as `bootstrap_port=8998`",
+  { repeats: true },
+);
+
+function policy(
+  name: string,
+  [min, max]: readonly [number, number],
+  does: string,
+  read: (args: readonly Word[], scope: Scope) => PolicyInput,
+): Directive<PolicyInput> {
+  return honoured(name, here, reading(min, max, read), does, { repeats: true });
+}
+
+function readRandom([two, method]: readonly Word[], scope: Scope): PolicyInput {
+  if (two !== undefined && two.text !== "two") {
+    scope.fail(`invalid parameter "${two.text}"`, two);
+  }
+  if (method !== undefined && method.text !== "least_conn") {
+    scope.fail(`invalid parameter "${method.text}"`, method, "known: least_conn");
+  }
+  return { name: "random", two: two !== undefined };
+}
+
+function readHash([key, consistent]: readonly Word[], scope: Scope): PolicyInput {
+  if (consistent !== undefined && consistent.text !== "consistent") {
+    scope.fail(`invalid parameter "${consistent.text}"`, consistent);
+  }
+  if (key!.text === "") scope.fail('the key of "hash" is empty', key);
+  return { name: "hash", key: scope.template(key!), consistent: consistent !== undefined };
+}
+
+const nginxPolicies: readonly Directive<PolicyInput>[] = [
+  policy("least_conn", [0, 0], "`policy`", () => ({ name: "least_conn" })),
+  policy("ip_hash", [0, 0], "`policy`", () => ({ name: "ip_hash" })),
+  policy("random", [0, 2], "`policy`; `two`, `two least_conn`", readRandom),
+  policy("hash", [1, 2], "`policy`; `consistent`", readHash),
+];
+
+const namedPolicies = [...nginxPolicies, ...originalPolicies];
+
+/** Ways to choose an engine. Without any, it is in turn, for which nginx has no word. */
+export const policies: readonly Directive<PolicyInput | undefined>[] = [
+  ...namedPolicies,
+  ...policyDirectives(new Set(["round_robin", ...namedPolicies.map(({ name }) => name)])),
+];
+
+export const keepalive = honoured(
+  "keepalive",
+  here,
+  reading(1, 1, ([word], scope) => {
+    const count = parseNumber(word!.text) || undefined;
+    return count ?? scope.fail(`invalid value "${word!.text}" in "keepalive" directive`, word);
+  }),
+  "`keepAlive.connections`. Connections are pooled without it, too: 256 per engine and worker",
+);
+function readQueue([count, timeout]: readonly Word[], scope: Scope): QueueInput {
+  const max = parseNumber(count!.text);
+  if (max === undefined || !queueSchema.shape.max.safeParse(max).success) {
+    scope.fail(`invalid value "${count!.text}" in "queue" directive`, count);
+  }
+  if (timeout === undefined) return { max };
+  const timeoutMs = parseTime(/^timeout=(.*)$/s.exec(timeout.text)?.[1] ?? "", "seconds");
+  if (timeoutMs !== undefined && queueSchema.shape.timeoutMs.safeParse(timeoutMs).success) {
+    return { max, timeoutMs };
+  }
+  return scope.fail(`invalid parameter "${timeout.text}"`, timeout);
+}
+
+export const queue = honoured(
+  "queue",
+  here,
+  reading(1, 2, readQueue),
+  "`queue`, as in NGINX Plus: requests wait where all engines have `max_conns`; `timeout=` (60s). 503 where nginx has 502",
+);
+
+export const upstreamKeepaliveTimeout = honoured(
+  "keepalive_timeout",
+  here,
+  time,
+  "`keepAlive.idleMs`. 4 s when not given, not nginx's 60 s: uvicorn closes after 5 s, and a connection that closes while a request is on its way costs a retry",
+);
+export const upstreamKeepaliveRequests = honoured(
+  "keepalive_requests",
+  here,
+  number,
+  "`keepAlive.requests`; 100000 when not given",
+);
+
+export const upstreamDirectives: readonly Directive[] = [
+  upstream,
+  engine,
+  ...policies,
+  ...originalPolicyDirectives,
+  ...engineKnowledge,
+  keepalive,
+  queue,
+  upstreamKeepaliveTimeout,
+  upstreamKeepaliveRequests,
+  ignored("keepalive_time", here, time, "connections have no longest age"),
+  ignored(
+    "zone",
+    here,
+    reading(1, 2, ([name, bytes], scope: Scope) => {
+      const size = bytes === undefined ? 32_768 : parseSize(bytes.text);
+      if (size === undefined) scope.fail(`invalid zone size "${bytes!.text}"`, bytes);
+      if (size < 32_768) scope.fail(`zone "${name!.text}" is too small`, name);
+    }),
+    "all workers share one scoreboard",
+    { repeats: true },
+  ),
+  ignored(
+    "resolver",
+    ["http", "server", "location", "upstream"],
+    words(1, many),
+    "the system resolves host names",
+    { repeats: true },
+  ),
+  ignored(
+    "resolver_timeout",
+    ["http", "server", "location", "upstream"],
+    time,
+    "the system resolves host names",
+  ),
+];

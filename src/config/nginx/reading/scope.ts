@@ -1,0 +1,69 @@
+/** What the reader of a directive's arguments has at hand. */
+import { resolve } from "node:path";
+import type { Word } from "../syntax/lexer.ts";
+import type { ConfNode } from "../syntax/parser.ts";
+import { Refusal, type Report } from "../syntax/report.ts";
+import type { Context } from "./context.ts";
+import { type JsRegex, translateRegex } from "./regex.ts";
+import type { Variables } from "./variables.ts";
+
+/** One for the whole configuration. */
+export interface Loading {
+  readonly report: Report;
+  readonly variables: Variables;
+  /** Relative paths of unix sockets start here. */
+  readonly prefix: string;
+}
+
+export class Scope {
+  readonly node: ConfNode;
+  readonly context: Context;
+  readonly loading: Loading;
+
+  constructor(node: ConfNode, context: Context, loading: Loading) {
+    this.node = node;
+    this.context = context;
+    this.loading = loading;
+  }
+
+  get name(): string {
+    return this.node.name.text;
+  }
+
+  /** @param word what is wrong, if not the whole directive */
+  refusal(message: string, word?: Word, hint?: string): Refusal {
+    return new Refusal(message, word?.position, hint);
+  }
+
+  fail(message: string, word?: Word, hint?: string): never {
+    throw this.refusal(message, word, hint);
+  }
+
+  /** Told once per directive and subject. */
+  notice(message: string, word: Word = this.node.name, subject = ""): void {
+    this.loading.report.notice(`${this.name} ${subject}`, word.position, message);
+  }
+
+  /** The path of a unix socket, which the configuration wants whole. */
+  socketPath(path: string): string {
+    return resolve(this.loading.prefix, path);
+  }
+
+  template(word: Word, text: string = word.text): string {
+    return this.loading.variables.use(word, text);
+  }
+
+  /** Makes its named captures known as variables. */
+  regex(word: Word, source: string = word.text): JsRegex {
+    let regex: JsRegex;
+    try {
+      regex = translateRegex(source);
+    } catch (error) {
+      const { message } = error as Error;
+      const reason = message.charAt(0).toLowerCase() + message.slice(1);
+      return this.fail(`invalid regular expression "${source}": ${reason}`, word);
+    }
+    for (const name of regex.names) this.loading.variables.declare(name, word);
+    return regex;
+  }
+}

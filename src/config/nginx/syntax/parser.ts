@@ -1,0 +1,166 @@
+/** Words and marks → directives with their blocks. Included files are read in place, so nothing behind knows of them. */
+import { basename, dirname, isAbsolute, join } from "node:path";
+import { describeOpenError } from "../../problems/system-error.ts";
+import { Lexer, type Position, SyntaxProblem, type Word } from "./lexer.ts";
+import type { Report } from "./report.ts";
+
+/** One directive as it stands in the file. */
+export interface ConfNode {
+  readonly name: Word;
+  readonly args: readonly Word[];
+  /** Undefined when the directive ends in `;`. */
+  readonly block?: readonly ConfNode[];
+}
+
+/** The files of a configuration. Handed in, so that tests need no disk. */
+export interface ConfFiles {
+  /** The text of a file. Throws what `node:fs` throws. */
+  read(path: string): string;
+  /** The files that a pattern with `*`, `?` or `[…]` names. */
+  glob(pattern: string): readonly string[];
+}
+
+/** Bounds on what one configuration may make the parser do. */
+const blockDepthMax = 50;
+const includeDepthMax = 20;
+const filesMax = 1000;
+const charactersMax = 16_777_216;
+
+const patternCharacters = /[*?[]/;
+/** Lua has its own quotes and comments, so what follows cannot be read as nginx.conf. */
+const luaBlock = /_by_lua(_block)?$/;
+
+export class Parser {
+  readonly #files: ConfFiles;
+  readonly #report: Report;
+  /** Included paths start here: the folder of the first file. */
+  readonly #folder: string;
+  /** Files that are being read, outermost first. */
+  readonly #open: string[] = [];
+  #filesRead = 0;
+  #charactersRead = 0;
+
+  constructor(file: string, files: ConfFiles, report: Report) {
+    this.#folder = dirname(file);
+    this.#files = files;
+    this.#report = report;
+  }
+
+  /** @throws SyntaxProblem at the first mistake: what follows it cannot be told apart. */
+  parseFile(path: string, from?: Position): ConfNode[] {
+    const place = from ?? { file: path, line: 0, column: 0 };
+    this.#checkBounds(path, place);
+    const text = this.#read(path, place);
+    this.#charactersRead += text.length;
+    if (this.#charactersRead > charactersMax) {
+      throw new SyntaxProblem("the configuration is larger than 16 MiB", place);
+    }
+    this.#open.push(path);
+    const nodes = this.#parseBlock(new Lexer(text, path), undefined, 0);
+    this.#open.pop();
+    return nodes;
+  }
+
+  /** Directives that come from a switch, not from a file. */
+  parseText(text: string, name: string): ConfNode[] {
+    return this.#parseBlock(new Lexer(text, name, { fromCommandLine: true }), undefined, 0);
+  }
+
+  #parseBlock(lexer: Lexer, opener: Position | undefined, depth: number): ConfNode[] {
+    const nodes: ConfNode[] = [];
+    for (;;) {
+      const token = lexer.next();
+      if (token.kind === "word") {
+        const node = this.#parseDirective(lexer, token, depth);
+        nodes.push(...(node.name.text === "include" ? this.#include(node) : [node]));
+      } else if (token.kind === ";") {
+        const message = 'unexpected ";" ignored';
+        this.#report.notice(";", token.position, message, "remove one of the two semicolons");
+      } else if (token.kind === "{") {
+        throw new SyntaxProblem('unexpected "{"', token.position);
+      } else if (token.kind === "}") {
+        if (opener === undefined) throw new SyntaxProblem('unexpected "}"', token.position);
+        return nodes;
+      } else {
+        if (opener === undefined) return nodes;
+        const hint = `the block that begins at line ${opener.line} is not closed`;
+        throw new SyntaxProblem('unexpected end of file, expecting "}"', token.position, hint);
+      }
+    }
+  }
+
+  #parseDirective(lexer: Lexer, name: Word, depth: number): ConfNode {
+    const args: Word[] = [];
+    for (;;) {
+      const token = lexer.next();
+      if (token.kind === "word") args.push(wordOf(token));
+      else if (token.kind === ";") return { name: wordOf(name), args };
+      else if (token.kind === "{") {
+        if (luaBlock.test(name.text)) throw luaProblem(name);
+        if (depth >= blockDepthMax) {
+          throw new SyntaxProblem(`blocks nest deeper than ${blockDepthMax}`, token.position);
+        }
+        const block = this.#parseBlock(lexer, token.position, depth + 1);
+        return { name: wordOf(name), args, block };
+      } else if (token.kind === "}") {
+        throw new SyntaxProblem('unexpected "}"', token.position, missingSemicolon(name, args));
+      } else throw lexer.endProblem(token.position, missingSemicolon(name, args));
+    }
+  }
+
+  #include({ name, args, block }: ConfNode): ConfNode[] {
+    if (block !== undefined) {
+      throw new SyntaxProblem('directive "include" is not terminated by ";"', name.position);
+    }
+    const [target] = args;
+    if (target === undefined || args.length > 1) {
+      const message = 'invalid number of arguments in "include" directive';
+      throw new SyntaxProblem(message, name.position);
+    }
+    const path = isAbsolute(target.text) ? target.text : join(this.#folder, target.text);
+    if (!patternCharacters.test(path)) return this.parseFile(path, target.position);
+    const found = [...this.#files.glob(path)].sort();
+    return found.flatMap((file) => this.parseFile(file, target.position));
+  }
+
+  #checkBounds(path: string, place: Position): void {
+    if (this.#open.includes(path)) throw new SyntaxProblem(`"${path}" includes itself`, place);
+    if (this.#open.length > includeDepthMax) {
+      throw new SyntaxProblem(`files include each other deeper than ${includeDepthMax}`, place);
+    }
+    this.#filesRead += 1;
+    if (this.#filesRead > filesMax) {
+      throw new SyntaxProblem(`more than ${filesMax} files are included`, place);
+    }
+  }
+
+  #read(path: string, place: Position): string {
+    try {
+      return this.#files.read(path);
+    } catch (error) {
+      // Content types have no meaning here, so configurations need not bring nginx's list of them along.
+      if (basename(path) === "mime.types") {
+        this.#report.notice("mime.types", place, `"${path}" is not there; it would have no effect`);
+        return "";
+      }
+      throw new SyntaxProblem(describeOpenError(path, error as NodeJS.ErrnoException), place);
+    }
+  }
+}
+
+function wordOf({ text, position }: Word): Word {
+  return { text, position };
+}
+
+/** Where a `;` was left out, the next directive became arguments of this one: then they begin on another line. */
+function missingSemicolon(name: Word, args: readonly Word[]): string {
+  const last = args.at(-1) ?? name;
+  const stray = args.find(({ position }) => position.line > name.position.line);
+  const line = stray === undefined ? last.position.line : name.position.line;
+  return `a ";" may be missing behind "${name.text}" in line ${line}`;
+}
+
+function luaProblem({ text, position }: Word): SyntaxProblem {
+  const message = `the "${text}" directive is not supported: Lua does not run here`;
+  return new SyntaxProblem(message, position, "use map, set, rewrite and return");
+}

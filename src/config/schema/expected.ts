@@ -1,0 +1,119 @@
+/** Says in words what the schema expects at a place, from its JSON Schema: for error messages and the documentation. */
+import { z } from "zod";
+import { configSchema } from "./schema.ts";
+
+/** The parts of JSON Schema that zod makes of this schema. */
+export interface JsonSchema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: boolean | JsonSchema;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly pattern?: string;
+}
+
+/** The JSON Schema of what a file may hold, before defaults are filled in. */
+export const inputSchema = z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+
+export type ConfigPath = readonly (string | number)[];
+
+/** The alternatives that a schema consists of; itself when there is only one. */
+export function alternatives(schema: JsonSchema): readonly JsonSchema[] {
+  return schema.anyOf ?? schema.oneOf ?? [schema];
+}
+
+/** Schemas that can apply at a path: several where a union has been passed. */
+export function schemasAt(path: ConfigPath): readonly JsonSchema[] {
+  let schemas = alternatives(inputSchema);
+  for (const step of path) {
+    schemas = schemas.flatMap((schema) => {
+      const child = childOf(schema, step);
+      return child === undefined ? [] : alternatives(child);
+    });
+  }
+  return schemas;
+}
+
+function childOf(schema: JsonSchema, step: string | number): JsonSchema | undefined {
+  if (typeof step === "number") return schema.items;
+  const named = schema.properties?.[step];
+  if (named !== undefined) return named;
+  return typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined;
+}
+
+/** Keys that may stand at a path. */
+export function keysAt(path: ConfigPath): string[] {
+  return [...new Set(schemasAt(path).flatMap((schema) => Object.keys(schema.properties ?? {})))];
+}
+
+/** `a whole number from 1 to 64 or "auto"`. */
+export function describeExpected(schemas: readonly JsonSchema[]): string {
+  const words = schemas.map(describeOne);
+  const objects = words.every((word) => word === "a map");
+  if (objects) {
+    const keys = [...new Set(schemas.flatMap((schema) => schema.required ?? []))];
+    return schemas.length > 1 ? `a map with ${keys.join(" or ")}` : "a map";
+  }
+  return [...new Set(words)].join(" or ");
+}
+
+function describeOne(schema: JsonSchema): string {
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.enum !== undefined) {
+    const words = schema.enum.map((value) => JSON.stringify(value)).join(", ");
+    return schema.enum.length === 1 ? words : `one of ${words}`;
+  }
+  switch (schema.type) {
+    case "integer":
+      return `a whole number${describeRange(schema)}`;
+    case "number":
+      return `a number${describeRange(schema)}`;
+    case "boolean":
+      return "true or false";
+    case "string":
+      return schema.minLength === undefined ? "text" : "text that is not empty";
+    case "array":
+      return describeList(schema);
+    default:
+      return "a map";
+  }
+}
+
+function describeRange({ minimum, maximum }: JsonSchema): string {
+  // Zod states the safe integers as bounds of every integer; they bound nothing that an operator would write.
+  const most = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
+  if (minimum !== undefined && most !== undefined) return ` from ${minimum} to ${most}`;
+  if (minimum !== undefined) return ` of ${minimum} or more`;
+  return most === undefined ? "" : ` of ${most} or less`;
+}
+
+function describeList({ minItems, maxItems }: JsonSchema): string {
+  if (minItems !== undefined && maxItems !== undefined) {
+    return `a list of ${minItems} to ${maxItems} items`;
+  }
+  if (minItems !== undefined) return `a list with ${minItems} or more items`;
+  return maxItems === undefined ? "a list" : `a list of at most ${maxItems} items`;
+}
+
+/** `servers[0].routes[1].target.pool`; the whole document is `the configuration`. */
+export function formatPath(path: ConfigPath): string {
+  if (path.length === 0) return "the configuration";
+  let text = "";
+  for (const step of path) {
+    if (typeof step === "number") text += `[${step}]`;
+    else if (/^[A-Za-z_][\w-]*$/.test(step)) text += text === "" ? step : `.${step}`;
+    else text += `[${JSON.stringify(step)}]`;
+  }
+  return text;
+}

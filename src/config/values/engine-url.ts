@@ -1,0 +1,133 @@
+/** Reads an engine's URL: its address, its data-parallel ranks, and what else is said of it. */
+import { isIPv6 } from "node:net";
+import { dpRanksMax } from "../../limits.ts";
+import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
+
+export type EngineAddress =
+  | { readonly host: string; readonly port: number }
+  | { readonly unixPath: string };
+
+/** Everything that a URL says of an engine, or of several ranks that share an address. */
+export interface EngineUrl {
+  readonly address: EngineAddress;
+  /** Data-parallel ranks, each an engine of its own; -1 = none is said. Never empty. */
+  readonly dpRanks: readonly number[];
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface UrlProblem {
+  /** Half a sentence. */
+  readonly problem: string;
+  readonly hint?: string;
+}
+
+const noRank: readonly number[] = [-1];
+
+const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/;
+
+/** An address as `parseEngineAddress` reads it, then `@RANK` or `@FIRST-LAST`, then `?name=value&…`. */
+export function parseEngineUrl(url: string): EngineUrl | UrlProblem {
+  const question = url.indexOf("?");
+  const attributes = question < 0 ? {} : readQuery(url.slice(question + 1));
+  if (isProblem(attributes)) return attributes;
+  const rest = question < 0 ? url : url.slice(0, question);
+  const [, before, ranks] = /^(.*?)@([^@]*)$/s.exec(rest) ?? [];
+  if (before === undefined || ranks === undefined) {
+    const address = parseEngineAddress(rest);
+    return "problem" in address ? address : { address, dpRanks: noRank, attributes };
+  }
+  const dpRanks = readRanks(ranks);
+  // `http://user@host` would else be sent to a host that is called "user".
+  if (dpRanks === undefined || !/:\d+$/.test(before)) {
+    return {
+      problem: "an engine has no user name",
+      hint: `a data-parallel rank, or a range of at most ${dpRanksMax}, stands behind the port: host:port@0`,
+    };
+  }
+  const address = parseEngineAddress(before);
+  return "problem" in address ? address : { address, dpRanks, attributes };
+}
+
+function isProblem(value: object): value is UrlProblem {
+  return Object.hasOwn(value, "problem");
+}
+
+function readRanks(text: string): readonly number[] | undefined {
+  const [, firstText, lastText] = /^(\d{1,4})(?:-(\d{1,4}))?\/?$/.exec(text) ?? [];
+  if (firstText === undefined) return undefined;
+  const first = Number(firstText);
+  const last = Number(lastText ?? firstText);
+  if (last < first || last >= dpRanksMax) return undefined;
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+function readQuery(query: string): Record<string, string> | UrlProblem {
+  const attributes: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (!isEngineAttribute(name)) {
+      return { problem: `unknown attribute "${name}"`, hint: attributeHint(name) };
+    }
+    if (value === "") return { problem: `the attribute "${name}" has no value` };
+    if (Object.hasOwn(attributes, name)) return { problem: `"${name}" stands twice` };
+    attributes[name] = value;
+  }
+  return attributes;
+}
+
+/** `http://host:port`, `host:port`, a host alone (port 80) or `unix:/path`; otherwise what is wrong, as half a sentence. */
+export function parseEngineAddress(url: string): EngineAddress | { readonly problem: string } {
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1]?.toLowerCase();
+  if (scheme === "https") return { problem: "engines are reached over http, not https" };
+  if (scheme !== undefined && scheme !== "http") {
+    return { problem: `the scheme must be http, not ${scheme}` };
+  }
+  const address = scheme === undefined ? url : url.slice("http://".length);
+  if (address.startsWith("unix:")) return parseUnix(address.slice("unix:".length));
+  const authority = address.replace(/\/$/, "");
+  if (/[/?#]/.test(authority)) return { problem: "an engine has no path, only a host and a port" };
+  if (authority.includes("@")) return { problem: "an engine has no user name" };
+  return parseHostAndPort(authority, 80);
+}
+
+function parseUnix(rest: string): EngineAddress | { readonly problem: string } {
+  const unixPath = rest.replace(/:$/, "");
+  if (!unixPath.startsWith("/")) return { problem: "the path of a unix socket begins with /" };
+  return { unixPath };
+}
+
+/** A host and a port; IPv6 hosts stand in brackets. Without a port, `defaultPort`. */
+export function parseHostAndPort(
+  text: string,
+  defaultPort: number,
+): { host: string; port: number } | { readonly problem: string } {
+  if (/:.*:/.test(text) && !text.startsWith("[")) {
+    return { problem: "an IPv6 address stands in brackets, as [::1]:80" };
+  }
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text);
+  if (match === null) return { problem: "it is not host:port" };
+  const [, bracketed, plain, portText] = match;
+  const host = bracketed ?? plain ?? "";
+  if (bracketed !== undefined && !isIPv6(bracketed)) {
+    return { problem: "what stands in brackets is not an IPv6 address" };
+  }
+  if (bracketed === undefined && !isHostName(host)) {
+    return {
+      problem: host === "" ? "the host is missing" : "the host is not a name or an address",
+    };
+  }
+  if (portText === undefined) return { host, port: defaultPort };
+  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
+  if (port < 1 || port > 65_535) return { problem: `${portText || "nothing"} is not a port` };
+  return { host, port };
+}
+
+/** A name or an IPv4 address. All digits and dots must make an address, since a resolver would read `1.2` as one too. */
+export function isHostName(text: string): boolean {
+  if (/^[0-9.]+$/.test(text)) return isIPv4Quad(text);
+  return hostName.test(text);
+}
+
+function isIPv4Quad(text: string): boolean {
+  const parts = text.split(".");
+  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);
+}

@@ -1,0 +1,100 @@
+/** A YAML (or JSON) document, read with positions, held against the schema. */
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLError,
+} from "yaml";
+import { type ConfigFault, schemaFaults } from "../check/schema-faults.ts";
+import type { ConfigProblem } from "../problems/problem.ts";
+import { withDefaultPolicies } from "../schema/default-policies.ts";
+import type { ConfigPath } from "../schema/expected.ts";
+import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
+
+/** Puts a fault at its place in the file. */
+export type Locate = (fault: ConfigFault) => ConfigProblem;
+
+export type YamlResult =
+  | { readonly config: Config; readonly locate: Locate }
+  | { readonly errors: readonly ConfigProblem[] };
+
+/** Aliases that a document may expand to; a bound on documents that grow by reference. */
+const aliasesMax = 1000;
+
+export function parseYaml(text: string, file: string): YamlResult {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  if (document.errors.length > 0) {
+    return { errors: document.errors.map((error) => syntaxProblem(error, lines, file)) };
+  }
+  const locate: Locate = ({ path, atKey, level, message, hint }) => ({
+    file,
+    ...placeOf(document, lines, path, atKey ?? false),
+    level,
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  });
+  const value = toValue(document);
+  if (value instanceof Error) {
+    return { errors: [locate({ path: [], level: "emerg", message: value.message })] };
+  }
+  const parsed = configSchema.safeParse(value);
+  if (parsed.success) {
+    return { config: withDefaultPolicies(parsed.data, value as ConfigInput), locate };
+  }
+  return { errors: inFileOrder(schemaFaults(parsed.error.issues, value).map(locate)) };
+}
+
+export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function toValue(document: Document): unknown {
+  try {
+    return document.toJS({ maxAliasCount: aliasesMax });
+  } catch (error) {
+    // An alias without its anchor, or too many of them.
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function syntaxProblem(error: YAMLError, lines: LineCounter, file: string): ConfigProblem {
+  const { line, col } = lines.linePos(error.pos[0]);
+  const message = error.message.replace(/\s+/g, " ").trim();
+  return { file, line, column: col, level: "emerg", message: `invalid YAML: ${message}` };
+}
+
+/** The place of a path's value, or of the nearest enclosing one that is written in the file. */
+function placeOf(document: Document, lines: LineCounter, path: ConfigPath, atKey: boolean) {
+  let node: Node | null = document.contents;
+  let offset = node?.range?.[0];
+  for (const [depth, step] of path.entries()) {
+    const child = childOf(document, node, step);
+    if (child === undefined) break;
+    const wanted = atKey && depth === path.length - 1 ? child.key : (child.value ?? child.key);
+    offset = wanted?.range?.[0] ?? offset;
+    node = child.value;
+  }
+  if (offset === undefined) return { line: 0, column: 0 };
+  const { line, col } = lines.linePos(offset);
+  return { line, column: col };
+}
+
+function childOf(document: Document, parent: Node | null, step: string | number) {
+  const node = isAlias(parent) ? parent.resolve(document) : parent;
+  if (isSeq(node)) {
+    const item = node.items[Number(step)];
+    return isNode(item) ? { key: null, value: item } : undefined;
+  }
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+  if (pair === undefined) return undefined;
+  const key = isNode(pair.key) ? pair.key : null;
+  return { key, value: isNode(pair.value) ? pair.value : null };
+}

@@ -1,0 +1,245 @@
+/** Flags become the same configuration as a file; wrong ones are told before anything listens. */
+import { expect, test } from "vitest";
+import { checkConfig } from "../../../src/config/check/check.ts";
+import { currentRuntime } from "../../../src/config/check/runtime.ts";
+import { type Flags, parseFlags } from "../../../src/config/flags/flags.ts";
+import { formatProblem } from "../../../src/config/problems/problem.ts";
+import { parseYaml } from "../../../src/config/yaml/read-yaml.ts";
+
+const pair: Flags = { prefill: ["http://p:1", "p:2"], decode: ["d:3,http://d:4"] };
+
+function parsed(flags: Partial<Flags>) {
+  const result = parseFlags({ ...pair, ...flags });
+  if ("errors" in result) throw new Error(result.errors.map(formatProblem).join("\n"));
+  return result.config;
+}
+
+function problems(flags: Partial<Flags>): string[] {
+  const result = parseFlags({ ...pair, ...flags });
+  return "errors" in result ? result.errors.map(formatProblem) : [];
+}
+
+test("the shortest command line is this YAML", () => {
+  const yaml = parseYaml(
+    `pools:
+  prefill: { policy: { name: predictive }, engines: [{ url: http://p:1 }, { url: p:2 }] }
+  decode: { policy: { name: least_kv }, engines: [{ url: d:3 }, { url: http://d:4 }] }
+servers:
+  - listen: [{ host: 0.0.0.0, port: 8080 }]
+    routes:
+      - { match: { path: / }, prefill: { pool: prefill }, target: { pool: decode } }
+`,
+    "a.yaml",
+  );
+  expect(yaml).toMatchObject({ config: parsed({}) });
+});
+
+test("encode engines stand before prefill and decode, or before engines that do both", () => {
+  expect(parsed({ encode: ["e:1,e:2"] }).servers[0]!.routes).toMatchObject([
+    { encode: { pool: "encode" }, prefill: { pool: "prefill" } },
+  ]);
+  const both = { prefill: [], decode: [], engine: ["m:1"], encode: ["e:1"] };
+  const { pools, servers } = parsed(both);
+  expect(pools["encode"]).toMatchObject({ policy: { name: "least_conn" } });
+  expect(servers[0]!.routes).toMatchObject([{ encode: { pool: "encode" }, dialect: "plain" }]);
+  expect(problems({ encode: ["e"] })).toHaveLength(1);
+});
+
+test("each flag sets what it names", () => {
+  const config = parsed({
+    prefillPolicy: "round_robin",
+    decodePolicy: "random",
+    workers: "auto",
+    accessLog: "stdout",
+    record: "trace.jsonl",
+    pid: "/run/a.pid",
+    logLevel: "debug",
+    dialect: "omni",
+  });
+  expect(config).toMatchObject({
+    workers: "auto",
+    pidFile: "/run/a.pid",
+    errorLog: { level: "debug" },
+    pools: { prefill: { policy: { name: "round_robin" } }, decode: { policy: { name: "random" } } },
+  });
+  expect(config.record).toEqual({ file: "trace.jsonl" });
+  const logs = config.servers[0]!.routes.map(({ accessLogs }) => accessLogs);
+  expect(logs).toEqual([[{ file: "stdout", format: "combined" }]]);
+});
+
+test.each([
+  ["80", { host: "0.0.0.0", port: 80 }],
+  [":80", { host: "0.0.0.0", port: 80 }],
+  ["0", { host: "0.0.0.0", port: 0 }],
+  ["127.0.0.1:0", { host: "127.0.0.1", port: 0 }],
+  ["localhost:81", { host: "localhost", port: 81 }],
+  ["[::]:82", { host: "::", port: 82 }],
+  ["[::1]:0", { host: "::1", port: 0 }],
+  ["unix:/run/a.sock", { unixPath: "/run/a.sock" }],
+])("--listen %s", (listen, expected) => {
+  expect(parsed({ listen }).servers[0]!.listen[0]).toMatchObject(expected);
+});
+
+test("all that is wrong is told at once, with the nearest word", () => {
+  expect(
+    problems({
+      prefill: [],
+      decode: ["https://d:1", "d:x", "stray"],
+      prefillPolicy: "lenght_balance",
+      decodePolicy: "hash",
+      workers: "65",
+      listen: "::1:80",
+      logLevel: "warning",
+      dialect: "omnii",
+    }),
+  ).toEqual([
+    '[emerg] unknown name "omnii" for --dialect in command line (did you mean "omni"?)',
+    "[emerg] --prefill is missing in command line (--prefill URL… names the prefill engines)",
+    '[emerg] unknown name "lenght_balance" for --prefill-policy in command line (did you mean "length_balance"?)',
+    '[emerg] invalid URL "https://d:1" for --decode: engines are reached over http, not https in command line',
+    '[emerg] invalid URL "d:x" for --decode: x is not a port in command line',
+    '[emerg] invalid URL "stray" for --decode: the port is missing in command line',
+    "[emerg] hash needs a key for --decode-policy in command line (hash?key=…)",
+    '[emerg] unknown name "warning" for --log-level in command line (did you mean "warn"?)',
+    '[emerg] invalid number "65" for --workers in command line (a whole number from 1 to 64, or auto)',
+    '[emerg] invalid address "::1:80" for --listen: an IPv6 address stands in brackets, as [::1]:80 in command line ([HOST:]PORT)',
+  ]);
+});
+
+test("engines without a hand-over are one pool, said by --engine or by --decode alone", () => {
+  for (const flags of [
+    { prefill: [], decode: [], engine: ["e:1,e:2"] },
+    { prefill: [], decode: ["e:1", "e:2"] },
+    { prefill: [], decode: ["e:1", "e:2"], dialect: "plain" },
+  ]) {
+    const { pools, servers } = parsed(flags);
+    expect(Object.values(pools)).toMatchObject([
+      { engines: [{ url: "e:1" }, { url: "e:2" }], policy: { name: "least_conn" } },
+    ]);
+    expect(servers[0]!.routes).toMatchObject([{ match: { path: "/" }, dialect: "plain" }]);
+    expect(servers[0]!.routes[0]).not.toHaveProperty("prefill");
+  }
+});
+
+test.each([
+  [{ engine: ["e:1"] }, "--engine does not stand beside --prefill and --decode"],
+  [{ dialect: "plain" }, "--dialect plain has no --prefill"],
+  [{ prefill: [], dialect: "omni" }, "--prefill is missing"],
+  [{ prefill: [], decode: [], engine: ["e:1"], dialect: "omni" }, "--dialect omni hands over"],
+  [{ onPrefillFailure: "decode" }, '"decode" for --on-prefill-failure'],
+  [{ decodeCacheTokens: "all" }, 'invalid number "all" for --decode-cache-tokens'],
+  [{ prefillMinTokens: "-1" }, 'invalid number "-1" for --prefill-min-tokens'],
+  [{ decode: ["root@d:80"] }, "an engine has no user name"],
+  [{ decode: ["d:80?zmq_adress=1"] }, 'unknown attribute "zmq_adress"'],
+])("%j is refused", (flags, message) => {
+  expect(problems(flags).join("\n")).toContain(message);
+});
+
+test("when there is a prefill, and what when it fails, is said of the route", () => {
+  const { servers, pools } = parsed({
+    onPrefillFailure: "decode_only",
+    prefillMinTokens: "256",
+    decodeCacheTokens: "400000",
+  });
+  const said = { onPrefillFailure: "decode_only", prefillMinTokens: 256 };
+  expect(servers[0]!.routes).toMatchObject([said]);
+  expect(pools).toMatchObject({ prefill: { cacheTokens: 0 }, decode: { cacheTokens: 400_000 } });
+});
+
+test("a policy has its options behind its name, and its role from the pool", () => {
+  const { pools } = parsed({
+    prefillPolicy: "omni_proxy?algo=earliest_batch&max_batch_num_token=9000",
+    decodePolicy: "pd_score_balance",
+    decodeMaxNumSeqs: "48",
+  });
+  expect(pools).toMatchObject({
+    prefill: {
+      policy: { role: "prefill", algo: "earliest_batch", maxBatchNumToken: 9_000, maxNumSeqs: 32 },
+    },
+    decode: { policy: { name: "pd_score_balance", role: "decode", maxNumSeqs: 48 } },
+  });
+  const key = "hash?key=$http_x_session_id&consistent=on";
+  expect(parsed({ decodePolicy: key }).pools["decode"]!.policy).toEqual({
+    name: "hash",
+    key: "$http_x_session_id",
+    consistent: true,
+  });
+  expect(parsed({ prefillPolicy: "static_bucket?bounds=4000" }).pools).toMatchObject({
+    prefill: { policy: { bounds: [4_000] } },
+  });
+  expect(parsed({ prefillPolicy: "static_bucket?bounds=4000,9000" }).pools).toMatchObject({
+    prefill: { policy: { bounds: [4_000, 9_000] } },
+  });
+  for (const yes of ["on", "true"]) {
+    expect(parsed({ prefillPolicy: `random?two=${yes}` }).pools).toMatchObject({
+      prefill: { policy: { two: true } },
+    });
+  }
+});
+
+test.each([
+  [{ prefillPolicy: "omni_proxy?alg=default" }, 'unknown option "alg" of omni_proxy'],
+  [{ prefillPolicy: "omni_proxy?algo=best" }, 'invalid value "algo=best" of omni_proxy'],
+  [{ prefillPolicy: "pd_score_balance?max_num_seqs=0" }, "invalid value"],
+  [{ prefillPolicy: "omni_proxy?algo=defualt" }, 'did you mean "default"?'],
+  [{ prefillPolicy: "predictive?aging_factor=0" }, "it takes a number from 0.001 to 10"],
+  [{ prefillPolicy: "random?two=yes" }, "it takes true or false"],
+  [{ prefillPolicy: "static_bucket?bounds=1,x" }, "it takes a list"],
+  [
+    { prefillPolicy: "predictive?queue_max=5&queue_max=6" },
+    'option "queue_max" of predictive stands there twice',
+  ],
+  [{ prefillPolicy: "round_robin?a=1" }, 'unknown option "a" of round_robin'],
+  [{ prefillPolicy: "" }, 'unknown name ""'],
+  [{ prefillMaxNumSeqs: "16" }, "--prefill-max-num-seqs has no effect with the policy predictive"],
+  [{ decodePolicy: "pd_score_balance", decodeMaxNumSeqs: "many" }, 'invalid number "many"'],
+])("%j is refused, with what is wrong", (flags, message) => {
+  expect(problems(flags).join("\n")).toContain(message);
+});
+
+test("operators are not heard where clients are served", () => {
+  const faultsOf = (listen: string, admin: string) =>
+    checkConfig(parsed({ listen, admin }), currentRuntime()).map(({ path }) => path.join("."));
+  expect(faultsOf("8080", "127.0.0.1:8080")).toEqual(["admin.port"]);
+  expect(faultsOf("127.0.0.1:8080", "0.0.0.0:8080")).toEqual(["admin.port"]);
+  expect(faultsOf("127.0.0.1:8080", "127.0.0.2:8080")).toEqual([]);
+  expect(faultsOf("8080", "9901")).toEqual([]);
+  expect(faultsOf("127.0.0.1:0", "0")).toEqual([]);
+  const config = { ...parsed({}), admin: { host: "a b", port: 9, explainedRequestsMax: 1 } };
+  expect(checkConfig(config, currentRuntime())).toMatchObject([{ path: ["admin", "host"] }]);
+});
+
+test("a second policy follows that of the prefill engines, or of those that do all", () => {
+  const { pools } = parsed({ shadow: "llm_d?prefix_weight=1" });
+  expect(pools["prefill"]).toMatchObject({
+    policy: { name: "predictive" },
+    shadow: { name: "llm_d", prefixWeight: 1 },
+  });
+  expect(pools["decode"]!.shadow).toBeUndefined();
+  expect(parsed({ shadow: "pd_score_balance" }).pools["prefill"]!.shadow).toMatchObject({
+    role: "prefill",
+  });
+  const alone = { prefill: [], decode: [], engine: ["m:1"], shadow: "random" };
+  expect(parsed(alone).pools["decode"]!.shadow).toMatchObject({ name: "random" });
+  expect(problems({ shadow: "leest_conn" })).toEqual([expect.stringContaining("--shadow")]);
+  const holding = checkConfig(parsed({ shadow: "predictive" }), currentRuntime());
+  expect(holding).toMatchObject([{ level: "emerg", path: ["pools", "prefill", "shadow"] }]);
+});
+
+test("what engines tell of their caches is for the pool that computes prompts, and of tokens", () => {
+  const cachesOf = (flags: Partial<Flags>, pool: string) => {
+    const { tokenize, kvEvents } = parsed(flags).pools[pool]!;
+    return [tokenize, kvEvents?.port, kvEvents?.replayPort];
+  };
+  expect(cachesOf({ kvEvents: "6557:6558" }, "prefill")).toEqual([true, 6557, 6558]);
+  expect(cachesOf({ kvEvents: "6557" }, "prefill")).toEqual([true, 6557, 0]);
+  expect(cachesOf({ kvEvents: "6557" }, "decode")).toEqual([false, undefined, undefined]);
+  expect(cachesOf({ tokenize: true }, "prefill")).toEqual([true, undefined, undefined]);
+  const whole = { prefill: [], decode: [], engine: ["http://e:1"], kvEvents: "6557" };
+  expect(cachesOf(whole, "decode")).toEqual([true, 6557, 0]);
+  for (const kvEvents of ["", "x", "0", "70000", "1:70000", "1:2:3"]) {
+    expect(problems({ kvEvents })).toEqual([
+      expect.stringContaining(`invalid ports "${kvEvents}" for --kv-events`),
+    ]);
+  }
+});
