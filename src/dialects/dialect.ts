@@ -53,10 +53,10 @@ export interface FinalReply {
 }
 
 /** What decode's answer says of the hand-over: it is the client's, the prompt is not cached there, or too little of it has come. */
-export type DecodeInspection = "answer" | "missed" | "more";
+export type DecodeInspection = "deliver" | "needs-prefill" | "incomplete";
 
 /** What a call-back says: all that the prefill needs has come, more calls have to, or it is not what this round's engine says. */
-export type CallVerdict = "complete" | "more" | "invalid";
+export type CallVerdict = "complete" | "incomplete" | "invalid";
 
 /**
  * One round of one request: a prefill, and the decode that takes its KV cache. A retry that needs a new prefill is a new round, so
@@ -74,9 +74,9 @@ export interface KvTransfer {
 
   /**
    * Takes in the prefill engine's answer, whole and uncompressed. It may be referred to, and stays as it is. What is returned
-   * ends the request: an answer that needs no decode, or `nothing` = nothing was handed over, and decode cannot do without it.
+   * ends the request: an answer that needs no decode, or `no-transfer` = the response names no KV cache, and decode cannot do without it.
    */
-  prefillResponded(response: Buffer): FinalReply | "nothing" | undefined;
+  prefillResponded(response: Buffer): FinalReply | "no-transfer" | undefined;
 
   /**
    * Makes the client's body the decode engine's. What a client put into a hand-off field of its own must never reach

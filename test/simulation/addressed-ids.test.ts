@@ -81,7 +81,7 @@ test("what cannot be handed over is refused, and no engine hears of it", () => {
   const client = world.client();
   client.send(completion(json).replace('"model":"m",', '"n":2222222,'));
   const refused = world.responseTo(client);
-  expect([refused.status, codeOf(refused)]).toEqual([400, "GP_NOT_CARRIED"]);
+  expect([refused.status, codeOf(refused)]).toEqual([400, "GP_UNSUPPORTED_REQUEST"]);
   expect(asked(world)).toEqual([]);
   world.expectNothingLeft();
 });

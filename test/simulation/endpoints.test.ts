@@ -163,7 +163,7 @@ describe("kept answers", () => {
   it("cannot be gone on with where decode cannot compute a prompt", () => {
     const world = worldOf({ route: { dialect: "vllm-p2p-nccl" } });
     const got = ask(world, "POST", "/v1/responses", `{"previous_response_id":"resp_1"}`);
-    expect([got.status, got.json().error.code]).toEqual([400, "GP_NOT_CARRIED"]);
+    expect([got.status, got.json().error.code]).toEqual([400, "GP_UNSUPPORTED_REQUEST"]);
   });
 });
 

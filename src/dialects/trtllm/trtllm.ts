@@ -109,14 +109,14 @@ class ContextFirst implements KvTransfer {
     contextEdits(this.#request, edits, params);
   }
 
-  prefillResponded(response: Buffer): FinalReply | "nothing" | undefined {
+  prefillResponded(response: Buffer): FinalReply | "no-transfer" | undefined {
     const context = readContext(response);
-    if (context === undefined) return "nothing";
+    if (context === undefined) return "no-transfer";
     if (context.isFinal) return finalReplyOf(this.#request, response, context);
     this.#params = context.generationParams;
     this.#promptIds = context.promptIds;
     this.#promptIdsB64 = context.promptIdsB64;
-    return this.#params === undefined ? "nothing" : undefined;
+    return this.#params === undefined ? "no-transfer" : undefined;
   }
 
   decodeEdits(edits: Edits): void {

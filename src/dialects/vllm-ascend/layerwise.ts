@@ -70,7 +70,7 @@ class LayerwiseTransfer implements KvTransfer {
     // A repetition says the same again; if it did not, the prefill may be under way by the first.
     if (!this.#calls.has(id)) this.#calls.set(id, body);
     if (this.#calls.size > this.#prompts) return "invalid";
-    return this.#calls.size === this.#prompts ? "complete" : "more";
+    return this.#calls.size === this.#prompts ? "complete" : "incomplete";
   }
 
   prefillEdits(edits: Edits): void {

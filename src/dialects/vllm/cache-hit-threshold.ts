@@ -29,21 +29,21 @@ export class ThresholdInspector {
 
   look(body: Buffer, isComplete: boolean): DecodeInspection {
     const verdict = this.#look(body, isComplete);
-    return verdict === "missed" && !isComplete ? "more" : verdict;
+    return verdict === "needs-prefill" && !isComplete ? "incomplete" : verdict;
   }
 
   #look(body: Buffer, isComplete: boolean): DecodeInspection {
-    if (this.#isGivenBack) return "missed";
+    if (this.#isGivenBack) return "needs-prefill";
     // What begins as an object is no stream of events.
     const verdict = body[0] === 0x7b ? this.#object(body, isComplete) : this.#events(body);
-    this.#isGivenBack = verdict === "missed";
-    return verdict === "more" && (isComplete || body.length > inspectedBytesMax)
-      ? "answer"
+    this.#isGivenBack = verdict === "needs-prefill";
+    return verdict === "incomplete" && (isComplete || body.length > inspectedBytesMax)
+      ? "deliver"
       : verdict;
   }
 
   #object(body: Buffer, isComplete: boolean): DecodeInspection {
-    return isComplete ? verdictOf(body) : "more";
+    return isComplete ? verdictOf(body) : "incomplete";
   }
 
   #events(body: Buffer): DecodeInspection {
@@ -52,13 +52,13 @@ export class ThresholdInspector {
       const end = this.#ends.next(body, start + this.#scanned, body.length);
       if (end < 0) {
         this.#scanned = body.length - start;
-        return "more";
+        return "incomplete";
       }
       this.#scanned = 0;
       this.#at = end;
       const { json } = new EventData(body.subarray(start, end));
-      const verdict = json === undefined ? "more" : verdictOf(json);
-      if (verdict !== "more") return verdict;
+      const verdict = json === undefined ? "incomplete" : verdictOf(json);
+      if (verdict !== "incomplete") return verdict;
     }
   }
 
@@ -66,14 +66,14 @@ export class ThresholdInspector {
   #scanned = 0;
 }
 
-/** `more` for the event with which a chat opens: it says only whose words will follow. */
+/** `incomplete` for the event with which a chat opens: it says only whose words will follow. */
 function verdictOf(json: Buffer): DecodeInspection {
   const choice = firstChoice(json);
-  if (choice === undefined) return "answer";
+  if (choice === undefined) return "deliver";
   const reason = memberValue(choice, finishReason);
-  if (reason !== undefined && isGivenBack(choice, reason)) return "missed";
+  if (reason !== undefined && isGivenBack(choice, reason)) return "needs-prefill";
   const isEnd = reason !== undefined && choice[reason.start] === 0x22;
-  return !isEnd && opensChat(choice) ? "more" : "answer";
+  return !isEnd && opensChat(choice) ? "incomplete" : "deliver";
 }
 
 function isGivenBack(choice: Buffer, { start, end }: Span): boolean {

@@ -73,7 +73,7 @@ class WriteTransfer implements KvTransfer {
     askToHold(this.#request, edits, more);
   }
 
-  prefillResponded(_answer: Buffer): "nothing" | undefined {
+  prefillResponded(_answer: Buffer): "no-transfer" | undefined {
     return undefined;
   }
 
@@ -89,11 +89,11 @@ class WriteTransfer implements KvTransfer {
 class ReadTransfer extends WriteTransfer {
   #source = nowhere;
 
-  override prefillResponded(response: Buffer): "nothing" | undefined {
+  override prefillResponded(response: Buffer): "no-transfer" | undefined {
     const params = takeKvTransferParams(response);
     const engineId = params && textOf(params, remoteEngineId);
     const blockIds = params && textOf(params, remoteBlockIds);
-    if (engineId === undefined || blockIds === undefined) return "nothing";
+    if (engineId === undefined || blockIds === undefined) return "no-transfer";
     this.#source = `,"remote_engine_id":${engineId},"remote_block_ids":${blockIds}`;
     return undefined;
   }

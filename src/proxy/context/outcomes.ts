@@ -1,6 +1,6 @@
 /**
  * The closed list of ways in which a request can end. One table gives status, error body, whose fault it is, and whether the
- * client may try again. An answer that an engine gave itself is `answered`, whatever its status.
+ * client may try again. A response that came from an engine is `answered`, whatever its status.
  */
 
 /** Whose fault an outcome is. */
@@ -12,7 +12,7 @@ export type Retry = "no" | "safe" | "may-repeat-work";
 export interface Outcome {
   /** Stable; in the error body, the access log and metrics. */
   readonly code: string;
-  /** 0 = no answer can be given (any more): the connection is closed. */
+  /** 0 = no response can be sent (any more): the connection is closed. */
   readonly status: number;
   readonly fault: Fault;
   readonly retry: Retry;
@@ -32,7 +32,7 @@ function outcome(
 
 export const outcomes = Object.freeze({
   answered: outcome("GP_OK", 200, "none", "no", ""),
-  returned: outcome("GP_RETURNED", 200, "none", "no", "The configuration answered."),
+  returned: outcome("GP_RETURNED", 200, "none", "no", "The configuration returned this response."),
 
   closed: outcome("GP_CLOSED", 0, "none", "no", "The configuration closes the connection (444)."),
 
@@ -49,7 +49,7 @@ export const outcomes = Object.freeze({
     0,
     "client",
     "may-repeat-work",
-    "The client did not read its answer in time.",
+    "The client did not read its response in time.",
   ),
   bodyTooLarge: outcome(
     "GP_BODY_TOO_LARGE",
@@ -60,14 +60,14 @@ export const outcomes = Object.freeze({
   ),
   badChunk: outcome("GP_BAD_CHUNK", 400, "client", "no", "The chunked request body is malformed."),
   badPath: outcome("GP_BAD_PATH", 400, "client", "no", "The path of the request is malformed."),
-  noRoute: outcome("GP_NO_ROUTE", 404, "client", "no", "There is nothing at this path."),
+  noRoute: outcome("GP_NO_ROUTE", 404, "client", "no", "No route takes this path."),
   draining: outcome("GP_DRAINING", 503, "internal", "safe", "The proxy is shutting down."),
   bodiesFull: outcome(
     "GP_MEMORY_FULL",
     503,
     "internal",
     "safe",
-    "Too many request bodies are in memory.",
+    "The request bodies in memory have reached their limit; retry.",
   ),
 
   dialectUnknown: outcome(
@@ -75,21 +75,21 @@ export const outcomes = Object.freeze({
     503,
     "internal",
     "safe",
-    "The engines have not told yet how they hand over.",
+    "The engines' KV-transfer protocol has not been detected yet; retry.",
   ),
   unsupportedRequest: outcome(
-    "GP_NOT_CARRIED",
+    "GP_UNSUPPORTED_REQUEST",
     400,
     "client",
     "no",
-    "These engines cannot hand over a request for several answers, with several prompts, or that goes on with an answer before.",
+    "These engines cannot serve a request with several choices, several prompts or a previous response.",
   ),
   tooManyItems: outcome(
     "GP_TOO_MANY_ITEMS",
     400,
     "client",
     "no",
-    "The request has more images, sounds and videos than are encoded at a time.",
+    "The request has more images, audio clips and videos than one request may have.",
   ),
   noEncodeEngine: outcome(
     "GP_NO_ENCODE_ENGINE",
@@ -98,7 +98,13 @@ export const outcomes = Object.freeze({
     "safe",
     "No encode engine is available.",
   ),
-  encodeFull: outcome("GP_ENCODE_FULL", 503, "encode", "safe", "All encode engines are full."),
+  encodeFull: outcome(
+    "GP_ENCODE_FULL",
+    503,
+    "encode",
+    "safe",
+    "All encode engines are at capacity.",
+  ),
   encodeFailed: outcome(
     "GP_ENCODE_FAILED",
     502,
@@ -111,14 +117,14 @@ export const outcomes = Object.freeze({
     504,
     "encode",
     "may-repeat-work",
-    "The encode engine did not answer in time.",
+    "The encode engine did not respond in time.",
   ),
   encodeInvalid: outcome(
     "GP_ENCODE_INVALID",
     502,
     "encode",
     "safe",
-    "The encode engine's answer is not valid HTTP, or no JSON.",
+    "The encode engine's response is not valid HTTP or not a JSON object.",
   ),
   noPrefillEngine: outcome(
     "GP_NO_PREFILL_ENGINE",
@@ -134,28 +140,34 @@ export const outcomes = Object.freeze({
     "safe",
     "No decode engine is available.",
   ),
-  prefillFull: outcome("GP_PREFILL_FULL", 503, "prefill", "safe", "All prefill engines are full."),
-  decodeFull: outcome("GP_DECODE_FULL", 503, "decode", "safe", "All decode engines are full."),
-  queueFull: outcome(
-    "GP_QUEUE_FULL",
+  prefillFull: outcome(
+    "GP_PREFILL_FULL",
     503,
     "prefill",
     "safe",
-    "As many requests wait for a prefill engine as may.",
+    "All prefill engines are at capacity.",
   ),
+  decodeFull: outcome(
+    "GP_DECODE_FULL",
+    503,
+    "decode",
+    "safe",
+    "All decode engines are at capacity.",
+  ),
+  queueFull: outcome("GP_QUEUE_FULL", 503, "prefill", "safe", "The queue is full."),
   queueTimeout: outcome(
     "GP_QUEUE_TIMEOUT",
     503,
     "prefill",
     "safe",
-    "No engine could take the request in time.",
+    "The request waited in the queue for too long.",
   ),
   overloaded: outcome(
     "GP_OVERLOADED",
     429,
     "client",
     "safe",
-    "A prefill engine could take the request only too late, so try again later.",
+    "The wait for an engine would be too long; try again later.",
   ),
   prefillFailed: outcome(
     "GP_PREFILL_FAILED",
@@ -176,59 +188,81 @@ export const outcomes = Object.freeze({
     504,
     "prefill",
     "may-repeat-work",
-    "The prefill engine did not answer in time.",
+    "The prefill engine did not respond in time.",
   ),
   decodeTimeout: outcome(
     "GP_DECODE_TIMEOUT",
     504,
     "decode",
     "may-repeat-work",
-    "The decode engine did not answer in time.",
+    "The decode engine did not respond in time.",
   ),
   prefillInvalid: outcome(
     "GP_PREFILL_INVALID",
     502,
     "prefill",
     "safe",
-    "The prefill engine's answer is not valid HTTP, or not what its dialect needs.",
+    "The prefill engine's response is not valid HTTP or lacks what the dialect needs.",
   ),
   decodeInvalid: outcome(
     "GP_DECODE_INVALID",
     502,
     "decode",
     "may-repeat-work",
-    "The decode engine's answer is not valid HTTP, or not what its dialect allows.",
+    "The decode engine's response is not valid HTTP or breaks the rules of the dialect.",
   ),
   decodePreempted: outcome(
     "GP_DECODE_GAVE_UP",
     502,
     "decode",
     "may-repeat-work",
-    "The decode engine gave the request up, and it cannot be continued.",
+    "The decode engine preempted the request, and its response cannot be continued.",
   ),
   truncated: outcome(
     "GP_TRUNCATED",
     0,
     "decode",
     "may-repeat-work",
-    "The engine's answer broke off.",
+    "The engine's response broke off.",
   ),
   unknownTarget: outcome(
     "GP_UNKNOWN_TARGET",
     502,
     "internal",
     "no",
-    "The route leads to no known pool of engines.",
+    "The target of the route names no known pool.",
   ),
   routeLoop: outcome(
     "GP_ROUTE_LOOP",
     500,
     "internal",
     "no",
-    "The configuration's rewrites run in a circle.",
+    "The configuration rewrites this path in an endless loop.",
   ),
-  internal: outcome("GP_INTERNAL", 500, "internal", "safe", "The proxy failed."),
+  internal: outcome(
+    "GP_INTERNAL",
+    500,
+    "internal",
+    "safe",
+    "The proxy failed because of an internal error.",
+  ),
 } satisfies Record<string, Outcome>);
+
+/**
+ * What goes wrong with an engine of a route without a prefill, in place of decode's outcome: the same code, so that one alert covers both, in
+ * words that fit engines which serve whole requests.
+ */
+export const wholeRequestOutcomes = Object.freeze({
+  noEngine: reworded(outcomes.noDecodeEngine, "No engine is available."),
+  full: reworded(outcomes.decodeFull, "All engines are at capacity."),
+  failed: reworded(outcomes.decodeFailed, "The connection to the engine failed."),
+  timeout: reworded(outcomes.decodeTimeout, "The engine did not respond in time."),
+  invalid: reworded(outcomes.decodeInvalid, "The engine's response is not valid HTTP."),
+});
+
+function reworded(of: Outcome, message: string): Outcome {
+  return Object.freeze({ ...of, message });
+}
 
 /** An outcome for a request that could not be parsed, from the parser's own status and words. */
 export function refused(status: number, code: string, message: string): Outcome {

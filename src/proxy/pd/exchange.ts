@@ -9,6 +9,7 @@ import type { LegName, LegOrder } from "../../dialects/dialect.ts";
 import { continuationsMax, waitsAgainMax } from "../../limits.ts";
 import type { PickFailure } from "../../pool/pool.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
+import { type LegOutcomes, splitOutcomes, wholeOutcomes } from "./leg-outcomes.ts";
 
 export type Order = LegOrder | "decode-only";
 export type { LegName };
@@ -45,11 +46,14 @@ export interface ExchangeOptions {
   readonly tries: Readonly<Record<LegName, number>>;
   /** When no prefill can be had, decode computes the prompt. */
   readonly fallsBack: boolean;
+  /** The route has no prefill: errors speak of engines, not of decode engines. */
+  readonly servesWhole?: boolean;
 }
 
 export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #actions: ExchangeActions;
+  readonly #outcomes: LegOutcomes;
   #prefillFailures = 0;
   #decodeFailures = 0;
   #prefill: "none" | "sent" | "done" = "none";
@@ -71,6 +75,7 @@ export class Exchange {
     this.#options = options;
     this.#order = options.order;
     this.#actions = actions;
+    this.#outcomes = options.servesWhole ? wholeOutcomes : splitOutcomes;
   }
 
   get ended(): boolean {
@@ -198,7 +203,7 @@ export class Exchange {
       this.#finish(outcomes.truncated);
       return;
     }
-    const outcome = prefillOutcomes[failure];
+    const outcome = this.#outcomes.prefill[failure];
     if (mayRetry && this.#retryPrefill(outcome)) return;
     if (this.#fallBack()) return;
     if (this.#deliveringLeg === "decode") this.#goOnWithout();
@@ -225,7 +230,7 @@ export class Exchange {
       this.#finish(outcomes.truncated);
       return;
     }
-    const outcome = decodeOutcomes[failure];
+    const outcome = this.#outcomes.decode[failure];
     if (mayRetry && this.#retryDecode(outcome, kvKept)) return;
     this.#finish(outcome);
   }
@@ -285,7 +290,7 @@ export class Exchange {
     if (leg === "prefill" && this.#fallBack()) return;
     if (refusal === "all-full" && this.#waitAgain()) return;
     if (leg === "prefill" && this.#deliveringLeg === "decode") this.#goOnWithout();
-    else this.#finish(this.#lastFailure ?? pickFailureOutcomes[leg][refusal]);
+    else this.#finish(this.#lastFailure ?? this.#outcomes[leg][refusal]);
   }
 
   /**
@@ -376,18 +381,3 @@ export class Exchange {
     this.#actions.finish(isLate ? outcomes.truncated : outcome);
   }
 }
-
-const pickFailureOutcomes: Readonly<Record<LegName, Readonly<Record<PickFailure, Outcome>>>> = {
-  prefill: { "none-live": outcomes.noPrefillEngine, "all-full": outcomes.prefillFull },
-  decode: { "none-live": outcomes.noDecodeEngine, "all-full": outcomes.decodeFull },
-};
-const prefillOutcomes: Readonly<Record<LegFailure, Outcome>> = {
-  error: outcomes.prefillFailed,
-  timeout: outcomes.prefillTimeout,
-  invalid: outcomes.prefillInvalid,
-};
-const decodeOutcomes: Readonly<Record<LegFailure, Outcome>> = {
-  error: outcomes.decodeFailed,
-  timeout: outcomes.decodeTimeout,
-  invalid: outcomes.decodeInvalid,
-};

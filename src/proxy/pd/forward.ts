@@ -78,6 +78,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
         choosesDecodeFirst: dialect.choosesDecodeFirst ?? false,
         tries: { prefill: each, decode: each },
         fallsBack: route.config.onPrefillFailure === "decode_only" && !dialect.requiresPrefill,
+        servesWhole: !route.prefills,
       },
       this,
     );
@@ -314,7 +315,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
     this.#places.prefilled(response);
     const final = this.#transfer!.prefillResponded(response);
     if (final === undefined) this.#exchange.prefillDone();
-    else if (final === "nothing") this.#exchange.prefillFailed("invalid", false);
+    else if (final === "no-transfer") this.#exchange.prefillFailed("invalid", false);
     else {
       const isFirst = this.#exchange.deliveringLeg === undefined && !this.#exchange.resumes;
       if (isFirst) finalReply(this.#response, this.#context, final);
@@ -352,10 +353,10 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   }
 
   #misses(isComplete: boolean): boolean {
-    const verdict = this.#transfer!.inspectDecode!(this.#inspected!.bytes, isComplete);
-    if (verdict === "more" && !isComplete) return false;
+    const inspection = this.#transfer!.inspectDecode!(this.#inspected!.bytes, isComplete);
+    if (inspection === "incomplete" && !isComplete) return false;
     this.#inspected = undefined;
-    if (verdict !== "missed") return false;
+    if (inspection !== "needs-prefill") return false;
     this.#exchange.decodeNeedsPrefill();
     return true;
   }

@@ -121,7 +121,7 @@ describe("context first", () => {
     ["half an answer", contextResponse().slice(0, 150)],
   ])("fails rather than have the prompt computed twice in silence: %s", (_, response) => {
     const { transfer } = new Round(trtllm, "{}");
-    expect(transfer.prefillResponded(Buffer.from(response))).toBe("nothing");
+    expect(transfer.prefillResponded(Buffer.from(response))).toBe("no-transfer");
   });
 
   it.each(['"length"', '"not_finished"', "null"])("generates after %s", (reason) => {

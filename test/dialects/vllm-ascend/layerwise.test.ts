@@ -43,7 +43,7 @@ it("has an id of each round's own, since engines find each other's memory by it"
 describe("a list of prompts", () => {
   it("waits for a call of each, whatever their order, and for none twice", () => {
     const { round, called, id } = begin(`{"prompt":["a",[1,2],"c"]}`);
-    expect(["2", "1", "1", "2"].map((child) => called(child))).toEqual(Array(4).fill("more"));
+    expect(["2", "1", "1", "2"].map((child) => called(child))).toEqual(Array(4).fill("incomplete"));
     expect(called("0")).toBe("complete");
     expect(called("1", "another")).toBe("complete");
     const { kv_transfer_params: params } = JSON.parse(round.prefill());
@@ -62,7 +62,11 @@ describe("a list of prompts", () => {
 
   it("has no more calls than prompts", () => {
     const { called } = begin(`{"prompt":["a","b"]}`);
-    expect(["0", "1", "2"].map((child) => called(child))).toEqual(["more", "complete", "invalid"]);
+    expect(["0", "1", "2"].map((child) => called(child))).toEqual([
+      "incomplete",
+      "complete",
+      "invalid",
+    ]);
   });
 });
 

@@ -117,7 +117,7 @@ describe("moriio-read", () => {
   ])("sends nothing to decode after %s: it would generate from memory that is empty", (params) => {
     const round = new Round(moriioRead, "{}");
     round.prefill();
-    expect(round.transfer.prefillResponded(response(params))).toBe("nothing");
+    expect(round.transfer.prefillResponded(response(params))).toBe("no-transfer");
   });
 });
 

@@ -24,49 +24,61 @@ function verdicts(parts: readonly string[]): string[] {
     body += part;
     const verdict = round.transfer.inspectDecode!(Buffer.from(body), false);
     seen.push(verdict);
-    if (verdict !== "more") return seen;
+    if (verdict !== "incomplete") return seen;
   }
   return [...seen, round.transfer.inspectDecode!(Buffer.from(body), true)];
 }
 
 describe("an answer in one piece", () => {
   it.each([
-    ["gives the prompt back", whole('"cache_threshold"'), "missed"],
-    ["is one", whole('"stop"', 'say "finish_reason":"cache_threshold"'), "answer"],
+    ["gives the prompt back", whole('"cache_threshold"'), "needs-prefill"],
+    ["is one", whole('"stop"', 'say "finish_reason":"cache_threshold"'), "deliver"],
     [
       "has the word in another choice only",
       whole('"stop"').replace("]", `,${choice('"cache_threshold"', '"text":""')}]`),
-      "answer",
+      "deliver",
     ],
-    ["is no JSON", "{", "answer"],
-    ["is empty", "", "answer"],
+    ["is no JSON", "{", "deliver"],
+    ["is empty", "", "deliver"],
   ])("that %s", (_name, body, verdict) => {
     const half = Math.floor(body.length / 2);
-    expect(verdicts([body.slice(0, half), body.slice(half)])).toEqual(["more", "more", verdict]);
+    expect(verdicts([body.slice(0, half), body.slice(half)])).toEqual([
+      "incomplete",
+      "incomplete",
+      verdict,
+    ]);
   });
 
   it("that is long is not held to its end", () => {
-    expect(verdicts([whole('"length"', "x".repeat(70_000)).slice(0, 69_000)])[0]).toBe("answer");
+    expect(verdicts([whole('"length"', "x".repeat(70_000)).slice(0, 69_000)])[0]).toBe("deliver");
   });
 });
 
 describe("a stream", () => {
   it.each([
-    ["that gives the prompt back, at once", [miss, done], ["more", "more", "missed"]],
-    ["that does it after its opening", [opening, miss, done], ["more", "more", "more", "missed"]],
-    ["of words", [words], ["answer"]],
-    ["of a chat", [opening, words], ["more", "answer"]],
-    ["that ends by another reason", [event(whole('"stop"'))], ["answer"]],
-    ["of an error", [event(`{"error":{}}`)], ["answer"]],
-    ["with a comment before", [": ping\n\n", miss], ["more", "more", "missed"]],
-    ["that ends after its opening", [opening], ["more", "answer"]],
+    [
+      "that gives the prompt back, at once",
+      [miss, done],
+      ["incomplete", "incomplete", "needs-prefill"],
+    ],
+    [
+      "that does it after its opening",
+      [opening, miss, done],
+      ["incomplete", "incomplete", "incomplete", "needs-prefill"],
+    ],
+    ["of words", [words], ["deliver"]],
+    ["of a chat", [opening, words], ["incomplete", "deliver"]],
+    ["that ends by another reason", [event(whole('"stop"'))], ["deliver"]],
+    ["of an error", [event(`{"error":{}}`)], ["deliver"]],
+    ["with a comment before", [": ping\n\n", miss], ["incomplete", "incomplete", "needs-prefill"]],
+    ["that ends after its opening", [opening], ["incomplete", "deliver"]],
   ] as const)("%s", (_name, parts, expected) => {
     expect(verdicts(parts)).toEqual(expected);
   });
 
   it.each([
-    [[opening, miss, done], "missed"],
-    [[opening, words, miss, done], "answer"],
+    [[opening, miss, done], "needs-prefill"],
+    [[opening, words, miss, done], "deliver"],
   ] as const)("cut at any byte means the same", (events, expected) => {
     const text = events.join("");
     for (let at = 1; at < text.length; at += 1) {
@@ -75,7 +87,7 @@ describe("a stream", () => {
     const seen = verdicts([...text]);
     expect(seen.at(-1)).toBe(expected);
     // Nothing goes to the client before it is known whose answer it is.
-    if (expected === "missed") expect(seen.slice(0, -1)).not.toContain("answer");
+    if (expected === "needs-prefill") expect(seen.slice(0, -1)).not.toContain("deliver");
   });
 });
 

@@ -1,6 +1,11 @@
 /** A client can tell from an error what happened, by a code that stays, in the shape that OpenAI's clients read. */
 import { describe, expect, it } from "vitest";
-import { type Outcome, outcomes, refused } from "../../../src/proxy/context/outcomes.ts";
+import {
+  type Outcome,
+  outcomes,
+  refused,
+  wholeRequestOutcomes,
+} from "../../../src/proxy/context/outcomes.ts";
 import { errorBody } from "../../../src/proxy/response/error-body.ts";
 
 const all = Object.entries(outcomes) as [string, Outcome][];
@@ -27,7 +32,7 @@ describe("the table", () => {
 
   it("gives a message to each error, which names no engine and quotes no prompt", () => {
     for (const [name, { message, status }] of all) {
-      if (status >= 400) expect(message, name).toMatch(/^[A-Z][a-zA-Z ',-]+\.$/);
+      if (status >= 400) expect(message, name).toMatch(/^[A-Z][a-zA-Z ',;-]+\.$/);
     }
   });
 
@@ -43,6 +48,14 @@ describe("the table", () => {
       new Set(["may-repeat-work"]),
     );
   });
+});
+
+it("engines that serve whole requests fail under decode's codes, and are not called decode engines", () => {
+  const codes = new Set(all.map(([, { code }]) => code));
+  for (const outcome of Object.values(wholeRequestOutcomes)) {
+    expect(codes).toContain(outcome.code);
+    expect(outcome.message).not.toMatch(/decode|prefill|dialect/i);
+  }
 });
 
 describe("an error body", () => {

@@ -1,7 +1,7 @@
 /** What is sent when, and what a failure leads to: one table for each order in which engines hear of a request. */
 import { describe, expect, it } from "vitest";
 import type { PickFailure } from "../../../src/pool/pool.ts";
-import { outcomes } from "../../../src/proxy/context/outcomes.ts";
+import { type Outcome, outcomes } from "../../../src/proxy/context/outcomes.ts";
 import { Exchange, type Order } from "../../../src/proxy/pd/exchange.ts";
 
 type Call = (exchange: Exchange) => void;
@@ -336,3 +336,32 @@ it("says whose answer the client is getting", () => {
   exchange.decodeResponded(true, false);
   expect(exchange.deliveringLeg).toBe("decode");
 });
+
+it.each([
+  ["none is up", "none-live", undefined, "No engine is available."],
+  ["all are busy", "all-full", undefined, "All engines are at capacity."],
+  ["one hangs", undefined, "timeout", "The engine did not respond in time."],
+] as const)(
+  "speaks of engines, not of decode engines, without a prefill: %s",
+  (_, place, failure, message) => {
+    const ends: Outcome[] = [];
+    const actions = {
+      openAttempt() {},
+      waitAgain: () => false,
+      send: () => place,
+      cancel() {},
+      finish: (outcome: Outcome) => ends.push(outcome),
+    };
+    const options = {
+      order: "decode-only",
+      choosesDecodeFirst: false,
+      tries: { prefill: 1, decode: 1 },
+      fallsBack: false,
+      servesWhole: true,
+    } as const;
+    const exchange = new Exchange(options, actions as never);
+    exchange.begin();
+    if (failure !== undefined) exchange.decodeFailed(failure, false, false);
+    expect(ends.map((outcome) => outcome.message)).toEqual([message]);
+  },
+);

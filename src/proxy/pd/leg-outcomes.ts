@@ -1,0 +1,39 @@
+/** How a request ends when one of its legs fails, or finds no engine. */
+import type { LegName } from "../../dialects/dialect.ts";
+import { type Outcome, outcomes, wholeRequestOutcomes } from "../context/outcomes.ts";
+
+type Failure = "error" | "timeout" | "invalid" | "none-live" | "all-full";
+
+export type LegOutcomes = Readonly<Record<LegName, Readonly<Record<Failure, Outcome>>>>;
+
+const prefill = {
+  error: outcomes.prefillFailed,
+  timeout: outcomes.prefillTimeout,
+  invalid: outcomes.prefillInvalid,
+  "none-live": outcomes.noPrefillEngine,
+  "all-full": outcomes.prefillFull,
+};
+
+/** Of a route with prefill and decode engines. */
+export const splitOutcomes: LegOutcomes = {
+  prefill,
+  decode: {
+    error: outcomes.decodeFailed,
+    timeout: outcomes.decodeTimeout,
+    invalid: outcomes.decodeInvalid,
+    "none-live": outcomes.noDecodeEngine,
+    "all-full": outcomes.decodeFull,
+  },
+};
+
+/** Of a route without a prefill, whose only leg is called decode throughout the code. */
+export const wholeOutcomes: LegOutcomes = {
+  prefill,
+  decode: {
+    error: wholeRequestOutcomes.failed,
+    timeout: wholeRequestOutcomes.timeout,
+    invalid: wholeRequestOutcomes.invalid,
+    "none-live": wholeRequestOutcomes.noEngine,
+    "all-full": wholeRequestOutcomes.full,
+  },
+};
