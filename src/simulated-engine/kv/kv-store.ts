@@ -112,6 +112,14 @@ export class KvStore {
     return true;
   }
 
+  /** Ends all leases, as if their time were over. */
+  endLeases(): void {
+    for (const { kv } of this.#held.values()) {
+      this.#free(kv);
+      this.counts.expired++;
+    }
+  }
+
   close(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;

@@ -44,6 +44,20 @@ describe("held KV", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("expires at once when all leases are ended by hand, and later KV has a lease of its own", () => {
+    const { clock, store, hold, take } = setUp();
+    hold("a");
+    hold("b");
+    store.endLeases();
+    expect([store.held, store.heldTokens, store.counts.expired]).toEqual([0, 0, 2]);
+    expect(take("a")).toBe("unknown");
+    hold("c");
+    clock.advance(999);
+    expect(store.heldIds(9)).toEqual(["c"]);
+    clock.advance(1);
+    expect([store.held, store.counts.expired, clock.pending]).toEqual([0, 3, 0]);
+  });
+
   it("lives on while its lease is renewed, and not longer", () => {
     const { clock, store, hold } = setUp();
     hold("a");
