@@ -4,7 +4,7 @@
  */
 import { decode } from "@msgpack/msgpack";
 import { kvBlockTokensMax, kvEventItemsMax } from "../limits.ts";
-import type { BlockHash, KvEvent } from "./kv-event.ts";
+import type { BlockHash, KvEvent } from "../prefix-cache/kv-event.ts";
 
 export interface KvBatch {
   /** Seconds since the epoch: tells a batch from another with the same number. */

@@ -3,13 +3,26 @@
  * own word where they tell.
  */
 
-import type { PickRequest, PoolView } from "../policies/shared/policy.ts";
-import { JournalReader, type PrefixJournal } from "./prefix-journal.ts";
+import { JournalReader, type PrefixJournal } from "../scoreboard/prefix-journal.ts";
 import { PrefixRuns } from "./prefix-runs.ts";
-import { RecentSends } from "./recent-sends.ts";
+import { type EngineActivity, RecentSends } from "./recent-sends.ts";
 
-type PrefixRequest = Pick<PickRequest, "blocks" | "reported" | "clock">;
-type PrefixPool = Pick<PoolView, "size" | "slots" | "board">;
+/** What the index needs to know of a request. A `PickRequest` is one. */
+export interface PrefixRequest {
+  /** Hashes of the prompt's blocks, each of the whole prefix up to its end. */
+  readonly blocks: readonly number[];
+  /** How many of the blocks each engine reports, by its index; below 0 = it does not report. */
+  readonly reported?: ArrayLike<number> | undefined;
+  readonly clock: { wallMs(): number };
+}
+
+/** What the index needs to know of a pool. A `PoolView` is one. */
+export interface PrefixPool {
+  readonly size: number;
+  /** The scoreboard slot of each engine. */
+  readonly slots: ArrayLike<number>;
+  readonly board: EngineActivity & { readonly prefixes: PrefixJournal };
+}
 
 export class PrefixIndex {
   readonly #believed: PrefixRuns;
@@ -116,7 +129,10 @@ export class PrefixIndex {
 }
 
 /** Bytes of a request's prompt behind a run of its blocks, of one token at least; whole, so that sums stay exact. */
-export function uncachedBytes({ bytes, tokens, blocks }: PickRequest, run: number): number {
+export function uncachedBytes(
+  { bytes, tokens, blocks }: Pick<PrefixRequest, "blocks"> & { bytes: number; tokens: number },
+  run: number,
+): number {
   if (blocks.length === 0 || run === 0) return bytes;
   const least = tokens < 1 ? 0 : Math.ceil(bytes / tokens);
   return Math.max(least, Math.round(bytes * (1 - run / blocks.length)));

@@ -2,7 +2,6 @@
  * What was sent to engines a short time ago. It may still be computed, so that its engine does not tell of it yet; but what comes next will find it
  * there. It is kept for two to four times as long as an answer takes there of late, while the engine has anything to do.
  */
-import type { PoolView } from "../policies/shared/policy.ts";
 import { type ModelledPrefixCache, modelledCachesOf } from "./modelled-prefix-cache.ts";
 
 /** So many times the mean: in a queue, some wait longer than that. */
@@ -10,14 +9,28 @@ const answers = 2;
 /** How long it is kept at the least, in ms: until it is known how long answers take. */
 const leastMs = 1_000;
 
+/** What is read of the scoreboard. */
+export interface EngineActivity {
+  /** Requests at the engine, those of others included. */
+  load(slot: number): number;
+  /** Mean time to the first byte of late, in ms. */
+  firstByteMs(slot: number): number;
+}
+
+interface ActivePool {
+  readonly size: number;
+  readonly slots: ArrayLike<number>;
+  readonly board: EngineActivity;
+}
+
 export class RecentSends {
-  readonly #pool: Pick<PoolView, "size" | "slots" | "board">;
+  readonly #pool: ActivePool;
   /** Two of each engine: what has been sent since `sinceMs`, and for as long before that. */
   readonly #young: ModelledPrefixCache[];
   readonly #old: ModelledPrefixCache[];
   readonly #sinceMs: Float64Array;
 
-  constructor(pool: Pick<PoolView, "size" | "slots" | "board">) {
+  constructor(pool: ActivePool) {
     this.#pool = pool;
     this.#young = modelledCachesOf(pool.size);
     this.#old = modelledCachesOf(pool.size);

@@ -3,8 +3,8 @@
  * beginning is not known, or that other things than tokens name (a LoRA, an image, a salt), are not in it.
  */
 
-import type { BlockHash, BlocksStored, KvEvent } from "../kv-events/kv-event.ts";
 import { reportedBlocksMax } from "../limits.ts";
+import type { BlockHash, BlocksStored, KvEvent } from "./kv-event.ts";
 import { keyAfter, rootKey, type TokenKeys } from "./token-keys.ts";
 
 class Block {

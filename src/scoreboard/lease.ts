@@ -1,26 +1,35 @@
-/** What a request occupies at one engine. Closed exactly once, whatever happens; a second close does nothing. */
-import type { Policy } from "../policies/shared/policy.ts";
+/** What one request occupies at one engine. It is closed exactly once, whatever happens; a second close does nothing. */
 import type { Scoreboard } from "./scoreboard.ts";
+
+/** Who wants to know that a request has left an engine: the policy that placed it, or a shadow. */
+export interface EndListener {
+  /** @param engine its index in the pool */
+  ended?(engine: number, bytes: number): void;
+}
 
 export class Lease {
   readonly slot: number;
   readonly bytes: number;
   readonly uncachedBytes: number;
-  /** Of its prompt. */
+  /** Tokens of the prompt. */
   readonly tokens: number;
   readonly #board: Scoreboard;
-  readonly #policy: Pick<Policy, "ended"> | undefined;
+  readonly #listener: EndListener | undefined;
   readonly #engine: number;
   #responseTokens = 0;
   #open = true;
 
-  /** @param policy is told of the end, with the engine's number in its pool */
+  /**
+   * @param listener is called when the lease closes
+   * @param engine the engine's index in the pool, for the listener
+   * @param tokens of the prompt
+   */
   constructor(
     board: Scoreboard,
     slot: number,
     bytes: number,
     uncachedBytes = bytes,
-    policy?: Pick<Policy, "ended">,
+    listener?: EndListener,
     engine = -1,
     tokens = 0,
   ) {
@@ -29,11 +38,11 @@ export class Lease {
     this.bytes = bytes;
     this.uncachedBytes = uncachedBytes;
     this.tokens = tokens;
-    this.#policy = policy;
+    this.#listener = listener;
     this.#engine = engine;
   }
 
-  /** So many more tokens of its answer have come, a whole number. */
+  /** Counts more tokens of the response, a whole number. */
   answered(tokens: number): void {
     if (!this.#open) return;
     this.#responseTokens += tokens;
@@ -45,6 +54,6 @@ export class Lease {
     this.#open = false;
     const { slot, bytes, uncachedBytes, tokens } = this;
     this.#board.giveBack(slot, bytes, uncachedBytes, tokens, this.#responseTokens);
-    this.#policy?.ended?.(this.#engine, this.bytes);
+    this.#listener?.ended?.(this.#engine, this.bytes);
   }
 }

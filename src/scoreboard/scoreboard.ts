@@ -5,7 +5,7 @@
  * it writes, so a dead worker's share can be taken back and no update is lost; counts that gate (`inFlight`) are also kept as
  * a total by Atomics. Byte sums are float64: exact to 2^53 bytes, and an aligned float64 is not torn on a 64-bit machine.
  */
-import { PrefixJournal, prefixJournalLength } from "../prefix-cache/prefix-journal.ts";
+import { PrefixJournal, prefixJournalLength } from "./prefix-journal.ts";
 import { PromptList, promptListLength } from "./prompt-list.ts";
 
 const intFields = 4;

@@ -3,7 +3,7 @@ import { encode } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { readKvBatch } from "../../src/kv-events/batch.ts";
-import type { BlocksRemoved } from "../../src/kv-events/kv-event.ts";
+import type { BlocksRemoved } from "../../src/prefix-cache/kv-event.ts";
 
 const pack = (value: unknown) => encode(value, { useBigInt64: true });
 const eventsOf = (batch: unknown) => {

@@ -7,7 +7,7 @@ import {
   JournalReader,
   PrefixJournal,
   prefixJournalLength,
-} from "../../src/prefix-cache/prefix-journal.ts";
+} from "../../src/scoreboard/prefix-journal.ts";
 
 const size = { workers: 2, slots: 8 };
 const ringNumbers = 1 << 16;
