@@ -6,8 +6,8 @@ import type {
   QueueRequest,
   Ticket,
 } from "../../queue/queue-service.ts";
-import type { Forwarded } from "../context/forwarded.ts";
 import type { Exchange } from "../pd/exchange.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
 import { waitOutcomes } from "./wait-outcomes.ts";
 
 export interface CapacityWaitRequest {
@@ -22,7 +22,7 @@ export interface CapacityWaitRequest {
 
 export class CapacityWait implements QueueListener {
   readonly #exchange: Exchange;
-  readonly #request: Forwarded;
+  readonly #request: ForwardedRequest;
   readonly #admitted: () => void;
   readonly #endsWithPrefill: boolean;
   readonly #queueRequest: QueueRequest;
@@ -30,7 +30,7 @@ export class CapacityWait implements QueueListener {
 
   constructor(
     exchange: Exchange,
-    request: Forwarded,
+    request: ForwardedRequest,
     { pool, endsWithPrefill, decodePool, priority, tenant }: CapacityWaitRequest,
     admitted: () => void,
   ) {

@@ -9,9 +9,9 @@ import type {
   QueueRequest,
   Ticket,
 } from "../../queue/queue-service.ts";
-import type { Forwarded } from "../context/forwarded.ts";
 import type { Exchange } from "../pd/exchange.ts";
 import type { Route } from "../routing/route.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
 import type { Leg } from "../upstream/leg.ts";
 import { PromptTokens } from "./prompt-tokens.ts";
 import { waitOutcomes } from "./wait-outcomes.ts";
@@ -26,7 +26,7 @@ export interface PrefillWaitRequest {
 
 export class PrefillWait implements QueueListener {
   readonly #exchange: Exchange;
-  readonly #request: Forwarded;
+  readonly #request: ForwardedRequest;
   readonly #queueRequest: PrefillWaitRequest;
   /** The prompt's tokens are asked for, before it has a ticket. */
   readonly #tokens: PromptTokens | undefined;
@@ -37,7 +37,7 @@ export class PrefillWait implements QueueListener {
 
   constructor(
     exchange: Exchange,
-    request: Forwarded,
+    request: ForwardedRequest,
     route: Route,
     queueRequest: PrefillWaitRequest,
   ) {

@@ -1,10 +1,10 @@
 /** A prompt that is looked up before its request is placed: its tokens, and what engines have of them by their own word. */
 import type { Pool } from "../../pool/pool.ts";
 import type { LeadingTokens } from "../../queue/queue-service.ts";
-import type { Forwarded } from "../context/forwarded.ts";
 import type { Route } from "../routing/route.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
+import type { Tokenizers } from "../upstream/tokenizers.ts";
 import { PromptTokens } from "./prompt-tokens.ts";
-import type { Tokenizers } from "./tokenizers.ts";
 
 export interface FoundPrompt {
   readonly pool: Pool;
@@ -16,7 +16,7 @@ export interface FoundPrompt {
 const noneTells: LeadingTokens = new Map();
 
 export class PromptLookUp {
-  readonly #request: Forwarded;
+  readonly #request: ForwardedRequest;
   readonly #pool: Pool;
   readonly #tokens: PromptTokens;
   readonly #done: (found: FoundPrompt | undefined) => void;
@@ -24,7 +24,7 @@ export class PromptLookUp {
 
   /** @param done is told what was found, once; undefined = the prompt's tokens cannot be had */
   constructor(
-    request: Forwarded,
+    request: ForwardedRequest,
     route: Route,
     tokenizers: Tokenizers,
     done: (found: FoundPrompt | undefined) => void,

@@ -4,15 +4,15 @@ import { tokenIdsIn } from "../../body/prompt/token-ids.ts";
 import { endpointOf, hasChoices, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { tokenizeResponseBytesMax, tokenizeTimeoutMs } from "../../limits.ts";
 import type { Expirable } from "../../transport/deadlines.ts";
-import type { Forwarded } from "../context/forwarded.ts";
 import type { Route } from "../routing/route.ts";
 import { EngineAsk } from "../upstream/engine-ask.ts";
-import type { Tokenizers } from "./tokenizers.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
+import type { Tokenizers } from "../upstream/tokenizers.ts";
 
 export class PromptTokens implements Expirable {
   deadlineMs: number;
   deadlineIndex = -1;
-  readonly #request: Forwarded;
+  readonly #request: ForwardedRequest;
   readonly #tokenizers: Tokenizers;
   readonly #ask: EngineAsk | undefined;
   readonly #done: (tokenIds: Int32Array | undefined) => void;
@@ -20,7 +20,7 @@ export class PromptTokens implements Expirable {
 
   /** @param done is told the prompt's tokens, once; undefined = they cannot be had */
   constructor(
-    request: Forwarded,
+    request: ForwardedRequest,
     route: Route,
     tokenizers: Tokenizers,
     done: (tokenIds: Int32Array | undefined) => void,
@@ -86,7 +86,7 @@ const salt = new KeyName("cache_salt");
  * Whether `/tokenize` understands it: a completion or a chat, without images that an engine has still to encode; and whether its tokens
  * say what it shares with others, which a salt is there to prevent.
  */
-function isReadable({ context, embeddings, members }: Forwarded): boolean {
+function isReadable({ context, embeddings, members }: ForwardedRequest): boolean {
   const endpoint = endpointOf(context.path);
   return (
     embeddings === undefined &&

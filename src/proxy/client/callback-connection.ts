@@ -4,11 +4,11 @@
  */
 import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
 import { parseRequestHead, RequestHead } from "../../http1/head/request-head.ts";
+import { reasonOf } from "../../http1/reason.ts";
 import { callbackBytesMax, callbackHeadBytesMax, callbackTimeoutMs } from "../../limits.ts";
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";
-import { reasonOf } from "../response/local-reply.ts";
-import type { AttemptCallback, Callbacks, Caller, CallStatus } from "./callbacks.ts";
+import type { AttemptCallback, Callbacks, Caller, CallStatus } from "../pd/callbacks.ts";
 
 export interface CallbackServer {
   readonly callbacks: Callbacks;

@@ -6,8 +6,8 @@ import { networkInterfaces } from "node:os";
 import type { Config } from "../../config/schema/schema.ts";
 import { dialectOf } from "../../dialects/registry.ts";
 import type { Listener, Socket, Transport } from "../../transport/socket.ts";
-import { ListenError } from "../worker/listeners.ts";
-import type { CallbackAddress, Callbacks } from "./callbacks.ts";
+import type { CallbackAddress, Callbacks } from "../pd/callbacks.ts";
+import { ListenError } from "./listeners.ts";
 
 type CallbackConfig = Config["callback"];
 

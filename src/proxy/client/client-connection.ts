@@ -13,16 +13,29 @@ import type { Expirable } from "../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";
 import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import { type ConnectionFacts, RequestContext } from "../context/request-context.ts";
-import { RequestHandler } from "../request/request.ts";
+import {
+  type RequestClient,
+  RequestHandler,
+  type RequestServices,
+} from "../request/request-handler.ts";
 import type { VirtualServers } from "../routing/routing.ts";
-import type { Worker } from "../worker/worker.ts";
+import type { BodyBudget } from "./body-budget.ts";
 
-export class ClientConnection implements SocketHandler, Expirable {
+/** What client connections need of their worker. */
+export interface ClientServices extends RequestServices {
+  readonly bodies: BodyBudget;
+  /** Numbers connections from 1. */
+  nextSerial(): number;
+  /** The connection is closed. */
+  forget(client: ClientConnection): void;
+}
+
+export class ClientConnection implements SocketHandler, Expirable, RequestClient {
   deadlineMs = Number.POSITIVE_INFINITY;
   deadlineIndex = -1;
-  readonly discovered: ConnectionFacts;
+  readonly #facts: ConnectionFacts;
   readonly #socket: Socket;
-  readonly #worker: Worker;
+  readonly #worker: ClientServices;
   readonly #servers: () => VirtualServers;
   readonly #head = new RequestHead();
   #chunks: ChunkedReader | undefined;
@@ -45,12 +58,12 @@ export class ClientConnection implements SocketHandler, Expirable {
   #watching = false;
   #sendTimeoutMs = lingerTimeoutMs;
 
-  constructor(socket: Socket, worker: Worker, servers: () => VirtualServers) {
+  constructor(socket: Socket, worker: ClientServices, servers: () => VirtualServers) {
     this.#socket = socket;
     this.#worker = worker;
     this.#servers = servers;
     const nowMs = worker.clock.nowMs();
-    this.discovered = {
+    this.#facts = {
       serial: worker.nextSerial(),
       openedMs: nowMs,
       remoteAddress: socket.remoteAddress,
@@ -208,7 +221,7 @@ export class ClientConnection implements SocketHandler, Expirable {
   /** Whether this connection will serve another request after the one under way. */
   mayKeep(keepAliveRequests: number): boolean {
     return (
-      this.#head.keepAlive && !this.#worker.draining && this.discovered.requests < keepAliveRequests
+      this.#head.keepAlive && !this.#worker.draining && this.#facts.requests < keepAliveRequests
     );
   }
 
@@ -260,8 +273,8 @@ export class ClientConnection implements SocketHandler, Expirable {
   /** A head is parsed; its body follows at `start`. */
   #begin(bytes: Buffer, start: number): void {
     const head = this.#head;
-    this.discovered.requests += 1;
-    const context = new RequestContext(head, this.discovered, this.#worker.clock.nowMs());
+    this.#facts.requests += 1;
+    const context = new RequestContext(head, this.#facts, this.#worker.clock.nowMs());
     context.requestBytes = start;
     context.isPipelined = this.#isPipelined;
     this.#isPipelined = false;
@@ -349,7 +362,7 @@ export class ClientConnection implements SocketHandler, Expirable {
     if (this.#request === undefined) {
       const context = new RequestContext(
         new RequestHead(),
-        this.discovered,
+        this.#facts,
         this.#worker.clock.nowMs(),
       );
       this.#request = new RequestHandler(this, context, this.#worker, this.#servers(), true);

@@ -2,7 +2,6 @@
 
 import { explainedDecisionsMax } from "../../limits.ts";
 import type { Decision } from "../../pool/engine-snapshot.ts";
-import type { RequestContext } from "./request-context.ts";
 
 /** As an operator is told, and a client of its decisions. */
 export interface Explained {
@@ -20,6 +19,15 @@ export interface Explained {
   readonly decisions: readonly object[];
 }
 
+/** What an explanation reads of a request that has ended. Times in ms of the monotonic clock; below 0 = did not happen. */
+export interface EndedRequest {
+  readonly status: number;
+  readonly outcome: { readonly code: string } | undefined;
+  readonly startMs: number;
+  readonly firstByteMs: number;
+  readonly endMs: number;
+}
+
 export class Explanation {
   readonly requestId: string;
   readonly #isForClient: boolean;
@@ -32,7 +40,7 @@ export class Explanation {
   #endMs = -1;
 
   /** @param startedMs since the epoch */
-  constructor({ requestId, path }: RequestContext, isForClient: boolean, startedMs: number) {
+  constructor(requestId: string, path: string, isForClient: boolean, startedMs: number) {
     this.requestId = requestId;
     this.#path = path;
     this.#isForClient = isForClient;
@@ -44,7 +52,7 @@ export class Explanation {
   }
 
   /** The request has ended. What it holds, such as its body, is not kept. */
-  end({ status, outcome, startMs, firstByteMs, endMs }: RequestContext): void {
+  end({ status, outcome, startMs, firstByteMs, endMs }: EndedRequest): void {
     this.#status = status;
     this.#outcome = outcome?.code ?? "";
     this.#firstByteMs = firstByteMs < 0 ? -1 : firstByteMs - startMs;

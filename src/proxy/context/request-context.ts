@@ -1,9 +1,10 @@
 /** All that is known of one request: what templates, routing and the access log read. */
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { RequestHead } from "../../http1/head/request-head.ts";
-import type { ResponseMeter } from "../response/response-meter.ts";
 import type { Explanation } from "./explanation.ts";
+import type { LegRecord } from "./legs.ts";
 import type { Outcome } from "./outcomes.ts";
+import type { ResponseMeter } from "./response-meter.ts";
 
 /** What the connection that a request came on contributes. */
 export interface ConnectionFacts {
@@ -15,18 +16,6 @@ export interface ConnectionFacts {
   readonly localPort: number;
   /** Requests on this connection so far, this one included. */
   requests: number;
-}
-
-/** One try of one leg, for the log. Times in ms since the request began; -1 = did not happen. */
-export interface LegRecord {
-  readonly address: string;
-  readonly sentMs: number;
-  connectedMs: number;
-  headMs: number;
-  endMs: number;
-  status: number;
-  bytesReceived: number;
-  bytesSent: number;
 }
 
 export class RequestContext {

@@ -1,10 +1,10 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
 import type { DialectRequest } from "../../dialects/dialect.ts";
 import { generatingAt } from "../../dialects/endpoints/endpoint.ts";
-import type { Forwarded } from "../context/forwarded.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import { previousResponse } from "../response/stored-response.ts";
 import type { Route } from "../routing/route.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
 import type { Order } from "./exchange.ts";
 import type { LegPlaces } from "./leg-places.ts";
 
@@ -18,7 +18,7 @@ export interface Plan {
 
 /** @param prefills it is of a kind that has a prefill on this route */
 export function chooseOrder(
-  request: Forwarded,
+  request: ForwardedRequest,
   route: Route,
   places: LegPlaces,
   prefills: boolean,

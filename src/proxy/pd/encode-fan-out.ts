@@ -5,8 +5,8 @@
 
 import { encodesAtOnceMax } from "../../limits.ts";
 import type { PickFailure } from "../../pool/pool.ts";
+import type { LegFailure } from "../context/legs.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
-import type { LegFailure } from "./exchange.ts";
 
 export interface FanOutActions {
   /** Sends an item to an encoder that it has not been sent to; says why when there is none. */

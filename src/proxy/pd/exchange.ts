@@ -8,14 +8,11 @@
 import type { LegName, LegOrder } from "../../dialects/dialect.ts";
 import { continuationsMax, waitsAgainMax } from "../../limits.ts";
 import type { PickFailure } from "../../pool/pool.ts";
+import type { LegFailure } from "../context/legs.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import { type LegOutcomes, splitOutcomes, wholeOutcomes } from "./leg-outcomes.ts";
 
 export type Order = LegOrder | "decode-only";
-export type { LegName };
-
-/** What went wrong with a leg before its answer was the client's. */
-export type LegFailure = "error" | "timeout" | "invalid";
 
 export interface ExchangeActions {
   /** A prefill and its decode begin, for the first time or anew: ids that belong to the ones before are used no more. */

@@ -2,7 +2,7 @@
 import { KeyName } from "../../body/json/key-name.ts";
 import { scanTopLevel } from "../../body/json/top-level.ts";
 import { promptBlocks } from "../../body/prompt/prompt-blocks.ts";
-import type { EngineInfo, Engines } from "../../dialects/dialect.ts";
+import type { EngineInfo, Engines, LegName } from "../../dialects/dialect.ts";
 import { memberValueOf } from "../../dialects/shared/member-facts.ts";
 import { promptUsageOf } from "../../dialects/shared/prompt-usage.ts";
 import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
@@ -12,20 +12,20 @@ import type { Engine, Pool } from "../../pool/pool.ts";
 import { CapacityWait, type CapacityWaitRequest } from "../admission/capacity-wait.ts";
 import { PrefillWait, type PrefillWaitRequest } from "../admission/prefill-wait.ts";
 import { type FoundPrompt, PromptLookUp } from "../admission/prompt-look-up.ts";
-import type { Forwarded } from "../context/forwarded.ts";
 import { holderOf, requestedResponse } from "../response/stored-response.ts";
 import { dpRankHeader } from "../routing/head-plan.ts";
 import { type InternalRoute, internalRoute } from "../routing/internal-route.ts";
 import type { Destination, Route } from "../routing/route.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
 import type { Leg } from "../upstream/leg.ts";
-import type { Exchange, LegName, Order } from "./exchange.ts";
+import type { Exchange, Order } from "./exchange.ts";
 
 /** vLLM's member of this name. */
 const priorityKey = new KeyName("priority");
 const noBlocks: readonly number[] = [];
 
 export class LegPlaces {
-  readonly #request: Forwarded;
+  readonly #request: ForwardedRequest;
   readonly #route: Route;
   /** Path and pool of the prefill, found by internal routing once. */
   #prefill: InternalRoute | undefined;
@@ -45,7 +45,7 @@ export class LegPlaces {
   /** The answer that the request is about, which one engine keeps; "" = none. */
   readonly #storedResponse: string;
 
-  constructor(request: Forwarded, route: Route) {
+  constructor(request: ForwardedRequest, route: Route) {
     const { endpoint, context, members, worker } = request;
     this.#request = request;
     this.#route = route;

@@ -7,9 +7,9 @@ import type { Span } from "../../body/json/member-value.ts";
 import { listBytesMax, listedEnginesMax, listTimeoutMs } from "../../limits.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { Expirable } from "../../transport/deadlines.ts";
-import type { Forwarded } from "../context/forwarded.ts";
 import type { Route } from "../routing/route.ts";
 import { EngineAsk } from "../upstream/engine-ask.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
 
 const data = new KeyName("data");
 const idKey = new KeyName("id");
@@ -19,14 +19,14 @@ const comma = Buffer.from(",");
 export class ModelList implements Expirable {
   deadlineMs: number;
   deadlineIndex = -1;
-  readonly #request: Forwarded;
+  readonly #request: ForwardedRequest;
   readonly #asks: readonly EngineAsk[];
   readonly #done: (list: Buffer | undefined) => void;
   #open: number;
   #isOver = false;
 
   /** @param done is told the list, once; undefined = no engine has told one */
-  constructor(request: Forwarded, route: Route, done: (list: Buffer | undefined) => void) {
+  constructor(request: ForwardedRequest, route: Route, done: (list: Buffer | undefined) => void) {
     const { worker, context } = request;
     const decode = route.destination(context);
     const pools = [decode?.pool, route.prefillPool].filter((pool) => pool !== undefined);

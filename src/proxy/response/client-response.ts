@@ -3,14 +3,29 @@ import type { ResponseFate, ResponseFilter } from "../../dialects/dialect.ts";
 import { FieldSet } from "../../http1/fields/field-set.ts";
 import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
+import { reasonOf } from "../../http1/reason.ts";
 import { filteredResponseBytesMax, joinBytesMax } from "../../limits.ts";
-import type { ClientConnection } from "../client/client-connection.ts";
+import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { EngineConnection } from "../upstream/engine-connection.ts";
-import { writeHead } from "../upstream/scratch.ts";
-import type { Worker } from "../worker/worker.ts";
+import { type Scratch, writeHead } from "../context/scratch.ts";
 import { type BodySink, FilteredBody } from "./filtered-body.ts";
-import { reasonOf } from "./local-reply.ts";
+import type { FramedBody } from "./framed-body.ts";
+
+/** The client's connection, as far as a response writes to it. */
+export interface ClientPort {
+  /** Bytes that the client has not read yet. */
+  readonly pendingBytes: number;
+  /** The bytes may be reused if `pendingBytes` is 0 afterwards. */
+  write(bytes: Buffer, start: number, end: number): void;
+}
+
+/** What responses need of their worker. */
+export interface ResponseServices {
+  readonly clock: Clock;
+  readonly scratch: Scratch;
+  /** The worker takes no further requests: connections close after their response. */
+  readonly draining: boolean;
+}
 
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
 type BodyMode = "none" | "as-is" | "data" | "chunk";
@@ -58,14 +73,19 @@ export class ClientResponse implements BodySink {
   #isBufferedUnfinished = false;
   /** Set where a body without a length may be changed on its way. */
   #filtered: FilteredBody | undefined;
-  readonly #client: ClientConnection;
+  readonly #client: ClientPort;
   readonly #context: RequestContext;
-  readonly #worker: Worker;
+  readonly #services: ResponseServices;
 
-  constructor(client: ClientConnection, context: RequestContext, worker: Worker, keep: boolean) {
+  constructor(
+    client: ClientPort,
+    context: RequestContext,
+    services: ResponseServices,
+    keep: boolean,
+  ) {
     this.#client = client;
     this.#context = context;
-    this.#worker = worker;
+    this.#services = services;
     this.#keep = keep;
   }
 
@@ -168,13 +188,13 @@ export class ClientResponse implements BodySink {
   }
 
   /** Bytes of the engine's body, as the connection framed them. */
-  body(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+  body(source: FramedBody, chunk: Buffer, start: number, end: number): void {
     if (this.#filtered !== undefined) {
-      this.#filtered.add(connection, chunk, start, end);
+      this.#filtered.add(source, chunk, start, end);
       return;
     }
-    const { reader } = connection;
-    const chunked = connection.head.framing === "chunked";
+    const { reader } = source;
+    const chunked = source.head.framing === "chunked";
     if (this.#mode === "as-is" && !chunked) this.#send(chunk, start, end);
     else if (this.#mode === "as-is") {
       const { rawSpans, rawSpanCount } = reader;
@@ -277,21 +297,21 @@ export class ClientResponse implements BodySink {
     const head = this.#head;
     this.#head = "";
     this.started = true;
-    this.#context.firstByteMs = this.#worker.clock.nowMs();
+    this.#context.firstByteMs = this.#services.clock.nowMs();
     this.#context.sentHead = head;
     this.#context.bytesSent += head.length;
     const join = chunk !== undefined && end - start <= joinBytesMax;
     const total = head.length + (join ? end - start : 0);
-    const out = this.#worker.scratch.take(total);
+    const out = this.#services.scratch.take(total);
     writeHead(out, head);
     if (join) chunk.copy(out, head.length, start, end);
     this.#client.write(out, 0, total);
-    if (this.#client.pendingBytes > 0) this.#worker.scratch.lost();
+    if (this.#client.pendingBytes > 0) this.#services.scratch.lost();
     if (!join && chunk !== undefined) this.#client.write(chunk, start, end);
   }
 
   #connectionLine(): string {
-    if (this.#worker.draining) this.#keep = false;
+    if (this.#services.draining) this.#keep = false;
     if (!this.#keep) return "Connection: close\r\n\r\n";
     return this.#context.head.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n";
   }

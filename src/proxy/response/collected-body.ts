@@ -1,20 +1,20 @@
 /** The body of an engine's answer without its framing, collected for the dialect to read. */
 import { prefillResponseBytesMax } from "../../limits.ts";
-import type { EngineConnection } from "../upstream/engine-connection.ts";
+import type { FramedBody } from "./framed-body.ts";
 
 export class CollectedBody {
   #parts: Buffer[] = [];
   #bytes = 0;
 
   /** Adds bytes of the body as they were framed; false when the answer is larger than allowed. */
-  add(connection: EngineConnection, chunk: Buffer, start: number, end: number): boolean {
+  add(source: FramedBody, chunk: Buffer, start: number, end: number): boolean {
     this.#bytes += end - start;
     if (this.#bytes > prefillResponseBytesMax) return false;
-    if (connection.head.framing !== "chunked") {
+    if (source.head.framing !== "chunked") {
       this.#parts.push(chunk.subarray(start, end));
       return true;
     }
-    const { dataSpans, dataSpanCount } = connection.reader;
+    const { dataSpans, dataSpanCount } = source.reader;
     for (let i = 0; i < dataSpanCount; i += 1) {
       this.#parts.push(chunk.subarray(dataSpans[2 * i], dataSpans[2 * i + 1]));
     }

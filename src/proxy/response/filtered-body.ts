@@ -1,8 +1,8 @@
 /** The body of an answer of unknown length that may be changed on its way: its data without framing, held, filtered, and handed on to be framed anew. */
 
 import type { ResponseFilter } from "../../dialects/dialect.ts";
-import type { EngineConnection } from "../upstream/engine-connection.ts";
 import { EventFilter } from "./event-filter.ts";
+import type { FramedBody } from "./framed-body.ts";
 
 /** Where the body goes. */
 export interface BodySink {
@@ -40,15 +40,15 @@ export class FilteredBody {
     return this.#bufferedBytes;
   }
 
-  add(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    const { reader, head } = connection;
+  add(source: FramedBody, chunk: Buffer, start: number, end: number): void {
+    const { reader, head } = source;
     const out: Buffer[] = this.#isBuffered ? this.#held : [];
     if (head.framing !== "chunked") this.#addData(chunk, start, end, out);
     else {
       const begins = this.#isBetweenChunks;
       const { dataSpans, dataSpanCount } = reader;
       this.#isBetweenChunks = dataSpanCount > 0 && dataSpans[2 * dataSpanCount - 1]! + 2 === end;
-      if (begins && this.#passesWhole(connection, chunk, start, end)) {
+      if (begins && this.#passesWhole(source, chunk, start, end)) {
         this.#sink.chunks(chunk, start, end);
         return;
       }
@@ -99,7 +99,7 @@ export class FilteredBody {
   }
 
   /** Whether these are whole chunks of whole events, none of which is to be changed: nearly all of a stream. */
-  #passesWhole({ reader }: EngineConnection, chunk: Buffer, start: number, end: number): boolean {
+  #passesWhole({ reader }: FramedBody, chunk: Buffer, start: number, end: number): boolean {
     const events = this.#events;
     if (events === undefined || !this.#keepsChunks || !this.#isBetweenChunks) return false;
     const { dataSpans, dataSpanCount, rawSpans, rawSpanCount } = reader;

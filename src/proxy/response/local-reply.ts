@@ -1,7 +1,7 @@
 /** Answers of the proxy's own: what the configuration returns, and errors in the shape of the endpoint. */
-import { STATUS_CODES } from "node:http";
 import type { FinalReply } from "../../dialects/dialect.ts";
 import { endpointOf } from "../../dialects/endpoints/endpoint.ts";
+import { reasonOf } from "../../http1/reason.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { percentEncode } from "../routing/percent.ts";
@@ -20,10 +20,6 @@ function date(): string {
     dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
   }
   return dateLine;
-}
-
-export function reasonOf(status: number): string {
-  return STATUS_CODES[status] ?? "";
 }
 
 function common(context: RequestContext): string {

@@ -2,7 +2,8 @@
 import type { LogFormatConfig } from "../../config/schema/schema.ts";
 import { parseTemplate } from "../../config/values/template.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { Render, VariableScope } from "./template.ts";
+import type { Render } from "./render.ts";
+import type { VariableScope } from "./template.ts";
 import { builtIn } from "./variables.ts";
 
 export interface LineSink {

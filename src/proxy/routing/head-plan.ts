@@ -2,7 +2,8 @@
 import { FieldSet } from "../../http1/fields/field-set.ts";
 import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { Render, VariableScope } from "./template.ts";
+import type { Render } from "./render.ts";
+import type { VariableScope } from "./template.ts";
 
 /** The proxy's own business: a configuration's word on these has no effect. */
 const ours: ReadonlySet<string> = new Set([

@@ -8,8 +8,9 @@ import type { RequestContext } from "../context/request-context.ts";
 import type { AccessLog } from "./access-log.ts";
 import { HeadPlan } from "./head-plan.ts";
 import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
+import type { Render } from "./render.ts";
 import { compileRegex, compileSteps, type Steps } from "./rewrite.ts";
-import type { Render, VariableScope } from "./template.ts";
+import type { VariableScope } from "./template.ts";
 
 export interface RouteDeps {
   readonly scope: VariableScope;

@@ -1,9 +1,9 @@
 /** Compiles templates such as `$remote_addr - $status` to functions of a request. */
 import { parseTemplate } from "../../config/values/template.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import type { Render } from "./render.ts";
 import { builtIn } from "./variables.ts";
 
-export type Render = (context: RequestContext) => string;
 export type EscapeCapture = (context: RequestContext, text: string) => string;
 
 const asIs: EscapeCapture = (_, text) => text;

@@ -2,10 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { VariableName } from "../../config/values/variables.ts";
+import type { LegRecord } from "../context/legs.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
-import type { LegRecord, RequestContext } from "../context/request-context.ts";
+import type { RequestContext } from "../context/request-context.ts";
 import { bodyMember } from "./body-member.ts";
-import type { Render } from "./template.ts";
+import type { Render } from "./render.ts";
 
 const seconds = (ms: number) => (ms / 1000).toFixed(3);
 const wallMs = (context: RequestContext) => performance.timeOrigin + endOf(context);

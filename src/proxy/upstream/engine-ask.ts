@@ -1,13 +1,13 @@
 /** One engine that is asked something beside a client's request, or for it: its answer is collected, or it has none. */
 import type { Engine, Pool } from "../../pool/pool.ts";
-import type { Forwarded } from "../context/forwarded.ts";
+import { writeHead } from "../context/scratch.ts";
 import { CollectedBody } from "../response/collected-body.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
-import { writeHead } from "./scratch.ts";
+import type { ForwardedRequest } from "./forwarded-request.ts";
 
 export interface Asked {
-  readonly request: Forwarded;
+  readonly request: ForwardedRequest;
   readonly route: Route;
   readonly pool: Pool;
   readonly engine: Engine;

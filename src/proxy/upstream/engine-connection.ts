@@ -3,10 +3,9 @@ import { ChunkedReader } from "../../http1/chunked/chunked-reader.ts";
 import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
 import { parseResponseHead, ResponseHead } from "../../http1/head/response-head.ts";
 import { responseHeadBytesMax } from "../../limits.ts";
-import type { Expirable } from "../../transport/deadlines.ts";
+import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";
-import type { LegFailure } from "../pd/exchange.ts";
-import type { EngineLink } from "./engine-link.ts";
+import type { LegFailure } from "../context/legs.ts";
 
 /** Who sent the request that is under way. Nothing is told after `legEnded`, `legFailed` or a cancel. */
 export interface LegOwner {
@@ -42,8 +41,19 @@ export interface EngineTimeouts {
   readonly readTimeoutMs: number;
 }
 
+/** The connections to one engine, of which a connection is one. */
+export interface ConnectionPool {
+  readonly deadlines: Deadlines;
+  /** How long a connection may idle, in ms. */
+  readonly idleMs: number;
+  /** Whether the connection may serve another request. */
+  mayKeep(connection: EngineConnection): boolean;
+  keep(connection: EngineConnection): void;
+  forget(connection: EngineConnection): void;
+}
+
 export class EngineConnection implements SocketHandler, Expirable {
-  readonly link: EngineLink;
+  readonly link: ConnectionPool;
   readonly head: ResponseHead = new ResponseHead();
   readonly reader: ChunkedReader = new ChunkedReader();
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -66,7 +76,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   #partial: Buffer | undefined;
   #remaining = 0;
 
-  constructor(link: EngineLink, connect: (handler: SocketHandler) => Socket) {
+  constructor(link: ConnectionPool, connect: (handler: SocketHandler) => Socket) {
     this.link = link;
     this.#socket = connect(this);
     link.deadlines.add(this);

@@ -2,7 +2,7 @@
 import type { Address } from "../../pool/address.ts";
 import type { Deadlines } from "../../transport/deadlines.ts";
 import type { Transport } from "../../transport/socket.ts";
-import { EngineConnection } from "./engine-connection.ts";
+import { type ConnectionPool, EngineConnection } from "./engine-connection.ts";
 
 export interface LinkSettings {
   readonly connections: number;
@@ -10,7 +10,7 @@ export interface LinkSettings {
   readonly requests: number;
 }
 
-export class EngineLink {
+export class EngineLink implements ConnectionPool {
   readonly address: Address;
   readonly deadlines: Deadlines;
   readonly #transport: Transport;

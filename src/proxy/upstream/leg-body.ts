@@ -2,13 +2,13 @@
 import { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { Dialect, Engines, KvTransfer } from "../../dialects/dialect.ts";
-import type { Forwarded } from "../context/forwarded.ts";
 import { nameStoredResponse } from "../response/stored-response.ts";
+import type { ForwardedRequest } from "./forwarded-request.ts";
 import type { Leg } from "./leg.ts";
 
 /** Valid until the next call. @param handover undefined = the leg is alone */
 export function legBody(
-  { embeddings, endpoint, worker }: Forwarded,
+  { embeddings, endpoint, worker }: ForwardedRequest,
   members: TopLevel,
   dialect: Dialect,
   transfer: KvTransfer | undefined,

@@ -2,10 +2,10 @@
 import type { OutgoingBody } from "../../body/edit/pieces.ts";
 import { joinBytesMax } from "../../limits.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import { type Scratch, writeHead } from "../context/scratch.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineConnection } from "./engine-connection.ts";
 import type { Leg } from "./leg.ts";
-import { type Scratch, writeHead } from "./scratch.ts";
 
 export interface LegMessage {
   readonly context: RequestContext;

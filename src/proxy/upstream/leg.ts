@@ -1,18 +1,27 @@
 /** One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was stale. */
 
+import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
+import type { Address } from "../../pool/address.ts";
 import type { Engine, PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explanation.ts";
-import type { LegRecord } from "../context/request-context.ts";
-import type { LegFailure, LegName } from "../pd/exchange.ts";
-import type { Worker } from "../worker/worker.ts";
+import type { LegFailure, LegRecord } from "../context/legs.ts";
 import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
+import type { EngineLink, LinkSettings } from "./engine-link.ts";
 import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
+
+/** What legs need of their worker. */
+export interface LegServices {
+  readonly clock: Clock;
+  /** The pooled connections to an engine. */
+  link(address: Address, settings: LinkSettings): EngineLink;
+  reportLegFailure(placement: Placement, leg: LegName | "encode", failure: EngineFailure): void;
+}
 
 /** The request that a leg is part of. */
 export interface LegRequest {
-  readonly worker: Worker;
+  readonly services: LegServices;
   /** Undefined = nobody asks why engines are chosen. */
   readonly explanation?: Explanation | undefined;
   /** Writes the request of this leg to the connection. */
@@ -50,7 +59,7 @@ export class Leg implements LegOwner {
   }
 
   get #clock(): Clock {
-    return this.#request.worker.clock;
+    return this.#request.services.clock;
   }
 
   get engine(): Engine | undefined {
@@ -182,7 +191,7 @@ export class Leg implements LegOwner {
     // It may have waited for a KV cache that does not come.
     const hasWaited = failure.kind === "timeout" && !failure.unsent;
     this.#blame(hasWaited ? this.#request.sourceOf?.(this) : undefined);
-    this.#request.worker.legFailure(placement, this.name, failure);
+    this.#request.services.reportLegFailure(placement, this.name, failure);
     // As nginx logs a try without an answer.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
     this.#close();
@@ -206,7 +215,7 @@ export class Leg implements LegOwner {
 
   #send(placement: Placement, fresh: boolean): void {
     const { pool, engine } = placement;
-    const connection = this.#request.worker
+    const connection = this.#request.services
       .link(engine.address, pool.config.keepAlive)
       .acquire(fresh);
     this.#connection = connection;

@@ -1,6 +1,6 @@
 /** Whether a route allows another engine after a failure, by nginx's conditions. */
 import type { RetryCondition, RetryConfig } from "../../config/schema/schema.ts";
-import type { LegFailure } from "../pd/exchange.ts";
+import type { LegFailure } from "../context/legs.ts";
 
 const failureConditions: Readonly<Record<LegFailure, RetryCondition>> = {
   error: "error",

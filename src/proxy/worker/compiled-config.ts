@@ -6,12 +6,13 @@ import { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import type { Clock } from "../../transport/clock.ts";
-import { Tokenizers } from "../admission/tokenizers.ts";
 import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
 import { compileMap } from "../routing/map.ts";
+import type { Render } from "../routing/render.ts";
 import type { RouteDeps } from "../routing/route.ts";
 import { Server, VirtualServers } from "../routing/routing.ts";
-import { type Render, VariableScope } from "../routing/template.ts";
+import { VariableScope } from "../routing/template.ts";
+import { Tokenizers } from "../upstream/tokenizers.ts";
 import { Recorder } from "./recorder.ts";
 
 export interface CompileDeps {

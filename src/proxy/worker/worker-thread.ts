@@ -10,7 +10,7 @@ import { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { systemClock } from "../../transport/clock.ts";
 import { platform } from "../../transport/platform.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
-import { Listeners } from "./listeners.ts";
+import { Listeners } from "../client/listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
 import { Worker } from "./worker.ts";
 

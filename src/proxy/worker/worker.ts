@@ -1,7 +1,7 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
 import { TopLevel } from "../../body/json/top-level.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
-import type { IdGenerator } from "../../dialects/dialect.ts";
+import type { IdGenerator, LegName } from "../../dialects/dialect.ts";
 import { callbackConnectionsMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
@@ -12,19 +12,18 @@ import type { QueueService } from "../../queue/queue-service.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { Deadlines, type Expirable } from "../../transport/deadlines.ts";
 import type { Socket, Transport } from "../../transport/socket.ts";
-import type { Tokenizers } from "../admission/tokenizers.ts";
-import { BodyAccount } from "../client/bodies.ts";
+import { BodyBudget } from "../client/body-budget.ts";
 import { CallbackConnection, type CallbackServer } from "../client/callback-connection.ts";
-import { Callbacks } from "../client/callbacks.ts";
-import { ClientConnection } from "../client/client-connection.ts";
+import { ClientConnection, type ClientServices } from "../client/client-connection.ts";
 import { Explanation } from "../context/explanation.ts";
 import { RecentExplanations } from "../context/recent-explanations.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { LegName } from "../pd/exchange.ts";
+import { Scratch } from "../context/scratch.ts";
+import { Callbacks } from "../pd/callbacks.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineFailure } from "../upstream/engine-connection.ts";
 import { EngineLink } from "../upstream/engine-link.ts";
-import { Scratch } from "../upstream/scratch.ts";
+import type { Tokenizers } from "../upstream/tokenizers.ts";
 import { type CompileDeps, type CompiledConfig, compileConfig } from "./compiled-config.ts";
 import type { WorkerQuestion } from "./messages.ts";
 import type { Recorder } from "./recorder.ts";
@@ -36,12 +35,12 @@ export interface WorkerDeps extends CompileDeps {
   readonly queue?: QueueService;
 }
 
-export class Worker implements CallbackServer {
+export class Worker implements CallbackServer, ClientServices {
   readonly clock: Clock;
   readonly ids: IdGenerator;
   readonly deadlines: Deadlines;
   readonly scratch = new Scratch();
-  readonly bodies: BodyAccount;
+  readonly bodies: BodyBudget;
   readonly callbacks: Callbacks;
   readonly queue: QueueService;
   draining = false;
@@ -66,7 +65,7 @@ export class Worker implements CallbackServer {
     this.deadlines = new Deadlines(deps.clock.nowMs());
     if (deps.queue === undefined) this.#ownQueue = new PoolQueues(deps.clock, deps.log);
     this.queue = deps.queue ?? this.#ownQueue!;
-    this.bodies = new BodyAccount(() => this.#config?.config.bodyBytesTotalMax ?? 0);
+    this.bodies = new BodyBudget(() => this.#config?.config.bodyBytesTotalMax ?? 0);
   }
 
   /** Serves by this configuration from now on. */
@@ -178,7 +177,12 @@ export class Worker implements CallbackServer {
     const isForClient = route.config.explain && context.head.fields.get("x-explain") === "1";
     const kept = context.requestId === "" ? undefined : this.#explanations;
     if (!isForClient && kept === undefined) return undefined;
-    const explanation = new Explanation(context, isForClient, this.clock.wallMs());
+    const explanation = new Explanation(
+      context.requestId,
+      context.path,
+      isForClient,
+      this.clock.wallMs(),
+    );
     kept?.add(explanation);
     return explanation;
   }
@@ -243,13 +247,17 @@ export class Worker implements CallbackServer {
     return this.#config!.holdKeys.get(pool)?.tenant(context) ?? "";
   }
 
-  legFailure({ pool, engine }: Placement, leg: LegName | "encode", failure: EngineFailure): void {
+  reportLegFailure(
+    { pool, engine }: Placement,
+    leg: LegName | "encode",
+    failure: EngineFailure,
+  ): void {
     const where = `${engine.name} of pool "${pool.name}"`;
     this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
   }
 
   /** A prompt is decode's to compute, since no prefill could be had: slow, and at the cost of decode's other requests. */
-  fellBack({ requestId }: RequestContext): void {
+  reportFallback({ requestId }: RequestContext): void {
     this.#fallBacks += 1;
     const count = `${this.#fallBacks} since the start of this worker`;
     this.#deps.log("warn", `no prefill for request ${requestId}: decode computes it (${count})`);

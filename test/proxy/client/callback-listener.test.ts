@@ -8,7 +8,7 @@ import {
   CallbackListener,
   needsCallbacks,
 } from "../../../src/proxy/client/callback-listener.ts";
-import { Callbacks } from "../../../src/proxy/client/callbacks.ts";
+import { Callbacks } from "../../../src/proxy/pd/callbacks.ts";
 import type { Transport } from "../../../src/transport/socket.ts";
 
 function configOf(callback: object, dialect = "vllm-ascend-layerwise"): Config {

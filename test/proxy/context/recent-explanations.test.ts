@@ -2,10 +2,8 @@
 import { expect, it } from "vitest";
 import { Explanation } from "../../../src/proxy/context/explanation.ts";
 import { RecentExplanations } from "../../../src/proxy/context/recent-explanations.ts";
-import type { RequestContext } from "../../../src/proxy/context/request-context.ts";
 
-const explanationOf = (requestId: string) =>
-  new Explanation({ requestId, path: "/" } as RequestContext, false, 0);
+const explanationOf = (requestId: string) => new Explanation(requestId, "/", false, 0);
 
 it("the oldest makes room; of two with the same id the last one is found", () => {
   const kept = new RecentExplanations(3);

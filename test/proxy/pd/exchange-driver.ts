@@ -3,15 +3,11 @@
  * and offers the events that can happen next.
  */
 import { expect } from "vitest";
+import type { LegName } from "../../../src/dialects/dialect.ts";
 import type { PickFailure } from "../../../src/pool/pool.ts";
+import type { LegFailure } from "../../../src/proxy/context/legs.ts";
 import { type Outcome, outcomes } from "../../../src/proxy/context/outcomes.ts";
-import {
-  Exchange,
-  type ExchangeOptions,
-  type LegFailure,
-  type LegName,
-  type Order,
-} from "../../../src/proxy/pd/exchange.ts";
+import { Exchange, type ExchangeOptions, type Order } from "../../../src/proxy/pd/exchange.ts";
 
 export interface Event {
   readonly name: string;

@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { waitsAgainMax } from "../../../src/limits.ts";
+import type { LegFailure } from "../../../src/proxy/context/legs.ts";
 import { outcomes } from "../../../src/proxy/context/outcomes.ts";
-import type { ExchangeOptions, LegFailure, Order } from "../../../src/proxy/pd/exchange.ts";
+import type { ExchangeOptions, Order } from "../../../src/proxy/pd/exchange.ts";
 import { ModelDriver } from "./exchange-driver.ts";
 
 const orders: readonly Order[] = ["prefill-first", "together", "decode-first", "decode-only"];

@@ -2,7 +2,8 @@
 import { findHeadEnd } from "../../../src/http1/head/head-end.ts";
 import { normalizePath } from "../../../src/http1/head/normalize-path.ts";
 import { parseRequestHead, RequestHead } from "../../../src/http1/head/request-head.ts";
-import { type LegRecord, RequestContext } from "../../../src/proxy/context/request-context.ts";
+import type { LegRecord } from "../../../src/proxy/context/legs.ts";
+import { RequestContext } from "../../../src/proxy/context/request-context.ts";
 
 /** The context of a request (latin1 text with its blank line) as the proxy has it before routing. */
 export function contextOf(text: string): RequestContext {

@@ -1,9 +1,9 @@
 /** What an engine reads is one request, whatever the client, the configuration or a variable put into its head. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { LegName } from "../../../src/dialects/dialect.ts";
 import { FIELD_NAMES, LAST_HOP_BY_HOP_ID } from "../../../src/http1/fields/field-ids.ts";
 import { parseRequestHead, RequestHead } from "../../../src/http1/head/request-head.ts";
-import type { LegName } from "../../../src/proxy/pd/exchange.ts";
 import { HeadPlan } from "../../../src/proxy/routing/head-plan.ts";
 import { VariableScope } from "../../../src/proxy/routing/template.ts";
 import { contextOf, request } from "./contexts.ts";

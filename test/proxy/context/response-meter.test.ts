@@ -1,7 +1,7 @@
 /** An answer's tokens are counted right however its bytes come, and however long it is. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ResponseMeter } from "../../../src/proxy/response/response-meter.ts";
+import { ResponseMeter } from "../../../src/proxy/context/response-meter.ts";
 
 function metered(text: string, cuts: readonly number[] = []): ResponseMeter {
   const bytes = Buffer.from(text);

@@ -1,6 +1,6 @@
 /** Bytes of request bodies in one worker's memory, against their bound. */
 
-export class BodyAccount {
+export class BodyBudget {
   #bytes = 0;
   readonly #max: () => number;
 

@@ -5,33 +5,56 @@ import { mediaItems } from "../../body/prompt/media-items.ts";
 import { type Endpoint, endpointOf, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import { normalizePath } from "../../http1/head/normalize-path.ts";
+import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
-import type { ClientConnection } from "../client/client-connection.ts";
-import type { Forwarded } from "../context/forwarded.ts";
+import type { Explanation } from "../context/explanation.ts";
 import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import { Encode } from "../pd/encode.ts";
-import { Forward } from "../pd/forward.ts";
-import { ClientResponse } from "../response/client-response.ts";
+import { ResponseMeter } from "../context/response-meter.ts";
+import { EncodeDriver } from "../pd/encode-driver.ts";
+import {
+  ExchangeDriver,
+  type ExchangeRequest,
+  type ExchangeServices,
+} from "../pd/exchange-driver.ts";
+import { type ClientPort, ClientResponse } from "../response/client-response.ts";
 import { errorPage } from "../response/error-page.ts";
-import { errorReply, finalReply, reasonOf, returnedReply } from "../response/local-reply.ts";
-import { ResponseMeter } from "../response/response-meter.ts";
+import { errorReply, finalReply, returnedReply } from "../response/local-reply.ts";
 import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
 import type { Routed, Server, VirtualServers } from "../routing/routing.ts";
-import type { Worker } from "../worker/worker.ts";
 import { ModelList } from "./model-list.ts";
 
-export class RequestHandler implements Forwarded {
+/** The client's connection, as far as one request needs it. */
+export interface RequestClient extends ClientPort {
+  /** Whether the connection may serve another request after this one. */
+  mayKeep(keepAliveRequests: number): boolean;
+  /** The response is complete. @param keep the connection may serve another request */
+  answered(keep: boolean): void;
+  close(): void;
+  /** Closes so that the client cannot take what it has for the whole response. */
+  reset(): void;
+}
+
+/** What requests need of their worker beyond what forwarding them does. */
+export interface RequestServices extends ExchangeServices {
+  readonly bodies: { giveBack(bytes: number): void };
+  /** Undefined = traffic is not recorded. */
+  readonly recorder: { write(context: RequestContext): void } | undefined;
+  /** Undefined = nobody may ask why the request's engines are chosen. */
+  explain(context: RequestContext, route: Route): Explanation | undefined;
+}
+
+export class RequestHandler implements ExchangeRequest {
   readonly context: RequestContext;
-  readonly worker: Worker;
+  readonly worker: RequestServices;
   readonly server: Server;
   readonly response: ClientResponse;
-  readonly #client: ClientConnection;
+  readonly #client: RequestClient;
   #routed: Routed;
-  #encode: Encode | undefined;
+  #encode: EncodeDriver | undefined;
   endpoint: Endpoint | undefined;
-  #forward: Forward | undefined;
+  #exchange: ExchangeDriver | undefined;
   #models: ModelList | undefined;
   #finished = false;
   /** The error whose page is being served, and the status that the page is given; 0 = its own. */
@@ -40,9 +63,9 @@ export class RequestHandler implements Forwarded {
   #bodyBytes = 0;
 
   constructor(
-    client: ClientConnection,
+    client: RequestClient,
     context: RequestContext,
-    worker: Worker,
+    worker: RequestServices,
     servers: VirtualServers,
     malformed = false,
   ) {
@@ -93,13 +116,13 @@ export class RequestHandler implements Forwarded {
   abort(outcome: Outcome): void {
     this.#encode?.abort();
     this.#models?.cancel();
-    if (this.#forward === undefined) this.ended(outcome);
-    else this.#forward.abort(outcome);
+    if (this.#exchange === undefined) this.ended(outcome);
+    else this.#exchange.abort(outcome);
   }
 
   /** The client has read what waited for it. */
   clientDrained(): void {
-    this.#forward?.clientDrained();
+    this.#exchange?.clientDrained();
   }
 
   get members(): TopLevel | undefined {
@@ -161,7 +184,7 @@ export class RequestHandler implements Forwarded {
       this.ended(outcomes.tooManyItems);
       return;
     }
-    this.#encode = new Encode(this, route, items, () => this.#begin(route, prefills));
+    this.#encode = new EncodeDriver(this, route, items, () => this.#begin(route, prefills));
     this.#encode.begin();
   }
 
@@ -185,8 +208,8 @@ export class RequestHandler implements Forwarded {
   #begin(route: Route, prefills: boolean): void {
     const { context } = this;
     context.explanation ??= this.worker.explain(context, route);
-    this.#forward = new Forward(this, route, prefills);
-    this.#forward.begin();
+    this.#exchange = new ExchangeDriver(this, route, prefills);
+    this.#exchange.begin();
   }
 
   /** Given first, so that a refusal of the body has it, too. */

@@ -5,23 +5,22 @@ import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
 import { bufferedResponseBytesMax, encodedItemBytes } from "../../limits.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { PickFailure } from "../../pool/pool.ts";
-import type { Forwarded } from "../context/forwarded.ts";
+import type { LegFailure } from "../context/legs.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import { CollectedBody } from "../response/collected-body.ts";
 import { type InternalRoute, internalRoute } from "../routing/internal-route.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineConnection } from "../upstream/engine-connection.ts";
-import { Leg, type LegRequest } from "../upstream/leg.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
+import { Leg, type LegRequest, type LegServices } from "../upstream/leg.ts";
 import { sendLegMessage } from "../upstream/leg-message.ts";
 import { allowsRetry, conditionOf } from "../upstream/retry.ts";
-import type { Worker } from "../worker/worker.ts";
 import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
-import type { LegFailure } from "./exchange.ts";
 import { rankLine } from "./leg-places.ts";
 
-export class Encode implements FanOutActions {
+export class EncodeDriver implements FanOutActions {
   readonly embeddings = new Embeddings();
-  readonly #request: Forwarded;
+  readonly #request: ForwardedRequest;
   readonly #route: Route;
   readonly #items: readonly Span[];
   readonly #goOn: () => void;
@@ -33,7 +32,7 @@ export class Encode implements FanOutActions {
   #id = "";
 
   /** @param goOn called once, when all items are encoded */
-  constructor(request: Forwarded, route: Route, items: readonly Span[], goOn: () => void) {
+  constructor(request: ForwardedRequest, route: Route, items: readonly Span[], goOn: () => void) {
     this.#request = request;
     this.#route = route;
     this.#items = items;
@@ -90,7 +89,7 @@ export class Encode implements FanOutActions {
 
   // ---- Events of the items' legs ----
 
-  get worker(): Worker {
+  get services(): LegServices {
     return this.#request.worker;
   }
 
@@ -153,7 +152,7 @@ export class Encode implements FanOutActions {
 
   mayRetry(leg: Leg, failure: LegFailure | number): boolean {
     const { retry } = this.#route.config;
-    const elapsedMs = this.worker.clock.nowMs() - this.#request.context.startMs;
+    const elapsedMs = this.services.clock.nowMs() - this.#request.context.startMs;
     return allowsRetry(retry, conditionOf(failure), elapsedMs) && leg.mayTryAnother;
   }
 
@@ -187,18 +186,18 @@ class ItemLeg implements LegRequest {
   readonly leg: Leg;
   /** What the encoder answers is a refusal, and the client's answer. */
   isClients = false;
-  readonly #encode: Encode;
+  readonly #encode: EncodeDriver;
   readonly #item: number;
   readonly #response = new CollectedBody();
 
-  constructor(encode: Encode, item: number) {
+  constructor(encode: EncodeDriver, item: number) {
     this.#encode = encode;
     this.#item = item;
     this.leg = new Leg("encode", this, encode.records);
   }
 
-  get worker(): Worker {
-    return this.#encode.worker;
+  get services(): LegServices {
+    return this.#encode.services;
   }
 
   writeLeg(leg: Leg, connection: EngineConnection): void {

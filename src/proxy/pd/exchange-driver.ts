@@ -1,11 +1,10 @@
 /** One request on its way through engines: runs the exchange's commands on real legs, and hands it what happens to them. */
-import type { DialectRequest, KvTransfer } from "../../dialects/dialect.ts";
+import type { DialectRequest, KvTransfer, LegName } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax, relayPendingBytesMax } from "../../limits.ts";
 import type { Engine, PickFailure } from "../../pool/pool.ts";
-import type { AttemptCallback, CalledBack } from "../client/callbacks.ts";
 import type { Explanation } from "../context/explanation.ts";
-import type { Forwarded } from "../context/forwarded.ts";
+import type { LegFailure } from "../context/legs.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { ClientResponse } from "../response/client-response.ts";
@@ -14,18 +13,31 @@ import { finalReply } from "../response/local-reply.ts";
 import { ResponseMerger } from "../response/response-merger.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineConnection } from "../upstream/engine-connection.ts";
+import type { ForwardedRequest, WorkerServices } from "../upstream/forwarded-request.ts";
 import { Leg, type LegRequest } from "../upstream/leg.ts";
 import { legBody } from "../upstream/leg-body.ts";
 import { sendLegMessage } from "../upstream/leg-message.ts";
 import { allowsRetry, conditionOf } from "../upstream/retry.ts";
-import type { Worker } from "../worker/worker.ts";
+import type { AttemptCallback, Callbacks, CalledBack } from "./callbacks.ts";
 import { chooseOrder } from "./choose-order.ts";
-import { Exchange, type ExchangeActions, type LegFailure, type LegName } from "./exchange.ts";
+import { Exchange, type ExchangeActions } from "./exchange.ts";
 import { enginesOf, LegPlaces, noEngines, rankLine, sourceAmongOthers } from "./leg-places.ts";
 
-export class Forward implements ExchangeActions, LegRequest, CalledBack {
-  readonly worker: Worker;
-  readonly #request: Forwarded;
+/** What the driver needs of its worker beyond what legs and admission do. */
+export interface ExchangeServices extends WorkerServices {
+  /** Where decode engines call back for their prefill. */
+  readonly callbacks: Callbacks;
+  /** Decode computes a prompt because no prefill could be had. */
+  reportFallback(context: RequestContext): void;
+}
+
+export interface ExchangeRequest extends ForwardedRequest {
+  readonly worker: ExchangeServices;
+}
+
+export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
+  readonly services: ExchangeServices;
+  readonly #request: ExchangeRequest;
   readonly #context: RequestContext;
   readonly explanation: Explanation | undefined;
   readonly #route: Route;
@@ -51,12 +63,12 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   /** Why the request cannot be forwarded at all. */
   readonly #refusal: Outcome | undefined;
 
-  constructor(request: Forwarded, route: Route, prefills: boolean) {
+  constructor(request: ExchangeRequest, route: Route, prefills: boolean) {
     const { context, worker, members } = request;
     this.#request = request;
     this.#context = context;
     this.explanation = context.explanation;
-    this.worker = worker;
+    this.services = worker;
     this.#route = route;
     this.#response = request.response;
     this.#merged = new ResponseMerger(members && route.dialect.merge, request.response);
@@ -108,20 +120,20 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   openAttempt(): void {
     if (this.#exchange.order === "decode-only" && this.#prefill !== undefined && !this.#fellBack) {
       this.#fellBack = true;
-      this.worker.fellBack(this.#context);
+      this.services.reportFallback(this.#context);
     }
     const alone = this.#exchange.order === "decode-only" || this.#dialectRequest === undefined;
     this.#transfer = alone ? undefined : this.#route.dialect.beginTransfer(this.#dialectRequest!);
     this.#callback?.end();
     this.#callback =
-      this.#transfer?.callbackUrl && this.worker.callbacks.open(this.#transfer, this);
+      this.#transfer?.callbackUrl && this.services.callbacks.open(this.#transfer, this);
   }
 
   lookFor(name: LegName): PickFailure | undefined {
     const destination = this.#places.destination(name);
     return destination === undefined
       ? "none-live"
-      : destination.pool.vacancy(this.worker.clock.wallMs());
+      : destination.pool.vacancy(this.services.clock.wallMs());
   }
 
   reserve(name: LegName): PickFailure | undefined {
@@ -203,7 +215,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
       isTransferId: transferId !== undefined,
       lines: rankLine(leg) + ((engines && transfer!.headerLines?.(name, engines)) ?? ""),
     };
-    sendLegMessage(leg, connection, message, this.worker.scratch);
+    sendLegMessage(leg, connection, message, this.services.scratch);
   }
 
   legHead(leg: Leg, { head }: EngineConnection): void {
@@ -303,7 +315,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
   /** As a single engine would put it into its answer. */
   get #clientsId(): string {
     const { requestId, head } = this.#context;
-    return requestId || head.fields.get("x-request-id") || this.worker.ids.uuid();
+    return requestId || head.fields.get("x-request-id") || this.services.ids.uuid();
   }
 
   #leg(name: LegName): Leg {
@@ -369,7 +381,7 @@ export class Forward implements ExchangeActions, LegRequest, CalledBack {
 
   #mayRetry(leg: Leg, failure: LegFailure | number): boolean {
     const { retry } = this.#route.config;
-    const elapsedMs = this.worker.clock.nowMs() - this.#context.startMs;
+    const elapsedMs = this.services.clock.nowMs() - this.#context.startMs;
     const isLate = this.#response.started && !this.#exchange.resumes;
     if (isLate || !allowsRetry(retry, conditionOf(failure), elapsedMs)) return false;
     return leg.mayTryAnother;
