@@ -1,5 +1,6 @@
 /** The KV events of all engines that are configured to tell them: one feed for each, kept over reloads. */
-import type { Engine, Pool } from "../pool/pool.ts";
+import type { Engine } from "../pool/engine.ts";
+import type { Pool } from "../pool/pool.ts";
 import { type KvEndpoint, KvFeed, type KvFeedEvents } from "./feed.ts";
 
 export class KvFeeds {

@@ -24,7 +24,7 @@ export function dispatched(pool: Pool, fleet: Fleet, timeline: Timeline): Placem
     arrive(outcome, prefilled) {
       const placed = pool.place(pickOf(outcome.request, timeline), [], timeline.nowMs);
       if (typeof placed === "string") return;
-      fleet.prefill(placed.engine.number, outcome, () => {
+      fleet.prefill(placed.engine.index, outcome, () => {
         pool.succeeded(placed.engine);
         placed.lease.close();
         prefilled();
@@ -48,7 +48,7 @@ export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
           granted(name) {
             const engine = pool.engines.find((one) => one.name === name)!;
             const { lease } = pool.placeAt(engine, pick, timeline.nowMs)!;
-            fleet.prefill(engine.number, outcome, (cachedTokens) => {
+            fleet.prefill(engine.index, outcome, (cachedTokens) => {
               lease.close();
               ticket.done({ promptTokens: pick.tokens, cachedTokens });
               prefilled();

@@ -44,7 +44,7 @@ export function replay(options: ReplayOptions): Outcome[] {
         if (typeof placed === "string") return;
         const { engine, lease } = placed;
         const progressed = (tokens: number) => lease.answered(tokens);
-        fleet.decode(engine.number, outcome, progressed, () => lease.close());
+        fleet.decode(engine.index, outcome, progressed, () => lease.close());
       });
     });
   }

@@ -1,17 +1,20 @@
-/** Why an engine was chosen: who could have been, and what spoke for whom. Made only where somebody may ask for it. */
+/** Why an engine was chosen: which others were possible, and what each was judged by. Made only on request. */
 
 export interface EngineSnapshot {
   readonly engine: string;
-  /** `fit`, or why it could not be chosen. */
+  /** `fit`, or why the engine could not be chosen; `resting` = ejected after failures. */
   readonly state: "fit" | "down" | "not-ready" | "resting" | "full" | "tried" | "backup" | "other";
   /** Requests of all workers there, and bytes of their prompts. */
   readonly inFlight: number;
   readonly promptBytes: number;
-  /** What the policy goes by, the least is chosen; undefined = it goes by more than one number. */
+  /** What the policy ranks by, the lowest is chosen; undefined = it does not rank by one number. */
   readonly score?: number;
 }
 
-/** The same of a prompt that was held, in ms and tokens. The score is wait + prefill + weight × what another cache would have saved. */
+/**
+ * The same for a prompt that waited in the queue until an engine was chosen, in ms and tokens. The score is wait + prefill + weight × what
+ * another engine's cache would have saved.
+ */
 export interface PlacementSnapshot {
   readonly engine: string;
   readonly waitMs: number;
@@ -24,11 +27,11 @@ export interface Decision {
   readonly leg: string;
   readonly pool: string;
   readonly policy: string;
-  /** "" = none could be had. */
+  /** "" = no engine was found. */
   readonly chosen: string;
-  /** How long the prompt was held before. */
+  /** How long the prompt waited in the queue before. */
   readonly heldMs?: number;
-  /** Those that came closest, at most `explainedEnginesMax`, and the chosen one. */
+  /** The chosen engine and those that came closest, at most `explainedEnginesMax`. */
   readonly engines: readonly (EngineSnapshot | PlacementSnapshot)[];
   /** Engines of the pool. */
   readonly poolSize: number;

@@ -1,55 +1,92 @@
 /**
- * What a pool's engines were like when one of them was chosen. Written down before it is known which, and without making anything: of
- * 1,000 engines the chosen one and a few others are told of.
+ * The state of a pool's engines when one of them was chosen, for explanations. Recorded before the choice into arrays that are used again,
+ * so nothing is allocated per engine; of 1,000 engines only the chosen one and the closest few are reported.
  */
 import { explainedEnginesMax } from "../limits.ts";
 import { lowestK } from "../policies/shared/lowest-k.ts";
+import type { PickRequest, Policy } from "../policies/shared/policy.ts";
+import type { Scoreboard } from "../scoreboard/scoreboard.ts";
+import { type Engine, hasCapacity } from "./engine.ts";
 import type { EngineSnapshot } from "./engine-snapshot.ts";
+import type { Health } from "./health.ts";
 
 type State = EngineSnapshot["state"];
 
+const anyRequest = {};
+const noneTried: readonly number[] = [];
+
 export class EngineSnapshots {
-  readonly #names: readonly string[];
+  readonly #engines: readonly Engine[];
+  readonly #health: Health;
+  readonly #board: Scoreboard;
   readonly #states: State[];
   readonly #inFlight: Int32Array;
   readonly #promptBytes: Float64Array;
-  /** NaN = the policy goes by more than one number. */
+  /** NaN = the policy does not rank by one number. */
   readonly #scores: Float64Array;
 
-  /** @param names of the engines, by their numbers */
-  constructor(names: readonly string[]) {
-    this.#names = names;
-    this.#states = new Array<State>(names.length).fill("fit");
-    this.#inFlight = new Int32Array(names.length);
-    this.#promptBytes = new Float64Array(names.length);
-    this.#scores = new Float64Array(names.length);
+  constructor(engines: readonly Engine[], health: Health, board: Scoreboard) {
+    this.#engines = engines;
+    this.#health = health;
+    this.#board = board;
+    this.#states = new Array<State>(engines.length).fill("fit");
+    this.#inFlight = new Int32Array(engines.length);
+    this.#promptBytes = new Float64Array(engines.length);
+    this.#scores = new Float64Array(engines.length);
   }
 
-  see(
-    engine: number,
-    state: State,
-    inFlight: number,
-    promptBytes: number,
-    score: number | undefined,
+  /** Call before the pick. @param tried slots of the engines that the leg has tried already */
+  record(
+    request: PickRequest,
+    tried: readonly number[],
+    nowMs: number,
+    policy: Pick<Policy, "score">,
   ): void {
-    this.#states[engine] = state;
-    this.#inFlight[engine] = inFlight;
-    this.#promptBytes[engine] = promptBytes;
-    this.#scores[engine] = score ?? Number.NaN;
+    const board = this.#board;
+    let isPrimaryFit = false;
+    for (const engine of this.#engines) {
+      const { index, slot } = engine;
+      const state = this.stateOf(engine, nowMs, request, tried);
+      isPrimaryFit ||= state === "fit" && !engine.backup;
+      this.#states[index] = state;
+      this.#inFlight[index] = board.inFlight(slot);
+      this.#promptBytes[index] = board.promptBytes(slot);
+      this.#scores[index] = policy.score?.(index, request) ?? Number.NaN;
+    }
+    if (!isPrimaryFit) return;
+    for (const { backup, index } of this.#engines) {
+      if (backup && this.#states[index] === "fit") this.#states[index] = "backup";
+    }
   }
 
-  /** @param chosen -1 = none; else it stands first, before those that came closest */
-  reported(chosen: number): EngineSnapshot[] {
+  /** Whether the engine would be given the request now, or why not. */
+  stateOf(
+    engine: Engine,
+    nowMs: number,
+    request: Pick<PickRequest, "requiredEngine"> = anyRequest,
+    tried = noneTried,
+  ): State {
+    const { requiredEngine } = request;
+    if (engine.down) return "down";
+    if (!engine.isReady) return "not-ready";
+    if (tried.includes(engine.slot)) return "tried";
+    if (this.#health.isEjected(engine, nowMs)) return "resting";
+    if (requiredEngine !== undefined && requiredEngine !== engine.index) return "other";
+    return hasCapacity(engine, this.#board) ? "fit" : "full";
+  }
+
+  /** Of the last `record`: the chosen engine first, then those with the lowest scores. @param chosen -1 = none */
+  closest(chosen: number): EngineSnapshot[] {
     const rank = (engine: number) => {
       if (engine === chosen) return Number.NEGATIVE_INFINITY;
       if (this.#states[engine] !== "fit") return Number.POSITIVE_INFINITY;
       const score = this.#scores[engine]!;
       return Number.isNaN(score) ? 0 : score;
     };
-    return lowestK(this.#names.length, explainedEnginesMax, rank).map((engine) => {
+    return lowestK(this.#engines.length, explainedEnginesMax, rank).map((engine) => {
       const score = this.#scores[engine]!;
       return {
-        engine: this.#names[engine]!,
+        engine: this.#engines[engine]!.name,
         state: this.#states[engine]!,
         inFlight: this.#inFlight[engine]!,
         promptBytes: this.#promptBytes[engine]!,

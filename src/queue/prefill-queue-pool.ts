@@ -155,7 +155,7 @@ export class PrefillQueuePool implements EngineStates<TicketPrompt> {
       // What takes longer by itself is refused only where it would have to wait, too.
       if (waitMs > 0 && ms > ttftMaxMs) {
         this.drop(ticket);
-        this.#refuse(ticket, this.#isAnyFit() ? "overloaded" : "none-live", nowMs);
+        this.#refuse(ticket, this.#isAnyFit() ? "overloaded" : "no-healthy-engine", nowMs);
         return;
       }
     }
@@ -247,7 +247,7 @@ export class PrefillQueuePool implements EngineStates<TicketPrompt> {
     this.#isCapacityShort = false;
     if (this.#queue.queuedCount === 0) return;
     if (!this.#isAnyFit()) {
-      this.#refuseAll("none-live");
+      this.#refuseAll("no-healthy-engine");
       return;
     }
     for (const held of this.#queue.release(nowMs)) {

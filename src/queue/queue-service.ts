@@ -35,7 +35,12 @@ export interface QueueRequest {
  * Why a prompt gets no engine: none takes requests; as many wait as may; it has waited as long as it may; it would have to wait
  * longer than the operator wants anyone to; or it waited in a queue that a new configuration has replaced, and is to be asked for again.
  */
-export type QueueRejection = "none-live" | "queue-full" | "timeout" | "overloaded" | "replaced";
+export type QueueRejection =
+  | "no-healthy-engine"
+  | "queue-full"
+  | "timeout"
+  | "overloaded"
+  | "replaced";
 
 /** Who waits. Told once: one of the two. */
 export interface QueueListener {

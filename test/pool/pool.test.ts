@@ -53,7 +53,7 @@ function visit(pool: Pool, nowMs = 0, tried: readonly number[] = []): number | s
   const placement = pool.place(request, tried, nowMs);
   if (typeof placement === "string") return placement;
   placement.lease.close();
-  return placement.engine.number;
+  return placement.engine.index;
 }
 
 const visits = (pool: Pool, nowMs: number, count: number) =>
@@ -110,7 +110,7 @@ describe("failures", () => {
   it("of all engines leave none, until the first has rested", () => {
     const pool = poolOf([{ failTimeoutMs: 100 }, { failTimeoutMs: 200 }]);
     for (const engine of pool.engines) pool.failed(engine, 0);
-    expect(visit(pool, 100)).toBe("none-live");
+    expect(visit(pool, 100)).toBe("no-healthy-engine");
     expect(visits(pool, 101, 1)).toEqual(new Set([0]));
   });
 });
@@ -160,13 +160,13 @@ describe("an engine", () => {
   it("that is down is never used, also when it is the last", () => {
     const pool = poolOf([{ down: true }, {}]);
     expect(visits(pool, 0, 4)).toEqual(new Set([1]));
-    expect(visit(pool, 0, [1])).toBe("none-live");
+    expect(visit(pool, 0, [1])).toBe("no-healthy-engine");
   });
 
   it("that was tried is not tried again", () => {
     const pool = poolOf([{}, {}, {}]);
     expect(visit(pool, 0, [0, 2])).toBe(1);
-    expect(visit(pool, 0, [2, 0, 1])).toBe("none-live");
+    expect(visit(pool, 0, [2, 0, 1])).toBe("no-healthy-engine");
   });
 
   it("that is a backup is used when no other is fit, and only then", () => {
@@ -175,7 +175,7 @@ describe("an engine", () => {
     expect(visit(pool, 0, [0, 2])).toBe(1);
     pool.failed(pool.engines[0]!, 0);
     const full = placed(pool, 1);
-    expect(full.engine.number).toBe(2);
+    expect(full.engine.index).toBe(2);
     expect(visit(pool, 1)).toBe(1);
     full.lease.close();
     expect(visit(pool, 1)).toBe(2);
@@ -186,37 +186,37 @@ describe("maxConns", () => {
   it("bounds the requests of all workers together", () => {
     const [pool, other] = poolsOf([{ maxConns: 2 }]);
     const leases = [placed(pool).lease, placed(other).lease];
-    expect([visit(pool), visit(other)]).toEqual(["all-full", "all-full"]);
+    expect([visit(pool), visit(other)]).toEqual(["at-capacity", "at-capacity"]);
     leases[1]!.close();
     expect(visit(pool)).toBe(0);
   });
 
   it("sends a request on to an engine that has a place", () => {
     const pool = poolOf([{ maxConns: 1 }, { maxConns: 1 }]);
-    expect([placed(pool), placed(pool)].map(({ engine }) => engine.number).sort()).toEqual([0, 1]);
-    expect(visit(pool)).toBe("all-full");
+    expect([placed(pool), placed(pool)].map(({ engine }) => engine.index).sort()).toEqual([0, 1]);
+    expect(visit(pool)).toBe("at-capacity");
   });
 
-  it("says all-full while a live engine is full, and none-live when none is alive", () => {
+  it("says at-capacity while a live engine is full, and no-healthy-engine when none is alive", () => {
     const pool = poolOf([{ maxConns: 1 }, {}, { down: true }]);
     pool.failed(pool.engines[1]!, 0);
     const { lease } = placed(pool, 1);
-    expect(visit(pool, 1)).toBe("all-full");
-    expect(visit(pool, 1, [0])).toBe("none-live");
+    expect(visit(pool, 1)).toBe("at-capacity");
+    expect(visit(pool, 1, [0])).toBe("no-healthy-engine");
     lease.close();
     expect(visit(pool, 1)).toBe(0);
   });
 
   it("of backups counts as well", () => {
     const pool = poolOf([{ down: true }, { backup: true, maxConns: 1 }]);
-    expect(placed(pool).engine.number).toBe(1);
-    expect(visit(pool)).toBe("all-full");
+    expect(placed(pool).engine.index).toBe(1);
+    expect(visit(pool)).toBe("at-capacity");
   });
 
   it("of the primaries is what is said when the backups are dead", () => {
     const pool = poolOf([{ maxConns: 1 }, { backup: true, down: true }]);
     placed(pool);
-    expect(visit(pool)).toBe("all-full");
+    expect(visit(pool)).toBe("at-capacity");
   });
 });
 
@@ -240,7 +240,7 @@ describe("what is found out about an engine", () => {
     expect(visits(pool, 0, 6)).toEqual(new Set([0, 1]));
     const alone = poolOf([{}]);
     alone.applyDiscovered(discovered(false));
-    expect([visit(alone), alone.vacancy(0)]).toEqual(["none-live", "none-live"]);
+    expect([visit(alone), alone.vacancy(0)]).toEqual(["no-healthy-engine", "no-healthy-engine"]);
   });
 
   it("counts less than what the configuration says, and is forgotten when it is not known any more", () => {
@@ -258,7 +258,7 @@ it("each data-parallel rank is an engine with its own load, at an address that a
   const placements = [0, 1, 2].map(() => placed(pool));
   expect(new Set(placements.map(({ engine }) => engine.info.dpRank))).toEqual(new Set([0, 1, 2]));
   expect(new Set(placements.map(({ engine }) => engine.address.key))).toEqual(new Set(["h:1"]));
-  expect(pool.place(request, [], 0)).toBe("all-full");
+  expect(pool.place(request, [], 0)).toBe("at-capacity");
 });
 
 describe("slow start", () => {
@@ -268,7 +268,7 @@ describe("slow start", () => {
     const counts = new Array<number>(pool.size).fill(0);
     const places = Array.from({ length: 1_000 }, () => placed(pool, nowMs));
     for (const { engine, lease } of places) {
-      counts[engine.number]! += 1;
+      counts[engine.index]! += 1;
       lease.close();
     }
     return counts.map((count) => count / 1_000);

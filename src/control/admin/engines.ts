@@ -1,6 +1,8 @@
 /** The engines, as operators are told of them. */
+
+import type { Engine } from "../../pool/engine.ts";
 import type { EngineSnapshot } from "../../pool/engine-snapshot.ts";
-import type { Engine, Pool } from "../../pool/pool.ts";
+import type { Pool } from "../../pool/pool.ts";
 import { engineIdentity } from "../../pool/slots.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import type { CacheKnowledge } from "../../queue/prefill-queue-pool.ts";
@@ -50,13 +52,13 @@ export function poolReports(
     // Where prompts are not held, a policy that goes by prefixes knows what was sent where, and any other one nothing.
     const otherwise = pool.usesBlocks ? "approximate" : "blind";
     const engines = pool.engines.map((engine) => {
-      const { name, number, slot } = engine;
+      const { name, index, slot } = engine;
       const { board } = pool;
       const serviceMs = board.serviceMs(slot);
       return {
         engine: name,
         state: pool.stateOf(engine, nowMs),
-        weight: pool.weights[number]!,
+        weight: pool.weights[index]!,
         inFlight: board.inFlight(slot),
         promptBytes: board.promptBytes(slot),
         promptTokens: board.promptTokens(slot),

@@ -61,7 +61,7 @@ export class CapacityWait implements QueueListener {
     }
     this.#waited();
     // What there is of engines is told by who looks for one.
-    if (reason === "none-live") this.#admitted();
+    if (reason === "no-healthy-engine") this.#admitted();
     else {
       this.#request.context.retryAfterMs = retryAfterMs;
       this.#exchange.abort(waitOutcomes[reason]);

@@ -1,8 +1,9 @@
 /** A request that waits for its prefill engine: asks the desk for one, and begins, or ends, with what the desk says. */
 import type { PromptUsage } from "../../dialects/shared/prompt-usage.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
+import type { Engine } from "../../pool/engine.ts";
 import type { PlacementSnapshot } from "../../pool/engine-snapshot.ts";
-import type { Engine, Pool } from "../../pool/pool.ts";
+import type { Pool } from "../../pool/pool.ts";
 import type {
   QueueListener,
   QueueRejection,
@@ -79,7 +80,7 @@ export class PrefillWait implements QueueListener {
     }
     this.#waited();
     this.#request.context.retryAfterMs = retryAfterMs;
-    if (reason === "none-live") this.#exchange.notQueued(reason);
+    if (reason === "no-healthy-engine") this.#exchange.notQueued(reason);
     else this.#exchange.abort(waitOutcomes[reason]);
   }
 

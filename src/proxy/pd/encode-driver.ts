@@ -62,7 +62,7 @@ export class EncodeDriver implements FanOutActions {
 
   send(item: number): PickFailure | undefined {
     this.#place ??= this.#findPlace();
-    if (this.#place === undefined) return "none-live";
+    if (this.#place === undefined) return "no-healthy-engine";
     const { pool, uri } = this.#place.destination;
     this.#legs[item] ??= new ItemLeg(this, item);
     const { leg } = this.#legs[item];

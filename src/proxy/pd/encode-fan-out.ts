@@ -96,7 +96,7 @@ export class EncodeFanOut {
       this.#underWay -= 1;
       this.#next = item;
       // Encoders that are full of this request's own items have room again when one of them is encoded.
-      if (refusal === "none-live" || this.#underWay === 0)
+      if (refusal === "no-healthy-engine" || this.#underWay === 0)
         this.#finish(this.#lastFailure ?? pickFailureOutcomes[refusal]);
       return;
     }
@@ -132,8 +132,8 @@ export class EncodeFanOut {
 }
 
 const pickFailureOutcomes: Readonly<Record<PickFailure, Outcome>> = {
-  "none-live": outcomes.noEncodeEngine,
-  "all-full": outcomes.encodeFull,
+  "no-healthy-engine": outcomes.noEncodeEngine,
+  "at-capacity": outcomes.encodeFull,
 };
 const failureOutcomes: Readonly<Record<LegFailure, Outcome>> = {
   error: outcomes.encodeFailed,

@@ -2,7 +2,8 @@
 import type { DialectRequest, KvTransfer, LegName } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax, relayPendingBytesMax } from "../../limits.ts";
-import type { Engine, PickFailure } from "../../pool/pool.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { PickFailure } from "../../pool/pool.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { LegFailure } from "../context/legs.ts";
 import type { Outcome } from "../context/outcomes.ts";
@@ -132,13 +133,13 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   lookFor(name: LegName): PickFailure | undefined {
     const destination = this.#places.destination(name);
     return destination === undefined
-      ? "none-live"
+      ? "no-healthy-engine"
       : destination.pool.vacancy(this.services.clock.wallMs());
   }
 
   reserve(name: LegName): PickFailure | undefined {
     const destination = this.#places.destination(name);
-    if (destination === undefined) return "none-live";
+    if (destination === undefined) return "no-healthy-engine";
     const { pool, uri } = destination;
     const leg = this.#leg(name);
     const pick = this.#places.pick(pool);

@@ -285,7 +285,7 @@ export class Exchange {
 
   #notPlaced(leg: LegName, refusal: PickFailure): void {
     if (leg === "prefill" && this.#fallBack()) return;
-    if (refusal === "all-full" && this.#waitAgain()) return;
+    if (refusal === "at-capacity" && this.#waitAgain()) return;
     if (leg === "prefill" && this.#deliveringLeg === "decode") this.#goOnWithout();
     else this.#finish(this.#lastFailure ?? this.#outcomes[leg][refusal]);
   }

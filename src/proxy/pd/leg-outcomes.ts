@@ -2,7 +2,7 @@
 import type { LegName } from "../../dialects/dialect.ts";
 import { type Outcome, outcomes, wholeRequestOutcomes } from "../context/outcomes.ts";
 
-type Failure = "error" | "timeout" | "invalid" | "none-live" | "all-full";
+type Failure = "error" | "timeout" | "invalid" | "no-healthy-engine" | "at-capacity";
 
 export type LegOutcomes = Readonly<Record<LegName, Readonly<Record<Failure, Outcome>>>>;
 
@@ -10,8 +10,8 @@ const prefill = {
   error: outcomes.prefillFailed,
   timeout: outcomes.prefillTimeout,
   invalid: outcomes.prefillInvalid,
-  "none-live": outcomes.noPrefillEngine,
-  "all-full": outcomes.prefillFull,
+  "no-healthy-engine": outcomes.noPrefillEngine,
+  "at-capacity": outcomes.prefillFull,
 };
 
 /** Of a route with prefill and decode engines. */
@@ -21,8 +21,8 @@ export const splitOutcomes: LegOutcomes = {
     error: outcomes.decodeFailed,
     timeout: outcomes.decodeTimeout,
     invalid: outcomes.decodeInvalid,
-    "none-live": outcomes.noDecodeEngine,
-    "all-full": outcomes.decodeFull,
+    "no-healthy-engine": outcomes.noDecodeEngine,
+    "at-capacity": outcomes.decodeFull,
   },
 };
 
@@ -33,7 +33,7 @@ export const wholeOutcomes: LegOutcomes = {
     error: wholeRequestOutcomes.failed,
     timeout: wholeRequestOutcomes.timeout,
     invalid: wholeRequestOutcomes.invalid,
-    "none-live": wholeRequestOutcomes.noEngine,
-    "all-full": wholeRequestOutcomes.full,
+    "no-healthy-engine": wholeRequestOutcomes.noEngine,
+    "at-capacity": wholeRequestOutcomes.full,
   },
 };

@@ -8,7 +8,8 @@ import { promptUsageOf } from "../../dialects/shared/prompt-usage.ts";
 import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
 import { promptBlockBytes, promptBlocksMax } from "../../limits.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
-import type { Engine, Pool } from "../../pool/pool.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { Pool } from "../../pool/pool.ts";
 import { CapacityWait, type CapacityWaitRequest } from "../admission/capacity-wait.ts";
 import { PrefillWait, type PrefillWaitRequest } from "../admission/prefill-wait.ts";
 import { type FoundPrompt, PromptLookUp } from "../admission/prompt-look-up.ts";
@@ -92,7 +93,7 @@ export class LegPlaces {
       shadowKey: worker.shadowKey(pool, context),
       requiredEngine: holderOf(pool, this.#storedResponse),
       stickyEngine:
-        this.#warm && pool.engines.indexOf(this.#warm) >= 0 ? this.#warm.number : undefined,
+        this.#warm && pool.engines.indexOf(this.#warm) >= 0 ? this.#warm.index : undefined,
       clock: worker.clock,
     };
   }

@@ -12,7 +12,8 @@ import {
 } from "../../dialects/endpoints/endpoint.ts";
 import { isFalse, memberValueOf } from "../../dialects/shared/member-facts.ts";
 import { crc32Text } from "../../policies/shared/crc32.ts";
-import type { Engine, Pool } from "../../pool/pool.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { Pool } from "../../pool/pool.ts";
 
 /** As engines' own ids: 32 digits, of which here the last eight are the engine's. */
 const ourId = /^resp_[0-9a-f]{24}([0-9a-f]{8})$/;
@@ -62,5 +63,5 @@ export function requestedResponse(
 export function holderOf(pool: Pool, id: string): number | undefined {
   const tag = id === "" ? undefined : ourId.exec(id)?.[1];
   if (tag === undefined) return undefined;
-  return pool.engines.find((engine) => tagOf(engine) === tag)?.number;
+  return pool.engines.find((engine) => tagOf(engine) === tag)?.index;
 }

@@ -1,5 +1,6 @@
 /** One engine that is asked something beside a client's request, or for it: its answer is collected, or it has none. */
-import type { Engine, Pool } from "../../pool/pool.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { Pool } from "../../pool/pool.ts";
 import { writeHead } from "../context/scratch.ts";
 import { CollectedBody } from "../response/collected-body.ts";
 import type { Route } from "../routing/route.ts";

@@ -3,7 +3,8 @@
 import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Address } from "../../pool/address.ts";
-import type { Engine, PickFailure, Placement, Pool } from "../../pool/pool.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { LegFailure, LegRecord } from "../context/legs.ts";
@@ -93,7 +94,7 @@ export class Leg implements LegOwner {
         pool: pool.name,
         policy: pool.config.policy.name,
         chosen: engine?.name ?? "",
-        engines: seen.reported(engine?.number ?? -1),
+        engines: seen.closest(engine?.index ?? -1),
         poolSize: pool.size,
       });
     }

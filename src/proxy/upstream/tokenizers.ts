@@ -1,7 +1,8 @@
 /** The engines of one pool that are asked for the tokens of prompts, in turn. When they do not answer, they are left alone for a while. */
 
 import { tokenizeFailuresMax, tokenizeRestMs } from "../../limits.ts";
-import type { Engine, Pool } from "../../pool/pool.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { Pool } from "../../pool/pool.ts";
 
 export class Tokenizers {
   readonly pool: Pool;

@@ -28,7 +28,7 @@ class Driver {
         expect(this.ends).toEqual([]);
         expect(this.underWay.has(item) || this.done.has(item), `${item} twice`).toBe(false);
         const found = place(item);
-        if (found === "none-live" || found === "all-full") return found;
+        if (found === "no-healthy-engine" || found === "at-capacity") return found;
         this.sends[item]! += 1;
         expect(this.sends[item]).toBeLessThanOrEqual(triesMax);
         this.underWay.add(item);
@@ -79,7 +79,7 @@ test("it ends once, within its tries and its bound, with nothing under way", () 
   const places = fc.infiniteStream(
     fc.oneof(
       { weight: 20, arbitrary: fc.constant(undefined) },
-      fc.constantFrom<PickFailure | "fails">("none-live", "all-full", "fails"),
+      fc.constantFrom<PickFailure | "fails">("no-healthy-engine", "at-capacity", "fails"),
     ),
   );
   fc.assert(

@@ -200,7 +200,7 @@ export class ModelDriver {
 
   #reserve(leg: LegName): PickFailure | undefined {
     const place = this.#place(leg);
-    if (place === "none-live" || place === "all-full") return place;
+    if (place === "no-healthy-engine" || place === "at-capacity") return place;
     this.#reserved[leg] = place ?? "works";
     return undefined;
   }

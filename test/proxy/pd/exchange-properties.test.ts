@@ -28,7 +28,10 @@ const scenario = fc.record({
   places: fc.array(
     fc.oneof(
       { arbitrary: fc.constant(undefined), weight: 8 },
-      { arbitrary: fc.constantFrom(...(["none-live", "all-full", "fails"] as const)), weight: 1 },
+      {
+        arbitrary: fc.constantFrom(...(["no-healthy-engine", "at-capacity", "fails"] as const)),
+        weight: 1,
+      },
     ),
     { maxLength: 12 },
   ),

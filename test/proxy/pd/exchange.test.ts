@@ -95,15 +95,15 @@ type Row = readonly [happened: string, commands: string, setting?: Setting];
 
 const tables: Readonly<Record<Order, readonly Row[]>> = {
   "prefill-first": [
-    ["begin", "GP_DECODE_FULL", { vacancy: "all-full" }],
-    ["begin", "GP_NO_DECODE_ENGINE", { choosesDecodeFirst: true, places: ["none-live"] }],
+    ["begin", "GP_DECODE_FULL", { vacancy: "at-capacity" }],
+    ["begin", "GP_NO_DECODE_ENGINE", { choosesDecodeFirst: true, places: ["no-healthy-engine"] }],
     [
       "begin, prefill done, decode unreached +",
       "send prefill, send decode, send prefill",
       { choosesDecodeFirst: true },
     ],
     ["begin, prefill failed", "send prefill, send decode", { fallsBack: true }],
-    ["begin", "send decode", { fallsBack: true, places: ["none-live"] }],
+    ["begin", "send decode", { fallsBack: true, places: ["no-healthy-engine"] }],
     [
       "begin, prefill refused, ended",
       "send prefill, answer from prefill, GP_OK",
@@ -176,18 +176,18 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
     ],
     ["begin, prefill refused, prefill failed +", "send prefill, answer from prefill, GP_TRUNCATED"],
     ["begin, client gone, prefill done, ended", "send prefill, cancel prefill, GP_CLIENT_GONE"],
-    ["begin", "GP_NO_PREFILL_ENGINE", { places: ["none-live"] }],
-    ["begin", "GP_PREFILL_FULL", { places: ["all-full"] }],
+    ["begin", "GP_NO_PREFILL_ENGINE", { places: ["no-healthy-engine"] }],
+    ["begin", "GP_PREFILL_FULL", { places: ["at-capacity"] }],
     [
       "begin, prefill done",
       "send prefill, GP_NO_DECODE_ENGINE",
-      { places: [undefined, "none-live"] },
+      { places: [undefined, "no-healthy-engine"] },
     ],
-    ["begin, prefill done", "send prefill, GP_DECODE_FULL", { places: [undefined, "all-full"] }],
+    ["begin, prefill done", "send prefill, GP_DECODE_FULL", { places: [undefined, "at-capacity"] }],
     [
       "begin, prefill failed +",
       "send prefill, GP_PREFILL_FAILED",
-      { places: [undefined, "none-live"] },
+      { places: [undefined, "no-healthy-engine"] },
     ],
     [
       "begin, prefill failed +, prefill failed +",
@@ -235,8 +235,8 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
       "send decode, send prefill, cancel prefill, send decode, send prefill",
     ],
     // Both places are taken before either engine hears of the request.
-    ["begin", "GP_NO_PREFILL_ENGINE", { places: [undefined, "none-live"] }],
-    ["begin", "GP_NO_DECODE_ENGINE", { places: ["none-live"] }],
+    ["begin", "GP_NO_PREFILL_ENGINE", { places: [undefined, "no-healthy-engine"] }],
+    ["begin", "GP_NO_DECODE_ENGINE", { places: ["no-healthy-engine"] }],
     [
       "begin, prefill failed",
       "send decode, send prefill, cancel decode, send decode",
@@ -277,7 +277,7 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
     [
       "begin, decode answers, calls back, ended",
       "send decode, answer from decode, callback false, GP_OK",
-      { places: [undefined, "none-live"] },
+      { places: [undefined, "no-healthy-engine"] },
     ],
     [
       "begin, calls back, client gone",
@@ -291,7 +291,7 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
       "begin, calls back",
       "send decode, cancel decode, callback false, GP_NO_PREFILL_ENGINE",
       {
-        places: [undefined, "none-live"],
+        places: [undefined, "no-healthy-engine"],
       },
     ],
   ],
@@ -300,7 +300,7 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
     ["begin, calls back, decode refuses, ended", "send decode, answer from decode, GP_OK"],
     ["begin, decode failed +, decode answers", "send decode, send decode, answer from decode"],
     ["begin, decode failed +", "send decode, GP_DECODE_FAILED", { decodeTries: 1 }],
-    ["begin", "GP_NO_DECODE_ENGINE", { places: ["none-live"] }],
+    ["begin", "GP_NO_DECODE_ENGINE", { places: ["no-healthy-engine"] }],
   ],
 };
 
@@ -338,8 +338,8 @@ it("says whose answer the client is getting", () => {
 });
 
 it.each([
-  ["none is up", "none-live", undefined, "No engine is available."],
-  ["all are busy", "all-full", undefined, "All engines are at capacity."],
+  ["none is up", "no-healthy-engine", undefined, "No engine is available."],
+  ["all are busy", "at-capacity", undefined, "All engines are at capacity."],
   ["one hangs", undefined, "timeout", "The engine did not respond in time."],
 ] as const)(
   "speaks of engines, not of decode engines, without a prefill: %s",
