@@ -1,12 +1,15 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
 import type { DialectRequest } from "../../dialects/dialect.ts";
 import { generatingAt } from "../../dialects/endpoints/endpoint.ts";
+import type { Engine } from "../../pool/engine.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import { previousResponse } from "../response/stored-response.ts";
 import type { Route } from "../routing/route.ts";
 import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
-import type { Order } from "./exchange.ts";
-import type { LegPlaces } from "./leg-places.ts";
+import type { ExchangeOptions, Order } from "./exchange.ts";
+import type { PickRequests } from "./pick-requests.ts";
+import { prefillSkip } from "./prefill-skip.ts";
+import type { Targets } from "./targets.ts";
 
 export interface Plan {
   readonly order: Order;
@@ -14,33 +17,59 @@ export interface Plan {
   readonly dialectRequest: DialectRequest | undefined;
   /** Why it cannot be forwarded at all. */
   readonly refusal: Outcome | undefined;
+  /** The decode engine that has so much of the prompt cached that its prefill is skipped; undefined = none. */
+  readonly cachedAt: Engine | undefined;
 }
 
 /** @param prefills it is of a kind that has a prefill on this route */
 export function chooseOrder(
   request: ForwardedRequest,
   route: Route,
-  places: LegPlaces,
+  { picks, targets }: { readonly picks: PickRequests; readonly targets: Targets },
   prefills: boolean,
 ): Plan {
-  const { context, worker, members } = request;
-  const alone = { order: "decode-only", dialectRequest: undefined, refusal: undefined } as const;
+  const { context, worker, members, promptBytes } = request;
+  const alone = {
+    order: "decode-only",
+    dialectRequest: undefined,
+    refusal: undefined,
+    cachedAt: undefined,
+  } as const;
   if (members === undefined) return alone;
   const { dialect, config } = route;
   const { requestId } = context;
   const path = route.enginePath(context);
   const dialectRequest = { members, path, requestId, ids: worker.ids };
   const { requiresPrefill = false } = dialect;
-  if (!prefills || !(requiresPrefill || places.isLong(config.prefillMinTokens)))
-    return { ...alone, dialectRequest };
+  if (!prefills) return { ...alone, dialectRequest };
+  if (!requiresPrefill) {
+    const nowMs = worker.clock.wallMs();
+    const skip = prefillSkip(picks, targets, promptBytes, config.prefillMinTokens, nowMs);
+    if (skip === "short-prompt") return { ...alone, dialectRequest };
+    if (skip !== undefined) return { ...alone, dialectRequest, cachedAt: skip.engine };
+  }
   // Only the engine that keeps an answer can go on with it.
   const goesOn = previousResponse(generatingAt(path), members) !== "";
   if (!goesOn && (dialect.supports?.(dialectRequest) ?? true)) {
-    return { order: dialect.order, dialectRequest, refusal: undefined };
+    return { ...alone, order: dialect.order, dialectRequest };
   }
   return {
     ...alone,
     dialectRequest,
     refusal: requiresPrefill ? outcomes.unsupportedRequest : undefined,
+  };
+}
+
+export function exchangeOptions(
+  { config, dialect, prefills }: Route,
+  order: Order,
+): ExchangeOptions {
+  const tries = config.retry.tries === 0 ? Number.POSITIVE_INFINITY : config.retry.tries;
+  return {
+    order,
+    choosesDecodeFirst: dialect.choosesDecodeFirst ?? false,
+    tries: { prefill: tries, decode: tries },
+    fallsBack: config.onPrefillFailure === "decode_only" && !dialect.requiresPrefill,
+    servesWhole: !prefills,
   };
 }

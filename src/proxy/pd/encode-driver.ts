@@ -16,7 +16,7 @@ import { Leg, type LegRequest, type LegServices } from "../upstream/leg.ts";
 import { sendLegMessage } from "../upstream/leg-message.ts";
 import { allowsRetry, conditionOf } from "../upstream/retry.ts";
 import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
-import { rankLine } from "./leg-places.ts";
+import { rankLine } from "./leg-engines.ts";
 
 export class EncodeDriver implements FanOutActions {
   readonly embeddings = new Embeddings();

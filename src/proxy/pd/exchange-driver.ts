@@ -4,6 +4,7 @@ import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax, relayPendingBytesMax } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { PickFailure } from "../../pool/pool.ts";
+import { Admission } from "../admission/admission.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { LegFailure } from "../context/legs.ts";
 import type { Outcome } from "../context/outcomes.ts";
@@ -20,9 +21,12 @@ import { legBody } from "../upstream/leg-body.ts";
 import { sendLegMessage } from "../upstream/leg-message.ts";
 import { allowsRetry, conditionOf } from "../upstream/retry.ts";
 import type { AttemptCallback, Callbacks, CalledBack } from "./callbacks.ts";
-import { chooseOrder } from "./choose-order.ts";
+import { chooseOrder, exchangeOptions } from "./choose-order.ts";
 import { Exchange, type ExchangeActions } from "./exchange.ts";
-import { enginesOf, LegPlaces, noEngines, rankLine, sourceAmongOthers } from "./leg-places.ts";
+import { enginesOf, noEngines, rankLine, sourceAmongOthers } from "./leg-engines.ts";
+import { PickRequests } from "./pick-requests.ts";
+import { learnFromPrefill } from "./prefill-usage.ts";
+import { Targets } from "./targets.ts";
 
 /** What the driver needs of its worker beyond what legs and admission do. */
 export interface ExchangeServices extends WorkerServices {
@@ -50,7 +54,10 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   readonly #prefillResponse: CollectedBody | undefined;
   /** As the client sent it, or for the rest of an answer that a decode engine has given up. */
   #dialectRequest: DialectRequest | undefined;
-  readonly #places: LegPlaces;
+  readonly targets: Targets;
+  readonly picks: PickRequests;
+  /** Undefined = nothing comes before an engine is picked. */
+  #admission: Admission | undefined;
   /** Of the round under way; undefined = the request goes to one engine alone. */
   #transfer: KvTransfer | undefined;
   #callback: AttemptCallback | undefined;
@@ -73,36 +80,28 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     this.#route = route;
     this.#response = request.response;
     this.#merged = new ResponseMerger(members && route.dialect.merge, request.response);
-    this.#places = new LegPlaces(request, route);
+    this.targets = new Targets(request, route);
+    this.picks = new PickRequests(request);
     this.#decode = new Leg("decode", this, context.decodes);
-    const { order, dialectRequest, refusal } = chooseOrder(request, route, this.#places, prefills);
+    const plan = chooseOrder(request, route, this, prefills);
+    const { order, dialectRequest, refusal, cachedAt } = plan;
+    this.picks.stickyEngine = cachedAt;
     this.#dialectRequest = dialectRequest;
     this.#refusal = refusal;
     if (order !== "decode-only") {
       this.#prefill = new Leg("prefill", this, context.prefills);
       this.#prefillResponse = new CollectedBody();
     }
-    const { dialect } = route;
-    const { tries } = route.config.retry;
-    const each = tries === 0 ? Number.POSITIVE_INFINITY : tries;
-    this.#exchange = new Exchange(
-      {
-        order,
-        choosesDecodeFirst: dialect.choosesDecodeFirst ?? false,
-        tries: { prefill: each, decode: each },
-        fallsBack: route.config.onPrefillFailure === "decode_only" && !dialect.requiresPrefill,
-        servesWhole: !route.prefills,
-      },
-      this,
-    );
+    this.#exchange = new Exchange(exchangeOptions(route, order), this);
   }
 
   begin(): void {
-    if (this.#refusal !== undefined) {
-      this.#exchange.abort(this.#refusal);
-      return;
+    if (this.#refusal !== undefined) this.#exchange.abort(this.#refusal);
+    else if (!this.services.hasAdmissionSteps) this.#exchange.begin();
+    else {
+      this.#admission = new Admission(this.#request, this.#route, this, this.#exchange);
+      this.#admission.start();
     }
-    this.#places.begin(this.#exchange);
   }
 
   /** Ends the request from outside: the client is gone or too slow. */
@@ -131,19 +130,19 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   lookFor(name: LegName): PickFailure | undefined {
-    const destination = this.#places.destination(name);
+    const destination = this.targets.destination(name);
     return destination === undefined
       ? "no-healthy-engine"
       : destination.pool.vacancy(this.services.clock.wallMs());
   }
 
   reserve(name: LegName): PickFailure | undefined {
-    const destination = this.#places.destination(name);
+    const destination = this.targets.destination(name);
     if (destination === undefined) return "no-healthy-engine";
     const { pool, uri } = destination;
     const leg = this.#leg(name);
-    const pick = this.#places.pick(pool);
-    if (leg === this.#prefill && this.#places.reserveQueued(leg, uri, pick)) return undefined;
+    const pick = this.picks.pick(pool);
+    if (leg === this.#prefill && this.#admission?.reserve(leg, uri, pick)) return undefined;
     return leg.reserve(pool, uri, pick);
   }
 
@@ -163,12 +162,12 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   cancel(name: LegName): void {
     if (name === "prefill") {
       this.#prefill?.cancel();
-      this.#places.releasePrefill();
+      this.#admission?.releasePrefill();
     } else this.#decode.cancel(this.#exchange.holdsKv && this.#route.dialect.releasesByDecode);
   }
 
   waitAgain(): boolean {
-    return this.#places.waitAgain();
+    return this.#admission?.waitAgain() ?? false;
   }
 
   deliverFrom(name: LegName): void {
@@ -187,7 +186,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   finish(outcome: Outcome): void {
     this.#callback?.end();
-    this.#places.leave();
+    this.#admission?.cancel();
     this.#request.ended(outcome);
   }
 
@@ -195,7 +194,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   writeLeg(leg: Leg, connection: EngineConnection): void {
     const route = this.#route;
-    const headers = leg === this.#prefill ? this.#places.prefillRoute : route;
+    const headers = leg === this.#prefill ? this.targets.prefillRoute : route;
     const transfer = this.#transfer;
     const engines = transfer && enginesOf(this.#prefill, this.#decode);
     const transferId = engines && transfer!.requestId?.(engines);
@@ -233,7 +232,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
       this.#merged.begin(head);
     }
     if (leg === this.#prefill) {
-      this.#places.releasePrefill();
+      this.#admission?.releasePrefill();
       this.#exchange.prefillRefused(retry, head.status < 500);
     } else if (retry) this.#exchange.decodeResponded(false, true);
     else if (head.status < 300 && this.#transfer?.inspectDecode !== undefined) {
@@ -290,7 +289,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
       this.#exchange.retractResponse();
     }
     if (leg === this.#prefill) {
-      this.#places.releasePrefill();
+      this.#admission?.releasePrefill();
       this.#exchange.prefillFailed(failure, mayRetry);
     } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
@@ -325,7 +324,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   #prefillEnded(): void {
     const response = this.#prefillResponse!.bytes;
-    this.#places.prefilled(response);
+    learnFromPrefill(response, this.#request.promptBytes, this.targets, this.#admission);
     const final = this.#transfer!.prefillResponded(response);
     if (final === undefined) this.#exchange.prefillDone();
     else if (final === "no-transfer") this.#exchange.prefillFailed("invalid", false);

@@ -36,7 +36,7 @@ export interface CompiledConfig {
   readonly holdKeys: ReadonlyMap<Pool, HoldKeys>;
   /** Of pools whose prompts are tokenised. */
   readonly tokenizers: ReadonlyMap<Pool, Tokenizers>;
-  /** Whether something comes before an engine is chosen, but for holding, in any pool: to look for it costs 3 % of a request. */
+  /** Whether any pool has a queue or tokenises: looking for that costs 3 % of a request. */
   readonly hasAdmissionSteps: boolean;
   readonly recorder: Recorder | undefined;
   /** Servers by the key of their listening address. */
@@ -127,7 +127,8 @@ export function compileConfig(
     );
   }
   const hasAdmissionSteps =
-    tokenizers.size > 0 || [...pools.values()].some(({ hasQueue }) => hasQueue);
+    tokenizers.size > 0 ||
+    [...pools.values()].some((pool) => pool.hasQueue || pool.config.policy.name === "predictive");
   return {
     config,
     pools,

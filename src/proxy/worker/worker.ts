@@ -238,7 +238,7 @@ export class Worker implements CallbackServer, ClientServices {
     return this.#config!.tokenizers.get(pool);
   }
 
-  /** Whether there is a pool where something comes before an engine is chosen, but for holding. To look for it costs 3 % of a request. */
+  /** Whether any pool has a queue or tokenises: looking for that costs 3 % of a request. */
   get hasAdmissionSteps(): boolean {
     return this.#config!.hasAdmissionSteps;
   }

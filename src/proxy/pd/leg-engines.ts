@@ -1,0 +1,29 @@
+/** The engines of a request's legs, as dialects and messages need them. */
+import type { EngineInfo, Engines } from "../../dialects/dialect.ts";
+import type { Engine } from "../../pool/engine.ts";
+import { dpRankHeader } from "../routing/head-plan.ts";
+import type { Leg } from "../upstream/leg.ts";
+
+/** The header line for an engine that is one data-parallel rank of several behind its address. */
+export function rankLine({ engine }: Leg): string {
+  const rank = engine?.info.dpRank ?? -1;
+  return rank < 0 ? "" : `${dpRankHeader}: ${rank}\r\n`;
+}
+
+/** Stands for an engine that has not been chosen. */
+const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });
+
+export const noEngines: Engines = Object.freeze({ prefill: nowhere, decode: nowhere });
+
+/** The engine that the KV cache comes from; undefined = it could have come from no other. */
+export function sourceAmongOthers(prefill: Leg | undefined): Engine | undefined {
+  return (prefill?.pool?.size ?? 0) > 1 ? prefill!.engine : undefined;
+}
+
+/** Of both legs, as far as they are chosen. */
+export function enginesOf(
+  prefill: Leg | undefined,
+  decode: Leg,
+): { readonly prefill: EngineInfo; readonly decode: EngineInfo } {
+  return { prefill: prefill?.engine?.info ?? nowhere, decode: decode.engine?.info ?? nowhere };
+}
