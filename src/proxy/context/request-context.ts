@@ -18,6 +18,19 @@ export interface ConnectionFacts {
   requests: number;
 }
 
+export function connectionFacts(
+  {
+    remoteAddress,
+    remotePort,
+    localAddress,
+    localPort,
+  }: Omit<ConnectionFacts, "serial" | "openedMs" | "requests">,
+  serial: number,
+  openedMs: number,
+): ConnectionFacts {
+  return { serial, openedMs, remoteAddress, remotePort, localAddress, localPort, requests: 0 };
+}
+
 export class RequestContext {
   readonly head: RequestHead;
   readonly connection: ConnectionFacts;

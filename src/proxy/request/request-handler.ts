@@ -4,7 +4,6 @@ import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
 import { mediaItems } from "../../body/prompt/media-items.ts";
 import { type Endpoint, endpointOf, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
-import { normalizePath } from "../../http1/head/normalize-path.ts";
 import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
 import type { Explanation } from "../context/explanation.ts";
@@ -22,7 +21,8 @@ import { errorPage } from "../response/error-page.ts";
 import { errorReply, finalReply, returnedReply } from "../response/local-reply.ts";
 import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
-import type { Routed, Server, VirtualServers } from "../routing/routing.ts";
+import type { RoutedRequest } from "../routing/route-request.ts";
+import type { Routed, Server } from "../routing/server.ts";
 import { ModelList } from "./model-list.ts";
 
 /** The client's connection, as far as one request needs it. */
@@ -30,7 +30,7 @@ export interface RequestClient extends ClientPort {
   /** Whether the connection may serve another request after this one. */
   mayKeep(keepAliveRequests: number): boolean;
   /** The response is complete. @param keep the connection may serve another request */
-  answered(keep: boolean): void;
+  responded(keep: boolean): void;
   close(): void;
   /** Closes so that the client cannot take what it has for the whole response. */
   reset(): void;
@@ -66,16 +66,14 @@ export class RequestHandler implements ExchangeRequest {
     client: RequestClient,
     context: RequestContext,
     worker: RequestServices,
-    servers: VirtualServers,
-    malformed = false,
+    { server, routed }: RoutedRequest,
   ) {
     this.#client = client;
     this.context = context;
     this.worker = worker;
-    this.server = malformed ? servers.initial : servers.find(context);
-    context.serverName = this.server.name;
-    this.#routed = malformed ? { route: undefined, outcome: outcomes.noRoute } : this.#route();
-    const keep = !malformed && client.mayKeep(this.server.config.keepAliveRequests);
+    this.server = server;
+    this.#routed = routed;
+    const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
   }
 
@@ -91,7 +89,7 @@ export class RequestHandler implements ExchangeRequest {
   }
 
   /** The request has arrived in full. */
-  begin(body: Buffer): void {
+  start(body: Buffer): void {
     const { context } = this;
     context.body = body;
     this.#bodyBytes = body.length;
@@ -139,13 +137,6 @@ export class RequestHandler implements ExchangeRequest {
   }
   get pendingBytes(): number {
     return this.#client.pendingBytes;
-  }
-
-  #route(): Routed {
-    const path = normalizePath(this.context.head.path);
-    if (path === undefined) return { route: undefined, outcome: outcomes.badPath };
-    this.context.path = path;
-    return this.server.route(this.context, false);
   }
 
   #send(route: Route): void {
@@ -240,7 +231,7 @@ export class RequestHandler implements ExchangeRequest {
     const answered = whole || this.#repliesWithError(outcome);
     context.endMs = worker.clock.nowMs();
     if (answered) {
-      this.#client.answered(this.response.keep);
+      this.#client.responded(this.response.keep);
     } else {
       // nginx's status for a client that went away; nothing is sent with it.
       if (!this.response.started) context.status = outcome === outcomes.closed ? closeStatus : 499;

@@ -2,7 +2,7 @@
 import type { RequestContext } from "../context/request-context.ts";
 import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
-import type { Routed, Server } from "../routing/routing.ts";
+import type { Routed, Server } from "../routing/server.ts";
 import { isRedirect } from "./local-reply.ts";
 
 /** An answer to give, or a route to forward to; `status` is the one for the client, 0 = that of the page itself. */

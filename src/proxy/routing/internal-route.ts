@@ -1,7 +1,7 @@
 /** Routes the prefill of a request internally, under a path prefix, as nginx does with a subrequest. */
 import type { RequestContext } from "../context/request-context.ts";
 import type { Destination, Route } from "./route.ts";
-import type { Server } from "./routing.ts";
+import type { Server } from "./server.ts";
 
 export interface InternalRoute {
   readonly route: Route;

@@ -9,7 +9,7 @@ import type { Deadlines } from "../../transport/deadlines.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { ClientResponse, ResponseServices } from "../response/client-response.ts";
-import type { Server } from "../routing/routing.ts";
+import type { Server } from "../routing/server.ts";
 import type { LegServices } from "./leg.ts";
 import type { Tokenizers } from "./tokenizers.ts";
 

@@ -10,8 +10,9 @@ import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
 import { compileMap } from "../routing/map.ts";
 import type { Render } from "../routing/render.ts";
 import type { RouteDeps } from "../routing/route.ts";
-import { Server, VirtualServers } from "../routing/routing.ts";
+import { Server } from "../routing/server.ts";
 import { VariableScope } from "../routing/template.ts";
+import { VirtualServers } from "../routing/virtual-servers.ts";
 import { Tokenizers } from "../upstream/tokenizers.ts";
 import { Recorder } from "./recorder.ts";
 

@@ -14,7 +14,8 @@ import { Deadlines, type Expirable } from "../../transport/deadlines.ts";
 import type { Socket, Transport } from "../../transport/socket.ts";
 import { BodyBudget } from "../client/body-budget.ts";
 import { CallbackConnection, type CallbackServer } from "../client/callback-connection.ts";
-import { ClientConnection, type ClientServices } from "../client/client-connection.ts";
+import { ClientConnection } from "../client/client-connection.ts";
+import type { Client, ClientServices } from "../client/client-services.ts";
 import { Explanation } from "../context/explanation.ts";
 import { RecentExplanations } from "../context/recent-explanations.ts";
 import type { RequestContext } from "../context/request-context.ts";
@@ -46,7 +47,7 @@ export class Worker implements CallbackServer, ClientServices {
   draining = false;
   readonly #deps: WorkerDeps;
   readonly #links = new Map<string, EngineLink>();
-  readonly #clients = new Set<ClientConnection>();
+  readonly #clients = new Set<Client>();
   readonly #callers = new Set<CallbackConnection>();
   /** Kept for operators, where they have a listener. */
   #explanations: RecentExplanations | undefined;
@@ -135,7 +136,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.#callers.delete(connection);
   }
 
-  forget(client: ClientConnection): void {
+  forget(client: Client): void {
     this.#clients.delete(client);
     if (this.draining && this.#clients.size === 0) this.#onDrained?.();
   }

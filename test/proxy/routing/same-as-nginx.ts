@@ -1,5 +1,5 @@
 /** Runs one http block in nginx and in our own code, and asks both the same. */
-import type { VirtualServers } from "../../../src/proxy/routing/routing.ts";
+import type { VirtualServers } from "../../../src/proxy/routing/virtual-servers.ts";
 import { compile, configOf, type Seen, see } from "./compiled.ts";
 import { ask, type Nginx, startNginx } from "./nginx-oracle.ts";
 

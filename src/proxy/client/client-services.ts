@@ -1,0 +1,17 @@
+/** What client connections need of their worker. */
+import type { RequestServices } from "../request/request-handler.ts";
+import type { BodyBudget } from "./body-budget.ts";
+
+/** A connection that has to be closed before a worker has drained. */
+export interface Client {
+  drain(): void;
+  stop(): void;
+}
+
+export interface ClientServices extends RequestServices {
+  readonly bodies: BodyBudget;
+  /** Numbers connections from 1. */
+  nextSerial(): number;
+  /** The connection is closed. */
+  forget(client: Client): void;
+}

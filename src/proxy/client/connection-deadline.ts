@@ -1,0 +1,64 @@
+/** The one deadline of a client connection: for what the connection is doing, or for the client to read on. */
+import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
+import type { Socket } from "../../transport/socket.ts";
+
+export class ConnectionDeadline implements Expirable {
+  deadlineMs = Number.POSITIVE_INFINITY;
+  deadlineIndex = -1;
+  /** Whether the deadline is for the client to read what waits for it. */
+  isForReading = false;
+  readonly expired: () => void;
+  readonly #socket: Socket;
+  readonly #deadlines: Deadlines;
+  /** Given to the socket so far. */
+  #writtenBytes = 0;
+  /** Had left the socket when the client was last found to read. */
+  #flushedBytes = 0;
+  /** Were in the socket's write queue at that time. */
+  #queuedBytes = 0;
+
+  constructor(socket: Socket, deadlines: Deadlines, expired: () => void) {
+    this.#socket = socket;
+    this.#deadlines = deadlines;
+    this.expired = expired;
+    deadlines.add(this);
+  }
+
+  /** @param ms 0 = none */
+  set(ms: number): void {
+    this.isForReading = false;
+    this.deadlineMs = this.#deadlines.dueIn(ms);
+  }
+
+  /** Without a deadline; one for reading starts with the next write that waits. */
+  clear(): void {
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** From now on the client has so many ms to read some of what waits for it. */
+  setForReading(timeoutMs: number): void {
+    this.#flushedBytes = this.#writtenBytes - this.#socket.pendingBytes;
+    this.#queuedBytes = this.#socket.writeQueueBytes;
+    this.set(timeoutMs);
+    this.isForReading = true;
+  }
+
+  /** Bytes were given to the socket. */
+  wrote(bytes: number, sendTimeoutMs: number): void {
+    this.#writtenBytes += bytes;
+    if (this.#socket.pendingBytes > 0 && this.deadlineMs === Number.POSITIVE_INFINITY) {
+      this.setForReading(sendTimeoutMs);
+    }
+  }
+
+  /** Whether any byte has left since the deadline for reading was set. */
+  get hasRead(): boolean {
+    const { pendingBytes, writeQueueBytes } = this.#socket;
+    if (writeQueueBytes !== this.#queuedBytes) return true;
+    return this.#writtenBytes - pendingBytes > this.#flushedBytes;
+  }
+
+  end(): void {
+    this.#deadlines.remove(this);
+  }
+}

@@ -1,0 +1,74 @@
+/** Keeps the bytes that a client has sent and nobody has read yet, and parses the head of the next request in them. */
+import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
+import { parseRequestHead, RequestHead } from "../../http1/head/request-head.ts";
+import { PROBLEMS } from "../../http1/problems.ts";
+import { type Outcome, refused } from "../context/outcomes.ts";
+
+const fieldsMax = 256;
+
+/** More bytes have to come. */
+export const headIncomplete = -1;
+/** `problem` says why. */
+export const headInvalid = -2;
+
+export class HeadReader {
+  readonly head = new RequestHead();
+  /** After `headInvalid`. */
+  problem: Outcome | undefined;
+  /** An incomplete head, or what came behind the request under way. */
+  #bytes: Buffer = nothing;
+  /** Bytes that were searched for the end of the head. */
+  #searchedBytes = 0;
+
+  get waitingBytes(): number {
+    return this.#bytes.length;
+  }
+
+  /** Whether the next bytes begin a head. */
+  get isAtStart(): boolean {
+    return this.#searchedBytes === 0;
+  }
+
+  add(chunk: Buffer): void {
+    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+  }
+
+  /** All bytes that wait, from the head on, which are the caller's to read. */
+  take(): Buffer {
+    const bytes = this.#bytes;
+    this.#bytes = nothing;
+    return bytes;
+  }
+
+  drop(): void {
+    this.#bytes = nothing;
+    this.#searchedBytes = 0;
+  }
+
+  /**
+   * @param bytesMax of the head
+   * @returns where the head ends in the waiting bytes, `headIncomplete` or `headInvalid`
+   */
+  read(bytesMax: number): number {
+    const bytes = this.#bytes;
+    const end = findHeadEnd(bytes, 0, bytes.length, this.#searchedBytes);
+    if (end === HEAD_UNFINISHED && bytes.length <= bytesMax) {
+      this.#searchedBytes = bytes.length;
+      return headIncomplete;
+    }
+    this.#searchedBytes = 0;
+    if (end === HEAD_MALFORMED) return this.#fail(PROBLEMS.unfinishedHead);
+    if (end === HEAD_UNFINISHED) return this.#fail(PROBLEMS.headTooLarge);
+    const text = bytes.toString("latin1", 0, end);
+    const limits = { headBytes: bytesMax, fieldCount: fieldsMax, targetBytes: bytesMax };
+    const problem = parseRequestHead(text, this.head, limits, bytes);
+    return problem === undefined ? end : this.#fail(problem);
+  }
+
+  #fail({ status, code, detail }: { status: number; code: string; detail: string }): number {
+    this.problem = refused(status, code, detail);
+    return headInvalid;
+  }
+}
+
+const nothing = Buffer.alloc(0);
