@@ -1,19 +1,29 @@
-/** Starts an engine: its listener, its connections, and the faults that strike before an answer begins. */
+/**
+ * Starts an engine: its listener, its connections, and the faults that strike before a response starts.
+ *
+ * Imports in this folder point down this list and never up: `server.ts`, `routes/`, `core/`, `options.ts`, then `endpoints/`
+ * and `dialects/` (neither imports the other), `request/`, `kv/`, `model/`, `http/`, `faults/`, and the values `clock.ts`,
+ * `limits.ts` and `roles.ts`.
+ */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { EngineCore, type EngineState } from "./core/core.ts";
-import { checkFault, type Fault, type FaultInput, parseFault } from "./core/faults.ts";
+import { EngineCore } from "./core/core.ts";
+import type { EngineState } from "./core/state.ts";
 import { errorBodyAt, isInferencePath } from "./endpoints/registry.ts";
+import { checkFault, type Fault, type FaultInput, parseFault } from "./faults/fault.ts";
 import { type BodyOutcome, readBody } from "./http/body-reader.ts";
 import { httpOrigin } from "./http/peers.ts";
 import { Reply } from "./http/reply.ts";
 import { RequestError } from "./http/request-error.ts";
 import { type RecordedRequest, RequestLog } from "./http/request-log.ts";
-import { type Arrived, route } from "./http/routes.ts";
 import { SidePort } from "./http/side-port.ts";
-import { type EngineOptions, headBytesMax, resolveOptions } from "./options.ts";
+import { headBytesMax } from "./limits.ts";
+import { type EngineOptions, resolveOptions } from "./options.ts";
+import type { IncomingRequest } from "./routes/handler.ts";
+import { route } from "./routes/routes.ts";
 
+/** How soon a port that is in use is tried again. */
 const listenAgainMs = 100;
 
 /** An engine that listens. */
@@ -22,12 +32,12 @@ export interface RunningEngine {
   readonly url: string;
   readonly host: string;
   readonly port: number;
-  /** Where other engines speak to it; 0 when its dialect has none. */
+  /** The port that other engines call; 0 when its dialect has none. */
   readonly sidePort: number;
-  /** New with each start, as in real engines: KV of an earlier life is not handed over. */
+  /** New with each start, as in real engines: KV of an earlier process cannot be fetched. */
   readonly engineId: string;
   state(): EngineState;
-  /** The last 64 requests, as they arrived, without those under `/debug`. */
+  /** The last 64 requests as they arrived, without those under `/debug`. */
   requests(): RecordedRequest[];
   /** Takes a fault or its SPEC (`kind[:key=value,…]`). Throws an Error that says what is wrong with it. */
   setFault(fault: FaultInput | string): void;
@@ -55,18 +65,20 @@ class EngineServer implements RunningEngine {
     this.#core = core;
     this.host = core.address.host;
     const { sideRoutes } = core.dialect;
-    if (sideRoutes !== undefined) this.#sidePort = new SidePort(sideRoutes, core.faults);
+    if (sideRoutes !== undefined)
+      this.#sidePort = new SidePort(sideRoutes, core.faults, core.options.clock);
     this.#server = createServer({ maxHeaderSize: headBytesMax });
     // node:http would close idle connections a second late; Connections does it on time.
     this.#server.keepAliveTimeout = 0;
     this.#server.headersTimeout = 0;
     this.#server.requestTimeout = 0;
     this.#server.on("connection", (socket) => this.#onConnection(socket));
-    this.#server.on("clientError", (_error, socket) => refuseGarbage(socket as Socket));
-    // The port may be taken when a refusal ends; then it is tried again until it is free.
+    this.#server.on("clientError", (_error, socket) => rejectGarbage(socket as Socket));
+    // The port may be in use when a refusal ends; then it is tried again until it is free.
     this.#server.on("error", () => {
-      if (this.port !== 0)
+      if (this.port !== 0) {
         this.#core.options.clock.after(listenAgainMs, () => this.#applyRefusal());
+      }
     });
     this.#server.on("request", (request, response) => this.#onRequest(request, response));
   }
@@ -152,7 +164,7 @@ class EngineServer implements RunningEngine {
     const [path = "/", query = ""] = (request.url ?? "/").split("?", 2);
     const { socket } = request;
     this.#core.connections.onRequest(socket, path);
-    response.on("finish", () => this.#core.connections.onAnswered(socket));
+    response.on("finish", () => this.#core.connections.onResponse(socket));
     readBody(request, (body) => this.#onBody(request, response, { path, query, body }));
   }
 
@@ -168,15 +180,16 @@ class EngineServer implements RunningEngine {
     if (body === "too-large") {
       const error = new RequestError(413, "BadRequestError", "The request body is too large.");
       response.shouldKeepAlive = false;
-      new Reply(response, undefined).send(error.status, error.body());
+      new Reply(response, undefined, this.#core.options.clock).send(error.status, error.body());
       return;
     }
     const method = request.method ?? "GET";
     if (!path.startsWith("/debug")) this.#log.add(method, path, request.rawHeaders, body);
-    if (isInferencePath(path))
-      this.#core.noteRequest(String(request.headers["x-request-id"] ?? ""));
+    if (isInferencePath(path)) {
+      this.#core.counts.countRequest(String(request.headers["x-request-id"] ?? ""));
+    }
     const fault = this.#core.faults.takeForRequest(path);
-    const reply = new Reply(response, fault);
+    const reply = new Reply(response, fault, this.#core.options.clock);
     if (fault?.kind === "reset-before-headers") {
       reply.reset(fault);
     } else if (fault?.kind === "status") {
@@ -191,31 +204,30 @@ class EngineServer implements RunningEngine {
   #route(
     request: IncomingMessage,
     response: ServerResponse,
-    arrived: Omit<Arrived, "headers" | "onGone">,
+    incoming: Omit<IncomingRequest, "headers" | "onDisconnect">,
   ): void {
-    const { fault } = arrived;
+    const { fault } = incoming;
     const context = {
       core: this.#core,
-      faults: this.#core.faults,
       log: this.#log,
       faultsChanged: () => this.#applyRefusal(),
     };
     const full = {
-      ...arrived,
+      ...incoming,
       headers: request.headers,
-      onGone: (run: () => void) => {
+      onDisconnect: (run: () => void) => {
         if (response.closed || request.socket.destroyed) run();
         else response.on("close", run);
       },
     };
-    // Inference puts itself off or holds still as a waiting request; other paths have no such state.
-    if (isInferencePath(arrived.path) || fault === undefined) route(context, full);
+    // A delayed or stalled inference request counts as waiting in the engine; other paths have no such state.
+    if (isInferencePath(incoming.path) || fault === undefined) route(context, full);
     else if (fault.kind === "slow") {
       this.#core.options.clock.after(fault.delayMs, () => route(context, full));
     } else if (fault.kind !== "stall" || fault.chunks !== undefined) route(context, full);
   }
 
-  /** Stops or resumes listening as the faults say, and looks again when the first of them ends. */
+  /** Stops or resumes listening as the faults say, and checks again when one of them ends. */
   #applyRefusal(): void {
     if (this.#closed) return;
     const { clock } = this.#core.options;
@@ -246,8 +258,8 @@ async function listenOn(server: Server, port: number, host: string): Promise<voi
   });
 }
 
-/** uvicorn's answer to what is not HTTP. */
-function refuseGarbage(socket: Socket): void {
+/** uvicorn's response to what is not HTTP. */
+function rejectGarbage(socket: Socket): void {
   const text = "Invalid HTTP request received.";
   if (!socket.writable) return;
   socket.end(

@@ -4,7 +4,7 @@ import { DecodeEngine } from "../../src/lab/decode-engine.ts";
 import { PrefillEngine } from "../../src/lab/prefill-engine.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { Timeline } from "../../src/lab/timeline.ts";
-import { Scheduler } from "../../src/simulated-engine/core/timing.ts";
+import { Scheduler } from "../../src/simulated-engine/core/scheduler.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 const timing = {
@@ -48,7 +48,7 @@ function scheduler(timeline: Timeline): Scheduler {
       isDue = false;
     };
   };
-  return new Scheduler({ now: () => timeline.nowMs, after }, timing);
+  return new Scheduler({ now: () => timeline.nowMs, wallMs: () => timeline.nowMs, after }, timing);
 }
 
 /** Runs each job when it arrives. @returns when each of them ended */

@@ -1,5 +1,6 @@
 /** A clock that moves when a test says so. */
-import type { Clock } from "../../src/simulated-engine/core/timing.ts";
+
+import type { Clock } from "../../src/simulated-engine/clock.ts";
 
 export class FakeClock implements Clock {
   #nowMs = 0;
@@ -7,6 +8,10 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return 1_700_000_000_000 + this.#nowMs;
   }
 
   after(delayMs: number, run: () => void): () => void {

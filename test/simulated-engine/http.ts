@@ -1,5 +1,6 @@
 /** Short forms of the requests that the engine tests send, and of waiting for what follows. */
-import type { EngineState } from "../../src/simulated-engine/core/core.ts";
+
+import type { EngineState } from "../../src/simulated-engine/core/state.ts";
 
 export async function post(
   url: string,

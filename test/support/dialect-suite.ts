@@ -1,6 +1,7 @@
 /** What each dialect has to stand with real processes: many streams, clients that go, engines that die. One call per fleet. */
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { EngineState } from "../../src/simulated-engine/core/core.ts";
+import type { EngineState } from "../../src/simulated-engine/core/state.ts";
 import { instantTiming } from "../../src/simulated-engine/options.ts";
 import { type RunningEngine, startEngine } from "../../src/simulated-engine/server.ts";
 import { eventually } from "./eventually.ts";

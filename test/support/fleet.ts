@@ -1,5 +1,5 @@
 /** Fleets of simulated engines of one dialect behind a real proxy: what a dialect's table entry says, and its start. */
-import type { EngineRole } from "../../src/simulated-engine/options.ts";
+import type { EngineRole } from "../../src/simulated-engine/roles.ts";
 import type { RunningCommand } from "./command.ts";
 import { type Engine, freePorts, type Stack } from "./stack.ts";
 

@@ -1,12 +1,13 @@
 /** Real processes for a test: simulated engines and proxies as a user starts them, all ended by `end`, whatever happened. */
+
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { EngineState } from "../../src/simulated-engine/core/core.ts";
-import type { FaultInput } from "../../src/simulated-engine/core/faults.ts";
+import type { EngineState } from "../../src/simulated-engine/core/state.ts";
+import type { FaultInput } from "../../src/simulated-engine/faults/fault.ts";
 import type { RecordedRequest } from "../../src/simulated-engine/http/request-log.ts";
-import type { EngineRole } from "../../src/simulated-engine/options.ts";
+import type { EngineRole } from "../../src/simulated-engine/roles.ts";
 import {
   type Finished,
   launcher,

@@ -1,4 +1,4 @@
-/** The engine's figures under vLLM's names, as Prometheus text. */
+/** The engine's metrics under vLLM's names, as Prometheus text. */
 
 /** vLLM's own bucket bounds, in seconds. */
 const firstTokenBounds = [
@@ -43,11 +43,11 @@ export class Histogram {
   }
 }
 
-/** What is true at the moment of the scrape. */
+/** Values at the moment of the scrape. */
 export interface Gauges {
   readonly running: number;
   readonly waiting: number;
-  /** A fraction of 1, whatever the name of the metric says. */
+  /** A fraction of 1, despite the metric's name. */
   readonly kvUsage: number;
   readonly blockTokens: number;
   readonly blocks: number;
@@ -83,7 +83,7 @@ export class EngineMetrics {
       );
     };
     single("gauge", "vllm:num_requests_running", "Requests in prefill or decode.", gauges.running);
-    single("gauge", "vllm:num_requests_waiting", "Requests not yet begun.", gauges.waiting);
+    single("gauge", "vllm:num_requests_waiting", "Requests that have not started.", gauges.waiting);
     single("gauge", "vllm:kv_cache_usage_perc", "KV in use; 1 means 100 percent.", gauges.kvUsage);
     lines.push(
       "# HELP vllm:cache_config_info Geometry of the KV cache.",

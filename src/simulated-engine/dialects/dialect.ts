@@ -1,39 +1,35 @@
-/** How an engine family hands KV over, as the engine lives it: the interfaces that each dialect fills. */
+/** How an engine family transfers KV, seen from the engine: the interfaces that each dialect implements. */
 
-import type { z } from "zod";
-import type { InferenceRequest } from "../core/inference-request.ts";
+import type { Clock } from "../clock.ts";
 import type { PeerClient } from "../http/peers.ts";
 import type { RouteTable } from "../http/route-table.ts";
 import type { KvStore } from "../kv/kv-store.ts";
 import type { Rendezvous } from "../kv/rendezvous.ts";
-import type { ContinuedText } from "../model/continued-text.ts";
-import type { ResponseEnd } from "../model/tokens.ts";
-import type { EngineRole, ResolvedOptions } from "../options.ts";
+import type { ResponseEnd } from "../model/planned-output.ts";
+import type { ContinuedText } from "../request/continued-text.ts";
+import type { InferenceRequest } from "../request/inference-request.ts";
+import type { ResponseExtras } from "../request/response-extras.ts";
+import type { EngineFamily, EngineRole } from "../roles.ts";
+import type { Settings } from "./settings.ts";
 
 export interface Dialect {
   readonly name: string;
   readonly roles: readonly EngineRole[];
-  /** Once per engine, before it listens. Throws an Error that says what is wrong with the settings. */
+  /** Called once per engine, before it listens. Throws an Error that says what is wrong with the settings. */
   create(engine: EngineContext, settings: Settings): EngineDialect;
 }
 
-/** Who makes the engine: which endpoints it has, and how it words them. The names are what `/v1/models` says of the owner. */
-export type EngineFamily = "vllm" | "sglang" | "tensorrt_llm";
-
-/** What stands after the dialect's name, as in `vllm-nixl:generation=older`. */
-export type Settings = Readonly<Record<string, string>>;
-
 /** One engine's dialect. */
 export interface EngineDialect {
-  /** How long KV is held when no switch says so. */
+  /** How long KV is held when no option says so. */
   readonly kvLeaseMs: number;
   /** `vllm` without it. */
   readonly family?: EngineFamily;
-  /** What the engine answers on its HTTP port besides the endpoints, or instead of its own `/version` and the like. */
+  /** Routes on the engine's HTTP port besides the endpoints. They replace its own, such as `/version`. */
   readonly routes?: RouteTable;
-  /** What it answers on its side port, where other engines come in place of ZMQ and RDMA. Without them there is no such port. */
+  /** Routes on the side port, where other engines call by HTTP instead of ZMQ and RDMA. Without them there is no such port. */
   readonly sideRoutes?: RouteTable;
-  /** What becomes of one request. Throws a RequestError to refuse it. */
+  /** Decides what happens to one request. Throws a RequestError to reject it. */
   leg(request: InferenceRequest, origin: Origin): Leg;
   /** The engine listens, and `address` has its ports. */
   start?(): void;
@@ -41,44 +37,44 @@ export interface EngineDialect {
 }
 
 export interface Origin {
-  /** `X-Request-Id`; without it, one that follows from the prompt. */
+  /** `X-Request-Id`; without it, an id that follows from the prompt. */
   readonly requestId: string;
   readonly headers: NodeJS.Dict<string | string[]>;
 }
 
 /**
- * One request's part in a hand-off. Without any of these the engine computes the prompt and answers, and that is all. A promise
+ * One request's part in a KV transfer. Without any of these members the engine computes the prompt and responds. A promise
  * that rejects ends the request with that error.
  */
 export interface Leg {
-  /** The engine itself ends the answer after so many tokens, whatever the client asked for. */
+  /** The engine itself ends the response after so many tokens, whatever the client asked for. */
   readonly tokensMax?: number;
-  /** The `finish_reason` of an answer that ended by `tokensMax` and not by the client's own limit; "length" without it. */
+  /** The `finish_reason` of a response that `tokensMax` ended, not the client's own limit; "length" without it. */
   readonly cutReason?: string;
-  /** The answer is the rest of a text with which the prompt ends. */
+  /** The response is the rest of a text with which the prompt ends. */
   readonly continues?: ContinuedText;
   /** Before anything is computed: fetches KV, waits for the other engine, or calls the proxy back. */
-  acquire?(gone: AbortSignal): Promise<Acquired>;
-  /** When all tokens are there and the end of the answer is not yet sent: holds KV or pushes it. */
-  deliver?(finish: Finish, gone: AbortSignal): ResponseExtras | Promise<ResponseExtras>;
-  /** The client has gone, or the engine closes, before the answer was complete. `gone` is aborted by then. */
+  acquire?(signal: AbortSignal): Promise<Acquired>;
+  /** When all tokens are generated and the end of the response is not yet sent: holds KV or pushes it. */
+  deliver?(finish: Finish, signal: AbortSignal): ResponseExtras | Promise<ResponseExtras>;
+  /** The client disconnected, or the engine closes, before the response was complete. The signal is aborted by then. */
   abandon?(): void;
 }
 
-/** How the prompt's KV came about. */
+/** Where the prompt's KV came from. */
 export interface Acquired {
   /**
-   * `compute`: it is computed here, as it should be. `recompute`: it is computed here although another engine should have; counted
-   * by `reason`. `remote`: it came from another engine. `local`: it was here.
+   * `compute`: this engine computes it, as it should. `recompute`: this engine computes it although another should have;
+   * counted by `reason`. `remote`: it came from another engine. `local`: this engine had it.
    */
   readonly kv: "compute" | "recompute" | "remote" | "local";
   /** For `recompute`. */
   readonly reason?: string;
   /** The first token came with the KV. */
   readonly firstToken?: boolean;
-  /** For `remote`: prompt tokens that the other engine had cached, as the usage is to tell. Without it, all of them. */
+  /** For `remote`: prompt tokens that the other engine had cached, for the usage. Without it, all of them. */
   readonly cachedTokens?: number;
-  /** The engine gives the request up early, and says so in the answer. */
+  /** The engine preempts the request early, and says so in the response. */
   readonly end?: ResponseEnd;
 }
 
@@ -87,40 +83,30 @@ export interface Finish {
   readonly reason: string;
 }
 
-/** What the hand-off adds to an answer that is not streamed; all values are JSON. */
-export interface ResponseExtras {
-  readonly top?: Readonly<Record<string, string>>;
-  /** For each choice. */
-  readonly choice?: Readonly<Record<string, string>>;
-  /** Names and values in turn. */
-  readonly headers?: readonly string[];
-}
-
 /** What a dialect may use of its engine. */
 export interface EngineContext {
   readonly role: EngineRole;
-  /** New with each start, as in real engines: KV of an earlier life is not handed over. */
+  /** New with each start, as in real engines: KV of an earlier process cannot be fetched. */
   readonly engineId: string;
-  readonly options: ResolvedOptions;
+  readonly options: DialectOptions;
   /** Where others reach it. The ports are 0 until it listens; `sidePort` stays 0 without side routes. */
   readonly address: { readonly host: string; readonly port: number; readonly sidePort: number };
   readonly kvStore: KvStore;
   readonly peers: PeerClient;
   /** Requests in the engine now. */
   readonly load: { readonly running: number; readonly waiting: number };
-  /** A meeting place of its own, which `/debug/state` shows. */
+  /** A new rendezvous, which `/debug/state` shows. */
   newRendezvous<T>(): Rendezvous<T>;
-  /** Rejects when `gone` is aborted. */
-  sleep(delayMs: number, gone: AbortSignal): Promise<void>;
-  /** Counts what a proxy that keeps to the protocol does not do. */
+  /** Rejects when `signal` is aborted. */
+  sleep(delayMs: number, signal: AbortSignal): Promise<void>;
+  /** Counts what a proxy that follows the protocol never does. */
   violation(text: string): void;
 }
 
-/** Reads a dialect's settings. Throws an Error that names the first one that is wrong. */
-export function readSettings<T extends z.ZodType>(schema: T, settings: Settings): z.output<T> {
-  const result = schema.safeParse(settings);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const where = issue.path.length > 0 ? `${issue.path.join(".")}: ` : "";
-  throw new Error(`dialect setting: ${where}${issue.message}`);
+/** The options of the engine that dialects read. */
+export interface DialectOptions {
+  readonly clock: Clock;
+  readonly model: string;
+  /** What a decode engine waits before it fetches KV. */
+  readonly kvTransferMs: number;
 }

@@ -1,7 +1,8 @@
 /** The dialects that an engine can speak, and how one is chosen: `name[:key=value,…]`. */
 
 import { nearestWord } from "../../config/problems/suggest.ts";
-import type { Dialect, Settings } from "./dialect.ts";
+import type { Dialect } from "./dialect.ts";
+import { readSpec, type Settings } from "./settings.ts";
 import { sglang } from "./sglang/sglang.ts";
 import { trtllm } from "./trtllm/trtllm.ts";
 import { cacheThreshold } from "./vllm/cache-threshold.ts";
@@ -39,22 +40,9 @@ export function chooseDialect(spec: string): { dialect: Dialect; settings: Setti
     const nearest = nearestWord(name, dialectNames);
     const hint =
       nearest === undefined
-        ? `there are: ${dialectNames.join(", ")}`
+        ? `the dialects are: ${dialectNames.join(", ")}`
         : `did you mean "${nearest}"?`;
     throw new Error(`unknown dialect "${name}"; ${hint}`);
   }
   return { dialect, settings };
-}
-
-/** `name[:key=value,…]`. Throws an Error that says what is wrong with it. */
-export function readSpec(spec: string, what: string): { name: string; settings: Settings } {
-  const colon = spec.indexOf(":");
-  const name = colon < 0 ? spec : spec.slice(0, colon);
-  const settings: Record<string, string> = {};
-  for (const part of colon < 0 ? [] : spec.slice(colon + 1).split(",")) {
-    const equals = part.indexOf("=");
-    if (equals < 1) throw new Error(`${what} "${spec}": "${part}" is no key=value`);
-    settings[part.slice(0, equals)] = part.slice(equals + 1);
-  }
-  return { name, settings };
 }

@@ -1,35 +1,36 @@
-/** How requests and answers are worded at one path: the interfaces that each endpoint fills. */
+/** How requests are read and responses are worded at one path: the interfaces that each endpoint implements. */
 
-import type { InferenceRequest, Served } from "../core/inference-request.ts";
-import type { StoredResponses } from "../core/stored-responses.ts";
-import type { EngineFamily, ResponseExtras } from "../dialects/dialect.ts";
 import type { JsonBody } from "../http/json-body.ts";
 import type { ResponseSink } from "../http/reply.ts";
 import type { RequestError } from "../http/request-error.ts";
-import type { PlannedOutput } from "../model/tokens.ts";
+import type { PlannedOutput } from "../model/planned-output.ts";
+import type { InferenceRequest, Served } from "../request/inference-request.ts";
+import type { ResponseExtras } from "../request/response-extras.ts";
+import type { EngineFamily } from "../roles.ts";
+import type { StoredResponses } from "./responses/stored-responses.ts";
 
 /** What paths have in common. */
 interface Path {
   readonly path: string;
   /** Engine families that have it; undefined = all. */
   readonly families?: readonly EngineFamily[];
-  /** The body of an error, where it is not OpenAI's. */
+  /** The body of an error, where it is not in OpenAI's shape. */
   errorBody?(error: RequestError): string;
 }
 
-/** A path to which answers are generated, by `POST`. Such requests are counted, logged and struck by faults. */
+/** A path whose responses are generated, by `POST`. Its requests are counted and logged, and faults strike them. */
 export interface Endpoint extends Path {
   /** Throws a RequestError. */
-  read(body: JsonBody, served: Served, kept: StoredResponses): InferenceRequest;
+  read(body: JsonBody, served: Served, stored: StoredResponses): InferenceRequest;
   format(
     request: InferenceRequest,
     requestId: string,
     createdSeconds: number,
-    kept: StoredResponses,
+    stored: StoredResponses,
   ): ResponseFormat;
   /**
-   * Where the client need not wait: answers it at once, and returns where the real answer goes. `abort` ends the computing.
-   * Undefined where the client waits.
+   * For a client that need not wait: responds at once, and returns the sink for the real response. `abort` ends the job.
+   * Undefined when the client waits.
    */
   detach?(
     request: InferenceRequest,
@@ -39,30 +40,30 @@ export interface Endpoint extends Path {
   ): ResponseSink | undefined;
 }
 
-/** A path whose answer follows from the body alone, by `POST`. */
+/** A path whose response follows from the body alone, by `POST`. */
 export interface SimpleEndpoint extends Path {
-  /** The answer's JSON. Throws a RequestError. */
-  response(body: JsonBody, engine: Simply): string;
+  /** The response's JSON. Throws a RequestError. */
+  response(body: JsonBody, engine: EngineInfo): string;
 }
 
-/** What such an answer may tell of its engine. */
-export interface Simply extends Served {
+/** What such a response may contain about its engine. */
+export interface EngineInfo extends Served {
   readonly family: EngineFamily;
   readonly createdSeconds: number;
 }
 
-/** Words one request's answer: in one piece, or as the events of a stream, each with all that belongs to it on the wire. */
+/** Words one request's response: in one piece, or as the events of a stream, each complete as sent. */
 export interface ResponseFormat {
   whole(outputs: readonly PlannedOutput[], usage: Usage, extras: ResponseExtras): string;
-  /** What a stream begins with, before anything is computed. */
-  opening?(): readonly string[];
-  /** What goes before the first token of a choice. `usage` is there when the client wants it with each event. */
-  begin(index: number, usage: Usage | undefined): readonly string[];
-  /** The event of one token; that of a choice's last one says why it is the last. "" where there is nothing to say. */
+  /** The first events of a stream, before anything is computed. */
+  streamStart?(): readonly string[];
+  /** The events before the first token of a choice. `usage` is set when the client wants it with each event. */
+  choiceStart(index: number, usage: Usage | undefined): readonly string[];
+  /** The event of one token; a choice's last one has its finish reason. "" where a token has no event. */
   token(index: number, output: PlannedOutput, position: number, usage: Usage | undefined): string;
-  /** What goes after the last token of all choices. */
-  end(outputs: readonly PlannedOutput[], usage: Usage): readonly string[];
-  /** What goes in place of the rest when the request fails. */
+  /** The events after the last token of all choices. */
+  streamEnd(outputs: readonly PlannedOutput[], usage: Usage): readonly string[];
+  /** The events in place of the rest when the request fails. */
   error(error: RequestError): readonly string[];
 }
 
@@ -71,8 +72,8 @@ export interface Usage {
   readonly completionTokens: number;
   /** Prompt tokens that did not have to be computed. */
   readonly cachedTokens: number;
-  /** Whether the engine was told to tell them where that is a choice. */
-  readonly tellsCached: boolean;
+  /** Whether the usage includes them, at endpoints where that is optional. */
+  readonly reportsCached: boolean;
 }
 
 /** An event without a name. */

@@ -1,59 +1,19 @@
-/** What an answer tells of single tokens: log-probabilities of the answer and of the prompt, token ids, in vLLM's shapes. */
+/** Log-probabilities of the response and of the prompt, and token ids, in the shapes of vLLM and SGLang. */
 
-import { z } from "zod";
-import type { InferenceRequest, Prompt } from "../core/inference-request.ts";
-import { badRequest, RequestError } from "../http/request-error.ts";
+import { RequestError } from "../http/request-error.ts";
+import type { PlannedOutput } from "../model/planned-output.ts";
 import { mix32 } from "../model/prng.ts";
-import { bytesPerToken, type PlannedOutput, tokenIdsOf } from "../model/tokens.ts";
-
-/** What a client wants to know besides the text. */
-export interface TokenWishes {
-  readonly echo: boolean;
-  /** Most likely tokens told for each one of the answer; undefined = none, not even its own. */
-  readonly logprobs: number | undefined;
-  /** The same for each token of the prompt. */
-  readonly promptLogprobs: number | undefined;
-  readonly tokenIds: boolean;
-}
-
-export const noTokenWishes: TokenWishes = {
-  echo: false,
-  logprobs: undefined,
-  promptLogprobs: undefined,
-  tokenIds: false,
-};
-
-export const tokenWishFields = {
-  echo: z.boolean().nullish(),
-  prompt_logprobs: z.number().int().min(-1).nullish(),
-  return_token_ids: z.boolean().nullish(),
-};
-
-interface WishFields {
-  readonly echo?: boolean | null | undefined;
-  readonly prompt_logprobs?: number | null | undefined;
-  readonly return_token_ids?: boolean | null | undefined;
-  readonly stream?: boolean | null | undefined;
-}
-
-/** Throws a RequestError. */
-export function tokenWishes(fields: WishFields, logprobs: number | undefined): TokenWishes {
-  const promptLogprobs = fields.prompt_logprobs ?? undefined;
-  if (fields.stream && promptLogprobs !== undefined && promptLogprobs !== 0) {
-    throw badRequest("`prompt_logprobs` are not available when `stream=True`.", "prompt_logprobs");
-  }
-  const tokenIds = fields.return_token_ids ?? false;
-  return { echo: fields.echo ?? false, logprobs, promptLogprobs, tokenIds };
-}
+import { bytesPerToken, tokenIdsOf } from "../model/tokens.ts";
+import type { InferenceRequest, Prompt } from "../request/inference-request.ts";
 
 /** vLLM fails on the log-probabilities of an echoed prompt that another engine has computed: it has none to look up. */
-export function checkEcho({ wishes }: InferenceRequest): void {
-  if (wishes.echo && wishes.logprobs !== undefined) {
+export function checkEcho({ tokenOptions }: InferenceRequest): void {
+  if (tokenOptions.echo && tokenOptions.logprobs !== undefined) {
     throw new RequestError(500, "InternalServerError", "2326");
   }
 }
 
-interface Told {
+interface TokenInfo {
   readonly text: string;
   readonly id: number;
   /** Undefined for a prompt's first token. */
@@ -66,7 +26,7 @@ function logprobOf(seed: number, position: number): number {
   return -(mix32(seed, 77, position) % (8 * logprobUnits)) / logprobUnits;
 }
 
-function promptTokens({ bytes }: Prompt): Told[] {
+function promptTokens({ bytes }: Prompt): TokenInfo[] {
   let seed = 0;
   return tokenIdsOf(bytes).map((id, position) => {
     const text = bytes.toString("latin1", position * bytesPerToken, (position + 1) * bytesPerToken);
@@ -75,13 +35,13 @@ function promptTokens({ bytes }: Prompt): Told[] {
   });
 }
 
-function outputToken(output: PlannedOutput, position: number): Told {
+function outputToken(output: PlannedOutput, position: number): TokenInfo {
   const text = output.delta(position);
   const id = output.tokenId(position);
   return { text, id, logprob: logprobOf(id, position) };
 }
 
-function outputTokens(output: PlannedOutput): Told[] {
+function outputTokens(output: PlannedOutput): TokenInfo[] {
   return Array.from({ length: output.countedTokens }, (_, position) =>
     outputToken(output, position),
   );
@@ -111,7 +71,7 @@ export function promptIdsJson({ bytes }: Prompt): string {
 }
 
 /** As completions tell them. `offset` is of the first token's text, in characters. */
-function completionJson(tokens: readonly Told[], top: number, offset: number): string {
+function completionJson(tokens: readonly TokenInfo[], top: number, offset: number): string {
   let at = offset;
   const text_offset: number[] = [];
   for (const { text } of tokens) {
@@ -134,7 +94,7 @@ export function completionLogprobs(
   prompt: Prompt,
   output: PlannedOutput,
 ): string {
-  const { echo, logprobs } = request.wishes;
+  const { echo, logprobs } = request.tokenOptions;
   if (logprobs === undefined) return "null";
   const reported = outputTokens(output);
   return completionJson(echo ? [...promptTokens(prompt), ...reported] : reported, logprobs, 0);
@@ -151,13 +111,13 @@ export function sglangOutputLogprobs(output: PlannedOutput, tokens: number): str
   return JSON.stringify(outputTokens(output).slice(0, tokens).map(sglangTriple));
 }
 
-function sglangTriple({ logprob, id }: Told) {
+function sglangTriple({ logprob, id }: TokenInfo) {
   return [logprob ?? null, id, null];
 }
 
 /** As vLLM's endpoint of ids tells them, which has no words for tokens. */
 export function idLogprobs(
-  { wishes: { logprobs } }: InferenceRequest,
+  { tokenOptions: { logprobs } }: InferenceRequest,
   output: PlannedOutput,
   from: number,
   to: number,
@@ -179,7 +139,7 @@ export function completionEventLogprobs(
   output: PlannedOutput,
   position: number,
 ): string {
-  const { echo, logprobs } = request.wishes;
+  const { echo, logprobs } = request.tokenOptions;
   if (logprobs === undefined || position >= output.countedTokens) return "null";
   const reported = [outputToken(output, position)];
   if (echo && position === 0)
@@ -191,7 +151,7 @@ export function completionEventLogprobs(
 
 /** As chats tell them, for the tokens from `from` to `to`. */
 export function chatLogprobs(
-  { wishes: { logprobs } }: InferenceRequest,
+  { tokenOptions: { logprobs } }: InferenceRequest,
   output: PlannedOutput,
   from: number,
   to: number,

@@ -1,12 +1,12 @@
 /** `POST /v1/messages` and its `count_tokens`: Anthropic's API, as vLLM words it (`entrypoints/anthropic/protocol.py`, `serving.py`). */
 
 import { z } from "zod";
-import { type InferenceRequest, inferenceRequest } from "../core/inference-request.ts";
-import type { ResponseExtras } from "../dialects/dialect.ts";
 import { check } from "../http/json-body.ts";
 import { badRequest, noSuchModel, type RequestError } from "../http/request-error.ts";
+import type { PlannedOutput } from "../model/planned-output.ts";
 import { chatPrompt } from "../model/prompts.ts";
-import type { PlannedOutput } from "../model/tokens.ts";
+import { type InferenceRequest, inferenceRequest } from "../request/inference-request.ts";
+import type { ResponseExtras } from "../request/response-extras.ts";
 import {
   doneEvent,
   type Endpoint,
@@ -15,7 +15,7 @@ import {
   type SimpleEndpoint,
   type Usage,
 } from "./endpoint.ts";
-import { commonFields, commonParts } from "./openai.ts";
+import { commonFields, commonParts } from "./openai/format.ts";
 
 const { stream, temperature, top_p, kv_transfer_params } = commonFields;
 const blocks = z.array(z.looseObject({ type: z.string() }));
@@ -106,7 +106,7 @@ class MessagesFormat implements ResponseFormat {
     return params === undefined ? json : `${json.slice(0, -1)},"kv_transfer_params":${params}}`;
   }
 
-  begin(_index: number, usage: Usage | undefined): readonly string[] {
+  choiceStart(_index: number, usage: Usage | undefined): readonly string[] {
     const message = {
       ...this.#message([]),
       stop_reason: null,
@@ -125,7 +125,7 @@ class MessagesFormat implements ResponseFormat {
     return start + event("content_block_delta", { index: 0, delta: { type: "text_delta", text } });
   }
 
-  end(outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
+  streamEnd(outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
     const delta = endOf(outputs[0]!);
     return [
       this.#isTextBegun ? event("content_block_stop", { index: 0 }) : "",
@@ -155,11 +155,11 @@ function endOf({ finishReason }: PlannedOutput) {
 
 const stopReasons: Readonly<Record<string, string>> = { stop: "end_turn", length: "max_tokens" };
 
-function usageOf({ promptTokens, completionTokens, cachedTokens, tellsCached }: Usage) {
+function usageOf({ promptTokens, completionTokens, cachedTokens, reportsCached }: Usage) {
   return {
     input_tokens: promptTokens,
     output_tokens: completionTokens,
-    ...(tellsCached && cachedTokens > 0 && { cache_read_input_tokens: cachedTokens }),
+    ...(reportsCached && cachedTokens > 0 && { cache_read_input_tokens: cachedTokens }),
   };
 }
 

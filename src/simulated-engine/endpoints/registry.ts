@@ -1,18 +1,18 @@
 /** The endpoints that engines have, whatever their dialect. */
 
 import type { RequestError } from "../http/request-error.ts";
-import { chat } from "./chat.ts";
-import { completions } from "./completions.ts";
-import { detokenize } from "./detokenize.ts";
-import { embeddings } from "./embeddings.ts";
 import type { Endpoint, SimpleEndpoint } from "./endpoint.ts";
-import { invocations } from "./invocations.ts";
 import { countTokens, messages } from "./messages.ts";
-import { reranks } from "./rerank.ts";
-import { responses } from "./responses.ts";
-import { sglangGenerate } from "./sglang-generate.ts";
-import { tokenize } from "./tokenize.ts";
-import { vllmGenerate } from "./vllm-generate.ts";
+import { sglangGenerate } from "./native/sglang-generate.ts";
+import { vllmGenerate } from "./native/vllm-generate.ts";
+import { chat } from "./openai/chat.ts";
+import { completions } from "./openai/completions.ts";
+import { invocations } from "./openai/invocations.ts";
+import { responses } from "./responses/responses.ts";
+import { detokenize } from "./simple/detokenize.ts";
+import { embeddings } from "./simple/embeddings.ts";
+import { reranks } from "./simple/rerank.ts";
+import { tokenize } from "./simple/tokenize.ts";
 
 export const endpoints: readonly Endpoint[] = [
   completions,

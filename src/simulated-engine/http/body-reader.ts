@@ -1,7 +1,7 @@
-/** Collects a request's body within its bound, and tells a client that is done from one that has gone. */
+/** Collects a request's body within its limit, and tells a complete request from one whose client disconnected. */
 
 import type { IncomingMessage } from "node:http";
-import { bodyBytesMax } from "../options.ts";
+import { bodyBytesMax } from "../limits.ts";
 
 /** `aborted`: the connection ended first; `too-large`: the rest is not read. */
 export type BodyOutcome = Buffer | "aborted" | "too-large";
@@ -23,6 +23,6 @@ export function readBody(request: IncomingMessage, done: (body: BodyOutcome) => 
   });
   request.on("error", () => {});
   request.on("end", () => settle(parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
-  // A client that sends a request and goes at once has still asked: its KV must be released.
+  // A client that disconnects right after a complete request has still asked: its KV must be released.
   request.on("close", () => settle(request.complete ? Buffer.concat(parts) : "aborted"));
 }

@@ -1,10 +1,10 @@
-/** The open connections of an engine's HTTP port: counted, closed when idle as uvicorn does, and reset on demand. */
+/** The open connections of an engine's HTTP port: counts them, and closes idle ones as uvicorn does. */
 
 import type { Socket } from "node:net";
-import type { Clock } from "../core/timing.ts";
+import type { Clock } from "../clock.ts";
 
 interface Connection {
-  /** Requests received and not yet answered. */
+  /** Requests received whose response is not complete. */
   pending: number;
   /** It carried a `/debug` request: it outlives a refusal, so that the refusal can be ended. */
   control: boolean;
@@ -49,7 +49,7 @@ export class Connections {
     connection.cancelIdle = undefined;
   }
 
-  onAnswered(socket: Socket): void {
+  onResponse(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     connection.pending--;

@@ -1,4 +1,4 @@
-/** The JSON of a request, and what a parser loses of it: the digits of large numbers. */
+/** The JSON of a request, and what a parser loses: the digits of large numbers. */
 
 import type { z } from "zod";
 import { badRequest } from "./request-error.ts";
@@ -9,7 +9,7 @@ export interface JsonBody {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Throws a RequestError for what is no JSON object in UTF-8. */
+/** Throws a RequestError unless the body is a JSON object in UTF-8. */
 export function readJsonBody(body: Buffer): JsonBody {
   const text = decodeUtf8(body);
   let json: unknown;
@@ -34,8 +34,8 @@ export function check<T extends z.ZodType>(schema: T, json: unknown): z.output<T
 }
 
 /**
- * The digits of the number, or of each number of the list, that follows the last such key; none when there is neither. Inside a
- * JSON string the key's last quote would have a backslash before it.
+ * The digits of the number, or of each number of the list, that follows the last such key; none when there is neither.
+ * Inside a JSON string the key's last quote would have a backslash before it.
  */
 export function integersOf(text: string, key: string): string[] {
   const at = text.lastIndexOf(`"${key}"`);
@@ -45,7 +45,7 @@ export function integersOf(text: string, key: string): string[] {
   return value?.match(/-?\d+/g) ?? [];
 }
 
-/** Room for as many numbers as a request may have choices. */
+/** Enough for as many numbers as a request may have choices. */
 const listCharsMax = 32_768;
 
 function decodeUtf8(body: Buffer): string {

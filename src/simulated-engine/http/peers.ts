@@ -1,8 +1,8 @@
 /** Calls from an engine to another, or back to the proxy. */
 
 import { Agent, type IncomingMessage, request } from "node:http";
-import { systemClock } from "../core/timing.ts";
-import { peerTimeoutMs } from "../options.ts";
+import type { Clock } from "../clock.ts";
+import { peerTimeoutMs } from "../limits.ts";
 
 export interface PeerResponse {
   readonly status: number;
@@ -13,18 +13,23 @@ export interface CallOptions {
   /** JSON goes out as `POST`; without it, the call is a `GET`. */
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Until the whole answer is there. */
+  /** Until the whole response has arrived. */
   readonly timeoutMs?: number;
   /** Ends the call, and with it the connection. */
-  readonly gone?: AbortSignal;
+  readonly signal?: AbortSignal;
 }
 
 const responseBytesMax = 65_536;
 
 export class PeerClient {
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
+  readonly #clock: Clock;
 
-  /** Resolves with nothing when there is no whole answer in time. Never rejects. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Resolves to undefined when no whole response arrives in time. Never rejects. */
   call(url: string, options: CallOptions = {}): Promise<PeerResponse | undefined> {
     return new Promise((resolve) => this.#call(url, options, true, resolve));
   }
@@ -39,7 +44,7 @@ export class PeerClient {
     mayRetry: boolean,
     done: (response: PeerResponse | undefined) => void,
   ): void {
-    if (options.gone?.aborted) {
+    if (options.signal?.aborted) {
       done(undefined);
       return;
     }
@@ -58,7 +63,7 @@ export class PeerClient {
       if (settled) return;
       settled = true;
       cancelTimeout();
-      options.gone?.removeEventListener("abort", giveUp);
+      options.signal?.removeEventListener("abort", giveUp);
       if (again) this.#call(url, options, false, done);
       else done(response);
     };
@@ -66,10 +71,10 @@ export class PeerClient {
       settle(undefined);
       outgoing.destroy();
     };
-    const cancelTimeout = systemClock.after(options.timeoutMs ?? peerTimeoutMs, giveUp);
-    options.gone?.addEventListener("abort", giveUp);
+    const cancelTimeout = this.#clock.after(options.timeoutMs ?? peerTimeoutMs, giveUp);
+    options.signal?.addEventListener("abort", giveUp);
     outgoing.on("response", (incoming) => readResponse(incoming, settle));
-    // A pooled connection may have been closed at the moment it was used; that says nothing of the other side.
+    // A pooled connection may have been closed at the moment it was used; that says nothing about the other engine.
     outgoing.on("error", () => settle(undefined, mayRetry && outgoing.reusedSocket));
     outgoing.end(json);
   }

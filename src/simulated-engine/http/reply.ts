@@ -1,36 +1,39 @@
-/** One answer on the wire, with uvicorn's headers, and the faults that strike once an answer has begun. */
+/** One response on the wire, with uvicorn's headers, and the faults that strike once it has started. */
 
 import type { ServerResponse } from "node:http";
-import type { Fault } from "../core/faults.ts";
+import type { Clock } from "../clock.ts";
+import type { Fault } from "../faults/fault.ts";
 
 /** Between the last good byte and a reset, so that the other side reads the byte and not only the reset. */
 const beforeResetMs = 10;
 
-/** Where an answer goes: to a client, or to where it is kept. */
+/** Where a response goes: to a client, or into the store of responses. */
 export type ResponseSink = Pick<
   Reply,
-  "onDrain" | "struck" | "send" | "openEvents" | "event" | "endEvents"
+  "onDrain" | "interrupted" | "send" | "openEvents" | "event" | "endEvents"
 >;
 
 export class Reply {
   /** Called when a slow reader has caught up. */
   onDrain: (() => void) | undefined;
-  /** What a stream says when the engine fails in the middle of it. */
+  /** The events of a stream in which the engine fails. */
   errorEvents: (() => readonly string[]) | undefined;
-  /** True once a fault has ended the answer, or holds it; what goes wrong from here on is the engine's own doing. */
-  struck = false;
+  /** A fault has ended or stalled the response; an abort from here on is the engine's own doing. */
+  interrupted = false;
   readonly #response: ServerResponse;
   readonly #fault: Fault | undefined;
+  readonly #clock: Clock;
   #events = 0;
 
-  constructor(response: ServerResponse, fault: Fault | undefined) {
+  constructor(response: ServerResponse, fault: Fault | undefined, clock: Clock) {
     this.#response = response;
     this.#fault = fault;
+    this.#clock = clock;
     response.on("error", () => {});
     response.on("drain", () => this.onDrain?.());
   }
 
-  /** False when a fault holds or cuts the answer, so that it never ends on this side. */
+  /** False when a fault stalls or cuts the response, so that it never ends on this side. */
   send(
     status: number,
     body: string,
@@ -38,7 +41,7 @@ export class Reply {
     headers: readonly string[] = [],
   ): boolean {
     const fault = this.#fault;
-    const full = fault?.kind === "wrong-json" ? spoil(body, fault) : body;
+    const full = fault?.kind === "wrong-json" ? corrupt(body, fault) : body;
     const bytes = Buffer.from(full);
     const type = contentType === "" ? [] : ["content-type", contentType];
     this.#head(status, ["content-length", String(bytes.length), ...type, ...headers]);
@@ -46,7 +49,7 @@ export class Reply {
     const half = bytes.subarray(0, bytes.length >> 1);
     if (fault?.kind === "reset-after-chunks") return this.#resetAfter(half, fault);
     if (fault?.kind === "stall") {
-      this.struck = true;
+      this.interrupted = true;
       this.#response.flushHeaders();
       if (fault.chunks !== 0) this.#response.write(half);
       return false;
@@ -65,60 +68,67 @@ export class Reply {
     else this.#strikeWhenDue();
   }
 
-  /** Writes one event, in one chunk. False when no more should be written for now. */
+  /** Writes one event as one chunk. False when no more should be written for now. */
   event(text: string): boolean {
-    if (this.struck) return false;
+    if (this.interrupted) return false;
     this.#events++;
     const more = this.#response.write(text);
     this.#strikeWhenDue();
-    return more && !this.struck;
+    return more && !this.interrupted;
   }
 
   endEvents(): void {
-    if (this.struck) return;
+    if (this.interrupted) return;
     this.#response.end();
   }
 
-  /** Ends the connection without an answer, or without the rest of it. */
+  /** Ends the connection without a response, or without the rest of it. */
   reset(fault: Fault): void {
-    this.struck = true;
+    this.interrupted = true;
     if (fault.how === "fin") this.#response.socket?.destroy();
     else this.#response.socket?.resetAndDestroy();
   }
 
   #head(status: number, headers: string[]): void {
-    // uvicorn says nothing about keep-alive; a hint of when it closes would be more than a real engine gives.
+    // uvicorn sends no keep-alive header; a hint of when it closes would be more than a real engine gives.
     this.#response.removeHeader("connection");
-    const head = ["date", new Date().toUTCString(), "server", "uvicorn", ...headers];
-    if (/close/i.test(this.#response.req.headers.connection ?? ""))
+    const head = [
+      "date",
+      new Date(this.#clock.wallMs()).toUTCString(),
+      "server",
+      "uvicorn",
+      ...headers,
+    ];
+    if (/close/i.test(this.#response.req.headers.connection ?? "")) {
       head.push("connection", "close");
+    }
     this.#response.writeHead(status, head);
   }
 
   #strikeWhenDue(): void {
     const fault = this.#fault;
-    if (fault === undefined || this.struck) return;
+    if (fault === undefined || this.interrupted) return;
     const due = this.#events >= (fault.chunks ?? 1);
     if (fault.kind === "wrong-json") {
-      this.struck = true;
-      this.#response.end(`data: ${spoil('{"id":"cmpl-0","choices":[]}', fault)}\n\n`);
+      this.interrupted = true;
+      this.#response.end(`data: ${corrupt('{"id":"cmpl-0","choices":[]}', fault)}\n\n`);
     } else if (!due) return;
     else if (fault.kind === "reset-after-chunks") this.#resetAfter("", fault);
-    else if (fault.kind === "stall") this.struck = true;
+    else if (fault.kind === "stall") this.interrupted = true;
     else if (fault.kind === "end-after-chunks") this.#endWith("");
     else if (fault.kind === "error-after-chunks")
       this.#endWith((this.errorEvents?.() ?? []).join(""));
   }
 
   #endWith(text: string): void {
-    this.struck = true;
+    this.interrupted = true;
     this.#response.end(text);
   }
 
   #resetAfter(bytes: Buffer | "", fault: Fault): false {
-    this.struck = true;
+    this.interrupted = true;
     const reset = (): void => {
-      setTimeout(() => this.reset(fault), beforeResetMs);
+      this.#clock.after(beforeResetMs, () => this.reset(fault));
     };
     if (bytes === "") {
       this.#response.flushHeaders();
@@ -128,6 +138,6 @@ export class Reply {
   }
 }
 
-function spoil(body: string, fault: Fault): string {
+function corrupt(body: string, fault: Fault): string {
   return fault.variant === "text" ? "Internal Server Error" : body.slice(0, body.length >> 1);
 }

@@ -1,4 +1,4 @@
-/** How an engine turns a request down: vLLM's error body, in OpenAI's shape. */
+/** How an engine rejects a request: vLLM's error body, in OpenAI's shape. */
 
 export class RequestError extends Error {
   readonly status: number;
@@ -13,7 +13,7 @@ export class RequestError extends Error {
     this.param = param;
   }
 
-  /** The JSON body of the answer. */
+  /** The JSON body of the response. */
   body(): string {
     const { message, type, param, status } = this;
     return JSON.stringify({ error: { message, type, param, code: status } });

@@ -1,6 +1,6 @@
-/** The last requests as they arrived, for a test to see what a proxy made of them. */
+/** The last requests as they arrived, so that a test can see what a proxy made of them. */
 
-import { recordedBodyBytesMax, recordedRequestsMax } from "../options.ts";
+import { recordedBodyBytesMax, recordedRequestsMax } from "../limits.ts";
 
 /** One entry of `GET /debug/requests`. */
 export interface RecordedRequest {
@@ -25,7 +25,7 @@ export class RequestLog {
   readonly #entries: Entry[] = [];
 
   add(method: string, path: string, rawHeaders: readonly string[], body: Buffer): void {
-    // Large bodies are copied, so that an entry does not keep all of one in memory.
+    // The head of a large body is copied, so that an entry does not hold the whole body in memory.
     const head =
       body.length <= recordedBodyBytesMax
         ? body

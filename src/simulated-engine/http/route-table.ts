@@ -1,4 +1,4 @@
-/** Paths that a dialect answers, on the engine's HTTP port or on its side port. */
+/** Paths that a dialect serves, on the engine's HTTP port or on its side port. */
 
 /** By method and path: `GET /server_info`. */
 export type RouteTable = Readonly<Record<string, RouteHandler>>;
@@ -8,17 +8,17 @@ export type RouteHandler = (call: RouteCall) => RouteResponse | Promise<RouteRes
 export interface RouteCall {
   readonly query: URLSearchParams;
   readonly headers: NodeJS.Dict<string | string[]>;
-  /** The body's JSON; undefined when it is none. */
+  /** The parsed body; undefined when it is not JSON. */
   readonly body: unknown;
-  /** Aborted when the caller has gone. */
-  readonly gone: AbortSignal;
+  /** Aborted when the caller disconnects. */
+  readonly signal: AbortSignal;
 }
 
 export interface RouteResponse {
   readonly status: number;
   /** The body. */
   readonly json: string;
-  /** Where the body is no JSON. On the HTTP port only. */
+  /** For a body that is not JSON. On the HTTP port only. */
   readonly contentType?: string;
 }
 
@@ -31,11 +31,8 @@ export function routeOf(
   return table !== undefined && Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
-/** Never rejects: a handler that fails is a 500 that says why. */
-export async function responseRoute(
-  handler: RouteHandler,
-  call: RouteCall,
-): Promise<RouteResponse> {
+/** Never rejects: a handler that fails leads to a 500 that says why. */
+export async function runRoute(handler: RouteHandler, call: RouteCall): Promise<RouteResponse> {
   try {
     return await handler(call);
   } catch (error) {
@@ -43,7 +40,7 @@ export async function responseRoute(
   }
 }
 
-/** Undefined for what is no JSON. */
+/** Undefined for text that is not JSON. */
 export function jsonOrNothing(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,20 +1,23 @@
-/** The engine's second port, as in NIXL and in bootstrap servers, where other engines speak to it. */
+/** The engine's second port, which other engines call, like the ports of NIXL and of bootstrap servers. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { FaultBook } from "../core/faults.ts";
-import { jsonOrNothing, type RouteTable, responseRoute, routeOf } from "./route-table.ts";
+import type { Clock } from "../clock.ts";
+import type { FaultBook } from "../faults/fault-book.ts";
+import { jsonOrNothing, type RouteTable, routeOf, runRoute } from "./route-table.ts";
 
 const bodyBytesMax = 1_048_576;
 
 export class SidePort {
   readonly #routes: RouteTable;
   readonly #faults: FaultBook;
+  readonly #clock: Clock;
   readonly #server: Server;
 
-  constructor(routes: RouteTable, faults: FaultBook) {
+  constructor(routes: RouteTable, faults: FaultBook, clock: Clock) {
     this.#routes = routes;
     this.#faults = faults;
+    this.#clock = clock;
     this.#server = createServer((request, response) => this.#onRequest(request, response));
     // Engines keep their connections to each other; an idle one costs nothing.
     this.#server.keepAliveTimeout = 0;
@@ -47,29 +50,29 @@ export class SidePort {
       const fault = this.#faults.takeForRequest(pathOf(request));
       if (fault?.kind === "stall") return;
       if (fault?.kind === "slow") {
-        setTimeout(() => void this.#response(request, text, response), fault.delayMs);
+        this.#clock.after(fault.delayMs, () => void this.#respond(request, text, response));
       } else if (fault?.kind === "status") {
         response.writeHead(fault.code).end();
       } else if (fault !== undefined) {
         request.socket.resetAndDestroy();
       } else {
-        void this.#response(request, text, response);
+        void this.#respond(request, text, response);
       }
     });
   }
 
-  async #response(request: IncomingMessage, text: string, response: ServerResponse): Promise<void> {
+  async #respond(request: IncomingMessage, text: string, response: ServerResponse): Promise<void> {
     const handler = routeOf(this.#routes, request.method ?? "GET", pathOf(request));
-    const gone = new AbortController();
-    response.on("close", () => gone.abort());
+    const disconnect = new AbortController();
+    response.on("close", () => disconnect.abort());
     const { status, json } =
       handler === undefined
         ? { status: 404, json: "{}" }
-        : await responseRoute(handler, {
+        : await runRoute(handler, {
             query: new URLSearchParams((request.url ?? "").split("?")[1]),
             headers: request.headers,
             body: jsonOrNothing(text),
-            gone: gone.signal,
+            signal: disconnect.signal,
           });
     response.writeHead(status, {
       "content-type": "application/json",

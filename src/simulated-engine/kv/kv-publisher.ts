@@ -1,10 +1,12 @@
 /**
- * Publishes what comes into the prefix cache and leaves it, as vLLM's `ZmqEventPublisher` does: a PUB whose messages are topic, number
- * (8 bytes) and batch, and a ROUTER that says the last batches again from a number on, up to one with the number -1.
+ * Publishes what enters and leaves the prefix cache, as vLLM's `ZmqEventPublisher` does: a PUB whose messages are topic,
+ * sequence number (8 bytes) and batch, and a ROUTER that replays the last batches from a sequence number on; a message
+ * with the number -1 ends the replay.
  */
 
 import { createServer, type Server, type Socket } from "node:net";
 import { encode } from "@msgpack/msgpack";
+import { systemClock } from "../clock.ts";
 import { greeting, MessageReader, message, ready } from "./zmtp.ts";
 
 export interface KvStoredEvent {
@@ -16,10 +18,11 @@ export interface KvStoredEvent {
 
 export interface KvPublisherOptions {
   readonly topic?: string;
-  /** Batches that can be said again. */
+  /** Batches that can be replayed. */
   readonly bufferSteps?: number;
-  /** Events are arrays, as vLLM's were to 0.25, and not maps. */
+  /** Events are arrays, as up to vLLM 0.25, and not maps. */
   readonly arrays?: boolean;
+  /** Milliseconds since 1970. */
   readonly nowMs?: () => number;
 }
 
@@ -39,7 +42,7 @@ export class KvPublisher {
     topic = "",
     bufferSteps = 10_000,
     arrays = false,
-    nowMs = Date.now,
+    nowMs = systemClock.wallMs,
   }: KvPublisherOptions = {}) {
     this.#topic = Buffer.from(topic);
     this.#bufferSteps = bufferSteps;
@@ -47,7 +50,7 @@ export class KvPublisher {
     this.#nowMs = nowMs;
   }
 
-  /** Who hears it. */
+  /** Sockets that have subscribed. */
   get subscriptions(): number {
     return this.#subscribers.size;
   }
@@ -96,7 +99,10 @@ export class KvPublisher {
     this.#add({ type: "AllBlocksCleared" });
   }
 
-  /** Says what has happened since, if anything, as one batch. @param isLost nobody hears it, as when a queue is full */
+  /**
+   * Publishes the events since the last call, if any, as one batch.
+   * @param isLost no subscriber receives it, as when a queue is full
+   */
   publish(isLost = false): void {
     if (this.#events.length === 0) return;
     const batch = [this.#nowMs() / 1000, this.#events, 0];
@@ -125,9 +131,9 @@ export class KvPublisher {
     port: number,
     host: string,
     type: string,
-    heard: (socket: Socket, parts: readonly Buffer[]) => void,
+    onMessage: (socket: Socket, parts: readonly Buffer[]) => void,
   ): Promise<number> {
-    const server = createServer((socket) => this.#accept(socket, type, heard));
+    const server = createServer((socket) => this.#accept(socket, type, onMessage));
     this.#servers.push(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -140,7 +146,7 @@ export class KvPublisher {
   #accept(
     socket: Socket,
     type: string,
-    heard: (socket: Socket, parts: readonly Buffer[]) => void,
+    onMessage: (socket: Socket, parts: readonly Buffer[]) => void,
   ): void {
     const reader = new MessageReader();
     this.#sockets.add(socket);
@@ -154,7 +160,7 @@ export class KvPublisher {
     socket.write(ready(type));
     socket.on("data", (chunk: Buffer) => {
       try {
-        for (const parts of reader.push(chunk)) heard(socket, parts);
+        for (const parts of reader.push(chunk)) onMessage(socket, parts);
       } catch {
         socket.destroy();
       }

@@ -1,33 +1,33 @@
-/** The KV that a prefill engine holds for others: handed over once, to the same prompt, within a lease. */
+/** The KV that a prefill engine holds for others: it can be fetched once, for the same prompt, within a lease. */
 
-import type { Clock } from "../core/timing.ts";
+import type { Clock } from "../clock.ts";
 
-/** One prompt's KV, waiting for the decode engine that was promised it. */
-export interface HeldKv {
+/** One prompt's KV, reserved for one decode engine. */
+export interface KvEntry {
   /** The engine's own name for it, unique for this engine's life. */
   readonly requestId: string;
-  /** Hash of model and prompt: see `promptHash` in `inference-request.ts`. */
+  /** Hash of model and prompt: see `promptHash` in `request/inference-request.ts`. */
   readonly promptHash: string;
-  /** What the hand-off says that only comes back unharmed when nobody has touched it; compared as text. */
+  /** Transfer parameters that must come back unchanged; compared as text. */
   readonly seal: string;
   readonly tokens: number;
 }
 
-/** Why KV is not handed over. */
+/** Why a fetch is rejected. */
 export type KvRefusal = "unknown" | "wrong_prompt" | "mangled_params";
 
-/** `stored` is the sum of `held`, `fetched`, `released`, `expired` and `evicted`. */
+/** `stored` is the sum of the other four and of the entries that are there. */
 export interface KvCounts {
   stored: number;
-  /** Handed over to a decode engine, and freed by that. */
+  /** Fetched by a decode engine, which frees it. */
   fetched: number;
-  /** Freed at a decode engine's word, without a hand-over. */
+  /** Freed because a decode engine released it without a fetch. */
   released: number;
-  /** Freed because nobody came before the lease ended. */
+  /** Freed because its lease ended. */
   expired: number;
-  /** Freed because more was held than the engine has room for. */
+  /** Freed because the store was full. */
   evicted: number;
-  /** Leases that were started again. */
+  /** Leases that were renewed. */
   renewed: number;
   readonly refused: Record<KvRefusal, number>;
 }
@@ -42,44 +42,44 @@ export class KvStore {
     renewed: 0,
     refused: { unknown: 0, wrong_prompt: 0, mangled_params: 0 },
   };
-  heldTokens = 0;
+  tokens = 0;
   readonly leaseMs: number;
   readonly #clock: Clock;
-  readonly #heldMax: number;
-  /** In the order of their ends, because all leases are equally long. */
-  readonly #held = new Map<string, { readonly kv: HeldKv; readonly expiresAtMs: number }>();
+  readonly #entriesMax: number;
+  /** In the order in which they expire, because all leases are equally long. */
+  readonly #entries = new Map<string, { readonly kv: KvEntry; readonly expiresAtMs: number }>();
   #cancelTimer: (() => void) | undefined;
 
-  constructor(clock: Clock, leaseMs: number, heldMax: number) {
+  constructor(clock: Clock, leaseMs: number, entriesMax: number) {
     this.#clock = clock;
     this.leaseMs = leaseMs;
-    this.#heldMax = heldMax;
+    this.#entriesMax = entriesMax;
   }
 
-  get held(): number {
-    return this.#held.size;
+  get size(): number {
+    return this.#entries.size;
   }
 
-  /** The oldest names, at most `max`. */
-  heldIds(max: number): string[] {
-    return [...this.#held.keys()].slice(0, max);
+  /** The oldest ids, at most `max`. */
+  ids(max: number): string[] {
+    return [...this.#entries.keys()].slice(0, max);
   }
 
-  hold(kv: HeldKv): void {
-    if (this.#held.size >= this.#heldMax) {
-      this.#free(this.#held.values().next().value!.kv);
+  hold(kv: KvEntry): void {
+    if (this.#entries.size >= this.#entriesMax) {
+      this.#free(this.#entries.values().next().value!.kv);
       this.counts.evicted++;
     }
-    this.#held.set(kv.requestId, { kv, expiresAtMs: this.#clock.now() + this.leaseMs });
-    this.heldTokens += kv.tokens;
+    this.#entries.set(kv.requestId, { kv, expiresAtMs: this.#clock.now() + this.leaseMs });
+    this.tokens += kv.tokens;
     this.counts.stored++;
     this.#armTimer();
   }
 
-  /** Hands the KV over and forgets it, or says why not; then it stays held until its lease ends. */
-  take(requestId: string, promptHash: string, seal: string): HeldKv | KvRefusal {
+  /** Removes the KV and returns it, or returns why not; a rejected entry stays until its lease ends. */
+  take(requestId: string, promptHash: string, seal: string): KvEntry | KvRefusal {
     this.#expire();
-    const kv = this.#held.get(requestId)?.kv;
+    const kv = this.#entries.get(requestId)?.kv;
     const refusal = refusalOf(kv, promptHash, seal);
     if (kv === undefined || refusal !== undefined) {
       this.counts.refused[refusal ?? "unknown"]++;
@@ -90,31 +90,31 @@ export class KvStore {
     return kv;
   }
 
-  /** Frees KV that is not needed any more. An unknown name is fine: the release may cross the hand-over. */
+  /** Frees KV that is no longer needed. An unknown id is fine: the release may cross the fetch. */
   release(requestId: string): boolean {
     this.#expire();
-    const held = this.#held.get(requestId);
-    if (held === undefined) return false;
-    this.#free(held.kv);
+    const entry = this.#entries.get(requestId);
+    if (entry === undefined) return false;
+    this.#free(entry.kv);
     this.counts.released++;
     return true;
   }
 
-  /** Starts the lease again, for a decode engine that has the request and is not yet at it. */
+  /** Renews the lease, for a decode engine that has the request in its queue. */
   renew(requestId: string): boolean {
     this.#expire();
-    const held = this.#held.get(requestId);
-    if (held === undefined) return false;
-    // To the end of the order, which is the order of the ends.
-    this.#held.delete(requestId);
-    this.#held.set(requestId, { kv: held.kv, expiresAtMs: this.#clock.now() + this.leaseMs });
+    const entry = this.#entries.get(requestId);
+    if (entry === undefined) return false;
+    // To the end of the map, which is in the order of expiry.
+    this.#entries.delete(requestId);
+    this.#entries.set(requestId, { kv: entry.kv, expiresAtMs: this.#clock.now() + this.leaseMs });
     this.counts.renewed++;
     return true;
   }
 
   /** Ends all leases, as if their time were over. */
   endLeases(): void {
-    for (const { kv } of this.#held.values()) {
+    for (const { kv } of this.#entries.values()) {
       this.#free(kv);
       this.counts.expired++;
     }
@@ -123,28 +123,28 @@ export class KvStore {
   close(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#held.clear();
-    this.heldTokens = 0;
+    this.#entries.clear();
+    this.tokens = 0;
   }
 
-  #free(kv: HeldKv): void {
-    this.#held.delete(kv.requestId);
-    this.heldTokens -= kv.tokens;
+  #free(kv: KvEntry): void {
+    this.#entries.delete(kv.requestId);
+    this.tokens -= kv.tokens;
   }
 
   #expire(): void {
     const now = this.#clock.now();
-    for (const { kv, expiresAtMs } of this.#held.values()) {
+    for (const { kv, expiresAtMs } of this.#entries.values()) {
       if (expiresAtMs > now) return;
       this.#free(kv);
       this.counts.expired++;
     }
   }
 
-  /** One timer, for the lease that ends first; it may find that this one is gone and wait for the next. */
+  /** One timer, for the lease that ends first; if that entry is gone by then, the timer is set for the next. */
   #armTimer(): void {
     if (this.#cancelTimer !== undefined) return;
-    const first = this.#held.values().next().value;
+    const first = this.#entries.values().next().value;
     if (first === undefined) return;
     const delayMs = Math.max(1, first.expiresAtMs - this.#clock.now());
     this.#cancelTimer = this.#clock.after(delayMs, () => {
@@ -156,7 +156,7 @@ export class KvStore {
 }
 
 function refusalOf(
-  kv: HeldKv | undefined,
+  kv: KvEntry | undefined,
   promptHash: string,
   seal: string,
 ): KvRefusal | undefined {

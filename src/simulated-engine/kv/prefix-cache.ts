@@ -1,4 +1,4 @@
-/** Which prompt prefixes an engine has seen, in blocks of 16 tokens, as vLLM's automatic prefix caching. */
+/** The prompt prefixes in an engine's cache, in blocks of 16 tokens, as in vLLM's automatic prefix caching. */
 
 import { tokenIdsOf } from "../model/tokens.ts";
 import type { KvPublisher } from "./kv-publisher.ts";
@@ -14,16 +14,16 @@ export class PrefixCache {
   readonly #blocks = new Set<number>();
   readonly #publisher: KvPublisher | undefined;
 
-  /** @param publisher is told what comes and goes */
+  /** @param publisher publishes what enters and leaves the cache */
   constructor(blocksMax: number, publisher?: KvPublisher) {
     this.#blocksMax = blocksMax;
     this.#publisher = publisher;
   }
 
-  /** Remembers the prompt; the result is how many of its leading tokens were known. */
+  /** Caches the prompt; returns how many of its leading tokens were cached before. */
   visit(prompt: Buffer): number {
     let hash = 0;
-    let known = 0;
+    let cached = 0;
     let missed = false;
     let parent: number | undefined;
     for (let start = 0; start + blockBytes <= prompt.length; start += blockBytes) {
@@ -31,8 +31,8 @@ export class PrefixCache {
       const hit = this.#blocks.delete(hash);
       this.#blocks.add(hash);
       missed ||= !hit;
-      if (!missed) known++;
-      if (!hit) this.#tellStored(hash, parent, prompt.subarray(start, start + blockBytes));
+      if (!missed) cached++;
+      if (!hit) this.#publishStored(hash, parent, prompt.subarray(start, start + blockBytes));
       parent = hash;
     }
     for (const oldest of this.#blocks) {
@@ -41,10 +41,10 @@ export class PrefixCache {
       this.#publisher?.removed([BigInt(oldest)]);
     }
     this.#publisher?.publish();
-    return known * blockTokens;
+    return cached * blockTokens;
   }
 
-  #tellStored(hash: number, parent: number | undefined, block: Buffer): void {
+  #publishStored(hash: number, parent: number | undefined, block: Buffer): void {
     this.#publisher?.stored({
       hashes: [BigInt(hash)],
       parent: parent === undefined ? undefined : BigInt(parent),

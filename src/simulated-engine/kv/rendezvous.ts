@@ -1,8 +1,8 @@
-/** Where two sides meet under a key: who comes first waits, until the other comes or its time is up. */
+/** Two sides meet under a key: whichever comes first waits until the other comes, or times out. */
 
-import type { Clock } from "../core/timing.ts";
+import type { Clock } from "../clock.ts";
 
-interface QueueListener<T> {
+interface Waiter<T> {
   readonly met: (value: T) => void;
   readonly end: () => void;
 }
@@ -12,7 +12,7 @@ interface Offer<T> {
   readonly end: () => void;
 }
 
-/** Who waited has waited too long, or another waits for the same. */
+/** A wait timed out, or another one waits under the same key. */
 export class RendezvousError extends Error {
   constructor(message: string) {
     super(message);
@@ -21,11 +21,11 @@ export class RendezvousError extends Error {
 }
 
 export class Rendezvous<T> {
-  /** Waits that ended without the other side. */
+  /** Waits that timed out. */
   timedOut = 0;
   readonly #clock: Clock;
   readonly #offersMax: number;
-  readonly #listeners = new Map<string, QueueListener<T>>();
+  readonly #waiters = new Map<string, Waiter<T>>();
   readonly #offers = new Map<string, Offer<T>>();
 
   constructor(clock: Clock, offersMax: number) {
@@ -33,31 +33,32 @@ export class Rendezvous<T> {
     this.#offersMax = offersMax;
   }
 
-  /** The keys for which somebody waits. */
+  /** The keys that someone waits for. */
   get waiting(): string[] {
-    return [...this.#listeners.keys()];
+    return [...this.#waiters.keys()];
   }
 
-  /** Rejects with a RendezvousError, or with the signal's reason. */
-  wait(key: string, timeoutMs: number, gone: AbortSignal): Promise<T> {
+  /** Resolves to the offered value. Rejects with a RendezvousError, or with the signal's reason. */
+  wait(key: string, timeoutMs: number, signal: AbortSignal): Promise<T> {
     const offer = this.#offers.get(key);
     if (offer !== undefined) {
       offer.end();
       return Promise.resolve(offer.value);
     }
     return new Promise((resolve, reject) => {
-      if (gone.aborted) reject(gone.reason);
-      else if (this.#listeners.has(key)) reject(new RendezvousError(`Another waits for "${key}".`));
-      else this.#startWaiting(key, timeoutMs, gone, resolve, reject);
+      if (signal.aborted) reject(signal.reason);
+      else if (this.#waiters.has(key))
+        reject(new RendezvousError(`Another request waits for "${key}".`));
+      else this.#startWaiting(key, timeoutMs, signal, resolve, reject);
     });
   }
 
-  /** Who waits for the key gets the value; as long as nobody does, it is kept for `keepMs`, in place of an earlier one. */
+  /** Resolves the wait for the key; without one, the value stays on offer for `keepMs` and replaces an earlier one. */
   offer(key: string, value: T, keepMs: number): void {
-    const listener = this.#listeners.get(key);
-    if (listener !== undefined) {
-      listener.end();
-      listener.met(value);
+    const waiter = this.#waiters.get(key);
+    if (waiter !== undefined) {
+      waiter.end();
+      waiter.met(value);
       return;
     }
     this.#offers.get(key)?.end();
@@ -70,25 +71,25 @@ export class Rendezvous<T> {
     this.#offers.set(key, { value, end });
   }
 
-  /** Takes an offer back. */
+  /** Withdraws an offer. */
   withdraw(key: string): void {
     this.#offers.get(key)?.end();
   }
 
   close(): void {
-    for (const { end } of [...this.#listeners.values(), ...this.#offers.values()]) end();
+    for (const { end } of [...this.#waiters.values(), ...this.#offers.values()]) end();
   }
 
   #startWaiting(
     key: string,
     timeoutMs: number,
-    gone: AbortSignal,
+    signal: AbortSignal,
     resolve: (value: T) => void,
     reject: (reason: unknown) => void,
   ): void {
-    const onGone = (): void => {
+    const onAbort = (): void => {
       end();
-      reject(gone.reason);
+      reject(signal.reason);
     };
     const cancel = this.#clock.after(timeoutMs, () => {
       this.timedOut++;
@@ -97,10 +98,10 @@ export class Rendezvous<T> {
     });
     const end = (): void => {
       cancel();
-      gone.removeEventListener("abort", onGone);
-      this.#listeners.delete(key);
+      signal.removeEventListener("abort", onAbort);
+      this.#waiters.delete(key);
     };
-    gone.addEventListener("abort", onGone);
-    this.#listeners.set(key, { met: resolve, end });
+    signal.addEventListener("abort", onAbort);
+    this.#waiters.set(key, { met: resolve, end });
   }
 }

@@ -1,10 +1,10 @@
-/** ZeroMQ as engines speak it (ZMTP 3.0, NULL), for what they tell a proxy. Nothing of it is shared with the proxy's side. */
+/** ZeroMQ as engines speak it to a proxy (ZMTP 3.0, NULL). It shares no code with the proxy's side. */
 
 export const greeting = Buffer.alloc(64);
 greeting.set([0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3]);
 greeting.write("NULL", 12);
 
-/** @param identity by which a ROUTER knows this socket; "" = it gives it one */
+/** @param identity by which a ROUTER addresses this socket; "" = the ROUTER assigns one */
 export function ready(socketType: string, identity = ""): Buffer {
   const properties = [property("Socket-Type", socketType)];
   if (identity !== "") properties.push(property("Identity", identity));
@@ -18,7 +18,7 @@ function property(name: string, value: string): Buffer {
   return Buffer.concat([Buffer.from([name.length]), Buffer.from(name), size, Buffer.from(value)]);
 }
 
-/** @param more another part of the same message follows */
+/** @param more whether another part of the same message follows */
 export function frame(body: Uint8Array, more = false): Buffer {
   const flag = more ? 1 : 0;
   if (body.length < 256) return Buffer.concat([Buffer.from([flag, body.length]), body]);
@@ -33,24 +33,28 @@ export function message(parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(parts.map((part, at) => frame(part, at < parts.length - 1)));
 }
 
-/** Largest thing that a proxy says: a topic, or a number. */
-const heardBytesMax = 65_536;
+/** The largest message of a proxy: a topic, or a sequence number. */
+const receivedBytesMax = 65_536;
 
-/** Takes the messages out of what a peer sends: short frames, after its greeting; commands are passed over. Throws for more than it keeps. */
+/**
+ * Reads the messages of a peer, after its greeting. Only short frames; commands are skipped. Throws for a frame or a
+ * message that is too large.
+ */
 export class MessageReader {
   #pending: Buffer = Buffer.alloc(0);
-  #isGreeted = false;
+  #hasGreeting = false;
   #parts: Buffer[] = [];
 
   push(chunk: Buffer): Buffer[][] {
     const messages: Buffer[][] = [];
     this.#pending = Buffer.concat([this.#pending, chunk]);
-    if (this.#pending.length > heardBytesMax) throw new RangeError("a peer says too much");
-    if (!this.#isGreeted && this.#pending.length >= greeting.length) {
-      this.#isGreeted = true;
+    if (this.#pending.length > receivedBytesMax)
+      throw new RangeError("the peer sent too many bytes");
+    if (!this.#hasGreeting && this.#pending.length >= greeting.length) {
+      this.#hasGreeting = true;
       this.#pending = this.#pending.subarray(greeting.length);
     }
-    while (this.#isGreeted && this.#pending.length >= 2) {
+    while (this.#hasGreeting && this.#pending.length >= 2) {
       const [flags = 0, size = 0] = this.#pending;
       if ((flags & 2) !== 0) throw new RangeError("a frame is too large");
       if (this.#pending.length < 2 + size) break;

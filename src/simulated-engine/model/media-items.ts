@@ -1,7 +1,6 @@
-/** The images, sounds and videos of a request, and the hashes by which engines know them. */
+/** The images, sounds and videos of a chat, and the hashes by which engines identify them. */
 
 import { createHash } from "node:crypto";
-import type { InferenceRequest } from "../core/inference-request.ts";
 
 const mediaTypes: ReadonlySet<unknown> = new Set([
   "image_url",
@@ -13,22 +12,23 @@ const mediaTypes: ReadonlySet<unknown> = new Set([
 export interface MediaItems {
   /** One for each different item; vLLM's `mm_hash`. */
   readonly hashes: readonly string[];
-  /** Items, each as often as it stands there. */
+  /** Items, each counted as often as it occurs. */
   readonly count: number;
-  /** There is something else in the messages. */
+  /** The messages also contain something else. */
   readonly hasText: boolean;
 }
 
-/** In hashes: 256 tokens, which Qwen2.5-VL makes of 448 by 448 pixels. */
+/** In hashes: 256 tokens, as Qwen2.5-VL makes of 448 by 448 pixels. */
 const standInHashes = 16;
 
-/** What stands for an item in a prompt: as many tokens whatever its bytes. Undefined for what is none. */
+/** What replaces an item in the prompt: the same number of tokens whatever its bytes. Undefined for other parts. */
 export function standIn(part: unknown): string | undefined {
   return isMedia(part) ? hashOf(JSON.stringify(part)).repeat(standInHashes) : undefined;
 }
 
-export function mediaItems({ transferFields }: InferenceRequest): MediaItems {
-  const { messages } = transferFields as { messages?: readonly { content?: unknown }[] };
+/** @param fields of a chat's body */
+export function mediaItems(fields: Readonly<Record<string, unknown>>): MediaItems {
+  const { messages } = fields as { messages?: readonly { content?: unknown }[] };
   const contents = (messages ?? []).flatMap(({ content }) => content ?? []) as unknown[];
   const items = contents.filter(isMedia);
   const hashes = new Set(items.map((item) => hashOf(JSON.stringify(item))));

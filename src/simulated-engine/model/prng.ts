@@ -1,4 +1,4 @@
-/** Seeded numbers: a stream of them for jitter, and one that depends only on a position for text. */
+/** Seeded random numbers: a stream for jitter, and numbers that depend on a position alone for text. */
 
 /** Returns the next number in [0, 1). */
 export type Random = () => number;

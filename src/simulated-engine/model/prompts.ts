@@ -9,23 +9,23 @@ export interface PromptText {
   readonly tokens: number;
   /** It arrived as token ids. */
   readonly isIds?: boolean;
-  /** It ends with a beginning of the answer, with which the answer is to go on. */
-  readonly answered?: { readonly prompt: Buffer; readonly text: Buffer };
+  /** The prompt ends with the start of a response, which the engine has to continue. */
+  readonly prefill?: { readonly prompt: Buffer; readonly text: Buffer };
 }
 
-/** A chat template puts the tools before the messages; what matters is that all of both is in the prompt. */
+/** As in a chat template, the tools precede the messages, and all of both is in the prompt. */
 export function chatPrompt(messages: unknown, tools: unknown): PromptText {
   const text = JSON.stringify(messages, (_, value: unknown) => standIn(value) ?? value);
   const bytes = Buffer.from((tools ? JSON.stringify(tools) : "") + text);
   return { bytes, tokens: tokensOfBytes(bytes.length) };
 }
 
-/** The prompt of a chat that goes on with its last message (`continue_final_message`). */
+/** The prompt of a chat whose last message is to be continued (`continue_final_message`). */
 export function openChatPrompt(messages: readonly unknown[], tools: unknown): PromptText {
   const content = (messages.at(-1) as { content?: unknown }).content;
   const { bytes } = chatPrompt(messages.slice(0, -1), tools);
   const text = Buffer.from(typeof content === "string" ? content : "");
-  return { ...chatPrompt(messages, tools), answered: { prompt: bytes, text } };
+  return { ...chatPrompt(messages, tools), prefill: { prompt: bytes, text } };
 }
 
 /** `prompt` is a text, texts, token ids, or lists of token ids. Throws a RequestError for one that is empty. */
@@ -43,7 +43,7 @@ function textPrompt(text: string): PromptText {
   return { bytes, tokens: tokensOfBytes(bytes.length) };
 }
 
-/** The same bytes as the text whose tokens they are: some protocols send the one to prefill and the other to decode. */
+/** The bytes of the text with these ids: some protocols send the text to prefill and the ids to decode. */
 function idsPrompt(ids: readonly number[]): PromptText {
   if (ids.length === 0) throw badRequest("The decoder prompt cannot be empty.", "prompt");
   const bytes = Buffer.allocUnsafe(ids.length * bytesPerToken);

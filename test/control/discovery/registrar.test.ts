@@ -1,4 +1,5 @@
 /** Engines that register: what is believed of what they say, when they are in a pool, and when they are not any more. */
+
 import { encode } from "@msgpack/msgpack";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../src/config/check/check.ts";
@@ -6,8 +7,8 @@ import { currentRuntime } from "../../../src/config/check/runtime.ts";
 import { type Config, type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
 import { Registrar } from "../../../src/control/discovery/registrar.ts";
 import { readRegistration } from "../../../src/control/discovery/registration.ts";
-import { ProxyRegistration } from "../../../src/simulated-engine/core/proxy-registration.ts";
-import { systemClock } from "../../../src/simulated-engine/core/timing.ts";
+import { systemClock } from "../../../src/simulated-engine/clock.ts";
+import { ProxyRegistration } from "../../../src/simulated-engine/dialects/shared/proxy-registration.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freePorts } from "../../support/stack.ts";
 

@@ -12,9 +12,9 @@ describe("a dialect is chosen by name", () => {
 
   it.each([
     ["omny", 'did you mean "omni"?'],
-    ["something-else", "there are: omni"],
+    ["something-else", "the dialects are: omni"],
     ["vllm-nxil", 'did you mean "vllm-nixl"?'],
-    ["omni:a", '"a" is no key=value'],
+    ["omni:a", '"a" is not key=value'],
   ])("%s is refused with a hint", (spec, hint) => {
     expect(() => chooseDialect(spec)).toThrow(hint);
   });

@@ -19,7 +19,7 @@ describe("held KV", () => {
     expect(take("a")).toMatchObject({ requestId: "a", tokens: 5 });
     expect(take("a")).toBe("unknown");
     expect(store.counts).toMatchObject({ stored: 1, fetched: 1, refused: { unknown: 1 } });
-    expect([store.held, store.heldTokens]).toEqual([0, 0]);
+    expect([store.size, store.tokens]).toEqual([0, 0]);
   });
 
   it("is not given to another prompt, nor to who parsed its numbers, and stays held", () => {
@@ -27,7 +27,7 @@ describe("held KV", () => {
     hold("a");
     expect(take("a", "other")).toBe("wrong_prompt");
     expect(take("a", "hash", "9007199254740992")).toBe("mangled_params");
-    expect(store.held).toBe(1);
+    expect(store.size).toBe(1);
     expect(typeof take("a")).toBe("object");
   });
 
@@ -37,10 +37,10 @@ describe("held KV", () => {
     clock.advance(600);
     hold("b");
     clock.advance(400);
-    expect([store.held, store.counts.expired]).toEqual([1, 1]);
+    expect([store.size, store.counts.expired]).toEqual([1, 1]);
     expect(take("a")).toBe("unknown");
     clock.advance(600);
-    expect([store.held, store.counts.expired, store.heldTokens]).toEqual([0, 2, 0]);
+    expect([store.size, store.counts.expired, store.tokens]).toEqual([0, 2, 0]);
     expect(clock.pending).toBe(0);
   });
 
@@ -49,13 +49,13 @@ describe("held KV", () => {
     hold("a");
     hold("b");
     store.endLeases();
-    expect([store.held, store.heldTokens, store.counts.expired]).toEqual([0, 0, 2]);
+    expect([store.size, store.tokens, store.counts.expired]).toEqual([0, 0, 2]);
     expect(take("a")).toBe("unknown");
     hold("c");
     clock.advance(999);
-    expect(store.heldIds(9)).toEqual(["c"]);
+    expect(store.ids(9)).toEqual(["c"]);
     clock.advance(1);
-    expect([store.held, store.counts.expired, clock.pending]).toEqual([0, 3, 0]);
+    expect([store.size, store.counts.expired, clock.pending]).toEqual([0, 3, 0]);
   });
 
   it("lives on while its lease is renewed, and not longer", () => {
@@ -65,7 +65,7 @@ describe("held KV", () => {
     clock.advance(900);
     expect([store.renew("a"), store.renew("c")]).toEqual([true, false]);
     clock.advance(900);
-    expect(store.heldIds(9)).toEqual(["a"]);
+    expect(store.ids(9)).toEqual(["a"]);
     clock.advance(100);
     expect(store.renew("a")).toBe(false);
     expect(store.counts).toMatchObject({ expired: 2, renewed: 1 });
@@ -83,7 +83,7 @@ describe("held KV", () => {
   it("is bounded: the oldest goes first", () => {
     const { store, hold, take } = setUp(2);
     for (const id of ["a", "b", "c"]) hold(id);
-    expect(store.heldIds(9)).toEqual(["b", "c"]);
+    expect(store.ids(9)).toEqual(["b", "c"]);
     expect(take("a")).toBe("unknown");
     expect(store.counts.evicted).toBe(1);
   });

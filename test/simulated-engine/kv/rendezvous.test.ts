@@ -45,7 +45,7 @@ describe("two sides meet under a key", () => {
   it("unless who waits goes away, or another waits for the same", async () => {
     const { clock, gone, meeting } = setUp();
     const wait = meeting.wait("a", 100, gone.signal);
-    await expect(meeting.wait("a", 100, gone.signal)).rejects.toThrow("Another waits");
+    await expect(meeting.wait("a", 100, gone.signal)).rejects.toThrow("Another request waits");
     gone.abort(new Error("gone"));
     await expect(wait).rejects.toThrow("gone");
     await expect(meeting.wait("a", 100, gone.signal)).rejects.toThrow("gone");

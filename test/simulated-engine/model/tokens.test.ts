@@ -1,16 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PrefixCache } from "../../../src/simulated-engine/kv/prefix-cache.ts";
+import {
+  type LengthLimits,
+  PlannedOutput,
+} from "../../../src/simulated-engine/model/planned-output.ts";
 import { promptsOf } from "../../../src/simulated-engine/model/prompts.ts";
 import {
-  type LengthWishes,
   naturalTokens,
-  PlannedOutput,
   tokenIdsOf,
   tokensOfBytes,
 } from "../../../src/simulated-engine/model/tokens.ts";
 
-const wishes: LengthWishes = {
+const wishes: LengthLimits = {
   maxTokens: undefined,
   minTokens: 0,
   stop: [],
@@ -18,7 +20,7 @@ const wishes: LengthWishes = {
   contextTokens: 1_000_000,
   eosAfterTokens: 0,
 };
-const plan = (changes: Partial<LengthWishes> = {}, seed = 42, choice = 0): PlannedOutput =>
+const plan = (changes: Partial<LengthLimits> = {}, seed = 42, choice = 0): PlannedOutput =>
   new PlannedOutput(seed, choice, { ...wishes, ...changes });
 
 describe("output", () => {

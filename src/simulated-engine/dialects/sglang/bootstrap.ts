@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { RouteCall, RouteResponse, RouteTable } from "../../http/route-table.ts";
 import { type Rendezvous, RendezvousError } from "../../kv/rendezvous.ts";
-import { heldKvMax } from "../../options.ts";
+import { kvEntriesMax } from "../../limits.ts";
 import type { EngineContext } from "../dialect.ts";
 
 export interface BootstrapSettings {
@@ -20,7 +20,7 @@ export interface BootstrapSettings {
 interface Receiver {
   readonly promptHash: string;
   /** Aborted when it has gone. */
-  readonly gone: AbortSignal;
+  readonly signal: AbortSignal;
   /** Set by the prefill: called once the KV is over, or not. */
   finished: (ok: boolean) => void;
 }
@@ -77,10 +77,10 @@ export class BootstrapServer {
   }
 
   /** The prefill has arrived: resolves when a decode engine is ready to receive its KV. */
-  async meet(meeting: string, promptHash: string, gone: AbortSignal): Promise<Receiver> {
+  async meet(meeting: string, promptHash: string, signal: AbortSignal): Promise<Receiver> {
     const { bootstrapTimeoutMs } = this.#settings;
-    const receiver = await this.#receivers.wait(meeting, bootstrapTimeoutMs, gone);
-    if (receiver.gone.aborted) throw new TransferError("Aborted by AbortReq.");
+    const receiver = await this.#receivers.wait(meeting, bootstrapTimeoutMs, signal);
+    if (receiver.signal.aborted) throw new TransferError("Aborted by AbortReq.");
     if (receiver.promptHash !== promptHash) {
       this.#engine.violation("Two different prompts met in one room.");
       this.#kv.offer(meeting, false, this.#settings.waitingTimeoutMs);
@@ -90,10 +90,10 @@ export class BootstrapServer {
   }
 
   /** Sends the KV; resolves when the decode engine has it. */
-  send(meeting: string, receiver: Receiver, gone: AbortSignal): Promise<void> {
+  send(meeting: string, receiver: Receiver, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const lost = (): void => reject(new TransferError("Aborted by AbortReq."));
-      if (receiver.gone.aborted || gone.aborted) {
+      if (receiver.signal.aborted || signal.aborted) {
         lost();
         return;
       }
@@ -107,18 +107,18 @@ export class BootstrapServer {
     this.#kv.offer(meeting, false, this.#settings.waitingTimeoutMs);
   }
 
-  async #receive({ body, gone }: RouteCall): Promise<RouteResponse> {
+  async #receive({ body, signal }: RouteCall): Promise<RouteResponse> {
     const wanted = receiveSchema.safeParse(body);
     if (!wanted.success) return malformed;
     const { meeting, promptHash } = wanted.data;
     const { waitingTimeoutMs } = this.#settings;
-    const receiver: Receiver = { promptHash, gone, finished: () => {} };
+    const receiver: Receiver = { promptHash, signal, finished: () => {} };
     let isOver = false;
     try {
-      const waits = this.#kv.wait(meeting, waitingTimeoutMs, gone);
+      const waits = this.#kv.wait(meeting, waitingTimeoutMs, signal);
       this.#receivers.offer(meeting, receiver, waitingTimeoutMs);
       if (await waits) {
-        await this.#engine.sleep(this.#engine.options.kvTransferMs, gone);
+        await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
         isOver = true;
       }
     } catch (error) {
@@ -162,7 +162,7 @@ export class BootstrapServer {
   #registerRank(body: unknown): RouteResponse {
     const reported = rankSchema.safeParse(body);
     if (!reported.success) return malformed;
-    if (this.#rankOfRoom.size >= heldKvMax) {
+    if (this.#rankOfRoom.size >= kvEntriesMax) {
       this.#rankOfRoom.delete(this.#rankOfRoom.keys().next().value!);
     }
     this.#rankOfRoom.set(reported.data.bootstrap_room, reported.data.dp_rank);

@@ -1,9 +1,9 @@
 /** What an SGLang engine answers of itself, and its endpoint that aborts requests by their `rid`. */
 
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { RequestError } from "../../http/request-error.ts";
 import type { RouteResponse, RouteTable } from "../../http/route-table.ts";
-import { kvCapacityTokens } from "../../options.ts";
+import { kvCapacityTokens } from "../../limits.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
 import type { Acquired, EngineContext, Leg } from "../dialect.ts";
 
 export class SglangInfo {
@@ -37,13 +37,13 @@ export class SglangInfo {
   }
 
   /** The leg, which a call of `/abort_request` ends while it waits for the other engine. */
-  abortable({ transferFields }: InferenceRequest, leg: Leg): Leg {
-    const rid = transferFields["rid"];
+  abortable({ fields }: InferenceRequest, leg: Leg): Leg {
+    const rid = fields["rid"];
     const { acquire } = leg;
     if (typeof rid !== "string" || acquire === undefined) return leg;
     return {
       ...leg,
-      acquire: (gone) =>
+      acquire: (signal) =>
         new Promise<Acquired>((resolve, reject) => {
           const aborted = new AbortController();
           this.#waiting.set(rid, () => {
@@ -51,7 +51,7 @@ export class SglangInfo {
             leg.abandon?.();
             reject(new RequestError(400, "BadRequestError", "Aborted by AbortReq."));
           });
-          acquire(AbortSignal.any([gone, aborted.signal]))
+          acquire(AbortSignal.any([signal, aborted.signal]))
             .then(resolve, reject)
             .finally(() => this.#waiting.delete(rid));
         }),
@@ -94,7 +94,7 @@ export class SglangInfo {
     const gauges = [
       ["sglang:num_running_reqs", load.running],
       ["sglang:num_queue_reqs", load.waiting],
-      ["sglang:token_usage", Math.min(1, kvStore.heldTokens / kvCapacityTokens)],
+      ["sglang:token_usage", Math.min(1, kvStore.tokens / kvCapacityTokens)],
     ] as const;
     return gauges
       .map(([name, value]) => `# TYPE ${name} gauge\n${name}${labels} ${value}\n`)

@@ -5,11 +5,12 @@
  */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { integersOf } from "../../http/json-body.ts";
 import { badRequest, RequestError } from "../../http/request-error.ts";
-import { choicesMax, heldKvMax } from "../../options.ts";
-import { type Dialect, type EngineContext, type Leg, readSettings } from "../dialect.ts";
+import { choicesMax, kvEntriesMax } from "../../limits.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Dialect, EngineContext, Leg } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
 import { BootstrapServer, type BootstrapSettings } from "./bootstrap.ts";
 import { SglangInfo } from "./info.ts";
 
@@ -92,14 +93,14 @@ class Sglang {
     let receiver: Awaited<ReturnType<BootstrapServer["meet"]>> | undefined;
     return {
       tokensMax: 1,
-      acquire: async (gone) => {
+      acquire: async (signal) => {
         receiver = await orFail("Prefill bootstrap failed", rooms, () =>
-          server.meet(name, request.promptHash, gone),
+          server.meet(name, request.promptHash, signal),
         );
         return { kv: "compute" };
       },
-      deliver: async (_finish, gone) => {
-        await orFail("Prefill transfer failed", rooms, () => server.send(name, receiver!, gone));
+      deliver: async (_finish, signal) => {
+        await orFail("Prefill transfer failed", rooms, () => server.send(name, receiver!, signal));
         return {};
       },
       // A decode that has not met it yet hears nothing of it, and waits.
@@ -112,9 +113,9 @@ class Sglang {
   #decodeLeg(request: InferenceRequest, { host, port, rooms }: Meeting): Leg {
     const { peers } = this.#engine;
     return {
-      acquire: async (gone) => {
+      acquire: async (signal) => {
         const origin = `http://${host}:${port}`;
-        const dpSize = await this.#prefillRanks(origin, gone);
+        const dpSize = await this.#prefillRanks(origin, signal);
         if (dpSize === undefined) {
           const text = `Could not fetch prefill parallel info from bootstrap_addr: ${host}:${port}`;
           throw new RequestError(500, "InternalServerError", text);
@@ -122,7 +123,7 @@ class Sglang {
         const rank = rankOf(request, "disagg_prefill_dp_rank") ?? roomRank(rooms, dpSize);
         const body = { meeting: nameOf(rooms, rank), promptHash: request.promptHash };
         const timeoutMs = this.#settings.waitingTimeoutMs + routeRetryMs;
-        const response = await peers.call(`${origin}/kv/receive`, { body, timeoutMs, gone });
+        const response = await peers.call(`${origin}/kv/receive`, { body, timeoutMs, signal });
         if (response?.status === 200) return { kv: "remote", firstToken: true };
         const why =
           response === undefined ? "Lost connection with prefill instance." : response.text;
@@ -132,10 +133,10 @@ class Sglang {
   }
 
   /** Waits for a prefill engine whose ranks are not registered yet. Undefined = there is none. */
-  async #prefillRanks(origin: string, gone: AbortSignal): Promise<number | undefined> {
+  async #prefillRanks(origin: string, signal: AbortSignal): Promise<number | undefined> {
     for (let tries = 0; tries < routeTries; tries++) {
-      if (tries > 0) await this.#engine.sleep(routeRetryMs, gone);
-      const response = await this.#engine.peers.call(origin + routePath, { gone });
+      if (tries > 0) await this.#engine.sleep(routeRetryMs, signal);
+      const response = await this.#engine.peers.call(origin + routePath, { signal });
       if (response?.status === 200) return routeSchema.parse(JSON.parse(response.text)).dp_size;
     }
     return undefined;
@@ -143,7 +144,7 @@ class Sglang {
 
   #enter(room: string): void {
     if (this.#usedRooms.has(room)) this.#engine.violation(`Room ${room} was used before.`);
-    if (this.#usedRooms.size >= heldKvMax) {
+    if (this.#usedRooms.size >= kvEntriesMax) {
       this.#usedRooms.delete(this.#usedRooms.values().next().value!);
     }
     this.#usedRooms.add(room);
@@ -152,7 +153,7 @@ class Sglang {
 
 /** Refuses what the engine itself refuses, and counts what it would wait for in vain. */
 function readMeeting(request: InferenceRequest, engine: EngineContext): Meeting {
-  const fields = request.transferFields;
+  const fields = request.fields;
   const rooms = integersOf(request.bodyText, "bootstrap_room");
   if (rooms.length === 0) {
     engine.violation("A request came without a bootstrap room.");
@@ -185,8 +186,8 @@ function isListOfPrompts(prompt: unknown): boolean {
   return Array.isArray(prompt) && typeof prompt[0] !== "number";
 }
 
-function rankOf({ transferFields }: InferenceRequest, name: string): number | undefined {
-  const rank = transferFields[name];
+function rankOf({ fields }: InferenceRequest, name: string): number | undefined {
+  const rank = fields[name];
   return typeof rank === "number" ? rank : undefined;
 }
 

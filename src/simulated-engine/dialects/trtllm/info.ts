@@ -1,7 +1,7 @@
 /** What a TensorRT-LLM server tells of itself on its HTTP port, besides `/health` and `/version`. */
 
 import type { RouteTable } from "../../http/route-table.ts";
-import { kvCapacityTokens } from "../../options.ts";
+import { kvCapacityTokens } from "../../limits.ts";
 import type { EngineContext } from "../dialect.ts";
 
 export function infoRoutes(engine: EngineContext): RouteTable {
@@ -30,7 +30,7 @@ function metrics({ load, kvStore, options }: EngineContext): string {
   const gauges = [
     ["trtllm_num_requests_running", load.running],
     ["trtllm_num_requests_waiting", load.waiting],
-    ["trtllm_kv_cache_utilization", Math.min(1, kvStore.heldTokens / kvCapacityTokens)],
+    ["trtllm_kv_cache_utilization", Math.min(1, kvStore.tokens / kvCapacityTokens)],
   ] as const;
   return gauges
     .map(([name, value]) => `# TYPE ${name} gauge\n${name}${labels} ${value}\n`)

@@ -1,9 +1,9 @@
 /** `disaggregated_params` of a request to a TensorRT-LLM server, which refuses what it does not know. */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { check, integersOf } from "../../http/json-body.ts";
 import { badRequest } from "../../http/request-error.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
 import type { EngineContext } from "../dialect.ts";
 
 const optionalNumber = z.number().int().nullish();
@@ -54,7 +54,7 @@ export function readParams(
   engine: EngineContext,
   isOlder: boolean,
 ): TrtllmParams | undefined {
-  const { transferFields: fields, bodyText } = request;
+  const { fields, bodyText } = request;
   for (const name of foreign) {
     if (fields[name] === undefined || fields[name] === null) continue;
     engine.violation(`A request had "${name}".`);

@@ -7,19 +7,13 @@
 
 import { createHmac } from "node:crypto";
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { badRequest, RequestError } from "../../http/request-error.ts";
+import { kvEntriesMax } from "../../limits.ts";
 import { tokenIdsOf } from "../../model/tokens.ts";
-import { heldKvMax } from "../../options.ts";
-import {
-  type Acquired,
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  type Origin,
-  readSettings,
-} from "../dialect.ts";
-import { KvPull } from "../vllm/kv-pull.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Acquired, Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
+import { KvPull } from "../shared/kv-pull.ts";
 import { infoRoutes } from "./info.ts";
 import { readParams, type TrtllmParams } from "./params.ts";
 import { WaitingRoom } from "./waiting-room.ts";
@@ -101,7 +95,7 @@ class Trtllm {
       tokensMax: 1,
       cutReason: "not_finished",
       ...(isGenerationFirst && {
-        acquire: (gone: AbortSignal) => this.#waitForGeneration(request, id, gone),
+        acquire: (signal: AbortSignal) => this.#waitForGeneration(request, id, signal),
       }),
       deliver: ({ reason }) => {
         // Generation first, the other side waits for the last token, too.
@@ -121,9 +115,9 @@ class Trtllm {
   async #waitForGeneration(
     request: InferenceRequest,
     id: string,
-    gone: AbortSignal,
+    signal: AbortSignal,
   ): Promise<Acquired> {
-    const promptHash = await failing(() => this.#waitingRoom.asked(id, gone));
+    const promptHash = await failing(() => this.#waitingRoom.asked(id, signal));
     if (promptHash !== request.promptHash) {
       this.#engine.violation("Two different prompts met under one id.");
       throw transferFailed("The prompts differ.");
@@ -138,7 +132,7 @@ class Trtllm {
       throw badRequest("ctx_info_endpoint is missing.", "disaggregated_params");
     }
     if (params.isGenerationFirst) {
-      return { acquire: (gone) => this.#ask(request, params, origin, gone) };
+      return { acquire: (signal) => this.#ask(request, params, origin, signal) };
     }
     this.#checkContextFirst(request, params);
     const engineId = Buffer.from(params.encoded_opaque_state ?? "", "base64").toString();
@@ -147,8 +141,8 @@ class Trtllm {
     const usage = params.ctx_usage ?? undefined;
     const reported = usage && (usage.prompt_tokens_details?.cached_tokens ?? 0);
     return {
-      acquire: (gone) =>
-        this.#fetch(request, { engineId, origin, id: params.id }, seal, reported, gone),
+      acquire: (signal) =>
+        this.#fetch(request, { engineId, origin, id: params.id }, seal, reported, signal),
     };
   }
 
@@ -157,18 +151,18 @@ class Trtllm {
     request: InferenceRequest,
     { id }: TrtllmParams,
     origin: string,
-    gone: AbortSignal,
+    signal: AbortSignal,
   ): Promise<Acquired> {
     const response = await this.#engine.peers.call(`${origin}/kv/ask`, {
       body: { id, promptHash: request.promptHash },
       timeoutMs: this.#settings.kvTransferTimeoutMs + callGraceMs,
-      gone,
+      signal,
     });
     if (response?.status !== 200) {
       throw transferFailed(response === undefined ? "The context server has gone." : response.text);
     }
     const { engineId, seal } = admittedSchema.parse(JSON.parse(response.text));
-    return this.#fetch(request, { engineId, origin, id }, seal, undefined, gone);
+    return this.#fetch(request, { engineId, origin, id }, seal, undefined, signal);
   }
 
   async #fetch(
@@ -176,9 +170,9 @@ class Trtllm {
     from: { readonly engineId: string; readonly origin: string; readonly id: string },
     seal: string,
     cachedTokens: number | undefined,
-    gone: AbortSignal,
+    signal: AbortSignal,
   ): Promise<Acquired> {
-    await this.#engine.sleep(this.#engine.options.kvTransferMs, gone);
+    await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
     const { hostname, port } = new URL(from.origin);
     const host = hostname.replace(/^\[|\]$/g, "");
     const source = { engineId: from.engineId, requestId: from.id, host, port: Number(port) };
@@ -189,7 +183,7 @@ class Trtllm {
 
   /** What a generation server of a context-first request needs, or would do again. */
   #checkContextFirst(request: InferenceRequest, params: TrtllmParams): void {
-    const { engine, fields } = { engine: this.#engine, fields: request.transferFields };
+    const { engine, fields } = { engine: this.#engine, fields: request.fields };
     if (params.contextId === "" || params.first_gen_tokens?.length !== 1) {
       engine.violation("A generation was not told its first token or its context's id.");
       throw badRequest("first_gen_tokens and ctx_request_id are needed.", "disaggregated_params");
@@ -217,7 +211,7 @@ class Trtllm {
 
   #useId({ id }: TrtllmParams): void {
     if (this.#usedIds.has(id)) this.#engine.violation(`The id ${id} was used before.`);
-    if (this.#usedIds.size >= heldKvMax) {
+    if (this.#usedIds.size >= kvEntriesMax) {
       this.#usedIds.delete(this.#usedIds.values().next().value!);
     }
     this.#usedIds.add(id);

@@ -27,8 +27,8 @@ export class WaitingRoom {
   }
 
   /** Resolves once a generation server has asked for it. */
-  asked(id: string, gone: AbortSignal): Promise<string> {
-    return this.#asks.wait(id, this.#timeoutMs, gone);
+  asked(id: string, signal: AbortSignal): Promise<string> {
+    return this.#asks.wait(id, this.#timeoutMs, signal);
   }
 
   /** The KV can be fetched. */
@@ -37,12 +37,12 @@ export class WaitingRoom {
   }
 
   /** A context that fails is not told of here: its generation waits until its time is up, or is cancelled. */
-  async #ask({ body, gone }: RouteCall): Promise<RouteResponse> {
+  async #ask({ body, signal }: RouteCall): Promise<RouteResponse> {
     const wanted = askSchema.safeParse(body);
     if (!wanted.success) return { status: 400, json: "{}" };
     const { id, promptHash } = wanted.data;
     try {
-      const admitted = this.#admissions.wait(id, this.#timeoutMs, gone);
+      const admitted = this.#admissions.wait(id, this.#timeoutMs, signal);
       this.#asks.offer(id, promptHash, this.#timeoutMs);
       const { engineId } = this.#engine;
       return { status: 200, json: JSON.stringify({ engineId, seal: await admitted }) };

@@ -5,20 +5,14 @@
  */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { RequestError } from "../../http/request-error.ts";
 import { blockTokens } from "../../kv/prefix-cache.ts";
-import { continuedText } from "../../model/continued-text.ts";
-import type { ResponseEnd } from "../../model/tokens.ts";
-import {
-  type Acquired,
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  type Origin,
-  readSettings,
-} from "../dialect.ts";
-import { KvPull, type KvSource, kvTransferParamsOf, readSource } from "../vllm/kv-pull.ts";
+import type { ResponseEnd } from "../../model/planned-output.ts";
+import { continuedText } from "../../request/continued-text.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Acquired, Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
+import { KvPull, type KvSource, kvTransferParamsOf, readSource } from "../shared/kv-pull.ts";
 
 const settingsSchema = z.strictObject({
   /** Tokens after which decode gives a request up; 0 = never. */
@@ -110,9 +104,9 @@ class Ascend {
     const continues = this.#settings.recomputeAfter > 0 ? continuedText(request) : undefined;
     const params = kvTransferParamsOf(request);
     const source = params?.["do_remote_prefill"] === true ? readSource(params) : undefined;
-    const acquire = async (gone: AbortSignal): Promise<Acquired> => {
+    const acquire = async (signal: AbortSignal): Promise<Acquired> => {
       if (source === undefined) return { kv: "recompute", reason: "missing_params", ...end };
-      await this.#engine.sleep(this.#engine.options.kvTransferMs, gone);
+      await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
       const outcome = await this.#pull.fetch(source, request, sealOf(params!));
       if (outcome === "ok") return { kv: "remote", ...end };
       if (this.#settings.loadFailure === "recompute") {

@@ -5,23 +5,17 @@
  */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { httpOrigin } from "../../http/peers.ts";
 import { RequestError } from "../../http/request-error.ts";
 import type { RouteResponse } from "../../http/route-table.ts";
 import { blockTokens } from "../../kv/prefix-cache.ts";
 import { RendezvousError } from "../../kv/rendezvous.ts";
-import { continuedText } from "../../model/continued-text.ts";
-import type { ResponseEnd } from "../../model/tokens.ts";
-import {
-  type Acquired,
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  type Origin,
-  readSettings,
-} from "../dialect.ts";
-import { kvTransferParamsOf } from "../vllm/kv-pull.ts";
+import type { ResponseEnd } from "../../model/planned-output.ts";
+import { continuedText } from "../../request/continued-text.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Acquired, Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
+import { kvTransferParamsOf } from "../shared/kv-pull.ts";
 
 const settingsSchema = z.strictObject({
   /** How long decode waits for its KV. A real engine waits for ever. */
@@ -106,9 +100,9 @@ class Layerwise {
     const url = params?.["do_remote_prefill"] === true ? params["metaserver"] : undefined;
     const ids = childIds(request, origin);
     return {
-      acquire: async (gone) => {
+      acquire: async (signal) => {
         if (typeof url !== "string") return { kv: "recompute", reason: "missing_params", ...end };
-        await this.#receiveAll(request, ids, url, gone);
+        await this.#receiveAll(request, ids, url, signal);
         return { kv: "remote", ...end } satisfies Acquired;
       },
       ...(continues === undefined ? {} : { continues }),
@@ -119,11 +113,11 @@ class Layerwise {
     request: InferenceRequest,
     ids: readonly string[],
     url: string,
-    gone: AbortSignal,
+    signal: AbortSignal,
   ): Promise<void> {
     const { waitMs } = this.#settings;
     // Its own queue, before there is memory for the request.
-    await this.#engine.sleep(this.#engine.options.kvTransferMs, gone);
+    await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
     const mine = ids.filter((id) => !this.#allocated.has(id));
     if (mine.length < ids.length) {
       this.#engine.violation("Two requests have the same id, by which KV finds its blocks.");
@@ -136,7 +130,7 @@ class Layerwise {
         this.#allocated.set(id, { promptHash, blocks: JSON.stringify(blockIds) });
         for (let call = 0; call < this.#settings.calls; call++)
           void this.#callBack(url, id, blockIds);
-        return this.#arrived.wait(id, waitMs, gone);
+        return this.#arrived.wait(id, waitMs, signal);
       });
       await Promise.all(waits);
     } catch (error) {

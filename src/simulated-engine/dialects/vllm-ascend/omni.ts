@@ -4,16 +4,11 @@
  */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { integersOf } from "../../http/json-body.ts";
-import {
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  type Origin,
-  readSettings,
-} from "../dialect.ts";
-import { KvPull, kvTransferParamsOf, readSource, transferJson } from "../vllm/kv-pull.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
+import { KvPull, kvTransferParamsOf, readSource, transferJson } from "../shared/kv-pull.ts";
 
 const settingsSchema = z.strictObject({});
 
@@ -76,8 +71,8 @@ function decodeLeg(engine: EngineContext, pull: KvPull, request: InferenceReques
   }
   let owesRelease = true;
   return {
-    async acquire(gone) {
-      await engine.sleep(engine.options.kvTransferMs, gone);
+    async acquire(signal) {
+      await engine.sleep(engine.options.kvTransferMs, signal);
       const fingerprint = integersOf(request.bodyText, fingerprintKey)[0] ?? "";
       const outcome = await pull.fetch(source, request, fingerprint);
       owesRelease = false;

@@ -5,18 +5,13 @@
  */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { badRequest } from "../../http/request-error.ts";
-import type { ResponseEnd } from "../../model/tokens.ts";
-import { heldKvMax } from "../../options.ts";
-import {
-  type Acquired,
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  readSettings,
-} from "../dialect.ts";
-import { SharedStore, storePath } from "./shared-store.ts";
+import { SharedStore, storePath } from "../../kv/shared-store.ts";
+import { kvEntriesMax } from "../../limits.ts";
+import type { ResponseEnd } from "../../model/planned-output.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Acquired, Dialect, EngineContext, Leg } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
 
 const settingsSchema = z.strictObject({
   path: storePath,
@@ -55,7 +50,7 @@ class Gate {
   }
 
   leg(request: InferenceRequest): Leg {
-    const said = request.transferFields["cache_hit_threshold"] ?? this.#threshold;
+    const said = request.fields["cache_hit_threshold"] ?? this.#threshold;
     if (typeof said !== "number" || !(said >= 0 && said <= 1)) {
       throw badRequest("cache_hit_threshold must be between 0 and 1.", "cache_hit_threshold");
     }
@@ -68,8 +63,8 @@ class Gate {
     }
     let isRejected = false;
     return {
-      acquire: async (gone) => {
-        const acquired = await this.#acquire(request, said, gone);
+      acquire: async (signal) => {
+        const acquired = await this.#acquire(request, said, signal);
         isRejected = acquired.end !== undefined;
         if (!isRejected) this.#keep(request.promptHash);
         return acquired;
@@ -84,12 +79,12 @@ class Gate {
   async #acquire(
     request: InferenceRequest,
     threshold: number,
-    gone: AbortSignal,
+    signal: AbortSignal,
   ): Promise<Acquired> {
     if (this.#local.has(request.promptHash)) return { kv: "local" };
     const outcome = await this.#store.look(request);
     if (outcome === "ok") {
-      await this.#engine.sleep(this.#engine.options.kvTransferMs, gone);
+      await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
       return { kv: "remote" };
     }
     // The prompt is there as a whole or not at all: a share of 1 or of 0.
@@ -102,6 +97,6 @@ class Gate {
   #keep(promptHash: string): void {
     this.#local.delete(promptHash);
     this.#local.add(promptHash);
-    if (this.#local.size > heldKvMax) this.#local.delete(this.#local.values().next().value!);
+    if (this.#local.size > kvEntriesMax) this.#local.delete(this.#local.values().next().value!);
   }
 }

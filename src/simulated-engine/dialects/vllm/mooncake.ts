@@ -6,18 +6,12 @@
 
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { RequestError } from "../../http/request-error.ts";
-import {
-  type Acquired,
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  type Origin,
-  readSettings,
-} from "../dialect.ts";
-import { KvParking } from "./kv-parking.ts";
-import { kvTransferParamsOf } from "./kv-pull.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Acquired, Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
+import { KvParking } from "../shared/kv-parking.ts";
+import { kvTransferParamsOf } from "../shared/kv-pull.ts";
 
 const settingsSchema = z.strictObject({
   /** `older`: no transfer ids, until early 2026. */
@@ -141,12 +135,12 @@ class Mooncake {
     const { origin, name } = source;
     let owesPull = true;
     return {
-      acquire: async (gone) => {
-        if (!(await this.#isThere(source, gone))) {
+      acquire: async (signal) => {
+        if (!(await this.#isThere(source, signal))) {
           owesPull = false;
           return this.#failed("unknown_engine");
         }
-        const outcome = await this.#parking.fetchFrom(origin, name, request, gone);
+        const outcome = await this.#parking.fetchFrom(origin, name, request, signal);
         owesPull = false;
         return outcome === "ok" ? { kv: "remote" } : this.#failed(outcome);
       },
@@ -157,8 +151,8 @@ class Mooncake {
     };
   }
 
-  async #isThere({ origin, engineId }: Source, gone: AbortSignal): Promise<boolean> {
-    const response = await this.#engine.peers.call(`${origin}/query`, { gone });
+  async #isThere({ origin, engineId }: Source, signal: AbortSignal): Promise<boolean> {
+    const response = await this.#engine.peers.call(`${origin}/query`, { signal });
     if (response?.status !== 200) return false;
     const ranks = Object.values(ranksSchema.parse(JSON.parse(response.text)));
     return engineId === undefined || ranks.some(({ engine_id: id }) => id === engineId);

@@ -5,19 +5,14 @@
  */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
-import { ProxyRegistration, registrationSettings } from "../../core/proxy-registration.ts";
 import { httpOrigin } from "../../http/peers.ts";
 import { RequestError } from "../../http/request-error.ts";
-import {
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  type Origin,
-  readSettings,
-} from "../dialect.ts";
-import { KvParking } from "./kv-parking.ts";
-import { kvTransferParamsOf } from "./kv-pull.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
+import { KvParking } from "../shared/kv-parking.ts";
+import { kvTransferParamsOf } from "../shared/kv-pull.ts";
+import { ProxyRegistration, registrationSettings } from "../shared/proxy-registration.ts";
 
 const settingsSchema = z.strictObject({
   /** The connector's `transfer_timeout`: how long decode waits for KV. */
@@ -143,9 +138,9 @@ class Moriio {
     }
     let owesRelease = true;
     return {
-      acquire: async (gone) => {
+      acquire: async (signal) => {
         const seal = isRead ? blocks : "";
-        const outcome = await this.#parking.fetchFrom(origin, transferId, request, gone, seal);
+        const outcome = await this.#parking.fetchFrom(origin, transferId, request, signal, seal);
         owesRelease = false;
         if (outcome === "ok") return { kv: "remote" };
         throw new RequestError(500, "InternalServerError", `Transfer failed (${outcome}).`);

@@ -5,16 +5,17 @@
  */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
 import { RequestError } from "../../http/request-error.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
 import {
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  type Origin,
-  readSettings,
-} from "../dialect.ts";
-import { KvPull, type KvSource, kvTransferParamsOf, readSource, transferJson } from "./kv-pull.ts";
+  KvPull,
+  type KvSource,
+  kvTransferParamsOf,
+  readSource,
+  transferJson,
+} from "../shared/kv-pull.ts";
 
 const settingsSchema = z.strictObject({
   /** `older`: held for 480 s instead of a lease that decode renews, only when the prefill ended by its length. */
@@ -101,8 +102,8 @@ class Nixl {
     const blocksJson = JSON.stringify(params?.["remote_block_ids"] ?? null);
     let owesRelease = true;
     return {
-      acquire: async (gone) => {
-        await this.#waitToFetch(source, gone);
+      acquire: async (signal) => {
+        await this.#waitToFetch(source, signal);
         const outcome = await this.#pull.fetch(source, request, blocksJson);
         owesRelease = false;
         if (outcome === "ok") return { kv: "remote" };
@@ -117,12 +118,12 @@ class Nixl {
   }
 
   /** Decode renews the lease from when it accepts the request, so that it may queue for longer than that. */
-  async #waitToFetch(source: KvSource, gone: AbortSignal): Promise<void> {
+  async #waitToFetch(source: KvSource, signal: AbortSignal): Promise<void> {
     const { kvStore } = this.#engine;
     const stepMs = this.#older ? Infinity : Math.max(1, kvStore.leaseMs / renewalsPerLease);
     for (let leftMs = this.#engine.options.kvTransferMs; leftMs > 0; leftMs -= stepMs) {
       if (!this.#older) this.#pull.renew(source);
-      await this.#engine.sleep(Math.min(stepMs, leftMs), gone);
+      await this.#engine.sleep(Math.min(stepMs, leftMs), signal);
     }
   }
 }

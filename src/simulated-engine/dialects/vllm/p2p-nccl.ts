@@ -6,17 +6,12 @@
 
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
-import { ProxyRegistration, registrationSettings } from "../../core/proxy-registration.ts";
 import { RequestError } from "../../http/request-error.ts";
-import {
-  type Dialect,
-  type EngineContext,
-  type Leg,
-  type Origin,
-  readSettings,
-} from "../dialect.ts";
-import { KvParking } from "./kv-parking.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
+import { KvParking } from "../shared/kv-parking.ts";
+import { ProxyRegistration, registrationSettings } from "../shared/proxy-registration.ts";
 
 const settingsSchema = z.strictObject({
   /** How long decode waits for KV. The real one waits for ever. */
@@ -78,8 +73,8 @@ function prefillLeg(
   if (host === undefined) throw noAddress(engine, name);
   parking.use(name);
   return {
-    async deliver(_finish, gone) {
-      if (await parking.putTo(`http://${host}:${port}`, name, request, gone)) return {};
+    async deliver(_finish, signal) {
+      if (await parking.putTo(`http://${host}:${port}`, name, request, signal)) return {};
       throw new RequestError(500, "InternalServerError", "The decode engine takes no KV.");
     },
   };
@@ -94,12 +89,12 @@ function decodeLeg(
   if (request.n > 1) engine.violation("A decode was for more than one choice.");
   if (!prefillAddress.test(name)) throw noAddress(engine, name);
   return {
-    async acquire(gone) {
-      const outcome = await parking.take(name, request, gone);
+    async acquire(signal) {
+      const outcome = await parking.take(name, request, signal);
       if (outcome !== "ok") {
         throw new RequestError(500, "InternalServerError", `No KV has come (${outcome}).`);
       }
-      await engine.sleep(engine.options.kvTransferMs, gone);
+      await engine.sleep(engine.options.kvTransferMs, signal);
       return { kv: "remote" };
     },
     // With the request goes what came for it.

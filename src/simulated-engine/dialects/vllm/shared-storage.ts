@@ -4,9 +4,10 @@
  */
 
 import { z } from "zod";
-import type { InferenceRequest } from "../../core/inference-request.ts";
-import { type Dialect, type EngineContext, type Leg, readSettings } from "../dialect.ts";
-import { SharedStore, storePath } from "./shared-store.ts";
+import { SharedStore, storePath } from "../../kv/shared-store.ts";
+import type { InferenceRequest } from "../../request/inference-request.ts";
+import type { Dialect, EngineContext, Leg } from "../dialect.ts";
+import { readSettings } from "../settings.ts";
 
 const settingsSchema = z.strictObject({
   /** The folder that all engines share; vLLM's `shared_storage_path`. */
@@ -26,8 +27,7 @@ export const sharedStorage: Dialect = {
       kvLeaseMs: 0,
       leg(request) {
         for (const field of foreignFields) {
-          if (request.transferFields[field] != null)
-            engine.violation(`A request carried ${field}.`);
+          if (request.fields[field] != null) engine.violation(`A request carried ${field}.`);
         }
         if (engine.role === "prefill") return prefillLeg(engine, store, request);
         return loadingLeg(engine, store, request);
@@ -47,11 +47,11 @@ function loadingLeg(engine: EngineContext, store: SharedStore, request: Inferenc
   return {
     // Alone, an engine keeps for the others what it computes.
     ...(isAlone ? storingLeg(store, request) : {}),
-    async acquire(gone) {
+    async acquire(signal) {
       const outcome = await store.look(request);
       if (outcome !== "ok")
         return isAlone ? { kv: "compute" } : { kv: "recompute", reason: outcome };
-      await engine.sleep(engine.options.kvTransferMs, gone);
+      await engine.sleep(engine.options.kvTransferMs, signal);
       return { kv: "remote" };
     },
   };

@@ -94,7 +94,7 @@ describe("vllm-mooncake", () => {
   });
 
   it("a prefill that ends with its first token leaves decode to wait, which min_tokens prevents", async () => {
-    const { prefill, decode } = await pairOf("vllm-mooncake:timeoutMs=50", { eosAfterTokens: 1 });
+    const { prefill, decode } = await pairOf("vllm-mooncake:timeoutMs=500", { eosAfterTokens: 1 });
     await ask(prefill, { ...parked, min_tokens: 0 });
     expect(prefill.state().stored).toBe(0);
     const body = { ...completion, kv_transfer_params: sourceOf(prefill) };

@@ -1,14 +1,12 @@
 /** Engines with a common store: what one has written the others find, whoever still lives; what is not there is a recompute. */
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import {
-  type EngineOptions,
-  type EngineRole,
-  instantTiming,
-} from "../../../../src/simulated-engine/options.ts";
+import { type EngineOptions, instantTiming } from "../../../../src/simulated-engine/options.ts";
+import type { EngineRole } from "../../../../src/simulated-engine/roles.ts";
 import { type RunningEngine, startEngine } from "../../../../src/simulated-engine/server.ts";
 import { eventsOf, post } from "../../http.ts";
 
