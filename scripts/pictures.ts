@@ -120,7 +120,7 @@ svg{font:11px system-ui,-apple-system,"Segoe UI",sans-serif}.head{font-size:15px
 <text class="head" x="${margin}" y="30">${plot}</text>
 ${texts.map((text, index) => `<text class="text" x="${margin}" y="${50 + index * lineHeight}">${text}</text>`).join("\n")}
 ${isLines ? legend(names, top - 8) : ""}
-<svg x="${margin}" y="${top}" width="${plotWidth}" height="${plotHeight}" viewBox="0 0 ${plotWidth} ${plotHeight}">${inner}</svg>
+<g transform="translate(${margin} ${top})">${inner}</g>
 </svg>
 `;
 }
