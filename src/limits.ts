@@ -12,7 +12,7 @@ export const probeResponseBytesMax = 1_048_576;
 /** So many probes in a row without an answer, and what was found out before is forgotten. */
 export const probeFailuresMax = 3;
 /** So many polls in a row in which an engine says that nothing is there, though something is, and its load signal counts as dead. */
-export const mutePollsMax = 10;
+export const zeroPollsMax = 10;
 /** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
 export const pipelinedBytesMax = 65_536;
 /** Bytes waiting for a slow client before its engine is no longer read. */

@@ -4,6 +4,8 @@ import type { Runtime } from "../config/check/runtime.ts";
 import { parseFlags } from "../config/flags/flags.ts";
 import { Instance } from "../control/process/instance.ts";
 import { type RunningEngine, startEngine } from "../simulated-engine/server.ts";
+import { systemClock } from "../transport/clock.ts";
+import { systemRandom } from "../transport/random.ts";
 import { print, printProblem } from "./print.ts";
 import { formatAddress, runInstance, startLine } from "./serve.ts";
 
@@ -58,6 +60,8 @@ async function runDemo(
     config: parsed.config,
     load: () => ({ config: parsed.config, notices: [] }),
     runtime,
+    clock: systemClock,
+    random: systemRandom,
     ...(workerEntry === undefined ? {} : { workerEntry }),
   });
   let exchanged = true;
@@ -105,7 +109,7 @@ async function showExchange(
   const id = "demo-0001";
   const body = JSON.stringify(request);
   print(`request:  POST ${url}/v1/completions\n          X-Request-Id: ${id}\n          ${body}\n`);
-  const startMs = performance.now();
+  const startMs = systemClock.nowMs();
   try {
     const response = await fetch(`${url}/v1/completions`, {
       method: "POST",
@@ -120,7 +124,7 @@ async function showExchange(
     print(`decode:   ${decode === undefined ? "no engine" : hostAndPort(decode)}\n`);
     print(`status:   ${response.status}\nanswer:   `);
     const { text, chunks, firstMs } = await printStream(response, startMs);
-    const totalMs = performance.now() - startMs;
+    const totalMs = systemClock.nowMs() - startMs;
     print(`\nTTFT:     ${firstMs.toFixed(1)} ms, ${chunks} tokens in ${totalMs.toFixed(0)} ms\n`);
     const handedOver = decode?.state().remotePrefills === 1;
     print(`KV cache: ${handedOver ? "handed over" : "not handed over"}\n`);
@@ -146,7 +150,7 @@ async function printStream(response: Response, startMs: number) {
     for (const line of lines) {
       const piece = textOf(line);
       if (piece === "") continue;
-      if (chunks === 0) firstMs = performance.now() - startMs;
+      if (chunks === 0) firstMs = systemClock.nowMs() - startMs;
       chunks += 1;
       text += piece;
       print(piece);

@@ -5,8 +5,10 @@ import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts
 import { Instance, type StartReport } from "../control/process/instance.ts";
 import { defaultPidFile } from "../control/process/pid-file.ts";
 import { handleSignals } from "../control/process/signals.ts";
-import { ServeError } from "../control/workers/ready-config.ts";
+import { ServeError } from "../control/serve-error.ts";
 import type { BoundAddress } from "../proxy/worker/messages.ts";
+import { systemClock } from "../transport/clock.ts";
+import { systemRandom } from "../transport/random.ts";
 import { printMessage, printProblem } from "./print.ts";
 import { version } from "./version.ts";
 
@@ -30,6 +32,8 @@ export async function serve({ source, runtime, workerEntry }: ServeOptions): Pro
     config: loaded.config,
     load,
     runtime,
+    clock: systemClock,
+    random: systemRandom,
     ...("flags" in source ? {} : { pidFile: defaultPidFile(configFilePath(source)) }),
     ...(workerEntry === undefined ? {} : { workerEntry }),
   });

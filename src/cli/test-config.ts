@@ -4,7 +4,7 @@ import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, type LoadResult, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema/schema.ts";
 import { toFullYaml } from "../config/yaml/write-yaml.ts";
-import { checkLogFiles } from "../control/process/instance.ts";
+import { checkLogFiles } from "../control/process/log-files.ts";
 import { print, printError, printMessage, printProblem } from "./print.ts";
 
 export function testConfig(

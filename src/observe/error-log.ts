@@ -8,6 +8,12 @@
 import { type LogLevel, logLevels } from "../config/schema/schema.ts";
 import { LogFile } from "./log-file.ts";
 
+/** The part of a clock that a log needs. */
+export interface WallClock {
+  /** Since the epoch, in ms. */
+  wallMs(): number;
+}
+
 export interface ErrorLogOptions {
   /** A path or `stderr`. */
   readonly file: string;
@@ -16,6 +22,7 @@ export interface ErrorLogOptions {
   readonly thread: number;
   /** See `LogFileOptions`: the main thread writes at once, workers never wait. */
   readonly sync: boolean;
+  readonly clock: WallClock;
 }
 
 /** What belongs to an event, in the order in which it is written: `, name: value`. `undefined` is left out. */
@@ -29,14 +36,16 @@ const rankOf = Object.fromEntries(logLevels.map((level, rank) => [level, rank]))
 export class ErrorLog {
   readonly #thread: number;
   readonly #sync: boolean;
+  readonly #clock: WallClock;
   #file: LogFile;
   #rank: number;
   #second = 0;
   #stamp = "";
 
-  constructor({ file, level, thread, sync }: ErrorLogOptions) {
+  constructor({ file, level, thread, sync, clock }: ErrorLogOptions) {
     this.#thread = thread;
     this.#sync = sync;
+    this.#clock = clock;
     this.#rank = rankOf[level];
     this.#file = this.#open(file);
   }
@@ -104,7 +113,7 @@ export class ErrorLog {
 
   /** The time to the second, composed once per second. */
   #now(): string {
-    const nowMs = Date.now();
+    const nowMs = this.#clock.wallMs();
     const second = Math.floor(nowMs / 1000);
     if (second !== this.#second) {
       this.#second = second;

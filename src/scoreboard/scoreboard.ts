@@ -14,7 +14,7 @@ const inFlight = 0;
 /** Failures counted for `maxFails`. Total only. */
 const fails = 1;
 /** The engine's own word, beside the count that it is added to: policies read both of every engine. Total only. */
-const others = 2;
+const externalRequests = 2;
 const tellsKvUse = 3;
 
 const floatFields = 6;
@@ -273,7 +273,7 @@ export class Scoreboard {
     this.#shared[at + kvUseAtTokens] = this.kvTokens(slot);
     this.#shared[at + kvUse] = share ?? 0;
     this.#totals[slot * intFields + tellsKvUse] = share === undefined ? 0 : 1;
-    this.#totals[slot * intFields + others] = count;
+    this.#totals[slot * intFields + externalRequests] = count;
   }
   /** Its word is not to be had any more. */
   clearSignal(slot: number): void {
@@ -281,13 +281,13 @@ export class Scoreboard {
   }
 
   /** Requests at the engine that others have sent there, as far as is known; 0 = none, or it is not known. */
-  others(slot: number): number {
-    return this.#totals[slot * intFields + others]!;
+  externalRequests(slot: number): number {
+    return this.#totals[slot * intFields + externalRequests]!;
   }
-  /** All requests at the engine, as far as is known: `inFlight` and `others`. */
+  /** All requests at the engine, as far as is known: `inFlight` and `externalRequests`. */
   load(slot: number): number {
     const at = slot * intFields;
-    return this.#totals[at + inFlight]! + this.#totals[at + others]!;
+    return this.#totals[at + inFlight]! + this.#totals[at + externalRequests]!;
   }
   /** Share of the KV cache in use by the engine's word; -1 = it is not known. */
   kvUse(slot: number): number {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AccessLogs } from "../../src/observe/access-log.ts";
 import { ErrorLog } from "../../src/observe/error-log.ts";
 import { LogFile, logFileProblem } from "../../src/observe/log-file.ts";
+import { systemClock } from "../../src/transport/clock.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -84,7 +85,7 @@ test.skipIf(!existsSync("/dev/full"))("a full disk loses lines and is no excepti
 
 test("the error log writes nginx's form, at and above its level", () => {
   const file = join(folder, "error.log");
-  const log = new ErrorLog({ file, level: "warn", thread: 3, sync: true });
+  const log = new ErrorLog({ file, level: "warn", thread: 3, sync: true, clock: systemClock });
   log.notice("unseen");
   log.error("upstream gone\nforged line", { client: "10.0.0.1", request: "GET / HTTP/1.1", n: 1 });
   expect(log.isOn("info")).toBe(false);

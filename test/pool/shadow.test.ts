@@ -1,7 +1,7 @@
 /** A second policy that follows the first one: it goes by its own load, leaves nothing behind, and no fault of it reaches a request. */
 import { expect, it } from "vitest";
 import { type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
-import { sumOfShadows } from "../../src/control/admin/shadows.ts";
+import { sumOfShadows } from "../../src/control/workers/shadow-reports.ts";
 import { type Placement, Pool } from "../../src/pool/pool.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";

@@ -1,5 +1,4 @@
-/** The engines, as operators are told of them. */
-
+/** The state of all engines, as the admin pages and metrics report it. */
 import type { Engine } from "../../pool/engine.ts";
 import type { EngineSnapshot } from "../../pool/engine-snapshot.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -10,31 +9,33 @@ import type { SignalState } from "../polling/load-poller.ts";
 
 export interface EngineReport {
   readonly engine: string;
-  /** Whether it takes requests, and why not. */
+  /** `fit`, or why it takes no requests. */
   readonly state: EngineSnapshot["state"];
   readonly weight: number;
-  /** Requests of all workers there, bytes and tokens of their prompts, and tokens of their answers so far. */
+  /** Requests of all workers there, bytes and tokens of their prompts, and tokens of their responses so far. */
   readonly inFlight: number;
   readonly promptBytes: number;
   readonly promptTokens: number;
   readonly answerTokens: number;
-  /** How long requests took, lately: to the first byte of the answer, and to the last. None = none has ended. */
+  /** Moving averages: from sending a request to the first and the last byte of its response. Absent = none has ended. */
   readonly firstByteMs?: number;
   readonly serviceMs?: number;
-  /** Counted towards `maxFails`. */
+  /** Those that count towards `maxFails`. */
   readonly failures: number;
-  /** Whether it tells its load, where it is asked; then requests of others there, and the share of its KV cache in use, if it says. */
+  /** Whether it reports its load; absent = it is not polled. */
   readonly signal?: SignalState;
+  /** External requests: those at the engine that are not this proxy's. */
   readonly others?: number;
+  /** Share of its KV cache in use, if it reports that. */
   readonly kvUse?: number;
-  /** How well is known what it has cached. */
+  /** How well the proxy knows what it has cached. */
   readonly cache: CacheKnowledge;
 }
 
 export interface PoolReport {
   readonly pool: string;
   readonly policy: string;
-  /** Requests that wait for a place at its engines, where they may. */
+  /** Requests that wait for capacity; absent = the pool has no queue. */
   readonly waiting?: number;
   readonly engines: readonly EngineReport[];
 }
@@ -49,7 +50,7 @@ export function poolReports(
   const waitingOf = new Map(queues.map(({ pool, waiting }) => [pool, waiting]));
   const knowledge = new Map(caches.map((one) => [`${one.pool} ${one.engine}`, one.knowledge]));
   return pools.map((pool) => {
-    // Where prompts are not held, a policy that goes by prefixes knows what was sent where, and any other one nothing.
+    // Without a prefill queue, a policy that uses prompt blocks knows what was sent where; any other one knows nothing.
     const otherwise = pool.usesBlocks ? "approximate" : "blind";
     const engines = pool.engines.map((engine) => {
       const { name, index, slot } = engine;
@@ -87,5 +88,5 @@ function signalOf(
   const signal = signals.get(engineIdentity(pool, name));
   if (signal !== "live") return signal === undefined ? {} : { signal };
   const kvUse = board.kvUse(slot);
-  return { signal, others: board.others(slot), ...(kvUse >= 0 && { kvUse }) };
+  return { signal, others: board.externalRequests(slot), ...(kvUse >= 0 && { kvUse }) };
 }

@@ -1,23 +1,23 @@
-/** The engines in Prometheus' text format. */
+/** The state of all engines in Prometheus' text format. */
 import type { CacheKnowledge } from "../../queue/prefill-queue-pool.ts";
 import type { EngineReport, PoolReport } from "./engines.ts";
 
 interface Gauge {
   readonly name: string;
   readonly help: string;
-  /** Undefined = it is not known of this engine. */
+  /** Undefined = not known for this engine. */
   value(engine: EngineReport): number | undefined;
 }
 
 const gauges: readonly Gauge[] = [
   {
     name: "global_proxy_engine_up",
-    help: "1 while requests would be given to the engine.",
+    help: "1 if the engine takes requests, also if it is full at the moment.",
     value: ({ state }) => (state === "fit" || state === "full" ? 1 : 0),
   },
   {
     name: "global_proxy_engine_requests_in_flight",
-    help: "Requests at the engine.",
+    help: "Requests of this proxy at the engine.",
     value: ({ inFlight }) => inFlight,
   },
   {
@@ -32,17 +32,17 @@ const gauges: readonly Gauge[] = [
   },
   {
     name: "global_proxy_engine_answer_tokens",
-    help: "Tokens of the answers that are being decoded there, so far.",
+    help: "Tokens generated so far in the responses that are being decoded there.",
     value: ({ answerTokens }) => answerTokens,
   },
   {
     name: "global_proxy_engine_first_byte_ms",
-    help: "From the sending of a request to the first byte of its answer, lately.",
+    help: "Moving average of the time from sending a request to the first byte of its response.",
     value: ({ firstByteMs }) => firstByteMs,
   },
   {
     name: "global_proxy_engine_service_ms",
-    help: "From the sending of a request to the last byte of its answer, lately.",
+    help: "Moving average of the time from sending a request to the last byte of its response.",
     value: ({ serviceMs }) => serviceMs,
   },
   {
@@ -52,17 +52,17 @@ const gauges: readonly Gauge[] = [
   },
   {
     name: "global_proxy_engine_signal_live",
-    help: "1 while the engine tells its load, 0 when it should and does not.",
+    help: "1 if the engine reports its load, 0 if it is polled and does not.",
     value: ({ signal }) => (signal === undefined ? undefined : Number(signal === "live")),
   },
   {
     name: "global_proxy_engine_others_requests",
-    help: "Requests of others at the engine, by its own word.",
+    help: "Requests at the engine that are not this proxy's: its reported load minus requests in flight.",
     value: ({ others }) => others,
   },
   {
     name: "global_proxy_engine_kv_usage",
-    help: "Share of the engine's KV cache in use, by its own word.",
+    help: "Share of the engine's KV cache in use, as it reports it.",
     value: ({ kvUse }) => kvUse,
   },
 ];
@@ -76,10 +76,10 @@ export function metricsText(
   pools: readonly PoolReport[],
 ): string {
   const lines = [
-    ...head("global_proxy_workers", "Workers that live."),
+    ...head("global_proxy_workers", "Workers that are alive."),
     `global_proxy_workers ${workers.alive}`,
   ];
-  lines.push(...head(waitingMetric, "Requests that wait for a place at an engine of the pool."));
+  lines.push(...head(waitingMetric, "Requests that wait for capacity at an engine of the pool."));
   for (const { pool, waiting } of pools) {
     if (waiting !== undefined) lines.push(`${waitingMetric}{pool="${label(pool)}"} ${waiting}`);
   }
@@ -96,11 +96,13 @@ export function metricsText(
       if (number !== undefined) lines.push(`${name}{${labels}} ${number}`);
     }
   }
-  lines.push(...head(cacheMetric, "1 for how well is known what the engine has cached."));
+  lines.push(
+    ...head(cacheMetric, "1 for the state of knowledge about what the engine has cached."),
+  );
   for (const { engine, labels } of engines) {
     for (const state of cacheStates) {
-      const is = engine.cache === state ? 1 : 0;
-      lines.push(`${cacheMetric}{${labels},state="${state}"} ${is}`);
+      const value = engine.cache === state ? 1 : 0;
+      lines.push(`${cacheMetric}{${labels},state="${state}"} ${value}`);
     }
   }
   return `${lines.join("\n")}\n`;
@@ -110,7 +112,7 @@ function head(name: string, help: string): string[] {
   return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`];
 }
 
-/** As the format has it. */
+/** Escapes a label's value. */
 function label(text: string): string {
   return text.replace(/\\/g, "\\\\").replace(/\n/g, "\\n").replace(/"/g, '\\"');
 }

@@ -1,16 +1,16 @@
-/** What operators can ask, by path. */
-
+/** The pages of the admin listener, by path. */
 import type { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
 import { jsonOf } from "../../proxy/context/explanation.ts";
 import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
+import type { Clock } from "../../transport/clock.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
 import { metricsText } from "./metrics.ts";
 import type { AdminResponse, AdminRoutes } from "./server.ts";
 
-/** The proxy as its operators are told of it. */
+/** What the pages read. */
 export interface AdminSource {
   readonly workers: { readonly alive: number; readonly configured: number };
   readonly isDraining: boolean;
@@ -21,47 +21,49 @@ export interface AdminSource {
   shadows(): Promise<readonly ShadowReport[]>;
 }
 
-const pages: Readonly<Record<string, (source: AdminSource) => Promise<AdminResponse>>> = {
+type Page = (source: AdminSource, nowMs: number) => Promise<AdminResponse>;
+
+const pages: Readonly<Record<string, Page>> = {
   "/admin/health": async (source) => health(source),
-  "/admin/engines": async (source) => json(200, { pools: await reports(source) }),
+  "/admin/engines": async (source, nowMs) => json(200, { pools: await reports(source, nowMs) }),
   "/admin/shadow": async (source) => json(200, { pools: await source.shadows() }),
-  "/admin/metrics": async (source) => ({
+  "/admin/metrics": async (source, nowMs) => ({
     status: 200,
     contentType: "text/plain; version=0.0.4; charset=utf-8",
-    body: metricsText(source.workers, await reports(source)),
+    body: metricsText(source.workers, await reports(source, nowMs)),
   }),
 };
 const explainPath = "/admin/explain/";
 
-export function adminRoutes(source: () => AdminSource): AdminRoutes {
+export function adminRoutes(source: () => AdminSource, clock: Pick<Clock, "wallMs">): AdminRoutes {
   return async (method, path) => {
     if (method !== "GET" && method !== "HEAD") {
-      return problem(405, "method_not_allowed", `${method} is not for this listener: ask with GET`);
+      return problem(405, "method_not_allowed", `${method} is not allowed here: use GET`);
     }
     if (path.startsWith(explainPath)) return explain(source(), path.slice(explainPath.length));
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-    if (page !== undefined) return page(source());
+    if (page !== undefined) return page(source(), clock.wallMs());
     const known = [...Object.keys(pages), `${explainPath}{request-id}`].join(", ");
-    return problem(404, "not_found", `there is no ${path}; there are ${known}`);
+    return problem(404, "not_found", `there is no page ${path}; the pages are ${known}`);
   };
 }
 
-/** 503 when the proxy takes no requests: no worker lives, or it is about to end. */
+/** 503 if the proxy takes no requests: no worker is alive, or it is draining. */
 function health({ workers, isDraining }: AdminSource): AdminResponse {
   const isUp = workers.alive > 0 && !isDraining;
   const status = isDraining ? "draining" : isUp ? "ok" : "down";
   return json(isUp ? 200 : 503, { status, workers });
 }
 
-async function reports(source: AdminSource): Promise<PoolReport[]> {
-  return poolReports(source.pools, await source.queue(), source.signals, Date.now());
+async function reports(source: AdminSource, nowMs: number): Promise<PoolReport[]> {
+  return poolReports(source.pools, await source.queue(), source.signals, nowMs);
 }
 
 async function explain(source: AdminSource, text: string): Promise<AdminResponse> {
   const requestId = decoded(text);
   const [first] = await source.ask({ about: "request", requestId });
   if (first !== undefined) return json(200, first);
-  const what = `nothing is known of a request "${requestId}": it came too long ago, or never`;
+  const what = `there is no record of a request "${requestId}": it is too old, or its id is wrong`;
   return problem(404, "unknown_request", what);
 }
 

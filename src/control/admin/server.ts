@@ -1,10 +1,10 @@
-/** The listener for operators: plain HTTP in the main thread, apart from the data plane. */
+/** The admin listener: plain HTTP in the main thread, apart from the data plane. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { AdminConfig } from "../../config/schema/admin.ts";
 import { adminConnectionsMax, adminHeadBytesMax, adminRequestTimeoutMs } from "../../limits.ts";
-import { ServeError } from "../workers/ready-config.ts";
+import { ServeError } from "../serve-error.ts";
 
 export interface AdminResponse {
   readonly status: number;
@@ -15,7 +15,7 @@ export interface AdminResponse {
 /** @param path of the URL, without its query */
 export type AdminRoutes = (method: string, path: string) => Promise<AdminResponse>;
 
-interface Listening {
+interface BoundServer {
   readonly server: Server;
   readonly key: string;
 }
@@ -23,16 +23,16 @@ interface Listening {
 export class AdminServer {
   readonly #routes: AdminRoutes;
   readonly #log: (message: string) => void;
-  #listening: Listening | undefined;
-  /** Of a configuration that is not in force yet. */
-  #next: Listening | undefined;
+  #listening: BoundServer | undefined;
+  /** That of a configuration that is not applied yet. */
+  #next: BoundServer | undefined;
 
   constructor(routes: AdminRoutes, log: (message: string) => void) {
     this.#routes = routes;
     this.#log = log;
   }
 
-  /** Listens where this configuration says, also where the one in force does. Rejects with a ServeError. */
+  /** Binds the address of this configuration, besides the current one. Rejects with a ServeError. */
   async open(config: AdminConfig | undefined): Promise<void> {
     this.#closeOne(this.#next);
     this.#next = undefined;
@@ -40,7 +40,7 @@ export class AdminServer {
     this.#next = await this.#listen(config);
   }
 
-  /** This configuration, which was opened, is in force. */
+  /** Applies a configuration that was opened: closes the address before. */
   use(config: AdminConfig | undefined): void {
     if (config !== undefined && keyOf(config) === this.#listening?.key) return;
     this.#closeOne(this.#listening);
@@ -53,7 +53,7 @@ export class AdminServer {
     this.#closeOne(this.#listening);
   }
 
-  async #listen(config: AdminConfig): Promise<Listening> {
+  async #listen(config: AdminConfig): Promise<BoundServer> {
     const { host, port } = config;
     const server = createServer(
       {
@@ -65,7 +65,7 @@ export class AdminServer {
       (request, response) => {
         request.resume();
         const path = (request.url ?? "/").replace(/\?.*$/s, "");
-        void this.#response(request.method ?? "", path).then(({ status, contentType, body }) => {
+        void this.#respond(request.method ?? "", path).then(({ status, contentType, body }) => {
           const isHead = request.method === "HEAD";
           response.writeHead(status, {
             "content-type": contentType,
@@ -86,15 +86,15 @@ export class AdminServer {
       });
       server.listen(port, host, resolve);
     });
-    // What a connection does wrong is no fault of the proxy.
+    // An error of one connection must not end the proxy.
     server.on("error", () => {});
     const bound = server.address() as AddressInfo;
-    this.#log(`operators are heard at http://${host}:${bound.port}/admin/`);
+    this.#log(`the admin pages are at http://${host}:${bound.port}/admin/`);
     return { server, key: keyOf(config) };
   }
 
-  /** What goes wrong here ends no process. */
-  async #response(method: string, path: string): Promise<AdminResponse> {
+  /** Never rejects: an error of an admin page must not end the proxy. */
+  async #respond(method: string, path: string): Promise<AdminResponse> {
     try {
       return await this.#routes(method, path);
     } catch (error) {
@@ -104,7 +104,7 @@ export class AdminServer {
     }
   }
 
-  #closeOne(listening: Listening | undefined): void {
+  #closeOne(listening: BoundServer | undefined): void {
     listening?.server.close();
     listening?.server.closeAllConnections();
   }

@@ -1,4 +1,4 @@
-/** Finds out which dialect the engines of `auto` routes speak, by asking them, until it is found. */
+/** Detects which dialect the engines of `auto` routes speak: asks them again and again until it is known. */
 import type { Config, RouteConfig } from "../../config/schema/schema.ts";
 import { type Detection, detect, detectionPaths, usualDialects } from "../../dialects/detect.ts";
 import { dialectOf } from "../../dialects/registry.ts";
@@ -10,16 +10,16 @@ import { type RoutePools, routePools } from "./route-pools.ts";
 
 export interface DialectFinderDeps {
   readonly log: (level: "notice" | "warn" | "error", message: string) => void;
-  /** Called when more is found than before: `resolve` makes another configuration now. */
-  readonly found: () => void;
+  /** Called when another dialect was detected: `resolve` returns another configuration now. */
+  readonly changed: () => void;
   /** For tests. */
   readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
 }
 
 type DialectName = RouteConfig["dialect"];
 
-/** What an engine has told, with the name by which it is told of. */
-interface Told {
+/** What was detected at one engine. `name` is its address. */
+interface EngineDetection {
   readonly name: string;
   readonly detection: Detection;
 }
@@ -27,13 +27,14 @@ interface Told {
 export class DialectFinder {
   readonly #deps: DialectFinderDeps;
   readonly #ask: NonNullable<DialectFinderDeps["ask"]>;
-  /** By the pools of a route. */
+  /** By key of a route's pools. */
   readonly #found = new Map<string, DialectName>();
+  /** The pools of all `auto` routes, by key. */
   #wanted = new Map<string, RoutePools>();
   #config: Config | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** The last problem told of each route, by its pools. */
-  readonly #problems = new Map<string, string>();
+  /** The last problem logged for each key. */
+  readonly #loggedProblems = new Map<string, string>();
   #closed = false;
   #running = false;
 
@@ -42,18 +43,18 @@ export class DialectFinder {
     this.#ask = deps.ask ?? askEngine;
   }
 
-  /** Looks for the dialects of this configuration from now on. What was found for pools of these engines is kept. */
+  /** Detects the dialects of this configuration from now on. Keeps what was found for pools with the same engines. */
   use(config: Config): void {
     this.#config = config;
     this.#wanted = new Map();
     for (const { key, pools } of autoRoutes(config)) this.#wanted.set(key, pools);
-    for (const known of [this.#found, this.#problems]) {
+    for (const known of [this.#found, this.#loggedProblems]) {
       for (const key of known.keys()) if (!this.#wanted.has(key)) known.delete(key);
     }
     if (!this.#running) this.#schedule(0);
   }
 
-  /** The configuration with what was found; the rest stays `auto`. */
+  /** The configuration with the dialects found so far; the other routes stay `auto`. */
   resolve(config: Config): Config {
     const found = new Map(
       autoRoutes(config).flatMap(({ route, key }) => {
@@ -89,88 +90,95 @@ export class DialectFinder {
     return [...this.#wanted].filter(([key]) => !this.#found.has(key));
   }
 
-  /** Asks the engines of all routes whose dialect is not known. */
+  /** Asks the engines of all routes whose dialect is not known yet. */
   async round(): Promise<void> {
     this.#running = true;
     const config = this.#config!;
-    let more = false;
+    let hasMore = false;
     for (const [key, pools] of this.#missing()) {
       const dialect = await this.#find(config, key, pools);
       if (this.#closed) return;
-      // A reload may have come in between.
+      // A reload may have changed the configuration meanwhile.
       if (dialect === undefined || config !== this.#config) continue;
       this.#found.set(key, dialect);
-      more = true;
+      hasMore = true;
     }
     this.#running = false;
-    if (more) this.#deps.found();
+    if (hasMore) this.#deps.changed();
   }
 
   async #find(config: Config, key: string, pools: RoutePools): Promise<DialectName | undefined> {
     const prefill = await this.#askPools(config, pools.prefill);
     const decode = await this.#askPools(config, pools.decode);
-    // One side alone does not tell whether the other agrees.
+    // The engines of one leg alone do not show whether those of the other agree.
     if (prefill.length === 0 || decode.length === 0) return undefined;
-    const reported = [...prefill, ...decode];
-    const dialects = new Set(reported.flatMap(({ detection }) => detection.dialect ?? []));
-    const families = new Set(reported.map(({ detection }) => detection.family));
+    const detections = [...prefill, ...decode];
+    const dialects = new Set(detections.flatMap(({ detection }) => detection.dialect ?? []));
+    const families = new Set(detections.map(({ detection }) => detection.family));
     if (dialects.size > 1 || families.size > 1) {
-      const list = reported.map(
+      const list = detections.map(
         ({ name, detection }) => `${name} ${detection.dialect ?? detection.family}`,
       );
-      return this.#problem(key, `engines of one route speak several dialects: ${list.join(", ")}`);
+      return this.#problem(
+        key,
+        `the engines of one route speak several dialects: ${list.join(", ")}; set its dialect`,
+      );
     }
     const [family] = families;
-    const [said] = dialects;
-    const name = said ?? usualDialects[family!]!;
+    const [detected] = dialects;
+    const name = detected ?? usualDialects[family!]!;
     if (dialectOf(name as DialectName) === undefined) {
-      return this.#problem(key, `the engines speak "${name}", which is not known here`);
+      return this.#problem(key, `the engines speak "${name}", which this proxy does not support`);
     }
-    const { name: engine, detection } = reported.find((one) => one.detection.dialect === said)!;
+    const { name: engine, detection } = detections.find(
+      (one) => one.detection.dialect === detected,
+    )!;
     const where = `pools ${[...pools.prefill, ...pools.decode].join(", ")}`;
-    if (said === undefined) {
-      this.#deps.log(
-        "warn",
-        `dialect of ${where}: "${name}" is assumed, since ${detection.from} of ${engine} does not tell how it hands over`,
-      );
+    if (detected === undefined) {
+      const why = `${detection.from} of ${engine} does not show the KV connector`;
+      const what = `"${name}" is assumed, because ${why}; set the dialect if it is another`;
+      this.#deps.log("warn", `dialect of ${where}: ${what}`);
     } else {
-      this.#deps.log("notice", `dialect of ${where}: "${name}", by ${detection.from} of ${engine}`);
+      this.#deps.log(
+        "notice",
+        `dialect of ${where}: "${name}", detected by ${detection.from} of ${engine}`,
+      );
     }
     return name as DialectName;
   }
 
-  /** Says a problem once, not each second. */
+  /** Logs a problem once, not with every round. */
   #problem(key: string, message: string): undefined {
-    if (message !== this.#problems.get(key)) this.#deps.log("error", message);
-    this.#problems.set(key, message);
+    if (message !== this.#loggedProblems.get(key)) this.#deps.log("error", message);
+    this.#loggedProblems.set(key, message);
   }
 
-  async #askPools(config: Config, names: readonly string[]): Promise<Told[]> {
+  async #askPools(config: Config, names: readonly string[]): Promise<EngineDetection[]> {
     const engines = names.flatMap((name) => enginesOf(config.pools[name]!));
-    // Ranks of one address are one engine that answers.
+    // All ranks at one address are one server.
     const byAddress = new Map(engines.map((engine) => [engine.address.key, engine]));
-    const reported: Told[] = [];
+    const detections: EngineDetection[] = [];
     await eachOf(byAddress, probesAtOnceMax, async ([name, engine]) => {
       const detection = await this.#askOne(engine);
-      if (detection !== undefined) reported.push({ name, detection });
+      if (detection !== undefined) detections.push({ name, detection });
     });
-    return reported.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return detections.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   async #askOne(engine: ConfiguredEngine): Promise<Detection | undefined> {
     const { address, attributes } = engine;
-    const answers = new Map<string, string>();
+    const responses = new Map<string, string>();
     for (const path of detectionPaths) {
       const host = attributes["bootstrap_host"] ?? address.host;
       const port = Number(attributes["bootstrap_port"] ?? 8998);
       const isQuery = path === "/query" && host !== undefined && port > 0 && port <= 65_535;
       const response = await this.#ask(isQuery ? addressOf({ host, port }) : address, path);
       if (typeof response === "string") {
-        // Nobody is there: the other paths would say the same. A bootstrap server is another matter.
+        // No server is there, so other paths would fail as well. The bootstrap server is another one.
         if (!isQuery) return undefined;
-      } else if (response.status === 200) answers.set(path, response.body.toString("latin1"));
+      } else if (response.status === 200) responses.set(path, response.body.toString("latin1"));
     }
-    return detect(answers);
+    return detect(responses);
   }
 }
 
@@ -178,7 +186,7 @@ function autoRoutes(config: Config) {
   return config.servers.flatMap((server) =>
     server.routes.flatMap((route) => {
       const pools = routePools(config, server, route);
-      // What the registry knows need not be found out.
+      // The configuration names the dialect.
       if (pools === undefined || dialectOf(route.dialect) !== undefined) return [];
       const engines = [...pools.prefill, ...pools.decode].map(
         (name) => `${name} ${enginesOf(config.pools[name]!).map((engine) => engine.name)}`,

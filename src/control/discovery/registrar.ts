@@ -1,54 +1,54 @@
 /** Engines that register themselves: the main thread listens for them, and adds them to the pools of the configuration. */
-
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import { engineSchema } from "../../config/schema/pool/pool.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
 import { parseHostAndPort } from "../../config/values/engine-url.ts";
 import { registeredEnginesMax, registrationDelayMs } from "../../limits.ts";
 import { ZmtpRouter } from "../../transport/zmtp/router.ts";
-import { ServeError } from "../workers/ready-config.ts";
-import { type Registered, readRegistration } from "./registration.ts";
+import { ServeError } from "../serve-error.ts";
+import { type Registration, readRegistration } from "./registration.ts";
 
 type RegistrationConfig = Config["registrations"][number];
 
 export interface RegistrarDeps {
   readonly log: (level: "notice" | "warn" | "error", message: string) => void;
-  /** Called when engines have come, gone or changed: `resolve` makes another configuration now. */
+  /** Called when engines have come, gone or changed: `resolve` returns another configuration now. */
   readonly changed: () => void;
 }
 
-interface Known extends Registered {
-  expiry: NodeJS.Timeout;
+interface RegisteredEngine extends Registration {
+  /** Removes the engine, unless it registers again before. */
+  readonly expiry: NodeJS.Timeout;
 }
 
 /** One address at which engines register. */
-interface RegistrationDesk {
+interface Listener {
   readonly router: ZmtpRouter;
   config: RegistrationConfig;
   /** By leg and URL. */
-  readonly engines: Map<string, Known>;
-  /** Told once, not with each ping. */
+  readonly engines: Map<string, RegisteredEngine>;
+  /** Problems logged already: engines register again every few seconds. */
   readonly problems: Set<string>;
 }
 
-const problemsToldMax = 256;
+const loggedProblemsMax = 256;
 
 export class Registrar {
   readonly #deps: RegistrarDeps;
-  /** By their addresses. */
-  readonly #desks = new Map<string, RegistrationDesk>();
-  #change: NodeJS.Timeout | undefined;
+  /** By address. */
+  readonly #listeners = new Map<string, Listener>();
+  #pendingChange: NodeJS.Timeout | undefined;
 
   constructor(deps: RegistrarDeps) {
     this.#deps = deps;
   }
 
-  /** Listens at the addresses that are new in this configuration. Rejects with a ServeError, and then listens as before. */
+  /** Listens at the addresses that are new in this configuration. If one fails, none is added and a ServeError is thrown. */
   async open({ registrations }: Config): Promise<void> {
     const opened: string[] = [];
     try {
       for (const config of registrations) {
-        if (this.#desks.has(config.zmq)) continue;
+        if (this.#listeners.has(config.zmq)) continue;
         opened.push(config.zmq);
         await this.#openOne(config);
       }
@@ -58,22 +58,22 @@ export class Registrar {
     }
   }
 
-  /** This configuration is in force: addresses that it does not have are closed, and their engines forgotten. */
+  /** Applies a configuration that was opened: closes the addresses that it does not have, and removes their engines. */
   use({ registrations }: Config): void {
     const wanted = new Map(registrations.map((config) => [config.zmq, config]));
-    for (const key of [...this.#desks.keys()]) {
+    for (const [key, listener] of [...this.#listeners]) {
       const config = wanted.get(key);
       if (config === undefined) this.#closeOne(key);
-      else this.#desks.get(key)!.config = config;
+      else listener.config = config;
     }
   }
 
-  /** The configuration with the engines that are registered. An engine that it has itself stays as it says. */
+  /** The configuration with the registered engines added. An engine that the configuration itself has stays as written there. */
   resolve(config: Config): Config {
     const pools: Record<string, PoolConfig> = { ...config.pools };
     for (const registration of config.registrations) {
-      for (const { leg, url, attributes } of this.#desks.get(registration.zmq)?.engines.values() ??
-        []) {
+      const engines = this.#listeners.get(registration.zmq)?.engines.values() ?? [];
+      for (const { leg, url, attributes } of engines) {
         const name = registration[leg];
         const pool = pools[name]!;
         if (pool.engines.some((engine) => addressIn(engine.url) === addressIn(url))) continue;
@@ -85,93 +85,105 @@ export class Registrar {
   }
 
   close(): void {
-    clearTimeout(this.#change);
-    for (const key of [...this.#desks.keys()]) this.#closeOne(key);
+    clearTimeout(this.#pendingChange);
+    for (const key of [...this.#listeners.keys()]) this.#closeOne(key);
   }
 
   async #openOne(config: RegistrationConfig): Promise<void> {
     const address = parseHostAndPort(config.zmq.slice("tcp://".length), 0);
     if ("problem" in address) throw new ServeError(address.problem, "GP_REGISTRATION");
-    const queue: RegistrationDesk = {
+    const listener: Listener = {
       config,
       engines: new Map(),
       problems: new Set(),
       router: new ZmtpRouter({
-        message: (parts) => this.#message(queue, parts),
-        refused: (from, why) => this.#problem(queue, `${from} cannot register: ${why}`),
+        message: (parts) => this.#receive(listener, parts),
+        refused: (from, why) => this.#problem(listener, `${from} cannot register: ${why}`),
       }),
     };
     try {
-      await queue.router.listen(address.host, address.port);
+      await listener.router.listen(address.host, address.port);
     } catch (error) {
       const why = describeSystemError(error as NodeJS.ErrnoException);
       const { code = "GP_REGISTRATION" } = error as NodeJS.ErrnoException;
       throw new ServeError(`cannot listen on ${config.zmq} for engines to register: ${why}`, code);
     }
-    this.#desks.set(config.zmq, queue);
+    this.#listeners.set(config.zmq, listener);
   }
 
   #closeOne(key: string): void {
-    const queue = this.#desks.get(key);
-    this.#desks.delete(key);
-    queue?.router.close();
-    for (const { expiry } of queue?.engines.values() ?? []) clearTimeout(expiry);
+    const listener = this.#listeners.get(key);
+    this.#listeners.delete(key);
+    listener?.router.close();
+    for (const { expiry } of listener?.engines.values() ?? []) clearTimeout(expiry);
   }
 
-  #message(queue: RegistrationDesk, parts: readonly Buffer[]): void {
-    const said = readRegistration(parts);
-    if (typeof said === "string") this.#problem(queue, `an engine cannot register: ${said}`);
-    else if (said !== undefined) this.#heard(queue, said);
+  #receive(listener: Listener, parts: readonly Buffer[]): void {
+    const registration = readRegistration(parts);
+    if (typeof registration === "string") {
+      const where = listener.config.zmq;
+      this.#problem(listener, `invalid registration at ${where} is ignored: ${registration}`);
+    } else if (registration !== undefined) this.#register(listener, registration);
   }
 
-  #heard(queue: RegistrationDesk, said: Registered): void {
-    const { engines, config } = queue;
-    const key = `${said.leg} ${said.url}`;
+  #register(listener: Listener, registration: Registration): void {
+    const { engines, config } = listener;
+    const { leg, url, attributes } = registration;
+    const key = `${leg} ${url}`;
     const before = engines.get(key);
-    const mode = said.attributes["transfer_mode"];
-    const other = [...engines.values()].find((known) => known !== before);
-    const otherMode = other?.attributes["transfer_mode"];
-    if (before === undefined && other !== undefined && otherMode !== mode) {
-      const modes = `${mode ?? "none"}, others ${otherMode ?? "none"}`;
-      this.#problem(queue, `engine ${said.url} is not added: its transfer mode is ${modes}`);
-      return;
-    }
-    if (before === undefined && engines.size >= registeredEnginesMax) {
-      this.#problem(queue, `more than ${registeredEnginesMax} engines register at ${config.zmq}`);
+    const problem = before === undefined ? whyNotAdded(listener, registration) : undefined;
+    if (problem !== undefined) {
+      this.#problem(listener, problem);
       return;
     }
     clearTimeout(before?.expiry);
-    const expiry = setTimeout(() => this.#expired(queue, key), config.timeoutMs);
-    engines.set(key, { ...said, expiry });
-    const isSame = JSON.stringify(before?.attributes) === JSON.stringify(said.attributes);
+    const expiry = setTimeout(() => this.#expired(listener, key), config.timeoutMs);
+    engines.set(key, { ...registration, expiry });
+    const isSame = JSON.stringify(before?.attributes) === JSON.stringify(attributes);
     if (isSame) return;
-    const verb = before === undefined ? "registers with" : "is changed in";
-    this.#deps.log("notice", `engine ${said.url} ${verb} pool ${config[said.leg]}`);
-    this.#soon();
+    const verb = before === undefined ? "is added to" : "has changed in";
+    this.#deps.log("notice", `registered engine ${url} ${verb} pool "${config[leg]}"`);
+    this.#changeSoon();
   }
 
-  #expired(queue: RegistrationDesk, key: string): void {
-    const { leg, url } = queue.engines.get(key)!;
-    queue.engines.delete(key);
-    const { timeoutMs } = queue.config;
-    this.#deps.log("warn", `engine ${url} (${leg}) has not been heard of for ${timeoutMs} ms`);
-    this.#soon();
+  #expired(listener: Listener, key: string): void {
+    const { leg, url } = listener.engines.get(key)!;
+    listener.engines.delete(key);
+    const { config } = listener;
+    const why = `it has not registered again for ${config.timeoutMs} ms`;
+    this.#deps.log("warn", `engine ${url} is removed from pool "${config[leg]}": ${why}`);
+    this.#changeSoon();
   }
 
-  /** Engines that start together come together. */
-  #soon(): void {
-    if (this.#change !== undefined) return;
-    this.#change = setTimeout(() => {
-      this.#change = undefined;
+  /** Engines that start together are added by one change of the configuration. */
+  #changeSoon(): void {
+    this.#pendingChange ??= setTimeout(() => {
+      this.#pendingChange = undefined;
       this.#deps.changed();
     }, registrationDelayMs);
   }
 
-  #problem(queue: RegistrationDesk, message: string): void {
-    if (queue.problems.has(message) || queue.problems.size >= problemsToldMax) return;
-    queue.problems.add(message);
+  #problem({ problems }: Listener, message: string): void {
+    if (problems.has(message) || problems.size >= loggedProblemsMax) return;
+    problems.add(message);
     this.#deps.log("error", message);
   }
+}
+
+function whyNotAdded(
+  { engines, config }: Listener,
+  { url, attributes }: Registration,
+): string | undefined {
+  const [other] = engines.values();
+  if (other === undefined) return undefined;
+  const mode = attributes["transfer_mode"];
+  const otherMode = other.attributes["transfer_mode"];
+  if (otherMode !== mode) {
+    const modes = `"${mode ?? "none"}", and that of the other engines is "${otherMode ?? "none"}"`;
+    return `engine ${url} is not added: its transfer_mode is ${modes}`;
+  }
+  if (engines.size < registeredEnginesMax) return undefined;
+  return `engine ${url} is not added: ${registeredEnginesMax} engines are registered at ${config.zmq} already`;
 }
 
 /** Without scheme, rank and attributes. */

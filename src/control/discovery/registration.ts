@@ -1,17 +1,17 @@
-/** What an engine says of itself when it registers, as P2pNcclConnector and MoRIIOConnector say it: one MessagePack map. */
+/** The message by which an engine registers, as P2pNcclConnector and MoRIIOConnector of vLLM send it: one MessagePack map. */
 import { decode } from "@msgpack/msgpack";
 import { z } from "zod";
 import { isHostName, parseHostAndPort } from "../../config/values/engine-url.ts";
 import { dpRanksMax } from "../../limits.ts";
 
 declare global {
-  /** A browser's type, which the library's declarations take for granted. */
+  /** A browser's type that the MessagePack library's declarations use without declaring it. */
   type BufferSource = ArrayBufferView | ArrayBuffer;
 }
 
-export interface Registered {
+export interface Registration {
   readonly leg: "prefill" | "decode";
-  /** `host:port`, with ranks behind it where a request has to choose one. */
+  /** `host:port`, followed by `@0-N` if a request has to choose a data-parallel rank. */
   readonly url: string;
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -21,7 +21,7 @@ const count = z.int().min(1).max(dpRanksMax);
 const messageSchema = z.object({
   type: z.enum(["P", "D"]),
   http_address: z.string().max(300),
-  // What goes into a header line, between marks of its own.
+  // Becomes part of a request id in a header line, where `___` separates its parts.
   zmq_address: z
     .string()
     .max(300)
@@ -31,15 +31,15 @@ const messageSchema = z.object({
   transfer_mode: z.enum(["READ", "WRITE"]).optional(),
 });
 
-/** `undefined` = a message that says nothing of an engine; a text = what is wrong with it, as half a sentence. */
-export function readRegistration(parts: readonly Buffer[]): Registered | string | undefined {
-  // A REQ socket has an empty part before it.
+/** @returns undefined = a valid message that registers no engine; a string = what is wrong with the message */
+export function readRegistration(parts: readonly Buffer[]): Registration | string | undefined {
+  // A REQ socket sends an empty part first.
   const body = parts.at(-1)!;
   let message: unknown;
   try {
     message = decode(body);
   } catch {
-    return "it is no MessagePack";
+    return "it is not MessagePack";
   }
   if ((message as { type?: unknown } | null)?.type === "HELLO") return undefined;
   const { data, error } = messageSchema.safeParse(message);
@@ -49,10 +49,10 @@ export function readRegistration(parts: readonly Buffer[]): Registered | string 
   }
   const address = parseHostAndPort(data.http_address, 0);
   if ("problem" in address) return `http_address: ${address.problem}`;
-  if (address.port === 0) return "http_address: there is no port";
+  if (address.port === 0) return "http_address: has no port";
   const { dp_size: ranks = 1, tp_size: tpSize, transfer_mode: mode } = data;
   const isPrefill = data.type === "P";
-  // Decode chooses a rank by itself; prefill must be told, since decode is told of it.
+  // A decode engine chooses a rank by itself. For prefill the proxy chooses, since the decode request names the rank.
   const rank = isPrefill && ranks > 1 ? `@0-${ranks - 1}` : "";
   const host = isHostName(address.host) ? address.host : `[${address.host}]`;
   return {

@@ -1,8 +1,8 @@
-/** Which pools a route's prefill and decode go to, as far as the configuration alone tells it. */
+/** Which pools the prefill and decode of a route go to, as far as the configuration alone determines it. */
 import type { Config, RouteConfig, ServerConfig } from "../../config/schema/schema.ts";
 import type { LegName } from "../../dialects/dialect.ts";
 
-/** Names of pools. Empty where only a request's variables decide. */
+/** Names of pools; empty if variables of the request decide. */
 export type RoutePools = Readonly<Record<LegName, readonly string[]>>;
 
 /** Undefined for a route without a prefill. */
@@ -16,15 +16,15 @@ export function routePools(
   const decode = targetPools(config, route);
   if ("pool" in prefill) return { prefill: [prefill.pool], decode };
   const { location } = prefill;
-  // The prefill's path is the location with the request's own path behind it.
-  const takers = server.routes.filter(
+  // The path of the prefill is the location followed by the path of the request.
+  const matching = server.routes.filter(
     ({ match }) => match.path.startsWith(location) || location.startsWith(match.path),
   );
   const longest = Math.max(
-    ...takers.map(({ match }) => Math.min(match.path.length, location.length)),
+    ...matching.map(({ match }) => Math.min(match.path.length, location.length)),
   );
-  const nearest = takers.filter(({ match }) => match.path.length >= longest);
-  return { prefill: [...new Set(nearest.flatMap((taker) => targetPools(config, taker)))], decode };
+  const nearest = matching.filter(({ match }) => match.path.length >= longest);
+  return { prefill: [...new Set(nearest.flatMap((other) => targetPools(config, other)))], decode };
 }
 
 function targetPools(config: Config, { target }: RouteConfig): readonly string[] {

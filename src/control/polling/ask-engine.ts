@@ -1,4 +1,4 @@
-/** One small GET to an engine, beside the requests of clients: bounded in time and size, on a connection of its own. */
+/** One small GET to an engine for discovery or polling: bounded in time and size, on a connection of its own. */
 import { request } from "node:http";
 import { probeResponseBytesMax, probeTimeoutMs } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
@@ -8,7 +8,7 @@ export interface EngineResponse {
   readonly body: Buffer;
 }
 
-/** Why there is no answer: `refused` = nobody listens, so whoever was there before is gone. */
+/** Why there is no response: `refused` = nothing listens at the address, so the server that was there has ended. */
 export type NoResponse = "refused" | "failed";
 
 /** Never rejects. */
@@ -18,23 +18,23 @@ export function askEngine(address: Address, path: string): Promise<EngineRespons
       ? { host: address.host, port: address.port }
       : { socketPath: address.path };
   return new Promise((resolve) => {
-    const asked = request({
+    const outgoing = request({
       ...where,
       path,
       agent: false,
       headers: { accept: "application/json" },
     });
-    // The whole of it, unlike the request's own time-out, which each byte sets back.
-    const timer = setTimeout(() => asked.destroy(), probeTimeoutMs);
+    // Bounds the whole exchange; the time-out of `node:http` starts again with each byte.
+    const timer = setTimeout(() => outgoing.destroy(), probeTimeoutMs);
     const end = (response: EngineResponse | NoResponse) => {
       clearTimeout(timer);
       resolve(response);
     };
-    asked.on("error", (error: NodeJS.ErrnoException) => {
+    outgoing.on("error", (error: NodeJS.ErrnoException) => {
       end(error.code === "ECONNREFUSED" ? "refused" : "failed");
     });
-    asked.on("close", () => end("failed"));
-    asked.on("response", (response) => {
+    outgoing.on("close", () => end("failed"));
+    outgoing.on("response", (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
@@ -42,7 +42,7 @@ export function askEngine(address: Address, path: string): Promise<EngineRespons
         if (bytes <= probeResponseBytesMax) chunks.push(chunk);
         else {
           end("failed");
-          asked.destroy();
+          outgoing.destroy();
         }
       });
       response.on("error", () => end("failed"));
@@ -51,11 +51,11 @@ export function askEngine(address: Address, path: string): Promise<EngineRespons
           end({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) });
       });
     });
-    asked.end();
+    outgoing.end();
   });
 }
 
-/** Runs a task for each item, so many at a time. */
+/** Runs a task for each item, at most `atOnce` at a time. */
 export async function eachOf<Item>(
   items: Iterable<Item>,
   atOnce: number,

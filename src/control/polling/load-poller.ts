@@ -1,11 +1,10 @@
 /**
- * Asks engines for their load, again and again, and puts on the scoreboard what others have there: what the engine says, less what this proxy has
- * in flight there. A policy adds what is in flight now, so that a request which was sent, or has ended, since then counts at once.
+ * Polls engines for their load and writes the external load to the scoreboard: reported load − this proxy's own requests. A policy adds the
+ * requests in flight now, so a request that was sent or has ended since the poll counts at once.
  */
-
 import type { SignalsConfig } from "../../config/schema/pool/signals.ts";
 import type { Config } from "../../config/schema/schema.ts";
-import { mutePollsMax, probeFailuresMax, probesAtOnceMax } from "../../limits.ts";
+import { probeFailuresMax, probesAtOnceMax, zeroPollsMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import { enginesOf } from "../../pool/engines.ts";
 import { engineIdentity, type SlotsByIdentity } from "../../pool/slots.ts";
@@ -13,7 +12,7 @@ import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
 import { type LoadReport, readLoad } from "./load-report.ts";
 
-/** `dead` = it does not tell, or nothing that can be; the proxy's own counts stand alone then. */
+/** `dead` = the engine reports no load, or an impossible one; then only the proxy's own requests count. */
 export type SignalState = "live" | "dead";
 
 interface Watched {
@@ -25,19 +24,19 @@ interface Watched {
   readonly config: SignalsConfig;
   /** Slots of this engine in all pools. */
   readonly ownSlots: readonly number[];
-  /** Where it has told its load; undefined = it is still to be found out. */
+  /** Where it reports its load; undefined = not known yet. */
   path: string | undefined;
   failures: number;
-  /** Polls in a row in which it has said that nothing is there, though requests of this proxy were. */
-  mutePolls: number;
+  /** Polls in a row that reported no requests although requests of this proxy were there. */
+  zeroPolls: number;
   state: SignalState;
-  /** A question is under way: one that is slow to tell is not asked twice at a time, and holds up no other. */
-  isAsked: boolean;
+  /** A poll is running: a slow engine is not polled twice at a time, and delays no other. */
+  isPolled: boolean;
 }
 
 export interface LoadPollerDeps {
   readonly board: Scoreboard;
-  /** Of second policies, for which what others have counts as well. */
+  /** The scoreboard of shadow policies, for which external load counts as well. */
   readonly shadowBoard?: Scoreboard;
   readonly log: (level: "notice" | "warn", message: string) => void;
   /** For tests. */
@@ -58,7 +57,7 @@ export class LoadPoller {
     this.#ask = deps.ask ?? askEngine;
   }
 
-  /** Asks the engines of this configuration from now on. */
+  /** Polls the engines of this configuration from now on. */
   use(config: Config, slots: SlotsByIdentity): void {
     const before = this.#watched;
     this.#watched = new Map();
@@ -66,9 +65,9 @@ export class LoadPoller {
       const identity = engineIdentity(one.pool, one.engine);
       const old = before.get(identity);
       before.delete(identity);
-      const { path, failures, mutePolls, state } = old ?? one;
+      const { path, failures, zeroPolls, state } = old ?? one;
       const isSame = old?.config.path === one.config.path;
-      this.#watched.set(identity, isSame ? { ...one, path, failures, mutePolls, state } : one);
+      this.#watched.set(identity, isSame ? { ...one, path, failures, zeroPolls, state } : one);
     }
     for (const { slot } of before.values()) this.#forget(slot);
     const intervals = new Set([...this.#watched.values()].map((one) => one.config.intervalMs));
@@ -82,7 +81,7 @@ export class LoadPoller {
     }
   }
 
-  /** Of engines that are asked, by identity. */
+  /** The states of all polled engines, by identity. */
   get states(): ReadonlyMap<string, SignalState> {
     return new Map([...this.#watched].map(([identity, { state }]) => [identity, state]));
   }
@@ -93,17 +92,17 @@ export class LoadPoller {
     this.#timers.clear();
   }
 
-  /** Asks once all that are asked so often. */
+  /** Polls all engines of this interval once. */
   async round(intervalMs: number): Promise<void> {
-    // Ranks of one engine, and its places in several pools, have one server to ask.
-    const answers = new Map<string, Promise<EngineResponse | NoResponse>>();
+    // All ranks of one engine share a server, in all pools: it is asked once.
+    const responses = new Map<string, Promise<EngineResponse | NoResponse>>();
     const due = [...this.#watched.values()].filter(
-      (one) => one.config.intervalMs === intervalMs && !one.isAsked,
+      (one) => one.config.intervalMs === intervalMs && !one.isPolled,
     );
-    for (const one of due) one.isAsked = true;
+    for (const one of due) one.isPolled = true;
     await eachOf(due, probesAtOnceMax, async (one) => {
-      await this.#poll(one, answers);
-      one.isAsked = false;
+      await this.#poll(one, responses);
+      one.isPolled = false;
     });
   }
 
@@ -115,58 +114,57 @@ export class LoadPoller {
 
   async #poll(
     one: Watched,
-    answers: Map<string, Promise<EngineResponse | NoResponse>>,
+    responses: Map<string, Promise<EngineResponse | NoResponse>>,
   ): Promise<void> {
     const before = this.#inFlight(one);
     for (const path of one.path === undefined ? pathsOf(one.config) : [one.path]) {
       const key = `${one.address.key} ${path}`;
-      const asked = answers.get(key) ?? this.#ask(one.address, path);
-      answers.set(key, asked);
-      const response = await asked;
-      const reported =
-        typeof response !== "string" && response.status === 200 ? response.body : undefined;
-      const report = reported && readLoad(reported, one.rank);
+      const pending = responses.get(key) ?? this.#ask(one.address, path);
+      responses.set(key, pending);
+      const response = await pending;
+      if (typeof response === "string" || response.status !== 200) continue;
+      const report = readLoad(response.body, one.rank);
       if (report === undefined) continue;
       one.path = path;
       if (this.#isWatched(one)) this.#take(one, report, before);
       return;
     }
-    // It may be another engine by now, which tells elsewhere.
+    // It may be another engine by now, which reports elsewhere.
     one.path = undefined;
     one.failures += 1;
     if (one.failures >= probeFailuresMax && this.#isWatched(one)) {
-      this.#dead(one, `${one.failures} times in a row it has not told its load`);
+      this.#dead(one, `the last ${one.failures} polls have failed`);
     }
   }
 
   #take(one: Watched, { running, waiting, kvUse }: LoadReport, before: number): void {
     const { board, shadowBoard, log } = this.#deps;
     const after = this.#inFlight(one);
-    const said = running + waiting;
+    const reported = running + waiting;
     one.failures = 0;
-    one.mutePolls = said === 0 && Math.min(before, after) > 0 ? one.mutePolls + 1 : 0;
-    if (one.mutePolls >= mutePollsMax) {
-      this.#dead(one, `it says that nothing is there, while ${after} requests of this proxy are`);
+    one.zeroPolls = reported === 0 && Math.min(before, after) > 0 ? one.zeroPolls + 1 : 0;
+    if (one.zeroPolls >= zeroPollsMax) {
+      this.#dead(one, `it reports no requests, but ${after} requests of this proxy are there`);
     }
     if (one.state === "dead") {
-      // What was dead for that is alive again when it counts.
-      if (said === 0 && after > 0) return;
+      // Zero is no proof that it counts again.
+      if (reported === 0 && after > 0) return;
       one.state = "live";
-      log("notice", `${nameOf(one)}: its load is known again by its own word`);
+      log("notice", `${nameOf(one)} reports its load again`);
     }
-    // What came or went while it told may be in its number or not.
-    const others = Math.max(0, said - Math.max(before, after));
-    board.setSignal(one.slot, others, kvUse);
-    // The KV cache in use is that of what was really sent there.
-    shadowBoard?.setSignal(one.slot, others, undefined);
+    // Requests that were sent or ended during the poll may be in its number or not.
+    const externalRequests = Math.max(0, reported - Math.max(before, after));
+    board.setSignal(one.slot, externalRequests, kvUse);
+    // The KV cache use is that of the real requests, not of those that a shadow policy would have sent there.
+    shadowBoard?.setSignal(one.slot, externalRequests, undefined);
   }
 
   #dead(one: Watched, why: string): void {
     this.#forget(one.slot);
     if (one.state === "dead") return;
     one.state = "dead";
-    const what = "what this proxy has sent there counts alone";
-    this.#deps.log("warn", `${nameOf(one)}: its load signal is dead: ${why}; ${what}`);
+    const what = "only the requests of this proxy count as its load";
+    this.#deps.log("warn", `${nameOf(one)} does not report its load: ${why}; ${what}`);
   }
 
   #forget(slot: number): void {
@@ -180,7 +178,7 @@ export class LoadPoller {
     return count;
   }
 
-  /** A reload may have come while it was asked. */
+  /** False if a reload has replaced the entry during the poll. */
   #isWatched(one: Watched): boolean {
     return !this.#isClosed && this.#watched.get(engineIdentity(one.pool, one.engine)) === one;
   }
@@ -214,9 +212,9 @@ function watchedOf(config: Config, slots: SlotsByIdentity): Watched[] {
       ownSlots: same.map(({ slot }) => slot),
       path: undefined,
       failures: 0,
-      mutePolls: 0,
+      zeroPolls: 0,
       state: "live" as const,
-      isAsked: false,
+      isPolled: false,
     };
   });
 }

@@ -1,17 +1,17 @@
 /**
- * What an engine says of its load: Prometheus text under the names of vLLM, SGLang and TensorRT-LLM, or SGLang's `/v1/loads`. Which of them it is
- * shows in the names. Sources: vLLM `v1/metrics/loggers.py`, SGLang `metrics_collector.py` and `io_struct.py`, TensorRT-LLM `metrics/collector.py`.
+ * Reads the load that an engine reports: Prometheus text with the metric names of vLLM, SGLang or TensorRT-LLM, or SGLang's `/v1/loads`.
+ * Sources: vLLM `v1/metrics/loggers.py`, SGLang `metrics_collector.py` and `io_struct.py`, TensorRT-LLM `metrics/collector.py`.
  */
 
 export interface LoadReport {
-  /** Requests that it computes, and that wait there. */
+  /** Requests that it computes, and requests that wait there. */
   readonly running: number;
   readonly waiting: number;
-  /** Share of its KV cache in use, 0 to 1; undefined = it does not say. */
+  /** Share of its KV cache in use, 0 to 1; undefined = it does not report it. */
   readonly kvUse: number | undefined;
 }
 
-/** More than any engine has at a time: a number that is no count of requests. */
+/** No engine has more requests at a time: a higher number is no count of requests. */
 const requestsMax = 1_000_000;
 
 const runningNames = [
@@ -20,7 +20,7 @@ const runningNames = [
   "sglang_num_running_reqs",
   "trtllm_num_requests_running",
 ];
-/** Of SGLang with prefill and decode apart, most wait in queues of their own. */
+/** SGLang with separate prefill and decode has additional queues. */
 const waitingNames = [
   "vllm:num_requests_waiting",
   ...["sglang:", "sglang_"].flatMap((prefix) =>
@@ -33,7 +33,7 @@ const waitingNames = [
   ),
   "trtllm_num_requests_waiting",
 ];
-/** All are shares, whatever they are called. */
+/** All of them are shares, though one is called a percentage. */
 const kvNames = [
   "vllm:kv_cache_usage_perc",
   "vllm:gpu_cache_usage_perc",
@@ -43,8 +43,8 @@ const kvNames = [
 ];
 
 /**
- * Undefined = nothing of it says how many requests are there, or not in numbers that can be.
- * @param rank of several in one server, the one that is asked about; -1 = all of them
+ * @param rank the data-parallel rank of interest, if one server has several; -1 = all of them
+ * @returns undefined = the body has no count of requests, or an impossible one
  */
 export function readLoad(body: Buffer, rank: number): LoadReport | undefined {
   const isJson = body[0] === 0x7b;
@@ -57,7 +57,7 @@ export function readLoad(body: Buffer, rank: number): LoadReport | undefined {
   return { ...report, kvUse: kvUse >= 0 && kvUse <= 1 ? kvUse : undefined };
 }
 
-/** Of each rank, what there is. */
+/** The values found, one for each rank. */
 interface Found {
   readonly running: readonly number[];
   readonly waiting: readonly number[];
@@ -72,7 +72,7 @@ function ofMetrics(body: Buffer, rank: number): Found {
 const labelled = /^(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?[ \t]+(\S+)/;
 const rankLabel = /(?:^|,)\s*(?:engine|dp_rank)="(\d+)"/;
 
-/** Searched for by name: a page has thousands of lines, and these are a few. */
+/** Searches for the name instead of parsing: the text has thousands of lines. */
 function valuesOf(body: Buffer, name: string, rank: number): number[] {
   const values: number[] = [];
   for (let at = body.indexOf(name); at >= 0; at = body.indexOf(name, at + 1)) {
@@ -81,8 +81,8 @@ function valuesOf(body: Buffer, name: string, rank: number): number[] {
     const line = body.toString("latin1", at + name.length, end < 0 ? body.length : end);
     const [, labels = "", value] = labelled.exec(line) ?? [];
     if (value === undefined) continue;
-    const said = rankLabel.exec(labels)?.[1];
-    if (rank >= 0 && said !== undefined && Number(said) !== rank) continue;
+    const lineRank = rankLabel.exec(labels)?.[1];
+    if (rank >= 0 && lineRank !== undefined && Number(lineRank) !== rank) continue;
     values.push(Number(value));
   }
   return values;

@@ -1,35 +1,35 @@
 /** One running proxy: its workers, its pid file, its error log, and what it does at each signal. */
-
 import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
 import type { LoadResult } from "../../config/load.ts";
 import { formatProblem } from "../../config/problems/problem.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
-import { logFileProblem } from "../../observe/log-file.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
+import type { Clock } from "../../transport/clock.ts";
 import { type AdminSource, adminRoutes } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
 import { DialectFinder } from "../discovery/dialect-finder.ts";
+import { Prober } from "../discovery/prober.ts";
 import { Registrar } from "../discovery/registrar.ts";
-import { Prober } from "../polling/prober.ts";
-import {
-  FreePorts,
-  listenKeys,
-  ServeError,
-  sharePorts,
-  withoutSharing,
-} from "../workers/ready-config.ts";
+import { ServeError } from "../serve-error.ts";
+import { FreePorts, listenKeys, sharePorts, withoutSharing } from "../workers/ready-config.ts";
+import { removeStaleSockets } from "../workers/stale-sockets.ts";
 import { Supervisor } from "../workers/supervisor.ts";
-import { removePidFile, writePidFile } from "./pid-file.ts";
-import { removeStaleSockets } from "./stale-socket.ts";
+import { checkLogFiles } from "./log-files.ts";
+import { OwnedPidFile } from "./owned-pid-file.ts";
+import { Reloads } from "./reloads.ts";
 
 export interface InstanceOptions {
   readonly config: Config;
   /** Reads the configuration again, for a reload. */
   readonly load: () => LoadResult;
   readonly runtime: Runtime;
-  /** Where the pid goes when the configuration does not say. Without either there is no pid file. */
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Used if the configuration names no pid file. Without either, none is written. */
   readonly pidFile?: string;
+  /** Another worker than the real one, for tests. */
   readonly workerEntry?: URL;
 }
 
@@ -38,7 +38,7 @@ export interface StartReport {
   readonly addresses: readonly BoundAddress[];
 }
 
-/** Ports that were free a moment ago are tried this often when another program was faster. */
+/** How often other free ports are chosen, if another program has bound the first ones meanwhile. */
 const freePortTriesMax = 5;
 /** What a shell reports for a program that SIGINT ended. */
 const interruptedCode = 130;
@@ -54,34 +54,32 @@ export class Instance {
   readonly #finder: DialectFinder;
   readonly #registrar: Registrar;
   readonly #admin: AdminServer;
+  readonly #pidFile = new OwnedPidFile();
+  readonly #reloads = new Reloads(() => this.#reloadOnce());
   #supervisor: Supervisor | undefined;
   #config: Config;
-  #pidFile: string | undefined;
   #end!: (code: number) => void;
-  #reloading: Promise<void> | undefined;
-  #reloadAgain = false;
   #draining = false;
   #stopping = false;
 
   constructor(options: InstanceOptions) {
+    const { config, clock, runtime } = options;
     this.#options = options;
-    this.#config = options.config;
-    this.#workers = countWorkers(options.config.workers, options.runtime);
-    this.log = new ErrorLog({ ...options.config.errorLog, thread: 0, sync: true });
+    this.#config = config;
+    this.#workers = countWorkers(config.workers, runtime);
+    this.log = new ErrorLog({ ...config.errorLog, thread: 0, sync: true, clock });
     this.#prober = new Prober({
       log: (message) => this.log.notice(message),
       changed: (discovered) => this.#supervisor?.applyDiscovered(discovered),
     });
-    this.#finder = new DialectFinder({
-      log: (level, message) => this.log.log(level, message),
-      found: () => void this.#applyAgain(),
-    });
-    this.#registrar = new Registrar({
-      log: (level, message) => this.log.log(level, message),
+    const deps = {
+      log: (level: "notice" | "warn" | "error", message: string) => this.log.log(level, message),
       changed: () => void this.#applyAgain(),
-    });
+    };
+    this.#finder = new DialectFinder(deps);
+    this.#registrar = new Registrar(deps);
     this.#admin = new AdminServer(
-      adminRoutes(() => this.#adminSource()),
+      adminRoutes(() => this.#adminSource(), clock),
       (message) => this.log.notice(message),
     );
     this.ended = new Promise((resolve) => {
@@ -89,17 +87,17 @@ export class Instance {
     });
   }
 
-  /** Whether it was told to stop, be it during the start. */
+  /** Whether a signal has asked it to stop, perhaps during the start. */
   get stopping(): boolean {
     return this.#stopping;
   }
 
-  /** Rejects with `ServeError` when it cannot serve; then nothing is left running. */
+  /** Rejects with `ServeError` if it cannot serve; then nothing is left running. */
   async start(): Promise<StartReport> {
     checkLogFiles(this.#config);
-    const pidFile = this.#config.pidFile ?? this.#options.pidFile;
-    // Written before the first request is taken, so that whoever sees the port open can send signals.
-    if (pidFile !== undefined) this.#writePid(pidFile);
+    // Written before the first request is accepted, so that whoever sees the port open can send signals.
+    const problem = this.#pidFile.moveTo(this.#config.pidFile ?? this.#options.pidFile);
+    if (problem !== undefined) throw new ServeError(problem, "GP_PID_FILE");
     try {
       await this.#registrar.open(this.#config);
       await this.#admin.open(this.#config.admin);
@@ -113,16 +111,9 @@ export class Instance {
     }
   }
 
-  /** Reads the configuration again and puts it in force; on any error the old one stays. Resolves when that is decided. */
+  /** Reads the configuration again and applies it; on any error the old one stays. Resolves when that is decided. */
   reload(): Promise<void> {
-    if (this.#reloading !== undefined) {
-      // The file may have changed after the running reload read it.
-      this.#reloadAgain = true;
-      return this.#reloading;
-    }
-    this.#reloadAgain = true;
-    this.#reloading = this.#reloadWhileWanted();
-    return this.#reloading;
+    return this.#reloads.request();
   }
 
   reopen(): void {
@@ -131,7 +122,7 @@ export class Instance {
     this.#supervisor?.reopen();
   }
 
-  /** Stops accepting, waits for what is in flight within the configured bound, and ends. */
+  /** Stops accepting, waits for the requests in flight as long as the configuration allows, and ends. */
   async quit(): Promise<void> {
     if (this.#draining || this.#stopping) return;
     this.#draining = true;
@@ -148,14 +139,14 @@ export class Instance {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    await this.#supervisor?.tellShadows();
+    await this.#supervisor?.logShadows();
     this.log.notice("exiting");
     await this.#supervisor?.stop();
     this.#close();
     this.#end(0);
   }
 
-  /** As `stop`; a second time it ends at once, whatever the workers do. */
+  /** As `stop`; a second time it ends at once, even if workers hang. */
   interrupt(): void {
     if (!this.#stopping) {
       void this.stop();
@@ -167,27 +158,36 @@ export class Instance {
   }
 
   async #startWorkers(): Promise<readonly BoundAddress[]> {
+    const { clock, random } = this.#options;
+    const { workerEntry = new URL("../../proxy/worker/worker-thread.js", import.meta.url) } =
+      this.#options;
     for (let tries = 1; ; tries += 1) {
       const ready = await this.#ready(this.#config, new Set());
-      const { workerEntry = new URL("../../proxy/worker/worker-thread.js", import.meta.url) } =
-        this.#options;
-      const supervisor = new Supervisor({ workerEntry, workers: this.#workers, log: this.log });
+      const { log } = this;
+      const supervisor = new Supervisor({
+        workerEntry,
+        workers: this.#workers,
+        log,
+        clock,
+        random,
+      });
       this.#supervisor = supervisor;
       supervisor.applyDiscovered(this.#prober.discovered);
       try {
         return await supervisor.start(ready);
       } catch (error) {
         const { code } = error as ServeError;
-        const unlucky = code === "EADDRINUSE" && this.#ports.count > 0 && tries < freePortTriesMax;
-        if (!unlucky) throw error;
+        const isTaken = code === "EADDRINUSE" && this.#ports.count > 0;
+        if (!isTaken || tries >= freePortTriesMax) throw error;
         this.#ports.forget();
       }
     }
   }
 
-  async #ready(said: Config, known: ReadonlySet<string>): Promise<Config> {
-    const config = this.#resolve(said);
-    // Before the workers have it, so that no engine gets a request that it is known not to be ready for.
+  /** The configuration as workers need it. @param known keys of addresses that this instance listens on already */
+  async #ready(written: Config, known: ReadonlySet<string>): Promise<Config> {
+    const config = this.#resolve(written);
+    // Before the workers get it, so that no request goes to an engine that is known not to be ready.
     await this.#prober.use(config);
     const filled = await this.#ports.fillIn(config);
     await removeStaleSockets(filled, known);
@@ -195,9 +195,9 @@ export class Instance {
     return this.#options.runtime.sharedPorts ? filled : withoutSharing(filled);
   }
 
-  /** The configuration with what was found out since: dialects, and engines that have registered. */
-  #resolve(said: Config): Config {
-    return this.#finder.resolve(this.#registrar.resolve(said));
+  /** The configuration with what was discovered since: engines that have registered, and dialects. */
+  #resolve(written: Config): Config {
+    return this.#finder.resolve(this.#registrar.resolve(written));
   }
 
   async #reloadOnce(): Promise<void> {
@@ -211,37 +211,26 @@ export class Instance {
       await this.#registrar.open(config);
       await this.#admin.open(config.admin);
       await this.#applyToWorkers(config);
-      // It may have been told to stop meanwhile; then there is nothing to take over any more.
+      // A signal may have stopped it meanwhile.
       if (this.#stopping) return;
       this.#use(config);
       log.notice("the new configuration is in force");
     } catch (error) {
       this.#registrar.use(this.#config);
       log.emerg((error as Error).message);
-      log.error("the configuration before stays in force");
+      log.error("the old configuration stays in force");
     }
   }
 
-  async #reloadWhileWanted(): Promise<void> {
-    while (this.#reloadAgain) {
-      this.#reloadAgain = false;
-      await this.#reloadOnce();
-    }
-    this.#reloading = undefined;
-  }
-
-  /** Puts the configuration in force once more, with the dialects that were found since. */
-  async #applyAgain(): Promise<void> {
-    while (this.#reloading !== undefined) await this.#reloading;
-    this.#reloading = (async () => {
+  /** Applies the current configuration once more, with what was discovered since. */
+  #applyAgain(): Promise<void> {
+    return this.#reloads.between(async () => {
       try {
         await this.#applyToWorkers(this.#config);
       } catch (error) {
         this.log.error((error as Error).message);
       }
-      await this.#reloadWhileWanted();
-    })();
-    await this.#reloading;
+    });
   }
 
   async #applyToWorkers(config: Config): Promise<void> {
@@ -255,34 +244,29 @@ export class Instance {
     }
   }
 
-  /** The configuration as it is now; nothing when it has errors, which are logged. */
+  /** The configuration as written now. If it has errors, logs them and returns undefined. */
   #loadAgain(): Config | undefined {
     const { log } = this;
     const loaded = this.#options.load();
     for (const problem of "errors" in loaded ? loaded.errors : loaded.notices) {
       const { level } = problem;
-      // Notices say what has no effect; they are for `-t`.
+      // Notices name settings without effect; `-t` shows them.
       if (level !== "notice") log.log(level, formatProblem(problem).replace(`[${level}] `, ""));
     }
     if (!("errors" in loaded)) return loaded.config;
-    log.error("the configuration has errors; the one before stays in force");
+    log.error("the configuration has errors; the old one stays in force");
     return undefined;
   }
 
-  /** What the main thread itself does by the configuration. */
+  /** Applies the configuration to the main thread itself. */
   #use(config: Config): void {
     const workers = countWorkers(config.workers, this.#options.runtime);
     if (workers !== this.#workers) {
-      this.log.warn(`a reload does not change the number of workers: ${this.#workers} serve`);
+      const what = `the number of workers stays ${this.#workers}`;
+      this.log.warn(`${what}: a reload cannot change it, restart to get ${workers}`);
     }
-    const pidFile = config.pidFile ?? this.#options.pidFile;
-    if (pidFile !== this.#pidFile) {
-      if (this.#pidFile !== undefined) removePidFile(this.#pidFile);
-      this.#pidFile = undefined;
-      const problem = pidFile === undefined ? undefined : writePidFile(pidFile);
-      if (problem === undefined) this.#pidFile = pidFile;
-      else this.log.error(problem);
-    }
+    const problem = this.#pidFile.moveTo(config.pidFile ?? this.#options.pidFile);
+    if (problem !== undefined) this.log.error(problem);
     this.#config = config;
     this.#finder.use(config);
     this.#registrar.use(config);
@@ -303,31 +287,12 @@ export class Instance {
     };
   }
 
-  #writePid(pidFile: string): void {
-    const problem = writePidFile(pidFile);
-    if (problem !== undefined) throw new ServeError(problem, "GP_PID_FILE");
-    this.#pidFile = pidFile;
-  }
-
   #close(): void {
     this.#prober.close();
     this.#finder.close();
     this.#registrar.close();
     this.#admin.close();
-    if (this.#pidFile !== undefined) removePidFile(this.#pidFile);
-    this.#pidFile = undefined;
+    this.#pidFile.remove();
     this.log.close();
-  }
-}
-
-/** Throws `ServeError` for a log that cannot be opened: told before anything changes; later it would only lose lines. */
-export function checkLogFiles({ errorLog, record, servers }: Config): void {
-  const files = new Set([errorLog.file, ...(record ? [record.file] : [])]);
-  for (const { routes } of servers) {
-    for (const { accessLogs } of routes) for (const { file } of accessLogs) files.add(file);
-  }
-  for (const file of files) {
-    const problem = logFileProblem(file);
-    if (problem !== undefined) throw new ServeError(problem, "GP_LOG_FILE");
   }
 }

@@ -1,4 +1,4 @@
-/** The pid file: how `-s` finds the running instance, and how a second one is kept from starting. */
+/** The pid file: lets `-s` find the running instance, and prevents a second one from starting. */
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -14,8 +14,8 @@ import { basename, join } from "node:path";
 import { describeOpenError } from "../../config/problems/system-error.ts";
 
 /**
- * Where the pid of an instance goes when its configuration does not say. It depends on the user and the file alone, so that
- * `-s stop -c FILE` finds it from any shell: `/run` for root, and for others a folder of their own in `/tmp`.
+ * The pid file of an instance whose configuration names none. It depends on the user and the file alone, so that `-s stop -c FILE` finds
+ * it from any shell: in `/run` for root, in a private folder in `/tmp` for other users.
  */
 export function defaultPidFile(configFile: string): string {
   const hash = createHash("sha256").update(realPath(configFile)).digest("hex").slice(0, 12);
@@ -48,8 +48,8 @@ export function readPid(file: string): number | { readonly problem: string } {
 }
 
 /**
- * Writes this process's id. A file that a dead instance left is overwritten; one of a living instance is a problem, since two
- * instances of one configuration would answer each other's signals.
+ * Writes this process's id. The file of a dead instance is overwritten; that of a living one is a problem, since two instances of one
+ * configuration would receive each other's signals.
  */
 export function writePidFile(file: string): string | undefined {
   const other = runningInstance(file);
@@ -63,7 +63,7 @@ export function writePidFile(file: string): string | undefined {
   }
 }
 
-/** The pid of the living instance that wrote a file, if there is one besides this process. */
+/** The pid of the living instance that wrote the file; undefined = none, or it is this process. */
 export function runningInstance(file: string): number | undefined {
   const pid = readPid(file);
   if (typeof pid !== "number" || pid === process.pid) return undefined;
@@ -76,8 +76,8 @@ export function removePidFile(file: string): void {
 }
 
 /**
- * Whether a process is the one that wrote a pid file, and not a later one that got its number: that one began after the file
- * was written. Where the system does not tell when a process began, every living process counts.
+ * Whether a process is the one that wrote a pid file, and not a later one with the same id: that one has started after the file was
+ * written. Where the system does not report start times, every living process counts.
  */
 export function isInstance(pid: number, file: string): boolean {
   try {
@@ -86,17 +86,17 @@ export function isInstance(pid: number, file: string): boolean {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
   const startMs = processStartMs(pid);
-  // The clock that starts are counted by has steps of 10 ms and drifts from the wall clock's by corrections.
+  // Start times are counted in steps of 10 ms by a clock that drifts from the wall clock.
   const slackMs = 60_000;
   return startMs === undefined || startMs <= statSync(file).mtimeMs + slackMs;
 }
 
-/** When a process began, in ms since the epoch; from Linux's /proc. */
+/** When a process started, in ms since the epoch; from Linux's /proc. */
 function processStartMs(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1];
-    // The second field is the program's name in brackets and may hold anything; field 22 is the start, in 1/100 s since boot.
+    // The second field is the program's name in brackets and may have any characters; field 22 is the start, in 1/100 s since boot.
     const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
     return Number(boot) * 1000 + Number(ticks) * 10;
   } catch {
@@ -107,7 +107,7 @@ function processStartMs(pid: number): number | undefined {
 function makeRunFolder(): void {
   const folder = runFolder();
   mkdirSync(folder, { mode: 0o700, recursive: true });
-  // In /tmp anyone could have made it before, and could then lead signals astray.
+  // In /tmp any user could have created the folder before, and could then redirect signals.
   const stat = lstatSync(folder);
   if (!stat.isDirectory() || stat.uid !== (process.getuid?.() ?? 0)) {
     throw Object.assign(new Error("not a folder of this user"), { code: "EPERM" });

@@ -5,7 +5,7 @@ import { isInstance, readPid } from "./pid-file.ts";
 export const signalNames = ["stop", "quit", "reload", "reopen"] as const;
 export type SignalName = (typeof signalNames)[number];
 
-/** The signals that an instance answers to, by nginx's names. */
+/** The signals that an instance handles, by nginx's names. */
 export const signalOf = {
   stop: "SIGTERM",
   quit: "SIGQUIT",
@@ -13,7 +13,7 @@ export const signalOf = {
   reopen: "SIGUSR1",
 } as const satisfies Record<SignalName, NodeJS.Signals>;
 
-/** `undefined` when the signal was sent; otherwise why not, with the level that nginx gives it. */
+/** @returns undefined = the signal was sent; otherwise why not, with nginx's level of that error */
 export function sendSignal(
   pidFile: string,
   name: SignalName,
@@ -24,7 +24,7 @@ export function sendSignal(
   try {
     process.kill(pid, 0);
     if (!isInstance(pid, pidFile)) {
-      const message = `process ${pid}, which "${pidFile}" names, began later and is another program`;
+      const message = `process ${pid} of "${pidFile}" started after that file was written: it is another program`;
       return { level: "error", message };
     }
     process.kill(pid, signal);

@@ -1,16 +1,16 @@
-/** Which signal makes an instance do what: as nginx's master. */
+/** What an instance does at each signal, as nginx's master process does. */
 import type { Instance } from "./instance.ts";
 
-/** Returns what takes the handlers away again. */
+/** @returns a function that removes the handlers */
 export function handleSignals(instance: Instance): () => void {
   const actions: Partial<Record<NodeJS.Signals, () => void>> = {
     SIGTERM: () => void instance.stop(),
     SIGINT: () => instance.interrupt(),
     SIGQUIT: () => void instance.quit(),
     SIGHUP: () => void instance.reload(),
-    // Node would otherwise open its debugger at this one.
+    // Node would otherwise open its debugger.
     SIGUSR1: () => instance.reopen(),
-    // nginx replaces its program file at this one; unhandled it would end the process.
+    // nginx replaces its program file. Unhandled, the signal would end the process.
     SIGUSR2: () => instance.log.warn("SIGUSR2 is not supported: start a new instance instead"),
   };
   const handlers = Object.entries(actions).map(([signal, action]) => {

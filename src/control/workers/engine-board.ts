@@ -1,4 +1,4 @@
-/** The scoreboard as the main thread keeps it: which engine has which slot, and what a dead worker held. */
+/** The scoreboards that all workers share: assigns slots to engines, and takes back the leases of a worker that died. */
 import type { Config } from "../../config/schema/schema.ts";
 import { engineSlotsMax } from "../../limits.ts";
 import { type SlotsByIdentity, SlotTable } from "../../pool/slots.ts";
@@ -6,7 +6,7 @@ import { createScoreboardMemory, Scoreboard } from "../../scoreboard/scoreboard.
 
 export class EngineBoard {
   readonly memory: SharedArrayBuffer;
-  /** Of the scoreboard of second policies, which decide nothing. */
+  /** The scoreboard of shadow policies, which decide nothing. */
   readonly shadowMemory: SharedArrayBuffer;
   readonly #board: Scoreboard;
   readonly #shadowBoard: Scoreboard;
@@ -25,7 +25,7 @@ export class EngineBoard {
     });
   }
 
-  /** To be read, not to be counted on. */
+  /** The main thread takes no leases on it. */
   get view(): Scoreboard {
     return this.#board;
   }
@@ -34,17 +34,17 @@ export class EngineBoard {
     return this.#shadowBoard;
   }
 
-  /** Slots for a configuration that is about to be applied; those of the current one stay taken. */
+  /** Slots for a configuration that is about to be applied. Engines of the current one keep theirs. */
   assign(config: Config): SlotsByIdentity {
     for (const [identity, slot] of [...this.#table.identities()]) {
       const unused = !Object.hasOwn(this.#current, identity);
-      // A request that began before the engine was taken out still holds its place.
+      // A request that started before the engine was removed may still have a lease there.
       if (unused && this.#board.inFlight(slot) === 0) this.#table.release(identity);
     }
     return this.#table.assign(config);
   }
 
-  /** The configuration with these slots is in force. */
+  /** The configuration with these slots has been applied. */
   use(slots: SlotsByIdentity): void {
     this.#current = slots;
   }

@@ -1,18 +1,9 @@
-/** Makes a checked configuration ready for workers: real ports for port 0, shared ports, unix sockets for one worker. */
+/** Turns a checked configuration into what workers listen on: real ports for port 0, shared ports, unix sockets at one worker. */
 import { createServer } from "node:net";
 import { listenKey } from "../../config/check/check.ts";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
-
-/** A configuration cannot be served; the message is worded as nginx does. */
-export class ServeError extends Error {
-  readonly code: string;
-  constructor(message: string, code: string) {
-    super(message);
-    this.name = "ServeError";
-    this.code = code;
-  }
-}
+import { ServeError } from "../serve-error.ts";
 
 /** Replaces the addresses of all servers. */
 function mapListens(config: Config, change: (listen: ListenConfig) => ListenConfig[]): Config {
@@ -33,16 +24,13 @@ export function configOfWorker(config: Config, worker: number): Config {
   return mapListens(config, (listen) => (listen.unixPath === undefined ? [listen] : []));
 }
 
-/** All workers name blocks by the same salt, also after a reload. */
+/** All workers hash prompt blocks with the same salt, also after a reload. */
 export function withRecordSalt(config: Config, salt: string): Config {
   const { record } = config;
   return record === undefined ? config : { ...config, record: { salt, ...record } };
 }
 
-/**
- * Chooses ports for `port: 0`, once: a reload keeps them. They are chosen here and not by the workers, which must all have the
- * same ones.
- */
+/** Chooses ports for `port: 0`, once: a reload keeps them. Workers cannot choose, since all of them need the same ports. */
 export class FreePorts {
   readonly #chosen = new Map<string, number>();
 
@@ -74,12 +62,12 @@ export class FreePorts {
 }
 
 /**
- * With SO_REUSEPORT the kernel lets a second program of the same user take half of the connections. So that it is refused as
- * always, each port is bound without sharing first.
+ * With SO_REUSEPORT the kernel would let a second program of the same user bind the port and take half of the connections. So each port is
+ * bound without sharing first, which fails if it is in use.
  * @param known keys of addresses that this instance listens on already
  */
 export async function sharePorts(config: Config, known: ReadonlySet<string>): Promise<Config> {
-  // A port that this instance has on another host, perhaps on all of them, cannot be bound without sharing.
+  // A port that this instance listens on already, even on another host, cannot be bound without sharing.
   const ports = new Set([...known].map((key) => key.slice(key.lastIndexOf(":"))));
   for (const listen of allListens(config)) {
     if (listen.unixPath === undefined && !ports.has(`:${listen.port ?? 80}`))
@@ -90,7 +78,7 @@ export async function sharePorts(config: Config, known: ReadonlySet<string>): Pr
   ]);
 }
 
-/** Without several workers there is nothing to share, and an old Node could not. */
+/** A single worker shares no port, which old versions of Node do not support. */
 export function withoutSharing(config: Config): Config {
   return mapListens(config, (listen) => [{ ...listen, reusePort: false }]);
 }

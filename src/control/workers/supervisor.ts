@@ -1,37 +1,31 @@
-/** The set of workers: starts them, hands all of them the same configuration, replaces those that die, drains and stops them. */
+/** The set of workers: starts them, gives all of them the same configuration, replaces those that die, drains and stops them. */
 import { randomBytes } from "node:crypto";
 import type { Config } from "../../config/schema/schema.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
-import { Pool } from "../../pool/pool.ts";
+import type { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
-import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { BoundAddress, WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
-import { shadowLine, sumOfShadows } from "../admin/shadows.ts";
+import type { Clock } from "../../transport/clock.ts";
 import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
-import { removeStaleSockets } from "../process/stale-socket.ts";
+import { ServeError } from "../serve-error.ts";
 import { EngineBoard } from "./engine-board.ts";
-import { configOfWorker, ServeError, withRecordSalt } from "./ready-config.ts";
+import { type AppliedConfig, MainPools } from "./main-pools.ts";
+import { configOfWorker, withRecordSalt } from "./ready-config.ts";
+import { Restarts } from "./restarts.ts";
+import { shadowLine, sumOfShadows } from "./shadow-reports.ts";
+import { removeStaleSockets } from "./stale-sockets.ts";
 import { WorkerThread } from "./worker-thread.ts";
 
 export interface SupervisorOptions {
   readonly workerEntry: URL;
   readonly workers: number;
   readonly log: ErrorLog;
-}
-
-/** Between the deaths of a worker and its replacement: doubles with each death, up to the bound. */
-const restartDelayMs = 100;
-const restartDelayMaxMs = 10_000;
-/** A worker that lived this long is no longer counted as dying repeatedly. */
-const healthyMs = 60_000;
-
-/** A configuration as it is in force. */
-interface Applied {
-  readonly config: Config;
-  readonly slots: SlotsByIdentity;
+  readonly clock: Pick<Clock, "nowMs">;
+  /** Uniform in [0, 1). */
+  random(): number;
 }
 
 export class Supervisor {
@@ -39,38 +33,36 @@ export class Supervisor {
   readonly #board: EngineBoard;
   readonly #poller: LoadPoller;
   readonly #threads: (WorkerThread | undefined)[];
-  readonly #deaths: number[];
-  /** Where prompts of several workers wait; one alone holds its own. */
+  readonly #restarts: Restarts;
+  /** Where requests of several workers wait. A single worker has a queue of its own. */
   readonly #queue: QueueServer | undefined;
-  readonly #restarts = new Set<NodeJS.Timeout>();
   readonly #recordSalt = randomBytes(16).toString("hex");
-  #applied: Applied | undefined;
+  #applied: AppliedConfig | undefined;
   #discovered: DiscoveredByIdentity = {};
-  /** To look at their load, and for prompts that are held here. */
-  readonly #pools = new Map<string, Pool>();
+  readonly #pools: MainPools;
   #generation = 0;
   #closing = false;
 
   constructor(options: SupervisorOptions) {
+    const { workers, log, random } = options;
     this.#options = options;
-    this.#board = new EngineBoard(options.workers);
+    this.#board = new EngineBoard(workers);
+    this.#pools = new MainPools({ board: this.#board.view, random });
     this.#poller = new LoadPoller({
       board: this.#board.view,
       shadowBoard: this.#board.shadowView,
-      log: (level, message) => options.log.log(level, message),
+      log: (level, message) => log.log(level, message),
     });
-    if (options.workers > 1) {
-      this.#queue = new QueueServer((level, message) => options.log.log(level, message));
-    }
-    this.#threads = new Array(options.workers).fill(undefined);
-    this.#deaths = new Array(options.workers).fill(0);
+    if (workers > 1) this.#queue = new QueueServer((level, message) => log.log(level, message));
+    this.#threads = new Array<WorkerThread | undefined>(workers).fill(undefined);
+    this.#restarts = new Restarts(workers);
   }
 
-  /** Starts all workers; rejects with `ServeError`, and leaves none behind, when one cannot serve. */
+  /** Starts all workers. If one cannot serve, stops all and rejects with `ServeError`. */
   async start(config: Config): Promise<readonly BoundAddress[]> {
     this.#applied = { config, slots: this.#board.assign(config) };
     this.#board.use(this.#applied.slots);
-    this.#hold(this.#applied);
+    this.#usePools(this.#applied);
     const threads = this.#threads.map((_, index) => this.#spawn(index));
     try {
       const addresses = await this.#applyTo(threads, this.#applied);
@@ -83,76 +75,69 @@ export class Supervisor {
     }
   }
 
-  /** Puts another configuration in force; rejects with `ServeError`, and keeps the old one, when a worker cannot. */
+  /** Applies another configuration to all workers. If one cannot serve it, restores the old one and rejects with `ServeError`. */
   async apply(config: Config): Promise<readonly BoundAddress[]> {
     const old = this.#applied!;
-    const next: Applied = { config, slots: this.#board.assign(config) };
+    const next: AppliedConfig = { config, slots: this.#board.assign(config) };
     const [first, ...others] = this.#living();
     if (first === undefined) throw new ServeError("no worker is alive", "GP_WORKER_ENDED");
-    // They begin anew with the configuration.
+    // Their counts start again with the new configuration.
     const shadows = await this.shadows();
-    // Until all workers have the new one, some ask for pools of either.
-    // Until all workers know the new ones: what the old ones say of a pool that is in both.
-    this.#hold(next, old);
-    // The first worker finds what is wrong for all, such as an address in use, before the others have changed anything.
+    // Until all workers have the new configuration, some still ask for pools of the old one.
+    this.#usePools(next, old);
+    // Errors that hit every worker, such as an address in use, show at the first one, before any other has changed.
     const addresses = await this.#applyTo([first], next).catch((error: Error) => {
-      this.#hold(old);
+      this.#usePools(old);
       throw error;
     });
     this.#applied = next;
     try {
       await this.#applyTo(others, next);
     } catch (error) {
-      this.#applied = old;
-      this.#hold(old);
-      await this.#applyTo(this.#living(), old).catch((again: Error) => {
-        this.#options.log.alert(`the old configuration could not be restored: ${again.message}`);
-      });
+      await this.#restore(old);
       throw error;
     }
     this.#board.use(next.slots);
-    this.#hold(next);
-    this.#tellShadows(shadows);
+    this.#usePools(next);
+    this.#logShadows(shadows);
     this.#poller.use(next.config, next.slots);
     return addresses;
   }
 
-  /** Tells all workers what is known of the engines now; a worker that starts later is told, too. */
+  /** What was discovered about the engines, for all workers. A worker that starts later gets it as well. */
   applyDiscovered(discovered: DiscoveredByIdentity): void {
     this.#discovered = discovered;
-    for (const pool of this.#pools.values()) pool.applyDiscovered(discovered);
+    this.#pools.applyDiscovered(discovered);
     for (const thread of this.#living()) thread.applyDiscovered(discovered);
   }
 
-  /** Workers that live, of how many. */
   get workers(): { readonly alive: number; readonly configured: number } {
     return { alive: this.#living().length, configured: this.#options.workers };
   }
 
-  /** All engines as the main thread sees them. */
   get pools(): readonly Pool[] {
-    return [...this.#pools.values()];
+    return this.#pools.all;
   }
 
-  /** Whether engines tell their load, by identity; those that are not asked are not there. */
+  /** Whether engines report their load, by identity; engines that are not polled are left out. */
   get signals(): ReadonlyMap<string, SignalState> {
     return this.#poller.states;
   }
 
-  /** What the workers say that have something to say. */
+  /** The responses of those workers that have one. */
   async ask(question: WorkerQuestion): Promise<unknown[]> {
-    const answers = await Promise.all(this.#living().map((thread) => thread.ask(question)));
-    return answers.filter((response) => response !== undefined);
+    const responses = await Promise.all(this.#living().map((thread) => thread.ask(question)));
+    return responses.filter((response) => response !== undefined);
   }
 
-  /** What second policies would have done, over all workers. */
+  /** What shadow policies would have done, summed over all workers. */
   async shadows(): Promise<ShadowReport[]> {
     const pools = Object.values(this.#applied?.config.pools ?? {});
     if (pools.every(({ shadow }) => shadow === undefined)) return [];
     return sumOfShadows((await this.ask({ about: "shadows" })) as ShadowReport[][]);
   }
 
-  /** What waits, and what is known of the caches of engines, wherever the desk is. */
+  /** What waits, and what is known of the engines' caches, wherever the queue is. */
   async queue(): Promise<QueueState> {
     if (this.#queue !== undefined) return this.#queue.pools.state();
     const states = (await this.ask({ about: "desk" })) as (QueueState | undefined)[];
@@ -163,33 +148,33 @@ export class Supervisor {
     for (const thread of this.#living()) thread.reopen();
   }
 
-  /** Stops accepting and waits for what is in flight. */
+  /** Stops accepting and waits for the requests in flight. */
   async drain(timeoutMs: number): Promise<void> {
     this.#close();
     await Promise.all(this.#living().map((thread) => thread.drain(timeoutMs)));
   }
 
-  /** To be called before they stop: workers that are gone tell nothing. */
-  async tellShadows(): Promise<void> {
-    this.#tellShadows(await this.shadows());
+  /** Call before `stop`: only living workers can report. */
+  async logShadows(): Promise<void> {
+    this.#logShadows(await this.shadows());
   }
 
-  #tellShadows(reports: readonly ShadowReport[]): void {
-    for (const report of reports) {
-      if (report.picks > 0) this.#options.log.notice(shadowLine(report));
-    }
-  }
-
-  /** Resolves when all threads are gone. */
+  /** Resolves when all threads have ended. */
   async stop(): Promise<void> {
     this.#close();
     await Promise.all(this.#living().map((thread) => thread.stop()));
   }
 
-  /** Ends all threads at once, whatever they do. */
+  /** Ends all threads at once, even if they hang. */
   kill(): void {
     this.#close();
     for (const thread of this.#living()) thread.kill();
+  }
+
+  #logShadows(reports: readonly ShadowReport[]): void {
+    for (const report of reports) {
+      if (report.picks > 0) this.#options.log.notice(shadowLine(report));
+    }
   }
 
   #living(): WorkerThread[] {
@@ -198,27 +183,22 @@ export class Supervisor {
 
   #close(): void {
     this.#closing = true;
-    for (const timer of this.#restarts) clearTimeout(timer);
-    this.#restarts.clear();
+    this.#restarts.close();
     this.#queue?.close();
     this.#poller.close();
   }
 
-  /** The pools are those of these configurations; of a pool in several the last one counts. */
-  #hold(...configurations: readonly Applied[]): void {
-    this.#pools.clear();
-    for (const { config, slots } of configurations) {
-      for (const [name, poolConfig] of Object.entries(config.pools)) {
-        const pool = new Pool(name, poolConfig, {
-          board: this.#board.view,
-          slots,
-          random: Math.random,
-        });
-        pool.applyDiscovered(this.#discovered);
-        this.#pools.set(name, pool);
-      }
-    }
-    this.#queue?.pools.use(this.#pools.values());
+  #usePools(...configurations: readonly AppliedConfig[]): void {
+    this.#pools.use(...configurations);
+    this.#queue?.pools.use(this.#pools.all);
+  }
+
+  async #restore(old: AppliedConfig): Promise<void> {
+    this.#applied = old;
+    this.#usePools(old);
+    await this.#applyTo(this.#living(), old).catch((error: Error) => {
+      this.#options.log.alert(`the old configuration could not be restored: ${error.message}`);
+    });
   }
 
   #spawn(index: number): WorkerThread {
@@ -228,8 +208,8 @@ export class Supervisor {
       scoreboard: this.#board.memory,
       shadows: this.#board.shadowMemory,
     };
-    const thread = new WorkerThread(this.#options.workerEntry, data, (question, response) =>
-      this.#queue?.receive(index, question, response),
+    const thread = new WorkerThread(this.#options.workerEntry, data, (message, reply) =>
+      this.#queue?.receive(index, message, reply),
     );
     this.#threads[index] = thread;
     void thread.ended.then(() => {
@@ -238,11 +218,11 @@ export class Supervisor {
     return thread;
   }
 
-  /** All must succeed; the addresses are worker 0's, or those of the first one. */
-  async #applyTo(threads: readonly WorkerThread[], { config, slots }: Applied) {
+  /** All must succeed. @returns the addresses that the first of these workers has bound */
+  async #applyTo(threads: readonly WorkerThread[], { config, slots }: AppliedConfig) {
     this.#generation += 1;
     const generation = this.#generation;
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       threads.map((thread) =>
         thread.apply({
           type: "apply",
@@ -253,53 +233,46 @@ export class Supervisor {
         }),
       ),
     );
-    for (const response of answers) {
+    for (const response of responses) {
       if ("failed" in response) throw new ServeError(response.failed, response.code);
     }
-    const [first] = answers;
+    const [first] = responses;
     return first !== undefined && "addresses" in first ? first.addresses : [];
   }
 
   #watch(thread: WorkerThread): void {
-    void thread.ended.then((ending) => {
-      if (!this.#closing) this.#replace(thread, ending);
+    const { nowMs } = this.#options.clock;
+    const startMs = nowMs();
+    void thread.ended.then((cause) => {
+      if (!this.#closing) this.#replace(thread, nowMs() - startMs, cause);
     });
   }
 
-  #replace(dead: WorkerThread, ending: string): void {
-    const { index } = dead;
-    const { log } = this.#options;
+  #replace({ index }: WorkerThread, livedMs: number, cause: string): void {
     this.#board.closeRow(index);
     this.#queue?.workerEnded(index);
-    const healthy = Date.now() - dead.startedMs >= healthyMs;
-    const deaths = healthy ? 1 : this.#deaths[index]! + 1;
-    this.#deaths[index] = deaths;
-    const delayMs = Math.min(restartDelayMs * 2 ** (deaths - 1), restartDelayMaxMs);
-    log.alert(`worker ${index} died and is started again in ${delayMs} ms: ${ending}`);
-    const timer = setTimeout(() => {
-      this.#restarts.delete(timer);
-      void this.#restart(index);
-    }, delayMs);
-    this.#restarts.add(timer);
+    const delayMs = this.#restarts.schedule(index, livedMs, () => void this.#restart(index));
+    this.#options.log.alert(`worker ${index} died, restarting it in ${delayMs} ms: ${cause}`);
   }
 
   async #restart(index: number): Promise<void> {
+    const { log } = this.#options;
     const thread = this.#spawn(index);
     this.#watch(thread);
     try {
-      let applied: Applied | undefined;
-      // A reload may have come in between.
+      let applied: AppliedConfig | undefined;
+      // A reload may change the configuration meanwhile.
       while (applied !== this.#applied) {
         applied = this.#applied!;
-        // The dead worker may have been the one that served them.
+        // Only worker 0 serves unix sockets: the dead one has left their files.
         if (index === 0) await removeStaleSockets(applied.config);
         await this.#applyTo([thread], applied);
       }
-      this.#options.log.notice(`worker ${index} serves again`);
+      log.notice(`worker ${index} is running again`);
     } catch (error) {
       if (this.#closing) return;
-      this.#options.log.alert(`worker ${index} cannot serve: ${(error as Error).message}`);
-      // Its end has it replaced, later.
+      log.alert(`worker ${index} cannot serve: ${(error as Error).message}`);
+      // When it has ended, it is restarted after a longer delay.
       thread.kill();
     }
   }

@@ -1,4 +1,4 @@
-/** One worker thread as the main thread sees it: what it was told, what it answered, how it ended. */
+/** One worker thread as the main thread sees it: what was sent to it, what it responded, how it ended. */
 import { Worker } from "node:worker_threads";
 import { workerResponseTimeoutMs } from "../../limits.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
@@ -17,32 +17,30 @@ export type ApplyResponse =
   | { readonly addresses: readonly BoundAddress[] }
   | { readonly failed: string; readonly code: string };
 
-/** A worker that does not answer within this time has failed. */
+/** Takes what a worker sends to the queue in the main thread, and what to call with each reply. */
+export type QueueReceiver = (message: QueueMessage, reply: (message: QueueReply) => void) => void;
+
+/** A worker that does not respond within this time has failed. */
 const applyTimeoutMs = 30_000;
-/** Time for a worker to close everything before it is ended by force. */
+/** Time for a worker to close everything before it is terminated. */
 const stopTimeoutMs = 2_000;
 
 export class WorkerThread {
   readonly index: number;
-  readonly startedMs = Date.now();
-  /** Resolves once the thread is gone, with what ended it. */
+  /** Resolves with the cause once the thread has ended. */
   readonly ended: Promise<string>;
   readonly #worker: Worker;
-  /** Who waits for the answer to which generation. */
-  readonly #pending = new Map<number, (response: ApplyResponse) => void>();
-  /** Who waits for the answer to which question. */
-  readonly #asked = new Map<number, (response: unknown) => void>();
-  #questions = 0;
-  readonly #ask: (question: QueueMessage, response: (message: QueueReply) => void) => void;
-  readonly #responseQuestion = (message: QueueReply) => this.#send(message);
+  readonly #queue: QueueReceiver;
+  readonly #reply = (message: QueueReply) => this.#send(message);
+  /** Pending `apply` calls by generation. */
+  readonly #applying = new Map<number, (response: ApplyResponse) => void>();
+  /** Pending `ask` calls by id. */
+  readonly #asking = new Map<number, (response: unknown) => void>();
+  #lastQuestion = 0;
   #onDrained: (() => void) | undefined;
 
-  constructor(
-    entry: URL,
-    data: WorkerData,
-    ask: (question: QueueMessage, response: (message: QueueReply) => void) => void,
-  ) {
-    this.#ask = ask;
+  constructor(entry: URL, data: WorkerData, queue: QueueReceiver) {
+    this.#queue = queue;
     this.index = data.workerIndex;
     this.#worker = new Worker(entry, { workerData: data, name: `worker ${data.workerIndex}` });
     let cause: string | undefined;
@@ -53,24 +51,24 @@ export class WorkerThread {
       this.#worker.once("exit", (code) => resolve(cause ?? `it ended with code ${code}`));
     });
     this.#worker.on("message", (message: FromWorker) => this.#receive(message));
-    void this.ended.then((ending) => {
-      const failed = `worker ${this.index} ended: ${ending}`;
-      for (const reported of [...this.#asked.values()]) reported(undefined);
-      for (const generation of this.#pending.keys()) {
-        this.#response(generation, { failed, code: "GP_WORKER_ENDED" });
+    void this.ended.then((why) => {
+      const failed = `worker ${this.index} ended: ${why}`;
+      for (const respond of [...this.#asking.values()]) respond(undefined);
+      for (const generation of this.#applying.keys()) {
+        this.#applied(generation, { failed, code: "GP_WORKER_ENDED" });
       }
     });
   }
 
-  /** Hands over a configuration and waits until it is in force or refused. */
+  /** Sends a configuration. Resolves when the worker has applied or rejected it. */
   apply(message: ApplyMessage): Promise<ApplyResponse> {
     const { generation } = message;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        const failed = `worker ${this.index} did not answer within ${applyTimeoutMs / 1000} s`;
-        this.#response(generation, { failed, code: "GP_WORKER_SILENT" });
+        const failed = `worker ${this.index} did not respond within ${applyTimeoutMs / 1000} s`;
+        this.#applied(generation, { failed, code: "GP_WORKER_SILENT" });
       }, applyTimeoutMs);
-      this.#pending.set(generation, (response) => {
+      this.#applying.set(generation, (response) => {
         clearTimeout(timer);
         resolve(response);
       });
@@ -78,7 +76,7 @@ export class WorkerThread {
     });
   }
 
-  /** Stops accepting; resolves when nothing is in flight any more, or the thread is gone. */
+  /** Stops accepting. Resolves when no request is in flight any more, or the thread has ended. */
   drain(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
       this.#onDrained = resolve;
@@ -87,31 +85,31 @@ export class WorkerThread {
     });
   }
 
-  /** What the worker says; undefined = it is gone, or has not answered in time. */
+  /** The worker's response; undefined = it has none, has ended, or did not respond in time. */
   ask(question: WorkerQuestion): Promise<unknown> {
-    this.#questions += 1;
-    const id = this.#questions;
-    this.#send({ type: "asked", id, question });
+    this.#lastQuestion += 1;
+    const id = this.#lastQuestion;
+    this.#send({ type: "question", id, question });
     return new Promise((resolve) => {
-      const reported = (response: unknown) => {
-        this.#asked.delete(id);
+      const respond = (response: unknown) => {
+        this.#asking.delete(id);
         clearTimeout(timer);
         resolve(response);
       };
-      const timer = setTimeout(() => reported(undefined), workerResponseTimeoutMs);
-      this.#asked.set(id, reported);
+      const timer = setTimeout(() => respond(undefined), workerResponseTimeoutMs);
+      this.#asking.set(id, respond);
     });
   }
 
   applyDiscovered(discovered: DiscoveredByIdentity): void {
-    this.#send({ type: "facts", discovered });
+    this.#send({ type: "discovered", discovered });
   }
 
   reopen(): void {
     this.#send({ type: "reopen" });
   }
 
-  /** Resolves when the thread is gone: by itself, or by force when it takes too long. */
+  /** Resolves when the thread has ended: by itself, or terminated if that takes too long. */
   async stop(): Promise<void> {
     this.#send({ type: "stop" });
     const timer = setTimeout(() => this.kill(), stopTimeoutMs);
@@ -130,30 +128,25 @@ export class WorkerThread {
   #receive(message: FromWorker): void {
     switch (message.type) {
       case "listening":
-        this.#response(message.generation, { addresses: message.addresses });
+        this.#applied(message.generation, { addresses: message.addresses });
         break;
       case "failed":
-        this.#response(message.generation, { failed: message.message, code: message.code });
+        this.#applied(message.generation, { failed: message.message, code: message.code });
         break;
-      case "prompt":
-      case "prompt-done":
-      case "prompt-skipped":
-      case "prompt-left":
-      case "prompt-looked-up":
-        this.#ask(message, this.#responseQuestion);
-        break;
-      case "told":
-        this.#asked.get(message.id)?.(message.response);
+      case "response":
+        this.#asking.get(message.id)?.(message.response);
         break;
       case "drained":
         this.#onDrained?.();
         break;
+      default:
+        this.#queue(message, this.#reply);
     }
   }
 
-  #response(generation: number, response: ApplyResponse): void {
-    const resolve = this.#pending.get(generation);
-    this.#pending.delete(generation);
+  #applied(generation: number, response: ApplyResponse): void {
+    const resolve = this.#applying.get(generation);
+    this.#applying.delete(generation);
     resolve?.(response);
   }
 }

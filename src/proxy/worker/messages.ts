@@ -31,8 +31,8 @@ export type WorkerQuestion =
 
 export type ToWorker =
   | QueueReply
-  /** Answered by `told` with the same id. */
-  | { readonly type: "asked"; readonly id: number; readonly question: WorkerQuestion }
+  /** Answered by `response` with the same id. */
+  | { readonly type: "question"; readonly id: number; readonly question: WorkerQuestion }
   /**
    * Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. It is ready to
    * be used: no port is 0, `reusePort` is set where threads share a port, and a unix socket is given to worker 0 alone (so
@@ -47,7 +47,7 @@ export type ToWorker =
       readonly discovered: DiscoveredByIdentity;
     }
   /** What is known of the engines now, in place of what was known before. */
-  | { readonly type: "facts"; readonly discovered: DiscoveredByIdentity }
+  | { readonly type: "discovered"; readonly discovered: DiscoveredByIdentity }
   /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
   | { readonly type: "drain"; readonly timeoutMs: number }
   /** Close everything at once; the worker then ends by itself. */
@@ -71,5 +71,5 @@ export type FromWorker =
       /** The system's code, such as `EADDRINUSE`, or the proxy's own. */
       readonly code: string;
     }
-  | { readonly type: "told"; readonly id: number; readonly response: unknown }
+  | { readonly type: "response"; readonly id: number; readonly response: unknown }
   | { readonly type: "drained" };

@@ -9,6 +9,7 @@ import { RemoteQueue } from "../../queue/remote-queue.ts";
 import { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { systemClock } from "../../transport/clock.ts";
 import { platform } from "../../transport/platform.ts";
+import { systemRandom } from "../../transport/random.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
 import { Listeners } from "../client/listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
@@ -23,6 +24,7 @@ const errorLog = new ErrorLog({
   level: "error",
   thread: workerIndex + 1,
   sync: false,
+  clock: systemClock,
 });
 const accessLogs = new AccessLogs((message) => errorLog.error(message));
 const listeners = new Listeners(platform);
@@ -33,7 +35,7 @@ const worker = new Worker({
   clock: systemClock,
   board: new Scoreboard(scoreboard, workerIndex),
   shadowBoard: new Scoreboard(shadows, workerIndex),
-  random: Math.random,
+  random: systemRandom,
   ids: systemIds,
   ...(queue && { queue }),
   openLog: (file) => accessLogs.sink(file),
@@ -105,11 +107,11 @@ port.on("message", (message: ToWorker) => {
     case "prompt-found":
       queue?.receive(message);
       break;
-    case "facts":
+    case "discovered":
       worker.applyDiscovered(message.discovered);
       break;
-    case "asked":
-      say({ type: "told", id: message.id, response: worker.tell(message.question) });
+    case "question":
+      say({ type: "response", id: message.id, response: worker.tell(message.question) });
       break;
     case "drain":
       listeners.closeAll();

@@ -40,7 +40,7 @@ function finderOf() {
   let found = 0;
   const finder = new DialectFinder({
     log: (level, message) => lines.push(`${level}: ${message}`),
-    found: () => {
+    changed: () => {
       found += 1;
     },
     ask: ({ key }, path) => {
@@ -77,7 +77,7 @@ it("waits for an engine of each side, asks each address once, and then tells", a
   expect(route!.dialect).toBe("vllm-nixl");
   expect(other).toEqual(config.servers[0]!.routes[1]);
   expect(lines).toEqual([
-    'notice: dialect of pools p, d: "vllm-nixl", by NixlConnector in /server_info of d:80',
+    'notice: dialect of pools p, d: "vllm-nixl", detected by NixlConnector in /server_info of d:80',
   ]);
 });
 
@@ -99,7 +99,7 @@ it("names the engines of a mixed fleet, once, and takes none of their dialects",
   await finder.round();
   await finder.round();
   expect(lines).toEqual([
-    "error: engines of one route speak several dialects: p1:80 vllm, p2:80 sglang, d:80 vllm",
+    "error: the engines of one route speak several dialects: p1:80 vllm, p2:80 sglang, d:80 vllm; set its dialect",
   ]);
   expect(count()).toBe(0);
   expect(finder.resolve(config).servers[0]!.routes[0]!.dialect).toBe("auto");

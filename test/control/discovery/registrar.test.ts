@@ -1,5 +1,4 @@
-/** Engines that register: what is believed of what they say, when they are in a pool, and when they are not any more. */
-
+/** Engines that register: which messages are accepted, and when an engine is added to a pool and removed from it. */
 import { encode } from "@msgpack/msgpack";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../src/config/check/check.ts";
@@ -69,7 +68,7 @@ afterEach(() => {
   for (const one of open.splice(0)) one.close();
 });
 
-async function deskOf(input: Partial<ConfigInput> = {}, timeoutMs = 400) {
+async function registrarOf(input: Partial<ConfigInput> = {}, timeoutMs = 400) {
   const [port] = (await freePorts(1)) as [number];
   const config = configOf(port, timeoutMs, input);
   const lines: string[] = [];
@@ -109,88 +108,88 @@ function pings(port: number, message: () => { zmq_address: string }) {
 }
 
 it("an engine is in its pool as long as it pings, and once: pings change nothing", async () => {
-  const queue = await deskOf();
-  const first = pings(queue.port, () => p2p);
-  pings(queue.port, () => ({ ...p2p, type: "D", http_address: "10.0.0.2:8200" }));
-  await eventually(() => queue.urls("p").length === 1 && queue.urls("d").length === 1);
-  expect([queue.urls("p"), queue.urls("d")]).toEqual([
+  const setup = await registrarOf();
+  const first = pings(setup.port, () => p2p);
+  pings(setup.port, () => ({ ...p2p, type: "D", http_address: "10.0.0.2:8200" }));
+  await eventually(() => setup.urls("p").length === 1 && setup.urls("d").length === 1);
+  expect([setup.urls("p"), setup.urls("d")]).toEqual([
     ["http://10.0.0.1:8100"],
     ["http://10.0.0.2:8200"],
   ]);
-  await eventually(() => queue.changes() > 0);
-  const before = queue.changes();
+  await eventually(() => setup.changes() > 0);
+  const before = setup.changes();
   first.close();
-  await eventually(() => queue.urls("p").length === 0);
-  expect(queue.urls("d")).toHaveLength(1);
-  await eventually(() => queue.changes() === before + 1);
-  expect(queue.lines.filter((line) => line.includes("registers"))).toHaveLength(2);
-  expect(queue.lines.at(-1)).toContain("has not been heard of for 400 ms");
+  await eventually(() => setup.urls("p").length === 0);
+  expect(setup.urls("d")).toHaveLength(1);
+  await eventually(() => setup.changes() === before + 1);
+  expect(setup.lines.filter((line) => line.includes("is added to pool"))).toHaveLength(2);
+  expect(setup.lines.at(-1)).toContain("has not registered again for 400 ms");
 });
 
-it("an engine with another address of its connector is told of again", async () => {
-  const queue = await deskOf();
+it("an engine with another address of its connector changes the configuration", async () => {
+  const setup = await registrarOf();
   let address = "10.0.0.1:1";
-  pings(queue.port, () => ({ ...p2p, zmq_address: address }));
+  pings(setup.port, () => ({ ...p2p, zmq_address: address }));
   const seen = () =>
-    queue.registrar.resolve(queue.config).pools["p"]!.engines[0]?.attributes["zmq_address"];
-  await eventually(() => seen() === address && queue.changes() === 1);
+    setup.registrar.resolve(setup.config).pools["p"]!.engines[0]?.attributes["zmq_address"];
+  await eventually(() => seen() === address && setup.changes() === 1);
   address = "10.0.0.1:2";
-  await eventually(() => seen() === address && queue.changes() === 2);
+  await eventually(() => seen() === address && setup.changes() === 2);
 });
 
-it("what the configuration itself says of an engine counts more than what it says", async () => {
+it("attributes of the configuration take precedence over those that an engine registers with", async () => {
   const engine = { url: "http://10.0.0.1:8100", weight: 7 };
-  const queue = await deskOf({ pools: { p: { engines: [engine] }, d: { engines: [] } } });
-  pings(queue.port, () => p2p);
-  await eventually(() => queue.changes() === 1);
-  expect(queue.registrar.resolve(queue.config).pools["p"]!.engines).toMatchObject([engine]);
+  const setup = await registrarOf({ pools: { p: { engines: [engine] }, d: { engines: [] } } });
+  pings(setup.port, () => p2p);
+  await eventually(() => setup.changes() === 1);
+  expect(setup.registrar.resolve(setup.config).pools["p"]!.engines).toMatchObject([engine]);
 });
 
-it("engines of another transfer mode are not mixed in, and told of once", async () => {
-  const queue = await deskOf();
-  pings(queue.port, () => ({ ...p2p, transfer_mode: "READ" }));
-  await eventually(() => queue.urls("p").length === 1);
-  pings(queue.port, () => ({ ...p2p, http_address: "10.0.0.9:1", transfer_mode: "WRITE" }));
-  await eventually(() => queue.lines.some((line) => line.includes("transfer mode is WRITE")));
-  expect(queue.urls("p")).toHaveLength(1);
-  expect(queue.lines.filter((line) => line.includes("transfer mode"))).toHaveLength(1);
+it("engines of another transfer mode are not mixed in, and logged once", async () => {
+  const setup = await registrarOf();
+  pings(setup.port, () => ({ ...p2p, transfer_mode: "READ" }));
+  await eventually(() => setup.urls("p").length === 1);
+  pings(setup.port, () => ({ ...p2p, http_address: "10.0.0.9:1", transfer_mode: "WRITE" }));
+  await eventually(() => setup.lines.some((line) => line.includes('transfer_mode is "WRITE"')));
+  expect(setup.urls("p")).toHaveLength(1);
+  expect(setup.lines.filter((line) => line.includes("transfer_mode"))).toHaveLength(1);
 });
 
 it("a reload keeps the engines that are registered, in the pools that it names now", async () => {
-  const queue = await deskOf({}, 60_000);
-  pings(queue.port, () => p2p);
-  await eventually(() => queue.urls("p").length === 1);
-  const zmq = `tcp://127.0.0.1:${queue.port}`;
-  const next = configOf(queue.port, 60_000, {
+  const setup = await registrarOf({}, 60_000);
+  pings(setup.port, () => p2p);
+  await eventually(() => setup.urls("p").length === 1);
+  const zmq = `tcp://127.0.0.1:${setup.port}`;
+  const next = configOf(setup.port, 60_000, {
     registrations: [{ zmq, prefill: "d", decode: "p" }],
   });
-  await queue.registrar.open(next);
-  queue.registrar.use(next);
-  const { pools } = queue.registrar.resolve(next);
+  await setup.registrar.open(next);
+  setup.registrar.use(next);
+  const { pools } = setup.registrar.resolve(next);
   expect([pools["p"]!.engines.length, pools["d"]!.engines.length]).toEqual([0, 1]);
 });
 
 it("a configuration without the address closes it and forgets its engines", async () => {
-  const queue = await deskOf({}, 60_000);
-  pings(queue.port, () => p2p);
-  await eventually(() => queue.urls("p").length === 1);
+  const setup = await registrarOf({}, 60_000);
+  pings(setup.port, () => p2p);
+  await eventually(() => setup.urls("p").length === 1);
   const [other] = (await freePorts(1)) as [number];
   const next = configOf(other, 60_000);
-  await queue.registrar.open(next);
-  expect(queue.urls("p")).toHaveLength(1);
-  queue.registrar.use(next);
-  expect(queue.urls("p")).toEqual([]);
+  await setup.registrar.open(next);
+  expect(setup.urls("p")).toHaveLength(1);
+  setup.registrar.use(next);
+  expect(setup.urls("p")).toEqual([]);
   // It can be listened at again.
-  await queue.registrar.open(queue.config);
+  await setup.registrar.open(setup.config);
 });
 
 it("an address that is taken is an error, and those before it stay as they were", async () => {
-  const queue = await deskOf();
+  const setup = await registrarOf();
   const taken = new Registrar({ log: () => {}, changed: () => {} });
   open.push(taken);
   const [free] = (await freePorts(1)) as [number];
   const both = configOf(free, 1_000, {
-    registrations: [free, queue.port].map((port) => ({
+    registrations: [free, setup.port].map((port) => ({
       zmq: `tcp://127.0.0.1:${port}`,
       prefill: "p",
       decode: "d",

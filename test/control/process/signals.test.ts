@@ -165,7 +165,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     writeFileSync(file, readFileSync(file, "utf8").replace("target", "taget"));
     command.signal("SIGHUP");
     await command.saysError(/\[emerg\] \d+#0: unknown key "taget" .*proxy\.yaml:5:\d+ \(did you/);
-    await command.saysError(/\[error\] .*the one before stays in force/);
+    await command.saysError(/\[error\] .*the old one stays in force/);
     expect((await ask(url)).pools).toEqual(["first"]);
     write({ pool: "mended" });
     command.signal("SIGHUP");
@@ -183,7 +183,7 @@ describe.each(runtimes)("on %s", (runtime) => {
         `\\[emerg\\] .*bind\\(\\) to 127.0.0.1:${port} failed \\(98: Address already in use`,
       ),
     );
-    await command.saysError(/the configuration before stays in force/);
+    await command.saysError(/the old configuration stays in force/);
     expect((await ask(url)).pools).toEqual(["first"]);
   });
 
@@ -231,7 +231,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     utimesSync(pidFile, new Date(0), new Date(0));
     const { code, stderr } = await signal(runtime, "stop");
     expect(code).toBe(1);
-    expect(stderr).toContain("began later and is another program");
+    expect(stderr).toContain("it is another program");
     expect(stranger.exitCode).toBeNull();
     stranger.kill();
   });
@@ -260,7 +260,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     await command.saysError(
       how === "throw" ? /\[alert\] .*worker 0 died.*thrown on request/ : /worker 0 died.*code 7/,
     );
-    await command.saysError(/worker 0 serves again/);
+    await command.saysError(/worker 0 is running again/);
     expect((await ask(url)).pools).toEqual(["kept"]);
   });
 
@@ -302,7 +302,7 @@ describe.runIf(runtimes.includes("bun"))("several workers", () => {
     await fetch(`${url}/throw`).catch(() => {});
     const [, dead] = await command.saysError(/worker (\d) died/);
     await until(async () => expect((await ask(url)).worker).not.toBe(Number(dead)));
-    await command.saysError(/serves again/);
+    await command.saysError(/is running again/);
     write({ pool: "second", more: "workers: 3" });
     command.signal("SIGHUP");
     const fresh = new Set<number>();
@@ -334,7 +334,7 @@ describe.runIf(runtimes.includes("bun"))("several workers", () => {
     const { command, url } = await serve("bun");
     write({ more: "workers: 3", pool: "second" });
     command.signal("SIGHUP");
-    await command.saysError(/\[warn\] .*does not change the number of workers: 2 serve/);
+    await command.saysError(/\[warn\] .*the number of workers stays 2: a reload cannot change it/);
     expect(await ask(url)).toMatchObject({ workers: 2, pools: ["second"] });
   });
 });

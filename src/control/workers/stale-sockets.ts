@@ -1,11 +1,11 @@
-/** Unix sockets that a program left behind when it was killed: their names are taken though nobody listens. */
+/** Socket files that a killed program left behind: they block binding although nothing listens. */
 import { lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import type { Config } from "../../config/schema/schema.ts";
 
 /**
- * Removes the sockets of a configuration on which nobody listens, so that they can be bound again. One that somebody listens
- * on stays, and so does a file that is no socket: binding then fails, as it should.
+ * Removes the socket files of a configuration on which nothing listens, so that they can be bound again. A socket in use and a file that
+ * is no socket stay: binding then fails, as it should.
  * @param known paths that this instance listens on already
  */
 export async function removeStaleSockets(

@@ -3,12 +3,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Config, configSchema } from "../../../src/config/schema/schema.ts";
+import { Prober } from "../../../src/control/discovery/prober.ts";
 import {
   askEngine,
   type EngineResponse,
   type NoResponse,
 } from "../../../src/control/polling/ask-engine.ts";
-import { Prober } from "../../../src/control/polling/prober.ts";
 import type { EngineProbe } from "../../../src/dialects/dialect.ts";
 import {
   mooncakeQuery,

@@ -1,4 +1,4 @@
-/** Asks engines for what their dialects must know of them, again and again, and tells what has changed. */
+/** Polls engines for the attributes that their dialects need, and reports changes. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config, RouteConfig } from "../../config/schema/schema.ts";
 import type { EngineInfo, EngineProbe } from "../../dialects/dialect.ts";
@@ -17,24 +17,25 @@ import type {
 } from "../../pool/discovered-attributes.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
 import { engineIdentity } from "../../pool/slots.ts";
-import { routePools } from "../discovery/route-pools.ts";
-import { askEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
+import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
+import { routePools } from "./route-pools.ts";
 
-/** What one probe of one engine has found. */
+/** The state of one probe of one engine. */
 interface Finding {
   readonly identity: string;
   readonly engine: ConfiguredEngine;
   readonly probe: EngineProbe;
-  saysNotYet: boolean;
+  /** The last response was 503. */
+  isNotReady: boolean;
   failures: number;
   attributes: Readonly<Record<string, string>>;
 }
 
 export interface ProberDeps {
   readonly log: (message: string) => void;
-  /** Called with all that is known, whenever that has changed. */
+  /** Called with everything that is known, whenever that has changed. */
   readonly changed: (discovered: DiscoveredByIdentity) => void;
-  /** What the engines of a route are asked; its dialect's probes unless a test says others. */
+  /** For tests: the probes of a route. Otherwise those of its dialect. */
   readonly probesOf?: (route: RouteConfig) => readonly EngineProbe[];
   /** For tests. */
   readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
@@ -55,9 +56,8 @@ export class Prober {
   }
 
   /**
-   * Asks the engines of this configuration from now on. What is known of those that stay is kept. Resolves when those that are new
-   * have been asked once, or have had the time of one probe for it: a request that goes to an engine of which nothing is known
-   * yet may wait there for ever.
+   * Polls the engines of this configuration from now on. Keeps what is known of engines that stay. Resolves when all new engines have been
+   * asked once, or after the time-out of one probe: a request to an engine whose attributes are unknown may wait there for ever.
    */
   async use(config: Config): Promise<void> {
     const before = this.#findings;
@@ -68,7 +68,7 @@ export class Prober {
       hasNew ||= !before.has(key);
       this.#findings.set(key, before.get(key) ?? finding);
     }
-    this.#tell();
+    this.#report();
     if (!hasNew) return;
     clearTimeout(this.#timer);
     await Promise.race([this.#askNow(), delay(probeTimeoutMs, undefined, { ref: false })]);
@@ -81,22 +81,22 @@ export class Prober {
 
   /** Asks all of them once. */
   async round(): Promise<void> {
-    // Ranks of one engine have one server to ask.
-    const answers = new Map<string, Promise<EngineResponse | NoResponse>>();
+    // All ranks of one engine share a server: it is asked once.
+    const responses = new Map<string, Promise<EngineResponse | NoResponse>>();
     await eachOf(this.#findings.values(), probesAtOnceMax, async (finding) => {
       if (this.#closed) return;
       const { engine, probe, identity } = finding;
       const found = this.discovered[identity]?.attributes ?? {};
       const address = probeAddress(engine, probe, found);
       const key = `${address.key} ${probe.path}`;
-      const response = answers.get(key) ?? this.#ask(address, probe.path);
-      answers.set(key, response);
+      const response = responses.get(key) ?? this.#ask(address, probe.path);
+      responses.set(key, response);
       take(finding, await response);
     });
-    if (!this.#closed) this.#tell();
+    if (!this.#closed) this.#report();
   }
 
-  /** One round after the other, however many are asked for. */
+  /** Runs one more round after those that are running or waiting. */
   #askNow(): Promise<void> {
     this.#rounds = this.#rounds.then(async () => {
       if (this.#closed || this.#findings.size === 0) return;
@@ -107,12 +107,14 @@ export class Prober {
     return this.#rounds;
   }
 
-  #tell(): void {
+  #report(): void {
     const discovered = discoveredOf([...this.#findings.values()]);
     if (JSON.stringify(discovered) === JSON.stringify(this.discovered)) return;
     for (const [identity, { isReady }] of Object.entries(discovered)) {
       if ((this.discovered[identity]?.isReady ?? true) === isReady) continue;
-      this.#deps.log(`engine ${identity} ${isReady ? "takes requests" : "is not ready yet"}`);
+      this.#deps.log(
+        `engine ${identity} ${isReady ? "is ready" : "is not ready yet: it gets no requests"}`,
+      );
     }
     this.discovered = discovered;
     this.#deps.changed(discovered);
@@ -123,13 +125,13 @@ function probesOf({ dialect }: RouteConfig): readonly EngineProbe[] {
   return dialectOf(dialect)?.probes ?? [];
 }
 
-function findingsOf(config: Config, asked: NonNullable<ProberDeps["probesOf"]>): Finding[] {
+function findingsOf(config: Config, probesOfRoute: NonNullable<ProberDeps["probesOf"]>): Finding[] {
   const probes = new Map<string, Set<EngineProbe>>();
   for (const server of config.servers) {
     for (const route of server.routes) {
       const pools = routePools(config, server, route);
       if (pools === undefined) continue;
-      for (const probe of asked(route)) {
+      for (const probe of probesOfRoute(route)) {
         for (const pool of probe.legs.flatMap((leg) => pools[leg])) {
           probes.set(pool, (probes.get(pool) ?? new Set()).add(probe));
         }
@@ -142,7 +144,7 @@ function findingsOf(config: Config, asked: NonNullable<ProberDeps["probesOf"]>):
         identity: engineIdentity(pool, engine.name),
         engine,
         probe,
-        saysNotYet: false,
+        isNotReady: false,
         failures: 0,
         attributes: {},
       })),
@@ -153,12 +155,12 @@ function findingsOf(config: Config, asked: NonNullable<ProberDeps["probesOf"]>):
 function take(finding: Finding, response: EngineResponse | NoResponse): void {
   if (typeof response === "string") {
     finding.failures += 1;
-    // Whoever listens there next is another: a Mooncake engine has another id after each start.
+    // The server has ended. The next one has other attributes: a Mooncake engine gets a new id with each start.
     if (response === "refused" || finding.failures >= probeFailuresMax) finding.attributes = {};
     return;
   }
   finding.failures = 0;
-  finding.saysNotYet = response.status === 503;
+  finding.isNotReady = response.status === 503;
   const info = infoOf(finding.engine);
   finding.attributes = response.status === 200 ? finding.probe.discovered(response.body, info) : {};
 }
@@ -167,25 +169,26 @@ function infoOf({ address, dpRank, attributes }: ConfiguredEngine): EngineInfo {
   return { host: address.host ?? "", port: address.port ?? 0, dpRank, attributes };
 }
 
-/** @param found of the engine before, by any probe */
+/** @param found attributes of the engine found so far, by any probe */
 function probeAddress(
   { address, attributes }: ConfiguredEngine,
   { port }: EngineProbe,
   found: Readonly<Record<string, string>>,
 ): Address {
   if (port === undefined || address.host === undefined) return address;
-  const said = Number(attributes[port.attribute] ?? found[port.attribute]);
-  const number = Number.isInteger(said) && said > 0 && said <= 65_535 ? said : port.otherwise;
-  return addressOf({ host: attributes["bootstrap_host"] ?? address.host, port: number });
+  const known = Number(attributes[port.attribute] ?? found[port.attribute]);
+  const isPort = Number.isInteger(known) && known > 0 && known <= 65_535;
+  const host = attributes["bootstrap_host"] ?? address.host;
+  return addressOf({ host, port: isPort ? known : port.otherwise });
 }
 
 function discoveredOf(findings: readonly Finding[]): DiscoveredByIdentity {
   const discovered: Record<string, DiscoveredAttributes> = {};
   const needs = new Map<string, { readonly engine: ConfiguredEngine; readonly names: string[] }>();
-  for (const { identity, engine, probe, saysNotYet, attributes } of findings) {
+  for (const { identity, engine, probe, isNotReady, attributes } of findings) {
     const before = discovered[identity];
     discovered[identity] = {
-      isReady: (before?.isReady ?? true) && !saysNotYet,
+      isReady: (before?.isReady ?? true) && !isNotReady,
       attributes: { ...before?.attributes, ...attributes },
     };
     const names = [...(needs.get(identity)?.names ?? []), ...(probe.needs ?? [])];

@@ -1,0 +1,35 @@
+/** Runs reloads one after the other. A reload that is requested while one runs is done once more afterwards. */
+
+export class Reloads {
+  readonly #reload: () => Promise<void>;
+  #running: Promise<void> | undefined;
+  #isRequested = false;
+
+  /** @param reload never rejects */
+  constructor(reload: () => Promise<void>) {
+    this.#reload = reload;
+  }
+
+  /** Resolves when all requested reloads are done. */
+  request(): Promise<void> {
+    // The file may have changed after the running reload read it.
+    this.#isRequested = true;
+    this.#running ??= this.#runRequested();
+    return this.#running;
+  }
+
+  /** Runs another change of the configuration when no reload runs. @param change never rejects */
+  async between(change: () => Promise<void>): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    this.#running = change().then(() => this.#runRequested());
+    await this.#running;
+  }
+
+  async #runRequested(): Promise<void> {
+    while (this.#isRequested) {
+      this.#isRequested = false;
+      await this.#reload();
+    }
+    this.#running = undefined;
+  }
+}
