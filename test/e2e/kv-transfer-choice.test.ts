@@ -72,7 +72,9 @@ describe.each(runtimes)("on %s", (runtime) => {
         top: "errorLog: { level: notice }",
       }),
     );
-    await proxy.command.saysError(/dialect of pools prefill, decode: "sglang", detected by disaggregation/);
+    await proxy.command.saysError(
+      /dialect of pools prefill, decode: "sglang", detected by disaggregation/,
+    );
     // The port of the bootstrap server comes a moment after the dialect.
     await eventually(async () => {
       await responseTo(proxy.url, long);

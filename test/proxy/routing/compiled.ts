@@ -12,8 +12,8 @@ import { compileMap } from "../../../src/proxy/routing/map.ts";
 import type { ReturnedReply } from "../../../src/proxy/routing/rewrite.ts";
 import type { Route } from "../../../src/proxy/routing/route.ts";
 import { Server } from "../../../src/proxy/routing/server.ts";
-import { VirtualServers } from "../../../src/proxy/routing/virtual-servers.ts";
 import { VariableScope } from "../../../src/proxy/routing/template.ts";
+import { VirtualServers } from "../../../src/proxy/routing/virtual-servers.ts";
 import { createScoreboardMemory, Scoreboard } from "../../../src/scoreboard/scoreboard.ts";
 import { contextOf } from "./contexts.ts";
 
