@@ -10,7 +10,7 @@ export type Fault = "none" | "client" | "encode" | "prefill" | "decode" | "inter
 export type Retry = "no" | "safe" | "may-repeat-work";
 
 export interface Outcome {
-  /** Stable; in the error body, the access log and metrics. */
+  /** Stable; in the error body, and as `$outcome` in the access log. */
   readonly code: string;
   /** 0 = no response can be sent (any more): the connection is closed. */
   readonly status: number;

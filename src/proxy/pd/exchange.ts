@@ -1,6 +1,7 @@
 /**
- * The state machine that owns a request between its arrival and its end: which leg is sent when, what a failure leads to, whose
- * answer is the client's. It does no I/O; the driver (`request.ts`) tells it what happened and does what it commands.
+ * The state machine that owns a request between its arrival and its end: which leg is sent when, what a failure leads to,
+ * whose response is the client's. It does no I/O: the driver (`exchange-driver.ts`) reports what happened and carries out
+ * the commands.
  *
  * The orders that engine families need: prefill first, both together, decode first with a call-back for the prefill,
  * and decode alone where there is nothing to prefill.
