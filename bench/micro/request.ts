@@ -3,8 +3,8 @@
 //   npx bun bench/micro/request.ts [prefill policy] [requests at once] [shadow]
 //   npx bun build --target=node --outfile=/tmp/request-bench.mjs bench/micro/request.ts && node /tmp/request-bench.mjs
 
-import { listenKey } from "../../src/config/check/check.ts";
-import { parseFlags } from "../../src/config/flags/flags.ts";
+import { parseFlags } from "../../src/config/flags/parse-flags.ts";
+import { listenKey } from "../../src/config/values/listen-key.ts";
 import { systemIds } from "../../src/dialects/shared/id-generator.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import { Worker } from "../../src/proxy/worker/worker.ts";

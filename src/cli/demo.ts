@@ -1,7 +1,7 @@
 /** `demo`: four prefill and four decode engines as in the README, the proxy in front, and a first exchange to look at. */
 import { Command, InvalidArgumentError } from "commander";
 import type { Runtime } from "../config/check/runtime.ts";
-import { parseFlags } from "../config/flags/flags.ts";
+import { parseFlags } from "../config/flags/parse-flags.ts";
 import { Instance } from "../control/process/instance.ts";
 import { type RunningEngine, startEngine } from "../simulated-engine/server.ts";
 import { systemClock } from "../transport/clock.ts";

@@ -1,22 +1,29 @@
-/** One way in for everything an operator can say: nginx.conf, YAML or flags become one checked `Config`. */
+/** The one entry for every source of a configuration: nginx.conf, YAML or flags become one checked `Config`. */
 import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { checkConfig } from "./check/check.ts";
 import type { Runtime } from "./check/runtime.ts";
-import { commandLine, type Flags, parseFlags } from "./flags/flags.ts";
+import type { Flags } from "./flags/flags.ts";
+import { parseFlags } from "./flags/parse-flags.ts";
 import { loadNginx } from "./nginx/load.ts";
 import { diskFiles } from "./nginx/syntax/files.ts";
-import type { ConfigProblem } from "./problems/problem.ts";
+import {
+  type ConfigProblem,
+  commandLine,
+  inFileOrder,
+  problemAt,
+  wholeFile,
+} from "./problems/problem.ts";
 import { describeOpenError } from "./problems/system-error.ts";
 import type { Config } from "./schema/schema.ts";
-import { inFileOrder, type Locate, parseYaml } from "./yaml/read-yaml.ts";
+import { type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
 export interface FileSource {
   /** As given; a relative one starts at the prefix. */
   readonly file: string;
   /** Where relative paths start: the working directory unless given. */
   readonly prefix?: string;
-  /** nginx directives that stand before the file's own (`-g`). */
+  /** nginx directives that come before the file's own (`-g`). */
   readonly directives?: string;
 }
 
@@ -26,7 +33,7 @@ export type LoadResult =
   | { readonly config: Config; readonly notices: readonly ConfigProblem[] }
   | { readonly errors: readonly ConfigProblem[]; readonly notices: readonly ConfigProblem[] };
 
-/** What a front end makes of its input, before the checks that all share. */
+/** What a front end returns, before the checks that all share. */
 type Read =
   | {
       readonly config: Config;
@@ -42,7 +49,7 @@ export function loadConfig(source: ConfigSource, runtime: Runtime): LoadResult {
   return { ...loaded, config: withFullPaths(loaded.config, resolve(prefix ?? ".")) };
 }
 
-/** The same with relative paths as they are written, for a conversion to another format. */
+/** The same, but relative paths stay as written: for the conversion to another format. */
 export function loadAsWritten(source: ConfigSource, runtime: Runtime): LoadResult {
   const read = "flags" in source ? readFlags(source.flags) : readFile(source);
   const notices = [...(read.notices ?? [])];
@@ -61,7 +68,7 @@ export function configFilePath({ file, prefix }: FileSource): string {
 function readFlags(flags: Flags): Read {
   const parsed = parseFlags(flags);
   if ("errors" in parsed) return parsed;
-  return { config: parsed.config, locate: atFile(commandLine) };
+  return { config: parsed.config, locate: (fault) => problemAt(wholeFile(commandLine), fault) };
 }
 
 function readFile(source: FileSource): Read {
@@ -71,9 +78,10 @@ function readFile(source: FileSource): Read {
 
 function readYaml(file: string, { directives }: FileSource): Read {
   const fail = (message: string): Read => ({
-    errors: [{ file, line: 0, column: 0, level: "emerg", message }],
+    errors: [problemAt(wholeFile(file), { level: "emerg", message })],
   });
-  if (directives !== undefined) return fail("-g adds nginx directives, which YAML does not have");
+  if (directives !== undefined)
+    return fail("-g adds nginx directives, which a YAML file cannot have");
   try {
     return parseYaml(readFileSync(file, "utf8"), file);
   } catch (error) {
@@ -89,19 +97,7 @@ function readNginx(file: string, { prefix, directives }: FileSource): Read {
   });
 }
 
-/** For faults of which no better place is known. */
-function atFile(file: string): Locate {
-  return ({ level, message, hint }) => ({
-    file,
-    line: 0,
-    column: 0,
-    level,
-    message,
-    ...(hint === undefined ? {} : { hint }),
-  });
-}
-
-/** Paths of logs and of the pid file are as good in a reload from another directory. */
+/** Absolute paths stay right in a reload from another directory. */
 function withFullPaths(config: Config, prefix: string): Config {
   const full = (file: string) =>
     isAbsolute(file) || file === "stdout" || file === "stderr" ? file : resolve(prefix, file);

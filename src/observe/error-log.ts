@@ -5,7 +5,8 @@
  *
  * The number after the process id is the thread: 0 is the main thread, worker N has N. Times are local, as in nginx.
  */
-import { type LogLevel, logLevels } from "../config/schema/schema.ts";
+import { logLevels } from "../config/schema/logs.ts";
+import type { LogLevel } from "../config/schema/schema.ts";
 import { LogFile } from "./log-file.ts";
 
 /** The part of a clock that a log needs. */

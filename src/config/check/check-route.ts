@@ -1,23 +1,10 @@
-/** Checks of one route: what it matches, where it leads, the texts in it. */
-
+/** Checks of one route: what it matches, where it leads, and the texts in it. */
+import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
-import type { ConfigPath } from "../schema/expected.ts";
-import type {
-  Config,
-  PrefillConfig,
-  RouteConfig,
-  ServerConfig,
-  StepConfig,
-} from "../schema/schema.ts";
+import type { PrefillConfig, RouteConfig, ServerConfig, StepConfig } from "../schema/schema.ts";
 import { parseEngineAddress } from "../values/engine-url.ts";
 import { isBuiltInVariable } from "../values/variables.ts";
-import type { Faults, TextChecks } from "./check-text.ts";
-
-export interface CheckContext {
-  readonly config: Config;
-  readonly faults: Faults;
-  readonly texts: TextChecks;
-}
+import type { CheckContext } from "./context.ts";
 
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
@@ -37,7 +24,7 @@ export function checkRoute(
   }
   for (const [name, value] of Object.entries(route.setHeaders)) {
     const at = [...path, "setHeaders", name];
-    if (!headerName.test(name)) faults.emerg(at, `"${name}" is not a header's name`);
+    if (!headerName.test(name)) faults.emerg(at, `invalid header name "${name}"`);
     texts.template(at, value);
   }
   route.accessLogs.forEach(({ file, format }, index) => {
@@ -47,7 +34,7 @@ export function checkRoute(
       faults.emerg([...at, "format"], `unknown log format "${format}"`, didYouMean(format, known));
     }
     if (file.includes("$")) {
-      faults.emerg([...at, "file"], `the name of a log file takes no variables: "${file}"`);
+      faults.emerg([...at, "file"], `the path of a log cannot contain variables: "${file}"`);
     }
   });
   route.errorPages.forEach(({ uri }, index) => {
@@ -59,7 +46,7 @@ function checkMatch({ faults, texts }: CheckContext, { match }: RouteConfig, pat
   const at = [...path, "match", "path"];
   if (match.kind.startsWith("regex")) texts.regex(at, match.path);
   else if (!match.path.startsWith("/") && !match.path.startsWith("@")) {
-    faults.emerg(at, `the path of a route begins with "/", unlike "${match.path}"`);
+    faults.emerg(at, `the path of a route must begin with "/", not "${match.path}"`);
   }
 }
 
@@ -72,7 +59,7 @@ export function checkSteps(
     const at = [...path, index];
     if ("set" in step) {
       const { name, value } = step.set;
-      // nginx lets only these built-in variables be set, too.
+      // As in nginx, $args is the only built-in variable that can be set.
       if (isBuiltInVariable(name) && name !== "args") {
         faults.emerg([...at, "set", "name"], `"$${name}" is a built-in variable`);
       }
@@ -91,11 +78,11 @@ function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath
   const { target } = route;
   if (target === undefined) {
     if (route.prefill !== undefined) {
-      faults.emerg([...path, "prefill"], "a route with a prefill needs a target for its decode");
+      faults.emerg([...path, "prefill"], "a route with a prefill needs a target: the decode pool");
     } else if (route.encode !== undefined) {
       faults.emerg([...path, "encode"], "a route with an encode needs a target");
     } else if (!route.steps.some((step) => "return" in step || "rewrite" in step)) {
-      faults.warn(path, "this route has no target and no return: it answers 404");
+      faults.warn(path, "this route has no target and no return: requests get 404");
     }
     return;
   }
@@ -108,9 +95,9 @@ function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath
   const match = /^http:\/\/(unix:[^:]*:?|[^/?#]*)/i.exec(target.url);
   if (match === null) {
     const reason = /^https:/i.test(target.url)
-      ? "engines are reached over http"
-      : "it begins with http://";
-    faults.emerg(at, `the URL "${target.url}" cannot be used: ${reason}`);
+      ? "engines are reached over http, not https"
+      : "it must begin with http://";
+    faults.emerg(at, `invalid URL "${target.url}": ${reason}`);
     return;
   }
   const authority = match[1]!;
@@ -136,13 +123,13 @@ function checkPrefill(
 ): void {
   if (prefill === undefined) return;
   if (dialect === "plain") {
-    const hint = "leave the prefill out, or name the engines' dialect";
+    const hint = "remove the prefill, or name the engines' dialect";
     context.faults.emerg([...path, "prefill"], 'the dialect "plain" has no prefill', hint);
   }
   checkInternal(context, server, prefill, "prefill", [...path, "prefill"]);
 }
 
-/** Of the place of a leg that is not the route's target. */
+/** Checks where a leg before the target goes. */
 function checkInternal(
   context: CheckContext,
   server: ServerConfig,
@@ -157,7 +144,7 @@ function checkInternal(
   const { location } = place;
   const prefixes = server.routes.filter(({ match }) => !match.kind.startsWith("regex"));
   const routed =
-    // A regular expression may match what the prefix becomes together with the request's own path.
+    // A regular expression may match the location followed by the request's own path.
     prefixes.length < server.routes.length ||
     server.steps.length > 0 ||
     prefixes.some(
@@ -167,7 +154,7 @@ function checkInternal(
     const paths = prefixes.map(({ match }) => match.path);
     context.faults.emerg(
       [...path, "location"],
-      `no route takes the ${leg} location "${location}"`,
+      `no route matches the ${leg} location "${location}"`,
       didYouMean(location, paths),
     );
   }

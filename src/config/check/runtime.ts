@@ -1,4 +1,4 @@
-/** What the runtime underneath can do, as far as a configuration depends on it. */
+/** What the runtime can do, as far as a configuration depends on it. */
 import { availableParallelism } from "node:os";
 
 export interface Runtime {
@@ -31,8 +31,8 @@ export function knowsReusePort(nodeVersion: string): boolean {
 }
 
 /**
- * How many workers `workers` comes to. `auto` is one per core where threads can share a port and one elsewhere: a number that
- * the operator gave is refused there instead (`check.ts`).
+ * The number of workers. `auto` is one per core if threads can share a port, else one. (`check.ts` rejects a larger
+ * number if they cannot.)
  */
 export function countWorkers(workers: number | "auto", runtime: Runtime): number {
   if (workers !== "auto") return workers;

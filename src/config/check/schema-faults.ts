@@ -1,32 +1,15 @@
-/** Turns the schema's issues into what an operator can act on: where, what is expected, what is there, what was meant. */
+/** The schema's issues, in an operator's terms: where, what was expected, what was found, what was probably meant. */
 import type { z } from "zod";
+import { type ConfigFault, type ConfigPath, formatPath, valueAt } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
-import {
-  type ConfigPath,
-  describeExpected,
-  formatPath,
-  keysAt,
-  schemasAt,
-} from "../schema/expected.ts";
-
-/** What is wrong at a path of the configuration. A front end knows where in its file that is. */
-export interface ConfigFault {
-  readonly path: ConfigPath;
-  /** The fault is the key at the end of the path, not its value. */
-  readonly atKey?: boolean;
-  readonly level: "emerg" | "warn" | "notice";
-  readonly message: string;
-  readonly hint?: string;
-  /** The key that is missing at the path. */
-  readonly missing?: string;
-}
+import { describeExpected, keysAt, schemasAt } from "../schema/expected.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** @param value what was checked: messages say what stands there. */
+/** @param value what was validated: messages quote it */
 export function schemaFaults(issues: readonly Issue[], value: unknown): ConfigFault[] {
   const faults = issues.flatMap((issue) => faultsOf(issue, [], value));
-  // A key that was misspelt is missing too; telling it once is enough.
+  // A misspelt key is also a missing key: one message is enough.
   return faults.filter(
     ({ missing, path }) =>
       missing === undefined ||
@@ -60,7 +43,7 @@ function faultsOf(issue: Issue, prefix: ConfigPath, root: unknown): ConfigFault[
 
 function unknownKey(path: ConfigPath, key: string, known: readonly string[]): ConfigFault {
   const place = path.length === 0 ? "" : ` in ${formatPath(path)}`;
-  const hint = didYouMean(key, known) ?? `known here: ${known.join(", ")}`;
+  const hint = didYouMean(key, known) ?? `valid keys: ${known.join(", ")}`;
   return fault([...path, key], `unknown key "${key}"${place}`, hint, true);
 }
 
@@ -69,7 +52,7 @@ function missingKey(path: ConfigPath): ConfigFault {
   const place = parent.length === 0 ? "" : ` in ${formatPath(parent)}`;
   const expected = describeExpected(schemasAt(path));
   const missing = String(path.at(-1));
-  const hint = `it holds ${expected}`;
+  const hint = `expected ${expected}`;
   return { ...fault(parent, `missing key "${missing}"${place}`, hint), missing };
 }
 
@@ -82,7 +65,7 @@ function wrongValue(path: ConfigPath, actual: unknown, words: readonly string[])
   return fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual)}`, hint);
 }
 
-/** The words that an issue lists as allowed. */
+/** The words that an issue lists as valid. */
 function wordsOf(issue: Issue): string[] {
   if (issue.code === "invalid_value") {
     return issue.values.filter((value) => typeof value === "string");
@@ -92,8 +75,8 @@ function wordsOf(issue: Issue): string[] {
 }
 
 /**
- * No branch of a union matched. The branch that the operator meant is the one whose keys are there; when none is, all keys of
- * all branches are candidates.
+ * No branch of a union matched. The operator meant the branch that has all the given keys; if there is none, the keys
+ * of all branches are candidates.
  */
 function unionFaults(
   branches: readonly (readonly Issue[])[],
@@ -118,7 +101,7 @@ function unionFaults(
   const meant = branches.find((issues) => !issues.some(isAboutBranch));
   if (meant !== undefined) return meant.flatMap((issue) => faultsOf(issue, path, root));
   const names = given.map((key) => `"${key}"`).join(" and ");
-  return [fault(path, `${names} do not stand together in ${place}`, "keep one of them")];
+  return [fault(path, `${names} cannot be combined in ${place}`, "keep one of them")];
 }
 
 /** Whether an issue says that the value belongs to another branch of the union. */
@@ -128,15 +111,6 @@ function isAboutBranch(issue: Issue): boolean {
 
 function fault(path: ConfigPath, message: string, hint?: string, atKey = false): ConfigFault {
   return { path, atKey, level: "emerg", message, ...(hint === undefined ? {} : { hint }) };
-}
-
-export function valueAt(root: unknown, path: ConfigPath): unknown {
-  let value = root;
-  for (const step of path) {
-    if (typeof value !== "object" || value === null) return undefined;
-    value = (value as Record<string | number, unknown>)[step];
-  }
-  return value;
 }
 
 function show(value: unknown): string {

@@ -1,7 +1,7 @@
 /** docs/nginx.md, from the table of directives. Run by `npm run docs`. */
 
-import { refusedFamilies } from "../nginx/directives/refused.ts";
 import { allDirectives } from "../nginx/directives/registry.ts";
+import { rejectedFamilies } from "../nginx/directives/rejected.ts";
 import type { Directive } from "../nginx/reading/directive.ts";
 
 const intro = `# nginx.conf
@@ -46,7 +46,7 @@ export function nginxDirectivesMarkdown(): string {
     ...table(["Directive", "Because"], ignoredRows(kind("ignored"))),
     "\n## Refused\n",
     "These would change what clients get or may do, and they are not built.\n",
-    ...table(["Directive", "Instead"], refusedRows(kind("refused"))),
+    ...table(["Directive", "Instead"], rejectedRows(kind("rejected"))),
     "",
   ].join("\n");
 }
@@ -68,17 +68,17 @@ function ignoredRows(directives: readonly Directive[]): string[][] {
 }
 
 /** One row per hint. */
-function refusedRows(directives: readonly Directive[]): string[][] {
+function rejectedRows(directives: readonly Directive[]): string[][] {
   const hints = new Map<string, string[]>();
   const add = (hint: string, text: string) => {
     hints.set(hint, [...(hints.get(hint) ?? []), text]);
   };
   for (const { name, effect } of directives) {
-    if (effect.kind !== "refused") continue;
+    if (effect.kind !== "rejected") continue;
     const words = effect.except.map(code).join(", ");
     add(effect.hint, words === "" ? code(name) : `${code(name)} (unless ${words})`);
   }
-  for (const { name, hint } of refusedFamilies) add(hint, code(name));
+  for (const { name, hint } of rejectedFamilies) add(hint, code(name));
   return [...hints].map(([hint, names]) => [names.join(", "), hint || "nothing yet"]);
 }
 

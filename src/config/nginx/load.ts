@@ -1,21 +1,27 @@
 /** nginx.conf → `Config`, or what is wrong with it. */
-
-import { type ConfigFault, schemaFaults } from "../check/schema-faults.ts";
-import type { ConfigProblem } from "../problems/problem.ts";
+import { schemaFaults } from "../check/schema-faults.ts";
+import type { ConfigFault } from "../problems/fault.ts";
+import {
+  type ConfigProblem,
+  commandLine,
+  inFileOrder,
+  problemAt,
+  wholeFile,
+} from "../problems/problem.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 import { adapt } from "./adapt/adapter.ts";
 import { Block, fillBlock } from "./directives/block.ts";
 import type { Loading } from "./reading/scope.ts";
 import { Variables } from "./reading/variables.ts";
-import { SyntaxProblem } from "./syntax/lexer.ts";
+import { ConfSyntaxError } from "./syntax/lexer.ts";
 import { type ConfFiles, Parser } from "./syntax/parser.ts";
 import { Places } from "./syntax/places.ts";
-import { inFileOrder, problem, Report } from "./syntax/report.ts";
+import { Report } from "./syntax/report.ts";
 
 export interface NginxOptions extends ConfFiles {
   /**
-   * Relative paths of unix sockets start here, and those of log and pid files, which stay as they are written. Those of included
-   * files start in the folder of the configuration.
+   * Relative paths of unix sockets, log files and pid files start here. (Those of log and pid files are not changed
+   * here.) Included files are relative to the folder of the configuration.
    */
   readonly prefix: string;
   /** Directives of the main block from the command line (`-g`). They come before those of the file. */
@@ -27,9 +33,9 @@ export type NginxResult =
       readonly config: Config;
       /** The same, with only what the file says and nginx's own defaults in place of ours. */
       readonly input: ConfigInput;
-      /** Warnings, and what has no effect here: one notice per directive name. */
+      /** Warnings, and one notice for each directive that has no effect here. */
       readonly notices: readonly ConfigProblem[];
-      /** Puts what is found in `config` later at its place in the files. */
+      /** The place in the files of a fault that is found in `config` later. */
       readonly locate: (fault: ConfigFault) => ConfigProblem;
       readonly errors?: never;
     }
@@ -39,9 +45,7 @@ export type NginxResult =
       readonly config?: never;
     };
 
-const commandLine = "command line";
-
-/** Never throws on account of what the files hold. */
+/** Never throws because of what the files hold. */
 export function loadNginx(file: string, options: NginxOptions): NginxResult {
   const report = new Report();
   const result = load(file, options, report);
@@ -68,15 +72,16 @@ function load(file: string, options: NginxOptions, report: Report): Loaded {
     if (parsed.success) return { config: parsed.data, input, locate: places.locate };
     return { errors: schemaFaults(parsed.error.issues, input).map(places.locate) };
   } catch (error) {
-    if (!(error instanceof SyntaxProblem)) throw error;
-    return { errors: [problem("emerg", error.position, error.message, error.hint)] };
+    if (!(error instanceof ConfSyntaxError)) throw error;
+    const { position, message, hint } = error;
+    return { errors: [problemAt(position, { level: "emerg", message, hint })] };
   }
 }
 
 function readMain(file: string, options: NginxOptions, loading: Loading): Block {
   const { globalDirectives = "" } = options;
   const parser = new Parser(file, options, loading.report);
-  const main = new Block("main", { file, line: 0, column: 0 });
+  const main = new Block("main", wholeFile(file));
   fillBlock(main, parser.parseText(globalDirectives, commandLine), loading);
   fillBlock(main, parser.parseFile(file), loading);
   loading.variables.checkUses(loading.report);

@@ -1,26 +1,57 @@
-/** What is wrong with a configuration, and where: the same shape for nginx.conf, YAML and switches. */
+/** What is wrong with a configuration, and where: the same shape for nginx.conf, YAML and flags. */
 
-export interface ConfigProblem {
-  /** The file as the operator named it; `command line` for switches and `-g`. */
+/** A place in a file. */
+export interface Position {
+  /** As the operator named it, or `commandLine`. */
   readonly file: string;
-  /** Counted from 1. 0 = the problem has no place in the file. */
+  /** Counted from 1. 0 = the problem concerns the whole file. */
   readonly line: number;
   /** Counted from 1, in characters. 0 = the whole line. */
   readonly column: number;
-  /** `emerg` refuses the configuration; the others are told and the configuration is used. */
+}
+
+/** The file of problems in flags and `-g`. */
+export const commandLine = "command line";
+
+/** A problem before its place is known. */
+export interface Finding {
+  /** `emerg` rejects the configuration; the others are reported, and the configuration is used. */
   readonly level: "emerg" | "warn" | "notice";
   readonly message: string;
   /** What to write instead, as a sentence without a full stop. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
-/** One line, as nginx words it, with the column and the hint added: `[emerg] message in FILE:LINE:COLUMN (hint)`. */
+export interface ConfigProblem extends Position, Finding {}
+
+export function problemAt(
+  { file, line, column }: Position,
+  { level, message, hint }: Finding,
+): ConfigProblem {
+  return { file, line, column, level, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** The place of problems that concern a whole file. */
+export function wholeFile(file: string): Position {
+  return { file, line: 0, column: 0 };
+}
+
+/** By line and column within each file; files stay in the order in which they were first named. */
+export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const files = [...new Set(problems.map(({ file }) => file))];
+  return problems.toSorted(
+    (a, b) =>
+      files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
+  );
+}
+
+/** One line, in nginx's words, with the column and the hint added: `[emerg] message in FILE:LINE:COLUMN (hint)`. */
 export function formatProblem(problem: ConfigProblem): string {
   const hint = problem.hint === undefined ? "" : ` (${problem.hint})`;
   return `[${problem.level}] ${problem.message} in ${formatPlace(problem)}${hint}`;
 }
 
-function formatPlace({ file, line, column }: ConfigProblem): string {
+function formatPlace({ file, line, column }: Position): string {
   if (line === 0) return file;
   return column === 0 ? `${file}:${line}` : `${file}:${line}:${column}`;
 }

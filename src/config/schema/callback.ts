@@ -1,7 +1,7 @@
-/** Where decode engines call the proxy back. */
+/** The listener at which decode engines ask for a prefill. */
 import { z } from "zod";
-
-const text = z.string().min(1);
+import { withDetails } from "./describe.ts";
+import { text } from "./values.ts";
 
 export const callbackSchema = z
   .strictObject({
@@ -11,13 +11,19 @@ export const callbackSchema = z
       .min(0)
       .max(65_472)
       .default(0)
-      .describe("Of the first worker; each further one has the next port. 0 = any free ports."),
+      .describe(
+        "Port of the first worker; each further worker has the next one. 0 = any free ports.",
+      ),
     advertise: text
       .optional()
       .describe(
-        "Host by which decode engines reach this machine. Default: `host`, unless that stands for all addresses; then 127.0.0.1 for engines on loopback, and the machine's first external IPv4 address for others.",
+        withDetails(
+          "Host by which decode engines reach this machine.",
+          "Default: `host`, unless that means all addresses. Then it is 127.0.0.1 for engines on loopback,",
+          "and the machine's first external IPv4 address for others.",
+        ),
       ),
   })
   .describe(
-    "Where decode engines call back for their prefill. Open only where a route's dialect needs it.",
+    "Where decode engines ask the proxy for a prefill. It opens only if a route's dialect needs it.",
   );

@@ -1,8 +1,9 @@
-/** Says in words what the schema expects at a place, from its JSON Schema: for error messages and the documentation. */
+/** What the schema expects at a path, in words: for error messages and the documentation. */
 import { z } from "zod";
+import type { ConfigPath } from "../problems/fault.ts";
 import { configSchema } from "./schema.ts";
 
-/** The parts of JSON Schema that zod makes of this schema. */
+/** The parts of JSON Schema that zod generates for our schema. */
 export interface JsonSchema {
   readonly type?: string;
   readonly description?: string;
@@ -23,17 +24,15 @@ export interface JsonSchema {
   readonly pattern?: string;
 }
 
-/** The JSON Schema of what a file may hold, before defaults are filled in. */
+/** The JSON Schema of a file, before defaults are filled in. */
 export const inputSchema = z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
 
-export type ConfigPath = readonly (string | number)[];
-
-/** The alternatives that a schema consists of; itself when there is only one. */
+/** The branches of a union; the schema itself if it is none. */
 export function alternatives(schema: JsonSchema): readonly JsonSchema[] {
   return schema.anyOf ?? schema.oneOf ?? [schema];
 }
 
-/** Schemas that can apply at a path: several where a union has been passed. */
+/** Schemas that can apply at a path: several if a union lies on the way. */
 export function schemasAt(path: ConfigPath): readonly JsonSchema[] {
   let schemas = alternatives(inputSchema);
   for (const step of path) {
@@ -52,7 +51,7 @@ function childOf(schema: JsonSchema, step: string | number): JsonSchema | undefi
   return typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined;
 }
 
-/** Keys that may stand at a path. */
+/** Keys that the map at a path may have. */
 export function keysAt(path: ConfigPath): string[] {
   return [...new Set(schemasAt(path).flatMap((schema) => Object.keys(schema.properties ?? {})))];
 }
@@ -91,7 +90,7 @@ function describeOne(schema: JsonSchema): string {
 }
 
 function describeRange({ minimum, maximum }: JsonSchema): string {
-  // Zod states the safe integers as bounds of every integer; they bound nothing that an operator would write.
+  // Zod bounds every integer by the safe integers; no operator needs to hear of that.
   const most = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
   if (minimum !== undefined && most !== undefined) return ` from ${minimum} to ${most}`;
   if (minimum !== undefined) return ` of ${minimum} or more`;
@@ -104,16 +103,4 @@ function describeList({ minItems, maxItems }: JsonSchema): string {
   }
   if (minItems !== undefined) return `a list with ${minItems} or more items`;
   return maxItems === undefined ? "a list" : `a list of at most ${maxItems} items`;
-}
-
-/** `servers[0].routes[1].target.pool`; the whole document is `the configuration`. */
-export function formatPath(path: ConfigPath): string {
-  if (path.length === 0) return "the configuration";
-  let text = "";
-  for (const step of path) {
-    if (typeof step === "number") text += `[${step}]`;
-    else if (/^[A-Za-z_][\w-]*$/.test(step)) text += text === "" ? step : `.${step}`;
-    else text += `[${JSON.stringify(step)}]`;
-  }
-  return text;
 }

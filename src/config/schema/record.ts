@@ -1,19 +1,22 @@
 /** Live traffic as a trace, for `global-proxy simulate`. */
 import { z } from "zod";
-
-const text = z.string().min(1);
+import { withDetails } from "./describe.ts";
+import { text } from "./values.ts";
 
 export const recordSchema = z
   .strictObject({
-    file: text.describe("A path; each start adds to what is there."),
+    file: text.describe("A path. Each start appends to the file."),
     salt: text
       .optional()
       .describe(
-        "Secret by which blocks of prompts are named. The same salt gives equal blocks equal names after a restart, or at another proxy. Default: a new one with each start.",
+        withDetails(
+          "Secret for the hashes of prompt blocks. Default: a new one at each start.",
+          "With the same salt, equal blocks have equal names after a restart and at other proxies.",
+        ),
       ),
   })
   .describe(
-    "Answered prompts as a trace (`docs/lab.md`): sizes, times, salted blocks; never text.",
+    "Record served prompts as a trace (`docs/lab.md`): sizes, times and salted hashes, never text.",
   );
 
 export type RecordConfig = z.output<typeof recordSchema>;

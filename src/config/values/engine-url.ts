@@ -1,4 +1,4 @@
-/** Reads an engine's URL: its address, its data-parallel ranks, and what else is said of it. */
+/** An engine's URL: its address, its data-parallel ranks and its attributes. */
 import { isIPv6 } from "node:net";
 import { dpRanksMax } from "../../limits.ts";
 import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
@@ -7,10 +7,10 @@ export type EngineAddress =
   | { readonly host: string; readonly port: number }
   | { readonly unixPath: string };
 
-/** Everything that a URL says of an engine, or of several ranks that share an address. */
+/** What a URL says about one engine, or about several ranks that share an address. */
 export interface EngineUrl {
   readonly address: EngineAddress;
-  /** Data-parallel ranks, each an engine of its own; -1 = none is said. Never empty. */
+  /** Data-parallel ranks, each an engine of its own; -1 = no rank. Never empty. */
   readonly dpRanks: readonly number[];
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -37,11 +37,11 @@ export function parseEngineUrl(url: string): EngineUrl | UrlProblem {
     return "problem" in address ? address : { address, dpRanks: noRank, attributes };
   }
   const dpRanks = readRanks(ranks);
-  // `http://user@host` would else be sent to a host that is called "user".
+  // Without this check, `http://user@host` would name the host "user".
   if (dpRanks === undefined || !/:\d+$/.test(before)) {
     return {
       problem: "an engine has no user name",
-      hint: `a data-parallel rank, or a range of at most ${dpRanksMax}, stands behind the port: host:port@0`,
+      hint: `data-parallel ranks follow the port: host:port@0, or a range of at most ${dpRanksMax}`,
     };
   }
   const address = parseEngineAddress(before);
@@ -67,14 +67,14 @@ function readQuery(query: string): Record<string, string> | UrlProblem {
     if (!isEngineAttribute(name)) {
       return { problem: `unknown attribute "${name}"`, hint: attributeHint(name) };
     }
-    if (value === "") return { problem: `the attribute "${name}" has no value` };
-    if (Object.hasOwn(attributes, name)) return { problem: `"${name}" stands twice` };
+    if (value === "") return { problem: `attribute "${name}" has no value` };
+    if (Object.hasOwn(attributes, name)) return { problem: `duplicate attribute "${name}"` };
     attributes[name] = value;
   }
   return attributes;
 }
 
-/** `http://host:port`, `host:port`, a host alone (port 80) or `unix:/path`; otherwise what is wrong, as half a sentence. */
+/** @param url `http://host:port`, `host:port`, a host alone (port 80) or `unix:/path` */
 export function parseEngineAddress(url: string): EngineAddress | { readonly problem: string } {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1]?.toLowerCase();
   if (scheme === "https") return { problem: "engines are reached over http, not https" };
@@ -91,37 +91,41 @@ export function parseEngineAddress(url: string): EngineAddress | { readonly prob
 
 function parseUnix(rest: string): EngineAddress | { readonly problem: string } {
   const unixPath = rest.replace(/:$/, "");
-  if (!unixPath.startsWith("/")) return { problem: "the path of a unix socket begins with /" };
+  if (!unixPath.startsWith("/")) return { problem: "the path of a unix socket must begin with /" };
   return { unixPath };
 }
 
-/** A host and a port; IPv6 hosts stand in brackets. Without a port, `defaultPort`. */
+/** A host and a port. IPv6 hosts stand in brackets. */
 export function parseHostAndPort(
   text: string,
   defaultPort: number,
 ): { host: string; port: number } | { readonly problem: string } {
   if (/:.*:/.test(text) && !text.startsWith("[")) {
-    return { problem: "an IPv6 address stands in brackets, as [::1]:80" };
+    return { problem: "an IPv6 address needs brackets, as in [::1]:80" };
   }
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text);
-  if (match === null) return { problem: "it is not host:port" };
+  if (match === null) return { problem: "expected host:port" };
   const [, bracketed, plain, portText] = match;
   const host = bracketed ?? plain ?? "";
   if (bracketed !== undefined && !isIPv6(bracketed)) {
-    return { problem: "what stands in brackets is not an IPv6 address" };
+    return { problem: "the address in brackets is not IPv6" };
   }
   if (bracketed === undefined && !isHostName(host)) {
     return {
-      problem: host === "" ? "the host is missing" : "the host is not a name or an address",
+      problem: host === "" ? "the host is missing" : "the host is neither a name nor an address",
     };
   }
   if (portText === undefined) return { host, port: defaultPort };
   const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
-  if (port < 1 || port > 65_535) return { problem: `${portText || "nothing"} is not a port` };
+  if (port < 1 || port > 65_535)
+    return { problem: portText === "" ? "the port is missing" : `invalid port "${portText}"` };
   return { host, port };
 }
 
-/** A name or an IPv4 address. All digits and dots must make an address, since a resolver would read `1.2` as one too. */
+/**
+ * A name or an IPv4 address. Digits and dots alone must be a full IPv4 address, since resolvers accept short forms such
+ * as `1.2`.
+ */
 export function isHostName(text: string): boolean {
   if (/^[0-9.]+$/.test(text)) return isIPv4Quad(text);
   return hostName.test(text);

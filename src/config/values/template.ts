@@ -6,7 +6,7 @@ export type TemplatePart =
 
 const nameCharacter = /[A-Za-z0-9_]/;
 
-/** Thrown for a `$` that no variable name follows, or a `${` that is not closed. `offset` counts characters. */
+/** Thrown for a `$` without a variable name, or a `${` that is not closed. `offset` counts characters. */
 export class TemplateError extends Error {
   readonly offset: number;
   constructor(message: string, offset: number) {
@@ -46,6 +46,6 @@ function readVariable(text: string, dollar: number): { variable: string; end: nu
   if (end === start) throw new TemplateError("invalid variable name", dollar);
   if (!braced) return { variable: text.slice(start, end), end };
   if (text[end] !== "}")
-    throw new TemplateError("the closing bracket of a variable is missing", dollar);
+    throw new TemplateError("the closing brace of a variable is missing", dollar);
   return { variable: text.slice(start, end), end: end + 1 };
 }

@@ -1,11 +1,14 @@
-/** Names of the variables that templates may hold. `src/proxy/routing/variables.ts` gives them values; a test holds the two equal. */
+/**
+ * Names of the variables that templates may contain. `src/proxy/routing/variables.ts` gives them values; a test keeps
+ * the two lists equal.
+ */
 
 /** Variables with a fixed name. */
 export const variableNames = [
   "arg_",
   "args",
   "binary_remote_addr",
-  // Members of a JSON body, by their names in lower case; not known yet when a route is chosen.
+  // Members of a JSON body, by their names in lower case. They are empty while a route is chosen.
   "body_",
   "body_bytes_sent",
   "bytes_sent",
@@ -57,7 +60,7 @@ export const variableNames = [
   "upstream_response_time",
   "upstream_status",
   "uri",
-  // Of P/D requests. Times are in milliseconds since the request came, unless the name says otherwise.
+  // Of P/D requests. Times are in milliseconds since the request arrived, unless the name says otherwise.
   "encode_addr",
   "prefill_addr",
   "decode_addr",
@@ -73,7 +76,7 @@ export type VariableName = (typeof variableNames)[number];
 const fixed: ReadonlySet<string> = new Set(variableNames);
 const prefixes = variableNames.filter((name) => name.endsWith("_"));
 
-/** Whether a built-in variable has this name; those that end in `_` are families, such as `http_` with `http_user_agent`. */
+/** Names that end in `_` are families: `http_` covers `http_user_agent`. */
 export function isBuiltInVariable(name: string): boolean {
   if (fixed.has(name)) return !name.endsWith("_");
   return prefixes.some((prefix) => name.startsWith(prefix) && name.length > prefix.length);

@@ -1,4 +1,4 @@
-/** A YAML (or JSON) document, read with positions, held against the schema. */
+/** A YAML (or JSON) document: read with positions, and validated against the schema. */
 import {
   type Document,
   isAlias,
@@ -11,20 +11,20 @@ import {
   parseDocument,
   type YAMLError,
 } from "yaml";
-import { type ConfigFault, schemaFaults } from "../check/schema-faults.ts";
-import type { ConfigProblem } from "../problems/problem.ts";
+import { schemaFaults } from "../check/schema-faults.ts";
+import type { ConfigFault, ConfigPath } from "../problems/fault.ts";
+import { type ConfigProblem, inFileOrder, problemAt } from "../problems/problem.ts";
 import { withDefaultPolicies } from "../schema/default-policies.ts";
-import type { ConfigPath } from "../schema/expected.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 
-/** Puts a fault at its place in the file. */
+/** The place of a fault in its file. */
 export type Locate = (fault: ConfigFault) => ConfigProblem;
 
 export type YamlResult =
   | { readonly config: Config; readonly locate: Locate }
   | { readonly errors: readonly ConfigProblem[] };
 
-/** Aliases that a document may expand to; a bound on documents that grow by reference. */
+/** Aliases that a document may use: a bound on documents that grow by reference. */
 const aliasesMax = 1000;
 
 export function parseYaml(text: string, file: string): YamlResult {
@@ -33,13 +33,10 @@ export function parseYaml(text: string, file: string): YamlResult {
   if (document.errors.length > 0) {
     return { errors: document.errors.map((error) => syntaxProblem(error, lines, file)) };
   }
-  const locate: Locate = ({ path, atKey, level, message, hint }) => ({
-    file,
-    ...placeOf(document, lines, path, atKey ?? false),
-    level,
-    message,
-    ...(hint === undefined ? {} : { hint }),
-  });
+  const locate: Locate = (fault) => {
+    const place = placeOf(document, lines, fault.path, fault.atKey ?? false);
+    return problemAt({ file, ...place }, fault);
+  };
   const value = toValue(document);
   if (value instanceof Error) {
     return { errors: [locate({ path: [], level: "emerg", message: value.message })] };
@@ -49,10 +46,6 @@ export function parseYaml(text: string, file: string): YamlResult {
     return { config: withDefaultPolicies(parsed.data, value as ConfigInput), locate };
   }
   return { errors: inFileOrder(schemaFaults(parsed.error.issues, value).map(locate)) };
-}
-
-export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
-  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
 }
 
 function toValue(document: Document): unknown {
@@ -70,7 +63,7 @@ function syntaxProblem(error: YAMLError, lines: LineCounter, file: string): Conf
   return { file, line, column: col, level: "emerg", message: `invalid YAML: ${message}` };
 }
 
-/** The place of a path's value, or of the nearest enclosing one that is written in the file. */
+/** The place of the value at a path, or of the nearest value around it that is written in the file. */
 function placeOf(document: Document, lines: LineCounter, path: ConfigPath, atKey: boolean) {
   let node: Node | null = document.contents;
   let offset = node?.range?.[0];

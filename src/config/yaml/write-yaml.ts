@@ -1,27 +1,27 @@
-/** Writes a configuration down as briefly as it can be said: only what differs from the defaults. */
+/** A configuration as YAML: as short as possible, or with all defaults. */
 import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
 import { withDefaultPolicies } from "../schema/default-policies.ts";
 import { alternatives, inputSchema, type JsonSchema } from "../schema/expected.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 
-/** YAML that loads back to the same configuration. */
+/** YAML with only what differs from the defaults. It loads back to the same configuration. */
 export function toYaml(config: Config): string {
   const minimal = withoutDefaults(config, inputSchema) as ConfigInput;
-  // Round robin is no default where a route hands over.
+  // Where a route splits prefill and decode, round robin is not the default and must be written.
   const read = () => withDefaultPolicies(configSchema.parse(minimal), minimal);
   for (const [name, { policy }] of Object.entries(read().pools)) {
-    const said = config.pools[name]!.policy;
-    if (policy.name !== said.name) minimal.pools![name]!.policy = { name: "round_robin" };
+    const wanted = config.pools[name]!.policy;
+    if (policy.name !== wanted.name) minimal.pools![name]!.policy = { name: "round_robin" };
   }
-  // What is written here is what will run, so a default that was left out wrongly must never pass unseen.
+  // The operator will run this text, so it must mean exactly the same.
   if (!isDeepStrictEqual(read(), config)) {
     throw new Error("the configuration does not load back to itself");
   }
   return stringify(minimal, { lineWidth: 0 });
 }
 
-/** YAML with all defaults written out. */
+/** YAML with all defaults. */
 export function toFullYaml(config: Config): string {
   return stringify(config, { lineWidth: 0, aliasDuplicateObjects: false });
 }
@@ -39,14 +39,14 @@ function withoutDefaults(value: unknown, schema: JsonSchema): unknown {
   for (const [key, member] of Object.entries(value)) {
     const memberSchema = properties[key] ?? others;
     const small = withoutDefaults(member, memberSchema);
-    // A default of a nested map is what it was before its own defaults were filled in: an empty map, or a few keys.
+    // The schema states the default of a nested map before its own defaults are filled in, as `small` is here.
     const isDefault = "default" in memberSchema && isDeepStrictEqual(small, memberSchema.default);
     if (!isDefault && member !== undefined) minimal[key] = small;
   }
   return minimal;
 }
 
-/** Whether a branch of a union is the one that made a value: it knows all its keys, and its constants agree. */
+/** Whether a value belongs to this branch of a union: the branch knows all its keys, and its constants match. */
 function describes({ properties, additionalProperties }: JsonSchema, value: object): boolean {
   if (properties === undefined) return additionalProperties !== false;
   return Object.entries(value).every(([key, member]) => {

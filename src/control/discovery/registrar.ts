@@ -1,6 +1,6 @@
 /** Engines that register themselves: the main thread listens for them, and adds them to the pools of the configuration. */
 import { describeSystemError } from "../../config/problems/system-error.ts";
-import { engineSchema } from "../../config/schema/pool/pool.ts";
+import { engineSchema } from "../../config/schema/pool/engine.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
 import { parseHostAndPort } from "../../config/values/engine-url.ts";
 import { registeredEnginesMax, registrationDelayMs } from "../../limits.ts";

@@ -1,5 +1,5 @@
 /** The listening sockets of one worker. A reload keeps those whose address stays, opens new ones and closes the rest. */
-import { listenKey } from "../../config/check/check.ts";
+import { listenKey } from "../../config/values/listen-key.ts";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
 import type { Listener, ListeningAddress, Socket, Transport } from "../../transport/socket.ts";

@@ -1,5 +1,5 @@
 /** A configuration as one worker serves by it: its pools, servers and routes, and the templates of its pools compiled. */
-import { listenKey } from "../../config/check/check.ts";
+import { listenKey } from "../../config/values/listen-key.ts";
 import { keyTemplates } from "../../config/schema/policies.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import { Pool } from "../../pool/pool.ts";

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { Lexer, SyntaxProblem } from "../../../src/config/nginx/syntax/lexer.ts";
+import { ConfSyntaxError, Lexer } from "../../../src/config/nginx/syntax/lexer.ts";
 import { acceptedCases, differingCases, refusedCases, wordedCases } from "./differential-cases.ts";
 import { load } from "./in-memory.ts";
 import { NginxOracle } from "./nginx-oracle.ts";
@@ -115,7 +115,7 @@ function firstProblem(text: string): string | undefined {
       }
     }
   } catch (error) {
-    if (error instanceof SyntaxProblem) return error.message;
+    if (error instanceof ConfSyntaxError) return error.message;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** What is written as YAML loads back to the same configuration, and says nothing that goes without saying. */
+/** Written YAML loads back to the same configuration, and leaves defaults out. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -35,7 +35,7 @@ test("defaults are left out", () => {
   expect(parse(toYaml(configSchema.parse(small)))).toEqual(small);
 });
 
-describe("what is as a default elsewhere stays where it is not", () => {
+describe("a value that is a default elsewhere is not left out", () => {
   test.each([
     { ...small, workers: "auto" },
     { ...small, errorLog: { level: "debug" } },
@@ -73,7 +73,7 @@ describe("what is as a default elsewhere stays where it is not", () => {
   });
 });
 
-test("the JSON Schema knows the default of each key that the schema fills in", () => {
+test("the JSON Schema has the default of each key that the schema fills in", () => {
   const full = configSchema.parse({ ...small, pools: { p: { engines: [{ url: "a:1" }] } } });
   const { properties = {}, required = [] } = inputSchema;
   for (const key of Object.keys(full)) {

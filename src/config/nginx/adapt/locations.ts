@@ -1,7 +1,9 @@
 /** The locations of a server as one flat list: nested ones are moved out where that changes nothing. */
+
+import type { Position } from "../../problems/problem.ts";
 import type { Block } from "../directives/block.ts";
 import { type Location, location, type Match } from "../directives/http/location.ts";
-import type { Position, Word } from "../syntax/lexer.ts";
+import type { Word } from "../syntax/lexer.ts";
 import type { Report } from "../syntax/report.ts";
 
 export interface FlatLocation {

@@ -16,7 +16,7 @@ export interface Pass {
   readonly host: string;
 }
 
-/** @throws Refusal */
+/** @throws DirectiveError */
 export function readProxyPass(
   { node, value: word }: Entry<Word>,
   { match, named }: FlatLocation,

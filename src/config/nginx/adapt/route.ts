@@ -30,7 +30,7 @@ import {
   proxySetHeader,
 } from "../directives/proxy/proxy.ts";
 import type { Loading } from "../reading/scope.ts";
-import { Refusal } from "../syntax/report.ts";
+import { DirectiveError } from "../syntax/report.ts";
 import type { FlatLocation } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { readOmni } from "./omni.ts";
@@ -125,7 +125,7 @@ function readPass(location: FlatLocation, { loading, pools }: RouteContext): Pas
   try {
     return readProxyPass(entry, location, pools, loading);
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof DirectiveError)) throw error;
     const { position = entry.node.name.position, message, hint } = error;
     loading.report.emerg(position, message, hint);
     return undefined;

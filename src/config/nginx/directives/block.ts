@@ -1,10 +1,11 @@
 /** The directives of one block with their values, and nginx's inheritance from the blocks around it. */
+
+import type { Position } from "../../problems/problem.ts";
 import type { Context } from "../reading/context.ts";
 import type { Directive } from "../reading/directive.ts";
 import { type Loading, Scope } from "../reading/scope.ts";
-import type { Position } from "../syntax/lexer.ts";
 import type { ConfNode } from "../syntax/parser.ts";
-import { Refusal } from "../syntax/report.ts";
+import { DirectiveError } from "../syntax/report.ts";
 import { allowedHere, explainUnknown, named } from "./registry.ts";
 
 export interface Entry<Value = unknown> {
@@ -57,7 +58,7 @@ export function fillBlock(block: Block, nodes: readonly ConfNode[], loading: Loa
     try {
       readDirective(block, node, loading);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof DirectiveError)) throw error;
       const { position = node.name.position, message, hint = swallowed(node) } = error;
       loading.report.emerg(position, message, hint);
     }
@@ -76,22 +77,22 @@ function readDirective(block: Block, node: ConfNode, loading: Loading): void {
   const directive = chooseDirective(block, node);
   const name = node.name.text;
   const { args, effect } = directive;
-  if (effect.kind === "refused") {
+  if (effect.kind === "rejected") {
     if (node.args.length === 1 && effect.except.includes(node.args[0]!.text)) return;
     const hint = effect.hint === "" ? undefined : effect.hint;
-    throw new Refusal(`the "${name}" directive is not supported yet`, undefined, hint);
+    throw new DirectiveError(`the "${name}" directive is not supported yet`, undefined, hint);
   }
   if (node.block !== undefined && directive.block === undefined) {
-    throw new Refusal(`directive "${name}" is not terminated by ";"`);
+    throw new DirectiveError(`directive "${name}" is not terminated by ";"`);
   }
   if (node.block === undefined && directive.block !== undefined) {
-    throw new Refusal(`directive "${name}" has no opening "{"`);
+    throw new DirectiveError(`directive "${name}" has no opening "{"`);
   }
   if (node.args.length < args.min || node.args.length > args.max) {
-    throw new Refusal(`invalid number of arguments in "${name}" directive`);
+    throw new DirectiveError(`invalid number of arguments in "${name}" directive`);
   }
   if (!directive.repeats && block.has(directive)) {
-    throw new Refusal(`"${name}" directive is duplicate`);
+    throw new DirectiveError(`"${name}" directive is duplicate`);
   }
   if (effect.kind === "ignored") {
     const message = `"${name}" has no effect here: ${effect.because}`;
@@ -112,8 +113,8 @@ function chooseDirective({ context }: Block, { name }: ConfNode): Directive {
   const directive = candidates.find((candidate) => allowedHere(candidate, context));
   if (directive !== undefined) return directive;
   const [other] = candidates;
-  if (other === undefined) throw new Refusal(...explainUnknown(name.text, context));
+  if (other === undefined) throw new DirectiveError(...explainUnknown(name.text, context));
   const places = [...new Set(candidates.flatMap(({ contexts }) => contexts))];
   const hint = `it stands in ${places.join(", ")}`;
-  throw new Refusal(`"${name.text}" directive is not allowed here`, undefined, hint);
+  throw new DirectiveError(`"${name.text}" directive is not allowed here`, undefined, hint);
 }

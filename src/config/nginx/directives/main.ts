@@ -1,6 +1,6 @@
 /** Directives of the main and events blocks. */
 import { parseAdminAddress } from "../../schema/admin.ts";
-import { logLevels } from "../../schema/schema.ts";
+import { logLevels } from "../../schema/logs.ts";
 import {
   flag,
   invalidValue,

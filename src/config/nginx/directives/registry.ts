@@ -13,7 +13,7 @@ import { mainDirectives } from "./main.ts";
 import { moduleDirectives } from "./modules.ts";
 import { prefillDirectives } from "./proxy/prefill.ts";
 import { proxyDirectives } from "./proxy/proxy.ts";
-import { refusedDirectives, refusedFamilies } from "./refused.ts";
+import { rejectedDirectives, rejectedFamilies } from "./rejected.ts";
 import { upstreamDirectives } from "./upstream/upstream.ts";
 
 /** In the order of the documentation. */
@@ -30,7 +30,7 @@ export const allDirectives: readonly Directive[] = [
   ...mapDirectives,
   ...logDirectives,
   ...stockDirectives,
-  ...refusedDirectives,
+  ...rejectedDirectives,
 ];
 
 const byName = new Map<string, Directive[]>();
@@ -54,7 +54,7 @@ export function explainUnknown(
   name: string,
   context: Context,
 ): [string, undefined, string | undefined] {
-  const family = refusedFamilies.find(({ part }) => part.test(name));
+  const family = rejectedFamilies.find(({ part }) => part.test(name));
   if (family !== undefined) {
     return [`the "${name}" directive is not supported yet`, undefined, family.hint || undefined];
   }

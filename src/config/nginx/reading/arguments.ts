@@ -6,7 +6,7 @@ import { parseNumber, parseSize, parseTime } from "./units.ts";
 export interface Arguments<Value> {
   readonly min: number;
   readonly max: number;
-  /** @throws Refusal */
+  /** @throws DirectiveError */
   read(args: readonly Word[], scope: Scope): Value;
 }
 

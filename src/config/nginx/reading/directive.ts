@@ -7,7 +7,7 @@ export type Effect =
   | { readonly kind: "honoured"; readonly does: string }
   | { readonly kind: "ignored"; readonly because: string }
   /** Words with which the directive asks for nothing, such as `off`, are accepted. */
-  | { readonly kind: "refused"; readonly hint: string; readonly except: readonly string[] };
+  | { readonly kind: "rejected"; readonly hint: string; readonly except: readonly string[] };
 
 export interface Directive<Value = unknown> {
   readonly name: string;
@@ -48,8 +48,8 @@ export function ignored(
 }
 
 /** Not built yet, or not wanted: an error, since running without it would not be what the operator meant. */
-export function refused(name: string, hint = "", except: readonly string[] = []): Directive {
-  const effect: Effect = { kind: "refused", hint, except };
+export function rejected(name: string, hint = "", except: readonly string[] = []): Directive {
+  const effect: Effect = { kind: "rejected", hint, except };
   return { name, contexts: [], args: anything, repeats: true, effect };
 }
 

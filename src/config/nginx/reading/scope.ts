@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Word } from "../syntax/lexer.ts";
 import type { ConfNode } from "../syntax/parser.ts";
-import { Refusal, type Report } from "../syntax/report.ts";
+import { DirectiveError, type Report } from "../syntax/report.ts";
 import type { Context } from "./context.ts";
 import { type JsRegex, translateRegex } from "./regex.ts";
 import type { Variables } from "./variables.ts";
@@ -31,12 +31,12 @@ export class Scope {
   }
 
   /** @param word what is wrong, if not the whole directive */
-  refusal(message: string, word?: Word, hint?: string): Refusal {
-    return new Refusal(message, word?.position, hint);
+  error(message: string, word?: Word, hint?: string): DirectiveError {
+    return new DirectiveError(message, word?.position, hint);
   }
 
   fail(message: string, word?: Word, hint?: string): never {
-    throw this.refusal(message, word, hint);
+    throw this.error(message, word, hint);
   }
 
   /** Told once per directive and subject. */

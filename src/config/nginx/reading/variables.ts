@@ -3,7 +3,7 @@ import { didYouMean } from "../../problems/suggest.ts";
 import { parseTemplate, TemplateError } from "../../values/template.ts";
 import { isBuiltInVariable, variableNames } from "../../values/variables.ts";
 import type { Word } from "../syntax/lexer.ts";
-import { Refusal, type Report } from "../syntax/report.ts";
+import { DirectiveError, type Report } from "../syntax/report.ts";
 
 /** Variables of nginx, of its usual modules and of the original that have no value here yet, with what stands in for them. */
 const foreignVariables: ReadonlyMap<string, string> = new Map([
@@ -59,17 +59,21 @@ export class Variables {
   readonly #own = new Set<string>();
   readonly #used: { readonly name: string; readonly word: Word }[] = [];
 
-  /** @throws Refusal when the name is taken by a built-in variable. */
+  /** @throws DirectiveError when the name is taken by a built-in variable. */
   declare(name: string, word: Word): void {
     if (isBuiltInVariable(name)) {
-      throw new Refusal(`the duplicate "${name}" variable`, word.position, "choose another name");
+      throw new DirectiveError(
+        `the duplicate "${name}" variable`,
+        word.position,
+        "choose another name",
+      );
     }
     this.#own.add(name);
   }
 
   /**
    * Notes the variables that a text holds.
-   * @throws Refusal when its grammar is wrong
+   * @throws DirectiveError when its grammar is wrong
    */
   use(word: Word, text: string = word.text): string {
     try {
@@ -83,7 +87,7 @@ export class Variables {
         unclosed === undefined
           ? "invalid variable name"
           : `the closing bracket in "${unclosed}" variable is missing`;
-      throw new Refusal(message, word.position);
+      throw new DirectiveError(message, word.position);
     }
     return text;
   }

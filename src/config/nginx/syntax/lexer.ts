@@ -1,14 +1,9 @@
 /** nginx.conf text → words and marks (`;`, `{`, `}`), with nginx's quotes, escapes and comments. */
-
-/** Where a word stands. Line and column count from 1; both are 0 in text that came from the command line. */
-export interface Position {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
+import { type Position, wholeFile } from "../../problems/problem.ts";
 
 export interface Word {
   readonly text: string;
+  /** Without a line in text that came from the command line. */
   readonly position: Position;
 }
 
@@ -16,13 +11,13 @@ export type Token =
   | (Word & { readonly kind: "word" })
   | { readonly kind: ";" | "{" | "}" | "end"; readonly position: Position };
 
-/** A text that is not nginx.conf. */
-export class SyntaxProblem extends Error {
+/** Thrown where the text is not nginx.conf. */
+export class ConfSyntaxError extends Error {
   readonly position: Position;
   readonly hint: string | undefined;
   constructor(message: string, position: Position, hint?: string) {
     super(message);
-    this.name = "SyntaxProblem";
+    this.name = "ConfSyntaxError";
     this.position = position;
     this.hint = hint;
   }
@@ -42,7 +37,7 @@ export class Lexer {
     this.#fromCommandLine = options.fromCommandLine ?? false;
   }
 
-  /** @throws SyntaxProblem at what cannot be a token. */
+  /** @throws ConfSyntaxError at what cannot be a token. */
   next(): Token {
     this.#skipBlanks();
     const position = this.#position();
@@ -64,15 +59,15 @@ export class Lexer {
   }
 
   /** nginx's words for a text that ends too early. */
-  endProblem(position: Position, hint?: string): SyntaxProblem {
+  endProblem(position: Position, hint?: string): ConfSyntaxError {
     const message = this.#fromCommandLine
       ? 'unexpected end of parameter, expecting ";"'
       : 'unexpected end of file, expecting ";" or "}"';
-    return new SyntaxProblem(message, position, hint);
+    return new ConfSyntaxError(message, position, hint);
   }
 
   #position(): Position {
-    if (this.#fromCommandLine) return { file: this.#file, line: 0, column: 0 };
+    if (this.#fromCommandLine) return wholeFile(this.#file);
     return { file: this.#file, line: this.#line, column: this.#at - this.#lineStart + 1 };
   }
 
@@ -109,12 +104,15 @@ export class Lexer {
     this.#at += 1;
     const after = this.#text[this.#at];
     if (after !== undefined && !isBlank(after) && !";{)".includes(after)) {
-      throw new SyntaxProblem(`unexpected "${after}"`, this.#position());
+      throw new ConfSyntaxError(`unexpected "${after}"`, this.#position());
     }
     return text;
   }
 
-  /** Ends at a blank, `;` or `{`; the brace of `${name}` belongs to the word. A `}` inside a word is an ordinary letter. */
+  /**
+   * Ends at a blank, `;` or `{`; the brace of `${name}` belongs to the word. A `}` inside a word is an ordinary
+   * character.
+   */
   #unquoted(): string {
     const start = this.#at;
     let afterDollar = false;

@@ -1,7 +1,8 @@
 /** Words and marks → directives with their blocks. Included files are read in place, so nothing behind knows of them. */
 import { basename, dirname, isAbsolute, join } from "node:path";
+import { type Position, wholeFile } from "../../problems/problem.ts";
 import { describeOpenError } from "../../problems/system-error.ts";
-import { Lexer, type Position, SyntaxProblem, type Word } from "./lexer.ts";
+import { ConfSyntaxError, Lexer, type Word } from "./lexer.ts";
 import type { Report } from "./report.ts";
 
 /** One directive as it stands in the file. */
@@ -46,14 +47,14 @@ export class Parser {
     this.#report = report;
   }
 
-  /** @throws SyntaxProblem at the first mistake: what follows it cannot be told apart. */
+  /** @throws ConfSyntaxError at the first mistake: what follows it cannot be told apart. */
   parseFile(path: string, from?: Position): ConfNode[] {
-    const place = from ?? { file: path, line: 0, column: 0 };
+    const place = from ?? wholeFile(path);
     this.#checkBounds(path, place);
     const text = this.#read(path, place);
     this.#charactersRead += text.length;
     if (this.#charactersRead > charactersMax) {
-      throw new SyntaxProblem("the configuration is larger than 16 MiB", place);
+      throw new ConfSyntaxError("the configuration is larger than 16 MiB", place);
     }
     this.#open.push(path);
     const nodes = this.#parseBlock(new Lexer(text, path), undefined, 0);
@@ -77,14 +78,14 @@ export class Parser {
         const message = 'unexpected ";" ignored';
         this.#report.notice(";", token.position, message, "remove one of the two semicolons");
       } else if (token.kind === "{") {
-        throw new SyntaxProblem('unexpected "{"', token.position);
+        throw new ConfSyntaxError('unexpected "{"', token.position);
       } else if (token.kind === "}") {
-        if (opener === undefined) throw new SyntaxProblem('unexpected "}"', token.position);
+        if (opener === undefined) throw new ConfSyntaxError('unexpected "}"', token.position);
         return nodes;
       } else {
         if (opener === undefined) return nodes;
         const hint = `the block that begins at line ${opener.line} is not closed`;
-        throw new SyntaxProblem('unexpected end of file, expecting "}"', token.position, hint);
+        throw new ConfSyntaxError('unexpected end of file, expecting "}"', token.position, hint);
       }
     }
   }
@@ -98,24 +99,24 @@ export class Parser {
       else if (token.kind === "{") {
         if (luaBlock.test(name.text)) throw luaProblem(name);
         if (depth >= blockDepthMax) {
-          throw new SyntaxProblem(`blocks nest deeper than ${blockDepthMax}`, token.position);
+          throw new ConfSyntaxError(`blocks nest deeper than ${blockDepthMax}`, token.position);
         }
         const block = this.#parseBlock(lexer, token.position, depth + 1);
         return { name: wordOf(name), args, block };
       } else if (token.kind === "}") {
-        throw new SyntaxProblem('unexpected "}"', token.position, missingSemicolon(name, args));
+        throw new ConfSyntaxError('unexpected "}"', token.position, missingSemicolon(name, args));
       } else throw lexer.endProblem(token.position, missingSemicolon(name, args));
     }
   }
 
   #include({ name, args, block }: ConfNode): ConfNode[] {
     if (block !== undefined) {
-      throw new SyntaxProblem('directive "include" is not terminated by ";"', name.position);
+      throw new ConfSyntaxError('directive "include" is not terminated by ";"', name.position);
     }
     const [target] = args;
     if (target === undefined || args.length > 1) {
       const message = 'invalid number of arguments in "include" directive';
-      throw new SyntaxProblem(message, name.position);
+      throw new ConfSyntaxError(message, name.position);
     }
     const path = isAbsolute(target.text) ? target.text : join(this.#folder, target.text);
     if (!patternCharacters.test(path)) return this.parseFile(path, target.position);
@@ -124,13 +125,13 @@ export class Parser {
   }
 
   #checkBounds(path: string, place: Position): void {
-    if (this.#open.includes(path)) throw new SyntaxProblem(`"${path}" includes itself`, place);
+    if (this.#open.includes(path)) throw new ConfSyntaxError(`"${path}" includes itself`, place);
     if (this.#open.length > includeDepthMax) {
-      throw new SyntaxProblem(`files include each other deeper than ${includeDepthMax}`, place);
+      throw new ConfSyntaxError(`files include each other deeper than ${includeDepthMax}`, place);
     }
     this.#filesRead += 1;
     if (this.#filesRead > filesMax) {
-      throw new SyntaxProblem(`more than ${filesMax} files are included`, place);
+      throw new ConfSyntaxError(`more than ${filesMax} files are included`, place);
     }
   }
 
@@ -143,7 +144,7 @@ export class Parser {
         this.#report.notice("mime.types", place, `"${path}" is not there; it would have no effect`);
         return "";
       }
-      throw new SyntaxProblem(describeOpenError(path, error as NodeJS.ErrnoException), place);
+      throw new ConfSyntaxError(describeOpenError(path, error as NodeJS.ErrnoException), place);
     }
   }
 }
@@ -160,7 +161,7 @@ function missingSemicolon(name: Word, args: readonly Word[]): string {
   return `a ";" may be missing behind "${name.text}" in line ${line}`;
 }
 
-function luaProblem({ text, position }: Word): SyntaxProblem {
+function luaProblem({ text, position }: Word): ConfSyntaxError {
   const message = `the "${text}" directive is not supported: Lua does not run here`;
-  return new SyntaxProblem(message, position, "use map, set, rewrite and return");
+  return new ConfSyntaxError(message, position, "use map, set, rewrite and return");
 }

@@ -1,18 +1,14 @@
-/** Where in the files each part of the configuration came from, for faults that are found only in the whole. */
-
-import type { ConfigFault } from "../../check/schema-faults.ts";
-import type { ConfigProblem } from "../../problems/problem.ts";
-import type { ConfigPath } from "../../schema/expected.ts";
-import type { Position } from "./lexer.ts";
-import { problem } from "./report.ts";
+/** Where in the files each part of the configuration came from, for faults that only the checks of the whole find. */
+import type { ConfigFault, ConfigPath } from "../../problems/fault.ts";
+import { type ConfigProblem, type Position, problemAt, wholeFile } from "../../problems/problem.ts";
 
 export class Places {
   readonly #positions = new Map<string, Position>();
   readonly #whole: Position;
 
-  /** @param file where faults without a place are told */
+  /** @param file the place of faults that have no better one */
   constructor(file: string) {
-    this.#whole = { file, line: 0, column: 0 };
+    this.#whole = wholeFile(file);
   }
 
   set(path: ConfigPath, position: Position): void {
@@ -28,6 +24,5 @@ export class Places {
     return this.#whole;
   }
 
-  readonly locate = ({ path, level, message, hint }: ConfigFault): ConfigProblem =>
-    problem(level, this.of(path), message, hint);
+  readonly locate = (fault: ConfigFault): ConfigProblem => problemAt(this.of(fault.path), fault);
 }

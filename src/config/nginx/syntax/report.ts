@@ -1,15 +1,14 @@
-/** Collects what is wrong with a configuration, and what in it is without effect, while it is read. */
-import type { ConfigProblem } from "../../problems/problem.ts";
-import type { Position } from "./lexer.ts";
+/** Collects, while a configuration is read, what is wrong with it and what in it has no effect. */
+import { type ConfigProblem, type Position, problemAt } from "../../problems/problem.ts";
 
-/** Thrown where a directive is read: the rest of it cannot be. The walk goes on behind it, to find more. */
-export class Refusal extends Error {
+/** Thrown where one directive cannot be read. Reading goes on behind that directive, to find more errors. */
+export class DirectiveError extends Error {
   readonly position: Position | undefined;
   readonly hint: string | undefined;
-  /** @param position where, when it is not the directive's name */
+  /** @param position if the error is not at the directive's name */
   constructor(message: string, position?: Position, hint?: string) {
     super(message);
-    this.name = "Refusal";
+    this.name = "DirectiveError";
     this.position = position;
     this.hint = hint;
   }
@@ -22,42 +21,24 @@ export class Report {
   readonly #reported = new Set<string>();
 
   emerg(position: Position, message: string, hint?: string): void {
-    this.#addOnce(this.errors, problem("emerg", position, message, hint));
+    this.#addOnce(this.errors, problemAt(position, { level: "emerg", message, hint }));
   }
 
   warn(position: Position, message: string, hint?: string): void {
-    this.#addOnce(this.notices, problem("warn", position, message, hint));
+    this.#addOnce(this.notices, problemAt(position, { level: "warn", message, hint }));
   }
 
-  /** What a block inherits is wrong in each block that inherits it, but told once. */
+  /** Several blocks may inherit one error; it is reported once. */
   #addOnce(problems: ConfigProblem[], one: ConfigProblem): void {
     const key = JSON.stringify(one);
     if (!this.#reported.has(key)) problems.push(one);
     this.#reported.add(key);
   }
 
-  /** Told once for each subject, at its first place. */
+  /** Reported once per subject, at its first place. */
   notice(subject: string, position: Position, message: string, hint?: string): void {
     if (this.#noticed.has(subject)) return;
     this.#noticed.add(subject);
-    this.notices.push(problem("notice", position, message, hint));
+    this.notices.push(problemAt(position, { level: "notice", message, hint }));
   }
-}
-
-/** By line and column within each file; files stay in the order in which they were first named. */
-export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
-  const files = [...new Set(problems.map(({ file }) => file))];
-  return problems.toSorted(
-    (a, b) =>
-      files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
-  );
-}
-
-export function problem(
-  level: ConfigProblem["level"],
-  { file, line, column }: Position,
-  message: string,
-  hint?: string,
-): ConfigProblem {
-  return { file, line, column, level, message, ...(hint === undefined ? {} : { hint }) };
 }

@@ -1,5 +1,6 @@
-/** What an operator can say of the KV events of a pool's engines. */
+/** The KV events of a pool's engines. */
 import { z } from "zod";
+import { withDetails } from "../describe.ts";
 
 export const kvEventsSchema = z
   .strictObject({
@@ -9,7 +10,11 @@ export const kvEventsSchema = z
       .max(65_535)
       .default(5_557)
       .describe(
-        "Where engines publish (`endpoint`); rank R of an engine at R above it. The attribute `kv_events_port` of an engine counts more.",
+        withDetails(
+          "Port at which engines publish (`endpoint`).",
+          "Rank R of an engine publishes at this port + R.",
+          "An engine's own attribute `kv_events_port` takes precedence.",
+        ),
       ),
     replayPort: z
       .int()
@@ -17,13 +22,17 @@ export const kvEventsSchema = z
       .max(65_535)
       .default(0)
       .describe(
-        "Where what was missed is asked for (`replay_endpoint`), likewise; attribute `kv_replay_port`. 0 = it cannot be.",
+        withDetails(
+          "Port at which missed events are requested again (`replay_endpoint`). 0 = none.",
+          "Rank R of an engine listens at this port + R.",
+          "An engine's own attribute `kv_replay_port` takes precedence.",
+        ),
       ),
-    topic: z.string().max(255).default("").describe("Only what is published under it is heard."),
+    topic: z.string().max(255).default("").describe("Only events of this topic are read."),
   })
   .describe("KV events of vLLM and SGLang over ZeroMQ (`docs/kv-events.md`).");
 
-/** `PORT` or `PORT:REPLAY_PORT`; undefined = it is not. */
+/** `PORT` or `PORT:REPLAY_PORT`; undefined = neither. */
 export function parseKvEventPorts(text: string): z.input<typeof kvEventsSchema> | undefined {
   const [, port, replayPort] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text) ?? [];
   if (port === undefined) return undefined;

@@ -1,5 +1,6 @@
-/** Load that engines tell of themselves. */
+/** The load that engines report. */
 import { z } from "zod";
+import { withDetails } from "../describe.ts";
 
 export const signalsSchema = z
   .strictObject({
@@ -13,8 +14,15 @@ export const signalsSchema = z
       .string()
       .regex(/^\/\S*$/, "a path, such as /metrics")
       .optional()
-      .describe("Default: the first of `/metrics`, `/prometheus/metrics`, `/v1/loads` that tells."),
+      .describe(
+        withDetails(
+          "Path to ask.",
+          "Default: the first of `/metrics`, `/prometheus/metrics` and `/v1/loads` that reports a load.",
+        ),
+      ),
   })
-  .describe("Ask engines for their load (`docs/signals.md`), which others may put there, too.");
+  .describe(
+    "Ask engines for their load, which includes requests of other clients (`docs/signals.md`).",
+  );
 
 export type SignalsConfig = z.output<typeof signalsSchema>;

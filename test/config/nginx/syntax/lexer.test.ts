@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  ConfSyntaxError,
   Lexer,
   quoteWord,
-  SyntaxProblem,
   type Token,
 } from "../../../../src/config/nginx/syntax/lexer.ts";
 
@@ -67,11 +67,11 @@ describe("what cannot be a word", () => {
   });
 });
 
-function caught(run: () => void): SyntaxProblem {
+function caught(run: () => void): ConfSyntaxError {
   try {
     run();
   } catch (error) {
-    if (error instanceof SyntaxProblem) return error;
+    if (error instanceof ConfSyntaxError) return error;
   }
   throw new Error("nothing was refused");
 }
@@ -133,7 +133,7 @@ function lexed(text: string): Token[] {
   try {
     return lex(text);
   } catch (error) {
-    expect(error).toBeInstanceOf(SyntaxProblem);
+    expect(error).toBeInstanceOf(ConfSyntaxError);
     return [];
   }
 }

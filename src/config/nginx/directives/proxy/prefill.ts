@@ -2,7 +2,7 @@
 import { routeDialects } from "../../../schema/dialects.ts";
 import { flag, oneOf, reading } from "../../reading/arguments.ts";
 import { anyHttp } from "../../reading/context.ts";
-import { type Directive, honoured, refused } from "../../reading/directive.ts";
+import { type Directive, honoured, rejected } from "../../reading/directive.ts";
 import { parseNumber } from "../../reading/units.ts";
 import { omniDirectives } from "./omni.ts";
 
@@ -65,19 +65,19 @@ export const prefillDirectives: readonly Directive[] = [
   prefillMinTokens,
   explain,
   setRequestId,
-  refused("prefill_refactor", usePrefill),
-  refused("prefill_servers_list", usePrefill),
-  refused("decode_servers_list", usePrefill),
-  refused("bootstrap_ports_list"),
-  refused("pd_backend", "", ["vllm"]),
-  refused("pd_distribution", usePrefill),
-  refused("stream_ops", "", ["off"]),
-  refused("set_trace_headers_force", "", ["off"]),
-  refused("enable_internal_metrics"),
+  rejected("prefill_refactor", usePrefill),
+  rejected("prefill_servers_list", usePrefill),
+  rejected("decode_servers_list", usePrefill),
+  rejected("bootstrap_ports_list"),
+  rejected("pd_backend", "", ["vllm"]),
+  rejected("pd_distribution", usePrefill),
+  rejected("stream_ops", "", ["off"]),
+  rejected("set_trace_headers_force", "", ["off"]),
+  rejected("enable_internal_metrics"),
   ...omniDirectives,
-  refused("omni_proxy_metrics"),
-  refused("omni_proxy_health_status"),
-  refused("omni_proxy_broadcast"),
-  refused("omni_proxy_prefill_groups"),
-  refused("omni_proxy_decode_groups"),
+  rejected("omni_proxy_metrics"),
+  rejected("omni_proxy_health_status"),
+  rejected("omni_proxy_broadcast"),
+  rejected("omni_proxy_prefill_groups"),
+  rejected("omni_proxy_decode_groups"),
 ];

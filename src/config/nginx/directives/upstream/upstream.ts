@@ -108,7 +108,7 @@ function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): voi
     case "drain":
     case "service=":
     case "route=":
-      throw scope.refusal(`"${name}" of "server" is not supported yet`, word);
+      throw scope.error(`"${name}" of "server" is not supported yet`, word);
     default: {
       if (isEngineAttribute(name)) {
         if (value === "") invalid();
@@ -116,7 +116,7 @@ function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): voi
         break;
       }
       const hint = didYouMean(name, [...parameterNames, ...Object.keys(engineAttributes)]);
-      throw scope.refusal(`invalid parameter "${word.text}"`, word, hint);
+      throw scope.error(`invalid parameter "${word.text}"`, word, hint);
     }
   }
 }

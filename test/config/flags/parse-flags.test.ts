@@ -1,8 +1,9 @@
-/** Flags become the same configuration as a file; wrong ones are told before anything listens. */
+/** Flags mean the same configuration as a file, and wrong ones are reported before anything listens. */
 import { expect, test } from "vitest";
 import { checkConfig } from "../../../src/config/check/check.ts";
 import { currentRuntime } from "../../../src/config/check/runtime.ts";
-import { type Flags, parseFlags } from "../../../src/config/flags/flags.ts";
+import type { Flags } from "../../../src/config/flags/flags.ts";
+import { parseFlags } from "../../../src/config/flags/parse-flags.ts";
 import { formatProblem } from "../../../src/config/problems/problem.ts";
 import { parseYaml } from "../../../src/config/yaml/read-yaml.ts";
 
@@ -19,7 +20,7 @@ function problems(flags: Partial<Flags>): string[] {
   return "errors" in result ? result.errors.map(formatProblem) : [];
 }
 
-test("the shortest command line is this YAML", () => {
+test("the shortest command line means this YAML", () => {
   const yaml = parseYaml(
     `pools:
   prefill: { policy: { name: predictive }, engines: [{ url: http://p:1 }, { url: p:2 }] }
@@ -34,7 +35,7 @@ servers:
   expect(yaml).toMatchObject({ config: parsed({}) });
 });
 
-test("encode engines stand before prefill and decode, or before engines that do both", () => {
+test("encode engines come before prefill and decode engines, or before engines that do both", () => {
   expect(parsed({ encode: ["e:1,e:2"] }).servers[0]!.routes).toMatchObject([
     { encode: { pool: "encode" }, prefill: { pool: "prefill" } },
   ]);
@@ -45,7 +46,7 @@ test("encode engines stand before prefill and decode, or before engines that do 
   expect(problems({ encode: ["e"] })).toHaveLength(1);
 });
 
-test("each flag sets what it names", () => {
+test("each flag sets its key", () => {
   const config = parsed({
     prefillPolicy: "round_robin",
     decodePolicy: "random",
@@ -80,7 +81,7 @@ test.each([
   expect(parsed({ listen }).servers[0]!.listen[0]).toMatchObject(expected);
 });
 
-test("all that is wrong is told at once, with the nearest word", () => {
+test("all errors are reported at once, with the nearest valid word", () => {
   expect(
     problems({
       prefill: [],
@@ -94,19 +95,19 @@ test("all that is wrong is told at once, with the nearest word", () => {
     }),
   ).toEqual([
     '[emerg] unknown name "omnii" for --dialect in command line (did you mean "omni"?)',
-    "[emerg] --prefill is missing in command line (--prefill URL… names the prefill engines)",
+    "[emerg] --prefill is missing in command line (write --prefill http://HOST:PORT)",
     '[emerg] unknown name "lenght_balance" for --prefill-policy in command line (did you mean "length_balance"?)',
     '[emerg] invalid URL "https://d:1" for --decode: engines are reached over http, not https in command line',
-    '[emerg] invalid URL "d:x" for --decode: x is not a port in command line',
+    '[emerg] invalid URL "d:x" for --decode: invalid port "x" in command line',
     '[emerg] invalid URL "stray" for --decode: the port is missing in command line',
     "[emerg] hash needs a key for --decode-policy in command line (hash?key=…)",
     '[emerg] unknown name "warning" for --log-level in command line (did you mean "warn"?)',
     '[emerg] invalid number "65" for --workers in command line (a whole number from 1 to 64, or auto)',
-    '[emerg] invalid address "::1:80" for --listen: an IPv6 address stands in brackets, as [::1]:80 in command line ([HOST:]PORT)',
+    '[emerg] invalid address "::1:80" for --listen: an IPv6 address needs brackets, as in [::1]:80 in command line ([HOST:]PORT)',
   ]);
 });
 
-test("engines without a hand-over are one pool, said by --engine or by --decode alone", () => {
+test("engines that serve whole requests are one pool, named by --engine or by --decode alone", () => {
   for (const flags of [
     { prefill: [], decode: [], engine: ["e:1,e:2"] },
     { prefill: [], decode: ["e:1", "e:2"] },
@@ -122,31 +123,34 @@ test("engines without a hand-over are one pool, said by --engine or by --decode 
 });
 
 test.each([
-  [{ engine: ["e:1"] }, "--engine does not stand beside --prefill and --decode"],
-  [{ dialect: "plain" }, "--dialect plain has no --prefill"],
+  [{ engine: ["e:1"] }, "--engine cannot be combined with --prefill and --decode"],
+  [{ dialect: "plain" }, "--dialect plain cannot be combined with --prefill"],
   [{ prefill: [], dialect: "omni" }, "--prefill is missing"],
-  [{ prefill: [], decode: [], engine: ["e:1"], dialect: "omni" }, "--dialect omni hands over"],
+  [
+    { prefill: [], decode: [], engine: ["e:1"], dialect: "omni" },
+    "--dialect omni cannot be combined with --engine",
+  ],
   [{ onPrefillFailure: "decode" }, '"decode" for --on-prefill-failure'],
   [{ decodeCacheTokens: "all" }, 'invalid number "all" for --decode-cache-tokens'],
   [{ prefillMinTokens: "-1" }, 'invalid number "-1" for --prefill-min-tokens'],
   [{ decode: ["root@d:80"] }, "an engine has no user name"],
   [{ decode: ["d:80?zmq_adress=1"] }, 'unknown attribute "zmq_adress"'],
-])("%j is refused", (flags, message) => {
+])("%j is rejected", (flags, message) => {
   expect(problems(flags).join("\n")).toContain(message);
 });
 
-test("when there is a prefill, and what when it fails, is said of the route", () => {
+test("the flags about prefill set the route, and the cache size of decode its pool", () => {
   const { servers, pools } = parsed({
     onPrefillFailure: "decode_only",
     prefillMinTokens: "256",
     decodeCacheTokens: "400000",
   });
-  const said = { onPrefillFailure: "decode_only", prefillMinTokens: 256 };
-  expect(servers[0]!.routes).toMatchObject([said]);
+  const expected = { onPrefillFailure: "decode_only", prefillMinTokens: 256 };
+  expect(servers[0]!.routes).toMatchObject([expected]);
   expect(pools).toMatchObject({ prefill: { cacheTokens: 0 }, decode: { cacheTokens: 400_000 } });
 });
 
-test("a policy has its options behind its name, and its role from the pool", () => {
+test("a policy takes its options after its name, and its role from the pool", () => {
   const { pools } = parsed({
     prefillPolicy: "omni_proxy?algo=earliest_batch&max_batch_num_token=9000",
     decodePolicy: "pd_score_balance",
@@ -193,11 +197,11 @@ test.each([
   [{ prefillPolicy: "" }, 'unknown name ""'],
   [{ prefillMaxNumSeqs: "16" }, "--prefill-max-num-seqs has no effect with the policy predictive"],
   [{ decodePolicy: "pd_score_balance", decodeMaxNumSeqs: "many" }, 'invalid number "many"'],
-])("%j is refused, with what is wrong", (flags, message) => {
+])("%j is rejected with the reason", (flags, message) => {
   expect(problems(flags).join("\n")).toContain(message);
 });
 
-test("operators are not heard where clients are served", () => {
+test("the listener for operators cannot be one for clients", () => {
   const faultsOf = (listen: string, admin: string) =>
     checkConfig(parsed({ listen, admin }), currentRuntime()).map(({ path }) => path.join("."));
   expect(faultsOf("8080", "127.0.0.1:8080")).toEqual(["admin.port"]);
@@ -209,7 +213,7 @@ test("operators are not heard where clients are served", () => {
   expect(checkConfig(config, currentRuntime())).toMatchObject([{ path: ["admin", "host"] }]);
 });
 
-test("a second policy follows that of the prefill engines, or of those that do all", () => {
+test("a shadow policy stands beside that of the prefill engines, or of engines that serve whole requests", () => {
   const { pools } = parsed({ shadow: "llm_d?prefix_weight=1" });
   expect(pools["prefill"]).toMatchObject({
     policy: { name: "predictive" },
@@ -222,11 +226,11 @@ test("a second policy follows that of the prefill engines, or of those that do a
   const alone = { prefill: [], decode: [], engine: ["m:1"], shadow: "random" };
   expect(parsed(alone).pools["decode"]!.shadow).toMatchObject({ name: "random" });
   expect(problems({ shadow: "leest_conn" })).toEqual([expect.stringContaining("--shadow")]);
-  const holding = checkConfig(parsed({ shadow: "predictive" }), currentRuntime());
-  expect(holding).toMatchObject([{ level: "emerg", path: ["pools", "prefill", "shadow"] }]);
+  const queueing = checkConfig(parsed({ shadow: "predictive" }), currentRuntime());
+  expect(queueing).toMatchObject([{ level: "emerg", path: ["pools", "prefill", "shadow"] }]);
 });
 
-test("what engines tell of their caches is for the pool that computes prompts, and of tokens", () => {
+test("KV events are read by the pool that computes prompts, and need tokens", () => {
   const cachesOf = (flags: Partial<Flags>, pool: string) => {
     const { tokenize, kvEvents } = parsed(flags).pools[pool]!;
     return [tokenize, kvEvents?.port, kvEvents?.replayPort];

@@ -1,37 +1,9 @@
-/** Small helpers of the configuration: nearest words, runtimes, engine addresses. */
+/** An engine's URL that is read wrongly sends requests to another host. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { countWorkers, knowsReusePort } from "../../src/config/check/runtime.ts";
-import { nearestWord } from "../../src/config/problems/suggest.ts";
-import { engineAttributes } from "../../src/config/values/engine-attributes.ts";
-import { parseEngineUrl } from "../../src/config/values/engine-url.ts";
-import { parseAddress } from "../../src/pool/address.ts";
-
-test.each([
-  ["lenght_balance", ["least_conn", "length_balance"], "length_balance"],
-  ["enginess", ["engines", "policy"], "engines"],
-  ["Engines", ["engines"], "engines"],
-  ["warning", ["warn", "error"], "warn"],
-  ["keepalive_timeot", ["keepalive", "keepalive_timeout"], "keepalive_timeout"],
-  ["pot", ["port", "host"], "port"],
-  ["xyz", ["port", "host"], undefined],
-  ["", ["port"], undefined],
-])("%s is meant to be one of %j: %s", (word, known, expected) => {
-  expect(nearestWord(word, known)).toBe(expected);
-});
-
-test("SO_REUSEPORT came with Node 22.12 and 23.1", () => {
-  const versions = ["20.20.2", "22.11.0", "22.12.0", "23.0.0", "23.1.0", "24.0.0"];
-  expect(versions.filter(knowsReusePort)).toEqual(["22.12.0", "23.1.0", "24.0.0"]);
-});
-
-test("auto is one worker per core where they can share a port", () => {
-  const runtime = { name: "Bun", version: "1", sharedPorts: true, cores: 8 } as const;
-  expect(countWorkers("auto", runtime)).toBe(8);
-  expect(countWorkers("auto", { ...runtime, cores: 256 })).toBe(64);
-  expect(countWorkers("auto", { ...runtime, sharedPorts: false })).toBe(1);
-  expect(countWorkers(3, runtime)).toBe(3);
-});
+import { engineAttributes } from "../../../src/config/values/engine-attributes.ts";
+import { parseEngineUrl } from "../../../src/config/values/engine-url.ts";
+import { parseAddress } from "../../../src/pool/address.ts";
 
 const urls: readonly (readonly [string, string | undefined])[] = [
   ["http://10.0.0.1:8000", "10.0.0.1:8000"],
@@ -53,7 +25,7 @@ const urls: readonly (readonly [string, string | undefined])[] = [
   ["unix:a", undefined],
 ];
 
-test.each(urls)("an engine at %s is at %s", (url, key) => {
+test.each(urls)("the engine %s has the address %s", (url, key) => {
   const parsed = parseEngineUrl(url);
   if (key === undefined) expect(parsed).toHaveProperty("problem");
   else expect(parsed).not.toHaveProperty("problem");
@@ -72,7 +44,7 @@ test.each([
   ],
   ["http://a:80@1?engine_id=x%20y", [1], { engine_id: "x y" }],
   ["http://a:80/?dp_size=2", [-1], { dp_size: "2" }],
-])("%s names the ranks %j and says %j", (url, dpRanks, attributes) => {
+])("%s names the ranks %j and the attributes %j", (url, dpRanks, attributes) => {
   expect(parseEngineUrl(url)).toMatchObject({ dpRanks, attributes });
 });
 
@@ -84,14 +56,14 @@ test.each([
   ["a:80@0-4000", /user name/, /1024/],
   ["a:80?bootstrap_prt=1", /unknown attribute "bootstrap_prt"/, /bootstrap_port/],
   ["a:80?bootstrap_port=", /no value/, undefined],
-  ["a:80?dp_size=1&dp_size=2", /twice/, undefined],
-])("%s is refused", (url, problem, hint) => {
+  ["a:80?dp_size=1&dp_size=2", /duplicate attribute "dp_size"/, undefined],
+])("%s is rejected", (url, problem, hint) => {
   const parsed = parseEngineUrl(url) as { problem: string; hint?: string };
   expect(parsed.problem).toMatch(problem);
   if (hint !== undefined) expect(parsed.hint).toMatch(hint);
 });
 
-test("each attribute of an engine stands in its documentation", () => {
+test("the documentation lists every attribute of an engine", () => {
   const page = readFileSync("docs/hand-over.md", "utf8");
   for (const name of Object.keys(engineAttributes)) expect(page).toContain(`\`${name}\``);
 });

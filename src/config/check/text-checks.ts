@@ -1,28 +1,10 @@
-/** Checks of the texts inside a configuration that have a grammar of their own: templates and regular expressions. */
+/** Checks of values that have a grammar of their own: templates and regular expressions. */
 
+import type { ConfigPath, Faults } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
-import type { ConfigPath } from "../schema/expected.ts";
 import type { Config, ServerConfig, StepConfig } from "../schema/schema.ts";
 import { parseTemplate } from "../values/template.ts";
 import { isBuiltInVariable, variableNames } from "../values/variables.ts";
-import type { ConfigFault } from "./schema-faults.ts";
-
-/** Collects faults while a configuration is walked. */
-export class Faults {
-  readonly list: ConfigFault[] = [];
-
-  emerg(path: ConfigPath, message: string, hint?: string): void {
-    this.#add("emerg", path, message, hint);
-  }
-
-  warn(path: ConfigPath, message: string, hint?: string): void {
-    this.#add("warn", path, message, hint);
-  }
-
-  #add(level: ConfigFault["level"], path: ConfigPath, message: string, hint?: string): void {
-    this.list.push({ path, level, message, ...(hint === undefined ? {} : { hint }) });
-  }
-}
 
 export class TextChecks {
   readonly #faults: Faults;
@@ -76,7 +58,7 @@ function regexProblem(pattern: string): string | undefined {
   }
 }
 
-/** Variables that a configuration makes itself. As in nginx they have one name space, whatever server made them. */
+/** Variables that a configuration defines. As in nginx, all servers share one name space. */
 function ownVariables(config: Config): Set<string> {
   const names = new Set(config.maps.map(({ variable }) => variable));
   const addCaptures = (pattern: string) => {

@@ -1,0 +1,62 @@
+/** Checks of the addresses to listen on: those for clients, and that for operators. */
+import { isIP } from "node:net";
+import type { ConfigPath, Faults } from "../problems/fault.ts";
+import type { ListenConfig } from "../schema/schema.ts";
+import { isHostName } from "../values/engine-url.ts";
+import { listenKey } from "../values/listen-key.ts";
+import type { CheckContext } from "./context.ts";
+
+export function checkListens({ config, faults }: CheckContext): void {
+  const defaults = new Set<string>();
+  config.servers.forEach(({ listen }, server) => {
+    const seen = new Set<string>();
+    listen.forEach((address, index) => {
+      const at = ["servers", server, "listen", index];
+      checkAddress(faults, address, at);
+      // Each port 0 is another port.
+      if (address.port === 0) return;
+      const key = listenKey(address);
+      if (seen.has(key)) faults.emerg(at, `a duplicate listen ${key}`);
+      seen.add(key);
+      if (!address.defaultServer) return;
+      if (defaults.has(key)) faults.emerg(at, `a duplicate default server for ${key}`);
+      defaults.add(key);
+    });
+  });
+}
+
+function checkAddress(faults: Faults, address: ListenConfig, path: ConfigPath): void {
+  const { host, port, unixPath } = address;
+  if (unixPath !== undefined) {
+    if (port !== undefined) faults.emerg(path, "unixPath and port cannot be combined");
+    // The kernel's limit.
+    if (Buffer.byteLength(unixPath) > 107) {
+      faults.emerg([...path, "unixPath"], "the path of a unix socket has at most 107 bytes");
+    }
+    return;
+  }
+  if (isIP(host) === 0 && !isHostName(host)) {
+    const hint = host === "*" ? "write 0.0.0.0 for all addresses" : undefined;
+    faults.emerg([...path, "host"], `invalid address "${host}" to listen on`, hint);
+  }
+}
+
+/** Operators' listener names engines and requests, so clients must not reach it. */
+export function checkAdmin({ config: { admin, servers }, faults }: CheckContext): void {
+  if (admin === undefined) return;
+  const { host, port } = admin;
+  if (isIP(host) === 0 && !isHostName(host)) {
+    faults.emerg(["admin", "host"], `invalid address "${host}" to listen on`);
+  }
+  const everywhere = ["0.0.0.0", "::"];
+  const taken = servers
+    .flatMap(({ listen }) => listen)
+    .find((listen) => {
+      if (port === 0 || listen.unixPath !== undefined || (listen.port ?? 80) !== port) return false;
+      return listen.host === host || [host, listen.host].some((one) => everywhere.includes(one));
+    });
+  if (taken !== undefined) {
+    const hint = "choose another port for admin";
+    faults.emerg(["admin", "port"], `a server for clients listens on ${listenKey(taken)}`, hint);
+  }
+}

@@ -1,0 +1,113 @@
+/** Checks of pools: their engines, policies and queues, and the addresses at which engines register. */
+import { didYouMean } from "../problems/suggest.ts";
+import { keyTemplates, prefixPolicies } from "../schema/policies.ts";
+import type { PoolConfig } from "../schema/schema.ts";
+import { attributeHint, isEngineAttribute } from "../values/engine-attributes.ts";
+import { parseEngineUrl, parseHostAndPort } from "../values/engine-url.ts";
+import type { CheckContext } from "./context.ts";
+
+export function checkPools(context: CheckContext): void {
+  const { config, faults } = context;
+  const filled = new Set(config.registrations.flatMap(({ prefill, decode }) => [prefill, decode]));
+  for (const [name, pool] of Object.entries(config.pools)) {
+    if (pool.engines.length === 0 && !filled.has(name)) {
+      const hint = "list engines, or let them register (registrations)";
+      faults.emerg(["pools", name, "engines"], `pool "${name}" has no engines`, hint);
+    }
+    checkEngines(context, name, pool);
+    checkPolicies(context, name, pool);
+    checkUnused(context, name, pool);
+  }
+}
+
+function checkEngines({ faults }: CheckContext, name: string, { engines }: PoolConfig): void {
+  const seen = new Set<string>();
+  engines.forEach(({ url, attributes }, index) => {
+    const path = ["pools", name, "engines", index];
+    for (const attribute of Object.keys(attributes)) {
+      if (isEngineAttribute(attribute)) continue;
+      const at = [...path, "attributes", attribute];
+      faults.emerg(at, `unknown attribute "${attribute}"`, attributeHint(attribute));
+    }
+    const at = [...path, "url"];
+    const parsed = parseEngineUrl(url);
+    if ("problem" in parsed) {
+      faults.emerg(at, `invalid engine "${url}": ${parsed.problem}`, parsed.hint);
+      return;
+    }
+    const keys = parsed.dpRanks.map((rank) => JSON.stringify([parsed.address, rank]));
+    if (keys.some((key) => seen.has(key))) {
+      faults.warn(at, `pool "${name}" lists engine "${url}" twice`);
+    }
+    for (const key of keys) seen.add(key);
+    for (const name of ["kv_events_port", "kv_replay_port"]) {
+      const port = attributes[name] ?? parsed.attributes[name];
+      if (port === undefined || (/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) continue;
+      const hint = "a port is a number from 0 to 65535";
+      faults.emerg([...path, "attributes", name], `invalid port "${port}" for ${name}`, hint);
+    }
+  });
+}
+
+/** The pool's policy, its shadow, and the templates that order its queue. */
+function checkPolicies(
+  { faults, texts }: CheckContext,
+  name: string,
+  { policy, shadow, queue }: PoolConfig,
+): void {
+  if (shadow?.name === "predictive") {
+    const hint = "predicted_time uses the same score and decides at once";
+    faults.emerg(["pools", name, "shadow"], "predictive queues prompts, a shadow cannot", hint);
+  }
+  for (const [key, one] of Object.entries({ policy, ...(shadow && { shadow }) })) {
+    for (const template of keyTemplates(one)) {
+      texts.template(["pools", name, key, "keys" in one ? "keys" : "key"], template);
+    }
+  }
+  const orders = { ...(policy.name === "predictive" && { policy }), ...(queue && { queue }) };
+  for (const [key, { priority, tenant }] of Object.entries(orders)) {
+    texts.template(["pools", name, key, "priority"], priority);
+    texts.template(["pools", name, key, "tenant"], tenant);
+  }
+}
+
+/** Keys that have no effect in their pool. */
+function checkUnused(
+  { faults }: CheckContext,
+  name: string,
+  { engines, policy, kvEvents, tokenize, queue }: PoolConfig,
+): void {
+  if (kvEvents !== undefined && !tokenize) {
+    const hint = "add tokenize: true";
+    faults.warn(["pools", name, "kvEvents"], "kvEvents has no effect without tokenize", hint);
+  } else if (kvEvents !== undefined && !prefixPolicies.has(policy.name)) {
+    const message = `kvEvents has no effect: policy ${policy.name} does not use prefix caches`;
+    faults.warn(["pools", name, "kvEvents"], message);
+  }
+  if (queue !== undefined && policy.name === "predictive") {
+    const message = "queue has no effect: policy predictive has its own queue (queueMax)";
+    faults.warn(["pools", name, "queue"], message);
+  } else if (queue !== undefined && engines.some(({ maxConns }) => maxConns === 0)) {
+    const message = "queue has no effect: an engine without maxConns takes every request";
+    faults.warn(["pools", name, "queue"], message);
+  }
+}
+
+export function checkRegistrations({ config, faults }: CheckContext): void {
+  const seen = new Set<string>();
+  const pools = Object.keys(config.pools);
+  config.registrations.forEach(({ zmq, prefill, decode }, index) => {
+    const path = ["registrations", index];
+    const [, authority] = /^tcp:\/\/([^/]*)$/.exec(zmq) ?? [];
+    const parsed = authority === undefined ? undefined : parseHostAndPort(authority, 0);
+    if (parsed === undefined || "problem" in parsed || parsed.port === 0) {
+      faults.emerg([...path, "zmq"], `invalid address "${zmq}"`, "write tcp://0.0.0.0:30001");
+    }
+    if (seen.has(zmq)) faults.emerg([...path, "zmq"], `duplicate address "${zmq}"`);
+    seen.add(zmq);
+    for (const [leg, name] of Object.entries({ prefill, decode })) {
+      if (Object.hasOwn(config.pools, name)) continue;
+      faults.emerg([...path, leg], `unknown pool "${name}"`, didYouMean(name, pools));
+    }
+  });
+}

@@ -1,0 +1,57 @@
+/** Flags of the command line, which need no file, become a configuration. */
+import { type ConfigProblem, commandLine, problemAt, wholeFile } from "../problems/problem.ts";
+import { logLevels } from "../schema/logs.ts";
+import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
+import type { Flags } from "./flags.ts";
+import { type Layout, readLayout } from "./layout.ts";
+import { readPools } from "./pools.ts";
+import { type Fail, oneOf, readAdmin, readListen, readTokens, readWorkers } from "./values.ts";
+
+type Route = NonNullable<ConfigInput["servers"][number]["routes"]>[number];
+
+export function parseFlags(
+  flags: Flags,
+): { readonly config: Config } | { readonly errors: readonly ConfigProblem[] } {
+  const errors: ConfigProblem[] = [];
+  const fail: Fail = (message, hint) => {
+    errors.push(problemAt(wholeFile(commandLine), { level: "emerg", message, hint }));
+    return undefined;
+  };
+  const layout = readLayout(flags, fail);
+  const pools = readPools(flags, layout, fail);
+  const route = readRoute(flags, layout, fail);
+  const level = oneOf("--log-level", flags.logLevel, logLevels, fail) ?? "error";
+  const workers = readWorkers(flags.workers, fail);
+  const listen = readListen(flags.listen ?? "8080", fail);
+  const admin = readAdmin(flags.admin, fail);
+  if (errors.length > 0) return { errors };
+  const input: ConfigInput = {
+    workers: workers ?? 1,
+    ...(flags.pid !== undefined && { pidFile: flags.pid }),
+    ...(flags.record !== undefined && { record: { file: flags.record } }),
+    errorLog: { level },
+    ...(admin && { admin }),
+    pools,
+    servers: [{ listen: [listen ?? { port: 8080 }], routes: [route] }],
+  };
+  return { config: configSchema.parse(input) };
+}
+
+/** The one route, which takes every request. */
+function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fail): Route {
+  const failures = ["error", "decode_only"] as const;
+  const onFailure = oneOf("--on-prefill-failure", flags.onPrefillFailure, failures, fail);
+  const minTokens = readTokens("--prefill-min-tokens", flags.prefillMinTokens, fail);
+  return {
+    match: { path: "/" },
+    target: { pool: "decode" },
+    ...(encodes && { encode: { pool: "encode" } }),
+    ...(splits
+      ? { prefill: { pool: "prefill" }, dialect }
+      : { dialect: "plain", byEndpoint: true }),
+    ...(onFailure && { onPrefillFailure: onFailure }),
+    ...(minTokens !== undefined && { prefillMinTokens: minTokens }),
+    ...(flags.explain && { explain: true }),
+    accessLogs: flags.accessLog === undefined ? [] : [{ file: flags.accessLog }],
+  };
+}

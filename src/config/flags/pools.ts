@@ -1,0 +1,113 @@
+/** The pools of engines that the flags name, and their policies. */
+import { parsePolicy, type policyNames, type Role } from "../policy-text.ts";
+import { decodePolicyName, prefillPolicyName } from "../schema/default-policies.ts";
+import type { PolicyConfig } from "../schema/policies.ts";
+import { parseKvEventPorts } from "../schema/pool/kv-events.ts";
+import type { ConfigInput } from "../schema/schema.ts";
+import { parseEngineUrl } from "../values/engine-url.ts";
+import type { Flags } from "./flags.ts";
+import type { Layout } from "./layout.ts";
+import { type Fail, readCount, readTokens } from "./values.ts";
+
+type Pools = NonNullable<ConfigInput["pools"]>;
+type Pool = Pools[string];
+
+export function readPools(flags: Flags, layout: Layout, fail: Fail): Pools {
+  const { splits, decodeFlag } = layout;
+  const pools: Pools = {};
+  if (splits) {
+    pools["prefill"] = {
+      ...readEngines(flags, "prefill", fail),
+      ...readPolicy(flags, "prefill", "prefill", prefillPolicyName, fail),
+      ...readShadow(flags.shadow, "prefill", fail),
+      ...readCaches(flags, fail),
+    };
+    const cacheTokens = readTokens("--decode-cache-tokens", flags.decodeCacheTokens, fail);
+    pools["decode"] = {
+      ...readEngines(flags, "decode", fail),
+      ...readPolicy(flags, "decode", "decode", decodePolicyName, fail),
+      ...(cacheTokens !== undefined && { cacheTokens }),
+    };
+  } else {
+    readTokens("--decode-cache-tokens", flags.decodeCacheTokens, fail);
+    const role = decodeFlag === "decode" ? "decode" : undefined;
+    pools["decode"] = {
+      ...readEngines(flags, decodeFlag, fail),
+      ...readPolicy(flags, "decode", role, "least_conn", fail),
+      ...readShadow(flags.shadow, undefined, fail),
+      ...readCaches(flags, fail),
+    };
+  }
+  if (layout.encodes) {
+    pools["encode"] = { ...readEngines(flags, "encode", fail), policy: { name: "least_conn" } };
+  }
+  return pools;
+}
+
+function readEngines(
+  flags: Flags,
+  flag: "encode" | "prefill" | "decode" | "engine",
+  fail: Fail,
+): Pick<Pool, "engines" | "signals"> {
+  const urls = (flags[flag] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
+  if (urls.length === 0) fail(`--${flag} is missing`, `write --${flag} http://HOST:PORT`);
+  for (const url of urls) {
+    const parsed = parseEngineUrl(url);
+    // A word after the URLs that belongs to no flag would otherwise be a host.
+    const problem = /^[^:/]+$/.test(url)
+      ? "the port is missing"
+      : "problem" in parsed && parsed.problem;
+    const hint = "problem" in parsed ? parsed.hint : undefined;
+    if (problem) fail(`invalid URL "${url}" for --${flag}: ${problem}`, hint);
+  }
+  return { engines: urls.map((url) => ({ url })), ...(flags.signals && { signals: {} }) };
+}
+
+/** @param role of the engines; undefined = they do both */
+function readPolicy(
+  flags: Flags,
+  flag: "prefill" | "decode",
+  role: Role | undefined,
+  defaultPolicy: (typeof policyNames)[number],
+  fail: Fail,
+): { readonly policy?: PolicyConfig } {
+  const read = parsePolicy(flags[`${flag}Policy`] ?? defaultPolicy, role);
+  if ("problem" in read) {
+    fail(`${read.problem} for --${flag}-policy`, read.hint);
+    return {};
+  }
+  const seqsFlag = `--${flag}-max-num-seqs`;
+  const seqs = readCount(seqsFlag, flags[`${flag}MaxNumSeqs`], fail);
+  const { policy } = read;
+  if (seqs === undefined) return { policy };
+  if (policy.name === "pd_score_balance" || policy.name === "omni_proxy") {
+    return { policy: { ...policy, maxNumSeqs: seqs } };
+  }
+  const hint = "use it with pd_score_balance or omni_proxy";
+  fail(`${seqsFlag} has no effect with the policy ${policy.name}`, hint);
+  return {};
+}
+
+function readShadow(
+  text: string | undefined,
+  role: Role | undefined,
+  fail: Fail,
+): { readonly shadow?: PolicyConfig } {
+  if (text === undefined) return {};
+  const read = parsePolicy(text, role);
+  if (!("problem" in read)) return { shadow: read.policy };
+  fail(`${read.problem} for --shadow`, read.hint);
+  return {};
+}
+
+/** How the pool that computes prompts counts their tokens, and how it knows what its engines have cached. */
+function readCaches(
+  { tokenize, kvEvents }: Flags,
+  fail: Fail,
+): Pick<Pool, "tokenize" | "kvEvents"> {
+  if (kvEvents === undefined) return tokenize ? { tokenize } : {};
+  const ports = parseKvEventPorts(kvEvents);
+  if (ports !== undefined) return { tokenize: true, kvEvents: ports };
+  fail(`invalid ports "${kvEvents}" for --kv-events`, "--kv-events 5557 or --kv-events 5557:5558");
+  return {};
+}

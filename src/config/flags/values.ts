@@ -1,0 +1,60 @@
+/** Values of single flags: numbers, names and addresses. Each function reports what is wrong through `fail`. */
+import { didYouMean } from "../problems/suggest.ts";
+import { parseAdminAddress } from "../schema/admin.ts";
+import type { ConfigInput } from "../schema/schema.ts";
+import { parseHostAndPort } from "../values/engine-url.ts";
+
+export type Fail = (message: string, hint?: string) => undefined;
+
+type Listen = ConfigInput["servers"][number]["listen"][number];
+
+export function oneOf<Name extends string>(
+  flag: string,
+  word: string | undefined,
+  names: readonly Name[],
+  fail: Fail,
+): Name | undefined {
+  if (word === undefined) return undefined;
+  const found = names.find((name) => name === word);
+  if (found !== undefined) return found;
+  const hint = didYouMean(word, names) ?? `valid: ${names.join(", ")}`;
+  return fail(`unknown name "${word}" for ${flag}`, hint);
+}
+
+export function readWorkers(text: string | undefined, fail: Fail): number | "auto" | undefined {
+  if (text === undefined || text === "auto") return text;
+  const workers = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (workers >= 1 && workers <= 64) return workers;
+  return fail(`invalid number "${text}" for --workers`, "a whole number from 1 to 64, or auto");
+}
+
+export function readCount(flag: string, text: string | undefined, fail: Fail): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  return fail(`invalid number "${text}" for ${flag}`, "a whole number of 1 or more");
+}
+
+export function readTokens(flag: string, text: string | undefined, fail: Fail): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  return fail(`invalid number "${text}" for ${flag}`, "a whole number of tokens");
+}
+
+export function readAdmin(text: string | undefined, fail: Fail): ConfigInput["admin"] {
+  if (text === undefined) return undefined;
+  const parsed = parseAdminAddress(text);
+  if (!("problem" in parsed)) return parsed;
+  return fail(`invalid address "${text}" for --admin: ${parsed.problem}`, "[HOST:]PORT");
+}
+
+export function readListen(text: string, fail: Fail): Listen | undefined {
+  if (text.startsWith("unix:")) return { unixPath: text.slice("unix:".length) };
+  const portOnly = /^:?(\d{1,5})$/.exec(text)?.[1];
+  if (portOnly !== undefined && Number(portOnly) <= 65_535) return { port: Number(portOnly) };
+  if (/^[^:]+:0$|^\[.*\]:0$/.test(text)) {
+    return { host: text.slice(0, -2).replace(/^\[|\]$/g, ""), port: 0 };
+  }
+  const parsed = parseHostAndPort(text, 8080);
+  if (!("problem" in parsed)) return parsed;
+  return fail(`invalid address "${text}" for --listen: ${parsed.problem}`, "[HOST:]PORT");
+}

@@ -1,0 +1,92 @@
+/** Directives of nginx that would change what a client gets or may do, and that are not built: an error, never ignored. */
+import { type Directive, rejected } from "../reading/directive.ts";
+
+const noTls = "end TLS in front of the proxy";
+const protect = "limit access in front of the proxy";
+
+export const rejectedDirectives: readonly Directive[] = [
+  rejected("if", "use map and variables instead"),
+  rejected("try_files", "files are not served"),
+  rejected("limit_except", protect),
+  rejected("allow", protect, ["all"]),
+  rejected("deny", protect),
+  rejected("auth_basic", protect, ["off"]),
+  rejected("auth_request", protect, ["off"]),
+  rejected("auth_request_set", protect),
+  rejected("limit_req", protect),
+  rejected("limit_req_zone", protect),
+  rejected("limit_conn", "use max_conns of server"),
+  rejected("limit_conn_zone", "use max_conns of server"),
+  rejected("limit_rate", "", ["0"]),
+  rejected("add_header"),
+  rejected("add_trailer"),
+  rejected("expires", "", ["off"]),
+  rejected("stream", "only HTTP is proxied"),
+  rejected("mail", "only HTTP is proxied"),
+  rejected("geo", "use map"),
+  rejected("split_clients", "use weight of server"),
+  rejected("ssl", noTls, ["off"]),
+  rejected("ssl_certificate", noTls),
+  rejected("ssl_certificate_key", noTls),
+  rejected("http2", noTls, ["off"]),
+  rejected("http3", noTls, ["off"]),
+  rejected("set_real_ip_from"),
+  rejected("real_ip_header"),
+  rejected("real_ip_recursive"),
+  rejected("mirror", "", ["off"]),
+  rejected("mirror_request_body"),
+  rejected("stub_status"),
+  rejected("valid_referers"),
+  rejected("random_index", "files are not served", ["off"]),
+  rejected("proxy_bind", "", ["off"]),
+  rejected("proxy_method"),
+  rejected("proxy_set_body"),
+  rejected("proxy_pass_request_headers", "", ["on"]),
+  rejected("proxy_pass_request_body", "", ["on"]),
+  rejected("proxy_hide_header"),
+  rejected("proxy_intercept_errors", "", ["off"]),
+  rejected("proxy_ignore_client_abort", "a client that goes away frees its engines", ["off"]),
+  rejected("proxy_limit_rate", "", ["0"]),
+  rejected("proxy_cache", "", ["off"]),
+  rejected("proxy_cache_purge"),
+  rejected("proxy_store", "", ["off"]),
+  rejected("least_time", "use least_conn"),
+  rejected("sticky", "use hash with a key that sessions share"),
+  rejected("state"),
+  rejected("ntlm"),
+];
+
+const useProxyPass = "engines speak HTTP: use proxy_pass";
+
+/** The rest of nginx's modules, by how their directives are named. `name` is for the documentation. */
+export const rejectedFamilies: readonly {
+  readonly name: string;
+  readonly part: RegExp;
+  readonly hint: string;
+}[] = [
+  { name: "*_by_lua*", part: /_by_lua/, hint: "Lua does not run here" },
+  { name: "lua_*", part: /^lua_/, hint: "Lua does not run here" },
+  { name: "ssl_*", part: /^ssl_/, hint: noTls },
+  { name: "proxy_ssl_*", part: /^proxy_ssl_/, hint: "engines are reached over http" },
+  { name: "omni_*", part: /^omni_/, hint: "use prefill, with one upstream per role" },
+  { name: "fastcgi_*", part: /^fastcgi_/, hint: useProxyPass },
+  { name: "uwsgi_*", part: /^uwsgi_/, hint: useProxyPass },
+  { name: "scgi_*", part: /^scgi_/, hint: useProxyPass },
+  { name: "grpc_*", part: /^grpc_/, hint: useProxyPass },
+  { name: "memcached_*", part: /^memcached_/, hint: useProxyPass },
+  { name: "auth_jwt*", part: /^auth_jwt/, hint: protect },
+  { name: "secure_link*", part: /^secure_link/, hint: protect },
+  { name: "http2_*", part: /^http2_/, hint: noTls },
+  { name: "http3_*", part: /^http3_/, hint: noTls },
+  { name: "quic_*", part: /^quic_/, hint: noTls },
+  { name: "geoip*", part: /^geoip/, hint: "" },
+  { name: "sub_filter*", part: /^sub_filter/, hint: "" },
+  { name: "ssi*", part: /^ssi(?:_|$)/, hint: "" },
+  { name: "js_*", part: /^js_/, hint: "" },
+  { name: "perl*", part: /^perl(?:_|$)/, hint: "" },
+  { name: "xslt_*", part: /^xslt_/, hint: "" },
+  { name: "image_filter*", part: /^image_filter/, hint: "" },
+  { name: "dav_*", part: /^dav_/, hint: "" },
+  { name: "userid*", part: /^userid(?:_|$)/, hint: "" },
+  { name: "brotli*", part: /^brotli(?:_|$)/, hint: "" },
+];

@@ -1,0 +1,32 @@
+/** The error log, and formats of access logs. */
+import { z } from "zod";
+import { text } from "./values.ts";
+
+/** Levels of the error log, from the least to the most severe, by nginx's names. */
+export const logLevels = [
+  "debug",
+  "info",
+  "notice",
+  "warn",
+  "error",
+  "crit",
+  "alert",
+  "emerg",
+] as const;
+
+export const errorLogSchema = z
+  .strictObject({
+    file: text.default("stderr").describe("A path, or `stderr`."),
+    level: z.enum(logLevels).default("error").describe("Least severe level that is written."),
+  })
+  .describe("The error log.");
+
+export const logFormatSchema = z
+  .strictObject({
+    format: z.string().describe("Template of a line."),
+    escape: z
+      .enum(["default", "json", "none"])
+      .default("default")
+      .describe("How values are escaped, as in nginx."),
+  })
+  .describe("A format of access logs.");

@@ -1,0 +1,72 @@
+/** One engine of a pool, and the connections to it. */
+import { z } from "zod";
+import { withDetails } from "../describe.ts";
+import { milliseconds, text } from "../values.ts";
+
+export const engineSchema = z
+  .strictObject({
+    url: text.describe(
+      withDetails(
+        "`http://host:port`, `host:port` or `unix:/path`.",
+        "IPv6 hosts stand in brackets. After the port, `@RANK` or `@FIRST-LAST` names data-parallel ranks;",
+        "each rank counts as an engine of its own. Attributes may follow as `?name=value&…`.",
+      ),
+    ),
+    weight: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(1)
+      .describe("Share of the load, relative to the pool's other engines."),
+    maxFails: z
+      .int()
+      .min(0)
+      .default(1)
+      .describe("Failures within `failTimeoutMs` that eject the engine for as long. 0 = never."),
+    failTimeoutMs: milliseconds.default(10_000).describe("See `maxFails`."),
+    slowStartMs: milliseconds
+      .default(0)
+      .describe(
+        withDetails(
+          "How long a new or recovered engine takes to reach its full weight.",
+          "New means: added to a running proxy. Policies that use weights follow it.",
+          "`predictive` does not: it never gives an engine more prompts than that engine completes.",
+        ),
+      ),
+    maxConns: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe("Most requests in flight at this engine, from the whole proxy. 0 = no limit."),
+    backup: z
+      .boolean()
+      .default(false)
+      .describe("Used only if no other engine is available and has capacity."),
+    down: z.boolean().default(false).describe("Never used."),
+    attributes: z
+      .record(text, z.string())
+      .default({})
+      .describe(
+        "What the dialect needs to know about this engine, such as `bootstrap_port` (`docs/hand-over.md`).",
+      ),
+  })
+  .describe("One engine of a pool.");
+
+export const keepAliveSchema = z
+  .strictObject({
+    connections: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(256)
+      .describe("Idle connections that each worker keeps to each engine."),
+    idleMs: milliseconds
+      .default(4_000)
+      .describe("How long a connection may stay idle. uvicorn closes after 5 s: stay below."),
+    requests: z
+      .int()
+      .min(1)
+      .default(100_000)
+      .describe("Requests on one connection before it is closed."),
+  })
+  .describe("How connections to engines are reused.");

@@ -1,0 +1,138 @@
+/** A route: which requests it takes, and what happens to them. */
+import { z } from "zod";
+import { withDetails } from "../describe.ts";
+import { routeDialects } from "../dialects.ts";
+import { bytes, milliseconds, text } from "../values.ts";
+import { encodeSchema, prefillSchema, targetSchema } from "./legs.ts";
+import { retrySchema } from "./retry.ts";
+import { stepSchema } from "./steps.ts";
+
+export const matchSchema = z
+  .strictObject({
+    kind: z
+      .enum(["exact", "prefix", "prefix-first", "regex", "regex-ignore-case"])
+      .default("prefix")
+      .describe("nginx's `=`, none, `^~`, `~` and `~*`, with nginx's precedence."),
+    path: text.describe("A path, or a regular expression."),
+  })
+  .describe("Which requests a route takes.");
+
+export const accessLogSchema = z.strictObject({
+  file: text.describe("A path, or `stdout` or `stderr`."),
+  format: text.default("combined").describe("A name in `logFormats`, or `combined`."),
+});
+
+const errorPageSchema = z.strictObject({
+  statuses: z.array(z.int().min(300).max(599)).min(1).describe("Statuses to replace."),
+  status: z.int().min(200).max(599).optional().describe("Respond with this status instead."),
+  keepPageStatus: z
+    .boolean()
+    .default(false)
+    .describe("Respond with the status of the page itself."),
+  uri: text.describe(
+    withDetails(
+      "Template: a path, the `@name` of a route, or a URL.",
+      "A path is routed internally. `@name` does the same and keeps the request's own path.",
+      "A URL is a redirect.",
+    ),
+  ),
+});
+
+const prefillKeys = {
+  target: targetSchema.optional(),
+  encode: encodeSchema.optional(),
+  prefill: prefillSchema.optional(),
+  onPrefillFailure: z
+    .enum(["error", "decode_only"])
+    .default("error")
+    .describe(
+      withDetails(
+        "If no prefill succeeds: respond with an error, or let decode compute the prompt.",
+        "Decode engines compute prompts slowly, and meanwhile slow down their other requests.",
+      ),
+    ),
+  dialect: z
+    .enum(routeDialects)
+    .default("omni")
+    .describe(
+      withDetails(
+        "The engines' KV-transfer protocol (`docs/dialects.md`).",
+        "`plain` = none: one pool, no prefill. `auto` = detected from what the engines report.",
+      ),
+    ),
+  prefillMinTokens: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .default(0)
+    .describe(
+      withDetails(
+        "Shorter prompts are not prefilled: decode computes them itself. 0 = all prompts are prefilled.",
+        "The length is estimated as one token per 4 bytes of the body,",
+        "less what the decode engine has cached (`cacheTokens` of its pool).",
+      ),
+    ),
+};
+
+export const routeSchema = z
+  .strictObject({
+    match: matchSchema,
+    internal: z
+      .boolean()
+      .default(false)
+      .describe("Not for clients: only rewrites, error pages and prefills reach this route."),
+    steps: z
+      .array(stepSchema)
+      .max(100)
+      .default([])
+      .describe("Steps before the request is forwarded."),
+    ...prefillKeys,
+    byEndpoint: z
+      .boolean()
+      .optional()
+      .describe(
+        withDetails(
+          "Treat requests by their endpoint (`docs/endpoints.md`).",
+          "Then only endpoints that generate text are prefilled, `/v1/models` lists the models of all engines,",
+          "and other requests go to an engine that can respond. If off, every POST of a route with a prefill is",
+          "prefilled. Default: on for routes with a prefill, but off in nginx.conf.",
+        ),
+      ),
+    setHeaders: z
+      .record(text, z.string())
+      .default({})
+      .describe("Request headers for engines, as templates. An empty value removes the header."),
+    requestId: z
+      .boolean()
+      .optional()
+      .describe(
+        withDetails(
+          "Give requests without an `X-Request-Id` one, and return it.",
+          "Default: on for routes with a prefill.",
+        ),
+      ),
+    explain: z
+      .boolean()
+      .default(false)
+      .describe(
+        withDetails(
+          "Tell clients that send `X-Explain: 1` why their engines were chosen.",
+          "The response header `X-Explain` contains engines' addresses.",
+        ),
+      ),
+    connectTimeoutMs: milliseconds.default(5_000).describe("For a connection to an engine."),
+    sendTimeoutMs: milliseconds.default(60_000).describe("Between two writes to an engine."),
+    readTimeoutMs: milliseconds.default(600_000).describe("Between two reads from an engine."),
+    clientSendTimeoutMs: milliseconds.default(60_000).describe("Between two writes to the client."),
+    bodyTimeoutMs: milliseconds.default(60_000).describe("Between two reads of a request body."),
+    bodyBytesMax: bytes
+      .default(67_108_864)
+      .describe("Largest request body; a larger one gets 413. 0 = no limit."),
+    retry: retrySchema.prefault({}),
+    accessLogs: z.array(accessLogSchema).max(16).default([]).describe("Where requests are logged."),
+    errorPages: z
+      .array(errorPageSchema)
+      .default([])
+      .describe("Pages that replace the proxy's own errors."),
+  })
+  .describe("What happens to the requests that match.");

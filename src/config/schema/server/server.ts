@@ -1,0 +1,50 @@
+/** A virtual server: its addresses, names and routes. */
+import { z } from "zod";
+import { bytes, milliseconds, text } from "../values.ts";
+import { routeSchema } from "./route.ts";
+import { stepSchema } from "./steps.ts";
+
+export const listenSchema = z
+  .strictObject({
+    host: text
+      .default("0.0.0.0")
+      .describe("`::` listens on IPv6, and on IPv4 unless another socket does."),
+    port: z.int().min(0).max(65_535).optional().describe("Default: 80. 0 = any free port."),
+    unixPath: text.optional().describe("A unix socket, instead of host and port."),
+    defaultServer: z
+      .boolean()
+      .default(false)
+      .describe("This server takes requests whose host no server names."),
+    reusePort: z.boolean().default(false).describe("Share the port with other processes."),
+    backlog: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .default(4096)
+      .describe("Connections that the kernel queues until they are accepted."),
+  })
+  .describe("One address to listen on.");
+
+export const serverSchema = z
+  .strictObject({
+    listen: z.array(listenSchema).min(1).describe("Addresses to listen on."),
+    names: z
+      .array(z.string())
+      .default([])
+      .describe(
+        "Hosts: `a.example`, `*.example`, `www.*`, `~regex`, or empty for requests without one.",
+      ),
+    headerTimeoutMs: milliseconds.default(60_000).describe("For a whole request head."),
+    keepAliveTimeoutMs: milliseconds
+      .default(75_000)
+      .describe("How long a client's connection may stay idle."),
+    keepAliveRequests: z
+      .int()
+      .min(1)
+      .default(100_000)
+      .describe("Requests on a client's connection before it is closed."),
+    headBytesMax: bytes.default(32_768).describe("Largest request head; a larger one gets 431."),
+    steps: z.array(stepSchema).max(100).default([]).describe("Steps before a route is chosen."),
+    routes: z.array(routeSchema).max(1000).describe("What happens to requests, by their path."),
+  })
+  .describe("A virtual server.");
