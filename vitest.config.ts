@@ -1,11 +1,20 @@
+/** How all tests run. What is slow on this machine now gets more time: see `test/support/slowness.ts`. */
 import { defineConfig } from "vitest/config";
+import { measureSlowness } from "./test/support/slowness.ts";
 
-export default defineConfig({
-  test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    // Two cores: more workers than that only make socket tests slower and timings noisier.
-    maxWorkers: 2,
-  },
+export default defineConfig(async () => {
+  const slowness = await measureSlowness();
+  // Only a test that hangs takes so long.
+  const timeoutMs = 120_000 * slowness;
+  return {
+    test: {
+      include: ["test/**/*.test.ts"],
+      testTimeout: timeoutMs,
+      hookTimeout: timeoutMs,
+      // Two cores: more workers than that only make socket tests slower.
+      maxWorkers: 2,
+      globalSetup: "test/support/needs.ts",
+      provide: { slowness },
+    },
+  };
 });

@@ -5,13 +5,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  launcher,
-  RunningCommand,
-  type RuntimeName,
-  runCommand,
-  runtimes,
-} from "../support/command.ts";
+import { launcher, RunningCommand, runCommand } from "../support/command.ts";
+import { environmentFor, type RuntimeName, runtimes } from "../support/runtimes.ts";
 
 let folder: string;
 let conf: string;
@@ -216,11 +211,7 @@ describe("the launcher", () => {
         "--pid",
         pid,
       ];
-      const command = new RunningCommand("env", [
-        `GLOBAL_PROXY_RUNTIME=${runtime}`,
-        launcher,
-        ...flags,
-      ]);
+      const command = new RunningCommand(launcher, flags, { env: environmentFor(runtime) });
       try {
         await command.saysError(/listening on http:/);
         expect(readFileSync(pid, "utf8")).toBe(`${command.pid}\n`);

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runCommand, runtimes } from "../support/command.ts";
+import { runCommand } from "../support/command.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 
 let folder: string;
 
@@ -24,7 +25,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("simulate"))("on %s", (runtime) => {
   const simulate = (...args: string[]) =>
     runCommand(["simulate", ...args], { runtime, cwd: folder });
 

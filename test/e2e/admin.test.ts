@@ -6,14 +6,9 @@ import type { Explained } from "../../src/proxy/context/explanation.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import {
-  type Engine,
-  freePorts,
-  oneAndFourWorkers,
-  runtimes,
-  type ServingProxy,
-  Stack,
-} from "../support/stack.ts";
+import { freePorts } from "../support/ports.ts";
+import { runtimes, workerCases } from "../support/runtimes.ts";
+import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
@@ -21,7 +16,7 @@ interface Told extends Omit<Explained, "decisions"> {
   readonly decisions: readonly Decision[];
 }
 
-describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

@@ -4,7 +4,8 @@ import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, runtimes, type ServingProxy, Stack, totals } from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, type ServingProxy, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const body = { prompt: "Hello", max_tokens: 4 };

@@ -1,12 +1,13 @@
 /** A calibration of a simulated engine finds the times that its switches say, and what it prints can be simulated with. */
 import { afterAll, describe, expect, test } from "vitest";
-import { type Engine, runtimes, Stack } from "../support/stack.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
+import { type Engine, Stack } from "../support/stack.ts";
 
 // Slow enough for the times of a busy machine to matter little.
 const timing = ["--prefill-tokens-per-second", "2000", "--itl-ms", "15", "--batch-penalty-ms", "3"];
 const few = ["--prompt-tokens", "512", "--batch", "4", "--repeats", "2"];
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("calibrate"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   afterAll(() => stack.end());
 

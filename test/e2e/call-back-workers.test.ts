@@ -4,19 +4,14 @@ import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { Load } from "../support/load.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import {
-  type Engine,
-  freePortRun,
-  runtimes,
-  Stack,
-  sharesPorts,
-  totals,
-} from "../support/stack.ts";
+import { freePortRun } from "../support/ports.ts";
+import { sharingRuntimes } from "../support/runtimes.ts";
+import { type Engine, Stack, totals } from "../support/stack.ts";
 
 const dialect = ["--dialect", "vllm-ascend-layerwise:waitMs=20000"];
 const workers = 4;
 
-describe.each(runtimes.filter(sharesPorts))("on %s", (runtime) => {
+describe.each(sharingRuntimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
-import { type Engine, instant, runtimes, Stack, totals } from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, instant, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const prompt = "Where does it go? ".repeat(50);

@@ -1,7 +1,8 @@
 /** What curl sends and how it reads: expectations, chunks, old versions, answers that stream, and the very bytes. */
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Engine, runtimes, type ServingProxy, Stack, totals } from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, type ServingProxy, Stack, totals } from "../support/stack.ts";
 
 interface Curled {
   readonly code: number;

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { runtimes, Stack } from "../support/stack.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
+import { Stack } from "../support/stack.ts";
 
 /** A server of a few paths. What is posted to it is kept. */
 class FakeServer {
@@ -35,7 +36,7 @@ class FakeServer {
 
 const path = "/v1/completions";
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("discovered-attributes"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   const bootstrap = new FakeServer();
   const prefill = new FakeServer();

@@ -5,7 +5,8 @@ import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, runtimes, Stack } from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", "10", "--batch-penalty-ms", "0"];

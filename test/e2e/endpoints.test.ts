@@ -2,14 +2,8 @@
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, post } from "../support/http-client.ts";
-import {
-  type Engine,
-  instant,
-  runtimes,
-  type ServingProxy,
-  Stack,
-  totals,
-} from "../support/stack.ts";
+import { bunAndOneNode, sharingRuntimes } from "../support/runtimes.ts";
+import { type Engine, instant, type ServingProxy, Stack, totals } from "../support/stack.ts";
 
 /** Long enough for whole blocks of it to be cached when it comes again. */
 const text = "Where does the KV cache of this very prompt go once prefill is done with it? ".repeat(
@@ -54,11 +48,11 @@ const ofSglang: readonly Case[] = [
   ["/generate", { text }],
 ];
 
-const fleets = runtimes.flatMap((runtime) => [
-  { runtime, dialect: "omni", cases: [...ofBoth, ...ofVllm] },
-  { runtime, dialect: "vllm-nixl", cases: [...ofBoth, ...ofVllm] },
-  { runtime, dialect: "sglang", cases: [...ofBoth, ...ofSglang] },
-]);
+const fleets = [
+  { dialect: "omni", cases: [...ofBoth, ...ofVllm] },
+  { dialect: "vllm-nixl", cases: [...ofBoth, ...ofVllm] },
+  { dialect: "sglang", cases: [...ofBoth, ...ofSglang] },
+].flatMap((fleet) => bunAndOneNode(fleet.dialect).map((runtime) => ({ runtime, ...fleet })));
 const reported = [...instant, "--prompt-tokens-details", "--prefix-cache"];
 
 describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => {
@@ -117,7 +111,7 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
   });
 });
 
-describe.each(runtimes)("kept responses on %s, with four workers", (runtime) => {
+describe.each(sharingRuntimes)("stored responses on %s, with four workers", (runtime) => {
   const stack = new Stack(runtime);
   let client: OpenAI;
   let proxy: ServingProxy;
@@ -127,8 +121,7 @@ describe.each(runtimes)("kept responses on %s, with four workers", (runtime) => 
     const switches = [...reported, "--dialect", "vllm-nixl"];
     const prefills = await stack.startEngines("prefill", 2, switches);
     decodes = await stack.startEngines("decode", 4, switches);
-    const workers = runtime === "bun" ? "4" : "auto";
-    const flags = ["--dialect", "vllm-nixl", "--workers", workers, "--decode-policy", "random"];
+    const flags = ["--dialect", "vllm-nixl", "--workers", "4", "--decode-policy", "random"];
     proxy = await stack.startByFlags(prefills, decodes, ...flags);
     client = new OpenAI({
       apiKey: "none",

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { FaultInput } from "../../src/simulated-engine/faults/fault.ts";
 import { type Answered, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, instant, runtimes, Stack } from "../support/stack.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
+import { type Engine, instant, Stack } from "../support/stack.ts";
 
 const completions = "/v1/completions";
 const chat = "/v1/chat/completions";
@@ -31,7 +32,7 @@ function errorOf({ body }: Answered): { message: string; type: string; param: nu
   return (JSON.parse(body) as { error: ReturnType<typeof errorOf> }).error;
 }
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("engine-faults"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let faulty: { prefill: Engine; decode: Engine };
   /** One engine per role; and one more per role, which is asked only when the first fails. */

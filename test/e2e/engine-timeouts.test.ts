@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Answered, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, instant, runtimes, Stack } from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, instant, Stack } from "../support/stack.ts";
 
 const completions = "/v1/completions";
 const chat = "/v1/chat/completions";

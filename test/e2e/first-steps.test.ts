@@ -2,15 +2,17 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
+import { freePorts } from "../support/ports.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { seedConfig } from "../support/seed.ts";
 import { sharedEngines } from "../support/shared-engines.ts";
-import { freePorts, runtimes, Stack, totals } from "../support/stack.ts";
+import { Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
 const { field, prefills, decodes } = sharedEngines(4, 4);
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("first-steps"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
 
   afterAll(() => stack.end());

@@ -8,10 +8,10 @@ import { eventually } from "../support/eventually.ts";
 import { type Answered, post } from "../support/http-client.ts";
 import { Load } from "../support/load.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, instant, runtimes, Stack, sharesPorts, totals } from "../support/stack.ts";
+import { sharesPorts, sharingRuntimes } from "../support/runtimes.ts";
+import { type Engine, instant, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
-const sharing = runtimes.filter(sharesPorts);
 
 /** For as many requests as the test has. */
 function abortable(): AbortController {
@@ -31,7 +31,7 @@ test.skipIf(sharesPorts("node"))(
   },
 );
 
-describe.each(sharing)("on %s", (runtime) => {
+describe.each(sharingRuntimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

@@ -5,7 +5,8 @@ import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { Load } from "../support/load.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, instant, runtimes, Stack, totals } from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, instant, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const noPrefillTime = ["--prefill-tokens-per-second", "0", "--batch-penalty-ms", "0"];

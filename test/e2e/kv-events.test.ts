@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml, plainYaml } from "../support/pd-yaml.ts";
-import { type Engine, freePorts, instant, runtimes, Stack, sharesPorts } from "../support/stack.ts";
+import { freePorts } from "../support/ports.ts";
+import { runtimes, sharesPorts } from "../support/runtimes.ts";
+import { type Engine, instant, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 /** Prompts that are held, and that are not: where several workers ask the main thread, and where engines do both in one pool. */

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, freePorts, instant, runtimes, Stack, totals } from "../support/stack.ts";
+import { freePorts } from "../support/ports.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
+import { type Engine, instant, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const bodyOf = (prompt: string) => JSON.stringify({ prompt, max_tokens: 8, temperature: 0 });
@@ -11,7 +13,7 @@ const textOf = (body: string) =>
   (JSON.parse(body) as { choices: { text: string }[] }).choices[0]!.text;
 const long = "a prompt that is worth it ".repeat(50);
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("kv-transfer-choice"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefill: Engine;
   let decode: Engine;

@@ -1,7 +1,8 @@
 /** The `openai` package sees the same through the proxy as from one engine: answers, streams, usage, errors, aborts. */
 import OpenAI, { APIError } from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runtimes, Stack, totals } from "../support/stack.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
+import { Stack, totals } from "../support/stack.ts";
 
 const model = "simulated";
 const messages = [{ role: "user" as const, content: 'Say "東京 🚀"\n' }];
@@ -12,7 +13,7 @@ async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
   return events;
 }
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("openai-client"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let throughProxy: OpenAI;
   let direct: OpenAI;

@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
-import { type Engine, oneAndFourWorkers, Stack } from "../support/stack.ts";
+import { workerCases } from "../support/runtimes.ts";
+import { type Engine, Stack } from "../support/stack.ts";
 
-describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let engines: Engine[];
   let url: string;

@@ -4,14 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, oneAndFourWorkers, Stack } from "../support/stack.ts";
+import { workerCases } from "../support/runtimes.ts";
+import { type Engine, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
 /** Larger than what several of are sent to an engine together. */
 const long = (name: string) => ({ prompt: `${name} `.repeat(2_000), max_tokens: 2 });
 
-describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

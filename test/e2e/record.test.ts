@@ -6,7 +6,8 @@ import { parseTrace } from "../../src/lab/trace.ts";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, runtimes, Stack, sharesPorts } from "../support/stack.ts";
+import { bunAndOneNode, sharesPorts } from "../support/runtimes.ts";
+import { type Engine, Stack } from "../support/stack.ts";
 
 const secret = "Attack at dawn, says the quick brown fox. ";
 /** 10 blocks of 2,048 bytes. */
@@ -19,7 +20,7 @@ interface Line {
   readonly hash_ids: readonly number[];
 }
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("record"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   const workers = sharesPorts(runtime) ? 4 : 1;
   let prefill: Engine[];

@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { Load } from "../support/load.ts";
-import { type Engine, freePorts, runtimes, Stack, totals } from "../support/stack.ts";
+import { freePorts } from "../support/ports.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, Stack, totals } from "../support/stack.ts";
 
 describe.each(runtimes)("on %s", (runtime) => {
   const stack = new Stack(runtime);

@@ -1,9 +1,10 @@
 /** One id per request: given when absent, kept when there, the same at prefill, at decode and in the answer. */
 import { afterAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
+import { runtimes } from "../support/runtimes.ts";
 import { seedConfig } from "../support/seed.ts";
 import { sharedEngines } from "../support/shared-engines.ts";
-import { type Engine, runtimes, Stack } from "../support/stack.ts";
+import { type Engine, Stack } from "../support/stack.ts";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const path = "/v1/completions";

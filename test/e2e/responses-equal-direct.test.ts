@@ -1,14 +1,8 @@
 /** For every field of a request: the answer through prefill and decode is byte for byte that of one engine, its usage included. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
-import {
-  type Engine,
-  instant,
-  runtimes,
-  type ServingProxy,
-  Stack,
-  totals,
-} from "../support/stack.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
+import { type Engine, instant, type ServingProxy, Stack, totals } from "../support/stack.ts";
 
 const completions = "/v1/completions";
 const chat = "/v1/chat/completions";
@@ -117,7 +111,9 @@ const dialects = [
     asked: cases.filter((one) => !asksOfPrompt(one)),
   },
 ];
-const fleets = runtimes.flatMap((runtime) => dialects.map((fleet) => ({ runtime, ...fleet })));
+const fleets = dialects.flatMap((fleet) =>
+  bunAndOneNode(fleet.dialect).map((runtime) => ({ runtime, ...fleet })),
+);
 
 describe.each(fleets)("on $runtime, $dialect", (fleet) => {
   const { runtime, dialect, engines = dialect, carriesOne = false, asked = cases } = fleet;

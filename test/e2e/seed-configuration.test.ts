@@ -6,15 +6,17 @@ import { openRaw } from "../simulated-engine/raw-client.ts";
 import type { RunningCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
+import { freePorts } from "../support/ports.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { seedConfig } from "../support/seed.ts";
 import { sharedEngines } from "../support/shared-engines.ts";
-import { freePorts, runtimes, Stack, totals } from "../support/stack.ts";
+import { Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
 const { field, prefills, decodes } = sharedEngines(4, 4);
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("seed-configuration"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let port: number;
   let url: string;

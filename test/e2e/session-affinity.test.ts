@@ -1,12 +1,13 @@
 /** Requests of one session come to one prefill engine, whether a header or a member of the body says which session it is. */
 import { afterAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { sharedEngines } from "../support/shared-engines.ts";
-import { runtimes, Stack } from "../support/stack.ts";
+import { Stack } from "../support/stack.ts";
 
 const { prefills, decodes } = sharedEngines(4, 2);
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("session-affinity"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   afterAll(() => stack.end());
 

@@ -5,17 +5,12 @@ import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import {
-  type Engine,
-  instant,
-  oneAndFourWorkers,
-  type ServingProxy,
-  Stack,
-} from "../support/stack.ts";
+import { workerCases } from "../support/runtimes.ts";
+import { type Engine, instant, type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
-describe.each(oneAndFourWorkers)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let proxy: ServingProxy;

@@ -5,7 +5,8 @@ import type { EngineReport, PoolReport } from "../../src/control/admin/engines.t
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { type Engine, runtimes, type ServingProxy, Stack } from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 /** Longer than a test takes. */

@@ -2,14 +2,8 @@
 import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
-import {
-  type Engine,
-  instant,
-  runtimes,
-  type ServingProxy,
-  Stack,
-  totals,
-} from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type Engine, instant, type ServingProxy, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const keepAliveMs = 15;

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { post } from "../support/http-client.ts";
-import { runtimes, type ServingProxy, Stack } from "../support/stack.ts";
+import { runtimes } from "../support/runtimes.ts";
+import { type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const body = { prompt: "Hello", max_tokens: 4 };

@@ -4,7 +4,7 @@ import { KvFeed } from "../../src/kv-events/feed.ts";
 import { TokenKeys } from "../../src/prefix-cache/token-keys.ts";
 import { KvPublisher } from "../../src/simulated-engine/kv/kv-publisher.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePortRun } from "../support/stack.ts";
+import { freePortRun } from "../support/ports.ts";
 
 const host = "127.0.0.1";
 const ends: (() => void)[] = [];

@@ -9,7 +9,7 @@ import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scorebo
 import { KvPublisher } from "../../src/simulated-engine/kv/kv-publisher.ts";
 import { systemClock } from "../../src/transport/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePortRun } from "../support/stack.ts";
+import { freePortRun } from "../support/ports.ts";
 
 const host = "127.0.0.1";
 const ends: (() => void)[] = [];

@@ -1,6 +1,7 @@
 /** What engines do on sockets, on each runtime, seen from outside the process. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EngineProcess, runtimes, startEngineProcess } from "../support/engine-process.ts";
+import { type EngineProcess, startEngineProcess } from "../support/engine-process.ts";
+import { runtimes } from "../support/runtimes.ts";
 import { eventually, kvParamsOf, post, setFault, splice, stateOf } from "./http.ts";
 import { openRaw, postBytes } from "./raw-client.ts";
 
@@ -31,17 +32,17 @@ describe.each(runtimes)("on %s", (runtime) => {
       connection.socket.destroy();
     });
 
-    it("sends each event in a chunk of its own, in one write", async () => {
+    it("splits no event over chunks or writes", async () => {
       const slow = await start("--role", "mixed", "--itl-ms", "20");
       const connection = await openRaw(slow.url);
       connection.socket.write(postBytes(path, { ...prompt, max_tokens: 8, stream: true }));
       await connection.until("\r\n0\r\n\r\n");
       const events = connection.reads.filter((read) => !read.startsWith("HTTP"));
-      // A read may join chunks when this process is slow, but none may hold a part of one.
+      // A read may join chunks when this process is slow, and newer Nodes join what is written at once in a chunk.
       for (const read of events) {
-        expect(read).toMatch(/^([0-9a-f]+\r\ndata: [^\n]*\n\n\r\n)*(0\r\n\r\n)?$/);
+        expect(read).toMatch(/^([0-9a-f]+\r\n(data: [^\n]*\n\n)+\r\n)*(0\r\n\r\n)?$/);
       }
-      expect(connection.text().match(/[0-9a-f]+\r\ndata: /g)).toHaveLength(9);
+      expect(connection.text().match(/^data: /gm)).toHaveLength(9);
       connection.socket.destroy();
     });
 

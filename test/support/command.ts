@@ -1,28 +1,7 @@
-/** Runs the command, or a script under one of the runtimes, as a process of its own. */
+/** Runs the command, or a script on one of the runtimes, as a process of its own. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const bunFile = `${root}node_modules/bun/bin/bun.exe`;
-
-/** Bun is an optional dependency: tests of it run where it is installed. */
-export const runtimes: readonly ("node" | "bun")[] = existsSync(bunFile)
-  ? ["node", "bun"]
-  : ["node"];
-export type RuntimeName = (typeof runtimes)[number];
-
-const [nodeMajor = 0, nodeMinor = 0] = process.versions.node.split(".").map(Number);
-
-/** Whether several workers of it can listen at one port. */
-export function sharesPorts(runtime: RuntimeName): boolean {
-  return runtime === "bun" || nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 12);
-}
-
-/** Each runtime with one worker, and with four where it can have them. */
-export const oneAndFourWorkers = runtimes.flatMap((runtime) =>
-  (sharesPorts(runtime) ? [1, 4] : [1]).map((workers) => ({ runtime, workers })),
-);
+import { environmentFor, executableOf, type RuntimeName, root } from "./runtimes.ts";
+import { patienceMs } from "./times.ts";
 
 export const launcher = `${root}bin/global-proxy`;
 
@@ -40,13 +19,18 @@ export function runCommand(
   const { status, stdout, stderr } = spawnSync(launcher, args, {
     cwd,
     encoding: "utf8",
-    env: { ...process.env, GLOBAL_PROXY_RUNTIME: runtime, NO_COLOR: "1" },
-    timeout: 30_000,
+    env: environmentFor(runtime),
+    timeout: patienceMs,
   });
   return { code: status, stdout, stderr };
 }
 
-/** A command that goes on until it is told to end. `kill` it in `afterEach`. */
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A command that runs until it is ended. `kill` it in `afterEach`. */
 export class RunningCommand {
   readonly child: ChildProcess;
   readonly exited: Promise<number | string>;
@@ -54,14 +38,15 @@ export class RunningCommand {
   stderr = "";
   readonly #waiting = new Set<() => void>();
 
-  constructor(file: string, args: readonly string[], { cwd }: { cwd?: string } = {}) {
-    this.child = spawn(file, args, { cwd, env: { ...process.env, NO_COLOR: "1" } });
+  constructor(file: string, args: readonly string[], options: RunOptions = {}) {
+    const { cwd, env = { ...process.env, NO_COLOR: "1" } } = options;
+    this.child = spawn(file, args, { cwd, env });
     this.child.stdout?.on("data", (data) => this.#read(() => (this.stdout += data)));
     this.child.stderr?.on("data", (data) => this.#read(() => (this.stderr += data)));
     this.exited = new Promise((resolve) => {
       this.child.once("close", (code, signal) => {
         resolve(code ?? signal ?? "unknown");
-        this.#tell();
+        this.#wake();
       });
     });
   }
@@ -94,22 +79,21 @@ export class RunningCommand {
 
   #read(append: () => void): void {
     append();
-    this.#tell();
+    this.#wake();
   }
 
-  #tell(): void {
+  #wake(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
 }
 
-/** Starts a script under a runtime. */
+/** Starts a script on a runtime. */
 export function startScript(
   runtime: RuntimeName,
   script: string,
   args: readonly string[],
-  options: { cwd?: string } = {},
+  options: RunOptions = {},
 ): RunningCommand {
-  const file = runtime === "bun" ? bunFile : process.execPath;
-  return new RunningCommand(file, [script, ...args], options);
+  return new RunningCommand(executableOf(runtime), [script, ...args], options);
 }

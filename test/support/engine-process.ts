@@ -1,16 +1,9 @@
-/** Starts simulated engines as processes of their own, on either runtime. Needs `npm run build`. */
+/** Starts simulated engines as processes of their own, on any runtime. Needs `npm run build`. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { executableOf, type RuntimeName, root } from "./runtimes.ts";
 
-export type Runtime = "node" | "bun";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const bun = `${root}node_modules/.bin/bun`;
 const command = new URL("../../dist/cli/engine.js", import.meta.url);
-
-/** Bun is an optional dependency, so what needs it is left out where it is not there. */
-export const runtimes: readonly Runtime[] = existsSync(bun) ? ["node", "bun"] : ["node"];
 
 export interface EngineProcess {
   readonly url: string;
@@ -21,16 +14,18 @@ export interface EngineProcess {
 
 /** `switches` as for `global-proxy engine`; `--port 0` unless they name one. */
 export async function startEngineProcess(
-  runtime: Runtime,
+  runtime: RuntimeName,
   switches: readonly string[],
 ): Promise<EngineProcess> {
   if (!existsSync(command)) throw new Error("dist/cli/engine.js is missing: run `npm run build`");
   const script =
     `const { engineCommand } = await import(${JSON.stringify(command.href)});` +
     `await engineCommand().parseAsync(${JSON.stringify(switches)}, { from: "user" });`;
-  const executable = runtime === "bun" ? bun : process.execPath;
   const args = runtime === "bun" ? ["-e", script] : ["--input-type=module", "-e", script];
-  const child = spawn(executable, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(executableOf(runtime), args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const url = await new Promise<string>((resolve, reject) => {
     let output = "";

@@ -1,12 +1,12 @@
 /** Waiting for a fact, never for a duration. */
+import { patienceMs } from "./times.ts";
 
-const patienceMs = 15_000;
-
-/** Looks until it is so; fails after 15 s. An error of the look itself ends the wait. */
-export async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + patienceMs;
-  while (!(await isSo())) {
-    if (Date.now() > deadlineMs) throw new Error(`did not become so within ${patienceMs} ms`);
+/** Checks until it is true; fails when that takes very long. An error of the check itself ends the wait. */
+export async function eventually(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + patienceMs;
+  while (!(await isTrue())) {
+    if (performance.now() > deadlineMs)
+      throw new Error(`not true within ${patienceMs} ms: ${isTrue}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -1,8 +1,9 @@
 /** Many requests at once, some of which their clients give up, and books on how each one ended. */
 import type { Fleet } from "./fleet.ts";
 import { type Answered, post } from "./http-client.ts";
+import { patienceMs } from "./times.ts";
 
-/** How many requests ended in each way. All but `wrong` and `hung` are ways in which a client knows what it has. */
+/** How many requests ended in each way. After all but `wrong` and `hung` a client knows what it has. */
 export interface WaveTally {
   /** Complete, and what the engine that does it all says. */
   right: number;
@@ -12,16 +13,13 @@ export interface WaveTally {
   refused: number;
   /** Given up by the client; right so far. */
   aborted: number;
-  /** Not ended within the bound. */
+  /** Not ended within the patience of tests, which is shorter than the proxy's own time-outs. */
   hung: number;
-  /** A false 200, and whatever else must not be; the first ones in words. */
+  /** A false 200, and whatever else must not happen; the first ones in words. */
   wrong: string[];
 }
 
-/**
- * When a client gives its request up: so many parts of its answer have come, or so many answers of the wave have begun, or so much
- * time is over. Undefined = never.
- */
+/** When a client gives up: after so many parts of its response, after so many responses of the wave have begun, after a time, or never. */
 export type GiveUp =
   | { readonly afterParts: number }
   | { readonly afterBegun: number }
@@ -46,7 +44,6 @@ export interface WaveOptions {
 }
 
 const wrongMax = 5;
-const usualBoundMs = 10_000;
 
 export function runWave(options: WaveOptions): Promise<WaveTally> {
   return new Wave(options).run();
@@ -79,7 +76,7 @@ class Wave {
     const bound = setTimeout(() => {
       hung = true;
       gone.abort();
-    }, fleet.boundMs ?? usualBoundMs);
+    }, patienceMs);
     let parts = 0;
     const response = await post(url + path, body, {
       signal: gone.signal,

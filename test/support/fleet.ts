@@ -1,7 +1,9 @@
 /** Fleets of simulated engines of one dialect behind a real proxy: what a dialect's table entry says, and its start. */
 import type { EngineRole } from "../../src/simulated-engine/roles.ts";
 import type { RunningCommand } from "./command.ts";
-import { type Engine, freePorts, type Stack } from "./stack.ts";
+import { freePorts } from "./ports.ts";
+import type { Engine, Stack } from "./stack.ts";
+import { scaled, slowness } from "./times.ts";
 
 /** What an engine's switches and attributes may depend on. All ports are known before anything is started. */
 export interface EnginePlace {
@@ -50,8 +52,6 @@ export interface Fleet {
   readonly requests?: readonly FleetRequest[];
   /** What of a body must equal the answer of an engine that does it all. Default: everything but the ids. */
   readonly comparable?: (body: string) => string;
-  /** Longest time from a request to its end, killed engines or not. Default: 10 s. */
-  readonly boundMs?: number;
   /** Phases in which clients' aborts must have struck. Default: prefill, decode before its first token, decode after it. */
   readonly abortPhases?: readonly AbortPhase[];
   /** The share of right answers whose KV came from another engine, at least. Default: 1, all of them. */
@@ -77,18 +77,16 @@ export interface RunningFleet {
   readonly engines: readonly Engine[];
 }
 
-/** Fast, and slow enough for each phase to be seen; leases are over soon. */
+/** Fast, and slow enough for clients to leave in each phase. */
 const usualSwitches: readonly string[] = [
   "--prefill-tokens-per-second",
-  "60000",
+  `${Math.round(60_000 / slowness)}`,
   "--itl-ms",
-  "8",
+  `${scaled(8)}`,
   "--batch-penalty-ms",
   "0",
   "--kv-transfer-ms",
-  "100",
-  "--kv-lease-ms",
-  "1500",
+  `${scaled(100)}`,
 ];
 
 const usualEngines: Readonly<Partial<Record<EngineRole, number>>> = { prefill: 2, decode: 2 };

@@ -1,6 +1,7 @@
 /** Engines that both runtimes' proxies of one test file go to, where the tests only look on. */
 import { afterAll, beforeAll } from "vitest";
-import { type Engine, runtimes, Stack } from "./stack.ts";
+import { runtimes } from "./runtimes.ts";
+import { type Engine, Stack } from "./stack.ts";
 
 export interface SharedEngines {
   /** What started them, with all of them. */

@@ -1,29 +1,25 @@
 /** Real processes for a test: simulated engines and proxies as a user starts them, all ended by `end`, whatever happened. */
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EngineState } from "../../src/simulated-engine/core/state.ts";
 import type { FaultInput } from "../../src/simulated-engine/faults/fault.ts";
 import type { RecordedRequest } from "../../src/simulated-engine/http/request-log.ts";
 import type { EngineRole } from "../../src/simulated-engine/roles.ts";
-import {
-  type Finished,
-  launcher,
-  oneAndFourWorkers,
-  RunningCommand,
-  type RuntimeName,
-  runCommand,
-  runtimes,
-  sharesPorts,
-} from "./command.ts";
+import { type Finished, launcher, RunningCommand, runCommand } from "./command.ts";
 import { eventually } from "./eventually.ts";
+import { freePorts } from "./ports.ts";
+import { environmentFor, type RuntimeName, runtimes } from "./runtimes.ts";
 
-export { oneAndFourWorkers, type RuntimeName, runtimes, sharesPorts };
-
-/** Engines start fastest on this one. What runs the proxy is the test's matter. */
+/** Engines start fastest on this one. What runs the proxy is the test's choice. */
 const engineRuntime: RuntimeName = runtimes.includes("bun") ? "bun" : "node";
+
+/**
+ * Longer than any test takes, so that how fast the machine is decides nothing. Tests that leave KV behind end the leases themselves:
+ * see {@link endLeases}.
+ */
+const leases = ["--kv-lease-ms", "3600000"] as const;
 
 /** All timings zero: as fast as the process can. */
 export const instant = [
@@ -71,6 +67,7 @@ export class Engine {
       this.role,
       "--port",
       `${this.port}`,
+      ...leases,
       ...this.#switches,
     ]);
   }
@@ -112,6 +109,12 @@ export class Engine {
     const body = JSON.stringify(fault);
     const response = await fetch(`${this.url}/debug/fault`, { method: "POST", body });
     if (!response.ok) throw new Error(await response.text());
+  }
+
+  /** Frees the KV that it holds for others, as if all leases were over; with the state after that. */
+  async endLeases(): Promise<EngineState> {
+    const response = await fetch(`${this.url}/debug/leases`, { method: "DELETE" });
+    return (await response.json()) as EngineState;
   }
 
   async clearFaults(): Promise<void> {
@@ -212,13 +215,8 @@ export class Stack {
   }
 
   /** Resolves when no engine has anything to do and none holds KV; with the states at that time. */
-  async settled(engines: readonly Engine[] = this.engines): Promise<EngineState[]> {
-    let states: EngineState[] = [];
-    await eventually(async () => {
-      states = await Promise.all(engines.map((engine) => engine.state()));
-      return states.every(({ running, waiting, held }) => running + waiting + held === 0);
-    });
-    return states;
+  settled(engines: readonly Engine[] = this.engines): Promise<EngineState[]> {
+    return statesWhen(engines, ({ running, waiting, held }) => running + waiting + held === 0);
   }
 
   /** Ends all processes, by their ids. */
@@ -233,13 +231,48 @@ export class Stack {
     for (const { child } of this.#commands) child.kill("SIGKILL");
   };
 
-  /** `env` and the launcher both become what they start, so the id is the program's own. */
+  /** The launcher becomes what it starts, so the id is the program's own. */
   #run(words: readonly string[], runtime: RuntimeName): RunningCommand {
-    const env = [`GLOBAL_PROXY_RUNTIME=${runtime}`, launcher, ...words];
-    const command = new RunningCommand("env", env, { cwd: this.folder });
+    const env = environmentFor(runtime);
+    const command = new RunningCommand(launcher, words, { cwd: this.folder, env });
     this.#commands.add(command);
     return command;
   }
+}
+
+/** Resolves when it is true of all engines; with their states at that time. Fails with the states of those of which it is not. */
+export async function statesWhen(
+  engines: readonly Engine[],
+  isTrue: (state: EngineState) => boolean,
+): Promise<EngineState[]> {
+  let states: EngineState[] = [];
+  try {
+    await eventually(async () => {
+      states = await Promise.all(engines.map((engine) => engine.state()));
+      return states.every(isTrue);
+    });
+  } catch (error) {
+    const others = states.filter((state) => !isTrue(state)).map(inShort);
+    throw new Error(`engines do not come to rest: ${JSON.stringify(others)}`, { cause: error });
+  }
+  return states;
+}
+
+function inShort({ role, running, waiting, held, heldIds, rendezvousNames }: EngineState) {
+  const names = { heldIds: heldIds.slice(0, 3), waitsFor: rendezvousNames.slice(0, 3) };
+  return { role, running, waiting, held, ...names };
+}
+
+/**
+ * For KV that nobody will fetch: resolves when no engine has anything to do, and its leases were ended. With the states at that time,
+ * in which nothing may be left.
+ */
+export async function endLeases(engines: readonly Engine[]): Promise<EngineState[]> {
+  const isIdle = ({ running, waiting, rendezvousWaiting }: EngineState) =>
+    running + waiting + rendezvousWaiting === 0;
+  await statesWhen(engines, isIdle);
+  await Promise.all(engines.map((engine) => engine.endLeases()));
+  return statesWhen(engines, (state) => isIdle(state) && state.held === 0);
 }
 
 /** The engines' own counts, added up. */
@@ -258,31 +291,4 @@ export function totals(states: readonly EngineState[]) {
     refused: sum(({ refused }) => sumOf(refused)),
     violations: sum(({ protocolViolations }) => protocolViolations),
   };
-}
-
-/** Below the range from which the kernel takes ports for outgoing connections, so that none of those gets in the way. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = 12_000 + Math.floor(Math.random() * 20_000);
-    if (await isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-/** The first of so many free ports in a row. */
-export async function freePortRun(count: number): Promise<number> {
-  for (;;) {
-    const [first] = (await freePorts(1)) as [number];
-    const row = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));
-    if (row.every((free) => free)) return first;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
 }

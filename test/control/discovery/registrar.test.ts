@@ -9,7 +9,7 @@ import { readRegistration } from "../../../src/control/discovery/registration.ts
 import { systemClock } from "../../../src/simulated-engine/clock.ts";
 import { ProxyRegistration } from "../../../src/simulated-engine/dialects/shared/proxy-registration.ts";
 import { eventually } from "../../support/eventually.ts";
-import { freePorts } from "../../support/stack.ts";
+import { freePorts } from "../../support/ports.ts";
 
 const p2p = { type: "P", http_address: "10.0.0.1:8100", zmq_address: "10.0.0.1:21001" };
 const read = (message: unknown) => readRegistration([Buffer.from(encode(message))]);

@@ -6,13 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import {
-  type RunningCommand,
-  type RuntimeName,
-  runtimes,
-  sharesPorts,
-  startScript,
-} from "../../support/command.ts";
+import { type RunningCommand, startScript } from "../../support/command.ts";
+import { type RuntimeName, runtimes, sharesPorts } from "../../support/runtimes.ts";
 
 const script = fileURLToPath(new URL("fake/cli.mjs", import.meta.url));
 

@@ -23,13 +23,11 @@ const chats: readonly FleetRequest[] = Array.from({ length: 8 }, (_, index) => {
 
 // In the folder of the test, from which engines are started. It outlives its engines, as shared storage does.
 const shared = "shared:path=ec";
-/** Longer than a prefill waits for its turn on a busy machine. */
-const ecLease = ["--kv-lease-ms", "4000"];
 /** The decode engine takes the KV cache, and needs no image. */
 const ecSwitches =
   (how: string) =>
   ({ role }: { role: string }) =>
-    role === "decode" ? [] : ["--ec-transfer", how, ...(role === "encode" ? ecLease : [])];
+    role === "decode" ? [] : ["--ec-transfer", how];
 
 const phases = ["encode", "prefill", "before-first-token", "mid-decode"] as const;
 

@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 import { post } from "../../support/http-client.ts";
-import { runtimes, Stack } from "../../support/stack.ts";
+import { bunAndOneNode } from "../../support/runtimes.ts";
+import { Stack } from "../../support/stack.ts";
 
 const path = "/v1/completions";
 const event = `data: {"choices":[{"text":"${"decode's ".repeat(4000)}"}]}\n\n`;
@@ -75,7 +76,7 @@ function stream(decode: Scripted, response: ServerResponse): void {
   more();
 }
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("sglang-queued"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   const [prefill, decode] = [new Scripted(), new Scripted()];
   let url: string;

@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 import { post } from "../../support/http-client.ts";
-import { type Engine, instant, runtimes, type ServingProxy, Stack } from "../../support/stack.ts";
+import { bunAndOneNode } from "../../support/runtimes.ts";
+import { type Engine, instant, type ServingProxy, Stack } from "../../support/stack.ts";
 
 const completions = "/v1/completions";
 const chat = "/v1/chat/completions";
@@ -100,7 +101,7 @@ function read(body: string) {
   };
 }
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("trtllm-ends"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   afterAll(() => stack.end());
 

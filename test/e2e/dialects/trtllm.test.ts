@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testFleet } from "../../support/dialect-suite.ts";
 import { type Fleet, type RunningFleet, startFleet } from "../../support/fleet.ts";
 import { post } from "../../support/http-client.ts";
-import { type Engine, freePorts, runtimes, Stack } from "../../support/stack.ts";
+import { freePorts } from "../../support/ports.ts";
+import { bunAndOneNode } from "../../support/runtimes.ts";
+import { type Engine, Stack } from "../../support/stack.ts";
 
 const fleet: Fleet = {
   name: "trtllm",
   dialect: "trtllm",
   route: ", retry: { on: [error, timeout, http_500] }",
-  // No generation server renews it, and on a busy machine one may come late.
-  switches: () => ["--kv-lease-ms", "6000"],
   // A generation server fails a request whose context is gone, a stream after its status.
   killed: "error",
 };
@@ -41,7 +41,7 @@ testFleet({
   attributes: () => ({ internal_request_auth_key: "a-shared-secret" }),
 });
 
-describe.each(runtimes)("a first token that is the last, on %s", (runtime) => {
+describe.each(bunAndOneNode("trtllm"))("a first token that is the last, on %s", (runtime) => {
   let stack: Stack;
   let running: RunningFleet;
   let alone: Engine;

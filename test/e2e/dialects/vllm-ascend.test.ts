@@ -5,8 +5,6 @@ import type { Fleet } from "../../support/fleet.ts";
 const fleet: Fleet = {
   name: "vllm-ascend",
   dialect: "vllm-ascend",
-  // No lease is renewed here, and a busy machine may take longer than the usual one.
-  switches: () => ["--kv-lease-ms", "5000"],
   route: ", retry: { on: [error, timeout, http_500] }",
   // vLLM fails a request whose KV is gone with its engine (`kv_load_failure_policy`), a stream after its status.
   killed: "error",
@@ -20,6 +18,4 @@ testFleet({
   engineDialect: "vllm-ascend:recomputeAfter=9",
   // All answers are longer than that, and each part has a prefill of its own.
   handsOver: 2,
-  // Up to five hand-overs for one answer.
-  boundMs: 20_000,
 });
