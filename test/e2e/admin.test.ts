@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineReport, PoolReport } from "../../src/control/admin/engines.ts";
 import type { Decision } from "../../src/pool/engine-snapshot.ts";
 import type { Explained } from "../../src/proxy/context/explanation.ts";
+import { adminOf } from "../support/admin.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
@@ -36,8 +37,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
         decode: { engines: decodes },
       });
     proxy = await stack.serve((port) => textFor(port, "0"));
-    const [, url] = await proxy.command.saysError(/heard at (http:\/\/[^\s]+)\/admin\//);
-    admin = url!;
+    admin = await adminOf(proxy);
   });
   afterAll(() => stack.end());
 
@@ -71,12 +71,17 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
   });
 
   test("load and states are told while a stream runs, and are back at nothing when it has ended", async () => {
-    const before = await engines();
-    const body = { prompt: "slow", max_tokens: 200, stream: true };
-    const response = post(proxy.url + path, body);
+    const left = new AbortController();
+    const endless = { prompt: "slow", max_tokens: 100_000, stream: true };
+    const running = post(proxy.url + path, endless, { signal: left.signal });
     await eventually(async () => (await engines()).some(({ inFlight }) => inFlight === 1));
     await eventually(async () => (await engines()).some(({ answerTokens }) => answerTokens > 20));
-    expect((await response).end).toBe("whole");
+    left.abort();
+    await running;
+    await eventually(async () => (await engines()).every(({ inFlight }) => inFlight === 0));
+    const before = await engines();
+    const response = await post(proxy.url + path, { ...endless, max_tokens: 200 });
+    expect(response.end).toBe("whole");
     await eventually(async () => (await engines()).every(({ inFlight }) => inFlight === 0));
     // It took a second, a tenth of which counts.
     const after = await engines();

@@ -6,6 +6,7 @@ import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { runtimes } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack, totals } from "../support/stack.ts";
+import { scaled } from "../support/times.ts";
 
 const path = "/v1/completions";
 const body = { prompt: "Hello", max_tokens: 4 };
@@ -146,15 +147,17 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
 
   test("heads and bodies that do not come get 408 or a closed connection", async () => {
+    // Longer than it takes to connect four clients.
+    const timeoutMs = scaled(1_000);
     const hasty = await stack.serve((port) =>
       pdYaml({
         port,
         prefill: { engines: engines.slice(0, 1) },
         decode: { engines: engines.slice(1) },
-        route: ", bodyTimeoutMs: 200",
+        route: `, bodyTimeoutMs: ${timeoutMs}`,
       }).replace(
         "    routes:",
-        "    headerTimeoutMs: 200\n    keepAliveTimeoutMs: 200\n    routes:",
+        `    headerTimeoutMs: ${timeoutMs}\n    keepAliveTimeoutMs: ${timeoutMs}\n    routes:`,
       ),
     );
     const starts = [

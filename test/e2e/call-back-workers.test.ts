@@ -8,7 +8,7 @@ import { freePortRun } from "../support/ports.ts";
 import { sharingRuntimes } from "../support/runtimes.ts";
 import { type Engine, Stack, totals } from "../support/stack.ts";
 
-const dialect = ["--dialect", "vllm-ascend-layerwise:waitMs=20000"];
+const dialect = ["--dialect", "vllm-ascend-layerwise"];
 const workers = 4;
 
 describe.each(sharingRuntimes)("on %s", (runtime) => {

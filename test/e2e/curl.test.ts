@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runtimes } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack, totals } from "../support/stack.ts";
+import { patienceMs } from "../support/times.ts";
 
 interface Curled {
   readonly code: number;
@@ -14,7 +15,7 @@ interface Curled {
 
 function curl(args: readonly string[], input: string | Buffer = ""): Promise<Curled> {
   return new Promise((resolve) => {
-    const child = spawn("curl", ["-sS", "--max-time", "20", ...args]);
+    const child = spawn("curl", ["-sS", "--max-time", `${patienceMs / 1_000}`, ...args]);
     let out = "";
     let reported = "";
     child.stdout.setEncoding("utf8").on("data", (part) => {
@@ -77,7 +78,14 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
 
   test("the expectation is met before the body is sent", async () => {
-    const args = [...json, "-v", "-H", "Expect: 100-continue", "--expect100-timeout", "20"];
+    const args = [
+      ...json,
+      "-v",
+      "-H",
+      "Expect: 100-continue",
+      "--expect100-timeout",
+      `${patienceMs / 1_000}`,
+    ];
     const { code, reported } = await curl(
       [...args, "--data-binary", "@-", proxy.url + path],
       megabyte,
@@ -88,7 +96,14 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
 
   test("a body that is too large is refused instead of asked for", async () => {
-    const args = ["-i", "-v", "-H", "Expect: 100-continue", "--expect100-timeout", "20"];
+    const args = [
+      "-i",
+      "-v",
+      "-H",
+      "Expect: 100-continue",
+      "--expect100-timeout",
+      `${patienceMs / 1_000}`,
+    ];
     const length = ["-H", `Content-Length: ${2 ** 27}`, "--data-binary", "@-"];
     const { out, reported } = await curl([...args, ...json, ...length, proxy.url + path], small);
     expect(out).toMatch(/^HTTP\/1\.1 413 /);

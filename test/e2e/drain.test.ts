@@ -7,9 +7,11 @@ import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { runtimes } from "../support/runtimes.ts";
 import { type Engine, Stack } from "../support/stack.ts";
+import { scaled } from "../support/times.ts";
 
 const path = "/v1/completions";
-const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", "10", "--batch-penalty-ms", "0"];
+/** So that streams outlive what is done while they run. */
+const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", `${scaled(15)}`];
 const stream = { prompt: "Hello", stream: true, max_tokens: 100 };
 
 describe.each(runtimes)("on %s", (runtime) => {
@@ -40,12 +42,13 @@ describe.each(runtimes)("on %s", (runtime) => {
   test("SIGQUIT: streams and answers end as they should, idle connections close, new ones are refused", async () => {
     const { url, command } = await stack.startByFlags(prefills, decodes);
     const expected = await post(oracle + path, stream, { headers: { "x-request-id": "same" } });
+    const { requestsSeen } = await decodes[0]!.state();
     const idle = await openRaw(url);
     const pooled = new Agent({ keepAlive: true });
     expect((await ask(`${url}/health`, { agent: pooled })).status).toBe(200);
     const { response } = await begin(url);
     const whole = post(url + path, { ...stream, stream: false });
-    await eventually(async () => (await decodes[0]!.state()).running === 2);
+    await eventually(async () => (await decodes[0]!.state()).requestsSeen === requestsSeen + 2);
     command.signal("SIGQUIT");
     expect(await idle.ended).not.toBe("close");
     expect(await ask(`${url}/health`)).toMatchObject({ status: 0, error: "ECONNREFUSED" });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, post } from "../support/http-client.ts";
 import { bunAndOneNode, sharingRuntimes } from "../support/runtimes.ts";
 import { type Engine, instant, type ServingProxy, Stack, totals } from "../support/stack.ts";
+import { patienceMs } from "../support/times.ts";
 
 /** Long enough for whole blocks of it to be cached when it comes again. */
 const text = "Where does the KV cache of this very prompt go once prefill is done with it? ".repeat(
@@ -126,7 +127,7 @@ describe.each(sharingRuntimes)("stored responses on %s, with four workers", (run
     client = new OpenAI({
       apiKey: "none",
       maxRetries: 0,
-      timeout: 20_000,
+      timeout: patienceMs,
       baseURL: `${proxy.url}/v1`,
     });
   });

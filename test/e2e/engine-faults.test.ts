@@ -4,7 +4,7 @@ import type { FaultInput } from "../../src/simulated-engine/faults/fault.ts";
 import { type Answered, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { bunAndOneNode } from "../support/runtimes.ts";
-import { type Engine, instant, Stack } from "../support/stack.ts";
+import { type Engine, Stack } from "../support/stack.ts";
 
 const completions = "/v1/completions";
 const chat = "/v1/chat/completions";
@@ -41,7 +41,7 @@ describe.each(bunAndOneNode("engine-faults"))("on %s", (runtime) => {
   let oracle: string;
 
   beforeAll(async () => {
-    const prefills = await stack.startEngines("prefill", 2, [...instant, "--kv-lease-ms", "500"]);
+    const prefills = await stack.startEngines("prefill", 2);
     const decodes = await stack.startEngines("decode", 2);
     faulty = { prefill: prefills[0]!, decode: decodes[0]! };
     oracle = (await stack.startEngines("mixed", 1))[0]!.url;

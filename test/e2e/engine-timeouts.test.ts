@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Answered, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { runtimes } from "../support/runtimes.ts";
-import { type Engine, instant, Stack } from "../support/stack.ts";
+import { type Engine, Stack } from "../support/stack.ts";
+import { scaled } from "../support/times.ts";
 
 const completions = "/v1/completions";
 const chat = "/v1/chat/completions";
@@ -22,7 +23,7 @@ describe.each(runtimes)("on %s", (runtime) => {
   let oracle: string;
 
   beforeAll(async () => {
-    const prefills = await stack.startEngines("prefill", 2, [...instant, "--kv-lease-ms", "500"]);
+    const prefills = await stack.startEngines("prefill", 2);
     const decodes = await stack.startEngines("decode", 2);
     faulty = { prefill: prefills[0]!, decode: decodes[0]! };
     oracle = (await stack.startEngines("mixed", 1))[0]!.url;
@@ -30,7 +31,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     const serve = async (count: number) => {
       const prefill = { engines: prefills.slice(0, count), keys };
       const decode = { engines: decodes.slice(0, count), keys };
-      const config = { prefill, decode, route: ", readTimeoutMs: 1500" };
+      const config = { prefill, decode, route: `, readTimeoutMs: ${scaled(2_500)}` };
       return (await stack.serve((port) => pdYaml({ port, ...config }))).url;
     };
     alone = await serve(1);

@@ -36,14 +36,7 @@ describe.each(cases)(
         [0, 1].map((i) => {
           const [port, events, replay] = ports.slice(3 * i) as [number, number, number];
           const kv = ["--kv-events", `${events}`, "--kv-replay", `${replay}`];
-          const switches = [
-            ...instant,
-            ...kv,
-            "--kv-cache-tokens",
-            "4096",
-            "--kv-lease-ms",
-            "5000",
-          ];
+          const switches = [...instant, ...kv, "--kv-cache-tokens", "4096"];
           return stack.startEngine(whole ? "mixed" : "prefill", port, switches);
         }),
       );

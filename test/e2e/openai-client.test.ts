@@ -3,6 +3,7 @@ import OpenAI, { APIError } from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bunAndOneNode } from "../support/runtimes.ts";
 import { Stack, totals } from "../support/stack.ts";
+import { patienceMs } from "../support/times.ts";
 
 const model = "simulated";
 const messages = [{ role: "user" as const, content: 'Say "東京 🚀"\n' }];
@@ -23,7 +24,7 @@ describe.each(bunAndOneNode("openai-client"))("on %s", (runtime) => {
     const decodes = await stack.startEngines("decode", 2);
     const [mixed] = await stack.startEngines("mixed", 1);
     const proxy = await stack.startByFlags(prefills, decodes);
-    const options = { apiKey: "none", maxRetries: 0, timeout: 20_000 };
+    const options = { apiKey: "none", maxRetries: 0, timeout: patienceMs };
     throughProxy = new OpenAI({ ...options, baseURL: `${proxy.url}/v1` });
     direct = new OpenAI({ ...options, baseURL: `${mixed!.url}/v1` });
   });

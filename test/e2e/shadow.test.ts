@@ -1,12 +1,13 @@
 /** A second policy on live traffic: operators are told what it would have done by all workers together, and requests go where they went. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ShadowReport } from "../../src/pool/shadow.ts";
+import { adminOf } from "../support/admin.ts";
 import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { workerCases } from "../support/runtimes.ts";
-import { type Engine, instant, type ServingProxy, Stack } from "../support/stack.ts";
+import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
@@ -18,7 +19,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
   let text: string;
 
   beforeAll(async () => {
-    prefills = await stack.startEngines("prefill", 2, [...instant, "--kv-lease-ms", "5000"]);
+    prefills = await stack.startEngines("prefill", 2);
     const decodes = await stack.startEngines("decode", 2);
     proxy = await stack.serve((port) => {
       text = pdYaml({
@@ -33,8 +34,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
       });
       return text;
     });
-    const [, url] = await proxy.command.saysError(/heard at (http:\/\/[^\s]+)\/admin\//);
-    admin = url!;
+    admin = await adminOf(proxy);
   });
   afterAll(() => stack.end());
 

@@ -2,6 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineReport, PoolReport } from "../../src/control/admin/engines.ts";
+import { adminOf } from "../support/admin.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
@@ -34,7 +35,7 @@ describe.each(runtimes)("on %s", (runtime) => {
         decode: { engines: decodes, policy: "llm_d", pool: signals },
       }),
     );
-    const [, admin] = await proxy.command.saysError(/heard at (http:\/\/[^\s]+)\/admin\//);
+    const admin = await adminOf(proxy);
     const engines = async (): Promise<readonly EngineReport[]> => {
       const { body } = await ask(`${admin}/admin/engines`);
       const { pools } = JSON.parse(body) as { pools: PoolReport[] };
@@ -96,7 +97,10 @@ describe.each(runtimes)("on %s", (runtime) => {
     await eventually(async () => (await proxy.engines())[1]!.signal === "live");
     await engine.kill();
     await proxy.command.saysError(/its load signal is dead/);
-    expect(await proxy.engines()).toMatchObject([{ signal: "live" }, { signal: "dead" }]);
+    await eventually(async () => {
+      const [first, second] = await proxy.engines();
+      return first!.signal === "live" && second!.signal === "dead";
+    });
     await engine.startAgain();
     await proxy.command.saysError(/its load is known again/);
     expect((await proxy.engines())[1]).toMatchObject({ signal: "live", others: 0 });
