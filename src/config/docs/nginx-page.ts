@@ -38,9 +38,9 @@ server {
 }
 \`\`\`
 
-Whole files are in [examples/](../examples/README.md). Directives without an effect here are reported once each. Blocks inherit as in
-nginx: a directive holds for the blocks inside, until one of them has it too; of directives that may be repeated, such as
-\`proxy_set_header\`, \`access_log\` and \`error_page\`, a block that has any inherits none.
+Whole files are in [examples/](../examples/README.md). Directives without an effect here are reported once each.
+Blocks inherit as in nginx: a directive holds for the blocks inside, until one of them has it too; of directives that
+may be repeated, such as \`proxy_set_header\`, \`access_log\` and \`error_page\`, a block that has any inherits none.
 
 ## Where this differs from nginx
 
