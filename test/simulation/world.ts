@@ -1,7 +1,7 @@
 /** The real service on a network in memory, with scripted engines and clients, in virtual time. */
 import { expect } from "vitest";
-import { listenKey } from "../../src/config/values/listen-key.ts";
 import { type Config, type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
+import { listenKey } from "../../src/config/values/listen-key.ts";
 import { systemIds } from "../../src/dialects/shared/id-generator.ts";
 import { deadlineTickMs } from "../../src/limits.ts";
 import { SlotTable } from "../../src/pool/slots.ts";

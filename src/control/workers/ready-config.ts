@@ -1,8 +1,8 @@
 /** Turns a checked configuration into what workers listen on: real ports for port 0, shared ports, unix sockets at one worker. */
 import { createServer } from "node:net";
-import { listenKey } from "../../config/values/listen-key.ts";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
+import { listenKey } from "../../config/values/listen-key.ts";
 import { ServeError } from "../serve-error.ts";
 
 /** Replaces the addresses of all servers. */

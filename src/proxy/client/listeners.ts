@@ -1,7 +1,8 @@
 /** The listening sockets of one worker. A reload keeps those whose address stays, opens new ones and closes the rest. */
-import { listenKey } from "../../config/values/listen-key.ts";
+
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
+import { listenKey } from "../../config/values/listen-key.ts";
 import type { Listener, ListeningAddress, Socket, Transport } from "../../transport/socket.ts";
 
 /** An address could not be bound; the message is nginx's. */

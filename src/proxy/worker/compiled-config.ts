@@ -1,7 +1,8 @@
 /** A configuration as one worker serves by it: its pools, servers and routes, and the templates of its pools compiled. */
-import { listenKey } from "../../config/values/listen-key.ts";
+
 import { keyTemplates } from "../../config/schema/policies.ts";
 import type { Config } from "../../config/schema/schema.ts";
+import { listenKey } from "../../config/values/listen-key.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
