@@ -159,7 +159,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
   #startRequest(bytes: Buffer, start: number): void {
     const { head } = this.#heads;
     this.#facts.requests += 1;
-    const context = new RequestContext(head, this.#facts, this.#worker.clock.nowMs());
+    const context = new RequestContext(head, this.#facts, this.#worker);
     context.requestBytes = start;
     context.isPipelined = this.#isPipelined;
     this.#isPipelined = false;
@@ -209,8 +209,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#body.drop();
     this.#deadline.clear();
     if (this.#request === undefined) {
-      const nowMs = this.#worker.clock.nowMs();
-      const context = new RequestContext(new RequestHead(), this.#facts, nowMs);
+      const context = new RequestContext(new RequestHead(), this.#facts, this.#worker);
       const unrouted = unroutedRequest(context, this.#servers());
       this.#request = new RequestHandler(this, context, this.#worker, unrouted);
     }

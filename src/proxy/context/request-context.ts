@@ -1,10 +1,18 @@
 /** All that is known of one request: what templates, routing and the access log read. */
 import type { TopLevel } from "../../body/json/top-level.ts";
+import type { IdGenerator } from "../../dialects/dialect.ts";
 import type { RequestHead } from "../../http1/head/request-head.ts";
+import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "./explanation.ts";
 import type { LegRecord } from "./legs.ts";
 import type { Outcome } from "./outcomes.ts";
 import type { ResponseMeter } from "./response-meter.ts";
+
+/** Where a request has its time and its ids from. */
+export interface RequestSources {
+  readonly clock: Clock;
+  readonly ids: IdGenerator;
+}
 
 /** What the connection that a request came on contributes. */
 export interface ConnectionFacts {
@@ -34,6 +42,7 @@ export function connectionFacts(
 export class RequestContext {
   readonly head: RequestHead;
   readonly connection: ConnectionFacts;
+  readonly sources: RequestSources;
   /** Of the monotonic clock, in ms. */
   readonly startMs: number;
   /** Whether it was sent before the answer to the one before had been given. */
@@ -82,10 +91,11 @@ export class RequestContext {
   sentHead = "";
   engineHead = "";
 
-  constructor(head: RequestHead, connection: ConnectionFacts, startMs: number) {
+  constructor(head: RequestHead, connection: ConnectionFacts, sources: RequestSources) {
     this.head = head;
     this.connection = connection;
-    this.startMs = startMs;
+    this.sources = sources;
+    this.startMs = sources.clock.nowMs();
     this.method = head.method;
     this.path = head.path;
     this.args = head.query;

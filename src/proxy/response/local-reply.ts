@@ -12,9 +12,9 @@ import { errorBody } from "./error-body.ts";
 let dateLine = "";
 let dateSecond = 0;
 
-/** RFC 9110 asks for it in every answer; made once a second. */
-function date(): string {
-  const second = Math.floor(Date.now() / 1000);
+/** RFC 9110 asks for a date in every response. Composed once a second. */
+function date(wallMs: number): string {
+  const second = Math.floor(wallMs / 1000);
   if (second !== dateSecond) {
     dateSecond = second;
     dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
@@ -24,7 +24,7 @@ function date(): string {
 
 function common(context: RequestContext): string {
   const id = context.requestId === "" ? "" : `X-Request-Id: ${context.requestId}\r\n`;
-  return `Server: global-proxy\r\n${date()}${id}${context.explanation?.line() ?? ""}`;
+  return `Server: global-proxy\r\n${date(context.sources.clock.wallMs())}${id}${context.explanation?.line() ?? ""}`;
 }
 
 /** As in nginx, these alone are answered with a `Location`. */

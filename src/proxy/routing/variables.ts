@@ -1,5 +1,4 @@
 /** The built-in variables: name → value of a request. Names are listed in `config/values/variables.ts`. */
-import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { VariableName } from "../../config/values/variables.ts";
 import type { LegRecord } from "../context/legs.ts";
@@ -9,8 +8,17 @@ import { bodyMember } from "./body-member.ts";
 import type { Render } from "./render.ts";
 
 const seconds = (ms: number) => (ms / 1000).toFixed(3);
-const wallMs = (context: RequestContext) => performance.timeOrigin + endOf(context);
-const endOf = (context: RequestContext) => (context.endMs < 0 ? performance.now() : context.endMs);
+
+/** When the request ended, or now: of the monotonic clock. */
+function endOf({ endMs, sources }: RequestContext): number {
+  return endMs < 0 ? sources.clock.nowMs() : endMs;
+}
+
+/** The same, in ms since the epoch. */
+function wallMs(context: RequestContext): number {
+  const { clock } = context.sources;
+  return clock.wallMs() - (clock.nowMs() - endOf(context));
+}
 
 /** One value per try of the decode leg (of the prefill where it was the one that answered), as nginx joins them. */
 function perTry(context: RequestContext, value: (leg: LegRecord) => string): string {
@@ -88,7 +96,8 @@ function forwardedFor(context: RequestContext): string {
 
 /** `$request_id` of nginx: 32 hexadecimal digits of its own, the same for the whole request. */
 function requestIdHex(context: RequestContext): string {
-  if (context.requestHex === "") context.requestHex = randomUUID().replaceAll("-", "");
+  if (context.requestHex === "")
+    context.requestHex = context.sources.ids.uuid().replaceAll("-", "");
   return context.requestHex;
 }
 

@@ -1,27 +1,29 @@
 /** Requests for templates, routing and logs, without a connection. */
+import { systemIds } from "../../../src/dialects/shared/id-generator.ts";
 import { findHeadEnd } from "../../../src/http1/head/head-end.ts";
 import { normalizePath } from "../../../src/http1/head/normalize-path.ts";
 import { parseRequestHead, RequestHead } from "../../../src/http1/head/request-head.ts";
 import type { LegRecord } from "../../../src/proxy/context/legs.ts";
 import { RequestContext } from "../../../src/proxy/context/request-context.ts";
+import { type Clock, systemClock } from "../../../src/transport/clock.ts";
 
 /** The context of a request (latin1 text with its blank line) as the proxy has it before routing. */
-export function contextOf(text: string): RequestContext {
+export function contextOf(text: string, clock: Clock = systemClock): RequestContext {
   const bytes = Buffer.from(text, "latin1");
   const head = new RequestHead();
   const end = findHeadEnd(bytes, 0, bytes.length);
   const problem = end < 0 ? { code: "no head" } : parseRequestHead(text.slice(0, end), head);
   if (problem !== undefined) throw new Error(`${problem.code}: ${JSON.stringify(text)}`);
-  const discovered = {
+  const facts = {
     serial: 7,
-    openedMs: performance.now() - 5,
+    openedMs: clock.nowMs() - 5,
     remoteAddress: "127.0.0.1",
     remotePort: 40_000,
     localAddress: "127.0.0.1",
     localPort: 8080,
     requests: 1,
   };
-  const context = new RequestContext(head, discovered, performance.now());
+  const context = new RequestContext(head, facts, { clock, ids: systemIds });
   context.requestBytes = bytes.length;
   const path = normalizePath(head.path);
   if (path === undefined) throw new Error(`bad path: ${head.path}`);
