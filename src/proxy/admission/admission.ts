@@ -22,9 +22,9 @@ export interface AdmissionListener {
   /** Which legs it has, and which of them is sent first. */
   readonly order: LegOrder | "decode-only";
   /** The request goes to engines now. */
-  begin(): void;
+  startAttempt(): void;
   /** No prefill engine takes requests. */
-  notQueued(failure: PickFailure): void;
+  noPrefillEngine(failure: PickFailure): void;
   /** The request ends. */
   abort(outcome: Outcome): void;
 }
@@ -133,14 +133,14 @@ export class Admission implements WaitListener {
   // ---- How the wait ends ----
 
   admitted(): void {
-    if (this.#isPlacedByQueue) this.#listener.begin();
+    if (this.#isPlacedByQueue) this.#listener.startAttempt();
     else this.#lookUpPrompt();
   }
 
   noEngine(): void {
-    if (this.#isPlacedByQueue) this.#listener.notQueued("no-healthy-engine");
+    if (this.#isPlacedByQueue) this.#listener.noPrefillEngine("no-healthy-engine");
     // What is the matter with its engines is found out by the leg that looks for one.
-    else this.#listener.begin();
+    else this.#listener.startAttempt();
   }
 
   rejected(outcome: Outcome): void {
@@ -191,13 +191,13 @@ export class Admission implements WaitListener {
     const pool = targets.pool(leg);
     const tokenizers = pool && this.#request.worker.tokenizers(pool);
     if (tokenizers === undefined || this.#lookUp !== undefined) {
-      this.#listener.begin();
+      this.#listener.startAttempt();
       return;
     }
     const from = leg === "prefill" ? targets.prefillRoute : this.#route;
     this.#lookUp = new PromptLookUp(this.#request, from, tokenizers, (found) => {
       picks.found = found;
-      this.#listener.begin();
+      this.#listener.startAttempt();
     });
     this.#lookUp.begin();
   }

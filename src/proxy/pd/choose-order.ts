@@ -6,7 +6,7 @@ import { type Outcome, outcomes } from "../context/outcomes.ts";
 import { previousResponse } from "../response/stored-response.ts";
 import type { Route } from "../routing/route.ts";
 import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
-import type { ExchangeOptions, Order } from "./exchange.ts";
+import type { ExchangeOptions, Order } from "./exchange-actions.ts";
 import type { PickRequests } from "./pick-requests.ts";
 import { prefillSkip } from "./prefill-skip.ts";
 import type { Targets } from "./targets.ts";

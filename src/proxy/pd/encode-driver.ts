@@ -14,7 +14,7 @@ import type { EngineConnection } from "../upstream/engine-connection.ts";
 import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
 import { Leg, type LegRequest, type LegServices } from "../upstream/leg.ts";
 import { sendLegMessage } from "../upstream/leg-message.ts";
-import { allowsRetry, conditionOf } from "../upstream/retry.ts";
+import { allowsRetry } from "../upstream/retry.ts";
 import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
 import { rankLine } from "./leg-engines.ts";
 
@@ -153,7 +153,7 @@ export class EncodeDriver implements FanOutActions {
   mayRetry(leg: Leg, failure: LegFailure | number): boolean {
     const { retry } = this.#route.config;
     const elapsedMs = this.services.clock.nowMs() - this.#request.context.startMs;
-    return allowsRetry(retry, conditionOf(failure), elapsedMs) && leg.mayTryAnother;
+    return allowsRetry(retry, failure, elapsedMs) && leg.mayTryAnother;
   }
 
   // ---- The rest ----

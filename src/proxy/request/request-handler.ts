@@ -11,11 +11,8 @@ import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { ResponseMeter } from "../context/response-meter.ts";
 import { EncodeDriver } from "../pd/encode-driver.ts";
-import {
-  ExchangeDriver,
-  type ExchangeRequest,
-  type ExchangeServices,
-} from "../pd/exchange-driver.ts";
+import { ExchangeDriver } from "../pd/exchange-driver.ts";
+import type { ExchangeRequest, ExchangeServices } from "../pd/exchange-services.ts";
 import { type ClientPort, ClientResponse } from "../response/client-response.ts";
 import { errorPage } from "../response/error-page.ts";
 import { errorReply, finalReply, returnedReply } from "../response/local-reply.ts";
@@ -200,7 +197,7 @@ export class RequestHandler implements ExchangeRequest {
     const { context } = this;
     context.explanation ??= this.worker.explain(context, route);
     this.#exchange = new ExchangeDriver(this, route, prefills);
-    this.#exchange.begin();
+    this.#exchange.start();
   }
 
   /** Given first, so that a refusal of the body has it, too. */

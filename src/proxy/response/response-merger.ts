@@ -33,7 +33,7 @@ export class ResponseMerger {
   }
 
   /** The head of an answer is here that may become the client's. */
-  begin(head: ResponseHead): void {
+  start(head: ResponseHead): void {
     this.collects =
       this.#merge !== undefined && head.status < 300 && this.#response.mayChange(head);
   }

@@ -8,18 +8,19 @@ const failureConditions: Readonly<Record<LegFailure, RetryCondition>> = {
   invalid: "invalid_header",
 };
 
-export function conditionOf(failure: LegFailure | number): RetryCondition {
-  return typeof failure === "number"
-    ? (`http_${failure}` as RetryCondition)
-    : failureConditions[failure];
-}
-
-/** @param elapsedMs since the request began */
+/**
+ * @param failure what befell the leg, or the status of its response
+ * @param elapsedMs since the request began
+ */
 export function allowsRetry(
   { on, timeoutMs }: RetryConfig,
-  condition: RetryCondition,
+  failure: LegFailure | number,
   elapsedMs: number,
 ): boolean {
+  const condition =
+    typeof failure === "number"
+      ? (`http_${failure}` as RetryCondition)
+      : failureConditions[failure];
   if (on.includes("off") || !on.includes(condition)) return false;
   return timeoutMs === 0 || elapsedMs <= timeoutMs;
 }

@@ -7,7 +7,8 @@ import type { LegName } from "../../../src/dialects/dialect.ts";
 import type { PickFailure } from "../../../src/pool/pool.ts";
 import type { LegFailure } from "../../../src/proxy/context/legs.ts";
 import { type Outcome, outcomes } from "../../../src/proxy/context/outcomes.ts";
-import { Exchange, type ExchangeOptions, type Order } from "../../../src/proxy/pd/exchange.ts";
+import { Exchange } from "../../../src/proxy/pd/exchange.ts";
+import type { ExchangeOptions, Order } from "../../../src/proxy/pd/exchange-actions.ts";
 
 export interface Event {
   readonly name: string;
@@ -111,7 +112,7 @@ export class ModelDriver {
     if (this.#waits) {
       add("there is room again", () => {
         this.#waits = false;
-        exchange.begin();
+        exchange.startAttempt();
       });
       return events;
     }

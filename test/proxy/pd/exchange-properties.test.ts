@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { waitsAgainMax } from "../../../src/limits.ts";
 import type { LegFailure } from "../../../src/proxy/context/legs.ts";
 import { outcomes } from "../../../src/proxy/context/outcomes.ts";
-import type { ExchangeOptions, Order } from "../../../src/proxy/pd/exchange.ts";
+import type { ExchangeOptions, Order } from "../../../src/proxy/pd/exchange-actions.ts";
 import { ModelDriver } from "./exchange-driver.ts";
 
 const orders: readonly Order[] = ["prefill-first", "together", "decode-first", "decode-only"];
@@ -64,7 +64,7 @@ describe.each(orders)("%s", (order) => {
         const options: ExchangeOptions = { order, tries, ...rest };
         let sent = 0;
         const driver = new ModelDriver(options, () => places[sent++], hasQueue);
-        driver.exchange.begin();
+        driver.exchange.startAttempt();
         steps.forEach(({ which, retry, kvKept, kind }, i) => {
           if (i === goneAfter) driver.exchange.abort(outcomes.clientGone);
           const events = driver.events(retry, kvKept, kind);

@@ -2,13 +2,14 @@
 import { describe, expect, it } from "vitest";
 import type { PickFailure } from "../../../src/pool/pool.ts";
 import { type Outcome, outcomes } from "../../../src/proxy/context/outcomes.ts";
-import { Exchange, type Order } from "../../../src/proxy/pd/exchange.ts";
+import { Exchange } from "../../../src/proxy/pd/exchange.ts";
+import type { Order } from "../../../src/proxy/pd/exchange-actions.ts";
 
 type Call = (exchange: Exchange) => void;
 
 /** What can happen. `+` = the route allows another engine. */
 const events: Readonly<Record<string, Call>> = {
-  begin: (exchange) => exchange.begin(),
+  begin: (exchange) => exchange.startAttempt(),
   "prefill done": (exchange) => exchange.prefillDone(),
   "prefill refused": (exchange) => exchange.prefillRefused(false, true),
   "prefill refused +": (exchange) => exchange.prefillRefused(true, true),
@@ -331,7 +332,7 @@ it("says whose answer the client is getting", () => {
     fallsBack: false,
   } as const;
   const exchange = new Exchange(options, actions as never);
-  exchange.begin();
+  exchange.startAttempt();
   expect(exchange.deliveringLeg).toBeUndefined();
   exchange.decodeResponded(true, false);
   expect(exchange.deliveringLeg).toBe("decode");
@@ -360,7 +361,7 @@ it.each([
       servesWhole: true,
     } as const;
     const exchange = new Exchange(options, actions as never);
-    exchange.begin();
+    exchange.startAttempt();
     if (failure !== undefined) exchange.decodeFailed(failure, false, false);
     expect(ends.map((outcome) => outcome.message)).toEqual([message]);
   },

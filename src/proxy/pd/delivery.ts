@@ -1,0 +1,141 @@
+/**
+ * What becomes of the legs' responses on their way to the client: held back while another engine can still give a better one,
+ * shown to the dialect, merged with what prefill has said, and relayed.
+ */
+import type { ResponseHead } from "../../http1/head/response-head.ts";
+import { bufferedResponseBytesMax } from "../../limits.ts";
+import type { ClientResponse } from "../response/client-response.ts";
+import type { ResponseMerger } from "../response/response-merger.ts";
+import type { EngineConnection } from "../upstream/engine-connection.ts";
+import type { Attempt } from "./attempt.ts";
+import { DecodeInspector } from "./decode-inspector.ts";
+import type { Exchange } from "./exchange.ts";
+import type { ExchangeRequest } from "./exchange-services.ts";
+import { Relay } from "./relay.ts";
+
+export class Delivery {
+  readonly #request: ExchangeRequest;
+  readonly #response: ClientResponse;
+  readonly #exchange: Exchange;
+  readonly #attempt: Attempt;
+  readonly #merger: ResponseMerger;
+  readonly #inspector = new DecodeInspector();
+  readonly #relay: Relay;
+  #isDecodeWhole = false;
+
+  constructor(
+    request: ExchangeRequest,
+    exchange: Exchange,
+    attempt: Attempt,
+    merger: ResponseMerger,
+  ) {
+    this.#request = request;
+    this.#response = request.response;
+    this.#exchange = exchange;
+    this.#attempt = attempt;
+    this.#merger = merger;
+    this.#relay = new Relay(request);
+  }
+
+  /** Decode is sent: nothing of a response before is left. */
+  reset(): void {
+    this.#response.dropBuffered();
+    this.#inspector.stop();
+    this.#isDecodeWhole = false;
+  }
+
+  /** The client has read what waited for it. */
+  resume(): void {
+    this.#relay.resume();
+  }
+
+  /** A response's head, which may become the client's. @param requestId for the client; "" = none */
+  head(head: ResponseHead, requestId: string): void {
+    this.#response.fromEngine(head, requestId, this.#request.status);
+    this.#merger.start(head);
+  }
+
+  /** Decode's response has begun, and may be the client's: holds it back where it can still be replaced or changed. */
+  decodeHead(head: ResponseHead): void {
+    if (head.status < 300 && this.#attempt.transfer?.inspectDecode !== undefined) {
+      this.#inspector.start();
+      this.#response.hold();
+      return;
+    }
+    // Until a short response is complete another engine can still give a better one.
+    const isShort = head.framing === "length" && head.contentLength <= bufferedResponseBytesMax;
+    if (this.#merger.collects || isShort) this.#response.hold();
+  }
+
+  decodeBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    const exchange = this.#exchange;
+    if (this.#inspector.isInspecting) {
+      this.#inspect(connection, chunk, start, end);
+      return;
+    }
+    if (!this.#response.isBuffered) {
+      exchange.decodeResponded(connection.head.status < 400, false);
+      if (exchange.ended) return;
+      // The prefill has not responded yet.
+      if (exchange.deliveringLeg === undefined) this.#response.hold();
+    }
+    this.pass(connection, chunk, start, end);
+  }
+
+  /** Bytes for the client, or for the response that is held back from it. */
+  pass(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#response.body(connection, chunk, start, end);
+    if (this.#response.isUnfinished) this.#continue();
+    else if (this.#relay.isPaused) return;
+    else if (this.#merger.collects && this.#exchange.deliveringLeg === undefined) {
+      if (this.#merger.overflows()) this.#exchange.decodeResponded(true, false);
+    } else this.#relay.pauseIfBehind(connection);
+  }
+
+  /** The response of this leg is complete. */
+  legEnded(leg: "prefill" | "decode"): void {
+    this.#relay.release();
+    if (leg === "decode") this.#isDecodeWhole = true;
+    if (this.#inspector.isInspecting && this.#needsPrefill(true)) return;
+    if (this.#exchange.deliveringLeg === leg) this.#end();
+    else this.#exchange.decodeResponded(this.#request.context.status < 400, false);
+  }
+
+  /** Decode's response is the client's. @param prefillResponse undefined = there was no prefill */
+  deliver(prefillResponse: Buffer | undefined): void {
+    this.#merger.release(this.#attempt.dialectRequest, prefillResponse, this.#isDecodeWhole);
+    this.resume();
+    if (this.#response.isUnfinished) this.#continue();
+    else if (this.#isDecodeWhole) this.#end();
+  }
+
+  #end(): void {
+    this.#response.end();
+    this.#exchange.responseEnded();
+  }
+
+  /** Asks for the rest of a response that its engine has preempted: a request of its own, which goes the whole way. */
+  #continue(): void {
+    const rest = this.#merger.rest(this.#attempt.dialectRequest!);
+    if (rest !== undefined) this.#attempt.dialectRequest = rest;
+    this.#exchange.decodePreempted(this.#response.started, rest !== undefined);
+  }
+
+  /** Shows the dialect what has come of decode's response, until it knows whether that is the client's. */
+  #inspect(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    this.#response.body(connection, chunk, start, end);
+    if (!this.#inspector.add(connection, chunk, start, end)) {
+      this.#exchange.decodeInvalid();
+      return;
+    }
+    if (this.#needsPrefill(false) || this.#inspector.isInspecting) return;
+    if (!this.#merger.collects) this.#exchange.decodeResponded(true, false);
+  }
+
+  #needsPrefill(isComplete: boolean): boolean {
+    const inspection = this.#inspector.inspect(this.#attempt.transfer!, isComplete);
+    if (inspection !== "needs-prefill") return false;
+    this.#exchange.decodeNeedsPrefill();
+    return true;
+  }
+}

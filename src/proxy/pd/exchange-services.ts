@@ -1,0 +1,15 @@
+/** What the driver of an exchange needs of its worker and of the request beyond what legs and admission do. */
+import type { RequestContext } from "../context/request-context.ts";
+import type { ForwardedRequest, WorkerServices } from "../upstream/forwarded-request.ts";
+import type { Callbacks } from "./callbacks.ts";
+
+export interface ExchangeServices extends WorkerServices {
+  /** Where decode engines call back for their prefill. */
+  readonly callbacks: Callbacks;
+  /** Decode computes a prompt because no prefill could be had. */
+  reportFallback(context: RequestContext): void;
+}
+
+export interface ExchangeRequest extends ForwardedRequest {
+  readonly worker: ExchangeServices;
+}

@@ -1,0 +1,66 @@
+/** The legs of one request, and how each of them gets its engine. */
+import type { LegName } from "../../dialects/dialect.ts";
+import type { PickRequest } from "../../policies/shared/policy.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { PickFailure } from "../../pool/pool.ts";
+import type { Route } from "../routing/route.ts";
+import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
+import { Leg, type LegRequest } from "../upstream/leg.ts";
+import { sourceAmongOthers } from "./leg-engines.ts";
+import { PickRequests } from "./pick-requests.ts";
+import { Targets } from "./targets.ts";
+
+/** An engine that the queue has reserved for the prefill. */
+interface QueuedPlace {
+  /** False if there is none (any more). */
+  reserve(leg: Leg, uri: string, pick: PickRequest): boolean;
+}
+
+export class Legs {
+  readonly targets: Targets;
+  readonly picks: PickRequests;
+  readonly decode: Leg;
+  /** Undefined = there is nothing to prefill. */
+  prefill: Leg | undefined;
+  readonly #request: ForwardedRequest;
+  readonly #owner: LegRequest;
+
+  constructor(request: ForwardedRequest, route: Route, owner: LegRequest) {
+    this.#request = request;
+    this.#owner = owner;
+    this.targets = new Targets(request, route);
+    this.picks = new PickRequests(request);
+    this.decode = new Leg("decode", owner, request.context.decodes);
+  }
+
+  addPrefill(): void {
+    this.prefill = new Leg("prefill", this.#owner, this.#request.context.prefills);
+  }
+
+  get(name: LegName): Leg {
+    return name === "prefill" ? this.prefill! : this.decode;
+  }
+
+  /** Whether an engine could be picked for the leg now; if not, says why. */
+  lookFor(name: LegName): PickFailure | undefined {
+    const destination = this.targets.destination(name);
+    if (destination === undefined) return "no-healthy-engine";
+    return destination.pool.vacancy(this.#request.worker.clock.wallMs());
+  }
+
+  /** Reserves an engine that the leg has not tried; if there is none, says why. */
+  reserve(name: LegName, queued: QueuedPlace | undefined): PickFailure | undefined {
+    const destination = this.targets.destination(name);
+    if (destination === undefined) return "no-healthy-engine";
+    const { pool, uri } = destination;
+    const leg = this.get(name);
+    const pick = this.picks.pick(pool);
+    if (name === "prefill" && queued?.reserve(leg, uri, pick)) return undefined;
+    return leg.reserve(pool, uri, pick);
+  }
+
+  /** The engine that this leg's one fetches the KV cache from; undefined = it fetches none, or could do so from no other. */
+  sourceOf(leg: Leg): Engine | undefined {
+    return leg === this.decode ? sourceAmongOthers(this.prefill) : undefined;
+  }
+}
