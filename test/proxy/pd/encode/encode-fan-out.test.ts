@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { PickFailure } from "../../../src/pool/pool.ts";
-import type { Outcome } from "../../../src/proxy/context/outcomes.ts";
-import { EncodeFanOut } from "../../../src/proxy/pd/encode-fan-out.ts";
+import type { PickFailure } from "../../../../src/pool/pool.ts";
+import type { Outcome } from "../../../../src/proxy/context/outcomes.ts";
+import { EncodeFanOut } from "../../../../src/proxy/pd/encode/encode-fan-out.ts";
 
 const atOnceMax = 16;
 

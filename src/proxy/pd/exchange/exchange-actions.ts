@@ -1,7 +1,7 @@
 /** What an exchange is set up with, and what it commands its driver to do. */
-import type { LegName, LegOrder } from "../../dialects/dialect.ts";
-import type { PickFailure } from "../../pool/pool.ts";
-import type { Outcome } from "../context/outcomes.ts";
+import type { LegName, LegOrder } from "../../../dialects/dialect.ts";
+import type { PickFailure } from "../../../pool/pool.ts";
+import type { Outcome } from "../../context/outcomes.ts";
 
 /** `decode-only`: one engine serves the whole request, or decode computes the prompt itself. */
 export type Order = LegOrder | "decode-only";

@@ -1,6 +1,6 @@
 /** How a request ends when one of its legs fails, or finds no engine. */
-import type { LegName } from "../../dialects/dialect.ts";
-import { type Outcome, outcomes, wholeRequestOutcomes } from "../context/outcomes.ts";
+import type { LegName } from "../../../dialects/dialect.ts";
+import { type Outcome, outcomes, wholeRequestOutcomes } from "../../context/outcomes.ts";
 
 type Failure = "error" | "timeout" | "invalid" | "no-healthy-engine" | "at-capacity";
 

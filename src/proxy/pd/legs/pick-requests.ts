@@ -1,14 +1,14 @@
 /** What a policy is asked when it picks an engine for a request: the prompt's size and blocks, its key, the engines it is bound to. */
 
-import { scanTopLevel } from "../../body/json/top-level.ts";
-import { promptBlocks } from "../../body/prompt/prompt-blocks.ts";
-import { promptBlockBytes, promptBlocksMax } from "../../limits.ts";
-import type { PickRequest } from "../../policies/shared/policy.ts";
-import type { Engine } from "../../pool/engine.ts";
-import type { Pool } from "../../pool/pool.ts";
-import type { FoundPrompt } from "../admission/prompt-look-up.ts";
-import { holderOf, requestedResponse } from "../response/stored-response.ts";
-import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
+import { scanTopLevel } from "../../../body/json/top-level.ts";
+import { promptBlocks } from "../../../body/prompt/prompt-blocks.ts";
+import { promptBlockBytes, promptBlocksMax } from "../../../limits.ts";
+import type { PickRequest } from "../../../policies/shared/policy.ts";
+import type { Engine } from "../../../pool/engine.ts";
+import type { Pool } from "../../../pool/pool.ts";
+import type { FoundPrompt } from "../../admission/prompt-look-up.ts";
+import { holderOf, requestedResponse } from "../../response/stored-response.ts";
+import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 
 const noBlocks: readonly number[] = [];
 

@@ -1,7 +1,7 @@
 /** Whether a prompt needs no prefill engine: decode would have too few of its tokens to compute. */
-import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
-import { promptBlockBytes } from "../../limits.ts";
-import type { CachedEngine } from "../../pool/pool.ts";
+import { usualBytesPerToken } from "../../../estimates/token-ratio.ts";
+import { promptBlockBytes } from "../../../limits.ts";
+import type { CachedEngine } from "../../../pool/pool.ts";
 import type { PickRequests } from "./pick-requests.ts";
 import type { Targets } from "./targets.ts";
 

@@ -2,16 +2,16 @@
  * The attempt under way, a prefill and its decode: its KV transfer, the call-back that the decode engine may use, and the
  * requests that its legs send.
  */
-import type { DialectRequest, KvTransfer } from "../../dialects/dialect.ts";
-import type { ResponseMerger } from "../response/response-merger.ts";
-import type { Route } from "../routing/route.ts";
-import type { EngineConnection } from "../upstream/engine-connection.ts";
-import type { Leg } from "../upstream/leg.ts";
-import { legBody } from "../upstream/leg-body.ts";
-import { sendLegMessage } from "../upstream/leg-message.ts";
-import type { AttemptCallback, CalledBack } from "./callbacks.ts";
+import type { DialectRequest, KvTransfer } from "../../../dialects/dialect.ts";
+import type { ResponseMerger } from "../../response/response-merger.ts";
+import type { Route } from "../../routing/route.ts";
+import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { Leg } from "../../upstream/leg.ts";
+import { legBody } from "../../upstream/leg-body.ts";
+import { sendLegMessage } from "../../upstream/leg-message.ts";
+import type { AttemptCallback, CalledBack } from "../callbacks.ts";
+import { enginesOf, noEngines, rankLine } from "../legs/leg-engines.ts";
 import type { ExchangeRequest } from "./exchange-services.ts";
-import { enginesOf, noEngines, rankLine } from "./leg-engines.ts";
 
 export class Attempt {
   /** As the client sent it, or for the rest of a response whose decode engine has preempted it. */

@@ -6,10 +6,10 @@
  * The orders that engine families need: prefill first, both together, decode first with a call-back for the prefill,
  * and decode alone if there is nothing to prefill.
  */
-import type { LegName } from "../../dialects/dialect.ts";
-import type { PickFailure } from "../../pool/pool.ts";
-import type { LegFailure } from "../context/legs.ts";
-import { type Outcome, outcomes } from "../context/outcomes.ts";
+import type { LegName } from "../../../dialects/dialect.ts";
+import type { PickFailure } from "../../../pool/pool.ts";
+import type { LegFailure } from "../../context/legs.ts";
+import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import type { ExchangeActions, ExchangeOptions, Order } from "./exchange-actions.ts";
 import { ExchangeSteps } from "./exchange-steps.ts";
 

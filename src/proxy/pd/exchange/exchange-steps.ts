@@ -1,8 +1,8 @@
 /** What an exchange can do next, and the state that this changes: start an attempt, send a leg, try again, wait, finish. */
-import type { LegName } from "../../dialects/dialect.ts";
-import { continuationsMax, waitsAgainMax } from "../../limits.ts";
-import type { PickFailure } from "../../pool/pool.ts";
-import { type Outcome, outcomes } from "../context/outcomes.ts";
+import type { LegName } from "../../../dialects/dialect.ts";
+import { continuationsMax, waitsAgainMax } from "../../../limits.ts";
+import type { PickFailure } from "../../../pool/pool.ts";
+import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import type { ExchangeActions, ExchangeOptions, Order } from "./exchange-actions.ts";
 import { type LegOutcomes, splitOutcomes, wholeOutcomes } from "./leg-outcomes.ts";
 import { LegTries } from "./leg-tries.ts";

@@ -1,7 +1,7 @@
 /** What the driver of an exchange needs of its worker and of the request beyond what legs and admission do. */
-import type { RequestContext } from "../context/request-context.ts";
-import type { ForwardedRequest, WorkerServices } from "../upstream/forwarded-request.ts";
-import type { Callbacks } from "./callbacks.ts";
+import type { RequestContext } from "../../context/request-context.ts";
+import type { ForwardedRequest, WorkerServices } from "../../upstream/forwarded-request.ts";
+import type { Callbacks } from "../callbacks.ts";
 
 export interface ExchangeServices extends WorkerServices {
   /** Where decode engines call back for their prefill. */

@@ -1,6 +1,6 @@
 /** How often each leg of a request has failed, and how the request ends if no further engine is tried. */
-import type { LegName } from "../../dialects/dialect.ts";
-import type { Outcome } from "../context/outcomes.ts";
+import type { LegName } from "../../../dialects/dialect.ts";
+import type { Outcome } from "../../context/outcomes.ts";
 
 export class LegTries {
   /** Of the last failure that led to another try; undefined = there was none, or an engine's own response was refused. */

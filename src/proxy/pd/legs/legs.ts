@@ -1,11 +1,11 @@
 /** The legs of one request, and how each of them gets its engine. */
-import type { LegName } from "../../dialects/dialect.ts";
-import type { PickRequest } from "../../policies/shared/policy.ts";
-import type { Engine } from "../../pool/engine.ts";
-import type { PickFailure } from "../../pool/pool.ts";
-import type { Route } from "../routing/route.ts";
-import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
-import { Leg, type LegRequest } from "../upstream/leg.ts";
+import type { LegName } from "../../../dialects/dialect.ts";
+import type { PickRequest } from "../../../policies/shared/policy.ts";
+import type { Engine } from "../../../pool/engine.ts";
+import type { PickFailure } from "../../../pool/pool.ts";
+import type { Route } from "../../routing/route.ts";
+import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
+import { Leg, type LegRequest } from "../../upstream/leg.ts";
 import { sourceAmongOthers } from "./leg-engines.ts";
 import { PickRequests } from "./pick-requests.ts";
 import { Targets } from "./targets.ts";

@@ -2,14 +2,14 @@
  * What becomes of the legs' responses on their way to the client: held back while another engine can still give a better one,
  * shown to the dialect, merged with what prefill has said, and relayed.
  */
-import type { ResponseHead } from "../../http1/head/response-head.ts";
-import { bufferedResponseBytesMax } from "../../limits.ts";
-import type { ClientResponse } from "../response/client-response.ts";
-import type { ResponseMerger } from "../response/response-merger.ts";
-import type { EngineConnection } from "../upstream/engine-connection.ts";
+import type { ResponseHead } from "../../../http1/head/response-head.ts";
+import { bufferedResponseBytesMax } from "../../../limits.ts";
+import type { ClientResponse } from "../../response/client-response.ts";
+import type { ResponseMerger } from "../../response/response-merger.ts";
+import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { Exchange } from "../exchange/exchange.ts";
 import type { Attempt } from "./attempt.ts";
 import { DecodeInspector } from "./decode-inspector.ts";
-import type { Exchange } from "./exchange.ts";
 import type { ExchangeRequest } from "./exchange-services.ts";
 import { Relay } from "./relay.ts";
 

@@ -1,9 +1,9 @@
 /** What is sent when, and what a failure leads to: one table for each order in which engines hear of a request. */
 import { describe, expect, it } from "vitest";
-import type { PickFailure } from "../../../src/pool/pool.ts";
-import { type Outcome, outcomes } from "../../../src/proxy/context/outcomes.ts";
-import { Exchange } from "../../../src/proxy/pd/exchange.ts";
-import type { Order } from "../../../src/proxy/pd/exchange-actions.ts";
+import type { PickFailure } from "../../../../src/pool/pool.ts";
+import { type Outcome, outcomes } from "../../../../src/proxy/context/outcomes.ts";
+import { Exchange } from "../../../../src/proxy/pd/exchange/exchange.ts";
+import type { Order } from "../../../../src/proxy/pd/exchange/exchange-actions.ts";
 
 type Call = (exchange: Exchange) => void;
 

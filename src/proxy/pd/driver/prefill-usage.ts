@@ -1,7 +1,7 @@
 /** What a prefill engine's response tells of the prompt: how many tokens it has, and how many of them were cached. */
-import { promptUsageOf } from "../../dialects/shared/prompt-usage.ts";
-import type { Admission } from "../admission/admission.ts";
-import type { Targets } from "./targets.ts";
+import { promptUsageOf } from "../../../dialects/shared/prompt-usage.ts";
+import type { Admission } from "../../admission/admission.ts";
+import type { Targets } from "../legs/targets.ts";
 
 /** The prefill is done. Its response is read only if somebody learns from it. */
 export function learnFromPrefill(

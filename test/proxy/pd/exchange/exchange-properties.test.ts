@@ -1,11 +1,11 @@
 /** Whatever happens to a request, in whatever order: it ends once, and nothing of it is left behind. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { waitsAgainMax } from "../../../src/limits.ts";
-import type { LegFailure } from "../../../src/proxy/context/legs.ts";
-import { outcomes } from "../../../src/proxy/context/outcomes.ts";
-import type { ExchangeOptions, Order } from "../../../src/proxy/pd/exchange-actions.ts";
-import { ModelDriver } from "./exchange-driver.ts";
+import { waitsAgainMax } from "../../../../src/limits.ts";
+import type { LegFailure } from "../../../../src/proxy/context/legs.ts";
+import { outcomes } from "../../../../src/proxy/context/outcomes.ts";
+import type { ExchangeOptions, Order } from "../../../../src/proxy/pd/exchange/exchange-actions.ts";
+import { ModelDriver } from "./scripted-driver.ts";
 
 const orders: readonly Order[] = ["prefill-first", "together", "decode-first", "decode-only"];
 

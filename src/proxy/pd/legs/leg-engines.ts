@@ -1,8 +1,8 @@
 /** The engines of a request's legs, as dialects and messages need them. */
-import type { EngineInfo, Engines } from "../../dialects/dialect.ts";
-import type { Engine } from "../../pool/engine.ts";
-import { dpRankHeader } from "../routing/head-plan.ts";
-import type { Leg } from "../upstream/leg.ts";
+import type { EngineInfo, Engines } from "../../../dialects/dialect.ts";
+import type { Engine } from "../../../pool/engine.ts";
+import { dpRankHeader } from "../../routing/head-plan.ts";
+import type { Leg } from "../../upstream/leg.ts";
 
 /** The header line for an engine that is one data-parallel rank of several behind its address. */
 export function rankLine({ engine }: Leg): string {

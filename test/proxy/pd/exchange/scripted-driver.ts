@@ -3,12 +3,12 @@
  * and offers the events that can happen next.
  */
 import { expect } from "vitest";
-import type { LegName } from "../../../src/dialects/dialect.ts";
-import type { PickFailure } from "../../../src/pool/pool.ts";
-import type { LegFailure } from "../../../src/proxy/context/legs.ts";
-import { type Outcome, outcomes } from "../../../src/proxy/context/outcomes.ts";
-import { Exchange } from "../../../src/proxy/pd/exchange.ts";
-import type { ExchangeOptions, Order } from "../../../src/proxy/pd/exchange-actions.ts";
+import type { LegName } from "../../../../src/dialects/dialect.ts";
+import type { PickFailure } from "../../../../src/pool/pool.ts";
+import type { LegFailure } from "../../../../src/proxy/context/legs.ts";
+import { type Outcome, outcomes } from "../../../../src/proxy/context/outcomes.ts";
+import { Exchange } from "../../../../src/proxy/pd/exchange/exchange.ts";
+import type { ExchangeOptions, Order } from "../../../../src/proxy/pd/exchange/exchange-actions.ts";
 
 export interface Event {
   readonly name: string;

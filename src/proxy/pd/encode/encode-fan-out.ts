@@ -3,10 +3,10 @@
  * I/O; the driver (`encode.ts`) tells it what happened and does what it commands. The exchange begins when all items are encoded.
  */
 
-import { encodesAtOnceMax } from "../../limits.ts";
-import type { PickFailure } from "../../pool/pool.ts";
-import type { LegFailure } from "../context/legs.ts";
-import { type Outcome, outcomes } from "../context/outcomes.ts";
+import { encodesAtOnceMax } from "../../../limits.ts";
+import type { PickFailure } from "../../../pool/pool.ts";
+import type { LegFailure } from "../../context/legs.ts";
+import { type Outcome, outcomes } from "../../context/outcomes.ts";
 
 export interface FanOutActions {
   /** Sends an item to an encoder that it has not been sent to; says why when there is none. */

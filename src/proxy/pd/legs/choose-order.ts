@@ -1,12 +1,12 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
-import type { DialectRequest } from "../../dialects/dialect.ts";
-import { generatingAt } from "../../dialects/endpoints/endpoint.ts";
-import type { Engine } from "../../pool/engine.ts";
-import { type Outcome, outcomes } from "../context/outcomes.ts";
-import { previousResponse } from "../response/stored-response.ts";
-import type { Route } from "../routing/route.ts";
-import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
-import type { ExchangeOptions, Order } from "./exchange-actions.ts";
+import type { DialectRequest } from "../../../dialects/dialect.ts";
+import { generatingAt } from "../../../dialects/endpoints/endpoint.ts";
+import type { Engine } from "../../../pool/engine.ts";
+import { type Outcome, outcomes } from "../../context/outcomes.ts";
+import { previousResponse } from "../../response/stored-response.ts";
+import type { Route } from "../../routing/route.ts";
+import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
+import type { ExchangeOptions, Order } from "../exchange/exchange-actions.ts";
 import type { PickRequests } from "./pick-requests.ts";
 import { prefillSkip } from "./prefill-skip.ts";
 import type { Targets } from "./targets.ts";

@@ -1,22 +1,22 @@
 /** The encode of one request: runs the fan-out's commands on real legs, one for each item, and hands it what happens to them. */
-import type { Span } from "../../body/json/member-value.ts";
-import { Embeddings, encodeBody } from "../../dialects/vllm/encoder.ts";
-import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
-import { bufferedResponseBytesMax, encodedItemBytes } from "../../limits.ts";
-import type { PickRequest } from "../../policies/shared/policy.ts";
-import type { PickFailure } from "../../pool/pool.ts";
-import type { LegFailure } from "../context/legs.ts";
-import type { Outcome } from "../context/outcomes.ts";
-import { CollectedBody } from "../response/collected-body.ts";
-import { type InternalRoute, internalRoute } from "../routing/internal-route.ts";
-import type { Route } from "../routing/route.ts";
-import type { EngineConnection } from "../upstream/engine-connection.ts";
-import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
-import { Leg, type LegRequest, type LegServices } from "../upstream/leg.ts";
-import { sendLegMessage } from "../upstream/leg-message.ts";
-import { allowsRetry } from "../upstream/retry.ts";
+import type { Span } from "../../../body/json/member-value.ts";
+import { Embeddings, encodeBody } from "../../../dialects/vllm/encoder.ts";
+import { usualBytesPerToken } from "../../../estimates/token-ratio.ts";
+import { bufferedResponseBytesMax, encodedItemBytes } from "../../../limits.ts";
+import type { PickRequest } from "../../../policies/shared/policy.ts";
+import type { PickFailure } from "../../../pool/pool.ts";
+import type { LegFailure } from "../../context/legs.ts";
+import type { Outcome } from "../../context/outcomes.ts";
+import { CollectedBody } from "../../response/collected-body.ts";
+import { type InternalRoute, internalRoute } from "../../routing/internal-route.ts";
+import type { Route } from "../../routing/route.ts";
+import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
+import { Leg, type LegRequest, type LegServices } from "../../upstream/leg.ts";
+import { sendLegMessage } from "../../upstream/leg-message.ts";
+import { allowsRetry } from "../../upstream/retry.ts";
+import { rankLine } from "../legs/leg-engines.ts";
 import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
-import { rankLine } from "./leg-engines.ts";
 
 export class EncodeDriver implements FanOutActions {
   readonly embeddings = new Embeddings();

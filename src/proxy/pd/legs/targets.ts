@@ -1,10 +1,10 @@
 /** Where each leg of a request goes: its pool, and the path and query for the engine. */
 
-import type { LegName } from "../../dialects/dialect.ts";
-import type { Pool } from "../../pool/pool.ts";
-import { type InternalRoute, internalRoute } from "../routing/internal-route.ts";
-import type { Destination, Route } from "../routing/route.ts";
-import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
+import type { LegName } from "../../../dialects/dialect.ts";
+import type { Pool } from "../../../pool/pool.ts";
+import { type InternalRoute, internalRoute } from "../../routing/internal-route.ts";
+import type { Destination, Route } from "../../routing/route.ts";
+import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 
 export class Targets {
   readonly #request: ForwardedRequest;
