@@ -43,7 +43,7 @@ export function replay(options: ReplayOptions): Outcome[] {
         const placed = decode.place(pickOf(outcome.request, timeline), [], timeline.nowMs);
         if (typeof placed === "string") return;
         const { engine, lease } = placed;
-        const progressed = (tokens: number) => lease.answered(tokens);
+        const progressed = (tokens: number) => lease.addResponseTokens(tokens);
         fleet.decode(engine.index, outcome, progressed, () => lease.close());
       });
     });

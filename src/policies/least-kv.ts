@@ -16,11 +16,11 @@ export function leastKv({ pool, random }: PolicyDeps, options: LeastKvOptions): 
 
   const score = (engine: number) => {
     const slot = slots[engine]!;
-    const reported = board.kvUse(slot);
+    const reported = board.signals.kvUse(slot);
     const tokens =
       reported < 0
         ? board.kvTokens(slot)
-        : reported * options.kvTokens + Math.max(0, board.tokensSinceKvUse(slot));
+        : reported * options.kvTokens + Math.max(0, board.signals.tokensSinceKvUse(slot));
     return (tokens + options.requestTokens * board.load(slot)) / weights[engine]!;
   };
 

@@ -23,8 +23,8 @@ export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalan
   return {
     score(engine: number, { bytes }: PickRequest): number {
       const slot = slots[engine]!;
-      const length = options.requestLengthWeight * (board.historyBytes(slot) + bytes);
-      return (board.historyRequests(slot) + length) / weights[engine]!;
+      const length = options.requestLengthWeight * (board.history.bytes(slot) + bytes);
+      return (board.history.requests(slot) + length) / weights[engine]!;
     },
 
     pick({ count, engines }: Candidates, { bytes }: PickRequest): number {
@@ -32,8 +32,8 @@ export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalan
       for (let i = 0; i < count; i += 1) {
         const engine = engines[i]!;
         const slot = slots[engine]!;
-        const length = options.requestLengthWeight * (board.historyBytes(slot) + bytes);
-        const score = (board.historyRequests(slot) + length) / weights[engine]!;
+        const length = options.requestLengthWeight * (board.history.bytes(slot) + bytes);
+        const score = (board.history.requests(slot) + length) / weights[engine]!;
         if (score < lowest) tieBreaker.restart(engine);
         else if (score === lowest) tieBreaker.add(engine);
         else continue;
@@ -42,8 +42,8 @@ export function lengthBalance({ pool, random }: PolicyDeps, options: LengthBalan
       return tieBreaker.draw(random);
     },
     assigned(): void {
-      if (board.countTowardsMerge(merged[0]!, options.mergeThreshold)) {
-        board.mergeHistory(merged, options.decayFactor);
+      if (board.history.countTowardsMerge(merged[0]!, options.mergeThreshold)) {
+        board.history.merge(merged, options.decayFactor);
       }
     },
   };

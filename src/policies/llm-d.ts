@@ -49,9 +49,9 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
   /** By the engine's word, and what was sent there since; else by what is there of this proxy's. */
   function kvInUse(engine: number, kvPerByte: number): number {
     const slot = slots[engine]!;
-    const reported = board.kvUse(slot);
+    const reported = board.signals.kvUse(slot);
     if (reported < 0) return (board.promptBytes(slot) * kvPerByte) / weights[engine]!;
-    return Math.max(0, reported + board.tokensSinceKvUse(slot) / options.kvTokens);
+    return Math.max(0, reported + board.signals.tokensSinceKvUse(slot) / options.kvTokens);
   }
 
   function load(queue: number): number {

@@ -30,28 +30,30 @@ export class FailureEjection implements EjectionRule {
     return (
       maxFails > 0 &&
       !this.#isAlone &&
-      this.#board.fails(slot) >= maxFails &&
-      nowMs - this.#board.failCheckedAt(slot) <= failTimeoutMs
+      this.#board.failures.count(slot) >= maxFails &&
+      nowMs - this.#board.failures.checkedAt(slot) <= failTimeoutMs
     );
   }
 
   /** The first request after an ejection is a probe: until it has ended, the engine stays ejected for all others. */
   picked({ slot, failTimeoutMs }: Engine, nowMs: number): void {
     const board = this.#board;
-    if (board.fails(slot) === 0) return;
-    if (nowMs - board.failCheckedAt(slot) > failTimeoutMs) board.setFailCheckedAt(slot, nowMs);
+    if (board.failures.count(slot) === 0) return;
+    if (nowMs - board.failures.checkedAt(slot) > failTimeoutMs)
+      board.failures.setCheckedAt(slot, nowMs);
   }
 
   failed({ slot }: Engine, nowMs: number): void {
-    this.#board.addFail(slot);
-    this.#board.setFailAccessedAt(slot, nowMs);
-    this.#board.setFailCheckedAt(slot, nowMs);
+    this.#board.failures.add(slot);
+    this.#board.failures.setAccessedAt(slot, nowMs);
+    this.#board.failures.setCheckedAt(slot, nowMs);
   }
 
   /** As in nginx, a success clears the failures only if its request began after the last failure. */
   succeeded({ slot }: Engine): void {
     const board = this.#board;
-    if (board.fails(slot) === 0) return;
-    if (board.failAccessedAt(slot) < board.failCheckedAt(slot)) board.clearFails(slot);
+    if (board.failures.count(slot) === 0) return;
+    if (board.failures.accessedAt(slot) < board.failures.checkedAt(slot))
+      board.failures.clear(slot);
   }
 }

@@ -72,7 +72,7 @@ export class Health {
    * is to blame if it fails with the caches of two prefill engines, or still fails after a dead prefill engine would have failed itself.
    */
   #excuses(engine: Engine, nowMs: number, source: Engine): boolean {
-    if (this.#board.fails(source.slot) > 0) return true;
+    if (this.#board.failures.count(source.slot) > 0) return true;
     const before = this.#suspicions[engine.index];
     if (before === undefined) {
       this.#suspicions[engine.index] = { source: source.name, sinceMs: nowMs };

@@ -198,7 +198,7 @@ export class PrefillQueuePool implements EngineStates<TicketPrompt> {
   others(engine: number, open: number): number {
     const { board, engines } = this.#pool;
     const { slot } = engines[engine]!;
-    return Math.max(0, board.inFlight(slot) - open) + board.externalRequests(slot);
+    return Math.max(0, board.inFlight(slot) - open) + board.signals.externalRequests(slot);
   }
 
   hasCapacity(engine: number, open: number): boolean {

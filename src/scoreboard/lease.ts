@@ -43,10 +43,10 @@ export class Lease {
   }
 
   /** Counts more tokens of the response, a whole number. */
-  answered(tokens: number): void {
+  addResponseTokens(tokens: number): void {
     if (!this.#open) return;
     this.#responseTokens += tokens;
-    this.#board.answered(this.slot, tokens);
+    this.#board.addResponseTokens(this.slot, tokens);
   }
 
   close(): void {

@@ -6,12 +6,12 @@ import {
   type ListenAddress,
   type Listener,
   type ListeningAddress,
+  noHandler,
   type Socket,
   type SocketHandler,
   span,
   type Transport,
 } from "./socket.ts";
-import { noHandler } from "./tcp.ts";
 
 /** The part of Bun's API that is used here; its own types would clash with Node's. */
 interface NativeSocket {
@@ -27,7 +27,7 @@ interface NativeSocket {
   /** Sends FIN. (`end` closes both directions.) */
   shutdown(): void;
   close(): void;
-  /** Closes with RST, by which what the kernel has not sent is lost. */
+  /** Closes with RST: what the kernel has not sent is lost. */
   terminate(): void;
   setNoDelay(on: boolean): void;
 }
@@ -86,7 +86,7 @@ class BunSocket implements Socket {
     this.#pendingBytes += chunk.length;
   }
 
-  /** Hands over what waits; true when nothing is left. */
+  /** Writes what is pending; true when nothing is left. */
   flush(): boolean {
     while (this.#queue.length > 0) {
       const chunk = this.#queue[0]!;

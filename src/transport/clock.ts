@@ -1,11 +1,11 @@
-/** Where the data plane has its time from: the machine's clocks, or those of a simulation. */
+/** Where the data plane reads the time: the machine's clocks, or those of a simulation. */
 
 export interface Clock {
   /** Monotonic, in ms. */
   nowMs(): number;
   /** Since the epoch, in ms. */
   wallMs(): number;
-  /** Runs a task once the event at hand is over. */
+  /** Runs a task after the current event. */
   defer(task: () => void): void;
 }
 

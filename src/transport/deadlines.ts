@@ -1,14 +1,14 @@
 /**
- * Time-outs of all connections, checked by one tick. Setting a deadline is one store; there is no timer per request or per
- * streamed chunk (arming and clearing one costs about a microsecond).
+ * Time-outs of all connections, checked by one periodic tick. Setting a deadline is one store; there is no timer per request
+ * or per streamed chunk (setting and clearing one costs about a microsecond).
  */
 
 import { deadlineTickMs } from "../limits.ts";
 
 export interface Expirable {
-  /** When it expires, in ms of the clock that `tick` is given; `Infinity` = never. */
+  /** When it expires, in ms of the clock that `tick` is called with; `Infinity` = never. */
   deadlineMs: number;
-  /** Place in the registry; -1 = not registered. Kept by the registry alone. */
+  /** Index in the registry; -1 = not registered. Only the registry writes it. */
   deadlineIndex: number;
   expired(nowMs: number): void;
 }
@@ -23,8 +23,8 @@ export class Deadlines {
   }
 
   /**
-   * What to store for an end in so many ms; 0 = never. A tick is added, since the time is that of the last one: so an end is late
-   * by a tick at most, and never early.
+   * The deadline for a time-out of `ms`; 0 = never. It includes one tick, because `nowMs` is the time of the last tick: so a
+   * time-out is late by a tick at most, and never early.
    */
   dueIn(ms: number): number {
     return ms === 0 ? Number.POSITIVE_INFINITY : this.nowMs + ms + deadlineTickMs;
@@ -53,7 +53,7 @@ export class Deadlines {
 
   tick(nowMs: number): void {
     this.nowMs = nowMs;
-    // Backwards: an entry that removes itself is replaced by the last one, which has been checked already.
+    // Backwards: an entry that removes itself is replaced by the last one, which is already checked.
     for (let i = this.#entries.length - 1; i >= 0; i -= 1) {
       const entry = this.#entries[i];
       if (entry !== undefined && entry.deadlineMs <= nowMs) {

@@ -1,11 +1,33 @@
-/** One end of a connection in memory. It behaves as a socket of `tcp.ts`, down to what Node says of bytes that wait. */
-import type { MemoryNetwork } from "./memory.ts";
+/** One end of a connection in memory. It behaves as a socket of `tcp.ts`, including how Node counts pending bytes. */
 import { type Socket, type SocketHandler, span } from "./socket.ts";
+
+/** How a simulated network behaves. */
+export interface MemoryOptions {
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** Latency of bytes: at least and at most. */
+  readonly latencyMs: readonly [number, number];
+  /** Bytes that one read returns of what has arrived: at least and at most. */
+  readonly readBytes: readonly [number, number];
+  /** Bytes that the kernels buffer for one direction of a connection, from the write to the read. */
+  readonly kernelBytes: number;
+}
+
+/** What a socket needs of its network. */
+export interface SocketNetwork {
+  readonly options: MemoryOptions;
+  /** Sockets that are not closed. */
+  readonly open: Set<MemorySocket>;
+  nowMs(): number;
+  after(delayMs: number, run: () => void): void;
+  defer(task: () => void): void;
+  between(range: readonly [number, number]): number;
+}
 
 /** How one side of a connection dies: it closes, it resets, or the network in between goes silent. */
 export type Cut = "fin" | "rst" | "silence";
 
-/** As `highWaterMark` in `tcp.ts`: `onDrain` comes after as much has waited. */
+/** As `highWaterMark` in `tcp.ts`: `onDrain` is called only after this many bytes were pending. */
 const drainBytes = 65_536;
 
 type Names = readonly [address: string, port: number, peerAddress: string, peerPort: number];
@@ -19,33 +41,33 @@ export class MemorySocket implements Socket {
   /** The other end, once connected. */
   peer: MemorySocket | undefined;
   pendingBytes = 0;
-  /** What the owner was given so far, in bytes. */
+  /** Bytes that the owner has received so far. */
   bytesRead = 0;
-  readonly #network: MemoryNetwork;
-  /** Whether it stays open when the peer has ended: in Node the default is no, and `tcp.ts` asks for it where it accepts. */
+  readonly #network: SocketNetwork;
+  /** Whether it stays open after the peer sent FIN: not by default in Node; `tcp.ts` asks for it on accepted sockets. */
   #halfOpen = true;
-  /** The write that the kernel is taking, of `#batchBytes`, and those behind it, which Node makes one of later. */
+  /** The write that the kernel is taking, of `#batchBytes`, and those behind it, which Node joins later. */
   #batch: Buffer[] = [];
   #batchBytes = 0;
   #waiting: Buffer[] = [];
   #drains = false;
-  /** Bytes that the kernels hold of those written here. */
+  /** Bytes written here that the kernels still buffer. */
   #unread = 0;
   #lastArrivalMs = 0;
-  /** What has arrived, and what stands behind it. */
+  /** What has arrived, and the FIN or RST behind it. */
   #inbox: Buffer[] = [];
   #mark: "fin" | "rst" | undefined;
   #reading = false;
   #paused = false;
   #ending = false;
   #finSent = false;
-  #finSeen = false;
-  /** Counts up with a cut, by which what is under way is lost. */
+  #finReceived = false;
+  /** Grows with each cut, by which the bytes in transit are lost. */
   #life = 0;
   #silent = false;
   #stop: { readonly atBytes: number; run(): void } | undefined;
 
-  constructor(network: MemoryNetwork, handler: SocketHandler, names: Names) {
+  constructor(network: SocketNetwork, handler: SocketHandler, names: Names) {
     this.#network = network;
     this.handler = handler;
     [this.localAddress, this.localPort, this.remoteAddress, this.remotePort] = names;
@@ -68,7 +90,7 @@ export class MemorySocket implements Socket {
   }
 
   write(chunk: Buffer, start = 0, end = chunk.length): void {
-    if (this.closed || start === end || (this.#finSeen && !this.#halfOpen)) return;
+    if (this.closed || start === end || (this.#finReceived && !this.#halfOpen)) return;
     if (this.#ending) throw new Error("write after end");
     this.pendingBytes += end - start;
     if (this.pendingBytes >= drainBytes) this.#drains = true;
@@ -94,7 +116,7 @@ export class MemorySocket implements Socket {
     this.#flush();
   }
 
-  /** What the kernel has is sent all the same; where something is unread the peer is reset, as by Linux. */
+  /** What the kernel has is still sent; if received bytes are unread, the peer is reset, as by Linux. */
   destroy(): void {
     if (this.closed) return;
     const unread = this.#inbox.length > 0;
@@ -108,7 +130,7 @@ export class MemorySocket implements Socket {
     this.fail(undefined);
   }
 
-  /** This side is gone, and so is what it has sent and the other has not read. Its own handler hears nothing more. */
+  /** This side dies, and what the peer has not read is lost. Its own handler is not called again. */
   cut(how: Cut): void {
     this.#network.open.delete(this);
     this.#life += 1;
@@ -117,7 +139,7 @@ export class MemorySocket implements Socket {
     else this.#send(how);
   }
 
-  /** Runs once the owner was given so many bytes; no read goes past them. */
+  /** Runs once the owner has received that many bytes; no read goes past them. */
   atBytesRead(atBytes: number, run: () => void): void {
     this.#stop = { atBytes, run };
     this.#checkStop();
@@ -134,7 +156,7 @@ export class MemorySocket implements Socket {
     this.#network.defer(() => this.handler.onClose(error));
   }
 
-  /** Gives the kernel what it has room for. `pendingBytes` falls when a whole batch is taken, as Node counts. */
+  /** Gives the kernel what fits. `pendingBytes` falls when a whole batch is taken, as in Node. */
   #flush(): void {
     if (this.closed || this.peer === undefined) return;
     while (this.pendingBytes > 0) {
@@ -147,7 +169,7 @@ export class MemorySocket implements Socket {
       const taken = Math.min(piece.length, this.#network.options.kernelBytes - this.#unread);
       if (taken === 0) return;
       this.#unread += taken;
-      // A copy: the owner may use the memory again.
+      // A copy: the owner may reuse the memory.
       this.#send(Buffer.from(piece.subarray(0, taken)));
       if (taken < piece.length) this.#batch[0] = piece.subarray(taken);
       else this.#batch.shift();
@@ -226,7 +248,7 @@ export class MemorySocket implements Socket {
     if (mark === "rst") {
       this.fail("ECONNRESET");
     } else if (mark === "fin") {
-      this.#finSeen = true;
+      this.#finReceived = true;
       this.handler.onEnd();
       if (!this.#halfOpen) this.end();
       this.#closeIfOver();
@@ -234,7 +256,7 @@ export class MemorySocket implements Socket {
   }
 
   #closeIfOver(): void {
-    if (this.#finSent && this.#finSeen) this.fail(undefined);
+    if (this.#finSent && this.#finReceived) this.fail(undefined);
   }
 
   #checkStop(): void {

@@ -1,35 +1,29 @@
 /**
- * The transport in memory, for simulations: in virtual time, with an explicit queue of tasks, and with chance handed in, so
- * that the same seed gives the same run.
+ * The transport in memory, for simulations: in virtual time, with an explicit queue of tasks and a random source that is
+ * handed in, so that the same seed gives the same run.
  */
 import type { Clock } from "./clock.ts";
-import { MemorySocket } from "./memory-socket.ts";
-import type { ListenAddress, Listener, SocketHandler, Transport } from "./socket.ts";
-import { noHandler } from "./tcp.ts";
-
-export interface MemoryOptions {
-  /** Uniform in [0, 1). */
-  random(): number;
-  /** How long bytes are under way: at least and at most. */
-  readonly latencyMs: readonly [number, number];
-  /** How much one read gives of what has arrived: at least and at most. */
-  readonly readBytes: readonly [number, number];
-  /** What the kernels hold of one direction of a connection, from the write to the read. */
-  readonly kernelBytes: number;
-}
+import { type MemoryOptions, MemorySocket, type SocketNetwork } from "./memory-socket.ts";
+import {
+  type ListenAddress,
+  type Listener,
+  noHandler,
+  type SocketHandler,
+  type Transport,
+} from "./socket.ts";
 
 interface Task {
   readonly atMs: number;
   run(): void;
 }
 
-export class MemoryNetwork implements Transport, Clock {
+export class MemoryNetwork implements Transport, Clock, SocketNetwork {
   readonly options: MemoryOptions;
-  /** Sockets that nobody has closed. */
+  /** Sockets that are not closed. */
   readonly open = new Set<MemorySocket>();
-  /** Addresses, as `host:port` or path, where a connect is refused or never answered. */
+  /** Addresses, as `host:port` or path, where a connect is refused or gets no response. */
   readonly faults = new Map<string, "refused" | "silence">();
-  /** Latest first; of the same time, the one that was added last. */
+  /** Latest first; of the same time, the one that was added last comes first. */
   readonly #tasks: Task[] = [];
   readonly #listeners = new Map<string, (socket: MemorySocket) => void>();
   #nowMs = 0;
@@ -61,7 +55,7 @@ export class MemoryNetwork implements Transport, Clock {
     this.#tasks.splice(low, 0, { atMs, run });
   }
 
-  /** Runs what happens up to then, or until `done` says so. */
+  /** Runs the tasks up to that time, or until `done` returns true. */
   runUntil(untilMs: number, done: () => boolean = () => false): void {
     while (!done()) {
       if ((this.#tasks.at(-1)?.atMs ?? Number.POSITIVE_INFINITY) > untilMs) {
@@ -74,7 +68,7 @@ export class MemoryNetwork implements Transport, Clock {
     }
   }
 
-  /** A whole number, both ends included. */
+  /** A random whole number, both ends included. */
   between([least, most]: readonly [number, number]): number {
     return least + Math.floor(this.options.random() * (most - least + 1));
   }

@@ -1,4 +1,4 @@
-/** The transport of the runtime that this is: Bun's own sockets on Bun, `node:net` elsewhere. */
+/** The transport of the current runtime: Bun's own sockets on Bun, `node:net` elsewhere. */
 import { bun } from "./bun.ts";
 import type { Transport } from "./socket.ts";
 import { tcp } from "./tcp.ts";

@@ -1,16 +1,16 @@
-/** One TCP (or unix) connection, as the data plane sees it: over `node:net`, or in memory for simulation. */
+/** One TCP or unix connection as the data plane sees it: over `node:net`, over Bun, or in memory for simulation. */
 
-/** Receives what happens on a socket. The owner may change during a connection's life: `socket.handler = …`. */
+/** Receives the events of a socket. The owner may change during a connection's life: `socket.handler = …`. */
 export interface SocketHandler {
   /** An outgoing connection is up. */
   onConnect(): void;
-  /** Bytes arrived. They stay valid as long as they are referenced. */
+  /** Bytes have arrived. They stay valid as long as they are referenced. */
   onData(chunk: Buffer): void;
-  /** All that waited to be sent has been sent, after `pendingBytes` was above zero. */
+  /** All pending bytes have been sent, after `pendingBytes` was above zero. */
   onDrain(): void;
-  /** The peer sent FIN: it will send no more. */
+  /** The peer sent FIN: it sends no more. */
   onEnd(): void;
-  /** The connection is gone. Comes last and exactly once; `error` is what ended it, if anything went wrong. */
+  /** The connection is closed. Called last and exactly once; `error` is what ended it, if anything went wrong. */
   onClose(error: Error | undefined): void;
 }
 
@@ -25,8 +25,8 @@ export interface Socket {
   /** Bytes that the kernel has not taken yet. */
   readonly pendingBytes: number;
   /**
-   * Bytes of the write under way that the kernel has not taken. Falls with each byte that leaves, where `pendingBytes` may fall
-   * by whole writes alone: so it tells a slow reader from one that does not read.
+   * Bytes of the current write that the kernel has not taken. It falls with each byte, where `pendingBytes` may fall only by
+   * whole writes: so it tells a slow reader from one that does not read.
    */
   readonly writeQueueBytes: number;
   /** No more `onData` until `resume`. */
@@ -36,7 +36,7 @@ export interface Socket {
   end(): void;
   /** Closes at once, dropping what the kernel has not taken. */
   destroy(): void;
-  /** The same, and the peer sees an error rather than an end, where the kind of socket can say so. */
+  /** As `destroy`, but the peer gets a reset instead of an end, if this kind of socket has resets. */
   reset(): void;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -44,7 +44,16 @@ export interface Socket {
   readonly localPort: number;
 }
 
-/** The bytes `[start, end)` as a buffer of their own; no new one where they are all of it. */
+/** A handler for sockets that have no owner yet. */
+export const noHandler: SocketHandler = {
+  onConnect() {},
+  onData() {},
+  onDrain() {},
+  onEnd() {},
+  onClose() {},
+};
+
+/** The bytes `[start, end)` as a view; the chunk itself when they are all of it. */
 export function span(chunk: Buffer, start: number, end: number): Buffer {
   return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
 }
@@ -65,7 +74,7 @@ export interface ListeningAddress {
 
 export interface Listener {
   readonly address: ListeningAddress;
-  /** No more connections; those that are open stay. */
+  /** Stops accepting; open connections stay. */
   close(): void;
 }
 

@@ -4,20 +4,12 @@ import {
   type ListenAddress,
   type Listener,
   type ListeningAddress,
+  noHandler,
   type Socket,
   type SocketHandler,
   span,
   type Transport,
 } from "./socket.ts";
-
-/** A handler for sockets that nobody owns yet. */
-export const noHandler: SocketHandler = {
-  onConnect() {},
-  onData() {},
-  onDrain() {},
-  onEnd() {},
-  onClose() {},
-};
 
 class TcpSocket implements Socket {
   handler: SocketHandler;
@@ -43,7 +35,7 @@ class TcpSocket implements Socket {
     return this.#socket.writableLength;
   }
   get writeQueueBytes(): number {
-    // What Node's own `socket.setTimeout` goes by; there is no public name for it.
+    // What Node's own `socket.setTimeout` uses; there is no public API for it.
     const { _handle: handle } = this.#socket as { _handle?: { writeQueueSize?: number } | null };
     return handle?.writeQueueSize ?? 0;
   }
@@ -60,7 +52,7 @@ class TcpSocket implements Socket {
     this.#socket.destroy();
   }
   reset(): void {
-    // Unix sockets know no reset; asked for one, Node throws.
+    // Unix sockets have no reset: Node throws.
     if (this.#socket.remotePort === undefined) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
@@ -78,7 +70,7 @@ class TcpSocket implements Socket {
   }
 }
 
-/** Node's `drain` comes only once more than this waits; low, so that a slow client's engine is resumed in time. */
+/** Node emits `drain` only after more bytes than this were pending; low, so that a slow client's engine resumes in time. */
 const highWaterMark = 65_536;
 
 export const tcp: Transport = {
@@ -91,7 +83,7 @@ export const tcp: Transport = {
     server.once("error", reject);
     server.listen(listenOptions(address), () => {
       server.off("error", reject);
-      // Running out of file descriptors must not end the process; the listener goes on once some are free.
+      // Running out of file descriptors must not end the process; the listener accepts again once some are free.
       server.on("error", () => {});
       resolve({ address: boundAddress(server, address), close: () => void server.close() });
     });
@@ -124,10 +116,10 @@ function listenOptions({ host, port, path, reusePort, backlog }: ListenAddress):
   } as net.ListenOptions;
 }
 
-function boundAddress(server: net.Server, asked: ListenAddress): ListeningAddress {
+function boundAddress(server: net.Server, requested: ListenAddress): ListeningAddress {
   const bound = server.address();
   if (bound === null || typeof bound === "string") {
-    return { host: "", port: 0, ...(asked.path === undefined ? {} : { path: asked.path }) };
+    return { host: "", port: 0, ...(requested.path === undefined ? {} : { path: requested.path }) };
   }
   return { host: bound.address, port: bound.port };
 }

@@ -57,15 +57,16 @@ it("equals the model for any assignments, thresholds and decays, over all worker
         for (const [by, engine, bytes] of assignments) {
           const board = boards[by]!;
           board.take(slots[engine]!, bytes, 0);
-          if (board.countTowardsMerge(slots[0]!, threshold)) board.mergeHistory(slots, decay);
+          if (board.history.countTowardsMerge(slots[0]!, threshold))
+            board.history.merge(slots, decay);
           // What has ended stays in the history.
           board.giveBack(slots[engine]!, bytes);
           model.assign(engine, bytes);
           for (let i = 0; i < engines; i += 1) {
             const total = model.total[i]!;
             const recent = model.recent[i]!;
-            expect(boards[0]!.historyRequests(slots[i]!)).toBe(total.requests + recent.requests);
-            expect(boards[1]!.historyBytes(slots[i]!)).toBe(total.bytes + recent.bytes);
+            expect(boards[0]!.history.requests(slots[i]!)).toBe(total.requests + recent.requests);
+            expect(boards[1]!.history.bytes(slots[i]!)).toBe(total.bytes + recent.bytes);
           }
         }
       },
@@ -79,9 +80,9 @@ it("an engine that is not picked decays too: one huge prompt does not starve it 
   board.take(0, 1_000_000, 0);
   for (let i = 0; i < 25; i += 1) {
     board.take(1, 0, 0);
-    board.mergeHistory([0, 1], 2);
+    board.history.merge([0, 1], 2);
   }
-  expect(board.historyBytes(0)).toBe(0);
+  expect(board.history.bytes(0)).toBe(0);
 });
 
 it("survives the death of a worker: what it assigned was assigned", () => {
@@ -90,10 +91,10 @@ it("survives the death of a worker: what it assigned was assigned", () => {
   one.take(0, 10, 0);
   two.take(0, 20, 0);
   one.closeRow(1);
-  expect([one.historyRequests(0), one.historyBytes(0), one.promptBytes(0)]).toEqual([2, 30, 10]);
+  expect([one.history.requests(0), one.history.bytes(0), one.promptBytes(0)]).toEqual([2, 30, 10]);
   // The worker that takes over the row goes on with its sums.
   new Scoreboard(memory, 1).take(0, 5, 0);
-  expect([one.historyRequests(0), one.historyBytes(0), one.promptBytes(0)]).toEqual([3, 35, 15]);
+  expect([one.history.requests(0), one.history.bytes(0), one.promptBytes(0)]).toEqual([3, 35, 15]);
 });
 
 it("keeps the documented defaults", () => {

@@ -16,7 +16,7 @@ it("an engine whose answers have grown long has less room than one with the long
   pool.board.take(first, 4_000, 0, 4_000, 1_000);
   pool.board.take(second, 8_000, 0, 8_000, 2_000);
   expect(leastOf(pool)).toBe(0);
-  pool.board.answered(first, 1_500);
+  pool.board.addResponseTokens(first, 1_500);
   expect(leastOf(pool)).toBe(1);
 });
 
@@ -35,12 +35,12 @@ it("of engines with as many tokens, the one with fewer requests; and each by its
 it("where engines tell, their word counts, and what was sent there since", () => {
   const pool = poolOf([1, 1]);
   const [first, second] = [pool.slots[0]!, pool.slots[1]!];
-  pool.board.setSignal(first, 0, 0.02);
-  pool.board.setSignal(second, 0, 0.04);
+  pool.board.signals.set(first, 0, 0.02);
+  pool.board.signals.set(second, 0, 0.04);
   expect(leastOf(pool)).toBe(0);
   pool.board.take(first, 1, 0, 1, 3_000);
   expect(leastOf(pool)).toBe(1);
-  pool.board.setSignal(first, 0, 0.05);
-  pool.board.setSignal(second, 9, 0.04);
+  pool.board.signals.set(first, 0, 0.05);
+  pool.board.signals.set(second, 9, 0.04);
   expect(leastOf(pool)).toBe(0);
 });

@@ -24,7 +24,8 @@ function balancer(weights: readonly number[], options: Partial<LengthBalanceOpti
   return { pool, policy, assign };
 }
 
-const bytesOf = (pool: PoolView) => Array.from(pool.slots, (slot) => pool.board.historyBytes(slot));
+const bytesOf = (pool: PoolView) =>
+  Array.from(pool.slots, (slot) => pool.board.history.bytes(slot));
 
 it("chooses among equals uniformly at random, not the first", () => {
   const { pool, policy } = balancer([1, 1, 1, 1]);
@@ -107,5 +108,5 @@ it("does not decay an engine twice that stands in the pool twice", () => {
   pool.board.take(1, 64, 0);
   policy.assigned!(0, request());
   policy.assigned!(0, request());
-  expect(pool.board.historyBytes(1)).toBe(32);
+  expect(pool.board.history.bytes(1)).toBe(32);
 });

@@ -39,7 +39,7 @@ function meanWaitMs(knowledge: Knowledge): number {
       queues.forEach(({ length }, engine) => {
         proxy.reported[engine] = length;
         const others = length - proxy.board.inFlight(engine);
-        proxy.board.setSignal(engine, others, undefined);
+        proxy.board.signals.set(engine, others, undefined);
       });
     }
     const { board, reported } = proxies[i % 2]!;

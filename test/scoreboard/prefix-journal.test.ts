@@ -97,7 +97,7 @@ it("tells nothing of an engine whose slot is another's now", () => {
 });
 
 // Worker threads run what is built: not every Node that is supported reads TypeScript. Needs `npm run build`.
-const built = new URL("../../dist/prefix-cache/prefix-journal.js", import.meta.url);
+const built = new URL("../../dist/scoreboard/prefix-journal.js", import.meta.url);
 const script = `
   const { parentPort, workerData } = require("node:worker_threads");
   import(workerData.built).then(({ PrefixJournal }) => {

@@ -37,12 +37,12 @@ it("after any order of requests, answers, ends and deaths of workers", () => {
         } else if (open.length > 0) {
           const one = open[command.which % open.length]!;
           if (command.kind === "answer") {
-            one.lease.answered(command.tokens);
+            one.lease.addResponseTokens(command.tokens);
             one.response += command.tokens;
           } else {
             one.lease.close();
             // What comes after the end belongs to nobody.
-            one.lease.answered(7);
+            one.lease.addResponseTokens(7);
             one.lease.close();
             open = open.filter((other) => other !== one);
           }

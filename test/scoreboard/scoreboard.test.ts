@@ -74,7 +74,7 @@ it("a refused take leaves no trace in load or history", () => {
   expect(board!.take(1, 100, 1)).toBe(true);
   expect(board!.take(1, 900, 1)).toBe(false);
   expect([board!.inFlight(1), board!.promptBytes(1)]).toEqual([1, 100]);
-  expect([board!.historyRequests(1), board!.historyBytes(1)]).toEqual([1, 100]);
+  expect([board!.history.requests(1), board!.history.bytes(1)]).toEqual([1, 100]);
 });
 
 it("a lower bound after a reload refuses until enough has ended", () => {
@@ -91,21 +91,24 @@ it("slots do not run into each other, in any field", () => {
   const all = boards();
   for (let at = 0; at < slots; at += 1) {
     for (const board of all) board.take(at, 10 ** at, 0);
-    all[0]!.addFail(at);
-    all[0]!.setFailAccessedAt(at, 1000 + at);
-    all[0]!.setFailCheckedAt(at, 2000 + at);
-    all[0]!.countTowardsMerge(at, 99);
+    all[0]!.failures.add(at);
+    all[0]!.failures.setAccessedAt(at, 1000 + at);
+    all[0]!.failures.setCheckedAt(at, 2000 + at);
+    all[0]!.history.countTowardsMerge(at, 99);
   }
-  all[1]!.mergeHistory([2], 2);
+  all[1]!.history.merge([2], 2);
   for (let at = 0; at < slots; at += 1) {
     const board = all[2]!;
-    expect([board.inFlight(at), board.promptBytes(at), board.fails(at)]).toEqual([
+    expect([board.inFlight(at), board.promptBytes(at), board.failures.count(at)]).toEqual([
       3,
       3 * 10 ** at,
       1,
     ]);
-    expect([board.failAccessedAt(at), board.failCheckedAt(at)]).toEqual([1000 + at, 2000 + at]);
-    expect([board.historyRequests(at), board.historyBytes(at)]).toEqual([3, 3 * 10 ** at]);
+    expect([board.failures.accessedAt(at), board.failures.checkedAt(at)]).toEqual([
+      1000 + at,
+      2000 + at,
+    ]);
+    expect([board.history.requests(at), board.history.bytes(at)]).toEqual([3, 3 * 10 ** at]);
   }
 });
 
@@ -114,11 +117,11 @@ describe("a cleared slot", () => {
     const all = boards();
     for (const at of [0, 1, 2]) {
       for (const board of all) board.take(at, 7, 0);
-      all[0]!.addFail(at);
-      all[0]!.setFailAccessedAt(at, 5);
-      all[0]!.setFailCheckedAt(at, 6);
-      all[0]!.countTowardsMerge(at, 9);
-      all[0]!.mergeHistory([at], 2);
+      all[0]!.failures.add(at);
+      all[0]!.failures.setAccessedAt(at, 5);
+      all[0]!.failures.setCheckedAt(at, 6);
+      all[0]!.history.countTowardsMerge(at, 9);
+      all[0]!.history.merge([at], 2);
     }
     all[0]!.clearSlot(1);
     const state = (at: number) => {
@@ -126,26 +129,26 @@ describe("a cleared slot", () => {
       return [
         board.inFlight(at),
         board.promptBytes(at),
-        board.fails(at),
-        board.failAccessedAt(at),
-        board.failCheckedAt(at),
-        board.historyRequests(at),
-        board.historyBytes(at),
+        board.failures.count(at),
+        board.failures.accessedAt(at),
+        board.failures.checkedAt(at),
+        board.history.requests(at),
+        board.history.bytes(at),
       ];
     };
     expect(state(1)).toEqual([0, 0, 0, 0, 0, 0, 0]);
     expect(state(0)).toEqual([3, 21, 1, 5, 6, 3, 21]);
     expect(state(2)).toEqual(state(0));
     // The count towards the pool's merge starts anew as well.
-    expect(all[2]!.countTowardsMerge(1, 2)).toBe(false);
-    expect(all[2]!.countTowardsMerge(1, 2)).toBe(true);
+    expect(all[2]!.history.countTowardsMerge(1, 2)).toBe(false);
+    expect(all[2]!.history.countTowardsMerge(1, 2)).toBe(true);
   });
 });
 
 it("the death of a worker in a merge does not end the decay for good", () => {
   const all = boards();
   all[0]!.take(0, 100, 0);
-  all[0]!.mergeHistory([0], 2);
+  all[0]!.history.merge([0], 2);
   const dying = {
     length: 1,
     get 0(): number {
@@ -154,10 +157,10 @@ it("the death of a worker in a merge does not end the decay for good", () => {
     },
   };
   let reads = 0;
-  expect(() => all[2]!.mergeHistory(dying, 2)).toThrow("killed");
-  all[0]!.mergeHistory([0], 2);
-  expect(all[0]!.historyBytes(0)).toBe(100);
+  expect(() => all[2]!.history.merge(dying, 2)).toThrow("killed");
+  all[0]!.history.merge([0], 2);
+  expect(all[0]!.history.bytes(0)).toBe(100);
   all[0]!.closeRow(2);
-  all[0]!.mergeHistory([0], 2);
-  expect(all[0]!.historyBytes(0)).toBe(50);
+  all[0]!.history.merge([0], 2);
+  expect(all[0]!.history.bytes(0)).toBe(50);
 });

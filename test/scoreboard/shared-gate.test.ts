@@ -26,7 +26,7 @@ const script = `
       for (let n = 0; n < 2; n += 1) if (board.take(0, 3 + worker, max)) held.push(3 + worker);
       highest = Math.max(highest, board.inFlight(0));
       board.take(1, 1, 0);
-      if (board.countTowardsMerge(0, 32)) board.mergeHistory([0, 1], 2);
+      if (board.history.countTowardsMerge(0, 32)) board.history.merge([0, 1], 2);
       taken += held.length;
       for (const bytes of held) board.giveBack(0, bytes);
       board.giveBack(1, 1);
@@ -58,8 +58,8 @@ it("never goes above the bound and ends at zero, with all workers at it", async 
   expect([board.inFlight(0), board.inFlight(1)]).toEqual([0, 0]);
   expect([board.promptBytes(0), board.promptBytes(1)]).toEqual([0, 0]);
   // The merge's lock is free again.
-  const before = board.historyRequests(1);
-  board.mergeHistory([0, 1], 2);
-  board.mergeHistory([0, 1], 2);
-  expect(board.historyRequests(1)).toBeLessThan(Math.max(1, before));
+  const before = board.history.requests(1);
+  board.history.merge([0, 1], 2);
+  board.history.merge([0, 1], 2);
+  expect(board.history.requests(1)).toBeLessThan(Math.max(1, before));
 });

@@ -1,4 +1,5 @@
 /** The real service on a network in memory, with scripted engines and clients, in virtual time. */
+
 import { expect } from "vitest";
 import { type Config, type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
 import { listenKey } from "../../src/config/values/listen-key.ts";
@@ -8,7 +9,8 @@ import { SlotTable } from "../../src/pool/slots.ts";
 import { Worker } from "../../src/proxy/worker/worker.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
-import { MemoryNetwork, type MemoryOptions } from "../../src/transport/memory.ts";
+import { MemoryNetwork } from "../../src/transport/memory.ts";
+import type { MemoryOptions } from "../../src/transport/memory-socket.ts";
 import { Client, type ClientResponse, completion } from "./client.ts";
 import { decodes, Engine, encodes, KvStore, prefills } from "./engine.ts";
 import type { Ask } from "./prompts.ts";

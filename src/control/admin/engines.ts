@@ -65,7 +65,7 @@ export function poolReports(
         promptTokens: board.promptTokens(slot),
         answerTokens: board.responseTokens(slot),
         ...(serviceMs > 0 && { firstByteMs: board.firstByteMs(slot), serviceMs }),
-        failures: board.fails(slot),
+        failures: board.failures.count(slot),
         ...signalOf(pool, engine, signals),
         cache: knowledge.get(`${pool.name} ${name}`) ?? otherwise,
       };
@@ -87,6 +87,6 @@ function signalOf(
 ): Partial<EngineReport> {
   const signal = signals.get(engineIdentity(pool, name));
   if (signal !== "live") return signal === undefined ? {} : { signal };
-  const kvUse = board.kvUse(slot);
-  return { signal, others: board.externalRequests(slot), ...(kvUse >= 0 && { kvUse }) };
+  const kvUse = board.signals.kvUse(slot);
+  return { signal, others: board.signals.externalRequests(slot), ...(kvUse >= 0 && { kvUse }) };
 }

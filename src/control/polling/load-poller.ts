@@ -154,9 +154,9 @@ export class LoadPoller {
     }
     // Requests that were sent or ended during the poll may be in its number or not.
     const externalRequests = Math.max(0, reported - Math.max(before, after));
-    board.setSignal(one.slot, externalRequests, kvUse);
+    board.signals.set(one.slot, externalRequests, kvUse);
     // The KV cache use is that of the real requests, not of those that a shadow policy would have sent there.
-    shadowBoard?.setSignal(one.slot, externalRequests, undefined);
+    shadowBoard?.signals.set(one.slot, externalRequests, undefined);
   }
 
   #dead(one: Watched, why: string): void {
@@ -168,8 +168,8 @@ export class LoadPoller {
   }
 
   #forget(slot: number): void {
-    this.#deps.board.clearSignal(slot);
-    this.#deps.shadowBoard?.clearSignal(slot);
+    this.#deps.board.signals.clear(slot);
+    this.#deps.shadowBoard?.signals.clear(slot);
   }
 
   #inFlight({ ownSlots }: Watched): number {

@@ -8,10 +8,10 @@ import { type HttpProblem, PROBLEMS } from "../problems.ts";
 import { endsWithBlankLine, MessageHead, readFraming } from "./framing.ts";
 import { bytesOfHead } from "./head-bytes.ts";
 import { isHost } from "./host.ts";
-import { readRequestLine } from "./request-line.ts";
+import { type RequestLine, readRequestLine } from "./request-line.ts";
 
 /** Used again for one request after another; not to be read after a problem. */
-export class RequestHead extends MessageHead {
+export class RequestHead extends MessageHead implements RequestLine {
   method = "";
   /** What to send on: origin form, also when absolute form arrived, or "*". */
   target = "";

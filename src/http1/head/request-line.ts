@@ -15,7 +15,6 @@ import {
 } from "../charset.ts";
 import { type HeadLimits, METHOD_BYTES_MAX } from "../limits.ts";
 import { type HttpProblem, PROBLEMS } from "../problems.ts";
-import type { RequestHead } from "./request-head.ts";
 
 const ZERO = 0x30;
 const DOT = 0x2e;
@@ -24,6 +23,17 @@ const SLASH = 0x2f;
 const QUESTION_MARK = 0x3f;
 /** "HTTP/1.1" and its CRLF. */
 const VERSION_LINE_BYTES = 10;
+
+/** What the request line fills of a head. */
+export interface RequestLine {
+  method: string;
+  target: string;
+  path: string;
+  query: string;
+  minor: 0 | 1;
+  authorityStart: number;
+  authorityEnd: number;
+}
 
 /** The two methods that inference sees are constants, so that no string is cut for them. */
 function methodOf(text: string, bytes: Uint8Array, start: number, end: number): string {
@@ -66,7 +76,7 @@ function authorityStart(bytes: Uint8Array, start: number, end: number): number {
 
 /** Brings a target that does not begin with a slash into the form that is sent on, and notes its authority. */
 function readOtherTarget(
-  head: RequestHead,
+  head: RequestLine,
   text: string,
   bytes: Uint8Array,
   start: number,
@@ -95,7 +105,7 @@ function readOtherTarget(
 
 /** Fills the head from the line at `from` and returns the offset after the line, or the problem. */
 export function readRequestLine(
-  head: RequestHead,
+  head: RequestLine,
   text: string,
   bytes: Uint8Array,
   from: number,

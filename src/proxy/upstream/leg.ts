@@ -169,7 +169,7 @@ export class Leg implements LegOwner {
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#tokens ??= streamTokens(chunk, start, end);
     const tokens = this.#tokens.add(end - start);
-    if (tokens > 0) this.#placement?.lease.answered(tokens);
+    if (tokens > 0) this.#placement?.lease.addResponseTokens(tokens);
     this.#request.legBody(this, connection, chunk, start, end);
   }
 

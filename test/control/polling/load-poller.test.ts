@@ -74,10 +74,12 @@ it("what others have there counts for second policies, too, as long as it is kno
   const slot = slots["p a:1"]!;
   set(() => vllm(7));
   await round();
-  expect([shadowBoard.externalRequests(slot), shadowBoard.kvUse(slot)]).toEqual([7, -1]);
+  expect([shadowBoard.signals.externalRequests(slot), shadowBoard.signals.kvUse(slot)]).toEqual([
+    7, -1,
+  ]);
   set(() => "failed");
   for (let i = 0; i < 10; i += 1) await round();
-  expect(shadowBoard.externalRequests(slot)).toBe(0);
+  expect(shadowBoard.signals.externalRequests(slot)).toBe(0);
 });
 
 it("what others have there is what the engine says, less what is in flight from here; a request that comes or goes later counts at once", async () => {
@@ -92,7 +94,7 @@ it("what others have there is what the engine says, less what is in flight from 
       set(() => vllm(running));
       await round();
       const others = Math.max(0, running - before);
-      expect(board.externalRequests(slot)).toBe(others);
+      expect(board.signals.externalRequests(slot)).toBe(others);
       for (let i = 0; i < sent; i += 1) take();
       const ends = Math.min(ended, before + sent);
       for (let i = 0; i < ends; i += 1) board.giveBack(slot, 100);
@@ -117,7 +119,7 @@ it("an engine of two pools, and ranks of one server, are asked once; each own re
   );
   await round();
   expect(asked).toEqual(["a:1 /metrics"]);
-  const others = (name: string) => board.externalRequests(slots[name]!);
+  const others = (name: string) => board.signals.externalRequests(slots[name]!);
   expect(["prefill a:1@0", "decode a:1@0", "prefill a:1@1"].map(others)).toEqual([3, 3, 7]);
 });
 
@@ -129,11 +131,11 @@ it("the path at which an engine tells is found, remembered, and searched for aga
   asked.length = 0;
   await round();
   expect(asked).toEqual(["a:1 /v1/loads"]);
-  expect(board.externalRequests(slots["p a:1"]!)).toBe(4);
+  expect(board.signals.externalRequests(slots["p a:1"]!)).toBe(4);
   set((_, path) => (path === "/metrics" ? vllm(2) : "refused"));
   await round();
   await round();
-  expect(board.externalRequests(slots["p a:1"]!)).toBe(2);
+  expect(board.signals.externalRequests(slots["p a:1"]!)).toBe(2);
 });
 
 it.each<[string, EngineResponse | NoResponse]>([
@@ -149,12 +151,20 @@ it.each<[string, EngineResponse | NoResponse]>([
     await round();
     set(() => response);
     for (let i = 1; i < probeFailuresMax; i += 1) await round();
-    expect([board.externalRequests(slot), board.kvUse(slot), states()]).toEqual([9, 0.5, ["live"]]);
+    expect([board.signals.externalRequests(slot), board.signals.kvUse(slot), states()]).toEqual([
+      9,
+      0.5,
+      ["live"],
+    ]);
     for (let i = 0; i < 5; i += 1) await round();
-    expect([board.externalRequests(slot), board.kvUse(slot), states()]).toEqual([0, -1, ["dead"]]);
+    expect([board.signals.externalRequests(slot), board.signals.kvUse(slot), states()]).toEqual([
+      0,
+      -1,
+      ["dead"],
+    ]);
     set(() => vllm(3));
     for (let i = 0; i < 3; i += 1) await round();
-    expect([board.externalRequests(slot), states()]).toEqual([3, ["live"]]);
+    expect([board.signals.externalRequests(slot), states()]).toEqual([3, ["live"]]);
     expect(log).toEqual([
       expect.stringMatching(/^warn: engine a:1 of pool "p" does not report its load: /),
       expect.stringMatching(/^notice: engine a:1 of pool "p" reports its load again/),
@@ -170,10 +180,10 @@ it("an engine that says for long that nothing is there, while something is, is n
   for (let i = 1; i < zeroPollsMax; i += 1) await round();
   expect(states()).toEqual(["live"]);
   for (let i = 0; i < 5; i += 1) await round();
-  expect([states(), board.kvUse(slot), log.length]).toEqual([["dead"], -1, 1]);
+  expect([states(), board.signals.kvUse(slot), log.length]).toEqual([["dead"], -1, 1]);
   set(() => vllm(2));
   await round();
-  expect([states(), board.externalRequests(slot), log.length]).toEqual([["live"], 1, 2]);
+  expect([states(), board.signals.externalRequests(slot), log.length]).toEqual([["live"], 1, 2]);
 });
 
 it("after a reload without signals nothing of them counts", async () => {
@@ -182,7 +192,7 @@ it("after a reload without signals nothing of them counts", async () => {
   await round();
   use({ p: { engines: [{ url: "a:1" }] } });
   await round();
-  expect([board.externalRequests(slots["p a:1"]!), states()]).toEqual([0, []]);
+  expect([board.signals.externalRequests(slots["p a:1"]!), states()]).toEqual([0, []]);
 });
 
 it("an engine that hangs holds up no other, and is asked once at a time", async () => {
@@ -200,12 +210,12 @@ it("an engine that hangs holds up no other, and is asked once at a time", async 
   const first = round();
   for (running of [2, 3]) {
     await round();
-    expect(board.externalRequests(slots["p tells:1"]!)).toBe(running);
+    expect(board.signals.externalRequests(slots["p tells:1"]!)).toBe(running);
   }
   expect(asked.filter((one) => one.startsWith("hangs"))).toHaveLength(1);
   tells(vllm(9));
   await first;
-  expect(board.externalRequests(slots["p hangs:1"]!)).toBe(9);
+  expect(board.signals.externalRequests(slots["p hangs:1"]!)).toBe(9);
   await round();
   expect(asked.filter((one) => one.startsWith("hangs"))).toHaveLength(2);
 });
