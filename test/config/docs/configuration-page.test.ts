@@ -1,4 +1,4 @@
-/** The documentation and the JSON Schema in the repository are those of the schema: `npm run docs` makes them so. */
+/** docs/configuration.md and config.schema.json match the schema, and the example on the page is a configuration. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import {
@@ -7,7 +7,7 @@ import {
 } from "../../../src/config/docs/configuration-page.ts";
 import { parseYaml } from "../../../src/config/yaml/read-yaml.ts";
 
-test("docs/configuration.md is current", () => {
+test("docs/configuration.md is current: npm run docs writes it", () => {
   expect(readFileSync("docs/configuration.md", "utf8")).toBe(configurationMarkdown());
 });
 

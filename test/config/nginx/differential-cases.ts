@@ -276,7 +276,7 @@ export const wordedCases: string[] = [
 ];
 
 /** Refused by both, in other words: regular expressions, hosts, and what we refuse for a reason of our own. */
-export const refusedCases: string[] = [
+export const rejectedCases: string[] = [
   server("location ~ ( {}"),
   server("server_name ~(;"),
   server("rewrite ( /a;"),

@@ -1,11 +1,11 @@
 /**
- * What nginx accepts or refuses is accepted or refused here. Cases are free of directives that only one of the two has; where
- * the two differ on purpose, the difference is listed, and a test holds the list to the truth.
+ * What nginx accepts or rejects is accepted or rejected here. Cases have no directives that only one of the two has. Where
+ * the two differ on purpose, the difference is listed, and a test keeps the list true.
  */
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { ConfSyntaxError, Lexer } from "../../../src/config/nginx/syntax/lexer.ts";
-import { acceptedCases, differingCases, refusedCases, wordedCases } from "./differential-cases.ts";
+import { acceptedCases, differingCases, rejectedCases, wordedCases } from "./differential-cases.ts";
 import { load } from "./in-memory.ts";
 import { NginxOracle } from "./nginx-oracle.ts";
 
@@ -38,12 +38,12 @@ describe.runIf(nginx.installed)("beside nginx", () => {
     expect(ours(text)).toEqual({ accepted: true, message: "" });
   });
 
-  it.each(refusedCases)("both refuse %j", (text) => {
+  it.each(rejectedCases)("both reject %j", (text) => {
     expect(theirs(text).accepted).toBe(false);
     expect(ours(text).accepted).toBe(false);
   });
 
-  it.each(wordedCases)("both refuse %j in the same words", (text) => {
+  it.each(wordedCases)("both reject %j in the same words", (text) => {
     const { accepted, message } = theirs(text);
     expect(accepted).toBe(false);
     expect(ours(text)).toEqual({ accepted: false, message });

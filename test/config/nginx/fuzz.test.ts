@@ -1,4 +1,4 @@
-/** Whatever a file holds, loading it ends, with a configuration or with errors that have a place. */
+/** Loading any file ends, with a configuration or with errors that have a place. */
 import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -43,7 +43,7 @@ describe("loading never throws and never hangs", () => {
     );
   });
 
-  it("on real configurations with pieces cut out, doubled and put elsewhere", () => {
+  it("on real configurations with pieces removed, doubled and moved", () => {
     const piece = fc.record({
       from: fc.double({ min: 0, max: 1, noNaN: true }),
       length: fc.nat(40),
@@ -130,7 +130,7 @@ describe("loading never throws and never hangs", () => {
     );
   });
 
-  it("on names that objects have already", () => {
+  it("on names of members that every object has", () => {
     check(`events {} http {
       log_format __proto__ "$uri"; access_log a __proto__;
       upstream __proto__ { server 127.0.0.1:1; } upstream constructor { server 127.0.0.1:1; }
@@ -139,7 +139,7 @@ describe("loading never throws and never hangs", () => {
         location /b { proxy_pass http://constructor; return 200 $constructor; } } }`);
   });
 
-  it("on long words, many directives and deep blocks, in time that grows with the text", () => {
+  it("on long words, many directives and deep blocks", () => {
     const long = "a ".repeat(200_000);
     check(`events {} http { server { location / { ${"gzip on; ".repeat(20_000)} } } }`);
     check(`x "${long}`);

@@ -1,4 +1,4 @@
-/** Rules that a golden file would not show. */
+/** Rules of nginx.conf that golden files do not show. */
 import { describe, expect, it } from "vitest";
 import { inLocation, inputOf, inServer, inUpstream, load, problemsOf } from "./in-memory.ts";
 import { routeDefaults, serverDefaults } from "./nginx-defaults.ts";
@@ -7,7 +7,7 @@ const firstRoute = (text: string) => inputOf(text).servers[0]!.routes[0]!;
 const noticesOf = (text: string) => problemsOf(text);
 
 describe("nginx's defaults", () => {
-  it("are given explicitly where ours are others", () => {
+  it("are explicit where ours differ", () => {
     const [server] = inputOf(inLocation("proxy_pass http://engines;")).servers;
     expect(server).toMatchObject({ ...serverDefaults, listen: [{ host: "0.0.0.0", port: 80 }] });
     expect(server!.routes[0]).toMatchObject({ ...routeDefaults, internal: false });
@@ -31,7 +31,7 @@ describe("nginx's defaults", () => {
     ]);
   });
 
-  it("leave connections to engines idle for less than uvicorn's 5 s, unless the time is given", () => {
+  it("close idle connections to engines before uvicorn's 5 s, unless the file gives a time", () => {
     const idleMs = (text: string) =>
       load(inUpstream(`server 127.0.0.1:8000; ${text}`)).config?.pools["engines"]?.keepAlive;
     expect(idleMs("")).toEqual({ connections: 256, idleMs: 4000, requests: 100_000 });
@@ -40,7 +40,7 @@ describe("nginx's defaults", () => {
   });
 });
 
-describe("heads that nginx takes are taken", () => {
+describe("heads that nginx accepts are accepted", () => {
   it.each([
     ["", 1024 + 4 * 8192],
     ["large_client_header_buffers 4 512k;", 1024 + 4 * 524_288],
@@ -61,26 +61,26 @@ describe("headers to engines", () => {
     });
   });
 
-  it("Host is told in the letters of the configuration", () => {
+  it("Host keeps the letter case of the configuration", () => {
     expect(headers("proxy_set_header HOST $host;")).toEqual({ HOST: "$host" });
   });
 
-  it.each(["Keep-Alive", '""', "keep-alive"])("Connection %s is what happens anyway", (value) => {
+  it.each(["Keep-Alive", '""', "keep-alive"])("Connection %s is the default anyway", (value) => {
     const text = inLocation(`proxy_set_header Connection ${value}; proxy_pass http://engines;`);
     expect(firstRoute(text).setHeaders).toEqual({ Host: "$proxy_host" });
     expect(noticesOf(text)).toEqual([]);
   });
 
   it.each(["Connection close", "Upgrade $http_upgrade", "Content-Length 5"])(
-    "%s is not: it has no effect, and this is told",
+    "%s has no effect, which is reported",
     (header) => {
       const text = inLocation(`proxy_set_header ${header}; proxy_pass http://engines;`);
       expect(firstRoute(text).setHeaders).toEqual({ Host: "$proxy_host" });
-      expect(noticesOf(text).join()).toContain("is the proxy's own");
+      expect(noticesOf(text).join()).toContain("the proxy sets it");
     },
   );
 
-  it("engines behind a unix socket are told localhost, as by nginx", () => {
+  it("engines behind a unix socket get the host localhost, as from nginx", () => {
     const text = inLocation("proxy_pass http://unix:/run/e.sock;");
     expect(firstRoute(text).setHeaders).toEqual({ Host: "localhost" });
   });
@@ -94,12 +94,12 @@ describe("prefill", () => {
       location /health { return 200; }`),
     ).servers[0]!.routes!.map(({ prefill }) => prefill);
 
-  it("is inherited by locations that forward, but never by the one where it leads", () => {
+  it("is inherited by locations that forward, but not by its own location", () => {
     expect(routes("prefill /p;")).toEqual([{ location: "/p" }, undefined, undefined]);
     expect(routes("")).toEqual([undefined, undefined, undefined]);
   });
 
-  it("gives requests an id only when the file says so", () => {
+  it("gives requests an id only if the file says so", () => {
     const id = (text: string) =>
       firstRoute(inLocation(`prefill /p; ${text} proxy_pass http://engines;`)).requestId;
     expect(id("")).toBe(false);
@@ -125,7 +125,7 @@ describe("requests that no location takes", () => {
     });
   });
 
-  it("have no route of their own without need, or with a location /", () => {
+  it("have a route of their own only if needed, and none beside a location /", () => {
     expect(last("location /v1 { return 200; }")).toMatchObject({ match: { path: "/v1" } });
     expect(inputOf(inServer("access_log a.log; location / { return 200; }"))).toMatchObject({
       servers: [{ routes: [{ match: { path: "/" } }] }],
@@ -137,7 +137,7 @@ describe("a location that ends in a slash", () => {
   const paths = (text: string) =>
     inputOf(inServer(text)).servers[0]!.routes!.map(({ match }) => match.path);
 
-  it("redirects requests that leave it out, unless another location takes them", () => {
+  it("redirects requests without the slash, unless another location takes them", () => {
     const pass = "{ proxy_pass http://127.0.0.1:1; }";
     expect(paths(`location /v1/ ${pass}`)).toEqual(["/v1/", "/v1"]);
     expect(paths(`location /v1/ ${pass} location = /v1 ${pass}`)).toEqual(["/v1/", "/v1"]);
@@ -154,13 +154,13 @@ describe("error pages", () => {
     ).servers[0]!.routes!.at(-1)!.errorPages;
   const page = [{ statuses: [500, 502], uri: "/50x.html" }];
 
-  it("that only a file could give are left out, so that the error stays what it was", () => {
+  it("that are files are left out, so that the error is sent as it is", () => {
     const text = "error_page 500 502 /50x.html; location = /50x.html";
     expect(pages(`${text} { root html; }`)).toBeUndefined();
     expect(pages(`${text} { return 200 sorry; }`)).toEqual(page);
   });
 
-  it("that engines give stay", () => {
+  it("from engines stay", () => {
     expect(pages("error_page 500 502 /50x.html;")).toEqual(page);
   });
 
@@ -179,14 +179,14 @@ describe("notices", () => {
     const text =
       "gzip on;\nlocation /a { gzip off; return 200; }\nlocation /b { gzip on; return 200; }";
     expect(noticesOf(inServer(text))).toEqual([
-      '[notice] "gzip" has no effect here: answers are passed on as engines send them:1:40',
+      '[notice] "gzip" has no effect here: responses are passed on as engines send them:1:40',
     ]);
   });
 
-  it("tell which modules of the original are replaced, and by what", () => {
+  it("say what replaces a module of the original", () => {
     const text = "load_module /any/folder/ngx_http_prefill_refactor_module.so; ";
     expect(noticesOf(text + inServer("return 200;"))).toEqual([
-      expect.stringMatching(/is not loaded: .* prefill stands in for it/),
+      expect.stringMatching(/is not loaded: .* use prefill/),
     ]);
   });
 
@@ -209,7 +209,7 @@ describe("notices", () => {
 });
 
 describe("directives from the command line", () => {
-  it("stand before those of the file", () => {
+  it("come before those of the file", () => {
     const globalDirectives = "daemon off; worker_processes 3; pid /run/x.pid;";
     const input = inputOf(inServer("return 200;"), { globalDirectives });
     expect(input).toMatchObject({ workers: 3, pidFile: "/run/x.pid" });
@@ -225,7 +225,7 @@ describe("directives from the command line", () => {
   it.each([
     ["pid", '[emerg] unexpected end of parameter, expecting ";" in command line'],
     ["pids x;", '[emerg] unknown directive "pids" in command line (did you mean "pid"?)'],
-  ])("%j is told as theirs", (globalDirectives, problem) => {
+  ])("%j is reported as an error of the command line", (globalDirectives, problem) => {
     expect(problemsOf(inServer("return 200;"), { globalDirectives })[0]).toContain(problem);
   });
 });
@@ -240,16 +240,16 @@ describe("included files", () => {
     expect(inputOf(text, { files }).workers).toBe(7);
   });
 
-  it("that are missing are an error, but for a list of content types", () => {
+  it("that are missing are an error, except a list of content types", () => {
     expect(problemsOf("include x.conf;")[0]).toContain(
       'open() "/conf/x.conf" failed (2: No such file or directory):1:9',
     );
     expect(problemsOf(`include x/mime.types; ${inServer("return 200;")}`)).toEqual([
-      '[notice] "/conf/x/mime.types" is not there; it would have no effect:1:9',
+      '[notice] "/conf/x/mime.types" does not exist; it would have no effect:1:9',
     ]);
   });
 
-  it("cannot multiply without bound", () => {
+  it("have a bound on depth and number", () => {
     const files = Object.fromEntries(
       Array.from({ length: 30 }, (_, i) => [
         `/conf/${i}.conf`,
@@ -273,7 +273,7 @@ describe("bounds", () => {
     expect(problemsOf(text)[0]).toContain("blocks nest deeper than 50");
   });
 
-  it("hold for times and workers, which are cut and told", () => {
+  it("hold for times and workers, which are limited with a notice", () => {
     const text = `worker_processes 1000; ${inLocation("proxy_read_timeout 30d; proxy_pass http://engines;")}`;
     expect(inputOf(text)).toMatchObject({
       workers: 64,
@@ -283,12 +283,12 @@ describe("bounds", () => {
   });
 });
 
-describe("faults that are found in the whole configuration", () => {
-  it("are told at the directive that they came from", () => {
+describe("faults that only the whole configuration shows", () => {
+  it("are reported at the directive that caused them", () => {
     const result = load(
       inUpstream("server 127.0.0.1:1;\nserver 127.0.0.1:1;").replace("location", "\nlocation"),
     );
-    if (result.config === undefined) throw new Error("refused");
+    if (result.config === undefined) throw new Error("rejected");
     const place = (path: (string | number)[]) => {
       const { line, column } = result.locate({ path, level: "warn", message: "" });
       return `${line}:${column}`;
@@ -299,10 +299,10 @@ describe("faults that are found in the whole configuration", () => {
   });
 });
 
-describe("what is said of an engine beside its address", () => {
+describe("attributes and ranks of an engine", () => {
   const engines = (text: string) => inputOf(inUpstream(text)).pools!["engines"]!.engines;
 
-  it("attributes stand among nginx's own parameters", () => {
+  it("attributes mix with nginx's own parameters", () => {
     expect(engines("server h:1 bootstrap_port=8998 weight=2 zmq_address=1.2.3.4:21001;")).toEqual([
       {
         url: "h:1",
@@ -312,7 +312,7 @@ describe("what is said of an engine beside its address", () => {
     ]);
   });
 
-  it("ranks stand behind the port", () => {
+  it("ranks follow the port", () => {
     expect(engines("server h:1@0-7; server [::1]:2@3;").map(({ url }) => url)).toEqual([
       "h:1@0-7",
       "[::1]:2@3",
@@ -324,14 +324,14 @@ describe("what is said of an engine beside its address", () => {
     ["server h:1 bootstrap_port=;", 'invalid parameter "bootstrap_port="', ""],
     ["server user@h:1;", "an engine has no user name", "host:port@0"],
     ["server h:1@9-2;", "an engine has no user name", "a range"],
-  ])("%s is refused", (text, message, hint) => {
+  ])("%s is rejected", (text, message, hint) => {
     const [problem] = problemsOf(inUpstream(text));
     expect(problem).toContain(message);
     expect(problem).toContain(hint);
   });
 });
 
-describe("the hand-over of a location", () => {
+describe("the KV transfer of a location", () => {
   const route = (text: string) => {
     const upstreams = "upstream engines { server 127.0.0.1:8000; }";
     const locations = `location /p { internal; proxy_pass http://engines; } location / { prefill /p; ${text} proxy_pass http://engines; }`;
@@ -342,7 +342,7 @@ describe("the hand-over of a location", () => {
     return { own: find(http("")), around: find(http("pd_dialect vllm-nixl;")) };
   };
 
-  it("is said there or around it, and is ours where it is not said", () => {
+  it("is set there or around it, or is our default", () => {
     const { own, around } = route("on_prefill_failure decode_only; prefill_min_tokens 300;");
     expect(own).toMatchObject({ onPrefillFailure: "decode_only", prefillMinTokens: 300 });
     expect(own).not.toHaveProperty("dialect");
@@ -350,7 +350,7 @@ describe("the hand-over of a location", () => {
     expect(route("pd_dialect auto;").around).toMatchObject({ dialect: "auto" });
   });
 
-  it("does not count for what decode has cached, once its upstream says how much that can be", () => {
+  it("knows from the upstream how much decode engines cache", () => {
     const text = "upstream decodes { server 127.0.0.1:8000; kv_cache_tokens 400000; }";
     const http = `${text} server { location / { proxy_pass http://decodes; } }`;
     expect(inputOf(`events {} http { ${http} }`).pools).toMatchObject({
@@ -358,7 +358,7 @@ describe("the hand-over of a location", () => {
     });
   });
 
-  it("an unknown dialect is told with those that there are", () => {
+  it("an unknown dialect is reported with the valid names", () => {
     expect(problemsOf(inLocation("pd_dialect vllm-nix; proxy_pass http://engines;"))[0]).toContain(
       "vllm-nixl",
     );

@@ -210,7 +210,7 @@ describe("the configuration", () => {
     ["an unknown pool", { registrations: [{ ...registration, decode: "x" }] }, 'unknown pool "x"'],
     ["another scheme", { registrations: [{ ...registration, zmq: "ipc:///x" }] }, "is no address"],
     ["no port", { registrations: [{ ...registration, zmq: "tcp://0.0.0.0" }] }, "is no address"],
-    ["one address twice", { registrations: [registration, registration] }, "stands twice"],
+    ["one address twice", { registrations: [registration, registration] }, "duplicate address"],
   ])("with %s is refused", (_, input, words) => {
     expect(faultsOf(configOf(1, 1_000, input)).join()).toContain(words);
   });

@@ -1,4 +1,4 @@
-/** The directives of all blocks → what the configuration's schema takes. */
+/** The directives of all blocks → input for the schema of the configuration. */
 import type { ConfigInput } from "../../schema/schema.ts";
 import { Block } from "../directives/block.ts";
 import { map } from "../directives/http/map.ts";
@@ -26,7 +26,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
   const formats = readLogFormats(httpBlock, report);
   const servers = readServers(httpBlock, { loading, pools }, places);
   if (servers.length === 0) {
-    const hint = "an http block with a server block says what to serve";
+    const hint = "add a server block to the http block";
     report.emerg(main.position, "no server is configured", hint);
   }
   warnOfSelfLoops(pools.toInput(), servers, report, places);
@@ -49,13 +49,13 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
   };
 }
 
-/** Of two maps for one variable nginx uses the last. */
+/** Of two maps for one variable, nginx uses the last. */
 function readMaps(block: Block, { report }: Loading, places: Places): ConfigInput["maps"] {
   const entries = block.own(map);
   const last = new Map(entries.map((entry) => [entry.value.variable, entry]));
   const used = entries.filter((entry) => {
     if (last.get(entry.value.variable) === entry) return true;
-    const message = `another map makes "$${entry.value.variable}", too: the last is used`;
+    const message = `another map defines "$${entry.value.variable}": the last one is used`;
     report.warn(entry.node.name.position, message);
     return false;
   });

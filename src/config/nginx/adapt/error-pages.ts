@@ -1,15 +1,15 @@
-/** `error_page` → error pages, without those that only a file could give. */
+/** `error_page` → error pages, without those that are files. */
 import type { Block } from "../directives/block.ts";
 import { type ErrorPage, errorPage, type RouteInput } from "../directives/http/location.ts";
 import type { Word } from "../syntax/lexer.ts";
 import type { Report } from "../syntax/report.ts";
 
-/** Of one server, whose routes say what a page leads to. */
+/** The error pages of one server, whose routes decide what a page leads to. */
 export class ErrorPages {
   readonly #routes: readonly RouteInput[];
   readonly #report: Report;
   /** By path: most pages are inherited by many locations. */
-  readonly #answered = new Map<string, boolean>();
+  readonly #responds = new Map<string, boolean>();
 
   constructor(routes: readonly RouteInput[], report: Report) {
     this.#routes = routes;
@@ -19,32 +19,32 @@ export class ErrorPages {
   of(block: Block): ErrorPage[] {
     return block.inherited(errorPage).flatMap(({ value: { word, ...page } }) => {
       const internal = /^[/@]/.test(page.uri) && !page.uri.includes("$");
-      if (!internal || this.#isAnswered(page.uri.replace(/\?.*$/s, ""))) return [page];
-      this.#tell(page.uri, word);
+      if (!internal || this.#hasResponse(page.uri.replace(/\?.*$/s, ""))) return [page];
+      this.#reportMissing(page.uri, word);
       return [];
     });
   }
 
-  #isAnswered(path: string): boolean {
-    const known = this.#answered.get(path);
+  #hasResponse(path: string): boolean {
+    const known = this.#responds.get(path);
     if (known !== undefined) return known;
     const route = findRoute(this.#routes, path);
-    const answered = route !== undefined && answers(route);
-    this.#answered.set(path, answered);
-    return answered;
+    const responds = route !== undefined && hasResponse(route);
+    this.#responds.set(path, responds);
+    return responds;
   }
 
-  #tell(uri: string, { position }: Word): void {
+  #reportMissing(uri: string, { position }: Word): void {
     if (uri.startsWith("@")) {
       this.#report.emerg(position, `could not find named location "${uri}"`);
       return;
     }
-    const message = `error page "${uri}" is a file, which is not served: the proxy's own error is sent`;
+    const message = `error page "${uri}" is a file: files are not served, so the proxy's own error is sent`;
     this.#report.notice(`error_page ${uri}`, position, message);
   }
 }
 
-function answers({ target, steps = [] }: RouteInput): boolean {
+function hasResponse({ target, steps = [] }: RouteInput): boolean {
   return target !== undefined || steps.some((step) => "return" in step || "rewrite" in step);
 }
 

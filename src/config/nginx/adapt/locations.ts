@@ -1,4 +1,4 @@
-/** The locations of a server as one flat list: nested ones are moved out where that changes nothing. */
+/** The locations of a server as one flat list: nested ones move out if that changes nothing. */
 
 import type { Position } from "../../problems/problem.ts";
 import type { Block } from "../directives/block.ts";
@@ -8,9 +8,9 @@ import type { Report } from "../syntax/report.ts";
 
 export interface FlatLocation {
   readonly match: Match;
-  /** Its path cannot be reached by a request. */
+  /** `@name`: no request has such a path. */
   readonly named: boolean;
-  /** What the operator wrote as path. */
+  /** The path as it stands in the file. */
   readonly written: Word;
   readonly block: Block;
 }
@@ -22,7 +22,7 @@ export function flattenLocations(server: Block, report: Report): FlatLocation[] 
     if (match.kind.startsWith("regex")) return true;
     const key = `${match.kind === "exact" ? "=" : ""}${match.path}`;
     if (seen.has(key) && match.path.startsWith("@")) {
-      report.warn(written.position, `location "${match.path}" stands twice: the first is used`);
+      report.warn(written.position, `duplicate location "${match.path}": the first one is used`);
       return false;
     }
     if (seen.has(key)) report.emerg(written.position, `duplicate location "${match.path}"`);
@@ -42,7 +42,7 @@ function flattenInto(
     if (outer !== undefined && !mayNest(value, outer, node.name.position, report)) continue;
     const { named, match } = matchOf(value, outer);
     if (!named && !match.kind.startsWith("regex") && !match.path.startsWith("/")) {
-      const hint = 'paths begin with "/"';
+      const hint = 'begin it with "/"';
       report.warn(value.written.position, `location "${match.path}" matches no request`, hint);
       continue;
     }
@@ -55,39 +55,39 @@ function flattenInto(
 
 function matchOf({ kind, path }: Location, outer: FlatLocation | undefined) {
   if (kind === "named") return { named: true, match: { kind: "exact", path } as Match };
-  // `^~` keeps the expressions of its own level from being tried. An inner location is at the outer's level now.
+  // `^~` disables the regular expressions of its level, which is now that of the outer location.
   const kept = outer === undefined || kind === "exact" ? kind : outer.match.kind;
   return { named: false, match: { kind: kept, path } as Match };
 }
 
-/** nginx's rules, and one of ours: what a regular expression has to do with nesting cannot be said in a flat list. */
+/** nginx's rules, and one of ours: a flat list cannot express nested regular expressions. */
 function mayNest(
   { kind, path, written }: Location,
   outer: FlatLocation,
   position: Position,
   report: Report,
 ): boolean {
-  const refuse = (message: string, hint?: string) => {
+  const reject = (message: string, hint?: string) => {
     report.emerg(position, message, hint);
     return false;
   };
   const around = outer.match.path;
   if (outer.named) {
-    return refuse(`location "${written.text}" cannot be inside the named location "${around}"`);
+    return reject(`location "${written.text}" cannot be inside the named location "${around}"`);
   }
   if (outer.match.kind === "exact") {
-    return refuse(`location "${written.text}" cannot be inside the exact location "${around}"`);
+    return reject(`location "${written.text}" cannot be inside the exact location "${around}"`);
   }
   if (kind === "named") {
-    return refuse(`named location "${path}" can be on the server level only`);
+    return reject(`named location "${path}" can be on the server level only`);
   }
   const isRegex = kind.startsWith("regex");
-  // nginx compares with a regular expression's text, too.
+  // nginx also compares with the text of a regular expression.
   if (!isRegex && !path.startsWith(outer.written.text)) {
-    return refuse(`location "${path}" is outside location "${outer.written.text}"`);
+    return reject(`location "${path}" is outside location "${outer.written.text}"`);
   }
   if (isRegex || outer.match.kind.startsWith("regex")) {
-    return refuse(
+    return reject(
       "nested locations with regular expressions are not supported yet",
       "write one expression at the server level",
     );
@@ -95,7 +95,7 @@ function mayNest(
   return true;
 }
 
-/** A nested location is looked for only inside the longest match of the level above it. */
+/** nginx looks for a nested location only inside the longest match of the level above. */
 function checkOverlaps(
   siblings: readonly FlatLocation[],
   nested: readonly (readonly FlatLocation[])[],
@@ -111,7 +111,7 @@ function checkOverlaps(
           inner.match.path.startsWith(other.match.path),
       );
       if (rival === undefined) continue;
-      const message = `location "${inner.match.path}" is never reached: "${rival.match.path}" matches before`;
+      const message = `location "${inner.match.path}" is never reached: "${rival.match.path}" matches first`;
       report.emerg(inner.written.position, message, `move it into "${rival.match.path}"`);
     }
   });

@@ -1,5 +1,4 @@
 /** Log formats, access logs and the one error log. */
-
 import { didYouMean } from "../../problems/suggest.ts";
 import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block } from "../directives/block.ts";
@@ -24,7 +23,7 @@ export function readLogFormats(http: Block, report: Report): LogFormats {
   return Object.fromEntries(formats);
 }
 
-/** Also of logs that nothing is written to. */
+/** Reports unknown formats, even of logs that nothing writes to. */
 function checkUses(block: Block, known: readonly string[], report: Report): void {
   for (const { value } of block.own(accessLog)) {
     if (value.off || value.format === undefined || known.includes(value.format.text)) continue;
@@ -46,7 +45,7 @@ export function readAccessLogs(block: Block): NonNullable<RouteInput["accessLogs
   });
 }
 
-/** nginx has one per level; here the level that has most to say, http, comes first. */
+/** nginx has one per level. Here http comes first, since most is logged there. */
 export function readErrorLog(main: Block, http: Block, report: Report): ConfigInput["errorLog"] {
   const servers = http.own(server).map(({ block }) => block!);
   const entries = [http, main, ...servers].flatMap((block) => block.own(errorLog));
@@ -57,7 +56,7 @@ export function readErrorLog(main: Block, http: Block, report: Report): ConfigIn
   if (differing !== undefined) {
     const { name } = differing.node;
     const { line } = first!.node.name.position;
-    const message = `there is one error log: the one of line ${line} is used`;
+    const message = `there is only one error log: that of line ${line} is used`;
     report.notice("error_log", name.position, message);
   }
   return first?.value;

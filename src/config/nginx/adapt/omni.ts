@@ -1,4 +1,4 @@
-/** `omni_proxy` in a location → its prefill, its dialect, and the policies of the upstreams that it names by its own rules. */
+/** `omni_proxy` in a location → prefill, dialect, and the policies of both upstreams. */
 import type { Block } from "../directives/block.ts";
 import type { RouteInput } from "../directives/http/location.ts";
 import {
@@ -14,7 +14,7 @@ import { pdDialect } from "../directives/proxy/prefill.ts";
 import type { Report } from "../syntax/report.ts";
 import type { Pools } from "./pools.ts";
 
-/** What the location's route has of it besides its target; nothing where there is no `omni_proxy`. */
+/** What it adds to the location's route beside the target; nothing if there is no `omni_proxy`. */
 export function readOmni(block: Block, pools: Pools, report: Report): Partial<RouteInput> {
   const [entry] = block.own(omniProxy);
   if (entry === undefined) return {};

@@ -1,4 +1,4 @@
-/** `upstream` blocks, and addresses that `proxy_pass` names, → pools. */
+/** `upstream` blocks and the addresses in `proxy_pass` → pools. */
 import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block, Entry } from "../directives/block.ts";
 import {
@@ -28,7 +28,7 @@ export class Pools {
   readonly #pools = new Map<string, PoolInput>();
   readonly #upstreams = new Map<string, string>();
 
-  /** The name of an upstream as it is written where it is defined: nginx takes it in any letter case. */
+  /** The name of an upstream as its definition writes it; nginx ignores letter case. */
   upstreamNamed(name: string): string | undefined {
     return this.#upstreams.get(name.toLowerCase());
   }
@@ -53,13 +53,13 @@ export class Pools {
     }
   }
 
-  /** For an upstream that says no policy; the first of several counts. */
+  /** For an upstream that names no policy. The first call counts. */
   usePolicy(name: string, policy: PolicyInput): void {
     const pool = this.#pools.get(this.upstreamNamed(name) ?? name);
     if (pool !== undefined) pool.policy ??= policy;
   }
 
-  /** A pool of the one engine at an address. */
+  /** Adds a pool of one engine. */
   addAddress(name: string, url: string): void {
     if (!this.#pools.has(name)) this.#pools.set(name, { engines: [{ url }] });
   }
@@ -120,7 +120,7 @@ function readPolicy(block: Block, report: Report): PolicyInput | undefined {
   return last && { ...last.value, ...options };
 }
 
-/** As in nginx, some ways to choose know no backup, unless it was named before them. */
+/** As in nginx, some methods do not support backups that are listed after the method. */
 function checkBackups(block: Block, chosen: readonly Entry<PolicyInput>[], report: Report): void {
   for (const { node, value } of block.own(engine)) {
     if (!value.backup) continue;

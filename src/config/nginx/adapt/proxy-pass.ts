@@ -30,7 +30,7 @@ export function readProxyPass(
     scope.fail(
       '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location',
       word,
-      `leave "${uri}" out, or use rewrite`,
+      `remove "${uri}", or use rewrite`,
     );
   }
   const { pool, host } = usePool(authority, word, scope, pools);
@@ -46,7 +46,7 @@ function splitUrl(rest: string): { authority: string; uri: string } {
   return { authority: rest.slice(0, at), uri: rest.slice(at) };
 }
 
-/** The pool that a host means: an upstream's, or one of its own. */
+/** The pool of a host: that of an upstream, or one of its own. */
 function usePool(
   authority: string,
   word: Word,
@@ -71,26 +71,26 @@ function usePool(
   return { pool, host: "$proxy_host" };
 }
 
-/** A name without dot and port is more often an upstream that is spelt wrong than a host. */
+/** A name without dot and port is more often a misspelt upstream than a host. */
 function warnOfSlip(authority: string, word: Word, scope: Scope, pools: Pools): void {
   if (/[.:[]/.test(authority) || authority === "localhost") return;
   const hint = didYouMean(authority, pools.upstreamNames);
   if (hint === undefined) return;
-  const message = `no upstream is named "${authority}": it is taken for a host`;
+  const message = `"${authority}" is used as a host: no upstream has this name`;
   scope.loading.report.warn(word.position, message, hint);
 }
 
 function readTemplate(word: Word, scope: Scope, pools: Pools): Pass {
   const { text } = word;
   if (!/^http:\/\//i.test(text)) {
-    scope.fail("invalid URL prefix", word, 'a "proxy_pass" with variables begins with http://');
+    scope.fail("invalid URL prefix", word, 'begin a "proxy_pass" with variables with http://');
   }
   if (/^http:\/\/unix:/i.test(text)) {
-    scope.fail("variables behind a unix socket are not supported yet", word);
+    scope.fail("variables after a unix socket are not supported yet", word);
   }
   const [, authority = "", next = ""] = /^http:\/\/([^/?$]*)(.?)/is.exec(text) ?? [];
   const rest = text.slice("http://".length + authority.length);
-  // `http://engines_$role` goes on with the host's name, `http://engines$request_uri` with the path.
+  // In `http://engines_$role` the host goes on, in `http://engines$request_uri` the path begins.
   const hostEnds =
     next !== "$" ||
     /:\d+$/.test(authority) ||

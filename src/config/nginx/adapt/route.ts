@@ -48,7 +48,7 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
   const isInternal = named || block.value(internal, named);
   const pass = readPass(location, context);
   const prefillLocation = block.value(prefill, "");
-  // What is under the prefill's own location would prefill itself for ever.
+  // The location of the prefill must not prefill its own requests.
   const prefills =
     pass !== undefined && prefillLocation !== "" && !isInternal && match.path !== prefillLocation;
   const encodeLocation = block.value(encode, "");
@@ -79,7 +79,7 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
   };
 }
 
-/** Only what is said, so that the defaults stand in one place. */
+/** Only what the file sets, so that the defaults stand in one place. */
 function readTransfer(block: Block): Partial<RouteInput> {
   const [dialect] = block.inherited(pdDialect);
   const [onFailure] = block.inherited(onPrefillFailure);
@@ -91,7 +91,7 @@ function readTransfer(block: Block): Partial<RouteInput> {
   };
 }
 
-/** What every route has, also the one for requests that no location takes. */
+/** What every route has, even the one for requests that no location takes. */
 export function readSettings(block: Block) {
   return {
     requestId: block.value(setRequestId, false),
@@ -110,7 +110,7 @@ export function readSettings(block: Block) {
   } satisfies Partial<RouteInput>;
 }
 
-/** These run where they stand and are not inherited. */
+/** Steps run where they stand and are not inherited. */
 export function readSteps(block: Block): StepConfig[] {
   const own = block.entries.filter(({ directive }) => steps.some((step) => step === directive));
   return (own as Entry<StepConfig>[]).map(({ value }) => value);
@@ -132,10 +132,10 @@ function readPass(location: FlatLocation, { loading, pools }: RouteContext): Pas
   }
 }
 
-/** Of one hop, or about the framing of the body: the proxy's own business. */
+/** Headers of one hop, or about the framing of the body: the proxy sets them itself. */
 const ownHeaders =
   /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|content-length)$/i;
-/** What configurations write to have connections to upstreams kept, as they are here anyway. */
+/** What configurations write so that connections to upstreams are reused, as they always are here. */
 const keepsConnections = /^(?:keep-alive)?$/i;
 
 function readHeaders(block: Block, { host }: Pass, { report }: Loading): Record<string, string> {
@@ -146,7 +146,7 @@ function readHeaders(block: Block, { host }: Pass, { report }: Loading): Record<
     const key = name.toLowerCase();
     if (ownHeaders.test(name)) {
       if (key !== "connection" || !keepsConnections.test(value.value)) {
-        const message = `the header "${name}" is the proxy's own: setting it has no effect`;
+        const message = `setting the header "${name}" has no effect: the proxy sets it`;
         report.notice(`proxy_set_header ${key}`, position, message);
       }
       continue;

@@ -22,7 +22,7 @@ export function warnOfSelfLoops(
       const position = places.of(["pools", name, "engines", index]);
       report.warn(
         position,
-        `engine "${url}" is this proxy's own address: requests come back to it`,
+        `engine "${url}" is this proxy's own address: requests would come back`,
       );
     });
   }

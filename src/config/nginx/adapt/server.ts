@@ -74,7 +74,7 @@ function readRoutes(
   return [...routes, ...redirects, ...(rest === undefined ? [] : [rest])];
 }
 
-/** nginx sends a client from `/v1` to `/v1/` when there is only a location for the latter. */
+/** nginx redirects `/v1` to `/v1/` if only the latter has a location. */
 function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
   const taken = new Set(routes.map(({ match }) => match.path));
   return routes.flatMap(({ match, target, ...settings }): RouteInput[] => {
@@ -97,7 +97,7 @@ function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
   });
 }
 
-/** Requests that no location takes: the server's own settings hold for them, where they have any effect. */
+/** The route of requests that no location takes, if settings of the server concern them. */
 function readUnmatched(
   block: Block,
   routes: readonly RouteInput[],
@@ -119,7 +119,7 @@ function readUnmatched(
   };
 }
 
-/** The addresses of all servers: who is the default, who sets the socket's options, which names are taken. */
+/** The addresses of all servers: their default servers, the servers that set socket options, and the names in use. */
 class Listens {
   readonly #report: Report;
   readonly #defaults = new Set<string>();

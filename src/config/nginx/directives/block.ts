@@ -12,7 +12,7 @@ export interface Entry<Value = unknown> {
   readonly directive: Directive<Value>;
   readonly node: ConfNode;
   readonly value: Value;
-  /** Of a directive that opens a context. */
+  /** The block of a directive that opens one. */
   readonly block?: Block;
 }
 
@@ -38,21 +38,21 @@ export class Block {
     return this.entries.some((entry) => entry.directive === directive);
   }
 
-  /** Those of this level or, if it has none, of the nearest level around it that has any. */
+  /** The entries at this level or, if there are none, at the nearest level around it that has some. */
   inherited<Value>(directive: Directive<Value>): Entry<Value>[] {
     const own = this.own(directive);
     if (own.length > 0 || this.parent === undefined) return own;
     return this.parent.inherited(directive);
   }
 
-  /** Of a directive that stands at most once: its value here or around here. */
+  /** The value of a directive that does not repeat, at this level or around it. */
   value<Value>(directive: Directive<Value>, otherwise: Value): Value {
     const [entry] = this.inherited(directive);
     return entry === undefined ? otherwise : entry.value;
   }
 }
 
-/** Reads directives into a block. What is wrong goes to the report, and the reading goes on. */
+/** Reads directives into a block. Errors go to the report, and reading goes on. */
 export function fillBlock(block: Block, nodes: readonly ConfNode[], loading: Loading): void {
   for (const node of nodes) {
     try {
@@ -65,7 +65,7 @@ export function fillBlock(block: Block, nodes: readonly ConfNode[], loading: Loa
   }
 }
 
-/** Without its `;` a directive takes the next one for arguments of its own. */
+/** Without its `;`, a directive takes the next one as arguments. */
 function swallowed({ name, args }: ConfNode): string | undefined {
   const next = args.find(
     ({ text, position }) => position.line > name.position.line && named(text).length > 0,
@@ -115,6 +115,6 @@ function chooseDirective({ context }: Block, { name }: ConfNode): Directive {
   const [other] = candidates;
   if (other === undefined) throw new DirectiveError(...explainUnknown(name.text, context));
   const places = [...new Set(candidates.flatMap(({ contexts }) => contexts))];
-  const hint = `it stands in ${places.join(", ")}`;
+  const hint = `allowed in ${places.join(", ")}`;
   throw new DirectiveError(`"${name.text}" directive is not allowed here`, undefined, hint);
 }

@@ -20,7 +20,7 @@ import { anyHttp } from "../reading/context.ts";
 import { type Directive, honoured, ignored } from "../reading/directive.ts";
 import { parseNumber } from "../reading/units.ts";
 
-/** More worker threads than that are not configured: the schema's bound. */
+/** The schema's bound. */
 const workersMax = 64;
 
 export const workerProcesses = honoured(
@@ -29,11 +29,11 @@ export const workerProcesses = honoured(
   reading(1, 1, ([word], scope): number | "auto" => {
     if (word!.text === "auto") return "auto";
     const count = parseNumber(word!.text) ?? invalidValue(word!, scope);
-    if (count > workersMax)
-      scope.notice(`"worker_processes" is taken as ${workersMax}, the most`, word);
+    if (count > workersMax) scope.notice(`"worker_processes" is limited to ${workersMax}`, word);
     return Math.min(Math.max(count, 1), workersMax);
   }),
   "`workers`: worker threads",
+  { byDefault: "1" },
 );
 
 export const pid = honoured("pid", ["main"], text, "`pidFile`");
@@ -46,7 +46,8 @@ export const admin = honoured(
     if (!("problem" in address)) return address;
     return scope.fail(`invalid address "${word!.text}": ${address.problem}`, word);
   }),
-  "`admin`: `[HOST:]PORT` of a listener for operators (`docs/admin.md`)",
+  "`admin`: `[HOST:]PORT` of the listener for operators",
+  { byDefault: "none", note: "See `docs/admin.md`." },
 );
 
 export const workerShutdownTimeout = honoured(
@@ -54,6 +55,7 @@ export const workerShutdownTimeout = honoured(
   ["main"],
   time,
   "`drainTimeoutMs`",
+  { byDefault: "no limit" },
 );
 
 export const errorLog = honoured(
@@ -70,19 +72,23 @@ export const errorLog = honoured(
     }
     return { file: logFile(file!.text), level: name };
   }),
-  "`errorLog`: there is one for the whole proxy, taken from http, else from main, else from the first server that has one",
-  { repeats: true },
+  "`errorLog`",
+  {
+    repeats: true,
+    byDefault: "`stderr error`",
+    note: "The whole proxy has one error log: that of http, else of main, else of the first server that has one.",
+  },
 );
 
-/** A log's path as the configuration has it, where `stdout` and `stderr` are no files. */
+/** The path of a log in the configuration, where `stdout` and `stderr` are not files. */
 export function logFile(path: string): string {
   if (path === "stderr" || path === "/dev/stderr") return "stderr";
   if (path === "/dev/stdout") return "stdout";
   return path === "stdout" ? "./stdout" : path;
 }
 
-export const events = honoured("events", ["main"], none, "its directives", { block: "events" });
-export const http = honoured("http", ["main"], none, "its directives", { block: "http" });
+export const events = honoured("events", ["main"], none, "a block", { block: "events" });
+export const http = honoured("http", ["main"], none, "a block", { block: "http" });
 
 export const workerConnections = honoured(
   "worker_connections",
@@ -92,11 +98,15 @@ export const workerConnections = honoured(
     if (count === 0) scope.fail("0 worker_connections are not enough", word);
     return Math.min(count, 1_000_000);
   }),
-  "`connectionsMax`: counts clients only, not engines as nginx does; 65536 when not given",
+  "`connectionsMax`",
+  {
+    byDefault: "65536",
+    note: "Counts connections to clients; nginx counts those to engines as well.",
+  },
 );
 
 const threads = "workers are threads of one process";
-const system = "the operating system and the runtime see to it";
+const system = "the operating system and the runtime decide it";
 
 export const mainDirectives: readonly Directive[] = [
   workerProcesses,
@@ -107,9 +117,9 @@ export const mainDirectives: readonly Directive[] = [
   events,
   workerConnections,
   http,
-  ignored("user", ["main"], words(1, 2), "the proxy runs as the user that started it"),
-  ignored("env", ["main"], words(1), "the whole environment is passed on", { repeats: true }),
-  ignored("daemon", ["main"], flag, "the proxy serves in the foreground"),
+  ignored("user", ["main"], words(1, 2), "the proxy runs as the user that starts it"),
+  ignored("env", ["main"], words(1), "workers have the whole environment", { repeats: true }),
+  ignored("daemon", ["main"], flag, "the proxy runs in the foreground"),
   ignored("master_process", ["main"], flag, threads),
   ignored("worker_cpu_affinity", ["main"], words(1, many), threads),
   ignored(
@@ -121,12 +131,17 @@ export const mainDirectives: readonly Directive[] = [
     threads,
   ),
   ignored("worker_rlimit_core", ["main"], offset, system),
-  ignored("worker_rlimit_nofile", ["main"], number, "raise the limit where the proxy is started"),
-  ignored("working_directory", ["main"], text, "the proxy stays where it was started"),
+  ignored("worker_rlimit_nofile", ["main"], number, "set the limit before the proxy starts"),
+  ignored(
+    "working_directory",
+    ["main"],
+    text,
+    "the proxy runs in the directory where it is started",
+  ),
   ignored("lock_file", ["main"], text, threads),
-  ignored("pcre_jit", ["main"], flag, "regular expressions are the runtime's"),
+  ignored("pcre_jit", ["main"], flag, "the runtime compiles regular expressions"),
   ignored("timer_resolution", ["main"], time, system),
-  ignored("debug_points", ["main"], oneOf("stop", "abort"), "it is for debugging nginx"),
+  ignored("debug_points", ["main"], oneOf("stop", "abort"), "it serves to debug nginx"),
   ignored(
     "thread_pool",
     ["main"],
@@ -135,7 +150,7 @@ export const mainDirectives: readonly Directive[] = [
         scope.fail(`missing "threads" parameter in thread pool "${name!.text}"`);
       }
     }),
-    "no files are served",
+    "files are not served",
     { repeats: true },
   ),
   ignored(
@@ -150,9 +165,11 @@ export const mainDirectives: readonly Directive[] = [
   ignored("accept_mutex", ["events"], flag, system),
   ignored("accept_mutex_delay", ["events"], time, system),
   ignored("multi_accept", ["events"], flag, system),
-  ignored("worker_aio_requests", ["events"], number, "no files are served"),
-  ignored("debug_connection", ["events"], text, "the error log has one level", { repeats: true }),
-  ignored("ssl_engine", ["main"], text, "there is no TLS yet"),
+  ignored("worker_aio_requests", ["events"], number, "files are not served"),
+  ignored("debug_connection", ["events"], text, "the error log has one level for all clients", {
+    repeats: true,
+  }),
+  ignored("ssl_engine", ["main"], text, "TLS is not supported yet"),
   ignored("variables_hash_bucket_size", ["http"], size, "tables grow as needed"),
   ignored("variables_hash_max_size", ["http"], number, "tables grow as needed"),
 ];

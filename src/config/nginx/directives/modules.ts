@@ -1,17 +1,17 @@
-/** `load_module`: which modules are built in here, and what stands in for others. */
+/** `load_module`: which modules are built in, and what to use instead of others. */
 import { basename } from "node:path";
 import { nearestWord } from "../../problems/suggest.ts";
 import { reading } from "../reading/arguments.ts";
 import { type Directive, honoured } from "../reading/directive.ts";
 
-/** Their directives are honoured. */
+/** Modules whose directives are honoured. */
 const builtIn = [
   "ngx_http_set_request_id_module.so",
   "ngx_http_prefill_module.so",
   "ngx_http_upstream_length_balance_module.so",
 ];
 
-/** So are those of the original's other policies and of omni_proxy, by the part of the file's name that tells them apart. */
+/** The same for the original's other policies and omni_proxy: the part of the file's name that identifies each. */
 const builtInPolicies = [
   "greedy_timeout",
   "prefill_score_balance",
@@ -23,21 +23,25 @@ const builtInPolicies = [
   "omni_proxy",
 ];
 
-const refusedDirectives = "its directives are not supported yet";
+const notSupported = "its directives are not supported yet";
 
-/** The original's other modules, by the part of the name that tells them apart. */
-const family: readonly { readonly part: string; readonly standsIn: string }[] = [
-  { part: "prefill_refactor", standsIn: `${refusedDirectives}; prefill stands in for it` },
-  { part: "internal_metrics", standsIn: refusedDirectives },
+/** The original's other modules: the part of the file's name that identifies each. */
+const family: readonly { readonly part: string; readonly reason: string }[] = [
+  { part: "prefill_refactor", reason: `${notSupported}; use prefill` },
+  { part: "internal_metrics", reason: notSupported },
 ];
 
 /** Modules that distributions load by default. */
 const stock =
   /^ngx_(?:stream|mail|stream_geoip|http_(?:geoip|image_filter|perl|xslt_filter))_module\.so$/;
 
-/** All names share beginning and end, which would make any two of them alike. */
+/** Without the beginning and the end that all names share, which would make any two of them alike. */
 function coreOf(file: string): string {
   return file.replace(/^ngx_(?:http_)?|(?:_module)?\.so$/g, "");
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(", ");
 }
 
 export const loadModule = honoured(
@@ -53,12 +57,18 @@ export const loadModule = honoured(
       const hint = meant === undefined ? undefined : `did you mean "${meant}"?`;
       scope.fail(`unknown module "${file}"`, word, hint);
     }
-    const message = `module "${file}" is not loaded: ${relative?.standsIn ?? refusedDirectives}`;
+    const message = `module "${file}" is not loaded: ${relative?.reason ?? notSupported}`;
     scope.notice(message, word, file);
     return file;
   }),
-  `told by the file's name, whatever its folder. Built in: ${builtIn.map((name) => `\`${name}\``).join(", ")}, and those with ${builtInPolicies.map((part) => `\`${part}\``).join(", ")} in their names. The original's other modules and nginx's own are accepted with a notice; others are an error`,
-  { repeats: true },
+  "nothing: the original's modules are built in",
+  {
+    repeats: true,
+    note:
+      "Only the file's name counts, not its folder. Built in are " +
+      `${quoted(builtIn)}, and files with ${quoted(builtInPolicies)} in their names. The original's other ` +
+      "modules and nginx's own are accepted with a notice; any other module is an error.",
+  },
 );
 
 export const moduleDirectives: readonly Directive[] = [loadModule];

@@ -1,4 +1,4 @@
-/** All directives that are known, by area, and what to say of others. */
+/** All known directives, and what to report about others. */
 import { didYouMean } from "../../problems/suggest.ts";
 import type { Context } from "../reading/context.ts";
 import type { Directive } from "../reading/directive.ts";
@@ -40,7 +40,7 @@ for (const directive of allDirectives) {
   else others.push(directive);
 }
 
-/** Several where one name means different things in different blocks. */
+/** Several if a name has different meanings in different blocks. */
 export function named(name: string): readonly Directive[] {
   return byName.get(name) ?? [];
 }
@@ -59,7 +59,7 @@ export function explainUnknown(
     return [`the "${name}" directive is not supported yet`, undefined, family.hint || undefined];
   }
   const here = allDirectives.filter((directive) => allowedHere(directive, context));
-  // Of two that are equally near, the one that may stand here.
+  // Of two that are equally near, one that is allowed here.
   const hint = didYouMean(name, namesOf([...here, ...allDirectives]));
   return [`unknown directive "${name}"`, undefined, hint];
 }

@@ -1,11 +1,11 @@
-/** Directives of nginx that would change what a client gets or may do, and that are not built: an error, never ignored. */
+/** Directives of nginx that would change what a client gets or may do, and that the proxy does not have: errors. */
 import { type Directive, rejected } from "../reading/directive.ts";
 
-const noTls = "end TLS in front of the proxy";
+const noTls = "terminate TLS in front of the proxy";
 const protect = "limit access in front of the proxy";
 
 export const rejectedDirectives: readonly Directive[] = [
-  rejected("if", "use map and variables instead"),
+  rejected("if", "use map and variables"),
   rejected("try_files", "files are not served"),
   rejected("limit_except", protect),
   rejected("allow", protect, ["all"]),
@@ -45,20 +45,22 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("proxy_pass_request_body", "", ["on"]),
   rejected("proxy_hide_header"),
   rejected("proxy_intercept_errors", "", ["off"]),
-  rejected("proxy_ignore_client_abort", "a client that goes away frees its engines", ["off"]),
+  rejected("proxy_ignore_client_abort", "a client that disconnects always frees its engines", [
+    "off",
+  ]),
   rejected("proxy_limit_rate", "", ["0"]),
   rejected("proxy_cache", "", ["off"]),
   rejected("proxy_cache_purge"),
   rejected("proxy_store", "", ["off"]),
   rejected("least_time", "use least_conn"),
-  rejected("sticky", "use hash with a key that sessions share"),
+  rejected("sticky", "use session_affinity, or hash with a key of the session"),
   rejected("state"),
   rejected("ntlm"),
 ];
 
 const useProxyPass = "engines speak HTTP: use proxy_pass";
 
-/** The rest of nginx's modules, by how their directives are named. `name` is for the documentation. */
+/** The rest of nginx's modules, by the names of their directives. `name` is for the documentation. */
 export const rejectedFamilies: readonly {
   readonly name: string;
   readonly part: RegExp;
@@ -68,7 +70,7 @@ export const rejectedFamilies: readonly {
   { name: "lua_*", part: /^lua_/, hint: "Lua does not run here" },
   { name: "ssl_*", part: /^ssl_/, hint: noTls },
   { name: "proxy_ssl_*", part: /^proxy_ssl_/, hint: "engines are reached over http" },
-  { name: "omni_*", part: /^omni_/, hint: "use prefill, with one upstream per role" },
+  { name: "omni_*", part: /^omni_/, hint: "use prefill and one upstream per role" },
   { name: "fastcgi_*", part: /^fastcgi_/, hint: useProxyPass },
   { name: "uwsgi_*", part: /^uwsgi_/, hint: useProxyPass },
   { name: "scgi_*", part: /^scgi_/, hint: useProxyPass },

@@ -1,4 +1,4 @@
-/** Kinds of arguments: how many, and how they are read. Messages are nginx's. */
+/** Kinds of arguments: how many there are, and how they are read. Messages are nginx's. */
 import type { Word } from "../syntax/lexer.ts";
 import type { Scope } from "./scope.ts";
 import { parseNumber, parseSize, parseTime } from "./units.ts";
@@ -10,12 +10,12 @@ export interface Arguments<Value> {
   read(args: readonly Word[], scope: Scope): Value;
 }
 
-/** Any number of words from `min` to `max`, as they are. */
+/** From `min` to `max` words, unchanged. */
 export function words(min: number, max: number = min): Arguments<readonly Word[]> {
   return { min, max, read: (args) => args };
 }
 
-/** Words that `read` makes a value of. */
+/** From `min` to `max` words, from which `read` makes a value. */
 export function reading<Value>(
   min: number,
   max: number,
@@ -56,10 +56,10 @@ export function someOf<Name extends string>(...names: readonly Name[]): Argument
 
 function oneOfNames<Name extends string>(word: Word, names: readonly Name[], scope: Scope): Name {
   const found = names.find((name) => name === word.text.toLowerCase());
-  return found ?? scope.fail(`invalid value "${word.text}"`, word, `known: ${names.join(", ")}`);
+  return found ?? scope.fail(`invalid value "${word.text}"`, word, `valid: ${names.join(", ")}`);
 }
 
-/** What the configuration's times may be at most. */
+/** The longest time that the configuration accepts. */
 const timeMsMax = 86_400_000;
 
 /** Milliseconds, at most a day. */
@@ -68,7 +68,7 @@ export const time: Arguments<number> = one(readTime);
 export function readTime(word: Word, scope: Scope): number {
   const ms = parseTime(word.text);
   if (ms === undefined) return invalidValue(word, scope);
-  if (ms > timeMsMax) scope.notice(`"${scope.name}" is taken as one day, the longest time`, word);
+  if (ms > timeMsMax) scope.notice(`"${scope.name}" is limited to one day`, word);
   return Math.min(ms, timeMsMax);
 }
 
@@ -110,7 +110,7 @@ export function invalidValue(word: Word, scope: Scope): never {
   return scope.fail(`"${scope.name}" directive invalid value`, word);
 }
 
-/** `name=value` → value; `undefined` when the word is another parameter. */
+/** `name=value` → value; undefined if the word is another parameter. */
 export function parameter(word: Word, name: string): string | undefined {
   return word.text.startsWith(`${name}=`) ? word.text.slice(name.length + 1) : undefined;
 }

@@ -1,12 +1,20 @@
-/** What the tables in `directives/` consist of: one entry per directive, saying where it may stand and what becomes of it. */
+/** What the tables in `directives/` consist of: one entry per directive, with its place, arguments and effect. */
 import type { Arguments } from "./arguments.ts";
 import type { Context } from "./context.ts";
 
-/** What becomes of a directive. The texts go into `docs/nginx.md`, and the last two into messages too. */
+/** What becomes of a directive. `docs/nginx.md` has these texts; messages have those of the last two kinds. */
 export type Effect =
-  | { readonly kind: "honoured"; readonly does: string }
+  | {
+      readonly kind: "honoured";
+      /** The key of the configuration that it sets, as a phrase. */
+      readonly does: string;
+      /** The value without the directive. */
+      readonly byDefault?: string;
+      /** Sentences that stand below the table. */
+      readonly note?: string;
+    }
   | { readonly kind: "ignored"; readonly because: string }
-  /** Words with which the directive asks for nothing, such as `off`, are accepted. */
+  /** Arguments in `except`, such as `off`, ask for nothing and are accepted. */
   | { readonly kind: "rejected"; readonly hint: string; readonly except: readonly string[] };
 
 export interface Directive<Value = unknown> {
@@ -14,9 +22,9 @@ export interface Directive<Value = unknown> {
   /** Empty = anywhere. */
   readonly contexts: readonly Context[];
   readonly args: Arguments<Value>;
-  /** The context that its block opens; `entries` = the block holds lines of its own kind, kept as they are. */
+  /** The context that its block opens; `entries` = the block has lines of its own kind, which are left as they are. */
   readonly block?: Context | "entries";
-  /** Whether a block may hold several. */
+  /** Whether a block may have several. */
   readonly repeats: boolean;
   readonly effect: Effect;
 }
@@ -26,17 +34,28 @@ interface Options {
   readonly repeats?: boolean;
 }
 
+interface HonouredOptions extends Options {
+  readonly byDefault?: string;
+  readonly note?: string;
+}
+
 export function honoured<Value>(
   name: string,
   contexts: readonly Context[],
   args: Arguments<Value>,
   does: string,
-  { repeats = false, ...options }: Options = {},
+  { repeats = false, byDefault, note, ...options }: HonouredOptions = {},
 ): Directive<Value> {
-  return { name, contexts, args, repeats, effect: { kind: "honoured", does }, ...options };
+  const effect: Effect = {
+    kind: "honoured",
+    does,
+    ...(byDefault !== undefined && { byDefault }),
+    ...(note !== undefined && { note }),
+  };
+  return { name, contexts, args, repeats, effect, ...options };
 }
 
-/** Its arguments are checked all the same: a slip in them shows a misunderstanding. */
+/** Its arguments are checked nevertheless: an error in them shows a misunderstanding. */
 export function ignored(
   name: string,
   contexts: readonly Context[],
@@ -47,7 +66,7 @@ export function ignored(
   return { name, contexts, args, repeats, effect: { kind: "ignored", because }, ...options };
 }
 
-/** Not built yet, or not wanted: an error, since running without it would not be what the operator meant. */
+/** An error: the proxy cannot do this, and running without it is not what the operator meant. */
 export function rejected(name: string, hint = "", except: readonly string[] = []): Directive {
   const effect: Effect = { kind: "rejected", hint, except };
   return { name, contexts: [], args: anything, repeats: true, effect };

@@ -1,4 +1,4 @@
-/** Regular expressions as nginx reads them (PCRE) → JavaScript's, or what stands in the way. */
+/** Regular expressions of nginx (PCRE) → those of JavaScript, or the reason why that is not possible. */
 
 export interface JsRegex {
   readonly pattern: string;
@@ -7,7 +7,7 @@ export interface JsRegex {
   readonly names: readonly string[];
 }
 
-/** Inside brackets, what `[:name:]` stands for. */
+/** The meaning of `[:name:]` inside brackets. */
 const posixClasses: ReadonlyMap<string, string> = new Map([
   ["alnum", "A-Za-z0-9"],
   ["alpha", "A-Za-z"],
@@ -34,7 +34,7 @@ const escapes: Readonly<Record<string, string>> = {
   e: "\\x1b",
 };
 const escapesInClass: Readonly<Record<string, string>> = { h: " \\t", a: "\\x07", e: "\\x1b" };
-/** Letters whose escape means the same in both, digits included. */
+/** Letters and digits whose escape means the same in both. */
 const sharedEscapes = /[bBdDwWsSnrtfvxc0-9k]/;
 
 /** @throws Error with a message for the operator */
@@ -45,7 +45,7 @@ export function translateRegex(source: string): JsRegex {
   try {
     new RegExp(pattern);
   } catch (error) {
-    // V8 repeats the expression before its reason, JavaScriptCore puts the reason first.
+    // V8 repeats the expression before the reason; JavaScriptCore begins with the reason.
     const { message } = error as Error;
     throw new Error(message.replace(/^Invalid regular expression: (?:\/.*\/\w*: )?/s, ""));
   }
@@ -90,7 +90,7 @@ class Translator {
 
   #openClass(): string {
     this.#inClass = true;
-    // A bracket that stands first closes nothing in PCRE.
+    // In PCRE, a closing bracket that comes first is a literal.
     const [open] = this.#match(/\[\^?\]?/y) ?? ["["];
     this.#at += open.length;
     return open.endsWith("]") ? `${open.slice(0, -1)}\\]` : open;
@@ -100,7 +100,7 @@ class Translator {
     const [posix, name = ""] = this.#match(/\[:(\^?\w+):\]/y) ?? [];
     if (posix !== undefined) {
       const members = posixClasses.get(name);
-      if (members === undefined) throw new Error(`${posix} is not known here`);
+      if (members === undefined) throw new Error(`${posix} is not supported`);
       this.#at += posix.length;
       return members;
     }
@@ -136,10 +136,10 @@ class Translator {
     const letter = this.#source[this.#at + 1] ?? "";
     const replacement = (this.#inClass ? escapesInClass : escapes)[letter];
     if (replacement === undefined && /[A-Za-z0-9]/.test(letter) && !sharedEscapes.test(letter)) {
-      throw new Error(`\\${letter} is not supported here`);
+      throw new Error(`\\${letter} is not supported`);
     }
     // PCRE's \x{…} and \k{…}: JavaScript reads the braces as a count.
-    if (this.#match(/\\[xk]\{/y) !== null) throw new Error(`\\${letter}{…} is not supported here`);
+    if (this.#match(/\\[xk]\{/y) !== null) throw new Error(`\\${letter}{…} is not supported`);
     const taken = this.#take(2);
     return replacement ?? taken;
   }

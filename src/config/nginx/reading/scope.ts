@@ -1,4 +1,4 @@
-/** What the reader of a directive's arguments has at hand. */
+/** What a directive's arguments are read with: its node and context, and what the whole configuration shares. */
 import { resolve } from "node:path";
 import type { Word } from "../syntax/lexer.ts";
 import type { ConfNode } from "../syntax/parser.ts";
@@ -30,7 +30,7 @@ export class Scope {
     return this.node.name.text;
   }
 
-  /** @param word what is wrong, if not the whole directive */
+  /** @param word the wrong argument, if it is not the whole directive */
   error(message: string, word?: Word, hint?: string): DirectiveError {
     return new DirectiveError(message, word?.position, hint);
   }
@@ -39,12 +39,12 @@ export class Scope {
     throw this.error(message, word, hint);
   }
 
-  /** Told once per directive and subject. */
+  /** Reported once per directive and subject. */
   notice(message: string, word: Word = this.node.name, subject = ""): void {
     this.loading.report.notice(`${this.name} ${subject}`, word.position, message);
   }
 
-  /** The path of a unix socket, which the configuration wants whole. */
+  /** The absolute path of a unix socket. */
   socketPath(path: string): string {
     return resolve(this.loading.prefix, path);
   }
@@ -53,7 +53,7 @@ export class Scope {
     return this.loading.variables.use(word, text);
   }
 
-  /** Makes its named captures known as variables. */
+  /** Its named captures become variables. */
   regex(word: Word, source: string = word.text): JsRegex {
     let regex: JsRegex;
     try {

@@ -1,4 +1,4 @@
-/** nginx's times and sizes: `10s`, `1m30s`, `1h 30m`, `512k`, `1m`. `undefined` = not one. */
+/** nginx's times and sizes: `10s`, `1m30s`, `1h 30m`, `512k`, `1m`. Undefined = the text is none. */
 
 /** From large to small; a unit may only follow larger ones. */
 const timeUnits = ["y", "M", "w", "d", "h", "m", "s", "ms"] as const;
@@ -7,8 +7,8 @@ const unitMs = [365 * day, 30 * day, 7 * day, day, 3_600_000, 60_000, 1000, 1] a
 const secondRank = timeUnits.indexOf("s");
 
 /**
- * A last number without a unit means seconds.
- * @param precision `seconds` knows no `ms`, `milliseconds` neither years nor months: nginx has both kinds
+ * A number without a unit means seconds.
+ * @param precision `seconds` has no `ms`, `milliseconds` has neither years nor months: nginx has both kinds
  * @returns milliseconds
  */
 export function parseTime(
@@ -31,14 +31,14 @@ export function parseTime(
     total += value * unitMs[nextRank]!;
     rank = unit === " " ? timeUnits.length : nextRank;
   }
-  // What the expression skipped is no part of a time.
+  // Characters that the expression skipped are not part of a time.
   if (charactersRead < text.length || !/\d/.test(text)) return undefined;
   return total < 2 ** 63 ? total : undefined;
 }
 
 const sizeUnits: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1_048_576, g: 2 ** 30 };
 
-/** @param gigabytes whether `g` is known: nginx knows it only where files are measured */
+/** @param gigabytes whether `g` is a unit: nginx has it only for sizes of files */
 export function parseSize(text: string, gigabytes = false): number | undefined {
   const [, digits, unit = ""] = /^(\d+)([kmg]?)$/i.exec(text) ?? [];
   if (digits === undefined || (unit.toLowerCase() === "g" && !gigabytes)) return undefined;

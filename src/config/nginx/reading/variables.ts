@@ -1,11 +1,14 @@
-/** Variables that a configuration makes and uses. Each must be known, but may be used before it is made. */
+/** Variables that a configuration defines and uses. Each must be defined, but may be used before that. */
 import { didYouMean } from "../../problems/suggest.ts";
 import { parseTemplate, TemplateError } from "../../values/template.ts";
 import { isBuiltInVariable, variableNames } from "../../values/variables.ts";
 import type { Word } from "../syntax/lexer.ts";
 import { DirectiveError, type Report } from "../syntax/report.ts";
 
-/** Variables of nginx, of its usual modules and of the original that have no value here yet, with what stands in for them. */
+/**
+ * Variables of nginx, of its usual modules and of the original that do not exist here, with those to use instead. "" =
+ * there is none.
+ */
 const foreignVariables: ReadonlyMap<string, string> = new Map([
   ["document_root", ""],
   ["gzip_ratio", ""],
@@ -59,7 +62,7 @@ export class Variables {
   readonly #own = new Set<string>();
   readonly #used: { readonly name: string; readonly word: Word }[] = [];
 
-  /** @throws DirectiveError when the name is taken by a built-in variable. */
+  /** @throws DirectiveError if a built-in variable has this name */
   declare(name: string, word: Word): void {
     if (isBuiltInVariable(name)) {
       throw new DirectiveError(
@@ -72,8 +75,8 @@ export class Variables {
   }
 
   /**
-   * Notes the variables that a text holds.
-   * @throws DirectiveError when its grammar is wrong
+   * Notes the variables that a text contains.
+   * @throws DirectiveError if it is no valid template
    */
   use(word: Word, text: string = word.text): string {
     try {

@@ -1,4 +1,4 @@
-/** The files of a configuration on this machine. */
+/** The files of a configuration on disk. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, parse } from "node:path";
 import type { ConfFiles } from "./parser.ts";
@@ -8,7 +8,7 @@ export const diskFiles: ConfFiles = {
   glob,
 };
 
-/** Files that an absolute pattern names, as glob(3) finds them: a leading dot is matched by a dot only. */
+/** The files that match an absolute pattern, as glob(3) finds them: only a dot matches a leading dot. */
 function glob(pattern: string): string[] {
   const { root } = parse(pattern);
   let found = [root];
@@ -34,7 +34,7 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
-    // What is no folder, or may not be read, holds nothing that matches.
+    // Nothing matches in what is not a folder, or may not be read.
     return [];
   }
 }

@@ -1,4 +1,4 @@
-/** Words and marks → directives with their blocks. Included files are read in place, so nothing behind knows of them. */
+/** Words and marks → directives with their blocks. Included files are read in place. */
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { type Position, wholeFile } from "../../problems/problem.ts";
 import { describeOpenError } from "../../problems/system-error.ts";
@@ -13,22 +13,22 @@ export interface ConfNode {
   readonly block?: readonly ConfNode[];
 }
 
-/** The files of a configuration. Handed in, so that tests need no disk. */
+/** The files of a configuration. An interface, so that tests need no disk. */
 export interface ConfFiles {
   /** The text of a file. Throws what `node:fs` throws. */
   read(path: string): string;
-  /** The files that a pattern with `*`, `?` or `[…]` names. */
+  /** The files that match a pattern with `*`, `?` or `[…]`. */
   glob(pattern: string): readonly string[];
 }
 
-/** Bounds on what one configuration may make the parser do. */
+/** Bounds on the work that one configuration may cause. */
 const blockDepthMax = 50;
 const includeDepthMax = 20;
 const filesMax = 1000;
 const charactersMax = 16_777_216;
 
 const patternCharacters = /[*?[]/;
-/** Lua has its own quotes and comments, so what follows cannot be read as nginx.conf. */
+/** Lua has its own quotes and comments, so its blocks cannot be read as nginx.conf. */
 const luaBlock = /_by_lua(_block)?$/;
 
 export class Parser {
@@ -36,7 +36,7 @@ export class Parser {
   readonly #report: Report;
   /** Included paths start here: the folder of the first file. */
   readonly #folder: string;
-  /** Files that are being read, outermost first. */
+  /** The files that are being read, outermost first. */
   readonly #open: string[] = [];
   #filesRead = 0;
   #charactersRead = 0;
@@ -47,7 +47,7 @@ export class Parser {
     this.#report = report;
   }
 
-  /** @throws ConfSyntaxError at the first mistake: what follows it cannot be told apart. */
+  /** @throws ConfSyntaxError at the first syntax error: what follows cannot be understood. */
   parseFile(path: string, from?: Position): ConfNode[] {
     const place = from ?? wholeFile(path);
     this.#checkBounds(path, place);
@@ -62,7 +62,7 @@ export class Parser {
     return nodes;
   }
 
-  /** Directives that come from a switch, not from a file. */
+  /** Directives from the command line (`-g`). */
   parseText(text: string, name: string): ConfNode[] {
     return this.#parseBlock(new Lexer(text, name, { fromCommandLine: true }), undefined, 0);
   }
@@ -139,9 +139,13 @@ export class Parser {
     try {
       return this.#files.read(path);
     } catch (error) {
-      // Content types have no meaning here, so configurations need not bring nginx's list of them along.
+      // Content types have no effect, so a configuration need not bring nginx's list of them.
       if (basename(path) === "mime.types") {
-        this.#report.notice("mime.types", place, `"${path}" is not there; it would have no effect`);
+        this.#report.notice(
+          "mime.types",
+          place,
+          `"${path}" does not exist; it would have no effect`,
+        );
         return "";
       }
       throw new ConfSyntaxError(describeOpenError(path, error as NodeJS.ErrnoException), place);
@@ -153,12 +157,12 @@ function wordOf({ text, position }: Word): Word {
   return { text, position };
 }
 
-/** Where a `;` was left out, the next directive became arguments of this one: then they begin on another line. */
+/** Without its `;`, a directive takes the next line as arguments. */
 function missingSemicolon(name: Word, args: readonly Word[]): string {
   const last = args.at(-1) ?? name;
   const stray = args.find(({ position }) => position.line > name.position.line);
   const line = stray === undefined ? last.position.line : name.position.line;
-  return `a ";" may be missing behind "${name.text}" in line ${line}`;
+  return `a ";" may be missing after "${name.text}" in line ${line}`;
 }
 
 function luaProblem({ text, position }: Word): ConfSyntaxError {

@@ -1,4 +1,4 @@
-/** Directives about clients' connections, heads and bodies, which stand in http, server and location. */
+/** Directives about clients' connections, heads and bodies. */
 import {
   buffers,
   flag,
@@ -18,23 +18,31 @@ import { anyHttp, httpAndServer } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import { parseTime } from "../../reading/units.ts";
 
+const perServer = "It has no effect in a location: connections are a server's.";
+
 export const clientHeaderTimeout = honoured(
   "client_header_timeout",
   httpAndServer,
   time,
-  "`headerTimeoutMs`; 60 s",
+  "`headerTimeoutMs`",
+  { byDefault: "60s" },
 );
 export const clientHeaderBufferSize = honoured(
   "client_header_buffer_size",
   httpAndServer,
   size,
-  "part of `headBytesMax`; 1k",
+  "a part of `headBytesMax`",
+  { byDefault: "1k" },
 );
 export const largeClientHeaderBuffers = honoured(
   "large_client_header_buffers",
   httpAndServer,
   buffers,
-  "`headBytesMax` is number × size + `client_header_buffer_size`, so that every head that nginx takes is taken; 4 8k",
+  "the other part of `headBytesMax`",
+  {
+    byDefault: "4 8k",
+    note: "`headBytesMax` is number × size + `client_header_buffer_size`, so every head that nginx accepts fits.",
+  },
 );
 export const keepaliveTimeout = honoured(
   "keepalive_timeout",
@@ -46,35 +54,37 @@ export const keepaliveTimeout = honoured(
     }
     return readTime(timeout!, scope);
   }),
-  "`keepAliveTimeoutMs`, at http and server level; 75 s",
+  "`keepAliveTimeoutMs`",
+  { byDefault: "75s", note: perServer },
 );
 export const keepaliveRequests = honoured(
   "keepalive_requests",
   anyHttp,
   number,
-  "`keepAliveRequests`, at http and server level; 1000",
+  "`keepAliveRequests`",
+  { byDefault: "1000", note: perServer },
 );
 export const clientMaxBodySize = honoured(
   "client_max_body_size",
   anyHttp,
   offset,
-  "`bodyBytesMax`; 1m",
+  "`bodyBytesMax`",
+  { byDefault: "1m" },
 );
-export const clientBodyTimeout = honoured(
-  "client_body_timeout",
-  anyHttp,
-  time,
-  "`bodyTimeoutMs`; 60 s",
-);
-export const sendTimeout = honoured("send_timeout", anyHttp, time, "`clientSendTimeoutMs`; 60 s");
+export const clientBodyTimeout = honoured("client_body_timeout", anyHttp, time, "`bodyTimeoutMs`", {
+  byDefault: "60s",
+});
+export const sendTimeout = honoured("send_timeout", anyHttp, time, "`clientSendTimeoutMs`", {
+  byDefault: "60s",
+});
 
-/** They belong to a connection, which knows its server but no location yet. */
+/** They concern a connection, which has a server but no location yet. */
 export const perConnection: readonly Directive[] = [keepaliveTimeout, keepaliveRequests];
 
-const inMemory = "request bodies are in memory";
-const strict = "heads are read strictly";
-const lingering = "a refused client is read for a bounded time";
-const streaming = "answers leave as they arrive";
+const inMemory = "request bodies stay in memory";
+const strict = "request heads are parsed strictly";
+const lingering = "after a rejection, the rest of a request is read for a bounded time";
+const streaming = "responses are sent as they arrive";
 
 export const httpDirectives: readonly Directive[] = [
   clientHeaderTimeout,
@@ -85,18 +95,23 @@ export const httpDirectives: readonly Directive[] = [
   clientMaxBodySize,
   clientBodyTimeout,
   sendTimeout,
-  ignored("keepalive_time", anyHttp, time, "connections have no longest age"),
-  ignored("keepalive_disable", anyHttp, someOf("none", "msie6", "safari"), "all clients are equal"),
+  ignored("keepalive_time", anyHttp, time, "the age of connections has no limit"),
+  ignored(
+    "keepalive_disable",
+    anyHttp,
+    someOf("none", "msie6", "safari"),
+    "all clients are treated alike",
+  ),
   ignored("client_body_buffer_size", anyHttp, size, inMemory),
   ignored("client_body_in_file_only", anyHttp, oneOf("off", "on", "clean"), inMemory),
   ignored("client_body_in_single_buffer", anyHttp, flag, inMemory),
   ignored("client_body_temp_path", anyHttp, words(1, 4), inMemory),
-  ignored("subrequest_output_buffer_size", anyHttp, size, "the size of prefill answers is bounded"),
-  ignored("connection_pool_size", httpAndServer, size, "memory is the runtime's"),
-  ignored("request_pool_size", httpAndServer, size, "memory is the runtime's"),
+  ignored("subrequest_output_buffer_size", anyHttp, size, "prefill responses have a fixed limit"),
+  ignored("connection_pool_size", httpAndServer, size, "the runtime manages memory"),
+  ignored("request_pool_size", httpAndServer, size, "the runtime manages memory"),
   ignored("ignore_invalid_headers", httpAndServer, flag, strict),
   ignored("underscores_in_headers", httpAndServer, flag, strict),
-  ignored("merge_slashes", httpAndServer, flag, "paths are normalised"),
+  ignored("merge_slashes", httpAndServer, flag, "paths are always normalized"),
   ignored("lingering_close", anyHttp, oneOf("off", "on", "always"), lingering),
   ignored("lingering_time", anyHttp, time, lingering),
   ignored("lingering_timeout", anyHttp, time, lingering),
@@ -105,7 +120,12 @@ export const httpDirectives: readonly Directive[] = [
   ignored("send_lowat", anyHttp, size, streaming),
   ignored("tcp_nodelay", anyHttp, flag, "it is always on"),
   ignored("tcp_nopush", anyHttp, flag, streaming),
-  ignored("chunked_transfer_encoding", anyHttp, flag, "clients of HTTP/1.1 get framed answers"),
+  ignored(
+    "chunked_transfer_encoding",
+    anyHttp,
+    flag,
+    "HTTP/1.1 clients always get framed responses",
+  ),
   ignored(
     "limit_rate_after",
     anyHttp,

@@ -1,4 +1,4 @@
-/** `location`, what is answered in place of errors, and what concerns files. */
+/** `location`, error pages, and directives about files. */
 import type { ConfigInput } from "../../../schema/schema.ts";
 import {
   flag,
@@ -59,8 +59,12 @@ export const location = honoured(
   "location",
   ["server", "location"],
   reading(1, 2, readLocation),
-  "one of `routes`: prefix, `=`, `^~`, `~`, `~*`, `@name`. Locations nest where neither is a regular expression",
-  { block: "location", repeats: true },
+  "an item of `routes`",
+  {
+    block: "location",
+    repeats: true,
+    note: "A prefix, `=`, `^~`, `~`, `~*` or `@name`. Locations nest unless one is a regular expression.",
+  },
 );
 
 export const internal = honoured("internal", ["location"], none, "`internal`");
@@ -86,7 +90,7 @@ function readErrorPage(args: readonly Word[], scope: Scope): ErrorPage & { reado
   const status = parseNumber(response.text.slice(1));
   if (status === undefined) scope.fail(`invalid value "${response.text}"`, response);
   if (status < 200 || status > 599) {
-    scope.fail(`an answer with status ${status} is not supported`, response);
+    scope.fail(`a response with status ${status} is not supported`, response);
   }
   return { ...page, status };
 }
@@ -95,13 +99,18 @@ export const errorPage = honoured(
   "error_page",
   anyHttp,
   reading(2, many, readErrorPage),
-  "`errorPages`: codes, `=code`, `=`, path, URL or `@name`. A page that only a file could give is left out with a notice",
-  { repeats: true },
+  "`errorPages`",
+  {
+    repeats: true,
+    note:
+      "Codes, then `=code` or `=` if wanted, then a path, URL or `@name`. " +
+      "A page that is a file is left out with a notice: files are not served.",
+  },
 );
 
 const noFiles = "files are not served";
 
-/** Their location answers with a file in nginx. */
+/** In nginx, a location with one of these responds with files. */
 export const root = ignored("root", anyHttp, words(1), noFiles);
 export const alias = ignored("alias", ["location"], words(1), noFiles);
 
@@ -112,8 +121,8 @@ export const locationDirectives: readonly Directive[] = [
   root,
   alias,
   ignored("index", anyHttp, words(1, many), noFiles, { repeats: true }),
-  ignored("default_type", anyHttp, words(1), "the engines' own content types are passed on"),
-  ignored("types", anyHttp, none, "the engines' own content types are passed on", {
+  ignored("default_type", anyHttp, words(1), "content types are those of the engines"),
+  ignored("types", anyHttp, none, "content types are those of the engines", {
     block: "entries",
     repeats: true,
   }),
@@ -141,5 +150,5 @@ export const locationDirectives: readonly Directive[] = [
   ignored("autoindex_exact_size", anyHttp, flag, noFiles),
   ignored("autoindex_format", anyHttp, words(1), noFiles),
   ignored("autoindex_localtime", anyHttp, flag, noFiles),
-  ignored("recursive_error_pages", anyHttp, flag, "an error page is looked for once"),
+  ignored("recursive_error_pages", anyHttp, flag, "an error page has no error page of its own"),
 ];

@@ -21,8 +21,8 @@ export const logFormat = honoured(
     const format = pieces.map((word) => scope.template(word)).join("");
     return { name: name!, format: { format, escape: escaping } };
   }),
-  "`logFormats`; `combined` is built in",
-  { repeats: true },
+  "`logFormats`",
+  { repeats: true, note: "`combined` is built in." },
 );
 
 export type AccessLog =
@@ -73,13 +73,17 @@ export const accessLog = honoured(
   "access_log",
   anyHttp,
   reading(1, many, readAccessLog),
-  "`accessLogs`: `off`, file and format; none when not given. `buffer=` and `flush=` are accepted",
-  { repeats: true },
+  "`accessLogs`",
+  {
+    repeats: true,
+    byDefault: "`off`",
+    note: "`off`, or a file and a format. `buffer=` and `flush=` are accepted.",
+  },
 );
 
 export const logDirectives: readonly Directive[] = [
   logFormat,
   accessLog,
   ignored("open_log_file_cache", anyHttp, words(1, 4), "log files stay open"),
-  ignored("log_subrequest", anyHttp, flag, "a request has one line"),
+  ignored("log_subrequest", anyHttp, flag, "each request has one line"),
 ];

@@ -1,4 +1,4 @@
-/** `map`: a variable whose value depends on another's. */
+/** `map`: a variable whose value depends on another. */
 import type { ConfigInput } from "../../../schema/schema.ts";
 import { number, reading, size } from "../../reading/arguments.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
@@ -25,7 +25,7 @@ function readMap([source, variable]: readonly Word[], scope: Scope): MapInput {
     }
     const match = readMatch(node.name, scope);
     if (seen.has(match)) scope.fail(`conflicting parameter "${match}"`, node.name);
-    // A regular expression may well stand twice.
+    // A regular expression may be repeated.
     if (!match.startsWith("~")) seen.add(match);
     entries.push({ match, value });
   }
@@ -33,14 +33,14 @@ function readMap([source, variable]: readonly Word[], scope: Scope): MapInput {
   return otherwise === undefined ? map : { ...map, default: otherwise };
 }
 
-/** `hostnames` and `volatile`: words that concern the whole map. */
+/** `hostnames` and `volatile` concern the whole map. */
 function isMapParameter({ name, args, block }: ConfNode, scope: Scope): boolean {
   if (block !== undefined || args.length > 0) return false;
   if (name.text === "hostnames") {
     scope.fail('"hostnames" of "map" is not supported yet', name, "write regular expressions");
   }
   if (name.text !== "volatile") return false;
-  scope.notice('"volatile" of "map" has no effect here: no value is kept', name, "volatile");
+  scope.notice('"volatile" of "map" has no effect here: values are never cached', name, "volatile");
   return true;
 }
 
@@ -56,7 +56,7 @@ function readValue({ name, args, block }: ConfNode, scope: Scope): string {
 function readMatch(word: Word, scope: Scope): string {
   const { text } = word;
   if (!text.startsWith("~")) {
-    // The backslash keeps a word such as `default` from its meaning.
+    // After a backslash, a word such as `default` is a literal.
     const literal = text.startsWith("\\") ? text.slice(1) : text;
     if (literal.startsWith("~")) {
       scope.fail('a literal that begins with "~" is not supported', word, "write it as ~^~…$");
@@ -68,13 +68,11 @@ function readMatch(word: Word, scope: Scope): string {
   return `${ignoreCase || regex.ignoreCase ? "~*" : "~"}${regex.pattern}`;
 }
 
-export const map = honoured(
-  "map",
-  ["http"],
-  reading(2, 2, readMap),
-  "one of `maps`: literals, `~regex`, `~*regex`, `default`",
-  { block: "entries", repeats: true },
-);
+export const map = honoured("map", ["http"], reading(2, 2, readMap), "an item of `maps`", {
+  block: "entries",
+  repeats: true,
+  note: "With literals, `~regex`, `~*regex` and `default`.",
+});
 
 const tables = "tables grow as needed";
 

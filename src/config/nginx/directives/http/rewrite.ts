@@ -1,4 +1,4 @@
-/** Directives that run before a request is forwarded, in the order of the file. */
+/** Directives that run before a request is forwarded, in the order of the file: nginx's rewrite phase. */
 import type { StepConfig } from "../../../schema/schema.ts";
 import { flag, reading } from "../../reading/arguments.ts";
 import { anyHttp, type Context } from "../../reading/context.ts";
@@ -11,7 +11,7 @@ const contexts: readonly Context[] = ["server", "location"];
 const repeats = { repeats: true };
 const url = /^(?:https?:\/\/|\$scheme)/;
 
-/** Reads `$name` where a variable is made. */
+/** Reads `$name` where a variable is defined. */
 export function newVariable(word: Word, scope: Scope): string {
   const name = /^\$(\w+)$/.exec(word.text)?.[1];
   if (name === undefined) scope.fail(`invalid variable name "${word.text}"`, word);
@@ -26,7 +26,7 @@ const set = honoured(
     scope.loading.variables.declare(name, variable!);
     return { set: { name, value: scope.template(value!) } };
   }),
-  "a step `set`",
+  "`steps[].set`",
   repeats,
 );
 
@@ -51,8 +51,8 @@ const rewrite = honoured(
       },
     };
   }),
-  "a step `rewrite` with `last`, `break`, `redirect`, `permanent`",
-  repeats,
+  "`steps[].rewrite`",
+  { ...repeats, note: "With `last`, `break`, `redirect` or `permanent`." },
 );
 
 const returning = honoured(
@@ -71,15 +71,15 @@ const returning = honoured(
     }
     return { return: { status, ...(second && { text: scope.template(second) }) } };
   }),
-  "a step `return` with a status from 200 to 599",
-  repeats,
+  "`steps[].return`",
+  { ...repeats, note: "With a status from 200 to 599." },
 );
 
 const breaking = honoured(
   "break",
   contexts,
   reading(0, 0, (): StepConfig => ({ break: true })),
-  "a step `break`",
+  "`steps[].break`",
   repeats,
 );
 

@@ -1,22 +1,22 @@
-/** `server` of http, where it listens and by which names. */
+/** `server` of http: where it listens, and its names. */
 import { flag, many, none, number, reading, size } from "../../reading/arguments.ts";
 import { anyHttp, httpAndServer } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Word } from "../../syntax/lexer.ts";
 import { readListen } from "./listen.ts";
 
-export const server = honoured("server", ["http"], none, "one of `servers`", {
+export const server = honoured("server", ["http"], none, "an item of `servers`", {
   block: "server",
   repeats: true,
 });
 
-export const listen = honoured(
-  "listen",
-  ["server"],
-  reading(1, many, readListen),
-  "`listen`: port, `address:port`, `[::]:port`, `unix:/path`, port ranges, with `default_server`, `reuseport`, `backlog`; `*:80` when not given. `ssl`, `http2`, `quic` and `proxy_protocol` are refused, socket options have no effect",
-  { repeats: true },
-);
+export const listen = honoured("listen", ["server"], reading(1, many, readListen), "`listen`", {
+  repeats: true,
+  byDefault: "`*:80`",
+  note:
+    "A port, `address:port`, `[::]:port`, `unix:/path` or a range of ports, with `default_server`, `reuseport` and " +
+    "`backlog`. `ssl`, `http2`, `quic` and `proxy_protocol` are errors. Options of the socket have no effect.",
+});
 
 export const serverName = honoured(
   "server_name",
@@ -33,17 +33,17 @@ export const serverName = honoured(
         scope.loading.report.warn(
           word.position,
           `server name "${name}" has suspicious symbols`,
-          "a server's name is a host, without path",
+          "a server's name is a host without a path",
         );
       }
       return name.toLowerCase();
     }),
   ),
-  "`names`: exact, `*.example.org`, `www.*`, `.example.org`, `~regex`",
-  { repeats: true },
+  "`names`",
+  { repeats: true, note: "`example.org`, `*.example.org`, `www.*`, `.example.org` or `~regex`." },
 );
 
-/** A star stands first as `*.` or last as `.*`; anywhere else it is a letter that no host has, and nginx refuses it. */
+/** A star is allowed first as `*.` and last as `.*`. nginx rejects it elsewhere, since no host contains one. */
 function isServerName({ text }: Word): boolean {
   const inner = text.replace(/^\*\.(?=.)|(?<=.)\.\*$/, "");
   return !inner.includes("*") && text !== ".";
@@ -57,14 +57,14 @@ export const serverDirectives: readonly Directive[] = [
   serverName,
   ignored("server_names_hash_bucket_size", ["http"], size, tables),
   ignored("server_names_hash_max_size", ["http"], number, tables),
-  ignored("server_name_in_redirect", anyHttp, flag, "redirects are sent as they are configured"),
-  ignored("absolute_redirect", anyHttp, flag, "redirects are sent as they are configured"),
-  ignored("port_in_redirect", anyHttp, flag, "redirects are sent as they are configured"),
+  ignored("server_name_in_redirect", anyHttp, flag, "redirects are sent as configured"),
+  ignored("absolute_redirect", anyHttp, flag, "redirects are sent as configured"),
+  ignored("port_in_redirect", anyHttp, flag, "redirects are sent as configured"),
   ignored(
     "server_tokens",
     anyHttp,
     reading(1, 1, () => true),
-    "no version is told",
+    "no version is sent",
   ),
-  ignored("http2_max_concurrent_streams", httpAndServer, number, "there is no HTTP/2 yet"),
+  ignored("http2_max_concurrent_streams", httpAndServer, number, "HTTP/2 is not supported yet"),
 ];

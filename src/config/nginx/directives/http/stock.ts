@@ -1,11 +1,11 @@
-/** Directives of nginx's usual modules that change nothing about a proxy for inference. */
+/** Directives of nginx's usual modules that make no difference to a proxy for inference. */
 import { flag, many, number, oneOf, size, time, words } from "../../reading/arguments.ts";
 import { anyHttp, httpAndServer } from "../../reading/context.ts";
 import { type Directive, ignored } from "../../reading/directive.ts";
 
-const uncompressed = "answers are passed on as engines send them";
-const noTls = "there is no TLS yet";
-const charset = "the engines' own content types are passed on";
+const uncompressed = "responses are passed on as engines send them";
+const noTls = "TLS is not supported yet";
+const charset = "content types are those of the engines";
 
 function allOf(
   because: string,
@@ -32,7 +32,7 @@ export const stockDirectives: readonly Directive[] = [
     gunzip: flag,
     gunzip_buffers: words(2),
   }),
-  // What only tunes TLS is in stock configurations that do not use it; what turns it on is refused.
+  // Stock configurations tune TLS even if they do not use it. What turns it on is rejected.
   ...allOf(noTls, httpAndServer, {
     ssl_buffer_size: size,
     ssl_ciphers: words(1),
@@ -55,23 +55,23 @@ export const stockDirectives: readonly Directive[] = [
     override_charset: flag,
     source_charset: words(1),
   }),
-  ...allOf("the original's Lua does not run here", ["http"], {
+  ...allOf("Lua does not run here", ["http"], {
     lua_shared_dict: words(2),
     lua_package_path: words(1),
     lua_package_cpath: words(1),
     lua_code_cache: flag,
     lua_socket_log_errors: flag,
   }),
-  ...allOf("old browsers get no treatment of their own", anyHttp, {
+  ...allOf("old browsers are treated like others", anyHttp, {
     msie_padding: flag,
     msie_refresh: flag,
   }),
-  ...allOf("nobody is asked for a password", anyHttp, {
+  ...allOf("there are no passwords", anyHttp, {
     auth_basic_user_file: words(1),
     auth_delay: time,
     satisfy: oneOf("all", "any"),
   }),
-  ...allOf("requests are not limited by rate", anyHttp, {
+  ...allOf("rates are not limited", anyHttp, {
     limit_conn_dry_run: flag,
     limit_conn_log_level: words(1),
     limit_conn_status: number,

@@ -1,4 +1,7 @@
-/** omni_proxy's directives: one in a location stands for `prefill`, `proxy_pass`, the dialect and the policies of both upstreams. */
+/**
+ * omni_proxy's directives: one in a location replaces `prefill`, `proxy_pass`, the dialect and the policies of both
+ * upstreams.
+ */
 import { number, oneOf, reading, text } from "../../reading/arguments.ts";
 import type { Context } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
@@ -8,14 +11,19 @@ import type { Word } from "../../syntax/lexer.ts";
 
 const here: readonly Context[] = ["location"];
 
-/** The upstream of prefill engines, which has no directive of its own. */
+/** The upstream of prefill engines. No directive names it. */
 export const omniPrefillUpstream = "prefill_endpoints";
 
 export const omniProxy: Directive<Word> = honoured(
   "omni_proxy",
   here,
   reading(1, 1, ([word]) => word!),
-  `\`target\`: an upstream of decode engines; \`prefill\` goes to the upstream \`${omniPrefillUpstream}\`. Either has the policy \`omni_proxy\` unless it says another`,
+  "`target`, `prefill` and the policies of both",
+  {
+    note:
+      `It names the upstream of decode engines. Prefill goes to the upstream \`${omniPrefillUpstream}\`. ` +
+      "Both upstreams have the policy `omni_proxy` unless they name another.",
+  },
 );
 
 const pdPolicies = ["sequential", "parallel", "aggregation"] as const;
@@ -24,14 +32,21 @@ export const omniPdPolicy = honoured(
   "omni_proxy_pd_policy",
   here,
   oneOf(...pdPolicies),
-  "`sequential`: the dialect is `omni`, or what `pd_dialect` says; `parallel`: `sglang`; `aggregation`: no prefill; sequential",
+  "`dialect`",
+  {
+    byDefault: "`sequential`",
+    note:
+      "`sequential` is the dialect `omni`, or that of `pd_dialect`; `parallel` is `sglang`; " +
+      "`aggregation` has no prefill.",
+  },
 );
 
 export const omniAlgo = honoured(
   "omni_proxy_schedule_algo",
   here,
   oneOf("default", "earliest_batch"),
-  "`policy.algo` of the prefill upstream; default",
+  "`policy.algo` of the prefill upstream",
+  { byDefault: "`default`" },
 );
 
 const positive = reading(1, 1, ([word], scope: Scope) => {
@@ -42,22 +57,25 @@ export const omniMaxBatchNumToken = honoured(
   "omni_proxy_max_batch_num_token",
   here,
   positive,
-  "`policy.maxBatchNumToken` of the prefill upstream; 32000",
+  "`policy.maxBatchNumToken` of the prefill upstream",
+  { byDefault: "32000" },
 );
 export const omniPrefillMaxNumSeqs = honoured(
   "omni_proxy_prefill_max_num_seqs",
   here,
   positive,
-  "`policy.maxNumSeqs` of the prefill upstream; 32",
+  "`policy.maxNumSeqs` of the prefill upstream",
+  { byDefault: "32" },
 );
 export const omniDecodeMaxNumSeqs = honoured(
   "omni_proxy_decode_max_num_seqs",
   here,
   positive,
-  "`policy.maxNumSeqs` of the decode upstream; 32",
+  "`policy.maxNumSeqs` of the decode upstream",
+  { byDefault: "32" },
 );
 
-const notOrdered = "requests are placed as they come, as they were there";
+const notOrdered = "requests are placed in the order of their arrival";
 
 export const omniDirectives: readonly Directive[] = [
   omniProxy,
@@ -71,7 +89,7 @@ export const omniDirectives: readonly Directive[] = [
     "omni_proxy_vllm_kv_port_offset",
     here,
     number,
-    "what engines have cached is told from the prompts that they were sent",
+    "caches are estimated from the prompts that engines were sent",
   ),
   ignored("omni_proxy_max_tokens_weight", here, number, notOrdered),
   ignored("omni_proxy_prefill_starvation_timeout", here, number, notOrdered),

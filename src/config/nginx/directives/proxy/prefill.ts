@@ -1,4 +1,4 @@
-/** Directives of the original: prefill, request ids, length_balance. */
+/** Directives of P/D: where prefill and encode go, and how the KV cache is transferred. */
 import { routeDialects } from "../../../schema/dialects.ts";
 import { flag, oneOf, reading } from "../../reading/arguments.ts";
 import { anyHttp } from "../../reading/context.ts";
@@ -12,9 +12,13 @@ export const prefill = honoured(
   reading(1, 1, ([word], scope) => {
     const { text: location } = word!;
     if (location === "" || location.startsWith("/")) return location;
-    return scope.fail(`the location "${location}" of "prefill" does not begin with "/"`, word);
+    return scope.fail(`the location "${location}" of "prefill" must begin with "/"`, word);
   }),
-  "`prefill.location`: where the prefill request is routed; an empty one turns an inherited one off",
+  "`prefill.location`",
+  {
+    byDefault: "none",
+    note: 'The location that the prefill request is routed to; "" turns an inherited one off.',
+  },
 );
 
 export const encode = honoured(
@@ -23,22 +27,24 @@ export const encode = honoured(
   reading(1, 1, ([word], scope) => {
     const { text: location } = word!;
     if (location === "" || location.startsWith("/")) return location;
-    return scope.fail(`the location "${location}" of "pd_encode" does not begin with "/"`, word);
+    return scope.fail(`the location "${location}" of "pd_encode" must begin with "/"`, word);
   }),
-  "`encode.location`: where images and the like are encoded before the prefill; an empty one turns an inherited one off",
+  "`encode.location`",
+  {
+    byDefault: "none",
+    note: 'The location that images, audio and video are routed to before the prefill; "" turns an inherited one off.',
+  },
 );
 
-export const pdDialect = honoured(
-  "pd_dialect",
-  anyHttp,
-  oneOf(...routeDialects),
-  "`dialect`; omni",
-);
+export const pdDialect = honoured("pd_dialect", anyHttp, oneOf(...routeDialects), "`dialect`", {
+  byDefault: "`omni`",
+});
 export const onPrefillFailure = honoured(
   "on_prefill_failure",
   anyHttp,
   oneOf("error", "decode_only"),
-  "`onPrefillFailure`; error",
+  "`onPrefillFailure`",
+  { byDefault: "`error`" },
 );
 export const prefillMinTokens = honoured(
   "prefill_min_tokens",
@@ -48,15 +54,17 @@ export const prefillMinTokens = honoured(
     if (count !== undefined && count <= 1_000_000_000) return count;
     return scope.fail(`invalid value "${word!.text}" in "prefill_min_tokens" directive`, word);
   }),
-  "`prefillMinTokens`; 0",
+  "`prefillMinTokens`",
+  { byDefault: "0" },
 );
 
-export const explain = honoured("pd_explain", anyHttp, flag, "`explain`; off");
-export const setRequestId = honoured("set_request_id", anyHttp, flag, "`requestId`; off");
+export const explain = honoured("pd_explain", anyHttp, flag, "`explain`", { byDefault: "`off`" });
+export const setRequestId = honoured("set_request_id", anyHttp, flag, "`requestId`", {
+  byDefault: "`off`",
+});
 
-const usePrefill = "use prefill, with one upstream per role";
+const usePrefill = "use prefill and one upstream per role";
 
-/** The original's other balancing policies and its successor: their systems are not built yet. */
 export const prefillDirectives: readonly Directive[] = [
   prefill,
   encode,

@@ -1,4 +1,4 @@
-/** Directives about forwarding. */
+/** Directives about forwarding requests to engines. */
 import type { RetryCondition } from "../../../schema/schema.ts";
 import {
   buffers,
@@ -31,35 +31,39 @@ export const proxyPass = honoured(
     if (!/^(?:http:\/\/|.*\$)/is.test(word!.text)) scope.fail("invalid URL prefix", word);
     return word!;
   }),
-  "`target`: an upstream or an address, with or without a path, with variables. An address that no upstream names becomes a pool of one engine; a host in a variable must name an upstream",
+  "`target`",
+  {
+    note:
+      "An upstream or an address, with or without a path and variables. An address that is no upstream's name " +
+      "becomes a pool of one engine. A host that contains a variable must be an upstream's name.",
+  },
 );
 
 export const proxySetHeader = honoured(
   "proxy_set_header",
   anyHttp,
   reading(2, 2, ([name, value], scope) => ({ name: name!, value: scope.template(value!) })),
-  "`setHeaders`; `Host` is `$proxy_host` when not given. `Connection`, `Upgrade`, `Content-Length` and the like are the proxy's own and have no effect",
-  { repeats: true },
+  "`setHeaders`",
+  {
+    repeats: true,
+    byDefault: "`Host $proxy_host`",
+    note: "Headers that the proxy sets itself, such as `Connection`, `Upgrade` and `Content-Length`, have no effect.",
+  },
 );
 
 export const proxyConnectTimeout = honoured(
   "proxy_connect_timeout",
   anyHttp,
   time,
-  "`connectTimeoutMs`; 60 s",
+  "`connectTimeoutMs`",
+  { byDefault: "60s" },
 );
-export const proxySendTimeout = honoured(
-  "proxy_send_timeout",
-  anyHttp,
-  time,
-  "`sendTimeoutMs`; 60 s",
-);
-export const proxyReadTimeout = honoured(
-  "proxy_read_timeout",
-  anyHttp,
-  time,
-  "`readTimeoutMs`; 60 s",
-);
+export const proxySendTimeout = honoured("proxy_send_timeout", anyHttp, time, "`sendTimeoutMs`", {
+  byDefault: "60s",
+});
+export const proxyReadTimeout = honoured("proxy_read_timeout", anyHttp, time, "`readTimeoutMs`", {
+  byDefault: "60s",
+});
 
 const conditions = [
   "error",
@@ -84,28 +88,31 @@ export const proxyNextUpstream = honoured(
   anyHttp,
   reading(1, many, (args, scope): RetryCondition[] => {
     const given = new Set(readConditions.read(args, scope));
-    // It is about caches; nginx takes it here, too.
+    // It concerns caches, which there are none of; nginx accepts it.
     given.delete("updating");
     return given.has("off") ? ["off"] : ([...given] as RetryCondition[]);
   }),
-  "`retry.on`; error timeout",
+  "`retry.on`",
+  { byDefault: "`error timeout`" },
 );
 export const proxyNextUpstreamTries = honoured(
   "proxy_next_upstream_tries",
   anyHttp,
   number,
   "`retry.tries`",
+  { byDefault: "0: no limit" },
 );
 export const proxyNextUpstreamTimeout = honoured(
   "proxy_next_upstream_timeout",
   anyHttp,
   time,
   "`retry.timeoutMs`",
+  { byDefault: "0: no limit" },
 );
 
-const streaming = "answers always stream";
-const noCache = "answers are not cached";
-const passedOn = "headers of engines are passed on as they are";
+const streaming = "responses are sent as they arrive";
+const noCache = "responses are not cached";
+const passedOn = "headers of engines are passed on unchanged";
 const noTls = "engines are reached over http";
 
 export const proxyDirectives: readonly Directive[] = [
@@ -121,7 +128,7 @@ export const proxyDirectives: readonly Directive[] = [
     "proxy_http_version",
     anyHttp,
     oneOf("1.0", "1.1"),
-    "HTTP/1.1 with connections that are kept is spoken with engines",
+    "engines get HTTP/1.1 requests on connections that are reused",
   ),
   ignored("proxy_buffering", anyHttp, flag, streaming),
   ignored("proxy_buffer_size", anyHttp, size, streaming),
@@ -130,11 +137,11 @@ export const proxyDirectives: readonly Directive[] = [
   ignored("proxy_max_temp_file_size", anyHttp, offset, streaming),
   ignored("proxy_temp_file_write_size", anyHttp, size, streaming),
   ignored("proxy_temp_path", anyHttp, words(1, 4), streaming),
-  ignored("proxy_request_buffering", anyHttp, flag, "request bodies are in memory"),
+  ignored("proxy_request_buffering", anyHttp, flag, "request bodies stay in memory"),
   ignored("proxy_headers_hash_bucket_size", anyHttp, number, "tables grow as needed"),
   ignored("proxy_headers_hash_max_size", anyHttp, number, "tables grow as needed"),
-  ignored("proxy_socket_keepalive", anyHttp, flag, "time-outs find dead engines"),
-  ignored("proxy_send_lowat", anyHttp, size, "the runtime sees to it"),
+  ignored("proxy_socket_keepalive", anyHttp, flag, "timeouts detect dead engines"),
+  ignored("proxy_send_lowat", anyHttp, size, "the operating system and the runtime decide it"),
   ignored("proxy_redirect", anyHttp, words(1, 2), passedOn, { repeats: true }),
   ignored("proxy_pass_header", anyHttp, words(1), passedOn, { repeats: true }),
   ignored("proxy_ignore_headers", anyHttp, words(1, many), passedOn),
