@@ -50,15 +50,20 @@ function section(
     return formOf(form, forms.length > 1);
   });
   const description = schema.description === undefined ? "" : `${inParagraphs(schema)}\n\n`;
-  const either = forms.length > 1 ? "One of these forms:\n\n" : "";
+  const named = "`name` is one of these, and the other keys are its options:";
+  const choice =
+    forms[0]?.properties?.["name"]?.const === undefined ? "One of these forms:" : named;
+  const either = forms.length > 1 ? `${choice}\n\n` : "";
   return [`## ${title}\n\n${description}${either}${tables.join("\n")}`, ...nested];
 }
 
-/** The table of one map, with a sentence above it if the map is one of several forms. */
+/** The table of one map. If the map is one of several forms, its name or its sentence stands above the table. */
 function formOf({ description, properties = {}, required = [] }: JsonSchema, isOneOf: boolean) {
+  const { name, ...others } = properties;
+  const title = isOneOf && name?.const !== undefined ? `### ${code(String(name.const))}\n\n` : "";
   const rows: string[][] = [];
   const details: [string, string][] = [];
-  for (const [key, member] of Object.entries(properties)) {
+  for (const [key, member] of Object.entries(title === "" ? properties : others)) {
     const [phrase = "", more] = (member.description ?? "").split("\n\n");
     const fallback = required.includes(key) ? "required" : defaultOf(member);
     rows.push([code(key), typeOf(member), fallback, withLinks(phrase)]);
@@ -67,10 +72,10 @@ function formOf({ description, properties = {}, required = [] }: JsonSchema, isO
       details.push([code(key), withLinks(more)]);
     }
   }
-  const sentence =
-    isOneOf && description !== undefined ? `${inParagraphs({ description })}\n\n` : "";
-  const below = details.length === 0 ? "" : `\n${notes(details)}\n`;
-  return `${sentence}${table(["key", "value", "default", "meaning"], rows)}\n${below}`;
+  const above = isOneOf && description !== undefined ? `${inParagraphs({ description })}\n` : "";
+  const keys = rows.length === 0 ? "" : `${table(["key", "value", "default", "meaning"], rows)}\n`;
+  const below = details.length === 0 ? "" : `${notes(details)}\n`;
+  return title + [above, keys, below].filter((part) => part !== "").join("\n");
 }
 
 function inParagraphs({ description = "" }: JsonSchema): string {

@@ -19,7 +19,7 @@ export const callbackSchema = z
       .describe(
         withDetails(
           "Host by which decode engines reach this machine.",
-          "Default: `host`, unless that means all addresses. Then it is 127.0.0.1 for engines on loopback,",
+          "The default is `host`, unless that means all addresses. Then it is 127.0.0.1 for engines on loopback,",
           "and the machine's first external IPv4 address for others.",
         ),
       ),

@@ -16,6 +16,6 @@ export const mapSchema = z
           value: z.string().describe("Template; may use the captures."),
         }),
       )
-      .describe("Literals count before regular expressions."),
+      .describe("Values to compare with: literals first, then regular expressions in their order."),
   })
   .describe("A variable whose value depends on another, as nginx's `map`.");

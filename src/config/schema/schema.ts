@@ -39,10 +39,10 @@ export const configSchema = z
       .min(1)
       .max(1_000_000)
       .default(65_536)
-      .describe("Most client connections per worker."),
+      .describe("Maximum number of client connections per worker."),
     bodyBytesTotalMax: bytes
       .default(1_073_741_824)
-      .describe("Most bytes of request bodies in memory, per worker. Further requests get 503."),
+      .describe("Maximum bytes of request bodies in memory, per worker. Further requests get 503."),
     drainTimeoutMs: milliseconds
       .default(0)
       .describe("How long `quit` waits for streams to end. 0 = no limit."),

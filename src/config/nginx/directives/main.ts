@@ -46,8 +46,8 @@ export const admin = honoured(
     if (!("problem" in address)) return address;
     return scope.fail(`invalid address "${word!.text}": ${address.problem}`, word);
   }),
-  "`admin`: `[HOST:]PORT` of the listener for operators",
-  { byDefault: "none", note: "See `docs/admin.md`." },
+  "`admin`, as `[HOST:]PORT` (`docs/admin.md`)",
+  { byDefault: "none" },
 );
 
 export const workerShutdownTimeout = honoured(
@@ -87,8 +87,8 @@ export function logFile(path: string): string {
   return path === "stdout" ? "./stdout" : path;
 }
 
-export const events = honoured("events", ["main"], none, "a block", { block: "events" });
-export const http = honoured("http", ["main"], none, "a block", { block: "http" });
+export const events = honoured("events", ["main"], none, "opens a block", { block: "events" });
+export const http = honoured("http", ["main"], none, "opens a block", { block: "http" });
 
 export const workerConnections = honoured(
   "worker_connections",

@@ -37,7 +37,7 @@ export const engineSchema = z
       .int()
       .min(0)
       .default(0)
-      .describe("Most requests in flight at this engine, from the whole proxy. 0 = no limit."),
+      .describe("Maximum requests in flight at this engine, from the whole proxy. 0 = no limit."),
     backup: z
       .boolean()
       .default(false)

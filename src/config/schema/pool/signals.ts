@@ -17,7 +17,7 @@ export const signalsSchema = z
       .describe(
         withDetails(
           "Path to ask.",
-          "Default: the first of `/metrics`, `/prometheus/metrics` and `/v1/loads` that reports a load.",
+          "The default is the first of `/metrics`, `/prometheus/metrics` and `/v1/loads` that reports a load.",
         ),
       ),
   })

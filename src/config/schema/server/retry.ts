@@ -29,7 +29,7 @@ export const retrySchema = z
       .min(0)
       .max(100)
       .default(0)
-      .describe("Most engines tried per leg. 0 = each engine once."),
+      .describe("Maximum number of engines tried per leg. 0 = each engine once."),
     timeoutMs: milliseconds.default(0).describe("No new try after this time. 0 = no limit."),
   })
   .describe(

@@ -95,7 +95,7 @@ export const routeSchema = z
           "Treat requests by their endpoint (`docs/endpoints.md`).",
           "Then only endpoints that generate text are prefilled, `/v1/models` lists the models of all engines,",
           "and other requests go to an engine that can respond. If off, every POST of a route with a prefill is",
-          "prefilled. Default: on for routes with a prefill, but off in nginx.conf.",
+          "prefilled. The default is on for routes with a prefill, but off in nginx.conf.",
         ),
       ),
     setHeaders: z
@@ -108,7 +108,7 @@ export const routeSchema = z
       .describe(
         withDetails(
           "Give requests without an `X-Request-Id` one, and return it.",
-          "Default: on for routes with a prefill.",
+          "The default is on for routes with a prefill.",
         ),
       ),
     explain: z

@@ -100,7 +100,7 @@ export const proxyNextUpstreamTries = honoured(
   anyHttp,
   number,
   "`retry.tries`",
-  { byDefault: "0: no limit" },
+  { byDefault: "0: each engine once" },
 );
 export const proxyNextUpstreamTimeout = honoured(
   "proxy_next_upstream_timeout",
