@@ -1,5 +1,5 @@
 /** The answer to a client: its head, and its body in a framing that this client understands. */
-import type { ResponseFate, ResponseFilter } from "../../dialects/dialect.ts";
+import type { ResponseFilter } from "../../dialects/dialect.ts";
 import { FieldSet } from "../../http1/fields/field-set.ts";
 import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
@@ -8,6 +8,7 @@ import { filteredResponseBytesMax, joinBytesMax } from "../../limits.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type Scratch, writeHead } from "../context/scratch.ts";
+import { BufferedBody } from "./buffered-body.ts";
 import { type BodySink, FilteredBody } from "./filtered-body.ts";
 import type { FramedBody } from "./framed-body.ts";
 
@@ -36,26 +37,8 @@ const crlf = Buffer.from("\r\n");
 const contentLengthLine = /(?<=\n)content-length:[^\r]*\r\n/i;
 const lastChunk = Buffer.from("0\r\n\r\n");
 
-/** Bytes that are held back. */
-interface Held {
-  readonly chunk: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
-
 function hasEvents({ fields }: ResponseHead): boolean {
   return /^text\/event-stream\b/i.test(fields.get("content-type") ?? "");
-}
-
-/** What is held as the client is to have it; undefined = as it is. */
-function changedWhole(held: readonly Held[], filter: ResponseFilter): Buffer | ResponseFate {
-  const first = held[0]!;
-  if (held.length > 1) {
-    const whole = Buffer.concat(held.map(({ chunk, start, end }) => chunk.subarray(start, end)));
-    return filter.concerns(whole, 0, whole.length) ? filter.change(whole) : undefined;
-  }
-  const { chunk, start, end } = first;
-  return filter.concerns(chunk, start, end) ? filter.change(chunk.subarray(start, end)) : undefined;
 }
 
 export class ClientResponse implements BodySink {
@@ -66,9 +49,9 @@ export class ClientResponse implements BodySink {
   #unframed = false;
   /** The head, until it goes out together with the first bytes of the body. */
   #head = "";
-  #held: Held[] | undefined;
-  #bufferedBytes = 0;
-  /** What is held may be changed once it is whole. */
+  /** Bytes of the body that are held back; undefined = they go out as they come. */
+  #buffered: BufferedBody | undefined;
+  /** What is held back may be changed once it is whole. */
   #changesBuffered = false;
   #isBufferedUnfinished = false;
   /** Set where a body without a length may be changed on its way. */
@@ -228,16 +211,16 @@ export class ClientResponse implements BodySink {
 
   /** Keeps what follows back, in the framing that the client gets, until `release`. */
   hold(): void {
-    this.#held = [];
+    this.#buffered = new BufferedBody();
   }
 
   get isBuffered(): boolean {
-    return this.#held !== undefined;
+    return this.#buffered !== undefined;
   }
 
   get bufferedBytes(): number {
-    if (this.#held === undefined) return 0;
-    return this.#filtered?.bufferedBytes ?? this.#bufferedBytes;
+    if (this.#buffered === undefined) return 0;
+    return this.#filtered?.bufferedBytes ?? this.#buffered.bytes;
   }
 
   /**
@@ -245,27 +228,23 @@ export class ClientResponse implements BodySink {
    * @param isWhole all of the body has come
    */
   release(filter: ResponseFilter | undefined, isWhole: boolean): void {
-    const held = this.#held;
+    const buffered = this.#buffered;
     this.dropBuffered();
     this.#filtered?.release(filter, isWhole);
-    if (held === undefined) return;
-    const changes = this.#changesBuffered && isWhole && filter !== undefined && held.length > 0;
-    const changed = changes ? changedWhole(held, filter) : undefined;
-    if (changed === "unfinished") {
-      this.#isBufferedUnfinished = true;
-      return;
+    if (buffered === undefined) return;
+    const mayChange = this.#changesBuffered && isWhole && filter !== undefined;
+    const changed = mayChange ? buffered.change(filter) : undefined;
+    if (changed === "unfinished") this.#isBufferedUnfinished = true;
+    else if (changed === undefined || changed === "dropped") {
+      for (const { chunk, start, end } of buffered.pieces) this.#send(chunk, start, end);
+    } else {
+      this.#head = this.#head.replace(contentLengthLine, `Content-Length: ${changed.length}\r\n`);
+      this.#send(changed, 0, changed.length);
     }
-    if (changed === undefined || changed === "dropped") {
-      for (const { chunk, start, end } of held) this.#send(chunk, start, end);
-      return;
-    }
-    this.#head = this.#head.replace(contentLengthLine, `Content-Length: ${changed.length}\r\n`);
-    this.#send(changed, 0, changed.length);
   }
 
   dropBuffered(): void {
-    this.#held = undefined;
-    this.#bufferedBytes = 0;
+    this.#buffered = undefined;
   }
 
   /** Sends what is still to be sent of a complete answer. */
@@ -278,9 +257,8 @@ export class ClientResponse implements BodySink {
   #send(chunk: Buffer | undefined, start: number, end: number): void {
     const context = this.#context;
     const bytes = end - start;
-    if (this.#held !== undefined && chunk !== undefined) {
-      this.#held.push({ chunk, start, end });
-      this.#bufferedBytes += bytes;
+    if (this.#buffered !== undefined && chunk !== undefined) {
+      this.#buffered.add(chunk, start, end);
       return;
     }
     if (this.#head !== "") {

@@ -4,7 +4,8 @@ import type { Pool } from "../../pool/pool.ts";
 import { writeHead } from "../context/scratch.ts";
 import { CollectedBody } from "../response/collected-body.ts";
 import type { Route } from "../routing/route.ts";
-import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
+import type { EngineConnection, LegOwner } from "./engine-connection.ts";
+import type { EngineFailure } from "./engine-failure.ts";
 import type { ForwardedRequest } from "./forwarded-request.ts";
 
 export interface Asked {

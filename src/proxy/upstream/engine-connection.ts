@@ -1,11 +1,11 @@
 /** One HTTP/1.1 connection to an engine: sends a request, parses the answer, and goes back to its link when both are over. */
 import { ChunkedReader } from "../../http1/chunked/chunked-reader.ts";
-import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
-import { parseResponseHead, ResponseHead } from "../../http1/head/response-head.ts";
-import { responseHeadBytesMax } from "../../limits.ts";
+import type { ResponseHead } from "../../http1/head/response-head.ts";
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";
 import type { LegFailure } from "../context/legs.ts";
+import type { EngineFailure } from "./engine-failure.ts";
+import { headIncomplete, headInvalid, ResponseHeadReader } from "./response-head-reader.ts";
 
 /** Who sent the request that is under way. Nothing is told after `legEnded`, `legFailed` or a cancel. */
 export interface LegOwner {
@@ -21,15 +21,6 @@ export interface LegOwner {
   /** The whole answer is here. `connection` may serve another request already. */
   legEnded(connection: EngineConnection): void;
   legFailed(connection: EngineConnection, failure: EngineFailure): void;
-}
-
-export interface EngineFailure {
-  readonly kind: LegFailure;
-  /** A pooled connection that the engine closed before the first byte of an answer: the request can be sent once more. */
-  readonly stale: boolean;
-  /** The request cannot have reached the engine. */
-  readonly unsent: boolean;
-  readonly cause: string;
 }
 
 /** In ms; 0 = none. */
@@ -54,7 +45,6 @@ export interface ConnectionPool {
 
 export class EngineConnection implements SocketHandler, Expirable {
   readonly link: ConnectionPool;
-  readonly head: ResponseHead = new ResponseHead();
   readonly reader: ChunkedReader = new ChunkedReader();
   deadlineMs = Number.POSITIVE_INFINITY;
   deadlineIndex = -1;
@@ -72,14 +62,18 @@ export class EngineConnection implements SocketHandler, Expirable {
   #sentMs = 0;
   #unsentBytes = -1;
   #queuedBytes = -1;
-  /** Start of a head that has not arrived in full. */
-  #partial: Buffer | undefined;
+  readonly #heads = new ResponseHeadReader();
   #remaining = 0;
 
   constructor(link: ConnectionPool, connect: (handler: SocketHandler) => Socket) {
     this.link = link;
     this.#socket = connect(this);
     link.deadlines.add(this);
+  }
+
+  /** Of the response under way; 1xx are skipped. */
+  get head(): ResponseHead {
+    return this.#heads.head;
   }
 
   /** Whether the connection is pooled, waiting for a request. */
@@ -107,7 +101,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.#timeouts = timeouts;
     this.requests += 1;
     this.bytesReceived = 0;
-    this.#partial = undefined;
+    this.#heads.reset();
     if (this.#state === "connecting") this.#expireIn(timeouts.connectTimeoutMs);
     else this.#awaitResponse();
     this.#socket.write(memory, 0, bytes);
@@ -214,43 +208,14 @@ export class EngineConnection implements SocketHandler, Expirable {
   }
 
   #onHeadBytes(chunk: Buffer): void {
-    let bytes = chunk;
-    let resume = 0;
-    if (this.#partial !== undefined) {
-      resume = this.#partial.length;
-      bytes = Buffer.concat([this.#partial, chunk]);
-      this.#partial = undefined;
-    }
-    let start = 0;
-    for (;;) {
-      const end = findHeadEnd(bytes, start, bytes.length, Math.max(start, resume));
-      if (end === HEAD_UNFINISHED && bytes.length - start <= responseHeadBytesMax) {
-        this.#partial = start === 0 ? bytes : bytes.subarray(start);
-        return;
-      }
-      if (end === HEAD_MALFORMED || end === HEAD_UNFINISHED) {
-        this.#fail("invalid", "malformed or oversized head");
-        return;
-      }
-      const problem = parseResponseHead(
-        bytes.toString("latin1", start, end),
-        this.head,
-        this.#method,
-        headLimits,
-        start === 0 ? bytes : undefined,
-      );
-      if (problem !== undefined || this.head.status === 101) {
-        this.#fail("invalid", problem?.detail ?? "unasked protocol switch");
-        return;
-      }
-      start = end;
-      if (this.head.status >= 200) break;
-    }
-    this.#begin(bytes, start);
+    const heads = this.#heads;
+    const start = heads.read(chunk, this.#method);
+    if (start === headInvalid) this.#fail("invalid", heads.problem);
+    else if (start !== headIncomplete) this.#startBody(heads.take(), start);
   }
 
   /** The final head is parsed; the body follows at `start`. */
-  #begin(bytes: Buffer, start: number): void {
+  #startBody(bytes: Buffer, start: number): void {
     const { head } = this;
     this.#state = "body";
     this.#expireIn(this.#timeouts.readTimeoutMs);
@@ -330,5 +295,3 @@ const noTimeouts: EngineTimeouts = { connectTimeoutMs: 0, sendTimeoutMs: 0, read
 function shorter(oneMs: number, otherMs: number): number {
   return oneMs === 0 || otherMs === 0 ? oneMs + otherMs : Math.min(oneMs, otherMs);
 }
-
-const headLimits = { headBytes: responseHeadBytesMax, fieldCount: 256, targetBytes: 0 } as const;

@@ -8,7 +8,8 @@ import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { LegFailure, LegRecord } from "../context/legs.ts";
-import type { EngineConnection, EngineFailure, LegOwner } from "./engine-connection.ts";
+import type { EngineConnection, LegOwner } from "./engine-connection.ts";
+import type { EngineFailure } from "./engine-failure.ts";
 import type { EngineLink, LinkSettings } from "./engine-link.ts";
 import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
 

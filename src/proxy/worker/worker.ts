@@ -22,7 +22,7 @@ import type { RequestContext } from "../context/request-context.ts";
 import { Scratch } from "../context/scratch.ts";
 import { Callbacks } from "../pd/callbacks.ts";
 import type { Route } from "../routing/route.ts";
-import type { EngineFailure } from "../upstream/engine-connection.ts";
+import type { EngineFailure } from "../upstream/engine-failure.ts";
 import { EngineLink } from "../upstream/engine-link.ts";
 import type { Tokenizers } from "../upstream/tokenizers.ts";
 import { type CompileDeps, type CompiledConfig, compileConfig } from "./compiled-config.ts";

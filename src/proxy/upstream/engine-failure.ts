@@ -1,0 +1,11 @@
+/** How a request to an engine has failed. */
+import type { LegFailure } from "../context/legs.ts";
+
+export interface EngineFailure {
+  readonly kind: LegFailure;
+  /** The engine closed a pooled connection before the first byte of a response: the request can be sent once more. */
+  readonly stale: boolean;
+  /** The request cannot have reached the engine. */
+  readonly unsent: boolean;
+  readonly cause: string;
+}
