@@ -9,8 +9,8 @@ import { Agent, request as post } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { figuresOf } from "../src/lab/figures.ts";
 import type { Outcome } from "../src/lab/fleet.ts";
+import { metricsOf } from "../src/lab/metrics.ts";
 import { dense70b, type EngineProfile } from "../src/lab/profile.ts";
 import { replay } from "../src/lab/replay.ts";
 import { parseTrace, spreadArrivals, type TraceRequest } from "../src/lab/trace.ts";
@@ -191,14 +191,14 @@ for (const policy of values.policies.split(",")) {
     ["virtual", inVirtualTime],
     ["real", inRealTime],
   ] as const) {
-    const figures = figuresOf(await run(policy, trace), profile, slo);
-    const { p50, p90, p99 } = figures.ttftMs;
-    const shares = [figures.attained, figures.attainedWorst].map((share) => share.toFixed(3));
+    const metrics = metricsOf(await run(policy, trace), profile, slo);
+    const { p50, p90, p99 } = metrics.ttftMs;
+    const shares = [metrics.attained, metrics.attainedWorst].map((share) => share.toFixed(3));
     process.stdout.write(
       line([
         policy,
         time,
-        figures.completed,
+        metrics.completed,
         ...shares,
         ...[p50, p90, p99].map((ms) => ms.toFixed(0)),
       ]),

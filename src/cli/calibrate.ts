@@ -1,8 +1,10 @@
-/** `global-proxy calibrate`: measures a live engine, and prints a profile of it for `simulate`. */
+/** `global-proxy calibrate`: measures a live engine and prints its profile for `simulate`. */
 import { Command, InvalidArgumentError } from "commander";
 import { type Calibration, calibrate, firstModel } from "../lab/calibrate/index.ts";
 import { requestsOf } from "../lab/calibrate/measure.ts";
-import { textTable } from "../lab/rows.ts";
+import { textTable } from "../lab/text-table.ts";
+import { systemClock } from "../transport/clock.ts";
+import { systemRandom } from "../transport/random.ts";
 import { print, printMessage } from "./print.ts";
 import { Progress } from "./progress.ts";
 
@@ -18,22 +20,22 @@ interface Switches {
 
 export function calibrateCommand(onCode: (code: number) => void): Command {
   return new Command("calibrate")
-    .description("measure a live engine, and print a profile of it for simulate")
-    .argument("<url>", "an engine that prefills and decodes, with nothing else to do")
-    .option("--model <name>", "which model is asked (default: the first that it serves)")
+    .description("measure a live engine and print its profile for simulate")
+    .argument("<url>", "an engine that prefills and decodes, without other load")
+    .option("--model <name>", "model to measure (default: the first that the engine serves)")
     .option("--api-key <key>", "sent as a bearer token")
     .option("--prompt-tokens <n>", "longest prompt", upTo(1_000_000), 8_192)
     .option("--batch <n>", "largest batch of decodes", upTo(256), 16)
     .option("--repeats <n>", "prefills of each length", upTo(20), 3)
-    .option("--timeout <s>", "gives up after this", upTo(86_400), 300)
-    .option("--json", "only the profile, for --engine-profile FILE.json", false)
+    .option("--timeout <s>", "give up after this time", upTo(86_400), 300)
+    .option("--json", "print only the profile, for simulate --engine-profile FILE.json", false)
     .action(async (url: string, switches: Switches) => onCode(await run(url, switches)));
 }
 
 async function run(given: string, switches: Switches): Promise<number> {
   const url = given.replace(/\/+(?:v1\/*)?$/, "");
   if (!URL.canParse(url) || !/^https?:/.test(url)) {
-    printMessage("emerg", `"${given}" is no URL, such as http://127.0.0.1:8000`);
+    printMessage("emerg", `"${given}" is not a URL such as http://127.0.0.1:8000`);
     return 1;
   }
   const { json, timeout, batch, promptTokens, repeats } = switches;
@@ -41,8 +43,9 @@ async function run(given: string, switches: Switches): Promise<number> {
   const size = { promptTokensMax: promptTokens, batchMax: batch, repeats, onResponse() {} };
   const progress = new Progress(requestsOf(size));
   try {
-    const asked = { url, apiKey: switches.apiKey, signal };
-    const target = { ...asked, model: switches.model ?? (await firstModel(asked)) };
+    const engine = { url, apiKey: switches.apiKey, signal };
+    const model = switches.model ?? (await firstModel(engine));
+    const target = { ...engine, model, clock: systemClock, random: systemRandom };
     const found = await calibrate(target, { ...size, onResponse: () => progress.step() });
     progress.end();
     print(json ? `${JSON.stringify(found.profile, null, 2)}\n` : textOf(found));

@@ -1,4 +1,4 @@
-/** `convert`: prints a configuration as YAML that means the same. */
+/** `convert`: prints a configuration as YAML with the same meaning. */
 import { Command } from "commander";
 import type { Runtime } from "../config/check/runtime.ts";
 import { loadAsWritten } from "../config/load.ts";
@@ -9,8 +9,8 @@ export function convertCommand(runtime: Runtime, onCode: (code: number) => void)
   return new Command("convert")
     .description("print an nginx.conf as YAML")
     .argument("<file>", "nginx.conf")
-    .option("-p, --prefix <folder>", "where a relative FILE starts")
-    .option("-g, --directives <text>", "directives before the file's own")
+    .option("-p, --prefix <folder>", "folder that a relative FILE is in")
+    .option("-g, --directives <text>", "global directives besides those of the file")
     .action((file: string, options: { prefix?: string; directives?: string }) => {
       onCode(convert({ file, ...options }, runtime));
     });
@@ -20,7 +20,7 @@ function convert(
   source: Parameters<typeof loadAsWritten>[0] & { file: string },
   runtime: Runtime,
 ): number {
-  // What is written may well be meant for another machine.
+  // The configuration may be meant for another machine.
   const loaded = loadAsWritten(source, { ...runtime, sharedPorts: true });
   loaded.notices.forEach(printProblem);
   if ("errors" in loaded) {

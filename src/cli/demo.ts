@@ -1,4 +1,4 @@
-/** `demo`: four prefill and four decode engines as in the README, the proxy in front, and a first exchange to look at. */
+/** `demo`: four prefill and four decode engines, the proxy in front of them, and a first request to look at. */
 import { Command, InvalidArgumentError } from "commander";
 import type { Runtime } from "../config/check/runtime.ts";
 import { parseFlags } from "../config/flags/parse-flags.ts";
@@ -25,7 +25,7 @@ export function demoCommand(
   return new Command("demo")
     .description("run four prefill and four decode engines with the proxy in front")
     .option("--port <port>", "port of the proxy; 0 = a free one", readPort, 0)
-    .option("--once", "end after the first exchange", false)
+    .option("--once", "end after the first request", false)
     .action(async (options: DemoOptions) => {
       onCode(await runDemo(options, runtime, workerEntry));
     });
@@ -71,7 +71,7 @@ async function runDemo(
     void showExchange(url, prefills, decodes).then((good) => {
       exchanged = good;
       if (once || !good) void instance.stop();
-      else print(`\nNow it is your turn (Ctrl-C ends it):\n\n${curlLine(url)}\n\n`);
+      else print(`\nTry it yourself (Ctrl-C ends the demo):\n\n${curlLine(url)}\n\n`);
     });
   });
   await Promise.all([...prefills, ...decodes].map((engine) => engine.close()));
@@ -79,7 +79,7 @@ async function runDemo(
 }
 
 function startEngines(role: "prefill" | "decode"): Promise<RunningEngine[]> {
-  // Slow enough to watch, and to see that prefill and decode take their time in different places.
+  // Slow enough to watch the text arrive.
   const options = { role, model, prefillTokensPerSecond: 2_000, itlMs: 30 };
   return Promise.all(Array.from({ length: enginesPerRole }, () => startEngine(options)));
 }
@@ -100,7 +100,7 @@ function curlLine(url: string): string {
   return `  curl -N ${url}/v1/completions -H 'Content-Type: application/json' -d '${body}'`;
 }
 
-/** Sends one request and prints what happens. @returns whether it went through prefill and decode as it should. */
+/** Sends one request and prints what happens. @returns whether it used a prefill and a decode engine */
 async function showExchange(
   url: string,
   prefills: readonly RunningEngine[],
@@ -116,19 +116,19 @@ async function showExchange(
       headers: { "content-type": "application/json", "x-request-id": id },
       body,
     });
-    // Not the proxy's word: the engines themselves have noted which requests they served.
+    // As the engines have recorded it, not the proxy.
     const served = (engine: RunningEngine) => engine.state().requestIds.includes(id);
     const prefill = prefills.find(served);
     const decode = decodes.find(served);
     print(`prefill:  ${prefill === undefined ? "no engine" : hostAndPort(prefill)}\n`);
     print(`decode:   ${decode === undefined ? "no engine" : hostAndPort(decode)}\n`);
-    print(`status:   ${response.status}\nanswer:   `);
+    print(`status:   ${response.status}\nresponse: `);
     const { text, chunks, firstMs } = await printStream(response, startMs);
     const totalMs = systemClock.nowMs() - startMs;
     print(`\nTTFT:     ${firstMs.toFixed(1)} ms, ${chunks} tokens in ${totalMs.toFixed(0)} ms\n`);
-    const handedOver = decode?.state().remotePrefills === 1;
-    print(`KV cache: ${handedOver ? "handed over" : "not handed over"}\n`);
-    return response.status === 200 && text !== "" && prefill !== undefined && handedOver;
+    const isTransferred = decode?.state().remotePrefills === 1;
+    print(`KV cache: ${isTransferred ? "transferred" : "not transferred"}\n`);
+    return response.status === 200 && text !== "" && prefill !== undefined && isTransferred;
   } catch (error) {
     const { cause, message } = error as Error;
     print(`\nfailed:   ${cause instanceof Error ? cause.message : message}\n`);
@@ -136,7 +136,7 @@ async function showExchange(
   }
 }
 
-/** Prints the text of a streamed completion as it comes. */
+/** Prints the text of a streamed completion as it arrives. */
 async function printStream(response: Response, startMs: number) {
   let text = "";
   let chunks = 0;
@@ -159,7 +159,7 @@ async function printStream(response: Response, startMs: number) {
   return { text, chunks, firstMs };
 }
 
-/** The text in a line of an event stream; none in the last line, `[DONE]`, and between events. */
+/** The text in a line of an event stream; "" for `[DONE]` and between events. */
 function textOf(line: string): string {
   if (!line.startsWith("data: {")) return "";
   const event = JSON.parse(line.slice("data: ".length)) as { choices?: { text?: string }[] };

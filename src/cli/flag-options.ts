@@ -1,4 +1,4 @@
-/** The flags that need no file, as commander knows them. */
+/** The flags that replace a configuration file. */
 import { Command, CommanderError } from "commander";
 import type { Flags } from "../config/flags/flags.ts";
 import { withoutScriptNames } from "./script-options.ts";
@@ -8,40 +8,52 @@ export function flagsCommand(): Command {
     .helpOption(false)
     .option("--prefill <url...>", "prefill engines, as http://host:port")
     .option("--decode <url...>", "decode engines")
-    .option("--engine <url...>", "engines that do all of a request, in place of the two")
-    .option("--encode <url...>", "engines that encode images and the like before the prefill")
+    .option("--engine <url...>", "engines that do prefill and decode, instead of both")
+    .option("--encode <url...>", "engines that encode images, sounds and videos before the prefill")
     .option("--listen <address>", "[HOST:]PORT or unix:/path (default: 0.0.0.0:8080)")
-    .option("--prefill-policy <name>", "how a prefill engine is chosen (default: predictive)")
-    .option("--decode-policy <name>", "how a decode engine is chosen (default: least_kv)")
+    .option("--prefill-policy <name>", "policy of the prefill engines (default: predictive)")
+    .option("--decode-policy <name>", "policy of the decode engines (default: least_kv)")
     .option(
       "--shadow <name>",
-      "a policy that follows that of prefill and decides nothing (default: none)",
+      "a second prefill policy to compare with, which decides nothing (default: none)",
     )
-    .option("--prefill-max-num-seqs <number>", "of pd_score_balance and omni_proxy, as a bound")
+    .option(
+      "--prefill-max-num-seqs <number>",
+      "requests a prefill engine takes at once, for pd_score_balance and omni_proxy",
+    )
     .option("--decode-max-num-seqs <number>", "the same for decode engines")
-    .option("--dialect <name>", "how engines hand the KV cache over (default: omni)")
+    .option("--dialect <name>", "how engines transfer the KV cache (default: omni)")
     .option("--on-prefill-failure <what>", "error or decode_only (default: error)")
-    .option("--prefill-min-tokens <number>", "shorter prompts go to decode alone (default: 0)")
+    .option("--prefill-min-tokens <number>", "shorter prompts skip the prefill engine (default: 0)")
     .option(
       "--decode-cache-tokens <number>",
-      "KV cache of a decode engine: what it has of a prompt does not count for that (default: 0, unknown)",
+      "KV cache of a decode engine: cached tokens do not count for --prefill-min-tokens (default: 0, unknown)",
     )
-    .option("--explain", "tell clients that send X-Explain: 1 why their engines were chosen")
-    .option("--signals", "ask engines for their load, which others may put there, too")
-    .option("--tokenize", "have prompts tokenised by an engine before they are placed")
+    .option(
+      "--explain",
+      "for clients that send X-Explain: 1, explain which engines were chosen and why",
+    )
+    .option(
+      "--signals",
+      "poll engines for their load, also from requests that are not this proxy's",
+    )
+    .option("--tokenize", "have prompts tokenised by an engine before an engine is chosen")
     .option(
       "--kv-events <port[:replay]>",
-      "where engines tell what they have cached; prompts are tokenised then (default: none)",
+      "port where engines publish their cached blocks; implies --tokenize (default: none)",
     )
-    .option("--admin <address>", "[HOST:]PORT of a listener for operators (default: none)")
+    .option("--admin <address>", "[HOST:]PORT of the admin listener (default: none)")
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")
-    .option("--record <file>", "write traffic as a trace for simulate; never text (default: none)")
-    .option("--log-level <level>", "of the error log, which is stderr (default: error)")
-    .option("--pid <file>", "where the process id is written; -s with --pid finds it there");
+    .option(
+      "--record <file>",
+      "record traffic, without its text, as a trace for simulate (default: none)",
+    )
+    .option("--log-level <level>", "level of the error log on stderr (default: error)")
+    .option("--pid <file>", "file for the process id; -s with --pid reads it");
 }
 
-/** @returns the flags, or what commander finds wrong with them. */
+/** @returns the flags, or what is wrong with them */
 export function readFlags(words: readonly string[]): Flags | { readonly error: string } {
   const command = flagsCommand()
     .exitOverride()

@@ -23,14 +23,14 @@ const commands = `Commands:
   convert FILE               : print an nginx.conf as YAML
   engine                     : run a simulated engine
   demo                       : run four prefill and four decode engines with the proxy in front
-  simulate TRACE             : replay a request trace in virtual time, to compare policies
-  calibrate URL              : measure a live engine, and print a profile of it for simulate
-                               (--help after a command lists its options)
+  simulate TRACE             : replay a request trace in virtual time, to compare policies or plan a fleet
+  calibrate URL              : measure a live engine and print its profile for simulate
+                               (add --help to a command to list its options)
 `;
 
 export function helpText(): string {
   const flags = flagsCommand().options.map(
     ({ flags: term, description }) => `  ${term.padEnd(26)} : ${description}\n`,
   );
-  return `${switches}\nOptions that take the place of a file:\n${flags.join("")}\n${commands}\n`;
+  return `${switches}\nOptions instead of a file:\n${flags.join("")}\n${commands}\n`;
 }

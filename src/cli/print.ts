@@ -2,15 +2,15 @@
 import { writeSync } from "node:fs";
 import { type ConfigProblem, formatProblem } from "../config/problems/problem.ts";
 
-/** Tries at a pipe that is full; 10 ms apart, so a reader has 10 s. */
+/** How often a full pipe is tried, every 10 ms: a reader has 10 s. */
 const fullPipeTriesMax = 1000;
 
-/** To standard output, as it is. Returns when it is written, so that the process may exit. */
+/** To standard output, unchanged. Returns when all is written, so that the process may exit. */
 export function print(text: string): void {
   write(1, text);
 }
 
-/** To standard error, as it is. */
+/** To standard error, unchanged. */
 export function printError(text: string): void {
   write(2, text);
 }
@@ -34,7 +34,7 @@ function write(fd: 1 | 2, text: string): void {
       rest = rest.subarray(writeSync(fd, rest));
       tries = 0;
     } catch (error) {
-      // A reader that went away (`global-proxy -T | head`) is no error of ours.
+      // A reader that has gone (`global-proxy -T | head`) is not an error.
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "EAGAIN" || ++tries > fullPipeTriesMax) return;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);

@@ -1,4 +1,4 @@
-/** A bar on a terminal while something long runs; nothing where standard error is none. */
+/** A progress bar on standard error, if that is a terminal. */
 import { printError } from "./print.ts";
 
 const barLength = 30;
@@ -8,7 +8,7 @@ export class Progress {
   readonly #isShown = process.stderr.isTTY;
   #steps = 0;
 
-  /** @param expected how many steps there will be, as far as that is known */
+  /** @param expected about how many steps there will be */
   constructor(expected: number) {
     this.#expected = Math.max(1, expected);
   }

@@ -1,4 +1,4 @@
-/** From the words of the command line to what is to be done. */
+/** Dispatches the command line: to a command, a switch of nginx, or serving. */
 import { existsSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { currentRuntime, type Runtime } from "../config/check/runtime.ts";
@@ -23,7 +23,7 @@ export interface RunOptions {
 const defaultFile = "conf/nginx.conf";
 const commandNames = ["convert", "engine", "demo", "simulate", "calibrate"];
 
-/** @returns the exit code; nothing for a command that goes on by itself. */
+/** @returns the exit code; undefined for a command that keeps running */
 export async function run(
   args: readonly string[],
   options: RunOptions = {},
@@ -60,7 +60,7 @@ export async function run(
   return serve({ source, runtime, ...options });
 }
 
-/** A file or flags, never both: what would win is not for us to guess. */
+/** A file or flags, but not both: which one wins would be a guess. */
 function findSource(
   switches: Switches,
   rest: readonly string[],
@@ -82,12 +82,10 @@ function findSource(
   if ("error" in flags) return flags;
   const flag = first.replace(/=.*$/s, "");
   if (switches.file !== undefined) {
-    return { error: `${flag} and -c do not stand together: the file says which engines there are` };
+    return { error: `${flag} cannot be combined with -c: the file names the engines` };
   }
-  if (prefix !== undefined)
-    return { error: `-p belongs to -c FILE, and is of no use with ${flag}` };
-  if (directives !== undefined)
-    return { error: `-g belongs to -c FILE, and is of no use with ${flag}` };
+  if (prefix !== undefined) return { error: `-p has no effect with ${flag}: it needs -c FILE` };
+  if (directives !== undefined) return { error: `-g has no effect with ${flag}: it needs -c FILE` };
   return { flags };
 }
 
@@ -114,13 +112,13 @@ async function runCommand(
     await program.addCommand(command).parseAsync([name, ...words], { from: "user" });
     return code;
   } catch (error) {
-    // Commander has said what is wrong.
+    // Commander has printed what is wrong.
     if (error instanceof CommanderError) return error.exitCode;
     throw error;
   }
 }
 
-/** Each command is loaded when it is called, so that serving does not carry them all. */
+/** Loads a command only when it is called, so that serving does not load all of them. */
 async function loadCommand(
   name: string,
   runtime: Runtime,

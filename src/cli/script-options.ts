@@ -1,4 +1,4 @@
-/** Options of the original's start scripts that mean what flags here mean, by other names. */
+/** Options of the original's start scripts that correspond to flags under another name. */
 const flagOf: ReadonlyMap<string, string> = new Map([
   ["--prefill-servers-list", "--prefill"],
   ["--prefill-endpoints", "--prefill"],

@@ -1,5 +1,4 @@
 /** Serves a configuration in the foreground until a signal ends it. */
-
 import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
 import { Instance, type StartReport } from "../control/process/instance.ts";
@@ -40,7 +39,7 @@ export async function serve({ source, runtime, workerEntry }: ServeOptions): Pro
   return runInstance(instance, (report) => printMessage("notice", startLine(runtime, report)));
 }
 
-/** Starts an instance, and gives it the process's signals, until it has ended. */
+/** Starts an instance and passes the signals of the process to it until it has ended. */
 export async function runInstance(
   instance: Instance,
   onStarted: (report: StartReport) => void,

@@ -1,5 +1,4 @@
 /** `-s`: signals the instance that serves a configuration. */
-
 import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
 import { defaultPidFile } from "../control/process/pid-file.ts";
@@ -17,7 +16,7 @@ export function signalInstance(source: ConfigSource, runtime: Runtime, name: Sig
 
 function findPidFile(source: ConfigSource, runtime: Runtime): string | undefined {
   if ("flags" in source) {
-    // The engines do not matter here, so they need not be named again.
+    // The pid file is enough: engines need not be named again.
     if (source.flags.pid === undefined) {
       printMessage("emerg", "-s needs -c FILE, or --pid FILE for an instance started without one");
     }

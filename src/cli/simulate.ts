@@ -1,14 +1,21 @@
-/** `global-proxy simulate`: replays a trace in virtual time, so that policies can be compared, or a fleet be planned. */
+/** `global-proxy simulate`: replays a trace in virtual time to compare policies or to plan a fleet. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { bestSplit, leastEngines, type Plan, planJson, planTable, rateOf } from "../lab/plan.ts";
-import { factsOf } from "../lab/report/facts.ts";
-import { Report } from "../lab/report/page.ts";
-import { jsonOf, tableOf } from "../lab/rows.ts";
 import {
+  bestSplit,
+  leastEngines,
+  type Plan,
+  planJson,
+  planTable,
+  rateOf,
+} from "../lab/capacity-plan.ts";
+import { conditionsOf } from "../lab/report/conditions.ts";
+import { Report } from "../lab/report/page.ts";
+import { resultJson, resultTable } from "../lab/result-table.ts";
+import {
+  type PolicyResult,
   type Replayed,
-  type Row,
   type SimulateOptions,
   simulate,
   Trials,
@@ -19,64 +26,64 @@ import { parseTrace, type TraceRequest } from "../lab/trace.ts";
 import { logFileProblem } from "../observe/log-file.ts";
 import { print, printMessage } from "./print.ts";
 import { Progress } from "./progress.ts";
-import { type SimulateSwitches, simulateWords } from "./simulate-words.ts";
+import { conflictOf, type SimulateFlags, simulateFlags } from "./simulate-flags.ts";
 
-/** Replays that a search for both goodputs takes, about, and one for a plan. */
+/** About how many replays a search for both goodputs takes, and a plan. */
 const goodputReplays = 20;
 const planReplays = 15;
 
 export function simulateCommand(onCode: (code: number) => void): Command {
-  return simulateWords().action((file: string | undefined, switches: SimulateSwitches) => {
+  const command = simulateFlags();
+  return command.action((file: string | undefined, flags: SimulateFlags) => {
     try {
-      run(file, switches);
+      const conflict = conflictOf(command);
+      if (conflict !== undefined) throw new UsageError(conflict);
+      run(file, flags);
       onCode(0);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof UsageError)) throw error;
       printMessage("emerg", error.message);
       onCode(1);
     }
   });
 }
 
-/** What was asked for cannot be done. */
-class Refusal extends Error {}
+/** The flags or the trace do not allow a simulation. */
+class UsageError extends Error {}
 
-function run(file: string | undefined, switches: SimulateSwitches): void {
-  const trace = readTrace(file, switches);
+function run(file: string | undefined, flags: SimulateFlags): void {
+  const trace = readTrace(file, flags);
   const options = {
-    ...switches,
-    scales: switches.scale,
-    profile: switches.engineProfile,
-    spreadMs: switches.spread,
+    ...flags,
+    scales: flags.scale,
+    profile: flags.engineProfile,
+    spreadMs: flags.spread,
   };
-  if (switches.plan) plan(trace, switches, options);
-  else compare(file === undefined ? switches.synthetic! : basename(file), trace, switches, options);
+  if (flags.plan) plan(trace, flags, options);
+  else compare(file === undefined ? flags.synthetic! : basename(file), trace, flags, options);
 }
 
-function readTrace(
-  file: string | undefined,
-  { synthetic, seed }: SimulateSwitches,
-): TraceRequest[] {
+function readTrace(file: string | undefined, { synthetic, seed }: SimulateFlags): TraceRequest[] {
   if ((file === undefined) === (synthetic === undefined)) {
-    throw new Refusal("name a trace, or --synthetic in its place");
+    throw new UsageError("give either a trace file or --synthetic");
   }
   try {
     if (synthetic !== undefined) return syntheticTrace(synthetic, seed);
     return parseTrace(readFileSync(file!, "utf8"));
   } catch (error) {
-    throw new Refusal(`${file ?? "--synthetic"}: ${(error as Error).message}`);
+    throw new UsageError(`${file ?? "--synthetic"}: ${(error as Error).message}`);
   }
 }
 
 function compare(
   name: string,
   trace: readonly TraceRequest[],
-  { report: reportFile, json, policies, scale, goodput }: SimulateSwitches,
+  { report: reportFile, json, policies, scale, goodput }: SimulateFlags,
   options: SimulateOptions,
 ): void {
   const problem = reportFile === undefined ? undefined : logFileProblem(reportFile);
-  if (problem !== undefined) throw new Refusal(problem);
-  const rows: Row[] = [];
+  if (problem !== undefined) throw new UsageError(problem);
+  const rows: PolicyResult[] = [];
   const report = reportFile === undefined ? undefined : new Report(scale);
   const progress = new Progress(policies.length * (scale.length + (goodput ? goodputReplays : 0)));
   const onReplay = (replayed: Replayed) => {
@@ -86,23 +93,26 @@ function compare(
   for (const row of simulate(trace, options, onReplay)) {
     rows.push(row);
     report?.row(row);
-    if (json) print(`${JSON.stringify(jsonOf(row))}\n`);
+    if (json) print(`${JSON.stringify(resultJson(row))}\n`);
   }
   progress.end();
-  if (!json) print(tableOf(rows));
+  if (!json) print(resultTable(rows));
   if (report !== undefined) {
-    writeFileSync(reportFile!, report.html(`Policies on ${name}`, factsOf(trace, options)));
+    writeFileSync(reportFile!, report.html(`Policies on ${name}`, conditionsOf(trace, options)));
   }
 }
 
 function plan(
   trace: readonly TraceRequest[],
-  { policies, rate, engines, json, slo }: SimulateSwitches,
+  { policies, rate, engines, json, slo }: SimulateFlags,
   options: SimulateOptions,
 ): void {
-  if (engines === 1) throw new Refusal("--engines: one to prefill and one to decode are two");
+  if (engines === 1)
+    throw new UsageError("--engines must be at least 2: one to prefill and one to decode");
   if (trace.at(-1)!.arrivalMs === 0)
-    throw new Refusal("all requests come at once: there is no rate");
+    throw new UsageError(
+      "all requests of the trace arrive at the same time, so it has no rate to plan for",
+    );
   const traceRate = rateOf(trace);
   const progress = new Progress(policies.length * planReplays * (engines === undefined ? 1 : 5));
   const trials = new Trials(trace, options, () => progress.step());

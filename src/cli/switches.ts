@@ -1,5 +1,4 @@
-/** nginx's single-dash switches, with nginx's rules: letters may be joined, and a value may follow its letter at once. */
-
+/** nginx's single-dash switches, by nginx's rules: letters may be joined, and a value may follow its letter directly. */
 import { didYouMean } from "../config/problems/suggest.ts";
 import { type SignalName, signalNames } from "../control/process/send-signal.ts";
 
@@ -24,7 +23,7 @@ const valueNames = {
   s: "parameter",
 } as const;
 
-/** @returns the switches, and the words that are none: flags of two dashes with their values; or what is wrong. */
+/** @returns the switches and the other words (flags with two dashes and their values), or what is wrong */
 export function parseSwitches(
   args: readonly string[],
 ): { readonly switches: Switches; readonly rest: readonly string[] } | { readonly error: string } {

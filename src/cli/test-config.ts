@@ -1,5 +1,4 @@
-/** `-t` and `-T`: checks a configuration, says so as nginx does, and dumps what it came to. */
-
+/** `-t` and `-T`: checks a configuration, reports as nginx does, and dumps the result. */
 import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, type LoadResult, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema/schema.ts";

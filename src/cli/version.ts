@@ -1,4 +1,4 @@
-/** What `-v`, `-V` and the start line say about this program. */
+/** The version texts of `-v`, `-V` and the start line. */
 import { readFileSync } from "node:fs";
 import type { Runtime } from "../config/check/runtime.ts";
 

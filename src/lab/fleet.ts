@@ -1,11 +1,11 @@
-/** Prefill and decode engines in virtual time, and what a request goes through there once somebody has chosen them. */
+/** Prefill and decode engines in virtual time, and the way of a request through those that were chosen for it. */
 import { DecodeEngine } from "./decode-engine.ts";
 import { gauss } from "./distributions.ts";
 import { PrefillEngine } from "./prefill-engine.ts";
 import { type EngineProfile, transferMs } from "./profile.ts";
 import type { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";
-import type { UsageLog } from "./usage.ts";
+import type { Utilization } from "./utilization.ts";
 
 export interface FleetOptions {
   readonly prefill: number;
@@ -17,12 +17,12 @@ export interface FleetOptions {
   readonly noise: number;
   /** Factor by which the last prefill engine is slower than the rest. */
   readonly slowest: number;
-  /** Told of what each engine does when. */
-  readonly usage?: UsageLog;
+  /** Records what each engine does when. */
+  readonly utilization?: Utilization;
   random(): number;
 }
 
-/** What became of one request. Times of the trace's clock, in ms; -1 = did not come to that. */
+/** The result of one request. Times of the trace's clock, in ms; -1 = did not happen. */
 export interface Outcome {
   readonly request: TraceRequest;
   arrivedMs: number;
@@ -39,24 +39,24 @@ export class Fleet {
   readonly #profile: EngineProfile;
 
   constructor(timeline: Timeline, options: FleetOptions) {
-    const { profile, noise, usage, random } = options;
+    const { profile, noise, utilization, random } = options;
     this.#timeline = timeline;
     this.#profile = profile;
     this.prefills = Array.from({ length: options.prefill }, (_, i) => {
       const factor = i === options.prefill - 1 ? options.slowest : 1;
       const noiseOf = () => (noise === 0 ? factor : factor * Math.exp(noise * gauss(random)));
       return new PrefillEngine(timeline, profile, options.cacheBlocks, noiseOf, (fromMs, toMs) => {
-        usage?.add("prefill", i, fromMs, toMs, 1);
+        utilization?.add("prefill", i, fromMs, toMs, 1);
       });
     });
     this.decodes = Array.from({ length: options.decode }, (_, i) => {
       return new DecodeEngine(timeline, profile, (fromMs, toMs, kvShare) => {
-        usage?.add("decode", i, fromMs, toMs, kvShare);
+        utilization?.add("decode", i, fromMs, toMs, kvShare);
       });
     });
   }
 
-  /** @param done told when the prefill ends, with the tokens that were cached */
+  /** @param done called when the prefill ends, with the number of tokens that were cached */
   prefill(engine: number, outcome: Outcome, done: (cachedTokens: number) => void): void {
     outcome.prefillEngine = engine;
     this.prefills[engine]!.submit({
@@ -70,7 +70,7 @@ export class Fleet {
 
   /**
    * Transfers the KV cache, then decodes.
-   * @param progressed told of its tokens, some at a time
+   * @param progressed called with numbers of further tokens
    */
   decode(
     engine: number,

@@ -1,11 +1,13 @@
-/** The table of a simulation: policies at rate scales, with what each is judged by. */
+/** Replays a trace under several policies, at several rate scales. */
 import { seededRandom } from "../simulated-engine/model/prng.ts";
-import { defaultSlo, type Figures, figuresOf, highestScale, type Slo } from "./figures.ts";
 import type { Outcome } from "./fleet.ts";
+import { highestScale } from "./goodput.ts";
+import { type Metrics, metricsOf } from "./metrics.ts";
 import type { EngineProfile } from "./profile.ts";
 import { replay } from "./replay.ts";
+import { defaultSlo, type Slo } from "./slo.ts";
 import { distinctBlocks, spreadArrivals, type TraceRequest } from "./trace.ts";
-import { UsageLog } from "./usage.ts";
+import { Utilization } from "./utilization.ts";
 
 export interface FleetSize {
   readonly prefill: number;
@@ -18,7 +20,7 @@ export interface SimulateOptions extends FleetSize {
   readonly scales: readonly number[];
   readonly profile: EngineProfile;
   readonly seed: number;
-  /** Arrivals of one tick of the trace's clock are spread over so many ms; 0 = as they are. */
+  /** Arrivals of one tick of the trace's clock are spread over this time; 0 = not at all. */
   readonly spreadMs: number;
   /** Share of the trace's distinct blocks that each prefill engine's cache holds. */
   readonly cacheFraction: number;
@@ -26,35 +28,35 @@ export interface SimulateOptions extends FleetSize {
   readonly slowest: number;
   /** Default: `defaultSlo`. */
   readonly slo?: Slo;
-  /** Also searches the highest scale at which enough meet the SLO, over all and in each decile of input length. */
+  /** Also search the highest scale at which enough requests meet the SLO, over all and in each decile of input length. */
   readonly goodput: boolean;
 }
 
-export interface Row extends Figures {
+export interface PolicyResult extends Metrics {
   readonly policy: string;
   readonly scale: number;
-  /** Rate scales; undefined = not asked for. */
+  /** Rate scales; undefined = not searched. */
   readonly goodput?: number;
   readonly fairGoodput?: number;
 }
 
-/** One replay of the trace, for those who want more than figures. */
+/** One replay of the trace in detail, for plots. */
 export interface Replayed {
   readonly policy: string;
   readonly scale: number;
   readonly outcomes: readonly Outcome[];
-  readonly usage: UsageLog;
+  readonly utilization: Utilization;
 }
 
-/** Replays a trace as often as asked, at any scale and with any fleet; what was replayed once is remembered. */
+/** Replays a trace at any scale and with any fleet. Results are kept, so no replay is run twice. */
 export class Trials {
   readonly options: SimulateOptions;
   readonly trace: readonly TraceRequest[];
   readonly #cacheBlocks: number;
   readonly #onReplay: (replayed: Replayed) => void;
-  readonly #known = new Map<string, Figures>();
+  readonly #known = new Map<string, Metrics>();
 
-  /** @param onReplay told after each replay */
+  /** @param onReplay called after each replay */
   constructor(
     trace: readonly TraceRequest[],
     options: SimulateOptions,
@@ -67,13 +69,13 @@ export class Trials {
     this.#onReplay = onReplay;
   }
 
-  figures(policy: string, scale: number, fleet: FleetSize = this.options): Figures {
+  metrics(policy: string, scale: number, fleet: FleetSize = this.options): Metrics {
     const { prefill, decode } = fleet;
     const key = `${policy} ${scale} ${prefill} ${decode}`;
-    let figures = this.#known.get(key);
-    if (figures === undefined) {
+    let metrics = this.#known.get(key);
+    if (metrics === undefined) {
       const { options } = this;
-      const usage = new UsageLog({ prefill, decode });
+      const utilization = new Utilization({ prefill, decode });
       const outcomes = replay({
         ...options,
         prefill,
@@ -82,25 +84,25 @@ export class Trials {
         scale,
         cacheBlocks: this.#cacheBlocks,
         random: seededRandom(options.seed + 1),
-        usage,
+        utilization,
         prefillPolicy: policy,
       });
-      this.#onReplay({ policy, scale, outcomes, usage });
-      figures = figuresOf(outcomes, options.profile, options.slo ?? defaultSlo);
-      this.#known.set(key, figures);
+      this.#onReplay({ policy, scale, outcomes, utilization });
+      metrics = metricsOf(outcomes, options.profile, options.slo ?? defaultSlo);
+      this.#known.set(key, metrics);
     }
-    return figures;
+    return metrics;
   }
 
   /**
-   * The highest scale at which enough meet the SLO; fair = in each decile of input length.
+   * The highest scale at which enough requests meet the SLO; fair = in each decile of input length.
    * @param most no higher scale is tried
    */
   goodput(policy: string, isFair: boolean, fleet: FleetSize = this.options, most?: number): number {
     const { share } = this.options.slo ?? defaultSlo;
     return highestScale(
       (scale) => {
-        const { attained, attainedWorst } = this.figures(policy, scale, fleet);
+        const { attained, attainedWorst } = this.metrics(policy, scale, fleet);
         return isFair ? attainedWorst : attained;
       },
       share,
@@ -109,19 +111,19 @@ export class Trials {
   }
 }
 
-/** @param onReplay told after each replay of the trace: of those that rows are about, and of the search for goodput */
+/** @param onReplay called after each replay, also those of the search for goodput */
 export function* simulate(
   trace: readonly TraceRequest[],
   options: SimulateOptions,
   onReplay: (replayed: Replayed) => void = () => {},
-): Generator<Row> {
+): Generator<PolicyResult> {
   const trials = new Trials(trace, options, onReplay);
   for (const policy of options.policies) {
     const goodput = options.goodput
       ? { goodput: trials.goodput(policy, false), fairGoodput: trials.goodput(policy, true) }
       : {};
     for (const scale of options.scales) {
-      yield { policy, scale, ...trials.figures(policy, scale), ...goodput };
+      yield { policy, scale, ...trials.metrics(policy, scale), ...goodput };
     }
   }
 }

@@ -1,10 +1,20 @@
-/** An SLO as one writes it: `ttft=5x+1000,tpot=60,share=0.9`. What is left out is as by default. */
-import { defaultSlo, type Slo } from "./figures.ts";
+/** An SLO, and its text form: `ttft=5x+1000,tpot=60,share=0.9`. Parts that are left out have their defaults. */
+
+/** TTFT at most `ttftFactor` × that of the same request on an empty, cold fleet + `ttftExtraMs`; and a bound of TPOT. */
+export interface Slo {
+  readonly ttftFactor: number;
+  readonly ttftExtraMs: number;
+  readonly tpotMs: number;
+  /** Share of all requests that have to meet it. */
+  readonly share: number;
+}
+
+export const defaultSlo: Slo = { ttftFactor: 5, ttftExtraMs: 1_000, tpotMs: 60, share: 0.9 };
 
 const number = /^\d+(?:\.\d+)?$/;
 const ttft = /^(?:(\d+(?:\.\d+)?)x)?(?:\+?(\d+(?:\.\d+)?))?$/;
 
-/** Throws an Error that says what is wrong. */
+/** Throws an Error that names the wrong part. */
 export function parseSlo(text: string): Slo {
   let slo = defaultSlo;
   for (const part of text.split(",")) {
@@ -19,9 +29,7 @@ function member(name: string, value: string): Partial<Slo> {
     case "ttft": {
       const [, factor, extraMs] = ttft.exec(value) ?? [];
       if (factor === undefined && extraMs === undefined) {
-        throw new Error(
-          `ttft is ms (2000), or times a request's own and ms (5x+1000), not "${value}"`,
-        );
+        throw new Error(`ttft is ms (2000), or a factor and ms (5x+1000), not "${value}"`);
       }
       return { ttftFactor: Number(factor ?? 0), ttftExtraMs: Number(extraMs ?? 0) };
     }
@@ -34,7 +42,7 @@ function member(name: string, value: string): Partial<Slo> {
       }
       return { share: Number(value) };
     default:
-      throw new Error(`an SLO has ttft, tpot and share, not "${name}"`);
+      throw new Error(`an SLO consists of ttft, tpot and share, not "${name}"`);
   }
 }
 

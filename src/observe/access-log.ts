@@ -6,9 +6,9 @@ export interface AccessLogSink {
   write(line: string): void;
 }
 
-/** A line waits this long at most for others to be written with. */
+/** A line waits at most this long for others, to be written together. */
 const flushIntervalMs = 200;
-/** So many characters are written without waiting for more. */
+/** This many characters are written at once, without waiting for more. */
 const flushLengthMax = 16_384;
 
 class BufferedSink implements AccessLogSink {
@@ -21,14 +21,14 @@ class BufferedSink implements AccessLogSink {
   }
 
   write(line: string): void {
-    // The library would look through all that waits at each line; here a line costs a concatenation.
+    // The library would scan all waiting text with each line; here a line costs a concatenation.
     this.#lines += line;
-    if (this.#lines.length >= flushLengthMax) this.hand();
-    else this.#timer ??= setTimeout(() => this.hand(), flushIntervalMs).unref();
+    if (this.#lines.length >= flushLengthMax) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), flushIntervalMs).unref();
   }
 
-  /** Hands the lines to the file. */
-  hand(): void {
+  /** Passes the waiting lines to the file. */
+  flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#lines === "") return;
@@ -42,7 +42,7 @@ export class AccessLogs {
   readonly #sinks = new Map<string, BufferedSink>();
   readonly #onError: (message: string) => void;
 
-  /** @param onError told once when the lines of a file begin to be lost. */
+  /** @param onError called once when lines of a file start to be lost */
   constructor(onError: (message: string) => void) {
     this.#onError = onError;
   }
@@ -65,7 +65,7 @@ export class AccessLogs {
     for (const [file, sink] of this.#sinks) {
       if (files.has(file)) continue;
       this.#sinks.delete(file);
-      sink.hand();
+      sink.flush();
       sink.file.close();
     }
   }
@@ -73,15 +73,15 @@ export class AccessLogs {
   reopen(): void {
     for (const sink of this.#sinks.values()) {
       // The lines so far belong to the old file.
-      sink.hand();
+      sink.flush();
       sink.file.reopen();
     }
   }
 
-  /** Writes all that waits, before it returns. */
+  /** Writes all waiting lines before it returns. */
   flush(): void {
     for (const sink of this.#sinks.values()) {
-      sink.hand();
+      sink.flush();
       sink.file.flush();
     }
   }

@@ -26,7 +26,7 @@ export interface ErrorLogOptions {
   readonly clock: WallClock;
 }
 
-/** What belongs to an event, in the order in which it is written: `, name: value`. `undefined` is left out. */
+/** Details of an event, written in this order as `, name: value`. `undefined` is left out. */
 export type LogFields = Readonly<Record<string, string | number | undefined>>;
 
 const rankOf = Object.fromEntries(logLevels.map((level, rank) => [level, rank])) as Record<
@@ -51,7 +51,7 @@ export class ErrorLog {
     this.#file = this.#open(file);
   }
 
-  /** Whether events of this level are written: ask before composing a costly message. */
+  /** Whether events of this level are written: check before composing a costly message. */
   isOn(level: LogLevel): boolean {
     return rankOf[level] >= this.#rank;
   }
@@ -134,14 +134,14 @@ function formatFields(fields: LogFields): string {
   let text = "";
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
-    // As in nginx: what came from outside and may hold anything stands in quotes, plain addresses and numbers do not.
+    // As in nginx: text from outside is quoted, plain addresses and numbers are not.
     const plain = typeof value === "number" || /^[\w.:/[\]-]+$/.test(value);
     text += plain ? `, ${name}: ${value}` : `, ${name}: "${value.replaceAll('"', '\\"')}"`;
   }
   return text;
 }
 
-/** An event is one line, whatever a client put into it. */
+/** Keeps an event on one line, whatever a client has sent. */
 function withoutControls(line: string): string {
   return line.replace(
     /[\u0000-\u001f\u007f]/g,

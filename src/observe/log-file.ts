@@ -11,11 +11,11 @@ export interface LogFileOptions {
   readonly file: string;
   /** Writes before `write` returns. For the few lines of the main thread, which must be out before it exits. */
   readonly sync: boolean;
-  /** Told once when lines begin to be lost, and again only after lines were written in between. */
+  /** Called once when lines start to be lost, and again only after lines were written in between. */
   onError?(error: Error): void;
 }
 
-/** What may wait for a slow disk or pipe; lines beyond it are dropped. */
+/** Bytes that may wait for a slow disk or pipe; further lines are dropped. */
 const waitingBytesMax = 4_194_304;
 /** A sync write to a pipe that is full is tried this often, 100 ms apart, before its line is dropped. */
 const syncTriesMax = 5;
@@ -57,7 +57,7 @@ export class LogFile {
     this.#failing = false;
   }
 
-  /** Writes what waits, before it returns. */
+  /** Writes all waiting lines before it returns. */
   flush(): void {
     try {
       this.#stream?.flushSync();
@@ -66,7 +66,7 @@ export class LogFile {
     }
   }
 
-  /** Writes what waits and closes. A file that is not `sync` does so afterwards, and keeps the thread alive until then. */
+  /** Writes all waiting lines and closes. A file that is not `sync` does so afterwards, and keeps the thread alive until then. */
   close(): void {
     const stream = this.#stream;
     this.#stream = undefined;
@@ -112,7 +112,7 @@ export class LogFile {
 
   #dropped(): void {
     this.dropped += 1;
-    this.#failed(new Error(`too much waits to be written to "${this.file}"`));
+    this.#failed(new Error(`"${this.file}" is written too slowly`));
   }
 
   #failed(error: Error): void {
@@ -122,7 +122,7 @@ export class LogFile {
   }
 }
 
-/** Whether a log can be opened for appending; creates it if it is missing. Returns what is wrong, as nginx words it. */
+/** Whether a log can be opened for appending; creates it if it is missing. @returns what is wrong, as nginx words it */
 export function logFileProblem(file: string): string | undefined {
   if (file in standardStreams) return undefined;
   try {

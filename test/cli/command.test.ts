@@ -133,7 +133,7 @@ test.each([
   [["--prefill", "a:1", "--decode"], "option '--decode <url...>' argument missing"],
   [["--prefill", "a:1"], "--decode is missing"],
   [["--decode", "a:1", "--dialect", "omni"], "--prefill is missing"],
-  [["--prefill", "a:1", "--decode", "b:2", "-c", "x"], "--prefill and -c do not stand together"],
+  [["--prefill", "a:1", "--decode", "b:2", "-c", "x"], "--prefill cannot be combined with -c"],
   [["--prefill", "a:1", "--decode", "b:2", "-p", "x"], "-p belongs to -c FILE"],
   [["--prefill", "a:1", "--decode", "b:2", "-g", "x"], "-g belongs to -c FILE"],
   [["--prefill", "a:1", "--decode", "b:x"], 'invalid URL "b:x" for --decode'],
@@ -230,7 +230,7 @@ describe.each(runtimes)("demo on %s", (runtime) => {
     expect(stdout).toMatch(
       /prefill: {2}127\.0\.0\.1:\d+\ndecode: {3}127\.0\.0\.1:\d+\nstatus: {3}200\n/,
     );
-    expect(stdout).toMatch(/TTFT: .* 24 tokens in \d+ ms\nKV cache: handed over\n$/);
+    expect(stdout).toMatch(/TTFT: .* 24 tokens in \d+ ms\nKV cache: transferred\n$/);
     expect(code).toBe(0);
   });
 });

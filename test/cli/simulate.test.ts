@@ -65,15 +65,20 @@ describe.each(bunAndOneNode("simulate"))("on %s", (runtime) => {
   });
 
   test.each([
-    [["trace.jsonl", "--synthetic", "poisson:1"], /name a trace, or --synthetic/],
-    [[], /name a trace, or --synthetic/],
+    [["trace.jsonl", "--synthetic", "poisson:1"], /either a trace file or --synthetic/],
+    [[], /either a trace file or --synthetic/],
     [["--synthetic", "poisson"], /--synthetic: "poisson" is not poisson:/],
-    [["trace.jsonl", "--plan", "--engines", "1"], /one to prefill and one to decode/],
+    [["trace.jsonl", "--plan", "--engines", "1"], /must be at least 2/],
     [["trace.jsonl", "--slo", "tpot=x"], /tpot is ms, not "x"/],
     [
       ["trace.jsonl", "--report", "no/such/folder.html"],
       /\[emerg\] open\(\) "no\/such\/folder\.html" failed/,
     ],
+    [["trace.jsonl", "--plan", "--report", "r.html"], /--report cannot be combined with --plan/],
+    [["trace.jsonl", "--plan", "--goodput"], /--goodput cannot be combined with --plan/],
+    [["trace.jsonl", "--plan", "--prefill", "4"], /--prefill cannot be combined with --plan/],
+    [["trace.jsonl", "--rate", "4"], /--rate needs --plan/],
+    [["trace.jsonl", "--engines", "4"], /--engines needs --plan/],
     [["none.jsonl"], /\[emerg\] none\.jsonl: .*no such file/i],
     [["bad.jsonl"], /bad\.jsonl: line 2: "input_length" must be a number of at least 1/],
     [["trace.jsonl", "--policies", "least_byte"], /unknown policy "least_byte"; did you mean/],

@@ -35,7 +35,7 @@ describe("formulas are within half of what was measured", () => {
     ["deepseek-v3-8xh200", 73_700 * (1 - 0.563), prefillRate],
     // The same: 14.8k tokens/s at 20 to 22 tokens/s a request, of 4,989 KV tokens on average.
     ["deepseek-v3-8xh200", 14_800, (p: EngineProfile) => decodeRate(p, 14_800 / 21, 4_989)],
-    // What docs/lab.md's figures are made with.
+    // What docs/lab.md's metrics are made with.
     ["llama-3.1-70b-8xa100", prefillRate(dense70b), prefillRate],
     [
       "llama-3.1-70b-8xa100",

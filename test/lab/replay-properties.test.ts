@@ -1,9 +1,10 @@
 /** What holds of every replay, of whatever trace, by whatever policy: nothing is lost, nobody is served before it came. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { defaultSlo, figuresOf } from "../../src/lab/figures.ts";
+import { metricsOf } from "../../src/lab/metrics.ts";
 import { profiles } from "../../src/lab/profiles/index.ts";
 import { prefillPolicyNames, type ReplayOptions, replay } from "../../src/lab/replay.ts";
+import { defaultSlo } from "../../src/lab/slo.ts";
 import type { TraceRequest } from "../../src/lab/trace.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
@@ -76,8 +77,8 @@ it("each request ends, after its arrival, its prefill, its transfer and as many 
         const stepsMs = (request.outputTokens - 1) * profile.stepBaseMs;
         expect(outcome.doneMs - outcome.firstTokenMs).toBeGreaterThanOrEqual(stepsMs - 1e-6);
       }
-      const figures = figuresOf(outcomes, profile, defaultSlo);
-      expect(figures.completed + figures.refused).toBe(trace.length);
+      const metrics = metricsOf(outcomes, profile, defaultSlo);
+      expect(metrics.completed + metrics.refused).toBe(trace.length);
     }),
     { numRuns: 150 },
   );

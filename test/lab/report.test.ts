@@ -2,12 +2,12 @@
 import { expect, it } from "vitest";
 import { dense70b } from "../../src/lab/profile.ts";
 import { elapsed, linear, logarithmic } from "../../src/lab/report/axis.ts";
-import { factsOf } from "../../src/lab/report/facts.ts";
+import { conditionsOf } from "../../src/lab/report/conditions.ts";
 import { Report } from "../../src/lab/report/page.ts";
 import { seriesOf } from "../../src/lab/report/series.ts";
 import { type Replayed, type SimulateOptions, simulate } from "../../src/lab/simulate.ts";
 import type { TraceRequest } from "../../src/lab/trace.ts";
-import { UsageLog } from "../../src/lab/usage.ts";
+import { Utilization } from "../../src/lab/utilization.ts";
 
 const options: SimulateOptions = {
   prefill: 2,
@@ -42,7 +42,7 @@ function reportOf(requests: readonly TraceRequest[], changes: Partial<SimulateOp
     report.replayed(replayed);
   };
   for (const row of simulate(requests, changed, onReplay)) report.row(row);
-  return { html: report.html("a <trace>", factsOf(requests, changed)), replays };
+  return { html: report.html("a <trace>", conditionsOf(requests, changed)), replays };
 }
 
 it("a report asks the network for nothing and runs no script", () => {
@@ -53,12 +53,12 @@ it("a report asks the network for nothing and runs no script", () => {
 
 it("each plot shows each policy", () => {
   const { html } = reportOf(trace, { scales: [1, 4], goodput: true });
-  const figures = html.split("<figure>").slice(1);
-  const headings = figures.map((one) => /<h3>([^<]*)/.exec(one)![1]);
+  const plots = html.split("<figure>").slice(1);
+  const headings = plots.map((one) => /<h3>([^<]*)/.exec(one)![1]);
   const perScale = ["Time to the first token", "TTFT by length of the prompt", "Prefix-cache hits"];
   const each = [...perScale, ...options.policies];
   expect(headings).toEqual(["Goodput", "Requests that meet the SLO", ...each, ...each]);
-  for (const one of figures.filter((_, i) => !options.policies.includes(headings[i]!))) {
+  for (const one of plots.filter((_, i) => !options.policies.includes(headings[i]!))) {
     for (const policy of options.policies) expect(one).toContain(policy);
   }
 });
@@ -92,7 +92,7 @@ it("what engines are shown to have done is the work that they had", () => {
 });
 
 it("a stretch of time is shared out over the parts that it touches", () => {
-  const log = new UsageLog({ prefill: 1, decode: 1 });
+  const log = new Utilization({ prefill: 1, decode: 1 });
   log.add("prefill", 0, 5, 25, 1);
   log.add("prefill", 0, 30, 99, 0.5);
   expect(log.shares("prefill", 4, 40)).toEqual([[0.5, 1, 0.5, 0.5]]);

@@ -1,9 +1,10 @@
 /** A simulation loses no request, repeats itself for a seed, and judges as it says. */
 import { describe, expect, it } from "vitest";
-import { highestScale, jain, percentiles } from "../../src/lab/figures.ts";
+import { highestScale } from "../../src/lab/goodput.ts";
+import { jain, percentiles } from "../../src/lab/metrics.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { prefillPolicyNames } from "../../src/lab/replay.ts";
-import { jsonOf, tableOf } from "../../src/lab/rows.ts";
+import { resultJson, resultTable } from "../../src/lab/result-table.ts";
 import { type SimulateOptions, simulate } from "../../src/lab/simulate.ts";
 import { parseTrace, spreadArrivals, type TraceRequest } from "../../src/lab/trace.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
@@ -44,10 +45,10 @@ it("every policy completes every request, at any rate, the same for the same see
   expect(rows.map(({ completed, refused }) => [completed, refused])).toEqual(
     rows.map(() => [trace.length, 0]),
   );
-  expect([...simulate(trace, options)].map(jsonOf)).toEqual(rows.map(jsonOf));
+  expect([...simulate(trace, options)].map(resultJson)).toEqual(rows.map(resultJson));
   const other = [...simulate(trace, { ...options, seed: 2 })];
-  expect(other.map(jsonOf)).not.toEqual(rows.map(jsonOf));
-  expect(tableOf(rows).split("\n")).toHaveLength(rows.length + 2);
+  expect(other.map(resultJson)).not.toEqual(rows.map(resultJson));
+  expect(resultTable(rows).split("\n")).toHaveLength(rows.length + 2);
 });
 
 it("holding and ordering finds the caches, and serves more within the SLO than dispatching", () => {
@@ -100,7 +101,7 @@ describe("a trace", () => {
   });
 });
 
-it("figures are what their names say", () => {
+it("metrics are what their names say", () => {
   expect(percentiles(Array.from({ length: 100 }, (_, i) => i + 1))).toEqual({
     p50: 50,
     p90: 90,

@@ -1,6 +1,6 @@
 /** One streamed completion with the times of its tokens. */
-import { randomBytes } from "node:crypto";
 import { EventData, EventEnds } from "../../body/sse.ts";
+import type { Clock } from "../../transport/clock.ts";
 
 export interface Target {
   /** Without a slash at the end. */
@@ -8,6 +8,9 @@ export interface Target {
   readonly model: string;
   readonly apiKey: string | undefined;
   readonly signal: AbortSignal;
+  readonly clock: Pick<Clock, "nowMs">;
+  /** Uniform in [0, 1). */
+  random(): number;
 }
 
 /** Times in ms of the monotonic clock. */
@@ -19,8 +22,8 @@ export interface Timed {
   readonly outputTokens: number;
 }
 
-/** An engine's refusal is shown as far as this. */
-const refusalLengthMax = 300;
+/** Longest part of an engine's error response that is shown. */
+const errorLengthMax = 300;
 
 /** Short common words: one token each with most tokenizers. */
 const words =
@@ -28,15 +31,15 @@ const words =
     " ",
   );
 
-/** A prompt of about so many tokens that no cache has seen: it differs from all others in its first words already. */
-export function freshPrompt(tokens: number): string {
-  const seed = randomBytes(tokens + 8);
-  let text = `${seed.toString("hex", 0, 8)}:`;
-  for (let i = 8; i < seed.length; i += 1) text += ` ${words[seed[i]! % words.length]}`;
+/** A prompt of about so many tokens that no cache has: it differs from all others in its first words already. */
+export function freshPrompt(tokens: number, random: () => number): string {
+  const draw = (count: number) => Math.floor(random() * count);
+  let text = `${draw(2 ** 48).toString(16)}:`;
+  for (let i = 0; i < tokens; i += 1) text += ` ${words[draw(words.length)]}`;
   return text;
 }
 
-/** Rejects with an Error that says what the engine answered. */
+/** Rejects with an Error that has the engine's response. */
 export async function ask(
   target: Target,
   promptTokens: number,
@@ -44,16 +47,16 @@ export async function ask(
 ): Promise<Timed> {
   const body = {
     model: target.model,
-    prompt: freshPrompt(promptTokens),
+    prompt: freshPrompt(promptTokens, target.random),
     max_tokens: outputTokens,
     temperature: 0,
     stream: true,
     stream_options: { include_usage: true },
-    // Answers have their full length. Engines that do not know these members ignore them.
+    // Responses have their full length. Engines that do not know these members ignore them.
     ignore_eos: true,
     min_tokens: outputTokens,
   };
-  const sentMs = performance.now();
+  const sentMs = target.clock.nowMs();
   const response = await fetch(`${target.url}/v1/completions`, {
     method: "POST",
     headers: headersOf(target),
@@ -61,17 +64,17 @@ export async function ask(
     signal: target.signal,
   });
   if (!response.ok || response.body === null) {
-    const text = (await response.text()).slice(0, refusalLengthMax);
-    throw new Error(`${target.url}/v1/completions answered ${response.status}: ${text}`);
+    const text = (await response.text()).slice(0, errorLengthMax);
+    throw new Error(`${target.url}/v1/completions responded with ${response.status}: ${text}`);
   }
   const eventsMs: number[] = [];
   let usage = { prompt_tokens: promptTokens, completion_tokens: 0 };
   for await (const json of eventsOf(response.body)) {
     const event = json as { choices?: unknown[]; usage?: typeof usage };
-    if ((event.choices?.length ?? 0) > 0) eventsMs.push(performance.now());
+    if ((event.choices?.length ?? 0) > 0) eventsMs.push(target.clock.nowMs());
     if (event.usage) usage = event.usage;
   }
-  if (eventsMs.length === 0) throw new Error(`${target.url} answered without a token`);
+  if (eventsMs.length === 0) throw new Error(`${target.url} responded without a token`);
   return {
     sentMs,
     eventsMs,

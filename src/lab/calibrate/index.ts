@@ -15,12 +15,12 @@ export interface Calibration {
   readonly profile: EngineProfile;
   readonly prefill: readonly PrefillSample[];
   readonly decode: readonly DecodeSample[];
-  /** Largest deviation of what the profile says from what was measured, as a share. */
+  /** Largest deviation of the profile from the measurements, as a share. */
   readonly prefillError: number;
   readonly decodeError: number;
 }
 
-/** Time must go on in a simulation. */
+/** A step of 0 ms would stop a simulation's clock. */
 const leastStepMs = 0.01;
 
 const prefillFactors = ({ tokens }: PrefillSample) => [1, tokens, tokens * tokens];
@@ -50,11 +50,14 @@ export function fitted(
         Math.abs(predicted(factors, coefficients) / value - 1),
       ),
     );
-  const room = kvTokens === undefined ? "KV room not told" : "KV room as the engine says";
+  const capacity =
+    kvTokens === undefined
+      ? "KV capacity not reported, default used"
+      : "KV capacity as the engine reports it";
   return {
     profile: {
       name,
-      source: `measured; ${room}; transfer and batching of prefills not measured`,
+      source: `measured; ${capacity}; transfer and batching of prefills not measured`,
       prefillBaseMs,
       prefillTokenMs,
       prefillPairMs,
@@ -74,7 +77,9 @@ export function fitted(
 }
 
 /** The name of the first model that the engine serves. */
-export async function firstModel(target: Omit<Target, "model">): Promise<string> {
+export async function firstModel(
+  target: Pick<Target, "url" | "apiKey" | "signal">,
+): Promise<string> {
   const response = await fetch(`${target.url}/v1/models`, {
     headers: headersOf(target),
     signal: target.signal,
@@ -85,7 +90,7 @@ export async function firstModel(target: Omit<Target, "model">): Promise<string>
   return id;
 }
 
-/** As vLLM tells it; undefined when this engine does not. */
+/** As vLLM reports it; undefined = this engine does not. */
 async function kvTokensOf(target: Target): Promise<number | undefined> {
   try {
     const { url, signal } = target;

@@ -1,4 +1,4 @@
-/** What is asked of an engine to know its speed: prefills of several lengths, one by one; then decodes in batches of several sizes. */
+/** Measures the speed of an engine: prefills of several lengths one by one, then decodes in batches of several sizes. */
 import { ask, type Target, type Timed } from "./ask.ts";
 
 export interface PrefillSample {
@@ -20,7 +20,7 @@ export interface MeasureOptions {
   readonly batchMax: number;
   /** Prefills of each length; the fastest counts. */
   readonly repeats: number;
-  /** Told after each answer. */
+  /** Called after each response. */
   onResponse(): void;
 }
 
@@ -28,10 +28,10 @@ export interface MeasureOptions {
 const lengthFactor = 2;
 const shortestTokens = 128;
 const batchFactor = 4;
-/** Answers long enough for a batch to be together for a while. */
+/** Responses long enough for a batch to stay together for a while. */
 const outputTokens = 48;
 const shortPromptTokens = 128;
-/** Fewer steps together say nothing. */
+/** Batches with fewer common steps are left out. */
 const stepsMin = 3;
 
 function geometric(first: number, factor: number, most: number): number[] {
@@ -42,7 +42,7 @@ function geometric(first: number, factor: number, most: number): number[] {
 
 const lengthsOf = ({ promptTokensMax }: MeasureOptions) =>
   geometric(Math.min(shortestTokens, promptTokensMax), lengthFactor, promptTokensMax);
-/** Prompts of two lengths, so that what a request costs and what its KV costs can be told apart. */
+/** Prompts of two lengths, to separate the cost of a request from that of its KV. */
 const batchesOf = ({ batchMax, promptTokensMax }: MeasureOptions) =>
   [shortPromptTokens, Math.max(shortPromptTokens, promptTokensMax >> 1)].flatMap((tokens, i) =>
     geometric(1, batchFactor, i === 0 ? batchMax : Math.min(batchMax, batchFactor)).map(
@@ -60,7 +60,7 @@ export async function measurePrefill(
   target: Target,
   options: MeasureOptions,
 ): Promise<PrefillSample[]> {
-  // The first request of all pays for what is done once.
+  // The first request is slower, since engines initialise then.
   await ask(target, shortestTokens, 1);
   options.onResponse();
   const samples: PrefillSample[] = [];
@@ -83,26 +83,26 @@ export async function measureDecode(
 ): Promise<DecodeSample[]> {
   const samples: DecodeSample[] = [];
   for (const { batch, tokens } of batchesOf(options)) {
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: batch }, async () => {
         const timed = await ask(target, tokens, outputTokens);
         options.onResponse();
         return timed;
       }),
     );
-    const sample = together(answers);
+    const sample = together(responses);
     if (sample !== undefined) samples.push(sample);
   }
   return samples;
 }
 
-/** What happened while all of the batch were decoding; undefined when they never were for a few steps. */
-export function together(answers: readonly Timed[]): DecodeSample | undefined {
-  const fromMs = Math.max(...answers.map(({ eventsMs }) => eventsMs[0]!));
-  const toMs = Math.min(...answers.map(({ eventsMs }) => eventsMs.at(-1)!));
+/** The steps during which the whole batch was decoding; undefined = there were too few. */
+export function together(responses: readonly Timed[]): DecodeSample | undefined {
+  const fromMs = Math.max(...responses.map(({ eventsMs }) => eventsMs[0]!));
+  const toMs = Math.min(...responses.map(({ eventsMs }) => eventsMs.at(-1)!));
   const gapsMs: number[] = [];
   let residentTokens = 0;
-  for (const { eventsMs, promptTokens, outputTokens: output } of answers) {
+  for (const { eventsMs, promptTokens, outputTokens: output } of responses) {
     const within = eventsMs.filter((atMs) => atMs > fromMs && atMs <= toMs);
     const before = eventsMs.filter((atMs) => atMs <= fromMs).length;
     // Engines may put several tokens into an event.
@@ -111,8 +111,8 @@ export function together(answers: readonly Timed[]): DecodeSample | undefined {
       gapsMs.push((within[i]! - within[i - 1]!) / perEvent);
     residentTokens += promptTokens + (before + within.length / 2) * perEvent;
   }
-  if (gapsMs.length < stepsMin * answers.length) return undefined;
-  // The median: what else the machine does makes single steps late.
+  if (gapsMs.length < stepsMin * responses.length) return undefined;
+  // The median, since other work of the machine delays single steps.
   const stepMs = gapsMs.sort((a, b) => a - b)[gapsMs.length >> 1]!;
-  return { batch: answers.length, residentTokens, stepMs };
+  return { batch: responses.length, residentTokens, stepMs };
 }

@@ -1,8 +1,8 @@
-/** From values to places on a plot, with ticks that a reader can count by; and numbers as text. */
+/** Maps values to positions on a plot, chooses round ticks, and formats numbers. */
 
 export interface Axis {
   readonly ticks: readonly number[];
-  /** 0 at the axis' beginning, 1 at its end. */
+  /** 0 at the start of the axis, 1 at its end. */
   at(value: number): number;
 }
 
@@ -21,7 +21,7 @@ const timeStepsMs = [
   1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21_600, 86_400,
 ].map((seconds) => seconds * 1000);
 
-/** Of a time that begins at 0: ticks at whole seconds, minutes, hours or days, where there are any. */
+/** For a time that starts at 0: ticks at whole seconds, minutes, hours or days, if it is long enough. */
 export function elapsed(highMs: number): Axis {
   const { ticks, at } = linear(0, highMs);
   const stepMs = timeStepsMs.find((step) => highMs / step <= 6);
@@ -32,10 +32,10 @@ export function elapsed(highMs: number): Axis {
   };
 }
 
-/** For values of several orders of magnitude; both ends above 0. */
+/** For values of several orders of magnitude; both ends are above 0. */
 export function logarithmic(low: number, high: number): Axis {
   const span = Math.log(Math.max(high, 2 * low) / low);
-  // More than two decades: whole ones are ticks enough.
+  // Over more than two decades, powers of ten are ticks enough.
   const factors = span > Math.log(200) ? [1] : [1, 2, 5];
   const ticks: number[] = [];
   for (let decade = 10 ** Math.floor(Math.log10(low)); decade <= high; decade *= 10) {
@@ -51,7 +51,7 @@ function clamp(share: number): number {
   return Math.min(1, Math.max(0, share));
 }
 
-/** Three digits at most, with `k` or `M` where that is shorter. */
+/** At most three digits, with `k` or `M` if that is shorter. */
 export function shortNumber(value: number): string {
   if (value >= 999_500) return `${threeDigits(value / 1e6)}M`;
   if (value >= 9_995) return `${threeDigits(value / 1e3)}k`;

@@ -1,4 +1,4 @@
-/** Two bars for each policy, lying, so that names have room: one figure over all requests, and the same in the worst decile. */
+/** Two horizontal bars for each policy: a value over all requests, and the same in the worst decile. */
 import { escapeHtml, linear } from "./axis.ts";
 import { figure, left, round, text, width } from "./frame.ts";
 

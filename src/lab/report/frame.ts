@@ -1,4 +1,4 @@
-/** What all plots share: their size, their axes and grid, and a heading. */
+/** What all plots share: size, axes, grid and heading. */
 import { type Axis, escapeHtml } from "./axis.ts";
 
 export const width = 560;
@@ -8,7 +8,7 @@ export const right = 14;
 export const top = 10;
 export const bottom = 42;
 
-/** A place on the plot's area, of shares of it. */
+/** From a share of the plot's area to a coordinate. */
 export const xOf = (share: number) => round(left + share * (width - left - right));
 export const yOf = (share: number) => round(height - bottom - share * (height - top - bottom));
 

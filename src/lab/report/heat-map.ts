@@ -1,14 +1,14 @@
-/** How much of each engine was in use over time: a row for each engine, of stronger colour where it was more. */
+/** How busy each engine was over time: a row for each engine, in a stronger colour where it was busier. */
 import { duration, elapsed, escapeHtml, percent } from "./axis.ts";
 import { figure, left, right, round, text, width } from "./frame.ts";
 import type { Series } from "./series.ts";
 
-/** More engines than this share rows. */
+/** If there are more engines, several share a row. */
 const rowsMax = 32;
 const heightMax = 15;
 const heightMin = 4;
 const gap = 10;
-/** Shares are shown in so many steps: neighbours of one step are one rectangle. */
+/** Shares are rounded to this many steps; neighbours of equal step become one rectangle. */
 const steps = 20;
 
 export function heatMap(series: Series): string {
@@ -35,11 +35,11 @@ export function heatMap(series: Series): string {
     const all = rows.flat();
     return percent(all.reduce((sum, share) => sum + share, 0) / Math.max(1, all.length));
   };
-  const note = `busy ${mean(series.prefill)} of the time, KV room ${mean(series.decode)} in use, on average`;
+  const note = `busy ${mean(series.prefill)} of the time, KV cache ${mean(series.decode)} in use, on average`;
   return figure(series.policy, note, svg, end + 22);
 }
 
-/** Engines, or means of neighbouring ones where there are too many for a row each. */
+/** One row for each engine, or for the mean of several neighbours if there are too many. */
 function rowsOf(engines: readonly (readonly number[])[]): readonly (readonly number[])[] {
   const group = Math.ceil(engines.length / rowsMax);
   if (group === 1) return engines;

@@ -1,6 +1,6 @@
-/** The report of a simulation: one HTML file that needs nothing else, to be read, kept and sent around. */
-import { scaleText } from "../rows.ts";
-import type { Replayed, Row } from "../simulate.ts";
+/** The report of a simulation: one HTML file without external parts, to be read, kept and sent. */
+import { scaleText } from "../result-table.ts";
+import type { PolicyResult, Replayed } from "../simulate.ts";
 import {
   duration,
   elapsed,
@@ -18,18 +18,18 @@ import { type Series, seriesOf } from "./series.ts";
 import { styleSheet } from "./style.ts";
 import { tableHtml } from "./table.ts";
 
-/** What was simulated, as names and values. */
-export type Facts = readonly (readonly [name: string, value: string])[];
+/** What was simulated and how, as names and values. */
+export type Conditions = readonly (readonly [name: string, value: string])[];
 
-/** Which colour a policy has. */
+/** The number of a policy's colour. */
 type Colors = (policy: string) => number;
 
 export class Report {
   readonly #scales: readonly number[];
-  readonly #rows: Row[] = [];
+  readonly #rows: PolicyResult[] = [];
   readonly #series: Series[] = [];
 
-  /** @param scales whose replays are shown; those of a search for goodput are not */
+  /** @param scales only replays at these are shown, not those of a search for goodput */
   constructor(scales: readonly number[]) {
     this.#scales = scales;
   }
@@ -38,18 +38,18 @@ export class Report {
     if (this.#scales.includes(replayed.scale)) this.#series.push(seriesOf(replayed));
   }
 
-  row(row: Row): void {
+  row(row: PolicyResult): void {
     this.#rows.push(row);
   }
 
-  html(title: string, facts: Facts): string {
+  html(title: string, conditions: Conditions): string {
     const policies = [...new Set(this.#rows.map(({ policy }) => policy))];
     const colorOf = (policy: string) => policies.indexOf(policy);
     const legend = policies.map(
       (policy, i) =>
         `<li class="c${i}"><svg viewBox="0 0 22 8"><path class="line c${i}" d="M0 4H22"/></svg>${escapeHtml(policy)}</li>`,
     );
-    const list = facts.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`);
+    const list = conditions.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`);
     return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${escapeHtml(title)}</title>
@@ -59,7 +59,7 @@ export class Report {
 <p>Replayed in virtual time: the proxy's policies on modelled engines.</p>
 <dl>${list.join("\n")}</dl>
 <ul class="legend">${legend.join("")}</ul>
-<h2>Figures</h2>
+<h2>Metrics</h2>
 ${tableHtml(this.#rows)}
 ${this.#sections(colorOf).join("\n")}
 </main></body></html>
@@ -80,7 +80,7 @@ ${this.#sections(colorOf).join("\n")}
 
   #overall(colorOf: Colors): readonly string[] {
     const rows = this.#rows.filter(({ scale }) => scale === this.#scales[0]);
-    const bars = (all: (row: Row) => number, worst: (row: Row) => number) =>
+    const bars = (all: (row: PolicyResult) => number, worst: (row: PolicyResult) => number) =>
       rows.map((row) => ({
         name: row.policy,
         color: colorOf(row.policy),
@@ -91,7 +91,7 @@ ${this.#sections(colorOf).join("\n")}
       ? [
           barFigure(
             "Goodput",
-            "Highest rate scale at which enough requests meet the SLO; pale: in every decile of input length, too.",
+            "Highest rate scale at which enough requests meet the SLO; pale: also in every decile of input length.",
             bars(
               (row) => row.goodput!,
               (row) => row.fairGoodput!,
@@ -149,7 +149,7 @@ ${this.#sections(colorOf).join("\n")}
       section(
         `What each engine did${at}`,
         series.map(heatMap),
-        "A row for each engine: the stronger its colour, the more of its time (prefill) or of its KV room (decode) was in use.",
+        "A row for each engine: the stronger its colour, the more of its time (prefill) or of its KV cache (decode) was in use.",
       ),
     ];
   }
@@ -160,7 +160,7 @@ function firstTokens(series: readonly Series[], colorOf: Colors): string {
   const x = logarithmic(Math.max(1, Math.min(...all)), Math.max(...all));
   return figure(
     "Time to the first token",
-    "Share of requests that had theirs by then. Further left is better.",
+    "Share of requests whose first token had arrived by then. Further left is better.",
     linePlot(
       series.map((one) => ({
         name: one.policy,
@@ -224,7 +224,7 @@ function hitRates(series: readonly Series[], colorOf: Colors): string {
   );
 }
 
-function section(heading: string, figures: readonly string[], note = ""): string {
+function section(heading: string, plots: readonly string[], note = ""): string {
   const said = note === "" ? "" : `<p>${escapeHtml(note)}</p>`;
-  return `<h2>${escapeHtml(heading)}</h2>${said}\n<div class="plots">${figures.join("")}</div>`;
+  return `<h2>${escapeHtml(heading)}</h2>${said}\n<div class="plots">${plots.join("")}</div>`;
 }

@@ -1,5 +1,5 @@
-/** Reduces a replay to the few hundred numbers that its plots show, so that a report stays small whatever the trace. */
-import { byDecile, percentiles } from "../figures.ts";
+/** Reduces a replay to the few hundred numbers that its plots show, so that reports of long traces stay small. */
+import { byDecile, percentiles } from "../metrics.ts";
 import type { Replayed } from "../simulate.ts";
 
 export interface Decile {
@@ -12,13 +12,13 @@ export interface Decile {
 export interface Series {
   readonly policy: string;
   readonly scale: number;
-  /** TTFT in ms and the share of requests that had theirs by then. */
+  /** TTFT in ms, and the share of requests whose first token had arrived by then. */
   readonly ttft: readonly (readonly [ms: number, share: number])[];
   readonly deciles: readonly Decile[];
-  /** Time in ms and the share of the prompt tokens that arrived around then which were cached. */
+  /** Time in ms, and the cached share of the prompt tokens that arrived around then. */
   readonly hits: readonly (readonly [ms: number, share: number])[];
   readonly endMs: number;
-  /** For each engine the share in use: of its time (prefill), of its KV room (decode). */
+  /** For each engine the share in use: of its time (prefill), of its KV cache (decode). */
   readonly prefill: readonly (readonly number[])[];
   readonly decode: readonly (readonly number[])[];
 }
@@ -27,7 +27,7 @@ const quantiles = 200;
 const timeParts = 120;
 const hitParts = 40;
 
-export function seriesOf({ policy, scale, outcomes, usage }: Replayed): Series {
+export function seriesOf({ policy, scale, outcomes, utilization }: Replayed): Series {
   const done = outcomes.filter(({ doneMs }) => doneMs >= 0);
   const endMs = done.reduce((latest, { doneMs }) => Math.max(latest, doneMs), 1);
   const ttfts = Float64Array.from(done, (one) => one.firstTokenMs - one.arrivedMs).sort();
@@ -48,8 +48,8 @@ export function seriesOf({ policy, scale, outcomes, usage }: Replayed): Series {
       }),
     hits: hitRates(done),
     endMs,
-    prefill: usage.shares("prefill", timeParts, endMs),
-    decode: usage.shares("decode", timeParts, endMs),
+    prefill: utilization.shares("prefill", timeParts, endMs),
+    decode: utilization.shares("decode", timeParts, endMs),
   };
 }
 

@@ -1,11 +1,11 @@
-/** The report's table: a line for each policy and scale, the best of each scale in bold. */
-import { scaleText } from "../rows.ts";
-import type { Row } from "../simulate.ts";
+/** The report's table: a row for each policy and scale, the best of each scale in bold. */
+import { scaleText } from "../result-table.ts";
+import type { PolicyResult } from "../simulate.ts";
 import { duration, escapeHtml } from "./axis.ts";
 
 interface Column {
   readonly title: string;
-  readonly value: (row: Row) => number | undefined;
+  readonly value: (row: PolicyResult) => number | undefined;
   readonly format: (value: number) => string;
   /** Which end of the values is good; undefined = neither. */
   readonly best?: "least" | "most";
@@ -32,7 +32,7 @@ const columns: readonly Column[] = [
   { title: "fair", value: (row) => row.fairGoodput, format: scaleText, best: "most" },
 ];
 
-export function tableHtml(rows: readonly Row[]): string {
+export function tableHtml(rows: readonly PolicyResult[]): string {
   const shown = columns.filter(({ value }) => rows.some((row) => value(row) !== undefined));
   const head = ["policy", ...shown.map(({ title }) => title)].map((title) => `<th>${title}</th>`);
   const lines = rows.map((row) => {
@@ -43,7 +43,11 @@ export function tableHtml(rows: readonly Row[]): string {
   return `<div class="wide"><table><thead><tr>${head.join("")}</tr></thead><tbody>${lines.join("\n")}</tbody></table></div>\n`;
 }
 
-function cell({ value, format, best }: Column, row: Row, peers: readonly Row[]): string {
+function cell(
+  { value, format, best }: Column,
+  row: PolicyResult,
+  peers: readonly PolicyResult[],
+): string {
   const own = value(row);
   if (own === undefined) return "<td>-</td>";
   const all = peers.map((peer) => value(peer) ?? own);

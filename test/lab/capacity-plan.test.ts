@@ -1,6 +1,5 @@
 /** A plan is what trying all fleets would find; synthetic traces have the rate and the lengths that were asked for. */
 import { describe, expect, it } from "vitest";
-import { defaultSlo } from "../../src/lab/figures.ts";
 import {
   bestSplit,
   leastEngines,
@@ -8,10 +7,10 @@ import {
   plannedEnginesMax,
   planTable,
   rateOf,
-} from "../../src/lab/plan.ts";
+} from "../../src/lab/capacity-plan.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { type SimulateOptions, Trials } from "../../src/lab/simulate.ts";
-import { parseSlo, sloText } from "../../src/lab/slo.ts";
+import { defaultSlo, parseSlo, sloText } from "../../src/lab/slo.ts";
 import { syntheticTrace } from "../../src/lab/synthetic.ts";
 
 const trace = syntheticTrace("poisson:3,requests=400,input=5000,output=150", 1);
@@ -38,11 +37,11 @@ it("the least engines are enough, and no smaller fleet is", () => {
     const scale = rate / rateOf(trace);
     const plan = leastEngines(all, "least_bytes", scale, rate);
     expect(plan.isEnough).toBe(true);
-    expect(plan.figures.attainedWorst).toBeGreaterThanOrEqual(0.9);
+    expect(plan.metrics.attainedWorst).toBeGreaterThanOrEqual(0.9);
     const engines = plan.prefill + plan.decode;
     for (let prefill = 1; prefill < engines - 1; prefill += 1) {
       for (let decode = 1; prefill + decode < engines; decode += 1) {
-        const { attainedWorst } = all.figures("least_bytes", scale, { prefill, decode });
+        const { attainedWorst } = all.metrics("least_bytes", scale, { prefill, decode });
         expect(attainedWorst, `${prefill}P ${decode}D at ${rate}`).toBeLessThan(0.9);
       }
     }
@@ -95,7 +94,7 @@ describe("an SLO", () => {
     ["ttft=fast", /ttft is ms .*"fast"/],
     ["tpot=0", /tpot is ms/],
     ["share=2", /share is above 0/],
-    ["ttfb=5", /has ttft, tpot and share, not "ttfb"/],
+    ["ttfb=5", /consists of ttft, tpot and share, not "ttfb"/],
   ])("%s is refused", (text, message) => expect(() => parseSlo(text)).toThrow(message));
 });
 

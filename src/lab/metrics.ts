@@ -1,6 +1,7 @@
-/** What a replay is judged by. */
+/** The results of one replay: latencies, hit rate, fairness, and how many requests meet the SLO. */
 import type { Outcome } from "./fleet.ts";
 import { type EngineProfile, unloadedTtftMs } from "./profile.ts";
+import type { Slo } from "./slo.ts";
 
 export interface Percentiles {
   readonly p50: number;
@@ -8,14 +9,14 @@ export interface Percentiles {
   readonly p99: number;
 }
 
-export interface Figures {
+export interface Metrics {
   readonly completed: number;
   readonly refused: number;
   readonly ttftMs: Percentiles;
   readonly tpotMs: Percentiles;
-  /** Cached tokens of all prompt tokens. */
+  /** Share of all prompt tokens that were cached. */
   readonly hitRate: number;
-  /** Jain's index of the TTFTs, each relative to what the request would have on an empty fleet. */
+  /** Jain's fairness index of the TTFTs, each relative to that of the same request on an empty, cold fleet. */
   readonly jain: number;
   /** Share of requests that meet the SLO. */
   readonly attained: number;
@@ -23,20 +24,9 @@ export interface Figures {
   readonly attainedWorst: number;
 }
 
-/** TTFT at most so many times a request's own on an empty, cold fleet, and a constant; and a bound of TPOT. */
-export interface Slo {
-  readonly ttftFactor: number;
-  readonly ttftExtraMs: number;
-  readonly tpotMs: number;
-  /** Of all requests, so many have to meet it. */
-  readonly share: number;
-}
-
-export const defaultSlo: Slo = { ttftFactor: 5, ttftExtraMs: 1_000, tpotMs: 60, share: 0.9 };
-
 const deciles = 10;
 
-export function figuresOf(outcomes: readonly Outcome[], profile: EngineProfile, slo: Slo): Figures {
+export function metricsOf(outcomes: readonly Outcome[], profile: EngineProfile, slo: Slo): Metrics {
   const done = outcomes.filter(({ doneMs }) => doneMs >= 0);
   const ttfts = done.map((one) => one.firstTokenMs - one.arrivedMs);
   const slowdowns = done.map(
@@ -44,7 +34,7 @@ export function figuresOf(outcomes: readonly Outcome[], profile: EngineProfile, 
   );
   const tpots = done.filter(({ request }) => request.outputTokens > 1).map(tpotOf);
   const tokens = sum(done.map(({ request }) => request.inputTokens));
-  const met = (ones: readonly Outcome[]) =>
+  const attainedBy = (ones: readonly Outcome[]) =>
     ones.length === 0 ? 1 : ones.filter((one) => meets(one, profile, slo)).length / ones.length;
   return {
     completed: done.length,
@@ -53,12 +43,12 @@ export function figuresOf(outcomes: readonly Outcome[], profile: EngineProfile, 
     tpotMs: percentiles(tpots),
     hitRate: tokens === 0 ? 0 : sum(done.map(({ cachedTokens }) => cachedTokens)) / tokens,
     jain: jain(slowdowns),
-    attained: met(outcomes),
-    attainedWorst: Math.min(...byDecile(outcomes).map(met)),
+    attained: attainedBy(outcomes),
+    attainedWorst: Math.min(...byDecile(outcomes).map(attainedBy)),
   };
 }
 
-/** Tenths of the requests by input length, the shortest first. */
+/** The requests in ten parts by input length, the shortest first. */
 export function byDecile(outcomes: readonly Outcome[]): Outcome[][] {
   const sorted = outcomes.toSorted((a, b) => a.request.inputTokens - b.request.inputTokens);
   return Array.from({ length: deciles }, (_, i) =>
@@ -85,7 +75,7 @@ function sum(values: readonly number[]): number {
   return total;
 }
 
-/** (Σx)² / (n Σx²): 1 = all alike, 1/n = one has it all. */
+/** Jain's fairness index, (Σx)² / (n Σx²): 1 = all values are equal, 1/n = all but one are 0. */
 export function jain(values: readonly number[]): number {
   if (values.length === 0) return 1;
   let squares = 0;
@@ -98,41 +88,4 @@ export function percentiles(values: readonly number[]): Percentiles {
   const sorted = Float64Array.from(values).sort();
   const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99) };
-}
-
-/** Rate scales that are looked at first, and the widest range: a trace may be of a fleet that is much smaller or larger. */
-const usualScales = { least: 0.02, most: 16 };
-export const searchedScales = { least: 0.0005, most: 4096 };
-
-/**
- * The highest scale at which a share of at least `least` is attained, by bisection over the logarithm: to within 1 %. 0 = none is.
- * @param attains share at a scale
- * @param most no higher scale is tried
- */
-export function highestScale(
-  attains: (scale: number) => number,
-  least: number,
-  most = searchedScales.most,
-): number {
-  let low = usualScales.least;
-  let high = Math.min(most, usualScales.most);
-  let hasFailed = false;
-  if (attains(low) < least) {
-    high = low;
-    low = searchedScales.least;
-    hasFailed = true;
-    if (attains(low) < least) return 0;
-  }
-  for (;;) {
-    while (high / low > 1.01) {
-      const middle = Math.sqrt(low * high);
-      if (attains(middle) >= least) low = middle;
-      else {
-        high = middle;
-        hasFailed = true;
-      }
-    }
-    if (hasFailed || high === most) return low;
-    high = Math.min(most, high * usualScales.most);
-  }
 }

@@ -1,12 +1,12 @@
-/** What a report says of its simulation, so that it can be repeated. */
-import { defaultSlo, percentiles } from "../figures.ts";
+/** The conditions of a simulation as a report shows them, so that it can be repeated. */
+import { percentiles } from "../metrics.ts";
 import type { SimulateOptions } from "../simulate.ts";
-import { sloText } from "../slo.ts";
+import { defaultSlo, sloText } from "../slo.ts";
 import { distinctBlocks, type TraceRequest } from "../trace.ts";
 import { duration, percent, shortNumber } from "./axis.ts";
-import type { Facts } from "./page.ts";
+import type { Conditions } from "./page.ts";
 
-export function factsOf(trace: readonly TraceRequest[], options: SimulateOptions): Facts {
+export function conditionsOf(trace: readonly TraceRequest[], options: SimulateOptions): Conditions {
   const { profile, slowest, noise, spreadMs, cacheFraction } = options;
   const lastMs = trace.at(-1)!.arrivalMs;
   const inputs = percentiles(trace.map(({ inputTokens }) => inputTokens));
@@ -22,7 +22,7 @@ export function factsOf(trace: readonly TraceRequest[], options: SimulateOptions
     ["trace", `${trace.length} requests in ${duration(lastMs)}${rate}`],
     [
       "tokens",
-      `prompts of ${shortNumber(inputs.p50)} (p99 ${shortNumber(inputs.p99)}), answers of ${shortNumber(outputs.p50)} (p99 ${shortNumber(outputs.p99)})`,
+      `prompts of ${shortNumber(inputs.p50)} (p99 ${shortNumber(inputs.p99)}), outputs of ${shortNumber(outputs.p50)} (p99 ${shortNumber(outputs.p99)})`,
     ],
     [
       "engines",

@@ -1,9 +1,8 @@
-/** Rows of a simulation as a table for a terminal, and as JSON. */
-import type { Row } from "./simulate.ts";
+/** The results of a simulation as a table for a terminal, and as JSON. */
+import type { PolicyResult } from "./simulate.ts";
+import { type Column, textTable } from "./text-table.ts";
 
-type Column<T> = readonly [title: string, cell: (row: T) => string];
-
-const columns: readonly Column<Row>[] = [
+const columns: readonly Column<PolicyResult>[] = [
   ["policy", (row) => row.policy],
   ["scale", (row) => String(row.scale)],
   ["completed", (row) => String(row.completed)],
@@ -21,32 +20,18 @@ const columns: readonly Column<Row>[] = [
 const whole = (ms: number) => ms.toFixed(0);
 const tenth = (ms: number) => ms.toFixed(1);
 
-/** A rate scale as people read it; of a fleet that is far too small for the trace, all that is left of it. */
+/** A rate scale with two decimals; with two significant digits if it is so small that these would be 0. */
 export function scaleText(scale: number | undefined): string {
   if (scale === undefined) return "-";
   return scale > 0 && scale < 0.02 ? scale.toPrecision(2) : scale.toFixed(2);
 }
 
-export function tableOf(rows: readonly Row[]): string {
+export function resultTable(rows: readonly PolicyResult[]): string {
   return textTable(rows, columns);
 }
 
-export function textTable<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
-  const lines = [columns.map(([title]) => title), ...rows.map((r) => columns.map(([, c]) => c(r)))];
-  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
-  return lines
-    .map(
-      (line) =>
-        `${line
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
-}
-
-/** The public form of a row, as `--json` prints it. */
-export function jsonOf(row: Row): object {
+/** The public form of a result, as `--json` prints it. */
+export function resultJson(row: PolicyResult): object {
   const { policy, scale, completed, refused, ttftMs, tpotMs, hitRate, jain } = row;
   const { goodput = null, fairGoodput = null } = row;
   return {

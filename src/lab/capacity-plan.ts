@@ -1,35 +1,38 @@
-/** How many engines a traffic needs, and how they are best shared out between prefill and decode. */
-import { defaultSlo, type Figures, searchedScales } from "./figures.ts";
+/** How many engines a load needs, and how they are best split between prefill and decode. */
+import { searchedScales } from "./goodput.ts";
+import type { Metrics } from "./metrics.ts";
 import { prefillMs } from "./profile.ts";
-import { textTable } from "./rows.ts";
 import type { FleetSize, Trials } from "./simulate.ts";
+import { defaultSlo } from "./slo.ts";
+import { textTable } from "./text-table.ts";
 import { type TraceRequest, traceBlockTokens } from "./trace.ts";
 
-/** More engines than this, a power of two, are not looked for. */
+/** The search ends at this many engines, a power of two. */
 export const plannedEnginesMax = 512;
 
 export interface Plan extends FleetSize {
   readonly policy: string;
-  /** Requests a second that the figures are about: those asked for, or the most that this fleet serves within the SLO. */
+  /** Requests a second of the metrics: the requested rate, or the highest that this fleet serves within the SLO. */
   readonly rate: number;
-  readonly figures: Figures;
-  /** Whether enough requests meet the SLO in each decile of input length, at this rate. */
+  readonly metrics: Metrics;
+  /** Whether enough requests in each decile of input length meet the SLO at this rate. */
   readonly isEnough: boolean;
 }
 
-/** Requests a second of the trace as it is. */
+/** Requests a second of the unscaled trace. */
 export function rateOf(trace: readonly TraceRequest[]): number {
   const lastMs = trace.at(-1)!.arrivalMs;
-  if (lastMs === 0) throw new Error("all requests of the trace come at once: it has no rate");
+  if (lastMs === 0)
+    throw new Error("all requests of the trace arrive at the same time, so it has no rate");
   return (trace.length / lastMs) * 1000;
 }
 
 /**
- * The least engines that serve a rate. TTFT depends on the prefill engines and TPOT on the decode engines, nearly: so first the least of each is
- * sought where there are plenty of the other, and then the least of both together from there on.
+ * The fewest engines that serve a rate. TTFT depends almost only on the prefill engines and TPOT on the decode engines. So this searches the
+ * fewest of each while there are plenty of the other, and from there the fewest of both together.
  */
 export function leastEngines(trials: Trials, policy: string, scale: number, rate: number): Plan {
-  const plan = (fleet: FleetSize): Plan => chooseOrder(trials, policy, scale, rate, fleet);
+  const plan = (fleet: FleetSize): Plan => planAt(trials, policy, scale, rate, fleet);
   const isEnough = (fleet: FleetSize) => plan(fleet).isEnough;
   const busy = Math.max(1, Math.floor(scale * leastBusy(trials)));
   const most = plannedEnginesMax / 2;
@@ -50,7 +53,7 @@ export function leastEngines(trials: Trials, policy: string, scale: number, rate
   }
 }
 
-/** The split of so many engines with the highest fair goodput, which rises towards it from both sides. */
+/** The split of `engines` with the highest fair goodput, which is assumed to have a single peak. */
 export function bestSplit(
   trials: Trials,
   policy: string,
@@ -76,25 +79,25 @@ export function bestSplit(
   for (let prefill = low; prefill <= high; prefill += 1) goodput(prefill);
   const [prefill, scale] = [...known].reduce((best, one) => (one[1] > best[1] ? one : best));
   const fleet = { prefill, decode: engines - prefill };
-  // Where nothing is served within the SLO, the figures of the trace's own rate say why.
-  return chooseOrder(trials, policy, scale === 0 ? 1 : scale, scale * traceRate, fleet);
+  // If no rate meets the SLO, the metrics at the rate of the trace show why.
+  return planAt(trials, policy, scale === 0 ? 1 : scale, scale * traceRate, fleet);
 }
 
-function chooseOrder(
+function planAt(
   trials: Trials,
   policy: string,
   scale: number,
   rate: number,
   { prefill, decode }: FleetSize,
 ): Plan {
-  const figures = trials.figures(policy, scale, { prefill, decode });
+  const metrics = trials.metrics(policy, scale, { prefill, decode });
   const { share } = trials.options.slo ?? defaultSlo;
-  return { policy, prefill, decode, rate, figures, isEnough: figures.attainedWorst >= share };
+  return { policy, prefill, decode, rate, metrics, isEnough: metrics.attainedWorst >= share };
 }
 
 /**
- * Prefill engines that the trace keeps busy at its own rate if caches are as large as they like and forget nothing: with fewer, prompts pile up.
- * Replays of such fleets take long and say nothing new. A tenth less, since a tenth of the requests may fail.
+ * How many prefill engines the trace keeps busy at its own rate with unlimited caches. With fewer, prompts pile up; replays of such fleets
+ * take long and cannot succeed. Reduced by the share of requests that may miss the SLO.
  */
 function leastBusy({ trace, options: { profile, slo = defaultSlo } }: Trials): number {
   const seen = new Set<number>();
@@ -104,14 +107,14 @@ function leastBusy({ trace, options: { profile, slo = defaultSlo } }: Trials): n
     while (run < blocks.length && seen.has(blocks[run]!)) run += 1;
     for (const block of blocks) seen.add(block);
     const uncached = Math.max(1, inputTokens - run * traceBlockTokens);
-    // Batched prompts share a step's base.
+    // Prompts of one batch share the base time of a step.
     const withoutBase = prefillMs(profile, uncached, inputTokens) - profile.prefillBaseMs;
     workMs += profile.prefillBatchTokens === 0 ? withoutBase + profile.prefillBaseMs : withoutBase;
   }
   return (slo.share * workMs) / trace.at(-1)!.arrivalMs;
 }
 
-/** The least from `low` to `high` that is enough; `high` is known to be. */
+/** The lowest count from `low` to `high` that is enough; `high` is known to be. */
 function leastOf(low: number, high: number, isEnough: (count: number) => boolean): number {
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -121,7 +124,7 @@ function leastOf(low: number, high: number, isEnough: (count: number) => boolean
   return low;
 }
 
-/** @param rate that was asked for */
+/** @param rate the requested one */
 export function planTable(plans: readonly Plan[], rate = 0): string {
   return textTable(plans, [
     ["policy", ({ policy }) => policy],
@@ -130,16 +133,16 @@ export function planTable(plans: readonly Plan[], rate = 0): string {
     ["engines", ({ prefill, decode }) => String(prefill + decode)],
     ["requests/s", ({ rate }) => rate.toFixed(2)],
     ["per engine", ({ rate, prefill, decode }) => (rate / (prefill + decode)).toFixed(2)],
-    ["TTFT p90 ms", ({ figures }) => figures.ttftMs.p90.toFixed(0)],
-    ["TPOT p90 ms", ({ figures }) => figures.tpotMs.p90.toFixed(1)],
-    ["in SLO", ({ figures }) => figures.attained.toFixed(3)],
-    ["worst decile", ({ figures }) => figures.attainedWorst.toFixed(3)],
+    ["TTFT p90 ms", ({ metrics }) => metrics.ttftMs.p90.toFixed(0)],
+    ["TPOT p90 ms", ({ metrics }) => metrics.tpotMs.p90.toFixed(1)],
+    ["in SLO", ({ metrics }) => metrics.attained.toFixed(3)],
+    ["worst decile", ({ metrics }) => metrics.attainedWorst.toFixed(3)],
     ["", ({ isEnough, rate: served }) => (isEnough && served >= rate ? "" : "NOT ENOUGH")],
   ]);
 }
 
 /** The public form of a plan, as `--json` prints it. */
-export function planJson({ figures, ...plan }: Plan): object {
-  const { ttftMs, tpotMs, hitRate, attained, attainedWorst } = figures;
+export function planJson({ metrics, ...plan }: Plan): object {
+  const { ttftMs, tpotMs, hitRate, attained, attainedWorst } = metrics;
   return { ...plan, ttftMs, tpotMs, hitRate, attained, attainedWorst };
 }

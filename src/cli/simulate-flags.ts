@@ -1,17 +1,15 @@
-/** The words of `global-proxy simulate`, and what they must be. */
+/** The flags of `global-proxy simulate`, and how their values are checked. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parsePolicy } from "../config/policy-text.ts";
 import { didYouMean } from "../config/problems/suggest.ts";
-import type { Slo } from "../lab/figures.ts";
-import { defaultSlo } from "../lab/figures.ts";
 import { parseQueue, queueNames, splitQueue } from "../lab/peer-queue.ts";
 import { dense70b, type EngineProfile } from "../lab/profile.ts";
 import { readProfile } from "../lab/profiles/file.ts";
 import { profiles } from "../lab/profiles/index.ts";
 import { prefillPolicyNames } from "../lab/replay.ts";
-import { parseSlo } from "../lab/slo.ts";
+import { defaultSlo, parseSlo, type Slo } from "../lab/slo.ts";
 
-export interface SimulateSwitches {
+export interface SimulateFlags {
   readonly prefill: number;
   readonly decode: number;
   readonly policies: readonly string[];
@@ -34,24 +32,44 @@ export interface SimulateSwitches {
   readonly engines?: number;
 }
 
-export function simulateWords(): Command {
+/** Flags that have an effect only with `--plan`, and only without it. */
+const planFlags = ["rate", "engines"] as const;
+const compareFlags = ["prefill", "decode", "scale", "goodput", "report"] as const;
+
+/** What is wrong with flags that are given together; undefined = nothing. */
+export function conflictOf(command: Command): string | undefined {
+  const isGiven = (flag: string) => command.getOptionValueSource(flag) === "cli";
+  if (isGiven("plan")) {
+    const flag = compareFlags.find(isGiven);
+    return (
+      flag && `--${flag} cannot be combined with --plan, which searches the fleet and the rate`
+    );
+  }
+  const flag = planFlags.find(isGiven);
+  return (
+    flag &&
+    `--${flag} needs --plan: without it, --prefill, --decode and --scale set the fleet and the rate`
+  );
+}
+
+export function simulateFlags(): Command {
   return new Command("simulate")
     .description("replay a request trace in virtual time under several policies")
     .argument("[trace]", "JSON lines: timestamp (ms), input_length, output_length, hash_ids")
     .option(
       "--synthetic <spec>",
-      "in place of a trace: poisson:RATE[,requests=N][,input=TOKENS][,output=TOKENS][,chats=SHARE][,burst=VARIATION][,systems=N][,system=TOKENS]",
+      "generate requests instead of reading a trace: poisson:RATE[,requests=N][,input=TOKENS][,output=TOKENS][,chats=SHARE][,burst=VARIATION][,systems=N][,system=TOKENS]",
     )
     .option("--prefill <n>", "prefill engines", engines, 4)
     .option("--decode <n>", "decode engines", engines, 4)
     .option(
       "--policies <names>",
-      `comma-separated, options as in name?option=value; ${prefillPolicyNames.join(", ")}; of peers' queues: name+QUEUE, ${queueNames.join(", ")}`,
+      `comma-separated, with options as in name?option=value: ${prefillPolicyNames.join(", ")}; behind a queue of another router as in name+QUEUE: ${queueNames.join(", ")}`,
       policies,
       ["length_balance", "least_bytes", "predictive"],
     )
     .addOption(
-      new Option("--decode-policy <name>", "how decode engines are chosen")
+      new Option("--decode-policy <name>", "policy of the decode engines")
         .choices(prefillPolicyNames.filter((name) => name !== "predictive"))
         .default("least_kv"),
     )
@@ -59,36 +77,49 @@ export function simulateWords(): Command {
     .addOption(
       new Option(
         "--engine-profile <name>",
-        `how fast engines are; FILE.json or ${[...profiles.keys()].join(", ")}`,
+        `how fast engines are: FILE.json (see calibrate), ${[...profiles.keys()].join(", ")}`,
       )
         .argParser(profileNamed)
         .default(dense70b, dense70b.name),
     )
-    .option("--seed <n>", "of arrivals within a tick, noise and ties", notNegative, 1)
+    .option(
+      "--seed <n>",
+      "of everything random: arrivals within a tick, noise, ties",
+      notNegative,
+      1,
+    )
     .option(
       "--spread <ms>",
-      "spreads the arrivals of one tick of the trace's clock",
+      "spread the arrivals of one tick of the trace's clock over this time",
       notNegative,
       0,
     )
     .option(
       "--cache-fraction <f>",
-      "share of the distinct blocks that each prefill engine's cache holds",
+      "share of the trace's distinct blocks that the cache of each prefill engine holds",
       notNegative,
       0.1,
     )
-    .option("--noise <s>", "deviation of the logarithm of prefill times", notNegative, 0.1)
-    .option("--slowest <factor>", "how much slower the last prefill engine is", notNegative, 1)
+    .option("--noise <s>", "standard deviation of the logarithm of prefill times", notNegative, 0.1)
+    .option(
+      "--slowest <factor>",
+      "factor by which the last prefill engine is slower than the others",
+      notNegative,
+      1,
+    )
     .addOption(
-      new Option("--slo <slo>", "ttft=MS or ttft=FACTORx+MS, tpot=MS, share=OF-REQUESTS")
+      new Option(
+        "--slo <slo>",
+        "what requests must meet: ttft=MS or ttft=FACTORx+MS, tpot=MS; share=SHARE of them",
+      )
         .argParser(slo)
         .default(defaultSlo, "ttft=5x+1000,tpot=60,share=0.9"),
     )
-    .option("--goodput", "search the highest scale at which enough meet the SLO", false)
-    .option("--plan", "search the least engines for --rate, or the best split of --engines", false)
-    .option("--rate <r>", "of --plan: requests a second (default: the trace's)", positive)
-    .option("--engines <n>", "of --plan: prefill and decode engines together", engines)
-    .option("--json", "one object per policy and scale", false)
+    .option("--goodput", "search the highest scale at which enough requests meet the SLO", false)
+    .option("--plan", "search the fewest engines for --rate, or the best split of --engines", false)
+    .option("--rate <r>", "with --plan: requests a second (default: those of the trace)", positive)
+    .option("--engines <n>", "with --plan: prefill and decode engines together", engines)
+    .option("--json", "print one JSON object per policy and scale", false)
     .option("--report <file>", "also write an HTML page with plots");
 }
 
@@ -154,7 +185,7 @@ function policies(list: string): string[] {
       throw new InvalidArgumentError(`unknown policy "${base}"; ${hint}.`);
     }
     if (queue !== undefined && (parseQueue(queue) === undefined || base === "predictive")) {
-      const hint = `known, before what dispatches at once: ${queueNames.join(", ")}`;
+      const hint = `known, for policies without a queue of their own: ${queueNames.join(", ")}`;
       throw new InvalidArgumentError(`no queue "${queue}" for ${base}; ${hint}.`);
     }
     const read = parsePolicy(name, "prefill");
