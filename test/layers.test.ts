@@ -21,12 +21,13 @@ const middle = [
 ];
 const allowed: Readonly<Record<string, readonly string[]>> = {
   "limits.ts": [],
-  config: ["limits.ts"],
+  config: ["dialects", "limits.ts"],
   observe: ["config", "limits.ts"],
   http1: values,
   body: values,
   transport: values,
   ...Object.fromEntries(middle.map((layer) => [layer, [...values, ...bottom, ...middle]])),
+  dialects: ["body", "limits.ts"],
   proxy: [...values, ...bottom, ...middle],
   control: [...values, ...bottom, ...middle, "proxy"],
   // Beside the product: nothing but the command line imports them.

@@ -1,76 +1,59 @@
-/** Which dialect an engine speaks, told by what it answers to questions that every engine may be asked. */
+/** Which dialect an engine speaks, by its responses to the questions of all dialects. */
 
-/** Bodies of 200s by path. `/query` is asked of the bootstrap server. */
-export type EngineResponses = ReadonlyMap<string, string>;
+import type { EngineFamily, EngineQuestion, EngineResponses } from "./definition.ts";
+import type { Dialect } from "./dialect.ts";
+import { allDialects, type DialectName } from "./registry.ts";
 
-/** vLLM's words for its whole configuration; the others take no notice of the query. */
-const serverInfo = "/server_info?config_format=json";
+const models: EngineQuestion = { path: "/v1/models" };
 
-/** In the order in which they are asked. */
-export const detectionPaths: readonly string[] = [
-  "/v1/models",
-  "/version",
-  serverInfo,
-  "/get_server_info",
-  "/query",
+/** In the order in which they are asked. An engine that does not respond to the first is asked nothing else. */
+export const detectionQuestions: readonly EngineQuestion[] = [
+  ...new Map(
+    [models, ...dialectsOf().flatMap(({ detection }) => detection?.questions ?? [])].map(
+      (question) => [question.path, question],
+    ),
+  ).values(),
 ];
 
 export interface Detection {
-  /** Engines of one fleet are of one family. */
+  /** Engines of one route are of one family. */
   readonly family: string;
-  /** Undefined = the engine tells its family, but not how it hands over. */
-  readonly dialect: string | undefined;
-  /** What it was told by, for the log. */
+  readonly dialect: DialectName;
+  /** The engine shows its family, but not its dialect. */
+  readonly isAssumed: boolean;
+  /** What shows it, for the log. */
   readonly from: string;
 }
 
-/** What the engines of a family are taken to speak when none of them tells. */
-export const usualDialects: Readonly<Record<string, string>> = {
-  vllm: "vllm-nixl",
-  sglang: "sglang",
-  trtllm: "trtllm",
-};
-
-const families: Readonly<Record<string, string>> = {
-  vllm: "vllm",
-  sglang: "sglang",
-  tensorrt_llm: "trtllm",
-  trtllm: "trtllm",
-};
-
-/** vLLM's connectors, where an engine in its development mode shows its configuration at `/server_info`. */
-const connectors: readonly (readonly [RegExp, string])[] = [
-  [/MooncakeLayerwiseConnector/, "vllm-ascend-layerwise"],
-  [/MooncakeConnector/, "vllm-mooncake"],
-  [/NixlConnector/, "vllm-nixl"],
-  [/P2pNcclConnector/, "vllm-p2p-nccl"],
-  [/SharedStorageConnector|ExampleConnector|LMCacheConnector/, "shared-storage"],
-];
-
-/** Undefined when nothing that it said tells. */
-export function detect(answers: EngineResponses): Detection | undefined {
-  if (/"worker_addr"/.test(answers.get("/query") ?? "")) {
-    return { family: "vllm", dialect: "vllm-mooncake", from: "/query" };
+/** Undefined when no response shows anything. */
+export function detect(responses: EngineResponses): Detection | undefined {
+  for (const { name, family, detection } of dialectsOf()) {
+    const from = detection?.recognise?.(responses);
+    if (from !== undefined && family !== undefined)
+      return { family: family.name, dialect: name, isAssumed: false, from };
   }
-  for (const path of [serverInfo, "/get_server_info"]) {
-    const info = answers.get(path) ?? "";
-    const [name] = path.split("?", 1);
-    if (/"disaggregation_mode"/.test(info)) {
-      return { family: "sglang", dialect: "sglang", from: `disaggregation_mode in ${name}` };
-    }
-    if (/"disaggregated_params"/.test(info)) {
-      return { family: "trtllm", dialect: "trtllm", from: `disaggregated_params in ${name}` };
-    }
-    const [, connector = ""] = /kv_connector\\?["']?\s*[:=]\s*\\?["']?(\w+)/.exec(info) ?? [];
-    const known = connectors.find(([pattern]) => pattern.test(connector));
-    if (known !== undefined) {
-      return { family: "vllm", dialect: known[1], from: `${connector} in ${name}` };
-    }
+  return byOwner(responses);
+}
+
+function byOwner(responses: EngineResponses): Detection | undefined {
+  const [, owner = ""] = /"owned_by"\s*:\s*"([^"]*)"/.exec(responses.get(models.path) ?? "") ?? [];
+  for (const { name, family, detection } of dialectsOf()) {
+    if (detection?.ofFamily === undefined || !isOf(family, owner)) continue;
+    return {
+      family: family.name,
+      dialect: name,
+      isAssumed: detection.ofFamily === "assumed",
+      from: `owned_by "${owner}" in ${models.path}`,
+    };
   }
-  const [, owner = ""] = /"owned_by"\s*:\s*"([^"]*)"/.exec(answers.get("/v1/models") ?? "") ?? [];
-  const family = families[owner.toLowerCase()];
-  if (family === undefined) return undefined;
-  // Only vLLM has several hand-overs.
-  const dialect = family === "vllm" ? undefined : usualDialects[family];
-  return { family, dialect, from: `owned_by "${owner}" in /v1/models` };
+  return undefined;
+}
+
+function isOf(family: EngineFamily | undefined, owner: string): family is EngineFamily {
+  return family?.owners.includes(owner.toLowerCase()) ?? false;
+}
+
+/** With what not all of them have. */
+function dialectsOf(): readonly Dialect<DialectName>[] {
+  return allDialects;
 }

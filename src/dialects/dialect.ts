@@ -1,12 +1,18 @@
-/** How one engine family is told to prefill and to decode: the interfaces that each dialect fills. */
+/** How engines of one kind prefill and decode a request between them: the interfaces that each dialect implements. */
 
 import type { Edits } from "../body/edit/splice.ts";
 import type { TopLevel } from "../body/json/top-level.ts";
+import type {
+  DialectDetection,
+  EngineAttributes,
+  EngineFamily,
+  OtherPort,
+  OverviewCells,
+} from "./definition.ts";
 
 /**
- * Which engine hears of a request when. `prefill-first`: decode is sent once the prefill has answered. `together`:
- * both at once, neither answers without the other. `decode-first`: the decode engine asks for the prefill, by calling the proxy
- * back or in its answer.
+ * Which engine gets a request when. `prefill-first`: decode is sent once the prefill has responded. `together`: both at once, neither
+ * responds without the other. `decode-first`: the decode engine asks for the prefill, by calling the proxy back or in its response.
  */
 export type LegOrder = "prefill-first" | "together" | "decode-first";
 export type LegName = "prefill" | "decode";
@@ -17,7 +23,7 @@ export interface EngineInfo {
   readonly port: number;
   /** Data-parallel rank, where the engine is one rank behind an address that several share; -1 = none. */
   readonly dpRank: number;
-  /** What the configuration says of it, or what was found out, by the names in the dialect's page: `bootstrap_port`, … */
+  /** Configured or discovered, by the names in the definition: `bootstrap_port`, … */
   readonly attributes: Readonly<Record<string, string>>;
 }
 
@@ -26,7 +32,7 @@ export interface DialectRequest {
   readonly members: TopLevel;
   /** Of the endpoint, without its query: `/v1/chat/completions`. */
   readonly path: string;
-  /** As both engines see it in `X-Request-Id`, unless the hand-over gives another. */
+  /** As both engines see it in `X-Request-Id`, unless the KV transfer gives another. */
   readonly requestId: string;
   readonly ids: IdGenerator;
 }
@@ -40,32 +46,35 @@ export interface IdGenerator {
   integer63(): bigint;
 }
 
-/** The engines of one round. `decode` is undefined while none has been chosen. */
+/** The engines of one attempt. `decode` is undefined while none has been chosen. */
 export interface Engines {
   readonly prefill: EngineInfo;
   readonly decode: EngineInfo | undefined;
 }
 
-/** An answer that the proxy gives by itself, made of what the prefill engine said. */
+/** A response that the proxy makes by itself, from what the prefill engine said. */
 export interface FinalReply {
   readonly contentType: string;
   readonly body: Buffer;
 }
 
-/** What decode's answer says of the hand-over: it is the client's, the prompt is not cached there, or too little of it has come. */
+/**
+ * What decode's response is: `deliver` = the client's; `needs-prefill` = the decode engine has too little of the prompt cached;
+ * `incomplete` = more of it must arrive before that shows.
+ */
 export type DecodeInspection = "deliver" | "needs-prefill" | "incomplete";
 
-/** What a call-back says: all that the prefill needs has come, more calls have to, or it is not what this round's engine says. */
+/** Of a call-back: the prefill has all that it needs, more calls must come, or the call is not from this attempt's engine. */
 export type CallVerdict = "complete" | "incomplete" | "invalid";
 
 /**
- * One round of one request: a prefill, and the decode that takes its KV cache. A retry that needs a new prefill is a new round, so
- * ids that are minted here are never used twice. Edits are already begun on the request's members.
+ * The KV transfer of one attempt: a prefill, and the decode that takes its KV cache. A retry that needs a new prefill is a new attempt,
+ * so an id that is generated here is never used twice. Edits are already started on the request's members.
  */
 export interface KvTransfer {
   /**
-   * In `X-Request-Id` to both engines, in place of the request's own and of what the route sets. Asked for once the engines of the
-   * round are known. Long and random, so that it can be found wherever an answer repeats it: clients see their own.
+   * In `X-Request-Id` to both engines, in place of the request's own and of what the route sets. Called once the engines of the
+   * attempt are known. Long and random, so that it can be found wherever a response repeats it: clients see their own.
    */
   requestId?(engines: Engines): string;
 
@@ -73,45 +82,42 @@ export interface KvTransfer {
   prefillEdits(edits: Edits, engines: Engines): void;
 
   /**
-   * Takes in the prefill engine's answer, whole and uncompressed. It may be referred to, and stays as it is. What is returned
-   * ends the request: an answer that needs no decode, or `no-transfer` = the response names no KV cache, and decode cannot do without it.
+   * Reads the prefill engine's response, whole and uncompressed. It may be referred to, and stays as it is. What is returned
+   * ends the request: a response that needs no decode, or `no-transfer` = it names no KV cache, and decode cannot do without.
    */
   prefillResponded(response: Buffer): FinalReply | "no-transfer" | undefined;
 
   /**
-   * Makes the client's body the decode engine's. What a client put into a hand-off field of its own must never reach
-   * an engine, with a hand-off or without: it would name the memory that the engine reads.
+   * Makes the client's body the decode engine's. What a client wrote into a KV-transfer field of its own must never reach
+   * an engine, with a transfer or without: it would name the memory that the engine reads.
    */
   decodeEdits(edits: Edits, engines: Engines): void;
 
   /** Further header lines for a leg, each with its CRLF. */
   headerLines?(leg: LegName, engines: Engines): string;
 
-  /**
-   * Decode first, by call-back: where the decode engine is to call, a URL that is this round's alone. Told before
-   * `decodeEdits`.
-   */
+  /** Decode first, by call-back: the URL, of this attempt alone, that the decode engine calls. Called before `decodeEdits`. */
   callbackUrl?(url: string): void;
 
-  /** Decode first: takes in the body of a call-back. The engine's repetition of an earlier call must not count twice. */
+  /** Decode first: reads the body of a call-back. The engine's repetition of an earlier call must not count twice. */
   calledBack?(body: Buffer): CallVerdict;
 
-  /** Decode first, by answer: looks at what has come of the body, without its framing, until it can tell. */
+  /** Decode first, by response: called with all that has arrived of the body, without its framing, until it is complete or clear. */
   inspectDecode?(body: Buffer, isComplete: boolean): DecodeInspection;
 }
 
 /**
- * What the client sees of decode's answer where decode itself does not know it: what was cached before the prefill, the prompt's
- * own log-probabilities. Through prefill and decode the answer is the one that a single engine gives.
+ * What the client gets of decode's response where decode itself does not know it: what was cached before the prefill, the prompt's
+ * own log-probabilities. Through prefill and decode the response is the one that a single engine gives.
  */
 export interface ResponseMerge {
-  /** Takes out of decode's body what decode could only answer wrongly. Comes after the hand-over's own edits. */
+  /** Takes out of decode's body what decode could only get wrong. Runs after the KV transfer's own edits. */
   decodeEdits?(members: TopLevel, edits: Edits): void;
 
   /**
-   * Asked once decode's answer, a 2xx, is the client's. Undefined = it goes to the client as it comes.
-   * @param prefillAnswer whole; undefined = there was no prefill
-   * @param unfinished the filter of an answer that asked for its rest, of which this one is
+   * Called once decode's response, a 2xx, is the client's. Undefined = it goes to the client as it comes.
+   * @param prefillResponse whole; undefined = there was no prefill
+   * @param unfinished the filter of a preempted response, of which this one is the rest
    */
   begin(
     request: DialectRequest,
@@ -121,17 +127,17 @@ export interface ResponseMerge {
 }
 
 /**
- * `undefined`: it goes on as it is. `dropped`: an event that does not go to the client. `unfinished`: the engine has given the
- * request up here. Neither this nor what follows is for the client, who gets the rest from another round.
+ * `undefined`: it goes on as it is. `dropped`: an event that does not go to the client. `unfinished`: the engine has preempted the
+ * request here. Neither this nor what follows is for the client, who gets the rest from another attempt.
  */
 export type ResponseFate = undefined | "dropped" | "unfinished";
 
-/** Changes one answer: its JSON when it is in one piece, else the data of its events one after the other. */
+/** Changes one response: its JSON when it is in one piece, else the data of its events one after the other. */
 export interface ResponseFilter {
-  /** Larger events go on as they are. Much kept of a stream is much that waits for its client. */
+  /** Larger events go on as they are: what is collected of a stream delays its client. */
   readonly eventBytesMax: number;
 
-  /** Whether anything in these bytes might have to be changed. Asked of each event, so it must cost little. */
+  /** Whether anything in these bytes might have to be changed. Called for each event, so it must cost little. */
   concerns(bytes: Buffer, start: number, end: number): boolean;
 
   /** The JSON as the client is to have it, or what becomes of it. What is no JSON at all stays as it is. */
@@ -139,29 +145,47 @@ export interface ResponseFilter {
 
   /**
    * After `unfinished`: the body of a request for the rest, with all that has been generated. It goes the whole way, prefill and
-   * decode. Undefined = this request has no such form.
+   * decode. Undefined = this request cannot be continued.
    */
   rest?(): Buffer | undefined;
 }
 
-/** Something that a dialect must know of its engines and that no request tells: asked by the main thread, again and again. */
+/** What a dialect must know of its engines and no request says: the main thread asks for it, again and again. */
 export interface EngineProbe {
   /** Whose engines are asked. */
   readonly legs: readonly LegName[];
   /** With its query. A 503 says that the engine does not take requests yet; any 200 that it does. */
   readonly path: string;
-  /** The attribute that says the port to ask on (then `bootstrap_host` may say another host). Undefined = the engine's own. */
-  readonly port?: { readonly attribute: string; readonly otherwise: number };
-  /** Attributes without which an engine is of no use, be they found or configured. */
+  /** Undefined = the engine's own. */
+  readonly port?: OtherPort;
+  /** Attributes without which an engine is of no use, whether discovered or configured. */
   readonly needs?: readonly string[];
-  /** What the body of a 200 tells, by the names that the configuration uses. Numbers as they are written. */
+  /** What the body of a 200 says, by the names of attributes. Numbers as they are written. */
   discovered(response: Buffer, engine: EngineInfo): Readonly<Record<string, string>>;
 }
 
 /** Holds no state and does no I/O. */
-export interface Dialect {
-  readonly name: string;
+export interface Dialect<Name extends string = string> {
+  /** As in the configuration. */
+  readonly name: Name;
+  /** What the engines are and how they pass on the KV cache, in a phrase. */
+  readonly summary: string;
+  /** Undefined = any. */
+  readonly family?: EngineFamily;
+  /** Its page is `docs/dialects/<page>.md`; several dialects may share one. */
+  readonly page: string;
+  readonly overview: OverviewCells;
+  /** Members of a body that carry the transfer. What a client writes there reaches no engine. */
+  readonly transferFields: readonly string[];
+  /** What it reads of its engines. */
+  readonly attributes?: EngineAttributes;
+  /** Undefined = `auto` never finds it. */
+  readonly detection?: DialectDetection;
+
   readonly order: LegOrder;
+
+  /** Each engine serves whole requests: a route of this dialect has no prefill. */
+  readonly servesWhole?: boolean;
 
   /** Decode first: the decode engine calls the proxy back for its prefill. */
   readonly callsBack?: boolean;
@@ -175,22 +199,27 @@ export interface Dialect {
   readonly releasesByDecode?: boolean;
 
   /**
-   * Decode engines go wrong over a prompt without a hand-over: they wait for it, or generate from memory that nobody has filled. What a
-   * hand-over cannot carry is refused, and whatever else has decode compute a prompt has no effect.
+   * Decode engines go wrong over a prompt without a KV transfer: they wait for it, or generate from memory that nobody has filled. A
+   * request that the transfer does not support is rejected, and no other setting has decode compute a prompt.
    */
   readonly requiresPrefill?: boolean;
 
-  /** Undefined = decode's answer goes to the client as it comes. */
+  /** Undefined = decode's response goes to the client as it comes. */
   readonly merge?: ResponseMerge;
 
   readonly probes?: readonly EngineProbe[];
 
-  /** Whether a hand-over can carry this request; where not, decode alone computes it, if it can (`needsPrefill`). */
+  /** Whether the KV transfer supports this request; if not, decode alone computes it, unless the dialect `requiresPrefill`. */
   supports?(request: DialectRequest): boolean;
 
-  /** Takes the hand-off fields out of a request that one engine serves alone. */
+  /** Removes the KV-transfer fields from a request that one engine serves alone. */
   strip(members: TopLevel, edits: Edits): void;
 
-  /** Begins a round. */
+  /** Starts the KV transfer of an attempt. */
   beginTransfer(request: DialectRequest): KvTransfer;
+}
+
+/** Checks the definition and keeps its name as a type, from which the configuration's list of names is made. */
+export function defineDialect<const Name extends string>(dialect: Dialect<Name>): Dialect<Name> {
+  return Object.freeze(dialect);
 }

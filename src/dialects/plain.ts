@@ -1,12 +1,17 @@
-/** No hand-over: each request is one engine's from its prompt to its last token. */
-import type { Dialect } from "./dialect.ts";
+/** No KV transfer: each request is served by one engine, from its prompt to its last token. */
+import { defineDialect } from "./dialect.ts";
 
-export const plain: Dialect = {
+export const plain = defineDialect({
   name: "plain",
+  summary: "no KV transfer: each engine serves whole requests",
+  page: "plain",
+  transferFields: [],
+  overview: { prefill: "–", decode: "the client's body", idsFrom: "nobody" },
   order: "prefill-first",
+  servesWhole: true,
   supports: () => false,
   strip: () => {},
   beginTransfer: () => {
-    throw new Error("a plain engine has nothing to hand over");
+    throw new Error("engines of the dialect plain have no KV cache to transfer");
   },
-};
+});

@@ -1,6 +1,5 @@
-/** All dialects, by the name that the configuration uses. A new one is one file and one line here. */
+/** All dialects. A new one is one file and one line here; configuration, documentation, `auto` and the contract suite follow. */
 
-import type { RouteConfig } from "../config/schema/schema.ts";
 import type { Dialect } from "./dialect.ts";
 import { plain } from "./plain.ts";
 import { sglang } from "./sglang/sglang.ts";
@@ -15,8 +14,9 @@ import { vllmAscend } from "./vllm-ascend/ascend.ts";
 import { vllmAscendLayerwise } from "./vllm-ascend/layerwise.ts";
 import { omni } from "./vllm-ascend/omni.ts";
 
-const all: readonly Dialect[] = [
-  omni, //
+/** In the order of documentation and `auto`: the first that recognises an engine counts. */
+export const allDialects = [
+  omni,
   vllmNixl,
   vllmAscend,
   vllmAscendLayerwise,
@@ -30,13 +30,23 @@ const all: readonly Dialect[] = [
   sglang,
   trtllm,
   trtllmGenFirst,
-];
+  plain,
+] as const;
 
-/** By the name that a route says; undefined = its engines have not told yet. */
-export function dialectOf(name: RouteConfig["dialect"]): Dialect | undefined {
-  return name === plain.name ? plain : dialects.get(name);
-}
+export type DialectName = (typeof allDialects)[number]["name"];
 
+/** Of a route that names none. */
+export const defaultDialect: DialectName = omni.name;
+
+/** Of a route without a prefill that names none. */
+export const wholeRequestDialect: DialectName = plain.name;
+
+/** By the name that the configuration uses. */
 export const dialects: ReadonlyMap<string, Dialect> = new Map(
-  all.map((dialect) => [dialect.name, dialect]),
+  allDialects.map((dialect) => [dialect.name, dialect]),
 );
+
+/** Undefined for `auto`, as long as the engines have not shown what they speak. */
+export function dialectOf(name: DialectName | "auto"): Dialect | undefined {
+  return dialects.get(name);
+}

@@ -1,124 +1,33 @@
-/** What the exchange relies on in every dialect. */
-
-import fc from "fast-check";
+/** Every dialect of the registry keeps the contract, and the configuration knows all of them. */
 import { describe, expect, it } from "vitest";
-import { dialectNames } from "../../src/config/schema/dialects.ts";
-import { dialects } from "../../src/dialects/registry.ts";
-import { objectText } from "../body/json-text.ts";
-import { decodeBody, prefillBody, requestOf, strippedBody } from "./legs.ts";
+import { routeDialects } from "../../src/config/schema/dialects.ts";
+import type { Dialect } from "../../src/dialects/dialect.ts";
+import { allDialects, dialectOf } from "../../src/dialects/registry.ts";
+import { testDefinition, testTransfers } from "./contract.ts";
+import { requestOf, strippedBody } from "./legs.ts";
 
-const canary = "written-by-the-client";
+const all: readonly Dialect[] = allDialects;
 
-/** Fields that carry a hand-off; what a client puts there is poison. */
-const transferFields = ["kv_transfer_params", "kv\\u005ftransfer_params"];
-
-/** Those of one engine family alone, which others do not know. */
-const familyFields: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^sglang/, ["bootstrap_host", "bootstrap_port", "bootstrap_room", "bootstrap\\u005froom"]],
-  [/^trtllm/, ["disaggregated_params", "disaggregated\\u005fparams"]],
-];
-
-function fieldsOf(name: string): string[] {
-  const own = familyFields.filter(([family]) => family.test(name)).flatMap(([, fields]) => fields);
-  return [...transferFields, ...own];
-}
-
-const trtllmParams = `"disaggregated_params":{"request_type":"context_only","ctx_request_id":9223372036854775807,"disagg_request_id":1}`;
-const response = `{"id":"cmpl-1","choices":[{"text":"a","finish_reason":"length",${trtllmParams}}],"prompt_token_ids":[1,2],"kv_transfer_params": {"remote_block_ids":[[1,2],[3]],"remote_engine_id":"e","remote_port":18446744073709551615} }`;
-
-describe.each([...dialects])("dialect %s", (name, dialect) => {
-  it("goes by its name, and says in which order the engines hear of a request", () => {
-    expect(dialect.name).toBe(name);
-    expect(["prefill-first", "together", "decode-first"]).toContain(dialect.order);
-  });
-
-  it("makes valid JSON of any object, and keeps the members that are none of its business", () => {
-    fc.assert(
-      fc.property(objectText, fc.boolean(), ({ text, members }, hasHandoff) => {
-        const transfer = hasHandoff ? response : undefined;
-        // What a dialect does not carry, such as 2^53 choices of a prompt, never comes to a hand-over.
-        fc.pre(dialect.supports?.(requestOf(text)) ?? true);
-        for (const body of [prefillBody(dialect, text), decodeBody(dialect, text, transfer)]) {
-          const object = JSON.parse(body) as Record<string, unknown>;
-          for (const bystander of ["model", "messages", "7", "max_token", "Stream"]) {
-            const last = members.findLast((m) => m.name === bystander);
-            if (last === undefined) expect(Object.hasOwn(object, bystander)).toBe(false);
-            else {
-              expect(object[bystander]).toEqual(JSON.parse(last.value));
-              expect(body).toContain(last.key + last.colon + last.value);
-            }
-          }
-        }
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  it("keeps prompts, numbers beyond 2^53 and the order of keys byte for byte", () => {
-    const prompt = `"messages": [ {"role":"user", "content":"\\"max_tokens\\": 5, {\\n \\\\"} ],  "seed":18446744073709551615, "b":{"2":0,"1":0}`;
-    const body = `{ ${prompt}, "max_tokens":64 }`;
-    expect(prefillBody(dialect, body)).toContain(prompt);
-    expect(decodeBody(dialect, body, response)).toContain(prompt);
-  });
-
-  it.each(fieldsOf(name))("lets no %s of a client's reach an engine", (field) => {
-    const poison = `"${field}":{"remote_host":"${canary}"}`;
-    const bodies = [
-      `{${poison}}`,
-      `{${poison},${poison}}`,
-      `{${poison},"prompt":"x",${poison}}`,
-      `{"prompt":"x", ${poison} , "stream":true}`,
-    ];
-    for (const body of bodies) {
-      for (const transfer of [undefined, response]) {
-        expect(prefillBody(dialect, body)).not.toContain(canary);
-        expect(decodeBody(dialect, body, transfer)).not.toContain(canary);
-      }
-      expect(strippedBody(dialect, body)).not.toContain(canary);
+describe.each(all.map((dialect) => [dialect.name, dialect] as const))(
+  "dialect %s",
+  (_, dialect) => {
+    testDefinition(dialect);
+    if (!dialect.servesWhole) testTransfers(dialect);
+    else {
+      it("transfers nothing, and gives an engine the client's body as it is", () => {
+        const body = `{ "prompt":"x", "n":2 }`;
+        expect(dialect.supports?.(requestOf(body))).toBe(false);
+        expect(strippedBody(dialect, body)).toBe(body);
+      });
     }
-  });
+  },
+);
 
-  it("asks of a prefill one token and one choice, or leaves all limits to an engine that ends a prefill by itself", () => {
-    const limits = { max_tokens: 900, max_completion_tokens: 900, n: 4 };
-    const rest = { stream: true, stream_options: {} };
-    const object = JSON.parse(prefillBody(dialect, JSON.stringify({ ...limits, ...rest })));
-    const { max_tokens, max_completion_tokens, n, stream } = object;
-    expect([limits, { max_tokens: 1, max_completion_tokens: 1, n: 1 }]).toContainEqual({
-      max_tokens,
-      max_completion_tokens,
-      n,
-    });
-    // In a stream a prefill that fails would have its status already.
-    expect(stream).toBe(false);
-    expect(object).not.toHaveProperty("stream_options");
-  });
-
-  it("takes no hand-off from what is no answer, and does not throw", () => {
-    const gzip = Buffer.from("1f8b0800000000000003ab5632540200f2a3b1", "hex");
-    for (const bytes of [Buffer.alloc(0), gzip, Buffer.from("<h1>502</h1>"), Buffer.from("[]")]) {
-      // As from an answer that hands over nothing.
-      expect(decodeBody(dialect, "{}", bytes)).toBe(decodeBody(dialect, "{}", "{}"));
-    }
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(response.length), (noise, at) => {
-        const bytes = Buffer.from(response);
-        bytes.set(noise.subarray(0, bytes.length - at), at);
-        decodeBody(dialect, "{}", bytes);
-      }),
-    );
-  });
-
-  it("holds nothing from one request to the next", () => {
-    const one = `{"prompt":"one","stream":true}`;
-    const two = `{"prompt":"two","n":2}`;
-    const transfer = response;
-    const first = [prefillBody(dialect, one), decodeBody(dialect, one, transfer)];
-    prefillBody(dialect, two);
-    decodeBody(dialect, two);
-    expect([prefillBody(dialect, one), decodeBody(dialect, one, transfer)]).toEqual(first);
-  });
+it("no two dialects have one name", () => {
+  expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
 });
 
-it("knows the dialects that a configuration can name, and no others", () => {
-  expect([...dialects.keys()]).toEqual([...dialectNames]);
+it("a configuration can name each of them, and `auto`, which is none", () => {
+  expect(routeDialects).toEqual([...all.map(({ name }) => name), "auto"]);
+  expect(dialectOf("auto")).toBeUndefined();
 });

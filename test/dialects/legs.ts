@@ -3,11 +3,17 @@
 import { Edits } from "../../src/body/edit/splice.ts";
 import { scanTopLevel, TopLevel } from "../../src/body/json/top-level.ts";
 import type { Dialect, DialectRequest, Engines, KvTransfer } from "../../src/dialects/dialect.ts";
+import { dialects } from "../../src/dialects/registry.ts";
 
 export const engines: Engines = {
   prefill: { host: "10.0.0.1", port: 8100, dpRank: -1, attributes: {} },
   decode: { host: "fd00::2", port: 8200, dpRank: -1, attributes: {} },
 };
+
+/** Those whose engines split requests, by name. */
+export const transferring: readonly (readonly [name: string, dialect: Dialect])[] = [
+  ...dialects,
+].filter(([, dialect]) => !dialect.servesWhole);
 
 /** Shared, so that each test also shows that nothing of the one before is left. */
 const members = new TopLevel();

@@ -1,4 +1,5 @@
 /** Checks of one route: what it matches, where it leads, and the texts in it. */
+import { dialectOf } from "../../dialects/registry.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import type { PrefillConfig, RouteConfig, ServerConfig, StepConfig } from "../schema/schema.ts";
@@ -122,9 +123,9 @@ function checkPrefill(
   path: ConfigPath,
 ): void {
   if (prefill === undefined) return;
-  if (dialect === "plain") {
+  if (dialectOf(dialect)?.servesWhole) {
     const hint = "remove the prefill, or name the engines' dialect";
-    context.faults.emerg([...path, "prefill"], 'the dialect "plain" has no prefill', hint);
+    context.faults.emerg([...path, "prefill"], `the dialect "${dialect}" has no prefill`, hint);
   }
   checkInternal(context, server, prefill, "prefill", [...path, "prefill"]);
 }

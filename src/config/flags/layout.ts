@@ -1,5 +1,6 @@
 /** Which engines the flags name: prefill and decode engines, or engines that serve whole requests. */
-import { schemasAt } from "../schema/expected.ts";
+import { defaultDialect, dialectOf, wholeRequestDialect } from "../../dialects/registry.ts";
+import { routeDialects } from "../schema/dialects.ts";
 import type { ConfigInput } from "../schema/schema.ts";
 import type { Flags } from "./flags.ts";
 import { type Fail, oneOf } from "./values.ts";
@@ -15,34 +16,27 @@ export interface Layout {
   readonly dialect: Dialect;
 }
 
-const dialectNames = schemasAt(["servers", 0, "routes", 0, "dialect"]).flatMap(
-  (schema) => (schema.enum ?? []) as readonly Dialect[],
-);
-
 export function readLayout(flags: Flags, fail: Fail): Layout {
   const hasWhole = (flags.engine ?? []).length > 0;
-  const dialect = oneOf("--dialect", flags.dialect, dialectNames, fail);
+  const dialect = oneOf("--dialect", flags.dialect, routeDialects, fail);
+  const saysWhole = dialect !== undefined && dialectOf(dialect)?.servesWhole === true;
   // `--decode` alone is one pool as well, unless a dialect that transfers KV caches is asked for.
   const hasDecodeOnly = flags.prefill.length === 0 && flags.decode.length > 0 && !hasWhole;
-  const splits = !(
-    hasWhole ||
-    dialect === "plain" ||
-    (hasDecodeOnly && flags.dialect === undefined)
-  );
+  const splits = !(hasWhole || saysWhole || (hasDecodeOnly && flags.dialect === undefined));
   if (hasWhole && flags.prefill.length + flags.decode.length > 0) {
     fail("--engine cannot be combined with --prefill and --decode");
   }
-  if (hasWhole && dialect !== undefined && dialect !== "plain") {
+  if (hasWhole && dialect !== undefined && !saysWhole) {
     const hint = "name engines with --prefill and --decode";
     fail(`--dialect ${dialect} cannot be combined with --engine`, hint);
   }
-  if (!splits && flags.prefill.length > 0) {
-    fail("--dialect plain cannot be combined with --prefill", "use --engine");
+  if (saysWhole && flags.prefill.length > 0) {
+    fail(`--dialect ${dialect} cannot be combined with --prefill`, "use --engine");
   }
   return {
     splits,
     encodes: (flags.encode ?? []).length > 0,
     decodeFlag: splits || hasDecodeOnly ? "decode" : "engine",
-    dialect: dialect ?? "omni",
+    dialect: dialect ?? (splits ? defaultDialect : wholeRequestDialect),
   };
 }

@@ -46,9 +46,7 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     match: { path: "/" },
     target: { pool: "decode" },
     ...(encodes && { encode: { pool: "encode" } }),
-    ...(splits
-      ? { prefill: { pool: "prefill" }, dialect }
-      : { dialect: "plain", byEndpoint: true }),
+    ...(splits ? { prefill: { pool: "prefill" }, dialect } : { dialect, byEndpoint: true }),
     ...(onFailure && { onPrefillFailure: onFailure }),
     ...(minTokens !== undefined && { prefillMinTokens: minTokens }),
     ...(flags.explain && { explain: true }),

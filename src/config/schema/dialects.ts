@@ -1,20 +1,29 @@
-/** Names of the dialects. What they do stands in `dialects/`, of which configuration knows nothing; a test holds the two together. */
-export const dialectNames = [
-  "omni",
-  "vllm-nixl",
-  "vllm-ascend",
-  "vllm-ascend-layerwise",
-  "vllm-mooncake",
-  "vllm-mooncake-v0",
-  "vllm-p2p-nccl",
-  "moriio-read",
-  "moriio-write",
-  "shared-storage",
-  "cache-threshold",
-  "sglang",
-  "trtllm",
-  "trtllm-gen-first",
-] as const;
+/** The dialects that a route can name, from their definitions in `dialects/`. */
+import { z } from "zod";
+import { allDialects, type DialectName, defaultDialect } from "../../dialects/registry.ts";
+import { withDetails } from "./describe.ts";
 
-/** What a route can say: also that there is no hand-over, or that the engines' answers are to tell. */
-export const routeDialects = [...dialectNames, "plain", "auto"] as const;
+const auto = "auto";
+
+/** Also `auto`: the engines' responses show what they speak. */
+export const routeDialects: readonly (DialectName | typeof auto)[] = [
+  ...allDialects.map(({ name }) => name),
+  auto,
+];
+
+const summaries = [
+  ...allDialects.map(({ summary }) => summary),
+  "detected from the engines' responses",
+];
+
+export const dialectSchema = z
+  .enum(routeDialects)
+  .default(defaultDialect)
+  .meta({
+    description: withDetails(
+      "The engines' KV-transfer protocol (`docs/dialects.md`).",
+      "`plain` = none: one pool, no prefill. `auto` = detected from what the engines report.",
+    ),
+    // Editors show these beside the values.
+    enumDescriptions: summaries,
+  });

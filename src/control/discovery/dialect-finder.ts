@@ -1,10 +1,11 @@
 /** Detects which dialect the engines of `auto` routes speak: asks them again and again until it is known. */
-import type { Config, RouteConfig } from "../../config/schema/schema.ts";
-import { type Detection, detect, detectionPaths, usualDialects } from "../../dialects/detect.ts";
-import { dialectOf } from "../../dialects/registry.ts";
+import type { Config } from "../../config/schema/schema.ts";
+import { type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
+import { type DialectName, dialectOf } from "../../dialects/registry.ts";
 import { probeIntervalMs, probesAtOnceMax } from "../../limits.ts";
-import { type Address, addressOf } from "../../pool/address.ts";
+import type { Address } from "../../pool/address.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
+import { addressToAsk } from "../polling/address-to-ask.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
 import { type RoutePools, routePools } from "./route-pools.ts";
 
@@ -15,8 +16,6 @@ export interface DialectFinderDeps {
   /** For tests. */
   readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
 }
-
-type DialectName = RouteConfig["dialect"];
 
 /** What was detected at one engine. `name` is its address. */
 interface EngineDetection {
@@ -113,38 +112,33 @@ export class DialectFinder {
     // The engines of one leg alone do not show whether those of the other agree.
     if (prefill.length === 0 || decode.length === 0) return undefined;
     const detections = [...prefill, ...decode];
-    const dialects = new Set(detections.flatMap(({ detection }) => detection.dialect ?? []));
+    const certain = detections.filter(({ detection }) => !detection.isAssumed);
+    const dialects = new Set(certain.map(({ detection }) => detection.dialect));
     const families = new Set(detections.map(({ detection }) => detection.family));
     if (dialects.size > 1 || families.size > 1) {
       const list = detections.map(
-        ({ name, detection }) => `${name} ${detection.dialect ?? detection.family}`,
+        ({ name, detection: { isAssumed, family, dialect } }) =>
+          `${name} ${isAssumed ? family : dialect}`,
       );
       return this.#problem(
         key,
         `the engines of one route speak several dialects: ${list.join(", ")}; set its dialect`,
       );
     }
-    const [family] = families;
-    const [detected] = dialects;
-    const name = detected ?? usualDialects[family!]!;
-    if (dialectOf(name as DialectName) === undefined) {
-      return this.#problem(key, `the engines speak "${name}", which this proxy does not support`);
-    }
-    const { name: engine, detection } = detections.find(
-      (one) => one.detection.dialect === detected,
-    )!;
+    const { name: engine, detection } = certain[0] ?? detections[0]!;
+    const { dialect, isAssumed, from } = detection;
     const where = `pools ${[...pools.prefill, ...pools.decode].join(", ")}`;
-    if (detected === undefined) {
-      const why = `${detection.from} of ${engine} does not show the KV connector`;
-      const what = `"${name}" is assumed, because ${why}; set the dialect if it is another`;
+    if (isAssumed) {
+      const why = `${from} of ${engine} does not show the KV connector`;
+      const what = `"${dialect}" is assumed, because ${why}; set the dialect if it is another`;
       this.#deps.log("warn", `dialect of ${where}: ${what}`);
     } else {
       this.#deps.log(
         "notice",
-        `dialect of ${where}: "${name}", detected by ${detection.from} of ${engine}`,
+        `dialect of ${where}: "${dialect}", detected by ${from} of ${engine}`,
       );
     }
-    return name as DialectName;
+    return dialect;
   }
 
   /** Logs a problem once, not with every round. */
@@ -166,16 +160,12 @@ export class DialectFinder {
   }
 
   async #askOne(engine: ConfiguredEngine): Promise<Detection | undefined> {
-    const { address, attributes } = engine;
     const responses = new Map<string, string>();
-    for (const path of detectionPaths) {
-      const host = attributes["bootstrap_host"] ?? address.host;
-      const port = Number(attributes["bootstrap_port"] ?? 8998);
-      const isQuery = path === "/query" && host !== undefined && port > 0 && port <= 65_535;
-      const response = await this.#ask(isQuery ? addressOf({ host, port }) : address, path);
+    for (const { path, port } of detectionQuestions) {
+      const response = await this.#ask(addressToAsk(engine, port, {}), path);
       if (typeof response === "string") {
-        // No server is there, so other paths would fail as well. The bootstrap server is another one.
-        if (!isQuery) return undefined;
+        // No server is there, so other paths would fail as well. Another port is another server.
+        if (port === undefined) return undefined;
       } else if (response.status === 200) responses.set(path, response.body.toString("latin1"));
     }
     return detect(responses);

@@ -10,13 +10,13 @@ import {
   probeTimeoutMs,
 } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
-import { addressOf } from "../../pool/address.ts";
 import type {
   DiscoveredAttributes,
   DiscoveredByIdentity,
 } from "../../pool/discovered-attributes.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
 import { engineIdentity } from "../../pool/slots.ts";
+import { addressToAsk } from "../polling/address-to-ask.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
 import { routePools } from "./route-pools.ts";
 
@@ -87,7 +87,7 @@ export class Prober {
       if (this.#closed) return;
       const { engine, probe, identity } = finding;
       const found = this.discovered[identity]?.attributes ?? {};
-      const address = probeAddress(engine, probe, found);
+      const address = addressToAsk(engine, probe.port, found);
       const key = `${address.key} ${probe.path}`;
       const response = responses.get(key) ?? this.#ask(address, probe.path);
       responses.set(key, response);
@@ -167,19 +167,6 @@ function take(finding: Finding, response: EngineResponse | NoResponse): void {
 
 function infoOf({ address, dpRank, attributes }: ConfiguredEngine): EngineInfo {
   return { host: address.host ?? "", port: address.port ?? 0, dpRank, attributes };
-}
-
-/** @param found attributes of the engine found so far, by any probe */
-function probeAddress(
-  { address, attributes }: ConfiguredEngine,
-  { port }: EngineProbe,
-  found: Readonly<Record<string, string>>,
-): Address {
-  if (port === undefined || address.host === undefined) return address;
-  const known = Number(attributes[port.attribute] ?? found[port.attribute]);
-  const isPort = Number.isInteger(known) && known > 0 && known <= 65_535;
-  const host = attributes["bootstrap_host"] ?? address.host;
-  return addressOf({ host, port: isPort ? known : port.otherwise });
 }
 
 function discoveredOf(findings: readonly Finding[]): DiscoveredByIdentity {

@@ -1,36 +1,35 @@
-/** What engines answer at a path, as far as a proxy has to know it, and which of them a path is. */
+/** What a proxy has to know of an endpoint of the engines. */
 
 import type { KeyName } from "../../body/json/key-name.ts";
-import { chatCompletions, completions, endpoints } from "./endpoints.ts";
 
-/** In which shape an endpoint tells of errors. */
+/** The JSON shape of an endpoint's errors. */
 export type ErrorShape = "openai" | "anthropic" | "sglang";
 
 /**
- * Who serves it. `prefill-decode`: a prefill and a decode, where the route has both. `any-engine`: whichever, and rather one that
- * prefills. `all-engines`: the answers of all become one. `holder`: the engine that keeps the answer which the path names.
+ * Which engines serve it. `prefill-decode`: a prefill and a decode engine, if the route has both. `any-engine`: any, preferably one that
+ * prefills. `all-engines`: the responses of all become one. `storing-engine`: the one that stores the response which the path names.
  */
-export type ServedBy = "prefill-decode" | "any-engine" | "all-engines" | "holder";
+export type ServedBy = "prefill-decode" | "any-engine" | "all-engines" | "storing-engine";
 
 export interface Endpoint {
-  /** The ends of its paths: a proxy may have them under another prefix. */
+  /** The ends of its paths: a proxy may serve them under another prefix. */
   readonly paths: readonly string[];
   readonly servedBy: ServedBy;
   readonly errors: ErrorShape;
 }
 
-/** How a request says how much it wants. */
+/** The members of a request that limit its response. */
 export interface Limits {
-  /** The member whose object holds all of these; undefined = they are the body's own. */
+  /** The member whose object has all of these; undefined = the body itself has them. */
   readonly within?: KeyName;
-  /** Most tokens of an answer: 1 for a prefill. */
-  readonly most: KeyName;
-  /** Other names of that, which count more or less by engine. */
-  readonly mostToo: readonly KeyName[];
-  /** Fewest tokens. Undefined = the endpoint has no such bound. */
-  readonly least?: KeyName;
-  /** Answers to one prompt. */
-  readonly counts: readonly KeyName[];
+  /** Most tokens of a response: 1 for a prefill. */
+  readonly maxTokens: KeyName;
+  /** Other names of that. Which one counts depends on the engine. */
+  readonly maxTokensAliases: readonly KeyName[];
+  /** Undefined = the endpoint has no such bound. */
+  readonly minTokens?: KeyName;
+  /** Numbers of choices for one prompt. */
+  readonly choiceCounts: readonly KeyName[];
 }
 
 /** An endpoint that generates. */
@@ -38,72 +37,26 @@ export interface Generating extends Endpoint {
   readonly servedBy: "prefill-decode";
   readonly name: string;
   readonly limits: Limits;
-  /** What holds the prompt; of several the first that is there. */
+  /** The member that has the prompt; of several the first that is there. */
   readonly prompts: readonly KeyName[];
-  /** A prompt's list may be several prompts. */
-  readonly mayBeSeveral: boolean;
-  /** Has a prefill answer at once and in one piece: these become false where they are there. */
+  /** A list as the prompt may be several prompts. */
+  readonly allowsSeveralPrompts: boolean;
+  /** Members that are set to false for a prefill if they are there: it responds at once and in one piece. */
   readonly offForPrefill: readonly KeyName[];
-  /** The engine keeps its answer, for requests that name it later. */
-  readonly keeps?: ResponseStorage;
+  /** The engine stores the response, for requests that name it later. */
+  readonly storage?: ResponseStorage;
 }
 
-/** How a kept answer is named. */
+/** How a request names stored responses. */
 export interface ResponseStorage {
-  /** False = this one is not kept. */
-  readonly isKept: KeyName;
-  /** The request may say the id that its answer is to have. */
+  /** False = this response is not stored. */
+  readonly isStored: KeyName;
+  /** The id that the response is to have, if the request says it. */
   readonly id: KeyName;
-  /** Names the answer that the request goes on with. Only its engine can. */
+  /** The response that the request continues. Only the engine that stores it can. */
   readonly previous: KeyName;
-}
-
-/** The last path that was asked for: a request asks several times, which take 0.3 µs less. */
-let lastPath = "";
-let lastEndpoint: Endpoint | undefined;
-
-/** Undefined = an endpoint that one engine serves, like any other path. */
-export function endpointOf(path: string): Endpoint | undefined {
-  if (path !== lastPath) {
-    lastEndpoint = find(path);
-    lastPath = path;
-  }
-  return lastEndpoint;
-}
-
-function find(path: string): Endpoint | undefined {
-  const known = byPath.get(path);
-  if (known !== undefined) return known;
-  for (const [end, endpoint] of byPath) if (path.endsWith(end)) return endpoint;
-  return storedResponsePath.test(path) ? storedResponse : undefined;
-}
-
-/** Of a request that is prefilled: what is at no known path is taken for completions. */
-export function generatingAt(path: string): Generating {
-  const endpoint = endpointOf(path);
-  return endpoint !== undefined && isGenerating(endpoint) ? endpoint : completions;
 }
 
 export function isGenerating(endpoint: Endpoint): endpoint is Generating {
   return endpoint.servedBy === "prefill-decode";
 }
-
-/** OpenAI's two, whose answers have `choices`: what some hand-overs are made for. */
-export function hasChoices(endpoint: Generating): boolean {
-  return endpoint === completions || endpoint === chatCompletions;
-}
-
-/** The id in a path that names a kept answer; "" = it names none. */
-export function storedResponseId(path: string): string {
-  return storedResponsePath.exec(path)?.[1] ?? "";
-}
-
-const storedResponsePath = /\/responses\/([A-Za-z0-9_-]{1,128})(?:\/cancel|\/input_items)?$/;
-const storedResponse: Endpoint = { paths: [], servedBy: "holder", errors: "openai" };
-
-/** Longer ends first: `/completions` ends `/chat/completions`, too. */
-const byPath: ReadonlyMap<string, Endpoint> = new Map(
-  endpoints
-    .flatMap((endpoint) => endpoint.paths.map((path) => [path, endpoint] as const))
-    .sort(([a], [b]) => b.length - a.length),
-);

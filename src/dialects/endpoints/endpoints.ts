@@ -19,10 +19,10 @@ const store = key("store");
 
 /** Of vLLM and its kin. In a chat `max_completion_tokens` goes before `max_tokens`, and a completion ignores it. */
 const tokenLimits = {
-  most: maxTokens,
-  mostToo: [key("max_completion_tokens")],
-  least: minTokens,
-  counts: [n, key("best_of")],
+  maxTokens: maxTokens,
+  maxTokensAliases: [key("max_completion_tokens")],
+  minTokens: minTokens,
+  choiceCounts: [n, key("best_of")],
 } as const;
 
 const openai = { servedBy: "prefill-decode", errors: "openai", offForPrefill: [stream] } as const;
@@ -34,7 +34,7 @@ export const completions: Generating = {
   paths: ["/completions"],
   limits: tokenLimits,
   prompts: [prompt],
-  mayBeSeveral: true,
+  allowsSeveralPrompts: true,
 };
 
 export const chatCompletions: Generating = {
@@ -43,7 +43,7 @@ export const chatCompletions: Generating = {
   paths: ["/chat/completions"],
   limits: tokenLimits,
   prompts: [messages],
-  mayBeSeveral: false,
+  allowsSeveralPrompts: false,
 };
 
 /** SageMaker's: the body says whether it is a chat. */
@@ -53,19 +53,19 @@ const invocations: Generating = {
   paths: ["/invocations"],
   limits: tokenLimits,
   prompts: [messages, prompt],
-  mayBeSeveral: true,
+  allowsSeveralPrompts: true,
 };
 
 const responses: Generating = {
   ...openai,
   name: "responses",
   paths: ["/responses"],
-  limits: { most: key("max_output_tokens"), mostToo: [], counts: [] },
+  limits: { maxTokens: key("max_output_tokens"), maxTokensAliases: [], choiceCounts: [] },
   prompts: [key("input")],
-  mayBeSeveral: false,
+  allowsSeveralPrompts: false,
   // In the background an engine answers before it has computed anything.
   offForPrefill: [stream, key("background"), store],
-  keeps: { isKept: store, id: key("request_id"), previous: key("previous_response_id") },
+  storage: { isStored: store, id: key("request_id"), previous: key("previous_response_id") },
 };
 
 const anthropicMessages: Generating = {
@@ -73,9 +73,9 @@ const anthropicMessages: Generating = {
   errors: "anthropic",
   name: "messages",
   paths: ["/messages"],
-  limits: { most: maxTokens, mostToo: [], counts: [] },
+  limits: { maxTokens: maxTokens, maxTokensAliases: [], choiceCounts: [] },
   prompts: [messages],
-  mayBeSeveral: false,
+  allowsSeveralPrompts: false,
   offForPrefill: [stream],
 };
 
@@ -84,9 +84,15 @@ const vllmGenerate: Generating = {
   ...openai,
   name: "vLLM's generate",
   paths: ["/inference/v1/generate"],
-  limits: { within: samplingParams, most: maxTokens, mostToo: [], least: minTokens, counts: [n] },
+  limits: {
+    within: samplingParams,
+    maxTokens: maxTokens,
+    maxTokensAliases: [],
+    minTokens: minTokens,
+    choiceCounts: [n],
+  },
   prompts: [key("token_ids")],
-  mayBeSeveral: false,
+  allowsSeveralPrompts: false,
 };
 
 export const sglangGenerate: Generating = {
@@ -96,14 +102,14 @@ export const sglangGenerate: Generating = {
   paths: ["/generate"],
   limits: {
     within: samplingParams,
-    most: key("max_new_tokens"),
-    mostToo: [],
-    least: key("min_new_tokens"),
-    counts: [n],
+    maxTokens: key("max_new_tokens"),
+    maxTokensAliases: [],
+    minTokens: key("min_new_tokens"),
+    choiceCounts: [n],
   },
   // Ids count only where there is no text.
   prompts: [key("text"), key("input_ids")],
-  mayBeSeveral: true,
+  allowsSeveralPrompts: true,
   offForPrefill: [stream],
 };
 

@@ -7,7 +7,8 @@ import { spaceEnd } from "../../body/json/token-ends.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import { bootstrapRoomsMax } from "../../limits.ts";
 import type { DialectRequest } from "../dialect.ts";
-import { generatingAt, type Limits } from "../endpoints/endpoint.ts";
+import type { Limits } from "../endpoints/endpoint.ts";
+import { generatingAt } from "../endpoints/find-endpoint.ts";
 import { memberValueOf } from "../shared/member-facts.ts";
 import { promptCount } from "../shared/prompt-count.ts";
 
@@ -15,9 +16,9 @@ const n = new KeyName("n");
 
 /** `undefined` = one sequence, whose fields are no lists. Above {@link bootstrapRoomsMax} the count is not exact. */
 export function batchSize({ members, path }: DialectRequest): number | undefined {
-  const { prompts: keys, mayBeSeveral, limits } = generatingAt(path);
+  const { prompts: keys, allowsSeveralPrompts, limits } = generatingAt(path);
   const key = keys.find((one) => isGiven(members, one));
-  const isList = mayBeSeveral && key !== undefined;
+  const isList = allowsSeveralPrompts && key !== undefined;
   const prompts = isList ? promptCount(members, key, bootstrapRoomsMax) : undefined;
   const samples = samplesOf(members, limits);
   return prompts === undefined && samples === 1 ? undefined : (prompts ?? 1) * samples;
@@ -28,8 +29,8 @@ function isGiven(members: TopLevel, key: KeyName): boolean {
   return value !== undefined && value[0] !== 0x6e;
 }
 
-function samplesOf(members: TopLevel, { within, counts }: Limits): number {
-  if (counts.length === 0) return 1;
+function samplesOf(members: TopLevel, { within, choiceCounts }: Limits): number {
+  if (choiceCounts.length === 0) return 1;
   return within === undefined
     ? countIn(memberValueOf(members, n))
     : samplesWithin(memberValueOf(members, within));

@@ -10,8 +10,8 @@ import { KeyName } from "../../body/json/key-name.ts";
 import type { Span } from "../../body/json/member-value.ts";
 import { largeEventBytesMax, usualEventBytesMax } from "../../limits.ts";
 import type { ResponseFilter, ResponseMerge } from "../dialect.ts";
-import { generatingAt } from "../endpoints/endpoint.ts";
 import { sglangGenerate } from "../endpoints/endpoints.ts";
+import { generatingAt } from "../endpoints/find-endpoint.ts";
 import { isSet } from "../shared/member-facts.ts";
 import { hasValue, UsageMerge } from "../shared/usage-merge.ts";
 

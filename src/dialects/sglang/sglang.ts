@@ -8,12 +8,23 @@ import type { Edits } from "../../body/edit/splice.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import { bootstrapRoomsMax } from "../../limits.ts";
-import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
-import { bootstrapHostOf, bootstrapPortOf } from "../shared/bootstrap-server.ts";
+import { type EngineQuestion, pathThatShows, serverInfo } from "../definition.ts";
+import {
+  type DialectRequest,
+  defineDialect,
+  type EngineInfo,
+  type Engines,
+  type KvTransfer,
+} from "../dialect.ts";
+import {
+  bootstrapAttributes,
+  bootstrapHostOf,
+  bootstrapPortOf,
+} from "../shared/bootstrap-server.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOnePiece } from "../shared/one-token.ts";
-import { sglangRoute, sglangServerInfo } from "../shared/probes.ts";
 import { batchSize } from "./batch.ts";
+import { sglangFamily, sglangRoute, sglangServerInfo } from "./family.ts";
 import { sglangResponses } from "./responses.ts";
 
 const bootstrapHost = new KeyName("bootstrap_host");
@@ -39,17 +50,45 @@ const transferKeys: readonly KeyName[] = [
   ].map((name) => new KeyName(name)),
 ];
 
+/** The state of the server, under its newer and its older name. */
+const infoQuestions: readonly EngineQuestion[] = [serverInfo, { path: "/get_server_info" }];
+
 const roomsEnd = 1n << 63n;
 
-export const sglang: Dialect = {
+export const sglang = defineDialect({
   name: "sglang",
+  summary: "SGLang: both engines at once, which meet in a bootstrap room",
+  family: sglangFamily,
+  page: "sglang",
+  transferFields: transferKeys.map((key) => key.text),
+  overview: {
+    prefill: "`bootstrap_host`, `_port`, `_room`",
+    decode: "the same three, and ranks",
+    idsFrom: "proxy",
+  },
+  attributes: {
+    ...bootstrapAttributes("discovered from its `/server_info`, else "),
+    dp_size: {
+      of: "prefill",
+      meaning: "number of its data-parallel ranks",
+      default: "discovered from its bootstrap server",
+    },
+  },
+  detection: {
+    questions: infoQuestions,
+    recognise(responses) {
+      const path = pathThatShows(responses, infoQuestions, /"disaggregation_mode"/);
+      return path && `disaggregation_mode in ${path}`;
+    },
+    ofFamily: "certain",
+  },
   order: "together",
   merge: sglangResponses,
   probes: [sglangServerInfo, sglangRoute],
   supports: (request) => (batchSize(request) ?? 1) <= bootstrapRoomsMax,
   strip,
   beginTransfer: (request) => new SglangTransfer(request),
-};
+});
 
 function strip(members: TopLevel, edits: Edits): void {
   for (const key of transferKeys) removeMember(members, edits, key);

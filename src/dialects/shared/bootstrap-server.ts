@@ -1,8 +1,31 @@
-/** Where the bootstrap server of a prefill engine is, at which decode engines find it (SGLang, Mooncake). */
+/** The bootstrap server of a prefill engine, at which decode engines find it (SGLang, Mooncake). */
 
+import type { EngineAttributes, OtherPort } from "../definition.ts";
 import type { EngineInfo } from "../dialect.ts";
 
 const defaultPort = "8998";
+
+export const bootstrapServer: OtherPort = {
+  attribute: "bootstrap_port",
+  otherwise: Number(defaultPort),
+  hostAttribute: "bootstrap_host",
+};
+
+/** @param portFrom where the port is found if it is not configured; "" = nowhere */
+export function bootstrapAttributes(portFrom: string): EngineAttributes {
+  return {
+    bootstrap_port: {
+      of: "prefill",
+      meaning: "port of its bootstrap server",
+      default: `${portFrom}8998`,
+    },
+    bootstrap_host: {
+      of: "prefill",
+      meaning: "host of its bootstrap server",
+      default: "the engine's own host",
+    },
+  };
+}
 
 /** As it stands in a URL: engines put host and port together without looking. */
 export function bootstrapHostOf({ host, attributes }: EngineInfo): string {

@@ -4,7 +4,8 @@ import { Edits } from "../../body/edit/splice.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
-import { generatingAt, type Limits } from "../endpoints/endpoint.ts";
+import type { Limits } from "../endpoints/endpoint.ts";
+import { generatingAt } from "../endpoints/find-endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";
 import { removeMember, replaceMember, setMember } from "./members.ts";
 
@@ -47,22 +48,22 @@ export function askForOneToken(
 
 /** Leaves the limits to an engine that ends a prefill by itself. */
 export function askForOnePiece({ members, path }: DialectRequest, edits: Edits): void {
-  const { offForPrefill, keeps } = generatingAt(path);
+  const { offForPrefill, storage } = generatingAt(path);
   for (const key of offForPrefill) replaceMember(members, edits, key, no);
   removeMember(members, edits, streamOptions);
   // Kept where nothing is said. Nobody will ask a prefill engine for it.
-  if (keeps !== undefined && members.indexOf(keeps.isKept) < 0)
-    edits.appendMember(keeps.isKept, no);
+  if (storage !== undefined && members.indexOf(storage.isStored) < 0)
+    edits.appendMember(storage.isStored, no);
 }
 
 function limit(members: TopLevel, edits: Edits, limits: Limits, first: FirstToken): void {
-  const { most, mostToo, least, counts } = limits;
-  setMember(members, edits, most, one);
-  for (const key of mostToo) replaceMember(members, edits, key, one);
-  for (const key of counts) replaceMember(members, edits, key, one);
-  if (least === undefined) return;
-  if (first === "must-not-end-the-text") setMember(members, edits, least, one);
-  else replaceMember(members, edits, least, one);
+  const { maxTokens, maxTokensAliases, minTokens, choiceCounts } = limits;
+  setMember(members, edits, maxTokens, one);
+  for (const key of maxTokensAliases) replaceMember(members, edits, key, one);
+  for (const key of choiceCounts) replaceMember(members, edits, key, one);
+  if (minTokens === undefined) return;
+  if (first === "must-not-end-the-text") setMember(members, edits, minTokens, one);
+  else replaceMember(members, edits, minTokens, one);
 }
 
 function limitedObject(object: Buffer, limits: Limits, first: FirstToken): Buffer | undefined {

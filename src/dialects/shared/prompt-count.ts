@@ -5,7 +5,7 @@ import type { KeyName } from "../../body/json/key-name.ts";
 import { spaceEnd } from "../../body/json/token-ends.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
-import { generatingAt } from "../endpoints/endpoint.ts";
+import { generatingAt } from "../endpoints/find-endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";
 
 /**
@@ -26,7 +26,7 @@ export function promptCount(members: TopLevel, key: KeyName, most: number): numb
 
 /** How many prompts a request holds; one that does not say is one. */
 export function promptsOf({ members, path }: DialectRequest, most: number): number {
-  const { prompts, mayBeSeveral } = generatingAt(path);
-  if (!mayBeSeveral) return 1;
+  const { prompts, allowsSeveralPrompts } = generatingAt(path);
+  if (!allowsSeveralPrompts) return 1;
   return Math.max(...prompts.map((key) => promptCount(members, key, most) ?? 1));
 }

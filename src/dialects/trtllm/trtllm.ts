@@ -8,23 +8,24 @@
 import type { Edits } from "../../body/edit/splice.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
-import type {
-  Dialect,
-  DialectRequest,
-  Engines,
-  FinalReply,
-  IdGenerator,
-  KvTransfer,
-  LegName,
+import { type EngineAttribute, pathThatShows, serverInfo } from "../definition.ts";
+import {
+  type DialectRequest,
+  defineDialect,
+  type Engines,
+  type FinalReply,
+  type IdGenerator,
+  type KvTransfer,
+  type LegName,
 } from "../dialect.ts";
-import { generatingAt, hasChoices } from "../endpoints/endpoint.ts";
 import { chatCompletions } from "../endpoints/endpoints.ts";
+import { generatingAt, hasChoices } from "../endpoints/find-endpoint.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember, setMember } from "../shared/members.ts";
 import { askForOnePiece } from "../shared/one-token.ts";
-import { trtllmServerInfo } from "../shared/probes.ts";
-import { hasSeveralOutputs } from "../shared/several-choices.ts";
+import { hasSeveralOutputs } from "../shared/several-outputs.ts";
 import { disaggregatedParams, readContext } from "./context.ts";
+import { trtllmFamily, trtllmServerInfo } from "./family.ts";
 import { finalReplyOf } from "./final.ts";
 import { trtllmResponses } from "./responses.ts";
 import { signatureLine } from "./signature.ts";
@@ -41,24 +42,70 @@ const idsEnd = 1n << 53n;
 /** `DisaggScheduleStyle` is a number in JSON. */
 const generationFirst = `"schedule_style":1`;
 
-export const trtllm: Dialect = {
+const authKey: EngineAttribute = {
+  of: "decode",
+  meaning: "its `internal_request_auth_key`: the proxy signs what names memory to read",
+  default: "nothing is signed",
+};
+
+export const trtllm = defineDialect({
   name: "trtllm",
+  summary: "TensorRT-LLM, context first: decode gets the context server's `disaggregated_params`",
+  family: trtllmFamily,
+  page: "trtllm",
+  transferFields: [disaggregatedParams.text, kvTransferParams.text],
+  overview: {
+    prefill: "`disaggregated_params`: context_only",
+    decode: "those of the response: generation_only, and `prompt_token_ids`",
+    idsFrom: "proxy and engine",
+  },
+  attributes: { internal_request_auth_key: authKey },
+  detection: {
+    questions: [serverInfo],
+    recognise(responses) {
+      const path = pathThatShows(responses, [serverInfo], /"disaggregated_params"/);
+      return path && `disaggregated_params in ${path}`;
+    },
+    ofFamily: "certain",
+  },
   order: "prefill-first",
   merge: trtllmResponses,
   supports,
   strip,
   beginTransfer: (request) => new ContextFirst(request),
-};
+});
 
-export const trtllmGenFirst: Dialect = {
+export const trtllmGenFirst = defineDialect({
   name: "trtllm-gen-first",
+  summary: "TensorRT-LLM, generation first: both servers at once, which meet by an id",
+  family: trtllmFamily,
+  page: "trtllm",
+  transferFields: [disaggregatedParams.text, kvTransferParams.text],
+  overview: {
+    prefill: "`disaggregated_params`: context_only",
+    decode: "generation_only, `ctx_request_id`",
+    idsFrom: "proxy",
+  },
+  attributes: {
+    internal_request_auth_key: authKey,
+    ctx_info_endpoint: {
+      of: "prefill",
+      meaning: "where generation servers ask for the context server's ranks",
+      default: "discovered from its `/server_info`",
+    },
+    ctx_dp_rank: {
+      of: "prefill",
+      meaning: "its only data-parallel rank",
+      default: "discovered from its `/server_info`",
+    },
+  },
   order: "together",
   merge: trtllmResponses,
   probes: [trtllmServerInfo],
   supports,
   strip,
   beginTransfer: (request) => new GenerationFirst(request),
-};
+});
 
 /** Other endpoints do not know the field. A context server answers one choice for one prompt. */
 function supports(request: DialectRequest): boolean {

@@ -1,18 +1,28 @@
 /**
- * vLLM-Ascend's MooncakeConnector: NIXL's fields, and an engine whose decode may give a request up in the middle of its answer
+ * vLLM-Ascend's MooncakeConnector: NIXL's fields, and an engine whose decode may preempt a request in the middle of its response
  * (`RecomputeScheduler`). Sources: vllm-ascend `kv_p2p/mooncake_connector.py`, `core/recompute_scheduler.py`,
  * `load_balance_proxy_server_example.py`.
  */
 
-import type { Dialect } from "../dialect.ts";
+import { defineDialect } from "../dialect.ts";
 import { vllmNixl } from "../vllm/nixl.ts";
 import { continuedResponses } from "./continued-response.ts";
 
-export const vllmAscend: Dialect = {
-  ...vllmNixl,
+/** All but what shows that an engine is NIXL's. */
+const { detection: _, ...likeNixl } = vllmNixl;
+
+export const vllmAscend = defineDialect({
+  ...likeNixl,
   name: "vllm-ascend",
+  summary: "vLLM-Ascend with MooncakeConnector: as vllm-nixl, and continues preempted responses",
+  page: "vllm-ascend",
+  overview: {
+    prefill: "as `vllm-nixl`",
+    decode: "as `vllm-nixl`; a preempted response is continued in the same stream",
+    idsFrom: "engine",
+  },
   // A decode engine whose request goes away before it is scheduled tells the prefill engine nothing: it holds the KV cache for
   // `VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`.
   releasesByDecode: false,
   merge: continuedResponses,
-};
+});

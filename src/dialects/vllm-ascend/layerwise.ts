@@ -9,12 +9,18 @@ import { KeyName } from "../../body/json/key-name.ts";
 import { memberValue } from "../../body/json/member-value.ts";
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import { calledPromptsMax } from "../../limits.ts";
-import type { CallVerdict, Dialect, DialectRequest, KvTransfer } from "../dialect.ts";
+import {
+  type CallVerdict,
+  type DialectRequest,
+  defineDialect,
+  type KvTransfer,
+} from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
 import { promptsOf } from "../shared/prompt-count.ts";
-import { hasSeveralChoices } from "../shared/several-choices.ts";
+import { hasSeveralChoices } from "../shared/several-outputs.ts";
+import { byConnector, vllmFamily } from "../vllm/family.ts";
 import { continuedResponses } from "./continued-response.ts";
 
 const requestIdKey = new KeyName("request_id");
@@ -22,8 +28,18 @@ const batchParams = new KeyName("batch_kv_transfer_params");
 const colon = Buffer.from(":");
 const comma = Buffer.from(",");
 
-export const vllmAscendLayerwise: Dialect = {
+export const vllmAscendLayerwise = defineDialect({
   name: "vllm-ascend-layerwise",
+  summary: "vLLM-Ascend's layerwise connectors: prefill writes each layer into decode's memory",
+  family: vllmFamily,
+  page: "vllm-ascend-layerwise",
+  transferFields: [kvTransferParams.text],
+  overview: {
+    prefill: "the call-back's body",
+    decode: "`do_remote_prefill`, `metaserver`",
+    idsFrom: "proxy and engine",
+  },
+  detection: byConnector(/MooncakeLayerwiseConnector/),
   order: "decode-first",
   callsBack: true,
   merge: continuedResponses,
@@ -31,7 +47,7 @@ export const vllmAscendLayerwise: Dialect = {
     !hasSeveralChoices(request) && promptsOf(request, calledPromptsMax) <= calledPromptsMax,
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   beginTransfer: (request) => new LayerwiseTransfer(request),
-};
+});
 
 class LayerwiseTransfer implements KvTransfer {
   readonly #request: DialectRequest;

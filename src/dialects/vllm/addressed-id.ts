@@ -3,14 +3,21 @@
  * P2pNcclConnector and MoRIIOConnector). Their patterns: `___prefill_addr_(.*)___decode_addr_(.*)_<32 hexadecimal digits>`.
  */
 
+import type { EngineAttribute } from "../definition.ts";
 import type { EngineInfo, Engines } from "../dialect.ts";
+
+export const zmqAddress: EngineAttribute = {
+  of: "both",
+  meaning: "address of its KV connector (rank 0), as the engine itself says it",
+  default: "its host and the ports below",
+};
 
 /** In a header line, and between the marks around it. */
 const fits = /^(?!.*___)[\x21-\x7e]+$/;
 
 /**
- * @param addressOf what stands for an engine whose attribute `zmq_address` does not say it
- * @param uuid new for each round: engines key KV caches by the id
+ * @param addressOf the address of an engine whose attribute `zmq_address` does not say it
+ * @param uuid new for each attempt: engines key KV caches by the id
  */
 export function addressedId(
   { prefill, decode }: Engines,

@@ -6,30 +6,53 @@
 import type { Edits } from "../../body/edit/splice.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
-import type { DecodeInspection, Dialect, DialectRequest, Engines, KvTransfer } from "../dialect.ts";
-import { generatingAt, hasChoices } from "../endpoints/endpoint.ts";
+import {
+  type DecodeInspection,
+  type DialectRequest,
+  defineDialect,
+  type Engines,
+  type KvTransfer,
+} from "../dialect.ts";
+import { generatingAt, hasChoices } from "../endpoints/find-endpoint.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember, setMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
 import { cacheHitThreshold, ThresholdInspector } from "./cache-hit-threshold.ts";
+import { vllmFamily } from "./family.ts";
 import { vllmResponses } from "./responses.ts";
 
 /** The share of the prompt that decode must have, where neither the client nor the engine's attribute says one. */
-const usualThreshold = "0.8";
+const defaultThreshold = "0.8";
 const share = /^(?:0(?:\.\d+)?|1(?:\.0+)?)$/;
 const none = Buffer.from("0");
 
 const echo = new KeyName("echo");
 const promptLogprobs = new KeyName("prompt_logprobs");
 
-export const cacheThreshold: Dialect = {
+export const cacheThreshold = defineDialect({
   name: "cache-threshold",
+  summary: "llm-d's decode first: a prefill only if decode has too little of the prompt cached",
+  family: vllmFamily,
+  page: "cache-threshold",
+  transferFields: [kvTransferParams.text],
+  overview: {
+    prefill: "one token, `cache_hit_threshold` 0",
+    decode: "`cache_hit_threshold`",
+    idsFrom: "nobody",
+  },
+  attributes: {
+    cache_hit_threshold: {
+      of: "decode",
+      meaning: "share of the prompt that must be cached for decode to serve it alone, 0 to 1",
+      default: defaultThreshold,
+    },
+  },
   order: "decode-first",
   merge: vllmResponses,
   supports,
   strip: computeAll,
   beginTransfer: (request) => new ThresholdTransfer(request),
-};
+});
 
 class ThresholdTransfer implements KvTransfer {
   readonly #request: DialectRequest;
@@ -61,7 +84,7 @@ class ThresholdTransfer implements KvTransfer {
     // Of all JSON values only `null` begins with an n.
     if (said >= 0 && this.#request.members.value(said)[0] !== 0x6e) return;
     const attribute = decode?.attributes["cache_hit_threshold"] ?? "";
-    const threshold = share.test(attribute) ? attribute : usualThreshold;
+    const threshold = share.test(attribute) ? attribute : defaultThreshold;
     setMember(this.#request.members, edits, cacheHitThreshold, Buffer.from(threshold));
   }
 

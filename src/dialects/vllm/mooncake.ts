@@ -5,24 +5,76 @@
  */
 
 import type { Edits } from "../../body/edit/splice.ts";
-import type { Dialect, DialectRequest, Engines, KvTransfer } from "../dialect.ts";
-import { bootstrapHostOf, bootstrapPortOf } from "../shared/bootstrap-server.ts";
-import { askToFetch, askToHold } from "../shared/kv-role.ts";
+import { type EngineQuestion, pathThatShows, serverInfo } from "../definition.ts";
+import {
+  type DialectRequest,
+  defineDialect,
+  type EngineProbe,
+  type Engines,
+  type KvTransfer,
+} from "../dialect.ts";
+import {
+  bootstrapAttributes,
+  bootstrapHostOf,
+  bootstrapPortOf,
+  bootstrapServer,
+} from "../shared/bootstrap-server.ts";
+import { memberBytes, textMembers } from "../shared/json-texts.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
-import { mooncakeQuery } from "../shared/probes.ts";
-import { hasSeveralOutputs } from "../shared/several-choices.ts";
+import { hasSeveralOutputs } from "../shared/several-outputs.ts";
+import { connectorThatShows, vllmFamily } from "./family.ts";
+import { askToFetch, askToHold } from "./kv-role.ts";
 import { vllmResponses } from "./responses.ts";
 
-export const vllmMooncake: Dialect = {
+const query: EngineQuestion = { path: "/query", port: bootstrapServer };
+
+/**
+ * `{"<rank>": {"engine_id": …}}`, another id with each start of the engine.
+ * Source: vllm, examples/disaggregated/mooncake_connector/mooncake_connector_proxy.py.
+ */
+export const engineIdProbe: EngineProbe = {
+  ...query,
+  legs: ["prefill"],
+  needs: ["engine_id"],
+  discovered: (response, { dpRank }) => {
+    const rank = memberBytes(response, `${Math.max(dpRank, 0)}`);
+    return rank === undefined ? {} : textMembers(rank, ["engine_id"]);
+  },
+};
+
+export const vllmMooncake = defineDialect({
   name: "vllm-mooncake",
+  summary: "vLLM with MooncakeConnector: both engines at once, which meet by a transfer id",
+  family: vllmFamily,
+  page: "vllm-mooncake",
+  transferFields: [kvTransferParams.text],
+  overview: {
+    prefill: "one token, `do_remote_decode`, `transfer_id`",
+    decode: "`remote_bootstrap_addr`, `remote_engine_id`, `transfer_id`",
+    idsFrom: "proxy",
+  },
+  attributes: {
+    ...bootstrapAttributes(""),
+    engine_id: {
+      of: "prefill",
+      meaning: "the id by which its KV connector knows it",
+      default: "discovered from its bootstrap server",
+    },
+  },
+  detection: {
+    questions: [serverInfo, query],
+    recognise: (responses) =>
+      pathThatShows(responses, [query], /"worker_addr"/) ??
+      connectorThatShows(responses, /MooncakeConnector/),
+  },
   order: "together",
   merge: vllmResponses,
-  probes: [mooncakeQuery],
+  probes: [engineIdProbe],
   supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   beginTransfer: (request) => new MooncakeTransfer(request),
-};
+});
 
 class MooncakeTransfer implements KvTransfer {
   readonly #request: DialectRequest;
@@ -58,8 +110,18 @@ class MooncakeTransfer implements KvTransfer {
  * The connector as it was before transfer ids (vLLM until early 2026): engines meet by their ids of the request, which follow from
  * `X-Request-Id`, and decode is told the bootstrap server alone. Source: the same files at vllm 8fc582da and before.
  */
-export const vllmMooncakeV0: Dialect = {
+export const vllmMooncakeV0 = defineDialect({
   name: "vllm-mooncake-v0",
+  summary: "vLLM with MooncakeConnector before transfer ids",
+  family: vllmFamily,
+  page: "vllm-mooncake",
+  transferFields: [kvTransferParams.text],
+  overview: {
+    prefill: "one token, `do_remote_decode`",
+    decode: "`bootstrap_server_host`, `bootstrap_server_port`",
+    idsFrom: "proxy",
+  },
+  attributes: bootstrapAttributes(""),
   // The reference proxy sends both at once, and leaves decode to wait for 480 s where prefill fails; either order is right.
   order: "prefill-first",
   // A decode engine whose request goes away sends an empty pull (`request_finished`), which frees.
@@ -68,7 +130,7 @@ export const vllmMooncakeV0: Dialect = {
   supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   beginTransfer: (request) => new MooncakeV0Transfer(request),
-};
+});
 
 class MooncakeV0Transfer implements KvTransfer {
   readonly #request: DialectRequest;

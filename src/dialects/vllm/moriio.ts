@@ -9,13 +9,21 @@ import type { Edits } from "../../body/edit/splice.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import { memberValue } from "../../body/json/member-value.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
-import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
+import type { EngineAttribute, EngineAttributes } from "../definition.ts";
+import {
+  type DialectRequest,
+  defineDialect,
+  type EngineInfo,
+  type Engines,
+  type KvTransfer,
+} from "../dialect.ts";
 import { portOr } from "../shared/bootstrap-server.ts";
-import { askToFetch, askToHold } from "../shared/kv-role.ts";
 import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
-import { hasSeveralOutputs } from "../shared/several-choices.ts";
-import { addressedId } from "./addressed-id.ts";
+import { hasSeveralOutputs } from "../shared/several-outputs.ts";
+import { addressedId, zmqAddress } from "./addressed-id.ts";
+import { vllmFamily } from "./family.ts";
+import { askToFetch, askToHold } from "./kv-role.ts";
 import { vllmResponses } from "./responses.ts";
 
 const remoteEngineId = new KeyName("remote_engine_id");
@@ -26,7 +34,31 @@ const defaultNotifyPort = "61005";
 /** What prefill is told of the KV cache's source, and decode where prefill writes it: there is none to be named. */
 const nowhere = ',"remote_engine_id":null,"remote_block_ids":null';
 
+const size = (of: string): EngineAttribute => ({
+  of: "both",
+  meaning: `number of its ${of}-parallel ranks`,
+  default: "as the other engine's",
+});
+
 const common = {
+  family: vllmFamily,
+  page: "moriio",
+  transferFields: [kvTransferParams.text],
+  attributes: {
+    zmq_address: zmqAddress,
+    handshake_port: {
+      of: "both",
+      meaning: "port of its KV connector's handshake",
+      default: defaultHandshakePort,
+    },
+    notify_port: {
+      of: "both",
+      meaning: "port of its KV connector's notifications",
+      default: defaultNotifyPort,
+    },
+    tp_size: size("tensor"),
+    dp_size: size("data"),
+  } satisfies EngineAttributes,
   // A decode engine counts every prompt as computed elsewhere, asked to fetch or not: alone it generates from memory that is empty.
   requiresPrefill: true,
   merge: vllmResponses,
@@ -34,22 +66,34 @@ const common = {
   strip: (members: TopLevel, edits: Edits) => removeMember(members, edits, kvTransferParams),
 };
 
-export const moriioRead: Dialect = {
+export const moriioRead = defineDialect({
   ...common,
   name: "moriio-read",
+  summary: "vLLM with MoRIIOConnector (AMD) in READ mode: decode reads the KV cache",
+  overview: {
+    prefill: "one token, `transfer_id`; addresses in `X-Request-Id`",
+    decode: "`kv_transfer_params` of the prefill's response",
+    idsFrom: "proxy",
+  },
   order: "prefill-first",
   // The id that prefill gets names decode.
   choosesDecodeFirst: true,
   releasesByDecode: true,
   beginTransfer: (request) => new ReadTransfer(request),
-};
+});
 
-export const moriioWrite: Dialect = {
+export const moriioWrite = defineDialect({
   ...common,
   name: "moriio-write",
+  summary: "vLLM with MoRIIOConnector (AMD) in WRITE mode: prefill writes the KV cache",
+  overview: {
+    prefill: "one token, `transfer_id`; addresses in `X-Request-Id`",
+    decode: "`transfer_id`; addresses in `X-Request-Id`",
+    idsFrom: "proxy",
+  },
   order: "together",
   beginTransfer: (request) => new WriteTransfer(request),
-};
+});
 
 class WriteTransfer implements KvTransfer {
   readonly #request: DialectRequest;

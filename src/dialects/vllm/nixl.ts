@@ -1,13 +1,20 @@
-/** vLLM's NixlConnector: prefill is told to hold the KV cache and answers where it is; decode gets that verbatim. */
+/** vLLM's NixlConnector: the prefill engine holds the KV cache and responds where it is; decode gets that verbatim. */
 
 import { Edits } from "../../body/edit/splice.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
-import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
+import {
+  type DialectRequest,
+  defineDialect,
+  type EngineInfo,
+  type Engines,
+  type KvTransfer,
+} from "../dialect.ts";
 import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember, replaceMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
-import { hasSeveralOutputs } from "../shared/several-choices.ts";
+import { hasSeveralOutputs } from "../shared/several-outputs.ts";
+import { byConnector, vllmFamily } from "./family.ts";
 import { vllmResponses } from "./responses.ts";
 
 /** As vLLM's own proxy writes them (`toy_proxy_server.py`): nulls say that there is nothing to fetch for the prefill itself. */
@@ -16,8 +23,25 @@ const prefillParams = Buffer.from(
 );
 const remoteHost = new KeyName("remote_host");
 
-export const vllmNixl: Dialect = {
+export const vllmNixl = defineDialect({
   name: "vllm-nixl",
+  summary: "vLLM with NixlConnector: decode reads the KV cache that the prefill engine holds",
+  family: vllmFamily,
+  page: "vllm-nixl",
+  transferFields: [kvTransferParams.text],
+  overview: {
+    prefill: "one token, `do_remote_decode`",
+    decode: "`kv_transfer_params` of the prefill's response, verbatim",
+    idsFrom: "engine",
+  },
+  attributes: {
+    remote_host: {
+      of: "prefill",
+      meaning: "replaces `remote_host` in its response; `address` = the engine's own host",
+      default: "the response stays as it is",
+    },
+  },
+  detection: { ...byConnector(/NixlConnector/), ofFamily: "assumed" },
   order: "prefill-first",
   // No endpoint frees held KV. A decode engine whose request goes away does (`pull_scheduler.request_finished`).
   releasesByDecode: true,
@@ -25,7 +49,7 @@ export const vllmNixl: Dialect = {
   supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   beginTransfer: (request) => new NixlTransfer(request),
-};
+});
 
 class NixlTransfer implements KvTransfer {
   readonly #request: DialectRequest;
@@ -36,7 +60,7 @@ class NixlTransfer implements KvTransfer {
   }
 
   prefillEdits(edits: Edits): void {
-    // Older engines hand over only what its length has ended, and a first token may end the text.
+    // Older engines transfer nothing for a text that ends with its first token.
     askForOneToken(this.#request, edits, "must-not-end-the-text");
     removeMember(this.#request.members, edits, kvTransferParams);
     edits.appendMember(kvTransferParams, prefillParams);

@@ -5,20 +5,46 @@
  */
 
 import type { Edits } from "../../body/edit/splice.ts";
-import type { Dialect, DialectRequest, EngineInfo, Engines, KvTransfer } from "../dialect.ts";
+import {
+  type DialectRequest,
+  defineDialect,
+  type EngineInfo,
+  type Engines,
+  type KvTransfer,
+} from "../dialect.ts";
 import { hostInUrl, portOr } from "../shared/bootstrap-server.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
-import { hasSeveralOutputs } from "../shared/several-choices.ts";
-import { addressedId } from "./addressed-id.ts";
+import { hasSeveralOutputs } from "../shared/several-outputs.ts";
+import { addressedId, zmqAddress } from "./addressed-id.ts";
+import { byConnector, vllmFamily } from "./family.ts";
 import { vllmResponses } from "./responses.ts";
 
-/** vLLM's `kv_port` where none is said. */
+/** vLLM's default `kv_port`. */
 const defaultPort = "14579";
 
-export const vllmP2pNccl: Dialect = {
+export const vllmP2pNccl = defineDialect({
   name: "vllm-p2p-nccl",
+  summary:
+    "vLLM with P2pNcclConnector: prefill pushes to the decode engine that the request id names",
+  family: vllmFamily,
+  page: "vllm-p2p-nccl",
+  transferFields: [kvTransferParams.text],
+  overview: {
+    prefill: "one token; both ZMQ addresses in `X-Request-Id`",
+    decode: "the same `X-Request-Id`",
+    idsFrom: "proxy",
+  },
+  attributes: {
+    zmq_address: zmqAddress,
+    kv_port: {
+      of: "both",
+      meaning: "port of its KV connector, for the address above",
+      default: defaultPort,
+    },
+  },
+  detection: byConnector(/P2pNcclConnector/),
   order: "prefill-first",
   choosesDecodeFirst: true,
   // What was pushed stays with the decode engine until a request of that id has ended there.
@@ -29,7 +55,7 @@ export const vllmP2pNccl: Dialect = {
   supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   beginTransfer: (request) => new P2pTransfer(request),
-};
+});
 
 class P2pTransfer implements KvTransfer {
   readonly #request: DialectRequest;

@@ -7,13 +7,13 @@ import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
 import { largeEventBytesMax, usualEventBytesMax } from "../../limits.ts";
 import type { DialectRequest, ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
+import { hasValue, UsageMerge } from "../shared/usage-merge.ts";
 import {
   dropPromptWishes,
   PromptMerge,
   wantsEcho,
   wantsPromptLogprobs,
-} from "../shared/prompt-logprobs.ts";
-import { hasValue, UsageMerge } from "../shared/usage-merge.ts";
+} from "./prompt-logprobs.ts";
 
 const nothing = Buffer.from("null");
 const paramsNeedle = Buffer.from('_transfer_params"');

@@ -5,20 +5,31 @@
 
 import type { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
-import type { Dialect, DialectRequest, KvTransfer } from "../dialect.ts";
+import { type DialectRequest, defineDialect, type KvTransfer } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
 import { cacheHitThreshold } from "./cache-hit-threshold.ts";
+import { byConnector, vllmFamily } from "./family.ts";
 import { vllmResponses } from "./responses.ts";
 
-export const sharedStorage: Dialect = {
+export const sharedStorage = defineDialect({
   name: "shared-storage",
+  summary: "engines that share a store of KV caches (LMCache, ExampleConnector, MooncakeStore)",
+  family: vllmFamily,
+  page: "shared-storage",
+  transferFields: [kvTransferParams.text, cacheHitThreshold.text],
+  overview: {
+    prefill: "one token",
+    decode: "nothing: it finds the KV cache by the prompt",
+    idsFrom: "nobody",
+  },
+  detection: byConnector(/SharedStorageConnector|ExampleConnector|LMCacheConnector/),
   order: "prefill-first",
   merge: vllmResponses,
   strip: removeTransfer,
   beginTransfer: (request) => new SharedStorageTransfer(request),
-};
+});
 
 class SharedStorageTransfer implements KvTransfer {
   readonly #request: DialectRequest;

@@ -1,7 +1,8 @@
 /** Has an engine tokenise a request's prompt: the body goes to `/tokenize` as the client sent it, which reads the same members of it. */
 import { KeyName } from "../../body/json/key-name.ts";
 import { tokenIdsIn } from "../../body/prompt/token-ids.ts";
-import { endpointOf, hasChoices, isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import { isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import { endpointOf, hasChoices } from "../../dialects/endpoints/find-endpoint.ts";
 import { tokenizeResponseBytesMax, tokenizeTimeoutMs } from "../../limits.ts";
 import type { Expirable } from "../../transport/deadlines.ts";
 import type { Route } from "../routing/route.ts";

@@ -2,7 +2,8 @@
 
 import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
 import { mediaItems } from "../../body/prompt/media-items.ts";
-import { type Endpoint, endpointOf, isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import { type Endpoint, isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
@@ -152,7 +153,7 @@ export class RequestHandler implements ExchangeRequest {
       this.ended(outcomes.dialectUnknown);
       return;
     }
-    if (prefills || encodes || (isPost && generating?.keeps !== undefined)) {
+    if (prefills || encodes || (isPost && generating?.storage !== undefined)) {
       const members = this.worker.takeTopLevel();
       context.members = members;
       const problem = scanTopLevel(context.body, 0, context.body.length, members);

@@ -1,6 +1,6 @@
 /** Answers of the proxy's own: what the configuration returns, and errors in the shape of the endpoint. */
 import type { FinalReply } from "../../dialects/dialect.ts";
-import { endpointOf } from "../../dialects/endpoints/endpoint.ts";
+import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import { reasonOf } from "../../http1/reason.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";

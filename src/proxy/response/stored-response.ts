@@ -5,11 +5,8 @@
 import type { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
-import {
-  type Endpoint,
-  isGenerating,
-  storedResponseId,
-} from "../../dialects/endpoints/endpoint.ts";
+import { type Endpoint, isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import { storedResponseId } from "../../dialects/endpoints/find-endpoint.ts";
 import { isFalse, memberValueOf } from "../../dialects/shared/member-facts.ts";
 import { crc32Text } from "../../policies/shared/crc32.ts";
 import type { Engine } from "../../pool/engine.ts";
@@ -34,17 +31,17 @@ export function nameStoredResponse(
   engine: Engine,
   ids: IdGenerator,
 ): void {
-  const keeps = endpoint && isGenerating(endpoint) ? endpoint.keeps : undefined;
-  if (keeps === undefined || members.indexOf(keeps.id) >= 0) return;
-  if (isFalse(members, keeps.isKept)) return;
+  const storage = endpoint && isGenerating(endpoint) ? endpoint.storage : undefined;
+  if (storage === undefined || members.indexOf(storage.id) >= 0) return;
+  if (isFalse(members, storage.isStored)) return;
   const id = `"resp_${ids.secret().slice(0, randomDigits)}${tagOf(engine)}"`;
-  edits.appendMember(keeps.id, Buffer.from(id));
+  edits.appendMember(storage.id, Buffer.from(id));
 }
 
 /** The answer that a request goes on with; "" = none. */
 export function previousResponse(endpoint: Endpoint, members: TopLevel): string {
-  const keeps = isGenerating(endpoint) ? endpoint.keeps : undefined;
-  const value = keeps && memberValueOf(members, keeps.previous);
+  const storage = isGenerating(endpoint) ? endpoint.storage : undefined;
+  const value = storage && memberValueOf(members, storage.previous);
   if (value === undefined || value[0] !== 0x22 || value.length > idBytesMax) return "";
   return value.toString("latin1", 1, value.length - 1);
 }
@@ -55,7 +52,7 @@ export function requestedResponse(
   path: string,
   members: TopLevel | undefined,
 ): string {
-  if (endpoint?.servedBy === "holder") return storedResponseId(path);
+  if (endpoint?.servedBy === "storing-engine") return storedResponseId(path);
   return endpoint === undefined || members === undefined ? "" : previousResponse(endpoint, members);
 }
 

@@ -64,6 +64,6 @@ test.each([
 });
 
 test("the documentation lists every attribute of an engine", () => {
-  const page = readFileSync("docs/hand-over.md", "utf8");
+  const page = readFileSync("docs/kv-transfer.md", "utf8");
   for (const name of Object.keys(engineAttributes)) expect(page).toContain(`\`${name}\``);
 });

@@ -81,7 +81,7 @@ it("waits for an engine of each side, asks each address once, and then tells", a
   ]);
 });
 
-it("says that it assumes, where the engines do not tell how they hand over", async () => {
+it("says that it assumes, where the engines do not show their KV connector", async () => {
   const { finder, answers, lines } = finderOf();
   finder.use(configOf());
   for (const key of ["p1:80", "d:80"]) answers.set(`${key}/v1/models`, models("vllm"));
@@ -114,7 +114,7 @@ it("asks nobody where the dialect is said, or nothing is prefilled", async () =>
   expect(asked).toEqual([]);
 });
 
-describe("what tells a dialect", () => {
+describe("what shows a dialect", () => {
   it.each([
     ["/query", '{"0":{"engine_id":"e","worker_addr":{}}}', "vllm-mooncake"],
     ["/server_info?config_format=json", '{"disaggregation_mode":"prefill"}', "sglang"],
@@ -128,9 +128,9 @@ describe("what tells a dialect", () => {
     ],
     ["/v1/models", models("sglang"), "sglang"],
     ["/v1/models", models("tensorrt_llm"), "trtllm"],
-    ["/v1/models", models("vllm"), undefined],
-  ])("%s %s", (path, body, dialect) => {
-    expect(detect(new Map([[path, body]]))).toMatchObject({ dialect });
+    ["/v1/models", models("vllm"), "vllm-nixl", true],
+  ])("%s %s", (path, body, dialect, isAssumed = false) => {
+    expect(detect(new Map([[path, body]]))).toMatchObject({ dialect, isAssumed });
   });
 
   it("is not what nobody knows", () => {

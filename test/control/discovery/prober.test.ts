@@ -10,12 +10,9 @@ import {
   type NoResponse,
 } from "../../../src/control/polling/ask-engine.ts";
 import type { EngineProbe } from "../../../src/dialects/dialect.ts";
-import {
-  mooncakeQuery,
-  sglangRoute,
-  sglangServerInfo,
-  trtllmServerInfo,
-} from "../../../src/dialects/shared/probes.ts";
+import { sglangRoute, sglangServerInfo } from "../../../src/dialects/sglang/family.ts";
+import { trtllmServerInfo } from "../../../src/dialects/trtllm/family.ts";
+import { engineIdProbe } from "../../../src/dialects/vllm/mooncake.ts";
 import { probeFailuresMax, probeResponseBytesMax } from "../../../src/limits.ts";
 import type { DiscoveredByIdentity } from "../../../src/pool/discovered-attributes.ts";
 
@@ -65,7 +62,7 @@ const query = (id: string, other = "x") =>
 
 describe("an engine whose id must be known", () => {
   it("gets nothing until it has told it, and a new id counts after a new start", async () => {
-    const { prober, says, reported } = proberOf([mooncakeQuery]);
+    const { prober, says, reported } = proberOf([engineIdProbe]);
     prober.use(configOf(["a:80"]));
     expect(prober.discovered["p a:80"]).toEqual({ isReady: false, attributes: {} });
     says("a:8998/query", query("one"));
@@ -86,7 +83,7 @@ describe("an engine whose id must be known", () => {
   });
 
   it("keeps it while it is too busy to answer, for some rounds", async () => {
-    const { prober, says } = proberOf([mooncakeQuery]);
+    const { prober, says } = proberOf([engineIdProbe]);
     prober.use(configOf(["a:80"]));
     says("a:8998/query", query("one"));
     await prober.round();
@@ -98,14 +95,14 @@ describe("an engine whose id must be known", () => {
   });
 
   it("is used as configured when the configuration says it", async () => {
-    const { prober } = proberOf([mooncakeQuery]);
+    const { prober } = proberOf([engineIdProbe]);
     prober.use(configOf(["a:80"], { engine_id: "said" }));
     await prober.round();
     expect(prober.discovered["p a:80"]!.isReady).toBe(true);
   });
 
   it("has one for each rank", async () => {
-    const { prober, says, asked } = proberOf([mooncakeQuery]);
+    const { prober, says, asked } = proberOf([engineIdProbe]);
     says("a:8998/query", query("zero", "one"));
     // What a configuration names is known when it is put in force.
     await prober.use(configOf(["a:80@0-1"]));
@@ -160,7 +157,7 @@ it("of several places where a context engine can be asked the first is taken", (
 });
 
 it("nothing is kept of engines that a reload takes out, all of those that stay", async () => {
-  const { prober, says } = proberOf([mooncakeQuery]);
+  const { prober, says } = proberOf([engineIdProbe]);
   says("a:8998/query", query("one"));
   says("b:8998/query", query("two"));
   prober.use(configOf(["a:80", "b:80"]));

@@ -2,18 +2,18 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { isGenerating } from "../../../src/dialects/endpoints/endpoint.ts";
+import { completions, endpoints } from "../../../src/dialects/endpoints/endpoints.ts";
 import {
   endpointOf,
   generatingAt,
-  isGenerating,
   storedResponseId,
-} from "../../../src/dialects/endpoints/endpoint.ts";
-import { completions, endpoints } from "../../../src/dialects/endpoints/endpoints.ts";
-import { dialects } from "../../../src/dialects/registry.ts";
+} from "../../../src/dialects/endpoints/find-endpoint.ts";
+
 import { vllmNixl } from "../../../src/dialects/vllm/nixl.ts";
 import { omni } from "../../../src/dialects/vllm-ascend/omni.ts";
 import { objectText } from "../../body/json-text.ts";
-import { prefillBody, requestOf } from "../legs.ts";
+import { prefillBody, requestOf, transferring } from "../legs.ts";
 
 /** What a client may say of lengths and streams, and what the prefill engine is to hear. */
 const asked: readonly (readonly [path: string, client: object, prefill: object])[] = [
@@ -66,7 +66,7 @@ it("a first token that ends the text is kept from ending the prefill, where the 
 const paths = endpoints.filter(isGenerating).flatMap((endpoint) => endpoint.paths);
 
 describe.each(paths)("at %s", (path) => {
-  it.each([...dialects])("%s makes valid JSON of any object and keeps bystanders", (_, dialect) => {
+  it.each(transferring)("%s makes valid JSON of any object and keeps bystanders", (_, dialect) => {
     fc.assert(
       fc.property(objectText, ({ text, members }) => {
         const object = JSON.parse(prefillBody(dialect, text, path)) as Record<string, unknown>;
@@ -88,13 +88,13 @@ describe.each(paths)("at %s", (path) => {
     const others = fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 4 });
     fc.assert(
       fc.property(others, others, number, fc.boolean(), (outer, inner, most, isSpaced) => {
-        const bounds = { ...inner, [limits.most.text]: most, other: '\\"}' };
+        const bounds = { ...inner, [limits.maxTokens.text]: most, other: '\\"}' };
         const { within } = limits;
         const body = within === undefined ? bounds : { ...outer, [within.text]: bounds };
         const text = JSON.stringify(body, null, isSpaced ? 2 : 0);
         const object = JSON.parse(prefillBody(omni, text, path)) as Record<string, unknown>;
         const bounded = within === undefined ? object : object[within.text];
-        expect(bounded).toMatchObject({ [limits.most.text]: 1, other: '\\"}' });
+        expect(bounded).toMatchObject({ [limits.maxTokens.text]: 1, other: '\\"}' });
       }),
     );
   });
@@ -115,8 +115,8 @@ it.each([
   ["/v1/models", "all-engines"],
   ["/tokenize", "any-engine"],
   ["/v1/messages/count_tokens", "any-engine"],
-  ["/v1/responses/resp_1", "holder"],
-  ["/v1/responses/resp_1/cancel", "holder"],
+  ["/v1/responses/resp_1", "storing-engine"],
+  ["/v1/responses/resp_1/cancel", "storing-engine"],
   ["/v1/embeddings", undefined],
   ["/v1/chat/completions/batch", undefined],
   ["/v1/responses/resp_1/other", undefined],

@@ -1,4 +1,5 @@
 /** `omni_proxy` in a location → prefill, dialect, and the policies of both upstreams. */
+import { type DialectName, dialects } from "../../../dialects/registry.ts";
 import type { Block } from "../directives/block.ts";
 import type { RouteInput } from "../directives/http/location.ts";
 import {
@@ -14,6 +15,13 @@ import { pdDialect } from "../directives/proxy/prefill.ts";
 import type { Report } from "../syntax/report.ts";
 import type { Pools } from "./pools.ts";
 
+/** What `omni_proxy_pd_policy` means for the engines: the dialect that speaks to them so. */
+const dialectOfPdPolicy = {
+  sequential: "omni",
+  parallel: "sglang",
+  aggregation: "plain",
+} as const satisfies Record<string, DialectName>;
+
 /** What it adds to the location's route beside the target; nothing if there is no `omni_proxy`. */
 export function readOmni(block: Block, pools: Pools, report: Report): Partial<RouteInput> {
   const [entry] = block.own(omniProxy);
@@ -27,7 +35,8 @@ export function readOmni(block: Block, pools: Pools, report: Report): Partial<Ro
     ...(decodeSeqs && { maxNumSeqs: decodeSeqs.value }),
   });
   const [pdPolicy] = block.own(omniPdPolicy);
-  if (pdPolicy?.value === "aggregation") return { dialect: "plain" };
+  const dialectName = dialectOfPdPolicy[pdPolicy?.value ?? "sequential"];
+  if (dialects.get(dialectName)?.servesWhole) return { dialect: dialectName };
   const prefill = pools.upstreamNamed(omniPrefillUpstream);
   if (prefill === undefined) {
     const message = `"omni_proxy" needs an upstream "${omniPrefillUpstream}"`;
@@ -41,7 +50,6 @@ export function readOmni(block: Block, pools: Pools, report: Report): Partial<Ro
     ...(batchTokens && { maxBatchNumToken: batchTokens.value }),
     ...(prefillSeqs && { maxNumSeqs: prefillSeqs.value }),
   });
-  const ofPdPolicy = pdPolicy?.value === "parallel" ? "sglang" : "omni";
-  const dialect = block.value(pdDialect, ofPdPolicy);
+  const dialect = block.value(pdDialect, dialectName);
   return { prefill: { pool: prefill }, byEndpoint: false, dialect };
 }

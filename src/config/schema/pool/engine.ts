@@ -47,7 +47,7 @@ export const engineSchema = z
       .record(text, z.string())
       .default({})
       .describe(
-        "What the dialect needs to know about this engine, such as `bootstrap_port` (`docs/hand-over.md`).",
+        "What the dialect needs to know about this engine, such as `bootstrap_port` (`docs/kv-transfer.md`).",
       ),
   })
   .describe("One engine of a pool.");

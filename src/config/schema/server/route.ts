@@ -1,7 +1,7 @@
 /** A route: which requests it takes, and what happens to them. */
 import { z } from "zod";
 import { withDetails } from "../describe.ts";
-import { routeDialects } from "../dialects.ts";
+import { dialectSchema } from "../dialects.ts";
 import { bytes, milliseconds, text } from "../values.ts";
 import { encodeSchema, prefillSchema, targetSchema } from "./legs.ts";
 import { retrySchema } from "./retry.ts";
@@ -51,15 +51,7 @@ const prefillKeys = {
         "Decode engines compute prompts slowly, and meanwhile slow down their other requests.",
       ),
     ),
-  dialect: z
-    .enum(routeDialects)
-    .default("omni")
-    .describe(
-      withDetails(
-        "The engines' KV-transfer protocol (`docs/dialects.md`).",
-        "`plain` = none: one pool, no prefill. `auto` = detected from what the engines report.",
-      ),
-    ),
+  dialect: dialectSchema,
   prefillMinTokens: z
     .int()
     .min(0)

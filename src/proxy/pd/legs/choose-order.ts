@@ -1,6 +1,6 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
 import type { DialectRequest } from "../../../dialects/dialect.ts";
-import { generatingAt } from "../../../dialects/endpoints/endpoint.ts";
+import { generatingAt } from "../../../dialects/endpoints/find-endpoint.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import { previousResponse } from "../../response/stored-response.ts";

@@ -2,7 +2,7 @@
 
 import { memberOf } from "../../body/edit/patches.ts";
 import type { DialectRequest } from "../dialect.ts";
-import { generatingAt } from "../endpoints/endpoint.ts";
+import { generatingAt } from "../endpoints/find-endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";
 import { promptsOf } from "./prompt-count.ts";
 
@@ -16,16 +16,16 @@ export function hasSeveralOutputs(request: DialectRequest): boolean {
 
 /** Whether each prompt is to have several answers. */
 export function hasSeveralChoices({ members, path }: DialectRequest): boolean {
-  const { within, counts } = generatingAt(path).limits;
+  const { within, choiceCounts } = generatingAt(path).limits;
   if (within !== undefined) {
     const object = memberValueOf(members, within);
     if (object === undefined) return false;
-    return counts.some((key) => {
+    return choiceCounts.some((key) => {
       const span = memberOf(object, { start: 0, end: object.length }, key);
       return span !== undefined && isAboveOne(object, span.start, span.end);
     });
   }
-  return counts.some((key) => {
+  return choiceCounts.some((key) => {
     for (let i = members.indexOf(key); i >= 0; i = members.indexOf(key, i + 1)) {
       if (isAboveOne(members.bytes, members.valueStart(i), members.valueEnd(i))) return true;
     }
@@ -33,7 +33,7 @@ export function hasSeveralChoices({ members, path }: DialectRequest): boolean {
   });
 }
 
-/** Whatever is neither 1 nor null counts as more: an engine that reads it as 1 gives the same answer without a hand-over. */
+/** Whatever is neither 1 nor null choiceCounts as more: an engine that reads it as 1 gives the same answer without a hand-over. */
 function isAboveOne(bytes: Buffer, start: number, end: number): boolean {
   const first = bytes[start];
   // Of all JSON values only `null` begins with an n.

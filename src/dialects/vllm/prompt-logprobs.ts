@@ -10,8 +10,8 @@ import { KeyName } from "../../body/json/key-name.ts";
 import type { Span } from "../../body/json/member-value.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
-import { isSet, isTrue } from "./member-facts.ts";
-import { removeMember, replaceMember } from "./members.ts";
+import { isSet, isTrue } from "../shared/member-facts.ts";
+import { removeMember, replaceMember } from "../shared/members.ts";
 
 const promptLogprobs = new KeyName("prompt_logprobs");
 const stream = new KeyName("stream");

@@ -3,9 +3,9 @@
 import type { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
-import { kvTransferParams } from "./kv-transfer-params.ts";
-import { removeMember } from "./members.ts";
-import { askForOneToken } from "./one-token.ts";
+import { kvTransferParams } from "../shared/kv-transfer-params.ts";
+import { removeMember } from "../shared/members.ts";
+import { askForOneToken } from "../shared/one-token.ts";
 
 const holds = '{"do_remote_decode":true,"do_remote_prefill":false';
 const fetches = '{"do_remote_decode":false,"do_remote_prefill":true';
