@@ -21,7 +21,7 @@ const middle = [
 ];
 const allowed: Readonly<Record<string, readonly string[]>> = {
   "limits.ts": [],
-  config: ["dialects", "limits.ts"],
+  config: ["dialects", "policies", "limits.ts"],
   observe: ["config", "limits.ts"],
   http1: values,
   body: values,

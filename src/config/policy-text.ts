@@ -1,14 +1,11 @@
 /** A policy as one word of the command line: its name, and options as in `pd_score_balance?max_num_seqs=16&…`. */
 import { z } from "zod";
+import { snakeCase } from "../policies/shared/define-policy.ts";
 import { didYouMean } from "./problems/suggest.ts";
 import { alternatives, describeExpected, type JsonSchema } from "./schema/expected.ts";
-import { type PolicyConfig, policySchema } from "./schema/policies.ts";
+import { type PolicyConfig, policyOptions, policySchema } from "./schema/policies.ts";
 
 export type Role = "prefill" | "decode";
-
-/** `balanceAbsolute` → `balance_absolute`. */
-export const snake = (name: string): string =>
-  name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 function typedValue(text: string): string | number | boolean {
   if (text === "on" || text === "true") return true;
@@ -29,31 +26,38 @@ export function optionValue(
   return { hint: didYouMean(text, words) ?? `it takes ${describeExpected(schemas)}` };
 }
 
-export const policyNames = policySchema.options.map(({ shape }) => shape.name.value);
+/** An option of an operator's own policy, whose type is not known yet: `max_load=2` → `maxLoad`, 2. */
+export function customOption(option: string, text: string): [key: string, value: unknown] {
+  const key = option.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  return [key, text.includes(",") ? text.split(",").map(typedValue) : typedValue(text)];
+}
+
+/** All that may stand as a policy's name. */
+export const policyNames: readonly string[] = [...policyOptions.keys(), "custom"];
 
 interface PolicyProblem {
   readonly problem: string;
   readonly hint?: string | undefined;
 }
 
-/** @param role of the pool's engines, which some policies must be told; undefined = they do all */
-export function parsePolicy(
-  text: string,
-  role: Role | undefined,
-): { readonly policy: PolicyConfig } | PolicyProblem {
+type ReadPolicy = { readonly policy: PolicyConfig } | PolicyProblem;
+
+/** @param role of the pool's engines, for policies that have it as an option; undefined = the engines do both */
+export function parsePolicy(text: string, role: Role | undefined): ReadPolicy {
   const [, name = "", query = ""] = /^([^?]*)\??(.*)$/s.exec(text)!;
-  const shape = policySchema.options.find((option) => option.shape.name.value === name)?.shape;
-  if (shape === undefined) {
+  const pairs = query.split("&").filter((part) => part !== "");
+  if (name === "custom") return parseCustom(pairs);
+  const schemas = policyOptions.get(name);
+  if (schemas === undefined) {
     const hint = didYouMean(name, policyNames) ?? `known: ${policyNames.join(", ")}`;
     return { problem: `unknown name "${name}"`, hint };
   }
-  const options = new Map(Object.entries(shape).map((entry) => [snake(entry[0]), entry]));
-  options.delete("name");
+  const options = new Map(Object.entries(schemas).map((entry) => [snakeCase(entry[0]), entry]));
   const read: Record<string, unknown> = { name };
   if (role !== undefined && options.has("role")) read["role"] = role;
   const given: Record<string, unknown> = {};
-  for (const pair of query.split("&").filter((part) => part !== "")) {
-    const [, option = "", value = ""] = /^([^=]*)=?(.*)$/s.exec(pair)!;
+  for (const pair of pairs) {
+    const [option, value] = splitPair(pair);
     const entry = options.get(option);
     if (entry === undefined) {
       const known = [...options.keys()];
@@ -69,5 +73,29 @@ export function parsePolicy(
   const parsed = policySchema.safeParse({ ...read, ...given });
   if (parsed.success) return { policy: parsed.data };
   const missing = String(parsed.error.issues[0]?.path[0]);
-  return { problem: `${name} needs a ${missing}`, hint: `${name}?${snake(missing)}=…` };
+  return { problem: `${name} needs a ${missing}`, hint: `${name}?${snakeCase(missing)}=…` };
+}
+
+/** `custom?module=./my-policy.mjs&option=value`. The module is looked at when the configuration is checked. */
+function parseCustom(pairs: readonly string[]): ReadPolicy {
+  let module: string | undefined;
+  const options: Record<string, unknown> = {};
+  for (const pair of pairs) {
+    const [option, text] = splitPair(pair);
+    const [key, value] = customOption(option, text);
+    if (key in options || (option === "module" && module !== undefined)) {
+      return { problem: `option "${option}" of custom stands there twice` };
+    }
+    if (option === "module") module = text;
+    else options[key] = value;
+  }
+  if (module === undefined || module === "") {
+    return { problem: "custom needs a module", hint: "custom?module=./my-policy.mjs" };
+  }
+  return { policy: { name: "custom", module, options } };
+}
+
+function splitPair(pair: string): [option: string, value: string] {
+  const [, option = "", value = ""] = /^([^=]*)=?(.*)$/s.exec(pair)!;
+  return [option, value];
 }

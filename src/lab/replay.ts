@@ -1,7 +1,9 @@
 /** Replays a trace in virtual time: the proxy's own policies, queue and scoreboard against modelled engines. */
 
-import { parsePolicy, type Role } from "../config/policy-text.ts";
-import { type PolicyConfig, policySchema } from "../config/schema/policies.ts";
+import { parsePolicy, policyNames, type Role } from "../config/policy-text.ts";
+import type { PolicyConfig } from "../config/schema/policies.ts";
+import { policyNamed } from "../policies/registry.ts";
+import { isRequired } from "../policies/shared/define-policy.ts";
 import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
 import { queued, splitQueue } from "./peer-queue.ts";
 import { dispatched, held, pickOf, poolMaker } from "./placement.ts";
@@ -54,9 +56,11 @@ export function replay(options: ReplayOptions): Outcome[] {
 
 /** Names of what a prefill can be placed by, in a trace that says nothing of clients or keys. */
 export const prefillPolicyNames: readonly string[] = [
-  ...policySchema.options
-    .map(({ shape }) => shape.name.value)
-    .filter((name) => name !== "hash" && name !== "ip_hash"),
+  ...policyNames.filter((name) => {
+    const { needs = {}, options = {} } = policyNamed(name) ?? {};
+    const needsClient = typeof needs === "object" && needs.clientAddress === true;
+    return name !== "custom" && !needsClient && !Object.values(options).some(isRequired);
+  }),
 ];
 
 function policyFor(text: string, role: Role): PolicyConfig {

@@ -1,25 +1,51 @@
 /**
- * SMG's `cache_aware`: while loads are balanced, the engine that has most of the prompt, if it has enough of it; else, and where they are
- * not, the least loaded one. As in sgl-model-gateway's `policies/cache_aware.rs` with the defaults of its command line, and with blocks
- * in place of a tree of characters. (Its comment says that a prompt that nobody has goes to the smallest tree; its code says this.)
+ * SMG's `cache_aware`: while loads are balanced, the engine that has most of the prompt, if it has enough of it; otherwise the least
+ * loaded engine. As in sgl-model-gateway's `policies/cache_aware.rs` with the defaults of its command line, with blocks in place of a tree of characters.
  */
 
 import { PrefixIndex } from "../prefix-cache/prefix-index.ts";
+import { blocksMax } from "./shared/common-options.ts";
+import { definePolicy } from "./shared/define-policy.ts";
+import { number, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export interface CacheAwareOptions {
-  readonly cacheThreshold: number;
-  readonly balanceAbsolute: number;
-  readonly balanceRelative: number;
-  readonly blocksMax: number;
-}
+const options = {
+  cacheThreshold: number({
+    min: 0,
+    max: 1,
+    default: 0.3,
+    about: "Share of a prompt that an engine must have to be preferred.",
+  }),
+  balanceAbsolute: number({
+    min: 0,
+    default: 64,
+    unit: "requests",
+    about:
+      "Loads are uneven when they differ by more than this and by more than `balanceRelative`.",
+  }),
+  balanceRelative: number({ min: 1, default: 1.5, about: "See `balanceAbsolute`; a factor." }),
+  blocksMax,
+};
 
-export function cacheAware({ pool }: PolicyDeps, options: CacheAwareOptions): Policy {
+type Options = ValuesOf<typeof options>;
+
+export const cacheAware = definePolicy({
+  name: "cache_aware",
+  summary: "The engine with most of the prompt in its cache, while loads are even.",
+  when: "comparing with SMG",
+  source: "SMG",
+  notes:
+    "After `cache_aware.rs` of sgl-model-gateway, with the defaults of its command line (0.3, 64, 1.5; those of the library are 0.5, 32, 1.1). If no engine has enough of a prompt, the engine with the fewest requests gets it, as in SMG's code (its comment says: the smallest tree). Of several engines with as much of the prompt the less loaded one is taken, where SMG takes any.",
+  options,
+  needs: { blocks: true },
+  variants: [{ cacheThreshold: 0, balanceAbsolute: 0 }],
+  create,
+});
+
+function create({ pool }: PolicyDeps, options: Options): Policy {
   const index = new PrefixIndex(pool, options.blocksMax);
   const { board, slots, weights } = pool;
   return {
-    usesBlocks: true,
-
     pick({ count, engines }: Candidates, request: PickRequest): number {
       const { blocks } = request;
       const runs = index.runs(request);

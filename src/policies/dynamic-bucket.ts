@@ -3,21 +3,41 @@
  *
  * In the order of their length, the prompts in flight up to this one have `a` bytes together; all of them have `total`, smoothed over requests:
  * `s ← alpha × total + (1 − alpha) × s`. With B buckets this one belongs to the last whose beginning, `s × i / B`, lies below `a`. Short
- * prompts are in the first, a lone one is in the last. (The original's order was the reverse, and of more than two buckets only
- * the outer ones were used.) In a bucket: fewest bytes in flight.
+ * prompts are in the first bucket, a lone one is in the last. The original's order was the reverse, and of more than two buckets only
+ * the outer ones were used. In a bucket: fewest bytes in flight.
  */
+
 import { Buckets } from "./shared/buckets.ts";
+import { definePolicy } from "./shared/define-policy.ts";
+import { integer, number, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export interface DynamicBucketOptions {
-  readonly buckets: number;
-  readonly alpha: number;
-}
+const options = {
+  buckets: integer({ min: 1, max: 64, default: 2, about: "How many buckets." }),
+  alpha: number({
+    min: 0,
+    max: 1,
+    default: 0.9,
+    about: "Weight of the present load against the one before.",
+  }),
+};
 
-export function dynamicBucket(
-  { pool, random }: PolicyDeps,
-  { buckets: count, alpha }: DynamicBucketOptions,
-): Policy {
+type Options = ValuesOf<typeof options>;
+
+export const dynamicBucket = definePolicy({
+  name: "dynamic_bucket",
+  summary:
+    "Engines in buckets by the prompt's length, with bounds that give each bucket as many bytes in flight.",
+  when: "engines kept free for short prompts, where lengths change over the day",
+  source: "the original",
+  notes: "Engines are shared out to the buckets in the order of the configuration.",
+  options,
+  weights: "none",
+  variants: [{ buckets: 5, alpha: 0.1 }],
+  create,
+});
+
+function create({ pool, random }: PolicyDeps, { buckets: count, alpha }: Options): Policy {
   const { prompts } = pool.board;
   /** The pool by its first slot, which it has on the list of prompts. */
   const group = pool.slots[0]!;

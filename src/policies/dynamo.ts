@@ -1,26 +1,58 @@
 /**
- * NVIDIA Dynamo's cost: `overlapScoreWeight × prefill blocks + decode blocks`, the least of it, or with a temperature drawn by softmax over
- * the costs scaled to their range. As in its `lib/kv-router/src/scheduling/selector.rs`: prefill blocks are what the engine still has to
- * compute, this prompt's uncached part included; decode blocks what it holds, this prompt included. With P/D its prefill router counts
- * the first alone (`router_track_active_blocks = false`), its decode router the second. (Later releases call the weight
- * `prefill_load_scale`.) What an engine caches is told by a mirror here, by the engines' KV events there.
+ * NVIDIA Dynamo's cost: `overlapScoreWeight × prefill blocks + decode blocks`. The least is taken, or with a temperature one is drawn by
+ * softmax over the costs scaled to their range. As in its `lib/kv-router/src/scheduling/selector.rs`: prefill blocks are what the engine
+ * still has to compute, this prompt's uncached part included; decode blocks are what is in its cache, this prompt included. With P/D its prefill router
+ * counts the first alone (`router_track_active_blocks = false`), its decode router the second. Dynamo learns what an engine has cached
+ * from KV events; here a model of each cache tells it, and KV events where they are on.
  */
 
 import { PrefixIndex, uncachedBytes } from "../prefix-cache/prefix-index.ts";
+import { blocksMax } from "./shared/common-options.ts";
+import { definePolicy } from "./shared/define-policy.ts";
+import { choice, number, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 import { TieBreaker } from "./shared/tie-breaker.ts";
 
-export interface DynamoOptions {
-  readonly overlapScoreWeight: number;
-  readonly temperature: number;
-  readonly role: "prefill" | "decode" | "both";
-  readonly blocksMax: number;
-}
+const options = {
+  overlapScoreWeight: number({
+    min: 0,
+    default: 1,
+    about: "Weight of prefill blocks against decode blocks.",
+  }),
+  temperature: number({
+    min: 0,
+    default: 0,
+    about: "Temperature of the softmax over the costs. 0 = always the least cost.",
+  }),
+  role: choice(["prefill", "decode", "both"], {
+    default: "prefill",
+    about: "What counts: prefill blocks, decode blocks, or their sum where engines do both.",
+  }),
+  blocksMax,
+};
+
+type Options = ValuesOf<typeof options>;
+
+export const dynamo = definePolicy({
+  name: "dynamo",
+  summary: "Least cost: prompt blocks that are still to compute, and blocks in the KV cache.",
+  when: "comparing with Dynamo",
+  source: "NVIDIA Dynamo",
+  notes:
+    "After `lib/kv-router/src/scheduling/selector.rs`. Cost = `overlapScoreWeight` × (tokens still to prefill there + uncached tokens of this prompt) / 16 + (tokens there + tokens of this prompt) / 16. The least cost wins, or where `temperature` > 0 one engine is drawn by softmax over the costs scaled to their range. Dynamo's prefill router counts the first term alone and its decode router the second: `role: prefill` (the default) and `role: decode`; `both` is for engines that do both. Later releases call the weight `prefill_load_scale`. A decode pool needs `role: decode`.",
+  options,
+  needs: ({ role }) => ({ blocks: role !== "decode" }),
+  // At weight 0 all prefill costs are 0.
+  weights: ({ temperature, overlapScoreWeight, role }) =>
+    temperature === 0 && (overlapScoreWeight > 0 || role !== "prefill") ? "exact" : "none",
+  variants: [{ role: "both", temperature: 0.5 }],
+  create,
+});
 
 /** Both terms are in blocks, so that their size changes no order; this is the default of vLLM. */
 const blockTokens = 16;
 
-export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Policy {
+function create({ pool, random }: PolicyDeps, options: Options): Policy {
   const { board, slots, weights } = pool;
   const index = new PrefixIndex(pool, options.blocksMax);
   const costs = new Float64Array(pool.size);
@@ -72,8 +104,6 @@ export function dynamo({ pool, random }: PolicyDeps, options: DynamoOptions): Po
   }
 
   return {
-    usesBlocks: options.role !== "decode",
-
     ...(options.temperature === 0 && { score: costOf }),
 
     pick(candidates: Candidates, request: PickRequest): number {

@@ -1,22 +1,41 @@
 /**
- * By a key of the request. Plain: CRC-32 of the key over the weights, rehashed when an engine is unfit. Consistent: a ketama
- * ring. Both as nginx's `hash`.
+ * By a key of the request, as nginx's `hash`. Plain: CRC-32 of the key over the weights, hashed again when that engine is not available.
+ * Consistent: a ketama ring.
  */
 
 import { roundRobin } from "./round-robin.ts";
 import { crc32Text } from "./shared/crc32.ts";
+import { definePolicy } from "./shared/define-policy.ts";
 import { HashRing } from "./shared/hash-ring.ts";
+import { flag, template, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
+
+const options = {
+  key: template({ about: "Template of the key, such as `$http_x_session_id`." }),
+  consistent: flag({ default: false, about: "Ketama ring: few keys move when engines change." }),
+};
+
+type Options = ValuesOf<typeof options>;
+
+export const hash = definePolicy({
+  name: "hash",
+  summary: "By a key of the request.",
+  when: "an nginx.conf has it",
+  source: "nginx",
+  options,
+  weights: ({ consistent: isRing }) => (isRing ? "rough" : "exact"),
+  create,
+});
 
 const rehashesMax = 20;
 
-export function hash(deps: PolicyDeps, options: { consistent: boolean }): Policy {
+function create(deps: PolicyDeps, options: Options): Policy {
   return options.consistent ? consistent(deps) : plain(deps);
 }
 
 function plain(deps: PolicyDeps): Policy {
   const { pool } = deps;
-  const turn = roundRobin(deps);
+  const turn = roundRobin.create(deps, {});
   let totalWeight = 0;
   for (let i = 0; i < pool.size; i += 1) totalWeight += pool.weights[i]!;
   return {
@@ -41,7 +60,7 @@ function plain(deps: PolicyDeps): Policy {
 }
 
 function consistent(deps: PolicyDeps): Policy {
-  const turn = roundRobin(deps);
+  const turn = roundRobin.create(deps, {});
   const ring = new HashRing(deps.pool);
   return {
     pick(candidates: Candidates, request: PickRequest): number {

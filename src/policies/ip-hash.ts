@@ -1,14 +1,28 @@
-/** By the client's address as nginx's ip_hash: the first three bytes of IPv4, all of IPv6; rehashed when an engine is unfit. */
+/**
+ * By the client's address, as nginx's ip_hash: the first three bytes of IPv4, all of IPv6. Hashed again when that engine is not available.
+ */
+
 import { isIPv6 } from "node:net";
 import { roundRobin } from "./round-robin.ts";
+import { definePolicy } from "./shared/define-policy.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
+
+export const ipHash = definePolicy({
+  name: "ip_hash",
+  summary: "By the client's address, as nginx hashes it.",
+  when: "few clients, and no other way to know a session",
+  source: "nginx",
+  options: {},
+  needs: { clientAddress: true },
+  create,
+});
 
 /** nginx gives up after as many rehashes and takes the next in turn. */
 const rehashesMax = 20;
 
-export function ipHash(deps: PolicyDeps): Policy {
+function create(deps: PolicyDeps): Policy {
   const { pool } = deps;
-  const turn = roundRobin(deps);
+  const turn = roundRobin.create(deps, {});
   let totalWeight = 0;
   for (let i = 0; i < pool.size; i += 1) totalWeight += pool.weights[i]!;
 

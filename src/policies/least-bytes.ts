@@ -1,8 +1,21 @@
-/** Fewest bytes of prompts in flight for its weight: outstanding prefill work, or for decode the KV cache that is resident. */
+/**
+ * Fewest bytes of prompts in flight for the engine's weight: the prefill work that is outstanding, or for decode the KV cache that is resident.
+ */
+
+import { definePolicy } from "./shared/define-policy.ts";
 import type { Candidates, Policy, PolicyDeps } from "./shared/policy.ts";
 import { TieBreaker } from "./shared/tie-breaker.ts";
 
-export function leastBytes({ pool, random }: PolicyDeps): Policy {
+export const leastBytes = definePolicy({
+  name: "least_bytes",
+  summary: "Fewest bytes of prompts in flight for the engine's weight, at random among equals.",
+  when: "prompts of very different length without shared prefixes",
+  source: "ours",
+  options: {},
+  create,
+});
+
+function create({ pool, random }: PolicyDeps): Policy {
   const { board, slots, weights } = pool;
   const tieBreaker = new TieBreaker(pool.size);
   return {

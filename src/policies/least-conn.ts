@@ -1,11 +1,23 @@
-/** Fewest requests in flight for its weight; smooth round robin among equals, as nginx's least_conn. */
+/**
+ * Fewest requests in flight for the engine's weight; smooth round robin among equals, as nginx's least_conn.
+ */
 
 import { roundRobin } from "./round-robin.ts";
+import { definePolicy } from "./shared/define-policy.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export function leastConn(deps: PolicyDeps): Policy {
+export const leastConn = definePolicy({
+  name: "least_conn",
+  summary: "Fewest requests in flight for the engine's weight, in turn among equals.",
+  when: "decode pools with requests of one size",
+  source: "nginx",
+  options: {},
+  create,
+});
+
+function create(deps: PolicyDeps): Policy {
   const { pool } = deps;
-  const turn = roundRobin(deps);
+  const turn = roundRobin.create(deps, {});
   const least = new Int32Array(pool.size);
   const among: Candidates = {
     count: 0,

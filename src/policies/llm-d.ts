@@ -1,33 +1,61 @@
 /**
- * llm-d's weighted scorers with its max-score picker: each scorer gives an engine 0 to 1, the highest weighted sum is picked, at random
+ * llm-d's weighted scorers with its max-score picker: each scorer gives an engine 0 to 1, and the highest weighted sum is picked, at random
  * among equals. Formulas as in the Gateway API inference extension (`pkg/epp/scheduling/framework/plugins`) and llm-d's inference
- * scheduler (`pkg/plugins/scorer`); what they poll from engines is the proxy's own count here, which is never old, and where `signals` are on, what
- * others have there as well.
+ * scheduler (`pkg/plugins/scorer`). What they poll from engines is the proxy's own count here, which is never old; where `signals` are on,
+ * the load of other clients is included.
  *
  * - prefix-cache-scorer: share of the prompt's blocks that the engine has.
  * - queue-scorer: 1 for the shortest queue, 0 for the longest, linear between; 1 where all are alike.
  * - kv-cache-utilization-scorer: 1 − share of the KV cache in use.
  * - load-aware-scorer: 0.5 for an empty queue, falling to 0 at the threshold.
- * - session-affinity-scorer: 1 for the session's engine. There a header of the answer says which that was; here it is the key's on the ring.
+ * - session-affinity-scorer: 1 for the session's engine. In llm-d a response header says which that was; here the key's place on the ring does.
  */
 
 import { PrefixIndex } from "../prefix-cache/prefix-index.ts";
+import { blocksMax, kvTokens } from "./shared/common-options.ts";
+import { definePolicy } from "./shared/define-policy.ts";
 import { HashRing } from "./shared/hash-ring.ts";
+import { integer, number, template, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 import { TieBreaker } from "./shared/tie-breaker.ts";
 
-export interface LlmDOptions {
-  readonly prefixWeight: number;
-  readonly queueWeight: number;
-  readonly kvWeight: number;
-  readonly loadWeight: number;
-  readonly sessionWeight: number;
-  readonly loadThreshold: number;
-  readonly kvTokens: number;
-  readonly blocksMax: number;
-}
+const scorer = (name: string, weight: number, more = "") =>
+  number({ min: 0, default: weight, about: `Weight of \`${name}\`${more}.` });
 
-export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy {
+const options = {
+  prefixWeight: scorer("prefix-cache-scorer", 3),
+  queueWeight: scorer("queue-scorer", 2),
+  kvWeight: scorer("kv-cache-utilization-scorer", 2),
+  loadWeight: scorer("load-aware-scorer", 0),
+  sessionWeight: scorer("session-affinity-scorer", 0, ", which goes by `key`"),
+  key: template({ default: "$http_x_session_token", about: "Template that names the session." }),
+  loadThreshold: integer({
+    min: 1,
+    default: 128,
+    unit: "requests",
+    about: "Requests at which `load-aware-scorer` gives 0.",
+  }),
+  kvTokens,
+  blocksMax,
+};
+
+type Options = ValuesOf<typeof options>;
+
+export const llmD = definePolicy({
+  name: "llm_d",
+  summary: "Highest weighted sum of scorers: prefix cache, queue, KV cache, load, session.",
+  when: "comparing with llm-d",
+  source: "llm-d",
+  notes:
+    "After the scorers of `gateway-api-inference-extension` (`pkg/epp/scheduling/framework/plugins`) and `llm-d-inference-scheduler` (`pkg/plugins/scorer`), with the max-score picker: at random among equals. Weights 3 (prefix), 2 (queue) and 2 (KV cache) are those of llm-d's guides; its P/D sample (`deploy/config/pd-epp-config.yaml`) has 2, 1 and 0. `load-aware-scorer` (threshold 128) and `session-affinity-scorer` are off until they get a weight. The queue is requests in flight. Use of the KV cache is tokens in flight of `kvTokens`, 500,000 as its source reckons for an 8B model on 80 GB. All blocks of a prompt count, not the first 256 only. A session's engine is found on the ring by `key`, where llm-d reads a header of an earlier response.",
+  options,
+  needs: ({ prefixWeight }) => ({ blocks: prefixWeight > 0 }),
+  weights: ({ sessionWeight }) => (sessionWeight === 0 ? "exact" : "none"),
+  variants: [{ prefixWeight: 1, sessionWeight: 5, loadWeight: 1, kvTokens: 1_000 }],
+  create,
+});
+
+function create({ pool, random }: PolicyDeps, options: Options): Policy {
   const { board, slots, weights } = pool;
   const { kvWeight, loadWeight, sessionWeight, loadThreshold } = options;
   const index = new PrefixIndex(pool, options.blocksMax);
@@ -59,8 +87,6 @@ export function llmD({ pool, random }: PolicyDeps, options: LlmDOptions): Policy
   }
 
   return {
-    usesBlocks: options.prefixWeight > 0,
-
     pick(candidates: Candidates, request: PickRequest): number {
       const { blocks, bytes, tokens, key } = request;
       const { count, engines } = candidates;

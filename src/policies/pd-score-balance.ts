@@ -1,35 +1,73 @@
 /**
- * The original's pd_score_balance, of its releases 2508 and 2603 (that is what `maxNumSeqs` asks for). Each engine of weight w counts as w.
+ * The original's pd_score_balance, of its releases 2508 and 2603 (`maxNumSeqs` asks for the latter). An engine of weight w counts as w engines.
  *
- * Prefill: fewest bytes in flight, this prompt's included. 2603: of the engines with fewer than `maxNumSeqs` requests, if there are any; else
- * fewest requests.
+ * Prefill: fewest bytes in flight, this prompt's included. 2603: of the engines with fewer than `maxNumSeqs` requests, if there are any;
+ * else fewest requests.
  *
  * Decode: looks ahead to the prompts that are still in prefill and will come here. They and this one are dealt out in thought, longest first,
- * each to the engine with the fewest bytes that has room (LPT); where this one comes to lie, it goes. 2603: only when the engines' numbers
+ * each to the engine with the fewest bytes that has room (LPT); this one goes where it comes to lie. 2603: only when the engines' numbers
  * of requests differ by one at most and some have room, and only to the oldest prompts, two for each engine; else fewest requests.
- * (The pools of the two roles find each other by the scoreboard. All prompts that the prefill role placed count, of all workers.)
+ * The pools of the two roles find each other by the scoreboard. All prompts that the prefill role placed count, of all workers.
  */
+
 import { foreseenPromptsMax } from "../limits.ts";
+import { role } from "./shared/common-options.ts";
+import { definePolicy } from "./shared/define-policy.ts";
 import { Heap } from "./shared/heap.ts";
 import { LowestScore } from "./shared/lowest-score.ts";
+import { integer, optionalInteger, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export interface PdScoreOptions {
-  readonly role: "prefill" | "decode";
-  /** 2508: requests beyond which a decode engine has no room; 0 = no bound. */
-  readonly decodeReqLimit: number;
-  /** 2603: the same, for either role. */
-  readonly maxNumSeqs?: number | undefined;
-}
+const options = {
+  role,
+  decodeReqLimit: integer({
+    min: 0,
+    default: 0,
+    unit: "requests",
+    about: "As in release 2508: requests beyond which a decode engine has no room. 0 = no limit.",
+  }),
+  maxNumSeqs: optionalInteger({
+    min: 1,
+    unit: "requests",
+    about: "As in release 2603: the same, for either role. It asks for that release's meaning.",
+  }),
+};
+
+type Options = ValuesOf<typeof options>;
+
+export const pdScoreBalance = definePolicy({
+  name: "pd_score_balance",
+  summary:
+    "Prefill: fewest bytes in flight. Decode: the same, looking ahead to the prompts that are in prefill (LPT).",
+  when: "configurations of the original",
+  source: "the original, the default of its script",
+  notes:
+    "Follows release 2508, unless `maxNumSeqs` asks for release 2603. A decode pool needs `role: decode`.",
+  options,
+  variants: [
+    { role: "prefill", maxNumSeqs: 2 },
+    { role: "decode", decodeReqLimit: 3 },
+    { role: "decode", maxNumSeqs: 2 },
+  ],
+  nginx: {
+    first: "role",
+    settings: {
+      pd_score_balance_decode_req_limit: "decodeReqLimit",
+      pd_score_balance_max_num_seqs: "maxNumSeqs",
+    },
+    zones: ["pd_score_balance_shm_size"],
+  },
+  create,
+});
 
 /** Of the list of prompts: those that are in prefill. Other groups are slots. */
 const inPrefill = -1;
 
-export function pdScoreBalance(deps: PolicyDeps, options: PdScoreOptions): Policy {
+function create(deps: PolicyDeps, options: Options): Policy {
   return options.role === "prefill" ? prefill(deps, options) : decode(deps, options);
 }
 
-function prefill({ pool, random }: PolicyDeps, { maxNumSeqs }: PdScoreOptions): Policy {
+function prefill({ pool, random }: PolicyDeps, { maxNumSeqs }: Options): Policy {
   const { board, slots, weights } = pool;
   const least = new LowestScore(pool.size, random);
   const room = maxNumSeqs ?? Number.POSITIVE_INFINITY;
@@ -55,7 +93,7 @@ function prefill({ pool, random }: PolicyDeps, { maxNumSeqs }: PdScoreOptions): 
   };
 }
 
-function decode({ pool, random }: PolicyDeps, options: PdScoreOptions): Policy {
+function decode({ pool, random }: PolicyDeps, options: Options): Policy {
   const { board, slots, weights } = pool;
   const least = new LowestScore(pool.size, random);
   const { maxNumSeqs, decodeReqLimit } = options;

@@ -1,18 +1,37 @@
 /**
- * Dispatched at once where predicted wait, own prefill, and three times the work that another cache would have saved add up to the least:
- * what the held queue goes by, for routes that cannot hold.
+ * Least sum of predicted wait, own prefill, and three times the work that another engine's cache would save. It chooses at once; the
+ * queue with `shortest_prefill` order goes by the same terms.
  */
 
 import { PrefillCost } from "../estimates/prefill-cost.ts";
 import { PrefixIndex, uncachedBytes } from "../prefix-cache/prefix-index.ts";
+import { blocksMax } from "./shared/common-options.ts";
+import { definePolicy } from "./shared/define-policy.ts";
+import { number, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export interface PredictedTimeOptions {
-  readonly duplicateWeight: number;
-  readonly blocksMax: number;
-}
+const options = {
+  duplicateWeight: number({
+    min: 0,
+    default: 3,
+    about: "Weight of work that another engine's cache would save.",
+  }),
+  blocksMax,
+};
 
-export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOptions): Policy {
+type Options = ValuesOf<typeof options>;
+
+export const predictedTime = definePolicy({
+  name: "predicted_time",
+  summary: "Least predicted wait and prefill time, with what each engine has cached.",
+  when: "prefill pools without a queue",
+  source: "ours",
+  options,
+  needs: { blocks: true },
+  create,
+});
+
+function create({ pool }: PolicyDeps, options: Options): Policy {
   const { board, slots, weights } = pool;
   const index = new PrefixIndex(pool, options.blocksMax);
   const cost = new PrefillCost(pool.size);
@@ -28,8 +47,6 @@ export function predictedTime({ pool }: PolicyDeps, options: PredictedTimeOption
   }
 
   return {
-    usesBlocks: true,
-
     score(engine: number, request: PickRequest): number {
       const { blocks, tokens, bytes } = request;
       const cached = blocks.length === 0 ? 0 : index.runs(request)[engine]! / blocks.length;

@@ -1,24 +1,41 @@
 /**
- * The original's prefill_score_balance: where the sum of all predicted response times grows least.
+ * The original's prefill_score_balance: the engine where the sum of all predicted response times grows least.
  *
  * A prompt is predicted to take `c = requestMs + tokenMs × tokens` ms of an engine. With A requests there of T ms together, one more makes
- * the sum grow by `(T + c)(A + 1) − T·A = T + c·(A + 1)`. An engine of weight w is so many times as fast.
+ * the sum grow by `(T + c)(A + 1) − T·A = T + c·(A + 1)`. An engine of weight w is w times as fast.
  */
+
+import { definePolicy } from "./shared/define-policy.ts";
 import { LowestScore } from "./shared/lowest-score.ts";
+import { number, type ValuesOf } from "./shared/options.ts";
 import type { PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export interface PrefillScoreOptions {
-  readonly tokenMs: number;
-  readonly requestMs: number;
-}
+const options = {
+  tokenMs: number({ min: 0, default: 0.0345, unit: "ms", about: "Prefill time of a token." }),
+  requestMs: number({
+    min: 0,
+    default: 120.0745,
+    unit: "ms",
+    about: "Prefill time of a request, beside its tokens.",
+  }),
+};
+
+type Options = ValuesOf<typeof options>;
+
+export const prefillScoreBalance = definePolicy({
+  name: "prefill_score_balance",
+  summary: "Where the sum of all predicted response times grows least.",
+  when: "prompts of very different length, few requests in flight",
+  source: "the original",
+  options,
+  nginx: { form: "on_off", zones: ["prefill_score_shm_size"] },
+  create,
+});
 
 /** As the original estimates. */
 const bytesPerToken = 4;
 
-export function prefillScoreBalance(
-  { pool, random }: PolicyDeps,
-  { tokenMs, requestMs }: PrefillScoreOptions,
-): Policy {
+function create({ pool, random }: PolicyDeps, { tokenMs, requestMs }: Options): Policy {
   const { board, slots, weights } = pool;
   const least = new LowestScore(pool.size, random);
   const byteMs = tokenMs / bytesPerToken;

@@ -1,25 +1,62 @@
 /**
  * The original's prefix_cache_affinity: of the engines that had the longest part of this prompt's beginning before, the one with the least total
- * load. Where none had any, or loads are uneven by more than 15 requests, the least total load alone decides.
+ * load. Where no engine had any of it, or loads differ by more than 15 requests, the least total load alone decides.
  */
+
 import { promptBlockBytes } from "../limits.ts";
 import { PrefixIndex } from "../prefix-cache/prefix-index.ts";
-import { type BatchOptions, totalLoad } from "./least-total-load.ts";
+import { totalLoad } from "./least-total-load.ts";
+import { batchSize } from "./shared/common-options.ts";
+import { definePolicy } from "./shared/define-policy.ts";
 import { LowestScore } from "./shared/lowest-score.ts";
+import { integer, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export interface AffinityOptions extends BatchOptions {
-  /** What is remembered of an engine: blocks, and the bytes of one. */
-  readonly dictSize: number;
-  readonly blockBytes: number;
-}
+const options = {
+  batchSize: batchSize(16),
+  dictSize: integer({
+    min: 1,
+    max: 1 << 24,
+    default: 10_000,
+    unit: "blocks",
+    about: "Blocks of prompts that each worker remembers per engine.",
+  }),
+  blockBytes: integer({
+    min: 1,
+    max: 65_536,
+    default: 640,
+    unit: "bytes",
+    about: "Size of one such block. Prompts are compared in blocks of 2 KiB, whatever it is.",
+  }),
+};
+
+type Options = ValuesOf<typeof options>;
+
+export const prefixCacheAffinity = definePolicy({
+  name: "prefix_cache_affinity",
+  summary:
+    "Least total load of the engines that had the longest part of the prompt's beginning, while loads are even.",
+  when: "configurations of the original",
+  source: "the original",
+  options,
+  needs: { blocks: true },
+  nginx: {
+    form: "on_off",
+    settings: {
+      least_total_load_batch_size: "batchSize",
+      prefix_cache_affinity_block_size: "blockBytes",
+      prefix_cache_affinity_dict_size: "dictSize",
+    },
+  },
+  create,
+});
 
 /** Loads are uneven where engines differ by more requests. */
 const unevenRequests = 15;
 
-export function prefixCacheAffinity(
+function create(
   { pool, random }: PolicyDeps,
-  { batchSize, dictSize, blockBytes }: AffinityOptions,
+  { batchSize: perBatch, dictSize, blockBytes }: Options,
 ): Policy {
   const { board, slots, weights } = pool;
   const least = new LowestScore(pool.size, random);
@@ -27,7 +64,7 @@ export function prefixCacheAffinity(
   const index = new PrefixIndex(pool, blocksMax);
   let runs: Int32Array = new Int32Array(pool.size);
   let longest = 0;
-  const load = (engine: number) => totalLoad(pool, engine, batchSize);
+  const load = (engine: number) => totalLoad(pool, engine, perBatch);
   const loadOfHolders = (engine: number) =>
     runs[engine] === longest ? load(engine) : Number.POSITIVE_INFINITY;
 
@@ -44,8 +81,6 @@ export function prefixCacheAffinity(
   }
 
   return {
-    usesBlocks: true,
-
     pick(candidates: Candidates, request: PickRequest): number {
       if (request.blocks.length === 0 || isUneven(candidates)) {
         return least.of(candidates, request, load);

@@ -1,7 +1,28 @@
-/** At random by weight; with `two`, the less loaded of two that were drawn (nginx's `random two least_conn`). */
+/**
+ * At random by weight. With `two`, the less loaded of two that are drawn: nginx's `random two least_conn`.
+ */
+
+import { definePolicy } from "./shared/define-policy.ts";
+import { flag, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export function random({ pool, random: chance }: PolicyDeps, options: { two: boolean }): Policy {
+const options = {
+  two: flag({ default: false, about: "Draw two engines and take the less loaded." }),
+};
+
+type Options = ValuesOf<typeof options>;
+
+export const random = definePolicy({
+  name: "random",
+  summary: "At random, by weight.",
+  when: "many proxies before the same engines",
+  source: "nginx",
+  options,
+  weights: ({ two }) => (two ? "none" : "exact"),
+  create,
+});
+
+function create({ pool, random: chance }: PolicyDeps, options: Options): Policy {
   function draw(candidates: Candidates): number {
     let total = 0;
     for (let i = 0; i < candidates.count; i += 1) total += pool.weights[candidates.engines[i]!]!;

@@ -1,5 +1,4 @@
-/** The registry of policies: one line each, by the name in the configuration. */
-import type { PolicyConfig } from "../config/schema/policies.ts";
+/** The registry of policies, one line each. Schema, documentation, directives, flags and the contract suite follow from it. */
 import { ascendHeap } from "./ascend-heap.ts";
 import { autoBalanceController } from "./auto-balance-controller.ts";
 import { cacheAware } from "./cache-aware.ts";
@@ -23,43 +22,60 @@ import { prefixCacheAffinity } from "./prefix-cache-affinity.ts";
 import { random } from "./random.ts";
 import { roundRobin } from "./round-robin.ts";
 import { sessionAffinity } from "./session-affinity.ts";
-import type { Policy, PolicyDeps } from "./shared/policy.ts";
+import type { PolicyDefinition } from "./shared/define-policy.ts";
+import type { ValuesOf } from "./shared/options.ts";
 import { staticBucket } from "./static-bucket.ts";
 import { weightedLeastActive } from "./weighted-least-active.ts";
 
-type Factory<Name> = (deps: PolicyDeps, options: Extract<PolicyConfig, { name: Name }>) => Policy;
-
-export const policies: { readonly [Name in PolicyConfig["name"]]: Factory<Name> } = {
-  round_robin: roundRobin,
-  least_conn: leastConn,
-  least_bytes: leastBytes,
-  least_kv: leastKv,
+/** In the order of the documentation. */
+export const policies = [
+  roundRobin,
+  leastConn,
+  leastBytes,
+  leastKv,
   random,
-  ip_hash: ipHash,
+  ipHash,
   hash,
-  length_balance: lengthBalance,
-  cache_aware: cacheAware,
-  power_of_two: powerOfTwo,
-  session_affinity: sessionAffinity,
-  ascend_heap: ascendHeap,
+  lengthBalance,
+  cacheAware,
+  powerOfTwo,
+  sessionAffinity,
+  ascendHeap,
   dynamo,
-  llm_d: llmD,
-  predicted_time: predictedTime,
-  // What it holds is placed before any policy is asked (`queue/prefill-queue-pool.ts`).
-  predictive: predictedTime,
-  greedy_timeout: greedyTimeout,
-  prefill_score_balance: prefillScoreBalance,
-  weighted_least_active: weightedLeastActive,
-  pd_score_balance: pdScoreBalance,
-  least_total_load: leastTotalLoad,
-  auto_balance_controller: autoBalanceController,
-  prefix_cache_affinity: prefixCacheAffinity,
-  static_bucket: staticBucket,
-  dynamic_bucket: dynamicBucket,
-  omni_proxy: omniProxy,
-};
+  llmD,
+  predictedTime,
+  greedyTimeout,
+  prefillScoreBalance,
+  weightedLeastActive,
+  pdScoreBalance,
+  leastTotalLoad,
+  autoBalanceController,
+  prefixCacheAffinity,
+  staticBucket,
+  dynamicBucket,
+  omniProxy,
+] as const;
 
-export function createPolicy(config: PolicyConfig, deps: PolicyDeps): Policy {
-  const factory = policies[config.name] as Factory<PolicyConfig["name"]>;
-  return factory(deps, config);
+type Flat<Type> = { [Key in keyof Type]: Type[Key] };
+
+type Values<Definition> =
+  Definition extends PolicyDefinition<infer Name, infer Shape>
+    ? Flat<{ readonly name: Name } & ValuesOf<Shape>>
+    : never;
+
+type Given<Definition> =
+  Definition extends PolicyDefinition<infer Name, infer Shape>
+    ? Flat<{ name: Name } & { -readonly [Key in keyof Shape]?: ValuesOf<Shape>[Key] }>
+    : never;
+
+/** A policy of the registry with all its options, as the configuration has it. */
+export type BuiltInPolicy = Values<(typeof policies)[number]>;
+/** The same as it is written: options with defaults may be missing. */
+export type BuiltInPolicyInput = Given<(typeof policies)[number]>;
+
+const byName = new Map<string, PolicyDefinition>(policies.map((policy) => [policy.name, policy]));
+
+/** @returns undefined where there is no policy of this name */
+export function policyNamed(name: string): PolicyDefinition | undefined {
+  return byName.get(name);
 }

@@ -1,10 +1,21 @@
 /**
- * In turn, smoothly weighted: nginx's algorithm. Each turn every engine gains its weight; the winner pays the sum. A failure takes a
- * share of an engine's weight away, which comes back by one per turn, so that an engine that has been resting returns gently.
+ * In turn, smoothly weighted: nginx's algorithm. At each turn every engine gains its weight, and the winner pays the sum. A failure takes
+ * a share of an engine's weight away. The share comes back by one per turn, so an engine returns gently after an ejection.
  */
+
+import { definePolicy } from "./shared/define-policy.ts";
 import type { Candidates, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export function roundRobin({ pool }: PolicyDeps): Policy {
+export const roundRobin = definePolicy({
+  name: "round_robin",
+  summary: "In turn, smoothly weighted, as nginx does by default.",
+  when: "engines and requests are alike",
+  source: "nginx, its default",
+  options: {},
+  create,
+});
+
+function create({ pool }: PolicyDeps): Policy {
   const current = new Float64Array(pool.size);
   /** nginx's `effective_weight`: never above the weight, never below zero. */
   const effective = Float64Array.from(pool.weights);

@@ -1,16 +1,45 @@
 /**
  * A session stays with its engine: consistent hash of its key, and on along the ring while the engine there has more than its share of
- * the load. As SMG's `bounded_consistent_hashing` (sgl-model-gateway's `policies/bounded_consistent_hashing.rs`), with requests for its
- * weight as the load. A request without a key goes where the load is least.
+ * the load. As SMG's `bounded_consistent_hashing` (sgl-model-gateway's `policies/bounded_consistent_hashing.rs`), with requests for the
+ * engine's weight as the load. A request without a key goes where the load is least.
  */
 
 import { leastConn } from "./least-conn.ts";
+import { definePolicy } from "./shared/define-policy.ts";
 import { HashRing } from "./shared/hash-ring.ts";
+import { number, templates, type ValuesOf } from "./shared/options.ts";
 import type { Candidates, PickRequest, Policy, PolicyDeps } from "./shared/policy.ts";
 
-export function sessionAffinity(deps: PolicyDeps, options: { maxLoadSkew: number }): Policy {
+const options = {
+  keys: templates({
+    default: ["$http_x_session_id", "$body_prompt_cache_key", "$body_user"],
+    about: "Templates. The first that is not empty names the session.",
+  }),
+  maxLoadSkew: number({
+    min: 0,
+    default: 1.5,
+    about: "An engine with more than this many times the mean load is passed over. 0 = never.",
+  }),
+};
+
+type Options = ValuesOf<typeof options>;
+
+export const sessionAffinity = definePolicy({
+  name: "session_affinity",
+  summary: "A session stays with its engine, by a ring with bounded load.",
+  when: "chats that come back and say who they are",
+  source: "SMG, `bounded_consistent_hashing`",
+  notes:
+    "After `bounded_consistent_hashing.rs` of sgl-model-gateway. An engine with more than 1.5 times the mean of requests in flight is passed over along the ring; if all have more, the session's own engine takes the request. SMG takes the key from `X-SMG-Routing-Key`. The defaults here are `$http_x_session_id` and OpenAI's fields `prompt_cache_key` and `user`. Requests without a key go where the fewest are in flight. The ring is nginx's ketama ring (160 points for each unit of weight), as of `hash … consistent`.",
+  options,
+  weights: "rough",
+  variants: [{ maxLoadSkew: 1 }],
+  create,
+});
+
+function create(deps: PolicyDeps, options: Options): Policy {
   const { board, slots, weights } = deps.pool;
-  const least = leastConn(deps);
+  const least = leastConn.create(deps, {});
   const ring = new HashRing(deps.pool);
 
   /** Requests per weight above which an engine is passed over; none where that would be all of them. */

@@ -2,7 +2,7 @@
 import type { PoolConfig } from "../config/schema/schema.ts";
 import { TokenRatio, usualBytesPerToken } from "../estimates/token-ratio.ts";
 import { promptBlockBytes } from "../limits.ts";
-import { createPolicy } from "../policies/registry.ts";
+import { createPolicy, policyNeeds } from "../policies/create-policy.ts";
 import type { PickRequest, Policy, PoolView } from "../policies/shared/policy.ts";
 import {
   type ModelledPrefixCache,
@@ -46,6 +46,8 @@ export interface PoolDeps {
   random(): number;
   /** Undefined = shadow policies do not run here. */
   readonly shadows?: ShadowDeps;
+  /** Called once when an operator's own policy fails and `least_conn` takes its place. */
+  policyFailed?(message: string): void;
 }
 
 export class Pool implements PoolView {
@@ -62,6 +64,7 @@ export class Pool implements PoolView {
   readonly #engines: readonly PoolEngine[];
   readonly #health: Health;
   readonly #policy: Policy;
+  readonly #policyUsesBlocks: boolean;
   readonly #candidates: EngineSet;
   /** An estimate of what each engine has cached, if `cacheTokens` is set. */
   readonly #caches: readonly ModelledPrefixCache[] | undefined;
@@ -70,7 +73,11 @@ export class Pool implements PoolView {
   /** Created for the first explanation. */
   #snapshots: EngineSnapshots | undefined;
 
-  constructor(name: string, config: PoolConfig, { board, slots, random, shadows }: PoolDeps) {
+  constructor(
+    name: string,
+    config: PoolConfig,
+    { board, slots, random, shadows, policyFailed }: PoolDeps,
+  ) {
     this.name = name;
     this.config = config;
     this.board = board;
@@ -82,7 +89,10 @@ export class Pool implements PoolView {
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
     this.#candidates = new EngineSet(this.size);
     this.#health = new Health(board, this.engines, this.weights);
-    this.#policy = createPolicy(config.policy, { pool: this, random });
+    this.#policy = createPolicy(config.policy, { pool: this, random }, (message) =>
+      policyFailed?.(`pool "${name}": ${message}`),
+    );
+    this.#policyUsesBlocks = policyNeeds(config.policy).blocks ?? false;
     if (config.cacheTokens > 0) {
       const bytes = config.cacheTokens * usualBytesPerToken;
       this.#caches = modelledCachesOf(this.size, Math.ceil(bytes / promptBlockBytes));
@@ -111,7 +121,7 @@ export class Pool implements PoolView {
   /** Whether a pick reads `PickRequest.blocks`. */
   get usesBlocks(): boolean {
     if (this.#caches !== undefined || this.#shadow !== undefined) return true;
-    return this.#policy.usesBlocks ?? false;
+    return this.#policyUsesBlocks;
   }
 
   /** Whether requests wait for capacity before an engine is picked. A prefill queue, which picks the engine itself, does not count. */

@@ -6,7 +6,7 @@ import type { PolicyConfig } from "../config/schema/policies.ts";
 import { PrefillCost } from "../estimates/prefill-cost.ts";
 import { usualBytesPerToken } from "../estimates/token-ratio.ts";
 import { promptBlockBytes, shadowBlocksMax } from "../limits.ts";
-import { createPolicy } from "../policies/registry.ts";
+import { createPolicy } from "../policies/create-policy.ts";
 import type { Candidates, PickRequest, Policy, PoolView } from "../policies/shared/policy.ts";
 import {
   type ModelledPrefixCache,
@@ -78,7 +78,11 @@ export class Shadow implements Pick<Policy, "ended"> {
     this.#own = new Side(pool.size, blocks || shadowBlocksMax);
     const { size, weights, addresses, slots } = pool;
     const view = { size, weights, addresses, slots, board: deps.board };
-    this.#policy = this.#safely(() => createPolicy(config, { pool: view, random: deps.random }));
+    this.#policy = this.#safely(() =>
+      createPolicy(config, { pool: view, random: deps.random }, (message) => {
+        throw new Error(message);
+      }),
+    );
   }
 
   /**

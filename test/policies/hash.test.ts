@@ -6,7 +6,7 @@ import { among, countPicks, poolOf, request } from "./pool-view.ts";
 
 function picker(weights: readonly number[], consistent: boolean, addresses?: readonly string[]) {
   const pool = poolOf(weights, addresses);
-  const policy = hash({ pool, random: () => 0 }, { consistent });
+  const policy = hash.create({ pool, random: () => 0 }, { key: "$uri", consistent });
   return (key: string, fit?: number[]) => policy.pick(among(pool, fit), request({ key }));
 }
 

@@ -7,7 +7,7 @@ const deps = (weights: readonly number[]) => ({ pool: poolOf(weights), random: (
 
 function picker(weights: readonly number[]) {
   const of = deps(weights);
-  const policy = ipHash(of);
+  const policy = ipHash.create(of, {});
   return (clientAddress: string, fit?: number[]) =>
     policy.pick(among(of.pool, fit), request({ clientAddress }));
 }

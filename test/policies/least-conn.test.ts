@@ -7,7 +7,7 @@ import { among, countPicks, poolOf, request } from "./pool-view.ts";
 
 it("follows the load down as well as up", () => {
   const pool = poolOf([1, 1, 1]);
-  const policy = leastConn({ pool, random: () => 0 });
+  const policy = leastConn.create({ pool, random: () => 0 }, {});
   const load = (engine: number, requests: number) => {
     for (let n = 0; n < requests; n += 1) pool.board.take(pool.slots[engine]!, 1, 0);
   };
@@ -22,7 +22,7 @@ it("follows the load down as well as up", () => {
 
 it("counts by weight: six at a weight of three are as two at a weight of one", () => {
   const pool = poolOf([3, 1]);
-  const policy = leastConn({ pool, random: () => 0 });
+  const policy = leastConn.create({ pool, random: () => 0 }, {});
   for (let n = 0; n < 6; n += 1) pool.board.take(pool.slots[0]!, 1, 0);
   pool.board.take(pool.slots[1]!, 1, 0);
   expect(policy.pick(among(pool), request())).toBe(1);
@@ -34,18 +34,18 @@ it("counts by weight: six at a weight of three are as two at a weight of one", (
 
 it("takes turns among those that are equally idle", () => {
   const pool = poolOf([1, 1, 1]);
-  const policy = leastConn({ pool, random: () => 0 });
+  const policy = leastConn.create({ pool, random: () => 0 }, {});
   const picks = Array.from({ length: 6 }, () => policy.pick(among(pool), request()));
   expect(picks).toEqual([0, 1, 2, 0, 1, 2]);
 });
 
 it("random two takes the less loaded of two different engines", () => {
   const pool = poolOf([1, 1]);
-  const policy = random({ pool, random: seededRandom(3) }, { two: true });
+  const policy = random.create({ pool, random: seededRandom(3) }, { two: true });
   pool.board.take(pool.slots[1]!, 1, 0);
   for (let n = 0; n < 50; n += 1) expect(policy.pick(among(pool), request())).toBe(0);
   const three = poolOf([1, 1, 1]);
-  const among3 = random({ pool: three, random: seededRandom(3) }, { two: true });
+  const among3 = random.create({ pool: three, random: seededRandom(3) }, { two: true });
   three.board.take(three.slots[0]!, 1, 0);
   // The most loaded of three is never the better of two.
   for (let n = 0; n < 50; n += 1) expect(among3.pick(among(three), request())).not.toBe(0);

@@ -1,6 +1,6 @@
 /** Decode engines differ in what their answers have grown to, and in what others have there: that is room which prompts cannot have. */
 import { expect, it } from "vitest";
-import { createPolicy } from "../../src/policies/registry.ts";
+import { createPolicy } from "../../src/policies/create-policy.ts";
 import { among, poolOf, request } from "./pool-view.ts";
 
 const options = { name: "least_kv", kvTokens: 100_000, requestTokens: 1_000 } as const;

@@ -1,19 +1,25 @@
 /** length_balance by its documented formula: history of bytes and requests, decayed, ties at random. */
 import { describe, expect, it } from "vitest";
-import { type LengthBalanceOptions, lengthBalance } from "../../src/policies/length-balance.ts";
+import { lengthBalance } from "../../src/policies/length-balance.ts";
+import type { ValuesOf } from "../../src/policies/shared/options.ts";
 import type { PoolView } from "../../src/policies/shared/policy.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { among, countPicks, poolOf, request } from "./pool-view.ts";
 
-const defaults: LengthBalanceOptions = {
+type Options = ValuesOf<typeof lengthBalance.options>;
+
+const defaults: Options = {
   mergeThreshold: 32,
   requestLengthWeight: 1,
   decayFactor: 2,
 };
 
-function balancer(weights: readonly number[], options: Partial<LengthBalanceOptions> = {}) {
+function balancer(weights: readonly number[], options: Partial<Options> = {}) {
   const pool = poolOf(weights);
-  const policy = lengthBalance({ pool, random: seededRandom(4) }, { ...defaults, ...options });
+  const policy = lengthBalance.create(
+    { pool, random: seededRandom(4) },
+    { ...defaults, ...options },
+  );
   const assign = (bytes: number, fit?: number[]) => {
     const one = request({ bytes });
     const engine = policy.pick(among(pool, fit), one);
@@ -101,7 +107,7 @@ it("remembers without decay where the factor is 1", () => {
 it("does not decay an engine twice that stands in the pool twice", () => {
   const pool = poolOf([1, 1, 1]);
   const doubled: PoolView = { ...pool, slots: Int32Array.of(1, 2, 1) };
-  const policy = lengthBalance(
+  const policy = lengthBalance.create(
     { pool: doubled, random: () => 0 },
     { ...defaults, mergeThreshold: 1 },
   );

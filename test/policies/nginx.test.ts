@@ -83,9 +83,11 @@ describeWithNginx("by nginx's word", () => {
 
   it("takes turns in its order, smoothly weighted", async () => {
     const targets = new Array<string>(24).fill("/");
-    expect(ours(roundRobin(deps()), targets)).toEqual(await theirs("turns", targets));
-    expect(ours(roundRobin(deps()), targets, [0, 2])).toEqual(await theirs("rest", targets));
-    expect(ours(leastConn(deps()), targets)).toEqual(await theirs("least", targets));
+    expect(ours(roundRobin.create(deps(), {}), targets)).toEqual(await theirs("turns", targets));
+    expect(ours(roundRobin.create(deps(), {}), targets, [0, 2])).toEqual(
+      await theirs("rest", targets),
+    );
+    expect(ours(leastConn.create(deps(), {}), targets)).toEqual(await theirs("least", targets));
   });
 
   it.each([
@@ -98,7 +100,7 @@ describeWithNginx("by nginx's word", () => {
       name,
       keys.map((key) => `/?k=${key}`),
     );
-    expect(ours(hash(deps(), { consistent }), keys, fit)).toEqual(picks);
+    expect(ours(hash.create(deps(), { key: "$arg_k", consistent }), keys, fit)).toEqual(picks);
   });
 
   it.each([false, true])(
@@ -109,12 +111,12 @@ describeWithNginx("by nginx's word", () => {
         consistent ? "ring" : "plain",
         without.map(() => "/"),
       );
-      expect(ours(hash(deps(), { consistent }), without)).toEqual(picks);
+      expect(ours(hash.create(deps(), { key: "$arg_k", consistent }), without)).toEqual(picks);
     },
   );
 
   it("gives a client to its engine, by its address", async () => {
-    const policy = ipHash(deps());
+    const policy = ipHash.create(deps(), {});
     for (const [target, fit] of [
       ["/all", [0, 1, 2]],
       ["/fewer", [1, 2]],

@@ -1,10 +1,13 @@
 /** A prompt whose beginning an engine has in its cache goes there, unless that engine is overloaded. */
 import { describe, expect, it } from "vitest";
-import { policySchema, prefixPolicies } from "../../src/config/schema/policies.ts";
-import { createPolicy } from "../../src/policies/registry.ts";
+import { policySchema } from "../../src/config/schema/policies.ts";
+import { createPolicy, policyNeeds } from "../../src/policies/create-policy.ts";
+import { policies } from "../../src/policies/registry.ts";
+import { isRequired } from "../../src/policies/shared/define-policy.ts";
 import type { PickRequest } from "../../src/policies/shared/policy.ts";
 import { Lease } from "../../src/scoreboard/lease.ts";
 import { among, poolOf, request } from "./pool-view.ts";
+import { variantsOf } from "./variants.ts";
 
 /** 40 blocks of 512 tokens, and as many bytes as they have. */
 const long = (first: number): PickRequest =>
@@ -63,22 +66,25 @@ describe.each(["cache_aware", "predicted_time", "dynamo", "llm_d"])("%s", (name)
   );
 
   it("says that it looks at blocks, and does without them", () => {
-    const { policy, send } = setUp(name);
-    expect(policy.usesBlocks).toBe(true);
+    const { send } = setUp(name);
+    expect(policyNeeds(policySchema.parse({ name })).blocks).toBe(true);
     const counts = [0, 0, 0, 0];
     for (let i = 0; i < 400; i += 1) counts[send(request())]! += 1;
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
 });
 
-/** Those that place at once; held prompts are in a queue of their own. */
-const atOnce = [...prefixPolicies].filter((name) => name !== "predictive");
+const withBlocks = policies
+  .filter(({ name, options }) => {
+    return (
+      !Object.values(options).some(isRequired) && policyNeeds(policySchema.parse({ name })).blocks
+    );
+  })
+  .map(({ name }) => name);
 
-describe.each(atOnce)("%s, where engines tell what they have", (name) => {
-  const role = name === "omni_proxy" ? { role: "prefill" } : {};
-
+describe.each(withBlocks)("%s, where engines report what they have", (name) => {
   it("does not look for a prompt where it was sent, but is no more", () => {
-    const { send, end } = setUp(name, role);
+    const { send, end } = setUp(name);
     const first = send(long(1));
     const reported = [0, 0, 0, 0];
     reported[(first + 1) % 4] = 40;
@@ -88,7 +94,7 @@ describe.each(atOnce)("%s, where engines tell what they have", (name) => {
   });
 
   it("goes by what was sent to those that do not tell", () => {
-    const { send, end } = setUp(name, role);
+    const { send, end } = setUp(name);
     const one = long(1);
     const first = send(one);
     end(one);
@@ -96,16 +102,26 @@ describe.each(atOnce)("%s, where engines tell what they have", (name) => {
   });
 });
 
-it("an operator is told of policies that would not go by KV events, and of no other ones", () => {
-  const roles: Partial<Record<string, object>> = {
-    pd_score_balance: { role: "prefill" },
-    omni_proxy: { role: "prefill" },
-    hash: { key: "$uri" },
-  };
-  for (const option of policySchema.options) {
-    const name = option.shape.name.value;
-    const config = policySchema.parse({ name, ...roles[name] });
-    const policy = createPolicy(config, { pool: poolOf([1]), random: () => 0.5 });
-    expect([name, policy.usesBlocks ?? false]).toEqual([name, prefixPolicies.has(name)]);
+it("policies that declare that they look at blocks are those that read them, and no others", () => {
+  for (const definition of policies) {
+    for (const options of variantsOf(definition)) {
+      const config = policySchema.parse({ name: definition.name, ...options });
+      const policy = createPolicy(config, { pool: poolOf([1, 1]), random: () => 0.5 });
+      let reads = 0;
+      const one = {
+        ...request(),
+        get blocks() {
+          reads += 1;
+          return [1, 2];
+        },
+      };
+      const engine = policy.pick(among(poolOf([1, 1])), one);
+      policy.assigned?.(engine, one);
+      const { blocks = false } = policyNeeds(config);
+      // Who asks the index although its answer has no weight does no harm.
+      if (!blocks && reads > 0) expect(["dynamo", "llm_d"]).toContain(definition.name);
+      else
+        expect([definition.name, options, reads > 0]).toEqual([definition.name, options, blocks]);
+    }
   }
 });

@@ -1,6 +1,6 @@
 /** For worked examples: engines with given requests in flight, and a policy that places as a pool does. */
 import { type PolicyConfig, policySchema } from "../../src/config/schema/policies.ts";
-import { createPolicy } from "../../src/policies/registry.ts";
+import { createPolicy } from "../../src/policies/create-policy.ts";
 import type { PickRequest, PoolView } from "../../src/policies/shared/policy.ts";
 import { Lease } from "../../src/scoreboard/lease.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";

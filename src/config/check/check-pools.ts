@@ -1,6 +1,6 @@
 /** Checks of pools: their engines, policies and queues, and the addresses at which engines register. */
+import { policyKeyTemplates, policyNeeds } from "../../policies/create-policy.ts";
 import { didYouMean } from "../problems/suggest.ts";
-import { keyTemplates, prefixPolicies } from "../schema/policies.ts";
 import type { PoolConfig } from "../schema/schema.ts";
 import { attributeHint, isEngineAttribute } from "../values/engine-attributes.ts";
 import { parseEngineUrl, parseHostAndPort } from "../values/engine-url.ts";
@@ -60,8 +60,8 @@ function checkPolicies(
     faults.emerg(["pools", name, "shadow"], "predictive queues prompts, a shadow cannot", hint);
   }
   for (const [key, one] of Object.entries({ policy, ...(shadow && { shadow }) })) {
-    for (const template of keyTemplates(one)) {
-      texts.template(["pools", name, key, "keys" in one ? "keys" : "key"], template);
+    for (const { option, template } of policyKeyTemplates(one)) {
+      texts.template(["pools", name, key, option], template);
     }
   }
   const orders = { ...(policy.name === "predictive" && { policy }), ...(queue && { queue }) };
@@ -80,7 +80,7 @@ function checkUnused(
   if (kvEvents !== undefined && !tokenize) {
     const hint = "add tokenize: true";
     faults.warn(["pools", name, "kvEvents"], "kvEvents has no effect without tokenize", hint);
-  } else if (kvEvents !== undefined && !prefixPolicies.has(policy.name)) {
+  } else if (kvEvents !== undefined && policy.name !== "custom" && !policyNeeds(policy).blocks) {
     const message = `kvEvents has no effect: policy ${policy.name} does not use prefix caches`;
     faults.warn(["pools", name, "kvEvents"], message);
   }

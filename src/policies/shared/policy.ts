@@ -47,8 +47,6 @@ export interface Candidates {
 }
 
 export interface Policy {
-  /** Whether it looks at `blocks`, which cost time to find. */
-  readonly usesBlocks?: boolean;
   /** Number of an engine among the candidates, of which there is at least one. */
   pick(candidates: Candidates, request: PickRequest): number;
   /**

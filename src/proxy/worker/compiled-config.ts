@@ -1,8 +1,8 @@
 /** A configuration as one worker serves by it: its pools, servers and routes, and the templates of its pools compiled. */
 
-import { keyTemplates } from "../../config/schema/policies.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
+import { policyKeyTemplates } from "../../policies/create-policy.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
@@ -80,14 +80,22 @@ export function compileConfig(
   const holdKeys = new Map<Pool, HoldKeys>();
   const tokenizers = new Map<Pool, Tokenizers>();
   for (const [name, poolConfig] of Object.entries(config.pools)) {
-    const pool = new Pool(name, poolConfig, { board, slots, random, ...(shadows && { shadows }) });
+    const pool = new Pool(name, poolConfig, {
+      board,
+      slots,
+      random,
+      ...(shadows && { shadows }),
+      policyFailed: (message) => log("error", message),
+    });
     pools.set(name, pool);
     const { policy, shadow } = poolConfig;
     for (const [one, into] of [
       [policy, policyKeys],
       [shadow, shadowKeys],
     ] as const) {
-      const keys = one ? keyTemplates(one).map((template) => scope.compile(template)) : [];
+      const keys = one
+        ? policyKeyTemplates(one).map(({ template }) => scope.compile(template))
+        : [];
       if (keys.length > 0) into.set(pool, firstOf(keys));
     }
     if (poolConfig.tokenize) tokenizers.set(pool, new Tokenizers(pool));

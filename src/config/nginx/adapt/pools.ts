@@ -1,4 +1,5 @@
 /** `upstream` blocks and the addresses in `proxy_pass` → pools. */
+import type { PolicyInput } from "../../schema/policies.ts";
 import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block, Entry } from "../directives/block.ts";
 import {
@@ -8,8 +9,7 @@ import {
   signals,
   tokenize,
 } from "../directives/upstream/engine-knowledge.ts";
-import { policySettings } from "../directives/upstream/original-policies.ts";
-import type { PolicyInput } from "../directives/upstream/policy-options.ts";
+import { policySettings } from "../directives/upstream/policy-directives.ts";
 import {
   engine,
   keepalive,
@@ -117,7 +117,7 @@ function readPolicy(block: Block, report: Report): PolicyInput | undefined {
       report.warn(position, `"${text}" has no effect without ${names}`);
     }
   }
-  return last && { ...last.value, ...options };
+  return last && ({ ...last.value, ...options } as PolicyInput);
 }
 
 /** As in nginx, some methods do not support backups that are listed after the method. */

@@ -2,6 +2,7 @@
 
 import { policyNames } from "../../../policy-text.ts";
 import { didYouMean } from "../../../problems/suggest.ts";
+import type { PolicyInput, PolicyName } from "../../../schema/policies.ts";
 import { kvEventsSchema } from "../../../schema/pool/kv-events.ts";
 import type { ConfigInput } from "../../../schema/schema.ts";
 import { flag, many, reading } from "../../reading/arguments.ts";
@@ -10,7 +11,7 @@ import { type Directive, honoured } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
 import { parseNumber, parseTime } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
-import { type PolicyInput, readPolicyOptions } from "./policy-options.ts";
+import { readPolicyOptions } from "./policy-options.ts";
 
 type KvEventsInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["kvEvents"]>;
 
@@ -75,7 +76,7 @@ export const kvEvents = honoured(
 
 function readShadow([name, ...options]: readonly Word[], scope: Scope): PolicyInput {
   const known = policyNames.find((one) => one === name!.text);
-  if (known !== undefined) return readPolicyOptions(known, options, scope);
+  if (known !== undefined) return readPolicyOptions(known as PolicyName, options, scope);
   return scope.fail(`unknown policy "${name!.text}"`, name, didYouMean(name!.text, policyNames));
 }
 

@@ -1,41 +1,36 @@
-/** Policies that nginx does not have, as directives of `upstream`: by their own names, with options as `option_name=value`. */
+/** The words `option_name=value` behind a policy's name in nginx.conf. */
 
-import { optionValue, snake } from "../../../policy-text.ts";
+import { policyNamed } from "../../../../policies/registry.ts";
+import { snakeCase } from "../../../../policies/shared/define-policy.ts";
+import { customOption, optionValue } from "../../../policy-text.ts";
 import { didYouMean } from "../../../problems/suggest.ts";
-import { type PolicyConfig, policySchema } from "../../../schema/policies.ts";
-import type { ConfigInput } from "../../../schema/schema.ts";
-import { many, reading } from "../../reading/arguments.ts";
-import { type Directive, honoured } from "../../reading/directive.ts";
+import { type PolicyInput, type PolicyName, policyOptions } from "../../../schema/policies.ts";
 import type { Scope } from "../../reading/scope.ts";
 import type { Word } from "../../syntax/lexer.ts";
 
-export type PolicyInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["policy"]>;
-type Shape = (typeof policySchema.options)[number]["shape"];
-
 /** The policy with the options that stand in the words. */
 export function readPolicyOptions(
-  name: PolicyConfig["name"],
+  name: PolicyName,
   words: readonly Word[],
   scope: Scope,
 ): PolicyInput {
-  const { shape } = policySchema.options.find((option) => option.shape.name.value === name)!;
-  return readOptions(name, shape, words, scope) as PolicyInput;
-}
-
-function readOptions(name: string, shape: Shape, words: readonly Word[], scope: Scope): object {
-  const options = new Map(Object.entries(shape).map((entry) => [snake(entry[0]), entry]));
-  options.delete("name");
-  const keys: string[] = [];
+  if (name === "custom") return readCustom(words, scope);
+  const options = new Map(
+    Object.entries(policyOptions.get(name)!).map((entry) => [snakeCase(entry[0]), entry]),
+  );
+  const list = templateList(name);
+  if (list !== undefined) options.delete(snakeCase(list));
+  const templates: string[] = [];
   const read: Record<string, unknown> = { name };
   for (const word of words) {
-    const [, option = "", text = ""] = /^([a-z_]+)=(.*)$/s.exec(word.text) ?? [];
-    const entry = options.get(option);
-    if (entry === undefined && options.has("keys") && word.text.startsWith("$")) {
-      keys.push(scope.template(word));
+    if (list !== undefined && word.text.startsWith("$")) {
+      templates.push(scope.template(word));
       continue;
     }
-    if (entry === undefined || option === "keys") {
-      const hint = entry === undefined ? didYouMean(option, [...options.keys()]) : undefined;
+    const [option, text] = splitWord(word);
+    const entry = options.get(option);
+    if (entry === undefined) {
+      const hint = didYouMean(option, [...options.keys()]);
       return scope.fail(`invalid parameter "${word.text}"`, word, hint);
     }
     const [key, schema] = entry;
@@ -43,30 +38,43 @@ function readOptions(name: string, shape: Shape, words: readonly Word[], scope: 
     if ("hint" in found) return scope.fail(`invalid parameter "${word.text}"`, word, found.hint);
     read[key] = found.value;
   }
-  return keys.length === 0 ? read : { ...read, keys };
+  if (list !== undefined && templates.length > 0) read[list] = templates;
+  return read as PolicyInput;
 }
 
-/** Of each policy that has no other directive. */
-export function policyDirectives(others: ReadonlySet<string>): Directive<PolicyInput>[] {
-  return policySchema.options.flatMap(({ shape }) => {
-    const name: PolicyConfig["name"] = shape.name.value;
-    if (others.has(name)) return [];
-    const names = Object.keys(shape).filter((key) => key !== "name" && key !== "keys");
-    const said = [
-      ...("keys" in shape
-        ? ["templates of the key, of which the first that is not empty counts"]
-        : []),
-      ...names.map((key) => `\`${snake(key)}=\``),
-    ];
-    const does = ["`policy`", ...(said.length > 0 ? [said.join(", ")] : [])].join("; ");
-    return honoured(
-      name,
-      ["upstream"],
-      reading(0, many, (words: readonly Word[], scope: Scope) => {
-        return readPolicyOptions(name, words, scope);
-      }),
-      does,
-      { repeats: true },
+/** The option whose values are bare words that begin with `$`. */
+function templateList(name: PolicyName): string | undefined {
+  const { options = {} } = policyNamed(name) ?? {};
+  return Object.keys(options).find(
+    (key) => options[key]!.kind === "template" && options[key]!.list !== undefined,
+  );
+}
+
+/** Which options there are is known once the module is loaded. */
+function readCustom(words: readonly Word[], scope: Scope): PolicyInput {
+  let module: string | undefined;
+  const options: Record<string, unknown> = {};
+  for (const word of words) {
+    const [option, text] = splitWord(word);
+    if (option === "" || text === "") return scope.fail(`invalid parameter "${word.text}"`, word);
+    if (option === "module") module = text;
+    else {
+      const [key, value] = customOption(option, text);
+      options[key] = text.includes("$") ? scope.template(word, text) : value;
+    }
+  }
+  if (module === undefined) {
+    return scope.fail(
+      '"custom" needs the path of a module',
+      undefined,
+      "custom module=./policy.mjs",
     );
-  });
+  }
+  return { name: "custom", module, options };
+}
+
+/** `option=value`; an empty option where the word is something else. */
+function splitWord({ text }: Word): [option: string, value: string] {
+  const [, option = "", value = ""] = /^([a-z_0-9]+)=(.*)$/s.exec(text) ?? [];
+  return [option, value];
 }

@@ -1,6 +1,7 @@
 /** `upstream`: engines, how one of them is chosen, and the connections to them. */
 import { isIPv6 } from "node:net";
 import { didYouMean } from "../../../problems/suggest.ts";
+import type { PolicyInput } from "../../../schema/policies.ts";
 import { queueSchema } from "../../../schema/queue.ts";
 import type { ConfigInput } from "../../../schema/schema.ts";
 import { engineAttributes, isEngineAttribute } from "../../../values/engine-attributes.ts";
@@ -12,8 +13,7 @@ import type { Scope } from "../../reading/scope.ts";
 import { parseNumber, parseSize, parseTime } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
 import { engineKnowledge } from "./engine-knowledge.ts";
-import { originalPolicies, originalPolicyDirectives } from "./original-policies.ts";
-import { type PolicyInput, policyDirectives } from "./policy-options.ts";
+import { policyDirectives, policySettingDirectives } from "./policy-directives.ts";
 
 type PoolInput = NonNullable<ConfigInput["pools"]>[string];
 export type EngineInput = PoolInput["engines"][number];
@@ -163,12 +163,10 @@ const nginxPolicies: readonly Directive<PolicyInput>[] = [
   policy("hash", [1, 2], "`policy`; `consistent`", readHash),
 ];
 
-const namedPolicies = [...nginxPolicies, ...originalPolicies];
-
 /** Ways to choose an engine. Without any, it is in turn, for which nginx has no word. */
 export const policies: readonly Directive<PolicyInput | undefined>[] = [
-  ...namedPolicies,
-  ...policyDirectives(new Set(["round_robin", ...namedPolicies.map(({ name }) => name)])),
+  ...nginxPolicies,
+  ...policyDirectives(new Set(["round_robin", ...nginxPolicies.map(({ name }) => name)])),
 ];
 
 export const keepalive = honoured(
@@ -217,7 +215,7 @@ export const upstreamDirectives: readonly Directive[] = [
   upstream,
   engine,
   ...policies,
-  ...originalPolicyDirectives,
+  ...policySettingDirectives,
   ...engineKnowledge,
   keepalive,
   queue,

@@ -1,0 +1,65 @@
+/** Policies of operators: modules of their own, loaded once for each thread and again after a change. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+import { isDefinition, type PolicyDefinition } from "./shared/define-policy.ts";
+
+/** What the configuration says of such a policy. */
+export interface CustomPolicy {
+  readonly name: "custom";
+  /** Absolute path of the module. */
+  readonly module: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export type LoadedModule =
+  | { readonly definition: PolicyDefinition; readonly fault?: never }
+  /** Why it cannot be used, as the end of a sentence that begins with its path. */
+  | { readonly fault: string; readonly definition?: never };
+
+/** By path. As the runtime keeps its modules, this thread keeps what it has loaded. */
+const loadedModules = new Map<string, LoadedModule>();
+
+/**
+ * Loads a module, and again when its text has changed. Files that it imports stay as they were loaded first.
+ * It never rejects: a fault is a result.
+ */
+export async function loadPolicyModule(file: string): Promise<LoadedModule> {
+  const loaded = await load(file);
+  loadedModules.set(file, loaded);
+  return loaded;
+}
+
+/** The module as it was loaded last. */
+export function loadedModule(file: string): LoadedModule {
+  return loadedModules.get(file) ?? { fault: "is not loaded" };
+}
+
+async function load(file: string): Promise<LoadedModule> {
+  let text: Buffer;
+  try {
+    text = await readFile(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { fault: code === "ENOENT" ? "does not exist" : `cannot be read: ${message}` };
+  }
+  // A query makes it another module for the runtime, so that a changed one is not taken from its cache.
+  const url = pathToFileURL(file);
+  url.searchParams.set("version", createHash("sha256").update(text).digest("hex").slice(0, 16));
+  try {
+    const { default: exported, policy = exported } = (await import(url.href)) as {
+      default?: unknown;
+      policy?: unknown;
+    };
+    if (isDefinition(policy)) return { definition: policy };
+    return {
+      fault: "exports no policy: export `definePolicy({ … })` as `policy` or as the default",
+    };
+  } catch (error) {
+    return { fault: `cannot be loaded: ${messageOf(error)}` };
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
