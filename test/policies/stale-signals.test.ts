@@ -79,7 +79,7 @@ class ProxyModel {
       board: this.board,
     };
     this.#candidates = among(pool, engines);
-    this.#policy = leastKv(
+    this.#policy = leastKv.create(
       { pool, random: seededRandom(3) },
       { kvTokens: 1, requestTokens: 1_000 },
     );
