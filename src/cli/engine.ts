@@ -14,7 +14,7 @@ type Switches = EngineOptions & { readonly model: string; readonly fault: readon
 
 export function engineCommand(): Command {
   return new Command("engine")
-    .description("run a simulated engine that is strict about the hand-off of KV")
+    .description("run a simulated engine that enforces its KV-transfer protocol")
     .addOption(
       new Option("--role <role>", "what it does in a P/D pair")
         .choices(engineRoles)
@@ -22,19 +22,19 @@ export function engineCommand(): Command {
     )
     .option(
       "--dialect <name>",
-      `how KV is handed over: name[:key=value,…]; names: ${dialectNames.join(", ")}`,
+      `KV-transfer protocol: name[:key=value,…]; names: ${dialectNames.join(", ")}`,
       defaults.dialect,
     )
     .option(
       "--ec-transfer <how>",
-      "how embeddings go from encode engines to the others: shared[:path=FOLDER] or pull (default: not)",
+      "how encode engines give embeddings to the others: shared[:path=FOLDER] or pull (default: none)",
       defaults.ecTransfer,
     )
     .option("--port <port>", "port to listen on; 0 = a free one", notNegative, defaults.port)
     .option("--host <host>", "address to listen on", defaults.host)
     .option(
       "--kv-port <port>",
-      "port for other engines, as to fetch KV; 0 = a free one",
+      "port for other engines, for example to fetch KV; 0 = a free one",
       notNegative,
       defaults.kvPort,
     )
@@ -45,18 +45,23 @@ export function engineCommand(): Command {
       notNegative,
       defaults.prefillTokensPerSecond,
     )
-    .option("--itl-ms <ms>", "time from token to token", notNegative, defaults.itlMs)
+    .option("--itl-ms <ms>", "time between two tokens", notNegative, defaults.itlMs)
     .option(
       "--batch-penalty-ms <ms>",
-      "what each further request adds to that",
+      "what each further request of a batch adds to that",
       notNegative,
       defaults.batchPenaltyMs,
     )
-    .option("--jitter <fraction>", "times vary by ± this, 0 to 1", notNegative, defaults.jitter)
+    .option(
+      "--jitter <fraction>",
+      "times vary by ± this fraction, 0 to 1",
+      notNegative,
+      defaults.jitter,
+    )
     .option("--seed <n>", "seed of the jitter", notNegative, defaults.seed)
     .option(
       "--kv-lease-ms <ms>",
-      "how long KV is held for another engine (default: the dialect's)",
+      "how long KV is kept for another engine (default: the dialect's)",
       notNegative,
     )
     .option(
@@ -73,11 +78,11 @@ export function engineCommand(): Command {
     )
     .option(
       "--max-model-len <tokens>",
-      "prompt and answer together",
+      "most tokens of prompt and response together",
       notNegative,
       defaults.maxModelLen,
     )
-    .option("--prefix-cache", "known prompt prefixes need no prefill time", defaults.prefixCache)
+    .option("--prefix-cache", "cached prompt prefixes need no prefill time", defaults.prefixCache)
     .option(
       "--kv-cache-tokens <n>",
       "tokens that the prefix cache keeps",
@@ -86,30 +91,30 @@ export function engineCommand(): Command {
     )
     .option(
       "--kv-events <port>",
-      "port where what the prefix cache gets and loses is published, as vLLM does; turns it on; 0 = nowhere",
+      "port at which KV events are published, as vLLM does; implies --prefix-cache; 0 = none",
       notNegative,
       defaults.kvEvents,
     )
     .option(
       "--kv-replay <port>",
-      "port where KV events that were missed are asked for; 0 = nowhere",
+      "port for the replay of missed KV events; 0 = none",
       notNegative,
       defaults.kvReplay,
     )
     .option(
       "--prompt-tokens-details",
-      "usage tells which prompt tokens were not computed",
+      "usage says how many prompt tokens were cached",
       defaults.promptTokensDetails,
     )
     .option(
       "--eos-after-tokens <n>",
-      "answers end by themselves with this token, unless min_tokens forbids it; 0 = at a length of their own",
+      "responses end at this token, unless min_tokens forbids it; 0 = at lengths of their own",
       notNegative,
       defaults.eosAfterTokens,
     )
     .option(
       "--created <seconds>",
-      "`created` of all answers; now = the real time",
+      "`created` of all responses; now = the real time",
       created,
       defaults.created,
     )
