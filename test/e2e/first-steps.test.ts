@@ -23,7 +23,7 @@ describe.each(bunAndOneNode("first-steps"))("on %s", (runtime) => {
     expect(stdout).toMatch(/^prefill engines: (127\.0\.0\.1:\d+(, )?){4}\n/);
     expect(stdout).toMatch(/^decode engines: {2}(127\.0\.0\.1:\d+(, )?){4}\n/m);
     expect(stdout).toMatch(/^request: {2}POST http:\/\/127\.0\.0\.1:\d+\/v1\/completions\n/m);
-    expect(stdout).toMatch(/^prefill: {2}127.*\ndecode: {3}127.*\nstatus: {3}200\nanswer: {3}\S/m);
+    expect(stdout).toMatch(/^prefill: {2}127.*\ndecode: {3}127.*\nstatus: {3}200\nresponse: \S/m);
     expect(stdout).toMatch(/^TTFT: {5}\d+\.\d ms, 24 tokens in \d+ ms\nKV cache: transferred\n$/m);
   });
 
