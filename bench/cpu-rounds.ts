@@ -1,4 +1,6 @@
-/** CPU time of each rival per request or per streamed chunk, in alternating rounds of wrk against one rival at a time. */
+/**
+ * CPU time of each rival per request or per streamed chunk, in alternating rounds of wrk against one rival at a time.
+ */
 
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

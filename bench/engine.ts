@@ -1,4 +1,6 @@
-/** The benchmark's engine, a process of its own: pre-rendered answers over raw sockets, cheaper than any proxy in front. */
+/**
+ * The benchmark's engine, a process of its own: pre-rendered answers over raw sockets, cheaper than any proxy in front.
+ */
 
 import { createServer, type Server, type Socket } from "node:net";
 import {
@@ -12,7 +14,9 @@ import {
 type Role = "prefill" | "decode";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
-/** A body's flags and hand-off are searched only this close to its two ends: a proxy edits there, a prompt lies between. */
+/**
+ * A body's flags and hand-off are searched only this close to its two ends: a proxy edits there, a prompt lies between.
+ */
 const WINDOW_BYTES = 2048;
 const BODY_BUFFER_BYTES = 128 * 1024;
 
@@ -34,7 +38,10 @@ const lastBody: Record<Role, Buffer> = { prefill: Buffer.alloc(0), decode: Buffe
 
 let rendered: RenderedStream = renderStream(200);
 let tickMs = 4;
-/** Streams by their turn: one bucket is served per tick, so that each stream has one chunk every `tickMs * buckets.length`. */
+/**
+ * Streams by their turn: one bucket is served per tick, so that each stream has one chunk every `tickMs *
+ * buckets.length`.
+ */
 let buckets: Connection[][] = [[]];
 let turn = 0;
 let nextBucket = 0;
@@ -183,7 +190,9 @@ class Connection {
   }
 }
 
-/** The rig's controls; anything else that a proxy may probe (`/health`, `/v1/models`) is answered with an empty list. */
+/**
+ * The rig's controls; anything else that a proxy may probe (`/health`, `/v1/models`) is answered with an empty list.
+ */
 function responseGet(head: string): Buffer {
   const url = new URL(head.split(" ", 2)[1] ?? "/", "http://engine");
   const number = (name: string): number => Number(url.searchParams.get(name));

@@ -10,10 +10,13 @@ export interface RenderedStream {
 const PARAGRAPHS = [
   'The operator asked: "Why did the second replica restart?" The log said only that the lease had\n' +
     "expired, and that the next holder took over within four seconds of the last heartbeat.\n\n",
-  "## Retrieved passage\n\nA prefill engine computes the attention keys and values of the whole prompt at once and is\n" +
+  "## Retrieved passage\n\nA prefill engine computes the attention keys and values of the whole prompt at once " +
+    "and is\n" +
     "bound by arithmetic; a decode engine produces one token per step and is bound by memory bandwidth.\n\n",
-  '```python\nfor block in request.blocks:\n\tif block.ref_count == 0:\n\t\tpool.free(block)  # "free" means reusable\n```\n\n',
-  "Das Rechenzentrum in Zürich meldete 37 °C am Einlass; naïve averaging over the façade’s sensors hid the peak.\n" +
+  "```python\nfor block in request.blocks:\n\tif block.ref_count == 0:\n" +
+    '\t\tpool.free(block)  # "free" means reusable\n```\n\n',
+  "Das Rechenzentrum in Zürich meldete 37 °C am Einlass; naïve averaging over the façade’s " +
+    "sensors hid the peak.\n" +
     "Keep the original units, and quote every number that you rely on.\n\n",
   "Paths such as C:\\models\\weights and /var/lib/engine/cache are both in the table. Answer in plain sentences,\n" +
     "do not repeat the question, and say which passage supports each claim.\n\n",
@@ -57,7 +60,8 @@ export const COMPLETION_BODY: string =
   `"stop_reason":null}],${USAGE}}`;
 
 const PREFILL_BODY =
-  '{"id":"cmpl-bench","object":"text_completion","created":1767225600,"model":"bench","choices":[{"index":0,"text":" The",' +
+  '{"id":"cmpl-bench","object":"text_completion","created":1767225600,"model":"bench",' +
+  '"choices":[{"index":0,"text":" The",' +
   '"logprobs":null,"finish_reason":"length","stop_reason":null}],' +
   `${USAGE},"kv_transfer_params":${KV_TRANSFER_PARAMS}}`;
 

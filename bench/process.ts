@@ -170,8 +170,8 @@ function threadsUs(pid: number): number {
 }
 
 /**
- * CPU time in µs of everything that the rig did not start, kernel threads left out. A process that ends hands its time to
- * its parent's `cutime`, so the sum only ever grows by what was used.
+ * CPU time in µs of everything that the rig did not start, kernel threads left out. A process that ends hands its time
+ * to its parent's `cutime`, so the sum only ever grows by what was used.
  */
 export function foreignCpuUs(): number {
   const own = new Set([...processTree(process.pid), ...processTree(KTHREADD_PID)]);

@@ -1,8 +1,11 @@
 /**
- * A piece of a trace in real time: real engines (`global-proxy engine`), the real proxy, real sockets, one policy after the other; and the
- * same piece in the lab's virtual time. Whatever the machine adds, the policies should come in the same order.
- *   npx bun bench/replay.ts TRACE [--requests 400] [--speed 20] [--scale 0.4] [--prefill 2] [--decode 2] [--policies a,b]
- * All times of the trace and of the engines are divided by the speed, arrivals by the scale, too. Answers are cut to a few tokens: it is prefill that policies differ in.
+ * A piece of a trace in real time: real engines (`global-proxy engine`), the real proxy, real sockets, one policy after
+ * the other; and the same piece in the lab's virtual time. Whatever the machine adds, the policies should come in the
+ * same order.
+ *   npx bun bench/replay.ts TRACE [--requests 400] [--speed 20] [--scale 0.4]
+ *     [--prefill 2] [--decode 2] [--policies a,b]
+ * All times of the trace and of the engines are divided by the speed, arrivals by the scale, too. Answers are cut to a
+ * few tokens: it is prefill that policies differ in.
  */
 import { readFileSync } from "node:fs";
 import { Agent, request as post } from "node:http";

@@ -82,7 +82,7 @@ function nodeToBunTable(results: Results): Table | null {
   return { title: "Node's CPU as a multiple of Bun's", header: ["scenario", "× Bun"], rows };
 }
 
-function heldTable(results: Results): Table | null {
+function openStreamsTable(results: Results): Table | null {
   const rows = Object.entries(results.held).map(([id, held]) => [
     results.titles[id] ?? id,
     `${held.held} of ${held.wanted}`,
@@ -93,7 +93,7 @@ function heldTable(results: Results): Table | null {
   ]);
   if (rows.length === 0) return null;
   return {
-    title: "Streams held open at once by one worker",
+    title: "Streams open at once at one worker",
     header: ["proxy", "streams", "errors", "RSS before", "RSS at the peak", "RSS per stream"],
     rows,
   };
@@ -125,7 +125,7 @@ export function tables(results: Results): Table[] {
   const all = [
     ...results.scenarios.map((scenario) => scenarioTable(scenario, results)),
     nodeToBunTable(results),
-    heldTable(results),
+    openStreamsTable(results),
     latencyTable(results),
   ];
   return all.filter((table) => table !== null);
@@ -137,8 +137,8 @@ function worstForeignShare(results: Results): number {
   return Math.max(0, ...rounds.map((round) => round.foreignShare));
 }
 
-/** Why fewer streams than planned were held, where the machine forbids more. */
-function heldNote(results: Results): string {
+/** Why fewer streams than planned were open, if the machine forbids more. */
+function openStreamsNote(results: Results): string {
   const planned = results.plan.hold.streams;
   const short = Object.values(results.held).find((held) => held.wanted < planned);
   if (short === undefined) return "";
@@ -164,10 +164,10 @@ export function plainText(results: Results): string {
   return `${parts.join("\n\n")}\n\nOther programs used at most ${noise} % of a core in any CPU round.\n`;
 }
 
-/** What follows this line in docs/benchmarks.md comes from other commands, and stays. */
+/** What follows this line in docs/benchmarks.md comes from other commands and is not overwritten. */
 const othersFrom = "<!-- Not written by `npm run bench` from here on. -->";
 
-/** The end of the document, as it is. */
+/** The end of the document, which stays unchanged. */
 export function kept(document: string): string {
   const at = document.indexOf(othersFrom);
   return at < 0 ? "" : `\n${document.slice(at)}`;
@@ -181,61 +181,67 @@ export function markdown(results: Results): string {
     const rule = line(header.map((_, column) => (column === 0 ? "---" : "--:")));
     return [`### ${title}`, "", line(header), rule, ...rows.map(line)].join("\n");
   });
+  const { streamPace, latency } = plan;
+  const chunkMs = streamPace.tickMs * streamPace.buckets;
+  const latencyChunkMs = latency.pace.tickMs * latency.pace.buckets;
+  const worst = (worstForeignShare(results) * 100).toFixed(0);
   return `# Benchmarks
 
-This page is written by \`npm run bench -- --write\`; change \`bench/report.ts\`, not this page.
+What a request, a streamed chunk and an open stream cost in the proxy, against nginx; and, further down, how the policies
+compare in the lab. Run it on your own machine:
+
+\`\`\`sh
+npm run bench                        # everything; \`--json FILE\` keeps the raw rounds
+npm run bench -- --short             # seconds: checks that all of it works; its ratios mean nothing
+npm run bench -- --rivals nginx,bun,nginx-again --scenarios pd-2k,stream --rounds 9
+\`\`\`
+
+It needs Linux and Debian's \`nginx-light\`, \`wrk\` and \`util-linux\`. Bun's part runs if the \`bun\` package is installed.
 
 - Date: ${results.date}
 - Machine: ${results.machine}
 - Versions: ${versions.join(", ")}
 ${results.skipped.map((line) => `- Left out: ${line}\n`).join("")}
-## Run it
-
-\`\`\`sh
-npm run bench                        # everything; \`--json FILE\` keeps the raw rounds
-npm run bench -- --short             # seconds: does it all work; its ratios mean nothing
-npm run bench -- --rivals nginx,bun,nginx-again --scenarios pd-2k,stream --rounds 9
-\`\`\`
-
-It needs Linux and Debian's \`nginx-light\`, \`wrk\` and \`util-linux\`. Bun's part runs where the \`bun\` package is installed.
+This page is written by \`npm run bench -- --write\`; change \`bench/report.ts\`, not this page.
 
 ## Method
 
-The unit is Debian's nginx as a plain streaming proxy: one worker, one hop to the decode engine, \`proxy_buffering off\`,
-keep-alive on both sides, no P/D. Global Proxy does the whole hand-off for each request: prefill, then decode with the
-\`kv_transfer_params\` that came back. So a P/D request is two upstream exchanges against nginx's one, and 1.0 is out of reach.
-Its policy is the original's, \`length_balance\`; the rows "held prompts" are of its own defaults, \`predictive\` and \`least_kv\`: there 32
-requests at once wait for one prefill engine's turn, and most of what that costs is paid for objects that live longer.
+The unit is Debian's nginx as a plain streaming proxy: one worker, one hop to the decode engine,
+\`proxy_buffering off\`, keep-alive on both sides, no P/D. Global Proxy does the whole KV transfer for each request:
+prefill, then decode with the \`kv_transfer_params\` of the prefill. So a P/D request is two upstream exchanges against
+nginx's one, and 1.0 is out of reach. Its policy is the original's, \`length_balance\`. The rows "prefill queue" use the
+defaults, \`predictive\` and \`least_kv\`: there 32 requests at once wait for one prefill engine, and most of the extra
+cost is for objects that live longer.
 
-Before anything is measured, each rival must answer right: status, body, all 200 chunks in order and \`[DONE]\`, the prefill
-capped to one token, the hand-off at decode byte for byte. In every round the engine counts prefills, decodes and hand-offs;
-a missing one, or any client error, ends the run.
+Before anything is measured, the responses of each rival are checked: status, body, all 200 chunks in order and
+\`[DONE]\`, the prefill capped to one token, the KV transfer parameters at decode byte for byte. In every round the
+engine counts prefills, decodes and KV transfers; a missing one, or any client error, ends the run.
 
-One rival lives at a time, alone on the first core. The engine (pre-rendered answers, one write per chunk) and \`wrk\` share the
-second. Each round starts the rival anew and warms it up for ${plan.warmUpS} s under the same load, then measures ${plan.roundS} s.
-Rivals alternate; a ratio is taken within one alternation. The tables give the median of ${plan.rounds} rounds and, in brackets,
-the least and the greatest. A round in which other programs used more than ${DISTURBED_SHARE * 100} % of a core is repeated, at
-most ${plan.attempts} times in all; the worst round that these tables contain had ${(worstForeignShare(results) * 100).toFixed(0)} %.
+One rival runs at a time, alone on the first core. The engine (pre-rendered responses, one write per chunk) and \`wrk\`
+share the second. Each round starts the rival anew, warms it up for ${plan.warmUpS} s under the same load, then measures for
+${plan.roundS} s. Rivals alternate; a ratio is taken within one alternation. The tables give the median of
+${plan.rounds} rounds and, in brackets, the lowest and the highest. A round in which other programs used more than
+${DISTURBED_SHARE * 100} % of a core is repeated, at
+most ${plan.attempts} times; the worst round in these tables had ${worst} %.
 
-CPU is user and system time of all threads of the proxy (of nginx: its worker) from \`/proc\`, divided by the requests that wrk
-completed, or by the chunks that the engine sent. A chunk's figure includes its share of the request's own cost. Streams have a
-chunk every ${plan.streamPace.tickMs * plan.streamPace.buckets} ms, 64 at a time: well below what a proxy can relay, so that none saves work by merging chunks.
+CPU is user and system time of all threads of the proxy (of nginx: its worker) from \`/proc\`, divided by the requests
+that wrk completed, or by the chunks that the engine sent. The cost of a chunk includes its share of the request's own
+cost. Streams have a chunk every ${chunkMs} ms, 64 at a time: well below what a proxy can relay, so that none saves work
+by merging chunks.
 
-Memory: RSS of the proxy's processes at the peak, less RSS after a warm-up, divided by the streams that were open together.
-Kernel socket buffers are not in it. A proxied stream takes two file descriptors${heldNote(results)}.
+Memory: RSS of the proxy's processes at the peak, minus RSS after a warm-up, divided by the streams that were open
+together, without kernel socket buffers. A proxied stream takes two file descriptors${openStreamsNote(results)}.
 
-Latency: ${plan.latency.concurrency} streams at a time in a closed loop, a chunk every ${
-    plan.latency.pace.tickMs * plan.latency.pace.buckets
-  } ms. The rows after the first are differences to the
-direct connection of the same alternation, which goes to the decode engine without a prefill. The engine's prefill takes no
-time, so what P/D adds here is the proxy's own work and one more round trip. A difference smaller than the direct path's own
-range is noise.
+Latency: ${latency.concurrency} streams at a time in a closed loop, a chunk every ${latencyChunkMs} ms. The rows after
+the first are differences to the direct connection of the same alternation, which goes to the decode engine without a
+prefill. The engine's prefill takes no time, so P/D adds the proxy's own work and one more round trip. A difference
+smaller than the direct path's own range is noise.
 
 ## What the numbers do not mean
 
-- They compare CPU cost of proxies, not speed of a service: with real engines a proxy waits for tokens nearly all the time.
-- "Its core busy" well below 100 % says that the load, not the proxy, set the pace; CPU per unit is then slightly higher than at
-  full load, as less is done per wake-up. Streams are paced, so there it is meant to be low.
+- They compare CPU cost of proxies, not speed of a service: with real engines a proxy mostly waits for tokens.
+- "Its core busy" well below 100 % means that the load, not the proxy, set the pace; CPU per unit is then slightly
+  higher than at full load, since less is done per wake-up. Streams are paced, so it is meant to be low there.
 - Two virtual cores of a shared machine: compare ratios, not µs, and not with another day's run.
 - One prefill and one decode engine, one client address, no TLS, no access log on either side.
 

@@ -1,6 +1,6 @@
 /**
- * Writes the pictures of docs/policies.md: plots of `global-proxy simulate --report`, each as an SVG that stands alone. Run by
- * `npm run pictures` after a change of a policy, of the lab or of the report.
+ * Writes the pictures of docs/policies.md: plots of `global-proxy simulate --report`, each as an SVG that stands alone.
+ * Run by `npm run pictures` after a change of a policy, of the lab or of the report.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -4,14 +4,19 @@
 export const engineSlotsMax = 16_384;
 /** Data-parallel ranks of one engine: a rank is below this. */
 export const dpRanksMax = 1024;
-/** What is asked of engines while they run: how often, how long for an answer, how many at once, how large an answer. */
+/**
+ * What is asked of engines while they run: how often, how long for an answer, how many at once, how large an answer.
+ */
 export const probeIntervalMs = 1_000;
 export const probeTimeoutMs = 2_000;
 export const probesAtOnceMax = 32;
 export const probeResponseBytesMax = 1_048_576;
 /** So many probes in a row without an answer, and what was found out before is forgotten. */
 export const probeFailuresMax = 3;
-/** So many polls in a row in which an engine says that nothing is there, though something is, and its load signal counts as dead. */
+/**
+ * So many polls in a row in which an engine says that nothing is there, though something is, and its load signal counts
+ * as dead.
+ */
 export const zeroPollsMax = 10;
 /** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
 export const pipelinedBytesMax = 65_536;
@@ -57,7 +62,10 @@ export const lingerTimeoutMs = 5_000;
 export const lingerBytesMax = 16_777_216;
 /** Tick of all time-outs: one may be late by as much. */
 export const deadlineTickMs = 100;
-/** One block of a prompt, for policies that look at prefixes: about as many tokens as an engine's cache goes by, times 32. */
+/**
+ * One block of a prompt, for policies that look at prefixes: about as many tokens as an engine's cache goes by, times
+ * 32.
+ */
 export const promptBlockBytes = 2_048;
 /** Blocks of one prompt that are looked at. */
 export const promptBlocksMax = 2_048;
@@ -71,12 +79,18 @@ export const foreseenPromptsMax = 512;
 export const bodyVariableBytesMax = 1_024;
 /** Copies up to this size are cheaper than a second write to the socket. */
 export const joinBytesMax = 131_072;
-/** One frame from a ZeroMQ peer, parts of one message, connections, and how long one may say nothing: engines ping every 3 s. */
+/**
+ * One frame from a ZeroMQ peer, parts of one message, connections, and how long one may say nothing: engines ping every
+ * 3 s.
+ */
 export const zmtpFrameBytesMax = 8_192;
 export const zmtpPartsMax = 8;
 export const zmtpConnectionsMax = 16_384;
 export const zmtpIdleTimeoutMs = 60_000;
-/** Engines that one address may register; and how long the first change waits for others, so that they are applied together. */
+/**
+ * Engines that one address may register; and how long the first change waits for others, so that they are applied
+ * together.
+ */
 export const registeredEnginesMax = 4_096;
 export const registrationDelayMs = 100;
 /** `/v1/models` of several engines: how many are asked, how long they have, and how much each may say. */
@@ -91,16 +105,28 @@ export const zmtpReconnectMaxMs = 5_000;
 export const kvBatchBytesMax = 8_388_608;
 export const kvEventItemsMax = 1_048_576;
 export const kvBlockTokensMax = 4_096;
-/** Blocks of one engine that are known from its events, at about 250 bytes each; an engine that holds more is not followed. */
+/**
+ * Blocks of one engine that are known from its events, at about 250 bytes each; an engine that holds more is not
+ * followed.
+ */
 export const reportedBlocksMax = 262_144;
-/** Batches that come while others are replayed, in bytes; and how long a replay may say nothing, and when it is tried again. */
+/**
+ * Batches that come while others are replayed, in bytes; and how long a replay may say nothing, and when it is tried
+ * again.
+ */
 export const kvPendingBytesMax = 33_554_432;
 export const kvReplayTimeoutMs = 3_000;
 export const kvReplayAgainMs = 30_000;
 
-/** Within so many ms a prefill engine that has died is noticed by its own failures: those of decode engines that were to fetch from it wait for that. */
+/**
+ * Within so many ms a prefill engine that has died is noticed by its own failures: those of decode engines that were to
+ * fetch from it wait for that.
+ */
 export const suspicionMs = 1_000;
-/** Prompts that an engine tokenises: time for it, largest answer, and failures in a row after which none is asked for a while. */
+/**
+ * Prompts that an engine tokenises: time for it, largest answer, and failures in a row after which none is asked for a
+ * while.
+ */
 export const tokenizeTimeoutMs = 1_000;
 export const tokenizeResponseBytesMax = 16_777_216;
 export const tokenizeFailuresMax = 3;
@@ -116,5 +142,8 @@ export const workerResponseTimeoutMs = 1_000;
 export const explainedDecisionsMax = 8;
 export const explainedEnginesMax = 16;
 
-/** Blocks of prompts that a pool's shadow remembers per engine, for what was sent there and for what it would have sent: as policies do. */
+/**
+ * Blocks of prompts that a pool's shadow remembers per engine, for what was sent there and for what it would have sent:
+ * as policies do.
+ */
 export const shadowBlocksMax = 65_536;

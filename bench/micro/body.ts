@@ -1,6 +1,6 @@
 /**
- * What it costs to find the members of a body, to splice it for prefill, and to name the blocks of its prompt, against JSON.parse and
- * JSON.stringify.
+ * What it costs to find the members of a body, to splice it for prefill, and to name the blocks of its prompt, against
+ * JSON.parse and JSON.stringify.
  *
  *   npx bun bench/micro/body.ts
  *   npx bun build bench/micro/body.ts --target=node --outfile=/tmp/bench-body.mjs && node /tmp/bench-body.mjs

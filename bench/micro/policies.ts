@@ -1,7 +1,10 @@
-// What one decision costs: µs of a pick and of telling the policy where it went, and bytes allocated by a pick (on Node), for each registered
-// policy at 64 and 1,000 engines; last the look-up of a prompt of 100 KB that every engine has to another depth. Load is heavy on prefixes: chats of up to 100 KB that come back longer, behind a shared beginning.
+// What one decision costs: µs of a pick and of telling the policy where it went, and bytes allocated by a pick (on
+// Node), for each registered policy at 64 and 1,000 engines; last the look-up of a prompt of 100 KB that every engine
+// has to another depth. Load is heavy on prefixes: chats of up to 100 KB that come back longer, behind a shared
+// beginning.
 //   npx bun bench/micro/policies.ts
-//   npx bun build --target=node --outfile=/tmp/policies-bench.mjs bench/micro/policies.ts && node /tmp/policies-bench.mjs
+//   npx bun build --target=node --outfile=/tmp/policies-bench.mjs bench/micro/policies.ts
+//   node /tmp/policies-bench.mjs
 
 import { execFileSync } from "node:child_process";
 import { setFlagsFromString } from "node:v8";

@@ -1,7 +1,9 @@
-// What it costs to hold a prompt: µs of one pass over the queue after a prompt has come, and after one is done, by engines and by prompts that wait.
-// Prompts are turns of 400 chats behind one beginning, so that many wait for a cache though an engine is idle: the dearest case.
+// What it costs to hold a prompt: µs of one pass over the queue after a prompt has come, and after one is done, by
+// engines and by prompts that wait. Prompts are turns of 400 chats behind one beginning, so that many wait for a cache
+// though an engine is idle: the dearest case.
 //   npx bun bench/micro/prefill-queue.ts
-//   npx bun build --target=node --outfile=/tmp/held-bench.mjs bench/micro/prefill-queue.ts && node /tmp/held-bench.mjs
+//   npx bun build --target=node --outfile=/tmp/queue-bench.mjs bench/micro/prefill-queue.ts
+//   node /tmp/queue-bench.mjs
 
 import { PrefillQueue } from "../../src/queue/prefill-queue.ts";
 import type { Prompt, QueuedPrompt } from "../../src/queue/queued-prompt.ts";

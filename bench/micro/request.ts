@@ -1,5 +1,5 @@
-// User time of one P/D request inside the proxy: the real service, on sockets that cost nothing. What is left out is what
-// the kernel and the runtime's sockets take. Each chunk is a fresh copy, as from a socket.
+// User time of one P/D request inside the proxy: the real service, on sockets that cost nothing. What is left out is
+// what the kernel and the runtime's sockets take. Each chunk is a fresh copy, as from a socket.
 //   npx bun bench/micro/request.ts [prefill policy] [requests at once] [shadow]
 //   npx bun build --target=node --outfile=/tmp/request-bench.mjs bench/micro/request.ts && node /tmp/request-bench.mjs
 
@@ -141,5 +141,6 @@ for (let round = 0; round < ROUNDS; round += 1) {
 roundsNs.sort((a, b) => a - b);
 const runtime = process.versions["bun"] ? `bun ${process.versions["bun"]}` : process.version;
 process.stdout.write(
-  `${runtime}: ${roundsNs[ROUNDS >> 1]!.toFixed(0)} ns of CPU a request (${roundsNs[0]!.toFixed(0)}..${roundsNs.at(-1)!.toFixed(0)})\n`,
+  `${runtime}: ${roundsNs[ROUNDS >> 1]!.toFixed(0)} ns of CPU a request ` +
+    `(${roundsNs[0]!.toFixed(0)}..${roundsNs.at(-1)!.toFixed(0)})\n`,
 );

@@ -32,7 +32,7 @@ const idEnds: Readonly<Record<Form, string>> = {
 };
 const titleEnds: Readonly<Record<Form, string>> = {
   length_balance: "",
-  defaults: ", held prompts",
+  defaults: ", prefill queue",
   "nginx.conf": ", seed's nginx.conf",
 };
 

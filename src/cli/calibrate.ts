@@ -71,7 +71,8 @@ function textOf({ profile, prefill, decode, prefillError, decodeError }: Calibra
       ["KV tokens", (one) => one.residentTokens.toFixed(0)],
       ["step ms", (one) => one.stepMs.toFixed(2)],
     ]),
-    `${name} (${source}); the profile is within ${percent(prefillError)} of the prefills and ${percent(decodeError)} of the steps\n`,
+    `${name} (${source}); the profile is within ${percent(prefillError)} of the prefills ` +
+      `and ${percent(decodeError)} of the steps\n`,
     textTable(Object.entries(constants), [
       ["constant", ([constant]) => constant],
       ["value", ([, value]) => String(Number(value.toPrecision(4)))],

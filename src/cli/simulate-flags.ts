@@ -58,13 +58,15 @@ export function simulateFlags(): Command {
     .argument("[trace]", "JSON lines: timestamp (ms), input_length, output_length, hash_ids")
     .option(
       "--synthetic <spec>",
-      "generate requests instead of reading a trace: poisson:RATE[,requests=N][,input=TOKENS][,output=TOKENS][,chats=SHARE][,burst=VARIATION][,systems=N][,system=TOKENS]",
+      "generate requests instead of reading a trace: poisson:RATE[,requests=N][,input=TOKENS]" +
+        "[,output=TOKENS][,chats=SHARE][,burst=VARIATION][,systems=N][,system=TOKENS]",
     )
     .option("--prefill <n>", "prefill engines", engines, 4)
     .option("--decode <n>", "decode engines", engines, 4)
     .option(
       "--policies <names>",
-      `comma-separated, with options as in name?option=value: ${prefillPolicyNames.join(", ")}; behind a queue of another router as in name+QUEUE: ${queueNames.join(", ")}`,
+      `comma-separated, with options as in name?option=value: ${prefillPolicyNames.join(", ")}; ` +
+        `behind a queue of another router as in name+QUEUE: ${queueNames.join(", ")}`,
       policies,
       ["length_balance", "least_bytes", "predictive"],
     )

@@ -1,4 +1,6 @@
-/** nginx's single-dash switches, by nginx's rules: letters may be joined, and a value may follow its letter directly. */
+/**
+ * nginx's single-dash switches, by nginx's rules: letters may be joined, and a value may follow its letter directly.
+ */
 import { didYouMean } from "../config/problems/suggest.ts";
 import { type SignalName, signalNames } from "../control/process/send-signal.ts";
 

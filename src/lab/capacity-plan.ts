@@ -28,8 +28,8 @@ export function rateOf(trace: readonly TraceRequest[]): number {
 }
 
 /**
- * The fewest engines that serve a rate. TTFT depends almost only on the prefill engines and TPOT on the decode engines. So this searches the
- * fewest of each while there are plenty of the other, and from there the fewest of both together.
+ * The fewest engines that serve a rate. TTFT depends almost only on the prefill engines and TPOT on the decode engines.
+ * So this searches the fewest of each while there are plenty of the other, and from there the fewest of both together.
  */
 export function leastEngines(trials: Trials, policy: string, scale: number, rate: number): Plan {
   const plan = (fleet: FleetSize): Plan => planAt(trials, policy, scale, rate, fleet);
@@ -96,8 +96,8 @@ function planAt(
 }
 
 /**
- * How many prefill engines the trace keeps busy at its own rate with unlimited caches. With fewer, prompts pile up; replays of such fleets
- * take long and cannot succeed. Reduced by the share of requests that may miss the SLO.
+ * How many prefill engines the trace keeps busy at its own rate with unlimited caches. With fewer, prompts pile up;
+ * replays of such fleets take long and cannot succeed. Reduced by the share of requests that may miss the SLO.
  */
 function leastBusy({ trace, options: { profile, slo = defaultSlo } }: Trials): number {
   const seen = new Set<number>();

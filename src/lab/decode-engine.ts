@@ -1,7 +1,7 @@
 /**
- * A decode engine in virtual time: continuous batching with a bound on KV tokens. Steps between two changes of the batch are
- * taken at once, in closed form: with `b` requests of `R` resident tokens, `k` steps take
- * `k (base + b perRequest + R perKv) + perKv b k (k - 1) / 2` ms.
+ * A decode engine in virtual time: continuous batching with a bound on KV tokens. Steps between two changes of the
+ * batch are taken at once, in closed form: with `b` requests of `R` resident tokens, `k` steps take `k (base + b
+ * perRequest + R perKv) + perKv b k (k - 1) / 2` ms.
  */
 import type { EngineProfile } from "./profile.ts";
 import type { Timeline } from "./timeline.ts";

@@ -5,7 +5,8 @@ const usualScales = { least: 0.02, most: 16 };
 export const searchedScales = { least: 0.0005, most: 4096 };
 
 /**
- * The highest scale at which a share of at least `least` is attained, to within 1 %, by bisection over the logarithm; 0 = at none.
+ * The highest scale at which a share of at least `least` is attained, to within 1 %, by bisection over the logarithm; 0
+ * = at none.
  * @param attains the share at a scale
  * @param most no higher scale is tried
  */

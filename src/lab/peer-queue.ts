@@ -1,6 +1,7 @@
 /**
- * Queues of other projects before their policies that dispatch at once, for comparison: `POLICY+QUEUE`. A queue sends its first while it is not
- * saturated. What it goes by is exact and current here, which scraped signals are not; none turns a prompt away.
+ * Queues of other projects before their policies that dispatch at once, for comparison: `POLICY+QUEUE`. A queue sends
+ * its first while it is not saturated. What it goes by is exact and current here, which scraped signals are not; none
+ * turns a prompt away.
  */
 import type { Pool } from "../pool/pool.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
@@ -16,13 +17,16 @@ export interface QueueRule {
 }
 
 /**
- * Dynamo's `--router-queue-threshold`: so many times the tokens of an engine's batch. Off by default; 4 in releases that had it on. With 0 a prompt
- * waits for an engine that has none.
+ * Dynamo's `--router-queue-threshold`: so many times the tokens of an engine's batch. Off by default; 4 in releases
+ * that had it on. With 0 a prompt waits for an engine that has none.
  */
 const dynamoThreshold = 4;
 /** vLLM's `max_num_batched_tokens` of a server. */
 const dynamoBatchTokens = 8192;
-/** llm-d's `queueDepthThreshold` of its saturation detector. Its KV threshold has nothing to see: prefill KV is not modelled. */
+/**
+ * llm-d's `queueDepthThreshold` of its saturation detector. Its KV threshold has nothing to see: prefill KV is not
+ * modelled.
+ */
 const flowQueueDepth = 5;
 const bytesPerToken = 4;
 

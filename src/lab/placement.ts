@@ -1,4 +1,6 @@
-/** How a replayed request comes to its engines: dispatched as it arrives, or held and ordered, by the proxy's own code. */
+/**
+ * How a replayed request comes to its engines: dispatched as it arrives, or held and ordered, by the proxy's own code.
+ */
 import type { PolicyConfig } from "../config/schema/policies.ts";
 import { configSchema } from "../config/schema/schema.ts";
 import type { PickRequest } from "../policies/shared/policy.ts";

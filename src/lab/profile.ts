@@ -21,8 +21,8 @@ export interface EngineProfile {
 }
 
 /**
- * A dense 70B model on 8 accelerators of 310 to 380 dense BF16 TFLOP/s at half of that (A100 to H100 class): 2 · 70e9 FLOP a token,
- * 4 · 80 · 8192 / 2 FLOP a token pair. 16k uncached tokens take 2.0 s.
+ * A dense 70B model on 8 accelerators of 310 to 380 dense BF16 TFLOP/s at half of that (A100 to H100 class): 2 · 70e9
+ * FLOP a token, 4 · 80 · 8192 / 2 FLOP a token pair. 16k uncached tokens take 2.0 s.
  */
 export const dense70b: EngineProfile = {
   name: "dense-70b",

@@ -28,7 +28,9 @@ export interface SimulateOptions extends FleetSize {
   readonly slowest: number;
   /** Default: `defaultSlo`. */
   readonly slo?: Slo;
-  /** Also search the highest scale at which enough requests meet the SLO, over all and in each decile of input length. */
+  /**
+   * Also search the highest scale at which enough requests meet the SLO, over all and in each decile of input length.
+   */
   readonly goodput: boolean;
 }
 

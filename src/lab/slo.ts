@@ -1,6 +1,8 @@
 /** An SLO, and its text form: `ttft=5x+1000,tpot=60,share=0.9`. Parts that are left out have their defaults. */
 
-/** TTFT at most `ttftFactor` × that of the same request on an empty, cold fleet + `ttftExtraMs`; and a bound of TPOT. */
+/**
+ * TTFT at most `ttftFactor` × that of the same request on an empty, cold fleet + `ttftExtraMs`; and a bound of TPOT.
+ */
 export interface Slo {
   readonly ttftFactor: number;
   readonly ttftExtraMs: number;

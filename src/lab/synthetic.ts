@@ -1,8 +1,9 @@
 /**
- * Traces without a recording: `poisson:RATE[,MEMBER=NUMBER]…`. Arrivals are a Poisson process, or with `burst` a more uneven one (gamma-distributed gaps with
- * this coefficient of variation); lengths are log-normal about their medians, as those of real traffic roughly are; `chats` is the share
- * of requests that go on with an earlier one: its prompt, and more. The others begin with one of `systems` system prompts of about
- * `system` tokens, the n-th as popular as 1/n (Zipf).
+ * Traces without a recording: `poisson:RATE[,MEMBER=NUMBER]…`. Arrivals are a Poisson process, or with `burst` a more
+ * uneven one (gamma-distributed gaps with this coefficient of variation); lengths are log-normal about their medians,
+ * as those of real traffic roughly are; `chats` is the share of requests that go on with an earlier one: its prompt,
+ * and more. The others begin with one of `systems` system prompts of about `system` tokens, the n-th as popular as 1/n
+ * (Zipf).
  */
 import { type Random, seededRandom } from "../simulated-engine/model/prng.ts";
 import { gap, gauss } from "./distributions.ts";

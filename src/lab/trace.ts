@@ -5,7 +5,10 @@ export interface TraceRequest {
   readonly arrivalMs: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** One for each 512-token block of the prompt, numbered from 0; equal = an equal prefix up to and including that block. */
+  /**
+   * One for each 512-token block of the prompt, numbered from 0; equal = an equal prefix up to and including that
+   * block.
+   */
   readonly blocks: readonly number[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * A log file that is only ever appended to, so that workers and rotation can share it, and that never throws: a full disk, a
- * missing folder or a closed pipe costs lines, not requests.
+ * A log file that is only ever appended to, so that workers and rotation can share it, and that never throws: a full
+ * disk, a missing folder or a closed pipe costs lines, not requests.
  */
 import { closeSync, openSync } from "node:fs";
 import sonicBoom, { type SonicBoom } from "sonic-boom";
@@ -47,7 +47,9 @@ export class LogFile {
     this.#stream.write(lines);
   }
 
-  /** Opens the path again, since the file was moved. What was written before goes to the old file. Keeps it on failure. */
+  /**
+   * Opens the path again, since the file was moved. What was written before goes to the old file. Keeps it on failure.
+   */
   reopen(): void {
     if (this.file in standardStreams) return;
     const next = this.#open();
@@ -66,7 +68,10 @@ export class LogFile {
     }
   }
 
-  /** Writes all waiting lines and closes. A file that is not `sync` does so afterwards, and keeps the thread alive until then. */
+  /**
+   * Writes all waiting lines and closes. A file that is not `sync` does so afterwards, and keeps the thread alive until
+   * then.
+   */
   close(): void {
     const stream = this.#stream;
     this.#stream = undefined;

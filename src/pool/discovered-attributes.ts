@@ -1,7 +1,10 @@
 /** What was found out about engines while they run. Kept by the main thread, handed to the workers. */
 
 export interface DiscoveredAttributes {
-  /** It takes requests of its dialect; false = it has said that it does not yet, or what its dialect must know is missing. */
+  /**
+   * It takes requests of its dialect; false = it has said that it does not yet, or what its dialect must know is
+   * missing.
+   */
   readonly isReady: boolean;
   /** By the names that the configuration uses, whose word counts more. */
   readonly attributes: Readonly<Record<string, string>>;

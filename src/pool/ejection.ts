@@ -1,6 +1,7 @@
 /**
- * When an engine that fails is taken out of its pool for a while. `FailureEjection` is nginx's rule (`max_fails`, `fail_timeout`). Another
- * rule, such as outlier ejection by error rate or latency, implements the same interface and is chosen in `health.ts`.
+ * When an engine that fails is taken out of its pool for a while. `FailureEjection` is nginx's rule (`max_fails`,
+ * `fail_timeout`). Another rule, such as outlier ejection by error rate or latency, implements the same interface and
+ * is chosen in `health.ts`.
  */
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import type { Engine } from "./engine.ts";

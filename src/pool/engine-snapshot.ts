@@ -12,8 +12,8 @@ export interface EngineSnapshot {
 }
 
 /**
- * The same for a prompt that waited in the queue until an engine was chosen, in ms and tokens. The score is wait + prefill + weight × what
- * another engine's cache would have saved.
+ * The same for a prompt that waited in the queue until an engine was chosen, in ms and tokens. The score is wait +
+ * prefill + weight × what another engine's cache would have saved.
  */
 export interface PlacementSnapshot {
   readonly engine: string;

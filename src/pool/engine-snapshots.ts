@@ -1,6 +1,7 @@
 /**
- * The state of a pool's engines when one of them was chosen, for explanations. Recorded before the choice into arrays that are used again,
- * so nothing is allocated per engine; of 1,000 engines only the chosen one and the closest few are reported.
+ * The state of a pool's engines when one of them was chosen, for explanations. Recorded before the choice into arrays
+ * that are used again, so nothing is allocated per engine; of 1,000 engines only the chosen one and the closest few are
+ * reported.
  */
 import { explainedEnginesMax } from "../limits.ts";
 import { lowestK } from "../policies/shared/lowest-k.ts";

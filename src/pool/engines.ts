@@ -1,4 +1,7 @@
-/** The engines of a pool, one for each data-parallel rank: what the configuration says in one line may be several engines. */
+/**
+ * The engines of a pool, one for each data-parallel rank: what the configuration says in one line may be several
+ * engines.
+ */
 
 import type { EngineConfig, PoolConfig } from "../config/schema/schema.ts";
 import { parseEngineUrl } from "../config/values/engine-url.ts";
@@ -9,7 +12,9 @@ export interface ConfiguredEngine {
   readonly address: Address;
   /** -1 = none. */
   readonly dpRank: number;
-  /** Tells it from the other engines of its pool, and is how logs name it: the address, with `@RANK` where it has one. */
+  /**
+   * Tells it from the other engines of its pool, and is how logs name it: the address, with `@RANK` where it has one.
+   */
   readonly name: string;
   /** What the configuration says of it, in the URL or beside it; where both do, beside it counts. */
   readonly attributes: Readonly<Record<string, string>>;

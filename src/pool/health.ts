@@ -1,4 +1,6 @@
-/** Which engines of a pool take requests, and what a failure means: ejection, whose fault it was, slow start afterwards. */
+/**
+ * Which engines of a pool take requests, and what a failure means: ejection, whose fault it was, slow start afterwards.
+ */
 import { suspicionMs } from "../limits.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import { type EjectionRule, FailureEjection } from "./ejection.ts";
@@ -68,8 +70,9 @@ export class Health {
   }
 
   /**
-   * When a prefill engine dies, every decode engine that was to fetch from it fails as well, and would be ejected with it. A decode engine
-   * is to blame if it fails with the caches of two prefill engines, or still fails after a dead prefill engine would have failed itself.
+   * When a prefill engine dies, every decode engine that was to fetch from it fails as well, and would be ejected with
+   * it. A decode engine is to blame if it fails with the caches of two prefill engines, or still fails after a dead
+   * prefill engine would have failed itself.
    */
   #excuses(engine: Engine, nowMs: number, source: Engine): boolean {
     if (this.#board.failures.count(source.slot) > 0) return true;

@@ -124,7 +124,10 @@ export class Pool implements PoolView {
     return this.#policyUsesBlocks;
   }
 
-  /** Whether requests wait for capacity before an engine is picked. A prefill queue, which picks the engine itself, does not count. */
+  /**
+   * Whether requests wait for capacity before an engine is picked. A prefill queue, which picks the engine itself, does
+   * not count.
+   */
   get hasQueue(): boolean {
     return this.config.queue !== undefined && this.config.policy.name !== "predictive";
   }
@@ -134,7 +137,10 @@ export class Pool implements PoolView {
     return this.#caches !== undefined;
   }
 
-  /** Of the engines that would be given a request now, the one that has most of a prompt cached; undefined = none has any of it. */
+  /**
+   * Of the engines that would be given a request now, the one that has most of a prompt cached; undefined = none has
+   * any of it.
+   */
   bestCached(blocks: readonly number[], nowMs: number): CachedEngine | undefined {
     let bestCached: CachedEngine | undefined;
     this.#caches?.forEach((cache, index) => {

@@ -1,4 +1,7 @@
-/** Which slot of the scoreboard belongs to which engine. Kept by the main thread; a slot follows an identity over reloads. */
+/**
+ * Which slot of the scoreboard belongs to which engine. Kept by the main thread; a slot follows an identity over
+ * reloads.
+ */
 import type { Config } from "../config/schema/schema.ts";
 import { enginesOf } from "./engines.ts";
 
@@ -26,7 +29,9 @@ export class SlotTable {
     this.#clear = clear;
   }
 
-  /** Slots for all engines of a configuration; known ones keep theirs. Throws when there are more engines than slots. */
+  /**
+   * Slots for all engines of a configuration; known ones keep theirs. Throws when there are more engines than slots.
+   */
   assign(config: Config): SlotsByIdentity {
     const wanted = Object.entries(config.pools).flatMap(([pool, poolConfig]) =>
       enginesOf(poolConfig).map(({ name }) => engineIdentity(pool, name)),

@@ -1,7 +1,7 @@
 /**
- * Engines that are new in their pool, or back after an ejection, get few requests at first: their weight grows to the configured one, as
- * with nginx's `slow_start` and Envoy's slow start mode, whose least share this is. If all engines start together, each has its full share,
- * since only the ratio of weights counts.
+ * Engines that are new in their pool, or back after an ejection, get few requests at first: their weight grows to the
+ * configured one, as with nginx's `slow_start` and Envoy's slow start mode, whose least share this is. If all engines
+ * start together, each has its full share, since only the ratio of weights counts.
  */
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import type { Engine } from "./engine.ts";

@@ -1,4 +1,6 @@
-/** The example configurations are what a newcomer copies: each is accepted, and the first means what its comment says. */
+/**
+ * The example configurations are what a newcomer copies: each is accepted, and the first means what its comment says.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

@@ -20,7 +20,10 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Decodes so many tokens for each arrival. @returns how long each took, and how many were there at moments in between. */
+/**
+ * Decodes so many tokens for each arrival.
+ * @returns how long each took, and how many were there at moments in between.
+ */
 function decode(profile: EngineProfile, atMs: readonly number[], tokens: (i: number) => number) {
   const timeline = new Timeline();
   const engine = new DecodeEngine(timeline, profile);

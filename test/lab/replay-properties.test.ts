@@ -1,4 +1,6 @@
-/** What holds of every replay, of whatever trace, by whatever policy: nothing is lost, nobody is served before it came. */
+/**
+ * What holds of every replay, of whatever trace, by whatever policy: nothing is lost, nobody is served before it came.
+ */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { metricsOf } from "../../src/lab/metrics.ts";

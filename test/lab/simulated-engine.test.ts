@@ -1,4 +1,7 @@
-/** The lab's engines and the simulated engine (`global-proxy engine`) share no code: told the same times, they take the same time. */
+/**
+ * The lab's engines and the simulated engine (`global-proxy engine`) share no code: told the same times, they take the
+ * same time.
+ */
 import { expect, it } from "vitest";
 import { DecodeEngine } from "../../src/lab/decode-engine.ts";
 import { PrefillEngine } from "../../src/lab/prefill-engine.ts";

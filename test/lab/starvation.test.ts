@@ -1,4 +1,6 @@
-/** The bound that `queue/prefill-queue.ts` states holds in whole replays, also under more load than the fleet can take. */
+/**
+ * The bound that `queue/prefill-queue.ts` states holds in whole replays, also under more load than the fleet can take.
+ */
 import { expect, it } from "vitest";
 import type { Outcome } from "../../src/lab/fleet.ts";
 import { dense70b, prefillMs } from "../../src/lab/profile.ts";
@@ -9,7 +11,10 @@ import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 /** What the default of `predictive` takes off the predicted ms for each ms of waiting. */
 const agingFactor = 0.1;
 
-/** The bound goes by what was predicted, which is a little more than what it takes: the profile's shape is not quite that of `PrefillCost`. */
+/**
+ * The bound goes by what was predicted, which is a little more than what it takes: the profile's shape is not quite
+ * that of `PrefillCost`.
+ */
 const foreseen = 1.03;
 
 /** After the prefill there is next to nothing, so that the first token tells when it has ended. */

@@ -1,4 +1,7 @@
-/** A second policy that follows the first one: it goes by its own load, leaves nothing behind, and no fault of it reaches a request. */
+/**
+ * A second policy that follows the first one: it goes by its own load, leaves nothing behind, and no fault of it
+ * reaches a request.
+ */
 import { expect, it } from "vitest";
 import { type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
 import { sumOfShadows } from "../../src/control/workers/shadow-reports.ts";

@@ -17,7 +17,9 @@ export interface EngineReport {
   readonly promptBytes: number;
   readonly promptTokens: number;
   readonly answerTokens: number;
-  /** Moving averages: from sending a request to the first and the last byte of its response. Absent = none has ended. */
+  /**
+   * Moving averages: from sending a request to the first and the last byte of its response. Absent = none has ended.
+   */
   readonly firstByteMs?: number;
   readonly serviceMs?: number;
   /** Those that count towards `maxFails`. */

@@ -56,8 +56,9 @@ export class Prober {
   }
 
   /**
-   * Polls the engines of this configuration from now on. Keeps what is known of engines that stay. Resolves when all new engines have been
-   * asked once, or after the time-out of one probe: a request to an engine whose attributes are unknown may wait there for ever.
+   * Polls the engines of this configuration from now on. Keeps what is known of engines that stay. Resolves when all
+   * new engines have been asked once, or after the time-out of one probe: a request to an engine whose attributes are
+   * unknown may wait there for ever.
    */
   async use(config: Config): Promise<void> {
     const before = this.#findings;

@@ -1,4 +1,6 @@
-/** Engines that register themselves: the main thread listens for them, and adds them to the pools of the configuration. */
+/**
+ * Engines that register themselves: the main thread listens for them, and adds them to the pools of the configuration.
+ */
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import { engineSchema } from "../../config/schema/pool/engine.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
@@ -43,7 +45,10 @@ export class Registrar {
     this.#deps = deps;
   }
 
-  /** Listens at the addresses that are new in this configuration. If one fails, none is added and a ServeError is thrown. */
+  /**
+   * Listens at the addresses that are new in this configuration. If one fails, none is added and a ServeError is
+   * thrown.
+   */
   async open({ registrations }: Config): Promise<void> {
     const opened: string[] = [];
     try {
@@ -68,7 +73,10 @@ export class Registrar {
     }
   }
 
-  /** The configuration with the registered engines added. An engine that the configuration itself has stays as written there. */
+  /**
+   * The configuration with the registered engines added. An engine that the configuration itself has stays as written
+   * there.
+   */
   resolve(config: Config): Config {
     const pools: Record<string, PoolConfig> = { ...config.pools };
     for (const registration of config.registrations) {

@@ -1,4 +1,7 @@
-/** The message by which an engine registers, as P2pNcclConnector and MoRIIOConnector of vLLM send it: one MessagePack map. */
+/**
+ * The message by which an engine registers, as P2pNcclConnector and MoRIIOConnector of vLLM send it: one MessagePack
+ * map.
+ */
 import { decode } from "@msgpack/msgpack";
 import { z } from "zod";
 import { isHostName, parseHostAndPort } from "../../config/values/engine-url.ts";

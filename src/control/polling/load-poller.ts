@@ -1,6 +1,7 @@
 /**
- * Polls engines for their load and writes the external load to the scoreboard: reported load − this proxy's own requests. A policy adds the
- * requests in flight now, so a request that was sent or has ended since the poll counts at once.
+ * Polls engines for their load and writes the external load to the scoreboard: reported load − this proxy's own
+ * requests. A policy adds the requests in flight now, so a request that was sent or has ended since the poll counts at
+ * once.
  */
 import type { SignalsConfig } from "../../config/schema/pool/signals.ts";
 import type { Config } from "../../config/schema/schema.ts";

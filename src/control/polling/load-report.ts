@@ -1,6 +1,7 @@
 /**
- * Reads the load that an engine reports: Prometheus text with the metric names of vLLM, SGLang or TensorRT-LLM, or SGLang's `/v1/loads`.
- * Sources: vLLM `v1/metrics/loggers.py`, SGLang `metrics_collector.py` and `io_struct.py`, TensorRT-LLM `metrics/collector.py`.
+ * Reads the load that an engine reports: Prometheus text with the metric names of vLLM, SGLang or TensorRT-LLM, or
+ * SGLang's `/v1/loads`. Sources: vLLM `v1/metrics/loggers.py`, SGLang `metrics_collector.py` and `io_struct.py`,
+ * TensorRT-LLM `metrics/collector.py`.
  */
 
 export interface LoadReport {

@@ -1,4 +1,7 @@
-/** Whether the log files of a configuration can be opened: checked before it is applied, since later lines would be lost. */
+/**
+ * Whether the log files of a configuration can be opened: checked before it is applied, since later lines would be
+ * lost.
+ */
 import type { Config } from "../../config/schema/schema.ts";
 import { logFileProblem } from "../../observe/log-file.ts";
 import { ServeError } from "../serve-error.ts";

@@ -4,7 +4,10 @@ import { removePidFile, writePidFile } from "./pid-file.ts";
 export class OwnedPidFile {
   #path: string | undefined;
 
-  /** Writes the file, and removes the one written before. @returns why the file could not be written; the old one is gone then, too */
+  /**
+   * Writes the file, and removes the one written before.
+   * @returns why the file could not be written; the old one is gone then, too
+   */
   moveTo(path: string | undefined): string | undefined {
     if (path === this.#path) return undefined;
     this.remove();

@@ -14,8 +14,8 @@ import { basename, join } from "node:path";
 import { describeOpenError } from "../../config/problems/system-error.ts";
 
 /**
- * The pid file of an instance whose configuration names none. It depends on the user and the file alone, so that `-s stop -c FILE` finds
- * it from any shell: in `/run` for root, in a private folder in `/tmp` for other users.
+ * The pid file of an instance whose configuration names none. It depends on the user and the file alone, so that `-s
+ * stop -c FILE` finds it from any shell: in `/run` for root, in a private folder in `/tmp` for other users.
  */
 export function defaultPidFile(configFile: string): string {
   const hash = createHash("sha256").update(realPath(configFile)).digest("hex").slice(0, 12);
@@ -48,8 +48,8 @@ export function readPid(file: string): number | { readonly problem: string } {
 }
 
 /**
- * Writes this process's id. The file of a dead instance is overwritten; that of a living one is a problem, since two instances of one
- * configuration would receive each other's signals.
+ * Writes this process's id. The file of a dead instance is overwritten; that of a living one is a problem, since two
+ * instances of one configuration would receive each other's signals.
  */
 export function writePidFile(file: string): string | undefined {
   const other = runningInstance(file);
@@ -76,8 +76,8 @@ export function removePidFile(file: string): void {
 }
 
 /**
- * Whether a process is the one that wrote a pid file, and not a later one with the same id: that one has started after the file was
- * written. Where the system does not report start times, every living process counts.
+ * Whether a process is the one that wrote a pid file, and not a later one with the same id: that one has started after
+ * the file was written. Where the system does not report start times, every living process counts.
  */
 export function isInstance(pid: number, file: string): boolean {
   try {
@@ -96,7 +96,8 @@ function processStartMs(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1];
-    // The second field is the program's name in brackets and may have any characters; field 22 is the start, in 1/100 s since boot.
+    // The second field is the program's name in brackets and may have any characters; field 22 is the start, in 1/100 s
+    // since boot.
     const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
     return Number(boot) * 1000 + Number(ticks) * 10;
   } catch {

@@ -1,4 +1,6 @@
-/** The scoreboards that all workers share: assigns slots to engines, and takes back the leases of a worker that died. */
+/**
+ * The scoreboards that all workers share: assigns slots to engines, and takes back the leases of a worker that died.
+ */
 import type { Config } from "../../config/schema/schema.ts";
 import { engineSlotsMax } from "../../limits.ts";
 import { type SlotsByIdentity, SlotTable } from "../../pool/slots.ts";

@@ -1,4 +1,7 @@
-/** Turns a checked configuration into what workers listen on: real ports for port 0, shared ports, unix sockets at one worker. */
+/**
+ * Turns a checked configuration into what workers listen on: real ports for port 0, shared ports, unix sockets at one
+ * worker.
+ */
 import { createServer } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
@@ -30,7 +33,9 @@ export function withRecordSalt(config: Config, salt: string): Config {
   return record === undefined ? config : { ...config, record: { salt, ...record } };
 }
 
-/** Chooses ports for `port: 0`, once: a reload keeps them. Workers cannot choose, since all of them need the same ports. */
+/**
+ * Chooses ports for `port: 0`, once: a reload keeps them. Workers cannot choose, since all of them need the same ports.
+ */
 export class FreePorts {
   readonly #chosen = new Map<string, number>();
 
@@ -62,8 +67,8 @@ export class FreePorts {
 }
 
 /**
- * With SO_REUSEPORT the kernel would let a second program of the same user bind the port and take half of the connections. So each port is
- * bound without sharing first, which fails if it is in use.
+ * With SO_REUSEPORT the kernel would let a second program of the same user bind the port and take half of the
+ * connections. So each port is bound without sharing first, which fails if it is in use.
  * @param known keys of addresses that this instance listens on already
  */
 export async function sharePorts(config: Config, known: ReadonlySet<string>): Promise<Config> {

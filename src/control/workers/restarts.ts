@@ -1,4 +1,6 @@
-/** When a worker that died is started again: after a delay that doubles with each death, unless it lived for a while. */
+/**
+ * When a worker that died is started again: after a delay that doubles with each death, unless it lived for a while.
+ */
 
 const firstDelayMs = 100;
 const delayMaxMs = 10_000;

@@ -15,7 +15,9 @@ export function sumOfShadows(byWorker: readonly (readonly ShadowReport[])[]): Sh
 export function shadowLine(report: ShadowReport): string {
   const { pool, policy, shadow, picks, differed, cachedTokens, prefillMs, fault } = report;
   const share = Math.round((differed / picks) * 100);
-  const line = `shadow ${shadow} of pool "${pool}" would have sent ${differed} of ${picks} requests (${share} %) to another engine than ${policy} did`;
+  const line =
+    `shadow ${shadow} of pool "${pool}" would have sent ${differed} of ${picks} requests ` +
+    `(${share} %) to another engine than ${policy} did`;
   const cached = `cached tokens ${Math.round(cachedTokens.shadow)} instead of ${Math.round(cachedTokens.real)}`;
   const ms = `predicted prefill ${Math.round(prefillMs.shadow)} ms instead of ${Math.round(prefillMs.real)} ms`;
   const off = fault === undefined ? "" : `; it was switched off: ${fault}`;

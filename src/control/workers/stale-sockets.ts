@@ -4,8 +4,8 @@ import { connect } from "node:net";
 import type { Config } from "../../config/schema/schema.ts";
 
 /**
- * Removes the socket files of a configuration on which nothing listens, so that they can be bound again. A socket in use and a file that
- * is no socket stay: binding then fails, as it should.
+ * Removes the socket files of a configuration on which nothing listens, so that they can be bound again. A socket in
+ * use and a file that is no socket stay: binding then fails, as it should.
  * @param known paths that this instance listens on already
  */
 export async function removeStaleSockets(

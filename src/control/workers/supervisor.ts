@@ -1,4 +1,7 @@
-/** The set of workers: starts them, gives all of them the same configuration, replaces those that die, drains and stops them. */
+/**
+ * The set of workers: starts them, gives all of them the same configuration, replaces those that die, drains and stops
+ * them.
+ */
 import { randomBytes } from "node:crypto";
 import type { Config } from "../../config/schema/schema.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
@@ -75,7 +78,10 @@ export class Supervisor {
     }
   }
 
-  /** Applies another configuration to all workers. If one cannot serve it, restores the old one and rejects with `ServeError`. */
+  /**
+   * Applies another configuration to all workers. If one cannot serve it, restores the old one and rejects with
+   * `ServeError`.
+   */
   async apply(config: Config): Promise<readonly BoundAddress[]> {
     const old = this.#applied!;
     const next: AppliedConfig = { config, slots: this.#board.assign(config) };

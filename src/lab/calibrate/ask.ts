@@ -26,10 +26,11 @@ export interface Timed {
 const errorLengthMax = 300;
 
 /** Short common words: one token each with most tokenizers. */
-const words =
-  "the of and to in is it on as at by for from with that this have not but all can one out time who year some take into just know good see now than look only come back after use two how work first even new want day most".split(
-    " ",
-  );
+const words = (
+  "the of and to in is it on as at by for from with that this have not but all can " +
+  "one out time who year some take into just know good see now than look only come " +
+  "back after use two how work first even new want day most"
+).split(" ");
 
 /** A prompt of about so many tokens that no cache has: it differs from all others in its first words already. */
 export function freshPrompt(tokens: number, random: () => number): string {

@@ -7,8 +7,8 @@ export interface Sample {
 }
 
 /**
- * The coefficients whose sums are nearest to the values, relative to these: 5 ms of 10 weigh more than 5 ms of 1,000. There are so few
- * coefficients that all choices of those that are not 0 are tried.
+ * The coefficients whose sums are nearest to the values, relative to these: 5 ms of 10 weigh more than 5 ms of 1,000.
+ * There are so few coefficients that all choices of those that are not 0 are tried.
  */
 export function leastSquares(samples: readonly Sample[]): number[] {
   const count = samples[0]?.factors.length ?? 0;

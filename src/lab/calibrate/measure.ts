@@ -1,4 +1,6 @@
-/** Measures the speed of an engine: prefills of several lengths one by one, then decodes in batches of several sizes. */
+/**
+ * Measures the speed of an engine: prefills of several lengths one by one, then decodes in batches of several sizes.
+ */
 import { ask, type Target, type Timed } from "./ask.ts";
 
 export interface PrefillSample {

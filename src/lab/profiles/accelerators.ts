@@ -1,4 +1,7 @@
-/** Accelerators as their makers, or those who measured them, publish them. Peaks: what is reached of them is in `derive.ts`. */
+/**
+ * Accelerators as their makers, or those who measured them, publish them. Peaks: what is reached of them is in
+ * `derive.ts`.
+ */
 
 export interface Accelerator {
   readonly name: string;

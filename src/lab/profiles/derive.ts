@@ -1,15 +1,16 @@
 /**
- * A profile by formula, from what is published of a model and of its accelerators (the roofline model): prefill is bound by
- * arithmetic, decode and the least time of any step by reading memory, transfer by the network. The efficiencies are ours.
+ * A profile by formula, from what is published of a model and of its accelerators (the roofline model): prefill is
+ * bound by arithmetic, decode and the least time of any step by reading memory, transfer by the network. The
+ * efficiencies are ours.
  */
 import type { EngineProfile } from "../profile.ts";
 import type { Accelerator } from "./accelerators.ts";
 import type { Model } from "./models.ts";
 
 /**
- * Shares of the peak that are reached. Dense models: half of the arithmetic, as usual for long prompts. Mixtures of experts less: DeepSeek
- * published 73.7k prompt tokens/s of which 56.3 % were cached, for each 8 H800: 0.30 of BF16's peak; Huawei 6,688 tokens/s for each
- * 910C (arXiv 2506.12708): 0.66.
+ * Shares of the peak that are reached. Dense models: half of the arithmetic, as usual for long prompts. Mixtures of
+ * experts less: DeepSeek published 73.7k prompt tokens/s of which 56.3 % were cached, for each 8 H800: 0.30 of BF16's
+ * peak; Huawei 6,688 tokens/s for each 910C (arXiv 2506.12708): 0.66.
  */
 const denseArithmetic = 0.5;
 const expertArithmetic = 0.4;

@@ -7,7 +7,9 @@ export interface Model {
   readonly activeParameters: number;
   readonly bytesPerParameter: number;
   readonly layers: number;
-  /** FLOP of attention for a pair of tokens in one layer: 4 × heads × dimension of a head (2 for scores, 2 for values). */
+  /**
+   * FLOP of attention for a pair of tokens in one layer: 4 × heads × dimension of a head (2 for scores, 2 for values).
+   */
   readonly pairFlopPerLayer: number;
   readonly kvBytesPerToken: number;
   readonly source: string;

@@ -25,7 +25,9 @@ export function barFigure(
   const parts = bars.map(({ name, color, all, worst }, i) => {
     const y = 6 + i * rowHeight;
     const bar = (value: number, from: number, kind: string, what: string) =>
-      `<rect class="bar c${color} ${kind}" x="${nameWidth}" y="${from}" width="${round(room * axis.at(value))}" height="12" rx="2"><title>${escapeHtml(`${name}, ${what}: ${format(value)}`)}</title></rect>` +
+      `<rect class="bar c${color} ${kind}" x="${nameWidth}" y="${from}"` +
+      ` width="${round(room * axis.at(value))}" height="12" rx="2">` +
+      `<title>${escapeHtml(`${name}, ${what}: ${format(value)}`)}</title></rect>` +
       text(nameWidth + room * axis.at(value) + 6, from + 10, format(value), "start");
     return (
       text(nameWidth - 8, y + 17, name, "end", "name") +

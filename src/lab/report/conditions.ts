@@ -1,5 +1,5 @@
 /** The conditions of a simulation as a report shows them, so that it can be repeated. */
-import { percentiles } from "../metrics.ts";
+import { type Percentiles, percentiles } from "../metrics.ts";
 import type { SimulateOptions } from "../simulate.ts";
 import { defaultSlo, sloText } from "../slo.ts";
 import { distinctBlocks, type TraceRequest } from "../trace.ts";
@@ -18,16 +18,13 @@ export function conditionsOf(trace: readonly TraceRequest[], options: SimulateOp
     ...(slowest === 1 ? [] : [`the last prefill engine slower by ${slowest}`]),
     `seed ${options.seed}`,
   ];
+  const lengths = ({ p50, p99 }: Percentiles) => `${shortNumber(p50)} (p99 ${shortNumber(p99)})`;
+  const fleet = `${options.prefill} prefill, ${options.decode} decode (${options.decodePolicy})`;
+  const cache = `${percent(cacheFraction)} of ${distinctBlocks(trace)} distinct blocks`;
   return [
     ["trace", `${trace.length} requests in ${duration(lastMs)}${rate}`],
-    [
-      "tokens",
-      `prompts of ${shortNumber(inputs.p50)} (p99 ${shortNumber(inputs.p99)}), outputs of ${shortNumber(outputs.p50)} (p99 ${shortNumber(outputs.p99)})`,
-    ],
-    [
-      "engines",
-      `${options.prefill} prefill, ${options.decode} decode (${options.decodePolicy}); each prefill cache holds ${percent(cacheFraction)} of ${distinctBlocks(trace)} distinct blocks`,
-    ],
+    ["tokens", `prompts of ${lengths(inputs)}, outputs of ${lengths(outputs)}`],
+    ["engines", `${fleet}; each prefill cache holds ${cache}`],
     ["profile", `${profile.name}: ${profile.source}`],
     ["variation", variation.join(", ")],
     ["SLO", sloText(options.slo ?? defaultSlo)],

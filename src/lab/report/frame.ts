@@ -57,5 +57,6 @@ export function text(
 /** @param note one sentence on how to read it */
 export function figure(heading: string, note: string, svg: string, svgHeight = height): string {
   const label = escapeHtml(heading);
-  return `<figure><h3>${label}</h3><p>${escapeHtml(note)}</p><svg viewBox="0 0 ${width} ${svgHeight}" role="img" aria-label="${label}">${svg}</svg></figure>\n`;
+  const open = `<svg viewBox="0 0 ${width} ${svgHeight}" role="img" aria-label="${label}">`;
+  return `<figure><h3>${label}</h3><p>${escapeHtml(note)}</p>${open}${svg}</svg></figure>\n`;
 }

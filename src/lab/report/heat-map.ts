@@ -60,14 +60,16 @@ function rectangles(
     .map((shares, row) => {
       const at = (part: number) => left + (part / shares.length) * room;
       const top = round(y + row * rowHeight);
-      const back = `<rect class="cold" x="${left}" y="${top}" width="${room}" height="${round(rowHeight - 1)}"><title>${escapeHtml(`${role} ${row}`)}</title></rect>`;
-      let drawn = back;
+      const box = (kind: string, x: number, boxWidth: number) =>
+        `<rect class="${kind}" x="${x}" y="${top}" width="${boxWidth}" height="${round(rowHeight - 1)}"`;
+      let drawn = `${box("cold", left, room)}><title>${escapeHtml(`${role} ${row}`)}</title></rect>`;
       for (let part = 0; part < shares.length; ) {
         const step = stepOf(shares[part]!);
         let next = part + 1;
         while (next < shares.length && stepOf(shares[next]!) === step) next += 1;
         if (step > 0) {
-          drawn += `<rect class="${role}" x="${round(at(part))}" y="${top}" width="${round(at(next) - at(part) + 0.2)}" height="${round(rowHeight - 1)}" fill-opacity="${step / steps}"/>`;
+          const filled = box(role, round(at(part)), round(at(next) - at(part) + 0.2));
+          drawn += `${filled} fill-opacity="${step / steps}"/>`;
         }
         part = next;
       }

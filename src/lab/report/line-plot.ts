@@ -21,9 +21,10 @@ function drawn(line: Line, x: Labelled, y: Labelled): string {
   const kind = `line c${line.color}${line.isDashed ? " dashed" : ""}`;
   const marks = line.hasMarks
     ? line.points.map(([px, py], i) => {
-        const said = `${line.name}: ${y.format(py)} at ${x.format(px)}`;
         const [cx, cy] = places[i]!;
-        return `<circle class="mark c${line.color}" cx="${cx}" cy="${cy}" r="3"><title>${escapeHtml(said)}</title></circle>`;
+        const tip = escapeHtml(`${line.name}: ${y.format(py)} at ${x.format(px)}`);
+        const mark = `<circle class="mark c${line.color}" cx="${cx}" cy="${cy}" r="3">`;
+        return `${mark}<title>${tip}</title></circle>`;
       })
     : [];
   return `<path class="${kind}" d="${path}"><title>${escapeHtml(line.name)}</title></path>${marks.join("")}`;

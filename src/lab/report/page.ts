@@ -47,7 +47,8 @@ export class Report {
     const colorOf = (policy: string) => policies.indexOf(policy);
     const legend = policies.map(
       (policy, i) =>
-        `<li class="c${i}"><svg viewBox="0 0 22 8"><path class="line c${i}" d="M0 4H22"/></svg>${escapeHtml(policy)}</li>`,
+        `<li class="c${i}"><svg viewBox="0 0 22 8"><path class="line c${i}" d="M0 4H22"/></svg>` +
+        `${escapeHtml(policy)}</li>`,
     );
     const list = conditions.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`);
     return `<!doctype html>
@@ -149,7 +150,8 @@ ${this.#sections(colorOf).join("\n")}
       section(
         `What each engine did${at}`,
         series.map(heatMap),
-        "A row for each engine: the stronger its colour, the more of its time (prefill) or of its KV cache (decode) was in use.",
+        "A row for each engine: the stronger its colour, the more of its time (prefill) or of its KV " +
+          "cache (decode) was in use.",
       ),
     ];
   }

@@ -1,6 +1,9 @@
 /** The report's style sheet. Light or dark as the reader's system is; it asks the network for nothing. */
 
-/** Colours that stay apart for colour-blind readers, as Okabe and Ito (2008) have them; more policies than these get dashes. */
+/**
+ * Colours that stay apart for colour-blind readers, as Okabe and Ito (2008) have them; more policies than these get
+ * dashes.
+ */
 const light = [
   "#0072b2",
   "#d55e00",
@@ -33,8 +36,10 @@ export function styleSheet(policies: number): string {
     return `.c${i}{--own:var(--c${i})${dashes}}
 main:has(.legend .c${i}:hover) :is(.line,.mark,.bar):not(.c${i}){opacity:.12}`;
   });
-  return `:root{color-scheme:light dark;--back:#fff;--panel:#f7f8fa;--ink:#1c2024;--quiet:#667078;--rule:#dfe3e8;--prefill:#0072b2;--decode:#009e73;${palette(light)}}
-@media (prefers-color-scheme:dark){:root{--back:#14171a;--panel:#1b1f24;--ink:#e6e9ec;--quiet:#98a2ab;--rule:#30363d;--prefill:#4aa8e0;--decode:#2fd3a2;${palette(dark)}}}
+  return `:root{color-scheme:light dark;--back:#fff;--panel:#f7f8fa;--ink:#1c2024;--quiet:#667078;--rule:#dfe3e8;
+--prefill:#0072b2;--decode:#009e73;${palette(light)}}
+@media (prefers-color-scheme:dark){:root{--back:#14171a;--panel:#1b1f24;--ink:#e6e9ec;--quiet:#98a2ab;--rule:#30363d;
+--prefill:#4aa8e0;--decode:#2fd3a2;${palette(dark)}}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--back);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1240px;margin:0 auto;padding:28px 24px 60px}
@@ -44,7 +49,8 @@ h3{font-size:15px;margin:0}
 p{margin:2px 0 10px;color:var(--quiet)}
 figure p{font-size:13px;margin:0 0 8px}
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(480px,100%),1fr));gap:18px}
-figure{margin:0;padding:14px 16px 8px;background:var(--panel);border:1px solid var(--rule);border-radius:8px;min-width:0}
+figure{margin:0;padding:14px 16px 8px;background:var(--panel);border:1px solid var(--rule);
+border-radius:8px;min-width:0}
 svg{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Segoe UI",sans-serif}
 .tick{fill:var(--quiet)}.title{fill:var(--quiet);font-size:12px}.name{fill:var(--ink);font-size:12px}
 .grid{stroke:var(--rule);fill:none}.axis{stroke:var(--quiet);fill:none}
@@ -53,7 +59,8 @@ svg{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Sego
 .mark{fill:var(--own);transition:opacity .15s}
 .bar{fill:var(--own);transition:opacity .15s}.pale{fill-opacity:.45}
 .cold{fill:var(--rule);fill-opacity:.45}rect.prefill{fill:var(--prefill)}rect.decode{fill:var(--decode)}
-.legend{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:4px 18px;margin:18px 0 0;padding:9px 0;list-style:none;background:var(--back);border-bottom:1px solid var(--rule);font-size:14px}
+.legend{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:4px 18px;margin:18px 0 0;
+padding:9px 0;list-style:none;background:var(--back);border-bottom:1px solid var(--rule);font-size:14px}
 .legend li{display:flex;align-items:center;gap:7px;cursor:default}
 .legend svg{width:22px;height:8px}
 .wide{overflow-x:auto}

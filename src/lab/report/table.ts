@@ -40,7 +40,8 @@ export function tableHtml(rows: readonly PolicyResult[]): string {
     const cells = shown.map((column) => cell(column, row, peers));
     return `<tr><td>${escapeHtml(row.policy)}</td>${cells.join("")}</tr>`;
   });
-  return `<div class="wide"><table><thead><tr>${head.join("")}</tr></thead><tbody>${lines.join("\n")}</tbody></table></div>\n`;
+  const header = `<thead><tr>${head.join("")}</tr></thead>`;
+  return `<div class="wide"><table>${header}<tbody>${lines.join("\n")}</tbody></table></div>\n`;
 }
 
 function cell(

@@ -1,4 +1,7 @@
-/** `auto` says what it found and by what; engines that do not agree are named, and nothing is guessed from one side alone. */
+/**
+ * `auto` says what it found and by what; engines that do not agree are named, and nothing is guessed from one side
+ * alone.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { type Config, configSchema } from "../../../src/config/schema/schema.ts";
 import { DialectFinder } from "../../../src/control/discovery/dialect-finder.ts";

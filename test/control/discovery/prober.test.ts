@@ -1,4 +1,7 @@
-/** What is known of an engine is what it last said itself; an engine that is not ready, or whose id is not known, gets nothing. */
+/**
+ * What is known of an engine is what it last said itself; an engine that is not ready, or whose id is not known, gets
+ * nothing.
+ */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** Engines say their load in pages of thousands of lines, under names of their own; what is no load must not be taken for one. */
+/**
+ * Engines say their load in pages of thousands of lines, under names of their own; what is no load must not be taken
+ * for one.
+ */
 import fc from "fast-check";
 import { expect, it, test } from "vitest";
 import { readLoad } from "../../../src/control/polling/load-report.ts";
