@@ -21,7 +21,7 @@ export interface ServeOptions {
 /** @returns the exit code. */
 export async function serve({ source, runtime, workerEntry }: ServeOptions): Promise<number> {
   const load = () => loadConfig(source, runtime);
-  const loaded = load();
+  const loaded = await load();
   for (const notice of loaded.notices) if (notice.level === "warn") printProblem(notice);
   if ("errors" in loaded) {
     loaded.errors.forEach(printProblem);

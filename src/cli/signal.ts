@@ -1,6 +1,6 @@
 /** `-s`: signals the instance that serves a configuration. */
 import type { Runtime } from "../config/check/runtime.ts";
-import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
+import { type ConfigSource, configFilePath, loadWithoutModules } from "../config/load.ts";
 import { defaultPidFile } from "../control/process/pid-file.ts";
 import { type SignalName, sendSignal } from "../control/process/send-signal.ts";
 import { printMessage, printProblem } from "./print.ts";
@@ -22,7 +22,7 @@ function findPidFile(source: ConfigSource, runtime: Runtime): string | undefined
     }
     return source.flags.pid;
   }
-  const loaded = loadConfig(source, runtime);
+  const loaded = loadWithoutModules(source, runtime);
   if ("errors" in loaded) {
     loaded.errors.forEach(printProblem);
     return undefined;

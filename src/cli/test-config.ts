@@ -6,13 +6,13 @@ import { toFullYaml } from "../config/yaml/write-yaml.ts";
 import { checkLogFiles } from "../control/process/log-files.ts";
 import { print, printError, printMessage, printProblem } from "./print.ts";
 
-export function testConfig(
+export async function testConfig(
   source: ConfigSource,
   runtime: Runtime,
   { dump, quiet }: { readonly dump: boolean; readonly quiet: boolean },
-): number {
+): Promise<number> {
   const name = "flags" in source ? "command line" : `file ${configFilePath(source)}`;
-  const loaded = loadConfig(source, runtime);
+  const loaded = await loadConfig(source, runtime);
   if (!quiet) loaded.notices.forEach(printProblem);
   if (!passes(loaded)) {
     printError(`global-proxy: configuration ${name} test failed\n`);

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { checkConfig } from "./check/check.ts";
+import { checkPolicyModules, withModulePaths } from "./check/check-policy-modules.ts";
 import type { Runtime } from "./check/runtime.ts";
 import type { Flags } from "./flags/flags.ts";
 import { parseFlags } from "./flags/parse-flags.ts";
@@ -33,6 +34,11 @@ export type LoadResult =
   | { readonly config: Config; readonly notices: readonly ConfigProblem[] }
   | { readonly errors: readonly ConfigProblem[]; readonly notices: readonly ConfigProblem[] };
 
+/** `locate` says where in the source a fault is that is found later. */
+type Loaded =
+  | (Extract<LoadResult, { config: Config }> & { readonly locate: Locate })
+  | Extract<LoadResult, { errors: unknown }>;
+
 /** What a front end returns, before the checks that all share. */
 type Read =
   | {
@@ -42,22 +48,36 @@ type Read =
     }
   | { readonly errors: readonly ConfigProblem[]; readonly notices?: readonly ConfigProblem[] };
 
-export function loadConfig(source: ConfigSource, runtime: Runtime): LoadResult {
+/** Reads and checks a configuration. It also loads the modules of operators' own policies, since their options are checked. */
+export async function loadConfig(source: ConfigSource, runtime: Runtime): Promise<LoadResult> {
+  const loaded = loadWithoutModules(source, runtime);
+  if ("errors" in loaded) return loaded;
+  const { config, notices, locate } = loaded;
+  const faults = await checkPolicyModules(config);
+  if (faults.length > 0) return { errors: inFileOrder(faults.map(locate)), notices };
+  return { config, notices };
+}
+
+/** The same, but no module is loaded: for those who need only to know what the configuration says. */
+export function loadWithoutModules(source: ConfigSource, runtime: Runtime): Loaded {
   const loaded = loadAsWritten(source, runtime);
   if ("errors" in loaded) return loaded;
-  const prefix = "flags" in source ? undefined : source.prefix;
-  return { ...loaded, config: withFullPaths(loaded.config, resolve(prefix ?? ".")) };
+  const isFile = !("flags" in source);
+  const full = withFullPaths(loaded.config, resolve((isFile && source.prefix) || "."));
+  const file = isFile ? configFilePath(source) : undefined;
+  return { ...loaded, config: withModulePaths(full, file) };
 }
 
 /** The same, but relative paths stay as written: for the conversion to another format. */
-export function loadAsWritten(source: ConfigSource, runtime: Runtime): LoadResult {
+export function loadAsWritten(source: ConfigSource, runtime: Runtime): Loaded {
   const read = "flags" in source ? readFlags(source.flags) : readFile(source);
   const notices = [...(read.notices ?? [])];
   if ("errors" in read) return { errors: read.errors, notices };
   const problems = inFileOrder(checkConfig(read.config, runtime).map(read.locate));
   const errors = problems.filter(({ level }) => level === "emerg");
   notices.push(...problems.filter(({ level }) => level !== "emerg"));
-  return errors.length > 0 ? { errors, notices } : { config: read.config, notices };
+  if (errors.length > 0) return { errors, notices };
+  return { config: read.config, notices, locate: read.locate };
 }
 
 /** The absolute path of a source's file. */

@@ -1,5 +1,5 @@
 /** From what the configuration says to a policy: of the registry, or of an operator's module behind a guard. */
-import { type CustomPolicy, loadedModule, messageOf } from "./custom-policy.ts";
+import { type CustomPolicy, isCustom, loadedModule, messageOf } from "./custom-policy.ts";
 import { GuardedPolicy } from "./guarded-policy.ts";
 import { leastConn } from "./least-conn.ts";
 import { predictedTime } from "./predicted-time.ts";
@@ -57,10 +57,6 @@ export function policyNeeds(chosen: ChosenPolicy): PolicyNeeds {
 export function policyKeyTemplates(chosen: ChosenPolicy): readonly KeyTemplate[] {
   const { definition, options } = resolve(chosen);
   return keyTemplates(definition.options, options);
-}
-
-function isCustom(chosen: ChosenPolicy): chosen is CustomPolicy {
-  return "module" in chosen;
 }
 
 function resolve(chosen: ChosenPolicy): Resolved {

@@ -30,6 +30,19 @@ export async function loadPolicyModule(file: string): Promise<LoadedModule> {
   return loaded;
 }
 
+/** Loads the modules of all pools. One that fails to load is replaced when its policy is created. */
+export async function loadPolicyModules(
+  pools: readonly { readonly policy: object; readonly shadow?: object | undefined }[],
+): Promise<void> {
+  const chosen = pools.flatMap(({ policy, shadow }) => [policy, shadow]);
+  const files = chosen.flatMap((one) => (one !== undefined && isCustom(one) ? [one.module] : []));
+  await Promise.all([...new Set(files)].map(loadPolicyModule));
+}
+
+export function isCustom(policy: object): policy is CustomPolicy {
+  return "module" in policy;
+}
+
 /** The module as it was loaded last. */
 export function loadedModule(file: string): LoadedModule {
   return loadedModules.get(file) ?? { fault: "is not loaded" };

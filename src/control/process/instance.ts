@@ -22,7 +22,7 @@ import { Reloads } from "./reloads.ts";
 export interface InstanceOptions {
   readonly config: Config;
   /** Reads the configuration again, for a reload. */
-  readonly load: () => LoadResult;
+  readonly load: () => LoadResult | Promise<LoadResult>;
   readonly runtime: Runtime;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -205,7 +205,7 @@ export class Instance {
     const { log } = this;
     log.notice("reconfiguring");
     try {
-      const config = this.#loadAgain();
+      const config = await this.#loadAgain();
       if (config === undefined) return;
       checkLogFiles(config);
       await this.#registrar.open(config);
@@ -245,9 +245,9 @@ export class Instance {
   }
 
   /** The configuration as written now. If it has errors, logs them and returns undefined. */
-  #loadAgain(): Config | undefined {
+  async #loadAgain(): Promise<Config | undefined> {
     const { log } = this;
-    const loaded = this.#options.load();
+    const loaded = await this.#options.load();
     for (const problem of "errors" in loaded ? loaded.errors : loaded.notices) {
       const { level } = problem;
       // Notices name settings without effect; `-t` shows them.

@@ -5,6 +5,7 @@ import { systemIds } from "../../dialects/shared/id-generator.ts";
 import { deadlineTickMs } from "../../limits.ts";
 import { AccessLogs } from "../../observe/access-log.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
+import { loadPolicyModules } from "../../policies/custom-policy.ts";
 import { RemoteQueue } from "../../queue/remote-queue.ts";
 import { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { systemClock } from "../../transport/clock.ts";
@@ -66,6 +67,7 @@ async function apply({ config, generation, slots, discovered }: ApplyMessage): P
     callback = await callbackListener.prepare(config);
     // Sockets that are accepted while the configuration changes hands get the one that is current then.
     const prepared = await listeners.prepare(config, (socket, key) => worker.accept(socket, key));
+    await loadPolicyModules(Object.values(config.pools));
     errorLog.configure(config.errorLog);
     worker.apply(config, slots);
     worker.applyDiscovered(discovered);

@@ -50,6 +50,13 @@ export class Pools {
       block!.own(engine).forEach((entry, index) => {
         places.set(["pools", name, "engines", index], entry.node.args[0]!.position);
       });
+      // What is wrong with a module shows when it is loaded.
+      for (const { directive, node: inBlock } of block!.entries) {
+        const key = directive === shadow ? "shadow" : "policy";
+        if (key === "shadow" || directive.name === "custom") {
+          places.set(["pools", name, key], inBlock.name.position);
+        }
+      }
     }
   }
 
