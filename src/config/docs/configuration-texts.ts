@@ -4,8 +4,8 @@ export const intro = `# Configuration in YAML
 
 <!-- Made by \`npm run docs\` from src/config/schema/ and src/config/docs/. -->
 
-A YAML file says where your engines are, how requests are spread over them, and what clients may send. Small set-ups need
-no file: \`--prefill\`, \`--decode\` and the other flags (\`global-proxy --help\`) mean the same.
+A YAML file says where your engines are, how requests are spread over them, and what clients may send. Small set-ups
+need no file: \`--prefill\`, \`--decode\` and the other flags (\`global-proxy --help\`) mean the same.
 
 ## An example
 
@@ -38,13 +38,13 @@ curl http://127.0.0.1:8080/v1/completions -H 'Content-Type: application/json' \\
   -d '{"model":"simulated","prompt":"Hello","max_tokens":16,"stream":true}'
 \`\`\`
 
-After a change, \`bin/global-proxy -s reload -c pd.yaml\` puts the file in force without losing a request. The first line
-gives editors completion and explanations.
+After a change, \`bin/global-proxy -s reload -c pd.yaml\` puts the file in force without losing a request. The first
+line gives editors completion and explanations.
 
 ## Rules
 
-- A file that ends in \`.yaml\`, \`.yml\` or \`.json\` is read in this format; any other file is read as [nginx.conf](nginx.md).
-  \`global-proxy convert nginx.conf\` prints YAML with the same meaning.
+- A file that ends in \`.yaml\`, \`.yml\` or \`.json\` is read in this format; any other file is read as
+  [nginx.conf](nginx.md). \`global-proxy convert nginx.conf\` prints YAML with the same meaning.
 - Unknown keys are errors. All errors are reported at once, with line, column and the nearest valid word.
 - Times are in milliseconds and sizes in bytes, as the names say.
 - Relative paths start at the prefix: \`-p\`, or the working directory.
@@ -53,19 +53,19 @@ gives editors completion and explanations.
 
 export const logs = `## Logs
 
-Lines of the error log have nginx's form. The number after the process id is the thread: 0 is the main thread, N + 1 is
-worker N.
+Lines of the error log have nginx's form. The number after the process id is the thread: 0 is the main thread, N + 1
+is worker N.
 
 \`\`\`
 2026/11/22 19:13:27 [error] 7851#1: message, client: 10.0.0.1, upstream: 127.0.0.1:8090
 \`\`\`
 
-Lines of access logs are collected and written within 200 ms. Log files are only appended to, and \`-s reopen\` (SIGUSR1)
-opens them again after a rotation. If the disk is full, lines are lost, but no requests.
+Lines of access logs are collected and written within 200 ms. Log files are only appended to, and \`-s reopen\`
+(SIGUSR1) opens them again after a rotation. If the disk is full, lines are lost, but no requests.
 `;
 
 export const templates = `## Variables
 
-A template may contain variables as \`$name\` or \`\${name}\`. There are those that \`maps\` and \`set\` define, the captures of
-regular expressions (\`$1\`, \`(?<name>…)\`), and these:
+A template may contain variables as \`$name\` or \`\${name}\`. There are those that \`maps\` and \`set\` define, the
+captures of regular expressions (\`$1\`, \`(?<name>…)\`), and these:
 `;

@@ -1,9 +1,9 @@
 /** The valid word that an unknown word was probably meant to be. */
 
 /**
- * The candidate with the fewest typing errors (a letter too many, missing or wrong, or two swapped), if they are few for
- * the length of `word`: at most one up to five letters, then one per three letters. Letter case is ignored. If there is
- * none: a candidate that begins with the word, or the other way round.
+ * The candidate with the fewest typing errors (a letter too many, missing or wrong, or two swapped), if they are few
+ * for the length of `word`: at most one up to five letters, then one per three letters. Letter case is ignored. If
+ * there is none: a candidate that begins with the word, or the other way round.
  */
 export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase();

@@ -103,7 +103,8 @@ test("all errors are reported at once, with the nearest valid word", () => {
     "[emerg] hash needs a key for --decode-policy in command line (hash?key=…)",
     '[emerg] unknown name "warning" for --log-level in command line (did you mean "warn"?)',
     '[emerg] invalid number "65" for --workers in command line (a whole number from 1 to 64, or auto)',
-    '[emerg] invalid address "::1:80" for --listen: an IPv6 address needs brackets, as in [::1]:80 in command line ([HOST:]PORT)',
+    '[emerg] invalid address "::1:80" for --listen: an IPv6 address needs brackets, as in [::1]:80 ' +
+      "in command line ([HOST:]PORT)",
   ]);
 });
 

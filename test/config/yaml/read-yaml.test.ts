@@ -1,6 +1,6 @@
 /**
- * Golden errors of YAML files: their texts, lines and columns. `vitest -u` rewrites the expected side. The checks of the
- * whole configuration are tested here as well, since YAML gives each fault its exact place.
+ * Golden errors of YAML files: their texts, lines and columns. `vitest -u` rewrites the expected side. The checks of
+ * the whole configuration are tested here as well, since YAML gives each fault its exact place.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -44,7 +44,7 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `\`${name}\``).join(", ");
 }
 
-export const loadModule = honoured(
+const loadModule = honoured(
   "load_module",
   ["main"],
   reading(1, 1, ([word], scope) => {

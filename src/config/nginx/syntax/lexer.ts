@@ -150,8 +150,3 @@ const escapes: Readonly<Record<string, string>> = {
 function unescapeWord(text: string): string {
   return text.replace(/\\["'\\trn]/g, (sequence) => escapes[sequence]!);
 }
-
-/** Writes a word so that it is read back as it is. */
-export function quoteWord(text: string): string {
-  return `"${text.replace(/["\\]/g, "\\$&").replaceAll("\t", "\\t").replaceAll("\r", "\\r").replaceAll("\n", "\\n")}"`;
-}

@@ -17,7 +17,7 @@ export const matchSchema = z
   })
   .describe("Which requests a route takes.");
 
-export const accessLogSchema = z.strictObject({
+const accessLogSchema = z.strictObject({
   file: text.describe("A path, or `stdout` or `stderr`."),
   format: text.default("combined").describe("A name in `logFormats`, or `combined`."),
 });

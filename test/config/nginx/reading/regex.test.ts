@@ -1,3 +1,4 @@
+/** A regular expression of nginx means the same here, or is rejected. */
 import { describe, expect, it } from "vitest";
 import { translateRegex } from "../../../../src/config/nginx/reading/regex.ts";
 
@@ -25,7 +26,7 @@ describe("expressions that PCRE and JavaScript write differently", () => {
     expect(translateRegex("^/A")).toMatchObject({ ignoreCase: false });
   });
 
-  it("tells the names of captures", () => {
+  it("returns the names of captures", () => {
     const { names } = translateRegex("(?<a>x)(?P<b>y)(?'c'z)(?:w)(?<!v)\\(?<d>");
     expect(names).toEqual(["a", "b", "c"]);
   });

@@ -1,3 +1,4 @@
+/** Patterns of include find the files that glob(3) finds. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

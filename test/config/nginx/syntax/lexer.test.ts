@@ -1,11 +1,7 @@
+/** Words and marks of nginx.conf are cut as nginx cuts them. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  ConfSyntaxError,
-  Lexer,
-  quoteWord,
-  type Token,
-} from "../../../../src/config/nginx/syntax/lexer.ts";
+import { ConfSyntaxError, Lexer, type Token } from "../../../../src/config/nginx/syntax/lexer.ts";
 
 function lex(text: string): Token[] {
   const lexer = new Lexer(text, "f");
@@ -17,6 +13,16 @@ function lex(text: string): Token[] {
 /** Words as they are, marks as themselves. */
 function brief(text: string): string[] {
   return lex(text).map((token) => (token.kind === "word" ? `[${token.text}]` : token.kind));
+}
+
+/** Writes a word so that it is read back as it is. */
+function quoteWord(text: string): string {
+  const escaped = text
+    .replace(/["\\]/g, "\\$&")
+    .replaceAll("\t", "\\t")
+    .replaceAll("\r", "\\r")
+    .replaceAll("\n", "\\n");
+  return `"${escaped}"`;
 }
 
 describe("words as nginx cuts them", () => {
@@ -73,7 +79,7 @@ function caught(run: () => void): ConfSyntaxError {
   } catch (error) {
     if (error instanceof ConfSyntaxError) return error;
   }
-  throw new Error("nothing was refused");
+  throw new Error("nothing was rejected");
 }
 
 describe("positions", () => {
@@ -86,7 +92,7 @@ describe("positions", () => {
     ]);
   });
 
-  it("are nowhere in text from the command line, which ends in words of its own", () => {
+  it("are missing in text from the command line, which has its own error at the end", () => {
     const lexer = new Lexer("daemon 'off", "command line", { fromCommandLine: true });
     expect(lexer.next().position).toEqual({ file: "command line", line: 0, column: 0 });
     const problem = caught(() => lexer.next());
@@ -120,7 +126,7 @@ describe("properties", () => {
     );
   });
 
-  it("any text comes to an end or to a refusal", () => {
+  it("any text ends or is rejected", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         expect(lexed(text).length).toBeLessThanOrEqual(text.length);

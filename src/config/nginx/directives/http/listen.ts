@@ -5,7 +5,7 @@ import type { Scope } from "../../reading/scope.ts";
 import { parseNumber, parseSize } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
 
-export type ListenInput = ConfigInput["servers"][number]["listen"][number];
+type ListenInput = ConfigInput["servers"][number]["listen"][number];
 
 export interface Listen {
   readonly config: ListenInput;

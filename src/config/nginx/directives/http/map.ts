@@ -7,7 +7,7 @@ import type { Word } from "../../syntax/lexer.ts";
 import type { ConfNode } from "../../syntax/parser.ts";
 import { newVariable } from "./rewrite.ts";
 
-export type MapInput = NonNullable<ConfigInput["maps"]>[number];
+type MapInput = NonNullable<ConfigInput["maps"]>[number];
 
 function readMap([source, variable]: readonly Word[], scope: Scope): MapInput {
   const name = newVariable(variable!, scope);

@@ -1,13 +1,16 @@
 /**
- * What nginx accepts or rejects is accepted or rejected here. Cases have no directives that only one of the two has. Where
- * the two differ on purpose, the difference is listed, and a test keeps the list true.
+ * What nginx accepts or rejects is accepted or rejected here. Cases have no directives that only one of the two has.
+ * Where the two differ on purpose, the difference is listed, and a test keeps the list true.
  */
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { ConfSyntaxError, Lexer } from "../../../src/config/nginx/syntax/lexer.ts";
-import { acceptedCases, differingCases, rejectedCases, wordedCases } from "./differential-cases.ts";
-import { load } from "./in-memory.ts";
+import { ConfSyntaxError, Lexer } from "../../../../src/config/nginx/syntax/lexer.ts";
+import { load } from "../in-memory.ts";
+import { acceptedCases } from "./accepted-cases.ts";
+import { differingCases } from "./differing-cases.ts";
 import { NginxOracle } from "./nginx-oracle.ts";
+import { rejectedCases } from "./rejected-cases.ts";
+import { wordedCases } from "./worded-cases.ts";
 
 const nginx = new NginxOracle();
 afterAll(() => nginx.close());
