@@ -1,6 +1,6 @@
 /**
- * What comes between a request's arrival and its first engine: waiting in the queue of its pool, and finding out what engines have cached of
- * its prompt. Each step is optional; the listener hears how it ends.
+ * What comes between a request's arrival and its first engine: waiting in the queue of its pool, and finding out what
+ * engines have cached of its prompt. Each step is optional; the listener hears how it ends.
  */
 import { KeyName } from "../../body/json/key-name.ts";
 import type { LegName, LegOrder } from "../../dialects/dialect.ts";
@@ -17,7 +17,7 @@ import { type FoundPrompt, PromptLookUp } from "./prompt-look-up.ts";
 import { PromptTokens } from "./prompt-tokens.ts";
 import { Wait, type WaitListener } from "./wait.ts";
 
-/** The request's exchange: told once for each `start` and `waitAgain`, possibly before these return. */
+/** The request's exchange: called once for each `start` and `waitAgain`, possibly before these return. */
 export interface AdmissionListener {
   /** Which legs it has, and which of them is sent first. */
   readonly order: LegOrder | "decode-only";

@@ -1,4 +1,6 @@
-/** A prompt that is looked up before its request is placed: its tokens, and what engines have of them by their own word. */
+/**
+ * Looks a prompt up before an engine is picked: its tokens, and how many of them each engine reports to have cached.
+ */
 import type { Pool } from "../../pool/pool.ts";
 import type { LeadingTokens } from "../../queue/queue-service.ts";
 import type { Route } from "../routing/route.ts";
@@ -22,7 +24,7 @@ export class PromptLookUp {
   readonly #done: (found: FoundPrompt | undefined) => void;
   #isOver = false;
 
-  /** @param done is told what was found, once; undefined = the prompt's tokens cannot be had */
+  /** @param done called once with what was found; undefined = the prompt's tokens are not to be had */
   constructor(
     request: ForwardedRequest,
     route: Route,

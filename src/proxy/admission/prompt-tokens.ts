@@ -1,4 +1,7 @@
-/** Has an engine tokenise a request's prompt: the body goes to `/tokenize` as the client sent it, which reads the same members of it. */
+/**
+ * Has an engine tokenise a request's prompt: the body goes to `/tokenize` as the client sent it, since that endpoint
+ * reads the same members.
+ */
 import { KeyName } from "../../body/json/key-name.ts";
 import { tokenIdsIn } from "../../body/prompt/token-ids.ts";
 import { isGenerating } from "../../dialects/endpoints/endpoint.ts";
@@ -19,7 +22,7 @@ export class PromptTokens implements Expirable {
   readonly #done: (tokenIds: Int32Array | undefined) => void;
   #isOver = false;
 
-  /** @param done is told the prompt's tokens, once; undefined = they cannot be had */
+  /** @param done called once with the prompt's tokens; undefined = there are none to be had */
   constructor(
     request: ForwardedRequest,
     route: Route,
@@ -84,8 +87,8 @@ export class PromptTokens implements Expirable {
 const salt = new KeyName("cache_salt");
 
 /**
- * Whether `/tokenize` understands it: a completion or a chat, without images that an engine has still to encode; and whether its tokens
- * say what it shares with others, which a salt is there to prevent.
+ * Whether `/tokenize` understands it: a completion or a chat, without images that an engine has still to encode; and
+ * whether its tokens say what it shares with others, which a salt is there to prevent.
  */
 function isReadable({ context, embeddings, members }: ForwardedRequest): boolean {
   const endpoint = endpointOf(context.path);

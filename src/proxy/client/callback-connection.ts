@@ -1,6 +1,7 @@
 /**
- * One connection on which a decode engine calls back: small POSTs with a length, one at a time, each answered when its prefill is over.
- * Not a client connection: there are no routes, and a path that nobody waits for is refused before its body is read.
+ * One connection on which a decode engine calls back: small POSTs with a length, one at a time, each responded to when
+ * its prefill is over. Not a client connection: there are no routes, and a path that nobody waits for is refused before
+ * its body is read.
  */
 import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
 import { parseRequestHead, RequestHead } from "../../http1/head/request-head.ts";
@@ -42,7 +43,7 @@ export class CallbackConnection implements SocketHandler, Expirable, Caller {
 
   onData(chunk: Buffer): void {
     if (this.#state === "closed") return;
-    // Whoever sends ahead while it waits for an answer has no more to say than a head.
+    // A caller may send the next head ahead, and nothing more, while it waits for a response.
     if (this.#state === "waiting" && this.#bytes.length + chunk.length > callbackHeadBytesMax) {
       this.close();
       return;
@@ -51,7 +52,7 @@ export class CallbackConnection implements SocketHandler, Expirable, Caller {
     this.#read();
   }
 
-  /** A caller that ends its side has gone: it has nobody left to read an answer. */
+  /** A caller that ends its side has gone: nobody is left to read a response. */
   onEnd(): void {
     this.close();
   }

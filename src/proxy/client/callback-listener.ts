@@ -1,6 +1,6 @@
 /**
- * Where decode engines call this worker back. Each worker has a port of its own: behind one that all share, a call would come to any of
- * them, and one alone has the request. Open only where a dialect needs it.
+ * Where decode engines call this worker back. Each worker has a port of its own: behind one that all share, a call
+ * would come to any of them, and one alone has the request. Open only where a dialect needs it.
  */
 import { networkInterfaces } from "node:os";
 import type { Config } from "../../config/schema/schema.ts";
@@ -16,7 +16,7 @@ export class CallbackListener {
   readonly #callbacks: Callbacks;
   readonly #workerIndex: number;
   readonly #onSocket: (socket: Socket) => void;
-  /** By host and port as configured: the one in force, and those that rounds have been told before a reload. */
+  /** By host and port as configured: the one in force, and those whose URLs engines were given before a reload. */
   readonly #open = new Map<string, Listener>();
 
   constructor(
@@ -31,7 +31,10 @@ export class CallbackListener {
     this.#onSocket = onSocket;
   }
 
-  /** Opens what a configuration needs and is not open. `commit` has new rounds told of it, `undo` closes it again. */
+  /**
+   * Opens what a configuration needs and is not open. `commit` puts it into the URLs of new attempts, `undo` closes it
+   * again.
+   */
   async prepare(config: Config): Promise<{ commit(): void; undo(): void }> {
     const { callback } = config;
     const key = `${callback.host}:${callback.port}`;

@@ -23,8 +23,8 @@ import { ConnectionDeadline } from "./connection-deadline.ts";
 import { HeadReader, headIncomplete, headInvalid } from "./head-reader.ts";
 
 /**
- * `busy`: a request is complete and its response under way. `full`: too much waits for the client to start another request.
- * `linger`: our side has ended, and what still comes is dropped.
+ * `busy`: a request is complete and its response under way. `full`: too much waits for the client to start another
+ * request. `linger`: our side has ended, and what still comes is dropped.
  */
 type State = "head" | "body" | "busy" | "full" | "linger" | "closed";
 
@@ -84,8 +84,8 @@ export class ClientConnection implements SocketHandler, RequestClient {
   }
 
   /**
-   * FIN: as in nginx, a client that ends its side while it waits for a response has gone away. One that only has the end of
-   * its response to read may still do so.
+   * FIN: as in nginx, a client that ends its side while it waits for a response has gone away. One that only has the
+   * end of its response to read may still do so.
    */
   onEnd(): void {
     if (this.#request !== undefined || this.#socket.pendingBytes === 0) this.#depart();
@@ -273,7 +273,9 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.close();
   }
 
-  /** FIN goes out, and what comes is dropped until the client closes, too: closing at once could destroy the response. */
+  /**
+   * FIN goes out, and what comes is dropped until the client closes, too: closing at once could destroy the response.
+   */
   #linger(): void {
     this.#state = "linger";
     this.#heads.drop();

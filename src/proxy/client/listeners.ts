@@ -1,4 +1,6 @@
-/** The listening sockets of one worker. A reload keeps those whose address stays, opens new ones and closes the rest. */
+/**
+ * The listening sockets of one worker. A reload keeps those whose address stays, opens new ones and closes the rest.
+ */
 
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
@@ -24,8 +26,8 @@ export class Listeners {
   }
 
   /**
-   * Opens what a configuration asks for and is not open. When one fails, those just opened are closed again, and the old ones
-   * stay. `commit` then closes the ones that are not wanted any more.
+   * Opens what a configuration asks for and is not open. When one fails, those just opened are closed again, and the
+   * old ones stay. `commit` then closes the ones that are not wanted any more.
    */
   async prepare(
     config: Config,

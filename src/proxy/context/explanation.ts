@@ -3,23 +3,25 @@
 import { explainedDecisionsMax } from "../../limits.ts";
 import type { Decision } from "../../pool/engine-snapshot.ts";
 
-/** As an operator is told, and a client of its decisions. */
+/** What an operator is shown; a client is shown the decisions. */
 export interface Explained {
   readonly requestId: string;
   /** When it came, as ISO 8601. */
   readonly at: string;
   readonly path: string;
-  /** Of the answer; 0 = there is none yet. */
+  /** Of the response; 0 = there is none yet. */
   readonly status: number;
   /** How it ended; "" = it has not. */
   readonly outcome: string;
-  /** Since it came, until the first byte of the answer, and the last; -1 = not yet. */
+  /** From its arrival to the first byte of the response, and to the last; -1 = not yet. */
   readonly firstByteMs: number;
   readonly endMs: number;
   readonly decisions: readonly object[];
 }
 
-/** What an explanation reads of a request that has ended. Times in ms of the monotonic clock; below 0 = did not happen. */
+/**
+ * What an explanation reads of a request that has ended. Times in ms of the monotonic clock; below 0 = did not happen.
+ */
 export interface EndedRequest {
   readonly status: number;
   readonly outcome: { readonly code: string } | undefined;
@@ -51,7 +53,7 @@ export class Explanation {
     if (this.#decisions.length < explainedDecisionsMax) this.#decisions.push(decision);
   }
 
-  /** The request has ended. What it holds, such as its body, is not kept. */
+  /** The request has ended. Its context, which holds the body, is not referred to any more. */
   end({ status, outcome, startMs, firstByteMs, endMs }: EndedRequest): void {
     this.#status = status;
     this.#outcome = outcome?.code ?? "";
@@ -59,7 +61,7 @@ export class Explanation {
     this.#endMs = endMs - startMs;
   }
 
-  /** The header line; "" = the client is told nothing. */
+  /** The header line; "" = the client gets none. */
   line(): string {
     if (!this.#isForClient || this.#decisions.length === 0) return "";
     // Names of pools can be anything; a header line cannot.

@@ -1,6 +1,6 @@
 /**
- * The closed list of ways in which a request can end. One table gives status, error body, whose fault it is, and whether the
- * client may try again. A response that came from an engine is `answered`, whatever its status.
+ * The closed list of ways in which a request can end. One table gives status, error body, whose fault it is, and
+ * whether the client may try again. A response that came from an engine is `answered`, whatever its status.
  */
 
 /** Whose fault an outcome is. */
@@ -249,8 +249,8 @@ export const outcomes = Object.freeze({
 } satisfies Record<string, Outcome>);
 
 /**
- * What goes wrong with an engine of a route without a prefill, in place of decode's outcome: the same code, so that one alert covers both, in
- * words that fit engines which serve whole requests.
+ * What goes wrong with an engine of a route without a prefill, in place of decode's outcome: the same code, so that one
+ * alert covers both, in words that fit engines which serve whole requests.
  */
 export const wholeRequestOutcomes = Object.freeze({
   noEngine: reworded(outcomes.noDecodeEngine, "No engine is available."),

@@ -45,7 +45,7 @@ export class RequestContext {
   readonly sources: RequestSources;
   /** Of the monotonic clock, in ms. */
   readonly startMs: number;
-  /** Whether it was sent before the answer to the one before had been given. */
+  /** Whether it was sent before the response to the request before it. */
   isPipelined = false;
   /** Bytes of the request as they came: head and body. */
   requestBytes = 0;
@@ -55,7 +55,7 @@ export class RequestContext {
   /** What engines are asked with: the client's method, unless an error page is fetched. */
   method: string;
 
-  /** The path and query that routing goes by; rewrites change them. */
+  /** The path and query that routing looks at; rewrites change them. */
   path: string;
   args: string;
   /** Whether rewrites changed the path, so that the target as sent by the client is no longer what engines get. */
@@ -75,7 +75,7 @@ export class RequestContext {
   bodyBytesSent = 0;
   endMs = -1;
   firstByteMs = -1;
-  /** How long the prompt was held before its prefill; -1 = it was not. */
+  /** How long the request waited in queues, in ms; -1 = it has not waited. */
   heldMs = -1;
   /** Set where somebody may ask why engines were chosen: the client, or an operator. */
   explanation: Explanation | undefined;
@@ -87,7 +87,7 @@ export class RequestContext {
   readonly encodes: LegRecord[] = [];
   readonly prefills: LegRecord[] = [];
   readonly decodes: LegRecord[] = [];
-  /** The answer's head as sent to the client, for `$sent_http_…`; the engine's, for `$upstream_http_…`. */
+  /** The response's head as sent to the client, for `$sent_http_…`; the engine's, for `$upstream_http_…`. */
   sentHead = "";
   engineHead = "";
 

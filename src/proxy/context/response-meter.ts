@@ -1,6 +1,9 @@
-/** Counts the tokens of an answer on its way to the client, without reading all of it: by its usage, which comes last, or by its events. */
+/**
+ * Counts the tokens of a response on its way to the client without reading all of it: by the usage at its end, or by
+ * its events.
+ */
 
-/** Of the answer's end: usage and what engines put behind it. */
+/** Bytes of the response's end that are searched: usage, and what engines put behind it. */
 const tailBytes = 2_048;
 const event = Buffer.from("data: {");
 /** By the names of OpenAI's completions, and of its responses and Anthropic's messages. */

@@ -1,6 +1,6 @@
 /**
- * One buffer in which messages are put together, used again as soon as the kernel has the bytes, which is nearly always at
- * once. Saves an allocation of the message's size per request and direction.
+ * One buffer in which messages are put together, used again as soon as the kernel has the bytes, which is nearly always
+ * at once. Saves an allocation of the message's size per request and direction.
  */
 
 const initialBytes = 262_144;

@@ -1,4 +1,7 @@
-/** Call-backs of decode engines that ask for their prefill: under which URL each is waited for, and what the callers are answered. */
+/**
+ * Call-backs of decode engines that ask for their prefill: under which URL each is expected, and how callers are
+ * responded to.
+ */
 import type { EngineInfo, IdGenerator, KvTransfer } from "../../dialects/dialect.ts";
 import { callbackBytesMax, callbackCallersMax } from "../../limits.ts";
 
@@ -19,7 +22,7 @@ export interface CalledBack {
   calledBackInvalidly(): void;
 }
 
-/** Who called, and waits for an answer. */
+/** Has called, and waits for a response. */
 export interface Caller {
   respondToCall(status: CallStatus): void;
 }
@@ -77,9 +80,12 @@ export class Callbacks {
   }
 }
 
-/** Of one round. An engine repeats a call whose connection broke: all of them get the same answer, and there is one prefill. */
+/**
+ * Of one attempt. An engine repeats a call whose connection broke: all calls get the same response, and there is one
+ * prefill.
+ */
 export class AttemptCallback {
-  /** That the engine was told; 0 = none yet. */
+  /** In the URL that the engine was given; 0 = none yet. */
   port = 0;
   readonly #path: string;
   readonly #transfer: KvTransfer;
@@ -123,7 +129,9 @@ export class AttemptCallback {
     if (verdict === "complete") this.#owner.decodeCalledBack();
   }
 
-  /** A call that is not what decode's engine should say: there will be no prefill, which decode would wait for in vain. */
+  /**
+   * A call that is not what decode's engine should say: there will be no prefill, which decode would wait for in vain.
+   */
   refuse(status: CallStatus, caller: Caller): void {
     caller.respondToCall(status);
     if (this.#status === undefined) this.#owner.calledBackInvalidly();
@@ -141,7 +149,7 @@ export class AttemptCallback {
     for (const caller of callers) caller.respondToCall(this.#status);
   }
 
-  /** The round is over; later calls find nobody. */
+  /** The attempt is over; later calls find nobody. */
   end(): void {
     this.#all.close(this.#path);
     this.response(false);

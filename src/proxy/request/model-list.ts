@@ -1,4 +1,7 @@
-/** `GET /v1/models` of several engines: all are asked, and what each serves becomes one list. Engines that fail are left out. */
+/**
+ * `GET /v1/models` of several engines: all are asked, and what each serves becomes one list. Engines that fail are left
+ * out.
+ */
 
 import { memberOf, Patches } from "../../body/edit/patches.ts";
 import { arrayElements } from "../../body/json/array.ts";
@@ -25,7 +28,7 @@ export class ModelList implements Expirable {
   #open: number;
   #isOver = false;
 
-  /** @param done is told the list, once; undefined = no engine has told one */
+  /** @param done called once with the list; undefined = no engine has given one */
   constructor(request: ForwardedRequest, route: Route, done: (list: Buffer | undefined) => void) {
     const { worker, context } = request;
     const decode = route.destination(context);
@@ -61,7 +64,7 @@ export class ModelList implements Expirable {
     for (const ask of this.#asks) ask.begin();
   }
 
-  /** Nobody waits for the list any more. */
+  /** Nobody waits for the list. */
   cancel(): void {
     this.#isOver = true;
     this.#close();
@@ -122,7 +125,8 @@ export function mergedModels(lists: readonly Buffer[]): Buffer | undefined {
     } else for (const { start, end } of unknown) more.push(json.subarray(start, end), comma);
   }
   if (first === undefined) return undefined;
-  // A comma stands before the first of them, and behind each: the last one is too many, as is one that has nothing behind it.
+  // A comma stands before the first of them, and behind each: the last one is too many, as is one that has nothing
+  // behind it.
   more.pop();
   if (more.length === 0) return first.json;
   const patches = new Patches(first.json);

@@ -1,4 +1,4 @@
-/** One request from its head to its end: finds its route, forwards it or answers it, and accounts for it. */
+/** One request from its head to its end: forwards it or replies to it, and accounts for it. */
 
 import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
 import { mediaItems } from "../../body/prompt/media-items.ts";
@@ -208,7 +208,7 @@ export class RequestHandler implements ExchangeRequest {
     context.requestId = context.head.fields.get("x-request-id") || this.worker.ids.uuid();
   }
 
-  /** The configuration answers. An error without a text of its own may have a page, as in nginx. */
+  /** The configuration replies. An error without a text of its own may have a page, as in nginx. */
   #return(response: ReturnedReply): void {
     const { status, text } = response;
     if (status === closeStatus) this.ended(outcomes.closed);

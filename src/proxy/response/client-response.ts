@@ -1,4 +1,4 @@
-/** The answer to a client: its head, and its body in a framing that this client understands. */
+/** The response to a client: its head, and its body in a framing that this client understands. */
 import type { ResponseFilter } from "../../dialects/dialect.ts";
 import { FieldSet } from "../../http1/fields/field-set.ts";
 import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
@@ -82,7 +82,7 @@ export class ClientResponse implements BodySink {
     this.#keep = false;
   }
 
-  /** Nothing but the end of the connection tells an old client that this answer is complete. */
+  /** Only the end of the connection shows an HTTP/1.0 client that this response is complete. */
   get endsWithConnection(): boolean {
     return this.started && this.#unframed;
   }
@@ -124,8 +124,8 @@ export class ClientResponse implements BodySink {
   }
 
   /**
-   * The body of the engine's answer may have to be changed: see `release`. True when it is to be held until it is complete, as
-   * all are that come in one piece. Those that are too large or compressed stay as they are.
+   * The body of the engine's response may have to be changed: see `release`. True if it must be held back until it is
+   * whole, as all are that come in one piece. Those that are too large or compressed stay as they are.
    */
   mayChange(engine: ResponseHead): boolean {
     if (this.#mode === "none") return false;
@@ -142,12 +142,12 @@ export class ClientResponse implements BodySink {
     return !isEvents;
   }
 
-  /** The engine has given the request up: its answer is not complete, though nothing more of it goes to the client. */
+  /** The engine has preempted the request: its response is incomplete, and nothing more of it goes to the client. */
   get isUnfinished(): boolean {
     return this.#isBufferedUnfinished || (this.#filtered?.isUnfinished ?? false);
   }
 
-  /** Events that have begun go on with those of another answer. False when that has none. */
+  /** The events of another response continue those that were sent. False if it has none. */
   goesOn(engine: ResponseHead): boolean {
     if (!hasEvents(engine) || engine.fields.get("content-encoding")) return false;
     const keepsChunks = this.#mode === "chunk" && engine.framing === "chunked";
@@ -155,7 +155,7 @@ export class ClientResponse implements BodySink {
     return true;
   }
 
-  /** An answer of the proxy's own, complete. `lines` are further header lines, each with its CRLF. */
+  /** A complete reply of the proxy's own. `lines` are further header lines, each with its CRLF. */
   local(status: number, reason: string, lines: string, body: Buffer): void {
     this.#context.status = status;
     this.#changesBuffered = false;
@@ -209,7 +209,7 @@ export class ClientResponse implements BodySink {
     this.#send(chunk, start, end);
   }
 
-  /** Keeps what follows back, in the framing that the client gets, until `release`. */
+  /** Holds back what follows, in the framing that the client gets, until `release`. */
   hold(): void {
     this.#buffered = new BufferedBody();
   }
@@ -224,7 +224,7 @@ export class ClientResponse implements BodySink {
   }
 
   /**
-   * @param filter changes the answer of which `mayChange` was asked
+   * @param filter changes the response that `mayChange` was asked about
    * @param isWhole all of the body has come
    */
   release(filter: ResponseFilter | undefined, isWhole: boolean): void {
@@ -247,7 +247,7 @@ export class ClientResponse implements BodySink {
     this.#buffered = undefined;
   }
 
-  /** Sends what is still to be sent of a complete answer. */
+  /** Sends what is still to be sent of a complete response. */
   end(): void {
     this.#filtered?.end();
     if (this.#mode === "chunk") this.#send(lastChunk, 0, lastChunk.length);

@@ -1,4 +1,4 @@
-/** The body of an engine's answer without its framing, collected for the dialect to read. */
+/** The body of an engine's response without its framing, collected for the dialect to read. */
 import { prefillResponseBytesMax } from "../../limits.ts";
 import type { FramedBody } from "./framed-body.ts";
 
@@ -6,7 +6,7 @@ export class CollectedBody {
   #parts: Buffer[] = [];
   #bytes = 0;
 
-  /** Adds bytes of the body as they were framed; false when the answer is larger than allowed. */
+  /** Adds bytes of the body as they were framed; false when the response is larger than allowed. */
   add(source: FramedBody, chunk: Buffer, start: number, end: number): boolean {
     this.#bytes += end - start;
     if (this.#bytes > prefillResponseBytesMax) return false;

@@ -5,14 +5,14 @@ import type { Route } from "../routing/route.ts";
 import type { Routed, Server } from "../routing/server.ts";
 import { isRedirect } from "./local-reply.ts";
 
-/** An answer to give, or a route to forward to; `status` is the one for the client, 0 = that of the page itself. */
+/** A reply, or a route to forward to; `status` is the one for the client, 0 = that of the page itself. */
 export type ErrorPageResult =
   | { readonly response: ReturnedReply; readonly route?: never }
   | { readonly route: Route; readonly status: number; readonly response?: never };
 
 /**
- * Undefined = no page for this status, or one that leads nowhere: the proxy's own error is given. A page by path is asked
- * for with GET and without a body; a named route gets the request as it came.
+ * Undefined = no page for this status, or one that leads nowhere: the proxy's own error is given. A page by path is
+ * asked for with GET and without a body; a named route gets the request as it came.
  */
 export function errorPage(
   status: number,
@@ -37,7 +37,7 @@ export function errorPage(
   }
   const { response, route: to, outcome } = routed;
   if (response !== undefined) {
-    // A redirect and a bare error are answers of their own; a text is shown for the error that there was.
+    // A redirect and a bare error are replies of their own; a text is shown for the error that there was.
     const own = response.text === undefined ? response.status >= 400 : isRedirect(response.status);
     return { response: own || page.keepPageStatus ? response : { ...response, status: shown } };
   }

@@ -1,4 +1,6 @@
-/** Changes a stream of events on its way: finds them in bytes that are cut anywhere, passes on what stays as it came. */
+/**
+ * Changes a stream of events on its way: finds them in bytes that are cut anywhere, passes on what stays as it came.
+ */
 
 import { EventData, EventEnds } from "../../body/sse.ts";
 import type { ResponseFilter } from "../../dialects/dialect.ts";
@@ -9,7 +11,7 @@ export class EventFilter {
   /** The beginning of an event whose end has not come. */
   #kept: Buffer[] = [];
   #keptBytes = 0;
-  /** An event is larger than what is kept: the rest of it goes on as it comes. */
+  /** An event is larger than what is held back: the rest of it goes on as it comes. */
   #passes = false;
   /** The engine has given the request up; what follows is not for the client. */
   isUnfinished = false;

@@ -1,4 +1,7 @@
-/** The body of an answer of unknown length that may be changed on its way: its data without framing, held, filtered, and handed on to be framed anew. */
+/**
+ * A response body of unknown length that may be changed on its way: its data without framing is held back, filtered and
+ * framed again.
+ */
 
 import type { ResponseFilter } from "../../dialects/dialect.ts";
 import { EventFilter } from "./event-filter.ts";
@@ -58,7 +61,7 @@ export class FilteredBody {
     if (!this.#isBuffered) this.#put(out);
   }
 
-  /** From now on bytes go out. What is held and whole is changed as one JSON text, when it is no stream of events. */
+  /** From now on bytes go out. A whole body that is no event stream is changed as one JSON text. */
   release(filter: ResponseFilter | undefined, isWhole: boolean): void {
     const held = this.#held;
     this.#isBuffered = false;
@@ -79,7 +82,7 @@ export class FilteredBody {
     } else this.#sink.data(held);
   }
 
-  /** The answer is complete. */
+  /** The response is complete. */
   end(): void {
     const out: Buffer[] = [];
     this.#events?.end(out);

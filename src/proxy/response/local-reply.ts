@@ -1,4 +1,4 @@
-/** Answers of the proxy's own: what the configuration returns, and errors in the shape of the endpoint. */
+/** Replies of the proxy's own: what the configuration returns, and errors in the shape of the endpoint. */
 import type { FinalReply } from "../../dialects/dialect.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import { reasonOf } from "../../http1/reason.ts";
@@ -27,7 +27,7 @@ function common(context: RequestContext): string {
   return `Server: global-proxy\r\n${date(context.sources.clock.wallMs())}${id}${context.explanation?.line() ?? ""}`;
 }
 
-/** As in nginx, these alone are answered with a `Location`. */
+/** As in nginx, only these have a `Location`. */
 export function isRedirect(status: number): boolean {
   return (status >= 301 && status <= 303) || status === 307 || status === 308;
 }

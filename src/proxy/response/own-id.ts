@@ -1,4 +1,4 @@
-/** Gives a client its own request id back where the engines know the request by one that the hand-over has made. */
+/** Gives a client its own request id back if the engines know the request by an id of the KV transfer. */
 import type { ResponseFate, ResponseFilter } from "../../dialects/dialect.ts";
 import { usualEventBytesMax } from "../../limits.ts";
 
@@ -19,7 +19,10 @@ export class RequestIds {
 export class OwnIdFilter implements ResponseFilter {
   readonly eventBytesMax: number;
   readonly #ids: RequestIds;
-  /** The dialect's own changes. They see the client's id, since what they keep of one round goes into the answers of the next. */
+  /**
+   * The dialect's own changes. They see the client's id, since what they remember of one attempt goes into the response
+   * of the next.
+   */
   readonly #inner: ResponseFilter | undefined;
 
   constructor(ids: RequestIds, inner: ResponseFilter | undefined) {

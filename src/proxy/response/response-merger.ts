@@ -1,4 +1,6 @@
-/** What the dialect has to say in decode's answer: when it is held for that, what changes it, and how one that was given up goes on. */
+/**
+ * The dialect's part in decode's response: when it is held back, what changes it, and how a preempted one continues.
+ */
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest, ResponseFilter, ResponseMerge } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
@@ -7,13 +9,13 @@ import type { ClientResponse } from "./client-response.ts";
 import { OwnIdFilter, RequestIds } from "./own-id.ts";
 
 export class ResponseMerger {
-  /** An answer is held until it is whole, because what only the prefill engine knows is put in. */
+  /** The response is held back until it is whole, because something that only the prefill engine knows is put in. */
   collects = false;
   readonly #merge: ResponseMerge | undefined;
   readonly #response: ClientResponse;
-  /** Another id than the client's stands in the answer. */
+  /** The response has another id than the client's in it. */
   #ids: RequestIds | undefined;
-  /** Of the answer that is the client's; of the one before, where that was given up. */
+  /** Of the client's response, and of the one that was preempted before it. */
   #filter: ResponseFilter | undefined;
   #unfinished: ResponseFilter | undefined;
 
@@ -22,7 +24,7 @@ export class ResponseMerger {
     this.#response = response;
   }
 
-  /** The answer is read, and must not be compressed for its client. */
+  /** The response is read, so it must not be compressed. */
   get isRead(): boolean {
     return this.#merge !== undefined;
   }
@@ -32,13 +34,13 @@ export class ResponseMerger {
     if (this.#ids?.given !== given) this.#ids = new RequestIds(given, own);
   }
 
-  /** The head of an answer is here that may become the client's. */
+  /** The head has come of a response that may become the client's. */
   start(head: ResponseHead): void {
     this.collects =
       this.#merge !== undefined && head.status < 300 && this.#response.mayChange(head);
   }
 
-  /** The answer is the client's: what has come of it goes out, and what follows. */
+  /** The response is the client's: what has come of it goes out, and what follows. */
   release(
     request: DialectRequest | undefined,
     prefillResponse: Buffer | undefined,
@@ -53,14 +55,14 @@ export class ResponseMerger {
     this.#response.release(isRenamed ? new OwnIdFilter(ids, this.#filter) : this.#filter, isWhole);
   }
 
-  /** Too much has come to hold on to it: it stays as it is. */
+  /** Too much has come to hold it back: it stays as it is. */
   overflows(): boolean {
     if (this.#response.bufferedBytes <= filteredResponseBytesMax) return false;
     this.collects = false;
     return true;
   }
 
-  /** After an answer was given up: the request for the rest; undefined = there is none. */
+  /** After a preemption: the request for the rest; undefined = there is none. */
   rest(request: DialectRequest): DialectRequest | undefined {
     this.#unfinished = this.#filter;
     const body = this.#filter?.rest?.();

@@ -1,6 +1,7 @@
 /**
- * Answers that the engine keeps which gave them (`/v1/responses`). The id of each says which engine that is: requests that name it find
- * their way from any worker, after a reload, and through another proxy of the same engines, and nothing has to be remembered here.
+ * Responses that their engine stores (`/v1/responses`). The id of each says which engine that is: requests that name it
+ * find their way from any worker, after a reload, and through another proxy of the same engines, and nothing has to be
+ * remembered here.
  */
 import type { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
@@ -23,7 +24,7 @@ function tagOf({ name }: Engine): string {
   return crc32Text(name).toString(16).padStart(8, "0");
 }
 
-/** Has the engine give its answer such an id, unless the client says one of its own or wants it not to be kept. */
+/** Has the engine give its response such an id, unless the client gives one or wants nothing stored. */
 export function nameStoredResponse(
   edits: Edits,
   members: TopLevel,
@@ -38,7 +39,7 @@ export function nameStoredResponse(
   edits.appendMember(storage.id, Buffer.from(id));
 }
 
-/** The answer that a request goes on with; "" = none. */
+/** The stored response that a request continues; "" = none. */
 export function previousResponse(endpoint: Endpoint, members: TopLevel): string {
   const storage = isGenerating(endpoint) ? endpoint.storage : undefined;
   const value = storage && memberValueOf(members, storage.previous);
@@ -46,7 +47,7 @@ export function previousResponse(endpoint: Endpoint, members: TopLevel): string 
   return value.toString("latin1", 1, value.length - 1);
 }
 
-/** The answer that a request is about, in its path or in its body; "" = none. */
+/** The stored response that a request is about, by its path or its body; "" = none. */
 export function requestedResponse(
   endpoint: Endpoint | undefined,
   path: string,
@@ -56,7 +57,7 @@ export function requestedResponse(
   return endpoint === undefined || members === undefined ? "" : previousResponse(endpoint, members);
 }
 
-/** Number of the engine that keeps the answer; undefined = the id is none of ours, or its engine is not in the pool (any more). */
+/** Index of the engine that stores the response; undefined = the id is not ours, or its engine has left the pool. */
 export function holderOf(pool: Pool, id: string): number | undefined {
   const tag = id === "" ? undefined : ourId.exec(id)?.[1];
   if (tag === undefined) return undefined;

@@ -42,7 +42,7 @@ export class AccessLog {
   }
 }
 
-/** Reads a variable as bytes, one per character. The path alone is kept as text, since expressions match it. */
+/** Reads a variable as bytes, one per character. Only the path is text, since expressions match it. */
 function bytesReader(name: string, scope: VariableScope): Render {
   const read = scope.reader(name);
   if (name !== "uri" && name !== "document_uri") return read;

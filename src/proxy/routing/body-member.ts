@@ -1,4 +1,7 @@
-/** The value of a top-level member of a request's body, for `$body_…`: found by the scanner, with nothing of the rest decoded. */
+/**
+ * The value of a top-level member of a request's body, for `$body_…`: found by the scanner, with nothing of the rest
+ * decoded.
+ */
 import { KeyName } from "../../body/json/key-name.ts";
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import { bodyVariableBytesMax } from "../../limits.ts";
@@ -11,8 +14,9 @@ const keys = new Map<string, KeyName>();
 const scanned = new TopLevel();
 
 /**
- * As it stands in the body, a byte per character: a string without its quotes and with its escapes, anything else as its JSON. Empty
- * where there is no such member, where it is null or longer than the bound, and where the body is no JSON object or not there yet.
+ * As it stands in the body, a byte per character: a string without its quotes and with its escapes, anything else as
+ * its JSON. Empty where there is no such member, where it is null or longer than the bound, and where the body is no
+ * JSON object or not there yet.
  */
 export function bodyMember(context: RequestContext, name: string): string {
   if (context.members !== undefined) return valueIn(context.members, name);

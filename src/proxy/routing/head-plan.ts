@@ -40,7 +40,7 @@ export class HeadPlan {
     const byName = new Map(Object.keys(setHeaders).map((name) => [name.toLowerCase(), name]));
     const names = [...byName.values()].filter((name) => !ours.has(name.toLowerCase()));
     const dropped = [...names, "Host", "Content-Length", "Expect", dpRankHeader];
-    // An answer that a dialect reads must not be compressed.
+    // A response that a dialect reads must not be compressed.
     this.#dropWhenRead = new FieldSet([...dropped, "Accept-Encoding"]);
     this.#drop = new FieldSet(dropped);
     this.#dropId = new FieldSet([...dropped, "X-Request-Id"]);
@@ -58,12 +58,12 @@ export class HeadPlan {
 
   /**
    * A request head, as latin1 text with its blank line.
-   * @param isRead by the dialect: the answer
+   * @param isRead the dialect reads the response
    * @param uri path and query as the engine gets them
    * @param host the engine's own address, for where the route sets no `Host`
    * @param lines of the dialect, each with its CRLF
    * @param requestId given to the request by the proxy; "" = the client's own goes through, if any
-   * @param isHandovers the hand-over needs this id, whatever the route sets
+   * @param isTransferLine the KV transfer needs this id, whatever the route sets
    */
   render(
     context: RequestContext,

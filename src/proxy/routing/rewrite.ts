@@ -4,7 +4,7 @@ import type { RequestContext } from "../context/request-context.ts";
 import { argsUnsafe, percentEncode } from "./percent.ts";
 import type { VariableScope } from "./template.ts";
 
-/** An answer that the configuration itself gives. */
+/** A reply of the configuration's own. */
 export interface ReturnedReply {
   readonly status: number;
   /** The body; for a redirect its target. */
@@ -12,8 +12,8 @@ export interface ReturnedReply {
 }
 
 /**
- * What to do after the steps: go on, go on with the path as it was rewritten (the URI of the target does not replace a part of
- * it), look for the location again, or answer.
+ * What to do after the steps: go on, go on with the path as it was rewritten (the URI of the target does not replace a
+ * part of it), look for the location again, or reply.
  */
 export type StepResult = "go-on" | "keep-path" | "search-again" | ReturnedReply;
 
@@ -92,7 +92,7 @@ function compileRewrite(config: RewriteConfig, scope: VariableScope): Step {
     // Both are rendered before either changes: they may hold the old ones.
     const newPath = path(context);
     const newArgs = args?.(context) ?? "";
-    // There is no request without a path; nginx answers alike.
+    // A request without a path is an error; nginx responds in the same way.
     if (newPath === "") return { status: 500, text: undefined };
     context.args = joinArgs(newArgs, keepsArgs ? context.args : "");
     context.path = newPath;
@@ -110,7 +110,9 @@ function escapeCapture(context: RequestContext, text: string): string {
   return /[%+]/.test(context.head.path) ? percentEncode(text, argsUnsafe) : text;
 }
 
-/** A regular expression that leaves its captures, numbered and named, in the request. PCRE's `(?<name>` is JavaScript's. */
+/**
+ * A regular expression that leaves its captures, numbered and named, in the request. PCRE's `(?<name>` is JavaScript's.
+ */
 export function compileRegex(
   pattern: string,
   flags: string,

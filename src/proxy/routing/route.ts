@@ -52,7 +52,9 @@ export class Route {
   readonly prefillLocation: string;
   /** Whether the path of a request is in this route, for regular expressions only. */
   readonly matches: (context: RequestContext, path: string) => boolean;
-  /** The same with the path as it is: after `rewrite … break` the target's URI replaces no part of it (nginx's rule). */
+  /**
+   * The same with the path as it is: after `rewrite … break` the target's URI replaces no part of it (nginx's rule).
+   */
   readonly withPathKept: Route;
   readonly #destination: (context: RequestContext) => Destination | undefined;
 

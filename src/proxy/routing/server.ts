@@ -7,7 +7,7 @@ import type { AccessLog } from "./access-log.ts";
 import { compileRegex, compileSteps, type ReturnedReply, type Steps } from "./rewrite.ts";
 import { Route, type RouteDeps } from "./route.ts";
 
-/** What routing leads to: a route that forwards, an answer of the configuration itself, or an end. */
+/** What routing leads to: a route that forwards, a reply of the configuration's, or an end. */
 export type Routed =
   | { readonly route: Route; readonly response?: never; readonly outcome?: never }
   | {

@@ -37,8 +37,8 @@ export class VariableScope {
   }
 
   /**
-   * How to read a variable. The configuration was checked, so an unknown name is one that is assigned later: empty. A built-in
-   * one cannot be hidden: a capture's text comes from a client.
+   * How to read a variable. The configuration was checked, so an unknown name is one that is assigned later: empty. A
+   * built-in one cannot be hidden: a capture's text comes from a client.
    */
   reader(name: string, escapeCapture: EscapeCapture = asIs): Render {
     if (/^[1-9]$/.test(name)) {

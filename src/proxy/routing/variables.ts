@@ -20,7 +20,7 @@ function wallMs(context: RequestContext): number {
   return clock.wallMs() - (clock.nowMs() - endOf(context));
 }
 
-/** One value per try of the decode leg (of the prefill where it was the one that answered), as nginx joins them. */
+/** One value per try of the decode leg (of the prefill if the response is the prefill's), as nginx joins them. */
 function perTry(context: RequestContext, value: (leg: LegRecord) => string): string {
   const tries = context.decodes.length > 0 ? context.decodes : context.prefills;
   return tries.map(value).join(", ");

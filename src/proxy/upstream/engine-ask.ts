@@ -1,4 +1,6 @@
-/** One engine that is asked something beside a client's request, or for it: its answer is collected, or it has none. */
+/**
+ * A request of the proxy's own to one engine, beside a client's request or on its behalf. The response is collected.
+ */
 import type { Engine } from "../../pool/engine.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { writeHead } from "../context/scratch.ts";
@@ -20,7 +22,7 @@ export interface Asked {
   /** To connect, and between two reads. */
   readonly timeoutMs: number;
   readonly responseBytesMax: number;
-  /** There will be no other answer than there is by now. */
+  /** It is over: `response` stays as it is. */
   ended(): void;
 }
 

@@ -1,35 +1,30 @@
-/** One HTTP/1.1 connection to an engine: sends a request, parses the answer, and goes back to its link when both are over. */
+/**
+ * One HTTP/1.1 connection to an engine: sends a request, parses the response, and goes back to its link when both are
+ * over.
+ */
 import { ChunkedReader } from "../../http1/chunked/chunked-reader.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";
 import type { LegFailure } from "../context/legs.ts";
 import type { EngineFailure } from "./engine-failure.ts";
+import { type EngineTimeouts, noTimeouts, shorter } from "./engine-timeouts.ts";
 import { headIncomplete, headInvalid, ResponseHeadReader } from "./response-head-reader.ts";
 
-/** Who sent the request that is under way. Nothing is told after `legEnded`, `legFailed` or a cancel. */
+/** The sender of the request under way. It hears nothing more after `legEnded`, `legFailed` or a cancel. */
 export interface LegOwner {
-  /** The connection is up; not told of one that was pooled. */
+  /** The connection is up. Not called for a pooled one. */
   legConnected(connection: EngineConnection): void;
-  /** `connection.head` is the answer's final head; 1xx are skipped. */
+  /** `connection.head` is the response's final head; 1xx are skipped. */
   legHead(connection: EngineConnection): void;
   /**
-   * Bytes of the body, `chunk[start, end)`, as they were framed: when `head.framing` is `chunked`, `connection.reader` has the
-   * spans of data and the runs that may be sent on as they are.
+   * Bytes of the body, `chunk[start, end)`, as they were framed: when `head.framing` is `chunked`, `connection.reader`
+   * has the spans of data and the runs that may be sent on as they are.
    */
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
-  /** The whole answer is here. `connection` may serve another request already. */
+  /** The whole response is here. `connection` may serve another request already. */
   legEnded(connection: EngineConnection): void;
   legFailed(connection: EngineConnection, failure: EngineFailure): void;
-}
-
-/** In ms; 0 = none. */
-export interface EngineTimeouts {
-  readonly connectTimeoutMs: number;
-  /** For the engine to take more of a request. */
-  readonly sendTimeoutMs: number;
-  /** Between two reads of an answer, and before the first. */
-  readonly readTimeoutMs: number;
 }
 
 /** The connections to one engine, of which a connection is one. */
@@ -50,7 +45,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   deadlineIndex = -1;
   /** Requests sent so far. */
   requests = 0;
-  /** Of the answer under way, head included. */
+  /** Of the response under way, head included. */
   bytesReceived = 0;
   readonly #socket: Socket;
   #owner: LegOwner | undefined;
@@ -58,7 +53,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   #method = "";
   #isLast = false;
   #timeouts: EngineTimeouts = noTimeouts;
-  /** When the request was sent, or when some of it was last seen to leave. */
+  /** When the request was sent, or when some of it last left the socket. */
   #sentMs = 0;
   #unsentBytes = -1;
   #queuedBytes = -1;
@@ -116,7 +111,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     return this.#socket.pendingBytes;
   }
 
-  /** The answer's reader is slow: read no more of it until `resume`. */
+  /** The response's reader is slow: read no more of it until `resume`. */
   pause(): void {
     this.deadlineMs = Number.POSITIVE_INFINITY;
     this.#socket.pause();
@@ -133,7 +128,10 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.close();
   }
 
-  /** The same for a request that waits for its connection, and that the engine must have: it is closed once that is sent. */
+  /**
+   * The same for a request that waits for its connection, and that the engine must have: it is closed once that is
+   * sent.
+   */
   deliver(): void {
     this.#owner = undefined;
     this.#isLast = true;
@@ -160,7 +158,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     if (this.#isLast) this.close();
     else if (this.#state === "head") this.#onHeadBytes(chunk);
     else if (this.#state === "body") this.#onBody(chunk, 0);
-    // An idle engine has nothing to say: what comes then would be read as the answer to the next request.
+    // An idle engine has nothing to say: such bytes would be taken for the response to the next request.
     else if (this.#state === "idle") this.close();
   }
 
@@ -189,7 +187,9 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.#expireIn(shorter(sendTimeoutMs, readTimeoutMs));
   }
 
-  /** Whether a request is only large, or has been sent and its answer may still come: then there is a new deadline. */
+  /**
+   * Whether a request is only large, or has been sent and its response may still come: then there is a new deadline.
+   */
   #goesOn(): boolean {
     const { sendTimeoutMs, readTimeoutMs } = this.#timeouts;
     const { nowMs } = this.link.deadlines;
@@ -255,7 +255,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     }
   }
 
-  /** The answer is complete. @param excess bytes came behind it, so that the connection cannot be trusted any more */
+  /** The response is complete. @param excess bytes came behind it, so that the connection cannot be trusted any more */
   #end(excess: boolean): void {
     const owner = this.#owner;
     this.#owner = undefined;
@@ -288,10 +288,4 @@ export class EngineConnection implements SocketHandler, Expirable {
   #expireIn(ms: number): void {
     this.deadlineMs = this.link.deadlines.dueIn(ms);
   }
-}
-
-const noTimeouts: EngineTimeouts = { connectTimeoutMs: 0, sendTimeoutMs: 0, readTimeoutMs: 0 };
-
-function shorter(oneMs: number, otherMs: number): number {
-  return oneMs === 0 || otherMs === 0 ? oneMs + otherMs : Math.min(oneMs, otherMs);
 }

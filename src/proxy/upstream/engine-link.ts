@@ -69,7 +69,7 @@ export class EngineLink implements ConnectionPool {
     if (index >= 0) this.#idle.splice(index, 1);
   }
 
-  /** No configuration names the engine any more: those that are in use are closed after their answer. */
+  /** No configuration names the engine any more: those in use close after their response. */
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.close();

@@ -19,7 +19,9 @@ export interface WorkerServices extends LegServices, ResponseServices {
   readonly ids: IdGenerator;
   /** Where requests of all workers wait. */
   readonly queue: QueueService;
-  /** False if no pool has anything to do before an engine is chosen except the queue: looking costs 3 % of a request. */
+  /**
+   * False if no pool has anything to do before an engine is chosen except the queue: looking costs 3 % of a request.
+   */
   readonly hasAdmissionSteps: boolean;
   /** Value of the pool's policy key template; "" = it has none. */
   policyKey(pool: Pool, context: RequestContext): string;

@@ -1,4 +1,7 @@
-/** Puts the request of one leg together and sends it: a head by the route's plan, the client's body by the dialect's edits. */
+/**
+ * Puts the request of one leg together and sends it: a head by the route's plan, the client's body by the dialect's
+ * edits.
+ */
 import type { OutgoingBody } from "../../body/edit/pieces.ts";
 import { joinBytesMax } from "../../limits.ts";
 import type { RequestContext } from "../context/request-context.ts";
@@ -15,11 +18,11 @@ export interface LegMessage {
   readonly route: Route;
   /** Undefined = the body goes as it came. */
   readonly edits: OutgoingBody | undefined;
-  /** The dialect reads the answer. */
+  /** The dialect reads the response. */
   readonly isRead: boolean;
   /** In `X-Request-Id`; "" = the proxy gives none. */
   readonly requestId: string;
-  /** It is the hand-over's own, which counts more than what the route sets. */
+  /** The KV transfer needs this id, whatever the route sets. */
   readonly isTransferId: boolean;
   /** Further header lines, each with its CRLF. */
   readonly lines: string;

@@ -1,4 +1,7 @@
-/** One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was stale. */
+/**
+ * One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was
+ * stale.
+ */
 
 import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
@@ -48,7 +51,7 @@ export class Leg implements LegOwner {
   #placement: Placement | undefined;
   #connection: EngineConnection | undefined;
   #record: LegRecord | undefined;
-  /** Of the answer to the try that is under way. */
+  /** Of the response to the try under way. */
   #tokens: StreamTokens | undefined;
   #resent = false;
   #isReserved = false;
@@ -134,7 +137,7 @@ export class Leg implements LegOwner {
   /** @param delivers a request that waits for its connection is delivered before that is closed */
   cancel(delivers = false): void {
     const connection = this.#connection;
-    // An engine that is not wanted any more has not failed: another round may go to it.
+    // An engine that is no longer wanted has not failed: another attempt may go to it.
     if (!this.#isRefused && (this.#isReserved || connection !== undefined)) this.#tried.pop();
     this.#close();
     if (delivers && connection?.connecting) connection.deliver();
@@ -157,8 +160,8 @@ export class Leg implements LegOwner {
     const record = this.#record!;
     record.headMs = this.#clock.nowMs();
     record.status = connection.head.status;
-    // Told at once rather than at the answer's end, as nginx does: an engine that is back takes its share before its first long
-    // stream is over.
+    // Reported at once rather than at the response's end, as in nginx: an engine that is back takes its share before
+    // its first long stream is over.
     const { pool, engine, shadow } = this.#placement!;
     if (record.status < 500) {
       pool.succeeded(engine);
@@ -194,7 +197,7 @@ export class Leg implements LegOwner {
     const hasWaited = failure.kind === "timeout" && !failure.unsent;
     this.#blame(hasWaited ? this.#request.sourceOf?.(this) : undefined);
     this.#request.services.reportLegFailure(placement, this.name, failure);
-    // As nginx logs a try without an answer.
+    // As nginx logs a try without a response.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
     this.#close();
     // What broke the first connection may have read the request, and have taken the KV cache with it.

@@ -1,4 +1,7 @@
-/** Reads the head of an engine's response from bytes that are cut anywhere. Heads of interim responses (1xx) are skipped. */
+/**
+ * Reads the head of an engine's response from bytes that are cut anywhere. Heads of interim responses (1xx) are
+ * skipped.
+ */
 import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
 import { parseResponseHead, ResponseHead } from "../../http1/head/response-head.ts";
 import { responseHeadBytesMax } from "../../limits.ts";

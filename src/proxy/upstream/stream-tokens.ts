@@ -1,6 +1,6 @@
 /**
- * About how many tokens of a streamed answer have come: events of a stream are about as long as each other, and most engines send one for each
- * token. So the first ones are counted, and then bytes, which costs next to nothing a chunk.
+ * About how many tokens of a streamed response have come: events of a stream are about as long as each other, and most
+ * engines send one for each token. So the first ones are counted, and then bytes, which costs next to nothing a chunk.
  */
 
 const event = Buffer.from("data: {");
@@ -26,12 +26,12 @@ export class StreamTokens {
   }
 }
 
-/** Of all answers that are none: they leave nothing in it that counts. */
+/** Shared by all responses that are not streams: nothing in it counts for them. */
 const noStream = new StreamTokens(Number.POSITIVE_INFINITY);
 
-/** Of the answer that begins with these bytes. */
+/** For the response that begins with these bytes. */
 export function streamTokens(chunk: Buffer, start: number, end: number): StreamTokens {
-  // Most answers in one piece show it at once; others are searched.
+  // Most responses in one piece show it in their first byte; the others are searched.
   if (chunk[start] === brace) return noStream;
   const bytes = chunk.subarray(start, end);
   let events = 0;

@@ -1,4 +1,4 @@
-/** The engines of one pool that are asked for the tokens of prompts, in turn. When they do not answer, they are left alone for a while. */
+/** The engines of one pool that tokenise prompts, in turn. If they do not respond, they are not asked for a while. */
 
 import { tokenizeFailuresMax, tokenizeRestMs } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";

@@ -1,4 +1,6 @@
-/** A configuration as one worker serves by it: its pools, servers and routes, and the templates of its pools compiled. */
+/**
+ * A configuration as one worker serves by it: its pools, servers and routes, and the templates of its pools compiled.
+ */
 
 import type { Config } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";

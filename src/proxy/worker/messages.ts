@@ -1,4 +1,7 @@
-/** What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured clone. */
+/**
+ * What the main thread and the worker threads say to each other. Plain data only: it crosses threads by structured
+ * clone.
+ */
 import type { Config } from "../../config/schema/schema.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
@@ -20,11 +23,11 @@ export interface WorkerData {
   readonly shadows: SharedArrayBuffer;
 }
 
-/** What an operator may want to know of a worker. Each kind has its own answer. */
+/** What an operator may want to know of a worker. Each kind has a reply of its own. */
 export type WorkerQuestion =
   /** Of one request: `Explained`, or undefined where it is not known. */
   | { readonly about: "request"; readonly requestId: string }
-  /** Of what waits, and of the engines' caches: `DeskState`, or undefined where the desk is elsewhere. */
+  /** About what waits, and the engines' caches: `QueueState`, or undefined if the queue is in the main thread. */
   | { readonly about: "desk" }
   /** Of second policies: `ShadowReport[]`. */
   | { readonly about: "shadows" };
@@ -34,14 +37,14 @@ export type ToWorker =
   /** Answered by `response` with the same id. */
   | { readonly type: "question"; readonly id: number; readonly question: WorkerQuestion }
   /**
-   * Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. It is ready to
-   * be used: no port is 0, `reusePort` is set where threads share a port, and a unix socket is given to worker 0 alone (so
-   * that a server of another worker may have nothing to listen on).
+   * Serve by this configuration from now on: the first one, or a reload. Answered by `listening` or `failed`. It is
+   * ready to be used: no port is 0, `reusePort` is set where threads share a port, and a unix socket is given to worker
+   * 0 alone (so that a server of another worker may have nothing to listen on).
    */
   | {
       readonly type: "apply";
       readonly config: Config;
-      /** Counts up with each `apply`; the answer names it. */
+      /** Counts up with each `apply`; the reply names it. */
       readonly generation: number;
       readonly slots: SlotsByIdentity;
       readonly discovered: DiscoveredByIdentity;

@@ -1,4 +1,4 @@
-/** Writes answered prompts as lines of a trace that `global-proxy simulate` replays: sizes and times, never text. */
+/** Writes served prompts as lines of a trace that `global-proxy simulate` replays: sizes and times, never text. */
 import { KeyName } from "../../body/json/key-name.ts";
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import { promptBlocks } from "../../body/prompt/prompt-blocks.ts";
@@ -24,7 +24,7 @@ export class Recorder {
     this.#clock = clock;
   }
 
-  /** Of a request that has ended. What is no prompt, was refused or has an answer without tokens leaves no line. */
+  /** Called when a request has ended. A request that is no prompt, was refused or got no tokens leaves no line. */
   write(context: RequestContext): void {
     const { meter, body, status } = context;
     if (meter === undefined || status < 200 || status >= 300) return;

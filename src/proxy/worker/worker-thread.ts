@@ -1,4 +1,4 @@
-/** A worker thread: serves by the configuration that the main thread sends, until it is told to stop. */
+/** A worker thread: serves the configuration that the main thread sends, until it has to stop. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Config } from "../../config/schema/schema.ts";
 import { systemIds } from "../../dialects/shared/id-generator.ts";

@@ -16,16 +16,17 @@ import { BodyBudget } from "../client/body-budget.ts";
 import { CallbackConnection, type CallbackServer } from "../client/callback-connection.ts";
 import { ClientConnection } from "../client/client-connection.ts";
 import type { Client, ClientServices } from "../client/client-services.ts";
-import { Explanation } from "../context/explanation.ts";
-import { RecentExplanations } from "../context/recent-explanations.ts";
+import type { Explanation } from "../context/explanation.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { Scratch } from "../context/scratch.ts";
 import { Callbacks } from "../pd/callbacks.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineFailure } from "../upstream/engine-failure.ts";
-import { EngineLink } from "../upstream/engine-link.ts";
+import type { EngineLink } from "../upstream/engine-link.ts";
+import { EngineLinks } from "../upstream/engine-links.ts";
 import type { Tokenizers } from "../upstream/tokenizers.ts";
 import { type CompileDeps, type CompiledConfig, compileConfig } from "./compiled-config.ts";
+import { Explanations } from "./explanations.ts";
 import type { WorkerQuestion } from "./messages.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -46,11 +47,10 @@ export class Worker implements CallbackServer, ClientServices {
   readonly queue: QueueService;
   draining = false;
   readonly #deps: WorkerDeps;
-  readonly #links = new Map<string, EngineLink>();
+  readonly #links: EngineLinks;
+  readonly #explanations = new Explanations();
   readonly #clients = new Set<Client>();
   readonly #callers = new Set<CallbackConnection>();
-  /** Kept for operators, where they have a listener. */
-  #explanations: RecentExplanations | undefined;
   readonly #topLevels: TopLevel[] = [];
   readonly #ownQueue: PoolQueues | undefined;
   #config: CompiledConfig | undefined;
@@ -64,6 +64,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.ids = deps.ids;
     this.callbacks = new Callbacks(deps.ids);
     this.deadlines = new Deadlines(deps.clock.nowMs());
+    this.#links = new EngineLinks(deps.transport, this.deadlines);
     if (deps.queue === undefined) this.#ownQueue = new PoolQueues(deps.clock, deps.log);
     this.queue = deps.queue ?? this.#ownQueue!;
     this.bodies = new BodyBudget(() => this.#config?.config.bodyBytesTotalMax ?? 0);
@@ -78,25 +79,11 @@ export class Worker implements CallbackServer, ClientServices {
       if (old !== undefined) pool.adopt(old);
     }
     this.#ownQueue?.use(this.#config.pools.values());
-    const most = config.admin?.explainedRequestsMax ?? 0;
-    if (most !== (this.#explanations?.most ?? 0)) {
-      this.#explanations = most > 0 ? new RecentExplanations(most) : undefined;
-    }
-    const used = new Set<string>();
-    for (const pool of this.#config.pools.values()) {
-      for (const engine of pool.engines) {
-        used.add(engine.address.key);
-        this.#links.get(engine.address.key)?.configure(pool.config.keepAlive);
-      }
-    }
-    for (const [key, link] of this.#links) {
-      if (used.has(key)) continue;
-      link.close();
-      this.#links.delete(key);
-    }
+    this.#explanations.resize(config.admin?.explainedRequestsMax ?? 0);
+    this.#links.use(this.#config.pools.values());
   }
 
-  /** What the desk has to do with, where it is this worker's own: nothing when no request is under way. */
+  /** Requests that this worker's own queue deals with; 0 if the queue is in the main thread. */
   get queueSize(): number {
     return this.#ownQueue?.size ?? 0;
   }
@@ -169,30 +156,20 @@ export class Worker implements CallbackServer, ClientServices {
     this.draining = true;
     for (const client of [...this.#clients]) client.stop();
     for (const caller of [...this.#callers]) caller.close();
-    for (const link of this.#links.values()) link.close();
+    this.#links.close();
     this.#ownQueue?.close();
   }
 
-  /** Where the decisions about a request are to be told; undefined = nobody may ask for them. */
+  /** Records the decisions about a request; undefined = nobody may ask for them. */
   explain(context: RequestContext, route: Route): Explanation | undefined {
-    const isForClient = route.config.explain && context.head.fields.get("x-explain") === "1";
-    const kept = context.requestId === "" ? undefined : this.#explanations;
-    if (!isForClient && kept === undefined) return undefined;
-    const explanation = new Explanation(
-      context.requestId,
-      context.path,
-      isForClient,
-      this.clock.wallMs(),
-    );
-    kept?.add(explanation);
-    return explanation;
+    return this.#explanations.start(context, route, this.clock.wallMs());
   }
 
   /** What an operator asks. */
   tell(question: WorkerQuestion): unknown {
     switch (question.about) {
       case "request":
-        return this.#explanations?.find(question.requestId)?.reported();
+        return this.#explanations.find(question.requestId)?.reported();
       case "desk":
         return this.#ownQueue?.state();
       case "shadows":
@@ -211,12 +188,7 @@ export class Worker implements CallbackServer, ClientServices {
   }
 
   link(address: Address, settings: PoolConfig["keepAlive"]): EngineLink {
-    let link = this.#links.get(address.key);
-    if (link === undefined) {
-      link = new EngineLink(address, settings, this.#deps.transport, this.deadlines);
-      this.#links.set(address.key, link);
-    }
-    return link;
+    return this.#links.get(address, settings);
   }
 
   policyKey(pool: Pool, context: RequestContext): string {
@@ -257,14 +229,16 @@ export class Worker implements CallbackServer, ClientServices {
     this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
   }
 
-  /** A prompt is decode's to compute, since no prefill could be had: slow, and at the cost of decode's other requests. */
+  /**
+   * A prompt is decode's to compute, since no prefill could be had: slow, and at the cost of decode's other requests.
+   */
   reportFallback({ requestId }: RequestContext): void {
     this.#fallBacks += 1;
     const count = `${this.#fallBacks} since the start of this worker`;
     this.#deps.log("warn", `no prefill for request ${requestId}: decode computes it (${count})`);
   }
 
-  /** Scans are as large as bodies have members; used again rather than made anew. */
+  /** Scans are as large as bodies have members, so they are reused. */
   takeTopLevel(): TopLevel {
     return this.#topLevels.pop() ?? new TopLevel();
   }

@@ -1,6 +1,6 @@
 /**
- * The attempt under way, a prefill and its decode: its KV transfer, the call-back that the decode engine may use, and the
- * requests that its legs send.
+ * The attempt under way, a prefill and its decode: its KV transfer, the call-back that the decode engine may use, and
+ * the requests that its legs send.
  */
 import type { DialectRequest, KvTransfer } from "../../../dialects/dialect.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";

@@ -1,6 +1,6 @@
 /**
- * What becomes of the legs' responses on their way to the client: held back while another engine can still give a better one,
- * shown to the dialect, merged with what prefill has said, and relayed.
+ * What becomes of the legs' responses on their way to the client: held back while another engine can still give a
+ * better one, shown to the dialect, merged with what prefill has said, and relayed.
  */
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../../limits.ts";

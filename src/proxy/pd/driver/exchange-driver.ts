@@ -1,4 +1,4 @@
-/** Drives the exchange of one request: runs its commands on real legs, and tells it what happens to them. */
+/** Drives the exchange of one request: runs its commands on real legs, and reports what happens to them. */
 import type { LegName } from "../../../dialects/dialect.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import type { Engine } from "../../../pool/engine.ts";

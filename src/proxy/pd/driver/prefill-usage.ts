@@ -1,4 +1,4 @@
-/** What a prefill engine's response tells of the prompt: how many tokens it has, and how many of them were cached. */
+/** What a prefill engine reports of the prompt: how many tokens it has, and how many of them were cached. */
 import { promptUsageOf } from "../../../dialects/shared/prompt-usage.ts";
 import type { Admission } from "../../admission/admission.ts";
 import type { Targets } from "../legs/targets.ts";

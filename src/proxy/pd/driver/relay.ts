@@ -1,4 +1,7 @@
-/** Passes the bytes of a response on as they come. A client that falls behind stops the reading of its own engine, and nothing else. */
+/**
+ * Passes the bytes of a response on as they come. A client that falls behind stops the reading of its own engine, and
+ * nothing else.
+ */
 import { bufferedResponseBytesMax, relayPendingBytesMax } from "../../../limits.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";

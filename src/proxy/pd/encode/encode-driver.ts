@@ -1,4 +1,7 @@
-/** The encode of one request: runs the fan-out's commands on real legs, one for each item, and hands it what happens to them. */
+/**
+ * The encode of one request: runs the fan-out's commands on real legs, one for each item, and hands it what happens to
+ * them.
+ */
 import type { Span } from "../../../body/json/member-value.ts";
 import { Embeddings, encodeBody } from "../../../dialects/vllm/encoder.ts";
 import { usualBytesPerToken } from "../../../estimates/token-ratio.ts";
@@ -115,7 +118,7 @@ export class EncodeDriver implements FanOutActions {
     sendLegMessage(leg, connection, message, worker.scratch);
   }
 
-  /** False when the answer is none of an encoder's. */
+  /** False if an encoder cannot have sent this response. */
   take(item: number, response: Buffer): boolean {
     if (!this.embeddings.add(item, response)) return false;
     this.#fanOut.encoded();
@@ -125,14 +128,16 @@ export class EncodeDriver implements FanOutActions {
   refused(item: number, leg: Leg, { head }: EngineConnection): void {
     const mayRetry = head.status >= 400 && this.mayRetry(leg, head.status);
     if (mayRetry) leg.refused();
-    // Also where another encoder may be tried: there may be no try left, and then this is the client's answer.
+    // Also where another encoder may be tried: there may be no try left, and then this is the client's response.
     const { response, context, status } = this.#request;
     response.fromEngine(head, this.#route.givesRequestId ? context.requestId : "", status);
     response.hold();
     this.#fanOut.refused(item, mayRetry);
   }
 
-  /** Of the refusal that is the client's answer, which is held until it is complete. False when it is too large for that. */
+  /**
+   * Bytes of the refusal that is the client's response, held back until it is whole. False if it is too large for that.
+   */
   relay(connection: EngineConnection, chunk: Buffer, start: number, end: number): boolean {
     const { response } = this.#request;
     response.body(connection, chunk, start, end);
@@ -181,10 +186,10 @@ export class EncodeDriver implements FanOutActions {
   }
 }
 
-/** One item's leg, with what its encoder has answered so far. */
+/** One item's leg, with what has come of its encoder's response. */
 class ItemLeg implements LegRequest {
   readonly leg: Leg;
-  /** What the encoder answers is a refusal, and the client's answer. */
+  /** The encoder's response is a refusal, and the client's response. */
   isClients = false;
   readonly #encode: EncodeDriver;
   readonly #item: number;

@@ -1,6 +1,7 @@
 /**
- * The state machine of a request's encode: which item is sent when, what a failure leads to, whose answer is the client's. It does no
- * I/O; the driver (`encode.ts`) tells it what happened and does what it commands. The exchange begins when all items are encoded.
+ * The state machine of a request's encode: which item is sent when, what a failure leads to, whose response is the
+ * client's. It does no I/O; the driver (`encode-driver.ts`) reports what happened and does what it commands. The
+ * exchange begins when all items are encoded.
  */
 
 import { encodesAtOnceMax } from "../../../limits.ts";
@@ -13,7 +14,7 @@ export interface FanOutActions {
   send(item: number): PickFailure | undefined;
   /** Ends what is under way for an item that is not wanted any more. Harmless when it is over. */
   cancel(item: number): void;
-  /** The encoder's refusal of this item is the client's answer. */
+  /** The encoder's refusal of this item is the client's response. */
   deliverFrom(item: number): void;
   /** All items are encoded. Called at most once, and `finish` not then. */
   encoded(): void;
@@ -44,7 +45,7 @@ export class EncodeFanOut {
     else this.#complete();
   }
 
-  /** An encoder has answered, with a 2xx status and in full. */
+  /** An encoder has responded in full, with a 2xx status. */
   encoded(): void {
     if (this.#ended) return;
     this.#underWay -= 1;
@@ -53,7 +54,7 @@ export class EncodeFanOut {
   }
 
   /**
-   * An encoder answers with another status.
+   * An encoder responds with another status.
    * @param mayRetry the route allows another encoder for this status
    */
   refused(item: number, mayRetry: boolean): void {
@@ -70,7 +71,7 @@ export class EncodeFanOut {
     if (isResponse || !mayRetry || !this.#retry(item, outcome)) this.#finish(outcome);
   }
 
-  /** The encoder whose refusal is the client's answer has sent all of it. */
+  /** The encoder whose refusal is the client's response has sent all of it. */
   responseEnded(): void {
     if (!this.#ended) this.#finish(outcomes.answered);
   }

@@ -13,7 +13,9 @@ export interface ExchangeActions {
   lookFor(leg: LegName): PickFailure | undefined;
   /** Picks an engine that this leg has not tried, for `send`; if there is none, says why. */
   reserve(leg: LegName): PickFailure | undefined;
-  /** Sends the request to the reserved engine, or else to one that this leg has not tried; if there is none, says why. */
+  /**
+   * Sends the request to the reserved engine, or else to one that this leg has not tried; if there is none, says why.
+   */
   send(leg: LegName): PickFailure | undefined;
   /** Waits in the queue once more, from its end, and then starts an attempt; false = there is no queue. */
   waitAgain(): boolean;
@@ -21,7 +23,9 @@ export interface ExchangeActions {
   cancel(leg: LegName): void;
   /** From now on the response of this leg goes to the client; what has already come of it goes first. */
   deliverFrom(leg: LegName): void;
-  /** Responds to the decode engine's call-back (decode first). Each gets a response, also if the request ends before. */
+  /**
+   * Responds to the decode engine's call-back (decode first). Each gets a response, also if the request ends before.
+   */
   respondToCallback(ok: boolean): void;
   /** The request is over. With `answered` the client has its whole response. Called once. */
   finish(outcome: Outcome): void;

@@ -1,4 +1,6 @@
-/** What an exchange can do next, and the state that this changes: start an attempt, send a leg, try again, wait, finish. */
+/**
+ * What an exchange can do next, and the state that this changes: start an attempt, send a leg, try again, wait, finish.
+ */
 import type { LegName } from "../../../dialects/dialect.ts";
 import { continuationsMax, waitsAgainMax } from "../../../limits.ts";
 import type { PickFailure } from "../../../pool/pool.ts";
@@ -50,8 +52,8 @@ export class ExchangeSteps {
         break;
       case "together":
         if (!this.#reserve("decode") || !this.#reserve("prefill")) break;
-        // Decode first: some wait for the prefill's call before they take anything else. If it fails while it is being sent,
-        // another attempt may have been started.
+        // Decode first: some wait for the prefill's call before they take anything else. If it fails while it is being
+        // sent, another attempt may have been started.
         if (this.sendDecode() && this.#attempts === attempt) this.sendPrefill();
         break;
       case "decode-first":
@@ -165,8 +167,8 @@ export class ExchangeSteps {
   }
 
   /**
-   * The capacity that the request had waited for is gone, for example because an engine has failed: it waits again. Not with a KV
-   * cache or a response, and not for a prefill that decode is to do without.
+   * The capacity that the request had waited for is gone, for example because an engine has failed: it waits again. Not
+   * with a KV cache or a response, and not for a prefill that decode is to do without.
    */
   #waitAgain(): boolean {
     if (this.prefill === "done" || this.deliveringLeg !== undefined || this.hasBegun) return false;

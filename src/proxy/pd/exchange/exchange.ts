@@ -1,7 +1,7 @@
 /**
- * The state machine that owns a request from its admission to its end: which leg is sent when, what a failure leads to, whose
- * response is the client's. It does no I/O: the driver (`exchange-driver.ts`) tells it what happened and does what it
- * commands.
+ * The state machine that owns a request from its admission to its end: which leg is sent when, what a failure leads to,
+ * whose response is the client's. It does no I/O: the driver (`exchange-driver.ts`) reports what happened and does what
+ * it commands.
  *
  * The orders that engine families need: prefill first, both together, decode first with a call-back for the prefill,
  * and decode alone if there is nothing to prefill.
@@ -61,7 +61,10 @@ export class Exchange {
     steps.sendPrefill();
   }
 
-  /** Decode first: the decode engine responds that it needs a prefill. One that has had it, and says so again, has failed. */
+  /**
+   * Decode first: the decode engine responds that it needs a prefill. One that has had it, and says so again, has
+   * failed.
+   */
   decodeNeedsPrefill(): void {
     const steps = this.#steps;
     if (steps.ended) return;
@@ -75,7 +78,10 @@ export class Exchange {
     steps.sendPrefill();
   }
 
-  /** The prefill's response is all that the client needs, and is sent, unless decode's has begun: that stays the only one. */
+  /**
+   * The prefill's response is all that the client needs, and is sent, unless decode's has begun: that stays the only
+   * one.
+   */
   deliverPrefillResponse(): void {
     const steps = this.#steps;
     if (steps.ended) return;
@@ -169,7 +175,8 @@ export class Exchange {
   }
 
   /**
-   * Decode, whose response is the client's, has preempted the request in the middle of it. An attempt starts for the rest.
+   * Decode, whose response is the client's, has preempted the request in the middle of it. An attempt starts for the
+   * rest.
    * @param hasBegun the client has some of the response
    * @param canContinue there is a request for the rest
    */

@@ -3,7 +3,9 @@ import type { LegName } from "../../../dialects/dialect.ts";
 import type { Outcome } from "../../context/outcomes.ts";
 
 export class LegTries {
-  /** Of the last failure that led to another try; undefined = there was none, or an engine's own response was refused. */
+  /**
+   * Of the last failure that led to another try; undefined = there was none, or an engine's own response was refused.
+   */
   lastFailure: Outcome | undefined;
   readonly #max: Readonly<Record<LegName, number>>;
   readonly #failures: Record<LegName, number> = { prefill: 0, decode: 0 };

@@ -48,7 +48,7 @@ export function chooseOrder(
     if (skip === "short-prompt") return { ...alone, dialectRequest };
     if (skip !== undefined) return { ...alone, dialectRequest, cachedAt: skip.engine };
   }
-  // Only the engine that keeps an answer can go on with it.
+  // Only the engine that stores a response can continue it.
   const goesOn = previousResponse(generatingAt(path), members) !== "";
   if (!goesOn && (dialect.supports?.(dialectRequest) ?? true)) {
     return { ...alone, order: dialect.order, dialectRequest };

@@ -59,7 +59,10 @@ export class Legs {
     return leg.reserve(pool, uri, pick);
   }
 
-  /** The engine that this leg's one fetches the KV cache from; undefined = it fetches none, or could do so from no other. */
+  /**
+   * The engine that this leg's one fetches the KV cache from; undefined = it fetches none, or could do so from no
+   * other.
+   */
   sourceOf(leg: Leg): Engine | undefined {
     return leg === this.decode ? sourceAmongOthers(this.prefill) : undefined;
   }

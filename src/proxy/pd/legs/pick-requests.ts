@@ -1,4 +1,7 @@
-/** What a policy is asked when it picks an engine for a request: the prompt's size and blocks, its key, the engines it is bound to. */
+/**
+ * What a policy is asked when it picks an engine for a request: the prompt's size and blocks, its key, the engines it
+ * is bound to.
+ */
 
 import { scanTopLevel } from "../../../body/json/top-level.ts";
 import { promptBlocks } from "../../../body/prompt/prompt-blocks.ts";
@@ -60,7 +63,8 @@ export class PickRequests {
       promptBlocks(members, promptBlockBytes, promptBlocksMax, this.#blocks);
       return this.#blocks;
     }
-    // The body of a request that goes to one engine unchanged has not been scanned. If it is not JSON, it has no prompt blocks.
+    // The body of a request that goes to one engine unchanged has not been scanned. If it is not JSON, it has no prompt
+    // blocks.
     const own = worker.takeTopLevel();
     const { body } = context;
     if (scanTopLevel(body, 0, body.length, own) === undefined) {
@@ -70,7 +74,10 @@ export class PickRequests {
     return this.#blocks;
   }
 
-  /** Whole blocks of the prompt that each engine has, as if all blocks had as many tokens; below 0 = the engine does not report. */
+  /**
+   * Whole blocks of the prompt that each engine has, as if all blocks had as many tokens; below 0 = the engine does not
+   * report.
+   */
   #reportedBlocks(pool: Pool, count: number): Int32Array | undefined {
     if (this.found?.pool !== pool || this.found.leadingTokens.size === 0) return undefined;
     const { leadingTokens, tokens } = this.found;

@@ -12,8 +12,8 @@ export class Targets {
   /** Path and pool of the prefill, which internal routing finds once. */
   #prefill: InternalRoute | undefined;
   /**
-   * The request goes to a prefill engine, although any engine can serve it: nobody waits for its response token by token, as they do at
-   * decode engines.
+   * The request goes to a prefill engine, although any engine can serve it: nobody waits for its response token by
+   * token, as they do at decode engines.
    */
   readonly #prefersPrefill: boolean;
 
