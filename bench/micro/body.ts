@@ -68,7 +68,7 @@ function scan(bytes: Buffer): void {
 
 function splice(bytes: Buffer): void {
   scan(bytes);
-  edits.begin(members);
+  edits.start(members);
   omni
     .beginTransfer({ members, path, requestId: "bench", ids: systemIds })
     .prefillEdits(edits, engines);

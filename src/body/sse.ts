@@ -1,4 +1,4 @@
-/** Server-sent events in bytes: where each one ends, and what its data is. Lines end with `\n`, `\r\n` or `\r`. */
+/** Server-sent events in bytes: where each one ends, and its data. Lines end with `\n`, `\r\n` or `\r`. */
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
@@ -8,7 +8,7 @@ export class EventEnds {
   #isLineEmpty = true;
   #afterReturn = false;
 
-  /** The offset after the first event that ends in the bytes; -1 when none does. Goes on from there in the next call. */
+  /** The offset after the first event that ends in the bytes; -1 when none does. The next call continues from there. */
   next(bytes: Buffer, start: number, end: number): number {
     for (let p = start; p < end; p++) {
       const byte = bytes[p];
@@ -26,7 +26,7 @@ export class EventEnds {
         continue;
       }
       if (byte === carriageReturn && bytes[p + 1] === lineFeed && p + 1 < end) return p + 2;
-      // A line feed that comes with the next buffer belongs to this blank line, and changes nothing in front of another event.
+      // A line feed at the start of the next buffer belongs to this blank line, and is harmless before another event.
       this.#afterReturn = byte === carriageReturn;
       return p + 1;
     }
@@ -72,7 +72,7 @@ export class EventData {
     const last = lines.length - 1;
     const between: Buffer[] = [this.#event.subarray(0, lines[0])];
     for (let i = 3; i < lines.length; i += 3) {
-      // What stands between two lines of data: the other fields there, each with its line's end.
+      // The other fields between two lines of data, each with its line's end.
       between.push(this.#event.subarray(lineAfter(this.#event, lines[i - 1]!), lines[i]));
     }
     const data = json.includes(lineFeed)
@@ -86,7 +86,7 @@ const newLine = Buffer.from("\n");
 const dataPrefix = Buffer.from("data: ");
 const dataName = Buffer.from("data");
 
-/** Where the data of the line begins; -1 when the line is of another field, or a comment. */
+/** Where the data of the line starts; -1 when the line is another field, or a comment. */
 function dataStart(event: Buffer, at: number, end: number): number {
   if (end - at < 4) return -1;
   for (let i = 0; i < 4; i++) if (event[at + i] !== dataName[i]) return -1;

@@ -13,7 +13,7 @@ const defaults = engineDefaults;
 type Switches = EngineOptions & { readonly model: string; readonly fault: readonly Fault[] };
 
 export function engineCommand(): Command {
-  return new Command("engine")
+  const command = new Command("engine")
     .description("run a simulated engine that enforces its KV-transfer protocol")
     .addOption(
       new Option("--role <role>", "what it does in a P/D pair")
@@ -22,7 +22,7 @@ export function engineCommand(): Command {
     )
     .option(
       "--dialect <name>",
-      `KV-transfer protocol: name[:key=value,…]; names: ${dialectNames.join(", ")}`,
+      `KV-transfer protocol, as name[:key=value,…]; names: ${dialectNames.join(", ")}`,
       defaults.dialect,
     )
     .option(
@@ -34,21 +34,31 @@ export function engineCommand(): Command {
     .option("--host <host>", "address to listen on", defaults.host)
     .option(
       "--kv-port <port>",
-      "port for other engines, for example to fetch KV; 0 = a free one",
+      "port that other engines call, for example to fetch KV; 0 = a free one",
       notNegative,
       defaults.kvPort,
     )
-    .option("--model <name>", "name of the model that it serves", defaults.model)
+    .option("--model <name>", "name of the model that it serves", defaults.model);
+  addTiming(command);
+  addCaches(command);
+  addResponses(command);
+  return command
+    .option("--fault <spec>", `kind[:key=value,…]; kinds: ${faultKinds.join(", ")}`, fault, [])
+    .action(run);
+}
+
+function addTiming(command: Command): void {
+  command
     .option(
       "--prefill-tokens-per-second <n>",
-      "speed of prefill; 0 = takes no time",
+      "speed of prefill; 0 = it takes no time",
       notNegative,
       defaults.prefillTokensPerSecond,
     )
     .option("--itl-ms <ms>", "time between two tokens", notNegative, defaults.itlMs)
     .option(
       "--batch-penalty-ms <ms>",
-      "what each further request of a batch adds to that",
+      "what each further request in the batch adds to that",
       notNegative,
       defaults.batchPenaltyMs,
     )
@@ -61,7 +71,7 @@ export function engineCommand(): Command {
     .option("--seed <n>", "seed of the jitter", notNegative, defaults.seed)
     .option(
       "--kv-lease-ms <ms>",
-      "how long KV is kept for another engine (default: the dialect's)",
+      "how long KV is held for another engine (default: the dialect's)",
       notNegative,
     )
     .option(
@@ -72,20 +82,18 @@ export function engineCommand(): Command {
     )
     .option(
       "--keep-alive-ms <ms>",
-      "idle connections are closed after this; 0 = never",
+      "idle connections are closed after this time; 0 = never",
       notNegative,
       defaults.keepAliveMs,
-    )
-    .option(
-      "--max-model-len <tokens>",
-      "most tokens of prompt and response together",
-      notNegative,
-      defaults.maxModelLen,
-    )
+    );
+}
+
+function addCaches(command: Command): void {
+  command
     .option("--prefix-cache", "cached prompt prefixes need no prefill time", defaults.prefixCache)
     .option(
       "--kv-cache-tokens <n>",
-      "tokens that the prefix cache keeps",
+      "size of the prefix cache in tokens",
       notNegative,
       defaults.kvCacheTokens,
     )
@@ -100,15 +108,25 @@ export function engineCommand(): Command {
       "port for the replay of missed KV events; 0 = none",
       notNegative,
       defaults.kvReplay,
+    );
+}
+
+function addResponses(command: Command): void {
+  command
+    .option(
+      "--max-model-len <tokens>",
+      "most tokens of prompt and response together",
+      notNegative,
+      defaults.maxModelLen,
     )
     .option(
       "--prompt-tokens-details",
-      "usage says how many prompt tokens were cached",
+      "the usage includes how many prompt tokens were not computed",
       defaults.promptTokensDetails,
     )
     .option(
       "--eos-after-tokens <n>",
-      "responses end at this token, unless min_tokens forbids it; 0 = at lengths of their own",
+      "responses end by themselves after this many tokens, unless min_tokens forbids it; 0 = at their natural length",
       notNegative,
       defaults.eosAfterTokens,
     )
@@ -117,9 +135,7 @@ export function engineCommand(): Command {
       "`created` of all responses; now = the real time",
       created,
       defaults.created,
-    )
-    .option("--fault <spec>", `kind[:key=value,…]; kinds: ${faultKinds.join(", ")}`, fault, [])
-    .action(run);
+    );
 }
 
 async function run({ fault: faults, ...options }: Switches): Promise<void> {

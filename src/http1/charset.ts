@@ -2,7 +2,7 @@
 
 /** tchar of RFC 9110, section 5.6.2. */
 export const IS_TOKEN = 1;
-/** What may stand in a field value: HTAB, SP, visible ASCII, obs-text (RFC 9110, section 5.5). */
+/** Characters of a field value: HTAB, SP, visible ASCII, obs-text (RFC 9110, section 5.5). */
 export const IS_VALUE = 2;
 /** Visible ASCII of a target's path: no "?", no fragment, and no backslash, which some read as a slash. */
 export const IS_PATH = 4;
@@ -10,7 +10,7 @@ export const IS_PATH = 4;
 export const IS_QUERY = 8;
 /** Letters that a method may have: upper case, hyphen, underscore; every registered method fits. */
 export const IS_METHOD = 16;
-/** Characters of a registered host name; percent-encoding and sub-delimiters are not taken. */
+/** Characters of a registered host name, without percent-encoding and sub-delimiters. */
 export const IS_HOST = 32;
 export const IS_DIGIT = 64;
 export const IS_HEX = 128;
@@ -53,7 +53,7 @@ for (let code = 0; code < 256; code++) {
   HEX_VALUE[code] = /[0-9A-Fa-f]/.test(char) ? Number.parseInt(char, 16) : -1;
 }
 
-/** Whether bytes[start, end) are `lower` but for the case of letters. `lower` is ASCII in lower case. */
+/** Whether bytes[start, end) equal `lower`, ignoring the case of letters. `lower` is ASCII in lower case. */
 export function equalsIgnoringCase(
   bytes: Uint8Array,
   start: number,
@@ -67,7 +67,7 @@ export function equalsIgnoringCase(
   return true;
 }
 
-/** Whether `ascii` stands at bytes[at], in the same case. */
+/** Whether the bytes at `at` are `ascii`, in the same case. */
 export function isAscii(bytes: Uint8Array, at: number, ascii: string): boolean {
   for (let i = 0; i < ascii.length; i++) {
     if (bytes[at + i] !== ascii.charCodeAt(i)) return false;

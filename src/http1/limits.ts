@@ -1,7 +1,7 @@
-// The bounds of one HTTP/1.1 message, as the parsers take them, with the values used when nobody sets others.
+// The limits of one HTTP/1.1 message, as the parsers take them, and their defaults.
 
 export type HeadLimits = {
-  /** Bytes of a whole head with its blank line; also what a connection may hold of an unfinished one. */
+  /** Bytes of a whole head with its blank line; also the most that a connection buffers of an unfinished one. */
   readonly headBytes: number;
   /** Field lines in one head. */
   readonly fieldCount: number;
@@ -33,5 +33,5 @@ export const DEFAULT_CHUNKED_LIMITS: ChunkedLimits = Object.freeze({
 /** Unknown names in Connection headers: each is compared with each unknown field when lines are forwarded. */
 export const NOMINATED_FIELDS_MAX = 32;
 
-/** Bytes of a method; RFC 9112, section 3, asks for 501 beyond the longest one that is known. */
+/** Bytes of a method; for longer ones RFC 9112, section 3, requires 501. */
 export const METHOD_BYTES_MAX = 32;

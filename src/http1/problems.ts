@@ -1,8 +1,8 @@
-// The closed list of faults that a message of HTTP/1.1 can have, as frozen values: a refusal allocates nothing.
+// The closed list of faults that an HTTP/1.1 message can have, as frozen values: a rejection allocates nothing.
 
 /**
- * What is wrong with a message. `status` is the answer to a client whose request has the fault; the same fault in an
- * engine's response is a 502. In either case the connection's framing is lost and it has to be closed.
+ * What is wrong with a message. `status` is the response to a client whose request has the fault; the same fault in an
+ * engine's response is a 502. In either case the connection's framing is lost and it must be closed.
  */
 export type HttpProblem = {
   readonly status: number;

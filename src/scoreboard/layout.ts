@@ -14,7 +14,9 @@ export const totalFields = 4;
 export const totalInFlight = 0;
 /** Failures that count towards `maxFails`. */
 export const totalFails = 1;
-/** What the engine reports. It lies beside the count that it is added to, because policies read both of every engine. */
+/**
+ * What the engine reports. It lies beside the count that it is added to, because policies read both of every engine.
+ */
 export const totalExternal = 2;
 export const totalHasKvUse = 3;
 
@@ -46,7 +48,9 @@ export const sharedFirstByteMs = 9;
 export const sharedServiceMs = 10;
 export const sharedStartedAt = 11;
 
-/** Integers of a pool, at its first slot: assignments since the last merge of its history, and the lock of the merge. */
+/**
+ * Integers of a pool, at its first slot: assignments since the last merge of its history, and the lock of the merge.
+ */
 export const poolFields = 2;
 export const poolAssignments = 0;
 export const poolLock = 1;

@@ -1,4 +1,6 @@
-/** What one request occupies at one engine. It is closed exactly once, whatever happens; a second close does nothing. */
+/**
+ * What one request occupies at one engine. It is closed exactly once, whatever happens; a second close does nothing.
+ */
 import type { Scoreboard } from "./scoreboard.ts";
 
 /** Who wants to know that a request has left an engine: the policy that placed it, or a shadow. */

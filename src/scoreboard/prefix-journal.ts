@@ -1,23 +1,28 @@
 /**
- * Which prompts went where, told by each worker to all: a ring of records per worker, which only that worker writes. A policy that goes
- * by prefixes so knows of the other workers' prompts, and after a reload of those before it.
+ * A journal of which prompts were sent where, from each worker to all: one ring of records per worker, which only that
+ * worker writes. From it, policies that use prefixes know the prompts of the other workers, and after a reload those
+ * before it.
  *
- * A record is a head (engine's slot, its life, and how many blocks follow) and the prompt's blocks. Who reads too late has lost what was
- * written over, and goes on where it can: no policy needs all.
+ * A record is a head (the engine's slot, the life of that slot, and how many blocks follow) and the prompt's blocks. A
+ * reader that is too late loses the records that were overwritten, and continues where it can: no policy needs all of
+ * them.
  */
 import { promptBlocksMax } from "../limits.ts";
 
-/** Numbers in one ring, a power of two: prompts of 128 MB, of which 512 KB are remembered per worker. */
+/** Numbers in one ring, a power of two: 512 KB of memory per worker, for prompts of 128 MB. */
 const ringNumbers = 1 << 16;
 const half = ringNumbers >>> 1;
 
-/** Of each ring: where the next record will begin, where the one that is being written ends, and the first record in each half. Count up to 2^32. */
+/**
+ * Positions of each ring, which count up to 2^32: where the next record will start, where the one that is being written
+ * ends, and the first record in each half.
+ */
 const headInts = 4;
 const written = 0;
 const reserved = 1;
 const marks = 2;
 
-/** Behind the slots' lives: how many began. */
+/** Behind the slots' lives: how many have started. */
 const begunInts = 1;
 
 /** A head is `(slot * lives + life) * countEnd + count`, below 2^53. */
@@ -33,7 +38,9 @@ export class PrefixJournal {
   readonly worker: number;
   readonly #numbers: Float64Array;
   readonly #heads: Int32Array;
-  /** Of each slot, which life of which engine of all that have had it; so that none inherits what one before it has cached. */
+  /**
+   * The current life of each slot: it changes with the engine, so that none inherits what an earlier one had cached.
+   */
   readonly #lives: Int32Array;
   readonly #begun: Int32Array;
 
@@ -54,13 +61,13 @@ export class PrefixJournal {
     this.#begun = new Int32Array(memory, livesAt + slots * 4, begunInts);
   }
 
-  /** The slot is another engine's from now on, or its engine was started anew: what was sent there counts no more. */
+  /** The slot has another engine, or its engine has restarted: what was sent there no longer counts. */
   clearSlot(slot: number): void {
     this.#lives[slot] = (this.#lives[slot]! + 1) % lives;
     Atomics.add(this.#begun, 0, 1);
   }
 
-  /** Changes with every life that begins at any slot. */
+  /** Changes with every life that starts at any slot. */
   get livesBegun(): number {
     return Atomics.load(this.#begun, 0);
   }
@@ -69,7 +76,7 @@ export class PrefixJournal {
     return this.#lives[slot]!;
   }
 
-  /** The engine has computed this prompt, or will have. */
+  /** Records that the engine has computed this prompt, or will compute it. */
   append(slot: number, blocks: readonly number[]): void {
     if (blocks.length === 0) return;
     const count = Math.min(blocks.length, promptBlocksMax);
@@ -87,7 +94,7 @@ export class PrefixJournal {
     Atomics.store(this.#heads, at + written, to);
   }
 
-  /** Whether there is a record at `position` of a ring. One that was taken for the oldest may be still to be written. */
+  /** Whether there is a record at `position` of a ring. A position from `oldest` may not be written yet. */
   has(worker: number, position: number): boolean {
     return ((Atomics.load(this.#heads, worker * headInts + written) - position) | 0) > 0;
   }
@@ -106,7 +113,7 @@ export class PrefixJournal {
   /**
    * Reads the record at `position` of a ring. The next one is behind it and its blocks.
    * @param into is filled with its blocks
-   * @returns the engine's slot; -1 = that engine is gone, -2 = the record was written over
+   * @returns the engine's slot; -1 = the slot has another engine by now, -2 = the record was overwritten
    */
   read(worker: number, position: number, into: number[]): number {
     const ring = worker * ringNumbers;
@@ -122,7 +129,7 @@ export class PrefixJournal {
     return this.#lives[slot] === place % lives ? slot : -1;
   }
 
-  /** Nothing from there on was begun to be written over. */
+  /** Whether no record from that position on has been overwritten, not even in part. */
   #isKept(worker: number, position: number): boolean {
     const end = Atomics.load(this.#heads, worker * headInts + reserved);
     return (end - position) >>> 0 <= ringNumbers;

@@ -1,18 +1,19 @@
 /**
- * The prompts that are in flight, one by one, for policies that look at more than their sum. Shared by all workers: each has a row
- * that only it writes, in the order of arrival. One that reads while another removes may see an entry twice or miss it.
+ * The prompts in flight, one by one, for policies that need more than their sum. All workers share it: each has a row
+ * that only it writes, in the order of arrival. A reader may see an entry twice or miss it while its worker removes
+ * another.
  *
- * What is removed is an entry of the same group and size, since nothing tells two such apart. So an entry that found its row full needs no
- * mark, and none is left when all have ended.
+ * `remove` removes any entry of the same group and size, because such entries are interchangeable. So a prompt that
+ * found its row full needs no mark, and no entry is left when all requests have ended.
  */
 import { listedPromptsMax } from "../limits.ts";
 
-/** Each row: its count, then the group of each entry. */
+/** Integers of a row: its count, then the group of each entry. */
 const rowInts = 1 + listedPromptsMax;
-/** Each row: bytes of each entry, then when it came. */
+/** Floats of a row: the bytes of each entry, then the arrival time of each. */
 const rowFloats = 2 * listedPromptsMax;
 
-/** @param workers rows */
+/** Bytes of memory that the list takes. */
 export function promptListLength(workers: number): number {
   return workers * rowFloats * 8 + ((workers * rowInts * 4 + 7) & ~7);
 }
@@ -22,11 +23,11 @@ export class PromptList {
   readonly #worker: number;
   readonly #floats: Float64Array;
   readonly #ints: Int32Array;
-  /** Where the merge of the rows stands. */
+  /** The next entry of each row while `oldest` merges the rows. */
   readonly #next: Int32Array;
 
   /**
-   * @param at where it begins in the memory, a multiple of 8
+   * @param at where it starts in the memory, a multiple of 8
    * @param worker whose row this instance writes
    */
   constructor(memory: SharedArrayBuffer, at: number, workers: number, worker: number) {
@@ -64,14 +65,14 @@ export class PromptList {
     }
   }
 
-  /** Forgets what a dead worker listed. */
+  /** Removes the entries of a dead worker. */
   closeRow(worker: number): void {
     Atomics.store(this.#ints, worker * rowInts, 0);
   }
 
   /**
    * Sums the bytes of the group's prompts.
-   * @param into is given the sum of those that have at most `bytesMax` each, and of all
+   * @param into receives the sum of those that have at most `bytesMax` each, and the sum of all
    */
   sums(group: number, bytesMax: number, into: Float64Array): void {
     const ints = this.#ints;
@@ -119,7 +120,7 @@ export class PromptList {
     return count;
   }
 
-  /** The row's next entry of the group, from where the merge stands; -1 = none. */
+  /** The row's next entry of the group in the merge; -1 = none. */
   #skipTo(group: number, worker: number): number {
     const row = worker * rowInts;
     const count = Atomics.load(this.#ints, row);

@@ -1,10 +1,10 @@
 /**
  * The load of every engine, shared by all workers through one SharedArrayBuffer.
  *
- * A slot belongs to an engine's identity (pool and address), never to its position in a list. Each worker has a row that
- * only it writes, so the share of a dead worker can be returned and no update is lost; counts that gate (`inFlight`) are
- * also kept as a total by Atomics. Byte sums are float64: exact to 2^53 bytes, and an aligned float64 is not torn on a
- * 64-bit machine.
+ * A slot belongs to an engine's identity (pool and address), never to its position in a list. Each worker has a row
+ * that only it writes, so the share of a dead worker can be returned and no update is lost; counts that gate
+ * (`inFlight`) are also kept as a total by Atomics. Byte sums are float64: exact to 2^53 bytes, and an aligned float64
+ * is not torn on a 64-bit machine.
  */
 import { FailureCounts } from "./failures.ts";
 import { AssignmentHistory } from "./history.ts";
@@ -86,8 +86,8 @@ export class Scoreboard {
   }
 
   /**
-   * Takes a place for one request. With `max` > 0 it fails when the engine has that many already: check and increment are
-   * one atomic step, so the bound holds over all workers.
+   * Takes a place for one request. With `max` > 0 it fails when the engine has that many already: check and increment
+   * are one atomic step, so the bound holds over all workers.
    * @param uncached bytes of the prompt that the engine has to compute, as far as is known
    * @param tokens of the prompt, a whole number
    */

@@ -1,9 +1,9 @@
 /**
  * Starts an engine: its listener, its connections, and the faults that strike before a response starts.
  *
- * Imports in this folder point down this list and never up: `server.ts`, `routes/`, `core/`, `options.ts`, then `endpoints/`
- * and `dialects/` (neither imports the other), `request/`, `kv/`, `model/`, `http/`, `faults/`, and the values `clock.ts`,
- * `limits.ts` and `roles.ts`.
+ * Imports in this folder point down this list and never up: `server.ts`, `routes/`, `core/`, `options.ts`, then
+ * `endpoints/` and `dialects/` (neither imports the other), `request/`, `kv/`, `model/`, `http/`, `faults/`, and the
+ * values `clock.ts`, `limits.ts` and `roles.ts`.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

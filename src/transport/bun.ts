@@ -1,6 +1,6 @@
 /**
- * The transport over Bun's own sockets, with the behaviour of `tcp.ts`. Bun's `node:net` is a layer over these: without it a
- * relayed chunk costs about a third less of user time.
+ * The transport over Bun's own sockets, with the behaviour of `tcp.ts`. Bun's `node:net` is a layer over these: without
+ * it a relayed chunk costs about a third less of user time.
  */
 import {
   type ListenAddress,
@@ -189,7 +189,8 @@ export const bun: Transport = {
 
   connect(address, handler): Socket {
     const socket = new BunSocket(handler);
-    // Closures rather than `native.data`, which is a call into the runtime: engines' sockets carry every streamed chunk.
+    // Closures rather than `native.data`, which is a call into the runtime: engines' sockets carry every streamed
+    // chunk.
     const handlers: NativeHandlers = {
       data: (_native, chunk) => socket.handler.onData(chunk),
       drain: () => socket.drained(),

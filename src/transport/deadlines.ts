@@ -1,6 +1,6 @@
 /**
- * Time-outs of all connections, checked by one periodic tick. Setting a deadline is one store; there is no timer per request
- * or per streamed chunk (setting and clearing one costs about a microsecond).
+ * Time-outs of all connections, checked by one periodic tick. Setting a deadline is one store; there is no timer per
+ * request or per streamed chunk (setting and clearing one costs about a microsecond).
  */
 
 import { deadlineTickMs } from "../limits.ts";
@@ -23,8 +23,8 @@ export class Deadlines {
   }
 
   /**
-   * The deadline for a time-out of `ms`; 0 = never. It includes one tick, because `nowMs` is the time of the last tick: so a
-   * time-out is late by a tick at most, and never early.
+   * The deadline for a time-out of `ms`; 0 = never. It includes one tick, because `nowMs` is the time of the last tick:
+   * so a time-out is late by a tick at most, and never early.
    */
   dueIn(ms: number): number {
     return ms === 0 ? Number.POSITIVE_INFINITY : this.nowMs + ms + deadlineTickMs;

@@ -44,7 +44,9 @@ export class MemorySocket implements Socket {
   /** Bytes that the owner has received so far. */
   bytesRead = 0;
   readonly #network: SocketNetwork;
-  /** Whether it stays open after the peer sent FIN: not by default in Node; `tcp.ts` asks for it on accepted sockets. */
+  /**
+   * Whether it stays open after the peer sent FIN: not by default in Node; `tcp.ts` asks for it on accepted sockets.
+   */
   #halfOpen = true;
   /** The write that the kernel is taking, of `#batchBytes`, and those behind it, which Node joins later. */
   #batch: Buffer[] = [];

@@ -1,6 +1,6 @@
 /**
- * The transport in memory, for simulations: in virtual time, with an explicit queue of tasks and a random source that is
- * handed in, so that the same seed gives the same run.
+ * The transport in memory, for simulations: in virtual time, with an explicit queue of tasks and a random source that
+ * is handed in, so that the same seed gives the same run.
  */
 import type { Clock } from "./clock.ts";
 import { type MemoryOptions, MemorySocket, type SocketNetwork } from "./memory-socket.ts";

@@ -17,16 +17,16 @@ export interface SocketHandler {
 export interface Socket {
   handler: SocketHandler;
   /**
-   * Sends `chunk[start, end)`, or all of it, in order. Afterwards `pendingBytes === 0` means that the kernel has the bytes and
-   * the memory may be reused; otherwise the socket still refers to it. Offsets rather than a view, which on Bun costs as much
-   * as parsing a head.
+   * Sends `chunk[start, end)`, or all of it, in order. Afterwards `pendingBytes === 0` means that the kernel has the
+   * bytes and the memory may be reused; otherwise the socket still refers to it. Offsets rather than a view, which on
+   * Bun costs as much as parsing a head.
    */
   write(chunk: Buffer, start?: number, end?: number): void;
   /** Bytes that the kernel has not taken yet. */
   readonly pendingBytes: number;
   /**
-   * Bytes of the current write that the kernel has not taken. It falls with each byte, where `pendingBytes` may fall only by
-   * whole writes: so it tells a slow reader from one that does not read.
+   * Bytes of the current write that the kernel has not taken. It falls with each byte, where `pendingBytes` may fall
+   * only by whole writes: so it tells a slow reader from one that does not read.
    */
   readonly writeQueueBytes: number;
   /** No more `onData` until `resume`. */

@@ -70,7 +70,9 @@ class TcpSocket implements Socket {
   }
 }
 
-/** Node emits `drain` only after more bytes than this were pending; low, so that a slow client's engine resumes in time. */
+/**
+ * Node emits `drain` only after more bytes than this were pending; low, so that a slow client's engine resumes in time.
+ */
 const highWaterMark = 65_536;
 
 export const tcp: Transport = {

@@ -76,7 +76,7 @@ export function strippedBody(dialect: Dialect, body: string): string {
 }
 
 function edited(edit: () => void): string {
-  edits.begin(members);
+  edits.start(members);
   edit();
   const out = Buffer.alloc(edits.byteLength);
   edits.writeTo(out, 0);

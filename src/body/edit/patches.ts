@@ -1,13 +1,13 @@
-/** Replacements in a JSON text at any depth, by offset: what is not replaced stays byte for byte. */
+/** Replacements in a JSON text at any depth, by offset: the rest stays byte for byte. */
 
 import type { KeyName } from "../json/key-name.ts";
 import type { Span } from "../json/member-value.ts";
 import { scanTopLevel, TopLevel } from "../json/top-level.ts";
 
-/** Shared: a call is synchronous and leaves nothing in it. */
+/** Shared: a call is synchronous and clears it. */
 const members = new TopLevel();
 
-/** The value of the member `key` of the object at `object`; of a name that stands twice, the last one. */
+/** The value of the member `key` of the object at `object`; if the name occurs twice, the last one. */
 export function memberOf(bytes: Buffer, object: Span, key: KeyName): Span | undefined {
   if (scanTopLevel(bytes, object.start, object.end, members) !== undefined) return undefined;
   const index = members.lastIndexOf(key);
@@ -17,7 +17,7 @@ export function memberOf(bytes: Buffer, object: Span, key: KeyName): Span | unde
   return span;
 }
 
-/** Where the member stands with the comma that goes with it; undefined when there is none, or it is the only one. */
+/** The span of the member and its comma; undefined when there is none, or it is the only member. */
 export function memberRemoval(bytes: Buffer, object: Span, key: KeyName): Span | undefined {
   if (scanTopLevel(bytes, object.start, object.end, members) !== undefined) return undefined;
   const index = members.lastIndexOf(key);
@@ -29,7 +29,7 @@ export function memberRemoval(bytes: Buffer, object: Span, key: KeyName): Span |
   return span;
 }
 
-/** Of all JSON values only `null` begins with an n. */
+/** Of all JSON values only `null` starts with an n. */
 export function isNull(bytes: Buffer, { start }: Span): boolean {
   return bytes[start] === 0x6e;
 }

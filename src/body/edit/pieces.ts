@@ -1,11 +1,11 @@
-/** A body put together of pieces of others, which are not copied before it is sent. */
+/** A body made of pieces of other buffers, which are not copied before it is sent. */
 
-/** What is sent as a body: in one piece where it is short, else slice by slice. */
+/** A body to send: in one piece when it is short, otherwise slice by slice. */
 export interface OutgoingBody {
   readonly byteLength: number;
   /** Writes all of it and returns the offset after it. Throws RangeError when `out` is too short. */
   writeTo(out: Buffer, at: number): number;
-  /** Views in order, none empty, that stay good while they are being written. */
+  /** Views in order, none empty, that stay valid while they are being written. */
   slices(): Buffer[];
 }
 
@@ -20,7 +20,8 @@ export class Pieces implements OutgoingBody {
   }
 
   writeTo(out: Buffer, at: number): number {
-    if (out.length - at < this.byteLength) throw new RangeError("no room for the body");
+    if (out.length - at < this.byteLength)
+      throw new RangeError("the buffer is too short for the body");
     let to = at;
     for (const piece of this.#pieces) to += piece.copy(out, to);
     return to;

@@ -1,10 +1,10 @@
-/** Changes top-level members of a JSON object by splicing bytes: what is not edited goes out as it came in. */
+/** Changes top-level members of a JSON object by splicing bytes: what is not edited stays byte for byte. */
 
 import type { KeyName } from "../json/key-name.ts";
 import type { TopLevel } from "../json/top-level.ts";
 import type { OutgoingBody } from "./pieces.ts";
 
-/** What becomes of a member; a positive number is the source of its new value. */
+/** The edit of a member; a positive number is the source of its new value. */
 const keep = 0;
 const remove = -1;
 
@@ -15,12 +15,12 @@ const stride = 3;
 const shortBytes = 16;
 
 /**
- * The edits to one object and the body that results. Made once and used for many: `begin` forgets the edits before.
- * Edits may come in any order; where one member gets two, the last one counts.
+ * The edits to one object, and the resulting body. Created once and used for many: `start` drops earlier edits. Edits
+ * may come in any order; if one member gets two, the last one counts.
  */
 export class Edits implements OutgoingBody {
   #members: TopLevel | undefined;
-  #fates = new Int32Array(16);
+  #edits = new Int32Array(16);
   /** Where pieces come from: the scanned buffer first, then new values and openings as edits bring them. */
   readonly #sources: (Buffer | undefined)[] = [];
   #sourceCount = 0;
@@ -32,23 +32,23 @@ export class Edits implements OutgoingBody {
   #byteLength = 0;
   #isPlanned = false;
 
-  /** Starts on the object that was scanned into `members`, which must stay as it is until the result is written. */
-  begin(members: TopLevel): void {
+  /** Starts edits of the object that was scanned into `members`, which must not change until the result is written. */
+  start(members: TopLevel): void {
     this.clear();
     this.#members = members;
-    if (this.#fates.length < members.count) this.#fates = new Int32Array(members.count * 2);
-    this.#fates.fill(keep, 0, members.count);
+    if (this.#edits.length < members.count) this.#edits = new Int32Array(members.count * 2);
+    this.#edits.fill(keep, 0, members.count);
     this.#addSource(members.bytes);
   }
 
-  /** Puts `value`, which must be valid JSON, in the place of the member's value. */
+  /** Replaces the member's value with `value`, which must be valid JSON. */
   replaceValue(index: number, value: Buffer): void {
-    this.#setFate(index, this.#addSource(value));
+    this.#setEdit(index, this.#addSource(value));
   }
 
-  /** Takes the member out, with the comma that it leaves without use. */
+  /** Removes the member and one comma beside it. */
   removeMember(index: number): void {
-    this.#setFate(index, remove);
+    this.#setEdit(index, remove);
   }
 
   /** Adds a member behind the last one. `value` must be valid JSON. */
@@ -61,7 +61,7 @@ export class Edits implements OutgoingBody {
     this.#isPlanned = false;
   }
 
-  /** Of the result: of all that was scanned, the white space around the object included. */
+  /** Bytes of the result, including the white space around the object. */
   get byteLength(): number {
     this.#plan();
     return this.#byteLength;
@@ -70,7 +70,8 @@ export class Edits implements OutgoingBody {
   /** Writes the result and returns the offset after it. Throws RangeError when `out` is too short. */
   writeTo(out: Buffer, at: number): number {
     this.#plan();
-    if (out.length - at < this.#byteLength) throw new RangeError("no room for the edited body");
+    if (out.length - at < this.#byteLength)
+      throw new RangeError("the buffer is too short for the edited body");
     let to = at;
     for (let i = 0; i < this.#pieceCount * stride; i += stride) {
       to = copy(
@@ -85,8 +86,8 @@ export class Edits implements OutgoingBody {
   }
 
   /**
-   * The result as views in order, none empty, to hand a large body to a gathering write uncopied. They stay good when
-   * other edits begin while they are being written.
+   * The result as views in order, none empty, for a gathering write of a large body without a copy. They stay valid
+   * when other edits start while they are being written.
    */
   slices(): Buffer[] {
     this.#plan();
@@ -98,7 +99,7 @@ export class Edits implements OutgoingBody {
     return slices;
   }
 
-  /** Forgets the body and the edits, so that their memory can go. */
+  /** Drops the body and the edits, so that their memory can be freed. */
   clear(): void {
     this.#members = undefined;
     this.#sources.fill(undefined, 0, this.#sourceCount);
@@ -112,38 +113,38 @@ export class Edits implements OutgoingBody {
     return this.#sourceCount++;
   }
 
-  #setFate(index: number, fate: number): void {
-    if (index < 0 || index >= this.#begun().count) throw new RangeError(`no member ${index}`);
-    this.#fates[index] = fate;
+  #setEdit(index: number, edit: number): void {
+    if (index < 0 || index >= this.#started().count) throw new RangeError(`no member ${index}`);
+    this.#edits[index] = edit;
     this.#isPlanned = false;
   }
 
-  #begun(): TopLevel {
+  #started(): TopLevel {
     if (this.#members === undefined) throw new TypeError("no body to edit");
     return this.#members;
   }
 
   #plan(): void {
     if (this.#isPlanned) return;
-    const members = this.#begun();
+    const members = this.#started();
     this.#pieceCount = 0;
     this.#byteLength = 0;
     this.#isPlanned = true;
     let from = members.start;
     let hasMembers = false;
     for (let i = 0; i < members.count; i++) {
-      const fate = this.#fates[i]!;
-      if (fate === remove) {
-        // A member goes with the comma before it, or when none is left before it, with the one behind it.
+      const edit = this.#edits[i]!;
+      if (edit === remove) {
+        // A member is removed with the comma before it or, if it is now the first, with the one behind it.
         this.#addPiece(0, from, hasMembers ? members.valueEnd(i - 1) : members.keyStart(i));
         const isFirstOfMore = !hasMembers && i + 1 < members.count;
         from = isFirstOfMore ? members.keyStart(i + 1) : members.valueEnd(i);
         continue;
       }
       hasMembers = true;
-      if (fate === keep) continue;
+      if (edit === keep) continue;
       this.#addPiece(0, from, members.valueStart(i));
-      this.#addWhole(fate);
+      this.#addWhole(edit);
       from = members.valueEnd(i);
     }
     if (this.#appendedCount > 0) from = this.#planAppended(members, from, hasMembers);
@@ -155,7 +156,7 @@ export class Edits implements OutgoingBody {
     this.#addPiece(0, from, at);
     for (let i = 0; i < this.#appendedCount; i += 2) {
       const opening = this.#appended[i]!;
-      // An opening begins with the comma that the first member of an object must not have.
+      // An opening starts with a comma, which the first member of an object must not have.
       this.#addPiece(opening, hasMembers ? 0 : 1, this.#sources[opening]!.length);
       this.#addWhole(this.#appended[i + 1]!);
       hasMembers = true;

@@ -4,7 +4,7 @@ import type { Span } from "./member-value.ts";
 import { JsonFault } from "./problem.ts";
 import { expectByte, nestedEnd, scalarEnd, spaceEnd, stringEnd } from "./token-ends.ts";
 
-/** Where the elements of the array in `bytes` from `start` to `end` stand; undefined when there is no array. */
+/** The spans of the elements of the array in `bytes` from `start` to `end`; undefined when there is no array. */
 export function arrayElements(bytes: Buffer, start: number, end: number): Span[] | undefined {
   try {
     return scan(bytes, spaceEnd(bytes, start, end), end);
@@ -29,7 +29,7 @@ function scan(bytes: Buffer, at: number, end: number): Span[] {
   }
 }
 
-/** The offset after the value that begins at `at`. Throws a JsonFault where none does. */
+/** The offset after the value that starts at `at`. Throws a JsonFault if there is none. */
 export function valueEnd(bytes: Buffer, at: number, end: number): number {
   expectByte(at, end, true);
   const byte = bytes[at];

@@ -1,10 +1,10 @@
-/** The name of a member, prepared once, to be found in a body and to be written into one. */
+/** The name of a member, prepared once for finding it in a body and for writing it into one. */
 
 export class KeyName {
   readonly text: string;
   /** The name's bytes, without quotes. */
   readonly bytes: Buffer;
-  /** `,"name":`, what stands before the value of a member that follows another. */
+  /** `,"name":`, the text before the value of a member that follows another. */
   readonly opening: Buffer;
 
   /** Throws when the name is other than ASCII letters, digits, `_`, `-` and `.`: `matches` relies on that. */
@@ -45,7 +45,7 @@ export class KeyName {
   }
 }
 
-/** The value of four hexadecimal digits, known to be such. */
+/** The value of four bytes that are known to be hexadecimal digits. */
 function codeUnit(bytes: Buffer, at: number): number {
   let unit = 0;
   for (let p = at; p < at + 4; p++) {

@@ -1,4 +1,4 @@
-/** Why a body is not a JSON object that an engine could read: the client's fault, answered 400. */
+/** Why a body is not a JSON object that an engine could read: the client's fault, and a 400. */
 
 /** Sentences for the client. They never quote the body. */
 const details = {
@@ -20,8 +20,8 @@ export interface JsonProblem {
 }
 
 /**
- * Carries a problem from wherever in a token it is found to `scanTopLevel`, which returns it. Thrown, so that the
- * way of a good body needs no check after each token; it never leaves `src/body`.
+ * Carries a problem from inside a token to `scanTopLevel`, which returns it. It is thrown, so that a valid body needs
+ * no check after each token; it never leaves `src/body`.
  */
 export class JsonFault extends Error {
   readonly problem: JsonProblem;

@@ -16,8 +16,8 @@ const backslash = 0x5c;
 const nearBytes = 64;
 
 /**
- * The offset after the closing quote of the string that opens at `at`. What stands between the quotes (escapes,
- * control characters, UTF-8) is left to the engine: to check it would mean to touch every byte of the prompt.
+ * The offset after the closing quote of the string that opens at `at`. The engine checks what is between the quotes
+ * (escapes, control characters, UTF-8): checking it here would mean touching every byte of the prompt.
  */
 export function stringEnd(bytes: Buffer, at: number, end: number): number {
   let p = at + 1;
@@ -42,7 +42,7 @@ const closers = new Uint8Array(maxDepth);
 
 /**
  * The offset after the bracket that closes the object or array that opens at `at`. Brackets must match by kind and
- * strings must end; commas, colons and scalars inside are left to the engine.
+ * strings must end; the engine checks commas, colons and scalars inside.
  */
 export function nestedEnd(bytes: Buffer, at: number, end: number): number {
   let depth = 0;
@@ -55,7 +55,7 @@ export function nestedEnd(bytes: Buffer, at: number, end: number): number {
     }
     if (byte === 0x7b || byte === 0x5b) {
       if (depth === maxDepth) throw new JsonFault("too_deep", p);
-      // In ASCII a closing bracket stands two after its opening one, for both kinds.
+      // In ASCII a closing bracket is two after its opening one, for both kinds.
       closers[depth++] = byte + 2;
     } else if (byte === 0x7d || byte === 0x5d) {
       if (closers[--depth] !== byte) throw new JsonFault("malformed", p);
@@ -136,7 +136,7 @@ function escapeEnd(bytes: Buffer, at: number, end: number): number {
 const isEscape = new Uint8Array(256);
 for (const byte of Buffer.from('"\\/bfnrtu')) isEscape[byte] = 1;
 
-/** The offset of the first byte from `at` that is no JSON white space. */
+/** The offset of the first byte from `at` that is not JSON white space. */
 export function spaceEnd(bytes: Buffer, at: number, end: number): number {
   let p = at;
   while (p < end) {

@@ -18,8 +18,8 @@ const closeBrace = 0x7d;
 const stride = 4;
 
 /**
- * The members of one object, as offsets into the buffer that was scanned. Made once and used for many bodies; it
- * holds on to the last one until `clear`. Offsets are valid for indexes below `count` only.
+ * The members of one object, as offsets into the scanned buffer. Created once and used for many bodies; it references
+ * the last one until `clear`. Offsets are valid only for indexes below `count`.
  */
 export class TopLevel {
   /** The buffer that all offsets point into. */
@@ -27,19 +27,19 @@ export class TopLevel {
   /** What was scanned: the object and the white space (or byte order mark) around it. */
   start = 0;
   end = 0;
-  /** Of the opening brace, and after the closing one. */
+  /** The offset of the opening brace, and the one after the closing brace. */
   objectStart = 0;
   objectEnd = 0;
   count = 0;
   #hasEscapedKeys = false;
   #offsets = new Int32Array(16 * stride);
 
-  /** Of the key's opening quote. */
+  /** The offset of the key's opening quote. */
   keyStart(index: number): number {
     return this.#offsets[index * stride]!;
   }
 
-  /** After the key's closing quote. */
+  /** The offset after the key's closing quote. */
   keyEnd(index: number): number {
     return this.#offsets[index * stride + 1]!;
   }
@@ -52,7 +52,7 @@ export class TopLevel {
     return this.#offsets[index * stride + 3]!;
   }
 
-  /** The value's bytes as they stand in the body; strings have their quotes. A view, not a copy. */
+  /** The value's bytes as they are in the body; strings have their quotes. A view, not a copy. */
   value(index: number): Buffer {
     return this.bytes.subarray(this.valueStart(index), this.valueEnd(index));
   }
@@ -62,14 +62,14 @@ export class TopLevel {
     const quotedBytes = key.bytes.length + 2;
     const offsets = this.#offsets;
     for (let i = from; i < this.count; i++) {
-      // Most names differ in length already: half the time of asking each.
+      // Most names differ in length: comparing lengths first halves the time.
       const bytes = offsets[i * stride + 1]! - offsets[i * stride]!;
       if ((bytes === quotedBytes || this.#hasEscapedKeys) && this.#isNamed(i, key)) return i;
     }
     return -1;
   }
 
-  /** The last member of that name, or -1: the one that counts where a name stands twice. */
+  /** The last member of that name, or -1: the one that counts if a name occurs twice. */
   lastIndexOf(key: KeyName): number {
     const quotedBytes = key.bytes.length + 2;
     const offsets = this.#offsets;
@@ -87,13 +87,13 @@ export class TopLevel {
     return this.#hasEscapedKeys && key.matchesEscaped(this.bytes, from, to);
   }
 
-  /** Forgets the body, so that its memory can go. */
+  /** Drops the body, so that its memory can be freed. */
   clear(): void {
-    this.begin(nothing, 0, 0);
+    this.reset(nothing, 0, 0);
   }
 
   /** @internal For the scanner. */
-  begin(bytes: Buffer, start: number, end: number): void {
+  reset(bytes: Buffer, start: number, end: number): void {
     this.bytes = bytes;
     this.start = start;
     this.end = end;
@@ -128,18 +128,18 @@ function hasBackslash(bytes: Buffer, from: number, to: number): boolean {
 }
 
 /**
- * Fills `into` from the JSON object in `bytes` from `start` to `end`, or says why there is none, and then leaves
- * `into` empty.
+ * Fills `into` from the JSON object in `bytes` from `start` to `end`, or returns why there is none and leaves `into`
+ * empty.
  *
- * Whatever `JSON.parse` takes as an object is taken, with the same members, within `maxDepth` and `maxMembers`.
- * Checked: the object's own commas, colons, keys and scalars, and that nothing but white space surrounds it; inside
- * nested values, that brackets match and strings end. Left to the engine, which parses in full: the contents of string
- * values (escapes, control characters, UTF-8), and commas, colons and scalars inside nested values. None of that
- * can move the border of a top-level member, so every edit lands where the engine will read it.
+ * It accepts whatever `JSON.parse` accepts as an object, with the same members, within `maxDepth` and `maxMembers`. It
+ * checks the object's own commas, colons, keys and scalars, and that only white space surrounds it; inside nested
+ * values, that brackets match and strings end. The engine parses in full and checks the rest: the contents of string
+ * values (escapes, control characters, UTF-8), and commas, colons and scalars inside nested values. None of that can
+ * move the border of a top-level member, so every edit lands where the engine reads it.
  *
- * A UTF-8 byte order mark before the object is let through. CPython's `json.loads` on bytes, which FastAPI engines
- * (vLLM, SGLang, TensorRT-LLM) use, skips it, so a client that works without the proxy works with it. Bodies in
- * UTF-16 or UTF-32, which it would take as well, are refused here as bad syntax.
+ * A UTF-8 byte order mark before the object is allowed: CPython's `json.loads` on bytes, which FastAPI engines (vLLM,
+ * SGLang, TensorRT-LLM) use, skips it, so a client that works without the proxy works with it. Bodies in UTF-16 or
+ * UTF-32, which it accepts as well, are rejected here as malformed.
  */
 export function scanTopLevel(
   bytes: Buffer,
@@ -147,7 +147,7 @@ export function scanTopLevel(
   end: number,
   into: TopLevel,
 ): JsonProblem | undefined {
-  into.begin(bytes, start, end);
+  into.reset(bytes, start, end);
   try {
     into.objectStart = spaceEnd(bytes, afterMark(bytes, start, end), end);
     into.objectEnd = scanObject(bytes, into.objectStart, end, into);

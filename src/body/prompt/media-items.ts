@@ -17,13 +17,13 @@ const mediaTypes: ReadonlySet<unknown> = new Set([
   "input_audio",
   "video_url",
 ]);
-/** With its quotes, and with every character escaped. */
+/** The longest spelling: with its quotes, and with every character escaped. */
 const typeBytesMax = 2 + 6 * "input_audio".length;
 
 /**
- * Where the items stand, each a whole object of some message's `content`, in the order of the prompt. One that stands there several
- * times is told once: it is one embedding. What is not of the form that engines expect has no items, and is theirs to refuse.
- * Undefined when there are more than `itemsMax`.
+ * The spans of the items, each a whole object of some message's `content`, in the order of the prompt. An item that
+ * occurs several times is returned once: it has one embedding. A body without the shape that engines expect has no
+ * items; engines reject it. Undefined when there are more than `itemsMax`.
  */
 export function mediaItems(members: TopLevel, itemsMax: number): Span[] | undefined {
   const at = members.lastIndexOf(messages);
@@ -33,7 +33,7 @@ export function mediaItems(members: TopLevel, itemsMax: number): Span[] | undefi
   let count = 0;
   for (const message of arrayElements(bytes, members.valueStart(at), members.valueEnd(at)) ?? []) {
     const parts = memberOf(bytes, message, content);
-    // Most messages are one text.
+    // The content of most messages is one string.
     if (parts === undefined || bytes[parts.start] !== 0x5b) continue;
     for (const part of arrayElements(bytes, parts.start, parts.end) ?? []) {
       if (!isMedia(bytes, part)) continue;

@@ -1,17 +1,17 @@
 /**
- * Names the prefixes of a prompt: one hash for each whole block of its bytes, chained, so that an equal hash means an equal prefix up to
- * and including that block (but for one pair in about 2^53). What engines cache are token blocks; bytes stand in for them, as two
- * prompts share tokens as far as they share bytes.
+ * Hashes of the prefixes of a prompt: one for each whole block of its bytes, chained, so that an equal hash means an
+ * equal prefix up to and including that block (except for one pair in about 2^53). Engines cache blocks of tokens;
+ * bytes stand in for tokens, because two prompts share tokens as far as they share bytes.
  */
 
 import { KeyName } from "../json/key-name.ts";
 import type { TopLevel } from "../json/top-level.ts";
 
-/** What holds a prompt, at one endpoint or another; of several the first that is there. */
+/** The members that contain a prompt at one endpoint or another; the first one present counts. */
 const prompts = ["messages", "prompt", "input", "token_ids", "text", "input_ids"].map(
   (name) => new KeyName(name),
 );
-/** What chat templates put before the first message, and what makes the same text another prompt. */
+/** Members that chat templates put before the first message, or that make the same text a different prompt. */
 const seeds = [
   new KeyName("model"),
   new KeyName("tools"),
@@ -21,13 +21,13 @@ const seeds = [
   new KeyName("cache_salt"),
 ];
 
-/** The two halves of a hash: what mixes blocks. Multipliers of murmur3 and of xxHash32. */
+/** The two halves of the current hash. The multipliers below are those of murmur3 and xxHash32. */
 let high = 0;
 let low = 0;
 
 /**
- * Mixes in the bytes from `from` to `to`, eight at a time, in two lanes that do not wait for each other: 100 KB take about 20 µs on
- * Bun and 45 µs on Node 20, where a cryptographic hash takes several times as long and `zlib.crc32` gives 32 bits.
+ * Mixes in the bytes from `from` to `to`, eight at a time, in two independent lanes: 100 KB take about 20 µs on Bun and
+ * 45 µs on Node 20. A cryptographic hash takes several times as long, and `zlib.crc32` has only 32 bits.
  */
 function mix(bytes: Buffer, from: number, to: number): void {
   let a = high;
@@ -46,22 +46,22 @@ function mix(bytes: Buffer, from: number, to: number): void {
     a = Math.imul(a ^ bytes[p]!, 0x85ebca6b);
     b = Math.imul(b + bytes[p]!, 0x9e3779b1);
   }
-  // The length keeps apart what differs in trailing zeros, and the ends of two values that follow each other.
+  // The length distinguishes trailing zeros, and where one value ends and the next one starts.
   a = Math.imul(a ^ (to - from) ^ (b >>> 16), 0xc2b2ae35);
   b = Math.imul(b ^ (a >>> 15), 0x27d4eb2f);
   high = a ^ (b >>> 13);
   low = b ^ (a << 7);
 }
 
-/** 53 bits of the two halves, which a double holds. */
+/** 53 bits of the two halves, which fit in a double. */
 function current(): number {
   return (high >>> 0) * 0x20_0000 + ((low >>> 0) >>> 11);
 }
 
 /**
- * Appends the hashes of the prompt in a request's body to `into`; of none when it has no prompt.
- * @param blockBytes of one block
- * @param blocksMax no more than so many
+ * Appends the hashes of the prompt in a request's body to `into`; none when it has no prompt.
+ * @param blockBytes bytes of one block
+ * @param blocksMax the most hashes that `into` may have
  */
 export function promptBlocks(
   members: TopLevel,

@@ -1,10 +1,10 @@
 /**
- * Names blocks of prompts for a file that others may read: equal blocks have equal names, but without the salt nobody can tell
- * which text a name stands for, not even of a text that they know.
+ * Names for blocks of prompts in a file that others may read: equal blocks have equal names, but without the salt
+ * nobody can tell which text a name stands for, not even for a text that they know.
  */
 import { createCipheriv, createHash } from "node:crypto";
 
-/** Of AES. */
+/** Bytes of one AES block. */
 const cellBytes = 16;
 
 export class SaltedIds {
@@ -18,7 +18,7 @@ export class SaltedIds {
   of(hashes: readonly number[]): number[] {
     const cells = Buffer.alloc(hashes.length * cellBytes);
     hashes.forEach((hash, i) => void cells.writeDoubleLE(hash, i * cellBytes));
-    // Each hash is enciphered by itself, so that equal ones stay equal. What is enciphered is a hash, not text.
+    // Each hash is encrypted on its own, so that equal hashes stay equal. The input is a hash, not text.
     const cipher = createCipheriv("aes-128-ecb", this.#key, null).setAutoPadding(false);
     const named = cipher.update(cells);
     return hashes.map((_, i) => {

@@ -1,4 +1,7 @@
-/** Reads a list of token ids out of an answer, without a value for each that JSON's parser would make: 100,000 tokens take about a ms. */
+/**
+ * Reads a list of token ids out of a response without a JavaScript value for each, as `JSON.parse` would create:
+ * 100,000 tokens take about 1 ms.
+ */
 import { KeyName } from "../json/key-name.ts";
 import { scanTopLevel, TopLevel } from "../json/top-level.ts";
 
@@ -7,7 +10,9 @@ const scanned = new TopLevel();
 
 const [open, close, comma] = [0x5b, 0x5d, 0x2c];
 
-/** Of `/tokenize`: the member `tokens`, a list of whole numbers below 2^32, of which 32 bits are kept; undefined = it has none. */
+/**
+ * The member `tokens` of a `/tokenize` response, whole numbers below 2^32 as 32-bit integers; undefined = it has none.
+ */
 export function tokenIdsIn(response: Buffer): Int32Array | undefined {
   if (scanTopLevel(response, 0, response.length, scanned) !== undefined) return undefined;
   const at = scanned.lastIndexOf(tokens);
@@ -16,10 +21,10 @@ export function tokenIdsIn(response: Buffer): Int32Array | undefined {
   return ids;
 }
 
-/** @param end behind the bracket that closes the list */
+/** @param end the offset after the closing bracket */
 function listOf(bytes: Buffer, start: number, end: number): Int32Array | undefined {
   if (bytes[start] !== open || bytes[end - 1] !== close) return undefined;
-  // Each id has a byte of its own, and a comma or the bracket behind it.
+  // Each id takes at least one byte, and a comma or the bracket behind it.
   const ids = new Int32Array((end - start) >>> 1);
   let count = 0;
   let id = -1;

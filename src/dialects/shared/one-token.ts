@@ -69,7 +69,7 @@ function limit(members: TopLevel, edits: Edits, limits: Limits, first: FirstToke
 function limitedObject(object: Buffer, limits: Limits, first: FirstToken): Buffer | undefined {
   const bytes = object[0] === 0x6e ? emptyObject : object;
   if (scanTopLevel(bytes, 0, bytes.length, innerMembers) !== undefined) return undefined;
-  innerEdits.begin(innerMembers);
+  innerEdits.start(innerMembers);
   limit(innerMembers, innerEdits, limits, first);
   const out = Buffer.allocUnsafe(innerEdits.byteLength);
   innerEdits.writeTo(out, 0);

@@ -75,7 +75,7 @@ export function isContinuable({ members }: DialectRequest): boolean {
 export function restOf(request: DialectRequest, generated: Generated): Buffer | undefined {
   const { members } = request;
   const edits = new Edits();
-  edits.begin(members);
+  edits.start(members);
   const isChat = members.indexOf(messages) >= 0;
   const isExtended = isChat
     ? extendMessages(members, edits, generated)

@@ -118,7 +118,7 @@ class LayerwiseTransfer implements KvTransfer {
 /** The object with one more member, its other bytes as they are. */
 function withMember(object: Buffer, key: KeyName, value: Buffer): Buffer {
   scanTopLevel(object, 0, object.length, paramMembers);
-  paramEdits.begin(paramMembers);
+  paramEdits.start(paramMembers);
   paramEdits.appendMember(key, value);
   const out = Buffer.allocUnsafe(paramEdits.byteLength);
   paramEdits.writeTo(out, 0);

@@ -86,7 +86,7 @@ function atHost(params: Buffer, { attributes, host }: EngineInfo): Buffer {
   if (wanted === undefined) return params;
   if (scanTopLevel(params, 0, params.length, paramMembers) !== undefined) return params;
   const value = Buffer.from(JSON.stringify(wanted === "address" ? host : wanted));
-  paramEdits.begin(paramMembers);
+  paramEdits.start(paramMembers);
   replaceMember(paramMembers, paramEdits, remoteHost, value);
   const out = Buffer.allocUnsafe(paramEdits.byteLength);
   paramEdits.writeTo(out, 0);

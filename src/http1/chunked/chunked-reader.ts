@@ -24,17 +24,17 @@ const EXTENSION = 10;
 const TRAILER = 11;
 
 /**
- * Reads one chunked body; `reset` makes it ready for the next one. After a `feed`, and until the next one, the spans
- * say where in that buffer the body's data is (`dataSpans`), and which runs of it make up, over all feeds, a canonical
- * message with the same data (`rawSpans`): without chunk extensions and trailer fields, which no later reader can then
- * misread. Usually that is one run, all that was consumed, and a relay sends the buffer on as it came.
+ * Reads one chunked body; `reset` prepares it for the next one. After a `feed`, and until the next one, the spans say
+ * where the body's data is in that buffer (`dataSpans`), and which runs of it form, over all feeds, a canonical message
+ * with the same data (`rawSpans`): without chunk extensions and trailer fields, which later readers could misread.
+ * Usually that is one run of all consumed bytes, and a relay forwards the buffer as it arrived.
  *
  * Strict: a size is hexadecimal digits alone, each line ends with CRLF, extensions and trailers are well formed and
- * bounded. White space around a size, which others let pass, is refused.
+ * limited in size. White space around a size, which others allow, is rejected.
  */
 export class ChunkedReader {
   done = false;
-  /** Set when the body is malformed. The spans then cover what came before the fault. */
+  /** Set when the body is malformed. The spans then cover what precedes the fault. */
   problem: HttpProblem | undefined = undefined;
   /** Data of the whole body so far, in bytes. */
   dataBytes = 0;
@@ -47,9 +47,9 @@ export class ChunkedReader {
   private size = 0;
   private sizeDigits = 0;
   private lastChunk = false;
-  private extensionPlace = EXT_NAME_START;
+  private extensionState = EXT_NAME_START;
   private extensionBytes = 0;
-  /** Where in the buffer the run of bytes that stay begins; -1 while bytes are left out. */
+  /** Where in the buffer the current raw run starts; -1 while bytes are left out. */
   private runStart = -1;
 
   constructor(limits: ChunkedLimits = DEFAULT_CHUNKED_LIMITS) {
@@ -60,7 +60,7 @@ export class ChunkedReader {
     return this.data.count;
   }
 
-  /** Pairs of start and end, `dataSpanCount` of them. Not to be kept: the next feed may use another array. */
+  /** Pairs of start and end, `dataSpanCount` of them. Valid until the next feed, which may use another array. */
   get dataSpans(): Int32Array {
     return this.data.pairs;
   }
@@ -69,7 +69,7 @@ export class ChunkedReader {
     return this.raw.count;
   }
 
-  /** Pairs of start and end, `rawSpanCount` of them. Not to be kept either. */
+  /** Pairs of start and end, `rawSpanCount` of them. Valid until the next feed. */
   get rawSpans(): Int32Array {
     return this.raw.pairs;
   }
@@ -87,8 +87,8 @@ export class ChunkedReader {
   }
 
   /**
-   * Reads bytes[start, end) and returns how far: `end` while the body goes on, just after it when it is done, at the
-   * first wrong byte when there is a problem. A reader that is done or has failed consumes nothing.
+   * Reads bytes[start, end) and returns where it stopped: at `end` while the body continues, just after the body when
+   * it is done, at the first wrong byte when there is a problem. A reader that is done or has failed consumes nothing.
    */
   feed(bytes: Uint8Array, start: number, end: number): number {
     this.data.count = 0;
@@ -175,20 +175,20 @@ export class ChunkedReader {
     } else {
       this.leaveOutFrom(at);
       this.state = EXTENSION;
-      this.extensionPlace = EXT_NAME_START;
+      this.extensionState = EXT_NAME_START;
       this.extensionBytes = 1;
     }
     return undefined;
   }
 
   private readExtension(code: number, at: number): HttpProblem | undefined {
-    if (code === CR && mayEndExtension(this.extensionPlace)) {
+    if (code === CR && mayEndExtension(this.extensionState)) {
       this.runStart = at;
       this.state = SIZE_LF;
       return undefined;
     }
-    this.extensionPlace = nextInExtension(this.extensionPlace, code);
-    if (this.extensionPlace === EXT_BAD) return PROBLEMS.badChunkExtension;
+    this.extensionState = nextInExtension(this.extensionState, code);
+    if (this.extensionState === EXT_BAD) return PROBLEMS.badChunkExtension;
     const tooLong = ++this.extensionBytes > this.limits.extensionBytes;
     return tooLong ? PROBLEMS.chunkExtensionTooLong : undefined;
   }
@@ -205,7 +205,7 @@ export class ChunkedReader {
     return problem;
   }
 
-  /** Ends the run of bytes that stay before `at`. */
+  /** Ends the current raw run before `at`. */
   private leaveOutFrom(at: number): void {
     if (this.runStart >= 0) this.raw.add(this.runStart, at);
     this.runStart = -1;

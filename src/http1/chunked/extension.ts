@@ -1,4 +1,4 @@
-// Follows a chunk's extensions byte by byte: *( ";" token [ "=" ( token / quoted-string ) ] ), no white space.
+// Parses a chunk's extensions byte by byte: *( ";" token [ "=" ( token / quoted-string ) ] ), no white space.
 
 import { CLASS, IS_TOKEN, IS_VALUE } from "../charset.ts";
 
@@ -7,7 +7,7 @@ const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
 const BACKSLASH = 0x5c;
 
-/** Where in an extension a reader stands, as small integers; EXT_BAD is no place but the end of it. */
+/** The states of the reader, as small integers; EXT_BAD means that the extension is malformed. */
 export const EXT_NAME_START = 0;
 const EXT_NAME = 1;
 const EXT_VALUE_START = 2;
@@ -17,10 +17,10 @@ const EXT_ESCAPED = 5;
 const EXT_QUOTED_END = 6;
 export const EXT_BAD = 7;
 
-/** The place after one byte that is not CR. The bad white space of RFC 9112, section 7.1.1, is refused. */
-export function nextInExtension(place: number, code: number): number {
+/** The state after one byte that is not CR. The bad white space of RFC 9112, section 7.1.1, is rejected. */
+export function nextInExtension(state: number, code: number): number {
   const token = (CLASS[code]! & IS_TOKEN) !== 0;
-  switch (place) {
+  switch (state) {
     case EXT_NAME_START:
       return token ? EXT_NAME : EXT_BAD;
     case EXT_NAME:
@@ -44,6 +44,6 @@ export function nextInExtension(place: number, code: number): number {
 }
 
 /** Whether the line may end here. */
-export function mayEndExtension(place: number): boolean {
-  return place === EXT_NAME || place === EXT_VALUE || place === EXT_QUOTED_END;
+export function mayEndExtension(state: number): boolean {
+  return state === EXT_NAME || state === EXT_VALUE || state === EXT_QUOTED_END;
 }

@@ -1,12 +1,12 @@
-// A list of [start, end) ranges in one typed array that is used again for one buffer after another.
+// A list of [start, end) ranges in one typed array that is reused for one buffer after another.
 
 const NUMBERS_AT_FIRST = 32;
-/** A list that one odd buffer has made larger than this is given up at the next reset. */
-const NUMBERS_KEPT = 1_024;
+/** A list that grew beyond this is replaced by a small one at the next reset. */
+const NUMBERS_MAX = 1_024;
 
 export class Spans {
   count = 0;
-  /** Start and end of each range in turn; what stands behind `count` ranges is left over. */
+  /** Start and end of each range in turn; entries behind `count` ranges are left over. */
   pairs: Int32Array = new Int32Array(NUMBERS_AT_FIRST);
 
   /** Adds a range unless it is empty. */
@@ -23,9 +23,9 @@ export class Spans {
     this.count++;
   }
 
-  /** Forgets all ranges, and the memory when there is much of it. */
+  /** Removes all ranges, and frees the memory if it is large. */
   reset(): void {
     this.count = 0;
-    if (this.pairs.length > NUMBERS_KEPT) this.pairs = new Int32Array(NUMBERS_AT_FIRST);
+    if (this.pairs.length > NUMBERS_MAX) this.pairs = new Int32Array(NUMBERS_AT_FIRST);
   }
 }

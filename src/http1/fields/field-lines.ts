@@ -8,7 +8,9 @@ import type { HeaderFields } from "./header-fields.ts";
 
 const COLON = 0x3a;
 
-/** Why the byte at `at`, the first that is no token character, does not end a field name that starts at `lineStart`. */
+/**
+ * Why the byte at `at`, the first that is not a token character, does not end a field name that starts at `lineStart`.
+ */
 function nameProblem(bytes: Uint8Array, lineStart: number, at: number): HttpProblem {
   const code = bytes[at]!;
   if (code === LF) return PROBLEMS.bareLineFeed;

@@ -17,10 +17,10 @@ export class FieldSet {
   readonly high: number;
   /** Lower-case names that have no id. */
   readonly others: ReadonlySet<string>;
-  /** Bits of the lengths, modulo 32, of `others`: most unknown names are told apart without cutting a string. */
+  /** Bits of the lengths, modulo 32, of `others`: most unknown names are excluded without creating a string. */
   private readonly otherLengths: number;
 
-  /** Names in any case. Throws TypeError for one that no field can have, as such an entry would never act. */
+  /** Names in any case. Throws a TypeError for one that no field can have, because it would have no effect. */
   constructor(names: Iterable<string>) {
     const bits = [0, 0] as [number, number];
     const others = new Set<string>();

@@ -1,4 +1,4 @@
-// The field lines that a proxy sends on: those that arrived, byte for byte, without the ones that end here.
+// The field lines that a proxy forwards: those that arrived, byte for byte, without the ones of one hop.
 
 import { LAST_HOP_BY_HOP_ID } from "./field-ids.ts";
 import type { FieldSet } from "./field-set.ts";
@@ -12,13 +12,13 @@ function isDropped(fields: HeaderFields, i: number, drop: FieldSet): boolean {
 }
 
 /**
- * All lines, each with its CRLF, but for: those of one hop (RFC 9110, section 7.6.1, with the Proxy-Auth* fields, which
+ * All lines, each with its CRLF, except those of one hop (RFC 9110, section 7.6.1, with the Proxy-Auth* fields, which
  * are for this proxy or for its client), those that this message's Connection header nominates, and those in `drop`.
  *
- * A nomination acts only on names without a `FieldId`. RFC 9110 forbids to nominate fields meant for all recipients,
- * yet `Connection: Authorization` or `Connection: X-Forwarded-For` is a known way to make a proxy strip what the next
- * hop relies on. As the Connection header is never forwarded, ignoring such an entry leaves the message as it would be
- * without it. Neighbouring lines that stay are one slice.
+ * A nomination affects only names without a `FieldId`. RFC 9110 forbids nominating fields meant for all recipients, yet
+ * `Connection: Authorization` or `Connection: X-Forwarded-For` is a known way to make a proxy strip what the next hop
+ * relies on. The Connection header is never forwarded, so ignoring such an entry leaves the message as it would be
+ * without it. Adjacent lines that are forwarded become one slice.
  */
 export function forwardedLines(fields: HeaderFields, drop: FieldSet): string {
   const { text, count } = fields;

@@ -8,8 +8,8 @@ const STRIDE = 5;
 const FIELDS_AT_FIRST = 24;
 
 /**
- * Owned by a connection and used for one head after another; what it says holds until the next parse into it. A name or
- * value that is kept longer keeps the whole head's text alive, as engines make a substring a view.
+ * A connection owns it and reuses it for one head after another; its contents are valid until the next parse into it. A
+ * name or value that is referenced for longer keeps the whole head's text in memory, because a substring is a view.
  */
 export class HeaderFields {
   /** The head's text, one character per byte (latin1). */

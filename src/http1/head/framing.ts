@@ -6,7 +6,7 @@ import { HeaderFields } from "../fields/header-fields.ts";
 import { NOMINATED_FIELDS_MAX } from "../limits.ts";
 import { type HttpProblem, PROBLEMS } from "../problems.ts";
 
-/** The part of a head that both kinds of message have. Owned and used again by a connection. */
+/** The part of a head that requests and responses have. A connection owns it and reuses it. */
 export class MessageHead {
   /** Minor version: HTTP/1.0 or HTTP/1.1. */
   minor: 0 | 1 = 1;
@@ -31,7 +31,7 @@ const KNOWN_CODINGS: ReadonlySet<string> = new Set([
   "x-compress",
 ]);
 
-/** A number of bytes, or -1 for anything but plain digits. Leading zeros are refused: some read "010" as octal. */
+/** A number of bytes, or -1 for anything but plain digits. Leading zeros are rejected: some read "010" as octal. */
 function readLength(bytes: Uint8Array, start: number, end: number): number {
   const digits = end - start;
   if (digits === 0 || digits > LENGTH_DIGITS_MAX || (digits > 1 && bytes[start] === ZERO))
@@ -46,8 +46,8 @@ function readLength(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Whether the line has a tab around its value. The fields that frame a body take spaces alone: parsers that do not
- * strip a tab from them read another value, or none.
+ * Whether the line has a tab around its value. Fields that frame a body may have spaces only: parsers that do not strip
+ * a tab from them read another value, or none.
  */
 function hasTab(fields: HeaderFields, i: number, bytes: Uint8Array): boolean {
   const end = fields.lineEnd(i);
@@ -57,7 +57,7 @@ function hasTab(fields: HeaderFields, i: number, bytes: Uint8Array): boolean {
   return false;
 }
 
-/** 501 for codings that HTTP has but this proxy has not, chunked last or not at all; 400 for everything else. */
+/** 501 for codings of HTTP that this proxy does not implement; 400 for everything else. */
 function codingProblem(value: string): HttpProblem {
   const codings = value.toLowerCase().split(",");
   if (codings.length > 1 && codings.at(-1)!.trim() === "chunked") codings.pop();
@@ -72,8 +72,8 @@ const OPTION_KEEP_ALIVE = 2;
 const OPTIONS_BAD = -1;
 
 /**
- * Reads the list in bytes[start, end) and returns its OPTION_ bits, or OPTIONS_BAD for what is no list of tokens or
- * nominates too many names. Empty elements are skipped, as RFC 9110, section 5.6.1, asks.
+ * Reads the list in bytes[start, end) and returns its OPTION_ bits, or OPTIONS_BAD if it is not a list of tokens or
+ * nominates too many names. Empty elements are skipped, as RFC 9110, section 5.6.1, requires.
  */
 function readOptions(bytes: Uint8Array, start: number, end: number, fields: HeaderFields): number {
   let options = 0;

@@ -7,7 +7,7 @@ export const HEAD_MALFORMED = -2;
 
 const BLANK_LINE: Buffer = Buffer.from("\r\n\r\n", "latin1");
 
-/** Whether bytes of a head, from `from` on, hold what no head can: a control character, or CR or LF alone. */
+/** Whether bytes of a head, from `from` on, contain what no head can: a control character, or CR or LF alone. */
 function isMalformed(buffer: Uint8Array, headStart: number, from: number, end: number): boolean {
   for (let at = from; at < end; at++) {
     const code = buffer[at]!;
@@ -20,12 +20,12 @@ function isMalformed(buffer: Uint8Array, headStart: number, from: number, end: n
 }
 
 /**
- * Offset just after the CRLFCRLF of the head that begins at `from`, within buffer[from, end). HEAD_UNFINISHED: not all
- * of it is there. HEAD_MALFORMED: it is not, and what is there can be refused at once (lines that end with LF alone, a
- * TLS greeting), where waiting for more would only end in a time-out.
+ * Offset just after the CRLFCRLF of the head that starts at `from`, within buffer[from, end). HEAD_UNFINISHED: it is
+ * not complete. HEAD_MALFORMED: it is not complete, and can be rejected at once (lines that end with LF alone, a TLS
+ * greeting), where waiting for more would only end in a time-out.
  *
- * `resume` is the `end` of the call before, for the same head in the same place: only new bytes are looked at, however
- * they trickle in. The caller bounds the size of an unfinished head.
+ * `resume` is the `end` of the previous call for the same head in the same place: only new bytes are scanned, however
+ * slowly they arrive. The caller limits the size of an unfinished head.
  */
 export function findHeadEnd(
   buffer: Buffer,
@@ -33,13 +33,13 @@ export function findHeadEnd(
   end: number,
   resume: number = from,
 ): number {
-  // The end of the head may straddle what has been seen.
+  // The CRLFCRLF may start among the bytes that were scanned before.
   const searchFrom = Math.max(from, resume - 3);
-  // A native search has no end of its own, and would go on through what is left over behind `end`.
+  // A native search has no end offset, and would continue through left-over bytes behind `end`.
   const searched = end === buffer.length ? buffer : buffer.subarray(0, end);
   const found = searched.indexOf(BLANK_LINE, searchFrom);
   if (found >= 0) return found + 4;
-  // One byte back, as whether a CR at the end is alone shows only now.
+  // One byte back: whether a CR at the end was alone is known only now.
   const checkFrom = Math.max(from, resume - 1);
   return isMalformed(buffer, from, checkFrom, end) ? HEAD_MALFORMED : HEAD_UNFINISHED;
 }

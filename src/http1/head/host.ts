@@ -1,4 +1,4 @@
-// Which authority may stand in a Host header or in an absolute target: a name or an address, with an optional port.
+// Checks the authority of a Host header or of an absolute target: a name or an address, with an optional port.
 
 import { CLASS, IS_DIGIT, IS_HEX, IS_HOST } from "../charset.ts";
 
@@ -35,8 +35,8 @@ function endOfName(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Whether bytes[start, end) name a host. Narrower than RFC 3986: no user, no percent-encoding, no sub-delimiters, no
- * empty name, no empty port. Two readers could take each of those for different hosts.
+ * Whether bytes[start, end) name a host. Stricter than RFC 3986: no user, no percent-encoding, no sub-delimiters, no
+ * empty name, no empty port, because two readers could take each of those for different hosts.
  */
 export function isHost(bytes: Uint8Array, start: number, end: number): boolean {
   const nameEnd =

@@ -5,7 +5,7 @@ const DOT = 0x2e;
 const SLASH = 0x2f;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Whether the path holds "%", "//" or a segment that begins with a dot: the only things that normalising changes. */
+/** Whether the path contains "%", "//" or a segment that starts with a dot: all that normalising changes. */
 function needsWork(path: string): boolean {
   let before = 0;
   for (let at = 0; at < path.length; at++) {
@@ -51,7 +51,7 @@ function resolveDots(path: string): string | undefined {
     const dots = segment === "." || segment === "..";
     if (segment === ".." && kept.pop() === undefined) return undefined;
     if (!dots && segment !== "") kept.push(segment);
-    // "/a/." and "/a/b/.." mean the directory, so that a slash stays at the end.
+    // "/a/." and "/a/b/.." mean the directory, so a slash stays at the end.
     if (i === last && (dots || segment === "") && kept.length > 0) kept.push("");
   }
   return `/${kept.join("/")}`;
@@ -59,8 +59,8 @@ function resolveDots(path: string): string | undefined {
 
 /**
  * The path of a target with %XX decoded once, "." and ".." resolved and slashes merged, in that order: %2F is a slash
- * and %2E a dot, as nginx has it. For choosing a location only; what is sent on stays as it came. Undefined for what
- * has to be refused with 400. A path with nothing to do is returned as it is.
+ * and %2E a dot, as in nginx. It is used only to choose a location; the forwarded path stays as it arrived. Undefined
+ * if the request must be rejected with 400. A path that is already normal is returned itself.
  */
 export function normalizePath(path: string): string | undefined {
   if (path.charCodeAt(0) !== SLASH) return path === "*" ? path : undefined;

@@ -1,4 +1,4 @@
-// Parses the head of a request, strictly: what two readers could understand differently is refused.
+// Parses the head of a request strictly: ambiguous HTTP is rejected with 400.
 
 import { CR, equalsIgnoringCase, LF, LOWER } from "../charset.ts";
 import { FieldId } from "../fields/field-ids.ts";
@@ -10,10 +10,10 @@ import { bytesOfHead } from "./head-bytes.ts";
 import { isHost } from "./host.ts";
 import { type RequestLine, readRequestLine } from "./request-line.ts";
 
-/** Used again for one request after another; not to be read after a problem. */
+/** Reused for one request after another. Its members are undefined after a problem. */
 export class RequestHead extends MessageHead implements RequestLine {
   method = "";
-  /** What to send on: origin form, also when absolute form arrived, or "*". */
+  /** The target to forward: in origin form, also if absolute form arrived, or "*". */
   target = "";
   /** The target up to its query, as sent: neither decoded nor normalised. */
   path = "";
@@ -23,7 +23,7 @@ export class RequestHead extends MessageHead implements RequestLine {
   host = "";
   /** Whether the client waits for 100 (Continue) before it sends the body; never so on HTTP/1.0. */
   expectContinue = false;
-  /** @internal Where the text holds the authority of an absolute target; -1 for other forms. */
+  /** @internal Where the authority of an absolute target starts in the text; -1 for other forms. */
   authorityStart = -1;
   /** @internal */
   authorityEnd = -1;
@@ -80,11 +80,10 @@ function readExpect(head: RequestHead, bytes: Uint8Array): HttpProblem | undefin
 }
 
 /**
- * Parses a whole head. `text` has one character per byte (latin1), ends with the empty line, and may begin with the
- * one CRLF that RFC 9112, section 2.2, lets a server skip. Returns the problem, after which the connection has to be
- * closed.
+ * Parses a whole head. `text` has one character per byte (latin1), ends with the empty line, and may begin with the one
+ * CRLF that RFC 9112, section 2.2, lets a server skip. Returns the problem, after which the connection must be closed.
  *
- * @param received the bytes that the text was made of, from offset 0, where the caller has them
+ * @param received the bytes of the text, from offset 0, if the caller has them
  */
 export function parseRequestHead(
   text: string,

@@ -24,7 +24,7 @@ const QUESTION_MARK = 0x3f;
 /** "HTTP/1.1" and its CRLF. */
 const VERSION_LINE_BYTES = 10;
 
-/** What the request line fills of a head. */
+/** The members of a head that the request line fills. */
 export interface RequestLine {
   method: string;
   target: string;
@@ -45,7 +45,7 @@ function methodOf(text: string, bytes: Uint8Array, start: number, end: number): 
 /** Why the byte at `at`, which ends the target's characters, is not the space before the version. */
 function targetEndProblem(code: number): HttpProblem {
   if (code === LF) return PROBLEMS.bareLineFeed;
-  // An end of line here is a request of HTTP/0.9, or one without a version.
+  // An end of line here is a request of HTTP/0.9, or has no version.
   return code === CR || code === HTAB ? PROBLEMS.badRequestLine : PROBLEMS.badTargetCharacter;
 }
 
@@ -74,7 +74,7 @@ function authorityStart(bytes: Uint8Array, start: number, end: number): number {
   return -1;
 }
 
-/** Brings a target that does not begin with a slash into the form that is sent on, and notes its authority. */
+/** Brings a target that does not start with a slash into the form to forward, and stores where its authority is. */
 function readOtherTarget(
   head: RequestLine,
   text: string,
@@ -131,7 +131,7 @@ export function readRequestLine(
   head.minor = version;
   if (methodEnd - from > METHOD_BYTES_MAX) return PROBLEMS.unknownMethod;
   head.method = methodOf(text, bytes, from, methodEnd);
-  // Tunnels are not for this proxy, and TRACE would show a client what others have added.
+  // The proxy has no tunnels, and TRACE would show a client the header lines that intermediaries add.
   if (head.method === "CONNECT" || head.method === "TRACE") return PROBLEMS.unknownMethod;
   if (end - start > limits.targetBytes) return PROBLEMS.targetTooLong;
   if (bytes[start] === SLASH) {

@@ -1,4 +1,4 @@
-// Parses the head of a response as strictly as that of a request; every problem in it is the engine's.
+// Parses the head of a response as strictly as that of a request; every problem is the engine's fault.
 
 import { CLASS, CR, IS_DIGIT, IS_VALUE, isAscii, LF, SP } from "../charset.ts";
 import { readFieldLines } from "../fields/field-lines.ts";
@@ -7,10 +7,10 @@ import { type HttpProblem, PROBLEMS } from "../problems.ts";
 import { endsWithBlankLine, MessageHead, readFraming } from "./framing.ts";
 import { bytesOfHead } from "./head-bytes.ts";
 
-/** How the body ends: there is none, after so many bytes, with its last chunk, or when the connection is closed. */
+/** How the body ends: there is none, by its length, with the last chunk, or when the connection closes. */
 export type ResponseFraming = "none" | "length" | "chunked" | "close";
 
-/** Used again for one response after another; not to be read after a problem. */
+/** Reused for one response after another. Its members are undefined after a problem. */
 export class ResponseHead extends MessageHead {
   status = 0;
   /** May be empty; a server need not send one. */
@@ -53,7 +53,7 @@ function readStatusLine(head: ResponseHead, text: string, bytes: Uint8Array): nu
 function setFraming(head: ResponseHead, requestMethod: string): HttpProblem | undefined {
   const { status } = head;
   if (status < 200 || status === 204) {
-    // Some readers would take the announced body, and the rest of the connection after it, for something else.
+    // Readers disagree on whether such a body exists, and so on where the next message starts.
     if (head.chunked || head.contentLength > 0) return PROBLEMS.bodyNotAllowed;
     head.framing = "none";
   } else if (status === 304 || requestMethod === "HEAD") {
@@ -71,9 +71,9 @@ function setFraming(head: ResponseHead, requestMethod: string): HttpProblem | un
 
 /**
  * Parses a whole head. `text` has one character per byte (latin1) and ends with the empty line. The method of the
- * request decides about the body. Returns the problem, after which the connection has to be closed.
+ * request decides whether there is a body. Returns the problem, after which the connection must be closed.
  *
- * @param received the bytes that the text was made of, from offset 0, where the caller has them
+ * @param received the bytes of the text, from offset 0, if the caller has them
  */
 export function parseResponseHead(
   text: string,

@@ -15,7 +15,7 @@ export function legBody(
   leg: Leg,
   engines: Engines,
 ): Edits {
-  edits.begin(members);
+  edits.start(members);
   if (transfer === undefined) dialect.strip(members, edits);
   else if (leg.name === "prefill") transfer.prefillEdits(edits, engines);
   else {

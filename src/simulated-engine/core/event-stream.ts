@@ -28,7 +28,9 @@ export class EventStream {
     }
   }
 
-  /** Writes the generated tokens. Those that a slow reader cannot take are not stored: they follow from their position. */
+  /**
+   * Writes the generated tokens. Those that a slow reader cannot take are not stored: they follow from their position.
+   */
   writeTokens(choice: Choice): void {
     const { index, output } = choice;
     while (choice.sent < choice.generated && !this.blocked) {

@@ -1,4 +1,7 @@
-/** The life of one inference request in an engine: waiting, prefill or KV transfer, decode, and every way in which it ends. */
+/**
+ * The life of one inference request in an engine: waiting, prefill or KV transfer, decode, and every way in which it
+ * ends.
+ */
 
 import type { Acquired, Leg } from "../dialects/dialect.ts";
 import type { ResponseFormat, Usage } from "../endpoints/endpoint.ts";

@@ -27,7 +27,10 @@ export interface EngineDialect {
   readonly family?: EngineFamily;
   /** Routes on the engine's HTTP port besides the endpoints. They replace its own, such as `/version`. */
   readonly routes?: RouteTable;
-  /** Routes on the side port, where other engines call by HTTP instead of ZMQ and RDMA. Without them there is no such port. */
+  /**
+   * Routes on the side port, where other engines call by HTTP instead of ZMQ and RDMA. Without them there is no such
+   * port.
+   */
   readonly sideRoutes?: RouteTable;
   /** Decides what happens to one request. Throws a RequestError to reject it. */
   leg(request: InferenceRequest, origin: Origin): Leg;
@@ -43,8 +46,8 @@ export interface Origin {
 }
 
 /**
- * One request's part in a KV transfer. Without any of these members the engine computes the prompt and responds. A promise
- * that rejects ends the request with that error.
+ * One request's part in a KV transfer. Without any of these members the engine computes the prompt and responds. A
+ * promise that rejects ends the request with that error.
  */
 export interface Leg {
   /** The engine itself ends the response after so many tokens, whatever the client asked for. */
@@ -64,8 +67,8 @@ export interface Leg {
 /** Where the prompt's KV came from. */
 export interface Acquired {
   /**
-   * `compute`: this engine computes it, as it should. `recompute`: this engine computes it although another should have;
-   * counted by `reason`. `remote`: it came from another engine. `local`: this engine had it.
+   * `compute`: this engine computes it, as it should. `recompute`: this engine computes it although another should
+   * have; counted by `reason`. `remote`: it came from another engine. `local`: this engine had it.
    */
   readonly kv: "compute" | "recompute" | "remote" | "local";
   /** For `recompute`. */

@@ -1,4 +1,4 @@
-/** The dialects that an engine can speak, and how one is chosen: `name[:key=value,…]`. */
+/** The dialects that an engine can speak, and the choice of one by `name[:key=value,…]`. */
 
 import { nearestWord } from "../../config/problems/suggest.ts";
 import type { Dialect } from "./dialect.ts";
@@ -32,7 +32,7 @@ export const dialects: readonly Dialect[] = [
 
 export const dialectNames: readonly string[] = dialects.map(({ name }) => name);
 
-/** Throws an Error that says what is wrong with it. */
+/** Throws an Error that says what is wrong with `spec`. */
 export function chooseDialect(spec: string): { dialect: Dialect; settings: Settings } {
   const { name, settings } = readSpec(spec, "dialect");
   const dialect = dialects.find((candidate) => candidate.name === name);

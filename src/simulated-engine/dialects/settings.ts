@@ -5,7 +5,7 @@ import type { z } from "zod";
 /** What stands behind the name, as in `vllm-nixl:generation=older`. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** `name[:key=value,…]`. Throws an Error that says what is wrong with it. */
+/** Splits `name[:key=value,…]`. Throws an Error that says what is wrong with it. */
 export function readSpec(spec: string, what: string): { name: string; settings: Settings } {
   const colon = spec.indexOf(":");
   const name = colon < 0 ? spec : spec.slice(0, colon);

@@ -9,7 +9,7 @@ import type { ResponseExtras } from "../request/response-extras.ts";
 import type { EngineFamily } from "../roles.ts";
 import type { StoredResponses } from "./responses/stored-responses.ts";
 
-/** What paths have in common. */
+/** What all endpoints have in common. */
 interface Path {
   readonly path: string;
   /** Engine families that have it; undefined = all. */
@@ -29,8 +29,8 @@ export interface Endpoint extends Path {
     stored: StoredResponses,
   ): ResponseFormat;
   /**
-   * For a client that need not wait: responds at once, and returns the sink for the real response. `abort` ends the job.
-   * Undefined when the client waits.
+   * For a client that need not wait: responds at once, and returns the sink for the real response. `abort` ends the
+   * job. Undefined when the client waits.
    */
   detach?(
     request: InferenceRequest,

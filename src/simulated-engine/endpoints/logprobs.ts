@@ -6,7 +6,7 @@ import { mix32 } from "../model/prng.ts";
 import { bytesPerToken, tokenIdsOf } from "../model/tokens.ts";
 import type { InferenceRequest, Prompt } from "../request/inference-request.ts";
 
-/** vLLM fails on the log-probabilities of an echoed prompt that another engine has computed: it has none to look up. */
+/** vLLM fails on log-probabilities of an echoed prompt that another engine computed: it has none to look up. */
 export function checkEcho({ tokenOptions }: InferenceRequest): void {
   if (tokenOptions.echo && tokenOptions.logprobs !== undefined) {
     throw new RequestError(500, "InternalServerError", "2326");
@@ -47,7 +47,7 @@ function outputTokens(output: PlannedOutput): TokenInfo[] {
   );
 }
 
-/** `[null]` where the prompt was computed elsewhere, as vLLM. */
+/** `[null]` if another engine computed the prompt, as in vLLM. */
 export function promptLogprobsJson(prompt: Prompt, output: PlannedOutput, top: number): string {
   if (!output.knowsPrompt) return "[null]";
   return JSON.stringify(
@@ -70,7 +70,7 @@ export function promptIdsJson({ bytes }: Prompt): string {
   return JSON.stringify(tokenIdsOf(bytes));
 }
 
-/** As completions tell them. `offset` is of the first token's text, in characters. */
+/** In the shape of completions. `offset` is where the first token's text starts, in characters. */
 function completionJson(tokens: readonly TokenInfo[], top: number, offset: number): string {
   let at = offset;
   const text_offset: number[] = [];
@@ -96,17 +96,19 @@ export function completionLogprobs(
 ): string {
   const { echo, logprobs } = request.tokenOptions;
   if (logprobs === undefined) return "null";
-  const reported = outputTokens(output);
-  return completionJson(echo ? [...promptTokens(prompt), ...reported] : reported, logprobs, 0);
+  const tokens = outputTokens(output);
+  return completionJson(echo ? [...promptTokens(prompt), ...tokens] : tokens, logprobs, 0);
 }
 
-/** As SGLang's own endpoint tells those of a prompt, from a position on; none where the prompt was computed elsewhere. */
+/**
+ * A prompt's, from a position on, in the shape of SGLang's own endpoint; none if another engine computed the prompt.
+ */
 export function sglangPromptLogprobs(prompt: Prompt, output: PlannedOutput, from: number): string {
   if (!output.knowsPrompt || from < 0) return "[]";
   return JSON.stringify(promptTokens(prompt).slice(from).map(sglangTriple));
 }
 
-/** And those of an answer's first tokens. */
+/** Those of a response's first tokens, in the same shape. */
 export function sglangOutputLogprobs(output: PlannedOutput, tokens: number): string {
   return JSON.stringify(outputTokens(output).slice(0, tokens).map(sglangTriple));
 }
@@ -115,7 +117,7 @@ function sglangTriple({ logprob, id }: TokenInfo) {
   return [logprob ?? null, id, null];
 }
 
-/** As vLLM's endpoint of ids tells them, which has no words for tokens. */
+/** In the shape of vLLM's token endpoint, which returns no text. */
 export function idLogprobs(
   { tokenOptions: { logprobs } }: InferenceRequest,
   output: PlannedOutput,
@@ -132,7 +134,9 @@ export function idLogprobs(
   return JSON.stringify({ content });
 }
 
-/** Of one event. Offsets count from the answer's beginning, but in an event that echoes from the prompt's, as vLLM. */
+/**
+ * Of one event. As in vLLM, offsets count from the start of the response, or of the prompt in an event that echoes it.
+ */
 export function completionEventLogprobs(
   request: InferenceRequest,
   prompt: Prompt,
@@ -141,15 +145,15 @@ export function completionEventLogprobs(
 ): string {
   const { echo, logprobs } = request.tokenOptions;
   if (logprobs === undefined || position >= output.countedTokens) return "null";
-  const reported = [outputToken(output, position)];
+  const tokens = [outputToken(output, position)];
   if (echo && position === 0)
-    return completionJson([...promptTokens(prompt), ...reported], logprobs, 0);
+    return completionJson([...promptTokens(prompt), ...tokens], logprobs, 0);
   let offset = 0;
   for (let before = 0; before < position; before++) offset += output.delta(before).length;
-  return completionJson(reported, logprobs, offset);
+  return completionJson(tokens, logprobs, offset);
 }
 
-/** As chats tell them, for the tokens from `from` to `to`. */
+/** In the shape of chats, for the tokens from `from` to `to`. */
 export function chatLogprobs(
   { tokenOptions: { logprobs } }: InferenceRequest,
   output: PlannedOutput,

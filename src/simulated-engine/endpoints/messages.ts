@@ -1,4 +1,7 @@
-/** `POST /v1/messages` and its `count_tokens`: Anthropic's API, as vLLM words it (`entrypoints/anthropic/protocol.py`, `serving.py`). */
+/**
+ * `POST /v1/messages` and its `count_tokens`: Anthropic's API in vLLM's wording (`entrypoints/anthropic/protocol.py`,
+ * `serving.py`).
+ */
 
 import { z } from "zod";
 import { check } from "../http/json-body.ts";
@@ -52,7 +55,7 @@ export const messages: Endpoint = {
     if (fields.max_tokens < 1) throw badRequest("max_tokens must be positive");
     const parts = {
       ...commonParts(fields),
-      // Its first event tells what the prompt is.
+      // The first event has the usage of the prompt.
       continuousUsage: true,
       stop: fields.stop_sequences ?? [],
       endpointName: "messages",
@@ -86,7 +89,7 @@ function promptOf({ system, messages: list, tools }: Readonly<Record<string, unk
 class MessagesFormat implements ResponseFormat {
   readonly #id: string;
   readonly #model: string;
-  #isTextBegun = false;
+  #hasText = false;
 
   constructor({ idPrefix, model }: InferenceRequest, requestId: string) {
     this.#id = `${idPrefix}-${requestId}`;
@@ -120,15 +123,15 @@ class MessagesFormat implements ResponseFormat {
     const text = output.delta(position);
     if (text === "") return "";
     const block = { index: 0, content_block: { type: "text", text: "" } };
-    const start = this.#isTextBegun ? "" : event("content_block_start", block);
-    this.#isTextBegun = true;
+    const start = this.#hasText ? "" : event("content_block_start", block);
+    this.#hasText = true;
     return start + event("content_block_delta", { index: 0, delta: { type: "text_delta", text } });
   }
 
   streamEnd(outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
     const delta = endOf(outputs[0]!);
     return [
-      this.#isTextBegun ? event("content_block_stop", { index: 0 }) : "",
+      this.#hasText ? event("content_block_stop", { index: 0 }) : "",
       event("message_delta", { delta, usage: usageOf(usage) }),
       event("message_stop", {}),
     ];
@@ -147,7 +150,7 @@ function event(type: string, members: object): string {
   return namedEvent(type, JSON.stringify({ type, ...members }));
 }
 
-/** Without what is null, as vLLM dumps it; it does not tell a stop sequence from the text's own end. */
+/** As in vLLM, null members are left out, and a stop sequence counts as the end of the text. */
 function endOf({ finishReason }: PlannedOutput) {
   const stop_reason = stopReasons[finishReason];
   return stop_reason === undefined ? {} : { stop_reason };

@@ -1,4 +1,4 @@
-/** The endpoints that engines have, whatever their dialect. */
+/** All endpoints; each engine family has some of them. */
 
 import type { RequestError } from "../http/request-error.ts";
 import type { Endpoint, SimpleEndpoint } from "./endpoint.ts";
@@ -38,12 +38,12 @@ const errorBodies = new Map(
   [...endpoints, ...simpleEndpoints].map(({ path, errorBody }) => [path, errorBody]),
 );
 
-/** An error's body in the shape of that path. */
+/** The body of an error in the shape of that path. */
 export function errorBodyAt(path: string, error: RequestError): string {
   return errorBodies.get(path)?.(error) ?? error.body();
 }
 
-/** Paths whose requests count as seen, whose ids are remembered, and which faults strike unless told otherwise. */
+/** Whether requests to this path are counted, and struck by faults that name no path. */
 export function isInferencePath(path: string): boolean {
   return paths.has(path);
 }

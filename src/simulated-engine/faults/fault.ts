@@ -27,8 +27,8 @@ export const faultSchema = z.strictObject({
   /** Prefix of the paths it strikes; without it, those of inference. Never those under `/debug`. */
   path: z.string().min(1).optional(),
   /**
-   * Events of a stream that are still sent: for `*-after-chunks` (default 1) and `stall`. `stall` without it sends nothing
-   * at all, with 0 it sends the head.
+   * Events of a stream that are still sent: for `*-after-chunks` (default 1) and `stall`. `stall` without it sends
+   * nothing at all, with 0 it sends the head.
    */
   chunks: count.optional(),
   /** Status of the response: for `status`. */

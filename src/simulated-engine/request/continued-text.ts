@@ -1,6 +1,6 @@
 /**
- * Recognises a prompt that ends with text which this model has generated. A real model continues such text as if it had not
- * been interrupted; here each token follows from the prompt and its position, so both have to be recovered.
+ * Recognises a prompt that ends with text which this model has generated. A real model continues such text as if it had
+ * not been interrupted; here each token follows from the prompt and its position, so both have to be recovered.
  */
 
 import { bytesPerToken, tokenIdAt, tokenText } from "../model/tokens.ts";
@@ -19,8 +19,8 @@ const windowBytes = 4_096;
 const tokensMax = windowBytes;
 
 /**
- * Undefined where there is none. A text prompt that ends with a letter cannot be told from the generated text behind it,
- * unless that is a message of its own.
+ * Undefined where there is none. A text prompt that ends with a letter cannot be told from the generated text behind
+ * it, unless that is a message of its own.
  */
 export function continuedText(request: InferenceRequest): ContinuedText | undefined {
   const prompt = request.prompts[0]!;

@@ -1,29 +1,29 @@
 /**
- * A ZeroMQ socket that connects to one peer, and again when that is gone: a SUB, which hears what the peer publishes, or a DEALER, which
- * asks a ROUTER. What is sent while there is no connection is lost, as is what the peer says meanwhile.
+ * A ZeroMQ socket that connects to one peer and reconnects when the connection ends: a SUB, which receives what the
+ * peer publishes, or a DEALER, which asks a ROUTER. Messages of either side are lost while there is no connection.
  */
 import { createConnection, type Socket } from "node:net";
 import { zmtpHandshakeTimeoutMs, zmtpReconnectMaxMs, zmtpReconnectMs } from "../../limits.ts";
 import { frames, greeting, ready, ZmtpError, ZmtpReader } from "./reader.ts";
 
-/** What each kind of socket may be connected to. */
+/** Socket types that each kind of socket may connect to. */
 const peers = { SUB: ["PUB", "XPUB"], DEALER: ["ROUTER", "REP", "DEALER"] } as const;
 
 export interface ZmtpClientOptions {
   readonly type: keyof typeof peers;
   readonly host: string;
   readonly port: number;
-  /** What a SUB wants to hear: messages whose first part begins so. */
+  /** A SUB subscribes to messages whose first part starts with this. */
   readonly topic?: string;
   readonly messageBytesMax: number;
 }
 
 export interface ZmtpClientEvents {
-  /** The peer has greeted; a SUB has told it what it wants to hear. */
+  /** The handshake is done; a SUB has sent its subscription. */
   connected(): void;
   /** @param parts of one message */
   message(parts: readonly Buffer[]): void;
-  /** The connection has ended, or there was none; it is tried again. Half a sentence says why. */
+  /** The connection ended or failed, and is tried again. `why` is half a sentence. */
   lost(why: string): void;
 }
 
@@ -43,7 +43,7 @@ export class ZmtpClient {
     this.#events = events;
   }
 
-  /** Connects, and stays so until `close`. */
+  /** Connects, and reconnects until `close`. */
   open(): void {
     const { host, port } = this.#options;
     const reader = new ZmtpReader(this.#options.messageBytesMax);
@@ -52,11 +52,11 @@ export class ZmtpClient {
     this.#socket = socket;
     socket.unref();
     socket.setNoDelay(true);
-    // Publishers may be silent for hours: a machine that is gone is noticed by the system.
+    // Publishers may be silent for hours: TCP keep-alive detects a machine that has died.
     socket.setKeepAlive(true, keepAliveMs);
     socket.setTimeout(zmtpHandshakeTimeoutMs, () => {
       if (this.#isReady) return;
-      why = "there is no greeting";
+      why = "no greeting arrived";
       socket.destroy();
     });
     socket.on("connect", () => {
@@ -83,7 +83,7 @@ export class ZmtpClient {
     if (this.#isReady) this.#socket?.write(frames(parts));
   }
 
-  /** Nothing is heard of any more. */
+  /** Closes the connection; no event follows. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#retry);
@@ -95,15 +95,15 @@ export class ZmtpClient {
   #read(socket: Socket, reader: ZmtpReader, chunk: Buffer): void {
     reader.push(chunk);
     if (reader.peerType === undefined) return;
-    if (!this.#isReady) this.#greeted(socket, reader.peerType);
+    if (!this.#isReady) this.#onHandshake(socket, reader.peerType);
     for (const message of reader.messages.splice(0)) {
-      // What one message leads to may be the end of this.
+      // The handler of one message may close this client.
       if (this.#socket !== socket) return;
       this.#events.message(message);
     }
   }
 
-  #greeted(socket: Socket, peerType: string): void {
+  #onHandshake(socket: Socket, peerType: string): void {
     const { type, topic = "" } = this.#options;
     const isPeer = (peers[type] as readonly string[]).includes(peerType);
     if (!isPeer) throw new ZmtpError(`its socket is a ${peerType.slice(0, 16)}`);

@@ -1,10 +1,10 @@
 /**
- * What ZeroMQ peers send each other (ZMTP 3.0, mechanism NULL), without I/O: greeting, handshake, messages. Sources: rfc.zeromq.org/spec/23,
- * which later versions fall back to.
+ * What ZeroMQ peers send each other (ZMTP 3.0, mechanism NULL), without I/O: greeting, handshake, messages. Later
+ * versions fall back to 3.0. Source: rfc.zeromq.org/spec/23.
  */
 import { zmtpFrameBytesMax, zmtpPartsMax } from "../../limits.ts";
 
-/** The peer does not speak this, or says too much at once. */
+/** The peer does not speak this protocol, or sent too much. */
 export class ZmtpError extends Error {
   constructor(message: string) {
     super(message);
@@ -21,7 +21,7 @@ const moreFlag = 1;
 const longFlag = 2;
 const commandFlag = 4;
 
-/** Version 3.0, NULL, not a server: what says more is not used here. */
+/** Version 3.0, NULL, as a client. */
 export function greeting(): Buffer {
   const bytes = Buffer.alloc(greetingBytes);
   bytes[0] = 0xff;
@@ -54,14 +54,14 @@ export function frames(parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(all);
 }
 
-/** Takes in bytes as they come. Throws a ZmtpError, after which the connection is of no use. */
+/** Reads bytes as they arrive. Throws a ZmtpError, after which the connection must be closed. */
 export class ZmtpReader {
-  /** As the peer says in its handshake; undefined before that. */
+  /** The socket type in the peer's handshake; undefined before that. */
   peerType: string | undefined;
-  /** Whole messages that have come, by their parts; taken by whoever reads. */
+  /** Complete messages by their parts; the caller removes them. */
   readonly messages: (readonly Buffer[])[] = [];
   readonly #messageBytesMax: number;
-  /** Bytes that are no whole frame yet, as they came, and how many it takes to look at them again. */
+  /** Bytes of an incomplete frame as they arrived, and how many are needed to continue. */
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #wantedBytes = 0;
@@ -69,7 +69,7 @@ export class ZmtpReader {
   #parts: Buffer[] = [];
   #partsBytes = 0;
 
-  /** @param messageBytesMax all parts of one message together, and so one frame */
+  /** @param messageBytesMax the most bytes of all parts of one message, and so of one frame */
   constructor(messageBytesMax: number = zmtpFrameBytesMax) {
     this.#messageBytesMax = messageBytesMax;
   }
@@ -77,7 +77,7 @@ export class ZmtpReader {
   push(chunk: Buffer): void {
     this.#pending.push(chunk);
     this.#pendingBytes += chunk.length;
-    // A large frame comes in many chunks, which are joined once.
+    // A large frame arrives in many chunks, which are joined once.
     if (this.#pendingBytes < this.#wantedBytes) return;
     const bytes = this.#pending.length === 1 ? chunk : Buffer.concat(this.#pending);
     let at = 0;
@@ -94,17 +94,17 @@ export class ZmtpReader {
       if (end < 0) break;
       at = end;
     }
-    // A copy, so that a few bytes do not keep all that came with them.
+    // A copy, so that a few bytes do not hold the whole chunk in memory.
     this.#pending = at === bytes.length ? [] : [Buffer.from(bytes.subarray(at))];
     this.#pendingBytes = bytes.length - at;
   }
 
-  /** Reads the frame there; -1 = it is not complete. Returns where it ends. */
+  /** Reads the frame at `at` and returns where it ends; -1 = it is not complete. */
   #frame(bytes: Buffer, at: number): number {
     const flags = bytes[at];
     if (flags === undefined) return -1;
     if (flags > (commandFlag | longFlag) || flags === (commandFlag | moreFlag))
-      throw new ZmtpError("a frame has flags that there are not");
+      throw new ZmtpError("a frame has unknown flags");
     const start = at + ((flags & longFlag) === 0 ? 2 : 9);
     if (bytes.length < start) return -1;
     const size = (flags & longFlag) === 0 ? bytes[at + 1]! : Number(bytes.readBigUInt64BE(at + 1));
@@ -123,10 +123,10 @@ export class ZmtpReader {
   #command(body: Buffer): void {
     const nameEnd = 1 + (body[0] ?? 0);
     const name = body.toString("latin1", 1, nameEnd);
-    if (name === "ERROR") throw new ZmtpError("the peer refuses the handshake");
-    // After the handshake, commands are of later versions, or heart-beats that nobody has asked for.
+    if (name === "ERROR") throw new ZmtpError("the peer rejected the handshake");
+    // After the handshake, commands belong to later versions or are heartbeats: both are ignored.
     if (this.peerType !== undefined) return;
-    if (name !== "READY") throw new ZmtpError("the handshake does not begin with READY");
+    if (name !== "READY") throw new ZmtpError("the handshake does not start with READY");
     this.peerType = socketTypeOf(body, nameEnd);
   }
 
@@ -144,15 +144,16 @@ export class ZmtpReader {
 }
 
 function checkGreeting(bytes: Buffer): void {
-  const isIt =
+  const isGreeting =
     (bytes.length < 1 || bytes[0] === 0xff) && (bytes.length < signatureBytes || bytes[9] === 0x7f);
-  if (!isIt) throw new ZmtpError("it is not ZeroMQ");
-  if (bytes.length > 10 && bytes[10]! < 3) throw new ZmtpError("its ZeroMQ is older than 4.0");
+  if (!isGreeting) throw new ZmtpError("the peer does not speak ZeroMQ");
+  if (bytes.length > 10 && bytes[10]! < 3)
+    throw new ZmtpError("the peer's ZeroMQ is older than 4.0");
   if (bytes.length >= 32 && !bytes.subarray(12, 32).equals(mechanism))
-    throw new ZmtpError("it wants another security mechanism than NULL");
+    throw new ZmtpError("the peer requires another security mechanism than NULL");
 }
 
-/** Of the handshake's properties, each a name with its length in one byte and a value with its length in four. */
+/** Reads the handshake's properties: each is a name with a length of one byte and a value with a length of four. */
 function socketTypeOf(body: Buffer, from: number): string {
   let type: string | undefined;
   for (let at = from; at < body.length; ) {

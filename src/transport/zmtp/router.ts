@@ -1,15 +1,15 @@
-/** A ZeroMQ ROUTER socket that only listens: over `node:net`, with nothing of ZeroMQ but what peers that send need. */
+/** A ZeroMQ ROUTER socket over `node:net` that only receives: it implements what sending peers need. */
 import { createServer, type Server, type Socket } from "node:net";
 import { zmtpConnectionsMax, zmtpIdleTimeoutMs } from "../../limits.ts";
 import { greeting, ready, ZmtpError, ZmtpReader } from "./reader.ts";
 
-/** What may speak to a ROUTER. */
+/** Socket types that may connect to a ROUTER. */
 const peers: ReadonlySet<string> = new Set(["DEALER", "REQ", "ROUTER"]);
 
 export interface RouterDeps {
-  /** Each message, by its parts. */
+  /** Called with the parts of each message. */
   readonly message: (parts: readonly Buffer[]) => void;
-  /** A peer was turned away; half a sentence says why. */
+  /** A peer was rejected; `why` is half a sentence. */
   readonly refused: (address: string, why: string) => void;
 }
 
@@ -30,7 +30,7 @@ export class ZmtpRouter {
       this.#server.once("error", reject);
       this.#server.listen({ host, port }, () => {
         this.#server.off("error", reject);
-        // What fails later, such as a connection that could not be accepted, is the peer's to try again.
+        // After a later failure, such as a connection that could not be accepted, the peer tries again.
         this.#server.on("error", () => {});
         const address = this.#server.address();
         resolve(typeof address === "object" && address !== null ? address.port : port);

@@ -13,7 +13,7 @@ const edits = new Edits();
 function begin(text: string): void {
   const bytes = Buffer.from(text);
   expect(scanTopLevel(bytes, 0, bytes.length, members)).toBeUndefined();
-  edits.begin(members);
+  edits.start(members);
 }
 
 /** The result, which must be the same whichever way it is taken. */
@@ -162,7 +162,7 @@ describe("edits", () => {
   it("keep to the bounds of the body within a larger buffer, and its byte order mark", () => {
     const bytes = Buffer.from('POST {"a":1}\ufeff{"b":2} {"c":3}');
     expect(scanTopLevel(bytes, 12, 23, members)).toBeUndefined();
-    edits.begin(members);
+    edits.start(members);
     edits.replaceValue(0, json(9));
     expect(result()).toBe('\ufeff{"b":9} ');
   });

@@ -17,7 +17,7 @@ function bodies(body: string, path?: string, of = engines) {
 /** Of a round over a request whose other rounds share its mint. */
 function decodeOf(request: DialectRequest, of = engines): string {
   const edits = new Edits();
-  edits.begin(request.members);
+  edits.start(request.members);
   sglang.beginTransfer(request).decodeEdits(edits, of);
   return Buffer.concat(edits.slices()).toString();
 }

@@ -27,7 +27,7 @@ function bodiesFor(body: string): string[] {
 function edited(embeddings: Embeddings, body: string): string {
   const edits = new Edits();
   const members = scanned(body);
-  edits.begin(members);
+  edits.start(members);
   embeddings.edit(members, edits);
   const out = Buffer.alloc(edits.byteLength);
   edits.writeTo(out, 0);

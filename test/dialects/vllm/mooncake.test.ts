@@ -35,7 +35,7 @@ it("each round has a transfer id of its own: prefill still holds the KV cache of
   const request = requestOf("{}");
   const ids = [1, 2].map(() => {
     const edits = new Edits();
-    edits.begin(request.members);
+    edits.start(request.members);
     vllmMooncake.beginTransfer(request).prefillEdits(edits, of);
     return /"transfer_id":"([^"]+)"/.exec(Buffer.concat(edits.slices()).toString())![1];
   });

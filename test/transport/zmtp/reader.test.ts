@@ -84,7 +84,7 @@ endless[0] = 2;
 
 describe("turned away, before it has cost anything", () => {
   it.each([
-    ["HTTP", Buffer.from("GET / HTTP/1.1\r\n\r\n"), "not ZeroMQ"],
+    ["HTTP", Buffer.from("GET / HTTP/1.1\r\n\r\n"), "does not speak ZeroMQ"],
     ["an older version", version2, "older"],
     ["another mechanism", curve, "security mechanism"],
     [
@@ -93,7 +93,7 @@ describe("turned away, before it has cost anything", () => {
       "before the handshake",
     ],
     ["another command", Buffer.concat([greeting(), ping]), "READY"],
-    ["a refusal", Buffer.concat([greeting(), Buffer.from("\x04\x06\x05ERROR")]), "refuses"],
+    ["a refusal", Buffer.concat([greeting(), Buffer.from("\x04\x06\x05ERROR")]), "rejected"],
     [
       "a handshake that lies about its lengths",
       Buffer.concat([greeting(), Buffer.from("\x04\x0c\x05READY\x0bSocke")]),

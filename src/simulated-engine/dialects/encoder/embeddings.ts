@@ -1,6 +1,7 @@
 /**
- * How embeddings go from encode engines to those that compute prompts, as vLLM's `--ec-transfer-config` chooses it: `shared` is its
- * ECExampleConnector, a folder that all see; `pull` its ECCPUConnector with NIXL, where the encoder's answer says where an embedding is.
+ * How embeddings get from encode engines to those that compute prompts, as vLLM's `--ec-transfer-config` selects it:
+ * `shared` is its ECExampleConnector, a shared folder; `pull` is its ECCPUConnector with NIXL, where the encoder's
+ * response says where an embedding is.
  */
 
 import { z } from "zod";
@@ -14,9 +15,9 @@ import type { EngineContext } from "../dialect.ts";
 import { readSettings, readSpec } from "../settings.ts";
 
 export interface Embeddings {
-  /** As an encode engine: keeps the embedding, and says where it is. */
+  /** On an encode engine: stores the embedding, and returns where it is. */
   put(hash: string, tokens: number): Promise<ResponseExtras>;
-  /** As one that computes prompts: whether each of the request's items has an embedding that can be had. */
+  /** On an engine that computes prompts: whether the embedding of each of the request's items could be loaded. */
   load(request: InferenceRequest): Promise<readonly boolean[]>;
   /** For the side port of an encode engine. */
   readonly sideRoutes?: RouteTable;
@@ -29,7 +30,7 @@ export function embeddingsOf(spec: string, engine: EngineContext): Embeddings {
     readSettings(z.strictObject({}), settings);
     return new PulledEmbeddings(engine);
   }
-  if (name !== "shared") throw new Error(`unknown ec-transfer "${name}"; there are: shared, pull`);
+  if (name !== "shared") throw new Error(`unknown ec-transfer "${name}"; use shared or pull`);
   const { path } = readSettings(z.strictObject({ path: storePath }), settings);
   return new SharedEmbeddings(engine, path);
 }
@@ -44,20 +45,22 @@ class SharedEmbeddings implements Embeddings {
   }
 
   async put(hash: string): Promise<ResponseExtras> {
-    await this.#store.put(named(hash));
+    await this.#store.put(entryOf(hash));
     return {};
   }
 
   load(request: InferenceRequest): Promise<boolean[]> {
     if (request.fields["ec_transfer_params"] != null) {
-      this.#engine.violation("A request carried ec_transfer_params.");
+      this.#engine.violation("A request contained ec_transfer_params.");
     }
     const { hashes } = mediaItems(request.fields);
-    return Promise.all(hashes.map(async (hash) => (await this.#store.look(named(hash))) === "ok"));
+    return Promise.all(
+      hashes.map(async (hash) => (await this.#store.look(entryOf(hash))) === "ok"),
+    );
   }
 }
 
-function named(hash: string) {
+function entryOf(hash: string) {
   return { promptHash: `ec-${hash}`, promptTokens: 0 };
 }
 
@@ -75,13 +78,13 @@ class PulledEmbeddings implements Embeddings {
     this.#engine = engine;
   }
 
-  /** A read leaves the embedding where it is, for others that come for the same image. */
+  /** A fetch does not remove the embedding: other requests may have the same image. */
   get sideRoutes(): RouteTable {
     return {
       "POST /ec/fetch": ({ body }) => {
-        const wanted = fetchSchema.safeParse(body).data;
+        const parsed = fetchSchema.safeParse(body).data;
         const isThere =
-          wanted?.seal === this.#engine.engineId && this.#engine.kvStore.renew(wanted.mm_hash);
+          parsed?.seal === this.#engine.engineId && this.#engine.kvStore.renew(parsed.mm_hash);
         return { status: isThere ? 200 : 404, json: "{}" };
       },
     };
@@ -93,8 +96,10 @@ class PulledEmbeddings implements Embeddings {
       kvStore.hold({ requestId: hash, promptHash: hash, seal: engineId, tokens });
     }
     const { host, sidePort } = address;
-    // The number is one that a proxy must not read and print.
-    const handle = `{"metadata":{"image_grid_thw":[[1,4,4]]},"peer_host":${JSON.stringify(host)},"peer_port":${sidePort},"seal":"${engineId}","size_bytes":${bigNumber}}`;
+    // A proxy must not parse and print the number: no double holds it.
+    const handle =
+      `{"metadata":{"image_grid_thw":[[1,4,4]]},"peer_host":${JSON.stringify(host)},` +
+      `"peer_port":${sidePort},"seal":"${engineId}","size_bytes":${bigNumber}}`;
     return { top: { ec_transfer_params: `{"${hash}":${handle}}` } };
   }
 
@@ -102,7 +107,7 @@ class PulledEmbeddings implements Embeddings {
     const params = request.fields["ec_transfer_params"] as Record<string, unknown> | null;
     const { hashes } = mediaItems(request.fields);
     if (params != null && !request.bodyText.includes(bigNumber)) {
-      this.#engine.violation("ec_transfer_params have changed on their way.");
+      this.#engine.violation("ec_transfer_params came back changed.");
     }
     return Promise.all(hashes.map((hash) => this.#pull(hash, params?.[hash])));
   }

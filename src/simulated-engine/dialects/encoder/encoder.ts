@@ -1,4 +1,7 @@
-/** An engine that only encodes images, sounds and videos (vLLM's `ec_producer`), one to a request, for those that compute prompts. */
+/**
+ * An engine that only encodes images, sounds and videos (vLLM's `ec_producer`), one per request, for engines that
+ * compute prompts.
+ */
 
 import { badRequest } from "../../http/request-error.ts";
 import { mediaItems } from "../../model/media-items.ts";
@@ -15,7 +18,7 @@ export function encoder(engine: EngineContext, embeddings: Embeddings): EngineDi
   };
 }
 
-/** It has no language model: what else is in the request it could only do in vain. */
+/** An encode engine has no language model: text or further tokens in the request are violations. */
 function encodeLeg(engine: EngineContext, embeddings: Embeddings, request: InferenceRequest): Leg {
   const { hashes, count, hasText } = mediaItems(request.fields);
   const [hash] = hashes;

@@ -1,6 +1,6 @@
 /**
- * The bootstrap server of an SGLang prefill engine: where decode engines learn of its ranks, and where both legs of a request
- * meet. Its own routes are SGLang's (`disaggregation/common/conn.py`); `/kv/receive` is in the place of ZMQ and RDMA.
+ * The bootstrap server of an SGLang prefill engine: it tells decode engines about its ranks, and both legs of a request
+ * meet there. Its own routes are SGLang's (`disaggregation/common/conn.py`); `/kv/receive` replaces ZMQ and RDMA.
  */
 
 import { z } from "zod";
@@ -16,16 +16,16 @@ export interface BootstrapSettings {
   readonly waitingTimeoutMs: number;
 }
 
-/** A decode engine that has room for the KV of a request and waits for it. */
+/** A decode engine that has memory for the KV of a request and waits for it. */
 interface Receiver {
   readonly promptHash: string;
-  /** Aborted when it has gone. */
+  /** Aborted when it disconnects. */
   readonly signal: AbortSignal;
-  /** Set by the prefill: called once the KV is over, or not. */
+  /** Set by the prefill: called when the transfer has ended. */
   finished: (ok: boolean) => void;
 }
 
-/** A transfer that has failed, for the engine's clients to hear of. */
+/** A failed transfer that the engine reports to its client. */
 export class TransferError extends Error {}
 
 const receiveSchema = z.object({ meeting: z.string(), promptHash: z.string() });
@@ -62,14 +62,14 @@ export class BootstrapServer {
     };
   }
 
-  /** The ranks of the engine register when its model is loaded. */
+  /** The engine's ranks register after `registerMs`, as when a model has been loaded. */
   start(): void {
     const { dpSize, registerMs } = this.#settings;
-    const all = (): void => {
+    const registerAll = (): void => {
       this.#registered = dpSize;
     };
-    if (registerMs === 0) all();
-    else this.#cancelRegistering = this.#engine.options.clock.after(registerMs, all);
+    if (registerMs === 0) registerAll();
+    else this.#cancelRegistering = this.#engine.options.clock.after(registerMs, registerAll);
   }
 
   close(): void {
@@ -82,7 +82,7 @@ export class BootstrapServer {
     const receiver = await this.#receivers.wait(meeting, bootstrapTimeoutMs, signal);
     if (receiver.signal.aborted) throw new TransferError("Aborted by AbortReq.");
     if (receiver.promptHash !== promptHash) {
-      this.#engine.violation("Two different prompts met in one room.");
+      this.#engine.violation("Two different prompts have the same room.");
       this.#kv.offer(meeting, false, this.#settings.waitingTimeoutMs);
       throw new TransferError("The prompts differ.");
     }
@@ -97,48 +97,50 @@ export class BootstrapServer {
         lost();
         return;
       }
-      receiver.finished = (isOver) => (isOver ? resolve() : lost());
+      receiver.finished = (isDone) => (isDone ? resolve() : lost());
       this.#kv.offer(meeting, true, this.#settings.waitingTimeoutMs);
     });
   }
 
-  /** The prefill will not come, or not send. */
+  /** The prefill will not send the KV. */
   fail(meeting: string): void {
     this.#kv.offer(meeting, false, this.#settings.waitingTimeoutMs);
   }
 
   async #receive({ body, signal }: RouteCall): Promise<RouteResponse> {
-    const wanted = receiveSchema.safeParse(body);
-    if (!wanted.success) return malformed;
-    const { meeting, promptHash } = wanted.data;
+    const parsed = receiveSchema.safeParse(body);
+    if (!parsed.success) return malformed;
+    const { meeting, promptHash } = parsed.data;
     const { waitingTimeoutMs } = this.#settings;
     const receiver: Receiver = { promptHash, signal, finished: () => {} };
-    let isOver = false;
+    let isDone = false;
     try {
       const waits = this.#kv.wait(meeting, waitingTimeoutMs, signal);
       this.#receivers.offer(meeting, receiver, waitingTimeoutMs);
       if (await waits) {
         await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
-        isOver = true;
+        isDone = true;
       }
     } catch (error) {
-      const reason = error instanceof RendezvousError ? error.message : "The decode has gone.";
+      const reason =
+        error instanceof RendezvousError ? error.message : "The decode engine disconnected.";
       return failed(reason);
     } finally {
       this.#receivers.withdraw(meeting);
-      receiver.finished(isOver);
+      receiver.finished(isDone);
     }
-    return isOver ? { status: 200, json: "{}" } : failed("The prefill has failed.");
+    return isDone ? { status: 200, json: "{}" } : failed("The prefill has failed.");
   }
 
   #route({ query }: RouteCall): RouteResponse {
     const { dpSize } = this.#settings;
-    const asked = ["prefill_dp_rank", "prefill_cp_rank", "target_tp_rank", "target_pp_rank"];
-    if (asked.some((name) => query.get(name) === null)) {
+    const required = ["prefill_dp_rank", "prefill_cp_rank", "target_tp_rank", "target_pp_rank"];
+    if (required.some((name) => query.get(name) === null)) {
       return { status: 400, json: '"Missing inputs for bootstrap server."' };
     }
     if (this.#registered < dpSize) {
-      const text = `Prefill server not fully registered yet (${this.#registered}/${dpSize} workers registered).`;
+      const ranks = `${this.#registered}/${dpSize} workers registered`;
+      const text = `Prefill server not fully registered yet (${ranks}).`;
       return { status: 503, json: JSON.stringify(text) };
     }
     const info = {
@@ -160,20 +162,20 @@ export class BootstrapServer {
   }
 
   #registerRank(body: unknown): RouteResponse {
-    const reported = rankSchema.safeParse(body);
-    if (!reported.success) return malformed;
+    const parsed = rankSchema.safeParse(body);
+    if (!parsed.success) return malformed;
     if (this.#rankOfRoom.size >= kvEntriesMax) {
       this.#rankOfRoom.delete(this.#rankOfRoom.keys().next().value!);
     }
-    this.#rankOfRoom.set(reported.data.bootstrap_room, reported.data.dp_rank);
+    this.#rankOfRoom.set(parsed.data.bootstrap_room, parsed.data.dp_rank);
     return ok;
   }
 
   #queryRanks(body: unknown): RouteResponse {
-    const asked = querySchema.safeParse(body);
-    if (!asked.success) return malformed;
+    const query = querySchema.safeParse(body);
+    if (!query.success) return malformed;
     const known: Record<string, number> = {};
-    for (const room of asked.data.bootstrap_rooms) {
+    for (const room of query.data.bootstrap_rooms) {
       const rank = this.#rankOfRoom.get(room);
       if (rank !== undefined) known[`${room}`] = rank;
     }

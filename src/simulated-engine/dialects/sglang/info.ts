@@ -1,4 +1,4 @@
-/** What an SGLang engine answers of itself, and its endpoint that aborts requests by their `rid`. */
+/** What an SGLang engine reports about itself, and its endpoint that aborts requests by their `rid`. */
 
 import { RequestError } from "../../http/request-error.ts";
 import type { RouteResponse, RouteTable } from "../../http/route-table.ts";
@@ -36,7 +36,7 @@ export class SglangInfo {
     };
   }
 
-  /** The leg, which a call of `/abort_request` ends while it waits for the other engine. */
+  /** Wraps the leg so that `/abort_request` can end it while it waits for the other engine. */
   abortable({ fields }: InferenceRequest, leg: Leg): Leg {
     const rid = fields["rid"];
     const { acquire } = leg;
@@ -45,13 +45,13 @@ export class SglangInfo {
       ...leg,
       acquire: (signal) =>
         new Promise<Acquired>((resolve, reject) => {
-          const aborted = new AbortController();
+          const abortRequest = new AbortController();
           this.#waiting.set(rid, () => {
-            aborted.abort();
+            abortRequest.abort();
             leg.abandon?.();
             reject(new RequestError(400, "BadRequestError", "Aborted by AbortReq."));
           });
-          acquire(AbortSignal.any([signal, aborted.signal]))
+          acquire(AbortSignal.any([signal, abortRequest.signal]))
             .then(resolve, reject)
             .finally(() => this.#waiting.delete(rid));
         }),
@@ -61,7 +61,7 @@ export class SglangInfo {
   #abort(body: unknown): RouteResponse {
     const { rid, abort_all: all } = (body ?? {}) as { rid?: unknown; abort_all?: unknown };
     for (const [name, abort] of [...this.#waiting]) if (all === true || name === rid) abort();
-    // As SGLang, which does not tell whether there was such a request.
+    // SGLang does not say whether there was such a request.
     return { status: 200, json: "" };
   }
 
@@ -101,7 +101,7 @@ export class SglangInfo {
       .join("");
   }
 
-  /** All of it is told of the first rank: the engine computes as one. */
+  /** All load counts for the first rank: the simulated engine has one scheduler. */
   #loads(): readonly object[] {
     const { running, waiting } = this.#engine.load;
     return Array.from({ length: this.#dpSize }, (_, dp_rank) => ({

@@ -1,7 +1,8 @@
 /**
- * SGLang: prefill and decode get the same request at once and meet in a room of the prefill engine's bootstrap server. Prefill
- * computes once decode is there to receive, stops by itself after one token, and answers when its KV is over; decode begins with that
- * token. Who comes alone waits until its time is up, and fails. From `disaggregation/prefill.py`, `decode.py`, `common/conn.py`.
+ * SGLang: prefill and decode get the same request at once and meet in a room of the prefill engine's bootstrap server.
+ * Prefill computes once decode can receive, stops by itself after one token, and responds when the KV has been sent;
+ * decode starts with that token. A leg without its counterpart waits until it times out, and fails. From
+ * `disaggregation/prefill.py`, `decode.py`, `common/conn.py`.
  */
 
 import { z } from "zod";
@@ -21,11 +22,11 @@ const settingsSchema = z.strictObject({
   /** `SGLANG_DISAGGREGATION_WAITING_TIMEOUT`: how long a decode waits for its KV. */
   waitingTimeoutMs: ms.default(300_000),
   dpSize: z.coerce.number().int().min(1).max(1_024).default(1),
-  /** From its start until its ranks are registered: no decode engine can meet it before. */
+  /** Time from the start until its ranks are registered: before that, no decode engine can meet it. */
   registerMs: ms.default(0),
 });
 
-/** How often, and how far apart, decode asks a bootstrap server that does not answer or is not ready. */
+/** How often, and at which interval, decode asks a bootstrap server that does not respond or is not ready. */
 const routeTries = 20;
 const routeRetryMs = 1_000;
 const routePath =
@@ -39,21 +40,21 @@ export const sglang: Dialect = {
 
   create(engine, settings) {
     const checked = readSettings(settingsSchema, settings);
-    const part = new Sglang(engine, checked);
-    const { server } = part;
+    const engineSide = new Sglang(engine, checked);
+    const { server } = engineSide;
     return {
       kvLeaseMs: checked.waitingTimeoutMs,
       family: "sglang",
-      routes: part.info.routes,
+      routes: engineSide.info.routes,
       ...(server && { sideRoutes: server.routes }),
-      leg: (request) => part.leg(request),
+      leg: (request) => engineSide.leg(request),
       start: () => server?.start(),
       close: () => server?.close(),
     };
   },
 };
 
-/** Where a request's two legs meet, as its body says. */
+/** Where a request's two legs meet, according to its body. */
 interface Meeting {
   readonly host: unknown;
   readonly port: number;
@@ -66,7 +67,7 @@ class Sglang {
   readonly info: SglangInfo;
   readonly #engine: EngineContext;
   readonly #settings: BootstrapSettings;
-  /** Rooms that requests have come into, oldest first. */
+  /** Rooms of earlier requests, oldest first. */
   readonly #usedRooms = new Set<string>();
 
   constructor(engine: EngineContext, settings: BootstrapSettings) {
@@ -103,7 +104,7 @@ class Sglang {
         await orFail("Prefill transfer failed", rooms, () => server.send(name, receiver!, signal));
         return {};
       },
-      // A decode that has not met it yet hears nothing of it, and waits.
+      // A decode leg that has not met it yet is not notified, and waits.
       abandon: () => {
         if (receiver !== undefined) server.fail(name);
       },
@@ -132,7 +133,7 @@ class Sglang {
     };
   }
 
-  /** Waits for a prefill engine whose ranks are not registered yet. Undefined = there is none. */
+  /** Waits until the ranks of the prefill engine are registered. Undefined = it does not respond. */
   async #prefillRanks(origin: string, signal: AbortSignal): Promise<number | undefined> {
     for (let tries = 0; tries < routeTries; tries++) {
       if (tries > 0) await this.#engine.sleep(routeRetryMs, signal);
@@ -151,7 +152,7 @@ class Sglang {
   }
 }
 
-/** Refuses what the engine itself refuses, and counts what it would wait for in vain. */
+/** Rejects what the engine itself rejects, and counts as violations what would make it wait for nothing. */
 function readMeeting(request: InferenceRequest, engine: EngineContext): Meeting {
   const fields = request.fields;
   const rooms = integersOf(request.bodyText, "bootstrap_room");
@@ -163,19 +164,21 @@ function readMeeting(request: InferenceRequest, engine: EngineContext): Meeting 
   const isBatch =
     sequences > 1 || isListOfPrompts(fields["text"] ?? fields["input_ids"] ?? fields["prompt"]);
   if (Array.isArray(fields["bootstrap_room"]) !== isBatch || rooms.length !== sequences) {
-    engine.violation(`${rooms.length} rooms, list or not, for ${sequences} sequences.`);
+    engine.violation(
+      `${rooms.length} rooms for ${sequences} sequences, or a list of the wrong shape.`,
+    );
     throw badRequest("The length of bootstrap_room does not match the batch.");
   }
   if (rooms.some((room) => BigInt(room) < 0n || BigInt(room) >= 1n << 63n)) {
-    engine.violation("A room is no number of 63 bits.");
+    engine.violation("A room is not a 63-bit number.");
     throw badRequest("bootstrap_room is out of range.");
   }
   const [host, port] = [fields["bootstrap_host"], fields["bootstrap_port"]];
   if (Array.isArray(host) !== isBatch || typeof oneOf(host) !== "string") {
     engine.violation("A request came without a bootstrap host, or with a list of another shape.");
   }
-  const reported = oneOf(port);
-  return { host: oneOf(host), port: typeof reported === "number" ? reported : defaultPort, rooms };
+  const given = oneOf(port);
+  return { host: oneOf(host), port: typeof given === "number" ? given : defaultPort, rooms };
 }
 
 function oneOf(field: unknown): unknown {
@@ -195,7 +198,7 @@ function roomRank(rooms: readonly string[], dpSize: number): number {
   return Number(BigInt(rooms[0]!) % BigInt(dpSize));
 }
 
-/** Legs that think of different ranks do not meet. */
+/** Legs with different ranks do not meet. */
 function nameOf(rooms: readonly string[], rank: number): string {
   return `${rooms.join()}@${rank}`;
 }
@@ -213,6 +216,7 @@ async function orFail<T>(
 }
 
 function transferFailed(what: string, rooms: readonly string[], why: string): RequestError {
-  const text = `${what} for request req.bootstrap_room=${rooms.join()} with exception KVTransferError: ${why}`;
+  const room = `req.bootstrap_room=${rooms.join()}`;
+  const text = `${what} for request ${room} with exception KVTransferError: ${why}`;
   return new RequestError(500, "InternalServerError", text);
 }

@@ -1,6 +1,7 @@
 /**
- * The hand-off by a name that both engines know beforehand: whoever holds the KV parks it under that name, and whoever needs it waits
- * for it there, be it there already or not. One engine's side of it, with what goes over the side port in the place of ZMQ and RDMA.
+ * The KV transfer by a name that both engines know in advance: the engine that has the KV parks it under that name, and
+ * the engine that needs it waits for that name, whichever comes first. One engine's side, with the calls over the side
+ * port that replace ZMQ and RDMA.
  */
 
 import { z } from "zod";
@@ -10,7 +11,7 @@ import { kvEntriesMax } from "../../limits.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
 import type { EngineContext } from "../dialect.ts";
 
-/** `ok`, or why the KV is not to be had. */
+/** `ok`, or why the KV cannot be fetched. */
 export type ParkingOutcome =
   | "ok"
   | "unknown"
@@ -21,24 +22,24 @@ export type ParkingOutcome =
 
 type KvPrompt = Pick<InferenceRequest, "promptHash" | "promptTokens">;
 
-const wanted = z.object({ name: z.string(), promptHash: z.string(), seal: z.string() });
-const named = z.object({ name: z.string() });
-const pushed = z.object({ name: z.string(), promptHash: z.string(), promptTokens: z.number() });
-const refused = z.object({
+const waitSchema = z.object({ name: z.string(), promptHash: z.string(), seal: z.string() });
+const nameSchema = z.object({ name: z.string() });
+const putSchema = z.object({ name: z.string(), promptHash: z.string(), promptTokens: z.number() });
+const rejectedSchema = z.object({
   reason: z.enum(["unknown", "wrong_prompt", "mangled_params", "timed_out"]),
 });
 
 const malformed: RouteResponse = { status: 400, json: "{}" };
 const ok: RouteResponse = { status: 200, json: "{}" };
-/** Beyond the wait itself, for the answer to come. */
+/** Added to the wait itself, so that the response can arrive. */
 const responseMarginMs = 1_000;
 
 export class KvParking {
   readonly #engine: EngineContext;
-  /** How long somebody waits for KV that is not there. */
+  /** How long a fetch waits for KV that is not parked yet. */
   readonly #waitMs: number;
   readonly #parked: Rendezvous<true>;
-  /** Names that were used, and those whose KV nobody will come for; the oldest first. */
+  /** Names of earlier requests, and names whose KV will not be fetched; the oldest first. */
   readonly #used = new Set<string>();
   readonly #unwanted = new Set<string>();
 
@@ -50,26 +51,26 @@ export class KvParking {
 
   get sideRoutes(): RouteTable {
     return {
-      "POST /kv/wait": (call) => this.#responseWait(call),
+      "POST /kv/wait": (call) => this.#respondToWait(call),
       "POST /kv/free": ({ body }) => {
-        const reported = named.safeParse(body);
-        if (!reported.success) return malformed;
-        this.free(reported.data.name);
+        const parsed = nameSchema.safeParse(body);
+        if (!parsed.success) return malformed;
+        this.free(parsed.data.name);
         return ok;
       },
       "POST /kv/put": ({ body }) => {
-        const reported = pushed.safeParse(body);
-        if (!reported.success) return malformed;
-        this.park(reported.data.name, reported.data);
+        const parsed = putSchema.safeParse(body);
+        if (!parsed.success) return malformed;
+        this.park(parsed.data.name, parsed.data);
         return ok;
       },
     };
   }
 
-  /** Counts a name that two requests have: the second would get the KV of the first. */
+  /** Counts a violation if an earlier request had the same name: this one would get its KV. */
   use(name: string): void {
     if (this.#used.has(name)) this.#engine.violation(`${name} was used before.`);
-    keep(this.#used, name);
+    remember(this.#used, name);
   }
 
   park(name: string, { promptHash, promptTokens: tokens }: KvPrompt, seal = ""): void {
@@ -84,13 +85,13 @@ export class KvParking {
     return this.#take(name, prompt.promptHash, "", signal);
   }
 
-  /** Frees KV for which nobody comes, also when it is parked later. */
+  /** Frees KV that will not be fetched, also if it is parked later. */
   free(name: string): void {
     this.#parked.withdraw(name);
-    if (!this.#engine.kvStore.release(name)) keep(this.#unwanted, name);
+    if (!this.#engine.kvStore.release(name)) remember(this.#unwanted, name);
   }
 
-  /** Waits for KV at another engine's side port, and transfers it. */
+  /** Waits for KV at another engine's side port, and fetches it. */
   async fetchFrom(
     origin: string,
     name: string,
@@ -105,13 +106,13 @@ export class KvParking {
       timeoutMs,
       signal,
     });
-    if (response?.status === 409) return refused.parse(JSON.parse(response.text)).reason;
+    if (response?.status === 409) return rejectedSchema.parse(JSON.parse(response.text)).reason;
     if (response?.status !== 200) return "fetch_failed";
     await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
     return "ok";
   }
 
-  /** Pushes KV into another engine; says whether it has it. */
+  /** Pushes KV into another engine; resolves to whether it has it. */
   async putTo(
     origin: string,
     name: string,
@@ -127,10 +128,10 @@ export class KvParking {
     void this.#engine.peers.call(`${origin}/kv/free`, { body: { name } });
   }
 
-  async #responseWait({ body, signal }: RouteCall): Promise<RouteResponse> {
-    const reported = wanted.safeParse(body);
-    if (!reported.success) return malformed;
-    const { name, promptHash, seal } = reported.data;
+  async #respondToWait({ body, signal }: RouteCall): Promise<RouteResponse> {
+    const parsed = waitSchema.safeParse(body);
+    if (!parsed.success) return malformed;
+    const { name, promptHash, seal } = parsed.data;
     const reason = await this.#take(name, promptHash, seal, signal);
     return reason === "ok" ? ok : { status: 409, json: JSON.stringify({ reason }) };
   }
@@ -152,7 +153,7 @@ export class KvParking {
   }
 }
 
-function keep(names: Set<string>, name: string): void {
+function remember(names: Set<string>, name: string): void {
   names.add(name);
   if (names.size > kvEntriesMax) names.delete(names.values().next().value!);
 }

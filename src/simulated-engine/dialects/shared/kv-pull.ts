@@ -1,6 +1,6 @@
 /**
- * The hand-off by which a decode engine fetches KV that a prefill engine holds for it, as NIXL and its kin do: what goes over the
- * side port, and the parameters that name what is held.
+ * The KV transfer in which a decode engine fetches KV that a prefill engine holds for it, as with NIXL: the calls over
+ * the side port, and the parameters that name the KV.
  */
 
 import { z } from "zod";
@@ -11,7 +11,7 @@ import { kvBytesPerToken } from "../../limits.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
 import type { EngineContext } from "../dialect.ts";
 
-/** Where KV is held, and under which name. */
+/** The engine that holds the KV, and its id there. */
 export interface KvSource {
   readonly engineId: string;
   readonly requestId: string;
@@ -19,7 +19,7 @@ export interface KvSource {
   readonly port: number;
 }
 
-/** `ok`, or why the KV is not to be had. */
+/** `ok`, or why the KV cannot be fetched. */
 export type PullOutcome = "ok" | "unknown" | "wrong_prompt" | "mangled_params" | "fetch_failed";
 
 const sourceSchema = z.object({
@@ -29,7 +29,7 @@ const sourceSchema = z.object({
   remote_port: z.number().int().min(1).max(65_535),
 });
 
-/** Undefined when the parameters lack anything that is needed to fetch. */
+/** Undefined when a parameter that a fetch needs is missing. */
 export function readSource(params: Readonly<Record<string, unknown>>): KvSource | undefined {
   const { success, data } = sourceSchema.safeParse(params);
   if (!success) return undefined;
@@ -62,7 +62,7 @@ const refusalSchema = z.object({ reason: z.enum(["unknown", "wrong_prompt", "man
 
 const malformed: RouteResponse = { status: 400, json: "{}" };
 
-/** One engine's side of it, be it the one that holds or the one that fetches. */
+/** One engine's side of the transfer, whether it holds the KV or fetches it. */
 export class KvPull {
   readonly #engine: EngineContext;
   #nextHold = 0;
@@ -75,7 +75,7 @@ export class KvPull {
   /** For the side port of an engine that holds KV. */
   get sideRoutes(): RouteTable {
     return {
-      "POST /kv/fetch": ({ body }) => this.#transferKv(body),
+      "POST /kv/fetch": ({ body }) => this.#respondToFetch(body),
       "POST /kv/release": ({ body }) =>
         this.#named(body, (requestId) => this.#engine.kvStore.release(requestId)),
       "POST /kv/renew": ({ body }) =>
@@ -83,7 +83,7 @@ export class KvPull {
     };
   }
 
-  /** A name for KV to hold. vLLM makes it unique in the same way, because clients may send the same id twice. */
+  /** A new id for KV to hold. vLLM makes it unique in the same way, because clients may send the same id twice. */
   newSource(request: InferenceRequest, requestId: string): KvSource {
     const { engineId, address } = this.#engine;
     const suffix = (this.#nextHold++).toString(16).padStart(8, "0");
@@ -130,10 +130,10 @@ export class KvPull {
     return this.#engine.peers.call(httpOrigin(source.host, source.port) + path, { body });
   }
 
-  #transferKv(body: unknown): RouteResponse {
-    const wanted = fetchSchema.safeParse(body);
-    if (!wanted.success) return malformed;
-    const { engineId, requestId, promptHash, seal } = wanted.data;
+  #respondToFetch(body: unknown): RouteResponse {
+    const parsed = fetchSchema.safeParse(body);
+    if (!parsed.success) return malformed;
+    const { engineId, requestId, promptHash, seal } = parsed.data;
     const name = engineId === this.#engine.engineId ? requestId : "";
     const kv = this.#engine.kvStore.take(name, promptHash, seal);
     if (typeof kv === "string") return { status: 409, json: JSON.stringify({ reason: kv }) };
@@ -142,13 +142,13 @@ export class KvPull {
   }
 
   #named(body: unknown, act: (requestId: string) => boolean): RouteResponse {
-    const wanted = nameSchema.safeParse(body);
-    if (!wanted.success) return malformed;
-    return { status: 200, json: JSON.stringify({ found: act(wanted.data.requestId) }) };
+    const parsed = nameSchema.safeParse(body);
+    if (!parsed.success) return malformed;
+    return { status: 200, json: JSON.stringify({ found: act(parsed.data.requestId) }) };
   }
 }
 
-/** A hand-off as a NIXL engine words it. `more` is further members, with a comma before each. */
+/** The transfer parameters of a NIXL engine. `more` has further members, each after a comma. */
 export function transferJson(source: KvSource, blocksJson: string, more: string): string {
   return (
     `{"do_remote_prefill":true,"do_remote_decode":false,` +

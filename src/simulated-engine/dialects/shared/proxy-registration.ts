@@ -1,6 +1,6 @@
 /**
- * Tells a proxy of this engine again and again, as vLLM's P2P NCCL and MoRI-IO connectors do: one MessagePack map per ping, from a
- * ZeroMQ DEALER.
+ * Registers the engine at a proxy with periodic pings, as vLLM's P2P NCCL and MoRI-IO connectors do: one MessagePack
+ * map per ping, from a ZeroMQ DEALER.
  */
 
 import { createConnection, type Socket } from "node:net";
@@ -9,7 +9,7 @@ import { z } from "zod";
 import type { Clock } from "../../clock.ts";
 import { frame, greeting, ready } from "../../kv/zmtp.ts";
 
-/** The settings that dialects with a registration have. */
+/** The settings of dialects that register. */
 export const registrationSettings = {
   /** `host:port` of the proxy's socket; without it the engine does not register. */
   proxy: z
@@ -19,7 +19,7 @@ export const registrationSettings = {
   pingMs: z.coerce.number().int().min(1).default(3_000),
 } as const;
 
-/** A greeting and the shortest of commands: the proxy's handshake is on its way. */
+/** A greeting and the shortest command: the proxy's handshake has arrived. */
 const handshakeBytes = 66;
 
 export class ProxyRegistration {
@@ -31,7 +31,7 @@ export class ProxyRegistration {
   #received = 0;
   #cancelPing: (() => void) | undefined;
 
-  /** @param message asked for with each ping */
+  /** @param message called for each ping */
   constructor(
     { proxy, pingMs }: { readonly proxy: string; readonly pingMs: number },
     clock: Clock,
@@ -54,7 +54,7 @@ export class ProxyRegistration {
     this.#socket?.destroy();
   }
 
-  /** A proxy that is not there is tried again with the next ping. */
+  /** If the proxy cannot be reached, the next ping connects again. */
   #connect(): void {
     const colon = this.#proxy.lastIndexOf(":");
     const host = this.#proxy.slice(0, colon);

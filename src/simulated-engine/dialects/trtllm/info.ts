@@ -1,4 +1,4 @@
-/** What a TensorRT-LLM server tells of itself on its HTTP port, besides `/health` and `/version`. */
+/** What a TensorRT-LLM server reports on its HTTP port, besides `/health` and `/version`. */
 
 import type { RouteTable } from "../../http/route-table.ts";
 import { kvCapacityTokens } from "../../limits.ts";
@@ -7,7 +7,7 @@ import type { EngineContext } from "../dialect.ts";
 export function infoRoutes(engine: EngineContext): RouteTable {
   return {
     "GET /server_info": () => ({ status: 200, json: JSON.stringify(serverInfo(engine)) }),
-    // Of single requests, where `return_perf_metrics` is set.
+    // Metrics of single requests; empty, as without `return_perf_metrics`.
     "GET /perf_metrics": () => ({ status: 200, json: "[]" }),
     "GET /prometheus/metrics": () => ({
       status: 200,
@@ -17,7 +17,7 @@ export function infoRoutes(engine: EngineContext): RouteTable {
   };
 }
 
-/** Only context servers are asked for KV, by their side port. */
+/** Only context servers have an endpoint for KV: their side port. */
 function serverInfo({ role, address }: EngineContext): object {
   if (role === "decode") return { disaggregated_params: {} };
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;

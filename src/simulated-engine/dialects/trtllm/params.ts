@@ -1,4 +1,4 @@
-/** `disaggregated_params` of a request to a TensorRT-LLM server, which refuses what it does not know. */
+/** `disaggregated_params` of a request to a TensorRT-LLM server, which rejects unknown members. */
 
 import { z } from "zod";
 import { check, integersOf } from "../../http/json-body.ts";
@@ -7,7 +7,7 @@ import type { InferenceRequest } from "../../request/inference-request.ts";
 import type { EngineContext } from "../dialect.ts";
 
 const optionalNumber = z.number().int().nullish();
-/** Also beyond 2^53; its digits are read from the text. */
+/** May be beyond 2^53; its digits are read from the text. */
 const optionalId = z.number().refine(Number.isInteger).nullish();
 
 const usageSchema = z.strictObject({
@@ -36,19 +36,19 @@ const newerSchema = z.strictObject({
 });
 
 export interface TrtllmParams extends z.output<typeof newerSchema> {
-  /** Digits, as numbers of 63 bits need it: `disagg_request_id`, and `ctx_request_id` or "". */
+  /** Digits, because doubles do not hold 63 bits: `disagg_request_id`, and `ctx_request_id` or "". */
   readonly id: string;
   readonly contextId: string;
   readonly isGenerationFirst: boolean;
 }
 
-/** Hand-offs of other families: as fields that it does not know, refused. */
+/** KV-transfer fields of other families: unknown here, and so rejected. */
 const foreign = ["kv_transfer_params", "bootstrap_host", "bootstrap_port", "bootstrap_room"];
-/** Ids below are an engine's own. */
+/** Smaller ids are an engine's own. */
 const idsStart = 1n << 42n;
 const idsEnd = 1n << 63n;
 
-/** Undefined = the server is to do it all. Throws a RequestError. */
+/** Undefined = the server computes the whole response. Throws a RequestError. */
 export function readParams(
   request: InferenceRequest,
   engine: EngineContext,
@@ -60,11 +60,11 @@ export function readParams(
     engine.violation(`A request had "${name}".`);
     throw badRequest(`${name}: Extra inputs are not permitted`, name);
   }
-  const reported = fields["disaggregated_params"] ?? undefined;
-  if (reported === undefined) return undefined;
+  const given = fields["disaggregated_params"] ?? undefined;
+  if (given === undefined) return undefined;
   const params = check<typeof newerSchema | typeof olderSchema>(
     isOlder ? olderSchema : newerSchema,
-    reported,
+    given,
   );
   const id = integersOf(bodyText, "disagg_request_id")[0] ?? "";
   if (id === "" || BigInt(id) < idsStart || BigInt(id) >= idsEnd) {

@@ -1,8 +1,8 @@
 /**
- * TensorRT-LLM: a context server computes the prompt and one token, and answers which; a generation server that is told so fetches the
- * KV cache and goes on with that token. With `schedule_style` 1 (generation first) the context server begins once the generation
- * server has asked it. From TensorRT-LLM's `serve/openai_disagg_service.py`, `serve/openai_protocol.py` and
- * `_torch/pyexecutor/kv_cache_transceiver.py`.
+ * TensorRT-LLM: a context server computes the prompt and one token, and returns that token; a generation server that
+ * gets it fetches the KV cache and continues with that token. With `schedule_style` 1 (generation first) the context
+ * server starts once the generation server has asked it. From TensorRT-LLM's `serve/openai_disagg_service.py`,
+ * `serve/openai_protocol.py` and `_torch/pyexecutor/kv_cache_transceiver.py`.
  */
 
 import { createHmac } from "node:crypto";
@@ -19,9 +19,9 @@ import { readParams, type TrtllmParams } from "./params.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 const settingsSchema = z.strictObject({
-  /** `kv_transfer_timeout_ms`: how long KV waits for its generation server, and each side for the other. */
+  /** `kv_transfer_timeout_ms`: how long KV is held for its generation server, and how long each side waits. */
   kvTransferTimeoutMs: z.coerce.number().int().min(1).default(60_000),
-  /** `older`: knows neither `ctx_usage` nor `schedule_style`, and refuses them. */
+  /** `older`: rejects `ctx_usage` and `schedule_style`. */
   generation: z.enum(["newer", "older"]).default("newer"),
   /** `internal_request_auth_key`: a generation must be signed with it. */
   authKey: z.string().min(1).optional(),
@@ -51,7 +51,7 @@ class Trtllm {
   readonly #settings: TrtllmSettings;
   readonly #pull: KvPull;
   readonly #waitingRoom: WaitingRoom;
-  /** Ids that requests have come with, oldest first. */
+  /** Ids of earlier requests, oldest first. */
   readonly #usedIds = new Set<string>();
 
   constructor(engine: EngineContext, settings: TrtllmSettings) {
@@ -69,7 +69,8 @@ class Trtllm {
     const { role } = this.#engine;
     const params = readParams(request, this.#engine, this.#settings.generation === "older");
     if (params === undefined) {
-      if (role === "prefill") this.#engine.violation("A context server was asked for all of it.");
+      if (role === "prefill")
+        this.#engine.violation("A context server was asked for the whole response.");
       if (role !== "decode") return {};
       return { acquire: async () => ({ kv: "recompute", reason: "missing_params" }) };
     }
@@ -84,7 +85,7 @@ class Trtllm {
 
   #contextLeg(request: InferenceRequest, params: TrtllmParams): Leg {
     const { id } = params;
-    if (request.stream) this.#engine.violation("A context was streamed: its hand-off is lost.");
+    if (request.stream) this.#engine.violation("A context was streamed: its parameters are lost.");
     if (request.n * request.prompts.length > 1) {
       this.#engine.violation("A context was for more than one choice.");
     }
@@ -98,7 +99,7 @@ class Trtllm {
         acquire: (signal: AbortSignal) => this.#waitForGeneration(request, id, signal),
       }),
       deliver: ({ reason }) => {
-        // Generation first, the other side waits for the last token, too.
+        // Generation first, the other server waits, also if the prompt ends the text.
         if (isGenerationFirst || reason === "length" || reason === "not_finished") {
           this.#pull.hold(source, request, seal);
           if (isGenerationFirst) this.#waitingRoom.admit(id, seal);
@@ -117,9 +118,9 @@ class Trtllm {
     id: string,
     signal: AbortSignal,
   ): Promise<Acquired> {
-    const promptHash = await failing(() => this.#waitingRoom.asked(id, signal));
+    const promptHash = await orTransferFailed(() => this.#waitingRoom.waitForAsk(id, signal));
     if (promptHash !== request.promptHash) {
-      this.#engine.violation("Two different prompts met under one id.");
+      this.#engine.violation("Two different prompts have the same id.");
       throw transferFailed("The prompts differ.");
     }
     return { kv: "compute" };
@@ -137,16 +138,16 @@ class Trtllm {
     this.#checkContextFirst(request, params);
     const engineId = Buffer.from(params.encoded_opaque_state ?? "", "base64").toString();
     const seal = sealOf(params.contextId, params.encoded_opaque_state ?? "");
-    // Told nothing, an engine says what it sees: all of the prompt came from elsewhere.
+    // Without `ctx_usage` the engine counts the whole prompt as cached, because it came from elsewhere.
     const usage = params.ctx_usage ?? undefined;
-    const reported = usage && (usage.prompt_tokens_details?.cached_tokens ?? 0);
+    const cachedTokens = usage && (usage.prompt_tokens_details?.cached_tokens ?? 0);
     return {
       acquire: (signal) =>
-        this.#fetch(request, { engineId, origin, id: params.id }, seal, reported, signal),
+        this.#fetch(request, { engineId, origin, id: params.id }, seal, cachedTokens, signal),
     };
   }
 
-  /** Asks the context server for KV that is not computed yet. */
+  /** Asks the context server for KV that it has not computed yet. */
   async #ask(
     request: InferenceRequest,
     { id }: TrtllmParams,
@@ -159,7 +160,9 @@ class Trtllm {
       signal,
     });
     if (response?.status !== 200) {
-      throw transferFailed(response === undefined ? "The context server has gone." : response.text);
+      throw transferFailed(
+        response === undefined ? "The context server disconnected." : response.text,
+      );
     }
     const { engineId, seal } = admittedSchema.parse(JSON.parse(response.text));
     return this.#fetch(request, { engineId, origin, id }, seal, undefined, signal);
@@ -181,7 +184,7 @@ class Trtllm {
     return { kv: "remote", firstToken: true, ...(cachedTokens !== undefined && { cachedTokens }) };
   }
 
-  /** What a generation server of a context-first request needs, or would do again. */
+  /** Checks what a generation server needs in a context-first request, or would have to compute again. */
   #checkContextFirst(request: InferenceRequest, params: TrtllmParams): void {
     const { engine, fields } = { engine: this.#engine, fields: request.fields };
     if (params.contextId === "" || params.first_gen_tokens?.length !== 1) {
@@ -198,13 +201,13 @@ class Trtllm {
     }
   }
 
-  #checkSignature(params: TrtllmParams, reported: string | string[] | undefined): void {
+  #checkSignature(params: TrtllmParams, signature: string | string[] | undefined): void {
     const { authKey } = this.#settings;
     if (authKey === undefined) return;
     const { ctx_info_endpoint = null, encoded_opaque_state = null } = params;
     const payload = JSON.stringify({ ctx_info_endpoint, encoded_opaque_state });
     const expected = `sha256=${createHmac("sha256", authKey).update(payload).digest("hex")}`;
-    if (reported === expected) return;
+    if (signature === expected) return;
     this.#engine.violation("A generation was not signed.");
     throw badRequest("Invalid internal disaggregated request authentication");
   }
@@ -235,10 +238,10 @@ class Trtllm {
 }
 
 const admittedSchema = z.object({ engineId: z.string(), seal: z.string() });
-/** For the other side to say that its time is up, before the call itself ends. */
+/** So that the other server can report its time-out before the call itself times out. */
 const callGraceMs = 1_000;
 
-/** An odd number of 63 bits that belongs to the prompt: no double holds it. */
+/** An odd 63-bit number that follows from the prompt: no double holds it. */
 function contextIdOf({ promptHash }: InferenceRequest): string {
   return String((1n << 62n) | (BigInt(`0x${promptHash.slice(0, 15)}`) << 1n) | 1n);
 }
@@ -251,7 +254,7 @@ function sealOf(contextId: string, opaqueState: string): string {
   return `${contextId} ${opaqueState}`;
 }
 
-async function failing<T>(run: () => Promise<T>): Promise<T> {
+async function orTransferFailed<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {

@@ -1,4 +1,7 @@
-/** Where a context server's generation-first requests wait until their generation servers have asked for them, and those for the KV. */
+/**
+ * Where generation-first requests wait at a context server: the context until its generation server asks for it, and
+ * the generation server until the KV is there.
+ */
 
 import { z } from "zod";
 import type { RouteCall, RouteResponse, RouteTable } from "../../http/route-table.ts";
@@ -10,9 +13,9 @@ const askSchema = z.object({ id: z.string(), promptHash: z.string() });
 export class WaitingRoom {
   readonly #engine: EngineContext;
   readonly #timeoutMs: number;
-  /** By id: the hash of the prompt that was asked for. */
+  /** By id: the hash of the prompt that a generation server asks for. */
   readonly #asks: Rendezvous<string>;
-  /** By id: the seal of KV that is there. */
+  /** By id: the seal of KV that can be fetched. */
   readonly #admissions: Rendezvous<string>;
 
   constructor(engine: EngineContext, timeoutMs: number) {
@@ -26,28 +29,29 @@ export class WaitingRoom {
     return { "POST /kv/ask": (call) => this.#ask(call) };
   }
 
-  /** Resolves once a generation server has asked for it. */
-  asked(id: string, signal: AbortSignal): Promise<string> {
+  /** Resolves to the prompt hash once a generation server asks for the id. */
+  waitForAsk(id: string, signal: AbortSignal): Promise<string> {
     return this.#asks.wait(id, this.#timeoutMs, signal);
   }
 
-  /** The KV can be fetched. */
+  /** The KV of this id can be fetched. */
   admit(id: string, seal: string): void {
     this.#admissions.offer(id, seal, this.#timeoutMs);
   }
 
-  /** A context that fails is not told of here: its generation waits until its time is up, or is cancelled. */
+  /** The failure of a context is not reported here: its generation waits until it times out or is cancelled. */
   async #ask({ body, signal }: RouteCall): Promise<RouteResponse> {
-    const wanted = askSchema.safeParse(body);
-    if (!wanted.success) return { status: 400, json: "{}" };
-    const { id, promptHash } = wanted.data;
+    const parsed = askSchema.safeParse(body);
+    if (!parsed.success) return { status: 400, json: "{}" };
+    const { id, promptHash } = parsed.data;
     try {
       const admitted = this.#admissions.wait(id, this.#timeoutMs, signal);
       this.#asks.offer(id, promptHash, this.#timeoutMs);
       const { engineId } = this.#engine;
       return { status: 200, json: JSON.stringify({ engineId, seal: await admitted }) };
     } catch (error) {
-      const reason = error instanceof RendezvousError ? error.message : "Generation has gone.";
+      const reason =
+        error instanceof RendezvousError ? error.message : "The generation server disconnected.";
       return { status: 409, json: JSON.stringify({ reason }) };
     } finally {
       this.#asks.withdraw(id);

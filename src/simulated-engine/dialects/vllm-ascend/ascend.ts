@@ -1,7 +1,7 @@
 /**
- * vLLM-Ascend's MooncakeConnector: NIXL's fields and more, KV held for 480 s, handed over only by a prefill that its length has ended.
- * Decode may give a request up after some tokens, as its `RecomputeScheduler` does when memory is short. From vllm-ascend's
- * `kv_p2p/mooncake_connector.py` and `core/recompute_scheduler.py`.
+ * vLLM-Ascend's MooncakeConnector: NIXL's fields and more, KV held for 480 s, and offered only by a prefill that ended
+ * by its length. Decode may preempt a request after some tokens, as its `RecomputeScheduler` does when memory is short.
+ * From vllm-ascend's `kv_p2p/mooncake_connector.py` and `core/recompute_scheduler.py`.
  */
 
 import { z } from "zod";
@@ -15,9 +15,9 @@ import { readSettings } from "../settings.ts";
 import { KvPull, type KvSource, kvTransferParamsOf, readSource } from "../shared/kv-pull.ts";
 
 const settingsSchema = z.strictObject({
-  /** Tokens after which decode gives a request up; 0 = never. */
+  /** Tokens after which decode preempts a request; 0 = never. */
   recomputeAfter: z.coerce.number().int().min(0).default(0),
-  /** Which requests it gives up: one in so many. */
+  /** Preempts one request in this many. */
   recomputeEvery: z.coerce.number().int().min(1).default(1),
   /** vLLM's `kv_load_failure_policy`. */
   loadFailure: z.enum(["fail", "recompute"]).default("fail"),
@@ -27,7 +27,7 @@ type AscendSettings = z.output<typeof settingsSchema>;
 
 const holdMs = 480_000;
 
-/** What decode must get back as it was told, besides what names the source. */
+/** Parameters that must come back unchanged, besides those that name the source. */
 const sealedKeys = [
   "remote_block_ids",
   "remote_pcp_size",
@@ -84,7 +84,8 @@ class Ascend {
 
   #prefillLeg(request: InferenceRequest, { requestId }: Origin): Leg {
     const { stream, lengths, n } = request;
-    if (stream) this.#engine.violation("A prefill was streamed: its hand-off is never answered.");
+    if (stream)
+      this.#engine.violation("A prefill was streamed: its response has no KV-transfer parameters.");
     if (lengths.maxTokens !== 1) this.#engine.violation("A prefill was not for one token.");
     // The first choice to end would free the blocks under the others (vLLM RFC 39647).
     if (n > 1) this.#engine.violation("A prefill was for more than one choice.");
@@ -100,7 +101,7 @@ class Ascend {
   }
 
   #decodeLeg(request: InferenceRequest): Leg {
-    const end = this.#giveUp();
+    const end = this.#preemption();
     const continues = this.#settings.recomputeAfter > 0 ? continuedText(request) : undefined;
     const params = kvTransferParamsOf(request);
     const source = params?.["do_remote_prefill"] === true ? readSource(params) : undefined;
@@ -114,11 +115,11 @@ class Ascend {
       }
       throw new RequestError(500, "InternalServerError", `KV load failed (${outcome}).`);
     };
-    // A request that goes away while it waits has nobody told: prefill holds the KV to its end.
+    // If the request is aborted while it waits, prefill is not notified: it holds the KV until the lease ends.
     return { acquire, ...(continues === undefined ? {} : { continues }) };
   }
 
-  #giveUp(): { readonly end?: ResponseEnd } {
+  #preemption(): { readonly end?: ResponseEnd } {
     const { recomputeAfter: afterTokens, recomputeEvery } = this.#settings;
     this.#decodes += 1;
     if (afterTokens === 0 || this.#decodes % recomputeEvery !== 0) return {};

@@ -1,7 +1,8 @@
 /**
- * vLLM-Ascend's layerwise connectors: decode allocates blocks, calls the proxy back (`metaserver`) to say where they are, takes no notice of
- * the answer, and waits until a prefill has written there; prefill pushes layer by layer and keeps nothing. Both go by the request's id. From
- * vllm-ascend's `kv_p2p/mooncake_layerwise_connector.py` and `kv_p2p/layerwise_pull/scheduler.py`.
+ * vLLM-Ascend's layerwise connectors: decode allocates blocks, calls the proxy back (`metaserver`) with their
+ * addresses, ignores the response, and waits until a prefill has written the KV there; prefill pushes layer by layer
+ * and holds nothing. Both use the request's id. From vllm-ascend's `kv_p2p/mooncake_layerwise_connector.py` and
+ * `kv_p2p/layerwise_pull/scheduler.py`.
  */
 
 import { z } from "zod";
@@ -18,12 +19,12 @@ import { readSettings } from "../settings.ts";
 import { kvTransferParamsOf } from "../shared/kv-pull.ts";
 
 const settingsSchema = z.strictObject({
-  /** How long decode waits for its KV. A real engine waits for ever. */
+  /** How long decode waits for its KV. A real engine waits without limit. */
   waitMs: z.coerce.number().int().min(1).default(600_000),
-  /** How often decode makes each call, as if the connection of the earlier ones had broken. */
+  /** How often decode makes each call, as if the connections of the earlier calls had broken. */
   calls: z.coerce.number().int().min(1).max(3).default(1),
   layers: z.coerce.number().int().min(1).max(128).default(3),
-  /** Tokens after which decode gives a request up; 0 = never. */
+  /** Tokens after which decode preempts a request; 0 = never. */
   recomputeAfter: z.coerce.number().int().min(0).default(0),
 });
 
@@ -70,7 +71,7 @@ export const vllmAscendLayerwise: Dialect = {
   },
 };
 
-/** Blocks that wait for KV. */
+/** Blocks reserved for KV that has not arrived. */
 interface Allocated {
   readonly promptHash: string;
   readonly blocks: string;
@@ -94,8 +95,9 @@ class Layerwise {
   decodeLeg(request: InferenceRequest, origin: Origin): Leg {
     const params = kvTransferParamsOf(request);
     const { recomputeAfter: afterTokens } = this.#settings;
-    const gaveUp = { finishReason: "stop", stopReason: "recomputed" };
-    const end: { end?: ResponseEnd } = afterTokens > 0 ? { end: { afterTokens, ...gaveUp } } : {};
+    const preempted = { finishReason: "stop", stopReason: "recomputed" };
+    const end: { end?: ResponseEnd } =
+      afterTokens > 0 ? { end: { afterTokens, ...preempted } } : {};
     const continues = afterTokens > 0 ? continuedText(request) : undefined;
     const url = params?.["do_remote_prefill"] === true ? params["metaserver"] : undefined;
     const ids = childIds(request, origin);
@@ -116,11 +118,13 @@ class Layerwise {
     signal: AbortSignal,
   ): Promise<void> {
     const { waitMs } = this.#settings;
-    // Its own queue, before there is memory for the request.
+    // The engine's own queue, before there is memory for the request.
     await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
-    const mine = ids.filter((id) => !this.#allocated.has(id));
-    if (mine.length < ids.length) {
-      this.#engine.violation("Two requests have the same id, by which KV finds its blocks.");
+    const unused = ids.filter((id) => !this.#allocated.has(id));
+    if (unused.length < ids.length) {
+      this.#engine.violation(
+        "Two requests have the same id, which identifies the blocks of their KV.",
+      );
       throw new RequestError(500, "InternalServerError", "The request id is in use.");
     }
     try {
@@ -141,7 +145,7 @@ class Layerwise {
     }
   }
 
-  /** Whatever the answer is; only what breaks is tried again. */
+  /** Ignores the response; only a broken connection is tried again. */
   async #callBack(url: string, id: string, blockIds: readonly number[][]): Promise<void> {
     const { engineId, address } = this.#engine;
     const body = {
@@ -166,17 +170,17 @@ class Layerwise {
     }
   }
 
-  /** One layer's KV has come; with the last one the request can go on. */
+  /** One layer's KV has arrived; after the last one the request continues. */
   receive(body: unknown): RouteResponse {
-    const pushed = pushSchema.safeParse(body);
-    if (!pushed.success) return { status: 400, json: "{}" };
-    const { requestId, engineId, promptHash, blocks, isLast } = pushed.data;
+    const parsed = pushSchema.safeParse(body);
+    if (!parsed.success) return { status: 400, json: "{}" };
+    const { requestId, engineId, promptHash, blocks, isLast } = parsed.data;
     const allocated = this.#allocated.get(requestId);
     const fits =
       engineId === this.#engine.engineId &&
       allocated?.promptHash === promptHash &&
       allocated.blocks === blocks;
-    // A real engine could not tell: it would be another request's memory by now.
+    // A real engine cannot detect this: the memory would belong to another request by now.
     if (!fits) return { status: 409, json: "{}" };
     if (isLast) this.#arrived.offer(requestId, true, 1);
     return { status: 200, json: "{}" };
@@ -199,18 +203,18 @@ class Layerwise {
     if (n > 1) this.#engine.violation("A prefill was for more than one choice.");
     const params = kvTransferParamsOf(request);
     if (params?.["do_remote_decode"] !== true) {
-      this.#engine.violation("A prefill engine was not told whose KV it computes.");
+      this.#engine.violation("A prefill engine was not told where its KV goes.");
       return {};
     }
     const ids = childIds(request, origin);
     const batch = params["batch_kv_transfer_params"] as Record<string, unknown> | undefined;
     const targets = ids.map((id) => {
-      const reported = targetSchema.safeParse(ids.length === 1 ? params : batch?.[id]);
-      if (reported.success) return reported.data;
+      const target = targetSchema.safeParse(ids.length === 1 ? params : batch?.[id]);
+      if (target.success) return target.data;
       throw new RequestError(
         500,
         "InternalServerError",
-        `Nothing says where the KV of ${id} goes.`,
+        `The request does not say where the KV of ${id} goes.`,
       );
     });
     return {
@@ -221,7 +225,7 @@ class Layerwise {
     };
   }
 
-  /** Under the prefill's own id: decode waits for its own. */
+  /** Pushes under the prefill's own id, while decode waits for its own id: both must be the same. */
   async #push(request: InferenceRequest, id: string, target: Target): Promise<void> {
     const { remote_host: host, remote_port: port, remote_engine_id: engineId } = target;
     const blocks = JSON.stringify(target.remote_block_ids);
@@ -237,7 +241,7 @@ class Layerwise {
   }
 }
 
-/** vLLM makes a request of its own of each prompt. */
+/** vLLM makes one request of each prompt. */
 function childIds({ idPrefix, prompts }: InferenceRequest, { requestId }: Origin): string[] {
   if (idPrefix === "chatcmpl") return [`chatcmpl-${requestId}`];
   return prompts.map((_, index) => `${idPrefix}-${requestId}-${index}`);

@@ -1,6 +1,6 @@
 /**
- * Omni-infer: prefill answers every request for one token with the hand-off, decode fetches by it. One of its parameters is a
- * number that no double holds, so that a proxy that parses and prints it is found out.
+ * Omni-infer: prefill responds to every request for one token with KV-transfer parameters, and decode fetches with
+ * them. One of the parameters is a number that no double holds, so that a proxy that parses and prints it is detected.
  */
 
 import { z } from "zod";
@@ -30,7 +30,7 @@ export const omni: Dialect = {
         if (engine.role === "decode" || params?.["do_remote_prefill"] === true) {
           return decodeLeg(engine, pull, request);
         }
-        // A mixed engine also serves one-token requests of its own, so it holds KV only when it is told to.
+        // A mixed engine also serves ordinary one-token requests, so it holds KV only when the request says so.
         return params?.["do_remote_decode"] === true
           ? prefillLeg(engine, pull, request, origin)
           : {};
@@ -46,7 +46,7 @@ function prefillLeg(
   { requestId }: Origin,
 ): Leg {
   if (request.stream || request.lengths.maxTokens !== 1) {
-    engine.violation("A prefill engine was asked for more than one token in one piece.");
+    engine.violation("A prefill engine was asked for a stream or for more than one token.");
     return {};
   }
   // The first choice to end would free the blocks under the others (vLLM RFC 39647).
@@ -84,7 +84,7 @@ function decodeLeg(engine: EngineContext, pull: KvPull, request: InferenceReques
   };
 }
 
-/** An odd number of 63 bits that belongs to the prompt: no double holds it. */
+/** An odd 63-bit number that follows from the prompt: no double holds it. */
 function fingerprintOf(promptHash: string): string {
   const bits = BigInt(`0x${promptHash.slice(0, 15)}`);
   return String((1n << 62n) | (bits << 1n) | 1n);

@@ -1,7 +1,7 @@
 /**
- * Engines that give a prompt back of which they have too little (`cache_hit_threshold`, vLLM RFC 24256 and PR 24520): the answer has no
- * token and ends with `finish_reason` "cache_threshold". KV goes over a folder that all share. A threshold of 0 computes whatever is
- * missing: right in a prefill, and a silent recompute in a decode.
+ * Engines that reject a prompt of which too little is cached (`cache_hit_threshold`, vLLM RFC 24256 and PR 24520): the
+ * response has no token and ends with `finish_reason` "cache_threshold". KV is transferred through a shared folder. A
+ * threshold of 0 computes whatever is missing: right in a prefill, and a silent recompute in a decode.
  */
 
 import { z } from "zod";
@@ -15,7 +15,7 @@ import { readSettings } from "../settings.ts";
 
 const settingsSchema = z.strictObject({
   path: storePath,
-  /** vLLM's `--global-cache-hit-threshold`, for requests that say none. */
+  /** vLLM's `--global-cache-hit-threshold`, for requests without a threshold. */
   threshold: z.coerce.number().min(0).max(1).default(0),
 });
 
@@ -50,13 +50,13 @@ class Gate {
   }
 
   leg(request: InferenceRequest): Leg {
-    const said = request.fields["cache_hit_threshold"] ?? this.#threshold;
-    if (typeof said !== "number" || !(said >= 0 && said <= 1)) {
+    const requested = request.fields["cache_hit_threshold"] ?? this.#threshold;
+    if (typeof requested !== "number" || !(requested >= 0 && requested <= 1)) {
       throw badRequest("cache_hit_threshold must be between 0 and 1.", "cache_hit_threshold");
     }
     const isPrefill = this.#engine.role === "prefill";
-    if (isPrefill && said > 0) {
-      this.#engine.violation("A prefill may be given back: its threshold is above 0.");
+    if (isPrefill && requested > 0) {
+      this.#engine.violation("A prefill has a threshold above 0, by which it may be rejected.");
     }
     if (isPrefill && request.lengths.maxTokens !== 1) {
       this.#engine.violation("A prefill was not for one token.");
@@ -64,9 +64,9 @@ class Gate {
     let isRejected = false;
     return {
       acquire: async (signal) => {
-        const acquired = await this.#acquire(request, said, signal);
+        const acquired = await this.#acquire(request, requested, signal);
         isRejected = acquired.end !== undefined;
-        if (!isRejected) this.#keep(request.promptHash);
+        if (!isRejected) this.#remember(request.promptHash);
         return acquired;
       },
       deliver: async () => {
@@ -87,14 +87,14 @@ class Gate {
       await this.#engine.sleep(this.#engine.options.kvTransferMs, signal);
       return { kv: "remote" };
     }
-    // The prompt is there as a whole or not at all: a share of 1 or of 0.
+    // The prompt is cached as a whole or not at all: a share of 1 or 0.
     if (threshold > 0) return { kv: "local", end: rejection };
     return this.#engine.role === "decode"
       ? { kv: "recompute", reason: outcome }
       : { kv: "compute" };
   }
 
-  #keep(promptHash: string): void {
+  #remember(promptHash: string): void {
     this.#local.delete(promptHash);
     this.#local.add(promptHash);
     if (this.#local.size > kvEntriesMax) this.#local.delete(this.#local.values().next().value!);

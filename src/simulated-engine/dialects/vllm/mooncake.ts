@@ -1,7 +1,8 @@
 /**
- * vLLM's MooncakeConnector. Prefill parks KV under the transfer id that it is told, decode asks the bootstrap server for the engine
- * and waits for the KV of that id; what decode is not told it computes, without a word. In the older generation both know the KV by
- * their ids of the request. From vLLM's `v1/mooncake/mooncake_connector.py` and `mooncake_utils.py`.
+ * vLLM's MooncakeConnector. Prefill parks KV under the request's transfer id; decode asks the bootstrap server for the
+ * engine and waits for the KV of that id. Without those parameters it silently computes the prompt. In the older
+ * generation both engines identify the KV by their ids of the request. From vLLM's `v1/mooncake/mooncake_connector.py`
+ * and `mooncake_utils.py`.
  */
 
 import { randomBytes } from "node:crypto";
@@ -20,16 +21,19 @@ const settingsSchema = z.strictObject({
   timeoutMs: z.coerce.number().int().min(1).default(480_000),
   /** vLLM's `kv_load_failure_policy`. */
   loadFailure: z.enum(["fail", "recompute"]).default("fail"),
-  /** vLLM 0.14 and later, unless `VLLM_DISABLE_REQUEST_ID_RANDOMIZATION` is set: each engine adds 8 characters to its ids. */
+  /**
+   * vLLM 0.14 and later, unless `VLLM_DISABLE_REQUEST_ID_RANDOMIZATION` is set: each engine appends 8 characters to its
+   * ids.
+   */
   randomIds: z.stringbool().default(false),
 });
 
 type MooncakeSettings = z.output<typeof settingsSchema>;
 
-/** Where decode finds the KV, and under which name. */
+/** Where decode finds the KV, and its name there. */
 interface Source {
   readonly origin: string;
-  /** Undefined = any engine that is there. */
+  /** Undefined = any engine at that address. */
   readonly engineId: string | undefined;
   readonly name: string;
 }
@@ -71,7 +75,7 @@ class Mooncake {
     this.#parking = new KvParking(engine, settings.timeoutMs);
   }
 
-  /** The bootstrap server, and what decode engines come for besides. */
+  /** The bootstrap server, and the routes of parked KV. */
   get sideRoutes() {
     const { engineId, address } = this.#engine;
     return {
@@ -100,7 +104,7 @@ class Mooncake {
     return role === "decode" ? this.#decodeLeg(request, undefined) : {};
   }
 
-  /** What both engines know the KV by; undefined = the request does not say. */
+  /** The name by which both engines know the KV; undefined = the request has none. */
   #nameOf(
     request: InferenceRequest,
     { requestId }: Origin,
@@ -121,7 +125,7 @@ class Mooncake {
     else this.#parking.use(name);
     return {
       deliver: ({ reason }) => {
-        // Nothing tells decode of one that the end of its text has ended: it waits.
+        // If the text ended by itself, no KV is parked and decode is not notified: it waits.
         if (name !== undefined && reason === "length") this.#parking.park(name, request);
         return {};
       },
@@ -144,7 +148,7 @@ class Mooncake {
         owesPull = false;
         return outcome === "ok" ? { kv: "remote" } : this.#failed(outcome);
       },
-      // An empty pull, which has prefill let go of it.
+      // An empty pull, by which prefill frees the KV.
       abandon: () => {
         if (owesPull) this.#parking.freeAt(origin, name);
       },

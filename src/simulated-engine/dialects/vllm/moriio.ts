@@ -1,7 +1,8 @@
 /**
- * vLLM's MoRIIOConnector, in its modes READ and WRITE. Both engines know a transfer by its id and find each other by the request id. In
- * READ, decode fetches by what the prefill's answer says. In WRITE, decode says where it wants the KV, and waits until prefill has
- * written it. From vLLM's `v1/moriio/moriio_common.py` and `moriio_connector.py`. The side port is in the place of `notify_port`.
+ * vLLM's MoRIIOConnector, in its modes READ and WRITE. Both engines know a transfer by its id and find each other by
+ * the request id. In READ, decode fetches with the parameters of the prefill's response. In WRITE, decode says where it
+ * wants the KV, and waits until prefill has written it. From vLLM's `v1/moriio/moriio_common.py` and
+ * `moriio_connector.py`. The side port replaces `notify_port`.
  */
 
 import { z } from "zod";
@@ -17,14 +18,14 @@ import { ProxyRegistration, registrationSettings } from "../shared/proxy-registr
 const settingsSchema = z.strictObject({
   /** The connector's `transfer_timeout`: how long decode waits for KV. */
   transferTimeoutMs: z.coerce.number().int().min(1).default(30_000),
-  /** The connector's `defer_timeout`: how long KV is held for a decode that does not come. */
+  /** The connector's `defer_timeout`: how long KV is held for decode. */
   deferTimeoutMs: z.coerce.number().int().min(1).default(60_000),
   ...registrationSettings,
 });
 
 type MoriioMode = "read" | "write";
 
-/** As the connector has them. */
+/** The patterns of the connector. */
 const prefillAddress = /___prefill_addr_(.+?)___decode_addr_/;
 const decodeAddress = /___decode_addr_(.+)_[0-9a-f]{32}(?:-.*)?$/;
 
@@ -43,7 +44,11 @@ function dialectOf(name: string, mode: MoriioMode): Dialect {
       const registration =
         proxy === undefined
           ? undefined
-          : new ProxyRegistration({ proxy, pingMs }, engine.options.clock, () => moriio.reported);
+          : new ProxyRegistration(
+              { proxy, pingMs },
+              engine.options.clock,
+              () => moriio.registration,
+            );
       return {
         kvLeaseMs: deferTimeoutMs,
         sideRoutes: moriio.sideRoutes,
@@ -71,8 +76,8 @@ class Moriio {
     return this.#parking.sideRoutes;
   }
 
-  /** What it registers with. */
-  get reported() {
+  /** The message with which it registers. */
+  get registration() {
     const { host, port, sidePort } = this.#engine.address;
     return {
       type: this.#engine.role === "prefill" ? "P" : "D",
@@ -88,15 +93,15 @@ class Moriio {
     const isPrefill = this.#engine.role === "prefill";
     const params = kvTransferParamsOf(request);
     const flag = isPrefill ? "do_remote_decode" : "do_remote_prefill";
-    if (params?.[flag] !== true) throw this.#wrong(`A request came without ${flag}.`);
+    if (params?.[flag] !== true) throw this.#reject(`A request came without ${flag}.`);
     const transferId = params["transfer_id"];
     if (typeof transferId !== "string" || !transferId.startsWith("tx")) {
-      throw this.#wrong("A request came without a transfer id that begins with tx.");
+      throw this.#reject("A request came without a transfer id that begins with tx.");
     }
     if (request.n > 1) this.#engine.violation("A request was for more than one choice.");
     const pattern = isPrefill ? decodeAddress : prefillAddress;
     const origin = originOf(pattern.exec(`${request.idPrefix}-${requestId}-0`)?.[1]);
-    if (origin === undefined) throw this.#wrong(`Cannot parse peer zmq_address of ${requestId}`);
+    if (origin === undefined) throw this.#reject(`Cannot parse peer zmq_address of ${requestId}`);
     return isPrefill
       ? this.#prefillLeg(request, transferId)
       : this.#decodeLeg(request, transferId, origin, params);
@@ -104,7 +109,8 @@ class Moriio {
 
   #prefillLeg(request: InferenceRequest, transferId: string): Leg {
     const engine = this.#engine;
-    if (request.stream) engine.violation("A prefill was streamed: its hand-off is never answered.");
+    if (request.stream)
+      engine.violation("A prefill was streamed: its response has no KV-transfer parameters.");
     if (request.lengths.maxTokens !== 1) engine.violation("A prefill was not for one token.");
     this.#parking.use(transferId);
     return {
@@ -113,7 +119,7 @@ class Moriio {
         const blocks = JSON.stringify([this.#nextBlock++]);
         this.#parking.park(transferId, request, this.#mode === "read" ? blocks : "");
         const { host, sidePort } = engine.address;
-        // Ports are texts where the configuration has texts.
+        // Ports are strings where the configuration has strings.
         const params =
           `{"do_remote_prefill":true,"do_remote_decode":false,"remote_block_ids":${blocks},` +
           `"remote_engine_id":${JSON.stringify(this.#engineId)},"remote_host":${JSON.stringify(host)},` +
@@ -133,8 +139,8 @@ class Moriio {
     const isRead = this.#mode === "read";
     const blocks = JSON.stringify(params["remote_block_ids"] ?? null);
     if (isRead && (blocks === "null" || typeof params["remote_engine_id"] !== "string")) {
-      // The real one generates from memory that nobody has filled.
-      throw this.#wrong("A decode was not told which blocks to read.");
+      // A real engine would generate from uninitialised memory.
+      throw this.#reject("A decode was not told which blocks to read.");
     }
     let owesRelease = true;
     return {
@@ -156,7 +162,7 @@ class Moriio {
     return `${host}:${sidePort}`;
   }
 
-  #wrong(text: string): RequestError {
+  #reject(text: string): RequestError {
     this.#engine.violation(text);
     return new RequestError(500, "InternalServerError", text);
   }

@@ -1,7 +1,7 @@
 /**
- * vLLM's NixlConnector: prefill holds KV when it is told to (`do_remote_decode`) and answers where it is; decode fetches it when it is
- * told all of that (`do_remote_prefill`), and computes the prompt itself, without a word, when it is not. From vLLM's
- * `nixl/base_scheduler.py` and `pull_scheduler.py`.
+ * vLLM's NixlConnector: prefill holds KV when the request says so (`do_remote_decode`) and responds with its address;
+ * decode fetches it when the request has that address (`do_remote_prefill`), and otherwise silently computes the prompt
+ * itself. From vLLM's `nixl/base_scheduler.py` and `pull_scheduler.py`.
  */
 
 import { z } from "zod";
@@ -18,7 +18,7 @@ import {
 } from "../shared/kv-pull.ts";
 
 const settingsSchema = z.strictObject({
-  /** `older`: held for 480 s instead of a lease that decode renews, only when the prefill ended by its length. */
+  /** `older`: KV is held for 480 s without renewal, and only if the prefill ended by its length. */
   generation: z.enum(["lease", "older"]).default("lease"),
   /** vLLM's `kv_load_failure_policy`: what decode does when it cannot fetch. */
   loadFailure: z.enum(["fail", "recompute"]).default("fail"),
@@ -75,7 +75,8 @@ class Nixl {
 
   #prefillLeg(request: InferenceRequest, { requestId }: Origin): Leg {
     const { stream, lengths, n } = request;
-    if (stream) this.#engine.violation("A prefill was streamed: its hand-off is never answered.");
+    if (stream)
+      this.#engine.violation("A prefill was streamed: its response has no KV-transfer parameters.");
     if (lengths.maxTokens !== 1) this.#engine.violation("A prefill was not for one token.");
     // The first choice to end would free the blocks under the others (vLLM RFC 39647).
     if (n > 1) this.#engine.violation("A prefill was for more than one choice.");
@@ -117,7 +118,7 @@ class Nixl {
     };
   }
 
-  /** Decode renews the lease from when it accepts the request, so that it may queue for longer than that. */
+  /** Decode renews the lease as soon as it accepts the request, so that it may wait for longer than the lease. */
   async #waitToFetch(source: KvSource, signal: AbortSignal): Promise<void> {
     const { kvStore } = this.#engine;
     const stepMs = this.#older ? Infinity : Math.max(1, kvStore.leaseMs / renewalsPerLease);

@@ -1,7 +1,7 @@
 /**
- * vLLM's P2pNcclConnector with `send_type` PUT_ASYNC: the request id names both engines, prefill pushes the KV into the decode engine
- * before it answers, and decode waits for what comes under its own id of the request. From vLLM's `v1/p2p/p2p_nccl_connector.py` and
- * `p2p_nccl_engine.py`. The side port is in the place of the ZMQ address.
+ * vLLM's P2pNcclConnector with `send_type` PUT_ASYNC: the request id names both engines, prefill pushes the KV into the
+ * decode engine before it responds, and decode waits for KV under its own id of the request. From vLLM's
+ * `v1/p2p/p2p_nccl_connector.py` and `p2p_nccl_engine.py`. The side port replaces the ZMQ address.
  */
 
 import { randomBytes } from "node:crypto";
@@ -14,14 +14,17 @@ import { KvParking } from "../shared/kv-parking.ts";
 import { ProxyRegistration, registrationSettings } from "../shared/proxy-registration.ts";
 
 const settingsSchema = z.strictObject({
-  /** How long decode waits for KV. The real one waits for ever. */
+  /** How long decode waits for KV. A real engine waits without limit. */
   receiveTimeoutMs: z.coerce.number().int().min(1).default(86_400_000),
-  /** vLLM 0.14 and later, unless `VLLM_DISABLE_REQUEST_ID_RANDOMIZATION` is set: each engine adds 8 characters to its ids. */
+  /**
+   * vLLM 0.14 and later, unless `VLLM_DISABLE_REQUEST_ID_RANDOMIZATION` is set: each engine appends 8 characters to its
+   * ids.
+   */
   randomIds: z.stringbool().default(false),
   ...registrationSettings,
 });
 
-/** As the connector has them. */
+/** The patterns of the connector. */
 const decodeAddress = /___decode_addr_(.*):(\d+)/;
 const prefillAddress = /___prefill_addr_(.*):(\d+)___/;
 
@@ -35,9 +38,11 @@ export const vllmP2pNccl: Dialect = {
     const registration =
       proxy === undefined
         ? undefined
-        : new ProxyRegistration({ proxy, pingMs }, engine.options.clock, () => tellOf(engine));
+        : new ProxyRegistration({ proxy, pingMs }, engine.options.clock, () =>
+            registrationOf(engine),
+          );
     return {
-      // What was pushed is there for as long as the engine.
+      // Pushed KV stays for the life of the engine.
       kvLeaseMs: 86_400_000,
       sideRoutes: parking.sideRoutes,
       start: () => registration?.start(),
@@ -53,7 +58,7 @@ export const vllmP2pNccl: Dialect = {
   },
 };
 
-function tellOf({ role, address: { host, port, sidePort } }: EngineContext) {
+function registrationOf({ role, address: { host, port, sidePort } }: EngineContext) {
   return {
     type: role === "prefill" ? "P" : "D",
     http_address: `${host}:${port}`,
@@ -75,7 +80,11 @@ function prefillLeg(
   return {
     async deliver(_finish, signal) {
       if (await parking.putTo(`http://${host}:${port}`, name, request, signal)) return {};
-      throw new RequestError(500, "InternalServerError", "The decode engine takes no KV.");
+      throw new RequestError(
+        500,
+        "InternalServerError",
+        "The decode engine did not accept the KV.",
+      );
     },
   };
 }
@@ -97,7 +106,7 @@ function decodeLeg(
       await engine.sleep(engine.options.kvTransferMs, signal);
       return { kv: "remote" };
     },
-    // With the request goes what came for it.
+    // The KV is freed with the request.
     abandon: () => parking.free(name),
   };
 }

@@ -1,6 +1,7 @@
 /**
- * vLLM's ExampleConnector (before: SharedStorageConnector), LMCache and MooncakeStore as stores: prefill writes the KV of each prompt to
- * a place that decode reads. Nothing of it is said in a request; what decode does not find there it computes, without a word.
+ * vLLM's ExampleConnector (formerly SharedStorageConnector), LMCache and MooncakeStore as stores: prefill writes the KV
+ * of each prompt to a place that decode reads. No request mentions it; decode silently computes what it does not find
+ * there.
  */
 
 import { z } from "zod";
@@ -14,7 +15,7 @@ const settingsSchema = z.strictObject({
   path: storePath,
 });
 
-/** Fields of hand-offs of other kinds, which a request to such an engine has no reason to carry. */
+/** Fields of other protocols, which a request to such an engine must not contain. */
 const foreignFields = ["kv_transfer_params", "cache_hit_threshold"];
 
 export const sharedStorage: Dialect = {
@@ -27,7 +28,7 @@ export const sharedStorage: Dialect = {
       kvLeaseMs: 0,
       leg(request) {
         for (const field of foreignFields) {
-          if (request.fields[field] != null) engine.violation(`A request carried ${field}.`);
+          if (request.fields[field] != null) engine.violation(`A request contained ${field}.`);
         }
         if (engine.role === "prefill") return prefillLeg(engine, store, request);
         return loadingLeg(engine, store, request);
@@ -45,7 +46,7 @@ function prefillLeg(engine: EngineContext, store: SharedStore, request: Inferenc
 function loadingLeg(engine: EngineContext, store: SharedStore, request: InferenceRequest): Leg {
   const isAlone = engine.role === "mixed";
   return {
-    // Alone, an engine keeps for the others what it computes.
+    // A mixed engine stores what it computes for the others.
     ...(isAlone ? storingLeg(store, request) : {}),
     async acquire(signal) {
       const outcome = await store.look(request);
@@ -57,7 +58,7 @@ function loadingLeg(engine: EngineContext, store: SharedStore, request: Inferenc
   };
 }
 
-/** The KV is in the folder before the answer ends, which is what decode's request waits for. */
+/** The KV is in the folder before the response ends: the decode request comes after that. */
 function storingLeg(store: SharedStore, request: InferenceRequest): Leg {
   return {
     async deliver() {

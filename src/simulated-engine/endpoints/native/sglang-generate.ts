@@ -1,4 +1,7 @@
-/** `POST /generate`: SGLang's own API (`managers/io_struct.py`, `managers/tokenizer_manager.py`, `sampling/sampling_params.py`). */
+/**
+ * `POST /generate`: SGLang's own API (`managers/io_struct.py`, `managers/tokenizer_manager.py`,
+ * `sampling/sampling_params.py`).
+ */
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
@@ -56,12 +59,12 @@ export const sglangGenerate: Endpoint = {
 
   read(body, served) {
     const { text, input_ids, sampling_params: params, stream, rid } = check(schema, body.fields);
-    // With both, the ids are what is computed.
-    const said = input_ids ?? text ?? undefined;
-    if (said === undefined) {
+    // If both are there, the ids count.
+    const input = input_ids ?? text ?? undefined;
+    if (input === undefined) {
       throw badRequest("Either text, input_ids or input_embeds should be provided.");
     }
-    const prompts = promptsOf(said);
+    const prompts = promptsOf(input);
     const list = Array.isArray(params) ? params : [params ?? {}];
     const first = list[0]!;
     if (Array.isArray(params) && params.length !== prompts.length) {
@@ -79,7 +82,7 @@ export const sglangGenerate: Endpoint = {
       model: null,
       stream: stream ?? false,
       includeUsage: false,
-      // Each event tells it.
+      // Each event has the usage.
       continuousUsage: true,
       n: first.n ?? 1,
       seed: first.sampling_seed,
@@ -111,29 +114,29 @@ class GenerateFormat implements ResponseFormat {
   readonly #fields: z.output<typeof schema>;
   readonly #requestId: string;
   readonly #isBatch: boolean;
-  /** Of each choice, as far as it was told. */
+  /** The text of each choice that earlier events had. */
   readonly #texts: string[] = [];
 
   constructor(request: InferenceRequest, requestId: string) {
     this.#request = request;
     this.#fields = schema.parse(request.fields);
     this.#requestId = requestId;
-    const said = this.#fields.text ?? this.#fields.input_ids ?? [];
-    this.#isBatch = request.n > 1 || (Array.isArray(said) && typeof said[0] !== "number");
+    const input = this.#fields.text ?? this.#fields.input_ids ?? [];
+    this.#isBatch = request.n > 1 || (Array.isArray(input) && typeof input[0] !== "number");
   }
 
   whole(outputs: readonly PlannedOutput[], usage: Usage): string {
-    const answers = outputs.map((output, index) =>
+    const parts = outputs.map((output, index) =>
       this.#response(index, output, output.text(), output.tokenCount, usage),
     );
-    return this.#isBatch ? `[${answers.join()}]` : answers[0]!;
+    return this.#isBatch ? `[${parts.join()}]` : parts[0]!;
   }
 
   choiceStart(): readonly string[] {
     return [];
   }
 
-  /** All that there is up to this token. */
+  /** Each event has the whole text up to this token. */
   token(index: number, output: PlannedOutput, position: number, usage: Usage | undefined): string {
     const text = (this.#texts[index] ?? "") + output.delta(position);
     this.#texts[index] = text;
@@ -166,12 +169,13 @@ class GenerateFormat implements ResponseFormat {
       weight_version: "default",
       num_retractions: 0,
       completion_tokens: counted,
-      // Of one prompt; the job knows no more than their sum.
+      // An upper bound for one prompt: the job only knows the sum over all prompts.
       cached_tokens: Math.min(cachedTokens, prompt.tokens - 1),
     });
     const { return_logprob, logprob_start_len } = this.#fields;
+    const start = at(logprob_start_len, which) ?? -1;
     const logprobs = at(return_logprob, which)
-      ? `,"input_token_logprobs":${sglangPromptLogprobs(prompt, output, at(logprob_start_len, which) ?? -1)}` +
+      ? `,"input_token_logprobs":${sglangPromptLogprobs(prompt, output, start)}` +
         `,"output_token_logprobs":${sglangOutputLogprobs(output, counted)}`
       : "";
     return (
@@ -180,7 +184,7 @@ class GenerateFormat implements ResponseFormat {
     );
   }
 
-  /** One for each sequence. */
+  /** Each sequence has its own id. */
   #idOf(index: number): string {
     const { rid } = this.#fields;
     if (Array.isArray(rid) && this.#request.n === 1) return rid[index]!;
@@ -198,7 +202,7 @@ function finishOf({ finishReason, stopReason, countedTokens }: PlannedOutput) {
   return { type: "stop", matched: stopReason ?? endOfTextId };
 }
 
-/** What a text that ends by itself is said to have ended with. */
+/** The token that is reported for a text that ends by itself. */
 const endOfTextId = 2;
 
 function sglangError({ message }: RequestError): string {

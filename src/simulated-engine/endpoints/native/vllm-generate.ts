@@ -1,4 +1,4 @@
-/** `POST /inference/v1/generate`: vLLM's tokens in, tokens out (`entrypoints/serve/disagg/protocol.py`, `serving.py`). */
+/** `POST /inference/v1/generate`: vLLM's token endpoint (`entrypoints/serve/disagg/protocol.py`, `serving.py`). */
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
@@ -62,8 +62,8 @@ class GenerateFormat implements ResponseFormat {
   readonly #createdSeconds: number;
 
   constructor(request: InferenceRequest, requestId: string, createdSeconds: number) {
-    const said = request.fields["request_id"];
-    const id = `${request.idPrefix}-${typeof said === "string" ? said : requestId}`;
+    const requestedId = request.fields["request_id"];
+    const id = `${request.idPrefix}-${typeof requestedId === "string" ? requestedId : requestId}`;
     this.#request = request;
     this.#id = JSON.stringify(id);
     this.#createdSeconds = createdSeconds;
@@ -95,7 +95,7 @@ class GenerateFormat implements ResponseFormat {
     return this.#event(this.#choice(index, output, position, position + 1), usage);
   }
 
-  /** The usage that was asked for has an event of its own. */
+  /** A requested usage has an event of its own. */
   streamEnd(_outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
     return this.#request.includeUsage ? [this.#event("", usage), doneEvent] : [doneEvent];
   }
@@ -105,8 +105,8 @@ class GenerateFormat implements ResponseFormat {
   }
 
   #event(choice: string, usage: Usage | undefined): string {
-    const reported = usage === undefined ? "null" : usageJson(usage);
-    return dataEvent(`{"request_id":${this.#id},"choices":[${choice}],"usage":${reported}}`);
+    const usageText = usage === undefined ? "null" : usageJson(usage);
+    return dataEvent(`{"request_id":${this.#id},"choices":[${choice}],"usage":${usageText}}`);
   }
 
   #choice(index: number, output: PlannedOutput, from: number, to: number): string {

@@ -10,7 +10,7 @@ import type { Endpoint } from "../endpoint.ts";
 import { chatLogprobs } from "../logprobs.ts";
 import { commonFields, commonParts, OpenAiFormat, optionalInt, type Shape } from "./format.ts";
 
-/** Also what `/tokenize` reads. */
+/** `/tokenize` reads it, too. */
 export const chatSchema = z.looseObject({
   ...commonFields,
   logprobs: z.boolean().nullish(),
@@ -34,19 +34,19 @@ export const chat: Endpoint = {
 
   read(body, served) {
     const fields = check(chatSchema, body.fields);
-    const goesOn = fields.continue_final_message ?? false;
-    if (goesOn && (fields.add_generation_prompt ?? true)) {
+    const isContinued = fields.continue_final_message ?? false;
+    if (isContinued && (fields.add_generation_prompt ?? true)) {
       throw badRequest(
         "Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
         "continue_final_message",
       );
     }
-    // As they arrived, because the check may give members another order.
+    // As they arrived, because the check may reorder members.
     const { messages, tools } = body.fields;
     const parts = {
       ...commonParts(fields),
       tokenOptions: {
-        // An echo is of a last message of the assistant's, which this engine's answers never go on with.
+        // An echo is of the assistant's last message, which this engine never repeats.
         ...readTokenOptions(fields, fields.logprobs ? (fields.top_logprobs ?? 0) : undefined),
         echo: false,
       },
@@ -54,9 +54,9 @@ export const chat: Endpoint = {
       idPrefix: "chatcmpl",
       body,
       prompts: [
-        goesOn ? openChatPrompt(messages as unknown[], tools) : chatPrompt(messages, tools),
+        isContinued ? openChatPrompt(messages as unknown[], tools) : chatPrompt(messages, tools),
       ],
-      // There are two names for it; the newer one has the last word.
+      // It has two names; the newer one takes precedence.
       maxTokens: fields.max_completion_tokens ?? fields.max_tokens ?? undefined,
     };
     return inferenceRequest(parts, served);

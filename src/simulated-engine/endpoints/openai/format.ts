@@ -1,4 +1,4 @@
-/** What completions and chat completions have in common: fields, and answers in vLLM's shapes and key order. */
+/** What completions and chats share: fields, and responses in vLLM's shapes and key order. */
 
 import { z } from "zod";
 import { badRequest, type RequestError } from "../../http/request-error.ts";
@@ -72,18 +72,18 @@ export interface Shape {
     output: PlannedOutput,
     position: number,
   ): string;
-  /** Members of a whole answer's choices that are null unless the hand-off sets them. */
+  /** Members of a whole response's choices that are null unless the KV transfer sets them. */
   readonly choiceMembers: Members;
-  /** As above, of the answer itself. */
+  /** The same members of the response itself. */
   readonly topMembers: Members;
-  /** What events have in place of the usage that was not asked for. */
+  /** What events have in place of a usage that the client did not request. */
   readonly noUsage: string;
 }
 
 /** Values are JSON. */
 type Members = Readonly<Record<string, string>>;
 
-/** Renders one request's answer. What all events of a stream share is rendered once. */
+/** Renders one request's response. The part that all events of a stream share is rendered once. */
 export class OpenAiFormat implements ResponseFormat {
   readonly #shape: Shape;
   readonly #request: InferenceRequest;
@@ -106,16 +106,16 @@ export class OpenAiFormat implements ResponseFormat {
       const prompt = this.#promptOf(index);
       const text = JSON.stringify(this.#echo(index) + output.text());
       const logprobs = this.#shape.wholeLogprobs(request, prompt, output);
-      const reported = this.#reported(choiceMembers, index, output);
+      const values = this.#valuesOf(choiceMembers, index, output);
       return (
         `{"index":${index},${wholeText(text)},"logprobs":${logprobs},` +
-        `${finishFields(output)}${membersJson({ ...reported, ...extras.choice })}}`
+        `${finishFields(output)}${membersJson({ ...values, ...extras.choice })}}`
       );
     });
-    const reported = this.#reported(topMembers, 0, outputs[0]!);
+    const values = this.#valuesOf(topMembers, 0, outputs[0]!);
     return (
       `${this.#start}${choices.join(",")}],"service_tier":null,"system_fingerprint":null,` +
-      `"usage":${usageJson(usage)}${membersJson({ ...reported, ...extras.top })}}`
+      `"usage":${usageJson(usage)}${membersJson({ ...values, ...extras.top })}}`
     );
   }
 
@@ -148,7 +148,7 @@ export class OpenAiFormat implements ResponseFormat {
     );
   }
 
-  /** The usage that was asked for has an event of its own. */
+  /** A requested usage has an event of its own. */
   streamEnd(_outputs: readonly PlannedOutput[], usage: Usage): readonly string[] {
     return this.#request.includeUsage ? [this.#event("", usage), doneEvent] : [doneEvent];
   }
@@ -165,20 +165,20 @@ export class OpenAiFormat implements ResponseFormat {
     return this.#request.tokenOptions.echo ? this.#promptOf(index).bytes.toString() : "";
   }
 
-  /** Those of the members that the client wants to know have a value. */
-  #reported(members: Members, index: number, output: PlannedOutput): Members {
+  /** The members, with values for those that the client requested. */
+  #valuesOf(members: Members, index: number, output: PlannedOutput): Members {
     const { promptLogprobs, tokenIds } = this.#request.tokenOptions;
     const prompt = this.#promptOf(index);
-    const reported: Record<string, string> = { ...members };
+    const values: Record<string, string> = { ...members };
     if (promptLogprobs !== undefined && "prompt_logprobs" in members) {
-      reported["prompt_logprobs"] = promptLogprobsJson(prompt, output, promptLogprobs);
+      values["prompt_logprobs"] = promptLogprobsJson(prompt, output, promptLogprobs);
     }
     if (tokenIds && "prompt_token_ids" in members)
-      reported["prompt_token_ids"] = promptIdsJson(prompt);
+      values["prompt_token_ids"] = promptIdsJson(prompt);
     if (tokenIds && "token_ids" in members) {
-      reported["token_ids"] = tokenIdsJson(output, 0, output.countedTokens);
+      values["token_ids"] = tokenIdsJson(output, 0, output.countedTokens);
     }
-    return reported;
+    return values;
   }
 
   #event(choice: string, usage: Usage | undefined): string {
@@ -198,7 +198,7 @@ function finishFields(output: PlannedOutput): string {
   return `"finish_reason":"${finishReason}","stop_reason":${JSON.stringify(stopReason)}`;
 }
 
-/** As vLLM, which says nothing of the cache when nothing came from it. */
+/** As in vLLM, the details are null when no token came from a cache. */
 export function usageJson({
   promptTokens,
   completionTokens,

@@ -1,4 +1,6 @@
-/** `POST /invocations`: SageMaker's path in vLLM, for chats and completions alike (`entrypoints/sagemaker/routes.py`). */
+/**
+ * `POST /invocations`: SageMaker's path in vLLM, for chats and completions alike (`entrypoints/sagemaker/routes.py`).
+ */
 
 import type { Endpoint } from "../endpoint.ts";
 import { chat } from "./chat.ts";

@@ -1,4 +1,4 @@
-/** The answers and events of `/v1/responses`, in vLLM's words, and what is kept of them. */
+/** The responses and events of `/v1/responses` in vLLM's wording, and what is stored of them. */
 
 import type { ResponseSink } from "../../http/reply.ts";
 import type { RequestError } from "../../http/request-error.ts";
@@ -11,7 +11,7 @@ import type { StoredResponse, StoredResponses } from "./stored-responses.ts";
 export interface ResponseOrigin {
   readonly requestId: string;
   readonly createdSeconds: number;
-  /** All that was said before the answer. */
+  /** The messages before the response. */
   readonly conversation: readonly unknown[];
   readonly stored: StoredResponses;
 }
@@ -26,10 +26,10 @@ export class ResponsesFormat implements ResponseFormat {
   #sequence = 0;
 
   constructor(request: InferenceRequest, origin: ResponseOrigin) {
-    const said = request.fields["request_id"];
+    const requestedId = request.fields["request_id"];
     this.#request = request;
     this.#origin = origin;
-    this.#id = typeof said === "string" ? said : `resp_${origin.requestId}`;
+    this.#id = typeof requestedId === "string" ? requestedId : `resp_${origin.requestId}`;
     this.#messageId = `msg_${origin.requestId}`;
   }
 
@@ -38,7 +38,7 @@ export class ResponsesFormat implements ResponseFormat {
     return withParams(this.#finished(outputs[0]!, usage), params);
   }
 
-  /** Long before there is a token. */
+  /** Sent before anything is computed. */
   streamStart(): readonly string[] {
     const response = this.#response("in_progress");
     return [
@@ -76,7 +76,7 @@ export class ResponsesFormat implements ResponseFormat {
     return [this.#event("error", { code: String(status), message, param })];
   }
 
-  /** Tells the client that the response will be there later, and where to ask. */
+  /** Responds to the client with a queued response, which it can poll by its id. */
   inBackground(client: ResponseSink, abort: () => void): ResponseSink {
     const { stored, conversation } = this.#origin;
     const now = (status: Status): StoredResponse => ({
@@ -88,14 +88,14 @@ export class ResponsesFormat implements ResponseFormat {
       abort();
       return now("cancelled");
     };
-    stored.keep(this.#id, { ...queued, cancel });
+    stored.store(this.#id, { ...queued, cancel });
     client.send(200, queued.json);
     return {
       onDrain: undefined,
       interrupted: false,
-      // What is there at the end has been kept by then.
+      // A complete response has been stored by `whole` before.
       send: (status) => {
-        if (status !== 200) stored.keep(this.#id, now("failed"));
+        if (status !== 200) stored.store(this.#id, now("failed"));
         return true;
       },
       openEvents() {},
@@ -112,7 +112,7 @@ export class ResponsesFormat implements ResponseFormat {
         ...this.#origin.conversation,
         { role: "assistant", content: output.text() },
       ];
-      this.#origin.stored.keep(this.#id, { json: withParams(response, "null"), conversation });
+      this.#origin.stored.store(this.#id, { json: withParams(response, "null"), conversation });
     }
     return response;
   }
@@ -171,7 +171,7 @@ export class ResponsesFormat implements ResponseFormat {
   }
 }
 
-/** The parameters are bytes of their own: a number in them may be beyond 2^53. */
+/** The parameters are inserted as text: a number in them may be beyond 2^53. */
 function withParams(response: object, paramsJson: string): string {
   return `${JSON.stringify(response).slice(0, -1)},"kv_transfer_params":${paramsJson}}`;
 }

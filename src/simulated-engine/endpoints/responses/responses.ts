@@ -1,4 +1,4 @@
-/** `POST /v1/responses`, as vLLM words it (`entrypoints/openai/responses/protocol.py`, `serving.py`). */
+/** `POST /v1/responses` in vLLM's wording (`entrypoints/openai/responses/protocol.py`, `serving.py`). */
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
@@ -59,14 +59,14 @@ export const responses: Endpoint = {
     return new ResponsesFormat(request, { requestId, createdSeconds, conversation, stored });
   },
 
-  // A stream has a client that reads it, also in the background.
+  // A stream in the background still has a client that reads it.
   detach: ({ fields, stream: isStream }: InferenceRequest, format, client, abort) =>
     fields["background"] === true && !isStream && format instanceof ResponsesFormat
       ? format.inBackground(client, abort)
       : undefined,
 };
 
-/** Throws a RequestError where what it goes on with is not kept here. */
+/** Throws a RequestError if the previous response is not stored in this engine. */
 function conversationOf(
   fields: Readonly<Record<string, unknown>>,
   stored: StoredResponses,

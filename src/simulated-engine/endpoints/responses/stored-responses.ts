@@ -1,33 +1,36 @@
-/** Answers of `/v1/responses` that an engine keeps: to be read again, cancelled, and gone on with. Another engine has none of them. */
+/**
+ * Responses of `/v1/responses` that an engine stores, to be read, cancelled or continued. Other engines do not have
+ * them.
+ */
 
 import { RequestError } from "../../http/request-error.ts";
 import { storedResponsesMax } from "../../limits.ts";
 
 export interface StoredResponse {
   readonly json: string;
-  /** All that was said up to and with this answer. */
+  /** The messages up to and including this response. */
   readonly conversation: readonly unknown[];
-  /** Ends what computes it, and gives what it is from then on; only while that is under way without a client. */
+  /** Aborts the job and returns the cancelled response; only while it is computed in the background. */
   readonly cancel?: () => StoredResponse;
 }
 
 export class StoredResponses {
-  readonly #kept = new Map<string, StoredResponse>();
+  readonly #byId = new Map<string, StoredResponse>();
 
-  keep(id: string, response: StoredResponse): void {
-    this.#kept.set(id, response);
-    if (this.#kept.size > storedResponsesMax) this.#kept.delete(this.#kept.keys().next().value!);
+  store(id: string, response: StoredResponse): void {
+    this.#byId.set(id, response);
+    if (this.#byId.size > storedResponsesMax) this.#byId.delete(this.#byId.keys().next().value!);
   }
 
-  /** Throws a RequestError where it has none. */
+  /** Throws a RequestError if there is none with this id. */
   get(id: string): StoredResponse {
-    const response = this.#kept.get(id);
+    const response = this.#byId.get(id);
     if (response !== undefined) return response;
     const message = `Response with id '${id}' not found.`;
     throw new RequestError(404, "invalid_request_error", message, "response_id");
   }
 
-  /** Throws a RequestError where there is nothing to cancel. */
+  /** Throws a RequestError if there is nothing to cancel. */
   cancel(id: string): StoredResponse {
     const { cancel } = this.get(id);
     if (cancel === undefined) {
@@ -35,13 +38,13 @@ export class StoredResponses {
       throw new RequestError(400, "invalid_request_error", message, "response_id");
     }
     const cancelled = cancel();
-    this.keep(id, cancelled);
+    this.store(id, cancelled);
     return cancelled;
   }
 
-  /** Throws a RequestError where it has none. */
+  /** Throws a RequestError if there is none with this id. */
   delete(id: string): void {
     this.get(id);
-    this.#kept.delete(id);
+    this.#byId.delete(id);
   }
 }

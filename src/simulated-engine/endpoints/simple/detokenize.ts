@@ -16,9 +16,9 @@ export const detokenize: SimpleEndpoint = {
   path: "/detokenize",
   families: ["vllm", "sglang"],
 
-  response({ fields }, { model: known, family }) {
+  response({ fields }, { model: served, family }) {
     const { model, tokens } = check(schema, fields);
-    if (model && model !== known) throw noSuchModel(model);
+    if (model && model !== served) throw noSuchModel(model);
     if (!isLists(tokens)) {
       const text = textOf(tokens);
       return JSON.stringify(family === "sglang" ? { text } : { prompt: text });

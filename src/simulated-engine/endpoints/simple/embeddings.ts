@@ -1,4 +1,4 @@
-/** `POST /v1/embeddings`: a few numbers that follow from the text alone. */
+/** `POST /v1/embeddings`: vectors that follow from the text alone. */
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
@@ -22,8 +22,8 @@ export const embeddings: SimpleEndpoint = {
   families: ["vllm", "sglang"],
 
   response({ fields }, { model, family, createdSeconds }) {
-    const { model: said, input, encoding_format, dimensions } = check(schema, fields);
-    if (said && said !== model) throw noSuchModel(said);
+    const { model: requested, input, encoding_format, dimensions } = check(schema, fields);
+    if (requested && requested !== model) throw noSuchModel(requested);
     const prompts = promptsOf(input);
     const data = prompts.map(({ bytes }, index) => {
       const values = Float32Array.from({ length: dimensions ?? usualDimensions }, (_, at) =>

@@ -1,4 +1,4 @@
-/** `POST /rerank`: documents in an order that follows from their texts and the query alone. */
+/** `POST /rerank`: an order of documents that follows from their texts and the query alone. */
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
@@ -25,8 +25,8 @@ function response(
   { fields }: Parameters<SimpleEndpoint["response"]>[0],
   { model, family }: EngineInfo,
 ): string {
-  const { model: said, query, documents, top_n } = check(schema, fields);
-  if (said && said !== model) throw noSuchModel(said);
+  const { model: requested, query, documents, top_n } = check(schema, fields);
+  if (requested && requested !== model) throw noSuchModel(requested);
   const ranked = documents
     .map((text, index) => ({ text, index, score: unitOf(Buffer.from(query + text), 0) }))
     .sort((a, b) => b.score - a.score)

@@ -148,7 +148,7 @@ describe("vllm-mooncake", () => {
     "the older generation knows the KV by its id of the request (%s): %i",
     async (what, status) => {
       const isSetting = what.startsWith(",");
-      const dialect = `vllm-mooncake:generation=older,timeoutMs=50${isSetting ? what : ""}`;
+      const dialect = `vllm-mooncake:generation=older,timeoutMs=1000${isSetting ? what : ""}`;
       const { prefill, decode } = await pairOf(dialect);
       await ask(prefill, { ...one, kv_transfer_params: held });
       const params = {
