@@ -18,7 +18,8 @@ import { seedConfiguration } from "./seed-conf.ts";
 
 /** From bench/build/rivals, where the compiled file is. */
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const COMMAND = `${ROOT}bin/global-proxy`;
+/** Another checkout, built, to compare this one with in the same run: rivals `before-…`. */
+const BEFORE = process.env["GLOBAL_PROXY_BEFORE"];
 export const BUN: string = `${ROOT}node_modules/.bin/bun`;
 
 type Runtime = "bun" | "node";
@@ -36,7 +37,12 @@ const titleEnds: Readonly<Record<Form, string>> = {
   "nginx.conf": ", seed's nginx.conf",
 };
 
+function commandIn(root: string): string {
+  return join(root, "bin/global-proxy");
+}
+
 async function startGlobalProxy(
+  root: string,
   runtime: Runtime,
   form: Form,
   engine: Engine,
@@ -52,7 +58,7 @@ async function startGlobalProxy(
     form === "nginx.conf"
       ? ["-p", prefix, "-c", file]
       : [...flags, "--listen", `127.0.0.1:${port}`];
-  const started = start(PROXY_CORE, COMMAND, args, { GLOBAL_PROXY_RUNTIME: runtime });
+  const started = start(PROXY_CORE, commandIn(root), args, { GLOBAL_PROXY_RUNTIME: runtime });
   await waitForPort(started, port);
   return {
     port,
@@ -73,27 +79,26 @@ export async function bunVersion(): Promise<string | null> {
   }
 }
 
-async function version(runtime: Runtime): Promise<string | null> {
-  if (!existsSync(COMMAND)) return null;
+async function version(root: string, runtime: Runtime): Promise<string | null> {
+  if (!existsSync(commandIn(root))) return null;
   return runtime === "node" ? process.versions.node : bunVersion();
 }
 
-function globalProxy(runtime: Runtime, form: Form): Rival {
+function globalProxy(runtime: Runtime, form: Form, root = ROOT): Rival {
   const name = `Global Proxy on ${runtime === "bun" ? "Bun" : "Node"}`;
+  const isBefore = root !== ROOT;
   return {
-    id: runtime + idEnds[form],
-    title: name + titleEnds[form],
+    id: `${isBefore ? "before-" : ""}${runtime}${idEnds[form]}`,
+    title: `${name}${titleEnds[form]}${isBefore ? ", before" : ""}`,
     disaggregates: true,
-    version: () => version(runtime),
-    start: (engine) => startGlobalProxy(runtime, form, engine),
+    version: () => version(root, runtime),
+    start: (engine) => startGlobalProxy(root, runtime, form, engine),
   };
 }
 
-export const globalProxies: readonly Rival[] = [
-  globalProxy("bun", "length_balance"),
-  globalProxy("node", "length_balance"),
-  globalProxy("bun", "defaults"),
-  globalProxy("node", "defaults"),
-  globalProxy("bun", "nginx.conf"),
-  globalProxy("node", "nginx.conf"),
-];
+const forms: readonly Form[] = ["length_balance", "defaults", "nginx.conf"];
+const roots: readonly string[] = BEFORE === undefined ? [ROOT] : [ROOT, BEFORE];
+
+export const globalProxies: readonly Rival[] = roots.flatMap((root) =>
+  forms.flatMap((form) => [globalProxy("bun", form, root), globalProxy("node", form, root)]),
+);
