@@ -1,4 +1,6 @@
-/** Pages that newcomers trust: links lead to headings that exist, every page can be found, the folders are those of src. */
+/**
+ * Pages that newcomers trust: links lead to headings that exist, every page can be found, the folders are those of src.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";

@@ -1,4 +1,7 @@
-/** How long an engine takes for a prefill batch of so many requests, learnt from batches that ended. As in omni_proxy; times in ms. */
+/**
+ * How long an engine takes for a prefill batch of so many requests, learnt from batches that ended. As in omni_proxy;
+ * times in ms.
+ */
 
 /** Larger batches are reckoned from this one. */
 const learntMax = 64;

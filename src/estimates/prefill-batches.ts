@@ -1,6 +1,7 @@
 /**
- * What was sent to each prefill engine and is not done: a batch at a time, of one prompt, or of several short ones where the engine was
- * seen to compute them in one step. How many tokens such a step takes is learnt from whether they end together.
+ * What was sent to each prefill engine and is not done: a batch at a time, of one prompt, or of several short ones
+ * where the engine was seen to compute them in one step. How many tokens such a step takes is learnt from whether they
+ * end together.
  */
 
 /** Uncached tokens of a batch at first, and at least: about what an engine computes in its shortest step. */
@@ -73,8 +74,8 @@ export class PrefillBatches {
   }
 
   /**
-   * Whether the engine can take a prompt now: it is idle, or the batch that is being sent to it has room. Asked in the order in which
-   * prompts are to go; behind one that finds no room no other one joins.
+   * Whether the engine can take a prompt now: it is idle, or the batch that is being sent to it has room. Asked in the
+   * order in which prompts are to go; behind one that finds no room no other one joins.
    */
   takes(engine: number, uncachedTokens: number): boolean {
     const batch = this.#batches[engine]!;

@@ -1,4 +1,7 @@
-/** How long a prefill will take at an engine: a shape that holds for transformers, and a factor per engine that is learnt. */
+/**
+ * How long a prefill will take at an engine: a shape that holds for transformers, and a factor per engine that is
+ * learnt.
+ */
 
 /** Of the first guess, in ms; what matters is their ratio, as the factor is learnt. */
 export const baseMs = 20;

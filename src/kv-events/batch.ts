@@ -1,6 +1,7 @@
 /**
- * One batch of KV events, as vLLM and SGLang publish it (`kv_events.py`): MessagePack, `[ts, events, rank?]` or a map of these. An event is
- * an array that begins with its name (vLLM to 0.25, SGLang), or a map with its name as `type` (vLLM from 0.26).
+ * One batch of KV events, as vLLM and SGLang publish it (`kv_events.py`): MessagePack, `[ts, events, rank?]` or a map
+ * of these. An event is an array that begins with its name (vLLM to 0.25, SGLang), or a map with its name as `type`
+ * (vLLM from 0.26).
  */
 import { decode } from "@msgpack/msgpack";
 import { kvBlockTokensMax, kvEventItemsMax } from "../limits.ts";

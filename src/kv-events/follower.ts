@@ -1,16 +1,19 @@
 /**
- * Follows the KV events of one engine, without I/O: batches are numbered from 0 at the engine's start, so one that is missing is noticed,
- * and asked for again; one with a lower number is of an engine that was started anew.
+ * Follows the KV events of one engine, without I/O: batches are numbered from 0 at the engine's start, so one that is
+ * missing is noticed, and asked for again; one with a lower number is of an engine that was started anew.
  *
- * What is known is exact while all of the engine's history is: from its start, from a batch after which it had nothing, or from
- * replays without a gap. Else nothing is claimed.
+ * What is known is exact while all of the engine's history is: from its start, from a batch after which it had nothing,
+ * or from replays without a gap. Else nothing is claimed.
  */
 import { kvPendingBytesMax } from "../limits.ts";
 import { ReportedPrefixCache } from "../prefix-cache/reported-prefix-cache.ts";
 import { readKvBatch } from "./batch.ts";
 
 export interface FollowerActions {
-  /** Asks for all batches from this number on; false = the engine cannot be asked. Answered by `replayed` and `replayEnded`. */
+  /**
+   * Asks for all batches from this number on; false = the engine cannot be asked. Answered by `replayed` and
+   * `replayEnded`.
+   */
   replay(from: number): boolean;
   /** The engine is another one than before, or it may be: nothing of what it had is there. */
   restarted(): void;

@@ -3,8 +3,9 @@
  * (`examples/disaggregated_prefill_v1`), first in the configuration's order among equals. The score of a prefill is
  * `bytes / 4 × 0.0345 + 120.0745`, that of a decode its bytes.
  *
- * There a prefill's priority also has 0.3 × the scores of prompts whose KV cache has not left the engine. Here a prefill's lease ends
- * when the prefill does, so what is in flight counts on both sides alike and the factor changes no order.
+ * There a prefill's priority also has 0.3 × the scores of prompts whose KV cache has not left the engine. Here a
+ * prefill's lease ends when the prefill does, so what is in flight counts on both sides alike and the factor changes no
+ * order.
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

@@ -1,6 +1,7 @@
 /**
- * The original's auto_balance_controller: while some engine has fewer than `batchSize` requests, the one of these with the fewest bytes in
- * flight; otherwise the one with the fewest requests. Ties at random. An engine of weight w counts as w engines.
+ * The original's auto_balance_controller: while some engine has fewer than `batchSize` requests, the one of these with
+ * the fewest bytes in flight; otherwise the one with the fewest requests. Ties at random. An engine of weight w counts
+ * as w engines.
  */
 
 import { batchSize } from "./shared/common-options.ts";

@@ -1,6 +1,7 @@
 /**
- * SMG's `cache_aware`: while loads are balanced, the engine that has most of the prompt, if it has enough of it; otherwise the least
- * loaded engine. As in sgl-model-gateway's `policies/cache_aware.rs` with the defaults of its command line, with blocks in place of a tree of characters.
+ * SMG's `cache_aware`: while loads are balanced, the engine that has most of the prompt, if it has enough of it;
+ * otherwise the least loaded engine. As in sgl-model-gateway's `policies/cache_aware.rs` with the defaults of its
+ * command line, with blocks in place of a tree of characters.
  */
 
 import { PrefixIndex } from "../prefix-cache/prefix-index.ts";

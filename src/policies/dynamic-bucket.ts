@@ -1,10 +1,11 @@
 /**
  * The original's dynamic buckets: bounds that follow the load, so that each bucket has as many bytes in flight.
  *
- * In the order of their length, the prompts in flight up to this one have `a` bytes together; all of them have `total`, smoothed over requests:
- * `s ← alpha × total + (1 − alpha) × s`. With B buckets this one belongs to the last whose beginning, `s × i / B`, lies below `a`. Short
- * prompts are in the first bucket, a lone one is in the last. The original's order was the reverse, and of more than two buckets only
- * the outer ones were used. In a bucket: fewest bytes in flight.
+ * In the order of their length, the prompts in flight up to this one have `a` bytes together; all of them have `total`,
+ * smoothed over requests: `s ← alpha × total + (1 − alpha) × s`. With B buckets this one belongs to the last whose
+ * beginning, `s × i / B`, lies below `a`. Short prompts are in the first bucket, a lone one is in the last. The
+ * original's order was the reverse, and of more than two buckets only the outer ones were used. In a bucket: fewest
+ * bytes in flight.
  */
 
 import { Buckets } from "./shared/buckets.ts";

@@ -1,9 +1,10 @@
 /**
- * NVIDIA Dynamo's cost: `overlapScoreWeight × prefill blocks + decode blocks`. The least is taken, or with a temperature one is drawn by
- * softmax over the costs scaled to their range. As in its `lib/kv-router/src/scheduling/selector.rs`: prefill blocks are what the engine
- * still has to compute, this prompt's uncached part included; decode blocks are what is in its cache, this prompt included. With P/D its prefill router
- * counts the first alone (`router_track_active_blocks = false`), its decode router the second. Dynamo learns what an engine has cached
- * from KV events; here a model of each cache tells it, and KV events where they are on.
+ * NVIDIA Dynamo's cost: `overlapScoreWeight × prefill blocks + decode blocks`. The least is taken, or with a
+ * temperature one is drawn by softmax over the costs scaled to their range. As in its
+ * `lib/kv-router/src/scheduling/selector.rs`: prefill blocks are what the engine still has to compute, this prompt's
+ * uncached part included; decode blocks are what is in its cache, this prompt included. With P/D its prefill router
+ * counts the first alone (`router_track_active_blocks = false`), its decode router the second. Dynamo learns what an
+ * engine has cached from KV events; here a model of each cache tells it, and KV events where they are on.
  */
 
 import { PrefixIndex, uncachedBytes } from "../prefix-cache/prefix-index.ts";

@@ -1,10 +1,10 @@
 /**
  * The original's greedy_timeout: the engine that is expected to complete first all that it was given, ties at random.
  *
- * A prompt is expected to take `warmup + kilobytes ^ exp` ms, divided by the engine's weight, from when the engine has completed the rest, or from now.
- * An engine with nothing in flight is available now, whatever was expected. The original took bytes and seconds, by which a prompt
- * of 4,000 bytes takes five weeks, and never looked at what had ended. In kilobytes and ms the documented 5 and 1.8 give 1.8 s for
- * 16,000 tokens.
+ * A prompt is expected to take `warmup + kilobytes ^ exp` ms, divided by the engine's weight, from when the engine has
+ * completed the rest, or from now. An engine with nothing in flight is available now, whatever was expected. The
+ * original took bytes and seconds, by which a prompt of 4,000 bytes takes five weeks, and never looked at what had
+ * ended. In kilobytes and ms the documented 5 and 1.8 give 1.8 s for 16,000 tokens.
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

@@ -1,6 +1,6 @@
 /**
- * A policy of an operator behind a guard: what it returns is checked, and its first fault replaces it by `least_conn` for good, with one
- * message. Requests are placed all the same, and a wrong number never reaches the scoreboard.
+ * A policy of an operator behind a guard: what it returns is checked, and its first fault replaces it by `least_conn`
+ * for good, with one message. Requests are placed all the same, and a wrong number never reaches the scoreboard.
  */
 import { messageOf } from "./custom-policy.ts";
 import { leastConn } from "./least-conn.ts";

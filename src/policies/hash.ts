@@ -1,6 +1,6 @@
 /**
- * By a key of the request, as nginx's `hash`. Plain: CRC-32 of the key over the weights, hashed again when that engine is not available.
- * Consistent: a ketama ring.
+ * By a key of the request, as nginx's `hash`. Plain: CRC-32 of the key over the weights, hashed again when that engine
+ * is not available. Consistent: a ketama ring.
  */
 
 import { roundRobin } from "./round-robin.ts";

@@ -1,5 +1,6 @@
 /**
- * By the client's address, as nginx's ip_hash: the first three bytes of IPv4, all of IPv6. Hashed again when that engine is not available.
+ * By the client's address, as nginx's ip_hash: the first three bytes of IPv4, all of IPv6. Hashed again when that
+ * engine is not available.
  */
 
 import { isIPv6 } from "node:net";
@@ -47,7 +48,9 @@ function create(deps: PolicyDeps): Policy {
   };
 }
 
-/** What nginx hashes; IPv4 mapped into IPv6 is IPv4 here, so that a client has one engine on either kind of listener. */
+/**
+ * What nginx hashes; IPv4 mapped into IPv6 is IPv4 here, so that a client has one engine on either kind of listener.
+ */
 function addressBytes(address: string): Uint8Array {
   const isMapped = address.startsWith("::ffff:") || address.startsWith("::FFFF:");
   if (readIpv4(address, isMapped ? 7 : 0)) return ipv4;

@@ -1,5 +1,6 @@
 /**
- * Fewest bytes of prompts in flight for the engine's weight: the prefill work that is outstanding, or for decode the KV cache that is resident.
+ * Fewest bytes of prompts in flight for the engine's weight: the prefill work that is outstanding, or for decode the KV
+ * cache that is resident.
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

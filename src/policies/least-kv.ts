@@ -1,6 +1,6 @@
 /**
- * Fewest tokens in the KV cache for the engine's weight: prompts in flight and their responses so far. Where engines report their load
- * (`signals`), the load of other clients is included. Each request counts as `requestTokens` more.
+ * Fewest tokens in the KV cache for the engine's weight: prompts in flight and their responses so far. Where engines
+ * report their load (`signals`), the load of other clients is included. Each request counts as `requestTokens` more.
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

@@ -1,6 +1,7 @@
 /**
- * The original's least_total_load: bytes in flight times the rounds that they take. With S bytes of R requests at an engine that batches B,
- * the load is `S × (⌈R / B⌉ + 1) / 2`; the request itself does not count. Ties at random. An engine of weight w counts as w engines.
+ * The original's least_total_load: bytes in flight times the rounds that they take. With S bytes of R requests at an
+ * engine that batches B, the load is `S × (⌈R / B⌉ + 1) / 2`; the request itself does not count. Ties at random. An
+ * engine of weight w counts as w engines.
  */
 
 import { batchSize } from "./shared/common-options.ts";

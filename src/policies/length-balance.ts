@@ -1,10 +1,11 @@
 /**
  * The original's length_balance: least decayed history of what was assigned, in requests and bytes, ties at random.
  *
- * Score of an engine = (requests + weight × (bytes + bytes of this request)) ÷ the engine's own weight. The history of all workers counts.
- * Every `mergeThreshold` assignments the total of every engine of the pool is divided by `decayFactor`, and the recent ones are added.
- * The original added the weighted length outside of the sum, where it had no effect, and decayed only engines that it had picked lately,
- * so that one huge prompt could starve an engine for good.
+ * Score of an engine = (requests + weight × (bytes + bytes of this request)) ÷ the engine's own weight. The history of
+ * all workers counts. Every `mergeThreshold` assignments the total of every engine of the pool is divided by
+ * `decayFactor`, and the recent ones are added. The original added the weighted length outside of the sum, where it had
+ * no effect, and decayed only engines that it had picked lately, so that one huge prompt could starve an engine for
+ * good.
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

@@ -1,14 +1,16 @@
 /**
- * llm-d's weighted scorers with its max-score picker: each scorer gives an engine 0 to 1, and the highest weighted sum is picked, at random
- * among equals. Formulas as in the Gateway API inference extension (`pkg/epp/scheduling/framework/plugins`) and llm-d's inference
- * scheduler (`pkg/plugins/scorer`). What they poll from engines is the proxy's own count here, which is never old; where `signals` are on,
- * the load of other clients is included.
+ * llm-d's weighted scorers with its max-score picker: each scorer gives an engine 0 to 1, and the highest weighted sum
+ * is picked, at random among equals. Formulas as in the Gateway API inference extension
+ * (`pkg/epp/scheduling/framework/plugins`) and llm-d's inference scheduler (`pkg/plugins/scorer`). What they poll from
+ * engines is the proxy's own count here, which is never old; where `signals` are on, the load of other clients is
+ * included.
  *
  * - prefix-cache-scorer: share of the prompt's blocks that the engine has.
  * - queue-scorer: 1 for the shortest queue, 0 for the longest, linear between; 1 where all are alike.
  * - kv-cache-utilization-scorer: 1 − share of the KV cache in use.
  * - load-aware-scorer: 0.5 for an empty queue, falling to 0 at the threshold.
- * - session-affinity-scorer: 1 for the session's engine. In llm-d a response header says which that was; here the key's place on the ring does.
+ * - session-affinity-scorer: 1 for the session's engine. In llm-d a response header says which that was; here the key's
+ * place on the ring does.
  */
 
 import { PrefixIndex } from "../prefix-cache/prefix-index.ts";

@@ -1,10 +1,12 @@
 /**
- * The scheduler of the original's successor, omni_proxy, as far as it places requests: its queue let every request through at once.
+ * The scheduler of the original's successor, omni_proxy, as far as it places requests: its queue let every request
+ * through at once.
  *
- * Prefill, `default`: of the engines with room, the one that has the longest part of the prompt's beginning; then fewest tokens, then fewest requests.
- * Where no engine has any of it: fewest tokens of all, in turn among equals. `earliest_batch`: see `./shared/omni-batches.ts`.
- * Decode: fewest tokens of the engines with room, in turn among equals; any at random where none has room.
- * Tokens are those of the prompts in flight. An engine of weight w counts as w engines.
+ * Prefill, `default`: of the engines with room, the one that has the longest part of the prompt's beginning; then
+ * fewest tokens, then fewest requests. Where no engine has any of it: fewest tokens of all, in turn among equals.
+ * `earliest_batch`: see `./shared/omni-batches.ts`. Decode: fewest tokens of the engines with room, in turn among
+ * equals; any at random where none has room. Tokens are those of the prompts in flight. An engine of weight w counts as
+ * w engines.
  */
 
 import { PrefixIndex } from "../prefix-cache/prefix-index.ts";

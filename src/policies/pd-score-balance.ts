@@ -1,13 +1,15 @@
 /**
- * The original's pd_score_balance, of its releases 2508 and 2603 (`maxNumSeqs` asks for the latter). An engine of weight w counts as w engines.
+ * The original's pd_score_balance, of its releases 2508 and 2603 (`maxNumSeqs` asks for the latter). An engine of
+ * weight w counts as w engines.
  *
- * Prefill: fewest bytes in flight, this prompt's included. 2603: of the engines with fewer than `maxNumSeqs` requests, if there are any;
- * else fewest requests.
+ * Prefill: fewest bytes in flight, this prompt's included. 2603: of the engines with fewer than `maxNumSeqs` requests,
+ * if there are any; else fewest requests.
  *
- * Decode: looks ahead to the prompts that are still in prefill and will come here. They and this one are dealt out in thought, longest first,
- * each to the engine with the fewest bytes that has room (LPT); this one goes where it comes to lie. 2603: only when the engines' numbers
- * of requests differ by one at most and some have room, and only to the oldest prompts, two for each engine; else fewest requests.
- * The pools of the two roles find each other by the scoreboard. All prompts that the prefill role placed count, of all workers.
+ * Decode: looks ahead to the prompts that are still in prefill and will come here. They and this one are dealt out in
+ * thought, longest first, each to the engine with the fewest bytes that has room (LPT); this one goes where it comes to
+ * lie. 2603: only when the engines' numbers of requests differ by one at most and some have room, and only to the
+ * oldest prompts, two for each engine; else fewest requests. The pools of the two roles find each other by the
+ * scoreboard. All prompts that the prefill role placed count, of all workers.
  */
 
 import { foreseenPromptsMax } from "../limits.ts";

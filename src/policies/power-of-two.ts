@@ -1,5 +1,6 @@
 /**
- * The less loaded of two that are drawn, each as likely: SMG's `power_of_two` (sgl-model-gateway's `policies/power_of_two.rs`).
+ * The less loaded of two that are drawn, each as likely: SMG's `power_of_two` (sgl-model-gateway's
+ * `policies/power_of_two.rs`).
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

@@ -1,6 +1,6 @@
 /**
- * Least sum of predicted wait, own prefill, and three times the work that another engine's cache would save. It chooses at once; the
- * queue with `shortest_prefill` order goes by the same terms.
+ * Least sum of predicted wait, own prefill, and three times the work that another engine's cache would save. It chooses
+ * at once; the queue with `shortest_prefill` order goes by the same terms.
  */
 
 import { PrefillCost } from "../estimates/prefill-cost.ts";
@@ -36,7 +36,10 @@ function create({ pool }: PolicyDeps, options: Options): Policy {
   const index = new PrefixIndex(pool, options.blocksMax);
   const cost = new PrefillCost(pool.size);
 
-  /** As if those in flight were alike, so that each has its own base cost; those of others are as these, or else as the prompt itself. */
+  /**
+   * As if those in flight were alike, so that each has its own base cost; those of others are as these, or else as the
+   * prompt itself.
+   */
   function waitMsAt(engine: number, tokens: number, tokensPerByte: number): number {
     const slot = slots[engine]!;
     const all = board.load(slot);

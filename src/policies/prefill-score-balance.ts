@@ -1,8 +1,9 @@
 /**
  * The original's prefill_score_balance: the engine where the sum of all predicted response times grows least.
  *
- * A prompt is predicted to take `c = requestMs + tokenMs × tokens` ms of an engine. With A requests there of T ms together, one more makes
- * the sum grow by `(T + c)(A + 1) − T·A = T + c·(A + 1)`. An engine of weight w is w times as fast.
+ * A prompt is predicted to take `c = requestMs + tokenMs × tokens` ms of an engine. With A requests there of T ms
+ * together, one more makes the sum grow by `(T + c)(A + 1) − T·A = T + c·(A + 1)`. An engine of weight w is w times as
+ * fast.
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

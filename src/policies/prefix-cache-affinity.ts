@@ -1,6 +1,7 @@
 /**
- * The original's prefix_cache_affinity: of the engines that had the longest part of this prompt's beginning before, the one with the least total
- * load. Where no engine had any of it, or loads differ by more than 15 requests, the least total load alone decides.
+ * The original's prefix_cache_affinity: of the engines that had the longest part of this prompt's beginning before, the
+ * one with the least total load. Where no engine had any of it, or loads differ by more than 15 requests, the least
+ * total load alone decides.
  */
 
 import { promptBlockBytes } from "../limits.ts";

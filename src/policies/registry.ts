@@ -1,4 +1,7 @@
-/** The registry of policies, one line each. Schema, documentation, directives, flags and the contract suite follow from it. */
+/**
+ * The registry of policies, one line each. Schema, documentation, directives, flags and the contract suite follow from
+ * it.
+ */
 import { ascendHeap } from "./ascend-heap.ts";
 import { autoBalanceController } from "./auto-balance-controller.ts";
 import { cacheAware } from "./cache-aware.ts";

@@ -1,6 +1,7 @@
 /**
- * In turn, smoothly weighted: nginx's algorithm. At each turn every engine gains its weight, and the winner pays the sum. A failure takes
- * a share of an engine's weight away. The share comes back by one per turn, so an engine returns gently after an ejection.
+ * In turn, smoothly weighted: nginx's algorithm. At each turn every engine gains its weight, and the winner pays the
+ * sum. A failure takes a share of an engine's weight away. The share comes back by one per turn, so an engine returns
+ * gently after an ejection.
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

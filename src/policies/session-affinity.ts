@@ -1,7 +1,8 @@
 /**
- * A session stays with its engine: consistent hash of its key, and on along the ring while the engine there has more than its share of
- * the load. As SMG's `bounded_consistent_hashing` (sgl-model-gateway's `policies/bounded_consistent_hashing.rs`), with requests for the
- * engine's weight as the load. A request without a key goes where the load is least.
+ * A session stays with its engine: consistent hash of its key, and on along the ring while the engine there has more
+ * than its share of the load. As SMG's `bounded_consistent_hashing` (sgl-model-gateway's
+ * `policies/bounded_consistent_hashing.rs`), with requests for the engine's weight as the load. A request without a key
+ * goes where the load is least.
  */
 
 import { leastConn } from "./least-conn.ts";

@@ -1,6 +1,7 @@
 /**
- * Engines in buckets by the prompt's bytes, with fixed bounds between them: the original's static buckets, which it made of `map` and an upstream
- * for each bucket. A prompt of a bound's size or more belongs above it. In a bucket: fewest bytes in flight.
+ * Engines in buckets by the prompt's bytes, with fixed bounds between them: the original's static buckets, which it
+ * made of `map` and an upstream for each bucket. A prompt of a bound's size or more belongs above it. In a bucket:
+ * fewest bytes in flight.
  */
 
 import { Buckets } from "./shared/buckets.ts";

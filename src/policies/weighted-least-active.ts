@@ -1,6 +1,6 @@
 /**
- * The original's weighted_least_active, for decode: fewest requests in flight; of those, fewest tokens resident in the KV cache; at random
- * among equals. A request's tokens are its prompt's, by its bytes. Both count per weight.
+ * The original's weighted_least_active, for decode: fewest requests in flight; of those, fewest tokens resident in the
+ * KV cache; at random among equals. A request's tokens are its prompt's, by its bytes. Both count per weight.
  */
 
 import { definePolicy } from "./shared/define-policy.ts";

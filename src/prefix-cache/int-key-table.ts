@@ -1,6 +1,6 @@
 /**
- * Numbers each key of a set from 0, in typed arrays: open addressing, about 50 ns a look-up where a `Map` of doubles takes several
- * times as long and allocates. A removed key's number is given to the next new one.
+ * Numbers each key of a set from 0, in typed arrays: open addressing, about 50 ns a look-up where a `Map` of doubles
+ * takes several times as long and allocates. A removed key's number is given to the next new one.
  */
 
 /** Slots of the table for each number that there can be: at most half are taken. */
@@ -54,7 +54,8 @@ export class IntKeyTable {
     while (this.#keys[this.#slots[hole]! - 1] !== key) hole = (hole + 1) & this.#mask;
     this.#removed.push(this.#slots[hole]! - 1);
     this.size -= 1;
-    // What stands behind the hole moves up unless that would put it before its own place, so that no search ends too early.
+    // What stands behind the hole moves up unless that would put it before its own place, so that no search ends too
+    // early.
     for (let at = (hole + 1) & this.#mask; this.#slots[at] !== 0; at = (at + 1) & this.#mask) {
       const home = slotOf(this.#keys[this.#slots[at]! - 1]!, this.#mask);
       if (((at - home) & this.#mask) < ((at - hole) & this.#mask)) continue;

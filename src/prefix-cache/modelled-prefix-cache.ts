@@ -1,14 +1,19 @@
 /**
- * What one engine has in its cache, as far as can be known from outside: a mirror of its LRU, fed with the prompts that were sent there.
- * Blocks are named by hashes of the whole prefix up to their end, so one equal block means an equal prefix.
+ * What one engine has in its cache, as far as can be known from outside: a mirror of its LRU, fed with the prompts that
+ * were sent there. Blocks are named by hashes of the whole prefix up to their end, so one equal block means an equal
+ * prefix.
  *
- * A prompt's blocks are used from its end to its start, and the block used longest ago goes first. So an engine that has a block has
- * all blocks before it, and the run of a prompt that it has is found by halving rather than block by block.
+ * A prompt's blocks are used from its end to its start, and the block used longest ago goes first. So an engine that
+ * has a block has all blocks before it, and the run of a prompt that it has is found by halving rather than block by
+ * block.
  */
 import { prefixBlocksMax } from "../limits.ts";
 import { BlockLru } from "./block-lru.ts";
 
-/** Where nothing was learnt yet: more than an engine is likely to hold, since what it reports soon says how much less it is. */
+/**
+ * Where nothing was learnt yet: more than an engine is likely to hold, since what it reports soon says how much less it
+ * is.
+ */
 const initialBlocks = 1 << 20;
 /** By how much one report that contradicts the mirror moves the size that is believed. */
 const learningRate = 0.02;
@@ -66,7 +71,8 @@ export class ModelledPrefixCache {
 
   /** The engine has computed this prompt. */
   insert(blocks: readonly number[]): void {
-    // From the end: engines free a prompt's last blocks first, so that the beginning, which others share most, stays longest.
+    // From the end: engines free a prompt's last blocks first, so that the beginning, which others share most, stays
+    // longest.
     for (let i = blocks.length - 1; i >= 0; i -= 1) {
       if (this.#blocks.use(blocks, i)) this.#observer?.add(blocks, i, this.#engine);
     }
@@ -74,7 +80,8 @@ export class ModelledPrefixCache {
   }
 
   /**
-   * The engine has not computed this prompt after all. A longer one that was sent behind it computes these blocks itself, and inserts them again.
+   * The engine has not computed this prompt after all. A longer one that was sent behind it computes these blocks
+   * itself, and inserts them again.
    * @param from so many of its blocks were there before it
    */
   takeBack(blocks: readonly number[], from: number): void {

@@ -1,6 +1,6 @@
 /**
- * Which engine has which prefix in its cache, for policies that place prompts at once: by what all workers have sent there, and by the engines'
- * own word where they tell.
+ * Which engine has which prefix in its cache, for policies that place prompts at once: by what all workers have sent
+ * there, and by the engines' own word where they tell.
  */
 
 import { JournalReader, type PrefixJournal } from "../scoreboard/prefix-journal.ts";

@@ -1,4 +1,7 @@
-/** What all engines of a pool are believed to have: a mirror for each, and which of them have a block, so that the runs of all are found together. */
+/**
+ * What all engines of a pool are believed to have: a mirror for each, and which of them have a block, so that the runs
+ * of all are found together.
+ */
 import { BlockHolders } from "./block-holders.ts";
 import { type ModelledPrefixCache, modelledCachesOf } from "./modelled-prefix-cache.ts";
 
@@ -13,7 +16,9 @@ export class PrefixRuns {
     this.#runs = new Int32Array(engines);
   }
 
-  /** How many blocks of the prompt each engine has, from its start, by the engines' numbers. Reused by the next call. */
+  /**
+   * How many blocks of the prompt each engine has, from its start, by the engines' numbers. Reused by the next call.
+   */
   of(blocks: readonly number[]): Int32Array {
     const holders = this.#holders;
     this.#runs.fill(0);

@@ -1,6 +1,7 @@
 /**
- * What was sent to engines a short time ago. It may still be computed, so that its engine does not tell of it yet; but what comes next will find it
- * there. It is kept for two to four times as long as an answer takes there of late, while the engine has anything to do.
+ * What was sent to engines a short time ago. It may still be computed, so that its engine does not tell of it yet; but
+ * what comes next will find it there. It is kept for two to four times as long as an answer takes there of late, while
+ * the engine has anything to do.
  */
 import { type ModelledPrefixCache, modelledCachesOf } from "./modelled-prefix-cache.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What one engine has in its cache, by its own word: kept from the events that it tells, and never more than they say. Blocks whose
- * beginning is not known, or that other things than tokens name (a LoRA, an image, a salt), are not in it.
+ * What one engine has in its cache, by its own word: kept from the events that it tells, and never more than they say.
+ * Blocks whose beginning is not known, or that other things than tokens name (a LoRA, an image, a salt), are not in it.
  */
 
 import { reportedBlocksMax } from "../limits.ts";

@@ -1,6 +1,7 @@
 /**
- * Names the prefixes of a prompt by its tokens: one key for each whole block, chained, so that an equal key means equal tokens from the
- * start of the prompt to the end of that block (but for one pair in about 2^53). What engines name blocks by is their own affair.
+ * Names the prefixes of a prompt by its tokens: one key for each whole block, chained, so that an equal key means equal
+ * tokens from the start of the prompt to the end of that block (but for one pair in about 2^53). What engines name
+ * blocks by is their own affair.
  */
 
 /** Before the first block. */

@@ -1,4 +1,7 @@
-/** Guards against streams that are cut anywhere: an event that is missed, torn or put together wrongly changes a client's answer. */
+/**
+ * Guards against streams that are cut anywhere: an event that is missed, torn or put together wrongly changes a
+ * client's answer.
+ */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** Decode engines call back to the worker that has their request, whichever of four it is, and after a reload that moved the ports. */
+/**
+ * Decode engines call back to the worker that has their request, whichever of four it is, and after a reload that moved
+ * the ports.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";

@@ -1,4 +1,6 @@
-/** What an engine says of itself while it runs decides whether it gets requests, and is in what other engines are told. */
+/**
+ * What an engine says of itself while it runs decides whether it gets requests, and is in what other engines are told.
+ */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

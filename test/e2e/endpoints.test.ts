@@ -1,4 +1,7 @@
-/** Each endpoint through real engines: prefilled and decoded, the answer that of one engine, and kept ones found by any worker. */
+/**
+ * Each endpoint through real engines: prefilled and decoded, the answer that of one engine, and kept ones found by any
+ * worker.
+ */
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, post } from "../support/http-client.ts";

@@ -1,4 +1,7 @@
-/** Whatever an engine does wrong, on either leg: the right status and an error in OpenAI's shape, never a hang, never a lie. */
+/**
+ * Whatever an engine does wrong, on either leg: the right status and an error in OpenAI's shape, never a hang, never a
+ * lie.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { FaultInput } from "../../src/simulated-engine/faults/fault.ts";
 import { type Answered, post } from "../support/http-client.ts";

@@ -1,4 +1,7 @@
-/** An engine that dies takes no client with it while another lives; what was cut looks cut; a new life gets traffic again. */
+/**
+ * An engine that dies takes no client with it while another lives; what was cut looks cut; a new life gets traffic
+ * again.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";

@@ -1,4 +1,7 @@
-/** The prefill queue with real processes: engines have no queue of their own, however many workers ask, and no request is lost. */
+/**
+ * The prefill queue with real processes: engines have no queue of their own, however many workers ask, and no request
+ * is lost.
+ */
 import { setMaxListeners } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { adminOf, waitingRequests } from "../support/admin.ts";

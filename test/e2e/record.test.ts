@@ -1,4 +1,7 @@
-/** What a proxy records is the traffic that it served: whole lines by all workers, no word of any prompt, and fit to be simulated. */
+/**
+ * What a proxy records is the traffic that it served: whole lines by all workers, no word of any prompt, and fit to be
+ * simulated.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

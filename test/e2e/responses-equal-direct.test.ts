@@ -1,4 +1,7 @@
-/** For every field of a request: the answer through prefill and decode is byte for byte that of one engine, its usage included. */
+/**
+ * For every field of a request: the answer through prefill and decode is byte for byte that of one engine, its usage
+ * included.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
 import { bunAndOneNode } from "../support/runtimes.ts";

@@ -1,4 +1,7 @@
-/** Requests of one session go to one prefill engine, whichever worker has them; what names the session is the header, then the body. */
+/**
+ * Requests of one session go to one prefill engine, whichever worker has them; what names the session is the header,
+ * then the body.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";

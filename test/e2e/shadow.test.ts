@@ -1,4 +1,7 @@
-/** A second policy on live traffic: operators are told what it would have done by all workers together, and requests go where they went. */
+/**
+ * A second policy on live traffic: operators are told what it would have done by all workers together, and requests go
+ * where they went.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ShadowReport } from "../../src/pool/shadow.ts";
 import { adminOf } from "../support/admin.ts";

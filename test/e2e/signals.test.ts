@@ -1,4 +1,7 @@
-/** What others have at an engine counts where `signals` are on: a proxy does not send to engines that another one has filled. */
+/**
+ * What others have at an engine counts where `signals` are on: a proxy does not send to engines that another one has
+ * filled.
+ */
 import { setMaxListeners } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineReport, PoolReport } from "../../src/control/admin/engines.ts";

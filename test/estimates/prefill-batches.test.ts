@@ -1,4 +1,7 @@
-/** How much an engine is sent at once: too little leaves it idle between short prompts, too much is a queue at the engine. */
+/**
+ * How much an engine is sent at once: too little leaves it idle between short prompts, too much is a queue at the
+ * engine.
+ */
 import { expect, it } from "vitest";
 import { PrefillBatches } from "../../src/estimates/prefill-batches.ts";
 

@@ -171,7 +171,8 @@ describe("llm_d", () => {
   it("sums 3 × cached share, 2 × place between the queues, 2 × free KV cache", () => {
     const { pool, policy } = setUp("llm_d", { kvTokens: 100_000 });
     policy.assigned!(0, prompt(6));
-    // Six of ten blocks at engine 0: 1.8; its queue is the longest: 0 of 2; a token in use of 100,000 is next to nothing.
+    // Six of ten blocks at engine 0: 1.8; its queue is the longest: 0 of 2; a token in use of 100,000 is next to
+    // nothing.
     load(pool, 0, 4);
     expect(pick(policy, pool, prompt(10))).not.toBe(0);
     // Seven of ten are 2.1.

@@ -1,6 +1,7 @@
 /**
- * The history that length_balance decides by equals a straightforward model of the document: every `threshold` assignments of
- * a pool, each engine's total becomes floor(total / decay) + recent, whether it was picked lately or not.
+ * The history that length_balance decides by equals a straightforward model of the document: every `threshold`
+ * assignments of a pool, each engine's total becomes floor(total / decay) + recent, whether it was picked lately or
+ * not.
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** Decode engines differ in what their answers have grown to, and in what others have there: that is room which prompts cannot have. */
+/**
+ * Decode engines differ in what their answers have grown to, and in what others have there: that is room which prompts
+ * cannot have.
+ */
 import { expect, it } from "vitest";
 import { createPolicy } from "../../src/policies/create-policy.ts";
 import { among, poolOf, request } from "./pool-view.ts";

@@ -1,6 +1,7 @@
 /**
- * Two proxies share engines, whose load each polls once a second; one of them has only half of the engines. By the polled numbers alone,
- * each proxy would send all requests of a second to the same engine; without them, the other proxy's load would be overlooked.
+ * Two proxies share engines, whose load each polls once a second; one of them has only half of the engines. By the
+ * polled numbers alone, each proxy would send all requests of a second to the same engine; without them, the other
+ * proxy's load would be overlooked.
  */
 import { afterEach, expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";

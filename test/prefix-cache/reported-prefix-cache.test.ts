@@ -1,4 +1,7 @@
-/** What an engine tells of its cache, in any order, against an oracle that keeps the tokens themselves: no block is ever claimed that is not there. */
+/**
+ * What an engine tells of its cache, in any order, against an oracle that keeps the tokens themselves: no block is ever
+ * claimed that is not there.
+ */
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import type { BlockHash, KvEvent } from "../../src/prefix-cache/kv-event.ts";

@@ -1,4 +1,7 @@
-/** What workers tell each other of prompts: torn or mistaken records would have prompts sent to engines that never saw them. */
+/**
+ * What workers tell each other of prompts: torn or mistaken records would have prompts sent to engines that never saw
+ * them.
+ */
 import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";

@@ -1,4 +1,7 @@
-/** Tokens that a policy believes to be in an engine's KV cache are those of what is in flight there: nothing is left of what has ended. */
+/**
+ * Tokens that a policy believes to be in an engine's KV cache are those of what is in flight there: nothing is left of
+ * what has ended.
+ */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { Lease } from "../../src/scoreboard/lease.ts";

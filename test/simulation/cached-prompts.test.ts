@@ -1,4 +1,6 @@
-/** Prompts of which decode has most cached go there without a prefill; a wrong belief has decode compute long prompts. */
+/**
+ * Prompts of which decode has most cached go there without a prefill; a wrong belief has decode compute long prompts.
+ */
 import { expect, test } from "vitest";
 import { World, type WorldOptions } from "./world.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Decode is sent first and calls the proxy back for its prefill. Whoever does not know the URL gets nowhere, a call that is repeated
- * makes no second prefill, and a decode whose prefill has failed, for which it would wait for ever, is ended.
+ * Decode is sent first and calls the proxy back for its prefill. Whoever does not know the URL gets nowhere, a call
+ * that is repeated makes no second prefill, and a decode whose prefill has failed, for which it would wait for ever, is
+ * ended.
  */
 import { describe, expect, test } from "vitest";
 import { callbackBytesMax } from "../../src/limits.ts";

@@ -1,7 +1,7 @@
 /**
- * One whole exchange, cut at every byte: of each of its three connections, in each direction, by FIN, by RST and by silence.
- * Whatever happens, the client gets the right answer, a typed error, or a stream that is visibly broken; in time; and nothing
- * stays occupied.
+ * One whole exchange, cut at every byte: of each of its three connections, in each direction, by FIN, by RST and by
+ * silence. Whatever happens, the client gets the right answer, a typed error, or a stream that is visibly broken; in
+ * time; and nothing stays occupied.
  */
 import { expect, test } from "vitest";
 import type { Cut, MemorySocket } from "../../src/transport/memory-socket.ts";
@@ -123,7 +123,8 @@ function cutOnce(ask: Ask, { where, direction, how }: Case, atByte: number, alon
       far.cut(how);
     });
   });
-  // A client that is cut off itself sees nothing any more; for the others an answer must come or the connection must end.
+  // A client that is cut off itself sees nothing any more; for the others an answer must come or the connection must
+  // end.
   const over = () =>
     where === "client"
       ? cutAtMs >= 0 && world.lines.length > 0
@@ -135,7 +136,10 @@ function cutOnce(ask: Ask, { where, direction, how }: Case, atByte: number, alon
   return { world, verdict };
 }
 
-/** What an exchange may come to whose engine is cut off. `afterHead`: bytes of a streamed answer have gone to the client. */
+/**
+ * What an exchange may come to whose engine is cut off. `afterHead`: bytes of a streamed answer have gone to the
+ * client.
+ */
 function expectVerdict(verdict: Verdict, alone: boolean, afterHead: boolean, whole: boolean): void {
   if (whole || (!alone && !afterHead)) expect(verdict.kind).toBe("right");
   else if (afterHead) expect(verdict.kind).toBe("broken");

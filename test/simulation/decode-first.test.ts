@@ -1,4 +1,7 @@
-/** Decode is asked first, and its answer says whether the prompt has to be computed elsewhere: no such answer reaches a client. */
+/**
+ * Decode is asked first, and its answer says whether the prompt has to be computed elsewhere: no such answer reaches a
+ * client.
+ */
 import { expect, test } from "vitest";
 import { codeOf } from "./client.ts";
 import { bodyOf, chunk, chunkedHead, decodes, response, type Script } from "./engine.ts";

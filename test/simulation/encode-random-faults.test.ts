@@ -1,6 +1,6 @@
 /**
- * Random encoders, clients that go, and full pools, by seed. Whatever happens, nothing is prefilled whose items are not all encoded, each
- * request ends once, and nothing stays occupied. A failure names its seed.
+ * Random encoders, clients that go, and full pools, by seed. Whatever happens, nothing is prefilled whose items are not
+ * all encoded, each request ends once, and nothing stays occupied. A failure names its seed.
  */
 import { expect, test } from "vitest";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";

@@ -1,4 +1,7 @@
-/** Where requests of each endpoint go: what is prefilled by mistake costs a prefill or fails, and a kept answer is at one engine. */
+/**
+ * Where requests of each endpoint go: what is prefilled by mistake costs a prefill or fails, and a kept answer is at
+ * one engine.
+ */
 import { describe, expect, it, test } from "vitest";
 import { type Engine, response, type Script } from "./engine.ts";
 import type { Message } from "./http-reader.ts";

@@ -1,6 +1,6 @@
 /**
- * A small reader of HTTP/1.1 messages for the simulated clients and engines. It shares no code with the proxy, and takes only
- * what a careful sender writes: whatever else the proxy sends is thrown as a fault of the proxy.
+ * A small reader of HTTP/1.1 messages for the simulated clients and engines. It shares no code with the proxy, and
+ * takes only what a careful sender writes: whatever else the proxy sends is thrown as a fault of the proxy.
  */
 
 export interface Message {

@@ -1,6 +1,6 @@
 /**
- * A decode engine that gives a request up in the middle of its answer (`stop_reason: "recomputed"`): the client gets one answer, the one
- * that a single engine would have given, or is told.
+ * A decode engine that gives a request up in the middle of its answer (`stop_reason: "recomputed"`): the client gets
+ * one answer, the one that a single engine would have given, or is told.
  */
 import { describe, expect, test } from "vitest";
 import type { Dialect } from "../../src/dialects/dialect.ts";

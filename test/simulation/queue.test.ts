@@ -1,4 +1,7 @@
-/** Requests that wait for room: none is lost or sent to an engine that has as many as it may, and no room is lost with a request. */
+/**
+ * Requests that wait for room: none is lost or sent to an engine that has as many as it may, and no room is lost with a
+ * request.
+ */
 import { expect, test } from "vitest";
 import { type Client, codeOf } from "./client.ts";
 import { decodes, type Engine, prefills, type Script } from "./engine.ts";

@@ -1,7 +1,7 @@
 /**
- * Random fleets, clients and faults, by seed. Whatever happens, each request comes to a right answer, a typed error or a visible
- * end, in bounded time, and nothing stays occupied. A failure names its seed: run that one alone with `SIMULATION_SEED`.
- * `SIMULATION_SCENARIOS` makes it run for longer.
+ * Random fleets, clients and faults, by seed. Whatever happens, each request comes to a right answer, a typed error or
+ * a visible end, in bounded time, and nothing stays occupied. A failure names its seed: run that one alone with
+ * `SIMULATION_SEED`. `SIMULATION_SCENARIOS` makes it run for longer.
  */
 import { expect, test } from "vitest";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";

@@ -1,4 +1,7 @@
-/** A new configuration holds for what begins after it; what is under way goes on by the old one, and its leases are closed. */
+/**
+ * A new configuration holds for what begins after it; what is under way goes on by the old one, and its leases are
+ * closed.
+ */
 import { expect, test } from "vitest";
 import { completion } from "./client.ts";
 import { rightResponse } from "./prompts.ts";

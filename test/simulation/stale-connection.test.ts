@@ -1,4 +1,6 @@
-/** A pooled connection may be closed by its engine just as it is used again: then the request is sent once more, safely. */
+/**
+ * A pooled connection may be closed by its engine just as it is used again: then the request is sent once more, safely.
+ */
 import { expect, test } from "vitest";
 import type { EngineConnection } from "./engine.ts";
 import { rightResponse } from "./prompts.ts";

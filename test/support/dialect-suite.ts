@@ -1,4 +1,7 @@
-/** What each dialect must survive with real processes: many streams, clients that leave, engines that die. One call per fleet. */
+/**
+ * What each dialect must survive with real processes: many streams, clients that leave, engines that die. One call per
+ * fleet.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineState } from "../../src/simulated-engine/core/state.ts";
 import { instantTiming } from "../../src/simulated-engine/options.ts";
@@ -15,8 +18,8 @@ const streams = 200;
 const wavesMax = 6;
 
 /**
- * Of ten clients in a row four give up: in the queue for prefill, just before their first token, and two after some tokens. Each
- * further wave is prepared for a machine that is slower.
+ * Of ten clients in a row four give up: in the queue for prefill, just before their first token, and two after some
+ * tokens. Each further wave is prepared for a machine that is slower.
  */
 function giveUp(index: number, wave: number): GiveUp {
   const turn = Math.floor(index / 10);
@@ -34,7 +37,10 @@ function giveUp(index: number, wave: number): GiveUp {
   }
 }
 
-/** `npm test` runs these on Bun and one Node, with killed engines; each other one on one runtime. `npm run test:all` runs everything. */
+/**
+ * `npm test` runs these on Bun and one Node, with killed engines; each other one on one runtime. `npm run test:all`
+ * runs everything.
+ */
 const wholeFleets: ReadonlySet<string> = new Set(["omni", "vllm-nixl", "sglang"]);
 
 export function testFleet(fleet: Fleet): void {

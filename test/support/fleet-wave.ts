@@ -19,7 +19,10 @@ export interface WaveTally {
   wrong: string[];
 }
 
-/** When a client gives up: after so many parts of its response, after so many responses of the wave have begun, after a time, or never. */
+/**
+ * When a client gives up: after so many parts of its response, after so many responses of the wave have begun, after a
+ * time, or never.
+ */
 export type GiveUp =
   | { readonly afterParts: number }
   | { readonly afterBegun: number }

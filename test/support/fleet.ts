@@ -20,7 +20,10 @@ export interface EnginePlace {
 
 export interface FleetRequest {
   readonly path: string;
-  /** With `stream`, where it is to be one. `%n` in a text becomes a number of the request's own, so that no two are the same. */
+  /**
+   * With `stream`, where it is to be one. `%n` in a text becomes a number of the request's own, so that no two are the
+   * same.
+   */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -52,17 +55,21 @@ export interface Fleet {
   readonly requests?: readonly FleetRequest[];
   /** What of a body must equal the answer of an engine that does it all. Default: everything but the ids. */
   readonly comparable?: (body: string) => string;
-  /** Phases in which clients' aborts must have struck. Default: prefill, decode before its first token, decode after it. */
+  /**
+   * Phases in which clients' aborts must have struck. Default: prefill, decode before its first token, decode after it.
+   */
   readonly abortPhases?: readonly AbortPhase[];
   /** The share of right answers whose KV came from another engine, at least. Default: 1, all of them. */
   readonly handsOver?: number;
-  /** Reasons for which decode may compute a prompt itself when clients have aborted; say why beside it. Default: none. */
+  /**
+   * Reasons for which decode may compute a prompt itself when clients have aborted; say why beside it. Default: none.
+   */
   readonly recomputedAfterAborts?: readonly string[];
   /** As above, when engines were killed: KV that died with its engine has to come from somewhere. Default: none. */
   readonly recomputedAfterKills?: readonly string[];
   /**
-   * What becomes of a request whose engine is killed before its answer begins: `retried` = another engine answers, and the client
-   * sees no error; `error` = an error that the client can tell from an answer.
+   * What becomes of a request whose engine is killed before its answer begins: `retried` = another engine answers, and
+   * the client sees no error; `error` = an error that the client can tell from an answer.
    */
   readonly killed: "retried" | "error";
 }
@@ -105,7 +112,8 @@ export async function startFleet(stack: Stack, fleet: Fleet): Promise<RunningFle
       return { role, index, port, sidePort, proxyPort, registrationPort };
     }),
   );
-  // Engines may register with the proxy, and the proxy look for engines: whoever starts first has to wait for the other.
+  // Engines may register with the proxy, and the proxy look for engines: whoever starts first has to wait for the
+  // other.
   const proxy = stack.start("-c", stack.write("fleet.yaml", yamlOf(fleet, places)));
   const started = places.map((place) =>
     stack.startEngine(place.role, place.port, [

@@ -1,4 +1,7 @@
-/** The smallest configuration files, with a prefill and a decode pool or with one for both, and what a test adds to them. */
+/**
+ * The smallest configuration files, with a prefill and a decode pool or with one for both, and what a test adds to
+ * them.
+ */
 import type { Engine } from "./stack.ts";
 
 interface PoolOfTest {

@@ -1,7 +1,9 @@
 /** Free ports of this machine. */
 import { createServer } from "node:net";
 
-/** Below the range from which the kernel takes ports for outgoing connections, so that none of those gets in the way. */
+/**
+ * Below the range from which the kernel takes ports for outgoing connections, so that none of those gets in the way.
+ */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {

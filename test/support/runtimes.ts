@@ -90,7 +90,9 @@ function versionOf(runtime: "node" | "node-lts"): string {
 /** For what several workers do together. */
 export const sharingRuntimes: readonly RuntimeName[] = runtimes.filter(sharesPorts);
 
-/** Each runtime with four workers where it can have them, else with one; Bun, which is the default, with one as well. */
+/**
+ * Each runtime with four workers where it can have them, else with one; Bun, which is the default, with one as well.
+ */
 export const workerCases: readonly { readonly runtime: RuntimeName; readonly workers: number }[] =
   runtimes.flatMap((runtime) => {
     const counts = !sharesPorts(runtime) ? [1] : runtime === "bun" || isEverything ? [1, 4] : [4];

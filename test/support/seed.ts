@@ -1,4 +1,6 @@
-/** The seed's configuration, `examples/seed/nginx.conf`, unchanged but for its ports, and what else a test wants in it. */
+/**
+ * The seed's configuration, `examples/seed/nginx.conf`, unchanged but for its ports, and what else a test wants in it.
+ */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Engine } from "./stack.ts";

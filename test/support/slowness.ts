@@ -1,4 +1,6 @@
-/** How slow this machine is now: the one factor by which all times of tests grow. Measured once, when the tests start. */
+/**
+ * How slow this machine is now: the one factor by which all times of tests grow. Measured once, when the tests start.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";

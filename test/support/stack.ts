@@ -1,4 +1,7 @@
-/** Real processes for a test: simulated engines and proxies as a user starts them, all ended by `end`, whatever happened. */
+/**
+ * Real processes for a test: simulated engines and proxies as a user starts them, all ended by `end`, whatever
+ * happened.
+ */
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,8 +19,8 @@ import { environmentFor, type RuntimeName, runtimes } from "./runtimes.ts";
 const engineRuntime: RuntimeName = runtimes.includes("bun") ? "bun" : "node";
 
 /**
- * Longer than any test takes, so that how fast the machine is decides nothing. Tests that leave KV behind end the leases themselves:
- * see {@link endLeases}.
+ * Longer than any test takes, so that how fast the machine is decides nothing. Tests that leave KV behind end the
+ * leases themselves: see {@link endLeases}.
  */
 const leases = ["--kv-lease-ms", "3600000"] as const;
 
@@ -240,7 +243,10 @@ export class Stack {
   }
 }
 
-/** Resolves when it is true of all engines; with their states at that time. Fails with the states of those of which it is not. */
+/**
+ * Resolves when it is true of all engines; with their states at that time. Fails with the states of those of which it
+ * is not.
+ */
 export async function statesWhen(
   engines: readonly Engine[],
   isTrue: (state: EngineState) => boolean,
@@ -264,8 +270,8 @@ function inShort({ role, running, waiting, held, heldIds, rendezvousNames }: Eng
 }
 
 /**
- * For KV that nobody will fetch: resolves when no engine has anything to do, and its leases were ended. With the states at that time,
- * in which nothing may be left.
+ * For KV that nobody will fetch: resolves when no engine has anything to do, and its leases were ended. With the states
+ * at that time, in which nothing may be left.
  */
 export async function endLeases(engines: readonly Engine[]): Promise<EngineState[]> {
   const isIdle = ({ running, waiting, rendezvousWaiting }: EngineState) =>

@@ -1,4 +1,7 @@
-/** Checks operators' own policies: loads each module, and holds the options in the configuration against those that it declares. */
+/**
+ * Checks operators' own policies: loads each module, and holds the options in the configuration against those that it
+ * declares.
+ */
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { loadPolicyModule } from "../../policies/custom-policy.ts";
@@ -12,7 +15,9 @@ import { TextChecks } from "./text-checks.ts";
 
 type PolicyKey = "policy" | "shadow";
 
-/** @param file of the configuration: paths of modules are relative to its folder; undefined = to the working directory */
+/**
+ * @param file of the configuration: paths of modules are relative to its folder; undefined = to the working directory
+ */
 export function withModulePaths(config: Config, file: string | undefined): Config {
   const folder = file === undefined ? "." : dirname(file);
   const whole = <Policy extends PoolConfig["policy"]>(policy: Policy): Policy =>

@@ -1,6 +1,6 @@
 /**
- * The attributes that an engine may have beside its address: those that the dialects read, by their definitions, and those that
- * the proxy itself reads.
+ * The attributes that an engine may have beside its address: those that the dialects read, by their definitions, and
+ * those that the proxy itself reads.
  */
 import type { Dialect } from "../../dialects/dialect.ts";
 import { allDialects } from "../../dialects/registry.ts";

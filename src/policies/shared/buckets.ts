@@ -1,4 +1,6 @@
-/** A pool's engines in buckets by the length of prompts: in the order of the configuration, as many in each as can be. */
+/**
+ * A pool's engines in buckets by the length of prompts: in the order of the configuration, as many in each as can be.
+ */
 import { LowestScore } from "./lowest-score.ts";
 import type { Candidates, PickRequest, PoolView } from "./policy.ts";
 

@@ -11,8 +11,9 @@ export interface PolicyNeeds {
 }
 
 /**
- * How a policy treats the weights of engines, over many requests of one kind: `exact` = each engine gets its weight's share,
- * `rough` = by a ring of hashes, within some 20 %, `none` = no such share can be expected. The contract suite holds a policy to it.
+ * How a policy treats the weights of engines, over many requests of one kind: `exact` = each engine gets its weight's
+ * share, `rough` = by a ring of hashes, within some 20 %, `none` = no such share can be expected. The contract suite
+ * holds a policy to it.
  */
 export type WeightUse = "exact" | "rough" | "none";
 

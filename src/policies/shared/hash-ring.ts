@@ -1,4 +1,7 @@
-/** A ketama ring as nginx's `hash … consistent` makes it: 160 points per weight, so that few keys move when engines come and go. */
+/**
+ * A ketama ring as nginx's `hash … consistent` makes it: 160 points per weight, so that few keys move when engines come
+ * and go.
+ */
 import { crc32, crc32Text } from "./crc32.ts";
 import type { PoolView } from "./policy.ts";
 

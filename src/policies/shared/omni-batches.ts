@@ -1,9 +1,9 @@
 /**
  * omni_proxy's `earliest_batch`: the engine whose batch with this prompt is expected to end first.
  *
- * With q requests queued behind a batch of x, and E(b) the expected time of a batch of b, it ends after what remains of E(x), then
- * `Δ·q² + E(q + 1)` with `Δ = E(q + 1) − E(q)`. Batches are told apart by the answers: those of one batch come within 20 ms. Requests of all workers
- * count; the boundaries are seen by a worker in the answers to its own.
+ * With q requests queued behind a batch of x, and E(b) the expected time of a batch of b, it ends after what remains of
+ * E(x), then `Δ·q² + E(q + 1)` with `Δ = E(q + 1) − E(q)`. Batches are told apart by the answers: those of one batch
+ * come within 20 ms. Requests of all workers count; the boundaries are seen by a worker in the answers to its own.
  */
 import { BatchTimes } from "../../estimates/batch-times.ts";
 import type { OmniLoad } from "./omni-load.ts";

@@ -1,4 +1,7 @@
-/** What omni_proxy goes by: the tokens and requests that engines have in flight, against their room. Each engine of weight w counts as w. */
+/**
+ * What omni_proxy goes by: the tokens and requests that engines have in flight, against their room. Each engine of
+ * weight w counts as w.
+ */
 import type { Candidates, PoolView } from "./policy.ts";
 
 export interface OmniRoom {

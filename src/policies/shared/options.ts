@@ -1,11 +1,13 @@
 /**
- * The options of a policy, declared once as plain data. The configuration's schema, the parsers of nginx.conf and of flags, the
- * documentation and the variants of the contract suite all follow from these declarations.
+ * The options of a policy, declared once as plain data. The configuration's schema, the parsers of nginx.conf and of
+ * flags, the documentation and the variants of the contract suite all follow from these declarations.
  */
 
 /** One option. The values that it takes follow from `kind`, the bounds and `words`. */
 export interface Option<Value = unknown> {
-  /** A template is a text with variables, such as `$http_x_session_id`; its value for a request is the request's key. */
+  /**
+   * A template is a text with variables, such as `$http_x_session_id`; its value for a request is the request's key.
+   */
   readonly kind: "integer" | "number" | "flag" | "choice" | "text" | "template";
   /** What it does, in a sentence. */
   readonly about: string;

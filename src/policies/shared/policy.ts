@@ -10,8 +10,8 @@ export interface PickRequest {
   /** Hashes of the prompt's blocks, each of the whole prefix up to its end; empty = not known. */
   readonly blocks: readonly number[];
   /**
-   * How many of these each engine has by its own word, from the first on, by the engines' numbers; below 0 = it does not tell. Undefined =
-   * none tells.
+   * How many of these each engine has by its own word, from the first on, by the engines' numbers; below 0 = it does
+   * not tell. Undefined = none tells.
    */
   readonly reported?: ArrayLike<number> | undefined;
   /** The client's address as text, for policies that keep a client at its engine. */
@@ -22,7 +22,10 @@ export interface PickRequest {
   readonly shadowKey?: string | undefined;
   /** Number of the one engine that can take it; undefined = any. Seen to before a policy is asked. */
   readonly requiredEngine?: number | undefined;
-  /** Number of the engine that takes it if it can, whatever the policy: undefined = none. Seen to before a policy is asked. */
+  /**
+   * Number of the engine that takes it if it can, whatever the policy: undefined = none. Seen to before a policy is
+   * asked.
+   */
   readonly stickyEngine?: number | undefined;
   /** The time, in ms since the epoch, for policies that go by it. */
   readonly clock: { wallMs(): number };
@@ -38,7 +41,9 @@ export interface PoolView {
   readonly board: Scoreboard;
 }
 
-/** The engines that are fit for this request: not down, not resting, not tried already, not full. Reused between picks. */
+/**
+ * The engines that are fit for this request: not down, not resting, not tried already, not full. Reused between picks.
+ */
 export interface Candidates {
   count: number;
   readonly engines: Int32Array;
@@ -50,8 +55,9 @@ export interface Policy {
   /** Number of an engine among the candidates, of which there is at least one. */
   pick(candidates: Candidates, request: PickRequest): number;
   /**
-   * What it goes by, where that is one number: of the candidates it picks one with the least. For explanations: some policies have the
-   * same formula in `pick` again, since a call for each of 1,000 engines doubles its time; the contract suite holds the two together.
+   * What it goes by, where that is one number: of the candidates it picks one with the least. For explanations: some
+   * policies have the same formula in `pick` again, since a call for each of 1,000 engines doubles its time; the
+   * contract suite holds the two together.
    */
   score?(engine: number, request: PickRequest): number;
   /** Bytes of the prompt that this engine has to compute, a whole number. Without it: all of them. */

@@ -1,4 +1,7 @@
-/** Guards against members found where there are none, missed where they are, and against bodies accepted or refused in error. */
+/**
+ * Guards against members found where there are none, missed where they are, and against bodies accepted or refused in
+ * error.
+ */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,6 @@
-/** An image that is not found is one that the prefill has to encode; a text that is taken for one is a wasted request. */
+/**
+ * An image that is not found is one that the prefill has to encode; a text that is taken for one is a wasted request.
+ */
 
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,4 +1,7 @@
-/** Both engines at once: decode may answer long before the prefill has failed. It must not reach the client, nor fill the memory. */
+/**
+ * Both engines at once: decode may answer long before the prefill has failed. It must not reach the client, nor fill
+ * the memory.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -11,7 +14,10 @@ const path = "/v1/completions";
 const event = `data: {"choices":[{"text":"${"decode's ".repeat(4000)}"}]}\n\n`;
 const eventCount = 2_500;
 const streamBytes = event.length * eventCount;
-/** What is held is 1 MiB and the last read; the rest is what the system's own sockets take on the way, up to 36 MiB where Linux lets them. */
+/**
+ * What is held is 1 MiB and the last read; the rest is what the system's own sockets take on the way, up to 36 MiB
+ * where Linux lets them.
+ */
 const onTheWayBytesMax = 50_331_648;
 
 /** Engines that do what each test says. */

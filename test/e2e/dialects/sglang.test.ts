@@ -14,7 +14,8 @@ testFleet({
     { path: "/v1/completions", body: { prompt: prompts, max_tokens: 20, stream: true } },
     { path: "/v1/chat/completions", body: { messages, max_tokens: 20, n: 2 } },
   ],
-  // A decode whose prefill engine has died, or a prefill whose decode has, may say so itself before its connection ends.
+  // A decode whose prefill engine has died, or a prefill whose decode has, may say so itself before its connection
+  // ends.
   route: ", retry: { on: [error, timeout, http_500] }",
   killed: "error",
 });

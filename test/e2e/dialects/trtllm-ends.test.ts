@@ -1,4 +1,7 @@
-/** trtllm where its way ends early: with the first token, with a context that fails, and with one that hands over nothing. */
+/**
+ * trtllm where its way ends early: with the first token, with a context that fails, and with one that hands over
+ * nothing.
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";

@@ -1,4 +1,7 @@
-/** vllm-ascend-layerwise with real processes: decode that calls back once, and decode that repeats its calls and gives requests up. */
+/**
+ * vllm-ascend-layerwise with real processes: decode that calls back once, and decode that repeats its calls and gives
+ * requests up.
+ */
 import { testFleet, usualRequests } from "../../support/dialect-suite.ts";
 import type { Fleet } from "../../support/fleet.ts";
 

@@ -1,4 +1,7 @@
-/** vllm-ascend with real processes: engines that serve to the end, and engines that give requests up in the middle of an answer. */
+/**
+ * vllm-ascend with real processes: engines that serve to the end, and engines that give requests up in the middle of an
+ * answer.
+ */
 import { testFleet } from "../../support/dialect-suite.ts";
 import type { Fleet } from "../../support/fleet.ts";
 

@@ -1,4 +1,7 @@
-/** vllm-mooncake with real processes, in both generations. Nothing but its bootstrap port is said of an engine: its id is asked for. */
+/**
+ * vllm-mooncake with real processes, in both generations. Nothing but its bootstrap port is said of an engine: its id
+ * is asked for.
+ */
 import { testFleet } from "../../support/dialect-suite.ts";
 import type { Fleet } from "../../support/fleet.ts";
 

@@ -1,4 +1,6 @@
-/** How far a stream has come must not depend on how its bytes happen to arrive, and no other answer is taken for one. */
+/**
+ * How far a stream has come must not depend on how its bytes happen to arrive, and no other answer is taken for one.
+ */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type StreamTokens, streamTokens } from "../../../src/proxy/upstream/stream-tokens.ts";

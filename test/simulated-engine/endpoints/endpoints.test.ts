@@ -1,4 +1,7 @@
-/** Endpoints beside completions and chat: words that a real client or proxy would not recognise, and answers that do not agree. */
+/**
+ * Endpoints beside completions and chat: words that a real client or proxy would not recognise, and answers that do not
+ * agree.
+ */
 import OpenAI from "openai";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { instantTiming } from "../../../src/simulated-engine/options.ts";

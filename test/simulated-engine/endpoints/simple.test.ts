@@ -1,4 +1,7 @@
-/** Answers that take no decode, in the words of each family: ids that are not the text's, numbers that a client cannot read. */
+/**
+ * Answers that take no decode, in the words of each family: ids that are not the text's, numbers that a client cannot
+ * read.
+ */
 import OpenAI from "openai";
 import { afterAll, describe, expect, it } from "vitest";
 import { instantTiming } from "../../../src/simulated-engine/options.ts";

@@ -1,4 +1,7 @@
-/** Whatever encoders do, a request's encode ends once: all items encoded, one answer, or one outcome; and nothing stays behind. */
+/**
+ * Whatever encoders do, a request's encode ends once: all items encoded, one answer, or one outcome; and nothing stays
+ * behind.
+ */
 
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * A model of what drives an exchange: legs that are sent, cancelled, answered from. It holds the rules that every order keeps,
- * and offers the events that can happen next.
+ * A model of what drives an exchange: legs that are sent, cancelled, answered from. It holds the rules that every order
+ * keeps, and offers the events that can happen next.
  */
 import { expect } from "vitest";
 import type { LegName } from "../../../../src/dialects/dialect.ts";

@@ -1,4 +1,7 @@
-/** Engines with a common store: what one has written the others find, whoever still lives; what is not there is a recompute. */
+/**
+ * Engines with a common store: what one has written the others find, whoever still lives; what is not there is a
+ * recompute.
+ */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
