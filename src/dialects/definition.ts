@@ -49,8 +49,8 @@ export interface DialectDetection {
   /** What shows that the engine speaks this dialect, in words for the log. Undefined = nothing does. */
   recognise?(responses: EngineResponses): string | undefined;
   /**
-   * What engines of the family are taken to speak when they show their family alone. `certain`: nothing else is possible. `assumed`: the
-   * most common one, with a warning in the log.
+   * What engines of the family are taken to speak when they show their family alone. `certain`: nothing else is
+   * possible. `assumed`: the most common one, with a warning in the log.
    */
   readonly ofFamily?: "certain" | "assumed";
 }

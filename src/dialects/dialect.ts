@@ -11,8 +11,9 @@ import type {
 } from "./definition.ts";
 
 /**
- * Which engine gets a request when. `prefill-first`: decode is sent once the prefill has responded. `together`: both at once, neither
- * responds without the other. `decode-first`: the decode engine asks for the prefill, by calling the proxy back or in its response.
+ * Which engine gets a request when. `prefill-first`: decode is sent once the prefill has responded. `together`: both
+ * at once, neither responds without the other. `decode-first`: the decode engine asks for the prefill, by calling the
+ * proxy back or in its response.
  */
 export type LegOrder = "prefill-first" | "together" | "decode-first";
 export type LegName = "prefill" | "decode";
@@ -59,22 +60,27 @@ export interface FinalReply {
 }
 
 /**
- * What decode's response is: `deliver` = the client's; `needs-prefill` = the decode engine has too little of the prompt cached;
- * `incomplete` = more of it must arrive before that shows.
+ * What decode's response is: `deliver` = the client's; `needs-prefill` = the decode engine has too little of the
+ * prompt cached; `incomplete` = more of it must arrive before that shows.
  */
 export type DecodeInspection = "deliver" | "needs-prefill" | "incomplete";
 
-/** Of a call-back: the prefill has all that it needs, more calls must come, or the call is not from this attempt's engine. */
+/**
+ * Of a call-back: the prefill has all that it needs, more calls must come, or the call is not from this attempt's
+ * engine.
+ */
 export type CallVerdict = "complete" | "incomplete" | "invalid";
 
 /**
- * The KV transfer of one attempt: a prefill, and the decode that takes its KV cache. A retry that needs a new prefill is a new attempt,
- * so an id that is generated here is never used twice. Edits are already started on the request's members.
+ * The KV transfer of one attempt: a prefill, and the decode that takes its KV cache. A retry that needs a new prefill
+ * is a new attempt, so an id that is generated here is never used twice. Edits are already started on the request's
+ * members.
  */
 export interface KvTransfer {
   /**
-   * In `X-Request-Id` to both engines, in place of the request's own and of what the route sets. Called once the engines of the
-   * attempt are known. Long and random, so that it can be found wherever a response repeats it: clients see their own.
+   * In `X-Request-Id` to both engines, in place of the request's own and of what the route sets. Called once the
+   * engines of the attempt are known. Long and random, so that it can be found wherever a response repeats it:
+   * clients see their own.
    */
   requestId?(engines: Engines): string;
 
@@ -82,33 +88,40 @@ export interface KvTransfer {
   prefillEdits(edits: Edits, engines: Engines): void;
 
   /**
-   * Reads the prefill engine's response, whole and uncompressed. It may be referred to, and stays as it is. What is returned
-   * ends the request: a response that needs no decode, or `no-transfer` = it names no KV cache, and decode cannot do without.
+   * Reads the prefill engine's response, whole and uncompressed. It may be referred to, and stays as it is. What is
+   * returned ends the request: a response that needs no decode, or `no-transfer` = it names no KV cache, and decode
+   * cannot do without.
    */
   prefillResponded(response: Buffer): FinalReply | "no-transfer" | undefined;
 
   /**
-   * Makes the client's body the decode engine's. What a client wrote into a KV-transfer field of its own must never reach
-   * an engine, with a transfer or without: it would name the memory that the engine reads.
+   * Makes the client's body the decode engine's. What a client wrote into a KV-transfer field of its own must never
+   * reach an engine, with a transfer or without: it would name the memory that the engine reads.
    */
   decodeEdits(edits: Edits, engines: Engines): void;
 
   /** Further header lines for a leg, each with its CRLF. */
   headerLines?(leg: LegName, engines: Engines): string;
 
-  /** Decode first, by call-back: the URL, of this attempt alone, that the decode engine calls. Called before `decodeEdits`. */
+  /**
+   * Decode first, by call-back: the URL, of this attempt alone, that the decode engine calls. Called before
+   * `decodeEdits`.
+   */
   callbackUrl?(url: string): void;
 
   /** Decode first: reads the body of a call-back. The engine's repetition of an earlier call must not count twice. */
   calledBack?(body: Buffer): CallVerdict;
 
-  /** Decode first, by response: called with all that has arrived of the body, without its framing, until it is complete or clear. */
+  /**
+   * Decode first, by response: called with all that has arrived of the body, without its framing, until it is
+   * complete or clear.
+   */
   inspectDecode?(body: Buffer, isComplete: boolean): DecodeInspection;
 }
 
 /**
- * What the client gets of decode's response where decode itself does not know it: what was cached before the prefill, the prompt's
- * own log-probabilities. Through prefill and decode the response is the one that a single engine gives.
+ * What the client gets of decode's response where decode itself does not know it: what was cached before the prefill,
+ * the prompt's own log-probabilities. Through prefill and decode the response is the one that a single engine gives.
  */
 export interface ResponseMerge {
   /** Takes out of decode's body what decode could only get wrong. Runs after the KV transfer's own edits. */
@@ -127,8 +140,9 @@ export interface ResponseMerge {
 }
 
 /**
- * `undefined`: it goes on as it is. `dropped`: an event that does not go to the client. `unfinished`: the engine has preempted the
- * request here. Neither this nor what follows is for the client, who gets the rest from another attempt.
+ * `undefined`: it goes on as it is. `dropped`: an event that does not go to the client. `unfinished`: the engine has
+ * preempted the request here. Neither this nor what follows is for the client, who gets the rest from another
+ * attempt.
  */
 export type ResponseFate = undefined | "dropped" | "unfinished";
 
@@ -144,8 +158,8 @@ export interface ResponseFilter {
   change(json: Buffer): Buffer | ResponseFate;
 
   /**
-   * After `unfinished`: the body of a request for the rest, with all that has been generated. It goes the whole way, prefill and
-   * decode. Undefined = this request cannot be continued.
+   * After `unfinished`: the body of a request for the rest, with all that has been generated. It goes the whole way,
+   * prefill and decode. Undefined = this request cannot be continued.
    */
   rest?(): Buffer | undefined;
 }
@@ -190,17 +204,22 @@ export interface Dialect<Name extends string = string> {
   /** Decode first: the decode engine calls the proxy back for its prefill. */
   readonly callsBack?: boolean;
 
-  /** The prefill's request names the decode engine, which therefore is chosen before the prefill. Always so with `together`. */
+  /**
+   * The prefill's request names the decode engine, which therefore is chosen before the prefill. Always so with
+   * `together`.
+   */
   readonly choosesDecodeFirst?: boolean;
 
   /**
-   * The prefill engine keeps the KV cache for a decode that does not come, and one that comes and goes at once frees it (NIXL).
+   * The prefill engine keeps the KV cache for a decode that does not come, and one that comes and goes at once frees
+   * it (NIXL).
    */
   readonly releasesByDecode?: boolean;
 
   /**
-   * Decode engines go wrong over a prompt without a KV transfer: they wait for it, or generate from memory that nobody has filled. A
-   * request that the transfer does not support is rejected, and no other setting has decode compute a prompt.
+   * Decode engines go wrong over a prompt without a KV transfer: they wait for it, or generate from memory that
+   * nobody has filled. A request that the transfer does not support is rejected, and no other setting has decode
+   * compute a prompt.
    */
   readonly requiresPrefill?: boolean;
 
@@ -209,7 +228,10 @@ export interface Dialect<Name extends string = string> {
 
   readonly probes?: readonly EngineProbe[];
 
-  /** Whether the KV transfer supports this request; if not, decode alone computes it, unless the dialect `requiresPrefill`. */
+  /**
+   * Whether the KV transfer supports this request; if not, decode alone computes it, unless the dialect
+   * `requiresPrefill`.
+   */
   supports?(request: DialectRequest): boolean;
 
   /** Removes the KV-transfer fields from a request that one engine serves alone. */

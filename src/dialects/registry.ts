@@ -1,4 +1,7 @@
-/** All dialects. A new one is one file and one line here; configuration, documentation, `auto` and the contract suite follow. */
+/**
+ * All dialects. A new one is one file and one line here; configuration, documentation, `auto` and the contract suite
+ * follow.
+ */
 
 import type { Dialect } from "./dialect.ts";
 import { plain } from "./plain.ts";

@@ -1,8 +1,8 @@
 /** Generated parts of pages that are written by hand. */
 
 /**
- * The page with the text between its markers `<!-- begin generated: NAME -->` and `<!-- end generated: NAME -->` replaced. Throws when the
- * page does not have both.
+ * The page with the text between its markers `<!-- begin generated: NAME -->` and `<!-- end generated: NAME -->`
+ * replaced. Throws when the page does not have both.
  */
 export function withGeneratedPart(page: string, name: string, text: string): string {
   const begin = `<!-- begin generated: ${name} -->\n`;

@@ -6,8 +6,9 @@ import type { KeyName } from "../../body/json/key-name.ts";
 export type ErrorShape = "openai" | "anthropic" | "sglang";
 
 /**
- * Which engines serve it. `prefill-decode`: a prefill and a decode engine, if the route has both. `any-engine`: any, preferably one that
- * prefills. `all-engines`: the responses of all become one. `storing-engine`: the one that stores the response which the path names.
+ * Which engines serve it. `prefill-decode`: a prefill and a decode engine, if the route has both. `any-engine`: any,
+ * preferably one that prefills. `all-engines`: the responses of all become one. `storing-engine`: the one that stores
+ * the response which the path names.
  */
 export type ServedBy = "prefill-decode" | "any-engine" | "all-engines" | "storing-engine";
 

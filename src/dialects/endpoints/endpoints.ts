@@ -1,7 +1,8 @@
 /**
- * The endpoints of engines that a proxy treats in a way of their own, one entry each. Whatever is not here goes to one engine as it
- * comes: embeddings, rerank, score, audio, … Sources: vllm `entrypoints/openai/…/protocol.py`, `entrypoints/anthropic/protocol.py`,
- * `entrypoints/serve/disagg/protocol.py`; sglang `managers/io_struct.py`, `entrypoints/openai/protocol.py`.
+ * The endpoints of engines that a proxy treats in a way of their own, one entry each. Whatever is not here goes to
+ * one engine as it comes: embeddings, rerank, score, audio, … Sources: vllm `entrypoints/openai/…/protocol.py`,
+ * `entrypoints/anthropic/protocol.py`, `entrypoints/serve/disagg/protocol.py`; sglang `managers/io_struct.py`,
+ * `entrypoints/openai/protocol.py`.
  */
 
 import { KeyName } from "../../body/json/key-name.ts";
@@ -21,7 +22,7 @@ const store = key("store");
 const tokenLimits = {
   maxTokens: maxTokens,
   maxTokensAliases: [key("max_completion_tokens")],
-  minTokens: minTokens,
+  minTokens,
   choiceCounts: [n, key("best_of")],
 } as const;
 
@@ -63,7 +64,7 @@ const responses: Generating = {
   limits: { maxTokens: key("max_output_tokens"), maxTokensAliases: [], choiceCounts: [] },
   prompts: [key("input")],
   allowsSeveralPrompts: false,
-  // In the background an engine answers before it has computed anything.
+  // In the background an engine responds before it has computed anything.
   offForPrefill: [stream, key("background"), store],
   storage: { isStored: store, id: key("request_id"), previous: key("previous_response_id") },
 };
@@ -88,7 +89,7 @@ const vllmGenerate: Generating = {
     within: samplingParams,
     maxTokens: maxTokens,
     maxTokensAliases: [],
-    minTokens: minTokens,
+    minTokens,
     choiceCounts: [n],
   },
   prompts: [key("token_ids")],

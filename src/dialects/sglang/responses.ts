@@ -1,7 +1,7 @@
 /**
- * Answers of SGLang through prefill and decode. Cached tokens are what prefill tells. With `return_logprob`, `/generate` tells the
- * prompt's log-probabilities: prefill's stand before what decode tells, in each event that has them, as in sglang's `mini_lb.py` and
- * smg's `pd_router.rs`.
+ * Responses of SGLang through prefill and decode. Cached tokens are the prefill's. With `return_logprob`, `/generate`
+ * reports the prompt's log-probabilities: prefill's stand before decode's, in each event that has them, as in
+ * sglang's `mini_lb.py` and smg's `pd_router.rs`.
  */
 
 import { memberOf, Patches } from "../../body/edit/patches.ts";
@@ -58,13 +58,13 @@ class UsageResponse implements ResponseFilter {
 class NativeResponse implements ResponseFilter {
   readonly eventBytesMax: number;
   readonly #prefill: Buffer;
-  /** Of a batch, one answer each. */
-  readonly #answers: readonly Span[];
+  /** Of a batch, one each. */
+  readonly #responses: readonly Span[];
   readonly #hasLogprobs: boolean;
 
   constructor(prefill: Buffer, hasLogprobs: boolean) {
     this.#prefill = prefill;
-    this.#answers = answersOf(prefill);
+    this.#responses = responsesOf(prefill);
     this.#hasLogprobs = hasLogprobs;
     this.eventBytesMax = hasLogprobs ? largeEventBytesMax : usualEventBytesMax;
   }
@@ -78,13 +78,13 @@ class NativeResponse implements ResponseFilter {
 
   change(json: Buffer): Buffer | undefined {
     const patches = new Patches(json);
-    const own = answersOf(json);
+    const own = responsesOf(json);
     own.forEach((response, position) => {
-      // Events of a batch are one answer each, with its number.
+      // Each event of a batch is of one response, with its number.
       const number = memberOf(json, response, index);
       const which =
         number === undefined ? position : Number(json.toString("latin1", number.start, number.end));
-      const reported = this.#answers[which];
+      const reported = this.#responses[which];
       if (reported === undefined) return;
       this.#replaceCached(patches, response, reported);
       if (this.#hasLogprobs) this.#prepend(patches, response, reported);
@@ -112,7 +112,7 @@ class NativeResponse implements ResponseFilter {
   }
 }
 
-function answersOf(json: Buffer): Span[] {
+function responsesOf(json: Buffer): Span[] {
   return arrayElements(json, 0, json.length) ?? [{ start: 0, end: json.length }];
 }
 

@@ -1,7 +1,7 @@
 /**
- * SGLang: both engines get the request at once and meet by a number, the bootstrap room, at the prefill engine's bootstrap server.
- * Neither answers without the other. Sources: sglang `disaggregation/mini_lb.py`, `disaggregation/prefill.py`,
- * `managers/io_struct.py`; smg `routers/http/pd_router.rs`.
+ * SGLang: both engines get the request at once and meet by a number, the bootstrap room, at the prefill engine's
+ * bootstrap server. Neither responds without the other. Sources: sglang `disaggregation/mini_lb.py`,
+ * `disaggregation/prefill.py`, `managers/io_struct.py`; smg `routers/http/pd_router.rs`.
  */
 
 import type { Edits } from "../../body/edit/splice.ts";
@@ -33,7 +33,10 @@ const bootstrapRoom = new KeyName("bootstrap_room");
 const routedRank = new KeyName("routed_dp_rank");
 const prefillRank = new KeyName("disagg_prefill_dp_rank");
 
-/** What says where an engine gets its KV cache from, or whom it calls: for a proxy to write, in all of SGLang's versions. */
+/**
+ * The members that say where an engine gets its KV cache from, or whom it calls, in all of SGLang's versions. Only a
+ * proxy may set them.
+ */
 const transferKeys: readonly KeyName[] = [
   bootstrapHost,
   bootstrapPort,
@@ -96,7 +99,7 @@ function strip(members: TopLevel, edits: Edits): void {
 
 class SglangTransfer implements KvTransfer {
   readonly #request: DialectRequest;
-  /** A room for each sequence. An engine fails one that comes into a room for the second time. */
+  /** A room for each sequence. An engine fails the second sequence in one room. */
   readonly #rooms: readonly bigint[];
   readonly #isBatch: boolean;
 
@@ -108,8 +111,8 @@ class SglangTransfer implements KvTransfer {
   }
 
   /**
-   * The client's body, whose limits stay: the engine itself stops after the first token, of which decode begins. Not streamed, so
-   * that a prefill that fails has a status: in a stream it would be an event behind a 200.
+   * The client's body, whose limits stay: the engine itself stops after the first token, of which decode begins. Not
+   * streamed, so that a prefill that fails has a status: in a stream it would be an event behind a 200.
    */
   prefillEdits(edits: Edits, { prefill }: Engines): void {
     this.#bothEdits(edits, prefill);
@@ -117,7 +120,7 @@ class SglangTransfer implements KvTransfer {
     appendRank(edits, routedRank, prefill);
   }
 
-  /** It has been read to its end, and says nothing that decode needs. */
+  /** Decode needs nothing of it. */
   prefillResponded(): undefined {
     return undefined;
   }
@@ -151,7 +154,7 @@ class SglangTransfer implements KvTransfer {
   }
 }
 
-/** Engines that are told no rank take `room % dp_size` for it, on both sides. */
+/** Engines without an explicit rank use `room % dp_size`, on both sides. */
 function roomAt(room: bigint, { dpRank, attributes }: EngineInfo): bigint {
   const size = attributes["dp_size"] ?? "";
   if (dpRank < 0 || !/^[1-9]\d{0,5}$/.test(size)) return room;

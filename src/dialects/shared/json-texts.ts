@@ -3,7 +3,7 @@
 import { KeyName } from "../../body/json/key-name.ts";
 import { memberValue } from "../../body/json/member-value.ts";
 
-/** The members of a JSON object that are texts or numbers, as texts: a number keeps all its digits. */
+/** The members of a JSON object that are texts or numbers, as texts: no digit of a number is lost. */
 export function textMembers(json: Buffer, names: readonly string[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const name of names) {

@@ -1,4 +1,4 @@
-/** The field in which vLLM and its kin carry a hand-off, in requests and in answers. */
+/** The member in which vLLM and its kin describe a KV transfer, in requests and in responses. */
 
 import { KeyName } from "../../body/json/key-name.ts";
 import { memberValue } from "../../body/json/member-value.ts";
@@ -6,8 +6,9 @@ import { memberValue } from "../../body/json/member-value.ts";
 export const kvTransferParams: KeyName = new KeyName("kv_transfer_params");
 
 /**
- * The JSON value in a prefill engine's answer, as the engine wrote it. Opaque: it differs by connector and by version, and its
- * numbers may be beyond 2^53. Undefined when there is none; `null` is how an engine says that it hands over nothing.
+ * The JSON value in a prefill engine's response, as the engine wrote it. Opaque: it differs by connector and by
+ * version, and its numbers may be beyond 2^53. Undefined when there is none; an engine that transfers nothing says
+ * `null`.
  */
 export function takeKvTransferParams(response: Buffer): Buffer | undefined {
   const span = memberValue(response, kvTransferParams);

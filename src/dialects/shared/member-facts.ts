@@ -1,4 +1,4 @@
-/** What a request says in a member, as far as its first byte tells. Of a name that stands twice, the last one counts. */
+/** What a member of a request says, judged by its first byte. If a name occurs twice, the last one counts. */
 
 import type { KeyName } from "../../body/json/key-name.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";

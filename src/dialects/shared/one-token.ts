@@ -1,4 +1,4 @@
-/** Turns a request for an answer into a request for a prefill: one token, in one piece. */
+/** Turns a client's request into a request for a prefill: one token, in one piece. */
 
 import { Edits } from "../../body/edit/splice.ts";
 import { KeyName } from "../../body/json/key-name.ts";
@@ -15,19 +15,19 @@ const one = Buffer.from("1");
 const no = Buffer.from("false");
 const emptyObject = Buffer.from("{}");
 
-/** Whether a prefill that its text ends, rather than its length, hands nothing over. */
+/** Whether the KV cache is transferred after a prefill that its text ends, rather than its length. */
 export type FirstToken = "may-end-the-text" | "must-not-end-the-text";
 
 /**
  * The edits that vLLM and its kin need for a prefill.
  *
- * - `max_completion_tokens` goes before `max_tokens` in a chat: both must be 1, or the prefill engine writes the whole
- *   answer.
- * - `min_tokens` above `max_tokens` is refused. It becomes 1 rather than go, so that a first token that ends the
- *   text does not end the prefill as "stopped", for which some connectors hand over nothing.
- * - `n` above 1 would take a KV cache per choice, of which decode can fetch one. `best_of` below `n` is refused, and
+ * - `max_completion_tokens` goes before `max_tokens` in a chat: both must be 1, or the prefill engine generates the
+ *   whole response.
+ * - `min_tokens` above `max_tokens` is rejected. It becomes 1 instead of being removed, so that a first token that
+ *   ends the text does not end the prefill as "stopped", after which some connectors transfer nothing.
+ * - `n` above 1 would take a KV cache per choice, of which decode can fetch one. `best_of` below `n` is rejected, and
  *   above it is as costly as `n`.
- * - `kv_transfer_params` is answered only where nothing is streamed, and `stream_options` is refused there.
+ * - `kv_transfer_params` is in the response only if nothing is streamed, and `stream_options` is rejected then.
  */
 export function askForOneToken(
   request: DialectRequest,
@@ -40,7 +40,7 @@ export function askForOneToken(
   else {
     const object = memberValueOf(members, limits.within) ?? emptyObject;
     const limited = limitedObject(object, limits, first);
-    // What is no object the engine refuses, as it does directly.
+    // The engine rejects what is no object, as it does without a proxy.
     if (limited !== undefined) setMember(members, edits, limits.within, limited);
   }
   askForOnePiece(request, edits);
@@ -51,7 +51,7 @@ export function askForOnePiece({ members, path }: DialectRequest, edits: Edits):
   const { offForPrefill, storage } = generatingAt(path);
   for (const key of offForPrefill) replaceMember(members, edits, key, no);
   removeMember(members, edits, streamOptions);
-  // Kept where nothing is said. Nobody will ask a prefill engine for it.
+  // Stored by default. Nobody will ask a prefill engine for it.
   if (storage !== undefined && members.indexOf(storage.isStored) < 0)
     edits.appendMember(storage.isStored, no);
 }

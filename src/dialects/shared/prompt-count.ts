@@ -9,7 +9,8 @@ import { generatingAt } from "../endpoints/find-endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";
 
 /**
- * Undefined = one prompt: a text, or a list of token ids. A list of one prompt is a list. Above `most` the count is not exact.
+ * Undefined = one prompt: a text, or a list of token ids. A list of one prompt is a list. Above `most` the count is
+ * not exact.
  */
 export function promptCount(members: TopLevel, key: KeyName, most: number): number | undefined {
   const list = memberValueOf(members, key);

@@ -1,10 +1,10 @@
-/** What a prefill engine's answer tells of its prompt: how many tokens it has, and how many of them were cached. */
+/** What a prefill engine's response reports of its prompt: how many tokens it has, and how many of them were cached. */
 
 import { memberOf } from "../../body/edit/patches.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import type { Span } from "../../body/json/member-value.ts";
 
-/** Undefined = it does not tell. */
+/** Undefined = not reported. */
 export interface PromptUsage {
   readonly promptTokens: number | undefined;
   readonly cachedTokens: number | undefined;
@@ -14,7 +14,10 @@ const usage = new KeyName("usage");
 const metaInfo = new KeyName("meta_info");
 const cachedTokens = new KeyName("cached_tokens");
 
-/** As the endpoints name them; Anthropic's last. SGLang's `/generate` has `prompt_tokens` and `cached_tokens` side by side. */
+/**
+ * As the endpoints name them; Anthropic's last. SGLang's `/generate` has `prompt_tokens` and `cached_tokens` side by
+ * side.
+ */
 const promptCounts = [new KeyName("prompt_tokens"), new KeyName("input_tokens")];
 const detailsNames = [new KeyName("prompt_tokens_details"), new KeyName("input_tokens_details")];
 const cacheRead = new KeyName("cache_read_input_tokens");

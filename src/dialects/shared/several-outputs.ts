@@ -1,4 +1,7 @@
-/** Finds requests for more than one answer, which most hand-overs cannot carry: what is handed over is fetched once. */
+/**
+ * Finds requests for more than one output, which most KV transfers do not support: a KV cache can be fetched only
+ * once.
+ */
 
 import { memberOf } from "../../body/edit/patches.ts";
 import type { DialectRequest } from "../dialect.ts";
@@ -7,14 +10,14 @@ import { memberValueOf } from "./member-facts.ts";
 import { promptsOf } from "./prompt-count.ts";
 
 /**
- * Whether the request is for several choices, or has several prompts. vLLM makes a request of its own of each, with the same
- * parameters: the first to end frees the KV cache under the others (RFC vllm-project/vllm#39647).
+ * Whether the request is for several choices, or has several prompts. vLLM makes a request of its own of each, with
+ * the same parameters: the first to end frees the KV cache under the others (RFC vllm-project/vllm#39647).
  */
 export function hasSeveralOutputs(request: DialectRequest): boolean {
   return hasSeveralChoices(request) || promptsOf(request, 1) > 1;
 }
 
-/** Whether each prompt is to have several answers. */
+/** Whether the request is for several choices of each prompt. */
 export function hasSeveralChoices({ members, path }: DialectRequest): boolean {
   const { within, choiceCounts } = generatingAt(path).limits;
   if (within !== undefined) {
@@ -33,7 +36,10 @@ export function hasSeveralChoices({ members, path }: DialectRequest): boolean {
   });
 }
 
-/** Whatever is neither 1 nor null choiceCounts as more: an engine that reads it as 1 gives the same answer without a hand-over. */
+/**
+ * Whatever is neither 1 nor null counts as more: an engine that reads it as 1 gives the same response without a KV
+ * transfer.
+ */
 function isAboveOne(bytes: Buffer, start: number, end: number): boolean {
   const first = bytes[start];
   // Of all JSON values only `null` begins with an n.

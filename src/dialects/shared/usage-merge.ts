@@ -1,6 +1,6 @@
 /**
- * The usage in an answer through prefill and decode. For decode the whole prompt was cached, and it has computed none of it: how much
- * was cached before is the prefill engine's to tell.
+ * The usage of a response through prefill and decode. To decode the whole prompt looks cached, since it has computed
+ * none of it: only the prefill engine knows how much was cached before.
  */
 
 import { isNull, memberOf, memberRemoval, type Patches } from "../../body/edit/patches.ts";
@@ -40,8 +40,8 @@ export class UsageMerge {
     const whole = { start: 0, end: bytes.length };
     this.#changeIn(patches, whole);
     for (const holder of holders) {
-      const held = memberOf(bytes, whole, holder);
-      if (held !== undefined) this.#changeIn(patches, held);
+      const inner = memberOf(bytes, whole, holder);
+      if (inner !== undefined) this.#changeIn(patches, inner);
     }
   }
 
@@ -51,7 +51,8 @@ export class UsageMerge {
     if (reported === undefined || bytes[reported.start] !== 0x7b) return;
     for (const key of details) {
       const value = memberOf(bytes, reported, key);
-      // What decode says nothing of, a single engine would not say either: usage in the middle of a stream has no details.
+      // What decode says nothing of, a single engine would not say either: usage in the middle of a stream has no
+      // details.
       if (value === undefined || isNull(bytes, value)) continue;
       patches.replace(value, this.#prefillUsage(key) ?? nothing);
     }

@@ -1,4 +1,7 @@
-/** What a TensorRT-LLM context server answers, as spans of its bytes: its ids have 63 bits, and its state is opaque. */
+/**
+ * The response of a TensorRT-LLM context server, as spans of its bytes: its ids have 63 bits, and its state is
+ * opaque.
+ */
 
 import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
 import { arrayElements } from "../../body/json/array.ts";
@@ -25,20 +28,22 @@ export interface ContextResponse {
   /** The only choice. */
   readonly choice: Span;
   readonly usage: Span | undefined;
-  /** Those members of the answer that are there for the generation server alone, wherever they stand. */
+  /** The members that are for the generation server alone, wherever they stand. */
   readonly transfer: readonly Span[];
   /** The first token is the last one: there is nothing to generate. */
   readonly isFinal: boolean;
-  /** For the generation server; undefined = the answer has none that are of use. */
+  /** For the generation server; undefined = the response has none of use. */
   readonly generationParams: Buffer | undefined;
   readonly promptIds: Buffer | undefined;
   readonly promptIdsB64: Buffer | undefined;
 }
 
-/** Shared: a call is synchronous and leaves nothing in it. The prompt's ids may be large, so they are gone over once. */
+/**
+ * Shared: a call is synchronous and leaves nothing in it. The prompt's ids may be large, so they are gone over once.
+ */
 const members = new TopLevel();
 
-/** Undefined for what is no answer with one choice. */
+/** Undefined for anything but a response with one choice. */
 export function readContext(response: Buffer): ContextResponse | undefined {
   if (scanTopLevel(response, 0, response.length, members) !== undefined) return undefined;
   const list = spanOf(choices);
@@ -68,7 +73,7 @@ function spanOf(key: KeyName): Span | undefined {
   return index < 0 ? undefined : { start: members.valueStart(index), end: members.valueEnd(index) };
 }
 
-/** Without a reason the answer has not ended. */
+/** Without a reason the response has not ended. */
 function endsResponse(response: Buffer, reason: Span | undefined): boolean {
   if (reason === undefined || isNull(response, reason)) return false;
   const text = slice(response, reason);
@@ -76,8 +81,8 @@ function endsResponse(response: Buffer, reason: Span | undefined): boolean {
 }
 
 /**
- * What the context server said, turned to the generation server. The usage is told only where there is a member for it: an engine
- * that does not know it does not write it, and refuses fields that it does not know.
+ * The context server's parameters, made the generation server's. The usage is set only if there is a member for it:
+ * an engine that does not know the member does not write it, and rejects fields that it does not know.
  */
 function generationParamsOf(params: Buffer, reported: Buffer): Buffer | undefined {
   const whole = { start: 0, end: params.length };

@@ -11,9 +11,9 @@ export const trtllmFamily: EngineFamily = {
 };
 
 /**
- * The context server: where generation servers ask for its ranks (the first of a list), and its rank, if it has only one.
- * Only its Python transceiver says so, and only that one can be asked for KV before it is computed. Source: TensorRT-LLM,
- * `_torch/pyexecutor/kv_cache_transceiver.py`, `serve/openai_disagg_service.py`.
+ * The context server: where generation servers ask for its ranks (the first of a list), and its rank, if it has only
+ * one. Only its Python transceiver says so, and only that one can be asked for KV before it is computed. Source:
+ * TensorRT-LLM, `_torch/pyexecutor/kv_cache_transceiver.py`, `serve/openai_disagg_service.py`.
  */
 export const trtllmServerInfo: EngineProbe = {
   legs: ["prefill"],

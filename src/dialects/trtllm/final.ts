@@ -1,4 +1,7 @@
-/** The context server's answer as the client's, where the first token is the last: as one server would give it, streamed or not. */
+/**
+ * The context server's response as the client's, if the first token is the last: as one server would give it,
+ * streamed or not.
+ */
 
 import { memberOf, Patches } from "../../body/edit/patches.ts";
 import { arrayElements } from "../../body/json/array.ts";
@@ -36,12 +39,12 @@ export function finalReplyOf(
   return { contentType: "application/json", body: patches.result() ?? response };
 }
 
-/** TensorRT-LLM takes options that do not say otherwise as a wish for usage (`StreamOptions`). */
+/** TensorRT-LLM includes the usage unless the options say otherwise (`StreamOptions`). */
 function wantsUsage(members: TopLevel): boolean {
   const options = memberValueOf(members, streamOptions);
   if (options?.[0] !== 0x7b) return false;
-  const queueRequest = memberOf(options, { start: 0, end: options.length }, includeUsage);
-  return queueRequest === undefined || options[queueRequest.start] === 0x74;
+  const included = memberOf(options, { start: 0, end: options.length }, includeUsage);
+  return included === undefined || options[included.start] === 0x74;
 }
 
 /** Texts are latin1 throughout: bytes stay what they are. */

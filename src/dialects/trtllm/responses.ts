@@ -1,6 +1,6 @@
 /**
- * Answers of TensorRT-LLM's generation servers. Those that are told the context server's usage report it; for the others, and
- * generation first, the cached tokens are put in here.
+ * Responses of TensorRT-LLM's generation servers. Those that get the context server's usage report it; for the
+ * others, and with generation first, the cached tokens are put in here.
  */
 
 import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
@@ -39,7 +39,7 @@ class GenerationResponse implements ResponseFilter {
   change(json: Buffer): Buffer | undefined {
     const patches = new Patches(json);
     const reported = detailsOf(json);
-    // What generation says nothing of, a single server would not say either.
+    // What generation does not report, a single server would not report either.
     if (reported !== undefined && !isNull(json, reported)) {
       const context = this.#context;
       const known = detailsOf(context);
@@ -48,7 +48,7 @@ class GenerationResponse implements ResponseFilter {
     const list = memberOf(json, { start: 0, end: json.length }, choices);
     for (const choice of (list && arrayElements(json, list.start, list.end)) ?? []) {
       const params = memberOf(json, choice, disaggregatedParams);
-      // Where memory is, and whose, is nothing for clients.
+      // Clients must not see where whose memory is.
       if (params !== undefined && !isNull(json, params)) patches.replace(params, nothing);
     }
     return patches.result();

@@ -1,8 +1,8 @@
 /**
- * TensorRT-LLM. Context first: the context server computes the prompt and the first token, and answers where both are, which the
- * generation server gets. Generation first: both get the request at once and meet by an id; the context server begins when the
- * generation server has asked it. Sources: TensorRT-LLM `serve/openai_disagg_service.py`, `serve/openai_protocol.py`,
- * `disaggregated_params.py`; AIBrix `engine/trtllm.go`.
+ * TensorRT-LLM. Context first: the context server computes the prompt and the first token, and responds where both
+ * are; the generation server gets that. Generation first: both get the request at once and meet by an id; the context
+ * server begins when the generation server has asked it. Sources: TensorRT-LLM `serve/openai_disagg_service.py`,
+ * `serve/openai_protocol.py`, `disaggregated_params.py`; AIBrix `engine/trtllm.go`.
  */
 
 import type { Edits } from "../../body/edit/splice.ts";
@@ -107,7 +107,7 @@ export const trtllmGenFirst = defineDialect({
   beginTransfer: (request) => new GenerationFirst(request),
 });
 
-/** Other endpoints do not know the field. A context server answers one choice for one prompt. */
+/** Other endpoints do not know the field. A context server returns one choice for one prompt. */
 function supports(request: DialectRequest): boolean {
   return hasChoices(generatingAt(request.path)) && !hasSeveralOutputs(request);
 }
@@ -123,8 +123,9 @@ function newId(ids: IdGenerator): bigint {
 }
 
 /**
- * The client's body in one piece. Its limits stay, as in TensorRT-LLM's own orchestrator: a context server stops after the first token
- * whatever they are, tells by `finish_reason` whether the client wanted more, and samples that token by them.
+ * The client's body in one piece. Its limits stay, as in TensorRT-LLM's own orchestrator: a context server stops
+ * after the first token whatever they are, says by `finish_reason` whether the client wanted more, and samples that
+ * token by them.
  */
 function contextEdits(request: DialectRequest, edits: Edits, params: string): void {
   strip(request.members, edits);
@@ -150,7 +151,7 @@ class ContextFirst implements KvTransfer {
     this.#id = newId(request.ids);
   }
 
-  /** No `schedule_style`: context first is the default, and an engine of before refuses a field that it does not know. */
+  /** No `schedule_style`: context first is the default, and an older engine rejects a field that it does not know. */
   prefillEdits(edits: Edits): void {
     const params = `{"request_type":"context_only","disagg_request_id":${this.#id}}`;
     contextEdits(this.#request, edits, params);

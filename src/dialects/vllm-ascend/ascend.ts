@@ -1,7 +1,7 @@
 /**
- * vLLM-Ascend's MooncakeConnector: NIXL's fields, and an engine whose decode may preempt a request in the middle of its response
- * (`RecomputeScheduler`). Sources: vllm-ascend `kv_p2p/mooncake_connector.py`, `core/recompute_scheduler.py`,
- * `load_balance_proxy_server_example.py`.
+ * vLLM-Ascend's MooncakeConnector: NIXL's fields, and an engine whose decode may preempt a request in the middle of
+ * its response (`RecomputeScheduler`). Sources: vllm-ascend `kv_p2p/mooncake_connector.py`,
+ * `core/recompute_scheduler.py`, `load_balance_proxy_server_example.py`.
  */
 
 import { defineDialect } from "../dialect.ts";
@@ -21,7 +21,7 @@ export const vllmAscend = defineDialect({
     decode: "as `vllm-nixl`; a preempted response is continued in the same stream",
     idsFrom: "engine",
   },
-  // A decode engine whose request goes away before it is scheduled tells the prefill engine nothing: it holds the KV cache for
+  // If a decode request is aborted before it is scheduled, the prefill engine is not told and holds the KV cache for
   // `VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`.
   releasesByDecode: false,
   merge: continuedResponses,

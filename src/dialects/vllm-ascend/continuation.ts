@@ -1,6 +1,6 @@
 /**
- * The rest of an answer that a decode engine gave up (vLLM-Ascend: `stop_reason: "recomputed"`): the request once more, with what was
- * generated behind its prompt. Where a request has no such form, it says so rather than guess.
+ * The rest of a response that a decode engine preempted (vLLM-Ascend: `stop_reason: "recomputed"`): the request once
+ * more, with what was generated appended to its prompt. Some requests cannot be continued so.
  */
 
 import { Edits } from "../../body/edit/splice.ts";
@@ -22,8 +22,8 @@ const logprobs = new KeyName("logprobs");
 const stream = new KeyName("stream");
 const tools = new KeyName("tools");
 /**
- * What the engine keeps account of from the first token on: a grammar's state, a search, offsets in the text. Begun anew in the middle of
- * a text it would be wrong.
+ * What the engine tracks from the first token on: a grammar's state, a search, offsets in the text. Restarted in the
+ * middle of a text it would be wrong.
  */
 const unbroken = [
   "response_format",
@@ -45,14 +45,14 @@ const defaultCompletionTokens = 16;
 export interface Generated {
   /** As it stands between the quotes of a JSON string. */
   readonly text: Buffer;
-  /** As it stands between the brackets of a JSON array; undefined = the engine has not told them. */
+  /** As it stands between the brackets of a JSON array; undefined = the engine has not reported them. */
   readonly tokenIds: Buffer | undefined;
   /** The prompt's, in the same form. */
   readonly promptIds: Buffer | undefined;
   readonly tokens: number;
 }
 
-/** Whether the request is one prompt with one answer, whose text can be continued by itself. */
+/** Whether the request is one prompt with one choice, whose text can be continued. */
 export function isContinuable({ members }: DialectRequest): boolean {
   const isChat = members.indexOf(messages) >= 0;
   if (counts.some((key) => (integerOf(members, key) ?? 1) > 1)) return false;

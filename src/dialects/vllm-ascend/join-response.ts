@@ -1,4 +1,7 @@
-/** Makes the response of a later attempt the rest of the first one's: its ids, usage and text become those of one response. */
+/**
+ * Makes the response of a later attempt the rest of the first one's: its ids, usage and text become those of one
+ * response.
+ */
 
 import { isNull, memberOf, memberRemoval, type Patches } from "../../body/edit/patches.ts";
 import { arrayElements } from "../../body/json/array.ts";

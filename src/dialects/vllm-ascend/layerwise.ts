@@ -1,7 +1,8 @@
 /**
- * vLLM-Ascend's layerwise connectors: decode first allocates blocks and calls the proxy back (`metaserver`) to say where they are, then
- * prefill writes the KV cache there, layer by layer, and keeps nothing. Sources: vllm-ascend
- * `kv_p2p/mooncake_layerwise_connector.py`, `kv_p2p/layerwise_pull/scheduler.py`, `load_balance_proxy_layerwise_server_example.py`.
+ * vLLM-Ascend's layerwise connectors: decode allocates blocks and calls the proxy back (`metaserver`) to say where
+ * they are; then prefill writes the KV cache there, layer by layer, and frees it. Sources: vllm-ascend
+ * `kv_p2p/mooncake_layerwise_connector.py`, `kv_p2p/layerwise_pull/scheduler.py`,
+ * `load_balance_proxy_layerwise_server_example.py`.
  */
 
 import { Edits } from "../../body/edit/splice.ts";
@@ -51,10 +52,10 @@ export const vllmAscendLayerwise = defineDialect({
 
 class LayerwiseTransfer implements KvTransfer {
   readonly #request: DialectRequest;
-  /** Both engines go by it, so that two requests with the same id would get each other's KV cache. */
+  /** Both engines find the KV cache by it: two requests with the same id would get each other's. */
   readonly #id: string;
   readonly #prompts: number;
-  /** What each of the engine's requests, one for each prompt, has said of itself, by its id as it stands in JSON. */
+  /** The call-back of each of the engine's requests, one for each prompt, by its id as it stands in JSON. */
   readonly #calls = new Map<string, Buffer>();
   #url = "";
 
@@ -83,7 +84,7 @@ class LayerwiseTransfer implements KvTransfer {
     const span = memberValue(body, requestIdKey);
     const id = span === undefined ? "" : body.toString("latin1", span.start, span.end);
     if (!id.startsWith('"') || !id.includes(this.#id)) return "invalid";
-    // A repetition says the same again; if it did not, the prefill may be under way by the first.
+    // A repetition should be the same; if it is not, the prefill may already run with the first.
     if (!this.#calls.has(id)) this.#calls.set(id, body);
     if (this.#calls.size > this.#prompts) return "invalid";
     return this.#calls.size === this.#prompts ? "complete" : "incomplete";
@@ -95,12 +96,12 @@ class LayerwiseTransfer implements KvTransfer {
     if (this.#calls.size > 0) edits.appendMember(kvTransferParams, this.#params());
   }
 
-  /** Decode has its KV cache by now. */
+  /** The KV cache is at the decode engine now. */
   prefillResponded(): undefined {
     return undefined;
   }
 
-  /** What the first of the engine's requests has said, and with several what each of them has. */
+  /** The call-back of the first of the engine's requests, and if there are several, those of all. */
   #params(): Buffer {
     const calls = [...this.#calls];
     const [, first] = calls.find(([id]) => id.endsWith('-0"')) ?? calls[0]!;

@@ -1,4 +1,7 @@
-/** Omni-infer: the engine adds to the prefill what its connector needs; decode gets the prefill's `kv_transfer_params` verbatim. */
+/**
+ * Omni-infer: the engine adds to the prefill what its connector needs; decode gets the prefill's `kv_transfer_params`
+ * verbatim.
+ */
 
 import type { Edits } from "../../body/edit/splice.ts";
 import { type DialectRequest, defineDialect, type KvTransfer } from "../dialect.ts";

@@ -1,6 +1,7 @@
 /**
- * Request ids that hold the addresses of both engines' KV connectors, from which each reads where the other one is (vLLM's
- * P2pNcclConnector and MoRIIOConnector). Their patterns: `___prefill_addr_(.*)___decode_addr_(.*)_<32 hexadecimal digits>`.
+ * Request ids that hold the addresses of both engines' KV connectors, from which each learns where the other one is
+ * (vLLM's P2pNcclConnector and MoRIIOConnector). Their patterns: `___prefill_addr_(.*)___decode_addr_(.*)_<32
+ * hexadecimal digits>`.
  */
 
 import type { EngineAttribute } from "../definition.ts";

@@ -1,4 +1,7 @@
-/** The field by which an engine gives a prompt back that it has too little of, and how its answer says so (vLLM RFC 24256). */
+/**
+ * The member by which an engine returns a prompt of which it has too little cached, and how its response says so
+ * (vLLM RFC 24256).
+ */
 
 import { arrayElements } from "../../body/json/array.ts";
 import { KeyName } from "../../body/json/key-name.ts";
@@ -12,38 +15,38 @@ const choices = new KeyName("choices");
 const delta = new KeyName("delta");
 const role = new KeyName("role");
 const finishReason = new KeyName("finish_reason");
-const givenBack = Buffer.from('"cache_threshold"');
+const returned = Buffer.from('"cache_threshold"');
 
-/** An engine that gives a prompt back has next to nothing to say. */
+/** A response that returns the prompt is short. */
 const inspectedBytesMax = 65_536;
 
 /**
- * Looks at an answer, whole or as events, until it can tell. An answer that gives the prompt back is read to its end, which follows at
- * once: its connection can be used again.
+ * Inspects a response, whole or as events, until the result is clear. A response that returns the prompt is read to
+ * its end, which follows at once: its connection can be used again.
  */
 export class ThresholdInspector {
   readonly #ends = new EventEnds();
-  /** What was looked at. */
+  /** End of the events that were inspected. */
   #at = 0;
-  #isGivenBack = false;
+  #isReturned = false;
 
   look(body: Buffer, isComplete: boolean): DecodeInspection {
-    const verdict = this.#look(body, isComplete);
-    return verdict === "needs-prefill" && !isComplete ? "incomplete" : verdict;
+    const inspection = this.#look(body, isComplete);
+    return inspection === "needs-prefill" && !isComplete ? "incomplete" : inspection;
   }
 
   #look(body: Buffer, isComplete: boolean): DecodeInspection {
-    if (this.#isGivenBack) return "needs-prefill";
+    if (this.#isReturned) return "needs-prefill";
     // What begins as an object is no stream of events.
-    const verdict = body[0] === 0x7b ? this.#object(body, isComplete) : this.#events(body);
-    this.#isGivenBack = verdict === "needs-prefill";
-    return verdict === "incomplete" && (isComplete || body.length > inspectedBytesMax)
+    const inspection = body[0] === 0x7b ? this.#object(body, isComplete) : this.#events(body);
+    this.#isReturned = inspection === "needs-prefill";
+    return inspection === "incomplete" && (isComplete || body.length > inspectedBytesMax)
       ? "deliver"
-      : verdict;
+      : inspection;
   }
 
   #object(body: Buffer, isComplete: boolean): DecodeInspection {
-    return isComplete ? verdictOf(body) : "incomplete";
+    return isComplete ? inspect(body) : "incomplete";
   }
 
   #events(body: Buffer): DecodeInspection {
@@ -57,27 +60,27 @@ export class ThresholdInspector {
       this.#scanned = 0;
       this.#at = end;
       const { json } = new EventData(body.subarray(start, end));
-      const verdict = json === undefined ? "incomplete" : verdictOf(json);
-      if (verdict !== "incomplete") return verdict;
+      const inspection = json === undefined ? "incomplete" : inspect(json);
+      if (inspection !== "incomplete") return inspection;
     }
   }
 
-  /** Of the event at `#at`, as far as its end was looked for. */
+  /** Bytes after `#at` that have no end of an event. */
   #scanned = 0;
 }
 
 /** `incomplete` for the event with which a chat opens: it says only whose words will follow. */
-function verdictOf(json: Buffer): DecodeInspection {
+function inspect(json: Buffer): DecodeInspection {
   const choice = firstChoice(json);
   if (choice === undefined) return "deliver";
   const reason = memberValue(choice, finishReason);
-  if (reason !== undefined && isGivenBack(choice, reason)) return "needs-prefill";
+  if (reason !== undefined && isReturned(choice, reason)) return "needs-prefill";
   const isEnd = reason !== undefined && choice[reason.start] === 0x22;
   return !isEnd && opensChat(choice) ? "incomplete" : "deliver";
 }
 
-function isGivenBack(choice: Buffer, { start, end }: Span): boolean {
-  return choice.subarray(start, end).equals(givenBack);
+function isReturned(choice: Buffer, { start, end }: Span): boolean {
+  return choice.subarray(start, end).equals(returned);
 }
 
 function opensChat(choice: Buffer): boolean {

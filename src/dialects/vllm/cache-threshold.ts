@@ -1,6 +1,7 @@
 /**
- * llm-d's decode-first: decode is asked with a `cache_hit_threshold`, and gives a prompt back of which it has too little. Then a
- * prefill puts the KV cache where decode finds it, as in shared storage, and decode is asked once more, with a threshold of 0.
+ * llm-d's decode-first: decode gets a `cache_hit_threshold`, and returns a prompt of which it has too little cached.
+ * Then a prefill puts the KV cache where decode finds it, as in shared storage, and decode gets the request again,
+ * with a threshold of 0.
  */
 
 import type { Edits } from "../../body/edit/splice.ts";
@@ -21,7 +22,7 @@ import { cacheHitThreshold, ThresholdInspector } from "./cache-hit-threshold.ts"
 import { vllmFamily } from "./family.ts";
 import { vllmResponses } from "./responses.ts";
 
-/** The share of the prompt that decode must have, where neither the client nor the engine's attribute says one. */
+/** The share of the prompt that decode must have cached, unless the client or the engine's attribute says another. */
 const defaultThreshold = "0.8";
 const share = /^(?:0(?:\.\d+)?|1(?:\.0+)?)$/;
 const none = Buffer.from("0");
@@ -93,13 +94,13 @@ class ThresholdTransfer implements KvTransfer {
   }
 }
 
-/** Takes the prompt's own text and its log-probabilities for no answer: those come however little of the prompt is there. */
+/** Not with outputs of the prompt itself: engines return those however little of the prompt is cached. */
 function supports({ members, path }: DialectRequest): boolean {
   const isInspected = hasChoices(generatingAt(path));
   return isInspected && members.indexOf(echo) < 0 && members.indexOf(promptLogprobs) < 0;
 }
 
-/** Has an engine compute whatever is missing. Also says so where the engine has a threshold of its own. */
+/** Has an engine compute whatever is missing, even if the engine has a threshold of its own. */
 function computeAll(members: TopLevel, edits: Edits): void {
   removeMember(members, edits, kvTransferParams);
   setMember(members, edits, cacheHitThreshold, none);

@@ -1,7 +1,8 @@
 /**
- * What vLLM's encoders are asked, one request for each image, sound or video, and what becomes of their answers (vLLM's
- * `disagg_epd_proxy.py`). Whatever the dialect of prefill and decode, the embeddings go from the encoder to the engine that computes the
- * prompt: over storage that both have, named by the hash of the item, or as the encoder's answer says in `ec_transfer_params`.
+ * The requests to vLLM's encoders, one for each image, sound or video, and what becomes of their responses (vLLM's
+ * `disagg_epd_proxy.py`). Whatever the dialect of prefill and decode, the embeddings go from the encoder to the
+ * engine that computes the prompt: over storage that both have, named by the hash of the item, or as the encoder's
+ * response says in `ec_transfer_params`.
  */
 
 import { Pieces } from "../../body/edit/pieces.ts";
@@ -13,8 +14,8 @@ import { removeMember } from "../shared/members.ts";
 
 const ecTransferParams = new KeyName("ec_transfer_params");
 const model = new KeyName("model");
-/** What changes how an item is encoded, and when: all else is about the answer. */
-const kept = [
+/** What changes how an item is encoded, and when: everything else is about the response. */
+const encodeMembers = [
   new KeyName("mm_processor_kwargs"),
   new KeyName("media_io_kwargs"),
   new KeyName("priority"),
@@ -24,7 +25,7 @@ const kept = [
 const messagesOpening = Buffer.from('"messages":[{"role":"user","content":[');
 const brace = Buffer.from("{");
 const comma = Buffer.from(",");
-/** An encoder that has a language model after all does not write an answer. */
+/** If the encoder has a language model, it generates one token only. */
 const ending = Buffer.from(']}],"max_tokens":1,"stream":false');
 const close = Buffer.from("}");
 
@@ -41,7 +42,7 @@ export function encodeBody(members: TopLevel, item: Span): Pieces {
   body.add(messagesOpening);
   body.add(members.bytes.subarray(item.start, item.end));
   body.add(ending);
-  for (const key of kept) {
+  for (const key of encodeMembers) {
     const index = members.lastIndexOf(key);
     if (index < 0) continue;
     body.add(key.opening);
@@ -51,16 +52,16 @@ export function encodeBody(members: TopLevel, item: Span): Pieces {
   return body;
 }
 
-/** Where the embeddings of one request's items are, as their encoders have said it. */
+/** Where the embeddings of one request's items are, as their encoders have reported. */
 export class Embeddings {
   /** By item: the members of its encoder's `ec_transfer_params`, byte for byte. */
   readonly #handles: (Buffer | undefined)[] = [];
 
-  /** Takes in an encoder's answer, whole, which may be referred to. False when it is none. */
+  /** Reads an encoder's response, whole, which may be referred to. False if it is no JSON object. */
   add(item: number, response: Buffer): boolean {
     if (scanTopLevel(response, 0, response.length, params) !== undefined) return false;
     params.clear();
-    // Encoders that share a storage with the others say nothing here, or null.
+    // Encoders that share storage with the other engines leave this out, or say null.
     const value = memberValue(response, ecTransferParams);
     if (value === undefined || scanTopLevel(response, value.start, value.end, params) !== undefined)
       return true;
@@ -74,8 +75,9 @@ export class Embeddings {
   }
 
   /**
-   * Says it to the engine that computes the prompt. The items themselves stay in the prompt: an embedding that is gone when it
-   * is wanted is made again. What a client says there reaches no engine: it would name the memory that the engine reads.
+   * Adds it to the request to the engine that computes the prompt. The items themselves stay in the prompt: an
+   * embedding that has been evicted is computed again. What a client writes there reaches no engine: it would name
+   * the memory that the engine reads.
    */
   edit(members: TopLevel, edits: Edits): void {
     removeMember(members, edits, ecTransferParams);

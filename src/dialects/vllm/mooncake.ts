@@ -1,6 +1,6 @@
 /**
- * vLLM's MooncakeConnector: both engines get the request at once and meet by a transfer id; decode finds the prefill engine by its
- * bootstrap server and its engine id. Prefill answers nothing that decode needs. Sources: vllm
+ * vLLM's MooncakeConnector: both engines get the request at once and meet by a transfer id; decode finds the prefill
+ * engine by its bootstrap server and its engine id. Decode needs nothing of prefill's response. Sources: vllm
  * `examples/disaggregated/mooncake_connector/mooncake_connector_proxy.py`, `v1/mooncake/mooncake_connector.py`.
  */
 
@@ -96,19 +96,21 @@ class MooncakeTransfer implements KvTransfer {
 
   decodeEdits(edits: Edits, { prefill }: Engines): void {
     const engineId = prefill.attributes["engine_id"];
-    // Without all three the engine computes the prompt, and says so in its log.
+    const server = `http://${bootstrapHostOf(prefill)}:${bootstrapPortOf(prefill)}`;
+    // Without all three the engine computes the prompt and logs that.
     const where =
       engineId === undefined
         ? undefined
-        : `,"remote_bootstrap_addr":${JSON.stringify(`http://${bootstrapHostOf(prefill)}:${bootstrapPortOf(prefill)}`)}` +
+        : `,"remote_bootstrap_addr":${JSON.stringify(server)}` +
           `,"remote_engine_id":${JSON.stringify(engineId)}${this.#transferId}`;
     askToFetch(this.#request.members, edits, where);
   }
 }
 
 /**
- * The connector as it was before transfer ids (vLLM until early 2026): engines meet by their ids of the request, which follow from
- * `X-Request-Id`, and decode is told the bootstrap server alone. Source: the same files at vllm 8fc582da and before.
+ * The connector as it was before transfer ids (vLLM until early 2026): engines meet by their ids of the request,
+ * which follow from `X-Request-Id`, and decode gets the bootstrap server alone. Source: the same files at vllm
+ * 8fc582da and before.
  */
 export const vllmMooncakeV0 = defineDialect({
   name: "vllm-mooncake-v0",
@@ -122,7 +124,7 @@ export const vllmMooncakeV0 = defineDialect({
     idsFrom: "proxy",
   },
   attributes: bootstrapAttributes(""),
-  // The reference proxy sends both at once, and leaves decode to wait for 480 s where prefill fails; either order is right.
+  // The reference proxy sends both at once, and if prefill fails, decode waits for 480 s. Either order works.
   order: "prefill-first",
   // A decode engine whose request goes away sends an empty pull (`request_finished`), which frees.
   releasesByDecode: true,
@@ -134,7 +136,7 @@ export const vllmMooncakeV0 = defineDialect({
 
 class MooncakeV0Transfer implements KvTransfer {
   readonly #request: DialectRequest;
-  /** A client's own may be in use already, and stays the same in another round. */
+  /** Not the client's: that may be in use already, and is the same in another attempt. */
   readonly #requestId: string;
 
   constructor(request: DialectRequest) {

@@ -1,7 +1,8 @@
 /**
- * vLLM's MoRIIOConnector (AMD), in its two modes. READ: prefill answers where the KV cache is, and decode reads it. WRITE: both get the
- * request at once, and prefill writes each layer into memory that decode has told it. The addresses of both stand in the request id.
- * Sources: vllm `examples/disaggregated/disaggregated_serving/moriio_toy_proxy_server.py`, `v1/moriio/moriio_common.py`,
+ * vLLM's MoRIIOConnector (AMD), in its two modes. READ: prefill's response says where the KV cache is, and decode
+ * reads it. WRITE: both get the request at once, and prefill writes each layer into memory that decode has named. The
+ * request id has the addresses of both. Sources: vllm
+ * `examples/disaggregated/disaggregated_serving/moriio_toy_proxy_server.py`, `v1/moriio/moriio_common.py`,
  * `moriio_connector.py`.
  */
 
@@ -31,7 +32,7 @@ const remoteBlockIds = new KeyName("remote_block_ids");
 const defaultHandshakePort = "6301";
 const defaultNotifyPort = "61005";
 
-/** What prefill is told of the KV cache's source, and decode where prefill writes it: there is none to be named. */
+/** For prefill, and for decode if prefill writes: there is no source to be named. */
 const nowhere = ',"remote_engine_id":null,"remote_block_ids":null';
 
 const size = (of: string): EngineAttribute => ({
@@ -59,7 +60,8 @@ const common = {
     tp_size: size("tensor"),
     dp_size: size("data"),
   } satisfies EngineAttributes,
-  // A decode engine counts every prompt as computed elsewhere, asked to fetch or not: alone it generates from memory that is empty.
+  // A decode engine takes every prompt as computed elsewhere, with or without a transfer: alone it generates from
+  // empty memory.
   requiresPrefill: true,
   merge: vllmResponses,
   supports: (request: DialectRequest) => !hasSeveralOutputs(request),
@@ -117,7 +119,7 @@ class WriteTransfer implements KvTransfer {
     askToHold(this.#request, edits, more);
   }
 
-  prefillResponded(_answer: Buffer): "no-transfer" | undefined {
+  prefillResponded(_response: Buffer): "no-transfer" | undefined {
     return undefined;
   }
 
@@ -155,7 +157,7 @@ function textOf(params: Buffer, key: KeyName): string | undefined {
   return params.toString("utf8", span.start, span.end);
 }
 
-/** Of the other engine, as far as they are known: engines take their own for the rest. */
+/** Of the other engine, as far as they are known: engines assume their own for the rest. */
 function sizesOf({ attributes }: EngineInfo): string {
   return (
     integerMember("remote_dp_size", attributes["dp_size"]) +

@@ -17,9 +17,13 @@ import { hasSeveralOutputs } from "../shared/several-outputs.ts";
 import { byConnector, vllmFamily } from "./family.ts";
 import { vllmResponses } from "./responses.ts";
 
-/** As vLLM's own proxy writes them (`toy_proxy_server.py`): nulls say that there is nothing to fetch for the prefill itself. */
+/**
+ * As vLLM's own proxy writes them (`toy_proxy_server.py`): nulls say that there is nothing to fetch for the prefill
+ * itself.
+ */
 const prefillParams = Buffer.from(
-  '{"do_remote_decode":true,"do_remote_prefill":false,"remote_engine_id":null,"remote_block_ids":null,"remote_host":null,"remote_port":null}',
+  '{"do_remote_decode":true,"do_remote_prefill":false,"remote_engine_id":null,"remote_block_ids":null,' +
+    '"remote_host":null,"remote_port":null}',
 );
 const remoteHost = new KeyName("remote_host");
 
@@ -78,7 +82,7 @@ class NixlTransfer implements KvTransfer {
 }
 
 /**
- * The parameters with another `remote_host`, where the attribute of that name asks for it: engines that were not told
+ * The parameters with another `remote_host`, if the attribute of that name is set: engines without
  * `VLLM_NIXL_SIDE_CHANNEL_HOST` say `localhost`. `address` stands for the host by which the proxy reaches the engine.
  */
 function atHost(params: Buffer, { attributes, host }: EngineInfo): Buffer {

@@ -1,7 +1,8 @@
 /**
- * vLLM's P2pNcclConnector: nothing but the request id tells the engines of each other. Prefill pushes the KV cache to the decode engine
- * that the id names, and decode waits for it by that id. Sources: vllm
- * `examples/disaggregated/p2p_nccl_xpyd/disagg_proxy_p2p_nccl_xpyd.py`, `v1/p2p/p2p_nccl_connector.py`, `p2p_nccl_engine.py`.
+ * vLLM's P2pNcclConnector: the engines know each other by the request id alone. Prefill pushes the KV cache to the
+ * decode engine that the id names, and decode waits for it by that id. Sources: vllm
+ * `examples/disaggregated/p2p_nccl_xpyd/disagg_proxy_p2p_nccl_xpyd.py`, `v1/p2p/p2p_nccl_connector.py`,
+ * `p2p_nccl_engine.py`.
  */
 
 import type { Edits } from "../../body/edit/splice.ts";
@@ -47,7 +48,7 @@ export const vllmP2pNccl = defineDialect({
   detection: byConnector(/P2pNcclConnector/),
   order: "prefill-first",
   choosesDecodeFirst: true,
-  // What was pushed stays with the decode engine until a request of that id has ended there.
+  // The decode engine holds what was pushed until a request with that id has ended there.
   releasesByDecode: true,
   // Without such an id the engine raises an error in its forward pass, not only in the request.
   requiresPrefill: true,
@@ -75,7 +76,7 @@ class P2pTransfer implements KvTransfer {
     removeMember(this.#request.members, edits, kvTransferParams);
   }
 
-  /** That it has come to its end says that the KV cache is on its way. */
+  /** Its end says that the KV cache is on its way. */
   prefillResponded(): undefined {
     return undefined;
   }

@@ -1,6 +1,7 @@
 /**
- * What an answer tells of the prompt's own tokens: the prefill engine has told it, decode was not asked, and it is put into decode's
- * answer. Completions with `echo` and `logprobs` have it in the text and in the choice's `logprobs`, all others in `prompt_logprobs`.
+ * What a response reports of the prompt's own tokens: the prefill engine has reported it, decode was not asked, and
+ * it is put into decode's response. Completions with `echo` and `logprobs` have it in the text and in the choice's
+ * `logprobs`, all others in `prompt_logprobs`.
  */
 
 import { isNull, memberOf, type Patches } from "../../body/edit/patches.ts";
@@ -28,10 +29,10 @@ const lists = [new KeyName("token_logprobs"), tokens, new KeyName("top_logprobs"
 const no = Buffer.from("false");
 
 /**
- * A decode engine has nothing to tell of a prompt that it did not compute: asked for it, vLLM answers `[null]`, or with 500. A stream
- * is refused for `prompt_logprobs`, and is to stay so.
+ * A decode engine knows nothing of a prompt that it did not compute: vLLM responds with `[null]`, or 500. It rejects
+ * streams with `prompt_logprobs`, also without a proxy.
  */
-export function dropPromptWishes(members: TopLevel, edits: Edits): void {
+export function dropPromptOutputs(members: TopLevel, edits: Edits): void {
   if (wantsPromptLogprobs(members)) removeMember(members, edits, promptLogprobs);
   if (wantsEcho(members)) replaceMember(members, edits, echo, no);
 }
@@ -45,14 +46,14 @@ export function wantsEcho(members: TopLevel): boolean {
   return isTrue(members, echo) && isSet(members, logprobs) && !isTrue(members, logprobs);
 }
 
-/** Puts one prefill answer's part into decode's answer, or into the events of one. */
+/** Puts the prefill response's part into decode's response, or into its events. */
 export class PromptMerge {
   readonly #prefill: Buffer;
   readonly #reported: readonly Span[];
   readonly #echoes: boolean;
   readonly #n: number;
-  /** Choices whose stream has begun. */
-  readonly #begun = new Set<number>();
+  /** Choices whose stream has started. */
+  readonly #started = new Set<number>();
 
   constructor({ members }: DialectRequest, prefill: Buffer) {
     this.#prefill = prefill;
@@ -77,8 +78,8 @@ export class PromptMerge {
       if (reported === undefined) continue;
       this.#replaceNull(patches, choice, reported);
       // An echo stands in the first event of its choice, and nowhere else.
-      if (this.#echoes && !this.#begun.has(index)) this.#echo(patches, choice, reported);
-      this.#begun.add(index);
+      if (this.#echoes && !this.#started.has(index)) this.#echo(patches, choice, reported);
+      this.#started.add(index);
     }
   }
 
@@ -94,7 +95,7 @@ export class PromptMerge {
     patches.replace(own, this.#prefill.subarray(reported.start, reported.end));
   }
 
-  /** Everything that prefill told but for its one token of an answer, then what decode told. */
+  /** All that prefill reported but for its one generated token, then what decode reported. */
   #echo(patches: Patches, choice: Span, reported: Span): void {
     const prefill = this.#prefill;
     const reportedLogprobs = memberOf(prefill, reported, logprobs);
@@ -124,8 +125,8 @@ export class PromptMerge {
     for (const key of [textOffset, ...lists]) {
       const elements = elementsOf(prefill, reported, key) ?? [];
       const head = elements.slice(0, -1).map((span) => latin1(prefill, span));
-      const answered = isEmpty ? [] : (elementsOf(bytes, own, key) ?? []);
-      let tail = answered.map((span) => latin1(bytes, span));
+      const generated = isEmpty ? [] : (elementsOf(bytes, own, key) ?? []);
+      let tail = generated.map((span) => latin1(bytes, span));
       if (key === textOffset) {
         const shift = Number(latin1(prefill, elements.at(-1) ?? { start: 0, end: 0 }));
         tail = tail.map((offset) => String(Number(offset) + shift));
@@ -153,8 +154,8 @@ function latin1(bytes: Buffer, { start, end }: Span): string {
 }
 
 /**
- * What stands between the quotes of a text, without the token at its end. A token that is half a character has added nothing to the
- * text yet.
+ * What stands between the quotes of a text, without the token at its end. A token that is half a character has added
+ * nothing to the text yet.
  */
 function withoutEnd(quoted: Buffer, bytes: Buffer, token: Span): Buffer {
   const inner = quoted.subarray(1, -1);

@@ -1,6 +1,6 @@
 /**
- * Answers of vLLM and its kin through prefill and decode: what was cached before, and the prompt's log-probabilities, are the prefill
- * engine's to tell.
+ * Responses of vLLM and its kin through prefill and decode: only the prefill engine knows what was cached before, and
+ * the prompt's log-probabilities.
  */
 
 import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
@@ -9,7 +9,7 @@ import type { DialectRequest, ResponseFilter, ResponseMerge } from "../dialect.t
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { hasValue, UsageMerge } from "../shared/usage-merge.ts";
 import {
-  dropPromptWishes,
+  dropPromptOutputs,
   PromptMerge,
   wantsEcho,
   wantsPromptLogprobs,
@@ -19,7 +19,7 @@ const nothing = Buffer.from("null");
 const paramsNeedle = Buffer.from('_transfer_params"');
 
 export const vllmResponses: ResponseMerge = {
-  decodeEdits: dropPromptWishes,
+  decodeEdits: dropPromptOutputs,
   begin: (request, prefillResponse) =>
     prefillResponse === undefined ? undefined : new VllmResponseFilter(request, prefillResponse),
 };
@@ -50,7 +50,7 @@ class VllmResponseFilter implements ResponseFilter {
     const patches = new Patches(json);
     this.#usage.change(patches);
     const params = memberOf(json, { start: 0, end: json.length }, kvTransferParams);
-    // Where memory is, and whose, is nothing for clients.
+    // Clients must not see where whose memory is.
     if (params !== undefined && !isNull(json, params)) patches.replace(params, nothing);
     this.#prompt?.change(patches);
     return patches.result();

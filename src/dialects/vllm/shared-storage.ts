@@ -1,6 +1,6 @@
 /**
- * Engines that share a store of KV caches (vLLM's ExampleConnector, LMCache, MooncakeStore): a request for one token to prefill, then
- * the request to decode, which finds the KV cache in the store. Nothing of it is said in a request.
+ * Engines that share a store of KV caches (vLLM's ExampleConnector, LMCache, MooncakeStore): a request for one token
+ * to prefill, then the request to decode, which finds the KV cache in the store. Requests say nothing about it.
  */
 
 import type { Edits } from "../../body/edit/splice.ts";
@@ -43,7 +43,7 @@ class SharedStorageTransfer implements KvTransfer {
     removeTransfer(this.#request.members, edits);
   }
 
-  /** That there is an answer says that the KV cache is stored. */
+  /** The KV cache is stored before the engine responds. */
   prefillResponded(): undefined {
     return undefined;
   }
@@ -53,7 +53,7 @@ class SharedStorageTransfer implements KvTransfer {
   }
 }
 
-/** An engine may know these fields, too, and must hear of them from nobody but a proxy. */
+/** Engines may know these members, too, and only a proxy may set them. */
 function removeTransfer(members: TopLevel, edits: Edits): void {
   removeMember(members, edits, kvTransferParams);
   removeMember(members, edits, cacheHitThreshold);

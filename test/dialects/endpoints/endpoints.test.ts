@@ -1,4 +1,7 @@
-/** Each endpoint says in members of its own how much it wants: a prefill engine that misses one writes the whole answer. */
+/**
+ * Each endpoint says in members of its own how much it wants: a prefill engine that misses one writes the whole
+ * answer.
+ */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** Guards against answers that tell decode's view of a prompt: what only prefill knows, byte for byte, and nothing else changed. */
+/**
+ * Guards against answers that tell decode's view of a prompt: what only prefill knows, byte for byte, and nothing
+ * else changed.
+ */
 
 import { describe, expect, it } from "vitest";
 import type { ResponseMerge } from "../../../src/dialects/dialect.ts";

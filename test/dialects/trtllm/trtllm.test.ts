@@ -1,4 +1,7 @@
-/** What TensorRT-LLM's servers need to be told, what is theirs alone, and what a client gets where there is nothing to generate. */
+/**
+ * What TensorRT-LLM's servers need to be told, what is theirs alone, and what a client gets where there is nothing to
+ * generate.
+ */
 import { describe, expect, it } from "vitest";
 import type { FinalReply } from "../../../src/dialects/dialect.ts";
 import { signatureLine } from "../../../src/dialects/trtllm/signature.ts";
@@ -259,7 +262,8 @@ describe("a key of the generation server's", () => {
   it("signs what names memory, as Python's json and hmac do", () => {
     const contextFirst = new Round(trtllm, "{}").transfer;
     contextFirst.prefillResponded(Buffer.from(contextResponse()));
-    // python3: hmac.new(b"secret", json.dumps({...}, sort_keys=True, separators=(",", ":")).encode(), sha256).hexdigest()
+    // python3: hmac.new(b"secret", json.dumps({...}, sort_keys=True, separators=(",", ":")).encode(),
+    // sha256).hexdigest()
     expect(contextFirst.headerLines!("decode", keyed)).toBe(
       "x-trtllm-disagg-auth: sha256=51b2d159ae71003967ee5484849354ab4a3c114f52aacab1df796571760663d3\r\n",
     );

@@ -1,4 +1,7 @@
-/** What encoders are asked and what they answer goes through byte for byte: a hash that is changed names another image. */
+/**
+ * What encoders are asked and what they answer goes through byte for byte: a hash that is changed names another
+ * image.
+ */
 
 import { expect, test } from "vitest";
 import { Edits } from "../../../src/body/edit/splice.ts";
