@@ -159,7 +159,7 @@ export class Admission implements WaitListener {
     }
     const enqueue = (ids: Int32Array | undefined) => this.#enqueue(pool, decode, ids);
     this.#tokens = new PromptTokens(this.#request, targets.prefillRoute, tokenizers, enqueue);
-    this.#tokens.begin();
+    this.#tokens.start();
   }
 
   #enqueue(pool: Pool, decodePool: Pool | undefined, tokenIds: Int32Array | undefined): void {
@@ -199,6 +199,6 @@ export class Admission implements WaitListener {
       picks.found = found;
       this.#listener.startAttempt();
     });
-    this.#lookUp.begin();
+    this.#lookUp.start();
   }
 }

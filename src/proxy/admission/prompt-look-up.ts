@@ -37,8 +37,8 @@ export class PromptLookUp {
     this.#tokens = new PromptTokens(request, route, tokenizers, (ids) => this.#tokenised(ids));
   }
 
-  begin(): void {
-    this.#tokens.begin();
+  start(): void {
+    this.#tokens.start();
   }
 
   /** Nobody waits for it any more. */

@@ -50,13 +50,13 @@ export class PromptTokens implements Expirable {
     });
   }
 
-  begin(): void {
+  start(): void {
     if (this.#ask === undefined) {
       this.#done(undefined);
       return;
     }
     this.#request.worker.deadlines.add(this);
-    this.#ask.begin();
+    this.#ask.send();
   }
 
   /** Nobody waits for them any more. */

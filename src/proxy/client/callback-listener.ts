@@ -59,7 +59,7 @@ export class CallbackListener {
 
   #closeUnused(current: string): void {
     for (const [key, listener] of this.#open) {
-      if (key === current || this.#callbacks.isTold(listener.address.port)) continue;
+      if (key === current || this.#callbacks.isExpectedAt(listener.address.port)) continue;
       listener.close();
       this.#open.delete(key);
     }

@@ -51,7 +51,7 @@ export class Callbacks {
   }
 
   /** Whether an engine may still call at this port. */
-  isTold(port: number): boolean {
+  isExpectedAt(port: number): boolean {
     for (const callback of this.#open.values()) if (callback.port === port) return true;
     return false;
   }

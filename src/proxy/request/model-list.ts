@@ -59,9 +59,9 @@ export class ModelList implements Expirable {
     return this.#asks.length > 1;
   }
 
-  begin(): void {
+  start(): void {
     this.#request.worker.deadlines.add(this);
-    for (const ask of this.#asks) ask.begin();
+    for (const ask of this.#asks) ask.send();
   }
 
   /** Nobody waits for the list. */

@@ -163,7 +163,7 @@ export class RequestHandler implements ExchangeRequest {
       }
     }
     if (encodes) this.#encodeFirst(route, prefills);
-    else this.#begin(route, prefills);
+    else this.#forward(route, prefills);
   }
 
   /** A request without images and the like goes on at once. */
@@ -173,28 +173,28 @@ export class RequestHandler implements ExchangeRequest {
       this.ended(outcomes.tooManyItems);
       return;
     }
-    this.#encode = new EncodeDriver(this, route, items, () => this.#begin(route, prefills));
-    this.#encode.begin();
+    this.#encode = new EncodeDriver(this, route, items, () => this.#forward(route, prefills));
+    this.#encode.start();
   }
 
   #listModels(route: Route): void {
     const list = new ModelList(this, route, (json) => {
       this.#models = undefined;
       // Then one engine says what is wrong with the request, or with itself.
-      if (json === undefined) this.#begin(route, false);
+      if (json === undefined) this.#forward(route, false);
       else {
         finalReply(this.response, this.context, { contentType: "application/json", body: json });
         this.ended(outcomes.answered);
       }
     });
-    if (!list.isNeeded) this.#begin(route, false);
+    if (!list.isNeeded) this.#forward(route, false);
     else {
       this.#models = list;
-      list.begin();
+      list.start();
     }
   }
 
-  #begin(route: Route, prefills: boolean): void {
+  #forward(route: Route, prefills: boolean): void {
     const { context } = this;
     context.explanation ??= this.worker.explain(context, route);
     this.#exchange = new ExchangeDriver(this, route, prefills);
@@ -264,7 +264,7 @@ export class RequestHandler implements ExchangeRequest {
       this.#routed = { route: page.route };
       this.endpoint = undefined;
       this.#dropMembers();
-      this.#begin(page.route, false);
+      this.#forward(page.route, false);
     }
     return true;
   }

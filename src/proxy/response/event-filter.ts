@@ -9,8 +9,8 @@ export class EventFilter {
   readonly #filter: ResponseFilter;
   readonly #ends = new EventEnds();
   /** The beginning of an event whose end has not come. */
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
+  #buffered: Buffer[] = [];
+  #bufferedBytes = 0;
   /** An event is larger than what is held back: the rest of it goes on as it comes. */
   #passes = false;
   /** The engine has given the request up; what follows is not for the client. */
@@ -22,7 +22,9 @@ export class EventFilter {
 
   /** Whether the bytes, which end with a blank line, can go on as they are, with all framing. */
   passesWhole(bytes: Buffer, start: number, end: number): boolean {
-    return this.#kept.length === 0 && !this.#passes && !this.#filter.concerns(bytes, start, end);
+    return (
+      this.#buffered.length === 0 && !this.#passes && !this.#filter.concerns(bytes, start, end)
+    );
   }
 
   /** Adds to `out` what can go to the client. */
@@ -42,9 +44,9 @@ export class EventFilter {
   /** An event that breaks off goes on as it came. */
   end(out: Buffer[]): void {
     // In one part: how it arrived has no say in how it goes on.
-    if (this.#kept.length > 0) out.push(Buffer.concat(this.#kept));
-    this.#kept = [];
-    this.#keptBytes = 0;
+    if (this.#buffered.length > 0) out.push(Buffer.concat(this.#buffered));
+    this.#buffered = [];
+    this.#bufferedBytes = 0;
   }
 
   #keep(part: Buffer, out: Buffer[]): void {
@@ -52,9 +54,9 @@ export class EventFilter {
       out.push(part);
       return;
     }
-    this.#kept.push(part);
-    this.#keptBytes += part.length;
-    if (this.#keptBytes <= this.#filter.eventBytesMax) return;
+    this.#buffered.push(part);
+    this.#bufferedBytes += part.length;
+    if (this.#bufferedBytes <= this.#filter.eventBytesMax) return;
     this.end(out);
     this.#passes = true;
   }
@@ -65,9 +67,9 @@ export class EventFilter {
       out.push(last);
       return;
     }
-    const event = this.#kept.length === 0 ? last : Buffer.concat([...this.#kept, last]);
-    this.#kept = [];
-    this.#keptBytes = 0;
+    const event = this.#buffered.length === 0 ? last : Buffer.concat([...this.#buffered, last]);
+    this.#buffered = [];
+    this.#bufferedBytes = 0;
     if (this.#filter.concerns(event, 0, event.length)) this.#change(event, out);
     else out.push(event);
   }

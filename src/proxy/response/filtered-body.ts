@@ -1,5 +1,5 @@
 /**
- * A response body of unknown length that may be changed on its way: its data without framing is held back, filtered and
+ * A response body of unknown length that may be changed on its way: its data without framing is buffered back, filtered and
  * framed again.
  */
 
@@ -23,7 +23,7 @@ export class FilteredBody {
   /** Whether the engine's own chunks may go on where nothing in them is changed. */
   readonly #keepsChunks: boolean;
   /** What has come before it is known how it is to be changed. */
-  #held: Buffer[] = [];
+  #buffered: Buffer[] = [];
   #bufferedBytes = 0;
   #isBuffered = true;
   #events: EventFilter | undefined;
@@ -45,7 +45,7 @@ export class FilteredBody {
 
   add(source: FramedBody, chunk: Buffer, start: number, end: number): void {
     const { reader, head } = source;
-    const out: Buffer[] = this.#isBuffered ? this.#held : [];
+    const out: Buffer[] = this.#isBuffered ? this.#buffered : [];
     if (head.framing !== "chunked") this.#addData(chunk, start, end, out);
     else {
       const begins = this.#isBetweenChunks;
@@ -63,23 +63,23 @@ export class FilteredBody {
 
   /** From now on bytes go out. A whole body that is no event stream is changed as one JSON text. */
   release(filter: ResponseFilter | undefined, isWhole: boolean): void {
-    const held = this.#held;
+    const buffered = this.#buffered;
     this.#isBuffered = false;
-    this.#held = [];
+    this.#buffered = [];
     this.#bufferedBytes = 0;
-    if (filter === undefined || held.length === 0 || this.#isEvents) {
+    if (filter === undefined || buffered.length === 0 || this.#isEvents) {
       if (filter !== undefined && this.#isEvents) this.#events = new EventFilter(filter);
       const out: Buffer[] = [];
-      for (const part of held) this.#addData(part, 0, part.length, out);
+      for (const part of buffered) this.#addData(part, 0, part.length, out);
       this.#put(out);
       return;
     }
     if (isWhole) {
-      const json = held.length === 1 ? held[0]! : Buffer.concat(held);
+      const json = buffered.length === 1 ? buffered[0]! : Buffer.concat(buffered);
       const changed = filter.concerns(json, 0, json.length) ? filter.change(json) : undefined;
       if (changed === "unfinished") this.isUnfinished = true;
       else this.#sink.data([typeof changed === "string" ? json : (changed ?? json)]);
-    } else this.#sink.data(held);
+    } else this.#sink.data(buffered);
   }
 
   /** The response is complete. */

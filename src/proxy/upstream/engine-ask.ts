@@ -42,7 +42,7 @@ export class EngineAsk implements LegOwner {
     return this.#isComplete ? this.#body.bytes : undefined;
   }
 
-  begin(): void {
+  send(): void {
     this.#send(false);
   }
 

@@ -244,8 +244,8 @@ export class Worker implements CallbackServer, ClientServices {
   }
   giveTopLevel(members: TopLevel): void {
     members.clear();
-    if (this.#topLevels.length < topLevelsKept) this.#topLevels.push(members);
+    if (this.#topLevels.length < spareTopLevelsMax) this.#topLevels.push(members);
   }
 }
 
-const topLevelsKept = 64;
+const spareTopLevelsMax = 64;

@@ -45,8 +45,8 @@ export class EncodeDriver implements FanOutActions {
     this.#fanOut = new EncodeFanOut(items.length, triesMax, this);
   }
 
-  begin(): void {
-    this.#fanOut.begin();
+  start(): void {
+    this.#fanOut.start();
   }
 
   /** An image takes as many tokens whatever the length of its name or its bytes. */

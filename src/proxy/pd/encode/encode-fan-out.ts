@@ -40,7 +40,7 @@ export class EncodeFanOut {
     this.#actions = actions;
   }
 
-  begin(): void {
+  start(): void {
     if (this.#failures.length > 0) this.#sendMore();
     else this.#complete();
   }

@@ -109,10 +109,10 @@ export class ExchangeSteps {
   }
 
   /** Tries another decode engine, with a new prefill unless the KV cache of the last one is still there. */
-  retryDecode(failure: Outcome | undefined, kvKept: boolean): boolean {
+  retryDecode(failure: Outcome | undefined, isKvLeft: boolean): boolean {
     const isOpen = this.deliveringLeg === undefined;
     if (!this.#tries.failed("decode", failure, isOpen)) return false;
-    if (kvKept && this.prefill === "done" && !this.#options.choosesDecodeFirst) {
+    if (isKvLeft && this.prefill === "done" && !this.#options.choosesDecodeFirst) {
       this.actions.cancel("decode");
       this.sendDecode();
     } else this.#restart();

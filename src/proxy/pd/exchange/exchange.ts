@@ -150,8 +150,8 @@ export class Exchange {
     }
   }
 
-  /** @param kvKept the request did not reach the decode engine, so the prefill's KV cache is still there for another */
-  decodeFailed(failure: LegFailure, mayRetry: boolean, kvKept: boolean): void {
+  /** @param isKvLeft the request did not reach the decode engine, so the prefill's KV cache is still there for another */
+  decodeFailed(failure: LegFailure, mayRetry: boolean, isKvLeft: boolean): void {
     const steps = this.#steps;
     if (steps.ended) return;
     if (steps.deliveringLeg === "decode") {
@@ -159,7 +159,7 @@ export class Exchange {
       return;
     }
     const outcome = steps.outcomes.decode[failure];
-    if (mayRetry && steps.retryDecode(outcome, kvKept)) return;
+    if (mayRetry && steps.retryDecode(outcome, isKvLeft)) return;
     steps.finish(outcome);
   }
 

@@ -93,7 +93,7 @@ test("it ends once, within its tries and its bound, with nothing under way", () 
       places,
       (items, tries, all, at) => {
         const driver = new Driver(items, tries, () => at.next().value);
-        driver.fanOut.begin();
+        driver.fanOut.start();
         for (const [which, kind] of all) {
           const waiting = [...driver.underWay];
           if (waiting.length > 0) driver.step(waiting[which % waiting.length]!, kind);
@@ -110,7 +110,7 @@ test("it ends once, within its tries and its bound, with nothing under way", () 
 
 test("aborted, it is silent", () => {
   const driver = new Driver(20, 1, () => undefined);
-  driver.fanOut.begin();
+  driver.fanOut.start();
   expect(driver.underWay.size).toBe(atOnceMax);
   driver.fanOut.abort();
   driver.fanOut.encoded();
