@@ -2,20 +2,43 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, Stack } from "../support/stack.ts";
+import { scaled } from "../support/times.ts";
 
-// Slow enough for the times of a busy machine to matter little.
-const timing = ["--prefill-tokens-per-second", "2000", "--itl-ms", "15", "--batch-penalty-ms", "3"];
+/** Slow enough for the delays of a busy machine to matter little. */
+const tokenMs = scaled(1) / 2;
+const itlMs = scaled(15);
+const penaltyMs = scaled(3);
+const timing = [
+  ...["--prefill-tokens-per-second", `${1_000 / tokenMs}`],
+  ...["--itl-ms", `${itlMs}`, "--batch-penalty-ms", `${penaltyMs}`],
+];
+/** Others may use the machine just during one calibration. */
+const attempts = 5;
 const few = ["--prompt-tokens", "512", "--batch", "4", "--repeats", "2"];
 
 describe.each(bunAndOneNode("calibrate"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   afterAll(() => stack.end());
 
-  test("the fit is about what the engine was told to be", async () => {
+  test("the fit is about what the engine's switches say", async () => {
     const [engine] = (await stack.startEngines("mixed", 1, timing)) as [Engine];
-    const { code, stdout, stderr } = stack.run("calibrate", engine.url, ...few, "--json");
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    const profile = JSON.parse(stdout) as Record<string, number>;
+    let printed = "";
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      const { code, stdout, stderr } = stack.run("calibrate", engine.url, ...few, "--json");
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      printed = stdout;
+      const ratios = ratiosOf(JSON.parse(stdout) as Record<string, number>);
+      // How exact a fit is, is shown without a clock (test/lab/calibrate/).
+      if (ratios.every((ratio) => ratio > 0.8 && ratio < 2)) break;
+      expect(attempt, `measured / switches: ${ratios}`).toBeLessThan(attempts);
+    }
+    stack.write("mine.json", printed);
+    const words = ["--synthetic", "poisson:1,requests=20", "--engine-profile", "mine.json"];
+    expect(stack.run("simulate", ...words).code).toBe(0);
+  });
+
+  /** Measured times, each divided by what the switches say. */
+  function ratiosOf(profile: Readonly<Record<string, number>>): number[] {
     const prefillMs = (tokens: number) =>
       profile["prefillBaseMs"]! +
       profile["prefillTokenMs"]! * tokens +
@@ -24,20 +47,13 @@ describe.each(bunAndOneNode("calibrate"))("on %s", (runtime) => {
       profile["stepBaseMs"]! +
       profile["stepRequestMs"]! * batch +
       profile["stepKvTokenMs"]! * batch * 200;
-    // A busy machine makes everything slower, and nothing faster; how exact a fit is, is shown without a clock (test/lab/calibrate/).
-    const isAbout = (measured: number, reported: number, what: string) => {
-      expect(measured / reported, what).toBeGreaterThan(0.8);
-      expect(measured / reported, what).toBeLessThan(2);
-    };
-    for (const tokens of [150, 300, 512])
-      isAbout(prefillMs(tokens), tokens / 2, `${tokens} tokens`);
-    for (const batch of [1, 4]) isAbout(stepMs(batch), 15 + 3 * (batch - 1), `batch of ${batch}`);
-    stack.write("mine.json", stdout);
-    const words = ["--synthetic", "poisson:1,requests=20", "--engine-profile", "mine.json"];
-    expect(stack.run("simulate", ...words).code).toBe(0);
-  }, 60_000);
+    return [
+      ...[150, 300, 512].map((tokens) => prefillMs(tokens) / (tokens * tokenMs)),
+      ...[1, 4].map((batch) => stepMs(batch) / (itlMs + penaltyMs * (batch - 1))),
+    ];
+  }
 
-  test("what is no engine, refuses or never ends is told", async () => {
+  test("an address without an engine, a rejected request and one that never ends are errors", async () => {
     const [engine] = (await stack.startEngines("mixed", 1)) as [Engine];
     const refusal = (...words: string[]) => {
       const { code, stderr } = stack.run("calibrate", ...words);

@@ -7,6 +7,7 @@ import { AccessLogs } from "../../src/observe/access-log.ts";
 import { ErrorLog } from "../../src/observe/error-log.ts";
 import { LogFile, logFileProblem } from "../../src/observe/log-file.ts";
 import { systemClock } from "../../src/transport/clock.ts";
+import { patienceMs } from "../support/times.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -15,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const linesOf = (file: string) => readFileSync(file, "utf8").split("\n").slice(0, -1);
-const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: patienceMs, interval: 5 });
 
 test("lines of an access log reach the file without a flush", async () => {
   const file = join(folder, "a.log");

@@ -24,15 +24,6 @@ export async function setFault(url: string, fault: object): Promise<void> {
   if (!response.ok) throw new Error(await response.text());
 }
 
-/** Looks until it is so; fails after 10 s. What is awaited is a fact, never a duration. */
-export async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + 10_000;
-  while (!(await isSo())) {
-    if (Date.now() > deadlineMs) throw new Error("did not become so within 10 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** The events of a stream, without `data: `. */
 export function eventsOf(text: string): string[] {
   return text

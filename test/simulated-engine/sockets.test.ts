@@ -1,8 +1,9 @@
 /** What engines do on sockets, on each runtime, seen from outside the process. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EngineProcess, startEngineProcess } from "../support/engine-process.ts";
+import { eventually } from "../support/eventually.ts";
 import { runtimes } from "../support/runtimes.ts";
-import { eventually, kvParamsOf, post, setFault, splice, stateOf } from "./http.ts";
+import { kvParamsOf, post, setFault, splice, stateOf } from "./http.ts";
 import { openRaw, postBytes } from "./raw-client.ts";
 
 const path = "/v1/completions";

@@ -1,13 +1,13 @@
+/** Sockets behave the same on each runtime and in the memory that simulations use. */
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { MemoryNetwork } from "../../src/transport/memory.ts";
 import { tcp } from "../../src/transport/tcp.ts";
+import { executableOf, runtimes } from "../support/runtimes.ts";
+import { patienceMs } from "../support/times.ts";
 import { checks, type Ground, realGround, runCheck } from "./transport-checks.ts";
-
-const bunFile = fileURLToPath(new URL("../../node_modules/bun/bin/bun.exe", import.meta.url));
 
 function memoryGround(seed: number): Ground {
   const network = new MemoryNetwork({
@@ -33,11 +33,14 @@ describe("a socket in memory, like one of Node", () => {
   });
 });
 
-test.runIf(existsSync(bunFile))("a socket of Bun, like one of Node", () => {
-  const script = fileURLToPath(new URL("transport-on-bun.ts", import.meta.url));
-  const { status, stdout, stderr } = spawnSync(bunFile, [script], {
+/** The one that runs the tests was tested above. */
+const others = runtimes.filter((runtime) => runtime !== "node");
+
+test.each(others)("sockets on %s, like those of Node", (runtime) => {
+  const script = fileURLToPath(new URL("transport-on-runtime.ts", import.meta.url));
+  const { status, stdout, stderr } = spawnSync(executableOf(runtime), [script], {
     encoding: "utf8",
-    timeout: 25_000,
+    timeout: patienceMs,
   });
   expect(stdout + stderr).toBe("");
   expect(status).toBe(0);

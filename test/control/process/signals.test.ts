@@ -1,4 +1,4 @@
-/** A real process with fake workers: signals, pid files, reloads and dying workers, on both runtimes. */
+/** A real process with fake workers: signals, pid files, reloads and dying workers, on each runtime. */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
@@ -7,7 +7,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type RunningCommand, startScript } from "../../support/command.ts";
-import { type RuntimeName, runtimes, sharesPorts } from "../../support/runtimes.ts";
+import {
+  type RuntimeName,
+  runtimes,
+  sharesPorts,
+  sharingRuntimes,
+} from "../../support/runtimes.ts";
+import { patienceMs } from "../../support/times.ts";
 
 const script = fileURLToPath(new URL("fake/cli.mjs", import.meta.url));
 
@@ -83,7 +89,7 @@ async function signal(runtime: RuntimeName, name: string) {
 }
 
 const until = (check: () => Promise<void> | void) =>
-  vi.waitFor(check, { timeout: 15_000, interval: 20 });
+  vi.waitFor(check, { timeout: patienceMs, interval: 20 });
 
 async function occupiedPort(): Promise<number> {
   const server = createServer();
@@ -136,8 +142,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     write({ more: "drainTimeoutMs: 100" });
     const { command, url } = await serve(runtime);
     // A worker that computes for ever does not drain.
-    void fetch(`${url}/spin`).catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await fetch(`${url}/spin`);
     command.signal("SIGQUIT");
     expect(await command.exited).toBe(0);
   });
@@ -145,8 +150,7 @@ describe.each(runtimes)("on %s", (runtime) => {
   test("a second SIGINT ends it at once though a worker hangs", async () => {
     write();
     const { command, url } = await serve(runtime);
-    void fetch(`${url}/spin`).catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await fetch(`${url}/spin`);
     command.signal("SIGINT");
     await command.saysError(/exiting/);
     command.signal("SIGINT");
@@ -275,20 +279,22 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
 });
 
-test("several workers on an old Node are an error at the start that names what is needed", async () => {
-  if (sharesPorts("node")) return;
-  write({ more: "workers: 2" });
-  const command = start("node");
-  expect(await command.exited).toBe(1);
-  expect(command.stderr).toMatch(
-    /\[emerg\] 2 workers need Bun, or Node 22\.12 or later, on Linux; this is Node \S+ in .*proxy\.yaml:3:10/,
-  );
-});
+test.skipIf(sharesPorts("node"))(
+  "several workers on an old Node are an error at the start that names what is needed",
+  async () => {
+    write({ more: "workers: 2" });
+    const command = start("node");
+    expect(await command.exited).toBe(1);
+    expect(command.stderr).toMatch(
+      /\[emerg\] 2 workers need Bun, or Node 22\.12 or later, on Linux; this is Node \S+ in .*proxy\.yaml:3:10/,
+    );
+  },
+);
 
-describe.runIf(runtimes.includes("bun"))("several workers", () => {
+describe.each(sharingRuntimes)("several workers on %s", (runtime) => {
   test("all serve one port; one that dies leaves the others serving and comes back", async () => {
     write({ more: "workers: 3" });
-    const { command, url } = await serve("bun");
+    const { command, url } = await serve(runtime);
     const seen = new Set<number>();
     await until(async () => {
       seen.add((await ask(url)).worker);
@@ -311,13 +317,13 @@ describe.runIf(runtimes.includes("bun"))("several workers", () => {
 
   test("a port that another program shares is refused all the same", async () => {
     write({ more: "workers: 2" });
-    const { url } = await serve("bun");
+    const { url } = await serve(runtime);
     const other = join(folder, "other.yaml");
     const { port } = new URL(url);
     const listen = `{ host: 127.0.0.1, port: ${port} }`;
     write({ more: "workers: 2", listen });
     writeFileSync(other, readFileSync(file, "utf8").replace("proxy.pid", "other.pid"));
-    const command = start("bun", ["-c", other]);
+    const command = start(runtime, ["-c", other]);
     expect(await command.exited).toBe(1);
     expect(command.stderr).toContain(
       `bind() to 127.0.0.1:${port} failed (98: Address already in use)`,
@@ -326,7 +332,7 @@ describe.runIf(runtimes.includes("bun"))("several workers", () => {
 
   test("a reload does not change their number, and says so", async () => {
     write({ more: "workers: 2" });
-    const { command, url } = await serve("bun");
+    const { command, url } = await serve(runtime);
     write({ more: "workers: 3", pool: "second" });
     command.signal("SIGHUP");
     await command.saysError(/\[warn\] .*the number of workers stays 2: a reload cannot change it/);

@@ -53,7 +53,7 @@ ${http.replaceAll("%dir%", dir)}
   for (let tries = 0; ; tries += 1) {
     const up = await isListening(join(dir, "main.sock"));
     if (up) break;
-    if (child.exitCode !== null || tries > 500) {
+    if (child.exitCode !== null || tries > 6_000) {
       child.kill("SIGKILL");
       throw new Error(`nginx does not start: ${errors}${readFileSync(join(dir, "error.log"))}`);
     }

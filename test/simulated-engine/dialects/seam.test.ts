@@ -10,7 +10,8 @@ import type {
 import { RequestError } from "../../../src/simulated-engine/http/request-error.ts";
 import { instantTiming } from "../../../src/simulated-engine/options.ts";
 import { type RunningEngine, startEngine } from "../../../src/simulated-engine/server.ts";
-import { eventsOf, eventually, post } from "../http.ts";
+import { eventually } from "../../support/eventually.ts";
+import { eventsOf, post } from "../http.ts";
 
 let engine: RunningEngine;
 afterEach(() => engine.close());

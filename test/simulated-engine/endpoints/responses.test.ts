@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type EngineOptions, instantTiming } from "../../../src/simulated-engine/options.ts";
 import { type RunningEngine, startEngine } from "../../../src/simulated-engine/server.ts";
-import { eventually, post, setFault } from "../http.ts";
+import { eventually } from "../../support/eventually.ts";
+import { post, setFault } from "../http.ts";
 
 const running: RunningEngine[] = [];
 

@@ -3,8 +3,8 @@ import { isInferencePath } from "../../../src/simulated-engine/endpoints/registr
 import { checkFault, parseFault } from "../../../src/simulated-engine/faults/fault.ts";
 import { FaultBook } from "../../../src/simulated-engine/faults/fault-book.ts";
 import { startEngine } from "../../../src/simulated-engine/server.ts";
+import { eventually } from "../../support/eventually.ts";
 import { FakeClock } from "../fake-clock.ts";
-import { eventually } from "../http.ts";
 import { openRaw } from "../raw-client.ts";
 
 describe("fault SPEC", () => {

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { patienceMs } from "../../support/times.ts";
 
 export interface Verdict {
   readonly accepted: boolean;
@@ -30,7 +31,7 @@ export class NginxOracle {
     const { status, stderr } = spawnSync(
       "nginx",
       ["-t", "-p", this.#folder, "-c", file, "-e", "stderr"],
-      { encoding: "utf8", timeout: 20_000 },
+      { encoding: "utf8", timeout: patienceMs },
     );
     const [, message = ""] =
       /\[emerg\] (?:\d+#\d+: )?(.*?)(?: in \S*nginx\.conf:\d+)?\nnginx: /s.exec(stderr) ?? [];

@@ -32,10 +32,14 @@ function answer(path, socket) {
     return;
   }
   if (path === "/exit") process.exit(7);
-  if (path === "/spin") {
-    for (;;);
-  }
   const head = "HTTP/1.1 200 OK\r\nconnection: close\r\n";
+  if (path === "/spin") {
+    // Once the head has gone out, so that the client knows when it spins.
+    socket.write(`${head}content-length: 1\r\n\r\n`, () => {
+      for (;;);
+    });
+    return;
+  }
   if (path === "/hold") {
     // The head goes out at once, so that the client knows the request is in flight; the rest comes at the drain.
     held.add(socket);
