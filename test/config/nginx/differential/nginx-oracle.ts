@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { patienceMs } from "../../support/times.ts";
+import { patienceMs } from "../../../support/times.ts";
 
 export interface Verdict {
   readonly accepted: boolean;
