@@ -1,7 +1,7 @@
 /** The flags of `global-proxy simulate`, and how their values are checked. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parsePolicy } from "../config/policy-text.ts";
 import { didYouMean } from "../config/problems/suggest.ts";
+import { parsePolicy } from "../config/schema/policy-text.ts";
 import { parseQueue, queueNames, splitQueue } from "../lab/peer-queue.ts";
 import { dense70b, type EngineProfile } from "../lab/profile.ts";
 import { readProfile } from "../lab/profiles/file.ts";

@@ -1,7 +1,7 @@
 /** Replays a trace in virtual time: the proxy's own policies, queue and scoreboard against modelled engines. */
 
-import { parsePolicy, policyNames, type Role } from "../config/policy-text.ts";
 import type { PolicyConfig } from "../config/schema/policies.ts";
+import { parsePolicy, policyNames, type Role } from "../config/schema/policy-text.ts";
 import { policyNamed } from "../policies/registry.ts";
 import { isRequired } from "../policies/shared/define-policy.ts";
 import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";

@@ -1,7 +1,8 @@
 /** The pools of engines that the flags name, and their policies. */
-import { parsePolicy, type policyNames, type Role } from "../policy-text.ts";
+
 import { decodePolicyName, prefillPolicyName } from "../schema/default-policies.ts";
 import type { PolicyConfig } from "../schema/policies.ts";
+import { parsePolicy, type policyNames, type Role } from "../schema/policy-text.ts";
 import { parseKvEventPorts } from "../schema/pool/kv-events.ts";
 import type { ConfigInput } from "../schema/schema.ts";
 import { parseEngineUrl } from "../values/engine-url.ts";

@@ -19,6 +19,7 @@ import {
 import { anyHttp } from "../reading/context.ts";
 import { type Directive, honoured, ignored } from "../reading/directive.ts";
 import { parseNumber } from "../reading/units.ts";
+import { logFile } from "./http/log.ts";
 
 /** The schema's bound. */
 const workersMax = 64;
@@ -79,13 +80,6 @@ export const errorLog = honoured(
     note: "The whole proxy has one error log: that of http, else of main, else of the first server that has one.",
   },
 );
-
-/** The path of a log in the configuration, where `stdout` and `stderr` are not files. */
-export function logFile(path: string): string {
-  if (path === "stderr" || path === "/dev/stderr") return "stderr";
-  if (path === "/dev/stdout") return "stdout";
-  return path === "stdout" ? "./stdout" : path;
-}
 
 export const events = honoured("events", ["main"], none, "opens a block", { block: "events" });
 export const http = honoured("http", ["main"], none, "opens a block", { block: "http" });

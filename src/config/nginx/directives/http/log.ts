@@ -5,7 +5,13 @@ import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
 import { parseNumber, parseSize, parseTime } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
-import { logFile } from "../main.ts";
+
+/** The path of a log in the configuration, where `stdout` and `stderr` are not files. */
+export function logFile(path: string): string {
+  if (path === "stderr" || path === "/dev/stderr") return "stderr";
+  if (path === "/dev/stdout") return "stdout";
+  return path === "stdout" ? "./stdout" : path;
+}
 
 const escapings = ["default", "json", "none"] as const;
 

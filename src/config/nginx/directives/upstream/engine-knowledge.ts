@@ -1,8 +1,8 @@
-/** Of an `upstream`: what is asked of its engines and told by them, and the policy that would have decided otherwise. */
+/** Directives of `upstream` about what the proxy knows of its engines, and about the shadow policy. */
 
-import { policyNames } from "../../../policy-text.ts";
 import { didYouMean } from "../../../problems/suggest.ts";
 import type { PolicyInput, PolicyName } from "../../../schema/policies.ts";
+import { policyNames } from "../../../schema/policy-text.ts";
 import { kvEventsSchema } from "../../../schema/pool/kv-events.ts";
 import type { ConfigInput } from "../../../schema/schema.ts";
 import { flag, many, reading } from "../../reading/arguments.ts";
@@ -17,7 +17,7 @@ type KvEventsInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["kvEv
 
 const here: readonly Context[] = ["upstream"];
 
-/** The schema's least. */
+/** The schema's bound. */
 const signalsLeastMs = 50;
 
 export const signals = honoured(
@@ -29,7 +29,8 @@ export const signals = honoured(
     const message = `invalid time "${word!.text}" in "pd_signals" directive`;
     return scope.fail(`${message}, at least ${signalsLeastMs}ms`, word);
   }),
-  "`signals`: how often engines are asked for their load (`docs/signals.md`)",
+  "`signals.intervalMs` (`docs/signals.md`)",
+  { byDefault: "off" },
 );
 
 export const cacheTokens = honoured(
@@ -40,12 +41,15 @@ export const cacheTokens = honoured(
     if (count !== undefined && count <= 1_000_000_000_000) return count;
     return scope.fail(`invalid value "${word!.text}" in "kv_cache_tokens" directive`, word);
   }),
-  "`cacheTokens`; 0",
+  "`cacheTokens`",
+  { byDefault: "0: unknown" },
 );
 
-export const tokenize = honoured("pd_tokenize", here, flag, "`tokenize`; off");
+export const tokenize = honoured("pd_tokenize", here, flag, "`tokenize`", {
+  byDefault: "`off`",
+});
 
-/** As nginx writes parameters; of the schema's names. */
+/** Parameters of the directive, by the keys that they set. */
 const kvEventParameters = { port: "port", replay: "replayPort", topic: "topic" } as const;
 
 function readKvEvents(parameters: readonly Word[], scope: Scope): KvEventsInput {
@@ -71,7 +75,11 @@ export const kvEvents = honoured(
   "pd_kv_events",
   here,
   reading(0, many, readKvEvents),
-  "`kvEvents`: `port=` (5557), `replay=` (none), `topic=`; needs `pd_tokenize on` (`docs/kv-events.md`)",
+  "`kvEvents` (`docs/kv-events.md`)",
+  {
+    byDefault: "off",
+    note: "`port=` (5557), `replay=` (none) and `topic=` (all). Needs `pd_tokenize on`.",
+  },
 );
 
 function readShadow([name, ...options]: readonly Word[], scope: Scope): PolicyInput {
@@ -84,7 +92,8 @@ export const shadow = honoured(
   "pd_shadow",
   here,
   reading(1, many, readShadow),
-  "`shadow`: a policy and its options, which decides nothing (`docs/admin.md`)",
+  "`shadow` (`docs/admin.md`)",
+  { byDefault: "none", note: "A policy and its options. It decides nothing." },
 );
 
 export const engineKnowledge: readonly Directive[] = [

@@ -1,4 +1,4 @@
-/** The directives that choose and set a policy, made from the definitions of policies: their own forms, or `name option=value…`. */
+/** Directives that choose a policy and set its options, made from the definitions of policies. */
 import { policies, policyNamed } from "../../../../policies/registry.ts";
 import { type PolicyDefinition, snakeCase } from "../../../../policies/shared/define-policy.ts";
 import type { Option } from "../../../../policies/shared/options.ts";
@@ -12,7 +12,7 @@ import { readPolicyOptions } from "./policy-options.ts";
 
 type Read = (words: readonly Word[], scope: Scope) => PolicyInput | undefined;
 
-/** Of each policy, but for those whose directives nginx itself defines. */
+/** The directive of each policy, except those that nginx itself defines. */
 export function policyDirectives(
   others: ReadonlySet<string>,
 ): readonly Directive<PolicyInput | undefined>[] {
@@ -23,24 +23,24 @@ export function policyDirectives(
 
 function directiveOf(name: PolicyName): Directive<PolicyInput | undefined> {
   const { form, first, list } = policyNamed(name)?.nginx ?? {};
-  const directive = (min: number, does: string, read: Read) =>
-    honoured(name, ["upstream"], reading(min, many, read), does, { repeats: true });
+  const directive = (min: number, read: Read, texts: { byDefault?: string; note?: string }) =>
+    honoured(name, ["upstream"], reading(min, many, read), "`policy`", { repeats: true, ...texts });
   if (form === "bare") {
     const args = { ...none, read: (): PolicyInput => ({ name }) as PolicyInput };
     return honoured(name, ["upstream"], args, "`policy`", { repeats: true });
   }
-  if (form === "on_off") return directive(1, "`policy`; off", switched(name));
+  if (form === "on_off") return directive(1, switched(name), { byDefault: "`off`" });
   if (first !== undefined) {
     const { words = [] } = policyNamed(name)!.options[first]!;
     const values = words.map((word) => `\`${word}\``).join(" or ");
-    return directive(1, `\`policy\`, with \`${first}\`: ${values}`, firstWord(name, first, words));
+    return directive(1, firstWord(name, first, words), { note: `The first word is ${values}.` });
   }
   if (list !== undefined) {
     const { default: byDefault, unit } = policyNamed(name)!.options[list]!;
-    const does = `\`policy\`, with \`${list}\` in ${unit}; ${byDefault}`;
-    return directive(0, does, listed(name, list));
+    const note = `The words are \`${list}\` in ${unit}; by default ${byDefault}.`;
+    return directive(0, listed(name, list), { note });
   }
-  return directive(0, named(name), (words, scope) => readPolicyOptions(name, words, scope));
+  return directive(0, (words, scope) => readPolicyOptions(name, words, scope), noteOn(name));
 }
 
 /** `name on|off option=value…`; off = the upstream has no policy by this directive. */
@@ -70,14 +70,15 @@ function listed(name: PolicyName, option: string): Read {
   };
 }
 
-/** What the documentation says of `name option=value…`. */
-function named(name: PolicyName): string {
-  if (name === "custom") return "`policy`; `module=` (`docs/extending.md`), the module's options";
+/** The documentation of `name option=value…`. */
+function noteOn(name: PolicyName): { note?: string } {
+  if (name === "custom")
+    return { note: "`module=` and the module's options (`docs/extending.md`)." };
   const { options = {} } = policyNamed(name) ?? {};
-  const said = Object.keys(policyOptions.get(name)!).map((key) =>
+  const words = Object.keys(policyOptions.get(name)!).map((key) =>
     isListOfTemplates(options[key]) ? "templates of the key" : `\`${snakeCase(key)}=\``,
   );
-  return said.length === 0 ? "`policy`" : `\`policy\`; ${said.join(", ")}`;
+  return words.length === 0 ? {} : { note: `Options are ${words.join(", ")}.` };
 }
 
 function isListOfTemplates(option: Option | undefined): boolean {
@@ -87,7 +88,7 @@ function isListOfTemplates(option: Option | undefined): boolean {
 /** A directive that sets one option of the policy beside it. */
 export interface PolicySetting {
   readonly directive: Directive<number>;
-  /** Which have this option. */
+  /** The policies that have this option. */
   readonly policies: readonly string[];
   readonly option: string;
 }
@@ -100,9 +101,9 @@ function setting(
   const declared = definitions[0]!.options[option]!;
   const read = readerOf(declared);
   const args = reading(1, 1, ([word], scope) => read(word!, scope));
-  const does = `\`policy.${option}\`; ${declared.default ?? "none"}`;
+  const byDefault = String(declared.default ?? "none");
   return {
-    directive: honoured(name, ["upstream"], args, does),
+    directive: honoured(name, ["upstream"], args, `\`policy.${option}\``, { byDefault }),
     policies: definitions.map((definition) => definition.name),
     option,
   };

@@ -1,14 +1,13 @@
-/** The words `option_name=value` behind a policy's name in nginx.conf. */
-
+/** The words `option_name=value` after a policy's name in nginx.conf. */
 import { policyNamed } from "../../../../policies/registry.ts";
 import { snakeCase } from "../../../../policies/shared/define-policy.ts";
-import { customOption, optionValue } from "../../../policy-text.ts";
 import { didYouMean } from "../../../problems/suggest.ts";
 import { type PolicyInput, type PolicyName, policyOptions } from "../../../schema/policies.ts";
+import { customOption, optionValue } from "../../../schema/policy-text.ts";
 import type { Scope } from "../../reading/scope.ts";
 import type { Word } from "../../syntax/lexer.ts";
 
-/** The policy with the options that stand in the words. */
+/** The policy with the options that the words set. */
 export function readPolicyOptions(
   name: PolicyName,
   words: readonly Word[],
@@ -50,7 +49,7 @@ function templateList(name: PolicyName): string | undefined {
   );
 }
 
-/** Which options there are is known once the module is loaded. */
+/** Its options are checked once its module is loaded. */
 function readCustom(words: readonly Word[], scope: Scope): PolicyInput {
   let module: string | undefined;
   const options: Record<string, unknown> = {};
@@ -73,7 +72,7 @@ function readCustom(words: readonly Word[], scope: Scope): PolicyInput {
   return { name: "custom", module, options };
 }
 
-/** `option=value`; an empty option where the word is something else. */
+/** `option=value`; an empty option if the word has another form. */
 function splitWord({ text }: Word): [option: string, value: string] {
   const [, option = "", value = ""] = /^([a-z_0-9]+)=(.*)$/s.exec(text) ?? [];
   return [option, value];

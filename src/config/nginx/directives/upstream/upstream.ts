@@ -21,7 +21,7 @@ type QueueInput = NonNullable<PoolInput["queue"]>;
 
 const here: readonly Context[] = ["upstream"];
 
-export const upstream = honoured("upstream", ["http"], words(1), "one of `pools`", {
+export const upstream = honoured("upstream", ["http"], words(1), "an item of `pools`", {
   block: "upstream",
   repeats: true,
 });
@@ -60,14 +60,14 @@ function readEngine([address, ...parameters]: readonly Word[], scope: Scope): En
   return engine;
 }
 
-/** `host:port@0` or `host:port@0-7`: data-parallel ranks, of which nginx knows nothing. */
+/** `host:port@0` or `host:port@0-7`: data-parallel ranks, which nginx does not have. */
 function checkRank(word: Word, scope: Scope): void {
   const parsed = parseEngineUrl(word.text);
   if (!("problem" in parsed)) return;
   scope.fail(`invalid host in upstream "${word.text}": ${parsed.problem}`, word, parsed.hint);
 }
 
-/** What nginx's `server` takes; an attribute of ours stands beside it. */
+/** nginx's own parameters. Attributes of engines may stand beside them. */
 const parameterNames = [
   "weight",
   "max_conns",
@@ -125,17 +125,24 @@ export const engine = honoured(
   "server",
   here,
   reading(1, many, readEngine),
-  "one of `engines`: host:port (80 when not given) or `unix:/path`, `weight`, `max_fails` (1), `fail_timeout` (10s), `slow_start` (0), `max_conns`, `backup`, `down`; behind the port `@RANK` or `@FIRST-LAST`; attributes such as `bootstrap_port=8998`",
-  { repeats: true },
+  "an item of `engines`",
+  {
+    repeats: true,
+    note:
+      "`host:port` (port 80 by default) or `unix:/path`, then `weight=` (1), `max_fails=` (1), `fail_timeout=` (10s), " +
+      "`slow_start=` (0), `max_conns=` (no limit), `backup` and `down`. `@RANK` or `@FIRST-LAST` may follow the port, " +
+      "and attributes such as `bootstrap_port=8998` may follow the address (`docs/kv-transfer.md`).",
+  },
 );
 
 function policy(
   name: string,
   [min, max]: readonly [number, number],
-  does: string,
   read: (args: readonly Word[], scope: Scope) => PolicyInput,
+  note?: string,
 ): Directive<PolicyInput> {
-  return honoured(name, here, reading(min, max, read), does, { repeats: true });
+  const options = { repeats: true, ...(note !== undefined && { note }) };
+  return honoured(name, here, reading(min, max, read), "`policy`", options);
 }
 
 function readRandom([two, method]: readonly Word[], scope: Scope): PolicyInput {
@@ -143,7 +150,7 @@ function readRandom([two, method]: readonly Word[], scope: Scope): PolicyInput {
     scope.fail(`invalid parameter "${two.text}"`, two);
   }
   if (method !== undefined && method.text !== "least_conn") {
-    scope.fail(`invalid parameter "${method.text}"`, method, "known: least_conn");
+    scope.fail(`invalid parameter "${method.text}"`, method, "valid: least_conn");
   }
   return { name: "random", two: two !== undefined };
 }
@@ -157,13 +164,13 @@ function readHash([key, consistent]: readonly Word[], scope: Scope): PolicyInput
 }
 
 const nginxPolicies: readonly Directive<PolicyInput>[] = [
-  policy("least_conn", [0, 0], "`policy`", () => ({ name: "least_conn" })),
-  policy("ip_hash", [0, 0], "`policy`", () => ({ name: "ip_hash" })),
-  policy("random", [0, 2], "`policy`; `two`, `two least_conn`", readRandom),
-  policy("hash", [1, 2], "`policy`; `consistent`", readHash),
+  policy("least_conn", [0, 0], () => ({ name: "least_conn" })),
+  policy("ip_hash", [0, 0], () => ({ name: "ip_hash" })),
+  policy("random", [0, 2], readRandom, "Alone, or with `two` or `two least_conn`."),
+  policy("hash", [1, 2], readHash, "A key as a template, then `consistent` if wanted."),
 ];
 
-/** Ways to choose an engine. Without any, it is in turn, for which nginx has no word. */
+/** Ways to choose an engine. nginx has no directive for round robin, its default. */
 export const policies: readonly Directive<PolicyInput | undefined>[] = [
   ...nginxPolicies,
   ...policyDirectives(new Set(["round_robin", ...nginxPolicies.map(({ name }) => name)])),
@@ -176,8 +183,10 @@ export const keepalive = honoured(
     const count = parseNumber(word!.text) || undefined;
     return count ?? scope.fail(`invalid value "${word!.text}" in "keepalive" directive`, word);
   }),
-  "`keepAlive.connections`. Connections are pooled without it, too: 256 per engine and worker",
+  "`keepAlive.connections`",
+  { byDefault: "256", note: "Connections are reused without it as well." },
 );
+
 function readQueue([count, timeout]: readonly Word[], scope: Scope): QueueInput {
   const max = parseNumber(count!.text);
   if (max === undefined || !queueSchema.shape.max.safeParse(max).success) {
@@ -191,24 +200,31 @@ function readQueue([count, timeout]: readonly Word[], scope: Scope): QueueInput 
   return scope.fail(`invalid parameter "${timeout.text}"`, timeout);
 }
 
-export const queue = honoured(
-  "queue",
-  here,
-  reading(1, 2, readQueue),
-  "`queue`, as in NGINX Plus: requests wait where all engines have `max_conns`; `timeout=` (60s). 503 where nginx has 502",
-);
+export const queue = honoured("queue", here, reading(1, 2, readQueue), "`queue`", {
+  byDefault: "none",
+  note:
+    "As in NGINX Plus: requests wait while all engines have `max_conns` requests, for at most `timeout=` (60s). " +
+    "Then they get 503; nginx responds with 502.",
+});
 
 export const upstreamKeepaliveTimeout = honoured(
   "keepalive_timeout",
   here,
   time,
-  "`keepAlive.idleMs`. 4 s when not given, not nginx's 60 s: uvicorn closes after 5 s, and a connection that closes while a request is on its way costs a retry",
+  "`keepAlive.idleMs`",
+  {
+    byDefault: "4s",
+    note:
+      "nginx's default is 60 s. uvicorn closes connections after 5 s, and a request that meets a closing connection " +
+      "must be retried.",
+  },
 );
 export const upstreamKeepaliveRequests = honoured(
   "keepalive_requests",
   here,
   number,
-  "`keepAlive.requests`; 100000 when not given",
+  "`keepAlive.requests`",
+  { byDefault: "100000" },
 );
 
 export const upstreamDirectives: readonly Directive[] = [
@@ -221,7 +237,7 @@ export const upstreamDirectives: readonly Directive[] = [
   queue,
   upstreamKeepaliveTimeout,
   upstreamKeepaliveRequests,
-  ignored("keepalive_time", here, time, "connections have no longest age"),
+  ignored("keepalive_time", here, time, "the age of connections has no limit"),
   ignored(
     "zone",
     here,
