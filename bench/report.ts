@@ -187,8 +187,8 @@ export function markdown(results: Results): string {
   const worst = (worstForeignShare(results) * 100).toFixed(0);
   return `# Benchmarks
 
-What a request, a streamed chunk and an open stream cost in the proxy, against nginx; and, further down, how the policies
-compare in the lab. Run it on your own machine:
+What a request, a streamed chunk and an open stream cost in the proxy, against nginx; and, further down, how the
+policies compare in the lab. Run it on your own machine:
 
 \`\`\`sh
 npm run bench                        # everything; \`--json FILE\` keeps the raw rounds
@@ -196,7 +196,8 @@ npm run bench -- --short             # seconds: checks that all of it works; its
 npm run bench -- --rivals nginx,bun,nginx-again --scenarios pd-2k,stream --rounds 9
 \`\`\`
 
-It needs Linux and Debian's \`nginx-light\`, \`wrk\` and \`util-linux\`. Bun's part runs if the \`bun\` package is installed.
+It needs Linux and Debian's \`nginx-light\`, \`wrk\` and \`util-linux\`. Bun's part runs if the \`bun\`
+package is installed.
 
 - Date: ${results.date}
 - Machine: ${results.machine}
@@ -218,8 +219,8 @@ Before anything is measured, the responses of each rival are checked: status, bo
 engine counts prefills, decodes and KV transfers; a missing one, or any client error, ends the run.
 
 One rival runs at a time, alone on the first core. The engine (pre-rendered responses, one write per chunk) and \`wrk\`
-share the second. Each round starts the rival anew, warms it up for ${plan.warmUpS} s under the same load, then measures for
-${plan.roundS} s. Rivals alternate; a ratio is taken within one alternation. The tables give the median of
+share the second. Each round starts the rival anew, warms it up for ${plan.warmUpS} s under the same load, then
+measures for ${plan.roundS} s. Rivals alternate; a ratio is taken within one alternation. The tables give the median of
 ${plan.rounds} rounds and, in brackets, the lowest and the highest. A round in which other programs used more than
 ${DISTURBED_SHARE * 100} % of a core is repeated, at
 most ${plan.attempts} times; the worst round in these tables had ${worst} %.

@@ -90,7 +90,8 @@ function legend(names: readonly string[], y: number): string {
   let x = margin;
   return names
     .map((name, index) => {
-      const item = `<path class="line c${index}" d="M${x} ${y - 4}h22"/><text class="name" x="${x + 28}" y="${y}">${name}</text>`;
+      const line = `<path class="line c${index}" d="M${x} ${y - 4}h22"/>`;
+      const item = `${line}<text class="name" x="${x + 28}" y="${y}">${name}</text>`;
       x += 44 + name.length * letterWidth;
       return item;
     })
@@ -106,6 +107,10 @@ function draw({ plot, args }: Picture): string {
   const isLines = figure.includes('class="line');
   const texts = lines(found(/<p>(.*?)<\/p>/s, figure));
   const top = 48 + texts.length * lineHeight + (isLines ? 22 : 0);
+  const textLines = texts.map(
+    (text, index) =>
+      `<text class="text" x="${margin}" y="${50 + index * lineHeight}">${text}</text>`,
+  );
   const plotHeight = Number(found(/viewBox="0 0 560 ([\d.]+)"/, figure));
   const inner = found(/<svg[^>]*>(.*)<\/svg>/s, figure).replaceAll(/<title>.*?<\/title>/g, "");
   const height = top + plotHeight + 8;
@@ -118,7 +123,7 @@ svg{font:11px system-ui,-apple-system,"Segoe UI",sans-serif}.head{font-size:15px
 </style>
 <rect class="panel" x=".5" y=".5" width="${width - 1}" height="${height - 1}" rx="8"/>
 <text class="head" x="${margin}" y="30">${plot}</text>
-${texts.map((text, index) => `<text class="text" x="${margin}" y="${50 + index * lineHeight}">${text}</text>`).join("\n")}
+${textLines.join("\n")}
 ${isLines ? legend(names, top - 8) : ""}
 <g transform="translate(${margin} ${top})">${inner}</g>
 </svg>

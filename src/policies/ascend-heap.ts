@@ -27,7 +27,11 @@ export const ascendHeap = definePolicy({
   when: "comparing with vllm-ascend's proxy",
   source: "vllm-ascend",
   notes:
-    "After `examples/disaggregated_prefill_v1/load_balance_proxy_server_example.py`. A prefill scores `bytes / 4 × 0.0345 + 120.0745`, a decode its bytes. The engine with the least sum takes the next request, the first in the configuration among equals. There 0.3 × the scores of prompts whose KV cache still waits to be fetched is added; here a prefill's lease ends with the prefill. A decode pool needs `role: decode`.",
+    "After `examples/disaggregated_prefill_v1/load_balance_proxy_server_example.py`. A " +
+    "prefill scores `bytes / 4 × 0.0345 + 120.0745`, a decode its bytes. The engine with the " +
+    "least sum takes the next request, the first in the configuration among equals. There " +
+    "0.3 × the scores of prompts whose KV cache still waits to be fetched is added; here a " +
+    "prefill's lease ends with the prefill. A decode pool needs `role: decode`.",
   options,
   create,
 });

@@ -36,7 +36,11 @@ export const cacheAware = definePolicy({
   when: "comparing with SMG",
   source: "SMG",
   notes:
-    "After `cache_aware.rs` of sgl-model-gateway, with the defaults of its command line (0.3, 64, 1.5; those of the library are 0.5, 32, 1.1). If no engine has enough of a prompt, the engine with the fewest requests gets it, as in SMG's code (its comment says: the smallest tree). Of several engines with as much of the prompt the less loaded one is taken, where SMG takes any.",
+    "After `cache_aware.rs` of sgl-model-gateway, with the defaults of its command line " +
+    "(0.3, 64, 1.5; those of the library are 0.5, 32, 1.1). If no engine has enough of a " +
+    "prompt, the engine with the fewest requests gets it, as in SMG's code (its comment " +
+    "says: the smallest tree). Of several engines with as much of the prompt the less loaded " +
+    "one is taken, where SMG takes any.",
   options,
   needs: { blocks: true },
   variants: [{ cacheThreshold: 0, balanceAbsolute: 0 }],

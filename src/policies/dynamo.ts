@@ -40,7 +40,13 @@ export const dynamo = definePolicy({
   when: "comparing with Dynamo",
   source: "NVIDIA Dynamo",
   notes:
-    "After `lib/kv-router/src/scheduling/selector.rs`. Cost = `overlapScoreWeight` × (tokens still to prefill there + uncached tokens of this prompt) / 16 + (tokens there + tokens of this prompt) / 16. The least cost wins, or where `temperature` > 0 one engine is drawn by softmax over the costs scaled to their range. Dynamo's prefill router counts the first term alone and its decode router the second: `role: prefill` (the default) and `role: decode`; `both` is for engines that do both. Later releases call the weight `prefill_load_scale`. A decode pool needs `role: decode`.",
+    "After `lib/kv-router/src/scheduling/selector.rs`. Cost = `overlapScoreWeight` × (tokens " +
+    "still to prefill there + uncached tokens of this prompt) / 16 + (tokens there + tokens " +
+    "of this prompt) / 16. The least cost wins, or where `temperature` > 0 one engine is " +
+    "drawn by softmax over the costs scaled to their range. Dynamo's prefill router counts " +
+    "the first term alone and its decode router the second: `role: prefill` (the default) " +
+    "and `role: decode`; `both` is for engines that do both. Later releases call the weight " +
+    "`prefill_load_scale`. A decode pool needs `role: decode`.",
   options,
   needs: ({ role }) => ({ blocks: role !== "decode" }),
   // At weight 0 all prefill costs are 0.

@@ -49,7 +49,16 @@ export const llmD = definePolicy({
   when: "comparing with llm-d",
   source: "llm-d",
   notes:
-    "After the scorers of `gateway-api-inference-extension` (`pkg/epp/scheduling/framework/plugins`) and `llm-d-inference-scheduler` (`pkg/plugins/scorer`), with the max-score picker: at random among equals. Weights 3 (prefix), 2 (queue) and 2 (KV cache) are those of llm-d's guides; its P/D sample (`deploy/config/pd-epp-config.yaml`) has 2, 1 and 0. `load-aware-scorer` (threshold 128) and `session-affinity-scorer` are off until they get a weight. The queue is requests in flight. Use of the KV cache is tokens in flight of `kvTokens`, 500,000 as its source reckons for an 8B model on 80 GB. All blocks of a prompt count, not the first 256 only. A session's engine is found on the ring by `key`, where llm-d reads a header of an earlier response.",
+    "After the scorers of `gateway-api-inference-extension` " +
+    "(`pkg/epp/scheduling/framework/plugins`) and `llm-d-inference-scheduler` " +
+    "(`pkg/plugins/scorer`), with the max-score picker: at random among equals. Weights 3 " +
+    "(prefix), 2 (queue) and 2 (KV cache) are those of llm-d's guides; its P/D sample " +
+    "(`deploy/config/pd-epp-config.yaml`) has 2, 1 and 0. `load-aware-scorer` (threshold " +
+    "128) and `session-affinity-scorer` are off until they get a weight. The queue is " +
+    "requests in flight. Use of the KV cache is tokens in flight of `kvTokens`, 500,000 as " +
+    "its source reckons for an 8B model on 80 GB. All blocks of a prompt count, not the " +
+    "first 256 only. A session's engine is found on the ring by `key`, where llm-d reads a " +
+    "header of an earlier response.",
   options,
   needs: ({ prefixWeight }) => ({ blocks: prefixWeight > 0 }),
   weights: ({ sessionWeight }) => (sessionWeight === 0 ? "exact" : "none"),

@@ -22,7 +22,10 @@ export const powerOfTwo = definePolicy({
   when: "many proxies before the same engines",
   source: "SMG",
   notes:
-    "After `power_of_two.rs` of sgl-model-gateway. Two different engines are drawn, each as likely; the first is taken where their loads are equal. SMG compares the tokens that engines report, or requests in flight where one of the two reports none. Here these are `by: bytes` and `by: requests`, as the proxy counts them.",
+    "After `power_of_two.rs` of sgl-model-gateway. Two different engines are drawn, each as " +
+    "likely; the first is taken where their loads are equal. SMG compares the tokens that " +
+    "engines report, or requests in flight where one of the two reports none. Here these are " +
+    "`by: bytes` and `by: requests`, as the proxy counts them.",
   options,
   weights: "none",
   create,

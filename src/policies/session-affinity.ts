@@ -31,7 +31,13 @@ export const sessionAffinity = definePolicy({
   when: "chats that come back and say who they are",
   source: "SMG, `bounded_consistent_hashing`",
   notes:
-    "After `bounded_consistent_hashing.rs` of sgl-model-gateway. An engine with more than 1.5 times the mean of requests in flight is passed over along the ring; if all have more, the session's own engine takes the request. SMG takes the key from `X-SMG-Routing-Key`. The defaults here are `$http_x_session_id` and OpenAI's fields `prompt_cache_key` and `user`. Requests without a key go where the fewest are in flight. The ring is nginx's ketama ring (160 points for each unit of weight), as of `hash … consistent`.",
+    "After `bounded_consistent_hashing.rs` of sgl-model-gateway. An engine with more than " +
+    "1.5 times the mean of requests in flight is passed over along the ring; if all have " +
+    "more, the session's own engine takes the request. SMG takes the key from " +
+    "`X-SMG-Routing-Key`. The defaults here are `$http_x_session_id` and OpenAI's fields " +
+    "`prompt_cache_key` and `user`. Requests without a key go where the fewest are in " +
+    "flight. The ring is nginx's ketama ring (160 points for each unit of weight), as of " +
+    "`hash … consistent`.",
   options,
   weights: "rough",
   variants: [{ maxLoadSkew: 1 }],
