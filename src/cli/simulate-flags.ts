@@ -179,7 +179,7 @@ function scales(text: string): number[] {
 function policies(list: string): string[] {
   const names = list.split(",").map((name) => name.trim());
   for (const text of names) {
-    const known = prefillPolicyNames;
+    const known = [...prefillPolicyNames, "custom"];
     const [name, queue] = splitQueue(text);
     const [base = ""] = name.split("?");
     if (!known.includes(base)) {

@@ -10,6 +10,7 @@ import {
   planTable,
   rateOf,
 } from "../lab/capacity-plan.ts";
+import { CustomPolicyFault, loadCustomPolicies } from "../lab/custom-policies.ts";
 import { conditionsOf } from "../lab/report/conditions.ts";
 import { Report } from "../lab/report/page.ts";
 import { resultJson, resultTable } from "../lab/result-table.ts";
@@ -34,14 +35,15 @@ const planReplays = 15;
 
 export function simulateCommand(onCode: (code: number) => void): Command {
   const command = simulateFlags();
-  return command.action((file: string | undefined, flags: SimulateFlags) => {
+  return command.action(async (file: string | undefined, flags: SimulateFlags) => {
     try {
       const conflict = conflictOf(command);
       if (conflict !== undefined) throw new UsageError(conflict);
+      await loadCustomPolicies([...flags.policies, flags.decodePolicy]);
       run(file, flags);
       onCode(0);
     } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
+      if (!(error instanceof UsageError || error instanceof CustomPolicyFault)) throw error;
       printMessage("emerg", error.message);
       onCode(1);
     }

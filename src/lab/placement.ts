@@ -9,6 +9,7 @@ import { SlotTable } from "../pool/slots.ts";
 import { PoolCapacity } from "../queue/pool-capacity.ts";
 import { type PredictiveConfig, PrefillQueuePool } from "../queue/prefill-queue-pool.ts";
 import { createScoreboardMemory, Scoreboard } from "../scoreboard/scoreboard.ts";
+import { failReplay } from "./custom-policies.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
 import type { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";
@@ -82,6 +83,11 @@ export function poolMaker(slotsMax: number, random: () => number) {
       pools: { [name]: { policy, engines } },
       servers: [{ listen: [{ port: 0 }], routes: [] }],
     });
-    return new Pool(name, config.pools[name]!, { board, slots: table.assign(config), random });
+    return new Pool(name, config.pools[name]!, {
+      board,
+      slots: table.assign(config),
+      random,
+      policyFailed: failReplay,
+    });
   };
 }

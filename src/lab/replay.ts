@@ -1,9 +1,9 @@
 /** Replays a trace in virtual time: the proxy's own policies, queue and scoreboard against modelled engines. */
 
-import type { PolicyConfig } from "../config/schema/policies.ts";
-import { parsePolicy, policyNames, type Role } from "../config/schema/policy-text.ts";
+import { policyNames, type Role } from "../config/schema/policy-text.ts";
 import { policyNamed } from "../policies/registry.ts";
 import { isRequired } from "../policies/shared/define-policy.ts";
+import { policyOf } from "./custom-policies.ts";
 import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
 import { queued, splitQueue } from "./peer-queue.ts";
 import { dispatched, held, pickOf, poolMaker } from "./placement.ts";
@@ -24,7 +24,7 @@ export function replay(options: ReplayOptions): Outcome[] {
   const timeline = new Timeline();
   const fleet = new Fleet(timeline, options);
   const poolOf = poolMaker(options.prefill + options.decode, random);
-  const poolFor = (role: Role, name: string) => poolOf(role, options[role], policyFor(name, role));
+  const poolFor = (role: Role, name: string) => poolOf(role, options[role], policyOf(name, role));
   const [policy, queue] = splitQueue(options.prefillPolicy);
   const prefill = poolFor("prefill", policy);
   const place = prefill.config.policy.name === "predictive" ? held : dispatched;
@@ -62,9 +62,3 @@ export const prefillPolicyNames: readonly string[] = [
     return name !== "custom" && !needsClient && !Object.values(options).some(isRequired);
   }),
 ];
-
-function policyFor(text: string, role: Role): PolicyConfig {
-  const read = parsePolicy(text, role);
-  if ("problem" in read) throw new Error(read.problem);
-  return read.policy;
-}

@@ -66,7 +66,7 @@ export function flag(option: Common<boolean>): Option<boolean> {
 }
 
 /** One of several words. */
-export function choice<Word extends string>(
+export function choice<const Word extends string>(
   words: readonly Word[],
   option: Common<NoInfer<Word>>,
 ): Option<Word> {

@@ -1,0 +1,32 @@
+/** Operators' own policies in the lab. A fault ends the replay, since the figures would be those of another policy. */
+import { resolve } from "node:path";
+import type { PolicyConfig } from "../config/schema/policies.ts";
+import { parsePolicy, type Role } from "../config/schema/policy-text.ts";
+import { loadPolicyModule } from "../policies/custom-policy.ts";
+import { splitQueue } from "./peer-queue.ts";
+
+export class CustomPolicyFault extends Error {}
+
+/** The policy that a text names, with the whole path of its module. */
+export function policyOf(text: string, role: Role): PolicyConfig {
+  const read = parsePolicy(text, role);
+  if ("problem" in read) throw new Error(read.problem);
+  const { policy } = read;
+  return policy.name === "custom" ? { ...policy, module: resolve(policy.module) } : policy;
+}
+
+/** @param texts of policies, with a queue before them or without */
+export async function loadCustomPolicies(texts: readonly string[]): Promise<void> {
+  for (const text of texts) {
+    const policy = policyOf(splitQueue(text)[0], "prefill");
+    if (policy.name !== "custom") continue;
+    const { fault } = await loadPolicyModule(policy.module);
+    if (fault !== undefined) {
+      throw new CustomPolicyFault(`policy module "${policy.module}" ${fault}`);
+    }
+  }
+}
+
+export function failReplay(message: string): never {
+  throw new CustomPolicyFault(message);
+}

@@ -1,0 +1,90 @@
+/** A newcomer who does what docs/extending.md says must end with a policy that works, by exactly the steps on the page. */
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+const root = process.cwd();
+const page = readFileSync("docs/extending.md", "utf8");
+const section = page.slice(page.indexOf("## Add a policy to the proxy")).split("\n## ")[0]!;
+
+/** Blocks of code by their language, with the file that each names. */
+const blocks = [...section.matchAll(/```(\w+)(?: (\S+))?\n(.*?)```/gs)].map(
+  ([, language = "", file = "", text = ""]) => ({ language, file, text }),
+);
+
+let copy: string;
+
+beforeAll(() => {
+  copy = mkdtempSync(join(tmpdir(), "gp-extending-"));
+  const parts = ["src", "test", "docs", "scripts", "package.json", "config.schema.json"];
+  for (const part of [...parts, "tsconfig.json", "tsconfig.build.json", "vitest.config.ts"]) {
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  }
+  // Only what the page changes is of interest.
+  const config = { extends: "./tsconfig.json", include: ["src"] };
+  writeFileSync(
+    join(copy, "tsconfig.json"),
+    readFileSync(join(root, "tsconfig.json"), "utf8").replace(
+      /"include": \[.*\]/,
+      `"include": ${JSON.stringify(config.include)}`,
+    ),
+  );
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+});
+
+afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+/** Adds the lines that begin with `+`, each behind the line before it in the block. */
+function applyDiff(file: string, diff: string): void {
+  const lines = readFileSync(file, "utf8").split("\n");
+  let at = -1;
+  for (const line of diff.trimEnd().split("\n")) {
+    const text = line.slice(1);
+    if (line.startsWith("+")) {
+      at += 1;
+      lines.splice(at, 0, text);
+    } else {
+      at = lines.indexOf(text, at + 1);
+      expect(at, `${file} has the line ${text}`).toBeGreaterThanOrEqual(0);
+    }
+  }
+  writeFileSync(file, lines.join("\n"));
+}
+
+function run(command: string): string {
+  const { VITEST: _, VITEST_POOL_ID: __, VITEST_WORKER_ID: ___, ...env } = process.env;
+  try {
+    return execFileSync("sh", ["-c", command], {
+      cwd: copy,
+      encoding: "utf8",
+      env: { ...env, NO_COLOR: "1" },
+    });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command}\n${stdout}\n${stderr}`);
+  }
+}
+
+it("the steps of the page add a policy that passes its contract suite, with its documentation", () => {
+  const files = blocks.filter(({ language }) => language === "ts");
+  const diffs = blocks.filter(({ language }) => language === "diff");
+  const [commands] = blocks.filter(({ language }) => language === "sh");
+  expect([files.length, diffs.length]).toEqual([1, 1]);
+  for (const { file, text } of files) writeFileSync(join(copy, file), text, { flag: "wx" });
+  for (const { file, text } of diffs) applyDiff(join(copy, file), text);
+  const outputs = commands!.text.trim().split("\n").map(run);
+  const passed = /Tests\s+(\d+) passed/.exec(outputs.at(-1)!)?.[1];
+  // Seven rules for the defaults, and for an alternative of its option.
+  expect(Number(passed), outputs.at(-1)).toBeGreaterThanOrEqual(14);
+  const generated = [
+    "docs/policies.md",
+    "docs/configuration.md",
+    "docs/nginx.md",
+    "config.schema.json",
+  ];
+  for (const file of generated) {
+    expect(readFileSync(join(copy, file), "utf8"), file).toContain("least_tokens");
+  }
+});
