@@ -1,12 +1,15 @@
-// What it costs to hold a prompt: µs of one pass over the queue after a prompt has come, and after one is done, by
+// What it costs to queue a prompt: µs of one pass over the queue after a prompt has come, and after one is done, by
 // engines and by prompts that wait. Prompts are turns of 400 chats behind one beginning, so that many wait for a cache
 // though an engine is idle: the dearest case.
 //   npx bun bench/micro/prefill-queue.ts
 //   npx bun build --target=node --outfile=/tmp/queue-bench.mjs bench/micro/prefill-queue.ts
 //   node /tmp/queue-bench.mjs
 
-import { PrefillQueue } from "../../src/queue/prefill-queue.ts";
-import type { Prompt, QueuedPrompt } from "../../src/queue/queued-prompt.ts";
+import { PrefillQueue } from "../../src/queue/orderings/shortest-prefill/prefill-queue.ts";
+import type {
+  Prompt,
+  QueuedPrompt,
+} from "../../src/queue/orderings/shortest-prefill/queued-prompt.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 const TURNS = 20_000;
@@ -15,13 +18,14 @@ const CHATS = 400;
 const BLOCK_TOKENS = 512;
 
 const options = { agingFactor: 0.1, duplicateWeight: 1, blocksMax: 1 << 20, fairnessMs: 2_000 };
-const states = {
+const enginesOf = (size: number) => ({
+  size,
   isAvailable: () => true,
   hasCapacity: () => true,
-  others: () => 0,
-  admit: () => true,
-  exact: () => undefined,
-};
+  otherRequests: () => 0,
+  reportedCache: () => undefined,
+  tokensOf: (bytes: number) => bytes / 4,
+});
 
 function measure(engines: number, waiting: number) {
   const random = seededRandom(1);
@@ -35,8 +39,8 @@ function measure(engines: number, waiting: number) {
     const rest = { keys: undefined, advanceMs: 0, tenant: "", explains: false };
     return { tokens, blocks, blockTokens: BLOCK_TOKENS, ...rest };
   };
-  const queue = new PrefillQueue(engines, options, states);
-  const running: QueuedPrompt[] = [];
+  const queue = new PrefillQueue<void>(options, enginesOf(engines), () => true);
+  const running: QueuedPrompt<void>[] = [];
   let nowMs = 0;
   const pass = (): number => {
     const from = performance.now();
@@ -63,7 +67,7 @@ function measure(engines: number, waiting: number) {
     if (turn < 0) continue;
     doneMs += afterDoneMs;
     comesMs += afterAddMs;
-    held += queue.queuedCount;
+    held += queue.waitingCount;
   }
   const us = (ms: number) => (ms * 1_000) / TURNS;
   return { waiting: held / TURNS, comesUs: us(comesMs), doneUs: us(doneMs) };

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { didYouMean } from "../config/problems/suggest.ts";
 import { parsePolicy } from "../config/schema/policy-text.ts";
+import { isShortForm } from "../config/schema/predictive.ts";
 import { parseQueue, queueNames, splitQueue } from "../lab/peer-queue.ts";
 import { dense70b, type EngineProfile } from "../lab/profile.ts";
 import { readProfile } from "../lab/profiles/file.ts";
@@ -72,7 +73,7 @@ export function simulateFlags(): Command {
     )
     .addOption(
       new Option("--decode-policy <name>", "policy of the decode engines")
-        .choices(prefillPolicyNames.filter((name) => name !== "predictive"))
+        .choices(prefillPolicyNames.filter((name) => !isShortForm({ name })))
         .default("least_kv"),
     )
     .option("--scale <factors>", "comma-separated factors of the trace's rate", scales, [1])
@@ -186,7 +187,7 @@ function policies(list: string): string[] {
       const hint = didYouMean(base, known) ?? `known: ${known.join(", ")}`;
       throw new InvalidArgumentError(`unknown policy "${base}"; ${hint}.`);
     }
-    if (queue !== undefined && (parseQueue(queue) === undefined || base === "predictive")) {
+    if (queue !== undefined && (parseQueue(queue) === undefined || isShortForm({ name: base }))) {
       const hint = `known, for policies without a queue of their own: ${queueNames.join(", ")}`;
       throw new InvalidArgumentError(`no queue "${queue}" for ${base}; ${hint}.`);
     }

@@ -16,7 +16,7 @@ import {
   wholeFile,
 } from "./problems/problem.ts";
 import { describeOpenError } from "./problems/system-error.ts";
-import type { Config } from "./schema/schema.ts";
+import type { Config, ConfigInput } from "./schema/schema.ts";
 import { type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
 export interface FileSource {
@@ -43,6 +43,7 @@ type Loaded =
 type Read =
   | {
       readonly config: Config;
+      readonly input?: ConfigInput;
       readonly locate: Locate;
       readonly notices?: readonly ConfigProblem[];
     }
@@ -73,7 +74,7 @@ export function loadAsWritten(source: ConfigSource, runtime: Runtime): Loaded {
   const read = "flags" in source ? readFlags(source.flags) : readFile(source);
   const notices = [...(read.notices ?? [])];
   if ("errors" in read) return { errors: read.errors, notices };
-  const problems = inFileOrder(checkConfig(read.config, runtime).map(read.locate));
+  const problems = inFileOrder(checkConfig(read.config, runtime, read.input).map(read.locate));
   const errors = problems.filter(({ level }) => level === "emerg");
   notices.push(...problems.filter(({ level }) => level !== "emerg"));
   if (errors.length > 0) return { errors, notices };

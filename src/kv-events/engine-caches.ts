@@ -1,8 +1,8 @@
 /** What the engines of all pools have cached by their own word: their KV events, where prompts are tokenised and placed by prefixes. */
 
 import type { Pool } from "../pool/pool.ts";
+import type { CacheSource } from "../prefix-cache/cache-knowledge.ts";
 import { TokenKeys } from "../prefix-cache/token-keys.ts";
-import type { CacheSource } from "../queue/prefill-queue-pool.ts";
 import { KvFeeds } from "./feeds.ts";
 
 export class EngineCaches {

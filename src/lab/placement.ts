@@ -1,13 +1,11 @@
-/**
- * How a replayed request comes to its engines: dispatched as it arrives, or held and ordered, by the proxy's own code.
- */
+/** How a replayed request comes to its engines: at once, or through a queue, by the proxy's own code. */
 import type { PolicyConfig } from "../config/schema/policies.ts";
 import { configSchema } from "../config/schema/schema.ts";
 import type { PickRequest } from "../policies/shared/policy.ts";
 import { Pool } from "../pool/pool.ts";
 import { SlotTable } from "../pool/slots.ts";
 import { PoolCapacity } from "../queue/pool-capacity.ts";
-import { type PredictiveConfig, PrefillQueuePool } from "../queue/prefill-queue-pool.ts";
+import { PoolQueue } from "../queue/pool-queue.ts";
 import { createScoreboardMemory, Scoreboard } from "../scoreboard/scoreboard.ts";
 import { failReplay } from "./custom-policies.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
@@ -36,12 +34,12 @@ export function dispatched(pool: Pool, fleet: Fleet, timeline: Timeline): Placem
   };
 }
 
-/** Held by the proxy's own queue, none of which is turned away. */
-export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
+/** Through the proxy's own queue, which rejects none. */
+export function enqueued(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
   const nowMs = () => timeline.nowMs;
   const clock = { nowMs, wallMs: nowMs, defer: (task: () => void) => timeline.at(nowMs(), task) };
-  const config = { ...pool.config.policy, ...patient } as PredictiveConfig;
-  const queue = new PrefillQueuePool(pool, config, new PoolCapacity(new Map()), clock);
+  const config = { ...pool.config.queue!, ...patient };
+  const queue = new PoolQueue(pool, config, new PoolCapacity(new Map()), clock);
   return {
     arrive(outcome, prefilled) {
       const pick = pickOf(outcome.request, timeline);
@@ -53,20 +51,20 @@ export function held(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
             const { lease } = pool.placeAt(engine, pick, timeline.nowMs)!;
             fleet.prefill(engine.index, outcome, (cachedTokens) => {
               lease.close();
-              ticket.done({ promptTokens: pick.tokens, cachedTokens });
+              ticket.prefillDone({ promptTokens: pick.tokens, cachedTokens });
               prefilled();
             });
           },
-          refused() {},
+          rejected() {},
         },
       );
-      ticket.wait();
+      ticket.enqueue();
     },
   };
 }
 
-/** What is turned away has no TTFT to compare. */
-const patient = { queueMax: 65_536, queueTimeoutMs: 86_400_000 };
+/** A request that is rejected has no TTFT to compare. */
+const patient = { max: 65_536, timeoutMs: 86_400_000 };
 
 export function pickOf({ inputTokens, blocks }: TraceRequest, clock: Timeline): PickRequest {
   const bytes = inputTokens * bytesPerToken;

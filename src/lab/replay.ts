@@ -6,7 +6,7 @@ import { isRequired } from "../policies/shared/define-policy.ts";
 import { policyOf } from "./custom-policies.ts";
 import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
 import { queued, splitQueue } from "./peer-queue.ts";
-import { dispatched, held, pickOf, poolMaker } from "./placement.ts";
+import { dispatched, enqueued, pickOf, poolMaker } from "./placement.ts";
 import { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";
 
@@ -27,7 +27,7 @@ export function replay(options: ReplayOptions): Outcome[] {
   const poolFor = (role: Role, name: string) => poolOf(role, options[role], policyOf(name, role));
   const [policy, queue] = splitQueue(options.prefillPolicy);
   const prefill = poolFor("prefill", policy);
-  const place = prefill.config.policy.name === "predictive" ? held : dispatched;
+  const place = prefill.placesPrompts ? enqueued : dispatched;
   const placed = place(prefill, fleet, timeline);
   const placement = queue === undefined ? placed : queued(queue, prefill, fleet, placed);
   const decode = poolFor("decode", options.decodePolicy);

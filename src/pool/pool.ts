@@ -1,4 +1,5 @@
 /** A pool of engines as one worker sees it: which of them can take a request, and which one its policy picks. */
+import { policyLabel } from "../config/schema/predictive.ts";
 import type { PoolConfig } from "../config/schema/schema.ts";
 import { TokenRatio, usualBytesPerToken } from "../estimates/token-ratio.ts";
 import { promptBlockBytes } from "../limits.ts";
@@ -8,6 +9,7 @@ import {
   type ModelledPrefixCache,
   modelledCachesOf,
 } from "../prefix-cache/modelled-prefix-cache.ts";
+import { placesPrompts } from "../queue/orderings/registry.ts";
 import { Lease } from "../scoreboard/lease.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import type { DiscoveredByIdentity } from "./discovered-attributes.ts";
@@ -53,6 +55,10 @@ export interface PoolDeps {
 export class Pool implements PoolView {
   readonly name: string;
   readonly config: PoolConfig;
+  /** Whether its queue, and not its policy, picks the engine of each prompt that waits. */
+  readonly placesPrompts: boolean;
+  /** Name of its policy, for operators. */
+  readonly policyLabel: string;
   readonly engines: readonly Engine[];
   readonly size: number;
   readonly weights: Float64Array;
@@ -89,6 +95,8 @@ export class Pool implements PoolView {
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
     this.#candidates = new EngineSet(this.size);
     this.#health = new Health(board, this.engines, this.weights);
+    this.placesPrompts = config.queue !== undefined && placesPrompts(config.queue.order);
+    this.policyLabel = policyLabel(config);
     this.#policy = createPolicy(config.policy, { pool: this, random }, (message) =>
       policyFailed?.(`pool "${name}": ${message}`),
     );
@@ -121,15 +129,12 @@ export class Pool implements PoolView {
   /** Whether a pick reads `PickRequest.blocks`. */
   get usesBlocks(): boolean {
     if (this.#caches !== undefined || this.#shadow !== undefined) return true;
-    return this.#policyUsesBlocks;
+    return this.placesPrompts || this.#policyUsesBlocks;
   }
 
-  /**
-   * Whether requests wait for capacity before an engine is picked. A prefill queue, which picks the engine itself, does
-   * not count.
-   */
+  /** Whether requests wait before they go to its engines. */
   get hasQueue(): boolean {
-    return this.config.queue !== undefined && this.config.policy.name !== "predictive";
+    return this.config.queue !== undefined;
   }
 
   /** Whether `bestCached` can find anything. */
@@ -207,7 +212,7 @@ export class Pool implements PoolView {
 
   /** Whether an engine that was not tried would be given the request now, or later if requests wait for capacity. */
   hasOther(tried: readonly number[], nowMs: number): boolean {
-    const waits = this.hasQueue || this.config.policy.name === "predictive";
+    const waits = this.hasQueue;
     return this.engines.some(
       (engine) =>
         !tried.includes(engine.slot) &&

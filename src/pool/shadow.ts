@@ -50,6 +50,7 @@ export interface ShadowDeps {
 
 /** The pool that is followed. */
 interface FollowedPool extends PoolView {
+  readonly policyLabel: string;
   readonly name: string;
   readonly config: { readonly policy: PolicyConfig; readonly cacheTokens: number };
 }
@@ -131,7 +132,7 @@ export class Shadow implements Pick<Policy, "ended"> {
     const own = this.#own;
     return {
       pool: this.#pool.name,
-      policy: this.#pool.config.policy.name,
+      policy: this.#pool.policyLabel,
       shadow: this.#name,
       picks: this.#picks,
       differed: this.#differed,

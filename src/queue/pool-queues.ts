@@ -1,21 +1,12 @@
-/**
- * The desk: the queues of all pools whose prompts are held, or wait for room, and what engines have cached by their own word. One for the whole proxy, in its
- * one worker or in the main thread.
- */
-
+/** The queues of all pools that have one, and what engines report of their caches. One object for the whole proxy, in its only worker or in the main thread. */
 import { EngineCaches } from "../kv-events/engine-caches.ts";
 import type { Pool } from "../pool/pool.ts";
+import type { CacheKnowledge } from "../prefix-cache/cache-knowledge.ts";
 import type { Clock } from "../transport/clock.ts";
-import { CapacityQueue } from "./capacity-queue.ts";
+import type { QueueRequest } from "./orderings/shared/ordering.ts";
 import { PoolCapacity } from "./pool-capacity.ts";
-import { type CacheKnowledge, PrefillQueuePool } from "./prefill-queue-pool.ts";
-import type {
-  LeadingTokens,
-  QueueListener,
-  QueueRequest,
-  QueueService,
-  Ticket,
-} from "./queue-service.ts";
+import { PoolQueue } from "./pool-queue.ts";
+import type { LeadingTokens, QueueListener, QueueService, Ticket } from "./queue-service.ts";
 
 /** One line for the error log. */
 export type QueueLog = (level: "info" | "warn", message: string) => void;
@@ -31,7 +22,7 @@ export interface QueueLength {
   readonly waiting: number;
 }
 
-/** What operators are told. */
+/** What operators see. */
 export interface QueueState {
   readonly caches: readonly CacheState[];
   readonly queues: readonly QueueLength[];
@@ -47,12 +38,11 @@ export class PoolQueues implements QueueService {
   readonly #clock: Clock;
   readonly #log: QueueLog;
   readonly #caches: EngineCaches;
-  /** By pool and engine, where engines tell of their caches. */
+  /** By pool and engine, if engines report their caches. */
   #knowledge = new Map<string, CacheKnowledge>();
-  #all = new Map<string, Pool>();
-  #pools = new Map<string, PrefillQueuePool>();
-  #queues = new Map<string, CapacityQueue>();
-  #room: PoolCapacity | undefined;
+  #pools = new Map<string, Pool>();
+  #queues = new Map<string, PoolQueue>();
+  #capacity: PoolCapacity | undefined;
 
   constructor(clock: Clock, log: QueueLog) {
     this.#clock = clock;
@@ -63,78 +53,57 @@ export class PoolQueues implements QueueService {
     );
   }
 
-  /** From now on these are the pools. What waits goes on waiting; what was learnt stays with the engines. */
+  /** From now on these are the pools. Requests that wait go on waiting; what was learnt stays with the engines. */
   use(pools: Iterable<Pool>): void {
-    const before = this.#pools;
-    const queuesBefore = this.#queues;
+    const before = this.#queues;
     const all = [...pools];
-    this.#all = new Map(all.map((pool) => [pool.name, pool]));
-    const room = new PoolCapacity(this.#all, this.#room, () => this.#letIn());
-    this.#room = room;
-    this.#useQueues(room);
-    this.#pools = new Map();
+    this.#pools = new Map(all.map((pool) => [pool.name, pool]));
+    const capacity = new PoolCapacity(this.#pools, this.#capacity, () => this.#capacityFreed());
+    this.#capacity = capacity;
+    this.#queues = new Map();
     for (const pool of all) {
-      const config = pool.config.policy;
-      if (config.name !== "predictive") continue;
-      const old = before.get(pool.name);
-      if (old?.takeOver(pool, config, room)) {
-        this.#pools.set(pool.name, old);
-        continue;
-      }
-      const next = new PrefillQueuePool(pool, config, room, this.#clock);
-      if (old !== undefined) next.adopt(old);
-      this.#pools.set(pool.name, next);
+      const { queue: config } = pool.config;
+      if (config === undefined) continue;
+      const queue = before.get(pool.name) ?? new PoolQueue(pool, config, capacity, this.#clock);
+      queue.use(pool, config, capacity);
+      this.#queues.set(pool.name, queue);
     }
     this.#caches.use(all);
-    for (const [name, held] of this.#pools) held.follow(this.#caches.of(name));
-    for (const [name, old] of before) if (this.#pools.get(name) !== old) old.close();
-    for (const [name, old] of queuesBefore) if (!this.#queues.has(name)) old.close();
+    for (const [name, queue] of this.#queues) queue.follow(this.#caches.of(name));
+    for (const [name, queue] of before) if (!this.#queues.has(name)) queue.close();
   }
 
-  ticket(queueRequest: QueueRequest, listener: QueueListener): Ticket {
-    const pool = this.#pools.get(queueRequest.pool) ?? this.#queues.get(queueRequest.pool);
-    if (pool !== undefined) return pool.ticket(queueRequest, listener);
-    // A reload has taken the queue away.
-    return {
-      wait: () => listener.granted("", []),
-      done: nothing,
-      skip: nothing,
-      leave: nothing,
-    };
+  ticket(request: QueueRequest, listener: QueueListener): Ticket {
+    const queue = this.#queues.get(request.pool);
+    // If a reload has removed the queue, there is nothing to wait for.
+    return queue?.ticket(request, listener) ?? new FreeTicket(listener);
   }
 
-  /** Requests that wait, have an engine and are not prefilled, or have a place that they have to give back. */
+  /** Requests that wait, have an engine and are not prefilled, and places that requests have to give back. */
   get size(): number {
-    let size = this.#room?.admittedCount ?? 0;
-    for (const pool of this.#pools.values()) size += pool.size;
-    for (const queue of this.#queues.values()) size += queue.size;
+    let size = this.#capacity?.reservedCount ?? 0;
+    for (const queue of this.#queues.values()) size += queue.waitingCount + queue.placedCount;
     return size;
   }
 
-  /** Of each pool that has a queue, how many wait. */
+  /** How many requests wait in each queue. */
   queues(): QueueLength[] {
-    const held = [...this.#pools].map(([pool, one]) => ({ pool, waiting: one.waitingCount }));
-    const others = [...this.#queues].map(([pool, { size }]) => ({ pool, waiting: size }));
-    return [...held, ...others];
+    return [...this.#queues].map(([pool, { waitingCount }]) => ({ pool, waiting: waitingCount }));
   }
 
-  leadingTokens(
-    name: string,
-    tokenIds: Int32Array,
-    response: (tokens: LeadingTokens) => void,
-  ): void {
-    const pool = this.#all.get(name);
-    response(pool === undefined ? new Map() : this.#caches.leadingTokens(pool, tokenIds));
+  leadingTokens(name: string, tokenIds: Int32Array, found: (tokens: LeadingTokens) => void): void {
+    const pool = this.#pools.get(name);
+    found(pool === undefined ? new Map() : this.#caches.leadingTokens(pool, tokenIds));
   }
 
-  /** What is known of the cache of each engine whose prompts are held, or that tells of it. */
+  /** What is known of the cache of each engine that its queue places prompts on, or that reports it. */
   caches(): CacheState[] {
-    return [...this.#all.values()].flatMap((pool) => {
-      const held = this.#pools.get(pool.name);
-      return (held?.cacheKnowledge() ?? this.#knowledgeOf(pool)).map((knowledge, number) => ({
+    return [...this.#pools.values()].flatMap((pool) => {
+      const knowledge = this.#queues.get(pool.name)?.cacheKnowledge() ?? this.#knowledgeOf(pool);
+      return knowledge.map((one, index) => ({
         pool: pool.name,
-        engine: pool.addresses[number]!,
-        knowledge,
+        engine: pool.addresses[index]!,
+        knowledge: one,
       }));
     });
   }
@@ -144,49 +113,36 @@ export class PoolQueues implements QueueService {
   }
 
   tick(): void {
-    for (const pool of this.#pools.values()) pool.tick();
     for (const queue of this.#queues.values()) queue.tick();
-    this.#tellKnowledge();
+    this.#logKnowledge();
   }
 
   close(): void {
     this.#caches.close();
   }
 
-  #useQueues(room: PoolCapacity): void {
-    const before = this.#queues;
-    this.#queues = new Map();
-    for (const [name, { config, hasQueue }] of this.#all) {
-      if (!hasQueue) continue;
-      const queue = before.get(name) ?? new CapacityQueue(config.queue!, room, this.#clock);
-      queue.use(config.queue!, room);
-      this.#queues.set(name, queue);
-    }
+  #capacityFreed(): void {
+    for (const queue of this.#queues.values()) queue.capacityFreed();
   }
 
-  #letIn(): void {
-    for (const queue of this.#queues.values()) queue.release();
-    for (const pool of this.#pools.values()) pool.capacityFreed();
-  }
-
-  /** Policies that dispatch at once are told by the scoreboard, in all workers. */
+  /** Policies that pick at once are told by the scoreboard, in all workers. */
   #restarted(name: string, engine: string): void {
-    this.#pools.get(name)?.forget(engine);
-    const pool = this.#all.get(name);
-    const number = pool?.addresses.indexOf(engine) ?? -1;
-    if (number >= 0) pool!.board.prefixes.clearSlot(pool!.slots[number]!);
+    this.#queues.get(name)?.forgetCache(engine);
+    const pool = this.#pools.get(name);
+    const index = pool?.addresses.indexOf(engine) ?? -1;
+    if (index >= 0) pool!.board.prefixes.clearSlot(pool!.slots[index]!);
   }
 
-  /** Of engines whose prompts are sent at once: what they have been sent is for the policies to know. */
+  /** Of pools whose policy picks: the policy knows what was sent to the engines. */
   #knowledgeOf({ name }: Pool): CacheKnowledge[] {
     return this.#caches.of(name).map((source) => (source?.cache ? "exact" : "approximate"));
   }
 
-  #tellKnowledge(): void {
+  #logKnowledge(): void {
     const before = this.#knowledge;
     this.#knowledge = new Map();
     for (const { pool, engine, knowledge } of this.caches()) {
-      if (this.#all.get(pool)!.config.kvEvents === undefined) continue;
+      if (this.#pools.get(pool)!.config.kvEvents === undefined) continue;
       const name = nameOf(pool, engine);
       this.#knowledge.set(name, knowledge);
       if (before.get(name) === knowledge) continue;
@@ -195,8 +151,25 @@ export class PoolQueues implements QueueService {
   }
 }
 
+/** For a pool that has no queue. */
+class FreeTicket implements Ticket {
+  readonly #listener: QueueListener;
+
+  constructor(listener: QueueListener) {
+    this.#listener = listener;
+  }
+
+  enqueue(): void {
+    this.#listener.granted("", []);
+  }
+
+  prefillDone(): void {}
+
+  releasePrefill(): void {}
+
+  cancel(): void {}
+}
+
 function nameOf(pool: string, engine: string): string {
   return `engine ${engine} of pool "${pool}"`;
 }
-
-function nothing(): void {}

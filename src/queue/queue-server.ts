@@ -1,10 +1,11 @@
-/** The desk where the prompts of all workers wait: takes their questions, and remembers whose they are. */
-
+/** The queue of all workers, in the main thread: takes their messages, and remembers which ticket is whose. */
 import { deadlineTickMs } from "../limits.ts";
 import { systemClock } from "../transport/clock.ts";
 import type { QueueMessage, QueueReply } from "./messages.ts";
 import { PoolQueues, type QueueLog } from "./pool-queues.ts";
 import type { Ticket } from "./queue-service.ts";
+
+type Reply = (message: QueueReply) => void;
 
 export class QueueServer {
   readonly pools: PoolQueues;
@@ -16,48 +17,60 @@ export class QueueServer {
     this.pools = new PoolQueues(systemClock, log);
   }
 
-  receive(worker: number, question: QueueMessage, response: (message: QueueReply) => void): void {
+  receive(worker: number, message: QueueMessage, reply: Reply): void {
     this.#tickets[worker] ??= new Map();
     const tickets = this.#tickets[worker];
-    const { id } = question;
-    if (question.type === "prompt-looked-up") {
-      const { pool, tokenIds } = question;
-      this.pools.leadingTokens(pool, tokenIds, (leadingTokens) => {
-        response({ type: "prompt-found", id, leadingTokens });
-      });
-      return;
-    }
-    if (question.type !== "prompt") {
-      const known = tickets.get(id);
-      if (question.type === "prompt-done") known?.done(question.usage);
-      else if (question.type === "prompt-skipped") known?.skip();
-      else {
+    const { id } = message;
+    switch (message.type) {
+      case "queue-enqueue":
+        this.#enqueue(tickets, message, reply);
+        break;
+      case "queue-prefill-done":
+        tickets.get(id)?.prefillDone(message.usage);
+        break;
+      case "queue-release-prefill":
+        tickets.get(id)?.releasePrefill();
+        break;
+      case "queue-cancel": {
+        const ticket = tickets.get(id);
         tickets.delete(id);
-        known?.leave();
+        ticket?.cancel();
+        break;
       }
-      return;
+      case "queue-look-up":
+        this.pools.leadingTokens(message.pool, message.tokenIds, (leadingTokens) => {
+          reply({ type: "queue-found", id, leadingTokens });
+        });
+        break;
     }
-    const ticket = this.pools.ticket(question.queueRequest, {
-      granted: (engine, seen) => response({ type: "prompt-granted", id, engine, seen }),
-      refused: (reason, retryAfterMs) => {
-        tickets.delete(id);
-        response({ type: "prompt-refused", id, reason, retryAfterMs });
-      },
-    });
-    tickets.set(id, ticket);
-    ticket.wait();
   }
 
-  /** The worker is gone, and with it all who waited there. */
+  /** The worker has died, and with it all requests that waited there. */
   workerEnded(worker: number): void {
     const tickets = this.#tickets[worker];
     if (tickets === undefined) return;
     this.#tickets[worker] = new Map();
-    for (const ticket of tickets.values()) ticket.leave();
+    for (const ticket of tickets.values()) ticket.cancel();
   }
 
   close(): void {
     clearInterval(this.#ticker);
     this.pools.close();
+  }
+
+  #enqueue(
+    tickets: Map<number, Ticket>,
+    { id, request }: Extract<QueueMessage, { type: "queue-enqueue" }>,
+    reply: Reply,
+  ): void {
+    const ticket = this.pools.ticket(request, {
+      granted: (engine, options) => reply({ type: "queue-granted", id, engine, options }),
+      rejected: (reason, retryAfterMs) => {
+        tickets.delete(id);
+        reply({ type: "queue-rejected", id, reason, retryAfterMs });
+      },
+    });
+    tickets.set(id, ticket);
+    ticket.enqueue();
   }
 }

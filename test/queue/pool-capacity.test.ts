@@ -32,7 +32,7 @@ function poolOf(name: string, engines: readonly string[], more: object = {}): Po
 /** As many as there is room for, each at an engine. */
 function fill(room: PoolCapacity, pool: Pool, nowMs = 0): Placement[] {
   const placed: Placement[] = [];
-  while (room.admit([pool.name], nowMs)) {
+  while (room.reserve([pool.name], nowMs)) {
     const request = {
       ...{ bytes: 100, tokens: 25, blocks: [], clientAddress: "", key: "" },
       clock: systemClock,
@@ -44,7 +44,7 @@ function fill(room: PoolCapacity, pool: Pool, nowMs = 0): Placement[] {
 
 function leave(room: PoolCapacity, { pool, lease }: Placement): void {
   lease.close();
-  room.leave(pool.name);
+  room.release(pool.name);
 }
 
 it("requests that stay at an engine which a reload has taken away take no places of the others", () => {
@@ -81,9 +81,9 @@ it("requests that hang at an engine which has failed take no places of the other
 it("those that were let in count from then on, wherever they are", () => {
   const pool = poolOf("soon", ["a", "b"]);
   const room = new PoolCapacity(new Map([["soon", pool]]));
-  const admitted = Array.from({ length: 6 }, () => room.admit(["soon"], 0));
+  const admitted = Array.from({ length: 6 }, () => room.reserve(["soon"], 0));
   expect(admitted).toEqual([true, true, true, true, false, false]);
-  room.leave("soon");
-  expect([room.admit(["soon"], 0), room.admit(["soon"], 0)]).toEqual([true, false]);
-  expect(room.admittedCount).toBe(4);
+  room.release("soon");
+  expect([room.reserve(["soon"], 0), room.reserve(["soon"], 0)]).toEqual([true, false]);
+  expect(room.reservedCount).toBe(4);
 });

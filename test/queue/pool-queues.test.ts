@@ -33,10 +33,10 @@ function queue() {
       { pool, decodePool, ...rest },
       {
         granted: (engine) => reported.push(engine || "room"),
-        refused: (why) => reported.push(why),
+        rejected: (why) => reported.push(why),
       },
     );
-    ticket.wait();
+    ticket.enqueue();
     return { reported, ticket };
   };
   return { pools, waits };
@@ -48,17 +48,17 @@ it("room in decode is given on at once, whichever queue waits for it", () => {
   const others = [waits("b", "d"), waits("c", "d"), waits("d", "")];
   expect(first.reported).toEqual(["a:1"]);
   expect(others.map(({ reported }) => reported)).toEqual([[], [], []]);
-  first.ticket.done({ promptTokens: 250, cachedTokens: 0 });
+  first.ticket.prefillDone({ promptTokens: 250, cachedTokens: 0 });
   expect(others.map(({ reported }) => reported)).toEqual([[], [], []]);
   let under = first;
   for (let left = others.length; left > 0; left -= 1) {
-    under.ticket.leave();
+    under.ticket.cancel();
     const granted = others.filter(({ reported }) => reported.length > 0);
     expect(granted).toHaveLength(others.length - left + 1);
     under = granted.find(({ reported }) => reported[0] !== "over")!;
     under.reported[0] = "over";
   }
-  under.ticket.leave();
+  under.ticket.cancel();
   expect(pools.size).toBe(0);
 });
 
@@ -67,9 +67,9 @@ it("a prefill engine that is given back unused is the next one's, without a tick
   const [first, second] = [waits("a", ""), waits("a", "")];
   expect([first.reported, second.reported]).toEqual([["a:1"], []]);
   // Its prefill has failed, and decode goes on without.
-  first.ticket.skip();
+  first.ticket.releasePrefill();
   expect(second.reported).toEqual(["a:1"]);
-  first.ticket.leave();
-  second.ticket.leave();
+  first.ticket.cancel();
+  second.ticket.cancel();
   expect(pools.size).toBe(0);
 });

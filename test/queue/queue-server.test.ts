@@ -1,4 +1,4 @@
-/** The desk in the main thread: answers must reach the worker that asked, and a worker that dies must not keep engines from others. */
+/** The queue in the main thread: replies must reach the worker that asked, and a worker that dies must not keep engines from others. */
 import { afterEach, expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { Pool } from "../../src/pool/pool.ts";
@@ -8,12 +8,12 @@ import type { QueueRejection } from "../../src/queue/queue-service.ts";
 import { RemoteQueue } from "../../src/queue/remote-queue.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 
-const desks: QueueServer[] = [];
+const servers: QueueServer[] = [];
 afterEach(() => {
-  for (const queue of desks.splice(0)) queue.close();
+  for (const queue of servers.splice(0)) queue.close();
 });
 
-function deskOf(engines: number) {
+function serverOf(engines: number) {
   const config = configSchema.parse({
     pools: {
       p: {
@@ -26,7 +26,7 @@ function deskOf(engines: number) {
   const board = new Scoreboard(createScoreboardMemory({ workers: 2, slots: engines }), 0);
   const slots = new SlotTable(engines, () => {}).assign(config);
   const server = new QueueServer(() => {});
-  desks.push(server);
+  servers.push(server);
   server.pools.use([new Pool("p", config.pools["p"]!, { board, slots, random: () => 0.5 })]);
   const worker = (index: number): RemoteQueue => {
     const remote: RemoteQueue = new RemoteQueue((question) =>
@@ -53,41 +53,41 @@ function waits(queue: RemoteQueue, asked = queueRequest) {
   const seen: (string | QueueRejection)[] = [];
   const ticket = queue.ticket(asked, {
     granted: (engine) => void seen.push(engine),
-    refused: (reason) => void seen.push(reason),
+    rejected: (reason) => void seen.push(reason),
   });
-  ticket.wait();
+  ticket.enqueue();
   return { seen, ticket };
 }
 
 it("two workers wait for one engine in one queue, and each is told its own", () => {
-  const { server, workers } = deskOf(1);
+  const { server, workers } = serverOf(1);
   const [a, b] = [waits(workers[0]), waits(workers[1])];
   expect([a.seen, b.seen]).toEqual([["e0:1"], []]);
-  a.ticket.done({ promptTokens: 10_000, cachedTokens: 0 });
+  a.ticket.prefillDone({ promptTokens: 10_000, cachedTokens: 0 });
   expect(b.seen).toEqual(["e0:1"]);
-  b.ticket.leave();
-  b.ticket.leave();
-  a.ticket.leave();
+  b.ticket.cancel();
+  b.ticket.cancel();
+  a.ticket.cancel();
   expect(server.pools.size).toBe(0);
 });
 
 it("what a dead worker had and waited for is others' at once", () => {
-  const { server, workers } = deskOf(1);
+  const { server, workers } = serverOf(1);
   waits(workers[0]);
   waits(workers[0]);
   const other = waits(workers[1]);
   server.workerEnded(0);
   expect(other.seen).toEqual(["e0:1"]);
-  // Its prefill engine, a place in its pool, and one in decode.
-  expect(server.pools.size).toBe(3);
+  // Its prefill engine, and a place in its pool.
+  expect(server.pools.size).toBe(2);
   // The same numbers again, from the worker that takes its place.
   const again = waits(workers[0]);
-  other.ticket.leave();
+  other.ticket.cancel();
   expect(again.seen).toEqual(["e0:1"]);
 });
 
-it("a pool that the desk does not know, and a queue that is full, are answers", () => {
-  const { workers } = deskOf(1);
+it("a pool that the queue does not know does not wait, and a full queue rejects", () => {
+  const { workers } = serverOf(1);
   // It waits for nothing.
   expect(waits(workers[0], { ...queueRequest, pool: "gone" }).seen).toEqual([""]);
   const all = Array.from({ length: 5 }, () => waits(workers[0]));
@@ -95,7 +95,7 @@ it("a pool that the desk does not know, and a queue that is full, are answers", 
 });
 
 it("what engines have of a prompt is asked for worker by worker, and of a pool that is gone none tells", () => {
-  const { workers } = deskOf(1);
+  const { workers } = serverOf(1);
   const heard: [number, unknown][] = [];
   const ids = Int32Array.of(1, 2, 3);
   workers.forEach((queue, worker) => {

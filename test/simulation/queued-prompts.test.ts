@@ -1,6 +1,7 @@
 /** Prompts that are held for a prefill engine: none is lost, forgotten, or sent to an engine that has enough. */
 import { describe, expect, test } from "vitest";
-import type { PredictiveConfig } from "../../src/queue/prefill-queue-pool.ts";
+import type { z } from "zod";
+import type { predictive } from "../../src/config/schema/predictive.ts";
 import { type Client, type ClientResponse, codeOf } from "./client.ts";
 import { type Engine, prefills, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";
@@ -23,7 +24,7 @@ function slow(engine: Engine, most: { atOnce: number }): Script {
   };
 }
 
-function worldOf(policy: Partial<PredictiveConfig> = {}, options: WorldOptions = {}) {
+function worldOf(policy: Partial<z.output<typeof predictive>> = {}, options: WorldOptions = {}) {
   const world = new World({
     prefill: 2,
     pool: { policy: { name: "predictive", ...policy } },

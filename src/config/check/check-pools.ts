@@ -1,6 +1,8 @@
 /** Checks of pools: their engines, policies and queues, and the addresses at which engines register. */
 import { policyKeyTemplates, policyNeeds } from "../../policies/create-policy.ts";
+import { placesPrompts } from "../../queue/orderings/registry.ts";
 import { didYouMean } from "../problems/suggest.ts";
+import { isShortForm } from "../schema/predictive.ts";
 import type { PoolConfig } from "../schema/schema.ts";
 import { attributeHint, isEngineAttribute } from "../values/engine-attributes.ts";
 import { parseEngineUrl, parseHostAndPort } from "../values/engine-url.ts";
@@ -51,11 +53,11 @@ function checkEngines({ faults }: CheckContext, name: string, { engines }: PoolC
 
 /** The pool's policy, its shadow, and the templates that order its queue. */
 function checkPolicies(
-  { faults, texts }: CheckContext,
+  { faults, input, texts }: CheckContext,
   name: string,
   { policy, shadow, queue }: PoolConfig,
 ): void {
-  if (shadow?.name === "predictive") {
+  if (shadow !== undefined && isShortForm(shadow)) {
     const hint = "predicted_time uses the same score and decides at once";
     faults.emerg(["pools", name, "shadow"], "predictive queues prompts, a shadow cannot", hint);
   }
@@ -64,30 +66,33 @@ function checkPolicies(
       texts.template(["pools", name, key, option], template);
     }
   }
-  const orders = { ...(policy.name === "predictive" && { policy }), ...(queue && { queue }) };
-  for (const [key, { priority, tenant }] of Object.entries(orders)) {
-    texts.template(["pools", name, key, "priority"], priority);
-    texts.template(["pools", name, key, "tenant"], tenant);
-  }
+  if (queue === undefined) return;
+  const written = input?.pools?.[name]?.policy;
+  const key = written !== undefined && isShortForm(written) ? "policy" : "queue";
+  texts.template(["pools", name, key, "priority"], queue.priority);
+  texts.template(["pools", name, key, "tenant"], queue.tenant);
 }
 
 /** Keys that have no effect in their pool. */
 function checkUnused(
-  { faults }: CheckContext,
+  { faults, input }: CheckContext,
   name: string,
   { engines, policy, kvEvents, tokenize, queue }: PoolConfig,
 ): void {
+  const written = input?.pools?.[name];
+  const places = queue !== undefined && placesPrompts(queue.order);
+  const usesCaches = places || policy.name === "custom" || policyNeeds(policy).blocks;
   if (kvEvents !== undefined && !tokenize) {
     const hint = "add tokenize: true";
     faults.warn(["pools", name, "kvEvents"], "kvEvents has no effect without tokenize", hint);
-  } else if (kvEvents !== undefined && policy.name !== "custom" && !policyNeeds(policy).blocks) {
+  } else if (kvEvents !== undefined && !usesCaches) {
     const message = `kvEvents has no effect: policy ${policy.name} does not use prefix caches`;
     faults.warn(["pools", name, "kvEvents"], message);
   }
-  if (queue !== undefined && policy.name === "predictive") {
+  if (written?.queue !== undefined && written.policy && isShortForm(written.policy)) {
     const message = "queue has no effect: policy predictive has its own queue (queueMax)";
     faults.warn(["pools", name, "queue"], message);
-  } else if (queue !== undefined && engines.some(({ maxConns }) => maxConns === 0)) {
+  } else if (queue !== undefined && !places && engines.some(({ maxConns }) => maxConns === 0)) {
     const message = "queue has no effect: an engine without maxConns takes every request";
     faults.warn(["pools", name, "queue"], message);
   }

@@ -3,7 +3,7 @@
  * this runtime can do what is asked. The same checks hold for nginx.conf, YAML and flags.
  */
 import { type ConfigFault, Faults } from "../problems/fault.ts";
-import type { Config } from "../schema/schema.ts";
+import type { Config, ConfigInput } from "../schema/schema.ts";
 import { checkAdmin, checkListens } from "./check-listens.ts";
 import { checkLogFormats, checkRecord } from "./check-logs.ts";
 import { checkMaps } from "./check-maps.ts";
@@ -13,9 +13,10 @@ import type { CheckContext } from "./context.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
 import { TextChecks } from "./text-checks.ts";
 
-export function checkConfig(config: Config, runtime: Runtime): ConfigFault[] {
+/** @param input what the configuration was made of, if that is known */
+export function checkConfig(config: Config, runtime: Runtime, input?: ConfigInput): ConfigFault[] {
   const faults = new Faults();
-  const context: CheckContext = { config, faults, texts: new TextChecks(faults, config) };
+  const context: CheckContext = { config, input, faults, texts: new TextChecks(faults, config) };
   checkRuntime(context, runtime);
   checkPools(context);
   checkRegistrations(context);

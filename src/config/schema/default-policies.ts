@@ -3,9 +3,11 @@
  * does not come here.
  */
 import { type PolicyConfig, policySchema } from "./policies.ts";
+import { expandShortForm } from "./predictive.ts";
+import { queueSchema } from "./queue.ts";
 import type { Config, ConfigInput } from "./schema.ts";
 
-/** Prompts are held and ordered; decode goes by the room that prompts take. Measured in `docs/lab.md`. */
+/** Prompts wait and are placed by a queue; decode goes by the KV cache in use. Measured in `docs/lab.md`. */
 export const prefillPolicyName = "predictive";
 export const decodePolicyName = "least_kv";
 
@@ -14,9 +16,17 @@ export function withDefaultPolicies(config: Config, input: ConfigInput): Config 
   const says = (pool: string) => input.pools?.[pool]?.policy !== undefined;
   const pools = { ...config.pools };
   const use = (pool: string, name: PolicyConfig["name"]) => {
-    const configured = pools[pool];
-    if (configured !== undefined && !says(pool))
-      pools[pool] = { ...configured, policy: policySchema.parse({ name }) };
+    const configured = config.pools[pool];
+    if (configured === undefined || says(pool)) return;
+    const { policy: _, ...rest } = configured;
+    const written = { ...rest, policy: policySchema.parse({ name }) };
+    const expanded = expandShortForm<PolicyConfig, typeof written>(written);
+    pools[pool] = expanded;
+    const { queue } = input.pools?.[pool] ?? {};
+    if (queue === undefined) return;
+    // The options that are written count; without an order they are those of the default queue, if there is one.
+    const order = queue.order ?? expanded.queue?.order;
+    pools[pool] = { ...expanded, queue: queueSchema.parse({ ...queue, order }) };
   };
   for (const { prefill, target } of config.servers.flatMap(({ routes }) => routes)) {
     if (prefill === undefined) continue;

@@ -52,7 +52,7 @@ export const configSchema = z
     record: recordSchema.optional(),
     admin: adminSchema.optional(),
     maps: z.array(mapSchema).max(1000).default([]).describe("Variables that depend on others."),
-    pools: z.record(text, poolSchema).default({}).describe("Pools of engines."),
+    pools: z.record(text, poolSchema).prefault({}).describe("Pools of engines."),
     registrations: z
       .array(registrationSchema)
       .max(16)

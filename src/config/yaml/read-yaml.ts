@@ -21,7 +21,7 @@ import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts
 export type Locate = (fault: ConfigFault) => ConfigProblem;
 
 export type YamlResult =
-  | { readonly config: Config; readonly locate: Locate }
+  | { readonly config: Config; readonly input: ConfigInput; readonly locate: Locate }
   | { readonly errors: readonly ConfigProblem[] };
 
 /** Aliases that a document may use: a bound on documents that grow by reference. */
@@ -43,7 +43,8 @@ export function parseYaml(text: string, file: string): YamlResult {
   }
   const parsed = configSchema.safeParse(value);
   if (parsed.success) {
-    return { config: withDefaultPolicies(parsed.data, value as ConfigInput), locate };
+    const input = value as ConfigInput;
+    return { config: withDefaultPolicies(parsed.data, input), input, locate };
   }
   return { errors: inFileOrder(schemaFaults(parsed.error.issues, value).map(locate)) };
 }

@@ -3,11 +3,12 @@ import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
 import { withDefaultPolicies } from "../schema/default-policies.ts";
 import { alternatives, inputSchema, type JsonSchema } from "../schema/expected.ts";
+import { shortFormOf } from "../schema/predictive.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 
 /** YAML with only what differs from the defaults. It loads back to the same configuration. */
 export function toYaml(config: Config): string {
-  const minimal = withoutDefaults(config, inputSchema) as ConfigInput;
+  const minimal = withoutDefaults(withShortForms(config), inputSchema) as ConfigInput;
   // Where a route splits prefill and decode, round robin is not the default and must be written.
   const read = () => withDefaultPolicies(configSchema.parse(minimal), minimal);
   for (const [name, { policy }] of Object.entries(read().pools)) {
@@ -19,6 +20,16 @@ export function toYaml(config: Config): string {
     throw new Error("the configuration does not load back to itself");
   }
   return stringify(minimal, { lineWidth: 0 });
+}
+
+function withShortForms(config: Config): object {
+  const pools = Object.entries(config.pools).map(([name, pool]) => {
+    const policy = shortFormOf(pool);
+    if (policy === undefined) return [name, pool];
+    const { queue: _, ...rest } = pool;
+    return [name, { ...rest, policy }];
+  });
+  return { ...config, pools: Object.fromEntries(pools) };
 }
 
 /** YAML with all defaults. */

@@ -3,8 +3,8 @@ import type { Engine } from "../../pool/engine.ts";
 import type { EngineSnapshot } from "../../pool/engine-snapshot.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { engineIdentity } from "../../pool/slots.ts";
+import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
-import type { CacheKnowledge } from "../../queue/prefill-queue-pool.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 
 export interface EngineReport {
@@ -75,7 +75,7 @@ export function poolReports(
     const waiting = waitingOf.get(pool.name);
     return {
       pool: pool.name,
-      policy: pool.config.policy.name,
+      policy: pool.policyLabel,
       ...(waiting !== undefined && { waiting }),
       engines,
     };

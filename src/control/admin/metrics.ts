@@ -1,5 +1,5 @@
 /** The state of all engines in Prometheus' text format. */
-import type { CacheKnowledge } from "../../queue/prefill-queue-pool.ts";
+import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";
 import type { EngineReport, PoolReport } from "./engines.ts";
 
 interface Gauge {

@@ -8,7 +8,7 @@ import { memberValueOf } from "../../dialects/shared/member-facts.ts";
 import type { PromptUsage } from "../../dialects/shared/prompt-usage.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { PickFailure, Pool } from "../../pool/pool.ts";
-import type { QueueRequest } from "../../queue/queue-service.ts";
+import type { QueueRequest } from "../../queue/orderings/shared/ordering.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { Route } from "../routing/route.ts";
 import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
@@ -51,6 +51,11 @@ export interface AdmissionLegs {
 const priorityKey = new KeyName("priority");
 const noBlocks: readonly number[] = [];
 
+/** Whether requests wait there until the policy can pick an engine. */
+function waitsForCapacity(pool: Pool | undefined): pool is Pool {
+  return (pool?.hasQueue ?? false) && !pool!.placesPrompts;
+}
+
 export class Admission implements WaitListener {
   readonly #request: ForwardedRequest;
   readonly #route: Route;
@@ -82,17 +87,18 @@ export class Admission implements WaitListener {
     const prefill = order === "decode-only" ? undefined : targets.pool("prefill");
     // If decode asks for a prefill only in its response, there may be none to wait for.
     const isCertain = order !== "decode-first" || this.#route.dialect.callsBack;
-    if (prefill?.config.policy.name === "predictive" && isCertain) {
+    if (prefill?.placesPrompts && isCertain) {
       this.#isPlacedByQueue = true;
       this.#endsWithPrefill = true;
       this.#tokenise(prefill);
       return;
     }
     const decode = targets.pool("decode");
-    const pool = prefill?.hasQueue ? prefill : decode;
-    if (pool?.hasQueue) {
+    const pool = waitsForCapacity(prefill) ? prefill : decode;
+    if (waitsForCapacity(pool)) {
       this.#endsWithPrefill = pool === prefill;
-      this.#enqueue(pool, pool === prefill && decode?.hasQueue ? decode : undefined, undefined);
+      const isBoth = pool === prefill && waitsForCapacity(decode);
+      this.#enqueue(pool, isBoth ? decode : undefined, undefined);
     } else this.#lookUpPrompt();
   }
 
@@ -170,7 +176,7 @@ export class Admission implements WaitListener {
       bytes: promptBytes,
       blocks: this.#isPlacedByQueue ? this.#legs.picks.blocks(pool) : noBlocks,
       tokenIds,
-      priority: worker.holdPriority(pool, context) ?? this.#bodyPriority(),
+      priority: worker.queuePriority(pool, context) ?? this.#bodyPriority(),
       tenant: worker.tenant(pool, context),
       explains: this.#isPlacedByQueue && context.explanation !== undefined,
     };

@@ -4,10 +4,10 @@ import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { PlacementSnapshot } from "../../pool/engine-snapshot.ts";
 import type { Pool } from "../../pool/pool.ts";
+import type { QueueRequest } from "../../queue/orderings/shared/ordering.ts";
 import type {
   QueueListener,
   QueueRejection,
-  QueueRequest,
   QueueService,
   Ticket,
 } from "../../queue/queue-service.ts";
@@ -31,9 +31,7 @@ export interface WaitListener {
   rejected(outcome: Outcome): void;
 }
 
-const rejections: Readonly<
-  Record<Exclude<QueueRejection, "no-healthy-engine" | "replaced">, Outcome>
-> = {
+const rejections: Readonly<Record<Exclude<QueueRejection, "no-healthy-engine">, Outcome>> = {
   "queue-full": outcomes.queueFull,
   timeout: outcomes.queueTimeout,
   overloaded: outcomes.overloaded,
@@ -68,27 +66,23 @@ export class Wait implements QueueListener {
     const { queue, clock } = this.#request.worker;
     this.#enteredMs = clock.nowMs();
     this.#ticket = queue.ticket(this.#queueRequest, this);
-    this.#ticket.wait();
+    this.#ticket.enqueue();
   }
 
-  granted(engine: string, seen: readonly PlacementSnapshot[]): void {
+  granted(engine: string, options: readonly PlacementSnapshot[]): void {
     this.#waited();
     this.#forgetTokens();
     if (engine !== "") {
       const pool = this.#pool.current;
       // The queue may know of a reload before this worker does.
       this.#granted = pool.engines.find(({ name }) => name === engine);
-      this.#explain(pool, engine, seen);
+      this.#explain(pool, engine, options);
     }
     this.#listener.admitted();
   }
 
-  refused(reason: QueueRejection, retryAfterMs: number): void {
+  rejected(reason: QueueRejection, retryAfterMs: number): void {
     this.#waited();
-    if (reason === "replaced") {
-      this.enqueue();
-      return;
-    }
     this.#request.context.retryAfterMs = retryAfterMs;
     if (reason === "no-healthy-engine") this.#listener.noEngine();
     else this.#listener.rejected(rejections[reason]);
@@ -99,24 +93,24 @@ export class Wait implements QueueListener {
     const engine = this.#granted;
     this.#granted = undefined;
     const isReserved = engine !== undefined && leg.reserveAt(this.#pool.current, engine, uri, pick);
-    if (!isReserved) this.#ticket?.skip();
+    if (!isReserved) this.#ticket?.releasePrefill();
     return isReserved;
   }
 
   /** @param usage as the prefill engine reports it; undefined = nobody has read it */
   prefillDone(usage: PromptUsage = unknownUsage): void {
-    this.#ticket?.done(usage);
+    this.#ticket?.prefillDone(usage);
   }
 
   /** Gives back the place at the prefill engine: it has failed, or is not wanted. */
   releasePrefill(): void {
-    this.#ticket?.skip();
+    this.#ticket?.releasePrefill();
   }
 
   /** Gives back all that it has. */
   cancel(): void {
     this.#waited();
-    this.#ticket?.leave();
+    this.#ticket?.cancel();
   }
 
   /** A request may go on for minutes, and its tokens may be as large as its body. */
@@ -127,8 +121,7 @@ export class Wait implements QueueListener {
 
   #explain(pool: Pool, chosen: string, engines: readonly PlacementSnapshot[]): void {
     const { explanation, heldMs } = this.#request.context;
-    const { name: policy } = pool.config.policy;
-    const decision = { leg: "prefill", pool: pool.name, policy, chosen, heldMs };
+    const decision = { leg: "prefill", pool: pool.name, policy: pool.policyLabel, chosen, heldMs };
     explanation?.add({ ...decision, engines, poolSize: pool.size });
   }
 

@@ -28,7 +28,7 @@ export interface WorkerServices extends LegServices, ResponseServices {
   /** The same for the pool's shadow policy; undefined = it has none. */
   shadowKey(pool: Pool, context: RequestContext): string | undefined;
   /** From the configuration or the client; undefined = neither gives a priority. */
-  holdPriority(pool: Pool, context: RequestContext): number | undefined;
+  queuePriority(pool: Pool, context: RequestContext): number | undefined;
   tenant(pool: Pool, context: RequestContext): string;
   /** The engines that tokenise the pool's prompts; undefined = none. */
   tokenizers(pool: Pool): Tokenizers | undefined;

@@ -96,7 +96,7 @@ export class Leg implements LegOwner {
       explanation?.add({
         leg: this.name,
         pool: pool.name,
-        policy: pool.config.policy.name,
+        policy: pool.policyLabel,
         chosen: engine?.name ?? "",
         engines: seen.closest(engine?.index ?? -1),
         poolSize: pool.size,

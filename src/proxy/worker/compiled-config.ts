@@ -37,7 +37,7 @@ export interface CompiledConfig {
   readonly pools: ReadonlyMap<string, Pool>;
   readonly policyKeys: ReadonlyMap<Pool, Render>;
   readonly shadowKeys: ReadonlyMap<Pool, Render>;
-  readonly holdKeys: ReadonlyMap<Pool, HoldKeys>;
+  readonly queueKeys: ReadonlyMap<Pool, QueueKeys>;
   /** Of pools whose prompts are tokenised. */
   readonly tokenizers: ReadonlyMap<Pool, Tokenizers>;
   /** Whether any pool has a queue or tokenises: looking for that costs 3 % of a request. */
@@ -47,8 +47,8 @@ export interface CompiledConfig {
   readonly servers: ReadonlyMap<string, VirtualServers>;
 }
 
-/** What the configuration says of a prompt's place in the queue. */
-interface HoldKeys {
+/** What a request's place in a queue depends on. */
+interface QueueKeys {
   readonly priority: Render;
   readonly tenant: Render;
 }
@@ -79,7 +79,7 @@ export function compileConfig(
   const pools = new Map<string, Pool>();
   const policyKeys = new Map<Pool, Render>();
   const shadowKeys = new Map<Pool, Render>();
-  const holdKeys = new Map<Pool, HoldKeys>();
+  const queueKeys = new Map<Pool, QueueKeys>();
   const tokenizers = new Map<Pool, Tokenizers>();
   for (const [name, poolConfig] of Object.entries(config.pools)) {
     const pool = new Pool(name, poolConfig, {
@@ -101,10 +101,10 @@ export function compileConfig(
       if (keys.length > 0) into.set(pool, firstOf(keys));
     }
     if (poolConfig.tokenize) tokenizers.set(pool, new Tokenizers(pool));
-    const order = poolConfig.policy.name === "predictive" ? poolConfig.policy : poolConfig.queue;
-    if (order !== undefined) {
-      const { priority, tenant } = order;
-      holdKeys.set(pool, { priority: scope.compile(priority), tenant: scope.compile(tenant) });
+    const { queue } = poolConfig;
+    if (queue !== undefined) {
+      const { priority, tenant } = queue;
+      queueKeys.set(pool, { priority: scope.compile(priority), tenant: scope.compile(tenant) });
     }
   }
   const deps: RouteDeps = {
@@ -139,14 +139,13 @@ export function compileConfig(
     );
   }
   const hasAdmissionSteps =
-    tokenizers.size > 0 ||
-    [...pools.values()].some((pool) => pool.hasQueue || pool.config.policy.name === "predictive");
+    tokenizers.size > 0 || [...pools.values()].some((pool) => pool.hasQueue);
   return {
     config,
     pools,
     policyKeys,
     shadowKeys,
-    holdKeys,
+    queueKeys,
     tokenizers,
     hasAdmissionSteps,
     recorder,

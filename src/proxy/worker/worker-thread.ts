@@ -104,9 +104,9 @@ port.on("message", (message: ToWorker) => {
     case "apply":
       void apply(message);
       break;
-    case "prompt-granted":
-    case "prompt-refused":
-    case "prompt-found":
+    case "queue-granted":
+    case "queue-rejected":
+    case "queue-found":
       queue?.receive(message);
       break;
     case "discovered":

@@ -201,8 +201,8 @@ export class Worker implements CallbackServer, ClientServices {
   }
 
   /** A number where the configuration or the client says one; undefined = neither does. */
-  holdPriority(pool: Pool, context: RequestContext): number | undefined {
-    const text = this.#config!.holdKeys.get(pool)?.priority(context) ?? "";
+  queuePriority(pool: Pool, context: RequestContext): number | undefined {
+    const text = this.#config!.queueKeys.get(pool)?.priority(context) ?? "";
     return /^-?\d{1,9}$/.test(text) ? Number(text) : undefined;
   }
 
@@ -217,7 +217,7 @@ export class Worker implements CallbackServer, ClientServices {
   }
 
   tenant(pool: Pool, context: RequestContext): string {
-    return this.#config!.holdKeys.get(pool)?.tenant(context) ?? "";
+    return this.#config!.queueKeys.get(pool)?.tenant(context) ?? "";
   }
 
   reportLegFailure(

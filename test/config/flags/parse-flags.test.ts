@@ -217,7 +217,8 @@ test("the listener for operators cannot be one for clients", () => {
 test("a shadow policy stands beside that of the prefill engines, or of engines that serve whole requests", () => {
   const { pools } = parsed({ shadow: "llm_d?prefix_weight=1" });
   expect(pools["prefill"]).toMatchObject({
-    policy: { name: "predictive" },
+    policy: { name: "predicted_time" },
+    queue: { order: "shortest_prefill" },
     shadow: { name: "llm_d", prefixWeight: 1 },
   });
   expect(pools["decode"]!.shadow).toBeUndefined();

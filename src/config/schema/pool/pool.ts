@@ -1,7 +1,8 @@
 /** A pool: engines that can replace one another, and how one of them is chosen. */
 import { z } from "zod";
 import { withDetails } from "../describe.ts";
-import { policySchema } from "../policies.ts";
+import { type PolicyConfig, policySchema } from "../policies.ts";
+import { expandShortForm } from "../predictive.ts";
 import { queueSchema } from "../queue.ts";
 import { engineSchema, keepAliveSchema } from "./engine.ts";
 import { kvEventsSchema } from "./kv-events.ts";
@@ -64,4 +65,5 @@ export const poolSchema = z
         ),
       ),
   })
-  .describe("Engines that can replace one another, and how one of them is chosen.");
+  .describe("Engines that can replace one another, and how one of them is chosen.")
+  .transform((pool) => expandShortForm<PolicyConfig, typeof pool>(pool));

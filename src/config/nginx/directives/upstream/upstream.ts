@@ -2,7 +2,7 @@
 import { isIPv6 } from "node:net";
 import { didYouMean } from "../../../problems/suggest.ts";
 import type { PolicyInput } from "../../../schema/policies.ts";
-import { queueSchema } from "../../../schema/queue.ts";
+import { queueLimits } from "../../../schema/queue.ts";
 import type { ConfigInput } from "../../../schema/schema.ts";
 import { engineAttributes, isEngineAttribute } from "../../../values/engine-attributes.ts";
 import { parseEngineUrl } from "../../../values/engine-url.ts";
@@ -189,12 +189,12 @@ export const keepalive = honoured(
 
 function readQueue([count, timeout]: readonly Word[], scope: Scope): QueueInput {
   const max = parseNumber(count!.text);
-  if (max === undefined || !queueSchema.shape.max.safeParse(max).success) {
+  if (max === undefined || !queueLimits.max.safeParse(max).success) {
     scope.fail(`invalid value "${count!.text}" in "queue" directive`, count);
   }
   if (timeout === undefined) return { max };
   const timeoutMs = parseTime(/^timeout=(.*)$/s.exec(timeout.text)?.[1] ?? "", "seconds");
-  if (timeoutMs !== undefined && queueSchema.shape.timeoutMs.safeParse(timeoutMs).success) {
+  if (timeoutMs !== undefined && queueLimits.timeoutMs.safeParse(timeoutMs).success) {
     return { max, timeoutMs };
   }
   return scope.fail(`invalid parameter "${timeout.text}"`, timeout);

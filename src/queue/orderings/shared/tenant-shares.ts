@@ -9,14 +9,15 @@ const tenantsMax = 4_096;
 
 interface Tenant {
   servedMs: number;
-  held: number;
+  /** Requests that wait. */
+  waiting: number;
   /** Which of all adds was its last one. */
   addedAt: number;
 }
 
 export class TenantShares {
   readonly #tenants = new Map<string, Tenant>();
-  /** Tenants with held prompts. */
+  /** Tenants with requests that wait. */
   #waiting = 0;
   /** What the least served of them has had; of none, what the last one had. */
   #leastMs = 0;
@@ -25,13 +26,13 @@ export class TenantShares {
   /** A prompt of the tenant begins to wait. */
   add(name: string): void {
     const known = this.#tenants.get(name);
-    const tenant = known ?? { servedMs: 0, held: 0, addedAt: 0 };
-    if (tenant.held === 0) {
+    const tenant = known ?? { servedMs: 0, waiting: 0, addedAt: 0 };
+    if (tenant.waiting === 0) {
       this.compare();
       tenant.servedMs = Math.max(tenant.servedMs, this.#leastMs);
       this.#waiting += 1;
     }
-    tenant.held += 1;
+    tenant.waiting += 1;
     this.#adds += 1;
     tenant.addedAt = this.#adds;
     if (known === undefined) this.#tenants.set(name, tenant);
@@ -43,8 +44,8 @@ export class TenantShares {
     const tenant = this.#tenants.get(name);
     if (tenant === undefined) return;
     tenant.servedMs += servedMs;
-    tenant.held -= 1;
-    if (tenant.held > 0) return;
+    tenant.waiting -= 1;
+    if (tenant.waiting > 0) return;
     this.#waiting -= 1;
     if (this.#waiting === 0) this.#leastMs = tenant.servedMs;
   }
@@ -53,8 +54,8 @@ export class TenantShares {
   compare(): boolean {
     if (this.#waiting === 0) return false;
     let leastMs = Number.POSITIVE_INFINITY;
-    for (const { held, servedMs } of this.#tenants.values()) {
-      if (held > 0 && servedMs < leastMs) leastMs = servedMs;
+    for (const { waiting, servedMs } of this.#tenants.values()) {
+      if (waiting > 0 && servedMs < leastMs) leastMs = servedMs;
     }
     this.#leastMs = leastMs;
     return this.#waiting > 1;
@@ -69,7 +70,7 @@ export class TenantShares {
     let oldest: string | undefined;
     let addedAt = Number.POSITIVE_INFINITY;
     for (const [name, tenant] of this.#tenants) {
-      if (tenant.held > 0 || tenant.addedAt > addedAt) continue;
+      if (tenant.waiting > 0 || tenant.addedAt > addedAt) continue;
       oldest = name;
       addedAt = tenant.addedAt;
     }

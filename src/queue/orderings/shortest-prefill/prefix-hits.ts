@@ -1,12 +1,12 @@
 /**
- * How many leading tokens of each held prompt each engine has. What was looked up is kept with the prompt, and what has been sent to engines since is compared
+ * How many leading tokens of each queued prompt each engine has. What was looked up is kept with the prompt, and what has been sent to engines since is compared
  * with it: 15 ns for each, where a look-up takes 300. What has been evicted since is found out by `check`, of the engine that the prompt is
  * to be sent to.
  */
 
-import type { ModelledPrefixCache } from "../prefix-cache/modelled-prefix-cache.ts";
-import { PrefixRuns } from "../prefix-cache/prefix-runs.ts";
-import type { ReportedPrefixCache } from "../prefix-cache/reported-prefix-cache.ts";
+import type { ModelledPrefixCache } from "../../../prefix-cache/modelled-prefix-cache.ts";
+import { PrefixRuns } from "../../../prefix-cache/prefix-runs.ts";
+import type { ReportedPrefixCache } from "../../../prefix-cache/reported-prefix-cache.ts";
 import type { QueuedPrompt } from "./queued-prompt.ts";
 
 /** What an engine itself says of its cache; undefined = it is not known so well. */
@@ -56,28 +56,28 @@ export class PrefixHits {
   }
 
   /** The engine computes it from now on. */
-  sent(held: QueuedPrompt, engine: number): void {
-    this.#computing[engine]!.push(held);
-    held.blocksBefore = this.#modelled(engine).leadingBlocks(held.prompt.blocks);
-    this.#modelled(engine).insert(held.prompt.blocks);
-    this.#note(engine, held.prompt.blocks);
+  sent(queued: QueuedPrompt, engine: number): void {
+    this.#computing[engine]!.push(queued);
+    queued.blocksBefore = this.#modelled(engine).leadingBlocks(queued.prompt.blocks);
+    this.#modelled(engine).insert(queued.prompt.blocks);
+    this.#note(engine, queued.prompt.blocks);
   }
 
   /** It has not computed it: it has failed, or is not wanted any more. */
-  dropped(held: QueuedPrompt, engine: number): void {
-    this.#modelled(engine).takeBack(held.prompt.blocks, held.blocksBefore);
-    this.#ended(held, engine);
+  dropped(queued: QueuedPrompt, engine: number): void {
+    this.#modelled(engine).takeBack(queued.prompt.blocks, queued.blocksBefore);
+    this.#ended(queued, engine);
     this.#note(engine, undefined);
   }
 
   /** It has computed it. @param reportedBlocks that it had of it before, by its own word; undefined = it says nothing of that */
-  computed(held: QueuedPrompt, engine: number, reportedBlocks: number | undefined): void {
+  computed(queued: QueuedPrompt, engine: number, reportedBlocks: number | undefined): void {
     const mirror = this.#modelled(engine);
-    if (reportedBlocks !== undefined && held.believedBlocks >= 0) {
-      mirror.applyDiscovered(held.believedBlocks, reportedBlocks);
+    if (reportedBlocks !== undefined && queued.believedBlocks >= 0) {
+      mirror.applyDiscovered(queued.believedBlocks, reportedBlocks);
     }
-    mirror.insert(held.prompt.blocks);
-    this.#ended(held, engine);
+    mirror.insert(queued.prompt.blocks);
+    this.#ended(queued, engine);
   }
 
   /** Before prompts are looked at: engines' own words may have changed. */
@@ -89,50 +89,51 @@ export class PrefixHits {
   }
 
   /** Tokens, by the engines' numbers; at least what the last of them is computed anew for. */
-  of(held: QueuedPrompt): Int32Array {
-    if (held.hits === undefined) {
-      held.hits = this.#spares.pop() ?? new Int32Array(this.#engines);
-      this.#findAll(held, held.hits);
-    } else if (this.#changes - held.hitsAt >= changesKept) this.#findAll(held, held.hits);
+  of(queued: QueuedPrompt): Int32Array {
+    if (queued.hits === undefined) {
+      queued.hits = this.#spares.pop() ?? new Int32Array(this.#engines);
+      this.#findAll(queued, queued.hits);
+    } else if (this.#changes - queued.hitsAt >= changesKept) this.#findAll(queued, queued.hits);
     else {
-      const { blocks, blockTokens } = held.prompt;
-      for (let i = held.hitsAt; i < this.#changes; i += 1) {
+      const { blocks, blockTokens } = queued.prompt;
+      for (let i = queued.hitsAt; i < this.#changes; i += 1) {
         const engine = this.#changed[i & (changesKept - 1)]!;
         const added = this.#added[i & (changesKept - 1)];
-        if (added === undefined) held.hits[engine] = this.#find(held, engine);
+        if (added === undefined) queued.hits[engine] = this.#find(queued, engine);
         else {
           const tokens = sharedBlocks(blocks, added) * blockTokens;
-          if (tokens > held.hits[engine]!) held.hits[engine] = tokens;
+          if (tokens > queued.hits[engine]!) queued.hits[engine] = tokens;
         }
       }
     }
-    held.hitsAt = this.#changes;
-    return held.hits;
+    queued.hitsAt = this.#changes;
+    return queued.hits;
   }
 
   /** Looks the engine up again; whether it has less than was believed. */
-  check(held: QueuedPrompt, engine: number): boolean {
-    const hits = this.of(held);
+  check(queued: QueuedPrompt, engine: number): boolean {
+    const hits = this.of(queued);
     const believed = hits[engine]!;
-    hits[engine] = this.#find(held, engine);
+    hits[engine] = this.#find(queued, engine);
     return hits[engine]! < believed;
   }
 
   /** What the mirror of the engine says of it; -1 = the engine's own word counted. */
-  believedBlocks(held: QueuedPrompt, engine: number): number {
-    if (this.#exact(held, engine) !== undefined) return -1;
-    return Math.round(this.of(held)[engine]! / held.prompt.blockTokens);
+  believedBlocks(queued: QueuedPrompt, engine: number): number {
+    if (this.#exact(queued, engine) !== undefined) return -1;
+    return Math.round(this.of(queued)[engine]! / queued.prompt.blockTokens);
   }
 
   /** It is looked at no more. */
-  release(held: QueuedPrompt): void {
-    if (held.hits !== undefined && this.#spares.length < sparesMax) this.#spares.push(held.hits);
-    held.hits = undefined;
+  release(queued: QueuedPrompt): void {
+    if (queued.hits !== undefined && this.#spares.length < sparesMax)
+      this.#spares.push(queued.hits);
+    queued.hits = undefined;
   }
 
-  #ended(held: QueuedPrompt, engine: number): void {
+  #ended(queued: QueuedPrompt, engine: number): void {
     const computing = this.#computing[engine]!;
-    const at = computing.indexOf(held);
+    const at = computing.indexOf(queued);
     if (at >= 0) computing.splice(at, 1);
   }
 
@@ -142,21 +143,21 @@ export class PrefixHits {
     this.#changes += 1;
   }
 
-  #findAll(held: QueuedPrompt, hits: Int32Array): void {
-    const { blocks, blockTokens, keys } = held.prompt;
+  #findAll(queued: QueuedPrompt, hits: Int32Array): void {
+    const { blocks, blockTokens, keys } = queued.prompt;
     const runs = this.#runs.of(blocks);
     for (let engine = 0; engine < this.#engines; engine += 1) {
       hits[engine] = runs[engine]! * blockTokens;
     }
     if (keys === undefined) return;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.#reportedOf(engine) !== undefined) hits[engine] = this.#find(held, engine);
+      if (this.#reportedOf(engine) !== undefined) hits[engine] = this.#find(queued, engine);
     }
   }
 
-  #find(held: QueuedPrompt, engine: number): number {
-    const { blocks, blockTokens, keys } = held.prompt;
-    const exact = this.#exact(held, engine);
+  #find(queued: QueuedPrompt, engine: number): number {
+    const { blocks, blockTokens, keys } = queued.prompt;
+    const exact = this.#exact(queued, engine);
     if (exact === undefined) return this.#modelled(engine).leadingBlocks(blocks) * blockTokens;
     return Math.max(exact.leadingTokens(keys!), this.#beingComputed(blocks, engine) * blockTokens);
   }

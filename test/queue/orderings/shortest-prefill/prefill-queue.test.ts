@@ -1,11 +1,15 @@
 /** Prompts that are held: in which order they go, where to, and what is learnt of the engines. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { modelledCachesOf } from "../../src/prefix-cache/modelled-prefix-cache.ts";
-import { ReportedPrefixCache } from "../../src/prefix-cache/reported-prefix-cache.ts";
-import { TokenKeys } from "../../src/prefix-cache/token-keys.ts";
-import { PrefillQueue } from "../../src/queue/prefill-queue.ts";
-import type { Prompt, QueuedPrompt } from "../../src/queue/queued-prompt.ts";
+import { modelledCachesOf } from "../../../../src/prefix-cache/modelled-prefix-cache.ts";
+import { ReportedPrefixCache } from "../../../../src/prefix-cache/reported-prefix-cache.ts";
+import { TokenKeys } from "../../../../src/prefix-cache/token-keys.ts";
+import type { EngineView } from "../../../../src/queue/orderings/shared/ordering.ts";
+import { PrefillQueue } from "../../../../src/queue/orderings/shortest-prefill/prefill-queue.ts";
+import type {
+  Prompt,
+  QueuedPrompt,
+} from "../../../../src/queue/orderings/shortest-prefill/queued-prompt.ts";
 
 const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
   tokens,
@@ -19,14 +23,21 @@ const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
 /** As predicted, so that nothing new is learnt. */
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);
 const options = { agingFactor: 0.1, duplicateWeight: 1, blocksMax: 1 << 16, fairnessMs: 2_000 };
-const allFit = {
+const allFit = (size: number): EngineView => ({
+  size,
   isAvailable: () => true,
   hasCapacity: () => true,
-  others: () => 0,
-  admit: () => true,
-  exact: (): ReportedPrefixCache | undefined => undefined,
-};
-const queueOf = (engines: number) => new PrefillQueue(engines, options, allFit);
+  otherRequests: () => 0,
+  reportedCache: () => undefined,
+  tokensOf: (bytes) => bytes / 4,
+});
+/** Nobody waits for these prompts. */
+type Queue = PrefillQueue<void>;
+const reserve = () => true;
+const queueOf = (engines: number): Queue => new PrefillQueue(options, allFit(engines), reserve);
+/** Two engines that report their caches. */
+const queueWith = (reportedCache: EngineView["reportedCache"]): Queue =>
+  new PrefillQueue(options, { ...allFit(2), reportedCache }, reserve);
 
 it("short prompts go before long ones, but not before one that has waited ten times its own prefill", () => {
   const queue = queueOf(1);
@@ -37,9 +48,9 @@ it("short prompts go before long ones, but not before one that has waited ten ti
   const soon = queue.add(prompt(100), 5_000);
   const late = queue.add(prompt(100), 10_500);
   queue.done(busy, 0, ms(10));
-  const order: QueuedPrompt[] = [];
+  const order: QueuedPrompt<void>[] = [];
   for (let nowMs = 20_000; order.length < 3; ) {
-    const [running] = queue.release(nowMs) as [QueuedPrompt];
+    const [running] = queue.release(nowMs) as [QueuedPrompt<void>];
     order.push(running);
     nowMs += ms(running.prompt.tokens);
     queue.done(running, 0, nowMs);
@@ -60,7 +71,7 @@ it("nothing is overtaken by what came ten of its own prefills after it", () => {
         nowMs += gapMs;
         queue.add(prompt(tokens), nowMs);
       }
-      const order: QueuedPrompt[] = [];
+      const order: QueuedPrompt<void>[] = [];
       // An engine that takes several computes one after the other.
       for (let sent = queue.release(nowMs); sent.length > 0; sent = queue.release(nowMs)) {
         for (const next of sent) {
@@ -107,7 +118,7 @@ it.each([
   ["what was sent there", undefined],
   ["the engine's own word, which does not tell of it yet", new ReportedPrefixCache()],
 ])("what is being computed is there for what comes next, by %s", (_, cache) => {
-  const queue = new PrefillQueue(2, options, { ...allFit, exact: () => cache });
+  const queue = queueWith(() => cache);
   const blocks = Array.from({ length: 40 }, (_, i) => i);
   const known = (tokens: number, own: number[]) => ({
     ...prompt(tokens, own),
@@ -144,7 +155,7 @@ it("the TTFT that is expected counts what goes before a prompt, at the engines t
   for (const tokens of [1_000, 4_000]) queue.add(prompt(tokens), 0);
   expect(queue.release(0)).toHaveLength(2);
   const [short, middle, long] = [200, 800, 9_000].map((tokens) => queue.add(prompt(tokens), 0));
-  const wait = (held: QueuedPrompt) => queue.expectedTtft(held, 0).waitMs;
+  const wait = (queued: QueuedPrompt<void>) => queue.expectedTtft(queued, 0).waitMs;
   expect(wait(short!)).toBeCloseTo(ms(1_000));
   expect(wait(middle!)).toBeCloseTo(ms(1_000) + ms(200));
   expect(wait(long!)).toBeCloseTo(ms(1_000) + ms(200) + ms(800));
@@ -172,7 +183,7 @@ it("what was sent but never computed is not believed to be there, but for what w
 });
 
 it("what was evicted while a prompt waited for it is not believed when it is sent", () => {
-  const small = new PrefillQueue(2, { ...options, blocksMax: 64 }, allFit);
+  const small = new PrefillQueue<void>({ ...options, blocksMax: 64 }, allFit(2), reserve);
   const blocks = Array.from({ length: 40 }, (_, i) => i);
   const first = small.add(prompt(20_480, blocks), 0);
   small.release(0);
@@ -263,7 +274,7 @@ it("a client that leaves the queue costs nothing, and one that is done twice cou
   expect(queue.release(30)).toEqual([stays]);
   queue.done(sent, 0, 31);
   expect(queue.release(31)).toEqual([]);
-  expect(queue.queuedCount).toBe(0);
+  expect(queue.waitingCount).toBe(0);
 });
 
 it("an engine that is slower than the rest is given less", () => {
@@ -315,7 +326,7 @@ it("the size of an engine's cache is learnt from what it reports", () => {
 it("a changed pool goes on with what was learnt of the engines that stay, also of what they are still computing", () => {
   const before = queueOf(2);
   const blocks = [1, 2, 3, 4];
-  const send = (queue: PrefillQueue, of: Prompt, nowMs: number) => {
+  const send = (queue: Queue, of: Prompt, nowMs: number) => {
     const held = queue.add(of, nowMs);
     expect(queue.release(nowMs)).toEqual([held]);
     return held;
@@ -338,7 +349,7 @@ it("a changed pool goes on with what was learnt of the engines that stay, also o
 it("what an engine tells of its cache counts more than what was sent there, and teaches nothing of that", () => {
   const keys = new TokenKeys(Int32Array.from({ length: 2_100 }, (_, i) => i));
   const caches = [new ReportedPrefixCache(), undefined];
-  const queue = new PrefillQueue(2, options, { ...allFit, exact: (engine) => caches[engine] });
+  const queue = queueWith((engine) => caches[engine]);
   const asked = { ...prompt(2_100, [1, 2, 3, 4]), keys };
   const send = (nowMs: number) => {
     const held = queue.add(asked, nowMs);

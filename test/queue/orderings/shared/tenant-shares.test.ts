@@ -1,6 +1,6 @@
 /** Tenants that share engines: one that asks for much must not starve the others, and one that was away has saved up nothing. */
 import { expect, it } from "vitest";
-import { TenantShares } from "../../src/queue/tenant-shares.ts";
+import { TenantShares } from "../../../../src/queue/orderings/shared/tenant-shares.ts";
 
 it("one that has had more is ahead of one that waits as well, and of nobody when alone", () => {
   const shares = new TenantShares();
