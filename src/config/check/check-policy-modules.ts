@@ -20,8 +20,9 @@ type PolicyKey = "policy" | "shadow";
  */
 export function withModulePaths(config: Config, file: string | undefined): Config {
   const folder = file === undefined ? "." : dirname(file);
-  const whole = <Policy extends PoolConfig["policy"]>(policy: Policy): Policy =>
-    policy.name === "custom" ? { ...policy, module: resolve(folder, policy.module) } : policy;
+  const whole = <Policy extends PoolConfig["policy"] | (PoolConfig["shadow"] & object)>(
+    policy: Policy,
+  ) => (policy.name === "custom" ? { ...policy, module: resolve(folder, policy.module) } : policy);
   const pools = Object.entries(config.pools).map(([name, pool]) => {
     const { policy, shadow } = pool;
     return [name, { ...pool, policy: whole(policy), ...(shadow && { shadow: whole(shadow) }) }];
