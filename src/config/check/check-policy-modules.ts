@@ -59,7 +59,7 @@ function checkOptions(
   for (const key of Object.keys(given)) {
     if (Object.hasOwn(options, key)) continue;
     const hint =
-      didYouMean(key, known) ?? (known.length > 0 ? `known: ${known.join(", ")}` : undefined);
+      didYouMean(key, known) ?? (known.length > 0 ? `valid: ${known.join(", ")}` : undefined);
     faults.emerg([...path, key], `unknown option "${key}" of policy ${name}`, hint);
   }
   for (const [key, option] of Object.entries(options)) {

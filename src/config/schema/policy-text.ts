@@ -13,7 +13,7 @@ function typedValue(text: string): string | number | boolean {
   return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
-/** The value of an option as it is written, with commas in a list; or what may stand there. */
+/** The value of an option, with commas between items of a list; or a hint at what was expected. */
 export function optionValue(
   schema: z.ZodType,
   text: string,
@@ -23,7 +23,7 @@ export function optionValue(
   }
   const schemas = alternatives(z.toJSONSchema(schema, { io: "input" }) as JsonSchema);
   const words = schemas.flatMap((one) => (one.enum ?? []).map(String));
-  return { hint: didYouMean(text, words) ?? `it takes ${describeExpected(schemas)}` };
+  return { hint: didYouMean(text, words) ?? `expected ${describeExpected(schemas)}` };
 }
 
 /** An option of an operator's own policy, whose type is not known yet: `max_load=2` → `maxLoad`, 2. */
@@ -32,7 +32,7 @@ export function customOption(option: string, text: string): [key: string, value:
   return [key, text.includes(",") ? text.split(",").map(typedValue) : typedValue(text)];
 }
 
-/** All that may stand as a policy's name. */
+/** Every valid name of a policy. */
 export const policyNames: readonly string[] = [...policyOptions.keys(), "custom"];
 
 interface PolicyProblem {
@@ -49,7 +49,7 @@ export function parsePolicy(text: string, role: Role | undefined): ReadPolicy {
   if (name === "custom") return parseCustom(pairs);
   const schemas = policyOptions.get(name);
   if (schemas === undefined) {
-    const hint = didYouMean(name, policyNames) ?? `known: ${policyNames.join(", ")}`;
+    const hint = didYouMean(name, policyNames) ?? `valid: ${policyNames.join(", ")}`;
     return { problem: `unknown name "${name}"`, hint };
   }
   const options = new Map(Object.entries(schemas).map((entry) => [snakeCase(entry[0]), entry]));
@@ -61,11 +61,12 @@ export function parsePolicy(text: string, role: Role | undefined): ReadPolicy {
     const entry = options.get(option);
     if (entry === undefined) {
       const known = [...options.keys()];
-      const hint = didYouMean(option, known) ?? (known.length > 0 ? `known: ${known}` : undefined);
+      const hint =
+        didYouMean(option, known) ?? (known.length > 0 ? `valid: ${known.join(", ")}` : undefined);
       return { problem: `unknown option "${option}" of ${name}`, hint };
     }
     const [key, schema] = entry;
-    if (key in given) return { problem: `option "${option}" of ${name} stands there twice` };
+    if (key in given) return { problem: `option "${option}" of ${name} is given twice` };
     const found = optionValue(schema, value);
     if ("hint" in found) return { problem: `invalid value "${pair}" of ${name}`, ...found };
     given[key] = found.value;
@@ -76,7 +77,7 @@ export function parsePolicy(text: string, role: Role | undefined): ReadPolicy {
   return { problem: `${name} needs a ${missing}`, hint: `${name}?${snakeCase(missing)}=…` };
 }
 
-/** `custom?module=./my-policy.mjs&option=value`. The module is looked at when the configuration is checked. */
+/** `custom?module=./my-policy.mjs&option=value`. The module is loaded when the configuration is checked. */
 function parseCustom(pairs: readonly string[]): ReadPolicy {
   let module: string | undefined;
   const options: Record<string, unknown> = {};
@@ -84,7 +85,7 @@ function parseCustom(pairs: readonly string[]): ReadPolicy {
     const [option, text] = splitPair(pair);
     const [key, value] = customOption(option, text);
     if (key in options || (option === "module" && module !== undefined)) {
-      return { problem: `option "${option}" of custom stands there twice` };
+      return { problem: `option "${option}" of custom is given twice` };
     }
     if (option === "module") module = text;
     else options[key] = value;

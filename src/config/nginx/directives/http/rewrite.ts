@@ -40,7 +40,7 @@ const rewrite = honoured(
     if (regex.ignoreCase) scope.fail('"(?i)" is not supported in "rewrite"', pattern);
     const flagName = flags.find((name) => name === flagWord?.text);
     if (flagWord !== undefined && flagName === undefined) {
-      scope.fail(`invalid parameter "${flagWord.text}"`, flagWord, `known: ${flags.join(", ")}`);
+      scope.fail(`invalid parameter "${flagWord.text}"`, flagWord, `valid: ${flags.join(", ")}`);
     }
     const redirects = url.test(replacement!.text) && flagName !== "permanent";
     return {
