@@ -44,7 +44,7 @@ const generationFirst = `"schedule_style":1`;
 
 const authKey: EngineAttribute = {
   of: "decode",
-  meaning: "its `internal_request_auth_key`: the proxy signs what names memory to read",
+  meaning: "its `internal_request_auth_key`, by which the proxy signs requests",
   default: "nothing is signed",
 };
 

@@ -41,7 +41,7 @@ export const vllmP2pNccl = defineDialect({
     zmq_address: zmqAddress,
     kv_port: {
       of: "both",
-      meaning: "port of its KV connector, for the address above",
+      meaning: "port of its KV connector",
       default: defaultPort,
     },
   },
