@@ -3,8 +3,8 @@
  *
  * A slot belongs to an engine's identity (pool and address), never to its position in a list. Each worker has a row
  * that only it writes, so the share of a dead worker can be returned and no update is lost; counts that gate
- * (`inFlight`) are also kept as a total by Atomics. Byte sums are float64: exact to 2^53 bytes, and an aligned float64
- * is not torn on a 64-bit machine.
+ * (`inFlight`) also have a total, updated with Atomics. Byte sums are float64: exact to 2^53 bytes, and an aligned
+ * float64 is not torn on a 64-bit machine.
  */
 import { FailureCounts } from "./failures.ts";
 import { AssignmentHistory } from "./history.ts";

@@ -43,18 +43,18 @@ function decode(path: string): string | undefined {
 
 /** Resolves "." and ".." and merges slashes; undefined when ".." leads above the root. */
 function resolveDots(path: string): string | undefined {
-  const kept: string[] = [];
+  const resolved: string[] = [];
   const segments = path.split("/");
   const last = segments.length - 1;
   for (let i = 1; i <= last; i++) {
     const segment = segments[i]!;
     const dots = segment === "." || segment === "..";
-    if (segment === ".." && kept.pop() === undefined) return undefined;
-    if (!dots && segment !== "") kept.push(segment);
+    if (segment === ".." && resolved.pop() === undefined) return undefined;
+    if (!dots && segment !== "") resolved.push(segment);
     // "/a/." and "/a/b/.." mean the directory, so a slash stays at the end.
-    if (i === last && (dots || segment === "") && kept.length > 0) kept.push("");
+    if (i === last && (dots || segment === "") && resolved.length > 0) resolved.push("");
   }
-  return `/${kept.join("/")}`;
+  return `/${resolved.join("/")}`;
 }
 
 /**

@@ -19,8 +19,8 @@ const windowBytes = 4_096;
 const tokensMax = windowBytes;
 
 /**
- * Undefined where there is none. A text prompt that ends with a letter cannot be told from the generated text behind
- * it, unless that is a message of its own.
+ * Undefined where there is none. A text prompt that ends with a letter cannot be distinguished from the generated text
+ * behind it, unless that is a message of its own.
  */
 export function continuedText(request: InferenceRequest): ContinuedText | undefined {
   const prompt = request.prompts[0]!;

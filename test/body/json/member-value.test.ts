@@ -1,4 +1,4 @@
-/** Guards against a hand-off that is taken from the wrong place of the prefill engine's answer, or cut. */
+/** Guards against a KV transfer that is taken from the wrong place of the prefill engine's answer, or cut. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -120,7 +120,7 @@ describe("a leg", () => {
   });
 });
 
-describe("an error of the hand-off", () => {
+describe("an error of the KV transfer", () => {
   const refusal = new RequestError(503, "ServiceUnavailableError", "No KV.");
 
   it("refuses the request when it is known at once", async () => {

@@ -54,7 +54,7 @@ describe("a response in the background", () => {
     expect((await cancel()).status).toBe(400);
   });
 
-  it("fails where its hand-off fails", async () => {
+  it("fails where its KV transfer fails", async () => {
     const engine = await start({ role: "decode", dialect: "vllm-nixl" });
     const kv_transfer_params = {
       do_remote_prefill: true,

@@ -71,7 +71,7 @@ describe("held KV", () => {
     expect(store.counts).toMatchObject({ expired: 2, renewed: 1 });
   });
 
-  it("is released at a word, and a release that crosses the hand-over is no error", () => {
+  it("is released at a word, and a release that crosses the fetch is no error", () => {
     const { store, hold, take } = setUp();
     hold("a");
     expect(store.release("a")).toBe(true);

@@ -129,7 +129,7 @@ class Trtllm {
   #generationLeg(request: InferenceRequest, params: TrtllmParams): Leg {
     const origin = params.ctx_info_endpoint?.replace(/^tcp:/, "http:");
     if (origin === undefined) {
-      this.#engine.violation("A generation was not told where its context is.");
+      this.#engine.violation("A generation did not name its context server.");
       throw badRequest("ctx_info_endpoint is missing.", "disaggregated_params");
     }
     if (params.isGenerationFirst) {
@@ -188,16 +188,16 @@ class Trtllm {
   #checkContextFirst(request: InferenceRequest, params: TrtllmParams): void {
     const { engine, fields } = { engine: this.#engine, fields: request.fields };
     if (params.contextId === "" || params.first_gen_tokens?.length !== 1) {
-      engine.violation("A generation was not told its first token or its context's id.");
+      engine.violation("A generation came without its first token or its context's id.");
       throw badRequest("first_gen_tokens and ctx_request_id are needed.", "disaggregated_params");
     }
     if (this.#settings.generation === "newer" && !params.ctx_usage) {
-      engine.violation("A generation was not told its context's usage.");
+      engine.violation("A generation came without its context's usage.");
     }
     const ids = fields["messages"] === undefined ? fields["prompt"] : fields["prompt_token_ids"];
     const expected = tokenIdsOf(request.prompts[0]!.bytes);
     if (!Array.isArray(ids) || ids.join() !== expected.join()) {
-      engine.violation("A generation was not told its context's tokens.");
+      engine.violation("A generation came without its context's tokens.");
     }
   }
 

@@ -203,7 +203,7 @@ class Layerwise {
     if (n > 1) this.#engine.violation("A prefill was for more than one choice.");
     const params = kvTransferParamsOf(request);
     if (params?.["do_remote_decode"] !== true) {
-      this.#engine.violation("A prefill engine was not told where its KV goes.");
+      this.#engine.violation("A prefill request did not say where its KV goes.");
       return {};
     }
     const ids = childIds(request, origin);

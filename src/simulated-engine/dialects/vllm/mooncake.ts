@@ -93,14 +93,14 @@ class Mooncake {
     const params = kvTransferParamsOf(request) ?? {};
     const name = this.#nameOf(request, origin, params);
     if (params["do_remote_prefill"] === true) {
-      if (role === "prefill") this.#engine.violation("A prefill engine was told to fetch KV.");
+      if (role === "prefill") this.#engine.violation("A request asked a prefill engine to fetch KV.");
       else return this.#decodeLeg(request, sourceOf(params, name));
     }
     if (params["do_remote_decode"] === true) {
-      if (role === "decode") this.#engine.violation("A decode engine was told to hold KV.");
+      if (role === "decode") this.#engine.violation("A request asked a decode engine to hold KV.");
       else return this.#prefillLeg(request, name);
     }
-    if (role === "prefill") this.#engine.violation("A prefill engine was not told to hold KV.");
+    if (role === "prefill") this.#engine.violation("A prefill request did not ask to hold KV.");
     return role === "decode" ? this.#decodeLeg(request, undefined) : {};
   }
 

@@ -140,7 +140,7 @@ class Moriio {
     const blocks = JSON.stringify(params["remote_block_ids"] ?? null);
     if (isRead && (blocks === "null" || typeof params["remote_engine_id"] !== "string")) {
       // A real engine would generate from uninitialised memory.
-      throw this.#reject("A decode was not told which blocks to read.");
+      throw this.#reject("A decode came without the blocks to read.");
     }
     let owesRelease = true;
     return {

@@ -68,7 +68,7 @@ class Nixl {
     }
     if (params?.["do_remote_decode"] === true) return this.#prefillLeg(request, origin);
     if (role === "prefill") {
-      this.#engine.violation("A prefill engine was not told to hold KV (do_remote_decode).");
+      this.#engine.violation("A prefill request did not ask to hold KV (do_remote_decode).");
     }
     return {};
   }

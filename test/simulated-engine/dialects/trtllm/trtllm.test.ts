@@ -149,7 +149,7 @@ describe("context first", () => {
     const { params } = await contextOf(context, at, request);
     await post(generation.url, at, withParams({ ...request, ...more }, params));
     expect(generation.state().violations).toEqual([
-      "A generation was not told its context's tokens.",
+      "A generation came without its context's tokens.",
     ]);
   });
 });
@@ -254,7 +254,7 @@ describe("what a server is not told", () => {
     ],
     ["several choices", "prefill", withParams({ ...completion, n: 2 }, contextParams()), 200],
     [
-      "another family's hand-off",
+      "another family's KV transfer",
       "prefill",
       withParams({ ...completion, bootstrap_room: 1 }, contextParams()),
       400,

@@ -40,7 +40,7 @@ async function decoded(
 const reasonsOf = (engine: RunningEngine) =>
   Object.entries(engine.state().recomputed).filter(([, count]) => count > 0);
 
-describe("the hand-over", () => {
+describe("the fetch", () => {
   it("gives the very bytes of one engine alone", async () => {
     const prefill = await start({ role: "prefill" });
     const decode = await start({ role: "decode" });

@@ -34,7 +34,7 @@ const chat = {
   max_tokens: 20,
 };
 
-/** The hand-off as JSON text. */
+/** The KV transfer as JSON text. */
 async function prefilled(engine: RunningEngine, path: string, body: object): Promise<string> {
   const response = await post(engine.url, path, { ...body, max_tokens: 1, stream: false }, id);
   return kvParamsOf(await response.text());

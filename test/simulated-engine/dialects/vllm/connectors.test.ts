@@ -107,8 +107,8 @@ describe("vllm-mooncake", () => {
 
   it.each([
     [{ kv_transfer_params: held }, "no transfer id"],
-    [{ kv_transfer_params: undefined }, "not told to hold"],
-    [{ kv_transfer_params: { ...fetched, transfer_id: "t" } }, "told to fetch"],
+    [{ kv_transfer_params: undefined }, "not ask to hold"],
+    [{ kv_transfer_params: { ...fetched, transfer_id: "t" } }, "to fetch KV"],
     [{ max_tokens: 2 }, "not for one token"],
     [{ n: 2 }, "more than one choice"],
   ])("prefill tells of a request with %j", async (changes, violation) => {

@@ -39,7 +39,7 @@ const hold = {
   remote_port: null,
 };
 
-/** The hand-off as JSON text. */
+/** The KV transfer as JSON text. */
 async function prefilled(engine: RunningEngine, changes: object = {}, at = path): Promise<string> {
   const body = { ...completion, max_tokens: 1, kv_transfer_params: hold, ...changes };
   return kvParamsOf(await (await post(engine.url, at, body, id)).text());

@@ -88,7 +88,7 @@ describe("shared-storage", () => {
   it.each([
     ["two tokens", { max_tokens: 2 }],
     ["two choices", { n: 2 }],
-    ["a hand-off that it has no use for", { kv_transfer_params: {} }],
+    ["a KV transfer that it has no use for", { kv_transfer_params: {} }],
     ["a threshold", { cache_hit_threshold: 0 }],
   ])("a prefill with %s is a violation", async (_name, more) => {
     const { engines } = await start("shared-storage", ["prefill"]);
