@@ -1,5 +1,5 @@
 /**
- * A response body of unknown length that may be changed on its way: its data without framing is buffered back, filtered and
+ * A response body of unknown length that may be changed on its way: its data without framing is held back, filtered and
  * framed again.
  */
 
