@@ -1,4 +1,4 @@
-/** Imports go down the list of layers in CONTRIBUTING.md and never up. */
+/** Imports point down the list of layers and never up, and no files import each other in a circle. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,37 +6,49 @@ import { expect, test } from "vitest";
 
 const src = fileURLToPath(new URL("../src", import.meta.url));
 
-/** Folders that each folder may import from, besides its own. `limits.ts`, at the top, is a value for all. */
-const values = ["config", "observe", "limits.ts"];
-const bottom = ["http1", "body", "transport"];
-const middle = [
+/**
+ * Top to bottom: each may import what stands below it. `config` stands above what defines itself (orderings of the queue,
+ * policies, dialects) and below what is configured. `proxy/routing` stands low since all stages read the compiled route.
+ */
+const layers = [
+  "cli",
+  "lab",
+  "control/process",
+  "control/admin",
+  "control/workers",
+  "control/discovery",
+  "control/polling",
+  "control",
+  "proxy/worker",
+  "proxy/client",
+  "proxy/request",
+  "proxy/pd",
+  "proxy/admission",
+  "proxy/upstream",
+  "proxy/response",
+  "proxy/routing",
+  "proxy/context",
   "queue",
-  "queue/orderings",
   "kv-events",
   "pool",
+  "observe",
+  "config",
+  "queue/orderings",
   "policies",
   "prefix-cache",
   "estimates",
   "scoreboard",
   "dialects",
+  "body",
+  "http1",
+  "transport",
+  "limits.ts",
 ];
-const allowed: Readonly<Record<string, readonly string[]>> = {
-  "limits.ts": [],
-  // The schema is made of the definitions of policies, orderings and dialects.
-  config: ["queue/orderings", "policies", "dialects", "limits.ts"],
-  observe: ["config", "limits.ts"],
-  http1: values,
-  body: values,
-  transport: values,
-  ...Object.fromEntries(middle.map((layer) => [layer, [...values, ...bottom, ...middle]])),
-  dialects: ["body", "limits.ts"],
-  proxy: [...values, ...bottom, ...middle],
-  control: [...values, ...bottom, ...middle, "proxy"],
-  // Beside the product: nothing but the command line imports them.
-  "simulated-engine": values,
-  lab: [...values, ...bottom, ...middle, "simulated-engine"],
-  cli: [...values, ...bottom, ...middle, "proxy", "control", "simulated-engine", "lab"],
-};
+
+/** Beside the product: what it may import, and who may import it. */
+const simulator = "simulated-engine";
+const simulatorImports = ["config", "limits.ts"];
+const simulatorUsers = ["cli", "lab"];
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) =>
   file.endsWith(".ts"),
@@ -45,41 +57,102 @@ const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((fi
 /** Static and dynamic imports, re-exports, and files that are named by URL, such as a worker's. */
 const specifier = /\b(?:from|import|import\(|new URL\()\s*"(\.{1,2}\/[^"]+)"/g;
 
-function importsOf(file: string): string[] {
-  const text = readFileSync(join(src, file), "utf8");
-  return [...text.matchAll(specifier)].map(([, path]) => join(src, dirname(file), path!));
+/** Files by path from `src`. The package's own files outside of it, such as package.json, belong to no layer. */
+const imports: ReadonlyMap<string, readonly string[]> = new Map(
+  files.map((file) => {
+    const text = readFileSync(join(src, file), "utf8");
+    const targets = [...text.matchAll(specifier)].map(([, path]) =>
+      relative(src, join(src, dirname(file), path!)).replace(/\.js$/, ".ts"),
+    );
+    return [file, targets.filter((target) => !target.startsWith(".."))];
+  }),
+);
+
+/** The deepest layer in the list that a file stands in. */
+function layerOf(file: string): string | undefined {
+  const [first = "", second = ""] = file.split("/");
+  const deep = `${first}/${second}`;
+  if (layers.includes(deep)) return deep;
+  return layers.includes(first) || first === simulator ? first : undefined;
 }
 
-function layerOf(path: string): string {
-  const [folder = "", subfolder = ""] = relative(src, path).split("/");
-  return subfolder === "orderings" ? `${folder}/${subfolder}` : folder;
+function mayImport(from: string, to: string): boolean {
+  if (from === to) return true;
+  if (from === simulator) return simulatorImports.includes(to);
+  if (to === simulator) return simulatorUsers.includes(from);
+  return layers.indexOf(from) < layers.indexOf(to);
 }
 
-test("every folder of src stands in the list of layers", () => {
-  for (const file of files) expect(allowed, file).toHaveProperty([layerOf(join(src, file))]);
+/** Groups of files that reach each other by imports: Tarjan's strongly connected components of more than one file. */
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const index = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (file: string): number => {
+    const own = index.size;
+    index.set(file, own);
+    stack.push(file);
+    let low = own;
+    for (const target of graph.get(file) ?? []) {
+      if (target === file) found.push([file]);
+      if (!graph.has(target)) continue;
+      if (!index.has(target)) low = Math.min(low, visit(target));
+      else if (stack.includes(target))
+        low = Math.min(low, lowest.get(target) ?? index.get(target)!);
+    }
+    lowest.set(file, low);
+    if (low === own) {
+      const group = stack.splice(stack.indexOf(file));
+      if (group.length > 1) found.push(group.sort());
+    }
+    return low;
+  };
+  for (const file of graph.keys()) if (!index.has(file)) visit(file);
+  return found;
+}
+
+test("every folder of src stands in the list of layers, and the list names no other", () => {
+  const unlisted = files.filter((file) => layerOf(file) === undefined);
+  expect(unlisted).toEqual([]);
+  const missing = [...layers, simulator].filter((layer) => !existsSync(join(src, layer)));
+  expect(missing).toEqual([]);
 });
 
-test("no file imports what stands above it", () => {
-  const upward = files.flatMap((file) => {
-    const layer = layerOf(join(src, file));
-    const reachable = [layer, ...(allowed[layer] ?? [])];
-    return importsOf(file)
-      .filter((target) => {
-        const to = layerOf(target);
-        // The package's own files outside src, such as package.json, belong to no layer.
-        return to !== ".." && !reachable.includes(to);
-      })
-      .map((target) => `${file} → ${relative(src, target)}`);
-  });
+test("no file imports what stands above it, types included", () => {
+  const upward = [...imports].flatMap(([file, targets]) =>
+    targets
+      .filter((target) => !mayImport(layerOf(file)!, layerOf(target)!))
+      .map((target) => `${file} → ${target}`),
+  );
   expect(upward).toEqual([]);
 });
 
+test("no files import each other in a circle, types included", () => {
+  expect(circles(imports)).toEqual([]);
+});
+
+test("a circle of files is found, whichever way it runs", () => {
+  const graph = new Map([
+    ["a", ["b", "d"]],
+    ["b", ["c"]],
+    ["c", ["a"]],
+    ["d", ["e"]],
+    ["e", []],
+    ["f", ["g"]],
+    ["g", ["f", "a"]],
+  ]);
+  expect(circles(graph)).toEqual([
+    ["a", "b", "c"],
+    ["f", "g"],
+  ]);
+});
+
 test("relative imports name files that are there", () => {
-  const missing = files.flatMap((file) =>
-    importsOf(file)
-      .map((target) => target.replace(/\.js$/, ".ts"))
-      .filter((target) => !existsSync(target))
-      .map((target) => `${file} → ${relative(src, target)}`),
+  const missing = [...imports].flatMap(([file, targets]) =>
+    targets
+      .filter((target) => !existsSync(join(src, target)))
+      .map((target) => `${file} → ${target}`),
   );
   expect(missing).toEqual([]);
 });

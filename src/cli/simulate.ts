@@ -10,7 +10,8 @@ import {
   planTable,
   rateOf,
 } from "../lab/capacity-plan.ts";
-import { CustomPolicyFault, loadCustomPolicies } from "../lab/custom-policies.ts";
+import { loadCustomPolicies } from "../lab/custom-policies.ts";
+import { CustomPolicyFault } from "../lab/custom-policy-fault.ts";
 import { conditionsOf } from "../lab/report/conditions.ts";
 import { Report } from "../lab/report/page.ts";
 import { resultJson, resultTable } from "../lab/result-table.ts";

@@ -1,11 +1,10 @@
-/** Operators' own policies in the lab. A fault ends the replay, since the figures would be those of another policy. */
+/** Loads operators' own policies for the lab. */
 import { resolve } from "node:path";
 import type { PolicyConfig } from "../config/schema/policies.ts";
 import { parsePolicy, type Role } from "../config/schema/policy-text.ts";
 import { loadPolicyModule } from "../policies/custom-policy.ts";
+import { CustomPolicyFault } from "./custom-policy-fault.ts";
 import { splitQueue } from "./peer-queue.ts";
-
-export class CustomPolicyFault extends Error {}
 
 /** The policy that a text names, with the whole path of its module. */
 export function policyOf(text: string, role: Role): PolicyConfig {
@@ -25,8 +24,4 @@ export async function loadCustomPolicies(texts: readonly string[]): Promise<void
       throw new CustomPolicyFault(`policy module "${policy.module}" ${fault}`);
     }
   }
-}
-
-export function failReplay(message: string): never {
-  throw new CustomPolicyFault(message);
 }

@@ -7,7 +7,7 @@ import { SlotTable } from "../pool/slots.ts";
 import { PoolCapacity } from "../queue/pool-capacity.ts";
 import { PoolQueue } from "../queue/pool-queue.ts";
 import { createScoreboardMemory, Scoreboard } from "../scoreboard/scoreboard.ts";
-import { failReplay } from "./custom-policies.ts";
+import { failReplay } from "./custom-policy-fault.ts";
 import type { Fleet, Outcome } from "./fleet.ts";
 import type { Timeline } from "./timeline.ts";
 import type { TraceRequest } from "./trace.ts";
