@@ -1,4 +1,4 @@
-/** A newcomer who does what docs/extending.md says must end with a policy that works, by exactly the steps on the page. */
+/** A newcomer who does what docs/extending.md says must end with a policy or dialect that works, by exactly the steps on the page. */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,12 +7,22 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 
 const root = process.cwd();
 const page = readFileSync("docs/extending.md", "utf8");
-const section = page.slice(page.indexOf("## Add a policy to the proxy")).split("\n## ")[0]!;
 
-/** Blocks of code by their language, with the file that each names. */
-const blocks = [...section.matchAll(/```(\w+)(?: (\S+))?\n(.*?)```/gs)].map(
-  ([, language = "", file = "", text = ""]) => ({ language, file, text }),
-);
+interface Block {
+  readonly language: string;
+  readonly file: string;
+  readonly text: string;
+}
+
+/** The section's blocks of code by their language, with the file that each names. */
+function blocksOf(title: string): Block[] {
+  const from = page.indexOf(`## ${title}\n`);
+  expect(from, title).toBeGreaterThan(0);
+  const section = page.slice(from).split("\n## ")[0]!;
+  return [...section.matchAll(/```(\w+)(?: (\S+))?\n(.*?)```/gs)].map(
+    ([, language = "", file = "", text = ""]) => ({ language, file, text }),
+  );
+}
 
 let copy: string;
 
@@ -67,24 +77,46 @@ function run(command: string): string {
   }
 }
 
-it("the steps of the page add a policy that passes its contract suite, with its documentation", () => {
-  const files = blocks.filter(({ language }) => language === "ts");
+/** Does what the section says; returns the number of tests that its last command has passed. */
+function follow(title: string): number {
+  const blocks = blocksOf(title);
+  const files = blocks.filter(({ language, file }) => language !== "diff" && file !== "");
   const diffs = blocks.filter(({ language }) => language === "diff");
   const [commands] = blocks.filter(({ language }) => language === "sh");
-  expect([files.length, diffs.length]).toEqual([1, 1]);
+  expect([files.filter(({ language }) => language === "ts").length, diffs.length]).toEqual([1, 1]);
   for (const { file, text } of files) writeFileSync(join(copy, file), text, { flag: "wx" });
   for (const { file, text } of diffs) applyDiff(join(copy, file), text);
   const outputs = commands!.text.trim().split("\n").map(run);
   const passed = /Tests\s+(\d+) passed/.exec(outputs.at(-1)!)?.[1];
+  expect(passed, outputs.at(-1)).toBeDefined();
+  return Number(passed);
+}
+
+function expectGenerated(name: string, files: readonly string[]): void {
+  for (const file of files) {
+    expect(readFileSync(join(copy, file), "utf8"), file).toContain(name);
+  }
+}
+
+it("the steps of the page add a policy that passes its contract suite, with its documentation", () => {
   // Seven rules for the defaults, and for an alternative of its option.
-  expect(Number(passed), outputs.at(-1)).toBeGreaterThanOrEqual(14);
-  const generated = [
+  expect(follow("Add a policy to the proxy")).toBeGreaterThanOrEqual(14);
+  expectGenerated("least_tokens", [
     "docs/policies.md",
     "docs/configuration.md",
     "docs/nginx.md",
     "config.schema.json",
-  ];
-  for (const file of generated) {
-    expect(readFileSync(join(copy, file), "utf8"), file).toContain("least_tokens");
-  }
+  ]);
+});
+
+it("the steps of the page add a dialect that passes its contract suite, with its documentation", () => {
+  // Four rules for the definition, and those for the bodies of both engines.
+  expect(follow("Add a dialect")).toBeGreaterThanOrEqual(10);
+  expectGenerated("vllm-tagged", [
+    "docs/dialects.md",
+    "docs/configuration.md",
+    "docs/kv-transfer.md",
+    "config.schema.json",
+  ]);
+  expectGenerated("| `tag_prefix` |", ["docs/dialects/vllm-tagged.md"]);
 });
