@@ -8,16 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-interface Picture {
-  readonly file: string;
-  /** Of the plot in the report. */
-  readonly plot: string;
-  readonly args: readonly string[];
-}
-
 const fleet = ["--prefill", "4", "--decode", "4"];
 
-const pictures: readonly Picture[] = [
+/** Each: its file, the title of the plot in the report, and what `simulate` is run with. */
+const pictures = [
   {
     file: "policies-lengths.svg",
     plot: "TTFT by length of the prompt",
@@ -44,7 +38,7 @@ const lineHeight = 18;
 /** Of a letter of 13 px, about. */
 const letterWidth = 6.6;
 
-function report(args: readonly string[]): string {
+function report(args) {
   const folder = mkdtempSync(join(tmpdir(), "pictures-"));
   const file = join(folder, "report.html");
   const { status, stderr } = spawnSync(
@@ -59,25 +53,25 @@ function report(args: readonly string[]): string {
 }
 
 /** The first match's first group, which is there: the report is this project's own. */
-function found(pattern: RegExp, text: string): string {
+function found(pattern, text) {
   const group = pattern.exec(text)?.[1];
   if (group === undefined) throw new Error(`the report has no ${pattern}`);
   return group;
 }
 
 /** Of the report's rules those that a plot needs. */
-function plotStyle(html: string): string {
+function plotStyle(html) {
   const rules = found(/<style>(.*?)<\/style>/s, html).split("\n");
   const wanted = /^(:root|@media|\.tick|\.grid|\.line|\.dashed|\.mark|\.bar|\.c\d+\{)/;
   return rules.filter((rule) => wanted.test(rule) && !rule.includes("hover")).join("\n");
 }
 
 /** Breaks a text into lines that fit. */
-function lines(text: string): string[] {
+function lines(text) {
   const most = Math.floor(plotWidth / letterWidth);
   const broken = [""];
   for (const word of text.split(" ")) {
-    const line = broken[broken.length - 1]!;
+    const line = broken[broken.length - 1];
     if (line === "") broken[broken.length - 1] = word;
     else if (line.length + 1 + word.length <= most) broken[broken.length - 1] = `${line} ${word}`;
     else broken.push(word);
@@ -86,7 +80,7 @@ function lines(text: string): string[] {
 }
 
 /** Which line is which policy; bars have their names beside them. */
-function legend(names: readonly string[], y: number): string {
+function legend(names, y) {
   let x = margin;
   return names
     .map((name, index) => {
@@ -98,11 +92,11 @@ function legend(names: readonly string[], y: number): string {
     .join("\n");
 }
 
-function draw({ plot, args }: Picture): string {
+function draw({ plot, args }) {
   const html = report(args);
   const figure = found(new RegExp(`(<figure><h3>${plot}</h3>.*?</figure>)`, "s"), html);
   const names = [...html.matchAll(/<li class="c\d+"><svg.*?<\/svg>(.*?)<\/li>/g)].map(
-    ([, name]) => name!,
+    ([, name]) => name,
   );
   const isLines = figure.includes('class="line');
   const texts = lines(found(/<p>(.*?)<\/p>/s, figure));
