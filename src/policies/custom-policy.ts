@@ -56,11 +56,9 @@ async function load(file: string): Promise<LoadedModule> {
     const { code, message } = error as NodeJS.ErrnoException;
     return { fault: code === "ENOENT" ? "does not exist" : `cannot be read: ${message}` };
   }
-  // A query makes it another module for the runtime, so that a changed one is not taken from its cache.
-  const url = pathToFileURL(file);
-  url.searchParams.set("version", createHash("sha256").update(text).digest("hex").slice(0, 16));
+  const version = createHash("sha256").update(text).digest("hex").slice(0, 16);
   try {
-    const { default: exported, policy = exported } = (await import(url.href)) as {
+    const { default: exported, policy = exported } = (await import(specifierOf(file, version))) as {
       default?: unknown;
       policy?: unknown;
     };
@@ -71,6 +69,14 @@ async function load(file: string): Promise<LoadedModule> {
   } catch (error) {
     return { fault: `cannot be loaded: ${messageOf(error)}` };
   }
+}
+
+/** A query makes it another module for the runtime, so that a changed one does not come from its cache. Bun sees it in paths only. */
+function specifierOf(file: string, version: string): string {
+  const query = `?version=${version}`;
+  return process.versions["bun"] === undefined
+    ? `${pathToFileURL(file).href}${query}`
+    : `${file}${query}`;
 }
 
 export function messageOf(error: unknown): string {
