@@ -1,4 +1,4 @@
-/** The listener for operators: it tells of every request whichever worker had it, and clients never reach it. */
+/** The listener for operators reports each request, whichever worker had it; clients never reach it. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineReport, PoolReport } from "../../src/control/admin/engines.ts";
 import type { Decision } from "../../src/pool/engine-snapshot.ts";
@@ -13,7 +13,7 @@ import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
-interface Told extends Omit<Explained, "decisions"> {
+interface ExplainedDecisions extends Omit<Explained, "decisions"> {
   readonly decisions: readonly Decision[];
 }
 
@@ -57,7 +57,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
       }),
     );
     for (const id of ids) {
-      const one = await reported<Told>(`/admin/explain/${encodeURIComponent(id)}`);
+      const one = await reported<ExplainedDecisions>(`/admin/explain/${encodeURIComponent(id)}`);
       expect(one).toMatchObject({ requestId: id, status: 200, outcome: "GP_OK" });
       expect(one.endMs).toBeGreaterThanOrEqual(one.firstByteMs);
       expect(one.decisions.map(({ leg, policy }) => `${leg} ${policy}`)).toEqual([
@@ -70,7 +70,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
     expect((await ask(`${admin}/admin/explain/another`)).status).toBe(404);
   });
 
-  test("load and states are told while a stream runs, and are back at nothing when it has ended", async () => {
+  test("load and states are reported while a stream runs, and are zero when it has ended", async () => {
     const left = new AbortController();
     const endless = { prompt: "slow", max_tokens: 100_000, stream: true };
     const running = post(proxy.url + path, endless, { signal: left.signal });
@@ -114,7 +114,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
     await eventually(async () => (await sum("answerTokens")) + (await sum("promptTokens")) === 0);
   });
 
-  test("clients do not reach it; what it does not know is answered as an error", async () => {
+  test("clients do not reach it; unknown paths and methods are errors", async () => {
     expect((await ask(`${proxy.url}/admin/health`)).status).toBe(404);
     expect((await ask(`${admin}/v1/models`)).status).toBe(404);
     const posted = await ask(`${admin}/admin/health`, { method: "POST", body: "{}" });

@@ -1,4 +1,4 @@
-/** What is no good request is refused with the right status, and reaches no engine. */
+/** A bad request is rejected with the right status, and reaches no engine. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
@@ -17,7 +17,7 @@ const chunked = (parts: readonly string[]) =>
   parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join("");
 const smuggled = `GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n`;
 
-/** Bytes that are refused, the status, and the code in the error. After each the connection is closed. */
+/** Bytes that are rejected, the status, and the code in the error. After each the connection is closed. */
 const refused: readonly (readonly [string, string, number, string])[] = [
   ["no HTTP at all", "\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "GP_BAD_REQUEST_LINE"],
   ["another version", "GET / HTTP/2.0\r\n\r\n", 505, "GP_BAD_VERSION"],
@@ -176,7 +176,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(firstLines).toEqual(["", timeout, timeout, "HTTP/1.1 200 OK"]);
   });
 
-  test("unknown paths and wrong methods are the engine's to answer", async () => {
+  test("unknown paths and wrong methods go to the engine", async () => {
     expect(await ask(`${proxy.url}/nowhere`)).toMatchObject({ status: 404, end: "whole" });
     expect(await ask(proxy.url + path)).toMatchObject({ status: 405, end: "whole" });
     expect(await ask(`${proxy.url}/../../etc/passwd`)).toMatchObject({ end: "whole" });

@@ -1,4 +1,4 @@
-/** A calibration of a simulated engine finds the times that its switches say, and what it prints can be simulated with. */
+/** Calibrating a simulated engine finds the times of its switches, and `simulate` takes what it prints. */
 import { afterAll, describe, expect, test } from "vitest";
 import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, Stack } from "../support/stack.ts";

@@ -37,7 +37,7 @@ describe.each(sharingRuntimes)("on %s", (runtime) => {
       route: ", dialect: vllm-ascend-layerwise",
     });
 
-  /** Where the last requests were told to call. */
+  /** Where the last requests were to call back. */
   async function reported(): Promise<URL[]> {
     const requests = await Promise.all(decodes.map((engine) => engine.requests()));
     return requests.flat().flatMap(({ body }) => {

@@ -1,4 +1,4 @@
-/** A client that goes away, in whatever phase its request is, leaves nothing behind: no running request, no held KV. */
+/** A client that goes away, in whatever phase its request is, leaves nothing behind: no running request, no KV. */
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
@@ -111,7 +111,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect((await both()).prefill.requestsSeen).toBe(before.prefill.requestsSeen + 1);
   });
 
-  test("a client that does not read for a while is not one that has gone, and holds up nobody", async () => {
+  test("a client that does not read for a while is not cancelled, and delays no other", async () => {
     const [quick] = await stack.startEngines("decode", 1);
     const proxy = await stack.startByFlags([prefill], [quick!]);
     const client = connect(proxy.port, "127.0.0.1");
@@ -137,7 +137,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     client.destroy();
   });
 
-  test("KV of a prefill whose decode no engine takes is held until its lease ends, no longer", async () => {
+  test("KV of a prefill that no decode engine takes stays until its lease ends, no longer", async () => {
     const short = [...instant, "--kv-lease-ms", "300"];
     const [holder] = await stack.startEngines("prefill", 1, short);
     const proxy = await stack.startByFlags([holder!], [dead]);

@@ -9,7 +9,7 @@ interface Curled {
   readonly code: number;
   /** With `-i`: heads and body as they came. */
   readonly out: string;
-  /** With `-v`: what curl tells of the exchange. */
+  /** With `-v`: what curl prints about the exchange. */
   readonly reported: string;
 }
 
@@ -95,7 +95,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(reported).toContain("< HTTP/1.1 200 OK");
   });
 
-  test("a body that is too large is refused instead of asked for", async () => {
+  test("a body that is too large is rejected instead of invited", async () => {
     const args = [
       "-i",
       "-v",
@@ -119,7 +119,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(reported).toMatch(/Re-using existing connection/);
   });
 
-  test("HEAD and OPTIONS have their answers, and the connection stays in step", async () => {
+  test("HEAD and OPTIONS get their responses, and the connection stays in step", async () => {
     const head = await curl(["-I", `${proxy.url}/health`, "--next", "-sS", `${proxy.url}/version`]);
     expect(head.code).toBe(0);
     expect(head.out).toMatch(/^HTTP\/1\.1 405 [\s\S]*simulated/);

@@ -1,4 +1,4 @@
-/** quit lets what is under way end, and takes nothing new; stop ends at once; either way the process ends with 0. */
+/** quit finishes the requests in flight and takes no new ones; stop ends at once; both exit with 0. */
 import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
@@ -39,7 +39,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     return { response };
   }
 
-  test("SIGQUIT: streams and answers end as they should, idle connections close, new ones are refused", async () => {
+  test("SIGQUIT: responses end as they should, idle connections close, new ones are refused", async () => {
     const { url, command } = await stack.startByFlags(prefills, decodes);
     const expected = await post(oracle + path, stream, { headers: { "x-request-id": "same" } });
     const { requestsSeen } = await decodes[0]!.state();
@@ -60,7 +60,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     await stack.settled();
   });
 
-  test("SIGQUIT: what is pipelined behind a stream is not begun", async () => {
+  test("SIGQUIT: a request pipelined behind a stream is not started", async () => {
     const { url, command } = await stack.startByFlags(prefills, decodes);
     const client = await openRaw(url);
     client.socket.write(postBytes(path, stream) + postBytes(path, stream));
@@ -85,7 +85,7 @@ describe.each(runtimes)("on %s", (runtime) => {
       expect(end).toBe("cut");
       expect(body).not.toContain("data: [DONE]");
       await idle.ended;
-      // The engine is told, too.
+      // The engine is cancelled, too.
       await stack.settled();
     },
   );

@@ -1,5 +1,5 @@
 /**
- * Each endpoint through real engines: prefilled and decoded, the answer that of one engine, and kept ones found by any
+ * Each endpoint through real engines: prefilled and decoded, the response that of one engine, and kept ones found by any
  * worker.
  */
 import OpenAI from "openai";
@@ -82,7 +82,7 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
     [false, true].map((stream) => [path, { ...body, ...(stream && { stream }) }] as const),
   );
 
-  test.each(both)("%s %j is answered as by one engine, cached or not", async (path, body) => {
+  test.each(both)("%s %j gets the response of one engine, cached or not", async (path, body) => {
     const headers = { "x-request-id": "same" };
     for (let time = 0; time < 2; time += 1) {
       const expected = await post(direct.url + path, body, { headers });
@@ -93,7 +93,7 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
     }
   });
 
-  test("all of them by hand-off: nothing was computed twice", async () => {
+  test("all of them with a KV transfer: nothing was computed twice", async () => {
     const states = await stack.settled(pair);
     expect(totals(states)).toMatchObject({ recomputed: 0, violations: 0 });
     expect(states[1]!.remotePrefills).toBeGreaterThanOrEqual(2 * both.length);
@@ -108,7 +108,7 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
     ["/v1/responses", { input: 5 }],
     ["/v1/responses", { input: "a", previous_response_id: "resp_unknown" }],
     ["/v1/nothing", {}],
-  ])("%s %j is an engine's own answer, errors too", async (path, body) => {
+  ])("%s %j gets an engine's own response, errors too", async (path, body) => {
     const expected = await post(direct.url + path, body);
     const response = await post(proxy.url + path, body);
     expect([response.status, response.body]).toEqual([expected.status, expected.body]);
@@ -136,7 +136,7 @@ describe.each(sharingRuntimes)("stored responses on %s, with four workers", (run
   });
   afterAll(() => stack.end());
 
-  test("the openai package creates, streams, goes on, fetches and deletes", async () => {
+  test("the openai package creates, streams, continues, fetches and deletes", async () => {
     const model = "simulated";
     for (let turn = 0; turn < 8; turn += 1) {
       const first = await client.responses.create({ model, input: `Hello ${turn}` });

@@ -15,7 +15,7 @@ const headers = { "x-request-id": "same" };
 const json = { prompt: "Hello", max_tokens: 12 };
 const stream = { ...json, stream: true };
 
-/** Faults after which the engine has given no answer. */
+/** Faults after which the engine has given no response. */
 const broken: readonly FaultInput[] = [
   { kind: "refuse" },
   { kind: "accept-then-close" },
@@ -25,7 +25,7 @@ const broken: readonly FaultInput[] = [
   { kind: "reset-after-headers" },
   { kind: "reset-after-headers", how: "fin" },
 ];
-/** The same, but only where the answer is in one piece. */
+/** The same, but only where the response is in one piece. */
 const halved: readonly FaultInput[] = [
   { kind: "reset-after-chunks" },
   { kind: "reset-after-chunks", how: "fin" },
@@ -110,7 +110,7 @@ describe.each(bunAndOneNode("engine-faults"))("on %s", (runtime) => {
     },
   );
 
-  test("refusals of what a client asks for are the engine's words", async () => {
+  test("an engine's error about a request reaches the client as it is", async () => {
     const requests = [
       { path: completions, body: { ...json, model: "none" }, status: 404 },
       { path: chat, body: { messages: [] }, status: 400 },
@@ -150,7 +150,7 @@ describe.each(bunAndOneNode("engine-faults"))("on %s", (runtime) => {
     expect(whole.startsWith(ended.body)).toBe(true);
   });
 
-  test("a prefill that hands nothing over costs time, not the answer", async () => {
+  test("a prefill without KV transfer parameters costs time, not the response", async () => {
     const faults = [
       { kind: "no-kv-params" },
       { kind: "wrong-json" },

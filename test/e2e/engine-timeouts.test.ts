@@ -1,4 +1,4 @@
-/** An engine that holds still costs its own requests a time-out, and nobody else anything. */
+/** An engine that hangs costs its own requests a time-out, and delays no other. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Answered, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
@@ -56,7 +56,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect((await post(alone + completions, stream)).status).toBe(200);
   });
 
-  test("half of it comes: a stream is cut, and for an answer in one piece another engine is asked", async () => {
+  test("half of it comes: a stream is cut, and another engine is asked for a response in one piece", async () => {
     const { body: whole } = await post(oracle + completions, stream, { headers });
     await stall("decode", completions, { chunks: 2, times: 1 });
     await stall("prefill", chat, { chunks: 1, times: 2 });

@@ -1,4 +1,4 @@
-/** What a newcomer types first: flags, the demo, `convert`; and each mistake is told before anything listens. */
+/** What a newcomer types first: flags, the demo, `convert`; each mistake is reported before anything listens. */
 import { afterAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
@@ -27,7 +27,7 @@ describe.each(bunAndOneNode("first-steps"))("on %s", (runtime) => {
     expect(stdout).toMatch(/^TTFT: {5}\d+\.\d ms, 24 tokens in \d+ ms\nKV cache: transferred\n$/m);
   });
 
-  test("demo goes on to serve, with a curl line that works, until it is ended", async () => {
+  test("demo serves, with a curl line that works, until it is ended", async () => {
     const command = stack.start("demo");
     await eventually(() => command.stdout.includes("curl -N"));
     const [, url, body] = /curl -N (http\S+) .* -d '(.*)'\n/.exec(command.stdout)!;

@@ -81,7 +81,7 @@ logFormats: { serial: { format: "$connection $status" } }`;
   const running = async () =>
     (await Promise.all(decodes.map((engine) => engine.state()))).map((state) => state.running);
 
-  /** Begins a stream that stays open; resolves at its first byte, or with an answer that is an error. */
+  /** Begins a stream that stays open; resolves at its first byte, or with a response that is an error. */
   function hold(url: string, stop: AbortSignal): Promise<Answered | undefined> {
     return new Promise((resolve) => {
       const response = post(
@@ -98,7 +98,7 @@ logFormats: { serial: { format: "$connection $status" } }`;
     });
   }
 
-  test("least_conn: each engine has its share of what is open", async () => {
+  test("least_conn: each engine has its share of the open streams", async () => {
     const { url, serials } = await serve({});
     for (const engine of decodes) await engine.setFault({ kind: "stall", chunks: 1 });
     const stop = abortable();

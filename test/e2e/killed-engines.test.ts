@@ -87,7 +87,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(end).toBe("cut");
     expect(part).toMatch(/^data: \{/);
     expect(part).not.toContain("data: [DONE]");
-    // Nothing but its end frames an answer in HTTP/1.0, so a clean end would be a lie.
+    // Nothing but its end frames a response in HTTP/1.0, so a clean end would be a lie.
     expect(await old.ended).toBe("ECONNRESET");
     expect(old.text()).not.toContain("data: [DONE]");
   });
@@ -116,7 +116,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     expect(after).toMatchObject({ recomputed: before.recomputed, stored: before.stored + 2 });
   });
 
-  test("when nobody is left the error says so, and a new life serves again", async () => {
+  test("without engines the error says so, and restarted ones serve again", async () => {
     const [prefill] = await stack.startEngines("prefill", 1, instant);
     const [decode] = await stack.startEngines("decode", 1, instant);
     const at = await serve([prefill!], [decode!]);

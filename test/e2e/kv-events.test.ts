@@ -1,7 +1,7 @@
 /**
- * KV events of real processes: what reaches an engine past the proxy, what it evicts and that it was started anew is known at the next
- * prompt; where the prompt goes shows it. What was sent there would say the opposite each time. So it is where prompts are held, and where
- * they are sent at once.
+ * KV events of real processes: what reaches an engine past the proxy, what it evicts and that it was restarted is known at
+ * the next prompt; where that goes shows it. By what was sent there, it would go to the other engine each time. This holds
+ * for prompts that wait in the queue and for those that are sent at once.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
@@ -12,12 +12,12 @@ import { runtimes, sharesPorts } from "../support/runtimes.ts";
 import { type Engine, instant, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
-/** Prompts that are held, and that are not: where several workers ask the main thread, and where engines do both in one pool. */
+/** Prompts that are queued or sent at once, with one worker or several, to prefill engines or to those that do both. */
 const cases = runtimes.flatMap((runtime) => {
-  const held = { runtime, workers: 1, policy: "predictive", whole: false };
+  const queued = { runtime, workers: 1, policy: "predictive", whole: false };
   const atOnce = { runtime, workers: 1, policy: "cache_aware", whole: true };
-  if (!sharesPorts(runtime)) return [held, atOnce];
-  return [held, { ...held, workers: 2 }, { ...atOnce, workers: 2, whole: false }];
+  if (!sharesPorts(runtime)) return [queued, atOnce];
+  return [queued, { ...queued, workers: 2 }, { ...atOnce, workers: 2, whole: false }];
 });
 
 /** 2,000 tokens, of which an engine keeps 4,096. */
@@ -79,7 +79,7 @@ describe.each(cases)(
       return after.findIndex((count, i) => count > before[i]!);
     }
 
-    test("what an engine has evicted is not looked for there, but where others have sent it", async () => {
+    test("a prompt goes where it is cached now, not where the proxy sent it before an eviction", async () => {
       const text = prompt(`evicted`);
       const first = await placeOf(text);
       expect(await placeOf(text)).toBe(first);
@@ -90,12 +90,12 @@ describe.each(cases)(
       expect(await placeOf(text)).toBe(other);
     });
 
-    test("an engine that was started anew is known to have nothing", async () => {
+    test("a restarted engine is known to have an empty cache", async () => {
       const text = prompt(`restarted`);
       const first = await placeOf(text);
       expect(await placeOf(text)).toBe(first);
       await prefills[first]!.kill();
-      // What was sent to it before counts no more: where prompts are sent at once, the policies know, and the log cannot tell.
+      // What was sent to it before no longer counts: without a queue only the policies know, and the log says less.
       const ended = policy === "predictive" ? "nothing is known" : "known by what was sent";
       await eventually(() => proxy.command.stderr.split("known exactly").at(-1)!.includes(ended));
       await prefills[first]!.startAgain();
@@ -121,7 +121,7 @@ describe.each(cases)(
       }
     });
 
-    test("a client that goes while its prompt is tokenised is never sent, and an engine that is late with it holds it up 1 s", async () => {
+    test("a client that leaves while its prompt is tokenised sends nothing; a slow tokeniser delays 1 s at most", async () => {
       for (const engine of prefills) await engine.setFault({ kind: "stall", path: "/tokenize" });
       const seen = async () => {
         const states = await Promise.all(prefills.map((engine) => engine.state()));
@@ -148,7 +148,7 @@ describe.each(cases)(
       for (const engine of prefills) await engine.clearFaults();
     });
 
-    test("prompts that engines do not tokenise are served as before", async () => {
+    test("prompts that engines do not tokenise are served all the same", async () => {
       for (const engine of prefills)
         await engine.setFault({ kind: "status", code: 500, path: "/tokenize" });
       const answers = await Promise.all(

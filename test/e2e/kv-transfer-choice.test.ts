@@ -1,4 +1,4 @@
-/** Which requests are prefilled elsewhere, by which dialect, on which rank: said, found out, or not at all. */
+/** Which requests are prefilled elsewhere, by which dialect, on which rank: configured, detected, or none. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
@@ -31,7 +31,7 @@ describe.each(bunAndOneNode("kv-transfer-choice"))("on %s", (runtime) => {
   const truth = async (prompt: string) => textOf((await responseTo(oracle.url, prompt)).body);
   const prefills = async () => (await prefill.state()).stored;
 
-  test("auto answers 503 until engines tell, says what it assumes, and then hands over", async () => {
+  test("auto responds 503 until the dialect is detected, logs it, and then transfers KV", async () => {
     const [port] = (await freePorts(1)) as [number];
     const proxy = await stack.serve((listen) =>
       pdYaml({
@@ -58,7 +58,7 @@ describe.each(bunAndOneNode("kv-transfer-choice"))("on %s", (runtime) => {
     expect((await responseTo(proxy.url, long)).status).toBe(200);
   });
 
-  test("auto finds the dialect, and then what that dialect must know, with nothing configured", async () => {
+  test("auto detects the dialect and the attributes that it needs, with nothing configured", async () => {
     const [kvPort, ...ports] = (await freePorts(3)) as [number, number, number];
     const sglang = [...instant, "--dialect", "sglang"];
     const engines = await Promise.all([
@@ -86,13 +86,13 @@ describe.each(bunAndOneNode("kv-transfer-choice"))("on %s", (runtime) => {
     expect(textOf((await responseTo(proxy.url, long)).body)).toBe(await truth(long));
   });
 
-  test("plain engines answer by themselves, whatever the path", async () => {
+  test("plain engines serve each path by themselves", async () => {
     const proxy = await stack.startProxy("--engine", oracle.url, "--listen", "127.0.0.1:0");
     expect(textOf((await responseTo(proxy.url, long)).body)).toBe(await truth(long));
     expect((await ask(`${proxy.url}/v1/models`)).status).toBe(200);
   });
 
-  test("a prompt below the threshold is decode's alone, and its answer is the same", async () => {
+  test("a prompt below the threshold goes to decode alone, and its response is the same", async () => {
     const proxy = await stack.startByFlags(
       [prefill],
       [decode],
@@ -108,7 +108,7 @@ describe.each(bunAndOneNode("kv-transfer-choice"))("on %s", (runtime) => {
     expect(await prefills()).toBe(before + 1);
   });
 
-  test("without a prefill engine it is an error, unless decode may compute the prompt: that is told", async () => {
+  test("without a prefill engine it is an error, unless decode may compute the prompt: that is logged", async () => {
     const [nobody] = (await freePorts(1)) as [number];
     const serve = (route: string) =>
       stack.serve((port) =>

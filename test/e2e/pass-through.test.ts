@@ -1,4 +1,4 @@
-/** What needs no prefill goes to an engine as it came, and its answer comes back as it was. */
+/** What needs no prefill goes to an engine as it came, and its response comes back as it was. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, post } from "../support/http-client.ts";
 import { bunAndOneNode } from "../support/runtimes.ts";
@@ -41,13 +41,13 @@ describe.each(bunAndOneNode("pass-through"))("on %s", (runtime) => {
       expect(response.body === direct.body).toBe(true);
     });
 
-    test("a body that is no JSON is not the proxy's to judge", async () => {
+    test("the proxy passes on a body that is no JSON", async () => {
       const response = await post(`${urls.get(way)}/tokenize`, "{broken");
       const direct = await post(`${decodes[0]!.url}/tokenize`, "{broken");
       expect(response).toMatchObject({ status: 400, body: direct.body });
     });
 
-    test("unknown paths, wrong methods and empty answers are the engine's own", async () => {
+    test("unknown paths, wrong methods and empty responses are the engine's own", async () => {
       const url = urls.get(way)!;
       const unknown = await ask(`${url}/v1/nothing`);
       expect(unknown).toMatchObject({ status: 404, body: '{"detail":"Not Found"}' });

@@ -1,4 +1,4 @@
-/** Through prefill and decode, an answer is byte for byte the one that a single engine gives directly. */
+/** Through prefill and decode, a response is byte for byte the one that a single engine gives directly. */
 import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";

@@ -58,7 +58,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
     return longest;
   }
 
-  test("30 prompts at once: each prefill engine has one at a time, and all are answered", async () => {
+  test("30 prompts at once: each prefill engine has one at a time, and all get a response", async () => {
     const answers = Promise.all(
       Array.from({ length: 30 }, (_, i) => post(url + path, long(`${runtime}${i}`))),
     );
@@ -69,7 +69,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
     for (const { requestsSeen } of states) expect(requestsSeen).toBeGreaterThan(5);
   });
 
-  test("clients that leave while they wait are never sent, and hold up nobody", async () => {
+  test("prompts whose clients leave while they wait are not sent, and delay no other", async () => {
     const before = await Promise.all(prefills.map((engine) => engine.state()));
     // Stopped processes finish no prefill, so that all but the first wait until clients have left.
     for (const engine of prefills) engine.signal("SIGSTOP");

@@ -49,7 +49,7 @@ describe.each(bunAndOneNode("record"))("on %s", (runtime) => {
   };
   const completion = { model: "simulated", max_tokens: 5, ignore_eos: true };
 
-  test("each kind of answer is one line with its sizes", async () => {
+  test("each kind of response is one line with its sizes", async () => {
     const { url } = await serve("kinds.jsonl");
     const startMs = Date.now();
     let asked = 0;
@@ -137,7 +137,7 @@ describe.each(bunAndOneNode("record"))("on %s", (runtime) => {
     expect(await idsOf("four.jsonl", ", salt: pepper", false)).toEqual([salted]);
   });
 
-  test("--record does the same, and a file that cannot be written is told before anything is served", async () => {
+  test("--record does the same, and a file that cannot be written is an error at the start", async () => {
     const file = join(stack.folder, "flags.jsonl");
     const { url } = await stack.startByFlags(prefill, decode, "--record", file);
     await post(`${url}/v1/completions`, { ...completion, prompt: long });
@@ -148,7 +148,7 @@ describe.each(bunAndOneNode("record"))("on %s", (runtime) => {
     expect(stderr).toMatch(/\[emerg\] open\(\) "\/no\/such\/folder\/trace\.jsonl" failed/);
   });
 
-  test("engines that do all of a request are recorded, too", async () => {
+  test("requests to engines that prefill and decode are recorded, too", async () => {
     const [mixed] = (await stack.startEngines("mixed", 1)) as [Engine];
     const file = join(stack.folder, "plain.jsonl");
     const words = ["--engine", mixed.url, "--listen", "127.0.0.1:0", "--record", file];

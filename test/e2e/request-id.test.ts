@@ -1,4 +1,4 @@
-/** One id per request: given when absent, kept when there, the same at prefill, at decode and in the answer. */
+/** One id per request: given when absent, kept when there, the same at prefill, at decode and in the response. */
 import { afterAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
 import { runtimes } from "../support/runtimes.ts";

@@ -1,5 +1,5 @@
 /**
- * For every field of a request: the answer through prefill and decode is byte for byte that of one engine, its usage
+ * For every field of a request: the response through prefill and decode is byte for byte that of one engine, its usage
  * included.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -153,7 +153,7 @@ describe.each(fleets)("on $runtime, $dialect", (fleet) => {
     }
   });
 
-  test("all of them by hand-off: nothing was computed twice, and the cache was told of", async () => {
+  test("all of them with a KV transfer: nothing was computed twice, and cached tokens were reported", async () => {
     const [prefill, decode] = await Promise.all(pair.map((engine) => engine.state()));
     // Where one prompt is carried, lists are computed by decode alone.
     const several = asked.filter(([, , body]) => {

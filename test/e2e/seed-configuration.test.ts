@@ -43,7 +43,7 @@ describe.each(bunAndOneNode("seed-configuration"))("on %s", (runtime) => {
     return command;
   }
 
-  test("-t is content, and -T shows what it came to", () => {
+  test("-t accepts it, and -T prints the effective configuration", () => {
     const checked = stack.run("-t", "-c", conf);
     expect(checked.code).toBe(0);
     expect(checked.stderr).toContain(`the configuration file ${conf} syntax is ok\n`);
@@ -57,7 +57,7 @@ describe.each(bunAndOneNode("seed-configuration"))("on %s", (runtime) => {
     expect(dumped.stdout).toContain("name: length_balance");
   });
 
-  test("-t tells a mistake with its place, and neither it nor a start goes on", async () => {
+  test("-t reports a mistake with its place, and a start fails with the same", async () => {
     const text = readFileSync(conf, "utf8");
     const broken = stack.write("broken.conf", text.replace("length_balance;", "lenght_balance;"));
     const at = `${broken}:${text.split("\n").findIndex((line) => /length_balance;/.test(line)) + 1}`;

@@ -68,7 +68,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
     expect(reported.prefillMs.shadow).toBeLessThan(reported.prefillMs.real);
   });
 
-  test("a reload and the end tell in the log what it was, and a reload begins anew", async () => {
+  test("a reload and the end log the result, and a reload starts the count again", async () => {
     const { command, port } = proxy;
     const lines = () => command.stderr.match(/shadow session_affinity of pool "prefill" would/g);
     expect(lines()).toBeNull();
@@ -89,7 +89,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
   });
 });
 
-test.each(["predictive", "leest_conn", "llm_d?no=1"])("--shadow %s is refused", (policy) => {
+test.each(["predictive", "leest_conn", "llm_d?no=1"])("--shadow %s is rejected", (policy) => {
   const flags = ["--prefill", "a:1", "--decode", "b:1", "--shadow", policy];
   const { code, stderr } = runCommand(flags);
   expect(code).toBe(1);

@@ -94,7 +94,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     seeing.command.signal("SIGTERM");
   });
 
-  test("an engine that stops telling is said to, once, and is counted by what was sent there", async () => {
+  test("an engine that stops reporting is logged once, and counts by the requests sent there", async () => {
     const proxy = await serve(", signals: { intervalMs: 50, path: /metrics }");
     const engine = decodes[1]!;
     await eventually(async () => (await proxy.engines())[1]!.signal === "live");

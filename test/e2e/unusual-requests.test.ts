@@ -1,4 +1,4 @@
-/** What is only unusual is served as well: pipelined requests, odd chunks, an old version. */
+/** Unusual requests are served as well: pipelined ones, odd chunks, an old version. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { post } from "../support/http-client.ts";
@@ -26,7 +26,7 @@ describe.each(runtimes)("on %s", (runtime) => {
   });
   afterAll(() => stack.end());
 
-  test("pipelined requests are answered in their order, also behind a stream", async () => {
+  test("pipelined requests get their responses in order, also behind a stream", async () => {
     const ids = ["one", "two", "three", "four"];
     const requests = ids.map((id, index) =>
       postBytes(path, { ...body, stream: index % 2 === 0 }, `X-Request-Id: ${id}\r\n`),

@@ -27,7 +27,7 @@ const repeatsId: Script = (request, { send, after }) => {
 
 function worldOf(options: WorldOptions = {}): World {
   const world = new World({ ...options, route: { dialect: "vllm-p2p-nccl", ...options.route } });
-  for (const engine of world.engines) engine.checksHandoff = false;
+  for (const engine of world.engines) engine.checksTransfer = false;
   for (const engine of world.prefill) engine.script = (_, { send }) => send(response("{}"));
   for (const engine of world.decode) engine.script = repeatsId;
   return world;
@@ -76,7 +76,7 @@ describe.each([json, stream])("%o", (ask) => {
   });
 });
 
-test("what cannot be handed over is refused, and no engine hears of it", () => {
+test("a request that the dialect cannot transfer is rejected, and reaches no engine", () => {
   const world = worldOf({ route: { onPrefillFailure: "decode_only" } });
   const client = world.client();
   client.send(completion(json).replace('"model":"m",', '"n":2222222,'));
@@ -96,7 +96,7 @@ test("decode is never left to compute a prompt, be it short or the prefill gone"
 });
 
 test.each(["{}", '{"kv_transfer_params":{"remote_engine_id":"e"}}'])(
-  "a prefill that hands over nothing (%s) is an error, where decode would make an answer of empty memory",
+  "a prefill that hands over nothing (%s) is an error, where decode would make a response of empty memory",
   (said) => {
     const world = worldOf({ route: { dialect: "moriio-read", onPrefillFailure: "decode_only" } });
     for (const engine of world.prefill) engine.script = (_, { send }) => send(response(said));

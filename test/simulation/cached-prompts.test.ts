@@ -45,14 +45,14 @@ test("a turn that adds a long text is prefilled", () => {
   world.expectNothingLeft();
 });
 
-test("nothing counts as cached where nobody says how much the engines hold", () => {
+test("nothing counts as cached if the size of caches is not configured", () => {
   const world = worldOf({ cacheTokens: 0 });
   expect([ask(world, chat), ask(world, chat)]).toEqual([200, 200]);
   expect(prefilled(world)).toBe(2);
   world.expectNothingLeft();
 });
 
-test("what an engine of that size has dropped meanwhile is prefilled again", () => {
+test("blocks that a cache of that size has evicted are prefilled again", () => {
   const world = worldOf({ cacheTokens: 100_000 }, { decode: 1 });
   for (let i = 0; i < 15; i += 1) expect(ask(world, `${i} ${chat}`)).toBe(200);
   expect(prefilled(world)).toBe(15);

@@ -43,7 +43,7 @@ class CalledWorld extends World {
     worker.callbacks.listensAt({ host: "proxy", externalHost: "no.where", port: 81 });
     const where = { host: "proxy", port: 81, reusePort: false, backlog: 1 };
     void network.listen(where, (socket) => worker.acceptCaller(socket));
-    for (const engine of this.engines) engine.checksHandoff = false;
+    for (const engine of this.engines) engine.checksTransfer = false;
     for (const engine of this.prefill) engine.script = this.pushes;
     for (const engine of this.decode) engine.script = this.callsBack;
   }
@@ -123,13 +123,13 @@ test("two requests with one id of the client's are two to the engines, and both 
   }
 });
 
-test("a call that is repeated, before and after the prefill, has one prefill and one answer", () => {
+test("a call that is repeated, before and after the prefill, has one prefill and one response", () => {
   const world = new CalledWorld({ decode: 1 });
   world.decode[0]!.script = (request, connection) => {
     const text = post(pathOf(request), callBody(idOf(request)));
     world.callsBack(request, connection);
     world.call(text);
-    // The first connection of an engine may break before its answer.
+    // The first connection of an engine may break before its response.
     const broken = world.call(text);
     connection.after(3, () => broken.socket.destroy());
     connection.after(15, () => world.call(text));
@@ -157,7 +157,7 @@ test("one connection serves one call after the other, also those that are sent a
   world.expectNothingOpen();
 });
 
-describe("nobody is let in who was not asked", () => {
+describe("call-backs that were not asked for are rejected", () => {
   test.each([
     ["another path", "/callback/0123456789abcdef0123456789abcdef"],
     ["none", "/"],
@@ -252,7 +252,7 @@ describe("a prefill that fails", () => {
     ["400 Bad Request", 400],
     ["503 Service Unavailable", 503],
   ])(
-    "with %s: that is the client's answer, the call gets 502, and decode is ended",
+    "with %s: that is the client's response, the call gets 502, and decode is ended",
     (line, status) => {
       const world = new CalledWorld({ decode: 1 });
       let decode: EngineConnection | undefined;
@@ -338,7 +338,7 @@ test("of a list of prompts each calls, and one prefill has what all of them said
   world.expectNothingOpen();
 });
 
-test("a client that leaves, whenever it does, leaves nothing behind, and every call has its answer", () => {
+test("a client that leaves, whenever it does, leaves nothing behind, and every call has its response", () => {
   for (let ms = 0; ms < 60; ms += 1) {
     const world = new CalledWorld({ seed: ms });
     const client = world.ask(stream);

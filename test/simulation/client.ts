@@ -56,7 +56,7 @@ export class Client implements SocketHandler {
     this.#leavesOpen = leavesOpen;
   }
 
-  /** Final answers, complete. */
+  /** Final responses, complete. */
   get answers(): readonly ClientResponse[] {
     return this.#reader.answers;
   }
@@ -64,7 +64,7 @@ export class Client implements SocketHandler {
   get interim(): readonly number[] {
     return this.#reader.interim;
   }
-  /** Whether an answer has begun that is not complete. */
+  /** Whether a response has begun that is not complete. */
   get midway(): boolean {
     return this.#reader.midway;
   }

@@ -1,6 +1,6 @@
 /**
  * One whole exchange, cut at every byte: of each of its three connections, in each direction, by FIN, by RST and by
- * silence. Whatever happens, the client gets the right answer, a typed error, or a stream that is visibly broken; in
+ * silence. Whatever happens, the client gets the right response, a typed error, or a stream that is visibly broken; in
  * time; and nothing stays occupied.
  */
 import { expect, test } from "vitest";
@@ -40,7 +40,7 @@ const cases: readonly Case[] = (["client", "prefill", "decode"] as const).flatMa
 );
 
 const { connectTimeoutMs, readTimeoutMs, bodyTimeoutMs } = timeouts;
-/** An answer can be late by two tries of each leg, and a tick each. */
+/** A response can be late by two tries of each leg, and a tick each. */
 const latestMs = headerTimeoutMs + bodyTimeoutMs + 4 * (connectTimeoutMs + readTimeoutMs + 200);
 
 function begin(ask: Ask, options: WorldOptions): { world: World; client: Client } {
@@ -85,7 +85,7 @@ function countBytes(ask: Ask): (one: Pick<Case, "where" | "direction">) => numbe
     direction === "to-proxy" ? far[where]!.peer!.bytesRead : far[where]!.bytesRead;
 }
 
-/** Of a streamed answer; until all of its first event has come, nothing of it goes to the client. */
+/** Of a streamed response; until all of its first event has come, nothing of it goes to the client. */
 function firstEventEnd({ prompt, events = 3 }: Ask): number {
   const [first] = sseEvents(prompt, events);
   return chunkedHead.length + chunk(first!).length - "\r\n".length;
@@ -123,7 +123,7 @@ function cutOnce(ask: Ask, { where, direction, how }: Case, atByte: number, alon
       far.cut(how);
     });
   });
-  // A client that is cut off itself sees nothing any more; for the others an answer must come or the connection must
+  // A client that is cut off itself sees nothing any more; for the others a response must come or the connection must
   // end.
   const over = () =>
     where === "client"
@@ -137,7 +137,7 @@ function cutOnce(ask: Ask, { where, direction, how }: Case, atByte: number, alon
 }
 
 /**
- * What an exchange may come to whose engine is cut off. `afterHead`: bytes of a streamed answer have gone to the
+ * What an exchange may come to whose engine is cut off. `afterHead`: bytes of a streamed response have gone to the
  * client.
  */
 function expectVerdict(verdict: Verdict, alone: boolean, afterHead: boolean, whole: boolean): void {
@@ -196,7 +196,7 @@ const unframed: readonly {
 ];
 
 test.each(unframed)(
-  "an answer that breaks off never looks complete: $name",
+  "a response that breaks off never looks complete: $name",
   ({ version, script }) => {
     const ask: Ask = { prompt: "cut me", stream: true };
     const run = (how: Cut, atByte: number) => {

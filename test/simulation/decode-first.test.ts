@@ -1,5 +1,5 @@
 /**
- * Decode is asked first, and its answer says whether the prompt has to be computed elsewhere: no such answer reaches a
+ * Decode is asked first, and its response says whether the prompt has to be computed elsewhere: no such response reaches a
  * client.
  */
 import { expect, test } from "vitest";
@@ -22,7 +22,7 @@ const givesBack: Script = (request, connection) => {
   else if (bodyOf(request).stream !== true) connection.send(response(miss));
   else {
     connection.send(chunkedHead + chunk(`data: ${miss}\n\n`));
-    // What ends the answer comes on its own.
+    // What ends the response comes on its own.
     connection.after(5, () => connection.send(`${chunk("data: [DONE]\n\n")}0\r\n\r\n`));
   }
 };
@@ -35,7 +35,7 @@ const prefillsForOthers: Script = (request, { send, engine }) => {
 function worldOf(decode: Script, options: WorldOptions = {}): World {
   const route = { dialect: "cache-threshold", ...options.route } as const;
   const world = new World({ decode: 1, ...options, route });
-  for (const engine of world.engines) engine.checksHandoff = false;
+  for (const engine of world.engines) engine.checksTransfer = false;
   for (const engine of world.prefill) engine.script = prefillsForOthers;
   for (const engine of world.decode) engine.script = decode;
   return world;
@@ -113,7 +113,7 @@ test.each([json, stream])(
   },
 );
 
-test("a long answer goes through whole, in one piece or in chunks", () => {
+test("a long response goes through whole, in one piece or in chunks", () => {
   const long = JSON.stringify({ choices: [{ text: "x".repeat(300_000), finish_reason: "stop" }] });
   for (const chunked of [false, true]) {
     const world = worldOf((_, { send }) => {
@@ -128,7 +128,7 @@ test("a long answer goes through whole, in one piece or in chunks", () => {
 });
 
 test.each([10, 300_000])(
-  "an answer of %i bytes after a prefill has the cached tokens of that",
+  "a response of %i bytes after a prefill has the cached tokens of that",
   (bytes) => {
     const usage = (cached: number) => ({ prompt_tokens_details: { cached_tokens: cached } });
     const text = "x".repeat(bytes);

@@ -1,4 +1,4 @@
-/** A worker that is told to finish answers what it has begun, takes nothing new, and says when it is done. */
+/** A worker that drains finishes what it has begun, takes nothing new, and reports when it is done. */
 import { expect, test } from "vitest";
 import { type Client, codeOf, completion } from "./client.ts";
 import { response } from "./engine.ts";
@@ -38,7 +38,7 @@ test("what is in flight is finished, idle connections are closed, then the drain
   world.expectNothingLeft();
 });
 
-test("an answer whose head goes out during a drain says that the connection closes", () => {
+test("a response whose head goes out during a drain says that the connection closes", () => {
   const world = new World();
   world.decode[0]!.script = (_, { send, after }) => after(200, () => send(response("{}")));
   const client = world.ask({ prompt: "p", stream: false });
@@ -69,7 +69,7 @@ test("a request that is on its way in is still answered", () => {
   world.expectNothingLeft();
 });
 
-test("the end of an answer that waits for a slow client is not lost", () => {
+test("the end of a response that waits for a slow client is not lost", () => {
   const world = new World({ kernelBytes: 10_000 });
   const body = "b".repeat(100_000);
   for (const engine of world.decode) engine.script = (_, { send }) => send(response(body));

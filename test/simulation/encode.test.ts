@@ -113,7 +113,7 @@ test("where the encoders say where the embeddings are, the prefill hears it byte
   world.expectNothingLeft();
 });
 
-test("an answer that says nothing of embeddings adds nothing", () => {
+test("a response that says nothing of embeddings adds nothing", () => {
   const world = start();
   const said = ['{"ec_transfer_params":null}', '{"ec_transfer_params":{}}', '{"choices":[]}'];
   for (const engine of world.encode) engine.script = (_, { send }) => send(response(said.pop()!));
@@ -235,7 +235,7 @@ test.each(faults)(
   },
 );
 
-test("an encoder's refusal is the client's answer, and ends what is under way for the other items", () => {
+test("an encoder's refusal is the client's response, and ends what is under way for the other items", () => {
   const world = start();
   world.encode[0]!.script = refuses("400 Bad Request");
   world.encode[1]!.script = () => {};
@@ -248,7 +248,7 @@ test("an encoder's refusal is the client's answer, and ends what is under way fo
   world.expectNothingLeft();
 });
 
-test("a status for which the route tries another is not the client's answer while there is another", () => {
+test("a status for which the route tries another is not the client's response while there is another", () => {
   const retry = { on: ["http_503"] as const, tries: 0, timeoutMs: 0 };
   const world = start({ route: { retry: { ...retry, on: [...retry.on] } } });
   world.encode[0]!.script = refuses("503 Service Unavailable");
@@ -298,7 +298,7 @@ test("engines that prefill and decode themselves get the embeddings as well", ()
       { match: { path: "/v1/chat" }, encode: { pool: "encode" }, target: { pool: "decode" } },
     ],
   });
-  for (const engine of world.decode) engine.checksHandoff = false;
+  for (const engine of world.decode) engine.checksTransfer = false;
   for (const engine of world.encode)
     engine.script = (_, { send }) => send(response('{"ec_transfer_params":{"a":{"p":1}}}'));
   expect(world.responseTo(ask(world, chat([image("a")]))).status).toBe(200);
@@ -332,7 +332,7 @@ test("an encode may have a location of its own, as a prefill may", () => {
       },
     ],
   });
-  for (const engine of world.decode) engine.checksHandoff = false;
+  for (const engine of world.decode) engine.checksTransfer = false;
   expect(world.responseTo(ask(world, chat([image("a")]))).status).toBe(200);
   const [request] = world.encode[0]!.requests;
   expect(request!.startLine).toBe("POST /v1/chat/completions HTTP/1.1");

@@ -21,7 +21,7 @@ function worldOf(options: WorldOptions = {}): World {
     ],
   });
   for (const engine of world.engines) {
-    engine.checksHandoff = false;
+    engine.checksTransfer = false;
     engine.script = echoes;
   }
   return world;
@@ -111,7 +111,7 @@ describe("of a route with a prefill", () => {
   });
 });
 
-describe("kept answers", () => {
+describe("stored responses", () => {
   const create = (world: World, body = "{}") => ask(world, "POST", "/v1/responses", body).json();
 
   it("are found by their id alone: in the path, in a request that goes on, in another proxy", () => {

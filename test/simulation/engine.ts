@@ -20,7 +20,7 @@ export interface EngineConnection {
 type EngineRole = "encode" | "prefill" | "decode";
 export type Script = (request: Message, connection: EngineConnection) => void;
 
-/** KV caches that prefill engines hold, by name, and what prompt each belongs to. */
+/** KV that prefill engines keep for decode, by name, and what prompt each belongs to. */
 export class KvStore {
   readonly held = new Map<string, string>();
   /** Whether a decode request uses its KV up, so that a second one for the same is a violation. */
@@ -59,8 +59,8 @@ export class Engine {
   readonly violations: string[] = [];
   readonly connections: EngineConnection[] = [];
   script: Script;
-  /** Whether legs are to carry omni's hand-off; where not, the test's script looks at them. */
-  checksHandoff = true;
+  /** Whether legs must carry omni's transfer parameters; if not, the test's script looks at them. */
+  checksTransfer = true;
   /** What a test does with a connection as it is accepted. */
   accepted: ((connection: EngineConnection) => void) | undefined;
 
@@ -128,7 +128,7 @@ export class Engine {
     for (const name of ["connection", "transfer-encoding", "expect", "te", "upgrade", "trailer"]) {
       if (fields.has(name)) violation(`a ${name} header`);
     }
-    if (this.checksHandoff && request.startLine.startsWith("POST /v1/"))
+    if (this.checksTransfer && request.startLine.startsWith("POST /v1/"))
       this.#checkLeg(request, violation);
   }
 
@@ -144,11 +144,11 @@ export class Engine {
     }
     if (this.role === "prefill") {
       if (body["max_tokens"] !== 1 || (body["stream"] ?? false) !== false) violation("no prefill");
-      if (body["kv_transfer_params"] !== undefined) violation("a prefill with a hand-off");
+      if (body["kv_transfer_params"] !== undefined) violation("a prefill with transfer parameters");
       return;
     }
     const kv = (body["kv_transfer_params"] as { kv?: string } | undefined)?.kv;
-    if (kv === undefined) violation("a decode without a hand-off");
+    if (kv === undefined) violation("a decode without transfer parameters");
     else if (JSON.stringify(this.kv.held.get(kv)) !== JSON.stringify(body["prompt"]))
       violation("KV that is not held");
     else if (this.kv.consumed) this.kv.held.delete(kv);
@@ -198,7 +198,7 @@ export const decodes: Script = (request, connection) => {
   });
 };
 
-/** As an engine of HTTP/1.0 does: what ends the answer is the end of the connection. */
+/** As an engine of HTTP/1.0 does: what ends the response is the end of the connection. */
 export const decodesUntilClosed: Script = (request, { send, after, socket }) => {
   const { prompt, max_tokens, stream } = bodyOf(request);
   send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");

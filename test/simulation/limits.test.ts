@@ -1,4 +1,4 @@
-/** What is too large or too much is refused at its bound, and nothing of it is kept. */
+/** Requests beyond a bound are rejected, and nothing of them stays. */
 import { expect, test } from "vitest";
 import { codeOf, completion } from "./client.ts";
 import { chunk } from "./engine.ts";
@@ -102,7 +102,7 @@ test("clients above the bound are not taken, and the place of one that left is f
   world.expectNothingLeft();
 });
 
-test("engines take no more than their most; who finds all full is told so", () => {
+test("engines get no more than their limit; a request that finds all full gets an error", () => {
   const world = new World({ prefill: 2, engine: { maxConns: 2 } });
   for (const engine of world.prefill) engine.script = () => {};
   const clients = Array.from({ length: 5 }, () => world.ask({ prompt: "p", stream: false }));

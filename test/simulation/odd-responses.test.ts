@@ -25,7 +25,7 @@ function worldWith(script: Script, options: WorldOptions = {}): World {
 
 const rightJson = jsonResponse(json.prompt);
 
-// ---- Around an answer ----
+// ---- Around a response ----
 
 test.each([
   [
@@ -43,7 +43,7 @@ test.each([
       },
   ],
 ])(
-  "bytes behind an answer, %s, reach no client, and the connection is not used again",
+  "bytes behind a response, %s, reach no client, and the connection is not used again",
   (_, script) => {
     const evil = response('{"evil":true}').toString();
     const world = worldWith(script(evil));
@@ -70,7 +70,7 @@ test("bytes behind the last chunk reach no client", () => {
   world.expectNothingLeft();
 });
 
-test("interim answers are skipped, however many", () => {
+test("interim responses are skipped, however many", () => {
   const interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(50);
   const world = worldWith((_, { send }) => send(interim + response(rightJson)), {
     readBytes: [1, 30],
@@ -79,7 +79,7 @@ test("interim answers are skipped, however many", () => {
   world.expectNothingLeft();
 });
 
-test("interim answers without end are ended by the read time-out", () => {
+test("interim responses without end are ended by the read time-out", () => {
   const world = worldWith((_, { send, after, socket }) => {
     const more = () => {
       if (socket.closed) return;
@@ -92,7 +92,7 @@ test("interim answers without end are ended by the read time-out", () => {
   world.expectNothingLeft();
 });
 
-test("an answer that comes before the request was sent is the answer", () => {
+test("a response that comes before the request was sent is the response", () => {
   const world = new World({ decode: 1, kernelBytes: 30_000 });
   const [engine] = world.decode;
   // It has read a part of the head, and reads no more.
@@ -115,7 +115,7 @@ test("an answer that comes before the request was sent is the answer", () => {
   world.expectNothingLeft();
 });
 
-test("an answer that comes before the request was sent is the answer, though a reset follows it", () => {
+test("a response that comes before the request was sent is the response, though a reset follows it", () => {
   const world = new World({ decode: 1, kernelBytes: 30_000 });
   world.decode[0]!.accepted = ({ socket, send }) => {
     socket.atBytesRead(20, () => {
@@ -130,7 +130,7 @@ test("an answer that comes before the request was sent is the answer, though a r
   world.expectNothingLeft();
 });
 
-test("an answer with a length that is too large to be held is passed on as it comes", () => {
+test("a response with a length that is too large to be held is passed on as it comes", () => {
   const whole = response("l".repeat(filteredResponseBytesMax + 1));
   const sends = (bytes: number): Script => {
     return (_, { send, after, socket }) => {
@@ -152,7 +152,7 @@ test("an answer with a length that is too large to be held is passed on as it co
   world.expectNothingLeft();
 });
 
-// ---- Kinds of answers ----
+// ---- Kinds of responses ----
 
 test.each([
   ["chunked without data", `${chunkedHead}0\r\n\r\n`],
@@ -252,7 +252,7 @@ test("an HTTP/1.0 client gets what it understands, and the end of the connection
   }
 });
 
-test("an HTTP/1.0 client that asks for it keeps its connection, where the answer has a length", () => {
+test("an HTTP/1.0 client that asks for it keeps its connection, where the response has a length", () => {
   const world = worldWith(decodes);
   const client = world.client();
   for (let i = 0; i < 3; i += 1) client.send(completion(json, "Connection: keep-alive\r\n", "1.0"));
@@ -268,7 +268,7 @@ test("an HTTP/1.0 client that asks for it keeps its connection, where the answer
   world.expectNothingLeft();
 });
 
-test("a client that wants its connection closed has it closed after the answer", () => {
+test("a client that wants its connection closed has it closed after the response", () => {
   const world = worldWith(decodes);
   const client = world.ask(stream, "Connection: close\r\n");
   world.runUntil(() => client.ended !== undefined, 1_000);
@@ -296,7 +296,7 @@ test.each([[1], [7], [100_000]])(
   },
 );
 
-test("a client that asks before it sends its body is told to go on", () => {
+test("a client that asks before it sends its body is invited to send it", () => {
   const world = new World();
   const client = world.client();
   const whole = completion(json, "Expect: 100-continue\r\n");
@@ -313,7 +313,7 @@ test("a client that asks before it sends its body is told to go on", () => {
   world.expectNothingLeft();
 });
 
-test("a client that asks before it sends too much is refused instead", () => {
+test("a client that asks before it sends too much is rejected instead", () => {
   const world = new World({ route: { bodyBytesMax: 10 } });
   const client = world.client();
   client.send("POST /x HTTP/1.1\r\nHost: p\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n");
@@ -322,7 +322,7 @@ test("a client that asks before it sends too much is refused instead", () => {
   world.expectNothingLeft();
 });
 
-test("a local answer without content announces none", () => {
+test("a local reply without content announces none", () => {
   const returns = (status: number) => ({
     match: { path: `/${status}` },
     steps: [{ return: { status } }],

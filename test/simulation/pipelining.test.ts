@@ -1,4 +1,4 @@
-/** Requests that are sent without waiting for answers are answered one after the other, in their order. */
+/** Pipelined requests get their responses one after the other, in order. */
 import { expect, test } from "vitest";
 import { pipelinedBytesMax } from "../../src/limits.ts";
 import { completion } from "./client.ts";
@@ -130,7 +130,7 @@ test("a client that sends on and on behind a request is read no further than the
   world.expectNothingLeft();
 });
 
-test("what comes behind the last request of a connection is read and dropped, so that no reset destroys the answer", () => {
+test("what comes behind the last request of a connection is read and dropped, so that no reset destroys the response", () => {
   const world = new World({ kernelBytes: 10_000 });
   const client = world.client();
   const ask = { prompt: "last", stream: true, events: 20 };

@@ -1,6 +1,6 @@
 /**
- * A decode engine that gives a request up in the middle of its answer (`stop_reason: "recomputed"`): the client gets
- * one answer, the one that a single engine would have given, or is told.
+ * A decode engine that gives a request up in the middle of its response (`stop_reason: "recomputed"`): the client gets
+ * one response, the one that a single engine would have given, or is told.
  */
 import { describe, expect, test } from "vitest";
 import type { Dialect } from "../../src/dialects/dialect.ts";
@@ -11,7 +11,7 @@ import { codeOf } from "./client.ts";
 import { chunk, chunkedHead, response, type Script } from "./engine.ts";
 import { World } from "./world.ts";
 
-// Of this file's modules alone: the hand-off is omni's, the answers are those of an engine that gives up.
+// Of this file's modules alone: the hand-off is omni's, the responses are those of an engine that gives up.
 (dialects as Map<string, Dialect>).set("omni", { ...omni, merge: continuedResponses });
 
 const words = ["Once", " upon", " a", ' \\"time\\"', " é", " \\n", " there", " was", " one", "."];
@@ -29,7 +29,7 @@ interface Asked {
   readonly [name: string]: unknown;
 }
 
-/** How many words of the answer the request has in its prompt already. */
+/** How many words of the response the request has in its prompt already. */
 function done({ prompt, messages }: Asked): number {
   if (Array.isArray(prompt)) return prompt.filter((id) => id >= 1_000).length;
   const texts = words.map((_, i) => JSON.parse(`"${words.slice(0, i).join("")}"`) as string);
@@ -38,7 +38,7 @@ function done({ prompt, messages }: Asked): number {
   return texts.lastIndexOf(text);
 }
 
-/** An answer from word `from` on; `upTo` = where the engine gives up. */
+/** A response from word `from` on; `upTo` = where the engine gives up. */
 function parts(asked: Asked, from: number, upTo: number, round: number, details: string) {
   const isChat = asked.messages !== undefined;
   const bound = Math.min(words.length, from + (asked.max_tokens ?? 1_000));
@@ -171,7 +171,7 @@ describe.each<[string, Asked]>([
   ["offsets in the text", { prompt, logprobs: 1 }],
   ["a message that is continued already", { messages, continue_final_message: true }],
 ])("with %s there is no request for the rest", (_, body) => {
-  test("in one piece: an error, not half an answer", () => {
+  test("in one piece: an error, not half a response", () => {
     const { client, bodies } = run(body, { givesUp: [3] });
     expect(client.answers[0]!.status).toBe(502);
     expect(codeOf(client.answers[0]!)).toBe("GP_DECODE_GAVE_UP");

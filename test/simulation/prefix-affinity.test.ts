@@ -11,7 +11,7 @@ test.each(
   ]),
 )("by $name, prompts that begin alike go, $where", ({ name, pick, route }) => {
   const world = new World({ prefill: 3, decode: 3, pool: { policy: { name } }, route });
-  for (const engine of world.engines) engine.checksHandoff = pick === 2;
+  for (const engine of world.engines) engine.checksTransfer = pick === 2;
   const ask = (chat: number, turn: number) =>
     world.ask({ prompt: `${`chat ${chat} `.repeat(2_000)} turn ${turn}`, stream: false });
   // At once, so that they go to different engines.
@@ -37,7 +37,7 @@ test("a body that is no JSON reaches its engine as it is, whatever its policy wa
   });
   const bodies: string[] = [];
   for (const engine of world.decode) {
-    engine.checksHandoff = false;
+    engine.checksTransfer = false;
     engine.script = (request, connection) => {
       bodies.push(request.body.toString());
       connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");

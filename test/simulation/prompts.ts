@@ -1,9 +1,9 @@
-/** What the simulated clients ask and the simulated engines answer: the answer is a function of the prompt alone. */
+/** What the simulated clients ask and the simulated engines answer: the response is a function of the prompt alone. */
 
 export interface Ask {
   readonly prompt: string;
   readonly stream: boolean;
-  /** Events of a streamed answer. */
+  /** Events of a streamed response. */
   readonly events?: number;
 }
 

@@ -39,7 +39,7 @@ function worldOf(queue: Queue, options: WorldOptions = {}) {
   for (const one of world.prefill) one.script = slow(prefills, most.prefill);
   for (const one of world.decode) one.script = slow(decodes, most.decode);
   if (options.route?.prefill === undefined && options.route !== undefined)
-    for (const one of world.decode) one.checksHandoff = false;
+    for (const one of world.decode) one.checksTransfer = false;
   return { world, most };
 }
 
@@ -86,7 +86,7 @@ test("where only decode is bounded, no prompt is prefilled that decode has no ro
   world.expectNothingLeft();
 });
 
-test("one more than may wait, and one that has waited too long, are told so, and the rest goes on", () => {
+test("one more than may wait and one that waited too long get an error; the others are served", () => {
   const { world } = worldOf({ max: 2, timeoutMs: 600 }, { prefill: 1, decode: 1 });
   const clients = ["a", "b", "c", "d"].map((name) => ask(world, name));
   expect(statuses(world, clients)).toEqual([200, 200, 503, 503]);
@@ -164,7 +164,7 @@ test.each([
   world.expectNothingLeft();
 });
 
-test("what waits goes on by a new configuration, also by one without a queue", () => {
+test("requests that wait follow a new configuration, also one without a queue", () => {
   const { world } = worldOf({}, { prefill: 1, decode: 1 });
   const clients = ["a", "b", "c"].map((name) => ask(world, name));
   world.runFor(50);

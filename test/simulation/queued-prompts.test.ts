@@ -1,4 +1,4 @@
-/** Prompts that are held for a prefill engine: none is lost, forgotten, or sent to an engine that has enough. */
+/** Prompts that wait for a prefill engine: none is lost, forgotten, or sent to an engine at capacity. */
 import { describe, expect, test } from "vitest";
 import type { z } from "zod";
 import type { predictive } from "../../src/config/schema/predictive.ts";
@@ -37,7 +37,7 @@ function worldOf(policy: Partial<z.output<typeof predictive>> = {}, options: Wor
 
 const seenBy = ({ requests }: Engine) =>
   requests.map(({ body }) => (JSON.parse(body.toString()).prompt as string).split(" ")[0]);
-/** The one answer of each. */
+/** The one response of each. */
 function answersOf(world: World, clients: readonly Client[]) {
   world.runUntil(() => clients.every(({ answers }) => answers.length === 1), 60_000);
   return clients.map(({ answers }) => answers[0]!);
@@ -47,7 +47,7 @@ const statuses = (world: World, clients: readonly Client[]) =>
 const codes = (world: World, clients: readonly Client[]) =>
   answersOf(world, clients).map((response) => (response.status === 200 ? "" : codeOf(response)));
 
-test("an engine has one prompt at a time, however many wait, and all are answered", () => {
+test("an engine has one prompt at a time, however many wait, and all get a response", () => {
   const { world, most } = worldOf();
   const clients = Array.from({ length: 12 }, (_, i) => world.ask(long(`p${i}`)));
   expect(statuses(world, clients)).toEqual(clients.map(() => 200));
@@ -87,7 +87,7 @@ test("a prefill that fails is another engine's at once, and both go on with what
   world.expectNothingLeft();
 });
 
-test("when no prefill engine is left, those that wait are told so, and do not wait for their time", () => {
+test("when no prefill engine is left, requests that wait get an error at once", () => {
   const { world } = worldOf();
   const clients = Array.from({ length: 6 }, (_, i) => world.ask(long(`p${i}`)));
   world.runFor(50);
@@ -101,7 +101,7 @@ test("when no prefill engine is left, those that wait are told so, and do not wa
   world.expectNothingLeft();
 });
 
-test("an engine that hangs holds up those that were to follow it only until it is late", () => {
+test("an engine that hangs delays those behind it only until it is late", () => {
   const { world } = worldOf({}, { route: { readTimeoutMs: 30_000 } });
   world.prefill[0]!.script = () => {};
   const clients = Array.from({ length: 6 }, (_, i) => world.ask(long(`p${i}`)));
@@ -109,7 +109,7 @@ test("an engine that hangs holds up those that were to follow it only until it i
   expect(clients.filter(({ answers }) => answers.length === 1)).toHaveLength(5);
 });
 
-describe("what is too much is refused", () => {
+describe("requests beyond a bound are rejected", () => {
   const retryAfter = ({ fields }: ClientResponse) => Number(fields.get("retry-after")?.[0]);
 
   test("where as many wait as may", () => {
@@ -147,7 +147,7 @@ describe("what is too much is refused", () => {
   });
 });
 
-test("nothing is prefilled for which decode has no room, and nobody is refused for that", () => {
+test("nothing is prefilled for which decode has no capacity, and nothing is rejected for that", () => {
   const { world } = worldOf({}, { decode: 1, engine: { maxConns: 2 } });
   const asks = Array.from({ length: 8 }, (_, i) => ({
     ...long(`p${i}`),
@@ -171,7 +171,7 @@ test("nothing is prefilled for which decode has no room, and nobody is refused f
 
 test("decode that computes a prompt by itself does not keep a prefill engine from others", () => {
   const { world } = worldOf({}, { prefill: 1, route: { onPrefillFailure: "decode_only" } });
-  for (const engine of world.decode) engine.checksHandoff = false;
+  for (const engine of world.decode) engine.checksTransfer = false;
   world.prefill[0]!.script = (request, connection) =>
     request.body.includes("bad ")
       ? connection.socket.destroy()
@@ -186,7 +186,7 @@ test("decode that computes a prompt by itself does not keep a prefill engine fro
   world.expectNothingLeft();
 });
 
-test("what waits over a reload is answered by the engines of the new configuration", () => {
+test("requests that wait over a reload are served by the engines of the new configuration", () => {
   const { world } = worldOf();
   const clients = Array.from({ length: 6 }, (_, i) => world.ask(long(`p${i}`)));
   world.runFor(50);

@@ -1,5 +1,5 @@
 /**
- * Random fleets, clients and faults, by seed. Whatever happens, each request comes to a right answer, a typed error or
+ * Random fleets, clients and faults, by seed. Whatever happens, each request comes to a right response, a typed error or
  * a visible end, in bounded time, and nothing stays occupied. A failure names its seed: run that one alone with
  * `SIMULATION_SEED`. `SIMULATION_SCENARIOS` makes it run for longer.
  */
@@ -43,7 +43,7 @@ class Chance {
 type Mishap = (chance: Chance, whole: Script) => Script;
 const cuts: readonly Cut[] = ["fin", "rst", "silence"];
 
-/** What can befall one request at an engine. None of them makes a wrong answer that looks whole. */
+/** What can befall one request at an engine. None of them makes a wrong response that looks whole. */
 const mishaps: readonly Mishap[] = [
   (chance) =>
     (_, { socket }) =>
@@ -98,7 +98,7 @@ interface Asker {
   readonly client: Client;
   readonly asks: readonly Ask[];
   readonly version: string;
-  /** Goes away, or reads slowly, so that its answers may break off. */
+  /** Goes away, or reads slowly, so that its responses may break off. */
   fickle: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** When an engine fails, another is tried as long as nothing of an answer has gone to the client; and only then. */
+/** When an engine fails, another is tried as long as nothing of a response has gone to the client; and only then. */
 import { expect, test } from "vitest";
 import { codeOf } from "./client.ts";
 import { chunk, chunkedHead, decodes, type Engine, response, type Script } from "./engine.ts";
@@ -165,7 +165,7 @@ for (const role of ["prefill", "decode"] as const) {
     const first = world.responseTo(world.ask(ask));
     expect(first.body.toString()).toBe(rightResponse(ask));
     expect(world.lines[0]).toContain(`${role}1:9000, ${role}2:9000`);
-    // The first one rests, as nginx counts such an answer.
+    // The first one rests, as nginx counts such a response.
     world[role][1]!.script = (_, { send }) => send(response("limit", "429 Too Many Requests"));
     const second = world.responseTo(world.ask(ask));
     expect([second.status, second.body.toString()]).toEqual([429, "limit"]);
@@ -174,7 +174,7 @@ for (const role of ["prefill", "decode"] as const) {
 }
 
 test.each(["prefill", "decode"] as const)(
-  "a %s engine's status that allows another try is the client's answer when no try is left",
+  "a %s engine's status that allows another try is the client's response when no try is left",
   (role) => {
     const world = new World({ route: { retry: { on: ["error", "http_500"], tries: 1 } } });
     world[role][0]!.script = (_, { send }) => send(response("boom", "500 Internal Server Error"));
@@ -272,7 +272,7 @@ test("an engine that failed rests for its time, and is then asked again", () => 
   world.expectNothingLeft();
 });
 
-test("a prefill answer without end is given up, and its engine with it", () => {
+test("a prefill response without end is given up, and its engine with it", () => {
   const world = new World({ prefill: 1, kernelBytes: 1_000_000 });
   world.prefill[0]!.script = (_, { send }) => {
     send("HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n");

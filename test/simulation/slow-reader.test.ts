@@ -137,7 +137,7 @@ test.each([
   ["keep-alive", ""],
   ["close", "Connection: close\r\n"],
 ])(
-  "a client that ends its side while the end of its answer waits for it gets that end (%s)",
+  "a client that ends its side while the end of its response waits for it gets that end (%s)",
   (_, lines) => {
     const world = new World({ kernelBytes: 16_384 });
     const body = "b".repeat(250_000);
@@ -161,7 +161,7 @@ test("an engine whose reading a client stopped at the very end serves the next r
   const stuck = world.client();
   stuck.connected = () => {
     stuck.socket.pause();
-    // Nothing more of the answer fits in between.
+    // Nothing more of the response fits in between.
     stuck.socket.peer!.write(Buffer.from("HTTP/1.1 100 Continue\r\n\r\n".repeat(24_000)));
   };
   stuck.send(flood);
@@ -192,7 +192,7 @@ test.each([
   ["keep-alive", ""],
   ["close", "Connection: close\r\n"],
 ])(
-  "a client has its whole time for the end of an answer, and no more than that (%s)",
+  "a client has its whole time for the end of a response, and no more than that (%s)",
   (_, lines) => {
     for (const [pauseMs, isServed] of [
       [8_000, true],
@@ -215,7 +215,7 @@ test.each([
   },
 );
 
-test("a client that stalls at the very end of its answer is ended too", () => {
+test("a client that stalls at the very end of its response is ended too", () => {
   const world = new World({ kernelBytes: 16_384 });
   for (const engine of world.decode)
     engine.script = (_request, { send }) => send(response("b".repeat(250_000)));

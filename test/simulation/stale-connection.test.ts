@@ -77,7 +77,7 @@ test("a connection that an engine closes while it is idle is not used again", ()
   world.expectNothingLeft();
 });
 
-test("what an idle engine says unasked is never the answer to the next request", () => {
+test("what an idle engine says unasked is never the response to the next request", () => {
   const world = warm();
   const { send } = world.decode[0]!.connections[0]!;
   send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");

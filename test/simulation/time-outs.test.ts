@@ -128,7 +128,7 @@ for (const role of ["prefill", "decode"] as const) {
     expectAfter(readTimeoutMs, alone, begin, isAnswered(504, code));
   });
 
-  test(`a ${role} engine that stops within its answer is a 504`, () => {
+  test(`a ${role} engine that stops within its response is a 504`, () => {
     const begin = (world: World, client: Client) => {
       world[role][0]!.script = (_, { send }) => send(response("{}").subarray(0, -1));
       client.send(completion(ask));

@@ -119,7 +119,7 @@ export class World {
     return client;
   }
 
-  /** The next answer of a client. */
+  /** The next response of a client. */
   responseTo(client: Client, atMostMs = 10_000): ClientResponse {
     const before = client.answers.length;
     this.runUntil(() => client.answers.length > before, atMostMs);
@@ -154,7 +154,7 @@ export class World {
       expect(this.shadowBoard.inFlight(slot), `in flight of a shadow at slot ${slot}`).toBe(0);
       expect(this.shadowBoard.promptBytes(slot), `bytes of a shadow at slot ${slot}`).toBe(0);
     }
-    expect(this.worker.queueSize, "what the desk has to do with").toBe(0);
+    expect(this.worker.queueSize, "requests in the queue").toBe(0);
     expect(this.worker.bodies.bytes, "bytes of bodies").toBe(0);
     expect(this.engines.flatMap((engine) => engine.violations)).toEqual([]);
   }

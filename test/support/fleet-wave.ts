@@ -1,4 +1,4 @@
-/** Many requests at once, some of which their clients give up, and books on how each one ended. */
+/** Many requests at once, some of which their clients give up, and counts of how each one ended. */
 import type { Fleet } from "./fleet.ts";
 import { type Answered, post } from "./http-client.ts";
 import { patienceMs } from "./times.ts";
@@ -9,7 +9,7 @@ export interface WaveTally {
   right: number;
   /** Begun and broken off visibly: the connection ended early, or an error event came. Right so far. */
   cut: number;
-  /** A status of 500 or more, before anything of an answer. */
+  /** A status of 500 or more, before anything of a response. */
   refused: number;
   /** Given up by the client; right so far. */
   aborted: number;
@@ -32,7 +32,7 @@ export type GiveUp =
 export interface WaveCase {
   readonly path: string;
   readonly body: string;
-  /** What an engine that does it all answers. */
+  /** The response of an engine that prefills and decodes. */
   readonly expected: string;
 }
 
@@ -42,7 +42,7 @@ export interface WaveOptions {
   /** The requests, all of them at once. */
   readonly cases: readonly WaveCase[];
   readonly giveUp?: (index: number) => GiveUp;
-  /** Called with each answer's end. */
+  /** Called with each response's end. */
   readonly onEnd?: (ended: number) => void;
 }
 

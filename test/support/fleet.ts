@@ -53,13 +53,13 @@ export interface Fleet {
   readonly yaml?: (pools: FleetPools) => string;
   /** Default: completions and chats of several lengths, most of them streamed. */
   readonly requests?: readonly FleetRequest[];
-  /** What of a body must equal the answer of an engine that does it all. Default: everything but the ids. */
+  /** What of a body must equal the response of an engine that prefills and decodes. Default: everything but the ids. */
   readonly comparable?: (body: string) => string;
   /**
    * Phases in which clients' aborts must have struck. Default: prefill, decode before its first token, decode after it.
    */
   readonly abortPhases?: readonly AbortPhase[];
-  /** The share of right answers whose KV came from another engine, at least. Default: 1, all of them. */
+  /** The share of right responses whose KV came from another engine, at least. Default: 1, all of them. */
   readonly handsOver?: number;
   /**
    * Reasons for which decode may compute a prompt itself when clients have aborted; say why beside it. Default: none.
@@ -68,8 +68,8 @@ export interface Fleet {
   /** As above, when engines were killed: KV that died with its engine has to come from somewhere. Default: none. */
   readonly recomputedAfterKills?: readonly string[];
   /**
-   * What becomes of a request whose engine is killed before its answer begins: `retried` = another engine answers, and
-   * the client sees no error; `error` = an error that the client can tell from an answer.
+   * What becomes of a request whose engine is killed before its response begins: `retried` = another engine answers, and
+   * the client sees no error; `error` = an error that the client can tell from a response.
    */
   readonly killed: "retried" | "error";
 }

@@ -1,4 +1,4 @@
-/** A plain HTTP client for tests that says how an answer ended: whole, cut, or never begun. */
+/** A plain HTTP client for tests that says how a response ended: whole, cut, or never begun. */
 import { type Agent, type IncomingMessage, request } from "node:http";
 
 export interface Asked {
@@ -13,7 +13,7 @@ export interface Asked {
 }
 
 export interface Answered {
-  /** 0 = no answer. */
+  /** 0 = no response. */
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;

@@ -1,4 +1,4 @@
-/** A steady, bounded load of requests whose right answers are known, that keeps books on how each one ended. */
+/** A steady, bounded load of requests whose right responses are known, that counts how each one ended. */
 import { Agent } from "node:http";
 import { type Answered, post } from "./http-client.ts";
 
@@ -47,7 +47,7 @@ export class Load {
     this.#loops = Array.from({ length: clients }, () => this.#loop());
   }
 
-  /** Starts when the right answers are fetched from an engine that does it all. */
+  /** Starts when the right responses are fetched from an engine that prefills and decodes. */
   static async start(url: string, oracle: string, options: LoadOptions): Promise<Load> {
     const cases = await Promise.all(
       Array.from({ length: 8 }, (_, index) => makeCase(index, oracle, options.maxTokens)),

@@ -1,4 +1,4 @@
-/** Engines that both runtimes' proxies of one test file go to, where the tests only look on. */
+/** Engines that the proxies of all runtimes of one test file share. */
 import { afterAll, beforeAll } from "vitest";
 import { runtimes } from "./runtimes.ts";
 import { type Engine, Stack } from "./stack.ts";

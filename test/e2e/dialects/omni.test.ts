@@ -5,6 +5,6 @@ testFleet({
   name: "omni",
   dialect: "omni",
   killed: "retried",
-  // A hand-over names an engine that was killed since: its decode computes the prompt.
+  // A KV transfer may name an engine that was killed since: then decode computes the prompt.
   recomputedAfterKills: ["fetch_failed"],
 });

@@ -23,7 +23,7 @@ const onTheWayBytesMax = 50_331_648;
 /** Engines that do what each test says. */
 class Scripted {
   readonly bodies: string[] = [];
-  /** What this engine has sent of answers, as far as its socket took it. */
+  /** What this engine has sent of responses, as far as its socket took it. */
   sentBytes = 0;
   closedEarly = 0;
   response: (response: ServerResponse) => void = () => {};
@@ -113,7 +113,7 @@ describe.each(bunAndOneNode("sglang-queued"))("on %s", (runtime) => {
     decode.close();
   });
 
-  /** Asks; once decode's answer has come as far as it can, has the prefill answer. */
+  /** Asks; once decode's response has come as far as it can, has the prefill respond. */
   async function ask(prefillResponses: (response: ServerResponse) => void) {
     let parts = 0;
     const onData = (): void => {
@@ -131,14 +131,14 @@ describe.each(bunAndOneNode("sglang-queued"))("on %s", (runtime) => {
     return response;
   }
 
-  test("a stream is held, paused, and goes on whole once the prefill is done", async () => {
+  test("a stream is buffered, paused, and delivered whole once the prefill is done", async () => {
     const { status, end, body } = await ask((response) => response.end("{}"));
     expect([status, end, body.length]).toEqual([200, "whole", streamBytes]);
     expect(body === event.repeat(eventCount)).toBe(true);
   });
 
   test.each([400, 500, 503])(
-    "the prefill answers %i after decode's 200: that is the client's, and decode is given up",
+    "the prefill fails with %i after decode's 200: the client gets that, and decode is cancelled",
     async (status) => {
       const error = '{"error":{"message":"no KV"}}';
       const response = await ask((response) => response.writeHead(status).end(error));
@@ -147,7 +147,7 @@ describe.each(bunAndOneNode("sglang-queued"))("on %s", (runtime) => {
     },
   );
 
-  test("the prefill breaks off after decode's 200: an error, and decode is given up", async () => {
+  test("the prefill breaks off after decode's 200: an error, and decode is cancelled", async () => {
     const response = await ask((response) => {
       prefill.response = (another) => another.destroy();
       response.destroy();
@@ -157,7 +157,7 @@ describe.each(bunAndOneNode("sglang-queued"))("on %s", (runtime) => {
     await eventually(() => decode.closedEarly >= 1);
   });
 
-  test("decode refuses while the prefill is under way: its refusal is the client's, the prefill is given up", async () => {
+  test("decode fails while the prefill is running: the client gets that error, the prefill is cancelled", async () => {
     prefill.closedEarly = 0;
     decode.response = (response) => response.writeHead(400).end('{"error":{"message":"no"}}');
     const response = await post(url, { prompt: "x" });

@@ -33,7 +33,7 @@ async function startFleet(stack: Stack, dialect: string, ...switches: string[]):
 
 /** A context server that answers when a test says so, and lets generation servers wait. */
 class Scripted {
-  /** The context that waits for its answer. */
+  /** The context that waits for its response. */
   waiting: ServerResponse | undefined;
   asks = 0;
   #fails: ((response: ServerResponse) => void) | undefined;
@@ -141,7 +141,7 @@ describe.each(bunAndOneNode("trtllm-ends"))("on %s", (runtime) => {
       await stack.settled([fleet.context, fleet.generation]);
     });
 
-    test("generation is asked only where it has to wait for the context", async () => {
+    test("generation gets a request only where it has to wait for the context", async () => {
       const state = await fleet.generation.state();
       expect(state).toMatchObject({ protocolViolations: 0 });
       if (dialect === "trtllm") expect(state.requestsSeen).toBe(0);
@@ -195,7 +195,7 @@ describe.each(bunAndOneNode("trtllm-ends"))("on %s", (runtime) => {
       await Promise.all(fleets.map(({ context }) => context.clearFaults()));
     });
 
-    test("context first: a context that hands over nothing is an error, and no prompt is computed twice", async () => {
+    test("context first: no transfer parameters is an error, and no prompt is computed twice", async () => {
       const { context, generation, proxy } = fleets[0]!;
       const { requestsSeen } = await generation.state();
       await context.setFault({ kind: "no-kv-params" });
@@ -204,7 +204,7 @@ describe.each(bunAndOneNode("trtllm-ends"))("on %s", (runtime) => {
       expect((await generation.state()).requestsSeen).toBe(requestsSeen);
     });
 
-    test("what a client says of a hand-over reaches no engine", async () => {
+    test("a client's own transfer parameters reach no engine", async () => {
       const poison = { request_type: "generation_only", ctx_info_endpoint: "tcp://10.0.0.9:1" };
       for (const { context, generation, proxy } of fleets) {
         const body = { prompt: text, max_tokens: 4, disaggregated_params: poison };

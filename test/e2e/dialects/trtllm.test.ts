@@ -59,7 +59,7 @@ describe.each(bunAndOneNode("trtllm"))("a first token that is the last, on %s", 
     ["/v1/completions", { prompt: "x" }],
     ["/v1/chat/completions", { messages: [{ role: "user", content: "x" }] }],
   ])(
-    "is an answer on %s as one server gives it, and no generation is asked",
+    "is a response on %s as one server gives it, and no generation is asked",
     async (path, body) => {
       const wishes = [
         {},
@@ -86,7 +86,7 @@ describe.each(bunAndOneNode("trtllm"))("a first token that is the last, on %s", 
   );
 });
 
-/** What clients read of an answer: the texts, why it ends, the usage, and whether it says that it is complete. */
+/** What clients read of a response: the texts, why it ends, the usage, and whether it says that it is complete. */
 function essenceOf(body: string) {
   const isStream = body.startsWith("data: ");
   const texts = isStream

@@ -19,6 +19,6 @@ testFleet({
   ...fleet,
   name: "vllm-ascend, decode gives each request up after 9 tokens",
   engineDialect: "vllm-ascend:recomputeAfter=9",
-  // All answers are longer than that, and each part has a prefill of its own.
+  // All responses are longer than that, and each part has a prefill of its own.
   handsOver: 2,
 });
