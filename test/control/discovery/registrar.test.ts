@@ -44,7 +44,7 @@ describe("a message", () => {
     [[], "message"],
     [{ ...p2p, type: "X" }, "type"],
     [{ ...p2p, http_address: "10.0.0.1" }, "no port"],
-    [{ ...p2p, http_address: "10.0.0.1:0" }, "not a port"],
+    [{ ...p2p, http_address: "10.0.0.1:0" }, 'invalid port "0"'],
     [{ ...p2p, http_address: "evil/path?x:80" }, "http_address"],
     [{ ...p2p, http_address: "user@host:80" }, "http_address"],
     [{ ...p2p, zmq_address: "a\r\nX-Evil: 1" }, "zmq_address"],
@@ -206,10 +206,14 @@ describe("the configuration", () => {
   const registration = { zmq: "tcp://0.0.0.0:30001", prefill: "p", decode: "d" };
 
   it.each([
-    ["no engines and no registration", { registrations: [] }, 'the pool "p" has no engines'],
+    ["no engines and no registration", { registrations: [] }, 'pool "p" has no engines'],
     ["an unknown pool", { registrations: [{ ...registration, decode: "x" }] }, 'unknown pool "x"'],
-    ["another scheme", { registrations: [{ ...registration, zmq: "ipc:///x" }] }, "is no address"],
-    ["no port", { registrations: [{ ...registration, zmq: "tcp://0.0.0.0" }] }, "is no address"],
+    [
+      "another scheme",
+      { registrations: [{ ...registration, zmq: "ipc:///x" }] },
+      "invalid address",
+    ],
+    ["no port", { registrations: [{ ...registration, zmq: "tcp://0.0.0.0" }] }, "invalid address"],
     ["one address twice", { registrations: [registration, registration] }, "duplicate address"],
   ])("with %s is refused", (_, input, words) => {
     expect(faultsOf(configOf(1, 1_000, input)).join()).toContain(words);

@@ -63,7 +63,7 @@ function readPorts(text: string): [number, number] | undefined {
   return valid ? [first, last] : undefined;
 }
 
-const refusedParameters: ReadonlyMap<string, string> = new Map([
+const rejectedParameters: ReadonlyMap<string, string> = new Map([
   ["ssl", "TLS"],
   ["http2", "HTTP/2"],
   ["quic", "HTTP/3"],
@@ -80,9 +80,9 @@ function readParameters(words: readonly Word[], scope: Scope) {
       config.defaultServer = true;
       continue;
     }
-    const refused = refusedParameters.get(word.text);
-    if (refused !== undefined) {
-      scope.fail(`listening with ${refused} ("${word.text}") is not supported yet`, word);
+    const rejected = rejectedParameters.get(word.text);
+    if (rejected !== undefined) {
+      scope.fail(`listening with ${rejected} ("${word.text}") is not supported yet`, word);
     }
     setsOptions = true;
     const backlog = parameter(word, "backlog");

@@ -129,9 +129,9 @@ export const engine = honoured(
   {
     repeats: true,
     note:
-      "`host:port` (port 80 by default) or `unix:/path`, then `weight=` (1), `max_fails=` (1), `fail_timeout=` (10s), " +
-      "`slow_start=` (0), `max_conns=` (no limit), `backup` and `down`. `@RANK` or `@FIRST-LAST` may follow the port, " +
-      "and attributes such as `bootstrap_port=8998` may follow the address (`docs/kv-transfer.md`).",
+      "`host:port` (port 80 by default) or `unix:/path`, then `weight=` (1), `max_fails=` (1), `fail_timeout=` " +
+      "(10s), `slow_start=` (0), `max_conns=` (no limit), `backup` and `down`. `@RANK` or `@FIRST-LAST` may follow " +
+      "the port, and attributes such as `bootstrap_port=8998` may follow the address (`docs/kv-transfer.md`).",
   },
 );
 
