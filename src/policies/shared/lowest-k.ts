@@ -1,7 +1,7 @@
 /**
- * Those with the least scores, the least first.
- * @param count they are numbered from 0 below this
- * @param most of them that are wanted; nothing longer is made
+ * The indexes with the lowest scores, the lowest first.
+ * @param count indexes are 0 up to this, which is not included
+ * @param most how many to return; no longer list is made
  */
 export function lowestK(count: number, most: number, score: (number: number) => number): number[] {
   const found: number[] = [];

@@ -5,7 +5,7 @@ import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 export interface PickRequest {
   /** Bytes of the prompt's request body. */
   readonly bytes: number;
-  /** Of the prompt, as far as is known: estimated from its bytes. */
+  /** Tokens of the prompt: as the engine counts them if the pool tokenises, else estimated from its bytes. */
   readonly tokens: number;
   /** Hashes of the prompt's blocks, each of the whole prefix up to its end; empty = not known. */
   readonly blocks: readonly number[];
@@ -18,9 +18,9 @@ export interface PickRequest {
   readonly clientAddress: string;
   /** Value of the policy's key template, or "". */
   readonly key: string;
-  /** The same for a second policy that follows the first one; undefined = that has no such template. */
+  /** The same for a shadow; undefined = the shadow has no such template. */
   readonly shadowKey?: string | undefined;
-  /** Number of the one engine that can take it; undefined = any. Seen to before a policy is asked. */
+  /** Index of the one engine that can take the request; undefined = any. The pool sees to it before it asks a policy. */
   readonly requiredEngine?: number | undefined;
   /**
    * Number of the engine that takes it if it can, whatever the policy: undefined = none. Seen to before a policy is
@@ -47,12 +47,12 @@ export interface PoolView {
 export interface Candidates {
   count: number;
   readonly engines: Int32Array;
-  /** Whether an engine (by its number in the pool) is among them. */
+  /** Whether an engine (by its index in the pool) is among them. */
   has(engine: number): boolean;
 }
 
 export interface Policy {
-  /** Number of an engine among the candidates, of which there is at least one. */
+  /** Returns the index of one of the candidates, of which there is at least one. */
   pick(candidates: Candidates, request: PickRequest): number;
   /**
    * What it goes by, where that is one number: of the candidates it picks one with the least. For explanations: some
@@ -64,11 +64,11 @@ export interface Policy {
   uncachedBytes?(engine: number, request: PickRequest): number;
   /** The request was really given to this engine. */
   assigned?(engine: number, request: PickRequest): void;
-  /** An answer of the engine began; of a prefill it comes when the prompt is computed. */
+  /** A response of the engine began; that of a prefill comes when the prompt is computed. */
   answered?(engine: number): void;
   /** A request that was given to this engine has ended, in whatever way. */
   ended?(engine: number, bytes: number): void;
-  /** A request failed at this engine, which rests after `maxFails` such. */
+  /** A request failed at this engine, which is ejected after `maxFails` such. */
   failed?(engine: number, maxFails: number): void;
 }
 

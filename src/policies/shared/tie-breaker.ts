@@ -1,9 +1,9 @@
-/** The engines that are best alike, of which each is as likely to be taken: one draw, however many there are. */
+/** Chooses among engines that are equally good, each as likely: one draw, however many there are. */
 export class TieBreaker {
   readonly #engines: Int32Array;
   #count = 0;
 
-  /** @param size engines that there can be */
+  /** @param size engines of the pool */
   constructor(size: number) {
     this.#engines = new Int32Array(size);
   }
@@ -20,7 +20,7 @@ export class TieBreaker {
     this.#count += 1;
   }
 
-  /** One of them, of which there is at least one. */
+  /** Returns one of them. There must be one. */
   draw(random: () => number): number {
     const at = this.#count === 1 ? 0 : Math.floor(random() * this.#count);
     return this.#engines[at]!;
