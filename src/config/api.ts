@@ -22,8 +22,9 @@ export type CheckedConfig =
     };
 
 /**
- * Reads a file: YAML where its name ends in `.yaml`, `.yml` or `.json`, else nginx.conf. Checks it for the runtime that this runs on, and
- * loads the modules of custom policies. A configuration that is wrong is a result; only a fault of the program throws.
+ * Reads a file: YAML where its name ends in `.yaml`, `.yml` or `.json`, else nginx.conf. Checks it for the runtime that
+ * this runs on, and loads the modules of custom policies. A configuration that is wrong is a result; only a fault of
+ * the program throws.
  */
 export async function checkFile(file: string): Promise<CheckedConfig> {
   return await loadConfig({ file }, currentRuntime());

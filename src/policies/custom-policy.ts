@@ -71,7 +71,10 @@ async function load(file: string): Promise<LoadedModule> {
   }
 }
 
-/** A query makes it another module for the runtime, so that a changed one does not come from its cache. Bun sees it in paths only. */
+/**
+ * A query makes it another module for the runtime, so that a changed one does not come from its cache. Bun sees a query
+ * in paths only.
+ */
 function specifierOf(file: string, version: string): string {
   const query = `?version=${version}`;
   return process.versions["bun"] === undefined

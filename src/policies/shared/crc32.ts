@@ -1,4 +1,7 @@
-/** CRC-32 (IEEE), as nginx uses it for `hash`: that of zlib where the runtime has it (Node 20.15 and 22.2), else by a table. */
+/**
+ * CRC-32 (IEEE), as nginx uses it for `hash`: that of zlib where the runtime has it (Node 20.15 and 22.2), else by a
+ * table.
+ */
 import * as zlib from "node:zlib";
 
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {

@@ -20,12 +20,9 @@ export interface PickRequest {
   readonly key: string;
   /** The same for a shadow; undefined = the shadow has no such template. */
   readonly shadowKey?: string | undefined;
-  /** Index of the one engine that can take the request; undefined = any. The pool sees to it before it asks a policy. */
+  /** Index of the one engine that can take the request; undefined = any. The pool sees to it first. */
   readonly requiredEngine?: number | undefined;
-  /**
-   * Number of the engine that takes it if it can, whatever the policy: undefined = none. Seen to before a policy is
-   * asked.
-   */
+  /** Index of the engine that takes the request if it can, whatever the policy; undefined = none. Applied likewise. */
   readonly stickyEngine?: number | undefined;
   /** The time, in ms since the epoch, for policies that go by it. */
   readonly clock: { wallMs(): number };
@@ -42,7 +39,7 @@ export interface PoolView {
 }
 
 /**
- * The engines that are fit for this request: not down, not resting, not tried already, not full. Reused between picks.
+ * The engines that can take this request: not down, not ejected, not tried already, not full. Reused between picks.
  */
 export interface Candidates {
   count: number;
@@ -55,9 +52,9 @@ export interface Policy {
   /** Returns the index of one of the candidates, of which there is at least one. */
   pick(candidates: Candidates, request: PickRequest): number;
   /**
-   * What it goes by, where that is one number: of the candidates it picks one with the least. For explanations: some
-   * policies have the same formula in `pick` again, since a call for each of 1,000 engines doubles its time; the
-   * contract suite holds the two together.
+   * The number that decides, if it is one: `pick` returns a candidate with the least. For explanations. Some policies
+   * repeat the formula in `pick`, since a call for each of 1,000 engines doubles its time; the contract suite holds the
+   * two together.
    */
   score?(engine: number, request: PickRequest): number;
   /** Bytes of the prompt that this engine has to compute, a whole number. Without it: all of them. */
