@@ -73,3 +73,27 @@ it("a prefill engine that is given back unused is the next one's, without a tick
   second.ticket.cancel();
   expect(pools.size).toBe(0);
 });
+
+it.each(["a", "d"])(
+  "a listener of pool %s that throws when it is granted keeps no other from going",
+  (pool) => {
+    const { pools, waits } = queue();
+    const first = waits(pool, "");
+    const broken = pools.ticket(
+      { pool, decodePool: "", bytes: 1_000, blocks: [], priority: 0, tenant: "", explains: false },
+      {
+        granted: () => {
+          throw new Error("broken");
+        },
+        rejected: () => {},
+      },
+    );
+    broken.enqueue();
+    const last = waits(pool, "");
+    expect(() => first.ticket.cancel()).toThrow("broken");
+    broken.cancel();
+    expect(last.reported).toHaveLength(1);
+    last.ticket.cancel();
+    expect(pools.size).toBe(0);
+  },
+);

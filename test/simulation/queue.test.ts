@@ -2,8 +2,8 @@
  * Requests that wait for room: none is lost or sent to an engine that has as many as it may, and no room is lost with a
  * request.
  */
-import { expect, test } from "vitest";
-import { type Client, codeOf } from "./client.ts";
+import { describe, expect, test } from "vitest";
+import { type Client, codeOf, completion } from "./client.ts";
 import { decodes, type Engine, prefills, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";
 
@@ -274,3 +274,51 @@ test.each(["holding prompts", "a queue"] as const)(
     world.expectNothingLeft();
   },
 );
+
+describe("$held_ms is the time in queues, in ms", () => {
+  const logFormats = { sim: { format: "$status $held_ms $queue_ms" } };
+  const waitedOf = (world: World) =>
+    world.lines.map((line) => {
+      const [, heldMs, queueMs] = line.split(" ");
+      expect(queueMs).toBe(heldMs);
+      return heldMs === "-" ? undefined : Number(heldMs);
+    });
+  const kindOf = (kind: keyof typeof kinds) => ({
+    logFormats,
+    pools: {
+      prefill: { ...kinds[kind], engines: [{ url: "prefill1:9000", maxConns: 1 }] },
+      decode: { engines: [{ url: "decode1:9000" }] },
+    },
+  });
+
+  test.each([
+    ["holding prompts", 0],
+    ["a queue", 0],
+    ["neither", undefined],
+  ] as const)("with %s, a slow upload to an idle proxy has not waited", (kind, waitedMs) => {
+    const { world } = worldOf({}, { prefill: 1, decode: 1, config: kindOf(kind) });
+    const [head, body] = completion({ prompt: "slow", stream: false }).split("\r\n\r\n");
+    const client = world.client();
+    client.send(`${head}\r\n\r\n${body!.slice(0, 4)}`);
+    world.runFor(500);
+    client.send(body!.slice(4));
+    expect(statuses(world, [client])).toEqual([200]);
+    expect(waitedOf(world)).toEqual([waitedMs]);
+  });
+
+  test.each(["holding prompts", "a queue"] as const)(
+    "with %s, a request waits as long as the one before it is prefilled",
+    (kind) => {
+      const { world } = worldOf({}, { prefill: 1, decode: 1, config: kindOf(kind) });
+      const first = ask(world, "first");
+      world.runFor(50);
+      const second = ask(world, "second");
+      expect(statuses(world, [first, second])).toEqual([200, 200]);
+      const [none, waitedMs] = waitedOf(world);
+      expect(none).toBe(0);
+      // Until the first one's prefill response, but for hops of 1 ms.
+      expect(waitedMs).toBeGreaterThanOrEqual(eachMs - 50);
+      expect(waitedMs).toBeLessThanOrEqual(eachMs - 50 + 6);
+    },
+  );
+});

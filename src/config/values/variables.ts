@@ -67,6 +67,7 @@ export const variableNames = [
   "prefill_status",
   "prefill_time_ms",
   "held_ms",
+  "queue_ms",
   "ttft_ms",
   "outcome",
 ] as const;

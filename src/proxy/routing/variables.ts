@@ -184,7 +184,8 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
     const leg = last(context.prefills);
     return leg === undefined || leg.endMs < 0 ? "" : (leg.endMs - leg.sentMs).toFixed(3);
   },
-  held_ms: ({ heldMs }) => (heldMs < 0 ? "" : heldMs.toFixed(3)),
+  held_ms: queueMs,
+  queue_ms: queueMs,
   ttft_ms: (context) =>
     context.firstByteMs < 0 ? "" : (context.firstByteMs - context.startMs).toFixed(3),
   outcome: (context) => context.outcome?.code ?? "",
@@ -199,4 +200,9 @@ export function builtIn(name: string): Render | undefined {
     return (context) => family(context, rest);
   }
   return undefined;
+}
+
+/** How long the request has waited in queues, over all its waits; "" = it has not. `$held_ms` is the older name. */
+function queueMs({ heldMs }: RequestContext): string {
+  return heldMs < 0 ? "" : heldMs.toFixed(3);
 }

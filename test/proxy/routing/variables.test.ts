@@ -172,6 +172,7 @@ describe("of a finished request", () => {
     ["prefill_status", "200"],
     ["prefill_time_ms", "12.500"],
     ["held_ms", "3.250"],
+    ["queue_ms", "3.250"],
     ["decode_addr", "d1:1"],
     ["ttft_ms", "41.250"],
     ["sent_http_content_type", "text/event-stream"],
