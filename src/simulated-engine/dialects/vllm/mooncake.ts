@@ -93,7 +93,8 @@ class Mooncake {
     const params = kvTransferParamsOf(request) ?? {};
     const name = this.#nameOf(request, origin, params);
     if (params["do_remote_prefill"] === true) {
-      if (role === "prefill") this.#engine.violation("A request asked a prefill engine to fetch KV.");
+      if (role === "prefill")
+        this.#engine.violation("A request asked a prefill engine to fetch KV.");
       else return this.#decodeLeg(request, sourceOf(params, name));
     }
     if (params["do_remote_decode"] === true) {
