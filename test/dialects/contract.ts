@@ -58,9 +58,9 @@ export function testDefinition(dialect: Dialect): void {
 export function testTransfers(dialect: Dialect): void {
   it("makes valid JSON of any object, and keeps the members that are none of its business", () => {
     fc.assert(
-      fc.property(objectText, fc.boolean(), ({ text, members }, hasHandoff) => {
-        const transfer = hasHandoff ? response : undefined;
-        // What a dialect does not carry, such as 2^53 choices of a prompt, never comes to a hand-over.
+      fc.property(objectText, fc.boolean(), ({ text, members }, hasTransfer) => {
+        const transfer = hasTransfer ? response : undefined;
+        // What a dialect does not carry, such as 2^53 choices of a prompt, never comes to a KV transfer.
         fc.pre(dialect.supports?.(requestOf(text)) ?? true);
         for (const body of [prefillBody(dialect, text), decodeBody(dialect, text, transfer)]) {
           const object = JSON.parse(body) as Record<string, unknown>;
@@ -117,10 +117,10 @@ export function testTransfers(dialect: Dialect): void {
     expect(object).not.toHaveProperty("stream_options");
   });
 
-  it("takes no hand-off from what is no answer, and does not throw", () => {
+  it("takes no KV transfer from what is no response, and does not throw", () => {
     const gzip = Buffer.from("1f8b0800000000000003ab5632540200f2a3b1", "hex");
     for (const bytes of [Buffer.alloc(0), gzip, Buffer.from("<h1>502</h1>"), Buffer.from("[]")]) {
-      // As from an answer that hands over nothing.
+      // As from an answer that transfers nothing.
       expect(decodeBody(dialect, "{}", bytes)).toBe(decodeBody(dialect, "{}", "{}"));
     }
     fc.assert(

@@ -20,8 +20,8 @@ const members = new TopLevel();
 const edits = new Edits();
 let minted = 0;
 
-/** A round over a body; ids count up, from beyond 2^53. */
-export class Round {
+/** An attempt over a body; ids count up, from beyond 2^53. */
+export class Attempt {
   readonly request: DialectRequest;
   readonly transfer: KvTransfer;
 
@@ -58,12 +58,12 @@ export function requestOf(body: string, path = "/v1/chat/completions"): DialectR
 }
 
 export function prefillBody(dialect: Dialect, body: string, path?: string): string {
-  return new Round(dialect, body, path).prefill();
+  return new Attempt(dialect, body, path).prefill();
 }
 
 /** @param answer the prefill engine's; undefined = it has given none that is of use */
 export function decodeBody(dialect: Dialect, body: string, response?: string | Buffer): string {
-  const round = new Round(dialect, body);
+  const round = new Attempt(dialect, body);
   // Together, the prefill engine is told first.
   round.prefill();
   if (response !== undefined) round.transfer.prefillResponded(Buffer.from(response));

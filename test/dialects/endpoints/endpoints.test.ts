@@ -141,6 +141,6 @@ it.each([
   ["/v1/responses", `{"input":["a","b"]}`, true],
   ["/v1/messages", `{"messages":[]}`, true],
   ["/v1/completions", `{"prompt":["a","b"]}`, false],
-])("%s %s is carried by one hand-over: %s", (path, body, isCarried) => {
+])("%s %s is carried by one KV transfer: %s", (path, body, isCarried) => {
   expect(vllmNixl.supports!(requestOf(body, path))).toBe(isCarried);
 });

@@ -3,14 +3,14 @@ import { describe, expect, it } from "vitest";
 import { Edits } from "../../../src/body/edit/splice.ts";
 import type { DialectRequest } from "../../../src/dialects/dialect.ts";
 import { sglang } from "../../../src/dialects/sglang/sglang.ts";
-import { decodeBody, engines, prefillBody, Round, requestOf, strippedBody } from "../legs.ts";
+import { Attempt, decodeBody, engines, prefillBody, requestOf, strippedBody } from "../legs.ts";
 
 const host = `"bootstrap_host":"10.0.0.1"`;
 /** The first room of the tests' mint, beyond 2^53: no double holds it. */
 const room = "9007199254740994";
 
 function bodies(body: string, path?: string, of = engines) {
-  const round = new Round(sglang, body, path);
+  const round = new Attempt(sglang, body, path);
   return [round.decode(of), round.prefill(of)] as const;
 }
 
@@ -109,7 +109,7 @@ describe("each sequence has a room of its own", () => {
     for (const each of bodies(body, path)) expect(each).toContain(`"bootstrap_room":${room}`);
   });
 
-  it("and a body of very many is not handed over, which costs no memory", () => {
+  it("and a body of very many is not transferred, which costs no memory", () => {
     expect(sglang.supports!(requestOf(`{"prompt":"x","n":1024}`))).toBe(true);
     expect(sglang.supports!(requestOf(`{"prompt":"x","n":1025}`))).toBe(false);
     const many = `{"prompt":[${'"a",'.repeat(2000)}"a"]}`;
@@ -160,7 +160,7 @@ it.each([
   "data_parallel_rank",
   "data_parallel_rank_decode",
   "pd_rebootstrap_prefill_url",
-])("a client's own %s reaches no engine, with a hand-over or without", (name) => {
+])("a client's own %s reaches no engine, with a KV transfer or without", (name) => {
   const body = `{"${name}":"canary","prompt":"x","${name}":["canary"]}`;
   expect(bodies(body).join()).not.toContain("canary");
   expect(strippedBody(sglang, body)).toBe(`{"prompt":"x"}`);

@@ -48,7 +48,7 @@ describe("vLLM's answers", () => {
     ["a tool's arguments", '{"choices":[{"x":{"usage":{"prompt_tokens_details":{"a":1}}}}]}'],
     ["no JSON", '"prompt_tokens_details":{}'],
     ["half of it", '{"usage":{"prompt_tokens_details":{"cached_tok'],
-    ["no hand-off", '{"kv_transfer_params":null}'],
+    ["no KV transfer", '{"kv_transfer_params":null}'],
   ])("stay as they are: %s", (_, decode) => {
     expect(changed(vllmResponses, "{}", usage('{"cached_tokens":1}'), decode)).toBe(decode);
   });

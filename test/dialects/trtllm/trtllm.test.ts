@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { FinalReply } from "../../../src/dialects/dialect.ts";
 import { signatureLine } from "../../../src/dialects/trtllm/signature.ts";
 import { trtllm, trtllmGenFirst } from "../../../src/dialects/trtllm/trtllm.ts";
-import { decodeBody, engines, prefillBody, Round, requestOf, strippedBody } from "../legs.ts";
+import { Attempt, decodeBody, engines, prefillBody, requestOf, strippedBody } from "../legs.ts";
 
 /** What the first number of the tests' mint, 2^53 + 2, becomes between 2^42 and 2^53. */
 const id = `${2n ** 42n + ((2n ** 53n + 2n) % (2n ** 53n - 2n ** 42n))}`;
@@ -61,7 +61,7 @@ describe("context first", () => {
 
   it("gives the generation server what the context server said, digit by digit, and the prompt as ids", () => {
     const body = `{"prompt":"Hello","max_tokens":9,"stream":true}`;
-    const round = new Round(trtllm, body, "/v1/completions");
+    const round = new Attempt(trtllm, body, "/v1/completions");
     round.prefill();
     expect(round.transfer.prefillResponded(Buffer.from(contextResponse()))).toBeUndefined();
     expect(round.decode()).toBe(
@@ -123,19 +123,19 @@ describe("context first", () => {
     ["no type", contextResponse({ params: `{"ctx_request_id":1,"disagg_request_id":2}` })],
     ["half an answer", contextResponse().slice(0, 150)],
   ])("fails rather than have the prompt computed twice in silence: %s", (_, response) => {
-    const { transfer } = new Round(trtllm, "{}");
+    const { transfer } = new Attempt(trtllm, "{}");
     expect(transfer.prefillResponded(Buffer.from(response))).toBe("no-transfer");
   });
 
   it.each(['"length"', '"not_finished"', "null"])("generates after %s", (reason) => {
-    const { transfer } = new Round(trtllm, "{}");
+    const { transfer } = new Attempt(trtllm, "{}");
     expect(transfer.prefillResponded(Buffer.from(contextResponse({ reason })))).toBeUndefined();
   });
 });
 
 describe("a first token that is the last", () => {
   function final(body: string, context: Context, path = "/v1/completions"): FinalReply {
-    const { transfer } = new Round(trtllm, body, path);
+    const { transfer } = new Attempt(trtllm, body, path);
     const response = contextResponse({ reason: '"stop"', ...context });
     return transfer.prefillResponded(Buffer.from(response)) as FinalReply;
   }
@@ -160,7 +160,7 @@ describe("a first token that is the last", () => {
     );
   });
 
-  it("also where nothing was handed over, as after a cancelled prefill", () => {
+  it("also where nothing was transferred, as after a cancelled prefill", () => {
     const { body } = final("{}", { reason: '"cancelled"', params: "null" });
     expect(JSON.parse(body.toString()).choices[0]).toMatchObject({ finish_reason: "cancelled" });
   });
@@ -227,7 +227,7 @@ describe("generation first", () => {
 
   it("has both engines meet by one id, where the context server says", () => {
     const body = `{"prompt":"x","max_tokens":9,"stream":true}`;
-    const round = new Round(trtllmGenFirst, body);
+    const round = new Attempt(trtllmGenFirst, body);
     const ids = `"ctx_request_id":${id},"disagg_request_id":${id},"schedule_style":1`;
     const of = withAttributes({ ctx_info_endpoint: "tcp://10.0.0.1:5000", ctx_dp_rank: "0" });
     expect(round.decode(of)).toBe(
@@ -240,13 +240,13 @@ describe("generation first", () => {
 
   it("leaves the rank out where the context server has several, and what is no rank", () => {
     for (const attributes of [{}, { ctx_dp_rank: '0,"x":1' }]) {
-      const body = new Round(trtllmGenFirst, "{}").decode(withAttributes(attributes));
+      const body = new Attempt(trtllmGenFirst, "{}").decode(withAttributes(attributes));
       expect(body).not.toContain("ctx_dp_rank");
     }
   });
 
   it("has generation end an answer that ends with the first token: it is under way", () => {
-    const { transfer } = new Round(trtllmGenFirst, "{}");
+    const { transfer } = new Attempt(trtllmGenFirst, "{}");
     const response = contextResponse({ reason: '"stop"' });
     expect(transfer.prefillResponded(Buffer.from(response))).toBeUndefined();
   });
@@ -260,14 +260,14 @@ describe("a key of the generation server's", () => {
   };
 
   it("signs what names memory, as Python's json and hmac do", () => {
-    const contextFirst = new Round(trtllm, "{}").transfer;
+    const contextFirst = new Attempt(trtllm, "{}").transfer;
     contextFirst.prefillResponded(Buffer.from(contextResponse()));
     // python3: hmac.new(b"secret", json.dumps({...}, sort_keys=True, separators=(",", ":")).encode(),
     // sha256).hexdigest()
     expect(contextFirst.headerLines!("decode", keyed)).toBe(
       "x-trtllm-disagg-auth: sha256=51b2d159ae71003967ee5484849354ab4a3c114f52aacab1df796571760663d3\r\n",
     );
-    expect(new Round(trtllmGenFirst, "{}").transfer.headerLines!("decode", keyed)).toBe(
+    expect(new Attempt(trtllmGenFirst, "{}").transfer.headerLines!("decode", keyed)).toBe(
       "x-trtllm-disagg-auth: sha256=9f231f1556947f2cc0d68b742964cb16e8662f6b41262d536be4f2692f786130\r\n",
     );
     expect(signatureLine("secret", Buffer.from(`{"ctx_info_endpoint":"é\\u00e9\\/😀"}`))).toBe(
@@ -276,14 +276,14 @@ describe("a key of the generation server's", () => {
   });
 
   it("is for generation alone, and for what has something to sign", () => {
-    const { transfer } = new Round(trtllmGenFirst, "{}");
+    const { transfer } = new Attempt(trtllmGenFirst, "{}");
     expect(transfer.headerLines!("prefill", keyed)).toBe("");
     expect(transfer.headerLines!("decode", engines)).toBe("");
     expect(signatureLine("secret", Buffer.from(`{"ctx_info_endpoint":null}`))).toBe("");
   });
 });
 
-it.each([trtllm, trtllmGenFirst])("$name hands over what a context server can", (dialect) => {
+it.each([trtllm, trtllmGenFirst])("$name transfers what a context server can", (dialect) => {
   const supports = (body: string, path?: string) => dialect.supports!(requestOf(body, path));
   expect(supports(`{"messages":[]}`)).toBe(true);
   expect(supports(`{"prompt":[1,2]}`, "/v1/completions")).toBe(true);

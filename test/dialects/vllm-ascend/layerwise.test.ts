@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { vllmAscendLayerwise } from "../../../src/dialects/vllm-ascend/layerwise.ts";
 import { calledPromptsMax } from "../../../src/limits.ts";
-import { engines, Round, requestOf, strippedBody } from "../legs.ts";
+import { Attempt, engines, requestOf, strippedBody } from "../legs.ts";
 
 const url = "http://10.0.0.9:9000/callback/0";
 const path = "/v1/completions";
@@ -12,7 +12,7 @@ const call = (id: string, host: string) =>
   );
 
 function begin(body: string) {
-  const round = new Round(vllmAscendLayerwise, body, path);
+  const round = new Attempt(vllmAscendLayerwise, body, path);
   const id = round.transfer.requestId!(engines);
   const called = (child: string, host = `d${child}`) =>
     round.transfer.calledBack!(call(`cmpl-${id}-${child}`, host));
@@ -83,7 +83,7 @@ it.each([
   expect(round.transfer.calledBack!(Buffer.from(body))).toBe("invalid");
 });
 
-it("what has several answers for a prompt, or too many prompts, goes to decode alone, without a hand-over", () => {
+it("what has several answers for a prompt, or too many prompts, goes to decode alone, without a KV transfer", () => {
   const supports = (body: string) => vllmAscendLayerwise.supports!(requestOf(body, path));
   const many = (count: number) => `{"prompt":[${Array(count).fill(`"x"`).join()}]}`;
   expect(supports(`{"prompt":"x","n":2}`)).toBe(false);

@@ -1,4 +1,4 @@
-/** Guards against the original's defects in splicing, and against hand-offs that clients forge. */
+/** Guards against the original's defects in splicing, and against KV transfers that clients forge. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -45,7 +45,7 @@ describe("the prefill body", () => {
       '{"max\\u005ftokens":1,"\\u0073tream":false}',
     ],
     [
-      "drops a client's hand-off",
+      "drops a client's KV transfer",
       '{"kv_transfer_params":{"a":1},"max_tokens":2}',
       '{"max_tokens":1}',
     ],
@@ -90,14 +90,14 @@ describe("the decode body", () => {
     ['{"kv_transfer_params":{"a":1},"n":2}', `{"n":2,"kv_transfer_params":${kv}}`],
     ['{"n":2,"kv_transfer_params":null}', `{"n":2,"kv_transfer_params":${kv}}`],
     ['{"kv_transfer_params":1,"kv_transfer_params":2}', `{"kv_transfer_params":${kv}}`],
-  ])("of %s carries the hand-off verbatim and once", (body, expected) => {
+  ])("of %s carries the KV transfer verbatim and once", (body, expected) => {
     expect(decodeBody(omni, body, transfer)).toBe(expected);
   });
 
   it.each([
     ['{"prompt":"x"}\n', '{"prompt":"x"}\n'],
     ['{"kv_transfer_params":{"a":1},"n":2}', '{"n":2}'],
-  ])("of %s without a hand-off is the client's, less a forged one", (body, expected) => {
+  ])("of %s without a KV transfer is the client's, less a forged one", (body, expected) => {
     expect(decodeBody(omni, body)).toBe(expected);
   });
 
@@ -116,7 +116,7 @@ describe("the decode body", () => {
   });
 });
 
-describe("the hand-off", () => {
+describe("the KV transfer", () => {
   it.each([
     ['{"a":1,"kv_transfer_params": {"b":[1, 2]} }', '{"b":[1, 2]}'],
     ['{"kv_transfer_params":"opaque"}', '"opaque"'],
@@ -186,7 +186,7 @@ describe("what the original broke", () => {
     expect(decodeBody(omni, body, transfer)).toBe(expected);
   });
 
-  it("in decode: took the hand-off from any depth of the answer", () => {
+  it("in decode: took the KV transfer from any depth of the answer", () => {
     const response = `{"choices":[{"kv_transfer_params":{"forged":1}}],"kv_transfer_params":${kv}}`;
     expect(decodeBody(omni, "{}", response)).toBe(`{"kv_transfer_params":${kv}}`);
   });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { moriioRead, moriioWrite } from "../../../src/dialects/vllm/moriio.ts";
 import { vllmP2pNccl } from "../../../src/dialects/vllm/p2p-nccl.ts";
-import { engines, Round, requestOf } from "../legs.ts";
+import { Attempt, engines, requestOf } from "../legs.ts";
 
 /** vLLM makes this of `X-Request-Id`, newer versions with eight characters more. */
 const internal = (id: string) => [`cmpl-${id}-0`, `chatcmpl-${id}-1a2b3c4d`];
@@ -19,7 +19,7 @@ const withAttributes = (
 const hex = "00000000000040008000000000000001";
 
 describe("vllm-p2p-nccl", () => {
-  const idOf = (of: typeof engines) => new Round(vllmP2pNccl, "{}").transfer.requestId!(of);
+  const idOf = (of: typeof engines) => new Attempt(vllmP2pNccl, "{}").transfer.requestId!(of);
 
   it.each([
     [{ zmq_address: "1.2.3.4:21001" }, "1.2.3.4", "21001"],
@@ -47,7 +47,7 @@ describe("vllm-p2p-nccl", () => {
   });
 
   it("bodies carry nothing but the cap", () => {
-    const round = new Round(vllmP2pNccl, `{"prompt":"x","max_tokens":9,"kv_transfer_params":{}}`);
+    const round = new Attempt(vllmP2pNccl, `{"prompt":"x","max_tokens":9,"kv_transfer_params":{}}`);
     expect(round.prefill()).toBe(`{"prompt":"x","max_tokens":1}`);
     expect(round.decode()).toBe(`{"prompt":"x","max_tokens":9}`);
   });
@@ -60,7 +60,7 @@ describe.each([moriioRead, moriioWrite])("$name", (dialect) => {
   );
 
   it("names both engines in the id, in the connector's own form", () => {
-    const id = new Round(dialect, "{}").transfer.requestId!(of);
+    const id = new Attempt(dialect, "{}").transfer.requestId!(of);
     for (const seen of internal(id)) {
       expect(/___prefill_addr_(.+?)___decode_addr_/.exec(seen)![1]).toBe(
         "host:10.0.0.1,handshake:6302,notify:6105",
@@ -73,7 +73,7 @@ describe.each([moriioRead, moriioWrite])("$name", (dialect) => {
   });
 
   it("tells prefill of decode's sizes, as far as they are numbers, and a transfer id with its prefix", () => {
-    const body = new Round(dialect, `{"prompt":"x","stream":true}`).prefill(of);
+    const body = new Attempt(dialect, `{"prompt":"x","stream":true}`).prefill(of);
     expect(body).toBe(
       `{"prompt":"x","stream":false,"max_tokens":1,"min_tokens":1,"kv_transfer_params":` +
         `{"do_remote_decode":true,"do_remote_prefill":false,"remote_engine_id":null,"remote_block_ids":null,` +
@@ -86,7 +86,7 @@ const transfer = `"transfer_id":"tx-00000000-0000-4000-8000-000000000002"`;
 
 it("moriio-write has decode told before prefill has computed anything", () => {
   expect(moriioWrite.order).toBe("together");
-  expect(new Round(moriioWrite, `{"max_tokens":9}`).decode()).toBe(
+  expect(new Attempt(moriioWrite, `{"max_tokens":9}`).decode()).toBe(
     `{"max_tokens":9,"kv_transfer_params":{"do_remote_decode":false,"do_remote_prefill":true,` +
       `"remote_engine_id":null,"remote_block_ids":null,${transfer}}}`,
   );
@@ -96,7 +96,7 @@ describe("moriio-read", () => {
   const response = (params: string) => Buffer.from(`{"id":"x","kv_transfer_params":${params}}`);
 
   it("has decode read the blocks of the prefill's answer, digit by digit, on the rank that computed them", () => {
-    const round = new Round(moriioRead, `{"max_tokens":9}`);
+    const round = new Attempt(moriioRead, `{"max_tokens":9}`);
     round.prefill();
     const blocks = "[18446744073709551615, 2]";
     const said = `{"remote_block_ids": ${blocks} ,"remote_engine_id":"e:1","remote_host":"elsewhere"}`;
@@ -115,7 +115,7 @@ describe("moriio-read", () => {
     `{"remote_engine_id":"e","remote_block_ids":null}`,
     `{"remote_block_ids":[1]}`,
   ])("sends nothing to decode after %s: it would generate from memory that is empty", (params) => {
-    const round = new Round(moriioRead, "{}");
+    const round = new Attempt(moriioRead, "{}");
     round.prefill();
     expect(round.transfer.prefillResponded(response(params))).toBe("no-transfer");
   });

@@ -1,7 +1,7 @@
 /** What decode is asked with, and how its answer is told from one that gives the prompt back. */
 import { describe, expect, it } from "vitest";
 import { cacheThreshold } from "../../../src/dialects/vllm/cache-threshold.ts";
-import { engines, prefillBody, Round, requestOf, strippedBody } from "../legs.ts";
+import { Attempt, engines, prefillBody, requestOf, strippedBody } from "../legs.ts";
 
 const choice = (finish: string, more: string) => `{"index":0,${more},"finish_reason":${finish}}`;
 const whole = (finish: string, text = "") =>
@@ -16,7 +16,7 @@ const done = event("[DONE]");
 
 /** The verdict on each part as it comes, and at the end, until there is one. */
 function verdicts(parts: readonly string[]): string[] {
-  const round = new Round(cacheThreshold, "{}");
+  const round = new Attempt(cacheThreshold, "{}");
   round.decode();
   const seen: string[] = [];
   let body = "";
@@ -93,7 +93,7 @@ describe("a stream", () => {
 
 describe("the threshold", () => {
   const decodeWith = (body: string, attributes = {}) =>
-    new Round(cacheThreshold, body).decode({
+    new Attempt(cacheThreshold, body).decode({
       ...engines,
       decode: { ...engines.decode!, attributes },
     });
@@ -128,7 +128,7 @@ describe("the threshold", () => {
     expect(prefillBody(cacheThreshold, body)).toBe(
       `{"a":1,"cache_hit_threshold":0,"max_tokens":1}`,
     );
-    const round = new Round(cacheThreshold, body);
+    const round = new Attempt(cacheThreshold, body);
     expect(round.decode()).toBe(body);
     round.transfer.prefillResponded(Buffer.from("{}"));
     expect(round.decode()).toBe(`{"a":1,"cache_hit_threshold":0}`);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Edits } from "../../../src/body/edit/splice.ts";
 import type { Dialect, Engines } from "../../../src/dialects/dialect.ts";
 import { vllmMooncake, vllmMooncakeV0 } from "../../../src/dialects/vllm/mooncake.ts";
-import { engines, Round, requestOf } from "../legs.ts";
+import { Attempt, engines, requestOf } from "../legs.ts";
 
 const uuid = "00000000-0000-4000-8000-000000000001";
 const of: Engines = {
@@ -12,7 +12,7 @@ const of: Engines = {
 };
 
 function bodies(dialect: Dialect, body: string, at = of) {
-  const round = new Round(dialect, body);
+  const round = new Attempt(dialect, body);
   return [round.prefill(at), round.decode(at)] as const;
 }
 
@@ -84,7 +84,7 @@ describe("the older generation", () => {
 });
 
 it.each([vllmMooncake, vllmMooncakeV0])(
-  "$name hands over no request for several answers: each would fetch under one name",
+  "$name transfers no request for several answers: each would fetch under one name",
   (dialect) => {
     for (const body of [`{"n":2}`, `{"prompt":["a","b"]}`]) {
       expect(dialect.supports!(requestOf(body, "/v1/completions"))).toBe(false);

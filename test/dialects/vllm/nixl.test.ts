@@ -1,7 +1,7 @@
 /** What NIXL engines need to hand over at all, and to hand over the right KV cache. */
 import { describe, expect, it } from "vitest";
 import { vllmNixl } from "../../../src/dialects/vllm/nixl.ts";
-import { decodeBody, engines, prefillBody, Round, requestOf, strippedBody } from "../legs.ts";
+import { Attempt, decodeBody, engines, prefillBody, requestOf, strippedBody } from "../legs.ts";
 
 const params = `{"do_remote_prefill":true,"do_remote_decode":false,"remote_block_ids":[[18446744073709551615]],"remote_engine_id":"e","remote_request_id":"r","remote_host":"localhost","remote_port":5600,"tp_size":1}`;
 const response = `{"id":"cmpl-1","choices":[],"kv_transfer_params": ${params} }`;
@@ -16,7 +16,7 @@ describe("prefill", () => {
     );
   });
 
-  it("asks for one token at least, so that one that ends the text does not end the hand-over", () => {
+  it("asks for one token at least, so that one that ends the text does not end the KV transfer", () => {
     for (const given of ["", `,"min_tokens":0`, `,"min_tokens":30,"min_tokens":7`]) {
       const body = JSON.parse(prefillBody(vllmNixl, `{"prompt":"x"${given}}`));
       expect(body).toMatchObject({ min_tokens: 1, max_tokens: 1 });
@@ -43,7 +43,7 @@ describe("decode", () => {
         host: "fd00::7",
         attributes: { remote_host: attribute },
       };
-      const round = new Round(vllmNixl, `{"prompt":"x"}`);
+      const round = new Attempt(vllmNixl, `{"prompt":"x"}`);
       round.prefill();
       round.transfer.prefillResponded(Buffer.from(response));
       const expected = params.replace("localhost", host);
@@ -55,7 +55,7 @@ describe("decode", () => {
 
   it("is left alone where the parameters to change are no object", () => {
     const prefill = { ...engines.prefill, attributes: { remote_host: "address" } };
-    const round = new Round(vllmNixl, "{}");
+    const round = new Attempt(vllmNixl, "{}");
     round.prefill();
     round.transfer.prefillResponded(Buffer.from(`{"kv_transfer_params":[1]}`));
     expect(round.decode({ ...engines, prefill })).toBe(
@@ -71,7 +71,7 @@ it.each([
   `"best_of":3`,
   `"prompt":["a","b"]`,
   `"prompt": [ [1,2] , [3] ]`,
-])("a request for several answers is not handed over: %s", (member) => {
+])("a request for several answers is not transferred: %s", (member) => {
   const body = `{"x":1,${member}}`;
   expect(vllmNixl.supports!(requestOf(body, "/v1/completions"))).toBe(false);
   expect(strippedBody(vllmNixl, body)).toBe(body);

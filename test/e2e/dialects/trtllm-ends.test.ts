@@ -1,5 +1,5 @@
 /**
- * trtllm where its way ends early: with the first token, with a context that fails, and with one that hands over
+ * trtllm where its way ends early: with the first token, with a context that fails, and with one that transfers
  * nothing.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";

@@ -100,7 +100,7 @@ function essenceOf(body: string) {
     text: choices.map(({ text, delta, message }) => text ?? (delta ?? message).content).join(""),
     reasons: choices.map(({ finish_reason }) => finish_reason),
     usages: parts.map(({ usage }) => usage ?? null),
-    handoffs: choices.map(({ disaggregated_params }) => disaggregated_params ?? null),
+    transfers: choices.map(({ disaggregated_params }) => disaggregated_params ?? null),
     isDone: isStream && body.endsWith("data: [DONE]\n\n"),
   };
 }
