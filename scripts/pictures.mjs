@@ -59,11 +59,17 @@ function found(pattern, text) {
   return group;
 }
 
-/** Of the report's rules those that a plot needs. */
+/** Of the report's rules those that a plot needs. A rule may have rules inside, and several lines. */
 function plotStyle(html) {
-  const rules = found(/<style>(.*?)<\/style>/s, html).split("\n");
-  const wanted = /^(:root|@media|\.tick|\.grid|\.line|\.dashed|\.mark|\.bar|\.c\d+\{)/;
-  return rules.filter((rule) => wanted.test(rule) && !rule.includes("hover")).join("\n");
+  const rules = found(/<style>(.*?)<\/style>/s, html).match(
+    /[^{}]+\{(?:[^{}]*|[^{}]*\{[^{}]*\}[^{}]*)\}/g,
+  );
+  const wanted =
+    /^(:root|@media|\.tick|\.title|\.name|\.grid|\.axis|\.line|\.dashed|\.mark|\.bar|\.pale|\.c\d+\{)/;
+  return rules
+    .map((rule) => rule.replaceAll("\n", "").trim())
+    .filter((rule) => wanted.test(rule) && !rule.includes("hover"))
+    .join("\n");
 }
 
 /** Breaks a text into lines that fit. */
