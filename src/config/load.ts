@@ -49,7 +49,10 @@ type Read =
     }
   | { readonly errors: readonly ConfigProblem[]; readonly notices?: readonly ConfigProblem[] };
 
-/** Reads and checks a configuration. It also loads the modules of operators' own policies, since their options are checked. */
+/**
+ * Reads and checks a configuration. It also loads the modules of operators' own policies, since their options are
+ * checked.
+ */
 export async function loadConfig(source: ConfigSource, runtime: Runtime): Promise<LoadResult> {
   const loaded = loadWithoutModules(source, runtime);
   if ("errors" in loaded) return loaded;

@@ -1,4 +1,7 @@
-/** What the engines of all pools have cached by their own word: their KV events, where prompts are tokenised and placed by prefixes. */
+/**
+ * What the engines of all pools have cached by their own word: their KV events, where prompts are tokenised and placed
+ * by prefixes.
+ */
 
 import type { Pool } from "../pool/pool.ts";
 import type { CacheSource } from "../prefix-cache/cache-knowledge.ts";

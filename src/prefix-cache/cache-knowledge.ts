@@ -2,8 +2,8 @@
 import type { ReportedPrefixCache } from "./reported-prefix-cache.ts";
 
 /**
- * `exact` = the engine reports its cache in KV events; `approximate` = estimated from what was sent there, less what was found not to be there;
- * `blind` = nothing is known.
+ * `exact` = the engine reports its cache in KV events; `approximate` = estimated from what was sent there, less what
+ * was found not to be there; `blind` = nothing is known.
  */
 export type CacheKnowledge = "exact" | "approximate" | "blind";
 

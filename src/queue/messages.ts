@@ -1,4 +1,7 @@
-/** What a worker and the queue in the main thread say to each other. Plain data only: it crosses threads by structured clone. */
+/**
+ * What a worker and the queue in the main thread say to each other. Plain data only: it crosses threads by structured
+ * clone.
+ */
 import type { PromptUsage } from "../dialects/shared/prompt-usage.ts";
 import type { PlacementSnapshot } from "../pool/engine-snapshot.ts";
 import type { QueueRequest } from "./orderings/shared/ordering.ts";

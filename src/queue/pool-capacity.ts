@@ -1,4 +1,7 @@
-/** How many requests are on their way to or at each pool's engines, so that no request is let go for which there is no capacity. */
+/**
+ * How many requests are on their way to or at each pool's engines, so that no request is let go for which there is no
+ * capacity.
+ */
 import type { Pool } from "../pool/pool.ts";
 
 const noSlots: readonly number[] = [];
@@ -38,7 +41,10 @@ export class PoolCapacity {
     return count;
   }
 
-  /** In all of these pools or in none: false = the engines of one have as many requests as they may (`maxConns`). @param nowMs since the epoch */
+  /**
+   * In all of these pools or in none: false = the engines of one have as many requests as they may (`maxConns`).
+   * @param nowMs since the epoch
+   */
   reserve(pools: readonly string[], nowMs: number): boolean {
     for (let i = 0; i < pools.length; i += 1) {
       const pool = pools[i]!;
@@ -57,8 +63,8 @@ export class PoolCapacity {
   }
 
   /**
-   * Backups are used if the others are full. Requests that did not come through the queue, such as those of another route, count as well. Requests
-   * at ejected or removed engines do not use up capacity.
+   * Backups are used if the others are full. Requests that did not come through the queue, such as those of another
+   * route, count as well. Requests at ejected or removed engines do not use up capacity.
    */
   hasCapacity(name: string, nowMs: number): boolean {
     const pool = this.#pools.get(name);

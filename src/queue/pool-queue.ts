@@ -1,4 +1,7 @@
-/** The queue of one pool: how many requests wait and how long, the capacity they need, and who is told what. Its ordering says who goes next. */
+/**
+ * The queue of one pool: how many requests wait and how long, the capacity they need, and who is told what. Its
+ * ordering says who goes next.
+ */
 import type { QueueConfig } from "../config/schema/queue.ts";
 import type { PromptUsage } from "../dialects/shared/prompt-usage.ts";
 import type { PlacementSnapshot } from "../pool/engine-snapshot.ts";
@@ -69,7 +72,10 @@ export class PoolQueue implements TicketQueue {
     for (const { owner, arrivedMs } of before.waiting()) this.#add(owner, arrivedMs);
   }
 
-  /** From now on engines report their caches here. @param sources by the engines' index; undefined = it does not report */
+  /**
+   * From now on engines report their caches here.
+   * @param sources by the engines' index; undefined = it does not report
+   */
   follow(sources: readonly (CacheSource | undefined)[]): void {
     this.#engines.follow(sources);
   }
@@ -224,8 +230,8 @@ export class PoolQueue implements TicketQueue {
   }
 
   /**
-   * Passes over the queue until nothing more can go. A request that is granted may end at once, and so free capacity or enqueue again: this asks for
-   * another pass, and never for one within a pass.
+   * Passes over the queue until nothing more can go. A request that is granted may end at once, and so free capacity or
+   * enqueue again: this asks for another pass, and never for one within a pass.
    */
   #release(nowMs: number): void {
     this.#isReleaseDue = true;

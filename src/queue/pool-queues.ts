@@ -1,4 +1,7 @@
-/** The queues of all pools that have one, and what engines report of their caches. One object for the whole proxy, in its only worker or in the main thread. */
+/**
+ * The queues of all pools that have one, and what engines report of their caches. One object for the whole proxy, in
+ * its only worker or in the main thread.
+ */
 import { EngineCaches } from "../kv-events/engine-caches.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { CacheKnowledge } from "../prefix-cache/cache-knowledge.ts";

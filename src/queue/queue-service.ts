@@ -4,8 +4,8 @@ import type { PlacementSnapshot } from "../pool/engine-snapshot.ts";
 import type { QueueRequest } from "./orderings/shared/ordering.ts";
 
 /**
- * Why a request is rejected: no engine takes requests; the queue is full; it has waited as long as it may; or it would have to wait longer than
- * the operator allows.
+ * Why a request is rejected: no engine takes requests; the queue is full; it has waited as long as it may; or it would
+ * have to wait longer than the operator allows.
  */
 export type QueueRejection = "no-healthy-engine" | "queue-full" | "timeout" | "overloaded";
 
@@ -20,7 +20,9 @@ export interface QueueListener {
   rejected(reason: QueueRejection, retryAfterMs: number): void;
 }
 
-/** How many tokens from a prompt's start each engine has, by the engine's name; those that do not report are missing. */
+/**
+ * How many tokens from a prompt's start each engine has, by the engine's name; those that do not report are missing.
+ */
 export type LeadingTokens = ReadonlyMap<string, number>;
 
 /** A request's place in the queue, then at a prefill engine, then among those that decode. */

@@ -1,6 +1,6 @@
 /**
- * `policy: predictive`: the short form of a queue that places prompts on prefill engines, and of the policy for prompts that cannot wait. Outside of
- * the configuration there is no policy of this name.
+ * `policy: predictive`: the short form of a queue that places prompts on prefill engines, and of the policy for prompts
+ * that cannot wait. Outside of the configuration there is no policy of this name.
  */
 import { z } from "zod";
 import type { Option } from "../../policies/shared/options.ts";
@@ -30,7 +30,8 @@ export const predictive = z
     ...queueOrder,
   })
   .describe(
-    "For prefill: short for `queue: { order: shortest_prefill }`, where prompts wait and are placed, and `predicted_time` for those that cannot wait.",
+    "For prefill: short for `queue: { order: shortest_prefill }`, where prompts wait and are " +
+      "placed, and `predicted_time` for those that cannot wait.",
   );
 
 type Predictive = z.output<typeof predictive>;

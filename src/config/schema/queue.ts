@@ -1,4 +1,6 @@
-/** The queue of a pool: who waits, how long, and in which order. One form for each ordering of `src/queue/orderings/`. */
+/**
+ * The queue of a pool: who waits, how long, and in which order. One form for each ordering of `src/queue/orderings/`.
+ */
 import { z } from "zod";
 import type { ValuesOf } from "../../policies/shared/options.ts";
 import { optionSchemas } from "../../policies/shared/options-schema.ts";
@@ -11,7 +13,8 @@ export const queueOrder = {
     .string()
     .default("$http_x_priority")
     .describe(
-      "Template of a whole number from -100 to 100, lower goes earlier, as vLLM's `priority`; a member of that name in the body counts where this is empty.",
+      "Template of a whole number from -100 to 100, lower goes earlier, as vLLM's " +
+        "`priority`; a member of that name in the body counts where this is empty.",
     ),
   tenant: z
     .string()
@@ -79,5 +82,7 @@ const forms = orderings.map(({ name, summary, timeoutMs, options }, index) => {
 export const queueSchema = z
   .discriminatedUnion("order", forms as unknown as [(typeof forms)[number]])
   .describe(
-    "Requests that cannot go to an engine yet wait. Default: they are answered with 503 at once if all engines have `maxConns` requests. If a pool for prefill names no policy, `order` is `shortest_prefill` by default.",
+    "Requests that cannot go to an engine yet wait. Default: they are answered with 503 at " +
+      "once if all engines have `maxConns` requests. If a pool for prefill names no policy, " +
+      "`order` is `shortest_prefill` by default.",
   ) as unknown as z.ZodType<QueueConfig, QueueInput>;

@@ -64,6 +64,32 @@ function firstOf(renders: readonly Render[]): Render {
   };
 }
 
+/** The servers of each address that the configuration listens on. */
+function serversOf(config: Config, deps: RouteDeps): Map<string, VirtualServers> {
+  const byAddress = new Map<string, { server: Server; isDefault: boolean }[]>();
+  for (const serverConfig of config.servers) {
+    const server = new Server(serverConfig, deps);
+    for (const listen of serverConfig.listen) {
+      const key = listenKey(listen);
+      const list = byAddress.get(key) ?? [];
+      list.push({ server, isDefault: listen.defaultServer });
+      byAddress.set(key, list);
+    }
+  }
+  const servers = new Map<string, VirtualServers>();
+  for (const [key, list] of byAddress) {
+    const chosen = list.find(({ isDefault }) => isDefault) ?? list[0]!;
+    servers.set(
+      key,
+      new VirtualServers(
+        list.map(({ server }) => server),
+        chosen.server,
+      ),
+    );
+  }
+  return servers;
+}
+
 export function compileConfig(
   config: Config,
   slots: SlotsByIdentity,
@@ -117,27 +143,7 @@ export function compileConfig(
   };
   const { record } = config;
   const recorder = record && new Recorder(record, openLog(record.file), clock);
-  const byAddress = new Map<string, { server: Server; isDefault: boolean }[]>();
-  for (const serverConfig of config.servers) {
-    const server = new Server(serverConfig, deps);
-    for (const listen of serverConfig.listen) {
-      const key = listenKey(listen);
-      const list = byAddress.get(key) ?? [];
-      list.push({ server, isDefault: listen.defaultServer });
-      byAddress.set(key, list);
-    }
-  }
-  const servers = new Map<string, VirtualServers>();
-  for (const [key, list] of byAddress) {
-    const chosen = list.find(({ isDefault }) => isDefault) ?? list[0]!;
-    servers.set(
-      key,
-      new VirtualServers(
-        list.map(({ server }) => server),
-        chosen.server,
-      ),
-    );
-  }
+  const servers = serversOf(config, deps);
   const hasAdmissionSteps =
     tokenizers.size > 0 || [...pools.values()].some((pool) => pool.hasQueue);
   return {

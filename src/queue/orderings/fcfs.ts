@@ -1,4 +1,7 @@
-/** First come, first served: requests wait until the pool has capacity, in the order in which they came but for priorities and tenants. */
+/**
+ * First come, first served: requests wait until the pool has capacity, in the order in which they came but for
+ * priorities and tenants.
+ */
 import { PrefillCost } from "../../estimates/prefill-cost.ts";
 import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
 import {
@@ -16,7 +19,9 @@ import { TenantShares } from "./shared/tenant-shares.ts";
 export const fcfs = defineOrdering({
   name: "fcfs",
   summary:
-    "First come, first served: requests wait while all engines have `maxConns` requests, then the pool's policy picks. Nobody is overtaken by a request that comes later than the bounds of priority and fairness together.",
+    "First come, first served: requests wait while all engines have `maxConns` requests, " +
+    "then the pool's policy picks. Nobody is overtaken by a request that comes later than " +
+    "the bounds of priority and fairness together.",
   places: false,
   timeoutMs: 60_000,
   options: {},

@@ -1,4 +1,7 @@
-/** The shortest predicted prefill first; each prompt waits for the engine that suits it best, by wait, prefill and cache. */
+/**
+ * The shortest predicted prefill first; each prompt waits for the engine that suits it best, by wait, prefill and
+ * cache.
+ */
 import { isDeepStrictEqual } from "node:util";
 import type { PromptUsage } from "../../dialects/shared/prompt-usage.ts";
 import { promptBlockBytes } from "../../limits.ts";
@@ -23,13 +26,15 @@ const options = {
     max: 10,
     default: 0.1,
     about:
-      "What a ms of waiting takes off the predicted ms of a prefill. No request that comes more than a prompt's predicted prefill divided by this later can overtake it.",
+      "What a ms of waiting takes off the predicted ms of a prefill. No request that comes " +
+      "more than a prompt's predicted prefill divided by this later can overtake it.",
   }),
   duplicateWeight: number({
     min: 0,
     default: 1,
     about:
-      "Weight of work that another engine's cache would save. It counts once, and once more for each prompt that waits per engine.",
+      "Weight of work that another engine's cache would save. It counts once, and once more " +
+      "for each prompt that waits per engine.",
   }),
   blocksMax,
   ttftMaxMs: integer({
@@ -38,7 +43,8 @@ const options = {
     default: 0,
     unit: "ms",
     about:
-      "A request that would have to wait, and whose predicted TTFT is longer, is rejected at once with 429 and `Retry-After`. 0 = none.",
+      "A request that would have to wait, and whose predicted TTFT is longer, is rejected at " +
+      "once with 429 and `Retry-After`. 0 = none.",
   }),
 };
 
@@ -47,7 +53,8 @@ type Options = ValuesOf<typeof options> & SharedOptions;
 export const shortestPrefill = defineOrdering({
   name: "shortest_prefill",
   summary:
-    "For prefill: the shortest predicted prefill first, sent when an engine can take it, to the engine that suits it best by wait, prefill and cache.",
+    "For prefill: the shortest predicted prefill first, sent when an engine can take it, to " +
+    "the engine that suits it best by wait, prefill and cache.",
   places: true,
   timeoutMs: 120_000,
   options,

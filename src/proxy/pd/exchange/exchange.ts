@@ -150,7 +150,9 @@ export class Exchange {
     }
   }
 
-  /** @param isKvLeft the request did not reach the decode engine, so the prefill's KV cache is still there for another */
+  /**
+   * @param isKvLeft the request did not reach the decode engine, so the prefill's KV cache is still there for another
+   */
   decodeFailed(failure: LegFailure, mayRetry: boolean, isKvLeft: boolean): void {
     const steps = this.#steps;
     if (steps.ended) return;

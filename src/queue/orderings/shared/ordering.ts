@@ -1,4 +1,7 @@
-/** The interface of an ordering: which of the requests that wait in a pool's queue go next, and when. One small file each in `queue/orderings/`. */
+/**
+ * The interface of an ordering: which of the requests that wait in a pool's queue go next, and when. One small file
+ * each in `queue/orderings/`.
+ */
 import type { PromptUsage } from "../../../dialects/shared/prompt-usage.ts";
 import type { OptionShape, ValuesOf } from "../../../policies/shared/options.ts";
 import type { ReportedPrefixCache } from "../../../prefix-cache/reported-prefix-cache.ts";
@@ -6,8 +9,8 @@ import type { ReportedPrefixCache } from "../../../prefix-cache/reported-prefix-
 /** A request, as far as its place in a queue depends on it. Plain data: it crosses threads. */
 export interface QueueRequest {
   /**
-   * Names of the pool in whose queue it waits, which prefills or serves the whole request, and of the pool that decodes after that; "" = none,
-   * or one whose capacity is not waited for.
+   * Names of the pool in whose queue it waits, which prefills or serves the whole request, and of the pool that decodes
+   * after that; "" = none, or one whose capacity is not waited for.
    */
   readonly pool: string;
   readonly decodePool: string;
@@ -50,7 +53,10 @@ export interface EngineView {
   readonly size: number;
   /** Takes requests at all. */
   isAvailable(engine: number): boolean;
-  /** Whether there is capacity for one more. @param open requests that were sent there from this queue and are not done */
+  /**
+   * Whether there is capacity for one more.
+   * @param open requests that were sent there from this queue and are not done
+   */
   hasCapacity(engine: number, open: number): boolean;
   /** Requests at the engine that did not come through this queue. */
   otherRequests(engine: number, open: number): number;
@@ -89,7 +95,10 @@ export interface Ordering<Owner> {
   release(nowMs: number): readonly QueuedRequest<Owner>[];
   /** Predicted wait of a request that comes now, in ms; infinite = there is no engine. */
   expectedWaitMs(nowMs: number): number;
-  /** Takes other options, and says whether it can go on with them. @param isSameEngines the pool's engines are those that it had */
+  /**
+   * Takes other options, and says whether it can go on with them.
+   * @param isSameEngines the pool's engines are those that it had
+   */
   reconfigure(options: SharedOptions, isSameEngines: boolean): boolean;
   /** Whether the request, which waits, should be rejected at once: it would wait too long. */
   isOverloaded?(queued: QueuedRequest<Owner>, nowMs: number): boolean;
@@ -114,7 +123,9 @@ export interface OrderingDefinition<
   readonly name: Name;
   /** Who goes next, in a sentence. */
   readonly summary: string;
-  /** Whether it chooses the engine of each prompt. Otherwise requests wait for capacity, and the pool's policy picks. */
+  /**
+   * Whether it chooses the engine of each prompt. Otherwise requests wait for capacity, and the pool's policy picks.
+   */
   readonly places: boolean;
   /** Default of `timeoutMs`. */
   readonly timeoutMs: number;

@@ -1,7 +1,7 @@
 /**
- * How much prefill each tenant has had, so that none takes all of it: the Virtual Token Counter of Sheng et al., "Fairness in Serving
- * Large Language Models" (OSDI 2024), in predicted ms of prefill in place of tokens. A tenant that comes back from a pause begins
- * where the least served one is: what it did not ask for is not saved up.
+ * How much prefill each tenant has had, so that none takes all of it: the Virtual Token Counter of Sheng et al.,
+ * "Fairness in Serving Large Language Models" (OSDI 2024), in predicted ms of prefill in place of tokens. A tenant that
+ * comes back from a pause begins where the least served one is: what it did not ask for is not saved up.
  */
 
 /** Tenants that are remembered; the one that has waited for nothing longest goes first. */
@@ -50,7 +50,10 @@ export class TenantShares {
     if (this.#waiting === 0) this.#leastMs = tenant.servedMs;
   }
 
-  /** Finds out what the least served of those that wait has had; whether there are two at all. Before a pass over `leadMs`. */
+  /**
+   * Finds out what the least served of those that wait has had; whether there are two at all. Before a pass over
+   * `leadMs`.
+   */
   compare(): boolean {
     if (this.#waiting === 0) return false;
     let leastMs = Number.POSITIVE_INFINITY;

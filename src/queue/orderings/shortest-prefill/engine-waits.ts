@@ -31,8 +31,9 @@ export class EngineWaits {
   }
 
   /**
-   * Predicts waits at the available engines; how many are available. A batch that takes longer than predicted is expected to take as long again as
-   * it is late: an engine that hangs must not look as if its batch ended at any moment.
+   * Predicts waits at the available engines; how many are available. A batch that takes longer than predicted is
+   * expected to take as long again as it is late: an engine that hangs must not look as if its batch ended at any
+   * moment.
    */
   refresh(nowMs: number): number {
     this.#ask();
@@ -55,7 +56,10 @@ export class EngineWaits {
     return available;
   }
 
-  /** When an engine is free for the next prompt, once all have done so much more, of which the one that is free soonest always takes some. */
+  /**
+   * When an engine is free for the next prompt, once all have done so much more, of which the one that is free soonest
+   * always takes some.
+   */
   startsInMs(workMs: number, nowMs: number): number {
     const available = this.refresh(nowMs);
     const { isAvailable, waitMs } = this.#placement;

@@ -1,8 +1,10 @@
 /**
- * Where a prompt goes: to the engine with the lowest sum of wait, its own prefill there, and work that another engine's cache would save. Such work
- * costs more than its own time, because it delays all that wait. So each ms of it counts once, and once more for each prompt that waits per engine.
+ * Where a prompt goes: to the engine with the lowest sum of wait, its own prefill there, and work that another engine's
+ * cache would save. Such work costs more than its own time, because it delays all that wait. So each ms of it counts
+ * once, and once more for each prompt that waits per engine.
  *
- * Loops over all engines use typed arrays and call nothing: 64 engines take 0.2 µs, where a call for each took 1 µs and more.
+ * Loops over all engines use typed arrays and call nothing: 64 engines take 0.2 µs, where a call for each took 1 µs and
+ * more.
  */
 
 import { baseMs, PrefillCost, rateMs, shapeMs } from "../../../estimates/prefill-cost.ts";
@@ -12,7 +14,10 @@ import type { PlacementOption } from "../shared/ordering.ts";
 import { PrefixHits, type ReportedOf } from "./prefix-hits.ts";
 import type { QueuedPrompt } from "./queued-prompt.ts";
 
-/** Scores that differ by less than this share of a prompt's shortest prefill are equal: predictions are no better than that. */
+/**
+ * Scores that differ by less than this share of a prompt's shortest prefill are equal: predictions are no better than
+ * that.
+ */
 const tieShare = 0.02;
 /** More prompts per engine than this count as this many, so that none waits without end for an engine that hangs. */
 const waitingMax = 32;
@@ -105,8 +110,8 @@ export class PrefillPlacement {
   }
 
   /**
-   * Of engines that nobody waits for, the best for a prompt that could end earlier there than where it waits; -1 = there is none. Work that is done
-   * again there costs its own time, and what it pushes out of the cache.
+   * Of engines that nobody waits for, the best for a prompt that could end earlier there than where it waits; -1 =
+   * there is none. Work that is done again there costs its own time, and what it pushes out of the cache.
    */
   bestUnwanted(queued: QueuedPrompt, isUnwanted: (engine: number) => boolean): number {
     this.#score(queued, this.#options.duplicateWeight);

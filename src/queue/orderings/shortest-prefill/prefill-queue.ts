@@ -1,10 +1,11 @@
 /**
- * Prompts that wait for prefill engines. The next is the one with the shortest predicted prefill, less a share of the time that it has waited;
- * `prefill-placement.ts` says where it goes. If that engine is busy it waits on: the cache that it waits for is worth more than an idle engine.
+ * Prompts that wait for prefill engines. The next is the one with the shortest predicted prefill, less a share of the
+ * time that it has waited; `prefill-placement.ts` says where it goes. If that engine is busy it waits on: the cache
+ * that it waits for is worth more than an idle engine.
  *
- * Nothing starves: no prompt that comes more than `(P + priority + fairness) / aging` ms after another overtakes it in the queue, with P ms the
- * shortest predicted prefill of the other; and, while the other waits for a cache, none overtakes it at any engine that comes later than that with
- * P its whole prefill.
+ * Nothing starves: no prompt that comes more than `(P + priority + fairness) / aging` ms after another overtakes it in
+ * the queue, with P ms the shortest predicted prefill of the other; and, while the other waits for a cache, none
+ * overtakes it at any engine that comes later than that with P its whole prefill.
  */
 import { PrefillBatches } from "../../../estimates/prefill-batches.ts";
 import type { EngineView } from "../shared/ordering.ts";
@@ -16,9 +17,9 @@ import { moveForward, type Prompt, QueuedPrompt } from "./queued-prompt.ts";
 /** Prompts that are looked at for a batch once no engine is idle. */
 const joinsMax = 32;
 /**
- * Of the many that may wait, so many are placed in one pass. The first are compared with all engines, and the others with where they waited before and
- * with idle engines; as many are put in order anew, because what becomes cached moves a prompt forward. The more engines there are, the fewer of
- * them, as passes are the more often: prompts times engines are at most this.
+ * How many waiting prompts one pass places. The first are compared with all engines, the others with where they waited
+ * before and with idle engines. As many are sorted anew, since new cache entries move a prompt forward. More engines
+ * mean more passes, so prompts times engines are at most this.
  */
 const placedMax = 128;
 const comparedMax = 256;
@@ -139,7 +140,10 @@ export class PrefillQueue<Owner = unknown> {
     return this.#waits.startsInMs(aheadMs, nowMs);
   }
 
-  /** From now until the end of its prefill, in ms, as long as nothing comes that goes before it; infinite = there is no engine. */
+  /**
+   * From now until the end of its prefill, in ms, as long as nothing comes that goes before it; infinite = there is no
+   * engine.
+   */
   expectedTtft(
     queued: QueuedPrompt<Owner>,
     nowMs: number,
@@ -204,7 +208,9 @@ export class PrefillQueue<Owner = unknown> {
     return released;
   }
 
-  /** The first of those before it that waits for its cache, though this one came later than the other's bound allows. */
+  /**
+   * The first of those before it that waits for its cache, though this one came later than the other's bound allows.
+   */
   #overtakenBy(queued: QueuedPrompt, at: number): QueuedPrompt<Owner> | undefined {
     const { agingFactor } = this.#options;
     for (let i = 0; i < at; i += 1) {
@@ -217,8 +223,8 @@ export class PrefillQueue<Owner = unknown> {
   }
 
   /**
-   * Engines may be idle while all that wait want others for their caches. A prompt that ends earlier at such an engine than where it waits goes there:
-   * otherwise only the engines of a prefix that all prompts share would work.
+   * Engines may be idle while all that wait want others for their caches. A prompt that ends earlier at such an engine
+   * than where it waits goes there: otherwise only the engines of a prefix that all prompts share would work.
    */
   #sendToUnwanted(idle: number, nowMs: number, released: QueuedPrompt<Owner>[]): void {
     const placed = Math.min(this.#comparedMax, this.#waiting.length);
@@ -278,7 +284,8 @@ export class PrefillQueue<Owner = unknown> {
       this.#rank(waiting[this.#rankAt]!, isShared);
       this.#rankAt += 1;
     }
-    // They are in order but for the few whose key has changed, so this is nearly one pass: half of what a sort takes with 30 prompts.
+    // They are in order but for the few whose key has changed, so this is nearly one pass: half of what a sort takes
+    // with 30 prompts.
     for (let i = 1; i < waiting.length; i += 1) moveForward(waiting, i);
   }
 

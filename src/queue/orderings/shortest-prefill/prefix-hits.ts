@@ -1,7 +1,7 @@
 /**
- * How many leading tokens of each queued prompt each engine has. What was looked up is kept with the prompt, and what has been sent to engines since is compared
- * with it: 15 ns for each, where a look-up takes 300. What has been evicted since is found out by `check`, of the engine that the prompt is
- * to be sent to.
+ * How many leading tokens of each queued prompt each engine has. What was looked up is kept with the prompt, and what
+ * has been sent to engines since is compared with it: 15 ns for each, where a look-up takes 300. What has been evicted
+ * since is found out by `check`, of the engine that the prompt is to be sent to.
  */
 
 import type { ModelledPrefixCache } from "../../../prefix-cache/modelled-prefix-cache.ts";
@@ -25,7 +25,10 @@ export class PrefixHits {
   readonly #computing: QueuedPrompt[][];
   /** Of each engine's exact cache when it was last looked at; −1 = it had none. */
   readonly #versions: Float64Array;
-  /** Engines whose caches have changed, in turn, and what has come into them: undefined = they are to be looked up; and how many there were. */
+  /**
+   * Engines whose caches have changed, in turn, and what has come into them: undefined = they are to be looked up; and
+   * how many there were.
+   */
   readonly #changed = new Int32Array(changesKept);
   readonly #added = new Array<readonly number[] | undefined>(changesKept).fill(undefined);
   #changes = 0;
@@ -70,7 +73,10 @@ export class PrefixHits {
     this.#note(engine, undefined);
   }
 
-  /** It has computed it. @param reportedBlocks that it had of it before, by its own word; undefined = it says nothing of that */
+  /**
+   * It has computed it.
+   * @param reportedBlocks that it had of it before, by its own word; undefined = it says nothing of that
+   */
   computed(queued: QueuedPrompt, engine: number, reportedBlocks: number | undefined): void {
     const mirror = this.#modelled(engine);
     if (reportedBlocks !== undefined && queued.believedBlocks >= 0) {

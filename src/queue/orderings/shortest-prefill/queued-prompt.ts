@@ -22,7 +22,10 @@ export class QueuedPrompt<Owner = unknown> implements SentPrompt, QueuedRequest<
   readonly prompt: Prompt;
   readonly owner: Owner;
   readonly arrivedMs: number;
-  /** Leading tokens believed to be at each engine, and the last change of a cache that they include: for `PrefixHits` alone. */
+  /**
+   * Leading tokens believed to be at each engine, and the last change of a cache that they include: for `PrefixHits`
+   * alone.
+   */
   hits: Int32Array | undefined;
   hitsAt = 0;
   /** Where it was sent; -1 = it waits. */
@@ -38,7 +41,10 @@ export class QueuedPrompt<Owner = unknown> implements SentPrompt, QueuedRequest<
   endsInMs = 0;
   predictedMs = 0;
   uncachedTokens = 0;
-  /** Blocks that the model of its engine's cache says are there; -1 = the engine reports by itself, which says nothing of the model. */
+  /**
+   * Blocks that the model of its engine's cache says are there; -1 = the engine reports by itself, which says nothing
+   * of the model.
+   */
   believedBlocks = -1;
   /** Of its blocks, those that were believed to be there when it was sent. */
   blocksBefore = 0;
