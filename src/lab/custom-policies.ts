@@ -11,14 +11,14 @@ export function policyOf(text: string, role: Role): PolicyConfig {
   const read = parsePolicy(text, role);
   if ("problem" in read) throw new Error(read.problem);
   const { policy } = read;
-  return policy.name === "custom" ? { ...policy, module: resolve(policy.module) } : policy;
+  return "module" in policy ? { ...policy, module: resolve(policy.module) } : policy;
 }
 
 /** @param texts of policies, with a queue before them or without */
 export async function loadCustomPolicies(texts: readonly string[]): Promise<void> {
   for (const text of texts) {
     const policy = policyOf(splitQueue(text)[0], "prefill");
-    if (policy.name !== "custom") continue;
+    if (!("module" in policy)) continue;
     const { fault } = await loadPolicyModule(policy.module);
     if (fault !== undefined) {
       throw new CustomPolicyFault(`policy module "${policy.module}" ${fault}`);
