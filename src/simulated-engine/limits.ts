@@ -20,7 +20,7 @@ export const requestIdsMax = 1_000;
 export const recordedRequestsMax = 64;
 export const recordedBodyBytesMax = 16_384;
 /** How long an engine waits for another's response, unless its protocol says otherwise. */
-export const peerTimeoutMs = 5_000;
+export const peerTimeoutMs = 60_000;
 /** Protocol violations whose text `/debug/state` shows. */
 export const violationTextsMax = 100;
 /** Ids of KV entries and of waits that `/debug/state` shows. */
