@@ -54,7 +54,7 @@ export function conflictOf(command: Command): string | undefined {
 }
 
 export function simulateFlags(): Command {
-  return new Command("simulate")
+  const command = new Command("simulate")
     .description("replay a request trace in virtual time under several policies")
     .argument("[trace]", "JSON lines: timestamp (ms), input_length, output_length, hash_ids")
     .option(
@@ -84,7 +84,13 @@ export function simulateFlags(): Command {
       )
         .argParser(profileNamed)
         .default(dense70b, dense70b.name),
-    )
+    );
+  return addSearchFlags(addModelFlags(command));
+}
+
+/** What is random, and how engines differ from what policies expect. */
+function addModelFlags(command: Command): Command {
+  return command
     .option(
       "--seed <n>",
       "of everything random: arrivals within a tick, noise, ties",
@@ -109,7 +115,12 @@ export function simulateFlags(): Command {
       "factor by which the last prefill engine is slower than the others",
       notNegative,
       1,
-    )
+    );
+}
+
+/** What is judged, searched and written. */
+function addSearchFlags(command: Command): Command {
+  return command
     .addOption(
       new Option(
         "--slo <slo>",

@@ -88,28 +88,6 @@ function create({ pool, random }: PolicyDeps, options: Options): Policy {
     return tieBreaker.draw(random);
   }
 
-  function sampled(candidates: Candidates): number {
-    const { count, engines } = candidates;
-    let least = Number.POSITIVE_INFINITY;
-    let most = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < count; i += 1) {
-      least = Math.min(least, costs[i]!);
-      most = Math.max(most, costs[i]!);
-    }
-    if (least === most) return cheapest(candidates);
-    let sum = 0;
-    for (let i = 0; i < count; i += 1) {
-      costs[i] = Math.exp((least - costs[i]!) / ((most - least) * options.temperature));
-      sum += costs[i]!;
-    }
-    let left = random() * sum;
-    for (let i = 0; i < count; i += 1) {
-      left -= costs[i]!;
-      if (left < 0) return engines[i]!;
-    }
-    return engines[count - 1]!;
-  }
-
   return {
     ...(options.temperature === 0 && { score: costOf }),
 
@@ -129,7 +107,10 @@ function create({ pool, random }: PolicyDeps, options: Options): Policy {
         if (options.role !== "prefill") cost += board.promptBytes(slot) + bytes;
         costs[i] = (cost * blocksPerByte) / weights[engine]!;
       }
-      return options.temperature === 0 ? cheapest(candidates) : sampled(candidates);
+      const { temperature } = options;
+      return temperature === 0
+        ? cheapest(candidates)
+        : (softmaxDraw(costs, candidates, temperature, random) ?? cheapest(candidates));
     },
 
     uncachedBytes: (engine, request) =>
@@ -139,4 +120,34 @@ function create({ pool, random }: PolicyDeps, options: Options): Policy {
       index.insert(engine, blocks);
     },
   };
+}
+
+/**
+ * Draws an engine by softmax over the costs scaled to their range, and overwrites the costs; undefined = all cost the same.
+ * @param costs by place among the candidates
+ */
+function softmaxDraw(
+  costs: Float64Array,
+  { count, engines }: Candidates,
+  temperature: number,
+  random: () => number,
+): number | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i += 1) {
+    least = Math.min(least, costs[i]!);
+    most = Math.max(most, costs[i]!);
+  }
+  if (least === most) return undefined;
+  let sum = 0;
+  for (let i = 0; i < count; i += 1) {
+    costs[i] = Math.exp((least - costs[i]!) / ((most - least) * temperature));
+    sum += costs[i]!;
+  }
+  let left = random() * sum;
+  for (let i = 0; i < count; i += 1) {
+    left -= costs[i]!;
+    if (left < 0) return engines[i]!;
+  }
+  return engines[count - 1]!;
 }
