@@ -1,4 +1,7 @@
-/** Room in a pool: requests at engines that take no more of them must not keep others from those that do, for as long as they are there. */
+/**
+ * Room in a pool: requests at engines that take no more of them must not keep others from those that do, for as long as
+ * they are there.
+ */
 import { expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { type Placement, Pool } from "../../src/pool/pool.ts";

@@ -1,4 +1,7 @@
-/** Several queues before one decode pool: room that a request of one leaves must not stay empty while another waits for it. */
+/**
+ * Several queues before one decode pool: room that a request of one leaves must not stay empty while another waits for
+ * it.
+ */
 import { expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { Pool } from "../../src/pool/pool.ts";

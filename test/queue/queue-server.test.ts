@@ -1,4 +1,7 @@
-/** The queue in the main thread: replies must reach the worker that asked, and a worker that dies must not keep engines from others. */
+/**
+ * The queue in the main thread: replies must reach the worker that asked, and a worker that dies must not keep engines
+ * from others.
+ */
 import { afterEach, expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";
 import { Pool } from "../../src/pool/pool.ts";

@@ -1,4 +1,6 @@
-/** Every registered ordering must let each request go once, in an order that favours no class for ever, and lose none. */
+/**
+ * Every registered ordering must let each request go once, in an order that favours no class for ever, and lose none.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { queueSchema } from "../../../src/config/schema/queue.ts";

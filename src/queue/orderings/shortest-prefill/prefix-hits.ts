@@ -9,7 +9,7 @@ import { PrefixRuns } from "../../../prefix-cache/prefix-runs.ts";
 import type { ReportedPrefixCache } from "../../../prefix-cache/reported-prefix-cache.ts";
 import type { QueuedPrompt } from "./queued-prompt.ts";
 
-/** What an engine itself says of its cache; undefined = it is not known so well. */
+/** What an engine reports of its cache; undefined = it is not known so well. */
 export type ReportedOf = (engine: number) => ReportedPrefixCache | undefined;
 
 /** Changes that are remembered, a power of two. Who has seen none of so many looks all engines up. */
@@ -21,7 +21,10 @@ export class PrefixHits {
   readonly #engines: number;
   readonly #reportedOf: ReportedOf;
   readonly #runs: PrefixRuns;
-  /** Prompts that each engine computes now: what comes next will find them there, though they are not told of yet. */
+  /**
+   * Prompts that each engine computes now: what comes next will find them there, though the engines have not reported
+   * them yet.
+   */
   readonly #computing: QueuedPrompt[][];
   /** Of each engine's exact cache when it was last looked at; −1 = it had none. */
   readonly #versions: Float64Array;
@@ -75,7 +78,7 @@ export class PrefixHits {
 
   /**
    * It has computed it.
-   * @param reportedBlocks that it had of it before, by its own word; undefined = it says nothing of that
+   * @param reportedBlocks that it had of it before, as it reports; undefined = it does not report that
    */
   computed(queued: QueuedPrompt, engine: number, reportedBlocks: number | undefined): void {
     const mirror = this.#modelled(engine);
@@ -86,7 +89,7 @@ export class PrefixHits {
     this.#ended(queued, engine);
   }
 
-  /** Before prompts are looked at: engines' own words may have changed. */
+  /** Before prompts are looked at: engines may have reported changes. */
   checkReported(engine: number): void {
     const version = this.#reportedOf(engine)?.version ?? -1;
     if (this.#versions[engine] === version) return;

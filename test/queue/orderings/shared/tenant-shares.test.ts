@@ -1,4 +1,7 @@
-/** Tenants that share engines: one that asks for much must not starve the others, and one that was away has saved up nothing. */
+/**
+ * Tenants that share engines: one that asks for much must not starve the others, and one that was away has saved up
+ * nothing.
+ */
 import { expect, it } from "vitest";
 import { TenantShares } from "../../../../src/queue/orderings/shared/tenant-shares.ts";
 

@@ -202,7 +202,10 @@ it("what was evicted while a prompt waited for it is not believed when it is sen
   expect(waits.uncachedTokens).toBe(isThere ? 20_490 - 40 * 512 : 20_490);
 });
 
-/** However many engines there are: prompts behind the first are compared with some of them, and some are asked about in one pass. */
+/**
+ * However many engines there are: prompts behind the first are compared with some of them, and some are asked about in
+ * one pass.
+ */
 it.each([3, 64, 300])(
   "of %d engines each gets its part, and each prompt the cache that it waits for",
   (count) => {
@@ -358,7 +361,8 @@ it("what an engine tells of its cache counts more than what was sent there, and 
     return [held.engine, held.uncachedTokens];
   };
   expect(send(0)).toEqual([0, 2_100]);
-  // The first engine was sent it, but says that it has nothing: by that, either is as good, and the other one is emptier.
+  // The first engine was sent it, but says that it has nothing: by that, either is as good, and the other one is
+  // emptier.
   expect(send(1_000)).toEqual([1, 2_100]);
   // The second one does not tell: what was sent there counts.
   expect(send(2_000)).toEqual([1, 2_100 - 4 * 512]);
