@@ -7,8 +7,9 @@ import { expect, test } from "vitest";
 const src = fileURLToPath(new URL("../src", import.meta.url));
 
 /**
- * Top to bottom: each may import what stands below it. `config` stands above what defines itself (orderings of the queue,
- * policies, dialects) and below what is configured. `proxy/routing` stands low since all stages read the compiled route.
+ * Top to bottom: each may import what stands below it. `config` stands above what defines itself (orderings of the
+ * queue, policies, dialects) and below what is configured. `proxy/routing` stands low since all stages read the
+ * compiled route.
  */
 const layers = [
   "cli",

@@ -2,7 +2,6 @@
 import { type CustomPolicy, isCustom, loadedModule, messageOf } from "./custom-policy.ts";
 import { GuardedPolicy } from "./guarded-policy.ts";
 import { leastConn } from "./least-conn.ts";
-import { predictedTime } from "./predicted-time.ts";
 import { policyNamed } from "./registry.ts";
 import {
   type KeyTemplate,
@@ -61,8 +60,8 @@ export function policyKeyTemplates(chosen: ChosenPolicy): readonly KeyTemplate[]
 
 function resolve(chosen: ChosenPolicy): Resolved {
   if (!isCustom(chosen)) {
-    // The queue places prompts before any policy is asked; where one cannot wait, it goes by the same terms.
-    const definition = policyNamed(chosen.name) ?? predictedTime;
+    const definition = policyNamed(chosen.name);
+    if (definition === undefined) throw new Error(`no policy is named "${chosen.name}"`);
     return { definition, options: chosen as Values };
   }
   const { definition, fault } = loadedModule(chosen.module);

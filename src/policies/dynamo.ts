@@ -123,7 +123,8 @@ function create({ pool, random }: PolicyDeps, options: Options): Policy {
 }
 
 /**
- * Draws an engine by softmax over the costs scaled to their range, and overwrites the costs; undefined = all cost the same.
+ * Draws an engine by softmax over the costs scaled to their range, and overwrites the costs; undefined = all cost the
+ * same.
  * @param costs by place among the candidates
  */
 function softmaxDraw(

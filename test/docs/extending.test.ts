@@ -1,4 +1,7 @@
-/** A newcomer who does what docs/extending.md says must end with a policy or dialect that works, by exactly the steps on the page. */
+/**
+ * A newcomer who does what docs/extending.md says must end with a policy or dialect that works, by exactly the steps on
+ * the page.
+ */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,6 @@
-/** An operator's own policy must decide as its file says, follow a reload, and never cost a request when it is wrong. */
+/**
+ * An operator's own policy must decide as its file says, follow a reload, and never cost a request when it is wrong.
+ */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";

@@ -1,6 +1,6 @@
 /**
- * Each endpoint through real engines: prefilled and decoded, the response that of one engine, and kept ones found by any
- * worker.
+ * Each endpoint through real engines: prefilled and decoded, the response that of one engine, and kept ones found by
+ * any worker.
  */
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,7 +1,7 @@
 /**
- * KV events of real processes: what reaches an engine past the proxy, what it evicts and that it was restarted is known at
- * the next prompt; where that goes shows it. By what was sent there, it would go to the other engine each time. This holds
- * for prompts that wait in the queue and for those that are sent at once.
+ * KV events of real processes: what reaches an engine past the proxy, what it evicts and that it was restarted is known
+ * at the next prompt; where that goes shows it. By what was sent there, it would go to the other engine each time. This
+ * holds for prompts that wait in the queue and for those that are sent at once.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";

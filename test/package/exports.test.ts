@@ -1,4 +1,7 @@
-/** What the package makes public must work from another package: types under strict settings, and at run time. Needs `npm run build`. */
+/**
+ * What the package makes public must work from another package: types under strict settings, and at run time. Needs
+ * `npm run build`.
+ */
 import { execFileSync } from "node:child_process";
 import {
   cpSync,

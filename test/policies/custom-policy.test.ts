@@ -1,4 +1,7 @@
-/** A policy that an operator wrote may be wrong: no request must suffer, and the operator must be told once what is wrong. */
+/**
+ * A policy that an operator wrote may be wrong: no request must suffer, and the operator must be told once what is
+ * wrong.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Decode is asked first, and its response says whether the prompt has to be computed elsewhere: no such response reaches a
- * client.
+ * Decode is asked first, and its response says whether the prompt has to be computed elsewhere: no such response
+ * reaches a client.
  */
 import { expect, test } from "vitest";
 import { codeOf } from "./client.ts";

@@ -1,6 +1,6 @@
 /**
- * Random fleets, clients and faults, by seed. Whatever happens, each request comes to a right response, a typed error or
- * a visible end, in bounded time, and nothing stays occupied. A failure names its seed: run that one alone with
+ * Random fleets, clients and faults, by seed. Whatever happens, each request comes to a right response, a typed error
+ * or a visible end, in bounded time, and nothing stays occupied. A failure names its seed: run that one alone with
  * `SIMULATION_SEED`. `SIMULATION_SCENARIOS` makes it run for longer.
  */
 import { expect, test } from "vitest";

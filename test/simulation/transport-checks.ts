@@ -1,6 +1,6 @@
 /**
- * What every transport does alike, as far as the proxy relies on it. The checks run on sockets of Node, of Bun and in memory: so
- * the simulation's network is held to the real one.
+ * What every transport does alike, as far as the proxy relies on it. The checks run on sockets of Node, of Bun and in
+ * memory: so the simulation's network is held to the real one.
  */
 import assert from "node:assert/strict";
 import type { Socket, SocketHandler, Transport } from "../../src/transport/socket.ts";

@@ -68,8 +68,8 @@ export interface Fleet {
   /** As above, when engines were killed: KV that died with its engine has to come from somewhere. Default: none. */
   readonly recomputedAfterKills?: readonly string[];
   /**
-   * What becomes of a request whose engine is killed before its response begins: `retried` = another engine answers, and
-   * the client sees no error; `error` = an error that the client can tell from a response.
+   * What becomes of a request whose engine is killed before its response begins: `retried` = another engine answers,
+   * and the client sees no error; `error` = an error that the client can tell from a response.
    */
   readonly killed: "retried" | "error";
 }

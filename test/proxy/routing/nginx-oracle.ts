@@ -1,4 +1,7 @@
-/** Debian's nginx as the judge of what nginx does: started on unix sockets of a folder of its own, asked with raw requests. */
+/**
+ * Debian's nginx as the judge of what nginx does: started on unix sockets of a folder of its own, asked with raw
+ * requests.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type NetConnectOpts } from "node:net";

@@ -1,4 +1,7 @@
-/** The strict KV transfer at each endpoint: an answer through prefill and decode that is not the one of one engine alone. */
+/**
+ * The strict KV transfer at each endpoint: an answer through prefill and decode that is not the one of one engine
+ * alone.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { type EngineOptions, instantTiming } from "../../../src/simulated-engine/options.ts";
 import { type RunningEngine, startEngine } from "../../../src/simulated-engine/server.ts";

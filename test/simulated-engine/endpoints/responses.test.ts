@@ -1,4 +1,7 @@
-/** What an engine keeps of its responses, and computes in the background: lost, leaked, or told by an engine that never had it. */
+/**
+ * What an engine keeps of its responses, and computes in the background: lost, leaked, or told by an engine that never
+ * had it.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { type EngineOptions, instantTiming } from "../../../src/simulated-engine/options.ts";
 import { type RunningEngine, startEngine } from "../../../src/simulated-engine/server.ts";
