@@ -11,7 +11,7 @@ import { codeOf } from "./client.ts";
 import { chunk, chunkedHead, response, type Script } from "./engine.ts";
 import { World } from "./world.ts";
 
-// Of this file's modules alone: the hand-off is omni's, the responses are those of an engine that gives up.
+// Of this file's modules alone: the KV transfer is omni's, the responses are those of an engine that gives up.
 (dialects as Map<string, Dialect>).set("omni", { ...omni, merge: continuedResponses });
 
 const words = ["Once", " upon", " a", ' \\"time\\"', " é", " \\n", " there", " was", " one", "."];

@@ -1,5 +1,5 @@
 /**
- * The policies of pools that say none: those of a hand-over are chosen for it. nginx.conf has nginx's own default,
+ * The policies of pools that say none: those of prefill and decode suit a KV transfer. nginx.conf has nginx's own default,
  * round robin, and does not come here.
  */
 import { type PolicyConfig, policySchema } from "./policies.ts";

@@ -18,7 +18,7 @@ export const predictive = z
     duplicateWeight: number(duplicateWeight),
     blocksMax: number(blocksMax),
     queueMax: queueLimits.max.describe(
-      "Prompts that wait, in the whole proxy. More are answered with 503.",
+      "Prompts that wait, in the whole proxy. Beyond that the response is 503.",
     ),
     queueTimeoutMs: queueLimits.timeoutMs
       .default(shortestPrefill.timeoutMs)

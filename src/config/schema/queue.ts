@@ -36,7 +36,7 @@ export const queueLimits = {
     .min(1)
     .max(65_536)
     .default(1_024)
-    .describe("Requests that wait, in the whole proxy. More are answered with 503."),
+    .describe("Requests that wait, in the whole proxy. Beyond that the response is 503."),
   timeoutMs: z.int().min(1).max(86_400_000),
   priorityMs: z.number().min(0).max(86_400_000).default(1_000),
 };
@@ -82,7 +82,7 @@ const forms = orderings.map(({ name, summary, timeoutMs, options }, index) => {
 export const queueSchema = z
   .discriminatedUnion("order", forms as unknown as [(typeof forms)[number]])
   .describe(
-    "Requests that cannot go to an engine yet wait. Default: they are answered with 503 at " +
+    "Requests that cannot go to an engine yet wait. Default: they get 503 at " +
       "once if all engines have `maxConns` requests. If a pool for prefill names no policy, " +
       "`order` is `shortest_prefill` by default.",
   ) as unknown as z.ZodType<QueueConfig, QueueInput>;

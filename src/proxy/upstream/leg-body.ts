@@ -6,7 +6,7 @@ import { nameStoredResponse } from "../response/stored-response.ts";
 import type { ForwardedRequest } from "./forwarded-request.ts";
 import type { Leg } from "./leg.ts";
 
-/** Valid until the next call. @param handover undefined = the leg is alone */
+/** Valid until the next call. @param transfer undefined = the request goes to one engine alone */
 export function legBody(
   { embeddings, endpoint, worker }: ForwardedRequest,
   members: TopLevel,
