@@ -131,7 +131,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
       command.signal("SIGHUP");
       await eventually(async () => says.test(command.stderr.slice(before)));
     };
-    await reload(textFor(port, `${port}`), /clients are served at .* already/);
+    await reload(textFor(port, `${port}`), /a server for clients listens on/);
     await reload(textFor(port, `${prefills[0]!.port}`), /admin failed.*in use/);
     expect((await ask(`${admin}/admin/health`)).status).toBe(200);
     await reload(textFor(port, `${free}`), /configuration is in force/);

@@ -60,9 +60,9 @@ describe.each(bunAndOneNode("calibrate"))("on %s", (runtime) => {
       expect(code).toBe(1);
       return stderr;
     };
-    expect(refusal("localhost")).toContain('"localhost" is no URL');
+    expect(refusal("localhost")).toContain('"localhost" is not a URL');
     expect(refusal("http://127.0.0.1:1")).toMatch(/http:\/\/127\.0\.0\.1:1: .+/);
-    expect(refusal(engine.url, "--model", "none")).toMatch(/answered 404/);
+    expect(refusal(engine.url, "--model", "none")).toMatch(/responded with 404/);
     expect(refusal(engine.url, "--batch", "0")).toContain("whole number from 1 to 256");
     await engine.setFault({ kind: "stall" });
     expect(refusal(engine.url, "--timeout", "2")).toContain("no result after 2 s");

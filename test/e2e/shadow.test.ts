@@ -77,7 +77,7 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
     await eventually(() => command.stderr.includes("in force"));
     expect(lines()).toHaveLength(1);
     expect(command.stderr).toMatch(
-      /\[notice\].* of 24 requests \(\d+ %\) elsewhere than round_robin/,
+      /\[notice\].* of 24 requests \(\d+ %\) to another engine than round_robin did/,
     );
     expect((await report()).picks).toBe(0);
     await send(4);
