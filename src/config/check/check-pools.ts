@@ -57,11 +57,13 @@ function checkPolicies(
   name: string,
   { policy, shadow, queue }: PoolConfig,
 ): void {
-  if (shadow !== undefined && isShortForm(shadow)) {
+  const isQueue = shadow !== undefined && isShortForm(shadow);
+  if (isQueue) {
     const hint = "predicted_time uses the same score and decides at once";
     faults.emerg(["pools", name, "shadow"], "predictive queues prompts, a shadow cannot", hint);
   }
-  for (const [key, one] of Object.entries({ policy, ...(shadow && { shadow }) })) {
+  // The short form is no policy: it has no definition to ask.
+  for (const [key, one] of Object.entries({ policy, ...(shadow && !isQueue && { shadow }) })) {
     for (const { option, template } of policyKeyTemplates(one)) {
       texts.template(["pools", name, key, option], template);
     }
