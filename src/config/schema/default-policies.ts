@@ -1,6 +1,6 @@
 /**
- * The policies of pools that say none: those of prefill and decode suit a KV transfer. nginx.conf has nginx's own default,
- * round robin, and does not come here.
+ * The policies of pools that say none: those of prefill and decode suit a KV transfer. nginx.conf has nginx's own
+ * default, round robin, and does not come here.
  */
 import { type PolicyConfig, policySchema } from "./policies.ts";
 import { expandShortForm } from "./predictive.ts";
