@@ -12,11 +12,11 @@ import { Agent, request as post } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { Outcome } from "../src/lab/fleet.ts";
-import { metricsOf } from "../src/lab/metrics.ts";
+import type { Outcome } from "../src/lab/model/fleet.ts";
 import { dense70b, type EngineProfile } from "../src/lab/profile.ts";
 import { replay } from "../src/lab/replay.ts";
-import { parseTrace, spreadArrivals, type TraceRequest } from "../src/lab/trace.ts";
+import { metricsOf } from "../src/lab/results/metrics.ts";
+import { parseTrace, spreadArrivals, type TraceRequest } from "../src/lab/traces/trace.ts";
 import { seededRandom } from "../src/simulated-engine/model/prng.ts";
 import { freePort, type Started, start, waitForPort } from "./process.ts";
 

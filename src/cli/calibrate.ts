@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { type Calibration, calibrate, firstModel } from "../lab/calibrate/index.ts";
 import { requestsOf } from "../lab/calibrate/measure.ts";
-import { textTable } from "../lab/text-table.ts";
+import { textTable } from "../lab/results/text-table.ts";
 import { systemClock } from "../transport/clock.ts";
 import { systemRandom } from "../transport/random.ts";
 import { print, printMessage } from "./print.ts";

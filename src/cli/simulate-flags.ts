@@ -8,7 +8,7 @@ import { dense70b, type EngineProfile } from "../lab/profile.ts";
 import { readProfile } from "../lab/profiles/file.ts";
 import { profiles } from "../lab/profiles/index.ts";
 import { prefillPolicyNames } from "../lab/replay.ts";
-import { defaultSlo, parseSlo, type Slo } from "../lab/slo.ts";
+import { defaultSlo, parseSlo, type Slo } from "../lab/results/slo.ts";
 
 export interface SimulateFlags {
   readonly prefill: number;

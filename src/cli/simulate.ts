@@ -2,6 +2,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Command } from "commander";
+import { loadCustomPolicies } from "../lab/custom-policies.ts";
+import { CustomPolicyFault } from "../lab/custom-policy-fault.ts";
+import { conditionsOf } from "../lab/report/conditions.ts";
+import { Report } from "../lab/report/page.ts";
 import {
   bestSplit,
   leastEngines,
@@ -9,12 +13,9 @@ import {
   planJson,
   planTable,
   rateOf,
-} from "../lab/capacity-plan.ts";
-import { loadCustomPolicies } from "../lab/custom-policies.ts";
-import { CustomPolicyFault } from "../lab/custom-policy-fault.ts";
-import { conditionsOf } from "../lab/report/conditions.ts";
-import { Report } from "../lab/report/page.ts";
-import { resultJson, resultTable } from "../lab/result-table.ts";
+} from "../lab/results/capacity-plan.ts";
+import { resultJson, resultTable } from "../lab/results/result-table.ts";
+import { sloText } from "../lab/results/slo.ts";
 import {
   type PolicyResult,
   type Replayed,
@@ -22,9 +23,8 @@ import {
   simulate,
   Trials,
 } from "../lab/simulate.ts";
-import { sloText } from "../lab/slo.ts";
-import { syntheticTrace } from "../lab/synthetic.ts";
-import { parseTrace, type TraceRequest } from "../lab/trace.ts";
+import { syntheticTrace } from "../lab/traces/synthetic.ts";
+import { parseTrace, type TraceRequest } from "../lab/traces/trace.ts";
 import { logFileProblem } from "../observe/log-file.ts";
 import { print, printMessage } from "./print.ts";
 import { Progress } from "./progress.ts";

@@ -4,7 +4,7 @@
  * turns a prompt away.
  */
 import type { Pool } from "../pool/pool.ts";
-import type { Fleet, Outcome } from "./fleet.ts";
+import type { Fleet, Outcome } from "./model/fleet.ts";
 import type { Placement } from "./placement.ts";
 
 export interface QueueRule {

@@ -8,9 +8,9 @@ import { PoolCapacity } from "../queue/pool-capacity.ts";
 import { PoolQueue } from "../queue/pool-queue.ts";
 import { createScoreboardMemory, Scoreboard } from "../scoreboard/scoreboard.ts";
 import { failReplay } from "./custom-policy-fault.ts";
-import type { Fleet, Outcome } from "./fleet.ts";
-import type { Timeline } from "./timeline.ts";
-import type { TraceRequest } from "./trace.ts";
+import type { Fleet, Outcome } from "./model/fleet.ts";
+import type { Timeline } from "./model/timeline.ts";
+import type { TraceRequest } from "./traces/trace.ts";
 
 /** Takes a request from its arrival to the end of its prefill. */
 export interface Placement {

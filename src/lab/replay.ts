@@ -4,11 +4,11 @@ import { policyNames, type Role } from "../config/schema/policy-text.ts";
 import { policyNamed } from "../policies/registry.ts";
 import { isRequired } from "../policies/shared/define-policy.ts";
 import { policyOf } from "./custom-policies.ts";
-import { Fleet, type FleetOptions, type Outcome } from "./fleet.ts";
+import { Fleet, type FleetOptions, type Outcome } from "./model/fleet.ts";
+import { Timeline } from "./model/timeline.ts";
 import { queued, splitQueue } from "./peer-queue.ts";
 import { dispatched, enqueued, pickOf, poolMaker } from "./placement.ts";
-import { Timeline } from "./timeline.ts";
-import type { TraceRequest } from "./trace.ts";
+import type { TraceRequest } from "./traces/trace.ts";
 
 export interface ReplayOptions extends FleetOptions {
   readonly trace: readonly TraceRequest[];

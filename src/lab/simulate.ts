@@ -1,13 +1,13 @@
 /** Replays a trace under several policies, at several rate scales. */
 import { seededRandom } from "../simulated-engine/model/prng.ts";
-import type { Outcome } from "./fleet.ts";
-import { highestScale } from "./goodput.ts";
-import { type Metrics, metricsOf } from "./metrics.ts";
+import type { Outcome } from "./model/fleet.ts";
+import { Utilization } from "./model/utilization.ts";
 import type { EngineProfile } from "./profile.ts";
 import { replay } from "./replay.ts";
-import { defaultSlo, type Slo } from "./slo.ts";
-import { distinctBlocks, spreadArrivals, type TraceRequest } from "./trace.ts";
-import { Utilization } from "./utilization.ts";
+import { highestScale } from "./results/goodput.ts";
+import { type Metrics, metricsOf } from "./results/metrics.ts";
+import { defaultSlo, type Slo } from "./results/slo.ts";
+import { distinctBlocks, spreadArrivals, type TraceRequest } from "./traces/trace.ts";
 
 export interface FleetSize {
   readonly prefill: number;

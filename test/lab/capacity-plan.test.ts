@@ -1,5 +1,6 @@
 /** A plan is what trying all fleets would find; synthetic traces have the rate and the lengths that were asked for. */
 import { describe, expect, it } from "vitest";
+import { dense70b } from "../../src/lab/profile.ts";
 import {
   bestSplit,
   leastEngines,
@@ -7,11 +8,10 @@ import {
   plannedEnginesMax,
   planTable,
   rateOf,
-} from "../../src/lab/capacity-plan.ts";
-import { dense70b } from "../../src/lab/profile.ts";
+} from "../../src/lab/results/capacity-plan.ts";
+import { defaultSlo, parseSlo, sloText } from "../../src/lab/results/slo.ts";
 import { type SimulateOptions, Trials } from "../../src/lab/simulate.ts";
-import { defaultSlo, parseSlo, sloText } from "../../src/lab/slo.ts";
-import { syntheticTrace } from "../../src/lab/synthetic.ts";
+import { syntheticTrace } from "../../src/lab/traces/synthetic.ts";
 
 const trace = syntheticTrace("poisson:3,requests=400,input=5000,output=150", 1);
 const options: SimulateOptions = {

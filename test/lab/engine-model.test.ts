@@ -1,9 +1,9 @@
 /** The engine model is held against closed forms: a simulator that is wrong proves nothing. */
 import { expect, it } from "vitest";
-import { DecodeEngine } from "../../src/lab/decode-engine.ts";
-import { PrefillEngine } from "../../src/lab/prefill-engine.ts";
+import { DecodeEngine } from "../../src/lab/model/decode-engine.ts";
+import { PrefillEngine } from "../../src/lab/model/prefill-engine.ts";
+import { Timeline } from "../../src/lab/model/timeline.ts";
 import { dense70b, prefillMs } from "../../src/lab/profile.ts";
-import { Timeline } from "../../src/lab/timeline.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 const tokens = 1000;

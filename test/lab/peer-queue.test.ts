@@ -1,10 +1,10 @@
 /** Queues of peers hold what they should, in their order, and lose nothing. */
 import { expect, it } from "vitest";
-import type { Outcome } from "../../src/lab/fleet.ts";
+import type { Outcome } from "../../src/lab/model/fleet.ts";
 import { queueNames, splitQueue } from "../../src/lab/peer-queue.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { replay } from "../../src/lab/replay.ts";
-import type { TraceRequest } from "../../src/lab/trace.ts";
+import type { TraceRequest } from "../../src/lab/traces/trace.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 /** Far more at once than two engines take, the long ones first. */

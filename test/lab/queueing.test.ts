@@ -1,9 +1,9 @@
 /** The engines in virtual time against queueing theory: a simulator that is wrong proves nothing. */
 import { expect, it } from "vitest";
-import { DecodeEngine } from "../../src/lab/decode-engine.ts";
-import { Fleet, type Outcome } from "../../src/lab/fleet.ts";
+import { DecodeEngine } from "../../src/lab/model/decode-engine.ts";
+import { Fleet, type Outcome } from "../../src/lab/model/fleet.ts";
+import { Timeline } from "../../src/lab/model/timeline.ts";
 import { dense70b, type EngineProfile, prefillMs, unloadedTtftMs } from "../../src/lab/profile.ts";
-import { Timeline } from "../../src/lab/timeline.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 /** Moments of a Poisson process. */

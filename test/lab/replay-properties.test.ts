@@ -3,11 +3,11 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { metricsOf } from "../../src/lab/metrics.ts";
 import { profiles } from "../../src/lab/profiles/index.ts";
 import { prefillPolicyNames, type ReplayOptions, replay } from "../../src/lab/replay.ts";
-import { defaultSlo } from "../../src/lab/slo.ts";
-import type { TraceRequest } from "../../src/lab/trace.ts";
+import { metricsOf } from "../../src/lab/results/metrics.ts";
+import { defaultSlo } from "../../src/lab/results/slo.ts";
+import type { TraceRequest } from "../../src/lab/traces/trace.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 const requests = fc.array(

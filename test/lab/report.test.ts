@@ -1,13 +1,13 @@
 /** A report stands alone, shows every policy, and is as true as the replay that it shows, whatever the trace. */
 import { expect, it } from "vitest";
+import { Utilization } from "../../src/lab/model/utilization.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { elapsed, linear, logarithmic } from "../../src/lab/report/axis.ts";
 import { conditionsOf } from "../../src/lab/report/conditions.ts";
 import { Report } from "../../src/lab/report/page.ts";
 import { seriesOf } from "../../src/lab/report/series.ts";
 import { type Replayed, type SimulateOptions, simulate } from "../../src/lab/simulate.ts";
-import type { TraceRequest } from "../../src/lab/trace.ts";
-import { Utilization } from "../../src/lab/utilization.ts";
+import type { TraceRequest } from "../../src/lab/traces/trace.ts";
 
 const options: SimulateOptions = {
   prefill: 2,

@@ -1,12 +1,12 @@
 /** A simulation loses no request, repeats itself for a seed, and judges as it says. */
 import { describe, expect, it } from "vitest";
-import { highestScale } from "../../src/lab/goodput.ts";
-import { jain, percentiles } from "../../src/lab/metrics.ts";
 import { dense70b } from "../../src/lab/profile.ts";
 import { prefillPolicyNames } from "../../src/lab/replay.ts";
-import { resultJson, resultTable } from "../../src/lab/result-table.ts";
+import { highestScale } from "../../src/lab/results/goodput.ts";
+import { jain, percentiles } from "../../src/lab/results/metrics.ts";
+import { resultJson, resultTable } from "../../src/lab/results/result-table.ts";
 import { type SimulateOptions, simulate } from "../../src/lab/simulate.ts";
-import { parseTrace, spreadArrivals, type TraceRequest } from "../../src/lab/trace.ts";
+import { parseTrace, spreadArrivals, type TraceRequest } from "../../src/lab/traces/trace.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 /** Chats that come back with a longer prompt, as in a real trace. */

@@ -3,10 +3,10 @@
  * same time.
  */
 import { expect, it } from "vitest";
-import { DecodeEngine } from "../../src/lab/decode-engine.ts";
-import { PrefillEngine } from "../../src/lab/prefill-engine.ts";
+import { DecodeEngine } from "../../src/lab/model/decode-engine.ts";
+import { PrefillEngine } from "../../src/lab/model/prefill-engine.ts";
+import { Timeline } from "../../src/lab/model/timeline.ts";
 import { dense70b } from "../../src/lab/profile.ts";
-import { Timeline } from "../../src/lab/timeline.ts";
 import { Scheduler } from "../../src/simulated-engine/core/scheduler.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 

@@ -2,10 +2,10 @@
  * The bound that `queue/prefill-queue.ts` states holds in whole replays, also under more load than the fleet can take.
  */
 import { expect, it } from "vitest";
-import type { Outcome } from "../../src/lab/fleet.ts";
+import type { Outcome } from "../../src/lab/model/fleet.ts";
 import { dense70b, prefillMs } from "../../src/lab/profile.ts";
 import { replay } from "../../src/lab/replay.ts";
-import { syntheticTrace } from "../../src/lab/synthetic.ts";
+import { syntheticTrace } from "../../src/lab/traces/synthetic.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 
 /** What the default of `predictive` takes off the predicted ms for each ms of waiting. */

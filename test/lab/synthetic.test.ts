@@ -1,6 +1,6 @@
 /** Made-up traffic is as it is asked for: policies are compared on it. */
 import { expect, it, test } from "vitest";
-import { syntheticTrace } from "../../src/lab/synthetic.ts";
+import { syntheticTrace } from "../../src/lab/traces/synthetic.ts";
 
 function gapsOf(spec: string): { mean: number; variation: number } {
   const arrivals = syntheticTrace(spec, 1).map(({ arrivalMs }) => arrivalMs);

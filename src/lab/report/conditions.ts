@@ -1,8 +1,8 @@
 /** The conditions of a simulation as a report shows them, so that it can be repeated. */
-import { type Percentiles, percentiles } from "../metrics.ts";
+import { type Percentiles, percentiles } from "../results/metrics.ts";
+import { defaultSlo, sloText } from "../results/slo.ts";
 import type { SimulateOptions } from "../simulate.ts";
-import { defaultSlo, sloText } from "../slo.ts";
-import { distinctBlocks, type TraceRequest } from "../trace.ts";
+import { distinctBlocks, type TraceRequest } from "../traces/trace.ts";
 import { duration, percent, shortNumber } from "./axis.ts";
 import type { Conditions } from "./page.ts";
 

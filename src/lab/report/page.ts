@@ -1,5 +1,5 @@
 /** The report of a simulation: one HTML file without external parts, to be read, kept and sent. */
-import { scaleText } from "../result-table.ts";
+import { scaleText } from "../results/result-table.ts";
 import type { PolicyResult, Replayed } from "../simulate.ts";
 import {
   duration,

@@ -1,5 +1,5 @@
 /** Reduces a replay to the few hundred numbers that its plots show, so that reports of long traces stay small. */
-import { byDecile, percentiles } from "../metrics.ts";
+import { byDecile, percentiles } from "../results/metrics.ts";
 import type { Replayed } from "../simulate.ts";
 
 export interface Decile {

@@ -1,5 +1,5 @@
 /** The report's table: a row for each policy and scale, the best of each scale in bold. */
-import { scaleText } from "../result-table.ts";
+import { scaleText } from "../results/result-table.ts";
 import type { PolicyResult } from "../simulate.ts";
 import { duration, escapeHtml } from "./axis.ts";
 

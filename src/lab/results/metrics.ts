@@ -1,6 +1,6 @@
 /** The results of one replay: latencies, hit rate, fairness, and how many requests meet the SLO. */
-import type { Outcome } from "./fleet.ts";
-import { type EngineProfile, unloadedTtftMs } from "./profile.ts";
+import type { Outcome } from "../model/fleet.ts";
+import { type EngineProfile, unloadedTtftMs } from "../profile.ts";
 import type { Slo } from "./slo.ts";
 
 export interface Percentiles {

@@ -1,5 +1,5 @@
 /** An engine's prefix cache: the blocks used last, up to a bound; only a leading run of a prompt's blocks is of use. */
-import { traceBlockTokens } from "./trace.ts";
+import { traceBlockTokens } from "../traces/trace.ts";
 
 export class BlockCache {
   readonly #blocksMax: number;

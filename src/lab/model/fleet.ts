@@ -1,10 +1,11 @@
 /** Prefill and decode engines in virtual time, and the way of a request through those that were chosen for it. */
+
+import { type EngineProfile, transferMs } from "../profile.ts";
+import { gauss } from "../traces/distributions.ts";
+import type { TraceRequest } from "../traces/trace.ts";
 import { DecodeEngine } from "./decode-engine.ts";
-import { gauss } from "./distributions.ts";
 import { PrefillEngine } from "./prefill-engine.ts";
-import { type EngineProfile, transferMs } from "./profile.ts";
 import type { Timeline } from "./timeline.ts";
-import type { TraceRequest } from "./trace.ts";
 import type { Utilization } from "./utilization.ts";
 
 export interface FleetOptions {

@@ -3,7 +3,7 @@
  * batch are taken at once, in closed form: with `b` requests of `R` resident tokens, `k` steps take `k (base + b
  * perRequest + R perKv) + perKv b k (k - 1) / 2` ms.
  */
-import type { EngineProfile } from "./profile.ts";
+import type { EngineProfile } from "../profile.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface DecodeJob {

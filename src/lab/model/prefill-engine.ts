@@ -1,8 +1,9 @@
 /** A prefill engine in virtual time: first come, first served; one request a step, or several short ones. */
+
+import { type EngineProfile, prefillMs } from "../profile.ts";
+import type { TraceRequest } from "../traces/trace.ts";
 import { BlockCache } from "./block-cache.ts";
-import { type EngineProfile, prefillMs } from "./profile.ts";
 import type { Timeline } from "./timeline.ts";
-import type { TraceRequest } from "./trace.ts";
 
 export interface PrefillJob {
   readonly request: TraceRequest;

@@ -1,11 +1,12 @@
 /** How many engines a load needs, and how they are best split between prefill and decode. */
+
+import { prefillMs } from "../profile.ts";
+import type { FleetSize, Trials } from "../simulate.ts";
+import { type TraceRequest, traceBlockTokens } from "../traces/trace.ts";
 import { searchedScales } from "./goodput.ts";
 import type { Metrics } from "./metrics.ts";
-import { prefillMs } from "./profile.ts";
-import type { FleetSize, Trials } from "./simulate.ts";
 import { defaultSlo } from "./slo.ts";
 import { textTable } from "./text-table.ts";
-import { type TraceRequest, traceBlockTokens } from "./trace.ts";
 
 /** The search ends at this many engines, a power of two. */
 export const plannedEnginesMax = 512;

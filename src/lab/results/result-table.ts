@@ -1,5 +1,5 @@
 /** The results of a simulation as a table for a terminal, and as JSON. */
-import type { PolicyResult } from "./simulate.ts";
+import type { PolicyResult } from "../simulate.ts";
 import { type Column, textTable } from "./text-table.ts";
 
 const columns: readonly Column<PolicyResult>[] = [
