@@ -107,7 +107,9 @@ class SglangTransfer implements KvTransfer {
     const size = batchSize(request);
     this.#request = request;
     this.#isBatch = size !== undefined;
-    this.#rooms = Array.from({ length: size ?? 1 }, () => request.ids.integer63());
+    // A larger batch is not supported, so the exchange begins no transfer for it; a client may name any number.
+    const length = Math.min(size ?? 1, bootstrapRoomsMax);
+    this.#rooms = Array.from({ length }, () => request.ids.integer63());
   }
 
   /**

@@ -165,3 +165,11 @@ it.each([
   expect(bodies(body).join()).not.toContain("canary");
   expect(strippedBody(sglang, body)).toBe(`{"prompt":"x"}`);
 });
+
+it("a request for any number of choices has a bounded number of rooms, and is not supported", () => {
+  for (const n of [1_025, 1e9, Number.MAX_SAFE_INTEGER]) {
+    const body = `{"prompt":"x","n":${n}}`;
+    expect(sglang.supports!(requestOf(body, "/v1/completions"))).toBe(false);
+    expect(roomsOf(decodeBody(sglang, body, "/v1/completions"))).toHaveLength(1_024);
+  }
+});
