@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launcher, RunningCommand, runCommand } from "../support/command.ts";
-import { environmentFor, type RuntimeName, runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode, environmentFor, type RuntimeName, runtimes } from "../support/runtimes.ts";
 
 let folder: string;
 let conf: string;
@@ -29,7 +29,7 @@ function file(name: string, text: string): string {
 
 const good = "servers: [{ listen: [{ port: 1 }], routes: [] }]\n";
 
-describe.each(runtimes)("on %s", (runtime: RuntimeName) => {
+describe.each(bunAndOneNode("command"))("on %s", (runtime: RuntimeName) => {
   const run = (...args: string[]) => runCommand(args, { runtime, cwd: folder });
 
   test("-t says what nginx says, on standard error", () => {
@@ -164,8 +164,8 @@ describe("the launcher", () => {
   });
 
   test("takes Bun when it is there, and what GLOBAL_PROXY_RUNTIME says", () => {
-    const stickyEngine = runtimes.includes("bun") ? "runtime: Bun" : "runtime: Node";
-    expect(launch(launcher, {}).stderr).toContain(stickyEngine);
+    const usual = runtimes.includes("bun") ? "runtime: Bun" : "runtime: Node";
+    expect(launch(launcher, {}).stderr).toContain(usual);
     expect(launch(launcher, { GLOBAL_PROXY_RUNTIME: "node" }).stderr).toContain("runtime: Node");
     const { status, stderr } = launch(launcher, { GLOBAL_PROXY_RUNTIME: "deno" });
     expect(stderr).toContain('GLOBAL_PROXY_RUNTIME must be node or bun, not "deno"');
