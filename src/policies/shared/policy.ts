@@ -10,8 +10,8 @@ export interface PickRequest {
   /** Hashes of the prompt's blocks, each of the whole prefix up to its end; empty = not known. */
   readonly blocks: readonly number[];
   /**
-   * How many of these each engine has by its own word, from the first on, by the engines' numbers; below 0 = it does
-   * not tell. Undefined = none tells.
+   * How many of these, from the first on, each engine reports to have cached, by the engines' index; below 0 = it does
+   * not report. Undefined = no engine does.
    */
   readonly reported?: ArrayLike<number> | undefined;
   /** The client's address as text, for policies that keep a client at its engine. */
@@ -20,9 +20,9 @@ export interface PickRequest {
   readonly key: string;
   /** The same for a shadow; undefined = the shadow has no such template. */
   readonly shadowKey?: string | undefined;
-  /** Index of the one engine that can take the request; undefined = any. The pool sees to it first. */
+  /** Index of the one engine that can take the request; undefined = any. The pool applies it before `pick`. */
   readonly requiredEngine?: number | undefined;
-  /** Index of the engine that takes the request if it can, whatever the policy; undefined = none. Applied likewise. */
+  /** Index of the engine that takes the request if it can; undefined = none. The pool applies it before `pick`. */
   readonly stickyEngine?: number | undefined;
   /** The time, in ms since the epoch, for policies that go by it. */
   readonly clock: { wallMs(): number };
@@ -52,7 +52,7 @@ export interface Policy {
   /** Returns the index of one of the candidates, of which there is at least one. */
   pick(candidates: Candidates, request: PickRequest): number;
   /**
-   * The number that decides, if it is one: `pick` returns a candidate with the least. For explanations. Some policies
+   * The number that decides, if it is one: `pick` returns a candidate with the lowest. For explanations. Some policies
    * repeat the formula in `pick`, since a call for each of 1,000 engines doubles its time; the contract suite holds the
    * two together.
    */

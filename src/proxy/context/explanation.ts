@@ -68,7 +68,7 @@ export class Explanation {
     return `X-Explain: ${jsonOf(this.#decisions.map(decisionJson)).replace(/[^\x20-\x7e]/g, "?")}\r\n`;
   }
 
-  reported(): Explained {
+  toJson(): Explained {
     return {
       requestId: this.requestId,
       at: new Date(this.#startedMs).toISOString(),

@@ -169,7 +169,7 @@ export class Worker implements CallbackServer, ClientServices {
   tell(question: WorkerQuestion): unknown {
     switch (question.about) {
       case "request":
-        return this.#explanations.find(question.requestId)?.reported();
+        return this.#explanations.find(question.requestId)?.toJson();
       case "desk":
         return this.#ownQueue?.state();
       case "shadows":
