@@ -49,7 +49,7 @@ const layers = [
 /** Beside the product: what it may import, and who may import it. */
 const simulator = "simulated-engine";
 const simulatorImports = ["config", "limits.ts"];
-const simulatorUsers = ["cli", "lab"];
+const simulatorUsers = ["cli"];
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) =>
   file.endsWith(".ts"),

@@ -1,5 +1,5 @@
 /** Replays a trace under several policies, at several rate scales. */
-import { seededRandom } from "../simulated-engine/model/prng.ts";
+import { seededRandom } from "../policies/shared/seeded-random.ts";
 import type { Outcome } from "./model/fleet.ts";
 import { Utilization } from "./model/utilization.ts";
 import type { EngineProfile } from "./profile.ts";

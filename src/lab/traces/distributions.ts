@@ -1,5 +1,5 @@
 /** Random numbers of other shapes than uniform. */
-import type { Random } from "../../simulated-engine/model/prng.ts";
+import type { Random } from "../../policies/shared/seeded-random.ts";
 
 /** A gap between two arrivals, of mean 1, with this coefficient of variation: 1 = of a Poisson process. */
 export function gap(variation: number, random: Random): number {

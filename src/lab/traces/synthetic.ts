@@ -5,7 +5,7 @@
  * and more. The others begin with one of `systems` system prompts of about `system` tokens, the n-th as popular as 1/n
  * (Zipf).
  */
-import { type Random, seededRandom } from "../../simulated-engine/model/prng.ts";
+import { type Random, seededRandom } from "../../policies/shared/seeded-random.ts";
 import { gap, gauss } from "./distributions.ts";
 import { type TraceRequest, traceBlockTokens } from "./trace.ts";
 

@@ -1,7 +1,10 @@
-/** Random numbers that a seed repeats, for tests of policies. */
+/** Random numbers that a seed repeats, for the lab and for tests of policies. */
 
-/** Uniform in [0, 1), by the mulberry32 generator. */
-export function seededRandom(seed: number): () => number {
+/** Returns the next number, uniform in [0, 1). */
+export type Random = () => number;
+
+/** The mulberry32 generator. */
+export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -225,13 +225,6 @@ export const outcomes = Object.freeze({
     "may-repeat-work",
     "The engine's response broke off.",
   ),
-  unknownTarget: outcome(
-    "GP_UNKNOWN_TARGET",
-    502,
-    "internal",
-    "no",
-    "The target of the route names no known pool.",
-  ),
   routeLoop: outcome(
     "GP_ROUTE_LOOP",
     500,
