@@ -44,7 +44,7 @@ export const callbackHeadBytesMax = 16_384;
 export const callbackTimeoutMs = 30_000;
 /** Prompts of one request for each of which decode calls back. */
 export const calledPromptsMax = 1_024;
-/** Sequences of one request that are handed over with a room each, prompts times choices. */
+/** Sequences of one request whose KV cache is transferred through a room each, prompts times choices. */
 export const bootstrapRoomsMax = 1_024;
 /** Images, sounds and videos of one request that are encoded, and how many of them at once. */
 export const encodedItemsMax = 256;

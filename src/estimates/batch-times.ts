@@ -1,5 +1,5 @@
 /**
- * How long an engine takes for a prefill batch of so many requests, learnt from batches that ended. As in omni_proxy;
+ * How long an engine takes for a prefill batch of so many requests, learned from batches that ended. As in omni_proxy;
  * times in ms.
  */
 

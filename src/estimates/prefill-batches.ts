@@ -1,6 +1,6 @@
 /**
  * What was sent to each prefill engine and is not done: a batch at a time, of one prompt, or of several short ones
- * where the engine was seen to compute them in one step. How many tokens such a step takes is learnt from whether they
+ * where the engine was seen to compute them in one step. How many tokens such a step takes is learned from whether they
  * end together.
  */
 
@@ -58,7 +58,7 @@ export class PrefillBatches {
     }));
   }
 
-  /** What was learnt of an engine, elsewhere. */
+  /** What was learned of an engine, elsewhere. */
   adopt(engine: number, other: PrefillBatches, from: number): void {
     this.#batches[engine]!.tokensMax = other.#batches[from]!.tokensMax;
   }

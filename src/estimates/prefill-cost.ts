@@ -1,9 +1,9 @@
 /**
  * How long a prefill will take at an engine: a shape that holds for transformers, and a factor per engine that is
- * learnt.
+ * learned.
  */
 
-/** Of the first guess, in ms; what matters is their ratio, as the factor is learnt. */
+/** Of the first guess, in ms; what matters is their ratio, as the factor is learned. */
 export const baseMs = 20;
 const tokenMs = 0.1;
 const pairMs = 1e-6;
@@ -23,7 +23,7 @@ export class PrefillCost {
     this.#typicalMs = new Float64Array(engines).fill(baseMs);
   }
 
-  /** What was learnt of an engine, elsewhere. */
+  /** What was learned of an engine, elsewhere. */
   adopt(engine: number, other: PrefillCost, from: number): void {
     this.factors[engine] = other.factors[from]!;
     this.#typicalMs[engine] = other.#typicalMs[from]!;

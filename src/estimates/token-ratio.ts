@@ -1,4 +1,4 @@
-/** How many tokens a byte of a request's body is, learnt from what engines report. */
+/** How many tokens a byte of a request's body is, learned from what engines report. */
 
 /** Of English text and most tokenizers. */
 export const usualBytesPerToken = 4;

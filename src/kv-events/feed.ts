@@ -25,7 +25,7 @@ export class KvFeed implements FollowerActions {
   #asking: ZmtpClient | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
-  /** What is the same with each try is told once. */
+  /** What is the same with each try is reported once. */
   #reported = "";
 
   constructor(endpoint: KvEndpoint, events: KvFeedEvents) {

@@ -232,7 +232,7 @@ export class KvFollower {
     this.#next = -1;
   }
 
-  /** @param why is told if anything was known */
+  /** @param why is called if anything was known */
   #lose(why?: string): void {
     const wasWhole = this.#isWhole;
     this.cache.clear();
@@ -245,7 +245,7 @@ export class KvFollower {
     this.#isFirst = true;
     if (this.#actions.replay(from)) return true;
     this.#replay = undefined;
-    // Whether it is still the engine of before cannot be told.
+    // Nothing shows whether it is still the same engine.
     if (replay === "check") this.#forget();
     return false;
   }

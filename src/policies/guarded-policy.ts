@@ -71,9 +71,9 @@ export class GuardedPolicy implements Policy {
     }
   }
 
-  answered(engine: number): void {
+  responseStarted(engine: number): void {
     try {
-      swallow(this.#policy?.answered?.(engine));
+      swallow(this.#policy?.responseStarted?.(engine));
     } catch (error) {
       this.#fail(error);
     }

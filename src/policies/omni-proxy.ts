@@ -94,8 +94,8 @@ function prefill({ pool }: PolicyDeps, options: Options, load: OmniLoad): Policy
       batches?.assigned(engine, clock);
     },
 
-    answered(engine: number): void {
-      batches?.answered(engine);
+    responseStarted(engine: number): void {
+      batches?.responseStarted(engine);
     },
   };
 }

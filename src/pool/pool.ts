@@ -229,7 +229,7 @@ export class Pool implements PoolView {
   }
 
   succeeded(engine: Engine): void {
-    this.#policy.answered?.(engine.index);
+    this.#policy.responseStarted?.(engine.index);
     this.#health.succeeded(engine);
   }
 

@@ -44,7 +44,7 @@ export interface ShadowDeps {
   /** Of all shadows alone; an engine has the slot there that it has on the real one. */
   readonly board: Scoreboard;
   random(): number;
-  /** Told once, when it is switched off. */
+  /** Called once, when it is switched off. */
   failed(message: string): void;
 }
 
@@ -114,8 +114,8 @@ export class Shadow implements Pick<Policy, "ended"> {
     return place;
   }
 
-  answered(engine: number): void {
-    if (this.#fault === undefined) this.#safely(() => this.#policy?.answered?.(engine));
+  responseStarted(engine: number): void {
+    if (this.#fault === undefined) this.#safely(() => this.#policy?.responseStarted?.(engine));
   }
 
   ended(engine: number, bytes: number): void {
@@ -190,8 +190,8 @@ export class ShadowPlace {
     this.#lease = lease;
   }
 
-  answered(): void {
-    this.#shadow.answered(this.#engine);
+  responseStarted(): void {
+    this.#shadow.responseStarted(this.#engine);
   }
 
   close(): void {

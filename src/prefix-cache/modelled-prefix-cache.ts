@@ -1,5 +1,5 @@
 /**
- * What one engine has in its cache, as far as can be known from outside: a mirror of its LRU, fed with the prompts that
+ * What one engine has in its cache, as far as can be known from outside: a model of its LRU, fed with the prompts that
  * were sent there. Blocks are named by hashes of the whole prefix up to their end, so one equal block means an equal
  * prefix.
  *
@@ -10,22 +10,19 @@
 import { prefixBlocksMax } from "../limits.ts";
 import { BlockLru } from "./block-lru.ts";
 
-/**
- * Where nothing was learnt yet: more than an engine is likely to hold, since what it reports soon says how much less it
- * is.
- */
+/** Before anything is learned: more than an engine is likely to hold. What it reports soon says how much less it is. */
 const initialBlocks = 1 << 20;
-/** By how much one report that contradicts the mirror moves the size that is believed. */
+/** By how much one report that contradicts the model moves the size that is believed. */
 const learningRate = 0.02;
 const leastBlocks = 64;
 
-/** Is told what an engine has got, and what it has no more. */
+/** Hears which blocks an engine has got, and which it has lost. */
 export interface BlockObserver {
   add(blocks: readonly number[], at: number, engine: number): void;
   remove(block: number, engine: number): void;
 }
 
-/** A mirror for each engine. Together they have at most {@link prefixBlocksMax} blocks. */
+/** A model for each engine. Together they have at most {@link prefixBlocksMax} blocks. */
 export function modelledCachesOf(
   engines: number,
   blocksMax: number = initialBlocks,
@@ -41,7 +38,7 @@ export class ModelledPrefixCache {
   readonly #engine: number;
   readonly #blocks = new BlockLru();
   readonly #observer: BlockObserver | undefined;
-  /** Bounds the memory, whatever is learnt. */
+  /** Bounds the memory, whatever is learned. */
   readonly #most: number;
   #blocksMax: number;
 
@@ -90,7 +87,7 @@ export class ModelledPrefixCache {
     }
   }
 
-  /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
+  /** What the engine reports of a prompt, against what was believed: how its cache's size is learned. */
   applyDiscovered(believedBlocks: number, reportedBlocks: number): void {
     if (reportedBlocks < believedBlocks) {
       const least = Math.min(this.#blocksMax, this.#blocks.size);
@@ -101,7 +98,7 @@ export class ModelledPrefixCache {
     }
   }
 
-  /** Goes on with what another mirror has of the same engine; it has nothing yet. */
+  /** Takes over what another model has of the same engine; this one has nothing yet. */
   copy(other: ModelledPrefixCache): void {
     this.#blocksMax = Math.min(this.#most, other.#blocksMax);
     const one: number[] = [];

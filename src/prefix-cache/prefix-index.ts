@@ -30,7 +30,7 @@ export class PrefixIndex {
   readonly #journal: PrefixJournal;
   readonly #reader: JournalReader;
   readonly #numbers: ReadonlyMap<number, number>;
-  /** Of each engine, the life whose prompts are in its mirror. */
+  /** Of each engine, the life whose prompts are in the model of its cache. */
   readonly #lives: Int32Array;
   #livesBegun: number;
   readonly #pool: PrefixPool;
@@ -122,7 +122,7 @@ export class PrefixIndex {
     this.#recent?.insert(engine, blocks, this.#askedMs);
   }
 
-  /** What the engine reports of a prompt, against what was believed: how its cache's size is learnt. */
+  /** What the engine reports of a prompt, against what was believed: how its cache's size is learned. */
   applyDiscovered(engine: number, believedBlocks: number, reportedBlocks: number): void {
     this.#believed.modelled[engine]!.applyDiscovered(believedBlocks, reportedBlocks);
   }

@@ -1,5 +1,5 @@
 /**
- * What all engines of a pool are believed to have: a mirror for each, and which of them have a block, so that the runs
+ * What all engines of a pool are believed to have: a model for each, and which of them have a block, so that the runs
  * of all are found together.
  */
 import { BlockHolders } from "./block-holders.ts";

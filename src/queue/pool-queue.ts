@@ -1,5 +1,5 @@
 /**
- * The queue of one pool: how many requests wait and how long, the capacity they need, and who is told what. Its
+ * The queue of one pool: how many requests wait and how long, the capacity they need, and who hears what. Its
  * ordering says who goes next.
  */
 import type { QueueConfig } from "../config/schema/queue.ts";

@@ -56,7 +56,7 @@ export class PoolQueues implements QueueService {
     );
   }
 
-  /** From now on these are the pools. Requests that wait go on waiting; what was learnt stays with the engines. */
+  /** From now on these are the pools. Requests that wait go on waiting; what was learned stays with the engines. */
   use(pools: Iterable<Pool>): void {
     const before = this.#queues;
     const all = [...pools];
@@ -128,7 +128,7 @@ export class PoolQueues implements QueueService {
     for (const queue of this.#queues.values()) queue.capacityFreed();
   }
 
-  /** Policies that pick at once are told by the scoreboard, in all workers. */
+  /** Policies that pick at once read it from the scoreboard, in all workers. */
   #restarted(name: string, engine: string): void {
     this.#queues.get(name)?.forgetCache(engine);
     const pool = this.#pools.get(name);

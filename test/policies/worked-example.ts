@@ -55,6 +55,6 @@ export function example(
       policy.assigned?.(engine, one);
       return { engine, lease: new Lease(pool.board, slot, one.bytes, one.bytes, policy, engine) };
     },
-    response: (engine) => policy.answered?.(engine),
+    response: (engine) => policy.responseStarted?.(engine),
   };
 }

@@ -109,7 +109,7 @@ describe("of a prompt that several engines have to different depths", () => {
   });
 });
 
-it("holds no more than its bound over all engines, however much is inserted or learnt", () => {
+it("holds no more than its bound over all engines, however much is inserted or learned", () => {
   const index = new PrefixIndex(of(16_000));
   const prompt = (n: number) => Array.from({ length: 50 }, (_, i) => n * 100 + i);
   for (let n = 0; n < 20; n += 1) {

@@ -146,7 +146,7 @@ export class Supervisor {
   /** What waits, and what is known of the engines' caches, wherever the queue is. */
   async queue(): Promise<QueueState> {
     if (this.#queue !== undefined) return this.#queue.pools.state();
-    const states = (await this.ask({ about: "desk" })) as (QueueState | undefined)[];
+    const states = (await this.ask({ about: "queues" })) as (QueueState | undefined)[];
     return states.find((state) => state !== undefined) ?? { caches: [], queues: [] };
   }
 

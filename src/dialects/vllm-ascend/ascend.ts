@@ -21,8 +21,8 @@ export const vllmAscend = defineDialect({
     decode: "as `vllm-nixl`; a preempted response is continued in the same stream",
     idsFrom: "engine",
   },
-  // If a decode request is aborted before it is scheduled, the prefill engine is not told and holds the KV cache for
-  // `VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`.
+  // If a decode request is aborted before it is scheduled, the prefill engine does not hear of it and holds the KV
+  // cache for `VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`.
   releasesByDecode: false,
   merge: continuedResponses,
 });

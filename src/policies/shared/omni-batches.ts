@@ -2,14 +2,14 @@
  * omni_proxy's `earliest_batch`: the engine whose batch with this prompt is expected to end first.
  *
  * With q requests queued behind a batch of x, and E(b) the expected time of a batch of b, it ends after what remains of
- * E(x), then `Δ·q² + E(q + 1)` with `Δ = E(q + 1) − E(q)`. Batches are told apart by the answers: those of one batch
- * come within 20 ms. Requests of all workers count; the boundaries are seen by a worker in the answers to its own.
+ * E(x), then `Δ·q² + E(q + 1)` with `Δ = E(q + 1) − E(q)`. The responses of one batch come within 20 ms. Requests of
+ * all workers count; each worker sees where a batch ends in the responses to its own requests.
  */
 import { BatchTimes } from "../../estimates/batch-times.ts";
 import type { OmniLoad } from "./omni-load.ts";
 import type { Candidates, PickRequest, PoolView } from "./policy.ts";
 
-/** Answers that are farther apart are of two batches. */
+/** Responses that are farther apart are of two batches. */
 const betweenResponsesMs = 20;
 /** From the end of a batch in the engine to its first answer here. */
 const responseMs = 30;
@@ -57,7 +57,7 @@ export class OmniBatches {
   }
 
   /** The request still has its place. */
-  answered(engine: number): void {
+  responseStarted(engine: number): void {
     const nowMs = this.#clock?.wallMs();
     if (nowMs === undefined) return;
     const executing = this.#executing[engine]!;

@@ -62,7 +62,7 @@ export interface Policy {
   /** The request was really given to this engine. */
   assigned?(engine: number, request: PickRequest): void;
   /** A response of the engine began; that of a prefill comes when the prompt is computed. */
-  answered?(engine: number): void;
+  responseStarted?(engine: number): void;
   /** A request that was given to this engine has ended, in whatever way. */
   ended?(engine: number, bytes: number): void;
   /** A request failed at this engine, which is ejected after `maxFails` such. */

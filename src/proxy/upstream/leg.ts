@@ -165,7 +165,7 @@ export class Leg implements LegOwner {
     const { pool, engine, shadow } = this.#placement!;
     if (record.status < 500) {
       pool.succeeded(engine);
-      shadow?.answered();
+      shadow?.responseStarted();
     }
     this.#request.legHead(this, connection);
   }

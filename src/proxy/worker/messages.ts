@@ -28,7 +28,7 @@ export type WorkerQuestion =
   /** Of one request: `Explained`, or undefined where it is not known. */
   | { readonly about: "request"; readonly requestId: string }
   /** About what waits, and the engines' caches: `QueueState`, or undefined if the queue is in the main thread. */
-  | { readonly about: "desk" }
+  | { readonly about: "queues" }
   /** Of second policies: `ShadowReport[]`. */
   | { readonly about: "shadows" };
 

@@ -170,7 +170,7 @@ export class Worker implements CallbackServer, ClientServices {
     switch (question.about) {
       case "request":
         return this.#explanations.find(question.requestId)?.toJson();
-      case "desk":
+      case "queues":
         return this.#ownQueue?.state();
       case "shadows":
         return [...this.#config!.pools.values()].flatMap((pool) => pool.shadowReport() ?? []);

@@ -20,7 +20,7 @@ export function learnFromPrefill(
   admission?.prefillDone(usage);
   const { promptTokens } = usage;
   if (promptTokens === undefined) return;
-  // If the queue has learnt from it, the pool that it shares with this worker has, too.
+  // If the queue has learned from it, the pool that it shares with this worker has, too.
   if (!isForQueue) prefill?.ratio.observe(promptBytes, promptTokens);
   // Both pools serve one model.
   targets.pool("decode")?.ratio.observe(promptBytes, promptTokens);

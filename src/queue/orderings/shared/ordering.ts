@@ -105,7 +105,7 @@ export interface Ordering<Owner> {
   /** The engine that the ordering sent it to has computed its prompt. */
   prefillDone?(queued: QueuedRequest<Owner>, usage: PromptUsage, nowMs: number): void;
   /**
-   * Takes over what another one of its kind has learnt.
+   * Takes over what another one of its kind has learned.
    * @param indexBefore for each engine the index that it had there; -1 = it is new
    */
   adopt?(before: Ordering<Owner>, indexBefore: readonly number[]): void;

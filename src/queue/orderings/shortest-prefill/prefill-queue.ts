@@ -74,7 +74,7 @@ export class PrefillQueue<Owner = unknown> {
   }
 
   /**
-   * Goes on with what another queue has learnt of its engines.
+   * Goes on with what another queue has learned of its engines.
    * @param indexBefore for each engine of this queue, its index in the other one; -1 = it is new
    */
   adopt(before: PrefillQueue<Owner>, indexBefore: readonly number[]): void {

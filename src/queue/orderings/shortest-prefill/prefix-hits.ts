@@ -81,11 +81,11 @@ export class PrefixHits {
    * @param reportedBlocks that it had of it before, as it reports; undefined = it does not report that
    */
   computed(queued: QueuedPrompt, engine: number, reportedBlocks: number | undefined): void {
-    const mirror = this.#modelled(engine);
+    const modelled = this.#modelled(engine);
     if (reportedBlocks !== undefined && queued.believedBlocks >= 0) {
-      mirror.applyDiscovered(queued.believedBlocks, reportedBlocks);
+      modelled.applyDiscovered(queued.believedBlocks, reportedBlocks);
     }
-    mirror.insert(queued.prompt.blocks);
+    modelled.insert(queued.prompt.blocks);
     this.#ended(queued, engine);
   }
 
@@ -127,7 +127,7 @@ export class PrefixHits {
     return hits[engine]! < believed;
   }
 
-  /** What the mirror of the engine says of it; -1 = the engine's own word counted. */
+  /** What the model of the engine's cache says of it; -1 = the engine's own word counted. */
   believedBlocks(queued: QueuedPrompt, engine: number): number {
     if (this.#exact(queued, engine) !== undefined) return -1;
     return Math.round(this.of(queued)[engine]! / queued.prompt.blockTokens);

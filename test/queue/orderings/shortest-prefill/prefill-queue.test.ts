@@ -1,4 +1,4 @@
-/** Prompts that are held: in which order they go, where to, and what is learnt of the engines. */
+/** Prompts that are held: in which order they go, where to, and what is learned of the engines. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { modelledCachesOf } from "../../../../src/prefix-cache/modelled-prefix-cache.ts";
@@ -20,7 +20,7 @@ const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
   tenant: "",
   explains: false,
 });
-/** As predicted, so that nothing new is learnt. */
+/** As predicted, so that nothing new is learned. */
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);
 const options = { agingFactor: 0.1, duplicateWeight: 1, blocksMax: 1 << 16, fairnessMs: 2_000 };
 const allFit = (size: number): EngineView => ({
@@ -300,7 +300,7 @@ it("an engine that is slower than the rest is given less", () => {
   expect(shares[0]! / shares[1]!).toBeGreaterThan(3);
 });
 
-it("the size of an engine's cache is learnt from what it reports", () => {
+it("the size of an engine's cache is learned from what it reports", () => {
   const [mirror] = modelledCachesOf(1);
   const real: number[] = [];
   const size = 400;
@@ -326,7 +326,7 @@ it("the size of an engine's cache is learnt from what it reports", () => {
   expect(wrong).toBeLessThan(500);
 });
 
-it("a changed pool goes on with what was learnt of the engines that stay, also of what they are still computing", () => {
+it("a changed pool goes on with what was learned of the engines that stay, also of what they are still computing", () => {
   const before = queueOf(2);
   const blocks = [1, 2, 3, 4];
   const send = (queue: Queue, of: Prompt, nowMs: number) => {
