@@ -9,7 +9,7 @@
 import { execFileSync } from "node:child_process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { policySchema } from "../../src/config/schema/policies.ts";
+import { policySchema } from "../../src/config/schema/pool/policies.ts";
 import { promptBlockBytes } from "../../src/limits.ts";
 import { createPolicy } from "../../src/policies/create-policy.ts";
 import { policies } from "../../src/policies/registry.ts";

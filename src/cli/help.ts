@@ -1,5 +1,5 @@
 /** The help text: nginx's switches, the flags, the commands. */
-import { flagsCommand } from "./flag-options.ts";
+import { flagsCommand } from "./options/flag-options.ts";
 
 const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c filename] [-g directives]
        global-proxy --prefill URL... --decode URL... [options]

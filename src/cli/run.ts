@@ -4,13 +4,13 @@ import { Command, CommanderError } from "commander";
 import { currentRuntime, type Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath } from "../config/load.ts";
 import { didYouMean } from "../config/problems/suggest.ts";
-import { convertCommand } from "./convert.ts";
-import { readFlags } from "./flag-options.ts";
+import { convertCommand } from "./commands/convert.ts";
 import { helpText } from "./help.ts";
+import { readFlags } from "./options/flag-options.ts";
+import { parseSwitches, type Switches } from "./options/switches.ts";
 import { print, printError } from "./print.ts";
 import { serve } from "./serve.ts";
 import { signalInstance } from "./signal.ts";
-import { parseSwitches, type Switches } from "./switches.ts";
 import { testConfig } from "./test-config.ts";
 import { versionLines } from "./version.ts";
 
@@ -127,13 +127,13 @@ async function loadCommand(
 ): Promise<Command> {
   switch (name) {
     case "simulate":
-      return (await import("./simulate.ts")).simulateCommand(onCode);
+      return (await import("./commands/simulate.ts")).simulateCommand(onCode);
     case "calibrate":
-      return (await import("./calibrate.ts")).calibrateCommand(onCode);
+      return (await import("./commands/calibrate.ts")).calibrateCommand(onCode);
     case "engine":
-      return (await import("./engine.ts")).engineCommand();
+      return (await import("./commands/engine.ts")).engineCommand();
     case "demo":
-      return (await import("./demo.ts")).demoCommand(runtime, options, onCode);
+      return (await import("./commands/demo.ts")).demoCommand(runtime, options, onCode);
     default:
       return convertCommand(runtime, onCode);
   }

@@ -1,7 +1,7 @@
 /** Loads operators' own policies for the lab. */
 import { resolve } from "node:path";
-import type { PolicyConfig } from "../config/schema/policies.ts";
-import { parsePolicy, type Role } from "../config/schema/policy-text.ts";
+import type { PolicyConfig } from "../config/schema/pool/policies.ts";
+import { parsePolicy, type Role } from "../config/schema/pool/policy-text.ts";
 import { loadPolicyModule } from "../policies/custom-policy.ts";
 import { CustomPolicyFault } from "./custom-policy-fault.ts";
 import { splitQueue } from "./peer-queue.ts";

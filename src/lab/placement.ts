@@ -1,5 +1,5 @@
 /** How a replayed request comes to its engines: at once, or through a queue, by the proxy's own code. */
-import type { PolicyConfig } from "../config/schema/policies.ts";
+import type { PolicyConfig } from "../config/schema/pool/policies.ts";
 import { configSchema } from "../config/schema/schema.ts";
 import type { PickRequest } from "../policies/shared/policy.ts";
 import { Pool } from "../pool/pool.ts";

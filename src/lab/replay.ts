@@ -1,6 +1,6 @@
 /** Replays a trace in virtual time: the proxy's own policies, queue and scoreboard against modelled engines. */
 
-import { policyNames, type Role } from "../config/schema/policy-text.ts";
+import { policyNames, type Role } from "../config/schema/pool/policy-text.ts";
 import { policyNamed } from "../policies/registry.ts";
 import { isRequired } from "../policies/shared/define-policy.ts";
 import { policyOf } from "./custom-policies.ts";

@@ -2,7 +2,7 @@
  * A second policy on the traffic of a pool, deciding nothing: it picks among the same engines for each request, and
  * goes by a load of its own, of what it would have sent where. A fault of it switches it off, and touches no request.
  */
-import type { PolicyConfig } from "../config/schema/policies.ts";
+import type { PolicyConfig } from "../config/schema/pool/policies.ts";
 import { PrefillCost } from "../estimates/prefill-cost.ts";
 import { usualBytesPerToken } from "../estimates/token-ratio.ts";
 import { promptBlockBytes, shadowBlocksMax } from "../limits.ts";

@@ -2,7 +2,7 @@
  * The queue of one pool: how many requests wait and how long, the capacity they need, and who hears what. Its
  * ordering says who goes next.
  */
-import type { QueueConfig } from "../config/schema/queue.ts";
+import type { QueueConfig } from "../config/schema/pool/queue.ts";
 import type { PromptUsage } from "../dialects/shared/prompt-usage.ts";
 import type { PlacementSnapshot } from "../pool/engine-snapshot.ts";
 import type { Pool } from "../pool/pool.ts";

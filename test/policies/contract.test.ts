@@ -1,7 +1,7 @@
 /** What a pool relies on in every policy, with each alternative of each of its options. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { policySchema } from "../../src/config/schema/policies.ts";
+import { policySchema } from "../../src/config/schema/pool/policies.ts";
 import { createPolicy } from "../../src/policies/create-policy.ts";
 import { policies } from "../../src/policies/registry.ts";
 import { weightsOf } from "../../src/policies/shared/define-policy.ts";

@@ -1,6 +1,6 @@
 /** A policy that is named after another project's must decide as that project says, or comparing them means nothing. */
 import { describe, expect, it } from "vitest";
-import { policySchema } from "../../src/config/schema/policies.ts";
+import { policySchema } from "../../src/config/schema/pool/policies.ts";
 import { createPolicy } from "../../src/policies/create-policy.ts";
 import type { PickRequest, Policy, PoolView } from "../../src/policies/shared/policy.ts";
 import { among, countPicks, poolOf, request } from "./pool-view.ts";

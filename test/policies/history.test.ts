@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { policySchema } from "../../src/config/schema/policies.ts";
+import { policySchema } from "../../src/config/schema/pool/policies.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 
 class Model {

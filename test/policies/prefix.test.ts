@@ -1,6 +1,6 @@
 /** A prompt whose beginning an engine has in its cache goes there, unless that engine is overloaded. */
 import { describe, expect, it } from "vitest";
-import { policySchema } from "../../src/config/schema/policies.ts";
+import { policySchema } from "../../src/config/schema/pool/policies.ts";
 import { createPolicy, policyNeeds } from "../../src/policies/create-policy.ts";
 import { policies } from "../../src/policies/registry.ts";
 import { isRequired } from "../../src/policies/shared/define-policy.ts";

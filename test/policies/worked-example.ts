@@ -1,5 +1,5 @@
 /** For worked examples: engines with given requests in flight, and a policy that places as a pool does. */
-import { type PolicyConfig, policySchema } from "../../src/config/schema/policies.ts";
+import { type PolicyConfig, policySchema } from "../../src/config/schema/pool/policies.ts";
 import { createPolicy } from "../../src/policies/create-policy.ts";
 import type { PickRequest, PoolView } from "../../src/policies/shared/policy.ts";
 import { Lease } from "../../src/scoreboard/lease.ts";

@@ -1,7 +1,7 @@
 /** Prompts that wait for a prefill engine: none is lost, forgotten, or sent to an engine at capacity. */
 import { describe, expect, test } from "vitest";
 import type { z } from "zod";
-import type { predictive } from "../../src/config/schema/predictive.ts";
+import type { predictive } from "../../src/config/schema/pool/predictive.ts";
 import { type Client, type ClientResponse, codeOf } from "./client.ts";
 import { type Engine, prefills, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";

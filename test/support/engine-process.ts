@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { executableOf, type RuntimeName, root } from "./runtimes.ts";
 
-const command = new URL("../../dist/cli/engine.js", import.meta.url);
+const command = new URL("../../dist/cli/commands/engine.js", import.meta.url);
 
 export interface EngineProcess {
   readonly url: string;
@@ -17,7 +17,8 @@ export async function startEngineProcess(
   runtime: RuntimeName,
   switches: readonly string[],
 ): Promise<EngineProcess> {
-  if (!existsSync(command)) throw new Error("dist/cli/engine.js is missing: run `npm run build`");
+  if (!existsSync(command))
+    throw new Error("dist/cli/commands/engine.js is missing: run `npm run build`");
   const script =
     `const { engineCommand } = await import(${JSON.stringify(command.href)});` +
     `await engineCommand().parseAsync(${JSON.stringify(switches)}, { from: "user" });`;

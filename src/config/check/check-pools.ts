@@ -2,7 +2,7 @@
 import { policyKeyTemplates, policyNeeds } from "../../policies/create-policy.ts";
 import { placesPrompts } from "../../queue/orderings/registry.ts";
 import { didYouMean } from "../problems/suggest.ts";
-import { isShortForm } from "../schema/predictive.ts";
+import { isShortForm } from "../schema/pool/predictive.ts";
 import type { PoolConfig } from "../schema/schema.ts";
 import { attributeHint, isEngineAttribute } from "../values/engine-attributes.ts";
 import { parseEngineUrl, parseHostAndPort } from "../values/engine-url.ts";

@@ -1,9 +1,9 @@
 /** The pools of engines that the flags name, and their policies. */
 
-import { decodePolicyName, prefillPolicyName } from "../schema/default-policies.ts";
-import type { PolicyConfig } from "../schema/policies.ts";
-import { parsePolicy, type policyNames, type Role } from "../schema/policy-text.ts";
+import { decodePolicyName, prefillPolicyName } from "../schema/pool/default-policies.ts";
 import { parseKvEventPorts } from "../schema/pool/kv-events.ts";
+import type { PolicyConfig } from "../schema/pool/policies.ts";
+import { parsePolicy, type policyNames, type Role } from "../schema/pool/policy-text.ts";
 import type { ConfigInput } from "../schema/schema.ts";
 import { parseEngineUrl } from "../values/engine-url.ts";
 import type { Flags } from "./flags.ts";

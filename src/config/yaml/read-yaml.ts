@@ -14,7 +14,7 @@ import {
 import { schemaFaults } from "../check/schema-faults.ts";
 import type { ConfigFault, ConfigPath } from "../problems/fault.ts";
 import { type ConfigProblem, inFileOrder, problemAt } from "../problems/problem.ts";
-import { withDefaultPolicies } from "../schema/default-policies.ts";
+import { withDefaultPolicies } from "../schema/pool/default-policies.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 
 /** The place of a fault in its file. */

@@ -1,9 +1,9 @@
 /** A configuration as YAML: as short as possible, or with all defaults. */
 import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
-import { withDefaultPolicies } from "../schema/default-policies.ts";
 import { alternatives, inputSchema, type JsonSchema } from "../schema/expected.ts";
-import { shortFormOf } from "../schema/predictive.ts";
+import { withDefaultPolicies } from "../schema/pool/default-policies.ts";
+import { shortFormOf } from "../schema/pool/predictive.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 
 /** YAML with only what differs from the defaults. It loads back to the same configuration. */

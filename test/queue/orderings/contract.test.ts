@@ -3,7 +3,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { queueSchema } from "../../../src/config/schema/queue.ts";
+import { queueSchema } from "../../../src/config/schema/pool/queue.ts";
 import { createOrdering, orderings } from "../../../src/queue/orderings/registry.ts";
 import type { Ordering, QueueRequest } from "../../../src/queue/orderings/shared/ordering.ts";
 

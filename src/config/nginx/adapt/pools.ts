@@ -1,5 +1,5 @@
 /** `upstream` blocks and the addresses in `proxy_pass` → pools. */
-import type { PolicyInput } from "../../schema/policies.ts";
+import type { PolicyInput } from "../../schema/pool/policies.ts";
 import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block, Entry } from "../directives/block.ts";
 import {

@@ -1,11 +1,11 @@
 /** A pool: engines that can replace one another, and how one of them is chosen. */
 import { z } from "zod";
 import { withDetails } from "../describe.ts";
-import { type PolicyConfig, policySchema } from "../policies.ts";
-import { expandShortForm } from "../predictive.ts";
-import { queueSchema } from "../queue.ts";
 import { engineSchema, keepAliveSchema } from "./engine.ts";
 import { kvEventsSchema } from "./kv-events.ts";
+import { type PolicyConfig, policySchema } from "./policies.ts";
+import { expandShortForm } from "./predictive.ts";
+import { queueSchema } from "./queue.ts";
 import { signalsSchema } from "./signals.ts";
 
 export const poolSchema = z

@@ -1,9 +1,9 @@
 /** Directives of `upstream` about what the proxy knows of its engines, and about the shadow policy. */
 
 import { didYouMean } from "../../../problems/suggest.ts";
-import type { PolicyInput, PolicyName } from "../../../schema/policies.ts";
-import { policyNames } from "../../../schema/policy-text.ts";
 import { kvEventsSchema } from "../../../schema/pool/kv-events.ts";
+import type { PolicyInput, PolicyName } from "../../../schema/pool/policies.ts";
+import { policyNames } from "../../../schema/pool/policy-text.ts";
 import type { ConfigInput } from "../../../schema/schema.ts";
 import { flag, many, reading } from "../../reading/arguments.ts";
 import type { Context } from "../../reading/context.ts";

@@ -2,7 +2,7 @@
 import { policies, policyNamed } from "../../../../policies/registry.ts";
 import { type PolicyDefinition, snakeCase } from "../../../../policies/shared/define-policy.ts";
 import type { Option } from "../../../../policies/shared/options.ts";
-import { type PolicyInput, type PolicyName, policyOptions } from "../../../schema/policies.ts";
+import { type PolicyInput, type PolicyName, policyOptions } from "../../../schema/pool/policies.ts";
 import { many, none, reading, size } from "../../reading/arguments.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";

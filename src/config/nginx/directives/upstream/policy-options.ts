@@ -2,8 +2,8 @@
 import { policyNamed } from "../../../../policies/registry.ts";
 import { snakeCase } from "../../../../policies/shared/define-policy.ts";
 import { didYouMean } from "../../../problems/suggest.ts";
-import { type PolicyInput, type PolicyName, policyOptions } from "../../../schema/policies.ts";
-import { customOption, optionValue } from "../../../schema/policy-text.ts";
+import { type PolicyInput, type PolicyName, policyOptions } from "../../../schema/pool/policies.ts";
+import { customOption, optionValue } from "../../../schema/pool/policy-text.ts";
 import type { Scope } from "../../reading/scope.ts";
 import type { Word } from "../../syntax/lexer.ts";
 

@@ -1,8 +1,8 @@
 /** `upstream`: engines, how one of them is chosen, and the connections to them. */
 import { isIPv6 } from "node:net";
 import { didYouMean } from "../../../problems/suggest.ts";
-import type { PolicyInput } from "../../../schema/policies.ts";
-import { queueLimits } from "../../../schema/queue.ts";
+import type { PolicyInput } from "../../../schema/pool/policies.ts";
+import { queueLimits } from "../../../schema/pool/queue.ts";
 import type { ConfigInput } from "../../../schema/schema.ts";
 import { engineAttributes, isEngineAttribute } from "../../../values/engine-attributes.ts";
 import { parseEngineUrl } from "../../../values/engine-url.ts";

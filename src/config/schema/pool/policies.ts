@@ -1,8 +1,12 @@
 /** What an operator can say of a policy: the options of each one in the registry, and of a module of their own. */
 import { z } from "zod";
-import type { CustomPolicy } from "../../policies/custom-policy.ts";
-import { type BuiltInPolicy, type BuiltInPolicyInput, policies } from "../../policies/registry.ts";
-import { optionSchemas } from "../../policies/shared/options-schema.ts";
+import type { CustomPolicy } from "../../../policies/custom-policy.ts";
+import {
+  type BuiltInPolicy,
+  type BuiltInPolicyInput,
+  policies,
+} from "../../../policies/registry.ts";
+import { optionSchemas } from "../../../policies/shared/options-schema.ts";
 import { predictive } from "./predictive.ts";
 
 const builtIn = policies.map(({ name, summary, options }) =>

@@ -3,9 +3,9 @@
  * that cannot wait. Outside of the configuration there is no policy of this name.
  */
 import { z } from "zod";
-import type { Option } from "../../policies/shared/options.ts";
-import { optionSchema } from "../../policies/shared/options-schema.ts";
-import { shortestPrefill } from "../../queue/orderings/shortest-prefill.ts";
+import type { Option } from "../../../policies/shared/options.ts";
+import { optionSchema } from "../../../policies/shared/options-schema.ts";
+import { shortestPrefill } from "../../../queue/orderings/shortest-prefill.ts";
 import { type QueueConfig, queueLimits, queueOrder } from "./queue.ts";
 
 const number = (option: Option<number>) => optionSchema(option) as z.ZodDefault<z.ZodNumber>;

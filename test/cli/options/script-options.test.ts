@@ -1,7 +1,7 @@
 /** Command lines of the original's scripts come over as they are, as far as their options have a meaning here. */
 import { expect, it } from "vitest";
-import { readFlags } from "../../src/cli/flag-options.ts";
-import { parseFlags } from "../../src/config/flags/parse-flags.ts";
+import { readFlags } from "../../../src/cli/options/flag-options.ts";
+import { parseFlags } from "../../../src/config/flags/parse-flags.ts";
 
 const globalProxy =
   "--core-num 4 --listen-port 8081 --prefill-servers-list 10.0.0.1:8100,10.0.0.2:8100 --decode-servers-list=10.0.0.3:8200 --prefill-lb-sdk pd_score_balance --decode-lb-sdk pd_score_balance --prefill-max-num-seqs 16 --decode-max-num-seqs 32 --log-level warn --access-log-file stdout";

@@ -1,13 +1,13 @@
 /** `demo`: four prefill and four decode engines, the proxy in front of them, and a first request to look at. */
 import { Command, InvalidArgumentError } from "commander";
-import type { Runtime } from "../config/check/runtime.ts";
-import { parseFlags } from "../config/flags/parse-flags.ts";
-import { Instance } from "../control/process/instance.ts";
-import { type RunningEngine, startEngine } from "../simulated-engine/server.ts";
-import { systemClock } from "../transport/clock.ts";
-import { systemRandom } from "../transport/random.ts";
-import { print, printProblem } from "./print.ts";
-import { formatAddress, runInstance, startLine } from "./serve.ts";
+import type { Runtime } from "../../config/check/runtime.ts";
+import { parseFlags } from "../../config/flags/parse-flags.ts";
+import { Instance } from "../../control/process/instance.ts";
+import { type RunningEngine, startEngine } from "../../simulated-engine/server.ts";
+import { systemClock } from "../../transport/clock.ts";
+import { systemRandom } from "../../transport/random.ts";
+import { print, printProblem } from "../print.ts";
+import { formatAddress, runInstance, startLine } from "../serve.ts";
 
 const enginesPerRole = 4;
 const model = "simulated";

@@ -2,10 +2,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { loadCustomPolicies } from "../lab/custom-policies.ts";
-import { CustomPolicyFault } from "../lab/custom-policy-fault.ts";
-import { conditionsOf } from "../lab/report/conditions.ts";
-import { Report } from "../lab/report/page.ts";
+import { loadCustomPolicies } from "../../lab/custom-policies.ts";
+import { CustomPolicyFault } from "../../lab/custom-policy-fault.ts";
+import { conditionsOf } from "../../lab/report/conditions.ts";
+import { Report } from "../../lab/report/page.ts";
 import {
   bestSplit,
   leastEngines,
@@ -13,21 +13,21 @@ import {
   planJson,
   planTable,
   rateOf,
-} from "../lab/results/capacity-plan.ts";
-import { resultJson, resultTable } from "../lab/results/result-table.ts";
-import { sloText } from "../lab/results/slo.ts";
+} from "../../lab/results/capacity-plan.ts";
+import { resultJson, resultTable } from "../../lab/results/result-table.ts";
+import { sloText } from "../../lab/results/slo.ts";
 import {
   type PolicyResult,
   type Replayed,
   type SimulateOptions,
   simulate,
   Trials,
-} from "../lab/simulate.ts";
-import { syntheticTrace } from "../lab/traces/synthetic.ts";
-import { parseTrace, type TraceRequest } from "../lab/traces/trace.ts";
-import { logFileProblem } from "../observe/log-file.ts";
-import { print, printMessage } from "./print.ts";
-import { Progress } from "./progress.ts";
+} from "../../lab/simulate.ts";
+import { syntheticTrace } from "../../lab/traces/synthetic.ts";
+import { parseTrace, type TraceRequest } from "../../lab/traces/trace.ts";
+import { logFileProblem } from "../../observe/log-file.ts";
+import { print, printMessage } from "../print.ts";
+import { Progress } from "../progress.ts";
 import { conflictOf, type SimulateFlags, simulateFlags } from "./simulate-flags.ts";
 
 /** About how many replays a search for both goodputs takes, and a plan. */

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runCommand } from "../support/command.ts";
-import { bunAndOneNode } from "../support/runtimes.ts";
+import { runCommand } from "../../support/command.ts";
+import { bunAndOneNode } from "../../support/runtimes.ts";
 
 let folder: string;
 

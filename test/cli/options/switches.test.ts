@@ -1,6 +1,6 @@
 /** nginx's switches are read as nginx reads them. */
 import { expect, test } from "vitest";
-import { parseSwitches } from "../../src/cli/switches.ts";
+import { parseSwitches } from "../../../src/cli/options/switches.ts";
 
 const none = {
   help: false,

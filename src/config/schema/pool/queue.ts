@@ -2,10 +2,10 @@
  * The queue of a pool: who waits, how long, and in which order. One form for each ordering of `src/queue/orderings/`.
  */
 import { z } from "zod";
-import type { ValuesOf } from "../../policies/shared/options.ts";
-import { optionSchemas } from "../../policies/shared/options-schema.ts";
-import { type ChosenOrdering, orderings } from "../../queue/orderings/registry.ts";
-import type { OrderingDefinition } from "../../queue/orderings/shared/ordering.ts";
+import type { ValuesOf } from "../../../policies/shared/options.ts";
+import { optionSchemas } from "../../../policies/shared/options-schema.ts";
+import { type ChosenOrdering, orderings } from "../../../queue/orderings/registry.ts";
+import type { OrderingDefinition } from "../../../queue/orderings/shared/ordering.ts";
 
 /** Of all queues. */
 export const queueOrder = {

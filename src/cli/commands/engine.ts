@@ -1,12 +1,12 @@
 /** `global-proxy engine`: a simulated engine in the foreground. */
 
 import { Command, InvalidArgumentError, Option } from "commander";
-import { dialectNames } from "../simulated-engine/dialects/registry.ts";
-import { type Fault, faultKinds, parseFault } from "../simulated-engine/faults/fault.ts";
-import { type EngineOptions, engineDefaults } from "../simulated-engine/options.ts";
-import { engineRoles } from "../simulated-engine/roles.ts";
-import { startEngine } from "../simulated-engine/server.ts";
-import { print, printMessage } from "./print.ts";
+import { dialectNames } from "../../simulated-engine/dialects/registry.ts";
+import { type Fault, faultKinds, parseFault } from "../../simulated-engine/faults/fault.ts";
+import { type EngineOptions, engineDefaults } from "../../simulated-engine/options.ts";
+import { engineRoles } from "../../simulated-engine/roles.ts";
+import { startEngine } from "../../simulated-engine/server.ts";
+import { print, printMessage } from "../print.ts";
 
 const defaults = engineDefaults;
 

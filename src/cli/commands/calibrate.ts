@@ -1,12 +1,12 @@
 /** `global-proxy calibrate`: measures a live engine and prints its profile for `simulate`. */
 import { Command, InvalidArgumentError } from "commander";
-import { type Calibration, calibrate, firstModel } from "../lab/calibrate/index.ts";
-import { requestsOf } from "../lab/calibrate/measure.ts";
-import { textTable } from "../lab/results/text-table.ts";
-import { systemClock } from "../transport/clock.ts";
-import { systemRandom } from "../transport/random.ts";
-import { print, printMessage } from "./print.ts";
-import { Progress } from "./progress.ts";
+import { type Calibration, calibrate, firstModel } from "../../lab/calibrate/index.ts";
+import { requestsOf } from "../../lab/calibrate/measure.ts";
+import { textTable } from "../../lab/results/text-table.ts";
+import { systemClock } from "../../transport/clock.ts";
+import { systemRandom } from "../../transport/random.ts";
+import { print, printMessage } from "../print.ts";
+import { Progress } from "../progress.ts";
 
 interface Switches {
   readonly model?: string;

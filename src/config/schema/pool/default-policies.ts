@@ -2,10 +2,11 @@
  * The policies of pools that say none: those of prefill and decode suit a KV transfer. nginx.conf has nginx's own
  * default, round robin, and does not come here.
  */
+
+import type { Config, ConfigInput } from "../schema.ts";
 import { type PolicyConfig, policySchema } from "./policies.ts";
 import { expandShortForm } from "./predictive.ts";
 import { queueSchema } from "./queue.ts";
-import type { Config, ConfigInput } from "./schema.ts";
 
 /** Prompts wait and are placed by a queue; decode goes by the KV cache in use. Measured in `docs/lab.md`. */
 export const prefillPolicyName = "predictive";

@@ -1,8 +1,8 @@
 /** A policy as one word of the command line: its name, and options as in `pd_score_balance?max_num_seqs=16&…`. */
 import { z } from "zod";
-import { snakeCase } from "../../policies/shared/define-policy.ts";
-import { didYouMean } from "../problems/suggest.ts";
-import { alternatives, describeExpected, type JsonSchema } from "./expected.ts";
+import { snakeCase } from "../../../policies/shared/define-policy.ts";
+import { didYouMean } from "../../problems/suggest.ts";
+import { alternatives, describeExpected, type JsonSchema } from "../expected.ts";
 import { type PolicyConfig, policyOptions, policySchema } from "./policies.ts";
 
 export type Role = "prefill" | "decode";

@@ -1,14 +1,14 @@
 /** The flags of `global-proxy simulate`, and how their values are checked. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { didYouMean } from "../config/problems/suggest.ts";
-import { parsePolicy } from "../config/schema/policy-text.ts";
-import { isShortForm } from "../config/schema/predictive.ts";
-import { parseQueue, queueNames, splitQueue } from "../lab/peer-queue.ts";
-import { dense70b, type EngineProfile } from "../lab/profile.ts";
-import { readProfile } from "../lab/profiles/file.ts";
-import { profiles } from "../lab/profiles/index.ts";
-import { prefillPolicyNames } from "../lab/replay.ts";
-import { defaultSlo, parseSlo, type Slo } from "../lab/results/slo.ts";
+import { didYouMean } from "../../config/problems/suggest.ts";
+import { parsePolicy } from "../../config/schema/pool/policy-text.ts";
+import { isShortForm } from "../../config/schema/pool/predictive.ts";
+import { parseQueue, queueNames, splitQueue } from "../../lab/peer-queue.ts";
+import { dense70b, type EngineProfile } from "../../lab/profile.ts";
+import { readProfile } from "../../lab/profiles/file.ts";
+import { profiles } from "../../lab/profiles/index.ts";
+import { prefillPolicyNames } from "../../lab/replay.ts";
+import { defaultSlo, parseSlo, type Slo } from "../../lab/results/slo.ts";
 
 export interface SimulateFlags {
   readonly prefill: number;

@@ -1,9 +1,9 @@
 /** `convert`: prints a configuration as YAML with the same meaning. */
 import { Command } from "commander";
-import type { Runtime } from "../config/check/runtime.ts";
-import { loadAsWritten } from "../config/load.ts";
-import { toYaml } from "../config/yaml/write-yaml.ts";
-import { print, printProblem } from "./print.ts";
+import type { Runtime } from "../../config/check/runtime.ts";
+import { loadAsWritten } from "../../config/load.ts";
+import { toYaml } from "../../config/yaml/write-yaml.ts";
+import { print, printProblem } from "../print.ts";
 
 export function convertCommand(runtime: Runtime, onCode: (code: number) => void): Command {
   return new Command("convert")

@@ -1,6 +1,6 @@
 /** The flags that replace a configuration file. */
 import { Command, CommanderError } from "commander";
-import type { Flags } from "../config/flags/flags.ts";
+import type { Flags } from "../../config/flags/flags.ts";
 import { withoutScriptNames } from "./script-options.ts";
 
 export function flagsCommand(): Command {

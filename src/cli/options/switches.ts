@@ -1,8 +1,8 @@
 /**
  * nginx's single-dash switches, by nginx's rules: letters may be joined, and a value may follow its letter directly.
  */
-import { didYouMean } from "../config/problems/suggest.ts";
-import { type SignalName, signalNames } from "../control/process/send-signal.ts";
+import { didYouMean } from "../../config/problems/suggest.ts";
+import { type SignalName, signalNames } from "../../control/process/send-signal.ts";
 
 export interface Switches {
   help: boolean;
