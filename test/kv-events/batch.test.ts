@@ -72,7 +72,7 @@ test.each([
   expect(eventsOf([1, [event]])).toEqual([{ ...stored, plainBlocks }]);
 });
 
-describe("what leaves open what the engine has is told", () => {
+describe("what leaves open what the engine has is reported", () => {
   test.each([
     ["no batch", 7],
     ["nothing", null],
@@ -89,7 +89,7 @@ describe("what leaves open what the engine has is told", () => {
   });
 });
 
-it("noise is an answer, never an exception", () => {
+it("noise is a result, never an exception", () => {
   const valid = pack([1.5, [array, map, ["AllBlocksCleared"]]]);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void readKvBatch(bytes)),

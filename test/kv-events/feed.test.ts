@@ -16,7 +16,7 @@ const first = new TokenKeys(Int32Array.of(1, 2));
 const both = new TokenKeys(Int32Array.of(1, 2, 3, 4));
 const blockTokens = 2;
 
-it("an engine that cannot be reached, and one that cannot be asked, are told of once", async () => {
+it("an engine that cannot be reached, and one that cannot be asked, are reported once", async () => {
   const publisher = new KvPublisher();
   ends.push(() => publisher.close());
   const [events, nobody] = [await freePortRun(1), await freePortRun(1)];

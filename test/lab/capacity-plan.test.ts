@@ -48,7 +48,7 @@ it("the least engines are enough, and no smaller fleet is", () => {
   }
 });
 
-it("a rate that no fleet can serve is told, after a bounded search", () => {
+it("a rate that no fleet can serve is reported, after a bounded search", () => {
   const impossible = { ...options, slo: { ...defaultSlo, tpotMs: 1 } };
   const few = new Trials(trace.slice(0, 20), impossible, () => {});
   const plan = leastEngines(few, "least_bytes", 1, 3);
@@ -56,7 +56,7 @@ it("a rate that no fleet can serve is told, after a bounded search", () => {
   expect(planTable([plan])).toContain("NOT ENOUGH");
 });
 
-it("a traffic for more engines than are looked for is told, too", () => {
+it("a traffic for more engines than are looked for is reported, too", () => {
   const heavy = trace.slice(0, 20).map((one) => ({ ...one, inputTokens: 500_000, blocks: [] }));
   const plan = leastEngines(new Trials(heavy, options, () => {}), "least_bytes", 30, 90);
   expect(plan.isEnough).toBe(false);

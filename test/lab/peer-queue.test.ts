@@ -53,7 +53,7 @@ it("a lower threshold holds more, so that more of the short ones overtake", () =
   expect(low).toBeLessThan(high!);
 });
 
-it("an unknown queue is told, not ignored", () => {
+it("an unknown queue is an error, not ignored", () => {
   expect(() => outcomesOf("dynamo+lifo")).toThrow('unknown queue "lifo"');
   expect(() => outcomesOf("dynamo+dynamo_wspt:x")).toThrow('unknown queue "dynamo_wspt:x"');
 });

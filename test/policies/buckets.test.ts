@@ -29,7 +29,7 @@ describe("static_bucket", () => {
     expect(example(policy, idle(2)).pick({ bytes: 5_000 })).toBeLessThan(2);
   });
 
-  it("splits at 12,000 bytes unless told otherwise", () => {
+  it("splits at 12,000 bytes unless set otherwise", () => {
     const { pick } = example({ name: "static_bucket" }, idle(2));
     expect([pick({ bytes: 11_999 }), pick({ bytes: 12_000 })]).toEqual([0, 1]);
   });

@@ -13,7 +13,7 @@ function leastOf(pool: ReturnType<typeof poolOf>): number {
   return policy.pick(among(pool), request());
 }
 
-it("an engine whose answers have grown long has less room than one with the longer prompt", () => {
+it("an engine whose responses have grown long has less room than one with the longer prompt", () => {
   const pool = poolOf([1, 1]);
   const [first, second] = [pool.slots[0]!, pool.slots[1]!];
   pool.board.take(first, 4_000, 0, 4_000, 1_000);

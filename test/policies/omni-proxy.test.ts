@@ -38,7 +38,7 @@ describe("default, prefill", () => {
     expect(pick()).toBe(0);
   });
 
-  it("is not held back by bounds: where none has room, fewest tokens decide", () => {
+  it("is not kept back by bounds: where none has room, fewest tokens decide", () => {
     const full = example({ name, maxNumSeqs: 1 }, [
       [5, 5],
       [9, 9],
@@ -68,7 +68,7 @@ describe("times of batches", () => {
     expect(times.estimateMs(100_000)).toBe(30_000);
   });
 
-  it("are means of what was seen, less the answers' way; others step from the nearest", () => {
+  it("are means of what was seen, less the responses' way; others step from the nearest", () => {
     const times = new BatchTimes();
     times.observe(4, 500);
     times.observe(4, 540);
@@ -107,7 +107,7 @@ describe("earliest_batch", () => {
     expect(pick()).toBe(1);
   });
 
-  it("learns from the answers how long an engine's batches take, and where they end", () => {
+  it("learns from the responses how long an engine's batches take, and where they end", () => {
     const { clock, place, response, pick } = example(earliest, [[], []]);
     const first = place({}, 0);
     for (let n = 0; n < 3; n += 1) place({}, 0);
@@ -126,7 +126,7 @@ describe("earliest_batch", () => {
     expect(pick()).toBe(0);
   });
 
-  it("takes answers that come together for one batch", () => {
+  it("takes responses that come together for one batch", () => {
     const { clock, place, response, pick } = example(earliest, [[], []]);
     const leases = [0, 1, 2].map(() => place({}, 0).lease);
     clock.nowMs += 250;

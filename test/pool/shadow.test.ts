@@ -86,7 +86,7 @@ it("tells what each of the two would have found in the caches, and what computin
   expect(prefillMs.shadow).toBeLessThan(prefillMs.real);
 });
 
-it("follows prompts that were held, and those that a retry sends; not those that only one engine can take", () => {
+it("follows prompts that waited, and those that a retry sends; not those that only one engine can take", () => {
   const { pool } = poolOf({ policy: { name: "predictive" }, shadow: { name: "least_conn" } });
   const held = pool.placeAt(pool.engines[2]!, requestOf(10), 0)!;
   expect(pool.shadowReport()).toMatchObject({ picks: 1 });

@@ -62,7 +62,7 @@ function waits(queue: RemoteQueue, asked = queueRequest) {
   return { seen, ticket };
 }
 
-it("two workers wait for one engine in one queue, and each is told its own", () => {
+it("two workers wait for one engine in one queue, and each hears its own", () => {
   const { server, workers } = serverOf(1);
   const [a, b] = [waits(workers[0]), waits(workers[1])];
   expect([a.seen, b.seen]).toEqual([["e0:1"], []]);

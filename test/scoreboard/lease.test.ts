@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { Lease } from "../../src/scoreboard/lease.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 
-it("closes once, so that neither its own count nor another's goes below what is held", () => {
+it("closes once, so that neither its own count nor another's goes below what is taken", () => {
   const board = new Scoreboard(createScoreboardMemory({ workers: 1, slots: 2 }), 0);
   const leases = [30, 4].map((bytes) => {
     expect(board.take(1, bytes, 0)).toBe(true);

@@ -10,7 +10,7 @@ import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scorebo
 const workers = 2;
 const slots = 2;
 
-it("after any order of requests, answers, ends and deaths of workers", () => {
+it("after any order of requests, responses, ends and deaths of workers", () => {
   const index = { worker: fc.nat(workers - 1), slot: fc.nat(slots - 1) };
   const commands = fc.array(
     fc.oneof(

@@ -43,7 +43,7 @@ function expectEqual(all: readonly Scoreboard[], held: readonly Held[]): void {
   }
 }
 
-it("totals are what is held, in any order of takes, gives and deaths of workers", () => {
+it("totals are what is taken, in any order of takes, gives and deaths of workers", () => {
   fc.assert(
     fc.property(commands, (run) => {
       const all = boards();

@@ -15,7 +15,7 @@ afterAll(() => engine.close());
 const messages = [{ role: "user" as const, content: "Tell me of the sea" }];
 
 describe("the openai package", () => {
-  it("reads a chat answer, whole and streamed, as the same text", async () => {
+  it("reads a chat response, whole and streamed, as the same text", async () => {
     const whole = await client.chat.completions.create({ model: "m", messages, max_tokens: 40 });
     const stream = await client.chat.completions.create({
       model: "m",
@@ -87,7 +87,7 @@ describe("the openai package", () => {
 });
 
 describe("around inference", () => {
-  it("answers with uvicorn's headers, and says nothing of keep-alive", async () => {
+  it("responds with uvicorn's headers, and says nothing of keep-alive", async () => {
     const response = await post(engine.url, "/v1/completions", { prompt: "a", max_tokens: 2 });
     const names = [...response.headers.keys()].sort();
     expect(names).toEqual(["content-length", "content-type", "date", "server"]);

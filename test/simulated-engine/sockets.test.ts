@@ -80,7 +80,7 @@ describe.each(runtimes)("on %s", (runtime) => {
       connection.socket.destroy();
     });
 
-    it("closes an idle connection after its time, not before an answer is complete", async () => {
+    it("closes an idle connection after its time, not before a response is complete", async () => {
       const short = await start("--role", "mixed", "--keep-alive-ms", "50", "--itl-ms", "20");
       const connection = await openRaw(short.url);
       connection.socket.write(postBytes(path, { ...prompt, max_tokens: 10, stream: true }));
@@ -198,7 +198,7 @@ describe.each(runtimes)("on %s", (runtime) => {
       await afterwards();
     });
 
-    it("reset-after-chunks in the middle of a JSON answer", async () => {
+    it("reset-after-chunks in the middle of a JSON response", async () => {
       const connection = await strike({ kind: "reset-after-chunks" }, false);
       expect(await connection.ended).toBe("ECONNRESET");
       expect(connection.text()).toContain('{"id"');
@@ -324,7 +324,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     });
   });
 
-  it("what is not HTTP is answered as uvicorn does", async () => {
+  it("what is not HTTP gets uvicorn's response", async () => {
     const connection = await openRaw(engine.url);
     connection.socket.write("NONSENSE\r\n\r\n");
     await connection.ended;

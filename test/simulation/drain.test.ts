@@ -49,7 +49,7 @@ test("a response whose head goes out during a drain says that the connection clo
   world.expectNothingLeft();
 });
 
-test("a request that is on its way in is still answered", () => {
+test("a request that is on its way in still gets its response", () => {
   const world = new World();
   const parts: [Client, string][] = [7, -7].map((cut) => {
     const client = world.client();

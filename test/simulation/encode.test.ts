@@ -262,7 +262,7 @@ test("a status for which the route tries another is not the client's response wh
   world.expectNothingLeft();
 });
 
-test("an encoder's answer that is no JSON is an error", () => {
+test("an encoder's response that is no JSON is an error", () => {
   const world = start();
   for (const engine of world.encode) engine.script = (_, { send }) => send(response("<html>"));
   const answered = world.responseTo(ask(world, chat([image("a"), image("b")])));

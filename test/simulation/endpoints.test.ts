@@ -133,7 +133,7 @@ describe("stored responses", () => {
     world.expectNothingLeft();
   });
 
-  it("of an id that nobody knows are asked of some engine, whose answer it is", () => {
+  it("of an id that nobody knows are asked of some engine, whose response it is", () => {
     const world = worldOf();
     for (const engine of world.decode)
       engine.script = (_request, { send }) => send(response(`{"error":{}}`, "404 Not Found"));

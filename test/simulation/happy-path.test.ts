@@ -3,7 +3,7 @@ import { completion } from "./client.ts";
 import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
-test.each([false, true])("a prompt is prefilled, decoded and answered (stream: %s)", (stream) => {
+test.each([false, true])("a prompt is prefilled, decoded and delivered (stream: %s)", (stream) => {
   const world = new World();
   const client = world.client();
   client.send(completion({ prompt: "hello", stream }));

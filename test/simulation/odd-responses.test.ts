@@ -130,7 +130,7 @@ test("a response that comes before the request was sent is the response, though 
   world.expectNothingLeft();
 });
 
-test("a response with a length that is too large to be held is passed on as it comes", () => {
+test("a response with a length that is too large to be buffered is passed on as it comes", () => {
   const whole = response("l".repeat(filteredResponseBytesMax + 1));
   const sends = (bytes: number): Script => {
     return (_, { send, after, socket }) => {

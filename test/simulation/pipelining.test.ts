@@ -19,7 +19,7 @@ function newWorld(seed = 1): World {
   return world;
 }
 
-test("mixed requests, all at once, are answered in order", () => {
+test("mixed requests, all at once, get their responses in order", () => {
   for (let seed = 1; seed <= 20; seed += 1) {
     const world = newWorld(seed);
     const client = world.client();
@@ -78,7 +78,7 @@ test.each([
   world.expectNothingLeft();
 });
 
-test("more than the proxy takes ahead is answered all the same", () => {
+test("more than the proxy takes ahead is served all the same", () => {
   const world = newWorld();
   const client = world.client();
   const ask = { prompt: "x".repeat(20_000), stream: false };

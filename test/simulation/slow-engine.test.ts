@@ -53,7 +53,7 @@ test.each(["prefill", "decode"] as const)(
   },
 );
 
-test("an engine that has taken all has the time to answer, from then on", () => {
+test("an engine that has taken all has the time to respond, from then on", () => {
   const world = new World({ ...options, route: { sendTimeoutMs: 300, readTimeoutMs: 2_000 } });
   world.decode[0]!.script = (request, connection) =>
     connection.after(1_500, () => decodes(request, connection));

@@ -43,7 +43,7 @@ const isAnswered = (status: number, code: string) => (world: World, client: Clie
   expect(world.lines).toEqual([expect.stringContaining(`${status} ${code}`)]);
 };
 
-test("a head that does not come to its end is answered 408", () => {
+test("a head that does not come to its end gets 408", () => {
   expectAfter(
     headerTimeoutMs,
     {},
@@ -65,7 +65,7 @@ test("a head that trickles in has no more time than any other", () => {
   expectAfter(headerTimeoutMs, {}, trickle, isAnswered(408, "GP_CLIENT_TIMEOUT"));
 });
 
-test("a body that does not come to its end is answered 408", () => {
+test("a body that does not come to its end gets 408", () => {
   expectAfter(
     bodyTimeoutMs,
     {},

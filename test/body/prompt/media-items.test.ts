@@ -59,7 +59,7 @@ test("names may be escaped, and of one that stands twice the last counts, as for
   expect(found('{"messages":[{"content":[{"type":"image_url"}]}],"messages":[]}')).toEqual([]);
 });
 
-test("more items than are wanted are told by nothing, also where all are the same", () => {
+test("more items than are wanted give nothing, also where all are the same", () => {
   const body = (count: number) =>
     JSON.stringify({ messages: [{ content: new Array(count).fill({ type: "image_url" }) }] });
   expect(found(body(5), 5)).toEqual([{ type: "image_url" }]);

@@ -85,7 +85,7 @@ describe("an engine whose id must be known", () => {
     expect(reported).toHaveLength(count);
   });
 
-  it("keeps it while it is too busy to answer, for some rounds", async () => {
+  it("keeps it while it is too busy to respond, for some rounds", async () => {
     const { prober, says } = proberOf([engineIdProbe]);
     prober.use(configOf(["a:80"]));
     says("a:8998/query", query("one"));
@@ -171,7 +171,7 @@ it("nothing is kept of engines that a reload takes out, all of those that stay",
   });
 });
 
-describe("an answer is bounded", () => {
+describe("a response is bounded", () => {
   it.each([
     ["small", 10, 200],
     ["too large", probeResponseBytesMax + 1, "failed"],

@@ -128,7 +128,7 @@ it.each([
   expect(endpointOf(path)?.servedBy).toBe(servedBy);
 });
 
-it("the id of a kept answer is read from its paths alone", () => {
+it("the id of a stored response is read from its paths alone", () => {
   expect(storedResponseId("/v1/responses/resp_1")).toBe("resp_1");
   expect(storedResponseId("/v1/responses/resp_1/cancel")).toBe("resp_1");
   expect(storedResponseId("/v1/responses")).toBe("");

@@ -123,7 +123,7 @@ describe("data-parallel ranks", () => {
     decode: { ...engines.decode!, dpRank: 5 },
   };
 
-  it("are said to each engine, and decode is told where its KV cache is", () => {
+  it("are said to each engine, and decode learns where its KV cache is", () => {
     const [decode, prefill] = bodies("{}", undefined, of);
     expect(prefill).toMatch(/"routed_dp_rank":3}$/);
     expect(prefill).not.toContain("disagg_prefill_dp_rank");

@@ -29,7 +29,7 @@ function changed(
 const usage = (details: string) =>
   `{"usage":{"prompt_tokens":9,"prompt_tokens_details":${details}}}`;
 
-describe("vLLM's answers", () => {
+describe("vLLM's responses", () => {
   it.each([
     ["cached tokens", usage('{"cached_tokens":16}'), usage('{"cached_tokens":8}')],
     [
@@ -106,7 +106,7 @@ describe("vLLM's answers", () => {
   });
 });
 
-describe("SGLang's answers", () => {
+describe("SGLang's responses", () => {
   const one = (list: string, more = "") =>
     `{"text":"t"${more},"meta_info":{"id":"x","input_token_logprobs":${list}}}`;
   const asks = '{"text":"p","return_logprob":true}';

@@ -146,7 +146,7 @@ describe("a first token that is the last", () => {
     return events.slice(0, -2).map((event) => JSON.parse(event.replace(/^data: /, "")));
   };
 
-  it("is the client's answer, without what is the generation server's", () => {
+  it("is the client's response, without what is the generation server's", () => {
     const { contentType, body } = final(`{"prompt":"x"}`, {
       top: `"prompt_token_ids":[1],"prompt_token_ids_b64":"AQAAAA=="`,
     });
@@ -245,7 +245,7 @@ describe("generation first", () => {
     }
   });
 
-  it("has generation end an answer that ends with the first token: it is under way", () => {
+  it("has generation end a response that ends with the first token: it is under way", () => {
     const { transfer } = new Attempt(trtllmGenFirst, "{}");
     const response = contextResponse({ reason: '"stop"' });
     expect(transfer.prefillResponded(Buffer.from(response))).toBeUndefined();
@@ -295,7 +295,7 @@ it.each([trtllm, trtllmGenFirst])("$name transfers what a context server can", (
   expect(strippedBody(dialect, `{"prompt":"x","disaggregated_params":{}}`)).toBe(`{"prompt":"x"}`);
 });
 
-describe("a generation server's answer", () => {
+describe("a generation server's response", () => {
   const changed = (json: string) =>
     trtllm
       .merge!.begin(requestOf("{}"), Buffer.from(contextResponse()), undefined)!

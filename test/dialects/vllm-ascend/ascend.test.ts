@@ -21,7 +21,7 @@ it("decode gets the fields of newer engines verbatim", () => {
   );
 });
 
-it("no decode is sent to free what nobody fetches, and answers that are given up go on", () => {
+it("no decode is sent to free what nobody fetches, and responses that are given up go on", () => {
   expect(vllmAscend.releasesByDecode).toBe(false);
   expect(vllmAscend.merge).toBe(continuedResponses);
 });

@@ -19,7 +19,7 @@ function begin(body: string) {
   return { round, id, called };
 }
 
-it("decode is told where to call, whatever the client wrote there", () => {
+it("decode learns where to call, whatever the client wrote there", () => {
   const { round } = begin(`{"prompt":"x","kv_transfer_params":{"metaserver":"evil"}}`);
   expect(round.decode()).toBe(
     `{"prompt":"x","kv_transfer_params":{"do_remote_decode":false,"do_remote_prefill":true,"metaserver":"${url}"}}`,
@@ -83,7 +83,7 @@ it.each([
   expect(round.transfer.calledBack!(Buffer.from(body))).toBe("invalid");
 });
 
-it("what has several answers for a prompt, or too many prompts, goes to decode alone, without a KV transfer", () => {
+it("what has several responses for a prompt, or too many prompts, goes to decode alone, without a KV transfer", () => {
   const supports = (body: string) => vllmAscendLayerwise.supports!(requestOf(body, path));
   const many = (count: number) => `{"prompt":[${Array(count).fill(`"x"`).join()}]}`;
   expect(supports(`{"prompt":"x","n":2}`)).toBe(false);

@@ -186,7 +186,7 @@ describe("what the original broke", () => {
     expect(decodeBody(omni, body, transfer)).toBe(expected);
   });
 
-  it("in decode: took the KV transfer from any depth of the answer", () => {
+  it("in decode: took the KV transfer from any depth of the response", () => {
     const response = `{"choices":[{"kv_transfer_params":{"forged":1}}],"kv_transfer_params":${kv}}`;
     expect(decodeBody(omni, "{}", response)).toBe(`{"kv_transfer_params":${kv}}`);
   });

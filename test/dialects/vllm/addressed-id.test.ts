@@ -84,7 +84,7 @@ describe.each([moriioRead, moriioWrite])("$name", (dialect) => {
 
 const transfer = `"transfer_id":"tx-00000000-0000-4000-8000-000000000002"`;
 
-it("moriio-write has decode told before prefill has computed anything", () => {
+it("moriio-write informs decode before prefill has computed anything", () => {
   expect(moriioWrite.order).toBe("together");
   expect(new Attempt(moriioWrite, `{"max_tokens":9}`).decode()).toBe(
     `{"max_tokens":9,"kv_transfer_params":{"do_remote_decode":false,"do_remote_prefill":true,` +
@@ -95,7 +95,7 @@ it("moriio-write has decode told before prefill has computed anything", () => {
 describe("moriio-read", () => {
   const response = (params: string) => Buffer.from(`{"id":"x","kv_transfer_params":${params}}`);
 
-  it("has decode read the blocks of the prefill's answer, digit by digit, on the rank that computed them", () => {
+  it("has decode read the blocks of the prefill's response, digit by digit, on the rank that computed them", () => {
     const round = new Attempt(moriioRead, `{"max_tokens":9}`);
     round.prefill();
     const blocks = "[18446744073709551615, 2]";

@@ -29,7 +29,7 @@ function verdicts(parts: readonly string[]): string[] {
   return [...seen, round.transfer.inspectDecode!(Buffer.from(body), true)];
 }
 
-describe("an answer in one piece", () => {
+describe("a response in one piece", () => {
   it.each([
     ["gives the prompt back", whole('"cache_threshold"'), "needs-prefill"],
     ["is one", whole('"stop"', 'say "finish_reason":"cache_threshold"'), "deliver"],

@@ -67,7 +67,7 @@ test("handles of several encoders become one object, in the order of the items",
   );
 });
 
-test.each(["", "nothing", "[1]", '{"a":', "\u0000"])("%j is no encoder's answer", (response) => {
+test.each(["", "nothing", "[1]", '{"a":', "\u0000"])("%j is no encoder's response", (response) => {
   expect(new Embeddings().add(0, Buffer.from(response))).toBe(false);
 });
 

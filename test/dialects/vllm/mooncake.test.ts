@@ -52,7 +52,7 @@ it.each([
   expect(JSON.parse(decode).kv_transfer_params.remote_bootstrap_addr).toBe(url);
 });
 
-it("decode is told nothing rather than half of it, of which the engine would make nothing either", () => {
+it("decode learns nothing rather than half of it, of which the engine would make nothing either", () => {
   const [, decode] = bodies(vllmMooncake, `{"prompt":"x"}`, { ...of, prefill: engines.prefill });
   expect(decode).toBe(`{"prompt":"x"}`);
 });
@@ -70,7 +70,7 @@ describe("the older generation", () => {
     expect(round.requestId!(of)).toBe(round.requestId!(of));
   });
 
-  it("is told the bootstrap server as host and port", () => {
+  it("gets the bootstrap server as host and port", () => {
     const prefill = { ...of.prefill, host: "fd00::1" };
     const [held, decode] = bodies(vllmMooncakeV0, `{"prompt":"x"}`, { ...of, prefill });
     expect(held).toContain(

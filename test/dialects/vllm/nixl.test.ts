@@ -7,7 +7,7 @@ const params = `{"do_remote_prefill":true,"do_remote_decode":false,"remote_block
 const response = `{"id":"cmpl-1","choices":[],"kv_transfer_params": ${params} }`;
 
 describe("prefill", () => {
-  it("is told to hold the KV cache, with four nulls, whatever the client wrote there", () => {
+  it("is asked to hold the KV cache, with four nulls, whatever the client wrote there", () => {
     const body = `{"prompt":"x","kv_transfer_params":{"remote_host":"evil"},"stream":true}`;
     expect(prefillBody(vllmNixl, body)).toBe(
       `{"prompt":"x","stream":false,"max_tokens":1,"min_tokens":1,"kv_transfer_params":` +

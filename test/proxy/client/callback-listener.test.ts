@@ -76,7 +76,7 @@ it("the third worker has the third port", async () => {
   expect(round().port).toBe(9_002);
 });
 
-it("a port that a round has been told outlives reloads, and the round", async () => {
+it("a port that a round has been given outlives reloads, and the round", async () => {
   const { ports, apply, round } = start();
   await apply(configOf({ port: 9_000 }));
   const first = round();

@@ -22,7 +22,7 @@ describe("the table", () => {
     for (const code of codes) expect(code).toMatch(/^GP_[A-Z]+(?:_[A-Z]+)*$/);
   });
 
-  it("blames nobody for an answer, and somebody for each error", () => {
+  it("blames nobody for a response, and somebody for each error", () => {
     for (const [name, { fault, status }] of all) {
       if (status >= 400) expect(fault, name).not.toBe("none");
       if (status >= 400 && status < 500) expect(fault, name).toBe("client");

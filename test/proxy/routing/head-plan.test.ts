@@ -59,7 +59,7 @@ describe("of the client's lines", () => {
     expect(lines).toEqual(["Host: 10.0.0.1:8000", "Content-Length: 5"]);
   });
 
-  it("Accept-Encoding goes to decode and not to prefill, whose answer has to be read", () => {
+  it("Accept-Encoding goes to decode and not to prefill, whose response has to be read", () => {
     const text = request("/", "Accept-Encoding: gzip");
     const set = { "accept-encoding": "br" };
     expect(linesOf(text)).toContain("Accept-Encoding: gzip");

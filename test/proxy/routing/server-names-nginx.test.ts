@@ -67,7 +67,7 @@ describe("a server that is alone", () => {
     expect(see(alone, request("/", "Host: other")).body).toMatch(/^\[\] /);
   });
 
-  it("answers by its steps alone, without a location", () => {
+  it("responds by its steps alone, without a location", () => {
     const alone = compile(configOf("server { return 301 http://b.example$request_uri; }"));
     const { servers } = configOf("server { return 204; }");
     expect(see(alone, request("/x?y"))).toMatchObject({

@@ -190,7 +190,7 @@ describe("of a finished request", () => {
     expect(read("upstream_response_time", context)).toBe("0.250, 1.000");
   });
 
-  it("an answer of the configuration is complete, too", () => {
+  it("a response of the configuration is complete, too", () => {
     const context = finished();
     context.outcome = outcomes.returned;
     expect(read("request_completion", context)).toBe("OK");

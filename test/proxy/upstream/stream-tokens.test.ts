@@ -44,11 +44,11 @@ it("counts a stream's events to within a tenth, however many come at once", () =
   );
 });
 
-it("an answer in one piece, however long, is no stream", () => {
+it("a response in one piece, however long, is no stream", () => {
   expect(count(Buffer.from(`{"choices":[{"text":"${"x".repeat(9_000)}"}]}`), [100, 5_000])).toBe(0);
 });
 
-it("looks at the bytes of the answer alone, not at what is beside them in the buffer", () => {
+it("looks at the bytes of the response alone, not at what is beside them in the buffer", () => {
   const event = eventOf("one");
   const bytes = Buffer.from(event.repeat(3));
   const tokens = streamTokens(bytes, event.length, 2 * event.length);

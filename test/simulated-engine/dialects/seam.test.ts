@@ -50,12 +50,12 @@ async function stream(): Promise<ClientResponse["choices"]> {
 }
 
 describe("a leg", () => {
-  it("without anything computes and answers", async () => {
+  it("without anything computes and responds", async () => {
     await start(() => ({}));
     expect((await complete()).choices[0]!.text.split(" ")).toHaveLength(5);
   });
 
-  it("may end the answer after its own number of tokens", async () => {
+  it("may end the response after its own number of tokens", async () => {
     await start(() => ({ tokensMax: 1 }));
     const { choices, usage } = await complete({ min_tokens: 5 });
     expect([choices[0]!.finish_reason, usage.completion_tokens]).toEqual(["length", 1]);
@@ -77,7 +77,7 @@ describe("a leg", () => {
     },
   );
 
-  it("may have no answer at all to give", async () => {
+  it("may have no response at all to give", async () => {
     const end = { afterTokens: 0, finishReason: "cache_threshold", stopReason: null };
     await start(() => ({ acquire: async () => ({ kv: "local", end }) }));
     expect(await complete()).toMatchObject({
@@ -106,7 +106,7 @@ describe("a leg", () => {
     },
   );
 
-  it("is told why the answer ends", async () => {
+  it("hears why the response ends", async () => {
     const reasons: string[] = [];
     await start(() => ({
       deliver({ reason }) {

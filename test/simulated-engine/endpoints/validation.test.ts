@@ -33,7 +33,7 @@ function shapeOf(path: Path, type: string, code: number): object {
 
 const paths = Object.keys(good) as Path[];
 
-it.each(paths)("%s answers what is right", async (path) => {
+it.each(paths)("%s accepts what is right", async (path) => {
   expect((await post(urlOf(path), path, good[path])).status).toBe(200);
 });
 
@@ -104,8 +104,8 @@ describe("a request is refused when", () => {
 
 const generating = paths.filter((path) => path !== "/v1/messages/count_tokens");
 
-describe("a fault is told in the endpoint's words", () => {
-  it.each(generating)("at %s instead of an answer", async (path) => {
+describe("a fault is reported in the endpoint's words", () => {
+  it.each(generating)("at %s instead of a response", async (path) => {
     await setFault(urlOf(path), { kind: "status", code: 503, times: 1 });
     const response = await post(urlOf(path), path, good[path]);
     expect(response.status).toBe(503);

@@ -36,7 +36,7 @@ describe("fault SPEC", () => {
 });
 
 describe("fault book", () => {
-  it("strikes as often as it was told, inference only unless a path is named, never /debug", () => {
+  it("strikes as often as it was set, inference only unless a path is named, never /debug", () => {
     const book = new FaultBook(isInferencePath);
     book.set(checkFault({ kind: "status", times: 2 }), 0);
     expect(book.takeForRequest("/health")).toBeUndefined();

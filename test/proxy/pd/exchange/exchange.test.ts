@@ -316,7 +316,7 @@ describe.each(Object.keys(tables) as Order[])("%s", (order) => {
   });
 });
 
-it("says whose answer the client is getting", () => {
+it("says whose response the client is getting", () => {
   const actions = {
     openAttempt() {},
     send() {},

@@ -102,7 +102,7 @@ describe("who comes alone", () => {
     expect(answers.map(({ status }) => status)).toEqual([500, 500]);
   });
 
-  it("is told when the other's client goes in the middle of it", async () => {
+  it("hears when the other's client goes in the middle of it", async () => {
     const { prefill, decode, port } = await startPair("sglang", { prefillTokensPerSecond: 1 });
     const client = new AbortController();
     const text = meeting(completion, port);
@@ -156,7 +156,7 @@ it("a room that is used again is counted", async () => {
 describe("the bootstrap server", () => {
   const query = "prefill_dp_rank=-1&prefill_cp_rank=-1&target_tp_rank=-1&target_pp_rank=-1";
 
-  it("answers 503 until all ranks are registered, then how many there are", async () => {
+  it("responds with 503 until all ranks are registered, then how many there are", async () => {
     const { port } = await startPair("sglang:dpSize=2,registerMs=600000");
     const url = `http://127.0.0.1:${port}`;
     expect((await fetch(`${url}/health`)).status).toBe(200);

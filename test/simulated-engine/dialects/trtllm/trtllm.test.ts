@@ -96,14 +96,14 @@ describe("context first", () => {
     expect(context.state().held).toBe(3);
   });
 
-  it("nothing is held of an answer that ends with its first token", async () => {
+  it("nothing is kept of a response that ends with its first token", async () => {
     const context = await start({ role: "prefill", eosAfterTokens: 1 });
     const { choice } = await contextOf(context, path, completion);
     expect(choice.finish_reason).toBe("stop");
     expect(context.state()).toMatchObject({ held: 0, stored: 0 });
   });
 
-  it("tells the cached tokens that the context was told to have, not its own", async () => {
+  it("tells the cached tokens that the context was said to have, not its own", async () => {
     const options = { promptTokensDetails: true, prefixCache: true };
     const { context, generation } = await startPair("trtllm", options);
     const prompt = "Tell me of the sea. ".repeat(20);
@@ -229,8 +229,8 @@ it("a server with a key refuses a generation that is not signed with it", async 
   expect(generation.state().violations).toContain("A generation was not signed.");
 });
 
-describe("what a server is not told", () => {
-  it("a generation server computes a prompt of which it is told nothing, and counts it", async () => {
+describe("what a server does not know", () => {
+  it("a generation server computes a prompt of which it hears nothing, and counts it", async () => {
     const generation = await start({ role: "decode" });
     expect((await post(generation.url, path, completion)).status).toBe(200);
     expect(generation.state().recomputed).toMatchObject({ missing_params: 1 });

@@ -114,7 +114,7 @@ describe("by hand", () => {
     expect(recomputed(decode)).toMatchObject({ missing_params: 1 });
   });
 
-  it("two decodes with one id are not told apart: the second one fails", async () => {
+  it("two decodes with one id cannot be distinguished: the second one fails", async () => {
     const decode = await start({ role: "decode" });
     const { calls, url } = await metaserver(() => 200);
     const gone = new AbortController();
@@ -151,7 +151,7 @@ describe("KV does not find its blocks", () => {
     expect(decode.state()).toMatchObject({ remotePrefills: 0, rendezvousTimedOut: 1 });
   });
 
-  it("prefill that is not told where fails, or is a violation", async () => {
+  it("prefill that does not know where fails, or is a violation", async () => {
     const prefill = await start({ role: "prefill" });
     expect((await prefillOf(prefill, { do_remote_decode: true })).status).toBe(500);
     const prompts = { prompt: ["a", "b"] };

@@ -126,7 +126,7 @@ describe("a prefill engine", () => {
   });
 });
 
-describe("a decode engine answers all the same, recomputes and counts why, when", () => {
+describe("a decode engine responds all the same, recomputes and counts why, when", () => {
   async function decodeWith(change: (params: string) => string, body: object = completion) {
     const { prefill, decode } = await startPair();
     const params = change(await prefilled(prefill, "/v1/completions", completion));
@@ -212,7 +212,7 @@ describe("a decode engine answers all the same, recomputes and counts why, when"
 });
 
 describe("a mixed engine", () => {
-  it("holds KV only when told to, and fetches when told to", async () => {
+  it("holds KV only when asked to, and fetches when asked to", async () => {
     const first = await start({ role: "mixed" });
     const second = await start({ role: "mixed" });
     expect(await prefilled(first, "/v1/completions", completion)).toBe("null");
@@ -246,7 +246,7 @@ describe("what belongs to a prompt", () => {
     expect(decode.state().recomputed.wrong_prompt).toBe(variants.length);
   });
 
-  it("is not what only concerns sampling and the answer's form", async () => {
+  it("is not what only concerns sampling and the response's form", async () => {
     const { prefill, decode } = await startPair();
     const params = await prefilled(prefill, "/v1/completions", completion);
     const body = { ...completion, seed: 3, n: 3, temperature: 0, user: "u", stop: ["zzz"] };

@@ -70,7 +70,7 @@ describe.each([
 });
 
 describe("a prefill engine", () => {
-  it("answers where it holds the KV, also when told so in two words", async () => {
+  it("says where it holds the KV, also when asked so in two words", async () => {
     const { prefill } = await startPair();
     const short = { do_remote_decode: true, do_remote_prefill: false };
     const params = JSON.parse(await prefilled(prefill, { kv_transfer_params: short }));

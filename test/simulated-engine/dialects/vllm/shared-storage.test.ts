@@ -117,7 +117,7 @@ describe("cache-threshold", () => {
     },
   );
 
-  it("answers it once it is in the store, and from then on by itself", async () => {
+  it("responds once it is in the store, and from then on by itself", async () => {
     const { engines } = await start("cache-threshold", ["prefill", "decode", "mixed"]);
     const [prefill, decode, alone] = engines;
     await ask(prefill, { ...one, cache_hit_threshold: 0 });
@@ -129,7 +129,7 @@ describe("cache-threshold", () => {
     expect(recomputed(decode)).toEqual({});
   });
 
-  it("computes and counts what it is told to do without", async () => {
+  it("computes and counts what it has to do without", async () => {
     const { engines } = await start("cache-threshold", ["decode"]);
     expect((await ask(engines[0], request)).text).toContain('"finish_reason":"length"');
     expect(recomputed(engines[0])).toEqual({ store_miss: 1 });
