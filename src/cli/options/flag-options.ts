@@ -49,7 +49,7 @@ export function flagsCommand(): Command {
       "--record <file>",
       "record traffic, without its text, as a trace for simulate (default: none)",
     )
-    .option("--log-level <level>", "level of the error log on stderr (default: error)")
+    .option("--log-level <level>", "level of the error log on stderr (default: warn)")
     .option("--pid <file>", "file for the process id; -s with --pid reads it");
 }
 

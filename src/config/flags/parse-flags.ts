@@ -20,7 +20,7 @@ export function parseFlags(
   const layout = readLayout(flags, fail);
   const pools = readPools(flags, layout, fail);
   const route = readRoute(flags, layout, fail);
-  const level = oneOf("--log-level", flags.logLevel, logLevels, fail) ?? "error";
+  const level = oneOf("--log-level", flags.logLevel, logLevels, fail) ?? "warn";
   const workers = readWorkers(flags.workers, fail);
   const listen = readListen(flags.listen ?? "8080", fail);
   const admin = readAdmin(flags.admin, fail);

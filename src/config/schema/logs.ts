@@ -17,7 +17,7 @@ export const logLevels = [
 export const errorLogSchema = z
   .strictObject({
     file: text.default("stderr").describe("A path, or `stderr`."),
-    level: z.enum(logLevels).default("error").describe("Least severe level that is written."),
+    level: z.enum(logLevels).default("warn").describe("Least severe level that is written."),
   })
   .describe("The error log.");
 

@@ -25,7 +25,10 @@ export const proxiedRouteDefaults = {
   setHeaders: { Host: "$proxy_host" },
 };
 
+const errorLogDefault = { level: "error" };
+
 interface Brief {
+  errorLog?: Record<string, unknown>;
   servers: (Record<string, unknown> & { routes?: Record<string, unknown>[] })[];
 }
 
@@ -35,7 +38,9 @@ export function withoutNginxDefaults<Config extends Brief>(config: Config): Conf
     ...without(server, serverDefaults),
     routes: routes.map((route) => without(route, proxiedRouteDefaults)),
   }));
-  return { ...config, servers };
+  const { errorLog, ...others } = config;
+  const isDefault = isDeepStrictEqual(errorLog, errorLogDefault);
+  return { ...(isDefault ? others : config), servers } as Config;
 }
 
 function without(value: Record<string, unknown>, defaults: Record<string, unknown>) {

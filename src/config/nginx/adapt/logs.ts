@@ -45,7 +45,7 @@ export function readAccessLogs(block: Block): NonNullable<RouteInput["accessLogs
   });
 }
 
-/** nginx has one per level. Here http comes first, since most is logged there. */
+/** nginx has one per level. Here http comes first, since most is logged there. The default level is nginx's. */
 export function readErrorLog(main: Block, http: Block, report: Report): ConfigInput["errorLog"] {
   const servers = http.own(server).map(({ block }) => block!);
   const entries = [http, main, ...servers].flatMap((block) => block.own(errorLog));
@@ -59,5 +59,5 @@ export function readErrorLog(main: Block, http: Block, report: Report): ConfigIn
     const message = `there is only one error log: that of line ${line} is used`;
     report.notice("error_log", name.position, message);
   }
-  return first?.value;
+  return first?.value ?? { level: "error" };
 }
