@@ -1,6 +1,5 @@
 /** The queue of all workers, in the main thread: takes their messages, and remembers which ticket is whose. */
-import { deadlineTickMs } from "../limits.ts";
-import { systemClock } from "../transport/clock.ts";
+import type { Clock } from "../transport/clock.ts";
 import type { QueueMessage, QueueReply } from "./messages.ts";
 import { PoolQueues, type QueueLog } from "./pool-queues.ts";
 import type { Ticket } from "./queue-service.ts";
@@ -11,10 +10,14 @@ export class QueueServer {
   readonly pools: PoolQueues;
   /** By worker, then by the worker's own numbers. */
   readonly #tickets: Map<number, Ticket>[] = [];
-  readonly #ticker = setInterval(() => this.pools.tick(), deadlineTickMs).unref();
 
-  constructor(log: QueueLog) {
-    this.pools = new PoolQueues(systemClock, log);
+  constructor(clock: Clock, log: QueueLog) {
+    this.pools = new PoolQueues(clock, log);
+  }
+
+  /** To be called every `deadlineTickMs`. */
+  tick(): void {
+    this.pools.tick();
   }
 
   receive(worker: number, message: QueueMessage, reply: Reply): void {
@@ -54,7 +57,6 @@ export class QueueServer {
   }
 
   close(): void {
-    clearInterval(this.#ticker);
     this.pools.close();
   }
 

@@ -10,6 +10,7 @@ import { QueueServer } from "../../src/queue/queue-server.ts";
 import type { QueueRejection } from "../../src/queue/queue-service.ts";
 import { RemoteQueue } from "../../src/queue/remote-queue.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+import { systemClock } from "../../src/transport/clock.ts";
 
 const servers: QueueServer[] = [];
 afterEach(() => {
@@ -28,7 +29,7 @@ function serverOf(engines: number) {
   });
   const board = new Scoreboard(createScoreboardMemory({ workers: 2, slots: engines }), 0);
   const slots = new SlotTable(engines, () => {}).assign(config);
-  const server = new QueueServer(() => {});
+  const server = new QueueServer(systemClock, () => {});
   servers.push(server);
   server.pools.use([new Pool("p", config.pools["p"]!, { board, slots, random: () => 0.5 })]);
   const worker = (index: number): RemoteQueue => {

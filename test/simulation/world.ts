@@ -3,10 +3,9 @@
 import { expect } from "vitest";
 import { type Config, type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
 import { listenKey } from "../../src/config/values/listen-key.ts";
-import { systemIds } from "../../src/dialects/shared/id-generator.ts";
 import { deadlineTickMs } from "../../src/limits.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
-import { Worker } from "../../src/proxy/worker/worker.ts";
+import type { Worker } from "../../src/proxy/worker/worker.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { MemoryNetwork } from "../../src/transport/memory.ts";
@@ -14,6 +13,7 @@ import type { MemoryOptions } from "../../src/transport/memory-socket.ts";
 import { Client, type ClientResponse, completion } from "./client.ts";
 import { decodes, Engine, encodes, KvStore, prefills } from "./engine.ts";
 import type { Ask } from "./prompts.ts";
+import { SimulatedWorkers } from "./workers.ts";
 
 type ServerInput = ConfigInput["servers"][number];
 type RouteInput = ServerInput["routes"][number];
@@ -21,6 +21,8 @@ type PoolInput = NonNullable<ConfigInput["pools"]>[string];
 
 export interface WorldOptions extends Partial<Omit<MemoryOptions, "random">> {
   readonly seed?: number;
+  /** Of the proxy. */
+  readonly workers?: number;
   /** How many engines of each kind. Where some encode, the route of all but completions has an encode and a prefill. */
   readonly encode?: number;
   readonly prefill?: number;
@@ -48,7 +50,7 @@ const engineIdleMs = 1_500;
 
 export class World {
   readonly network: MemoryNetwork;
-  readonly worker: Worker;
+  readonly workers: SimulatedWorkers;
   readonly board: Scoreboard;
   /** Of second policies, where a pool has one. */
   readonly shadowBoard: Scoreboard;
@@ -75,18 +77,16 @@ export class World {
     const decode = names("decode", options.decode ?? 2);
     this.config = configuration(options, encode, prefill, decode);
     this.#slots = encode.length + prefill.length + decode.length;
-    const size = { workers: 1, slots: this.#slots };
-    this.board = new Scoreboard(createScoreboardMemory(size), 0);
-    this.shadowBoard = new Scoreboard(createScoreboardMemory(size), 0);
-    this.worker = new Worker({
-      transport: this.network,
-      clock: this.network,
-      board: this.board,
-      shadowBoard: this.shadowBoard,
+    const size = { workers: options.workers ?? 1, slots: this.#slots };
+    const memory = createScoreboardMemory(size);
+    const shadowMemory = createScoreboardMemory(size);
+    this.board = new Scoreboard(memory, 0);
+    this.shadowBoard = new Scoreboard(shadowMemory, 0);
+    this.workers = new SimulatedWorkers(this.network, size.workers, {
+      memory,
+      shadowMemory,
       random: this.random,
-      ids: systemIds,
-      openLog: () => ({ write: (line) => void this.lines.push(line.trimEnd()) }),
-      log: () => {},
+      writeLine: (line) => void this.lines.push(line),
     });
     this.#slotTable = new SlotTable(this.#slots, (slot) => this.board.clearSlot(slot));
     this.apply(this.config);
@@ -96,13 +96,18 @@ export class World {
     this.decode = decode.map((name) => new Engine(network, name, "decode", kv, decodes));
     const key = listenKey(this.config.servers[0]!.listen[0]!);
     const where = { host: "proxy", port: 80, reusePort: false, backlog: 1 };
-    void network.listen(where, (socket) => this.worker.accept(socket, key));
+    void network.listen(where, (socket) => this.workers.accept(socket, key));
     this.#tick();
   }
 
   /** Serves by this configuration; slots stay with their engines, as the main thread keeps them. */
   apply(config: Config): void {
-    this.worker.apply(config, this.#slotTable.assign(config));
+    this.workers.apply(config, this.#slotTable.assign(config));
+  }
+
+  /** The first one; where there is one only, its state is the proxy's. */
+  get worker(): Worker {
+    return this.workers.all[0]!;
   }
 
   /** A client that connects now. */
@@ -154,8 +159,8 @@ export class World {
       expect(this.shadowBoard.inFlight(slot), `in flight of a shadow at slot ${slot}`).toBe(0);
       expect(this.shadowBoard.promptBytes(slot), `bytes of a shadow at slot ${slot}`).toBe(0);
     }
-    expect(this.worker.queueSize, "requests in the queue").toBe(0);
-    expect(this.worker.bodies.bytes, "bytes of bodies").toBe(0);
+    expect(this.workers.queueSize, "requests in the queue").toBe(0);
+    for (const worker of this.workers.all) expect(worker.bodies.bytes, "bytes of bodies").toBe(0);
     expect(this.engines.flatMap((engine) => engine.violations)).toEqual([]);
   }
 
@@ -164,16 +169,18 @@ export class World {
     for (const client of this.clients) client.socket.destroy();
     this.runFor(20);
     this.expectAtRest();
-    expect(this.worker.clientCount, "clients").toBe(0);
+    for (const worker of this.workers.all) expect(worker.clientCount, "clients").toBe(0);
     this.runFor(engineIdleMs + 2 * deadlineTickMs);
-    expect(this.worker.deadlines.size, "entries among the deadlines").toBe(0);
+    for (const worker of this.workers.all) {
+      expect(worker.deadlines.size, "entries among the deadlines").toBe(0);
+    }
     const open = [...this.network.open].map((one) => `${one.localAddress} to ${one.remoteAddress}`);
     expect(open, "open sockets").toEqual([]);
   }
 
   #tick(): void {
     this.network.after(deadlineTickMs, () => {
-      this.worker.tick();
+      this.workers.tick();
       this.#tick();
     });
   }

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Config } from "../../config/schema/schema.ts";
+import { deadlineTickMs } from "../../limits.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -11,7 +12,7 @@ import type { ShadowReport } from "../../pool/shadow.ts";
 import type { BoundAddress, WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
-import type { Clock } from "../../transport/clock.ts";
+import { type Clock, systemClock } from "../../transport/clock.ts";
 import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
 import { ServeError } from "../serve-error.ts";
 import { EngineBoard } from "./engine-board.ts";
@@ -39,6 +40,7 @@ export class Supervisor {
   readonly #restarts: Restarts;
   /** Where requests of several workers wait. A single worker has a queue of its own. */
   readonly #queue: QueueServer | undefined;
+  readonly #queueTicker: NodeJS.Timeout | undefined;
   readonly #recordSalt = randomBytes(16).toString("hex");
   #applied: AppliedConfig | undefined;
   #discovered: DiscoveredByIdentity = {};
@@ -56,7 +58,11 @@ export class Supervisor {
       shadowBoard: this.#board.shadowView,
       log: (level, message) => log.log(level, message),
     });
-    if (workers > 1) this.#queue = new QueueServer((level, message) => log.log(level, message));
+    if (workers > 1) {
+      const queue = new QueueServer(systemClock, (level, message) => log.log(level, message));
+      this.#queue = queue;
+      this.#queueTicker = setInterval(() => queue.tick(), deadlineTickMs).unref();
+    }
     this.#threads = new Array<WorkerThread | undefined>(workers).fill(undefined);
     this.#restarts = new Restarts(workers);
   }
@@ -190,6 +196,7 @@ export class Supervisor {
   #close(): void {
     this.#closing = true;
     this.#restarts.close();
+    clearInterval(this.#queueTicker);
     this.#queue?.close();
     this.#poller.close();
   }

@@ -1,0 +1,150 @@
+/**
+ * The workers of a proxy on a simulated network, as the main thread keeps them: they share the scoreboard, and the queue
+ * if there are several. A worker can die at any moment, as a thread does.
+ */
+import type { Config } from "../../src/config/schema/schema.ts";
+import { systemIds } from "../../src/dialects/shared/id-generator.ts";
+import { Pool } from "../../src/pool/pool.ts";
+import type { SlotsByIdentity } from "../../src/pool/slots.ts";
+import { Worker } from "../../src/proxy/worker/worker.ts";
+import { QueueServer } from "../../src/queue/queue-server.ts";
+import { RemoteQueue } from "../../src/queue/remote-queue.ts";
+import { Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+import type { Clock } from "../../src/transport/clock.ts";
+import type { MemoryNetwork } from "../../src/transport/memory.ts";
+import type { MemorySocket } from "../../src/transport/memory-socket.ts";
+import { noHandler, type Transport } from "../../src/transport/socket.ts";
+
+interface WorkersDeps {
+  readonly memory: SharedArrayBuffer;
+  readonly shadowMemory: SharedArrayBuffer;
+  random(): number;
+  /** A line of the access log. */
+  writeLine(line: string): void;
+}
+
+/** One worker with all that dies with it. */
+interface Life {
+  readonly worker: Worker;
+  readonly sockets: Set<MemorySocket>;
+  isAlive: boolean;
+}
+
+/** How long a message takes between a worker and the main thread. */
+const messageMs = 1;
+
+export class SimulatedWorkers {
+  readonly #network: MemoryNetwork;
+  readonly #deps: WorkersDeps;
+  readonly #lives: Life[];
+  readonly #queue: QueueServer | undefined;
+  #serve: ((worker: Worker) => void) | undefined;
+  #accepted = 0;
+
+  constructor(network: MemoryNetwork, count: number, deps: WorkersDeps) {
+    this.#network = network;
+    this.#deps = deps;
+    if (count > 1) this.#queue = new QueueServer(network, () => {});
+    this.#lives = Array.from({ length: count }, (_, index) => this.#start(index));
+  }
+
+  get all(): readonly Worker[] {
+    return this.#lives.map(({ worker }) => worker);
+  }
+
+  /** Requests in the queue, wherever it is. */
+  get queueSize(): number {
+    const own = this.#lives.reduce((sum, { worker }) => sum + worker.queueSize, 0);
+    return own + (this.#queue?.pools.size ?? 0);
+  }
+
+  apply(config: Config, slots: SlotsByIdentity): void {
+    const { memory, random } = this.#deps;
+    if (this.#queue !== undefined) {
+      const board = new Scoreboard(memory, 0);
+      const pools = Object.entries(config.pools).map(
+        ([name, pool]) => new Pool(name, pool, { board, slots, random }),
+      );
+      this.#queue.pools.use(pools);
+    }
+    this.#serve = (worker) => worker.apply(config, slots);
+    for (const { worker } of this.#lives) this.#serve(worker);
+  }
+
+  /** The system gives each connection to one of the workers. */
+  accept(socket: MemorySocket, listenKey: string): void {
+    this.#accepted += 1;
+    const life = this.#lives[this.#accepted % this.#lives.length]!;
+    life.sockets.add(socket);
+    life.worker.accept(socket, listenKey);
+  }
+
+  tick(): void {
+    for (const { worker } of this.#lives) worker.tick();
+    this.#queue?.tick();
+  }
+
+  /** The worker dies now, in the middle of whatever it does, and another one takes its place. */
+  kill(index: number): void {
+    const { memory, shadowMemory } = this.#deps;
+    const life = this.#lives[index]!;
+    life.isAlive = false;
+    for (const socket of life.sockets) {
+      if (socket.closed) continue;
+      socket.handler = noHandler;
+      socket.reset();
+    }
+    for (const shared of [memory, shadowMemory]) new Scoreboard(shared, index).closeRow(index);
+    this.#queue?.workerEnded(index);
+    this.#lives[index] = this.#start(index);
+    this.#serve?.(this.#lives[index].worker);
+  }
+
+  #start(index: number): Life {
+    const { memory, shadowMemory, random, writeLine } = this.#deps;
+    const network = this.#network;
+    const sockets = new Set<MemorySocket>();
+    const isAlive = (): boolean => life.isAlive;
+    const clock: Clock = {
+      nowMs: () => network.nowMs(),
+      wallMs: () => network.wallMs(),
+      defer: (task) => network.defer(() => isAlive() && task()),
+    };
+    const transport: Transport = {
+      listen: (address, onSocket) => network.listen(address, onSocket),
+      connect: (address, handler) => {
+        const socket = network.connect(address, handler);
+        sockets.add(socket);
+        return socket;
+      },
+    };
+    const queue = this.#queue && this.#remoteQueue(this.#queue, index, isAlive);
+    const worker = new Worker({
+      transport,
+      clock,
+      board: new Scoreboard(memory, index),
+      shadowBoard: new Scoreboard(shadowMemory, index),
+      random,
+      ids: systemIds,
+      ...(queue && { queue }),
+      openLog: () => ({ write: (line) => isAlive() && writeLine(line.trimEnd()) }),
+      log: () => {},
+    });
+    const life: Life = { worker, sockets, isAlive: true };
+    return life;
+  }
+
+  #remoteQueue(server: QueueServer, index: number, isAlive: () => boolean): RemoteQueue {
+    const remote: RemoteQueue = new RemoteQueue((message) => {
+      const sent = structuredClone(message);
+      this.#network.after(messageMs, () => {
+        if (!isAlive()) return;
+        server.receive(index, sent, (reply) => {
+          const back = structuredClone(reply);
+          this.#network.after(messageMs, () => isAlive() && remote.receive(back));
+        });
+      });
+    });
+    return remote;
+  }
+}
