@@ -71,6 +71,11 @@ export class Client implements SocketHandler {
   get partialBody(): string {
     return this.#reader.partialBody.toString();
   }
+  /** Of the response that is not complete; 0 = its head is not, either. */
+  get partialStatus(): number {
+    const { partialHead } = this.#reader;
+    return partialHead === undefined ? 0 : statusOf(partialHead.startLine);
+  }
   get receivedText(): string {
     return Buffer.concat(this.received).toString("latin1");
   }
