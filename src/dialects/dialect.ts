@@ -12,7 +12,7 @@ import type {
 
 /**
  * Which engine gets a request when. `prefill-first`: decode is sent once the prefill has responded. `together`: both
- * at once, neither responds without the other. `decode-first`: the decode engine asks for the prefill, by calling the
+ * at once, and neither gets on without the other. `decode-first`: the decode engine asks for the prefill, by calling the
  * proxy back or in its response.
  */
 export type LegOrder = "prefill-first" | "together" | "decode-first";
@@ -129,14 +129,20 @@ export interface ResponseMerge {
 
   /**
    * Called once decode's response, a 2xx, is the client's. Undefined = it goes to the client as it comes.
-   * @param prefillResponse whole; undefined = there was no prefill
+   * @param prefill undefined = there was no prefill
    * @param unfinished the filter of a preempted response, of which this one is the rest
    */
   begin(
     request: DialectRequest,
-    prefillResponse: Buffer | undefined,
+    prefill: PrefillResponse | undefined,
     unfinished: ResponseFilter | undefined,
   ): ResponseFilter | undefined;
+}
+
+/** What the prefill engine has responded, where decode's response may begin before it. */
+export interface PrefillResponse {
+  /** Undefined = it has not come yet. An empty object, if it never will: nothing is known then. */
+  readonly whole: Buffer | undefined;
 }
 
 /**
@@ -153,6 +159,12 @@ export interface ResponseFilter {
 
   /** Whether anything in these bytes might have to be changed. Called for each event, so it must cost little. */
   concerns(bytes: Buffer, start: number, end: number): boolean;
+
+  /**
+   * Whether this JSON cannot be changed before the prefill's response has come. It waits then, and what follows it.
+   * Undefined = nothing does.
+   */
+  awaitsPrefill?(json: Buffer): boolean;
 
   /** The JSON as the client is to have it, or what becomes of it. What is no JSON at all stays as it is. */
   change(json: Buffer): Buffer | ResponseFate;

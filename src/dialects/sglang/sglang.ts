@@ -1,6 +1,6 @@
 /**
  * SGLang: both engines get the request at once and meet by a number, the bootstrap room, at the prefill engine's
- * bootstrap server. Neither responds without the other. Sources: sglang `disaggregation/mini_lb.py`,
+ * bootstrap server. Neither gets on without the other. Sources: sglang `disaggregation/mini_lb.py`,
  * `disaggregation/prefill.py`, `managers/io_struct.py`; smg `routers/http/pd_router.rs`.
  */
 

@@ -7,7 +7,8 @@ import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
 import { arrayElements } from "../../body/json/array.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import { usualEventBytesMax } from "../../limits.ts";
-import type { ResponseFilter, ResponseMerge } from "../dialect.ts";
+import type { ResponseMerge } from "../dialect.ts";
+import { type InformedFilter, informedBy } from "../shared/late-prefill.ts";
 import { disaggregatedParams } from "./context.ts";
 
 const usage = new KeyName("usage");
@@ -20,11 +21,11 @@ const detailsNeedle = Buffer.from('_tokens_details"');
 const paramsNeedle = Buffer.from('isaggregated_params"');
 
 export const trtllmResponses: ResponseMerge = {
-  begin: (_request, prefillResponse) =>
-    prefillResponse === undefined ? undefined : new GenerationResponse(prefillResponse),
+  begin: (_request, prefill) =>
+    prefill && informedBy(prefill, (response) => new GenerationResponse(response)),
 };
 
-class GenerationResponse implements ResponseFilter {
+class GenerationResponse implements InformedFilter {
   readonly eventBytesMax: number = usualEventBytesMax;
   readonly #context: Buffer;
 
@@ -34,6 +35,11 @@ class GenerationResponse implements ResponseFilter {
 
   concerns(bytes: Buffer, start: number, end: number): boolean {
     return hasKey(bytes, start, end, detailsNeedle) || hasKey(bytes, start, end, paramsNeedle);
+  }
+
+  needsPrefill(json: Buffer): boolean {
+    const reported = detailsOf(json);
+    return reported !== undefined && !isNull(json, reported);
   }
 
   change(json: Buffer): Buffer | undefined {

@@ -5,7 +5,13 @@ import { arrayElements } from "../../body/json/array.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import type { Span } from "../../body/json/member-value.ts";
 import { continuedBytesMax, usualEventBytesMax } from "../../limits.ts";
-import type { DialectRequest, ResponseFate, ResponseFilter, ResponseMerge } from "../dialect.ts";
+import type {
+  DialectRequest,
+  PrefillResponse,
+  ResponseFate,
+  ResponseFilter,
+  ResponseMerge,
+} from "../dialect.ts";
 import { isTrue } from "../shared/member-facts.ts";
 import { vllmResponses } from "../vllm/responses.ts";
 import { isContinuable, restOf } from "./continuation.ts";
@@ -43,9 +49,9 @@ const comma = Buffer.from(",");
 /** vLLM's responses, and the rest of those that a decode engine preempts. */
 export const continuedResponses: ResponseMerge = {
   decodeEdits: (members, edits) => vllmResponses.decodeEdits?.(members, edits),
-  begin(request, prefillResponse, unfinished) {
+  begin(request, prefill, unfinished) {
     if (unfinished instanceof ContinuedResponse) return unfinished.next();
-    const inner = vllmResponses.begin(request, prefillResponse, undefined);
+    const inner = vllmResponses.begin(request, prefill, undefined);
     const first = {
       text: empty,
       ids: empty,
@@ -54,7 +60,7 @@ export const continuedResponses: ResponseMerge = {
       identity: [],
       isOpened: false,
     };
-    return new ContinuedResponse({ request, inner, prefillResponse }, first);
+    return new ContinuedResponse({ request, inner, prefill }, first);
   },
 };
 
@@ -63,7 +69,7 @@ interface Original {
   readonly request: DialectRequest;
   /** Of the first attempt, whose prefill knows what was cached. */
   readonly inner: ResponseFilter | undefined;
-  readonly prefillResponse: Buffer | undefined;
+  readonly prefill: PrefillResponse | undefined;
 }
 
 class ContinuedResponse implements ResponseFilter {
@@ -92,7 +98,7 @@ class ContinuedResponse implements ResponseFilter {
     this.#joiner =
       before.identity.length === 0
         ? undefined
-        : new ResponseJoiner(before, original.prefillResponse, this.#isStream);
+        : new ResponseJoiner(before, original.prefill, this.#isStream);
     this.eventBytesMax = original.inner?.eventBytesMax ?? usualEventBytesMax;
   }
 
@@ -111,6 +117,16 @@ class ContinuedResponse implements ResponseFilter {
   /** All of the text is collected for the rest. */
   concerns(): boolean {
     return true;
+  }
+
+  /** Also if it is preempted here: the usage of the whole response begins with what the first prefill has counted. */
+  awaitsPrefill(json: Buffer): boolean {
+    const { inner, prefill } = this.#original;
+    if (inner?.awaitsPrefill?.(json)) return true;
+    if (prefill === undefined || prefill.whole !== undefined) return false;
+    const list = memberOf(json, { start: 0, end: json.length }, choices);
+    const elements = (list && arrayElements(json, list.start, list.end)) ?? [];
+    return elements.some((choice) => isRecomputed(json, choice));
   }
 
   change(json: Buffer): Buffer | ResponseFate {
@@ -140,13 +156,13 @@ class ContinuedResponse implements ResponseFilter {
   }
 
   rest(): Buffer | undefined {
-    const { request, prefillResponse } = this.#original;
+    const { request, prefill } = this.#original;
     if (this.#isStuck || !isContinuable(request)) return undefined;
     const { tokens, knowsIds } = this.#before;
     return restOf(request, {
       text: this.#allText(),
       tokenIds: knowsIds && this.#knowsIds ? this.#allIds() : undefined,
-      promptIds: prefillResponse && promptIdsOf(prefillResponse),
+      promptIds: prefill?.whole && promptIdsOf(prefill.whole),
       tokens: tokens + this.#tokens,
     });
   }

@@ -6,6 +6,7 @@
 import { isNull, memberOf, memberRemoval, type Patches } from "../../body/edit/patches.ts";
 import { arrayElements } from "../../body/json/array.ts";
 import type { Span } from "../../body/json/member-value.ts";
+import type { PrefillResponse } from "../dialect.ts";
 import {
   completionTokens,
   content,
@@ -44,12 +45,12 @@ const close = Buffer.from("]");
 export class ResponseJoiner {
   readonly #before: GeneratedBefore;
   /** Of the first attempt, whose prefill has computed the client's own prompt. */
-  readonly #prefillResponse: Buffer | undefined;
+  readonly #prefill: PrefillResponse | undefined;
   readonly #isStream: boolean;
 
-  constructor(before: GeneratedBefore, prefillResponse: Buffer | undefined, isStream: boolean) {
+  constructor(before: GeneratedBefore, prefill: PrefillResponse | undefined, isStream: boolean) {
     this.#before = before;
-    this.#prefillResponse = prefillResponse;
+    this.#prefill = prefill;
     this.#isStream = isStream;
   }
 
@@ -94,7 +95,7 @@ export class ResponseJoiner {
 
   #joinPromptIds(patches: Patches, object: Span): void {
     const own = memberOf(patches.bytes, object, promptTokenIds);
-    const first = this.#prefillResponse && promptIdsOf(this.#prefillResponse);
+    const first = this.#prefill?.whole && promptIdsOf(this.#prefill.whole);
     if (own === undefined || isNull(patches.bytes, own) || first === undefined) return;
     patches.replace(own, Buffer.concat([open, first, close]));
   }
@@ -105,7 +106,7 @@ export class ResponseJoiner {
     const ownPrompt = memberOf(json, reported, promptTokens);
     const own = memberOf(json, reported, completionTokens);
     const total = memberOf(json, reported, totalTokens);
-    const first = this.#prefillResponse && promptTokensOf(this.#prefillResponse);
+    const first = this.#prefill?.whole && promptTokensOf(this.#prefill.whole);
     const prompt = first ?? (integerAt(json, ownPrompt) ?? tokens) - tokens;
     const completion = tokens + (integerAt(json, own) ?? 0);
     const set = (span: Span | undefined, value: number): void => {

@@ -7,6 +7,7 @@ import { isNull, memberOf, Patches } from "../../body/edit/patches.ts";
 import { largeEventBytesMax, usualEventBytesMax } from "../../limits.ts";
 import type { DialectRequest, ResponseFilter, ResponseMerge } from "../dialect.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
+import { informedBy } from "../shared/late-prefill.ts";
 import { hasValue, UsageMerge } from "../shared/usage-merge.ts";
 import {
   dropPromptOutputs,
@@ -20,8 +21,8 @@ const paramsNeedle = Buffer.from('_transfer_params"');
 
 export const vllmResponses: ResponseMerge = {
   decodeEdits: dropPromptOutputs,
-  begin: (request, prefillResponse) =>
-    prefillResponse === undefined ? undefined : new VllmResponseFilter(request, prefillResponse),
+  begin: (request, prefill) =>
+    prefill && informedBy(prefill, (response) => new VllmResponseFilter(request, response)),
 };
 
 class VllmResponseFilter implements ResponseFilter {

@@ -16,17 +16,16 @@ export class BufferedBody {
     this.bytes += end - start;
   }
 
+  /** In one piece. */
+  get whole(): Buffer {
+    const parts = this.pieces.map(({ chunk, start, end }) => chunk.subarray(start, end));
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts, this.bytes);
+  }
+
   /** The whole body as the filter has it; undefined = it stays as it is. */
   change(filter: ResponseFilter): Buffer | ResponseFate {
-    const first = this.pieces[0];
-    if (first === undefined) return undefined;
-    if (this.pieces.length > 1) {
-      const parts = this.pieces.map(({ chunk, start, end }) => chunk.subarray(start, end));
-      const whole = Buffer.concat(parts, this.bytes);
-      return filter.concerns(whole, 0, whole.length) ? filter.change(whole) : undefined;
-    }
-    const { chunk, start, end } = first;
-    if (!filter.concerns(chunk, start, end)) return undefined;
-    return filter.change(chunk.subarray(start, end));
+    if (this.pieces.length === 0) return undefined;
+    const { whole } = this;
+    return filter.concerns(whole, 0, whole.length) ? filter.change(whole) : undefined;
   }
 }

@@ -4,29 +4,12 @@ import { FieldSet } from "../../http1/fields/field-set.ts";
 import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { reasonOf } from "../../http1/reason.ts";
-import { filteredResponseBytesMax, joinBytesMax } from "../../limits.ts";
-import type { Clock } from "../../transport/clock.ts";
+import { filteredResponseBytesMax } from "../../limits.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import { type Scratch, writeHead } from "../context/scratch.ts";
 import { BufferedBody } from "./buffered-body.ts";
 import { type BodySink, FilteredBody } from "./filtered-body.ts";
 import type { FramedBody } from "./framed-body.ts";
-
-/** The client's connection, as far as a response writes to it. */
-export interface ClientPort {
-  /** Bytes that the client has not read yet. */
-  readonly pendingBytes: number;
-  /** The bytes may be reused if `pendingBytes` is 0 afterwards. */
-  write(bytes: Buffer, start: number, end: number): void;
-}
-
-/** What responses need of their worker. */
-export interface ResponseServices {
-  readonly clock: Clock;
-  readonly scratch: Scratch;
-  /** The worker takes no further requests: connections close after their response. */
-  readonly draining: boolean;
-}
+import { type ClientPort, type ResponseServices, ResponseWriter } from "./response-writer.ts";
 
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
 type BodyMode = "none" | "as-is" | "data" | "chunk";
@@ -42,13 +25,9 @@ function hasEvents({ fields }: ResponseHead): boolean {
 }
 
 export class ClientResponse implements BodySink {
-  /** Whether any byte has gone to the client. */
-  started = false;
   #keep: boolean;
   #mode: BodyMode = "none";
   #unframed = false;
-  /** The head, until it goes out together with the first bytes of the body. */
-  #head = "";
   /** Bytes of the body that are held back; undefined = they go out as they come. */
   #buffered: BufferedBody | undefined;
   /** What is held back may be changed once it is whole. */
@@ -56,7 +35,7 @@ export class ClientResponse implements BodySink {
   #isBufferedUnfinished = false;
   /** Set where a body without a length may be changed on its way. */
   #filtered: FilteredBody | undefined;
-  readonly #client: ClientPort;
+  readonly #out: ResponseWriter;
   readonly #context: RequestContext;
   readonly #services: ResponseServices;
 
@@ -66,10 +45,15 @@ export class ClientResponse implements BodySink {
     services: ResponseServices,
     keep: boolean,
   ) {
-    this.#client = client;
+    this.#out = new ResponseWriter(client, context, services);
     this.#context = context;
     this.#services = services;
     this.#keep = keep;
+  }
+
+  /** Whether any byte has gone to the client. */
+  get started(): boolean {
+    return this.#out.started;
   }
 
   /** Whether the connection may serve another request afterwards. */
@@ -120,7 +104,7 @@ export class ClientResponse implements BodySink {
     text += forwardedLines(engine.fields, requestId === "" ? dropped : droppedWithId);
     if (requestId !== "") text += `X-Request-Id: ${requestId}\r\n`;
     text += this.#context.explanation?.line() ?? "";
-    this.#head = text + framing + this.#connectionLine();
+    this.#out.head = text + framing + this.#connectionLine();
   }
 
   /**
@@ -164,7 +148,7 @@ export class ClientResponse implements BodySink {
     // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
     const bodiless = status === 204 || status === 304;
     const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
-    this.#head = `HTTP/1.1 ${status} ${reason}\r\n${lines}${length}${this.#connectionLine()}`;
+    this.#out.head = `HTTP/1.1 ${status} ${reason}\r\n${lines}${length}${this.#connectionLine()}`;
     this.#mode = "as-is";
     const silent = bodiless || this.#context.head.method === "HEAD" || body.length === 0;
     this.#send(silent ? undefined : body, 0, silent ? 0 : body.length);
@@ -219,8 +203,23 @@ export class ClientResponse implements BodySink {
   }
 
   get bufferedBytes(): number {
-    if (this.#buffered === undefined) return 0;
-    return this.#filtered?.bufferedBytes ?? this.#buffered.bytes;
+    return this.#filtered?.bufferedBytes ?? this.#buffered?.bytes ?? 0;
+  }
+
+  /** Whether events of the response wait for the prefill's. */
+  get awaitsPrefill(): boolean {
+    return this.#filtered?.awaitsPrefill ?? false;
+  }
+
+  /** The prefill's response has come, or never will. */
+  prefillCame(): void {
+    this.#filtered?.prefillCame();
+  }
+
+  /** The whole body that is held back, if it may be changed. */
+  get heldJson(): Buffer | undefined {
+    if (this.#buffered === undefined) return undefined;
+    return this.#changesBuffered ? this.#buffered.whole : this.#filtered?.json;
   }
 
   /**
@@ -238,7 +237,10 @@ export class ClientResponse implements BodySink {
     else if (changed === undefined || changed === "dropped") {
       for (const { chunk, start, end } of buffered.pieces) this.#send(chunk, start, end);
     } else {
-      this.#head = this.#head.replace(contentLengthLine, `Content-Length: ${changed.length}\r\n`);
+      this.#out.head = this.#out.head.replace(
+        contentLengthLine,
+        `Content-Length: ${changed.length}\r\n`,
+      );
       this.#send(changed, 0, changed.length);
     }
   }
@@ -251,41 +253,12 @@ export class ClientResponse implements BodySink {
   end(): void {
     this.#filtered?.end();
     if (this.#mode === "chunk") this.#send(lastChunk, 0, lastChunk.length);
-    else if (this.#head !== "") this.#send(undefined, 0, 0);
+    else if (this.#out.head !== "") this.#send(undefined, 0, 0);
   }
 
   #send(chunk: Buffer | undefined, start: number, end: number): void {
-    const context = this.#context;
-    const bytes = end - start;
-    if (this.#buffered !== undefined && chunk !== undefined) {
-      this.#buffered.add(chunk, start, end);
-      return;
-    }
-    if (this.#head !== "") {
-      this.#sendHead(chunk, start, end);
-    } else if (chunk !== undefined && bytes > 0) {
-      this.#client.write(chunk, start, end);
-    }
-    context.bytesSent += bytes;
-    context.bodyBytesSent += bytes;
-    if (chunk !== undefined) context.meter?.add(chunk, start, end);
-  }
-
-  #sendHead(chunk: Buffer | undefined, start: number, end: number): void {
-    const head = this.#head;
-    this.#head = "";
-    this.started = true;
-    this.#context.firstByteMs = this.#services.clock.nowMs();
-    this.#context.sentHead = head;
-    this.#context.bytesSent += head.length;
-    const join = chunk !== undefined && end - start <= joinBytesMax;
-    const total = head.length + (join ? end - start : 0);
-    const out = this.#services.scratch.take(total);
-    writeHead(out, head);
-    if (join) chunk.copy(out, head.length, start, end);
-    this.#client.write(out, 0, total);
-    if (this.#client.pendingBytes > 0) this.#services.scratch.lost();
-    if (!join && chunk !== undefined) this.#client.write(chunk, start, end);
+    if (this.#buffered !== undefined && chunk !== undefined) this.#buffered.add(chunk, start, end);
+    else this.#out.write(chunk, start, end);
   }
 
   #connectionLine(): string {

@@ -15,6 +15,9 @@ export class EventFilter {
   #passes = false;
   /** The engine has given the request up; what follows is not for the client. */
   isUnfinished = false;
+  /** From the event on that waits for the prefill's response; undefined = none does. */
+  #waiting: Buffer[] | undefined;
+  #waitingBytes = 0;
 
   constructor(filter: ResponseFilter) {
     this.#filter = filter;
@@ -23,14 +26,34 @@ export class EventFilter {
   /** Whether the bytes, which end with a blank line, can go on as they are, with all framing. */
   passesWhole(bytes: Buffer, start: number, end: number): boolean {
     return (
-      this.#buffered.length === 0 && !this.#passes && !this.#filter.concerns(bytes, start, end)
+      this.#buffered.length === 0 &&
+      !this.#passes &&
+      this.#waiting === undefined &&
+      !this.#filter.concerns(bytes, start, end)
     );
+  }
+
+  /** Bytes that wait for the prefill's response; 0 = none do. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** The prefill's response has come: what has waited for it goes on. */
+  prefillCame(out: Buffer[]): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    this.#waitingBytes = 0;
+    for (const part of waiting) this.feed(part, 0, part.length, out);
   }
 
   /** Adds to `out` what can go to the client. */
   feed(bytes: Buffer, start: number, end: number, out: Buffer[]): void {
     let from = start;
     while (from < end && !this.isUnfinished) {
+      if (this.#waiting !== undefined) {
+        this.#wait(bytes.subarray(from, end));
+        return;
+      }
       const to = this.#ends.next(bytes, from, end);
       if (to < 0) {
         this.#keep(bytes.subarray(from, end), out);
@@ -47,6 +70,12 @@ export class EventFilter {
     if (this.#buffered.length > 0) out.push(Buffer.concat(this.#buffered));
     this.#buffered = [];
     this.#bufferedBytes = 0;
+  }
+
+  #wait(part: Buffer): void {
+    this.#waiting ??= [];
+    this.#waiting.push(part);
+    this.#waitingBytes += part.length;
   }
 
   #keep(part: Buffer, out: Buffer[]): void {
@@ -76,6 +105,10 @@ export class EventFilter {
 
   #change(event: Buffer, out: Buffer[]): void {
     const data = new EventData(event);
+    if (data.json && this.#filter.awaitsPrefill?.(data.json)) {
+      this.#wait(event);
+      return;
+    }
     const json = data.json && this.#filter.change(data.json);
     if (json === undefined) out.push(event);
     else if (typeof json !== "string") out.push(data.with(json));

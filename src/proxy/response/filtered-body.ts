@@ -40,7 +40,23 @@ export class FilteredBody {
   isUnfinished = false;
 
   get bufferedBytes(): number {
-    return this.#bufferedBytes;
+    return this.#bufferedBytes + (this.#events?.waitingBytes ?? 0);
+  }
+
+  /** Whether events wait for the prefill's response. */
+  get awaitsPrefill(): boolean {
+    return (this.#events?.waitingBytes ?? 0) > 0;
+  }
+
+  prefillCame(): void {
+    const out: Buffer[] = [];
+    this.#events?.prefillCame(out);
+    this.#put(out);
+  }
+
+  /** The JSON of a body that has come whole, and is held back. */
+  get json(): Buffer {
+    return Buffer.concat(this.#buffered);
   }
 
   add(source: FramedBody, chunk: Buffer, start: number, end: number): void {

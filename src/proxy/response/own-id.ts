@@ -38,6 +38,10 @@ export class OwnIdFilter implements ResponseFilter {
     return isThere || (this.#inner?.concerns(bytes, start, end) ?? false);
   }
 
+  awaitsPrefill(json: Buffer): boolean {
+    return this.#inner?.awaitsPrefill?.(json) ?? false;
+  }
+
   change(json: Buffer): Buffer | ResponseFate {
     const inner = this.#inner;
     const renamed = this.#rename(json);

@@ -2,7 +2,12 @@
  * The dialect's part in decode's response: when it is held back, what changes it, and how a preempted one continues.
  */
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
-import type { DialectRequest, ResponseFilter, ResponseMerge } from "../../dialects/dialect.ts";
+import type {
+  DialectRequest,
+  PrefillResponse,
+  ResponseFilter,
+  ResponseMerge,
+} from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { filteredResponseBytesMax } from "../../limits.ts";
 import type { ClientResponse } from "./client-response.ts";
@@ -40,14 +45,21 @@ export class ResponseMerger {
       this.#merge !== undefined && head.status < 300 && this.#response.mayChange(head);
   }
 
+  /** Whether the response, which is whole and held back, is right only with the prefill's. */
+  awaitsPrefill(request: DialectRequest | undefined, prefill: PrefillResponse): boolean {
+    const json = this.collects ? this.#response.heldJson : undefined;
+    if (request === undefined || json === undefined) return false;
+    const filter = this.#merge?.begin(request, prefill, this.#unfinished);
+    return filter?.awaitsPrefill?.(json) ?? false;
+  }
+
   /** The response is the client's: what has come of it goes out, and what follows. */
   release(
     request: DialectRequest | undefined,
-    prefillResponse: Buffer | undefined,
+    prefill: PrefillResponse | undefined,
     isWhole: boolean,
   ): void {
     if (request !== undefined && this.#merge !== undefined) {
-      const prefill = prefillResponse?.length === 0 ? undefined : prefillResponse;
       this.#filter = this.#merge.begin(request, prefill, this.#unfinished);
     }
     const ids = this.#ids;

@@ -16,7 +16,7 @@ function changed(
   decode: string,
   path = merge === sglangResponses ? "/generate" : "/v1/completions",
 ): string {
-  const filter = merge.begin(requestOf(body, path), Buffer.from(prefill), undefined);
+  const filter = merge.begin(requestOf(body, path), { whole: Buffer.from(prefill) }, undefined);
   // What stands around an event in its buffer is not of it.
   const bytes = Buffer.from(`"_tokens_details":{}${decode}"_tokens_details":{}`);
   const end = 20 + Buffer.byteLength(decode);

@@ -298,7 +298,7 @@ it.each([trtllm, trtllmGenFirst])("$name transfers what a context server can", (
 describe("a generation server's response", () => {
   const changed = (json: string) =>
     trtllm
-      .merge!.begin(requestOf("{}"), Buffer.from(contextResponse()), undefined)!
+      .merge!.begin(requestOf("{}"), { whole: Buffer.from(contextResponse()) }, undefined)!
       .change(Buffer.from(json))
       ?.toString();
 

@@ -2,10 +2,12 @@
  * What becomes of the legs' responses on their way to the client: held back while another engine can still give a
  * better one, shown to the dialect, merged with what prefill has said, and relayed.
  */
+import type { PrefillResponse } from "../../../dialects/dialect.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../../limits.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";
+import { beginsWithError } from "../../response/stream-marks.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Attempt } from "./attempt.ts";
@@ -22,6 +24,8 @@ export class Delivery {
   readonly #inspector = new DecodeInspector();
   readonly #relay: Relay;
   #isDecodeWhole = false;
+  /** As the response under way knows it; undefined = there is none. */
+  #prefill: { whole: Buffer | undefined } | undefined;
 
   constructor(
     request: ExchangeRequest,
@@ -40,6 +44,8 @@ export class Delivery {
   /** Decode is sent: nothing of a response before is left. */
   reset(): void {
     this.#response.dropBuffered();
+    this.#relay.release();
+    this.#prefill = undefined;
     this.#inspector.stop();
     this.#isDecodeWhole = false;
   }
@@ -73,10 +79,11 @@ export class Delivery {
       this.#inspect(connection, chunk, start, end);
       return;
     }
-    if (!this.#response.isBuffered) {
-      exchange.decodeResponded(connection.head.status < 400, false);
+    if (!this.#response.isBuffered && exchange.deliveringLeg === undefined) {
+      // Of an error the prefill may know more, or be the reason: then there is another attempt.
+      const isError = exchange.isPrefillPending && startsWithError(connection, chunk, start, end);
+      exchange.decodeResponded(connection.head.status < 400, false, isError);
       if (exchange.ended) return;
-      // The prefill has not responded yet.
       if (exchange.deliveringLeg === undefined) this.#response.hold();
     }
     this.pass(connection, chunk, start, end);
@@ -97,16 +104,38 @@ export class Delivery {
     this.#relay.release();
     if (leg === "decode") this.#isDecodeWhole = true;
     if (this.#inspector.isInspecting && this.#needsPrefill(true)) return;
-    if (this.#exchange.deliveringLeg === leg) this.#end();
-    else this.#exchange.decodeResponded(this.#request.context.status < 400, false);
+    if (this.#exchange.deliveringLeg === leg) this.#endIfWhole(leg === "prefill");
+    else {
+      const needsPrefill =
+        this.#exchange.isPrefillPending &&
+        this.#merger.awaitsPrefill(this.#attempt.dialectRequest, notYet);
+      this.#exchange.decodeResponded(this.#request.context.status < 400, false, needsPrefill);
+    }
   }
 
-  /** Decode's response is the client's. @param prefillResponse undefined = there was no prefill */
-  deliver(prefillResponse: Buffer | undefined): void {
-    this.#merger.release(this.#attempt.dialectRequest, prefillResponse, this.#isDecodeWhole);
+  /** Decode's response is the client's. @param prefill undefined = there was none */
+  deliver(prefill: PrefillResponse | undefined): void {
+    this.#prefill = prefill && { ...prefill };
+    this.#merger.release(this.#attempt.dialectRequest, this.#prefill, this.#isDecodeWhole);
+    this.#deliverOn();
+  }
+
+  /** The prefill's response has come after decode's has begun. @param response undefined = it never will */
+  prefillCame(response: Buffer | undefined): void {
+    if (this.#prefill === undefined) return;
+    this.#prefill.whole = response ?? nothing;
+    this.#response.prefillCame();
+    this.#deliverOn();
+  }
+
+  #deliverOn(): void {
     this.resume();
     if (this.#response.isUnfinished) this.#continue();
-    else if (this.#isDecodeWhole) this.#end();
+    else this.#endIfWhole(this.#isDecodeWhole);
+  }
+
+  #endIfWhole(isWhole: boolean): void {
+    if ((isWhole || this.#isDecodeWhole) && !this.#response.awaitsPrefill) this.#end();
   }
 
   #end(): void {
@@ -139,3 +168,18 @@ export class Delivery {
     return true;
   }
 }
+
+function startsWithError(
+  { head, reader }: EngineConnection,
+  chunk: Buffer,
+  start: number,
+  end: number,
+): boolean {
+  const isChunked = head.framing === "chunked";
+  if (isChunked && reader.dataSpanCount === 0) return false;
+  const from = isChunked ? reader.dataSpans[0]! : start;
+  return beginsWithError(chunk, from, isChunked ? reader.dataSpans[1]! : end);
+}
+
+const notYet: PrefillResponse = { whole: undefined };
+const nothing = Buffer.from("{}");

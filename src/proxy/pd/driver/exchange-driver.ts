@@ -132,7 +132,13 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   deliverFrom(name: LegName): void {
     if (name !== "decode") return;
     // Alone, decode may still be sent after a prefill that failed.
-    this.#delivery.deliver(this.#attempt.transfer && this.#prefillResponse?.bytes);
+    const hasPrefill = this.#attempt.transfer !== undefined && this.#prefillResponse !== undefined;
+    if (!hasPrefill) this.#delivery.deliver(undefined);
+    else if (this.#exchange.isPrefillPending) this.#delivery.deliver({ whole: undefined });
+    else {
+      const { bytes } = this.#prefillResponse!;
+      this.#delivery.deliver(bytes.length === 0 ? undefined : { whole: bytes });
+    }
   }
 
   respondToCallback(ok: boolean): void {
@@ -159,12 +165,14 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
       this.#resumed(leg, head, retry);
       return;
     }
+    if (leg.name === "prefill") this.#retractUnsent();
     // Also if another engine may be tried: the exchange may have no try left, and then this is the client's response.
     const id = this.#route.givesRequestId ? this.#context.requestId : "";
     if (this.#exchange.deliveringLeg === undefined) this.#delivery.head(head, id);
     if (leg.name === "prefill") {
       this.#admission?.releasePrefill();
       this.#exchange.prefillRefused(retry, head.status < 500);
+      this.#prefillNeverComes();
     } else if (retry) this.#exchange.decodeResponded(false, true);
     else this.#delivery.decodeHead(head);
   }
@@ -178,7 +186,9 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     if (leg.name === "prefill") {
       if (this.#prefillResponse!.add(connection, chunk, start, end)) return;
       leg.cancel();
+      this.#retractUnsent();
       exchange.prefillFailed("invalid", false);
+      this.#prefillNeverComes();
       return;
     }
     this.#delivery.decodeBody(connection, chunk, start, end);
@@ -192,12 +202,11 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
     const mayRetry = this.#mayRetry(leg, failure);
-    if (this.#exchange.deliveringLeg === leg.name && !this.#response.started) {
-      this.#exchange.retractResponse();
-    }
+    this.#retractUnsent();
     if (leg.name === "prefill") {
       this.#admission?.releasePrefill();
       this.#exchange.prefillFailed(failure, mayRetry);
+      this.#prefillNeverComes();
     } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
 
@@ -222,12 +231,33 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     learnFromPrefill(response, this.#request.promptBytes, this.#legs.targets, this.#admission);
     const final = this.#attempt.transfer!.prefillResponded(response);
     if (final === undefined) this.#exchange.prefillDone();
-    else if (final === "no-transfer") this.#exchange.prefillFailed("invalid", false);
-    else {
+    else if (final === "no-transfer") {
+      this.#retractUnsent();
+      this.#exchange.prefillFailed("invalid", false);
+      this.#prefillNeverComes();
+      return;
+    } else {
       const isFirst = this.#exchange.deliveringLeg === undefined && !this.#exchange.resumes;
       if (isFirst) finalReply(this.#response, this.#context, final);
       this.#exchange.deliverPrefillResponse();
     }
+    if (this.#deliversDecode) this.#delivery.prefillCame(response);
+  }
+
+  get #deliversDecode(): boolean {
+    return !this.#exchange.ended && this.#exchange.deliveringLeg === "decode";
+  }
+
+  /** Of a response of which nothing has gone out, the client knows nothing: another one may come in its place. */
+  #retractUnsent(): void {
+    if (this.#exchange.deliveringLeg !== undefined && !this.#response.started) {
+      this.#exchange.retractResponse();
+    }
+  }
+
+  /** If decode's response is on its way, it goes on without what the prefill would have told. */
+  #prefillNeverComes(): void {
+    if (this.#deliversDecode) this.#delivery.prefillCame(undefined);
   }
 
   /** The head of a response that continues a preempted one; the client has had its own head. */

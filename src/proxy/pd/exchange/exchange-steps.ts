@@ -13,7 +13,7 @@ export class ExchangeSteps {
   readonly actions: ExchangeActions;
   readonly outcomes: LegOutcomes;
   prefill: "none" | "sent" | "done" = "none";
-  /** `waiting`: its response has come, and waits for the prefill's. */
+  /** `waiting`: its response has come, and cannot be told without the prefill's. */
   decode: "none" | "sent" | "waiting" = "none";
   /** Whose response is the client's; undefined = nothing was sent to the client yet. */
   deliveringLeg: LegName | undefined;
@@ -146,6 +146,9 @@ export class ExchangeSteps {
 
   finish(outcome: Outcome): void {
     this.ended = true;
+    // A decode engine that has responded in full has its KV cache, whatever the prefill has still to say.
+    const hasKv = outcome === outcomes.answered && this.deliveringLeg === "decode";
+    if (hasKv) this.respondToCallback(true);
     this.#cancelBoth();
     // It is too late for a status.
     const isLate = this.hasBegun && outcome !== outcomes.answered && outcome.status !== 0;

@@ -136,13 +136,22 @@ export class Exchange {
     else steps.finish(outcome);
   }
 
-  /** The decode engine's response has begun, or (if it is held back) is complete. */
-  decodeResponded(ok: boolean, mayRetry: boolean): void {
+  /** A response may begin before the prefill, which is sent, has responded. */
+  get isPrefillPending(): boolean {
+    return !this.ended && this.#steps.prefill === "sent";
+  }
+
+  /**
+   * The decode engine's response has begun, or (if it is held back) is complete.
+   * @param needsPrefill it can be told only with the prefill's response, if that is still to come
+   */
+  decodeResponded(ok: boolean, mayRetry: boolean, needsPrefill = false): void {
     const steps = this.#steps;
     if (steps.ended) return;
     if (!ok && mayRetry && steps.retryDecode(undefined, false)) return;
-    // With both legs in flight a response is only good once the prefill is; a refusal is final at once.
-    if (ok && steps.prefill === "sent") steps.decode = "waiting";
+    // Decode has the KV cache, or it would have nothing to say. A refusal is final at once.
+    const waits = needsPrefill || steps.decode === "waiting";
+    if (ok && waits && steps.prefill === "sent") steps.decode = "waiting";
     else if (!ok && steps.hasBegun) steps.finish(outcomes.truncated);
     else {
       if (!ok) steps.actions.cancel("prefill");
@@ -171,7 +180,7 @@ export class Exchange {
     this.decodeFailed("invalid", false, false);
   }
 
-  /** The response broke off before any byte of it went to the client: the failure that follows may lead to another. */
+  /** No byte of the response has gone to the client: the failure that follows may lead to another one. */
   retractResponse(): void {
     this.#steps.deliveringLeg = undefined;
   }

@@ -17,6 +17,8 @@ const events: Readonly<Record<string, Call>> = {
   "prefill failed +": (exchange) => exchange.prefillFailed("error", true),
   "prefill timed out": (exchange) => exchange.prefillFailed("timeout", false),
   "decode answers": (exchange) => exchange.decodeResponded(true, false),
+  "decode waits": (exchange) => exchange.decodeResponded(true, false, true),
+  "nothing sent": (exchange) => exchange.retractResponse(),
   "decode refuses": (exchange) => exchange.decodeResponded(false, false),
   "decode refuses +": (exchange) => exchange.decodeResponded(false, true),
   "decode failed": (exchange) => exchange.decodeFailed("error", false, false),
@@ -212,15 +214,31 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
       "send decode, send prefill, answer from decode, GP_OK",
     ],
     [
-      "begin, decode answers, decode answers, prefill done, ended",
+      "begin, decode answers, prefill done, ended",
       "send decode, send prefill, answer from decode, GP_OK",
     ],
     [
-      "begin, decode answers, prefill failed",
+      "begin, decode answers, prefill failed, ended",
+      "send decode, send prefill, answer from decode, GP_OK",
+    ],
+    [
+      "begin, decode answers, prefill failed +, decode failed +",
+      "send decode, send prefill, answer from decode, GP_TRUNCATED",
+    ],
+    [
+      "begin, decode answers, nothing sent, prefill failed +",
+      "send decode, send prefill, answer from decode, cancel decode, send decode, send prefill",
+    ],
+    [
+      "begin, decode waits, decode waits, prefill done, ended",
+      "send decode, send prefill, answer from decode, GP_OK",
+    ],
+    [
+      "begin, decode waits, prefill failed",
       "send decode, send prefill, cancel decode, GP_PREFILL_FAILED",
     ],
     [
-      "begin, decode answers, prefill failed +",
+      "begin, decode waits, prefill failed +",
       "send decode, send prefill, cancel decode, send decode, send prefill",
     ],
     [
@@ -255,7 +273,11 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
     ],
     [
       "begin, calls back, decode answers, prefill done, ended",
-      "send decode, send prefill, callback true, answer from decode, GP_OK",
+      "send decode, send prefill, answer from decode, callback true, GP_OK",
+    ],
+    [
+      "begin, calls back, decode answers, ended",
+      "send decode, send prefill, answer from decode, callback true, cancel prefill, GP_OK",
     ],
     ["begin, decode answers, ended", "send decode, answer from decode, GP_OK"],
     [

@@ -41,6 +41,8 @@ export class ModelDriver {
   #keptKv = false;
   /** Decode has said in this round that it needs a prefill. */
   #needsPrefill = false;
+  /** Decode's answer has come, and cannot be told without the prefill's. */
+  #needsPrefillAnswer = false;
   /** In the queue, once more. */
   #waits = false;
   waitsAgain = 0;
@@ -58,6 +60,7 @@ export class ModelDriver {
         this.log.push("round");
         expect(this.inFlight, `a round beside another; ${this.#text()}`).toEqual([]);
         this.#needsPrefill = false;
+        this.#needsPrefillAnswer = false;
         this.#hasKv = false;
         this.#prefillDone = false;
       },
@@ -131,6 +134,14 @@ export class ModelDriver {
         exchange.responseEnded();
       });
     }
+    if (this.#deliveringLeg === "decode" && prefill === "in-flight") {
+      // Nothing of decode's answer has gone out yet: the failure of the prefill may lead to another one.
+      add("prefill fails before a token", () => {
+        this.#deliveringLeg = undefined;
+        exchange.retractResponse();
+        this.#fail("prefill", kind, retry, kvKept);
+      });
+    }
     if (this.#deliveringLeg === "decode") {
       add("decode gives up in the middle", () => this.#giveUp(true));
       add("decode gives up at once", () => this.#giveUp(false));
@@ -159,6 +170,9 @@ export class ModelDriver {
     if (this.#deliveringLeg !== "decode") {
       if (decode === "in-flight") {
         add("decode answers", () => this.#answered("answered", true, retry));
+        add("decode needs the prefill's answer", () =>
+          this.#answered("answered", true, retry, true),
+        );
         add("decode refuses", () => this.#answered("refused", false, retry));
       }
       // While it is held back, more of it comes, up to the end.
@@ -252,10 +266,13 @@ export class ModelDriver {
     this.#keptKv = false;
   }
 
-  #answered(state: LegState, ok: boolean, retry: boolean): void {
+  #answered(state: LegState, ok: boolean, retry: boolean, needsPrefill = false): void {
     this.#legs.decode = state;
     if (!ok && retry) this.#hasKv = false;
-    this.exchange.decodeResponded(ok, retry);
+    const waits = needsPrefill || this.#needsPrefillAnswer;
+    this.#needsPrefillAnswer = ok && waits && this.exchange.isPrefillPending;
+    this.exchange.decodeResponded(ok, retry, needsPrefill);
+    this.#needsPrefillAnswer &&= this.#legs.decode !== undefined;
   }
 
   #deliverFrom(leg: LegName): void {
@@ -266,7 +283,7 @@ export class ModelDriver {
     if (this.#hasBegun) expect(isRefusal, `a refusal in an answer; ${this.#text()}`).toBe(false);
     expect(this.finishes, this.#text()).toEqual([]);
     expect(this.#legs[leg], `the answer of a leg that is gone; ${this.#text()}`).toBeDefined();
-    if (this.#order === "together" && leg === "decode" && this.#legs.decode !== "refused") {
+    if (this.#needsPrefillAnswer && leg === "decode" && this.#legs.decode !== "refused") {
       expect(this.#prefillDone, `decode's answer before the prefill; ${this.#text()}`).toBe(true);
     }
     this.#deliveringLeg = leg;
@@ -276,7 +293,7 @@ export class ModelDriver {
     this.log.push(`call back ${ok}`);
     expect(this.#options.order).toBe("decode-first");
     expect(this.#calls, `a call-back is answered twice; ${this.#text()}`).toBeGreaterThan(0);
-    if (ok) expect(this.#prefillDone, this.#text()).toBe(true);
+    if (ok) expect(this.#prefillDone || this.#deliveringLeg === "decode", this.#text()).toBe(true);
     this.#calls -= 1;
   }
 

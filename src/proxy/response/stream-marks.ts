@@ -1,0 +1,14 @@
+/** What the bytes of an event stream show of it, without its events being read. */
+
+const errorStarts = ['data: {"error"', 'data: {"object":"error"', "event: error\n"].map((text) =>
+  Buffer.from(text),
+);
+
+/** Whether a stream begins with an error: what engines send of a request that fails behind a status of 200. */
+export function beginsWithError(bytes: Buffer, start: number, end: number): boolean {
+  return errorStarts.some(
+    (text) =>
+      end - start >= text.length &&
+      bytes.compare(text, 0, text.length, start, start + text.length) === 0,
+  );
+}
