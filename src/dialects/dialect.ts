@@ -12,8 +12,8 @@ import type {
 
 /**
  * Which engine gets a request when. `prefill-first`: decode is sent once the prefill has responded. `together`: both
- * at once, and neither gets on without the other. `decode-first`: the decode engine asks for the prefill, by calling the
- * proxy back or in its response.
+ * at once, and neither gets on without the other. `decode-first`: the decode engine asks for the prefill, by calling
+ * the proxy back or in its response.
  */
 export type LegOrder = "prefill-first" | "together" | "decode-first";
 export type LegName = "prefill" | "decode";
