@@ -29,6 +29,8 @@ export function flagsCommand(): Command {
       "--decode-cache-tokens <number>",
       "KV cache of a decode engine: cached tokens do not count for --prefill-min-tokens (default: 0, unknown)",
     )
+    .option("--request-timeout-ms <ms>", "for a whole request (default: 0, no limit)")
+    .option("--prefill-timeout-ms <ms>", "for a prefill at one engine (default: 0, no limit)")
     .option(
       "--explain",
       "for clients that send X-Explain: 1, explain which engines were chosen and why",

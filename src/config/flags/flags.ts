@@ -29,6 +29,9 @@ export interface Flags {
   /** As in a route. */
   readonly onPrefillFailure?: string;
   readonly prefillMinTokens?: string;
+  /** In ms, as in a route. */
+  readonly requestTimeoutMs?: string;
+  readonly prefillTimeoutMs?: string;
   readonly explain?: boolean;
   /** Ask all engines for their load. */
   readonly signals?: boolean;

@@ -5,7 +5,15 @@ import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts
 import type { Flags } from "./flags.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import { readPools } from "./pools.ts";
-import { type Fail, oneOf, readAdmin, readListen, readTokens, readWorkers } from "./values.ts";
+import {
+  type Fail,
+  oneOf,
+  readAdmin,
+  readListen,
+  readMs,
+  readTokens,
+  readWorkers,
+} from "./values.ts";
 
 type Route = NonNullable<ConfigInput["servers"][number]["routes"]>[number];
 
@@ -42,6 +50,8 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
   const failures = ["error", "decode_only"] as const;
   const onFailure = oneOf("--on-prefill-failure", flags.onPrefillFailure, failures, fail);
   const minTokens = readTokens("--prefill-min-tokens", flags.prefillMinTokens, fail);
+  const requestMs = readMs("--request-timeout-ms", flags.requestTimeoutMs, fail);
+  const prefillMs = readMs("--prefill-timeout-ms", flags.prefillTimeoutMs, fail);
   return {
     match: { path: "/" },
     target: { pool: "decode" },
@@ -49,6 +59,8 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     ...(splits ? { prefill: { pool: "prefill" }, dialect } : { dialect, byEndpoint: true }),
     ...(onFailure && { onPrefillFailure: onFailure }),
     ...(minTokens !== undefined && { prefillMinTokens: minTokens }),
+    ...(requestMs !== undefined && { requestTimeoutMs: requestMs }),
+    ...(prefillMs !== undefined && { prefillTimeoutMs: prefillMs }),
     ...(flags.explain && { explain: true }),
     accessLogs: flags.accessLog === undefined ? [] : [{ file: flags.accessLog }],
   };

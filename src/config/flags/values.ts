@@ -40,6 +40,13 @@ export function readTokens(flag: string, text: string | undefined, fail: Fail): 
   return fail(`invalid number "${text}" for ${flag}`, "a whole number of tokens");
 }
 
+/** At most a day, as in files. */
+export function readMs(flag: string, text: string | undefined, fail: Fail): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,8}$/.test(text) && Number(text) <= 86_400_000) return Number(text);
+  return fail(`invalid time "${text}" for ${flag}`, "milliseconds, from 0 to 86400000");
+}
+
 export function readAdmin(text: string | undefined, fail: Fail): ConfigInput["admin"] {
   if (text === undefined) return undefined;
   const parsed = parseAdminAddress(text);

@@ -113,6 +113,20 @@ export class ClientConnection implements SocketHandler, RequestClient {
     return this.#heads.head.keepAlive && !draining && this.#facts.requests < keepAliveRequests;
   }
 
+  /** Refuses a request that was not read to its end; what the client still sends is dropped for a while. */
+  refuse(outcome: Outcome): void {
+    this.#state = "busy";
+    this.#heads.drop();
+    this.#body.drop();
+    this.#deadline.clear();
+    if (this.#request === undefined) {
+      const context = new RequestContext(new RequestHead(), this.#facts, this.#worker);
+      const unrouted = unroutedRequest(context, this.#servers());
+      this.#request = new RequestHandler(this, context, this.#worker, unrouted);
+    }
+    this.#request.refuse(outcome);
+  }
+
   responded(keep: boolean): void {
     this.#request = undefined;
     if (this.#state === "closed") return;
@@ -151,7 +165,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     const { headBytesMax, headerTimeoutMs } = this.#servers().initial.config;
     if (this.#heads.isAtStart) this.#deadline.set(headerTimeoutMs);
     const end = this.#heads.read(headBytesMax);
-    if (end === headInvalid) this.#refuse(this.#heads.problem!);
+    if (end === headInvalid) this.refuse(this.#heads.problem!);
     else if (end !== headIncomplete) this.#startRequest(this.#heads.take(), end);
   }
 
@@ -168,7 +182,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#request = request;
     this.#sendTimeoutMs = request.clientSendTimeoutMs;
     if (head.contentLength > request.bodyBytesMax) {
-      this.#refuse(outcomes.bodyTooLarge);
+      this.refuse(outcomes.bodyTooLarge);
       return;
     }
     this.#state = "body";
@@ -188,7 +202,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     const body = this.#body;
     const end = body.read(chunk, start);
     if (body.problem !== undefined) {
-      this.#refuse(body.problem);
+      this.refuse(body.problem);
       return;
     }
     request.context.requestBytes += end - start;
@@ -200,20 +214,6 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#deadline.clear();
     if (end < chunk.length) this.#heads.add(chunk.subarray(end));
     this.#request!.start(body);
-  }
-
-  /** Refuses a request that was not read to its end; what the client still sends is dropped for a while. */
-  #refuse(outcome: Outcome): void {
-    this.#state = "busy";
-    this.#heads.drop();
-    this.#body.drop();
-    this.#deadline.clear();
-    if (this.#request === undefined) {
-      const context = new RequestContext(new RequestHead(), this.#facts, this.#worker);
-      const unrouted = unroutedRequest(context, this.#servers());
-      this.#request = new RequestHandler(this, context, this.#worker, unrouted);
-    }
-    this.#request.refuse(outcome);
   }
 
   /** The response is complete, and the connection stays. */
@@ -237,7 +237,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     if (this.#socket.pendingBytes > 0) this.#checkProgress();
     else if (this.#deadline.isForReading) this.#stopWatching();
     else if (this.#state === "body" || (this.#state === "head" && this.#heads.waitingBytes > 0)) {
-      this.#refuse(outcomes.clientTimeout);
+      this.refuse(outcomes.clientTimeout);
     } else this.close();
   }
 

@@ -51,6 +51,13 @@ export const outcomes = Object.freeze({
     "may-repeat-work",
     "The client did not read its response in time.",
   ),
+  requestTimeout: outcome(
+    "GP_REQUEST_TIMEOUT",
+    504,
+    "internal",
+    "may-repeat-work",
+    "The request took longer than it may.",
+  ),
   bodyTooLarge: outcome(
     "GP_BODY_TOO_LARGE",
     413,

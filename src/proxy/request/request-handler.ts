@@ -23,11 +23,14 @@ import type { Route } from "../routing/route.ts";
 import type { RoutedRequest } from "../routing/route-request.ts";
 import type { Routed, Server } from "../routing/server.ts";
 import { ModelList } from "./model-list.ts";
+import { RequestDeadline } from "./request-deadline.ts";
 
 /** The client's connection, as far as one request needs it. */
 export interface RequestClient extends ClientPort {
   /** Whether the connection may serve another request after this one. */
   mayKeep(keepAliveRequests: number): boolean;
+  /** Stops reading the request, which ends with this outcome. */
+  refuse(outcome: Outcome): void;
   /** The response is complete. @param keep the connection may serve another request */
   responded(keep: boolean): void;
   close(): void;
@@ -60,6 +63,8 @@ export class RequestHandler implements ExchangeRequest {
   #pageOf: Outcome | undefined;
   #pageStatus = 0;
   #bodyBytes = 0;
+  #hasArrived = false;
+  readonly #deadline: RequestDeadline | undefined;
 
   constructor(
     client: RequestClient,
@@ -74,6 +79,9 @@ export class RequestHandler implements ExchangeRequest {
     this.#routed = routed;
     const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
+    const timeoutMs = routed.route?.config.requestTimeoutMs ?? 0;
+    if (timeoutMs > 0)
+      this.#deadline = new RequestDeadline(worker.deadlines, timeoutMs, () => this.#expired());
   }
 
   get bodyBytesMax(): number {
@@ -90,6 +98,7 @@ export class RequestHandler implements ExchangeRequest {
   /** The request has arrived in full. */
   start(body: Buffer): void {
     const { context } = this;
+    this.#hasArrived = true;
     context.body = body;
     this.#bodyBytes = body.length;
     this.#giveRequestId();
@@ -115,6 +124,11 @@ export class RequestHandler implements ExchangeRequest {
     this.#models?.cancel();
     if (this.#exchange === undefined) this.ended(outcome);
     else this.#exchange.abort(outcome);
+  }
+
+  #expired(): void {
+    if (this.#hasArrived) this.abort(outcomes.requestTimeout);
+    else this.#client.refuse(outcomes.clientTimeout);
   }
 
   /** The client has read what waited for it. */
@@ -224,6 +238,7 @@ export class RequestHandler implements ExchangeRequest {
   ended(outcome: Outcome): void {
     if (this.#finished || this.#servesPage(outcome)) return;
     this.#finished = true;
+    this.#deadline?.end();
     const { context, worker } = this;
     context.outcome = this.#pageOf ?? outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;

@@ -56,6 +56,8 @@ export class Route {
    * The same with the path as it is: after `rewrite … break` the target's URI replaces no part of it (nginx's rule).
    */
   readonly withPathKept: Route;
+  /** How long a prefill may take: the route's own time-outs, and one for all of it. */
+  readonly prefillTimeouts: RouteConfig & { readonly totalTimeoutMs: number };
   readonly #destination: (context: RequestContext) => Destination | undefined;
 
   constructor(config: RouteConfig, deps: RouteDeps) {
@@ -63,6 +65,7 @@ export class Route {
     const { target } = config;
     this.config = config;
     this.match = config.match;
+    this.prefillTimeouts = { ...config, totalTimeoutMs: config.prefillTimeoutMs };
     this.steps = compileSteps(config.steps, scope);
     this.heads = new HeadPlan(config.setHeaders, scope);
     const dialect = dialectOf(config.dialect);

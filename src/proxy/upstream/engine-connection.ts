@@ -55,6 +55,8 @@ export class EngineConnection implements SocketHandler, Expirable {
   #timeouts: EngineTimeouts = noTimeouts;
   /** When the request was sent, or when some of it last left the socket. */
   #sentMs = 0;
+  /** When the whole response must be here. */
+  #endMs = Number.POSITIVE_INFINITY;
   #unsentBytes = -1;
   #queuedBytes = -1;
   readonly #heads = new ResponseHeadReader();
@@ -97,6 +99,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.requests += 1;
     this.bytesReceived = 0;
     this.#heads.reset();
+    this.#endMs = this.link.deadlines.dueIn(timeouts.totalTimeoutMs ?? 0);
     if (this.#state === "connecting") this.#expireIn(timeouts.connectTimeoutMs);
     else this.#awaitResponse();
     this.#socket.write(memory, 0, bytes);
@@ -113,7 +116,7 @@ export class EngineConnection implements SocketHandler, Expirable {
 
   /** The response's reader is slow: read no more of it until `resume`. */
   pause(): void {
-    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.deadlineMs = this.#endMs;
     this.#socket.pause();
   }
 
@@ -193,10 +196,10 @@ export class EngineConnection implements SocketHandler, Expirable {
   #goesOn(): boolean {
     const { sendTimeoutMs, readTimeoutMs } = this.#timeouts;
     const { nowMs } = this.link.deadlines;
+    if (nowMs >= this.#endMs) return false;
     const { pendingBytes, writeQueueBytes } = this.#socket;
     if (pendingBytes === 0) {
-      this.#expireIn(readTimeoutMs);
-      this.deadlineMs -= nowMs - this.#sentMs;
+      this.#expireIn(readTimeoutMs, nowMs - this.#sentMs);
       return this.deadlineMs > nowMs;
     }
     if (pendingBytes === this.#unsentBytes && writeQueueBytes === this.#queuedBytes) return false;
@@ -259,6 +262,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   #end(excess: boolean): void {
     const owner = this.#owner;
     this.#owner = undefined;
+    this.#endMs = Number.POSITIVE_INFINITY;
     const reusable = this.head.keepAlive && !excess && this.#socket.pendingBytes === 0;
     if (reusable && this.link.mayKeep(this)) {
       this.#state = "idle";
@@ -285,7 +289,8 @@ export class EngineConnection implements SocketHandler, Expirable {
     owner?.legFailed(this, { kind, stale, unsent, cause });
   }
 
-  #expireIn(ms: number): void {
-    this.deadlineMs = this.link.deadlines.dueIn(ms);
+  /** @param sinceMs how long ago the time began */
+  #expireIn(ms: number, sinceMs = 0): void {
+    this.deadlineMs = Math.min(this.link.deadlines.dueIn(ms) - sinceMs, this.#endMs);
   }
 }

@@ -7,6 +7,8 @@ export interface EngineTimeouts {
   readonly sendTimeoutMs: number;
   /** Between two reads of a response, and before the first. */
   readonly readTimeoutMs: number;
+  /** From the sending of the request to the last byte of its response. Undefined = no limit, as 0. */
+  readonly totalTimeoutMs?: number;
 }
 
 export const noTimeouts: EngineTimeouts = {

@@ -55,8 +55,9 @@ export function sendLegMessage(
   writeHead(out, head);
   if (joined && edits !== undefined) edits.writeTo(out, head.length);
   else if (joined) context.body.copy(out, head.length);
+  const timeouts = leg.name === "prefill" ? route.prefillTimeouts : route.config;
   leg.sent(head.length + bodyBytes);
-  connection.send(out, outBytes, context.method, leg, route.config);
+  connection.send(out, outBytes, context.method, leg, timeouts);
   if (connection.pendingBytes > 0) scratch.lost();
   if (joined) return;
   // A large body goes out as slices of what arrived: a copy of it would cost more than the further writes.

@@ -68,6 +68,14 @@ test("each flag sets its key", () => {
   expect(logs).toEqual([[{ file: "stdout", format: "combined" }]]);
 });
 
+test("times in ms are the route's, and wrong ones are reported", () => {
+  const { servers } = parsed({ requestTimeoutMs: "60000", prefillTimeoutMs: "0" });
+  expect(servers[0]!.routes).toMatchObject([{ requestTimeoutMs: 60_000, prefillTimeoutMs: 0 }]);
+  for (const time of ["", "-1", "1s", "86400001"]) {
+    expect(problems({ requestTimeoutMs: time, prefillTimeoutMs: time })).toHaveLength(2);
+  }
+});
+
 test.each([
   ["80", { host: "0.0.0.0", port: 80 }],
   [":80", { host: "0.0.0.0", port: 80 }],

@@ -120,6 +120,23 @@ export const routeSchema = z
     bodyBytesMax: bytes
       .default(67_108_864)
       .describe("Largest request body; a larger one gets 413. 0 = no limit."),
+    requestTimeoutMs: milliseconds
+      .default(0)
+      .describe(
+        withDetails(
+          "For a whole request, from its head to the last byte of its response. 0 = no limit.",
+          "Bodies and responses that come slowly end by it, too: with 408 while the body comes, with 504 before",
+          "the first byte of the response, and by closing the connection afterwards.",
+        ),
+      ),
+    prefillTimeoutMs: milliseconds
+      .default(0)
+      .describe(
+        withDetails(
+          "For a prefill, from its sending to the last byte of the response. 0 = no limit.",
+          "Each prefill engine that is tried has this time.",
+        ),
+      ),
     retry: retrySchema.prefault({}),
     accessLogs: z.array(accessLogSchema).max(16).default([]).describe("Where requests are logged."),
     errorPages: z
