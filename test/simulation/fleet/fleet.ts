@@ -8,6 +8,7 @@ import { decodes, decodesUntilClosed, prefills } from "../engine.ts";
 import { World } from "../world.ts";
 import { type Asker, asker, expectHonest, isOver } from "./askers.ts";
 import { Chance } from "./chance.ts";
+import { MeetingEngines } from "./meeting-engines.ts";
 import { unreliable } from "./misbehaviours.ts";
 
 /** Longer than all tries and time-outs of one client's requests together. */
@@ -22,7 +23,11 @@ const policies = [
   "predictive",
 ] as const;
 
-function fleetOf(seed: number, chance: Chance): World {
+/** `omni`: prefill first. `sglang`: both engines at once. */
+type Dialect = "omni" | "sglang";
+
+function fleetOf(seed: number, chance: Chance, dialect: Dialect): World {
+  const retry = { on: ["error", "timeout", "invalid_header"] as const, tries: chance.below(3) };
   return new World({
     seed,
     workers: chance.of([1, 1, 2, 3]),
@@ -31,9 +36,7 @@ function fleetOf(seed: number, chance: Chance): World {
     latencyMs: [0, chance.below(20)],
     readBytes: [1, chance.of([3, 40, 1_000, 65_536])],
     kernelBytes: chance.of([64, 1_000, 131_072]),
-    ...(chance.happens(0.3) && {
-      route: { retry: { on: ["error", "timeout", "invalid_header"], tries: chance.below(3) } },
-    }),
+    route: { dialect, ...(chance.happens(0.3) && { retry: { ...retry, on: [...retry.on] } }) },
     engine: { maxConns: chance.of([0, 0, 1, 3]), maxFails: chance.of([0, 1, 3]) },
     pool: {
       keepAlive: {
@@ -48,6 +51,23 @@ function fleetOf(seed: number, chance: Chance): World {
       shadow: { name: chance.of(["least_bytes", "cache_aware", "ascend_heap"] as const) },
     },
   });
+}
+
+/** Gives each engine what it does, and what goes wrong with it. */
+function staff(world: World, chance: Chance, dialect: Dialect): void {
+  const rate = chance.of([0, 0.1, 0.3, 0.6]);
+  const meeting = new MeetingEngines();
+  const isMeeting = dialect === "sglang";
+  world.kv.consumed = false;
+  for (const engine of world.engines) engine.checksTransfer = !isMeeting;
+  for (const engine of world.prefill) {
+    const whole = isMeeting ? meeting.prefills : prefills;
+    engine.script = unreliable(world, chance, rate, whole);
+  }
+  for (const engine of world.decode) {
+    const alone = chance.happens(0.2) ? decodesUntilClosed : decodes;
+    engine.script = unreliable(world, chance, rate, isMeeting ? meeting.decodes : alone);
+  }
 }
 
 /** Some engines cannot be reached for a while. */
@@ -75,14 +95,9 @@ function events(world: World, chance: Chance): boolean {
 /** Throws what is wrong. */
 export function runFleet(seed: number): void {
   const chance = new Chance(seed);
-  const world = fleetOf(seed, chance);
-  world.kv.consumed = false;
-  const rate = chance.of([0, 0.1, 0.3, 0.6]);
-  for (const engine of world.prefill) engine.script = unreliable(world, chance, rate, prefills);
-  for (const engine of world.decode) {
-    const whole = chance.happens(0.2) ? decodesUntilClosed : decodes;
-    engine.script = unreliable(world, chance, rate, whole);
-  }
+  const dialect = chance.of(["omni", "sglang"] as const);
+  const world = fleetOf(seed, chance, dialect);
+  staff(world, chance, dialect);
   outages(world, chance);
   const drains = events(world, chance);
   const askers: Asker[] = [];
