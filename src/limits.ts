@@ -147,3 +147,15 @@ export const explainedEnginesMax = 16;
  * as policies do.
  */
 export const shadowBlocksMax = 65_536;
+
+/**
+ * Workers: one that gives no sign of life for so long hangs, by so many looks in a row, and is ended; if that takes too
+ * long, too, the process ends. One that died is started again after a delay that doubles up to its bound, and starts
+ * over once a worker has lived for so long.
+ */
+export const workerHangMs = 10_000;
+export const workerLooksPerHang = 10;
+export const workerKillTimeoutMs = 5_000;
+export const workerRestartDelayMs = 100;
+export const workerRestartDelayMaxMs = 10_000;
+export const workerHealthyMs = 60_000;

@@ -17,6 +17,8 @@ import { versionLines } from "./version.ts";
 export interface RunOptions {
   /** Another worker than the real one, for tests. */
   readonly workerEntry?: URL;
+  /** Instead of the usual time after which a worker hangs, for tests. */
+  readonly workerHangMs?: number;
 }
 
 /** As nginx's default, below the prefix. */

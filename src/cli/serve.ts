@@ -1,7 +1,7 @@
 /** Serves a configuration in the foreground until a signal ends it. */
 import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
-import { Instance, type StartReport } from "../control/process/instance.ts";
+import { Instance, type InstanceOptions, type StartReport } from "../control/process/instance.ts";
 import { defaultPidFile } from "../control/process/pid-file.ts";
 import { handleSignals } from "../control/process/signals.ts";
 import { ServeError } from "../control/serve-error.ts";
@@ -11,15 +11,13 @@ import { systemRandom } from "../transport/random.ts";
 import { printMessage, printProblem } from "./print.ts";
 import { version } from "./version.ts";
 
-export interface ServeOptions {
+export interface ServeOptions extends Pick<InstanceOptions, "workerEntry" | "workerHangMs"> {
   readonly source: ConfigSource;
   readonly runtime: Runtime;
-  /** Another worker than the real one, for tests. */
-  readonly workerEntry?: URL;
 }
 
 /** @returns the exit code. */
-export async function serve({ source, runtime, workerEntry }: ServeOptions): Promise<number> {
+export async function serve({ source, runtime, ...more }: ServeOptions): Promise<number> {
   const load = () => loadConfig(source, runtime);
   const loaded = await load();
   for (const notice of loaded.notices) if (notice.level === "warn") printProblem(notice);
@@ -34,7 +32,7 @@ export async function serve({ source, runtime, workerEntry }: ServeOptions): Pro
     clock: systemClock,
     random: systemRandom,
     ...("flags" in source ? {} : { pidFile: defaultPidFile(configFilePath(source)) }),
-    ...(workerEntry === undefined ? {} : { workerEntry }),
+    ...more,
   });
   return runInstance(instance, (report) => printMessage("notice", startLine(runtime, report)));
 }

@@ -1,5 +1,6 @@
 /** The state of all engines in Prometheus' text format. */
 import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";
+import type { WorkerCounts } from "../workers/restarts.ts";
 import type { EngineReport, PoolReport } from "./engines.ts";
 
 interface Gauge {
@@ -67,17 +68,22 @@ const gauges: readonly Gauge[] = [
   },
 ];
 
+const replacedMetric = "global_proxy_workers_replaced_total";
 const waitingMetric = "global_proxy_waiting_requests";
 const cacheMetric = "global_proxy_engine_cache_knowledge";
 const cacheStates: readonly CacheKnowledge[] = ["exact", "approximate", "blind"];
 
-export function metricsText(
-  workers: { readonly alive: number },
-  pools: readonly PoolReport[],
-): string {
+export function metricsText(workers: WorkerCounts, pools: readonly PoolReport[]): string {
   const lines = [
     ...head("global_proxy_workers", "Workers that are alive."),
     `global_proxy_workers ${workers.alive}`,
+    ...head(
+      replacedMetric,
+      "Workers that had to be replaced, by what had become of them.",
+      "counter",
+    ),
+    `${replacedMetric}{cause="died"} ${workers.died}`,
+    `${replacedMetric}{cause="hung"} ${workers.hung}`,
   ];
   lines.push(...head(waitingMetric, "Requests that wait for capacity at an engine of the pool."));
   for (const { pool, waiting } of pools) {
@@ -108,8 +114,8 @@ export function metricsText(
   return `${lines.join("\n")}\n`;
 }
 
-function head(name: string, help: string): string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`];
+function head(name: string, help: string, type: "gauge" | "counter" = "gauge"): string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
 }
 
 /** Escapes a label's value. */

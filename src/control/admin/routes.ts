@@ -6,13 +6,14 @@ import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { SignalState } from "../polling/load-poller.ts";
+import type { WorkerCounts } from "../workers/restarts.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
 import { metricsText } from "./metrics.ts";
 import type { AdminResponse, AdminRoutes } from "./server.ts";
 
 /** What the pages read. */
 export interface AdminSource {
-  readonly workers: { readonly alive: number; readonly configured: number };
+  readonly workers: WorkerCounts;
   readonly isDraining: boolean;
   readonly pools: readonly Pool[];
   readonly signals: ReadonlyMap<string, SignalState>;
@@ -49,10 +50,10 @@ export function adminRoutes(source: () => AdminSource, clock: Pick<Clock, "wallM
 }
 
 /** 503 if the proxy takes no requests: no worker is alive, or it is draining. */
-function health({ workers, isDraining }: AdminSource): AdminResponse {
-  const isUp = workers.alive > 0 && !isDraining;
+function health({ workers: { alive, configured }, isDraining }: AdminSource): AdminResponse {
+  const isUp = alive > 0 && !isDraining;
   const status = isDraining ? "draining" : isUp ? "ok" : "down";
-  return json(isUp ? 200 : 503, { status, workers });
+  return json(isUp ? 200 : 503, { status, workers: { alive, configured } });
 }
 
 async function reports(source: AdminSource, nowMs: number): Promise<PoolReport[]> {

@@ -3,14 +3,13 @@ import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
 import type { LoadResult } from "../../config/load.ts";
 import { formatProblem } from "../../config/problems/problem.ts";
 import type { Config } from "../../config/schema/schema.ts";
+import { workerHangMs } from "../../limits.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { type AdminSource, adminRoutes } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
-import { DialectFinder } from "../discovery/dialect-finder.ts";
-import { Prober } from "../discovery/prober.ts";
-import { Registrar } from "../discovery/registrar.ts";
+import { Discovery } from "../discovery/discovery.ts";
 import { ServeError } from "../serve-error.ts";
 import { FreePorts, listenKeys, sharePorts, withoutSharing } from "../workers/ready-config.ts";
 import { removeStaleSockets } from "../workers/stale-sockets.ts";
@@ -31,6 +30,8 @@ export interface InstanceOptions {
   readonly pidFile?: string;
   /** Another worker than the real one, for tests. */
   readonly workerEntry?: URL;
+  /** Instead of the usual time after which a worker hangs, for tests. */
+  readonly workerHangMs?: number;
 }
 
 export interface StartReport {
@@ -50,9 +51,7 @@ export class Instance {
   readonly #options: InstanceOptions;
   readonly #workers: number;
   readonly #ports = new FreePorts();
-  readonly #prober: Prober;
-  readonly #finder: DialectFinder;
-  readonly #registrar: Registrar;
+  readonly #discovery: Discovery;
   readonly #admin: AdminServer;
   readonly #pidFile = new OwnedPidFile();
   readonly #reloads = new Reloads(() => this.#reloadOnce());
@@ -68,16 +67,11 @@ export class Instance {
     this.#config = config;
     this.#workers = countWorkers(config.workers, runtime);
     this.log = new ErrorLog({ ...config.errorLog, thread: 0, sync: true, clock });
-    this.#prober = new Prober({
-      log: (message) => this.log.notice(message),
-      changed: (discovered) => this.#supervisor?.applyDiscovered(discovered),
-    });
-    const deps = {
-      log: (level: "notice" | "warn" | "error", message: string) => this.log.log(level, message),
+    this.#discovery = new Discovery({
+      log: (level, message) => this.log.log(level, message),
+      discovered: (discovered) => this.#supervisor?.applyDiscovered(discovered),
       changed: () => void this.#applyAgain(),
-    };
-    this.#finder = new DialectFinder(deps);
-    this.#registrar = new Registrar(deps);
+    });
     this.#admin = new AdminServer(
       adminRoutes(() => this.#adminSource(), clock),
       (message) => this.log.notice(message),
@@ -99,11 +93,11 @@ export class Instance {
     const problem = this.#pidFile.moveTo(this.#config.pidFile ?? this.#options.pidFile);
     if (problem !== undefined) throw new ServeError(problem, "GP_PID_FILE");
     try {
-      await this.#registrar.open(this.#config);
+      await this.#discovery.open(this.#config);
       await this.#admin.open(this.#config.admin);
       this.#admin.use(this.#config.admin);
       const addresses = await this.#startWorkers();
-      this.#finder.use(this.#config);
+      this.#discovery.use(this.#config);
       return { workers: this.#workers, addresses };
     } catch (error) {
       this.#close();
@@ -157,6 +151,13 @@ export class Instance {
     this.#end(interruptedCode);
   }
 
+  /** Connections would still come to a worker that hangs and cannot be ended: let the service manager start anew. */
+  #abandon(worker: number): void {
+    this.log.emerg(`worker ${worker} hangs and cannot be ended: exiting`);
+    this.#close();
+    this.#end(1);
+  }
+
   async #startWorkers(): Promise<readonly BoundAddress[]> {
     const { clock, random } = this.#options;
     const { workerEntry = new URL("../../proxy/worker/worker-thread.js", import.meta.url) } =
@@ -168,11 +169,13 @@ export class Instance {
         workerEntry,
         workers: this.#workers,
         log,
+        workerHangMs: this.#options.workerHangMs ?? workerHangMs,
         clock,
         random,
+        stuck: (worker) => this.#abandon(worker),
       });
       this.#supervisor = supervisor;
-      supervisor.applyDiscovered(this.#prober.discovered);
+      supervisor.applyDiscovered(this.#discovery.discovered);
       try {
         return await supervisor.start(ready);
       } catch (error) {
@@ -186,18 +189,11 @@ export class Instance {
 
   /** The configuration as workers need it. @param known keys of addresses that this instance listens on already */
   async #ready(written: Config, known: ReadonlySet<string>): Promise<Config> {
-    const config = this.#resolve(written);
-    // Before the workers get it, so that no request goes to an engine that is known not to be ready.
-    await this.#prober.use(config);
+    const config = await this.#discovery.resolve(written);
     const filled = await this.#ports.fillIn(config);
     await removeStaleSockets(filled, known);
     if (this.#workers > 1) return sharePorts(filled, known);
     return this.#options.runtime.sharedPorts ? filled : withoutSharing(filled);
-  }
-
-  /** The configuration with what was discovered since: engines that have registered, and dialects. */
-  #resolve(written: Config): Config {
-    return this.#finder.resolve(this.#registrar.resolve(written));
   }
 
   async #reloadOnce(): Promise<void> {
@@ -208,7 +204,7 @@ export class Instance {
       const config = await this.#loadAgain();
       if (config === undefined) return;
       checkLogFiles(config);
-      await this.#registrar.open(config);
+      await this.#discovery.open(config);
       await this.#admin.open(config.admin);
       await this.#applyToWorkers(config);
       // A signal may have stopped it meanwhile.
@@ -216,7 +212,7 @@ export class Instance {
       this.#use(config);
       log.notice("the new configuration is in force");
     } catch (error) {
-      this.#registrar.use(this.#config);
+      this.#discovery.restore(this.#config);
       log.emerg((error as Error).message);
       log.error("the old configuration stays in force");
     }
@@ -228,6 +224,7 @@ export class Instance {
       try {
         await this.#applyToWorkers(this.#config);
       } catch (error) {
+        this.#discovery.restore(this.#config);
         this.log.error((error as Error).message);
       }
     });
@@ -236,12 +233,7 @@ export class Instance {
   async #applyToWorkers(config: Config): Promise<void> {
     if (this.#draining || this.#stopping || this.#supervisor === undefined) return;
     const known = listenKeys(await this.#ports.fillIn(this.#config));
-    try {
-      await this.#supervisor.apply(await this.#ready(config, known));
-    } catch (error) {
-      void this.#prober.use(this.#finder.resolve(this.#config));
-      throw error;
-    }
+    await this.#supervisor.apply(await this.#ready(config, known));
   }
 
   /** The configuration as written now. If it has errors, logs them and returns undefined. */
@@ -268,8 +260,7 @@ export class Instance {
     const problem = this.#pidFile.moveTo(config.pidFile ?? this.#options.pidFile);
     if (problem !== undefined) this.log.error(problem);
     this.#config = config;
-    this.#finder.use(config);
-    this.#registrar.use(config);
+    this.#discovery.use(config);
     this.#admin.use(config.admin);
     this.log.configure(config.errorLog);
   }
@@ -277,7 +268,7 @@ export class Instance {
   #adminSource(): AdminSource {
     const supervisor = this.#supervisor;
     return {
-      workers: supervisor?.workers ?? { alive: 0, configured: this.#workers },
+      workers: supervisor?.workers ?? { alive: 0, configured: this.#workers, died: 0, hung: 0 },
       isDraining: this.#draining || this.#stopping,
       pools: supervisor?.pools ?? [],
       signals: supervisor?.signals ?? new Map(),
@@ -288,9 +279,7 @@ export class Instance {
   }
 
   #close(): void {
-    this.#prober.close();
-    this.#finder.close();
-    this.#registrar.close();
+    this.#discovery.close();
     this.#admin.close();
     this.#pidFile.remove();
     this.log.close();

@@ -2,7 +2,6 @@
  * The set of workers: starts them, gives all of them the same configuration, replaces those that die, drains and stops
  * them.
  */
-import { randomBytes } from "node:crypto";
 import type { Config } from "../../config/schema/schema.ts";
 import { deadlineTickMs } from "../../limits.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
@@ -17,35 +16,35 @@ import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
 import { ServeError } from "../serve-error.ts";
 import { EngineBoard } from "./engine-board.ts";
 import { type AppliedConfig, MainPools } from "./main-pools.ts";
-import { configOfWorker, withRecordSalt } from "./ready-config.ts";
-import { Restarts } from "./restarts.ts";
+import { Restarts, type WorkerCounts } from "./restarts.ts";
 import { shadowLine, sumOfShadows } from "./shadow-reports.ts";
 import { removeStaleSockets } from "./stale-sockets.ts";
-import { WorkerThread } from "./worker-thread.ts";
+import { WorkerSet } from "./worker-set.ts";
 
 export interface SupervisorOptions {
   readonly workerEntry: URL;
   readonly workers: number;
+  /** A worker that gives no sign of life for so long is replaced. */
+  readonly workerHangMs: number;
   readonly log: ErrorLog;
   readonly clock: Pick<Clock, "nowMs">;
   /** Uniform in [0, 1). */
   random(): number;
+  /** A worker cannot be ended, and new connections still come to it. */
+  stuck(worker: number): void;
 }
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #board: EngineBoard;
   readonly #poller: LoadPoller;
-  readonly #threads: (WorkerThread | undefined)[];
+  readonly #workers: WorkerSet;
   readonly #restarts: Restarts;
   /** Where requests of several workers wait. A single worker has a queue of its own. */
   readonly #queue: QueueServer | undefined;
   readonly #queueTicker: NodeJS.Timeout | undefined;
-  readonly #recordSalt = randomBytes(16).toString("hex");
   #applied: AppliedConfig | undefined;
-  #discovered: DiscoveredByIdentity = {};
   readonly #pools: MainPools;
-  #generation = 0;
   #closing = false;
 
   constructor(options: SupervisorOptions) {
@@ -63,8 +62,25 @@ export class Supervisor {
       this.#queue = queue;
       this.#queueTicker = setInterval(() => queue.tick(), deadlineTickMs).unref();
     }
-    this.#threads = new Array<WorkerThread | undefined>(workers).fill(undefined);
-    this.#restarts = new Restarts(workers);
+    this.#restarts = new Restarts({
+      workers,
+      hangMs: options.workerHangMs,
+      log,
+      nowMs: () => options.clock.nowMs(),
+      ended: (worker) => this.#takeBack(worker),
+      restart: (worker) => void this.#restart(worker),
+      stuck: (worker) => options.stuck(worker),
+    });
+    this.#workers = new WorkerSet({
+      entry: options.workerEntry,
+      shared: {
+        workers,
+        scoreboard: this.#board.memory,
+        shadows: this.#board.shadowMemory,
+        heartbeats: this.#restarts.heartbeats,
+      },
+      queue: (worker, message, reply) => this.#queue?.receive(worker, message, reply),
+    });
   }
 
   /** Starts all workers. If one cannot serve, stops all and rejects with `ServeError`. */
@@ -72,10 +88,13 @@ export class Supervisor {
     this.#applied = { config, slots: this.#board.assign(config) };
     this.#board.use(this.#applied.slots);
     this.#usePools(this.#applied);
-    const threads = this.#threads.map((_, index) => this.#spawn(index));
+    const threads = this.#workers.startAll();
     try {
-      const addresses = await this.#applyTo(threads, this.#applied);
-      for (const thread of threads) this.#watch(thread);
+      const addresses = await this.#workers.apply(threads, this.#applied);
+      for (const thread of threads) {
+        this.#restarts.watch(thread);
+        this.#restarts.serves(thread);
+      }
       this.#poller.use(config, this.#applied.slots);
       return addresses;
     } catch (error) {
@@ -91,20 +110,20 @@ export class Supervisor {
   async apply(config: Config): Promise<readonly BoundAddress[]> {
     const old = this.#applied!;
     const next: AppliedConfig = { config, slots: this.#board.assign(config) };
-    const [first, ...others] = this.#living();
+    const [first, ...others] = this.#workers.living;
     if (first === undefined) throw new ServeError("no worker is alive", "GP_WORKER_ENDED");
     // Their counts start again with the new configuration.
     const shadows = await this.shadows();
     // Until all workers have the new configuration, some still ask for pools of the old one.
     this.#usePools(next, old);
     // Errors that hit every worker, such as an address in use, show at the first one, before any other has changed.
-    const addresses = await this.#applyTo([first], next).catch((error: Error) => {
+    const addresses = await this.#workers.apply([first], next).catch((error: Error) => {
       this.#usePools(old);
       throw error;
     });
     this.#applied = next;
     try {
-      await this.#applyTo(others, next);
+      await this.#workers.apply(others, next);
     } catch (error) {
       await this.#restore(old);
       throw error;
@@ -118,13 +137,13 @@ export class Supervisor {
 
   /** What was discovered about the engines, for all workers. A worker that starts later gets it as well. */
   applyDiscovered(discovered: DiscoveredByIdentity): void {
-    this.#discovered = discovered;
     this.#pools.applyDiscovered(discovered);
-    for (const thread of this.#living()) thread.applyDiscovered(discovered);
+    this.#workers.applyDiscovered(discovered);
   }
 
-  get workers(): { readonly alive: number; readonly configured: number } {
-    return { alive: this.#living().length, configured: this.#options.workers };
+  get workers(): WorkerCounts {
+    const { counts } = this.#restarts;
+    return { alive: this.#workers.living.length, configured: this.#options.workers, ...counts };
   }
 
   get pools(): readonly Pool[] {
@@ -138,7 +157,7 @@ export class Supervisor {
 
   /** The responses of those workers that have one. */
   async ask(question: WorkerQuestion): Promise<unknown[]> {
-    const responses = await Promise.all(this.#living().map((thread) => thread.ask(question)));
+    const responses = await Promise.all(this.#workers.living.map((thread) => thread.ask(question)));
     return responses.filter((response) => response !== undefined);
   }
 
@@ -157,13 +176,13 @@ export class Supervisor {
   }
 
   reopen(): void {
-    for (const thread of this.#living()) thread.reopen();
+    for (const thread of this.#workers.living) thread.reopen();
   }
 
   /** Stops accepting and waits for the requests in flight. */
   async drain(timeoutMs: number): Promise<void> {
     this.#close();
-    await Promise.all(this.#living().map((thread) => thread.drain(timeoutMs)));
+    await Promise.all(this.#workers.living.map((thread) => thread.drain(timeoutMs)));
   }
 
   /** Call before `stop`: only living workers can report. */
@@ -174,23 +193,20 @@ export class Supervisor {
   /** Resolves when all threads have ended. */
   async stop(): Promise<void> {
     this.#close();
-    await Promise.all(this.#living().map((thread) => thread.stop()));
+    await Promise.all(this.#workers.living.map((thread) => thread.stop()));
+    this.#restarts.stop();
   }
 
   /** Ends all threads at once, even if they hang. */
   kill(): void {
     this.#close();
-    for (const thread of this.#living()) thread.kill();
+    for (const thread of this.#workers.living) thread.kill();
   }
 
   #logShadows(reports: readonly ShadowReport[]): void {
     for (const report of reports) {
       if (report.picks > 0) this.#options.log.notice(shadowLine(report));
     }
-  }
-
-  #living(): WorkerThread[] {
-    return this.#threads.filter((thread) => thread !== undefined);
   }
 
   #close(): void {
@@ -209,69 +225,21 @@ export class Supervisor {
   async #restore(old: AppliedConfig): Promise<void> {
     this.#applied = old;
     this.#usePools(old);
-    await this.#applyTo(this.#living(), old).catch((error: Error) => {
+    await this.#workers.apply(this.#workers.living, old).catch((error: Error) => {
       this.#options.log.alert(`the old configuration could not be restored: ${error.message}`);
     });
   }
 
-  #spawn(index: number): WorkerThread {
-    const data = {
-      workerIndex: index,
-      workers: this.#options.workers,
-      scoreboard: this.#board.memory,
-      shadows: this.#board.shadowMemory,
-    };
-    const thread = new WorkerThread(this.#options.workerEntry, data, (message, reply) =>
-      this.#queue?.receive(index, message, reply),
-    );
-    this.#threads[index] = thread;
-    void thread.ended.then(() => {
-      if (this.#threads[index] === thread) this.#threads[index] = undefined;
-    });
-    return thread;
-  }
-
-  /** All must succeed. @returns the addresses that the first of these workers has bound */
-  async #applyTo(threads: readonly WorkerThread[], { config, slots }: AppliedConfig) {
-    this.#generation += 1;
-    const generation = this.#generation;
-    const responses = await Promise.all(
-      threads.map((thread) =>
-        thread.apply({
-          type: "apply",
-          config: withRecordSalt(configOfWorker(config, thread.index), this.#recordSalt),
-          generation,
-          slots,
-          discovered: this.#discovered,
-        }),
-      ),
-    );
-    for (const response of responses) {
-      if ("failed" in response) throw new ServeError(response.failed, response.code);
-    }
-    const [first] = responses;
-    return first !== undefined && "addresses" in first ? first.addresses : [];
-  }
-
-  #watch(thread: WorkerThread): void {
-    const { nowMs } = this.#options.clock;
-    const startMs = nowMs();
-    void thread.ended.then((cause) => {
-      if (!this.#closing) this.#replace(thread, nowMs() - startMs, cause);
-    });
-  }
-
-  #replace({ index }: WorkerThread, livedMs: number, cause: string): void {
+  /** What a worker that has ended had taken. */
+  #takeBack(index: number): void {
     this.#board.closeRow(index);
     this.#queue?.workerEnded(index);
-    const delayMs = this.#restarts.schedule(index, livedMs, () => void this.#restart(index));
-    this.#options.log.alert(`worker ${index} died, restarting it in ${delayMs} ms: ${cause}`);
   }
 
   async #restart(index: number): Promise<void> {
     const { log } = this.#options;
-    const thread = this.#spawn(index);
-    this.#watch(thread);
+    const thread = this.#workers.start(index);
+    this.#restarts.watch(thread);
     try {
       let applied: AppliedConfig | undefined;
       // A reload may change the configuration meanwhile.
@@ -279,8 +247,9 @@ export class Supervisor {
         applied = this.#applied!;
         // Only worker 0 serves unix sockets: the dead one has left their files.
         if (index === 0) await removeStaleSockets(applied.config);
-        await this.#applyTo([thread], applied);
+        await this.#workers.apply([thread], applied);
       }
+      this.#restarts.serves(thread);
       log.notice(`worker ${index} is running again`);
     } catch (error) {
       if (this.#closing) return;

@@ -38,6 +38,8 @@ export class WorkerThread {
   readonly #asking = new Map<number, (response: unknown) => void>();
   #lastQuestion = 0;
   #onDrained: (() => void) | undefined;
+  /** Why this side ended it. */
+  #killedFor: string | undefined;
 
   constructor(entry: URL, data: WorkerData, queue: QueueReceiver) {
     this.#queue = queue;
@@ -48,7 +50,9 @@ export class WorkerThread {
       this.#worker.on("error", (error: Error) => {
         cause ??= error.stack ?? String(error);
       });
-      this.#worker.once("exit", (code) => resolve(cause ?? `it ended with code ${code}`));
+      this.#worker.once("exit", (code) => {
+        resolve(this.#killedFor ?? cause ?? `it ended with code ${code}`);
+      });
     });
     this.#worker.on("message", (message: FromWorker) => this.#receive(message));
     void this.ended.then((why) => {
@@ -117,8 +121,14 @@ export class WorkerThread {
     clearTimeout(timer);
   }
 
-  kill(): void {
+  /** Ends the thread wherever it is. @param cause for the log, if it hangs */
+  kill(cause?: string): void {
+    this.#killedFor ??= cause;
     void this.#worker.terminate();
+  }
+
+  get isHung(): boolean {
+    return this.#killedFor !== undefined;
   }
 
   #send(message: ToWorker): void {

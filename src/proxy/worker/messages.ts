@@ -21,6 +21,8 @@ export interface WorkerData {
   readonly scoreboard: SharedArrayBuffer;
   /** Of another one, of the same size, for the second policies that follow those that decide. */
   readonly shadows: SharedArrayBuffer;
+  /** An Int32 of each worker, which it counts up every `deadlineTickMs` as long as it does not hang. */
+  readonly heartbeats: SharedArrayBuffer;
 }
 
 /** What an operator may want to know of a worker. Each kind has a reply of its own. */

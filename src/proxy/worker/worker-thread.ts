@@ -19,7 +19,7 @@ import { Worker } from "./worker.ts";
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
 const port = parentPort!;
-const { workerIndex, workers, scoreboard, shadows } = workerData as WorkerData;
+const { workerIndex, workers, scoreboard, shadows, heartbeats } = workerData as WorkerData;
 const errorLog = new ErrorLog({
   file: "stderr",
   level: "error",
@@ -47,7 +47,11 @@ const callbackListener = new CallbackListener(platform, worker.callbacks, worker
   worker.acceptCaller(socket),
 );
 
-const ticker = setInterval(() => worker.tick(), deadlineTickMs);
+const beats = new Int32Array(heartbeats);
+const ticker = setInterval(() => {
+  Atomics.add(beats, workerIndex, 1);
+  worker.tick();
+}, deadlineTickMs);
 
 function say(message: FromWorker): void {
   port.postMessage(message);

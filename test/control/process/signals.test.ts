@@ -13,7 +13,7 @@ import {
   sharesPorts,
   sharingRuntimes,
 } from "../../support/runtimes.ts";
-import { patienceMs } from "../../support/times.ts";
+import { patienceMs, scaled } from "../../support/times.ts";
 
 const script = fileURLToPath(new URL("fake/cli.mjs", import.meta.url));
 
@@ -65,15 +65,20 @@ servers: [{ listen: [${listen}], routes: [{ match: { path: / }, target: { pool: 
   );
 }
 
-function start(runtime: RuntimeName, args: readonly string[] = ["-c", file]): RunningCommand {
-  const command = startScript(runtime, script, args, { cwd: folder });
+function start(
+  runtime: RuntimeName,
+  args: readonly string[] = ["-c", file],
+  more: NodeJS.ProcessEnv = {},
+): RunningCommand {
+  const env = { ...process.env, NO_COLOR: "1", ...more };
+  const command = startScript(runtime, script, args, { cwd: folder, env });
   running.push(command);
   return command;
 }
 
 /** Starts, and waits until it listens. */
-async function serve(runtime: RuntimeName) {
-  const command = start(runtime);
+async function serve(runtime: RuntimeName, env: NodeJS.ProcessEnv = {}) {
+  const command = start(runtime, ["-c", file], env);
   const [, url] = await command.saysError(/listening on (http:\S+)/);
   return { command, url: url! };
 }
@@ -261,6 +266,18 @@ describe.each(runtimes)("on %s", (runtime) => {
     );
     await command.saysError(/worker 0 is running again/);
     expect((await ask(url)).pools).toEqual(["kept"]);
+  });
+
+  test("a worker that hangs is reported and replaced, also while it drains", async () => {
+    write({ pool: "kept" });
+    const { command, url } = await serve(runtime, { GP_TEST_HANG_MS: `${scaled(600)}` });
+    await fetch(`${url}/spin`);
+    await command.saysError(/\[alert\] .*worker 0 died, restarting it in 100 ms: it hung: no sign/);
+    await command.saysError(/worker 0 is running again/);
+    expect((await ask(url)).pools).toEqual(["kept"]);
+    await fetch(`${url}/spin`);
+    command.signal("SIGQUIT");
+    expect(await command.exited).toBe(0);
   });
 
   test("SIGUSR2 and a burst of signals do no harm", async () => {

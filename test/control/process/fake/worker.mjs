@@ -13,6 +13,9 @@ let config;
 let reopened = 0;
 let onDrained;
 
+const beats = new Int32Array(workerData.heartbeats);
+const ticker = setInterval(() => Atomics.add(beats, workerData.workerIndex, 1), 50);
+
 function serve(socket) {
   sockets.add(socket);
   socket.on("error", () => {});
@@ -105,6 +108,7 @@ parentPort.on("message", (message) => {
   if (message.type === "stop") {
     for (const server of servers.values()) server.close();
     for (const socket of sockets) socket.destroy();
+    clearInterval(ticker);
     parentPort.close();
   }
 });
