@@ -7,6 +7,8 @@ export type HeadLimits = {
   readonly fieldCount: number;
   /** Bytes of the request target as sent. */
   readonly targetBytes: number;
+  /** Lines whose name has an underscore do not count. */
+  readonly ignoresUnderscores?: boolean;
 };
 
 export const DEFAULT_HEAD_LIMITS: HeadLimits = Object.freeze({

@@ -36,6 +36,10 @@ export function flagsCommand(): Command {
       "for clients that send X-Explain: 1, explain which engines were chosen and why",
     )
     .option(
+      "--engine-control",
+      "let clients reach paths that control engines, such as /sleep (default: 403)",
+    )
+    .option(
       "--signals",
       "poll engines for their load, also from requests that are not this proxy's",
     )

@@ -9,12 +9,14 @@ import {
 import { withGeneratedPart } from "./generated-part.ts";
 import { nginxDirectivesMarkdown } from "./nginx-page.ts";
 import { policiesText } from "./policies-page.ts";
+import { controlPathsTable } from "./security-page.ts";
 
 /** Pages that are written by hand, but for one part. */
 const parts: readonly (readonly [file: string, part: string, text: () => string])[] = [
   ["docs/dialects.md", "dialects", overviewTable],
   ["docs/kv-transfer.md", "attributes", allAttributesTable],
   ["docs/policies.md", "policies", policiesText],
+  ["docs/security.md", "control-paths", controlPathsTable],
   ...pagesWithAttributes().map(
     (page) => [`docs/dialects/${page}.md`, "attributes", () => attributeTable(page)] as const,
   ),

@@ -33,6 +33,8 @@ export interface Flags {
   readonly requestTimeoutMs?: string;
   readonly prefillTimeoutMs?: string;
   readonly explain?: boolean;
+  /** As in a route. */
+  readonly engineControl?: boolean;
   /** Ask all engines for their load. */
   readonly signals?: boolean;
   readonly tokenize?: boolean;

@@ -56,12 +56,14 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     match: { path: "/" },
     target: { pool: "decode" },
     ...(encodes && { encode: { pool: "encode" } }),
-    ...(splits ? { prefill: { pool: "prefill" }, dialect } : { dialect, byEndpoint: true }),
+    ...(splits && { prefill: { pool: "prefill" } }),
+    dialect,
     ...(onFailure && { onPrefillFailure: onFailure }),
     ...(minTokens !== undefined && { prefillMinTokens: minTokens }),
     ...(requestMs !== undefined && { requestTimeoutMs: requestMs }),
     ...(prefillMs !== undefined && { prefillTimeoutMs: prefillMs }),
     ...(flags.explain && { explain: true }),
+    ...(flags.engineControl && { engineControl: true }),
     accessLogs: flags.accessLog === undefined ? [] : [{ file: flags.accessLog }],
   };
 }

@@ -12,7 +12,7 @@ import { memberValue, type Span } from "../../body/json/member-value.ts";
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import { removeMember } from "../shared/members.ts";
 
-const ecTransferParams = new KeyName("ec_transfer_params");
+export const ecTransferParams: KeyName = new KeyName("ec_transfer_params");
 const model = new KeyName("model");
 /** What changes how an item is encoded, and when: everything else is about the response. */
 const encodeMembers = [

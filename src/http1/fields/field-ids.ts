@@ -55,6 +55,9 @@ export const FieldId = {
 
 export type FieldId = (typeof FieldId)[keyof typeof FieldId];
 
+/** In place of an id: a line that the proxy treats as if it had not come, whatever its name. */
+export const IGNORED_FIELD = -1;
+
 /** Ids up to this one belong to one hop. */
 export const LAST_HOP_BY_HOP_ID: number = FieldId.ProxyAuthenticationInfo;
 

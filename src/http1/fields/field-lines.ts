@@ -3,10 +3,11 @@
 import { CLASS, CR, HTAB, IS_TOKEN, IS_VALUE, LF, SP } from "../charset.ts";
 import type { HeadLimits } from "../limits.ts";
 import { type HttpProblem, PROBLEMS } from "../problems.ts";
-import { fieldIdAt } from "./field-ids.ts";
+import { fieldIdAt, IGNORED_FIELD } from "./field-ids.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
 const COLON = 0x3a;
+const UNDERSCORE = 0x5f;
 
 /**
  * Why the byte at `at`, the first that is not a token character, does not end a field name that starts at `lineStart`.
@@ -24,6 +25,11 @@ function nameProblem(bytes: Uint8Array, lineStart: number, at: number): HttpProb
 function valueProblem(code: number): HttpProblem {
   if (code === LF) return PROBLEMS.bareLineFeed;
   return code === CR ? PROBLEMS.bareCarriageReturn : PROBLEMS.badFieldValue;
+}
+
+function hasUnderscore(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] === UNDERSCORE) return true;
+  return false;
 }
 
 /**
@@ -55,7 +61,11 @@ export function readFieldLines(
       valueEnd--;
     }
     at += 2;
-    fields.add(fieldIdAt(bytes, nameStart, nameEnd), nameStart, nameEnd, valueStart, valueEnd, at);
+    const id = fieldIdAt(bytes, nameStart, nameEnd);
+    // No name with an id has an underscore.
+    const mayIgnore = id === 0 && limits.ignoresUnderscores === true;
+    const isIgnored = mayIgnore && hasUnderscore(bytes, nameStart, nameEnd);
+    fields.add(isIgnored ? IGNORED_FIELD : id, nameStart, nameEnd, valueStart, valueEnd, at);
   }
   return undefined;
 }

@@ -54,7 +54,7 @@ export class HeaderFields {
     offsets[at + 3] = valueEnd;
     offsets[at + 4] = id;
     this.blockEnd = lineEnd;
-    if (id !== 0) this.note(id);
+    if (id > 0) this.note(id);
     this.count++;
   }
 
@@ -97,7 +97,7 @@ export class HeaderFields {
     return this.text.slice(this.offsets[at + 2], this.offsets[at + 3]);
   }
 
-  /** A `FieldId`; 0 for a name that has none. */
+  /** A `FieldId`; 0 for a name that has none, `IGNORED_FIELD` for a line that does not count. */
   id(i: number): number {
     return this.offsets[i * STRIDE + 4]!;
   }

@@ -2,9 +2,7 @@
  * What comes between a request's arrival and its first engine: waiting in the queue of its pool, and finding out what
  * engines have cached of its prompt. Each step is optional; the listener hears how it ends.
  */
-import { KeyName } from "../../body/json/key-name.ts";
 import type { LegName, LegOrder } from "../../dialects/dialect.ts";
-import { memberValueOf } from "../../dialects/shared/member-facts.ts";
 import type { PromptUsage } from "../../dialects/shared/prompt-usage.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { PickFailure, Pool } from "../../pool/pool.ts";
@@ -47,8 +45,6 @@ export interface AdmissionLegs {
   readonly picks: AdmissionPicks;
 }
 
-/** vLLM's member of this name. */
-const priorityKey = new KeyName("priority");
 const noBlocks: readonly number[] = [];
 
 /** Whether requests wait there until the policy can pick an engine. */
@@ -176,18 +172,12 @@ export class Admission implements WaitListener {
       bytes: promptBytes,
       blocks: this.#isPlacedByQueue ? this.#legs.picks.blocks(pool) : noBlocks,
       tokenIds,
-      priority: worker.queuePriority(pool, context) ?? this.#bodyPriority(),
+      priority: worker.queuePriority(pool, context),
       tenant: worker.tenant(pool, context),
       explains: this.#isPlacedByQueue && context.explanation !== undefined,
     };
     this.#wait = new Wait(this.#request, pool, queueRequest, this);
     this.#wait.enqueue();
-  }
-
-  #bodyPriority(): number {
-    const { members } = this.#request;
-    const text = members && memberValueOf(members, priorityKey)?.toString("latin1", 0, 11);
-    return text !== undefined && /^-?\d{1,9}$/.test(text) ? Number(text) : 0;
   }
 
   /** Once, however often the request waits. */

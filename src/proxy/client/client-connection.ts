@@ -162,9 +162,9 @@ export class ClientConnection implements SocketHandler, RequestClient {
   // ---- Reading ----
 
   #readHead(): void {
-    const { headBytesMax, headerTimeoutMs } = this.#servers().initial.config;
+    const { headBytesMax, headerTimeoutMs, underscoresInHeaders } = this.#servers().initial.config;
     if (this.#heads.isAtStart) this.#deadline.set(headerTimeoutMs);
-    const end = this.#heads.read(headBytesMax);
+    const end = this.#heads.read(headBytesMax, underscoresInHeaders);
     if (end === headInvalid) this.refuse(this.#heads.problem!);
     else if (end !== headIncomplete) this.#startRequest(this.#heads.take(), end);
   }

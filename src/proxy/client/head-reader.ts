@@ -47,9 +47,10 @@ export class HeadReader {
 
   /**
    * @param bytesMax of the head
+   * @param underscores names with an underscore count
    * @returns where the head ends in the waiting bytes, `headIncomplete` or `headInvalid`
    */
-  read(bytesMax: number): number {
+  read(bytesMax: number, underscores: boolean): number {
     const bytes = this.#bytes;
     const end = findHeadEnd(bytes, 0, bytes.length, this.#searchedBytes);
     if (end === HEAD_UNFINISHED && bytes.length <= bytesMax) {
@@ -60,7 +61,12 @@ export class HeadReader {
     if (end === HEAD_MALFORMED) return this.#fail(PROBLEMS.unfinishedHead);
     if (end === HEAD_UNFINISHED) return this.#fail(PROBLEMS.headTooLarge);
     const text = bytes.toString("latin1", 0, end);
-    const limits = { headBytes: bytesMax, fieldCount: fieldsMax, targetBytes: bytesMax };
+    const limits = {
+      headBytes: bytesMax,
+      fieldCount: fieldsMax,
+      targetBytes: bytesMax,
+      ignoresUnderscores: !underscores,
+    };
     const problem = parseRequestHead(text, this.head, limits, bytes);
     return problem === undefined ? end : this.#fail(problem);
   }

@@ -68,6 +68,20 @@ export const outcomes = Object.freeze({
   badChunk: outcome("GP_BAD_CHUNK", 400, "client", "no", "The chunked request body is malformed."),
   badPath: outcome("GP_BAD_PATH", 400, "client", "no", "The path of the request is malformed."),
   noRoute: outcome("GP_NO_ROUTE", 404, "client", "no", "No route takes this path."),
+  engineControl: outcome(
+    "GP_ENGINE_CONTROL",
+    403,
+    "client",
+    "no",
+    "This path of the engines is for their operators, not for clients.",
+  ),
+  transferField: outcome(
+    "GP_TRANSFER_FIELD",
+    400,
+    "client",
+    "no",
+    "The request has a field for the transfer of KV caches, which only the proxy may set.",
+  ),
   draining: outcome("GP_DRAINING", 503, "internal", "safe", "The proxy is shutting down."),
   bodiesFull: outcome(
     "GP_MEMORY_FULL",

@@ -1,9 +1,10 @@
 /** One request from its head to its end: forwards it or replies to it, and accounts for it. */
 
-import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
+import type { TopLevel } from "../../body/json/top-level.ts";
 import { mediaItems } from "../../body/prompt/media-items.ts";
 import { type Endpoint, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
+import { namesEngines } from "../../dialects/transfer-guard.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
@@ -24,6 +25,7 @@ import type { RoutedRequest } from "../routing/route-request.ts";
 import type { Routed, Server } from "../routing/server.ts";
 import { ModelList } from "./model-list.ts";
 import { RequestDeadline } from "./request-deadline.ts";
+import { scanBody } from "./scan-body.ts";
 
 /** The client's connection, as far as one request needs it. */
 export interface RequestClient extends ClientPort {
@@ -168,16 +170,11 @@ export class RequestHandler implements ExchangeRequest {
       this.ended(outcomes.dialectUnknown);
       return;
     }
-    if (prefills || encodes || (isPost && generating?.storage !== undefined)) {
-      const members = this.worker.takeTopLevel();
-      context.members = members;
-      const problem = scanTopLevel(context.body, 0, context.body.length, members);
-      if (problem !== undefined) {
-        this.ended(refused(400, "GP_BAD_JSON", `${problem.detail} (at byte ${problem.offset})`));
-        return;
-      }
-    }
-    if (encodes) this.#encodeFirst(route, prefills);
+    const stores = isPost && generating?.storage !== undefined;
+    const mustBeObject = prefills || encodes || stores;
+    const problem = scanBody(context, this.worker, route.byEndpoint, mustBeObject);
+    if (problem !== undefined) this.ended(problem);
+    else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);
   }
 
@@ -219,8 +216,12 @@ export class RequestHandler implements ExchangeRequest {
   /** Given first, so that a refusal of the body has it, too. */
   #giveRequestId(): void {
     const { context } = this;
-    if (context.requestId !== "" || !this.#routed.route?.givesRequestId) return;
-    context.requestId = context.head.fields.get("x-request-id") || this.worker.ids.uuid();
+    const { route } = this.#routed;
+    if (context.requestId !== "" || route === undefined) return;
+    const given = context.head.fields.get("x-request-id") ?? "";
+    const isForged = route.byEndpoint && namesEngines(given);
+    if (!route.givesRequestId && !isForged) return;
+    context.requestId = (isForged ? "" : given) || this.worker.ids.uuid();
   }
 
   /** The configuration replies. An error without a text of its own may have a page, as in nginx. */

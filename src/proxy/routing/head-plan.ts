@@ -1,4 +1,5 @@
 /** Which header lines an engine gets: the client's, without those of one hop and those that the route sets itself. */
+import { transferHeaders } from "../../dialects/transfer-guard.ts";
 import { FieldSet } from "../../http1/fields/field-set.ts";
 import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { RequestContext } from "../context/request-context.ts";
@@ -35,11 +36,13 @@ export class HeadPlan {
   readonly #setsHost: boolean;
   readonly #setsRequestId: boolean;
 
-  constructor(setHeaders: Readonly<Record<string, string>>, scope: VariableScope) {
+  /** @param guards lines by which a client would steer KV transfers are dropped */
+  constructor(setHeaders: Readonly<Record<string, string>>, scope: VariableScope, guards: boolean) {
     // Of a name that is written in two ways the last one counts.
     const byName = new Map(Object.keys(setHeaders).map((name) => [name.toLowerCase(), name]));
     const names = [...byName.values()].filter((name) => !ours.has(name.toLowerCase()));
-    const dropped = [...names, "Host", "Content-Length", "Expect", dpRankHeader];
+    const steering = guards ? transferHeaders : [dpRankHeader];
+    const dropped = [...names, "Host", "Content-Length", "Expect", ...steering];
     // A response that a dialect reads must not be compressed.
     this.#dropWhenRead = new FieldSet([...dropped, "Accept-Encoding"]);
     this.#drop = new FieldSet(dropped);

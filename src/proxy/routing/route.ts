@@ -1,6 +1,7 @@
 /** One route, compiled: what it matches, what runs first, where its requests go. */
 import type { MatchConfig, RouteConfig, TargetConfig } from "../../config/schema/schema.ts";
 import type { Dialect } from "../../dialects/dialect.ts";
+import { isForClients } from "../../dialects/endpoints/client-paths.ts";
 import { plain } from "../../dialects/plain.ts";
 import { dialectOf } from "../../dialects/registry.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -67,12 +68,12 @@ export class Route {
     this.match = config.match;
     this.prefillTimeouts = { ...config, totalTimeoutMs: config.prefillTimeoutMs };
     this.steps = compileSteps(config.steps, scope);
-    this.heads = new HeadPlan(config.setHeaders, scope);
+    this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint);
     const dialect = dialectOf(config.dialect);
     this.knowsDialect = dialect !== undefined;
     this.dialect = dialect ?? plain;
     this.givesRequestId = config.requestId ?? (config.prefill ?? config.encode) !== undefined;
-    this.byEndpoint = config.byEndpoint ?? config.prefill !== undefined;
+    this.byEndpoint = config.byEndpoint;
     this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));
     this.errorPages = new Map(
       config.errorPages.flatMap(({ statuses, status, keepPageStatus, uri }) => {
@@ -111,6 +112,13 @@ export class Route {
     if (target === undefined || !("pool" in target) || target.uri === undefined)
       return context.path;
     return this.#destination(context)?.uri.split("?", 1)[0] ?? context.path;
+  }
+
+  /** Whether the request is for a path of the engines that clients of this route may not reach. */
+  refuses(context: RequestContext): boolean {
+    if (this.config.engineControl) return false;
+    const uri = this.#destination(context)?.uri;
+    return uri !== undefined && !isForClients(uri);
   }
 
   /** Undefined when the target names no known pool. */

@@ -86,7 +86,8 @@ export class Server {
       keepsPath ||= result === "keep-path";
       if (result !== "search-again") {
         if (!route.forwards) return { route, outcome: outcomes.noRoute };
-        return { route: keepsPath ? route.withPathKept : route };
+        if (keepsPath) route = route.withPathKept;
+        return route.refuses(context) ? { route, outcome: outcomes.engineControl } : { route };
       }
       route = this.#find(context);
     }

@@ -28,8 +28,8 @@ export interface WorkerServices extends LegServices, ResponseServices {
   policyKey(pool: Pool, context: RequestContext): string;
   /** The same for the pool's shadow policy; undefined = it has none. */
   shadowKey(pool: Pool, context: RequestContext): string | undefined;
-  /** From the configuration or the client; undefined = neither gives a priority. */
-  queuePriority(pool: Pool, context: RequestContext): number | undefined;
+  /** From where the configuration says; 0 if there is none. */
+  queuePriority(pool: Pool, context: RequestContext): number;
   tenant(pool: Pool, context: RequestContext): string;
   /** The engines that tokenise the pool's prompts; undefined = none. */
   tokenizers(pool: Pool): Tokenizers | undefined;

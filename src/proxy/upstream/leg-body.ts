@@ -2,6 +2,7 @@
 import { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { Dialect, Engines, KvTransfer } from "../../dialects/dialect.ts";
+import { removeTransferFields } from "../../dialects/transfer-guard.ts";
 import { nameStoredResponse } from "../response/stored-response.ts";
 import type { ForwardedRequest } from "./forwarded-request.ts";
 import type { Leg } from "./leg.ts";
@@ -16,6 +17,7 @@ export function legBody(
   engines: Engines,
 ): Edits {
   edits.start(members);
+  removeTransferFields(members, edits);
   if (transfer === undefined) dialect.strip(members, edits);
   else if (leg.name === "prefill") transfer.prefillEdits(edits, engines);
   else {

@@ -200,10 +200,10 @@ export class Worker implements CallbackServer, ClientServices {
     return this.#config!.shadowKeys.get(pool)?.(context);
   }
 
-  /** A number where the configuration or the client says one; undefined = neither does. */
-  queuePriority(pool: Pool, context: RequestContext): number | undefined {
+  /** Of the request, from where the configuration says; 0 if there is no number. */
+  queuePriority(pool: Pool, context: RequestContext): number {
     const text = this.#config!.queueKeys.get(pool)?.priority(context) ?? "";
-    return /^-?\d{1,9}$/.test(text) ? Number(text) : undefined;
+    return /^-?\d{1,9}$/.test(text) ? Number(text) : 0;
   }
 
   /** Who is asked for the tokens of the pool's prompts; undefined = nobody. */

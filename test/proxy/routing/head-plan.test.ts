@@ -14,11 +14,12 @@ interface Options {
   readonly id?: string;
   readonly bytes?: number;
   readonly path?: string;
+  readonly guards?: boolean;
 }
 
 function headOf(text: string, options: Options = {}): string {
   const { set = {}, leg = "decode", id = "", bytes = 0, path } = options;
-  const plan = new HeadPlan(set, new VariableScope());
+  const plan = new HeadPlan(set, new VariableScope(), options.guards ?? false);
   const context = contextOf(text);
   if (path !== undefined) context.path = path;
   return plan.render(context, leg === "prefill", "/v1/x?y=z", "10.0.0.1:8000", id, bytes);

@@ -51,5 +51,5 @@ export function readOmni(block: Block, pools: Pools, report: Report): Partial<Ro
     ...(prefillSeqs && { maxNumSeqs: prefillSeqs.value }),
   });
   const dialect = block.value(pdDialect, dialectName);
-  return { prefill: { pool: prefill }, byEndpoint: false, dialect };
+  return { prefill: { pool: prefill }, dialect };
 }

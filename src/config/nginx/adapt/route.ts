@@ -64,11 +64,10 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     match,
     internal: isInternal,
     steps: readSteps(block),
-    ...(pass && { target: pass.target }),
+    ...(pass && { target: pass.target, byEndpoint: false, engineControl: true }),
     ...(encodes && { encode: { location: encodeLocation } }),
     ...(prefills && {
       prefill: { location: prefillLocation },
-      byEndpoint: false,
       ...readTransfer(block),
     }),
     ...(omni.prefill && readTransfer(block)),

@@ -4,9 +4,11 @@ import type { Block, Entry } from "../directives/block.ts";
 import {
   clientHeaderBufferSize,
   clientHeaderTimeout,
+  ignoreInvalidHeaders,
   keepaliveRequests,
   keepaliveTimeout,
   largeClientHeaderBuffers,
+  underscoresInHeaders,
 } from "../directives/http/http.ts";
 import type { Listen } from "../directives/http/listen.ts";
 import type { RouteInput } from "../directives/http/location.ts";
@@ -45,6 +47,8 @@ function readServer(
     keepAliveTimeoutMs: block.value(keepaliveTimeout, 75_000),
     keepAliveRequests: Math.max(block.value(keepaliveRequests, 1000), 1),
     headBytesMax: block.value(clientHeaderBufferSize, 1024) + large.count * large.bytes,
+    underscoresInHeaders:
+      block.value(underscoresInHeaders, false) || !block.value(ignoreInvalidHeaders, true),
     steps: readSteps(block),
     routes: readRoutes(block, context, (index, position) => {
       places.set([...path, "routes", index], position);

@@ -13,8 +13,8 @@ export const queueOrder = {
     .string()
     .default("$http_x_priority")
     .describe(
-      "Template of a whole number from -100 to 100, lower goes earlier, as vLLM's " +
-        "`priority`; a member of that name in the body counts where this is empty.",
+      "Template of a whole number from -100 to 100, lower goes earlier. `$body_priority` is vLLM's " +
+        "`priority` in the body; empty = all are equal.",
     ),
   tenant: z
     .string()

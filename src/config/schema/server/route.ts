@@ -81,13 +81,23 @@ export const routeSchema = z
     ...prefillKeys,
     byEndpoint: z
       .boolean()
-      .optional()
+      .default(true)
       .describe(
         withDetails(
           "Treat requests by their endpoint (`docs/endpoints.md`).",
           "Then only endpoints that generate text are prefilled, `/v1/models` lists the models of all engines,",
-          "and other requests go to an engine that can respond. If off, every POST of a route with a prefill is",
-          "prefilled. The default is on for routes with a prefill, but off in nginx.conf.",
+          "and other requests go to an engine that can respond, without fields that steer KV transfers",
+          "(`docs/security.md`). If off, every POST of a route with a prefill is prefilled, and a route without one",
+          "forwards bodies as they come. Off in nginx.conf.",
+        ),
+      ),
+    engineControl: z
+      .boolean()
+      .default(false)
+      .describe(
+        withDetails(
+          "Forward paths that control engines, such as `/sleep`. If off, they get 403 (`docs/security.md`).",
+          "On in nginx.conf, whose locations say what is forwarded.",
         ),
       ),
     setHeaders: z

@@ -44,6 +44,10 @@ export const serverSchema = z
       .default(100_000)
       .describe("Requests on a client's connection before it is closed."),
     headBytesMax: bytes.default(32_768).describe("Largest request head; a larger one gets 431."),
+    underscoresInHeaders: z
+      .boolean()
+      .default(false)
+      .describe("Keep header lines whose name has an underscore. If off, they are ignored."),
     steps: z.array(stepSchema).max(100).default([]).describe("Steps before a route is chosen."),
     routes: z.array(routeSchema).max(1000).describe("What happens to requests, by their path."),
   })

@@ -194,3 +194,16 @@ describe("the KV transfer of a location", () => {
     );
   });
 });
+
+it("underscores in header names count only if the file says so, as in nginx", () => {
+  const kept = (text: string) => inputOf(inServer(text)).servers[0]!.underscoresInHeaders;
+  expect(kept("")).toBe(false);
+  expect(kept("underscores_in_headers on;")).toBe(true);
+  // Then nginx ignores no invalid name, and one with an underscore is such a name.
+  expect(kept("ignore_invalid_headers off;")).toBe(true);
+});
+
+it("locations forward what they take, as in nginx", () => {
+  const route = firstRoute(inLocation("proxy_pass http://engines;"));
+  expect(route).toMatchObject({ byEndpoint: false, engineControl: true });
+});

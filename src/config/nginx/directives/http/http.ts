@@ -78,11 +78,25 @@ export const sendTimeout = honoured("send_timeout", anyHttp, time, "`clientSendT
   byDefault: "60s",
 });
 
+export const underscoresInHeaders = honoured(
+  "underscores_in_headers",
+  httpAndServer,
+  flag,
+  "`underscoresInHeaders`",
+  { byDefault: "off" },
+);
+export const ignoreInvalidHeaders = honoured(
+  "ignore_invalid_headers",
+  httpAndServer,
+  flag,
+  "`off` is `underscoresInHeaders: true`",
+  { byDefault: "on", note: "Names that no HTTP header can have are always rejected." },
+);
+
 /** They concern a connection, which has a server but no location yet. */
 export const perConnection: readonly Directive[] = [keepaliveTimeout, keepaliveRequests];
 
 const inMemory = "request bodies stay in memory";
-const strict = "request heads are parsed strictly";
 const lingering = "after a rejection, the rest of a request is read for a bounded time";
 const streaming = "responses are sent as they arrive";
 
@@ -109,8 +123,8 @@ export const httpDirectives: readonly Directive[] = [
   ignored("subrequest_output_buffer_size", anyHttp, size, "prefill responses have a fixed limit"),
   ignored("connection_pool_size", httpAndServer, size, "the runtime manages memory"),
   ignored("request_pool_size", httpAndServer, size, "the runtime manages memory"),
-  ignored("ignore_invalid_headers", httpAndServer, flag, strict),
-  ignored("underscores_in_headers", httpAndServer, flag, strict),
+  ignoreInvalidHeaders,
+  underscoresInHeaders,
   ignored("merge_slashes", httpAndServer, flag, "paths are always normalized"),
   ignored("lingering_close", anyHttp, oneOf("off", "on", "always"), lingering),
   ignored("lingering_time", anyHttp, time, lingering),

@@ -1,0 +1,85 @@
+/**
+ * Which paths clients may reach at engines: all but those that control an engine. What generates, lists, tokenises,
+ * embeds or scores is known by name. A path that nobody knows goes on as well, since engines have more of them with
+ * each version, unless a word in it says that it controls something.
+ */
+
+import { normalizePath } from "../../http1/head/normalize-path.ts";
+import { hasControlWord, isControlName } from "./control-paths.ts";
+import { endpoints } from "./endpoints.ts";
+
+/** Beside those of `endpoints`. Ends of paths, as there. */
+export const otherClientPaths: readonly string[] = [
+  "/embeddings",
+  "/embed",
+  "/pooling",
+  "/encode",
+  "/classify",
+  "/score",
+  "/rerank",
+  "/generative_scoring",
+  "/tokenizer_info",
+  "/chat/completions/render",
+  "/generate_from_file",
+  "/vertex_generate",
+  "/parse_function_call",
+  "/separate_reasoning",
+  "/api/chat",
+  "/api/tags",
+  "/api/show",
+  "/model_info",
+  "/get_model_info",
+  "/health",
+  "/health_generate",
+  "/ready",
+  "/ping",
+  "/version",
+  "/metrics",
+];
+
+const ends: readonly string[] = [...endpoints.flatMap(({ paths }) => paths), ...otherClientPaths];
+const known: ReadonlySet<string> = new Set(ends);
+/** A path is decoded at most so often: whoever is behind the proxy may decode what has been decoded. */
+const decodingsMax = 4;
+
+let lastUri = "";
+let lastResult = false;
+
+/**
+ * Whether clients may have a request sent to this path of an engine. It is read as the engine reads it, and as whoever
+ * resolves dots, merges slashes, ignores case or decodes once more would: no reading may control an engine.
+ *
+ * @param uri path and query, as in the request line that the engine gets
+ */
+export function isForClients(uri: string): boolean {
+  if (uri === lastUri) return lastResult;
+  lastResult = decide(/^[^?#]*/.exec(uri)![0]);
+  lastUri = uri;
+  return lastResult;
+}
+
+function decide(path: string): boolean {
+  if (known.has(path)) return true;
+  const asRead = decoded(path);
+  if (asRead === undefined) return false;
+  let last = asRead;
+  for (let times = 1; times < decodingsMax && last.includes("%"); times += 1) {
+    last = decoded(last) ?? last.replaceAll("%", "");
+  }
+  const segments = last.split(/[/\\;?#]+/);
+  if (segments.some(isControlName)) return false;
+  const normal = normalizePath(path);
+  const isKnown = normal !== undefined && isListed(asRead) && isListed(normal);
+  return isKnown || !segments.some(hasControlWord);
+}
+
+function isListed(path: string): boolean {
+  const end = path.replace(/\/+$/, "");
+  return ends.some((known) => end.endsWith(known));
+}
+
+/** With each %XX decoded once, a character per byte; undefined = one of them is broken. */
+function decoded(path: string): string | undefined {
+  if (/%(?![0-9A-Fa-f]{2})/.test(path)) return undefined;
+  return path.replace(/%(..)/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
+}

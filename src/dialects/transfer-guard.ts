@@ -1,0 +1,92 @@
+/**
+ * What steers a KV transfer in a client's request: a client that could set it would name the memory that an engine
+ * reads, or the host that it calls. On routes that treat requests by their endpoint it reaches no engine, of whatever
+ * dialect and endpoint.
+ */
+
+import type { Edits } from "../body/edit/splice.ts";
+import { KeyName } from "../body/json/key-name.ts";
+import { scanTopLevel, TopLevel } from "../body/json/top-level.ts";
+import { allDialects } from "./registry.ts";
+import { removeMember } from "./shared/members.ts";
+import { ecTransferParams } from "./vllm/encoder.ts";
+
+/** Of all dialects: engines of several may stand behind one proxy, and one engine may have several connectors. */
+const transferFields: readonly KeyName[] = [
+  ...new Set([
+    ...allDialects.flatMap((dialect): readonly string[] => dialect.transferFields),
+    ecTransferParams.text,
+  ]),
+].map((name) => new KeyName(name));
+
+/**
+ * Header lines by which schedulers steer engines and their sidecars: llm-d's (`pkg/sidecar/proxy`), the gateway API
+ * inference extension's, SGLang's and SMG's, Dynamo's, TensorRT-LLM's (`serve/disagg_auth.py`).
+ */
+export const transferHeaders: readonly string[] = [
+  "X-Data-Parallel-Rank",
+  "X-Data-Parallel-Host",
+  "X-Data-Parallel-Host-Port",
+  "X-Prefiller-Host-Port",
+  "X-Prefiller-Url",
+  "X-Encoder-Hosts-Ports",
+  "X-Gateway-Destination-Endpoint",
+  "X-Dp-Rank",
+  "X-Prefill-Dp-Rank",
+  "X-Worker-Instance-Id",
+  "X-Prefill-Instance-Id",
+  "X-Decode-Instance-Id",
+  "X-Smg-Target-Worker",
+  "X-Trtllm-Disagg-Auth",
+  "EPP-Profile",
+];
+
+/** Members whose object vLLM copies into the sampling parameters, where its connectors look for their fields. */
+const paths: readonly (readonly KeyName[])[] = [
+  [new KeyName("vllm_xargs")],
+  [new KeyName("sampling_params"), new KeyName("extra_args")],
+  [new KeyName("extra_args")],
+];
+
+/** Takes the fields out of a body. Edits of a dialect come afterwards, and set its own. */
+export function removeTransferFields(members: TopLevel, edits: Edits): void {
+  for (const key of transferFields) removeMember(members, edits, key);
+}
+
+/** Whether the body has such a field in a place where it cannot be taken out, and where engines look nevertheless. */
+export function hidesTransferFields(members: TopLevel): boolean {
+  return paths.some((path) => isHidden(members, path, 0)) || hasAddressedId(members);
+}
+
+/** Of a name that occurs twice each one is looked at: which of them an engine reads is its own choice. */
+function isHidden(members: TopLevel, path: readonly KeyName[], depth: number): boolean {
+  const key = path[depth];
+  if (key === undefined) return transferFields.some((field) => members.indexOf(field) >= 0);
+  for (let at = members.indexOf(key); at >= 0; at = members.indexOf(key, at + 1)) {
+    const inner = new TopLevel();
+    // What is no object has no fields.
+    scanTopLevel(members.bytes, members.valueStart(at), members.valueEnd(at), inner);
+    if (isHidden(inner, path, depth + 1)) return true;
+  }
+  return false;
+}
+
+/** Ids in which vLLM's P2pNcclConnector and MoRIIOConnector look for the addresses of other engines. */
+const addressedId = /___(?:prefill|decode)_addr_/;
+const requestIdKey = new KeyName("request_id");
+
+/** Whether a request id of a client's would say to engines with whom to exchange KV caches. */
+export function namesEngines(requestId: string): boolean {
+  return addressedId.test(requestId);
+}
+
+/** vLLM takes the id from the body where no header has one. */
+function hasAddressedId(members: TopLevel): boolean {
+  let at = members.indexOf(requestIdKey);
+  for (; at >= 0; at = members.indexOf(requestIdKey, at + 1)) {
+    const text = members.value(at).toString("latin1");
+    const value = text.replace(/\\u00(..)/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+    if (namesEngines(value)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,75 @@
+/** Finds the members of a request's body, where a dialect or the guard of KV transfers has a say in them. */
+import type { JsonProblem } from "../../body/json/problem.ts";
+import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
+import { hidesTransferFields } from "../../dialects/transfer-guard.ts";
+import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
+import type { RequestContext } from "../context/request-context.ts";
+
+const brace = 0x7b;
+
+interface Scans {
+  takeTopLevel(): TopLevel;
+  giveTopLevel(members: TopLevel): void;
+}
+
+/**
+ * Sets the members of the context; a body that need not be an object may go on without them, as it came.
+ *
+ * @param guards the client must not steer KV transfers
+ * @param mustBeObject something has to be read of the body, or changed in it
+ * @returns why the request is refused
+ */
+export function scanBody(
+  context: RequestContext,
+  scans: Scans,
+  guards: boolean,
+  mustBeObject: boolean,
+): Outcome | undefined {
+  const isGuarded = guards && mayBeObject(context);
+  if (!mustBeObject && !isGuarded) return undefined;
+  const { body } = context;
+  const members = scans.takeTopLevel();
+  const problem = scanTopLevel(body, 0, body.length, members);
+  if (problem === undefined) {
+    context.members = members;
+    return isGuarded && hidesTransferFields(members) ? outcomes.transferField : undefined;
+  }
+  scans.giveTopLevel(members);
+  if (!mustBeObject && !isReadElsewhere(problem, body)) return undefined;
+  return refused(400, "GP_BAD_JSON", `${problem.detail} (at byte ${problem.offset})`);
+}
+
+/**
+ * Whether an engine could read the body as a JSON object, by its first bytes and its type. False for forms, sounds,
+ * lists and the like. Python reads UTF-16 and UTF-32 as well.
+ */
+function mayBeObject({ body, head }: RequestContext): boolean {
+  let at = body.length >= 3 && body.readUIntBE(0, 3) === 0xefbbbf ? 3 : 0;
+  while (isSpace(body[at])) at += 1;
+  if (body[at] === brace) return true;
+  if (!isWide(body)) return false;
+  const type = head.fields.get("content-type");
+  return type === undefined || /json/i.test(type);
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** Characters of two or four bytes: a byte order mark, or a zero among the first two. */
+function isWide(body: Buffer): boolean {
+  if (body.length < 2) return false;
+  const mark = body.readUInt16BE(0);
+  return mark === 0xfeff || mark === 0xfffe || body[0] === 0 || body[1] === 0;
+}
+
+/** Whether a parser that knows more than JSON, or has other limits, could make an object of what is none here. */
+function isReadElsewhere({ code }: JsonProblem, body: Buffer): boolean {
+  return (
+    code === "too_deep" ||
+    code === "too_many_members" ||
+    isWide(body) ||
+    body.includes("NaN") ||
+    body.includes("Infinity")
+  );
+}
