@@ -10,6 +10,7 @@ import { BufferedBody } from "./buffered-body.ts";
 import { type BodySink, FilteredBody } from "./filtered-body.ts";
 import type { FramedBody } from "./framed-body.ts";
 import { type ClientPort, type ResponseServices, ResponseWriter } from "./response-writer.ts";
+import { hasEvents } from "./stream-marks.ts";
 
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
 type BodyMode = "none" | "as-is" | "data" | "chunk";
@@ -19,10 +20,6 @@ const droppedWithId = new FieldSet(["X-Request-Id"]);
 const crlf = Buffer.from("\r\n");
 const contentLengthLine = /(?<=\n)content-length:[^\r]*\r\n/i;
 const lastChunk = Buffer.from("0\r\n\r\n");
-
-function hasEvents({ fields }: ResponseHead): boolean {
-  return /^text\/event-stream\b/i.test(fields.get("content-type") ?? "");
-}
 
 export class ClientResponse implements BodySink {
   #keep: boolean;
@@ -118,7 +115,7 @@ export class ClientResponse implements BodySink {
       this.#changesBuffered = engine.contentLength <= filteredResponseBytesMax;
       return this.#changesBuffered;
     }
-    const isEvents = hasEvents(engine);
+    const isEvents = hasEvents(engine.fields);
     if (isEvents && engine.fields.get("content-encoding")) return false;
     const keepsChunks = this.#mode === "as-is" && engine.framing === "chunked";
     if (keepsChunks) this.#mode = "chunk";
@@ -133,7 +130,7 @@ export class ClientResponse implements BodySink {
 
   /** The events of another response continue those that were sent. False if it has none. */
   goesOn(engine: ResponseHead): boolean {
-    if (!hasEvents(engine) || engine.fields.get("content-encoding")) return false;
+    if (!hasEvents(engine.fields) || engine.fields.get("content-encoding")) return false;
     const keepsChunks = this.#mode === "chunk" && engine.framing === "chunked";
     this.#filtered = new FilteredBody(this, true, keepsChunks);
     return true;

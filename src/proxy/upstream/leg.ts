@@ -34,6 +34,8 @@ export interface LegRequest {
   legHead(leg: Leg, connection: EngineConnection): void;
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
   legEnded(leg: Leg): void;
+  /** Whether the response, which its connection's end has ended, lacks its own end. */
+  isCutShort?(leg: Leg): boolean;
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void;
   /** The engine that the leg's own one is to get the KV cache from. */
   sourceOf?(leg: Leg): Engine | undefined;
@@ -177,7 +179,12 @@ export class Leg implements LegOwner {
     this.#request.legBody(this, connection, chunk, start, end);
   }
 
-  legEnded(): void {
+  legEnded(connection: EngineConnection): void {
+    if (this.#request.isCutShort?.(this)) {
+      const cause = "the stream broke off before its end";
+      this.legFailed(connection, { kind: "error", stale: false, unsent: false, cause });
+      return;
+    }
     if (!this.#isRefused) {
       this.#tried.pop();
       this.#observe();

@@ -7,7 +7,7 @@ import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../../limits.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";
-import { beginsWithError } from "../../response/stream-marks.ts";
+import { beginsWithError, hasEvents, StreamEnd } from "../../response/stream-marks.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Attempt } from "./attempt.ts";
@@ -23,6 +23,8 @@ export class Delivery {
   readonly #merger: ResponseMerger;
   readonly #inspector = new DecodeInspector();
   readonly #relay: Relay;
+  /** Of a stream that only its connection's end would end. */
+  #streamEnd: StreamEnd | undefined;
   #isDecodeWhole = false;
   /** As the response under way knows it; undefined = there is none. */
   #prefill: { whole: Buffer | undefined } | undefined;
@@ -53,6 +55,23 @@ export class Delivery {
   /** The client has read what waited for it. */
   resume(): void {
     this.#relay.resume();
+  }
+
+  /**
+   * Decode's response begins. An engine that dies closes its connection as one does that is done: where nothing else
+   * frames a stream of an API that has an end, that end has to come.
+   */
+  watch({ status, framing, fields }: ResponseHead, hasEnd: boolean): void {
+    const isWatched = hasEnd && status === 200 && framing === "close" && hasEvents(fields);
+    this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
+  }
+
+  saw(chunk: Buffer, start: number, end: number): void {
+    this.#streamEnd?.add(chunk, start, end);
+  }
+
+  get isCutShort(): boolean {
+    return this.#streamEnd?.hasCome === false;
   }
 
   /** A response's head, which may become the client's. @param requestId for the client; "" = none */

@@ -1,5 +1,7 @@
 /** Drives the exchange of one request: runs its commands on real legs, and reports what happens to them. */
+
 import type { LegName } from "../../../dialects/dialect.ts";
+import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import type { PickFailure } from "../../../pool/pool.ts";
@@ -160,6 +162,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   legHead(leg: Leg, { head }: EngineConnection): void {
     if (leg.name === "prefill" && head.status < 300) return;
+    if (leg.name === "decode") this.#delivery.watch(head, this.#hasStreamEnd);
     const retry = this.#retryStatus(leg, head.status);
     if (this.#exchange.resumes) {
       this.#resumed(leg, head, retry);
@@ -179,6 +182,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     const exchange = this.#exchange;
+    if (leg.name === "decode") this.#delivery.saw(chunk, start, end);
     if (exchange.deliveringLeg === leg.name) {
       this.#delivery.pass(connection, chunk, start, end);
       return;
@@ -198,6 +202,10 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     const isPrefill = leg.name === "prefill";
     if (isPrefill && this.#exchange.deliveringLeg !== "prefill") this.#prefillEnded();
     else this.#delivery.legEnded(isPrefill ? "prefill" : "decode");
+  }
+
+  isCutShort(leg: Leg): boolean {
+    return leg.name === "decode" && this.#delivery.isCutShort;
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
@@ -242,6 +250,12 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
       this.#exchange.deliverPrefillResponse();
     }
     if (this.#deliversDecode) this.#delivery.prefillCame(response);
+  }
+
+  /** Whether streams of the endpoint say when they are over. */
+  get #hasStreamEnd(): boolean {
+    const { endpoint } = this.#request;
+    return endpoint !== undefined && isGenerating(endpoint);
   }
 
   get #deliversDecode(): boolean {
