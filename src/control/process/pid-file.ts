@@ -8,6 +8,7 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
@@ -57,6 +58,11 @@ export function writePidFile(file: string): string | undefined {
   try {
     if (file.startsWith(`${runFolder()}/`)) makeRunFolder();
     writeFileSync(file, `${process.pid}\n`, { mode: 0o644 });
+    // Scripts read the file's only line as the pid, so that the start time has no place in it but its own time.
+    const start = processStart(process.pid);
+    if (start === undefined) return undefined;
+    const seconds = (start * msPerTick) / 1000;
+    utimesSync(file, seconds, seconds);
     return undefined;
   } catch (error) {
     return describeOpenError(file, error as NodeJS.ErrnoException);
@@ -76,8 +82,8 @@ export function removePidFile(file: string): void {
 }
 
 /**
- * Whether a process is the one that wrote a pid file, and not a later one with the same id: that one has started after
- * the file was written. Where the system does not report start times, every living process counts.
+ * Whether a process is the one that wrote a pid file, and not a later one with the same id: the file's time is when its
+ * writer started. A zombie has ended. Where the system does not say when processes started, every living one counts.
  */
 export function isInstance(pid: number, file: string): boolean {
   try {
@@ -85,23 +91,33 @@ export function isInstance(pid: number, file: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
-  const startMs = processStartMs(pid);
-  // Start times are counted in steps of 10 ms by a clock that drifts from the wall clock.
-  const slackMs = 60_000;
-  return startMs === undefined || startMs <= statSync(file).mtimeMs + slackMs;
+  if (processStart(process.pid) === undefined) return true;
+  const start = processStart(pid);
+  return start !== undefined && Math.round(statSync(file).mtimeMs / msPerTick) === start;
 }
 
-/** When a process started, in ms since the epoch; from Linux's /proc. */
-function processStartMs(pid: number): number | undefined {
+/** Linux counts the start times of processes in these, whatever the kernel's own clock rate is (`USER_HZ`). */
+const msPerTick = 10;
+
+/** Whether a process has ended, and only its parent does not know it yet. */
+export function isZombie(pid: number): boolean {
+  return /^[ZX]$/.test(statOf(pid)[0] ?? "");
+}
+
+/** When a process started, in ticks since the system booted, a clock that nobody sets; undefined = it does not run. */
+function processStart(pid: number): number | undefined {
+  const start = statOf(pid)[19];
+  return start === undefined || isZombie(pid) ? undefined : Number(start);
+}
+
+/** The fields of Linux's `/proc/PID/stat` from the third on, the state; none where it is missing. */
+function statOf(pid: number): string[] {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1];
-    // The second field is the program's name in brackets and may have any characters; field 22 is the start, in 1/100 s
-    // since boot.
-    const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    return Number(boot) * 1000 + Number(ticks) * 10;
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The second field is the program's name in brackets, and may have any characters.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
-    return undefined;
+    return [];
   }
 }
 

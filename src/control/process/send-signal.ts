@@ -1,6 +1,6 @@
 /** `-s`: finds the running instance through its pid file and sends it a signal. */
 import { describeSystemError } from "../../config/problems/system-error.ts";
-import { isInstance, readPid } from "./pid-file.ts";
+import { isInstance, isZombie, readPid } from "./pid-file.ts";
 
 export const signalNames = ["stop", "quit", "reload", "reopen"] as const;
 export type SignalName = (typeof signalNames)[number];
@@ -23,8 +23,9 @@ export function sendSignal(
   const signal = signalOf[name];
   try {
     process.kill(pid, 0);
+    if (isZombie(pid)) throw Object.assign(new Error("zombie"), { code: "ESRCH", errno: -3 });
     if (!isInstance(pid, pidFile)) {
-      const message = `process ${pid} of "${pidFile}" started after that file was written: it is another program`;
+      const message = `process ${pid} did not write "${pidFile}": it is another program`;
       return { level: "error", message };
     }
     process.kill(pid, signal);
