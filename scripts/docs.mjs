@@ -1,9 +1,11 @@
 /** Writes what is generated from definitions: pages of `docs/` and `config.schema.json`. Run by `npm run docs`, after a build. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { generatedFiles } from "../dist/config/docs/generated-files.js";
+import { outcomesPage } from "../dist/proxy/response/outcomes-page.js";
 
 const inRoot = (file) => new URL(`../${file}`, import.meta.url);
 
-for (const [file, text] of generatedFiles((name) => readFileSync(inRoot(name), "utf8"))) {
-  writeFileSync(inRoot(file), text);
-}
+const read = (file) => readFileSync(inRoot(file), "utf8");
+
+for (const [file, text] of generatedFiles(read)) writeFileSync(inRoot(file), text);
+writeFileSync(inRoot("docs/outcomes.md"), outcomesPage(read("docs/outcomes.md")));
