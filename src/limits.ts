@@ -60,6 +60,9 @@ export const rewriteRoundsMax = 10;
 /** How long, and how much, is still read from a client that was refused while it was sending. */
 export const lingerTimeoutMs = 5_000;
 export const lingerBytesMax = 16_777_216;
+/** How long an engine that responds with 429 or 503 is passed over: without a `Retry-After`, and at most. */
+export const backpressureMs = 1_000;
+export const backpressureMaxMs = 60_000;
 /** Tick of all time-outs: one may be late by as much. */
 export const deadlineTickMs = 100;
 /**

@@ -2,8 +2,20 @@
 
 export interface EngineSnapshot {
   readonly engine: string;
-  /** `fit`, or why the engine could not be chosen; `resting` = ejected after failures. */
-  readonly state: "fit" | "down" | "not-ready" | "resting" | "full" | "tried" | "backup" | "other";
+  /**
+   * `fit`, or why the engine could not be chosen; `resting` = ejected after failures, `busy` = it has said that it has
+   * too much to do.
+   */
+  readonly state:
+    | "fit"
+    | "down"
+    | "not-ready"
+    | "resting"
+    | "busy"
+    | "full"
+    | "tried"
+    | "backup"
+    | "other";
   /** Requests of all workers there, and bytes of their prompts. */
   readonly inFlight: number;
   readonly promptBytes: number;

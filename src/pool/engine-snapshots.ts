@@ -72,6 +72,7 @@ export class EngineSnapshots {
     if (!engine.isReady) return "not-ready";
     if (tried.includes(engine.slot)) return "tried";
     if (this.#health.isEjected(engine, nowMs)) return "resting";
+    if (this.#health.isBusy(engine, nowMs)) return "busy";
     if (requiredEngine !== undefined && requiredEngine !== engine.index) return "other";
     return hasCapacity(engine, this.#board) ? "fit" : "full";
   }

@@ -3,6 +3,7 @@
  */
 import { suspicionMs } from "../limits.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
+import { Backpressure } from "./backpressure.ts";
 import { type EjectionRule, FailureEjection } from "./ejection.ts";
 import type { Engine } from "./engine.ts";
 import { SlowStart } from "./slow-start.ts";
@@ -18,6 +19,7 @@ export class Health {
   readonly #board: Scoreboard;
   readonly #engines: readonly Engine[];
   readonly #ejection: EjectionRule;
+  readonly #backpressure: Backpressure;
   readonly #slowStart: SlowStart | undefined;
   /** By engine, whose KV cache it has failed with since its last success. */
   readonly #suspicions: (Suspicion | undefined)[];
@@ -27,6 +29,9 @@ export class Health {
     this.#board = board;
     this.#engines = engines;
     this.#ejection = new FailureEjection(board, engines.length);
+    this.#backpressure = new Backpressure(board, engines, (engine, nowMs) =>
+      this.#isHealthy(engine, nowMs),
+    );
     this.#suspicions = new Array<Suspicion | undefined>(engines.length).fill(undefined);
     if (engines.some(({ slowStartMs }) => slowStartMs > 0)) {
       this.#slowStart = new SlowStart(board, weights);
@@ -41,9 +46,18 @@ export class Health {
     }
   }
 
-  /** Whether the engine takes requests at all: configured as up, ready, and not ejected. */
+  /** Whether the engine takes requests now: configured as up, ready, not ejected, and not passed over as busy. */
   isAvailable(engine: Engine, nowMs: number): boolean {
+    return this.#isHealthy(engine, nowMs) && !this.#backpressure.passesOver(engine, nowMs);
+  }
+
+  #isHealthy(engine: Engine, nowMs: number): boolean {
     return !engine.down && engine.isReady && !this.#ejection.isEjected(engine, nowMs);
+  }
+
+  /** Whether the engine has said that it has too much to do. */
+  isBusy(engine: Engine, nowMs: number): boolean {
+    return this.#backpressure.isBusy(engine, nowMs);
   }
 
   isEjected(engine: Engine, nowMs: number): boolean {

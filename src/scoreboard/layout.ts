@@ -34,7 +34,7 @@ export const rowPromptTokens = 4;
 export const rowResponseTokens = 5;
 
 /** Numbers of a slot that all workers share: times in ms since the epoch, averages, and values of the pool's policy. */
-export const sharedFields = 12;
+export const sharedFields = 13;
 export const sharedFailCheckedAt = 0;
 export const sharedFailAccessedAt = 1;
 export const sharedHistoryRequests = 2;
@@ -47,6 +47,7 @@ export const sharedKvUseAtTokens = 8;
 export const sharedFirstByteMs = 9;
 export const sharedServiceMs = 10;
 export const sharedStartedAt = 11;
+export const sharedBusyUntil = 12;
 
 /**
  * Integers of a pool, at its first slot: assignments since the last merge of its history, and the lock of the merge.

@@ -20,6 +20,7 @@ import {
   rowUncachedBytes,
   type ScoreboardArrays,
   sharedAvailableAt,
+  sharedBusyUntil,
   sharedFields,
   sharedFirstByteMs,
   sharedServiceMs,
@@ -162,6 +163,15 @@ export class Scoreboard {
       this.#floats.fill(0, row * rowFields, (row + 1) * rowFields);
     }
     this.prefixes.clearSlot(slot);
+  }
+
+  /** Until when the engine wants no more requests, in ms since the epoch; 0 = it has never said so. */
+  busyUntil(slot: number): number {
+    return this.#shared[slot * sharedFields + sharedBusyUntil]!;
+  }
+
+  setBusyUntil(slot: number, ms: number): void {
+    this.#shared[slot * sharedFields + sharedBusyUntil] = ms;
   }
 
   /** Requests at the engine, from all workers. A plain read is never torn, and costs a tenth of an atomic one. */

@@ -254,7 +254,7 @@ describe("a prefill that fails", () => {
   ])(
     "with %s: that is the client's response, the call gets 502, and decode is ended",
     (line, status) => {
-      const world = new CalledWorld({ decode: 1 });
+      const world = new CalledWorld({ prefill: 1, decode: 1 });
       let decode: EngineConnection | undefined;
       for (const engine of world.prefill) {
         engine.script = (_, { send }) => send(response('{"error":{"code":1}}', line));

@@ -88,8 +88,8 @@ test.each([json, stream])(
 
 test("a prefill that fails after that is an error, or decode computes the prompt where the route says so", () => {
   const fails: Script = (_, { send }) => send(response("{}", "503 Service Unavailable"));
-  const strict = worldOf(givesBack);
-  const lenient = worldOf(givesBack, { route: { onPrefillFailure: "decode_only" } });
+  const strict = worldOf(givesBack, { prefill: 1 });
+  const lenient = worldOf(givesBack, { prefill: 1, route: { onPrefillFailure: "decode_only" } });
   for (const world of [strict, lenient]) {
     for (const engine of world.prefill) engine.script = fails;
   }

@@ -142,7 +142,7 @@ for (const role of ["prefill", "decode"] as const) {
     ["503 Service Unavailable", "busy"],
     ["307 Temporary Redirect", "elsewhere"],
   ])(`a ${role} engine's own %s passes through, and is no failure of it`, (status, body) => {
-    const world = new World();
+    const world = new World({ route: { retry: { on: ["error", "timeout"] } } });
     const lines = "Retry-After: 7\r\nX-Engine: e\r\n";
     for (const engine of world[role])
       engine.script = (_, { send }) => send(response(body, status, lines));
@@ -165,10 +165,10 @@ for (const role of ["prefill", "decode"] as const) {
     const first = world.responseTo(world.ask(ask));
     expect(first.body.toString()).toBe(rightResponse(ask));
     expect(world.lines[0]).toContain(`${role}1:9000, ${role}2:9000`);
-    // The first one rests, as nginx counts such a response.
+    // The first one is passed over, as it has said that it has too much to do, until the other one says so, too.
     world[role][1]!.script = (_, { send }) => send(response("limit", "429 Too Many Requests"));
     const second = world.responseTo(world.ask(ask));
-    expect([second.status, second.body.toString()]).toEqual([429, "limit"]);
+    expect([second.status, second.body.toString()]).toEqual([503, "busy"]);
     world.expectNothingLeft();
   });
 }

@@ -7,11 +7,17 @@ export type ErrorShape = "openai" | "anthropic" | "sglang";
 
 /**
  * Which engines serve it. `prefill-decode`: a prefill and a decode engine, if the route has both. `any-engine`: any,
- * preferably one that prefills. `all-engines`: the responses of all become one. `storing-engine`: the one that stores
- * the response which the path names.
+ * preferably one that prefills. `one-engine`: any, chosen as for any other path. `all-engines`: the responses of all
+ * become one. `storing-engine`: the one that stores the response which the path names.
  */
-export type ServedBy = "prefill-decode" | "any-engine" | "all-engines" | "storing-engine";
+export type ServedBy =
+  | "prefill-decode"
+  | "any-engine"
+  | "one-engine"
+  | "all-engines"
+  | "storing-engine";
 
+/** None of them changes anything at an engine, so that a request may run twice. */
 export interface Endpoint {
   /** The ends of its paths: a proxy may serve them under another prefix. */
   readonly paths: readonly string[];

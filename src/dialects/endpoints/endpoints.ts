@@ -1,6 +1,6 @@
 /**
- * The endpoints of engines that a proxy treats in a way of their own, one entry each. Whatever is not here goes to
- * one engine as it comes: embeddings, rerank, score, audio, … Sources: vllm `entrypoints/openai/…/protocol.py`,
+ * The endpoints of engines that a proxy knows, one entry each. Whatever is not here goes to one engine as it comes, and
+ * never twice. Sources: vllm `entrypoints/openai/…/protocol.py`,
  * `entrypoints/anthropic/protocol.py`, `entrypoints/serve/disagg/protocol.py`; sglang `managers/io_struct.py`,
  * `entrypoints/openai/protocol.py`.
  */
@@ -128,6 +128,26 @@ const countTokens: Endpoint = {
   errors: "anthropic",
 };
 
+/** What computes a response and nothing else. */
+const computing: Endpoint = {
+  paths: [
+    "/chat/completions/batch",
+    "/embeddings",
+    "/encode",
+    "/pooling",
+    "/classify",
+    "/score",
+    "/rerank",
+    "/moderations",
+    "/audio/transcriptions",
+    "/audio/translations",
+    "/audio/speech",
+    "/images/generations",
+  ],
+  servedBy: "one-engine",
+  errors: "openai",
+};
+
 export const endpoints: readonly (Endpoint | Generating)[] = [
   completions, //
   chatCompletions,
@@ -139,4 +159,5 @@ export const endpoints: readonly (Endpoint | Generating)[] = [
   models,
   tokenizers,
   countTokens,
+  computing,
 ];

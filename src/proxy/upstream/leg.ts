@@ -37,6 +37,8 @@ export interface LegRequest {
   /** Whether the response, which its connection's end has ended, lacks its own end. */
   isCutShort?(leg: Leg): boolean;
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void;
+  /** Whether the request may be sent once more where a pooled connection was stale. */
+  readonly mayBeResent: boolean;
   /** The engine that the leg's own one is to get the KV cache from. */
   sourceOf?(leg: Leg): Engine | undefined;
 }
@@ -58,6 +60,7 @@ export class Leg implements LegOwner {
   #resent = false;
   #isReserved = false;
   #isRefused = false;
+  #isBusy = false;
 
   constructor(name: LegName | "encode", request: LegRequest, records: LegRecord[]) {
     this.name = name;
@@ -121,6 +124,7 @@ export class Leg implements LegOwner {
     this.#tried.push(placement.engine.slot);
     this.#placement = placement;
     this.#isRefused = false;
+    this.#isBusy = false;
     this.#isReserved = true;
   }
 
@@ -146,11 +150,23 @@ export class Leg implements LegOwner {
     else connection?.cancel();
   }
 
-  /** The engine's status is one for which the route tries another engine; it counts as a failure, as in nginx. */
+  /** The engine has said that it has too much to do. @param forMs how long it wants no more requests */
+  busy(forMs: number): void {
+    const { pool, engine } = this.#placement!;
+    pool.board.setBusyUntil(engine.slot, this.#clock.wallMs() + forMs);
+    this.#isBusy = true;
+  }
+
+  /**
+   * The engine's status is one for which the route tries another engine. As in nginx it counts as a failure, except 403
+   * and 404; nor does backpressure.
+   */
   refused(): void {
     this.#isRefused = true;
+    const status = this.#record?.status;
+    if (this.#isBusy || status === 403 || status === 404) return;
     // As engines say that a KV cache could not be had; any other status is about themselves.
-    const isOfCache = this.#record?.status === 500;
+    const isOfCache = status === 500;
     this.#blame(isOfCache ? this.#request.sourceOf?.(this) : undefined);
   }
 
@@ -195,7 +211,7 @@ export class Leg implements LegOwner {
 
   legFailed(_connection: EngineConnection, failure: EngineFailure): void {
     const placement = this.#placement!;
-    if (failure.stale && !this.#resent) {
+    if (failure.stale && !this.#resent && this.#request.mayBeResent) {
       this.#resent = true;
       this.#send(placement, true);
       return;

@@ -1,12 +1,24 @@
-/** Whether a route allows another engine after a failure, by nginx's conditions. */
+/**
+ * Whether a route allows another engine after a failure: by nginx's conditions, and never if that could do twice what
+ * must not be done twice.
+ */
 import type { RetryCondition, RetryConfig } from "../../config/schema/schema.ts";
+import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
+import { retryAfterMs } from "../../http1/fields/retry-after.ts";
+import type { ResponseHead } from "../../http1/head/response-head.ts";
+import { backpressureMaxMs, backpressureMs, deadlineTickMs } from "../../limits.ts";
 import type { LegFailure } from "../context/legs.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { Route } from "../routing/route.ts";
 
 const failureConditions: Readonly<Record<LegFailure, RetryCondition>> = {
   error: "error",
   timeout: "timeout",
   invalid: "invalid_header",
 };
+
+/** nginx's methods of which it says that they are not idempotent. */
+const changes: ReadonlySet<string> = new Set(["POST", "LOCK", "PATCH"]);
 
 /**
  * @param failure what befell the leg, or the status of its response
@@ -23,4 +35,43 @@ export function allowsRetry(
       : failureConditions[failure];
   if (on.includes("off") || !on.includes(condition)) return false;
   return timeoutMs === 0 || elapsedMs <= timeoutMs;
+}
+
+/**
+ * Whether a request that has reached an engine may reach another one as well. nginx: by its method, or if the route
+ * says `non_idempotent`.
+ */
+export function mayRunTwice(context: RequestContext, route: Route): boolean {
+  const { on, rules } = route.config.retry;
+  if (!changes.has(context.method) || on.includes("non_idempotent")) return true;
+  return rules === "inference" && isInference(context, route);
+}
+
+/**
+ * Whether a request may be sent once more to an engine that has closed a pooled connection without a response. nginx
+ * pools connections only where it is told to; here all are pooled, so inference is sent again by either rules.
+ */
+export function mayBeResent(context: RequestContext, route: Route): boolean {
+  return mayRunTwice(context, route) || isInference(context, route);
+}
+
+/** Whether it only computes something: to do that twice changes nothing. */
+function isInference(context: RequestContext, route: Route): boolean {
+  // Where endpoints do not count, all that is posted is prefilled.
+  if (route.prefills && !route.byEndpoint) return true;
+  return endpointOf(route.enginePath(context)) !== undefined;
+}
+
+/**
+ * How long the engine wants no more requests, in ms: it works, but has too much to do. 0 = it does not say so.
+ * @param wallMs now, since the epoch
+ */
+export function backpressureOf(
+  { status, fields }: ResponseHead,
+  { rules }: RetryConfig,
+  wallMs: number,
+): number {
+  if (rules !== "inference" || (status !== 429 && status !== 503)) return 0;
+  const askedMs = retryAfterMs(fields.get("retry-after") ?? "", wallMs) ?? backpressureMs;
+  return Math.min(backpressureMaxMs, Math.max(deadlineTickMs, askedMs));
 }

@@ -103,6 +103,7 @@ export function readSettings(block: Block) {
     bodyBytesMax: block.value(clientMaxBodySize, 1_048_576),
     retry: {
       on: block.value(proxyNextUpstream, ["error", "timeout"]),
+      rules: "nginx",
       tries: Math.min(block.value(proxyNextUpstreamTries, 0), 100),
       timeoutMs: block.value(proxyNextUpstreamTimeout, 0),
     },

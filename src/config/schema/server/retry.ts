@@ -1,5 +1,6 @@
 /** When another engine is tried. */
 import { z } from "zod";
+import { withDetails } from "../describe.ts";
 import { milliseconds } from "../values.ts";
 
 /** Failures that may be retried, by nginx's names. */
@@ -22,8 +23,26 @@ export const retrySchema = z
   .strictObject({
     on: z
       .array(z.enum(retryConditions))
-      .default(["error", "timeout", "invalid_header"])
+      .default([
+        "error",
+        "timeout",
+        "invalid_header",
+        "http_500",
+        "http_502",
+        "http_503",
+        "http_504",
+        "http_429",
+      ])
       .describe("Failures that are retried, by nginx's names."),
+    rules: z
+      .enum(["inference", "nginx"])
+      .default("inference")
+      .describe(
+        withDetails(
+          "`inference`: requests that only compute something may run twice, and 429 and 503 are backpressure.",
+          "`nginx`: exactly nginx's rules, for any kind of upstream (`docs/retries.md`).",
+        ),
+      ),
     tries: z
       .int()
       .min(0)

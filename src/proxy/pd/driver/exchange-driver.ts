@@ -17,7 +17,7 @@ import { ResponseMerger } from "../../response/response-merger.ts";
 import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { Leg, LegRequest } from "../../upstream/leg.ts";
-import { allowsRetry } from "../../upstream/retry.ts";
+import { LegRetries } from "../../upstream/leg-retries.ts";
 import type { CalledBack } from "../callbacks.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeActions } from "../exchange/exchange-actions.ts";
@@ -42,6 +42,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   #admission: Admission | undefined;
   readonly #attempt: Attempt;
   readonly #delivery: Delivery;
+  readonly #retries: LegRetries;
   /** No prefill could be had, and decode computes the prompt. */
   #fellBack = false;
   /** Why the request cannot be forwarded at all. */
@@ -67,6 +68,9 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
       this.#prefillResponse = new CollectedBody();
     }
     this.#exchange = new Exchange(exchangeOptions(route, order), this);
+    this.#retries = new LegRetries(request, route, () => {
+      return !this.#response.started || this.#exchange.resumes;
+    });
     this.#delivery = new Delivery(request, this.#exchange, this.#attempt, merger);
   }
 
@@ -163,7 +167,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   legHead(leg: Leg, { head }: EngineConnection): void {
     if (leg.name === "prefill" && head.status < 300) return;
     if (leg.name === "decode") this.#delivery.watch(head, this.#hasStreamEnd);
-    const retry = this.#retryStatus(leg, head.status);
+    const retry = this.#retries.mayReplace(leg, head);
     if (this.#exchange.resumes) {
       this.#resumed(leg, head, retry);
       return;
@@ -209,13 +213,17 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
-    const mayRetry = this.#mayRetry(leg, failure);
+    const mayRetry = this.#retries.mayFollow(leg, failure, unsent);
     this.#retractUnsent();
     if (leg.name === "prefill") {
       this.#admission?.releasePrefill();
       this.#exchange.prefillFailed(failure, mayRetry);
       this.#prefillNeverComes();
     } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
+  }
+
+  get mayBeResent(): boolean {
+    return this.#retries.mayBeResent;
   }
 
   sourceOf(leg: Leg): Engine | undefined {
@@ -279,19 +287,5 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     if (leg.name === "prefill") this.#exchange.prefillRefused(retry, head.status < 500);
     else if (head.status >= 300 || !this.#response.goesOn(head))
       this.#exchange.decodeResponded(false, retry);
-  }
-
-  #retryStatus(leg: Leg, status: number): boolean {
-    if (status < 400 || !this.#mayRetry(leg, status)) return false;
-    leg.refused();
-    return true;
-  }
-
-  #mayRetry(leg: Leg, failure: LegFailure | number): boolean {
-    const { retry } = this.#route.config;
-    const elapsedMs = this.services.clock.nowMs() - this.#context.startMs;
-    const isLate = this.#response.started && !this.#exchange.resumes;
-    if (isLate || !allowsRetry(retry, failure, elapsedMs)) return false;
-    return leg.mayTryAnother;
   }
 }

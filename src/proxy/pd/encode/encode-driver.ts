@@ -17,12 +17,13 @@ import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 import { Leg, type LegRequest, type LegServices } from "../../upstream/leg.ts";
 import { sendLegMessage } from "../../upstream/leg-message.ts";
-import { allowsRetry } from "../../upstream/retry.ts";
+import { LegRetries } from "../../upstream/leg-retries.ts";
 import { rankLine } from "../legs/leg-engines.ts";
 import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
 
 export class EncodeDriver implements FanOutActions {
   readonly embeddings = new Embeddings();
+  readonly retries: LegRetries;
   readonly #request: ForwardedRequest;
   readonly #route: Route;
   readonly #items: readonly Span[];
@@ -40,6 +41,7 @@ export class EncodeDriver implements FanOutActions {
     this.#route = route;
     this.#items = items;
     this.#goOn = goOn;
+    this.retries = new LegRetries(request, route, () => true, true);
     const { tries } = route.config.retry;
     const triesMax = tries === 0 ? Number.POSITIVE_INFINITY : tries;
     this.#fanOut = new EncodeFanOut(items.length, triesMax, this);
@@ -126,8 +128,7 @@ export class EncodeDriver implements FanOutActions {
   }
 
   refused(item: number, leg: Leg, { head }: EngineConnection): void {
-    const mayRetry = head.status >= 400 && this.mayRetry(leg, head.status);
-    if (mayRetry) leg.refused();
+    const mayRetry = this.retries.mayReplace(leg, head);
     // Also where another encoder may be tried: there may be no try left, and then this is the client's response.
     const { response, context, status } = this.#request;
     response.fromEngine(head, this.#route.givesRequestId ? context.requestId : "", status);
@@ -153,12 +154,6 @@ export class EncodeDriver implements FanOutActions {
 
   failed(item: number, failure: LegFailure, mayRetry: boolean): void {
     this.#fanOut.failed(item, failure, mayRetry);
-  }
-
-  mayRetry(leg: Leg, failure: LegFailure | number): boolean {
-    const { retry } = this.#route.config;
-    const elapsedMs = this.services.clock.nowMs() - this.#request.context.startMs;
-    return allowsRetry(retry, failure, elapsedMs) && leg.mayTryAnother;
   }
 
   // ---- The rest ----
@@ -205,6 +200,9 @@ class ItemLeg implements LegRequest {
     return this.#encode.services;
   }
 
+  /** To encode twice changes nothing. */
+  readonly mayBeResent = true;
+
   writeLeg(leg: Leg, connection: EngineConnection): void {
     this.#response.clear();
     this.#encode.write(this.#item, leg, connection);
@@ -230,8 +228,9 @@ class ItemLeg implements LegRequest {
     this.#response.clear();
   }
 
-  legFailed(leg: Leg, failure: LegFailure): void {
-    this.#encode.failed(this.#item, failure, this.#encode.mayRetry(leg, failure));
+  legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
+    const mayRetry = this.#encode.retries.mayFollow(leg, failure, unsent);
+    this.#encode.failed(this.#item, failure, mayRetry);
   }
 }
 
