@@ -139,6 +139,15 @@ export const tokenizeRestMs = 10_000;
 export const adminConnectionsMax = 64;
 export const adminRequestTimeoutMs = 5_000;
 export const adminHeadBytesMax = 16_384;
+/** Bytes of a request's body there, and of the token. */
+export const adminBodyBytesMax = 1_048_576;
+export const adminTokenBytesMax = 4_096;
+
+/** Broadcasts to engines: at one time, engines asked at once, longest wait for one, bytes kept of each response. */
+export const broadcastsMax = 4;
+export const broadcastAtOnce = 16;
+export const broadcastTimeoutMsMax = 600_000;
+export const broadcastResponseBytesMax = 65_536;
 export const workerResponseTimeoutMs = 1_000;
 
 /** `X-Explain`: decisions of one request, and engines in each, the chosen one and those that came closest. */

@@ -16,6 +16,7 @@ import {
   wholeFile,
 } from "./problems/problem.ts";
 import { describeOpenError } from "./problems/system-error.ts";
+import type { AdminConfig } from "./schema/admin.ts";
 import type { Config, ConfigInput } from "./schema/schema.ts";
 import { type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
@@ -136,7 +137,13 @@ function withFullPaths(config: Config, prefix: string): Config {
     ...config,
     ...(config.pidFile === undefined ? {} : { pidFile: full(config.pidFile) }),
     errorLog: { ...config.errorLog, file: full(config.errorLog.file) },
+    ...(config.admin && { admin: withFullToken(config.admin, full) }),
     ...(config.record && { record: { ...config.record, file: full(config.record.file) } }),
     servers,
   };
+}
+
+function withFullToken(admin: AdminConfig, full: (file: string) => string): AdminConfig {
+  const { token } = admin;
+  return token && "file" in token ? { ...admin, token: { file: full(token.file) } } : admin;
 }

@@ -120,6 +120,12 @@ describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers
     const posted = await ask(`${admin}/admin/health`, { method: "POST", body: "{}" });
     expect(posted.status).toBe(405);
     expect(JSON.parse(posted.body)).toMatchObject({ error: { code: "method_not_allowed" } });
+    const broadcast = { method: "POST", body: '{"pool":"decode","path":"/flush_cache"}' };
+    const refused = await ask(`${admin}/admin/engines/broadcast`, broadcast);
+    expect(refused.status).toBe(403);
+    expect(JSON.parse(refused.body)).toMatchObject({ error: { code: "read_only" } });
+    const led = await ask(`${admin}/admin/engines`, { headers: { host: "evil.example" } });
+    expect(led.status).toBe(403);
   });
 
   test("a reload moves it, keeps it where it is in use, and takes it away", async () => {

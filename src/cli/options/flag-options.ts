@@ -49,6 +49,8 @@ export function flagsCommand(): Command {
       "port where engines publish their cached blocks; implies --tokenize (default: none)",
     )
     .option("--admin <address>", "[HOST:]PORT of the admin listener (default: none)")
+    .option("--admin-token-file <file>", "its bearer token, without which it only reads")
+    .option("--admin-token-env <name>", "environment variable that holds that token")
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")
     .option(

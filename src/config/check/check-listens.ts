@@ -41,12 +41,24 @@ function checkAddress(faults: Faults, address: ListenConfig, path: ConfigPath): 
   }
 }
 
+function isLoopback(host: string): boolean {
+  return host.toLowerCase() === "localhost" || host === "::1" || /^127\./.test(host);
+}
+
 /** Operators' listener names engines and requests, so clients must not reach it. */
 export function checkAdmin({ config: { admin, servers }, faults }: CheckContext): void {
   if (admin === undefined) return;
-  const { host, port } = admin;
+  const { host, port, token } = admin;
   if (isIP(host) === 0 && !isHostName(host)) {
     faults.emerg(["admin", "host"], `invalid address "${host}" to listen on`);
+  } else if (token === undefined && !isLoopback(host)) {
+    const hint =
+      "name a file or an environment variable that holds one: admin.token, --admin-token-file";
+    faults.emerg(
+      ["admin", "host"],
+      `admin on "${host}", which is not loopback, needs a token`,
+      hint,
+    );
   }
   const everywhere = ["0.0.0.0", "::"];
   const taken = servers

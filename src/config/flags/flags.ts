@@ -41,6 +41,9 @@ export interface Flags {
   readonly kvEvents?: string;
   /** `PORT` of 127.0.0.1, or `HOST:PORT`. */
   readonly admin?: string;
+  /** Where the token of that listener is: a file, or an environment variable. */
+  readonly adminTokenFile?: string;
+  readonly adminTokenEnv?: string;
   /** As in a pool. */
   readonly decodeCacheTokens?: string;
 }

@@ -31,7 +31,7 @@ export function parseFlags(
   const level = oneOf("--log-level", flags.logLevel, logLevels, fail) ?? "warn";
   const workers = readWorkers(flags.workers, fail);
   const listen = readListen(flags.listen ?? "8080", fail);
-  const admin = readAdmin(flags.admin, fail);
+  const admin = readAdmin(flags, fail);
   if (errors.length > 0) return { errors };
   const input: ConfigInput = {
     workers: workers ?? 1,

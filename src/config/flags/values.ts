@@ -3,6 +3,7 @@ import { didYouMean } from "../problems/suggest.ts";
 import { parseAdminAddress } from "../schema/admin.ts";
 import type { ConfigInput } from "../schema/schema.ts";
 import { parseHostAndPort } from "../values/engine-url.ts";
+import type { Flags } from "./flags.ts";
 
 export type Fail = (message: string, hint?: string) => undefined;
 
@@ -47,10 +48,17 @@ export function readMs(flag: string, text: string | undefined, fail: Fail): numb
   return fail(`invalid time "${text}" for ${flag}`, "milliseconds, from 0 to 86400000");
 }
 
-export function readAdmin(text: string | undefined, fail: Fail): ConfigInput["admin"] {
-  if (text === undefined) return undefined;
+export function readAdmin(
+  { admin: text, adminTokenFile: file, adminTokenEnv: env }: Flags,
+  fail: Fail,
+): ConfigInput["admin"] {
+  if (file !== undefined && env !== undefined) {
+    fail("--admin-token-file cannot be combined with --admin-token-env");
+  }
+  const token = file !== undefined ? { file } : env !== undefined ? { env } : undefined;
+  if (text === undefined) return token && fail("the token of the admin listener needs --admin");
   const parsed = parseAdminAddress(text);
-  if (!("problem" in parsed)) return parsed;
+  if (!("problem" in parsed)) return { ...parsed, ...(token && { token }) };
   return fail(`invalid address "${text}" for --admin: ${parsed.problem}`, "[HOST:]PORT");
 }
 

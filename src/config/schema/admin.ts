@@ -10,11 +10,30 @@ export const adminSchema = z
       .default("127.0.0.1")
       .describe(
         withDetails(
-          "Address to listen on.",
-          "There is no password: whoever reaches this address can read engines' addresses and requests' ids.",
+          "Address to listen on. Any but loopback needs a token.",
+          "Whoever may read there learns engines' addresses and requests' ids.",
         ),
       ),
     port: z.int().min(0).max(65_535).describe("0 = any free port; the log names it."),
+    token: z
+      .union([
+        z.strictObject({ file: text.describe("File that holds the token.") }),
+        z.strictObject({ env: text.describe("Environment variable that holds the token.") }),
+      ])
+      .optional()
+      .describe(
+        withDetails(
+          "The token that every request sends as `Authorization: Bearer TOKEN`. It is read again on a reload.",
+          "Without one the listener only reads, and only on loopback.",
+        ),
+      ),
+    hosts: z
+      .array(text)
+      .max(64)
+      .default([])
+      .describe(
+        "Further names by which operators reach it. Addresses, `localhost` and this machine's name always are.",
+      ),
     explainedRequestsMax: z
       .int()
       .min(0)

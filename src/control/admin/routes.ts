@@ -7,9 +7,10 @@ import type { QueueState } from "../../queue/pool-queues.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import type { WorkerCounts } from "../workers/restarts.ts";
+import { broadcast } from "./broadcast.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
 import { metricsText } from "./metrics.ts";
-import type { AdminResponse, AdminRoutes } from "./server.ts";
+import { type AdminResponse, type AdminRoutes, adminProblem } from "./server.ts";
 
 /** What the pages read. */
 export interface AdminSource {
@@ -35,17 +36,29 @@ const pages: Readonly<Record<string, Page>> = {
   }),
 };
 const explainPath = "/admin/explain/";
+const readOnly = "without a token the admin listener only reads: configure admin.token";
+const broadcastPath = "/admin/engines/broadcast";
 
-export function adminRoutes(source: () => AdminSource, clock: Pick<Clock, "wallMs">): AdminRoutes {
-  return async (method, path) => {
+export function adminRoutes(
+  source: () => AdminSource,
+  clock: Pick<Clock, "nowMs" | "wallMs">,
+): AdminRoutes {
+  return async (method, path, body, mayChange) => {
+    if (method === "POST" && path === broadcastPath) {
+      if (!mayChange) return adminProblem(403, "read_only", readOnly);
+      const result = await broadcast(source().pools, body, () => clock.nowMs());
+      if ("code" in result) return adminProblem(result.status, result.code, result.message);
+      return json(result.ok ? 200 : 502, result);
+    }
     if (method !== "GET" && method !== "HEAD") {
-      return problem(405, "method_not_allowed", `${method} is not allowed here: use GET`);
+      return adminProblem(405, "method_not_allowed", `${method} is not allowed here: use GET`);
     }
     if (path.startsWith(explainPath)) return explain(source(), path.slice(explainPath.length));
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page !== undefined) return page(source(), clock.wallMs());
-    const known = [...Object.keys(pages), `${explainPath}{request-id}`].join(", ");
-    return problem(404, "not_found", `there is no page ${path}; the pages are ${known}`);
+    const others = [`${explainPath}{request-id}`, `POST ${broadcastPath}`];
+    const known = [...Object.keys(pages), ...others].join(", ");
+    return adminProblem(404, "not_found", `there is no page ${path}; the pages are ${known}`);
   };
 }
 
@@ -65,7 +78,7 @@ async function explain(source: AdminSource, text: string): Promise<AdminResponse
   const [first] = await source.ask({ about: "request", requestId });
   if (first !== undefined) return json(200, first);
   const what = `there is no record of a request "${requestId}": it is too old, or its id is wrong`;
-  return problem(404, "unknown_request", what);
+  return adminProblem(404, "unknown_request", what);
 }
 
 function decoded(text: string): string {
@@ -78,8 +91,4 @@ function decoded(text: string): string {
 
 function json(status: number, value: unknown): AdminResponse {
   return { status, contentType: "application/json", body: `${jsonOf(value)}\n` };
-}
-
-function problem(status: number, code: string, message: string): AdminResponse {
-  return json(status, { error: { message, type: "admin_error", param: null, code } });
 }

@@ -1,10 +1,16 @@
 /** The admin listener: plain HTTP in the main thread, apart from the data plane. */
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { AdminConfig } from "../../config/schema/admin.ts";
-import { adminConnectionsMax, adminHeadBytesMax, adminRequestTimeoutMs } from "../../limits.ts";
+import {
+  adminBodyBytesMax,
+  adminConnectionsMax,
+  adminHeadBytesMax,
+  adminRequestTimeoutMs,
+} from "../../limits.ts";
 import { ServeError } from "../serve-error.ts";
+import { type AdminAccess, readAccess } from "./access.ts";
 
 export interface AdminResponse {
   readonly status: number;
@@ -12,8 +18,16 @@ export interface AdminResponse {
   readonly body: string;
 }
 
-/** @param path of the URL, without its query */
-export type AdminRoutes = (method: string, path: string) => Promise<AdminResponse>;
+/**
+ * @param path of the URL, without its query
+ * @param mayChange the request has shown the right to change something
+ */
+export type AdminRoutes = (
+  method: string,
+  path: string,
+  body: Buffer,
+  mayChange: boolean,
+) => Promise<AdminResponse>;
 
 interface BoundServer {
   readonly server: Server;
@@ -24,8 +38,10 @@ export class AdminServer {
   readonly #routes: AdminRoutes;
   readonly #log: (message: string) => void;
   #listening: BoundServer | undefined;
-  /** That of a configuration that is not applied yet. */
+  /** Those of a configuration that is not applied yet. */
   #next: BoundServer | undefined;
+  #nextAccess: AdminAccess | undefined;
+  #access: AdminAccess | undefined;
 
   constructor(routes: AdminRoutes, log: (message: string) => void) {
     this.#routes = routes;
@@ -36,12 +52,14 @@ export class AdminServer {
   async open(config: AdminConfig | undefined): Promise<void> {
     this.#closeOne(this.#next);
     this.#next = undefined;
+    this.#nextAccess = config && readAccess(config);
     if (config === undefined || keyOf(config) === this.#listening?.key) return;
     this.#next = await this.#listen(config);
   }
 
   /** Applies a configuration that was opened: closes the address before. */
   use(config: AdminConfig | undefined): void {
+    this.#access = this.#nextAccess;
     if (config !== undefined && keyOf(config) === this.#listening?.key) return;
     this.#closeOne(this.#listening);
     this.#listening = this.#next;
@@ -62,20 +80,7 @@ export class AdminServer {
         headersTimeout: adminRequestTimeoutMs,
         keepAliveTimeout: adminRequestTimeoutMs,
       },
-      (request, response) => {
-        request.resume();
-        const path = (request.url ?? "/").replace(/\?.*$/s, "");
-        void this.#respond(request.method ?? "", path).then(({ status, contentType, body }) => {
-          const isHead = request.method === "HEAD";
-          response.writeHead(status, {
-            "content-type": contentType,
-            "content-length": Buffer.byteLength(body),
-            "cache-control": "no-store",
-            ...(status === 405 && { allow: "GET, HEAD" }),
-          });
-          response.end(isHead ? undefined : body);
-        });
-      },
+      (request, response) => void this.#serve(request, response),
     );
     server.maxConnections = adminConnectionsMax;
     await new Promise<void>((resolve, reject) => {
@@ -93,14 +98,37 @@ export class AdminServer {
     return { server, key: keyOf(config) };
   }
 
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, contentType, body } = await this.#respond(request);
+    response.writeHead(status, {
+      "content-type": contentType,
+      "content-length": Buffer.byteLength(body),
+      "cache-control": "no-store",
+      ...(status === 405 && { allow: "GET, HEAD" }),
+      ...(status === 401 && { "www-authenticate": "Bearer" }),
+    });
+    response.end(request.method === "HEAD" ? undefined : body);
+  }
+
   /** Never rejects: an error of an admin page must not end the proxy. */
-  async #respond(method: string, path: string): Promise<AdminResponse> {
+  async #respond(request: IncomingMessage): Promise<AdminResponse> {
+    const { method = "", url = "/", headers } = request;
+    const { host, authorization } = headers;
+    // Between two configurations nobody may do anything.
+    const access = this.#access;
+    const refusal = access?.refusal({ host, authorization });
+    if (refusal !== undefined || access === undefined) {
+      request.resume();
+      const { status, code, message } = refusal ?? starting;
+      return adminProblem(status, code, message);
+    }
     try {
-      return await this.#routes(method, path);
+      const body = await bodyOf(request);
+      if (body === undefined) return adminProblem(413, "too_large", "the body is too large");
+      return await this.#routes(method, url.replace(/\?.*$/s, ""), body, access.mayChange);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const body = `${JSON.stringify({ error: { message, code: "internal" } })}\n`;
-      return { status: 500, contentType: "application/json", body };
+      return adminProblem(500, "internal", message);
     }
   }
 
@@ -108,6 +136,25 @@ export class AdminServer {
     listening?.server.close();
     listening?.server.closeAllConnections();
   }
+}
+
+const starting = { status: 503, code: "starting", message: "the configuration is being applied" };
+
+/** An error in the shape of OpenAI's, as clients get them. */
+export function adminProblem(status: number, code: string, message: string): AdminResponse {
+  const body = `${JSON.stringify({ error: { message, type: "admin_error", param: null, code } })}\n`;
+  return { status, contentType: "application/json", body };
+}
+
+/** Undefined = it is too large; the rest is dropped. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes <= adminBodyBytesMax) parts.push(part);
+  }
+  return bytes <= adminBodyBytesMax ? Buffer.concat(parts) : undefined;
 }
 
 function keyOf({ host, port }: AdminConfig): string {

@@ -1,4 +1,4 @@
-/** One small GET to an engine for discovery or polling: bounded in time and size, on a connection of its own. */
+/** One request of the main thread's to an engine: bounded in time and size, on a connection of its own. */
 import { request } from "node:http";
 import { probeResponseBytesMax, probeTimeoutMs } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
@@ -11,8 +11,21 @@ export interface EngineResponse {
 /** Why there is no response: `refused` = nothing listens at the address, so the server that was there has ended. */
 export type NoResponse = "refused" | "failed";
 
-/** Never rejects. */
-export function askEngine(address: Address, path: string): Promise<EngineResponse | NoResponse> {
+/** What is asked; by default a small GET, as discovery and polling need it. */
+export interface EngineRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | undefined;
+  readonly timeoutMs: number;
+}
+
+/** Never rejects. A response that is too large or does not end in time is none. */
+export function askEngine(
+  address: Address,
+  path: string,
+  { method, headers, body, timeoutMs }: Partial<EngineRequest> = {},
+): Promise<EngineResponse | NoResponse> {
   const where =
     address.path === undefined
       ? { host: address.host, port: address.port }
@@ -21,11 +34,19 @@ export function askEngine(address: Address, path: string): Promise<EngineRespons
     const outgoing = request({
       ...where,
       path,
+      ...(method !== undefined && { method }),
       agent: false,
-      headers: { accept: "application/json" },
+      headers: {
+        accept: "application/json",
+        ...(body !== undefined && {
+          "content-type": "application/json",
+          "content-length": body.length,
+        }),
+        ...headers,
+      },
     });
     // Bounds the whole exchange; the time-out of `node:http` starts again with each byte.
-    const timer = setTimeout(() => outgoing.destroy(), probeTimeoutMs);
+    const timer = setTimeout(() => outgoing.destroy(), timeoutMs ?? probeTimeoutMs);
     const end = (response: EngineResponse | NoResponse) => {
       clearTimeout(timer);
       resolve(response);
@@ -51,7 +72,7 @@ export function askEngine(address: Address, path: string): Promise<EngineRespons
           end({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) });
       });
     });
-    outgoing.end();
+    outgoing.end(body);
   });
 }
 

@@ -212,14 +212,35 @@ test.each([
 
 test("the listener for operators cannot be one for clients", () => {
   const faultsOf = (listen: string, admin: string) =>
-    checkConfig(parsed({ listen, admin }), currentRuntime()).map(({ path }) => path.join("."));
+    checkConfig(parsed({ listen, admin, adminTokenFile: "t" }), currentRuntime()).map(({ path }) =>
+      path.join("."),
+    );
   expect(faultsOf("8080", "127.0.0.1:8080")).toEqual(["admin.port"]);
   expect(faultsOf("127.0.0.1:8080", "0.0.0.0:8080")).toEqual(["admin.port"]);
   expect(faultsOf("127.0.0.1:8080", "127.0.0.2:8080")).toEqual([]);
   expect(faultsOf("8080", "9901")).toEqual([]);
   expect(faultsOf("127.0.0.1:0", "0")).toEqual([]);
-  const config = { ...parsed({}), admin: { host: "a b", port: 9, explainedRequestsMax: 1 } };
+  const config = {
+    ...parsed({}),
+    admin: { host: "a b", port: 9, hosts: [], explainedRequestsMax: 1 },
+  };
   expect(checkConfig(config, currentRuntime())).toMatchObject([{ path: ["admin", "host"] }]);
+});
+
+test("the listener for operators needs a token wherever others than this machine can reach it", () => {
+  const faultsOf = (flags: Partial<Flags>) =>
+    checkConfig(parsed({ listen: "127.0.0.1:1", ...flags }), currentRuntime());
+  for (const host of ["0.0.0.0", "10.0.0.9", "[::]", "gw.example", "128.0.0.1"]) {
+    const admin = `${host}:9901`;
+    expect(faultsOf({ admin })).toMatchObject([{ level: "emerg", path: ["admin", "host"] }]);
+    expect(faultsOf({ admin, adminTokenEnv: "TOKEN" })).toEqual([]);
+  }
+  for (const host of ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"]) {
+    expect(faultsOf({ admin: `${host}:9901` })).toEqual([]);
+  }
+  expect(problems({ adminTokenFile: "t" })).toEqual([expect.stringContaining("needs --admin")]);
+  const both = { admin: "9901", adminTokenFile: "t", adminTokenEnv: "T" };
+  expect(problems(both)).toEqual([expect.stringContaining("cannot be combined")]);
 });
 
 test("a shadow policy stands beside that of the prefill engines, or of engines that serve whole requests", () => {

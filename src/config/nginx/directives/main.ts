@@ -42,12 +42,19 @@ export const pid = honoured("pid", ["main"], text, "`pidFile`");
 export const admin = honoured(
   "pd_admin",
   ["main"],
-  reading(1, 1, ([word], scope) => {
+  reading(1, 2, ([word, parameter], scope) => {
     const address = parseAdminAddress(word!.text);
-    if (!("problem" in address)) return address;
-    return scope.fail(`invalid address "${word!.text}": ${address.problem}`, word);
+    if ("problem" in address) {
+      return scope.fail(`invalid address "${word!.text}": ${address.problem}`, word);
+    }
+    if (parameter === undefined) return address;
+    const [, kind, where = ""] = /^token_(file|env)=(.+)$/.exec(parameter.text) ?? [];
+    if (kind === undefined) {
+      return scope.fail(`invalid parameter "${parameter.text}"`, parameter);
+    }
+    return { ...address, token: kind === "file" ? { file: where } : { env: where } };
   }),
-  "`admin`, as `[HOST:]PORT` (`docs/admin.md`)",
+  "`admin`, as `[HOST:]PORT [token_file=FILE | token_env=NAME]` (`docs/admin.md`)",
   { byDefault: "none" },
 );
 

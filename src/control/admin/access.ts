@@ -1,0 +1,98 @@
+/**
+ * Who may use the admin listener. With a token, whoever sends it. Without one, whoever reaches loopback may read and
+ * nothing else. A browser that was led here by a name of an attacker's (DNS rebinding) sends that name as the host.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+import { describeOpenError } from "../../config/problems/system-error.ts";
+import type { AdminConfig } from "../../config/schema/admin.ts";
+import { adminTokenBytesMax } from "../../limits.ts";
+import { ServeError } from "../serve-error.ts";
+
+export interface AccessRequest {
+  readonly host: string | undefined;
+  readonly authorization: string | undefined;
+}
+
+export interface Refusal {
+  readonly status: 401 | 403;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Reads the token; throws `ServeError` if there is none where the configuration says. */
+export function readAccess({ token, host, hosts }: AdminConfig): AdminAccess {
+  const names = [host, hostname(), "localhost", ...hosts];
+  return new AdminAccess(token && readToken(token), names);
+}
+
+export class AdminAccess {
+  readonly #digest: Buffer | undefined;
+  readonly #names: ReadonlySet<string>;
+
+  /** @param token undefined = none is needed to read, and nobody may do more */
+  constructor(token: string | undefined, names: readonly string[]) {
+    this.#digest = token === undefined ? undefined : digestOf(token);
+    this.#names = new Set(names.map((name) => name.toLowerCase()));
+  }
+
+  /** Whether requests that go on may change something: only those with a token may. */
+  get mayChange(): boolean {
+    return this.#digest !== undefined;
+  }
+
+  /** Undefined = the request may go on. */
+  refusal({ host, authorization }: AccessRequest): Refusal | undefined {
+    if (!this.#isOurs(host)) {
+      const message =
+        "this is not the name of the admin listener: use its address, or add the name to admin.hosts";
+      return { status: 403, code: "unknown_host", message };
+    }
+    if (this.#digest === undefined) return undefined;
+    const [, given = ""] = /^Bearer +([^\s]+)$/i.exec(authorization ?? "") ?? [];
+    // Digests have one length: the comparison takes the same time for every token.
+    if (timingSafeEqual(digestOf(given), this.#digest)) return undefined;
+    const message = "the admin listener needs its token, as Authorization: Bearer TOKEN";
+    return { status: 401, code: "unauthorized", message };
+  }
+
+  /** An address is what a browser was told to go to, so no name can have led it here. */
+  #isOurs(host: string | undefined): boolean {
+    if (host === undefined) return true;
+    const [, bracketed, plain = ""] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host) ?? [];
+    const name = (bracketed ?? plain).toLowerCase().replace(/\.$/, "");
+    return isIP(name) !== 0 || this.#names.has(name);
+  }
+}
+
+function digestOf(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function readToken(from: NonNullable<AdminConfig["token"]>): string {
+  const [text, where] =
+    "env" in from
+      ? [process.env[from.env] ?? "", `the environment variable ${from.env}`]
+      : [readTokenFile(from.file), from.file];
+  const token = text.trim();
+  const problem =
+    token === ""
+      ? "is empty"
+      : /[^\x21-\x7e]/.test(token)
+        ? "has white space or characters beyond ASCII"
+        : Buffer.byteLength(token) > adminTokenBytesMax
+          ? `has more than ${adminTokenBytesMax} bytes`
+          : undefined;
+  if (problem === undefined) return token;
+  throw new ServeError(`the admin token in ${where} ${problem}`, "GP_ADMIN_TOKEN");
+}
+
+function readTokenFile(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ServeError(describeOpenError(file, error as NodeJS.ErrnoException), "GP_ADMIN_TOKEN");
+  }
+}

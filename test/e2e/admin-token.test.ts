@@ -1,0 +1,112 @@
+/** Operators control engines through the admin listener, with a token; nobody else does. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { adminOf } from "../support/admin.ts";
+import { eventually } from "../support/eventually.ts";
+import { ask } from "../support/http-client.ts";
+import { pdYaml } from "../support/pd-yaml.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
+import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
+
+describe.each(bunAndOneNode("admin-token"))("on %s", (runtime) => {
+  const stack = new Stack(runtime);
+  let prefills: Engine[];
+  let decodes: Engine[];
+  let proxy: ServingProxy;
+  let admin: string;
+
+  beforeAll(async () => {
+    prefills = await stack.startEngines("prefill", 2);
+    decodes = await stack.startEngines("decode", 1);
+    const tokenFile = stack.write("token", "first-token\n");
+    proxy = await stack.serve((port) =>
+      pdYaml({
+        port,
+        top: `admin: { port: 0, token: { file: ${tokenFile} } }\nerrorLog: { level: notice }`,
+        prefill: { engines: prefills },
+        decode: { engines: decodes },
+      }),
+    );
+    admin = await adminOf(proxy);
+  });
+  afterAll(() => stack.end());
+
+  const withToken = (token: string) => ({ authorization: `Bearer ${token}` });
+  const broadcast = (body: object, token = "first-token") =>
+    ask(`${admin}/admin/engines/broadcast`, {
+      method: "POST",
+      headers: withToken(token),
+      body: JSON.stringify(body),
+    });
+
+  test("every page needs the token, and a name of its own", async () => {
+    for (const page of ["/admin/health", "/admin/engines", "/admin/metrics", "/admin/none"]) {
+      const refused = await ask(admin + page);
+      expect(refused.status).toBe(401);
+      expect(refused.headers["www-authenticate"]).toBe("Bearer");
+      expect(refused.body).not.toContain("127.0.0.1");
+    }
+    expect((await ask(`${admin}/admin/health`, { headers: withToken("first-token") })).status).toBe(
+      200,
+    );
+    const headers = { ...withToken("first-token"), host: "evil.example" };
+    expect((await ask(`${admin}/admin/health`, { headers })).status).toBe(403);
+  });
+
+  test("a broadcast reaches all engines of a pool, once each, and tells what each said", async () => {
+    const before = await Promise.all(prefills.map((engine) => engine.requests()));
+    const got = await broadcast({ pool: "prefill", method: "GET", path: "/health?all" });
+    expect(got.status).toBe(200);
+    const { ok, engines } = JSON.parse(got.body);
+    expect(ok).toBe(true);
+    expect(
+      engines.map(({ engine, status }: { engine: string; status: number }) => [engine, status]),
+    ).toEqual(prefills.map(({ port }) => [`127.0.0.1:${port}`, 200]));
+    const after = await Promise.all(prefills.map((engine) => engine.requests()));
+    expect(after.map((all) => all.length)).toEqual(before.map((all) => all.length + 1));
+  });
+
+  test("an engine that refuses is told of, and the whole is no success", async () => {
+    const body = { nothing: [1] };
+    const got = await broadcast({ pool: "decode", path: "/no/such/path", body });
+    expect(got.status).toBe(502);
+    expect(JSON.parse(got.body)).toMatchObject({
+      ok: false,
+      pool: "decode",
+      engines: [{ status: 404, body: { detail: "Not Found" } }],
+    });
+    const requests = await decodes[0]!.requests();
+    expect(requests.at(-1)).toMatchObject({ method: "POST", path: "/no/such/path" });
+  });
+
+  test.each([
+    [{ pool: "prefil", path: "/x" }, 404, "prefill"],
+    [{ pool: "prefill", path: "x" }, 400, "path"],
+    [{ pool: "prefill", path: "/x\r\nA: b" }, 400, "path"],
+    [{ pool: "prefill", path: "/x", headers: { "A b": "c" } }, 400, "headers"],
+    [{ pool: "prefill", path: "/x", headers: { A: "c\r\nd: e" } }, 400, "headers"],
+    [{ pool: "prefill", path: "/x", methd: "GET" }, 400, "methd"],
+    [{ path: "/x" }, 400, "pool"],
+  ])("%j is refused with %i", async (body, status, says) => {
+    const got = await broadcast(body);
+    expect([got.status, got.body]).toEqual([status, expect.stringContaining(says)]);
+  });
+
+  test("what is too large is refused, and the listener lives on", async () => {
+    const got = await broadcast({ pool: "prefill", path: "/x", body: "x".repeat(1_100_000) });
+    expect(got.status).toBe(413);
+    expect((await broadcast({ pool: "prefill", path: "/x" }, "wrong")).status).toBe(401);
+  });
+
+  test("a reload reads the token again", async () => {
+    stack.write("token", "second-token");
+    const before = proxy.command.stderr.length;
+    proxy.command.signal("SIGHUP");
+    await eventually(async () =>
+      /configuration is in force/.test(proxy.command.stderr.slice(before)),
+    );
+    const status = async (token: string) =>
+      (await ask(`${admin}/admin/health`, { headers: withToken(token) })).status;
+    expect(await status("first-token")).toBe(401);
+    expect(await status("second-token")).toBe(200);
+  });
+});
