@@ -29,10 +29,7 @@ export class Backpressure {
   passesOver(engine: Engine, nowMs: number): boolean {
     if (!this.isBusy(engine, nowMs)) return false;
     return this.#engines.some(
-      (other) =>
-        other.backup === engine.backup &&
-        !this.isBusy(other, nowMs) &&
-        this.#isHealthy(other, nowMs),
+      (other) => !this.isBusy(other, nowMs) && this.#isHealthy(other, nowMs),
     );
   }
 }

@@ -82,3 +82,17 @@ test("by nginx's rules they are failures like others", () => {
   expect(seen(busy!)).toBe(1);
   world.expectNothingLeft();
 });
+
+test("a backup takes over for engines that are busy", () => {
+  const world = new World({ decode: 2 });
+  const { pools } = world.config;
+  const [first, second] = pools["decode"]!.engines;
+  const decode = { ...pools["decode"]!, engines: [first!, { ...second!, backup: true }] };
+  world.apply({ ...world.config, pools: { ...pools, decode } });
+  world.decode[0]!.script = says(statuses[1]!, "Retry-After: 5\r\n");
+  for (let i = 0; i < 3; i += 1) {
+    expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
+  }
+  expect(world.decode.map(seen)).toEqual([1, 3]);
+  world.expectNothingLeft();
+});
