@@ -1,6 +1,7 @@
 /** The only place that writes to the command's standard output and error. */
 import { writeSync } from "node:fs";
 import { type ConfigProblem, formatProblem } from "../config/problems/problem.ts";
+import { maskText } from "../config/values/secrets.ts";
 
 /** How often a full pipe is tried, every 10 ms: a reader has 10 s. */
 const fullPipeTriesMax = 1000;
@@ -15,16 +16,16 @@ export function printError(text: string): void {
   write(2, text);
 }
 
-/** `global-proxy: [level] message` to standard error. */
+/** `global-proxy: [level] message` to standard error, with secrets hidden. */
 export function printMessage(
   level: ConfigProblem["level"] | "error" | "alert",
   message: string,
 ): void {
-  printError(`global-proxy: [${level}] ${message}\n`);
+  printError(`global-proxy: [${level}] ${maskText(message)}\n`);
 }
 
 export function printProblem(problem: ConfigProblem): void {
-  printError(`global-proxy: ${formatProblem(problem)}\n`);
+  printError(`global-proxy: ${maskText(formatProblem(problem))}\n`);
 }
 
 function write(fd: 1 | 2, text: string): void {

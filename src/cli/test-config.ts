@@ -2,6 +2,7 @@
 import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, type LoadResult, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema/schema.ts";
+import { maskConfig } from "../config/values/secrets.ts";
 import { toFullYaml } from "../config/yaml/write-yaml.ts";
 import { checkLogFiles } from "../control/process/log-files.ts";
 import { print, printError, printMessage, printProblem } from "./print.ts";
@@ -22,7 +23,7 @@ export async function testConfig(
     printError(`global-proxy: the configuration ${name} syntax is ok\n`);
     printError(`global-proxy: configuration ${name} test is successful\n`);
   }
-  if (dump) print(`# configuration ${name}:\n${toFullYaml(loaded.config)}`);
+  if (dump) print(`# configuration ${name}:\n${toFullYaml(maskConfig(loaded.config).config)}`);
   return 0;
 }
 

@@ -7,6 +7,7 @@
  */
 import { logLevels } from "../config/schema/logs.ts";
 import type { LogLevel } from "../config/schema/schema.ts";
+import { maskText } from "../config/values/secrets.ts";
 import { LogFile } from "./log-file.ts";
 
 /** The part of a clock that a log needs. */
@@ -60,7 +61,7 @@ export class ErrorLog {
     if (rankOf[level] < this.#rank) return;
     let line = `${this.#now()} [${level}] ${process.pid}#${this.#thread}: ${message}`;
     if (fields !== undefined) line += formatFields(fields);
-    this.#file.write(`${withoutControls(line)}\n`);
+    this.#file.write(`${withoutControls(maskText(line))}\n`);
   }
 
   debug(message: string, fields?: LogFields): void {

@@ -101,6 +101,29 @@ test("-T dumps the same for nginx.conf and for what convert makes of it, and it 
   expect(dump(file("dump.yaml", resolved))).toBe(resolved);
 });
 
+test("secrets are hidden in -T, in what convert prints and in errors, but for convert --secrets", () => {
+  const path = file(
+    "secret.conf",
+    `events {} http { upstream e { server 127.0.0.1:1; } server { listen 127.0.0.1:2; location / {
+      proxy_pass http://e; proxy_set_header Authorization "Bearer hunter2"; } } }`,
+  );
+  const dumped = runCommand(["-T", "-c", path]);
+  expect(dumped.stdout).toContain("Authorization: Bearer ***");
+  const converted = runCommand(["convert", path]);
+  expect(converted.stdout).toContain("Authorization: Bearer ***");
+  expect(converted.stderr).toContain("1 secret is hidden as ***: --secrets prints them");
+  expect(dumped.stdout + dumped.stderr + converted.stdout + converted.stderr).not.toContain(
+    "hunter2",
+  );
+  const whole = runCommand(["convert", "--secrets", path]);
+  expect(whole).toMatchObject({ code: 0, stderr: "" });
+  expect(whole.stdout).toContain("Authorization: Bearer hunter2");
+  const wrong = runCommand(["--engine", "http://me:hunter2@127.0.0.1:1"]);
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toContain("***@127.0.0.1:1");
+  expect(wrong.stderr).not.toContain("hunter2");
+});
+
 test("-t fails when a log cannot be opened", () => {
   const path = file("log.yaml", `errorLog: { file: missing/error.log }\n${good}`);
   const { code, stderr } = runCommand(["-t", "-c", path], { cwd: folder });

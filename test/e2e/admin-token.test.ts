@@ -52,6 +52,15 @@ describe.each(bunAndOneNode("admin-token"))("on %s", (runtime) => {
     expect((await ask(`${admin}/admin/health`, { headers })).status).toBe(403);
   });
 
+  test("the configuration in force can be read, and says where the token is, not what it is", async () => {
+    const { status, body } = await ask(`${admin}/admin/config`, {
+      headers: withToken("first-token"),
+    });
+    expect(status).toBe(200);
+    expect(JSON.parse(body).admin.token.file).toContain("token");
+    expect(body).not.toContain("first-token");
+  });
+
   test("a broadcast reaches all engines of a pool, once each, and tells what each said", async () => {
     const before = await Promise.all(prefills.map((engine) => engine.requests()));
     const got = await broadcast({ pool: "prefill", method: "GET", path: "/health?all" });

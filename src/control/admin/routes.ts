@@ -1,4 +1,6 @@
 /** The pages of the admin listener, by path. */
+import type { Config } from "../../config/schema/schema.ts";
+import { maskConfig } from "../../config/values/secrets.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
 import { jsonOf } from "../../proxy/context/explanation.ts";
@@ -16,6 +18,8 @@ import { type AdminResponse, type AdminRoutes, adminProblem } from "./server.ts"
 export interface AdminSource {
   readonly workers: WorkerCounts;
   readonly isDraining: boolean;
+  /** In force. */
+  readonly config: Config;
   readonly pools: readonly Pool[];
   readonly signals: ReadonlyMap<string, SignalState>;
   queue(): Promise<QueueState>;
@@ -28,6 +32,7 @@ type Page = (source: AdminSource, nowMs: number) => Promise<AdminResponse>;
 const pages: Readonly<Record<string, Page>> = {
   "/admin/health": async (source) => health(source),
   "/admin/engines": async (source, nowMs) => json(200, { pools: await reports(source, nowMs) }),
+  "/admin/config": async ({ config }) => json(200, maskConfig(config).config),
   "/admin/shadow": async (source) => json(200, { pools: await source.shadows() }),
   "/admin/metrics": async (source, nowMs) => ({
     status: 200,

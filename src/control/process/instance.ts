@@ -270,6 +270,7 @@ export class Instance {
     return {
       workers: supervisor?.workers ?? { alive: 0, configured: this.#workers, died: 0, hung: 0 },
       isDraining: this.#draining || this.#stopping,
+      config: this.#config,
       pools: supervisor?.pools ?? [],
       signals: supervisor?.signals ?? new Map(),
       queue: async () => supervisor?.queue() ?? { caches: [], queues: [] },
