@@ -10,21 +10,8 @@ import { endpoints } from "./endpoints.ts";
 
 /** Beside those of `endpoints`. Ends of paths, as there. */
 export const otherClientPaths: readonly string[] = [
-  "/embeddings",
-  "/embed",
-  "/pooling",
-  "/encode",
-  "/classify",
-  "/score",
-  "/rerank",
-  "/generative_scoring",
   "/tokenizer_info",
-  "/chat/completions/render",
   "/generate_from_file",
-  "/vertex_generate",
-  "/parse_function_call",
-  "/separate_reasoning",
-  "/api/chat",
   "/api/tags",
   "/api/show",
   "/model_info",

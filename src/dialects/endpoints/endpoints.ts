@@ -132,12 +132,18 @@ const countTokens: Endpoint = {
 const computing: Endpoint = {
   paths: [
     "/chat/completions/batch",
+    "/api/chat",
+    "/vertex_generate",
     "/embeddings",
+    "/embed",
     "/encode",
     "/pooling",
     "/classify",
     "/score",
+    "/generative_scoring",
     "/rerank",
+    "/parse_function_call",
+    "/separate_reasoning",
     "/moderations",
     "/audio/transcriptions",
     "/audio/translations",

@@ -120,10 +120,10 @@ it.each([
   ["/v1/messages/count_tokens", "any-engine"],
   ["/v1/responses/resp_1", "storing-engine"],
   ["/v1/responses/resp_1/cancel", "storing-engine"],
-  ["/v1/embeddings", undefined],
-  ["/v1/chat/completions/batch", undefined],
+  ["/v1/embeddings", "one-engine"],
+  ["/v1/chat/completions/batch", "one-engine"],
   ["/v1/responses/resp_1/other", undefined],
-  ["/v1/audio/transcriptions", undefined],
+  ["/v1/audio/transcriptions", "one-engine"],
 ])("%s is served by %s", (path, servedBy) => {
   expect(endpointOf(path)?.servedBy).toBe(servedBy);
 });
