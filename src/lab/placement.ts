@@ -26,7 +26,7 @@ export function dispatched(pool: Pool, fleet: Fleet, timeline: Timeline): Placem
       const placed = pool.place(pickOf(outcome.request, timeline), [], timeline.nowMs);
       if (typeof placed === "string") return;
       fleet.prefill(placed.engine.index, outcome, () => {
-        pool.succeeded(placed.engine);
+        pool.succeeded(placed.engine, timeline.nowMs);
         placed.lease.close();
         prefilled();
       });

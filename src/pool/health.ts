@@ -1,11 +1,14 @@
 /**
  * Which engines of a pool take requests, and what a failure means: ejection, whose fault it was, slow start afterwards.
+ * If too few are left (panic), those that seem ill are used as well, as in Envoy.
  */
+import type { EjectionConfig } from "../config/schema/pool/ejection.ts";
 import { suspicionMs } from "../limits.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import { Backpressure } from "./backpressure.ts";
-import { type EjectionRule, FailureEjection } from "./ejection.ts";
+import { type EjectionRule, FailureEjection, type FailureKind } from "./ejection.ts";
 import type { Engine } from "./engine.ts";
+import { OutlierEjection } from "./outlier-ejection.ts";
 import { SlowStart } from "./slow-start.ts";
 
 /** A decode engine failed while it was to fetch a KV cache: the prefill engine may be to blame. */
@@ -23,14 +26,27 @@ export class Health {
   readonly #slowStart: SlowStart | undefined;
   /** By engine, whose KV cache it has failed with since its last success. */
   readonly #suspicions: (Suspicion | undefined)[];
+  readonly #panicPercent: number;
+  /** When `#panics` was found out: a pick asks it of many engines in the same ms. */
+  #panicAtMs = -1;
+  #isPanic = false;
 
   /** @param weights those that policies read; slow start changes them */
-  constructor(board: Scoreboard, engines: readonly Engine[], weights: Float64Array) {
+  constructor(
+    board: Scoreboard,
+    engines: readonly Engine[],
+    weights: Float64Array,
+    config: EjectionConfig,
+  ) {
     this.#board = board;
     this.#engines = engines;
-    this.#ejection = new FailureEjection(board, engines.length);
+    this.#panicPercent = config.panicPercent;
+    this.#ejection =
+      config.rule === "outlier"
+        ? new OutlierEjection(board, engines, config)
+        : new FailureEjection(board, engines.length);
     this.#backpressure = new Backpressure(board, engines, (engine, nowMs) =>
-      this.#isHealthy(engine, nowMs),
+      this.#isUsable(engine, nowMs),
     );
     this.#suspicions = new Array<Suspicion | undefined>(engines.length).fill(undefined);
     if (engines.some(({ slowStartMs }) => slowStartMs > 0)) {
@@ -46,13 +62,19 @@ export class Health {
     }
   }
 
-  /** Whether the engine takes requests now: configured as up, ready, not ejected, and not passed over as busy. */
+  /** Whether the engine takes requests now: ready, healthy or needed all the same, and not passed over as busy. */
   isAvailable(engine: Engine, nowMs: number): boolean {
-    return this.#isHealthy(engine, nowMs) && !this.#backpressure.passesOver(engine, nowMs);
+    return this.#isUsable(engine, nowMs) && !this.#backpressure.passesOver(engine, nowMs);
   }
 
-  #isHealthy(engine: Engine, nowMs: number): boolean {
-    return !engine.down && engine.isReady && !this.#ejection.isEjected(engine, nowMs);
+  #isUsable(engine: Engine, nowMs: number): boolean {
+    if (engine.down || !engine.isReady) return false;
+    return this.isHealthy(engine, nowMs) || this.#panics(nowMs);
+  }
+
+  /** Whether its requests and its health checks succeed, as far as is known. */
+  isHealthy(engine: Engine, nowMs: number): boolean {
+    return !this.isEjected(engine, nowMs) && !this.#board.health.isUnhealthy(engine.slot);
   }
 
   /** Whether the engine has said that it has too much to do. */
@@ -64,6 +86,16 @@ export class Health {
     return this.#ejection.isEjected(engine, nowMs);
   }
 
+  /** Whether a failure may turn out to be the request's own, and lateness counts. */
+  get blamesRequests(): boolean {
+    return this.#ejection.blamesRequests;
+  }
+
+  /** Whether a response with this status is a failure. @param isRetried the route tries another engine for it */
+  isFailure(status: number, isRetried: boolean): boolean {
+    return this.#ejection.isFailure(status, isRetried);
+  }
+
   picked(engine: Engine, nowMs: number): void {
     this.#ejection.picked(engine, nowMs);
   }
@@ -72,15 +104,36 @@ export class Health {
    * @param source the prefill engine whose KV cache the engine was to fetch, if that one may have failed instead
    * @returns whether the failure counts against the engine
    */
-  failed(engine: Engine, nowMs: number, source?: Engine): boolean {
+  failed(engine: Engine, nowMs: number, source: Engine | undefined, kind: FailureKind): boolean {
     if (source !== undefined && this.#excuses(engine, nowMs, source)) return false;
-    this.#ejection.failed(engine, nowMs);
+    this.#ejection.failed(engine, nowMs, kind);
     return true;
   }
 
-  succeeded(engine: Engine): void {
+  /** A failure that was counted was the request's own. */
+  forgive(engine: Engine): void {
+    this.#ejection.forgive(engine);
+  }
+
+  succeeded(engine: Engine, nowMs: number): void {
     this.#suspicions[engine.index] = undefined;
-    this.#ejection.succeeded(engine);
+    this.#ejection.succeeded(engine, nowMs);
+  }
+
+  /** Whether so few engines are healthy that the others are used as well. */
+  #panics(nowMs: number): boolean {
+    if (this.#panicPercent === 0) return false;
+    if (this.#panicAtMs === nowMs) return this.#isPanic;
+    let usable = 0;
+    let healthy = 0;
+    for (const engine of this.#engines) {
+      if (engine.down || !engine.isReady) continue;
+      usable += 1;
+      if (this.isHealthy(engine, nowMs)) healthy += 1;
+    }
+    this.#panicAtMs = nowMs;
+    this.#isPanic = healthy * 100 < usable * this.#panicPercent;
+    return this.#isPanic;
   }
 
   /**

@@ -13,6 +13,7 @@ import { placesPrompts } from "../queue/orderings/registry.ts";
 import { Lease } from "../scoreboard/lease.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import type { DiscoveredByIdentity } from "./discovered-attributes.ts";
+import type { FailureKind } from "./ejection.ts";
 import { type Engine, hasCapacity, type PoolEngine, poolEnginesOf } from "./engine.ts";
 import { EngineSet } from "./engine-set.ts";
 import type { EngineSnapshot } from "./engine-snapshot.ts";
@@ -68,7 +69,7 @@ export class Pool implements PoolView {
   /** Prompt tokens per byte, measured from the usage that the engines report. */
   ratio = new TokenRatio();
   readonly #engines: readonly PoolEngine[];
-  readonly #health: Health;
+  readonly health: Health;
   readonly #policy: Policy;
   readonly #policyUsesBlocks: boolean;
   readonly #candidates: EngineSet;
@@ -94,7 +95,7 @@ export class Pool implements PoolView {
     this.addresses = this.engines.map((engine) => engine.name);
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
     this.#candidates = new EngineSet(this.size);
-    this.#health = new Health(board, this.engines, this.weights);
+    this.health = new Health(board, this.engines, this.weights, config.ejection);
     this.placesPrompts = config.queue !== undefined && placesPrompts(config.queue.order);
     this.policyLabel = policyLabel(config);
     this.#policy = createPolicy(config.policy, { pool: this, random }, (message) =>
@@ -164,7 +165,7 @@ export class Pool implements PoolView {
    * @param nowMs ms since the epoch
    */
   place(request: PickRequest, tried: readonly number[], nowMs: number): Placement | PickFailure {
-    this.#health.refresh(nowMs);
+    this.health.refresh(nowMs);
     const primary = this.#placeAmong(false, request, tried, nowMs);
     if (typeof primary !== "string") return primary;
     const backup = this.#placeAmong(true, request, tried, nowMs);
@@ -196,7 +197,7 @@ export class Pool implements PoolView {
 
   /** Whether the engine takes requests at all, as far as is known. */
   isAvailable(engine: Engine, nowMs: number): boolean {
-    return this.#health.isAvailable(engine, nowMs);
+    return this.health.isAvailable(engine, nowMs);
   }
 
   /** Why no engine would be given a request now; undefined = one would. */
@@ -212,25 +213,26 @@ export class Pool implements PoolView {
 
   /** Whether an engine that was not tried would be given the request now, or later if requests wait for capacity. */
   hasOther(tried: readonly number[], nowMs: number): boolean {
-    const waits = this.hasQueue;
-    return this.engines.some(
-      (engine) =>
-        !tried.includes(engine.slot) &&
-        this.isAvailable(engine, nowMs) &&
-        (waits || hasCapacity(engine, this.board)),
-    );
+    return this.engines.some((engine) => {
+      if (tried.includes(engine.slot) || !this.isAvailable(engine, nowMs)) return false;
+      return this.hasQueue || hasCapacity(engine, this.board);
+    });
   }
 
-  /** @param source the prefill engine whose KV cache the engine was to fetch, if that one may have failed instead */
-  failed(engine: Engine, nowMs: number, source?: Engine): void {
-    if (!this.#health.failed(engine, nowMs, source)) return;
+  /**
+   * @param source the prefill engine whose KV cache the engine was to fetch, if that one may have failed instead
+   * @returns whether the failure counts against the engine
+   */
+  failed(engine: Engine, nowMs: number, source?: Engine, kind: FailureKind = "failed"): boolean {
+    if (!this.health.failed(engine, nowMs, source, kind)) return false;
     this.#policy.failed?.(engine.index, engine.maxFails);
     this.#shadow?.failed(engine.index, engine.maxFails);
+    return true;
   }
 
-  succeeded(engine: Engine): void {
+  succeeded(engine: Engine, nowMs: number): void {
     this.#policy.responseStarted?.(engine.index);
-    this.#health.succeeded(engine);
+    this.health.succeeded(engine, nowMs);
   }
 
   #placeAmong(
@@ -267,7 +269,7 @@ export class Pool implements PoolView {
     candidates.clear();
     for (let i = 0; i < this.size; i += 1) {
       const engine = this.engines[i]!;
-      if (engine.backup !== isBackup || !this.#health.isAvailable(engine, nowMs)) continue;
+      if (engine.backup !== isBackup || !this.health.isAvailable(engine, nowMs)) continue;
       if (tried.length > 0 && tried.includes(engine.slot)) continue;
       if (requiredEngine !== undefined && requiredEngine !== i) continue;
       if (hasCapacity(engine, this.board)) candidates.add(i);
@@ -284,14 +286,14 @@ export class Pool implements PoolView {
     if (!this.board.take(slot, bytes, maxConns, uncached, tokens)) return undefined;
     this.#policy.assigned?.(index, request);
     this.#caches?.[index]?.insert(request.blocks);
-    this.#health.picked(engine, nowMs);
+    this.health.picked(engine, nowMs);
     const lease = new Lease(this.board, slot, bytes, uncached, this.#policy, index, tokens);
     const shadow = this.#shadow?.follow(this.#candidates, index, request);
     return { pool: this, engine, lease, shadow };
   }
 
   #snapshotsOf(): EngineSnapshots {
-    this.#snapshots ??= new EngineSnapshots(this.engines, this.#health, this.board);
+    this.#snapshots ??= new EngineSnapshots(this.engines, this.health, this.board);
     return this.#snapshots;
   }
 }

@@ -1,4 +1,4 @@
-/** Failures of each engine for `maxFails`, counted as nginx does, and the times that belong to them. */
+/** Failures of each engine in a row, or for `maxFails` as nginx counts them, and the times that belong to those. */
 import {
   type ScoreboardArrays,
   sharedFailAccessedAt,
@@ -21,8 +21,19 @@ export class FailureCounts {
     return this.#totals[slot * totalFields + totalFails]!;
   }
 
-  add(slot: number): void {
-    Atomics.add(this.#totals, slot * totalFields + totalFails, 1);
+  /** @returns how many there are now */
+  add(slot: number): number {
+    return Atomics.add(this.#totals, slot * totalFields + totalFails, 1) + 1;
+  }
+
+  /** One of them was no failure of the engine. @returns how many there are now */
+  takeBack(slot: number): number {
+    const at = slot * totalFields + totalFails;
+    const before = Atomics.load(this.#totals, at);
+    if (before === 0) return 0;
+    // If another worker has changed the number meanwhile, one too many is counted: no harm.
+    Atomics.compareExchange(this.#totals, at, before, before - 1);
+    return before - 1;
   }
 
   clear(slot: number): void {

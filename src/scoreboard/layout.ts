@@ -34,7 +34,7 @@ export const rowPromptTokens = 4;
 export const rowResponseTokens = 5;
 
 /** Numbers of a slot that all workers share: times in ms since the epoch, averages, and values of the pool's policy. */
-export const sharedFields = 13;
+export const sharedFields = 18;
 export const sharedFailCheckedAt = 0;
 export const sharedFailAccessedAt = 1;
 export const sharedHistoryRequests = 2;
@@ -48,13 +48,34 @@ export const sharedFirstByteMs = 9;
 export const sharedServiceMs = 10;
 export const sharedStartedAt = 11;
 export const sharedBusyUntil = 12;
+export const sharedEjectedUntil = 13;
+export const sharedEjectedAt = 14;
+export const sharedRespondedAt = 15;
+/** Of a pool, at its first slot: how long first bytes usually take, as multiples of what is predicted. */
+export const sharedEarlyPace = 16;
+export const sharedWholePace = 17;
+
+/** Integers of a slot for outlier ejection and active health checks, written with Atomics. */
+export const healthFields = 6;
+/** Ejections, of which each makes the next one longer; and why the last one was. */
+export const healthEjections = 0;
+export const healthReason = 1;
+/** Results of requests in the current window. */
+export const healthResults = 2;
+export const healthFailures = 3;
+/** After an ejection one request tries the engine: whether it is under way. */
+export const healthIsTried = 4;
+/** Whether its health checks fail. */
+export const healthIsUnhealthy = 5;
 
 /**
- * Integers of a pool, at its first slot: assignments since the last merge of its history, and the lock of the merge.
+ * Integers of a pool, at its first slot: assignments since the last merge of its history, the lock of the merge, and
+ * the number of the window over which success rates are counted.
  */
-export const poolFields = 2;
+export const poolFields = 3;
 export const poolAssignments = 0;
 export const poolLock = 1;
+export const poolWindow = 2;
 
 const headerInts = 2;
 
@@ -62,13 +83,14 @@ const headerInts = 2;
 export function offsetsOf({ workers, slots }: ScoreboardSize) {
   const totals = headerInts * 4;
   const pools = totals + slots * totalFields * 4;
-  const rows = pools + slots * poolFields * 4;
+  const health = pools + slots * poolFields * 4;
+  const rows = health + slots * healthFields * 4;
   const floats = (rows + workers * slots * 4 + 7) & ~7;
   const shared = floats + workers * slots * rowFields * 8;
   const prompts = shared + slots * sharedFields * 8;
   const prefixes = prompts + promptListLength(workers);
   const byteLength = prefixes + prefixJournalLength(workers, slots);
-  return { totals, pools, rows, floats, shared, prompts, prefixes, byteLength };
+  return { totals, pools, health, rows, floats, shared, prompts, prefixes, byteLength };
 }
 
 /** The memory of a new scoreboard; hand it to each worker. */
@@ -90,6 +112,7 @@ export interface ScoreboardArrays extends ScoreboardSize {
   readonly worker: number;
   readonly totals: Int32Array;
   readonly pools: Int32Array;
+  readonly health: Int32Array;
   readonly floats: Float64Array;
   readonly shared: Float64Array;
 }

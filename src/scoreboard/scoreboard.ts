@@ -7,8 +7,10 @@
  * float64 is not torn on a 64-bit machine.
  */
 import { FailureCounts } from "./failures.ts";
+import { HealthCounts } from "./health-counts.ts";
 import { AssignmentHistory } from "./history.ts";
 import {
+  healthFields,
   offsetsOf,
   poolFields,
   rowAssignedBytes,
@@ -34,6 +36,7 @@ import {
 import { PrefixJournal } from "./prefix-journal.ts";
 import { PromptList } from "./prompt-list.ts";
 import { EngineSignals } from "./signals.ts";
+import { UsualTimes } from "./usual-times.ts";
 
 export { createScoreboardMemory, type ScoreboardSize } from "./layout.ts";
 
@@ -49,6 +52,8 @@ export class Scoreboard {
   /** For policies that use prefixes. */
   readonly prefixes: PrefixJournal;
   readonly failures: FailureCounts;
+  readonly health: HealthCounts;
+  readonly usual: UsualTimes;
   readonly history: AssignmentHistory;
   readonly signals: EngineSignals;
   readonly #arrays: ScoreboardArrays;
@@ -73,6 +78,7 @@ export class Scoreboard {
       worker,
       totals: new Int32Array(memory, at.totals, slots * totalFields),
       pools: new Int32Array(memory, at.pools, slots * poolFields),
+      health: new Int32Array(memory, at.health, slots * healthFields),
       floats: new Float64Array(memory, at.floats, workers * slots * rowFields),
       shared: new Float64Array(memory, at.shared, slots * sharedFields),
     };
@@ -82,6 +88,8 @@ export class Scoreboard {
     this.prompts = new PromptList(memory, at.prompts, workers, worker);
     this.prefixes = new PrefixJournal(memory, at.prefixes, size, worker);
     this.failures = new FailureCounts(this.#arrays);
+    this.health = new HealthCounts(this.#arrays);
+    this.usual = new UsualTimes(this.#arrays);
     this.history = new AssignmentHistory(this.#arrays);
     this.signals = new EngineSignals(this.#arrays);
   }
@@ -156,6 +164,7 @@ export class Scoreboard {
   clearSlot(slot: number): void {
     this.#totals.fill(0, slot * totalFields, (slot + 1) * totalFields);
     this.#arrays.pools.fill(0, slot * poolFields, (slot + 1) * poolFields);
+    this.#arrays.health.fill(0, slot * healthFields, (slot + 1) * healthFields);
     this.#shared.fill(0, slot * sharedFields, (slot + 1) * sharedFields);
     for (let worker = 0; worker < this.workers; worker += 1) {
       const row = worker * this.slots + slot;
@@ -214,6 +223,12 @@ export class Scoreboard {
   observe(slot: number, firstMs: number, wholeMs: number): void {
     this.#average(slot * sharedFields + sharedFirstByteMs, firstMs);
     this.#average(slot * sharedFields + sharedServiceMs, wholeMs);
+  }
+
+  /** A request has left the engine without a response: it would have taken longer than this. */
+  observeWait(slot: number, waitedMs: number): void {
+    const at = slot * sharedFields + sharedFirstByteMs;
+    if (waitedMs > this.#shared[at]!) this.#average(at, waitedMs);
   }
 
   /** Two workers that write at once lose one of many observations. */

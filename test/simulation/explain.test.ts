@@ -98,7 +98,7 @@ test("a prompt that waited in the queue is explained by its wait and the predict
 });
 
 test("each attempt is explained, also one for which no engine was left", () => {
-  const world = worldOf();
+  const world = worldOf({ pool: { ejection: { rule: "max_fails" } } });
   for (const engine of world.prefill) engine.connects("refused");
   const failed = world.responseTo(world.ask(ask, wants));
   expect(failed.status).toBe(502);

@@ -3,9 +3,14 @@ import { expect, test } from "vitest";
 import { codeOf } from "./client.ts";
 import { chunk, chunkedHead, decodes, type Engine, response, type Script } from "./engine.ts";
 import { rightResponse } from "./prompts.ts";
-import { World } from "./world.ts";
+import { World, type WorldOptions } from "./world.ts";
 
 const ask = { prompt: "try again", stream: true };
+
+/** Ejects engines as nginx does. */
+function worldOf(options: WorldOptions = {}): World {
+  return new World({ ...options, pool: { ejection: { rule: "max_fails" }, ...options.pool } });
+}
 
 interface Fault {
   readonly name: string;
@@ -87,7 +92,7 @@ const faults: readonly Fault[] = [
 ];
 
 test.each(faults)("a prefill engine that $name is replaced by another", ({ befall }) => {
-  const world = new World();
+  const world = worldOf();
   befall(world.prefill[0]!);
   expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
   expect(world.lines).toEqual(["200 GP_OK prefill1:9000, prefill2:9000 > decode1:9000"]);
@@ -97,7 +102,7 @@ test.each(faults)("a prefill engine that $name is replaced by another", ({ befal
 test.each(faults)(
   "a decode engine that $name is replaced by another, with KV that is there",
   ({ befall, unsent }) => {
-    const world = new World();
+    const world = worldOf();
     befall(world.decode[0]!);
     expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
     const prefills = unsent ? "prefill1:9000" : "prefill1:9000, prefill2:9000";
@@ -110,7 +115,7 @@ for (const role of ["prefill", "decode"] as const) {
   test.each(faults)(
     `when each ${role} engine $name the client is told so`,
     ({ name, befall, timeout, invalid }) => {
-      const world = new World({ prefill: 3, decode: 3 });
+      const world = worldOf({ prefill: 3, decode: 3 });
       for (const engine of world[role]) befall(engine);
       const failed = world.responseTo(world.ask(ask), 20_000);
       expect(failed.status).toBe(timeout ? 504 : 502);
@@ -142,7 +147,7 @@ for (const role of ["prefill", "decode"] as const) {
     ["503 Service Unavailable", "busy"],
     ["307 Temporary Redirect", "elsewhere"],
   ])(`a ${role} engine's own %s passes through, and is no failure of it`, (status, body) => {
-    const world = new World({ route: { retry: { on: ["error", "timeout"] } } });
+    const world = worldOf({ route: { retry: { on: ["error", "timeout"] } } });
     const lines = "Retry-After: 7\r\nX-Engine: e\r\n";
     for (const engine of world[role])
       engine.script = (_, { send }) => send(response(body, status, lines));
@@ -160,7 +165,7 @@ for (const role of ["prefill", "decode"] as const) {
   });
 
   test(`a ${role} engine's 503 leads to another where the route says so, and the last one's passes through`, () => {
-    const world = new World({ route: { retry: { on: ["error", "http_503", "http_429"] } } });
+    const world = worldOf({ route: { retry: { on: ["error", "http_503", "http_429"] } } });
     world[role][0]!.script = (_, { send }) => send(response("busy", "503 Service Unavailable"));
     const first = world.responseTo(world.ask(ask));
     expect(first.body.toString()).toBe(rightResponse(ask));
@@ -176,7 +181,7 @@ for (const role of ["prefill", "decode"] as const) {
 test.each(["prefill", "decode"] as const)(
   "a %s engine's status that allows another try is the client's response when no try is left",
   (role) => {
-    const world = new World({ route: { retry: { on: ["error", "http_500"], tries: 1 } } });
+    const world = worldOf({ route: { retry: { on: ["error", "http_500"], tries: 1 } } });
     world[role][0]!.script = (_, { send }) => send(response("boom", "500 Internal Server Error"));
     const got = world.responseTo(world.ask(ask));
     expect([got.status, got.body.toString()]).toEqual([500, "boom"]);
@@ -190,7 +195,7 @@ test.each([
   ["one try", { tries: 1 }],
   ["other conditions", { on: ["http_500"] as const }],
 ])("no other engine is tried where the route forbids it: %s", (_, retry) => {
-  const world = new World({
+  const world = worldOf({
     route: { retry: { ...retry, on: "on" in retry ? [...retry.on] : undefined } },
   });
   world.prefill[0]!.connects("refused");
@@ -200,7 +205,7 @@ test.each([
 });
 
 test("no other engine is tried once the route's time for it is over", () => {
-  const world = new World({ prefill: 4, route: { retry: { timeoutMs: 500 } } });
+  const world = worldOf({ prefill: 4, route: { retry: { timeoutMs: 500 } } });
   for (const engine of world.prefill) engine.connects("silence");
   expect(codeOf(world.responseTo(world.ask(ask)))).toBe("GP_PREFILL_TIMEOUT");
   expect(world.lines).toEqual(["504 GP_PREFILL_TIMEOUT prefill1:9000, prefill2:9000 > -"]);
@@ -208,7 +213,7 @@ test("no other engine is tried once the route's time for it is over", () => {
 });
 
 test("once a byte of a stream has gone out, a failure ends it visibly and nobody else is asked", () => {
-  const world = new World();
+  const world = worldOf();
   world.decode[0]!.script = (_, { send, after, socket }) => {
     send(chunkedHead + chunk("data: 1\n\n"));
     after(20, () => socket.cut("rst"));
@@ -224,7 +229,7 @@ test("once a byte of a stream has gone out, a failure ends it visibly and nobody
 });
 
 test("the prefill for another decode engine may come from the one that did the first", () => {
-  const world = new World({ prefill: 1, decode: 3 });
+  const world = worldOf({ prefill: 1, decode: 3 });
   for (const engine of world.decode.slice(0, 2))
     engine.script = (_, { socket }) => socket.cut("fin");
   expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
@@ -238,7 +243,7 @@ test.each(["prefill", "decode"] as const)(
   "a refusal of a %s engine that breaks off is no whole answer",
   (role) => {
     for (const how of ["fin", "rst", "silence"] as const) {
-      const world = new World({ prefill: 1, decode: 1 });
+      const world = worldOf({ prefill: 1, decode: 1 });
       world[role][0]!.script = (_, { send, after, socket }) => {
         send(`HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n${chunk("because")}`);
         after(20, () => socket.cut(how));
@@ -254,7 +259,7 @@ test.each(["prefill", "decode"] as const)(
 );
 
 test("an engine that failed rests for its time, and is then asked again", () => {
-  const world = new World();
+  const world = worldOf();
   const [bad, good] = world.decode;
   bad!.connects("refused");
   const askMany = (count: number) => {
@@ -273,7 +278,7 @@ test("an engine that failed rests for its time, and is then asked again", () => 
 });
 
 test("a prefill response without end is given up, and its engine with it", () => {
-  const world = new World({ prefill: 1, kernelBytes: 1_000_000 });
+  const world = worldOf({ prefill: 1, kernelBytes: 1_000_000 });
   world.prefill[0]!.script = (_, { send }) => {
     send("HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n");
     send(Buffer.alloc(20_000_000, 32));
@@ -285,7 +290,7 @@ test("a prefill response without end is given up, and its engine with it", () =>
 
 test("decode engines that could not fetch from a prefill engine that died are not blamed for it", () => {
   const on = ["error", "timeout", "http_500"] as const;
-  const world = new World({ prefill: 2, decode: 3, route: { retry: { on: [...on] } } });
+  const world = worldOf({ prefill: 2, decode: 3, route: { retry: { on: [...on] } } });
   const [dead] = world.prefill;
   for (const engine of world.decode) {
     engine.script = (request, connection) => {
@@ -303,7 +308,7 @@ test("decode engines that could not fetch from a prefill engine that died are no
 });
 
 test("a decode engine that fails whoever it fetches from rests, and the others serve", () => {
-  const world = new World({
+  const world = worldOf({
     prefill: 2,
     decode: 2,
     route: { retry: { on: ["error", "http_500"] } },

@@ -79,9 +79,15 @@ function checkPolicies(
 function checkUnused(
   { faults, input }: CheckContext,
   name: string,
-  { engines, policy, kvEvents, tokenize, queue }: PoolConfig,
+  { engines, policy, kvEvents, tokenize, queue, ejection }: PoolConfig,
 ): void {
   const written = input?.pools?.[name];
+  written?.engines.forEach(({ maxFails, failTimeoutMs }, index) => {
+    if (ejection.rule === "max_fails" || (maxFails ?? failTimeoutMs) === undefined) return;
+    const key = maxFails === undefined ? "failTimeoutMs" : "maxFails";
+    const message = `${key} has no effect with the ejection rule outlier`;
+    faults.warn(["pools", name, "engines", index, key], message);
+  });
   const places = queue !== undefined && placesPrompts(queue.order);
   const usesCaches = places || policy.name === "custom" || policyNeeds(policy).blocks;
   if (kvEvents !== undefined && !tokenize) {

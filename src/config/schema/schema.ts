@@ -11,7 +11,7 @@ import { callbackSchema } from "./callback.ts";
 import { withDetails } from "./describe.ts";
 import { errorLogSchema, logFormatSchema, type logLevels } from "./logs.ts";
 import { mapSchema } from "./map.ts";
-import type { engineSchema } from "./pool/engine.ts";
+import type { withFailureDefaults } from "./pool/engine.ts";
 import { poolSchema } from "./pool/pool.ts";
 import { recordSchema } from "./record.ts";
 import { registrationSchema } from "./registration.ts";
@@ -65,7 +65,7 @@ export const configSchema = z
 export type Config = z.output<typeof configSchema>;
 /** The same before defaults are filled in: what a YAML file contains. */
 export type ConfigInput = z.input<typeof configSchema>;
-export type EngineConfig = z.output<typeof engineSchema>;
+export type EngineConfig = ReturnType<typeof withFailureDefaults>;
 export type PoolConfig = z.output<typeof poolSchema>;
 export type ServerConfig = z.output<typeof serverSchema>;
 export type ListenConfig = z.output<typeof listenSchema>;

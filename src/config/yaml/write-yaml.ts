@@ -3,12 +3,17 @@ import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
 import { alternatives, inputSchema, type JsonSchema } from "../schema/expected.ts";
 import { withDefaultPolicies } from "../schema/pool/default-policies.ts";
+import { defaultEjection } from "../schema/pool/ejection.ts";
 import { shortFormOf } from "../schema/pool/predictive.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 
 /** YAML with only what differs from the defaults. It loads back to the same configuration. */
 export function toYaml(config: Config): string {
   const minimal = withoutDefaults(withShortForms(config), inputSchema) as ConfigInput;
+  for (const [name, pool] of Object.entries(minimal.pools ?? {})) {
+    if (!isDeepStrictEqual(defaultEjection(pool.engines), config.pools[name]!.ejection)) continue;
+    pool.ejection = undefined;
+  }
   // Where a route splits prefill and decode, round robin is not the default and must be written.
   const read = () => withDefaultPolicies(configSchema.parse(minimal), minimal);
   for (const [name, { policy }] of Object.entries(read().pools)) {

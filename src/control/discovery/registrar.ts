@@ -2,7 +2,7 @@
  * Engines that register themselves: the main thread listens for them, and adds them to the pools of the configuration.
  */
 import { describeSystemError } from "../../config/problems/system-error.ts";
-import { engineSchema } from "../../config/schema/pool/engine.ts";
+import { engineSchema, withFailureDefaults } from "../../config/schema/pool/engine.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
 import { parseHostAndPort } from "../../config/values/engine-url.ts";
 import { registeredEnginesMax, registrationDelayMs } from "../../limits.ts";
@@ -86,7 +86,7 @@ export class Registrar {
         const pool = pools[name]!;
         if (pool.engines.some((engine) => addressIn(engine.url) === addressIn(url))) continue;
         const engine = engineSchema.parse({ url: `http://${url}`, attributes });
-        pools[name] = { ...pool, engines: [...pool.engines, engine] };
+        pools[name] = { ...pool, engines: [...pool.engines, withFailureDefaults(engine)] };
       }
     }
     return config.registrations.length === 0 ? config : { ...config, pools };

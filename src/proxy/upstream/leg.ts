@@ -14,6 +14,7 @@ import type { LegFailure, LegRecord } from "../context/legs.ts";
 import type { EngineConnection, LegOwner } from "./engine-connection.ts";
 import type { EngineFailure } from "./engine-failure.ts";
 import type { EngineLink, LinkSettings } from "./engine-link.ts";
+import { LegHealth, type Patience } from "./leg-health.ts";
 import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
 
 /** What legs need of their worker. */
@@ -41,6 +42,8 @@ export interface LegRequest {
   readonly mayBeResent: boolean;
   /** The engine that the leg's own one is to get the KV cache from. */
   sourceOf?(leg: Leg): Engine | undefined;
+  /** Undefined = its legs are not late. */
+  readonly patience?: Patience<Leg>;
 }
 
 export class Leg implements LegOwner {
@@ -50,6 +53,7 @@ export class Leg implements LegOwner {
   /** Tries so far, for the log. */
   readonly records: LegRecord[];
   readonly #request: LegRequest;
+  readonly #health: LegHealth<Leg>;
   /** Slots of engines that failed, and of the one that is being tried. */
   readonly #tried: number[] = [];
   #placement: Placement | undefined;
@@ -66,6 +70,7 @@ export class Leg implements LegOwner {
     this.name = name;
     this.#request = request;
     this.records = records;
+    this.#health = new LegHealth(this, request);
   }
 
   get #clock(): Clock {
@@ -143,6 +148,7 @@ export class Leg implements LegOwner {
   /** @param delivers a request that waits for its connection is delivered before that is closed */
   cancel(delivers = false): void {
     const connection = this.#connection;
+    this.#health.cancelled();
     // An engine that is no longer wanted has not failed: another attempt may go to it.
     if (!this.#isRefused && (this.#isReserved || connection !== undefined)) this.#tried.pop();
     this.#close();
@@ -163,11 +169,7 @@ export class Leg implements LegOwner {
    */
   refused(): void {
     this.#isRefused = true;
-    const status = this.#record?.status;
-    if (this.#isBusy || status === 403 || status === 404) return;
-    // As engines say that a KV cache could not be had; any other status is about themselves.
-    const isOfCache = status === 500;
-    this.#blame(isOfCache ? this.#request.sourceOf?.(this) : undefined);
+    if (!this.#isBusy) this.#health.refused(this.#record?.status ?? 0);
   }
 
   legConnected(): void {
@@ -180,11 +182,8 @@ export class Leg implements LegOwner {
     record.status = connection.head.status;
     // Reported at once rather than at the response's end, as in nginx: an engine that is back takes its share before
     // its first long stream is over.
-    const { pool, engine, shadow } = this.#placement!;
-    if (record.status < 500) {
-      pool.succeeded(engine);
-      shadow?.responseStarted();
-    }
+    this.#health.responded(connection.head);
+    if (record.status < 500) this.#placement!.shadow?.responseStarted();
     this.#request.legHead(this, connection);
   }
 
@@ -218,7 +217,7 @@ export class Leg implements LegOwner {
     }
     // It may have waited for a KV cache that does not come.
     const hasWaited = failure.kind === "timeout" && !failure.unsent;
-    this.#blame(hasWaited ? this.#request.sourceOf?.(this) : undefined);
+    this.#health.failed(failure.unsent && !this.#resent, hasWaited);
     this.#request.services.reportLegFailure(placement, this.name, failure);
     // As nginx logs a try without a response.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
@@ -235,10 +234,13 @@ export class Leg implements LegOwner {
     pool.board.observe(engine.slot, headMs - sentMs, this.#clock.nowMs() - sentMs);
   }
 
-  /** @param source whose failure it may be as well */
-  #blame(source: Engine | undefined): void {
-    const { pool, engine } = this.#placement!;
-    pool.failed(engine, this.#clock.wallMs(), source);
+  /** Nothing has come in time. Gives this try up if another engine may be tried; false = there is none. */
+  giveUp(cause: string): boolean {
+    const connection = this.#connection;
+    if (connection === undefined || !this.#request.patience?.mayTimeOut(this)) return false;
+    connection.cancel();
+    this.legFailed(connection, { kind: "timeout", stale: false, unsent: false, cause });
+    return true;
   }
 
   #send(placement: Placement, fresh: boolean): void {
@@ -260,6 +262,7 @@ export class Leg implements LegOwner {
         bytesSent: 0,
       };
       this.records.push(this.#record);
+      this.#health.sent(placement, connection.link.deadlines);
     }
     this.#request.writeLeg(this, connection);
   }
@@ -275,6 +278,7 @@ export class Leg implements LegOwner {
       this.#record.endMs = this.#clock.nowMs();
       this.#record.bytesReceived = this.#connection?.bytesReceived ?? 0;
     }
+    this.#health.closed();
     this.#record = undefined;
     this.#tokens = undefined;
     this.#connection = undefined;

@@ -25,9 +25,12 @@ export const proxiedRouteDefaults = {
   setHeaders: { Host: "$proxy_host" },
 };
 
+export const poolDefaults = { ejection: { rule: "max_fails" } };
+
 const errorLogDefault = { level: "error" };
 
 interface Brief {
+  pools?: Record<string, Record<string, unknown>>;
   errorLog?: Record<string, unknown>;
   servers: (Record<string, unknown> & { routes?: Record<string, unknown>[] })[];
 }
@@ -38,9 +41,17 @@ export function withoutNginxDefaults<Config extends Brief>(config: Config): Conf
     ...without(server, serverDefaults),
     routes: routes.map((route) => without(route, proxiedRouteDefaults)),
   }));
+  const pools = Object.entries(config.pools ?? {}).map(([name, pool]) => [
+    name,
+    without(pool, poolDefaults),
+  ]);
   const { errorLog, ...others } = config;
   const isDefault = isDeepStrictEqual(errorLog, errorLogDefault);
-  return { ...(isDefault ? others : config), servers } as Config;
+  return {
+    ...(isDefault ? others : config),
+    ...(config.pools && { pools: Object.fromEntries(pools) }),
+    servers,
+  } as Config;
 }
 
 function without(value: Record<string, unknown>, defaults: Record<string, unknown>) {

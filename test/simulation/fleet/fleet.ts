@@ -37,7 +37,11 @@ function fleetOf(seed: number, chance: Chance, dialect: Dialect): World {
     readBytes: [1, chance.of([3, 40, 1_000, 65_536])],
     kernelBytes: chance.of([64, 1_000, 131_072]),
     route: { dialect, ...(chance.happens(0.3) && { retry: { ...retry, on: [...retry.on] } }) },
-    engine: { maxConns: chance.of([0, 0, 1, 3]), maxFails: chance.of([0, 1, 3]) },
+    engine: {
+      maxConns: chance.of([0, 0, 1, 3]),
+      // Without it engines are ejected as in Envoy.
+      ...(chance.happens(0.5) && { maxFails: chance.of([0, 1, 3]) }),
+    },
     pool: {
       keepAlive: {
         idleMs: 1_500,

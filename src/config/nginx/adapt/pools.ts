@@ -13,6 +13,7 @@ import { policySettings } from "../directives/upstream/policy-directives.ts";
 import {
   engine,
   keepalive,
+  panicThreshold,
   policies,
   queue,
   upstream,
@@ -68,7 +69,8 @@ export class Pools {
 
   /** Adds a pool of one engine. */
   addAddress(name: string, url: string): void {
-    if (!this.#pools.has(name)) this.#pools.set(name, { engines: [{ url }] });
+    if (!this.#pools.has(name))
+      this.#pools.set(name, { engines: [{ url }], ejection: { rule: "max_fails" } });
   }
 
   toInput(): Record<string, PoolInput> {
@@ -90,8 +92,10 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
   const [follower] = block.own(shadow);
   const [tokenises] = block.own(tokenize);
   const [waiting] = block.own(queue);
+  const [panic] = block.own(panicThreshold);
   return {
     engines: engines.map(({ value }) => value),
+    ejection: { rule: "max_fails", ...(panic && { panicPercent: panic.value }) },
     ...(policy && { policy }),
     ...(follower && { shadow: follower.value }),
     ...(waiting && { queue: waiting.value }),

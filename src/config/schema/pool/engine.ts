@@ -3,6 +3,10 @@ import { z } from "zod";
 import { withDetails } from "../describe.ts";
 import { milliseconds, text } from "../values.ts";
 
+/** Those of nginx. They are filled in after it is known whether somebody has written them. */
+const maxFailsDefault = 1;
+const failTimeoutMsDefault = 10_000;
+
 export const engineSchema = z
   .strictObject({
     url: text.describe(
@@ -21,9 +25,18 @@ export const engineSchema = z
     maxFails: z
       .int()
       .min(0)
-      .default(1)
-      .describe("Failures within `failTimeoutMs` that eject the engine for as long. 0 = never."),
-    failTimeoutMs: milliseconds.default(10_000).describe("See `maxFails`."),
+      .optional()
+      .describe(
+        withDetails(
+          "Failures within `failTimeoutMs` that eject the engine for as long. 0 = never.",
+          "For the ejection rule `max_fails`, which a pool has if one of its engines says this.",
+        ),
+      )
+      .meta({ default: maxFailsDefault }),
+    failTimeoutMs: milliseconds
+      .optional()
+      .describe("See `maxFails`.")
+      .meta({ default: failTimeoutMsDefault }),
     slowStartMs: milliseconds
       .default(0)
       .describe(
@@ -51,6 +64,11 @@ export const engineSchema = z
       ),
   })
   .describe("One engine of a pool.");
+
+export function withFailureDefaults(engine: z.output<typeof engineSchema>) {
+  const { maxFails = maxFailsDefault, failTimeoutMs = failTimeoutMsDefault } = engine;
+  return { ...engine, maxFails, failTimeoutMs };
+}
 
 export const keepAliveSchema = z
   .strictObject({

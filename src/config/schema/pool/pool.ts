@@ -1,7 +1,8 @@
 /** A pool: engines that can replace one another, and how one of them is chosen. */
 import { z } from "zod";
 import { withDetails } from "../describe.ts";
-import { engineSchema, keepAliveSchema } from "./engine.ts";
+import { defaultEjection, ejectionSchema } from "./ejection.ts";
+import { engineSchema, keepAliveSchema, withFailureDefaults } from "./engine.ts";
 import { kvEventsSchema } from "./kv-events.ts";
 import { type PolicyConfig, policySchema } from "./policies.ts";
 import { expandShortForm } from "./predictive.ts";
@@ -32,6 +33,7 @@ export const poolSchema = z
           "Any policy but `predictive`. It costs the hashing of prompts.",
         ),
       ),
+    ejection: ejectionSchema.optional(),
     keepAlive: keepAliveSchema.prefault({}),
     kvEvents: kvEventsSchema
       .optional()
@@ -66,4 +68,11 @@ export const poolSchema = z
       ),
   })
   .describe("Engines that can replace one another, and how one of them is chosen.")
-  .transform((pool) => expandShortForm<PolicyConfig, typeof pool>(pool));
+  .transform((pool) => {
+    const complete = {
+      ...pool,
+      engines: pool.engines.map(withFailureDefaults),
+      ejection: pool.ejection ?? defaultEjection(pool.engines),
+    };
+    return expandShortForm<PolicyConfig, typeof complete>(complete);
+  });

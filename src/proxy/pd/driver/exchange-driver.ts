@@ -22,6 +22,7 @@ import type { CalledBack } from "../callbacks.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeActions } from "../exchange/exchange-actions.ts";
 import { chooseOrder, exchangeOptions } from "../legs/choose-order.ts";
+import { LegPatience } from "../legs/leg-patience.ts";
 import { Legs } from "../legs/legs.ts";
 import { Attempt } from "./attempt.ts";
 import { Delivery } from "./delivery.ts";
@@ -41,6 +42,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   /** Undefined = nothing comes before an engine is picked. */
   #admission: Admission | undefined;
   readonly #attempt: Attempt;
+  readonly patience: LegPatience;
   readonly #delivery: Delivery;
   readonly #retries: LegRetries;
   /** No prefill could be had, and decode computes the prompt. */
@@ -71,6 +73,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     this.#retries = new LegRetries(request, route, () => {
       return !this.#response.started || this.#exchange.resumes;
     });
+    this.patience = new LegPatience(context, this.#exchange, this.#retries);
     this.#delivery = new Delivery(request, this.#exchange, this.#attempt, merger);
   }
 

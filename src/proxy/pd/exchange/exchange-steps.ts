@@ -100,6 +100,10 @@ export class ExchangeSteps {
     this.respondToCallback(false);
   }
 
+  mayFail(leg: LegName): boolean {
+    return this.deliveringLeg === undefined && this.#tries.hasNext(leg);
+  }
+
   /** Tries another prefill engine. Decode, if it is in flight, starts again, too: its KV cache will not come. */
   retryPrefill(failure: Outcome | undefined): boolean {
     const isOpen = this.deliveringLeg === undefined;

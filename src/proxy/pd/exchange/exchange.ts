@@ -43,6 +43,17 @@ export class Exchange {
     return this.#steps.prefill === "done" && this.#steps.deliveringLeg === undefined;
   }
 
+  /** Decode cannot respond yet: its prefill is not done. */
+  get awaitsPrefill(): boolean {
+    const { order, prefill } = this.#steps;
+    return order !== "decode-only" && prefill !== "done";
+  }
+
+  /** Whether a further engine would be tried if this leg failed. */
+  mayFail(leg: LegName): boolean {
+    return this.#steps.mayFail(leg);
+  }
+
   /** The request is admitted. */
   startAttempt(): void {
     this.#steps.startAttempt();

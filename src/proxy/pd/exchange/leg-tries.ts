@@ -15,6 +15,11 @@ export class LegTries {
     this.#max = max;
   }
 
+  /** Whether the leg may be tried again if it fails now. */
+  hasNext(leg: LegName): boolean {
+    return this.#failures[leg] + 1 < this.#max[leg];
+  }
+
   /** Counts a failure of the leg; whether the leg may be tried again. */
   failed(leg: LegName, failure: Outcome | undefined, mayRetry: boolean): boolean {
     this.#failures[leg] += 1;

@@ -207,6 +207,18 @@ export const queue = honoured("queue", here, reading(1, 2, readQueue), "`queue`"
     "Then they get 503; nginx responds with 502.",
 });
 
+export const panicThreshold = honoured(
+  "pd_panic_threshold",
+  here,
+  reading(1, 1, ([word], scope) => {
+    const [, digits = ""] = /^(\d{1,3})%$/.exec(word!.text) ?? [];
+    if (digits !== "" && Number(digits) <= 100) return Number(digits);
+    return scope.fail(`invalid share "${word!.text}"`, word, "write for example 50%");
+  }),
+  "`ejection.panicPercent` (`docs/ejection.md`)",
+  { byDefault: "0%: never" },
+);
+
 export const upstreamKeepaliveTimeout = honoured(
   "keepalive_timeout",
   here,
@@ -235,6 +247,7 @@ export const upstreamDirectives: readonly Directive[] = [
   ...engineKnowledge,
   keepalive,
   queue,
+  panicThreshold,
   upstreamKeepaliveTimeout,
   upstreamKeepaliveRequests,
   ignored("keepalive_time", here, time, "the age of connections has no limit"),

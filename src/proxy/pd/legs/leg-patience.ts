@@ -1,0 +1,33 @@
+/** How long the legs of one request may wait for their engines: what lateness depends on beside the engine. */
+import { asksForStream } from "../../context/asks-for-stream.ts";
+import type { RequestContext } from "../../context/request-context.ts";
+import type { Leg } from "../../upstream/leg.ts";
+import type { Patience } from "../../upstream/leg-health.ts";
+import type { LegRetries } from "../../upstream/leg-retries.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+
+export class LegPatience implements Patience<Leg> {
+  readonly #context: RequestContext;
+  readonly #exchange: Exchange;
+  readonly #retries: LegRetries;
+
+  constructor(context: RequestContext, exchange: Exchange, retries: LegRetries) {
+    this.#context = context;
+    this.#exchange = exchange;
+    this.#retries = retries;
+  }
+
+  get asksForStream(): boolean {
+    return asksForStream(this.#context);
+  }
+
+  /** Decode that is sent before the prefill is done waits for that. */
+  awaitsOther(leg: Leg): boolean {
+    return leg.name === "decode" && this.#exchange.awaitsPrefill;
+  }
+
+  mayTimeOut(leg: Leg): boolean {
+    const isLeft = this.#exchange.mayFail(leg.name === "prefill" ? "prefill" : "decode");
+    return isLeft && this.#retries.mayFollow(leg, "timeout", false);
+  }
+}
