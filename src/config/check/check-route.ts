@@ -38,6 +38,14 @@ export function checkRoute(
       faults.emerg([...at, "file"], `the path of a log cannot contain variables: "${file}"`);
     }
   });
+  route.redirects.forEach((redirect, index) => {
+    if (redirect === "default") return;
+    const at = [...path, "redirects", index];
+    const { from, to } = redirect;
+    if (from.startsWith("~")) texts.regex([...at, "from"], from.replace(/^~\*?/, ""));
+    else texts.template([...at, "from"], from);
+    texts.template([...at, "to"], to);
+  });
   route.errorPages.forEach(({ uri }, index) => {
     texts.template([...path, "errorPages", index, "uri"], uri);
   });

@@ -51,6 +51,8 @@ export const FieldId = {
   MaxForwards: 44,
   Range: 45,
   ContentRange: 46,
+  Refresh: 47,
+  ContentLocation: 48,
 } as const;
 
 export type FieldId = (typeof FieldId)[keyof typeof FieldId];

@@ -17,9 +17,17 @@ type BodyMode = "none" | "as-is" | "data" | "chunk";
 
 const dropped = new FieldSet([]);
 const droppedWithId = new FieldSet(["X-Request-Id"]);
+const redirecting = ["Location", "Refresh", "Content-Location"];
+const droppedToRedirect = new FieldSet(redirecting);
+const droppedToRedirectWithId = new FieldSet([...redirecting, "X-Request-Id"]);
 const crlf = Buffer.from("\r\n");
 const contentLengthLine = /(?<=\n)content-length:[^\r]*\r\n/i;
 const lastChunk = Buffer.from("0\r\n\r\n");
+
+function dropsOf(withId: boolean, toRedirect: boolean): FieldSet {
+  if (toRedirect) return withId ? droppedToRedirectWithId : droppedToRedirect;
+  return withId ? droppedWithId : dropped;
+}
 
 export class ClientResponse implements BodySink {
   #keep: boolean;
@@ -71,8 +79,9 @@ export class ClientResponse implements BodySink {
   /**
    * Takes over an engine's head; it is sent with the first bytes of the body, or at the end.
    * @param status for the client in place of the engine's; 0 = the engine's
+   * @param redirects lines in place of the engine's that say where to go; undefined = the engine's
    */
-  fromEngine(engine: ResponseHead, requestId: string, status: number): void {
+  fromEngine(engine: ResponseHead, requestId: string, status: number, redirects?: string): void {
     const { head } = this.#context;
     const old = head.minor === 0;
     let framing = "";
@@ -98,7 +107,8 @@ export class ClientResponse implements BodySink {
       status === 0
         ? `HTTP/1.1 ${engine.status} ${engine.reason}\r\n`
         : `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
-    text += forwardedLines(engine.fields, requestId === "" ? dropped : droppedWithId);
+    text += forwardedLines(engine.fields, dropsOf(requestId !== "", redirects !== undefined));
+    text += redirects ?? "";
     if (requestId !== "") text += `X-Request-Id: ${requestId}\r\n`;
     text += this.#context.explanation?.line() ?? "";
     this.#out.head = text + framing + this.#connectionLine();

@@ -9,6 +9,7 @@ import type { RequestContext } from "../context/request-context.ts";
 import type { AccessLog } from "./access-log.ts";
 import { HeadPlan } from "./head-plan.ts";
 import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
+import { Redirects } from "./redirects.ts";
 import type { Render } from "./render.ts";
 import { compileRegex, compileSteps, type Steps } from "./rewrite.ts";
 import type { VariableScope } from "./template.ts";
@@ -37,6 +38,7 @@ export class Route {
   readonly match: MatchConfig;
   readonly steps: Steps;
   readonly heads: HeadPlan;
+  readonly redirects: Redirects;
   readonly dialect: Dialect;
   /** False while the engines are still being asked for their dialect: nothing can be prefilled until then. */
   readonly knowsDialect: boolean;
@@ -69,6 +71,7 @@ export class Route {
     this.prefillTimeouts = { ...config, totalTimeoutMs: config.prefillTimeoutMs };
     this.steps = compileSteps(config.steps, scope);
     this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint);
+    this.redirects = new Redirects(config, scope);
     const dialect = dialectOf(config.dialect);
     this.knowsDialect = dialect !== undefined;
     this.dialect = dialect ?? plain;

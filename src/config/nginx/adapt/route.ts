@@ -26,6 +26,7 @@ import {
   proxyNextUpstreamTries,
   proxyPass,
   proxyReadTimeout,
+  proxyRedirect,
   proxySendTimeout,
   proxySetHeader,
 } from "../directives/proxy/proxy.ts";
@@ -73,6 +74,7 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     ...(omni.prefill && readTransfer(block)),
     ...omni,
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
+    ...readRedirects(block),
     ...readSettings(block),
     accessLogs: readAccessLogs(block),
   };
@@ -108,6 +110,14 @@ export function readSettings(block: Block) {
       timeoutMs: block.value(proxyNextUpstreamTimeout, 0),
     },
   } satisfies Partial<RouteInput>;
+}
+
+/** One `off` undoes all of its level, as in nginx. */
+function readRedirects(block: Block): Pick<RouteInput, "redirects"> {
+  const values = block.inherited(proxyRedirect).map(({ value }) => value);
+  if (values.length === 0) return {};
+  const kept = values.flatMap((value) => (value === "off" ? [] : [value]));
+  return { redirects: kept.length < values.length ? [] : kept };
 }
 
 /** Steps run where they stand and are not inherited. */

@@ -104,6 +104,24 @@ export const routeSchema = z
       .record(text, z.string())
       .default({})
       .describe("Request headers for engines, as templates. An empty value removes the header."),
+    redirects: z
+      .array(
+        z.union([
+          z.literal("default"),
+          z.strictObject({
+            from: text.describe("Template of a prefix, or a regular expression after `~` or `~*`."),
+            to: z.string().describe("Template; may use the captures."),
+          }),
+        ]),
+      )
+      .max(64)
+      .default(["default"])
+      .describe(
+        withDetails(
+          "How `Location` and `Refresh` of engines are rewritten, as nginx's `proxy_redirect`. None = not at all.",
+          "`default`: those that name an engine or its pool lead to this route.",
+        ),
+      ),
     requestId: z
       .boolean()
       .optional()

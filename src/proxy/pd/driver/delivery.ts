@@ -74,9 +74,13 @@ export class Delivery {
     return this.#streamEnd?.hasCome === false;
   }
 
-  /** A response's head, which may become the client's. @param requestId for the client; "" = none */
-  head(head: ResponseHead, requestId: string): void {
-    this.#response.fromEngine(head, requestId, this.#request.status);
+  /**
+   * A response's head, which may become the client's.
+   * @param requestId for the client; "" = none
+   * @param redirects lines in place of the engine's; undefined = the engine's
+   */
+  head(head: ResponseHead, requestId: string, redirects: string | undefined): void {
+    this.#response.fromEngine(head, requestId, this.#request.status, redirects);
     this.#merger.start(head);
   }
 

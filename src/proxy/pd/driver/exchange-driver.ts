@@ -178,7 +178,10 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     if (leg.name === "prefill") this.#retractUnsent();
     // Also if another engine may be tried: the exchange may have no try left, and then this is the client's response.
     const id = this.#route.givesRequestId ? this.#context.requestId : "";
-    if (this.#exchange.deliveringLeg === undefined) this.#delivery.head(head, id);
+    if (this.#exchange.deliveringLeg === undefined) {
+      const redirects = this.#route.redirects.lines(this.#context, head.fields, leg.pool);
+      this.#delivery.head(head, id, redirects);
+    }
     if (leg.name === "prefill") {
       this.#admission?.releasePrefill();
       this.#exchange.prefillRefused(retry, head.status < 500);

@@ -207,3 +207,22 @@ it("locations forward what they take, as in nginx", () => {
   const route = firstRoute(inLocation("proxy_pass http://engines;"));
   expect(route).toMatchObject({ byEndpoint: false, engineControl: true });
 });
+
+it.each([
+  ["", undefined],
+  ["proxy_redirect default;", ["default"]],
+  ["proxy_redirect off;", []],
+  [
+    "proxy_redirect http://a/ /b/; proxy_redirect default;",
+    [{ from: "http://a/", to: "/b/" }, "default"],
+  ],
+  ["proxy_redirect ~*^http://a/(.*)$ /$1;", [{ from: "~*^http://a/(.*)$", to: "/$1" }]],
+])("proxy_redirect: %s", (text, redirects) => {
+  const route = firstRoute(inLocation(`${text} proxy_pass http://engines;`));
+  expect(route.redirects).toEqual(redirects);
+});
+
+it("proxy_redirect with one word that is neither default nor off is an error", () => {
+  const text = inLocation("proxy_redirect on; proxy_pass http://engines;");
+  expect(problemsOf(text).join()).toContain('invalid parameter "on"');
+});

@@ -51,6 +51,25 @@ export const proxySetHeader = honoured(
   },
 );
 
+export const proxyRedirect = honoured(
+  "proxy_redirect",
+  anyHttp,
+  reading(1, 2, ([from, to], scope): "default" | "off" | { from: string; to: string } => {
+    if (to === undefined) {
+      if (from!.text === "default" || from!.text === "off") return from!.text;
+      return scope.fail(`invalid parameter "${from!.text}"`, from);
+    }
+    const star = /^~\*?/.exec(from!.text)?.[0] ?? "";
+    const pattern =
+      star === ""
+        ? scope.template(from!)
+        : star + scope.regex(from!, from!.text.slice(star.length)).pattern;
+    return { from: pattern, to: scope.template(to) };
+  }),
+  "`redirects`",
+  { repeats: true, byDefault: "default" },
+);
+
 export const proxyConnectTimeout = honoured(
   "proxy_connect_timeout",
   anyHttp,
@@ -142,7 +161,7 @@ export const proxyDirectives: readonly Directive[] = [
   ignored("proxy_headers_hash_max_size", anyHttp, number, "tables grow as needed"),
   ignored("proxy_socket_keepalive", anyHttp, flag, "timeouts detect dead engines"),
   ignored("proxy_send_lowat", anyHttp, size, "the operating system and the runtime decide it"),
-  ignored("proxy_redirect", anyHttp, words(1, 2), passedOn, { repeats: true }),
+  proxyRedirect,
   ignored("proxy_pass_header", anyHttp, words(1), passedOn, { repeats: true }),
   ignored("proxy_ignore_headers", anyHttp, words(1, many), passedOn),
   ignored("proxy_cookie_domain", anyHttp, words(1, 2), passedOn, { repeats: true }),

@@ -1,0 +1,124 @@
+/**
+ * Redirects of engines as clients can follow them: a `Location` that names an engine, or the pool that the engine got
+ * as its host, becomes the route's own path (nginx's `proxy_redirect`).
+ */
+import type { RouteConfig } from "../../config/schema/schema.ts";
+import { FieldId } from "../../http1/fields/field-ids.ts";
+import type { HeaderFields } from "../../http1/fields/header-fields.ts";
+import type { Pool } from "../../pool/pool.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import { percentEncode } from "./percent.ts";
+import { compileRegex } from "./rewrite.ts";
+import type { VariableScope } from "./template.ts";
+
+/** The value for the client; undefined = this rule says nothing of it. */
+type Rule = (context: RequestContext, value: string, pool: Pool) => string | undefined;
+
+/** Templates have variables that a client fills; heads are written as latin1. */
+const notInHeader = /[\x00-\x1f\x7f\u{100}-\u{10ffff}]/gu;
+const names = new Map<number, string>([
+  [FieldId.Location, "Location"],
+  [FieldId.Refresh, "Refresh"],
+  [FieldId.ContentLocation, "Content-Location"],
+]);
+
+export class Redirects {
+  readonly #rules: readonly Rule[];
+  /** Engines' own addresses count, other headers too, and paths stay paths, for whoever ends TLS before the proxy. */
+  readonly #byAddress: boolean;
+
+  constructor(config: RouteConfig, scope: VariableScope) {
+    this.#byAddress = config.byEndpoint;
+    this.#rules = config.redirects.flatMap((redirect): Rule[] => {
+      if (redirect !== "default") return [ruleOf(redirect, scope)];
+      return config.byEndpoint ? [ofEngine(config)] : ofPass(config);
+    });
+  }
+
+  /** Header lines in place of those of the head, each with its CRLF; undefined = they go on as they are. */
+  lines(context: RequestContext, fields: HeaderFields, pool: Pool | undefined): string | undefined {
+    const isThere =
+      fields.has(FieldId.Location) ||
+      fields.has(FieldId.Refresh) ||
+      fields.has(FieldId.ContentLocation);
+    if (!isThere || pool === undefined || this.#rules.length === 0) return undefined;
+    let lines = "";
+    let changed = false;
+    for (let i = 0; i < fields.count; i += 1) {
+      const name = names.get(fields.id(i));
+      if (name === undefined) continue;
+      const value = this.#value(context, name, fields.value(i), pool);
+      changed ||= value !== undefined;
+      lines += `${name}: ${value ?? fields.value(i)}\r\n`;
+    }
+    return changed ? lines : undefined;
+  }
+
+  #value(context: RequestContext, name: string, value: string, pool: Pool): string | undefined {
+    if (name === "Content-Location" && !this.#byAddress) return undefined;
+    const [, before = "", target = value] =
+      name === "Refresh" ? (/^(.*?url=)(.*)$/is.exec(value) ?? []) : [];
+    for (const rule of this.#rules) {
+      const rewritten = rule(context, target, pool);
+      if (rewritten === undefined) continue;
+      const { host } = context.head;
+      const isPath = rewritten.startsWith("/") && name === "Location" && !this.#byAddress;
+      const whole = isPath && host !== "" ? `http://${host}${rewritten}` : rewritten;
+      return before + percentEncode(whole, notInHeader);
+    }
+    return undefined;
+  }
+}
+
+/** A part of the value, or a regular expression, is replaced as the configuration says. */
+function ruleOf({ from, to }: { from: string; to: string }, scope: VariableScope): Rule {
+  const render = scope.compile(to);
+  if (from.startsWith("~")) {
+    const ignoresCase = from.startsWith("~*");
+    const flags = ignoresCase ? "i" : "";
+    const matches = compileRegex(from.slice(ignoresCase ? 2 : 1), flags, scope);
+    return (context, value) => (matches(context, value) ? render(context) : undefined);
+  }
+  const prefix = scope.compile(from);
+  return (context, value) => {
+    const start = prefix(context);
+    return value.startsWith(start) ? render(context) + value.slice(start.length) : undefined;
+  };
+}
+
+/** nginx's `default`: the text of `proxy_pass` becomes the location. With variables in it there is no such rule. */
+function ofPass({ target, match }: RouteConfig): Rule[] {
+  const url =
+    target === undefined
+      ? "$"
+      : "pool" in target
+        ? `http://${target.pool}${target.uri ?? ""}`
+        : target.url;
+  if (url.includes("$")) return [];
+  const hasPath = /^http:\/\/[^/]*\//.test(url);
+  const from = hasPath ? url : `${url}/`;
+  const to = hasPath ? match.path : "/";
+  return [(_, value) => (value.startsWith(from) ? to + value.slice(from.length) : undefined)];
+}
+
+/** Whatever names an engine of the pool, or the pool itself, in any spelling. */
+function ofEngine({ target, match }: RouteConfig): Rule {
+  const uri = target !== undefined && "pool" in target ? (target.uri ?? "") : "";
+  return (_, value, pool) => {
+    const [, authority, path = ""] = /^(?:https?:)?\/\/([^/?#]*)(.*)$/is.exec(value) ?? [];
+    if (authority === undefined || !isOfPool(authority, pool)) return undefined;
+    if (uri !== "" && path.startsWith(uri)) return match.path + path.slice(uri.length);
+    // Two slashes at its start would name a host.
+    return path.startsWith("/") ? path.replace(/^\/+/, "/") : `/${path}`;
+  };
+}
+
+function isOfPool(authority: string, pool: Pool): boolean {
+  const host = authority.slice(authority.lastIndexOf("@") + 1).toLowerCase();
+  const withPort = /:\d+$/.test(host) ? host : `${host}:80`;
+  if (host === pool.name.toLowerCase()) return true;
+  return pool.engines.some(({ address }) =>
+    // Engines behind unix sockets get this host.
+    address.host === undefined ? host === "localhost" : address.key.toLowerCase() === withPort,
+  );
+}
