@@ -1,9 +1,10 @@
 /** Loads configurations from memory. */
 
+import { expect } from "vitest";
 import { loadNginx, type NginxResult } from "../../../src/config/nginx/load.ts";
 import { partMatcher } from "../../../src/config/nginx/syntax/files.ts";
 import { formatProblem } from "../../../src/config/problems/problem.ts";
-import type { ConfigInput } from "../../../src/config/schema/schema.ts";
+import { type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
 
 interface Options {
   /** Other files, by path. Files live in /conf. */
@@ -54,4 +55,15 @@ export function inLocation(text: string): string {
 
 export function inUpstream(text: string): string {
   return `events {} http { upstream engines { ${text} } server { location / { proxy_pass http://engines; } } }`;
+}
+
+/** Loading any text ends, with a configuration that keeps its meaning or with errors that have a place. */
+export function checkLoads(text: string): void {
+  const result = load(text, { files: { "/conf/self.conf": text } });
+  if (result.config === undefined) {
+    expect(result.errors.length).toBeGreaterThan(0);
+    for (const problem of result.errors) expect(formatProblem(problem)).toContain("[emerg]");
+  } else {
+    expect(configSchema.parse(result.input)).toEqual(result.config);
+  }
 }
