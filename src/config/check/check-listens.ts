@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import type { ConfigPath, Faults } from "../problems/fault.ts";
 import type { ListenConfig } from "../schema/schema.ts";
-import { isHostName } from "../values/engine-url.ts";
+import { isHostName, isLoopback } from "../values/engine-url.ts";
 import { listenKey } from "../values/listen-key.ts";
 import type { CheckContext } from "./context.ts";
 
@@ -39,10 +39,6 @@ function checkAddress(faults: Faults, address: ListenConfig, path: ConfigPath): 
     const hint = host === "*" ? "write 0.0.0.0 for all addresses" : undefined;
     faults.emerg([...path, "host"], `invalid address "${host}" to listen on`, hint);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host.toLowerCase() === "localhost" || host === "::1" || /^127\./.test(host);
 }
 
 /** Operators' listener names engines and requests, so clients must not reach it. */

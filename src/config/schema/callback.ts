@@ -5,7 +5,16 @@ import { text } from "./values.ts";
 
 export const callbackSchema = z
   .strictObject({
-    host: text.default("0.0.0.0").describe("Address to listen on."),
+    host: text
+      .optional()
+      .describe(
+        withDetails(
+          "Address to listen on.",
+          "The default is where the engines that call are: 127.0.0.1 if all are on loopback, else the machine's first",
+          "external IPv4 address; or `advertise`, if that is an address of this machine, and all addresses if it is a",
+          "name.",
+        ),
+      ),
     port: z
       .int()
       .min(0)
@@ -19,8 +28,8 @@ export const callbackSchema = z
       .describe(
         withDetails(
           "Host by which decode engines reach this machine.",
-          "The default is `host`, unless that means all addresses. Then it is 127.0.0.1 for engines on loopback,",
-          "and the machine's first external IPv4 address for others.",
+          "The default is the address that it listens on. If that means all addresses, it is 127.0.0.1 for engines on",
+          "loopback, and the machine's first external IPv4 address for others.",
         ),
       ),
   })

@@ -131,6 +131,12 @@ export function isHostName(text: string): boolean {
   return hostName.test(text);
 }
 
+/** Whether only this machine reaches the address. */
+export function isLoopback(host: string): boolean {
+  const name = host.toLowerCase().replace(/^\[|\]$/g, "");
+  return name === "localhost" || name === "::1" || (name.startsWith("127.") && isIPv4Quad(name));
+}
+
 function isIPv4Quad(text: string): boolean {
   const parts = text.split(".");
   return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);

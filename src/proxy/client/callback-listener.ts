@@ -3,7 +3,8 @@
  * would come to any of them, and one alone has the request. Open only where a dialect needs it.
  */
 import { networkInterfaces } from "node:os";
-import type { Config } from "../../config/schema/schema.ts";
+import type { Config, RouteConfig } from "../../config/schema/schema.ts";
+import { isLoopback, parseEngineUrl } from "../../config/values/engine-url.ts";
 import { dialectOf } from "../../dialects/registry.ts";
 import type { Listener, Socket, Transport } from "../../transport/socket.ts";
 import type { CallbackAddress, Callbacks } from "../pd/callbacks.ts";
@@ -37,16 +38,18 @@ export class CallbackListener {
    */
   async prepare(config: Config): Promise<{ commit(): void; undo(): void }> {
     const { callback } = config;
-    const key = `${callback.host}:${callback.port}`;
+    const host = hostOf(config);
+    const key = `${host}:${callback.port}`;
     const isNeeded = needsCallbacks(config);
-    const opened = isNeeded && !this.#open.has(key) ? await this.#listen(callback) : undefined;
+    const opened =
+      isNeeded && !this.#open.has(key) ? await this.#listen(host, callback) : undefined;
     return {
       commit: () => {
         if (opened !== undefined) this.#open.set(key, opened);
         this.#closeUnused(key);
         const listener = this.#open.get(key);
         if (listener === undefined) return;
-        this.#callbacks.listensAt(advertised(callback, listener.address.port));
+        this.#callbacks.listensAt(advertised(host, callback, listener.address.port));
       },
       undo: () => opened?.close(),
     };
@@ -65,7 +68,7 @@ export class CallbackListener {
     }
   }
 
-  async #listen({ host, port }: CallbackConfig): Promise<Listener> {
+  async #listen(host: string, { port }: CallbackConfig): Promise<Listener> {
     const own = port === 0 ? 0 : port + this.#workerIndex;
     const address = { host, port: own, reusePort: false, backlog: 4096 };
     try {
@@ -77,15 +80,49 @@ export class CallbackListener {
 }
 
 export function needsCallbacks({ servers }: Config): boolean {
-  return servers.some(({ routes }) =>
-    routes.some(({ dialect, prefill }) => prefill && dialectOf(dialect)?.callsBack),
-  );
+  return servers.some(({ routes }) => routes.some(callsBack));
+}
+
+function callsBack({ dialect, prefill }: RouteConfig): boolean {
+  return prefill !== undefined && (dialectOf(dialect)?.callsBack ?? false);
+}
+
+/**
+ * Where to listen: by default where the engines that call are, on loopback or on the network. An advertised name may
+ * stand for any of the machine's addresses.
+ */
+export function hostOf({ callback, servers, pools }: Config): string {
+  const { host, advertise } = callback;
+  if (host !== undefined) return host;
+  if (advertise !== undefined) return localHosts().includes(advertise) ? advertise : "0.0.0.0";
+  const routes = servers.flatMap((server) => server.routes.filter(callsBack));
+  const callers = routes.flatMap(({ target }) => {
+    const pool = target !== undefined && "pool" in target ? pools[target.pool] : undefined;
+    // Which pool a template leads to shows with each request.
+    return (pool === undefined ? Object.values(pools) : [pool]).flatMap(({ engines }) => engines);
+  });
+  return callers.every(({ url }) => isOnLoopback(url)) ? "127.0.0.1" : externalHost();
+}
+
+function isOnLoopback(url: string): boolean {
+  const parsed = parseEngineUrl(url);
+  if ("problem" in parsed || "unixPath" in parsed.address) return true;
+  return isLoopback(parsed.address.host);
 }
 
 /** An address for all of the machine's is none that an engine could connect to. */
-export function advertised({ host, advertise }: CallbackConfig, port: number): CallbackAddress {
+export function advertised(
+  host: string,
+  { advertise }: CallbackConfig,
+  port: number,
+): CallbackAddress {
   const isWildcard = host === "0.0.0.0" || host === "::";
   return { host: advertise ?? (isWildcard ? undefined : host), externalHost: externalHost(), port };
+}
+
+function localHosts(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.map(({ address }) => address);
 }
 
 /** The machine's first IPv4 address that others can reach; loopback where it has none. */

@@ -2,6 +2,7 @@
  * Call-backs of decode engines that ask for their prefill: under which URL each is expected, and how callers are
  * responded to.
  */
+import { isLoopback } from "../../config/values/engine-url.ts";
 import type { EngineInfo, IdGenerator, KvTransfer } from "../../dialects/dialect.ts";
 import { callbackBytesMax, callbackCallersMax } from "../../limits.ts";
 
@@ -75,7 +76,9 @@ export class Callbacks {
   /** The URL of a path, for an engine at this host. */
   url(path: string, engineHost: string): { readonly url: string; readonly port: number } {
     const { host, externalHost, port } = this.#address;
-    const chosen = host ?? (isLoopback(engineHost) ? "127.0.0.1" : externalHost);
+    // Engines on unix sockets have no host.
+    const isLocal = engineHost === "" || isLoopback(engineHost);
+    const chosen = host ?? (isLocal ? "127.0.0.1" : externalHost);
     return { url: `http://${chosen.includes(":") ? `[${chosen}]` : chosen}:${port}${path}`, port };
   }
 }
@@ -154,9 +157,4 @@ export class AttemptCallback {
     this.#all.close(this.#path);
     this.response(false);
   }
-}
-
-function isLoopback(host: string): boolean {
-  // Engines on unix sockets have no host.
-  return host === "" || host === "localhost" || host === "::1" || host.startsWith("127.");
 }

@@ -6,13 +6,18 @@ import { systemIds } from "../../../src/dialects/shared/id-generator.ts";
 import {
   advertised,
   CallbackListener,
+  hostOf,
   needsCallbacks,
 } from "../../../src/proxy/client/callback-listener.ts";
 import { Callbacks } from "../../../src/proxy/pd/callbacks.ts";
 import type { Transport } from "../../../src/transport/socket.ts";
 
-function configOf(callback: object, dialect = "vllm-ascend-layerwise"): Config {
-  const engines = [{ url: "http://a:1" }];
+function configOf(
+  callback: object,
+  dialect = "vllm-ascend-layerwise",
+  urls: readonly string[] = ["http://127.0.0.1:1"],
+): Config {
+  const engines = urls.map((url) => ({ url }));
   const route = { match: { path: "/" }, prefill: { pool: "p" }, target: { pool: "p" }, dialect };
   return configSchema.parse({
     callback,
@@ -103,7 +108,9 @@ it("a port that is taken is named, and nothing has changed", async () => {
   const { ports, listener, apply, round } = start(1);
   await apply(configOf({ port: 9_000 }));
   ports.taken.add(9_101);
-  await expect(listener.prepare(configOf({ port: 9_100 }))).rejects.toThrow("0.0.0.0:9101 failed");
+  await expect(listener.prepare(configOf({ port: 9_100 }))).rejects.toThrow(
+    "127.0.0.1:9101 failed",
+  );
   expect(round().port).toBe(9_001);
   const prepared = await listener.prepare(configOf({ port: 9_200 }));
   prepared.undo();
@@ -116,7 +123,28 @@ it.each([
   [{ host: "10.1.1.1", port: 0 }, "10.1.1.1"],
   [{ host: "0.0.0.0", port: 0, advertise: "gw.example" }, "gw.example"],
 ])("%j never has engines told an address that stands for all", (callback, host) => {
-  const address = advertised(configOf(callback).callback, 7);
+  const config = configOf(callback);
+  const address = advertised(hostOf(config), config.callback, 7);
   expect(address.host).toBe(host);
   expect(address.externalHost).toMatch(/^(?!0\.0\.0\.0$)\d+\.\d+\.\d+\.\d+$/);
+});
+
+it("listens where the engines that call are, and on all addresses only if it is told to", () => {
+  const host = (urls: readonly string[], callback: object = {}) =>
+    hostOf(configOf(callback, "vllm-ascend-layerwise", urls));
+  const local = ["http://127.0.0.1:1", "localhost:2@0-3", "http://[::1]:3", "unix:/run/e.sock"];
+  expect(host(local)).toBe("127.0.0.1");
+  expect(host([])).toBe("127.0.0.1");
+  const outside = host([...local, "http://10.0.0.9:1"]);
+  expect(outside).not.toBe("0.0.0.0");
+  expect(outside).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
+  expect(host(["http://engine:1"])).toBe(outside);
+  expect(host(local, { host: "0.0.0.0" })).toBe("0.0.0.0");
+  expect(host(local, { advertise: "127.0.0.1" })).toBe("127.0.0.1");
+  expect(host(local, { advertise: "gw.example" })).toBe("0.0.0.0");
+});
+
+it("engines are told the address that is listened on", () => {
+  const config = configOf({}, "vllm-ascend-layerwise", ["http://10.0.0.9:1"]);
+  expect(advertised(hostOf(config), config.callback, 7).host).toBe(hostOf(config));
 });
