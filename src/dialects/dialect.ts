@@ -127,6 +127,9 @@ export interface ResponseMerge {
   /** Takes out of decode's body what decode could only get wrong. Runs after the KV transfer's own edits. */
   decodeEdits?(members: TopLevel, edits: Edits): void;
 
+  /** Changes the body of the engine whose response it is, be it decode or one engine alone. Runs last. */
+  edits?(members: TopLevel, edits: Edits): void;
+
   /**
    * Called once decode's response, a 2xx, is the client's. Undefined = it goes to the client as it comes.
    * @param prefill undefined = there was no prefill
@@ -169,9 +172,18 @@ export interface ResponseFilter {
   /** The JSON as the client is to have it, or what becomes of it. What is no JSON at all stays as it is. */
   change(json: Buffer): Buffer | ResponseFate;
 
+  /** The event that was changed last, and those that follow, are kept together until this is false again. */
+  readonly holds?: boolean;
+
+  /** The end has come by which the API's clients know it: nothing can follow. */
+  readonly isComplete?: boolean;
+
+  /** An event has gone on unseen, since it is too large. */
+  missed?(): void;
+
   /**
-   * After `unfinished`: the body of a request for the rest, with all that has been generated. It goes the whole way,
-   * prefill and decode. Undefined = this request cannot be continued.
+   * After `unfinished`, or where the response broke off: the body of a request for the rest, with all that has been
+   * generated. It goes the whole way, prefill and decode. Undefined = this request cannot be continued.
    */
   rest?(): Buffer | undefined;
 }

@@ -5,73 +5,16 @@
 import { describe, expect, test } from "vitest";
 import type { Dialect } from "../../src/dialects/dialect.ts";
 import { dialects } from "../../src/dialects/registry.ts";
-import { continuedResponses } from "../../src/dialects/vllm-ascend/continued-response.ts";
+import { continued } from "../../src/dialects/shared/continued/continued.ts";
+import { vllmResponses } from "../../src/dialects/vllm/responses.ts";
 import { omni } from "../../src/dialects/vllm-ascend/omni.ts";
 import { codeOf } from "./client.ts";
 import { chunk, chunkedHead, response, type Script } from "./engine.ts";
+import { type Asked, cached, done, parts, promptTokens, words } from "./greedy-engine.ts";
 import { World } from "./world.ts";
 
 // Of this file's modules alone: the KV transfer is omni's, the responses are those of an engine that gives up.
-(dialects as Map<string, Dialect>).set("omni", { ...omni, merge: continuedResponses });
-
-const words = ["Once", " upon", " a", ' \\"time\\"', " é", " \\n", " there", " was", " one", "."];
-const promptTokens = 7;
-const cached = '{"cached_tokens":3}';
-
-interface Asked {
-  readonly prompt?: string | number[];
-  readonly messages?: readonly { readonly role: string; readonly content: string }[];
-  readonly max_tokens?: number;
-  readonly min_tokens?: number;
-  readonly stream?: boolean;
-  readonly stream_options?: object;
-  readonly return_token_ids?: boolean;
-  readonly [name: string]: unknown;
-}
-
-/** How many words of the response the request has in its prompt already. */
-function done({ prompt, messages }: Asked): number {
-  if (Array.isArray(prompt)) return prompt.filter((id) => id >= 1_000).length;
-  const texts = words.map((_, i) => JSON.parse(`"${words.slice(0, i).join("")}"`) as string);
-  const last = messages?.at(-1);
-  const text = last?.role === "assistant" ? last.content : (prompt?.slice("P:".length) ?? "");
-  return texts.lastIndexOf(text);
-}
-
-/** A response from word `from` on; `upTo` = where the engine gives up. */
-function parts(asked: Asked, from: number, upTo: number, round: number, details: string) {
-  const isChat = asked.messages !== undefined;
-  const bound = Math.min(words.length, from + (asked.max_tokens ?? 1_000));
-  const end = Math.min(bound, upTo);
-  const start = `{"id":"x-1","created":${100 + round},"choices":[`;
-  const usage = (to: number) =>
-    `{"prompt_tokens":${promptTokens + from},"total_tokens":${promptTokens + to},"completion_tokens":${to - from},"prompt_tokens_details":${details}}`;
-  const finish = (isLast: boolean) => {
-    if (!isLast) return `"finish_reason":null,"stop_reason":null`;
-    if (upTo < bound) return `"finish_reason":"stop","stop_reason":"recomputed"`;
-    return `"finish_reason":"${bound < words.length ? "length" : "stop"}","stop_reason":null`;
-  };
-  const ids = (a: number, b: number) =>
-    asked.return_token_ids
-      ? `,"token_ids":[${words.slice(a, b).map((_, i) => 1_000 + a + i)}]`
-      : "";
-  const event = (choice: string) => `data: ${start}${choice}]}\n\n`;
-  const text = (json: string) => (isChat ? `"delta":{"content":"${json}"}` : `"text":"${json}"`);
-  const events = isChat
-    ? [event(`{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}`)]
-    : [];
-  for (let i = from; i < end; i += 1) {
-    const isLast = i === end - 1 && upTo >= bound;
-    events.push(event(`{"index":0,${text(words[i]!)},${finish(isLast)}${ids(i, i + 1)}}`));
-  }
-  if (upTo < bound) events.push(event(`{"index":0,${text("")},${finish(true)}${ids(end, end)}}`));
-  if (asked.stream_options) events.push(`data: ${start}],"usage":${usage(end)}}\n\n`);
-  events.push("data: [DONE]\n\n");
-  const all = words.slice(from, end).join("");
-  const whole = isChat ? `"message":{"role":"assistant","content":"${all}"}` : `"text":"${all}"`;
-  const json = `${start}{"index":0,${whole},${finish(true)}${ids(from, end)}}],"usage":${usage(end)}}`;
-  return { events, json };
-}
+(dialects as Map<string, Dialect>).set("omni", { ...omni, merge: continued(vllmResponses, false) });
 
 interface Run {
   /** Words that each decode makes before it gives up. */
@@ -168,7 +111,7 @@ describe.each<[string, Asked]>([
   ["ids that the engine does not tell", { prompt: [1, 2, 3] }],
   ["tools", { messages, tools: [{ type: "function" }] }],
   ["a grammar", { messages, response_format: { type: "json_object" } }],
-  ["offsets in the text", { prompt, logprobs: 1 }],
+  ["a penalty on what was generated", { prompt, presence_penalty: 0.5 }],
   ["a message that is continued already", { messages, continue_final_message: true }],
 ])("with %s there is no request for the rest", (_, body) => {
   test("in one piece: an error, not half a response", () => {

@@ -31,6 +31,7 @@ export function flagsCommand(): Command {
     )
     .option("--request-timeout-ms <ms>", "for a whole request (default: 0, no limit)")
     .option("--prefill-timeout-ms <ms>", "for a prefill at one engine (default: 0, no limit)")
+    .option("--resume", "continue streams of decode engines that die, from another one")
     .option(
       "--explain",
       "for clients that send X-Explain: 1, explain which engines were chosen and why",

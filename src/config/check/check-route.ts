@@ -1,5 +1,6 @@
 /** Checks of one route: what it matches, where it leads, and the texts in it. */
 import { dialectOf } from "../../dialects/registry.ts";
+import { canResume } from "../../dialects/resume.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import type { PrefillConfig, RouteConfig, ServerConfig, StepConfig } from "../schema/schema.ts";
@@ -127,15 +128,28 @@ function checkPool({ config, faults }: CheckContext, name: string, path: ConfigP
 function checkPrefill(
   context: CheckContext,
   server: ServerConfig,
-  { prefill, dialect }: RouteConfig,
+  route: RouteConfig,
   path: ConfigPath,
 ): void {
+  const { prefill, dialect } = route;
+  checkResume(context, route, path);
   if (prefill === undefined) return;
   if (dialectOf(dialect)?.servesWhole) {
     const hint = "remove the prefill, or name the engines' dialect";
     context.faults.emerg([...path, "prefill"], `the dialect "${dialect}" has no prefill`, hint);
   }
   checkInternal(context, server, prefill, "prefill", [...path, "prefill"]);
+}
+
+function checkResume(
+  { faults }: CheckContext,
+  { resume, dialect: name }: RouteConfig,
+  path: ConfigPath,
+): void {
+  const dialect = resume ? dialectOf(name) : undefined;
+  if (dialect === undefined || canResume(dialect)) return;
+  const message = `responses of the dialect "${name}" cannot be continued`;
+  faults.emerg([...path, "resume"], message, "set resume to false");
 }
 
 /** Checks where a leg before the target goes. */

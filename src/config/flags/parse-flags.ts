@@ -62,6 +62,7 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     ...(minTokens !== undefined && { prefillMinTokens: minTokens }),
     ...(requestMs !== undefined && { requestTimeoutMs: requestMs }),
     ...(prefillMs !== undefined && { prefillTimeoutMs: prefillMs }),
+    ...(flags.resume && { resume: true }),
     ...(flags.explain && { explain: true }),
     ...(flags.engineControl && { engineControl: true }),
     accessLogs: flags.accessLog === undefined ? [] : [{ file: flags.accessLog }],

@@ -48,7 +48,7 @@ export const chatCompletions: Generating = {
 };
 
 /** SageMaker's: the body says whether it is a chat. */
-const invocations: Generating = {
+export const invocations: Generating = {
   ...openai,
   name: "invocations",
   paths: ["/invocations"],

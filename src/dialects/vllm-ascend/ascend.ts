@@ -5,8 +5,9 @@
  */
 
 import { defineDialect } from "../dialect.ts";
+import { continued } from "../shared/continued/continued.ts";
 import { vllmNixl } from "../vllm/nixl.ts";
-import { continuedResponses } from "./continued-response.ts";
+import { vllmResponses } from "../vllm/responses.ts";
 
 /** All but what shows that an engine is NIXL's. */
 const { detection: _, ...likeNixl } = vllmNixl;
@@ -24,5 +25,5 @@ export const vllmAscend = defineDialect({
   // If a decode request is aborted before it is scheduled, the prefill engine does not hear of it and holds the KV
   // cache for `VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`.
   releasesByDecode: false,
-  merge: continuedResponses,
+  merge: continued(vllmResponses, false),
 });

@@ -16,13 +16,14 @@ import {
   defineDialect,
   type KvTransfer,
 } from "../dialect.ts";
+import { continued } from "../shared/continued/continued.ts";
 import { kvTransferParams } from "../shared/kv-transfer-params.ts";
 import { removeMember } from "../shared/members.ts";
 import { askForOneToken } from "../shared/one-token.ts";
 import { promptsOf } from "../shared/prompt-count.ts";
 import { hasSeveralChoices } from "../shared/several-outputs.ts";
 import { byConnector, vllmFamily } from "../vllm/family.ts";
-import { continuedResponses } from "./continued-response.ts";
+import { vllmResponses } from "../vllm/responses.ts";
 
 const requestIdKey = new KeyName("request_id");
 const batchParams = new KeyName("batch_kv_transfer_params");
@@ -43,7 +44,7 @@ export const vllmAscendLayerwise = defineDialect({
   detection: byConnector(/MooncakeLayerwiseConnector/),
   order: "decode-first",
   callsBack: true,
-  merge: continuedResponses,
+  merge: continued(vllmResponses, false),
   supports: (request) =>
     !hasSeveralChoices(request) && promptsOf(request, calledPromptsMax) <= calledPromptsMax,
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),

@@ -213,6 +213,11 @@ export class ClientResponse implements BodySink {
     return this.#filtered?.bufferedBytes ?? this.#buffered?.bytes ?? 0;
   }
 
+  /** Whether what goes to the client is a stream whose events are seen. */
+  get isSeenStream(): boolean {
+    return this.started && (this.#filtered?.isEvents ?? false);
+  }
+
   /** Whether events of the response wait for the prefill's. */
   get awaitsPrefill(): boolean {
     return this.#filtered?.awaitsPrefill ?? false;

@@ -18,6 +18,8 @@ export class EventFilter {
   /** From the event on that waits for the prefill's response; undefined = none does. */
   #waiting: Buffer[] | undefined;
   #waitingBytes = 0;
+  /** Events that go out together with one that has not come. */
+  #held: Buffer[] = [];
 
   constructor(filter: ResponseFilter) {
     this.#filter = filter;
@@ -66,10 +68,17 @@ export class EventFilter {
 
   /** An event that breaks off goes on as it came. */
   end(out: Buffer[]): void {
+    this.#letGo(out);
     // In one part: how it arrived has no say in how it goes on.
     if (this.#buffered.length > 0) out.push(Buffer.concat(this.#buffered));
     this.#buffered = [];
     this.#bufferedBytes = 0;
+  }
+
+  #letGo(out: Buffer[]): void {
+    if (this.#held.length === 0) return;
+    out.push(...this.#held);
+    this.#held = [];
   }
 
   #wait(part: Buffer): void {
@@ -86,6 +95,7 @@ export class EventFilter {
     this.#buffered.push(part);
     this.#bufferedBytes += part.length;
     if (this.#bufferedBytes <= this.#filter.eventBytesMax) return;
+    this.#filter.missed?.();
     this.end(out);
     this.#passes = true;
   }
@@ -110,8 +120,14 @@ export class EventFilter {
       return;
     }
     const json = data.json && this.#filter.change(data.json);
-    if (json === undefined) out.push(event);
-    else if (typeof json !== "string") out.push(data.with(json));
-    else if (json === "unfinished") this.isUnfinished = true;
+    if (json === "unfinished") this.isUnfinished = true;
+    else if (json !== "dropped") {
+      const changed = json === undefined ? event : data.with(json);
+      if (this.#filter.holds) this.#held.push(changed);
+      else {
+        this.#letGo(out);
+        out.push(changed);
+      }
+    }
   }
 }

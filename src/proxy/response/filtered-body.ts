@@ -19,7 +19,7 @@ const lineFeed = 0x0a;
 
 export class FilteredBody {
   readonly #sink: BodySink;
-  readonly #isEvents: boolean;
+  readonly isEvents: boolean;
   /** Whether the engine's own chunks may go on where nothing in them is changed. */
   readonly #keepsChunks: boolean;
   /** What has come before it is known how it is to be changed. */
@@ -32,7 +32,7 @@ export class FilteredBody {
 
   constructor(sink: BodySink, isEvents: boolean, keepsChunks: boolean) {
     this.#sink = sink;
-    this.#isEvents = isEvents;
+    this.isEvents = isEvents;
     this.#keepsChunks = keepsChunks;
   }
 
@@ -83,8 +83,8 @@ export class FilteredBody {
     this.#isBuffered = false;
     this.#buffered = [];
     this.#bufferedBytes = 0;
-    if (filter === undefined || buffered.length === 0 || this.#isEvents) {
-      if (filter !== undefined && this.#isEvents) this.#events = new EventFilter(filter);
+    if (filter === undefined || buffered.length === 0 || this.isEvents) {
+      if (filter !== undefined && this.isEvents) this.#events = new EventFilter(filter);
       const out: Buffer[] = [];
       for (const part of buffered) this.#addData(part, 0, part.length, out);
       this.#put(out);

@@ -38,6 +38,14 @@ export class OwnIdFilter implements ResponseFilter {
     return isThere || (this.#inner?.concerns(bytes, start, end) ?? false);
   }
 
+  get holds(): boolean {
+    return this.#inner?.holds ?? false;
+  }
+
+  missed(): void {
+    this.#inner?.missed?.();
+  }
+
   awaitsPrefill(json: Buffer): boolean {
     return this.#inner?.awaitsPrefill?.(json) ?? false;
   }

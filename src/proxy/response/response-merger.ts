@@ -1,6 +1,8 @@
 /**
  * The dialect's part in decode's response: when it is held back, what changes it, and how a preempted one continues.
  */
+import type { Edits } from "../../body/edit/splice.ts";
+import { KeyName } from "../../body/json/key-name.ts";
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import type {
   DialectRequest,
@@ -8,10 +10,26 @@ import type {
   ResponseFilter,
   ResponseMerge,
 } from "../../dialects/dialect.ts";
+import { isTrue } from "../../dialects/shared/member-facts.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { filteredResponseBytesMax } from "../../limits.ts";
+import type { Route } from "../routing/route.ts";
 import type { ClientResponse } from "./client-response.ts";
 import { OwnIdFilter, RequestIds } from "./own-id.ts";
+
+const stream = new KeyName("stream");
+
+/** What changes the response to a request with these members. */
+export function mergerOf(
+  members: TopLevel | undefined,
+  { dialect, resumed }: Route,
+  response: ClientResponse,
+): ResponseMerger {
+  if (members === undefined) return new ResponseMerger(undefined, response);
+  // Off for what is no stream, of which nothing goes out before it is whole.
+  const resumes = resumed !== undefined && isTrue(members, stream);
+  return new ResponseMerger(resumes ? resumed : dialect.merge, response);
+}
 
 export class ResponseMerger {
   /** The response is held back until it is whole, because something that only the prefill engine knows is put in. */
@@ -74,7 +92,17 @@ export class ResponseMerger {
     return true;
   }
 
-  /** After a preemption: the request for the rest; undefined = there is none. */
+  /** All has come that the API's clients wait for. */
+  get isComplete(): boolean {
+    return this.#filter?.isComplete ?? false;
+  }
+
+  /** Changes the body of the engine whose response it is. */
+  edit(members: TopLevel, edits: Edits): void {
+    this.#merge?.edits?.(members, edits);
+  }
+
+  /** After a preemption, or where it broke off: the request for the rest; undefined = there is none. */
   rest(request: DialectRequest): DialectRequest | undefined {
     this.#unfinished = this.#filter;
     const body = this.#filter?.rest?.();

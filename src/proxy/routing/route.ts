@@ -1,9 +1,10 @@
 /** One route, compiled: what it matches, what runs first, where its requests go. */
 import type { MatchConfig, RouteConfig, TargetConfig } from "../../config/schema/schema.ts";
-import type { Dialect } from "../../dialects/dialect.ts";
+import type { Dialect, ResponseMerge } from "../../dialects/dialect.ts";
 import { isForClients } from "../../dialects/endpoints/client-paths.ts";
 import { plain } from "../../dialects/plain.ts";
 import { dialectOf } from "../../dialects/registry.ts";
+import { resumedResponses } from "../../dialects/resume.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { AccessLog } from "./access-log.ts";
@@ -59,6 +60,8 @@ export class Route {
    * The same with the path as it is: after `rewrite … break` the target's URI replaces no part of it (nginx's rule).
    */
   readonly withPathKept: Route;
+  /** What becomes of a stream whose engine dies; undefined = it breaks off. */
+  readonly resumed: ResponseMerge | undefined;
   /** How long a prefill may take: the route's own time-outs, and one for all of it. */
   readonly prefillTimeouts: RouteConfig & { readonly totalTimeoutMs: number };
   readonly #destination: (context: RequestContext) => Destination | undefined;
@@ -75,6 +78,7 @@ export class Route {
     const dialect = dialectOf(config.dialect);
     this.knowsDialect = dialect !== undefined;
     this.dialect = dialect ?? plain;
+    this.resumed = config.resume ? resumedResponses(this.dialect) : undefined;
     this.givesRequestId = config.requestId ?? (config.prefill ?? config.encode) !== undefined;
     this.byEndpoint = config.byEndpoint;
     this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));

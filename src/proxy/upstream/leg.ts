@@ -95,6 +95,15 @@ export class Leg implements LegOwner {
     return this.#placement?.pool.hasOther(this.#tried, this.#clock.wallMs()) ?? false;
   }
 
+  /** A request for the rest of a response begins: only the last engine is left out, unless there is no other. */
+  forgetTries(): void {
+    const last = this.#tried.at(-1);
+    this.#tried.length = 0;
+    if (last === undefined) return;
+    this.#tried.push(last);
+    if (!this.mayTryAnother) this.#tried.length = 0;
+  }
+
   /** Takes a place at an engine that this leg has not tried. */
   reserve(pool: Pool, uri: string, pick: PickRequest): PickFailure | undefined {
     const nowMs = this.#clock.wallMs();

@@ -2,6 +2,7 @@
 
 import type { Leg } from "../dialects/dialect.ts";
 import { type LengthLimits, PlannedOutput } from "../model/planned-output.ts";
+import type { ContinuedText } from "../request/continued-text.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import type { Sequence } from "./scheduler.ts";
 
@@ -33,10 +34,14 @@ export class Choice implements Sequence {
   }
 }
 
-/** The choices of all prompts of a request: `n` for each prompt, one prompt after the other. */
+/**
+ * The choices of all prompts of a request: `n` for each prompt, one prompt after the other.
+ * @param continues what the prompt has of the response already
+ */
 export function planChoices(
   { prompts, n }: InferenceRequest,
-  { continues, tokensMax, cutReason }: Leg,
+  continues: ContinuedText | undefined,
+  { tokensMax, cutReason }: Leg,
   listener: TokenListener,
 ): Choice[] {
   const choices: Choice[] = [];

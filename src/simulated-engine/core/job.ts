@@ -9,6 +9,7 @@ import { checkEcho } from "../endpoints/logprobs.ts";
 import type { Fault } from "../faults/fault.ts";
 import type { ResponseSink } from "../http/reply.ts";
 import { RequestError } from "../http/request-error.ts";
+import { continuedText } from "../request/continued-text.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import type { ResponseExtras } from "../request/response-extras.ts";
 import { type Choice, planChoices, type TokenListener } from "./choice.ts";
@@ -41,6 +42,7 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
   readonly #abort = new AbortController();
   readonly #choices: readonly Choice[];
   readonly #arrivedAtMs: number;
+  readonly #promptTokens: number;
   #cachedTokens: number;
   #generatedTokens = 0;
   #decoding = 0;
@@ -58,7 +60,11 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
     this.#arrivedAtMs = core.options.clock.now();
     this.#cachedTokens = core.visitPrefixCache(request);
     this.tokens = request.promptTokens - this.#cachedTokens;
-    this.#choices = planChoices(request, leg, this);
+    const continues = continuedText(request);
+    // What it has generated itself it counts as it was generated.
+    this.#promptTokens =
+      continues === undefined ? request.promptTokens : continues.promptTokens + continues.tokens;
+    this.#choices = planChoices(request, continues, leg, this);
     const usageOf = (completionTokens: number): Usage => this.#usage(completionTokens);
     this.#events = new EventStream(reply, format, request.continuousUsage ? usageOf : undefined);
     reply.onDrain = () => this.#resume();
@@ -246,7 +252,7 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
   }
 
   #usage(completionTokens: number): Usage {
-    const { promptTokens } = this.#request;
+    const promptTokens = this.#promptTokens;
     const reportsCached = this.#core.options.promptTokensDetails;
     return { promptTokens, completionTokens, cachedTokens: this.#cachedTokens, reportsCached };
   }

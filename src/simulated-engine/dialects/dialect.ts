@@ -6,7 +6,6 @@ import type { RouteTable } from "../http/route-table.ts";
 import type { KvStore } from "../kv/kv-store.ts";
 import type { Rendezvous } from "../kv/rendezvous.ts";
 import type { ResponseEnd } from "../model/planned-output.ts";
-import type { ContinuedText } from "../request/continued-text.ts";
 import type { InferenceRequest } from "../request/inference-request.ts";
 import type { ResponseExtras } from "../request/response-extras.ts";
 import type { EngineFamily, EngineRole } from "../roles.ts";
@@ -54,8 +53,6 @@ export interface Leg {
   readonly tokensMax?: number;
   /** The `finish_reason` of a response that `tokensMax` ended, not the client's own limit; "length" without it. */
   readonly cutReason?: string;
-  /** The response is the rest of a text with which the prompt ends. */
-  readonly continues?: ContinuedText;
   /** Before anything is computed: fetches KV, waits for the other engine, or calls the proxy back. */
   acquire?(signal: AbortSignal): Promise<Acquired>;
   /** When all tokens are generated and the end of the response is not yet sent: holds KV or pushes it. */

@@ -38,7 +38,7 @@ function promptTokens({ bytes }: Prompt): TokenInfo[] {
 function outputToken(output: PlannedOutput, position: number): TokenInfo {
   const text = output.delta(position);
   const id = output.tokenId(position);
-  return { text, id, logprob: logprobOf(id, position) };
+  return { text, id, logprob: logprobOf(id, output.placeOf(position)) };
 }
 
 function outputTokens(output: PlannedOutput): TokenInfo[] {
@@ -76,7 +76,7 @@ function completionJson(tokens: readonly TokenInfo[], top: number, offset: numbe
   const text_offset: number[] = [];
   for (const { text } of tokens) {
     text_offset.push(at);
-    at += text.length;
+    at += [...text].length;
   }
   return JSON.stringify({
     text_offset,
@@ -149,7 +149,7 @@ export function completionEventLogprobs(
   if (echo && position === 0)
     return completionJson([...promptTokens(prompt), ...tokens], logprobs, 0);
   let offset = 0;
-  for (let before = 0; before < position; before++) offset += output.delta(before).length;
+  for (let before = 0; before < position; before++) offset += [...output.delta(before)].length;
   return completionJson(tokens, logprobs, offset);
 }
 

@@ -77,6 +77,11 @@ export class PlannedOutput {
     return position === this.#cutToken ? text.slice(0, this.#cutChars) : text;
   }
 
+  /** Of a token in the whole text, also of what the prompt already has of it. */
+  placeOf(position: number): number {
+    return this.#from + position;
+  }
+
   tokenId(position: number): number {
     return tokenIdAt(this.#outputSeed, this.#choice, this.#from + position);
   }

@@ -30,6 +30,11 @@ const hazards = [
   '{"choices":[',
 ];
 
+/** All words that responses are made of. */
+export const vocabulary: readonly Buffer[] = [...new Set([...words, ...hazards])].map((word) =>
+  Buffer.from(word),
+);
+
 /** Tokens in so many bytes of text. Never 0, because every model adds at least one token of its own. */
 export function tokensOfBytes(textBytes: number): number {
   return Math.max(1, Math.ceil(textBytes / bytesPerToken));

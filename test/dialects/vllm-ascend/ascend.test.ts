@@ -1,7 +1,8 @@
 /** What differs between vLLM-Ascend and vLLM: who frees what nobody fetches, and answers that are given up. */
 import { expect, it } from "vitest";
+import { continued } from "../../../src/dialects/shared/continued/continued.ts";
+import { vllmResponses } from "../../../src/dialects/vllm/responses.ts";
 import { vllmAscend } from "../../../src/dialects/vllm-ascend/ascend.ts";
-import { continuedResponses } from "../../../src/dialects/vllm-ascend/continued-response.ts";
 import { decodeBody, prefillBody } from "../legs.ts";
 
 const params = `{"do_remote_prefill":true,"remote_block_ids":[[18446744073709551615]],"remote_pcp_size":1,"last_token_id":9,"remote_multi_nodes_meta_mapping":{"1":{},"0":{}},"num_prompt_blocks":2,"remote_block_size":128}`;
@@ -23,5 +24,5 @@ it("decode gets the fields of newer engines verbatim", () => {
 
 it("no decode is sent to free what nobody fetches, and responses that are given up go on", () => {
   expect(vllmAscend.releasesByDecode).toBe(false);
-  expect(vllmAscend.merge).toBe(continuedResponses);
+  expect(vllmAscend.merge).toBeInstanceOf(continued(vllmResponses, false).constructor);
 });

@@ -165,6 +165,15 @@ export const routeSchema = z
           "Each prefill engine that is tried has this time.",
         ),
       ),
+    resume: z
+      .boolean()
+      .default(false)
+      .describe(
+        withDetails(
+          "If a decode engine dies within a stream, continue the stream from another one (`docs/resume.md`).",
+          "For completions and chats of vLLM and SGLang that can be continued exactly; others break off.",
+        ),
+      ),
     retry: retrySchema.prefault({}),
     accessLogs: z.array(accessLogSchema).max(16).default([]).describe("Where requests are logged."),
     errorPages: z

@@ -72,13 +72,15 @@ export class Attempt {
     if (engines !== undefined && leg === decode) this.#callback?.tell(engines.decode);
     const members = this.dialectRequest?.members;
     const name = leg === prefill ? "prefill" : "decode";
+    const edits =
+      members &&
+      legBody(this.#request, members, route.dialect, transfer, leg, engines ?? noEngines);
+    if (edits !== undefined && leg === decode) this.#merger.edit(members!, edits);
     const message = {
       context,
       headers,
       route,
-      edits:
-        members &&
-        legBody(this.#request, members, route.dialect, transfer, leg, engines ?? noEngines),
+      edits,
       isRead: leg === prefill || transfer?.inspectDecode !== undefined || this.#merger.isRead,
       requestId: transferId ?? context.requestId,
       isTransferId: transferId !== undefined,

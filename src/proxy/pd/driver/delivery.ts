@@ -2,7 +2,9 @@
  * What becomes of the legs' responses on their way to the client: held back while another engine can still give a
  * better one, shown to the dialect, merged with what prefill has said, and relayed.
  */
+
 import type { PrefillResponse } from "../../../dialects/dialect.ts";
+import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../../limits.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
@@ -61,7 +63,9 @@ export class Delivery {
    * Decode's response begins. An engine that dies closes its connection as one does that is done: where nothing else
    * frames a stream of an API that has an end, that end has to come.
    */
-  watch({ status, framing, fields }: ResponseHead, hasEnd: boolean): void {
+  watch({ status, framing, fields }: ResponseHead): void {
+    const { endpoint } = this.#request;
+    const hasEnd = endpoint !== undefined && isGenerating(endpoint);
     const isWatched = hasEnd && status === 200 && framing === "close" && hasEvents(fields);
     this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
   }
@@ -159,6 +163,23 @@ export class Delivery {
 
   #endIfWhole(isWhole: boolean): void {
     if ((isWhole || this.#isDecodeWhole) && !this.#response.awaitsPrefill) this.#end();
+  }
+
+  /**
+   * Decode has died in the middle of its response. Whether the client does not notice: the response was over, or goes
+   * on from another engine.
+   */
+  survives(): boolean {
+    if (!this.#response.isSeenStream) return false;
+    if (this.#merger.isComplete) {
+      this.#end();
+      return true;
+    }
+    const rest = this.#merger.rest(this.#attempt.dialectRequest!);
+    if (rest === undefined) return false;
+    this.#attempt.dialectRequest = rest;
+    this.#exchange.decodePreempted(true, true);
+    return true;
   }
 
   #end(): void {

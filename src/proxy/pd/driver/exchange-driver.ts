@@ -1,7 +1,6 @@
 /** Drives the exchange of one request: runs its commands on real legs, and reports what happens to them. */
 
 import type { LegName } from "../../../dialects/dialect.ts";
-import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import type { PickFailure } from "../../../pool/pool.ts";
@@ -13,7 +12,7 @@ import type { RequestContext } from "../../context/request-context.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
 import { CollectedBody } from "../../response/collected-body.ts";
 import { finalReply } from "../../response/local-reply.ts";
-import { ResponseMerger } from "../../response/response-merger.ts";
+import { mergerOf } from "../../response/response-merger.ts";
 import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { Leg, LegRequest } from "../../upstream/leg.ts";
@@ -58,7 +57,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     this.services = worker;
     this.#route = route;
     this.#response = request.response;
-    const merger = new ResponseMerger(members && route.dialect.merge, request.response);
+    const merger = mergerOf(members, route, request.response);
     this.#legs = new Legs(request, route, this);
     const plan = chooseOrder(request, route, this.#legs, prefills);
     const { order, dialectRequest, refusal, cachedAt } = plan;
@@ -169,7 +168,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   legHead(leg: Leg, { head }: EngineConnection): void {
     if (leg.name === "prefill" && head.status < 300) return;
-    if (leg.name === "decode") this.#delivery.watch(head, this.#hasStreamEnd);
+    if (leg.name === "decode") this.#delivery.watch(head);
     const retry = this.#retries.mayReplace(leg, head);
     if (this.#exchange.resumes) {
       this.#resumed(leg, head, retry);
@@ -221,6 +220,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
     const mayRetry = this.#retries.mayFollow(leg, failure, unsent);
     this.#retractUnsent();
+    if (leg.name === "decode" && this.#goesOn()) return;
     if (leg.name === "prefill") {
       this.#admission?.releasePrefill();
       this.#exchange.prefillFailed(failure, mayRetry);
@@ -266,10 +266,11 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     if (this.#deliversDecode) this.#delivery.prefillCame(response);
   }
 
-  /** Whether streams of the endpoint say when they are over. */
-  get #hasStreamEnd(): boolean {
-    const { endpoint } = this.#request;
-    return endpoint !== undefined && isGenerating(endpoint);
+  /** Decode has died in the middle of a response, which goes on from another engine. */
+  #goesOn(): boolean {
+    if (this.#route.resumed === undefined || !this.#deliversDecode) return false;
+    this.#legs.forgetTries();
+    return this.#delivery.survives();
   }
 
   get #deliversDecode(): boolean {

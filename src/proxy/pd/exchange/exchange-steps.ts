@@ -124,7 +124,7 @@ export class ExchangeSteps {
   }
 
   /**
-   * Starts an attempt for the rest of a preempted response; a failure in it breaks the response off.
+   * Starts an attempt for the rest of a response that was preempted, or broke off. If none can be had, it breaks off.
    * @param hasBegun the client has some of the response
    * @param canContinue there is a request for the rest
    */
@@ -133,6 +133,7 @@ export class ExchangeSteps {
     this.prefill = "none";
     this.hasBegun ||= hasBegun;
     this.#preemptions += 1;
+    this.#tries.renew();
     if (canContinue && this.#preemptions <= continuationsMax) this.#restart();
     else this.finish(outcomes.decodePreempted);
   }
@@ -178,7 +179,7 @@ export class ExchangeSteps {
    * with a KV cache or a response, and not for a prefill that decode is to do without.
    */
   #waitAgain(): boolean {
-    if (this.prefill === "done" || this.deliveringLeg !== undefined || this.hasBegun) return false;
+    if (this.prefill === "done" || this.deliveringLeg !== undefined) return false;
     if (this.order !== this.#options.order || this.#waitsAgain >= waitsAgainMax) return false;
     this.#waitsAgain += 1;
     this.#cancelBoth();

@@ -20,6 +20,12 @@ export class LegTries {
     return this.#failures[leg] + 1 < this.#max[leg];
   }
 
+  /** Another response begins: what failed before does not count. */
+  renew(): void {
+    this.#failures.prefill = 0;
+    this.#failures.decode = 0;
+  }
+
   /** Counts a failure of the leg; whether the leg may be tried again. */
   failed(leg: LegName, failure: Outcome | undefined, mayRetry: boolean): boolean {
     this.#failures[leg] += 1;

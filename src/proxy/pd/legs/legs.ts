@@ -41,6 +41,12 @@ export class Legs {
     return name === "prefill" ? this.prefill! : this.decode;
   }
 
+  /** A request for the rest of a response begins: only what its engine says counts. */
+  forgetTries(): void {
+    this.prefill?.forgetTries();
+    this.decode.forgetTries();
+  }
+
   /** Whether an engine could be picked for the leg now; if not, says why. */
   lookFor(name: LegName): PickFailure | undefined {
     const destination = this.targets.destination(name);

@@ -8,7 +8,6 @@ import { z } from "zod";
 import { RequestError } from "../../http/request-error.ts";
 import { blockTokens } from "../../kv/prefix-cache.ts";
 import type { ResponseEnd } from "../../model/planned-output.ts";
-import { continuedText } from "../../request/continued-text.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
 import type { Acquired, Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
 import { readSettings } from "../settings.ts";
@@ -102,7 +101,6 @@ class Ascend {
 
   #decodeLeg(request: InferenceRequest): Leg {
     const end = this.#preemption();
-    const continues = this.#settings.recomputeAfter > 0 ? continuedText(request) : undefined;
     const params = kvTransferParamsOf(request);
     const source = params?.["do_remote_prefill"] === true ? readSource(params) : undefined;
     const acquire = async (signal: AbortSignal): Promise<Acquired> => {
@@ -116,7 +114,7 @@ class Ascend {
       throw new RequestError(500, "InternalServerError", `KV load failed (${outcome}).`);
     };
     // If the request is aborted while it waits, prefill is not notified: it holds the KV until the lease ends.
-    return { acquire, ...(continues === undefined ? {} : { continues }) };
+    return { acquire };
   }
 
   #preemption(): { readonly end?: ResponseEnd } {

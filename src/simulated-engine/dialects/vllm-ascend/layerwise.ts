@@ -12,7 +12,6 @@ import type { RouteResponse } from "../../http/route-table.ts";
 import { blockTokens } from "../../kv/prefix-cache.ts";
 import { RendezvousError } from "../../kv/rendezvous.ts";
 import type { ResponseEnd } from "../../model/planned-output.ts";
-import { continuedText } from "../../request/continued-text.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
 import type { Acquired, Dialect, EngineContext, Leg, Origin } from "../dialect.ts";
 import { readSettings } from "../settings.ts";
@@ -98,7 +97,6 @@ class Layerwise {
     const preempted = { finishReason: "stop", stopReason: "recomputed" };
     const end: { end?: ResponseEnd } =
       afterTokens > 0 ? { end: { afterTokens, ...preempted } } : {};
-    const continues = afterTokens > 0 ? continuedText(request) : undefined;
     const url = params?.["do_remote_prefill"] === true ? params["metaserver"] : undefined;
     const ids = childIds(request, origin);
     return {
@@ -107,7 +105,6 @@ class Layerwise {
         await this.#receiveAll(request, ids, url, signal);
         return { kv: "remote", ...end } satisfies Acquired;
       },
-      ...(continues === undefined ? {} : { continues }),
     };
   }
 

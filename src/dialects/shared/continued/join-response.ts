@@ -3,40 +3,39 @@
  * response.
  */
 
-import { isNull, memberOf, memberRemoval, type Patches } from "../../body/edit/patches.ts";
-import { arrayElements } from "../../body/json/array.ts";
-import type { Span } from "../../body/json/member-value.ts";
-import type { PrefillResponse } from "../dialect.ts";
+import { isNull, memberOf, memberRemoval, type Patches } from "../../../body/edit/patches.ts";
+import { arrayElements } from "../../../body/json/array.ts";
+import { KeyName } from "../../../body/json/key-name.ts";
+import type { Span } from "../../../body/json/member-value.ts";
+import type { GeneratedBefore } from "./generated.ts";
 import {
   completionTokens,
   content,
   identity,
   integerAt,
   message,
-  promptIdsOf,
   promptTokenIds,
   promptTokens,
-  promptTokensOf,
   text,
   tokenIds,
   totalTokens,
 } from "./response-members.ts";
 
-/** What the attempts before have generated. */
-export interface GeneratedBefore {
-  /** As it stands between the quotes of a JSON string. */
-  readonly text: Buffer;
-  /** As it stands between the brackets of a JSON array. */
-  readonly ids: Buffer;
-  readonly tokens: number;
-  /** The engine has reported the ids of all tokens. */
-  readonly knowsIds: boolean;
-  /** Values of {@link identity} in the first response. */
-  readonly identity: readonly (Buffer | undefined)[];
+/** What the first attempt has said of the whole response; filled as it is found out. */
+export interface FirstResponse {
+  /** Values of {@link identity}; empty = nothing of a response has come. */
+  identity: readonly (Buffer | undefined)[];
   /** The client has the event that opens a chat's response. */
-  readonly isOpened: boolean;
+  isOpened: boolean;
+  /** As they stand between the brackets of a JSON array. */
+  promptIds: Buffer | undefined;
+  /** The client has them. */
+  showsPromptIds: boolean;
+  promptTokens: number | undefined;
 }
 
+const logprobs = new KeyName("logprobs");
+const textOffset = new KeyName("text_offset");
 const empty = Buffer.alloc(0);
 const comma = Buffer.from(",");
 const open = Buffer.from("[");
@@ -44,14 +43,17 @@ const close = Buffer.from("]");
 
 export class ResponseJoiner {
   readonly #before: GeneratedBefore;
-  /** Of the first attempt, whose prefill has computed the client's own prompt. */
-  readonly #prefill: PrefillResponse | undefined;
+  readonly #first: FirstResponse;
   readonly #isStream: boolean;
 
-  constructor(before: GeneratedBefore, prefill: PrefillResponse | undefined, isStream: boolean) {
+  /** Characters of the text before, as engines count them: code points. */
+  readonly #textChars: number;
+
+  constructor(before: GeneratedBefore, first: FirstResponse, isStream: boolean) {
     this.#before = before;
-    this.#prefill = prefill;
+    this.#first = first;
     this.#isStream = isStream;
+    this.#textChars = [...(JSON.parse(`"${before.text.toString("utf8")}"`) as string)].length;
   }
 
   /** @param reported the usage, if there is one */
@@ -60,15 +62,18 @@ export class ResponseJoiner {
     const whole = { start: 0, end: json.length };
     identity.forEach((key, i) => {
       const own = memberOf(json, whole, key);
-      const first = this.#before.identity[i];
+      const first = this.#first.identity[i];
       if (own !== undefined && first !== undefined) patches.replace(own, first);
     });
     if (reported !== undefined && json[reported.start] === 0x7b) this.#joinUsage(patches, reported);
     for (const choice of elements) {
       if (this.#isStream) {
         // Only the first event of a stream has it.
-        const again = memberRemoval(json, choice, promptTokenIds);
+        const again = this.#first.showsPromptIds
+          ? memberRemoval(json, choice, promptTokenIds)
+          : undefined;
         if (again !== undefined) patches.replace(again, empty);
+        this.#joinOffsets(patches, choice);
       } else this.#joinChoice(patches, choice);
     }
     if (!this.#isStream) this.#joinPromptIds(patches, whole);
@@ -93,9 +98,21 @@ export class ResponseJoiner {
     this.#joinPromptIds(patches, choice);
   }
 
+  /** Where a completion's tokens begin in its text. */
+  #joinOffsets(patches: Patches, choice: Span): void {
+    const json = patches.bytes;
+    const list = memberOf(json, choice, logprobs);
+    const offsets = list && json[list.start] === 0x7b && memberOf(json, list, textOffset);
+    if (!offsets) return;
+    for (const offset of arrayElements(json, offsets.start, offsets.end) ?? []) {
+      const own = integerAt(json, offset);
+      if (own !== undefined) patches.replace(offset, Buffer.from(String(own + this.#textChars)));
+    }
+  }
+
   #joinPromptIds(patches: Patches, object: Span): void {
     const own = memberOf(patches.bytes, object, promptTokenIds);
-    const first = this.#prefill?.whole && promptIdsOf(this.#prefill.whole);
+    const first = this.#first.promptIds;
     if (own === undefined || isNull(patches.bytes, own) || first === undefined) return;
     patches.replace(own, Buffer.concat([open, first, close]));
   }
@@ -106,8 +123,9 @@ export class ResponseJoiner {
     const ownPrompt = memberOf(json, reported, promptTokens);
     const own = memberOf(json, reported, completionTokens);
     const total = memberOf(json, reported, totalTokens);
-    const first = this.#prefill?.whole && promptTokensOf(this.#prefill.whole);
-    const prompt = first ?? (integerAt(json, ownPrompt) ?? tokens) - tokens;
+    const { promptIds, promptTokens: known } = this.#first;
+    const counted = promptIds && arrayLength(promptIds);
+    const prompt = known ?? counted ?? (integerAt(json, ownPrompt) ?? tokens) - tokens;
     const completion = tokens + (integerAt(json, own) ?? 0);
     const set = (span: Span | undefined, value: number): void => {
       if (span !== undefined) patches.replace(span, Buffer.from(String(value)));
@@ -116,4 +134,11 @@ export class ResponseJoiner {
     set(own, completion);
     set(total, prompt + completion);
   }
+}
+
+/** Of numbers between brackets, which hold no comma of their own. */
+function arrayLength(ids: Buffer): number {
+  let count = 1;
+  for (let at = ids.indexOf(0x2c); at >= 0; at = ids.indexOf(0x2c, at + 1)) count += 1;
+  return count;
 }

@@ -1,14 +1,15 @@
 /**
- * The rest of a response that a decode engine preempted (vLLM-Ascend: `stop_reason: "recomputed"`): the request once
- * more, with what was generated appended to its prompt. Some requests cannot be continued so.
+ * The rest of a response that its engine preempted (vLLM-Ascend: `stop_reason: "recomputed"`), or died over: the
+ * request once more, with what was generated appended to its prompt.
  */
 
-import { Edits } from "../../body/edit/splice.ts";
-import { KeyName } from "../../body/json/key-name.ts";
-import type { TopLevel } from "../../body/json/top-level.ts";
-import type { DialectRequest } from "../dialect.ts";
-import { isFalse, isSet, isTrue, memberValueOf } from "../shared/member-facts.ts";
-import { replaceMember, setMember } from "../shared/members.ts";
+import { Edits } from "../../../body/edit/splice.ts";
+import { KeyName } from "../../../body/json/key-name.ts";
+import type { TopLevel } from "../../../body/json/top-level.ts";
+import type { DialectRequest } from "../../dialect.ts";
+import { isSet, memberValueOf } from "../member-facts.ts";
+import { replaceMember, setMember } from "../members.ts";
+import { integerOf } from "./continuable.ts";
 
 const prompt = new KeyName("prompt");
 const messages = new KeyName("messages");
@@ -17,31 +18,12 @@ const addGeneration = new KeyName("add_generation_prompt");
 const maxTokens = new KeyName("max_tokens");
 const maxCompletionTokens = new KeyName("max_completion_tokens");
 const minTokens = new KeyName("min_tokens");
-const counts = [new KeyName("n"), new KeyName("best_of")];
-const logprobs = new KeyName("logprobs");
-const stream = new KeyName("stream");
-const tools = new KeyName("tools");
-/**
- * What the engine tracks from the first token on: a grammar's state, a search, offsets in the text. Restarted in the
- * middle of a text it would be wrong.
- */
-const unbroken = [
-  "response_format",
-  "structured_outputs",
-  "guided_json",
-  "guided_regex",
-  "guided_choice",
-  "guided_grammar",
-  "use_beam_search",
-  "prompt_logprobs",
-  "echo",
-  "functions",
-].map((name) => new KeyName(name));
+const stop = new KeyName("stop");
 
 /** vLLM's bound of a completion that names none. */
 const defaultCompletionTokens = 16;
 
-/** What has been generated so far. */
+/** What the rest comes behind. */
 export interface Generated {
   /** As it stands between the quotes of a JSON string. */
   readonly text: Buffer;
@@ -50,25 +32,6 @@ export interface Generated {
   /** The prompt's, in the same form. */
   readonly promptIds: Buffer | undefined;
   readonly tokens: number;
-}
-
-/** Whether the request is one prompt with one choice, whose text can be continued. */
-export function isContinuable({ members }: DialectRequest): boolean {
-  const isChat = members.indexOf(messages) >= 0;
-  if (counts.some((key) => (integerOf(members, key) ?? 1) > 1)) return false;
-  if (unbroken.some((key) => isSet(members, key))) return false;
-  if (isChat) {
-    const list = memberValueOf(members, tools);
-    if (list !== undefined && isSet(members, tools) && !/^\[\s*\]$/.test(list.toString("latin1")))
-      return false;
-    // In one piece, those of all parts would have to become one list.
-    if (isSet(members, logprobs) && !isTrue(members, stream)) return false;
-    return !isTrue(members, continueFinal) && !isFalse(members, addGeneration);
-  }
-  // Offsets in the text begin anew.
-  if (isSet(members, logprobs)) return false;
-  const text = memberValueOf(members, prompt);
-  return text?.[0] === 0x22 || (text !== undefined && /^\[\s*\d/.test(latin1Start(text)));
 }
 
 /** The body of the request for the rest; undefined = there is none. */
@@ -92,8 +55,9 @@ function extendPrompt(members: TopLevel, edits: Edits, generated: Generated): bo
   const value = memberValueOf(members, prompt)!;
   const isText = value[0] === 0x22;
   const before = isText ? promptIds : value.subarray(1, value.lastIndexOf(0x5d));
-  if (before !== undefined && tokenIds !== undefined) {
-    // Exact, while a text may be cut into other tokens where the two parts meet.
+  // Ids are exact, while a text may be cut into other tokens where the two parts meet. But an engine that looks out for
+  // a stop string holds text back whose ids it has reported.
+  if (before !== undefined && tokenIds !== undefined && !isSet(members, stop)) {
     const ids = Buffer.concat([open, before, comma, tokenIds, close]);
     return replaceMember(members, edits, prompt, ids);
   }
@@ -131,16 +95,6 @@ function limitRest(members: TopLevel, edits: Edits, tokens: number, isChat: bool
   if (least !== undefined)
     replaceMember(members, edits, minTokens, Buffer.from(String(Math.max(0, least - tokens))));
   return true;
-}
-
-/** Undefined also for null. Bounds of lengths and counts are small. */
-function integerOf(members: TopLevel, key: KeyName): number | undefined {
-  const digits = memberValueOf(members, key)?.toString("latin1") ?? "";
-  return /^\d{1,15}$/.test(digits) ? Number(digits) : undefined;
-}
-
-function latin1Start(bytes: Buffer): string {
-  return bytes.toString("latin1", 0, 64);
 }
 
 const quote = Buffer.from('"');

@@ -1,9 +1,9 @@
 /** The members of vLLM's responses that a continued response is made of. */
 
-import { isNull, memberOf } from "../../body/edit/patches.ts";
-import { arrayElements } from "../../body/json/array.ts";
-import { KeyName } from "../../body/json/key-name.ts";
-import type { Span } from "../../body/json/member-value.ts";
+import { isNull, memberOf } from "../../../body/edit/patches.ts";
+import { arrayElements } from "../../../body/json/array.ts";
+import { KeyName } from "../../../body/json/key-name.ts";
+import type { Span } from "../../../body/json/member-value.ts";
 
 export const choices: KeyName = new KeyName("choices");
 export const delta: KeyName = new KeyName("delta");
@@ -12,12 +12,17 @@ export const text: KeyName = new KeyName("text");
 export const content: KeyName = new KeyName("content");
 export const tokenIds: KeyName = new KeyName("token_ids");
 export const promptTokenIds: KeyName = new KeyName("prompt_token_ids");
+export const finishReason: KeyName = new KeyName("finish_reason");
 export const usage: KeyName = new KeyName("usage");
 export const promptTokens: KeyName = new KeyName("prompt_tokens");
 export const completionTokens: KeyName = new KeyName("completion_tokens");
 export const totalTokens: KeyName = new KeyName("total_tokens");
 /** Of the whole response: the same in all events. */
-export const identity: readonly KeyName[] = [new KeyName("id"), new KeyName("created")];
+export const identity: readonly KeyName[] = [
+  new KeyName("id"),
+  new KeyName("created"),
+  new KeyName("model"),
+];
 
 export function isSet(json: Buffer, object: Span, key: KeyName): boolean {
   const value = memberOf(json, object, key);
@@ -46,7 +51,7 @@ export function promptTokensOf(prefill: Buffer): number | undefined {
   return reported && integerAt(prefill, memberOf(prefill, reported, promptTokens));
 }
 
-/** The bytes between the brackets of the list. A chat has it at the top, a completion in its choice. */
+/** The bytes between the brackets of the list. A chat has it at the top, a completion in its (first) choice. */
 export function promptIdsOf(prefill: Buffer): Buffer | undefined {
   const whole = { start: 0, end: prefill.length };
   const list = memberOf(prefill, whole, choices);
@@ -57,3 +62,14 @@ export function promptIdsOf(prefill: Buffer): Buffer | undefined {
   if (span === undefined || prefill[span.start] !== 0x5b) return undefined;
   return prefill.subarray(span.start + 1, span.end - 1);
 }
+
+/** Whether an event is an error, and the engine's fault (vLLM, SGLang: `{"error":{"code":500,…}}`). */
+export function isServerError(json: Buffer): boolean {
+  const whole = { start: 0, end: json.length };
+  const problem = memberOf(json, whole, error);
+  const code = memberOf(json, problem ?? whole, errorCode);
+  return (integerAt(json, code) ?? 0) >= 500;
+}
+
+const error = new KeyName("error");
+const errorCode = new KeyName("code");
