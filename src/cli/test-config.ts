@@ -4,6 +4,7 @@ import { type ConfigSource, configFilePath, type LoadResult, loadConfig } from "
 import type { Config } from "../config/schema/schema.ts";
 import { maskConfig } from "../config/values/secrets.ts";
 import { toFullYaml } from "../config/yaml/write-yaml.ts";
+import { readAccess } from "../control/admin/access.ts";
 import { checkLogFiles } from "../control/process/log-files.ts";
 import { print, printError, printMessage, printProblem } from "./print.ts";
 
@@ -34,6 +35,7 @@ function passes(loaded: LoadResult): loaded is Extract<LoadResult, { config: Con
   }
   try {
     checkLogFiles(loaded.config);
+    if (loaded.config.admin !== undefined) readAccess(loaded.config.admin);
     return true;
   } catch (error) {
     printMessage("emerg", (error as Error).message);

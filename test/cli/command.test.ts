@@ -124,6 +124,13 @@ test("secrets are hidden in -T, in what convert prints and in errors, but for co
   expect(wrong.stderr).not.toContain("hunter2");
 });
 
+test("-t fails when the admin token cannot be read", () => {
+  const path = file("token.yaml", `admin: { port: 9901, token: { file: none/token } }\n${good}`);
+  const { code, stderr } = runCommand(["-t", "-c", path], { cwd: folder });
+  expect(code).toBe(1);
+  expect(stderr).toContain(`[emerg] open() "${folder}/none/token" failed (2: No such file`);
+});
+
 test("-t fails when a log cannot be opened", () => {
   const path = file("log.yaml", `errorLog: { file: missing/error.log }\n${good}`);
   const { code, stderr } = runCommand(["-t", "-c", path], { cwd: folder });
