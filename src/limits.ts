@@ -22,6 +22,30 @@ export const zeroPollsMax = 10;
 export const pipelinedBytesMax = 65_536;
 /** Bytes waiting for a slow client before its engine is no longer read. */
 export const relayPendingBytesMax = 262_144;
+/**
+ * The same over all clients of a worker. From a quarter of it on, each client may have less; above it, those that read
+ * slowest are given up, since an engine may have been read once more before it was paused.
+ */
+export const relayPendingTotalBytesMax = 134_217_728;
+/**
+ * Bodies of requests: up to so many bytes they are kept as they came, larger ones are copied together, in memory of so
+ * many times what has come.
+ */
+export const bodyUnassembledBytesMax = 262_144;
+export const bodyReserveFactor = 8;
+/**
+ * Memory is given back once so many bytes are garbage and no more has become garbage for so long; at once if it is
+ * more.
+ */
+export const reclaimBytesMin = 16_777_216;
+export const reclaimBytesMax = 134_217_728;
+export const reclaimQuietMs = 3_000;
+/**
+ * What a client's connection and its engine's take beside bytes of requests and responses, and what a runtime lets lie
+ * before it collects garbage: for the formula of docs/operations.md, which `npm run test:memory` holds.
+ */
+export const connectionBytesUsual = 40_960;
+export const garbageBytesUsual = { node: 268_435_456, bun: 1_073_741_824 } as const;
 /** Largest answer that is held back until it is complete, so that another engine can still be tried. */
 export const bufferedResponseBytesMax = 1_048_576;
 /** Largest answer in one piece in which what only the prefill engine knows is put in; a larger one stays as it is. */

@@ -78,7 +78,7 @@ class BunSocket implements Socket {
       return;
     }
     const written = Math.max(0, this.#native.write(chunk, start, end - start));
-    if (start + written < end) this.#enqueue(span(chunk, start + written, end));
+    if (start + written < end) this.#enqueue(rest(chunk, start + written, end));
   }
 
   #enqueue(chunk: Buffer): void {
@@ -93,7 +93,7 @@ class BunSocket implements Socket {
       const written = Math.max(0, this.#native?.write(chunk) ?? 0);
       this.#pendingBytes -= written;
       if (written < chunk.length) {
-        this.#queue[0] = chunk.subarray(written);
+        this.#queue[0] = rest(chunk, written, chunk.length);
         return false;
       }
       this.#queue.shift();
@@ -157,6 +157,15 @@ class BunSocket implements Socket {
   get localPort(): number {
     return this.#native?.localPort ?? 0;
   }
+}
+
+/**
+ * What the kernel has not taken. Chunks have up to 512 KiB, and a view keeps all of one: a small rest is copied, so
+ * that what a slow client makes wait is what it costs.
+ */
+function rest(chunk: Buffer, start: number, end: number): Buffer {
+  const isSmall = 2 * (end - start) <= chunk.buffer.byteLength;
+  return isSmall ? Buffer.from(chunk.subarray(start, end)) : chunk.subarray(start, end);
 }
 
 /** For accepted sockets, which share their handlers. */

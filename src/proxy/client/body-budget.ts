@@ -3,10 +3,15 @@
 export class BodyBudget {
   #bytes = 0;
   readonly #max: () => number;
+  readonly #released: (bytes: number) => void;
 
-  /** @param max bytes; 0 = no bound */
-  constructor(max: () => number) {
+  /**
+   * @param max bytes; 0 = no bound
+   * @param released is told what is given back
+   */
+  constructor(max: () => number, released: (bytes: number) => void) {
     this.#max = max;
+    this.#released = released;
   }
 
   get bytes(): number {
@@ -22,6 +27,8 @@ export class BodyBudget {
   }
 
   giveBack(bytes: number): void {
+    if (bytes === 0) return;
     this.#bytes -= bytes;
+    this.#released(bytes);
   }
 }

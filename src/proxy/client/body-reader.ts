@@ -2,6 +2,7 @@
 import { ChunkedReader } from "../../http1/chunked/chunked-reader.ts";
 import type { RequestHead } from "../../http1/head/request-head.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
+import { BodyAssembly } from "./body-assembly.ts";
 import type { BodyBudget } from "./body-budget.ts";
 
 export class BodyReader {
@@ -15,8 +16,7 @@ export class BodyReader {
   /** -1 = chunked. */
   #contentLength = 0;
   #bytesMax = 0;
-  #parts: Buffer[] = [];
-  #bytes = 0;
+  readonly #assembly = new BodyAssembly();
 
   constructor(budget: BodyBudget) {
     this.#budget = budget;
@@ -37,26 +37,21 @@ export class BodyReader {
   /** @returns where in the chunk the bytes of the body end; sets `isComplete` or `problem` */
   read(chunk: Buffer, start: number): number {
     if (this.#isChunked) return this.#readChunked(this.#chunked!, chunk, start);
-    const end = Math.min(chunk.length, start + this.#contentLength - this.#bytes);
+    const end = Math.min(chunk.length, start + this.#contentLength - this.#assembly.bytes);
     this.#add(chunk, start, end);
-    this.isComplete = this.#bytes === this.#contentLength;
+    this.isComplete = this.#assembly.bytes === this.#contentLength;
     return end;
   }
 
   /** The body in one piece. Its bytes stay in the budget until the request gives them back. */
   take(): Buffer {
-    const parts = this.#parts;
-    const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts, this.#bytes);
-    if (parts.length > 0) this.#parts = [];
-    this.#bytes = 0;
-    return whole;
+    return this.#assembly.take();
   }
 
   /** Nobody needs what has come. */
   drop(): void {
-    this.#budget.giveBack(this.#bytes);
-    this.#bytes = 0;
-    this.#parts = [];
+    this.#budget.giveBack(this.#assembly.bytes);
+    this.#assembly.drop();
   }
 
   #readChunked(reader: ChunkedReader, chunk: Buffer, start: number): number {
@@ -75,11 +70,10 @@ export class BodyReader {
 
   #add(chunk: Buffer, start: number, end: number): void {
     const bytes = end - start;
-    if (this.#bytes + bytes > this.#bytesMax) this.problem = outcomes.bodyTooLarge;
+    if (this.#assembly.bytes + bytes > this.#bytesMax) this.problem = outcomes.bodyTooLarge;
     else if (!this.#budget.take(bytes)) this.problem = outcomes.bodiesFull;
     else {
-      this.#bytes += bytes;
-      this.#parts.push(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
+      this.#assembly.add(chunk, start, end, this.#isChunked ? this.#bytesMax : this.#contentLength);
     }
   }
 }

@@ -21,6 +21,7 @@ import { BodyReader } from "./body-reader.ts";
 import type { ClientServices } from "./client-services.ts";
 import { ConnectionDeadline } from "./connection-deadline.ts";
 import { HeadReader, headIncomplete, headInvalid } from "./head-reader.ts";
+import { PendingShare } from "./pending-budget.ts";
 
 /**
  * `busy`: a request is complete and its response under way. `full`: too much waits for the client to start another
@@ -35,6 +36,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
   readonly #servers: () => VirtualServers;
   readonly #heads = new HeadReader();
   readonly #body: BodyReader;
+  readonly #pending: PendingShare;
   readonly #deadline: ConnectionDeadline;
   #state: State = "head";
   #isPipelined = false;
@@ -47,6 +49,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#worker = worker;
     this.#servers = servers;
     this.#body = new BodyReader(worker.bodies);
+    this.#pending = new PendingShare(worker.pending, () => this.#stall());
     this.#facts = connectionFacts(socket, worker.nextSerial(), worker.clock.nowMs());
     this.#deadline = new ConnectionDeadline(socket, worker.deadlines, () => this.#expired());
     socket.handler = this;
@@ -79,6 +82,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
   }
 
   onDrain(): void {
+    this.#pending.set(0);
     if (this.#deadline.isForReading) this.#stopWatching();
     if (this.#state === "busy") this.#request?.clientDrained();
   }
@@ -101,11 +105,11 @@ export class ClientConnection implements SocketHandler, RequestClient {
   get pendingBytes(): number {
     return this.#socket.pendingBytes;
   }
-
   write(bytes: Buffer, start: number, end: number): void {
     if (this.#state === "closed") return;
     this.#socket.write(bytes, start, end);
     this.#deadline.wrote(end - start, this.#sendTimeoutMs);
+    this.#pending.set(this.#socket.pendingBytes);
   }
 
   mayKeep(keepAliveRequests: number): boolean {
@@ -134,7 +138,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
       this.#linger();
     } else if (this.#socket.pendingBytes > relayPendingBytesMax) {
       this.#state = "full";
-      this.#watch();
+      this.#deadline.watch(this.#sendTimeoutMs);
     } else this.#readNext();
   }
 
@@ -158,8 +162,6 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#request?.abort(outcomes.draining);
     this.close();
   }
-
-  // ---- Reading ----
 
   #readHead(): void {
     const { headBytesMax, headerTimeoutMs, underscoresInHeaders } = this.#servers().initial.config;
@@ -220,7 +222,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
   #readNext(): void {
     this.#state = "head";
     if (this.#socket.pendingBytes === 0) this.#stopWatching();
-    else this.#watch();
+    else this.#deadline.watch(this.#sendTimeoutMs);
     if (this.#heads.waitingBytes === 0) return;
     // Pipelined: the next request is here already. Deferred, so that no stack piles up within the end of this one.
     this.#state = "busy";
@@ -241,19 +243,16 @@ export class ClientConnection implements SocketHandler, RequestClient {
     } else this.close();
   }
 
-  /** Something waits for the client, which has to read on. */
-  #watch(): void {
-    if (!this.#deadline.isForReading) this.#deadline.setForReading(this.#sendTimeoutMs);
-  }
-
   /** A client has stalled if it has read nothing of what waits for it in all that time. */
   #checkProgress(): void {
     if (this.#deadline.hasRead) this.#deadline.setForReading(this.#sendTimeoutMs);
-    else {
-      const request = this.#request;
-      this.reset();
-      request?.abort(outcomes.clientStalled);
-    }
+    else this.#stall();
+  }
+
+  #stall(): void {
+    const request = this.#request;
+    this.reset();
+    request?.abort(outcomes.clientStalled);
   }
 
   /** The client has read all: from now on the deadline is that of what the connection is doing. */
@@ -265,8 +264,6 @@ export class ClientConnection implements SocketHandler, RequestClient {
     else if (this.#state === "busy") this.#deadline.set(0);
     else this.#deadline.set(this.#heads.waitingBytes > 0 ? headerTimeoutMs : keepAliveTimeoutMs);
   }
-
-  // ---- Ends ----
 
   #depart(): void {
     this.#request?.abort(outcomes.clientGone);
@@ -280,7 +277,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#state = "linger";
     this.#heads.drop();
     if (this.#socket.pendingBytes === 0) this.#stopWatching();
-    else this.#watch();
+    else this.#deadline.watch(this.#sendTimeoutMs);
     this.#socket.end();
     this.#socket.resume();
   }
@@ -290,6 +287,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     if (this.#state === "closed") return false;
     this.#state = "closed";
     this.#body.drop();
+    this.#pending.set(0);
     this.#deadline.end();
     this.#worker.forget(this);
     return true;

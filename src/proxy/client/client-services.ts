@@ -1,6 +1,7 @@
 /** What client connections need of their worker. */
 import type { RequestServices } from "../request/request-handler.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import type { PendingBudget } from "./pending-budget.ts";
 
 /** A connection that has to be closed before a worker has drained. */
 export interface Client {
@@ -10,6 +11,7 @@ export interface Client {
 
 export interface ClientServices extends RequestServices {
   readonly bodies: BodyBudget;
+  readonly pending: PendingBudget;
   /** Numbers connections from 1. */
   nextSerial(): number;
   /** The connection is closed. */

@@ -43,6 +43,11 @@ export class ConnectionDeadline implements Expirable {
     this.isForReading = true;
   }
 
+  /** Something waits for the client, which has to read on. */
+  watch(timeoutMs: number): void {
+    if (!this.isForReading) this.setForReading(timeoutMs);
+  }
+
   /** Bytes were given to the socket. */
   wrote(bytes: number, sendTimeoutMs: number): void {
     this.#writtenBytes += bytes;

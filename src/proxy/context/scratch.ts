@@ -11,14 +11,18 @@ type Latin1Buffer = Buffer & { latin1Write(text: string, at: number): number };
 export class Scratch {
   #buffer = Buffer.allocUnsafeSlow(initialBytes);
 
-  /** Memory for a message, at least so many bytes; valid until the next `take`. */
-  take(bytes: number): Buffer {
-    return bytes > this.#buffer.length ? Buffer.allocUnsafeSlow(bytes) : this.#buffer;
+  /**
+   * Memory for a message, at least so many bytes; valid until the next `take`.
+   * @param willWait the socket cannot send yet, and will refer to the memory: it gets as much as the message has
+   */
+  take(bytes: number, willWait: boolean): Buffer {
+    const isOwn = willWait || bytes > this.#buffer.length;
+    return isOwn ? Buffer.allocUnsafeSlow(bytes) : this.#buffer;
   }
 
-  /** A socket still refers to what was taken last: leave it to it. */
-  lost(): void {
-    this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+  /** A socket still refers to what was taken: leave it to it. */
+  lost(taken: Buffer): void {
+    if (taken === this.#buffer) this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
   }
 }
 

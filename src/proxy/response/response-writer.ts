@@ -55,11 +55,11 @@ export class ResponseWriter {
     this.#context.bytesSent += head.length;
     const join = chunk !== undefined && end - start <= joinBytesMax;
     const total = head.length + (join ? end - start : 0);
-    const out = this.#services.scratch.take(total);
+    const out = this.#services.scratch.take(total, this.#client.pendingBytes > 0);
     writeHead(out, head);
     if (join) chunk.copy(out, head.length, start, end);
     this.#client.write(out, 0, total);
-    if (this.#client.pendingBytes > 0) this.#services.scratch.lost();
+    if (this.#client.pendingBytes > 0) this.#services.scratch.lost(out);
     if (!join && chunk !== undefined) this.#client.write(chunk, start, end);
   }
 }

@@ -90,7 +90,7 @@ export class EngineAsk implements LegOwner {
     const head = route.heads.render(context, true, uri, host, context.requestId, body.length);
     const connection = worker.link(address, pool.config.keepAlive).acquire(fresh);
     this.#connection = connection;
-    const out = worker.scratch.take(head.length);
+    const out = worker.scratch.take(head.length, connection.connecting);
     writeHead(out, head);
     const timeouts = {
       connectTimeoutMs: timeoutMs,
@@ -98,7 +98,7 @@ export class EngineAsk implements LegOwner {
       readTimeoutMs: timeoutMs,
     };
     connection.send(out, head.length, context.method, this, timeouts);
-    if (connection.pendingBytes > 0) worker.scratch.lost();
+    if (connection.pendingBytes > 0) worker.scratch.lost(out);
     if (body.length > 0) connection.sendMore(body);
   }
 }

@@ -18,6 +18,8 @@ import type { Tokenizers } from "./tokenizers.ts";
 export interface WorkerServices extends LegServices, ResponseServices {
   readonly deadlines: Deadlines;
   readonly ids: IdGenerator;
+  /** How many bytes may wait for one client now. */
+  readonly pending: { readonly perClientMax: number };
   /** Where requests of all workers wait. */
   readonly queue: QueueService;
   /**

@@ -51,14 +51,14 @@ export function sendLegMessage(
   );
   const joined = bodyBytes <= joinBytesMax;
   const outBytes = head.length + (joined ? bodyBytes : 0);
-  const out = scratch.take(outBytes);
+  const out = scratch.take(outBytes, connection.connecting);
   writeHead(out, head);
   if (joined && edits !== undefined) edits.writeTo(out, head.length);
   else if (joined) context.body.copy(out, head.length);
   const timeouts = leg.name === "prefill" ? route.prefillTimeouts : route.config;
   leg.sent(head.length + bodyBytes);
   connection.send(out, outBytes, context.method, leg, timeouts);
-  if (connection.pendingBytes > 0) scratch.lost();
+  if (connection.pendingBytes > 0) scratch.lost(out);
   if (joined) return;
   // A large body goes out as slices of what arrived: a copy of it would cost more than the further writes.
   if (edits === undefined) connection.sendMore(context.body);

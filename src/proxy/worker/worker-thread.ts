@@ -9,6 +9,7 @@ import { loadPolicyModules } from "../../policies/custom-policy.ts";
 import { RemoteQueue } from "../../queue/remote-queue.ts";
 import { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { systemClock } from "../../transport/clock.ts";
+import { collectGarbage } from "../../transport/collect-garbage.ts";
 import { platform } from "../../transport/platform.ts";
 import { systemRandom } from "../../transport/random.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
@@ -38,6 +39,7 @@ const worker = new Worker({
   shadowBoard: new Scoreboard(shadows, workerIndex),
   random: systemRandom,
   ids: systemIds,
+  collectGarbage,
   ...(queue && { queue }),
   openLog: (file) => accessLogs.sink(file),
   log: (level, message) => errorLog.log(level, message),

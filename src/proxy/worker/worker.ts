@@ -16,6 +16,7 @@ import { BodyBudget } from "../client/body-budget.ts";
 import { CallbackConnection, type CallbackServer } from "../client/callback-connection.ts";
 import { ClientConnection } from "../client/client-connection.ts";
 import type { Client, ClientServices } from "../client/client-services.ts";
+import { PendingBudget } from "../client/pending-budget.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { Scratch } from "../context/scratch.ts";
@@ -27,6 +28,7 @@ import { EngineLinks } from "../upstream/engine-links.ts";
 import type { Tokenizers } from "../upstream/tokenizers.ts";
 import { type CompileDeps, type CompiledConfig, compileConfig } from "./compiled-config.ts";
 import { Explanations } from "./explanations.ts";
+import { MemoryReclaimer } from "./memory-reclaimer.ts";
 import type { WorkerQuestion } from "./messages.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -35,6 +37,8 @@ export interface WorkerDeps extends CompileDeps {
   readonly ids: IdGenerator;
   /** Where prompts of all workers wait; undefined = this worker is the only one. */
   readonly queue?: QueueService;
+  /** Gives memory back that nothing refers to; undefined = the runtime does that by itself. */
+  readonly collectGarbage?: () => void;
 }
 
 export class Worker implements CallbackServer, ClientServices {
@@ -43,11 +47,13 @@ export class Worker implements CallbackServer, ClientServices {
   readonly deadlines: Deadlines;
   readonly scratch = new Scratch();
   readonly bodies: BodyBudget;
+  readonly pending: PendingBudget;
   readonly callbacks: Callbacks;
   readonly queue: QueueService;
   draining = false;
   readonly #deps: WorkerDeps;
   readonly #links: EngineLinks;
+  readonly #memory: MemoryReclaimer;
   readonly #explanations = new Explanations();
   readonly #clients = new Set<Client>();
   readonly #callers = new Set<CallbackConnection>();
@@ -60,6 +66,7 @@ export class Worker implements CallbackServer, ClientServices {
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
+    this.#memory = new MemoryReclaimer(deps.collectGarbage ?? (() => {}));
     this.clock = deps.clock;
     this.ids = deps.ids;
     this.callbacks = new Callbacks(deps.ids);
@@ -67,7 +74,9 @@ export class Worker implements CallbackServer, ClientServices {
     this.#links = new EngineLinks(deps.transport, this.deadlines);
     if (deps.queue === undefined) this.#ownQueue = new PoolQueues(deps.clock, deps.log);
     this.queue = deps.queue ?? this.#ownQueue!;
-    this.bodies = new BodyBudget(() => this.#config?.config.bodyBytesTotalMax ?? 0);
+    const released = (bytes: number) => this.#memory.released(bytes);
+    this.bodies = new BodyBudget(() => this.#config?.config.bodyBytesTotalMax ?? 0, released);
+    this.pending = new PendingBudget({ released, defer: queueMicrotask });
   }
 
   /** Serves by this configuration from now on. */
@@ -90,7 +99,9 @@ export class Worker implements CallbackServer, ClientServices {
 
   /** To be called every `deadlineTickMs`. */
   tick(): void {
-    this.deadlines.tick(this.clock.nowMs());
+    const nowMs = this.clock.nowMs();
+    this.deadlines.tick(nowMs);
+    this.#memory.tick(nowMs);
     this.#ownQueue?.tick();
   }
 

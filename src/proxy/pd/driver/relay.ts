@@ -2,7 +2,7 @@
  * Passes the bytes of a response on as they come. A client that falls behind stops the reading of its own engine, and
  * nothing else.
  */
-import { bufferedResponseBytesMax, relayPendingBytesMax } from "../../../limits.ts";
+import { bufferedResponseBytesMax } from "../../../limits.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 
@@ -21,8 +21,9 @@ export class Relay {
 
   /** Reads no more of the connection if too much waits for the client, or is held back from it. */
   pauseIfBehind(connection: EngineConnection): void {
-    const { response, pendingBytes } = this.#request;
-    if (response.bufferedBytes > bufferedResponseBytesMax || pendingBytes > relayPendingBytesMax) {
+    const { response, pendingBytes, worker } = this.#request;
+    const isBehind = pendingBytes > 0 && pendingBytes > worker.pending.perClientMax;
+    if (isBehind || response.bufferedBytes > bufferedResponseBytesMax) {
       this.#paused = connection;
       connection.pause();
     }
