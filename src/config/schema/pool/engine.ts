@@ -65,9 +65,16 @@ export const engineSchema = z
   })
   .describe("One engine of a pool.");
 
+/** Members stay in the schema's order, so that a dump is the same wherever the values come from. */
 export function withFailureDefaults(engine: z.output<typeof engineSchema>) {
-  const { maxFails = maxFailsDefault, failTimeoutMs = failTimeoutMsDefault } = engine;
-  return { ...engine, maxFails, failTimeoutMs };
+  const {
+    url,
+    weight,
+    maxFails = maxFailsDefault,
+    failTimeoutMs = failTimeoutMsDefault,
+    ...rest
+  } = engine;
+  return { url, weight, maxFails, failTimeoutMs, ...rest };
 }
 
 export const keepAliveSchema = z

@@ -68,11 +68,12 @@ export const poolSchema = z
       ),
   })
   .describe("Engines that can replace one another, and how one of them is chosen.")
-  .transform((pool) => {
+  .transform(({ ejection, ...pool }) => {
     const complete = {
       ...pool,
       engines: pool.engines.map(withFailureDefaults),
-      ejection: pool.ejection ?? defaultEjection(pool.engines),
+      // At the end in either case: a dump is the same wherever the value comes from.
+      ejection: ejection ?? defaultEjection(pool.engines),
     };
     return expandShortForm<PolicyConfig, typeof complete>(complete);
   });
