@@ -75,6 +75,15 @@ export const encodedItemsMax = 256;
 export const encodesAtOnceMax = 16;
 /** What one counts as in a prompt, as if it were text: about 1,000 tokens, which Qwen2.5-VL makes of a megapixel. */
 export const encodedItemBytes = 4_096;
+/**
+ * KV caches that one worker frees at once after their requests have ended; how long the response of a prefill that is
+ * given up may take to come, and how long a request that frees one has to be sent and to begin its response; and how
+ * many engines are tried.
+ */
+export const kvReleasesAtOnceMax = 4_096;
+export const kvDrainTimeoutMs = 5_000;
+export const kvReleaseTimeoutMs = 10_000;
+export const kvReleaseTriesMax = 2;
 /** Largest answer of a prefill engine, and of an encode engine. */
 export const prefillResponseBytesMax = 16_777_216;
 /** Largest response head of an engine. */

@@ -188,6 +188,21 @@ export interface ResponseFilter {
   rest?(): Buffer | undefined;
 }
 
+/** How engines free a KV cache that they hold for a decode which does not come. */
+export interface KvRelease {
+  /**
+   * `cancelled-decode`: a decode engine frees it when its request is cancelled before it has fetched the KV cache.
+   * `fetching-decode`: only one that fetches it does. `nothing`: it stays until the engine's own time is over.
+   */
+  readonly by: "cancelled-decode" | "fetching-decode" | "nothing";
+  /** Some of it is held before the prefill is done, and stays if the prefill is cancelled. */
+  readonly holdsEarly?: boolean;
+  /** What frees it, in a phrase for the documentation. */
+  readonly how: string;
+  /** How long the engine holds it otherwise, in words. */
+  readonly lease: string;
+}
+
 /** What a dialect must know of its engines and no request says: the main thread asks for it, again and again. */
 export interface EngineProbe {
   /** Whose engines are asked. */
@@ -234,11 +249,8 @@ export interface Dialect<Name extends string = string> {
    */
   readonly choosesDecodeFirst?: boolean;
 
-  /**
-   * The prefill engine keeps the KV cache for a decode that does not come, and one that comes and goes at once frees
-   * it (NIXL).
-   */
-  readonly releasesByDecode?: boolean;
+  /** Undefined = no engine holds a KV cache for a decode that does not come. */
+  readonly release?: KvRelease;
 
   /**
    * Decode engines go wrong over a prompt without a KV transfer: they wait for it, or generate from memory that

@@ -1,5 +1,6 @@
 /** How the scoreboard lies in shared memory: the fields of each slot, and where each array starts. */
 
+import { kvCountsLength } from "./kv-counts.ts";
 import { prefixJournalLength } from "./prefix-journal.ts";
 import { promptListLength } from "./prompt-list.ts";
 
@@ -87,10 +88,11 @@ export function offsetsOf({ workers, slots }: ScoreboardSize) {
   const rows = health + slots * healthFields * 4;
   const floats = (rows + workers * slots * 4 + 7) & ~7;
   const shared = floats + workers * slots * rowFields * 8;
-  const prompts = shared + slots * sharedFields * 8;
+  const kv = shared + slots * sharedFields * 8;
+  const prompts = kv + kvCountsLength(workers, slots);
   const prefixes = prompts + promptListLength(workers);
   const byteLength = prefixes + prefixJournalLength(workers, slots);
-  return { totals, pools, health, rows, floats, shared, prompts, prefixes, byteLength };
+  return { totals, pools, health, rows, floats, shared, kv, prompts, prefixes, byteLength };
 }
 
 /** The memory of a new scoreboard; hand it to each worker. */

@@ -9,6 +9,7 @@
 import { FailureCounts } from "./failures.ts";
 import { HealthCounts } from "./health-counts.ts";
 import { AssignmentHistory } from "./history.ts";
+import { KvCounts } from "./kv-counts.ts";
 import {
   healthFields,
   offsetsOf,
@@ -56,6 +57,7 @@ export class Scoreboard {
   readonly usual: UsualTimes;
   readonly history: AssignmentHistory;
   readonly signals: EngineSignals;
+  readonly kv: KvCounts;
   readonly #arrays: ScoreboardArrays;
   readonly #totals: Int32Array;
   /** Requests in flight of each worker. */
@@ -92,6 +94,7 @@ export class Scoreboard {
     this.usual = new UsualTimes(this.#arrays);
     this.history = new AssignmentHistory(this.#arrays);
     this.signals = new EngineSignals(this.#arrays);
+    this.kv = new KvCounts(memory, at.kv, size, worker);
   }
 
   /**
@@ -158,6 +161,7 @@ export class Scoreboard {
       this.history.releaseLock(slot, worker);
     }
     this.prompts.closeRow(worker);
+    this.kv.closeRow(worker);
   }
 
   /** Clears a slot before another engine gets it. */
@@ -171,6 +175,7 @@ export class Scoreboard {
       this.#rows[row] = 0;
       this.#floats.fill(0, row * rowFields, (row + 1) * rowFields);
     }
+    this.kv.clearSlot(slot);
     this.prefixes.clearSlot(slot);
   }
 

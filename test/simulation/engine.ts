@@ -26,12 +26,22 @@ export class KvStore {
   /** Whether a decode request uses its KV up, so that a second one for the same is a violation. */
   consumed = true;
   #serial = 0;
+  /** Of all KV that was ever held. */
+  readonly #prompts = new Map<string, string>();
 
   put(engine: string, prompt: string): string {
     this.#serial += 1;
     const name = `${engine}#${this.#serial}`;
     this.held.set(name, prompt);
+    this.#prompts.set(name, prompt);
     return name;
+  }
+
+  /** Frees KV that may be gone already; false if there never was such KV of this prompt. */
+  release(name: string | undefined, prompt: string): boolean {
+    if (name === undefined || this.#prompts.get(name) !== prompt) return false;
+    this.held.delete(name);
+    return true;
   }
 }
 
@@ -56,6 +66,8 @@ export class Engine {
   readonly kv: KvStore;
   readonly network: MemoryNetwork;
   readonly requests: Message[] = [];
+  /** Requests that a decode engine got only to free KV: not among `requests`, and no script sees them. */
+  readonly releases: Message[] = [];
   readonly violations: string[] = [];
   readonly connections: EngineConnection[] = [];
   script: Script;
@@ -103,6 +115,10 @@ export class Engine {
       after: (delayMs, run) => this.network.after(delayMs, run),
     };
     const reader = new RequestReader((request) => {
+      if (this.role === "decode" && isRelease(request)) {
+        this.#release(request, connection);
+        return;
+      }
       connection.requests += 1;
       this.#check(request);
       this.requests.push(request);
@@ -118,6 +134,15 @@ export class Engine {
     socket.handler = handler;
     this.connections.push(connection);
     this.accepted?.(connection);
+  }
+
+  #release(request: Message, connection: EngineConnection): void {
+    this.releases.push(request);
+    const body = JSON.parse(request.body.toString());
+    if (this.checksTransfer && !this.kv.release(body.kv_transfer_params?.kv, body.prompt)) {
+      this.violations.push(`${this.address}: a release of KV that never was`);
+    }
+    connection.send(chunkedHead);
   }
 
   #check(request: Message): void {
@@ -153,6 +178,13 @@ export class Engine {
       violation("KV that is not held");
     else if (this.kv.consumed) this.kv.held.delete(kv);
   }
+}
+
+/** No client of these tests asks for a stream of one token. */
+function isRelease({ startLine, body }: Message): boolean {
+  if (!startLine.startsWith("POST /v1/completions")) return false;
+  const { max_tokens, stream } = JSON.parse(body.toString());
+  return max_tokens === 1 && stream === true;
 }
 
 export function bodyOf(request: Message): { prompt: string; max_tokens: number; stream?: boolean } {

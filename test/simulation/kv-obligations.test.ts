@@ -1,5 +1,9 @@
 /** A KV cache that a prefill engine keeps for a decode which does not come stays until its lease ends. */
 import { expect, test } from "vitest";
+import { kvDrainTimeoutMs } from "../../src/limits.ts";
+import { type KvEnd, kvEnds } from "../../src/scoreboard/kv-counts.ts";
+import type { Client } from "./client.ts";
+import { bodyOf, response } from "./engine.ts";
 import { World } from "./world.ts";
 
 const ask = { prompt: "held for nobody", stream: true };
@@ -43,5 +47,117 @@ test("a request that no decode engine has a place for begins no prefill", () => 
   expect(world.prefill.flatMap(({ requests }) => requests)).toHaveLength(1);
   world.runFor(2_000);
   expect(world.kv.held.size).toBe(0);
+  world.expectNothingLeft();
+});
+
+/** What has become of the obligations, of all prefill engines. */
+function ends(world: World): Partial<Record<KvEnd, number>> {
+  const found: Partial<Record<KvEnd, number>> = {};
+  for (const end of kvEnds) {
+    const count = world.slots.reduce((sum, slot) => sum + world.board.kv.endedOf(slot, end), 0);
+    if (count > 0) found[end] = count;
+  }
+  return found;
+}
+
+const ways = {
+  "closing its side": (client: Client) => client.socket.end(),
+  closing: (client: Client) => client.socket.destroy(),
+  "a reset": (client: Client) => client.socket.reset(),
+} as const;
+
+test.each(Object.entries(ways))(
+  "a prefill whose answer is on the wire when its client leaves by %s is read, and its KV freed",
+  (_, leave) => {
+    const rehearsal = new World({ latencyMs: [20, 20] });
+    rehearsal.ask(ask);
+    rehearsal.runUntil(() => rehearsal.kv.held.size === 1, 1_000);
+    const world = new World({ latencyMs: [20, 20] });
+    const client = world.ask(ask);
+    // The news arrives at the proxy after the engine has answered, and before the answer does.
+    world.runFor(rehearsal.network.nowMs() - 10);
+    leave(client);
+    world.runFor(200);
+    expect(world.kv.held.size).toBe(0);
+    expect(world.lines).toEqual(["499 GP_CLIENT_GONE prefill1:9000 > -"]);
+    expect(world.decode.flatMap(({ releases }) => releases)).toHaveLength(1);
+    world.expectNothingLeft();
+    expect(ends(world)).toEqual({ released_by_request: 1 });
+  },
+);
+
+test("an answer of which only the beginning comes is not waited for without end, and counts as a leak", () => {
+  const world = new World();
+  world.prefill[0]!.script = (request, { engine, send }) => {
+    const kv = engine.kv.put(engine.address, bodyOf(request).prompt);
+    send(response(JSON.stringify({ kv_transfer_params: { kv } })).subarray(0, -1));
+  };
+  const client = world.ask(ask);
+  world.runUntil(() => world.kv.held.size === 1, 1_000);
+  world.runFor(10);
+  // The network goes silent: not even the end of our side is heard.
+  world.prefill[0]!.connections[0]!.socket.cut("silence");
+  client.socket.destroy();
+  world.runFor(1_000);
+  expect(ends(world)).toEqual({});
+  world.runFor(kvDrainTimeoutMs);
+  expect(ends(world)).toEqual({ leaked: 1 });
+  world.expectNothingLeft();
+});
+
+test("what decode rejects is freed, by a request that it accepts", () => {
+  const world = new World({ decode: 1 });
+  world.decode[0]!.script = (_, { send }) => send(response("{}", "400 Bad Request"));
+  const client = world.ask(ask);
+  expect(world.responseTo(client).status).toBe(400);
+  world.kv.held.set("prefill1:9000#1", ask.prompt);
+  world.runFor(50);
+  expect(world.kv.held.size).toBe(0);
+  expect(ends(world)).toEqual({ released_by_request: 1 });
+  world.expectNothingLeft();
+});
+
+test("a second prefill leaves nothing of the first behind", () => {
+  const world = new World();
+  world.kv.consumed = false;
+  world.decode[0]!.script = (_, { socket }) => socket.destroy();
+  const client = world.ask(ask);
+  expect(world.responseTo(client).status).toBe(200);
+  world.runFor(50);
+  expect(world.prefill.flatMap(({ requests }) => requests)).toHaveLength(2);
+  expect(ends(world)).toEqual({ released_by_request: 1, taken: 1 });
+  world.expectNothingLeft();
+});
+
+test("each obligation ends as it should in an exchange that succeeds", () => {
+  const world = new World();
+  world.responseTo(world.ask(ask));
+  expect(ends(world)).toEqual({ taken: 1 });
+  const silent = world.ask(ask);
+  for (const engine of world.decode) engine.script = () => {};
+  world.runFor(50);
+  silent.socket.destroy();
+  world.runFor(10);
+  expect(ends(world)).toEqual({ taken: 1, released_by_cancel: 1 });
+  for (const engine of world.prefill) engine.script = () => {};
+  const waiting = world.ask(ask);
+  world.runFor(50);
+  waiting.socket.destroy();
+  world.runFor(10);
+  expect(ends(world)).toEqual({ taken: 1, released_by_cancel: 1, released_by_prefill: 1 });
+  world.expectNothingLeft();
+});
+
+test("what a worker that dies owed is counted as leaked", () => {
+  const world = new World({ workers: 2 });
+  for (const engine of world.decode) engine.script = () => {};
+  world.ask(ask);
+  world.runFor(50);
+  const open = () => world.slots.reduce((sum, slot) => sum + world.board.kv.openOf(slot), 0);
+  expect(open()).toBe(1);
+  world.workers.kill(0);
+  world.workers.kill(1);
+  expect(open()).toBe(0);
+  expect(ends(world)).toEqual({ leaked: 1 });
   world.expectNothingLeft();
 });

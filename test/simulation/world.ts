@@ -141,6 +141,11 @@ export class World {
     if (!holds()) throw new Error(`still not so after ${atMostMs} ms`);
   }
 
+  /** Of all engines, on the scoreboard. */
+  get slots(): readonly number[] {
+    return Array.from({ length: this.#slots }, (_, slot) => slot);
+  }
+
   get engines(): readonly Engine[] {
     return [...this.encode, ...this.prefill, ...this.decode];
   }
@@ -156,6 +161,7 @@ export class World {
     for (let slot = 0; slot < this.#slots; slot += 1) {
       expect(this.board.inFlight(slot), `in flight at slot ${slot}`).toBe(0);
       expect(this.board.promptBytes(slot), `bytes at slot ${slot}`).toBe(0);
+      expect(this.board.kv.openOf(slot), `KV obligations at slot ${slot}`).toBe(0);
       expect(this.shadowBoard.inFlight(slot), `in flight of a shadow at slot ${slot}`).toBe(0);
       expect(this.shadowBoard.promptBytes(slot), `bytes of a shadow at slot ${slot}`).toBe(0);
     }
@@ -168,6 +174,7 @@ export class World {
   expectNothingLeft(): void {
     for (const client of this.clients) client.socket.destroy();
     this.runFor(20);
+    this.runUntil(() => this.workers.all.every(({ kvLedger }) => kvLedger.releasing === 0), 30_000);
     this.expectAtRest();
     for (const worker of this.workers.all) expect(worker.clientCount, "clients").toBe(0);
     this.runFor(engineIdleMs + 2 * deadlineTickMs);

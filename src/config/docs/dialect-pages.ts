@@ -64,6 +64,16 @@ export function allAttributesTable(): string {
   return table(["attribute", "meaning", "read by"], rows);
 }
 
+/** Of `docs/kv-transfer.md`: what frees a KV cache that no decode fetches. */
+export function kvReleaseTable(): string {
+  const rows = all.map(({ name, release, servesWhole }) => {
+    if (release === undefined)
+      return [code(name), servesWhole ? "there is no transfer" : "no engine holds it", "–"];
+    return [code(name), release.how, release.lease];
+  });
+  return table(["dialect", "frees it", "else the engine holds it for"], rows);
+}
+
 function namesOf(dialects: readonly Dialect[]): string {
   return dialects.map(({ name }) => code(name)).join(", ");
 }

@@ -3,6 +3,7 @@ import { configurationJsonSchema, configurationMarkdown } from "./configuration-
 import {
   allAttributesTable,
   attributeTable,
+  kvReleaseTable,
   overviewTable,
   pagesWithAttributes,
 } from "./dialect-pages.ts";
@@ -15,6 +16,7 @@ import { controlPathsTable } from "./security-page.ts";
 const parts: readonly (readonly [file: string, part: string, text: () => string])[] = [
   ["docs/dialects.md", "dialects", overviewTable],
   ["docs/kv-transfer.md", "attributes", allAttributesTable],
+  ["docs/kv-transfer.md", "releases", kvReleaseTable],
   ["docs/policies.md", "policies", policiesText],
   ["docs/security.md", "control-paths", controlPathsTable],
   ...pagesWithAttributes().map(

@@ -2,6 +2,8 @@
 import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";
 import type { WorkerCounts } from "../workers/restarts.ts";
 import type { EngineReport, PoolReport } from "./engines.ts";
+import { type KvPoolReport, kvMetrics } from "./kv.ts";
+import { head, label, linesOf } from "./metric-family.ts";
 
 interface Gauge {
   readonly name: string;
@@ -73,7 +75,11 @@ const waitingMetric = "global_proxy_waiting_requests";
 const cacheMetric = "global_proxy_engine_cache_knowledge";
 const cacheStates: readonly CacheKnowledge[] = ["exact", "approximate", "blind"];
 
-export function metricsText(workers: WorkerCounts, pools: readonly PoolReport[]): string {
+export function metricsText(
+  workers: WorkerCounts,
+  pools: readonly PoolReport[],
+  kv: readonly KvPoolReport[],
+): string {
   const lines = [
     ...head("global_proxy_workers", "Workers that are alive."),
     `global_proxy_workers ${workers.alive}`,
@@ -111,14 +117,6 @@ export function metricsText(workers: WorkerCounts, pools: readonly PoolReport[])
       lines.push(`${cacheMetric}{${labels},state="${state}"} ${value}`);
     }
   }
+  lines.push(...kvMetrics(kv).flatMap(linesOf));
   return `${lines.join("\n")}\n`;
-}
-
-function head(name: string, help: string, type: "gauge" | "counter" = "gauge"): string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
-}
-
-/** Escapes a label's value. */
-function label(text: string): string {
-  return text.replace(/\\/g, "\\\\").replace(/\n/g, "\\n").replace(/"/g, '\\"');
 }

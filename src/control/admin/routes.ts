@@ -11,6 +11,7 @@ import type { SignalState } from "../polling/load-poller.ts";
 import type { WorkerCounts } from "../workers/restarts.ts";
 import { broadcast } from "./broadcast.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
+import { kvReports } from "./kv.ts";
 import { metricsText } from "./metrics.ts";
 import { type AdminResponse, type AdminRoutes, adminProblem } from "./server.ts";
 
@@ -33,11 +34,12 @@ const pages: Readonly<Record<string, Page>> = {
   "/admin/health": async (source) => health(source),
   "/admin/engines": async (source, nowMs) => json(200, { pools: await reports(source, nowMs) }),
   "/admin/config": async ({ config }) => json(200, maskConfig(config).config),
+  "/admin/kv": async (source, nowMs) => json(200, { pools: kvReports(source.pools, nowMs) }),
   "/admin/shadow": async (source) => json(200, { pools: await source.shadows() }),
   "/admin/metrics": async (source, nowMs) => ({
     status: 200,
     contentType: "text/plain; version=0.0.4; charset=utf-8",
-    body: metricsText(source.workers, await reports(source, nowMs)),
+    body: metricsText(source.workers, await reports(source, nowMs), kvReports(source.pools, nowMs)),
   }),
 };
 const explainPath = "/admin/explain/";

@@ -9,9 +9,11 @@ import { generatingAt } from "../endpoints/find-endpoint.ts";
 import { memberValueOf } from "./member-facts.ts";
 import { removeMember, replaceMember, setMember } from "./members.ts";
 
+const stream = new KeyName("stream");
 const streamOptions = new KeyName("stream_options");
 
 const one = Buffer.from("1");
+const yes = Buffer.from("true");
 const no = Buffer.from("false");
 const emptyObject = Buffer.from("{}");
 
@@ -44,6 +46,12 @@ export function askForOneToken(
     if (limited !== undefined) setMember(members, edits, limits.within, limited);
   }
   askForOnePiece(request, edits);
+}
+
+/** The same, streamed: an engine begins its response when it takes the request up, not when it has the token. */
+export function askForOneTokenStreamed(request: DialectRequest, edits: Edits): void {
+  askForOneToken(request, edits);
+  setMember(request.members, edits, stream, yes);
 }
 
 /** Leaves the limits to an engine that ends a prefill by itself. */

@@ -15,6 +15,7 @@ import {
   type Engines,
   type FinalReply,
   type IdGenerator,
+  type KvRelease,
   type KvTransfer,
   type LegName,
 } from "../dialect.ts";
@@ -48,6 +49,13 @@ const authKey: EngineAttribute = {
   default: "nothing is signed",
 };
 
+/** No request that a proxy could send says that a context is not wanted any more. */
+const contextRelease: KvRelease = {
+  by: "nothing",
+  how: "nothing that a proxy could send",
+  lease: "60 s (`kv_transfer_timeout_ms`)",
+};
+
 export const trtllm = defineDialect({
   name: "trtllm",
   summary: "TensorRT-LLM, context first: decode gets the context server's `disaggregated_params`",
@@ -69,6 +77,7 @@ export const trtllm = defineDialect({
     ofFamily: "certain",
   },
   order: "prefill-first",
+  release: contextRelease,
   merge: trtllmResponses,
   supports,
   strip,
@@ -100,6 +109,7 @@ export const trtllmGenFirst = defineDialect({
     },
   },
   order: "together",
+  release: contextRelease,
   merge: trtllmResponses,
   probes: [trtllmServerInfo],
   supports,

@@ -24,6 +24,10 @@ export const vllmAscend = defineDialect({
   },
   // If a decode request is aborted before it is scheduled, the prefill engine does not hear of it and holds the KV
   // cache for `VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`.
-  releasesByDecode: false,
+  release: {
+    by: "fetching-decode",
+    how: "a request for one token, which fetches it",
+    lease: "480 s (`VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`)",
+  },
   merge: continued(vllmResponses, false),
 });

@@ -23,7 +23,11 @@ export const omni = defineDialect({
     idsFrom: "engine",
   },
   order: "prefill-first",
-  releasesByDecode: true,
+  release: {
+    by: "cancelled-decode",
+    how: "decode's request, cancelled",
+    lease: "as its KV connector sets it",
+  },
   merge: vllmResponses,
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),
   beginTransfer: (request) => new OmniTransfer(request),

@@ -11,6 +11,7 @@ import {
   defineDialect,
   type EngineProbe,
   type Engines,
+  type KvRelease,
   type KvTransfer,
 } from "../dialect.ts";
 import {
@@ -43,6 +44,13 @@ export const engineIdProbe: EngineProbe = {
   },
 };
 
+/** A decode engine whose request goes away sends an empty pull (`request_finished`). */
+const mooncakeRelease: KvRelease = {
+  by: "cancelled-decode",
+  how: "decode's request, cancelled",
+  lease: "480 s (`VLLM_MOONCAKE_ABORT_REQUEST_TIMEOUT`)",
+};
+
 export const vllmMooncake = defineDialect({
   name: "vllm-mooncake",
   summary: "vLLM with MooncakeConnector: both engines at once, which meet by a transfer id",
@@ -69,6 +77,7 @@ export const vllmMooncake = defineDialect({
       connectorThatShows(responses, /MooncakeConnector/),
   },
   order: "together",
+  release: mooncakeRelease,
   merge: vllmResponses,
   probes: [engineIdProbe],
   supports: (request) => !hasSeveralOutputs(request),
@@ -126,8 +135,7 @@ export const vllmMooncakeV0 = defineDialect({
   attributes: bootstrapAttributes(""),
   // The reference proxy sends both at once, and if prefill fails, decode waits for 480 s. Either order works.
   order: "prefill-first",
-  // A decode engine whose request goes away sends an empty pull (`request_finished`), which frees.
-  releasesByDecode: true,
+  release: mooncakeRelease,
   merge: vllmResponses,
   supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),

@@ -16,6 +16,7 @@ import {
   defineDialect,
   type EngineInfo,
   type Engines,
+  type KvRelease,
   type KvTransfer,
 } from "../dialect.ts";
 import { portOr } from "../shared/bootstrap-server.ts";
@@ -63,6 +64,11 @@ const common = {
   // A decode engine takes every prompt as computed elsewhere, with or without a transfer: alone it generates from
   // empty memory.
   requiresPrefill: true,
+  release: {
+    by: "cancelled-decode",
+    how: "decode's request, cancelled",
+    lease: "60 s (`defer_timeout`)",
+  } satisfies KvRelease,
   merge: vllmResponses,
   supports: (request: DialectRequest) => !hasSeveralOutputs(request),
   strip: (members: TopLevel, edits: Edits) => removeMember(members, edits, kvTransferParams),
@@ -80,7 +86,6 @@ export const moriioRead = defineDialect({
   order: "prefill-first",
   // The id that prefill gets names decode.
   choosesDecodeFirst: true,
-  releasesByDecode: true,
   beginTransfer: (request) => new ReadTransfer(request),
 });
 

@@ -48,7 +48,11 @@ export const vllmNixl = defineDialect({
   detection: { ...byConnector(/NixlConnector/), ofFamily: "assumed" },
   order: "prefill-first",
   // No endpoint frees held KV. A decode engine whose request goes away does (`pull_scheduler.request_finished`).
-  releasesByDecode: true,
+  release: {
+    by: "cancelled-decode",
+    how: "decode's request, cancelled",
+    lease: "30 s (`kv_lease_duration`); older vLLM 480 s",
+  },
   merge: vllmResponses,
   supports: (request) => !hasSeveralOutputs(request),
   strip: (members, edits) => removeMember(members, edits, kvTransferParams),

@@ -48,8 +48,13 @@ export const vllmP2pNccl = defineDialect({
   detection: byConnector(/P2pNcclConnector/),
   order: "prefill-first",
   choosesDecodeFirst: true,
-  // The decode engine holds what was pushed until a request with that id has ended there.
-  releasesByDecode: true,
+  // The decode engine holds what was pushed, layer by layer, until a request with that id has ended there.
+  release: {
+    by: "cancelled-decode",
+    holdsEarly: true,
+    how: "decode's request, cancelled",
+    lease: "until the decode engine restarts",
+  },
   // Without such an id the engine raises an error in its forward pass, not only in the request.
   requiresPrefill: true,
   merge: vllmResponses,

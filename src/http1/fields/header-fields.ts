@@ -24,6 +24,19 @@ export class HeaderFields {
   /** Ranges of unknown names that this head's Connection header nominates. */
   private nominated: number[] = [];
 
+  copy(): HeaderFields {
+    const copy = new HeaderFields();
+    copy.text = this.text;
+    copy.count = this.count;
+    copy.offsets = this.offsets.slice();
+    copy.blockEnd = this.blockEnd;
+    copy.present.set(this.present);
+    copy.repeated.set(this.repeated);
+    copy.first.set(this.first);
+    copy.nominated = [...this.nominated];
+    return copy;
+  }
+
   /** @internal */
   reset(text: string): void {
     this.text = text;

@@ -29,6 +29,11 @@ export class RequestHead extends MessageHead implements RequestLine {
   authorityEnd = -1;
 }
 
+/** A copy that stays as it is when the head is used again. */
+export function copyOfHead(head: RequestHead): RequestHead {
+  return Object.assign(new RequestHead(), head, { fields: head.fields.copy() });
+}
+
 function equalRanges(
   bytes: Uint8Array,
   start: number,

@@ -1,7 +1,7 @@
 /** All that is known of one request: what templates, routing and the access log read. */
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
-import type { RequestHead } from "../../http1/head/request-head.ts";
+import { copyOfHead, type RequestHead } from "../../http1/head/request-head.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "./explanation.ts";
 import type { LegRecord } from "./legs.ts";
@@ -99,6 +99,12 @@ export class RequestContext {
     this.method = head.method;
     this.path = head.path;
     this.args = head.query;
+  }
+
+  /** A copy that stays as it is, also when the client's connection has its next request. */
+  snapshot(): RequestContext {
+    const copy = new RequestContext(copyOfHead(this.head), this.connection, this.sources);
+    return Object.assign(copy, this, { head: copy.head });
   }
 }
 

@@ -23,6 +23,7 @@ import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
 import type { RoutedRequest } from "../routing/route-request.ts";
 import type { Routed, Server } from "../routing/server.ts";
+import { BodyLease } from "./body-lease.ts";
 import { ModelList } from "./model-list.ts";
 import { RequestDeadline } from "./request-deadline.ts";
 import { scanBody } from "./scan-body.ts";
@@ -54,6 +55,7 @@ export class RequestHandler implements ExchangeRequest {
   readonly worker: RequestServices;
   readonly server: Server;
   readonly response: ClientResponse;
+  readonly body: BodyLease;
   readonly #client: RequestClient;
   #routed: Routed;
   #encode: EncodeDriver | undefined;
@@ -64,7 +66,6 @@ export class RequestHandler implements ExchangeRequest {
   /** The error whose page is being served, and the status that the page is given; 0 = its own. */
   #pageOf: Outcome | undefined;
   #pageStatus = 0;
-  #bodyBytes = 0;
   #hasArrived = false;
   readonly #deadline: RequestDeadline | undefined;
 
@@ -77,6 +78,7 @@ export class RequestHandler implements ExchangeRequest {
     this.#client = client;
     this.context = context;
     this.worker = worker;
+    this.body = new BodyLease(context, worker);
     this.server = server;
     this.#routed = routed;
     const keep = client.mayKeep(server.config.keepAliveRequests);
@@ -102,7 +104,7 @@ export class RequestHandler implements ExchangeRequest {
     const { context } = this;
     this.#hasArrived = true;
     context.body = body;
-    this.#bodyBytes = body.length;
+    this.body.bytes = body.length;
     this.#giveRequestId();
     const { route, response, outcome } = this.#routed;
     if (this.worker.recorder !== undefined && context.method === "POST") {
@@ -253,8 +255,8 @@ export class RequestHandler implements ExchangeRequest {
       if (this.response.endsWithConnection) this.#client.reset();
       else this.#client.close();
     }
-    this.#dropMembers();
-    worker.bodies.giveBack(this.#bodyBytes);
+    this.body.dropMembers();
+    this.body.letGo();
     worker.recorder?.write(context);
     context.explanation?.end(context);
     for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
@@ -280,16 +282,10 @@ export class RequestHandler implements ExchangeRequest {
       this.#pageStatus = page.status;
       this.#routed = { route: page.route };
       this.endpoint = undefined;
-      this.#dropMembers();
+      this.body.dropMembers();
       this.#forward(page.route, false);
     }
     return true;
-  }
-
-  #dropMembers(): void {
-    const { context, worker } = this;
-    if (context.members !== undefined) worker.giveTopLevel(context.members);
-    context.members = undefined;
   }
 }
 

@@ -27,6 +27,20 @@ export class CollectedBody {
     return this.#parts[0]!;
   }
 
+  get isEmpty(): boolean {
+    return this.#bytes === 0;
+  }
+
+  /** Leaves nothing behind. */
+  take(): CollectedBody {
+    const taken = new CollectedBody();
+    taken.#parts = this.#parts;
+    taken.#bytes = this.#bytes;
+    this.#parts = [];
+    this.#bytes = 0;
+    return taken;
+  }
+
   clear(): void {
     if (this.#parts.length > 0) this.#parts = [];
     this.#bytes = 0;

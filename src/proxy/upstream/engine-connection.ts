@@ -132,12 +132,16 @@ export class EngineConnection implements SocketHandler, Expirable {
   }
 
   /**
-   * The same for a request that waits for its connection, and that the engine must have: it is closed once that is
-   * sent.
+   * The request is not wanted, but what the engine has already responded is. Our side ends, by which engines know that
+   * nobody waits: they stop, and close. No time-out holds from now on: the owner has its own.
    */
-  deliver(): void {
-    this.#owner = undefined;
+  hangUp(owner: LegOwner): void {
+    this.#owner = owner;
     this.#isLast = true;
+    this.#timeouts = noTimeouts;
+    this.#endMs = Number.POSITIVE_INFINITY;
+    this.resume();
+    this.#socket.end();
   }
 
   close(): void {
@@ -152,14 +156,12 @@ export class EngineConnection implements SocketHandler, Expirable {
   onConnect(): void {
     if (this.#state !== "connecting") return;
     this.#awaitResponse();
-    if (this.#isLast) this.#socket.end();
     this.#owner?.legConnected(this);
   }
 
   onData(chunk: Buffer): void {
     this.bytesReceived += chunk.length;
-    if (this.#isLast) this.close();
-    else if (this.#state === "head") this.#onHeadBytes(chunk);
+    if (this.#state === "head") this.#onHeadBytes(chunk);
     else if (this.#state === "body") this.#onBody(chunk, 0);
     // An idle engine has nothing to say: such bytes would be taken for the response to the next request.
     else if (this.#state === "idle") this.close();
@@ -264,7 +266,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.#owner = undefined;
     this.#endMs = Number.POSITIVE_INFINITY;
     const reusable = this.head.keepAlive && !excess && this.#socket.pendingBytes === 0;
-    if (reusable && this.link.mayKeep(this)) {
+    if (reusable && !this.#isLast && this.link.mayKeep(this)) {
       this.#state = "idle";
       this.#socket.resume();
       this.#expireIn(this.link.idleMs);

@@ -4,18 +4,29 @@
  */
 import type { OutgoingBody } from "../../body/edit/pieces.ts";
 import { joinBytesMax } from "../../limits.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { Pool } from "../../pool/pool.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type Scratch, writeHead } from "../context/scratch.ts";
 import type { Route } from "../routing/route.ts";
-import type { EngineConnection } from "./engine-connection.ts";
-import type { Leg } from "./leg.ts";
+import type { EngineConnection, LegOwner } from "./engine-connection.ts";
+import type { EngineTimeouts } from "./engine-timeouts.ts";
+
+/** Who sends it, to which engine. */
+export interface LegSender extends LegOwner {
+  readonly engine: Engine | undefined;
+  readonly pool: Pool | undefined;
+  /** Path and query for the engine. */
+  readonly uri: string;
+  /** The request has so many bytes. */
+  sent(bytes: number): void;
+}
 
 export interface LegMessage {
   readonly context: RequestContext;
   /** The route whose header lines this leg gets. */
   readonly headers: Route;
-  /** The route whose time-outs hold. */
-  readonly route: Route;
+  readonly timeouts: EngineTimeouts;
   /** Undefined = the body goes as it came. */
   readonly edits: OutgoingBody | undefined;
   /** The dialect reads the response. */
@@ -29,12 +40,12 @@ export interface LegMessage {
 }
 
 export function sendLegMessage(
-  leg: Leg,
+  leg: LegSender,
   connection: EngineConnection,
   message: LegMessage,
   scratch: Scratch,
 ): void {
-  const { context, headers, route, edits } = message;
+  const { context, headers, timeouts, edits } = message;
   const { address } = leg.engine!;
   // Each leg has a pool of its own, which its default `Host` names.
   context.proxyHost = leg.pool!.name;
@@ -55,7 +66,6 @@ export function sendLegMessage(
   writeHead(out, head);
   if (joined && edits !== undefined) edits.writeTo(out, head.length);
   else if (joined) context.body.copy(out, head.length);
-  const timeouts = leg.name === "prefill" ? route.prefillTimeouts : route.config;
   leg.sent(head.length + bodyBytes);
   connection.send(out, outBytes, context.method, leg, timeouts);
   if (connection.pendingBytes > 0) scratch.lost(out);

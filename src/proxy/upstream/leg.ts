@@ -2,7 +2,6 @@
  * One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was
  * stale.
  */
-
 import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Address } from "../../pool/address.ts";
@@ -154,15 +153,18 @@ export class Leg implements LegOwner {
     this.#send(this.#placement!, false);
   }
 
-  /** @param delivers a request that waits for its connection is delivered before that is closed */
-  cancel(delivers = false): void {
+  cancel(): void {
+    this.detach()?.cancel();
+  }
+
+  /** As `cancel`, but the connection, if there is one, is the caller's to close. */
+  detach(): EngineConnection | undefined {
     const connection = this.#connection;
     this.#health.cancelled();
     // An engine that is no longer wanted has not failed: another attempt may go to it.
     if (!this.#isRefused && (this.#isReserved || connection !== undefined)) this.#tried.pop();
     this.#close();
-    if (delivers && connection?.connecting) connection.deliver();
-    else connection?.cancel();
+    return connection;
   }
 
   /** The engine has said that it has too much to do. @param forMs how long it wants no more requests */

@@ -21,6 +21,7 @@ import type { Explanation } from "../context/explanation.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { Scratch } from "../context/scratch.ts";
 import { Callbacks } from "../pd/callbacks.ts";
+import { KvLedger } from "../pd/kv/kv-ledger.ts";
 import type { Route } from "../routing/route.ts";
 import type { EngineFailure } from "../upstream/engine-failure.ts";
 import type { EngineLink } from "../upstream/engine-link.ts";
@@ -50,6 +51,7 @@ export class Worker implements CallbackServer, ClientServices {
   readonly pending: PendingBudget;
   readonly callbacks: Callbacks;
   readonly queue: QueueService;
+  readonly kvLedger: KvLedger;
   draining = false;
   readonly #deps: WorkerDeps;
   readonly #links: EngineLinks;
@@ -73,6 +75,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.deadlines = new Deadlines(deps.clock.nowMs());
     this.#links = new EngineLinks(deps.transport, this.deadlines);
     if (deps.queue === undefined) this.#ownQueue = new PoolQueues(deps.clock, deps.log);
+    this.kvLedger = new KvLedger(deps.board.kv, deps.clock, () => this.#checkDrained());
     this.queue = deps.queue ?? this.#ownQueue!;
     const released = (bytes: number) => this.#memory.released(bytes);
     this.bodies = new BodyBudget(() => this.#config?.config.bodyBytesTotalMax ?? 0, released);
@@ -136,20 +139,28 @@ export class Worker implements CallbackServer, ClientServices {
 
   forget(client: Client): void {
     this.#clients.delete(client);
-    if (this.draining && this.#clients.size === 0) this.#onDrained?.();
+    this.#checkDrained();
+  }
+
+  get #isDrained(): boolean {
+    return this.draining && this.#clients.size === 0 && this.kvLedger.releasing === 0;
+  }
+
+  #checkDrained(): void {
+    if (this.#isDrained) this.#onDrained?.();
   }
 
   get clientCount(): number {
     return this.#clients.size;
   }
 
-  /** Finishes what is in flight; resolves when the last client is gone or the time is up. */
+  /** Finishes what is in flight; resolves when the last client is gone and its KV cache freed, or the time is up. */
   drain(timeoutMs: number): Promise<void> {
     this.draining = true;
     return new Promise((resolve) => {
       this.#onDrained = resolve;
       for (const client of [...this.#clients]) client.drain();
-      if (this.#clients.size === 0) resolve();
+      if (this.#isDrained) resolve();
       if (timeoutMs === 0) return;
       const over: Expirable = {
         deadlineMs: this.deadlines.dueIn(timeoutMs),

@@ -171,7 +171,7 @@ export class EngineCore implements EngineContext {
       engineId: this.engineId,
       model: this.options.model,
       held: kvStore.size,
-      bufferedBytes: kvStore.tokens * kvBytesPerToken,
+      heldBytes: kvStore.tokens * kvBytesPerToken,
       heldIds: kvStore.ids(namesShownMax),
       ...kvStore.counts,
       refused: { ...kvStore.counts.refused },

@@ -23,7 +23,7 @@ export interface EngineState {
   readonly model: string;
   /** KV that the engine holds now: prompts, their bytes, and the oldest ids. */
   readonly held: number;
-  readonly bufferedBytes: number;
+  readonly heldBytes: number;
   readonly heldIds: readonly string[];
   /** KV that it ever held; each entry ends as one of the four below. */
   readonly stored: number;

@@ -22,7 +22,7 @@ it("decode gets the fields of newer engines verbatim", () => {
   );
 });
 
-it("no decode is sent to free what nobody fetches, and responses that are given up go on", () => {
-  expect(vllmAscend.releasesByDecode).toBe(false);
+it("a decode that fetches frees what nobody fetches, and responses that are given up go on", () => {
+  expect(vllmAscend.release?.by).toBe("fetching-decode");
   expect(vllmAscend.merge).toBeInstanceOf(continued(vllmResponses, false).constructor);
 });

@@ -79,7 +79,7 @@ export class Attempt {
     const message = {
       context,
       headers,
-      route,
+      timeouts: name === "prefill" ? route.prefillTimeouts : route.config,
       edits,
       isRead: leg === prefill || transfer?.inspectDecode !== undefined || this.#merger.isRead,
       requestId: transferId ?? context.requestId,

@@ -1,5 +1,4 @@
 /** Drives the exchange of one request: runs its commands on real legs, and reports what happens to them. */
-
 import type { LegName } from "../../../dialects/dialect.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import type { Engine } from "../../../pool/engine.ts";
@@ -20,6 +19,7 @@ import { LegRetries } from "../../upstream/leg-retries.ts";
 import type { CalledBack } from "../callbacks.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeActions } from "../exchange/exchange-actions.ts";
+import { type KvDuty, kvDutyOf } from "../kv/kv-duty.ts";
 import { chooseOrder, exchangeOptions } from "../legs/choose-order.ts";
 import { LegPatience } from "../legs/leg-patience.ts";
 import { Legs } from "../legs/legs.ts";
@@ -44,6 +44,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   readonly patience: LegPatience;
   readonly #delivery: Delivery;
   readonly #retries: LegRetries;
+  /** Undefined = no engine holds a KV cache for this request. */
+  readonly #kv: KvDuty | undefined;
   /** No prefill could be had, and decode computes the prompt. */
   #fellBack = false;
   /** Why the request cannot be forwarded at all. */
@@ -67,6 +69,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     if (order !== "decode-only") {
       this.#legs.addPrefill();
       this.#prefillResponse = new CollectedBody();
+      this.#kv = kvDutyOf(request, route, this.#legs, this.#attempt, this.#prefillResponse);
     }
     this.#exchange = new Exchange(exchangeOptions(route, order), this);
     this.#retries = new LegRetries(request, route, () => {
@@ -98,15 +101,13 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   // ---- Commands of the exchange ----
 
   openAttempt(): void {
-    if (
-      this.#exchange.order === "decode-only" &&
-      this.#legs.prefill !== undefined &&
-      !this.#fellBack
-    ) {
+    const isAlone = this.#exchange.order === "decode-only";
+    if (isAlone && this.#legs.prefill !== undefined && !this.#fellBack) {
       this.#fellBack = true;
       this.services.reportFallback(this.#context);
     }
-    this.#attempt.open(this.#exchange.order === "decode-only", this);
+    this.#kv?.end();
+    this.#attempt.open(isAlone, this);
   }
 
   lookFor(name: LegName): PickFailure | undefined {
@@ -127,10 +128,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   cancel(name: LegName): void {
-    if (name === "prefill") {
-      this.#legs.prefill?.cancel();
-      this.#admission?.releasePrefill();
-    } else this.#legs.decode.cancel(this.#exchange.holdsKv && this.#route.dialect.releasesByDecode);
+    (this.#kv ?? this.#legs).giveUp(name);
+    if (name === "prefill") this.#admission?.releasePrefill();
   }
 
   waitAgain(): boolean {
@@ -140,13 +139,11 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   deliverFrom(name: LegName): void {
     if (name !== "decode") return;
     // Alone, decode may still be sent after a prefill that failed.
-    const hasPrefill = this.#attempt.transfer !== undefined && this.#prefillResponse !== undefined;
-    if (!hasPrefill) this.#delivery.deliver(undefined);
-    else if (this.#exchange.isPrefillPending) this.#delivery.deliver({ whole: undefined });
-    else {
-      const { bytes } = this.#prefillResponse!;
-      this.#delivery.deliver(bytes.length === 0 ? undefined : { whole: bytes });
-    }
+    const response = this.#attempt.transfer && this.#prefillResponse;
+    const isPending = response !== undefined && this.#exchange.isPrefillPending;
+    const isWhole = !isPending && response?.isEmpty === false;
+    const whole = isWhole ? response.bytes : undefined;
+    this.#delivery.deliver(isPending || isWhole ? { whole } : undefined);
   }
 
   respondToCallback(ok: boolean): void {
@@ -154,6 +151,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   finish(outcome: Outcome): void {
+    this.#kv?.end();
     this.#attempt.end();
     this.#admission?.cancel();
     this.#request.ended(outcome);
@@ -163,12 +161,14 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   writeLeg(leg: Leg, connection: EngineConnection): void {
     const headers = leg.name === "prefill" ? this.#legs.targets.prefillRoute : this.#route;
+    if (leg.name === "prefill") this.#kv?.prefillSent();
     this.#attempt.write(leg, connection, this.#legs, headers);
   }
 
   legHead(leg: Leg, { head }: EngineConnection): void {
     if (leg.name === "prefill" && head.status < 300) return;
     if (leg.name === "decode") this.#delivery.watch(head);
+    if (head.status >= 300) this.#kv?.refused(leg.name);
     const retry = this.#retries.mayReplace(leg, head);
     if (this.#exchange.resumes) {
       this.#resumed(leg, head, retry);
@@ -190,20 +190,19 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    const exchange = this.#exchange;
     if (leg.name === "decode") this.#delivery.saw(chunk, start, end);
-    if (exchange.deliveringLeg === leg.name) {
+    if (this.#exchange.deliveringLeg === leg.name) {
       this.#delivery.pass(connection, chunk, start, end);
       return;
     }
     if (leg.name === "prefill") {
       if (this.#prefillResponse!.add(connection, chunk, start, end)) return;
       leg.cancel();
-      this.#retractUnsent();
-      exchange.prefillFailed("invalid", false);
-      this.#prefillNeverComes();
+      this.#kv?.prefillEnded("cut");
+      this.#prefillFailed("invalid", false);
       return;
     }
+    this.#kv?.decodeResponds(connection.head.status);
     this.#delivery.decodeBody(connection, chunk, start, end);
   }
 
@@ -220,11 +219,11 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
     const mayRetry = this.#retries.mayFollow(leg, failure, unsent);
     this.#retractUnsent();
+    this.#kv?.failed(leg.name, unsent);
     if (leg.name === "decode" && this.#goesOn()) return;
     if (leg.name === "prefill") {
       this.#admission?.releasePrefill();
-      this.#exchange.prefillFailed(failure, mayRetry);
-      this.#prefillNeverComes();
+      this.#prefillFailed(failure, mayRetry);
     } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
 
@@ -246,17 +245,14 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     this.#exchange.decodeInvalid();
   }
 
-  // ---- The rest ----
-
   #prefillEnded(): void {
     const response = this.#prefillResponse!.bytes;
     learnFromPrefill(response, this.#request.promptBytes, this.#legs.targets, this.#admission);
     const final = this.#attempt.transfer!.prefillResponded(response);
+    this.#kv?.prefillEnded(final === undefined ? "held" : "empty");
     if (final === undefined) this.#exchange.prefillDone();
     else if (final === "no-transfer") {
-      this.#retractUnsent();
-      this.#exchange.prefillFailed("invalid", false);
-      this.#prefillNeverComes();
+      this.#prefillFailed("invalid", false);
       return;
     } else {
       const isFirst = this.#exchange.deliveringLeg === undefined && !this.#exchange.resumes;
@@ -271,6 +267,12 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     if (this.#route.resumed === undefined || !this.#deliversDecode) return false;
     this.#legs.forgetTries();
     return this.#delivery.survives();
+  }
+
+  #prefillFailed(failure: LegFailure, mayRetry: boolean): void {
+    this.#retractUnsent();
+    this.#exchange.prefillFailed(failure, mayRetry);
+    this.#prefillNeverComes();
   }
 
   get #deliversDecode(): boolean {

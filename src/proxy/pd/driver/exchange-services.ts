@@ -2,14 +2,19 @@
 import type { RequestContext } from "../../context/request-context.ts";
 import type { ForwardedRequest, WorkerServices } from "../../upstream/forwarded-request.ts";
 import type { Callbacks } from "../callbacks.ts";
+import type { KvLedger } from "../kv/kv-ledger.ts";
 
 export interface ExchangeServices extends WorkerServices {
   /** Where decode engines call back for their prefill. */
   readonly callbacks: Callbacks;
+  /** What prefill engines may hold for requests of this worker. */
+  readonly kvLedger: KvLedger;
   /** Decode computes a prompt because no prefill could be had. */
   reportFallback(context: RequestContext): void;
 }
 
 export interface ExchangeRequest extends ForwardedRequest {
   readonly worker: ExchangeServices;
+  /** Its members stay as they are from `keep` to `letGo`, also after the request's end. */
+  readonly body: { keep(): void; letGo(): void };
 }

@@ -109,7 +109,7 @@ export class EncodeDriver implements FanOutActions {
     const message = {
       context,
       headers: this.#place!.route,
-      route: this.#route,
+      timeouts: this.#route.config,
       edits: encodeBody(members!, this.#items[item]!),
       isRead: true,
       // As vLLM's own proxy names them: encoders see several of one request, and of one that is sent once more.

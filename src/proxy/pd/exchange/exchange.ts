@@ -38,11 +38,6 @@ export class Exchange {
     return this.#steps.order;
   }
 
-  /** A prefill engine has the KV cache, and as far as is known no decode engine has fetched it. */
-  get holdsKv(): boolean {
-    return this.#steps.prefill === "done" && this.#steps.deliveringLeg === undefined;
-  }
-
   /** Decode cannot respond yet: its prefill is not done. */
   get awaitsPrefill(): boolean {
     const { order, prefill } = this.#steps;

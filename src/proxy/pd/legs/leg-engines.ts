@@ -5,7 +5,7 @@ import { dpRankHeader } from "../../routing/head-plan.ts";
 import type { Leg } from "../../upstream/leg.ts";
 
 /** The header line for an engine that is one data-parallel rank of several behind its address. */
-export function rankLine({ engine }: Leg): string {
+export function rankLine({ engine }: Pick<Leg, "engine">): string {
   const rank = engine?.info.dpRank ?? -1;
   return rank < 0 ? "" : `${dpRankHeader}: ${rank}\r\n`;
 }

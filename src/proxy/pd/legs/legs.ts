@@ -47,6 +47,11 @@ export class Legs {
     this.decode.forgetTries();
   }
 
+  /** The leg, if it is under way, is not wanted any more. */
+  giveUp(name: LegName): void {
+    (name === "prefill" ? this.prefill : this.decode)?.cancel();
+  }
+
   /** Whether an engine could be picked for the leg now; if not, says why. */
   lookFor(name: LegName): PickFailure | undefined {
     const destination = this.targets.destination(name);

@@ -94,7 +94,7 @@ describe("a prefill engine", () => {
       tp_size: 1,
     });
     expect(JSON.stringify(JSON.parse(text))).not.toBe(text);
-    expect(prefill.state()).toMatchObject({ held: 1, bufferedBytes: 50 * 131_072 });
+    expect(prefill.state()).toMatchObject({ held: 1, heldBytes: 50 * 131_072 });
     expect(prefill.state().heldIds).toEqual([JSON.parse(text).remote_request_id]);
   });
 

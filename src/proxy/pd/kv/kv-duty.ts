@@ -1,0 +1,150 @@
+/**
+ * What one request owes prefill engines: follows the obligation of its attempt, and has it discharged when the attempt
+ * is over.
+ */
+import type { KvRelease, KvTransfer, LegName } from "../../../dialects/dialect.ts";
+import type { Engine } from "../../../pool/engine.ts";
+import type { CollectedBody } from "../../response/collected-body.ts";
+import type { Route } from "../../routing/route.ts";
+import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { Leg } from "../../upstream/leg.ts";
+import type { Attempt } from "../driver/attempt.ts";
+import type { ExchangeRequest } from "../driver/exchange-services.ts";
+import type { Legs } from "../legs/legs.ts";
+import { KvObligation, type PrefillEnd } from "./kv-obligation.ts";
+import { KvReleaser } from "./kv-releaser.ts";
+
+export class KvDuty {
+  readonly #request: ExchangeRequest;
+  readonly #route: Route;
+  readonly #release: KvRelease;
+  readonly #legs: Legs;
+  readonly #attempt: Attempt;
+  readonly #response: CollectedBody;
+  /** Of the attempt under way; undefined = nothing is owed, or not any more. */
+  #obligation: KvObligation | undefined;
+  #transfer: KvTransfer | undefined;
+  /** The prefill's, if its response may be on the way though nobody waits for it any more. */
+  #pending: EngineConnection | undefined;
+  /** A decode engine that has failed, or has rejected its request: it has not fetched the KV cache. */
+  #over: Engine | undefined;
+  /** One that did not respond. */
+  #failed: Engine | undefined;
+
+  constructor(
+    request: ExchangeRequest,
+    route: Route,
+    release: KvRelease,
+    legs: Legs,
+    attempt: Attempt,
+    response: CollectedBody,
+  ) {
+    this.#request = request;
+    this.#route = route;
+    this.#release = release;
+    this.#legs = legs;
+    this.#attempt = attempt;
+    this.#response = response;
+  }
+
+  /** The prefill's request is sent, or sent once more over another connection. */
+  prefillSent(): void {
+    const { transfer } = this.#attempt;
+    if (transfer === undefined || transfer === this.#transfer) return;
+    this.#transfer = transfer;
+    const { slot } = this.#legs.prefill!.engine!;
+    this.#obligation = new KvObligation(this.#release, this.#request.worker.kvLedger.open(slot));
+  }
+
+  prefillEnded(how: PrefillEnd): void {
+    this.#obligation?.prefillEnded(how);
+  }
+
+  /** A leg has failed. @param unsent its engine has nothing of the request */
+  failed(leg: Leg["name"], unsent: boolean): void {
+    if (leg === "prefill") {
+      this.prefillEnded(unsent ? "empty" : this.#response.isEmpty ? "none" : "cut");
+      return;
+    }
+    this.#over = this.#legs.decode.engine;
+    this.#failed = this.#over;
+  }
+
+  /** A leg's engine has responded with an error. */
+  refused(leg: Leg["name"]): void {
+    if (leg === "prefill") this.prefillEnded("empty");
+    else this.#over = this.#legs.decode.engine;
+  }
+
+  /** Some of a response of decode has come. */
+  decodeResponds(status: number): void {
+    if (this.#obligation === undefined || status >= 300) return;
+    this.#obligation.taken();
+    this.#obligation = undefined;
+  }
+
+  /** A leg is not wanted any more. */
+  giveUp(name: LegName): void {
+    const { prefill, decode } = this.#legs;
+    const connection = name === "prefill" ? prefill?.detach() : decode.detach();
+    if (connection === undefined) return;
+    // Whether the engine has, or will have, the whole request.
+    const isDelivered = !connection.connecting && connection.pendingBytes === 0;
+    if (name === "prefill" && isDelivered && this.#obligation !== undefined) {
+      this.#pending = connection;
+      return;
+    }
+    if (name === "decode" && isDelivered && decode.engine !== this.#over) {
+      this.#obligation?.decodeCancelled();
+    }
+    connection.cancel();
+  }
+
+  /** The attempt is over. */
+  end(): void {
+    const obligation = this.#obligation;
+    const pending = this.#pending;
+    this.#obligation = undefined;
+    this.#pending = undefined;
+    const step = obligation?.drop(pending !== undefined) ?? "nothing";
+    if (step === "nothing") {
+      pending?.cancel();
+    } else {
+      const releaser = this.#releaser(obligation!);
+      if (step === "drain") releaser.drain(pending!);
+      else releaser.release();
+    }
+    this.#over = undefined;
+    this.#failed = undefined;
+  }
+
+  #releaser(obligation: KvObligation): KvReleaser {
+    const { prefill, decode, targets } = this.#legs;
+    const dropped = {
+      obligation,
+      request: this.#request,
+      route: this.#route,
+      dialectRequest: this.#attempt.dialectRequest!,
+      transfer: this.#transfer!,
+      prefill: prefill!.engine!,
+      destination: targets.destination("decode"),
+      decode: decode.engine,
+      failed: this.#failed,
+      isBoundToDecode: this.#route.dialect.choosesDecodeFirst ?? false,
+      response: this.#response.take(),
+    };
+    return new KvReleaser(dropped, this.#request.worker.kvLedger);
+  }
+}
+
+/** Undefined = engines of the route hold nothing for requests. */
+export function kvDutyOf(
+  request: ExchangeRequest,
+  route: Route,
+  legs: Legs,
+  attempt: Attempt,
+  response: CollectedBody,
+): KvDuty | undefined {
+  const { release } = route.dialect;
+  return release && new KvDuty(request, route, release, legs, attempt, response);
+}
