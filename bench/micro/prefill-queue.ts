@@ -23,6 +23,7 @@ const enginesOf = (size: number) => ({
   isAvailable: () => true,
   hasCapacity: () => true,
   otherRequests: () => 0,
+  share: () => 1,
   reportedCache: () => undefined,
   tokensOf: (bytes: number) => bytes / 4,
 });

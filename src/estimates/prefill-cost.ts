@@ -39,6 +39,12 @@ export class PrefillCost {
     return this.factors[engine]! * shapeMs(uncachedTokens, tokens);
   }
 
+  /** A prefill was given up after so long: it would have taken longer still. */
+  observeLeast(engine: number, uncachedTokens: number, tokens: number, waitedMs: number): void {
+    if (waitedMs <= this.predict(engine, uncachedTokens, tokens)) return;
+    this.observe(engine, uncachedTokens, tokens, waitedMs);
+  }
+
   observe(engine: number, uncachedTokens: number, tokens: number, tookMs: number): void {
     const factor = this.factors[engine]!;
     const seen = tookMs / shapeMs(uncachedTokens, tokens);

@@ -19,6 +19,8 @@ export interface EjectionRule {
   readonly blamesRequests: boolean;
   /** Asked of each engine for each request: no allocation, no atomic read. */
   isEjected(engine: Engine, nowMs: number): boolean;
+  /** Whether it is ejected, or would be if the pool could do without it. */
+  isFailing(engine: Engine, nowMs: number): boolean;
   /** Whether a response with this status is a failure. @param isRetried the route tries another engine for it */
   isFailure(status: number, isRetried: boolean): boolean;
   /** A request was given to the engine. */
@@ -42,10 +44,13 @@ export class FailureEjection implements EjectionRule {
     this.#isAlone = poolSize === 1;
   }
 
-  isEjected({ slot, maxFails, failTimeoutMs }: Engine, nowMs: number): boolean {
+  isEjected(engine: Engine, nowMs: number): boolean {
+    return !this.#isAlone && this.isFailing(engine, nowMs);
+  }
+
+  isFailing({ slot, maxFails, failTimeoutMs }: Engine, nowMs: number): boolean {
     return (
       maxFails > 0 &&
-      !this.#isAlone &&
       this.#board.failures.count(slot) >= maxFails &&
       nowMs - this.#board.failures.checkedAt(slot) <= failTimeoutMs
     );

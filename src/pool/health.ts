@@ -77,6 +77,12 @@ export class Health {
     return !this.isEjected(engine, nowMs) && !this.#board.health.isUnhealthy(engine.slot);
   }
 
+  /** Whether a request would succeed there, as far as is known: also where the engine is used for want of others. */
+  isFit(engine: Engine, nowMs: number): boolean {
+    if (engine.down || !engine.isReady || this.#board.health.isUnhealthy(engine.slot)) return false;
+    return !this.#ejection.isFailing(engine, nowMs);
+  }
+
   /** Whether the engine has said that it has too much to do. */
   isBusy(engine: Engine, nowMs: number): boolean {
     return this.#backpressure.isBusy(engine, nowMs);

@@ -37,8 +37,12 @@ export class OutlierEjection implements EjectionRule {
   isEjected({ slot }: Engine, nowMs: number): boolean {
     const { health } = this.#board;
     const untilMs = health.ejectedUntil(slot);
-    if (untilMs === 0) return false;
+    if (untilMs === 0 || health.isSpared(slot)) return false;
     return nowMs < untilMs || health.isTried(slot);
+  }
+
+  isFailing(engine: Engine, nowMs: number): boolean {
+    return this.isEjected(engine, nowMs) || nowMs < this.#board.health.ejectedUntil(engine.slot);
   }
 
   /** 429 and 503 are backpressure: the engine works. */
@@ -53,7 +57,7 @@ export class OutlierEjection implements EjectionRule {
   picked({ slot }: Engine, nowMs: number): void {
     const { health } = this.#board;
     const untilMs = health.ejectedUntil(slot);
-    if (untilMs === 0 || nowMs < untilMs) return;
+    if (untilMs === 0 || nowMs < untilMs || health.isSpared(slot)) return;
     health.setTried(slot, true);
     health.setEjectedUntil(slot, nowMs + this.#config.baseEjectionMs);
   }
@@ -94,7 +98,7 @@ export class OutlierEjection implements EjectionRule {
     if (health.ejectedUntil(slot) > 0) {
       // Other responses of an ejected engine belong to requests from before: they say nothing new.
       const wasLate = ejectionReasons[health.reason(slot)] === "late";
-      if (!health.isTried(slot) && !wasLate) return;
+      if (!health.isTried(slot) && !wasLate && !health.isSpared(slot)) return;
       this.#readmit(slot, nowMs);
     }
     if (failures.count(slot) > 0) failures.clear(slot);
@@ -104,6 +108,7 @@ export class OutlierEjection implements EjectionRule {
   #readmit(slot: number, nowMs?: number): void {
     const { health } = this.#board;
     health.setTried(slot, false);
+    health.setSpared(slot, false);
     health.setEjectedUntil(slot, 0);
     if (nowMs !== undefined) health.setEjectedAt(slot, nowMs);
   }
@@ -112,11 +117,16 @@ export class OutlierEjection implements EjectionRule {
     const { health } = this.#board;
     const { baseEjectionMs, maxEjectionMs, intervalMs } = this.#config;
     const isBack = health.isTried(slot);
-    if (!isBack && this.#ejectedCount(nowMs) >= this.#ejectedMax) return;
+    health.setReason(slot, ejectionReasons.indexOf(reason));
+    const isSpared = !isBack && this.#ejectedCount(nowMs) >= this.#ejectedMax;
+    health.setSpared(slot, isSpared);
+    if (isSpared) {
+      health.setEjectedUntil(slot, nowMs + baseEjectionMs);
+      return;
+    }
     const healthyMs = isBack ? 0 : Math.max(0, nowMs - health.ejectedAt(slot));
     const left = Math.max(0, health.ejections(slot) - Math.floor(healthyMs / intervalMs));
     health.setEjections(slot, left + 1);
-    health.setReason(slot, ejectionReasons.indexOf(reason));
     health.setEjectedAt(slot, nowMs);
     health.setTried(slot, false);
     const longMs = Math.max(baseEjectionMs, maxEjectionMs);

@@ -8,6 +8,8 @@ export class PoolEngines implements EngineView {
   /** The wall clock, in ms since the epoch: read once for all engines, before each pass. */
   wallMs = 0;
   #pool: Pool;
+  /** When slow start was looked at. */
+  #refreshedMs = 0;
   /** By the engines' index. */
   #sources: readonly (CacheSource | undefined)[] = [];
 
@@ -48,6 +50,13 @@ export class PoolEngines implements EngineView {
     const { board, engines } = this.#pool;
     const { slot } = engines[engine]!;
     return Math.max(0, board.inFlight(slot) - open) + board.signals.externalRequests(slot);
+  }
+
+  share(engine: number): number {
+    const pool = this.#pool;
+    if (this.#refreshedMs !== this.wallMs) pool.health.refresh(this.wallMs);
+    this.#refreshedMs = this.wallMs;
+    return pool.weights[engine]! / pool.engines[engine]!.weight;
   }
 
   reportedCache(engine: number): ReportedPrefixCache | undefined {

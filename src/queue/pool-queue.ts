@@ -164,7 +164,7 @@ export class PoolQueue implements TicketQueue {
     if (!ticket.isReserved) return;
     if (ticket.isPlaced) {
       this.#placedCount -= 1;
-      ticket.ordering!.remove(ticket.queued!);
+      ticket.ordering!.remove(ticket.queued!, this.#now());
     }
     this.#releaseCapacity(ticket, this.#now());
   }
@@ -213,7 +213,7 @@ export class PoolQueue implements TicketQueue {
 
   #stopWaiting(ticket: QueueTicket): void {
     ticket.isWaiting = false;
-    ticket.ordering!.remove(ticket.queued!);
+    ticket.ordering!.remove(ticket.queued!, this.#now());
   }
 
   #reject(ticket: QueueTicket, reason: QueueRejection, retryAfterMs: number): void {

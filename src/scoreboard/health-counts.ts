@@ -3,6 +3,7 @@ import {
   healthEjections,
   healthFailures,
   healthFields,
+  healthIsSpared,
   healthIsTried,
   healthIsUnhealthy,
   healthReason,
@@ -69,6 +70,15 @@ export class HealthCounts {
 
   setTried(slot: number, isTried: boolean): void {
     Atomics.store(this.#counts, slot * healthFields + healthIsTried, isTried ? 1 : 0);
+  }
+
+  /** Whether the engine would be ejected if less of its pool were. */
+  isSpared(slot: number): boolean {
+    return this.#counts[slot * healthFields + healthIsSpared] === 1;
+  }
+
+  setSpared(slot: number, isSpared: boolean): void {
+    Atomics.store(this.#counts, slot * healthFields + healthIsSpared, isSpared ? 1 : 0);
   }
 
   /** Whether the engine's health checks fail. A plain read is never torn. */

@@ -57,7 +57,7 @@ export const sharedEarlyPace = 16;
 export const sharedWholePace = 17;
 
 /** Integers of a slot for outlier ejection and active health checks, written with Atomics. */
-export const healthFields = 6;
+export const healthFields = 7;
 /** Ejections, of which each makes the next one longer; and why the last one was. */
 export const healthEjections = 0;
 export const healthReason = 1;
@@ -66,6 +66,8 @@ export const healthResults = 2;
 export const healthFailures = 3;
 /** After an ejection one request tries the engine: whether it is under way. */
 export const healthIsTried = 4;
+/** It fails, but too much of its pool is ejected already. */
+export const healthIsSpared = 6;
 /** Whether its health checks fail. */
 export const healthIsUnhealthy = 5;
 

@@ -44,6 +44,10 @@ export function flagsCommand(): Command {
       "--signals",
       "poll engines for their load, also from requests that are not this proxy's",
     )
+    .option(
+      "--health-checks",
+      "ask engines for /health every 5 s, and send none to those that fail",
+    )
     .option("--tokenize", "have prompts tokenised by an engine before an engine is chosen")
     .option(
       "--kv-events <port[:replay]>",

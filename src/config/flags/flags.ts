@@ -38,6 +38,8 @@ export interface Flags {
   readonly engineControl?: boolean;
   /** Ask all engines for their load. */
   readonly signals?: boolean;
+  /** Ask all engines whether they are well. */
+  readonly healthChecks?: boolean;
   readonly tokenize?: boolean;
   readonly kvEvents?: string;
   /** `PORT` of 127.0.0.1, or `HOST:PORT`. */

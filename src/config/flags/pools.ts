@@ -49,7 +49,7 @@ function readEngines(
   flags: Flags,
   flag: "encode" | "prefill" | "decode" | "engine",
   fail: Fail,
-): Pick<Pool, "engines" | "signals"> {
+): Pick<Pool, "engines" | "signals" | "healthCheck"> {
   const urls = (flags[flag] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
   if (urls.length === 0) fail(`--${flag} is missing`, `write --${flag} http://HOST:PORT`);
   for (const url of urls) {
@@ -61,7 +61,11 @@ function readEngines(
     const hint = "problem" in parsed ? parsed.hint : undefined;
     if (problem) fail(`invalid URL "${url}" for --${flag}: ${problem}`, hint);
   }
-  return { engines: urls.map((url) => ({ url })), ...(flags.signals && { signals: {} }) };
+  return {
+    engines: urls.map((url) => ({ url })),
+    ...(flags.signals && { signals: {} }),
+    ...(flags.healthChecks && { healthCheck: {} }),
+  };
 }
 
 /** @param role of the engines; undefined = they do both */

@@ -1,6 +1,7 @@
 /** The state of all engines, as the admin pages and metrics report it. */
 import type { Engine } from "../../pool/engine.ts";
 import type { EngineSnapshot } from "../../pool/engine-snapshot.ts";
+import { type EjectionReason, ejectionReasons } from "../../pool/outlier-ejection.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { engineIdentity } from "../../pool/slots.ts";
 import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";
@@ -24,6 +25,10 @@ export interface EngineReport {
   readonly serviceMs?: number;
   /** Those that count towards `maxFails`. */
   readonly failures: number;
+  /** Why it was ejected, or would be if less of its pool were, and until when (ISO 8601); then one request tries it. */
+  readonly ejection?: { readonly reason: EjectionReason; readonly until: string };
+  /** Whether its health checks fail. */
+  readonly isUnhealthy?: boolean;
   /** Whether it reports its load; absent = it is not polled. */
   readonly signal?: SignalState;
   /** External requests: those at the engine that are not this proxy's. */
@@ -68,6 +73,7 @@ export function poolReports(
         answerTokens: board.responseTokens(slot),
         ...(serviceMs > 0 && { firstByteMs: board.firstByteMs(slot), serviceMs }),
         failures: board.failures.count(slot),
+        ...ejectionOf(pool, engine),
         ...signalOf(pool, engine, signals),
         cache: knowledge.get(`${pool.name} ${name}`) ?? otherwise,
       };
@@ -80,6 +86,18 @@ export function poolReports(
       engines,
     };
   });
+}
+
+function ejectionOf({ board: { health, failures }, config }: Pool, engine: Engine) {
+  const { slot, maxFails, failTimeoutMs } = engine;
+  const isNginx = config.ejection.rule === "max_fails";
+  const isFailing = isNginx && maxFails > 0 && failures.count(slot) >= maxFails;
+  const untilMs = isFailing ? failures.checkedAt(slot) + failTimeoutMs : health.ejectedUntil(slot);
+  const reason = isNginx ? "failures" : (ejectionReasons[health.reason(slot)] ?? "");
+  return {
+    ...(untilMs > 0 && { ejection: { reason, until: new Date(untilMs).toISOString() } }),
+    ...(health.isUnhealthy(slot) && { isUnhealthy: true }),
+  };
 }
 
 function signalOf(

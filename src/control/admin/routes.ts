@@ -2,6 +2,7 @@
 import type { Config } from "../../config/schema/schema.ts";
 import { maskConfig } from "../../config/values/secrets.ts";
 import type { Pool } from "../../pool/pool.ts";
+import { unfitPools } from "../../pool/readiness.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
 import { jsonOf } from "../../proxy/context/explanation.ts";
 import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
@@ -31,7 +32,8 @@ export interface AdminSource {
 type Page = (source: AdminSource, nowMs: number) => Promise<AdminResponse>;
 
 const pages: Readonly<Record<string, Page>> = {
-  "/admin/health": async (source) => health(source),
+  "/admin/health": async (source, nowMs) => health(source, nowMs),
+  "/admin/live": async (source) => live(source),
   "/admin/engines": async (source, nowMs) => json(200, { pools: await reports(source, nowMs) }),
   "/admin/config": async ({ config }) => json(200, maskConfig(config).config),
   "/admin/kv": async (source, nowMs) => json(200, { pools: kvReports(source.pools, nowMs) }),
@@ -70,10 +72,29 @@ export function adminRoutes(
 }
 
 /** 503 if the proxy takes no requests: no worker is alive, or it is draining. */
-function health({ workers: { alive, configured }, isDraining }: AdminSource): AdminResponse {
+function live({ workers: { alive, configured }, isDraining }: AdminSource): AdminResponse {
   const isUp = alive > 0 && !isDraining;
   const status = isDraining ? "draining" : isUp ? "ok" : "down";
   return json(isUp ? 200 : 503, { status, workers: { alive, configured } });
+}
+
+/** The same, and 503 if a route has a pool without a fit engine. */
+function health(source: AdminSource, nowMs: number): AdminResponse {
+  const response = live(source);
+  if (response.status !== 200) return response;
+  const { alive, configured } = source.workers;
+  const workers = { alive, configured };
+  const pools = new Map(source.pools.map((pool) => [pool.name, pool]));
+  const routes = source.config.servers.flatMap((server) => server.routes);
+  const unfit = unfitPools(
+    routes.map(({ prefill, target }) => ({
+      prefillPool: prefill && "pool" in prefill ? pools.get(prefill.pool) : undefined,
+      targetPool: target && "pool" in target ? pools.get(target.pool) : undefined,
+    })),
+    nowMs,
+  );
+  if (unfit.length === 0) return response;
+  return json(503, { status: "not-ready", poolsWithoutFitEngine: unfit, workers });
 }
 
 async function reports(source: AdminSource, nowMs: number): Promise<PoolReport[]> {

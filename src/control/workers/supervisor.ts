@@ -12,6 +12,7 @@ import type { BoundAddress, WorkerQuestion } from "../../proxy/worker/messages.t
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
+import { HealthChecker } from "../polling/health-checker.ts";
 import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
 import { ServeError } from "../serve-error.ts";
 import { EngineBoard } from "./engine-board.ts";
@@ -38,6 +39,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #board: EngineBoard;
   readonly #poller: LoadPoller;
+  readonly #checker: HealthChecker;
   readonly #workers: WorkerSet;
   readonly #restarts: Restarts;
   /** Where requests of several workers wait. A single worker has a queue of its own. */
@@ -55,6 +57,10 @@ export class Supervisor {
     this.#poller = new LoadPoller({
       board: this.#board.view,
       shadowBoard: this.#board.shadowView,
+      log: (level, message) => log.log(level, message),
+    });
+    this.#checker = new HealthChecker({
+      board: this.#board.view,
       log: (level, message) => log.log(level, message),
     });
     if (workers > 1) {
@@ -96,6 +102,7 @@ export class Supervisor {
         this.#restarts.serves(thread);
       }
       this.#poller.use(config, this.#applied.slots);
+      this.#checker.use(config, this.#applied.slots);
       return addresses;
     } catch (error) {
       await this.stop();
@@ -132,6 +139,7 @@ export class Supervisor {
     this.#usePools(next);
     this.#logShadows(shadows);
     this.#poller.use(next.config, next.slots);
+    this.#checker.use(next.config, next.slots);
     return addresses;
   }
 
@@ -215,6 +223,7 @@ export class Supervisor {
     clearInterval(this.#queueTicker);
     this.#queue?.close();
     this.#poller.close();
+    this.#checker.close();
   }
 
   #usePools(...configurations: readonly AppliedConfig[]): void {

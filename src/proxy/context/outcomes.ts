@@ -253,6 +253,7 @@ export const outcomes = Object.freeze({
     "no",
     "The configuration rewrites this path in an endless loop.",
   ),
+  notReady: outcome("GP_NOT_READY", 503, "decode", "safe", "No engine is fit to serve requests."),
   internal: outcome(
     "GP_INTERNAL",
     500,

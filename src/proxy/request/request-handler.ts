@@ -25,6 +25,7 @@ import type { RoutedRequest } from "../routing/route-request.ts";
 import type { Routed, Server } from "../routing/server.ts";
 import { BodyLease } from "./body-lease.ts";
 import { ModelList } from "./model-list.ts";
+import { notReady } from "./not-ready.ts";
 import { RequestDeadline } from "./request-deadline.ts";
 import { scanBody } from "./scan-body.ts";
 
@@ -168,8 +169,9 @@ export class RequestHandler implements ExchangeRequest {
     }
     const prefills = isPost && route.prefills && (!route.byEndpoint || generating !== undefined);
     const encodes = route.encodes && isPost && context.path.endsWith("/chat/completions");
-    if (prefills && !route.knowsDialect) {
-      this.ended(outcomes.dialectUnknown);
+    const unready = notReady(context, this.server, route, prefills);
+    if (unready !== undefined) {
+      this.ended(unready);
       return;
     }
     const stores = isPost && generating?.storage !== undefined;

@@ -52,6 +52,8 @@ export class Route {
   /** Path prefix for the internal routing of the encode; "" = none. */
   readonly encodeLocation: string;
   readonly prefillPool: Pool | undefined;
+  /** Undefined = the request decides, or nothing is forwarded. */
+  readonly targetPool: Pool | undefined;
   /** Path prefix for the internal routing of the prefill; "" = none. */
   readonly prefillLocation: string;
   /** Whether the path of a request is in this route, for regular expressions only. */
@@ -91,6 +93,7 @@ export class Route {
     const { encode, prefill } = config;
     this.encodePool = encode && "pool" in encode ? pools.get(encode.pool) : undefined;
     this.encodeLocation = encode && "location" in encode ? encode.location : "";
+    this.targetPool = target && "pool" in target ? pools.get(target.pool) : undefined;
     this.prefillPool = prefill && "pool" in prefill ? pools.get(prefill.pool) : undefined;
     this.prefillLocation = prefill && "location" in prefill ? prefill.location : "";
     this.matches = matcher(config.match, scope);

@@ -36,8 +36,8 @@ export class Server {
       else if (kind === "regex" || kind === "regex-ignore-case") this.#regexes.push(route);
       else this.#prefixes.push(route);
     }
-    const outer = [...this.#prefixes, ...this.#exact.values(), ...this.#regexes];
-    this.accessLogs = outer.find((route) => !route.config.internal)?.accessLogs ?? [];
+    this.routes = [...this.#prefixes, ...this.#exact.values(), ...this.#regexes];
+    this.accessLogs = this.routes.find((route) => !route.config.internal)?.accessLogs ?? [];
     this.#prefixes.sort((a, b) => b.match.path.length - a.match.path.length);
     for (const name of config.names) {
       if (name.startsWith("~")) this.#regexNames.push(compileRegex(name.slice(1), "i", deps.scope));
@@ -45,6 +45,7 @@ export class Server {
   }
 
   readonly name: string;
+  readonly routes: readonly Route[];
   /** Where requests are logged that reach no route. */
   readonly accessLogs: readonly AccessLog[];
 

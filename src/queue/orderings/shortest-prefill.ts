@@ -98,8 +98,8 @@ class ShortestPrefill<Owner> implements Ordering<Owner> {
     return this.#queue.add(prompt, arrivedMs, owner);
   }
 
-  remove(queued: QueuedPrompt<Owner>): void {
-    this.#queue.remove(queued);
+  remove(queued: QueuedPrompt<Owner>, nowMs: number): void {
+    this.#queue.remove(queued, nowMs);
   }
 
   release(nowMs: number): readonly QueuedPrompt<Owner>[] {

@@ -19,6 +19,7 @@ function orderingOf(order: (typeof orderings)[number]["name"], capacity: number)
       isAvailable: () => true,
       hasCapacity: () => true,
       otherRequests: () => 0,
+      share: () => 1,
       reportedCache: () => undefined,
       tokensOf: (bytes) => bytes / 4,
     },
@@ -89,7 +90,7 @@ describe.each(orderings.map((definition) => [definition.name, definition] as con
               waiting.set(owner, ordering.add(request, owner, nowMs));
             }
             for (const [gone, queued] of [...waiting].slice(0, leaves % 2)) {
-              ordering.remove(queued);
+              ordering.remove(queued, nowMs);
               waiting.delete(gone);
             }
             release();

@@ -42,8 +42,7 @@ export const engineSchema = z
       .describe(
         withDetails(
           "How long a new or recovered engine takes to reach its full weight.",
-          "New means: added to a running proxy. Policies that use weights follow it.",
-          "`predictive` does not: it never gives an engine more prompts than that engine completes.",
+          "New means: added to a running proxy. Policies that use weights follow it, and so does `predictive`.",
         ),
       ),
     maxConns: z

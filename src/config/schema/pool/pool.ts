@@ -3,6 +3,7 @@ import { z } from "zod";
 import { withDetails } from "../describe.ts";
 import { defaultEjection, ejectionSchema } from "./ejection.ts";
 import { engineSchema, keepAliveSchema, withFailureDefaults } from "./engine.ts";
+import { healthCheckSchema } from "./health-check.ts";
 import { kvEventsSchema } from "./kv-events.ts";
 import { type PolicyConfig, policySchema } from "./policies.ts";
 import { expandShortForm } from "./predictive.ts";
@@ -34,6 +35,7 @@ export const poolSchema = z
         ),
       ),
     ejection: ejectionSchema.optional(),
+    healthCheck: healthCheckSchema.optional(),
     keepAlive: keepAliveSchema.prefault({}),
     kvEvents: kvEventsSchema
       .optional()

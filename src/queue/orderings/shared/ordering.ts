@@ -60,6 +60,8 @@ export interface EngineView {
   hasCapacity(engine: number, open: number): boolean;
   /** Requests at the engine that did not come through this queue. */
   otherRequests(engine: number, open: number): number;
+  /** Share of its load that the engine is to have now: below 1 in slow start. */
+  share(engine: number): number;
   /** What the engine reports of its cache; undefined = not known so well. */
   reportedCache(engine: number): ReportedPrefixCache | undefined;
   /** Estimate for so many bytes of prompts. */
@@ -90,7 +92,7 @@ export interface Ordering<Owner> {
   waiting(): QueuedRequest<Owner>[];
   add(request: QueueRequest, owner: Owner, arrivedMs: number): QueuedRequest<Owner>;
   /** It does not wait any more, or its engine will not prefill it. Harmless when repeated. */
-  remove(queued: QueuedRequest<Owner>): void;
+  remove(queued: QueuedRequest<Owner>, nowMs: number): void;
   /** Those that go now, in order. Each has been reserved, and waits no longer. */
   release(nowMs: number): readonly QueuedRequest<Owner>[];
   /** Predicted wait of a request that comes now, in ms; infinite = there is no engine. */

@@ -87,7 +87,9 @@ export class EngineWaits {
       if (!takesRequests) continue;
       hits.checkReported(engine);
       const others = this.#engines.otherRequests(engine, this.#batches.open(engine));
-      this.#otherMs[engine] = others * cost.typicalMs(engine);
+      // An engine in slow start looks as if it had so much to do that its share of the load were left.
+      const slowStart = 1 / this.#engines.share(engine) - 1;
+      this.#otherMs[engine] = (others + slowStart) * cost.typicalMs(engine);
     }
   }
 }

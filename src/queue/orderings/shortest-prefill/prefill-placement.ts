@@ -130,6 +130,13 @@ export class PrefillPlacement {
     return ms;
   }
 
+  /** It will not be prefilled where it was sent. @param isAlone nothing else was there that it had waited for */
+  gaveUp(queued: QueuedPrompt, nowMs: number, isAlone: boolean): void {
+    const { engine, prompt, uncachedTokens, sentMs } = queued;
+    if (isAlone) this.cost.observeLeast(engine, uncachedTokens, prompt.tokens, nowMs - sentMs);
+    this.hits.dropped(queued, engine);
+  }
+
   /** What speaks for the chosen engine, before it is added there, and for those that come closest. */
   explain(queued: QueuedPrompt, chosen: number): PlacementOption[] {
     this.#score(queued, this.#duplicateWeight);

@@ -105,10 +105,10 @@ export class PrefillQueue<Owner = unknown> {
   }
 
   /** The client has gone, a deadline has passed, or its engine has failed. */
-  remove(queued: QueuedPrompt<Owner>): void {
+  remove(queued: QueuedPrompt<Owner>, nowMs: number): void {
     if (queued.engine >= 0) {
+      this.#placement.gaveUp(queued, nowMs, this.#batches.open(queued.engine) === 1);
       this.#batches.drop(queued.engine, queued);
-      this.#placement.hits.dropped(queued, queued.engine);
       return;
     }
     const at = this.#waiting.indexOf(queued);
@@ -232,8 +232,7 @@ export class PrefillQueue<Owner = unknown> {
     for (let i = 0; i < placed && left > 0; i += 1) {
       const queued = this.#waiting[i]!;
       if (queued.engine >= 0 || this.#overtakenBy(queued, i) !== undefined) continue;
-      const isUnwanted = (one: number) => this.#batches.open(one) === 0;
-      const engine = this.#placement.bestUnwanted(queued, isUnwanted);
+      const engine = this.#placement.bestUnwanted(queued, (one) => this.#batches.open(one) === 0);
       if (engine < 0 || !this.#send(queued, engine, nowMs)) continue;
       left -= 1;
       released.push(queued);
@@ -263,6 +262,7 @@ export class PrefillQueue<Owner = unknown> {
     if (!this.#engines.hasCapacity(engine, open) || !this.#reserve(queued.owner)) return false;
     if (queued.prompt.explains) queued.placementOptions = placement.explain(queued, engine);
     queued.engine = engine;
+    queued.sentMs = nowMs;
     queued.predictedMs = placement.predict(queued, engine);
     queued.uncachedTokens = placement.uncached(queued, engine);
     // If it joins others, nobody knows what was there before them.

@@ -40,6 +40,8 @@ export class QueuedPrompt<Owner = unknown> implements SentPrompt, QueuedRequest<
   /** Until the end of its prefill where it was last placed: its wait there, and the prefill. */
   endsInMs = 0;
   predictedMs = 0;
+  /** When it was sent, on the monotonic clock. */
+  sentMs = 0;
   uncachedTokens = 0;
   /**
    * Blocks that the model of its engine's cache says are there; -1 = the engine reports by itself, which says nothing

@@ -28,6 +28,7 @@ const allFit = (size: number): EngineView => ({
   isAvailable: () => true,
   hasCapacity: () => true,
   otherRequests: () => 0,
+  share: () => 1,
   reportedCache: () => undefined,
   tokensOf: (bytes) => bytes / 4,
 });
@@ -177,7 +178,7 @@ it("what was sent but never computed is not believed to be there, but for what w
   queue.done(first, 0, ms(5_120));
   const failed = send(prompt(20_480, blocks));
   expect([failed.engine, failed.uncachedTokens]).toEqual([first.engine, 20_480 - 5_120]);
-  queue.remove(failed);
+  queue.remove(failed, 0);
   const again = send(prompt(20_480, blocks));
   expect([again.engine, again.uncachedTokens]).toEqual([first.engine, 20_480 - 5_120]);
 });
@@ -193,7 +194,7 @@ it("what was evicted while a prompt waited for it is not believed when it is sen
   const evicting = Array.from({ length: 40 }, (_, i) => 1_000 + i);
   const busy = [0, 1].map(() => small.add(prompt(20_480, evicting), 3_000));
   small.release(3_000);
-  for (const one of busy) if (one.engine < 0) small.remove(one);
+  for (const one of busy) if (one.engine < 0) small.remove(one, 0);
   const waits = small.add(prompt(20_490, [...blocks, 99]), 3_000);
   for (const one of busy) if (one.engine >= 0) small.done(one, 0, 6_000);
   small.release(6_000);
@@ -271,8 +272,8 @@ it("a client that leaves the queue costs nothing, and one that is done twice cou
   queue.release(0);
   const gone = queue.add(prompt(100), 1);
   const stays = queue.add(prompt(100), 2);
-  queue.remove(gone);
-  queue.remove(gone);
+  queue.remove(gone, 0);
+  queue.remove(gone, 0);
   queue.done(sent, 0, 30);
   expect(queue.release(30)).toEqual([stays]);
   queue.done(sent, 0, 31);
@@ -383,4 +384,34 @@ it("what an engine tells of its cache counts more than what was sent there, and 
   expect(send(5_000)).toEqual([0, 2_100 - 4 * 512]);
   queue.forget(0);
   expect(queue.isModelled(0)).toBe(false);
+});
+
+it("an engine in slow start gets a prompt only when the others are well occupied", () => {
+  const shares = [1, 0.1];
+  const queue: Queue = new PrefillQueue(
+    options,
+    { ...allFit(2), share: (engine) => shares[engine]! },
+    reserve,
+  );
+  // Too long for two of them to be sent together.
+  const prompts = Array.from({ length: 3 }, () => queue.add(prompt(1_100), 0));
+  queue.release(0);
+  expect(prompts.map(({ engine }) => engine)).toEqual([0, -1, 1]);
+  const later = queueOf(2);
+  const others = Array.from({ length: 3 }, () => later.add(prompt(1_100), 0));
+  later.release(0);
+  expect(others.map(({ engine }) => engine)).toEqual([0, 1, -1]);
+});
+
+it("an engine at which prefills are given up late is expected to be slow", () => {
+  const queue = queueOf(2);
+  const placed: number[] = [];
+  for (let nowMs = 0; placed.length < 12; nowMs += 3_000) {
+    const one = queue.add(prompt(100), nowMs);
+    queue.release(nowMs);
+    placed.push(one.engine);
+    if (one.engine === 0) queue.remove(one, nowMs + 2_000);
+    else queue.done(one, 0, nowMs + ms(100));
+  }
+  expect(placed.slice(6)).toEqual(placed.slice(6).map(() => 1));
 });

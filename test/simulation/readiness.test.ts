@@ -1,0 +1,38 @@
+/** `/health` says whether requests can be served, and not only whether one of the engines is well. */
+import { expect, test } from "vitest";
+import { codeOf } from "./client.ts";
+import { response } from "./engine.ts";
+import { World } from "./world.ts";
+
+function healthOf(world: World) {
+  const client = world.client();
+  client.send("GET /health HTTP/1.1\r\nHost: proxy\r\n\r\n", "GET");
+  return world.responseTo(client);
+}
+
+for (const role of ["prefill", "decode"] as const) {
+  for (const engines of [1, 2]) {
+    test(`without a fit ${role} engine of ${engines} the proxy is not ready, and with one it is again`, () => {
+      const world = new World({ prefill: engines, decode: engines });
+      for (const engine of world.decode) {
+        const { script } = engine;
+        engine.script = (request, connection) =>
+          request.startLine.startsWith("GET /health")
+            ? connection.send(response("{}"))
+            : script(request, connection);
+      }
+      expect(healthOf(world).status).toBe(200);
+      for (const engine of world[role]) engine.connects("refused");
+      for (const { socket } of world[role].flatMap(({ connections }) => connections))
+        socket.destroy();
+      world.responseTo(world.ask({ prompt: "p", stream: false }));
+      const bad = healthOf(world);
+      expect([bad.status, codeOf(bad)]).toEqual([503, "GP_NOT_READY"]);
+      expect(bad.body.toString()).toContain(`\\"${role}\\"`);
+      for (const engine of world[role]) engine.connects(undefined);
+      world.runFor(11_000);
+      expect(world.responseTo(world.ask({ prompt: "p", stream: false })).status).toBe(200);
+      expect(healthOf(world).status).toBe(200);
+    });
+  }
+}
