@@ -31,6 +31,10 @@ export function flagsCommand(): Command {
     )
     .option("--request-timeout-ms <ms>", "for a whole request (default: 0, no limit)")
     .option("--prefill-timeout-ms <ms>", "for a prefill at one engine (default: 0, no limit)")
+    .option(
+      "--keep-alive-comment-ms <ms>",
+      "comments while a stream waits for its first token (default: 0, none)",
+    )
     .option("--resume", "continue streams of decode engines that die, from another one")
     .option(
       "--explain",

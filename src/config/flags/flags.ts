@@ -32,6 +32,7 @@ export interface Flags {
   /** In ms, as in a route. */
   readonly requestTimeoutMs?: string;
   readonly prefillTimeoutMs?: string;
+  readonly keepAliveCommentMs?: string;
   readonly resume?: boolean;
   readonly explain?: boolean;
   /** As in a route. */

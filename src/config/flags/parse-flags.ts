@@ -51,6 +51,7 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
   const onFailure = oneOf("--on-prefill-failure", flags.onPrefillFailure, failures, fail);
   const minTokens = readTokens("--prefill-min-tokens", flags.prefillMinTokens, fail);
   const requestMs = readMs("--request-timeout-ms", flags.requestTimeoutMs, fail);
+  const commentMs = readMs("--keep-alive-comment-ms", flags.keepAliveCommentMs, fail);
   const prefillMs = readMs("--prefill-timeout-ms", flags.prefillTimeoutMs, fail);
   return {
     match: { path: "/" },
@@ -62,6 +63,7 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     ...(minTokens !== undefined && { prefillMinTokens: minTokens }),
     ...(requestMs !== undefined && { requestTimeoutMs: requestMs }),
     ...(prefillMs !== undefined && { prefillTimeoutMs: prefillMs }),
+    ...(commentMs !== undefined && { keepAliveCommentMs: commentMs }),
     ...(flags.resume && { resume: true }),
     ...(flags.explain && { explain: true }),
     ...(flags.engineControl && { engineControl: true }),

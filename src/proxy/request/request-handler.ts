@@ -17,7 +17,7 @@ import type { ExchangeRequest, ExchangeServices } from "../pd/driver/exchange-se
 import { EncodeDriver } from "../pd/encode/encode-driver.ts";
 import { ClientResponse } from "../response/client-response.ts";
 import { errorPage } from "../response/error-page.ts";
-import { errorReply, finalReply, returnedReply } from "../response/local-reply.ts";
+import { earlyHead, errorReply, finalReply, returnedReply } from "../response/local-reply.ts";
 import type { ClientPort } from "../response/response-writer.ts";
 import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
@@ -26,7 +26,7 @@ import type { Routed, Server } from "../routing/server.ts";
 import { BodyLease } from "./body-lease.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
-import { RequestDeadline } from "./request-deadline.ts";
+import { RequestTimers } from "./request-timers.ts";
 import { scanBody } from "./scan-body.ts";
 
 /** The client's connection, as far as one request needs it. */
@@ -68,7 +68,7 @@ export class RequestHandler implements ExchangeRequest {
   #pageOf: Outcome | undefined;
   #pageStatus = 0;
   #hasArrived = false;
-  readonly #deadline: RequestDeadline | undefined;
+  readonly #timers: RequestTimers;
 
   constructor(
     client: RequestClient,
@@ -84,9 +84,8 @@ export class RequestHandler implements ExchangeRequest {
     this.#routed = routed;
     const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
-    const timeoutMs = routed.route?.config.requestTimeoutMs ?? 0;
-    if (timeoutMs > 0)
-      this.#deadline = new RequestDeadline(worker.deadlines, timeoutMs, () => this.#expired());
+    this.#timers = new RequestTimers(worker.deadlines);
+    this.#timers.limit(routed.route?.config.requestTimeoutMs ?? 0, () => this.#expired());
   }
 
   get bodyBytesMax(): number {
@@ -177,6 +176,9 @@ export class RequestHandler implements ExchangeRequest {
     const stores = isPost && generating?.storage !== undefined;
     const mustBeObject = prefills || encodes || stores;
     const problem = scanBody(context, this.worker, route.byEndpoint, mustBeObject);
+    const { keepAliveCommentMs: everyMs } = route.config;
+    const comment = () => this.response.comment(earlyHead(context));
+    if (everyMs > 0 && generating) this.#timers.sayOften(everyMs, this.members, comment);
     if (problem !== undefined) this.ended(problem);
     else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);
@@ -243,7 +245,7 @@ export class RequestHandler implements ExchangeRequest {
   ended(outcome: Outcome): void {
     if (this.#finished || this.#servesPage(outcome)) return;
     this.#finished = true;
-    this.#deadline?.end();
+    this.#timers.end();
     const { context, worker } = this;
     context.outcome = this.#pageOf ?? outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
@@ -273,7 +275,7 @@ export class RequestHandler implements ExchangeRequest {
 
   /** Serves the route's page for an error in its place, once per request; false when there is none. */
   #servesPage(outcome: Outcome): boolean {
-    if (outcome.status < 300 || this.#pageOf !== undefined || this.response.started) return false;
+    if (outcome.status < 300 || this.#pageOf !== undefined || this.response.hasHead) return false;
     const page = errorPage(outcome.status, this.#routed.route, this.server, this.context);
     if (page === undefined) return false;
     this.#pageOf = outcome;

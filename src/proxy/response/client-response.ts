@@ -1,12 +1,10 @@
 /** The response to a client: its head, and its body in a framing that this client understands. */
 import type { ResponseFilter } from "../../dialects/dialect.ts";
-import { FieldSet } from "../../http1/fields/field-set.ts";
-import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
-import { reasonOf } from "../../http1/reason.ts";
 import { filteredResponseBytesMax } from "../../limits.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { BufferedBody } from "./buffered-body.ts";
+import { engineHead } from "./engine-head.ts";
 import { type BodySink, FilteredBody } from "./filtered-body.ts";
 import type { FramedBody } from "./framed-body.ts";
 import { type ClientPort, type ResponseServices, ResponseWriter } from "./response-writer.ts";
@@ -15,18 +13,14 @@ import { hasEvents } from "./stream-marks.ts";
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
 type BodyMode = "none" | "as-is" | "data" | "chunk";
 
-const dropped = new FieldSet([]);
-const droppedWithId = new FieldSet(["X-Request-Id"]);
-const redirecting = ["Location", "Refresh", "Content-Location"];
-const droppedToRedirect = new FieldSet(redirecting);
-const droppedToRedirectWithId = new FieldSet([...redirecting, "X-Request-Id"]);
 const crlf = Buffer.from("\r\n");
 const contentLengthLine = /(?<=\n)content-length:[^\r]*\r\n/i;
+const eventType = /^content-type: text\/event-stream/im;
 const lastChunk = Buffer.from("0\r\n\r\n");
 
-function dropsOf(withId: boolean, toRedirect: boolean): FieldSet {
-  if (toRedirect) return withId ? droppedToRedirectWithId : droppedToRedirect;
-  return withId ? droppedWithId : dropped;
+/** Whether the response is a stream whose events can be put behind others. */
+function canGoOn({ fields }: ResponseHead): boolean {
+  return hasEvents(fields) && !fields.get("content-encoding");
 }
 
 export class ClientResponse implements BodySink {
@@ -56,9 +50,27 @@ export class ClientResponse implements BodySink {
     this.#keep = keep;
   }
 
-  /** Whether any byte has gone to the client. */
+  /** Whether any byte of a response has gone to the client. */
   get started(): boolean {
     return this.#out.started;
+  }
+
+  /** Whether the client has a head, of a response or an early one: no other status can follow. */
+  get hasHead(): boolean {
+    return this.#out.started || this.#out.isEarly;
+  }
+
+  /** A comment while the response has not begun; before the first one, a head. False = it has begun. */
+  comment(head: string): boolean {
+    if (this.#out.started) return false;
+    const isFramed = this.#context.head.minor > 0;
+    if (!isFramed) {
+      this.#unframed = true;
+      this.#keep = false;
+    }
+    const framing = isFramed ? "Transfer-Encoding: chunked\r\n" : "";
+    this.#out.comment(() => head + framing + this.#connectionLine(), isFramed);
+    return true;
   }
 
   /** Whether the connection may serve another request afterwards. */
@@ -73,7 +85,7 @@ export class ClientResponse implements BodySink {
 
   /** Only the end of the connection shows an HTTP/1.0 client that this response is complete. */
   get endsWithConnection(): boolean {
-    return this.started && this.#unframed;
+    return this.hasHead && this.#unframed;
   }
 
   /**
@@ -83,9 +95,10 @@ export class ClientResponse implements BodySink {
    */
   fromEngine(engine: ResponseHead, requestId: string, status: number, redirects?: string): void {
     const { head } = this.#context;
-    const old = head.minor === 0;
+    // Behind an early head the body is framed where it is written.
+    const old = head.minor === 0 || this.#out.isEarly;
     let framing = "";
-    this.#unframed = false;
+    this.#unframed = head.minor === 0 && this.#out.isEarly;
     this.#changesBuffered = false;
     this.#isBufferedUnfinished = false;
     this.#filtered = undefined;
@@ -94,8 +107,8 @@ export class ClientResponse implements BodySink {
     else if (engine.framing === "length") this.#mode = "as-is";
     else if (old) {
       this.#mode = engine.framing === "chunked" ? "data" : "as-is";
-      this.#unframed = true;
-      this.#keep = false;
+      this.#unframed = head.minor === 0;
+      if (this.#unframed) this.#keep = false;
     } else {
       this.#mode = engine.framing === "chunked" ? "as-is" : "chunk";
       framing = "Transfer-Encoding: chunked\r\n";
@@ -103,15 +116,10 @@ export class ClientResponse implements BodySink {
     if (head.method === "HEAD") this.#mode = "none";
     this.#context.status = status === 0 ? engine.status : status;
     this.#context.engineHead = engine.fields.text;
-    let text =
-      status === 0
-        ? `HTTP/1.1 ${engine.status} ${engine.reason}\r\n`
-        : `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`;
-    text += forwardedLines(engine.fields, dropsOf(requestId !== "", redirects !== undefined));
-    text += redirects ?? "";
-    if (requestId !== "") text += `X-Request-Id: ${requestId}\r\n`;
-    text += this.#context.explanation?.line() ?? "";
-    this.#out.head = text + framing + this.#connectionLine();
+    const lines = this.#context.explanation?.line() ?? "";
+    const text = engineHead(engine, requestId, status, redirects) + lines;
+    const isStream = this.#out.isEarly && engine.status === 200 && canGoOn(engine);
+    this.#out.setHead(text + framing + this.#connectionLine(), isStream);
   }
 
   /**
@@ -140,7 +148,7 @@ export class ClientResponse implements BodySink {
 
   /** The events of another response continue those that were sent. False if it has none. */
   goesOn(engine: ResponseHead): boolean {
-    if (!hasEvents(engine.fields) || engine.fields.get("content-encoding")) return false;
+    if (!canGoOn(engine)) return false;
     const keepsChunks = this.#mode === "chunk" && engine.framing === "chunked";
     this.#filtered = new FilteredBody(this, true, keepsChunks);
     return true;
@@ -155,10 +163,12 @@ export class ClientResponse implements BodySink {
     // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
     const bodiless = status === 204 || status === 304;
     const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
-    this.#out.head = `HTTP/1.1 ${status} ${reason}\r\n${lines}${length}${this.#connectionLine()}`;
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${lines}${length}${this.#connectionLine()}`;
+    this.#out.setHead(head, eventType.test(lines));
     this.#mode = "as-is";
     const silent = bodiless || this.#context.head.method === "HEAD" || body.length === 0;
     this.#send(silent ? undefined : body, 0, silent ? 0 : body.length);
+    this.#out.end();
   }
 
   /** Bytes of the engine's body, as the connection framed them. */
@@ -266,6 +276,7 @@ export class ClientResponse implements BodySink {
     this.#filtered?.end();
     if (this.#mode === "chunk") this.#send(lastChunk, 0, lastChunk.length);
     else if (this.#out.head !== "") this.#send(undefined, 0, 0);
+    this.#out.end();
   }
 
   #send(chunk: Buffer | undefined, start: number, end: number): void {

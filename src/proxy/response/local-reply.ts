@@ -63,6 +63,12 @@ export function finalReply(
   response.local(200, "OK", `${common(context)}Content-Type: ${contentType}\r\n`, body);
 }
 
+/** Of a stream that waits for its first token. */
+export function earlyHead(context: RequestContext): string {
+  const type = "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n";
+  return `HTTP/1.1 200 OK\r\n${common(context)}${type}`;
+}
+
 /** An error of the proxy's own. */
 export function errorReply(
   response: ClientResponse,

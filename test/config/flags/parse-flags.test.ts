@@ -68,6 +68,15 @@ test("each flag sets its key", () => {
   expect(logs).toEqual([[{ file: "stdout", format: "combined" }]]);
 });
 
+test("streams go on, and are kept alive, if the flags say so", () => {
+  const flags = { resume: true, keepAliveCommentMs: "15000" };
+  const on = { resume: true, keepAliveCommentMs: 15_000 };
+  expect(parsed(flags).servers[0]!.routes).toMatchObject([on]);
+  const off = { resume: false, keepAliveCommentMs: 0 };
+  expect(parsed({}).servers[0]!.routes).toMatchObject([off]);
+  expect(problems({ keepAliveCommentMs: "1s" })).toHaveLength(1);
+});
+
 test("times in ms are the route's, and wrong ones are reported", () => {
   const { servers } = parsed({ requestTimeoutMs: "60000", prefillTimeoutMs: "0" });
   expect(servers[0]!.routes).toMatchObject([{ requestTimeoutMs: 60_000, prefillTimeoutMs: 0 }]);

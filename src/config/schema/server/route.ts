@@ -165,6 +165,15 @@ export const routeSchema = z
           "Each prefill engine that is tried has this time.",
         ),
       ),
+    keepAliveCommentMs: milliseconds
+      .default(0)
+      .describe(
+        withDetails(
+          "While a stream waits for its first token, send its client a comment this often. 0 = never.",
+          "For load balancers that cut idle streams. Its head goes out with the first comment, with status 200:",
+          "what fails afterwards is an event within the stream (`docs/responses.md`).",
+        ),
+      ),
     resume: z
       .boolean()
       .default(false)
