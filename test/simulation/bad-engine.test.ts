@@ -1,0 +1,204 @@
+/**
+ * One bad engine costs nobody a response: whatever it does, on either leg, among two engines or four, whether clients
+ * wait or leave early, requests that a healthy engine could have served are served.
+ */
+import { describe, expect, test } from "vitest";
+import type { Client } from "./client.ts";
+import { decodes, type Engine, prefills, response, type Script } from "./engine.ts";
+import { rightResponse } from "./prompts.ts";
+import { World } from "./world.ts";
+
+const clients = 50;
+const requestsPerClient = 4;
+/** What a healthy engine takes to respond. */
+const usualMs = 100;
+
+type Policy = "round_robin" | "least_conn" | "predictive";
+
+/** Turns the engine bad. @param whole what it would do if it were well */
+type Turns = (engine: Engine, whole: Script, world: World) => void;
+
+const does =
+  (script: Script): Turns =>
+  (engine) => {
+    engine.script = script;
+  };
+const says = (text: string | Buffer): Turns => does((_, { send }) => send(text));
+const failsWith = (status: string): Turns => says(response('{"error":{}}', status));
+
+const ways: Readonly<Record<string, Turns>> = {
+  "refuses connections": (engine) => {
+    engine.connects("refused");
+    for (const { socket } of engine.connections) socket.destroy();
+  },
+  "accepts no connections": (engine) => {
+    engine.connects("silence");
+    for (const { socket } of engine.connections) socket.destroy();
+  },
+  resets: does((_, { socket }) => socket.cut("rst")),
+  "resets in its head": does((_, { send, after, socket }) => {
+    send("HTTP/1.1 200 OK\r\nContent-Ty");
+    after(5, () => socket.cut("rst"));
+  }),
+  "says garbage": says("\0\0\0NONSENSE\r\n\r\n"),
+  "responds with 500": failsWith("500 Internal Server Error"),
+  "responds with 502": failsWith("502 Bad Gateway"),
+  "responds with 503": failsWith("503 Service Unavailable"),
+  "responds with 429": failsWith("429 Too Many Requests"),
+  hangs: does(() => {}),
+  "is ten times slower": (engine, whole) => {
+    engine.script = (request, connection) =>
+      connection.after(9 * usualMs, () => whole(request, connection));
+  },
+  "is stopped for 30 s": (engine, whole, world) => {
+    const endsMs = world.network.nowMs() + 30_000;
+    engine.script = (request, connection) =>
+      connection.after(Math.max(0, endsMs - world.network.nowMs()), () =>
+        whole(request, connection),
+      );
+  },
+};
+
+const junk: Readonly<Record<string, Turns>> = {
+  "an error": says(response('{"error":{"message":"no"}}')),
+  HTML: says(response("<html>busy</html>")),
+  "half of its JSON": says(response('{"choices":[],"kv_transf')),
+  nothing: says(response("")),
+};
+
+function worldOf(engines: number, policy: Policy = "round_robin"): World {
+  const world = new World({
+    prefill: engines,
+    decode: engines,
+    pool: { policy: { name: policy } },
+    route: { connectTimeoutMs: 1_000, readTimeoutMs: 60_000 },
+  });
+  world.kv.consumed = false;
+  for (const engine of world.prefill) engine.script = usually(prefills);
+  for (const engine of world.decode) engine.script = usually(decodes);
+  return world;
+}
+
+const usually =
+  (script: Script): Script =>
+  (request, connection) =>
+    connection.after(usualMs, () => script(request, connection));
+
+/** Share of the requests that got the right response in time. */
+function rightShare(world: World, waitMs: number, turn: () => void): number {
+  const { network } = world;
+  let right = 0;
+  let over = 0;
+  let asked = 0;
+  const next = (name: string, left: number): void => {
+    if (left === 0) return;
+    asked += 1;
+    const ask = { prompt: `${name} ${left}`, stream: true };
+    const sentMs = network.nowMs();
+    const client: Client = world.ask(ask);
+    const look = (): void => {
+      const [answer] = client.answers;
+      const isLate = network.nowMs() - sentMs >= waitMs;
+      if (answer === undefined && client.ended === undefined && !isLate) {
+        network.after(20, look);
+        return;
+      }
+      over += 1;
+      if (answer?.status === 200 && answer.body.toString() === rightResponse(ask)) right += 1;
+      client.socket.destroy();
+      next(name, left - 1);
+    };
+    network.after(20, look);
+  };
+  for (let i = 0; i < clients; i += 1) next(`c${i}`, requestsPerClient);
+  network.after(300, turn);
+  const total = clients * requestsPerClient;
+  world.runUntil(() => over === total, 600_000);
+  expect(asked).toBe(total);
+  return right / total;
+}
+
+for (const role of ["prefill", "decode"] as const) {
+  const whole = usually(role === "prefill" ? prefills : decodes);
+  const all = Object.entries(ways).concat(
+    role === "prefill" ? Object.entries(junk).map(([what, turn]) => [`says ${what}`, turn]) : [],
+  );
+  describe.each(all)(`a ${role} engine that %s`, (_, turn) => {
+    test.each([2, 4])("among %i costs nobody a response", (engines) => {
+      for (const waitMs of [60_000, 2_000]) {
+        const world = worldOf(engines);
+        const [bad] = world[role];
+        const share = rightShare(world, waitMs, () => turn(bad!, whole, world));
+        expect(share, `clients that wait ${waitMs} ms`).toBeGreaterThanOrEqual(0.99);
+        world.runFor(70_000);
+        expect(world.inFlight).toBe(0);
+      }
+    });
+  });
+}
+
+describe.each(["least_conn", "predictive"] as const)("with the policy %s", (policy) => {
+  test("an engine that hangs loses its traffic, though its clients leave early", () => {
+    const world = worldOf(2, policy);
+    const [bad] = world.prefill;
+    const share = rightShare(world, 2_000, () => ways["hangs"]!(bad!, prefills, world));
+    expect(share).toBeGreaterThanOrEqual(0.99);
+  });
+});
+
+describe.each(["prefill", "decode"] as const)("a request at which each %s engine fails", (role) => {
+  test.each(["rst", "fin"] as const)("with a %s leaves the pool as it was", (how) => {
+    const world = worldOf(2);
+    for (const engine of world[role]) {
+      const { script } = engine;
+      engine.script = (request, connection) => {
+        if (request.body.includes("cursed")) connection.socket.cut(how);
+        else script(request, connection);
+      };
+    }
+    for (let i = 0; i < 8; i += 1) {
+      expect(world.responseTo(world.ask({ prompt: "cursed", stream: true })).status).toBe(502);
+    }
+    const pool = world[role].map((_, index) =>
+      world.board.failures.count(index + (role === "prefill" ? 0 : 2)),
+    );
+    expect(pool).toEqual([0, 0]);
+    for (let i = 0; i < 8; i += 1) {
+      expect(world.responseTo(world.ask({ prompt: "fine", stream: true })).status).toBe(200);
+    }
+  });
+});
+
+test("an engine at which one request fails that another engine serves is to blame", () => {
+  const world = worldOf(2);
+  world.prefill[0]!.script = (_, { socket }) => socket.cut("rst");
+  for (let i = 0; i < 30; i += 1) {
+    expect(world.responseTo(world.ask({ prompt: "fine", stream: true })).status).toBe(200);
+  }
+  expect(world.prefill[0]!.requests).toHaveLength(5);
+});
+
+test("a long prompt at an idle engine is not late, and a busy engine does not hang", () => {
+  const world = worldOf(2);
+  for (let i = 0; i < 6; i += 1) world.responseTo(world.ask({ prompt: "short", stream: true }));
+  // About 25,000 tokens, for which a slow engine takes 8 s.
+  const ask = { prompt: "long ".repeat(20_000), stream: true };
+  for (const engine of world.prefill) {
+    engine.script = (request, connection) =>
+      connection.after(8_000, () => prefills(request, connection));
+  }
+  const client = world.ask(ask);
+  expect(world.responseTo(client, 60_000).status).toBe(200);
+  expect(world.prefill.flatMap(({ requests }) => requests)).toHaveLength(7);
+});
+
+test("a wait that another engine needs as well is no failure of the first", () => {
+  const world = worldOf(2);
+  for (let i = 0; i < 6; i += 1) world.responseTo(world.ask({ prompt: "short", stream: true }));
+  for (const engine of world.prefill) {
+    engine.script = (request, connection) =>
+      connection.after(2_500, () => prefills(request, connection));
+  }
+  expect(world.responseTo(world.ask({ prompt: "odd", stream: true })).status).toBe(200);
+  expect([0, 1].map((slot) => world.board.failures.count(slot))).toEqual([0, 0]);
+});
