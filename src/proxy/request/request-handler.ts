@@ -26,7 +26,7 @@ import type { Routed, Server } from "../routing/server.ts";
 import { BodyLease } from "./body-lease.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
-import { RequestTimers } from "./request-timers.ts";
+import { type RequestTimers, requestTimers } from "./request-timers.ts";
 import { scanBody } from "./scan-body.ts";
 
 /** The client's connection, as far as one request needs it. */
@@ -68,7 +68,8 @@ export class RequestHandler implements ExchangeRequest {
   #pageOf: Outcome | undefined;
   #pageStatus = 0;
   #hasArrived = false;
-  readonly #timers: RequestTimers;
+  /** Undefined = the route times nothing. */
+  readonly #timers: RequestTimers | undefined;
 
   constructor(
     client: RequestClient,
@@ -84,8 +85,7 @@ export class RequestHandler implements ExchangeRequest {
     this.#routed = routed;
     const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
-    this.#timers = new RequestTimers(worker.deadlines);
-    this.#timers.limit(routed.route?.config.requestTimeoutMs ?? 0, () => this.#expired());
+    this.#timers = requestTimers(worker.deadlines, routed.route?.config, this);
   }
 
   get bodyBytesMax(): number {
@@ -130,9 +130,13 @@ export class RequestHandler implements ExchangeRequest {
     else this.#exchange.abort(outcome);
   }
 
-  #expired(): void {
+  timedOut(): void {
     if (this.#hasArrived) this.abort(outcomes.requestTimeout);
     else this.#client.refuse(outcomes.clientTimeout);
+  }
+
+  comment(): boolean {
+    return this.response.comment(earlyHead(this.context));
   }
 
   /** The client has read what waited for it. */
@@ -176,9 +180,7 @@ export class RequestHandler implements ExchangeRequest {
     const stores = isPost && generating?.storage !== undefined;
     const mustBeObject = prefills || encodes || stores;
     const problem = scanBody(context, this.worker, route.byEndpoint, mustBeObject);
-    const { keepAliveCommentMs: everyMs } = route.config;
-    const comment = () => this.response.comment(earlyHead(context));
-    if (everyMs > 0 && generating) this.#timers.sayOften(everyMs, this.members, comment);
+    if (generating) this.#timers?.comment(this.members);
     if (problem !== undefined) this.ended(problem);
     else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);
@@ -245,7 +247,7 @@ export class RequestHandler implements ExchangeRequest {
   ended(outcome: Outcome): void {
     if (this.#finished || this.#servesPage(outcome)) return;
     this.#finished = true;
-    this.#timers.end();
+    this.#timers?.end();
     const { context, worker } = this;
     context.outcome = this.#pageOf ?? outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;

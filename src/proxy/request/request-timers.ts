@@ -28,28 +28,52 @@ class Timer implements Expirable {
   }
 }
 
+/** What a request does when its time has come. */
+export interface TimedRequest {
+  /** It has taken longer than it may. */
+  timedOut(): void;
+  /** Sends its client a comment; false = none is to follow, since the response has begun. */
+  comment(): boolean;
+}
+
+/** In ms; 0 = none. */
+export interface RequestTimes {
+  readonly requestTimeoutMs: number;
+  readonly keepAliveCommentMs: number;
+}
+
+/** Of a request whose head is here. Undefined = the route times nothing. */
+export function requestTimers(
+  deadlines: Deadlines,
+  times: RequestTimes | undefined,
+  request: TimedRequest,
+): RequestTimers | undefined {
+  if (times === undefined || times.requestTimeoutMs + times.keepAliveCommentMs === 0)
+    return undefined;
+  return new RequestTimers(deadlines, times, request);
+}
+
 export class RequestTimers {
   readonly #deadlines: Deadlines;
-  #limit: Timer | undefined;
+  readonly #times: RequestTimes;
+  readonly #request: TimedRequest;
+  readonly #limit: Timer | undefined;
   #comments: Timer | undefined;
 
-  constructor(deadlines: Deadlines) {
+  constructor(deadlines: Deadlines, times: RequestTimes, request: TimedRequest) {
     this.#deadlines = deadlines;
+    this.#times = times;
+    this.#request = request;
+    const { requestTimeoutMs: timeoutMs } = times;
+    if (timeoutMs > 0) this.#limit = new Timer(deadlines, timeoutMs, () => request.timedOut());
   }
 
-  /** From its head to the last byte of its response. @param timeoutMs 0 = no limit */
-  limit(timeoutMs: number, expired: () => void): void {
-    if (timeoutMs > 0) this.#limit = new Timer(this.#deadlines, timeoutMs, expired);
-  }
-
-  /**
-   * If the request is for a stream, until its response begins.
-   * @param comment sends one; false = none is to follow
-   */
-  sayOften(everyMs: number, members: TopLevel | undefined, comment: () => boolean): void {
-    if (members === undefined || !isTrue(members, stream)) return;
+  /** The request goes on; if it is for a stream, comments follow until its response begins. */
+  comment(members: TopLevel | undefined): void {
+    const { keepAliveCommentMs: everyMs } = this.#times;
+    if (everyMs === 0 || members === undefined || !isTrue(members, stream)) return;
     const timer = new Timer(this.#deadlines, everyMs, () => {
-      if (comment()) timer.restart(everyMs);
+      if (this.#request.comment()) timer.restart(everyMs);
     });
     this.#comments = timer;
   }
