@@ -88,11 +88,11 @@ export interface KvTransfer {
   prefillEdits(edits: Edits, engines: Engines): void;
 
   /**
-   * Reads the prefill engine's response, whole and uncompressed. It may be referred to, and stays as it is. What is
-   * returned ends the request: a response that needs no decode, or `no-transfer` = it names no KV cache, and decode
-   * cannot do without.
+   * Reads the prefill engine's response, whole and uncompressed. It may be referred to, and stays as it is. Undefined =
+   * decode follows. A reply ends the request: it needs no decode. If the response names no KV cache: `missing-transfer`
+   * where decode can compute the prompt, `no-transfer` where it cannot do without.
    */
-  prefillResponded(response: Buffer): FinalReply | "no-transfer" | undefined;
+  prefillResponded(response: Buffer): FinalReply | "missing-transfer" | "no-transfer" | undefined;
 
   /**
    * Makes the client's body the decode engine's. What a client wrote into a KV-transfer field of its own must never
@@ -242,6 +242,9 @@ export interface Dialect<Name extends string = string> {
 
   /** Decode first: the decode engine calls the proxy back for its prefill. */
   readonly callsBack?: boolean;
+
+  /** A prefill's response names the KV cache; `prefillResponded` returns undefined only for one that does. */
+  readonly prefillNamesKv?: boolean;
 
   /**
    * The prefill's request names the decode engine, which therefore is chosen before the prefill. Always so with

@@ -77,6 +77,7 @@ export const trtllm = defineDialect({
     ofFamily: "certain",
   },
   order: "prefill-first",
+  prefillNamesKv: true,
   release: contextRelease,
   merge: trtllmResponses,
   supports,

@@ -23,6 +23,7 @@ export const omni = defineDialect({
     idsFrom: "engine",
   },
   order: "prefill-first",
+  prefillNamesKv: true,
   release: {
     by: "cancelled-decode",
     how: "decode's request, cancelled",
@@ -46,8 +47,9 @@ class OmniTransfer implements KvTransfer {
     removeMember(this.#request.members, edits, kvTransferParams);
   }
 
-  prefillResponded(response: Buffer): undefined {
+  prefillResponded(response: Buffer): "missing-transfer" | undefined {
     this.#params = takeKvTransferParams(response);
+    return this.#params === undefined ? "missing-transfer" : undefined;
   }
 
   decodeEdits(edits: Edits): void {

@@ -84,6 +84,7 @@ export const moriioRead = defineDialect({
     idsFrom: "proxy",
   },
   order: "prefill-first",
+  prefillNamesKv: true,
   // The id that prefill gets names decode.
   choosesDecodeFirst: true,
   beginTransfer: (request) => new ReadTransfer(request),

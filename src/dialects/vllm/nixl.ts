@@ -47,6 +47,7 @@ export const vllmNixl = defineDialect({
   },
   detection: { ...byConnector(/NixlConnector/), ofFamily: "assumed" },
   order: "prefill-first",
+  prefillNamesKv: true,
   // No endpoint frees held KV. A decode engine whose request goes away does (`pull_scheduler.request_finished`).
   release: {
     by: "cancelled-decode",
@@ -74,8 +75,9 @@ class NixlTransfer implements KvTransfer {
     edits.appendMember(kvTransferParams, prefillParams);
   }
 
-  prefillResponded(response: Buffer): undefined {
+  prefillResponded(response: Buffer): "missing-transfer" | undefined {
     this.#params = takeKvTransferParams(response);
+    return this.#params === undefined ? "missing-transfer" : undefined;
   }
 
   decodeEdits(edits: Edits, { prefill }: Engines): void {

@@ -9,3 +9,6 @@ export interface EngineFailure {
   readonly unsent: boolean;
   readonly cause: string;
 }
+
+/** Why a response that has come to its end is not what it should be. */
+export type ResponseFault = Pick<EngineFailure, "kind" | "cause">;

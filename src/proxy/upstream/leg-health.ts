@@ -109,13 +109,20 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
       return;
     }
     if (status >= 500) return;
-    pool.succeeded(engine, nowMs);
+    // Whether a prefill has succeeded shows at its end: that of its response comes with its beginning.
+    if (this.#leg.name !== "prefill" || status >= 300) pool.succeeded(engine, nowMs);
     if (status === 429) return;
     const tookMs = this.#clock.nowMs() - this.#sentMs;
     if (this.#failures !== undefined) this.#served(tookMs, nowMs);
     if (status >= 400 || firstLookMs(pool) === 0) return;
     const isEarly = this.#leg.name !== "decode" || hasEvents(head.fields);
     observeFirstByte(pool, isEarly, lease.tokens, tookMs);
+  }
+
+  /** The response is whole, and what it should be. */
+  ended(status: number): void {
+    const { pool, engine } = this.#placement!;
+    if (this.#leg.name === "prefill" && status < 300) pool.succeeded(engine, this.#clock.wallMs());
   }
 
   /** The route tries another engine because of the response's status. */

@@ -11,7 +11,7 @@ import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { LegFailure, LegRecord } from "../context/legs.ts";
 import type { EngineConnection, LegOwner } from "./engine-connection.ts";
-import type { EngineFailure } from "./engine-failure.ts";
+import type { EngineFailure, ResponseFault } from "./engine-failure.ts";
 import type { EngineLink, LinkSettings } from "./engine-link.ts";
 import { LegHealth, type Patience } from "./leg-health.ts";
 import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
@@ -34,8 +34,8 @@ export interface LegRequest {
   legHead(leg: Leg, connection: EngineConnection): void;
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
   legEnded(leg: Leg): void;
-  /** Whether the response, which its connection's end has ended, lacks its own end. */
-  isCutShort?(leg: Leg): boolean;
+  /** What is wrong with a response that has come to its end; undefined = nothing. */
+  faultOf?(leg: Leg): ResponseFault | undefined;
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void;
   /** Whether the request may be sent once more where a pooled connection was stale. */
   readonly mayBeResent: boolean;
@@ -169,8 +169,7 @@ export class Leg implements LegOwner {
 
   /** The engine has said that it has too much to do. @param forMs how long it wants no more requests */
   busy(forMs: number): void {
-    const { pool, engine } = this.#placement!;
-    pool.board.setBusyUntil(engine.slot, this.#clock.wallMs() + forMs);
+    this.pool!.board.setBusyUntil(this.engine!.slot, this.#clock.wallMs() + forMs);
     this.#isBusy = true;
   }
 
@@ -206,9 +205,9 @@ export class Leg implements LegOwner {
   }
 
   legEnded(connection: EngineConnection): void {
-    if (this.#request.isCutShort?.(this)) {
-      const cause = "the stream broke off before its end";
-      this.legFailed(connection, { kind: "error", stale: false, unsent: false, cause });
+    const fault = this.#request.faultOf?.(this);
+    if (fault !== undefined) {
+      this.legFailed(connection, { ...fault, stale: false, unsent: false });
       return;
     }
     if (!this.#isRefused) {
@@ -241,6 +240,7 @@ export class Leg implements LegOwner {
   #observe(): void {
     const { pool, engine } = this.#placement!;
     const { sentMs, headMs, status } = this.#record!;
+    this.#health.ended(status);
     if (status >= 400) return;
     pool.board.observe(engine.slot, headMs - sentMs, this.#clock.nowMs() - sentMs);
   }

@@ -119,7 +119,7 @@ describe("the decode body", () => {
 describe("the KV transfer", () => {
   it.each([
     ['{"a":1,"kv_transfer_params": {"b":[1, 2]} }', '{"b":[1, 2]}'],
-    ['{"kv_transfer_params":"opaque"}', '"opaque"'],
+    ['{"kv_transfer_params":"no object"}', undefined],
     ['{"kv_transfer_params":1,"kv_transfer_params":{}}', "{}"],
     ['{"kv_transfer_params":null}', undefined],
     ['{"choices":[{"kv_transfer_params":{}}]}', undefined],

@@ -52,16 +52,6 @@ describe("decode", () => {
       );
     },
   );
-
-  it("is left alone where the parameters to change are no object", () => {
-    const prefill = { ...engines.prefill, attributes: { remote_host: "address" } };
-    const round = new Attempt(vllmNixl, "{}");
-    round.prefill();
-    round.transfer.prefillResponded(Buffer.from(`{"kv_transfer_params":[1]}`));
-    expect(round.decode({ ...engines, prefill })).toBe(
-      `{,"kv_transfer_params":[1]}`.replace(",", ""),
-    );
-  });
 });
 
 it.each([

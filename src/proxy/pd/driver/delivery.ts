@@ -11,6 +11,7 @@ import type { ClientResponse } from "../../response/client-response.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";
 import { beginsWithError, hasEvents, StreamEnd } from "../../response/stream-marks.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { ResponseFault } from "../../upstream/engine-failure.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Attempt } from "./attempt.ts";
 import { DecodeInspector } from "./decode-inspector.ts";
@@ -74,8 +75,9 @@ export class Delivery {
     this.#streamEnd?.add(chunk, start, end);
   }
 
-  get isCutShort(): boolean {
-    return this.#streamEnd?.hasCome === false;
+  /** What is wrong with decode's response, which has come to its end; undefined = nothing. */
+  get fault(): ResponseFault | undefined {
+    return this.#streamEnd?.hasCome === false ? cutShort : undefined;
   }
 
   /**
@@ -225,5 +227,6 @@ function startsWithError(
   return beginsWithError(chunk, from, isChunked ? reader.dataSpans[1]! : end);
 }
 
+const cutShort: ResponseFault = { kind: "error", cause: "the stream broke off before its end" };
 const notYet: PrefillResponse = { whole: undefined };
 const nothing = Buffer.from("{}");

@@ -9,11 +9,11 @@ import type { LegFailure } from "../../context/legs.ts";
 import type { Outcome } from "../../context/outcomes.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
-import { CollectedBody } from "../../response/collected-body.ts";
 import { finalReply } from "../../response/local-reply.ts";
 import { mergerOf } from "../../response/response-merger.ts";
 import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { ResponseFault } from "../../upstream/engine-failure.ts";
 import type { Leg, LegRequest } from "../../upstream/leg.ts";
 import { LegRetries } from "../../upstream/leg-retries.ts";
 import type { CalledBack } from "../callbacks.ts";
@@ -26,6 +26,7 @@ import { Legs } from "../legs/legs.ts";
 import { Attempt } from "./attempt.ts";
 import { Delivery } from "./delivery.ts";
 import type { ExchangeRequest, ExchangeServices } from "./exchange-services.ts";
+import { PrefillBody } from "./prefill-body.ts";
 import { learnFromPrefill } from "./prefill-usage.ts";
 
 export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
@@ -37,7 +38,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   readonly #response: ClientResponse;
   readonly #exchange: Exchange;
   readonly #legs: Legs;
-  readonly #prefillResponse: CollectedBody | undefined;
+  readonly #prefillResponse: PrefillBody | undefined;
   /** Undefined = nothing comes before an engine is picked. */
   #admission: Admission | undefined;
   readonly #attempt: Attempt;
@@ -68,7 +69,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     this.#refusal = refusal;
     if (order !== "decode-only") {
       this.#legs.addPrefill();
-      this.#prefillResponse = new CollectedBody();
+      this.#prefillResponse = new PrefillBody();
       this.#kv = kvDutyOf(request, route, this.#legs, this.#attempt, this.#prefillResponse);
     }
     this.#exchange = new Exchange(exchangeOptions(route, order), this);
@@ -212,8 +213,10 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     else this.#delivery.legEnded(isPrefill ? "prefill" : "decode");
   }
 
-  isCutShort(leg: Leg): boolean {
-    return leg.name === "decode" && this.#delivery.isCutShort;
+  faultOf(leg: Leg): ResponseFault | undefined {
+    if (leg.name === "decode") return this.#delivery.fault;
+    if (this.#exchange.deliveringLeg === "prefill") return undefined;
+    return this.#prefillResponse!.read(this.#attempt.transfer!, this.#route.dialect);
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
@@ -235,7 +238,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     return this.#attempt.transfer && this.#legs.sourceOf(leg);
   }
 
-  // ---- Calls of the decode engine ----
+  // ---- Calls of the decode engine, and the rest ----
 
   decodeCalledBack(): void {
     this.#exchange.calledBack();
@@ -246,17 +249,14 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   #prefillEnded(): void {
-    const response = this.#prefillResponse!.bytes;
+    const { bytes: response, result } = this.#prefillResponse!;
     learnFromPrefill(response, this.#request.promptBytes, this.#legs.targets, this.#admission);
-    const final = this.#attempt.transfer!.prefillResponded(response);
-    this.#kv?.prefillEnded(final === undefined ? "held" : "empty");
-    if (final === undefined) this.#exchange.prefillDone();
-    else if (final === "no-transfer") {
-      this.#prefillFailed("invalid", false);
-      return;
-    } else {
+    const { reply, isMissing } = result;
+    this.#kv?.prefillEnded(reply === undefined && !isMissing ? "held" : "empty");
+    if (reply === undefined) this.#exchange.prefillDone();
+    else {
       const isFirst = this.#exchange.deliveringLeg === undefined && !this.#exchange.resumes;
-      if (isFirst) finalReply(this.#response, this.#context, final);
+      if (isFirst) finalReply(this.#response, this.#context, reply);
       this.#exchange.deliverPrefillResponse();
     }
     if (this.#deliversDecode) this.#delivery.prefillCame(response);
