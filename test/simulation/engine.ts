@@ -73,6 +73,8 @@ export class Engine {
   script: Script;
   /** Whether legs must carry omni's transfer parameters; if not, the test's script looks at them. */
   checksTransfer = true;
+  /** Whether a stream of one token frees KV; if not, the test's clients ask for such streams. */
+  takesReleases = true;
   /** What a test does with a connection as it is accepted. */
   accepted: ((connection: EngineConnection) => void) | undefined;
 
@@ -115,7 +117,7 @@ export class Engine {
       after: (delayMs, run) => this.network.after(delayMs, run),
     };
     const reader = new RequestReader((request) => {
-      if (this.role === "decode" && isRelease(request)) {
+      if (this.role === "decode" && this.takesReleases && isRelease(request)) {
         this.#release(request, connection);
         return;
       }
@@ -182,7 +184,7 @@ export class Engine {
 
 /** No client of these tests asks for a stream of one token. */
 function isRelease({ startLine, body }: Message): boolean {
-  if (!startLine.startsWith("POST /v1/completions")) return false;
+  if (!/^POST \/v1\/(chat\/)?completions /.test(startLine)) return false;
   const { max_tokens, stream } = JSON.parse(body.toString());
   return max_tokens === 1 && stream === true;
 }

@@ -69,7 +69,11 @@ function run(body: Asked, options: Run) {
     readBytes: [1, readBytes],
     engine: { attributes, maxFails: 0 },
   });
-  for (const engine of world.engines) engine.checksTransfer = false;
+  for (const engine of world.engines) {
+    engine.checksTransfer = false;
+    // Where some of a stream has come, a request for one token is for its rest.
+    engine.takesReleases = diesAfter[0] === 0;
+  }
   for (const engine of world.prefill) {
     engine.script = (request, { send }) => {
       const asked = JSON.parse(request.body.toString()) as Asked;
