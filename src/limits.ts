@@ -96,6 +96,12 @@ export const lingerBytesMax = 16_777_216;
 /** How long an engine that responds with 429 or 503 is passed over: without a `Retry-After`, and at most. */
 export const backpressureMs = 1_000;
 export const backpressureMaxMs = 60_000;
+/**
+ * File descriptors: those that the process keeps for itself (logs, listeners, admin pages, polls of engines), and those
+ * of a client, with the engine's connection that it waits for.
+ */
+export const descriptorsReserved = 96;
+export const descriptorsPerClient = 2;
 /** Tick of all time-outs: one may be late by as much. */
 export const deadlineTickMs = 100;
 /**

@@ -21,8 +21,8 @@ export class MemoryNetwork implements Transport, Clock, SocketNetwork {
   readonly options: MemoryOptions;
   /** Sockets that are not closed. */
   readonly open = new Set<MemorySocket>();
-  /** Addresses, as `host:port` or path, where a connect is refused or gets no response. */
-  readonly faults = new Map<string, "refused" | "silence">();
+  /** Addresses, as `host:port` or path, where a connect is refused, gets no response, or has no descriptor here. */
+  readonly faults = new Map<string, "refused" | "silence" | "EMFILE">();
   /** Latest first; of the same time, the one that was added last comes first. */
   readonly #tasks: Task[] = [];
   readonly #listeners = new Map<string, (socket: MemorySocket) => void>();
@@ -97,6 +97,10 @@ export class MemoryNetwork implements Transport, Clock, SocketNetwork {
       const fault = this.faults.get(keyOf(address));
       const accept = this.#listeners.get(keyOf(address));
       if (socket.closed || fault === "silence") return;
+      if (fault === "EMFILE") {
+        socket.fail("EMFILE");
+        return;
+      }
       if (accept === undefined || fault === "refused") {
         socket.fail("ECONNREFUSED");
         return;

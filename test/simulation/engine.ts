@@ -95,8 +95,8 @@ export class Engine {
     void network.listen(where, (socket) => this.#accept(socket));
   }
 
-  /** From now on connects are refused or never answered; undefined = accepted again. */
-  connects(how: "refused" | "silence" | undefined): void {
+  /** From now on connects are refused, never answered or lack a descriptor here; undefined = accepted again. */
+  connects(how: "refused" | "silence" | "EMFILE" | undefined): void {
     if (how === undefined) this.network.faults.delete(this.address);
     else this.network.faults.set(this.address, how);
   }

@@ -102,6 +102,25 @@ test("clients above the bound are not taken, and the place of one that left is f
   world.expectNothingLeft();
 });
 
+test("without a descriptor for an engine's connection requests get 503, and no engine is to blame", () => {
+  const world = new World({ prefill: 2, decode: 2 });
+  const ask = { prompt: "p", stream: false };
+  const all = [...world.prefill, ...world.decode];
+  for (const engine of all) engine.connects("EMFILE");
+  for (let count = 0; count < 20; count += 1) {
+    const client = world.ask(ask);
+    const refused = world.responseTo(client, 1_000);
+    expect([refused.status, codeOf(refused)]).toEqual([503, "GP_NO_DESCRIPTORS"]);
+  }
+  for (const engine of all) engine.connects(undefined);
+  for (let count = 0; count < 8; count += 1) {
+    expect(world.responseTo(world.ask(ask)).status).toBe(200);
+  }
+  // Had they been ejected, some would have got nothing.
+  for (const engine of all) expect(engine.requests.length).toBeGreaterThan(0);
+  world.expectNothingLeft();
+});
+
 test("engines get no more than their limit; a request that finds all full gets an error", () => {
   const world = new World({ prefill: 2, engine: { maxConns: 2 } });
   for (const engine of world.prefill) engine.script = () => {};

@@ -11,7 +11,14 @@ import { type AdminSource, adminRoutes } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
 import { Discovery } from "../discovery/discovery.ts";
 import { ServeError } from "../serve-error.ts";
-import { FreePorts, listenKeys, sharePorts, withoutSharing } from "../workers/ready-config.ts";
+import {
+  FreePorts,
+  listenKeys,
+  openFilesMax,
+  sharePorts,
+  withinDescriptors,
+  withoutSharing,
+} from "../workers/ready-config.ts";
 import { removeStaleSockets } from "../workers/stale-sockets.ts";
 import { Supervisor } from "../workers/supervisor.ts";
 import { checkLogFiles } from "./log-files.ts";
@@ -189,7 +196,8 @@ export class Instance {
 
   /** The configuration as workers need it. @param known keys of addresses that this instance listens on already */
   async #ready(written: Config, known: ReadonlySet<string>): Promise<Config> {
-    const config = await this.#discovery.resolve(written);
+    const fitted = withinDescriptors(written, this.#workers, openFilesMax(), this.log);
+    const config = await this.#discovery.resolve(fitted);
     const filled = await this.#ports.fillIn(config);
     await removeStaleSockets(filled, known);
     if (this.#workers > 1) return sharePorts(filled, known);

@@ -2,10 +2,12 @@
  * Turns a checked configuration into what workers listen on: real ports for port 0, shared ports, unix sockets at one
  * worker.
  */
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
+import { descriptorsPerClient, descriptorsReserved } from "../../limits.ts";
 import { ServeError } from "../serve-error.ts";
 
 /** Replaces the addresses of all servers. */
@@ -86,6 +88,36 @@ export async function sharePorts(config: Config, known: ReadonlySet<string>): Pr
 /** A single worker shares no port, which old versions of Node do not support. */
 export function withoutSharing(config: Config): Config {
   return mapListens(config, (listen) => [{ ...listen, reusePort: false }]);
+}
+
+/**
+ * The configuration with no more client connections than there are file descriptors for.
+ * @param filesMax that the process may have open; undefined = the system does not say
+ */
+export function withinDescriptors(
+  config: Config,
+  workers: number,
+  filesMax: number | undefined,
+  log: { notice(message: string): void },
+): Config {
+  if (filesMax === undefined) return config;
+  const forClients = Math.floor((filesMax - descriptorsReserved) / descriptorsPerClient / workers);
+  const connectionsMax = Math.max(1, forClients);
+  if (connectionsMax >= config.connectionsMax) return config;
+  const why = `the process may open ${filesMax} files (ulimit -n)`;
+  log.notice(`connectionsMax is ${connectionsMax}, not ${config.connectionsMax}: ${why}`);
+  return { ...config, connectionsMax };
+}
+
+/** The soft limit of open files (`ulimit -n`), from Linux's /proc; undefined = there is none, or it is not known. */
+export function openFilesMax(): number | undefined {
+  try {
+    const text = readFileSync("/proc/self/limits", "utf8");
+    const max = /^Max open files\s+(\d+)/m.exec(text)?.[1];
+    return max === undefined ? undefined : Number(max);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Keys of the addresses that a ready configuration listens on. */

@@ -1,7 +1,10 @@
 /** What stages share about the legs of a request: how a leg can fail, and what the log records of each try. */
 
-/** What went wrong with a leg before its response was the client's. */
-export type LegFailure = "error" | "timeout" | "invalid";
+/**
+ * What went wrong with a leg before its response was the client's. `descriptors`: this process has no file descriptor
+ * for the connection, which no engine is to blame for.
+ */
+export type LegFailure = "error" | "timeout" | "invalid" | "descriptors";
 
 /** One try of one leg, for the log. Times in ms of the monotonic clock; -1 = did not happen. */
 export interface LegRecord {

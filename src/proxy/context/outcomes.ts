@@ -90,6 +90,13 @@ export const outcomes = Object.freeze({
     "safe",
     "The request bodies in memory have reached their limit; retry.",
   ),
+  noDescriptors: outcome(
+    "GP_NO_DESCRIPTORS",
+    503,
+    "internal",
+    "safe",
+    "The proxy has too many connections open; retry.",
+  ),
 
   dialectUnknown: outcome(
     "GP_DIALECT_UNKNOWN",

@@ -27,6 +27,8 @@ const adviceByCode: Readonly<Record<string, string>> = {
   GP_NOT_READY: "`/admin/health`, `/admin/engines`; [engines that fail](ejection.md#is-it-ready)",
   GP_DRAINING: "nothing: an operator stops this instance",
   GP_MEMORY_FULL: "`bodyBytesTotalMax`; more workers or replicas",
+  GP_NO_DESCRIPTORS:
+    "the limit of open files (`ulimit -n`), [more](operations.md#file-descriptors)",
   GP_DIALECT_UNKNOWN: "whether the engines are up; name the `dialect` instead of `auto`",
   GP_UNSUPPORTED_REQUEST: "the [dialect](dialects.md)'s page: what it supports",
   GP_ENCODE_FULL: "`maxConns` of the encode engines; add engines",

@@ -174,8 +174,10 @@ export class EngineConnection implements SocketHandler, Expirable {
     else this.#onGone("closed by the engine");
   }
 
-  onClose(error: Error | undefined): void {
-    this.#onGone(error?.message ?? "closed by the engine");
+  onClose(error: NodeJS.ErrnoException | undefined): void {
+    const isLocal = error?.code === "EMFILE" || error?.code === "ENFILE";
+    if (isLocal && this.#state === "connecting") this.#fail("descriptors", error.message);
+    else this.#onGone(error?.message ?? "closed by the engine");
   }
 
   expired(): void {

@@ -227,7 +227,8 @@ export class Leg implements LegOwner {
     }
     // It may have waited for a KV cache that does not come.
     const hasWaited = failure.kind === "timeout" && !failure.unsent;
-    this.#health.failed(failure.unsent && !this.#resent, hasWaited);
+    if (failure.kind !== "descriptors")
+      this.#health.failed(failure.unsent && !this.#resent, hasWaited);
     this.#request.services.reportLegFailure(placement, this.name, failure);
     // As nginx logs a try without a response.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;

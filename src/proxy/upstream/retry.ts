@@ -11,7 +11,7 @@ import type { LegFailure } from "../context/legs.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Route } from "../routing/route.ts";
 
-const failureConditions: Readonly<Record<LegFailure, RetryCondition>> = {
+const failureConditions: Readonly<Record<Exclude<LegFailure, "descriptors">, RetryCondition>> = {
   error: "error",
   timeout: "timeout",
   invalid: "invalid_header",
@@ -29,6 +29,8 @@ export function allowsRetry(
   failure: LegFailure | number,
   elapsedMs: number,
 ): boolean {
+  // Another engine would need one as well.
+  if (failure === "descriptors") return false;
   const condition =
     typeof failure === "number"
       ? (`http_${failure}` as RetryCondition)

@@ -140,4 +140,5 @@ const failureOutcomes: Readonly<Record<LegFailure, Outcome>> = {
   error: outcomes.encodeFailed,
   timeout: outcomes.encodeTimeout,
   invalid: outcomes.encodeInvalid,
+  descriptors: outcomes.noDescriptors,
 };

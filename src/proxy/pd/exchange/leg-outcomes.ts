@@ -1,8 +1,9 @@
 /** How a request ends when one of its legs fails, or finds no engine. */
 import type { LegName } from "../../../dialects/dialect.ts";
+import type { LegFailure } from "../../context/legs.ts";
 import { type Outcome, outcomes, wholeRequestOutcomes } from "../../context/outcomes.ts";
 
-type Failure = "error" | "timeout" | "invalid" | "no-healthy-engine" | "at-capacity";
+type Failure = LegFailure | "no-healthy-engine" | "at-capacity";
 
 export type LegOutcomes = Readonly<Record<LegName, Readonly<Record<Failure, Outcome>>>>;
 
@@ -10,6 +11,7 @@ const prefill = {
   error: outcomes.prefillFailed,
   timeout: outcomes.prefillTimeout,
   invalid: outcomes.prefillInvalid,
+  descriptors: outcomes.noDescriptors,
   "no-healthy-engine": outcomes.noPrefillEngine,
   "at-capacity": outcomes.prefillFull,
 };
@@ -21,6 +23,7 @@ export const splitOutcomes: LegOutcomes = {
     error: outcomes.decodeFailed,
     timeout: outcomes.decodeTimeout,
     invalid: outcomes.decodeInvalid,
+    descriptors: outcomes.noDescriptors,
     "no-healthy-engine": outcomes.noDecodeEngine,
     "at-capacity": outcomes.decodeFull,
   },
@@ -33,6 +36,7 @@ export const wholeOutcomes: LegOutcomes = {
     error: wholeRequestOutcomes.failed,
     timeout: wholeRequestOutcomes.timeout,
     invalid: wholeRequestOutcomes.invalid,
+    descriptors: outcomes.noDescriptors,
     "no-healthy-engine": wholeRequestOutcomes.noEngine,
     "at-capacity": wholeRequestOutcomes.full,
   },
