@@ -4,7 +4,6 @@
  */
 import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
-import type { Address } from "../../pool/address.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
@@ -12,17 +11,9 @@ import type { Explanation } from "../context/explanation.ts";
 import type { LegFailure, LegRecord } from "../context/legs.ts";
 import type { EngineConnection, LegOwner } from "./engine-connection.ts";
 import type { EngineFailure, ResponseFault } from "./engine-failure.ts";
-import type { EngineLink, LinkSettings } from "./engine-link.ts";
 import { LegHealth, type Patience } from "./leg-health.ts";
+import type { LegServices } from "./leg-services.ts";
 import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
-
-/** What legs need of their worker. */
-export interface LegServices {
-  readonly clock: Clock;
-  /** The pooled connections to an engine. */
-  link(address: Address, settings: LinkSettings): EngineLink;
-  reportLegFailure(placement: Placement, leg: LegName | "encode", failure: EngineFailure): void;
-}
 
 /** The request that a leg is part of. */
 export interface LegRequest {

@@ -15,9 +15,10 @@ import { type InternalRoute, internalRoute } from "../../routing/internal-route.
 import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
-import { Leg, type LegRequest, type LegServices } from "../../upstream/leg.ts";
+import { Leg, type LegRequest } from "../../upstream/leg.ts";
 import { sendLegMessage } from "../../upstream/leg-message.ts";
 import { LegRetries } from "../../upstream/leg-retries.ts";
+import type { LegServices } from "../../upstream/leg-services.ts";
 import { rankLine } from "../legs/leg-engines.ts";
 import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
 
