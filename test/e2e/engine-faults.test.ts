@@ -149,12 +149,7 @@ describe.each(bunAndOneNode("engine-faults"))("on %s", (runtime) => {
   });
 
   test("a prefill without KV transfer parameters costs time, not the response", async () => {
-    const faults = [
-      { kind: "no-kv-params" },
-      { kind: "wrong-json" },
-      { kind: "wrong-json", variant: "text" },
-      { kind: "slow", delayMs: 50 },
-    ] as const;
+    const faults = [{ kind: "no-kv-params" }, { kind: "slow", delayMs: 50 }] as const;
     for (const body of [json, stream]) {
       const expected = await post(oracle + completions, body, { headers });
       for (const fault of faults) {
@@ -164,6 +159,19 @@ describe.each(bunAndOneNode("engine-faults"))("on %s", (runtime) => {
       }
     }
     const { recomputed } = await faulty.decode.state();
-    expect(recomputed).toMatchObject({ missing_params: 6, mangled_params: 0, wrong_prompt: 0 });
+    expect(recomputed).toMatchObject({ missing_params: 2, mangled_params: 0, wrong_prompt: 0 });
+  });
+
+  test("a prefill that responds with junk is another engine's, or an error", async () => {
+    const faults = [{ kind: "wrong-json" }, { kind: "wrong-json", variant: "text" }] as const;
+    for (const fault of faults) {
+      await faulty.prefill.setFault({ ...fault, times: 2 });
+      const failed = await post(alone + completions, json, { headers });
+      expect(failed.status).toBe(502);
+      expect(errorOf(failed)).toMatchObject({ code: "GP_PREFILL_INVALID" });
+      const expected = await post(oracle + completions, json, { headers });
+      const saved = await post(backed + completions, json, { headers });
+      expect(saved).toMatchObject({ status: 200, end: "whole", body: expected.body });
+    }
   });
 });
