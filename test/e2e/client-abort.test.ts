@@ -144,7 +144,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     const response = await post(proxy.url + path, { prompt });
     expect(response).toMatchObject({ status: 502, end: "whole" });
     expect(totals(await stack.settled([holder!]))).toMatchObject({ stored: 1, expired: 1 });
-    expect((await ask(`${proxy.url}/health`)).status).toBe(502);
+    expect((await ask(`${proxy.url}/health`)).status).toBe(503);
   });
 });
 

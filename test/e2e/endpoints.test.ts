@@ -57,6 +57,19 @@ const fleets = [
   { dialect: "vllm-nixl", cases: [...ofBoth, ...ofVllm] },
   { dialect: "sglang", cases: [...ofBoth, ...ofSglang] },
 ].flatMap((fleet) => bunAndOneNode(fleet.dialect).map((runtime) => ({ runtime, ...fleet })));
+/**
+ * What SGLang counts as cached in each event is right in the last one of a choice: no token waits for what the prefill
+ * has to say.
+ */
+function meantimeless(body: string): string {
+  if (!body.includes('"finish_reason":null')) return body;
+  const events = body.split("\n\n").map((event) => {
+    const isLast = !event.includes('"finish_reason":null');
+    return isLast ? event : event.replaceAll(/"cached_tokens":\d+/g, '"cached_tokens":0');
+  });
+  return events.join("\n\n");
+}
+
 const reported = [...instant, "--prompt-tokens-details", "--prefix-cache"];
 
 describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => {
@@ -88,7 +101,7 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
       const expected = await post(direct.url + path, body, { headers });
       const response = await post(proxy.url + path, body, { headers });
       expect(expected.status).toBe(200);
-      expect(response.body).toBe(expected.body);
+      expect(meantimeless(response.body)).toBe(meantimeless(expected.body));
       expect(response).toMatchObject({ status: 200, end: "whole" });
     }
   });
