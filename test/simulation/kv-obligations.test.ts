@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { kvDrainTimeoutMs } from "../../src/limits.ts";
 import { type KvEnd, kvEnds } from "../../src/scoreboard/kv-counts.ts";
 import type { Client } from "./client.ts";
-import { bodyOf, response } from "./engine.ts";
+import { bodyOf, response, type Script } from "./engine.ts";
 import { World } from "./world.ts";
 
 const ask = { prompt: "held for nobody", stream: true };
@@ -161,3 +161,31 @@ test("what a worker that dies owed is counted as leaked", () => {
   expect(ends(world)).toEqual({ leaked: 1 });
   world.expectNothingLeft();
 });
+
+const noTransfer: Script = (_, { send }) => send(response('{"choices":[]}'));
+
+test.each([
+  ["recompute", 200, 0],
+  ["retry", 200, 1],
+  ["error", 502, 0],
+] as const)(
+  "a transfer that did not happen is counted and said once: %s",
+  (rule, status, taken) => {
+    const world = new World({ route: { onMissingTransfer: rule } });
+    for (const engine of world.decode) engine.checksTransfer = false;
+    world.prefill[0]!.script = noTransfer;
+    if (rule !== "retry") world.prefill[1]!.script = noTransfer;
+    expect(world.responseTo(world.ask(ask)).status).toBe(status);
+    world.responseTo(world.ask(ask));
+    const missing = world.slots.reduce((sum, slot) => sum + world.board.kv.missingOf(slot), 0);
+    expect(missing).toBeGreaterThanOrEqual(1);
+    expect(ends(world).empty).toBe(missing);
+    expect(ends(world).taken ?? 0).toBeGreaterThanOrEqual(taken);
+    const lines = world.workers.logLines.filter((line) =>
+      line.includes("gave no kv_transfer_params"),
+    );
+    expect(new Set(lines).size).toBe(lines.length);
+    expect(lines[0]).toContain("is the dialect (--dialect) right?");
+    world.expectNothingLeft();
+  },
+);

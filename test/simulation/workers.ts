@@ -34,6 +34,8 @@ interface Life {
 const messageMs = 1;
 
 export class SimulatedWorkers {
+  /** Of the error log, of all workers. */
+  readonly logLines: string[] = [];
   readonly #network: MemoryNetwork;
   readonly #deps: WorkersDeps;
   readonly #lives: Life[];
@@ -128,7 +130,7 @@ export class SimulatedWorkers {
       ids: systemIds,
       ...(queue && { queue }),
       openLog: () => ({ write: (line) => isAlive() && writeLine(line.trimEnd()) }),
-      log: () => {},
+      log: (_, line) => void this.logLines.push(line),
     });
     const life: Life = { worker, sockets, isAlive: true };
     return life;

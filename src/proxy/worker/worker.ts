@@ -2,9 +2,10 @@
 import { TopLevel } from "../../body/json/top-level.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
 import type { IdGenerator, LegName } from "../../dialects/dialect.ts";
-import { callbackConnectionsMax } from "../../limits.ts";
+import { callbackConnectionsMax, engineSlotsMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
+import type { Engine } from "../../pool/engine.ts";
 import type { Placement, Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import { PoolQueues } from "../../queue/pool-queues.ts";
@@ -64,6 +65,8 @@ export class Worker implements CallbackServer, ClientServices {
   #config: CompiledConfig | undefined;
   #serial = 0;
   #fallBacks = 0;
+  /** Prefill engines of which it was said that they transfer nothing. */
+  readonly #saidMissing = new Set<string>();
   #onDrained: (() => void) | undefined;
 
   constructor(deps: WorkerDeps) {
@@ -258,6 +261,16 @@ export class Worker implements CallbackServer, ClientServices {
     this.#fallBacks += 1;
     const count = `${this.#fallBacks} since the start of this worker`;
     this.#deps.log("warn", `no prefill for request ${requestId}: decode computes it (${count})`);
+  }
+
+  /** Said once for each engine; counted each time. */
+  reportMissingTransfer(pool: Pool, { name, slot }: Engine): void {
+    pool.board.kv.countMissing(slot);
+    const where = `${name} of pool "${pool.name}"`;
+    if (this.#saidMissing.has(where) || this.#saidMissing.size >= engineSlotsMax) return;
+    this.#saidMissing.add(where);
+    const what = `prefill engine ${where} gave no kv_transfer_params, so that decode computes its prompts again`;
+    this.#deps.log("warn", `${what}; is the dialect (--dialect) right?`);
   }
 
   /** Scans are as large as bodies have members, so they are reused. */

@@ -51,6 +51,15 @@ const prefillKeys = {
         "Decode engines compute prompts slowly, and meanwhile slow down their other requests.",
       ),
     ),
+  onMissingTransfer: z
+    .enum(["recompute", "retry", "error"])
+    .default("recompute")
+    .describe(
+      withDetails(
+        "If a prefill's response names no KV cache: let decode compute the prompt again, try another prefill, or fail.",
+        "It is counted (`/admin/kv`), and logged once for each engine: the dialect may be the wrong one.",
+      ),
+    ),
   dialect: dialectSchema,
   prefillMinTokens: z
     .int()

@@ -216,11 +216,13 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   faultOf(leg: Leg): ResponseFault | undefined {
     if (leg.name === "decode") return this.#delivery.fault;
     if (this.#exchange.deliveringLeg === "prefill") return undefined;
-    return this.#prefillResponse!.read(this.#attempt.transfer!, this.#route.dialect);
+    const onMissing = () => this.#kv?.transferMissing() ?? "recompute";
+    return this.#prefillResponse!.read(this.#attempt.transfer!, this.#route.dialect, onMissing);
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
-    const mayRetry = this.#retries.mayFollow(leg, failure, unsent);
+    const isFinal = this.#prefillResponse?.isFinal === true;
+    const mayRetry = !isFinal && this.#retries.mayFollow(leg, failure, unsent);
     this.#retractUnsent();
     this.#kv?.failed(leg.name, unsent);
     if (leg.name === "decode" && this.#goesOn()) return;
@@ -237,8 +239,6 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   sourceOf(leg: Leg): Engine | undefined {
     return this.#attempt.transfer && this.#legs.sourceOf(leg);
   }
-
-  // ---- Calls of the decode engine, and the rest ----
 
   decodeCalledBack(): void {
     this.#exchange.calledBack();
@@ -281,9 +281,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   /** Of a response of which nothing has gone out, the client knows nothing: another one may come in its place. */
   #retractUnsent(): void {
-    if (this.#exchange.deliveringLeg !== undefined && !this.#response.started) {
-      this.#exchange.retractResponse();
-    }
+    const { deliveringLeg } = this.#exchange;
+    if (deliveringLeg !== undefined && !this.#response.started) this.#exchange.retractResponse();
   }
 
   /** If decode's response is on its way, it goes on without what the prefill would have told. */

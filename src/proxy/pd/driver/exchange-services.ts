@@ -1,4 +1,6 @@
 /** What the driver of an exchange needs of its worker and of the request beyond what legs and admission do. */
+import type { Engine } from "../../../pool/engine.ts";
+import type { Pool } from "../../../pool/pool.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import type { ForwardedRequest, WorkerServices } from "../../upstream/forwarded-request.ts";
 import type { Callbacks } from "../callbacks.ts";
@@ -9,6 +11,8 @@ export interface ExchangeServices extends WorkerServices {
   readonly callbacks: Callbacks;
   /** What prefill engines may hold for requests of this worker. */
   readonly kvLedger: KvLedger;
+  /** A prefill engine has named no KV cache where its dialect has it do so. */
+  reportMissingTransfer(pool: Pool, engine: Engine): void;
   /** Decode computes a prompt because no prefill could be had. */
   reportFallback(context: RequestContext): void;
 }

@@ -2,6 +2,7 @@
 import { arrayElements } from "../../../body/json/array.ts";
 import { KeyName } from "../../../body/json/key-name.ts";
 import { scanTopLevel, TopLevel } from "../../../body/json/top-level.ts";
+import type { RouteConfig } from "../../../config/schema/schema.ts";
 import type { Dialect, FinalReply, KvTransfer } from "../../../dialects/dialect.ts";
 import { kvTransferParams } from "../../../dialects/shared/kv-transfer-params.ts";
 import { CollectedBody } from "../../response/collected-body.ts";
@@ -27,11 +28,23 @@ const members = new TopLevel();
 export class PrefillBody extends CollectedBody {
   /** Of the last `read`. */
   result: PrefillResult = done;
+  /** No other prefill is to be tried. */
+  isFinal = false;
 
-  /** Has the dialect read the whole response. @returns why the prefill has failed; undefined = it has not */
-  read(transfer: KvTransfer, dialect: Dialect): ResponseFault | undefined {
+  /**
+   * Has the dialect read the whole response.
+   * @param onMissing what is done about a response that names no KV cache
+   * @returns why the prefill has failed; undefined = it has not
+   */
+  read(
+    transfer: KvTransfer,
+    dialect: Dialect,
+    onMissing: () => RouteConfig["onMissingTransfer"],
+  ): ResponseFault | undefined {
     this.result = resultOf(transfer, dialect, this.bytes);
-    const { fault } = this.result;
+    const rule = this.result.isMissing ? onMissing() : "recompute";
+    this.isFinal = rule === "error";
+    const fault = rule === "recompute" ? this.result.fault : noTransfer;
     return fault === "" ? undefined : { kind: "invalid", cause: fault };
   }
 }

@@ -2,6 +2,7 @@
  * What one request owes prefill engines: follows the obligation of its attempt, and has it discharged when the attempt
  * is over.
  */
+import type { RouteConfig } from "../../../config/schema/schema.ts";
 import type { KvRelease, KvTransfer, LegName } from "../../../dialects/dialect.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import type { CollectedBody } from "../../response/collected-body.ts";
@@ -54,6 +55,14 @@ export class KvDuty {
     this.#transfer = transfer;
     const { slot } = this.#legs.prefill!.engine!;
     this.#obligation = new KvObligation(this.#release, this.#request.worker.kvLedger.open(slot));
+  }
+
+  /** The prefill's response names no KV cache. @returns what the route does about it */
+  transferMissing(): RouteConfig["onMissingTransfer"] {
+    const { pool, engine } = this.#legs.prefill!;
+    this.#request.worker.reportMissingTransfer(pool!, engine!);
+    this.prefillEnded("empty");
+    return this.#route.config.onMissingTransfer;
   }
 
   prefillEnded(how: PrefillEnd): void {
