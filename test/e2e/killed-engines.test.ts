@@ -113,7 +113,9 @@ describe.each(runtimes)("on %s", (runtime) => {
     await victim!.kill();
     expect(await response).toMatchObject({ status: 200, end: "whole", body: expected.body });
     const after = totals(await stack.settled(engines));
-    expect(after).toMatchObject({ recomputed: before.recomputed, stored: before.stored + 2 });
+    expect(after).toMatchObject({ stored: before.stored + 2 });
+    // The KV cache of the first prefill may be looked for once more, to free it.
+    expect(after.recomputed).toBeLessThanOrEqual(before.recomputed + 1);
   });
 
   test("without engines the error says so, and restarted ones serve again", async () => {
