@@ -1,5 +1,5 @@
 /**
- * Starts an engine: its listener, its connections, and the faults that strike before a response starts.
+ * Starts an engine: its listener, its connections, and the faults that concern them.
  *
  * Imports in this folder point down this list and never up: `server.ts`, `routes/`, `core/`, `options.ts`, then
  * `endpoints/` and `dialects/` (neither imports the other), `request/`, `kv/`, `model/`, `http/`, `faults/`, and the
@@ -10,7 +10,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { EngineCore } from "./core/core.ts";
 import type { EngineState } from "./core/state.ts";
-import { errorBodyAt, isInferencePath } from "./endpoints/registry.ts";
+import { isInferencePath } from "./endpoints/registry.ts";
 import { checkFault, type Fault, type FaultInput, parseFault } from "./faults/fault.ts";
 import { type BodyOutcome, readBody } from "./http/body-reader.ts";
 import { httpOrigin } from "./http/peers.ts";
@@ -20,6 +20,7 @@ import { type RecordedRequest, RequestLog } from "./http/request-log.ts";
 import { SidePort } from "./http/side-port.ts";
 import { headBytesMax } from "./limits.ts";
 import { type EngineOptions, resolveOptions } from "./options.ts";
+import { respondByFault } from "./routes/fault-response.ts";
 import type { IncomingRequest } from "./routes/handler.ts";
 import { route } from "./routes/routes.ts";
 
@@ -190,13 +191,7 @@ class EngineServer implements RunningEngine {
     }
     const fault = this.#core.faults.takeForRequest(path);
     const reply = new Reply(response, fault, this.#core.options.clock);
-    if (fault?.kind === "reset-before-headers") {
-      reply.reset(fault);
-    } else if (fault?.kind === "status") {
-      const message = "A fault was set for this engine.";
-      const error = new RequestError(fault.code, "InternalServerError", message);
-      reply.send(fault.code, errorBodyAt(path, error));
-    } else {
+    if (fault === undefined || !respondByFault(reply, fault, path)) {
       this.#route(request, response, { method, path, query, body, reply, fault });
     }
   }

@@ -273,6 +273,49 @@ describe.each(runtimes)("on %s", (runtime) => {
       await afterwards();
     });
 
+    it.each(["rst", "fin"])("reset-in-headers (%s)", async (how) => {
+      const connection = await strike({ kind: "reset-in-headers", how }, true);
+      expect(await connection.ended).toBe(how === "rst" ? "ECONNRESET" : "end");
+      expect(connection.text()).toBe("HTTP/1.1 200 OK\r\ncontent-ty");
+      await afterwards();
+    });
+
+    it("garbage, and the end of the connection", async () => {
+      const connection = await strike({ kind: "garbage", how: "fin" }, false);
+      expect(await connection.ended).toBe("end");
+      expect(connection.text()).toBe("\0\0\0NONSENSE\r\n\r\n");
+      await afterwards();
+    });
+
+    it.each([
+      ["error", "application/json", '{"error":{'],
+      ["html", "text/html", "<html>"],
+      ["events", "text/event-stream; charset=utf-8", ": busy\n\n"],
+      ["empty", "application/json", ""],
+    ])("junk (%s), whatever was asked for", async (body, type, beginning) => {
+      await setFault(engine.url, { kind: "junk", body, times: 2 });
+      for (const stream of [true, false]) {
+        const response = await post(engine.url, path, { ...prompt, stream });
+        const text = await response.text();
+        expect(response.status).toBe(200);
+        expect(response.headers.get("content-type")).toBe(type);
+        expect(text.startsWith(beginning)).toBe(true);
+        expect(text).not.toContain("choices");
+      }
+      await afterwards();
+    });
+
+    it.each([
+      [{ kind: "nonsense" }, /kind: .*garbage/],
+      [{ kind: "junk", body: "xml" }, /body: /],
+      [{ kind: "stall", chunk: 1 }, /chunk/],
+    ])("%j is rejected, and sets nothing", async (fault, message) => {
+      const response = await post(engine.url, "/debug/fault", fault);
+      expect(response.status).toBe(400);
+      expect(await response.text()).toMatch(message);
+      await afterwards();
+    });
+
     it("slow, and the client's patience counts as waiting", async () => {
       const connection = await strike({ kind: "slow", delayMs: 60_000 }, true);
       await eventually(async () => (await stateOf(engine.url)).waiting === 1);

@@ -60,7 +60,7 @@ export class EngineCore implements EngineContext {
     const everywhere = host === "0.0.0.0" || host === "::";
     this.address = { host: everywhere ? "127.0.0.1" : host, port: 0, sidePort: 0 };
     this.peers = new PeerClient(clock);
-    this.scheduler = new Scheduler(clock, options);
+    this.scheduler = new Scheduler(clock, options, () => this.faults.slowdown(clock.now()));
     this.connections = new Connections(clock, options.keepAliveMs);
     const { ecTransfer } = options;
     this.embeddings = ecTransfer === "" ? undefined : embeddingsOf(ecTransfer, this);

@@ -203,7 +203,9 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
   #deliver(): ResponseExtras | Promise<ResponseExtras> {
     if (this.#leg.deliver === undefined || this.#fault?.kind === "no-kv-params") return {};
     const reason = this.#choices[0]!.output.finishReason;
-    return this.#leg.deliver({ reason }, this.#abort.signal);
+    const extras = this.#leg.deliver({ reason }, this.#abort.signal);
+    if (this.#fault?.kind !== "wrong-kv-params") return extras;
+    return Promise.resolve(extras).then(withWrongParams);
   }
 
   #finish(extras: ResponseExtras): void {
@@ -260,4 +262,11 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
   #sinceArrivalSeconds(): number {
     return (this.#core.options.clock.now() - this.#arrivedAtMs) / 1_000;
   }
+}
+
+/** What the next engine needs, as texts in place of objects. */
+function withWrongParams({ top, choice }: ResponseExtras): ResponseExtras {
+  const wrong = (values: ResponseExtras["top"]) =>
+    Object.fromEntries(Object.keys(values ?? {}).map((key) => [key, '"none"']));
+  return { top: wrong(top), choice: wrong(choice) };
 }

@@ -23,6 +23,7 @@ export interface Sequence {
 export class Scheduler {
   readonly #clock: Clock;
   readonly #timing: Timing;
+  readonly #slowdown: () => number;
   readonly #random: Random;
   readonly #queue = new Set<PrefillTicket>();
   readonly #batch = new Set<Sequence>();
@@ -33,9 +34,11 @@ export class Scheduler {
   #stepAtMs = 0;
   #pumping = false;
 
-  constructor(clock: Clock, timing: Timing) {
+  /** @param slowdown by what a piece of work that begins now takes longer than `timing` says */
+  constructor(clock: Clock, timing: Timing, slowdown: () => number = () => 1) {
     this.#clock = clock;
     this.#timing = timing;
+    this.#slowdown = slowdown;
     this.#random = seededRandom(timing.seed);
   }
 
@@ -127,15 +130,15 @@ export class Scheduler {
 
   #prefillMs(tokens: number): number {
     const rate = this.#timing.prefillTokensPerSecond;
-    return rate === 0 ? 0 : (tokens / rate) * 1_000 * this.#jitter();
+    return rate === 0 ? 0 : (tokens / rate) * 1_000 * this.#stretch();
   }
 
   #stepMs(): number {
     const { itlMs, batchPenaltyMs } = this.#timing;
-    return (itlMs + batchPenaltyMs * Math.max(0, this.#batch.size - 1)) * this.#jitter();
+    return (itlMs + batchPenaltyMs * Math.max(0, this.#batch.size - 1)) * this.#stretch();
   }
 
-  #jitter(): number {
-    return 1 + this.#timing.jitter * (2 * this.#random() - 1);
+  #stretch(): number {
+    return this.#slowdown() * (1 + this.#timing.jitter * (2 * this.#random() - 1));
   }
 }

@@ -1,6 +1,6 @@
 /** The faults that are in force in an engine, and how often each one still strikes. */
 
-import type { Fault } from "./fault.ts";
+import { type Fault, strikesRequests } from "./fault.ts";
 
 /** The faults in force, in the order in which they were set. */
 export class FaultBook {
@@ -31,10 +31,7 @@ export class FaultBook {
   /** Takes the first fault that strikes a request to this path: it counts as having struck. */
   takeForRequest(path: string): Fault | undefined {
     if (this.#faults.length === 0) return undefined;
-    return this.#take(
-      (fault) =>
-        fault.kind !== "refuse" && fault.kind !== "accept-then-close" && this.#strikes(fault, path),
-    );
+    return this.#take((fault) => strikesRequests(fault.kind) && this.#strikes(fault, path));
   }
 
   takeForConnection(nowMs: number): Fault | undefined {
@@ -45,6 +42,16 @@ export class FaultBook {
   refuses(nowMs: number): boolean {
     this.#expire(nowMs);
     return this.#faults.some(({ fault }) => fault.kind === "refuse");
+  }
+
+  /** By what all of the engine's work is slowed down. */
+  slowdown(nowMs: number): number {
+    if (this.#faults.length === 0) return 1;
+    this.#expire(nowMs);
+    return this.#faults.reduce(
+      (product, { fault }) => (fault.kind === "slower" ? product * fault.factor : product),
+      1,
+    );
   }
 
   #take(matches: (fault: Fault) => boolean): Fault | undefined {

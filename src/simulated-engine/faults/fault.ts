@@ -6,16 +6,24 @@ export const faultKinds = [
   "refuse",
   "accept-then-close",
   "reset-before-headers",
+  "reset-in-headers",
   "reset-after-headers",
   "reset-after-chunks",
   "end-after-chunks",
   "error-after-chunks",
   "stall",
+  "garbage",
   "status",
   "slow",
+  "slower",
+  "junk",
   "wrong-json",
   "no-kv-params",
+  "wrong-kv-params",
 ] as const;
+
+/** What strikes the whole engine, and no single request. */
+const engineWide: readonly string[] = ["refuse", "accept-then-close", "slower"];
 
 const count = z.int().min(0);
 
@@ -35,12 +43,16 @@ export const faultSchema = z.strictObject({
   code: z.int().min(200).max(599).default(500),
   /** How long the response is delayed: for `slow`. */
   delayMs: count.default(1_000),
-  /** How long it lasts: for `refuse` and `accept-then-close`; without it, until it is cleared. */
+  /** By what time is multiplied: for `slower`. */
+  factor: z.number().min(1).max(1_000).default(10),
+  /** How long it lasts: for `refuse`, `accept-then-close` and `slower`; without it, until it is cleared. */
   durationMs: z.int().min(1).optional(),
   /** Whether a reset is a TCP RST or a FIN in the middle of the response. */
   how: z.enum(["rst", "fin"]).default("rst"),
   /** For `wrong-json`: the first half of the response, or text that is not JSON. */
   variant: z.enum(["truncated", "text"]).default("truncated"),
+  /** For `junk`: an error body, a page, an event stream of its own, or no byte. */
+  body: z.enum(["error", "html", "events", "empty"]).default("error"),
 });
 
 export type Fault = z.output<typeof faultSchema>;
@@ -57,8 +69,14 @@ const mainKey: { readonly [kind in FaultKind]?: keyof Fault } = {
   stall: "chunks",
   status: "code",
   slow: "delayMs",
+  slower: "factor",
+  junk: "body",
   "wrong-json": "variant",
 };
+
+export function strikesRequests(kind: FaultKind): boolean {
+  return !engineWide.includes(kind);
+}
 
 /** Reads `kind[:key=value,…]`. Throws an Error that says what is wrong with it. */
 export function parseFault(spec: string): Fault {
@@ -72,7 +90,7 @@ export function parseFault(spec: string): Fault {
     if (key === undefined || value === "") {
       throw new Error(`fault "${spec}": "${part}" is not key=value`);
     }
-    fields[key] = /^\d+$/.test(value) ? Number(value) : value;
+    fields[key] = /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
   }
   return checkFault(fields);
 }

@@ -89,6 +89,15 @@ export class Reply {
     else this.#response.socket?.resetAndDestroy();
   }
 
+  /** Sends these bytes in place of a response, and ends the connection. */
+  raw(text: string, fault: Fault): void {
+    this.interrupted = true;
+    const after = (): void => {
+      this.#clock.after(beforeResetMs, () => this.reset(fault));
+    };
+    this.#response.socket?.write(text, "latin1", after);
+  }
+
   #head(status: number, headers: string[]): void {
     // uvicorn sends no keep-alive header; a hint of when it closes would be more than a real engine gives.
     this.#response.removeHeader("connection");

@@ -36,6 +36,22 @@ function setUp(changes: Partial<Timing> = {}) {
   return { clock, log, scheduler, ticket, sequence };
 }
 
+describe("a slow engine", () => {
+  it("takes longer for prompts and for steps that begin while it is slow", () => {
+    const { clock, log, ticket, sequence } = setUp();
+    let slowdown = 10;
+    const scheduler = new Scheduler(clock, timing, () => slowdown);
+    scheduler.prefill(ticket("a", 100));
+    scheduler.prefill(ticket("b", 100));
+    scheduler.join(sequence("s", 2));
+    clock.advance(100);
+    expect(log).toEqual(["a starts 0", "s 100"]);
+    slowdown = 1;
+    clock.advance(1_000);
+    expect(log.slice(2)).toEqual(["s 200", "a done 1000", "b starts 1000", "b done 1100"]);
+  });
+});
+
 describe("prefill", () => {
   it("takes prompts one after the other, at its speed", () => {
     const { clock, log, scheduler, ticket } = setUp();

@@ -17,6 +17,8 @@ describe("fault SPEC", () => {
     ["reset-after-chunks:3,how=fin", { kind: "reset-after-chunks", chunks: 3, how: "fin" }],
     ["stall", { kind: "stall" }],
     ["stall:0,path=/v1/chat", { kind: "stall", chunks: 0, path: "/v1/chat" }],
+    ["slower:2.5,durationMs=100", { kind: "slower", factor: 2.5, durationMs: 100 }],
+    ["junk:html", { kind: "junk", body: "html" }],
     ["wrong-json:text", { kind: "wrong-json", variant: "text" }],
   ])("%s", (spec, fault) => {
     expect(parseFault(spec)).toMatchObject(fault);
@@ -30,6 +32,8 @@ describe("fault SPEC", () => {
     "slow:delay=3",
     "no-kv-params:3",
     "stall:-1",
+    "junk:xml",
+    "slower:0.5",
   ])("refuses %j", (spec) => {
     expect(() => parseFault(spec)).toThrow(/fault/);
   });
@@ -47,6 +51,16 @@ describe("fault book", () => {
     book.set(checkFault({ kind: "slow", path: "/" }), 0);
     expect(book.takeForRequest("/debug/fault")).toBeUndefined();
     expect(book.takeForRequest("/health")?.kind).toBe("slow");
+  });
+
+  it("slows the whole engine down while it lasts, and strikes no request by it", () => {
+    const book = new FaultBook(isInferencePath);
+    expect(book.slowdown(0)).toBe(1);
+    book.set(checkFault({ kind: "slower", durationMs: 100 }), 1_000);
+    book.set(checkFault({ kind: "slower", factor: 2 }), 1_000);
+    expect(book.takeForRequest("/v1/completions")).toBeUndefined();
+    expect(book.slowdown(1_099)).toBe(20);
+    expect(book.slowdown(1_100)).toBe(2);
   });
 
   it("ends a refusal when its time is over", () => {

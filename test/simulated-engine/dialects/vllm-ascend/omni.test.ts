@@ -209,6 +209,13 @@ describe("a decode engine responds all the same, recomputes and counts why, when
     expect(await prefilled(prefill, "/v1/completions", completion)).toBe("null");
     expect(prefill.state().held).toBe(0);
   });
+
+  it("a fault makes a text of the params, and the KV is there", async () => {
+    const { prefill } = await startPair();
+    prefill.setFault("wrong-kv-params");
+    expect(await prefilled(prefill, "/v1/completions", completion)).toBe('"none"');
+    expect(prefill.state().held).toBe(1);
+  });
 });
 
 describe("a mixed engine", () => {
