@@ -12,6 +12,7 @@ import type { LegFailure, LegRecord } from "../context/legs.ts";
 import type { EngineConnection, LegOwner } from "./engine-connection.ts";
 import type { EngineFailure, ResponseFault } from "./engine-failure.ts";
 import { LegHealth, type Patience } from "./leg-health.ts";
+import { LegPlace } from "./leg-place.ts";
 import type { LegServices } from "./leg-services.ts";
 import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
 
@@ -44,9 +45,7 @@ export class Leg implements LegOwner {
   readonly records: LegRecord[];
   readonly #request: LegRequest;
   readonly #health: LegHealth<Leg>;
-  /** Slots of engines that failed, and of the one that is being tried. */
-  readonly #tried: number[] = [];
-  #placement: Placement | undefined;
+  readonly #place: LegPlace;
   #connection: EngineConnection | undefined;
   #record: LegRecord | undefined;
   /** Of the response to the try under way. */
@@ -61,6 +60,7 @@ export class Leg implements LegOwner {
     this.#request = request;
     this.records = records;
     this.#health = new LegHealth(this, request);
+    this.#place = new LegPlace(name, request);
   }
 
   get #clock(): Clock {
@@ -68,11 +68,11 @@ export class Leg implements LegOwner {
   }
 
   get engine(): Engine | undefined {
-    return this.#placement?.engine;
+    return this.#place.placement?.engine;
   }
 
   get pool(): Pool | undefined {
-    return this.#placement?.pool;
+    return this.#place.placement?.pool;
   }
 
   /** The connection that is carrying this leg now. */
@@ -82,51 +82,30 @@ export class Leg implements LegOwner {
 
   /** Whether another engine of the pool could be tried. Where none could, what this one said is better than nothing. */
   get mayTryAnother(): boolean {
-    return this.#placement?.pool.hasOther(this.#tried, this.#clock.wallMs()) ?? false;
+    return this.#place.hasOther;
   }
 
   /** A request for the rest of a response begins: only the last engine is left out, unless there is no other. */
   forgetTries(): void {
-    const last = this.#tried.at(-1);
-    this.#tried.length = 0;
-    if (last === undefined) return;
-    this.#tried.push(last);
-    if (!this.mayTryAnother) this.#tried.length = 0;
+    this.#place.forgetTries();
   }
 
   /** Takes a place at an engine that this leg has not tried. */
   reserve(pool: Pool, uri: string, pick: PickRequest): PickFailure | undefined {
-    const nowMs = this.#clock.wallMs();
-    const { explanation } = this.#request;
-    const seen = explanation && pool.explain(pick, this.#tried, nowMs);
-    const placement = pool.place(pick, this.#tried, nowMs);
-    if (seen !== undefined) {
-      const engine = typeof placement === "string" ? undefined : placement.engine;
-      explanation?.add({
-        leg: this.name,
-        pool: pool.name,
-        policy: pool.policyLabel,
-        chosen: engine?.name ?? "",
-        engines: seen.closest(engine?.index ?? -1),
-        poolSize: pool.size,
-      });
-    }
-    if (typeof placement === "string") return placement;
-    this.#reserved(placement, uri);
-    return undefined;
+    const failure = this.#place.take(pool, pick);
+    if (failure === undefined) this.#reserved(uri);
+    return failure;
   }
 
   /** Takes a place at this engine, if it has one. */
   reserveAt(pool: Pool, engine: Engine, uri: string, pick: PickRequest): boolean {
-    const placement = pool.placeAt(engine, pick, this.#clock.wallMs());
-    if (placement !== undefined) this.#reserved(placement, uri);
-    return placement !== undefined;
+    const isTaken = this.#place.takeAt(pool, engine, pick);
+    if (isTaken) this.#reserved(uri);
+    return isTaken;
   }
 
-  #reserved(placement: Placement, uri: string): void {
+  #reserved(uri: string): void {
     this.uri = uri;
-    this.#tried.push(placement.engine.slot);
-    this.#placement = placement;
     this.#isRefused = false;
     this.#isBusy = false;
     this.#isReserved = true;
@@ -141,7 +120,7 @@ export class Leg implements LegOwner {
   start(): void {
     this.#isReserved = false;
     this.#resent = false;
-    this.#send(this.#placement!, false);
+    this.#send(this.#place.placement!, false);
   }
 
   cancel(): void {
@@ -153,7 +132,7 @@ export class Leg implements LegOwner {
     const connection = this.#connection;
     this.#health.cancelled();
     // An engine that is no longer wanted has not failed: another attempt may go to it.
-    if (!this.#isRefused && (this.#isReserved || connection !== undefined)) this.#tried.pop();
+    if (!this.#isRefused && (this.#isReserved || connection !== undefined)) this.#place.untry();
     this.#close();
     return connection;
   }
@@ -184,14 +163,14 @@ export class Leg implements LegOwner {
     // Reported at once rather than at the response's end, as in nginx: an engine that is back takes its share before
     // its first long stream is over.
     this.#health.responded(connection.head);
-    if (record.status < 500) this.#placement!.shadow?.responseStarted();
+    if (record.status < 500) this.#place.placement!.shadow?.responseStarted();
     this.#request.legHead(this, connection);
   }
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#tokens ??= streamTokens(chunk, start, end);
     const tokens = this.#tokens.add(end - start);
-    if (tokens > 0) this.#placement?.lease.addResponseTokens(tokens);
+    if (tokens > 0) this.#place.placement?.lease.addResponseTokens(tokens);
     this.#request.legBody(this, connection, chunk, start, end);
   }
 
@@ -202,7 +181,7 @@ export class Leg implements LegOwner {
       return;
     }
     if (!this.#isRefused) {
-      this.#tried.pop();
+      this.#place.untry();
       this.#observe();
     }
     this.#close();
@@ -210,7 +189,7 @@ export class Leg implements LegOwner {
   }
 
   legFailed(_connection: EngineConnection, failure: EngineFailure): void {
-    const placement = this.#placement!;
+    const placement = this.#place.placement!;
     if (failure.stale && !this.#resent && this.#request.mayBeResent) {
       this.#resent = true;
       this.#send(placement, true);
@@ -230,7 +209,7 @@ export class Leg implements LegOwner {
 
   /** What the engine took for it. */
   #observe(): void {
-    const { pool, engine } = this.#placement!;
+    const { pool, engine } = this.#place.placement!;
     const { sentMs, headMs, status } = this.#record!;
     this.#health.ended(status);
     if (status >= 400) return;
@@ -286,7 +265,7 @@ export class Leg implements LegOwner {
     this.#tokens = undefined;
     this.#connection = undefined;
     this.#isReserved = false;
-    this.#placement?.shadow?.close();
-    this.#placement?.lease.close();
+    this.#place.placement?.shadow?.close();
+    this.#place.placement?.lease.close();
   }
 }

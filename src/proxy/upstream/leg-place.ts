@@ -1,0 +1,85 @@
+/** A leg's place at an engine, and which engines of the pool it has tried before. */
+import type { LegName } from "../../dialects/dialect.ts";
+import type { PickRequest } from "../../policies/shared/policy.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
+import type { Clock } from "../../transport/clock.ts";
+import type { Explanation } from "../context/explanation.ts";
+
+/** The request that the leg is part of. */
+interface PlacedRequest {
+  readonly services: { readonly clock: Clock };
+  /** Undefined = nobody asks why engines are chosen. */
+  readonly explanation?: Explanation | undefined;
+}
+
+export class LegPlace {
+  /** Of the try under way, or of the last one. */
+  placement: Placement | undefined;
+  readonly #leg: LegName | "encode";
+  readonly #request: PlacedRequest;
+  /** Slots of engines that failed, and of the one that is being tried. */
+  readonly #tried: number[] = [];
+
+  constructor(leg: LegName | "encode", request: PlacedRequest) {
+    this.#leg = leg;
+    this.#request = request;
+  }
+
+  get #nowMs(): number {
+    return this.#request.services.clock.wallMs();
+  }
+
+  /** Whether another engine of the pool could be tried. */
+  get hasOther(): boolean {
+    return this.placement?.pool.hasOther(this.#tried, this.#nowMs) ?? false;
+  }
+
+  /** Takes a place at an engine that was not tried. */
+  take(pool: Pool, pick: PickRequest): PickFailure | undefined {
+    const nowMs = this.#nowMs;
+    const { explanation } = this.#request;
+    const seen = explanation && pool.explain(pick, this.#tried, nowMs);
+    const placement = pool.place(pick, this.#tried, nowMs);
+    if (seen !== undefined) {
+      const engine = typeof placement === "string" ? undefined : placement.engine;
+      explanation?.add({
+        leg: this.#leg,
+        pool: pool.name,
+        policy: pool.policyLabel,
+        chosen: engine?.name ?? "",
+        engines: seen.closest(engine?.index ?? -1),
+        poolSize: pool.size,
+      });
+    }
+    if (typeof placement === "string") return placement;
+    this.#taken(placement);
+    return undefined;
+  }
+
+  /** Takes a place at this engine, if it has one. */
+  takeAt(pool: Pool, engine: Engine, pick: PickRequest): boolean {
+    const placement = pool.placeAt(engine, pick, this.#nowMs);
+    if (placement !== undefined) this.#taken(placement);
+    return placement !== undefined;
+  }
+
+  /** The engine has not failed: the leg may come back to it. */
+  untry(): void {
+    this.#tried.pop();
+  }
+
+  /** Only the last engine counts as tried, and not even that one if there is no other. */
+  forgetTries(): void {
+    const last = this.#tried.at(-1);
+    this.#tried.length = 0;
+    if (last === undefined) return;
+    this.#tried.push(last);
+    if (!this.hasOther) this.#tried.length = 0;
+  }
+
+  #taken(placement: Placement): void {
+    this.#tried.push(placement.engine.slot);
+    this.placement = placement;
+  }
+}
