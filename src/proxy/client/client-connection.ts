@@ -14,7 +14,8 @@ import {
   connectionFacts,
   RequestContext,
 } from "../context/request-context.ts";
-import { type RequestClient, RequestHandler } from "../request/request-handler.ts";
+import { RequestHandler } from "../request/request-handler.ts";
+import type { RequestClient } from "../request/request-services.ts";
 import { routeRequest, unroutedRequest } from "../routing/route-request.ts";
 import type { VirtualServers } from "../routing/virtual-servers.ts";
 import { BodyReader } from "./body-reader.ts";

@@ -1,5 +1,5 @@
 /** What client connections need of their worker. */
-import type { RequestServices } from "../request/request-handler.ts";
+import type { RequestServices } from "../request/request-services.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { PendingBudget } from "./pending-budget.ts";
 

@@ -8,17 +8,15 @@ import { namesEngines } from "../../dialects/transfer-guard.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
-import type { Explanation } from "../context/explanation.ts";
 import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { ResponseMeter } from "../context/response-meter.ts";
 import { ExchangeDriver } from "../pd/driver/exchange-driver.ts";
-import type { ExchangeRequest, ExchangeServices } from "../pd/driver/exchange-services.ts";
+import type { ExchangeRequest } from "../pd/driver/exchange-services.ts";
 import { EncodeDriver } from "../pd/encode/encode-driver.ts";
 import { ClientResponse } from "../response/client-response.ts";
 import { errorPage } from "../response/error-page.ts";
 import { earlyHead, errorReply, finalReply, returnedReply } from "../response/local-reply.ts";
-import type { ClientPort } from "../response/response-writer.ts";
 import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
 import type { RoutedRequest } from "../routing/route-request.ts";
@@ -26,30 +24,9 @@ import type { Routed, Server } from "../routing/server.ts";
 import { BodyLease } from "./body-lease.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
+import type { RequestClient, RequestServices } from "./request-services.ts";
 import { type RequestTimers, requestTimers } from "./request-timers.ts";
 import { scanBody } from "./scan-body.ts";
-
-/** The client's connection, as far as one request needs it. */
-export interface RequestClient extends ClientPort {
-  /** Whether the connection may serve another request after this one. */
-  mayKeep(keepAliveRequests: number): boolean;
-  /** Stops reading the request, which ends with this outcome. */
-  refuse(outcome: Outcome): void;
-  /** The response is complete. @param keep the connection may serve another request */
-  responded(keep: boolean): void;
-  close(): void;
-  /** Closes so that the client cannot take what it has for the whole response. */
-  reset(): void;
-}
-
-/** What requests need of their worker beyond what forwarding them does. */
-export interface RequestServices extends ExchangeServices {
-  readonly bodies: { giveBack(bytes: number): void };
-  /** Undefined = traffic is not recorded. */
-  readonly recorder: { write(context: RequestContext): void } | undefined;
-  /** Undefined = nobody may ask why the request's engines are chosen. */
-  explain(context: RequestContext, route: Route): Explanation | undefined;
-}
 
 export class RequestHandler implements ExchangeRequest {
   readonly context: RequestContext;

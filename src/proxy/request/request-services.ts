@@ -1,0 +1,29 @@
+/** What one request needs of its client's connection and of its worker. */
+import type { Explanation } from "../context/explanation.ts";
+import type { Outcome } from "../context/outcomes.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { ExchangeServices } from "../pd/driver/exchange-services.ts";
+import type { ClientPort } from "../response/response-writer.ts";
+import type { Route } from "../routing/route.ts";
+
+/** The client's connection, as far as one request needs it. */
+export interface RequestClient extends ClientPort {
+  /** Whether the connection may serve another request after this one. */
+  mayKeep(keepAliveRequests: number): boolean;
+  /** Stops reading the request, which ends with this outcome. */
+  refuse(outcome: Outcome): void;
+  /** The response is complete. @param keep the connection may serve another request */
+  responded(keep: boolean): void;
+  close(): void;
+  /** Closes so that the client cannot take what it has for the whole response. */
+  reset(): void;
+}
+
+/** What requests need of their worker beyond what forwarding them does. */
+export interface RequestServices extends ExchangeServices {
+  readonly bodies: { giveBack(bytes: number): void };
+  /** Undefined = traffic is not recorded. */
+  readonly recorder: { write(context: RequestContext): void } | undefined;
+  /** Undefined = nobody may ask why the request's engines are chosen. */
+  explain(context: RequestContext, route: Route): Explanation | undefined;
+}
