@@ -1,5 +1,16 @@
 /** What a dialect says of itself to the configuration, to the documentation and to `auto`. */
 
+import type { TokenLimits } from "./shared/token-limits.ts";
+
+/** Why engines reject a request, in their own words. */
+export interface LimitRejection {
+  readonly message: string;
+  /** The member of the body that is at fault. */
+  readonly param: string;
+  /** As the engine's error bodies name it. */
+  readonly type: string;
+}
+
 /** Engines of one make. All engines of a route are of one family. */
 export interface EngineFamily {
   readonly name: string;
@@ -7,6 +18,13 @@ export interface EngineFamily {
   readonly title: string;
   /** What its engines say in `owned_by` of `/v1/models`, in lower case. */
   readonly owners: readonly string[];
+  /**
+   * Whether engines of any version reject these limits of a request, where a prefill does not show it since it has
+   * limits of its own. Undefined = prefill engines get the client's limits, and reject them by themselves.
+   *
+   * @param contextTokens most tokens of prompt and response together; 0 = not known
+   */
+  rejects?(limits: TokenLimits, contextTokens: number): LimitRejection | undefined;
 }
 
 /** One thing that a dialect reads of an engine beside its address: `?name=value` in the engine's URL. */

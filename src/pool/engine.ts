@@ -25,6 +25,8 @@ export interface Engine {
   readonly down: boolean;
   /** False = discovery found that it does not take requests of its dialect yet. */
   readonly isReady: boolean;
+  /** Most tokens of prompt and response together (`max_model_len`); 0 = not known. */
+  readonly contextTokens: number;
   readonly info: EngineInfo;
 }
 
@@ -42,6 +44,7 @@ export class PoolEngine implements Engine {
   readonly backup: boolean;
   readonly down: boolean;
   isReady = true;
+  contextTokens: number;
   info: EngineInfo;
   readonly #configured: Readonly<Record<string, string>>;
 
@@ -59,6 +62,7 @@ export class PoolEngine implements Engine {
     this.backup = config.backup;
     this.down = config.down;
     this.info = { host: address.host ?? "", port: address.port ?? 0, dpRank, attributes };
+    this.contextTokens = contextTokensOf(attributes);
     this.#configured = attributes;
   }
 
@@ -67,7 +71,23 @@ export class PoolEngine implements Engine {
     this.isReady = discovered?.isReady ?? true;
     const attributes = { ...discovered?.attributes, ...this.#configured };
     this.info = { ...this.info, attributes };
+    this.contextTokens = contextTokensOf(attributes);
   }
+}
+
+function contextTokensOf({ max_model_len }: Readonly<Record<string, string>>): number {
+  const tokens = Number(max_model_len);
+  return Number.isSafeInteger(tokens) && tokens > 0 ? tokens : 0;
+}
+
+/** What the engine with the longest context takes; 0 = that is not known of all of them. */
+export function mostContextTokens(engines: readonly Engine[]): number {
+  let most = 0;
+  for (const { contextTokens } of engines) {
+    if (contextTokens === 0) return 0;
+    most = Math.max(most, contextTokens);
+  }
+  return most;
 }
 
 /** Whether the engine takes one more request. */

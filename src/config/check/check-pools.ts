@@ -48,6 +48,11 @@ function checkEngines({ faults }: CheckContext, name: string, { engines }: PoolC
       const hint = "a port is a number from 0 to 65535";
       faults.emerg([...path, "attributes", name], `invalid port "${port}" for ${name}`, hint);
     }
+    const tokens = attributes["max_model_len"] ?? parsed.attributes["max_model_len"];
+    if (tokens !== undefined && !/^[1-9]\d{0,14}$/.test(tokens)) {
+      const at = [...path, "attributes", "max_model_len"];
+      faults.emerg(at, `invalid max_model_len "${tokens}"`, "it is a number of tokens from 1");
+    }
   });
 }
 

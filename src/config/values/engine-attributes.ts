@@ -9,6 +9,7 @@ import { didYouMean } from "../problems/suggest.ts";
 const ofTheProxy: Readonly<Record<string, string>> = {
   kv_events_port: "port at which it publishes KV events",
   kv_replay_port: "port at which missed KV events are requested again",
+  max_model_len: "most tokens of a prompt and its response together",
   pp_size: "number of its pipeline-parallel ranks; nothing reads it yet",
   transfer_mode: "`READ` or `WRITE`, as engines with MoRIIOConnector register",
 };

@@ -33,6 +33,8 @@ export interface Limits {
   readonly maxTokens: KeyName;
   /** Other names of that. Which one counts depends on the engine. */
   readonly maxTokensAliases: readonly KeyName[];
+  /** Whether such a name limits the response by itself; else some engines ignore it. */
+  readonly aliasesLimit?: boolean;
   /** Undefined = the endpoint has no such bound. */
   readonly minTokens?: KeyName;
   /** Numbers of choices for one prompt. */

@@ -42,7 +42,7 @@ export const chatCompletions: Generating = {
   ...openai,
   name: "chat completions",
   paths: ["/chat/completions"],
-  limits: tokenLimits,
+  limits: { ...tokenLimits, aliasesLimit: true },
   prompts: [messages],
   allowsSeveralPrompts: false,
 };
@@ -69,7 +69,7 @@ const responses: Generating = {
   storage: { isStored: store, id: key("request_id"), previous: key("previous_response_id") },
 };
 
-const anthropicMessages: Generating = {
+export const anthropicMessages: Generating = {
   servedBy: "prefill-decode",
   errors: "anthropic",
   name: "messages",

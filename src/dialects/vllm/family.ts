@@ -6,8 +6,14 @@ import {
   type EngineResponses,
   serverInfo,
 } from "../definition.ts";
+import { rejectedByVllm } from "./limits.ts";
 
-export const vllmFamily: EngineFamily = { name: "vllm", title: "vLLM", owners: ["vllm"] };
+export const vllmFamily: EngineFamily = {
+  name: "vllm",
+  title: "vLLM",
+  owners: ["vllm"],
+  rejects: rejectedByVllm,
+};
 
 /** In JSON, and in the Python text of configurations that have no JSON. */
 const connectorPattern = /kv_connector\\?["']?\s*[:=]\s*\\?["']?(\w+)/;

@@ -18,6 +18,8 @@ export interface Outcome {
   readonly retry: Retry;
   /** For the client. Never quotes a prompt or names an engine. */
   readonly message: string;
+  /** The error body is as an engine's own would be; undefined = it has the code. */
+  readonly likeEngine?: { readonly type: string; readonly param: string };
 }
 
 function outcome(
@@ -111,6 +113,13 @@ export const outcomes = Object.freeze({
     "client",
     "no",
     "These engines cannot serve a request with several choices, several prompts or a previous response.",
+  ),
+  tokenLimits: outcome(
+    "GP_TOKEN_LIMITS",
+    400,
+    "client",
+    "no",
+    "The engines would reject the request's limits of tokens; said in their own words.",
   ),
   tooManyItems: outcome(
     "GP_TOO_MANY_ITEMS",
@@ -269,22 +278,6 @@ export const outcomes = Object.freeze({
     "The proxy failed because of an internal error.",
   ),
 } satisfies Record<string, Outcome>);
-
-/**
- * What goes wrong with an engine of a route without a prefill, in place of decode's outcome: the same code, so that one
- * alert covers both, in words that fit engines which serve whole requests.
- */
-export const wholeRequestOutcomes = Object.freeze({
-  noEngine: reworded(outcomes.noDecodeEngine, "No engine is available."),
-  full: reworded(outcomes.decodeFull, "All engines are at capacity."),
-  failed: reworded(outcomes.decodeFailed, "The connection to the engine failed."),
-  timeout: reworded(outcomes.decodeTimeout, "The engine did not respond in time."),
-  invalid: reworded(outcomes.decodeInvalid, "The engine's response is not valid HTTP."),
-});
-
-function reworded(of: Outcome, message: string): Outcome {
-  return Object.freeze({ ...of, message });
-}
 
 /** An outcome for a request that could not be parsed, from the parser's own status and words. */
 export function refused(status: number, code: string, message: string): Outcome {

@@ -156,7 +156,7 @@ export class RequestHandler implements ExchangeRequest {
     }
     const stores = isPost && generating?.storage !== undefined;
     const mustBeObject = prefills || encodes || stores;
-    const problem = scanBody(context, this.worker, route.byEndpoint, mustBeObject);
+    const problem = scanBody(context, this.worker, route, prefills, mustBeObject);
     if (generating) this.#timers?.comment(this.members);
     if (problem !== undefined) this.ended(problem);
     else if (encodes) this.#encodeFirst(route, prefills);

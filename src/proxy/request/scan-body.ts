@@ -1,9 +1,14 @@
-/** Finds the members of a request's body, where a dialect or the guard of KV transfers has a say in them. */
+/**
+ * Finds the members of a request's body, where a dialect or the guard of KV transfers has a say in them, and rejects
+ * what no engine is to see or would serve.
+ */
 import type { JsonProblem } from "../../body/json/problem.ts";
 import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
 import { hidesTransferFields } from "../../dialects/transfer-guard.ts";
 import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import type { Route } from "../routing/route.ts";
+import { rejectedLimits } from "./rejected-limits.ts";
 
 const brace = 0x7b;
 
@@ -15,24 +20,27 @@ interface Scans {
 /**
  * Sets the members of the context; a body that need not be an object may go on without them, as it came.
  *
- * @param guards the client must not steer KV transfers
+ * @param prefills the request has a prefill
  * @param mustBeObject something has to be read of the body, or changed in it
  * @returns why the request is refused
  */
 export function scanBody(
   context: RequestContext,
   scans: Scans,
-  guards: boolean,
+  route: Route,
+  prefills: boolean,
   mustBeObject: boolean,
 ): Outcome | undefined {
-  const isGuarded = guards && mayBeObject(context);
+  const isGuarded = route.byEndpoint && mayBeObject(context);
   if (!mustBeObject && !isGuarded) return undefined;
   const { body } = context;
   const members = scans.takeTopLevel();
   const problem = scanTopLevel(body, 0, body.length, members);
   if (problem === undefined) {
     context.members = members;
-    return isGuarded && hidesTransferFields(members) ? outcomes.transferField : undefined;
+    if (!isGuarded) return undefined;
+    if (hidesTransferFields(members)) return outcomes.transferField;
+    return prefills ? rejectedLimits(context, members, route) : undefined;
   }
   scans.giveTopLevel(members);
   if (!mustBeObject && !isReadElsewhere(problem, body)) return undefined;

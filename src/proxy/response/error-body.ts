@@ -2,7 +2,7 @@
 import type { ErrorShape } from "../../dialects/endpoints/endpoint.ts";
 import type { Outcome } from "../context/outcomes.ts";
 
-type Problem = Pick<Outcome, "code" | "message">;
+type Problem = Pick<Outcome, "code" | "message" | "likeEngine">;
 
 const openaiTypes: Readonly<Record<number, string>> = {
   403: "permission_error",
@@ -24,12 +24,16 @@ function typeOf(types: Readonly<Record<number, string>>, status: number): string
 }
 
 const shapes: Readonly<Record<ErrorShape, (problem: Problem, status: number) => object>> = {
-  openai: ({ message, code }, status) => ({
-    error: { message, type: typeOf(openaiTypes, status), param: null, code },
+  openai: ({ message, code, likeEngine }, status) => ({
+    error: likeEngine
+      ? { message, ...likeEngine, code: status }
+      : { message, type: typeOf(openaiTypes, status), param: null, code },
   }),
-  anthropic: ({ message, code }, status) => ({
+  anthropic: ({ message, code, likeEngine }, status) => ({
     type: "error",
-    error: { type: typeOf(anthropicTypes, status), message, code },
+    error: likeEngine
+      ? { type: likeEngine.type, message }
+      : { type: typeOf(anthropicTypes, status), message, code },
   }),
   // `http_server.py`, of `/generate`.
   sglang: ({ message, code }) => ({ error: { message, code } }),

@@ -31,6 +31,7 @@ const adviceByCode: Readonly<Record<string, string>> = {
     "the limit of open files (`ulimit -n`), [more](operations.md#file-descriptors)",
   GP_DIALECT_UNKNOWN: "whether the engines are up; name the `dialect` instead of `auto`",
   GP_UNSUPPORTED_REQUEST: "the [dialect](dialects.md)'s page: what it supports",
+  GP_TOKEN_LIMITS: "nothing; of a wrong `max_model_len`: [attributes](kv-transfer.md)",
   GP_ENCODE_FULL: "`maxConns` of the encode engines; add engines",
   GP_PREFILL_FULL: "`maxConns` of the prefill engines, a `queue`; add engines",
   GP_DECODE_FULL: "`maxConns` of the decode engines, a `queue`; add engines",

@@ -1,11 +1,7 @@
 /** A client can tell from an error what happened, by a code that stays, in the shape that OpenAI's clients read. */
 import { describe, expect, it } from "vitest";
-import {
-  type Outcome,
-  outcomes,
-  refused,
-  wholeRequestOutcomes,
-} from "../../../src/proxy/context/outcomes.ts";
+import { type Outcome, outcomes, refused } from "../../../src/proxy/context/outcomes.ts";
+import { wholeRequestOutcomes } from "../../../src/proxy/context/whole-request-outcomes.ts";
 import { errorBody } from "../../../src/proxy/response/error-body.ts";
 
 const all = Object.entries(outcomes) as [string, Outcome][];

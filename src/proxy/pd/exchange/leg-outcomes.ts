@@ -1,7 +1,8 @@
 /** How a request ends when one of its legs fails, or finds no engine. */
 import type { LegName } from "../../../dialects/dialect.ts";
 import type { LegFailure } from "../../context/legs.ts";
-import { type Outcome, outcomes, wholeRequestOutcomes } from "../../context/outcomes.ts";
+import { type Outcome, outcomes } from "../../context/outcomes.ts";
+import { wholeRequestOutcomes } from "../../context/whole-request-outcomes.ts";
 
 type Failure = LegFailure | "no-healthy-engine" | "at-capacity";
 
