@@ -80,6 +80,12 @@ export class Delivery {
     return this.#streamEnd?.hasCome === false ? cutShort : undefined;
   }
 
+  /** Of a response of which nothing has gone out, the client knows nothing: another one may come in its place. */
+  retractUnsent(): void {
+    const { deliveringLeg } = this.#exchange;
+    if (deliveringLeg !== undefined && !this.#response.started) this.#exchange.retractResponse();
+  }
+
   /**
    * A response's head, which may become the client's.
    * @param requestId for the client; "" = none

@@ -9,7 +9,6 @@ import type { LegFailure } from "../../context/legs.ts";
 import type { Outcome } from "../../context/outcomes.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
-import { finalReply } from "../../response/local-reply.ts";
 import { mergerOf } from "../../response/response-merger.ts";
 import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
@@ -27,7 +26,7 @@ import { Attempt } from "./attempt.ts";
 import { Delivery } from "./delivery.ts";
 import type { ExchangeRequest, ExchangeServices } from "./exchange-services.ts";
 import { PrefillBody } from "./prefill-body.ts";
-import { learnFromPrefill } from "./prefill-usage.ts";
+import { PrefillEvents } from "./prefill-events.ts";
 
 export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   readonly services: ExchangeServices;
@@ -39,6 +38,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   readonly #exchange: Exchange;
   readonly #legs: Legs;
   readonly #prefillResponse: PrefillBody | undefined;
+  /** Undefined = there is nothing to prefill. */
+  readonly #prefill: PrefillEvents | undefined;
   /** Undefined = nothing comes before an engine is picked. */
   #admission: Admission | undefined;
   readonly #attempt: Attempt;
@@ -78,6 +79,18 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     });
     this.patience = new LegPatience(context, this.#exchange, this.#retries);
     this.#delivery = new Delivery(request, this.#exchange, this.#attempt, merger);
+    if (this.#prefillResponse !== undefined) {
+      this.#prefill = new PrefillEvents({
+        request,
+        route,
+        exchange: this.#exchange,
+        legs: this.#legs,
+        attempt: this.#attempt,
+        delivery: this.#delivery,
+        kv: this.#kv,
+        response: this.#prefillResponse,
+      });
+    }
   }
 
   start(): void {
@@ -85,6 +98,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     else if (!this.services.hasAdmissionSteps) this.#exchange.startAttempt();
     else {
       this.#admission = new Admission(this.#request, this.#route, this.#legs, this.#exchange);
+      if (this.#prefill !== undefined) this.#prefill.admission = this.#admission;
       this.#admission.start();
     }
   }
@@ -175,18 +189,15 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
       this.#resumed(leg, head, retry);
       return;
     }
-    if (leg.name === "prefill") this.#retractUnsent();
+    if (leg.name === "prefill") this.#delivery.retractUnsent();
     // Also if another engine may be tried: the exchange may have no try left, and then this is the client's response.
     const id = this.#route.givesRequestId ? this.#context.requestId : "";
     if (this.#exchange.deliveringLeg === undefined) {
       const redirects = this.#route.redirects.lines(this.#context, head.fields, leg.pool);
       this.#delivery.head(head, id, redirects);
     }
-    if (leg.name === "prefill") {
-      this.#admission?.releasePrefill();
-      this.#exchange.prefillRefused(retry, head.status < 500);
-      this.#prefillNeverComes();
-    } else if (retry) this.#exchange.decodeResponded(false, true);
+    if (leg.name === "prefill") this.#prefill!.refused(retry, head.status < 500);
+    else if (retry) this.#exchange.decodeResponded(false, true);
     else this.#delivery.decodeHead(head);
   }
 
@@ -196,40 +207,31 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
       this.#delivery.pass(connection, chunk, start, end);
       return;
     }
-    if (leg.name === "prefill") {
-      if (this.#prefillResponse!.add(connection, chunk, start, end)) return;
-      leg.cancel();
-      this.#kv?.prefillEnded("cut");
-      this.#prefillFailed("invalid", false);
-      return;
+    if (leg.name === "prefill") this.#prefill!.body(leg, connection, chunk, start, end);
+    else {
+      this.#kv?.decodeResponds(connection.head.status);
+      this.#delivery.decodeBody(connection, chunk, start, end);
     }
-    this.#kv?.decodeResponds(connection.head.status);
-    this.#delivery.decodeBody(connection, chunk, start, end);
   }
 
   legEnded(leg: Leg): void {
     const isPrefill = leg.name === "prefill";
-    if (isPrefill && this.#exchange.deliveringLeg !== "prefill") this.#prefillEnded();
+    if (isPrefill && this.#exchange.deliveringLeg !== "prefill") this.#prefill!.ended();
     else this.#delivery.legEnded(isPrefill ? "prefill" : "decode");
   }
 
   faultOf(leg: Leg): ResponseFault | undefined {
-    if (leg.name === "decode") return this.#delivery.fault;
-    if (this.#exchange.deliveringLeg === "prefill") return undefined;
-    const onMissing = () => this.#kv?.transferMissing() ?? "recompute";
-    return this.#prefillResponse!.read(this.#attempt.transfer!, this.#route.dialect, onMissing);
+    return leg.name === "decode" ? this.#delivery.fault : this.#prefill!.fault;
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
     const isFinal = this.#prefillResponse?.isFinal === true;
     const mayRetry = !isFinal && this.#retries.mayFollow(leg, failure, unsent);
-    this.#retractUnsent();
+    this.#delivery.retractUnsent();
     this.#kv?.failed(leg.name, unsent);
     if (leg.name === "decode" && this.#goesOn()) return;
-    if (leg.name === "prefill") {
-      this.#admission?.releasePrefill();
-      this.#prefillFailed(failure, mayRetry);
-    } else this.#exchange.decodeFailed(failure, mayRetry, unsent);
+    if (leg.name === "prefill") this.#prefill!.failed(failure, mayRetry);
+    else this.#exchange.decodeFailed(failure, mayRetry, unsent);
   }
 
   get mayBeResent(): boolean {
@@ -248,46 +250,11 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     this.#exchange.decodeInvalid();
   }
 
-  #prefillEnded(): void {
-    const { bytes: response, result } = this.#prefillResponse!;
-    learnFromPrefill(response, this.#request.promptBytes, this.#legs.targets, this.#admission);
-    const { reply, isMissing } = result;
-    this.#kv?.prefillEnded(reply === undefined && !isMissing ? "held" : "empty");
-    if (reply === undefined) this.#exchange.prefillDone();
-    else {
-      const isFirst = this.#exchange.deliveringLeg === undefined && !this.#exchange.resumes;
-      if (isFirst) finalReply(this.#response, this.#context, reply);
-      this.#exchange.deliverPrefillResponse();
-    }
-    if (this.#deliversDecode) this.#delivery.prefillCame(response);
-  }
-
   /** Decode has died in the middle of a response, which goes on from another engine. */
   #goesOn(): boolean {
-    if (this.#route.resumed === undefined || !this.#deliversDecode) return false;
+    if (this.#route.resumed === undefined || !this.#exchange.deliversDecode) return false;
     this.#legs.forgetTries();
     return this.#delivery.survives();
-  }
-
-  #prefillFailed(failure: LegFailure, mayRetry: boolean): void {
-    this.#retractUnsent();
-    this.#exchange.prefillFailed(failure, mayRetry);
-    this.#prefillNeverComes();
-  }
-
-  get #deliversDecode(): boolean {
-    return !this.#exchange.ended && this.#exchange.deliveringLeg === "decode";
-  }
-
-  /** Of a response of which nothing has gone out, the client knows nothing: another one may come in its place. */
-  #retractUnsent(): void {
-    const { deliveringLeg } = this.#exchange;
-    if (deliveringLeg !== undefined && !this.#response.started) this.#exchange.retractResponse();
-  }
-
-  /** If decode's response is on its way, it goes on without what the prefill would have told. */
-  #prefillNeverComes(): void {
-    if (this.#deliversDecode) this.#delivery.prefillCame(undefined);
   }
 
   /** The head of a response that continues a preempted one; the client has had its own head. */

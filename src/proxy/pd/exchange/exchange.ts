@@ -29,6 +29,11 @@ export class Exchange {
     return this.#steps.deliveringLeg;
   }
 
+  /** Whether the client is getting decode's response. */
+  get deliversDecode(): boolean {
+    return !this.ended && this.deliveringLeg === "decode";
+  }
+
   /** The client has the beginning of a response, and waits for the rest of it from the attempt under way. */
   get resumes(): boolean {
     return this.#steps.hasBegun && this.#steps.deliveringLeg === undefined;
