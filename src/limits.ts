@@ -210,3 +210,11 @@ export const workerKillTimeoutMs = 5_000;
 export const workerRestartDelayMs = 100;
 export const workerRestartDelayMaxMs = 10_000;
 export const workerHealthyMs = 60_000;
+
+/**
+ * An upgrade: how long the new process may take to serve, how often whoever waits for that looks, and how long it waits
+ * for the start.
+ */
+export const upgradeTimeoutMs = 60_000;
+export const upgradeLookMs = 50;
+export const upgradeStartTimeoutMs = 5_000;

@@ -13,7 +13,7 @@ Options:
   -t            : test configuration and exit
   -T            : test configuration, dump it and exit
   -q            : suppress non-error messages during configuration testing
-  -s signal     : send signal to a running instance: stop, quit, reopen, reload
+  -s signal     : send signal to a running instance: stop, quit, reopen, reload, upgrade
   -p prefix     : set prefix path (default: the working directory)
   -c filename   : set configuration file, nginx.conf or YAML (default: conf/nginx.conf)
   -g directives : set global directives out of configuration file

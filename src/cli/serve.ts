@@ -1,6 +1,7 @@
 /** Serves a configuration in the foreground until a signal ends it. */
 import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
+import { type Command, type Inheritance, takeInheritance } from "../control/process/inheritance.ts";
 import { Instance, type InstanceOptions, type StartReport } from "../control/process/instance.ts";
 import { defaultPidFile } from "../control/process/pid-file.ts";
 import { handleSignals } from "../control/process/signals.ts";
@@ -18,6 +19,14 @@ export interface ServeOptions extends Pick<InstanceOptions, "workerEntry" | "wor
 
 /** @returns the exit code. */
 export async function serve({ source, runtime, ...more }: ServeOptions): Promise<number> {
+  let inheritance: Inheritance | undefined;
+  try {
+    inheritance = takeInheritance();
+  } catch (error) {
+    if (!(error instanceof ServeError)) throw error;
+    printMessage("emerg", error.message);
+    return 1;
+  }
   const load = () => loadConfig(source, runtime);
   const loaded = await load();
   for (const notice of loaded.notices) if (notice.level === "warn") printProblem(notice);
@@ -31,10 +40,20 @@ export async function serve({ source, runtime, ...more }: ServeOptions): Promise
     runtime,
     clock: systemClock,
     random: systemRandom,
+    command: startedAs(),
+    inheritance,
     ...("flags" in source ? {} : { pidFile: defaultPidFile(configFilePath(source)) }),
     ...more,
   });
   return runInstance(instance, (report) => printMessage("notice", startLine(runtime, report)));
+}
+
+/** How to start this program again, as it is installed then. `bin/global-proxy` says under which name it was called. */
+function startedAs(): Command {
+  const program = process.env["GLOBAL_PROXY_PROGRAM"];
+  const [file, main, ...args] = process.argv;
+  if (program !== undefined) return { file: program, args };
+  return { file: file!, args: [...process.execArgv, main!, ...args] };
 }
 
 /** Starts an instance and passes the signals of the process to it until it has ended. */

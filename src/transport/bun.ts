@@ -13,6 +13,7 @@ import {
   span,
   type Transport,
 } from "./socket.ts";
+import { listenAtPath } from "./unix-path.ts";
 
 /** The part of Bun's API that is used here; its own types would clash with Node's. */
 interface NativeSocket {
@@ -42,8 +43,8 @@ interface NativeHandlers {
   connectError?(socket: NativeSocket, error: Error): void;
 }
 interface NativeListener {
-  readonly hostname: string;
-  readonly port: number;
+  readonly port?: number;
+  readonly fd: number;
   stop(closeConnections?: boolean): void;
 }
 interface BunApi {
@@ -188,23 +189,36 @@ const events = {
   error: (native: NativeSocket, error: Error) => native.data?.failed(error),
 };
 
+async function listen(
+  address: ListenAddress,
+  onSocket: (socket: Socket) => void,
+): Promise<Listener> {
+  const handlers: NativeHandlers = {
+    ...events,
+    open(native) {
+      const socket = new BunSocket(noHandler);
+      socket.opened(native);
+      onSocket(socket);
+    },
+  };
+  const { path, host, port, reusePort, backlog, descriptor } = address;
+  let where: object = { hostname: host, port, reusePort, backlog };
+  if (descriptor !== undefined) where = { fd: descriptor };
+  else if (path !== undefined) where = { unix: path };
+  const listener = Bun.listen({ ...where, allowHalfOpen: true, socket: handlers });
+  const bound: ListeningAddress =
+    path === undefined
+      ? // Bun does not say where a socket listens that it was given.
+        { host: host!, port: listener.port ?? port! }
+      : { host: "", port: 0, path };
+  return { address: bound, descriptor: listener.fd, close: () => listener.stop(false) };
+}
+
 export const bun: Transport = {
-  async listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
-    const handlers: NativeHandlers = {
-      ...events,
-      open(native) {
-        const socket = new BunSocket(noHandler);
-        socket.opened(native);
-        onSocket(socket);
-      },
-    };
-    const { path, host, port, reusePort, backlog } = address;
-    const where =
-      path === undefined ? { hostname: host, port, reusePort, backlog } : { unix: path };
-    const listener = Bun.listen({ ...where, allowHalfOpen: true, socket: handlers });
-    const bound: ListeningAddress =
-      path === undefined ? { host: host!, port: listener.port } : { host: "", port: 0, path };
-    return { address: bound, close: () => listener.stop(false) };
+  listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
+    const { path, descriptor } = address;
+    if (path === undefined || descriptor !== undefined) return listen(address, onSocket);
+    return listenAtPath(path, (name) => listen({ ...address, path: name }, onSocket));
   },
 
   connect(address, handler): Socket {

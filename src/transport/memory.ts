@@ -84,6 +84,7 @@ export class MemoryNetwork implements Transport, Clock, SocketNetwork {
     this.#listeners.set(key, onSocket);
     return Promise.resolve({
       address: { host, port, ...(path === undefined ? {} : { path }) },
+      descriptor: undefined,
       close: () => void this.#listeners.delete(key),
     });
   }

@@ -64,6 +64,8 @@ export interface ListenAddress {
   readonly path?: string;
   readonly reusePort: boolean;
   readonly backlog: number;
+  /** Descriptor of a socket that listens at this address already: the process before has left it. */
+  readonly descriptor?: number;
 }
 
 export interface ListeningAddress {
@@ -74,7 +76,9 @@ export interface ListeningAddress {
 
 export interface Listener {
   readonly address: ListeningAddress;
-  /** Stops accepting; open connections stay. */
+  /** Of the listening socket, for the next process; undefined = it is none of the system's. */
+  readonly descriptor: number | undefined;
+  /** Stops accepting; open connections stay, and so does the file of a unix socket. */
   close(): void;
 }
 

@@ -1,5 +1,6 @@
 /** The transport over `node:net`, for Node and Bun. */
 import net from "node:net";
+import { descriptorOf } from "./descriptor.ts";
 import {
   type ListenAddress,
   type Listener,
@@ -10,6 +11,7 @@ import {
   span,
   type Transport,
 } from "./socket.ts";
+import { listenAtPath } from "./unix-path.ts";
 
 class TcpSocket implements Socket {
   handler: SocketHandler;
@@ -77,19 +79,9 @@ const highWaterMark = 65_536;
 
 export const tcp: Transport = {
   listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
-    const server = net.createServer(
-      { allowHalfOpen: true, noDelay: true, highWaterMark },
-      (socket) => onSocket(new TcpSocket(socket, noHandler)),
-    );
-    const { promise, resolve, reject } = withResolvers<Listener>();
-    server.once("error", reject);
-    server.listen(listenOptions(address), () => {
-      server.off("error", reject);
-      // Running out of file descriptors must not end the process; the listener accepts again once some are free.
-      server.on("error", () => {});
-      resolve({ address: boundAddress(server, address), close: () => void server.close() });
-    });
-    return promise;
+    const { path, descriptor } = address;
+    if (path === undefined || descriptor !== undefined) return listen(address, onSocket);
+    return listenAtPath(path, (name) => listen({ ...address, path: name }, onSocket));
   },
 
   connect(address, handler): Socket {
@@ -108,14 +100,29 @@ export const tcp: Transport = {
   },
 };
 
-function listenOptions({ host, port, path, reusePort, backlog }: ListenAddress): net.ListenOptions {
-  if (path !== undefined) return { path, backlog };
-  return {
-    host: host!,
-    port: port!,
-    backlog,
-    ...(reusePort ? { reusePort } : {}),
-  } as net.ListenOptions;
+function listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, highWaterMark }, (socket) =>
+    onSocket(new TcpSocket(socket, noHandler)),
+  );
+  const { promise, resolve, reject } = withResolvers<Listener>();
+  server.once("error", reject);
+  const listening = () => {
+    server.off("error", reject);
+    // Running out of file descriptors must not end the process; the listener accepts again once some are free.
+    server.on("error", () => {});
+    const close = () => void server.close();
+    const bound = boundAddress(server, address);
+    resolve({ address: bound, descriptor: descriptorOf(server), close });
+  };
+  const { descriptor, host, port, path, reusePort, backlog } = address;
+  // For a descriptor Node reads the backlog only here.
+  if (descriptor !== undefined) server.listen({ fd: descriptor }, backlog, listening);
+  else if (path !== undefined) server.listen({ path, backlog }, listening);
+  else {
+    const options = { host, port, backlog, ...(reusePort ? { reusePort } : {}) };
+    server.listen(options as net.ListenOptions, listening);
+  }
+  return promise;
 }
 
 function boundAddress(server: net.Server, requested: ListenAddress): ListeningAddress {

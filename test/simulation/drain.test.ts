@@ -3,14 +3,18 @@ import { expect, test } from "vitest";
 import { type Client, codeOf, completion } from "./client.ts";
 import { response } from "./engine.ts";
 import { rightResponse } from "./prompts.ts";
-import { World } from "./world.ts";
+import { keepAliveTimeoutMs, World } from "./world.ts";
 
 const stream = { prompt: "to the end", stream: true, events: 20 };
 
 /** Starts a drain; returns whether it is over. */
-function drain(world: World, timeoutMs = 0): () => Promise<boolean> {
+function drain(
+  world: World,
+  timeoutMs = 0,
+  idle: "close" | "keep" = "close",
+): () => Promise<boolean> {
   let over = false;
-  void world.worker.drain(timeoutMs).then(() => {
+  void world.worker.drain(timeoutMs, idle).then(() => {
     over = true;
   });
   return async () => {
@@ -66,6 +70,33 @@ test("a request that is on its way in still gets its response", () => {
     expect(got.body.toString()).toBe(rightResponse({ prompt: "half", stream: false }));
     expect(got.fields.get("connection")).toEqual(["close"]);
   }
+  world.expectNothingLeft();
+});
+
+test("if another process serves on, a request on a connection that was to stay still gets its response", async () => {
+  const world = new World();
+  const idle = world.ask({ prompt: "done", stream: false });
+  world.responseTo(idle);
+  const fresh = world.client();
+  const busy = world.ask(stream);
+  const silent = world.ask({ prompt: "silent", stream: false });
+  world.responseTo(silent);
+  world.runFor(100);
+  expect(busy.midway).toBe(true);
+  const over = drain(world, 0, "keep");
+  world.responseTo(busy);
+  world.runFor(200);
+  for (const client of [idle, fresh, busy]) {
+    client.send(completion({ prompt: "one more", stream: false }));
+    const { status, fields } = world.responseTo(client);
+    expect([status, fields.get("connection")]).toEqual([200, ["close"]]);
+    world.runUntil(() => client.ended === "fin", 100);
+  }
+  // A client that asks nothing more is closed as it would have been without a drain.
+  expect([silent.ended, await over()]).toEqual([undefined, false]);
+  world.runUntil(() => silent.ended === "fin", keepAliveTimeoutMs);
+  world.runFor(5);
+  expect(await over()).toBe(true);
   world.expectNothingLeft();
 });
 

@@ -35,7 +35,7 @@ export class Load {
   readonly tally: Tally = { right: 0, cut: 0, failed: 0, wrong: [] };
   readonly #url: string;
   readonly #cases: readonly Case[];
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #agent = new Agent({ keepAlive: true, scheduling: "fifo" });
   readonly #loops: Promise<void>[];
   readonly #ended = new Set<() => void>();
   #begun = 0;

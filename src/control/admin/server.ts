@@ -1,6 +1,10 @@
 /** The admin listener: plain HTTP in the main thread, apart from the data plane. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import {
+  type AddressInfo,
+  createServer as createListener,
+  type Server as Listener,
+} from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { AdminConfig } from "../../config/schema/admin.ts";
 import {
@@ -9,6 +13,7 @@ import {
   adminHeadBytesMax,
   adminRequestTimeoutMs,
 } from "../../limits.ts";
+import { descriptorOf } from "../../transport/descriptor.ts";
 import { ServeError } from "../serve-error.ts";
 import { type AdminAccess, readAccess } from "./access.ts";
 
@@ -30,8 +35,16 @@ export type AdminRoutes = (
 ) => Promise<AdminResponse>;
 
 interface BoundServer {
-  readonly server: Server;
+  readonly http: Server;
+  /** Hands its connections to `http`, which on Bun can listen only on a socket of its own. */
+  readonly listener: Listener;
   readonly key: string;
+}
+
+/** The listening socket of an address, for the process that takes over. */
+export interface AdminSocket {
+  readonly key: string;
+  readonly descriptor: number;
 }
 
 export class AdminServer {
@@ -43,9 +56,19 @@ export class AdminServer {
   #nextAccess: AdminAccess | undefined;
   #access: AdminAccess | undefined;
 
-  constructor(routes: AdminRoutes, log: (message: string) => void) {
+  #inherited: AdminSocket | undefined;
+
+  /** @param inherited of the process before */
+  constructor(routes: AdminRoutes, log: (message: string) => void, inherited?: AdminSocket) {
     this.#routes = routes;
     this.#log = log;
+    this.#inherited = inherited;
+  }
+
+  /** For the process that takes over. */
+  get socket(): AdminSocket | undefined {
+    const descriptor = this.#listening && descriptorOf(this.#listening.listener);
+    return descriptor === undefined ? undefined : { key: this.#listening!.key, descriptor };
   }
 
   /** Binds the address of this configuration, besides the current one. Rejects with a ServeError. */
@@ -53,14 +76,14 @@ export class AdminServer {
     this.#closeOne(this.#next);
     this.#next = undefined;
     this.#nextAccess = config && readAccess(config);
-    if (config === undefined || keyOf(config) === this.#listening?.key) return;
+    if (config === undefined || adminKey(config) === this.#listening?.key) return;
     this.#next = await this.#listen(config);
   }
 
   /** Applies a configuration that was opened: closes the address before. */
   use(config: AdminConfig | undefined): void {
     this.#access = this.#nextAccess;
-    if (config !== undefined && keyOf(config) === this.#listening?.key) return;
+    if (config !== undefined && adminKey(config) === this.#listening?.key) return;
     this.#closeOne(this.#listening);
     this.#listening = this.#next;
     this.#next = undefined;
@@ -69,11 +92,14 @@ export class AdminServer {
   close(): void {
     this.#closeOne(this.#next);
     this.#closeOne(this.#listening);
+    this.#next = undefined;
+    this.#listening = undefined;
   }
 
   async #listen(config: AdminConfig): Promise<BoundServer> {
     const { host, port } = config;
-    const server = createServer(
+    const key = adminKey(config);
+    const http = createServer(
       {
         maxHeaderSize: adminHeadBytesMax,
         requestTimeout: adminRequestTimeoutMs,
@@ -82,20 +108,29 @@ export class AdminServer {
       },
       (request, response) => void this.#serve(request, response),
     );
-    server.maxConnections = adminConnectionsMax;
+    const listener = createListener({ noDelay: true }, (socket) => http.emit("connection", socket));
+    listener.maxConnections = adminConnectionsMax;
+    const inherited = this.#inherited?.key === key ? this.#inherited : undefined;
+    this.#inherited = undefined;
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (error: NodeJS.ErrnoException) => {
+      listener.once("error", (error: NodeJS.ErrnoException) => {
         const why = describeSystemError(error);
         const message = `bind() to ${host}:${port} for admin failed (${why})`;
         reject(new ServeError(message, error.code ?? "GP_ADMIN"));
       });
-      server.listen(port, host, resolve);
+      listener.listen(
+        inherited === undefined ? { host, port } : { fd: inherited.descriptor },
+        resolve,
+      );
     });
+    // From now on Node looks at the times of its connections.
+    http.emit("listening");
     // An error of one connection must not end the proxy.
-    server.on("error", () => {});
-    const bound = server.address() as AddressInfo;
+    listener.on("error", () => {});
+    http.on("error", () => {});
+    const bound = listener.address() as AddressInfo;
     this.#log(`the admin pages are at http://${host}:${bound.port}/admin/`);
-    return { server, key: keyOf(config) };
+    return { http, listener, key };
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -133,8 +168,9 @@ export class AdminServer {
   }
 
   #closeOne(listening: BoundServer | undefined): void {
-    listening?.server.close();
-    listening?.server.closeAllConnections();
+    listening?.listener.close();
+    listening?.http.close();
+    listening?.http.closeAllConnections();
   }
 }
 
@@ -157,6 +193,10 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   return bytes <= adminBodyBytesMax ? Buffer.concat(parts) : undefined;
 }
 
-function keyOf({ host, port }: AdminConfig): string {
-  return `${host} ${port}`;
+/** Names the address of an admin listener; undefined = there is none. */
+export function adminKey<C extends AdminConfig | undefined>(
+  config: C,
+): C extends undefined ? undefined : string;
+export function adminKey(config: AdminConfig | undefined): string | undefined {
+  return config && `${config.host} ${config.port}`;
 }

@@ -17,6 +17,9 @@ export interface DialectFinderDeps {
   readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
 }
 
+/** The key of a route's pools, and their dialect. */
+export type FoundDialect = readonly [key: string, dialect: DialectName];
+
 /** What was detected at one engine. `name` is its address. */
 interface EngineDetection {
   readonly name: string;
@@ -27,7 +30,7 @@ export class DialectFinder {
   readonly #deps: DialectFinderDeps;
   readonly #ask: NonNullable<DialectFinderDeps["ask"]>;
   /** By key of a route's pools. */
-  readonly #found = new Map<string, DialectName>();
+  readonly #found: Map<string, DialectName>;
   /** The pools of all `auto` routes, by key. */
   #wanted = new Map<string, RoutePools>();
   #config: Config | undefined;
@@ -37,9 +40,16 @@ export class DialectFinder {
   #closed = false;
   #running = false;
 
-  constructor(deps: DialectFinderDeps) {
+  /** @param found what the process before had found */
+  constructor(deps: DialectFinderDeps, found: readonly FoundDialect[] = []) {
     this.#deps = deps;
     this.#ask = deps.ask ?? askEngine;
+    this.#found = new Map(found);
+  }
+
+  /** For the process that takes over. */
+  get state(): FoundDialect[] {
+    return [...this.#found];
   }
 
   /** Detects the dialects of this configuration from now on. Keeps what was found for pools with the same engines. */

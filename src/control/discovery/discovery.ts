@@ -1,9 +1,9 @@
 /** What is found out about engines while the proxy runs: who they are, their dialects, and their attributes. */
 import type { Config } from "../../config/schema/schema.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
-import { DialectFinder } from "./dialect-finder.ts";
+import { DialectFinder, type FoundDialect } from "./dialect-finder.ts";
 import { Prober } from "./prober.ts";
-import { Registrar } from "./registrar.ts";
+import { type RegisteredEngines, Registrar } from "./registrar.ts";
 
 export interface DiscoveryDeps {
   log(level: "notice" | "warn" | "error", message: string): void;
@@ -13,18 +13,25 @@ export interface DiscoveryDeps {
   changed(): void;
 }
 
+/** What was found out, for the process that takes over. */
+export interface DiscoveryState {
+  readonly registered: readonly RegisteredEngines[];
+  readonly dialects: readonly FoundDialect[];
+}
+
 export class Discovery {
   readonly #prober: Prober;
   readonly #finder: DialectFinder;
   readonly #registrar: Registrar;
 
-  constructor(deps: DiscoveryDeps) {
+  /** @param before what the process before had found out */
+  constructor(deps: DiscoveryDeps, before?: DiscoveryState) {
     this.#prober = new Prober({
       log: (message) => deps.log("notice", message),
       changed: (discovered) => deps.discovered(discovered),
     });
-    this.#finder = new DialectFinder(deps);
-    this.#registrar = new Registrar(deps);
+    this.#finder = new DialectFinder(deps, before?.dialects);
+    this.#registrar = new Registrar(deps, before?.registered);
   }
 
   /** By the engines' identities. */
@@ -57,6 +64,20 @@ export class Discovery {
   restore(config: Config): void {
     this.#registrar.use(config);
     void this.#prober.use(this.#finder.resolve(config));
+  }
+
+  get state(): DiscoveryState {
+    return { registered: this.#registrar.state, dialects: this.#finder.state };
+  }
+
+  /** Engines register at another process from now on. */
+  suspend(): void {
+    this.#registrar.suspend();
+  }
+
+  /** The other process has ended. Rejects with a ServeError. */
+  resume(): Promise<void> {
+    return this.#registrar.resume();
   }
 
   close(): void {

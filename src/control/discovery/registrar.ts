@@ -20,12 +20,20 @@ export interface RegistrarDeps {
 
 interface RegisteredEngine extends Registration {
   /** Removes the engine, unless it registers again before. */
-  readonly expiry: NodeJS.Timeout;
+  expiry: NodeJS.Timeout;
+}
+
+/** What the next process gets of an address: its listening socket, and the engines that have registered. */
+export interface RegisteredEngines {
+  readonly zmq: string;
+  readonly descriptor: number;
+  readonly engines: readonly Registration[];
 }
 
 /** One address at which engines register. */
 interface Listener {
-  readonly router: ZmtpRouter;
+  /** Undefined = another process listens. */
+  router: ZmtpRouter | undefined;
   config: RegistrationConfig;
   /** By leg and URL. */
   readonly engines: Map<string, RegisteredEngine>;
@@ -40,9 +48,13 @@ export class Registrar {
   /** By address. */
   readonly #listeners = new Map<string, Listener>();
   #pendingChange: NodeJS.Timeout | undefined;
+  /** By address; those that the first configuration has no use for are left. */
+  readonly #inherited: Map<string, RegisteredEngines>;
 
-  constructor(deps: RegistrarDeps) {
+  /** @param inherited what the process before had */
+  constructor(deps: RegistrarDeps, inherited: readonly RegisteredEngines[] = []) {
     this.#deps = deps;
+    this.#inherited = new Map(inherited.map((one) => [one.zmq, one]));
   }
 
   /**
@@ -92,37 +104,82 @@ export class Registrar {
     return config.registrations.length === 0 ? config : { ...config, pools };
   }
 
+  /** For the process that takes over. */
+  get state(): RegisteredEngines[] {
+    return [...this.#listeners].flatMap(([zmq, { router, engines }]) => {
+      const descriptor = router?.descriptor;
+      if (descriptor === undefined) return [];
+      const registrations = [...engines.values()].map(({ expiry: _, ...engine }) => engine);
+      return [{ zmq, descriptor, engines: registrations }];
+    });
+  }
+
+  /** Another process listens from now on: engines connect to it. Those that have registered here stay. */
+  suspend(): void {
+    for (const listener of this.#listeners.values()) {
+      listener.router?.close();
+      listener.router = undefined;
+      for (const { expiry } of listener.engines.values()) clearTimeout(expiry);
+    }
+  }
+
+  /** The other process has ended. Rejects with a ServeError. */
+  async resume(): Promise<void> {
+    for (const listener of this.#listeners.values()) {
+      await this.#listen(listener);
+      for (const [key, engine] of listener.engines) engine.expiry = this.#expiry(listener, key);
+    }
+  }
+
   close(): void {
     clearTimeout(this.#pendingChange);
     for (const key of [...this.#listeners.keys()]) this.#closeOne(key);
   }
 
   async #openOne(config: RegistrationConfig): Promise<void> {
-    const address = parseHostAndPort(config.zmq.slice("tcp://".length), 0);
-    if ("problem" in address) throw new ServeError(address.problem, "GP_REGISTRATION");
+    const inherited = this.#inherited.get(config.zmq);
+    this.#inherited.delete(config.zmq);
     const listener: Listener = {
       config,
       engines: new Map(),
       problems: new Set(),
-      router: new ZmtpRouter({
-        message: (parts) => this.#receive(listener, parts),
-        refused: (from, why) => this.#problem(listener, `${from} cannot register: ${why}`),
-      }),
+      router: undefined,
     };
+    await this.#listen(listener, inherited?.descriptor);
+    for (const engine of inherited?.engines ?? []) {
+      const key = `${engine.leg} ${engine.url}`;
+      listener.engines.set(key, { ...engine, expiry: this.#expiry(listener, key) });
+    }
+    this.#listeners.set(config.zmq, listener);
+  }
+
+  /** @param descriptor of a socket that listens there already */
+  async #listen(listener: Listener, descriptor?: number): Promise<void> {
+    const { zmq } = listener.config;
+    const address = parseHostAndPort(zmq.slice("tcp://".length), 0);
+    if ("problem" in address) throw new ServeError(address.problem, "GP_REGISTRATION");
+    const router = new ZmtpRouter({
+      message: (parts) => this.#receive(listener, parts),
+      refused: (from, why) => this.#problem(listener, `${from} cannot register: ${why}`),
+    });
     try {
-      await listener.router.listen(address.host, address.port);
+      await router.listen(address.host, address.port, descriptor);
+      listener.router = router;
     } catch (error) {
       const why = describeSystemError(error as NodeJS.ErrnoException);
       const { code = "GP_REGISTRATION" } = error as NodeJS.ErrnoException;
-      throw new ServeError(`cannot listen on ${config.zmq} for engines to register: ${why}`, code);
+      throw new ServeError(`cannot listen on ${zmq} for engines to register: ${why}`, code);
     }
-    this.#listeners.set(config.zmq, listener);
+  }
+
+  #expiry(listener: Listener, key: string): NodeJS.Timeout {
+    return setTimeout(() => this.#expired(listener, key), listener.config.timeoutMs);
   }
 
   #closeOne(key: string): void {
     const listener = this.#listeners.get(key);
     this.#listeners.delete(key);
-    listener?.router.close();
+    listener?.router?.close();
     for (const { expiry } of listener?.engines.values() ?? []) clearTimeout(expiry);
   }
 
@@ -145,8 +202,7 @@ export class Registrar {
       return;
     }
     clearTimeout(before?.expiry);
-    const expiry = setTimeout(() => this.#expired(listener, key), config.timeoutMs);
-    engines.set(key, { ...registration, expiry });
+    engines.set(key, { ...registration, expiry: this.#expiry(listener, key) });
     const isSame = JSON.stringify(before?.attributes) === JSON.stringify(attributes);
     if (isSame) return;
     const verb = before === undefined ? "is added to" : "has changed in";

@@ -2,7 +2,7 @@
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import { isInstance, isZombie, readPid } from "./pid-file.ts";
 
-export const signalNames = ["stop", "quit", "reload", "reopen"] as const;
+export const signalNames = ["stop", "quit", "reload", "reopen", "upgrade"] as const;
 export type SignalName = (typeof signalNames)[number];
 
 /** The signals that an instance handles, by nginx's names. */
@@ -11,13 +11,17 @@ export const signalOf = {
   quit: "SIGQUIT",
   reload: "SIGHUP",
   reopen: "SIGUSR1",
+  upgrade: "SIGUSR2",
 } as const satisfies Record<SignalName, NodeJS.Signals>;
 
-/** @returns undefined = the signal was sent; otherwise why not, with nginx's level of that error */
-export function sendSignal(
-  pidFile: string,
-  name: SignalName,
-): { readonly level: "error" | "alert"; readonly message: string } | undefined {
+/** With nginx's level of that error. */
+export interface SignalProblem {
+  readonly level: "error" | "alert";
+  readonly message: string;
+}
+
+/** @returns undefined = the signal was sent; otherwise why not */
+export function sendSignal(pidFile: string, name: SignalName): SignalProblem | undefined {
   const pid = readPid(pidFile);
   if (typeof pid !== "number") return { level: "error", message: pid.problem };
   const signal = signalOf[name];

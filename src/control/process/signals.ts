@@ -10,8 +10,7 @@ export function handleSignals(instance: Instance): () => void {
     SIGHUP: () => void instance.reload(),
     // Node would otherwise open its debugger.
     SIGUSR1: () => instance.reopen(),
-    // nginx replaces its program file. Unhandled, the signal would end the process.
-    SIGUSR2: () => instance.log.warn("SIGUSR2 is not supported: start a new instance instead"),
+    SIGUSR2: () => instance.upgrade(),
   };
   const handlers = Object.entries(actions).map(([signal, action]) => {
     const handler = () => {

@@ -8,6 +8,7 @@ import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
 import { descriptorsPerClient, descriptorsReserved } from "../../limits.ts";
+import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import { ServeError } from "../serve-error.ts";
 
 /** Replaces the addresses of all servers. */
@@ -29,17 +30,48 @@ export function configOfWorker(config: Config, worker: number): Config {
   return mapListens(config, (listen) => (listen.unixPath === undefined ? [listen] : []));
 }
 
+/**
+ * The listening sockets of the process before, shared out: one of each address for each worker as far as they go, and
+ * all of them to some worker, since clients wait at each.
+ */
+export function socketsByWorker(
+  sockets: readonly ListeningSocket[],
+  workers: number,
+): ListeningSocket[][] {
+  const byWorker: ListeningSocket[][] = Array.from({ length: workers }, () => []);
+  const counts = new Map<string, number>();
+  for (const socket of sockets) {
+    const count = counts.get(socket.key) ?? 0;
+    counts.set(socket.key, count + 1);
+    byWorker[count % workers]!.push(socket);
+  }
+  return byWorker;
+}
+
 /** All workers hash prompt blocks with the same salt, also after a reload. */
 export function withRecordSalt(config: Config, salt: string): Config {
   const { record } = config;
   return record === undefined ? config : { ...config, record: { salt, ...record } };
 }
 
+/** By the host, and its number among those of that host. */
+export type ChosenPorts = readonly (readonly [host: string, port: number])[];
+
 /**
  * Chooses ports for `port: 0`, once: a reload keeps them. Workers cannot choose, since all of them need the same ports.
  */
 export class FreePorts {
-  readonly #chosen = new Map<string, number>();
+  readonly #chosen: Map<string, number>;
+
+  /** @param chosen by the process before */
+  constructor(chosen: ChosenPorts = []) {
+    this.#chosen = new Map(chosen);
+  }
+
+  /** For the process that takes over. */
+  get state(): ChosenPorts {
+    return [...this.#chosen];
+  }
 
   get count(): number {
     return this.#chosen.size;
@@ -69,6 +101,8 @@ export class FreePorts {
 }
 
 /**
+ * Ports are shared even by a single worker: after an upgrade there may be more.
+ *
  * With SO_REUSEPORT the kernel would let a second program of the same user bind the port and take half of the
  * connections. So each port is bound without sharing first, which fails if it is in use.
  * @param known keys of addresses that this instance listens on already
@@ -85,7 +119,7 @@ export async function sharePorts(config: Config, known: ReadonlySet<string>): Pr
   ]);
 }
 
-/** A single worker shares no port, which old versions of Node do not support. */
+/** No port is shared, which old versions of Node do not support. */
 export function withoutSharing(config: Config): Config {
   return mapListens(config, (listen) => [{ ...listen, reusePort: false }]);
 }

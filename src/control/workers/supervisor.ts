@@ -8,7 +8,8 @@ import type { ErrorLog } from "../../observe/error-log.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
-import type { BoundAddress, WorkerQuestion } from "../../proxy/worker/messages.ts";
+import type { ListeningSocket } from "../../proxy/client/listeners.ts";
+import type { BoundAddress, IdleClients, WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
@@ -33,6 +34,8 @@ export interface SupervisorOptions {
   random(): number;
   /** A worker cannot be ended, and new connections still come to it. */
   stuck(worker: number): void;
+  /** Listening sockets of the process from which this one takes over; undefined = it takes over from none. */
+  readonly inherited?: readonly ListeningSocket[] | undefined;
 }
 
 export class Supervisor {
@@ -85,6 +88,7 @@ export class Supervisor {
         shadows: this.#board.shadowMemory,
         heartbeats: this.#restarts.heartbeats,
       },
+      inherited: options.inherited,
       queue: (worker, message, reply) => this.#queue?.receive(worker, message, reply),
     });
   }
@@ -169,6 +173,13 @@ export class Supervisor {
     return responses.filter((response) => response !== undefined);
   }
 
+  /** The listening sockets of all workers; undefined = one did not respond, or none is alive. */
+  async sockets(): Promise<ListeningSocket[] | undefined> {
+    const { length } = this.#workers.living;
+    const sockets = (await this.ask({ about: "sockets" })) as ListeningSocket[][];
+    return length === 0 || sockets.length < length ? undefined : sockets.flat();
+  }
+
   /** What shadow policies would have done, summed over all workers. */
   async shadows(): Promise<ShadowReport[]> {
     const pools = Object.values(this.#applied?.config.pools ?? {});
@@ -188,9 +199,9 @@ export class Supervisor {
   }
 
   /** Stops accepting and waits for the requests in flight. */
-  async drain(timeoutMs: number): Promise<void> {
+  async drain(timeoutMs: number, idle: IdleClients): Promise<void> {
     this.#close();
-    await Promise.all(this.#workers.living.map((thread) => thread.drain(timeoutMs)));
+    await Promise.all(this.#workers.living.map((thread) => thread.drain(timeoutMs, idle)));
   }
 
   /** Call before `stop`: only living workers can report. */

@@ -1,16 +1,19 @@
 /** The worker threads of one instance: starts them, and hands configurations to them. */
 import { randomBytes } from "node:crypto";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
+import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import type { BoundAddress, WorkerData } from "../../proxy/worker/messages.ts";
 import { ServeError } from "../serve-error.ts";
 import type { AppliedConfig } from "./main-pools.ts";
-import { configOfWorker, withRecordSalt } from "./ready-config.ts";
+import { configOfWorker, socketsByWorker, withRecordSalt } from "./ready-config.ts";
 import { type QueueReceiver, WorkerThread } from "./worker-thread.ts";
 
 export interface WorkerSetOptions {
   readonly entry: URL;
   /** What all workers share. */
-  readonly shared: Omit<WorkerData, "workerIndex">;
+  readonly shared: Omit<WorkerData, "workerIndex" | "inherited">;
+  /** Listening sockets for the first start of each; undefined = there was no process before. */
+  readonly inherited: readonly ListeningSocket[] | undefined;
   /** Takes what a worker sends to the queue in the main thread. */
   queue(worker: number, ...args: Parameters<QueueReceiver>): void;
 }
@@ -32,12 +35,19 @@ export class WorkerSet {
   }
 
   startAll(): WorkerThread[] {
-    return this.#threads.map((_, index) => this.start(index));
+    const { inherited = [], shared } = this.#options;
+    const sockets = socketsByWorker(inherited, shared.workers);
+    return this.#threads.map((_, index) => this.start(index, sockets[index]));
   }
 
-  start(index: number): WorkerThread {
-    const { entry, shared, queue } = this.#options;
-    const data = { ...shared, workerIndex: index };
+  /** @param sockets of the process before, which end with the first worker that has them */
+  start(index: number, sockets: readonly ListeningSocket[] = []): WorkerThread {
+    const { entry, shared, inherited, queue } = this.#options;
+    const data = {
+      ...shared,
+      workerIndex: index,
+      ...(inherited !== undefined && { inherited: sockets }),
+    };
     const thread = new WorkerThread(entry, data, (message, reply) => {
       // What a worker said last may come after another one has its place.
       if (this.#threads[index] === thread) queue(index, message, reply);

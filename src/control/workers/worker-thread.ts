@@ -5,6 +5,7 @@ import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type {
   BoundAddress,
   FromWorker,
+  IdleClients,
   ToWorker,
   WorkerData,
   WorkerQuestion,
@@ -81,10 +82,10 @@ export class WorkerThread {
   }
 
   /** Stops accepting. Resolves when no request is in flight any more, or the thread has ended. */
-  drain(timeoutMs: number): Promise<void> {
+  drain(timeoutMs: number, idle: IdleClients): Promise<void> {
     return new Promise((resolve) => {
       this.#onDrained = resolve;
-      this.#send({ type: "drain", timeoutMs });
+      this.#send({ type: "drain", timeoutMs, idle });
       void this.ended.then(() => resolve());
     });
   }

@@ -1,6 +1,8 @@
 /**
  * Where decode engines call this worker back. Each worker has a port of its own: behind one that all share, a call
  * would come to any of them, and one alone has the request. Open only where a dialect needs it.
+ *
+ * While a process takes over from the one before, both need their ports: engines call the old one for its requests.
  */
 import { networkInterfaces } from "node:os";
 import type { Config, RouteConfig } from "../../config/schema/schema.ts";
@@ -12,10 +14,22 @@ import { ListenError } from "./listeners.ts";
 
 type CallbackConfig = Config["callback"];
 
+/** What decides which port is a worker's. */
+export interface CallbackPorts {
+  readonly workerIndex: number;
+  readonly workers: number;
+  /** This process takes over from another one, which may have the ports still. */
+  readonly takesOver: boolean;
+}
+
+function listenError(host: string, port: number, cause: unknown): ListenError {
+  return new ListenError(`${host}:${port}`, cause as NodeJS.ErrnoException);
+}
+
 export class CallbackListener {
   readonly #transport: Transport;
   readonly #callbacks: Callbacks;
-  readonly #workerIndex: number;
+  readonly #ports: CallbackPorts;
   readonly #onSocket: (socket: Socket) => void;
   /** By host and port as configured: the one in force, and those whose URLs engines were given before a reload. */
   readonly #open = new Map<string, Listener>();
@@ -23,12 +37,12 @@ export class CallbackListener {
   constructor(
     transport: Transport,
     callbacks: Callbacks,
-    workerIndex: number,
+    ports: CallbackPorts,
     onSocket: (socket: Socket) => void,
   ) {
     this.#transport = transport;
     this.#callbacks = callbacks;
-    this.#workerIndex = workerIndex;
+    this.#ports = ports;
     this.#onSocket = onSocket;
   }
 
@@ -69,13 +83,20 @@ export class CallbackListener {
   }
 
   async #listen(host: string, { port }: CallbackConfig): Promise<Listener> {
-    const own = port === 0 ? 0 : port + this.#workerIndex;
+    const { workerIndex, workers, takesOver } = this.#ports;
+    const own = port === 0 ? 0 : port + workerIndex;
     const address = { host, port: own, reusePort: false, backlog: 4096 };
     try {
       return await this.#transport.listen(address, this.#onSocket);
     } catch (error) {
-      throw new ListenError(`${host}:${own}`, error as NodeJS.ErrnoException);
+      const { code } = error as NodeJS.ErrnoException;
+      if (!takesOver || code !== "EADDRINUSE") throw listenError(host, own, error);
     }
+    // The process before still has it: the next ports are those of an upgrade.
+    const next = own + workers;
+    return this.#transport
+      .listen({ ...address, port: next }, this.#onSocket)
+      .catch((error) => Promise.reject(listenError(host, next, error)));
   }
 }
 

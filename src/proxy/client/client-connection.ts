@@ -135,7 +135,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
   responded(keep: boolean): void {
     this.#request = undefined;
     if (this.#state === "closed") return;
-    if (!keep || this.#worker.draining) {
+    if (!keep || this.#worker.closesIdle) {
       this.#linger();
     } else if (this.#socket.pendingBytes > relayPendingBytesMax) {
       this.#state = "full";

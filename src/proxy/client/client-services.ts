@@ -12,6 +12,8 @@ export interface Client {
 export interface ClientServices extends RequestServices {
   readonly bodies: BodyBudget;
   readonly pending: PendingBudget;
+  /** No further request is taken, not even from a client that was told that its connection stays. */
+  readonly closesIdle: boolean;
   /** Numbers connections from 1. */
   nextSerial(): number;
   /** The connection is closed. */

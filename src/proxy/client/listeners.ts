@@ -17,12 +17,22 @@ export class ListenError extends Error {
   }
 }
 
+/** A listening socket and its address. */
+export interface ListeningSocket {
+  readonly key: string;
+  readonly descriptor: number;
+}
+
 export class Listeners {
   readonly #transport: Transport;
-  readonly #open = new Map<string, Listener>();
+  readonly #open = new Map<string, readonly Listener[]>();
+  /** Of the process before, as far as not in use yet. */
+  #inherited: readonly ListeningSocket[];
 
-  constructor(transport: Transport) {
+  /** @param inherited sockets that listen already: the first configuration takes those that it wants */
+  constructor(transport: Transport, inherited: readonly ListeningSocket[] = []) {
     this.#transport = transport;
+    this.#inherited = inherited;
   }
 
   /**
@@ -40,17 +50,7 @@ export class Listeners {
     for (const [key, listen] of wanted) {
       if (this.#open.has(key)) continue;
       try {
-        const listener = await this.#transport.listen(
-          {
-            ...(listen.unixPath === undefined
-              ? { host: listen.host, port: listen.port ?? 80 }
-              : { path: listen.unixPath }),
-            reusePort: listen.reusePort,
-            backlog: listen.backlog,
-          },
-          (socket) => onSocket(socket, key),
-        );
-        this.#open.set(key, listener);
+        this.#open.set(key, await this.#listen(key, listen, (socket) => onSocket(socket, key)));
         opened.push(key);
       } catch (error) {
         for (const done of opened) this.#close(done);
@@ -65,15 +65,42 @@ export class Listeners {
   }
 
   addresses(): ListeningAddress[] {
-    return [...this.#open.values()].map((listener) => listener.address);
+    return [...this.#open.values()].map(([listener]) => listener!.address);
+  }
+
+  /** Those that the system has, for the next process. */
+  sockets(): ListeningSocket[] {
+    return [...this.#open].flatMap(([key, listeners]) =>
+      listeners.flatMap(({ descriptor }) =>
+        descriptor === undefined ? [] : [{ key, descriptor }],
+      ),
+    );
   }
 
   closeAll(): void {
     for (const key of [...this.#open.keys()]) this.#close(key);
   }
 
+  /** One listener, or several if the process before had more workers. */
+  async #listen(
+    key: string,
+    { host, port = 80, unixPath, reusePort, backlog }: ListenConfig,
+    onSocket: (socket: Socket) => void,
+  ): Promise<Listener[]> {
+    const where = unixPath === undefined ? { host, port } : { path: unixPath };
+    const address = { ...where, reusePort, backlog };
+    const inherited = this.#inherited.filter((socket) => socket.key === key);
+    this.#inherited = this.#inherited.filter((socket) => socket.key !== key);
+    if (inherited.length === 0) return [await this.#transport.listen(address, onSocket)];
+    return Promise.all(
+      inherited.map(({ descriptor }) =>
+        this.#transport.listen({ ...address, descriptor }, onSocket),
+      ),
+    );
+  }
+
   #close(key: string): void {
-    this.#open.get(key)?.close();
+    for (const listener of this.#open.get(key) ?? []) listener.close();
     this.#open.delete(key);
   }
 }

@@ -6,11 +6,18 @@ import type { Config } from "../../config/schema/schema.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
+import type { ListeningSocket } from "../client/listeners.ts";
 
 /** An address as it is bound: with the real port where the configuration says 0. */
 export type BoundAddress =
   | { readonly host: string; readonly port: number }
   | { readonly unixPath: string };
+
+/**
+ * Client connections without a request, in a drain: they are closed, or, if another process serves on, may still bring
+ * one request as long as they would have been kept.
+ */
+export type IdleClients = "close" | "keep";
 
 /** `workerData` of a worker thread. The first configuration comes as an `apply` message. */
 export interface WorkerData {
@@ -23,6 +30,8 @@ export interface WorkerData {
   readonly shadows: SharedArrayBuffer;
   /** An Int32 of each worker, which it counts up every `deadlineTickMs` as long as it does not hang. */
   readonly heartbeats: SharedArrayBuffer;
+  /** Listening sockets of the process from which this one takes over; undefined = it takes over from none. */
+  readonly inherited?: readonly ListeningSocket[];
 }
 
 /** What an operator may want to know of a worker. Each kind has a reply of its own. */
@@ -31,6 +40,8 @@ export type WorkerQuestion =
   | { readonly about: "request"; readonly requestId: string }
   /** About what waits, and the engines' caches: `QueueState`, or undefined if the queue is in the main thread. */
   | { readonly about: "queues" }
+  /** About its listening sockets, for the next process: `ListeningSocket[]`. */
+  | { readonly about: "sockets" }
   /** Of second policies: `ShadowReport[]`. */
   | { readonly about: "shadows" };
 
@@ -54,7 +65,7 @@ export type ToWorker =
   /** What is known of the engines now, in place of what was known before. */
   | { readonly type: "discovered"; readonly discovered: DiscoveredByIdentity }
   /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
-  | { readonly type: "drain"; readonly timeoutMs: number }
+  | { readonly type: "drain"; readonly timeoutMs: number; readonly idle: IdleClients }
   /** Close everything at once; the worker then ends by itself. */
   | { readonly type: "stop" }
   /** Open the log files again, since they were moved. */

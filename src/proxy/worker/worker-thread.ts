@@ -14,13 +14,14 @@ import { platform } from "../../transport/platform.ts";
 import { systemRandom } from "../../transport/random.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
 import { Listeners } from "../client/listeners.ts";
-import type { BoundAddress, FromWorker, ToWorker, WorkerData } from "./messages.ts";
+import type { BoundAddress, FromWorker, ToWorker, WorkerData, WorkerQuestion } from "./messages.ts";
 import { Worker } from "./worker.ts";
 
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
 const port = parentPort!;
-const { workerIndex, workers, scoreboard, shadows, heartbeats } = workerData as WorkerData;
+const { workerIndex, workers, scoreboard, shadows, heartbeats, inherited } =
+  workerData as WorkerData;
 const errorLog = new ErrorLog({
   file: "stderr",
   level: "error",
@@ -29,7 +30,7 @@ const errorLog = new ErrorLog({
   clock: systemClock,
 });
 const accessLogs = new AccessLogs((message) => errorLog.error(message));
-const listeners = new Listeners(platform);
+const listeners = new Listeners(platform, inherited);
 /** One worker alone holds its prompts by itself: that spares each of them two messages. */
 const queue = workers > 1 ? new RemoteQueue((question) => say(question)) : undefined;
 const worker = new Worker({
@@ -45,8 +46,11 @@ const worker = new Worker({
   log: (level, message) => errorLog.log(level, message),
 });
 
-const callbackListener = new CallbackListener(platform, worker.callbacks, workerIndex, (socket) =>
-  worker.acceptCaller(socket),
+const callbackListener = new CallbackListener(
+  platform,
+  worker.callbacks,
+  { workerIndex, workers, takesOver: inherited !== undefined },
+  (socket) => worker.acceptCaller(socket),
 );
 
 const beats = new Int32Array(heartbeats);
@@ -95,6 +99,10 @@ function logFiles(config: Config): ReadonlySet<string> {
   return files;
 }
 
+function answer(question: WorkerQuestion): unknown {
+  return question.about === "sockets" ? listeners.sockets() : worker.tell(question);
+}
+
 function end(): void {
   clearInterval(ticker);
   listeners.closeAll();
@@ -119,11 +127,11 @@ port.on("message", (message: ToWorker) => {
       worker.applyDiscovered(message.discovered);
       break;
     case "question":
-      say({ type: "response", id: message.id, response: worker.tell(message.question) });
+      say({ type: "response", id: message.id, response: answer(message.question) });
       break;
     case "drain":
       listeners.closeAll();
-      void worker.drain(message.timeoutMs).then(() => {
+      void worker.drain(message.timeoutMs, message.idle).then(() => {
         accessLogs.flush();
         say({ type: "drained" });
       });

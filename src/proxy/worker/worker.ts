@@ -31,7 +31,7 @@ import type { Tokenizers } from "../upstream/tokenizers.ts";
 import { type CompileDeps, type CompiledConfig, compileConfig } from "./compiled-config.ts";
 import { Explanations } from "./explanations.ts";
 import { MemoryReclaimer } from "./memory-reclaimer.ts";
-import type { WorkerQuestion } from "./messages.ts";
+import type { IdleClients, WorkerQuestion } from "./messages.ts";
 import type { Recorder } from "./recorder.ts";
 
 export interface WorkerDeps extends CompileDeps {
@@ -54,6 +54,7 @@ export class Worker implements CallbackServer, ClientServices {
   readonly queue: QueueService;
   readonly kvLedger: KvLedger;
   draining = false;
+  closesIdle = false;
   readonly #deps: WorkerDeps;
   readonly #links: EngineLinks;
   readonly #memory: MemoryReclaimer;
@@ -158,11 +159,12 @@ export class Worker implements CallbackServer, ClientServices {
   }
 
   /** Finishes what is in flight; resolves when the last client is gone and its KV cache freed, or the time is up. */
-  drain(timeoutMs: number): Promise<void> {
+  drain(timeoutMs: number, idle: IdleClients = "close"): Promise<void> {
     this.draining = true;
+    this.closesIdle = idle === "close";
     return new Promise((resolve) => {
       this.#onDrained = resolve;
-      for (const client of [...this.#clients]) client.drain();
+      if (this.closesIdle) for (const client of [...this.#clients]) client.drain();
       if (this.#isDrained) resolve();
       if (timeoutMs === 0) return;
       const over: Expirable = {
@@ -179,6 +181,7 @@ export class Worker implements CallbackServer, ClientServices {
 
   stop(): void {
     this.draining = true;
+    this.closesIdle = true;
     for (const client of [...this.#clients]) client.stop();
     for (const caller of [...this.#callers]) caller.close();
     this.#links.close();
@@ -191,7 +194,7 @@ export class Worker implements CallbackServer, ClientServices {
   }
 
   /** What an operator asks. */
-  tell(question: WorkerQuestion): unknown {
+  tell(question: Exclude<WorkerQuestion, { about: "sockets" }>): unknown {
     switch (question.about) {
       case "request":
         return this.#explanations.find(question.requestId)?.toJson();

@@ -1,6 +1,7 @@
 /** A ZeroMQ ROUTER socket over `node:net` that only receives: it implements what sending peers need. */
 import { createServer, type Server, type Socket } from "node:net";
 import { zmtpConnectionsMax, zmtpIdleTimeoutMs } from "../../limits.ts";
+import { descriptorOf } from "../descriptor.ts";
 import { greeting, ready, ZmtpError, ZmtpReader } from "./reader.ts";
 
 /** Socket types that may connect to a ROUTER. */
@@ -24,11 +25,19 @@ export class ZmtpRouter {
     this.#server.maxConnections = zmtpConnectionsMax;
   }
 
-  /** Resolves to the port. Rejects with the system's error. */
-  listen(host: string, port: number): Promise<number> {
+  /** Of the listening socket, for the process that takes it over. */
+  get descriptor(): number | undefined {
+    return descriptorOf(this.#server);
+  }
+
+  /**
+   * Resolves to the port. Rejects with the system's error.
+   * @param descriptor of a socket that listens there already
+   */
+  listen(host: string, port: number, descriptor?: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen(descriptor === undefined ? { host, port } : { fd: descriptor }, () => {
         this.#server.off("error", reject);
         // After a later failure, such as a connection that could not be accepted, the peer tries again.
         this.#server.on("error", () => {});

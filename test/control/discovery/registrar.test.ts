@@ -1,4 +1,5 @@
 /** Engines that register: which messages are accepted, and when an engine is added to a pool and removed from it. */
+import { setTimeout as delay } from "node:timers/promises";
 import { encode } from "@msgpack/msgpack";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../src/config/check/check.ts";
@@ -8,8 +9,10 @@ import { Registrar } from "../../../src/control/discovery/registrar.ts";
 import { readRegistration } from "../../../src/control/discovery/registration.ts";
 import { systemClock } from "../../../src/simulated-engine/clock.ts";
 import { ProxyRegistration } from "../../../src/simulated-engine/dialects/shared/proxy-registration.ts";
+import { ZmtpRouter } from "../../../src/transport/zmtp/router.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freePorts } from "../../support/ports.ts";
+import { scaled } from "../../support/times.ts";
 
 const p2p = { type: "P", http_address: "10.0.0.1:8100", zmq_address: "10.0.0.1:21001" };
 const read = (message: unknown) => readRegistration([Buffer.from(encode(message))]);
@@ -167,6 +170,26 @@ it("a reload keeps the engines that are registered, in the pools that it names n
   setup.registrar.use(next);
   const { pools } = setup.registrar.resolve(next);
   expect([pools["p"]!.engines.length, pools["d"]!.engines.length]).toEqual([0, 1]);
+});
+
+it("after an upgrade engines stay as long as another process listens, and expire again afterwards", async () => {
+  const setup = await registrarOf({}, scaled(200));
+  const first = pings(setup.port, () => p2p);
+  await eventually(() => setup.urls("p").length === 1);
+  const [state] = setup.registrar.state;
+  expect(state).toMatchObject({ zmq: setup.config.registrations[0]!.zmq });
+  expect(state!.engines).toEqual([read(p2p)]);
+  first.close();
+  setup.registrar.suspend();
+  expect(setup.registrar.state).toEqual([]);
+  const other = new ZmtpRouter({ message: () => {}, refused: () => {} });
+  await other.listen("127.0.0.1", setup.port);
+  await delay(scaled(300));
+  expect(setup.urls("p")).toHaveLength(1);
+  other.close();
+  await setup.registrar.resume();
+  pings(setup.port, () => ({ ...p2p, http_address: "10.0.0.2:8100" }));
+  await eventually(() => setup.urls("p").join() === "http://10.0.0.2:8100");
 });
 
 it("a configuration without the address closes it and forgets its engines", async () => {

@@ -1,7 +1,11 @@
 /** More clients than there are file descriptors for must not be taken, and the operator must know. */
 import { expect, test } from "vitest";
 import type { Config } from "../../../src/config/schema/schema.ts";
-import { openFilesMax, withinDescriptors } from "../../../src/control/workers/ready-config.ts";
+import {
+  openFilesMax,
+  socketsByWorker,
+  withinDescriptors,
+} from "../../../src/control/workers/ready-config.ts";
 import { descriptorsPerClient, descriptorsReserved } from "../../../src/limits.ts";
 
 function fitted(connectionsMax: number, workers: number, filesMax: number | undefined) {
@@ -35,4 +39,24 @@ test("there is place for one client however few there are", () => {
 
 test.skipIf(process.platform !== "linux")("the limit of this process is known", () => {
   expect(openFilesMax()).toBeGreaterThan(10);
+});
+
+test("each inherited socket has a worker, and each worker one of each address if there are enough", () => {
+  const sockets = [1, 2, 3].flatMap((one) => [
+    { key: "a:1", descriptor: one },
+    { key: "b:2", descriptor: one + 10 },
+  ]);
+  sockets.push({ key: "unix:/s", descriptor: 20 });
+  const descriptors = (workers: number) =>
+    socketsByWorker(sockets, workers).map((own) => own.map(({ descriptor }) => descriptor));
+  expect(descriptors(3)).toEqual([
+    [1, 11, 20],
+    [2, 12],
+    [3, 13],
+  ]);
+  expect(descriptors(2)).toEqual([
+    [1, 11, 3, 13, 20],
+    [2, 12],
+  ]);
+  expect(descriptors(4)[3]).toEqual([]);
 });

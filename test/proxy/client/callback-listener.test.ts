@@ -37,17 +37,19 @@ class Ports implements Transport {
     if (this.open.has(own) || this.taken.has(own))
       throw Object.assign(new Error(), { code: "EADDRINUSE" });
     this.open.add(own);
-    return { address: { host, port: own }, close: () => void this.open.delete(own) };
+    const close = () => void this.open.delete(own);
+    return { address: { host, port: own }, descriptor: undefined, close };
   };
   connect(): never {
     throw new Error("nothing connects");
   }
 }
 
-function start(workerIndex = 0) {
+function start(workerIndex = 0, takesOver = false) {
   const ports = new Ports();
   const callbacks = new Callbacks(systemIds);
-  const listener = new CallbackListener(ports, callbacks, workerIndex, () => {});
+  const where = { workerIndex, workers: 4, takesOver };
+  const listener = new CallbackListener(ports, callbacks, where, () => {});
   const apply = async (config: Config) => (await listener.prepare(config)).commit();
   let reported = "";
   const transfer: Partial<KvTransfer> = {
@@ -79,6 +81,16 @@ it("the third worker has the third port", async () => {
   await apply(configOf({ port: 9_000 }));
   expect([...ports.open]).toEqual([9_002]);
   expect(round().port).toBe(9_002);
+});
+
+it("while the process before has its ports, those of an upgrade come after them", async () => {
+  const { ports, apply, round } = start(2, true);
+  ports.taken.add(9_002);
+  await apply(configOf({ port: 9_000 }));
+  expect(round().port).toBe(9_006);
+  const second = start(2, true);
+  await second.apply(configOf({ port: 9_000 }));
+  expect(second.round().port).toBe(9_002);
 });
 
 it("a port that a round has been given outlives reloads, and the round", async () => {

@@ -1,0 +1,219 @@
+/** The parts of one running proxy in the main thread: discovery, the admin listener, the workers. */
+import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
+import type { Config } from "../../config/schema/schema.ts";
+import type { ErrorLog } from "../../observe/error-log.ts";
+import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
+import type { BoundAddress } from "../../proxy/worker/messages.ts";
+import type { Clock } from "../../transport/clock.ts";
+import { type AdminSource, adminRoutes } from "../admin/routes.ts";
+import { AdminServer } from "../admin/server.ts";
+import { Discovery } from "../discovery/discovery.ts";
+import type { ServeError } from "../serve-error.ts";
+import { removeStaleSockets } from "../workers/stale-sockets.ts";
+import { Supervisor } from "../workers/supervisor.ts";
+import { closeUnused, type Inheritance } from "./inheritance.ts";
+import { Preparation } from "./preparation.ts";
+
+export interface ControlPlaneOptions {
+  readonly config: Config;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: ErrorLog;
+  readonly workerEntry: URL;
+  readonly workerHangMs: number;
+  /** What the process has left from which this one takes over. */
+  readonly inheritance: Inheritance | undefined;
+  /** No request is taken any more. */
+  isEnding(): boolean;
+  /** Engines or dialects have changed: `applyAgain` is to be called. */
+  changed(): void;
+  /** A worker hangs and cannot be ended: connections would still come to it. */
+  stuck(worker: number): void;
+}
+
+/** How often other free ports are chosen, if another program has bound the first ones meanwhile. */
+const freePortTriesMax = 5;
+
+export class ControlPlane {
+  readonly workers: number;
+  readonly #options: ControlPlaneOptions;
+  readonly #discovery: Discovery;
+  readonly #admin: AdminServer;
+  readonly #preparation: Preparation;
+  #supervisor: Supervisor | undefined;
+  #config: Config;
+
+  constructor(options: ControlPlaneOptions) {
+    const { config, clock, runtime, log, inheritance } = options;
+    this.#options = options;
+    this.#config = config;
+    this.workers = countWorkers(config.workers, runtime);
+    const deps = {
+      log: log.log.bind(log),
+      discovered: (discovered: DiscoveredByIdentity) =>
+        this.#supervisor?.applyDiscovered(discovered),
+      changed: () => options.changed(),
+    };
+    this.#discovery = new Discovery(deps, inheritance?.discovery);
+    this.#preparation = new Preparation({
+      runtime,
+      workers: this.workers,
+      discovery: this.#discovery,
+      log,
+      chosenPorts: inheritance?.freePorts,
+    });
+    this.#admin = new AdminServer(
+      adminRoutes(() => this.#adminSource(), clock),
+      (message) => log.notice(message),
+      inheritance?.admin,
+    );
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Undefined = none was started yet. */
+  get supervisor(): Supervisor | undefined {
+    return this.#supervisor;
+  }
+
+  /** Rejects with `ServeError` if it cannot serve; `close` it then. */
+  async start(): Promise<readonly BoundAddress[]> {
+    const { inheritance } = this.#options;
+    await this.#discovery.open(this.#config);
+    // A process that takes over has no admin pages before there is something to say.
+    if (inheritance === undefined) await this.#openAdmin();
+    const addresses = await this.#startWorkers();
+    this.#discovery.use(this.#config);
+    if (inheritance === undefined) return addresses;
+    await this.#openAdmin();
+    closeUnused(inheritance, this.#config, await this.#preparation.keysOf(this.#config));
+    return addresses;
+  }
+
+  /** Serves by another configuration. Rejects with `ServeError` if it cannot; the old one is in force then. */
+  async apply(config: Config): Promise<void> {
+    const before = this.#config;
+    try {
+      await this.#discovery.open(config);
+      await this.#admin.open(config.admin);
+      await this.#applyToWorkers(config);
+    } catch (error) {
+      this.#discovery.restore(before);
+      throw error;
+    }
+    // A signal may have stopped it meanwhile.
+    if (this.#options.isEnding()) return;
+    this.#config = config;
+    this.#discovery.use(config);
+    this.#admin.use(config.admin);
+    // Of listeners that are closed now.
+    await removeStaleSockets(before);
+  }
+
+  /** Applies the current configuration once more, with what was discovered since. */
+  async applyAgain(): Promise<void> {
+    try {
+      await this.#applyToWorkers(this.#config);
+    } catch (error) {
+      this.#discovery.restore(this.#config);
+      this.#options.log.error((error as Error).message);
+    }
+  }
+
+  /** For the process that takes over; a text = why there is nothing to leave. */
+  async leave(): Promise<Inheritance | string> {
+    const clients = await this.#supervisor?.sockets();
+    if (clients === undefined) return "workers have not said which sockets they have";
+    const { socket } = this.#admin;
+    return {
+      pid: process.pid,
+      clients,
+      ...(socket && { admin: socket }),
+      freePorts: this.#preparation.ports.state,
+      discovery: this.#discovery.state,
+    };
+  }
+
+  /** Operators and engines talk to the process that has taken over. */
+  suspend(): void {
+    this.#admin.close();
+    this.#discovery.suspend();
+  }
+
+  /** The process that had taken over has ended. Rejects with `ServeError`. */
+  async resume(): Promise<void> {
+    await this.#openAdmin();
+    await this.#discovery.resume();
+  }
+
+  /** Resolves when all threads have ended. */
+  async stop(): Promise<void> {
+    await this.#supervisor?.stop();
+    // If another process has taken them over, they stay.
+    await removeStaleSockets(this.#config);
+  }
+
+  close(): void {
+    this.#discovery.close();
+    this.#admin.close();
+  }
+
+  async #openAdmin(): Promise<void> {
+    await this.#admin.open(this.#config.admin);
+    this.#admin.use(this.#config.admin);
+  }
+
+  async #startWorkers(): Promise<readonly BoundAddress[]> {
+    const { clock, random, log, workerEntry, workerHangMs, inheritance, stuck } = this.#options;
+    const inherited = inheritance?.clients;
+    const known = new Set(inherited?.map(({ key }) => key));
+    for (let tries = 1; ; tries += 1) {
+      const ready = await this.#preparation.ready(this.#config, known);
+      const supervisor = new Supervisor({
+        workerEntry,
+        workers: this.workers,
+        log,
+        workerHangMs,
+        clock,
+        random,
+        stuck,
+        inherited,
+      });
+      this.#supervisor = supervisor;
+      supervisor.applyDiscovered(this.#discovery.discovered);
+      try {
+        return await supervisor.start(ready);
+      } catch (error) {
+        const { code } = error as ServeError;
+        const { ports } = this.#preparation;
+        const isTaken = code === "EADDRINUSE" && ports.count > 0 && inherited === undefined;
+        if (!isTaken || tries >= freePortTriesMax) throw error;
+        ports.forget();
+      }
+    }
+  }
+
+  async #applyToWorkers(config: Config): Promise<void> {
+    if (this.#options.isEnding() || this.#supervisor === undefined) return;
+    const known = await this.#preparation.keysOf(this.#config);
+    await this.#supervisor.apply(await this.#preparation.ready(config, known));
+  }
+
+  #adminSource(): AdminSource {
+    const supervisor = this.#supervisor;
+    return {
+      workers: supervisor?.workers ?? { alive: 0, configured: this.workers, died: 0, hung: 0 },
+      isDraining: this.#options.isEnding(),
+      config: this.#config,
+      pools: supervisor?.pools ?? [],
+      signals: supervisor?.signals ?? new Map(),
+      queue: async () => supervisor?.queue() ?? { caches: [], queues: [] },
+      ask: async (question) => supervisor?.ask(question) ?? [],
+      shadows: async () => supervisor?.shadows() ?? [],
+    };
+  }
+}
