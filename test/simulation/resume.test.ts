@@ -10,19 +10,24 @@ import { timeouts, World } from "./world.ts";
 type Death = "rst" | "fin" | "silence" | "close-framed" | "error-event";
 
 interface Run {
-  readonly dialect: "omni" | "vllm-mooncake" | "sglang" | "plain";
+  readonly dialect: "omni" | "vllm-mooncake" | "cache-threshold" | "sglang" | "plain";
   /** Bytes of each stream, one after the other, before its engine dies; those that follow live. */
   readonly diesAfter: readonly number[];
   readonly death?: Death;
   readonly resume?: boolean;
   readonly decode?: number;
   readonly readBytes?: number;
+  /** The request for the rest, of which its engine has too little cached and wants a prefill. */
+  readonly returnsRest?: boolean;
   /** Ids are reported if they are asked for. */
   readonly knowsIds?: boolean;
 }
 
 const closedHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 const serverError = 'data: {"error":{"message":"EngineCore died","code":500}}\n\ndata: [DONE]\n\n';
+
+const returned =
+  'data: {"id":"x-9","choices":[{"index":0,"text":"","finish_reason":"cache_threshold"}]}\n\n';
 
 function dying(events: readonly string[], bytes: number, death: Death): Script {
   return (_, { send, after, socket }) => {
@@ -90,6 +95,10 @@ function run(body: Asked, options: Run) {
       const round = bodies.push(sent) - 1;
       const details = dialect === "plain" ? cached : '{"cached_tokens":99}';
       const { events } = parts(asked, done(asked), words.length, round, details);
+      if (options.returnsRest === true && sent["cache_hit_threshold"] !== 0 && round > 0) {
+        connection.send(chunkedHead + chunk(returned) + chunk("data: [DONE]\n\n") + chunk(""));
+        return;
+      }
       const bytes = diesAfter[round];
       if (bytes !== undefined) dying(events, bytes, death)(request, connection);
       else connection.send(`${chunkedHead + events.map(chunk).join("")}0\r\n\r\n`);
@@ -164,6 +173,13 @@ test.each(["rst", "fin", "silence", "close-framed", "error-event"] as const)(
     }
   },
 );
+
+test("an engine that wants a prefill of the rest first gets one", () => {
+  const ran = run(asks[0]!, { dialect: "cache-threshold", diesAfter: [450], returnsRest: true });
+  expectWhole(ran, "returned");
+  expect(ran.bodies).toHaveLength(3);
+  expect(ran.world.prefill.flatMap(({ requests }) => requests)).toHaveLength(1);
+});
 
 test("several die, one after the other, and those that were tried before live again", () => {
   const diesAfter = [300, 500, 200, 400, 0, 450];

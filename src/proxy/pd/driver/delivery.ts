@@ -98,7 +98,7 @@ export class Delivery {
 
   /** Decode's response has begun, and may be the client's: holds it back where it can still be replaced or changed. */
   decodeHead(head: ResponseHead): void {
-    if (head.status < 300 && this.#attempt.transfer?.inspectDecode !== undefined) {
+    if (head.status < 300 && this.#inspects) {
       this.#inspector.start();
       this.#response.hold();
       return;
@@ -106,6 +106,17 @@ export class Delivery {
     // Until a short response is complete another engine can still give a better one.
     const isShort = head.framing === "length" && head.contentLength <= bufferedResponseBytesMax;
     if (this.#merger.collects || isShort) this.#response.hold();
+  }
+
+  /** Decode's response continues the events that the client has. False if it has none. */
+  goesOn(head: ResponseHead): boolean {
+    if (!this.#response.goesOn(head)) return false;
+    if (this.#inspects) this.#inspector.start();
+    return true;
+  }
+
+  get #inspects(): boolean {
+    return this.#attempt.transfer?.inspectDecode !== undefined;
   }
 
   decodeBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {

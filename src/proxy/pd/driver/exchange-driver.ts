@@ -260,7 +260,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   /** The head of a response that continues a preempted one; the client has had its own head. */
   #resumed(leg: Leg, head: ResponseHead, retry: boolean): void {
     if (leg.name === "prefill") this.#exchange.prefillRefused(retry, head.status < 500);
-    else if (head.status >= 300 || !this.#response.goesOn(head))
+    else if (head.status >= 300 || !this.#delivery.goesOn(head))
       this.#exchange.decodeResponded(false, retry);
   }
 }
