@@ -39,10 +39,6 @@ class CalledWorld extends World {
 
   constructor(options: WorldOptions = {}) {
     super({ ...options, route: { dialect: "vllm-ascend-layerwise", ...options.route } });
-    const { network, worker } = this;
-    worker.callbacks.listensAt({ host: "proxy", externalHost: "no.where", port: 81 });
-    const where = { host: "proxy", port: 81, reusePort: false, backlog: 1 };
-    void network.listen(where, (socket) => worker.acceptCaller(socket));
     for (const engine of this.engines) engine.checksTransfer = false;
     for (const engine of this.prefill) engine.script = this.pushes;
     for (const engine of this.decode) engine.script = this.callsBack;

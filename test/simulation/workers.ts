@@ -28,10 +28,15 @@ interface Life {
   readonly worker: Worker;
   readonly sockets: Set<MemorySocket>;
   isAlive: boolean;
+  /** It runs no more, and its sockets stay open. */
+  hangs: boolean;
 }
 
 /** How long a message takes between a worker and the main thread. */
 const messageMs = 1;
+
+/** Where decode engines call the first worker back; the next ones follow. */
+export const firstCallbackPort = 81;
 
 export class SimulatedWorkers {
   /** Of the error log, of all workers. */
@@ -78,12 +83,30 @@ export class SimulatedWorkers {
     this.#accepted += 1;
     const life = this.#lives[this.#accepted % this.#lives.length]!;
     life.sockets.add(socket);
-    life.worker.accept(socket, listenKey);
+    if (!life.hangs) life.worker.accept(socket, listenKey);
+  }
+
+  /** A decode engine calls one of them back. */
+  acceptCaller(socket: MemorySocket, index: number): void {
+    const life = this.#lives[index]!;
+    life.sockets.add(socket);
+    if (!life.hangs) life.worker.acceptCaller(socket);
   }
 
   tick(): void {
-    for (const { worker } of this.#lives) worker.tick();
+    for (const { worker, hangs } of this.#lives) if (!hangs) worker.tick();
     this.#queue?.tick();
+  }
+
+  /** The worker does nothing more, until it is killed. */
+  hang(index: number): void {
+    const life = this.#lives[index]!;
+    life.isAlive = false;
+    life.hangs = true;
+    for (const socket of life.sockets) {
+      socket.handler = noHandler;
+      socket.pause();
+    }
   }
 
   /** The worker dies now, in the middle of whatever it does, and another one takes its place. */
@@ -132,7 +155,9 @@ export class SimulatedWorkers {
       openLog: () => ({ write: (line) => isAlive() && writeLine(line.trimEnd()) }),
       log: (_, line) => void this.logLines.push(line),
     });
-    const life: Life = { worker, sockets, isAlive: true };
+    const port = firstCallbackPort + index;
+    worker.callbacks.listensAt({ host: "proxy", externalHost: "no.where", port });
+    const life: Life = { worker, sockets, isAlive: true, hangs: false };
     return life;
   }
 

@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 import { type Config, type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
 import { listenKey } from "../../src/config/values/listen-key.ts";
-import { deadlineTickMs } from "../../src/limits.ts";
+import { deadlineTickMs, relayPendingTotalBytesMax } from "../../src/limits.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import type { Worker } from "../../src/proxy/worker/worker.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
@@ -13,7 +13,7 @@ import type { MemoryOptions } from "../../src/transport/memory-socket.ts";
 import { Client, type ClientResponse, completion } from "./client.ts";
 import { decodes, Engine, encodes, KvStore, prefills } from "./engine.ts";
 import type { Ask } from "./prompts.ts";
-import { SimulatedWorkers } from "./workers.ts";
+import { firstCallbackPort, SimulatedWorkers } from "./workers.ts";
 
 type ServerInput = ConfigInput["servers"][number];
 type RouteInput = ServerInput["routes"][number];
@@ -97,6 +97,10 @@ export class World {
     const key = listenKey(this.config.servers[0]!.listen[0]!);
     const where = { host: "proxy", port: 80, reusePort: false, backlog: 1 };
     void network.listen(where, (socket) => this.workers.accept(socket, key));
+    for (let index = 0; index < size.workers; index += 1) {
+      const callback = { ...where, port: firstCallbackPort + index };
+      void network.listen(callback, (socket) => this.workers.acceptCaller(socket, index));
+    }
     this.#tick();
   }
 
@@ -166,7 +170,10 @@ export class World {
       expect(this.shadowBoard.promptBytes(slot), `bytes of a shadow at slot ${slot}`).toBe(0);
     }
     expect(this.workers.queueSize, "requests in the queue").toBe(0);
-    for (const worker of this.workers.all) expect(worker.bodies.bytes, "bytes of bodies").toBe(0);
+    for (const worker of this.workers.all) {
+      expect(worker.bodies.bytes, "bytes of bodies").toBe(0);
+      expect(worker.pending.bytes, "bytes that wait for clients").toBe(0);
+    }
     expect(this.engines.flatMap((engine) => engine.violations)).toEqual([]);
   }
 
@@ -188,8 +195,20 @@ export class World {
   #tick(): void {
     this.network.after(deadlineTickMs, () => {
       this.workers.tick();
+      this.#checkBounds();
       this.#tick();
     });
+  }
+
+  /** What requests hold of memory is never above its totals. */
+  #checkBounds(): void {
+    const { bodyBytesTotalMax } = this.config;
+    for (const { bodies, pending } of this.workers.all) {
+      if (bodies.bytes < 0 || bodies.bytes > bodyBytesTotalMax)
+        throw new Error(`${bodies.bytes} bytes of bodies, of ${bodyBytesTotalMax}`);
+      if (pending.bytes < 0 || pending.bytes > relayPendingTotalBytesMax)
+        throw new Error(`${pending.bytes} bytes wait for clients`);
+    }
   }
 }
 

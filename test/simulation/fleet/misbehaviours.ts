@@ -3,15 +3,7 @@
  * whole.
  */
 import type { Cut } from "../../../src/transport/memory-socket.ts";
-import {
-  bodyOf,
-  chunk,
-  chunkedHead,
-  type EngineConnection,
-  response,
-  type Script,
-} from "../engine.ts";
-import { jsonResponse, sseEvents } from "../prompts.ts";
+import { chunk, type EngineConnection, response, type Script } from "../engine.ts";
 import type { World } from "../world.ts";
 import type { Chance } from "./chance.ts";
 
@@ -19,6 +11,10 @@ import type { Chance } from "./chance.ts";
 type Misbehaviour = (chance: Chance, whole: Script) => Script;
 
 const cuts: readonly Cut[] = ["fin", "rst", "silence"];
+
+/** An event of an engine whose core has died, which is the end of the stream. */
+export const serverError: string =
+  'data: {"error":{"message":"EngineCore died","code":500}}\n\ndata: [DONE]\n\n';
 
 const cutsAtOnce: Misbehaviour =
   (chance) =>
@@ -35,8 +31,8 @@ const hangs: Misbehaviour = () => () => {};
 
 const diesMidway: Misbehaviour = (chance, whole) => (request, connection) => {
   whole(request, connection);
-  const how = chance.of(["rst", "silence"] as const);
-  connection.after(chance.below(60), () => connection.socket.cut(how));
+  const how = chance.of(cuts);
+  connection.after(chance.below(80), () => connection.socket.cut(how));
 };
 
 const isLate: Misbehaviour = (chance, whole) => (request, connection) =>
@@ -77,23 +73,76 @@ const saysGarbage: Misbehaviour =
   (_, { send }) =>
     send(chance.of(garbageHeads));
 
-/** Begins well, and then breaks the chunked framing. */
-const breaksItsChunks: Misbehaviour =
-  () =>
-  (request, { send }) => {
-    const { prompt, max_tokens, stream } = bodyOf(request);
-    const whole = stream === true ? sseEvents(prompt, max_tokens)[0]! : jsonResponse(prompt);
-    send(`${chunkedHead}${chunk(whole.slice(0, 12))}zz\r\n`);
+/** Does something else in the middle of a stream, and sends no more. @param instead gets what ends a chunked body */
+function interrupted(
+  whole: Script,
+  events: number,
+  instead: (connection: EngineConnection, isChunked: boolean) => void,
+): Script {
+  return (request, connection) => {
+    let sent = -1;
+    let isChunked = false;
+    const send = (text: string | Buffer): void => {
+      if (sent < 0) isChunked = text.includes("chunked");
+      const isStream = isChunked || (sent < 0 && !text.includes("Content-Length"));
+      if (sent === events) instead(connection, isChunked);
+      else if (sent < events) connection.send(text);
+      // A response in one piece is one event.
+      sent += isStream || sent >= 0 ? 1 : 2 + events;
+    };
+    whole(request, { ...connection, send });
   };
+}
+
+const breaksItsChunks: Misbehaviour = (chance, whole) =>
+  interrupted(whole, chance.below(3), ({ send, socket }, isChunked) => {
+    if (isChunked) send("zz\r\n");
+    else socket.cut("rst");
+  });
+
+const reportsItsDeath: Misbehaviour = (chance, whole) =>
+  interrupted(whole, chance.below(4), ({ send, socket }, isChunked) => {
+    send(isChunked ? `${chunk(serverError)}0\r\n\r\n` : serverError);
+    if (!isChunked) socket.end();
+  });
 
 const sendsInterimHead: Misbehaviour = (_, whole) => (request, connection) => {
   connection.send("HTTP/1.1 102 Processing\r\n\r\n");
   whole(request, connection);
 };
 
+const junk = [
+  '{"error":{"message":"no"}}',
+  "<html>busy</html>",
+  '{"choices":[],"kv_transf',
+  "",
+  '{"choices":[{}],"kv_transfer_params":"none"}',
+].map((body) => response(body));
+const junkEvents = response(
+  'data: {"choices":[]}\n\ndata: [DONE]\n\n',
+  "200 OK",
+  "X-Type: stream\r\n",
+);
+
+const saysJunk: Misbehaviour =
+  (chance) =>
+  (_, { send }) =>
+    send(chance.of([...junk, junkEvents]));
+
+/** Responds as if there were no KV transfer. */
+const namesNoTransfer: Misbehaviour = (_, whole) => (request, connection) =>
+  whole(request, {
+    ...connection,
+    send: (text) => {
+      const [, body = ""] = text.toString().split("\r\n\r\n", 2);
+      connection.send(response(body.replace(/,"kv_transfer_params":\{.*?\}/, "")));
+    },
+  });
+
 /** What can befall one request. */
 const mishaps: readonly Misbehaviour[] = [
   cutsAtOnce,
+  diesMidway,
   diesMidway,
   hangs,
   isLate,
@@ -114,10 +163,28 @@ const states: readonly Misbehaviour[] = [
   (_, whole) => (request, connection) => connection.after(800, () => whole(request, connection)),
 ];
 
-/** An engine at each of whose requests something may go wrong, and that may be in a bad state for a while. */
-export function unreliable(world: World, chance: Chance, rate: number, whole: Script): Script {
+/** Beside what can befall any engine. */
+export interface OwnMishaps {
+  readonly isPrefill: boolean;
+  /** Its response should name the KV cache. */
+  readonly namesKv: boolean;
+}
+
+/**
+ * An engine at each of whose requests something may go wrong, and that may be in a bad state for a while.
+ * @param rate the share of its requests
+ */
+export function unreliable(
+  world: World,
+  chance: Chance,
+  rate: number,
+  whole: Script,
+  { isPrefill, namesKv }: OwnMishaps,
+): Script {
+  const own = isPrefill ? [saysJunk, ...(namesKv ? [namesNoTransfer] : [])] : [reportsItsDeath];
+  const all = [...mishaps, ...own];
   const atTimes: Script = (request, connection) => {
-    const script = chance.happens(rate) ? chance.of(mishaps)(chance, whole) : whole;
+    const script = chance.happens(rate) ? chance.of(all)(chance, whole) : whole;
     script(request, connection);
   };
   if (!chance.happens(0.3)) return atTimes;
