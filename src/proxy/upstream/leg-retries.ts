@@ -9,26 +9,29 @@ import type { ForwardedRequest } from "./forwarded-request.ts";
 import type { Leg } from "./leg.ts";
 import { allowsRetry, backpressureOf, mayBeResent, mayRunTwice } from "./retry.ts";
 
+/** What is tried again. A request has many; so this is no closure. */
+export interface Retried {
+  /** Whether the client can still get another response. */
+  readonly isOpen: boolean;
+}
+
 export class LegRetries {
   readonly #request: ForwardedRequest;
   readonly #route: Route;
-  readonly #isOpen: () => boolean;
-  readonly #mayRunTwice: () => boolean;
+  readonly #retried: Retried;
+  readonly #isHarmless: boolean;
 
-  /**
-   * @param isOpen whether the client can still get another response
-   * @param isHarmless it changes nothing to run twice, whatever the route's rules are
-   */
+  /** @param isHarmless it changes nothing to run twice, whatever the route's rules are */
   constructor(
     request: ForwardedRequest,
     route: Route,
-    isOpen: () => boolean,
+    retried: Retried,
     isHarmless: boolean = false,
   ) {
     this.#request = request;
     this.#route = route;
-    this.#isOpen = isOpen;
-    this.#mayRunTwice = () => isHarmless || mayRunTwice(request.context, route);
+    this.#retried = retried;
+    this.#isHarmless = isHarmless;
   }
 
   /** Whether a request may be sent once more where a pooled connection was stale. */
@@ -58,7 +61,9 @@ export class LegRetries {
   #mayRetry(leg: Leg, failure: LegFailure | number, isUnsent: boolean): boolean {
     const { context, worker } = this.#request;
     const elapsedMs = worker.clock.nowMs() - context.startMs;
-    if (!this.#isOpen() || !allowsRetry(this.#route.config.retry, failure, elapsedMs)) return false;
-    return (isUnsent || this.#mayRunTwice()) && leg.mayTryAnother;
+    const { retry } = this.#route.config;
+    if (!this.#retried.isOpen || !allowsRetry(retry, failure, elapsedMs)) return false;
+    const mayRun = isUnsent || this.#isHarmless || mayRunTwice(context, this.#route);
+    return mayRun && leg.mayTryAnother;
   }
 }

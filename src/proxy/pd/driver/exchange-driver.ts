@@ -74,9 +74,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
       this.#kv = kvDutyOf(request, route, this.#legs, this.#attempt, this.#prefillResponse);
     }
     this.#exchange = new Exchange(exchangeOptions(route, order), this);
-    this.#retries = new LegRetries(request, route, () => {
-      return !this.#response.started || this.#exchange.resumes;
-    });
+    this.#retries = new LegRetries(request, route, this);
     this.patience = new LegPatience(context, this.#exchange, this.#retries);
     this.#delivery = new Delivery(request, this.#exchange, this.#attempt, merger);
     if (this.#prefillResponse !== undefined) {
@@ -232,6 +230,10 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     if (leg.name === "decode" && this.#goesOn()) return;
     if (leg.name === "prefill") this.#prefill!.failed(failure, mayRetry);
     else this.#exchange.decodeFailed(failure, mayRetry, unsent);
+  }
+
+  get isOpen(): boolean {
+    return !this.#response.started || this.#exchange.resumes;
   }
 
   get mayBeResent(): boolean {

@@ -42,7 +42,7 @@ export class EncodeDriver implements FanOutActions {
     this.#route = route;
     this.#items = items;
     this.#goOn = goOn;
-    this.retries = new LegRetries(request, route, () => true, true);
+    this.retries = new LegRetries(request, route, { isOpen: true }, true);
     const { tries } = route.config.retry;
     const triesMax = tries === 0 ? Number.POSITIVE_INFINITY : tries;
     this.#fanOut = new EncodeFanOut(items.length, triesMax, this);

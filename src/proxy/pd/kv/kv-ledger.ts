@@ -10,8 +10,12 @@ import type { KvEntry } from "./kv-obligation.ts";
 export class KvLedger {
   readonly #counts: KvCounts;
   readonly #clock: Pick<Clock, "wallMs">;
-  /** Those that are open, by slot; the oldest first. */
-  readonly #open = new Map<number, Set<Entry>>();
+  /**
+   * Those that are open, by slot, each the first of a list by age. Lists through the entries: a Set that is emptied and
+   * filled all the time doubles what the garbage collector copies of a request.
+   */
+  readonly #oldest: (Entry | undefined)[] = [];
+  readonly #newest: (Entry | undefined)[] = [];
   readonly #settled: () => void;
   #releasing = 0;
 
@@ -29,28 +33,28 @@ export class KvLedger {
 
   /** A prefill is sent to the engine of this slot. */
   open(slot: number): KvEntry {
-    let entries = this.#open.get(slot);
-    if (entries === undefined) {
-      entries = new Set();
-      this.#open.set(slot, entries);
-    }
-    const entry = new Entry(this, slot, this.#clock.wallMs());
-    entries.add(entry);
+    const entry = new Entry(this, slot, this.#clock.wallMs(), this.#newest[slot]);
     this.#counts.opened(slot);
-    if (entries.size === 1) this.#counts.setOldest(slot, entry.openedMs);
+    if (entry.older === undefined) {
+      this.#oldest[slot] = entry;
+      this.#counts.setOldest(slot, entry.openedMs);
+    } else entry.older.newer = entry;
+    this.#newest[slot] = entry;
     return entry;
   }
 
   close(entry: Entry, end: KvEnd): void {
-    const { slot } = entry;
-    const entries = this.#open.get(slot)!;
-    const [oldest] = entries;
-    entries.delete(entry);
+    const { slot, older, newer } = entry;
     this.#counts.ended(slot, end);
-    if (oldest !== entry) return;
-    const [next] = entries;
-    this.#counts.setOldest(slot, next?.openedMs ?? 0);
-    if (next === undefined) this.#open.delete(slot);
+    if (newer === undefined) this.#newest[slot] = older;
+    else newer.older = older;
+    if (older === undefined) {
+      this.#oldest[slot] = newer;
+      this.#counts.setOldest(slot, newer?.openedMs ?? 0);
+    } else older.newer = newer;
+    // An entry that is not collected yet must not keep those that came after it.
+    entry.older = undefined;
+    entry.newer = undefined;
   }
 
   /** False if so many are being freed that one more would be too many. */
@@ -69,12 +73,15 @@ export class KvLedger {
 class Entry implements KvEntry {
   readonly slot: number;
   readonly openedMs: number;
+  older: Entry | undefined;
+  newer: Entry | undefined = undefined;
   readonly #ledger: KvLedger;
 
-  constructor(ledger: KvLedger, slot: number, openedMs: number) {
+  constructor(ledger: KvLedger, slot: number, openedMs: number, older: Entry | undefined) {
     this.#ledger = ledger;
     this.slot = slot;
     this.openedMs = openedMs;
+    this.older = older;
   }
 
   close(end: KvEnd): void {
