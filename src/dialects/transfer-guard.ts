@@ -6,18 +6,16 @@
 
 import type { Edits } from "../body/edit/splice.ts";
 import { KeyName } from "../body/json/key-name.ts";
+import { KeySet } from "../body/json/key-set.ts";
 import { scanTopLevel, TopLevel } from "../body/json/top-level.ts";
 import { allDialects } from "./registry.ts";
-import { removeMember } from "./shared/members.ts";
 import { ecTransferParams } from "./vllm/encoder.ts";
 
 /** Of all dialects: engines of several may stand behind one proxy, and one engine may have several connectors. */
-const transferFields: readonly KeyName[] = [
-  ...new Set([
-    ...allDialects.flatMap((dialect): readonly string[] => dialect.transferFields),
-    ecTransferParams.text,
-  ]),
-].map((name) => new KeyName(name));
+const transferFields = new KeySet([
+  ...allDialects.flatMap((dialect): readonly string[] => dialect.transferFields),
+  ecTransferParams.text,
+]);
 
 /**
  * Header lines by which schedulers steer engines and their sidecars: llm-d's (`pkg/sidecar/proxy`), the gateway API
@@ -48,20 +46,26 @@ const paths: readonly (readonly KeyName[])[] = [
   [new KeyName("extra_args")],
 ];
 
+const requestIdKey = new KeyName("request_id");
+/** Where a body without one of these has nothing to hide. */
+const hidingPlaces = new KeySet([...paths.map(([first]) => first!.text), requestIdKey.text]);
+
 /** Takes the fields out of a body. Edits of a dialect come afterwards, and set its own. */
 export function removeTransferFields(members: TopLevel, edits: Edits): void {
-  for (const key of transferFields) removeMember(members, edits, key);
+  let at = members.indexOfAny(transferFields);
+  for (; at >= 0; at = members.indexOfAny(transferFields, at + 1)) edits.removeMember(at);
 }
 
 /** Whether the body has such a field in a place where it cannot be taken out, and where engines look nevertheless. */
 export function hidesTransferFields(members: TopLevel): boolean {
+  if (members.indexOfAny(hidingPlaces) < 0) return false;
   return paths.some((path) => isHidden(members, path, 0)) || hasAddressedId(members);
 }
 
 /** Of a name that occurs twice each one is looked at: which of them an engine reads is its own choice. */
 function isHidden(members: TopLevel, path: readonly KeyName[], depth: number): boolean {
   const key = path[depth];
-  if (key === undefined) return transferFields.some((field) => members.indexOf(field) >= 0);
+  if (key === undefined) return members.indexOfAny(transferFields) >= 0;
   for (let at = members.indexOf(key); at >= 0; at = members.indexOf(key, at + 1)) {
     const inner = new TopLevel();
     // What is no object has no fields.
@@ -73,7 +77,6 @@ function isHidden(members: TopLevel, path: readonly KeyName[], depth: number): b
 
 /** Ids in which vLLM's P2pNcclConnector and MoRIIOConnector look for the addresses of other engines. */
 const addressedId = /___(?:prefill|decode)_addr_/;
-const requestIdKey = new KeyName("request_id");
 
 /** Whether a request id of a client's would say to engines with whom to exchange KV caches. */
 export function namesEngines(requestId: string): boolean {

@@ -1,6 +1,7 @@
 /** Finds the spans of the top-level members of a JSON object, without decoding any of it. */
 
 import type { KeyName } from "./key-name.ts";
+import type { KeySet } from "./key-set.ts";
 import { JsonFault, type JsonProblem } from "./problem.ts";
 import { expectByte, keyEnd, nestedEnd, scalarEnd, spaceEnd, stringEnd } from "./token-ends.ts";
 
@@ -65,6 +66,17 @@ export class TopLevel {
       // Most names differ in length: comparing lengths first halves the time.
       const bytes = offsets[i * stride + 1]! - offsets[i * stride]!;
       if ((bytes === quotedBytes || this.#hasEscapedKeys) && this.#isNamed(i, key)) return i;
+    }
+    return -1;
+  }
+
+  /** The first member with one of the names at `from` or after it, or -1. */
+  indexOfAny(set: KeySet, from = 0): number {
+    const offsets = this.#offsets;
+    for (let i = from; i < this.count; i++) {
+      const bytes = offsets[i * stride + 1]! - offsets[i * stride]! - 2;
+      const keys = this.#hasEscapedKeys ? set.keys : set.ofLength(bytes);
+      for (let k = 0; k < keys.length; k++) if (this.#isNamed(i, keys[k]!)) return i;
     }
     return -1;
   }

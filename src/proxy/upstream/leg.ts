@@ -162,7 +162,7 @@ export class Leg implements LegOwner {
     record.status = connection.head.status;
     // Reported at once rather than at the response's end, as in nginx: an engine that is back takes its share before
     // its first long stream is over.
-    this.#health.responded(connection.head);
+    this.#health.responded(connection.head, record.headMs);
     if (record.status < 500) this.#place.placement!.shadow?.responseStarted();
     this.#request.legHead(this, connection);
   }
@@ -244,7 +244,7 @@ export class Leg implements LegOwner {
         bytesSent: 0,
       };
       this.records.push(this.#record);
-      this.#health.sent(placement, connection.link.deadlines);
+      this.#health.sent(placement, connection.link.deadlines, sentMs);
     }
     this.#request.writeLeg(this, connection);
   }

@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { KeyName } from "../../../src/body/json/key-name.ts";
+import { KeySet } from "../../../src/body/json/key-set.ts";
 import type { JsonProblem } from "../../../src/body/json/problem.ts";
 import { maxDepth } from "../../../src/body/json/token-ends.ts";
 import { maxMembers, scanTopLevel, TopLevel } from "../../../src/body/json/top-level.ts";
@@ -43,6 +44,7 @@ describe("a valid object", () => {
 
   it("finds names as JSON.parse reads them: escaped keys, duplicates, and none that is nested", () => {
     const keys = names.filter((name) => /^[\w.-]+$/.test(name)).map((name) => new KeyName(name));
+    const some = new KeySet(["max_tokens", "n", "stream", "best_of", "kv_transfer_params"]);
     fc.assert(
       fc.property(objectText, ({ text, members: written }) => {
         scan(text);
@@ -55,6 +57,12 @@ describe("a valid object", () => {
           expect(indexes).toEqual(expected);
           expect(members.lastIndexOf(key)).toBe(expected.at(-1) ?? -1);
         }
+        const ofAny: number[] = [];
+        for (let i = members.indexOfAny(some); i >= 0; i = members.indexOfAny(some, i + 1)) {
+          ofAny.push(i);
+        }
+        const isOne = (name: string) => some.keys.some(({ text }) => text === name);
+        expect(ofAny).toEqual([...written.keys()].filter((i) => isOne(written[i]!.name)));
       }),
       { numRuns: 1000 },
     );

@@ -161,7 +161,7 @@ export class Delivery {
 
   /** Decode's response is the client's. @param prefill undefined = there was none */
   deliver(prefill: PrefillResponse | undefined): void {
-    this.#prefill = prefill && { ...prefill };
+    this.#prefill = prefill && { whole: prefill.whole };
     this.#merger.release(this.#attempt.dialectRequest, this.#prefill, this.#isDecodeWhole);
     this.#deliverOn();
   }
