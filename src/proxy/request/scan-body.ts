@@ -52,7 +52,7 @@ export function scanBody(
  * lists and the like. Python reads UTF-16 and UTF-32 as well.
  */
 function mayBeObject({ body, head }: RequestContext): boolean {
-  let at = body.length >= 3 && body.readUIntBE(0, 3) === 0xefbbbf ? 3 : 0;
+  let at = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
   while (isSpace(body[at])) at += 1;
   if (body[at] === brace) return true;
   if (!isWide(body)) return false;
