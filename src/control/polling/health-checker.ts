@@ -17,6 +17,7 @@ import {
   eachOf,
   type NoResponse,
 } from "./ask-engine.ts";
+import { Rounds } from "./rounds.ts";
 
 type Ask = (
   address: Address,
@@ -50,7 +51,7 @@ export class HealthChecker {
   readonly #deps: HealthCheckerDeps;
   readonly #ask: Ask;
   #checked = new Map<string, Checked>();
-  readonly #timers = new Map<number, NodeJS.Timeout>();
+  readonly #rounds = new Rounds((intervalMs) => this.round(intervalMs));
   #isClosed = false;
 
   constructor(deps: HealthCheckerDeps) {
@@ -68,21 +69,12 @@ export class HealthChecker {
       this.#checked.set(identity, { ...one, contrary, isUnhealthy });
     }
     for (const { slot } of before.values()) this.#deps.board.health.setUnhealthy(slot, false);
-    const intervals = new Set([...this.#checked.values()].map((one) => one.config.intervalMs));
-    for (const [intervalMs, timer] of this.#timers) {
-      if (intervals.has(intervalMs)) continue;
-      clearInterval(timer);
-      this.#timers.delete(intervalMs);
-    }
-    for (const intervalMs of intervals) {
-      if (!this.#timers.has(intervalMs)) this.#repeat(intervalMs);
-    }
+    this.#rounds.use(new Set([...this.#checked.values()].map((one) => one.config.intervalMs)));
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const timer of this.#timers.values()) clearInterval(timer);
-    this.#timers.clear();
+    this.#rounds.close();
   }
 
   /** Asks all engines of this interval once. */
@@ -102,12 +94,6 @@ export class HealthChecker {
       one.isAsked = false;
       if (!this.#isClosed && [...this.#checked.values()].includes(one)) this.#take(one, isWell);
     });
-  }
-
-  #repeat(intervalMs: number): void {
-    const again = () => void this.round(intervalMs);
-    this.#timers.set(intervalMs, setInterval(again, intervalMs).unref());
-    again();
   }
 
   /** The bound on time is the checker's own as well: a test's `ask` has none. */

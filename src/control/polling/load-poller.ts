@@ -12,6 +12,7 @@ import { engineIdentity, type SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
 import { type LoadReport, readLoad } from "./load-report.ts";
+import { Rounds } from "./rounds.ts";
 
 /** `dead` = the engine reports no load, or an impossible one; then only the proxy's own requests count. */
 export type SignalState = "live" | "dead";
@@ -50,7 +51,7 @@ export class LoadPoller {
   readonly #deps: LoadPollerDeps;
   readonly #ask: NonNullable<LoadPollerDeps["ask"]>;
   #watched = new Map<string, Watched>();
-  readonly #timers = new Map<number, NodeJS.Timeout>();
+  readonly #rounds = new Rounds((intervalMs) => this.round(intervalMs));
   #isClosed = false;
 
   constructor(deps: LoadPollerDeps) {
@@ -71,15 +72,7 @@ export class LoadPoller {
       this.#watched.set(identity, isSame ? { ...one, path, failures, zeroPolls, state } : one);
     }
     for (const { slot } of before.values()) this.#forget(slot);
-    const intervals = new Set([...this.#watched.values()].map((one) => one.config.intervalMs));
-    for (const [intervalMs, timer] of this.#timers) {
-      if (intervals.has(intervalMs)) continue;
-      clearInterval(timer);
-      this.#timers.delete(intervalMs);
-    }
-    for (const intervalMs of intervals) {
-      if (!this.#timers.has(intervalMs)) this.#repeat(intervalMs);
-    }
+    this.#rounds.use(new Set([...this.#watched.values()].map((one) => one.config.intervalMs)));
   }
 
   /** The states of all polled engines, by identity. */
@@ -89,8 +82,7 @@ export class LoadPoller {
 
   close(): void {
     this.#isClosed = true;
-    for (const timer of this.#timers.values()) clearInterval(timer);
-    this.#timers.clear();
+    this.#rounds.close();
   }
 
   /** Polls all engines of this interval once. */
@@ -105,12 +97,6 @@ export class LoadPoller {
       await this.#poll(one, responses);
       one.isPolled = false;
     });
-  }
-
-  #repeat(intervalMs: number): void {
-    const again = () => void this.round(intervalMs);
-    this.#timers.set(intervalMs, setInterval(again, intervalMs).unref());
-    again();
   }
 
   async #poll(
