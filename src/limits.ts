@@ -102,6 +102,13 @@ export const backpressureMaxMs = 60_000;
  */
 export const descriptorsReserved = 96;
 export const descriptorsPerClient = 2;
+/**
+ * Those that each worker keeps for the case that no other is left; how many have to be free before clients are accepted
+ * again, and in how many ticks it looks for them.
+ */
+export const descriptorsKept = 4;
+export const descriptorsFreeAgain = 20;
+export const descriptorsLookAgainTicks = 10;
 /** Tick of all time-outs: one may be late by as much. */
 export const deadlineTickMs = 100;
 /**

@@ -3,6 +3,7 @@
  * it a relayed chunk costs about a third less of user time.
  */
 import { closeSync, openSync } from "node:fs";
+import { descriptorReserve } from "./descriptor-reserve.ts";
 import {
   type ListenAddress,
   type Listener,
@@ -196,6 +197,10 @@ async function listen(
   const handlers: NativeHandlers = {
     ...events,
     open(native) {
+      if (descriptorReserve.isExhausted) {
+        native.terminate();
+        return;
+      }
       const socket = new BunSocket(noHandler);
       socket.opened(native);
       onSocket(socket);
@@ -223,6 +228,11 @@ export const bun: Transport = {
 
   connect(address, handler): Socket {
     const socket = new BunSocket(handler);
+    if (descriptorReserve.isExhausted) {
+      // Those of the reserve are for connections that come.
+      socket.closed(Object.assign(new Error("too many open files"), { code: "EMFILE" }));
+      return socket;
+    }
     // Closures rather than `native.data`, which is a call into the runtime: engines' sockets carry every streamed
     // chunk.
     const handlers: NativeHandlers = {

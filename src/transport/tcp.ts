@@ -1,6 +1,7 @@
 /** The transport over `node:net`, for Node and Bun. */
 import net from "node:net";
 import { descriptorOf } from "./descriptor.ts";
+import { descriptorReserve } from "./descriptor-reserve.ts";
 import {
   type ListenAddress,
   type Listener,
@@ -101,8 +102,12 @@ export const tcp: Transport = {
 };
 
 function listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true, highWaterMark }, (socket) =>
-    onSocket(new TcpSocket(socket, noHandler)),
+  const server = net.createServer(
+    { allowHalfOpen: true, noDelay: true, highWaterMark },
+    (socket) => {
+      if (descriptorReserve.isExhausted) socket.destroy();
+      else onSocket(new TcpSocket(socket, noHandler));
+    },
   );
   const { promise, resolve, reject } = withResolvers<Listener>();
   server.once("error", reject);

@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
-import { descriptorsPerClient, descriptorsReserved } from "../../limits.ts";
+import { descriptorsKept, descriptorsPerClient, descriptorsReserved } from "../../limits.ts";
 import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import { ServeError } from "../serve-error.ts";
 
@@ -135,7 +135,8 @@ export function withinDescriptors(
   log: { notice(message: string): void },
 ): Config {
   if (filesMax === undefined) return config;
-  const forClients = Math.floor((filesMax - descriptorsReserved) / descriptorsPerClient / workers);
+  const free = filesMax - descriptorsReserved - workers * descriptorsKept;
+  const forClients = Math.floor(free / descriptorsPerClient / workers);
   const connectionsMax = Math.max(1, forClients);
   if (connectionsMax >= config.connectionsMax) return config;
   const why = `the process may open ${filesMax} files (ulimit -n)`;

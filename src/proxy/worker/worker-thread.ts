@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Config } from "../../config/schema/schema.ts";
 import { systemIds } from "../../dialects/shared/id-generator.ts";
-import { deadlineTickMs } from "../../limits.ts";
+import { deadlineTickMs, descriptorsLookAgainTicks } from "../../limits.ts";
 import { AccessLogs } from "../../observe/access-log.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
 import { loadPolicyModules } from "../../policies/custom-policy.ts";
@@ -10,6 +10,7 @@ import { RemoteQueue } from "../../queue/remote-queue.ts";
 import { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { systemClock } from "../../transport/clock.ts";
 import { collectGarbage } from "../../transport/collect-garbage.ts";
+import { descriptorReserve } from "../../transport/descriptor-reserve.ts";
 import { platform } from "../../transport/platform.ts";
 import { systemRandom } from "../../transport/random.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
@@ -57,7 +58,21 @@ const beats = new Int32Array(heartbeats);
 const ticker = setInterval(() => {
   Atomics.add(beats, workerIndex, 1);
   worker.tick();
+  lookForDescriptors();
 }, deadlineTickMs);
+
+let ticksToLook = 0;
+
+function lookForDescriptors(): void {
+  ticksToLook -= 1;
+  if (ticksToLook > 0) return;
+  const hasChanged = descriptorReserve.look();
+  const { isExhausted } = descriptorReserve;
+  ticksToLook = isExhausted ? descriptorsLookAgainTicks : 1;
+  if (!hasChanged) return;
+  if (isExhausted) errorLog.alert("no file descriptor is left (ulimit -n): new clients are closed");
+  else errorLog.notice("file descriptors are left again: clients are accepted");
+}
 
 function say(message: FromWorker): void {
   port.postMessage(message);
