@@ -46,7 +46,10 @@ export const reclaimQuietMs = 3_000;
  */
 export const connectionBytesUsual = 40_960;
 export const garbageBytesUsual = { node: 268_435_456, bun: 1_073_741_824 } as const;
-/** Largest answer that is held back until it is complete, so that another engine can still be tried. */
+/**
+ * Largest answer that is held back until it is complete, so that another engine can still be tried. All answers that
+ * are held back count in the configuration's `bodyBytesTotalMax`, as bodies of requests do.
+ */
 export const bufferedResponseBytesMax = 1_048_576;
 /** Largest answer in one piece in which what only the prefill engine knows is put in; a larger one stays as it is. */
 export const filteredResponseBytesMax = 16_777_216;

@@ -76,7 +76,7 @@ test.each([
 });
 
 test("bodies of all clients together are bounded; those that are in go on", () => {
-  const world = new World({ config: { bodyBytesTotalMax: 3_000 } });
+  const world = new World({ config: { bodyBytesTotalMax: 3_600 } });
   const ask = { prompt: "p".repeat(900), stream: true };
   const clients = Array.from({ length: 5 }, () => world.ask(ask));
   world.runUntil(() => clients.every(({ answers }) => answers.length === 1), 1_000);
@@ -88,6 +88,29 @@ test("bodies of all clients together are bounded; those that are in go on", () =
   expect(world.worker.bodies.bytes).toBe(0);
   // There is room again.
   expect(world.responseTo(world.ask(ask)).status).toBe(200);
+  world.expectNothingLeft();
+});
+
+test.each([
+  ["of prefills", "prefill"],
+  ["of decode", "decode"],
+] as const)("responses %s that are held back count with bodies, until they are over", (_, kind) => {
+  const world = new World({ config: { bodyBytesTotalMax: 10_000 } });
+  const right = world[kind].map(({ script }) => script);
+  for (const engine of world[kind]) {
+    engine.script = (_request, { send }) =>
+      send(`HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n${"a".repeat(4_000)}`);
+  }
+  const ask = { prompt: "p", stream: false };
+  const clients = Array.from({ length: 3 }, () => world.ask(ask));
+  world.runUntil(() => clients.some(({ answers }) => answers.length === 1), 1_000);
+  const answered = clients.flatMap(({ answers }) => answers);
+  expect(answered.map(codeOf)).toEqual(["GP_MEMORY_FULL"]);
+  expect(world.worker.bodies.bytes).toBeGreaterThan(8_000);
+  for (const client of clients) client.socket.destroy();
+  for (const [index, script] of right.entries()) world[kind][index]!.script = script;
+  world.runUntil(() => world.worker.bodies.bytes === 0, 10_000);
+  expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
   world.expectNothingLeft();
 });
 

@@ -42,7 +42,9 @@ export const configSchema = z
       .describe("Maximum number of client connections per worker."),
     bodyBytesTotalMax: bytes
       .default(1_073_741_824)
-      .describe("Maximum bytes of request bodies in memory, per worker. Further requests get 503."),
+      .describe(
+        "Maximum bytes of request bodies, and of responses that are held back, per worker. Others get 503.",
+      ),
     drainTimeoutMs: milliseconds
       .default(0)
       .describe("How long `quit` waits for streams to end. 0 = no limit."),

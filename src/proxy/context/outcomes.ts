@@ -90,7 +90,7 @@ export const outcomes = Object.freeze({
     503,
     "internal",
     "safe",
-    "The request bodies in memory have reached their limit; retry.",
+    "The bodies of requests and responses in memory have reached their limit; retry.",
   ),
   noDescriptors: outcome(
     "GP_NO_DESCRIPTORS",

@@ -21,7 +21,7 @@ export interface RequestClient extends ClientPort {
 
 /** What requests need of their worker beyond what forwarding them does. */
 export interface RequestServices extends ExchangeServices {
-  readonly bodies: { giveBack(bytes: number): void };
+  readonly bodies: { take(bytes: number): boolean; giveBack(bytes: number): void };
   /** Undefined = traffic is not recorded. */
   readonly recorder: { write(context: RequestContext): void } | undefined;
   /** Undefined = nobody may ask why the request's engines are chosen. */

@@ -27,6 +27,10 @@ export class CollectedBody {
     return this.#parts[0]!;
   }
 
+  get byteLength(): number {
+    return this.#bytes;
+  }
+
   get isEmpty(): boolean {
     return this.#bytes === 0;
   }

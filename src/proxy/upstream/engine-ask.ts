@@ -59,7 +59,8 @@ export class EngineAsk implements LegOwner {
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#bytes += end - start;
-    if (this.#bytes > this.#asked.responseBytesMax) this.#giveUp();
+    const { request, responseBytesMax } = this.#asked;
+    if (this.#bytes > responseBytesMax || !request.body.hold(end - start)) this.#giveUp();
     else this.#body.add(connection, chunk, start, end);
   }
 

@@ -57,5 +57,7 @@ export interface ForwardedRequest {
   readonly status: number;
   /** Bytes that the client has not read yet. */
   readonly pendingBytes: number;
+  /** Counts bytes of responses that are held back; false = there is no memory for them. */
+  readonly body: { hold(bytes: number): boolean };
   ended(outcome: Outcome): void;
 }

@@ -6,7 +6,7 @@ import type { PickFailure } from "../../../pool/pool.ts";
 import { Admission } from "../../admission/admission.ts";
 import type { Explanation } from "../../context/explanation.ts";
 import type { LegFailure } from "../../context/legs.ts";
-import type { Outcome } from "../../context/outcomes.ts";
+import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
 import { mergerOf } from "../../response/response-merger.ts";
@@ -50,6 +50,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   readonly #kv: KvDuty | undefined;
   /** No prefill could be had, and decode computes the prompt. */
   #fellBack = false;
+  /** Bytes of responses that are counted as held back. */
+  #heldBytes = 0;
   /** Why the request cannot be forwarded at all. */
   readonly #refusal: Outcome | undefined;
 
@@ -201,15 +203,23 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     if (leg.name === "decode") this.#delivery.saw(chunk, start, end);
-    if (this.#exchange.deliveringLeg === leg.name) {
+    if (this.#exchange.deliveringLeg === leg.name)
       this.#delivery.pass(connection, chunk, start, end);
-      return;
-    }
-    if (leg.name === "prefill") this.#prefill!.body(leg, connection, chunk, start, end);
+    else if (leg.name === "prefill") this.#prefill!.body(leg, connection, chunk, start, end);
     else {
       this.#kv?.decodeResponds(connection.head.status);
       this.#delivery.decodeBody(connection, chunk, start, end);
     }
+    this.#countHeld();
+  }
+
+  /** Counts what is held back of the responses in the worker's total of bodies. */
+  #countHeld(): void {
+    const held = this.#response.bufferedBytes + (this.#prefillResponse?.byteLength ?? 0);
+    if (held === this.#heldBytes || this.#exchange.ended) return;
+    const more = held - this.#heldBytes;
+    this.#heldBytes = held;
+    if (!this.#request.body.hold(more)) this.#exchange.abort(outcomes.bodiesFull);
   }
 
   legEnded(leg: Leg): void {

@@ -20,5 +20,5 @@ export interface ExchangeServices extends WorkerServices {
 export interface ExchangeRequest extends ForwardedRequest {
   readonly worker: ExchangeServices;
   /** Its members stay as they are from `keep` to `letGo`, also after the request's end. */
-  readonly body: { keep(): void; letGo(): void };
+  readonly body: ForwardedRequest["body"] & { keep(): void; letGo(): void };
 }

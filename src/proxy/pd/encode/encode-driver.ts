@@ -9,7 +9,7 @@ import { bufferedResponseBytesMax, encodedItemBytes } from "../../../limits.ts";
 import type { PickRequest } from "../../../policies/shared/policy.ts";
 import type { PickFailure } from "../../../pool/pool.ts";
 import type { LegFailure } from "../../context/legs.ts";
-import type { Outcome } from "../../context/outcomes.ts";
+import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import { CollectedBody } from "../../response/collected-body.ts";
 import { type InternalRoute, internalRoute } from "../../routing/internal-route.ts";
 import type { Route } from "../../routing/route.ts";
@@ -137,6 +137,14 @@ export class EncodeDriver implements FanOutActions {
     this.#fanOut.refused(item, mayRetry);
   }
 
+  /** Counts bytes of a response; false if there is no memory for them, which ends the request. */
+  hold(bytes: number): boolean {
+    if (this.#request.body.hold(bytes)) return true;
+    this.abort();
+    this.#request.ended(outcomes.bodiesFull);
+    return false;
+  }
+
   /**
    * Bytes of the refusal that is the client's response, held back until it is whole. False if it is too large for that.
    */
@@ -214,6 +222,7 @@ class ItemLeg implements LegRequest {
   }
 
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
+    if (!this.#encode.hold(end - start)) return;
     const isTaken = this.isClients
       ? this.#encode.relay(connection, chunk, start, end)
       : this.#response.add(connection, chunk, start, end);

@@ -108,7 +108,8 @@ export class KvReleaser implements LegSender, Expirable {
   }
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    if (this.#attempt.response.add(connection, chunk, start, end)) return;
+    const { request, response } = this.#attempt;
+    if (request.body.hold(end - start) && response.add(connection, chunk, start, end)) return;
     connection.cancel();
     this.#drained("cut");
   }
@@ -214,6 +215,7 @@ export class KvReleaser implements LegSender, Expirable {
     };
     this.#connection = worker.link(engine.address, pool.config.keepAlive).acquire(fresh);
     sendLegMessage(this, this.#connection, message, worker.scratch);
+    edits.clear();
   }
 
   #end(isDone: boolean): void {
