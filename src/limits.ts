@@ -228,3 +228,9 @@ export const workerHealthyMs = 60_000;
 export const upgradeTimeoutMs = 60_000;
 export const upgradeLookMs = 50;
 export const upgradeStartTimeoutMs = 5_000;
+
+/** How often a worker says that retries are refused, at most. */
+export const retryRefusedSaidMs = 10_000;
+
+/** Failures of an engine in a row after which its requests move to others without regard to the retry budget. */
+export const failuresThatMoveRequests = 5;

@@ -16,6 +16,8 @@ interface Suspicion {
   /** The prefill engine's name. */
   readonly source: string;
   readonly sinceMs: number;
+  /** Of the decode engine, since its last success. */
+  failures: number;
 }
 
 export class Health {
@@ -81,6 +83,11 @@ export class Health {
   isFit(engine: Engine, nowMs: number): boolean {
     if (engine.down || !engine.isReady || this.#board.health.isUnhealthy(engine.slot)) return false;
     return !this.#ejection.isFailing(engine, nowMs);
+  }
+
+  /** Failures since its last success, also those that another engine may be to blame for. */
+  failuresOf({ slot, index }: Engine): number {
+    return this.#board.failures.count(slot) + (this.#suspicions[index]?.failures ?? 0);
   }
 
   /** Whether the engine has said that it has too much to do. */
@@ -151,9 +158,10 @@ export class Health {
     if (this.#board.failures.count(source.slot) > 0) return true;
     const before = this.#suspicions[engine.index];
     if (before === undefined) {
-      this.#suspicions[engine.index] = { source: source.name, sinceMs: nowMs };
+      this.#suspicions[engine.index] = { source: source.name, sinceMs: nowMs, failures: 1 };
       return true;
     }
+    before.failures += 1;
     return before.source === source.name && nowMs - before.sinceMs < suspicionMs;
   }
 }

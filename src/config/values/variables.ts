@@ -70,6 +70,7 @@ export const variableNames = [
   "queue_ms",
   "ttft_ms",
   "outcome",
+  "retry_refused",
 ] as const;
 
 export type VariableName = (typeof variableNames)[number];

@@ -81,6 +81,8 @@ export class RequestContext {
   explanation: Explanation | undefined;
   /** When a refused request may be worth another try; 0 = not known. */
   retryAfterMs = 0;
+  /** A failure is its response because too many other requests were being retried. */
+  isRetryRefused = false;
   /** Set where traffic is recorded. */
   meter: ResponseMeter | undefined;
   outcome: Outcome | undefined;

@@ -7,6 +7,7 @@ import { dialectOf } from "../../dialects/registry.ts";
 import { resumedResponses } from "../../dialects/resume.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import { type RetryBudget, retryBudgetOf } from "../context/retry-budget.ts";
 import type { AccessLog } from "./access-log.ts";
 import { HeadPlan } from "./head-plan.ts";
 import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
@@ -66,12 +67,19 @@ export class Route {
   readonly resumed: ResponseMerge | undefined;
   /** How long a prefill may take: the route's own time-outs, and one for all of it. */
   readonly prefillTimeouts: RouteConfig & { readonly totalTimeoutMs: number };
+  /** Undefined = retries have none. */
+  readonly retryBudget: RetryBudget | undefined;
   readonly #destination: (context: RequestContext) => Destination | undefined;
 
-  constructor(config: RouteConfig, deps: RouteDeps) {
+  constructor(
+    config: RouteConfig,
+    deps: RouteDeps,
+    retryBudget: RetryBudget | undefined = retryBudgetOf(config.retry),
+  ) {
     const { scope, pools, accessLog } = deps;
     const { target } = config;
     this.config = config;
+    this.retryBudget = retryBudget;
     this.match = config.match;
     this.prefillTimeouts = { ...config, totalTimeoutMs: config.prefillTimeoutMs };
     this.steps = compileSteps(config.steps, scope);
@@ -100,7 +108,7 @@ export class Route {
     this.#destination = destination(target, config.match, scope, pools);
     this.withPathKept =
       target !== undefined && "pool" in target && target.uri !== undefined
-        ? new Route({ ...config, target: { pool: target.pool } }, deps)
+        ? new Route({ ...config, target: { pool: target.pool } }, deps, retryBudget)
         : this;
   }
 

@@ -189,6 +189,7 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   ttft_ms: (context) =>
     context.firstByteMs < 0 ? "" : (context.firstByteMs - context.startMs).toFixed(3),
   outcome: (context) => context.outcome?.code ?? "",
+  retry_refused: (context) => (context.isRetryRefused ? "1" : ""),
 };
 
 /** How to read a built-in variable; undefined when there is none of this name. */

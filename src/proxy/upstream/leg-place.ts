@@ -2,6 +2,7 @@
 import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Engine } from "../../pool/engine.ts";
+import { isMove } from "../../pool/moves.ts";
 import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explanation.ts";
@@ -33,6 +34,13 @@ export class LegPlace {
   /** Whether another engine of the pool could be tried. */
   get hasOther(): boolean {
     return this.placement?.pool.hasOther(this.#tried, this.#nowMs) ?? false;
+  }
+
+  /** Whether another try would only go where the request would go if it came now. */
+  get isMove(): boolean {
+    if (this.placement === undefined) return false;
+    const { pool, engine } = this.placement;
+    return isMove(pool, engine, this.#tried, this.#nowMs);
   }
 
   /** Takes a place at an engine that was not tried. */

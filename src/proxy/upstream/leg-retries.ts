@@ -1,9 +1,10 @@
 /**
- * Whether a leg of a request may be tried again at another engine: if its route and its kind allow that, and nothing of
- * a response has gone to the client.
+ * Whether a leg of a request may be tried again at another engine: if its route and its kind allow that, nothing of a
+ * response has gone to the client, and the route's budget has room. Counts what is being retried against that budget.
  */
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import type { LegFailure } from "../context/legs.ts";
+import type { RetryBudget } from "../context/retry-budget.ts";
 import type { Route } from "../routing/route.ts";
 import type { ForwardedRequest } from "./forwarded-request.ts";
 import type { Leg } from "./leg.ts";
@@ -20,6 +21,14 @@ export class LegRetries {
   readonly #route: Route;
   readonly #retried: Retried;
   readonly #isHarmless: boolean;
+  /** Undefined = retries have none, or the request is over. */
+  #budget: RetryBudget | undefined;
+  /** Whether the budget counts the request as in flight. */
+  #isInFlight = false;
+  /** Legs that are being retried and have no result yet. Undefined = there was none. */
+  #underWay: { readonly leg: Leg; readonly isCounted: boolean }[] | undefined;
+  /** Of the retry that was allowed last: whether the budget does not count it. */
+  #isNextFree = false;
 
   /** @param isHarmless it changes nothing to run twice, whatever the route's rules are */
   constructor(
@@ -32,6 +41,7 @@ export class LegRetries {
     this.#route = route;
     this.#retried = retried;
     this.#isHarmless = isHarmless;
+    this.#budget = route.retryBudget;
   }
 
   /** Whether a request may be sent once more where a pooled connection was stale. */
@@ -39,31 +49,114 @@ export class LegRetries {
     return mayBeResent(this.#request.context, this.#route);
   }
 
-  /**
-   * Whether another engine may be tried after this failure.
-   * @param isUnsent the request cannot have reached the engine
-   */
-  mayFollow(leg: Leg, failure: LegFailure, isUnsent: boolean): boolean {
-    return this.#mayRetry(leg, failure, isUnsent);
+  /** A leg is sent. */
+  sent(): void {
+    if (this.#isInFlight || this.#budget === undefined) return;
+    this.#isInFlight = true;
+    this.#budget.enter();
   }
 
-  /** Whether another engine may be tried after this response, which then counts as refused. */
-  mayReplace(leg: Leg, head: ResponseHead): boolean {
-    if (head.status < 400) return false;
+  /** Whether another engine would be tried if the leg failed now. Changes nothing. */
+  mayFollow(leg: Leg, failure: LegFailure): boolean {
+    return this.#isAllowed(leg, failure, false) && (this.#hasRoom || this.#isFree(leg, false));
+  }
+
+  /**
+   * The leg has failed. Whether another engine is to be tried.
+   * @param isUnsent the request cannot have reached the engine
+   * @param hasTry the leg has not had all its tries
+   */
+  failed(leg: Leg, failure: LegFailure, isUnsent: boolean, hasTry: boolean): boolean {
+    this.#ended(leg, !isUnsent);
+    return hasTry && this.#isAllowed(leg, failure, isUnsent) && this.#isAffordable(leg, isUnsent);
+  }
+
+  /**
+   * A leg's response has begun. Whether another engine is to be tried for a better one; this one then counts as
+   * refused.
+   * @param hasTry the leg has not had all its tries
+   */
+  responded(leg: Leg, head: ResponseHead, hasTry: boolean): boolean {
+    if (head.status < 400) {
+      this.#ended(leg, false);
+      return false;
+    }
     const { retry } = this.#route.config;
     const busyMs = backpressureOf(head, retry, this.#request.worker.clock.wallMs());
     if (busyMs > 0) leg.busy(busyMs);
-    if (!this.#mayRetry(leg, head.status, false)) return false;
+    const isFailure = this.#isAllowed(leg, head.status, false);
+    this.#ended(leg, isFailure || head.status >= 500 || busyMs > 0);
+    if (!hasTry || !isFailure || !this.#isAffordable(leg, false)) return false;
     leg.refused();
     return true;
   }
 
-  #mayRetry(leg: Leg, failure: LegFailure | number, isUnsent: boolean): boolean {
+  /** Another engine is tried for the leg, as `failed` or `responded` has allowed. */
+  retry(leg: Leg): void {
+    const budget = this.#budget;
+    if (budget === undefined) return;
+    const isCounted = !this.#isNextFree;
+    if (isCounted && !this.#isCounted) budget.take();
+    this.#underWay ??= [];
+    this.#underWay.push({ leg, isCounted });
+  }
+
+  /** The request is over, or is no concern of these retries any more. */
+  end(): void {
+    const budget = this.#budget;
+    if (budget === undefined || !this.#isInFlight) return;
+    this.#budget = undefined;
+    if (this.#isCounted) budget.giveBack();
+    budget.leave();
+  }
+
+  /** Whether the budget counts the request as being retried. */
+  get #isCounted(): boolean {
+    return this.#underWay?.some(({ isCounted }) => isCounted) ?? false;
+  }
+
+  /** The leg's try has come to something. If it was a retry, that is over. */
+  #ended(leg: Leg, isVain: boolean): void {
+    const underWay = this.#underWay;
+    const at = underWay?.findIndex((one) => one.leg === leg) ?? -1;
+    if (underWay === undefined || at < 0) return;
+    const wasCounted = this.#isCounted;
+    // Whatever decode has waited for is over with it.
+    if (leg.name === "decode") underWay.length = 0;
+    else underWay.splice(at, 1);
+    if (wasCounted && !this.#isCounted) this.#budget?.giveBack();
+    this.#budget?.retryEnded(isVain);
+  }
+
+  #isAllowed(leg: Leg, failure: LegFailure | number, isUnsent: boolean): boolean {
     const { context, worker } = this.#request;
     const elapsedMs = worker.clock.nowMs() - context.startMs;
     const { retry } = this.#route.config;
     if (!this.#retried.isOpen || !allowsRetry(retry, failure, elapsedMs)) return false;
     const mayRun = isUnsent || this.#isHarmless || mayRunTwice(context, this.#route);
     return mayRun && leg.mayTryAnother;
+  }
+
+  /** A request that is being retried already needs no more room. */
+  get #hasRoom(): boolean {
+    const budget = this.#budget;
+    return budget === undefined || this.#isCounted || budget.hasRoom;
+  }
+
+  /**
+   * A connection that never came up has cost the engine nothing. A move adds nothing either, as long as retries help:
+   * engines that seem healthy may only have had no request yet.
+   */
+  #isFree(leg: Leg, isUnsent: boolean): boolean {
+    return isUnsent || ((this.#budget?.helps ?? true) && leg.isMove);
+  }
+
+  /** Says so if the budget is all that is in the way. */
+  #isAffordable(leg: Leg, isUnsent: boolean): boolean {
+    this.#isNextFree = this.#isFree(leg, isUnsent);
+    if (this.#isNextFree || this.#hasRoom) return true;
+    this.#request.context.isRetryRefused = true;
+    this.#request.worker.reports.retryRefused(this.#route.match.path, this.#budget!);
+    return false;
   }
 }

@@ -3,12 +3,20 @@ import type { LegName } from "../../dialects/dialect.ts";
 import type { Address } from "../../pool/address.ts";
 import type { Placement } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
+import type { RetryBudget } from "../context/retry-budget.ts";
 import type { EngineFailure } from "./engine-failure.ts";
 import type { EngineLink, LinkSettings } from "./engine-link.ts";
+
+/** What operators are told. */
+export interface LegReports {
+  legFailed(placement: Placement, leg: LegName | "encode", failure: EngineFailure): void;
+  /** A failure is the client's because too many other requests are being retried. @param route its path */
+  retryRefused(route: string, budget: RetryBudget): void;
+}
 
 export interface LegServices {
   readonly clock: Clock;
   /** The pooled connections to an engine. */
   link(address: Address, settings: LinkSettings): EngineLink;
-  reportLegFailure(placement: Placement, leg: LegName | "encode", failure: EngineFailure): void;
+  readonly reports: LegReports;
 }

@@ -85,6 +85,11 @@ export class Leg implements LegOwner {
     return this.#place.hasOther;
   }
 
+  /** Whether another try would only go where the request would go if it came now. */
+  get isMove(): boolean {
+    return this.#place.isMove;
+  }
+
   /** A request for the rest of a response begins: only the last engine is left out, unless there is no other. */
   forgetTries(): void {
     this.#place.forgetTries();
@@ -199,7 +204,7 @@ export class Leg implements LegOwner {
     const hasWaited = failure.kind === "timeout" && !failure.unsent;
     if (failure.kind !== "descriptors")
       this.#health.failed(failure.unsent && !this.#resent, hasWaited);
-    this.#request.services.reportLegFailure(placement, this.name, failure);
+    this.#request.services.reports.legFailed(placement, this.name, failure);
     // As nginx logs a try without a response.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
     this.#close();

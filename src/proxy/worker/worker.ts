@@ -1,12 +1,11 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
 import { TopLevel } from "../../body/json/top-level.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
-import type { IdGenerator, LegName } from "../../dialects/dialect.ts";
-import { callbackConnectionsMax, engineSlotsMax } from "../../limits.ts";
+import type { IdGenerator } from "../../dialects/dialect.ts";
+import { callbackConnectionsMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
-import type { Engine } from "../../pool/engine.ts";
-import type { Placement, Pool } from "../../pool/pool.ts";
+import type { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import { PoolQueues } from "../../queue/pool-queues.ts";
 import type { QueueService } from "../../queue/queue-service.ts";
@@ -24,7 +23,6 @@ import { Scratch } from "../context/scratch.ts";
 import { Callbacks } from "../pd/callbacks.ts";
 import { KvLedger } from "../pd/kv/kv-ledger.ts";
 import type { Route } from "../routing/route.ts";
-import type { EngineFailure } from "../upstream/engine-failure.ts";
 import type { EngineLink } from "../upstream/engine-link.ts";
 import { EngineLinks } from "../upstream/engine-links.ts";
 import type { Tokenizers } from "../upstream/tokenizers.ts";
@@ -33,6 +31,7 @@ import { Explanations } from "./explanations.ts";
 import { MemoryReclaimer } from "./memory-reclaimer.ts";
 import type { IdleClients, WorkerQuestion } from "./messages.ts";
 import type { Recorder } from "./recorder.ts";
+import { Reports } from "./reports.ts";
 
 export interface WorkerDeps extends CompileDeps {
   readonly transport: Transport;
@@ -53,6 +52,7 @@ export class Worker implements CallbackServer, ClientServices {
   readonly callbacks: Callbacks;
   readonly queue: QueueService;
   readonly kvLedger: KvLedger;
+  readonly reports: Reports;
   draining = false;
   closesIdle = false;
   readonly #deps: WorkerDeps;
@@ -65,9 +65,6 @@ export class Worker implements CallbackServer, ClientServices {
   readonly #ownQueue: PoolQueues | undefined;
   #config: CompiledConfig | undefined;
   #serial = 0;
-  #fallBacks = 0;
-  /** Prefill engines of which it was said that they transfer nothing. */
-  readonly #saidMissing = new Set<string>();
   #onDrained: (() => void) | undefined;
 
   constructor(deps: WorkerDeps) {
@@ -75,6 +72,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.#memory = new MemoryReclaimer(deps.collectGarbage ?? (() => {}));
     this.clock = deps.clock;
     this.ids = deps.ids;
+    this.reports = new Reports(deps.log, deps.clock);
     this.callbacks = new Callbacks(deps.ids);
     this.deadlines = new Deadlines(deps.clock.nowMs());
     this.#links = new EngineLinks(deps.transport, this.deadlines);
@@ -246,34 +244,6 @@ export class Worker implements CallbackServer, ClientServices {
 
   tenant(pool: Pool, context: RequestContext): string {
     return this.#config!.queueKeys.get(pool)?.tenant(context) ?? "";
-  }
-
-  reportLegFailure(
-    { pool, engine }: Placement,
-    leg: LegName | "encode",
-    failure: EngineFailure,
-  ): void {
-    const where = `${engine.name} of pool "${pool.name}"`;
-    this.#deps.log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
-  }
-
-  /**
-   * A prompt is decode's to compute, since no prefill could be had: slow, and at the cost of decode's other requests.
-   */
-  reportFallback({ requestId }: RequestContext): void {
-    this.#fallBacks += 1;
-    const count = `${this.#fallBacks} since the start of this worker`;
-    this.#deps.log("warn", `no prefill for request ${requestId}: decode computes it (${count})`);
-  }
-
-  /** Said once for each engine; counted each time. */
-  reportMissingTransfer(pool: Pool, { name, slot }: Engine): void {
-    pool.board.kv.countMissing(slot);
-    const where = `${name} of pool "${pool.name}"`;
-    if (this.#saidMissing.has(where) || this.#saidMissing.size >= engineSlotsMax) return;
-    this.#saidMissing.add(where);
-    const what = `prefill engine ${where} gave no kv_transfer_params, so that decode computes its prompts again`;
-    this.#deps.log("warn", `${what}; is the dialect (--dialect) right?`);
   }
 
   /** Scans are as large as bodies have members, so they are reused. */

@@ -17,7 +17,7 @@ export const routeDefaults = {
   clientSendTimeoutMs: 60_000,
   bodyTimeoutMs: 60_000,
   bodyBytesMax: 1_048_576,
-  retry: { on: ["error", "timeout"], rules: "nginx" },
+  retry: { on: ["error", "timeout"], rules: "nginx", budget: { share: 0 } },
 };
 
 export const proxiedRouteDefaults = {

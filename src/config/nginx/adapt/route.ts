@@ -108,6 +108,7 @@ export function readSettings(block: Block) {
       rules: "nginx",
       tries: Math.min(block.value(proxyNextUpstreamTries, 0), 100),
       timeoutMs: block.value(proxyNextUpstreamTimeout, 0),
+      budget: { share: 0 },
     },
   } satisfies Partial<RouteInput>;
 }

@@ -19,6 +19,30 @@ export const retryConditions = [
   "off",
 ] as const;
 
+const budgetSchema = z
+  .strictObject({
+    share: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(0.2)
+      .describe(
+        "For each request in flight, so many may be being retried besides. 0 = no budget: all may.",
+      ),
+    requestsMin: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .default(10)
+      .describe("So many requests may always be being retried at a time."),
+  })
+  .describe(
+    withDetails(
+      "How many requests may be being retried at a time, so that retries do not multiply an overload.",
+      "Counted for each route and worker (`docs/retries.md`).",
+    ),
+  );
+
 export const retrySchema = z
   .strictObject({
     on: z
@@ -50,6 +74,7 @@ export const retrySchema = z
       .default(0)
       .describe("Maximum number of engines tried per leg. 0 = each engine once."),
     timeoutMs: milliseconds.default(0).describe("No new try after this time. 0 = no limit."),
+    budget: budgetSchema.prefault({}),
   })
   .describe(
     "When another engine is tried. Never after the first byte of the response went to the client.",

@@ -119,7 +119,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     const isAlone = this.#exchange.order === "decode-only";
     if (isAlone && this.#legs.prefill !== undefined && !this.#fellBack) {
       this.#fellBack = true;
-      this.services.reportFallback(this.#context);
+      this.services.reports.fellBack(this.#context);
     }
     this.#kv?.end();
     this.#attempt.open(isAlone, this);
@@ -140,6 +140,10 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     const refusal = leg.isReserved ? undefined : this.reserve(name);
     if (refusal === undefined) leg.start();
     return refusal;
+  }
+
+  countRetry(name: LegName): void {
+    this.#retries.retry(this.#legs.get(name));
   }
 
   cancel(name: LegName): void {
@@ -166,6 +170,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   finish(outcome: Outcome): void {
+    this.#retries.end();
     this.#kv?.end();
     this.#attempt.end();
     this.#admission?.cancel();
@@ -175,16 +180,17 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   // ---- Events of the legs ----
 
   writeLeg(leg: Leg, connection: EngineConnection): void {
+    this.#retries.sent();
     const headers = leg.name === "prefill" ? this.#legs.targets.prefillRoute : this.#route;
     if (leg.name === "prefill") this.#kv?.prefillSent();
     this.#attempt.write(leg, connection, this.#legs, headers);
   }
 
   legHead(leg: Leg, { head }: EngineConnection): void {
-    if (leg.name === "prefill" && head.status < 300) return;
     if (leg.name === "decode") this.#delivery.watch(head);
     if (head.status >= 300) this.#kv?.refused(leg.name);
-    const retry = this.#retries.mayReplace(leg, head);
+    const retry = this.#retries.responded(leg, head, this.#hasTry(leg));
+    if (leg.name === "prefill" && head.status < 300) return;
     if (this.#exchange.resumes) {
       this.#resumed(leg, head, retry);
       return;
@@ -234,7 +240,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
     const isFinal = this.#prefillResponse?.isFinal === true;
-    const mayRetry = !isFinal && this.#retries.mayFollow(leg, failure, unsent);
+    const mayRetry = !isFinal && this.#retries.failed(leg, failure, unsent, this.#hasTry(leg));
     this.#delivery.retractUnsent();
     this.#kv?.failed(leg.name, unsent);
     if (leg.name === "decode" && this.#goesOn()) return;
@@ -244,6 +250,10 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
 
   get isOpen(): boolean {
     return !this.#response.started || this.#exchange.resumes;
+  }
+
+  #hasTry(leg: Leg): boolean {
+    return this.#exchange.hasTry(leg.name === "prefill" ? "prefill" : "decode");
   }
 
   get mayBeResent(): boolean {

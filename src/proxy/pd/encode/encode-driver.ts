@@ -24,7 +24,7 @@ import { EncodeFanOut, type FanOutActions } from "./encode-fan-out.ts";
 
 export class EncodeDriver implements FanOutActions {
   readonly embeddings = new Embeddings();
-  readonly retries: LegRetries;
+  readonly #retries: LegRetries;
   readonly #request: ForwardedRequest;
   readonly #route: Route;
   readonly #items: readonly Span[];
@@ -42,7 +42,7 @@ export class EncodeDriver implements FanOutActions {
     this.#route = route;
     this.#items = items;
     this.#goOn = goOn;
-    this.retries = new LegRetries(request, route, { isOpen: true }, true);
+    this.#retries = new LegRetries(request, route, { isOpen: true }, true);
     const { tries } = route.config.retry;
     const triesMax = tries === 0 ? Number.POSITIVE_INFINITY : tries;
     this.#fanOut = new EncodeFanOut(items.length, triesMax, this);
@@ -62,6 +62,7 @@ export class EncodeDriver implements FanOutActions {
   /** Ends all of it from outside. */
   abort(): void {
     this.#fanOut.abort();
+    this.#retries.end();
   }
 
   // ---- Commands of the fan-out ----
@@ -77,6 +78,10 @@ export class EncodeDriver implements FanOutActions {
     return refusal;
   }
 
+  countRetry(item: number): void {
+    this.#retries.retry(this.#legs[item]!.leg);
+  }
+
   cancel(item: number): void {
     this.#legs[item]?.leg.cancel();
   }
@@ -86,10 +91,12 @@ export class EncodeDriver implements FanOutActions {
   }
 
   encoded(): void {
+    this.#retries.end();
     this.#goOn();
   }
 
   finish(outcome: Outcome): void {
+    this.#retries.end();
     this.#request.ended(outcome);
   }
 
@@ -104,6 +111,7 @@ export class EncodeDriver implements FanOutActions {
   }
 
   write(item: number, leg: Leg, connection: EngineConnection): void {
+    this.#retries.sent();
     const { context, members, worker } = this.#request;
     const given = context.requestId || context.head.fields.get("x-request-id");
     this.#id ||= given || worker.ids.uuid();
@@ -128,8 +136,9 @@ export class EncodeDriver implements FanOutActions {
     return true;
   }
 
-  refused(item: number, leg: Leg, { head }: EngineConnection): void {
-    const mayRetry = this.retries.mayReplace(leg, head);
+  responded(item: number, leg: Leg, { head }: EngineConnection): void {
+    const mayRetry = this.#retries.responded(leg, head, this.#fanOut.hasTry(item));
+    if (head.status < 300) return;
     // Also where another encoder may be tried: there may be no try left, and then this is the client's response.
     const { response, context, status } = this.#request;
     response.fromEngine(head, this.#route.givesRequestId ? context.requestId : "", status);
@@ -161,8 +170,14 @@ export class EncodeDriver implements FanOutActions {
     this.#fanOut.responseEnded();
   }
 
-  failed(item: number, failure: LegFailure, mayRetry: boolean): void {
+  failed(item: number, leg: Leg, failure: LegFailure, isUnsent: boolean): void {
+    const mayRetry = this.#retries.failed(leg, failure, isUnsent, this.#fanOut.hasTry(item));
     this.#fanOut.failed(item, failure, mayRetry);
+  }
+
+  /** An encoder's response is none that an encoder can send. */
+  invalid(item: number): void {
+    this.#fanOut.failed(item, "invalid", false);
   }
 
   // ---- The rest ----
@@ -218,7 +233,7 @@ class ItemLeg implements LegRequest {
   }
 
   legHead(leg: Leg, connection: EngineConnection): void {
-    if (connection.head.status >= 300) this.#encode.refused(this.#item, leg, connection);
+    this.#encode.responded(this.#item, leg, connection);
   }
 
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
@@ -228,19 +243,17 @@ class ItemLeg implements LegRequest {
       : this.#response.add(connection, chunk, start, end);
     if (isTaken) return;
     leg.cancel();
-    this.#encode.failed(this.#item, "invalid", false);
+    this.#encode.invalid(this.#item);
   }
 
   legEnded(): void {
     if (this.isClients) this.#encode.relayed();
-    else if (!this.#encode.take(this.#item, this.#response.bytes))
-      this.#encode.failed(this.#item, "invalid", false);
+    else if (!this.#encode.take(this.#item, this.#response.bytes)) this.#encode.invalid(this.#item);
     this.#response.clear();
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
-    const mayRetry = this.#encode.retries.mayFollow(leg, failure, unsent);
-    this.#encode.failed(this.#item, failure, mayRetry);
+    this.#encode.failed(this.#item, leg, failure, unsent);
   }
 }
 

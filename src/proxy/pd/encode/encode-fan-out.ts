@@ -12,6 +12,8 @@ import { type Outcome, outcomes } from "../../context/outcomes.ts";
 export interface FanOutActions {
   /** Sends an item to an encoder that it has not been sent to; says why when there is none. */
   send(item: number): PickFailure | undefined;
+  /** The item has failed, and another encoder is tried for it next. */
+  countRetry(item: number): void;
   /** Ends what is under way for an item that is not wanted any more. Harmless when it is over. */
   cancel(item: number): void;
   /** The encoder's refusal of this item is the client's response. */
@@ -43,6 +45,11 @@ export class EncodeFanOut {
   start(): void {
     if (this.#failures.length > 0) this.#sendMore();
     else this.#complete();
+  }
+
+  /** Whether the item has not had all its tries. */
+  hasTry(item: number): boolean {
+    return this.#failures[item]! + 1 < this.#triesMax;
   }
 
   /** An encoder has responded in full, with a 2xx status. */
@@ -108,6 +115,7 @@ export class EncodeFanOut {
     this.#failures[item]! += 1;
     if (this.#failures[item]! >= this.#triesMax) return false;
     this.#lastFailure = failure ?? this.#lastFailure;
+    this.#actions.countRetry(item);
     this.#actions.cancel(item);
     const refusal = this.#actions.send(item);
     if (refusal !== undefined) this.#finish(this.#lastFailure ?? pickFailureOutcomes[refusal]);

@@ -17,6 +17,8 @@ export interface ExchangeActions {
    * Sends the request to the reserved engine, or else to one that this leg has not tried; if there is none, says why.
    */
   send(leg: LegName): PickFailure | undefined;
+  /** The leg has failed, and another engine is tried for it next. */
+  countRetry(leg: LegName): void;
   /** Waits in the queue once more, from its end, and then starts an attempt; false = there is no queue. */
   waitAgain(): boolean;
   /** Ends a leg that is not wanted any more. Harmless when it is over. */

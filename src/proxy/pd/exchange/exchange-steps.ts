@@ -101,13 +101,18 @@ export class ExchangeSteps {
   }
 
   mayFail(leg: LegName): boolean {
-    return this.deliveringLeg === undefined && this.#tries.hasNext(leg);
+    return this.deliveringLeg === undefined && this.hasTry(leg);
+  }
+
+  hasTry(leg: LegName): boolean {
+    return this.#tries.hasNext(leg);
   }
 
   /** Tries another prefill engine. Decode, if it is in flight, starts again, too: its KV cache will not come. */
   retryPrefill(failure: Outcome | undefined): boolean {
     const isOpen = this.deliveringLeg === undefined;
     if (!this.#tries.failed("prefill", failure, isOpen)) return false;
+    this.actions.countRetry("prefill");
     this.#restart();
     return true;
   }
@@ -116,6 +121,7 @@ export class ExchangeSteps {
   retryDecode(failure: Outcome | undefined, isKvLeft: boolean): boolean {
     const isOpen = this.deliveringLeg === undefined;
     if (!this.#tries.failed("decode", failure, isOpen)) return false;
+    this.actions.countRetry("decode");
     if (isKvLeft && this.prefill === "done" && !this.#options.choosesDecodeFirst) {
       this.actions.cancel("decode");
       this.sendDecode();

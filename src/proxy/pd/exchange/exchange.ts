@@ -54,6 +54,11 @@ export class Exchange {
     return this.#steps.mayFail(leg);
   }
 
+  /** Whether the leg has not had all its tries. */
+  hasTry(leg: LegName): boolean {
+    return this.#steps.hasTry(leg);
+  }
+
   /** The request is admitted. */
   startAttempt(): void {
     this.#steps.startAttempt();

@@ -60,7 +60,7 @@ export class KvDuty {
   /** The prefill's response names no KV cache. @returns what the route does about it */
   transferMissing(): RouteConfig["onMissingTransfer"] {
     const { pool, engine } = this.#legs.prefill!;
-    this.#request.worker.reportMissingTransfer(pool!, engine!);
+    this.#request.worker.reports.transferMissing(pool!, engine!);
     this.prefillEnded("empty");
     return this.#route.config.onMissingTransfer;
   }

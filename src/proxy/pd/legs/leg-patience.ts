@@ -28,6 +28,6 @@ export class LegPatience implements Patience<Leg> {
 
   mayTimeOut(leg: Leg): boolean {
     const isLeft = this.#exchange.mayFail(leg.name === "prefill" ? "prefill" : "decode");
-    return isLeft && this.#retries.mayFollow(leg, "timeout", false);
+    return isLeft && this.#retries.mayFollow(leg, "timeout");
   }
 }

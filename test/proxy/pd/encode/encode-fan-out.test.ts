@@ -39,6 +39,7 @@ class Driver {
         if (found === "fails") this.#fails(item);
         return undefined;
       },
+      countRetry: () => undefined,
       cancel: (item) => void this.underWay.delete(item),
       deliverFrom: (item) => {
         expect([...this.underWay]).toEqual([item]);

@@ -63,6 +63,7 @@ function run(order: Order, happened: readonly string[], setting: Setting = {}): 
     {
       openAttempt() {},
       lookFor: () => vacancy,
+      countRetry: () => undefined,
       waitAgain: () => false,
       reserve(leg) {
         const place = places[sends++];

@@ -64,6 +64,7 @@ export class ModelDriver {
         this.#hasKv = false;
         this.#prefillDone = false;
       },
+      countRetry: () => undefined,
       lookFor: () => undefined,
       reserve: (leg) => this.#reserve(leg),
       send: (leg) => this.#send(leg),
