@@ -214,6 +214,7 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
     const usage = this.#usage(this.#generatedTokens);
     if (!this.#request.stream) {
       const body = this.#format.whole(outputs, usage, extras);
+      this.#reply.onUndelivered = extras.undelivered;
       if (this.#reply.send(200, body, "application/json", extras.headers)) this.#succeed();
       return;
     }

@@ -10,12 +10,14 @@ const beforeResetMs = 10;
 /** Where a response goes: to a client, or into the store of responses. */
 export type ResponseSink = Pick<
   Reply,
-  "onDrain" | "interrupted" | "send" | "openEvents" | "event" | "endEvents"
+  "onDrain" | "onUndelivered" | "interrupted" | "send" | "openEvents" | "event" | "endEvents"
 >;
 
 export class Reply {
   /** Called when a slow reader has caught up. */
   onDrain: (() => void) | undefined;
+  /** Called when the client had ended its connection before the response went out: not every runtime says so sooner. */
+  onUndelivered: (() => void) | undefined;
   /** The events of a stream in which the engine fails. */
   errorEvents: (() => readonly string[]) | undefined;
   /** A fault has ended or stalled the response; an abort from here on is the engine's own doing. */
@@ -24,6 +26,7 @@ export class Reply {
   readonly #fault: Fault | undefined;
   readonly #clock: Clock;
   #events = 0;
+  #isFinished = false;
 
   constructor(response: ServerResponse, fault: Fault | undefined, clock: Clock) {
     this.#response = response;
@@ -31,6 +34,12 @@ export class Reply {
     this.#clock = clock;
     response.on("error", () => {});
     response.on("drain", () => this.onDrain?.());
+    response.on("finish", () => {
+      this.#isFinished = true;
+    });
+    response.on("close", () => {
+      if (!this.#isFinished && !this.interrupted) this.onUndelivered?.();
+    });
   }
 
   /** False when a fault stalls or cuts the response, so that it never ends on this side. */

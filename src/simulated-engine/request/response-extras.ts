@@ -7,4 +7,6 @@ export interface ResponseExtras {
   readonly choice?: Readonly<Record<string, string>>;
   /** Names and values in turn. */
   readonly headers?: readonly string[];
+  /** The client had ended its connection before the response: nobody will fetch the KV that it names. */
+  readonly undelivered?: () => void;
 }

@@ -3,6 +3,7 @@
  * the side port, and the parameters that name the KV.
  */
 
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { httpOrigin } from "../../http/peers.ts";
 import type { RouteResponse, RouteTable } from "../../http/route-table.ts";
@@ -103,15 +104,21 @@ export class KvPull {
     return [Array.from({ length: count }, (_, index) => first + index)];
   }
 
-  /** Holds the prompt's KV until it is fetched with the same seal, released, or its lease ends. */
-  hold(source: KvSource, request: InferenceRequest, seal: string): void {
+  /**
+   * Holds the prompt's KV until it is fetched with the same seal, released, or its lease ends.
+   *
+   * @returns releases it
+   */
+  hold(source: KvSource, request: InferenceRequest, seal: string): () => void {
     const { promptHash, promptTokens: tokens } = request;
-    this.#engine.kvStore.hold({ requestId: source.requestId, promptHash, seal, tokens });
+    const { requestId } = source;
+    this.#engine.kvStore.hold({ requestId, promptHash, seal: hashOf(seal), tokens });
+    return () => void this.#engine.kvStore.release(requestId);
   }
 
   async fetch(source: KvSource, request: InferenceRequest, seal: string): Promise<PullOutcome> {
     const { engineId, requestId } = source;
-    const body = { engineId, requestId, promptHash: request.promptHash, seal };
+    const body = { engineId, requestId, promptHash: request.promptHash, seal: hashOf(seal) };
     const response = await this.#call(source, "/kv/fetch", body);
     if (response?.status === 200) return "ok";
     if (response?.status !== 409) return "fetch_failed";
@@ -146,6 +153,11 @@ export class KvPull {
     if (!parsed.success) return malformed;
     return { status: 200, json: JSON.stringify({ found: act(parsed.data.requestId) }) };
   }
+}
+
+/** The block numbers of a long prompt are megabytes, which no call between engines has to carry. */
+function hashOf(seal: string): string {
+  return createHash("sha256").update(seal).digest("hex");
 }
 
 /** The transfer parameters of a NIXL engine. `more` has further members, each after a comma. */

@@ -99,15 +99,17 @@ class Trtllm {
         acquire: (signal: AbortSignal) => this.#waitForGeneration(request, id, signal),
       }),
       deliver: ({ reason }) => {
+        let undelivered: (() => void) | undefined;
         // Generation first, the other server waits, also if the prompt ends the text.
         if (isGenerationFirst || reason === "length" || reason === "not_finished") {
-          this.#pull.hold(source, request, seal);
+          undelivered = this.#pull.hold(source, request, seal);
           if (isGenerationFirst) this.#waitingRoom.admit(id, seal);
         }
         const ids = tokenIdsOf(request.prompts[0]!.bytes);
         return {
           top: { prompt_token_ids: JSON.stringify(ids) },
           choice: { disaggregated_params: this.#paramsJson(request, params) },
+          ...(undelivered && { undelivered }),
         };
       },
     };

@@ -93,8 +93,8 @@ class Ascend {
         if (reason !== "length") return {};
         const source = this.#pull.newSource(request, requestId);
         const params = transferOf(request, source, this.#pull.newBlocks(request));
-        this.#pull.hold(source, request, sealOf(params));
-        return { top: { kv_transfer_params: JSON.stringify(params) } };
+        const undelivered = this.#pull.hold(source, request, sealOf(params));
+        return { top: { kv_transfer_params: JSON.stringify(params) }, undelivered };
       },
     };
   }

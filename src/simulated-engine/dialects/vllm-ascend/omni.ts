@@ -55,10 +55,10 @@ function prefillLeg(
     deliver() {
       const source = pull.newSource(request, requestId);
       const fingerprint = fingerprintOf(request.promptHash);
-      pull.hold(source, request, fingerprint);
+      const undelivered = pull.hold(source, request, fingerprint);
       const more = `,"remote_num_tokens":${request.promptTokens},"${fingerprintKey}":${fingerprint}`;
       const params = transferJson(source, JSON.stringify(pull.newBlocks(request)), more);
-      return { top: { kv_transfer_params: params } };
+      return { top: { kv_transfer_params: params }, undelivered };
     },
   };
 }

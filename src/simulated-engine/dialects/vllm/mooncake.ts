@@ -127,8 +127,9 @@ class Mooncake {
     return {
       deliver: ({ reason }) => {
         // If the text ended by itself, no KV is parked and decode is not notified: it waits.
-        if (name !== undefined && reason === "length") this.#parking.park(name, request);
-        return {};
+        if (name === undefined || reason !== "length") return {};
+        this.#parking.park(name, request);
+        return { undelivered: () => this.#parking.free(name) };
       },
     };
   }

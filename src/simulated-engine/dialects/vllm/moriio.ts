@@ -125,7 +125,10 @@ class Moriio {
           `"remote_engine_id":${JSON.stringify(this.#engineId)},"remote_host":${JSON.stringify(host)},` +
           `"remote_handshake_port":"${sidePort}","remote_notify_port":"${sidePort}",` +
           `"remote_dp_size":1,"tp_size":1,"transfer_id":${JSON.stringify(transferId)}}`;
-        return { top: { kv_transfer_params: params } };
+        return {
+          top: { kv_transfer_params: params },
+          undelivered: () => this.#parking.free(transferId),
+        };
       },
     };
   }

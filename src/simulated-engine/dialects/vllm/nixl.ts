@@ -86,10 +86,10 @@ class Nixl {
         const source = this.#pull.newSource(request, requestId);
         const blocks = this.#pull.newBlocks(request);
         const blocksJson = JSON.stringify(this.#older ? blocks[0] : blocks);
-        this.#pull.hold(source, request, blocksJson);
+        const undelivered = this.#pull.hold(source, request, blocksJson);
         const newer = `,"remote_num_tokens":${request.promptTokens},"transfer_mode":"pull"`;
         const params = transferJson(source, blocksJson, this.#older ? "" : newer);
-        return { top: { kv_transfer_params: params } };
+        return { top: { kv_transfer_params: params }, undelivered };
       },
     };
   }

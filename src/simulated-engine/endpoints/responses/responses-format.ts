@@ -92,6 +92,7 @@ export class ResponsesFormat implements ResponseFormat {
     client.send(200, queued.json);
     return {
       onDrain: undefined,
+      onUndelivered: undefined,
       interrupted: false,
       // A complete response has been stored by `whole` before.
       send: (status) => {
