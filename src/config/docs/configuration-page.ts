@@ -13,13 +13,13 @@ export function configurationMarkdown(): string {
   const names = variableNames.map(
     (name) => `${code(`$${name}`)}${name.endsWith("_") ? "_name_" : ""}`,
   );
-  const sections = section("All keys", "", inputSchema, new Map());
+  const sections = section("All keys", "", inputSchema(), new Map());
   return [intro, ...sections, logs, `${templates}\n${names.join(", ")}.\n`].join("\n");
 }
 
 /** Draft 2020-12, for the file as it is written: defaults are optional. */
 export function configurationJsonSchema(): string {
-  const titled = { title: "Global Proxy", ...inputSchema };
+  const titled = { title: "Global Proxy", ...inputSchema() };
   return `${JSON.stringify(titled, null, 2)}\n`;
 }
 

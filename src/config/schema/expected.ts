@@ -24,8 +24,13 @@ export interface JsonSchema {
   readonly pattern?: string;
 }
 
-/** The JSON Schema of a file, before defaults are filled in. */
-export const inputSchema = z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+let known: JsonSchema | undefined;
+
+/** The JSON Schema of a file, before defaults are filled in. Made when it is asked for: it takes 40 ms of a start. */
+export function inputSchema(): JsonSchema {
+  known ??= z.toJSONSchema(configSchema, { io: "input" }) as JsonSchema;
+  return known;
+}
 
 /** The branches of a union; the schema itself if it is none. */
 export function alternatives(schema: JsonSchema): readonly JsonSchema[] {
@@ -34,7 +39,7 @@ export function alternatives(schema: JsonSchema): readonly JsonSchema[] {
 
 /** Schemas that can apply at a path: several if a union lies on the way. */
 export function schemasAt(path: ConfigPath): readonly JsonSchema[] {
-  let schemas = alternatives(inputSchema);
+  let schemas = alternatives(inputSchema());
   for (const step of path) {
     schemas = schemas.flatMap((schema) => {
       const child = childOf(schema, step);

@@ -9,7 +9,7 @@ import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts
 
 /** YAML with only what differs from the defaults. It loads back to the same configuration. */
 export function toYaml(config: Config): string {
-  const minimal = withoutDefaults(withShortForms(config), inputSchema) as ConfigInput;
+  const minimal = withoutDefaults(withShortForms(config), inputSchema()) as ConfigInput;
   for (const [name, pool] of Object.entries(minimal.pools ?? {})) {
     if (!isDeepStrictEqual(defaultEjection(pool.engines), config.pools[name]!.ejection)) continue;
     pool.ejection = undefined;

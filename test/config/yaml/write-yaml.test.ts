@@ -75,7 +75,7 @@ describe("a value that is a default elsewhere is not left out", () => {
 
 test("the JSON Schema has the default of each key that the schema fills in", () => {
   const full = configSchema.parse({ ...small, pools: { p: { engines: [{ url: "a:1" }] } } });
-  const { properties = {}, required = [] } = inputSchema;
+  const { properties = {}, required = [] } = inputSchema();
   for (const key of Object.keys(full)) {
     const known = required.includes(key) || "default" in (properties[key] ?? {});
     expect(known, key).toBe(true);
