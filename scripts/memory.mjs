@@ -1,7 +1,7 @@
 /**
  * Measures the proxy's memory under loads that try to fill it, against the formula of docs/operations.md, and what is
- * left of it afterwards: `npm run test:memory -- --runtime node`. Engines and clients are in this process, everything is
- * on loopback. Exits with 1 if the proxy takes more than the formula allows, or keeps too much.
+ * left of it afterwards: `npm run test:memory`, or a minute of it with `-- --short`. Engines and clients are in this
+ * process, everything is on loopback. Exits with 1 if the proxy takes more than the formula allows, or keeps too much.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,24 +15,31 @@ import * as limits from "../dist/limits.js";
 
 const { values } = parseArgs({
   options: {
-    runtime: { type: "string", default: "bun" },
+    runtime: { type: "string", default: "bun,node" },
+    short: { type: "boolean", default: false },
     load: { type: "string", default: "bodies,chunked-bodies,unread,endless-event" },
-    bodies: { type: "string", default: "20" },
+    bodies: { type: "string" },
     "body-mb": { type: "string", default: "60" },
-    clients: { type: "string", default: "5000" },
-    "event-mb": { type: "string", default: "500" },
+    clients: { type: "string" },
+    "event-mb": { type: "string" },
   },
 });
 const megabyte = 1_048_576;
-const bodies = Number(values.bodies);
+const bodies = Number(values.bodies ?? (values.short ? 5 : 20));
 const bodyBytes = Number(values["body-mb"]) * 1_000_000;
-const clients = Number(values.clients);
-const eventBytes = Number(values["event-mb"]) * 1_000_000;
+const clients = Number(values.clients ?? (values.short ? 300 : 5_000));
+const eventBytes = Number(values["event-mb"] ?? (values.short ? 100 : 500)) * 1_000_000;
 /** Time for the memory to come back. */
 const restMs = 30_000;
 const restFactor = 1.5;
+/**
+ * What Node keeps besides for each client that had not read its stream: glibc gives memory back only from the end of
+ * its arenas, and small blocks that stay in use lie behind the buffers. Measured: 50 to 120 KiB.
+ */
+const keptBytes = { node: 131_072, bun: 0 };
+/** Longest time for what clients do not read to fill all buffers. */
+const fillMs = 180_000;
 
-const folder = mkdtempSync(join(tmpdir(), "global-proxy-memory-"));
 const failures = [];
 
 async function listening(onConnection) {
@@ -155,8 +162,13 @@ async function uploads(port, isChunked) {
 async function unread(port) {
   const piece = Buffer.from(`data: ${"a".repeat(16_000)}\n\n`);
   let sent = 0;
+  const engines = [];
   respond = (socket) => {
     socket.write(streamHead);
+    socket.write(piece);
+    engines.push(socket);
+  };
+  const fill = (socket) => {
     const more = () => {
       while (!socket.destroyed && socket.writableLength < 262_144) {
         socket.write(piece);
@@ -176,12 +188,15 @@ async function unread(port) {
     sockets.push(socket);
     if (count % 100 === 99) await sleep(20);
   }
-  let before = -1;
-  for (let quiet = 0; quiet < 5; ) {
-    await sleep(200);
-    quiet = sent === before ? quiet + 1 : 0;
-    before = sent;
+  const endMs = performance.now() + fillMs;
+  while (performance.now() < endMs && engines.length < clients) await sleep(200);
+  // A few at a time, each until nothing moves: a proxy that has gigabytes to read at once does nothing else for seconds.
+  for (let first = 0; performance.now() < endMs && first < engines.length; first += 100) {
+    for (const socket of engines.slice(first, first + 100)) fill(socket);
+    for (let before = -1; before !== sent; await sleep(50)) before = sent;
   }
+  if (engines.length < clients)
+    failures.push(`unread: only ${engines.length} of ${clients} streams began`);
   for (const socket of sockets) socket.destroy();
   await sleep(500);
 }
@@ -215,14 +230,14 @@ async function endlessEvent(port) {
 }
 
 /** The formula of docs/operations.md, for one worker, in bytes. */
-function allowed(idle, load) {
+function allowed(runtime, idle, load) {
   const { connectionBytesUsual, garbageBytesUsual, relayPendingTotalBytesMax } = limits;
   return (
     idle +
     (load.bodyBytes ?? 0) +
     (load.streams === undefined ? 0 : relayPendingTotalBytesMax) +
     (load.streams ?? 0) * connectionBytesUsual +
-    garbageBytesUsual[values.runtime]
+    garbageBytesUsual[runtime]
   );
 }
 
@@ -233,7 +248,8 @@ const loads = {
   "endless-event": { run: endlessEvent, streams: 1 },
 };
 
-async function main() {
+async function measure(runtime) {
+  const folder = mkdtempSync(join(tmpdir(), "global-proxy-memory-"));
   const decode = await listening(engine((socket) => respond(socket)));
   const prefillJson = JSON.stringify({
     choices: [{ index: 0, text: "a", finish_reason: "length" }],
@@ -256,13 +272,13 @@ pools:
 servers:
   - listen: [{ host: 127.0.0.1, port: ${port} }]
     routes:
-      - { match: { path: / }, dialect: vllm-nixl, bodyBytesMax: ${128 * megabyte},
+      - { match: { path: / }, dialect: vllm-nixl, bodyBytesMax: ${128 * megabyte}, clientSendTimeoutMs: 600000,
           prefill: { pool: prefill }, target: { pool: decode } }
 `;
   const file = join(folder, "proxy.yaml");
   writeFileSync(file, config);
   const proxy = spawn("bin/global-proxy", ["-c", file], {
-    env: { ...process.env, GLOBAL_PROXY_RUNTIME: values.runtime, NO_COLOR: "1" },
+    env: { ...process.env, GLOBAL_PROXY_RUNTIME: runtime, NO_COLOR: "1" },
     stdio: ["ignore", "inherit", "pipe"],
   });
   proxy.stderr.on("data", (text) => process.stderr.write(text));
@@ -270,21 +286,21 @@ servers:
   try {
     await sleep(1_000);
     const idle = rssOf(proxy.pid);
-    process.stdout.write(`${values.runtime}: idle ${mb(idle)}\n`);
+    process.stdout.write(`${runtime}: idle ${mb(idle)}\n`);
     for (const name of values.load.split(",")) {
       const load = loads[name];
       const peak = await peakWhile(proxy.pid, () => load.run(port));
-      const max = allowed(idle, load);
+      const max = allowed(runtime, idle, load);
+      const restMax = idle * restFactor + (load.streams ?? 0) * keptBytes[runtime];
       const startMs = performance.now();
-      while (performance.now() - startMs < restMs && rssOf(proxy.pid) > idle * restFactor)
-        await sleep(200);
+      while (performance.now() - startMs < restMs && rssOf(proxy.pid) > restMax) await sleep(200);
       const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
       const rest = rssOf(proxy.pid);
       process.stdout.write(
         `${name}: at most ${mb(peak)}, the formula allows ${mb(max)}; after ${seconds} s ${mb(rest)}\n`,
       );
-      if (peak > max) failures.push(`${name}: ${mb(peak)} are more than ${mb(max)}`);
-      if (rest > idle * restFactor) failures.push(`${name}: ${mb(rest)} are left of it`);
+      if (peak > max) failures.push(`${runtime}, ${name}: ${mb(peak)} are more than ${mb(max)}`);
+      if (rest > restMax) failures.push(`${runtime}, ${name}: ${mb(rest)} are left of it`);
     }
   } finally {
     proxy.kill("SIGKILL");
@@ -293,12 +309,12 @@ servers:
     prefill.server.close();
     rmSync(folder, { recursive: true, force: true });
   }
-  for (const failure of failures) process.stderr.write(`memory: ${failure}\n`);
-  process.exit(failures.length > 0 ? 1 : 0);
 }
 
 function mb(bytes) {
   return `${Math.round(bytes / megabyte)} MiB`;
 }
 
-await main();
+for (const runtime of values.runtime.split(",")) await measure(runtime);
+for (const failure of failures) process.stderr.write(`memory: ${failure}\n`);
+process.exit(failures.length > 0 ? 1 : 0);

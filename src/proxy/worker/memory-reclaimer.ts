@@ -8,6 +8,8 @@ export class MemoryReclaimer {
   readonly #collect: () => void;
   /** Bytes that were given back since the last collection. */
   #releasedBytes = 0;
+  /** The same since the last collection in quiet: what is given back while sockets close is still referred to then. */
+  #unquietBytes = 0;
   #seenBytes = 0;
   #quietSinceMs = 0;
 
@@ -19,18 +21,23 @@ export class MemoryReclaimer {
   /** Bytes that requests or responses held are garbage now. */
   released(bytes: number): void {
     this.#releasedBytes += bytes;
+    this.#unquietBytes += bytes;
   }
 
   /** To be called now and then. Collects once enough was given back and it is quiet, or when it becomes too much. */
   tick(nowMs: number): void {
-    if (this.#releasedBytes !== this.#seenBytes) {
-      this.#seenBytes = this.#releasedBytes;
+    if (this.#unquietBytes !== this.#seenBytes) {
+      this.#seenBytes = this.#unquietBytes;
       this.#quietSinceMs = nowMs;
     }
     const isQuiet = nowMs - this.#quietSinceMs >= reclaimQuietMs;
-    if (this.#releasedBytes < (isQuiet ? reclaimBytesMin : reclaimBytesMax)) return;
+    if (isQuiet ? this.#unquietBytes < reclaimBytesMin : this.#releasedBytes < reclaimBytesMax)
+      return;
     this.#releasedBytes = 0;
-    this.#seenBytes = 0;
+    if (isQuiet) {
+      this.#unquietBytes = 0;
+      this.#seenBytes = 0;
+    }
     this.#collect();
   }
 }

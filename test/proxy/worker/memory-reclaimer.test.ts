@@ -29,6 +29,18 @@ test("a little garbage is left to the runtime", () => {
   expect(collections()).toBe(0);
 });
 
+test("what is still referred to when it is too much is collected once it is quiet", () => {
+  const { memory, collections } = reclaimer();
+  memory.released(reclaimBytesMax);
+  memory.tick(0);
+  expect(collections()).toBe(1);
+  memory.tick(100);
+  expect(collections()).toBe(1);
+  memory.tick(reclaimQuietMs);
+  memory.tick(10 * reclaimQuietMs);
+  expect(collections()).toBe(2);
+});
+
 test("while more comes it waits, until there is too much", () => {
   const { memory, collections } = reclaimer();
   let bytes = 0;

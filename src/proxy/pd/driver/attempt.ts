@@ -87,6 +87,7 @@ export class Attempt {
       lines: rankLine(leg) + ((engines && transfer!.headerLines?.(name, engines)) ?? ""),
     };
     sendLegMessage(leg, connection, message, worker.scratch);
+    edits?.clear();
   }
 
   /** The request id that a single engine would put into its response. */
