@@ -96,7 +96,7 @@ export class Instance {
     try {
       // Written before the first request is accepted, so that whoever sees the port open can send signals.
       if (inheritance === undefined) this.#writePidFile();
-      const addresses = await this.#plane.start();
+      const addresses = await this.#startPlane();
       if (inheritance !== undefined) {
         sayReady();
         // Who waits for the upgrade looks for this file: the process before knows by then.
@@ -107,6 +107,16 @@ export class Instance {
       this.#close();
       throw error;
     }
+  }
+
+  /** A reload or an upgrade that is asked for meanwhile comes after the start. */
+  async #startPlane(): Promise<readonly BoundAddress[]> {
+    let started: Promise<readonly BoundAddress[]> | undefined;
+    await this.#reloads.between(async () => {
+      started = this.#plane.start();
+      await started.catch(() => {});
+    });
+    return started!;
   }
 
   /** Reads the configuration again and applies it; on any error the old one stays. Resolves when that is decided. */

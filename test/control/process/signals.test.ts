@@ -176,6 +176,16 @@ describe.each(runtimes)("on %s", (runtime) => {
     await until(async () => expect((await ask(url)).pools).toEqual(["mended"]));
   });
 
+  test("a reload that is asked for during the start is done after it", async () => {
+    write();
+    const command = start(runtime);
+    await until(() => expect(existsSync(pidFile)).toBe(true));
+    write({ pool: "second" });
+    command.signal("SIGHUP");
+    const [, url] = await command.saysError(/listening on (http:\S+)/);
+    await until(async () => expect((await ask(url!)).pools).toEqual(["second"]));
+  });
+
   test("a reload to an address in use keeps the old configuration", async () => {
     write();
     const { command, url } = await serve(runtime);
