@@ -5,6 +5,7 @@
  */
 
 import type { Edits } from "../body/edit/splice.ts";
+import { someObject } from "../body/json/array.ts";
 import { KeyName } from "../body/json/key-name.ts";
 import { KeySet } from "../body/json/key-set.ts";
 import { scanTopLevel, TopLevel } from "../body/json/top-level.ts";
@@ -61,6 +62,20 @@ export function hidesTransferFields(members: TopLevel): boolean {
   if (members.indexOfAny(hidingPlaces) < 0) return false;
   return paths.some((path) => isHidden(members, path, 0)) || hasAddressedId(members);
 }
+
+/** Whether one of a list of requests has such a field, anywhere. */
+export function listHidesTransferFields(body: Buffer, start: number): boolean {
+  const found = someObject(body, start, element, steersTransfer);
+  element.clear();
+  return found;
+}
+
+function steersTransfer(members: TopLevel): boolean {
+  return members.indexOfAny(transferFields) >= 0 || hidesTransferFields(members);
+}
+
+/** Shared: a call is synchronous and clears it. */
+const element = new TopLevel();
 
 /** Of a name that occurs twice each one is looked at: which of them an engine reads is its own choice. */
 function isHidden(members: TopLevel, path: readonly KeyName[], depth: number): boolean {

@@ -72,6 +72,29 @@ describe.each(routes)("%s", (_, options) => {
     expect(requests).toEqual([]);
   });
 
+  it.each([
+    '[{"prompt":"x","kv_transfer_params":{}}]',
+    ' \n[1,{"a":[]},{"prompt":"x","bootstrap\\u005froom":1}]',
+    '\ufeff[{"vllm_xargs":{"kv_transfer_params":{}}}]',
+    '[{"request_id":"___prefill_addr_1"}, oh no',
+  ])("a list of requests with a transfer field reaches no engine: %s", (body) => {
+    const { status, text, requests } = send("/v1/score", { body }, options);
+    expect({ status, code: JSON.parse(text).error.code }).toEqual({
+      status: 400,
+      code: "GP_TRANSFER_FIELD",
+    });
+    expect(requests).toEqual([]);
+  });
+
+  it.each(["[]", "[", '[{"a":1},2,"kv_transfer_params"]', '[{"a":{"kv_transfer_params":1}}]'])(
+    "any other list goes on as it came: %s",
+    (body) => {
+      const { status, requests } = send("/v1/score", { body }, options);
+      expect(status).toBe(200);
+      expect(requests.map((one) => one.body.toString())).toEqual([body]);
+    },
+  );
+
   test("engineControl lets them through", () => {
     const route = { ...options.routes![0]!, engineControl: true };
     const { status, requests } = send("/sleep", {}, { routes: [route] });

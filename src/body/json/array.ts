@@ -3,6 +3,7 @@
 import type { Span } from "./member-value.ts";
 import { JsonFault } from "./problem.ts";
 import { expectByte, nestedEnd, scalarEnd, spaceEnd, stringEnd } from "./token-ends.ts";
+import { scanTopLevel, type TopLevel } from "./top-level.ts";
 
 /** The spans of the elements of the array in `bytes` from `start` to `end`; undefined when there is no array. */
 export function arrayElements(bytes: Buffer, start: number, end: number): Span[] | undefined {
@@ -27,6 +28,34 @@ function scan(bytes: Buffer, at: number, end: number): Span[] {
     expectByte(p, end, bytes[p] === 0x2c);
     p = spaceEnd(bytes, p + 1, end);
   }
+}
+
+/**
+ * Whether any element of the array in `bytes` from `start` on is an object of which `holds` is true. Takes no memory
+ * for the elements. What comes after a fault in the array is not looked at.
+ *
+ * @param object is the next one with each call
+ */
+export function someObject(
+  bytes: Buffer,
+  start: number,
+  object: TopLevel,
+  holds: (object: TopLevel) => boolean,
+): boolean {
+  const end = bytes.length;
+  try {
+    for (let p = spaceEnd(bytes, start + 1, end); bytes[p] !== 0x5d; ) {
+      const to = valueEnd(bytes, p, end);
+      const isObject = bytes[p] === 0x7b && scanTopLevel(bytes, p, to, object) === undefined;
+      if (isObject && holds(object)) return true;
+      p = spaceEnd(bytes, to, end);
+      if (bytes[p] === 0x2c) p = spaceEnd(bytes, p + 1, end);
+      else if (bytes[p] !== 0x5d) return false;
+    }
+  } catch (fault) {
+    if (!(fault instanceof JsonFault)) throw fault;
+  }
+  return false;
 }
 
 /** The offset after the value that starts at `at`. Throws a JsonFault if there is none. */

@@ -71,9 +71,18 @@ function nameOf(key: string, owner: object): string {
   return key === "default" ? defines : key;
 }
 
-/** A value that only passes on what a client has sent has nothing to hide; the word before a credential stays. */
+export function isSecretName(name: string): boolean {
+  return secretName.test(name);
+}
+
+/** A value that only passes on what a client has sent has nothing to hide. */
 function maskSecret(text: string): string {
-  if (text === "" || variable.test(text)) return maskText(text);
+  return variable.test(text) ? maskText(text) : hideSecret(text);
+}
+
+/** A value that is secret; the word before a credential stays. */
+export function hideSecret(text: string): string {
+  if (text === "") return "";
   const [, scheme = ""] = /^((?:Bearer|Basic)\s+)/i.exec(text) ?? [];
   return `${scheme}${hidden}`;
 }

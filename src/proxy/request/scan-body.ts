@@ -4,13 +4,14 @@
  */
 import type { JsonProblem } from "../../body/json/problem.ts";
 import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
-import { hidesTransferFields } from "../../dialects/transfer-guard.ts";
+import { hidesTransferFields, listHidesTransferFields } from "../../dialects/transfer-guard.ts";
 import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Route } from "../routing/route.ts";
 import { rejectedLimits } from "./rejected-limits.ts";
 
 const brace = 0x7b;
+const bracket = 0x5b;
 
 interface Scans {
   takeTopLevel(): TopLevel;
@@ -32,8 +33,10 @@ export function scanBody(
   mustBeObject: boolean,
 ): Outcome | undefined {
   const isGuarded = route.byEndpoint && mayBeObject(context);
-  if (!mustBeObject && !isGuarded) return undefined;
   const { body } = context;
+  if (!mustBeObject && !isGuarded) {
+    return route.byEndpoint ? refusedList(body) : undefined;
+  }
   const members = scans.takeTopLevel();
   const problem = scanTopLevel(body, 0, body.length, members);
   if (problem === undefined) {
@@ -52,12 +55,24 @@ export function scanBody(
  * lists and the like. Python reads UTF-16 and UTF-32 as well.
  */
 function mayBeObject({ body, head }: RequestContext): boolean {
-  let at = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
-  while (isSpace(body[at])) at += 1;
-  if (body[at] === brace) return true;
+  if (body[firstAt(body)] === brace) return true;
   if (!isWide(body)) return false;
   const type = head.fields.get("content-type");
   return type === undefined || /json/i.test(type);
+}
+
+/** Lists of requests, as some engines take them: no field can be taken out of their elements. */
+function refusedList(body: Buffer): Outcome | undefined {
+  const at = firstAt(body);
+  if (body[at] !== bracket || !listHidesTransferFields(body, at)) return undefined;
+  return outcomes.transferField;
+}
+
+/** Where the text begins, behind a byte order mark and white space. */
+function firstAt(body: Buffer): number {
+  let at = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
+  while (isSpace(body[at])) at += 1;
+  return at;
 }
 
 function isSpace(byte: number | undefined): boolean {

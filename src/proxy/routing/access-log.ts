@@ -1,5 +1,6 @@
 /** Renders a request into a line of an access log. */
 import type { LogFormatConfig } from "../../config/schema/schema.ts";
+import { hideSecret, isSecretName, maskText } from "../../config/values/secrets.ts";
 import { parseTemplate } from "../../config/values/template.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Render } from "./render.ts";
@@ -21,11 +22,13 @@ export class AccessLog {
   readonly #parts: readonly (string | Render)[];
   readonly #sink: LineSink;
 
-  constructor(config: LogFormatConfig, scope: VariableScope, sink: LineSink) {
+  /** @param masks secrets of clients become `***`; nginx writes them */
+  constructor(config: LogFormatConfig, scope: VariableScope, sink: LineSink, masks: boolean) {
     const escapeValue = escapes[config.escape];
     this.#parts = parseTemplate(config.format).map((part) => {
       if (part.variable === undefined) return part.literal;
-      const read = bytesReader(part.variable, scope);
+      const plain = bytesReader(part.variable, scope);
+      const read = masks ? maskedReader(part.variable, plain) : plain;
       const absent = config.escape === "default" && !mayBeEmpty(part.variable) ? "-" : "";
       return (context) => {
         const value = read(context);
@@ -51,6 +54,21 @@ function bytesReader(name: string, scope: VariableScope): Render {
     return /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
   };
 }
+
+/**
+ * A header, a cookie or a member is secret by its name; others may have a secret in them, as in the query of a path.
+ * Values without any sign of one, which most are, cost a look at their characters.
+ */
+function maskedReader(name: string, read: Render): Render {
+  if (isSecretName(name)) return (context) => hideSecret(read(context));
+  return (context) => {
+    const value = read(context);
+    return signOfSecret.test(value) ? maskText(value) : value;
+  };
+}
+
+/** Of a query, the user of a URL, a credential in a header; keys stand behind one of them, or alone. */
+const signOfSecret = /[=@]|^(?:bearer|basic|sk|hf|ghp|xox[abp])[-_ ]/i;
 
 /** Whether nginx knows this variable's emptiness as a value. What a request does not have is `-`. */
 function mayBeEmpty(name: string): boolean {

@@ -19,7 +19,8 @@ import type { VariableScope } from "./template.ts";
 export interface RouteDeps {
   readonly scope: VariableScope;
   readonly pools: ReadonlyMap<string, Pool>;
-  accessLog(file: string, format: string): AccessLog;
+  /** @param masks secrets of clients are not written */
+  accessLog(file: string, format: string, masks: boolean): AccessLog;
 }
 
 /** Where a leg goes: the pool, and path with query for its engines. */
@@ -91,7 +92,9 @@ export class Route {
     this.resumed = config.resume ? resumedResponses(this.dialect) : undefined;
     this.givesRequestId = config.requestId ?? (config.prefill ?? config.encode) !== undefined;
     this.byEndpoint = config.byEndpoint;
-    this.accessLogs = config.accessLogs.map(({ file, format }) => accessLog(file, format));
+    this.accessLogs = config.accessLogs.map(({ file, format }) =>
+      accessLog(file, format, config.byEndpoint),
+    );
     this.errorPages = new Map(
       config.errorPages.flatMap(({ statuses, status, keepPageStatus, uri }) => {
         const page = { status: status ?? 0, keepPageStatus, uri: scope.compile(uri) };

@@ -136,9 +136,9 @@ export function compileConfig(
   const deps: RouteDeps = {
     scope,
     pools,
-    accessLog: (file, format) => {
+    accessLog: (file, format, masks) => {
       const logFormat = config.logFormats[format] ?? combined;
-      return new AccessLog(logFormat, scope, openLog(file));
+      return new AccessLog(logFormat, scope, openLog(file), masks);
     },
   };
   const { record } = config;

@@ -8,13 +8,18 @@ import { ask, describeWithNginx, type Nginx, startNginx } from "./nginx-oracle.t
 
 type Escaping = LogFormatConfig["escape"];
 
-function lineOf(format: string, escaping: Escaping, text: string, path?: string): string {
+function lineOf(
+  format: string,
+  escaping: Escaping,
+  text: string,
+  path?: string,
+  masks = false,
+): string {
   let written = "";
   const scope = new VariableScope();
   scope.indexOf("mine");
-  const log = new AccessLog({ format, escape: escaping }, scope, {
-    write: (line) => (written += line),
-  });
+  const sink = { write: (line: string) => (written += line) };
+  const log = new AccessLog({ format, escape: escaping }, scope, sink, masks);
   const context = contextOf(text);
   context.status = 200;
   if (path !== undefined) context.path = path;
@@ -105,5 +110,31 @@ describeWithNginx("a line by nginx's word", () => {
     expect(ours("default")).toBe(nginx.read("escaped.log"));
     const bytes = Buffer.from(nginx.read("bare.log"), "latin1");
     expect(ours("none").replace("\x80\xff", "\ufffd\ufffd")).toBe(bytes.toString("utf8"));
+  });
+});
+
+describe("secrets of clients", () => {
+  const lines = [
+    "Authorization: Bearer abc-123-def",
+    "X-Api-Key: abc-123-def",
+    "Cookie: session=$abc-123-def",
+    "X-Forwarded-Uri: http://abc-123-def@host/",
+  ].join("\r\n");
+  const text = request("/v1/models?api_key=abc-123-def&max_tokens=5", lines);
+
+  it.each([
+    ["$request", "GET /v1/models?api_key=***&max_tokens=5 HTTP/1.1"],
+    ["$request_uri", "/v1/models?api_key=***&max_tokens=5"],
+    ["$args", "api_key=***&max_tokens=5"],
+    ["$arg_api_key", "***"],
+    ["$http_authorization", "Bearer ***"],
+    ["$http_x_api_key", "***"],
+    ["$http_cookie", "***"],
+    ["$http_x_forwarded_uri", "http://***@host/"],
+    ["$arg_max_tokens $uri $status", "5 /v1/models 200"],
+    ["$http_x_token", "-"],
+  ])("%s is written without them, and as it is where nginx is followed", (format, masked) => {
+    expect(lineOf(format, "default", text, undefined, true)).toBe(`${masked}\n`);
+    expect(lineOf(format, "default", text)).not.toContain("***");
   });
 });

@@ -40,7 +40,7 @@ export function compile(config: Config): VirtualServers {
       new Pool(name, pool, { board, slots, random: () => 0.5 }),
     ]),
   );
-  const accessLog = () => new AccessLog(combined, scope, { write() {} });
+  const accessLog = () => new AccessLog(combined, scope, { write() {} }, false);
   const servers = config.servers.map((server) => new Server(server, { scope, pools, accessLog }));
   return new VirtualServers(servers, servers[0]!);
 }
