@@ -21,6 +21,8 @@ export interface EjectionRule {
   isEjected(engine: Engine, nowMs: number): boolean;
   /** Whether it is ejected, or would be if the pool could do without it. */
   isFailing(engine: Engine, nowMs: number): boolean;
+  /** Whether an ejected engine is tried by a request that has failed at all others. */
+  isLastResort(engine: Engine): boolean;
   /** Whether a response with this status is a failure. @param isRetried the route tries another engine for it */
   isFailure(status: number, isRetried: boolean): boolean;
   /** A request was given to the engine. */
@@ -54,6 +56,11 @@ export class FailureEjection implements EjectionRule {
       this.#board.failures.count(slot) >= maxFails &&
       nowMs - this.#board.failures.checkedAt(slot) <= failTimeoutMs
     );
+  }
+
+  /** As in nginx. */
+  isLastResort(): boolean {
+    return false;
   }
 
   /** As in nginx, a status fails only where the route tries another engine for it, and 403 and 404 never do. */

@@ -74,6 +74,12 @@ export class Health {
     return this.isHealthy(engine, nowMs) || this.#panics(nowMs);
   }
 
+  /** Whether the engine is ejected, and may serve all the same: better than an error, if no other engine has. */
+  isLastResort(engine: Engine, nowMs: number): boolean {
+    if (engine.down || !engine.isReady || this.#board.health.isUnhealthy(engine.slot)) return false;
+    return this.#ejection.isEjected(engine, nowMs) && this.#ejection.isLastResort(engine);
+  }
+
   /** Whether its requests and its health checks succeed, as far as is known. */
   isHealthy(engine: Engine, nowMs: number): boolean {
     return !this.isEjected(engine, nowMs) && !this.#board.health.isUnhealthy(engine.slot);

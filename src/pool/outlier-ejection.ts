@@ -45,6 +45,11 @@ export class OutlierEjection implements EjectionRule {
     return this.isEjected(engine, nowMs) || nowMs < this.#board.health.ejectedUntil(engine.slot);
   }
 
+  /** Not where it would wait in vain. */
+  isLastResort({ slot }: Engine): boolean {
+    return ejectionReasons[this.#board.health.reason(slot)] !== "late";
+  }
+
   /** 429 and 503 are backpressure: the engine works. */
   isFailure(status: number, isRetried: boolean): boolean {
     return !isRetried && status >= 500 && status !== 503;

@@ -12,10 +12,10 @@ import {
 import { placesPrompts } from "../queue/orderings/registry.ts";
 import { Lease } from "../scoreboard/lease.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
+import { Candidates, type Tier } from "./candidates.ts";
 import type { DiscoveredByIdentity } from "./discovered-attributes.ts";
 import type { FailureKind } from "./ejection.ts";
 import { type Engine, hasCapacity, type PoolEngine, poolEnginesOf } from "./engine.ts";
-import { EngineSet } from "./engine-set.ts";
 import type { EngineSnapshot } from "./engine-snapshot.ts";
 import { EngineSnapshots } from "./engine-snapshots.ts";
 import { Health } from "./health.ts";
@@ -72,7 +72,7 @@ export class Pool implements PoolView {
   readonly health: Health;
   readonly #policy: Policy;
   readonly #policyUsesBlocks: boolean;
-  readonly #candidates: EngineSet;
+  readonly #candidates: Candidates;
   /** An estimate of what each engine has cached, if `cacheTokens` is set. */
   readonly #caches: readonly ModelledPrefixCache[] | undefined;
   readonly #shadow: Shadow | undefined;
@@ -94,8 +94,8 @@ export class Pool implements PoolView {
     this.weights = Float64Array.from(this.engines, (engine) => engine.weight);
     this.addresses = this.engines.map((engine) => engine.name);
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
-    this.#candidates = new EngineSet(this.size);
     this.health = new Health(board, this.engines, this.weights, config.ejection);
+    this.#candidates = new Candidates(this.engines, this.health, board);
     this.placesPrompts = config.queue !== undefined && placesPrompts(config.queue.order);
     this.policyLabel = policyLabel(config);
     this.#policy = createPolicy(config.policy, { pool: this, random }, (message) =>
@@ -160,21 +160,28 @@ export class Pool implements PoolView {
   }
 
   /**
-   * Picks an engine and takes a place there. Backups are considered if no other engine can take the request.
+   * Picks an engine and takes a place there. Backups are considered if no other engine can take the request, and
+   * ejected engines if it has failed at all that could.
    * @param tried slots of the engines that this leg has tried already
    * @param nowMs ms since the epoch
    */
   place(request: PickRequest, tried: readonly number[], nowMs: number): Placement | PickFailure {
     this.health.refresh(nowMs);
-    const primary = this.#placeAmong(false, request, tried, nowMs);
+    const primary = this.#placeAmong("primary", request, tried, nowMs);
     if (typeof primary !== "string") return primary;
-    const backup = this.#placeAmong(true, request, tried, nowMs);
-    return typeof backup !== "string" || primary === "no-healthy-engine" ? backup : primary;
+    const backup = this.#placeAmong("backup", request, tried, nowMs);
+    if (typeof backup !== "string") return backup;
+    const isLost = primary === "no-healthy-engine" && backup === "no-healthy-engine";
+    if (isLost && tried.length > 0) return this.#placeAmong("ejected", request, tried, nowMs);
+    return isLost ? backup : "at-capacity";
   }
 
   /** Takes a place at an engine that was chosen before; undefined = it has no capacity any more. */
   placeAt(engine: Engine, request: PickRequest, nowMs: number): Placement | undefined {
-    if (this.#shadow !== undefined) this.#collect(engine.backup, request, noneTried, nowMs);
+    if (this.#shadow !== undefined) {
+      const tier = engine.backup ? "backup" : "primary";
+      this.#candidates.collect(tier, request, noneTried, nowMs);
+    }
     return this.#take(engine, request, nowMs);
   }
 
@@ -219,6 +226,14 @@ export class Pool implements PoolView {
     });
   }
 
+  /** Whether there is an ejected engine that a request would be given which has failed at all others. */
+  hasLastResort(tried: readonly number[], nowMs: number): boolean {
+    return this.engines.some((engine) => {
+      const isLeft = !tried.includes(engine.slot) && this.health.isLastResort(engine, nowMs);
+      return isLeft && hasCapacity(engine, this.board);
+    });
+  }
+
   /**
    * @param source the prefill engine whose KV cache the engine was to fetch, if that one may have failed instead
    * @returns whether the failure counts against the engine
@@ -236,14 +251,14 @@ export class Pool implements PoolView {
   }
 
   #placeAmong(
-    isBackup: boolean,
+    tier: Tier,
     request: PickRequest,
     tried: readonly number[],
     nowMs: number,
   ): Placement | PickFailure {
-    const candidates = this.#candidates;
+    const candidates = this.#candidates.set;
     const { stickyEngine } = request;
-    let isFull = this.#collect(isBackup, request, tried, nowMs);
+    let isFull = this.#candidates.collect(tier, request, tried, nowMs);
     while (candidates.count > 0) {
       const isSticky = stickyEngine !== undefined && candidates.has(stickyEngine);
       const index = isSticky ? stickyEngine : this.#policy.pick(candidates, request);
@@ -256,28 +271,6 @@ export class Pool implements PoolView {
     return isFull ? "at-capacity" : "no-healthy-engine";
   }
 
-  /** Finds the candidates. @returns whether some other engine was left out only because it is full */
-  #collect(
-    isBackup: boolean,
-    request: PickRequest,
-    tried: readonly number[],
-    nowMs: number,
-  ): boolean {
-    const candidates = this.#candidates;
-    const { requiredEngine } = request;
-    let isFull = false;
-    candidates.clear();
-    for (let i = 0; i < this.size; i += 1) {
-      const engine = this.engines[i]!;
-      if (engine.backup !== isBackup || !this.health.isAvailable(engine, nowMs)) continue;
-      if (tried.length > 0 && tried.includes(engine.slot)) continue;
-      if (requiredEngine !== undefined && requiredEngine !== i) continue;
-      if (hasCapacity(engine, this.board)) candidates.add(i);
-      else isFull = true;
-    }
-    return isFull;
-  }
-
   #take(engine: Engine, request: PickRequest, nowMs: number): Placement | undefined {
     const { slot, index, maxConns } = engine;
     const { bytes } = request;
@@ -288,7 +281,7 @@ export class Pool implements PoolView {
     this.#caches?.[index]?.insert(request.blocks);
     this.health.picked(engine, nowMs);
     const lease = new Lease(this.board, slot, bytes, uncached, this.#policy, index, tokens);
-    const shadow = this.#shadow?.follow(this.#candidates, index, request);
+    const shadow = this.#shadow?.follow(this.#candidates.set, index, request);
     return { pool: this, engine, lease, shadow };
   }
 

@@ -169,6 +169,40 @@ describe.each(["prefill", "decode"] as const)("a request at which each %s engine
   });
 });
 
+test("one that is ejected, and back, serves what has failed at all others", () => {
+  const world = worldOf(2);
+  const [first, second] = world.decode;
+  second!.connects("refused");
+  for (let i = 0; i < 3; i += 1) world.responseTo(world.ask({ prompt: "fine", stream: true }));
+  expect(world.board.health.ejectedUntil(3)).toBeGreaterThan(0);
+  second!.connects(undefined);
+  first!.connects("refused");
+  for (let i = 0; i < 3; i += 1) {
+    for (const { socket } of first!.connections) socket.destroy();
+    expect(world.responseTo(world.ask({ prompt: "fine", stream: true })).status).toBe(200);
+  }
+  // An error of the only healthy engine is the client's: no engine that may be dead is asked for a better one.
+  first!.connects(undefined);
+  first!.script = (_, { send }) => send(response('{"error":{}}', "500 Internal Server Error"));
+  const before = second!.requests.length;
+  expect(world.responseTo(world.ask({ prompt: "fine", stream: true })).status).toBe(500);
+  expect(second!.requests).toHaveLength(before);
+});
+
+test("an engine that was ejected because it hangs is no last resort", () => {
+  const world = worldOf(2);
+  const [first, second] = world.prefill;
+  const ask = { prompt: "fine", stream: true };
+  for (let i = 0; i < 6; i += 1) world.responseTo(world.ask(ask));
+  const { script } = second!;
+  second!.script = () => {};
+  while (world.board.health.ejectedUntil(1) === 0) world.responseTo(world.ask(ask), 30_000);
+  second!.script = script;
+  first!.connects("refused");
+  for (const { socket } of first!.connections) socket.destroy();
+  expect(world.responseTo(world.ask(ask)).status).toBe(502);
+});
+
 test("an engine at which one request fails that another engine serves is to blame", () => {
   const world = worldOf(2);
   world.prefill[0]!.script = (_, { socket }) => socket.cut("rst");

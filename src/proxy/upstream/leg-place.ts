@@ -43,6 +43,11 @@ export class LegPlace {
     return isMove(pool, engine, this.#tried, this.#nowMs);
   }
 
+  /** Whether there is only an ejected engine that may serve all the same. */
+  get hasLastResort(): boolean {
+    return this.placement?.pool.hasLastResort(this.#tried, this.#nowMs) ?? false;
+  }
+
   /** Takes a place at an engine that was not tried. */
   take(pool: Pool, pick: PickRequest): PickFailure | undefined {
     const nowMs = this.#nowMs;

@@ -56,9 +56,10 @@ export class LegRetries {
     this.#budget.enter();
   }
 
-  /** Whether another engine would be tried if the leg failed now. Changes nothing. */
+  /** Whether another engine that seems healthy would be tried if the leg failed now. Changes nothing. */
   mayFollow(leg: Leg, failure: LegFailure): boolean {
-    return this.#isAllowed(leg, failure, false) && (this.#hasRoom || this.#isFree(leg, false));
+    if (!leg.mayTryAnother || !this.#isAllowed(failure, false)) return false;
+    return this.#hasRoom || this.#isFree(leg, false);
   }
 
   /**
@@ -68,7 +69,8 @@ export class LegRetries {
    */
   failed(leg: Leg, failure: LegFailure, isUnsent: boolean, hasTry: boolean): boolean {
     this.#ended(leg, !isUnsent);
-    return hasTry && this.#isAllowed(leg, failure, isUnsent) && this.#isAffordable(leg, isUnsent);
+    if (!hasTry || !(leg.mayTryAnother || leg.hasLastResort)) return false;
+    return this.#isAllowed(failure, isUnsent) && this.#isAffordable(leg, isUnsent);
   }
 
   /**
@@ -84,7 +86,7 @@ export class LegRetries {
     const { retry } = this.#route.config;
     const busyMs = backpressureOf(head, retry, this.#request.worker.clock.wallMs());
     if (busyMs > 0) leg.busy(busyMs);
-    const isFailure = this.#isAllowed(leg, head.status, false);
+    const isFailure = leg.mayTryAnother && this.#isAllowed(head.status, false);
     this.#ended(leg, isFailure || head.status >= 500 || busyMs > 0);
     if (!hasTry || !isFailure || !this.#isAffordable(leg, false)) return false;
     leg.refused();
@@ -128,13 +130,12 @@ export class LegRetries {
     this.#budget?.retryEnded(isVain);
   }
 
-  #isAllowed(leg: Leg, failure: LegFailure | number, isUnsent: boolean): boolean {
+  #isAllowed(failure: LegFailure | number, isUnsent: boolean): boolean {
     const { context, worker } = this.#request;
     const elapsedMs = worker.clock.nowMs() - context.startMs;
     const { retry } = this.#route.config;
     if (!this.#retried.isOpen || !allowsRetry(retry, failure, elapsedMs)) return false;
-    const mayRun = isUnsent || this.#isHarmless || mayRunTwice(context, this.#route);
-    return mayRun && leg.mayTryAnother;
+    return isUnsent || this.#isHarmless || mayRunTwice(context, this.#route);
   }
 
   /** A request that is being retried already needs no more room. */

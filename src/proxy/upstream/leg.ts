@@ -90,6 +90,11 @@ export class Leg implements LegOwner {
     return this.#place.isMove;
   }
 
+  /** Whether one could be tried that is ejected: better than an error, and no better than a response. */
+  get hasLastResort(): boolean {
+    return this.#place.hasLastResort;
+  }
+
   /** A request for the rest of a response begins: only the last engine is left out, unless there is no other. */
   forgetTries(): void {
     this.#place.forgetTries();
