@@ -16,7 +16,7 @@ export interface Happened {
 const heartbeatMs = 400;
 
 /** @returns what happens, counted when it does */
-export function befall({ world, isCalm }: FleetSettings, chance: Chance): Happened {
+export function befall({ world, mood }: FleetSettings, chance: Chance): Happened {
   const happened: Happened = {
     engineDeaths: 0,
     reloads: 0,
@@ -24,7 +24,8 @@ export function befall({ world, isCalm }: FleetSettings, chance: Chance): Happen
     workerHangs: 0,
     drains: 0,
   };
-  if (isCalm) return happened;
+  if (mood === "mortal") kill(world, chance, happened);
+  if (mood !== "wild") return happened;
   const { network } = world;
   const soon = (run: () => void): void => network.after(chance.below(1_500), run);
   outages(world, chance);
@@ -69,6 +70,22 @@ function outages(world: World, chance: Chance): void {
     engine.connects(chance.of(["refused", "refused", "silence", "silence", "EMFILE"] as const));
     if (chance.happens(0.5))
       world.network.after(chance.below(4_000), () => engine.connects(undefined));
+  }
+}
+
+/** Decode engines die, one after the other; each is back before the next one dies. */
+function kill(world: World, chance: Chance, happened: Happened): void {
+  const { network } = world;
+  let atMs = chance.below(200);
+  for (let i = 2 + chance.below(6); i > 0; i -= 1) {
+    const engine = chance.of(world.decode);
+    network.after(atMs, () => {
+      happened.engineDeaths += 1;
+      engine.connects("refused");
+      for (const { socket } of engine.connections) if (!socket.closed) socket.cut("rst");
+    });
+    network.after(atMs + 80, () => engine.connects(undefined));
+    atMs += 300 + chance.below(200);
   }
 }
 

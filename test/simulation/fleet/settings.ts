@@ -17,13 +17,18 @@ const policies = [
   "predictive",
 ] as const;
 
+/**
+ * `wild`: all goes wrong. `calm`: only clients make trouble. `mortal`: beside them decode engines die, one at a time, and
+ * streams go on.
+ */
+export type Mood = "wild" | "calm" | "mortal";
+
 export interface FleetSettings {
   readonly world: World;
   readonly rules: FleetRules;
   readonly dialect: Dialect<FleetRules["dialect"]>;
   readonly resumes: boolean;
-  /** Only clients make trouble. */
-  readonly isCalm: boolean;
+  readonly mood: Mood;
   /** A prefill's response may be lost on its way, with the name of its KV cache. */
   readonly losesResponses: boolean;
   readonly paths: readonly Path[];
@@ -35,19 +40,22 @@ export interface FleetSettings {
 export function fleetOf(seed: number, chance: Chance): FleetSettings {
   const dialect: FleetSettings["dialect"] = allDialects[seed % allDialects.length]!;
   const { name, family, servesWhole, requiresPrefill } = dialect;
-  const resumes = canResume(dialect) && chance.happens(0.5);
-  const route = { ...routeOf(chance, dialect), resume: resumes };
-  const kernelBytes = chance.of([64, 1_000, 131_072]);
+  const mood = chance.of<Mood>(["wild", "wild", "wild", "wild", "wild", "calm", "mortal"]);
+  const isMortal = mood === "mortal" && canResume(dialect);
+  const resumes = isMortal || (canResume(dialect) && chance.happens(0.5));
+  const route = { ...routeOf(chance, dialect, mood), resume: resumes };
+  // Between two deaths there is time for the first byte.
+  const kernelBytes = isMortal ? 131_072 : chance.of([64, 1_000, 131_072]);
   const world = new World({
     seed,
     workers: chance.of([1, 1, 2, 3]),
     prefill: servesWhole ? 0 : 1 + chance.below(4),
-    decode: 1 + chance.below(4),
+    decode: (isMortal ? 2 : 1) + chance.below(3),
     latencyMs: [0, chance.below(20)],
     readBytes: [1, chance.of([7, 200, 1_000, 65_536])],
     kernelBytes,
     server: { routes: [route] },
-    engine: engineOf(chance),
+    engine: engineOf(chance, mood),
     pool: poolOf(chance),
     config: {
       logFormats: { sim: { format: "$http_x_request_id $status $outcome" } },
@@ -59,7 +67,7 @@ export function fleetOf(seed: number, chance: Chance): FleetSettings {
     world,
     dialect,
     resumes,
-    isCalm: chance.happens(0.15),
+    mood: isMortal || mood !== "mortal" ? mood : "wild",
     losesResponses: kernelBytes < 131_072 || route.prefillTimeoutMs !== undefined,
     tries: route.retry?.tries || Math.max(world.prefill.length, world.decode.length),
     rules: {
@@ -71,7 +79,8 @@ export function fleetOf(seed: number, chance: Chance): FleetSettings {
   };
 }
 
-function routeOf(chance: Chance, { name, servesWhole, requiresPrefill }: Dialect) {
+function routeOf(chance: Chance, { name, servesWhole, requiresPrefill }: Dialect, mood: Mood) {
+  const isWild = mood === "wild";
   const isSplit = !servesWhole;
   const mayBeAlone = isSplit && !requiresPrefill;
   return {
@@ -79,17 +88,18 @@ function routeOf(chance: Chance, { name, servesWhole, requiresPrefill }: Dialect
     target: { pool: "decode" },
     dialect: name as FleetRules["dialect"],
     ...(isSplit && { prefill: { pool: "prefill" } }),
-    ...(chance.happens(0.3) && {
-      retry: {
-        ...(chance.happens(0.5) && { on: ["error" as const, "timeout" as const] }),
-        tries: chance.below(3),
-      },
-    }),
+    ...(chance.happens(0.3) &&
+      isWild && {
+        retry: {
+          ...(chance.happens(0.5) && { on: ["error" as const, "timeout" as const] }),
+          tries: chance.below(3),
+        },
+      }),
     ...(mayBeAlone && chance.happens(0.2) && { onPrefillFailure: "decode_only" as const }),
     ...(mayBeAlone && chance.happens(0.1) && { prefillMinTokens: 60 }),
     ...(isSplit && { onMissingTransfer: chance.of(["recompute", "retry", "error"] as const) }),
-    ...(chance.happens(0.15) && { requestTimeoutMs: chance.of([300, 3_000]) }),
-    ...(isSplit && chance.happens(0.15) && { prefillTimeoutMs: chance.of([40, 600]) }),
+    ...(chance.happens(0.15) && isWild && { requestTimeoutMs: chance.of([300, 3_000]) }),
+    ...(isSplit && chance.happens(0.15) && isWild && { prefillTimeoutMs: chance.of([40, 600]) }),
     ...(chance.happens(0.1) && { keepAliveCommentMs: 50 }),
     ...timeouts,
     accessLogs: [{ file: "log", format: "sim" }],
@@ -105,12 +115,12 @@ function mayComputeAlone(route: ReturnType<typeof routeOf>): boolean {
   );
 }
 
-function engineOf(chance: Chance) {
+function engineOf(chance: Chance, mood: Mood) {
   return {
     attributes: { engine_id: "e" },
-    maxConns: chance.of([0, 0, 1, 3]),
+    maxConns: mood === "mortal" ? 0 : chance.of([0, 0, 1, 3]),
     // Without it engines are ejected as in Envoy.
-    ...(chance.happens(0.3) && { maxFails: chance.of([0, 1, 3]) }),
+    ...(mood !== "mortal" && chance.happens(0.3) && { maxFails: chance.of([0, 1, 3]) }),
   };
 }
 
