@@ -55,7 +55,7 @@ export class Reports implements ExchangeReports {
     const where = `${name} of pool "${pool.name}"`;
     if (this.#saidMissing.has(where) || this.#saidMissing.size >= engineSlotsMax) return;
     this.#saidMissing.add(where);
-    const what = `prefill engine ${where} gave no kv_transfer_params, so that decode computes its prompts again`;
+    const what = `prefill engine ${where} gave no kv_transfer_params: its KV caches are not transferred`;
     this.#log("warn", `${what}; is the dialect (--dialect) right?`);
   }
 }
