@@ -225,12 +225,13 @@ export const workerRestartDelayMaxMs = 10_000;
 export const workerHealthyMs = 60_000;
 
 /**
- * An upgrade: how long the new process may take to serve, how often whoever waits for that looks, and how long it waits
- * for the start.
+ * An upgrade: how long the new process may take to serve, and workers to say which sockets they have; how often whoever
+ * waits for the upgrade looks, and how long it waits for the start.
  */
 export const upgradeTimeoutMs = 60_000;
+export const upgradeSocketsTimeoutMs = 10_000;
 export const upgradeLookMs = 50;
-export const upgradeStartTimeoutMs = 5_000;
+export const upgradeStartTimeoutMs = 15_000;
 
 /** How often a worker says that retries are refused, at most. */
 export const retryRefusedSaidMs = 10_000;

@@ -3,7 +3,7 @@
  * them.
  */
 import type { Config } from "../../config/schema/schema.ts";
-import { deadlineTickMs } from "../../limits.ts";
+import { deadlineTickMs, upgradeSocketsTimeoutMs } from "../../limits.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -175,9 +175,13 @@ export class Supervisor {
 
   /** The listening sockets of all workers; undefined = one did not respond, or none is alive. */
   async sockets(): Promise<ListeningSocket[] | undefined> {
-    const { length } = this.#workers.living;
-    const sockets = (await this.ask({ about: "sockets" })) as ListeningSocket[][];
-    return length === 0 || sockets.length < length ? undefined : sockets.flat();
+    const { living } = this.#workers;
+    const timeoutMs = upgradeSocketsTimeoutMs;
+    const responses = await Promise.all(
+      living.map((thread) => thread.ask({ about: "sockets" }, timeoutMs)),
+    );
+    if (living.length === 0 || responses.includes(undefined)) return undefined;
+    return (responses as ListeningSocket[][]).flat();
   }
 
   /** What shadow policies would have done, summed over all workers. */

@@ -91,7 +91,7 @@ export class WorkerThread {
   }
 
   /** The worker's response; undefined = it has none, has ended, or did not respond in time. */
-  ask(question: WorkerQuestion): Promise<unknown> {
+  ask(question: WorkerQuestion, timeoutMs: number = workerResponseTimeoutMs): Promise<unknown> {
     this.#lastQuestion += 1;
     const id = this.#lastQuestion;
     this.#send({ type: "question", id, question });
@@ -101,7 +101,7 @@ export class WorkerThread {
         clearTimeout(timer);
         resolve(response);
       };
-      const timer = setTimeout(() => respond(undefined), workerResponseTimeoutMs);
+      const timer = setTimeout(() => respond(undefined), timeoutMs);
       this.#asking.set(id, respond);
     });
   }

@@ -105,6 +105,8 @@ parentPort.on("message", (message) => {
   if (message.type === "apply") void apply(message);
   if (message.type === "reopen") reopened += 1;
   if (message.type === "drain") drain();
+  // It has nothing to say, in particular not which sockets it has.
+  if (message.type === "question") parentPort.postMessage({ type: "response", id: message.id });
   if (message.type === "stop") {
     for (const server of servers.values()) server.close();
     for (const socket of sockets) socket.destroy();
