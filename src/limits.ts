@@ -238,3 +238,6 @@ export const retryRefusedSaidMs = 10_000;
 
 /** Failures of an engine in a row after which its requests move to others without regard to the retry budget. */
 export const failuresThatMoveRequests = 5;
+
+/** Counters of what becomes of requests: outcomes, retries by leg and cause. */
+export const requestCountersMax = 256;

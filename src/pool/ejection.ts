@@ -34,6 +34,9 @@ export interface EjectionRule {
   succeeded(engine: Engine, nowMs: number): void;
 }
 
+/** As `ejectionReasons` counts. */
+const byFailures = 1;
+
 /** `maxFails` failures eject an engine for `failTimeoutMs`. Counts are on the scoreboard, so all workers agree. */
 export class FailureEjection implements EjectionRule {
   readonly blamesRequests = false;
@@ -76,8 +79,9 @@ export class FailureEjection implements EjectionRule {
       board.failures.setCheckedAt(slot, nowMs);
   }
 
-  failed({ slot }: Engine, nowMs: number): void {
-    this.#board.failures.add(slot);
+  failed({ slot, maxFails }: Engine, nowMs: number): void {
+    const count = this.#board.failures.add(slot);
+    if (count === maxFails && !this.#isAlone) this.#board.health.countEjection(slot, byFailures);
     this.#board.failures.setAccessedAt(slot, nowMs);
     this.#board.failures.setCheckedAt(slot, nowMs);
   }

@@ -129,6 +129,7 @@ export class OutlierEjection implements EjectionRule {
       health.setEjectedUntil(slot, nowMs + baseEjectionMs);
       return;
     }
+    health.countEjection(slot, ejectionReasons.indexOf(reason));
     const healthyMs = isBack ? 0 : Math.max(0, nowMs - health.ejectedAt(slot));
     const left = Math.max(0, health.ejections(slot) - Math.floor(healthyMs / intervalMs));
     health.setEjections(slot, left + 1);

@@ -1,5 +1,6 @@
 /** What all workers know of each engine's health: ejections, results of the current window, health checks. */
 import {
+  healthEjectedFor,
   healthEjections,
   healthFailures,
   healthFields,
@@ -61,6 +62,16 @@ export class HealthCounts {
 
   setReason(slot: number, reason: number): void {
     Atomics.store(this.#counts, slot * healthFields + healthReason, reason);
+  }
+
+  /** Counts an ejection. @param reason a number from 1 to 4 */
+  countEjection(slot: number, reason: number): void {
+    Atomics.add(this.#counts, slot * healthFields + healthEjectedFor + reason - 1, 1);
+  }
+
+  /** How often the engine was ejected for this reason. */
+  ejectedFor(slot: number, reason: number): number {
+    return this.#counts[slot * healthFields + healthEjectedFor + reason - 1]!;
   }
 
   /** Whether one request tries the engine after an ejection. */

@@ -3,6 +3,7 @@
 import { kvCountsLength } from "./kv-counts.ts";
 import { prefixJournalLength } from "./prefix-journal.ts";
 import { promptListLength } from "./prompt-list.ts";
+import { requestCountsLength } from "./request-counts.ts";
 
 export interface ScoreboardSize {
   readonly workers: number;
@@ -57,7 +58,7 @@ export const sharedEarlyPace = 16;
 export const sharedWholePace = 17;
 
 /** Integers of a slot for outlier ejection and active health checks, written with Atomics. */
-export const healthFields = 7;
+export const healthFields = 11;
 /** Ejections, of which each makes the next one longer; and why the last one was. */
 export const healthEjections = 0;
 export const healthReason = 1;
@@ -70,6 +71,8 @@ export const healthIsTried = 4;
 export const healthIsSpared = 6;
 /** Whether its health checks fail. */
 export const healthIsUnhealthy = 5;
+/** Ejections, by reason: the first of four fields, for the reasons from 1 on. */
+export const healthEjectedFor = 7;
 
 /**
  * Integers of a pool, at its first slot: assignments since the last merge of its history, the lock of the merge, and
@@ -91,10 +94,23 @@ export function offsetsOf({ workers, slots }: ScoreboardSize) {
   const floats = (rows + workers * slots * 4 + 7) & ~7;
   const shared = floats + workers * slots * rowFields * 8;
   const kv = shared + slots * sharedFields * 8;
-  const prompts = kv + kvCountsLength(workers, slots);
+  const requests = kv + kvCountsLength(workers, slots);
+  const prompts = requests + requestCountsLength(workers);
   const prefixes = prompts + promptListLength(workers);
   const byteLength = prefixes + prefixJournalLength(workers, slots);
-  return { totals, pools, health, rows, floats, shared, kv, prompts, prefixes, byteLength };
+  return {
+    totals,
+    pools,
+    health,
+    rows,
+    floats,
+    shared,
+    kv,
+    requests,
+    prompts,
+    prefixes,
+    byteLength,
+  };
 }
 
 /** The memory of a new scoreboard; hand it to each worker. */

@@ -36,6 +36,7 @@ import {
 } from "./layout.ts";
 import { PrefixJournal } from "./prefix-journal.ts";
 import { PromptList } from "./prompt-list.ts";
+import { RequestCounts } from "./request-counts.ts";
 import { EngineSignals } from "./signals.ts";
 import { UsualTimes } from "./usual-times.ts";
 
@@ -58,6 +59,7 @@ export class Scoreboard {
   readonly history: AssignmentHistory;
   readonly signals: EngineSignals;
   readonly kv: KvCounts;
+  readonly requests: RequestCounts;
   readonly #arrays: ScoreboardArrays;
   readonly #totals: Int32Array;
   /** Requests in flight of each worker. */
@@ -95,6 +97,7 @@ export class Scoreboard {
     this.history = new AssignmentHistory(this.#arrays);
     this.signals = new EngineSignals(this.#arrays);
     this.kv = new KvCounts(memory, at.kv, size, worker);
+    this.requests = new RequestCounts(memory, at.requests, workers, worker);
   }
 
   /**
@@ -162,6 +165,7 @@ export class Scoreboard {
     }
     this.prompts.closeRow(worker);
     this.kv.closeRow(worker);
+    this.requests.closeRow(worker);
   }
 
   /** Clears a slot before another engine gets it. */

@@ -1,5 +1,12 @@
 /** Retries never multiply an overload: at most the route's share of its requests in flight is being retried. */
 import { describe, expect, test } from "vitest";
+import { retryConditions } from "../../src/config/schema/server/retry.ts";
+import { outcomes } from "../../src/proxy/context/outcomes.ts";
+import {
+  outcomeCounter,
+  refusedCounter,
+  retryCounter,
+} from "../../src/proxy/context/request-counters.ts";
 import type { Client } from "./client.ts";
 import { decodes, prefills, response, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";
@@ -71,6 +78,13 @@ describe.each(["prefill", "decode"] as const)("where each %s engine", (role) => 
     expect(requests).toBeGreaterThan(10 * clients);
     expect(asked(world, role)).toBeLessThanOrEqual((1 + share) * requests + requestsMin);
     expect(asked(world, role)).toBeGreaterThan(requests);
+    const { requests: counts } = world.board;
+    const retries = retryConditions.reduce((n, one) => n + counts.sum(retryCounter(role, one)), 0);
+    expect(retries).toBe(asked(world, role) - requests);
+    expect(counts.sum(refusedCounter(role))).toBeGreaterThan(0);
+    const failed = role === "prefill" ? outcomes.prefillFailed : outcomes.decodeFailed;
+    const outcome = statuses.has(502) ? failed : outcomes.answered;
+    expect(counts.sum(outcomeCounter(outcome))).toBe(requests);
     // The overload is over.
     for (const engine of world.prefill) engine.script = prefills;
     for (const engine of world.decode) engine.script = decodes;

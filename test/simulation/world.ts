@@ -6,6 +6,7 @@ import { listenKey } from "../../src/config/values/listen-key.ts";
 import { deadlineTickMs, relayPendingTotalBytesMax } from "../../src/limits.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import type { Worker } from "../../src/proxy/worker/worker.ts";
+import { beingRetried } from "../../src/scoreboard/request-counts.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { MemoryNetwork } from "../../src/transport/memory.ts";
@@ -169,6 +170,7 @@ export class World {
       expect(this.shadowBoard.inFlight(slot), `in flight of a shadow at slot ${slot}`).toBe(0);
       expect(this.shadowBoard.promptBytes(slot), `bytes of a shadow at slot ${slot}`).toBe(0);
     }
+    expect(this.board.requests.sum(beingRetried), "requests being retried").toBe(0);
     expect(this.workers.queueSize, "requests in the queue").toBe(0);
     for (const worker of this.workers.all) {
       expect(worker.bodies.bytes, "bytes of bodies").toBe(0);

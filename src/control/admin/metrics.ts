@@ -2,8 +2,7 @@
 import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";
 import type { WorkerCounts } from "../workers/restarts.ts";
 import type { EngineReport, PoolReport } from "./engines.ts";
-import { type KvPoolReport, kvMetrics } from "./kv.ts";
-import { head, label, linesOf } from "./metric-family.ts";
+import { head, label, linesOf, type MetricFamily } from "./metric-family.ts";
 
 interface Gauge {
   readonly name: string;
@@ -78,7 +77,7 @@ const cacheStates: readonly CacheKnowledge[] = ["exact", "approximate", "blind"]
 export function metricsText(
   workers: WorkerCounts,
   pools: readonly PoolReport[],
-  kv: readonly KvPoolReport[],
+  families: readonly MetricFamily[],
 ): string {
   const lines = [
     ...head("global_proxy_workers", "Workers that are alive."),
@@ -117,6 +116,6 @@ export function metricsText(
       lines.push(`${cacheMetric}{${labels},state="${state}"} ${value}`);
     }
   }
-  lines.push(...kvMetrics(kv).flatMap(linesOf));
+  lines.push(...families.flatMap(linesOf));
   return `${lines.join("\n")}\n`;
 }

@@ -7,13 +7,15 @@ import type { ShadowReport } from "../../pool/shadow.ts";
 import { jsonOf } from "../../proxy/context/explanation.ts";
 import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
+import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import type { WorkerCounts } from "../workers/restarts.ts";
 import { broadcast } from "./broadcast.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
-import { kvReports } from "./kv.ts";
+import { kvMetrics, kvReports } from "./kv.ts";
 import { metricsText } from "./metrics.ts";
+import { ejectionMetrics, requestMetrics } from "./request-metrics.ts";
 import { type AdminResponse, type AdminRoutes, adminProblem } from "./server.ts";
 
 /** What the pages read. */
@@ -23,6 +25,8 @@ export interface AdminSource {
   /** In force. */
   readonly config: Config;
   readonly pools: readonly Pool[];
+  /** Undefined = there are no workers yet. */
+  readonly requests: RequestCounts | undefined;
   readonly signals: ReadonlyMap<string, SignalState>;
   queue(): Promise<QueueState>;
   ask(question: WorkerQuestion): Promise<readonly unknown[]>;
@@ -41,7 +45,11 @@ const pages: Readonly<Record<string, Page>> = {
   "/admin/metrics": async (source, nowMs) => ({
     status: 200,
     contentType: "text/plain; version=0.0.4; charset=utf-8",
-    body: metricsText(source.workers, await reports(source, nowMs), kvReports(source.pools, nowMs)),
+    body: metricsText(source.workers, await reports(source, nowMs), [
+      ...(source.requests === undefined ? [] : requestMetrics(source.requests)),
+      ...ejectionMetrics(source.pools, nowMs),
+      ...kvMetrics(kvReports(source.pools, nowMs)),
+    ]),
   }),
 };
 const explainPath = "/admin/explain/";

@@ -210,6 +210,7 @@ export class ControlPlane {
       isDraining: this.#options.isEnding(),
       config: this.#config,
       pools: supervisor?.pools ?? [],
+      requests: supervisor?.requests,
       signals: supervisor?.signals ?? new Map(),
       queue: async () => supervisor?.queue() ?? { caches: [], queues: [] },
       ask: async (question) => supervisor?.ask(question) ?? [],

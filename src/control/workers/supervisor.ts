@@ -12,6 +12,7 @@ import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import type { BoundAddress, IdleClients, WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
+import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
 import { HealthChecker } from "../polling/health-checker.ts";
 import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
@@ -160,6 +161,11 @@ export class Supervisor {
 
   get pools(): readonly Pool[] {
     return this.#pools.all;
+  }
+
+  /** What has become of requests. */
+  get requests(): RequestCounts {
+    return this.#board.view.requests;
   }
 
   /** Whether engines report their load, by identity; engines that are not polled are left out. */

@@ -10,6 +10,7 @@ import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
 import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import { outcomeCounter } from "../context/request-counters.ts";
 import { ResponseMeter } from "../context/response-meter.ts";
 import { ExchangeDriver } from "../pd/driver/exchange-driver.ts";
 import type { ExchangeRequest } from "../pd/driver/exchange-services.ts";
@@ -227,6 +228,7 @@ export class RequestHandler implements ExchangeRequest {
     this.#timers?.end();
     const { context, worker } = this;
     context.outcome = this.#pageOf ?? outcome;
+    worker.counts.add(outcomeCounter(context.outcome));
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
     const answered = whole || this.#repliesWithError(outcome);
     context.endMs = worker.clock.nowMs();

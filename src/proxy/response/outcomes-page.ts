@@ -67,7 +67,10 @@ function outcomesTable(all: readonly Outcome[]): string {
     outcome.message === "" ? "The response is an engine's, whatever its status." : outcome.message,
     adviceByCode[outcome.code] ?? advice[outcome.fault],
   ]);
-  return table(["`$outcome`, `code`", "status", "fault", "retry", "message", "look at"], rows);
+  return table(
+    ["`$outcome`, `code`, metric label", "status", "fault", "retry", "message", "look at"],
+    rows,
+  );
 }
 
 /** Of heads and bodies that are no HTTP: one row for a code, which several rules may share. */
@@ -79,7 +82,7 @@ function headsTable(): string {
     const statuses = new Set(problems.map(({ status }) => status));
     return [code(name), [...statuses].join(", "), problems.map(({ detail }) => detail).join("; ")];
   });
-  return table(["`$outcome`, `code`", "status", "message"], rows);
+  return table(["`$outcome`, `code`, metric label", "status", "message"], rows);
 }
 
 const families: readonly (readonly [shape: ErrorShape, of: string])[] = [

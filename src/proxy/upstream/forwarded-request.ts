@@ -5,6 +5,7 @@ import type { Endpoint } from "../../dialects/endpoints/endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { QueueService } from "../../queue/queue-service.ts";
+import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Deadlines } from "../../transport/deadlines.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
@@ -18,6 +19,8 @@ import type { Tokenizers } from "./tokenizers.ts";
 export interface WorkerServices extends LegServices, ResponseServices {
   readonly deadlines: Deadlines;
   readonly ids: IdGenerator;
+  /** What becomes of requests. */
+  readonly counts: RequestCounts;
   /** How many bytes may wait for one client now. */
   readonly pending: { readonly perClientMax: number };
   /** Where requests of all workers wait. */

@@ -2,13 +2,17 @@
  * Whether a leg of a request may be tried again at another engine: if its route and its kind allow that, nothing of a
  * response has gone to the client, and the route's budget has room. Counts what is being retried against that budget.
  */
+
+import type { RetryCondition } from "../../config/schema/schema.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
+import { beingRetried, type RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { LegFailure } from "../context/legs.ts";
+import { refusedCounter, retryCounter } from "../context/request-counters.ts";
 import type { RetryBudget } from "../context/retry-budget.ts";
 import type { Route } from "../routing/route.ts";
 import type { ForwardedRequest } from "./forwarded-request.ts";
 import type { Leg } from "./leg.ts";
-import { allowsRetry, backpressureOf, mayBeResent, mayRunTwice } from "./retry.ts";
+import { allowsRetry, backpressureOf, conditionOf, mayBeResent, mayRunTwice } from "./retry.ts";
 
 /** What is tried again. A request has many; so this is no closure. */
 export interface Retried {
@@ -29,6 +33,8 @@ export class LegRetries {
   #underWay: { readonly leg: Leg; readonly isCounted: boolean }[] | undefined;
   /** Of the retry that was allowed last: whether the budget does not count it. */
   #isNextFree = false;
+  /** What that one is for. */
+  #cause: RetryCondition = "error";
 
   /** @param isHarmless it changes nothing to run twice, whatever the route's rules are */
   constructor(
@@ -69,8 +75,12 @@ export class LegRetries {
    */
   failed(leg: Leg, failure: LegFailure, isUnsent: boolean, hasTry: boolean): boolean {
     this.#ended(leg, !isUnsent);
-    if (!hasTry || !(leg.mayTryAnother || leg.hasLastResort)) return false;
-    return this.#isAllowed(failure, isUnsent) && this.#isAffordable(leg, isUnsent);
+    if (!hasTry || failure === "descriptors") return false;
+    if (!(leg.mayTryAnother || leg.hasLastResort) || !this.#isAllowed(failure, isUnsent))
+      return false;
+    if (!this.#isAffordable(leg, isUnsent)) return false;
+    this.#cause = conditionOf(failure);
+    return true;
   }
 
   /**
@@ -89,6 +99,7 @@ export class LegRetries {
     const isFailure = leg.mayTryAnother && this.#isAllowed(head.status, false);
     this.#ended(leg, isFailure || head.status >= 500 || busyMs > 0);
     if (!hasTry || !isFailure || !this.#isAffordable(leg, false)) return false;
+    this.#cause = conditionOf(head.status);
     leg.refused();
     return true;
   }
@@ -96,9 +107,13 @@ export class LegRetries {
   /** Another engine is tried for the leg, as `failed` or `responded` has allowed. */
   retry(leg: Leg): void {
     const budget = this.#budget;
+    this.#counts.add(retryCounter(leg.name, this.#cause));
     if (budget === undefined) return;
     const isCounted = !this.#isNextFree;
-    if (isCounted && !this.#isCounted) budget.take();
+    if (isCounted && !this.#isCounted) {
+      budget.take();
+      this.#counts.add(beingRetried, 1);
+    }
     this.#underWay ??= [];
     this.#underWay.push({ leg, isCounted });
   }
@@ -108,8 +123,12 @@ export class LegRetries {
     const budget = this.#budget;
     if (budget === undefined || !this.#isInFlight) return;
     this.#budget = undefined;
-    if (this.#isCounted) budget.giveBack();
+    if (this.#isCounted) this.#giveBack(budget);
     budget.leave();
+  }
+
+  get #counts(): RequestCounts {
+    return this.#request.worker.counts;
   }
 
   /** Whether the budget counts the request as being retried. */
@@ -126,8 +145,15 @@ export class LegRetries {
     // Whatever decode has waited for is over with it.
     if (leg.name === "decode") underWay.length = 0;
     else underWay.splice(at, 1);
-    if (wasCounted && !this.#isCounted) this.#budget?.giveBack();
-    this.#budget?.retryEnded(isVain);
+    const budget = this.#budget;
+    if (budget === undefined) return;
+    if (wasCounted && !this.#isCounted) this.#giveBack(budget);
+    budget.retryEnded(isVain);
+  }
+
+  #giveBack(budget: RetryBudget): void {
+    budget.giveBack();
+    this.#counts.add(beingRetried, -1);
   }
 
   #isAllowed(failure: LegFailure | number, isUnsent: boolean): boolean {
@@ -156,6 +182,7 @@ export class LegRetries {
   #isAffordable(leg: Leg, isUnsent: boolean): boolean {
     this.#isNextFree = this.#isFree(leg, isUnsent);
     if (this.#isNextFree || this.#hasRoom) return true;
+    this.#counts.add(refusedCounter(leg.name));
     this.#request.context.isRetryRefused = true;
     this.#request.worker.reports.retryRefused(this.#route.match.path, this.#budget!);
     return false;

@@ -20,6 +20,12 @@ const failureConditions: Readonly<Record<Exclude<LegFailure, "descriptors">, Ret
 /** nginx's methods of which it says that they are not idempotent. */
 const changes: ReadonlySet<string> = new Set(["POST", "LOCK", "PATCH"]);
 
+export function conditionOf(failure: Exclude<LegFailure, "descriptors"> | number): RetryCondition {
+  return typeof failure === "number"
+    ? (`http_${failure}` as RetryCondition)
+    : failureConditions[failure];
+}
+
 /**
  * @param failure what befell the leg, or the status of its response
  * @param elapsedMs since the request began
@@ -31,10 +37,7 @@ export function allowsRetry(
 ): boolean {
   // Another engine would need one as well.
   if (failure === "descriptors") return false;
-  const condition =
-    typeof failure === "number"
-      ? (`http_${failure}` as RetryCondition)
-      : failureConditions[failure];
+  const condition = conditionOf(failure);
   if (on.includes("off") || !on.includes(condition)) return false;
   return timeoutMs === 0 || elapsedMs <= timeoutMs;
 }

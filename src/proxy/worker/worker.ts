@@ -9,6 +9,7 @@ import type { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import { PoolQueues } from "../../queue/pool-queues.ts";
 import type { QueueService } from "../../queue/queue-service.ts";
+import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { Deadlines, type Expirable } from "../../transport/deadlines.ts";
 import type { Socket, Transport } from "../../transport/socket.ts";
@@ -53,6 +54,7 @@ export class Worker implements CallbackServer, ClientServices {
   readonly queue: QueueService;
   readonly kvLedger: KvLedger;
   readonly reports: Reports;
+  readonly counts: RequestCounts;
   draining = false;
   closesIdle = false;
   readonly #deps: WorkerDeps;
@@ -72,6 +74,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.#memory = new MemoryReclaimer(deps.collectGarbage ?? (() => {}));
     this.clock = deps.clock;
     this.ids = deps.ids;
+    this.counts = deps.board.requests;
     this.reports = new Reports(deps.log, deps.clock);
     this.callbacks = new Callbacks(deps.ids);
     this.deadlines = new Deadlines(deps.clock.nowMs());
