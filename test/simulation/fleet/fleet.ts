@@ -5,6 +5,7 @@
  */
 import { expect } from "vitest";
 import { continuationsMax, kvReleaseTriesMax } from "../../../src/limits.ts";
+import { outcomes } from "../../../src/proxy/context/outcomes.ts";
 import { type Asker, asker, expectHonest, isOver, type Seen } from "./askers.ts";
 import { Chance } from "./chance.ts";
 import { pairs } from "./dialect-engines.ts";
@@ -70,14 +71,20 @@ export function runFleet(seed: number): Tally {
 /** Each request has one line, and it says what the client has seen. @param isCertain no worker has died with lines */
 function expectLogged(
   lines: ReadonlyMap<string, readonly string[]>,
-  { asks, isFickle }: Asker,
+  { client, asks, isFickle }: Asker,
   seen: readonly Seen[],
   isCertain: boolean,
 ): void {
   asks.forEach(({ id }, i) => {
-    const outcomes = lines.get(id) ?? [];
-    const [outcome] = outcomes;
-    if (outcomes.length > 1) expect(outcomes, `lines of ${id}`).toEqual([outcome]);
+    const own = lines.get(id) ?? [];
+    if (own.length > 1) expect(own, `lines of ${id}`).toEqual([own[0]]);
+    const [status, outcome] = own[0]?.split(" ") ?? [];
+    const due = statuses.get(outcome ?? "");
+    if (due !== undefined && seen[i] !== "broken" && seen[i] !== "error-event" && !isFickle)
+      expect(status, `status of ${id}, ${outcome}`).toBe(due);
+    const body = client.answers[i]?.body.toString() ?? "";
+    const [, code] = seen[i] === "error" ? (/"code":"(GP_\w+)"/.exec(body) ?? []) : [];
+    if (code !== undefined && isCertain) expect(outcome, id).toBe(code);
     if (isFickle || !isCertain || seen[i] === "nothing") return;
     const isRight = seen[i] === "right";
     if (outcome === undefined || isRight !== (outcome === "GP_OK")) {
@@ -102,12 +109,19 @@ function expectNoLeak({ world, dialect }: FleetSettings): void {
   expect(leaked, "KV caches that are leaked").toEqual(leaked.map(() => 0));
 }
 
-/** The outcomes of each request, by its id. */
+/** Of the outcomes that have a status of their own, by code. */
+const statuses = new Map(
+  Object.values(outcomes)
+    .filter(({ status, code }) => status !== 0 && code !== outcomes.answered.code)
+    .map(({ code, status }) => [code, `${status}`]),
+);
+
+/** Status and outcome of each request, by its id. */
 function linesById(lines: readonly string[]): Map<string, string[]> {
   const all = new Map<string, string[]>();
   for (const line of lines) {
-    const [id = "", , outcome = ""] = line.split(" ");
-    all.set(id, [...(all.get(id) ?? []), outcome]);
+    const [id = "", status, outcome] = line.split(" ");
+    all.set(id, [...(all.get(id) ?? []), `${status} ${outcome}`]);
   }
   return all;
 }
