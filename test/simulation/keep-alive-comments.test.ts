@@ -56,6 +56,38 @@ describe.each(["1.1", "1.0"])("HTTP/%s", (version) => {
   });
 });
 
+/** Sends the head at once, as uvicorn does, and nothing of the body for a while. */
+const headFirst =
+  (script: Script): Script =>
+  (request, connection) => {
+    const isClosing = script === decodesUntilClosed;
+    const head = isClosing
+      ? "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+      : chunkedHead;
+    connection.send(head);
+    const send = (text: string | Buffer) => text !== head && connection.send(text);
+    connection.after(waitMs, () => script(request, { ...connection, send }));
+  };
+
+describe.each(["1.1", "1.0"])("HTTP/%s", (version) => {
+  test.each([
+    ["in chunks", decodes],
+    ["until the engine closes", decodesUntilClosed],
+  ] as const)("comments come behind the head of a stream %s, too", (_, script) => {
+    for (const dialect of ["omni", "vllm-ascend"] as const) {
+      const world = worldOf(headFirst(script), { route: { ...route, dialect } });
+      for (const engine of world.engines) engine.checksTransfer = false;
+      const client = world.ask(ask, "", version);
+      const body = world.responseTo(client).body.toString();
+      expect(body).toContain(comment);
+      expect(withoutComments(body)).toBe(rightResponse(ask));
+      expect(world.lines).toEqual([expect.stringContaining("200 GP_OK")]);
+      world.runFor(20);
+      world.expectNothingLeft();
+    }
+  });
+});
+
 test.each([
   [
     "a refusal",

@@ -8,7 +8,7 @@ import { engineHead } from "./engine-head.ts";
 import { type BodySink, FilteredBody } from "./filtered-body.ts";
 import type { FramedBody } from "./framed-body.ts";
 import { type ClientPort, type ResponseServices, ResponseWriter } from "./response-writer.ts";
-import { hasEvents } from "./stream-marks.ts";
+import { hasEvents, hasReadableEvents } from "./stream-marks.ts";
 
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
 type BodyMode = "none" | "as-is" | "data" | "chunk";
@@ -18,15 +18,12 @@ const contentLengthLine = /(?<=\n)content-length:[^\r]*\r\n/i;
 const eventType = /^content-type: text\/event-stream/im;
 const lastChunk = Buffer.from("0\r\n\r\n");
 
-/** Whether the response is a stream whose events can be put behind others. */
-function canGoOn({ fields }: ResponseHead): boolean {
-  return hasEvents(fields) && !fields.get("content-encoding");
-}
-
 export class ClientResponse implements BodySink {
   #keep: boolean;
   #mode: BodyMode = "none";
   #unframed = false;
+  /** Whose head was taken over last. */
+  #engine: ResponseHead | undefined;
   /** Bytes of the body that are held back; undefined = they go out as they come. */
   #buffered: BufferedBody | undefined;
   /** What is held back may be changed once it is whole. */
@@ -69,8 +66,19 @@ export class ClientResponse implements BodySink {
       this.#keep = false;
     }
     const framing = isFramed ? "Transfer-Encoding: chunked\r\n" : "";
+    const isFirst = !this.#out.isEarly;
+    // What is held back has its framing already.
+    if (isFirst && this.#engine?.framing === "chunked" && this.#buffered?.bytes) return true;
     this.#out.comment(() => head + framing + this.#connectionLine(), isFramed);
+    if (isFirst && this.#engine !== undefined) this.#giveUpHead(this.#engine);
     return true;
+  }
+
+  /** An early head goes out in place of the engine's: the body is framed where it is written. */
+  #giveUpHead(engine: ResponseHead): void {
+    this.#out.setHead("", engine.status === 200 && hasReadableEvents(engine.fields));
+    if (this.#mode !== "none") this.#mode = engine.framing === "chunked" ? "data" : "as-is";
+    if (this.#filtered !== undefined) this.#filtered.keepsChunks = false;
   }
 
   /** Whether the connection may serve another request afterwards. */
@@ -95,7 +103,7 @@ export class ClientResponse implements BodySink {
    */
   fromEngine(engine: ResponseHead, requestId: string, status: number, redirects?: string): void {
     const { head } = this.#context;
-    // Behind an early head the body is framed where it is written.
+    this.#engine = engine;
     const old = head.minor === 0 || this.#out.isEarly;
     let framing = "";
     this.#unframed = head.minor === 0 && this.#out.isEarly;
@@ -118,7 +126,7 @@ export class ClientResponse implements BodySink {
     this.#context.engineHead = engine.fields.text;
     const lines = this.#context.explanation?.line() ?? "";
     const text = engineHead(engine, requestId, status, redirects) + lines;
-    const isStream = this.#out.isEarly && engine.status === 200 && canGoOn(engine);
+    const isStream = this.#out.isEarly && engine.status === 200 && hasReadableEvents(engine.fields);
     this.#out.setHead(text + framing + this.#connectionLine(), isStream);
   }
 
@@ -148,7 +156,7 @@ export class ClientResponse implements BodySink {
 
   /** The events of another response continue those that were sent. False if it has none. */
   goesOn(engine: ResponseHead): boolean {
-    if (!canGoOn(engine)) return false;
+    if (!hasReadableEvents(engine.fields)) return false;
     const keepsChunks = this.#mode === "chunk" && engine.framing === "chunked";
     this.#filtered = new FilteredBody(this, true, keepsChunks);
     return true;

@@ -21,7 +21,7 @@ export class FilteredBody {
   readonly #sink: BodySink;
   readonly isEvents: boolean;
   /** Whether the engine's own chunks may go on where nothing in them is changed. */
-  readonly #keepsChunks: boolean;
+  keepsChunks: boolean;
   /** What has come before it is known how it is to be changed. */
   #buffered: Buffer[] = [];
   #bufferedBytes = 0;
@@ -33,7 +33,7 @@ export class FilteredBody {
   constructor(sink: BodySink, isEvents: boolean, keepsChunks: boolean) {
     this.#sink = sink;
     this.isEvents = isEvents;
-    this.#keepsChunks = keepsChunks;
+    this.keepsChunks = keepsChunks;
   }
 
   /** The engine has given the request up: the client has what came before that. */
@@ -120,7 +120,7 @@ export class FilteredBody {
   /** Whether these are whole chunks of whole events, none of which is to be changed: nearly all of a stream. */
   #passesWhole({ reader }: FramedBody, chunk: Buffer, start: number, end: number): boolean {
     const events = this.#events;
-    if (events === undefined || !this.#keepsChunks || !this.#isBetweenChunks) return false;
+    if (events === undefined || !this.keepsChunks || !this.#isBetweenChunks) return false;
     const { dataSpans, dataSpanCount, rawSpans, rawSpanCount } = reader;
     if (rawSpanCount !== 1 || rawSpans[0] !== start || rawSpans[1] !== end) return false;
     for (let i = 0; i < dataSpanCount; i += 1) {

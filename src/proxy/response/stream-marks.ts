@@ -5,6 +5,11 @@ export function hasEvents(fields: HeaderFields): boolean {
   return /^text\/event-stream\b/i.test(fields.get("content-type") ?? "");
 }
 
+/** Whether other events can be put before and behind them. */
+export function hasReadableEvents(fields: HeaderFields): boolean {
+  return hasEvents(fields) && !fields.get("content-encoding");
+}
+
 const errorStarts = ['data: {"error"', 'data: {"object":"error"', "event: error\n"].map((text) =>
   Buffer.from(text),
 );
