@@ -83,7 +83,8 @@ function expectLogged(
     if (due !== undefined && seen[i] !== "broken" && seen[i] !== "error-event" && !isFickle)
       expect(status, `status of ${id}, ${outcome}`).toBe(due);
     const body = client.answers[i]?.body.toString() ?? "";
-    const [, code] = seen[i] === "error" ? (/"code":"(GP_\w+)"/.exec(body) ?? []) : [];
+    const isError = seen[i] === "error" || seen[i] === "error-event";
+    const [, code] = isError ? (/"code":"(GP_\w+)"/.exec(body) ?? []) : [];
     if (code !== undefined && isCertain) expect(outcome, id).toBe(code);
     if (isFickle || !isCertain || seen[i] === "nothing") return;
     const isRight = seen[i] === "right";
