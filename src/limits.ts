@@ -54,6 +54,8 @@ export const garbageBytesUsual = { node: 268_435_456, bun: 1_073_741_824 } as co
  * are held back count in the configuration's `bodyBytesTotalMax`, as bodies of requests do.
  */
 export const bufferedResponseBytesMax = 1_048_576;
+/** Longest first event of a stream that is looked at before anything of the stream is sent. */
+export const firstEventBytesMax = 65_536;
 /** Largest answer in one piece in which what only the prefill engine knows is put in; a larger one stays as it is. */
 export const filteredResponseBytesMax = 16_777_216;
 /** The same for one event of a stream, and for one that carries the log-probabilities of a prompt. */

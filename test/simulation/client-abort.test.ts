@@ -74,7 +74,7 @@ const phases: readonly Phase[] = [
   },
   {
     name: "in the stream",
-    begin: script("decode", (_, { send }) => send(chunkedHead + chunk("data: 1\n\n"))),
+    begin: script("decode", (_, { send }) => send(chunkedHead + chunk("data: {}\n\n"))),
     line: `200 ${gone} decode1:9000`,
   },
 ];

@@ -29,7 +29,7 @@ function floods(bytes: number): Script {
     const more = () => {
       while (left > 0 && connection.socket.pendingBytes === 0 && !connection.socket.closed) {
         left -= eventBytes;
-        connection.send(chunk("z".repeat(eventBytes)));
+        connection.send(chunk("data: ".padEnd(eventBytes, "z")));
       }
       if (left > 0) connection.after(5, more);
       else connection.send("0\r\n\r\n");
@@ -156,7 +156,7 @@ test.each([
 
 test("an engine whose reading a client stopped at the very end serves the next request", () => {
   const world = new World({ decode: 1, kernelBytes: 600_000, readBytes: [600_000, 600_000] });
-  const events = Array.from({ length: 30 }, () => chunk("z".repeat(eventBytes))).join("");
+  const events = Array.from({ length: 30 }, () => chunk("data: ".padEnd(eventBytes, "z"))).join("");
   world.decode[0]!.script = (_, { send }) => send(`${chunkedHead}${events}0\r\n\r\n`);
   const stuck = world.client();
   stuck.connected = () => {

@@ -8,7 +8,9 @@ export interface EngineFailure {
   /** The request cannot have reached the engine. */
   readonly unsent: boolean;
   readonly cause: string;
+  /** The engine says so itself: perhaps it could not have the KV cache. */
+  readonly isError?: boolean;
 }
 
-/** Why a response that has come to its end is not what it should be. */
-export type ResponseFault = Pick<EngineFailure, "kind" | "cause">;
+/** Why a response is not what it should be. */
+export type ResponseFault = Pick<EngineFailure, "kind" | "cause" | "isError">;

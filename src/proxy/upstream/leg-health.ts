@@ -5,6 +5,7 @@
 
 import type { LegName } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
+import { bufferedResponseBytesMax } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";
 import { firstLookMs, lateAfterMs, observeFirstByte } from "../../pool/lateness.ts";
 import type { Placement, Pool } from "../../pool/pool.ts";
@@ -61,6 +62,10 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   #silentSinceMs = 0;
   #tokensThen = 0;
   #isLate = false;
+  /** Of the response under way: something of its body is here, or its status says enough. */
+  #hasResponded = false;
+  #hasEvents = false;
+  #isShort = false;
   #patience = 1;
   /** Engines that have seen the request and failed. Undefined = none. */
   #failures: Failure[] | undefined;
@@ -88,6 +93,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     this.#placement = placement;
     this.#sentMs = nowMs;
     this.#isLate = false;
+    this.#hasResponded = false;
     const lookMs = firstLookMs(placement.pool);
     if (lookMs === 0) return;
     this.#deadlines = deadlines;
@@ -96,41 +102,75 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     deadlines.add(this);
   }
 
-  /** The response has begun. @param headMs when, by the clock that does not jump */
-  responded(head: ResponseHead, headMs: number): void {
-    const { status } = head;
-    const { pool, engine, lease } = this.#placement!;
-    const nowMs = this.#clock.wallMs();
-    pool.board.usual.setRespondedAt(engine.slot, nowMs);
-    this.#stopWatching();
-    if (pool.health.isFailure(status, false)) {
-      // As engines say that a KV cache could not be had; any other status is about themselves.
-      this.failed(false, status === 500);
-      return;
+  /**
+   * The head is here. An engine may send that of a stream long before there is a token, or without ever having one.
+   * @param headMs when, by the clock that does not jump
+   */
+  headCame({ status, fields, framing, contentLength }: ResponseHead, headMs: number): void {
+    this.#hasEvents = hasEvents(fields);
+    this.#isShort = framing === "length" && contentLength <= bufferedResponseBytesMax;
+    if (status < 300) return;
+    const { pool, engine } = this.#placement!;
+    const wallMs = this.#clock.wallMs();
+    this.#responded(wallMs);
+    // As engines say that a KV cache could not be had; any other status is about themselves.
+    if (pool.health.isFailure(status, false)) this.failed(false, status === 500);
+    else if (status < 500) {
+      pool.succeeded(engine, wallMs);
+      if (status !== 429) this.#served(headMs - this.#sentMs, wallMs);
     }
-    if (status >= 500) return;
-    // Whether a prefill has succeeded shows at its end: that of its response comes with its beginning.
-    if (this.#leg.name !== "prefill" || status >= 300) pool.succeeded(engine, nowMs);
-    if (status === 429) return;
-    const tookMs = headMs - this.#sentMs;
-    if (this.#failures !== undefined) this.#served(tookMs, nowMs);
-    if (status >= 400 || firstLookMs(pool) === 0) return;
-    const isEarly = this.#leg.name !== "decode" || hasEvents(head.fields);
+  }
+
+  /**
+   * Some of the body is here, and not known to be junk. Reported at once rather than at the response's end: an engine
+   * that is back takes its share before its first long stream is over.
+   * @param isOpen it may still turn out to be junk: a stream has no event yet
+   */
+  bodyBegan(isOpen: boolean): void {
+    if (this.#hasResponded || (isOpen && this.#hasEvents)) return;
+    const { pool, engine, lease } = this.#placement!;
+    const wallMs = this.#clock.wallMs();
+    this.#responded(wallMs);
+    const isPrefill = this.#leg.name === "prefill";
+    const tookMs = this.#clock.nowMs() - this.#sentMs;
+    // What is short shows at its end whether it is what it should be, and that is soon.
+    if (!isPrefill && !this.#isShort) {
+      pool.succeeded(engine, wallMs);
+      this.#served(tookMs, wallMs);
+    }
+    if (firstLookMs(pool) === 0) return;
+    const isEarly = this.#leg.name !== "decode" || this.#hasEvents;
     observeFirstByte(pool, isEarly, lease.tokens, tookMs);
   }
 
   /** The response is whole, and what it should be. */
   ended(status: number): void {
+    if (status >= 300 || (this.#hasResponded && !this.#isShort && this.#leg.name !== "prefill"))
+      return;
     const { pool, engine } = this.#placement!;
-    if (this.#leg.name === "prefill" && status < 300) pool.succeeded(engine, this.#clock.wallMs());
+    const wallMs = this.#clock.wallMs();
+    this.#responded(wallMs);
+    pool.succeeded(engine, wallMs);
+    if (this.#failures !== undefined) this.#served(this.#clock.nowMs() - this.#sentMs, wallMs);
+  }
+
+  /** The engine has shown that it works, or at least that it responds. */
+  #responded(wallMs: number): void {
+    if (this.#hasResponded) return;
+    this.#hasResponded = true;
+    const { pool, engine } = this.#placement!;
+    pool.board.usual.setRespondedAt(engine.slot, wallMs);
+    // A prefill is of use when all of it is here.
+    if (this.#leg.name !== "prefill") this.#stopWatching();
   }
 
   /** The route tries another engine because of the response's status. */
   refused(status: number): void {
     const { pool } = this.#placement!;
-    if (pool.health.isFailure(status, true)) {
-      this.failed(false, status === 500);
-    }
+    // Behind 200 an engine has said that it failed.
+    const isError = status < 300;
+    if (isError || pool.health.isFailure(status, true))
+      this.failed(false, isError || status === 500);
   }
 
   /**
@@ -192,11 +232,13 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     pool.board.observeWait(engine.slot, waitedMs);
     const ms = `${Math.round(waitedMs)} ms`;
     const cause = `no response after ${ms}, ${Math.round(lateMs)} ms is late for its length`;
-    if (this.#isEarly && this.#leg.giveUp(cause)) {
+    // A response in one piece may take any time, unless others have found that the engine does not work.
+    const isLost = this.#isEarly || !pool.health.isHealthy(engine, this.#clock.wallMs());
+    if (isLost && this.#leg.giveUp(cause)) {
       this.#patience *= patienceFactor;
       return;
     }
-    // A response in one piece may take any time, and without another engine a late one is better than none.
+    // Without another engine a late response is better than none.
     this.failed(false, true);
     this.#lookAgainIn(lateMs);
   }

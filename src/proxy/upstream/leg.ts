@@ -26,6 +26,8 @@ export interface LegRequest {
   legHead(leg: Leg, connection: EngineConnection): void;
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
   legEnded(leg: Leg): void;
+  /** Whether the response may still turn out to be none. */
+  isUndecided?(leg: Leg): boolean;
   /** What is wrong with a response that has come to its end; undefined = nothing. */
   faultOf?(leg: Leg): ResponseFault | undefined;
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void;
@@ -170,9 +172,7 @@ export class Leg implements LegOwner {
     const record = this.#record!;
     record.headMs = this.#clock.nowMs();
     record.status = connection.head.status;
-    // Reported at once rather than at the response's end, as in nginx: an engine that is back takes its share before
-    // its first long stream is over.
-    this.#health.responded(connection.head, record.headMs);
+    this.#health.headCame(connection.head, record.headMs);
     if (record.status < 500) this.#place.placement!.shadow?.responseStarted();
     this.#request.legHead(this, connection);
   }
@@ -182,6 +182,8 @@ export class Leg implements LegOwner {
     const tokens = this.#tokens.add(end - start);
     if (tokens > 0) this.#place.placement?.lease.addResponseTokens(tokens);
     this.#request.legBody(this, connection, chunk, start, end);
+    if (this.#connection !== connection) return;
+    this.#health.bodyBegan(this.#request.isUndecided?.(this) ?? false);
   }
 
   legEnded(connection: EngineConnection): void {
@@ -206,7 +208,7 @@ export class Leg implements LegOwner {
       return;
     }
     // It may have waited for a KV cache that does not come.
-    const hasWaited = failure.kind === "timeout" && !failure.unsent;
+    const hasWaited = (failure.kind === "timeout" && !failure.unsent) || failure.isError === true;
     if (failure.kind !== "descriptors")
       this.#health.failed(failure.unsent && !this.#resent, hasWaited);
     this.#request.services.reports.legFailed(placement, this.name, failure);
@@ -230,9 +232,15 @@ export class Leg implements LegOwner {
   giveUp(cause: string): boolean {
     const connection = this.#connection;
     if (connection === undefined || !this.#request.patience?.mayTimeOut(this)) return false;
-    connection.cancel();
-    this.legFailed(connection, { kind: "timeout", stale: false, unsent: false, cause });
+    this.fail({ kind: "timeout", cause });
     return true;
+  }
+
+  /** What comes is of no use: gives this try up. */
+  fail(fault: ResponseFault): void {
+    const connection = this.#connection!;
+    connection.cancel();
+    this.legFailed(connection, { ...fault, stale: false, unsent: false });
   }
 
   #send(placement: Placement, fresh: boolean): void {

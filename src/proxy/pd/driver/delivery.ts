@@ -4,16 +4,18 @@
  */
 
 import type { PrefillResponse } from "../../../dialects/dialect.ts";
-import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../../limits.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";
-import { beginsWithError, hasEvents, StreamEnd } from "../../response/stream-marks.ts";
+import { beginsWithError } from "../../response/stream-marks.ts";
 import type { EngineConnection } from "../../upstream/engine-connection.ts";
 import type { ResponseFault } from "../../upstream/engine-failure.ts";
+import type { Leg } from "../../upstream/leg.ts";
+import type { LegRetries } from "../../upstream/leg-retries.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Attempt } from "./attempt.ts";
+import { DecodeFaults } from "./decode-faults.ts";
 import { DecodeInspector } from "./decode-inspector.ts";
 import type { ExchangeRequest } from "./exchange-services.ts";
 import { Relay } from "./relay.ts";
@@ -26,8 +28,9 @@ export class Delivery {
   readonly #merger: ResponseMerger;
   readonly #inspector = new DecodeInspector();
   readonly #relay: Relay;
-  /** Of a stream that only its connection's end would end. */
-  #streamEnd: StreamEnd | undefined;
+  readonly faults: DecodeFaults;
+  /** What has come of a stream is held back until its first event is there. */
+  #awaitsEvent = false;
   #isDecodeWhole = false;
   /** As the response under way knows it; undefined = there is none. */
   #prefill: { whole: Buffer | undefined } | undefined;
@@ -37,12 +40,14 @@ export class Delivery {
     exchange: Exchange,
     attempt: Attempt,
     merger: ResponseMerger,
+    retries: LegRetries,
   ) {
     this.#request = request;
     this.#response = request.response;
     this.#exchange = exchange;
     this.#attempt = attempt;
     this.#merger = merger;
+    this.faults = new DecodeFaults(request, exchange, retries);
     this.#relay = new Relay(request);
   }
 
@@ -52,6 +57,8 @@ export class Delivery {
     this.#relay.release();
     this.#prefill = undefined;
     this.#inspector.stop();
+    this.faults.reset();
+    this.#awaitsEvent = false;
     this.#isDecodeWhole = false;
   }
 
@@ -60,24 +67,21 @@ export class Delivery {
     this.#relay.resume();
   }
 
-  /**
-   * Decode's response begins. An engine that dies closes its connection as one does that is done: where nothing else
-   * frames a stream of an API that has an end, that end has to come.
-   */
-  watch({ status, framing, fields }: ResponseHead): void {
-    const { endpoint } = this.#request;
-    const hasEnd = endpoint !== undefined && isGenerating(endpoint);
-    const isWatched = hasEnd && status === 200 && framing === "close" && hasEvents(fields);
-    this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
-  }
-
-  saw(chunk: Buffer, start: number, end: number): void {
-    this.#streamEnd?.add(chunk, start, end);
-  }
-
-  /** What is wrong with decode's response, which has come to its end; undefined = nothing. */
-  get fault(): ResponseFault | undefined {
-    return this.#streamEnd?.hasCome === false ? cutShort : undefined;
+  /** Bytes of decode's response. @returns why another engine is to be tried; undefined = it is not, so far */
+  saw(
+    leg: Leg,
+    connection: EngineConnection,
+    chunk: Buffer,
+    start: number,
+    end: number,
+  ): ResponseFault | undefined {
+    const fault = this.faults.saw(leg, connection, chunk, start, end);
+    const isHeld = this.#response.isBuffered || this.#exchange.deliveringLeg !== undefined;
+    if (fault === undefined && this.faults.isOpen && !isHeld) {
+      this.#awaitsEvent = true;
+      this.#response.hold();
+    }
+    return fault;
   }
 
   /** Of a response of which nothing has gone out, the client knows nothing: another one may come in its place. */
@@ -125,6 +129,13 @@ export class Delivery {
       this.#inspect(connection, chunk, start, end);
       return;
     }
+    if (this.#awaitsEvent) {
+      this.#response.body(connection, chunk, start, end);
+      if (this.faults.isOpen) return;
+      this.#awaitsEvent = false;
+      exchange.decodeResponded(true, false);
+      return;
+    }
     if (!this.#response.isBuffered && exchange.deliveringLeg === undefined) {
       // Of an error the prefill may know more, or be the reason: then there is another attempt.
       const isError = exchange.isPrefillPending && startsWithError(connection, chunk, start, end);
@@ -154,7 +165,8 @@ export class Delivery {
     else {
       const needsPrefill =
         this.#exchange.isPrefillPending &&
-        this.#merger.awaitsPrefill(this.#attempt.dialectRequest, notYet);
+        (this.faults.holdsError ||
+          this.#merger.awaitsPrefill(this.#attempt.dialectRequest, notYet));
       this.#exchange.decodeResponded(this.#request.context.status < 400, false, needsPrefill);
     }
   }
@@ -244,6 +256,5 @@ function startsWithError(
   return beginsWithError(chunk, from, isChunked ? reader.dataSpans[1]! : end);
 }
 
-const cutShort: ResponseFault = { kind: "error", cause: "the stream broke off before its end" };
 const notYet: PrefillResponse = { whole: undefined };
 const nothing = Buffer.from("{}");

@@ -78,7 +78,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     this.#exchange = new Exchange(exchangeOptions(route, order), this);
     this.#retries = new LegRetries(request, route, this);
     this.patience = new LegPatience(context, this.#exchange, this.#retries);
-    this.#delivery = new Delivery(request, this.#exchange, this.#attempt, merger);
+    this.#delivery = new Delivery(request, this.#exchange, this.#attempt, merger, this.#retries);
     if (this.#prefillResponse !== undefined) {
       this.#prefill = new PrefillEvents({
         request,
@@ -187,7 +187,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   legHead(leg: Leg, { head }: EngineConnection): void {
-    if (leg.name === "decode") this.#delivery.watch(head);
+    if (leg.name === "decode") this.#delivery.faults.watch(head);
     if (head.status >= 300) this.#kv?.refused(leg.name);
     const retry = this.#retries.responded(leg, head, this.#hasTry(leg));
     if (leg.name === "prefill" && head.status < 300) return;
@@ -208,7 +208,13 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
-    if (leg.name === "decode") this.#delivery.saw(chunk, start, end);
+    if (leg.name === "decode") {
+      const fault = this.#delivery.saw(leg, connection, chunk, start, end);
+      if (fault !== undefined) {
+        leg.fail(fault);
+        return;
+      }
+    }
     if (this.#exchange.deliveringLeg === leg.name)
       this.#delivery.pass(connection, chunk, start, end);
     else if (leg.name === "prefill") this.#prefill!.body(leg, connection, chunk, start, end);
@@ -234,8 +240,12 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     else this.#delivery.legEnded(isPrefill ? "prefill" : "decode");
   }
 
+  isUndecided(leg: Leg): boolean {
+    return leg.name === "decode" && this.#delivery.faults.isOpen;
+  }
+
   faultOf(leg: Leg): ResponseFault | undefined {
-    return leg.name === "decode" ? this.#delivery.fault : this.#prefill!.fault;
+    return leg.name === "decode" ? this.#delivery.faults.atEnd(leg) : this.#prefill!.fault;
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {

@@ -73,8 +73,10 @@ export class PrefillEvents {
     learnFromPrefill(response, request.promptBytes, legs.targets, this.admission);
     const { reply, isMissing } = result;
     kv?.prefillEnded(reply === undefined && !isMissing ? "held" : "empty");
-    if (reply === undefined) exchange.prefillDone();
-    else {
+    if (reply === undefined) {
+      // It is not the prefill's fault.
+      if (!delivery.faults.replacesError(legs.decode)) exchange.prefillDone();
+    } else {
       const isFirst = exchange.deliveringLeg === undefined && !exchange.resumes;
       if (isFirst) finalReply(request.response, request.context, reply);
       exchange.deliverPrefillResponse();

@@ -43,10 +43,9 @@ export class Exchange {
     return this.#steps.order;
   }
 
-  /** Decode cannot respond yet: its prefill is not done. */
+  /** Decode cannot respond yet: its prefill is not done. One that is to ask for a prefill waits for nobody. */
   get awaitsPrefill(): boolean {
-    const { order, prefill } = this.#steps;
-    return order !== "decode-only" && prefill !== "done";
+    return this.#steps.prefill === "sent";
   }
 
   /** Whether a further engine would be tried if this leg failed. */

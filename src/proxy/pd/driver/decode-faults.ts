@@ -1,0 +1,105 @@
+/**
+ * What is wrong with decode's 200 while another engine can still give a better response: junk at its beginning or as a
+ * whole, an error that it says, a stream that ends before its time.
+ */
+import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
+import type { ResponseHead } from "../../../http1/head/response-head.ts";
+import { ResponseCheck } from "../../response/response-check.ts";
+import { hasEvents, StreamEnd } from "../../response/stream-marks.ts";
+import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { ResponseFault } from "../../upstream/engine-failure.ts";
+import type { Leg } from "../../upstream/leg.ts";
+import type { LegRetries } from "../../upstream/leg-retries.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import type { ExchangeRequest } from "./exchange-services.ts";
+
+export class DecodeFaults {
+  readonly #request: ExchangeRequest;
+  readonly #exchange: Exchange;
+  readonly #retries: LegRetries;
+  readonly #check = new ResponseCheck();
+  /** What decode has said, while its prefill may still know more, or be the reason. */
+  #heldError: ResponseFault | undefined;
+  /** Of a stream that only its connection's end would end. */
+  #streamEnd: StreamEnd | undefined;
+
+  constructor(request: ExchangeRequest, exchange: Exchange, retries: LegRetries) {
+    this.#request = request;
+    this.#exchange = exchange;
+    this.#retries = retries;
+  }
+
+  /** Decode is sent: nothing of a response before counts. */
+  reset(): void {
+    this.#check.stop();
+    this.#heldError = undefined;
+  }
+
+  /** It cannot be told yet whether it is a response. */
+  get isOpen(): boolean {
+    return this.#check.isOpen;
+  }
+
+  /** The response is an error, and waits for the prefill. */
+  get holdsError(): boolean {
+    return this.#heldError !== undefined;
+  }
+
+  /**
+   * Decode's response begins. An engine that dies closes its connection as one does that is done: where nothing else
+   * frames a stream of an API that has an end, that end has to come.
+   */
+  watch(head: ResponseHead): void {
+    const { status, framing, fields } = head;
+    const { endpoint } = this.#request;
+    const generates = endpoint !== undefined && isGenerating(endpoint);
+    if (generates && !this.#exchange.resumes) this.#check.start(head);
+    const isWatched = generates && status === 200 && framing === "close" && hasEvents(fields);
+    this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
+  }
+
+  /** @returns why another engine is to be tried; undefined = it is not, so far */
+  saw(
+    leg: Leg,
+    connection: EngineConnection,
+    chunk: Buffer,
+    start: number,
+    end: number,
+  ): ResponseFault | undefined {
+    this.#streamEnd?.add(chunk, start, end);
+    const verdict = this.#check.add(connection, chunk, start, end);
+    return typeof verdict === "string" ? undefined : this.#replaced(leg, verdict);
+  }
+
+  /** What is wrong with the response, which has come to its end; undefined = nothing that could be mended. */
+  atEnd(leg: Leg): ResponseFault | undefined {
+    if (this.#streamEnd?.hasCome === false) return cutShort;
+    const verdict = this.#check.atEnd();
+    return typeof verdict === "string" ? undefined : this.#replaced(leg, verdict);
+  }
+
+  /** The fault, if another engine may be tried for a better response. Otherwise the client gets this one as it is. */
+  #replaced(leg: Leg, fault: ResponseFault): ResponseFault | undefined {
+    const exchange = this.#exchange;
+    const mayRetry = exchange.mayFail("decode") && this.#retries.mayFollow(leg, "invalid");
+    if (!mayRetry) return undefined;
+    if (fault.isError !== true || !exchange.isPrefillPending) return fault;
+    this.#heldError = fault;
+    leg.refused();
+    return undefined;
+  }
+
+  /** The prefill has succeeded. Whether decode is tried elsewhere, because it had an error to say before. */
+  replacesError(leg: Leg): boolean {
+    const error = this.#heldError;
+    if (error === undefined || !this.#exchange.mayFail("decode")) return false;
+    if (leg.connection !== undefined) leg.fail(error);
+    else {
+      const mayRetry = this.#retries.failed(leg, error.kind, false, true);
+      this.#exchange.decodeFailed(error.kind, mayRetry, false);
+    }
+    return true;
+  }
+}
+
+const cutShort: ResponseFault = { kind: "error", cause: "the stream broke off before its end" };

@@ -1,0 +1,125 @@
+/**
+ * Whether an engine's 200 to a request that generates is a response: looks at the beginning of a stream, and at the
+ * whole of a short response in one piece. Junk costs no client anything as long as it is held back.
+ */
+import type { ResponseHead } from "../../http1/head/response-head.ts";
+import { bufferedResponseBytesMax, firstEventBytesMax } from "../../limits.ts";
+import { CollectedBody } from "./collected-body.ts";
+import type { FramedBody } from "./framed-body.ts";
+import { jsonFault } from "./json-fault.ts";
+import { beginsWithError, hasEvents } from "./stream-marks.ts";
+
+interface Junk {
+  readonly kind: "invalid";
+  readonly cause: string;
+  /** The engine says so itself: perhaps it could not have the KV cache. */
+  readonly isError?: boolean;
+}
+
+/** `open`: it cannot be told yet. */
+export type Verdict = Junk | "good" | "open";
+
+const noEvents: Verdict = { kind: "invalid", cause: "its stream has no events" };
+const notJson: Verdict = { kind: "invalid", cause: "its response is not JSON" };
+const isError: Junk = { kind: "invalid", cause: "its response is an error", isError: true };
+const blankLine = Buffer.from("\n\n");
+const blankCrlfLine = Buffer.from("\r\n\r\n");
+const dataField = Buffer.from("data:");
+/** An error that the client has made is its response. */
+const clientsError = /"(code|status)": ?"?4\d\d/;
+/** The first letters of `data`, `event`, `id` and `retry`, and of a comment. */
+const fieldStarts = Buffer.from("deir:");
+const [lineFeed, carriageReturn, colon, lessThan] = Buffer.from("\n\r:<");
+
+export class ResponseCheck {
+  /** Undefined = there is nothing to find out, or nothing any more. */
+  #body: CollectedBody | undefined;
+  #isStream = false;
+  #parts = 0;
+
+  /** A response begins. Only what is JSON or events, or should be, is looked at. */
+  start({ status, fields, framing, contentLength }: ResponseHead): void {
+    this.#isStream = hasEvents(fields);
+    this.#parts = 0;
+    const isShort = framing === "length" && contentLength <= bufferedResponseBytesMax;
+    const isText = /^(application\/json|text\/|$)/i.test(fields.get("content-type") ?? "");
+    const isSeen = status === 200 && !fields.get("content-encoding");
+    this.#body =
+      isSeen && (this.#isStream || (isShort && isText)) ? new CollectedBody() : undefined;
+  }
+
+  /** It cannot be told yet whether it is a response. */
+  get isOpen(): boolean {
+    return this.#body !== undefined;
+  }
+
+  stop(): void {
+    this.#body = undefined;
+  }
+
+  /** Bytes of the body, as they were framed. Anything but `open` is said once, and `good` from then on. */
+  add(source: FramedBody, chunk: Buffer, start: number, end: number): Verdict {
+    const body = this.#body;
+    if (body === undefined) return "good";
+    body.add(source, chunk, start, end);
+    const { bytes } = body;
+    this.#parts += 1;
+    const verdict = this.#isStream ? this.#beginning(bytes) : wholeSoFar(bytes);
+    if (verdict !== "open") this.#body = undefined;
+    return verdict;
+  }
+
+  /** The response has come to its end. */
+  atEnd(): Verdict {
+    const body = this.#body;
+    if (body === undefined) return "good";
+    this.#body = undefined;
+    if (this.#isStream) return noEvents;
+    const cause = jsonFault(body.bytes);
+    return cause === "" ? "good" : { kind: "invalid", cause, isError: cause === isError.cause };
+  }
+
+  #beginning(bytes: Buffer): Verdict {
+    const at = endOfComments(bytes);
+    // An engine may keep a stream alive by comments: only the first one waits for what follows.
+    if (at >= bytes.length) return this.#parts > 1 && at > 0 ? "good" : "open";
+    if (!fieldStarts.includes(bytes[at]!)) return noEvents;
+    const end = endOfEvent(bytes, at);
+    if (end < 0) return bytes.length > firstEventBytesMax ? "good" : "open";
+    if (beginsWithError(bytes, at, end)) {
+      return clientsError.test(bytes.toString("latin1", at, end)) ? "good" : isError;
+    }
+    const line = bytes.lastIndexOf(lineFeed!, end - 1) + 1;
+    const from = Math.max(at, line);
+    const isData = bytes.subarray(from, from + dataField.length).equals(dataField);
+    return !isData || endsJson(bytes[end - 1]!) ? "good" : notJson;
+  }
+}
+
+/** A page needs not be awaited. */
+function wholeSoFar(bytes: Buffer): Verdict {
+  return bytes[0] === lessThan ? notJson : "open";
+}
+
+/** Where the first line begins that is neither empty nor a comment. */
+function endOfComments(bytes: Buffer): number {
+  let at = 0;
+  for (;;) {
+    while (bytes[at] === lineFeed || bytes[at] === carriageReturn) at += 1;
+    if (bytes[at] !== colon) return at;
+    const end = bytes.indexOf(lineFeed!, at);
+    if (end < 0) return bytes.length;
+    at = end + 1;
+  }
+}
+
+/** Where the blank line behind the event begins; -1 = it has not come. */
+function endOfEvent(bytes: Buffer, from: number): number {
+  const end = bytes.indexOf(blankLine, from);
+  return end < 0 ? bytes.indexOf(blankCrlfLine, from) : end;
+}
+
+/** `}` or `]`, with which objects, lists and `[DONE]` end. */
+function endsJson(byte: number): boolean {
+  return byte === 0x7d || byte === 0x5d;
+}
