@@ -47,13 +47,16 @@ export class DecodeFaults {
 
   /**
    * Decode's response begins. An engine that dies closes its connection as one does that is done: where nothing else
-   * frames a stream of an API that has an end, that end has to come.
+   * frames a stream of an API that has an end, that end has to come. Where no other engine would be tried, junk goes to
+   * the client as it comes, and nothing is held back.
    */
-  watch(head: ResponseHead): void {
+  watch(leg: Leg, head: ResponseHead): void {
     const { status, framing, fields } = head;
     const { endpoint } = this.#request;
     const generates = endpoint !== undefined && isGenerating(endpoint);
-    if (generates && !this.#exchange.resumes) this.#check.start(head);
+    if (generates && !this.#exchange.resumes && this.#retries.mayFollow(leg, "invalid")) {
+      this.#check.start(head);
+    }
     const isWatched = generates && status === 200 && framing === "close" && hasEvents(fields);
     this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
   }

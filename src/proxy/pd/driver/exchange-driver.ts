@@ -187,7 +187,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   legHead(leg: Leg, { head }: EngineConnection): void {
-    if (leg.name === "decode") this.#delivery.faults.watch(head);
+    if (leg.name === "decode") this.#delivery.faults.watch(leg, head);
     if (head.status >= 300) this.#kv?.refused(leg.name);
     const retry = this.#retries.responded(leg, head, this.#hasTry(leg));
     if (leg.name === "prefill" && head.status < 300) return;
