@@ -133,8 +133,10 @@ function meeting(engines: FleetEngines, pattern: RegExp): Pair {
   const enter = (leg: "prefill" | "decode", visit: Visit, run: () => void) => {
     const [, name = ""] = pattern.exec(visit.text)!;
     const guest = `${leg} ${name}`;
-    // One at a time: a request whose connection broke may be sent once more.
-    if (guests.get(guest)?.socket.closed === false) return `a second ${guest}`;
+    // One at a time: a request whose connection broke may be sent once more. What frees a KV cache may come to another
+    // engine before the first one hears that its request is cancelled.
+    const isTaken = guests.get(guest)?.socket.closed === false;
+    if (isTaken && !mayRelease(visit)) return `a second ${guest}`;
     guests.set(guest, visit.connection);
     const room = rooms.get(name) ?? { prefill: undefined, decode: undefined };
     rooms.set(name, room);

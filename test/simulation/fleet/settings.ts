@@ -59,7 +59,7 @@ export function fleetOf(seed: number, chance: Chance): FleetSettings {
     pool: poolOf(chance),
     config: {
       logFormats: { sim: { format: "$http_x_request_id $status $outcome" } },
-      ...(chance.happens(0.1) && { bodyBytesTotalMax: 1_500 }),
+      ...(chance.happens(0.1) && mood === "wild" && { bodyBytesTotalMax: 1_500 }),
     },
   });
   const isNative = family?.name === "sglang" || servesWhole;
