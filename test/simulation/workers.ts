@@ -3,13 +3,14 @@
  * if there are several. A worker can die at any moment, as a thread does.
  */
 import type { Config } from "../../src/config/schema/schema.ts";
-import { systemIds } from "../../src/dialects/shared/id-generator.ts";
+import type { IdGenerator } from "../../src/dialects/dialect.ts";
 import { Pool } from "../../src/pool/pool.ts";
 import type { SlotsByIdentity } from "../../src/pool/slots.ts";
 import { Worker } from "../../src/proxy/worker/worker.ts";
 import { QueueServer } from "../../src/queue/queue-server.ts";
 import { RemoteQueue } from "../../src/queue/remote-queue.ts";
 import { Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import type { Clock } from "../../src/transport/clock.ts";
 import type { MemoryNetwork } from "../../src/transport/memory.ts";
 import type { MemorySocket } from "../../src/transport/memory-socket.ts";
@@ -21,6 +22,17 @@ interface WorkersDeps {
   random(): number;
   /** A line of the access log. */
   writeLine(line: string): void;
+}
+
+/** The same ones in each run. */
+function seededIds(random: () => number): IdGenerator {
+  const hex = (digits: number): string =>
+    Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join("");
+  return {
+    uuid: () => [8, 4, 4, 4, 12].map(hex).join("-"),
+    secret: () => hex(32),
+    integer63: () => BigInt(`0x${hex(16)}`) >> 1n,
+  };
 }
 
 /** One worker with all that dies with it. */
@@ -45,6 +57,8 @@ export class SimulatedWorkers {
   readonly #deps: WorkersDeps;
   readonly #lives: Life[];
   readonly #queue: QueueServer | undefined;
+  /** Of ids: of its own, since how many there are should not change how the network behaves. */
+  readonly #random = seededRandom(1);
   #serve: ((worker: Worker) => void) | undefined;
   #accepted = 0;
 
@@ -150,7 +164,7 @@ export class SimulatedWorkers {
       board: new Scoreboard(memory, index),
       shadowBoard: new Scoreboard(shadowMemory, index),
       random,
-      ids: systemIds,
+      ids: seededIds(this.#random),
       ...(queue && { queue }),
       openLog: () => ({ write: (line) => isAlive() && writeLine(line.trimEnd()) }),
       log: (_, line) => void this.logLines.push(line),
