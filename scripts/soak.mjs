@@ -1,7 +1,7 @@
 /**
  * Loads a proxy for a long time while engines die and come back, clients leave and the configuration is reloaded, and
  * then says what was lost and what has grown: `npm run soak -- --minutes 30`. Everything is on loopback. Exits with 1 if
- * a response was wrong, something stayed occupied, or memory or descriptors grow.
+ * a request was lost, something stayed occupied, or memory, descriptors or KV obligations grow.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -27,11 +27,20 @@ if (!(minutes > 0 && minutes <= 600 && clients > 0 && clients <= 1_000)) {
   process.stderr.write("soak: --minutes takes up to 600, --clients up to 1000\n");
   process.exit(2);
 }
-/** Growth of the proxy's memory in the second half of the run that counts as a leak, in MiB per minute. */
-const growthMax = 1;
-const sampleMs = 5_000;
+/** What is watched, and by how much it may grow from the end of the warm-up to the end of the run. */
+const watched = [
+  { name: "RSS", unit: "MiB", of: ({ rssMiB }) => rssMiB, growthMax: 30 },
+  { name: "descriptors", unit: "", of: ({ descriptors }) => descriptors, growthMax: 40 },
+  { name: "KV obligations", unit: "", of: ({ obligations }) => obligations, growthMax: 20 },
+];
+/** The share of the run in which the heap finds its size. */
+const warmUpShare = 1 / 3;
+const sampleMs = 2_000;
 const reloadMs = 20_000;
 const killMs = 15_000;
+/** The share of the requests that the deaths of engines may cost; each is counted and shown. */
+const lostShareMax = 0.01;
+const leaseMs = 40_000;
 
 const folder = mkdtempSync(join(tmpdir(), "global-proxy-soak-"));
 const environment = { ...process.env, GLOBAL_PROXY_RUNTIME: values.runtime, NO_COLOR: "1" };
@@ -90,6 +99,7 @@ async function engines(role, count) {
 
 const counts = { right: 0, left: 0, broken: 0, wrong: 0, statuses: {} };
 let isOver = false;
+let kills = 0;
 
 async function client(url, index) {
   for (let i = 0; !isOver; i += 1) {
@@ -100,7 +110,9 @@ async function client(url, index) {
       model: "simulated",
       prompt: `client ${index} request ${i} ${"word ".repeat(words)}`,
       max_tokens: 5 + ((index + i) % 40),
+      ignore_eos: true,
       stream,
+      ...(stream ? { stream_options: { include_usage: true } } : {}),
     };
     await ask(url, body, leaves ? (index * 13 + i * 29) % 120 : -1);
   }
@@ -122,7 +134,9 @@ async function ask(url, body, leavesAfterMs) {
       counts.statuses[response.status] = (counts.statuses[response.status] ?? 0) + 1;
       await sleep(50);
     } else if (isWhole(text, body)) counts.right += 1;
-    else {
+    else if (isEngineFailure(text)) {
+      counts.statuses.event = (counts.statuses.event ?? 0) + 1;
+    } else {
       counts.wrong += 1;
       errors.push(`a wrong response: ${text.slice(0, 300)} … ${text.slice(-100)}\n`);
     }
@@ -133,9 +147,16 @@ async function ask(url, body, leavesAfterMs) {
   }
 }
 
+/** All tokens that were asked for, also of a stream that a second engine went on with, and the API's own end. */
+/** A stream that the engine ends with an error before its first token, as where its prefill engine was killed. */
+const isEngineFailure = (text) => text.startsWith('data: {"error"');
+
 function isWhole(text, { stream, max_tokens }) {
-  if (!stream) return JSON.parse(text).usage.completion_tokens <= max_tokens;
-  return text.endsWith("data: [DONE]\n\n") && text.startsWith("data: {");
+  if (!stream) return JSON.parse(text).usage.completion_tokens === max_tokens;
+  const events = text.split("\n\n").filter((event) => event !== "" && !event.startsWith(":"));
+  if (events.pop() !== "data: [DONE]") return false;
+  const usage = JSON.parse(events.at(-1).slice("data: ".length)).usage;
+  return usage?.completion_tokens === max_tokens;
 }
 
 // ---- What is watched ----
@@ -146,17 +167,54 @@ function processState(pid) {
   return { rssMiB, descriptors: readdirSync(`/proc/${pid}/fd`).length };
 }
 
-/** Least squares, per minute. */
+/** The line of least squares through the samples: its slope per minute, and the slope's standard error. */
 function slope(samples, of) {
-  const meanX = samples.reduce((sum, { minute }) => sum + minute, 0) / samples.length;
-  const meanY = samples.reduce((sum, one) => sum + of(one), 0) / samples.length;
-  let over = 0;
-  let under = 0;
+  const count = samples.length;
+  const meanX = samples.reduce((sum, { minute }) => sum + minute, 0) / count;
+  const meanY = samples.reduce((sum, one) => sum + of(one), 0) / count;
+  let products = 0;
+  let squares = 0;
   for (const one of samples) {
-    over += (one.minute - meanX) * (of(one) - meanY);
-    under += (one.minute - meanX) ** 2;
+    products += (one.minute - meanX) * (of(one) - meanY);
+    squares += (one.minute - meanX) ** 2;
   }
-  return under === 0 ? 0 : over / under;
+  const perMinute = products / squares;
+  const rest = samples.reduce(
+    (sum, one) => sum + (of(one) - meanY - perMinute * (one.minute - meanX)) ** 2,
+    0,
+  );
+  return { perMinute, error: Math.sqrt(rest / (count - 2) / squares) };
+}
+
+/** Says how the samples go; what grows by more than it may, by more than chance, is a failure. */
+function judge(samples) {
+  const steady = samples.slice(Math.floor(samples.length * warmUpShare));
+  const steadyMinutes = steady.at(-1).minute - steady[0].minute;
+  const growing = [];
+  for (const { name, unit, of, growthMax } of watched) {
+    const { perMinute, error } = slope(steady, of);
+    process.stdout.write(
+      `${name}: ${perMinute.toFixed(3)} ± ${error.toFixed(3)} ${unit} a minute after the warm-up\n`,
+    );
+    // Twice the error: what chance alone exceeds in one run of forty.
+    if ((perMinute - 2 * error) * steadyMinutes > 0 && perMinute * steadyMinutes > growthMax)
+      growing.push(name);
+  }
+  return growing;
+}
+
+/** One after the other: there is always another engine of the same kind. */
+async function killEngines() {
+  while (!isOver) {
+    await sleep(killMs);
+    if (isOver) return;
+    const victim = all[kills % all.length];
+    kills += 1;
+    await stop(victim.child, "SIGKILL");
+    await sleep(3_000);
+    startEngine(victim);
+    await up(`http://127.0.0.1:${victim.port}/health`);
+  }
 }
 
 async function getJson(url) {
@@ -170,14 +228,39 @@ async function occupied(admin, all) {
     all.map(({ port }) => getJson(`http://127.0.0.1:${port}/debug/state`)),
   );
   const held = states.reduce((sum, state) => sum + (state.held ?? 0), 0);
-  return { inFlight: inFlight.reduce((sum, n) => sum + n, 0), held };
+  return {
+    inFlight: inFlight.reduce((sum, n) => sum + n, 0),
+    held,
+    obligations: await obligations(admin),
+  };
+}
+
+/**
+ * What is left of the load. What a prefill engine holds for a decode engine that was killed while it fetched it goes
+ * with the engine's own lease.
+ */
+async function afterwards() {
+  const endMs = performance.now() + leaseMs;
+  for (;;) {
+    await sleep(1_000);
+    const rest = await occupied(admin, all);
+    const isClear = Object.values(rest).every((count) => count === 0);
+    if (isClear || performance.now() > endMs) return rest;
+  }
+}
+
+/** KV caches that prefill engines hold as far as the proxy knows. */
+async function obligations(admin) {
+  const { pools } = await getJson(`${admin}/admin/kv`);
+  return pools.reduce((sum, { open }) => sum + open, 0);
 }
 
 // ---- The run ----
 
 const prefills = await engines("prefill", 2);
 const decodes = await engines("decode", 3);
-const all = [...prefills, ...decodes];
+/** In the order in which they are killed. */
+const all = [prefills[0], decodes[0], prefills[1], ...decodes.slice(1)];
 for (const { port } of all) await up(`http://127.0.0.1:${port}/health`);
 const port = await freePort();
 const adminPort = await freePort();
@@ -197,6 +280,7 @@ const config = {
           prefill: { pool: "prefill" },
           target: { pool: "decode" },
           dialect: values.dialect,
+          resume: true,
         },
       ],
     },
@@ -216,48 +300,47 @@ try {
   const elapsedMs = () => performance.now() - startedAt;
   const loops = Array.from({ length: clients }, (_, index) => client(url, index));
   const reloads = setInterval(() => proxy.kill("SIGHUP"), reloadMs);
-  let turn = 0;
-  const kills = setInterval(async () => {
-    const victim = all[turn % all.length];
-    turn += 1;
-    await stop(victim.child, "SIGKILL");
-    await sleep(3_000);
-    startEngine(victim);
-  }, killMs);
-  process.stdout.write("minute  RSS MiB  descriptors  right  left  broken  others\n");
+  const killed = killEngines();
+  process.stdout.write(
+    "minute  RSS MiB  descriptors  KV obligations  right  left  broken  others\n",
+  );
   while (elapsedMs() < endMs) {
     await sleep(Math.min(sampleMs, endMs - elapsedMs()));
     if (proxy.exitCode !== null) throw new Error(`the proxy ended: ${errors.slice(-5).join("")}`);
-    const sample = { minute: elapsedMs() / 60_000, ...processState(proxy.pid) };
+    const sample = {
+      minute: elapsedMs() / 60_000,
+      ...processState(proxy.pid),
+      obligations: await obligations(admin),
+    };
     samples.push(sample);
+    if (samples.length % 5 !== 0) continue;
     const { right, left, broken, statuses } = counts;
-    const shown = [sample.minute.toFixed(2), sample.rssMiB.toFixed(1), sample.descriptors];
+    const { minute, rssMiB, descriptors } = sample;
+    const shown = [minute.toFixed(2), rssMiB.toFixed(1), descriptors, sample.obligations];
     process.stdout.write(
       `${[...shown, right, left, broken, JSON.stringify(statuses)].join("  ")}\n`,
     );
   }
   clearInterval(reloads);
-  clearInterval(kills);
   isOver = true;
-  await Promise.all(loops);
-  await sleep(5_000);
+  await Promise.all([...loops, killed]);
   for (const engine of all) await up(`http://127.0.0.1:${engine.port}/health`);
-  const rest = await occupied(admin, all);
-  const second = samples.slice(samples.length >> 1);
-  const growth = slope(second, ({ rssMiB }) => rssMiB);
-  const descriptors = slope(second, (one) => one.descriptors);
+  const rest = await afterwards();
+  const growing = judge(samples);
+  const lost = Object.values(counts.statuses).reduce((sum, count) => sum + count, 0);
   process.stdout.write(
-    `growth in the second half: ${growth.toFixed(2)} MiB and ${descriptors.toFixed(2)} descriptors a minute\n`,
-  );
-  process.stdout.write(
-    `afterwards: ${rest.inFlight} in flight, ${rest.held} KV caches held, ${counts.wrong} wrong responses\n`,
+    `${counts.right} right, ${counts.left} left by their clients, ${kills} engines killed; ` +
+      `${counts.broken} broken streams, ${lost} lost requests ${JSON.stringify(counts.statuses)}, ` +
+      `${counts.wrong} wrong responses\n` +
+      `afterwards: ${rest.inFlight} in flight, ${rest.held} KV caches held, ${rest.obligations} obligations open\n`,
   );
   if (counts.wrong > 0) failure = "responses were wrong";
+  else if (counts.broken > 0) failure = "streams broke";
+  else if (lost > counts.right * lostShareMax) failure = "too many requests were lost";
   else if (rest.inFlight > 0) failure = "requests stay in flight";
   else if (rest.held > 0) failure = "KV caches stay held";
-  // The heap needs some minutes to find its size.
-  else if (minutes >= 10 && growth > growthMax) failure = "memory grows";
-  else if (minutes >= 10 && descriptors > 5) failure = "descriptors grow";
+  else if (rest.obligations > 0) failure = "KV obligations stay open";
+  else if (growing.length > 0) failure = `${growing.join(" and ")} grew`;
 } catch (error) {
   failure = error.message;
 } finally {
