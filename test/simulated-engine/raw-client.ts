@@ -35,11 +35,20 @@ export async function openRaw(url: string): Promise<RawConnection> {
   });
   const until = (part: string): Promise<void> =>
     new Promise((resolve, reject) => {
+      // Only what is new is searched: a long stream comes in thousands of reads.
+      let unseen = text();
       const check = (): void => {
-        if (text().includes(part)) resolve();
+        if (unseen.includes(part)) {
+          socket.off("data", add);
+          resolve();
+        } else unseen = unseen.slice(Math.max(0, unseen.length - part.length + 1));
       };
+      const add = (read: Buffer): void => {
+        unseen += read.toString("latin1");
+        check();
+      };
+      socket.on("data", add);
       check();
-      socket.on("data", check);
       ended.then((end) => reject(new Error(`ended (${end}) before ${part}: ${text()}`)));
     });
   return { socket, reads, text, ended, until };

@@ -39,7 +39,7 @@ testFleet({
   requests: chats,
   abortPhases: phases,
   // The KV cache dies with its prefill engine; the embeddings stay.
-  recomputedAfterKills: ["fetch_failed"],
+  recomputedAfterKills: ["fetch_failed", "unknown"],
   killed: "retried",
 });
 
