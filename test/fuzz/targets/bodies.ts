@@ -23,6 +23,24 @@ function readChunked(pieces: readonly Buffer[]) {
   return { done, code: problem?.code, data: Buffer.concat(data), raw: Buffer.concat(raw) };
 }
 
+/** The plainest reader of a canonical body; throws for anything else. */
+function readStrictly(body: Buffer): Buffer {
+  const data: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const [line = ""] = /^[0-9a-fA-F]+\r\n/.exec(body.toString("latin1", at, at + 40)) ?? [];
+    expect(line, `a size at ${at}`).not.toBe("");
+    const size = Number.parseInt(line, 16);
+    const end = at + line.length + size;
+    expect(body.toString("latin1", end, end + 2)).toBe("\r\n");
+    if (size === 0) {
+      expect(body.length).toBe(end + 2);
+      return Buffer.concat(data);
+    }
+    data.push(body.subarray(at + line.length, end));
+    at = end + 2;
+  }
+}
+
 export const chunked: Target = {
   name: "chunked",
   words: [
@@ -52,6 +70,7 @@ export const chunked: Target = {
     const again = readChunked([whole.raw]);
     expect([again.done, again.code]).toEqual([true, undefined]);
     expect(again.data.equals(whole.data)).toBe(true);
+    expect(readStrictly(whole.raw).equals(whole.data)).toBe(true);
     expect(again.raw.equals(whole.raw)).toBe(true);
     expect(cut.raw.equals(whole.raw)).toBe(true);
   },

@@ -56,6 +56,15 @@ function checkHead(head: MessageHead): void {
   }
 }
 
+/** By the text alone: what two readers could frame or route differently is not accepted. */
+function checkLines(text: string): void {
+  const count = (name: string) => text.match(new RegExp(`^${name}:`, "gim"))?.length ?? 0;
+  for (const name of ["content-length", "transfer-encoding"])
+    expect(count(name), name).toBeLessThanOrEqual(1);
+  expect(count("content-length") + count("transfer-encoding")).toBeLessThanOrEqual(1);
+  expect(text).not.toMatch(/\n[ \t]|[^\r]\n|\r[^\n]/);
+}
+
 /** Lines that are forwarded are read again as the same lines, none of them of one hop. */
 function relined(head: MessageHead): string {
   const lines = forwardedLines(head.fields, NO_FIELDS);
@@ -77,6 +86,11 @@ export const requestHead: Target = {
       return;
     }
     checkHead(head);
+    checkLines(text);
+    const hosts = text.match(/^host:/gim)?.length ?? 0;
+    expect(hosts).toBeGreaterThanOrEqual(head.minor);
+    expect(hosts).toBeLessThanOrEqual(1);
+    expect(text.match(/^authorization:/gim)?.length ?? 0).toBeLessThanOrEqual(1);
     expect(head.target).toMatch(/^(?:\*|\/[\x21-\x7e]*)$/);
     const path = normalizePath(head.path);
     if (path !== undefined && path !== "*") {
@@ -106,7 +120,10 @@ export const responseHead: Target = {
     const problem = parseResponseHead(text, head, random() < 0.8 ? "POST" : "HEAD");
     if (problem !== undefined) return;
     checkHead(head);
+    checkLines(text);
     expect(head.status).toBeGreaterThanOrEqual(100);
+    if (head.status < 200 || head.status === 204)
+      expect(text).not.toMatch(/^transfer-encoding:|^content-length: *0*[1-9]/im);
     expect(head.status).toBeLessThan(1_000);
     expect(head.reason).not.toMatch(/[\r\n\0]/);
     const again = `HTTP/1.1 ${head.status} ${head.reason}\r\n${relined(head)}\r\n`;
