@@ -47,8 +47,9 @@ describe.skipIf(!hasPrlimit).each(bunAndOneNode("descriptors"))("on %s", (runtim
     const before = cpuTicks(pid);
     await delay(1_000);
     // A loop that spins takes 100 on a machine that has nothing else to do.
-    expect(cpuTicks(pid) - before).toBeLessThan(15);
-    expect((await ask(`${admin}/admin/live`)).status).toBe(200);
+    expect(cpuTicks(pid) - before).toBeLessThan(30);
+    // At the moment the last descriptor may be a client's that is being closed.
+    await eventually(async () => (await ask(`${admin}/admin/live`)).status === 200);
     for (const client of clients) client.destroy();
     await command.saysError(/file descriptors are left again/);
     expect((await complete()).status).toBe(200);
