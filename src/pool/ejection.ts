@@ -11,6 +11,10 @@ import type { Engine } from "./engine.ts";
  */
 export type FailureKind = "failed" | "unsent" | "late";
 
+/** Why an engine was ejected. Stored as a number on the scoreboard. */
+export const ejectionReasons = ["", "failures", "late", "success-rate", "failure-share"] as const;
+export type EjectionReason = (typeof ejectionReasons)[number];
+
 export interface EjectionRule {
   /**
    * Whether a request that fails at several engines is to blame, and not they: then failures can be taken back, and
@@ -34,8 +38,7 @@ export interface EjectionRule {
   succeeded(engine: Engine, nowMs: number): void;
 }
 
-/** As `ejectionReasons` counts. */
-const byFailures = 1;
+const byFailures = ejectionReasons.indexOf("failures");
 
 /** `maxFails` failures eject an engine for `failTimeoutMs`. Counts are on the scoreboard, so all workers agree. */
 export class FailureEjection implements EjectionRule {

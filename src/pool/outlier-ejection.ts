@@ -9,13 +9,14 @@
  */
 import type { OutlierConfig } from "../config/schema/pool/ejection.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
-import type { EjectionRule, FailureKind } from "./ejection.ts";
+import {
+  type EjectionReason,
+  type EjectionRule,
+  ejectionReasons,
+  type FailureKind,
+} from "./ejection.ts";
 import type { Engine } from "./engine.ts";
 import { outliersOf } from "./success-rates.ts";
-
-/** Why an engine was ejected. Stored as a number on the scoreboard. */
-export const ejectionReasons = ["", "failures", "late", "success-rate", "failure-share"] as const;
-export type EjectionReason = (typeof ejectionReasons)[number];
 
 export class OutlierEjection implements EjectionRule {
   readonly blamesRequests = true;
