@@ -11,8 +11,8 @@ export class KvLedger {
   readonly #counts: KvCounts;
   readonly #clock: Pick<Clock, "wallMs">;
   /**
-   * Those that are open, by slot, each the first of a list by age. Lists through the entries: a Set that is emptied and
-   * filled all the time doubles what the garbage collector copies of a request.
+   * Those that are open, by slot, each the first of a list by age. Lists through the entries: a request allocates
+   * nothing beside its entry, and the oldest one is known without a look at the others.
    */
   readonly #oldest: (Entry | undefined)[] = [];
   readonly #newest: (Entry | undefined)[] = [];
