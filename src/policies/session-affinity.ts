@@ -49,7 +49,14 @@ function create(deps: PolicyDeps, options: Options): Policy {
   const least = leastConn.create(deps, {});
   const ring = new HashRing(deps.pool);
 
-  /** Requests per weight above which an engine is passed over; none where that would be all of them. */
+  /** Requests in flight per weight of each candidate, as of this pick. */
+  const loads = new Float64Array(deps.pool.size);
+
+  /**
+   * Fills `loads`. Each is read once: other workers add requests meanwhile, and a bound of older loads would pass over
+   * the session's own engine.
+   * @returns the load above which an engine is passed over; none where that would be all of them
+   */
   function bound({ count, engines }: Candidates): number {
     if (options.maxLoadSkew === 0) return Number.POSITIVE_INFINITY;
     let requests = 0;
@@ -58,9 +65,11 @@ function create(deps: PolicyDeps, options: Options): Policy {
     for (let i = 0; i < count; i += 1) {
       const engine = engines[i]!;
       const inFlight = board.inFlight(slots[engine]!);
+      const load = inFlight / weights[engine]!;
       requests += inFlight;
       weight += weights[engine]!;
-      lightest = Math.min(lightest, inFlight / weights[engine]!);
+      loads[engine] = load;
+      lightest = Math.min(lightest, load);
     }
     const most = (options.maxLoadSkew * requests) / weight;
     return lightest > most ? Number.POSITIVE_INFINITY : most;
@@ -74,7 +83,7 @@ function create(deps: PolicyDeps, options: Options): Policy {
       for (let steps = 0; steps < ring.size; steps += 1) {
         const engine = ring.engine(point + steps);
         if (!candidates.has(engine)) continue;
-        if (board.inFlight(slots[engine]!) / weights[engine]! <= most) return engine;
+        if (loads[engine]! <= most) return engine;
       }
       return candidates.engines[0]!;
     },

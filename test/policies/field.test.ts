@@ -81,6 +81,18 @@ describe("session_affinity", () => {
     }
   });
 
+  it("stays at its engine while other workers send requests there during the choice", () => {
+    const { pool, policy } = setUp("session_affinity", { maxLoadSkew: 100 });
+    const home = pick(policy, pool, request({ key: "s" }));
+    const inFlight = pool.board.inFlight.bind(pool.board);
+    pool.board.inFlight = (slot) => {
+      const seen = inFlight(slot);
+      if (slot === pool.slots[home]) load(pool, home, 1);
+      return seen;
+    };
+    expect(pick(policy, pool, request({ key: "s" }))).toBe(home);
+  });
+
   it("spreads requests without a session by their number", () => {
     const { pool, policy } = setUp("session_affinity", {});
     const picks = Array.from({ length: 9 }, () => {
