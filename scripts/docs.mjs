@@ -1,7 +1,7 @@
 /** Writes what is generated from definitions: pages of `docs/` and `config.schema.json`. Run by `npm run docs`, after a build. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { generatedFiles } from "../dist/config/docs/generated-files.js";
-import { outcomesPage } from "../dist/proxy/response/outcomes-page.js";
+import { outcomesPage } from "../dist/proxy/response/local/outcomes-page.js";
 
 const inRoot = (file) => new URL(`../${file}`, import.meta.url);
 

@@ -3,7 +3,7 @@ import type { PickRequest } from "../policies/shared/policy.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import { type Engine, hasCapacity } from "./engine.ts";
 import { EngineSet } from "./engine-set.ts";
-import type { Health } from "./health.ts";
+import type { Health } from "./health/health.ts";
 
 /**
  * Engines are asked in this order. `ejected`: they may serve again, and the request has failed at all others; the

@@ -9,7 +9,7 @@ import type { PickRequest, Policy } from "../policies/shared/policy.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import { type Engine, hasCapacity } from "./engine.ts";
 import type { EngineSnapshot } from "./engine-snapshot.ts";
-import type { Health } from "./health.ts";
+import type { Health } from "./health/health.ts";
 
 type State = EngineSnapshot["state"];
 

@@ -14,11 +14,11 @@ import { Lease } from "../scoreboard/lease.ts";
 import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import { Candidates, type Tier } from "./candidates.ts";
 import type { DiscoveredByIdentity } from "./discovered-attributes.ts";
-import type { FailureKind } from "./ejection.ts";
 import { type Engine, hasCapacity, type PoolEngine, poolEnginesOf } from "./engine.ts";
 import type { EngineSnapshot } from "./engine-snapshot.ts";
 import { EngineSnapshots } from "./engine-snapshots.ts";
-import { Health } from "./health.ts";
+import type { FailureKind } from "./health/ejection.ts";
+import { Health } from "./health/health.ts";
 import { Shadow, type ShadowDeps, type ShadowPlace, type ShadowReport } from "./shadow.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
 

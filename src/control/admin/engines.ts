@@ -1,8 +1,8 @@
 /** The state of all engines, as the admin pages and metrics report it. */
 
-import { type EjectionReason, ejectionReasons } from "../../pool/ejection.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { EngineSnapshot } from "../../pool/engine-snapshot.ts";
+import { type EjectionReason, ejectionReasons } from "../../pool/health/ejection.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { engineIdentity } from "../../pool/slots.ts";
 import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";

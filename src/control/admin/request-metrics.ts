@@ -1,6 +1,6 @@
 /** What has become of requests, and which engines were ejected for what, in Prometheus' text format. */
 import { retryConditions } from "../../config/schema/server/retry.ts";
-import { ejectionReasons } from "../../pool/ejection.ts";
+import { ejectionReasons } from "../../pool/health/ejection.ts";
 import type { Pool } from "../../pool/pool.ts";
 import {
   countedLegs,

@@ -1,8 +1,8 @@
 /** The pages of the admin listener, by path. */
 import type { Config } from "../../config/schema/schema.ts";
 import { maskConfig } from "../../config/values/secrets.ts";
+import { unfitPools } from "../../pool/health/readiness.ts";
 import type { Pool } from "../../pool/pool.ts";
-import { unfitPools } from "../../pool/readiness.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
 import { jsonOf } from "../../proxy/context/explanation.ts";
 import type { WorkerQuestion } from "../../proxy/worker/messages.ts";

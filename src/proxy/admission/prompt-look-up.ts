@@ -4,8 +4,8 @@
 import type { Pool } from "../../pool/pool.ts";
 import type { LeadingTokens } from "../../queue/queue-service.ts";
 import type { Route } from "../routing/route.ts";
+import type { Tokenizers } from "../upstream/connection/tokenizers.ts";
 import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
-import type { Tokenizers } from "../upstream/tokenizers.ts";
 import { PromptTokens } from "./prompt-tokens.ts";
 
 export interface FoundPrompt {

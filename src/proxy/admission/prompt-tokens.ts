@@ -9,9 +9,9 @@ import { endpointOf, hasChoices } from "../../dialects/endpoints/find-endpoint.t
 import { tokenizeResponseBytesMax, tokenizeTimeoutMs } from "../../limits.ts";
 import type { Expirable } from "../../transport/deadlines.ts";
 import type { Route } from "../routing/route.ts";
-import { EngineAsk } from "../upstream/engine-ask.ts";
+import { EngineAsk } from "../upstream/connection/engine-ask.ts";
+import type { Tokenizers } from "../upstream/connection/tokenizers.ts";
 import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
-import type { Tokenizers } from "../upstream/tokenizers.ts";
 
 export class PromptTokens implements Expirable {
   deadlineMs: number;

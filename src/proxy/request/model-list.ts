@@ -11,7 +11,7 @@ import { listBytesMax, listedEnginesMax, listTimeoutMs } from "../../limits.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { Expirable } from "../../transport/deadlines.ts";
 import type { Route } from "../routing/route.ts";
-import { EngineAsk } from "../upstream/engine-ask.ts";
+import { EngineAsk } from "../upstream/connection/engine-ask.ts";
 import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
 
 const data = new KeyName("data");

@@ -2,7 +2,7 @@
  * Requests that the proxy is not ready for. `GET /health` of clients is one while a route of the server has no fit
  * engine, also if the engine that would respond is well itself.
  */
-import { unfitPools } from "../../pool/readiness.ts";
+import { unfitPools } from "../../pool/health/readiness.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Route } from "../routing/route.ts";

@@ -3,12 +3,12 @@ import type { ResponseFilter } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { filteredResponseBytesMax } from "../../limits.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import { BufferedBody } from "./buffered-body.ts";
+import { BufferedBody } from "./body/buffered-body.ts";
+import { type BodySink, FilteredBody } from "./body/filtered-body.ts";
+import type { FramedBody } from "./body/framed-body.ts";
+import { hasEvents, hasReadableEvents } from "./body/stream-marks.ts";
 import { engineHead } from "./engine-head.ts";
-import { type BodySink, FilteredBody } from "./filtered-body.ts";
-import type { FramedBody } from "./framed-body.ts";
 import { type ClientPort, type ResponseServices, ResponseWriter } from "./response-writer.ts";
-import { hasEvents, hasReadableEvents } from "./stream-marks.ts";
 
 /** How the body goes to the client: as it came, its data only, or put into chunks. */
 type BodyMode = "none" | "as-is" | "data" | "chunk";

@@ -4,7 +4,7 @@
  */
 import { usualEventBytesMax } from "../../limits.ts";
 import { outcomes } from "../context/outcomes.ts";
-import { errorBody } from "./error-body.ts";
+import { errorBody } from "./local/error-body.ts";
 
 export const keepAlive: Buffer = Buffer.from(": keep-alive\n\n");
 

@@ -4,10 +4,10 @@
  */
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax, firstEventBytesMax } from "../../limits.ts";
-import { CollectedBody } from "./collected-body.ts";
-import type { FramedBody } from "./framed-body.ts";
-import { jsonFault } from "./json-fault.ts";
-import { beginsWithError, hasEvents } from "./stream-marks.ts";
+import { CollectedBody } from "./body/collected-body.ts";
+import type { FramedBody } from "./body/framed-body.ts";
+import { jsonFault } from "./body/json-fault.ts";
+import { beginsWithError, hasEvents } from "./body/stream-marks.ts";
 
 interface Junk {
   readonly kind: "invalid";

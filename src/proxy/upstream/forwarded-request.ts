@@ -12,8 +12,8 @@ import type { RequestContext } from "../context/request-context.ts";
 import type { ClientResponse } from "../response/client-response.ts";
 import type { ResponseServices } from "../response/response-writer.ts";
 import type { Server } from "../routing/server.ts";
+import type { Tokenizers } from "./connection/tokenizers.ts";
 import type { LegServices } from "./leg-services.ts";
-import type { Tokenizers } from "./tokenizers.ts";
 
 /** What the stages that forward requests need of their worker. */
 export interface WorkerServices extends LegServices, ResponseServices {

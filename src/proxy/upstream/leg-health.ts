@@ -7,11 +7,11 @@ import type { LegName } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";
-import { firstLookMs, lateAfterMs, observeFirstByte } from "../../pool/lateness.ts";
+import { firstLookMs, lateAfterMs, observeFirstByte } from "../../pool/health/lateness.ts";
 import type { Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
-import { hasEvents } from "../response/stream-marks.ts";
+import { hasEvents } from "../response/body/stream-marks.ts";
 
 /** What the health of a leg needs of the leg. */
 interface WatchedLeg {

@@ -9,8 +9,8 @@ import type { Pool } from "../../pool/pool.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type Scratch, writeHead } from "../context/scratch.ts";
 import type { Route } from "../routing/route.ts";
-import type { EngineConnection, LegOwner } from "./engine-connection.ts";
-import type { EngineTimeouts } from "./engine-timeouts.ts";
+import type { EngineConnection, LegOwner } from "./connection/engine-connection.ts";
+import type { EngineTimeouts } from "./connection/engine-timeouts.ts";
 
 /** Who sends it, to which engine. */
 export interface LegSender extends LegOwner {

@@ -2,7 +2,7 @@
 import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Engine } from "../../pool/engine.ts";
-import { isMove } from "../../pool/moves.ts";
+import { isMove } from "../../pool/health/moves.ts";
 import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explanation.ts";

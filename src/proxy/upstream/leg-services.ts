@@ -4,8 +4,8 @@ import type { Address } from "../../pool/address.ts";
 import type { Placement } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { RetryBudget } from "../context/retry-budget.ts";
-import type { EngineFailure } from "./engine-failure.ts";
-import type { EngineLink, LinkSettings } from "./engine-link.ts";
+import type { EngineFailure } from "./connection/engine-failure.ts";
+import type { EngineLink, LinkSettings } from "./connection/engine-link.ts";
 
 /** What operators are told. */
 export interface LegReports {

@@ -16,7 +16,7 @@ import type { RouteDeps } from "../routing/route.ts";
 import { Server } from "../routing/server.ts";
 import { VariableScope } from "../routing/template.ts";
 import { VirtualServers } from "../routing/virtual-servers.ts";
-import { Tokenizers } from "../upstream/tokenizers.ts";
+import { Tokenizers } from "../upstream/connection/tokenizers.ts";
 import { Recorder } from "./recorder.ts";
 
 export interface CompileDeps {

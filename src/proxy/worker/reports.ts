@@ -7,7 +7,7 @@ import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RetryBudget } from "../context/retry-budget.ts";
 import type { ExchangeReports } from "../pd/driver/exchange-services.ts";
-import type { EngineFailure } from "../upstream/engine-failure.ts";
+import type { EngineFailure } from "../upstream/connection/engine-failure.ts";
 
 export class Reports implements ExchangeReports {
   readonly #log: (level: "warn" | "error", message: string) => void;

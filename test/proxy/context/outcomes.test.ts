@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type Outcome, outcomes, refused } from "../../../src/proxy/context/outcomes.ts";
 import { wholeRequestOutcomes } from "../../../src/proxy/context/whole-request-outcomes.ts";
-import { errorBody } from "../../../src/proxy/response/error-body.ts";
+import { errorBody } from "../../../src/proxy/response/local/error-body.ts";
 
 const all = Object.entries(outcomes) as [string, Outcome][];
 

@@ -5,7 +5,7 @@
 import type { DialectRequest, KvTransfer } from "../../../dialects/dialect.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";
 import type { Route } from "../../routing/route.ts";
-import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
 import type { Leg } from "../../upstream/leg.ts";
 import { legBody } from "../../upstream/leg-body.ts";
 import { sendLegMessage } from "../../upstream/leg-message.ts";

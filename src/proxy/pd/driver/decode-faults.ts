@@ -4,10 +4,10 @@
  */
 import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
+import { hasEvents, StreamEnd } from "../../response/body/stream-marks.ts";
 import { ResponseCheck } from "../../response/response-check.ts";
-import { hasEvents, StreamEnd } from "../../response/stream-marks.ts";
-import type { EngineConnection } from "../../upstream/engine-connection.ts";
-import type { ResponseFault } from "../../upstream/engine-failure.ts";
+import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
+import type { ResponseFault } from "../../upstream/connection/engine-failure.ts";
 import type { Leg } from "../../upstream/leg.ts";
 import type { LegRetries } from "../../upstream/leg-retries.ts";
 import type { Exchange } from "../exchange/exchange.ts";

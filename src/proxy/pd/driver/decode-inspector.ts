@@ -1,7 +1,7 @@
 /** Shows the dialect what has come of decode's response until the dialect knows whether it is the client's. */
 import type { DecodeInspection, KvTransfer } from "../../../dialects/dialect.ts";
-import { CollectedBody } from "../../response/collected-body.ts";
-import type { FramedBody } from "../../response/framed-body.ts";
+import { CollectedBody } from "../../response/body/collected-body.ts";
+import type { FramedBody } from "../../response/body/framed-body.ts";
 
 export class DecodeInspector {
   /** Undefined = nothing is inspected. */

@@ -6,11 +6,11 @@
 import type { PrefillResponse } from "../../../dialects/dialect.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../../limits.ts";
+import { beginsWithError } from "../../response/body/stream-marks.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";
-import { beginsWithError } from "../../response/stream-marks.ts";
-import type { EngineConnection } from "../../upstream/engine-connection.ts";
-import type { ResponseFault } from "../../upstream/engine-failure.ts";
+import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
+import type { ResponseFault } from "../../upstream/connection/engine-failure.ts";
 import type { Leg } from "../../upstream/leg.ts";
 import type { LegRetries } from "../../upstream/leg-retries.ts";
 import type { Exchange } from "../exchange/exchange.ts";

@@ -3,9 +3,9 @@ import type { KeyName } from "../../../body/json/key-name.ts";
 import type { RouteConfig } from "../../../config/schema/schema.ts";
 import type { Dialect, FinalReply, KvTransfer } from "../../../dialects/dialect.ts";
 import { kvTransferParams } from "../../../dialects/shared/kv-transfer-params.ts";
-import { CollectedBody } from "../../response/collected-body.ts";
-import { jsonFault } from "../../response/json-fault.ts";
-import type { ResponseFault } from "../../upstream/engine-failure.ts";
+import { CollectedBody } from "../../response/body/collected-body.ts";
+import { jsonFault } from "../../response/body/json-fault.ts";
+import type { ResponseFault } from "../../upstream/connection/engine-failure.ts";
 
 interface PrefillResult {
   /** Ends the request: decode has nothing to add. */

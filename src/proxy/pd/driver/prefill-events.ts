@@ -2,10 +2,10 @@
 
 import type { Admission } from "../../admission/admission.ts";
 import type { LegFailure } from "../../context/legs.ts";
-import { finalReply } from "../../response/local-reply.ts";
+import { finalReply } from "../../response/local/local-reply.ts";
 import type { Route } from "../../routing/route.ts";
-import type { EngineConnection } from "../../upstream/engine-connection.ts";
-import type { ResponseFault } from "../../upstream/engine-failure.ts";
+import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
+import type { ResponseFault } from "../../upstream/connection/engine-failure.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { KvDuty } from "../kv/kv-duty.ts";
 import type { Legs } from "../legs/legs.ts";

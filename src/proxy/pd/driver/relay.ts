@@ -3,7 +3,7 @@
  * nothing else.
  */
 import { bufferedResponseBytesMax } from "../../../limits.ts";
-import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 
 export class Relay {

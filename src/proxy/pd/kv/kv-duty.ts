@@ -5,9 +5,9 @@
 import type { RouteConfig } from "../../../config/schema/schema.ts";
 import type { KvRelease, KvTransfer, LegName } from "../../../dialects/dialect.ts";
 import type { Engine } from "../../../pool/engine.ts";
-import type { CollectedBody } from "../../response/collected-body.ts";
+import type { CollectedBody } from "../../response/body/collected-body.ts";
 import type { Route } from "../../routing/route.ts";
-import type { EngineConnection } from "../../upstream/engine-connection.ts";
+import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
 import type { Leg } from "../../upstream/leg.ts";
 import type { Attempt } from "../driver/attempt.ts";
 import type { ExchangeRequest } from "../driver/exchange-services.ts";

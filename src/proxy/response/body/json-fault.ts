@@ -1,0 +1,34 @@
+/** Whether what an engine has responded with 200 is the JSON of a response, or an error, a page, half of something. */
+import { arrayElements } from "../../../body/json/array.ts";
+import { KeyName } from "../../../body/json/key-name.ts";
+import { scanTopLevel, TopLevel } from "../../../body/json/top-level.ts";
+
+const errorKey = new KeyName("error");
+const objectKey = new KeyName("object");
+/** Shared: a call is synchronous and clears it. */
+const members = new TopLevel();
+
+/**
+ * @param isOdd tells of the beginnings of members' JSON what else is wrong; "" = nothing
+ * @returns why it is no response; "" = it may be one
+ */
+export function jsonFault(
+  body: Buffer,
+  isOdd: (textOf: (key: KeyName) => string | undefined) => string = () => "",
+): string {
+  // SGLang responds to a batch with a list.
+  if (body[0] === 0x5b && arrayElements(body, 0, body.length) !== undefined) return "";
+  if (scanTopLevel(body, 0, body.length, members) !== undefined) return "its response is not JSON";
+  // A response that is stored tells its own failure.
+  const error = textOf(objectKey) === '"response"' ? undefined : textOf(errorKey);
+  const isError = (error ?? "null") !== "null" || textOf(objectKey) === '"error"';
+  const fault = isError ? "its response is an error" : isOdd(textOf);
+  members.clear();
+  return fault;
+}
+
+/** The beginning of a member's JSON: enough to tell what it is. */
+function textOf(key: KeyName): string | undefined {
+  const at = members.lastIndexOf(key);
+  return at < 0 ? undefined : members.value(at).toString("latin1", 0, 16);
+}

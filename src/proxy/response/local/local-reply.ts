@@ -1,0 +1,98 @@
+/** Replies of the proxy's own: what the configuration returns, and errors in the shape of the endpoint. */
+import type { FinalReply } from "../../../dialects/dialect.ts";
+import { endpointOf } from "../../../dialects/endpoints/find-endpoint.ts";
+import { reasonOf } from "../../../http1/reason.ts";
+import type { Outcome } from "../../context/outcomes.ts";
+import type { RequestContext } from "../../context/request-context.ts";
+import { percentEncode } from "../../routing/percent.ts";
+import type { ReturnedReply } from "../../routing/rewrite.ts";
+import type { ClientResponse } from "../client-response.ts";
+import { errorBody } from "./error-body.ts";
+
+let dateLine = "";
+let dateSecond = 0;
+
+/** RFC 9110 asks for a date in every response. Composed once a second. */
+function date(wallMs: number): string {
+  const second = Math.floor(wallMs / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+  }
+  return dateLine;
+}
+
+function common(context: RequestContext): string {
+  const id = context.requestId === "" ? "" : `X-Request-Id: ${context.requestId}\r\n`;
+  return `Server: global-proxy\r\n${date(context.sources.clock.wallMs())}${id}${context.explanation?.line() ?? ""}`;
+}
+
+/** As in nginx, only these have a `Location`. */
+export function isRedirect(status: number): boolean {
+  return (status >= 301 && status <= 303) || status === 307 || status === 308;
+}
+
+/** What a `return` of the configuration says: a redirect, or a text. */
+export function returnedReply(
+  response: ClientResponse,
+  context: RequestContext,
+  { status, text }: ReturnedReply,
+): void {
+  if (isRedirect(status) && text !== undefined) {
+    const { host } = context.head;
+    const target = text.startsWith("/") && host !== "" ? `http://${host}${text}` : text;
+    const location = `Location: ${percentEncode(target, notInHeader)}\r\n`;
+    response.local(status, reasonOf(status), common(context) + location, nothing);
+    return;
+  }
+  if (text === undefined && status >= 400) {
+    const problem = { code: "GP_RETURNED", message: reasonOf(status) };
+    const body = errorBody(problem, status, endpointOf(context.path)?.errors);
+    response.local(status, reasonOf(status), common(context) + json, body);
+    return;
+  }
+  response.local(status, reasonOf(status), common(context) + plain, Buffer.from(text ?? ""));
+}
+
+/** What the proxy has made of what engines said: of a prefill after which there is nothing to decode, or of several. */
+export function finalReply(
+  response: ClientResponse,
+  context: RequestContext,
+  { contentType, body }: FinalReply,
+): void {
+  response.local(200, "OK", `${common(context)}Content-Type: ${contentType}\r\n`, body);
+}
+
+/** Of a stream that waits for its first token. */
+export function earlyHead(context: RequestContext): string {
+  const type = "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n";
+  return `HTTP/1.1 200 OK\r\n${common(context)}${type}`;
+}
+
+/** An error of the proxy's own. */
+export function errorReply(
+  response: ClientResponse,
+  context: RequestContext,
+  outcome: Outcome,
+): void {
+  const { status } = outcome;
+  const isLater = status === 503 || status === 429;
+  const seconds = Math.min(
+    retryAfterSecondsMax,
+    Math.max(1, Math.ceil(context.retryAfterMs / 1000)),
+  );
+  const retry = isLater ? `Retry-After: ${seconds}\r\n` : "";
+  response.local(
+    status,
+    reasonOf(status),
+    common(context) + retry + json,
+    errorBody(outcome, status, endpointOf(context.path)?.errors),
+  );
+}
+
+const retryAfterSecondsMax = 3_600;
+/** Heads are written as latin1, where U+010A would be a line feed. */
+const notInHeader = /[\x00-\x20\x7f-\u{10ffff}]/gu;
+const nothing = Buffer.alloc(0);
+const json = "Content-Type: application/json\r\n";
+const plain = "Content-Type: text/plain\r\n";
