@@ -10,6 +10,7 @@ import { listenKey } from "../../config/values/listen-key.ts";
 import { descriptorsKept, descriptorsPerClient, descriptorsReserved } from "../../limits.ts";
 import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import { ServeError } from "../serve-error.ts";
+import { listeningPorts } from "./listening-ports.ts";
 
 /** Replaces the addresses of all servers. */
 function mapListens(config: Config, change: (listen: ListenConfig) => ListenConfig[]): Config {
@@ -104,15 +105,18 @@ export class FreePorts {
  * Ports are shared even by a single worker: after an upgrade there may be more.
  *
  * With SO_REUSEPORT the kernel would let a second program of the same user bind the port and take half of the
- * connections. So each port is bound without sharing first, which fails if it is in use.
+ * connections. So a port on which somebody listens is bound without sharing first, which fails if the address is in
+ * use. No other port is: who waits for the proxy would be connected to that socket, and reset when it closes.
  * @param known keys of addresses that this instance listens on already
  */
 export async function sharePorts(config: Config, known: ReadonlySet<string>): Promise<Config> {
   // A port that this instance listens on already, even on another host, cannot be bound without sharing.
   const ports = new Set([...known].map((key) => key.slice(key.lastIndexOf(":"))));
+  const inUse = listeningPorts();
   for (const listen of allListens(config)) {
-    if (listen.unixPath === undefined && !ports.has(`:${listen.port ?? 80}`))
-      await bindOnce(listen);
+    const port = listen.port ?? 80;
+    if (listen.unixPath !== undefined || ports.has(`:${port}`)) continue;
+    if (inUse?.has(port) ?? true) await bindOnce(listen);
   }
   return mapListens(config, (listen) => [
     listen.unixPath === undefined ? { ...listen, reusePort: true } : listen,

@@ -1,8 +1,10 @@
 /** More clients than there are file descriptors for must not be taken, and the operator must know. */
-import { expect, test } from "vitest";
+import { createServer, Server } from "node:net";
+import { afterEach, expect, test, vi } from "vitest";
 import type { Config } from "../../../src/config/schema/schema.ts";
 import {
   openFilesMax,
+  sharePorts,
   socketsByWorker,
   withinDescriptors,
 } from "../../../src/control/workers/ready-config.ts";
@@ -60,3 +62,38 @@ test("each inherited socket has a worker, and each worker one of each address if
   ]);
   expect(descriptors(4)[3]).toEqual([]);
 });
+
+const listensOn = (port: number) =>
+  ({ servers: [{ listen: [{ host: "127.0.0.1", port }] }] }) as unknown as Config;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Calls `run` with a port on which a server listens. */
+async function withServer(run: (port: number) => Promise<unknown>): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen({ port: 0, host: "127.0.0.1" }, resolve));
+  const { port } = server.address() as { port: number };
+  await run(port);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+test("a port that another program listens on cannot be shared", async () => {
+  await withServer(async (port) => {
+    const shared = sharePorts(listensOn(port), new Set());
+    await expect(shared).rejects.toThrow(`bind() to 127.0.0.1:${port} failed (98`);
+  });
+});
+
+test.skipIf(process.platform !== "linux")(
+  "nobody is connected to a socket that only finds out whether a port is free",
+  async () => {
+    const port = await withServer(async () => {});
+    const listens = vi.spyOn(Server.prototype, "listen");
+    const { servers } = await sharePorts(listensOn(port), new Set());
+    expect(servers[0]!.listen[0]!.reusePort).toBe(true);
+    expect(listens).not.toHaveBeenCalled();
+  },
+);
