@@ -13,6 +13,8 @@ export const probesAtOnceMax = 32;
 export const probeResponseBytesMax = 1_048_576;
 /** So many probes in a row without an answer, and what was found out before is forgotten. */
 export const probeFailuresMax = 3;
+/** What engines serve without is asked in every so many rounds once it is known: engines log each request. */
+export const optionalProbeRounds = 5;
 /**
  * So many polls in a row in which an engine says that nothing is there, though something is, and its load signal counts
  * as dead.

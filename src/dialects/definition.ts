@@ -11,6 +11,15 @@ export interface LimitRejection {
   readonly type: string;
 }
 
+/** What engines of a family are asked while they serve; they serve without it. A probe as those of dialects are. */
+export interface FamilyProbe {
+  readonly legs: readonly ("prefill" | "decode")[];
+  readonly path: string;
+  readonly isOptional: true;
+  /** What the body of a 200 says, by the names of attributes. */
+  discovered(response: Buffer): Readonly<Record<string, string>>;
+}
+
 /** Engines of one make. All engines of a route are of one family. */
 export interface EngineFamily {
   readonly name: string;
@@ -25,6 +34,9 @@ export interface EngineFamily {
    * @param contextTokens most tokens of prompt and response together; 0 = not known
    */
   rejects?(limits: TokenLimits, contextTokens: number): LimitRejection | undefined;
+
+  /** How `max_model_len` is discovered, which `rejects` goes by. */
+  readonly contextProbe?: FamilyProbe;
 }
 
 /** One thing that a dialect reads of an engine beside its address: `?name=value` in the engine's URL. */

@@ -211,6 +211,11 @@ export interface EngineProbe {
   readonly path: string;
   /** Undefined = the engine's own. */
   readonly port?: OtherPort;
+  /**
+   * Engines serve without it: its status says nothing of them, and once it has responded it is asked seldom. Default
+   * false.
+   */
+  readonly isOptional?: boolean;
   /** Attributes without which an engine is of no use, whether discovered or configured. */
   readonly needs?: readonly string[];
   /** What the body of a 200 says, by the names of attributes. Numbers as they are written. */

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
+import { freePorts } from "../support/ports.ts";
 import { bunAndOneNode } from "../support/runtimes.ts";
-import { Stack } from "../support/stack.ts";
+import { instant, Stack } from "../support/stack.ts";
 
 /** A server of a few paths. What is posted to it is kept. */
 class FakeServer {
@@ -87,5 +88,32 @@ describe.each(bunAndOneNode("discovered-attributes"))("on %s", (runtime) => {
     expect(decode.posted.at(-1)).toMatch(new RegExp(`"bootstrap_port":\\s*"?${bootstrapPort}`));
     bootstrap.answers.set("/route", { status: 503, body: "{}" });
     await eventually(async () => (await status()) === 502);
+  });
+});
+
+describe.each(bunAndOneNode("discovered-context"))("how long requests may be, on %s", (runtime) => {
+  const stack = new Stack(runtime);
+  afterAll(() => stack.end());
+
+  test("is asked of the engines: decode's refusals cost no prefill, and a new length is noticed", async () => {
+    const nixl = [...instant, "--dialect", "vllm-nixl"];
+    const [prefill] = await stack.startEngines("prefill", 1, nixl);
+    const [port] = (await freePorts(1)) as [number];
+    const decodeOf = (tokens: number) =>
+      stack.startEngine("decode", port, [...nixl, "--max-model-len", `${tokens}`]);
+    const decode = await decodeOf(100);
+    const proxy = await stack.startByFlags([prefill!], [decode], "--dialect", "vllm-nixl");
+    const send = () => post(proxy.url + path, { prompt: "a", max_tokens: 200 });
+    const prefills = async () => (await prefill!.state()).requestsSeen;
+
+    const rejected = await send();
+    expect(rejected.status).toBe(400);
+    expect(rejected.body).toContain("maximum context length is 100 tokens");
+    expect(await prefills()).toBe(0);
+
+    await decode.kill();
+    await decodeOf(1_000);
+    await eventually(async () => (await send()).status === 200);
+    expect(await prefills()).toBeGreaterThan(0);
   });
 });

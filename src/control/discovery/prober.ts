@@ -4,6 +4,7 @@ import type { Config, RouteConfig } from "../../config/schema/schema.ts";
 import type { EngineInfo, EngineProbe } from "../../dialects/dialect.ts";
 import { dialectOf } from "../../dialects/registry.ts";
 import {
+  optionalProbeRounds,
   probeFailuresMax,
   probeIntervalMs,
   probesAtOnceMax,
@@ -28,6 +29,8 @@ interface Finding {
   /** The last response was 503. */
   isNotReady: boolean;
   failures: number;
+  /** It is not asked in so many rounds. */
+  roundsLeft: number;
   attributes: Readonly<Record<string, string>>;
 }
 
@@ -87,6 +90,10 @@ export class Prober {
     await eachOf(this.#findings.values(), probesAtOnceMax, async (finding) => {
       if (this.#closed) return;
       const { engine, probe, identity } = finding;
+      if (finding.roundsLeft > 0) {
+        finding.roundsLeft -= 1;
+        return;
+      }
       const found = this.discovered[identity]?.attributes ?? {};
       const address = addressToAsk(engine, probe.port, found);
       const key = `${address.key} ${probe.path}`;
@@ -122,8 +129,11 @@ export class Prober {
   }
 }
 
-function probesOf({ dialect }: RouteConfig): readonly EngineProbe[] {
-  return dialectOf(dialect)?.probes ?? [];
+/** Only where requests are treated by their endpoint does anything read how long they may be. */
+function probesOf({ dialect, byEndpoint }: RouteConfig): readonly EngineProbe[] {
+  const { probes = [], family } = dialectOf(dialect) ?? {};
+  const ofFamily = byEndpoint ? family?.contextProbe : undefined;
+  return ofFamily === undefined ? probes : [...probes, ofFamily];
 }
 
 function findingsOf(config: Config, probesOfRoute: NonNullable<ProberDeps["probesOf"]>): Finding[] {
@@ -147,6 +157,7 @@ function findingsOf(config: Config, probesOfRoute: NonNullable<ProberDeps["probe
         probe,
         isNotReady: false,
         failures: 0,
+        roundsLeft: 0,
         attributes: {},
       })),
     ),
@@ -160,10 +171,12 @@ function take(finding: Finding, response: EngineResponse | NoResponse): void {
     if (response === "refused" || finding.failures >= probeFailuresMax) finding.attributes = {};
     return;
   }
+  const { probe } = finding;
   finding.failures = 0;
-  finding.isNotReady = response.status === 503;
+  finding.isNotReady = response.status === 503 && !probe.isOptional;
   const info = infoOf(finding.engine);
-  finding.attributes = response.status === 200 ? finding.probe.discovered(response.body, info) : {};
+  finding.attributes = response.status === 200 ? probe.discovered(response.body, info) : {};
+  if (probe.isOptional) finding.roundsLeft = optionalProbeRounds - 1;
 }
 
 function infoOf({ address, dpRank, attributes }: ConfiguredEngine): EngineInfo {

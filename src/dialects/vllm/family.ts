@@ -7,12 +7,14 @@ import {
   serverInfo,
 } from "../definition.ts";
 import { rejectedByVllm } from "./limits.ts";
+import { modelList } from "./model-list.ts";
 
 export const vllmFamily: EngineFamily = {
   name: "vllm",
   title: "vLLM",
   owners: ["vllm"],
   rejects: rejectedByVllm,
+  contextProbe: modelList,
 };
 
 /** In JSON, and in the Python text of configurations that have no JSON. */

@@ -15,20 +15,27 @@ import {
 import type { EngineProbe } from "../../../src/dialects/dialect.ts";
 import { sglangRoute, sglangServerInfo } from "../../../src/dialects/sglang/family.ts";
 import { trtllmServerInfo } from "../../../src/dialects/trtllm/family.ts";
+import { modelList } from "../../../src/dialects/vllm/model-list.ts";
 import { engineIdProbe } from "../../../src/dialects/vllm/mooncake.ts";
-import { probeFailuresMax, probeResponseBytesMax } from "../../../src/limits.ts";
+import {
+  optionalProbeRounds,
+  probeFailuresMax,
+  probeResponseBytesMax,
+} from "../../../src/limits.ts";
 import type { DiscoveredByIdentity } from "../../../src/pool/discovered-attributes.ts";
+import { PoolEngine } from "../../../src/pool/engine.ts";
+import { enginesOf } from "../../../src/pool/engines.ts";
 
 const probers: Prober[] = [];
 afterEach(() => {
   for (const prober of probers.splice(0)) prober.close();
 });
 
-function configOf(prefill: readonly string[], attributes = {}): Config {
+function configOf(prefill: readonly string[], attributes = {}, decode = "d:1"): Config {
   return configSchema.parse({
     pools: {
       p: { engines: prefill.map((url) => ({ url, attributes })) },
-      d: { engines: [{ url: "d:1" }] },
+      d: { engines: [{ url: decode }] },
     },
     servers: [
       {
@@ -168,6 +175,102 @@ it("nothing is kept of engines that a reload takes out, all of those that stay",
   prober.use(configOf(["b:80"]));
   expect(prober.discovered).toEqual({
     "p b:80": { isReady: true, attributes: { engine_id: "two" } },
+  });
+});
+
+describe("how long requests may be at an engine", () => {
+  const model = (length: number | null, parent: string | null = null) => ({
+    id: "m",
+    parent,
+    max_model_len: length,
+  });
+  const list = (...models: object[]) => JSON.stringify({ object: "list", data: models });
+  const known = (prober: Prober) => prober.discovered["d d:1"];
+  const rounds = async (prober: Prober, count: number) => {
+    for (let i = 0; i < count; i += 1) await prober.round();
+  };
+
+  it.each<[string, string, string | undefined]>([
+    ["one model", list(model(4_096)), "4096"],
+    ["the longest of several models", list(model(4_096), model(8_192)), "8192"],
+    ["an adapter has none of its own", list(model(4_096), model(null, "m")), "4096"],
+    ["a model that says none", list(model(4_096), model(null)), undefined],
+    ["no number", list({ id: "m", max_model_len: "long" }), undefined],
+    ["a fraction", list({ id: "m", max_model_len: 0.5 }), undefined],
+    ["no model", list(), undefined],
+    ["no list", "<html>", undefined],
+  ])("%s", async (_, response, tokens) => {
+    const { prober, says } = proberOf([modelList]);
+    says("d:1/v1/models", response);
+    await prober.use(configOf(["a:80"]));
+    const attributes = tokens === undefined ? {} : { max_model_len: tokens };
+    expect(known(prober)).toEqual({ isReady: true, attributes });
+  });
+
+  it("is asked of vLLM's decode engines, and where something reads it", async () => {
+    const asked: string[] = [];
+    const ask = (address: { key: string }, path: string) => {
+      asked.push(address.key + path);
+      return Promise.resolve("failed" as const);
+    };
+    for (const [dialect, byEndpoint] of [
+      ["vllm-nixl", true],
+      ["omni", false],
+      ["sglang", true],
+      ["plain", true],
+    ] as const) {
+      const config = configOf(["a:80"]);
+      for (const route of config.servers[0]!.routes) Object.assign(route, { dialect, byEndpoint });
+      const prober = new Prober({ log: () => {}, changed: () => {}, ask });
+      probers.push(prober);
+      await prober.use(config);
+    }
+    expect(asked.filter((path) => path.endsWith("/v1/models"))).toEqual(["d:1/v1/models"]);
+  });
+
+  it("is asked again seldom, and at once when the engine has gone", async () => {
+    const { prober, says, asked } = proberOf([modelList]);
+    says("d:1/v1/models", list(model(4_096)));
+    await prober.use(configOf(["a:80"]));
+    await rounds(prober, optionalProbeRounds - 1);
+    expect(asked).toHaveLength(1);
+    says("d:1/v1/models", "refused");
+    await rounds(prober, 2);
+    expect(asked).toHaveLength(3);
+    expect(known(prober)?.attributes).toEqual({});
+    says("d:1/v1/models", list(model(1_024)));
+    await prober.round();
+    expect(known(prober)?.attributes).toEqual({ max_model_len: "1024" });
+  });
+
+  it("is noticed of an engine that was restarted between two questions", async () => {
+    const { prober, says } = proberOf([modelList]);
+    says("d:1/v1/models", list(model(4_096)));
+    await prober.use(configOf(["a:80"]));
+    says("d:1/v1/models", list(model(1_024)));
+    await rounds(prober, optionalProbeRounds);
+    expect(known(prober)?.attributes).toEqual({ max_model_len: "1024" });
+  });
+
+  it("is not known of an engine that does not say it, which serves all the same", async () => {
+    for (const status of [401, 404, 500, 503]) {
+      const { prober, says } = proberOf([modelList]);
+      says("d:1/v1/models", list(model(4_096)), status);
+      await prober.use(configOf(["a:80"]));
+      expect(known(prober)).toEqual({ isReady: true, attributes: {} });
+    }
+  });
+
+  it("is what the configuration says, if it says anything", () => {
+    const contextTokens = (url: string) => {
+      const [, pool] = Object.values(configOf(["a:80"], {}, url).pools);
+      const [configured] = enginesOf(pool!);
+      const engine = new PoolEngine(configured!, 0, 0);
+      engine.applyDiscovered({ isReady: true, attributes: { max_model_len: "4096" } });
+      return engine.contextTokens;
+    };
+    expect(contextTokens("d:1")).toBe(4_096);
+    expect(contextTokens("d:1?max_model_len=512")).toBe(512);
   });
 });
 
