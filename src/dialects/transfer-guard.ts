@@ -8,7 +8,10 @@ import type { Edits } from "../body/edit/splice.ts";
 import { someObject } from "../body/json/array.ts";
 import { KeyName } from "../body/json/key-name.ts";
 import { KeySet } from "../body/json/key-set.ts";
+import type { JsonProblem } from "../body/json/problem.ts";
+import { spaceEnd } from "../body/json/token-ends.ts";
 import { scanTopLevel, TopLevel } from "../body/json/top-level.ts";
+import { unreadableLinesMax } from "../limits.ts";
 import { allDialects } from "./registry.ts";
 import { ecTransferParams } from "./vllm/encoder.ts";
 
@@ -48,6 +51,7 @@ const paths: readonly (readonly KeyName[])[] = [
 ];
 
 const requestIdKey = new KeyName("request_id");
+const bodyKey = new KeyName("body");
 /** Where a body without one of these has nothing to hide. */
 const hidingPlaces = new KeySet([...paths.map(([first]) => first!.text), requestIdKey.text]);
 
@@ -63,11 +67,81 @@ export function hidesTransferFields(members: TopLevel): boolean {
   return paths.some((path) => isHidden(members, path, 0)) || hasAddressedId(members);
 }
 
-/** Whether one of a list of requests has such a field, anywhere. */
-export function listHidesTransferFields(body: Buffer, start: number): boolean {
+/** Whether one of a list of requests has such a field, anywhere; a problem, if the list cannot be read. */
+export function listHidesTransferFields(body: Buffer, start: number): boolean | JsonProblem {
   const found = someObject(body, start, element, steersTransfer);
   element.clear();
   return found;
+}
+
+/**
+ * Whether a line is a request with such a field, alone or as the `body` of an element of a batch. A file of a batch has
+ * a request in each line; it comes as it is, or within a form. Also true of more lines that look like requests and are
+ * none than a file can have: each costs time.
+ */
+export function linesHideTransferFields(bytes: Buffer): boolean {
+  const { length } = bytes;
+  let readsLeft = unreadableLinesMax;
+  let found = false;
+  for (let at = 0; at < length && !found; at += 1) {
+    while (at < length && isAround(bytes[at]!)) at += 1;
+    const start = at;
+    while (at < length && !isLineEnd(bytes[at]!)) at += 1;
+    const end = bytes[start] === 0x7b ? objectEnd(bytes, start, at) : 0;
+    if (end === 0) continue;
+    const read = readWith(bytes, start, end, element, steersLine);
+    if (read === undefined) readsLeft -= 1;
+    found = read ?? readsLeft === 0;
+  }
+  element.clear();
+  return found;
+}
+
+/** Any control character but the tabulator: none may stand in a JSON text, and Python's lines end with several. */
+function isLineEnd(byte: number): boolean {
+  return byte < 0x20 && byte !== 0x09;
+}
+
+/** What Python strips of a line is among it: white space, of Unicode as well, and a byte order mark. */
+function isAround(byte: number): boolean {
+  return byte <= 0x20 || byte >= 0x7f;
+}
+
+/** Where the object of this line would end; 0 = its first two characters or its last one are not those of one. */
+function objectEnd(bytes: Buffer, start: number, lineEnd: number): number {
+  let last = lineEnd - 1;
+  while (last > start && isAround(bytes[last]!)) last -= 1;
+  const isObject = bytes[last] === 0x7d && bytes[spaceEnd(bytes, start + 1, last)] === 0x22;
+  return isObject ? last + 1 : 0;
+}
+
+function steersLine(members: TopLevel): boolean {
+  if (steersTransfer(members)) return true;
+  let at = members.indexOf(bodyKey);
+  for (; at >= 0; at = members.indexOf(bodyKey, at + 1)) {
+    const [start, end] = [members.valueStart(at), members.valueEnd(at)];
+    if (readWith(members.bytes, start, end, new TopLevel(), steersTransfer)) return true;
+  }
+  return false;
+}
+
+/** Undefined = no engine can read it as an object. True also of one that engines can read and this proxy cannot. */
+function readWith(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  object: TopLevel,
+  holds: (object: TopLevel) => boolean,
+): boolean | undefined {
+  const problem = scanTopLevel(bytes, start, end, object);
+  if (problem === undefined) return holds(object);
+  const { code, offset } = problem;
+  if (code === "too_deep" || code === "too_many_members") return true;
+  // What Unicode calls the end of a line.
+  if (code === "trailing_bytes") return bytes[offset]! >= 0x80 || undefined;
+  if (code !== "malformed") return undefined;
+  // Python's `NaN` and `Infinity`. Sounds have lines that begin as an object does, but not such a value in one.
+  return bytes[offset] === 0x4e || bytes[offset] === 0x49 || undefined;
 }
 
 function steersTransfer(members: TopLevel): boolean {

@@ -3,6 +3,7 @@
 import { describe, expect, it, test } from "vitest";
 import { allDialects } from "../../src/dialects/registry.ts";
 import { transferHeaders } from "../../src/dialects/transfer-guard.ts";
+import { unreadableLinesMax } from "../../src/limits.ts";
 import { response } from "./engine.ts";
 import type { Message } from "./http-reader.ts";
 import { World, type WorldOptions } from "./world.ts";
@@ -170,7 +171,15 @@ describe.each(routes)("%s", (_, options) => {
   });
 
   it.each([
-    ["multipart/form-data; boundary=x", `--x\r\n\r\n{"kv_transfer_params":1}\r\n--x--`],
+    [
+      "multipart/form-data; boundary=x",
+      `--x\r\n\r\n"kv_transfer_params" {"a":{"bootstrap_room":1}}\r\n--x--`,
+    ],
+    [
+      "multipart/form-data; boundary=x",
+      `--x\r\n\r\n{"a":1}\n{"body":{"prompt":"x"}}\n{{NaN\r\n--x--`,
+    ],
+    ["application/jsonl", `{"body":{"prompt":"x","a":{"kv_transfer_params":1}}}\n`],
     ["application/json", `["kv_transfer_params"]`],
     ["application/octet-stream", "\0\u0001\u0002"],
   ])("a body of type %s that is no object goes on as it came", (type, body) => {
@@ -181,6 +190,57 @@ describe.each(routes)("%s", (_, options) => {
     );
     expect(status).toBe(200);
     expect(requests[0]!.body.toString()).toBe(body);
+  });
+
+  const batch = (body: string) => `{"custom_id":"1","url":"/v1/completions","body":${body}}`;
+  const deep = "[".repeat(2_000) + "]".repeat(2_000);
+  it.each([
+    ["of its own", `{"prompt":"x","bootstrap_room":1}`],
+    ["of a batch", batch(`{"prompt":"x","kv_transfer_params":{"evil":1}}`)],
+    ["escaped", batch(`{"kv\\u005ftransfer_params":1}`)],
+    ["in one of two bodies", `{"body":{"kv_transfer_params":1},"body":{}}`],
+    ["hidden", batch(`{"vllm_xargs":{"kv_transfer_params":1}}`)],
+    ["with an id that names engines", batch(`{"request_id":"___prefill_addr_evil:1"}`)],
+    ["behind a number that only some parsers know", `{"a":NaN,"kv_transfer_params":1}`],
+    ["behind such a number in its body", batch(`{"a":-Infinity,"kv_transfer_params":1}`)],
+    ["too deep to be looked through", `{"a":${deep},"kv_transfer_params":1}`],
+  ])("a file of requests with a transfer field reaches no engine: %s", (_what, line) => {
+    const files = [
+      `--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n{"a":1}\n \t${line}\r\n--x--`,
+      `--x\r\n\r\n\ufeff${line}\r\n--x--`,
+      `--x\r${line}\r--x--`,
+      `{"a":1}\n${line}`,
+      `\n\n${line}\n{"a":1}`,
+      `[]\n${line}\n`,
+      `{"a":1}\n\u00a0${line}\u00a0\v\n`,
+      `{"a":1}\u2028${line}`,
+    ];
+    for (const body of files) {
+      for (const type of ["multipart/form-data; boundary=x", "application/json"]) {
+        const lines = `Content-Type: ${type}\r\n`;
+        const { status, text, requests } = send("/v1/files", { body, lines }, options);
+        expect(status, body).toBe(400);
+        expect(JSON.parse(text).error.code).toMatch(/GP_TRANSFER_FIELD|GP_BAD_JSON/);
+        expect(requests).toEqual([]);
+      }
+    }
+  });
+
+  test("more broken lines than a file can have are refused, since each costs time", () => {
+    const linesOf = (count: number) => '{"}\n'.repeat(count);
+    const post = (body: string) => send("/v1/files", { body }, options);
+    expect(post(linesOf(unreadableLinesMax - 1)).status).toBe(200);
+    expect(post(linesOf(unreadableLinesMax))).toMatchObject({ status: 400, requests: [] });
+  });
+
+  it.each([
+    `[{"a":NaN,"kv_transfer_params":1}]`,
+    `[NaN,{"kv_transfer_params":1}]`,
+    `[${deep},{"kv_transfer_params":1}]`,
+  ])("a list that cannot be looked through is refused", (body) => {
+    const { status, text, requests } = send("/v1/score", { body }, options);
+    expect([status, JSON.parse(text).error.code]).toEqual([400, "GP_BAD_JSON"]);
+    expect(requests).toEqual([]);
   });
 
   it.each(transferHeaders)("%s of a client reaches no engine, with underscores neither", (name) => {

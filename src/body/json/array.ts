@@ -1,7 +1,7 @@
 /** Finds the elements of a JSON array, without decoding any of them. */
 
 import type { Span } from "./member-value.ts";
-import { JsonFault } from "./problem.ts";
+import { JsonFault, type JsonProblem } from "./problem.ts";
 import { expectByte, nestedEnd, scalarEnd, spaceEnd, stringEnd } from "./token-ends.ts";
 import { scanTopLevel, type TopLevel } from "./top-level.ts";
 
@@ -31,8 +31,8 @@ function scan(bytes: Buffer, at: number, end: number): Span[] {
 }
 
 /**
- * Whether any element of the array in `bytes` from `start` on is an object of which `holds` is true. Takes no memory
- * for the elements. What comes after a fault in the array is not looked at.
+ * Whether any element of the array in `bytes` from `start` on is an object of which `holds` is true; a problem, if the
+ * array or one of its objects cannot be read so far. Takes no memory for the elements.
  *
  * @param object is the next one with each call
  */
@@ -41,19 +41,23 @@ export function someObject(
   start: number,
   object: TopLevel,
   holds: (object: TopLevel) => boolean,
-): boolean {
+): boolean | JsonProblem {
   const end = bytes.length;
   try {
     for (let p = spaceEnd(bytes, start + 1, end); bytes[p] !== 0x5d; ) {
       const to = valueEnd(bytes, p, end);
-      const isObject = bytes[p] === 0x7b && scanTopLevel(bytes, p, to, object) === undefined;
-      if (isObject && holds(object)) return true;
+      if (bytes[p] === 0x7b) {
+        const problem = scanTopLevel(bytes, p, to, object);
+        if (problem !== undefined) return problem;
+        if (holds(object)) return true;
+      }
       p = spaceEnd(bytes, to, end);
       if (bytes[p] === 0x2c) p = spaceEnd(bytes, p + 1, end);
-      else if (bytes[p] !== 0x5d) return false;
+      else expectByte(p, end, bytes[p] === 0x5d);
     }
   } catch (fault) {
-    if (!(fault instanceof JsonFault)) throw fault;
+    if (fault instanceof JsonFault) return fault.problem;
+    throw fault;
   }
   return false;
 }

@@ -4,7 +4,11 @@
  */
 import type { JsonProblem } from "../../body/json/problem.ts";
 import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
-import { hidesTransferFields, listHidesTransferFields } from "../../dialects/transfer-guard.ts";
+import {
+  hidesTransferFields,
+  linesHideTransferFields,
+  listHidesTransferFields,
+} from "../../dialects/transfer-guard.ts";
 import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Route } from "../routing/route.ts";
@@ -35,7 +39,7 @@ export function scanBody(
   const isGuarded = route.byEndpoint && mayBeObject(context);
   const { body } = context;
   if (!mustBeObject && !isGuarded) {
-    return route.byEndpoint ? refusedList(body) : undefined;
+    return route.byEndpoint ? (refusedList(body) ?? refusedLines(body)) : undefined;
   }
   const members = scans.takeTopLevel();
   const problem = scanTopLevel(body, 0, body.length, members);
@@ -46,8 +50,12 @@ export function scanBody(
     return prefills ? rejectedLimits(context, members, route) : undefined;
   }
   scans.giveTopLevel(members);
-  if (!mustBeObject && !isReadElsewhere(problem, body)) return undefined;
-  return refused(400, "GP_BAD_JSON", `${problem.detail} (at byte ${problem.offset})`);
+  if (mustBeObject || isReadElsewhere(problem, body)) return badJson(problem);
+  return refusedLines(body);
+}
+
+function badJson({ detail, offset }: JsonProblem): Outcome {
+  return refused(400, "GP_BAD_JSON", `${detail} (at byte ${offset})`);
 }
 
 /**
@@ -64,8 +72,14 @@ function mayBeObject({ body, head }: RequestContext): boolean {
 /** Lists of requests, as some engines take them: no field can be taken out of their elements. */
 function refusedList(body: Buffer): Outcome | undefined {
   const at = firstAt(body);
-  if (body[at] !== bracket || !listHidesTransferFields(body, at)) return undefined;
-  return outcomes.transferField;
+  const found = body[at] === bracket && listHidesTransferFields(body, at);
+  if (typeof found === "object") return isReadElsewhere(found, body) ? badJson(found) : undefined;
+  return found ? outcomes.transferField : undefined;
+}
+
+/** Files of batches, which have a request in each line. */
+function refusedLines(body: Buffer): Outcome | undefined {
+  return linesHideTransferFields(body) ? outcomes.transferField : undefined;
 }
 
 /** Where the text begins, behind a byte order mark and white space. */
