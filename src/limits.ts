@@ -20,10 +20,7 @@ export const optionalProbeRounds = 5;
  * as dead.
  */
 export const zeroPollsMax = 10;
-/**
- * Lines of a body that begin and end as a JSON object and are none. Each costs some µs, and a sound of 100 MB has one by
- * chance.
- */
+/** Lines of a body that begin and end as a JSON object and are none: each costs some µs, and sounds hardly have any. */
 export const unreadableLinesMax = 10_000;
 /** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
 export const pipelinedBytesMax = 65_536;
