@@ -72,6 +72,12 @@ describe("is not for clients", () => {
     "/%64ebug2",
     "/v1/lora/load",
     "/v1/%zz",
+    "/drain",
+    "/stop_engine",
+    "/v1/kv/clear",
+    "/models/unload",
+    "/remove_documents",
+    "/inject_fault",
   ])("%s, which no engine has yet", (path) => {
     expect(isForClients(path)).toBe(false);
   });
