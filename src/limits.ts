@@ -32,6 +32,12 @@ export const relayPendingBytesMax = 262_144;
  */
 export const relayPendingTotalBytesMax = 134_217_728;
 /**
+ * Bytes that Node reads before timers have a turn; each socket that is read once more then waits, and so many of them
+ * go on per turn.
+ */
+export const readTurnBytesMax = 4_194_304;
+export const readTurnSocketsMax = 64;
+/**
  * Bodies of requests: up to so many bytes they are kept as they came, larger ones are copied together, in memory of so
  * many times what has come.
  */
@@ -220,11 +226,14 @@ export const shadowBlocksMax = 65_536;
 
 /**
  * Workers: one that gives no sign of life for so long hangs, by so many looks in a row, and is ended; if that takes too
- * long, too, the process ends. One that died is started again after a delay that doubles up to its bound, and starts
+ * long, too, the process ends. If the process has had less than this share of that time on the CPU, the worker has so
+ * many times as long. One that died is started again after a delay that doubles up to its bound, and starts
  * over once a worker has lived for so long.
  */
 export const workerHangMs = 10_000;
 export const workerLooksPerHang = 10;
+export const workerHangCpuShare = 0.5;
+export const workerWaitFactor = 6;
 export const workerKillTimeoutMs = 5_000;
 export const workerRestartDelayMs = 100;
 export const workerRestartDelayMaxMs = 10_000;

@@ -2,6 +2,7 @@
 import net from "node:net";
 import { descriptorOf } from "./descriptor.ts";
 import { descriptorReserve } from "./descriptor-reserve.ts";
+import { readTurn, type TurnTaker } from "./read-turn.ts";
 import {
   type ListenAddress,
   type Listener,
@@ -14,21 +15,32 @@ import {
 } from "./socket.ts";
 import { listenAtPath } from "./unix-path.ts";
 
-class TcpSocket implements Socket {
+class TcpSocket implements Socket, TurnTaker {
   handler: SocketHandler;
   readonly #socket: net.Socket;
+  #isPaused = false;
   #error: Error | undefined;
 
   constructor(socket: net.Socket, handler: SocketHandler) {
     this.#socket = socket;
     this.handler = handler;
-    socket.on("data", (chunk: Buffer) => this.handler.onData(chunk));
     socket.on("drain", () => this.handler.onDrain());
     socket.on("end", () => this.handler.onEnd());
     socket.on("error", (error) => {
       this.#error = error;
     });
     socket.on("close", () => this.handler.onClose(this.#error));
+  }
+
+  received(chunk: Buffer): void {
+    this.handler.onData(chunk);
+    readTurn.took(this, chunk.length);
+  }
+  holdTurn(): void {
+    this.#socket.pause();
+  }
+  takeTurn(): void {
+    if (!this.#isPaused) this.#socket.resume();
   }
 
   write(chunk: Buffer, start = 0, end = chunk.length): void {
@@ -43,9 +55,11 @@ class TcpSocket implements Socket {
     return handle?.writeQueueSize ?? 0;
   }
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
   resume(): void {
+    this.#isPaused = false;
     this.#socket.resume();
   }
   end(): void {
@@ -78,6 +92,12 @@ class TcpSocket implements Socket {
  */
 const highWaterMark = 65_536;
 
+/**
+ * Engines are read into this one, and what came is copied: Node's own buffer per read has 64 KiB, is zeroed, and leaves
+ * a hole in glibc's heap when it is cut to what came; and a socket with it is read no more at once when it is paused.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(65_536);
+
 export const tcp: Transport = {
   listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener> {
     const { path, descriptor } = address;
@@ -85,16 +105,14 @@ export const tcp: Transport = {
     return listenAtPath(path, (name) => listen({ ...address, path: name }, onSocket));
   },
 
-  connect(address, handler): Socket {
-    const socket =
-      address.path === undefined
-        ? net.connect({
-            host: address.host!,
-            port: address.port!,
-            noDelay: true,
-            highWaterMark,
-          } as net.NetConnectOpts)
-        : net.connect({ path: address.path });
+  connect({ path, host, port }, handler): Socket {
+    const callback = (bytes: number): boolean => {
+      wrapped.received(Buffer.from(readBuffer.subarray(0, bytes)));
+      return true;
+    };
+    const where = path === undefined ? { host, port, noDelay: true, highWaterMark } : { path };
+    const options = { ...where, onread: { buffer: readBuffer, callback } };
+    const socket = net.connect(options as net.NetConnectOpts);
     const wrapped = new TcpSocket(socket, handler);
     socket.once("connect", () => wrapped.handler.onConnect());
     return wrapped;
@@ -105,8 +123,13 @@ function listen(address: ListenAddress, onSocket: (socket: Socket) => void): Pro
   const server = net.createServer(
     { allowHalfOpen: true, noDelay: true, highWaterMark },
     (socket) => {
-      if (descriptorReserve.isExhausted) socket.destroy();
-      else onSocket(new TcpSocket(socket, noHandler));
+      if (descriptorReserve.isExhausted) {
+        socket.destroy();
+        return;
+      }
+      const wrapped = new TcpSocket(socket, noHandler);
+      socket.on("data", (chunk: Buffer) => wrapped.received(chunk));
+      onSocket(wrapped);
     },
   );
   const { promise, resolve, reject } = withResolvers<Listener>();

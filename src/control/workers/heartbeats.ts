@@ -1,8 +1,9 @@
 /**
  * Notices workers that hang: each counts up in shared memory by a timer of its own, and the main thread looks whether
- * it does.
+ * it does. A worker that other programs keep from the CPU does not hang, and its main thread, which needs little, may
+ * be on time all the same: so the CPU time of the process counts as well.
  */
-import { workerLooksPerHang } from "../../limits.ts";
+import { workerHangCpuShare, workerLooksPerHang, workerWaitFactor } from "../../limits.ts";
 
 export interface HeartbeatsOptions {
   readonly workers: number;
@@ -10,6 +11,8 @@ export interface HeartbeatsOptions {
   readonly hangMs: number;
   /** Ms of a monotonic clock. */
   nowMs(): number;
+  /** Ms of CPU time that this process has had. */
+  cpuMs(): number;
   hung(worker: number): void;
 }
 
@@ -18,8 +21,8 @@ export class Heartbeats {
   readonly memory: SharedArrayBuffer;
   readonly #options: HeartbeatsOptions;
   readonly #beats: Int32Array;
-  /** The count of each worker that is watched when it was last looked at. */
-  readonly #watched = new Map<number, { beat: number; looks: number }>();
+  /** The count of each worker that is watched when it was last seen to change, and the CPU time then. */
+  readonly #watched = new Map<number, { beat: number; looks: number; cpuMs: number }>();
   readonly #ticker: NodeJS.Timeout;
   #lookedMs: number;
 
@@ -37,7 +40,8 @@ export class Heartbeats {
 
   /** From now on the worker has to give signs of life. */
   watch(worker: number): void {
-    this.#watched.set(worker, { beat: this.#beat(worker), looks: 0 });
+    const cpuMs = this.#options.cpuMs();
+    this.#watched.set(worker, { beat: this.#beat(worker), looks: 0, cpuMs });
   }
 
   ignore(worker: number): void {
@@ -49,7 +53,9 @@ export class Heartbeats {
    * because the machine is slow or the process was stopped, the workers did not either.
    */
   look(): void {
+    const { hangMs, hung } = this.#options;
     const nowMs = this.#options.nowMs();
+    const cpuMs = this.#options.cpuMs();
     const isLate = nowMs - this.#lookedMs > 2 * this.#intervalMs;
     this.#lookedMs = nowMs;
     for (const [worker, last] of [...this.#watched]) {
@@ -57,10 +63,13 @@ export class Heartbeats {
       if (beat !== last.beat) {
         last.beat = beat;
         last.looks = 0;
+        last.cpuMs = cpuMs;
       } else if (!isLate) last.looks += 1;
-      if (last.looks < workerLooksPerHang) continue;
+      // Without CPU time it waits, for the CPU or in the system: it has more time then, but not for ever.
+      const isBusy = cpuMs - last.cpuMs >= hangMs * workerHangCpuShare;
+      if (last.looks < workerLooksPerHang * (isBusy ? 1 : workerWaitFactor)) continue;
       this.ignore(worker);
-      this.#options.hung(worker);
+      hung(worker);
     }
   }
 

@@ -33,6 +33,12 @@ export interface WorkerCounts {
   readonly hung: number;
 }
 
+/** Of the whole process: runtimes do not say how much each worker has had. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 export class Restarts {
   /** Workers that had to be replaced so far, by cause. */
   readonly counts = { died: 0, hung: 0 };
@@ -49,7 +55,7 @@ export class Restarts {
     this.#options = options;
     this.#deaths = new Array<number>(workers).fill(0);
     const hung = (worker: number) => this.#hung(this.#threads.get(worker)!);
-    this.#heartbeats = new Heartbeats({ workers, hangMs, nowMs, hung });
+    this.#heartbeats = new Heartbeats({ workers, hangMs, nowMs, cpuMs, hung });
   }
 
   /** Where workers give signs of life. */

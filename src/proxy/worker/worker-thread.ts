@@ -13,6 +13,7 @@ import { collectGarbage } from "../../transport/collect-garbage.ts";
 import { descriptorReserve } from "../../transport/descriptor-reserve.ts";
 import { platform } from "../../transport/platform.ts";
 import { systemRandom } from "../../transport/random.ts";
+import { readTurn } from "../../transport/read-turn.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
 import { Listeners } from "../client/listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData, WorkerQuestion } from "./messages.ts";
@@ -55,8 +56,10 @@ const callbackListener = new CallbackListener(
 );
 
 const beats = new Int32Array(heartbeats);
+const beat = () => void Atomics.add(beats, workerIndex, 1);
+readTurn.goesOn = beat;
 const ticker = setInterval(() => {
-  Atomics.add(beats, workerIndex, 1);
+  beat();
   worker.tick();
   lookForDescriptors();
 }, deadlineTickMs);

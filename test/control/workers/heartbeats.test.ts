@@ -4,17 +4,23 @@ import { Heartbeats } from "../../../src/control/workers/heartbeats.ts";
 
 const hangMs = 10_000;
 let nowMs = 0;
+let cpuMs = 0;
+/** Of the time of each look. */
+let cpuShare = 1;
 let hung: number[] = [];
 let heartbeats: Heartbeats;
 
 beforeEach(() => {
   nowMs = 0;
+  cpuMs = 0;
+  cpuShare = 1;
   hung = [];
   // Its own timer would look once per second: the test ends before.
   heartbeats = new Heartbeats({
     workers: 2,
     hangMs,
     nowMs: () => nowMs,
+    cpuMs: () => cpuMs,
     hung: (worker) => hung.push(worker),
   });
   heartbeats.watch(0);
@@ -30,6 +36,7 @@ function beat(worker: number): void {
 function looks(count: number, everyMs: number, beating: readonly number[]): void {
   for (let look = 0; look < count; look += 1) {
     nowMs += everyMs;
+    cpuMs += everyMs * cpuShare;
     for (const worker of beating) beat(worker);
     heartbeats.look();
   }
@@ -61,6 +68,23 @@ test("a process that was stopped, or a machine too slow for the main thread, say
   looks(1, 3_600_000, []);
   looks(100, 2_500, []);
   expect(hung).toEqual([]);
+});
+
+test("one that other programs keep from the CPU has more time, also if the main thread is on time", () => {
+  cpuShare = 0.1;
+  looks(45, 1000, [0]);
+  expect(hung).toEqual([]);
+  looks(5, 1000, [0]);
+  // 5 s of CPU time without a sign of life.
+  expect(hung).toEqual([1]);
+});
+
+test("one that waits in the system for ever hangs, too", () => {
+  cpuShare = 0;
+  looks(59, 1000, [0]);
+  expect(hung).toEqual([]);
+  looks(1, 1000, [0]);
+  expect(hung).toEqual([1]);
 });
 
 test("a main thread that is late now and then still notices", () => {
