@@ -35,7 +35,7 @@ function timeOf(pool: Pool, picks: number): number {
   for (let n = 0; n < picks; n += 1) {
     const place = pool.place(request, noSlots, 1_000);
     if (typeof place === "string") throw new Error(place);
-    pool.succeeded(place.engine, 1_000);
+    pool.succeeded(place.engine, 1_000, 0);
     place.lease.close();
   }
   return ((performance.now() - start) * 1_000) / picks;

@@ -23,10 +23,11 @@ const bytesPerToken = 4;
 export function dispatched(pool: Pool, fleet: Fleet, timeline: Timeline): Placement {
   return {
     arrive(outcome, prefilled) {
-      const placed = pool.place(pickOf(outcome.request, timeline), [], timeline.nowMs);
+      const sentMs = timeline.nowMs;
+      const placed = pool.place(pickOf(outcome.request, timeline), [], sentMs);
       if (typeof placed === "string") return;
       fleet.prefill(placed.engine.index, outcome, () => {
-        pool.succeeded(placed.engine, timeline.nowMs);
+        pool.succeeded(placed.engine, timeline.nowMs, timeline.nowMs - sentMs);
         placed.lease.close();
         prefilled();
       });

@@ -245,9 +245,10 @@ export class Pool implements PoolView {
     return true;
   }
 
-  succeeded(engine: Engine, nowMs: number): void {
+  /** @param tookMs since the request was sent */
+  succeeded(engine: Engine, nowMs: number, tookMs: number): void {
     this.#policy.responseStarted?.(engine.index);
-    this.health.succeeded(engine, nowMs);
+    this.health.succeeded(engine, nowMs, tookMs);
   }
 
   #placeAmong(

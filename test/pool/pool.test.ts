@@ -128,7 +128,7 @@ describe("after the rest", () => {
     pool.failed(engine!, 0);
     const probes = Array.from({ length: 6 }, () => placed(pool, 101));
     expect(probes.filter((probe) => probe.engine === engine)).toHaveLength(1);
-    pool.succeeded(engine!, 0);
+    pool.succeeded(engine!, 0, 0);
     expect(visits(pool, 102, 6)).toEqual(new Set([0, 1]));
   });
 
@@ -147,7 +147,7 @@ describe("after the rest", () => {
     const [engine] = pool.engines;
     placed(pool, 0);
     pool.failed(engine!, 10);
-    pool.succeeded(engine!, 0);
+    pool.succeeded(engine!, 0, 0);
     expect(visits(pool, 50, 6)).toEqual(new Set([1]));
   });
 
@@ -156,7 +156,7 @@ describe("after the rest", () => {
     const [engine] = pool.engines;
     pool.failed(engine!, 0);
     expect(visits(pool, 200, 2)).toEqual(new Set([0, 1]));
-    pool.succeeded(engine!, 0);
+    pool.succeeded(engine!, 0, 0);
     pool.failed(engine!, 210);
     expect(visits(pool, 220, 4)).toEqual(new Set([0, 1]));
   });
@@ -290,7 +290,7 @@ describe("slow start", () => {
       expect(sharesOf(pool, 20_001)[1]).toBe(0);
       // Its probe has gone well.
       const probe = placed(pool, 31_000, [0, 2]);
-      pool.succeeded(probe.engine, 0);
+      pool.succeeded(probe.engine, 0, 0);
       probe.lease.close();
       placed(pool, 31_001).lease.close();
       expect(sharesOf(pool, 31_002)[1]).toBeLessThan(0.1);
@@ -312,7 +312,7 @@ describe("slow start", () => {
     const pool = poolOf([{}, {}]);
     pool.failed(pool.engines[1]!, 0);
     placed(pool, 20_000, [0]).lease.close();
-    pool.succeeded(pool.engines[1]!, 0);
+    pool.succeeded(pool.engines[1]!, 0, 0);
     expect(sharesOf(pool, 20_001)[1]).toBeCloseTo(0.5, 1);
   });
 });

@@ -285,9 +285,17 @@ test("one that is ejected, and back, serves what has failed at all others", () =
   for (let i = 0; i < 3; i += 1) {
     for (const { socket } of first!.connections) socket.destroy();
     expect(world.responseTo(world.ask({ prompt: "fine", stream: true })).status).toBe(200);
+    expect(world.board.health.ejectedUntil(3)).toBe(0);
   }
-  // An error of the only healthy engine is the client's: no engine that may be dead is asked for a better one.
-  first!.connects(undefined);
+});
+
+test("an error of the only healthy engine is the client's: none that may be dead is asked", () => {
+  const world = worldOf(2);
+  const [first, second] = world.decode;
+  second!.connects("refused");
+  for (let i = 0; i < 3; i += 1) world.responseTo(world.ask({ prompt: "fine", stream: true }));
+  expect(world.board.health.ejectedUntil(3)).toBeGreaterThan(0);
+  second!.connects(undefined);
   first!.script = (_, { send }) => send(response('{"error":{}}', "500 Internal Server Error"));
   const before = second!.requests.length;
   expect(world.responseTo(world.ask({ prompt: "fine", stream: true })).status).toBe(500);

@@ -30,7 +30,6 @@ for (const role of ["prefill", "decode"] as const) {
       expect([bad.status, codeOf(bad)]).toEqual([503, "GP_NOT_READY"]);
       expect(bad.body.toString()).toContain(`\\"${role}\\"`);
       for (const engine of world[role]) engine.connects(undefined);
-      world.runFor(11_000);
       expect(world.responseTo(world.ask({ prompt: "p", stream: false })).status).toBe(200);
       expect(healthOf(world).status).toBe(200);
     });

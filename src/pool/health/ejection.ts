@@ -34,8 +34,8 @@ export interface EjectionRule {
   failed(engine: Engine, nowMs: number, kind: FailureKind): void;
   /** A failure was the request's own: takes it back. */
   forgive(engine: Engine): void;
-  /** A response of the engine began. */
-  succeeded(engine: Engine, nowMs: number): void;
+  /** A response of the engine began. @param tookMs since its request was sent */
+  succeeded(engine: Engine, nowMs: number, tookMs: number): void;
 }
 
 const byFailures = ejectionReasons.indexOf("failures");

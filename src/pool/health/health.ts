@@ -134,9 +134,9 @@ export class Health {
     this.#ejection.forgive(engine);
   }
 
-  succeeded(engine: Engine, nowMs: number): void {
+  succeeded(engine: Engine, nowMs: number, tookMs: number): void {
     this.#suspicions[engine.index] = undefined;
-    this.#ejection.succeeded(engine, nowMs);
+    this.#ejection.succeeded(engine, nowMs, tookMs);
   }
 
   /** Whether so few engines are healthy that the others are used as well. */

@@ -4,8 +4,7 @@
  * ejected. All of it is on the scoreboard, so all workers agree; nothing needs a timer.
  *
  * Unlike Envoy: an engine that is back after an ejection is tried by one request first, and fails for good by one
- * failure, since requests to it are expensive; and one that was ejected only because it was late is back with its first
- * response.
+ * failure, since requests to it are expensive; and one that serves a request though it is ejected is back at once.
  */
 import type { OutlierConfig } from "../../config/schema/pool/ejection.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
@@ -98,16 +97,25 @@ export class OutlierEjection implements EjectionRule {
     this.#readmit(slot);
   }
 
-  succeeded({ slot }: Engine, nowMs: number): void {
+  succeeded({ slot }: Engine, nowMs: number, tookMs: number): void {
     const { health, failures } = this.#board;
     this.#count(slot, false, nowMs);
     if (health.ejectedUntil(slot) > 0) {
-      // Other responses of an ejected engine belong to requests from before: they say nothing new.
-      const wasLate = ejectionReasons[health.reason(slot)] === "late";
-      if (!health.isTried(slot) && !wasLate && !health.isSpared(slot)) return;
+      const isBack = health.isTried(slot) || health.isSpared(slot);
+      if (!isBack && !this.#disproves(slot, nowMs - tookMs)) return;
       this.#readmit(slot, nowMs);
     }
     if (failures.count(slot) > 0) failures.clear(slot);
+  }
+
+  /**
+   * Whether a success shows that what the engine is ejected for is over. Requests from before its failures say nothing
+   * new, unless it was only late; and one success does not change a rate.
+   */
+  #disproves(slot: number, sentMs: number): boolean {
+    const { health } = this.#board;
+    const reason = ejectionReasons[health.reason(slot)];
+    return reason === "late" || (reason === "failures" && sentMs >= health.ejectedAt(slot));
   }
 
   /** Takes requests again. @param nowMs when the time in health starts, by which ejections get shorter */

@@ -116,8 +116,9 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     // As engines say that a KV cache could not be had; any other status is about themselves.
     if (pool.health.isFailure(status, false)) this.failed(false, status === 500);
     else if (status < 500) {
-      pool.succeeded(engine, wallMs);
-      if (status !== 429) this.#served(headMs - this.#sentMs, wallMs);
+      const tookMs = headMs - this.#sentMs;
+      pool.succeeded(engine, wallMs, tookMs);
+      if (status !== 429) this.#served(tookMs, wallMs);
     }
   }
 
@@ -135,7 +136,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     const tookMs = this.#clock.nowMs() - this.#sentMs;
     // What is short shows at its end whether it is what it should be, and that is soon.
     if (!isPrefill && !this.#isShort) {
-      pool.succeeded(engine, wallMs);
+      pool.succeeded(engine, wallMs, tookMs);
       this.#served(tookMs, wallMs);
     }
     if (firstLookMs(pool) === 0) return;
@@ -143,15 +144,16 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     observeFirstByte(pool, isEarly, lease.tokens, tookMs);
   }
 
-  /** The response is whole, and what it should be. */
-  ended(status: number): void {
+  /** The response is whole, and what it should be. @param nowMs as `headMs` */
+  ended(status: number, nowMs: number): void {
     if (status >= 300 || (this.#hasResponded && !this.#isShort && this.#leg.name !== "prefill"))
       return;
     const { pool, engine } = this.#placement!;
     const wallMs = this.#clock.wallMs();
     this.#responded(wallMs);
-    pool.succeeded(engine, wallMs);
-    if (this.#failures !== undefined) this.#served(this.#clock.nowMs() - this.#sentMs, wallMs);
+    const tookMs = nowMs - this.#sentMs;
+    pool.succeeded(engine, wallMs, tookMs);
+    if (this.#failures !== undefined) this.#served(tookMs, wallMs);
   }
 
   /** The engine has shown that it works, or at least that it responds. */

@@ -223,9 +223,10 @@ export class Leg implements LegOwner {
   #observe(): void {
     const { pool, engine } = this.#place.placement!;
     const { sentMs, headMs, status } = this.#record!;
-    this.#health.ended(status);
+    const nowMs = this.#clock.nowMs();
+    this.#health.ended(status, nowMs);
     if (status >= 400) return;
-    pool.board.observe(engine.slot, headMs - sentMs, this.#clock.nowMs() - sentMs);
+    pool.board.observe(engine.slot, headMs - sentMs, nowMs - sentMs);
   }
 
   /** Nothing has come in time. Gives this try up if another engine may be tried; false = there is none. */

@@ -46,8 +46,9 @@ function fails(pool: Pool, index: number, times: number, nowMs = startMs, kind?:
   for (let i = 0; i < times; i += 1) pool.failed(pool.engines[index]!, nowMs, undefined, kind);
 }
 
-function succeeds(pool: Pool, index: number, nowMs = startMs): void {
-  pool.succeeded(pool.engines[index]!, nowMs);
+/** @param tookMs since the request was sent: by default before anything else that the test says */
+function succeeds(pool: Pool, index: number, nowMs = startMs, tookMs = nowMs - startMs + 1): void {
+  pool.succeeded(pool.engines[index]!, nowMs, tookMs);
 }
 
 /** Indices of the engines that get any of the next requests. */
@@ -219,3 +220,19 @@ describe("over a window", () => {
     expect(served(pool, startMs + 10_000)).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
+
+it.each<[FailureKind, string]>([
+  ["unsent", "refused connections"],
+  ["failed", "other failures"],
+])(
+  "an ejected engine is back once it serves a request that was sent after its ejection (%s)",
+  (kind) => {
+    const pool = poolOf(2);
+    fails(pool, 0, 5, startMs, kind);
+    succeeds(pool, 0, startMs + 100, 101);
+    expect(pool.health.isFit(pool.engines[0]!, startMs + 100)).toBe(false);
+    succeeds(pool, 0, startMs + 100, 99);
+    expect(pool.health.isFit(pool.engines[0]!, startMs + 100)).toBe(true);
+    expect(served(pool, startMs + 100)).toEqual([0, 1]);
+  },
+);
