@@ -36,7 +36,7 @@ export const rowPromptTokens = 4;
 export const rowResponseTokens = 5;
 
 /** Numbers of a slot that all workers share: times in ms since the epoch, averages, and values of the pool's policy. */
-export const sharedFields = 18;
+export const sharedFields = 19;
 export const sharedFailCheckedAt = 0;
 export const sharedFailAccessedAt = 1;
 export const sharedHistoryRequests = 2;
@@ -56,6 +56,7 @@ export const sharedRespondedAt = 15;
 /** Of a pool, at its first slot: how long first bytes usually take, as multiples of what is predicted. */
 export const sharedEarlyPace = 16;
 export const sharedWholePace = 17;
+export const sharedServedUpTo = 18;
 
 /** Integers of a slot for outlier ejection and active health checks, written with Atomics. */
 export const healthFields = 11;

@@ -7,6 +7,7 @@ import {
   sharedEarlyPace,
   sharedFields,
   sharedRespondedAt,
+  sharedServedUpTo,
   sharedWholePace,
 } from "./layout.ts";
 
@@ -29,8 +30,16 @@ export class UsualTimes {
     return this.#shared[slot * sharedFields + sharedRespondedAt]!;
   }
 
-  setRespondedAt(slot: number, ms: number): void {
-    this.#shared[slot * sharedFields + sharedRespondedAt] = ms;
+  /** When the latest request was sent that the engine has begun to respond to, in ms since the epoch. */
+  servedUpTo(slot: number): number {
+    return this.#shared[slot * sharedFields + sharedServedUpTo]!;
+  }
+
+  /** The engine has begun a response at `wallMs`. @param sentMs when its request was sent */
+  responded(slot: number, sentMs: number, wallMs: number): void {
+    const at = slot * sharedFields;
+    this.#shared[at + sharedRespondedAt] = wallMs;
+    if (sentMs > this.#shared[at + sharedServedUpTo]!) this.#shared[at + sharedServedUpTo] = sentMs;
   }
 
   /**

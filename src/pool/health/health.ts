@@ -85,6 +85,11 @@ export class Health {
     return !this.isEjected(engine, nowMs) && !this.#board.health.isUnhealthy(engine.slot);
   }
 
+  /** Whether the engine is ejected because it does not respond. */
+  hangs(engine: Engine, nowMs: number): boolean {
+    return this.#ejection.isEjected(engine, nowMs) && !this.#ejection.isLastResort(engine);
+  }
+
   /** Whether a request would succeed there, as far as is known: also where the engine is used for want of others. */
   isFit(engine: Engine, nowMs: number): boolean {
     if (engine.down || !engine.isReady || this.#board.health.isUnhealthy(engine.slot)) return false;

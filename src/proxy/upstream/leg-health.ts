@@ -1,17 +1,16 @@
-/**
- * What the tries of one leg say of their engines: success, failure, or lateness. If the same request fails at a second
- * engine too, the request is to blame: then what was counted is taken back, unless a further engine serves it.
- */
+/** What the tries of one leg say of their engines: success, failure, or lateness. */
 
 import type { LegName } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";
 import { firstLookMs, lateAfterMs, observeFirstByte } from "../../pool/health/lateness.ts";
-import type { Placement, Pool } from "../../pool/pool.ts";
+import type { Placement } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
 import { hasEvents } from "../response/body/stream-marks.ts";
+import { Blame } from "./blame.ts";
+import { EngineSilence } from "./engine-silence.ts";
 
 /** What the health of a leg needs of the leg. */
 interface WatchedLeg {
@@ -21,17 +20,17 @@ interface WatchedLeg {
 }
 
 /** How long legs may wait for their engines. */
-export interface Patience<Leg> {
+export interface Patience<Leg extends WatchedLeg> {
   /** Whether the client asks for a stream. */
   readonly asksForStream: boolean;
-  /** Whether the leg waits for another one and not only for its engine. */
-  awaitsOther(leg: Leg): boolean;
+  /** The health of another leg, if this one waits for it and not only for its engine. */
+  awaited(leg: Leg): LegHealth<Leg> | undefined;
   /** Whether the leg may go to another engine if this one times out. */
   mayTimeOut(leg: Leg): boolean;
 }
 
 /** The request that the leg is part of. */
-interface WatchedRequest<Leg> {
+interface WatchedRequest<Leg extends WatchedLeg> {
   readonly services: { readonly clock: Clock };
   /** The engine that may have failed instead. */
   sourceOf?(leg: Leg): Engine | undefined;
@@ -39,16 +38,11 @@ interface WatchedRequest<Leg> {
   readonly patience?: Patience<Leg>;
 }
 
-interface Failure {
-  readonly pool: Pool;
-  readonly engine: Engine;
-  /** How long the engine had, if it was late; infinite = it failed. */
-  readonly waitedMs: number;
-  isCounted: boolean;
-}
-
 /** Each further engine has so many times longer than the one before: perhaps it is the prompt that takes long. */
 const patienceFactor = 4;
+
+/** How often signs of life are looked for in the shortest time that is late. */
+const looks = 8;
 
 export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -58,17 +52,14 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   #placement: Placement | undefined;
   #deadlines: Deadlines | undefined;
   #sentMs = 0;
-  /** Since when the engine has shown no sign of life, as far as is known: by the wall clock, and by tokens. */
-  #silentSinceMs = 0;
-  #tokensThen = 0;
+  readonly #silence = new EngineSilence();
   #isLate = false;
   /** Of the response under way: something of its body is here, or its status says enough. */
   #hasResponded = false;
   #hasEvents = false;
   #isShort = false;
   #patience = 1;
-  /** Engines that have seen the request and failed. Undefined = none. */
-  #failures: Failure[] | undefined;
+  readonly #blame = new Blame();
 
   constructor(leg: Leg, request: WatchedRequest<Leg>) {
     this.#leg = leg;
@@ -84,8 +75,8 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     return this.#leg.name !== "decode" || (this.#request.patience?.asksForStream ?? false);
   }
 
-  get #awaitsOther(): boolean {
-    return this.#request.patience?.awaitsOther(this.#leg) ?? false;
+  get #awaited(): LegHealth<Leg> | undefined {
+    return this.#request.patience?.awaited(this.#leg);
   }
 
   /** The request is sent. @param nowMs by the clock of this leg, which reads it anyway: a reading costs 50 ns */
@@ -94,11 +85,10 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     this.#sentMs = nowMs;
     this.#isLate = false;
     this.#hasResponded = false;
-    const lookMs = firstLookMs(placement.pool);
-    if (lookMs === 0) return;
+    if (placement.pool.health.blamesRequests) this.#silence.start(placement, this.#clock.wallMs());
+    if (firstLookMs(placement.pool) === 0) return;
     this.#deadlines = deadlines;
-    this.#look();
-    this.deadlineMs = deadlines.dueIn(lookMs);
+    this.#lookAgain();
     deadlines.add(this);
   }
 
@@ -118,7 +108,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     else if (status < 500) {
       const tookMs = headMs - this.#sentMs;
       pool.succeeded(engine, wallMs, tookMs);
-      if (status !== 429) this.#served(tookMs, wallMs);
+      if (status !== 429) this.#blame.served(tookMs, wallMs);
     }
   }
 
@@ -137,7 +127,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     // What is short shows at its end whether it is what it should be, and that is soon.
     if (!isPrefill && !this.#isShort) {
       pool.succeeded(engine, wallMs, tookMs);
-      this.#served(tookMs, wallMs);
+      this.#blame.served(tookMs, wallMs);
     }
     if (firstLookMs(pool) === 0) return;
     const isEarly = this.#leg.name !== "decode" || this.#hasEvents;
@@ -153,15 +143,14 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     this.#responded(wallMs);
     const tookMs = nowMs - this.#sentMs;
     pool.succeeded(engine, wallMs, tookMs);
-    if (this.#failures !== undefined) this.#served(tookMs, wallMs);
+    if (!this.#blame.isEmpty) this.#blame.served(tookMs, wallMs);
   }
 
   /** The engine has shown that it works, or at least that it responds. */
   #responded(wallMs: number): void {
     if (this.#hasResponded) return;
     this.#hasResponded = true;
-    const { pool, engine } = this.#placement!;
-    pool.board.usual.setRespondedAt(engine.slot, wallMs);
+    if (this.#placement!.pool.health.blamesRequests) this.#silence.responded(wallMs);
     // A prefill is of use when all of it is here.
     if (this.#leg.name !== "prefill") this.#stopWatching();
   }
@@ -181,108 +170,101 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
    */
   failed(isUnsent: boolean, isOfSource: boolean): void {
     const { pool, engine } = this.#placement!;
-    const source = isOfSource ? this.#request.sourceOf?.(this.#leg) : undefined;
+    // Whether an engine that is still awaited is the reason shows by itself.
+    const hasSource = isOfSource && (this.#awaited === undefined || !this.#isSuspect);
+    const source = hasSource ? this.#request.sourceOf?.(this.#leg) : undefined;
     const nowMs = this.#clock.wallMs();
     if (isUnsent || !pool.health.blamesRequests) {
       pool.failed(engine, nowMs, source, isUnsent ? "unsent" : "failed");
       return;
     }
-    // A try that was late and then fails has failed once.
-    if (this.#failures?.some((one) => one.engine === engine) ?? false) return;
-    const others = this.#failures ?? [];
-    for (const one of others) this.#forgive(one);
     const kind = this.#isLate ? "late" : "failed";
-    const isCounted = others.length === 0 && pool.failed(engine, nowMs, source, kind);
     const waitedMs = this.#isLate ? this.#clock.nowMs() - this.#sentMs : Number.POSITIVE_INFINITY;
-    this.#failures = [...others, { pool, engine, waitedMs, isCounted }];
+    this.#blame.failed(this.#placement!, nowMs, source, kind, waitedMs);
   }
 
-  /** The request is not wanted any more. How long it has waited counts all the same. */
-  cancelled(): void {
-    if (this.deadlineIndex < 0) return;
+  /**
+   * The request is not wanted any more. How long it has waited counts all the same.
+   * @returns whether the engine may be the reason
+   */
+  cancelled(): boolean {
+    if (this.deadlineIndex < 0) return false;
     const { pool, engine } = this.#placement!;
     const waitedMs = this.#clock.nowMs() - this.#sentMs;
     pool.board.observeWait(engine.slot, waitedMs);
-    if (waitedMs < this.#lateMs() || !this.#isSilent() || this.#awaitsOther) return;
+    // What it waited for was late as well: then it has waited long enough.
+    const awaited = this.#awaited;
+    const lateMs = awaited !== undefined && awaited.#isLate ? firstLookMs(pool) : this.#lateMs();
+    if (waitedMs < lateMs || !this.#isSilentFor(lateMs) || !this.#isSuspect) return false;
     this.#isLate = true;
     this.failed(false, true);
+    return true;
+  }
+
+  /** The engine has called the proxy back for this leg. */
+  calledBack(): void {
+    if (this.deadlineIndex >= 0) this.#silence.responded(this.#clock.wallMs());
   }
 
   /** The try is over. */
   closed(): void {
     this.#stopWatching();
-    this.#placement = undefined;
   }
 
   /** Time to look whether the response is late. */
   expired(): void {
     const waitedMs = this.#clock.nowMs() - this.#sentMs;
     const lateMs = this.#lateMs();
-    const leftMs = Number.isFinite(lateMs) ? lateMs - waitedMs : firstLookMs(this.#placement!.pool);
-    if (leftMs > 0) {
-      this.#lookAgainIn(leftMs);
-    } else if (!this.#isSilent() || this.#awaitsOther) {
-      // The engine works: it is busy, or the prompt takes longer than was thought.
-      this.#look();
-      this.#lookAgainIn(lateMs);
-    } else this.#late(waitedMs, lateMs);
+    const isSilent = this.#isSilentFor(lateMs);
+    if (waitedMs >= lateMs && isSilent && this.#isSuspect) this.#late(waitedMs, lateMs);
+    else this.#lookAgain();
   }
 
   #late(waitedMs: number, lateMs: number): void {
+    const wasLate = this.#isLate;
     this.#isLate = true;
     const { pool, engine } = this.#placement!;
-    pool.board.observeWait(engine.slot, waitedMs);
+    if (!wasLate) pool.board.observeWait(engine.slot, waitedMs);
     const ms = `${Math.round(waitedMs)} ms`;
     const cause = `no response after ${ms}, ${Math.round(lateMs)} ms is late for its length`;
     // A response in one piece may take any time, unless others have found that the engine does not work.
-    const isLost = this.#isEarly || !pool.health.isHealthy(engine, this.#clock.wallMs());
+    const isHealthy = pool.health.isHealthy(engine, this.#clock.wallMs());
+    const isLost = this.#isEarly || !isHealthy || this.#awaited !== undefined;
     if (isLost && this.#leg.giveUp(cause)) {
       this.#patience *= patienceFactor;
       return;
     }
     // Without another engine a late response is better than none.
-    this.failed(false, true);
-    this.#lookAgainIn(lateMs);
+    if (!wasLate) this.failed(false, true);
+    this.#lookAgain();
   }
 
-  /** @param tookMs what the engine that served the request took for its first byte */
-  #served(tookMs: number, nowMs: number): void {
-    for (const one of this.#failures ?? []) {
-      // It had less time than the other engine needed.
-      if (one.waitedMs <= tookMs) this.#forgive(one);
-      else if (!one.isCounted) one.pool.failed(one.engine, nowMs);
-    }
-    this.#failures = undefined;
-  }
-
-  #forgive(failure: Failure): void {
-    if (failure.isCounted) failure.pool.health.forgive(failure.engine);
-    failure.isCounted = false;
+  /**
+   * Whether the engine itself may be what a late response waits for. Legs that wait for each other are late together:
+   * one whose engine responds to those behind it waits for the other one, and if neither does, both may be the reason.
+   */
+  get #isSuspect(): boolean {
+    const awaited = this.#awaited;
+    if (awaited === undefined || awaited.#isLate) return true;
+    return awaited.#silence.isOvertaken;
   }
 
   #lateMs(): number {
-    const { pool, lease } = this.#placement!;
-    return this.#patience * lateAfterMs(pool, this.#isEarly, lease.tokens);
+    const { pool, engine, lease } = this.#placement!;
+    let lateMs = lateAfterMs(pool, this.#isEarly, lease.tokens);
+    // Where others have found that the engine hangs, a response in one piece is worth no more patience than a stream.
+    if (!this.#isEarly && pool.health.hangs(engine, this.#clock.wallMs()))
+      lateMs = Math.min(lateMs, lateAfterMs(pool, true, lease.tokens));
+    return this.#patience * lateMs;
   }
 
-  #look(): void {
-    const { pool, engine } = this.#placement!;
-    this.#silentSinceMs = this.#clock.wallMs();
-    this.#tokensThen = pool.board.responseTokens(engine.slot);
+  #isSilentFor(ms: number): boolean {
+    return this.#silence.lastsMs(this.#clock.wallMs()) >= ms;
   }
 
-  /** Whether the engine has responded to nobody since, and none of its streams goes on. */
-  #isSilent(): boolean {
-    const { board } = this.#placement!.pool;
-    const { slot } = this.#placement!.engine;
-    return (
-      board.usual.respondedAt(slot) < this.#silentSinceMs &&
-      board.responseTokens(slot) === this.#tokensThen
-    );
-  }
-
-  #lookAgainIn(ms: number): void {
-    this.deadlineMs = this.#deadlines!.dueIn(ms);
+  /** So often that a hanging engine is found little later than its last sign of life allows. */
+  #lookAgain(): void {
+    this.deadlineMs = this.#deadlines!.dueIn(firstLookMs(this.#placement!.pool) / looks);
   }
 
   #stopWatching(): void {

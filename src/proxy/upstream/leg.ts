@@ -45,8 +45,8 @@ export class Leg implements LegOwner {
   uri = "";
   /** Tries so far, for the log. */
   readonly records: LegRecord[];
+  readonly health: LegHealth<Leg>;
   readonly #request: LegRequest;
-  readonly #health: LegHealth<Leg>;
   readonly #place: LegPlace;
   #connection: EngineConnection | undefined;
   #record: LegRecord | undefined;
@@ -61,7 +61,7 @@ export class Leg implements LegOwner {
     this.name = name;
     this.#request = request;
     this.records = records;
-    this.#health = new LegHealth(this, request);
+    this.health = new LegHealth(this, request);
     this.#place = new LegPlace(name, request);
   }
 
@@ -142,9 +142,10 @@ export class Leg implements LegOwner {
   /** As `cancel`, but the connection, if there is one, is the caller's to close. */
   detach(): EngineConnection | undefined {
     const connection = this.#connection;
-    this.#health.cancelled();
-    // An engine that is no longer wanted has not failed: another attempt may go to it.
-    if (!this.#isRefused && (this.#isReserved || connection !== undefined)) this.#place.untry();
+    // An engine that is no longer wanted has not failed, as far as is known: another attempt may go to it.
+    const isSuspect = this.health.cancelled() && this.mayTryAnother;
+    const isTried = this.#isReserved || connection !== undefined;
+    if (isTried && !this.#isRefused && !isSuspect) this.#place.untry();
     this.#close();
     return connection;
   }
@@ -161,7 +162,7 @@ export class Leg implements LegOwner {
    */
   refused(): void {
     this.#isRefused = true;
-    if (!this.#isBusy) this.#health.refused(this.#record?.status ?? 0);
+    if (!this.#isBusy) this.health.refused(this.#record?.status ?? 0);
   }
 
   legConnected(): void {
@@ -172,7 +173,7 @@ export class Leg implements LegOwner {
     const record = this.#record!;
     record.headMs = this.#clock.nowMs();
     record.status = connection.head.status;
-    this.#health.headCame(connection.head, record.headMs);
+    this.health.headCame(connection.head, record.headMs);
     if (record.status < 500) this.#place.placement!.shadow?.responseStarted();
     this.#request.legHead(this, connection);
   }
@@ -183,7 +184,7 @@ export class Leg implements LegOwner {
     if (tokens > 0) this.#place.placement?.lease.addResponseTokens(tokens);
     this.#request.legBody(this, connection, chunk, start, end);
     if (this.#connection !== connection) return;
-    this.#health.bodyBegan(this.#request.isUndecided?.(this) ?? false);
+    this.health.bodyBegan(this.#request.isUndecided?.(this) ?? false);
   }
 
   legEnded(connection: EngineConnection): void {
@@ -210,7 +211,7 @@ export class Leg implements LegOwner {
     // It may have waited for a KV cache that does not come.
     const hasWaited = (failure.kind === "timeout" && !failure.unsent) || failure.isError === true;
     if (failure.kind !== "descriptors")
-      this.#health.failed(failure.unsent && !this.#resent, hasWaited);
+      this.health.failed(failure.unsent && !this.#resent, hasWaited);
     this.#request.services.reports.legFailed(placement, this.name, failure);
     // As nginx logs a try without a response.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
@@ -224,7 +225,7 @@ export class Leg implements LegOwner {
     const { pool, engine } = this.#place.placement!;
     const { sentMs, headMs, status } = this.#record!;
     const nowMs = this.#clock.nowMs();
-    this.#health.ended(status, nowMs);
+    this.health.ended(status, nowMs);
     if (status >= 400) return;
     pool.board.observe(engine.slot, headMs - sentMs, nowMs - sentMs);
   }
@@ -263,7 +264,7 @@ export class Leg implements LegOwner {
         bytesSent: 0,
       };
       this.records.push(this.#record);
-      this.#health.sent(placement, connection.link.deadlines, sentMs);
+      this.health.sent(placement, connection.link.deadlines, sentMs);
     }
     this.#request.writeLeg(this, connection);
   }
@@ -279,7 +280,7 @@ export class Leg implements LegOwner {
       this.#record.endMs = this.#clock.nowMs();
       this.#record.bytesReceived = this.#connection?.bytesReceived ?? 0;
     }
-    this.#health.closed();
+    this.health.closed();
     this.#record = undefined;
     this.#tokens = undefined;
     this.#connection = undefined;

@@ -77,7 +77,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     }
     this.#exchange = new Exchange(exchangeOptions(route, order), this);
     this.#retries = new LegRetries(request, route, this);
-    this.patience = new LegPatience(context, this.#exchange, this.#retries);
+    this.patience = new LegPatience(context, this.#exchange, this.#legs, this.#retries);
     this.#delivery = new Delivery(request, this.#exchange, this.#attempt, merger, this.#retries);
     if (this.#prefillResponse !== undefined) {
       this.#prefill = new PrefillEvents({
@@ -275,6 +275,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
   }
 
   decodeCalledBack(): void {
+    this.#legs.decode.health.calledBack();
     this.#exchange.calledBack();
   }
 

@@ -2,18 +2,21 @@
 import { asksForStream } from "../../context/asks-for-stream.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import type { Leg } from "../../upstream/leg.ts";
-import type { Patience } from "../../upstream/leg-health.ts";
+import type { LegHealth, Patience } from "../../upstream/leg-health.ts";
 import type { LegRetries } from "../../upstream/leg-retries.ts";
 import type { Exchange } from "../exchange/exchange.ts";
+import type { Legs } from "./legs.ts";
 
 export class LegPatience implements Patience<Leg> {
   readonly #context: RequestContext;
   readonly #exchange: Exchange;
+  readonly #legs: Legs;
   readonly #retries: LegRetries;
 
-  constructor(context: RequestContext, exchange: Exchange, retries: LegRetries) {
+  constructor(context: RequestContext, exchange: Exchange, legs: Legs, retries: LegRetries) {
     this.#context = context;
     this.#exchange = exchange;
+    this.#legs = legs;
     this.#retries = retries;
   }
 
@@ -22,8 +25,9 @@ export class LegPatience implements Patience<Leg> {
   }
 
   /** Decode that is sent before the prefill is done waits for that. */
-  awaitsOther(leg: Leg): boolean {
-    return leg.name === "decode" && this.#exchange.awaitsPrefill;
+  awaited(leg: Leg): LegHealth<Leg> | undefined {
+    if (leg.name !== "decode" || !this.#exchange.awaitsPrefill) return undefined;
+    return this.#legs.prefill?.health;
   }
 
   mayTimeOut(leg: Leg): boolean {

@@ -1,0 +1,58 @@
+/**
+ * At which engines one leg of a request has failed, and who is to blame. If the same request fails at a second engine
+ * too, it is the request: then what was counted is taken back, unless a further engine serves it.
+ */
+import type { FailureKind } from "../../pool/health/ejection.ts";
+import type { Engine } from "../../pool/engine.ts";
+import type { Pool } from "../../pool/pool.ts";
+
+interface Failure {
+  readonly pool: Pool;
+  readonly engine: Engine;
+  /** How long the engine had, if it was late; infinite = it failed. */
+  readonly waitedMs: number;
+  isCounted: boolean;
+}
+
+export class Blame {
+  /** Undefined = none. */
+  #failures: Failure[] | undefined;
+
+  get isEmpty(): boolean {
+    return this.#failures === undefined;
+  }
+
+  /**
+   * A try has failed. One that was late and then fails has failed once.
+   * @param source the engine that may have failed instead
+   * @param waitedMs how long the engine had, if it was late; infinite = it failed
+   */
+  failed(
+    { pool, engine }: { readonly pool: Pool; readonly engine: Engine },
+    nowMs: number,
+    source: Engine | undefined,
+    kind: FailureKind,
+    waitedMs: number,
+  ): void {
+    const others = this.#failures ?? [];
+    if (others.some((one) => one.engine === engine)) return;
+    for (const one of others) forgive(one);
+    const isCounted = others.length === 0 && pool.failed(engine, nowMs, source, kind);
+    this.#failures = [...others, { pool, engine, waitedMs, isCounted }];
+  }
+
+  /** @param tookMs what the engine that served the request took for its first byte */
+  served(tookMs: number, nowMs: number): void {
+    for (const one of this.#failures ?? []) {
+      // It had less time than the other engine needed.
+      if (one.waitedMs <= tookMs) forgive(one);
+      else if (!one.isCounted) one.pool.failed(one.engine, nowMs);
+    }
+    this.#failures = undefined;
+  }
+}
+
+function forgive(failure: Failure): void {
+  if (failure.isCounted) failure.pool.health.forgive(failure.engine);
+  failure.isCounted = false;
+}
