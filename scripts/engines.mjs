@@ -2,7 +2,8 @@
  * One bad engine among good ones, with real processes: whatever it does, on either leg, requests that a healthy engine
  * could have served are right, and what fails fails within its time-out.
  *
- *     npm run test:engines                                   the short form
+ *     npm run test:engines                                   three dialects of different kinds, three faults
+ *     npm run test:engines -- --short                        two minutes, for CI: how fast the machine is decides nothing
  *     npm run test:engines -- --dialect all --fault all      every fault at each leg, of every dialect
  *     npm run test:engines -- --dialect sglang --fault hang --runtime node --engines 2,4 --wait 60000,2000
  *
@@ -17,6 +18,17 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+
+/**
+ * In place of the defaults: dialects of each order of legs, and few clients, who wait so long that a slow machine loses
+ * no response.
+ */
+const shortForm = {
+  dialect: "omni,sglang,vllm-ascend-layerwise,plain",
+  fault: "reset-in-head,500,junk-html,hang",
+  clients: "12",
+  "in-turn": true,
+};
 
 /** Of what a healthy engine could have served. */
 const rightShareMin = 0.99;
@@ -86,21 +98,24 @@ const faults = {
   stop: signal("SIGSTOP"),
 };
 
-const { values } = parseArgs({
+const given = parseArgs({
   options: {
-    dialect: { type: "string", default: "omni,sglang,plain" },
-    fault: { type: "string", default: "500,junk-html,hang" },
+    short: { type: "boolean", default: false },
+    dialect: { type: "string" },
+    fault: { type: "string" },
     leg: { type: "string", default: "prefill,decode" },
     runtime: { type: "string", default: "bun,node" },
     engines: { type: "string", default: "2" },
     wait: { type: "string", default: "60000" },
     policy: { type: "string" },
-    clients: { type: "string", default: "50" },
+    clients: { type: "string" },
     requests: { type: "string", default: "8" },
     // In place of the full product of engines, waits and runtimes: each next cell takes the next of each.
-    "in-turn": { type: "boolean", default: false },
+    "in-turn": { type: "boolean" },
   },
-});
+}).values;
+const usualForm = { dialect: "omni,sglang,plain", fault: "500,junk-html,hang", clients: "50" };
+const values = { ...(given.short ? shortForm : usualForm), ...given };
 
 function listOf(name, known) {
   const list = values[name] === "all" ? known : values[name].split(",");

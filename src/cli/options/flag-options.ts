@@ -52,6 +52,10 @@ export function flagsCommand(): Command {
       "--health-checks",
       "ask engines for /health every 5 s, and send none to those that fail",
     )
+    .option(
+      "--ejection <rule>",
+      "when engines that fail get no requests, as outlier?late_ms=0 or max_fails (default: outlier)",
+    )
     .option("--tokenize", "have prompts tokenised by an engine before an engine is chosen")
     .option(
       "--kv-events <port[:replay]>",

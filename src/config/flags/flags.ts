@@ -41,6 +41,8 @@ export interface Flags {
   readonly signals?: boolean;
   /** Ask all engines whether they are well. */
   readonly healthChecks?: boolean;
+  /** When engines that fail get no requests for a while: `RULE` or `RULE?OPTION=VALUE&…`. */
+  readonly ejection?: string;
   readonly tokenize?: boolean;
   readonly kvEvents?: string;
   /** `PORT` of 127.0.0.1, or `HOST:PORT`. */

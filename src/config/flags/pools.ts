@@ -1,6 +1,8 @@
 /** The pools of engines that the flags name, and their policies. */
 
 import { decodePolicyName, prefillPolicyName } from "../schema/pool/default-policies.ts";
+import type { EjectionConfig } from "../schema/pool/ejection.ts";
+import { parseEjection } from "../schema/pool/ejection-text.ts";
 import { parseKvEventPorts } from "../schema/pool/kv-events.ts";
 import type { PolicyConfig } from "../schema/pool/policies.ts";
 import { parsePolicy, type policyNames, type Role } from "../schema/pool/policy-text.ts";
@@ -15,17 +17,18 @@ type Pool = Pools[string];
 
 export function readPools(flags: Flags, layout: Layout, fail: Fail): Pools {
   const { splits, decodeFlag } = layout;
+  const ejection = readEjection(flags.ejection, fail);
   const pools: Pools = {};
   if (splits) {
     pools["prefill"] = {
-      ...readEngines(flags, "prefill", fail),
+      ...readEngines(flags, "prefill", ejection, fail),
       ...readPolicy(flags, "prefill", "prefill", prefillPolicyName, fail),
       ...readShadow(flags.shadow, "prefill", fail),
       ...readCaches(flags, fail),
     };
     const cacheTokens = readTokens("--decode-cache-tokens", flags.decodeCacheTokens, fail);
     pools["decode"] = {
-      ...readEngines(flags, "decode", fail),
+      ...readEngines(flags, "decode", ejection, fail),
       ...readPolicy(flags, "decode", "decode", decodePolicyName, fail),
       ...(cacheTokens !== undefined && { cacheTokens }),
     };
@@ -33,14 +36,17 @@ export function readPools(flags: Flags, layout: Layout, fail: Fail): Pools {
     readTokens("--decode-cache-tokens", flags.decodeCacheTokens, fail);
     const role = decodeFlag === "decode" ? "decode" : undefined;
     pools["decode"] = {
-      ...readEngines(flags, decodeFlag, fail),
+      ...readEngines(flags, decodeFlag, ejection, fail),
       ...readPolicy(flags, "decode", role, "least_conn", fail),
       ...readShadow(flags.shadow, undefined, fail),
       ...readCaches(flags, fail),
     };
   }
   if (layout.encodes) {
-    pools["encode"] = { ...readEngines(flags, "encode", fail), policy: { name: "least_conn" } };
+    pools["encode"] = {
+      ...readEngines(flags, "encode", ejection, fail),
+      policy: { name: "least_conn" },
+    };
   }
   return pools;
 }
@@ -48,8 +54,9 @@ export function readPools(flags: Flags, layout: Layout, fail: Fail): Pools {
 function readEngines(
   flags: Flags,
   flag: "encode" | "prefill" | "decode" | "engine",
+  ejection: EjectionConfig | undefined,
   fail: Fail,
-): Pick<Pool, "engines" | "signals" | "healthCheck"> {
+): Pick<Pool, "engines" | "signals" | "healthCheck" | "ejection"> {
   const urls = (flags[flag] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
   if (urls.length === 0) fail(`--${flag} is missing`, `write --${flag} http://HOST:PORT`);
   for (const url of urls) {
@@ -65,7 +72,15 @@ function readEngines(
     engines: urls.map((url) => ({ url })),
     ...(flags.signals && { signals: {} }),
     ...(flags.healthChecks && { healthCheck: {} }),
+    ...(ejection && { ejection }),
   };
+}
+
+function readEjection(text: string | undefined, fail: Fail): EjectionConfig | undefined {
+  if (text === undefined) return undefined;
+  const read = parseEjection(text);
+  if (!("problem" in read)) return read.ejection;
+  return fail(`${read.problem} for --ejection`, read.hint);
 }
 
 /** @param role of the engines; undefined = they do both */

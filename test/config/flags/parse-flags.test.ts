@@ -151,6 +151,11 @@ test.each([
   [{ onPrefillFailure: "decode" }, '"decode" for --on-prefill-failure'],
   [{ decodeCacheTokens: "all" }, 'invalid number "all" for --decode-cache-tokens'],
   [{ prefillMinTokens: "-1" }, 'invalid number "-1" for --prefill-min-tokens'],
+  [{ ejection: "outliers" }, 'unknown name "outliers" for --ejection'],
+  [{ ejection: "outlier?late=1" }, 'unknown option "late" of outlier for --ejection'],
+  [{ ejection: "max_fails?late_ms=1" }, 'unknown option "late_ms" of max_fails for --ejection'],
+  [{ ejection: "outlier?late_ms=soon" }, 'invalid value "late_ms=soon" of outlier'],
+  [{ ejection: "outlier?panic_percent=101" }, 'invalid value "panic_percent=101" of outlier'],
   [{ decode: ["root@d:80"] }, "an engine has no user name"],
   [{ decode: ["d:80?zmq_adress=1"] }, 'unknown attribute "zmq_adress"'],
 ])("%j is rejected", (flags, message) => {
@@ -166,6 +171,16 @@ test("the flags about prefill set the route, and the cache size of decode its po
   const expected = { onPrefillFailure: "decode_only", prefillMinTokens: 256 };
   expect(servers[0]!.routes).toMatchObject([expected]);
   expect(pools).toMatchObject({ prefill: { cacheTokens: 0 }, decode: { cacheTokens: 400_000 } });
+});
+
+test("the rule of ejection takes its options after its name, and holds for all pools", () => {
+  const rules = (ejection: string) =>
+    Object.values(parsed({ ejection }).pools).map((pool) => pool.ejection);
+  const outlier = { rule: "outlier", lateMs: 0, lateFactor: 2.5, consecutiveFailures: 5 };
+  expect(rules("outlier?late_ms=0&late_factor=2.5")).toMatchObject([outlier, outlier]);
+  const maxFails = { rule: "max_fails", panicPercent: 40 };
+  expect(rules("max_fails?panic_percent=40")).toEqual([maxFails, maxFails]);
+  expect(rules("max_fails")).toMatchObject([{ panicPercent: 0 }, { panicPercent: 0 }]);
 });
 
 test("a policy takes its options after its name, and its role from the pool", () => {

@@ -98,6 +98,12 @@ export const ejectionSchema = z
     ),
   );
 
+/** The rules by their names, and the options of each. */
+export const ejectionOptions: ReadonlyMap<string, Readonly<Record<string, z.ZodType>>> = new Map([
+  ["outlier", outlier.omit({ rule: true }).shape],
+  ["max_fails", maxFails.omit({ rule: true }).shape],
+]);
+
 export type EjectionConfig = z.output<typeof ejectionSchema>;
 export type OutlierConfig = z.output<typeof outlier>;
 

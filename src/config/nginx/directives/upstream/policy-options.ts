@@ -2,8 +2,9 @@
 import { policyNamed } from "../../../../policies/registry.ts";
 import { snakeCase } from "../../../../policies/shared/define-policy.ts";
 import { didYouMean } from "../../../problems/suggest.ts";
+import { optionValue } from "../../../schema/option-text.ts";
 import { type PolicyInput, type PolicyName, policyOptions } from "../../../schema/pool/policies.ts";
-import { customOption, optionValue } from "../../../schema/pool/policy-text.ts";
+import { customOption } from "../../../schema/pool/policy-text.ts";
 import type { Scope } from "../../reading/scope.ts";
 import type { Word } from "../../syntax/lexer.ts";
 
