@@ -31,9 +31,10 @@ export class EngineSilence {
     return wallMs - Math.max(this.#tokensMs, pool.board.usual.respondedAt(engine.slot));
   }
 
-  /** Whether the engine has responded to a request that was sent later. */
+  /** Whether the engine has responded to a request that was sent later. Not known of pools where lateness is nothing. */
   get isOvertaken(): boolean {
-    const { pool, engine } = this.#placement!;
+    if (this.#placement === undefined) return false;
+    const { pool, engine } = this.#placement;
     return pool.board.usual.servedUpTo(engine.slot) > this.#sentMs;
   }
 
