@@ -33,7 +33,13 @@ const faults: Record<string, { readonly status: number; readonly befall: Script 
   },
 };
 
-const changing = ["/v1/batches", "/v1/files", "/v1/uploads/u1/parts", "/v1/something-new"];
+const changing = [
+  "/v1/batches",
+  "/v1/files",
+  "/v1/uploads/u1/parts",
+  "/v1/threads/t1/messages",
+  "/v1/something-new",
+];
 const computing = ["/v1/embeddings", "/v1/rerank", "/score", "/v1/audio/transcriptions"];
 
 describe.each(Object.entries(faults))("an engine that %s", (_, { status, befall }) => {
@@ -53,8 +59,30 @@ describe.each(Object.entries(faults))("an engine that %s", (_, { status, befall 
     world.expectNothingLeft();
   });
 
-  test.each(["GET", "PUT", "DELETE"])("is replaced by another for a %s", (method) => {
+  test.each(["GET", "OPTIONS"])("is replaced by another for a %s", (method) => {
     const world = worldOf();
+    world.decode[0]!.script = befall;
+    expect(world.responseTo(ask(world, method, "/v1/files/f1")).status).toBe(200);
+    expect(world.decode.map(seen)).toEqual([1, 1]);
+    world.expectNothingLeft();
+  });
+
+  test.each([
+    ["PUT", "/v1/files/f1"],
+    ["DELETE", "/v1/files/f1"],
+    ["PATCH", "/v1/embeddings"],
+    ["PURGE", "/v1/completions"],
+  ])("is the only one that gets a %s of %s", (method, path) => {
+    const world = worldOf();
+    world.decode[0]!.script = befall;
+    expect(world.responseTo(ask(world, method, path)).status).toBe(status);
+    expect(world.decode.map(seen)).toEqual([1, 0]);
+    world.expectNothingLeft();
+  });
+
+  test.each(["PUT", "DELETE"])("is replaced by another for a %s by nginx's rules", (method) => {
+    const on = ["error", "timeout", "invalid_header", "http_500"] as const;
+    const world = worldOf({ rules: "nginx", on: [...on] });
     world.decode[0]!.script = befall;
     expect(world.responseTo(ask(world, method, "/v1/files/f1")).status).toBe(200);
     expect(world.decode.map(seen)).toEqual([1, 1]);
@@ -93,6 +121,7 @@ test("on a pooled connection that was stale, only what may run twice is sent onc
     ["POST", "/v1/batches", 502],
     ["POST", "/v1/embeddings", 200],
     ["DELETE", "/v1/files/f1", 200],
+    ["PATCH", "/v1/embeddings", 502],
   ] as const;
   for (const [method, path, status] of cases) {
     const world = new World({ decode: 1 });

@@ -73,7 +73,8 @@ export const anthropicMessages: Generating = {
   servedBy: "prefill-decode",
   errors: "anthropic",
   name: "messages",
-  paths: ["/messages"],
+  // Not all that ends in "/messages": OpenAI adds to a thread at one such path.
+  paths: ["/v1/messages"],
   limits: { maxTokens: maxTokens, maxTokensAliases: [], choiceCounts: [] },
   prompts: [messages],
   allowsSeveralPrompts: false,
@@ -123,7 +124,7 @@ const tokenizers: Endpoint = {
 };
 
 const countTokens: Endpoint = {
-  paths: ["/messages/count_tokens"],
+  paths: ["/v1/messages/count_tokens"],
   servedBy: "any-engine",
   errors: "anthropic",
 };

@@ -19,6 +19,8 @@ const failureConditions: Readonly<Record<Exclude<LegFailure, "descriptors">, Ret
 
 /** nginx's methods of which it says that they are not idempotent. */
 const changes: ReadonlySet<string> = new Set(["POST", "LOCK", "PATCH"]);
+/** Methods that change nothing, RFC 9110 9.2.1: what PUT and DELETE do at one engine must not be done at two. */
+const reads: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 export function conditionOf(failure: Exclude<LegFailure, "descriptors"> | number): RetryCondition {
   return typeof failure === "number"
@@ -48,20 +50,24 @@ export function allowsRetry(
  */
 export function mayRunTwice(context: RequestContext, route: Route): boolean {
   const { on, rules } = route.config.retry;
-  if (!changes.has(context.method) || on.includes("non_idempotent")) return true;
-  return rules === "inference" && isInference(context, route);
+  if (on.includes("non_idempotent")) return true;
+  if (rules === "nginx") return !changes.has(context.method);
+  return reads.has(context.method) || isInference(context, route);
 }
 
 /**
- * Whether a request may be sent once more to an engine that has closed a pooled connection without a response. nginx
- * pools connections only where it is told to; here all are pooled, so inference is sent again by either rules.
+ * Whether a request may be sent once more to an engine that has closed a pooled connection without a response. nginx:
+ * by its method. It pools connections only where it is told to; here all are pooled, so inference is sent again by
+ * either rules.
  */
 export function mayBeResent(context: RequestContext, route: Route): boolean {
-  return mayRunTwice(context, route) || isInference(context, route);
+  if (!changes.has(context.method) || route.config.retry.on.includes("non_idempotent")) return true;
+  return isInference(context, route);
 }
 
 /** Whether it only computes something: to do that twice changes nothing. */
 function isInference(context: RequestContext, route: Route): boolean {
+  if (context.method !== "POST") return false;
   // Where endpoints do not count, all that is posted is prefilled.
   if (route.prefills && !route.byEndpoint) return true;
   return endpointOf(route.enginePath(context)) !== undefined;
