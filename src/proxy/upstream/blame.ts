@@ -2,8 +2,9 @@
  * At which engines one leg of a request has failed, and who is to blame. If the same request fails at a second engine
  * too, it is the request: then what was counted is taken back, unless a further engine serves it.
  */
-import type { FailureKind } from "../../pool/health/ejection.ts";
+
 import type { Engine } from "../../pool/engine.ts";
+import type { FailureKind } from "../../pool/health/ejection.ts";
 import type { Pool } from "../../pool/pool.ts";
 
 interface Failure {
