@@ -31,7 +31,7 @@ export class EngineSilence {
     return wallMs - Math.max(this.#tokensMs, pool.board.usual.respondedAt(engine.slot));
   }
 
-  /** Whether the engine has responded to a request that was sent later. Not known of pools where lateness is nothing. */
+  /** Whether the engine has responded to a request that was sent later. Unknown where no request can be late. */
   get isOvertaken(): boolean {
     if (this.#placement === undefined) return false;
     const { pool, engine } = this.#placement;
