@@ -28,7 +28,7 @@ const repeatsId: Script = (request, { send, after }) => {
 function worldOf(options: WorldOptions = {}): World {
   const world = new World({ ...options, route: { dialect: "vllm-p2p-nccl", ...options.route } });
   for (const engine of world.engines) engine.checksTransfer = false;
-  for (const engine of world.prefill) engine.script = (_, { send }) => send(response("{}"));
+  for (const engine of world.prefill) engine.script = (_, { send }) => send(response('{"id":"p"}'));
   for (const engine of world.decode) engine.script = repeatsId;
   return world;
 }

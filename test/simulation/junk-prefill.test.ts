@@ -19,7 +19,11 @@ const junk: Record<string, Script> = {
   "a page": says("<html><body>It works!</body></html>"),
   "half of its JSON": says(`${whole},"kv_transfer_params":{"kv":"p`),
   "text behind its JSON": says(`${whole}} and more`),
+  "an error of FastAPI's": says('{"detail":"Internal Server Error"}'),
   nothing: says(""),
+  "an object of nothing": says("{}"),
+  "a list of nothing": says("[ ]"),
+  "no content": (_, { send }) => send("HTTP/1.1 204 No Content\r\n\r\n"),
   "a text": says('"fine"'),
   "an event stream": (_, { send }) => {
     send(`${chunkedHead}${chunk(`data: ${whole}}\n\n`)}${chunk("data: [DONE]\n\n")}0\r\n\r\n`);

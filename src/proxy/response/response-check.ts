@@ -1,5 +1,5 @@
 /**
- * Whether an engine's 200 to a request that generates is a response: looks at the beginning of a stream, and at the
+ * Whether an engine's 2xx to a request that generates is a response: looks at the beginning of a stream, and at the
  * whole of a short response in one piece. Junk costs no client anything as long as it is held back.
  */
 import type { ResponseHead } from "../../http1/head/response-head.ts";
@@ -41,9 +41,10 @@ export class ResponseCheck {
   start({ status, fields, framing, contentLength }: ResponseHead): void {
     this.#isStream = hasEvents(fields);
     this.#parts = 0;
-    const isShort = framing === "length" && contentLength <= bufferedResponseBytesMax;
+    const isShort =
+      framing === "none" || (framing === "length" && contentLength <= bufferedResponseBytesMax);
     const isText = /^(application\/json|text\/|$)/i.test(fields.get("content-type") ?? "");
-    const isSeen = status === 200 && !fields.get("content-encoding");
+    const isSeen = status < 300 && !fields.get("content-encoding");
     this.#body =
       isSeen && (this.#isStream || (isShort && isText)) ? new CollectedBody() : undefined;
   }

@@ -1,5 +1,5 @@
 /**
- * What is wrong with decode's 200 while another engine can still give a better response: junk at its beginning or as a
+ * What is wrong with decode's 2xx while another engine can still give a better response: junk at its beginning or as a
  * whole, an error that it says, a stream that ends before its time.
  */
 import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
@@ -52,12 +52,14 @@ export class DecodeFaults {
    */
   watch(leg: Leg, head: ResponseHead): void {
     const { status, framing, fields } = head;
-    const { endpoint } = this.#request;
-    const generates = endpoint !== undefined && isGenerating(endpoint);
+    const { endpoint, context } = this.#request;
+    // A browser that asks first whether it may (OPTIONS) generates nothing.
+    const isPost = context.method === "POST";
+    const generates = isPost && endpoint !== undefined && isGenerating(endpoint);
     if (generates && !this.#exchange.resumes && this.#retries.mayFollow(leg, "invalid")) {
       this.#check.start(head);
     }
-    const isWatched = generates && status === 200 && framing === "close" && hasEvents(fields);
+    const isWatched = generates && status < 300 && framing === "close" && hasEvents(fields);
     this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
   }
 

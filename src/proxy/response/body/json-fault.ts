@@ -5,6 +5,9 @@ import { scanTopLevel, TopLevel } from "../../../body/json/top-level.ts";
 
 const errorKey = new KeyName("error");
 const objectKey = new KeyName("object");
+/** FastAPI's errors have this member alone. */
+const detailKey = new KeyName("detail");
+const isEmpty = "its response is empty";
 /** Shared: a call is synchronous and clears it. */
 const members = new TopLevel();
 
@@ -17,14 +20,17 @@ export function jsonFault(
   isOdd: (textOf: (key: KeyName) => string | undefined) => string = () => "",
 ): string {
   // SGLang responds to a batch with a list.
-  if (body[0] === 0x5b && arrayElements(body, 0, body.length) !== undefined) return "";
+  const elements = body[0] === 0x5b ? arrayElements(body, 0, body.length) : undefined;
+  if (elements !== undefined) return elements.length === 0 ? isEmpty : "";
   if (scanTopLevel(body, 0, body.length, members) !== undefined) return "its response is not JSON";
   // A response that is stored tells its own failure.
   const error = textOf(objectKey) === '"response"' ? undefined : textOf(errorKey);
-  const isError = (error ?? "null") !== "null" || textOf(objectKey) === '"error"';
+  const isDetail = members.count === 1 && members.indexOf(detailKey) === 0;
+  const isError = (error ?? "null") !== "null" || textOf(objectKey) === '"error"' || isDetail;
   const fault = isError ? "its response is an error" : isOdd(textOf);
+  const isNothing = members.count === 0;
   members.clear();
-  return fault;
+  return isNothing ? isEmpty : fault;
 }
 
 /** The beginning of a member's JSON: enough to tell what it is. */
