@@ -115,8 +115,8 @@ export const lingerBytesMax = 16_777_216;
 export const backpressureMs = 1_000;
 export const backpressureMaxMs = 60_000;
 /**
- * File descriptors: those that the process keeps for itself (logs, listeners, admin pages, polls of engines), and those
- * of a client, with the engine's connection that it waits for.
+ * File descriptors: those that the process keeps for itself (logs, listeners, admin pages, polls of engines), at most
+ * half of all; and those of a client, with the engine's connection that it waits for.
  */
 export const descriptorsReserved = 96;
 export const descriptorsPerClient = 2;

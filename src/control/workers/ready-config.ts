@@ -136,15 +136,16 @@ export function withinDescriptors(
   config: Config,
   workers: number,
   filesMax: number | undefined,
-  log: { notice(message: string): void },
+  log: { warn(message: string): void },
 ): Config {
   if (filesMax === undefined) return config;
-  const free = filesMax - descriptorsReserved - workers * descriptorsKept;
+  const reserved = Math.min(descriptorsReserved, Math.floor(filesMax / 2));
+  const free = filesMax - reserved - workers * descriptorsKept;
   const forClients = Math.floor(free / descriptorsPerClient / workers);
   const connectionsMax = Math.max(1, forClients);
   if (connectionsMax >= config.connectionsMax) return config;
   const why = `the process may open ${filesMax} files (ulimit -n)`;
-  log.notice(`connectionsMax is ${connectionsMax}, not ${config.connectionsMax}: ${why}`);
+  log.warn(`connectionsMax is ${connectionsMax}, not ${config.connectionsMax}: ${why}`);
   return { ...config, connectionsMax };
 }
 

@@ -11,32 +11,36 @@ import {
 import { descriptorsPerClient, descriptorsReserved } from "../../../src/limits.ts";
 
 function fitted(connectionsMax: number, workers: number, filesMax: number | undefined) {
-  const notices: string[] = [];
-  const log = { notice: (message: string) => notices.push(message) };
+  const warnings: string[] = [];
+  const log = { warn: (message: string) => warnings.push(message) };
   const config = { connectionsMax } as Config;
   return {
-    notices,
+    warnings,
     connectionsMax: withinDescriptors(config, workers, filesMax, log).connectionsMax,
   };
 }
 
 test("with enough descriptors, or if nobody knows, nothing changes", () => {
-  expect(fitted(65_536, 4, 1_048_576)).toEqual({ connectionsMax: 65_536, notices: [] });
-  expect(fitted(65_536, 4, undefined)).toEqual({ connectionsMax: 65_536, notices: [] });
+  expect(fitted(65_536, 4, 1_048_576)).toEqual({ connectionsMax: 65_536, warnings: [] });
+  expect(fitted(65_536, 4, undefined)).toEqual({ connectionsMax: 65_536, warnings: [] });
 });
 
-test("all workers together get no more clients than there are descriptors for, and a notice says so", () => {
-  const { connectionsMax, notices } = fitted(65_536, 4, 1_024);
+test("all workers together get no more clients than there are descriptors for, and a warning says so", () => {
+  const { connectionsMax, warnings } = fitted(65_536, 4, 1_024);
   const used = 4 * connectionsMax * descriptorsPerClient + descriptorsReserved;
   expect(used).toBeLessThanOrEqual(1_024);
   expect(used).toBeGreaterThan(1_000);
-  expect(notices).toEqual([
+  expect(warnings).toEqual([
     `connectionsMax is ${connectionsMax}, not 65536: the process may open 1024 files (ulimit -n)`,
   ]);
 });
 
 test("there is place for one client however few there are", () => {
   expect(fitted(10, 4, 20).connectionsMax).toBe(1);
+});
+
+test("a low limit is not all kept for the process itself", () => {
+  expect(fitted(65_536, 1, 64).connectionsMax).toBe(14);
 });
 
 test.skipIf(process.platform !== "linux")("the limit of this process is known", () => {
