@@ -1,5 +1,5 @@
 /** A KV cache that a prefill engine keeps for a decode which does not come stays until its lease ends. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { kvDrainTimeoutMs } from "../../src/limits.ts";
 import { type KvEnd, kvEnds } from "../../src/scoreboard/kv-counts.ts";
 import type { Client } from "./client.ts";
@@ -102,6 +102,47 @@ test("an answer of which only the beginning comes is not waited for without end,
   expect(ends(world)).toEqual({});
   world.runFor(kvDrainTimeoutMs);
   expect(ends(world)).toEqual({ leaked: 1 });
+  world.expectNothingLeft();
+});
+
+describe.each(["prefillTimeoutMs", "readTimeoutMs"] as const)("a prefill past its %s", (name) => {
+  // The rest of its response is sent before, at and after the time at which the proxy gives it up.
+  const delays = Array.from({ length: 60 }, (_, i) => 10 * i);
+
+  test("is read as far as it was sent, and its KV freed", () => {
+    const all: Partial<Record<KvEnd, number>>[] = [];
+    for (const delayMs of delays) {
+      const world = new World({ latencyMs: [40, 40], route: { [name]: 200 } });
+      world.prefill[0]!.script = (request, { engine, send, after, socket }) => {
+        const size = JSON.stringify({ kv_transfer_params: { kv: `${engine.address}#1` } }).length;
+        const start = '{"kv_transfer_params":';
+        send(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n${start}`);
+        after(delayMs, () => {
+          if (socket.closed) return;
+          const kv = engine.kv.put(engine.address, bodyOf(request).prompt);
+          send(JSON.stringify({ kv_transfer_params: { kv } }).slice(start.length));
+        });
+      };
+      const client = world.ask(ask);
+      expect(world.responseTo(client).status).toBe(200);
+      client.socket.destroy();
+      world.runFor(500);
+      expect(world.kv.held.size, `rest after ${delayMs} ms`).toBe(0);
+      world.expectNothingLeft();
+      all.push(ends(world));
+    }
+    expect(all).toContainEqual({ taken: 1 });
+    expect(all).toContainEqual({ taken: 1, released_by_request: 1 });
+  });
+});
+
+test("a prefill that is silent past its time counts as cancelled, once its engine has heard it", () => {
+  const world = new World({ route: { prefillTimeoutMs: 200 } });
+  world.prefill[0]!.script = () => {};
+  expect(world.responseTo(world.ask(ask)).status).toBe(200);
+  world.runFor(50);
+  expect(ends(world)).toEqual({ taken: 1, released_by_prefill: 1 });
+  expect(world.prefill[0]!.openConnections).toBe(0);
   world.expectNothingLeft();
 });
 

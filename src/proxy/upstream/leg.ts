@@ -30,7 +30,8 @@ export interface LegRequest {
   isUndecided?(leg: Leg): boolean;
   /** What is wrong with a response that has come to its end; undefined = nothing. */
   faultOf?(leg: Leg): ResponseFault | undefined;
-  legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void;
+  /** @param connection open if its time was over, and may be taken over then */
+  legFailed(leg: Leg, failure: LegFailure, unsent: boolean, connection: EngineConnection): void;
   /** Whether the request may be sent once more where a pooled connection was stale. */
   readonly mayBeResent: boolean;
   /** The engine that the leg's own one is to get the KV cache from. */
@@ -201,7 +202,7 @@ export class Leg implements LegOwner {
     this.#request.legEnded(this);
   }
 
-  legFailed(_connection: EngineConnection, failure: EngineFailure): void {
+  legFailed(connection: EngineConnection, failure: EngineFailure): void {
     const placement = this.#place.placement!;
     if (failure.stale && !this.#resent && this.#request.mayBeResent) {
       this.#resent = true;
@@ -217,7 +218,8 @@ export class Leg implements LegOwner {
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
     this.#close();
     // What broke the first connection may have read the request, and have taken the KV cache with it.
-    this.#request.legFailed(this, failure.kind, failure.unsent && !this.#resent);
+    const isUnsent = failure.unsent && !this.#resent;
+    this.#request.legFailed(this, failure.kind, isUnsent, connection);
   }
 
   /** What the engine took for it. */
@@ -241,8 +243,9 @@ export class Leg implements LegOwner {
   /** What comes is of no use: gives this try up. */
   fail(fault: ResponseFault): void {
     const connection = this.#connection!;
-    connection.cancel();
+    if (fault.kind !== "timeout") connection.cancel();
     this.legFailed(connection, { ...fault, stale: false, unsent: false });
+    connection.leave(this);
   }
 
   #send(placement: Placement, fresh: boolean): void {

@@ -248,11 +248,11 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack {
     return leg.name === "decode" ? this.#delivery.faults.atEnd(leg) : this.#prefill!.fault;
   }
 
-  legFailed(leg: Leg, failure: LegFailure, unsent: boolean): void {
+  legFailed(leg: Leg, failure: LegFailure, unsent: boolean, connection: EngineConnection): void {
     const isFinal = this.#prefillResponse?.isFinal === true;
     const mayRetry = !isFinal && this.#retries.failed(leg, failure, unsent, this.#hasTry(leg));
     this.#delivery.retractUnsent();
-    this.#kv?.failed(leg.name, unsent);
+    this.#kv?.failed(leg.name, failure, unsent, connection);
     if (leg.name === "decode" && this.#goesOn()) return;
     if (leg.name === "prefill") this.#prefill!.failed(failure, mayRetry);
     else this.#exchange.decodeFailed(failure, mayRetry, unsent);

@@ -5,6 +5,7 @@
 import type { RouteConfig } from "../../../config/schema/schema.ts";
 import type { KvRelease, KvTransfer, LegName } from "../../../dialects/dialect.ts";
 import type { Engine } from "../../../pool/engine.ts";
+import type { LegFailure } from "../../context/legs.ts";
 import type { CollectedBody } from "../../response/body/collected-body.ts";
 import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
@@ -12,7 +13,7 @@ import type { Leg } from "../../upstream/leg.ts";
 import type { Attempt } from "../driver/attempt.ts";
 import type { ExchangeRequest } from "../driver/exchange-services.ts";
 import type { Legs } from "../legs/legs.ts";
-import { KvObligation, type PrefillEnd } from "./kv-obligation.ts";
+import { KvObligation, type KvStep, type PrefillEnd } from "./kv-obligation.ts";
 import { KvReleaser } from "./kv-releaser.ts";
 
 export class KvDuty {
@@ -27,6 +28,8 @@ export class KvDuty {
   #transfer: KvTransfer | undefined;
   /** The prefill's, if its response may be on the way though nobody waits for it any more. */
   #pending: EngineConnection | undefined;
+  /** It is read by a releaser, though the attempt is not over. */
+  #isReadOn = false;
   /** A decode engine that has failed, or has rejected its request: it has not fetched the KV cache. */
   #over: Engine | undefined;
   /** One that did not respond. */
@@ -70,9 +73,16 @@ export class KvDuty {
   }
 
   /** A leg has failed. @param unsent its engine has nothing of the request */
-  failed(leg: Leg["name"], unsent: boolean): void {
+  failed(
+    leg: Leg["name"],
+    failure: LegFailure,
+    unsent: boolean,
+    connection: EngineConnection,
+  ): void {
     if (leg === "prefill") {
-      this.prefillEnded(unsent ? "empty" : this.#response.isEmpty ? "none" : "cut");
+      // Its response may be on the way all the same.
+      if (failure === "timeout" && isDelivered(connection)) this.#readOn(connection);
+      else this.prefillEnded(unsent ? "empty" : this.#response.isEmpty ? "none" : "cut");
       return;
     }
     this.#over = this.#legs.decode.engine;
@@ -97,13 +107,12 @@ export class KvDuty {
     const { prefill, decode } = this.#legs;
     const connection = name === "prefill" ? prefill?.detach() : decode.detach();
     if (connection === undefined) return;
-    // Whether the engine has, or will have, the whole request.
-    const isDelivered = !connection.connecting && connection.pendingBytes === 0;
-    if (name === "prefill" && isDelivered && this.#obligation !== undefined) {
+    const hasAll = isDelivered(connection);
+    if (name === "prefill" && hasAll && this.#obligation !== undefined) {
       this.#pending = connection;
       return;
     }
-    if (name === "decode" && isDelivered && decode.engine !== this.#over) {
+    if (name === "decode" && hasAll && decode.engine !== this.#over) {
       this.#obligation?.decodeCancelled();
     }
     connection.cancel();
@@ -115,16 +124,25 @@ export class KvDuty {
     const pending = this.#pending;
     this.#obligation = undefined;
     this.#pending = undefined;
-    const step = obligation?.drop(pending !== undefined) ?? "nothing";
-    if (step === "nothing") {
-      pending?.cancel();
-    } else {
-      const releaser = this.#releaser(obligation!);
-      if (step === "drain") releaser.drain(pending!);
-      else releaser.release();
-    }
+    if (!this.#isReadOn) this.#discharge(obligation, pending);
+    this.#isReadOn = false;
     this.#over = undefined;
     this.#failed = undefined;
+  }
+
+  /** The prefill's time is over, and its attempt may go on without it. What comes of it is read on its own. */
+  #readOn(connection: EngineConnection): void {
+    this.#isReadOn = this.#discharge(this.#obligation, connection) === "drain";
+  }
+
+  #discharge(obligation: KvObligation | undefined, pending: EngineConnection | undefined): KvStep {
+    const step = obligation?.drop(pending !== undefined) ?? "nothing";
+    if (step === "drain") this.#releaser(obligation!).drain(pending!);
+    else {
+      pending?.cancel();
+      if (step === "release") this.#releaser(obligation!).release();
+    }
+    return step;
   }
 
   #releaser(obligation: KvObligation): KvReleaser {
@@ -144,6 +162,11 @@ export class KvDuty {
     };
     return new KvReleaser(dropped, this.#request.worker.kvLedger);
   }
+}
+
+/** Whether the engine has, or will have, the whole request. */
+function isDelivered({ connecting, pendingBytes }: EngineConnection): boolean {
+  return !connecting && pendingBytes === 0;
 }
 
 /** Undefined = engines of the route hold nothing for requests. */

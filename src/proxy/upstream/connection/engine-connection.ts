@@ -1,7 +1,4 @@
-/**
- * One HTTP/1.1 connection to an engine: sends a request, parses the response, and goes back to its link when both are
- * over.
- */
+/** One HTTP/1.1 connection to an engine: sends a request, parses the response, and goes back to its link then. */
 import { ChunkedReader } from "../../../http1/chunked/chunked-reader.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import type { Deadlines, Expirable } from "../../../transport/deadlines.ts";
@@ -24,13 +21,13 @@ export interface LegOwner {
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
   /** The whole response is here. `connection` may serve another request already. */
   legEnded(connection: EngineConnection): void;
+  /** If its time is over, the connection is still open: the owner may hand it to another one (`hangUp`). */
   legFailed(connection: EngineConnection, failure: EngineFailure): void;
 }
 
-/** The connections to one engine, of which a connection is one. */
+/** The connections to one engine. */
 export interface ConnectionPool {
   readonly deadlines: Deadlines;
-  /** How long a connection may idle, in ms. */
   readonly idleMs: number;
   /** Whether the connection may serve another request. */
   mayKeep(connection: EngineConnection): boolean;
@@ -73,7 +70,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     return this.#heads.head;
   }
 
-  /** Whether the connection is pooled, waiting for a request. */
+  /** Pooled, waiting for a request. */
   get idle(): boolean {
     return this.#state === "idle";
   }
@@ -131,9 +128,14 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.close();
   }
 
+  /** As `cancel`, unless the response is another owner's by now. */
+  leave(owner: LegOwner | undefined): void {
+    if (this.#owner === owner) this.cancel();
+  }
+
   /**
-   * The request is not wanted, but what the engine has already responded is. Our side ends, by which engines know that
-   * nobody waits: they stop, and close. No time-out holds from now on: the owner has its own.
+   * The request is not wanted, but what the engine has already responded is. Our side ends: engines know by it that
+   * nobody waits, and close. The owner has a time-out of its own.
    */
   hangUp(owner: LegOwner): void {
     this.#owner = owner;
@@ -194,9 +196,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     this.#expireIn(shorter(sendTimeoutMs, readTimeoutMs));
   }
 
-  /**
-   * Whether a request is only large, or has been sent and its response may still come: then there is a new deadline.
-   */
+  /** Whether a request is only large, or its response may still come in time: then there is a new deadline. */
   #goesOn(): boolean {
     const { sendTimeoutMs, readTimeoutMs } = this.#timeouts;
     const { nowMs } = this.link.deadlines;
@@ -288,9 +288,9 @@ export class EngineConnection implements SocketHandler, Expirable {
     const stale =
       kind === "error" && this.#state === "head" && this.requests > 1 && this.bytesReceived === 0;
     const owner = this.#owner;
-    this.#owner = undefined;
-    this.close();
+    if (kind !== "timeout") this.cancel();
     owner?.legFailed(this, { kind, stale, unsent, cause });
+    this.leave(owner);
   }
 
   /** @param sinceMs how long ago the time began */
