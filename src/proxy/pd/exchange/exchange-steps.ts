@@ -155,15 +155,20 @@ export class ExchangeSteps {
     this.actions.deliverFrom(leg);
   }
 
+  /** By what the legs have come to. */
   finish(outcome: Outcome): void {
+    // It is too late for a status.
+    const isLate = this.hasBegun && outcome !== outcomes.answered && outcome.status !== 0;
+    this.end(isLate ? outcomes.truncated : outcome);
+  }
+
+  end(outcome: Outcome): void {
     this.ended = true;
     // A decode engine that has responded in full has its KV cache, whatever the prefill has still to say.
     const hasKv = outcome === outcomes.answered && this.deliveringLeg === "decode";
     if (hasKv) this.respondToCallback(true);
     this.#cancelBoth();
-    // It is too late for a status.
-    const isLate = this.hasBegun && outcome !== outcomes.answered && outcome.status !== 0;
-    this.actions.finish(isLate ? outcomes.truncated : outcome);
+    this.actions.finish(outcome);
   }
 
   #reserve(leg: LegName): boolean {

@@ -220,6 +220,6 @@ export class Exchange {
 
   /** Something outside of the legs ends the request: the client went away, a bound was hit, the proxy stops. */
   abort(outcome: Outcome): void {
-    if (!this.ended) this.#steps.finish(outcome);
+    if (!this.ended) this.#steps.end(outcome);
   }
 }

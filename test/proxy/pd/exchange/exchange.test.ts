@@ -32,6 +32,7 @@ const events: Readonly<Record<string, Call>> = {
   "calls back": (exchange) => exchange.calledBack(),
   ended: (exchange) => exchange.responseEnded(),
   "client gone": (exchange) => exchange.abort(outcomes.clientGone),
+  "memory full": (exchange) => exchange.abort(outcomes.bodiesFull),
 };
 
 interface Setting {
@@ -179,6 +180,11 @@ const tables: Readonly<Record<Order, readonly Row[]>> = {
       "send prefill, send decode, answer from decode, GP_TRUNCATED",
     ],
     ["begin, prefill refused, prefill failed +", "send prefill, answer from prefill, GP_TRUNCATED"],
+    // It is no fault of the engine whose response breaks off.
+    [
+      "begin, prefill done, decode answers, gives up, prefill done, memory full",
+      "send prefill, send decode, answer from decode, cancel decode, send prefill, send decode, cancel decode, GP_MEMORY_FULL",
+    ],
     ["begin, client gone, prefill done, ended", "send prefill, cancel prefill, GP_CLIENT_GONE"],
     ["begin", "GP_NO_PREFILL_ENGINE", { places: ["no-healthy-engine"] }],
     ["begin", "GP_PREFILL_FULL", { places: ["at-capacity"] }],
