@@ -4,6 +4,7 @@ import { kvDrainTimeoutMs } from "../../src/limits.ts";
 import { type KvEnd, kvEnds } from "../../src/scoreboard/kv-counts.ts";
 import type { Client } from "./client.ts";
 import { bodyOf, response, type Script } from "./engine.ts";
+import { endedOf } from "./kv-audit.ts";
 import { World } from "./world.ts";
 
 const ask = { prompt: "held for nobody", stream: true };
@@ -54,7 +55,7 @@ test("a request that no decode engine has a place for begins no prefill", () => 
 function ends(world: World): Partial<Record<KvEnd, number>> {
   const found: Partial<Record<KvEnd, number>> = {};
   for (const end of kvEnds) {
-    const count = world.slots.reduce((sum, slot) => sum + world.board.kv.endedOf(slot, end), 0);
+    const count = endedOf(world.board, world.slots, end);
     if (count > 0) found[end] = count;
   }
   return found;

@@ -20,6 +20,8 @@ interface WorkersDeps {
   readonly memory: SharedArrayBuffer;
   readonly shadowMemory: SharedArrayBuffer;
   random(): number;
+  /** A worker is started. */
+  started(worker: Worker, index: number): void;
   /** A line of the access log. */
   writeLine(line: string): void;
 }
@@ -170,6 +172,7 @@ export class SimulatedWorkers {
       log: (_, line) => void this.logLines.push(line),
     });
     const port = firstCallbackPort + index;
+    this.#deps.started(worker, index);
     worker.callbacks.listensAt({ host: "proxy", externalHost: "no.where", port });
     const life: Life = { worker, sockets, isAlive: true, hangs: false };
     return life;

@@ -13,6 +13,7 @@ import { MemoryNetwork } from "../../src/transport/memory.ts";
 import type { MemoryOptions } from "../../src/transport/memory-socket.ts";
 import { Client, type ClientResponse, completion } from "./client.ts";
 import { decodes, Engine, encodes, KvStore, prefills } from "./engine.ts";
+import { KvAudit } from "./kv-audit.ts";
 import type { Ask } from "./prompts.ts";
 import { firstCallbackPort, SimulatedWorkers } from "./workers.ts";
 
@@ -57,6 +58,7 @@ export class World {
   readonly shadowBoard: Scoreboard;
   readonly config: Config;
   readonly kv = new KvStore();
+  readonly kvAudit = new KvAudit();
   readonly encode: readonly Engine[];
   readonly prefill: readonly Engine[];
   readonly decode: readonly Engine[];
@@ -87,6 +89,7 @@ export class World {
       memory,
       shadowMemory,
       random: this.random,
+      started: ({ kvLedger }, index) => this.kvAudit.watch(index, kvLedger),
       writeLine: (line) => void this.lines.push(line),
     });
     this.#slotTable = new SlotTable(this.#slots, (slot) => this.board.clearSlot(slot));
@@ -163,6 +166,7 @@ export class World {
 
   /** Nothing is occupied by any request: leases, bodies, connections that carry one. */
   expectAtRest(): void {
+    this.kvAudit.check(this.board, this.slots);
     for (let slot = 0; slot < this.#slots; slot += 1) {
       expect(this.board.inFlight(slot), `in flight at slot ${slot}`).toBe(0);
       expect(this.board.promptBytes(slot), `bytes at slot ${slot}`).toBe(0);
@@ -202,8 +206,9 @@ export class World {
     });
   }
 
-  /** What requests hold of memory is never above its totals. */
+  /** What requests hold of memory is never above its totals, and the books of KV obligations are right. */
   #checkBounds(): void {
+    this.kvAudit.check(this.board, this.slots);
     const { bodyBytesTotalMax } = this.config;
     for (const { bodies, pending } of this.workers.all) {
       if (bodies.bytes < 0 || bodies.bytes > bodyBytesTotalMax)

@@ -6,12 +6,15 @@
 import { expect } from "vitest";
 import { continuationsMax, kvReleaseTriesMax } from "../../../src/limits.ts";
 import { outcomes } from "../../../src/proxy/context/outcomes.ts";
+import { type KvEnd, kvEnds } from "../../../src/scoreboard/kv-counts.ts";
+import { endedOf } from "../kv-audit.ts";
 import { type Asker, asker, expectHonest, isOver, type Seen } from "./askers.ts";
 import { Chance } from "./chance.ts";
 import { pairs } from "./dialect-engines.ts";
-import { befall } from "./events.ts";
+import { befall, type Happened } from "./events.ts";
 import { FleetEngines } from "./fleet-engines.ts";
 import { unreliable } from "./misbehaviours.ts";
+import { expectBudgetsFree, forgetBudgets } from "./retry-audit.ts";
 import { type FleetSettings, fleetOf } from "./settings.ts";
 import { type Tally, tallyOf } from "./tally.ts";
 
@@ -39,6 +42,7 @@ function staff(settings: FleetSettings, chance: Chance): FleetEngines {
 /** Throws what is wrong. */
 export function runFleet(seed: number): Tally {
   const chance = new Chance(seed);
+  forgetBudgets();
   const settings = fleetOf(seed, chance);
   const { world } = settings;
   const engines = staff(settings, chance);
@@ -52,7 +56,7 @@ export function runFleet(seed: number): Tally {
   const isQuiet = (one: Asker): boolean => one.isFickle || isOver(one);
   world.runUntil(() => askers.every(isQuiet), patienceMs);
   expect(world.engines.flatMap((engine) => engine.violations)).toEqual([]);
-  const isCertain = happened.workerDeaths + happened.workerHangs === 0;
+  const isCertain = !losesWorkers(happened);
   const lines = linesById(world.lines);
   for (const one of askers) {
     const seen = expectHonest(one);
@@ -64,8 +68,14 @@ export function runFleet(seed: number): Tally {
   world.runUntil(() => world.inFlight === 0, patienceMs);
   world.runFor(20_000);
   world.expectNothingLeft();
+  if (!losesWorkers(happened)) expectBudgetsFree();
+  expectPossibleEnds(settings);
   if (settings.mood === "calm" && !settings.losesResponses) expectNoLeak(settings);
   return tallyOf(settings, engines, happened);
+}
+
+function losesWorkers({ workerDeaths, workerHangs }: Happened): boolean {
+  return workerDeaths + workerHangs > 0;
 }
 
 /** Each request has one line, and it says what the client has seen. @param isCertain no worker has died with lines */
@@ -103,11 +113,21 @@ function expectNothingBroken({ asks, isFickle }: Asker, seen: readonly Seen[]): 
   });
 }
 
+/** KV obligations end in ways that the dialect has. */
+function expectPossibleEnds({ world, dialect }: FleetSettings): void {
+  const { by } = dialect.release ?? {};
+  const impossible: KvEnd[] = [];
+  if (by === undefined) impossible.push(...kvEnds);
+  if (by !== "cancelled-decode") impossible.push("released_by_cancel");
+  if (by === "nothing") impossible.push("released_by_request");
+  const found = impossible.filter((end) => endedOf(world.board, world.slots, end) > 0);
+  if (found.length > 0) expect(found, `ends of KV obligations, freed by ${by}`).toEqual([]);
+}
+
 /** Where nothing goes wrong with engines, no KV cache stays behind, though clients leave. */
 function expectNoLeak({ world, dialect }: FleetSettings): void {
   if (dialect.release?.by === "nothing") return;
-  const leaked = world.slots.map((slot) => world.board.kv.endedOf(slot, "leaked"));
-  expect(leaked, "KV caches that are leaked").toEqual(leaked.map(() => 0));
+  expect(endedOf(world.board, world.slots, "leaked"), "KV caches that are leaked").toBe(0);
 }
 
 /** Of the outcomes that have a status of their own, by code. */
