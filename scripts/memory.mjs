@@ -34,9 +34,9 @@ const restMs = 30_000;
 const restFactor = 1.5;
 /**
  * What Node keeps besides for each client that had not read its stream: glibc gives memory back only from the end of
- * its arenas, and small blocks that stay in use lie behind the buffers. One run with 5,000 clients left 126 KiB each.
+ * its arenas, and small blocks that stay in use lie behind the buffers. It is about what one read of its engine is.
  */
-const keptBytes = { node: 131_072, bun: 0 };
+const keptBytes = { node: 65_536, bun: 0 };
 /** Longest time for what clients do not read to fill all buffers. */
 const fillMs = 180_000;
 

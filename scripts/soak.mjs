@@ -243,8 +243,9 @@ async function killEngines() {
   }
 }
 
+/** On a connection of its own: one that was kept may be closed just as it is used again. */
 async function getJson(url) {
-  return (await fetch(url)).json();
+  return (await fetch(url, { headers: { connection: "close" } })).json();
 }
 
 async function occupied(admin, all) {
@@ -366,7 +367,7 @@ try {
   else if (rest.obligations > 0) failure = "KV obligations stay open";
   else if (growing.length > 0 && !values.short) failure = `${growing.join(" and ")} grew`;
 } catch (error) {
-  failure = error.message;
+  failure = `${error.message} ${error.cause ?? ""}`;
 } finally {
   isOver = true;
   await Promise.all(

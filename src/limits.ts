@@ -52,7 +52,7 @@ export const reclaimBytesMax = 134_217_728;
 export const reclaimQuietMs = 3_000;
 /**
  * What a client's connection and its engine's take beside bytes of requests and responses: sockets and their state, and
- * the holes that reads of 64 KiB leave on Node (48 KiB by the peak of one run with 5,000 clients). And what a runtime
+ * what is free between them (on Node 47 KiB by the peak of one run with 5,000 clients). And what a runtime
  * lets lie before it collects garbage. V8 collects after a few 10 MiB of buffers; JavaScriptCore once the heap with its
  * buffers has doubled (`smallHeapGrowthFactor`), so garbage can be as much as what is in use, which is bodies of
  * `bodyBytesTotalMax`. For the formula of docs/operations.md, which `npm run test:memory` holds.
