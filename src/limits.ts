@@ -127,8 +127,9 @@ export const descriptorsPerClient = 2;
 export const descriptorsKept = 4;
 export const descriptorsFreeAgain = 20;
 export const descriptorsLookAgainTicks = 10;
-/** Tick of all time-outs: one may be late by as much. */
+/** Tick of all time-outs: one may be late by as much. A tick that is late itself counts for so long at most. */
 export const deadlineTickMs = 100;
+export const tickCountedMsMax = 1_000;
 /**
  * One block of a prompt, for policies that look at prefixes: about as many tokens as an engine's cache goes by, times
  * 32.

@@ -3,7 +3,7 @@
  * request or per streamed chunk (setting and clearing one costs about a microsecond).
  */
 
-import { deadlineTickMs } from "../limits.ts";
+import { deadlineTickMs, tickCountedMsMax } from "../limits.ts";
 
 export interface Expirable {
   /** When it expires, in ms of the clock that `tick` is called with; `Infinity` = never. */
@@ -51,7 +51,13 @@ export class Deadlines {
     return this.#entries.length;
   }
 
+  /**
+   * A tick counts for a bounded time: if it is late, the process did not get to run, what has come meanwhile was not
+   * read yet, and deadlines that were set meanwhile go by the tick before.
+   */
   tick(nowMs: number): void {
+    const uncountedMs = nowMs - this.nowMs - tickCountedMsMax;
+    if (uncountedMs > 0) for (const entry of this.#entries) entry.deadlineMs += uncountedMs;
     this.nowMs = nowMs;
     // Backwards: an entry that removes itself is replaced by the last one, which is already checked.
     for (let i = this.#entries.length - 1; i >= 0; i -= 1) {

@@ -48,6 +48,24 @@ describe("a deadline", () => {
     expect(entries[0]!.fired).toEqual([10, 30]);
   });
 
+  it("that was set while the process did not get to run has its time", () => {
+    const { deadlines } = registry([]);
+    const entry = new Entry(0, deadlines.dueIn(5_000), quiet);
+    deadlines.add(entry);
+    deadlines.tick(20_000);
+    expect(entry.fired).toEqual([]);
+    let nowMs = 20_000;
+    for (; entry.fired.length === 0; nowMs += 100) deadlines.tick(nowMs);
+    // The late tick has counted for a second.
+    expect(entry.fired[0]).toBe(24_100);
+  });
+
+  it("comes although each tick is late", () => {
+    const { deadlines, entries } = registry([5_000]);
+    for (let tick = 1; tick <= 5; tick += 1) deadlines.tick(tick * 3_000);
+    expect(entries[0]!.fired).toEqual([15_000]);
+  });
+
   it("that was pushed back does not fire at its old time", () => {
     const { deadlines, entries } = registry([10]);
     entries[0]!.deadlineMs = 20;
