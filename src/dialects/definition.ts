@@ -5,8 +5,8 @@ import type { TokenLimits } from "./shared/token-limits.ts";
 /** Why engines reject a request, in their own words. */
 export interface LimitRejection {
   readonly message: string;
-  /** The member of the body that is at fault. */
-  readonly param: string;
+  /** The member of the body that is at fault; null where the engine names none. */
+  readonly param: string | null;
   /** As the engine's error bodies name it. */
   readonly type: string;
 }

@@ -108,7 +108,7 @@ describe.each(bunAndOneNode("discovered-context"))("how long requests may be, on
 
     const rejected = await send();
     expect(rejected.status).toBe(400);
-    expect(rejected.body).toContain("maximum context length is 100 tokens");
+    expect(rejected.body).toContain("max_tokens=200 cannot be greater than max_model_len=100.");
     expect(await prefills()).toBe(0);
 
     await decode.kill();

@@ -29,7 +29,9 @@ describe("a request is refused with 400 when", () => {
     ["the prompt is missing", { prompt: undefined }],
     ["the prompt is empty", { prompt: "" }],
     ["the prompt mixes types", { prompt: ["a", 1] }],
-    ["the answer does not fit the context", { max_tokens: 999 }],
+    ["the answer does not fit the context", { max_tokens: 1_001 }],
+    ["the prompt does not fit the context", { prompt: "hello ".repeat(2_000) }],
+    ["the prompt leaves no room for the least answer", { max_tokens: 1_000, min_tokens: 1_000 }],
     ["kv_transfer_params is a list", { kv_transfer_params: [] }],
   ])("%s", async (_name, changes) => {
     const response = await post(engine.url, "/v1/completions", { ...good, ...changes });

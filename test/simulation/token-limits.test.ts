@@ -8,7 +8,7 @@ const contextTokens = 200;
 const messages = [{ role: "user", content: "hello" }];
 const ids = (count: number) => Array.from({ length: count }, (_, id) => 7_000 + id);
 
-type Case = readonly [what: string, path: string, body: object, param?: string];
+type Case = readonly [what: string, path: string, body: object, param?: string | null];
 
 const rejected: readonly Case[] = [
   ["a cap of 0", "/v1/completions", { max_tokens: 0 }, "max_tokens"],
@@ -20,19 +20,13 @@ const rejected: readonly Case[] = [
     { messages, max_completion_tokens: 0 },
     "max_tokens",
   ],
-  ["more at least than at most", "/v1/completions", { max_tokens: 4, min_tokens: 5 }, "min_tokens"],
+  ["more at least than at most", "/v1/completions", { max_tokens: 4, min_tokens: 5 }, null],
   ["a cap beyond the context", "/v1/completions", { max_tokens: 201 }, "max_tokens"],
   [
     "a chat's cap beyond it",
     "/v1/chat/completions",
     { messages, max_completion_tokens: 201 },
-    "max_tokens",
-  ],
-  [
-    "ids and a cap beyond it",
-    "/v1/completions",
-    { prompt: ids(101), max_tokens: 100 },
-    "max_tokens",
+    "max_completion_tokens",
   ],
   ["a message's cap of 0", "/v1/messages", { messages, max_tokens: 0 }],
   ["a response's cap of 0", "/v1/responses", { input: "x", max_output_tokens: 0 }],
@@ -40,7 +34,7 @@ const rejected: readonly Case[] = [
     "parameters in an object",
     "/inference/v1/generate",
     { token_ids: [1], sampling_params: { max_tokens: 3, min_tokens: 4 } },
-    "min_tokens",
+    null,
   ],
 ];
 
@@ -49,12 +43,7 @@ const taken: readonly Case[] = [
   ["a cap of 1", "/v1/completions", { max_tokens: 1 }],
   ["as many at least as at most", "/v1/completions", { max_tokens: 5, min_tokens: 5 }],
   ["a cap of the whole context", "/v1/completions", { max_tokens: contextTokens }],
-  ["ids and a cap that fill it", "/v1/completions", { prompt: ids(100), max_tokens: 100 }],
-  [
-    "ids that are cut to fit",
-    "/v1/completions",
-    { prompt: ids(150), max_tokens: 100, truncate_prompt_tokens: 50 },
-  ],
+  ["ids that leave less than the cap", "/v1/completions", { prompt: ids(150), max_tokens: 100 }],
   ["no cap", "/v1/completions", { min_tokens: 3 }],
   ["a cap of null", "/v1/completions", { max_tokens: null }],
   ["a cap that is a text", "/v1/completions", { max_tokens: "0" }],

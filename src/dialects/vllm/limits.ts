@@ -23,34 +23,44 @@ const contextChecked: ReadonlySet<Generating> = new Set([
   anthropicMessages,
 ]);
 
-/** In vLLM's words. */
+/**
+ * In the words of vLLM 0.32. A cap that fits the context alone, but not together with the prompt, is for the engine to
+ * judge: 0.32 cuts it, older versions reject it.
+ */
 export function rejectedByVllm(
   limits: TokenLimits,
   contextTokens: number,
 ): LimitRejection | undefined {
-  const { endpoint, leastCap, mostCap, minTokens, echoes, promptTokens } = limits;
-  const { maxTokens, minTokens: minKey } = endpoint.limits;
+  const { endpoint, leastCap, leastCapName, mostCap, minTokens, echoes } = limits;
+  const isMessages = endpoint === anthropicMessages;
   if (mostCap < 1) {
     // An echo alone, as harnesses ask for the prompt's log-probabilities.
     if (mostCap === 0 && echoes) return undefined;
-    const isMessages = endpoint === anthropicMessages;
-    const least = isMessages ? "be positive" : `be at least 1, got ${mostCap}.`;
-    return rejection(`${maxTokens.text} must ${least}`, maxTokens.text);
+    if (isMessages) return rejection("max_tokens must be positive", "max_tokens");
+    return ofParameter(`max_tokens must be at least 1, got ${mostCap}.`, "max_tokens", mostCap);
   }
-  if (minKey !== undefined && minTokens > mostCap) {
-    const most = `${maxTokens.text}=${mostCap}`;
-    const message = `${minKey.text} must be less than or equal to ${most}, got ${minTokens}.`;
-    return rejection(message, minKey.text);
+  if (minTokens > mostCap) {
+    return rejection(
+      `min_tokens must be less than or equal to max_tokens=${mostCap}, got ${minTokens}.`,
+      null,
+    );
   }
   if (contextTokens === 0 || !contextChecked.has(endpoint)) return undefined;
-  if (leastCap + promptTokens <= contextTokens) return undefined;
-  const prompt = promptTokens === 0 ? "" : ` and your prompt contains ${promptTokens} input tokens`;
-  const message =
-    `This model's maximum context length is ${contextTokens} tokens. ` +
-    `However, you requested ${leastCap} output tokens${prompt}.`;
-  return rejection(message, maxTokens.text);
+  if (leastCap <= contextTokens) return undefined;
+  // It makes a chat of messages.
+  const name = isMessages ? "max_completion_tokens" : leastCapName;
+  return ofParameter(
+    `${name}=${leastCap} cannot be greater than max_model_len=${contextTokens}. ` +
+      "Please request fewer output tokens.",
+    name,
+    leastCap,
+  );
 }
 
-function rejection(message: string, param: string): LimitRejection {
+function ofParameter(message: string, name: string, value: number): LimitRejection {
+  return rejection(`${message} (parameter=${name}, value=${value})`, name);
+}
+
+function rejection(message: string, param: string | null): LimitRejection {
   return { message, param, type: "BadRequestError" };
 }

@@ -19,7 +19,7 @@ export interface Outcome {
   /** For the client. Never quotes a prompt or names an engine. */
   readonly message: string;
   /** The error body is as an engine's own would be; undefined = it has the code. */
-  readonly likeEngine?: { readonly type: string; readonly param: string };
+  readonly likeEngine?: { readonly type: string; readonly param: string | null };
 }
 
 function outcome(

@@ -19,7 +19,7 @@ export function rejectedLimits(
   const { family } = route.dialect;
   if (family?.rejects === undefined) return undefined;
   const contextTokens = mostContextTokens(route.targetPool?.current.engines ?? []);
-  const limits = tokenLimits(members, generatingAt(route.enginePath(context)), contextTokens);
+  const limits = tokenLimits(members, generatingAt(route.enginePath(context)));
   const rejection = limits && family.rejects(limits, contextTokens);
   if (rejection === undefined) return undefined;
   const { message, type, param } = rejection;

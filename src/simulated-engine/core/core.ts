@@ -16,7 +16,7 @@ import { blockTokens, PrefixCache } from "../kv/prefix-cache.ts";
 import { Rendezvous } from "../kv/rendezvous.ts";
 import { kvBytesPerToken, kvCapacityTokens, kvEntriesMax, namesShownMax } from "../limits.ts";
 import type { ResolvedOptions } from "../options.ts";
-import type { InferenceRequest } from "../request/inference-request.ts";
+import type { InferenceRequest, Served } from "../request/inference-request.ts";
 import type { EngineFamily, EngineRole } from "../roles.ts";
 import { EngineCounters } from "./counters.ts";
 import { EngineMetrics } from "./metrics.ts";
@@ -95,6 +95,11 @@ export class EngineCore implements EngineContext {
 
   get family(): EngineFamily {
     return this.dialect.family ?? "vllm";
+  }
+
+  get served(): Served {
+    const { model, maxModelLen, eosAfterTokens } = this.options;
+    return { family: this.family, model, maxModelLen, eosAfterTokens };
   }
 
   get role(): EngineRole {

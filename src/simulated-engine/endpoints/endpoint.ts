@@ -48,7 +48,6 @@ export interface SimpleEndpoint extends Path {
 
 /** What such a response may contain about its engine. */
 export interface EngineInfo extends Served {
-  readonly family: EngineFamily;
   readonly createdSeconds: number;
 }
 

@@ -63,6 +63,7 @@ export const messages: Endpoint = {
       body,
       prompts: [promptOf(body.fields)],
       maxTokens: fields.max_tokens,
+      maxTokensName: "max_completion_tokens",
     };
     return inferenceRequest(parts, served);
   },

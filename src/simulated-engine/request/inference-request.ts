@@ -2,10 +2,11 @@
 
 import { createHash } from "node:crypto";
 import { integersOf, type JsonBody } from "../http/json-body.ts";
-import { badRequest, noSuchModel } from "../http/request-error.ts";
+import { badRequest, noSuchModel, type RequestError } from "../http/request-error.ts";
 import { choicesMax } from "../limits.ts";
 import type { LengthLimits } from "../model/planned-output.ts";
 import type { PromptText } from "../model/prompts.ts";
+import type { EngineFamily } from "../roles.ts";
 import { noTokenOptions, type TokenOptions } from "./token-options.ts";
 
 export interface Prompt extends PromptText {
@@ -41,6 +42,7 @@ export interface InferenceRequest {
 
 /** What the engine serves, and its limits. */
 export interface Served {
+  readonly family: EngineFamily;
   readonly model: string;
   /** Tokens of prompt and response together. */
   readonly maxModelLen: number;
@@ -51,6 +53,8 @@ export interface Served {
 /** What a client requests about the length of a response. */
 export interface LengthFields {
   readonly maxTokens: number | undefined;
+  /** The member that `maxTokens` is from, where it is not called that. */
+  readonly maxTokensName?: string;
   readonly minTokens: number;
   readonly stop: readonly string[];
   readonly includeStop: boolean;
@@ -110,30 +114,60 @@ export function inferenceRequest(parts: RequestParts, served: Served): Inference
   };
 }
 
-function lengthsOf(
-  { maxTokens, minTokens, stop, includeStop }: LengthFields,
-  promptTokens: number,
-  { maxModelLen, eosAfterTokens }: Served,
-): LengthLimits {
-  const contextTokens = maxModelLen - promptTokens;
-  if (maxTokens !== undefined && maxTokens < 1) {
-    throw badRequest(`max_tokens must be at least 1, got ${maxTokens}.`, "max_tokens");
-  }
-  if (maxTokens !== undefined && minTokens > maxTokens) {
+function lengthsOf(fields: LengthFields, promptTokens: number, served: Served): LengthLimits {
+  const { minTokens, stop, includeStop } = fields;
+  const contextTokens = served.maxModelLen - promptTokens;
+  const maxTokens = maxTokensOf(fields, promptTokens, served);
+  const most = maxTokens ?? contextTokens;
+  if (most < 1)
+    throw refusedParameter(`max_tokens must be at least 1, got ${most}.`, "max_tokens", most);
+  if (minTokens > most) {
     throw badRequest(
-      `min_tokens must be less than or equal to max_tokens=${maxTokens}, got ${minTokens}.`,
-      "min_tokens",
-    );
-  }
-  if (contextTokens < Math.max(maxTokens ?? 1, minTokens)) {
-    throw badRequest(
-      `This model's maximum context length is ${maxModelLen} tokens. However, you requested ` +
-        `${maxTokens ?? 1} output tokens and your prompt contains ${promptTokens} input tokens.`,
-      "max_tokens",
+      `min_tokens must be less than or equal to max_tokens=${most}, got ${minTokens}.`,
     );
   }
   if (stop.includes("")) throw badRequest("stop cannot contain an empty string.", "stop");
+  const { eosAfterTokens } = served;
   return { maxTokens, minTokens, stop, includeStop, contextTokens, eosAfterTokens };
+}
+
+/** vLLM 0.32 cuts a cap to what its context has left for the response; the others reject what exceeds that. */
+function maxTokensOf(
+  { maxTokens, maxTokensName = "max_tokens", minTokens }: LengthFields,
+  promptTokens: number,
+  { family, maxModelLen }: Served,
+): number | undefined {
+  const tooLong = `This model's maximum context length is ${maxModelLen} tokens. However,`;
+  if (family !== "vllm") {
+    const wanted = Math.max(maxTokens ?? 1, minTokens);
+    if (promptTokens + wanted <= maxModelLen) return maxTokens;
+    throw badRequest(
+      `${tooLong} you requested ${wanted} output tokens and your prompt contains ${promptTokens} input tokens.`,
+      "max_tokens",
+    );
+  }
+  if (maxTokens !== undefined && maxTokens > maxModelLen) {
+    throw refusedParameter(
+      `${maxTokensName}=${maxTokens} cannot be greater than max_model_len=${maxModelLen}. ` +
+        "Please request fewer output tokens.",
+      maxTokensName,
+      maxTokens,
+    );
+  }
+  if (promptTokens > maxModelLen) {
+    throw refusedParameter(
+      `${tooLong} your prompt contains ${promptTokens} input tokens, which exceeds this limit even ` +
+        "without any output tokens. Please reduce the length of the input prompt.",
+      "input_tokens",
+      promptTokens,
+    );
+  }
+  return maxTokens && Math.min(maxTokens, maxModelLen - promptTokens);
+}
+
+/** As vLLM words what one of its parameters may not be. */
+function refusedParameter(message: string, name: string, value: number): RequestError {
+  return badRequest(`${message} (parameter=${name}, value=${value})`, name);
 }
 
 function hashOf(label: string, bytes: Buffer): Buffer {

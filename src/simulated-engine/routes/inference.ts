@@ -19,7 +19,7 @@ export function inference(endpoint: Endpoint): Handler {
     if (core.requestCount >= requestsMax) {
       throw new RequestError(503, "ServiceUnavailableError", "The engine is full.");
     }
-    const request = endpoint.read(readJsonBody(body), core.options, core.responses);
+    const request = endpoint.read(readJsonBody(body), core.served, core.responses);
     const requestId = first(headers["x-request-id"]) || request.promptHash.slice(0, 32);
     const leg = core.dialect.leg(request, { requestId, headers });
     const format = endpoint.format(request, requestId, core.createdSeconds(), core.responses);
@@ -37,8 +37,7 @@ export function inference(endpoint: Endpoint): Handler {
 
 export function simple(endpoint: SimpleEndpoint): Handler {
   return ({ core }, { body, reply }) => {
-    const { family, options } = core;
-    const engine = { ...options, family, createdSeconds: core.createdSeconds() };
+    const engine = { ...core.served, createdSeconds: core.createdSeconds() };
     reply.send(200, endpoint.response(readJsonBody(body), engine));
   };
 }

@@ -43,7 +43,7 @@ const wrong: readonly [Path, string, object][] = [
   ["/v1/responses", "the input's items are texts", { input: ["hello"] }],
   ["/v1/responses", "max_output_tokens is 0", { max_output_tokens: 0 }],
   ["/v1/responses", "max_output_tokens is text", { max_output_tokens: "3" }],
-  ["/v1/responses", "the answer does not fit the context", { max_output_tokens: 999 }],
+  ["/v1/responses", "the answer does not fit the context", { max_output_tokens: 1_001 }],
   ["/v1/responses", "stream is text", { stream: "yes" }],
   ["/v1/responses", "store is a number", { store: 1 }],
   ["/v1/responses", "kv_transfer_params is a list", { kv_transfer_params: [] }],

@@ -58,6 +58,7 @@ export const chat: Endpoint = {
       ],
       // It has two names; the newer one takes precedence.
       maxTokens: fields.max_completion_tokens ?? fields.max_tokens ?? undefined,
+      maxTokensName: fields.max_completion_tokens == null ? "max_tokens" : "max_completion_tokens",
     };
     return inferenceRequest(parts, served);
   },

@@ -50,6 +50,7 @@ export const responses: Endpoint = {
       body,
       prompts: [chatPrompt(conversationOf(body.fields, stored), fields.tools)],
       maxTokens: fields.max_output_tokens ?? undefined,
+      maxTokensName: "max_output_tokens",
     };
     return inferenceRequest(parts, served);
   },
