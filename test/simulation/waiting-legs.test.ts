@@ -14,13 +14,20 @@ import type { World } from "./world.ts";
 const together = allDialects.filter(({ order }) => order === "together").map(({ name }) => name);
 
 type Side = "prefill" | "decode";
-type Visit = readonly [request: Message, connection: EngineConnection];
+interface Visit {
+  readonly request: Message;
+  readonly connection: EngineConnection;
+  readonly atMs: number;
+}
+
+/** Legs that come within so many ms belong to one attempt. */
+const attemptMs = 10;
 
 /** Engines whose legs need each other: neither responds before both have the request. */
 class Rendezvous {
   readonly #waiting: Record<Side, Map<string, Visit>> = { prefill: new Map(), decode: new Map() };
-  readonly prefills: Script = (...visit) => this.#comes("prefill", visit);
-  readonly decodes: Script = (...visit) => this.#comes("decode", visit);
+  readonly prefills: Script = (...visit) => this.#comes("prefill", ...visit);
+  readonly decodes: Script = (...visit) => this.#comes("decode", ...visit);
 
   constructor(world: World) {
     for (const engine of world.engines) engine.checksTransfer = false;
@@ -28,16 +35,17 @@ class Rendezvous {
     for (const engine of world.decode) engine.script = this.decodes;
   }
 
-  #comes(side: Side, visit: Visit): void {
-    const { prompt } = bodyOf(visit[0]);
-    this.#waiting[side].set(prompt, visit);
+  #comes(side: Side, request: Message, connection: EngineConnection): void {
+    const { prompt } = bodyOf(request);
+    const atMs = connection.engine.network.nowMs();
+    this.#waiting[side].set(prompt, { request, connection, atMs });
     const prefill = this.#waiting.prefill.get(prompt);
     const decode = this.#waiting.decode.get(prompt);
     if (prefill === undefined || decode === undefined) return;
-    if (prefill[1].socket.closed || decode[1].socket.closed) return;
-    prefill[1].after(usualMs, () => {
-      prefill[1].send(namesKv);
-      decodes(...decode);
+    if (Math.abs(prefill.atMs - decode.atMs) > attemptMs) return;
+    connection.after(usualMs, () => {
+      prefill.connection.send(namesKv);
+      decodes(decode.request, decode.connection);
     });
   }
 }
