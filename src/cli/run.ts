@@ -12,11 +12,13 @@ import { versionLines } from "./version.ts";
 
 export interface RunOptions {
   /** Another worker than the real one, for tests. */
-  readonly workerEntry?: URL;
+  readonly workerEntry: URL;
   /** Instead of the usual time after which a worker hangs, for tests. */
   readonly workerHangMs?: number;
 }
 
+/** What a worker thread runs, as it is compiled. */
+const realWorker = new URL("../proxy/worker/worker-thread.js", import.meta.url);
 /** As nginx's default, below the prefix. */
 const defaultFile = "conf/nginx.conf";
 const commandNames = ["convert", "engine", "demo", "simulate", "calibrate"];
@@ -24,8 +26,9 @@ const commandNames = ["convert", "engine", "demo", "simulate", "calibrate"];
 /** @returns the exit code; undefined for a command that keeps running */
 export async function run(
   args: readonly string[],
-  options: RunOptions = {},
+  forTests: Partial<RunOptions> = {},
 ): Promise<number | undefined> {
+  const options = { workerEntry: realWorker, ...forTests };
   const runtime = currentRuntime();
   const [first] = args;
   if (first !== undefined && commandNames.includes(first)) {

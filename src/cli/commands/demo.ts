@@ -19,7 +19,7 @@ interface DemoOptions {
 
 export function demoCommand(
   runtime: Runtime,
-  { workerEntry }: { readonly workerEntry?: URL },
+  { workerEntry }: { readonly workerEntry: URL },
   onCode: (code: number) => void,
 ): Command {
   return new Command("demo")
@@ -41,7 +41,7 @@ function readPort(text: string): number {
 async function runDemo(
   { port, once }: DemoOptions,
   runtime: Runtime,
-  workerEntry: URL | undefined,
+  workerEntry: URL,
 ): Promise<number> {
   const prefills = await startEngines("prefill");
   const decodes = await startEngines("decode");
@@ -62,7 +62,7 @@ async function runDemo(
     runtime,
     clock: systemClock,
     random: systemRandom,
-    ...(workerEntry === undefined ? {} : { workerEntry }),
+    workerEntry,
   });
   let exchanged = true;
   const code = await runInstance(instance, (report) => {

@@ -28,8 +28,8 @@ export interface InstanceOptions {
   readonly command?: Command;
   /** What the process has left from which this one takes over. */
   readonly inheritance?: Inheritance | undefined;
-  /** Another worker than the real one, for tests. */
-  readonly workerEntry?: URL;
+  /** The compiled module that a worker thread runs. */
+  readonly workerEntry: URL;
   /** Instead of the usual time after which a worker hangs, for tests. */
   readonly workerHangMs?: number;
 }
@@ -41,7 +41,6 @@ export interface StartReport {
 
 /** What a shell reports for a program that SIGINT ended. */
 const interruptedCode = 130;
-const realWorker = new URL("../../proxy/worker/worker-thread.js", import.meta.url);
 
 export class Instance {
   /** Resolves with the exit code once everything is closed. */
@@ -62,7 +61,6 @@ export class Instance {
     const log = new ErrorLog({ ...config.errorLog, thread: 0, sync: true, clock });
     this.log = log;
     this.#plane = new ControlPlane({
-      workerEntry: realWorker,
       workerHangMs,
       inheritance: undefined,
       ...options,

@@ -1,0 +1,47 @@
+/**
+ * Writes the JavaScript of `dist/`, as few large files: with one file for each of the 700 modules, those of libraries
+ * included, a process and each of its worker threads took two to three times the CPU time to start. Types are written by
+ * `tsc -p tsconfig.build.json`. `npm run build` does both.
+ */
+import { readFileSync } from "node:fs";
+import { build } from "rolldown";
+
+/** What is loaded by its name: by the launcher, as a worker thread, by other packages, by scripts and tests. */
+const entries = [
+  "cli/main",
+  "cli/run",
+  "cli/commands/engine",
+  "config/api",
+  "config/docs/generated-files",
+  "limits",
+  "policies/api",
+  "proxy/response/local/outcomes-page",
+  "proxy/worker/worker-thread",
+  "scoreboard/prefix-journal",
+  "scoreboard/scoreboard",
+];
+
+const libraryFolder = /^\/.*\/node_modules\/(@[^/]+\/)?[^/]+/;
+
+/** The licences of the libraries whose code gets into `dist/` ask for their text beside it. */
+const licences = {
+  name: "licences",
+  generateBundle() {
+    const folders = [...this.getModuleIds()].flatMap((id) => libraryFolder.exec(id)?.[0] ?? []);
+    const texts = [...new Set(folders)].map((folder) => readFileSync(`${folder}/LICENSE`, "utf8"));
+    this.emitFile({ type: "asset", fileName: "LICENCES", source: texts.sort().join("\n\n") });
+  },
+};
+
+await build({
+  input: Object.fromEntries(entries.map((name) => [name, `src/${name}.ts`])),
+  cwd: new URL("..", import.meta.url).pathname,
+  platform: "node",
+  plugins: [licences],
+  output: {
+    dir: "dist",
+    entryFileNames: "[name].js",
+    // One folder deep, as `src/cli/`, whose modules name other files by their place.
+    chunkFileNames: "parts/[name].js",
+  },
+});
