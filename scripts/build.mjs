@@ -1,7 +1,7 @@
 /**
- * Writes the JavaScript of `dist/`, as few large files: with one file for each of the 700 modules, those of libraries
- * included, a process and each of its worker threads took two to three times the CPU time to start. Types are written by
- * `tsc -p tsconfig.build.json`. `npm run build` does both.
+ * Writes the JavaScript of `dist/`, as few large files. As one file for each of the 700 modules, those of libraries
+ * included, a process and each of its worker threads took two to three times the CPU time to start. `npm run build`
+ * runs this, and `tsc -p tsconfig.build.json` for the types.
  */
 import { readFileSync } from "node:fs";
 import { build } from "rolldown";
