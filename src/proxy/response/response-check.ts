@@ -37,12 +37,17 @@ export class ResponseCheck {
   #isStream = false;
   #parts = 0;
 
-  /** A response begins. Only what is JSON or events, or should be, is looked at. */
-  start({ status, fields, framing, contentLength }: ResponseHead): void {
+  /**
+   * A response begins. Only what is JSON or events, or should be, is looked at.
+   * @param isWhole the client has asked for a response in one piece: nothing of it is of use before its end
+   */
+  start({ status, fields, framing, contentLength }: ResponseHead, isWhole: boolean): void {
     this.#isStream = hasEvents(fields);
     this.#parts = 0;
     const isShort =
-      framing === "none" || (framing === "length" && contentLength <= bufferedResponseBytesMax);
+      framing === "length"
+        ? contentLength <= bufferedResponseBytesMax
+        : framing === "none" || isWhole;
     const isText = /^(application\/json|text\/|$)/i.test(fields.get("content-type") ?? "");
     const isSeen = status < 300 && !fields.get("content-encoding");
     this.#body =
@@ -63,9 +68,8 @@ export class ResponseCheck {
     const body = this.#body;
     if (body === undefined) return "good";
     body.add(source, chunk, start, end);
-    const { bytes } = body;
     this.#parts += 1;
-    const verdict = this.#isStream ? this.#beginning(bytes) : wholeSoFar(bytes);
+    const verdict = this.#isStream ? this.#beginning(body.bytes) : wholeSoFar(body, this.#parts);
     if (verdict !== "open") this.#body = undefined;
     return verdict;
   }
@@ -97,9 +101,10 @@ export class ResponseCheck {
   }
 }
 
-/** A page needs not be awaited. */
-function wholeSoFar(bytes: Buffer): Verdict {
-  return bytes[0] === lessThan ? notJson : "open";
+/** A page needs not be awaited, and nothing large is. */
+function wholeSoFar(body: CollectedBody, parts: number): Verdict {
+  if (parts === 1 && body.bytes[0] === lessThan) return notJson;
+  return body.byteLength > bufferedResponseBytesMax ? "good" : "open";
 }
 
 /** Where the first line begins that is neither empty nor a comment. */

@@ -98,7 +98,9 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
    */
   headCame({ status, fields, framing, contentLength }: ResponseHead, headMs: number): void {
     this.#hasEvents = hasEvents(fields);
-    this.#isShort = framing === "length" && contentLength <= bufferedResponseBytesMax;
+    // One of unknown length that is no stream ends soon, too.
+    this.#isShort =
+      framing === "length" ? contentLength <= bufferedResponseBytesMax : !this.#hasEvents;
     if (status < 300) return;
     const { pool, engine } = this.#placement!;
     const wallMs = this.#clock.wallMs();
