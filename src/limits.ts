@@ -106,6 +106,8 @@ export const kvReleaseTriesMax = 2;
 export const prefillResponseBytesMax = 16_777_216;
 /** Largest response head of an engine. */
 export const responseHeadBytesMax = 65_536;
+/** Lines in the head of a request. */
+export const requestFieldsMax = 256;
 /** Rewrites that lead to another location, per request; nginx's bound. */
 export const rewriteRoundsMax = 10;
 /** How long, and how much, is still read from a client that was refused while it was sending. */

@@ -3,8 +3,7 @@
  * operators see is what the books say. Throws where it is not so.
  */
 import { expect } from "vitest";
-import type { KvLedger } from "../../src/proxy/pd/kv/kv-ledger.ts";
-import type { KvEntry } from "../../src/proxy/pd/kv/kv-obligation.ts";
+import type { KvEntry, KvLedger } from "../../src/proxy/pd/kv/kv-ledger.ts";
 import { type KvEnd, kvEnds } from "../../src/scoreboard/kv-counts.ts";
 import type { Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 
@@ -20,11 +19,10 @@ export class KvAudit {
     this.#open[worker] = own;
     const open = ledger.open.bind(ledger);
     const close = ledger.close.bind(ledger);
-    ledger.open = (slot) => {
-      const entry = open(slot);
+    ledger.open = (entry) => {
+      open(entry);
       own.add(entry);
       this.opened += 1;
-      return entry;
     };
     ledger.close = (entry, end) => {
       if (!own.delete(entry)) throw new Error(`a KV obligation is closed once more: ${end}`);

@@ -1,23 +1,20 @@
 /** Several names of members, prepared once for finding any of them in one pass over a body's members. */
 import { KeyName } from "./key-name.ts";
 
-const none: readonly KeyName[] = [];
-
 export class KeySet {
   readonly keys: readonly KeyName[];
-  /** Most names differ in length. */
-  readonly #byLength: (readonly KeyName[])[] = [];
+  /** By length, a bit for each letter that begins a name of it. Most other names differ in one of both. */
+  readonly #starts: Int32Array;
 
   constructor(names: Iterable<string>) {
     this.keys = [...new Set(names)].map((name) => new KeyName(name));
     const longest = Math.max(0, ...this.keys.map((key) => key.bytes.length));
-    for (let length = 0; length <= longest; length += 1) {
-      this.#byLength[length] = this.keys.filter((key) => key.bytes.length === length);
-    }
+    this.#starts = new Int32Array(longest + 1);
+    for (const { bytes } of this.keys) this.#starts[bytes.length]! |= 1 << (bytes[0]! & 31);
   }
 
-  /** The names of so many bytes. */
-  ofLength(bytes: number): readonly KeyName[] {
-    return this.#byLength[bytes] ?? none;
+  /** False if no name has so many bytes and begins with this one. */
+  mayHave(length: number, first: number): boolean {
+    return length < this.#starts.length && (this.#starts[length]! & (1 << (first & 31))) !== 0;
   }
 }

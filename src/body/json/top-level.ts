@@ -74,9 +74,10 @@ export class TopLevel {
   indexOfAny(set: KeySet, from = 0): number {
     const offsets = this.#offsets;
     for (let i = from; i < this.count; i++) {
-      const bytes = offsets[i * stride + 1]! - offsets[i * stride]! - 2;
-      const keys = this.#hasEscapedKeys ? set.keys : set.ofLength(bytes);
-      for (let k = 0; k < keys.length; k++) if (this.#isNamed(i, keys[k]!)) return i;
+      const from = offsets[i * stride]! + 1;
+      const length = offsets[i * stride + 1]! - 1 - from;
+      if (!this.#hasEscapedKeys && !set.mayHave(length, this.bytes[from]!)) continue;
+      for (const key of set.keys) if (this.#isNamed(i, key)) return i;
     }
     return -1;
   }

@@ -165,9 +165,9 @@ export class ClientConnection implements SocketHandler, RequestClient {
   }
 
   #readHead(): void {
-    const { headBytesMax, headerTimeoutMs, underscoresInHeaders } = this.#servers().initial.config;
-    if (this.#heads.isAtStart) this.#deadline.set(headerTimeoutMs);
-    const end = this.#heads.read(headBytesMax, underscoresInHeaders);
+    const { config, headLimits } = this.#servers().initial;
+    if (this.#heads.isAtStart) this.#deadline.set(config.headerTimeoutMs);
+    const end = this.#heads.read(headLimits);
     if (end === headInvalid) this.refuse(this.#heads.problem!);
     else if (end !== headIncomplete) this.#startRequest(this.#heads.take(), end);
   }

@@ -1,10 +1,9 @@
 /** Keeps the bytes that a client has sent and nobody has read yet, and parses the head of the next request in them. */
 import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
 import { parseRequestHead, RequestHead } from "../../http1/head/request-head.ts";
+import type { HeadLimits } from "../../http1/limits.ts";
 import { PROBLEMS } from "../../http1/problems.ts";
 import { type Outcome, refused } from "../context/outcomes.ts";
-
-const fieldsMax = 256;
 
 /** More bytes have to come. */
 export const headIncomplete = -1;
@@ -46,14 +45,12 @@ export class HeadReader {
   }
 
   /**
-   * @param bytesMax of the head
-   * @param underscores names with an underscore count
    * @returns where the head ends in the waiting bytes, `headIncomplete` or `headInvalid`
    */
-  read(bytesMax: number, underscores: boolean): number {
+  read(limits: HeadLimits): number {
     const bytes = this.#bytes;
     const end = findHeadEnd(bytes, 0, bytes.length, this.#searchedBytes);
-    if (end === HEAD_UNFINISHED && bytes.length <= bytesMax) {
+    if (end === HEAD_UNFINISHED && bytes.length <= limits.headBytes) {
       this.#searchedBytes = bytes.length;
       return headIncomplete;
     }
@@ -61,12 +58,6 @@ export class HeadReader {
     if (end === HEAD_MALFORMED) return this.#fail(PROBLEMS.unfinishedHead);
     if (end === HEAD_UNFINISHED) return this.#fail(PROBLEMS.headTooLarge);
     const text = bytes.toString("latin1", 0, end);
-    const limits = {
-      headBytes: bytesMax,
-      fieldCount: fieldsMax,
-      targetBytes: bytesMax,
-      ignoresUnderscores: !underscores,
-    };
     const problem = parseRequestHead(text, this.head, limits, bytes);
     return problem === undefined ? end : this.#fail(problem);
   }

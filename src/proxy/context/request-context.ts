@@ -1,8 +1,9 @@
 /** All that is known of one request: what templates, routing and the access log read. */
 import type { TopLevel } from "../../body/json/top-level.ts";
-import type { IdGenerator } from "../../dialects/dialect.ts";
+import type { IdGenerator, LegName } from "../../dialects/dialect.ts";
 import { copyOfHead, type RequestHead } from "../../http1/head/request-head.ts";
 import type { Clock } from "../../transport/clock.ts";
+import { append, emptyList } from "./append.ts";
 import type { Explanation } from "./explanation.ts";
 import type { LegRecord } from "./legs.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -86,9 +87,10 @@ export class RequestContext {
   /** Set where traffic is recorded. */
   meter: ResponseMeter | undefined;
   outcome: Outcome | undefined;
-  readonly encodes: LegRecord[] = [];
-  readonly prefills: LegRecord[] = [];
-  readonly decodes: LegRecord[] = [];
+  /** Tries of the legs so far, for the log. */
+  encodes: readonly LegRecord[] = emptyList;
+  prefills: readonly LegRecord[] = emptyList;
+  decodes: readonly LegRecord[] = emptyList;
   /** The response's head as sent to the client, for `$sent_http_…`; the engine's, for `$upstream_http_…`. */
   sentHead = "";
   engineHead = "";
@@ -101,6 +103,13 @@ export class RequestContext {
     this.method = head.method;
     this.path = head.path;
     this.args = head.query;
+  }
+
+  /** A leg is sent to an engine. */
+  addTry(leg: LegName | "encode", record: LegRecord): void {
+    if (leg === "decode") this.decodes = append(this.decodes, record);
+    else if (leg === "prefill") this.prefills = append(this.prefills, record);
+    else this.encodes = append(this.encodes, record);
   }
 
   /** A copy that stays as it is, also when the client's connection has its next request. */

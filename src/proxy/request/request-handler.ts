@@ -205,7 +205,7 @@ export class RequestHandler implements ExchangeRequest {
     const { route } = this.#routed;
     if (context.requestId !== "" || route === undefined) return;
     const given = context.head.fields.get("x-request-id") ?? "";
-    const isForged = route.byEndpoint && namesEngines(given);
+    const isForged = given !== "" && route.byEndpoint && namesEngines(given);
     if (!route.givesRequestId && !isForged) return;
     context.requestId = (isForged ? "" : given) || this.worker.ids.uuid();
   }

@@ -19,7 +19,7 @@ interface Junk {
 /** `open`: it cannot be told yet. */
 export type Verdict = Junk | "good" | "open";
 
-const noEvents: Verdict = { kind: "invalid", cause: "its stream has no events" };
+const noEvents: Junk = { kind: "invalid", cause: "its stream has no events" };
 const notJson: Verdict = { kind: "invalid", cause: "its response is not JSON" };
 const isError: Junk = { kind: "invalid", cause: "its response is an error", isError: true };
 const blankLine = Buffer.from("\n\n");
@@ -31,56 +31,42 @@ const clientsError = /"(code|status)": ?"?4\d\d/;
 const fieldStarts = Buffer.from("deir:");
 const [lineFeed, carriageReturn, colon, lessThan] = Buffer.from("\n\r:<");
 
-export class ResponseCheck {
-  /** Undefined = there is nothing to find out, or nothing any more. */
-  #body: CollectedBody | undefined;
-  #isStream = false;
+/**
+ * For a response that begins. Only what is JSON or events, or should be, is looked at: undefined = it is neither.
+ * @param isWhole the client has asked for a response in one piece: nothing of it is of use before its end
+ */
+export function responseCheckOf(head: ResponseHead, isWhole: boolean): ResponseCheck | undefined {
+  const { status, fields, framing, contentLength } = head;
+  if (status >= 300 || fields.get("content-encoding")) return undefined;
+  const isStream = hasEvents(fields);
+  const isShort =
+    framing === "length"
+      ? contentLength <= bufferedResponseBytesMax
+      : framing === "none" || isWhole;
+  const isText = /^(application\/json|text\/|$)/i.test(fields.get("content-type") ?? "");
+  return isStream || (isShort && isText) ? new ResponseCheck(isStream) : undefined;
+}
+
+export class ResponseCheck extends CollectedBody {
+  readonly #isStream: boolean;
   #parts = 0;
 
-  /**
-   * A response begins. Only what is JSON or events, or should be, is looked at.
-   * @param isWhole the client has asked for a response in one piece: nothing of it is of use before its end
-   */
-  start({ status, fields, framing, contentLength }: ResponseHead, isWhole: boolean): void {
-    this.#isStream = hasEvents(fields);
-    this.#parts = 0;
-    const isShort =
-      framing === "length"
-        ? contentLength <= bufferedResponseBytesMax
-        : framing === "none" || isWhole;
-    const isText = /^(application\/json|text\/|$)/i.test(fields.get("content-type") ?? "");
-    const isSeen = status < 300 && !fields.get("content-encoding");
-    this.#body =
-      isSeen && (this.#isStream || (isShort && isText)) ? new CollectedBody() : undefined;
+  constructor(isStream: boolean) {
+    super();
+    this.#isStream = isStream;
   }
 
-  /** It cannot be told yet whether it is a response. */
-  get isOpen(): boolean {
-    return this.#body !== undefined;
-  }
-
-  stop(): void {
-    this.#body = undefined;
-  }
-
-  /** Bytes of the body, as they were framed. Anything but `open` is said once, and `good` from then on. */
-  add(source: FramedBody, chunk: Buffer, start: number, end: number): Verdict {
-    const body = this.#body;
-    if (body === undefined) return "good";
-    body.add(source, chunk, start, end);
+  /** Bytes of the body, as they were framed. Not called again after anything but `open`. */
+  see(source: FramedBody, chunk: Buffer, start: number, end: number): Verdict {
+    this.add(source, chunk, start, end);
     this.#parts += 1;
-    const verdict = this.#isStream ? this.#beginning(body.bytes) : wholeSoFar(body, this.#parts);
-    if (verdict !== "open") this.#body = undefined;
-    return verdict;
+    return this.#isStream ? this.#beginning(this.bytes) : wholeSoFar(this, this.#parts);
   }
 
   /** The response has come to its end. */
-  atEnd(): Verdict {
-    const body = this.#body;
-    if (body === undefined) return "good";
-    this.#body = undefined;
+  atEnd(): Junk | "good" {
     if (this.#isStream) return noEvents;
-    const cause = jsonFault(body.bytes);
+    const cause = jsonFault(this.bytes);
     return cause === "" ? "good" : { kind: "invalid", cause, isError: cause === isError.cause };
   }
 

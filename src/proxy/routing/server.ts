@@ -1,6 +1,7 @@
 /** One server: its routes by nginx's precedence, with the rewrites that run in between. */
 import type { ServerConfig } from "../../config/schema/schema.ts";
-import { rewriteRoundsMax } from "../../limits.ts";
+import type { HeadLimits } from "../../http1/limits.ts";
+import { requestFieldsMax, rewriteRoundsMax } from "../../limits.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { AccessLog } from "./access-log.ts";
@@ -28,6 +29,12 @@ export class Server {
   constructor(config: ServerConfig, deps: RouteDeps) {
     this.config = config;
     this.name = (config.names[0] ?? "").replace(/^\./, "");
+    this.headLimits = {
+      headBytes: config.headBytesMax,
+      fieldCount: requestFieldsMax,
+      targetBytes: config.headBytesMax,
+      ignoresUnderscores: !config.underscoresInHeaders,
+    };
     this.#steps = compileSteps(config.steps, deps.scope);
     for (const routeConfig of config.routes) {
       const route = new Route(routeConfig, deps);
@@ -45,6 +52,8 @@ export class Server {
   }
 
   readonly name: string;
+  /** Of the requests that it is the first server to read. */
+  readonly headLimits: HeadLimits;
   readonly routes: readonly Route[];
   /** Where requests are logged that reach no route. */
   readonly accessLogs: readonly AccessLog[];

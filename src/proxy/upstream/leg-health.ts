@@ -55,9 +55,8 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   readonly #silence = new EngineSilence();
   #isLate = false;
   /** Of the response under way: something of its body is here, or its status says enough. */
-  #hasResponded = false;
-  #hasEvents = false;
-  #isShort = false;
+  hasResponded = false;
+  #head: ResponseHead | undefined;
   #patience = 1;
   readonly #blame = new Blame();
 
@@ -68,6 +67,15 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   get #clock(): Clock {
     return this.#request.services.clock;
+  }
+
+  /** What is short shows at its end whether it is what it should be, and that is soon. */
+  get #showsAtEnd(): boolean {
+    const { framing, contentLength, fields } = this.#head!;
+    // One of unknown length that is no stream ends soon, too.
+    const isShort =
+      framing === "length" ? contentLength <= bufferedResponseBytesMax : !hasEvents(fields);
+    return isShort || this.#leg.name === "prefill";
   }
 
   /** Whether the first byte of the response comes before the last token. */
@@ -84,7 +92,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     this.#placement = placement;
     this.#sentMs = nowMs;
     this.#isLate = false;
-    this.#hasResponded = false;
+    this.hasResponded = false;
     if (placement.pool.health.blamesRequests) this.#silence.start(placement, this.#clock.wallMs());
     if (firstLookMs(placement.pool) === 0) return;
     this.#deadlines = deadlines;
@@ -96,11 +104,9 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
    * The head is here. An engine may send that of a stream long before there is a token, or without ever having one.
    * @param headMs when, by the clock that does not jump
    */
-  headCame({ status, fields, framing, contentLength }: ResponseHead, headMs: number): void {
-    this.#hasEvents = hasEvents(fields);
-    // One of unknown length that is no stream ends soon, too.
-    this.#isShort =
-      framing === "length" ? contentLength <= bufferedResponseBytesMax : !this.#hasEvents;
+  headCame(head: ResponseHead, headMs: number): void {
+    const { status } = head;
+    this.#head = head;
     if (status < 300) return;
     const { pool, engine } = this.#placement!;
     const wallMs = this.#clock.wallMs();
@@ -120,26 +126,26 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
    * @param isOpen it may still turn out to be junk: a stream has no event yet
    */
   bodyBegan(isOpen: boolean): void {
-    if (this.#hasResponded || (isOpen && this.#hasEvents)) return;
+    const isDecode = this.#leg.name === "decode";
+    const isStream = isDecode && hasEvents(this.#head!.fields);
+    if (isOpen && isStream) return;
     const { pool, engine, lease } = this.#placement!;
+    const isWatched = firstLookMs(pool) > 0;
+    if (!isWatched && this.#showsAtEnd) return;
     const wallMs = this.#clock.wallMs();
     this.#responded(wallMs);
-    const isPrefill = this.#leg.name === "prefill";
     const tookMs = this.#clock.nowMs() - this.#sentMs;
-    // What is short shows at its end whether it is what it should be, and that is soon.
-    if (!isPrefill && !this.#isShort) {
+    if (!this.#showsAtEnd) {
       pool.succeeded(engine, wallMs, tookMs);
       this.#blame.served(tookMs, wallMs);
     }
-    if (firstLookMs(pool) === 0) return;
-    const isEarly = this.#leg.name !== "decode" || this.#hasEvents;
-    observeFirstByte(pool, isEarly, lease.tokens, tookMs);
+    if (!isWatched) return;
+    observeFirstByte(pool, !isDecode || isStream, lease.tokens, tookMs);
   }
 
   /** The response is whole, and what it should be. @param nowMs as `headMs` */
   ended(status: number, nowMs: number): void {
-    if (status >= 300 || (this.#hasResponded && !this.#isShort && this.#leg.name !== "prefill"))
-      return;
+    if (status >= 300 || (this.hasResponded && !this.#showsAtEnd)) return;
     const { pool, engine } = this.#placement!;
     const wallMs = this.#clock.wallMs();
     this.#responded(wallMs);
@@ -150,8 +156,8 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   /** The engine has shown that it works, or at least that it responds. */
   #responded(wallMs: number): void {
-    if (this.#hasResponded) return;
-    this.#hasResponded = true;
+    if (this.hasResponded) return;
+    this.hasResponded = true;
     if (this.#placement!.pool.health.blamesRequests) this.#silence.responded(wallMs);
     // A prefill is of use when all of it is here.
     if (this.#leg.name !== "prefill") this.#stopWatching();
@@ -211,6 +217,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   /** The try is over. */
   closed(): void {
     this.#stopWatching();
+    this.#head = undefined;
   }
 
   /** Time to look whether the response is late. */

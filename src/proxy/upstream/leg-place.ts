@@ -5,6 +5,7 @@ import type { Engine } from "../../pool/engine.ts";
 import { isMove } from "../../pool/health/moves.ts";
 import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
+import { append, emptyList } from "../context/append.ts";
 import type { Explanation } from "../context/explanation.ts";
 
 /** The request that the leg is part of. */
@@ -20,7 +21,7 @@ export class LegPlace {
   readonly #leg: LegName | "encode";
   readonly #request: PlacedRequest;
   /** Slots of engines that failed, and of the one that is being tried. */
-  readonly #tried: number[] = [];
+  #tried: readonly number[] = emptyList;
 
   constructor(leg: LegName | "encode", request: PlacedRequest) {
     this.#leg = leg;
@@ -33,7 +34,8 @@ export class LegPlace {
 
   /** Whether another engine of the pool could be tried. */
   get hasOther(): boolean {
-    return this.placement?.pool.hasOther(this.#tried, this.#nowMs) ?? false;
+    const pool = this.placement?.pool;
+    return pool !== undefined && pool.size > 1 && pool.hasOther(this.#tried, this.#nowMs);
   }
 
   /** Whether another try would only go where the request would go if it came now. */
@@ -79,20 +81,19 @@ export class LegPlace {
 
   /** The engine has not failed: the leg may come back to it. */
   untry(): void {
-    this.#tried.pop();
+    this.#tried = this.#tried.length > 1 ? this.#tried.slice(0, -1) : emptyList;
   }
 
   /** Only the last engine counts as tried, and not even that one if there is no other. */
   forgetTries(): void {
     const last = this.#tried.at(-1);
-    this.#tried.length = 0;
     if (last === undefined) return;
-    this.#tried.push(last);
-    if (!this.hasOther) this.#tried.length = 0;
+    this.#tried = [last];
+    if (!this.hasOther) this.#tried = emptyList;
   }
 
   #taken(placement: Placement): void {
-    this.#tried.push(placement.engine.slot);
+    this.#tried = append(this.#tried, placement.engine.slot);
     this.placement = placement;
   }
 }

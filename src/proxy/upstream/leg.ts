@@ -40,14 +40,18 @@ export interface LegRequest {
   readonly patience?: Patience<Leg>;
 }
 
+/** Where each try is recorded. */
+interface TryLog {
+  addTry(leg: LegName | "encode", record: LegRecord): void;
+}
+
 export class Leg implements LegOwner {
   readonly name: LegName | "encode";
   /** Path and query for the engine. */
   uri = "";
-  /** Tries so far, for the log. */
-  readonly records: LegRecord[];
   readonly health: LegHealth<Leg>;
   readonly #request: LegRequest;
+  readonly #log: TryLog;
   readonly #place: LegPlace;
   #connection: EngineConnection | undefined;
   #record: LegRecord | undefined;
@@ -58,10 +62,10 @@ export class Leg implements LegOwner {
   #isRefused = false;
   #isBusy = false;
 
-  constructor(name: LegName | "encode", request: LegRequest, records: LegRecord[]) {
+  constructor(name: LegName | "encode", request: LegRequest, log: TryLog) {
     this.name = name;
     this.#request = request;
-    this.records = records;
+    this.#log = log;
     this.health = new LegHealth(this, request);
     this.#place = new LegPlace(name, request);
   }
@@ -143,10 +147,10 @@ export class Leg implements LegOwner {
   /** As `cancel`, but the connection, if there is one, is the caller's to close. */
   detach(): EngineConnection | undefined {
     const connection = this.#connection;
+    if (connection === undefined && !this.#isReserved) return undefined;
     // An engine that is no longer wanted has not failed, as far as is known: another attempt may go to it.
     const isSuspect = this.health.cancelled() && this.mayTryAnother;
-    const isTried = this.#isReserved || connection !== undefined;
-    if (isTried && !this.#isRefused && !isSuspect) this.#place.untry();
+    if (!this.#isRefused && !isSuspect) this.#place.untry();
     this.#close();
     return connection;
   }
@@ -184,7 +188,7 @@ export class Leg implements LegOwner {
     const tokens = this.#tokens.add(end - start);
     if (tokens > 0) this.#place.placement?.lease.addResponseTokens(tokens);
     this.#request.legBody(this, connection, chunk, start, end);
-    if (this.#connection !== connection) return;
+    if (this.health.hasResponded || this.#connection !== connection) return;
     this.health.bodyBegan(this.#request.isUndecided?.(this) ?? false);
   }
 
@@ -194,11 +198,12 @@ export class Leg implements LegOwner {
       this.legFailed(connection, { ...fault, stale: false, unsent: false });
       return;
     }
+    const endMs = this.#clock.nowMs();
     if (!this.#isRefused) {
       this.#place.untry();
-      this.#observe();
+      this.#observe(endMs);
     }
-    this.#close();
+    this.#close(endMs);
     this.#request.legEnded(this);
   }
 
@@ -223,13 +228,12 @@ export class Leg implements LegOwner {
   }
 
   /** What the engine took for it. */
-  #observe(): void {
+  #observe(endMs: number): void {
     const { pool, engine } = this.#place.placement!;
     const { sentMs, headMs, status } = this.#record!;
-    const nowMs = this.#clock.nowMs();
-    this.health.ended(status, nowMs);
+    this.health.ended(status, endMs);
     if (status >= 400) return;
-    pool.board.observe(engine.slot, headMs - sentMs, nowMs - sentMs);
+    pool.board.observe(engine.slot, headMs - sentMs, endMs - sentMs);
   }
 
   /** Nothing has come in time. Gives this try up if another engine may be tried; false = there is none. */
@@ -266,7 +270,7 @@ export class Leg implements LegOwner {
         bytesReceived: 0,
         bytesSent: 0,
       };
-      this.records.push(this.#record);
+      this.#log.addTry(this.name, this.#record);
       this.health.sent(placement, connection.link.deadlines, sentMs);
     }
     this.#request.writeLeg(this, connection);
@@ -278,9 +282,9 @@ export class Leg implements LegOwner {
   }
 
   /** Every way out comes through here. The lease closes once however often this runs. */
-  #close(): void {
+  #close(endMs = this.#clock.nowMs()): void {
     if (this.#record !== undefined) {
-      this.#record.endMs = this.#clock.nowMs();
+      this.#record.endMs = endMs;
       this.#record.bytesReceived = this.#connection?.bytesReceived ?? 0;
     }
     this.health.closed();

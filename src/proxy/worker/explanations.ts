@@ -1,4 +1,5 @@
 /** Which requests of a worker are explained: those whose client asks, and, for operators, the most recent ones. */
+import type { Clock } from "../../transport/clock.ts";
 import { Explanation } from "../context/explanation.ts";
 import { RecentExplanations } from "../context/recent-explanations.ts";
 import type { RequestContext } from "../context/request-context.ts";
@@ -14,13 +15,17 @@ export class Explanations {
     this.#recent = max > 0 ? new RecentExplanations(max) : undefined;
   }
 
-  /** Undefined = nobody may ask. @param wallMs now, since the epoch */
-  start(context: RequestContext, route: Route, wallMs: number): Explanation | undefined {
+  /** Undefined = nobody may ask. */
+  start(
+    context: RequestContext,
+    route: Route,
+    clock: Pick<Clock, "wallMs">,
+  ): Explanation | undefined {
     const isForClient = route.config.explain && context.head.fields.get("x-explain") === "1";
     const recent = context.requestId === "" ? undefined : this.#recent;
     if (!isForClient && recent === undefined) return undefined;
     const { requestId, path } = context;
-    const explanation = new Explanation(requestId, path, isForClient, wallMs);
+    const explanation = new Explanation(requestId, path, isForClient, clock.wallMs());
     recent?.add(explanation);
     return explanation;
   }

@@ -191,7 +191,7 @@ export class Worker implements CallbackServer, ClientServices {
 
   /** Records the decisions about a request; undefined = nobody may ask for them. */
   explain(context: RequestContext, route: Route): Explanation | undefined {
-    return this.#explanations.start(context, route, this.clock.wallMs());
+    return this.#explanations.start(context, route, this.clock);
   }
 
   /** What an operator asks. */

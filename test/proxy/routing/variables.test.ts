@@ -16,12 +16,12 @@ function finished(): RequestContext {
   const text = request("/v1/completions?a=b", "Cookie: c=d", "Content-Type: application/json");
   const context = contextOf(text);
   const at = (ms: number) => context.startMs + ms;
-  context.encodes.push(legRecord({ address: "e1:1", sentMs: at(0), status: 200 }));
-  context.prefills.push(
+  context.encodes = [legRecord({ address: "e1:1", sentMs: at(0), status: 200 })];
+  context.prefills = [
     legRecord({ address: "p1:1", sentMs: at(0), endMs: at(5) }),
     legRecord({ address: "p2:1", sentMs: at(5), connectedMs: at(6), endMs: at(17.5), status: 200 }),
-  );
-  context.decodes.push(
+  ];
+  context.decodes = [
     legRecord({
       address: "d1:1",
       sentMs: at(20),
@@ -32,7 +32,7 @@ function finished(): RequestContext {
       bytesReceived: 900,
       bytesSent: 300,
     }),
-  );
+  ];
   Object.assign(context, {
     status: 200,
     bytesSent: 1_000,
@@ -189,7 +189,7 @@ describe("of a finished request", () => {
 
   it("each try has its place in a list, with a dash for what did not happen", () => {
     const context = finished();
-    context.decodes.unshift(legRecord({ address: "d0:1", sentMs: 0, endMs: 250 }));
+    context.decodes = [legRecord({ address: "d0:1", sentMs: 0, endMs: 250 }), ...context.decodes];
     expect(read("upstream_addr", context)).toBe("d0:1, d1:1");
     expect(read("upstream_status", context)).toBe("-, 200");
     expect(read("upstream_connect_time", context)).toBe("-, 0.001");

@@ -6,7 +6,7 @@ import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { asksForStream } from "../../context/asks-for-stream.ts";
 import { hasEvents, StreamEnd } from "../../response/body/stream-marks.ts";
-import { ResponseCheck } from "../../response/response-check.ts";
+import { type ResponseCheck, responseCheckOf } from "../../response/response-check.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
 import type { ResponseFault } from "../../upstream/connection/engine-failure.ts";
 import type { Leg } from "../../upstream/leg.ts";
@@ -18,7 +18,8 @@ export class DecodeFaults {
   readonly #request: ExchangeRequest;
   readonly #exchange: Exchange;
   readonly #retries: LegRetries;
-  readonly #check = new ResponseCheck();
+  /** Undefined = there is nothing to find out of the response, or nothing any more. */
+  #check: ResponseCheck | undefined;
   /** What decode has said, while its prefill may still know more, or be the reason. */
   #heldError: ResponseFault | undefined;
   /** Of a stream that only its connection's end would end. */
@@ -32,13 +33,18 @@ export class DecodeFaults {
 
   /** Decode is sent: nothing of a response before counts. */
   reset(): void {
-    this.#check.stop();
+    this.#check = undefined;
     this.#heldError = undefined;
+  }
+
+  /** Whether anything may still be found out of the bytes of the response. */
+  get isWatching(): boolean {
+    return this.#check !== undefined || this.#streamEnd !== undefined;
   }
 
   /** It cannot be told yet whether it is a response. */
   get isOpen(): boolean {
-    return this.#check.isOpen;
+    return this.#check !== undefined;
   }
 
   /** The response is an error, and waits for the prefill. */
@@ -59,7 +65,7 @@ export class DecodeFaults {
     const generates = isPost && endpoint !== undefined && isGenerating(endpoint);
     if (generates && !this.#exchange.resumes && this.#retries.mayFollow(leg, "invalid")) {
       const isWhole = framing !== "length" && !hasEvents(fields) && !asksForStream(context);
-      this.#check.start(head, isWhole);
+      this.#check = responseCheckOf(head, isWhole);
     }
     const isWatched = generates && status < 300 && framing === "close" && hasEvents(fields);
     this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
@@ -74,15 +80,19 @@ export class DecodeFaults {
     end: number,
   ): ResponseFault | undefined {
     this.#streamEnd?.add(chunk, start, end);
-    const verdict = this.#check.add(connection, chunk, start, end);
-    return typeof verdict === "string" ? undefined : this.#replaced(leg, verdict);
+    if (this.#check === undefined) return undefined;
+    const verdict = this.#check.see(connection, chunk, start, end);
+    if (verdict === "open") return undefined;
+    this.#check = undefined;
+    return verdict === "good" ? undefined : this.#replaced(leg, verdict);
   }
 
   /** What is wrong with the response, which has come to its end; undefined = nothing that could be mended. */
   atEnd(leg: Leg): ResponseFault | undefined {
     if (this.#streamEnd?.hasCome === false) return cutShort;
-    const verdict = this.#check.atEnd();
-    return typeof verdict === "string" ? undefined : this.#replaced(leg, verdict);
+    const verdict = this.#check?.atEnd() ?? "good";
+    this.#check = undefined;
+    return verdict === "good" ? undefined : this.#replaced(leg, verdict);
   }
 
   /** The fault, if another engine may be tried for a better response. Otherwise the client gets this one as it is. */

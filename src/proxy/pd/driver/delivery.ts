@@ -75,13 +75,14 @@ export class Delivery {
     start: number,
     end: number,
   ): ResponseFault | undefined {
+    if (!this.faults.isWatching) return undefined;
     const fault = this.faults.saw(leg, connection, chunk, start, end);
-    const isHeld = this.#response.isBuffered || this.#exchange.deliveringLeg !== undefined;
-    if (fault === undefined && this.faults.isOpen && !isHeld) {
+    if (fault !== undefined || !this.faults.isOpen) return fault;
+    if (!this.#response.isBuffered && this.#exchange.deliveringLeg === undefined) {
       this.#awaitsEvent = true;
       this.#response.hold();
     }
-    return fault;
+    return undefined;
   }
 
   /** Of a response of which nothing has gone out, the client knows nothing: another one may come in its place. */
@@ -172,9 +173,9 @@ export class Delivery {
   }
 
   /** Decode's response is the client's. @param prefill undefined = there was none */
-  deliver(prefill: PrefillResponse | undefined): void {
-    this.#prefill = prefill && { whole: prefill.whole };
-    this.#merger.release(this.#attempt.dialectRequest, this.#prefill, this.#isDecodeWhole);
+  deliver(prefill: { whole: Buffer | undefined } | undefined): void {
+    this.#prefill = prefill;
+    this.#merger.release(this.#attempt.dialectRequest, prefill, this.#isDecodeWhole);
     this.#deliverOn();
   }
 

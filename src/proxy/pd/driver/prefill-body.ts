@@ -28,16 +28,17 @@ export class PrefillBody extends CollectedBody {
 
   /**
    * Has the dialect read the whole response.
-   * @param onMissing what is done about a response that names no KV cache
+   * @param kv is told of a response that names no KV cache, and says what is done about it; undefined = decode computes
+   *   the prompt
    * @returns why the prefill has failed; undefined = it has not
    */
   read(
     transfer: KvTransfer,
     dialect: Dialect,
-    onMissing: () => RouteConfig["onMissingTransfer"],
+    kv: { transferMissing(): RouteConfig["onMissingTransfer"] } | undefined,
   ): ResponseFault | undefined {
     this.result = resultOf(transfer, dialect, this.bytes);
-    const rule = this.result.isMissing ? onMissing() : "recompute";
+    const rule = (this.result.isMissing && kv?.transferMissing()) || "recompute";
     this.isFinal = rule === "error";
     const fault = rule === "recompute" ? this.result.fault : noTransfer;
     return fault === "" ? undefined : { kind: "invalid", cause: fault };

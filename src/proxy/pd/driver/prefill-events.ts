@@ -3,42 +3,36 @@
 import type { Admission } from "../../admission/admission.ts";
 import type { LegFailure } from "../../context/legs.ts";
 import { finalReply } from "../../response/local/local-reply.ts";
-import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
 import type { ResponseFault } from "../../upstream/connection/engine-failure.ts";
 import type { Exchange } from "../exchange/exchange.ts";
-import type { KvDuty } from "../kv/kv-duty.ts";
-import type { Legs } from "../legs/legs.ts";
-import type { Attempt } from "./attempt.ts";
+import type { KvDuty, KvParts } from "../kv/kv-duty.ts";
 import type { Delivery } from "./delivery.ts";
-import type { ExchangeRequest } from "./exchange-services.ts";
 import type { PrefillBody } from "./prefill-body.ts";
 import { learnFromPrefill } from "./prefill-usage.ts";
 
-export interface PrefillParts {
-  readonly request: ExchangeRequest;
-  readonly route: Route;
+/** What of an exchange hears of it. */
+export interface PrefillParts extends KvParts {
   readonly exchange: Exchange;
-  readonly legs: Legs;
-  readonly attempt: Attempt;
   readonly delivery: Delivery;
   /** Undefined = no engine holds a KV cache for this request. */
   readonly kv: KvDuty | undefined;
-  readonly response: PrefillBody;
+  /** Undefined = nothing comes before an engine is picked. */
+  readonly admission: Admission | undefined;
 }
 
 export class PrefillEvents {
-  /** Undefined = nothing comes before an engine is picked. */
-  admission: Admission | undefined;
   readonly #parts: PrefillParts;
+  readonly #response: PrefillBody;
 
-  constructor(parts: PrefillParts) {
+  constructor(parts: PrefillParts, response: PrefillBody) {
     this.#parts = parts;
+    this.#response = response;
   }
 
   /** The engine has responded with an error. @param isClients the request is what is wrong */
   refused(mayRetry: boolean, isClients: boolean): void {
-    this.admission?.releasePrefill();
+    this.#parts.admission?.releasePrefill();
     this.#parts.exchange.prefillRefused(mayRetry, isClients);
     this.#neverComes();
   }
@@ -51,26 +45,24 @@ export class PrefillEvents {
     start: number,
     end: number,
   ): void {
-    const { response, kv } = this.#parts;
-    if (response.add(source, chunk, start, end)) return;
+    if (this.#response.add(source, chunk, start, end)) return;
     leg.cancel();
-    kv?.prefillEnded("cut");
+    this.#parts.kv?.prefillEnded("cut");
     this.#failed("invalid", false);
   }
 
   /** What is wrong with the whole response; undefined = nothing. */
   get fault(): ResponseFault | undefined {
-    const { response, attempt, route, kv, exchange } = this.#parts;
+    const { attempt, route, kv, exchange } = this.#parts;
     if (exchange.deliveringLeg === "prefill") return undefined;
-    const onMissing = () => kv?.transferMissing() ?? "recompute";
-    return response.read(attempt.transfer!, route.dialect, onMissing);
+    return this.#response.read(attempt.transfer!, route.dialect, kv);
   }
 
   /** The response is whole, and is no failure. */
   ended(): void {
-    const { response: body, request, legs, kv, exchange, delivery } = this.#parts;
-    const { bytes: response, result } = body;
-    learnFromPrefill(response, request.promptBytes, legs.targets, this.admission);
+    const { request, legs, kv, exchange, delivery, admission } = this.#parts;
+    const { bytes: response, result } = this.#response;
+    learnFromPrefill(response, request.promptBytes, legs.targets, admission);
     const { reply, isMissing } = result;
     kv?.prefillEnded(reply === undefined && !isMissing ? "held" : "empty");
     if (reply === undefined) {
@@ -85,7 +77,7 @@ export class PrefillEvents {
   }
 
   failed(failure: LegFailure, mayRetry: boolean): void {
-    this.admission?.releasePrefill();
+    this.#parts.admission?.releasePrefill();
     this.#failed(failure, mayRetry);
   }
 

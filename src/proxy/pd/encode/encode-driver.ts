@@ -106,8 +106,8 @@ export class EncodeDriver implements FanOutActions {
     return this.#request.worker;
   }
 
-  get records() {
-    return this.#request.context.encodes;
+  get context() {
+    return this.#request.context;
   }
 
   write(item: number, leg: Leg, connection: EngineConnection): void {
@@ -217,7 +217,7 @@ class ItemLeg implements LegRequest {
   constructor(encode: EncodeDriver, item: number) {
     this.#encode = encode;
     this.#item = item;
-    this.leg = new Leg("encode", this, encode.records);
+    this.leg = new Leg("encode", this, encode.context);
   }
 
   get services(): LegServices {

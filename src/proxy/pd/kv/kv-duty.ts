@@ -16,13 +16,19 @@ import type { Legs } from "../legs/legs.ts";
 import { KvObligation, type KvStep, type PrefillEnd } from "./kv-obligation.ts";
 import { KvReleaser } from "./kv-releaser.ts";
 
+/** What of an exchange has a say in what is owed. */
+export interface KvParts {
+  readonly request: ExchangeRequest;
+  readonly route: Route;
+  readonly legs: Legs;
+  readonly attempt: Attempt;
+  /** Undefined = there is nothing to prefill. */
+  readonly prefillResponse: CollectedBody | undefined;
+}
+
 export class KvDuty {
-  readonly #request: ExchangeRequest;
-  readonly #route: Route;
+  readonly #parts: KvParts;
   readonly #release: KvRelease;
-  readonly #legs: Legs;
-  readonly #attempt: Attempt;
-  readonly #response: CollectedBody;
   /** Of the attempt under way; undefined = nothing is owed, or not any more. */
   #obligation: KvObligation | undefined;
   #transfer: KvTransfer | undefined;
@@ -35,37 +41,28 @@ export class KvDuty {
   /** One that did not respond. */
   #failed: Engine | undefined;
 
-  constructor(
-    request: ExchangeRequest,
-    route: Route,
-    release: KvRelease,
-    legs: Legs,
-    attempt: Attempt,
-    response: CollectedBody,
-  ) {
-    this.#request = request;
-    this.#route = route;
+  constructor(parts: KvParts, release: KvRelease) {
+    this.#parts = parts;
     this.#release = release;
-    this.#legs = legs;
-    this.#attempt = attempt;
-    this.#response = response;
   }
 
   /** The prefill's request is sent, or sent once more over another connection. */
   prefillSent(): void {
-    const { transfer } = this.#attempt;
+    const { attempt, legs, request } = this.#parts;
+    const { transfer } = attempt;
     if (transfer === undefined || transfer === this.#transfer) return;
     this.#transfer = transfer;
-    const { slot } = this.#legs.prefill!.engine!;
-    this.#obligation = new KvObligation(this.#release, this.#request.worker.kvLedger.open(slot));
+    const { slot } = legs.prefill!.engine!;
+    this.#obligation = new KvObligation(this.#release, request.worker.kvLedger, slot);
   }
 
   /** The prefill's response names no KV cache. @returns what the route does about it */
   transferMissing(): RouteConfig["onMissingTransfer"] {
-    const { pool, engine } = this.#legs.prefill!;
-    this.#request.worker.reports.transferMissing(pool!, engine!);
+    const { legs, request, route } = this.#parts;
+    const { pool, engine } = legs.prefill!;
+    request.worker.reports.transferMissing(pool!, engine!);
     this.prefillEnded("empty");
-    return this.#route.config.onMissingTransfer;
+    return route.config.onMissingTransfer;
   }
 
   prefillEnded(how: PrefillEnd): void {
@@ -80,19 +77,20 @@ export class KvDuty {
     connection: EngineConnection,
   ): void {
     if (leg === "prefill") {
+      const isEmpty = this.#parts.prefillResponse!.isEmpty;
       // Its response may be on the way all the same.
       if (failure === "timeout" && isDelivered(connection)) this.#readOn(connection);
-      else this.prefillEnded(unsent ? "empty" : this.#response.isEmpty ? "none" : "cut");
+      else this.prefillEnded(unsent ? "empty" : isEmpty ? "none" : "cut");
       return;
     }
-    this.#over = this.#legs.decode.engine;
+    this.#over = this.#parts.legs.decode.engine;
     this.#failed = this.#over;
   }
 
   /** A leg's engine has responded with an error. */
   refused(leg: Leg["name"]): void {
     if (leg === "prefill") this.prefillEnded("empty");
-    else this.#over = this.#legs.decode.engine;
+    else this.#over = this.#parts.legs.decode.engine;
   }
 
   /** Some of a response of decode has come. */
@@ -104,7 +102,7 @@ export class KvDuty {
 
   /** A leg is not wanted any more. */
   giveUp(name: LegName): void {
-    const { prefill, decode } = this.#legs;
+    const { prefill, decode } = this.#parts.legs;
     const connection = name === "prefill" ? prefill?.detach() : decode.detach();
     if (connection === undefined) return;
     const hasAll = isDelivered(connection);
@@ -146,21 +144,22 @@ export class KvDuty {
   }
 
   #releaser(obligation: KvObligation): KvReleaser {
-    const { prefill, decode, targets } = this.#legs;
+    const { attempt, legs, prefillResponse, request, route } = this.#parts;
+    const { prefill, decode, targets } = legs;
     const dropped = {
       obligation,
-      request: this.#request,
-      route: this.#route,
-      dialectRequest: this.#attempt.dialectRequest!,
+      request,
+      route,
+      dialectRequest: attempt.dialectRequest!,
       transfer: this.#transfer!,
       prefill: prefill!.engine!,
       destination: targets.destination("decode"),
       decode: decode.engine,
       failed: this.#failed,
-      isBoundToDecode: this.#route.dialect.choosesDecodeFirst ?? false,
-      response: this.#response.take(),
+      isBoundToDecode: route.dialect.choosesDecodeFirst ?? false,
+      response: prefillResponse!.take(),
     };
-    return new KvReleaser(dropped, this.#request.worker.kvLedger);
+    return new KvReleaser(dropped, request.worker.kvLedger);
   }
 }
 
@@ -170,13 +169,7 @@ function isDelivered({ connecting, pendingBytes }: EngineConnection): boolean {
 }
 
 /** Undefined = engines of the route hold nothing for requests. */
-export function kvDutyOf(
-  request: ExchangeRequest,
-  route: Route,
-  legs: Legs,
-  attempt: Attempt,
-  response: CollectedBody,
-): KvDuty | undefined {
-  const { release } = route.dialect;
-  return release && new KvDuty(request, route, release, legs, attempt, response);
+export function kvDutyOf(parts: KvParts): KvDuty | undefined {
+  const { release } = parts.route.dialect;
+  return release && new KvDuty(parts, release);
 }

@@ -5,7 +5,6 @@
 import { kvReleasesAtOnceMax } from "../../../limits.ts";
 import type { KvCounts, KvEnd } from "../../../scoreboard/kv-counts.ts";
 import type { Clock } from "../../../transport/clock.ts";
-import type { KvEntry } from "./kv-obligation.ts";
 
 export class KvLedger {
   readonly #counts: KvCounts;
@@ -14,8 +13,8 @@ export class KvLedger {
    * Those that are open, by slot, each the first of a list by age. Lists through the entries: a request allocates
    * nothing beside its entry, and the oldest one is known without a look at the others.
    */
-  readonly #oldest: (Entry | undefined)[] = [];
-  readonly #newest: (Entry | undefined)[] = [];
+  readonly #oldest: (KvEntry | undefined)[] = [];
+  readonly #newest: (KvEntry | undefined)[] = [];
   readonly #settled: () => void;
   #releasing = 0;
 
@@ -31,19 +30,21 @@ export class KvLedger {
     return this.#releasing;
   }
 
-  /** A prefill is sent to the engine of this slot. */
-  open(slot: number): KvEntry {
-    const entry = new Entry(this, slot, this.#clock.wallMs(), this.#newest[slot]);
+  /** A prefill is sent to the engine of the entry's slot. */
+  open(entry: KvEntry): void {
+    const { slot } = entry;
+    const older = this.#newest[slot];
+    entry.openedMs = this.#clock.wallMs();
+    entry.older = older;
     this.#counts.opened(slot);
-    if (entry.older === undefined) {
+    if (older === undefined) {
       this.#oldest[slot] = entry;
       this.#counts.setOldest(slot, entry.openedMs);
-    } else entry.older.newer = entry;
+    } else older.newer = entry;
     this.#newest[slot] = entry;
-    return entry;
   }
 
-  close(entry: Entry, end: KvEnd): void {
+  close(entry: KvEntry, end: KvEnd): void {
     const { slot, older, newer } = entry;
     this.#counts.ended(slot, end);
     if (newer === undefined) this.#newest[slot] = older;
@@ -70,21 +71,14 @@ export class KvLedger {
   }
 }
 
-class Entry implements KvEntry {
+/** What counts an obligation where operators see it. The ledger alone writes its members. */
+export class KvEntry {
   readonly slot: number;
-  readonly openedMs: number;
-  older: Entry | undefined;
-  newer: Entry | undefined = undefined;
-  readonly #ledger: KvLedger;
+  openedMs = 0;
+  older: KvEntry | undefined = undefined;
+  newer: KvEntry | undefined = undefined;
 
-  constructor(ledger: KvLedger, slot: number, openedMs: number, older: Entry | undefined) {
-    this.#ledger = ledger;
+  constructor(slot: number) {
     this.slot = slot;
-    this.openedMs = openedMs;
-    this.older = older;
-  }
-
-  close(end: KvEnd): void {
-    this.#ledger.close(this, end);
   }
 }

@@ -5,11 +5,7 @@
  */
 import type { KvRelease } from "../../../dialects/dialect.ts";
 import type { KvEnd } from "../../../scoreboard/kv-counts.ts";
-
-/** Counts the obligation where operators see it. */
-export interface KvEntry {
-  close(end: KvEnd): void;
-}
+import { KvEntry, type KvLedger } from "./kv-ledger.ts";
 
 /**
  * What frees the KV cache of an attempt that is over. `drain`: first the prefill's response has to come, or not to
@@ -24,16 +20,19 @@ export type KvStep = "nothing" | "drain" | "release";
  */
 export type PrefillEnd = "held" | "empty" | "cut" | "none";
 
-export class KvObligation {
+export class KvObligation extends KvEntry {
   readonly #release: KvRelease;
-  readonly #entry: KvEntry;
+  readonly #ledger: KvLedger;
   #isHeld = false;
   #isDecodeCancelled = false;
   #isOpen = true;
 
-  constructor(release: KvRelease, entry: KvEntry) {
+  /** @param slot of the engine to which the prefill is sent */
+  constructor(release: KvRelease, ledger: KvLedger, slot: number) {
+    super(slot);
     this.#release = release;
-    this.#entry = entry;
+    this.#ledger = ledger;
+    ledger.open(this);
   }
 
   prefillEnded(how: PrefillEnd): void {
@@ -84,6 +83,6 @@ export class KvObligation {
   #close(end: KvEnd): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#entry.close(end);
+    this.#ledger.close(this, end);
   }
 }

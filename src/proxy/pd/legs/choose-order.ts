@@ -29,35 +29,36 @@ export function chooseOrder(
   prefills: boolean,
 ): Plan {
   const { context, worker, members, promptBytes } = request;
-  const alone = {
-    order: "decode-only",
-    dialectRequest: undefined,
-    refusal: undefined,
-    cachedAt: undefined,
-  } as const;
-  if (members === undefined) return alone;
+  if (members === undefined) return planOf("decode-only", undefined);
   const { dialect, config } = route;
   const { requestId } = context;
   const path = route.enginePath(context);
   const dialectRequest = { members, path, requestId, ids: worker.ids };
   const { requiresPrefill = false } = dialect;
-  if (!prefills) return { ...alone, dialectRequest };
+  if (!prefills) return planOf("decode-only", dialectRequest);
   if (!requiresPrefill) {
-    const nowMs = worker.clock.wallMs();
-    const skip = prefillSkip(picks, targets, promptBytes, config.prefillMinTokens, nowMs);
-    if (skip === "short-prompt") return { ...alone, dialectRequest };
-    if (skip !== undefined) return { ...alone, dialectRequest, cachedAt: skip.engine };
+    const skip = prefillSkip(picks, targets, promptBytes, config.prefillMinTokens, worker.clock);
+    if (skip !== undefined) {
+      const cachedAt = skip === "short-prompt" ? undefined : skip.engine;
+      return planOf("decode-only", dialectRequest, undefined, cachedAt);
+    }
   }
   // Only the engine that stores a response can continue it.
   const goesOn = previousResponse(generatingAt(path), members) !== "";
   if (!goesOn && (dialect.supports?.(dialectRequest) ?? true)) {
-    return { ...alone, order: dialect.order, dialectRequest };
+    return planOf(dialect.order, dialectRequest);
   }
-  return {
-    ...alone,
-    dialectRequest,
-    refusal: requiresPrefill ? outcomes.unsupportedRequest : undefined,
-  };
+  const refusal = requiresPrefill ? outcomes.unsupportedRequest : undefined;
+  return planOf("decode-only", dialectRequest, refusal);
+}
+
+function planOf(
+  order: Order,
+  dialectRequest: DialectRequest | undefined,
+  refusal?: Outcome,
+  cachedAt?: Engine,
+): Plan {
+  return { order, dialectRequest, refusal, cachedAt };
 }
 
 export function exchangeOptions(

@@ -30,11 +30,11 @@ export class Legs {
     this.#owner = owner;
     this.targets = new Targets(request, route);
     this.picks = new PickRequests(request);
-    this.decode = new Leg("decode", owner, request.context.decodes);
+    this.decode = new Leg("decode", owner, request.context);
   }
 
   addPrefill(): void {
-    this.prefill = new Leg("prefill", this.#owner, this.#request.context.prefills);
+    this.prefill = new Leg("prefill", this.#owner, this.#request.context);
   }
 
   get(name: LegName): Leg {

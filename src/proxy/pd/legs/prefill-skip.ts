@@ -2,6 +2,7 @@
 import { usualBytesPerToken } from "../../../estimates/token-ratio.ts";
 import { promptBlockBytes } from "../../../limits.ts";
 import type { CachedEngine } from "../../../pool/pool.ts";
+import type { Clock } from "../../../transport/clock.ts";
 import type { PickRequests } from "./pick-requests.ts";
 import type { Targets } from "./targets.ts";
 
@@ -11,21 +12,20 @@ export type PrefillSkip = "short-prompt" | CachedEngine;
 /**
  * Why the prefill is skipped; undefined = it is not.
  * @param minTokens fewer tokens than this are computed by decode; 0 = none are
- * @param nowMs since the epoch
  */
 export function prefillSkip(
   picks: PickRequests,
   targets: Targets,
   promptBytes: number,
   minTokens: number,
-  nowMs: number,
+  clock: Pick<Clock, "wallMs">,
 ): PrefillSkip | undefined {
   if (minTokens === 0) return undefined;
   const minBytes = minTokens * usualBytesPerToken;
   if (promptBytes < minBytes) return "short-prompt";
   const pool = targets.pool("decode");
   if (!pool?.knowsCaches) return undefined;
-  const best = pool.bestCached(picks.promptBlocks(), nowMs);
+  const best = pool.bestCached(picks.promptBlocks(), clock.wallMs());
   if (best === undefined) return undefined;
   return promptBytes - best.cachedBlocks * promptBlockBytes < minBytes ? best : undefined;
 }

@@ -1,5 +1,6 @@
 /** A response body that is held back from the client until it is known to be good, or whole. */
 import type { ResponseFate, ResponseFilter } from "../../../dialects/dialect.ts";
+import { append, emptyList } from "../../context/append.ts";
 
 interface Piece {
   readonly chunk: Buffer;
@@ -8,11 +9,11 @@ interface Piece {
 }
 
 export class BufferedBody {
-  readonly pieces: Piece[] = [];
+  pieces: readonly Piece[] = emptyList;
   bytes = 0;
 
   add(chunk: Buffer, start: number, end: number): void {
-    this.pieces.push({ chunk, start, end });
+    this.pieces = append(this.pieces, { chunk, start, end });
     this.bytes += end - start;
   }
 

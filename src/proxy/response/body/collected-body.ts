@@ -1,9 +1,10 @@
 /** The body of an engine's response without its framing, collected for the dialect to read. */
 import { prefillResponseBytesMax } from "../../../limits.ts";
+import { append, emptyList } from "../../context/append.ts";
 import type { FramedBody } from "./framed-body.ts";
 
 export class CollectedBody {
-  #parts: Buffer[] = [];
+  #parts: readonly Buffer[] = emptyList;
   #bytes = 0;
 
   /** Adds bytes of the body as they were framed; false when the response is larger than allowed. */
@@ -11,12 +12,13 @@ export class CollectedBody {
     this.#bytes += end - start;
     if (this.#bytes > prefillResponseBytesMax) return false;
     if (source.head.framing !== "chunked") {
-      this.#parts.push(chunk.subarray(start, end));
+      this.#parts = append(this.#parts, chunk.subarray(start, end));
       return true;
     }
     const { dataSpans, dataSpanCount } = source.reader;
     for (let i = 0; i < dataSpanCount; i += 1) {
-      this.#parts.push(chunk.subarray(dataSpans[2 * i], dataSpans[2 * i + 1]));
+      const part = chunk.subarray(dataSpans[2 * i], dataSpans[2 * i + 1]);
+      this.#parts = append(this.#parts, part);
     }
     return true;
   }
@@ -40,13 +42,12 @@ export class CollectedBody {
     const taken = new CollectedBody();
     taken.#parts = this.#parts;
     taken.#bytes = this.#bytes;
-    this.#parts = [];
-    this.#bytes = 0;
+    this.clear();
     return taken;
   }
 
   clear(): void {
-    if (this.#parts.length > 0) this.#parts = [];
+    this.#parts = emptyList;
     this.#bytes = 0;
   }
 }

@@ -24,9 +24,10 @@ export function jsonFault(
   if (elements !== undefined) return elements.length === 0 ? isEmpty : "";
   if (scanTopLevel(body, 0, body.length, members) !== undefined) return "its response is not JSON";
   // A response that is stored tells its own failure.
-  const error = textOf(objectKey) === '"response"' ? undefined : textOf(errorKey);
+  const object = textOf(objectKey);
+  const error = object === '"response"' ? undefined : textOf(errorKey);
   const isDetail = members.count === 1 && members.indexOf(detailKey) === 0;
-  const isError = (error ?? "null") !== "null" || textOf(objectKey) === '"error"' || isDetail;
+  const isError = (error ?? "null") !== "null" || object === '"error"' || isDetail;
   const fault = isError ? "its response is an error" : isOdd(textOf);
   const isNothing = members.count === 0;
   members.clear();
@@ -36,5 +37,7 @@ export function jsonFault(
 /** The beginning of a member's JSON: enough to tell what it is. */
 function textOf(key: KeyName): string | undefined {
   const at = members.lastIndexOf(key);
-  return at < 0 ? undefined : members.value(at).toString("latin1", 0, 16);
+  if (at < 0) return undefined;
+  const start = members.valueStart(at);
+  return members.bytes.toString("latin1", start, Math.min(members.valueEnd(at), start + 16));
 }
