@@ -202,7 +202,8 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     pool.board.observeWait(engine.slot, waitedMs);
     // What it waited for was late as well: then it has waited long enough.
     const awaited = this.#awaited;
-    const lateMs = awaited !== undefined && awaited.#isLate ? firstLookMs(pool) : this.#lateMs();
+    const isSecond = awaited === undefined ? false : awaited.#isLate;
+    const lateMs = isSecond ? firstLookMs(pool) : this.#lateMs();
     if (waitedMs < lateMs || !this.#isSilentFor(lateMs) || !this.#isSuspect) return false;
     this.#isLate = true;
     this.failed(false, true);
