@@ -122,6 +122,8 @@ export const backpressureMaxMs = 60_000;
  */
 export const descriptorsReserved = 96;
 export const descriptorsPerClient = 2;
+/** With fewer client connections for each worker than this, a limit of descriptors is a warning: it is hardly meant. */
+export const fewConnections = 1024;
 /**
  * Those that each worker keeps for the case that no other is left; how many have to be free before clients are accepted
  * again, and in how many ticks it looks for them.

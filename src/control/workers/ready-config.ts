@@ -7,7 +7,12 @@ import { createServer } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
-import { descriptorsKept, descriptorsPerClient, descriptorsReserved } from "../../limits.ts";
+import {
+  descriptorsKept,
+  descriptorsPerClient,
+  descriptorsReserved,
+  fewConnections,
+} from "../../limits.ts";
 import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import { ServeError } from "../serve-error.ts";
 import { listeningPorts } from "./listening-ports.ts";
@@ -136,7 +141,7 @@ export function withinDescriptors(
   config: Config,
   workers: number,
   filesMax: number | undefined,
-  log: { warn(message: string): void },
+  log: { notice(message: string): void; warn(message: string): void },
 ): Config {
   if (filesMax === undefined) return config;
   const reserved = Math.min(descriptorsReserved, Math.floor(filesMax / 2));
@@ -145,7 +150,9 @@ export function withinDescriptors(
   const connectionsMax = Math.max(1, forClients);
   if (connectionsMax >= config.connectionsMax) return config;
   const why = `the process may open ${filesMax} files (ulimit -n)`;
-  log.warn(`connectionsMax is ${connectionsMax}, not ${config.connectionsMax}: ${why}`);
+  const message = `connectionsMax is ${connectionsMax}, not ${config.connectionsMax}: ${why}`;
+  if (connectionsMax < fewConnections) log.warn(message);
+  else log.notice(message);
   return { ...config, connectionsMax };
 }
 

@@ -12,17 +12,23 @@ import { descriptorsPerClient, descriptorsReserved } from "../../../src/limits.t
 
 function fitted(connectionsMax: number, workers: number, filesMax: number | undefined) {
   const warnings: string[] = [];
-  const log = { warn: (message: string) => warnings.push(message) };
+  const notices: string[] = [];
+  const log = {
+    warn: (message: string) => warnings.push(message),
+    notice: (message: string) => notices.push(message),
+  };
   const config = { connectionsMax } as Config;
   return {
     warnings,
+    notices,
     connectionsMax: withinDescriptors(config, workers, filesMax, log).connectionsMax,
   };
 }
 
 test("with enough descriptors, or if nobody knows, nothing changes", () => {
-  expect(fitted(65_536, 4, 1_048_576)).toEqual({ connectionsMax: 65_536, warnings: [] });
-  expect(fitted(65_536, 4, undefined)).toEqual({ connectionsMax: 65_536, warnings: [] });
+  const asWritten = { connectionsMax: 65_536, warnings: [], notices: [] };
+  expect(fitted(65_536, 4, 1_048_576)).toEqual(asWritten);
+  expect(fitted(65_536, 4, undefined)).toEqual(asWritten);
 });
 
 test("all workers together get no more clients than there are descriptors for, and a warning says so", () => {
@@ -32,6 +38,14 @@ test("all workers together get no more clients than there are descriptors for, a
   expect(used).toBeGreaterThan(1_000);
   expect(warnings).toEqual([
     `connectionsMax is ${connectionsMax}, not 65536: the process may open 1024 files (ulimit -n)`,
+  ]);
+});
+
+test("a limit that leaves enough for most is no warning: the default is far above it", () => {
+  const { connectionsMax, warnings, notices } = fitted(65_536, 1, 20_000);
+  expect(warnings).toEqual([]);
+  expect(notices).toEqual([
+    `connectionsMax is ${connectionsMax}, not 65536: the process may open 20000 files (ulimit -n)`,
   ]);
 });
 
