@@ -17,6 +17,11 @@ const junk: Record<string, Script> = {
   "no content": (_, { send }) => send("HTTP/1.1 204 No Content\r\n\r\n"),
   "half of its JSON, as a part": says('{"choices":[', "206 Partial Content"),
   "a promise": says("", "202 Accepted"),
+  "the end of a stream alone": (_, { send }) =>
+    send(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" +
+        `${chunk("data: [DONE]\n\n")}0\r\n\r\n`,
+    ),
 };
 
 const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
@@ -36,16 +41,21 @@ const unframed: Record<string, Script> = {
   },
 };
 
-test.each(Object.entries(unframed))("%s is a failure, and another engine is tried", (_, script) => {
-  const world = new World();
-  world.decode[0]!.script = script;
-  const ask = { prompt: "mind the junk", stream: false };
-  for (let count = 0; count < 30; count += 1) {
-    expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
-  }
-  // Then it is ejected.
-  expect(world.decode[0]!.requests).toHaveLength(5);
-  world.expectNothingLeft();
+describe.each([true, false])("of unknown length, streamed: %s", (stream) => {
+  test.each(Object.entries(unframed))(
+    "%s is a failure, and another engine is tried",
+    (_, script) => {
+      const world = new World();
+      world.decode[0]!.script = script;
+      const ask = { prompt: "mind the junk", stream };
+      for (let count = 0; count < 30; count += 1) {
+        expect(world.responseTo(world.ask(ask)).body.toString()).toBe(rightResponse(ask));
+      }
+      // Then it is ejected.
+      expect(world.decode[0]!.requests).toHaveLength(5);
+      world.expectNothingLeft();
+    },
+  );
 });
 
 test("a response of unknown length in one piece is what the engine says, however large", () => {

@@ -25,6 +25,8 @@ const isError: Junk = { kind: "invalid", cause: "its response is an error", isEr
 const blankLine = Buffer.from("\n\n");
 const blankCrlfLine = Buffer.from("\r\n\r\n");
 const dataField = Buffer.from("data:");
+/** Ends a stream, and cannot be all of it. */
+const done = Buffer.from("[DONE]");
 /** An error that the client has made is its response. */
 const clientsError = /"(code|status)": ?"?4\d\d/;
 /** The first letters of `data`, `event`, `id` and `retry`, and of a comment. */
@@ -32,17 +34,14 @@ const fieldStarts = Buffer.from("deir:");
 const [lineFeed, carriageReturn, colon, lessThan] = Buffer.from("\n\r:<");
 
 /**
- * For a response that begins. Only what is JSON or events, or should be, is looked at: undefined = it is neither.
- * @param isWhole the client has asked for a response in one piece: nothing of it is of use before its end
+ * For a response that begins. Only what is JSON or events, or should be, is looked at: undefined = it is neither. What
+ * is no stream of events is of no use before its end, also to a client that has asked for a stream.
  */
-export function responseCheckOf(head: ResponseHead, isWhole: boolean): ResponseCheck | undefined {
+export function responseCheckOf(head: ResponseHead): ResponseCheck | undefined {
   const { status, fields, framing, contentLength } = head;
   if (status >= 300 || fields.get("content-encoding")) return undefined;
   const isStream = hasEvents(fields);
-  const isShort =
-    framing === "length"
-      ? contentLength <= bufferedResponseBytesMax
-      : framing === "none" || isWhole;
+  const isShort = framing !== "length" || contentLength <= bufferedResponseBytesMax;
   const isText = /^(application\/json|text\/|$)/i.test(fields.get("content-type") ?? "");
   return isStream || (isShort && isText) ? new ResponseCheck(isStream) : undefined;
 }
@@ -83,7 +82,9 @@ export class ResponseCheck extends CollectedBody {
     const line = bytes.lastIndexOf(lineFeed!, end - 1) + 1;
     const from = Math.max(at, line);
     const isData = bytes.subarray(from, from + dataField.length).equals(dataField);
-    return !isData || endsJson(bytes[end - 1]!) ? "good" : notJson;
+    if (!isData) return "good";
+    if (bytes.subarray(end - done.length, end).equals(done)) return noEvents;
+    return endsJson(bytes[end - 1]!) ? "good" : notJson;
   }
 }
 
@@ -111,7 +112,7 @@ function endOfEvent(bytes: Buffer, from: number): number {
   return end < 0 ? bytes.indexOf(blankCrlfLine, from) : end;
 }
 
-/** `}` or `]`, with which objects, lists and `[DONE]` end. */
+/** `}` or `]`, with which objects and lists end. */
 function endsJson(byte: number): boolean {
   return byte === 0x7d || byte === 0x5d;
 }

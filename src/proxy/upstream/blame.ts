@@ -16,12 +16,7 @@ interface Failure {
 }
 
 export class Blame {
-  /** Undefined = none. */
-  #failures: Failure[] | undefined;
-
-  get isEmpty(): boolean {
-    return this.#failures === undefined;
-  }
+  #failures: readonly Failure[] = [];
 
   /**
    * A try has failed. One that was late and then fails has failed once.
@@ -35,7 +30,7 @@ export class Blame {
     kind: FailureKind,
     waitedMs: number,
   ): void {
-    const others = this.#failures ?? [];
+    const others = this.#failures;
     if (others.some((one) => one.engine === engine)) return;
     for (const one of others) forgive(one);
     const isCounted = others.length === 0 && pool.failed(engine, nowMs, source, kind);
@@ -44,12 +39,12 @@ export class Blame {
 
   /** @param tookMs what the engine that served the request took for its first byte */
   served(tookMs: number, nowMs: number): void {
-    for (const one of this.#failures ?? []) {
+    for (const one of this.#failures) {
       // It had less time than the other engine needed.
       if (one.waitedMs <= tookMs) forgive(one);
       else if (!one.isCounted) one.pool.failed(one.engine, nowMs);
     }
-    this.#failures = undefined;
+    this.#failures = [];
   }
 }
 

@@ -58,7 +58,8 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   hasResponded = false;
   #head: ResponseHead | undefined;
   #patience = 1;
-  readonly #blame = new Blame();
+  /** Undefined = no try of this leg has failed. */
+  #blame: Blame | undefined;
 
   constructor(leg: Leg, request: WatchedRequest<Leg>) {
     this.#leg = leg;
@@ -116,7 +117,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     else if (status < 500) {
       const tookMs = headMs - this.#sentMs;
       pool.succeeded(engine, wallMs, tookMs);
-      if (status !== 429) this.#blame.served(tookMs, wallMs);
+      if (status !== 429) this.#blame?.served(tookMs, wallMs);
     }
   }
 
@@ -137,7 +138,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     const tookMs = this.#clock.nowMs() - this.#sentMs;
     if (!this.#showsAtEnd) {
       pool.succeeded(engine, wallMs, tookMs);
-      this.#blame.served(tookMs, wallMs);
+      this.#blame?.served(tookMs, wallMs);
     }
     if (!isWatched) return;
     observeFirstByte(pool, !isDecode || isStream, lease.tokens, tookMs);
@@ -151,7 +152,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     this.#responded(wallMs);
     const tookMs = nowMs - this.#sentMs;
     pool.succeeded(engine, wallMs, tookMs);
-    if (!this.#blame.isEmpty) this.#blame.served(tookMs, wallMs);
+    this.#blame?.served(tookMs, wallMs);
   }
 
   /** The engine has shown that it works, or at least that it responds. */
@@ -188,6 +189,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     }
     const kind = this.#isLate ? "late" : "failed";
     const waitedMs = this.#isLate ? this.#clock.nowMs() - this.#sentMs : Number.POSITIVE_INFINITY;
+    this.#blame ??= new Blame();
     this.#blame.failed(this.#placement!, nowMs, source, kind, waitedMs);
   }
 

@@ -4,7 +4,6 @@
  */
 import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
-import { asksForStream } from "../../context/asks-for-stream.ts";
 import { hasEvents, StreamEnd } from "../../response/body/stream-marks.ts";
 import { type ResponseCheck, responseCheckOf } from "../../response/response-check.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
@@ -64,8 +63,7 @@ export class DecodeFaults {
     const isPost = context.method === "POST";
     const generates = isPost && endpoint !== undefined && isGenerating(endpoint);
     if (generates && !this.#exchange.resumes && this.#retries.mayFollow(leg, "invalid")) {
-      const isWhole = framing !== "length" && !hasEvents(fields) && !asksForStream(context);
-      this.#check = responseCheckOf(head, isWhole);
+      this.#check = responseCheckOf(head);
     }
     const isWatched = generates && status < 300 && framing === "close" && hasEvents(fields);
     this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
