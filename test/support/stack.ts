@@ -103,9 +103,10 @@ export class Engine {
     return (await (await fetch(`${this.url}/debug/state`)).json()) as EngineState;
   }
 
-  /** The last 64 requests, as they arrived. */
+  /** Of the last 64 requests, as they arrived, all but those for models: the proxy's own come at any time. */
   async requests(): Promise<RecordedRequest[]> {
-    return (await (await fetch(`${this.url}/debug/requests`)).json()) as RecordedRequest[];
+    const last = (await (await fetch(`${this.url}/debug/requests`)).json()) as RecordedRequest[];
+    return last.filter((request) => request.path !== "/v1/models");
   }
 
   async setFault(fault: FaultInput): Promise<void> {
