@@ -87,6 +87,22 @@ describe.each(together)("with the dialect %s", (dialect) => {
   });
 });
 
+test("a response in one piece does not wait at an engine that hangs and gets too few requests to be ejected", () => {
+  const world = worldOf(2, "round_robin", { prefill: undefined, dialect: "plain" });
+  for (const engine of world.decode) engine.checksTransfer = false;
+  for (let i = 0; i < 6; i += 1) world.responseTo(world.ask({ prompt: "p", stream: true }));
+  const [first, second] = world.decode;
+  first!.script = hangs;
+  second!.script = decodes;
+  const whole = { prompt: "whole", stream: false };
+  const asked = [whole, { prompt: "other", stream: true }, { prompt: "late", stream: true }].map(
+    (ask) => world.ask(ask),
+  );
+  world.runFor(10_000);
+  expect(asked[0]!.answers[0]?.body.toString()).toBe(rightResponse(whole));
+  expect(world.board.health.ejectedUntil(0)).toBe(0);
+});
+
 test("a response is late since the engine's last sign of life", () => {
   const world = worldOf(2, "round_robin", { prefill: undefined, dialect: "plain" });
   for (const engine of world.decode) engine.checksTransfer = false;

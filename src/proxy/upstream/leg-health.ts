@@ -234,6 +234,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   #late(waitedMs: number, lateMs: number): void {
     const wasLate = this.#isLate;
+    const hasFailedOthers = this.#hasFailedOthers;
     this.#isLate = true;
     const { pool, engine } = this.#placement!;
     if (!wasLate) pool.board.observeWait(engine.slot, waitedMs);
@@ -241,7 +242,8 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     const cause = `no response after ${ms}, ${Math.round(lateMs)} ms is late for its length`;
     // A response in one piece may take any time, unless others have found that the engine does not work.
     const isHealthy = pool.health.isHealthy(engine, this.#clock.wallMs());
-    const isLost = this.#isEarly || !isHealthy || this.#awaited !== undefined;
+    const isTrusted = isHealthy && !hasFailedOthers && this.#awaited === undefined;
+    const isLost = this.#isEarly || !isTrusted;
     if (isLost && this.#leg.giveUp(cause)) {
       this.#patience *= patienceFactor;
       return;
@@ -263,11 +265,19 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   #lateMs(): number {
     const { pool, engine, lease } = this.#placement!;
-    let lateMs = lateAfterMs(pool, this.#isEarly, lease.tokens);
+    const lateMs = this.#patience * lateAfterMs(pool, this.#isEarly, lease.tokens);
+    if (this.#isEarly) return lateMs;
     // Where others have found that the engine hangs, a response in one piece is worth no more patience than a stream.
-    if (!this.#isEarly && pool.health.hangs(engine, this.#clock.wallMs()))
-      lateMs = Math.min(lateMs, lateAfterMs(pool, true, lease.tokens));
-    return this.#patience * lateMs;
+    const streamMs = this.#patience * lateAfterMs(pool, true, lease.tokens);
+    if (pool.health.hangs(engine, this.#clock.wallMs())) return Math.min(lateMs, streamMs);
+    // Nor much more while it may be ejected only for want of requests.
+    return this.#hasFailedOthers ? Math.min(lateMs, patienceFactor * streamMs) : lateMs;
+  }
+
+  /** Whether other requests have failed at the engine since its last response. */
+  get #hasFailedOthers(): boolean {
+    const { pool, engine } = this.#placement!;
+    return pool.health.failuresOf(engine) > (this.#isLate ? 1 : 0);
   }
 
   #isSilentFor(ms: number): boolean {
