@@ -37,8 +37,6 @@ const restFactor = 1.5;
  * its arenas, and small blocks that stay in use lie behind the buffers. It is about what one read of its engine is.
  */
 const keptBytes = { node: 65_536, bun: 0 };
-/** What V8 keeps of a young generation that has grown under load. Idle is 90 MiB, so that it shows. */
-const grownBytes = { node: 16_777_216, bun: 0 };
 /** Longest time for what clients do not read to fill all buffers. */
 const fillMs = 180_000;
 
@@ -297,8 +295,7 @@ servers:
       const load = loads[name];
       const peak = await peakWhile(proxy.pid, () => load.run(port));
       const max = allowed(runtime, idle, load);
-      const keptMax = grownBytes[runtime] + (load.streams ?? 0) * keptBytes[runtime];
-      const restMax = idle * restFactor + keptMax;
+      const restMax = idle * restFactor + (load.streams ?? 0) * keptBytes[runtime];
       const startMs = performance.now();
       while (performance.now() - startMs < restMs && rssOf(proxy.pid) > restMax) await sleep(200);
       const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
