@@ -270,7 +270,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     // Where others have found that the engine hangs, a response in one piece is worth no more patience than a stream.
     const streamMs = this.#patience * lateAfterMs(pool, true, lease.tokens);
     if (pool.health.hangs(engine, this.#clock.wallMs())) return Math.min(lateMs, streamMs);
-    // Nor much more while it may be ejected only for want of requests.
+    // Nor much more where it fails, and gets too few requests to be ejected for it.
     return this.#hasFailedOthers ? Math.min(lateMs, patienceFactor * streamMs) : lateMs;
   }
 
