@@ -18,8 +18,12 @@ const agent = new Agent({ keepAlive: true, maxSockets: 200 });
 
 const words = ["river", "stone", "lantern", "harbour", "meadow", "copper", "winter", "signal"];
 
+/**
+ * Ends with a full stop: a prompt that ends with a word of the engines' own may be the beginning of a response to what
+ * stands before it, which they then continue, in other words when they get it as tokens.
+ */
 function requestOf(index) {
-  const text = `request ${index}: ${Array.from({ length: 20 + ((index * 7) % 60) }, (_, i) => words[(index + i * i) % words.length]).join(" ")}`;
+  const text = `request ${index}: ${Array.from({ length: 20 + ((index * 7) % 60) }, (_, i) => words[(index + i * i) % words.length]).join(" ")}.`;
   const common = { model: "simulated", max_tokens: 8 + (index % 9), stream: index % 8 !== 5 };
   return index % 2 === 0
     ? { path: "/v1/completions", body: { prompt: text, ...common } }
