@@ -1,5 +1,5 @@
 /**
- * Follows the KV events of one engine, without I/O: batches are numbered from 0 at the engine's start, so one that is
+ * Follows the KV events of one engine, without I/O: batches are numbered from 0 or 1 at the engine's start, so one that is
  * missing is noticed, and asked for again; one with a lower number is of an engine that was started anew.
  *
  * What is known is exact while all of the engine's history is: from its start, from a batch after which it had nothing,
@@ -41,6 +41,11 @@ export class KvFollower {
   #mayAsk = false;
   /** Number of the batch that is to come; -1 = not known. */
   #next = -1;
+  /**
+   * vLLM counts batches from 0, llm-d-inference-sim from 1. So batch 1 is the first one of an engine of which no batch 0
+   * was ever heard. If there was one, and it is lost, what it stored is not claimed.
+   */
+  #firstSeqMax = 1;
   /** Of the last batch. */
   #lastTs = Number.NaN;
   #replay: Replay | undefined;
@@ -92,11 +97,14 @@ export class KvFollower {
     else this.#keep(seq, payload!);
   }
 
-  /** @param parts as a ROUTER says them to a DEALER: empty, number, batch */
+  /**
+   * @param parts as a ROUTER says them to a DEALER: empty, topic, number, batch; without the topic up to vLLM 0.25
+   *   (`vllm/distributed/kv_events.py`)
+   */
   replayed(parts: readonly Buffer[]): void {
-    const [, number, payload] = parts;
+    const [number, payload] = parts.slice(-2);
     if (this.#replay === undefined) return;
-    if (parts.length !== 3 || number?.length !== seqBytes) {
+    if (parts.length < 3 || parts.length > 4 || number?.length !== seqBytes) {
       this.replayEnded("it is no replay");
       return;
     }
@@ -125,15 +133,12 @@ export class KvFollower {
   }
 
   #live(seq: number, payload: Buffer): void {
-    if (this.#next < 0) {
-      if (seq === 0) this.#begin();
-      else this.#joinAt(seq);
-    }
+    if (this.#next < 0) this.#startAt(seq);
     if (seq < this.#next) {
       this.#forget();
       this.#actions.restarted();
       if (seq > 0 && this.#askAndKeep("all", 0, seq, payload)) return;
-      if (seq === 0) this.#begin();
+      if (seq <= this.#firstSeqMax) this.#begin();
       this.#next = seq;
     } else if (seq > this.#next) {
       if (this.#isWhole && this.#askAndKeep("gap", this.#next, seq, payload)) return;
@@ -153,10 +158,9 @@ export class KvFollower {
       if (!isSame) this.#another();
       return;
     }
-    if (isFirst && this.#replay === "all") {
-      if (seq === 0) this.#begin();
-      else this.#joinAt(seq);
-    }
+    if (isFirst && this.#replay === "all") this.#startAt(seq);
+    // It has had nothing before, and counts from 1.
+    if (isFirst && this.#next === 0 && seq <= this.#firstSeqMax) this.#next = seq;
     if (seq !== this.#next) {
       this.#replay = undefined;
       this.#lose(`batch ${this.#next} cannot be had again`);
@@ -180,6 +184,7 @@ export class KvFollower {
   #apply(seq: number, payload: Buffer): void {
     const batch = readKvBatch(payload);
     this.#next = seq + 1;
+    if (seq === 0) this.#firstSeqMax = 0;
     if (typeof batch === "string") {
       this.#cannotFollow(batch);
       return;
@@ -195,6 +200,15 @@ export class KvFollower {
       const why = this.cache.apply(event);
       if (why !== undefined) this.#cannotFollow(why);
     }
+  }
+
+  #startAt(seq: number): void {
+    if (seq > this.#firstSeqMax) {
+      this.#joinAt(seq);
+      return;
+    }
+    this.#begin();
+    this.#next = seq;
   }
 
   /** The batches before cannot be had. From here on it is followed, in case that it clears its cache. */

@@ -34,18 +34,22 @@ it("an engine that cannot be reached, and one that cannot be asked, are reported
   expect(reported[1]).toContain("cannot be had again: connect ECONNREFUSED");
 });
 
-async function start(ports = { events: 0, replay: 0 }, arrays = false) {
-  const publisher = new KvPublisher({ arrays });
+async function start(ports = { events: 0, replay: 0 }, isOlder = false, firstSeq = 0) {
+  const publisher = new KvPublisher({ isOlder, firstSeq, topic: "kv@10.0.0.1@tiny" });
   ends.push(() => publisher.close());
   const events = await publisher.listen(ports.events, host);
   const replay = await publisher.listenForReplay(ports.replay, host);
   return { publisher, events, replay };
 }
 
-it.each([false, true])(
-  "what an engine drops is asked for, and what it forgets with its life is forgotten; arrays: %s",
-  async (arrays) => {
-    const { publisher, events, replay } = await start(undefined, arrays);
+it.each([
+  [false, 0],
+  [false, 1],
+  [true, 0],
+])(
+  "what an engine drops is asked for, and what it forgets with its life is forgotten; older: %s, counts from %s",
+  async (isOlder, firstSeq) => {
+    const { publisher, events, replay } = await start(undefined, isOlder, firstSeq);
     publisher.stored({ hashes: [1n], parent: undefined, tokens: [1, 2], blockTokens });
     publisher.publish();
     let restarts = 0;
@@ -71,7 +75,7 @@ it.each([false, true])(
     await eventually(() => feed.cache?.leadingTokens(both) === 2);
     publisher.close();
     await eventually(() => feed.cache === undefined && restarts === 1);
-    await start({ events, replay }, arrays);
+    await start({ events, replay }, isOlder, firstSeq);
     await eventually(() => feed.cache?.leadingTokens(first) === 0);
   },
 );

@@ -1,7 +1,7 @@
 /**
  * Publishes what enters and leaves the prefix cache, as vLLM's `ZmqEventPublisher` does: a PUB whose messages are
- * topic, sequence number (8 bytes) and batch, and a ROUTER that replays the last batches from a sequence number on; a
- * message with the number -1 ends the replay.
+ * topic, sequence number (8 bytes) and batch, and a ROUTER that replays the last batches from a sequence number on, with
+ * an empty part before; a message with the number -1 ends the replay.
  */
 
 import { createServer, type Server, type Socket } from "node:net";
@@ -20,8 +20,10 @@ export interface KvPublisherOptions {
   readonly topic?: string;
   /** Batches that can be replayed. */
   readonly bufferSteps?: number;
-  /** Events are arrays, as up to vLLM 0.25, and not maps. */
-  readonly arrays?: boolean;
+  /** As up to vLLM 0.25: events are arrays, not maps, and replays leave the topic out. */
+  readonly isOlder?: boolean;
+  /** vLLM counts batches from 0, llm-d-inference-sim from 1. */
+  readonly firstSeq?: number;
   /** Milliseconds since 1970. */
   readonly nowMs?: () => number;
 }
@@ -29,24 +31,26 @@ export interface KvPublisherOptions {
 export class KvPublisher {
   readonly #topic: Buffer;
   readonly #bufferSteps: number;
-  readonly #arrays: boolean;
+  readonly #isOlder: boolean;
   readonly #nowMs: () => number;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #subscribers = new Map<Socket, string>();
   readonly #buffer: { readonly seq: number; readonly payload: Uint8Array }[] = [];
   #events: unknown[] = [];
-  #seq = 0;
+  #seq: number;
 
   constructor({
     topic = "",
     bufferSteps = 10_000,
-    arrays = false,
+    isOlder = false,
+    firstSeq = 0,
     nowMs = systemClock.wallMs,
   }: KvPublisherOptions = {}) {
     this.#topic = Buffer.from(topic);
     this.#bufferSteps = bufferSteps;
-    this.#arrays = arrays;
+    this.#isOlder = isOlder;
+    this.#seq = firstSeq;
     this.#nowMs = nowMs;
   }
 
@@ -70,9 +74,12 @@ export class KvPublisher {
       if (start?.length !== 8) return;
       const from = Number(start.readBigUInt64BE());
       const empty = Buffer.alloc(0);
-      for (const { seq, payload } of this.#buffer)
-        if (seq >= from) socket.write(message([empty, number(seq), payload]));
-      socket.write(message([empty, number(-1), empty]));
+      const say = (topic: Buffer, seq: number, payload: Uint8Array): void => {
+        const parts = [number(seq), payload];
+        socket.write(message([empty, ...(this.#isOlder ? [] : [topic]), ...parts]));
+      };
+      for (const { seq, payload } of this.#buffer) if (seq >= from) say(this.#topic, seq, payload);
+      say(empty, -1, empty);
     });
   }
 
@@ -124,7 +131,7 @@ export class KvPublisher {
   }
 
   #add(event: Readonly<Record<string, unknown>>): void {
-    this.#events.push(this.#arrays ? Object.values(event) : event);
+    this.#events.push(this.#isOlder ? Object.values(event) : event);
   }
 
   async #listen(
