@@ -16,6 +16,8 @@ export interface Expirable {
 export class Deadlines {
   /** The time at the last tick: cheap, and late by a tick at most. */
   nowMs: number;
+  /** For how long the process did not get to run, as late ticks have shown. */
+  #pausedMs = 0;
   readonly #entries: Expirable[] = [];
 
   constructor(nowMs: number) {
@@ -28,6 +30,14 @@ export class Deadlines {
    */
   dueIn(ms: number): number {
     return ms === 0 ? Number.POSITIVE_INFINITY : this.nowMs + ms + deadlineTickMs;
+  }
+
+  /**
+   * For how long this process did not get to run before `nowMs`, since it started: what others do meanwhile it cannot
+   * know. A tick that is late by one more is usual.
+   */
+  pausedMs(nowMs: number): number {
+    return this.#pausedMs + Math.max(0, nowMs - this.nowMs - 2 * deadlineTickMs);
   }
 
   add(entry: Expirable): void {
@@ -58,6 +68,7 @@ export class Deadlines {
   tick(nowMs: number): void {
     const uncountedMs = nowMs - this.nowMs - tickCountedMsMax;
     if (uncountedMs > 0) for (const entry of this.#entries) entry.deadlineMs += uncountedMs;
+    this.#pausedMs = this.pausedMs(nowMs);
     this.nowMs = nowMs;
     // Backwards: an entry that removes itself is replaced by the last one, which is already checked.
     for (let i = this.#entries.length - 1; i >= 0; i -= 1) {

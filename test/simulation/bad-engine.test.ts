@@ -175,3 +175,24 @@ test("a wait that another engine needs as well is no failure of the first", () =
   expect(world.responseTo(world.ask({ prompt: "odd", stream: true })).status).toBe(200);
   expect([0, 1].map((slot) => world.board.failures.count(slot))).toEqual([0, 0]);
 });
+
+test.each([true, false])(
+  "engines are not late because the worker did not run (stream: %s)",
+  (stream) => {
+    const world = worldOf(2);
+    for (let i = 0; i < 6; i += 1) world.responseTo(world.ask({ prompt: "fine", stream }));
+    const before = world.engines.flatMap(({ requests }) => requests).length;
+    const clients = Array.from({ length: 20 }, (_, i) => world.ask({ prompt: `c${i}`, stream }));
+    // Half of them are with a prefill engine then, half with a decode engine.
+    world.runFor(50);
+    clients.push(...Array.from({ length: 20 }, (_, i) => world.ask({ prompt: `d${i}`, stream })));
+    world.runFor(80);
+    world.workers.pause(0);
+    world.runFor(5_000);
+    world.workers.resume(0);
+    world.runUntil(() => clients.every(({ answers }) => answers.length > 0), 5_000);
+    expect(clients.map(({ answers }) => answers[0]!.status)).toEqual(clients.map(() => 200));
+    expect(world.slots.map((slot) => world.board.failures.count(slot))).toEqual([0, 0, 0, 0]);
+    expect(world.engines.flatMap(({ requests }) => requests).length - before).toBe(80);
+  },
+);

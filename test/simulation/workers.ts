@@ -44,6 +44,8 @@ interface Life {
   isAlive: boolean;
   /** It runs no more, and its sockets stay open. */
   hangs: boolean;
+  /** It does not get to run: what comes waits in the kernel. */
+  isPaused: boolean;
 }
 
 /** How long a message takes between a worker and the main thread. */
@@ -110,8 +112,23 @@ export class SimulatedWorkers {
   }
 
   tick(): void {
-    for (const { worker, hangs } of this.#lives) if (!hangs) worker.tick();
+    for (const { worker, hangs, isPaused } of this.#lives) if (!hangs && !isPaused) worker.tick();
     this.#queue?.tick();
+  }
+
+  /** The worker does not get to run until `resume`. Nobody connects meanwhile. */
+  pause(index: number): void {
+    const life = this.#lives[index]!;
+    life.isPaused = true;
+    for (const socket of life.sockets) socket.pause();
+  }
+
+  /** As in an event loop, what is due runs before what has come is read. */
+  resume(index: number): void {
+    const life = this.#lives[index]!;
+    life.isPaused = false;
+    life.worker.tick();
+    for (const socket of life.sockets) socket.resume();
   }
 
   /** The worker does nothing more, until it is killed. */
@@ -174,7 +191,7 @@ export class SimulatedWorkers {
     const port = firstCallbackPort + index;
     this.#deps.started(worker, index);
     worker.callbacks.listensAt({ host: "proxy", externalHost: "no.where", port });
-    const life: Life = { worker, sockets, isAlive: true, hangs: false };
+    const life: Life = { worker, sockets, isAlive: true, hangs: false, isPaused: false };
     return life;
   }
 

@@ -60,6 +60,15 @@ describe("a deadline", () => {
     expect(entry.fired[0]).toBe(24_100);
   });
 
+  it("shows by its ticks for how long the process did not run, also before the next tick", () => {
+    const { deadlines } = registry([]);
+    for (const now of [100, 250, 400]) deadlines.tick(now);
+    expect(deadlines.pausedMs(600)).toBe(0);
+    expect(deadlines.pausedMs(5_400)).toBe(4_800);
+    for (const now of [5_400, 5_500]) deadlines.tick(now);
+    expect(deadlines.pausedMs(5_600)).toBe(4_800);
+  });
+
   it("comes although each tick is late", () => {
     const { deadlines, entries } = registry([5_000]);
     for (let tick = 1; tick <= 5; tick += 1) deadlines.tick(tick * 3_000);

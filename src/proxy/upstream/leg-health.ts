@@ -94,7 +94,8 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     this.#sentMs = nowMs;
     this.#isLate = false;
     this.hasResponded = false;
-    if (placement.pool.health.blamesRequests) this.#silence.start(placement, this.#clock.wallMs());
+    if (placement.pool.health.blamesRequests)
+      this.#silence.start(placement, deadlines, nowMs, this.#clock.wallMs());
     if (firstLookMs(placement.pool) === 0) return;
     this.#deadlines = deadlines;
     this.#lookAgain();
@@ -141,7 +142,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
       this.#blame?.served(tookMs, wallMs);
     }
     if (!isWatched) return;
-    observeFirstByte(pool, !isDecode || isStream, lease.tokens, tookMs);
+    observeFirstByte(pool, !isDecode || isStream, lease.tokens, this.#waitedMs);
   }
 
   /** The response is whole, and what it should be. @param nowMs as `headMs` */
@@ -187,10 +188,9 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
       pool.failed(engine, nowMs, source, isUnsent ? "unsent" : "failed");
       return;
     }
-    const kind = this.#isLate ? "late" : "failed";
-    const waitedMs = this.#isLate ? this.#clock.nowMs() - this.#sentMs : Number.POSITIVE_INFINITY;
+    const waitedMs = this.#isLate ? this.#waitedMs : Number.POSITIVE_INFINITY;
     this.#blame ??= new Blame();
-    this.#blame.failed(this.#placement!, nowMs, source, kind, waitedMs);
+    this.#blame.failed(this.#placement!, nowMs, source, this.#isLate ? "late" : "failed", waitedMs);
   }
 
   /**
@@ -200,7 +200,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   cancelled(): boolean {
     if (this.deadlineIndex < 0) return false;
     const { pool, engine } = this.#placement!;
-    const waitedMs = this.#clock.nowMs() - this.#sentMs;
+    const waitedMs = this.#waitedMs;
     pool.board.observeWait(engine.slot, waitedMs);
     // What it waited for was late as well: then it has waited long enough.
     const awaited = this.#awaited;
@@ -225,7 +225,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   /** Time to look whether the response is late. */
   expired(): void {
-    const waitedMs = this.#clock.nowMs() - this.#sentMs;
+    const waitedMs = this.#waitedMs;
     const lateMs = this.#lateMs();
     const isSilent = this.#isSilentFor(lateMs);
     if (waitedMs >= lateMs && isSilent && this.#isSuspect) this.#late(waitedMs, lateMs);
@@ -281,7 +281,12 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   }
 
   #isSilentFor(ms: number): boolean {
-    return this.#silence.lastsMs(this.#clock.wallMs()) >= ms;
+    return this.#silence.lastsMs(this.#clock.nowMs(), this.#clock.wallMs()) >= ms;
+  }
+
+  /** How long the try has waited while this worker ran. */
+  get #waitedMs(): number {
+    return this.#silence.waitedMs(this.#clock.nowMs());
   }
 
   /** So often that a hanging engine is found little later than its last sign of life allows. */
