@@ -3,15 +3,14 @@
  * an engine says that prefills and decodes by itself. Reads one cell a line from its standard input and prints one
  * result a line:
  *
- *     {"url","oracle","clients","requests","waitMs","turnAfter"} → {"turn":true}, then {"right","lost","begun",…}
+ *     {"url","oracle","clients","requests","waitMs","turnAfter","graceMs"} → {"turn":true}, then {"right","lost","begun",…}
  *
- * `{"turn": true}` says that so many requests are over; the caller then turns an engine bad and responds with a line.
+ * `{"turn": true}` says that so many requests are over; the caller then turns an engine bad and responds with a line. Of
+ * what begins up to `graceMs` later, as of what began before, the rest may be missing.
  */
 import { Agent, request as httpRequest } from "node:http";
 import { createInterface } from "node:readline";
 
-/** A response whose first byte comes so soon after the turn may still be from before it. */
-const graceMs = 300;
 /** Clients wait at least so many times longer than any response took while all engines were well. */
 const patienceFactor = 6;
 const agent = new Agent({ keepAlive: true, maxSockets: 200 });
@@ -114,7 +113,7 @@ async function runCell(cell, turn) {
     // No other engine could have continued what had begun before its engine turned bad.
     if (
       firstByteAt !== undefined &&
-      firstByteAt < (turnedAt ?? Infinity) + graceMs &&
+      firstByteAt < (turnedAt ?? Infinity) + cell.graceMs &&
       status === 200 &&
       how !== "whole"
     ) {

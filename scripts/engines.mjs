@@ -12,7 +12,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -35,6 +35,8 @@ const shortForm = {
 const rightShareMin = 0.99;
 /** More than the proxy's own time-outs for engines. */
 const lossMsMax = 61_000;
+/** A response whose first byte comes so soon after the turn may still be from before it. */
+const graceMs = 300;
 
 const bootstrap = ({ role, sidePort }) => (role === "prefill" ? `bootstrap_port=${sidePort}` : "");
 const notify = ({ sidePort }) => `notify_port=${sidePort}&tp_size=1&dp_size=1`;
@@ -62,10 +64,18 @@ const dialects = {
   plain: { engine: "omni" },
 };
 
+/** An engine that takes longer is started again. */
+const debugTimeoutMs = 10_000;
+
 /** On a connection of its own, since an engine may be about to close those that are idle. */
 async function debug(engine, what, init) {
   const headers = { connection: "close" };
-  const response = await fetch(`${engine.url}/debug/${what}`, { ...init, headers });
+  const timeout = AbortSignal.timeout(debugTimeoutMs);
+  const response = await fetch(`${engine.url}/debug/${what}`, {
+    ...init,
+    headers,
+    signal: timeout,
+  });
   if (!response.ok) throw new Error(await response.text());
   await response.body?.cancel();
   return true;
@@ -75,12 +85,45 @@ const setFault = (fault) => (engine) =>
   debug(engine, "fault", { method: "POST", body: JSON.stringify(fault) });
 const signal = (name) => (engine) => engine.child.kill(name);
 
+/** Bad for so long, then good for so long, and so on. */
+const turnMs = 2_000;
+const inTurns = (bad, good) => async (engine) => {
+  let isBad = false;
+  const turn = () => {
+    isBad = !isBad;
+    // One that hangs or is gone meanwhile shows in the clients' responses.
+    return Promise.resolve((isBad ? bad : good)(engine)).catch(() => {});
+  };
+  engine.turns = setInterval(turn, turnMs);
+  await turn();
+};
+
+/** Listens, and never accepts: once the kernel's queue is full, connects get no response. */
+const neverAccepts = (port) => `
+  const listening = () => {
+    process.stdout.write("listens\\n");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  };
+  require("node:net").createServer().listen({ port: ${port}, host: "127.0.0.1", backlog: 1 }, listening);`;
+const queueFillers = 4;
+async function fillQueue(engine) {
+  await end(engine.child);
+  engine.child = start(process.execPath, ["-e", neverAccepts(engine.port)]);
+  await once(engine.child.stdout, "data");
+  for (let i = 0; i < queueFillers; i += 1)
+    connect(engine.port, "127.0.0.1")
+      .on("error", () => {})
+      .unref();
+}
+
 /** How an engine turns bad. */
 const faults = {
   refuse: setFault({ kind: "refuse" }),
   kill: signal("SIGKILL"),
   reset: setFault({ kind: "reset-before-headers" }),
   "reset-in-head": setFault({ kind: "reset-in-headers" }),
+  "reset-after-head": setFault({ kind: "reset-after-headers" }),
+  "drip-head": setFault({ kind: "drip" }),
   garbage: setFault({ kind: "garbage" }),
   500: setFault({ kind: "status", code: 500 }),
   502: setFault({ kind: "status", code: 502 }),
@@ -97,7 +140,13 @@ const faults = {
   "hang-after-head": setFault({ kind: "stall", chunks: 0 }),
   slow: setFault({ kind: "slower", factor: 10 }),
   stop: signal("SIGSTOP"),
+  "full-queue": fillQueue,
+  flap: inTurns(setFault({ kind: "refuse", durationMs: turnMs }), () => {}),
+  "stop-and-go": inTurns(signal("SIGSTOP"), signal("SIGCONT")),
 };
+/** Streams may be cut short more than once there; and each cell has requests for several turns. */
+const comesAgain = new Set(["flap", "stop-and-go"]);
+const requestsFactor = 4;
 
 const given = parseArgs({
   options: {
@@ -215,6 +264,7 @@ async function newEngine(role, dialect) {
 /** Makes all of them good again. */
 async function restore(engines, dialect) {
   for (const engine of engines) {
+    clearInterval(engine.turns);
     engine.child.kill("SIGCONT");
     // One that refuses, or is gone, cannot be told anything.
     const isReached = await debug(engine, "fault", { method: "DELETE" }).catch(() => false);
@@ -266,8 +316,16 @@ async function runCell({ dialect, leg, fault, runtime, waitMs, engines, oracle }
   const role = dialect === "plain" ? "mixed" : leg;
   const victim = engines.find((engine) => engine.role === role);
   const proxy = await startProxy(runtime, dialect, engines);
-  const turnAfter = clients * 2;
-  toClient({ url: proxy.url, oracle: oracle.url, clients, requests, waitMs, turnAfter });
+  const isOver = !comesAgain.has(fault);
+  toClient({
+    url: proxy.url,
+    oracle: oracle.url,
+    clients,
+    requests: isOver ? requests : requests * requestsFactor,
+    waitMs,
+    turnAfter: clients * 2,
+    graceMs: isOver ? graceMs : lossMsMax,
+  });
   for (;;) {
     const line = await fromClient();
     if (!line.turn) {
@@ -325,8 +383,8 @@ async function runDialect(dialect, oracle) {
         found.lost === 0 ? "" : JSON.stringify(found.ways),
       ];
       process.stdout.write(`${columns.join("  ").trimEnd()}\n`);
-      if (isMissed) process.stdout.write(`    ${found.examples.join("\n    ")}\n`);
-      if (isMissed && found.log !== "")
+      if (found.lost > 0) process.stdout.write(`    ${found.examples.join("\n    ")}\n`);
+      if (found.lost > 0 && found.log !== "")
         process.stdout.write(
           `    log: ${found.log.trim().split("\n").slice(-5).join("\n    log: ")}\n`,
         );

@@ -283,6 +283,13 @@ describe.each(runtimes)("on %s", (runtime) => {
       await afterwards();
     });
 
+    it("drip, until nobody waits any more", async () => {
+      const connection = await strike({ kind: "drip", delayMs: 1 }, false);
+      await connection.until("HTTP/1.1 200 OK\r\nx-drip: --");
+      connection.socket.destroy();
+      await afterwards();
+    });
+
     it("garbage, and the end of the connection", async () => {
       const connection = await strike({ kind: "garbage", how: "fin" }, false);
       expect(await connection.ended).toBe("end");

@@ -85,6 +85,15 @@ export const ways: Readonly<Record<string, Turns>> = {
     send("HTTP/1.1 200 OK\r\nContent-Ty");
     after(5, () => socket.cut("rst"));
   }),
+  "sends its head byte by byte": does((_, { send, after, socket }) => {
+    send("HTTP/1.1 200 OK\r\nX: ");
+    const more = (): void => {
+      if (socket.closed) return;
+      send("-");
+      after(1_000, more);
+    };
+    more();
+  }),
   "says garbage": says("\0\0\0NONSENSE\r\n\r\n"),
   "responds with 500": failsWith("500 Internal Server Error"),
   "responds with 502": failsWith("502 Bad Gateway"),
@@ -102,6 +111,14 @@ export const ways: Readonly<Record<string, Turns>> = {
       connection.after(Math.max(0, endsMs - world.network.nowMs()), () =>
         whole(request, connection),
       );
+  },
+  "refuses connections for 2 s, and again and again": (engine, _, world) => {
+    const turn = (isBad: boolean): void => {
+      engine.connects(isBad ? "refused" : undefined);
+      if (isBad) for (const { socket } of engine.connections) socket.destroy();
+      world.network.after(2_000, () => turn(!isBad));
+    };
+    turn(true);
   },
 };
 

@@ -7,6 +7,7 @@ export const faultKinds = [
   "accept-then-close",
   "reset-before-headers",
   "reset-in-headers",
+  "drip",
   "reset-after-headers",
   "reset-after-chunks",
   "end-after-chunks",
@@ -41,7 +42,7 @@ export const faultSchema = z.strictObject({
   chunks: count.optional(),
   /** Status of the response: for `status`. */
   code: z.int().min(200).max(599).default(500),
-  /** How long the response is delayed: for `slow`. */
+  /** How long the response is delayed: for `slow`; how long each byte of its head is: for `drip`. */
   delayMs: count.default(1_000),
   /** By what time is multiplied: for `slower`. */
   factor: z.number().min(1).max(1_000).default(10),
@@ -68,6 +69,7 @@ const mainKey: { readonly [kind in FaultKind]?: keyof Fault } = {
   "error-after-chunks": "chunks",
   stall: "chunks",
   status: "code",
+  drip: "delayMs",
   slow: "delayMs",
   slower: "factor",
   junk: "body",

@@ -107,6 +107,21 @@ export class Reply {
     this.#response.socket?.write(text, "latin1", after);
   }
 
+  /** Sends a head byte by byte, which never ends. */
+  drip({ delayMs }: Fault): void {
+    this.interrupted = true;
+    const { socket } = this.#response;
+    const start = "HTTP/1.1 200 OK\r\nx-drip: ";
+    let sent = 0;
+    const next = (): void => {
+      if (socket === null || socket.destroyed) return;
+      socket.write(start[sent] ?? "-");
+      sent += 1;
+      this.#clock.after(delayMs, next);
+    };
+    next();
+  }
+
   #head(status: number, headers: string[]): void {
     // uvicorn sends no keep-alive header; a hint of when it closes would be more than a real engine gives.
     this.#response.removeHeader("connection");

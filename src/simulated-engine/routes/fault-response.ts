@@ -9,6 +9,7 @@ import { RequestError } from "../http/request-error.ts";
 export function respondByFault(reply: Reply, fault: Fault, path: string): boolean {
   if (fault.kind === "reset-before-headers") reply.reset(fault);
   else if (fault.kind === "reset-in-headers") reply.raw("HTTP/1.1 200 OK\r\ncontent-ty", fault);
+  else if (fault.kind === "drip") reply.drip(fault);
   else if (fault.kind === "garbage") reply.raw("\0\0\0NONSENSE\r\n\r\n", fault);
   else if (fault.kind === "status") reply.send(fault.code, errorBody(fault.code, path));
   else if (fault.kind === "junk") sendJunk(reply, fault, path);
