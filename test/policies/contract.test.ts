@@ -8,6 +8,7 @@ import { weightsOf } from "../../src/policies/shared/define-policy.ts";
 import type { OptionShape } from "../../src/policies/shared/options.ts";
 import type { PickRequest, Policy, PoolView } from "../../src/policies/shared/policy.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
+import { isEverything } from "../support/runtimes.ts";
 import { among, countPicks, poolOf, request } from "./pool-view.ts";
 import { variantsOf } from "./variants.ts";
 
@@ -46,7 +47,10 @@ function subset(size: number, chooser: number): number[] {
   return chosen.length > 0 ? chosen : [chooser % size];
 }
 
-/** As a pool does it: pick, take the place, tell the policy; and give the place back, where the request is done. */
+/**
+ * As a pool does it: pick, take the place, tell the policy; and give the place back, where the request is done. Checks
+ * each pick itself: there are two million, and `expect` takes longer than a policy.
+ */
 function assign(
   policy: Policy,
   pool: PoolView,
@@ -56,14 +60,17 @@ function assign(
 ): number {
   const scores = policy.score && fit.map((number) => policy.score!(number, one));
   const engine = policy.pick(among(pool, fit), one);
+  if (!fit.includes(engine)) throw new Error(`picked ${engine}, which is none of ${fit}`);
   // Told as the reason of the choice: no other candidate has less.
   // But for the last digits, of which the order of operations decides.
   if (scores) {
     const least = Math.min(...scores);
-    expect(scores[fit.indexOf(engine)]! - least).toBeLessThanOrEqual(1e-9 * Math.abs(least));
+    const isLeast = scores[fit.indexOf(engine)]! - least <= 1e-9 * Math.abs(least);
+    if (!isLeast) throw new Error(`picked ${engine} of ${fit}, whose scores are ${scores}`);
   }
   const uncached = policy.uncachedBytes?.(engine, one) ?? one.bytes;
-  expect(Number.isInteger(uncached) && uncached >= 0 && uncached <= one.bytes).toBe(true);
+  if (!Number.isInteger(uncached) || uncached < 0 || uncached > one.bytes)
+    throw new Error(`${uncached} uncached bytes of ${one.bytes}`);
   const tokens = Math.ceil(one.tokens);
   pool.board.take(pool.slots[engine]!, one.bytes, 0, uncached, tokens);
   policy.assigned?.(engine, one);
@@ -79,10 +86,10 @@ describe.each(cases)("policy %s", (_, config, weightUse) => {
         const policy = createPolicy(config, { pool, random: seededRandom(seed) });
         for (const [one, chooser] of run) {
           const fit = subset(pool.size, chooser);
-          expect(fit).toContain(assign(policy, pool, fit, one, chooser % 3 === 0));
+          assign(policy, pool, fit, one, chooser % 3 === 0);
         }
       }),
-      { seed: 2, numRuns: 80 },
+      { seed: 2, numRuns: isEverything ? 80 : 40 },
     );
   });
 
@@ -92,9 +99,7 @@ describe.each(cases)("policy %s", (_, config, weightUse) => {
       const policy = createPolicy(config, { pool, random: seededRandom(1) });
       for (let requiredEngine = 0; requiredEngine < size; requiredEngine += 1) {
         for (let n = 0; n < 40; n += 1) {
-          expect(assign(policy, pool, [requiredEngine], request({ key: `${n}` }))).toBe(
-            requiredEngine,
-          );
+          assign(policy, pool, [requiredEngine], request({ key: `${n}` }));
         }
       }
     }
@@ -106,9 +111,7 @@ describe.each(cases)("policy %s", (_, config, weightUse) => {
     for (let n = 0; n < 60; n += 1) {
       const fit = [n % 31, 63];
       const client = `10.0.${n}.1`;
-      expect(fit).toContain(
-        assign(policy, pool, fit, request({ key: `${n}`, clientAddress: client })),
-      );
+      assign(policy, pool, fit, request({ key: `${n}`, clientAddress: client }));
     }
   });
 
@@ -130,13 +133,13 @@ describe.each(cases)("policy %s", (_, config, weightUse) => {
         });
         expect(picks[0]).toEqual(picks[1]);
       }),
-      { seed: 3, numRuns: 30 },
+      { seed: 3, numRuns: isEverything ? 30 : 15 },
     );
   });
 
   it("is right at both ends of chance", () => {
     for (const chance of [0, 1 - 2 ** -53]) {
-      const pool = poolOf([1, 1000, 1]);
+      const pool = poolOf([1, 100, 1]);
       const policy = createPolicy(config, { pool, random: () => chance });
       for (let n = 0; n < 50; n += 1) {
         const engine = policy.pick(among(pool, [0, 2]), request({ key: `${n}` }));
