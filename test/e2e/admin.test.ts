@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { freePorts } from "../support/ports.ts";
-import { runtimes, workerCases } from "../support/runtimes.ts";
+import { runtimes, workerCasesInTurn } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
@@ -17,7 +17,9 @@ interface ExplainedDecisions extends Omit<Explained, "decisions"> {
   readonly decisions: readonly Decision[];
 }
 
-describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+const cases = workerCasesInTurn("admin");
+
+describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

@@ -1,6 +1,6 @@
 /** Calibrating a simulated engine finds the times of its switches, and `simulate` takes what it prints. */
 import { afterAll, describe, expect, test } from "vitest";
-import { bunAndOneNode } from "../support/runtimes.ts";
+import { oneRuntime } from "../support/runtimes.ts";
 import { type Engine, Stack } from "../support/stack.ts";
 import { scaled } from "../support/times.ts";
 
@@ -16,7 +16,7 @@ const timing = [
 const attempts = 5;
 const few = ["--prompt-tokens", "512", "--batch", "4", "--repeats", "2"];
 
-describe.each(bunAndOneNode("calibrate"))("on %s", (runtime) => {
+describe.each(oneRuntime("calibrate"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   afterAll(() => stack.end());
 

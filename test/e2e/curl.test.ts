@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hasProgram } from "../support/needs.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack, totals } from "../support/stack.ts";
 import { patienceMs } from "../support/times.ts";
 
@@ -39,7 +39,7 @@ const megabyte = JSON.stringify({ prompt: "a b ".repeat(262_144), max_tokens: 5,
 /** Without the head, and with line ends as they are. */
 const bodyOf = (out: string) => out.slice(out.lastIndexOf("\r\n\r\n") + 4);
 
-describe.skipIf(!hasProgram("curl")).each(runtimes)("on %s, with curl", (runtime) => {
+describe.skipIf(!hasProgram("curl")).each(bunAndOneNode("curl"))("on %s, with curl", (runtime) => {
   const stack = new Stack(runtime);
   let pair: Engine[];
   let direct: Engine;

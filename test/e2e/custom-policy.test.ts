@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
 const example = join(process.cwd(), "examples/custom-policy/short-first.mjs");
@@ -14,7 +14,7 @@ const example = join(process.cwd(), "examples/custom-policy/short-first.mjs");
 const picks = (pick: string) =>
   `export const policy = { name: "mine", summary: "s", when: "w", options: {}, create: () => ({ pick: ${pick} }) };`;
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("custom-policy"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { freePorts } from "../support/ports.ts";
-import { bunAndOneNode } from "../support/runtimes.ts";
+import { oneRuntime } from "../support/runtimes.ts";
 import { instant, Stack } from "../support/stack.ts";
 
 /** A server of a few paths. What is posted to it is kept. */
@@ -39,7 +39,7 @@ class FakeServer {
 
 const path = "/v1/completions";
 
-describe.each(bunAndOneNode("discovered-attributes"))("on %s", (runtime) => {
+describe.each(oneRuntime("discovered-attributes"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   const bootstrap = new FakeServer();
   const prefill = new FakeServer();
@@ -91,7 +91,7 @@ describe.each(bunAndOneNode("discovered-attributes"))("on %s", (runtime) => {
   });
 });
 
-describe.each(bunAndOneNode("discovered-context"))("how long requests may be, on %s", (runtime) => {
+describe.each(oneRuntime("discovered-context"))("how long requests may be, on %s", (runtime) => {
   const stack = new Stack(runtime);
   afterAll(() => stack.end());
 

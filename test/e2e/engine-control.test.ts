@@ -2,10 +2,10 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, post } from "../support/http-client.ts";
-import { bunAndOneNode } from "../support/runtimes.ts";
+import { oneRuntime } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
-describe.each(bunAndOneNode("engine-control"))("on %s", (runtime) => {
+describe.each(oneRuntime("engine-control"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   const ways = new Map<string, ServingProxy>();
   let engines: Engine[];

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Answered, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, Stack } from "../support/stack.ts";
 import { scaled } from "../support/times.ts";
 
@@ -14,7 +14,7 @@ const headers = { "x-request-id": "same" };
 
 const errorOf = ({ body }: Answered) => (JSON.parse(body) as { error: object }).error;
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("engine-timeouts"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let faulty: { prefill: Engine; decode: Engine };
   /** One engine per role; and one more per role, which is asked only when the first fails. */

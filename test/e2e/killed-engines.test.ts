@@ -8,13 +8,13 @@ import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { Load } from "../support/load.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, endLeases, instant, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const noPrefillTime = ["--prefill-tokens-per-second", "0", "--batch-penalty-ms", "0"];
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("killed-engines"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

@@ -8,12 +8,12 @@ import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml, plainYaml } from "../support/pd-yaml.ts";
 import { freePorts } from "../support/ports.ts";
-import { runtimes, sharesPorts } from "../support/runtimes.ts";
+import { bunAndOneNode, sharesPorts } from "../support/runtimes.ts";
 import { type Engine, instant, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 /** Prompts that are queued or sent at once, with one worker or several, to prefill engines or to those that do both. */
-const cases = runtimes.flatMap((runtime) => {
+const cases = bunAndOneNode("kv-events").flatMap((runtime) => {
   const queued = { runtime, workers: 1, policy: "predictive", whole: false };
   const atOnce = { runtime, workers: 1, policy: "cache_aware", whole: true };
   if (!sharesPorts(runtime)) return [queued, atOnce];

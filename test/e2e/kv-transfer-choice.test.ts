@@ -4,7 +4,7 @@ import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
 import { freePorts } from "../support/ports.ts";
-import { bunAndOneNode } from "../support/runtimes.ts";
+import { oneRuntime } from "../support/runtimes.ts";
 import { type Engine, instant, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
@@ -13,7 +13,7 @@ const textOf = (body: string) =>
   (JSON.parse(body) as { choices: { text: string }[] }).choices[0]!.text;
 const long = "a prompt that is worth it ".repeat(50);
 
-describe.each(bunAndOneNode("kv-transfer-choice"))("on %s", (runtime) => {
+describe.each(oneRuntime("kv-transfer-choice"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefill: Engine;
   let decode: Engine;

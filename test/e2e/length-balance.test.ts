@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { bunAndOneNode } from "../support/runtimes.ts";
+import { oneRuntime } from "../support/runtimes.ts";
 import { seedConfig } from "../support/seed.ts";
 import { sharedEngines } from "../support/shared-engines.ts";
 import { type Engine, Stack } from "../support/stack.ts";
@@ -16,7 +16,7 @@ const byLength = ["--prefill-policy", "length_balance"];
 
 const { prefills, decodes } = sharedEngines(4, 4);
 
-describe.each(bunAndOneNode("length-balance"))("on %s", (runtime) => {
+describe.each(oneRuntime("length-balance"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   const ask = async (url: string, chars: number, id = "any") => {
     const body = { prompt: "x".repeat(chars), max_tokens: 1 };

@@ -1,14 +1,14 @@
 /** What needs no prefill goes to an engine as it came, and its response comes back as it was. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, post } from "../support/http-client.ts";
-import { bunAndOneNode } from "../support/runtimes.ts";
+import { oneRuntime } from "../support/runtimes.ts";
 import { seedConfig } from "../support/seed.ts";
 import { sharedEngines } from "../support/shared-engines.ts";
 import { Stack } from "../support/stack.ts";
 
 const { prefills, decodes } = sharedEngines(4, 4);
 
-describe.each(bunAndOneNode("pass-through"))("on %s", (runtime) => {
+describe.each(oneRuntime("pass-through"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   const urls = new Map<string, string>();
 

@@ -2,7 +2,7 @@
 import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, instant, type ServingProxy, Stack, totals } from "../support/stack.ts";
 
 const completions = "/v1/completions";
@@ -98,7 +98,7 @@ function ownParams(kind: string): string {
   return `${start},"kv_transfer_params":${params},"max_tokens":4,"kv\\u005ftransfer_params":null}`;
 }
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("pd-equals-direct"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let pair: readonly [Engine, Engine];
   let direct: Engine;

@@ -3,10 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { adminOf, waitingRequests } from "../support/admin.ts";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
-import { workerCases } from "../support/runtimes.ts";
+import { workerCasesInTurn } from "../support/runtimes.ts";
 import { type Engine, Stack } from "../support/stack.ts";
 
-describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+const cases = workerCasesInTurn("queue");
+
+describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let engines: Engine[];
   let url: string;

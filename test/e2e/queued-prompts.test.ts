@@ -8,7 +8,7 @@ import { adminOf, waitingRequests } from "../support/admin.ts";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { workerCases } from "../support/runtimes.ts";
+import { workerCasesInTurn } from "../support/runtimes.ts";
 import { type Engine, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
@@ -16,7 +16,9 @@ const path = "/v1/completions";
 /** Too large to be sent to an engine together with another. */
 const long = (name: string) => ({ prompt: `${name} `.repeat(2_000), max_tokens: 2 });
 
-describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+const cases = workerCasesInTurn("queued-prompts");
+
+describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

@@ -1,7 +1,7 @@
 /** One id per request: given when absent, kept when there, the same at prefill, at decode and in the response. */
 import { afterAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { seedConfig } from "../support/seed.ts";
 import { sharedEngines } from "../support/shared-engines.ts";
 import { type Engine, Stack } from "../support/stack.ts";
@@ -13,7 +13,7 @@ const path = "/v1/completions";
 const seen = new Map<Engine, number>();
 const { field, prefills, decodes } = sharedEngines(4, 4);
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("request-id"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
 
   afterAll(() => stack.end());

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
-import { bunAndOneNode } from "../support/runtimes.ts";
+import { oneRuntime } from "../support/runtimes.ts";
 import { type Engine, instant, type ServingProxy, Stack, totals } from "../support/stack.ts";
 
 const completions = "/v1/completions";
@@ -115,7 +115,7 @@ const dialects = [
   },
 ];
 const fleets = dialects.flatMap((fleet) =>
-  bunAndOneNode(fleet.dialect).map((runtime) => ({ runtime, ...fleet })),
+  oneRuntime(fleet.dialect).map((runtime) => ({ runtime, ...fleet })),
 );
 
 describe.each(fleets)("on $runtime, $dialect", (fleet) => {

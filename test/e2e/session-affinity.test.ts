@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { workerCases } from "../support/runtimes.ts";
+import { workerCasesInTurn } from "../support/runtimes.ts";
 import { sharedEngines } from "../support/shared-engines.ts";
 import { type Engine, Stack } from "../support/stack.ts";
 
@@ -37,7 +37,9 @@ interface Naming {
   readonly headers: Record<string, string>;
 }
 
-describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+const cases = workerCasesInTurn("session-affinity");
+
+describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let url: string;
   beforeAll(async () => {

@@ -9,12 +9,14 @@ import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { workerCases } from "../support/runtimes.ts";
+import { workerCasesInTurn } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 
-describe.each(workerCases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
+const cases = workerCasesInTurn("shadow");
+
+describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let proxy: ServingProxy;

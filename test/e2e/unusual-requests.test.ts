@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { post } from "../support/http-client.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
@@ -13,7 +13,7 @@ const head = (lines: string) =>
 const chunked = (parts: readonly string[]) =>
   parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join("");
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("unusual-requests"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let proxy: ServingProxy;
   let oracle: string;

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type EngineProcess, startEngineProcess } from "../support/engine-process.ts";
 import { eventually } from "../support/eventually.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { scaled } from "../support/times.ts";
 import { kvParamsOf, post, setFault, splice, stateOf } from "./http.ts";
 import { openRaw, postBytes } from "./raw-client.ts";
@@ -12,7 +12,7 @@ const path = "/v1/completions";
 const prompt = { prompt: "Tell me of the sea" };
 const fast = ["--prefill-tokens-per-second", "0", "--itl-ms", "0"];
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("simulated engine"))("on %s", (runtime) => {
   const running: EngineProcess[] = [];
   const start = async (...switches: string[]): Promise<EngineProcess> => {
     const engine = await startEngineProcess(runtime, switches);

@@ -49,7 +49,7 @@ export function bunAndOneNode(suite: string): readonly RuntimeName[] {
   return [...inTurn(nodes, suite), ...runtimes.filter((name) => name === "bun")];
 }
 
-/** For the largest matrices: one, in turn over the suites. */
+/** For the largest matrices, and for what the runtime has no part in: one, in turn over the suites. */
 export function oneRuntime(suite: string): readonly RuntimeName[] {
   return isEverything ? runtimes : inTurn(runtimes, suite);
 }
@@ -57,10 +57,10 @@ export function oneRuntime(suite: string): readonly RuntimeName[] {
 /** With `GLOBAL_PROXY_TESTS=all` each suite runs on each runtime. */
 export const isEverything: boolean = process.env["GLOBAL_PROXY_TESTS"] === "all";
 
-function inTurn(names: readonly RuntimeName[], suite: string): RuntimeName[] {
+function inTurn<Item>(items: readonly Item[], suite: string): Item[] {
   let sum = 0;
   for (const char of suite) sum += char.charCodeAt(0);
-  return [names[sum % names.length]!];
+  return [items[sum % items.length]!];
 }
 
 export function executableOf(runtime: RuntimeName): string {
@@ -93,8 +93,23 @@ export const sharingRuntimes: readonly RuntimeName[] = runtimes.filter(sharesPor
 /**
  * Each runtime with four workers where it can have them, else with one; Bun, which is the default, with one as well.
  */
-export const workerCases: readonly { readonly runtime: RuntimeName; readonly workers: number }[] =
-  runtimes.flatMap((runtime) => {
-    const counts = !sharesPorts(runtime) ? [1] : runtime === "bun" || isEverything ? [1, 4] : [4];
-    return counts.map((workers) => ({ runtime, workers }));
-  });
+export const workerCases: readonly WorkerCase[] = runtimes.flatMap((runtime) => {
+  const counts = !sharesPorts(runtime) ? [1] : runtime === "bun" || isEverything ? [1, 4] : [4];
+  return counts.map((workers) => ({ runtime, workers }));
+});
+
+interface WorkerCase {
+  readonly runtime: RuntimeName;
+  readonly workers: number;
+}
+
+/** For large suites: four workers and one, the one on Bun and the other on a Node; by turns over the suites. */
+export function workerCasesInTurn(suite: string): readonly WorkerCase[] {
+  if (isEverything) return workerCases;
+  const several = workerCases.filter(({ workers }) => workers > 1);
+  const single = workerCases.filter(({ workers }) => workers === 1);
+  const chosen = several.length > 0 ? inTurn(several, suite) : [];
+  const isBun = ({ runtime }: WorkerCase) => runtime === "bun";
+  const other = single.find((one) => chosen.every((it) => isBun(it) !== isBun(one)));
+  return [...chosen, ...(other === undefined ? [] : [other])];
+}

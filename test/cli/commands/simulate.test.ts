@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCommand } from "../../support/command.ts";
-import { bunAndOneNode } from "../../support/runtimes.ts";
+import { oneRuntime } from "../../support/runtimes.ts";
 
 let folder: string;
 
@@ -25,7 +25,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.each(bunAndOneNode("simulate"))("on %s", (runtime) => {
+describe.each(oneRuntime("simulate"))("on %s", (runtime) => {
   const simulate = (...args: string[]) =>
     runCommand(["simulate", ...args], { runtime, cwd: folder });
 

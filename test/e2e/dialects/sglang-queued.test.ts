@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 import { post } from "../../support/http-client.ts";
-import { bunAndOneNode } from "../../support/runtimes.ts";
+import { oneRuntime } from "../../support/runtimes.ts";
 import { Stack } from "../../support/stack.ts";
 
 const path = "/v1/completions";
@@ -70,7 +70,7 @@ function stream(response: ServerResponse): void {
   more();
 }
 
-describe.each(bunAndOneNode("sglang-queued"))("on %s", (runtime) => {
+describe.each(oneRuntime("sglang-queued"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   const [prefill, decode] = [new Scripted(), new Scripted()];
   let url: string;

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 import { post } from "../../support/http-client.ts";
-import { bunAndOneNode } from "../../support/runtimes.ts";
+import { oneRuntime } from "../../support/runtimes.ts";
 import { type Engine, instant, type ServingProxy, Stack } from "../../support/stack.ts";
 
 const completions = "/v1/completions";
@@ -104,7 +104,7 @@ function read(body: string) {
   };
 }
 
-describe.each(bunAndOneNode("trtllm-ends"))("on %s", (runtime) => {
+describe.each(oneRuntime("trtllm-ends"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   afterAll(() => stack.end());
 
