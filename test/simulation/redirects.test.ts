@@ -56,6 +56,14 @@ describe("of flags and YAML", () => {
     expect(got).toMatchObject({ refresh: "5; url=/a", content: "/b" });
   });
 
+  it.each([
+    [`0;URL='http://decode1:9000/a'`, `0;URL='/a'`],
+    [`0; url = "http://decode1:9000/a?b=c" `, `0; url = "/a?b=c"`],
+    [`0; url='http://elsewhere.example/a'`, `0; url='http://elsewhere.example/a'`],
+  ])("Refresh: %s, as browsers read it → %s", (from, to) => {
+    expect(redirected(`Refresh: ${from}`).refresh).toBe(to);
+  });
+
   it("the part of the path that the route replaced comes back", () => {
     const route = { match: { path: "/llm/" }, target: { pool: "decode", uri: "/v1/" } };
     const got = redirected("Location: http://decode1:9000/v1/models", route, "/llm/models/");

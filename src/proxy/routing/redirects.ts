@@ -16,6 +16,9 @@ type Rule = (context: RequestContext, value: string, pool: Pool) => string | und
 
 /** Templates have variables that a client fills; heads are written as latin1. */
 const notInHeader = /[\x00-\x1f\x7f\u{100}-\u{10ffff}]/gu;
+/** What stands before the URL of a `Refresh`, the URL, what stands behind it: browsers take it in quotes, nginx not. */
+const refreshUrl = /^(.*?url\s*=\s*["']?)([^"']*)(.*)$/is;
+const nginxRefreshUrl = /^(.*?url=)(.*)$/is;
 const names = new Map<number, string>([
   [FieldId.Location, "Location"],
   [FieldId.Refresh, "Refresh"],
@@ -56,15 +59,16 @@ export class Redirects {
 
   #value(context: RequestContext, name: string, value: string, pool: Pool): string | undefined {
     if (name === "Content-Location" && !this.#byAddress) return undefined;
-    const [, before = "", target = value] =
-      name === "Refresh" ? (/^(.*?url=)(.*)$/is.exec(value) ?? []) : [];
+    const refresh = this.#byAddress ? refreshUrl : nginxRefreshUrl;
+    const [, before = "", target = value, after = ""] =
+      name === "Refresh" ? (refresh.exec(value) ?? []) : [];
     for (const rule of this.#rules) {
       const rewritten = rule(context, target, pool);
       if (rewritten === undefined) continue;
       const { host } = context.head;
       const isPath = rewritten.startsWith("/") && name === "Location" && !this.#byAddress;
       const whole = isPath && host !== "" ? `http://${host}${rewritten}` : rewritten;
-      return before + percentEncode(whole, notInHeader);
+      return before + percentEncode(whole, notInHeader) + after;
     }
     return undefined;
   }
