@@ -38,22 +38,40 @@ export const transferHeaders: readonly string[] = [
   "X-Worker-Instance-Id",
   "X-Prefill-Instance-Id",
   "X-Decode-Instance-Id",
+  "X-Dynamo-Worker-Instance-Id",
+  "X-Dynamo-Prefill-Instance-Id",
+  "X-Dynamo-Dp-Rank",
+  "X-Dynamo-Prefill-Dp-Rank",
+  "X-Dynamo-Routing-Mode",
   "X-Smg-Target-Worker",
   "X-Trtllm-Disagg-Auth",
   "EPP-Profile",
 ];
 
-/** Members whose object vLLM copies into the sampling parameters, where its connectors look for their fields. */
-const paths: readonly (readonly KeyName[])[] = [
-  [new KeyName("vllm_xargs")],
-  [new KeyName("sampling_params"), new KeyName("extra_args")],
-  [new KeyName("extra_args")],
+/** By which a client of Dynamo's frontend picks its engines (`lib/llm/src/protocols/openai/nvext.rs`). */
+const dynamoFields = new KeySet([
+  "backend_instance_id",
+  "prefill_worker_id",
+  "decode_worker_id",
+  "dp_rank",
+  "prefill_dp_rank",
+]);
+
+/**
+ * Members with an object in which engines look for such fields: vLLM copies some into the sampling parameters, where
+ * its connectors look; Dynamo has an object of its own.
+ */
+const paths: readonly { readonly path: readonly KeyName[]; readonly fields: KeySet }[] = [
+  { path: [new KeyName("vllm_xargs")], fields: transferFields },
+  { path: [new KeyName("sampling_params"), new KeyName("extra_args")], fields: transferFields },
+  { path: [new KeyName("extra_args")], fields: transferFields },
+  { path: [new KeyName("nvext")], fields: dynamoFields },
 ];
 
 const requestIdKey = new KeyName("request_id");
 const bodyKey = new KeyName("body");
 /** Where a body without one of these has nothing to hide. */
-const hidingPlaces = new KeySet([...paths.map(([first]) => first!.text), requestIdKey.text]);
+const hidingPlaces = new KeySet([...paths.map(({ path }) => path[0]!.text), requestIdKey.text]);
 
 /** Takes the fields out of a body. Edits of a dialect come afterwards, and set its own. */
 export function removeTransferFields(members: TopLevel, edits: Edits): void {
@@ -64,7 +82,9 @@ export function removeTransferFields(members: TopLevel, edits: Edits): void {
 /** Whether the body has such a field in a place where it cannot be taken out, and where engines look nevertheless. */
 export function hidesTransferFields(members: TopLevel): boolean {
   if (members.indexOfAny(hidingPlaces) < 0) return false;
-  return paths.some((path) => isHidden(members, path, 0)) || hasAddressedId(members);
+  return (
+    paths.some(({ path, fields }) => isHidden(members, path, 0, fields)) || hasAddressedId(members)
+  );
 }
 
 /** Whether one of a list of requests has such a field, anywhere; a problem, if the list cannot be read. */
@@ -152,14 +172,19 @@ function steersTransfer(members: TopLevel): boolean {
 const element = new TopLevel();
 
 /** Of a name that occurs twice each one is looked at: which of them an engine reads is its own choice. */
-function isHidden(members: TopLevel, path: readonly KeyName[], depth: number): boolean {
+function isHidden(
+  members: TopLevel,
+  path: readonly KeyName[],
+  depth: number,
+  fields: KeySet,
+): boolean {
   const key = path[depth];
-  if (key === undefined) return members.indexOfAny(transferFields) >= 0;
+  if (key === undefined) return members.indexOfAny(fields) >= 0;
   for (let at = members.indexOf(key); at >= 0; at = members.indexOf(key, at + 1)) {
     const inner = new TopLevel();
     // What is no object has no fields.
     scanTopLevel(members.bytes, members.valueStart(at), members.valueEnd(at), inner);
-    if (isHidden(inner, path, depth + 1)) return true;
+    if (isHidden(inner, path, depth + 1, fields)) return true;
   }
   return false;
 }

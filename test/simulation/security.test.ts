@@ -59,6 +59,7 @@ describe.each(routes)("%s", (_, options) => {
     ["POST", "/%73leep"],
     ["POST", "//sleep/"],
     ["OPTIONS", "/debug/vars"],
+    ["POST", "/busy_threshold"],
   ])("%s %s reaches no engine", (method, path) => {
     const { status, text, requests } = send(path, { method }, options);
     expect(status).toBe(403);
@@ -146,6 +147,8 @@ describe.each(routes)("%s", (_, options) => {
     `{"prompt":"x","vllm_xargs":{"kv_transfer_params":"evil"}}`,
     `{"prompt":"x","sampling_params":{"extra_args":{"kv_transfer_params":{"evil":1}}}}`,
     `{"prompt":"x","sampling_params":{},"sampling_params":{"extra_args":{"kv\\u005ftransfer_params":{"evil":1}}}}`,
+    `{"prompt":"x","nvext":{"backend_instance_id":"evil"}}`,
+    `{"prompt":"x","nvext":{},"nvext":{"prefill\\u005fworker_id":"evil"}}`,
     `{"prompt":"x","request_id":"___prefill_addr_evil:1___decode_addr_evil:2_0"}`,
     `{"prompt":"x","request_id":"_\\u005f_decode_addr_evil:2"}`,
   ])("%s is refused: the field cannot be taken out", (body) => {
@@ -200,6 +203,7 @@ describe.each(routes)("%s", (_, options) => {
     ["escaped", batch(`{"kv\\u005ftransfer_params":1}`)],
     ["in one of two bodies", `{"body":{"kv_transfer_params":1},"body":{}}`],
     ["hidden", batch(`{"vllm_xargs":{"kv_transfer_params":1}}`)],
+    ["of Dynamo's", batch(`{"nvext":{"decode_worker_id":1}}`)],
     ["with an id that names engines", batch(`{"request_id":"___prefill_addr_evil:1"}`)],
     ["behind a number that only some parsers know", `{"a":NaN,"kv_transfer_params":1}`],
     ["behind such a number in its body", batch(`{"a":-Infinity,"kv_transfer_params":1}`)],

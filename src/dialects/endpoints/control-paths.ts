@@ -2,7 +2,7 @@
  * Paths by which engines are controlled or show what is not for clients: the last segment, or the first of several.
  * They are for operators, whatever stands before or behind them in a path. Sources: vllm `entrypoints/serve/…`,
  * `entrypoints/openai/api_server.py`; sglang `entrypoints/http_server.py`; TensorRT-LLM `serve/openai_server.py`;
- * vllm-ascend adds `metaserver`, which is the proxy's own.
+ * Dynamo's frontend has `busy_threshold`; vllm-ascend adds `metaserver`, which is the proxy's own.
  */
 
 export interface ControlGroup {
@@ -102,6 +102,7 @@ export const controlGroups: readonly ControlGroup[] = [
       "configure_logging",
       "set_internal_state",
       "set_trace_level",
+      "busy_threshold",
       "start_profile",
       "stop_profile",
       "profile",
