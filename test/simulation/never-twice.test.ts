@@ -39,6 +39,7 @@ const changing = [
   "/v1/uploads/u1/parts",
   "/v1/threads/t1/messages",
   "/v1/something-new",
+  "/v1/responses/resp_1/cancel",
 ];
 const computing = ["/v1/embeddings", "/v1/rerank", "/score", "/v1/audio/transcriptions"];
 

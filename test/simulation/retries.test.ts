@@ -1,6 +1,6 @@
 /** When an engine fails, another is tried as long as nothing of a response has gone to the client; and only then. */
 import { expect, test } from "vitest";
-import { codeOf } from "./client.ts";
+import { codeOf, completion } from "./client.ts";
 import { chunk, chunkedHead, decodes, type Engine, response, type Script } from "./engine.ts";
 import { rightResponse } from "./prompts.ts";
 import { World, type WorldOptions } from "./world.ts";
@@ -209,6 +209,18 @@ test("no other engine is tried once the route's time for it is over", () => {
   for (const engine of world.prefill) engine.connects("silence");
   expect(codeOf(world.responseTo(world.ask(ask)))).toBe("GP_PREFILL_TIMEOUT");
   expect(world.lines).toEqual(["504 GP_PREFILL_TIMEOUT prefill1:9000, prefill2:9000 > -"]);
+  world.expectNothingLeft();
+});
+
+test("that time begins when the first engine gets the request, as in nginx", () => {
+  const world = worldOf({ prefill: 2, route: { retry: { timeoutMs: 500 } } });
+  world.prefill[0]!.connects("refused");
+  const client = world.client();
+  const whole = completion(ask);
+  client.send(whole.slice(0, -5));
+  world.runFor(600);
+  client.socket.write(Buffer.from(whole.slice(-5)));
+  expect(world.responseTo(client).status).toBe(200);
   world.expectNothingLeft();
 });
 

@@ -30,6 +30,8 @@ export class LegRetries {
   readonly #isHarmless: boolean;
   /** Undefined = retries have none, or the request is over. */
   #budget: RetryBudget | undefined;
+  /** When the request was first sent, if that counts; -1 = it was not. */
+  #sentMs = -1;
   /** Whether the budget counts the request as in flight. */
   #isInFlight = false;
   /** Legs that are being retried and have no result yet. Undefined = there was none. */
@@ -60,6 +62,8 @@ export class LegRetries {
 
   /** A leg is sent. */
   sent(): void {
+    const { retry } = this.#route.config;
+    if (retry.timeoutMs > 0 && this.#sentMs < 0) this.#sentMs = this.#request.worker.clock.nowMs();
     if (this.#isInFlight || this.#budget === undefined) return;
     this.#isInFlight = true;
     this.#budget.enter();
@@ -161,7 +165,7 @@ export class LegRetries {
 
   #isAllowed(failure: LegFailure | number, isUnsent: boolean): boolean {
     const { context, worker } = this.#request;
-    const elapsedMs = worker.clock.nowMs() - context.startMs;
+    const elapsedMs = this.#sentMs < 0 ? 0 : worker.clock.nowMs() - this.#sentMs;
     const { retry } = this.#route.config;
     if (!this.#retried.isOpen || !allowsRetry(retry, failure, elapsedMs)) return false;
     return isUnsent || this.#isHarmless || mayRunTwice(context, this.#route);

@@ -30,7 +30,7 @@ export function conditionOf(failure: Exclude<LegFailure, "descriptors"> | number
 
 /**
  * @param failure what befell the leg, or the status of its response
- * @param elapsedMs since the request began
+ * @param elapsedMs since the request was sent to the first engine
  */
 export function allowsRetry(
   { on, timeoutMs }: RetryConfig,
@@ -70,7 +70,9 @@ function isInference(context: RequestContext, route: Route): boolean {
   if (context.method !== "POST") return false;
   // Where endpoints do not count, all that is posted is prefilled.
   if (route.prefills && !route.byEndpoint) return true;
-  return endpointOf(route.enginePath(context)) !== undefined;
+  const endpoint = endpointOf(route.enginePath(context));
+  // To cancel a stored response is no computation.
+  return endpoint !== undefined && endpoint.servedBy !== "storing-engine";
 }
 
 /**

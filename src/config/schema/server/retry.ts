@@ -73,7 +73,9 @@ export const retrySchema = z
       .max(100)
       .default(0)
       .describe("Maximum number of engines tried per leg. 0 = each engine once."),
-    timeoutMs: milliseconds.default(0).describe("No new try after this time. 0 = no limit."),
+    timeoutMs: milliseconds
+      .default(0)
+      .describe("No new try this long after the first engine got the request. 0 = no limit."),
     budget: budgetSchema.prefault({}),
   })
   .describe(
