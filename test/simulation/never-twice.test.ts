@@ -6,8 +6,8 @@ import { World, type WorldOptions } from "./world.ts";
 
 type Retry = NonNullable<NonNullable<WorldOptions["route"]>["retry"]>;
 
-function worldOf(retry: Retry = {}): World {
-  const world = new World({ decode: 2, route: { retry } });
+function worldOf(retry: Retry = {}, route: WorldOptions["route"] = {}): World {
+  const world = new World({ decode: 2, route: { ...route, retry } });
   for (const engine of world.decode) {
     engine.checksTransfer = false;
     engine.script = (_, { send }) => send(response('{"ok":true}'));
@@ -105,6 +105,34 @@ describe.each(Object.entries(faults))("an engine that %s", (_, { status, befall 
       world.expectNothingLeft();
     }
   });
+});
+
+test("by nginx's rules a response whose head has come is the client's, even if it breaks off", () => {
+  const breaks: Record<string, Script> = {
+    "behind its head": (_, { send, after, socket }) => {
+      send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+      after(20, () => socket.cut("rst"));
+    },
+    "in its body": (_, { send, after, socket }) => {
+      send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+      after(20, () => socket.cut("fin"));
+    },
+    "by silence": (_, { send }) => send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"),
+  };
+  for (const [how, befall] of Object.entries(breaks)) {
+    for (const method of ["GET", "POST"]) {
+      const on = ["error", "timeout", "invalid_header", "non_idempotent"] as const;
+      // As nginx.conf says it.
+      const world = worldOf({ rules: "nginx", on: [...on] }, { byEndpoint: false });
+      world.decode[0]!.script = befall;
+      const client = ask(world, method, "/v1/embeddings");
+      world.runUntil(() => client.ended !== undefined, 2_000);
+      expect(client.answers, how).toEqual([]);
+      expect(world.lines, how).toEqual(["200 GP_TRUNCATED - > decode1:9000"]);
+      expect(world.decode.map(seen)).toEqual([1, 0]);
+      world.expectNothingLeft();
+    }
+  }
 });
 
 test("a POST that no engine can have seen goes to another, whatever it does", () => {

@@ -13,6 +13,7 @@ export const waysToFail = [
   "closes",
   "hangs",
   "sends a bad header",
+  "closes in its body",
   ...statuses.map((status) => `responds with ${status}` as const),
 ] as const;
 export type WayToFail = (typeof waysToFail)[number];
@@ -72,6 +73,8 @@ function act(socket: Socket, way: WayToFail | undefined): void {
   if (way === "hangs") return;
   if (way === "resets") socket.resetAndDestroy();
   else if (way === "closes") socket.end();
+  else if (way === "closes in its body")
+    socket.end("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
   else if (way === "sends a bad header") socket.end("HTTP/1.1 200 OK\r\nX-A: a\0b\r\n\r\n");
   else {
     const status = way === undefined ? 200 : Number(way.slice("responds with ".length));

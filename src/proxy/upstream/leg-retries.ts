@@ -60,6 +60,11 @@ export class LegRetries {
     return mayBeResent(this.#request.context, this.#route);
   }
 
+  /** Whether a response whose head has come is the client's, whatever follows: so it is in nginx. */
+  get endWithHead(): boolean {
+    return this.#route.config.retry.rules === "nginx";
+  }
+
   /** A leg is sent. */
   sent(): void {
     const { retry } = this.#route.config;

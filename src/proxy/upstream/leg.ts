@@ -28,6 +28,8 @@ export interface LegRequest {
   legEnded(leg: Leg): void;
   /** Whether the response may still turn out to be none. */
   isUndecided?(leg: Leg): boolean;
+  /** Whether the head was all that the engine is judged by. */
+  isFinal?(leg: Leg): boolean;
   /** What is wrong with a response that has come to its end; undefined = nothing. */
   faultOf?(leg: Leg): ResponseFault | undefined;
   /** @param connection open if its time was over, and may be taken over then */
@@ -216,7 +218,7 @@ export class Leg implements LegOwner {
     }
     // It may have waited for a KV cache that does not come.
     const hasWaited = (failure.kind === "timeout" && !failure.unsent) || failure.isError === true;
-    if (failure.kind !== "descriptors")
+    if (failure.kind !== "descriptors" && !this.#request.isFinal?.(this))
       this.health.failed(failure.unsent && !this.#resent, hasWaited);
     this.#request.services.reports.legFailed(placement, this.name, failure);
     // As nginx logs a try without a response.

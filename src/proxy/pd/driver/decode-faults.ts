@@ -62,9 +62,12 @@ export class DecodeFaults {
     // A browser that asks first whether it may (OPTIONS) generates nothing.
     const isPost = context.method === "POST";
     const generates = isPost && endpoint !== undefined && isGenerating(endpoint);
-    if (generates && !this.#exchange.resumes && this.#retries.mayFollow(leg, "invalid")) {
-      this.#check = responseCheckOf(head);
-    }
+    this.#isReplaceable =
+      generates &&
+      !(this.#exchange.resumes || this.#retries.endWithHead) &&
+      this.#retries.mayFollow(leg, "invalid");
+    if (this.#isReplaceable) this.#check = responseCheckOf(head);
+    else if (owesKv) this.#check = responseCheckOf(head, firstEventBytesMax);
     const isWatched = generates && status < 300 && framing === "close" && hasEvents(fields);
     this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
   }

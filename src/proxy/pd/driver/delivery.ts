@@ -26,12 +26,15 @@ export class Delivery {
   readonly #exchange: Exchange;
   readonly #attempt: Attempt;
   readonly #merger: ResponseMerger;
+  readonly #retries: LegRetries;
   readonly #inspector = new DecodeInspector();
   readonly #relay: Relay;
   readonly faults: DecodeFaults;
   /** What has come of a stream is held back until its first event is there. */
   #awaitsEvent = false;
   #isDecodeWhole = false;
+  /** The response is the client's though nothing of it has gone out: no other can come in its place. */
+  isFinal = false;
   /** As the response under way knows it; undefined = there is none. */
   #prefill: { whole: Buffer | undefined } | undefined;
 
@@ -47,6 +50,7 @@ export class Delivery {
     this.#exchange = exchange;
     this.#attempt = attempt;
     this.#merger = merger;
+    this.#retries = retries;
     this.faults = new DecodeFaults(request, exchange, retries);
     this.#relay = new Relay(request);
   }
@@ -60,6 +64,7 @@ export class Delivery {
     this.faults.reset();
     this.#awaitsEvent = false;
     this.#isDecodeWhole = false;
+    this.isFinal = false;
   }
 
   /** The client has read what waited for it. */
@@ -88,6 +93,7 @@ export class Delivery {
   /** Of a response of which nothing has gone out, the client knows nothing: another one may come in its place. */
   retractUnsent(): void {
     const { deliveringLeg } = this.#exchange;
+    if (this.isFinal) return;
     if (deliveringLeg !== undefined && !this.#response.started) this.#exchange.retractResponse();
   }
 
@@ -106,6 +112,12 @@ export class Delivery {
     if (head.status < 300 && this.#inspects) {
       this.#inspector.start();
       this.#response.hold();
+      return;
+    }
+    // As in nginx, which has sent the head by now.
+    if (this.#retries.endWithHead && !this.#merger.collects) {
+      this.isFinal = true;
+      this.#exchange.decodeResponded(head.status < 400, false);
       return;
     }
     // Until a short response is complete another engine can still give a better one.
@@ -155,6 +167,11 @@ export class Delivery {
     else if (this.#merger.collects && this.#exchange.deliveringLeg === undefined) {
       if (this.#merger.overflows()) this.#exchange.decodeResponded(true, false);
     } else this.#relay.pauseIfBehind(connection);
+  }
+
+  /** Decode has failed: its head is all that the client gets if that was final. */
+  decodeFailed(): void {
+    if (this.isFinal && !this.#response.started) this.#response.chunks(nothing, 0, 0);
   }
 
   /** The response of this leg is complete. */

@@ -231,6 +231,10 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
     return leg.name === "decode" && this.delivery.faults.isOpen;
   }
 
+  isFinal(leg: Leg): boolean {
+    return leg.name === "decode" && this.delivery.isFinal;
+  }
+
   faultOf(leg: Leg): ResponseFault | undefined {
     return leg.name === "decode" ? this.delivery.faults.atEnd(leg) : this.#prefill!.fault;
   }
@@ -246,7 +250,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
   }
 
   get isOpen(): boolean {
-    return !this.#response.started || this.exchange.resumes;
+    const isBegun = this.#response.started || this.delivery.isFinal;
+    return !isBegun || this.exchange.resumes;
   }
 
   #hasTry(leg: Leg): boolean {
