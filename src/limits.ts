@@ -102,6 +102,8 @@ export const kvReleasesAtOnceMax = 4_096;
 export const kvDrainTimeoutMs = 5_000;
 export const kvReleaseTimeoutMs = 10_000;
 export const kvReleaseTriesMax = 2;
+/** How long an error of decode waits for a prefill that is under way, and may be the reason of it. */
+export const decodeErrorGraceMs = 1_000;
 /** Largest answer of a prefill engine, and of an encode engine. */
 export const prefillResponseBytesMax = 16_777_216;
 /** Largest response head of an engine. */

@@ -3,9 +3,10 @@
  * what the prefill alone knows does, and a client that has got nothing yet may still get another attempt.
  */
 import { describe, expect, test } from "vitest";
+import { decodeErrorGraceMs } from "../../src/limits.ts";
 import { codeOf } from "./client.ts";
 import { chunk, chunkedHead, type Engine, response, type Script } from "./engine.ts";
-import { World } from "./world.ts";
+import { World, type WorldOptions } from "./world.ts";
 
 const prefillMs = 500;
 const event = (text: string) => `data: {"choices":[{"index":0,"text":"${text}"}]}\n\n`;
@@ -31,8 +32,12 @@ const streams =
     });
   };
 
-function worldOf(dialect: "sglang" | "vllm-mooncake" | "moriio-write" | "trtllm-gen-first") {
-  const world = new World({ route: { dialect }, engine: { attributes } });
+function worldOf(
+  dialect: "sglang" | "vllm-mooncake" | "moriio-write" | "trtllm-gen-first",
+  options: WorldOptions = {},
+) {
+  const route = { dialect, ...options.route };
+  const world = new World({ engine: { attributes }, ...options, route });
   for (const engine of world.engines) engine.checksTransfer = false;
   for (const engine of world.prefill) engine.script = late(prefillBody);
   return world;
@@ -119,6 +124,19 @@ describe.each(["sglang", "vllm-mooncake", "moriio-write", "trtllm-gen-first"] as
       });
       expect(world.responseTo(ask(world, stream)).body.toString()).toBe(event("a") + done);
       world.expectNothingLeft();
+    });
+
+    test("but not for one that waits for decode itself", () => {
+      const error = 'data: {"error":{"message":"no KV cache"}}\n\n';
+      for (const decode of [1, 2]) {
+        const world = worldOf(dialect, { decode, route: { readTimeoutMs: 60_000 } });
+        all(world.prefill, () => {});
+        all(world.decode, streams(error, done));
+        const client = ask(world, stream);
+        const { body } = world.responseTo(client, decode * (decodeErrorGraceMs + 300));
+        expect(body.toString()).toBe(error + done);
+        world.expectNothingLeft();
+      }
     });
   },
 );

@@ -4,6 +4,8 @@
  */
 import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
+import { decodeErrorGraceMs, firstEventBytesMax } from "../../../limits.ts";
+import type { Expirable } from "../../../transport/deadlines.ts";
 import { hasEvents, StreamEnd } from "../../response/body/stream-marks.ts";
 import { type ResponseCheck, responseCheckOf } from "../../response/response-check.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
@@ -13,7 +15,9 @@ import type { LegRetries } from "../../upstream/leg-retries.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeRequest } from "./exchange-services.ts";
 
-export class DecodeFaults {
+export class DecodeFaults implements Expirable {
+  deadlineMs = Number.POSITIVE_INFINITY;
+  deadlineIndex = -1;
   readonly #request: ExchangeRequest;
   readonly #exchange: Exchange;
   readonly #retries: LegRetries;
@@ -21,6 +25,8 @@ export class DecodeFaults {
   #check: ResponseCheck | undefined;
   /** What decode has said, while its prefill may still know more, or be the reason. */
   #heldError: ResponseFault | undefined;
+  /** Whose response it is. */
+  #leg: Leg | undefined;
   /** Of a stream that only its connection's end would end. */
   #streamEnd: StreamEnd | undefined;
 
@@ -34,6 +40,25 @@ export class DecodeFaults {
   reset(): void {
     this.#check = undefined;
     this.#heldError = undefined;
+    this.end();
+  }
+
+  /** The request is over, or its attempt. */
+  end(): void {
+    this.#request.worker.deadlines.remove(this);
+  }
+
+  /** Decode's error is all that is to be sent, and its prefill has not responded yet. */
+  awaitPrefill(): void {
+    const { deadlines } = this.#request.worker;
+    this.deadlineMs = deadlines.dueIn(decodeErrorGraceMs);
+    deadlines.add(this);
+  }
+
+  /** A prefill that were the reason would have failed by now: it may be decode that it waits for. */
+  expired(): void {
+    this.end();
+    if (!this.replacesError(this.#leg!)) this.#exchange.deliverWaiting();
   }
 
   /** Whether anything may still be found out of the bytes of the response. */
@@ -58,6 +83,7 @@ export class DecodeFaults {
    */
   watch(leg: Leg, head: ResponseHead): void {
     const { status, framing, fields } = head;
+    this.#leg = leg;
     const { endpoint, context } = this.#request;
     // A browser that asks first whether it may (OPTIONS) generates nothing.
     const isPost = context.method === "POST";
@@ -104,10 +130,14 @@ export class DecodeFaults {
     if (fault.isError !== true || !exchange.isPrefillPending) return fault;
     this.#heldError = fault;
     leg.refused();
+    this.awaitPrefill();
     return undefined;
   }
 
-  /** The prefill has succeeded. Whether decode is tried elsewhere, because it had an error to say before. */
+  /**
+   * The prefill has succeeded, or is not waited for any longer. Whether decode is tried elsewhere, because it had an
+   * error to say before.
+   */
   replacesError(leg: Leg): boolean {
     const error = this.#heldError;
     if (error === undefined || !this.#exchange.mayFail("decode")) return false;

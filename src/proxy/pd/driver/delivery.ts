@@ -154,7 +154,10 @@ export class Delivery {
       const isError = exchange.isPrefillPending && startsWithError(connection, chunk, start, end);
       exchange.decodeResponded(connection.head.status < 400, false, isError);
       if (exchange.ended) return;
-      if (exchange.deliveringLeg === undefined) this.#response.hold();
+      if (exchange.deliveringLeg === undefined) {
+        this.#response.hold();
+        this.faults.awaitPrefill();
+      }
     }
     this.pass(connection, chunk, start, end);
   }

@@ -159,6 +159,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
 
   finish(outcome: Outcome): void {
     this.#retries.end();
+    this.delivery.faults.end();
     this.kv?.end();
     this.attempt.end();
     this.admission?.cancel();

@@ -174,6 +174,13 @@ export class Exchange {
     }
   }
 
+  /** Decode's response, which waits for the prefill's, is the client's without it. */
+  deliverWaiting(): void {
+    const steps = this.#steps;
+    if (steps.ended || steps.decode !== "waiting" || steps.deliveringLeg !== undefined) return;
+    steps.deliverFrom("decode");
+  }
+
   /**
    * @param isKvLeft the request did not reach the decode engine, so the prefill's KV cache is still there for another
    */

@@ -168,12 +168,17 @@ export class KvReleaser implements LegSender, Expirable {
 
   /** The attempt's own decode engine, or else one with few requests. Nothing else goes by this request. */
   #nextEngine(): Engine | undefined {
-    const { destination, decode, failed, isBoundToDecode, request } = this.#attempt;
+    const { destination, decode, failed, isSilent, isBoundToDecode } = this.#attempt;
     if (destination === undefined) return undefined;
+    if (decode !== undefined && decode !== failed && !this.#tried.includes(decode)) return decode;
+    const other = isBoundToDecode ? undefined : this.#leastLoaded(destination.pool);
+    if (other !== undefined || failed === undefined || isSilent) return other;
+    return this.#tried.includes(failed) ? undefined : failed;
+  }
+
+  #leastLoaded(pool: Pool): Engine | undefined {
+    const { failed, request } = this.#attempt;
     const isOut = (engine: Engine) => engine === failed || this.#tried.includes(engine);
-    if (decode !== undefined && !isOut(decode)) return decode;
-    if (isBoundToDecode) return undefined;
-    const { pool } = destination;
     const nowMs = request.worker.clock.wallMs();
     let best: Engine | undefined;
     for (const engine of pool.engines) {
