@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { kvDrainTimeoutMs } from "../../src/limits.ts";
 import { type KvEnd, kvEnds } from "../../src/scoreboard/kv-counts.ts";
 import type { Client } from "./client.ts";
-import { bodyOf, response, type Script } from "./engine.ts";
+import { bodyOf, chunk, chunkedHead, response, type Script } from "./engine.ts";
 import { endedOf } from "./kv-audit.ts";
 import { World } from "./world.ts";
 
@@ -156,6 +156,54 @@ test("what decode rejects is freed, by a request that it accepts", () => {
   world.runFor(50);
   expect(world.kv.held.size).toBe(0);
   expect(ends(world)).toEqual({ released_by_request: 1 });
+  world.expectNothingLeft();
+});
+
+const errorEvent = (status: number) => `data: {"error":{"message":"no","code":${status}}}\n\n`;
+const streamOf = (...chunks: readonly string[]): string =>
+  `${chunkedHead}${chunks.map(chunk).join("")}0\r\n\r\n`;
+
+/** Behind a status of 200, and nothing of the KV cache was fetched. */
+const junk: Record<string, string | Buffer> = {
+  "an error": response('{"error":{"message":"no"}}'),
+  "an error as its first event": streamOf(errorEvent(500), "data: [DONE]\n\n"),
+  "an error that comes in parts": streamOf('data: {"err', 'or":{"code":500}}\n\n'),
+  "the client's error": streamOf(errorEvent(400), "data: [DONE]\n\n"),
+  "a page": response("<html></html>"),
+  nothing: response(""),
+  "a stream without events": streamOf(),
+  "a stream that is only its end": streamOf("data: [DONE]\n\n"),
+};
+
+describe.each([1, 2])("with %i decode engines", (decode) => {
+  test.each(Object.entries(junk))(
+    "what decode says with 200 is no KV cache taken: %s",
+    (_, what) => {
+      const world = new World({ decode });
+      world.kv.consumed = false;
+      for (const engine of world.decode) engine.script = (_, { send }) => send(what);
+      expect(world.responseTo(world.ask(ask)).status).toBe(200);
+      world.runFor(50);
+      expect(ends(world)).toEqual({ released_by_request: decode > 1 && isMended(what) ? 2 : 1 });
+      expect(world.kv.held.size).toBe(0);
+      world.expectNothingLeft();
+    },
+  );
+});
+
+/** Another engine is tried for it. */
+function isMended(what: string | Buffer): boolean {
+  return what !== junk["the client's error"];
+}
+
+test("a decode engine that drops the connection is asked to free the KV cache if there is no other", () => {
+  const world = new World({ decode: 1 });
+  world.kv.consumed = false;
+  world.decode[0]!.script = (_, { socket }) => socket.cut("rst");
+  expect(world.responseTo(world.ask(ask)).status).toBe(502);
+  world.runFor(50);
+  expect(ends(world)).toEqual({ released_by_request: 1 });
+  expect(world.kv.held.size).toBe(0);
   world.expectNothingLeft();
 });
 

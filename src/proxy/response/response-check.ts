@@ -36,30 +36,38 @@ const [lineFeed, carriageReturn, colon, lessThan] = Buffer.from("\n\r:<");
 /**
  * For a response that begins. Only what is JSON or events, or should be, is looked at: undefined = it is neither. What
  * is no stream of events is of no use before its end, also to a client that has asked for a stream.
+ * @param wholeBytesMax a larger response in one piece counts as good
  */
-export function responseCheckOf(head: ResponseHead): ResponseCheck | undefined {
+export function responseCheckOf(
+  head: ResponseHead,
+  wholeBytesMax: number = bufferedResponseBytesMax,
+): ResponseCheck | undefined {
   const { status, fields, framing, contentLength } = head;
   if (status >= 300 || fields.get("content-encoding")) return undefined;
   const isStream = hasEvents(fields);
-  const isShort = framing !== "length" || contentLength <= bufferedResponseBytesMax;
+  const isShort = framing !== "length" || contentLength <= wholeBytesMax;
   const isText = /^(application\/json|text\/|$)/i.test(fields.get("content-type") ?? "");
-  return isStream || (isShort && isText) ? new ResponseCheck(isStream) : undefined;
+  return isStream || (isShort && isText) ? new ResponseCheck(isStream, wholeBytesMax) : undefined;
 }
 
 export class ResponseCheck extends CollectedBody {
+  /** The stream begins with an error that the client has made: it is a response, and nothing was generated. */
+  isClientsError = false;
   readonly #isStream: boolean;
+  readonly #wholeBytesMax: number;
   #parts = 0;
 
-  constructor(isStream: boolean) {
+  constructor(isStream: boolean, wholeBytesMax: number) {
     super();
     this.#isStream = isStream;
+    this.#wholeBytesMax = wholeBytesMax;
   }
 
   /** Bytes of the body, as they were framed. Not called again after anything but `open`. */
   see(source: FramedBody, chunk: Buffer, start: number, end: number): Verdict {
     this.add(source, chunk, start, end);
     this.#parts += 1;
-    return this.#isStream ? this.#beginning(this.bytes) : wholeSoFar(this, this.#parts);
+    return this.#isStream ? this.#beginning(this.bytes) : this.#wholeSoFar();
   }
 
   /** The response has come to its end. */
@@ -77,7 +85,8 @@ export class ResponseCheck extends CollectedBody {
     const end = endOfEvent(bytes, at);
     if (end < 0) return bytes.length > firstEventBytesMax ? "good" : "open";
     if (beginsWithError(bytes, at, end)) {
-      return clientsError.test(bytes.toString("latin1", at, end)) ? "good" : isError;
+      this.isClientsError = clientsError.test(bytes.toString("latin1", at, end));
+      return this.isClientsError ? "good" : isError;
     }
     const line = bytes.lastIndexOf(lineFeed!, end - 1) + 1;
     const from = Math.max(at, line);
@@ -86,12 +95,12 @@ export class ResponseCheck extends CollectedBody {
     if (bytes.subarray(end - done.length, end).equals(done)) return noEvents;
     return endsJson(bytes[end - 1]!) ? "good" : notJson;
   }
-}
 
-/** A page needs not be awaited, and nothing large is. */
-function wholeSoFar(body: CollectedBody, parts: number): Verdict {
-  if (parts === 1 && body.bytes[0] === lessThan) return notJson;
-  return body.byteLength > bufferedResponseBytesMax ? "good" : "open";
+  /** A page needs not be awaited, and nothing large is. */
+  #wholeSoFar(): Verdict {
+    if (this.#parts === 1 && this.bytes[0] === lessThan) return notJson;
+    return this.byteLength > this.#wholeBytesMax ? "good" : "open";
+  }
 }
 
 /** Where the first line begins that is neither empty nor a comment. */

@@ -23,6 +23,10 @@ export class DecodeFaults implements Expirable {
   readonly #retries: LegRetries;
   /** Undefined = there is nothing to find out of the response, or nothing any more. */
   #check: ResponseCheck | undefined;
+  /** Another engine can still give a better response than one that the check finds wrong. */
+  #isReplaceable = false;
+  /** It is an error, or no response: decode has generated nothing. */
+  #isJunk = false;
   /** What decode has said, while its prefill may still know more, or be the reason. */
   #heldError: ResponseFault | undefined;
   /** Whose response it is. */
@@ -39,6 +43,8 @@ export class DecodeFaults implements Expirable {
   /** Decode is sent: nothing of a response before counts. */
   reset(): void {
     this.#check = undefined;
+    this.#isReplaceable = false;
+    this.#isJunk = false;
     this.#heldError = undefined;
     this.end();
   }
@@ -66,9 +72,14 @@ export class DecodeFaults implements Expirable {
     return this.#check !== undefined || this.#streamEnd !== undefined;
   }
 
-  /** It cannot be told yet whether it is a response. */
+  /** It cannot be told yet whether it is a response, and it is held back as long. */
   get isOpen(): boolean {
-    return this.#check !== undefined;
+    return this.#check !== undefined && this.#isReplaceable;
+  }
+
+  /** What has come shows whether decode generates: undefined = not yet. */
+  get generates(): boolean | undefined {
+    return this.#check === undefined ? !this.#isJunk : undefined;
   }
 
   /** The response is an error, and waits for the prefill. */
@@ -80,8 +91,9 @@ export class DecodeFaults implements Expirable {
    * Decode's response begins. An engine that dies closes its connection as one does that is done: where nothing else
    * frames a stream of an API that has an end, that end has to come. Where no other engine would be tried, junk goes to
    * the client as it comes, and nothing is held back.
+   * @param owesKv a prefill engine may hold the KV cache until decode generates
    */
-  watch(leg: Leg, head: ResponseHead): void {
+  watch(leg: Leg, head: ResponseHead, owesKv: boolean): void {
     const { status, framing, fields } = head;
     this.#leg = leg;
     const { endpoint, context } = this.#request;
@@ -107,10 +119,12 @@ export class DecodeFaults implements Expirable {
     end: number,
   ): ResponseFault | undefined {
     this.#streamEnd?.add(chunk, start, end);
-    if (this.#check === undefined) return undefined;
-    const verdict = this.#check.see(connection, chunk, start, end);
+    const check = this.#check;
+    if (check === undefined) return undefined;
+    const verdict = check.see(connection, chunk, start, end);
     if (verdict === "open") return undefined;
     this.#check = undefined;
+    this.#isJunk = verdict !== "good" || check.isClientsError;
     return verdict === "good" ? undefined : this.#replaced(leg, verdict);
   }
 
@@ -118,6 +132,7 @@ export class DecodeFaults implements Expirable {
   atEnd(leg: Leg): ResponseFault | undefined {
     if (this.#streamEnd?.hasCome === false) return cutShort;
     const verdict = this.#check?.atEnd() ?? "good";
+    if (this.#check !== undefined) this.#isJunk = verdict !== "good";
     this.#check = undefined;
     return verdict === "good" ? undefined : this.#replaced(leg, verdict);
   }
@@ -125,6 +140,7 @@ export class DecodeFaults implements Expirable {
   /** The fault, if another engine may be tried for a better response. Otherwise the client gets this one as it is. */
   #replaced(leg: Leg, fault: ResponseFault): ResponseFault | undefined {
     const exchange = this.#exchange;
+    if (!this.#isReplaceable) return undefined;
     const mayRetry = exchange.mayFail("decode") && this.#retries.mayFollow(leg, "invalid");
     if (!mayRetry) return undefined;
     if (fault.isError !== true || !exchange.isPrefillPending) return fault;

@@ -176,7 +176,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
   }
 
   legHead(leg: Leg, { head }: EngineConnection): void {
-    if (leg.name === "decode") this.delivery.faults.watch(leg, head);
+    if (leg.name === "decode") this.delivery.faults.watch(leg, head, this.kv?.isOpen ?? false);
     if (head.status >= 300) this.kv?.refused(leg.name);
     const retry = this.#retries.responded(leg, head, this.#hasTry(leg));
     if (leg.name === "prefill" && head.status < 300) return;
@@ -203,13 +203,11 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
         leg.fail(fault);
         return;
       }
+      this.kv?.decodeResponds(connection.head.status, this.delivery.faults.generates);
     }
     if (this.exchange.deliveringLeg === leg.name) this.delivery.pass(connection, chunk, start, end);
     else if (leg.name === "prefill") this.#prefill!.body(leg, connection, chunk, start, end);
-    else {
-      this.kv?.decodeResponds(connection.head.status);
-      this.delivery.decodeBody(connection, chunk, start, end);
-    }
+    else this.delivery.decodeBody(connection, chunk, start, end);
     this.#countHeld();
   }
 
@@ -237,7 +235,11 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
   }
 
   faultOf(leg: Leg): ResponseFault | undefined {
-    return leg.name === "decode" ? this.delivery.faults.atEnd(leg) : this.#prefill!.fault;
+    if (leg.name !== "decode") return this.#prefill!.fault;
+    const { faults } = this.delivery;
+    const fault = faults.atEnd(leg);
+    if (fault === undefined) this.kv?.decodeResponds(leg.connection!.head.status, faults.generates);
+    return fault;
   }
 
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean, connection: EngineConnection): void {
@@ -246,6 +248,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
     this.delivery.retractUnsent();
     this.kv?.failed(leg.name, failure, unsent, connection);
     if (leg.name === "decode" && this.#goesOn()) return;
+    if (leg.name === "decode") this.delivery.decodeFailed();
     if (leg.name === "prefill") this.#prefill!.failed(failure, mayRetry);
     else this.exchange.decodeFailed(failure, mayRetry, unsent);
   }

@@ -38,12 +38,19 @@ export class KvDuty {
   #isReadOn = false;
   /** A decode engine that has failed, or has rejected its request: it has not fetched the KV cache. */
   #over: Engine | undefined;
-  /** One that did not respond. */
+  /** One that has failed. */
   #failed: Engine | undefined;
+  /** Its time was over. */
+  #isSilent = false;
 
   constructor(parts: KvParts, release: KvRelease) {
     this.#parts = parts;
     this.#release = release;
+  }
+
+  /** A prefill engine may hold a KV cache that decode has not taken yet. */
+  get isOpen(): boolean {
+    return this.#obligation !== undefined;
   }
 
   /** The prefill's request is sent, or sent once more over another connection. */
@@ -85,6 +92,7 @@ export class KvDuty {
     }
     this.#over = this.#parts.legs.decode.engine;
     this.#failed = this.#over;
+    this.#isSilent = failure === "timeout";
   }
 
   /** A leg's engine has responded with an error. */
@@ -93,9 +101,16 @@ export class KvDuty {
     else this.#over = this.#parts.legs.decode.engine;
   }
 
-  /** Some of a response of decode has come. */
-  decodeResponds(status: number): void {
-    if (this.#obligation === undefined || status >= 300) return;
+  /**
+   * Some of a response of decode has come, or its end.
+   * @param generates whether it is one, as far as it shows; undefined = that does not show yet
+   */
+  decodeResponds(status: number, generates: boolean | undefined): void {
+    if (this.#obligation === undefined || status >= 300 || generates === undefined) return;
+    if (!generates) {
+      this.refused("decode");
+      return;
+    }
     this.#obligation.taken();
     this.#obligation = undefined;
   }
@@ -126,6 +141,7 @@ export class KvDuty {
     this.#isReadOn = false;
     this.#over = undefined;
     this.#failed = undefined;
+    this.#isSilent = false;
   }
 
   /** The prefill's time is over, and its attempt may go on without it. What comes of it is read on its own. */
@@ -156,6 +172,7 @@ export class KvDuty {
       destination: targets.destination("decode"),
       decode: decode.engine,
       failed: this.#failed,
+      isSilent: this.#isSilent,
       isBoundToDecode: route.dialect.choosesDecodeFirst ?? false,
       response: prefillResponse!.take(),
     };

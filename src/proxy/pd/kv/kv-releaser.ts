@@ -32,8 +32,10 @@ export interface DroppedAttempt {
   readonly destination: Destination | undefined;
   /** Its decode engine; undefined = none was chosen. */
   readonly decode: Engine | undefined;
-  /** A decode engine that did not respond. Asking it again would only keep the request's body for longer. */
+  /** A decode engine that has failed. It is asked last. */
   readonly failed: Engine | undefined;
+  /** It did not respond in time. Asking it again would only keep the request's body for longer. */
+  readonly isSilent: boolean;
   /** Whether the transfer names that engine, so that no other can free the KV cache. */
   readonly isBoundToDecode: boolean;
   /** What has come of the prefill's response. */
