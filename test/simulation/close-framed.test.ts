@@ -46,7 +46,10 @@ const closesAfter =
 
 function ask(world: World, path: string, version = "1.1") {
   const client = world.client();
-  client.send(`POST ${path} HTTP/${version}\r\nHost: proxy\r\nContent-Length: 2\r\n\r\n{}`);
+  const body = '{"stream":true}';
+  client.send(
+    `POST ${path} HTTP/${version}\r\nHost: proxy\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
   world.runUntil(() => client.answers.length > 0 || client.ended !== undefined, 2_000);
   return client;
 }
@@ -78,6 +81,20 @@ test("a client of HTTP/1.0 gets a reset, since an end would be a lie", () => {
   world.decode[0]!.script = closesAfter(text("a"));
   expect(ask(world, "/v1/completions", "1.0").ended).toBe("rst");
   world.expectNothingLeft();
+});
+
+test("JSON that breaks off does not end as a whole one does, where no other engine is left", () => {
+  const whole = JSON.stringify({ choices: [{ text: 'a "}]} \\' }], usage: {} });
+  for (let bytes = 1; bytes <= whole.length; bytes += 1) {
+    const world = worldOf(true, 1, 65_536);
+    world.decode[0]!.script = (_, { send, socket }) => {
+      send(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n${whole.slice(0, bytes)}`);
+      socket.end();
+    };
+    const client = ask(world, "/v1/completions");
+    expect(client.answers.some(({ status }) => status === 200)).toBe(bytes === whole.length);
+    world.expectNothingLeft();
+  }
 });
 
 test("one that ends before its first byte is tried elsewhere", () => {

@@ -31,7 +31,8 @@ function worldOf(options: WorldOptions = {}): World {
 const echoes: Script = ({ body }, connection) => {
   const { address } = connection.engine;
   const id = idIn(body.toString());
-  connection.send(response(JSON.stringify({ id, by: address, kv_transfer_params: { kv: 1 } })));
+  const said = { id, by: address, choices: [{}], kv_transfer_params: { kv: 1 } };
+  connection.send(response(JSON.stringify(said)));
 };
 
 const idIn = (body: string) => /"request_id":"([^"]*)"/.exec(body)?.[1] ?? null;

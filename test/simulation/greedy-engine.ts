@@ -57,7 +57,7 @@ export function parts(asked: Asked, from: number, upTo: number, round: number, d
       : "";
   const promptIds =
     asked.return_token_ids && !isChat
-      ? `,"prompt_token_ids":[${Array.isArray(asked.prompt) ? asked.prompt : [1, 2, 3]}]`
+      ? `,"prompt_token_ids":${JSON.stringify(Array.isArray(asked.prompt) ? asked.prompt : [1, 2, 3])}`
       : "";
   const idsOf = (i: number) => ids(i, i + 1) + (i === from ? promptIds : "");
   const event = (choice: string) => `data: ${start}${choice}]}\n\n`;

@@ -1,6 +1,6 @@
 /** An engine that responds at once with a success that is no response would draw the traffic of the whole pool. */
 import { describe, expect, test } from "vitest";
-import { chunk, response, type Script } from "./engine.ts";
+import { chunk, chunkedHead, response, type Script } from "./engine.ts";
 import { rightResponse } from "./prompts.ts";
 import { World } from "./world.ts";
 
@@ -22,6 +22,51 @@ const junk: Record<string, Script> = {
       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" +
         `${chunk("data: [DONE]\n\n")}0\r\n\r\n`,
     ),
+};
+
+/** With a head of its own. */
+const saysAs =
+  (type: string, body: string, lines = ""): Script =>
+  (_, { send }) =>
+    send(
+      `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n${lines}\r\n${body}`,
+    );
+
+const streams =
+  (...events: string[]): Script =>
+  (_, { send, after }) => {
+    send(chunkedHead);
+    const end = "data: [DONE]\n\n";
+    for (const [i, event] of [...events, end].entries())
+      after(i, () => send(chunk(event) + (event === end ? "0\r\n\r\n" : "")));
+  };
+
+const whole = JSON.stringify({ choices: [{ text: "a" }] });
+
+/** What has the right framing, and is no response to what was asked. */
+const shapes: Record<string, Script> = {
+  "bytes of some other kind": saysAs("application/octet-stream", "\x01\x02\x03"),
+  "a page of XML": saysAs("application/xml", '<?xml version="1.0"?><e/>'),
+  "what is not encoded as it says": saysAs("application/json", whole, "Content-Encoding: gzip\r\n"),
+  "a stream that is not encoded as it says": saysAs(
+    "text/event-stream",
+    "data: {}\n\n",
+    "Content-Encoding: gzip\r\n",
+  ),
+  "no choice": says('{"id":"x","choices":[]}'),
+  "no choice, but its usage": says('{"choices":[],"usage":{"prompt_tokens":1}}'),
+  "null for choices": says('{"choices":null}'),
+  "something else": says('{"status":"ok"}'),
+  "JSON with a fault inside": says('{"choices":[{"text":"a" "index":0}]}'),
+  "a list of numbers": says("[1,2]"),
+  "a stream that is not JSON": streams('data: {"choices":[{"text":"a" "index":0}]}\n\n'),
+  "a stream of a number": streams("data: 42}\n\n"),
+  "a stream of objects of nothing": streams("data: {}\n\n", "data: {}\n\n"),
+  "a stream without choices": streams('data: {"choices":[]}\n\n'),
+  "a stream of usage alone": streams('data: {"choices":[],"usage":{"prompt_tokens":1}}\n\n'),
+  "a stream of an unknown field": streams("error: EngineDeadError\n\n"),
+  "a stream that is an error with spaces": streams('data: { "error" : {"code":500}}\n\n'),
+  "a stream that is an error without any": streams('data:{"error":{"code":500}}\n\n'),
 };
 
 const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
@@ -73,7 +118,9 @@ test("a response of unknown length in one piece is what the engine says, however
 
 describe.each([true, false])("streamed: %s", (stream) => {
   const ask = { prompt: "mind the junk", stream };
-  test.each(Object.entries(junk))("%s is a failure, and another engine is tried", (_, script) => {
+  const wrongKind = stream ? says(whole) : streams('data: {"choices":[{"text":"a"}]}\n\n');
+  const all = { ...junk, ...shapes, "the other kind of response": wrongKind };
+  test.each(Object.entries(all))("%s is a failure, and another engine is tried", (_, script) => {
     const world = new World();
     world.decode[0]!.script = script;
     const got = world.responseTo(world.ask(ask));
@@ -81,6 +128,16 @@ describe.each([true, false])("streamed: %s", (stream) => {
     expect(world.decode[1]!.requests).toHaveLength(1);
     world.expectNothingLeft();
   });
+});
+
+test("events that carry nothing yet go on together with the first that does", () => {
+  const world = new World();
+  const events = ['data: {"choices":[],"x":1}\n\n', 'data: {"choices":[{"text":"a"}]}\n\n'];
+  world.decode[0]!.script = streams(...events);
+  const got = world.responseTo(world.ask({ prompt: "filtered", stream: true }));
+  expect(got.body.toString()).toBe(`${events.join("")}data: [DONE]\n\n`);
+  expect(world.decode[1]!.requests).toEqual([]);
+  world.expectNothingLeft();
 });
 
 test("a request that generates nothing may have any response: a browser asks whether it may", () => {

@@ -227,13 +227,13 @@ test("that time begins when the first engine gets the request, as in nginx", () 
 test("once a byte of a stream has gone out, a failure ends it visibly and nobody else is asked", () => {
   const world = worldOf();
   world.decode[0]!.script = (_, { send, after, socket }) => {
-    send(chunkedHead + chunk("data: {}\n\n"));
+    send(chunkedHead + chunk('data: {"text":"a"}\n\n'));
     after(20, () => socket.cut("rst"));
   };
   const client = world.ask(ask);
   world.runUntil(() => client.ended !== undefined, 1_000);
   expect(client.answers).toEqual([]);
-  expect(client.partialBody).toBe("data: {}\n\n");
+  expect(client.partialBody).toBe('data: {"text":"a"}\n\n');
   expect(world.lines).toEqual(["200 GP_TRUNCATED prefill1:9000 > decode1:9000"]);
   expect(world.decode[1]!.requests).toEqual([]);
   expect(world.prefill.flatMap(({ requests }) => requests)).toHaveLength(1);

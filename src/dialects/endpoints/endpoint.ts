@@ -52,6 +52,8 @@ export interface Generating extends Endpoint {
   readonly allowsSeveralPrompts: boolean;
   /** Members that are set to false for a prefill if they are there: it responds at once and in one piece. */
   readonly offForPrefill: readonly KeyName[];
+  /** The member of a response that lists what was generated, and is never empty; undefined = there is none. */
+  readonly choices?: KeyName;
   /** The engine stores the response, for requests that name it later. */
   readonly storage?: ResponseStorage;
 }

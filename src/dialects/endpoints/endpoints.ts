@@ -17,6 +17,7 @@ const samplingParams = key("sampling_params");
 const n = key("n");
 const stream = key("stream");
 const store = key("store");
+const choices = key("choices");
 
 /** Of vLLM and its kin. In a chat `max_completion_tokens` goes before `max_tokens`, and a completion ignores it. */
 const tokenLimits = {
@@ -33,6 +34,7 @@ export const completions: Generating = {
   ...openai,
   name: "completions",
   paths: ["/completions"],
+  choices,
   limits: tokenLimits,
   prompts: [prompt],
   allowsSeveralPrompts: true,
@@ -42,6 +44,7 @@ export const chatCompletions: Generating = {
   ...openai,
   name: "chat completions",
   paths: ["/chat/completions"],
+  choices,
   limits: { ...tokenLimits, aliasesLimit: true },
   prompts: [messages],
   allowsSeveralPrompts: false,
@@ -52,6 +55,7 @@ export const invocations: Generating = {
   ...openai,
   name: "invocations",
   paths: ["/invocations"],
+  choices,
   limits: tokenLimits,
   prompts: [messages, prompt],
   allowsSeveralPrompts: true,

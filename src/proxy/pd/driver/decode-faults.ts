@@ -2,11 +2,13 @@
  * What is wrong with decode's 2xx while another engine can still give a better response: junk at its beginning or as a
  * whole, an error that it says, a stream that ends before its time.
  */
+import { KeyName } from "../../../body/json/key-name.ts";
 import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
+import { isTrue } from "../../../dialects/shared/member-facts.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { decodeErrorGraceMs, firstEventBytesMax } from "../../../limits.ts";
 import type { Expirable } from "../../../transport/deadlines.ts";
-import { hasEvents, StreamEnd } from "../../response/body/stream-marks.ts";
+import { type BodyEnd, bodyEndOf } from "../../response/body/body-end.ts";
 import { type ResponseCheck, responseCheckOf } from "../../response/response-check.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
 import type { ResponseFault } from "../../upstream/connection/engine-failure.ts";
@@ -14,6 +16,10 @@ import type { Leg } from "../../upstream/leg.ts";
 import type { LegRetries } from "../../upstream/leg-retries.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { ExchangeRequest } from "./exchange-services.ts";
+
+const stream = new KeyName("stream");
+/** Where only errors matter. */
+const anyResponse = { isStream: undefined, choices: undefined } as const;
 
 export class DecodeFaults implements Expirable {
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -31,8 +37,8 @@ export class DecodeFaults implements Expirable {
   #heldError: ResponseFault | undefined;
   /** Whose response it is. */
   #leg: Leg | undefined;
-  /** Of a stream that only its connection's end would end. */
-  #streamEnd: StreamEnd | undefined;
+  /** Of a response that only its connection's end would end. */
+  #bodyEnd: BodyEnd | undefined;
 
   constructor(request: ExchangeRequest, exchange: Exchange, retries: LegRetries) {
     this.#request = request;
@@ -69,7 +75,7 @@ export class DecodeFaults implements Expirable {
 
   /** Whether anything may still be found out of the bytes of the response. */
   get isWatching(): boolean {
-    return this.#check !== undefined || this.#streamEnd !== undefined;
+    return this.#check !== undefined || this.#bodyEnd !== undefined;
   }
 
   /** It cannot be told yet whether it is a response, and it is held back as long. */
@@ -89,14 +95,14 @@ export class DecodeFaults implements Expirable {
 
   /**
    * Decode's response begins. An engine that dies closes its connection as one does that is done: where nothing else
-   * frames a stream of an API that has an end, that end has to come. Where no other engine would be tried, junk goes to
-   * the client as it comes, and nothing is held back.
+   * frames the response, its API or JSON has an end that has to come. Where no other engine would be tried, junk goes
+   * to the client as it comes, and nothing is held back.
    * @param owesKv a prefill engine may hold the KV cache until decode generates
    */
   watch(leg: Leg, head: ResponseHead, owesKv: boolean): void {
     const { status, framing, fields } = head;
     this.#leg = leg;
-    const { endpoint, context } = this.#request;
+    const { endpoint, context, members } = this.#request;
     // A browser that asks first whether it may (OPTIONS) generates nothing.
     const isPost = context.method === "POST";
     const generates = isPost && endpoint !== undefined && isGenerating(endpoint);
@@ -104,10 +110,12 @@ export class DecodeFaults implements Expirable {
       generates &&
       !(this.#exchange.resumes || this.#retries.endWithHead) &&
       this.#retries.mayFollow(leg, "invalid");
-    if (this.#isReplaceable) this.#check = responseCheckOf(head);
-    else if (owesKv) this.#check = responseCheckOf(head, firstEventBytesMax);
-    const isWatched = generates && status < 300 && framing === "close" && hasEvents(fields);
-    this.#streamEnd = isWatched && !fields.get("content-encoding") ? new StreamEnd() : undefined;
+    if (generates && this.#isReplaceable) {
+      const isStream = members === undefined ? undefined : isTrue(members, stream);
+      this.#check = responseCheckOf(head, { isStream, choices: endpoint.choices });
+    } else if (owesKv) this.#check = responseCheckOf(head, anyResponse, firstEventBytesMax);
+    const isWatched = generates && status < 300 && framing === "close";
+    this.#bodyEnd = isWatched ? bodyEndOf(fields) : undefined;
   }
 
   /** @returns why another engine is to be tried; undefined = it is not, so far */
@@ -118,7 +126,7 @@ export class DecodeFaults implements Expirable {
     start: number,
     end: number,
   ): ResponseFault | undefined {
-    this.#streamEnd?.add(chunk, start, end);
+    this.#bodyEnd?.add(chunk, start, end);
     const check = this.#check;
     if (check === undefined) return undefined;
     const verdict = check.see(connection, chunk, start, end);
@@ -130,7 +138,7 @@ export class DecodeFaults implements Expirable {
 
   /** What is wrong with the response, which has come to its end; undefined = nothing that could be mended. */
   atEnd(leg: Leg): ResponseFault | undefined {
-    if (this.#streamEnd?.hasCome === false) return cutShort;
+    if (this.#bodyEnd?.hasCome === false) return cutShort;
     const verdict = this.#check?.atEnd() ?? "good";
     if (this.#check !== undefined) this.#isJunk = verdict !== "good";
     this.#check = undefined;
@@ -166,4 +174,4 @@ export class DecodeFaults implements Expirable {
   }
 }
 
-const cutShort: ResponseFault = { kind: "error", cause: "the stream broke off before its end" };
+const cutShort: ResponseFault = { kind: "error", cause: "the response broke off before its end" };

@@ -7,7 +7,9 @@ const errorKey = new KeyName("error");
 const objectKey = new KeyName("object");
 /** FastAPI's errors have this member alone. */
 const detailKey = new KeyName("detail");
-const isEmpty = "its response is empty";
+/** What `jsonFault` says of a response in which there is nothing. */
+export const isEmpty = "its response is empty";
+const notJson = "its response is not JSON";
 /** Shared: a call is synchronous and clears it. */
 const members = new TopLevel();
 
@@ -21,8 +23,11 @@ export function jsonFault(
 ): string {
   // SGLang responds to a batch with a list.
   const elements = body[0] === 0x5b ? arrayElements(body, 0, body.length) : undefined;
-  if (elements !== undefined) return elements.length === 0 ? isEmpty : "";
-  if (scanTopLevel(body, 0, body.length, members) !== undefined) return "its response is not JSON";
+  if (elements !== undefined) {
+    if (elements.length === 0) return isEmpty;
+    return elements.every(({ start }) => body[start] === 0x7b) ? "" : notJson;
+  }
+  if (scanTopLevel(body, 0, body.length, members) !== undefined) return notJson;
   // A response that is stored tells its own failure.
   const object = textOf(objectKey);
   const error = object === '"response"' ? undefined : textOf(errorKey);
