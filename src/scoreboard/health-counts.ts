@@ -8,6 +8,7 @@ import {
   healthIsTried,
   healthIsUnhealthy,
   healthReason,
+  healthRefusals,
   healthResults,
   poolFields,
   poolWindow,
@@ -99,6 +100,19 @@ export class HealthCounts {
 
   setUnhealthy(slot: number, isUnhealthy: boolean): void {
     Atomics.store(this.#counts, slot * healthFields + healthIsUnhealthy, isUnhealthy ? 1 : 0);
+  }
+
+  /** Requests that the engine has refused since it served one. */
+  refusals(slot: number): number {
+    return this.#counts[slot * healthFields + healthRefusals]!;
+  }
+
+  addRefusal(slot: number): void {
+    Atomics.add(this.#counts, slot * healthFields + healthRefusals, 1);
+  }
+
+  clearRefusals(slot: number): void {
+    Atomics.store(this.#counts, slot * healthFields + healthRefusals, 0);
   }
 
   /** Counts the result of a request in the current window. */

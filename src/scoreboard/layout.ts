@@ -59,7 +59,7 @@ export const sharedWholePace = 17;
 export const sharedServedUpTo = 18;
 
 /** Integers of a slot for outlier ejection and active health checks, written with Atomics. */
-export const healthFields = 11;
+export const healthFields = 12;
 /** Ejections, of which each makes the next one longer; and why the last one was. */
 export const healthEjections = 0;
 export const healthReason = 1;
@@ -74,6 +74,8 @@ export const healthIsSpared = 6;
 export const healthIsUnhealthy = 5;
 /** Ejections, by reason: the first of four fields, for the reasons from 1 on. */
 export const healthEjectedFor = 7;
+/** Requests that it has refused in a row. */
+export const healthRefusals = 11;
 
 /**
  * Integers of a pool, at its first slot: assignments since the last merge of its history, the lock of the merge, and

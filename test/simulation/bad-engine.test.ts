@@ -100,6 +100,50 @@ describe.each(["prefill", "decode"] as const)("a request at which each %s engine
   });
 });
 
+const refusals = ["302 Found", "400 Bad Request", "401 Unauthorized", "404 Not Found", "422 No"];
+
+describe.each(["prefill", "decode"] as const)("a %s engine that refuses", (role) => {
+  test.each(refusals)("all with %s at once loses its traffic", (status) => {
+    const world = worldOf(2);
+    const share = rightShare(world, 2_000, () => {
+      world[role][0]!.script = (_, { send }) => send(response('{"error":{}}', status));
+    });
+    expect(share).toBeGreaterThanOrEqual(0.98);
+    expect(world[role][0]!.requests.length).toBeLessThan(100);
+  });
+
+  test.each(["404 Not Found"])("what others refuse as well with %s stays as it was", (status) => {
+    const world = worldOf(2);
+    for (const engine of world[role]) {
+      const { script } = engine;
+      engine.script = (request, connection) => {
+        if (request.body.includes("wrong")) connection.send(response('{"error":{}}', status));
+        else script(request, connection);
+      };
+    }
+    for (let i = 0; i < 40; i += 1)
+      expect(world.responseTo(world.ask({ prompt: "wrong", stream: true })).status).toBe(404);
+    // A quarter of them was tried at both.
+    const tries = world[role][0]!.requests.length + world[role][1]!.requests.length;
+    expect(tries).toBeLessThanOrEqual(52);
+    for (let slot = 0; slot < 4; slot += 1) expect(world.board.failures.count(slot)).toBe(0);
+    expect(world.responseTo(world.ask({ prompt: "fine", stream: true })).status).toBe(200);
+  });
+});
+
+test.each(["501 Not Implemented", "507 No", "529 Overloaded"])(
+  "an engine that responds with %s has failed as with 500",
+  (status) => {
+    for (const role of ["prefill", "decode"] as const) {
+      const world = worldOf(2);
+      world[role][0]!.script = (_, { send }) => send(response('{"error":{}}', status));
+      for (let i = 0; i < 20; i += 1)
+        expect(world.responseTo(world.ask({ prompt: "fine", stream: true })).status).toBe(200);
+      expect(world[role][0]!.requests).toHaveLength(5);
+    }
+  },
+);
+
 test("one that is ejected, and back, serves what has failed at all others", () => {
   const world = worldOf(2);
   const [first, second] = world.decode;

@@ -7,9 +7,9 @@ import type { Engine } from "../engine.ts";
 
 /**
  * `unsent`: the connection could not be made, and the engine has seen nothing of the request. `late`: it did not
- * respond in time, and may still do so.
+ * respond in time, and may still do so. `refused`: it does not want the request, for which another engine is asked.
  */
-export type FailureKind = "failed" | "unsent" | "late";
+export type FailureKind = "failed" | "unsent" | "late" | "refused";
 
 /** Why an engine was ejected. Stored as a number on the scoreboard. */
 export const ejectionReasons = ["", "failures", "late", "success-rate", "failure-share"] as const;

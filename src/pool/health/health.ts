@@ -3,7 +3,7 @@
  * If too few are left (panic), those that seem ill are used as well, as in Envoy.
  */
 import type { EjectionConfig } from "../../config/schema/pool/ejection.ts";
-import { suspicionMs } from "../../limits.ts";
+import { refusalsThatDoubt, suspicionMs } from "../../limits.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import type { Engine } from "../engine.ts";
 import { Backpressure } from "./backpressure.ts";
@@ -132,6 +132,21 @@ export class Health {
     if (source !== undefined && this.#excuses(engine, nowMs, source)) return false;
     this.#ejection.failed(engine, nowMs, kind);
     return true;
+  }
+
+  /**
+   * The engine has refused a request: with 4xx, or by sending the client elsewhere.
+   * @returns whether it is to be found out at another engine whose fault that is: it has refused all before, too
+   */
+  refuses({ slot }: Engine): boolean {
+    const isDoubted = this.blamesRequests && this.#board.health.refusals(slot) >= refusalsThatDoubt;
+    this.#board.health.addRefusal(slot);
+    return isDoubted;
+  }
+
+  /** Its refusals seem to be right: another engine has refused such a request, too. */
+  trustRefusals({ slot }: Engine): void {
+    this.#board.health.clearRefusals(slot);
   }
 
   /** A failure that was counted was the request's own. */

@@ -12,6 +12,7 @@ interface Failure {
   readonly engine: Engine;
   /** How long the engine had, if it was late; infinite = it failed. */
   readonly waitedMs: number;
+  readonly kind: FailureKind;
   isCounted: boolean;
 }
 
@@ -34,7 +35,7 @@ export class Blame {
     if (others.some((one) => one.engine === engine)) return;
     for (const one of others) forgive(one);
     const isCounted = others.length === 0 && pool.failed(engine, nowMs, source, kind);
-    this.#failures = [...others, { pool, engine, waitedMs, isCounted }];
+    this.#failures = [...others, { pool, engine, waitedMs, kind, isCounted }];
   }
 
   /** @param tookMs what the engine that served the request took for its first byte */
@@ -45,6 +46,17 @@ export class Blame {
       else if (!one.isCounted) one.pool.failed(one.engine, nowMs);
     }
     this.#failures = [];
+  }
+
+  /** A further engine has refused the request: then those that did so before were right. @param tookMs as above */
+  refused(tookMs: number, nowMs: number): void {
+    for (const one of this.#failures) {
+      if (one.kind !== "refused") continue;
+      forgive(one);
+      one.pool.health.trustRefusals(one.engine);
+    }
+    this.#failures = this.#failures.filter(({ kind }) => kind !== "refused");
+    this.served(tookMs, nowMs);
   }
 }
 

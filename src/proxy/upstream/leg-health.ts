@@ -2,7 +2,7 @@
 
 import type { LegName } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
-import { bufferedResponseBytesMax } from "../../limits.ts";
+import { bufferedResponseBytesMax, latenessLooks, patienceFactor } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";
 import { firstLookMs, lateAfterMs, observeFirstByte } from "../../pool/health/lateness.ts";
 import type { Placement } from "../../pool/pool.ts";
@@ -38,12 +38,6 @@ interface WatchedRequest<Leg extends WatchedLeg> {
   readonly patience?: Patience<Leg>;
 }
 
-/** Each further engine has so many times longer than the one before: perhaps it is the prompt that takes long. */
-const patienceFactor = 4;
-
-/** How often signs of life are looked for in the shortest time that is late. */
-const looks = 8;
-
 export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   deadlineMs = Number.POSITIVE_INFINITY;
   deadlineIndex = -1;
@@ -54,6 +48,8 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   #sentMs = 0;
   readonly #silence = new EngineSilence();
   #isLate = false;
+  /** The engine has refused this request and all before. */
+  isDoubted = false;
   /** Of the response under way: something of its body is here, or its status says enough. */
   hasResponded = false;
   #head: ResponseHead | undefined;
@@ -93,6 +89,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     this.#placement = placement;
     this.#sentMs = nowMs;
     this.#isLate = false;
+    this.isDoubted = false;
     this.hasResponded = false;
     if (placement.pool.health.blamesRequests)
       this.#silence.start(placement, deadlines, nowMs, this.#clock.wallMs());
@@ -117,8 +114,9 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     if (pool.health.isFailure(status, false)) this.failed(false, status === 500);
     else if (status < 500) {
       const tookMs = headMs - this.#sentMs;
-      pool.succeeded(engine, wallMs, tookMs);
-      if (status !== 429) this.#blame?.served(tookMs, wallMs);
+      this.isDoubted = status !== 429 && pool.health.refuses(engine);
+      if (!this.isDoubted) pool.succeeded(engine, wallMs, tookMs);
+      if (status !== 429) this.#blame?.refused(tookMs, wallMs);
     }
   }
 
@@ -131,16 +129,13 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     const isDecode = this.#leg.name === "decode";
     const isStream = isDecode && hasEvents(this.#head!.fields);
     if (isOpen && isStream) return;
-    const { pool, engine, lease } = this.#placement!;
+    const { pool, lease } = this.#placement!;
     const isWatched = firstLookMs(pool) > 0;
     if (!isWatched && this.#showsAtEnd) return;
     const wallMs = this.#clock.wallMs();
     this.#responded(wallMs);
     const tookMs = this.#clock.nowMs() - this.#sentMs;
-    if (!this.#showsAtEnd) {
-      pool.succeeded(engine, wallMs, tookMs);
-      this.#blame?.served(tookMs, wallMs);
-    }
+    if (!this.#showsAtEnd) this.#served(tookMs, wallMs);
     if (!isWatched) return;
     observeFirstByte(pool, !isDecode || isStream, lease.tokens, this.#waitedMs);
   }
@@ -148,10 +143,14 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   /** The response is whole, and what it should be. @param nowMs as `headMs` */
   ended(status: number, nowMs: number): void {
     if (status >= 300 || (this.hasResponded && !this.#showsAtEnd)) return;
-    const { pool, engine } = this.#placement!;
     const wallMs = this.#clock.wallMs();
     this.#responded(wallMs);
-    const tookMs = nowMs - this.#sentMs;
+    this.#served(nowMs - this.#sentMs, wallMs);
+  }
+
+  #served(tookMs: number, wallMs: number): void {
+    const { pool, engine } = this.#placement!;
+    pool.health.trustRefusals(engine);
     pool.succeeded(engine, wallMs, tookMs);
     this.#blame?.served(tookMs, wallMs);
   }
@@ -167,11 +166,10 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   /** The route tries another engine because of the response's status. */
   refused(status: number): void {
-    const { pool } = this.#placement!;
+    const { health } = this.#placement!.pool;
     // Behind 200 an engine has said that it failed.
-    const isError = status < 300;
-    if (isError || pool.health.isFailure(status, true))
-      this.failed(false, isError || status === 500);
+    const isError = status < 300 || status === 500;
+    if (isError || this.isDoubted || health.isFailure(status, true)) this.failed(false, isError);
   }
 
   /**
@@ -188,9 +186,11 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
       pool.failed(engine, nowMs, source, isUnsent ? "unsent" : "failed");
       return;
     }
+    const failed = this.isDoubted ? "refused" : "failed";
+    const kind = this.#isLate ? "late" : failed;
     const waitedMs = this.#isLate ? this.#waitedMs : Number.POSITIVE_INFINITY;
     this.#blame ??= new Blame();
-    this.#blame.failed(this.#placement!, nowMs, source, this.#isLate ? "late" : "failed", waitedMs);
+    this.#blame.failed(this.#placement!, nowMs, source, kind, waitedMs);
   }
 
   /**
@@ -291,7 +291,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   /** So often that a hanging engine is found little later than its last sign of life allows. */
   #lookAgain(): void {
-    this.deadlineMs = this.#deadlines!.dueIn(firstLookMs(this.#placement!.pool) / looks);
+    this.deadlineMs = this.#deadlines!.dueIn(firstLookMs(this.#placement!.pool) / latenessLooks);
   }
 
   #stopWatching(): void {

@@ -91,7 +91,7 @@ export class LegRetries {
     if (!(leg.mayTryAnother || leg.hasLastResort) || !this.#isAllowed(failure, isUnsent))
       return false;
     if (!this.#isAffordable(leg, isUnsent)) return false;
-    this.#cause = conditionOf(failure);
+    this.#cause = conditionOf(failure, this.#route.config.retry);
     return true;
   }
 
@@ -101,17 +101,20 @@ export class LegRetries {
    * @param hasTry the leg has not had all its tries
    */
   responded(leg: Leg, head: ResponseHead, hasTry: boolean): boolean {
-    if (head.status < 400) {
+    const { isDoubted } = leg.health;
+    if (head.status < 400 && !isDoubted) {
       this.#ended(leg, false);
       return false;
     }
     const { retry } = this.#route.config;
     const busyMs = backpressureOf(head, retry, this.#request.worker.clock.wallMs());
     if (busyMs > 0) leg.busy(busyMs);
-    const isFailure = leg.mayTryAnother && this.#isAllowed(head.status, false);
+    // Whose fault a refusal is shows another engine, as with junk.
+    const failure = isDoubted && head.status < 500 ? "invalid" : head.status;
+    const isFailure = leg.mayTryAnother && this.#isAllowed(failure, false);
     this.#ended(leg, isFailure || head.status >= 500 || busyMs > 0);
     if (!hasTry || !isFailure || !this.#isAffordable(leg, false)) return false;
-    this.#cause = conditionOf(head.status);
+    this.#cause = conditionOf(failure, retry);
     leg.refused();
     return true;
   }

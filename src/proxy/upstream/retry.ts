@@ -3,6 +3,7 @@
  * must not be done twice.
  */
 import type { RetryCondition, RetryConfig } from "../../config/schema/schema.ts";
+import { retryConditions } from "../../config/schema/server/retry.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import { retryAfterMs } from "../../http1/fields/retry-after.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
@@ -22,10 +23,15 @@ const changes: ReadonlySet<string> = new Set(["POST", "LOCK", "PATCH"]);
 /** Methods that change nothing, RFC 9110 9.2.1: what PUT and DELETE do at one engine must not be done at two. */
 const reads: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
-export function conditionOf(failure: Exclude<LegFailure, "descriptors"> | number): RetryCondition {
-  return typeof failure === "number"
-    ? (`http_${failure}` as RetryCondition)
-    : failureConditions[failure];
+/** A status of 5xx that has no condition of its own is as 500, except by nginx's rules. */
+export function conditionOf(
+  failure: Exclude<LegFailure, "descriptors"> | number,
+  { rules }: Pick<RetryConfig, "rules">,
+): RetryCondition {
+  if (typeof failure !== "number") return failureConditions[failure];
+  const condition = `http_${failure}` as RetryCondition;
+  const isOther = failure >= 500 && !retryConditions.includes(condition);
+  return isOther && rules === "inference" ? "http_500" : condition;
 }
 
 /**
@@ -33,13 +39,14 @@ export function conditionOf(failure: Exclude<LegFailure, "descriptors"> | number
  * @param elapsedMs since the request was sent to the first engine
  */
 export function allowsRetry(
-  { on, timeoutMs }: RetryConfig,
+  retry: RetryConfig,
   failure: LegFailure | number,
   elapsedMs: number,
 ): boolean {
   // Another engine would need one as well.
   if (failure === "descriptors") return false;
-  const condition = conditionOf(failure);
+  const { on, timeoutMs } = retry;
+  const condition = conditionOf(failure, retry);
   if (on.includes("off") || !on.includes(condition)) return false;
   return timeoutMs === 0 || elapsedMs <= timeoutMs;
 }
