@@ -101,6 +101,9 @@ export const ways: Readonly<Record<string, Turns>> = {
   "responds with 429": failsWith("429 Too Many Requests"),
   hangs: does(() => {}),
   "sends a head and nothing else": says(chunkedHead),
+  "begins a response and hangs": says(
+    'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"choices":',
+  ),
   "is ten times slower": (engine, whole) => {
     engine.script = (request, connection) =>
       connection.after(9 * usualMs, () => whole(request, connection));

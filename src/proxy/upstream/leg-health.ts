@@ -123,29 +123,30 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   /**
    * Some of the body is here, and not known to be junk. Reported at once rather than at the response's end: an engine
    * that is back takes its share before its first long stream is over.
-   * @param isOpen it may still turn out to be junk: a stream has no event yet
+   * @param isOpen it may still turn out to be junk, and is held back: a stream has no event yet, or not all has come
    */
   bodyBegan(isOpen: boolean): void {
-    const isDecode = this.#leg.name === "decode";
-    const isStream = isDecode && hasEvents(this.#head!.fields);
-    if (isOpen && isStream) return;
-    const { pool, lease } = this.#placement!;
-    const isWatched = firstLookMs(pool) > 0;
-    if (!isWatched && this.#showsAtEnd) return;
+    if (isOpen) return;
+    if (this.#showsAtEnd && firstLookMs(this.#placement!.pool) === 0) return;
     const wallMs = this.#clock.wallMs();
     this.#responded(wallMs);
-    const tookMs = this.#clock.nowMs() - this.#sentMs;
-    if (!this.#showsAtEnd) this.#served(tookMs, wallMs);
-    if (!isWatched) return;
-    observeFirstByte(pool, !isDecode || isStream, lease.tokens, this.#waitedMs);
+    if (!this.#showsAtEnd) this.#served(this.#clock.nowMs() - this.#sentMs, wallMs);
+    this.#observe();
   }
 
   /** The response is whole, and what it should be. @param nowMs as `headMs` */
   ended(status: number, nowMs: number): void {
     if (status >= 300 || (this.hasResponded && !this.#showsAtEnd)) return;
+    if (!this.hasResponded) this.#observe();
     const wallMs = this.#clock.wallMs();
     this.#responded(wallMs);
     this.#served(nowMs - this.#sentMs, wallMs);
+  }
+
+  #observe(): void {
+    const { pool, lease } = this.#placement!;
+    const isEarly = this.#leg.name !== "decode" || hasEvents(this.#head!.fields);
+    if (firstLookMs(pool) > 0) observeFirstByte(pool, isEarly, lease.tokens, this.#waitedMs);
   }
 
   #served(tookMs: number, wallMs: number): void {
@@ -217,7 +218,6 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     if (this.deadlineIndex >= 0) this.#silence.responded(this.#clock.wallMs());
   }
 
-  /** The try is over. */
   closed(): void {
     this.#stopWatching();
     this.#head = undefined;
