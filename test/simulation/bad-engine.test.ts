@@ -240,3 +240,22 @@ test.each([true, false])(
     expect(world.engines.flatMap(({ requests }) => requests).length - before).toBe(80);
   },
 );
+
+test("a request that its engine was late with comes back to it if the other one is dead", () => {
+  const world = worldOf(2);
+  const [busy, dead] = world.prefill;
+  for (let i = 0; i < 6; i += 1) world.responseTo(world.ask({ prompt: "fine", stream: true }));
+  const { script } = busy!;
+  busy!.script = () => {};
+  // One of two requests in a row goes there.
+  const clients = [1, 2].map((i) => world.ask({ prompt: `late ${i}`, stream: true }));
+  world.runFor(500);
+  // It works again before it is given up; what it had is gone.
+  busy!.script = script;
+  dead!.connects("refused");
+  for (const { socket } of dead!.connections) socket.destroy();
+  for (const client of clients) {
+    world.runUntil(() => client.answers.length > 0, 10_000);
+    expect(client.answers[0]!.status).toBe(200);
+  }
+});

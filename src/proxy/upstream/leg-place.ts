@@ -22,6 +22,8 @@ export class LegPlace {
   readonly #request: PlacedRequest;
   /** Slots of engines that failed, and of the one that is being tried. */
   #tried: readonly number[] = emptyList;
+  /** Slots of those that were only late: they may have been busy, or this machine. */
+  #late: readonly number[] = emptyList;
 
   constructor(leg: LegName | "encode", request: PlacedRequest) {
     this.#leg = leg;
@@ -35,14 +37,14 @@ export class LegPlace {
   /** Whether another engine of the pool could be tried. */
   get hasOther(): boolean {
     const pool = this.placement?.pool;
-    return pool !== undefined && pool.size > 1 && pool.hasOther(this.#tried, this.#nowMs);
+    return pool !== undefined && pool.size > 1 && pool.hasOther(this.#excluded, this.#nowMs);
   }
 
   /** Whether another try would only go where the request would go if it came now. */
   get isMove(): boolean {
     if (this.placement === undefined) return false;
     const { pool, engine } = this.placement;
-    return isMove(pool, engine, this.#tried, this.#nowMs);
+    return isMove(pool, engine, this.#excluded, this.#nowMs);
   }
 
   /** Whether there is only an ejected engine that may serve all the same. */
@@ -50,12 +52,27 @@ export class LegPlace {
     return this.placement?.pool.hasLastResort(this.#tried, this.#nowMs) ?? false;
   }
 
+  /** Engines that are not tried now. One that was only late is tried again where no other is left. */
+  get #excluded(): readonly number[] {
+    const tried = this.#tried;
+    const pool = this.placement?.pool;
+    if (pool === undefined || this.#late.length === 0) return tried;
+    if (pool.hasOther(tried, this.#nowMs)) return tried;
+    return tried.filter((slot) => slot === tried.at(-1) || !this.#late.includes(slot));
+  }
+
+  /** The engine was late, and is given up for another one. */
+  late(): void {
+    this.#late = append(this.#late, this.placement!.engine.slot);
+  }
+
   /** Takes a place at an engine that was not tried. */
   take(pool: Pool, pick: PickRequest): PickFailure | undefined {
     const nowMs = this.#nowMs;
     const { explanation } = this.#request;
-    const seen = explanation && pool.explain(pick, this.#tried, nowMs);
-    const placement = pool.place(pick, this.#tried, nowMs);
+    const excluded = this.#excluded;
+    const seen = explanation && pool.explain(pick, excluded, nowMs);
+    const placement = pool.place(pick, excluded, nowMs);
     if (seen !== undefined) {
       const engine = typeof placement === "string" ? undefined : placement.engine;
       explanation?.add({

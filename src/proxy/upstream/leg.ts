@@ -242,6 +242,7 @@ export class Leg implements LegOwner {
   giveUp(cause: string): boolean {
     const connection = this.#connection;
     if (connection === undefined || !this.#request.patience?.mayTimeOut(this)) return false;
+    this.#place.late();
     this.fail({ kind: "timeout", cause });
     return true;
   }
