@@ -240,8 +240,7 @@ export class Leg implements LegOwner {
 
   /** Nothing has come in time. Gives this try up if another engine may be tried; false = there is none. */
   giveUp(cause: string): boolean {
-    const connection = this.#connection;
-    if (connection === undefined || !this.#request.patience?.mayTimeOut(this)) return false;
+    if (this.#connection === undefined || !this.#request.patience?.mayTimeOut(this)) return false;
     this.#place.late();
     this.fail({ kind: "timeout", cause });
     return true;
