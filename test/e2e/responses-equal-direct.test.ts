@@ -48,6 +48,8 @@ const ofCompletions: readonly object[] = [
   { max_tokens: 4, echo: true },
   { max_tokens: 4, logprobs: 0 },
   { max_tokens: 4, logprobs: 5 },
+  { max_tokens: 0, echo: true, logprobs: 1 },
+  { max_tokens: 0, echo: true },
   { max_tokens: 1, echo: true, logprobs: 1 },
   { max_tokens: 4, echo: true, logprobs: 3 },
   { max_tokens: 30, echo: true, logprobs: 3, stop: "the" },
@@ -155,12 +157,12 @@ describe.each(fleets)("on $runtime, $dialect", (fleet) => {
 
   test("all of them with a KV transfer: nothing was computed twice, and cached tokens were reported", async () => {
     const [prefill, decode] = await Promise.all(pair.map((engine) => engine.state()));
-    // Where one prompt is carried, lists are computed by decode alone.
-    const several = asked.filter(([, , body]) => {
-      const { prompt: list } = body as { prompt?: unknown };
-      return Array.isArray(list) && typeof list[0] === "string";
+    // Decode alone computes an echo of nothing else, and lists where one prompt is carried.
+    const ofOne = asked.filter(([, , body]) => {
+      const { prompt: list, max_tokens: cap } = body as { prompt?: unknown; max_tokens?: number };
+      return cap === 0 || (carriesOne && Array.isArray(list) && typeof list[0] === "string");
     });
-    const recomputed = carriesOne ? 2 * several.length : 0;
+    const recomputed = 2 * ofOne.length;
     expect(totals([prefill!, decode!])).toMatchObject({ recomputed, violations: 0 });
     expect(decode!.remotePrefills).toBeGreaterThan(asked.length);
     const body = { prompt, max_tokens: 2 };

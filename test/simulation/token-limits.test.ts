@@ -48,7 +48,6 @@ const taken: readonly Case[] = [
   ["a cap of null", "/v1/completions", { max_tokens: null }],
   ["a cap that is a text", "/v1/completions", { max_tokens: "0" }],
   ["a cap that is a fraction", "/v1/completions", { max_tokens: 0.5 }],
-  ["an echo of the prompt alone", "/v1/completions", { echo: true, max_tokens: 0 }],
   ["a name that completions ignore", "/v1/completions", { max_completion_tokens: 0 }],
   [
     "two caps of which one is good",
@@ -128,6 +127,12 @@ describe.each(others)("%s, whose prefill engines get the client's limits", (_, d
 test.each(named(taken))("$what goes to both engines", ({ path, body }) => {
   const { status, prefills, decodes } = send(path, body, {});
   expect({ status, prefills, decodes }).toEqual({ status: 200, prefills: 1, decodes: 1 });
+});
+
+it("an echo of the prompt alone, of which no KV cache is of use, goes to one engine", () => {
+  const body = { echo: true, logprobs: 1, max_tokens: 0 };
+  const { status, prefills, decodes } = send("/v1/completions", body, {});
+  expect({ status, prefills, decodes }).toEqual({ status: 200, prefills: 0, decodes: 1 });
 });
 
 it("rejects no cap by a context that is not known of all engines", () => {

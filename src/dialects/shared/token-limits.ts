@@ -60,6 +60,14 @@ function limitsIn(
   return { endpoint, leastCap, leastCapName, mostCap, minTokens: least, echoes };
 }
 
+/**
+ * Whether a request is for its prompt alone, as harnesses ask for the log-probabilities of texts: an engine that
+ * decodes nothing has no use for a KV cache.
+ */
+export function generatesNothing(members: TopLevel, endpoint: Generating): boolean {
+  return isSet(members, echo) && tokenLimits(members, endpoint)?.mostCap === 0;
+}
+
 /** NaN = something else than a whole number. */
 function wholeNumber(members: TopLevel, key: KeyName, otherwise: number): number {
   const index = members.lastIndexOf(key);

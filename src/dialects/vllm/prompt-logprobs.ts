@@ -12,7 +12,7 @@ import type { Span } from "../../body/json/member-value.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { isSet, isTrue } from "../shared/member-facts.ts";
-import { removeMember, replaceMember } from "../shared/members.ts";
+import { removeMember, replaceMember, setMember } from "../shared/members.ts";
 
 const promptLogprobs = new KeyName("prompt_logprobs");
 const stream = new KeyName("stream");
@@ -26,7 +26,11 @@ const tokens = new KeyName("tokens");
 /** The lists of a choice's `logprobs` that have one element a token, but for the offsets. */
 const lists = [new KeyName("token_logprobs"), tokens, new KeyName("top_logprobs")];
 
+const tokenIds = new KeyName("token_ids");
+const returnTokenIds = new KeyName("return_token_ids");
 const no = Buffer.from("false");
+const yes = Buffer.from("true");
+const nothing = Buffer.from("null");
 
 /**
  * A decode engine knows nothing of a prompt that it did not compute: vLLM responds with `[null]`, or 500. It rejects
@@ -34,7 +38,14 @@ const no = Buffer.from("false");
  */
 export function dropPromptOutputs(members: TopLevel, edits: Edits): void {
   if (wantsPromptLogprobs(members)) removeMember(members, edits, promptLogprobs);
-  if (wantsEcho(members)) replaceMember(members, edits, echo, no);
+  if (!wantsEcho(members)) return;
+  replaceMember(members, edits, echo, no);
+  if (hidesIds(members)) setMember(members, edits, returnTokenIds, yes);
+}
+
+/** A streamed echo begins with the ids of the prompt, and has no others: decode gives the former with the latter. */
+function hidesIds(members: TopLevel): boolean {
+  return isTrue(members, stream) && !isTrue(members, returnTokenIds);
 }
 
 export function wantsPromptLogprobs(members: TopLevel): boolean {
@@ -51,6 +62,7 @@ export class PromptMerge {
   readonly #prefill: Buffer;
   readonly #reported: readonly Span[];
   readonly #echoes: boolean;
+  readonly #hidesIds: boolean;
   readonly #n: number;
   /** Choices whose stream has started. */
   readonly #started = new Set<number>();
@@ -58,6 +70,7 @@ export class PromptMerge {
   constructor({ members }: DialectRequest, prefill: Buffer) {
     this.#prefill = prefill;
     this.#echoes = wantsEcho(members);
+    this.#hidesIds = this.#echoes && hidesIds(members);
     this.#reported = choicesOf(prefill, { start: 0, end: prefill.length }) ?? [];
     this.#n = this.#choicesEach(members);
   }
@@ -77,8 +90,8 @@ export class PromptMerge {
       const reported = this.#reported[Math.floor(index / this.#n)];
       if (reported === undefined) continue;
       this.#replaceNull(patches, choice, reported);
-      // An echo stands in the first event of its choice, and nowhere else.
-      if (this.#echoes && !this.#started.has(index)) this.#echo(patches, choice, reported);
+      if (this.#hidesIds) hideIds(patches, choice);
+      if (this.#echoes) this.#echoOrShift(patches, choice, reported, index);
       this.#started.add(index);
     }
   }
@@ -93,6 +106,20 @@ export class PromptMerge {
     const reported = memberOf(this.#prefill, prefillObject, promptLogprobs);
     if (own === undefined || reported === undefined || isNull(this.#prefill, reported)) return;
     patches.replace(own, this.#prefill.subarray(reported.start, reported.end));
+  }
+
+  /** An echo stands in the first event of its choice. The offsets of all others go on from it. */
+  #echoOrShift(patches: Patches, choice: Span, reported: Span, index: number): void {
+    if (!this.#started.has(index)) {
+      this.#echo(patches, choice, reported);
+      return;
+    }
+    const reportedLogprobs = memberOf(this.#prefill, reported, logprobs);
+    const own = memberOf(patches.bytes, choice, logprobs);
+    if (!reportedLogprobs || !own || isNull(patches.bytes, own)) return;
+    const shift = shiftOf(this.#prefill, reportedLogprobs);
+    for (const span of elementsOf(patches.bytes, own, textOffset) ?? [])
+      patches.replace(span, Buffer.from(String(Number(latin1(patches.bytes, span)) + shift)));
   }
 
   /** All that prefill reported but for its one generated token, then what decode reported. */
@@ -128,7 +155,7 @@ export class PromptMerge {
       const generated = isEmpty ? [] : (elementsOf(bytes, own, key) ?? []);
       let tail = generated.map((span) => latin1(bytes, span));
       if (key === textOffset) {
-        const shift = Number(latin1(prefill, elements.at(-1) ?? { start: 0, end: 0 }));
+        const shift = shiftOf(prefill, reported);
         tail = tail.map((offset) => String(Number(offset) + shift));
       }
       parts.push(`"${key.text}":[${[...head, ...tail].join(",")}]`);
@@ -138,6 +165,17 @@ export class PromptMerge {
 }
 
 const nKey = new KeyName("n");
+
+function hideIds(patches: Patches, choice: Span): void {
+  const ids = memberOf(patches.bytes, choice, tokenIds);
+  if (ids !== undefined) patches.replace(ids, nothing);
+}
+
+/** Where the generated token of a prefill's response begins: as many characters as the prompt has. */
+function shiftOf(prefill: Buffer, reported: Span): number {
+  const last = elementsOf(prefill, reported, textOffset)?.at(-1);
+  return last === undefined ? 0 : Number(latin1(prefill, last));
+}
 
 function choicesOf(bytes: Buffer, object: Span): Span[] | undefined {
   const span = memberOf(bytes, object, choices);

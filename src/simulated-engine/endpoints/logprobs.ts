@@ -94,9 +94,9 @@ export function completionLogprobs(
   prompt: Prompt,
   output: PlannedOutput,
 ): string {
-  const { echo, logprobs } = request.tokenOptions;
+  const { echo, echoesOnly, logprobs } = request.tokenOptions;
   if (logprobs === undefined) return "null";
-  const tokens = outputTokens(output);
+  const tokens = echoesOnly ? [] : outputTokens(output);
   return completionJson(echo ? [...promptTokens(prompt), ...tokens] : tokens, logprobs, 0);
 }
 
@@ -134,21 +134,19 @@ export function idLogprobs(
   return JSON.stringify({ content });
 }
 
-/**
- * Of one event. As in vLLM, offsets count from the start of the response, or of the prompt in an event that echoes it.
- */
+/** Of one event. As in vLLM 0.32, offsets count from the start of the response, with what it echoes. */
 export function completionEventLogprobs(
   request: InferenceRequest,
   prompt: Prompt,
   output: PlannedOutput,
   position: number,
 ): string {
-  const { echo, logprobs } = request.tokenOptions;
+  const { echo, echoesOnly, logprobs } = request.tokenOptions;
   if (logprobs === undefined || position >= output.countedTokens) return "null";
-  const tokens = [outputToken(output, position)];
-  if (echo && position === 0)
-    return completionJson([...promptTokens(prompt), ...tokens], logprobs, 0);
-  let offset = 0;
+  const tokens = echoesOnly ? [] : [outputToken(output, position)];
+  const echoed = echo ? promptTokens(prompt) : [];
+  if (position === 0) return completionJson([...echoed, ...tokens], logprobs, 0);
+  let offset = echoed.reduce((sum, { text }) => sum + [...text].length, 0);
   for (let before = 0; before < position; before++) offset += [...output.delta(before)].length;
   return completionJson(tokens, logprobs, offset);
 }

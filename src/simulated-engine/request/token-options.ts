@@ -6,6 +6,8 @@ import { badRequest } from "../http/request-error.ts";
 export interface TokenOptions {
   /** The response begins with the prompt. */
   readonly echo: boolean;
+  /** It is the prompt alone: what is generated is not shown. */
+  readonly echoesOnly: boolean;
   /** How many of the most likely tokens to return for each generated one; undefined = none, not even its own. */
   readonly logprobs: number | undefined;
   /** The same for each token of the prompt. */
@@ -15,6 +17,7 @@ export interface TokenOptions {
 
 export const noTokenOptions: TokenOptions = {
   echo: false,
+  echoesOnly: false,
   logprobs: undefined,
   promptLogprobs: undefined,
   tokenIds: false,
@@ -31,6 +34,7 @@ interface TokenOptionFields {
   readonly echo?: boolean | null | undefined;
   readonly prompt_logprobs?: number | null | undefined;
   readonly return_token_ids?: boolean | null | undefined;
+  readonly max_tokens?: number | null | undefined;
   readonly stream?: boolean | null | undefined;
 }
 
@@ -44,5 +48,7 @@ export function readTokenOptions(
     throw badRequest("`prompt_logprobs` are not available when `stream=True`.", "prompt_logprobs");
   }
   const tokenIds = fields.return_token_ids ?? false;
-  return { echo: fields.echo ?? false, logprobs, promptLogprobs, tokenIds };
+  const echo = fields.echo ?? false;
+  const echoesOnly = echo && fields.max_tokens === 0;
+  return { echo, echoesOnly, logprobs, promptLogprobs, tokenIds };
 }

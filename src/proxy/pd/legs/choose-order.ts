@@ -1,6 +1,7 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
 import type { DialectRequest } from "../../../dialects/dialect.ts";
 import { generatingAt } from "../../../dialects/endpoints/find-endpoint.ts";
+import { generatesNothing } from "../../../dialects/shared/token-limits.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import { previousResponse } from "../../response/stored-response.ts";
@@ -43,9 +44,10 @@ export function chooseOrder(
       return planOf("decode-only", dialectRequest, undefined, cachedAt);
     }
   }
+  const endpoint = generatingAt(path);
   // Only the engine that stores a response can continue it.
-  const goesOn = previousResponse(generatingAt(path), members) !== "";
-  if (!goesOn && (dialect.supports?.(dialectRequest) ?? true)) {
+  const isOfOne = previousResponse(endpoint, members) !== "" || generatesNothing(members, endpoint);
+  if (!isOfOne && (dialect.supports?.(dialectRequest) ?? true)) {
     return planOf(dialect.order, dialectRequest);
   }
   const refusal = requiresPrefill ? outcomes.unsupportedRequest : undefined;

@@ -49,6 +49,7 @@ export const chat: Endpoint = {
         // An echo is of the assistant's last message, which this engine never repeats.
         ...readTokenOptions(fields, fields.logprobs ? (fields.top_logprobs ?? 0) : undefined),
         echo: false,
+        echoesOnly: false,
       },
       endpointName: "chat",
       idPrefix: "chatcmpl",

@@ -27,14 +27,15 @@ export const completions: Endpoint = {
 
   read(body, served) {
     const fields = check(schema, body.fields);
+    const tokenOptions = readTokenOptions(fields, fields.logprobs ?? undefined);
     const parts = {
       ...commonParts(fields),
-      tokenOptions: readTokenOptions(fields, fields.logprobs ?? undefined),
+      tokenOptions,
       endpointName: "completions",
       idPrefix: "cmpl",
       body,
       prompts: promptsOf(fields.prompt),
-      maxTokens: fields.max_tokens ?? undefined,
+      maxTokens: tokenOptions.echoesOnly ? 1 : (fields.max_tokens ?? undefined),
     };
     return inferenceRequest(parts, served);
   },

@@ -104,7 +104,8 @@ export class OpenAiFormat implements ResponseFormat {
     const request = this.#request;
     const choices = outputs.map((output, index) => {
       const prompt = this.#promptOf(index);
-      const text = JSON.stringify(this.#echo(index) + output.text());
+      const { echoesOnly } = request.tokenOptions;
+      const text = JSON.stringify(this.#echo(index) + (echoesOnly ? "" : output.text()));
       const logprobs = this.#shape.wholeLogprobs(request, prompt, output);
       const values = this.#valuesOf(choiceMembers, index, output);
       return (
@@ -130,20 +131,21 @@ export class OpenAiFormat implements ResponseFormat {
     const { tokenOptions } = this.#request;
     const prompt = this.#promptOf(index);
     const echo = position === 0 ? this.#echo(index) : "";
-    const text = this.#shape.tokenText(JSON.stringify(echo + output.delta(position)));
+    const delta = tokenOptions.echoesOnly ? "" : output.delta(position);
+    const text = this.#shape.tokenText(JSON.stringify(echo + delta));
     const logprobs = this.#shape.tokenLogprobs(this.#request, prompt, output, position);
     const counted = Math.min(position + 1, output.countedTokens);
-    const ids = tokenOptions.tokenIds
-      ? `,"token_ids":${tokenIdsJson(output, position, counted)}`
-      : "";
+    const ids = tokenOptions.tokenIds ? tokenIdsJson(output, position, counted) : "null";
+    // As vLLM does, also for an echo whose ids nobody asked for.
+    const hasPromptIds = (tokenOptions.tokenIds || tokenOptions.echo) && position === 0;
     const promptIds =
-      tokenOptions.tokenIds && position === 0 && this.#shape.opening === undefined
-        ? `,"prompt_token_ids":${promptIdsJson(prompt)}`
+      this.#shape.opening === undefined
+        ? `,"prompt_token_ids":${hasPromptIds ? promptIdsJson(prompt) : "null"}`
         : "";
     const last = position === output.tokenCount - 1;
     const finish = last ? finishFields(output) : `"finish_reason":null,"stop_reason":null`;
     return this.#event(
-      `{"index":${index},${text},"logprobs":${logprobs},${finish}${promptIds}${ids}}`,
+      `{"index":${index},${text},"logprobs":${logprobs},${finish}${promptIds},"token_ids":${ids}}`,
       usage,
     );
   }
@@ -161,8 +163,10 @@ export class OpenAiFormat implements ResponseFormat {
     return this.#request.prompts[Math.floor(index / this.#request.n)]!;
   }
 
+  /** vLLM gives the ids in place of the text. */
   #echo(index: number): string {
-    return this.#request.tokenOptions.echo ? this.#promptOf(index).bytes.toString() : "";
+    const { echo, tokenIds } = this.#request.tokenOptions;
+    return echo && !tokenIds ? this.#promptOf(index).bytes.toString() : "";
   }
 
   /** The members, with values for those that the client requested. */
