@@ -116,8 +116,8 @@ function judge(client: Client, ask: Ask): Verdict {
 
 /**
  * Each byte that the proxy reads: of an engine that has another one beside it at odd bytes, of one alone at even ones;
- * the other way round for the next kind of cut. The proxy does not see how far its peer has read: each fourth byte.
- * Both at each end. With `GLOBAL_PROXY_TESTS=all` every byte in every way.
+ * the other way round for the next kind of cut. The proxy does not see how far its peer has read: each fourth byte. Both
+ * at each end. With `GLOBAL_PROXY_TESTS=all` every byte in every way.
  */
 function bytesToCut({ where, direction, how }: Case, total: number, alone: boolean): number[] {
   const bytes = Array.from({ length: total + 1 }, (_, atByte) => atByte);

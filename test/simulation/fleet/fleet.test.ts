@@ -8,7 +8,7 @@ import { runFleet } from "./fleet.ts";
 import { addTo, type Tally } from "./tally.ts";
 
 const first = Number(process.env["SIMULATION_FROM"] ?? 1);
-const count = Number(process.env["SIMULATION_SEEDS"] ?? 300);
+const count = Number(process.env["SIMULATION_SEEDS"] ?? 500);
 
 /** What must have happened somewhere in so many fleets. */
 const due = [
@@ -31,7 +31,7 @@ test("whatever befalls a fleet, no request ends wrongly, and nothing is left", (
   }
   expect(failed).toEqual([]);
   if (process.env["SIMULATION_SEEDS"] !== undefined) process.stdout.write(`${report(total)}\n`);
-  if (count >= 300)
+  if (count >= 500)
     expect(
       due.filter((name) => !total.has(name)),
       "what never happened",
