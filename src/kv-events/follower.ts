@@ -1,6 +1,6 @@
 /**
- * Follows the KV events of one engine, without I/O: batches are numbered from 0 or 1 at the engine's start, so one that is
- * missing is noticed, and asked for again; one with a lower number is of an engine that was started anew.
+ * Follows the KV events of one engine, without I/O: batches are numbered from 0 or 1 at the engine's start, so one that
+ * is missing is noticed, and asked for again; one with a lower number is of an engine that was started anew.
  *
  * What is known is exact while all of the engine's history is: from its start, from a batch after which it had nothing,
  * or from replays without a gap. Else nothing is claimed.
@@ -42,8 +42,8 @@ export class KvFollower {
   /** Number of the batch that is to come; -1 = not known. */
   #next = -1;
   /**
-   * vLLM counts batches from 0, llm-d-inference-sim from 1. So batch 1 is the first one of an engine of which no batch 0
-   * was ever heard. If there was one, and it is lost, what it stored is not claimed.
+   * vLLM counts batches from 0, llm-d-inference-sim from 1. So batch 1 is the first one of an engine of which no batch
+   * 0 was ever heard. If there was one, and it is lost, what it stored is not claimed.
    */
   #firstSeqMax = 1;
   /** Of the last batch. */

@@ -1,7 +1,7 @@
 /**
  * Publishes what enters and leaves the prefix cache, as vLLM's `ZmqEventPublisher` does: a PUB whose messages are
- * topic, sequence number (8 bytes) and batch, and a ROUTER that replays the last batches from a sequence number on, with
- * an empty part before; a message with the number -1 ends the replay.
+ * topic, sequence number (8 bytes) and batch, and a ROUTER that replays the last batches from a sequence number on,
+ * with an empty part before; a message with the number -1 ends the replay.
  */
 
 import { createServer, type Server, type Socket } from "node:net";
