@@ -11,6 +11,7 @@ import { KeySet } from "../body/json/key-set.ts";
 import type { JsonProblem } from "../body/json/problem.ts";
 import { spaceEnd } from "../body/json/token-ends.ts";
 import { scanTopLevel, TopLevel } from "../body/json/top-level.ts";
+import type { HeaderFields } from "../http1/fields/header-fields.ts";
 import { unreadableLinesMax } from "../limits.ts";
 import { allDialects } from "./registry.ts";
 import { ecTransferParams } from "./vllm/encoder.ts";
@@ -46,7 +47,28 @@ export const transferHeaders: readonly string[] = [
   "X-Smg-Target-Worker",
   "X-Trtllm-Disagg-Auth",
   "EPP-Profile",
+  // SGLang's `srt/entrypoints/request_headers.py`: each takes the place of a member of the body.
+  "X-Override-Rid",
+  "X-Override-Bootstrap-Host",
+  "X-Override-Bootstrap-Port",
+  "X-Override-Bootstrap-Room",
+  "X-Override-Conversation-Id",
+  "X-Override-Routed-Dp-Rank",
+  "X-Override-Disagg-Prefill-Dp-Rank",
+  "X-Override-Priority",
 ];
+
+/**
+ * By which a client says that its body is compressed; the second one is SGLang's
+ * (`srt/entrypoints/http_request_decompression.py`).
+ */
+const encodingHeaders = ["content-encoding", "x-body-compressed"] as const;
+const notEncoded = /^(?:identity)?$/i;
+
+/** Whether the body is compressed: what is in it can neither be looked into nor changed. */
+export function isEncoded(fields: HeaderFields): boolean {
+  return encodingHeaders.some((name) => !notEncoded.test(fields.get(name) ?? ""));
+}
 
 /** By which a client of Dynamo's frontend picks its engines (`lib/llm/src/protocols/openai/nvext.rs`). */
 const dynamoFields = new KeySet([

@@ -108,6 +108,10 @@ const ways: Readonly<Record<Name, () => World>> = {
     told(get("/here"), { routes: [at("/here", { internal: true, target: { pool: "decode" } })] }),
   engineControl: () => told(post("/sleep", {})),
   transferField: () => told(post("/v1/score", [{ prompt: "p", kv_transfer_params: {} }])),
+  bodyEncoded: () =>
+    told(
+      "POST /v1/score HTTP/1.1\r\nHost: p\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\n{",
+    ),
   draining: () => {
     const world = asked("decode", hangs);
     world.runFor(50);

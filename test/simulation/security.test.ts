@@ -1,5 +1,6 @@
 /** What a client may not do to engines: control them, steer KV transfers, or name itself another rank. */
 
+import { gzipSync } from "node:zlib";
 import { describe, expect, it, test } from "vitest";
 import { allDialects } from "../../src/dialects/registry.ts";
 import { transferHeaders } from "../../src/dialects/transfer-guard.ts";
@@ -259,6 +260,33 @@ describe.each(routes)("%s", (_, options) => {
         expect(head.toLowerCase()).toContain("x-kept");
       }
     }
+  });
+
+  it.each([
+    "Content-Encoding: gzip",
+    "content-encoding: identity, zstd",
+    "Content-Encoding: identity\r\nContent-Encoding: br",
+    "X-Body-Compressed: zstd",
+  ])("a body that only an engine can unpack reaches none: %s", (line) => {
+    for (const path of ["/v1/completions", "/v1/embeddings", "/v1/files", "/v1/unknown"]) {
+      const body = gzipSync('{"prompt":"x","kv_transfer_params":{}}');
+      const { status, text, requests } = send(path, { body, lines: `${line}\r\n` }, options);
+      expect({ status, code: JSON.parse(text).error.code }).toEqual({
+        status: 415,
+        code: "GP_BODY_ENCODED",
+      });
+      expect(requests).toEqual([]);
+    }
+  });
+
+  it.each([
+    ["Content-Encoding: identity", "{}"],
+    ["Content-Encoding: Identity", "{}"],
+    ["Content-Encoding: ", "{}"],
+    ["Content-Encoding: gzip", ""],
+  ])("one that is not compressed goes on: %s", (line, body) => {
+    const { status } = send("/v1/embeddings", { body, lines: `${line}\r\n` }, options);
+    expect(status).toBe(200);
   });
 
   test("a request id that names engines is replaced", () => {

@@ -84,6 +84,13 @@ export const outcomes = Object.freeze({
     "no",
     "The request has a field for the transfer of KV caches, which only the proxy may set.",
   ),
+  bodyEncoded: outcome(
+    "GP_BODY_ENCODED",
+    415,
+    "client",
+    "no",
+    "The request body is compressed; send it as it is.",
+  ),
   draining: outcome("GP_DRAINING", 503, "internal", "safe", "The proxy is shutting down."),
   bodiesFull: outcome(
     "GP_MEMORY_FULL",

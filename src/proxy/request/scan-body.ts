@@ -6,6 +6,7 @@ import type { JsonProblem } from "../../body/json/problem.ts";
 import { scanTopLevel, type TopLevel } from "../../body/json/top-level.ts";
 import {
   hidesTransferFields,
+  isEncoded,
   linesHideTransferFields,
   listHidesTransferFields,
 } from "../../dialects/transfer-guard.ts";
@@ -36,8 +37,10 @@ export function scanBody(
   prefills: boolean,
   mustBeObject: boolean,
 ): Outcome | undefined {
+  const { body, head } = context;
+  const isLookedInto = mustBeObject || route.byEndpoint;
+  if (isLookedInto && body.length > 0 && isEncoded(head.fields)) return outcomes.bodyEncoded;
   const isGuarded = route.byEndpoint && mayBeObject(context);
-  const { body } = context;
   if (!mustBeObject && !isGuarded) {
     return route.byEndpoint ? (refusedList(body) ?? refusedLines(body)) : undefined;
   }

@@ -24,6 +24,7 @@ const adviceByCode: Readonly<Record<string, string>> = {
   GP_NO_ROUTE: "`match` of the routes",
   GP_ENGINE_CONTROL: "[security](security.md#paths-that-control-engines): `engineControl`",
   GP_TRANSFER_FIELD: "[security](security.md#fields-that-steer-kv-transfers)",
+  GP_BODY_ENCODED: "[security](security.md#fields-that-steer-kv-transfers)",
   GP_NOT_READY: "`/admin/health`, `/admin/engines`; [engines that fail](ejection.md#is-it-ready)",
   GP_DRAINING: "nothing: an operator stops this instance",
   GP_MEMORY_FULL: "`bodyBytesTotalMax`; more workers or replicas",
