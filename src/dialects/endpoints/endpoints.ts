@@ -50,12 +50,11 @@ export const chatCompletions: Generating = {
   allowsSeveralPrompts: false,
 };
 
-/** SageMaker's: the body says whether it is a chat. */
+/** SageMaker's: the body says whether it is a chat, a completion, or what an engine of embeddings computes. */
 export const invocations: Generating = {
   ...openai,
   name: "invocations",
   paths: ["/invocations"],
-  choices,
   limits: tokenLimits,
   prompts: [messages, prompt],
   allowsSeveralPrompts: true,

@@ -4,6 +4,7 @@
  */
 import type { KeyName } from "../../body/json/key-name.ts";
 import { EventData } from "../../body/sse.ts";
+import type { HeaderFields } from "../../http1/fields/header-fields.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax, firstEventBytesMax } from "../../limits.ts";
 import { CollectedBody } from "./body/collected-body.ts";
@@ -44,6 +45,7 @@ const clientsError = /"(code|status)": ?"?4\d\d/;
 const emptyList = /^(\[\s*\]|null)/;
 /** The first letters of `data`, `event`, `id` and `retry`, and of a comment. */
 const fieldStarts = Buffer.from("deir:");
+const eventStart = /^(data|event|id|retry)?:/;
 const [lineFeed, carriageReturn, colon, lessThan] = Buffer.from("\n\r:<");
 /** RFC 1952, section 2.3.1. */
 const gzipStart = Buffer.from([0x1f, 0x8b]);
@@ -60,32 +62,31 @@ export function responseCheckOf(
 ): ResponseCheck | undefined {
   const { status, fields, framing, contentLength } = head;
   if (status >= 300) return undefined;
-  const isStream = hasEvents(fields);
   const isShort = framing !== "length" || contentLength <= wholeBytesMax;
-  if (!isStream && !isShort) return undefined;
-  return new ResponseCheck(expected, isStream, fields.get("content-encoding") ?? "", wholeBytesMax);
+  if (!hasEvents(fields) && !isShort) return undefined;
+  return new ResponseCheck(fields, expected, wholeBytesMax);
 }
 
 export class ResponseCheck extends CollectedBody {
   /** The stream begins with an error that the client has made: it is a response, and nothing was generated. */
   isClientsError = false;
   readonly #expected: ExpectedResponse;
-  readonly #isStream: boolean;
+  /** Its type says so, or else its beginning. */
+  #isStream: boolean;
   /** "" = none. */
   readonly #encoding: string;
+  readonly #isJson: boolean;
   readonly #wholeBytesMax: number;
   #parts = 0;
+  /** Of a stream: where the events end that carry nothing. */
+  #emptyEnd = 0;
 
-  constructor(
-    expected: ExpectedResponse,
-    isStream: boolean,
-    encoding: string,
-    wholeBytesMax: number,
-  ) {
+  constructor(fields: HeaderFields, expected: ExpectedResponse, wholeBytesMax: number) {
     super();
     this.#expected = expected;
-    this.#isStream = isStream;
-    this.#encoding = encoding;
+    this.#isStream = hasEvents(fields);
+    this.#encoding = fields.get("content-encoding") ?? "";
+    this.#isJson = /^application\/json\b/i.test(fields.get("content-type") ?? "");
     this.#wholeBytesMax = wholeBytesMax;
   }
 
@@ -102,8 +103,13 @@ export class ResponseCheck extends CollectedBody {
   atEnd(): Junk | "good" {
     if (this.#isStream) return noEvents;
     const cause = this.#jsonFault(this.bytes);
-    if (cause === "") return this.#expected.isStream === true ? noStream : "good";
+    if (cause === "") return this.#lacksStream ? noStream : "good";
     return { kind: "invalid", cause, isError: cause === isError.cause };
+  }
+
+  /** vLLM responds in one piece to some requests for streams: what goes on in the background, and tokens in and out. */
+  get #lacksStream(): boolean {
+    return this.#expected.isStream === true && this.#expected.choices !== undefined;
   }
 
   /** Nothing of it is decoded: only its beginning shows whether it can be. */
@@ -115,16 +121,18 @@ export class ResponseCheck extends CollectedBody {
 
   /** Events that carry nothing wait for what follows them: they are no response by themselves. */
   #beginning(bytes: Buffer): Verdict {
-    for (let from = 0; ; ) {
-      const at = endOfComments(bytes, from);
+    const later = bytes.length > firstEventBytesMax ? "good" : "open";
+    for (;;) {
+      const at = endOfComments(bytes, this.#emptyEnd);
       // An engine may keep a stream alive by comments: only the first one waits for what follows.
-      if (at >= bytes.length) return this.#parts > 1 && at > 0 && from === 0 ? "good" : "open";
+      if (at >= bytes.length)
+        return this.#parts > 1 && at > 0 && this.#emptyEnd === 0 ? "good" : later;
       if (!fieldStarts.includes(bytes[at]!)) return noEvents;
       const end = endOfEvent(bytes, at);
-      if (end < 0) return bytes.length > firstEventBytesMax ? "good" : "open";
+      if (end < 0) return later;
       const verdict = this.#event(bytes.subarray(at, end));
       if (verdict !== "open") return verdict;
-      from = end;
+      this.#emptyEnd = end;
     }
   }
 
@@ -141,10 +149,25 @@ export class ResponseCheck extends CollectedBody {
     return this.isClientsError ? "good" : isError;
   }
 
-  /** A page needs not be awaited, and nothing large is. */
+  /** A page needs not be awaited, nothing large is, and a stream goes on at once whatever its type. */
   #wholeSoFar(): Verdict {
-    if (this.#parts === 1 && this.bytes[0] === lessThan) return notJson;
+    if (this.#parts === 1) {
+      const { bytes } = this;
+      if (bytes[0] === lessThan) return notJson;
+      if (this.#expected.isStream !== false && eventStart.test(bytes.toString("latin1", 0, 8))) {
+        this.#isStream = true;
+        return this.#beginning(bytes);
+      }
+      if (this.#beginsWithLine(bytes)) return "good";
+    }
     return this.byteLength > this.#wholeBytesMax ? "good" : "open";
+  }
+
+  /** vLLM's server of its first days (`vllm.entrypoints.api_server`) streams lines of JSON, without a type. */
+  #beginsWithLine(bytes: Buffer): boolean {
+    if (this.#isJson || this.#expected.isStream !== true) return false;
+    const end = bytes.indexOf(lineFeed!);
+    return end > 0 && this.#jsonFault(bytes.subarray(0, end)) === "";
   }
 
   #jsonFault(json: Buffer): string {

@@ -3,8 +3,9 @@
  * whole, an error that it says, a stream that ends before its time.
  */
 import { KeyName } from "../../../body/json/key-name.ts";
+import type { TopLevel } from "../../../body/json/top-level.ts";
 import { isGenerating } from "../../../dialects/endpoints/endpoint.ts";
-import { isTrue } from "../../../dialects/shared/member-facts.ts";
+import { isSet, isTrue } from "../../../dialects/shared/member-facts.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { decodeErrorGraceMs, firstEventBytesMax } from "../../../limits.ts";
 import type { Expirable } from "../../../transport/deadlines.ts";
@@ -111,7 +112,7 @@ export class DecodeFaults implements Expirable {
       !(this.#exchange.resumes || this.#retries.endWithHead) &&
       this.#retries.mayFollow(leg, "invalid");
     if (generates && this.#isReplaceable) {
-      const isStream = members === undefined ? undefined : isTrue(members, stream);
+      const isStream = members && asksForStream(members);
       this.#check = responseCheckOf(head, { isStream, choices: endpoint.choices });
     } else if (owesKv) this.#check = responseCheckOf(head, anyResponse, firstEventBytesMax);
     const isWatched = generates && status < 300 && framing === "close";
@@ -175,3 +176,8 @@ export class DecodeFaults implements Expirable {
 }
 
 const cutShort: ResponseFault = { kind: "error", cause: "the response broke off before its end" };
+
+/** Engines take 1 and "true" for true as well: what they make of other values shows only in their responses. */
+function asksForStream(members: TopLevel): boolean | undefined {
+  return isTrue(members, stream) || (isSet(members, stream) ? undefined : false);
+}

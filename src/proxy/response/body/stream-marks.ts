@@ -14,11 +14,14 @@ const errorStarts = ['data: {"error"', 'data: {"object":"error"', "event: error\
   Buffer.from(text),
 );
 
+/** The member says that there is no error. */
+const nullError = /^: ?null/;
+
 /** Whether a stream begins with an error: what engines send of a request that fails behind a status of 200. */
 export function beginsWithError(bytes: Buffer, start: number, end: number): boolean {
-  return errorStarts.some(
-    (text) =>
-      end - start >= text.length &&
-      bytes.compare(text, 0, text.length, start, start + text.length) === 0,
-  );
+  return errorStarts.some((text) => {
+    const at = start + text.length;
+    if (at > end || bytes.compare(text, 0, text.length, start, at) !== 0) return false;
+    return !nullError.test(bytes.toString("latin1", at, Math.min(at + 6, end)));
+  });
 }
