@@ -76,8 +76,8 @@ function run(body: Asked, options: Run) {
   });
   for (const engine of world.engines) {
     engine.checksTransfer = false;
-    // Where some of a stream has come, a request for one token is for its rest.
-    engine.takesReleases = diesAfter[0] === 0;
+    // A request for one token may be for the rest of a stream.
+    engine.takesReleases = false;
   }
   for (const engine of world.prefill) {
     engine.script = (request, { send }) => {
@@ -90,6 +90,11 @@ function run(body: Asked, options: Run) {
   for (const engine of world.decode) {
     engine.script = (request, connection) => {
       const sent = JSON.parse(request.body.toString()) as Asked;
+      if (tokensOf(sent) === 1 && tokensOf(body) - done(sent) !== 1) {
+        // It only frees the KV cache of an attempt whose decode generated nothing.
+        connection.send(`${chunkedHead}${chunk("data: [DONE]\n\n")}0\r\n\r\n`);
+        return;
+      }
       const { return_token_ids: _, ...others } = sent;
       const asked = options.knowsIds === false ? others : sent;
       const round = bodies.push(sent) - 1;
@@ -114,6 +119,9 @@ function run(body: Asked, options: Run) {
   const expected = parts(body, 0, words.length, 0, cached).events.join("");
   return { world, client, bodies, expected };
 }
+
+const tokensOf = ({ max_completion_tokens, max_tokens }: Asked): number =>
+  Number(max_completion_tokens ?? max_tokens);
 
 const withoutTime = (body: string) => body.replaceAll(/"created":\d+/g, "");
 
