@@ -54,7 +54,8 @@ export class UsageMerge {
       // What decode says nothing of, a single engine would not say either: usage in the middle of a stream has no
       // details.
       if (value === undefined || isNull(bytes, value)) continue;
-      patches.replace(value, this.#prefillUsage(key) ?? nothing);
+      const own = bytes.subarray(value.start, value.end);
+      patches.replace(value, withNullsAs(own, this.#prefillUsage(key) ?? nothing));
     }
     const read = memberOf(bytes, reported, cacheRead);
     if (read === undefined || isNull(bytes, read)) return;
@@ -78,6 +79,30 @@ export class UsageMerge {
     const reported = memberOf(prefill, { start: 0, end: prefill.length }, usage);
     const value = reported && memberOf(prefill, reported, key);
     return value && prefill.subarray(value.start, value.end);
+  }
+}
+
+const nullNeedle = Buffer.from(":null");
+
+/**
+ * vLLM's usage in one piece names the details that it has nothing of, and in a stream leaves them out: a null stays only
+ * where decode has one, too.
+ */
+function withNullsAs(own: Buffer, reported: Buffer): Buffer {
+  if (!reported.includes(nullNeedle)) return reported;
+  const [inner, owned] = [objectOf(reported), objectOf(own)];
+  if (inner === undefined || owned === undefined) return reported;
+  const kept = Object.entries(inner).filter(([key, value]) => value !== null || key in owned);
+  return Buffer.from(JSON.stringify(Object.fromEntries(kept)));
+}
+
+/** Undefined = it is none. */
+function objectOf(json: Buffer): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(json.toString());
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

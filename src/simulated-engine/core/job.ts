@@ -257,7 +257,9 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
   #usage(completionTokens: number): Usage {
     const promptTokens = this.#promptTokens;
     const reportsCached = this.#core.options.promptTokensDetails;
-    return { promptTokens, completionTokens, cachedTokens: this.#cachedTokens, reportsCached };
+    const namesNulls = this.#core.family === "vllm";
+    const cachedTokens = this.#cachedTokens;
+    return { promptTokens, completionTokens, cachedTokens, reportsCached, namesNulls };
   }
 
   #sinceArrivalSeconds(): number {

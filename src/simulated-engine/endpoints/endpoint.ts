@@ -73,6 +73,8 @@ export interface Usage {
   readonly cachedTokens: number;
   /** Whether the usage includes them, at endpoints where that is optional. */
   readonly reportsCached: boolean;
+  /** In one piece it names the details that it has nothing of. */
+  readonly namesNulls: boolean;
 }
 
 /** An event without a name. */

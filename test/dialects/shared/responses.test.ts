@@ -53,6 +53,14 @@ describe("vLLM's responses", () => {
     expect(changed(vllmResponses, "{}", usage('{"cached_tokens":1}'), decode)).toBe(decode);
   });
 
+  it("name details that are null where decode names them, and only there", () => {
+    const prefill = usage('{"cached_tokens":4,"multimodal_tokens":null}');
+    const inOnePiece = usage('{"cached_tokens":8,"multimodal_tokens":null}');
+    const streamed = usage('{"cached_tokens":8}');
+    expect(changed(vllmResponses, "{}", prefill, inOnePiece)).toBe(prefill);
+    expect(changed(vllmResponses, "{}", prefill, streamed)).toBe(usage('{"cached_tokens":4}'));
+  });
+
   it("say nothing where prefill says nothing", () => {
     expect(changed(vllmResponses, "{}", "{}", usage('{"cached_tokens":8}'))).toBe(usage("null"));
   });

@@ -116,7 +116,7 @@ export class OpenAiFormat implements ResponseFormat {
     const values = this.#valuesOf(topMembers, 0, outputs[0]!);
     return (
       `${this.#start}${choices.join(",")}],"service_tier":null,"system_fingerprint":null,` +
-      `"usage":${usageJson(usage)}${membersJson({ ...values, ...extras.top })}}`
+      `"usage":${usageJson(usage, usage.namesNulls)}${membersJson({ ...values, ...extras.top })}}`
     );
   }
 
@@ -202,14 +202,17 @@ function finishFields(output: PlannedOutput): string {
   return `"finish_reason":"${finishReason}","stop_reason":${JSON.stringify(stopReason)}`;
 }
 
-/** As in vLLM, the details are null when no token came from a cache. */
-export function usageJson({
-  promptTokens,
-  completionTokens,
-  cachedTokens,
-  reportsCached,
-}: Usage): string {
-  const details = reportsCached && cachedTokens > 0 ? `{"cached_tokens":${cachedTokens}}` : "null";
+/**
+ * As in vLLM, the details are null when no token came from a cache.
+ * @param namesNulls other details that it has nothing of are there, as null
+ */
+export function usageJson(
+  { promptTokens, completionTokens, cachedTokens, reportsCached }: Usage,
+  namesNulls = false,
+): string {
+  const others = namesNulls ? ',"multimodal_tokens":null' : "";
+  const hasDetails = reportsCached && cachedTokens > 0;
+  const details = hasDetails ? `{"cached_tokens":${cachedTokens}${others}}` : "null";
   return (
     `{"prompt_tokens":${promptTokens},"total_tokens":${promptTokens + completionTokens},` +
     `"completion_tokens":${completionTokens},"prompt_tokens_details":${details}}`
