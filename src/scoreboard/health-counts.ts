@@ -102,7 +102,7 @@ export class HealthCounts {
     Atomics.store(this.#counts, slot * healthFields + healthIsUnhealthy, isUnhealthy ? 1 : 0);
   }
 
-  /** Requests that the engine has refused since it served one. */
+  /** Requests that the engine has refused since another one has refused one of them as well. */
   refusals(slot: number): number {
     return this.#counts[slot * healthFields + healthRefusals]!;
   }

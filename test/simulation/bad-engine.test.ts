@@ -112,6 +112,22 @@ describe.each(["prefill", "decode"] as const)("a %s engine that refuses", (role)
     expect(world[role][0]!.requests.length).toBeLessThan(100);
   });
 
+  test.each([2, 4])("one of %i requests costs few clients anything", (count) => {
+    const world = worldOf(2);
+    const engine = world[role][0]!;
+    const { script } = engine;
+    engine.script = (request, connection) => {
+      if (engine.requests.length % count > 0) script(request, connection);
+      else connection.send(response('{"error":{}}', "404 Not Found"));
+    };
+    let right = 0;
+    for (let i = 0; i < 80; i += 1)
+      right += Number(
+        world.responseTo(world.ask({ prompt: `a${i}`, stream: true })).status === 200,
+      );
+    expect(right).toBe(77);
+  });
+
   test.each(["404 Not Found"])("what others refuse as well with %s stays as it was", (status) => {
     const world = worldOf(2);
     for (const engine of world[role]) {

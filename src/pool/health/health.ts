@@ -136,7 +136,7 @@ export class Health {
 
   /**
    * The engine has refused a request: with 4xx, or by sending the client elsewhere.
-   * @returns whether it is to be found out at another engine whose fault that is: it has refused all before, too
+   * @returns whether it is to be found out at another engine whose fault that is: it has refused others before
    */
   refuses({ slot }: Engine): boolean {
     const isDoubted = this.blamesRequests && this.#board.health.refusals(slot) >= refusalsThatDoubt;

@@ -48,7 +48,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   #sentMs = 0;
   readonly #silence = new EngineSilence();
   #isLate = false;
-  /** The engine has refused this request and all before. */
+  /** The engine has refused this request, and others before that no other engine has seen. */
   isDoubted = false;
   /** Of the response under way: something of its body is here, or its status says enough. */
   hasResponded = false;
@@ -151,7 +151,6 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   #served(tookMs: number, wallMs: number): void {
     const { pool, engine } = this.#placement!;
-    pool.health.trustRefusals(engine);
     pool.succeeded(engine, wallMs, tookMs);
     this.#blame?.served(tookMs, wallMs);
   }
