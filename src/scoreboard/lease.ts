@@ -46,7 +46,7 @@ export class Lease {
 
   /** Counts more tokens of the response, a whole number. */
   addResponseTokens(tokens: number): void {
-    if (!this.#open) return;
+    if (tokens === 0 || !this.#open) return;
     this.#responseTokens += tokens;
     this.#board.addResponseTokens(this.slot, tokens);
   }

@@ -69,6 +69,16 @@ const does =
     engine.script = script;
   };
 const says = (text: string | Buffer): Turns => does((_, { send }) => send(text));
+const drips = (start: string): Turns =>
+  does((_, { send, after, socket }) => {
+    send(start);
+    const more = (): void => {
+      if (socket.closed) return;
+      send("-");
+      after(1_000, more);
+    };
+    more();
+  });
 const failsWith = (status: string): Turns => says(response('{"error":{}}', status));
 
 export const ways: Readonly<Record<string, Turns>> = {
@@ -85,15 +95,16 @@ export const ways: Readonly<Record<string, Turns>> = {
     send("HTTP/1.1 200 OK\r\nContent-Ty");
     after(5, () => socket.cut("rst"));
   }),
-  "sends its head byte by byte": does((_, { send, after, socket }) => {
-    send("HTTP/1.1 200 OK\r\nX: ");
-    const more = (): void => {
-      if (socket.closed) return;
-      send("-");
-      after(1_000, more);
-    };
-    more();
-  }),
+  "sends its head byte by byte": drips("HTTP/1.1 200 OK\r\nX: "),
+  "sends its response byte by byte": drips(
+    'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n{"choices":[{"text":"',
+  ),
+  "sends an event byte by byte": drips(
+    'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"choices":[{"text":"',
+  ),
+  "does not end its chunks": says(
+    `${chunkedHead.replace("text/event-stream", "application/json")}${chunk('{"choices":[{"text":"a"}]}')}`,
+  ),
   "says garbage": says("\0\0\0NONSENSE\r\n\r\n"),
   "responds with 500": failsWith("500 Internal Server Error"),
   "responds with 502": failsWith("502 Bad Gateway"),

@@ -123,10 +123,9 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   /**
    * Some of the body is here, and not known to be junk. Reported at once rather than at the response's end: an engine
    * that is back takes its share before its first long stream is over.
-   * @param isOpen it may still turn out to be junk, and is held back: a stream has no event yet, or not all has come
    */
-  bodyBegan(isOpen: boolean): void {
-    if (isOpen) return;
+  bodyBegan(): void {
+    if (this.hasResponded) return;
     if (this.#showsAtEnd && firstLookMs(this.#placement!.pool) === 0) return;
     const wallMs = this.#clock.wallMs();
     this.#responded(wallMs);

@@ -187,11 +187,11 @@ export class Leg implements LegOwner {
 
   legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void {
     this.#tokens ??= streamTokens(chunk, start, end);
-    const tokens = this.#tokens.add(end - start);
-    if (tokens > 0) this.#place.placement?.lease.addResponseTokens(tokens);
+    this.#tokens.add(end - start);
     this.#request.legBody(this, connection, chunk, start, end);
-    if (this.health.hasResponded || this.#connection !== connection) return;
-    this.health.bodyBegan(this.#request.isUndecided?.(this) ?? false);
+    if (this.#connection !== connection || this.#request.isUndecided?.(this)) return;
+    this.health.bodyBegan();
+    this.#place.placement?.lease.addResponseTokens(this.#tokens.take());
   }
 
   legEnded(connection: EngineConnection): void {

@@ -10,15 +10,22 @@ export class StreamTokens {
   /** Infinite = it is no stream. */
   readonly #bytesPerToken: number;
   #bytes = 0;
+  /** Those that were taken. */
   #tokens = 0;
 
   constructor(bytesPerToken: number) {
     this.#bytesPerToken = bytesPerToken;
   }
 
-  /** @returns how many tokens more these bytes are, a whole number */
-  add(bytes: number): number {
+  add(bytes: number): void {
     this.#bytes += bytes;
+  }
+
+  /**
+   * Not before a response goes to its client: bytes that are held back are no sign of life.
+   * @returns how many tokens more have come since the last call, a whole number
+   */
+  take(): number {
     const tokens = Math.round(this.#bytes / this.#bytesPerToken);
     const more = tokens - this.#tokens;
     this.#tokens = tokens;

@@ -227,7 +227,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
   }
 
   isUndecided(leg: Leg): boolean {
-    return leg.name === "decode" && this.delivery.faults.isOpen;
+    if (leg.name === "decode") return this.delivery.faults.isOpen;
+    return this.exchange.deliveringLeg !== leg.name;
   }
 
   isFinal(leg: Leg): boolean {
@@ -254,8 +255,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
   }
 
   get isOpen(): boolean {
-    const isBegun = this.#response.started || this.delivery.isFinal;
-    return !isBegun || this.exchange.resumes;
+    return !(this.#response.started || this.delivery.isFinal) || this.exchange.resumes;
   }
 
   #hasTry(leg: Leg): boolean {
