@@ -85,8 +85,8 @@ export class UsageMerge {
 const nullNeedle = Buffer.from(":null");
 
 /**
- * vLLM's usage in one piece names the details that it has nothing of, and in a stream leaves them out: a null stays only
- * where decode has one, too.
+ * vLLM's usage in one piece names the details that it has nothing of, and in a stream leaves them out: a null stays
+ * only where decode has one, too.
  */
 function withNullsAs(own: Buffer, reported: Buffer): Buffer {
   if (!reported.includes(nullNeedle)) return reported;
