@@ -210,6 +210,29 @@ export const checks: Readonly<Record<string, Check>> = {
     listener.close();
   },
 
+  "a socket that is paused as it is accepted keeps its bytes for its next owner": async (
+    ground,
+  ) => {
+    const { transport, until } = ground;
+    const [first, near, far] = [new End(), new End(), new End()];
+    const listener = await listen(transport, first, (socket) => socket.pause());
+    near.socket = transport.connect(listener.address, near);
+    near.socket.write(Buffer.from("early"));
+    await until(() => first.socket !== undefined && near.connects === 1);
+    await ground.pause();
+    assert.equal(first.bytes, 0);
+    far.socket = first.socket;
+    far.socket.handler = far;
+    far.socket.resume();
+    await until(() => far.text === "early");
+    near.socket.destroy();
+    await until(() => far.ends === 1);
+    far.socket.destroy();
+    await until(() => far.closes === 1);
+    assert.equal(first.ends + first.closes, 0);
+    listener.close();
+  },
+
   "a refused connect is one error": async ({ transport, until, pause }) => {
     const listener = await listen(transport, new End());
     listener.close();
@@ -237,11 +260,12 @@ export const checks: Readonly<Record<string, Check>> = {
   },
 };
 
-function listen(transport: Transport, far: End) {
+function listen(transport: Transport, far: End, accepted: (socket: Socket) => void = () => {}) {
   const address = { host: "127.0.0.1", port: 0, reusePort: false, backlog: 16 };
   return transport.listen(address, (socket) => {
     socket.handler = far;
     far.socket = socket;
+    accepted(socket);
   });
 }
 

@@ -6,6 +6,7 @@ import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
 import type { Listener, ListeningAddress, Socket, Transport } from "../../transport/socket.ts";
+import { type Accept, Arrivals } from "./arrivals.ts";
 
 /** An address could not be bound; the message is nginx's. */
 export class ListenError extends Error {
@@ -37,30 +38,35 @@ export class Listeners {
 
   /**
    * Opens what a configuration asks for and is not open. When one fails, those just opened are closed again, and the
-   * old ones stay. `commit` then closes the ones that are not wanted any more.
+   * old ones stay. `commit` accepts what has come meanwhile, and closes the ones that are not wanted any more; `undo`
+   * closes those just opened.
    */
-  async prepare(
-    config: Config,
-    onSocket: (socket: Socket, key: string) => void,
-  ): Promise<{ commit(): void }> {
+  async prepare(config: Config, accept: Accept): Promise<{ commit(): void; undo(): void }> {
+    const arrivals = new Arrivals(accept);
     const wanted = new Map<string, ListenConfig>();
     for (const { listen } of config.servers)
       for (const one of listen) wanted.set(listenKey(one), one);
     const opened: string[] = [];
+    const undo = () => {
+      for (const key of opened) this.#close(key);
+      arrivals.refuse();
+    };
     for (const [key, listen] of wanted) {
       if (this.#open.has(key)) continue;
       try {
-        this.#open.set(key, await this.#listen(key, listen, (socket) => onSocket(socket, key)));
+        this.#open.set(key, await this.#listen(key, listen, (socket) => arrivals.add(socket, key)));
         opened.push(key);
       } catch (error) {
-        for (const done of opened) this.#close(done);
+        undo();
         throw new ListenError(key, error as NodeJS.ErrnoException);
       }
     }
     return {
       commit: () => {
         for (const key of [...this.#open.keys()]) if (!wanted.has(key)) this.#close(key);
+        arrivals.begin();
       },
+      undo,
     };
   }
 

@@ -91,11 +91,11 @@ function bound(): BoundAddress[] {
 
 async function apply({ config, generation, slots, discovered }: ApplyMessage): Promise<void> {
   let callback: Awaited<ReturnType<CallbackListener["prepare"]>> | undefined;
+  let prepared: Awaited<ReturnType<Listeners["prepare"]>> | undefined;
   try {
-    callback = await callbackListener.prepare(config);
-    // Sockets that are accepted while the configuration changes hands get the one that is current then.
-    const prepared = await listeners.prepare(config, (socket, key) => worker.accept(socket, key));
     await loadPolicyModules(Object.values(config.pools));
+    callback = await callbackListener.prepare(config);
+    prepared = await listeners.prepare(config, (socket, key) => worker.accept(socket, key));
     errorLog.configure(config.errorLog);
     worker.apply(config, slots);
     worker.applyDiscovered(discovered);
@@ -105,6 +105,7 @@ async function apply({ config, generation, slots, discovered }: ApplyMessage): P
     say({ type: "listening", generation, addresses: bound() });
   } catch (error) {
     callback?.undo();
+    prepared?.undo();
     const { message, code = "GP_INTERNAL" } = error as NodeJS.ErrnoException;
     say({ type: "failed", generation, message, code });
   }
