@@ -9,6 +9,11 @@ export const dpRanksMax = 1024;
  */
 export const probeIntervalMs = 1_000;
 export const probeTimeoutMs = 2_000;
+/**
+ * How long the questions may take that follow the first one to an engine whose dialect is to be found: vLLM's first
+ * `/server_info` took 14 s on a busy machine.
+ */
+export const detectionTimeoutMs = 30_000;
 export const probesAtOnceMax = 32;
 export const probeResponseBytesMax = 1_048_576;
 /** So many probes in a row without an answer, and what was found out before is forgotten. */

@@ -3,7 +3,7 @@
 /**
  * The candidate with the fewest typing errors (a letter too many, missing or wrong, or two swapped), if they are few
  * for the length of `word`: at most one up to five letters, then one per three letters. Letter case is ignored. If
- * there is none: a candidate that begins with the word, or the other way round.
+ * there is none: a candidate that begins with the word, or the other way round, or that has it as one of its parts.
  */
 export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase();
@@ -18,7 +18,7 @@ export function nearestWord(word: string, candidates: Iterable<string>): string 
       fewest = errors;
     }
   }
-  return best ?? longerOrShorter(wanted, known);
+  return best ?? longerOrShorter(wanted, known) ?? withPart(wanted, known);
 }
 
 /** `did you mean "engines"?`, or undefined if no candidate is near. */
@@ -36,6 +36,11 @@ function longerOrShorter(wanted: string, candidates: readonly string[]): string 
     }
   }
   return undefined;
+}
+
+/** `vllm-nixl` for `nixl`. */
+function withPart(wanted: string, candidates: readonly string[]): string | undefined {
+  return candidates.find((candidate) => candidate.toLowerCase().split(/[-_]/).includes(wanted));
 }
 
 /** The Damerau-Levenshtein distance (optimal string alignment), row by row. */

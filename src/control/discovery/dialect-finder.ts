@@ -2,7 +2,12 @@
 import type { Config } from "../../config/schema/schema.ts";
 import { type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
 import { type DialectName, dialectOf } from "../../dialects/registry.ts";
-import { probeIntervalMs, probesAtOnceMax } from "../../limits.ts";
+import {
+  detectionTimeoutMs,
+  probeIntervalMs,
+  probesAtOnceMax,
+  probeTimeoutMs,
+} from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
 import { addressToAsk } from "../polling/address-to-ask.ts";
@@ -14,7 +19,11 @@ export interface DialectFinderDeps {
   /** Called when another dialect was detected: `resolve` returns another configuration now. */
   readonly changed: () => void;
   /** For tests. */
-  readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
+  readonly ask?: (
+    address: Address,
+    path: string,
+    how: { readonly timeoutMs: number },
+  ) => Promise<EngineResponse | NoResponse>;
 }
 
 /** The key of a route's pools, and their dialect. */
@@ -172,7 +181,9 @@ export class DialectFinder {
   async #askOne(engine: ConfiguredEngine): Promise<Detection | undefined> {
     const responses = new Map<string, string>();
     for (const { path, port } of detectionQuestions) {
-      const response = await this.#ask(addressToAsk(engine, port, {}), path);
+      // An engine that has responded is there: it is only slow.
+      const timeoutMs = responses.size === 0 ? probeTimeoutMs : detectionTimeoutMs;
+      const response = await this.#ask(addressToAsk(engine, port, {}), path, { timeoutMs });
       if (typeof response === "string") {
         // No server is there, so other paths would fail as well. Another port is another server.
         if (port === undefined) return undefined;

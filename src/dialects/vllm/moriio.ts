@@ -10,7 +10,12 @@ import type { Edits } from "../../body/edit/splice.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import { memberValue } from "../../body/json/member-value.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
-import type { EngineAttribute, EngineAttributes } from "../definition.ts";
+import {
+  type DialectDetection,
+  type EngineAttribute,
+  type EngineAttributes,
+  serverInfo,
+} from "../definition.ts";
 import {
   type DialectRequest,
   defineDialect,
@@ -24,7 +29,7 @@ import { kvTransferParams, takeKvTransferParams } from "../shared/kv-transfer-pa
 import { removeMember } from "../shared/members.ts";
 import { hasSeveralOutputs } from "../shared/several-outputs.ts";
 import { addressedId, zmqAddress } from "./addressed-id.ts";
-import { vllmFamily } from "./family.ts";
+import { connectorThatShows, vllmFamily } from "./family.ts";
 import { askToFetch, askToHold } from "./kv-role.ts";
 import { vllmResponses } from "./responses.ts";
 
@@ -74,10 +79,25 @@ const common = {
   strip: (members: TopLevel, edits: Edits) => removeMember(members, edits, kvTransferParams),
 };
 
+/** `kv_connector_extra_config` decides: `get_moriio_mode` in vLLM's `moriio_common.py`. */
+function inMode(reads: boolean): DialectDetection {
+  return {
+    questions: [serverInfo],
+    recognise(responses) {
+      const shown = connectorThatShows(responses, /^MoRIIOConnector$/);
+      const isReading = readMode.test(responses.get(serverInfo.path) ?? "");
+      return isReading === reads ? shown : undefined;
+    },
+  };
+}
+
+const readMode = /read_mode\\?["']?\s*[:=]\s*\\?["']?(true|1)\b/i;
+
 export const moriioRead = defineDialect({
   ...common,
   name: "moriio-read",
   summary: "vLLM with MoRIIOConnector (AMD) in READ mode: decode reads the KV cache",
+  detection: inMode(true),
   overview: {
     prefill: "one token, `transfer_id`; addresses in `X-Request-Id`",
     decode: "`kv_transfer_params` of the prefill's response",
@@ -94,6 +114,7 @@ export const moriioWrite = defineDialect({
   ...common,
   name: "moriio-write",
   summary: "vLLM with MoRIIOConnector (AMD) in WRITE mode: prefill writes the KV cache",
+  detection: inMode(false),
   overview: {
     prefill: "one token, `transfer_id`; addresses in `X-Request-Id`",
     decode: "`transfer_id`; addresses in `X-Request-Id`",

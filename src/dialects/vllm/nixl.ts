@@ -45,7 +45,7 @@ export const vllmNixl = defineDialect({
       default: "the response stays as it is",
     },
   },
-  detection: { ...byConnector(/NixlConnector/), ofFamily: "assumed" },
+  detection: { ...byConnector(/^Nixl(Pull)?Connector$/), ofFamily: "assumed" },
   order: "prefill-first",
   prefillNamesKv: true,
   // No endpoint frees held KV. A decode engine whose request goes away does (`pull_scheduler.request_finished`).

@@ -24,7 +24,7 @@ export const sharedStorage = defineDialect({
     decode: "nothing: it finds the KV cache by the prompt",
     idsFrom: "nobody",
   },
-  detection: byConnector(/SharedStorageConnector|ExampleConnector|LMCacheConnector/),
+  detection: byConnector(/^(SharedStorage|Example|LMCache|LMCacheMP|MooncakeStore)Connector(V1)?$/),
   order: "prefill-first",
   merge: vllmResponses,
   strip: removeTransfer,

@@ -9,6 +9,7 @@ test.each([
   ["warning", ["warn", "error"], "warn"],
   ["keepalive_timeot", ["keepalive", "keepalive_timeout"], "keepalive_timeout"],
   ["pot", ["port", "host"], "port"],
+  ["nixl", ["vllm-nixl", "vllm-mooncake"], "vllm-nixl"],
   ["xyz", ["port", "host"], undefined],
   ["", ["port"], undefined],
 ])("%s, among %j, means %s", (word, known, expected) => {

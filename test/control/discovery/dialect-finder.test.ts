@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Config, configSchema } from "../../../src/config/schema/schema.ts";
 import { DialectFinder } from "../../../src/control/discovery/dialect-finder.ts";
 import { detect } from "../../../src/dialects/detect.ts";
+import { probeTimeoutMs } from "../../../src/limits.ts";
 
 const finders: DialectFinder[] = [];
 afterEach(() => {
@@ -40,14 +41,16 @@ function finderOf() {
   const answers = new Map<string, string>();
   const lines: string[] = [];
   const asked: string[] = [];
+  const timeoutsMs = new Map<string, number>();
   let found = 0;
   const finder = new DialectFinder({
     log: (level, message) => lines.push(`${level}: ${message}`),
     changed: () => {
       found += 1;
     },
-    ask: ({ key }, path) => {
+    ask: ({ key }, path, { timeoutMs }) => {
       asked.push(`${key}${path}`);
+      timeoutsMs.set(`${key}${path}`, timeoutMs);
       const body = answers.get(`${key}${path}`);
       if (body !== undefined) return Promise.resolve({ status: 200, body: Buffer.from(body) });
       const isThere = [...answers.keys()].some((known) => known.startsWith(`${key}/`));
@@ -55,8 +58,19 @@ function finderOf() {
     },
   });
   finders.push(finder);
-  return { finder, answers, lines, asked, count: () => found };
+  return { finder, answers, lines, asked, timeoutsMs, count: () => found };
 }
+
+it("waits long for what a busy engine says late, and not for one that says nothing", async () => {
+  const { finder, answers, timeoutsMs } = finderOf();
+  finder.use(configOf());
+  answers.set("p2:80/v1/models", models("vllm"));
+  await finder.round();
+  expect(timeoutsMs.get("p1:80/v1/models")).toBe(probeTimeoutMs);
+  expect(timeoutsMs.get("p2:80/v1/models")).toBe(probeTimeoutMs);
+  // vLLM's first one took 14 s on a busy machine.
+  expect(timeoutsMs.get("p2:80/server_info?config_format=json")).toBeGreaterThan(14_000);
+});
 
 const models = (owner: string) => `{"object":"list","data":[{"id":"m","owned_by":"${owner}"}]}`;
 
@@ -128,6 +142,25 @@ describe("what shows a dialect", () => {
       "/server_info?config_format=json",
       '{"vllm_config":"kv_connector=\'MooncakeConnector\', x"}',
       "vllm-mooncake",
+    ],
+    ["/server_info?config_format=json", '{"kv_connector":"NixlPullConnector"}', "vllm-nixl"],
+    [
+      "/server_info?config_format=json",
+      '{"kv_connector":"MooncakeStoreConnector"}',
+      "shared-storage",
+    ],
+    ["/server_info?config_format=json", '{"kv_connector":"LMCacheMPConnector"}', "shared-storage"],
+    ["/server_info?config_format=json", '{"kv_connector":"LMCacheConnectorV1"}', "shared-storage"],
+    ["/server_info?config_format=json", '{"kv_connector":"MoRIIOConnector"}', "moriio-write"],
+    [
+      "/server_info?config_format=json",
+      '{"kv_connector":"MoRIIOConnector","kv_connector_extra_config":{"read_mode":"True"}}',
+      "moriio-read",
+    ],
+    [
+      "/server_info?config_format=json",
+      "kv_connector='MoRIIOConnector', kv_connector_extra_config={'read_mode': false}",
+      "moriio-write",
     ],
     ["/v1/models", models("sglang"), "sglang"],
     ["/v1/models", models("tensorrt_llm"), "trtllm"],
