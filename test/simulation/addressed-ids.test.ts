@@ -12,9 +12,10 @@ const idOf = (request: Parameters<Script>[0]) => request.fields.get("x-request-i
 
 /** As vLLM answers: the id is in each event, and in a header where the engine is told to give it. */
 const repeatsId: Script = (request, { send, after }) => {
-  const event = `{"id":"cmpl-${idOf(request)}","text":"${idOf(request)}"}`;
+  const id = idOf(request);
+  const event = `{"id":"cmpl-${id}","choices":[{"text":"${id}"}]}`;
   if (bodyOf(request).stream !== true) {
-    send(response(event, "200 OK", `X-Request-Id: ${idOf(request)}\r\n`));
+    send(response(event, "200 OK", `X-Request-Id: ${id}\r\n`));
     return;
   }
   send(chunkedHead);

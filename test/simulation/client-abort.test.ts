@@ -74,7 +74,9 @@ const phases: readonly Phase[] = [
   },
   {
     name: "in the stream",
-    begin: script("decode", (_, { send }) => send(chunkedHead + chunk("data: {}\n\n"))),
+    begin: script("decode", (_, { send }) =>
+      send(chunkedHead + chunk('data: {"choices":[{"text":"a"}]}\n\n')),
+    ),
     line: `200 ${gone} decode1:9000`,
   },
 ];

@@ -68,16 +68,18 @@ test.each([
   world.expectNothingLeft();
 });
 
+const event = 'data: {"choices":[{"text":"a"}]}\n\n';
+
 test.each(["1.1", "1.0"])(
   "a stream that goes on for too long breaks off visibly (HTTP/%s)",
   (version) => {
     const world = new World({ route });
-    for (const engine of world.decode) engine.script = drips(chunkedHead, chunk("data: {}\n\n"));
+    for (const engine of world.decode) engine.script = drips(chunkedHead, chunk(event));
     const client = world.client();
     client.send(completion(ask, "", version));
     expectEnd(world, client, requestTimeoutMs);
     expect(client.answers).toEqual([]);
-    expect(client.receivedText).toContain("data: {}");
+    expect(client.receivedText).toContain(event);
     if (version === "1.0") expect(client.ended).toBe("rst");
     expect(world.lines).toEqual([expect.stringContaining("200 GP_REQUEST_TIMEOUT")]);
     world.expectNothingLeft();
@@ -92,7 +94,7 @@ test("a request that waits for its engines counts that time", () => {
     pool: { queue: {} },
     engine: { maxConns: 1 },
   });
-  world.decode[0]!.script = drips(chunkedHead, chunk("data: {}\n\n"));
+  world.decode[0]!.script = drips(chunkedHead, chunk(event));
   const first = world.ask(ask);
   world.runFor(500);
   const second = world.ask(ask);

@@ -102,7 +102,7 @@ test("if another process serves on, a request on a connection that was to stay s
 
 test("the end of a response that waits for a slow client is not lost", () => {
   const world = new World({ kernelBytes: 10_000 });
-  const body = `{"text":"${"b".repeat(100_000)}"}`;
+  const body = `{"choices":[{"text":"${"b".repeat(100_000)}"}]}`;
   for (const engine of world.decode) engine.script = (_, { send }) => send(response(body));
   const client = world.client();
   client.connected = () => client.socket.pause();

@@ -78,7 +78,8 @@ function send(
   const world = new World({ routes, route: routeMore, engine } as WorldOptions);
   for (const one of world.engines) {
     one.checksTransfer = false;
-    one.script = (_, connection) => connection.send(response(`{"kv_transfer_params":{"kv":1}}`));
+    one.script = (_, connection) =>
+      connection.send(response(`{"choices":[{}],"kv_transfer_params":{"kv":1}}`));
   }
   const client = world.client();
   const text = JSON.stringify({ model: "m", prompt: "hello", ...body });
