@@ -188,7 +188,7 @@ test("an error of the only healthy engine is the client's: none that may be dead
   expect(second!.requests).toHaveLength(before);
 });
 
-test("an engine that was ejected because it hangs is no last resort", () => {
+test("an engine that was ejected because it was late serves if the other one dies", () => {
   const world = worldOf(2);
   const [first, second] = world.prefill;
   const ask = { prompt: "fine", stream: true };
@@ -199,7 +199,7 @@ test("an engine that was ejected because it hangs is no last resort", () => {
   second!.script = script;
   first!.connects("refused");
   for (const { socket } of first!.connections) socket.destroy();
-  expect(world.responseTo(world.ask(ask)).status).toBe(502);
+  for (let i = 0; i < 3; i += 1) expect(world.responseTo(world.ask(ask)).status).toBe(200);
 });
 
 test("an engine at which one request fails that another engine serves is to blame", () => {

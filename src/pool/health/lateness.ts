@@ -3,14 +3,15 @@
  * length. A long prompt is not late, and what is usual is never taken to be quicker than an engine of the first guess.
  */
 import { shapeMs } from "../../estimates/prefill-cost.ts";
-import type { Pool } from "../pool.ts";
+import { patienceFactor } from "../../limits.ts";
+import type { Placement, Pool } from "../pool.ts";
 
 /**
  * How long the first byte may take; infinite = nobody can say, or would try another engine.
  * @param isEarly the first byte comes before the last token: of a prefill or a stream
  * @param tokens of the prompt
  */
-export function lateAfterMs(
+function lateAfterMs(
   { config, size, slots, board }: Pool,
   isEarly: boolean,
   tokens: number,
@@ -25,6 +26,26 @@ export function lateAfterMs(
   return Math.max(ejection.lateMs, ejection.lateFactor * usualMs);
 }
 
+/**
+ * How long a request may wait for its first byte there.
+ * @param hasFailedOthers other requests have failed at the engine since its last response
+ */
+export function lateMsOf(
+  { pool, engine, lease }: Placement,
+  isEarly: boolean,
+  hasFailedOthers: boolean,
+  wallMs: number,
+): number {
+  const lateMs = lateAfterMs(pool, isEarly, lease.tokens);
+  // Nobody knows how long a response in one piece will be.
+  if (isEarly) return lateMs;
+  // Where others have found that the engine hangs, it is worth no more patience than a stream.
+  const streamMs = lateAfterMs(pool, true, lease.tokens);
+  if (pool.health.hangs(engine, wallMs)) return Math.min(lateMs, streamMs);
+  // Nor much more where it fails, and gets too few requests to be ejected for it.
+  return hasFailedOthers ? Math.min(lateMs, patienceFactor * streamMs) : lateMs;
+}
+
 /** When to look for the first time whether a response is late; 0 = never. */
 export function firstLookMs({ config: { ejection }, size }: Pool): number {
   return ejection.rule === "outlier" && size > 1 ? ejection.lateMs : 0;
@@ -32,10 +53,11 @@ export function firstLookMs({ config: { ejection }, size }: Pool): number {
 
 /** A response has begun. @param tookMs from sending the request to its first byte */
 export function observeFirstByte(
-  { board, slots }: Pool,
+  pool: Pool,
   isEarly: boolean,
   tokens: number,
   tookMs: number,
 ): void {
-  board.usual.observe(slots[0]!, isEarly, tookMs / shapeMs(tokens, tokens));
+  if (firstLookMs(pool) === 0) return;
+  pool.board.usual.observe(pool.slots[0]!, isEarly, tookMs / shapeMs(tokens, tokens));
 }

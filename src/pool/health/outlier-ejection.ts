@@ -132,7 +132,8 @@ export class OutlierEjection implements EjectionRule {
     const { baseEjectionMs, maxEjectionMs, intervalMs } = this.#config;
     const isBack = health.isTried(slot);
     health.setReason(slot, ejectionReasons.indexOf(reason));
-    const isSpared = !isBack && this.#ejectedCount(nowMs) >= this.#ejectedMax;
+    const isOver = !isBack && this.#ejectedCount(nowMs) >= this.#ejectedMax;
+    const isSpared = isOver && (reason === "late" || !this.#giveBackLate(nowMs));
     health.setSpared(slot, isSpared);
     if (isSpared) {
       health.setEjectedUntil(slot, nowMs + baseEjectionMs);
@@ -146,6 +147,17 @@ export class OutlierEjection implements EjectionRule {
     health.setTried(slot, false);
     const longMs = Math.max(baseEjectionMs, maxEjectionMs);
     health.setEjectedUntil(slot, nowMs + Math.min(longMs, baseEjectionMs * (left + 1)));
+  }
+
+  /** Spares an engine that was only late, and may serve, for one that fails. False = there is none. */
+  #giveBackLate(nowMs: number): boolean {
+    const late = this.#engines.find(
+      (engine) => this.isEjected(engine, nowMs) && !this.isLastResort(engine),
+    );
+    if (late === undefined) return false;
+    this.#board.health.setTried(late.slot, false);
+    this.#board.health.setSpared(late.slot, true);
+    return true;
   }
 
   #ejectedCount(nowMs: number): number {

@@ -13,6 +13,8 @@ interface Failure {
   /** How long the engine had, if it was late; infinite = it failed. */
   readonly waitedMs: number;
   readonly kind: FailureKind;
+  /** The engine at the other end of the KV transfer, if that one may have failed instead. */
+  readonly peer: Engine | undefined;
   isCounted: boolean;
 }
 
@@ -21,21 +23,21 @@ export class Blame {
 
   /**
    * A try has failed. One that was late and then fails has failed once.
-   * @param source the engine that may have failed instead
+   * @param peer the engine at the other end of the KV transfer, if that one may have failed instead
    * @param waitedMs how long the engine had, if it was late; infinite = it failed
    */
   failed(
     { pool, engine }: { readonly pool: Pool; readonly engine: Engine },
     nowMs: number,
-    source: Engine | undefined,
+    peer: Engine | undefined,
     kind: FailureKind,
-    waitedMs: number,
+    waitedMs = Number.POSITIVE_INFINITY,
   ): void {
     const others = this.#failures;
     if (others.some((one) => one.engine === engine)) return;
     for (const one of others) forgive(one);
-    const isCounted = others.length === 0 && pool.failed(engine, nowMs, source, kind);
-    this.#failures = [...others, { pool, engine, waitedMs, kind, isCounted }];
+    const isCounted = others.length === 0 && pool.failed(engine, nowMs, peer, kind);
+    this.#failures = [...others, { pool, engine, waitedMs, kind, peer, isCounted }];
   }
 
   /** @param tookMs what the engine that served the request took for its first byte */
@@ -43,7 +45,7 @@ export class Blame {
     for (const one of this.#failures) {
       // It had less time than the other engine needed.
       if (one.waitedMs <= tookMs) forgive(one);
-      else if (!one.isCounted) one.pool.failed(one.engine, nowMs);
+      else if (!one.isCounted) one.pool.failed(one.engine, nowMs, one.peer);
     }
     this.#failures = [];
   }

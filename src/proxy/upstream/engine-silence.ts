@@ -6,8 +6,11 @@
 import type { Placement } from "../../pool/pool.ts";
 import type { Deadlines } from "../../transport/deadlines.ts";
 
+/** An engine, in its pool. */
+type Watched = Pick<Placement, "pool" | "engine">;
+
 export class EngineSilence {
-  #placement: Placement | undefined;
+  #placement: Watched | undefined;
   #deadlines: Deadlines | undefined;
   /** By the wall clock, as all workers know it. */
   #sentMs = 0;
@@ -20,7 +23,7 @@ export class EngineSilence {
   #tokensMs = 0;
 
   /** A request is sent to the engine. @param nowMs by the clock of `deadlines` */
-  start(placement: Placement, deadlines: Deadlines, nowMs: number, wallMs: number): void {
+  start(placement: Watched, deadlines: Deadlines, nowMs: number, wallMs: number): void {
     this.#placement = placement;
     this.#deadlines = deadlines;
     this.#pausedMs = deadlines.pausedMs(nowMs);

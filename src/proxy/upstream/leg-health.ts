@@ -1,44 +1,19 @@
 /** What the tries of one leg say of their engines: success, failure, or lateness. */
 
-import type { LegName } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
-import { bufferedResponseBytesMax, latenessLooks, patienceFactor } from "../../limits.ts";
+import { latenessLooks, patienceFactor } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";
-import { firstLookMs, lateAfterMs, observeFirstByte } from "../../pool/health/lateness.ts";
+import { firstLookMs, lateMsOf, observeFirstByte } from "../../pool/health/lateness.ts";
 import type { Placement } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
-import { hasEvents } from "../response/body/stream-marks.ts";
+import { endsSoon, hasEvents } from "../response/body/stream-marks.ts";
 import { Blame } from "./blame.ts";
 import { EngineSilence } from "./engine-silence.ts";
+import { PeerWait } from "./peer-wait.ts";
+import type { AwaitedHealth, WatchedLeg, WatchedRequest } from "./watched-leg.ts";
 
-/** What the health of a leg needs of the leg. */
-interface WatchedLeg {
-  readonly name: LegName | "encode";
-  /** Gives this try up if another engine may be tried; false = there is none, and it goes on waiting. */
-  giveUp(cause: string): boolean;
-}
-
-/** How long legs may wait for their engines. */
-export interface Patience<Leg extends WatchedLeg> {
-  /** Whether the client asks for a stream. */
-  readonly asksForStream: boolean;
-  /** The health of another leg, if this one waits for it and not only for its engine. */
-  awaited(leg: Leg): LegHealth<Leg> | undefined;
-  /** Whether the leg may go to another engine if this one times out. */
-  mayTimeOut(leg: Leg): boolean;
-}
-
-/** The request that the leg is part of. */
-interface WatchedRequest<Leg extends WatchedLeg> {
-  readonly services: { readonly clock: Clock };
-  /** The engine that may have failed instead. */
-  sourceOf?(leg: Leg): Engine | undefined;
-  /** Undefined = its legs are not given up. */
-  readonly patience?: Patience<Leg>;
-}
-
-export class LegHealth<Leg extends WatchedLeg> implements Expirable {
+export class LegHealth<Leg extends WatchedLeg> implements AwaitedHealth, Expirable {
   deadlineMs = Number.POSITIVE_INFINITY;
   deadlineIndex = -1;
   readonly #leg: Leg;
@@ -47,7 +22,10 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   #deadlines: Deadlines | undefined;
   #sentMs = 0;
   readonly #silence = new EngineSilence();
-  #isLate = false;
+  isLate = false;
+  #peerWait: PeerWait | undefined;
+  /** The last failure may be that of the engine at the other end of the KV transfer. */
+  mayBePeers = false;
   /** The engine has refused this request, and others before that no other engine has seen. */
   isDoubted = false;
   /** Of the response under way: something of its body is here, or its status says enough. */
@@ -68,11 +46,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   /** What is short shows at its end whether it is what it should be, and that is soon. */
   get #showsAtEnd(): boolean {
-    const { framing, contentLength, fields } = this.#head!;
-    // One of unknown length that is no stream ends soon, too.
-    const isShort =
-      framing === "length" ? contentLength <= bufferedResponseBytesMax : !hasEvents(fields);
-    return isShort || this.#leg.name === "prefill";
+    return this.#leg.name === "prefill" || endsSoon(this.#head!);
   }
 
   /** Whether the first byte of the response comes before the last token. */
@@ -80,7 +54,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     return this.#leg.name !== "decode" || (this.#request.patience?.asksForStream ?? false);
   }
 
-  get #awaited(): LegHealth<Leg> | undefined {
+  get #awaited(): AwaitedHealth | undefined {
     return this.#request.patience?.awaited(this.#leg);
   }
 
@@ -88,7 +62,9 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   sent(placement: Placement, deadlines: Deadlines, nowMs: number): void {
     this.#placement = placement;
     this.#sentMs = nowMs;
-    this.#isLate = false;
+    this.isLate = false;
+    this.#peerWait = undefined;
+    this.mayBePeers = false;
     this.isDoubted = false;
     this.hasResponded = false;
     if (placement.pool.health.blamesRequests)
@@ -145,7 +121,7 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   #observe(): void {
     const { pool, lease } = this.#placement!;
     const isEarly = this.#leg.name !== "decode" || hasEvents(this.#head!.fields);
-    if (firstLookMs(pool) > 0) observeFirstByte(pool, isEarly, lease.tokens, this.#waitedMs);
+    observeFirstByte(pool, isEarly, lease.tokens, this.#waitedMs);
   }
 
   #served(tookMs: number, wallMs: number): void {
@@ -173,23 +149,34 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
 
   /**
    * @param isUnsent the engine cannot have seen the request: then it is not the request's fault
-   * @param isOfSource the engine that it gets the KV cache from may have failed instead
+   * @param isOfPeer the engine at the other end of the KV transfer may have failed instead
    */
-  failed(isUnsent: boolean, isOfSource: boolean): void {
+  failed(isUnsent: boolean, isOfPeer: boolean): void {
     const { pool, engine } = this.#placement!;
     // Whether an engine that is still awaited is the reason shows by itself.
-    const hasSource = isOfSource && (this.#awaited === undefined || !this.#isSuspect);
-    const source = hasSource ? this.#request.sourceOf?.(this.#leg) : undefined;
+    const hasPeer = isOfPeer && (this.#awaited === undefined || !this.#isSuspect);
+    const peer = hasPeer ? this.#peer?.engine : undefined;
     const nowMs = this.#clock.wallMs();
     if (isUnsent || !pool.health.blamesRequests) {
-      pool.failed(engine, nowMs, source, isUnsent ? "unsent" : "failed");
+      pool.failed(engine, nowMs, peer, isUnsent ? "unsent" : "failed");
       return;
     }
+    // Decode that fails shows soon by itself whether the prefill engine does.
+    this.mayBePeers ||= peer !== undefined && this.#leg.name === "prefill";
     const failed = this.isDoubted ? "refused" : "failed";
-    const kind = this.#isLate ? "late" : failed;
-    const waitedMs = this.#isLate ? this.#waitedMs : Number.POSITIVE_INFINITY;
     this.#blame ??= new Blame();
-    this.#blame.failed(this.#placement!, nowMs, source, kind, waitedMs);
+    if (this.isLate) this.#blame.failed(this.#placement!, nowMs, peer, "late", this.#waitedMs);
+    else this.#blame.failed(this.#placement!, nowMs, peer, failed);
+  }
+
+  /** The leg at the other end has failed at `peer`: perhaps because of this leg's engine. */
+  suspected(placement: Placement, peer: Engine): void {
+    this.#blame ??= new Blame();
+    this.#blame.failed(placement, this.#clock.wallMs(), peer, "failed");
+  }
+
+  get #peer(): Placement | undefined {
+    return this.#request.peerOf?.(this.#leg)?.place.placement;
   }
 
   /**
@@ -202,11 +189,10 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
     const waitedMs = this.#waitedMs;
     pool.board.observeWait(engine.slot, waitedMs);
     // What it waited for was late as well: then it has waited long enough.
-    const awaited = this.#awaited;
-    const isSecond = awaited === undefined ? false : awaited.#isLate;
+    const isSecond = this.#awaited?.isLate ?? false;
     const lateMs = isSecond ? firstLookMs(pool) : this.#lateMs();
     if (waitedMs < lateMs || !this.#isSilentFor(lateMs) || !this.#isSuspect) return false;
-    this.#isLate = true;
+    this.isLate = true;
     this.failed(false, true);
     return true;
   }
@@ -225,27 +211,45 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
   expired(): void {
     const waitedMs = this.#waitedMs;
     const lateMs = this.#lateMs();
-    const isSilent = this.#isSilentFor(lateMs);
-    if (waitedMs >= lateMs && isSilent && this.#isSuspect) this.#late(waitedMs, lateMs);
-    else this.#lookAgain();
+    if (waitedMs >= lateMs && this.#isSilentFor(lateMs) && this.#isSuspect)
+      this.#late(waitedMs, lateMs);
+    else if (!this.#waitsForPeer(waitedMs) || !this.#giveUpPair(waitedMs)) this.#lookAgain();
+  }
+
+  /** Whether the engine may work, and the one at the other end of the KV transfer does not. */
+  #waitsForPeer(waitedMs: number): boolean {
+    const peer = this.hasResponded || this.#awaited !== undefined ? undefined : this.#peer;
+    if (peer === undefined) return false;
+    this.#peerWait ??= new PeerWait(peer, this.#deadlines!, this.#clock);
+    const lateMs = this.#lateMs(true);
+    return this.#peerWait.isVain(waitedMs, lateMs, this.#isEarly && this.isOvertaken);
+  }
+
+  #giveUpPair(waitedMs: number): boolean {
+    this.mayBePeers = true;
+    const isGivenUp = this.#giveUp(waitedMs, "the engine of the other leg is silent");
+    if (!isGivenUp) this.mayBePeers = false;
+    return isGivenUp;
+  }
+
+  #giveUp(waitedMs: number, reason: string): boolean {
+    const isGivenUp = this.#leg.giveUp(`no response after ${Math.round(waitedMs)} ms, ${reason}`);
+    if (isGivenUp) this.#patience *= patienceFactor;
+    return isGivenUp;
   }
 
   #late(waitedMs: number, lateMs: number): void {
-    const wasLate = this.#isLate;
+    const wasLate = this.isLate;
     const hasFailedOthers = this.#hasFailedOthers;
-    this.#isLate = true;
+    this.isLate = true;
     const { pool, engine } = this.#placement!;
     if (!wasLate) pool.board.observeWait(engine.slot, waitedMs);
-    const ms = `${Math.round(waitedMs)} ms`;
-    const cause = `no response after ${ms}, ${Math.round(lateMs)} ms is late for its length`;
     // A response in one piece may take any time, unless others have found that the engine does not work.
     const isHealthy = pool.health.isHealthy(engine, this.#clock.wallMs());
     const isTrusted = isHealthy && !hasFailedOthers && this.#awaited === undefined;
     const isLost = this.#isEarly || !isTrusted;
-    if (isLost && this.#leg.giveUp(cause)) {
-      this.#patience *= patienceFactor;
-      return;
-    }
+    const reason = `${Math.round(lateMs)} ms is late for its length`;
+    if (isLost && this.#giveUp(waitedMs, reason)) return;
     // Without another engine a late response is better than none.
     if (!wasLate) this.failed(false, true);
     this.#lookAgain();
@@ -257,25 +261,22 @@ export class LegHealth<Leg extends WatchedLeg> implements Expirable {
    */
   get #isSuspect(): boolean {
     const awaited = this.#awaited;
-    if (awaited === undefined || awaited.#isLate) return true;
-    return awaited.#silence.isOvertaken;
+    return awaited === undefined || awaited.isLate || awaited.isOvertaken;
   }
 
-  #lateMs(): number {
-    const { pool, engine, lease } = this.#placement!;
-    const lateMs = this.#patience * lateAfterMs(pool, this.#isEarly, lease.tokens);
-    if (this.#isEarly) return lateMs;
-    // Where others have found that the engine hangs, a response in one piece is worth no more patience than a stream.
-    const streamMs = this.#patience * lateAfterMs(pool, true, lease.tokens);
-    if (pool.health.hangs(engine, this.#clock.wallMs())) return Math.min(lateMs, streamMs);
-    // Nor much more where it fails, and gets too few requests to be ejected for it.
-    return this.#hasFailedOthers ? Math.min(lateMs, patienceFactor * streamMs) : lateMs;
+  get isOvertaken(): boolean {
+    return this.#silence.isOvertaken;
+  }
+
+  #lateMs(isEarly = this.#isEarly): number {
+    const lateMs = lateMsOf(this.#placement!, isEarly, this.#hasFailedOthers, this.#clock.wallMs());
+    return this.#patience * lateMs;
   }
 
   /** Whether other requests have failed at the engine since its last response. */
   get #hasFailedOthers(): boolean {
     const { pool, engine } = this.#placement!;
-    return pool.health.failuresOf(engine) > (this.#isLate ? 1 : 0);
+    return pool.health.failuresOf(engine) > (this.isLate ? 1 : 0);
   }
 
   #isSilentFor(ms: number): boolean {

@@ -40,6 +40,13 @@ export class LegPlace {
     return pool !== undefined && pool.size > 1 && pool.hasOther(this.#excluded, this.#nowMs);
   }
 
+  /** Whether an engine is left beside that of the last try, whatever has come of that. */
+  get hasNext(): boolean {
+    if (this.placement === undefined) return false;
+    const { pool, engine } = this.placement;
+    return pool.hasOther(append(this.#tried, engine.slot), this.#nowMs);
+  }
+
   /** Whether another try would only go where the request would go if it came now. */
   get isMove(): boolean {
     if (this.placement === undefined) return false;
@@ -47,7 +54,7 @@ export class LegPlace {
     return isMove(pool, engine, this.#excluded, this.#nowMs);
   }
 
-  /** Whether there is only an ejected engine that may serve all the same. */
+  /** Whether one could be tried that is ejected: better than an error, and no better than a response. */
   get hasLastResort(): boolean {
     return this.placement?.pool.hasLastResort(this.#tried, this.#nowMs) ?? false;
   }
@@ -101,7 +108,16 @@ export class LegPlace {
     this.#tried = this.#tried.length > 1 ? this.#tried.slice(0, -1) : emptyList;
   }
 
-  /** Only the last engine counts as tried, and not even that one if there is no other. */
+  /** The last engine counts as tried, though its try has not failed. */
+  avoid(): void {
+    const { slot } = this.placement!.engine;
+    if (!this.#tried.includes(slot)) this.#tried = append(this.#tried, slot);
+  }
+
+  /**
+   * A request for the rest of a response begins: only the last engine counts as tried, and not even that one if there
+   * is no other.
+   */
   forgetTries(): void {
     const last = this.#tried.at(-1);
     if (last === undefined) return;

@@ -21,6 +21,8 @@ import { allowsRetry, backpressureOf, conditionOf, mayBeResent, mayRunTwice } fr
 export interface Retried {
   /** Whether the client can still get another response. */
   readonly isOpen: boolean;
+  /** The leg at the other end of the KV transfer, if its engine may be why this leg fails. */
+  peerOf?(leg: Leg): Leg | undefined;
 }
 
 export class LegRetries {
@@ -76,7 +78,7 @@ export class LegRetries {
 
   /** Whether another engine that seems healthy would be tried if the leg failed now. Changes nothing. */
   mayFollow(leg: Leg, failure: LegFailure): boolean {
-    if (!leg.mayTryAnother || !this.#isAllowed(failure, false)) return false;
+    if (!this.#mayTryAnother(leg) || !this.#isAllowed(failure, false)) return false;
     return this.#hasRoom || this.#isFree(leg, false);
   }
 
@@ -88,8 +90,8 @@ export class LegRetries {
   failed(leg: Leg, failure: LegFailure, isUnsent: boolean, hasTry: boolean): boolean {
     this.#ended(leg, !isUnsent);
     if (!hasTry || failure === "descriptors") return false;
-    if (!(leg.mayTryAnother || leg.hasLastResort) || !this.#isAllowed(failure, isUnsent))
-      return false;
+    const hasOther = this.#mayTryAnother(leg) || leg.place.hasLastResort;
+    if (!hasOther || !this.#isAllowed(failure, isUnsent)) return false;
     if (!this.#isAffordable(leg, isUnsent)) return false;
     this.#cause = conditionOf(failure, this.#route.config.retry);
     return true;
@@ -111,7 +113,7 @@ export class LegRetries {
     if (busyMs > 0) leg.busy(busyMs);
     // Whose fault a refusal is shows another engine, as with junk.
     const failure = isDoubted && head.status < 500 ? "invalid" : head.status;
-    const isFailure = leg.mayTryAnother && this.#isAllowed(failure, false);
+    const isFailure = this.#mayTryAnother(leg) && this.#isAllowed(failure, false);
     this.#ended(leg, isFailure || head.status >= 500 || busyMs > 0);
     if (!hasTry || !isFailure || !this.#isAffordable(leg, false)) return false;
     this.#cause = conditionOf(failure, retry);
@@ -190,7 +192,18 @@ export class LegRetries {
    * engines that seem healthy may only have had no request yet.
    */
   #isFree(leg: Leg, isUnsent: boolean): boolean {
-    return isUnsent || ((this.#budget?.helps ?? true) && leg.isMove);
+    if (isUnsent) return true;
+    if (!(this.#budget?.helps ?? true)) return false;
+    return leg.place.isMove || (this.#failedPeer(leg)?.place.isMove ?? false);
+  }
+
+  /** Whether there is another engine for the leg, or for the one that may be why it fails. */
+  #mayTryAnother(leg: Leg): boolean {
+    return leg.mayTryAnother || (this.#failedPeer(leg)?.place.hasNext ?? false);
+  }
+
+  #failedPeer(leg: Leg): Leg | undefined {
+    return leg.health.mayBePeers ? this.#retried.peerOf?.(leg) : undefined;
   }
 
   /** Says so if the budget is all that is in the way. */

@@ -11,10 +11,11 @@ import type { Explanation } from "../context/explanation.ts";
 import type { LegFailure, LegRecord } from "../context/legs.ts";
 import type { EngineConnection, LegOwner } from "./connection/engine-connection.ts";
 import type { EngineFailure, ResponseFault } from "./connection/engine-failure.ts";
-import { LegHealth, type Patience } from "./leg-health.ts";
+import { LegHealth } from "./leg-health.ts";
 import { LegPlace } from "./leg-place.ts";
 import type { LegServices } from "./leg-services.ts";
 import { type StreamTokens, streamTokens } from "./stream-tokens.ts";
+import type { Patience } from "./watched-leg.ts";
 
 /** The request that a leg is part of. */
 export interface LegRequest {
@@ -36,8 +37,8 @@ export interface LegRequest {
   legFailed(leg: Leg, failure: LegFailure, unsent: boolean, connection: EngineConnection): void;
   /** Whether the request may be sent once more where a pooled connection was stale. */
   readonly mayBeResent: boolean;
-  /** The engine that the leg's own one is to get the KV cache from. */
-  sourceOf?(leg: Leg): Engine | undefined;
+  /** The leg at the other end of the KV transfer, if its engine may be why this leg fails or waits. */
+  peerOf?(leg: Leg): Leg | undefined;
   /** Undefined = its legs are not late. */
   readonly patience?: Patience<Leg>;
 }
@@ -54,7 +55,7 @@ export class Leg implements LegOwner {
   readonly health: LegHealth<Leg>;
   readonly #request: LegRequest;
   readonly #log: TryLog;
-  readonly #place: LegPlace;
+  readonly place: LegPlace;
   #connection: EngineConnection | undefined;
   #record: LegRecord | undefined;
   /** Of the response to the try under way. */
@@ -63,13 +64,14 @@ export class Leg implements LegOwner {
   #isReserved = false;
   #isRefused = false;
   #isBusy = false;
+  #isSuspect = false;
 
   constructor(name: LegName | "encode", request: LegRequest, log: TryLog) {
     this.name = name;
     this.#request = request;
     this.#log = log;
     this.health = new LegHealth(this, request);
-    this.#place = new LegPlace(name, request);
+    this.place = new LegPlace(name, request);
   }
 
   get #clock(): Clock {
@@ -77,11 +79,11 @@ export class Leg implements LegOwner {
   }
 
   get engine(): Engine | undefined {
-    return this.#place.placement?.engine;
+    return this.place.placement?.engine;
   }
 
   get pool(): Pool | undefined {
-    return this.#place.placement?.pool;
+    return this.place.placement?.pool;
   }
 
   /** The connection that is carrying this leg now. */
@@ -91,34 +93,19 @@ export class Leg implements LegOwner {
 
   /** Whether another engine of the pool could be tried. Where none could, what this one said is better than nothing. */
   get mayTryAnother(): boolean {
-    return this.#place.hasOther;
-  }
-
-  /** Whether another try would only go where the request would go if it came now. */
-  get isMove(): boolean {
-    return this.#place.isMove;
-  }
-
-  /** Whether one could be tried that is ejected: better than an error, and no better than a response. */
-  get hasLastResort(): boolean {
-    return this.#place.hasLastResort;
-  }
-
-  /** A request for the rest of a response begins: only the last engine is left out, unless there is no other. */
-  forgetTries(): void {
-    this.#place.forgetTries();
+    return this.place.hasOther;
   }
 
   /** Takes a place at an engine that this leg has not tried. */
   reserve(pool: Pool, uri: string, pick: PickRequest): PickFailure | undefined {
-    const failure = this.#place.take(pool, pick);
+    const failure = this.place.take(pool, pick);
     if (failure === undefined) this.#reserved(uri);
     return failure;
   }
 
   /** Takes a place at this engine, if it has one. */
   reserveAt(pool: Pool, engine: Engine, uri: string, pick: PickRequest): boolean {
-    const isTaken = this.#place.takeAt(pool, engine, pick);
+    const isTaken = this.place.takeAt(pool, engine, pick);
     if (isTaken) this.#reserved(uri);
     return isTaken;
   }
@@ -127,6 +114,7 @@ export class Leg implements LegOwner {
     this.uri = uri;
     this.#isRefused = false;
     this.#isBusy = false;
+    this.#isSuspect = false;
     this.#isReserved = true;
   }
 
@@ -139,7 +127,7 @@ export class Leg implements LegOwner {
   start(): void {
     this.#isReserved = false;
     this.#resent = false;
-    this.#send(this.#place.placement!, false);
+    this.#send(this.place.placement!, false);
   }
 
   cancel(): void {
@@ -152,9 +140,16 @@ export class Leg implements LegOwner {
     if (connection === undefined && !this.#isReserved) return undefined;
     // An engine that is no longer wanted has not failed, as far as is known: another attempt may go to it.
     const isSuspect = this.health.cancelled() && this.mayTryAnother;
-    if (!this.#isRefused && !isSuspect) this.#place.untry();
+    if (!this.#isRefused && !this.#isSuspect && !isSuspect) this.place.untry();
     this.#close();
     return connection;
+  }
+
+  /** The engine may be why the leg at the other end of the KV transfer has failed there: another one is tried next. */
+  suspect(peer: Engine): void {
+    this.place.avoid();
+    this.#isSuspect = true;
+    this.health.suspected(this.place.placement!, peer);
   }
 
   /** The engine has said that it has too much to do. @param forMs how long it wants no more requests */
@@ -181,7 +176,7 @@ export class Leg implements LegOwner {
     record.headMs = this.#clock.nowMs();
     record.status = connection.head.status;
     this.health.headCame(connection.head, record.headMs);
-    if (record.status < 500) this.#place.placement!.shadow?.responseStarted();
+    if (record.status < 500) this.place.placement!.shadow?.responseStarted();
     this.#request.legHead(this, connection);
   }
 
@@ -191,7 +186,7 @@ export class Leg implements LegOwner {
     this.#request.legBody(this, connection, chunk, start, end);
     if (this.#connection !== connection || this.#request.isUndecided?.(this)) return;
     this.health.bodyBegan();
-    this.#place.placement?.lease.addResponseTokens(this.#tokens.take());
+    this.place.placement?.lease.addResponseTokens(this.#tokens.take());
   }
 
   legEnded(connection: EngineConnection): void {
@@ -202,7 +197,7 @@ export class Leg implements LegOwner {
     }
     const endMs = this.#clock.nowMs();
     if (!this.#isRefused) {
-      this.#place.untry();
+      this.place.untry();
       this.#observe(endMs);
     }
     this.#close(endMs);
@@ -210,7 +205,7 @@ export class Leg implements LegOwner {
   }
 
   legFailed(connection: EngineConnection, failure: EngineFailure): void {
-    const placement = this.#place.placement!;
+    const placement = this.place.placement!;
     if (failure.stale && !this.#resent && this.#request.mayBeResent) {
       this.#resent = true;
       this.#send(placement, true);
@@ -231,7 +226,7 @@ export class Leg implements LegOwner {
 
   /** What the engine took for it. */
   #observe(endMs: number): void {
-    const { pool, engine } = this.#place.placement!;
+    const { pool, engine } = this.place.placement!;
     const { sentMs, headMs, status } = this.#record!;
     this.health.ended(status, endMs);
     if (status >= 400) return;
@@ -241,7 +236,7 @@ export class Leg implements LegOwner {
   /** Nothing has come in time. Gives this try up if another engine may be tried; false = there is none. */
   giveUp(cause: string): boolean {
     if (this.#connection === undefined || !this.#request.patience?.mayTimeOut(this)) return false;
-    this.#place.late();
+    this.place.late();
     this.fail({ kind: "timeout", cause });
     return true;
   }
@@ -294,7 +289,7 @@ export class Leg implements LegOwner {
     this.#tokens = undefined;
     this.#connection = undefined;
     this.#isReserved = false;
-    this.#place.placement?.shadow?.close();
-    this.#place.placement?.lease.close();
+    this.place.placement?.shadow?.close();
+    this.place.placement?.lease.close();
   }
 }

@@ -170,6 +170,20 @@ describe("no pool is emptied", () => {
     expect(served(capped)).toEqual([1, 2, 3]);
   });
 
+  it("an engine that was only late is given back for one that fails, and not the other way round", () => {
+    const pool = poolOf(2);
+    fails(pool, 0, 5, startMs, "late");
+    fails(pool, 1, 1, startMs, "unsent");
+    expect(served(pool)).toEqual([0]);
+    fails(pool, 0, 5, startMs + 1, "late");
+    expect(served(pool, startMs + 1)).toEqual([0]);
+    // Of two that fail, the first stays ejected.
+    memory = createScoreboardMemory({ workers: 2, slots: 8 });
+    const failing = poolOf(2);
+    for (const index of [0, 1]) fails(failing, index, 5);
+    expect(served(failing)).toEqual([1]);
+  });
+
   it("an engine that is alone is never ejected", () => {
     const pool = poolOf(1);
     fails(pool, 0, 20);

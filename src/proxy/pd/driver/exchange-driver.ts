@@ -1,7 +1,6 @@
 /** Drives the exchange of one request: runs its commands on real legs, and reports what happens to them. */
 import type { LegName } from "../../../dialects/dialect.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
-import type { Engine } from "../../../pool/engine.ts";
 import type { PickFailure } from "../../../pool/pool.ts";
 import { Admission } from "../../admission/admission.ts";
 import type { Explanation } from "../../context/explanation.ts";
@@ -132,6 +131,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
 
   countRetry(name: LegName): void {
     this.#retries.retry(this.legs.get(name));
+    this.legs.changePair(name);
   }
 
   cancel(name: LegName): void {
@@ -271,8 +271,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
     return this.#retries.mayBeResent;
   }
 
-  sourceOf(leg: Leg): Engine | undefined {
-    return this.attempt.transfer && this.legs.sourceOf(leg);
+  peerOf(leg: Leg): Leg | undefined {
+    return this.attempt.transfer && this.legs.peerOf(leg);
   }
 
   decodeCalledBack(): void {

@@ -1,6 +1,5 @@
 /** The engines of a request's legs, as dialects and messages need them. */
 import type { EngineInfo, Engines } from "../../../dialects/dialect.ts";
-import type { Engine } from "../../../pool/engine.ts";
 import { dpRankHeader } from "../../routing/head-plan.ts";
 import type { Leg } from "../../upstream/leg.ts";
 
@@ -14,11 +13,6 @@ export function rankLine({ engine }: Pick<Leg, "engine">): string {
 const nowhere: EngineInfo = Object.freeze({ host: "", port: 0, dpRank: -1, attributes: {} });
 
 export const noEngines: Engines = Object.freeze({ prefill: nowhere, decode: nowhere });
-
-/** The engine that the KV cache comes from; undefined = it could have come from no other. */
-export function sourceAmongOthers(prefill: Leg | undefined): Engine | undefined {
-  return (prefill?.pool?.size ?? 0) > 1 ? prefill!.engine : undefined;
-}
 
 /** Of both legs, as far as they are chosen. */
 export function enginesOf(

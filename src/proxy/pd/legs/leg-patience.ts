@@ -2,8 +2,8 @@
 import { asksForStream } from "../../context/asks-for-stream.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import type { Leg } from "../../upstream/leg.ts";
-import type { LegHealth, Patience } from "../../upstream/leg-health.ts";
 import type { LegRetries } from "../../upstream/leg-retries.ts";
+import type { AwaitedHealth, Patience } from "../../upstream/watched-leg.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import type { Legs } from "./legs.ts";
 
@@ -25,7 +25,7 @@ export class LegPatience implements Patience<Leg> {
   }
 
   /** Decode that is sent before the prefill is done waits for that. */
-  awaited(leg: Leg): LegHealth<Leg> | undefined {
+  awaited(leg: Leg): AwaitedHealth | undefined {
     if (leg.name !== "decode" || !this.#exchange.awaitsPrefill) return undefined;
     return this.#legs.prefill?.health;
   }

@@ -1,12 +1,10 @@
 /** The legs of one request, and how each of them gets its engine. */
 import type { LegName } from "../../../dialects/dialect.ts";
 import type { PickRequest } from "../../../policies/shared/policy.ts";
-import type { Engine } from "../../../pool/engine.ts";
 import type { PickFailure } from "../../../pool/pool.ts";
 import type { Route } from "../../routing/route.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 import { Leg, type LegRequest } from "../../upstream/leg.ts";
-import { sourceAmongOthers } from "./leg-engines.ts";
 import { PickRequests } from "./pick-requests.ts";
 import { Targets } from "./targets.ts";
 
@@ -43,8 +41,8 @@ export class Legs {
 
   /** A request for the rest of a response begins: only what its engine says counts. */
   forgetTries(): void {
-    this.prefill?.forgetTries();
-    this.decode.forgetTries();
+    this.prefill?.place.forgetTries();
+    this.decode.place.forgetTries();
   }
 
   /** The leg, if it is under way, is not wanted any more. */
@@ -71,10 +69,21 @@ export class Legs {
   }
 
   /**
-   * The engine that this leg's one fetches the KV cache from; undefined = it fetches none, or could do so from no
-   * other.
+   * The leg at the other end of the KV transfer: the prefill, or decode if the prefill has to know its engine.
+   * Undefined = there is none, or its engine could be no other.
    */
-  sourceOf(leg: Leg): Engine | undefined {
-    return leg === this.decode ? sourceAmongOthers(this.prefill) : undefined;
+  peerOf(leg: Leg): Leg | undefined {
+    const peer = leg === this.decode ? this.prefill : this.decode;
+    const isNamed = leg === this.decode || this.decode.isReserved;
+    return isNamed && (peer?.pool?.size ?? 0) > 1 ? peer : undefined;
+  }
+
+  /** The leg is tried again: with another engine at the other end too, if that may be why it has failed. */
+  changePair(name: LegName): void {
+    const leg = this.get(name);
+    const peer = this.peerOf(leg);
+    if (!leg.health.mayBePeers || !peer?.place.hasNext) return;
+    if (!leg.mayTryAnother) leg.place.untry();
+    peer.suspect(leg.engine!);
   }
 }

@@ -1,8 +1,15 @@
 /** What the bytes of an event stream show of it, without its events being read. */
 import type { HeaderFields } from "../../../http1/fields/header-fields.ts";
+import type { ResponseHead } from "../../../http1/head/response-head.ts";
+import { bufferedResponseBytesMax } from "../../../limits.ts";
 
 export function hasEvents(fields: HeaderFields): boolean {
   return /^text\/event-stream\b/i.test(fields.get("content-type") ?? "");
+}
+
+/** Whether all of it comes soon: what is short, and what is of unknown length and no stream. */
+export function endsSoon({ framing, contentLength, fields }: ResponseHead): boolean {
+  return framing === "length" ? contentLength <= bufferedResponseBytesMax : !hasEvents(fields);
 }
 
 /** Whether other events can be put before and behind them. */
