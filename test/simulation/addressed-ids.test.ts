@@ -52,7 +52,7 @@ describe.each([json, stream])("%o", (ask) => {
     // The engine that the id names is the one that decodes.
     const [, decode] = pattern.exec(ids[0]!)!;
     expect(world.decode[Number(decode) - 1]!.requests).toHaveLength(1);
-    const event = `{"id":"cmpl-${own}","text":"${own}"}`;
+    const event = `{"id":"cmpl-${own}","choices":[{"text":"${own}"}]}`;
     const whole = `data: ${event}\n\n`;
     expect(body.toString()).toBe(ask.stream ? `${whole}${whole}data: [DONE]\n\n` : event);
     expect(client.receivedText.replaceAll(/^X-Request-Id:.*$/gim, "")).not.toContain("_addr_");
