@@ -92,6 +92,7 @@ export class KvFollower {
   published(parts: readonly Buffer[]): void {
     const [, number, payload] = parts;
     const seq = seqOf(number);
+    if (seq === 0) this.#firstSeqMax = 0;
     if (parts.length !== 3 || seq < 0) this.#lose("a message is no batch with a number");
     else if (this.#replay === undefined) this.#live(seq, payload!);
     else this.#keep(seq, payload!);
@@ -109,6 +110,7 @@ export class KvFollower {
       return;
     }
     const seq = seqOf(number);
+    if (seq === 0) this.#firstSeqMax = 0;
     if (seq < 0) this.replayEnded(undefined);
     else this.#again(seq, payload!);
   }
@@ -184,7 +186,6 @@ export class KvFollower {
   #apply(seq: number, payload: Buffer): void {
     const batch = readKvBatch(payload);
     this.#next = seq + 1;
-    if (seq === 0) this.#firstSeqMax = 0;
     if (typeof batch === "string") {
       this.#cannotFollow(batch);
       return;

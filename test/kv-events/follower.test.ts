@@ -148,6 +148,16 @@ describe("at the beginning", () => {
   });
 });
 
+test("an engine whose batch 0 was heard, but could not be used, does not count from 1", () => {
+  follower.connected();
+  hear(engine.store(1));
+  follower.lost();
+  follower.connected();
+  hear(engine.store(2));
+  follower.replayEnded("no answer");
+  expect(follower.isExact).toBe(false);
+});
+
 describe("an engine that counts from 1", () => {
   beforeEach(() => {
     engine.firstSeq = 1;

@@ -9,7 +9,7 @@ import { World } from "./world.ts";
 
 const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 const named = (name: string, data = "") => `event: ${name}\ndata: {"type":"${name}"${data}}\n\n`;
-const text = (data: string) => `data: {"text":${JSON.stringify(data)}}\n\n`;
+const text = (data: string) => `data: {"choices":[{"text":${JSON.stringify(data)}}]}\n\n`;
 /** What only looks like an end. */
 const hazard = "\nevent: message_stop\ndata: [DONE]\n\n";
 

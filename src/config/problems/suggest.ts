@@ -40,7 +40,7 @@ function longerOrShorter(wanted: string, candidates: readonly string[]): string 
 
 /** `vllm-nixl` for `nixl`. */
 function withPart(wanted: string, candidates: readonly string[]): string | undefined {
-  return candidates.find((candidate) => candidate.toLowerCase().split(/[-_]/).includes(wanted));
+  return candidates.find((candidate) => candidate.toLowerCase().split("-").includes(wanted));
 }
 
 /** The Damerau-Levenshtein distance (optimal string alignment), row by row. */

@@ -171,11 +171,11 @@ describe.each(oneRuntime("sglang-queued"))("on %s", (runtime) => {
     for (const engine of decodes) {
       // The first one waits for its prefill, as SGLang does.
       engine.response = (response) => {
-        if (rooms(decodes).length > 1) response.end('{"choices":[]}');
+        if (rooms(decodes).length > 1) response.end('{"choices":[{}]}');
       };
     }
     const response = await post(proxy.url + path, { prompt: "x" });
-    expect([response.status, response.body]).toEqual([200, '{"choices":[]}']);
+    expect([response.status, response.body]).toEqual([200, '{"choices":[{}]}']);
     expect(new Set(rooms(prefills)).size).toBe(2);
     expect(rooms(decodes).sort()).toEqual(rooms(prefills).sort());
     for (const engine of all) engine.close();

@@ -135,19 +135,21 @@ export class OpenAiFormat implements ResponseFormat {
     const text = this.#shape.tokenText(JSON.stringify(echo + delta));
     const logprobs = this.#shape.tokenLogprobs(this.#request, prompt, output, position);
     const counted = Math.min(position + 1, output.countedTokens);
-    const ids = tokenOptions.tokenIds ? tokenIdsJson(output, position, counted) : "null";
-    // As vLLM does, also for an echo whose ids nobody asked for.
-    const hasPromptIds = (tokenOptions.tokenIds || tokenOptions.echo) && position === 0;
-    const promptIds =
-      this.#shape.opening === undefined
-        ? `,"prompt_token_ids":${hasPromptIds ? promptIdsJson(prompt) : "null"}`
-        : "";
     const last = position === output.tokenCount - 1;
     const finish = last ? finishFields(output) : `"finish_reason":null,"stop_reason":null`;
     return this.#event(
-      `{"index":${index},${text},"logprobs":${logprobs},${finish}${promptIds},"token_ids":${ids}}`,
+      `{"index":${index},${text},"logprobs":${logprobs},${finish}${this.#idMembers(index, output, position, counted)}}`,
       usage,
     );
+  }
+
+  /** vLLM gives an echo the prompt's ids, also where nobody asks for them. */
+  #idMembers(index: number, output: PlannedOutput, position: number, counted: number): string {
+    const { tokenIds, echo } = this.#request.tokenOptions;
+    if (!tokenIds && !echo) return "";
+    const promptIds = position === 0 ? promptIdsJson(this.#promptOf(index)) : "null";
+    const prompt = this.#shape.opening === undefined ? `,"prompt_token_ids":${promptIds}` : "";
+    return `${prompt},"token_ids":${tokenIds ? tokenIdsJson(output, position, counted) : "null"}`;
   }
 
   /** A requested usage has an event of its own. */
