@@ -1,0 +1,24 @@
+/**
+ * Differences between an engine and the proxy in front that are meant, each with its reason. `what` matches a line of
+ * `compare`, `request` the request's title, `form` the engines' form; what is left out matches all.
+ */
+export const meantDifferences = [
+  {
+    what: /^header vary: Origin directly, undefined/,
+    reason:
+      "Lists of models, and rejections that the proxy makes itself, do not depend on the client's origin.",
+  },
+  {
+    request: /responses · no input/,
+    what: /<dict of \d items>/,
+    reason:
+      "The engine counts the request's members, of which the proxy adds `request_id`: so it finds stored responses.",
+  },
+  {
+    form: /nixl|shared-storage/,
+    request: /regex that is none, streamed/,
+    what: /^(status|header content-type|body)/,
+    reason:
+      "A stream's grammar is found wrong by the prefill, before the stream begins: 400, not an event in a 200.",
+  },
+];
