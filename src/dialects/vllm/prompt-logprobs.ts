@@ -12,7 +12,8 @@ import type { Span } from "../../body/json/member-value.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { DialectRequest } from "../dialect.ts";
 import { isSet, isTrue } from "../shared/member-facts.ts";
-import { removeMember, replaceMember, setMember } from "../shared/members.ts";
+import { removeMember, replaceMember } from "../shared/members.ts";
+import { askForIds, hidesIds } from "../shared/token-ids.ts";
 
 const promptLogprobs = new KeyName("prompt_logprobs");
 const stream = new KeyName("stream");
@@ -27,9 +28,7 @@ const tokens = new KeyName("tokens");
 const lists = [new KeyName("token_logprobs"), tokens, new KeyName("top_logprobs")];
 
 const tokenIds = new KeyName("token_ids");
-const returnTokenIds = new KeyName("return_token_ids");
 const no = Buffer.from("false");
-const yes = Buffer.from("true");
 const nothing = Buffer.from("null");
 
 /**
@@ -40,12 +39,8 @@ export function dropPromptOutputs(members: TopLevel, edits: Edits): void {
   if (wantsPromptLogprobs(members)) removeMember(members, edits, promptLogprobs);
   if (!wantsEcho(members)) return;
   replaceMember(members, edits, echo, no);
-  if (hidesIds(members)) setMember(members, edits, returnTokenIds, yes);
-}
-
-/** A streamed echo begins with the ids of the prompt, and has no others: decode gives the former with the latter. */
-function hidesIds(members: TopLevel): boolean {
-  return isTrue(members, stream) && !isTrue(members, returnTokenIds);
+  // A streamed echo begins with the ids of the prompt, and has no others: decode gives the former with the latter.
+  if (hidesIds(members)) askForIds(members, edits);
 }
 
 export function wantsPromptLogprobs(members: TopLevel): boolean {

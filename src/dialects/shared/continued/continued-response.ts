@@ -4,7 +4,6 @@ import { memberOf, memberRemoval, Patches } from "../../../body/edit/patches.ts"
 import { arrayElements } from "../../../body/json/array.ts";
 import { KeyName } from "../../../body/json/key-name.ts";
 import type { Span } from "../../../body/json/member-value.ts";
-import type { TopLevel } from "../../../body/json/top-level.ts";
 import { usualEventBytesMax } from "../../../limits.ts";
 import type {
   DialectRequest,
@@ -14,6 +13,7 @@ import type {
   ResponseMerge,
 } from "../../dialect.ts";
 import { isTrue } from "../member-facts.ts";
+import { hidesIds } from "../token-ids.ts";
 import { isContinuable } from "./continuable.ts";
 import { Generated, type GeneratedBefore, nothingBefore } from "./generated.ts";
 import { type FirstResponse, ResponseJoiner } from "./join-response.ts";
@@ -40,7 +40,6 @@ import {
 import { restOf } from "./rest.ts";
 
 const stream = new KeyName("stream");
-export const returnTokenIds: KeyName = new KeyName("return_token_ids");
 const index = new KeyName("index");
 const role = new KeyName("role");
 const stopReason = new KeyName("stop_reason");
@@ -52,11 +51,6 @@ const otherTexts = ["reasoning_content", "reasoning", "tool_calls", "function_ca
 const recomputed = Buffer.from('"recomputed"');
 const done = Buffer.from("[DONE]");
 const empty = Buffer.alloc(0);
-
-/** Whether the client's own request asks for no ids in its stream. */
-export function hidesIds(members: TopLevel): boolean {
-  return isTrue(members, stream) && !isTrue(members, returnTokenIds);
-}
 
 /** What stays the same over all attempts. */
 export interface Original {

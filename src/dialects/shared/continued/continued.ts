@@ -8,10 +8,8 @@ import type {
   ResponseFilter,
   ResponseMerge,
 } from "../../dialect.ts";
-import { setMember } from "../members.ts";
-import { ContinuedResponse, hidesIds, returnTokenIds } from "./continued-response.ts";
-
-const yes = Buffer.from("true");
+import { askForIds, hidesIds } from "../token-ids.ts";
+import { ContinuedResponse } from "./continued-response.ts";
 
 /**
  * The responses of `merge`, and the rest of those that break off.
@@ -36,7 +34,7 @@ class ContinuedResponses implements ResponseMerge {
   }
 
   edits(members: TopLevel, edits: Edits): void {
-    if (this.#asksForIds && hidesIds(members)) setMember(members, edits, returnTokenIds, yes);
+    if (this.#asksForIds && hidesIds(members)) askForIds(members, edits);
   }
 
   begin(
