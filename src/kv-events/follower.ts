@@ -91,8 +91,7 @@ export class KvFollower {
   /** @param parts topic, number, batch */
   published(parts: readonly Buffer[]): void {
     const [, number, payload] = parts;
-    const seq = seqOf(number);
-    if (seq === 0) this.#firstSeqMax = 0;
+    const seq = this.#heard(number);
     if (parts.length !== 3 || seq < 0) this.#lose("a message is no batch with a number");
     else if (this.#replay === undefined) this.#live(seq, payload!);
     else this.#keep(seq, payload!);
@@ -109,8 +108,7 @@ export class KvFollower {
       this.replayEnded("it is no replay");
       return;
     }
-    const seq = seqOf(number);
-    if (seq === 0) this.#firstSeqMax = 0;
+    const seq = this.#heard(number);
     if (seq < 0) this.replayEnded(undefined);
     else this.#again(seq, payload!);
   }
@@ -132,6 +130,13 @@ export class KvFollower {
     } else if (replay === "all" && isSilent) this.#begin();
     else if (replay === "gap" && isSilent) this.#lose("batches are missing that it has no more");
     this.#drain();
+  }
+
+  /** The number of a batch, as `seqOf` reads it. It shows from where the engine counts, also if the batch is lost. */
+  #heard(number: Buffer | undefined): number {
+    const seq = seqOf(number);
+    if (seq === 0) this.#firstSeqMax = 0;
+    return seq;
   }
 
   #live(seq: number, payload: Buffer): void {
