@@ -112,7 +112,7 @@ export class DecodeFaults implements Expirable {
       !(this.#exchange.resumes || this.#retries.endWithHead) &&
       this.#retries.mayFollow(leg, "invalid");
     if (generates && this.#isReplaceable) {
-      const isStream = members && asksForStream(members);
+      const isStream = members && streamAskedFor(members);
       this.#check = responseCheckOf(head, { isStream, choices: endpoint.choices });
     } else if (owesKv) this.#check = responseCheckOf(head, anyResponse, firstEventBytesMax);
     const isWatched = generates && status < 300 && framing === "close";
@@ -177,7 +177,10 @@ export class DecodeFaults implements Expirable {
 
 const cutShort: ResponseFault = { kind: "error", cause: "the response broke off before its end" };
 
-/** Engines take 1 and "true" for true as well: what they make of other values shows only in their responses. */
-function asksForStream(members: TopLevel): boolean | undefined {
+/**
+ * Undefined = the request does not show it. Engines take 1 and "true" for true as well: what they make of such values
+ * shows only in their responses.
+ */
+function streamAskedFor(members: TopLevel): boolean | undefined {
   return isTrue(members, stream) || (isSet(members, stream) ? undefined : false);
 }
