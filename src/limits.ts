@@ -267,7 +267,7 @@ export const retryRefusedSaidMs = 10_000;
 export const patienceFactor = 4;
 /** How often signs of life are looked for in the shortest time that is late. */
 export const latenessLooks = 8;
-/** After so many refused requests a further one is tried at another engine: it may be the engine. */
+/** After so many refused requests a further one is tried at another engine: they may be this engine's fault. */
 export const refusalsThatDoubt = 3;
 /** Failures of an engine in a row after which its requests move to others without regard to the retry budget. */
 export const failuresThatMoveRequests = 5;

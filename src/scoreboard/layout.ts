@@ -74,7 +74,7 @@ export const healthIsSpared = 6;
 export const healthIsUnhealthy = 5;
 /** Ejections, by reason: the first of four fields, for the reasons from 1 on. */
 export const healthEjectedFor = 7;
-/** Requests that it has refused in a row. */
+/** Requests that it has refused since another engine has refused one of them as well. */
 export const healthRefusals = 11;
 
 /**
