@@ -209,17 +209,13 @@ export class KvFollower {
   }
 
   #startAt(seq: number): void {
-    if (seq > this.#firstSeqMax) {
-      this.#joinAt(seq);
-      return;
-    }
-    this.#begin();
+    if (seq <= this.#firstSeqMax) this.#begin();
+    else this.#joinAt(seq);
     this.#next = seq;
   }
 
   /** The batches before cannot be had. From here on it is followed, in case that it clears its cache. */
   #joinAt(seq: number): void {
-    this.#next = seq;
     this.#mayAsk = false;
     this.#actions.lostTrack(`what it had before its batch ${seq} cannot be had`);
   }
