@@ -93,7 +93,8 @@ export function configFilePath({ file, prefix }: FileSource): string {
 function readFlags(flags: Flags): Read {
   const parsed = parseFlags(flags);
   if ("errors" in parsed) return parsed;
-  return { config: parsed.config, locate: (fault) => problemAt(wholeFile(commandLine), fault) };
+  const { config, input } = parsed;
+  return { config, input, locate: (fault) => problemAt(wholeFile(commandLine), fault) };
 }
 
 function readFile(source: FileSource): Read {

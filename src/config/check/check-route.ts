@@ -1,5 +1,5 @@
 /** Checks of one route: what it matches, where it leads, and the texts in it. */
-import { dialectOf } from "../../dialects/registry.ts";
+import { defaultDialect, dialectOf } from "../../dialects/registry.ts";
 import { canResume } from "../../dialects/resume.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
@@ -139,6 +139,27 @@ function checkPrefill(
     context.faults.emerg([...path, "prefill"], `the dialect "${dialect}" has no prefill`, hint);
   }
   checkInternal(context, server, prefill, "prefill", [...path, "prefill"]);
+}
+
+/**
+ * A fleet of another dialect serves all requests with 200, and computes each prompt twice: said once, at the first
+ * route that names none.
+ */
+export function warnOfDefaultDialect({ config, input, faults }: CheckContext): void {
+  for (const [server, { routes = [] }] of (input?.servers ?? []).entries()) {
+    const index = routes.findIndex(
+      ({ dialect }, at) =>
+        dialect === undefined && config.servers[server]!.routes[at]!.prefill !== undefined,
+    );
+    if (index < 0) continue;
+    faults.warn(
+      ["servers", server, "routes", index, "prefill"],
+      `no dialect is named, so "${defaultDialect}" is assumed: ` +
+        "if the engines transfer KV caches by another, each prompt is computed twice",
+      'name it with "dialect" (nginx.conf: "pd_dialect", flags: "--dialect"); "auto" asks the engines',
+    );
+    return;
+  }
 }
 
 function checkResume(

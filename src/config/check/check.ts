@@ -8,7 +8,7 @@ import { checkAdmin, checkListens } from "./check-listens.ts";
 import { checkLogFormats, checkRecord } from "./check-logs.ts";
 import { checkMaps } from "./check-maps.ts";
 import { checkPools, checkRegistrations } from "./check-pools.ts";
-import { checkRoute, checkSteps } from "./check-route.ts";
+import { checkRoute, checkSteps, warnOfDefaultDialect } from "./check-route.ts";
 import type { CheckContext } from "./context.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
 import { TextChecks } from "./text-checks.ts";
@@ -70,4 +70,5 @@ function checkServers(context: CheckContext): void {
       checkRoute(context, server, route, at);
     });
   });
+  warnOfDefaultDialect(context);
 }

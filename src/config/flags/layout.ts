@@ -1,5 +1,5 @@
 /** Which engines the flags name: prefill and decode engines, or engines that serve whole requests. */
-import { defaultDialect, dialectOf, wholeRequestDialect } from "../../dialects/registry.ts";
+import { dialectOf, wholeRequestDialect } from "../../dialects/registry.ts";
 import { routeDialects } from "../schema/dialects.ts";
 import type { ConfigInput } from "../schema/schema.ts";
 import type { Flags } from "./flags.ts";
@@ -13,7 +13,8 @@ export interface Layout {
   readonly encodes: boolean;
   /** The flag that names the engines of the pool `decode`: all engines, if prefill and decode are not split. */
   readonly decodeFlag: "decode" | "engine";
-  readonly dialect: Dialect;
+  /** Undefined = none was named, and the default is assumed. */
+  readonly dialect: Dialect | undefined;
 }
 
 export function readLayout(flags: Flags, fail: Fail): Layout {
@@ -37,6 +38,6 @@ export function readLayout(flags: Flags, fail: Fail): Layout {
     splits,
     encodes: (flags.encode ?? []).length > 0,
     decodeFlag: splits || hasDecodeOnly ? "decode" : "engine",
-    dialect: dialect ?? (splits ? defaultDialect : wholeRequestDialect),
+    dialect: dialect ?? (splits ? undefined : wholeRequestDialect),
   };
 }

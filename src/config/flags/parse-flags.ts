@@ -19,7 +19,9 @@ type Route = NonNullable<ConfigInput["servers"][number]["routes"]>[number];
 
 export function parseFlags(
   flags: Flags,
-): { readonly config: Config } | { readonly errors: readonly ConfigProblem[] } {
+):
+  | { readonly config: Config; readonly input: ConfigInput }
+  | { readonly errors: readonly ConfigProblem[] } {
   const errors: ConfigProblem[] = [];
   const fail: Fail = (message, hint) => {
     errors.push(problemAt(wholeFile(commandLine), { level: "emerg", message, hint }));
@@ -42,7 +44,7 @@ export function parseFlags(
     pools,
     servers: [{ listen: [listen ?? { port: 8080 }], routes: [route] }],
   };
-  return { config: configSchema.parse(input) };
+  return { config: configSchema.parse(input), input };
 }
 
 /** The one route, which takes every request. */
@@ -58,7 +60,7 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     target: { pool: "decode" },
     ...(encodes && { encode: { pool: "encode" } }),
     ...(splits && { prefill: { pool: "prefill" } }),
-    dialect,
+    ...(dialect && { dialect }),
     ...(onFailure && { onPrefillFailure: onFailure }),
     ...(minTokens !== undefined && { prefillMinTokens: minTokens }),
     ...(requestMs !== undefined && { requestTimeoutMs: requestMs }),
