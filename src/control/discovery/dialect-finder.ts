@@ -1,6 +1,8 @@
 /** Detects which dialect the engines of `auto` routes speak: asks them again and again until it is known. */
 import type { Config } from "../../config/schema/schema.ts";
-import { type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
+import type { EngineAdvice } from "../../dialects/definition.ts";
+import { adviceOn, type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
+import type { LegName } from "../../dialects/dialect.ts";
 import { type DialectName, dialectOf } from "../../dialects/registry.ts";
 import {
   detectionTimeoutMs,
@@ -33,6 +35,8 @@ export type FoundDialect = readonly [key: string, dialect: DialectName];
 interface EngineDetection {
   readonly name: string;
   readonly detection: Detection;
+  /** What an operator should change at it. */
+  readonly advice: readonly EngineAdvice[];
 }
 
 export class DialectFinder {
@@ -126,8 +130,8 @@ export class DialectFinder {
   }
 
   async #find(config: Config, key: string, pools: RoutePools): Promise<DialectName | undefined> {
-    const prefill = await this.#askPools(config, pools.prefill);
-    const decode = await this.#askPools(config, pools.decode);
+    const prefill = await this.#askPools(config, pools.prefill, "prefill");
+    const decode = await this.#askPools(config, pools.decode, "decode");
     // The engines of one leg alone do not show whether those of the other agree.
     if (prefill.length === 0 || decode.length === 0) return undefined;
     const detections = [...prefill, ...decode];
@@ -157,7 +161,20 @@ export class DialectFinder {
         `dialect of ${where}: "${dialect}", detected by ${from} of ${engine}`,
       );
     }
+    this.#advise(detections);
     return dialect;
+  }
+
+  /** One line for each thing to change, with all engines that it concerns. */
+  #advise(detections: readonly EngineDetection[]): void {
+    const rules = new Map(
+      detections.flatMap(({ advice }) => advice.map((rule) => [rule.code, rule] as const)),
+    );
+    for (const { code, level, text } of rules.values()) {
+      const engines = detections.filter(({ advice }) => advice.some((rule) => rule.code === code));
+      const names = engines.map(({ name }) => name).join(", ");
+      this.#deps.log(level, `engine ${names} ${text} (${code})`);
+    }
   }
 
   /** Logs a problem once, not with every round. */
@@ -166,19 +183,26 @@ export class DialectFinder {
     this.#loggedProblems.set(key, message);
   }
 
-  async #askPools(config: Config, names: readonly string[]): Promise<EngineDetection[]> {
+  async #askPools(
+    config: Config,
+    names: readonly string[],
+    leg: LegName,
+  ): Promise<EngineDetection[]> {
     const engines = names.flatMap((name) => enginesOf(config.pools[name]!));
     // All ranks at one address are one server.
     const byAddress = new Map(engines.map((engine) => [engine.address.key, engine]));
     const detections: EngineDetection[] = [];
     await eachOf(byAddress, probesAtOnceMax, async ([name, engine]) => {
-      const detection = await this.#askOne(engine);
-      if (detection !== undefined) detections.push({ name, detection });
+      const responses = await this.#askOne(engine);
+      const detection = detect(responses);
+      if (detection === undefined) return;
+      detections.push({ name, detection, advice: adviceOn(detection.family, leg, responses) });
     });
     return detections.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  async #askOne(engine: ConfiguredEngine): Promise<Detection | undefined> {
+  /** Empty = no server is there. */
+  async #askOne(engine: ConfiguredEngine): Promise<ReadonlyMap<string, string>> {
     const responses = new Map<string, string>();
     for (const { path, port } of detectionQuestions) {
       // An engine that has responded is there: it is only slow.
@@ -186,10 +210,10 @@ export class DialectFinder {
       const response = await this.#ask(addressToAsk(engine, port, {}), path, { timeoutMs });
       if (typeof response === "string") {
         // No server is there, so other paths would fail as well. Another port is another server.
-        if (port === undefined) return undefined;
+        if (port === undefined) return new Map();
       } else if (response.status === 200) responses.set(path, response.body.toString("latin1"));
     }
-    return detect(responses);
+    return responses;
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type EngineResponses,
   serverInfo,
 } from "../definition.ts";
+import { adviceOnVllm, vllmFactsIn } from "./advice.ts";
 import { rejectedByVllm } from "./limits.ts";
 import { modelList } from "./model-list.ts";
 
@@ -14,11 +15,9 @@ export const vllmFamily: EngineFamily = {
   title: "vLLM",
   owners: ["vllm"],
   rejects: rejectedByVllm,
+  advice: adviceOnVllm,
   contextProbe: modelList,
 };
-
-/** In JSON, and in the Python text of configurations that have no JSON. */
-const connectorPattern = /kv_connector\\?["']?\s*[:=]\s*\\?["']?(\w+)/;
 
 /** By the KV connector, which engines in development mode (`VLLM_SERVER_DEV_MODE=1`) show at `/server_info`. */
 export function byConnector(connectors: RegExp): DialectDetection {
@@ -32,6 +31,6 @@ export function connectorThatShows(
   responses: EngineResponses,
   connectors: RegExp,
 ): string | undefined {
-  const [, connector = ""] = connectorPattern.exec(responses.get(serverInfo.path) ?? "") ?? [];
+  const { connector = "" } = vllmFactsIn(responses);
   return connectors.test(connector) ? `${connector} in /server_info` : undefined;
 }

@@ -106,6 +106,46 @@ it("says that it assumes, where the engines do not show their KV connector", asy
   expect(lines.join()).toMatch(/^warn: .*"vllm-nixl" is assumed/);
 });
 
+it("says which engines are in a pool that their kv_role cannot serve, and what else to change", async () => {
+  const { finder, answers, lines, count } = finderOf();
+  finder.use(configOf());
+  const says = (key: string, role: string) => {
+    answers.set(`${key}/v1/models`, models("vllm"));
+    answers.set(
+      `${key}/server_info?config_format=json`,
+      `{"vllm_config":{"kv_transfer_config":{"kv_connector":"NixlConnector","kv_role":"${role}"}}}`,
+    );
+  };
+  says("p1:80", "kv_consumer");
+  says("p2:80", "kv_both");
+  says("d:80", "kv_both");
+  await finder.round();
+  expect(count()).toBe(1);
+  expect(lines.slice(1)).toEqual([
+    expect.stringMatching(
+      /^error: engine p1:80 is a "kv_consumer".*"kv_producer".*\(KV_CONSUMER_PREFILLS\)$/,
+    ),
+    expect.stringMatching(/^warn: engine p2:80, d:80 has .*"kv_both".*\(KV_BOTH_DEPRECATED\)$/),
+  ]);
+});
+
+it("says nothing of engines whose kv_role is that of their pool", async () => {
+  const { finder, answers, lines } = finderOf();
+  finder.use(configOf());
+  for (const [key, role] of [
+    ["p1:80", "kv_producer"],
+    ["d:80", "kv_consumer"],
+  ]) {
+    answers.set(`${key}/v1/models`, models("vllm"));
+    answers.set(
+      `${key}/server_info?config_format=json`,
+      `{"vllm_config":"KVTransferConfig(kv_connector='NixlConnector', kv_role='${role}')"}`,
+    );
+  }
+  await finder.round();
+  expect(lines).toHaveLength(1);
+});
+
 it("names the engines of a mixed fleet, once, and takes none of their dialects", async () => {
   const { finder, answers, lines, count } = finderOf();
   const config = configOf();
