@@ -15,8 +15,9 @@ import { aborts } from "./live/aborts.mjs";
 import { clients } from "./live/clients.mjs";
 import { differential } from "./live/differential.mjs";
 import { defaultFolder, prepare, versions } from "./live/environment.mjs";
-import { Fleet, forms } from "./live/fleet.mjs";
+import { Fleet, forms, usualForms } from "./live/fleet.mjs";
 import { kvEvents } from "./live/kv-events.mjs";
+import { lab } from "./live/lab.mjs";
 import { resume } from "./live/resume.mjs";
 
 /** Each with the forms that it makes sense of. */
@@ -26,18 +27,26 @@ const suites = {
   "kv-events": { forms: ["one", "nixl"], run: kvEvents },
   aborts: { forms: ["nixl"], run: aborts },
   resume: { forms: ["nixl"], run: resume },
+  lab: { forms: ["nixl"], run: lab },
 };
 
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean" },
     folder: { type: "string", default: defaultFolder },
-    form: { type: "string", default: Object.keys(forms).join() },
+    form: { type: "string", default: usualForms.join() },
     suite: { type: "string", default: Object.keys(suites).join() },
     runtime: { type: "string", default: "node" },
     only: { type: "string" },
     seconds: { type: "string", default: "3600" },
   },
 });
+
+if (values.help) {
+  process.stdout.write(`npm run test:live -- [--form ${Object.keys(forms)}] [--suite ${Object.keys(suites)}]
+  [--only REGEX] [--runtime node|bun] [--folder FOLDER] [--seconds N]: docs/live.md\n`);
+  process.exit(0);
+}
 
 function listOf(name, known) {
   const list = values[name].split(",");
@@ -82,8 +91,10 @@ async function startForm(name) {
 function proxyArgs(name, engines) {
   if (name === "one") return ["--engine", ...engines.map(({ url }) => url)];
   const [prefill, ...decodes] = engines;
+  const { dialect, attributes } = forms[name];
+  const prefillUrl = `${prefill.url}${attributes?.(prefill) ?? ""}`;
   const decode = decodes.map(({ url }) => url);
-  return ["--prefill", prefill.url, "--decode", ...decode, "--dialect", forms[name].dialect];
+  return ["--prefill", prefillUrl, "--decode", ...decode, "--dialect", dialect];
 }
 
 async function runForm(name) {

@@ -6,17 +6,26 @@ import { request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { modelName } from "./fleet.mjs";
 
-/** In each phase: about when the prefill runs, when decode begins, and within the stream. */
+/** In each phase. */
 const count = 200;
-const phasesMs = [5, 30, 120, 400];
 const atOnce = 12;
+/** When clients leave: by the time since their request, as a share of what the first event takes, or by events. */
+const phases = [
+  { name: "at once", share: () => 0 },
+  { name: "at any time before the first event", share: () => Math.random() },
+  { name: "at the first event", events: 1 },
+  { name: "after 20 events", events: 20 },
+];
+/** An event is expected within this time: else a client leaves without. */
+const patienceMs = 60_000;
 /** `kv_lease_duration` is 30 s. */
 const releaseMs = 45_000;
 
 const prompt = (index) =>
   `Client ${index}: ${"the engine holds what nobody fetches and ".repeat(12)}`;
 
-function askAndLeave(url, index, afterMs) {
+/** Resolves with the time of the first event, if there was one, when the client has left. */
+function askAndLeave(url, index, { afterMs = patienceMs, events = Number.POSITIVE_INFINITY }) {
   const body = JSON.stringify({
     model: modelName,
     prompt: prompt(index),
@@ -25,15 +34,25 @@ function askAndLeave(url, index, afterMs) {
     stream: true,
   });
   const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+  const sentMs = performance.now();
+  let firstMs;
+  let seen = 0;
   return new Promise((resolve) => {
     const request = httpRequest(`${url}/v1/completions`, { method: "POST", agent: false, headers });
-    request.on("error", resolve);
+    request.on("error", () => {});
     request.on("response", (response) => {
       response.on("error", () => {});
-      response.resume();
+      response.on("data", (bytes) => {
+        firstMs ??= performance.now() - sentMs;
+        seen += bytes.toString().split("\n\n").length - 1;
+        if (seen >= events) request.destroy();
+      });
     });
-    request.on("close", resolve);
-    setTimeout(() => request.destroy(), afterMs).unref();
+    const timer = setTimeout(() => request.destroy(), afterMs);
+    request.on("close", () => {
+      clearTimeout(timer);
+      resolve(firstMs);
+    });
     request.end(body);
   });
 }
@@ -57,18 +76,28 @@ async function heldBy(url) {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-async function phase(url, index, afterMs) {
-  const clients = Array.from({ length: atOnce }, async (_, client) => {
-    for (let i = client; i < count; i += atOnce) await askAndLeave(url, index * count + i, afterMs);
+/** Resolves with how many clients had an event, and the median of when the first came. */
+async function leave(url, from, clients, when) {
+  const firsts = [];
+  const all = Array.from({ length: atOnce }, async (_, client) => {
+    for (let i = client; i < clients; i += atOnce)
+      firsts.push(await askAndLeave(url, from + i, when()));
   });
-  await Promise.all(clients);
+  await Promise.all(all);
+  const known = firsts.filter((ms) => ms !== undefined).sort((one, other) => one - other);
+  return { served: known.length, medianMs: known[known.length >> 1] };
 }
 
 export async function aborts({ engines, startProxy, say }) {
   const proxy = await startProxy();
   let isRight = true;
-  for (const [index, afterMs] of phasesMs.entries()) {
-    await phase(proxy.url, index, afterMs);
+  const { medianMs } = await leave(proxy.url, 0, 3 * atOnce, () => ({ events: 1 }));
+  if (medianMs === undefined) throw new Error("no client got an event");
+  say(`  the first event takes ${medianMs.toFixed(0)} ms`);
+  for (const [index, { name, share, events }] of phases.entries()) {
+    const when = () => (share === undefined ? { events } : { afterMs: share() * medianMs });
+    const { served } = await leave(proxy.url, (index + 1) * count, count, when);
+    isRight &&= share !== undefined || served === count;
     const leftAt = Date.now();
     let held = [];
     do {
@@ -79,7 +108,7 @@ export async function aborts({ engines, startProxy, say }) {
     const isFree = held.every((value) => value === 0);
     const seconds = ((Date.now() - leftAt) / 1_000).toFixed(1);
     const outcome = isFree ? `all free ${seconds} s later` : `held ${held.join(", ")}`;
-    say(`  ${count} clients left after ${afterMs} ms: ${outcome}`);
+    say(`  ${count} clients left ${name}, ${served} of them with an event: ${outcome}`);
     isRight &&= isFree;
   }
   const kv = await (await fetch(`${proxy.admin}/admin/kv`)).json();

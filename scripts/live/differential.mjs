@@ -85,7 +85,12 @@ function merged(events) {
     if (before === undefined) out.push({ key, event, data: structuredClone(data) });
     else before.data = joined(before.data, data);
   }
-  return out.map(({ event, data }) => ({ event, data }));
+  // Which choice comes first is chance, too.
+  const isChoice = ({ key }) => key?.startsWith("choice ") ?? false;
+  const choices = out.filter(isChoice).sort((one, other) => one.key.localeCompare(other.key));
+  return out
+    .map((one) => (isChoice(one) ? choices.shift() : one))
+    .map(({ event, data }) => ({ event, data }));
 }
 
 /** The same for events that are put together; undefined = stands alone. */

@@ -13,7 +13,10 @@ const maxModelLen = 2_048;
 const startTimeoutMs = 15 * 60_000;
 const command = join(import.meta.dirname, "../../bin/global-proxy");
 
-/** The three forms: each engine's role and its KV connector. */
+/**
+ * The forms: each engine's role, its KV connector, and what the proxy is told of it. Those that need more than
+ * `environment.mjs` installs run only if they are asked for.
+ */
 export const forms = {
   one: { roles: ["mixed"], dialect: undefined, connector: () => undefined },
   nixl: {
@@ -23,6 +26,8 @@ export const forms = {
       kv_connector: "NixlConnector",
       kv_role: "kv_both",
       kv_buffer_device: "cpu",
+      // NIXL's threads poll without a pause: one of them, not five, takes a core from all else.
+      kv_connector_extra_config: { num_threads: 0 },
     }),
   },
   "shared-storage": {
@@ -34,7 +39,19 @@ export const forms = {
       kv_connector_extra_config: { shared_storage_path: join(folder, "kvstore") },
     }),
   },
+  mooncake: {
+    isOptional: true,
+    roles: ["prefill", "decode"],
+    dialect: "vllm-mooncake",
+    connector: (role) => ({
+      kv_connector: "MooncakeConnector",
+      kv_role: role === "prefill" ? "kv_producer" : "kv_consumer",
+      kv_connector_extra_config: { mooncake_protocol: "tcp" },
+    }),
+    attributes: ({ ports }) => `?bootstrap_port=${ports.side}`,
+  },
 };
+export const usualForms = Object.keys(forms).filter((name) => !forms[name].isOptional);
 
 /** Below those that the system gives to whoever asks: an engine binds its own minutes later. */
 let nextPort = 18_000 + Math.floor(Math.random() * 1_000) * 10;
@@ -108,6 +125,7 @@ export class Fleet {
       VLLM_SERVER_DEV_MODE: "1",
       VLLM_NIXL_SIDE_CHANNEL_HOST: "127.0.0.1",
       VLLM_NIXL_SIDE_CHANNEL_PORT: String(ports.side),
+      VLLM_MOONCAKE_BOOTSTRAP_PORT: String(ports.side),
       UCX_TLS: "tcp",
       UCX_NET_DEVICES: "lo",
       // Some CPUs say that they have instructions of bfloat16 and end the process at the first.

@@ -9,13 +9,24 @@ export const meantDifferences = [
       "Lists of models, and rejections that the proxy makes itself, do not depend on the client's origin.",
   },
   {
+    what: /^header server: uvicorn directly, global-proxy/,
+    reason: "What the proxy says itself, it says in its own name.",
+  },
+  {
+    form: /nixl|shared-storage|mooncake/,
+    request: /no JSON|no body|an array|another type/,
+    what: /^(status|body)/,
+    reason:
+      "With two engines the proxy itself rejects a body that is no JSON object: it could not split it.",
+  },
+  {
     request: /responses · no input/,
     what: /<dict of \d items>/,
     reason:
       "The engine counts the request's members, of which the proxy adds `request_id`: so it finds stored responses.",
   },
   {
-    form: /nixl|shared-storage/,
+    form: /nixl|shared-storage|mooncake/,
     request: /regex that is none, streamed/,
     what: /^(status|header content-type|body)/,
     reason:
