@@ -51,6 +51,8 @@ export interface EngineOptions extends Partial<Timing> {
   readonly created?: number | "now";
   /** Whether the usage includes how many prompt tokens came from a cache or from another engine. */
   readonly promptTokensDetails?: boolean;
+  /** Whether a vLLM engine shows its configuration at `/server_info`, as with `VLLM_SERVER_DEV_MODE=1`. */
+  readonly devMode?: boolean;
   /** A response ends by itself after this many tokens, unless `min_tokens` forbids it; 0 = at its natural length. */
   readonly eosAfterTokens?: number;
   /** Tokens of prompt and response together. */
@@ -82,6 +84,7 @@ export const engineDefaults = {
   kvEvents: 0,
   kvReplay: 0,
   promptTokensDetails: false,
+  devMode: false,
   eosAfterTokens: 0,
   created: 1_700_000_000,
   maxModelLen: 1_048_576,

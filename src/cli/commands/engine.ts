@@ -125,6 +125,11 @@ function addResponses(command: Command): void {
       defaults.promptTokensDetails,
     )
     .option(
+      "--dev-mode",
+      "show the configuration at /server_info, as vLLM does with VLLM_SERVER_DEV_MODE=1",
+      defaults.devMode,
+    )
+    .option(
       "--eos-after-tokens <n>",
       "responses end by themselves after this many tokens, unless min_tokens forbids it; 0 = at their natural length",
       notNegative,

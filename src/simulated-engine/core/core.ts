@@ -44,9 +44,13 @@ export class EngineCore implements EngineContext {
   readonly metrics = new EngineMetrics();
   readonly counts = new EngineCounters();
   readonly responses = new StoredResponses();
+  /** KV that is in use for nobody, by the fault `leak`. */
+  leakedTokens = 0;
   readonly address: { readonly host: string; port: number; sidePort: number };
   /** Publishes what enters and leaves the prefix cache; undefined = nothing is published. */
   readonly publisher: KvPublisher | undefined;
+  /** vLLM's name of the KV connector; undefined = the dialect has none. */
+  readonly connector: string | undefined;
   readonly #dialectName: string;
   readonly #requests = new Set<ActiveRequest>();
   readonly #prefixCache: PrefixCache | undefined;
@@ -64,8 +68,9 @@ export class EngineCore implements EngineContext {
     this.connections = new Connections(clock, options.keepAliveMs);
     const { ecTransfer } = options;
     this.embeddings = ecTransfer === "" ? undefined : embeddingsOf(ecTransfer, this);
-    const [dialectName, dialect] = this.#createDialect();
-    this.#dialectName = dialectName;
+    const { name, dialect, connector } = this.#createDialect();
+    this.#dialectName = name;
+    this.connector = connector;
     this.dialect = dialect;
     const leaseMs = options.kvLeaseMs ?? dialect.kvLeaseMs;
     this.kvStore = new KvStore(clock, leaseMs, kvEntriesMax);
@@ -77,7 +82,7 @@ export class EngineCore implements EngineContext {
     for (const fault of options.faults) this.faults.set(fault, clock.now());
   }
 
-  #createDialect(): readonly [name: string, dialect: EngineDialect] {
+  #createDialect(): { name: string; dialect: EngineDialect; connector?: string | undefined } {
     const { role } = this.options;
     const { dialect, settings } =
       typeof this.options.dialect === "string"
@@ -85,12 +90,13 @@ export class EngineCore implements EngineContext {
         : { dialect: this.options.dialect, settings: {} };
     if (role === "encode") {
       if (this.embeddings === undefined) throw new Error("an encode engine needs an ec-transfer");
-      return ["encode", encoder(this, this.embeddings)];
+      return { name: "encode", dialect: encoder(this, this.embeddings) };
     }
     if (!dialect.roles.includes(role)) {
       throw new Error(`dialect "${dialect.name}" has no role "${role}"`);
     }
-    return [dialect.name, dialect.create(this, settings)];
+    const { name, connector } = dialect;
+    return { name, dialect: dialect.create(this, settings), connector };
   }
 
   get family(): EngineFamily {
@@ -159,10 +165,20 @@ export class EngineCore implements EngineContext {
     return created === "now" ? Math.floor(clock.wallMs() / 1_000) : created;
   }
 
+  /** A client has left: by the fault `leak`, the KV of its prompt stays in use. */
+  leak(promptTokens: number): void {
+    if (this.faults.leaks(this.options.clock.now())) this.leakedTokens += promptTokens;
+  }
+
+  /** Share of the KV cache in use, 0 to 1. */
+  get kvUsage(): number {
+    return Math.min(1, (this.kvStore.tokens + this.leakedTokens) / kvCapacityTokens);
+  }
+
   renderMetrics(): string {
     return this.metrics.render(this.options.model, {
       ...this.load,
-      kvUsage: Math.min(1, this.kvStore.tokens / kvCapacityTokens),
+      kvUsage: this.kvUsage,
       blockTokens,
       blocks: kvCapacityTokens / blockTokens,
     });
@@ -177,6 +193,7 @@ export class EngineCore implements EngineContext {
       model: this.options.model,
       held: kvStore.size,
       heldBytes: kvStore.tokens * kvBytesPerToken,
+      leakedTokens: this.leakedTokens,
       heldIds: kvStore.ids(namesShownMax),
       ...kvStore.counts,
       refused: { ...kvStore.counts.refused },

@@ -96,7 +96,10 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
 
   /** The prompt is computed, and with it the first token of each choice. */
   onDone(): void {
-    this.#core.metrics.promptTokens += this.tokens;
+    const { metrics } = this.#core;
+    metrics.promptTokens += this.tokens;
+    metrics.promptTokensBySource.local_compute += this.tokens;
+    metrics.promptTokensBySource.local_cache_hit += this.#cachedTokens;
     this.#decode(true);
   }
 
@@ -111,6 +114,7 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
     for (const choice of this.#choices) this.#core.scheduler.leave(choice);
     this.#abort.abort();
     this.#leg.abandon?.();
+    this.#core.leak(this.#promptTokens);
     this.#end("abort");
   }
 
@@ -140,7 +144,10 @@ export class InferenceJob implements PrefillTicket, TokenListener, ActiveRequest
       this.#fail(error);
       return;
     }
-    if (kv === "remote") this.#core.counts.remotePrefills++;
+    const { counts, metrics } = this.#core;
+    if (kv === "remote") counts.remotePrefills++;
+    const source = kv === "remote" ? "external_kv_transfer" : "local_cache_hit";
+    metrics.promptTokensBySource[source] += this.#request.promptTokens;
     // The last token is always computed.
     this.#cachedTokens = cachedTokens ?? this.#request.promptTokens - 1;
     this.#decode(firstToken ?? false);

@@ -63,6 +63,8 @@ export class EngineMetrics {
   prefixHitTokens = 0;
   promptTokens = 0;
   generatedTokens = 0;
+  /** Of requests that have reached decode: where the KV of their prompts is from, by vLLM's names. */
+  readonly promptTokensBySource = { local_compute: 0, local_cache_hit: 0, external_kv_transfer: 0 };
 
   countFinished(reason: string): void {
     this.#finished[reason] = (this.#finished[reason] ?? 0) + 1;
@@ -98,6 +100,11 @@ export class EngineMetrics {
     );
     single("counter", "vllm:prefix_cache_hits_total", "Prompt tokens found.", this.prefixHitTokens);
     single("counter", "vllm:prompt_tokens_total", "Prompt tokens computed.", this.promptTokens);
+    const bySource = "vllm:prompt_tokens_by_source_total";
+    lines.push(`# HELP ${bySource} Prompt tokens by source.`, `# TYPE ${bySource} counter`);
+    for (const [source, count] of Object.entries(this.promptTokensBySource)) {
+      lines.push(`${bySource}{${labels},source="${source}"} ${decimal(count)}`);
+    }
     single("counter", "vllm:generation_tokens_total", "Tokens generated.", this.generatedTokens);
     lines.push(
       "# HELP vllm:request_success_total Requests that ended, by reason.",

@@ -25,6 +25,8 @@ export interface EngineState {
   readonly held: number;
   readonly heldBytes: number;
   readonly heldIds: readonly string[];
+  /** Tokens whose KV stays in use although their clients have left, by the fault `leak`. */
+  readonly leakedTokens: number;
   /** KV that it ever held; each entry ends as one of the four below. */
   readonly stored: number;
   readonly fetched: number;

@@ -14,6 +14,8 @@ import type { Settings } from "./settings.ts";
 export interface Dialect {
   readonly name: string;
   readonly roles: readonly EngineRole[];
+  /** vLLM's name of the KV connector, which engines in development mode show. */
+  readonly connector?: string;
   /** Called once per engine, before it listens. Throws an Error that says what is wrong with the settings. */
   create(engine: EngineContext, settings: Settings): EngineDialect;
 }
@@ -93,6 +95,8 @@ export interface EngineContext {
   readonly address: { readonly host: string; readonly port: number; readonly sidePort: number };
   readonly kvStore: KvStore;
   readonly peers: PeerClient;
+  /** Share of the KV cache in use, 0 to 1. */
+  readonly kvUsage: number;
   /** Requests in the engine now. */
   readonly load: { readonly running: number; readonly waiting: number };
   /** A new rendezvous, which `/debug/state` shows. */

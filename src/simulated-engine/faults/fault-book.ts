@@ -44,6 +44,12 @@ export class FaultBook {
     return this.#faults.some(({ fault }) => fault.kind === "refuse");
   }
 
+  /** Whether the KV of requests whose clients leave stays in use. */
+  leaks(nowMs: number): boolean {
+    this.#expire(nowMs);
+    return this.#faults.some(({ fault }) => fault.kind === "leak");
+  }
+
   /** By what all of the engine's work is slowed down. */
   slowdown(nowMs: number): number {
     if (this.#faults.length === 0) return 1;

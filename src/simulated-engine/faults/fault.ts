@@ -21,10 +21,11 @@ export const faultKinds = [
   "wrong-json",
   "no-kv-params",
   "wrong-kv-params",
+  "leak",
 ] as const;
 
 /** What strikes the whole engine, and no single request. */
-const engineWide: readonly string[] = ["refuse", "accept-then-close", "slower"];
+const engineWide: readonly string[] = ["refuse", "accept-then-close", "slower", "leak"];
 
 const count = z.int().min(0);
 
@@ -46,7 +47,7 @@ export const faultSchema = z.strictObject({
   delayMs: count.default(1_000),
   /** By what time is multiplied: for `slower`. */
   factor: z.number().min(1).max(1_000).default(10),
-  /** How long it lasts: for `refuse`, `accept-then-close` and `slower`; without it, until it is cleared. */
+  /** How long it lasts: for what strikes the whole engine; without it, until it is cleared. */
   durationMs: z.int().min(1).optional(),
   /** Whether a reset is a TCP RST or a FIN in the middle of the response. */
   how: z.enum(["rst", "fin"]).default("rst"),

@@ -7,6 +7,7 @@ import { jsonOrNothing, type RouteHandler, routeOf, runRoute } from "../http/rou
 import { clearFaults, endLeases, listFaults, setFault } from "./debug.ts";
 import type { Handler, IncomingRequest, RouteContext } from "./handler.ts";
 import { inference, simple } from "./inference.ts";
+import { serverInfo } from "./server-info.ts";
 
 const notFound = '{"detail":"Not Found"}';
 const notAllowed = '{"detail":"Method Not Allowed"}';
@@ -26,6 +27,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/ping": { GET: health, POST: health },
   "/version": { GET: (_context, { reply }) => reply.send(200, '{"version":"0.0.0+simulated"}') },
   "/metrics": { GET: metrics },
+  "/server_info": { GET: serverInfo },
   "/debug/state": { GET: ({ core }, { reply }) => reply.send(200, JSON.stringify(core.state())) },
   "/debug/requests": { GET: ({ log }, { reply }) => reply.send(200, log.json()) },
   "/debug/fault": { GET: listFaults, POST: setFault, DELETE: clearFaults },

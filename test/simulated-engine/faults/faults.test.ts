@@ -19,6 +19,7 @@ describe("fault SPEC", () => {
     ["stall:0,path=/v1/chat", { kind: "stall", chunks: 0, path: "/v1/chat" }],
     ["slower:2.5,durationMs=100", { kind: "slower", factor: 2.5, durationMs: 100 }],
     ["junk:html", { kind: "junk", body: "html" }],
+    ["leak:durationMs=100", { kind: "leak", durationMs: 100 }],
     ["wrong-json:text", { kind: "wrong-json", variant: "text" }],
   ])("%s", (spec, fault) => {
     expect(parseFault(spec)).toMatchObject(fault);

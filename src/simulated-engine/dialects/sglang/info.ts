@@ -2,7 +2,6 @@
 
 import { RequestError } from "../../http/request-error.ts";
 import type { RouteResponse, RouteTable } from "../../http/route-table.ts";
-import { kvCapacityTokens } from "../../limits.ts";
 import type { InferenceRequest } from "../../request/inference-request.ts";
 import type { Acquired, EngineContext, Leg } from "../dialect.ts";
 
@@ -89,12 +88,12 @@ export class SglangInfo {
 
   /** SGLang's names; as with `--enable-metrics`. */
   #metrics(): string {
-    const { load, kvStore, options } = this.#engine;
+    const { load, kvUsage, options } = this.#engine;
     const labels = `{engine_type="unified",model_name=${JSON.stringify(options.model)}}`;
     const gauges = [
       ["sglang:num_running_reqs", load.running],
       ["sglang:num_queue_reqs", load.waiting],
-      ["sglang:token_usage", Math.min(1, kvStore.tokens / kvCapacityTokens)],
+      ["sglang:token_usage", kvUsage],
     ] as const;
     return gauges
       .map(([name, value]) => `# TYPE ${name} gauge\n${name}${labels} ${value}\n`)

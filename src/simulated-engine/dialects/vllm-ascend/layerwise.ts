@@ -54,6 +54,7 @@ const pushSchema = z.object({
 export const vllmAscendLayerwise: Dialect = {
   name: "vllm-ascend-layerwise",
   roles: ["prefill", "decode"],
+  connector: "MooncakeLayerwiseConnector",
 
   create(engine, settings) {
     const layerwise = new Layerwise(engine, readSettings(settingsSchema, settings));

@@ -52,6 +52,7 @@ const ranksSchema = z.record(z.string(), z.object({ engine_id: z.string() }));
 export const vllmMooncake: Dialect = {
   name: "vllm-mooncake",
   roles: ["prefill", "decode", "mixed"],
+  connector: "MooncakeConnector",
 
   create(engine, settings) {
     const checked = readSettings(settingsSchema, settings);

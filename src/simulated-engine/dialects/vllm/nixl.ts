@@ -31,6 +31,7 @@ const renewalsPerLease = 6;
 export const vllmNixl: Dialect = {
   name: "vllm-nixl",
   roles: ["prefill", "decode", "mixed"],
+  connector: "NixlConnector",
 
   create(engine, settings) {
     const checked = readSettings(settingsSchema, settings);

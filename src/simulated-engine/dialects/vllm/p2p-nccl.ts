@@ -31,6 +31,7 @@ const prefillAddress = /___prefill_addr_(.*):(\d+)___/;
 export const vllmP2pNccl: Dialect = {
   name: "vllm-p2p-nccl",
   roles: ["prefill", "decode"],
+  connector: "P2pNcclConnector",
 
   create(engine, settings) {
     const { receiveTimeoutMs, randomIds, proxy, pingMs } = readSettings(settingsSchema, settings);

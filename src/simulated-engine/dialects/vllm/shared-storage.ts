@@ -21,6 +21,7 @@ const foreignFields = ["kv_transfer_params", "cache_hit_threshold"];
 export const sharedStorage: Dialect = {
   name: "shared-storage",
   roles: ["prefill", "decode", "mixed"],
+  connector: "ExampleConnector",
 
   create(engine, settings) {
     const store = new SharedStore(readSettings(settingsSchema, settings).path);
