@@ -14,6 +14,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url));
 const layers = [
   "cli",
   "lab",
+  "check",
   "control/process",
   "control/admin",
   "control/workers",

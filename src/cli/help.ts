@@ -4,6 +4,7 @@ import { flagsCommand } from "./options/flag-options.ts";
 const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c filename] [-g directives]
        global-proxy --prefill URL... --decode URL... [options]
        global-proxy --engine URL... [options]
+       global-proxy check --prefill URL... --decode URL... | --engine URL... [options]
        global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL
 
 Options:
@@ -20,6 +21,7 @@ Options:
 `;
 
 const commands = `Commands:
+  check                      : try engines with the proxy in front, before you switch to it
   convert FILE               : print an nginx.conf as YAML
   engine                     : run a simulated engine
   demo                       : run four prefill and four decode engines with the proxy in front

@@ -21,7 +21,9 @@ export interface RunOptions {
 const realWorker = new URL("../proxy/worker/worker-thread.js", import.meta.url);
 /** As nginx's default, below the prefix. */
 const defaultFile = "conf/nginx.conf";
-const commandNames = ["convert", "engine", "demo", "simulate", "calibrate"];
+/** Wrong usage of `check`, whose 1 says that something is wrong with the engines. */
+const checkUsageCode = 2;
+const commandNames = ["check", "convert", "engine", "demo", "simulate", "calibrate"];
 
 /** @returns the exit code; undefined for a command that keeps running */
 export async function run(
@@ -128,7 +130,9 @@ async function runCommand(
     return code;
   } catch (error) {
     // Commander has printed what is wrong.
-    if (error instanceof CommanderError) return error.exitCode;
+    if (error instanceof CommanderError) {
+      return name === "check" && error.exitCode !== 0 ? checkUsageCode : error.exitCode;
+    }
     throw error;
   }
 }
@@ -145,6 +149,8 @@ async function loadCommand(
       return (await import("./commands/simulate.ts")).simulateCommand(onCode);
     case "calibrate":
       return (await import("./commands/calibrate.ts")).calibrateCommand(onCode);
+    case "check":
+      return (await import("./commands/check.ts")).checkCommand(runtime, options, onCode);
     case "engine":
       return (await import("./commands/engine.ts")).engineCommand();
     case "demo":

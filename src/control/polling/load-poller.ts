@@ -45,7 +45,8 @@ export interface LoadPollerDeps {
   readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
 }
 
-const usualPaths = ["/metrics", "/prometheus/metrics", "/v1/loads"];
+/** Where engines report their load, in the order in which they are asked. */
+export const loadPaths: readonly string[] = ["/metrics", "/prometheus/metrics", "/v1/loads"];
 
 export class LoadPoller {
   readonly #deps: LoadPollerDeps;
@@ -172,7 +173,7 @@ export class LoadPoller {
 }
 
 function pathsOf({ path }: SignalsConfig): readonly string[] {
-  return path === undefined ? usualPaths : [path];
+  return path === undefined ? loadPaths : [path];
 }
 
 function nameOf({ engine, pool }: Watched): string {

@@ -1,0 +1,150 @@
+/** What all checks share: the engines, how they are asked, the bounds of the whole run, and where findings go. */
+
+import type { LoadReport } from "../control/polling/load-report.ts";
+import type { EngineFacts } from "../dialects/advice/facts.ts";
+import type { EngineResponses } from "../dialects/definition.ts";
+import type { Detection } from "../dialects/detect.ts";
+import type { DialectName } from "../dialects/registry.ts";
+import type { KvEndpoint } from "../kv-events/feed.ts";
+import type { Address } from "../pool/address.ts";
+import type { ConfiguredEngine } from "../pool/engines.ts";
+import type { Clock } from "../transport/clock.ts";
+import { type Answer, ask, type Failure, type Question } from "./asking/ask.ts";
+import type { ProxyUnderTest } from "./proxy.ts";
+import type { Finding, FindingStatus, ReportedEngine } from "./report.ts";
+
+/** One server. All data-parallel ranks behind its address are checked together. */
+export interface CheckedEngine extends ReportedEngine {
+  readonly engine: ConfiguredEngine;
+  /** Where it publishes KV events; undefined = nobody said. */
+  readonly kvEvents: KvEndpoint | undefined;
+
+  // ---- What the checks find out, for those that follow. ----
+
+  /** It responds to requests for models. Only such engines are asked anything more. */
+  isUp: boolean;
+  responses: EngineResponses;
+  facts: EngineFacts | undefined;
+  detection: Detection | undefined;
+  /** That it serves, by their names. */
+  models: readonly string[];
+  contextTokens: number | undefined;
+  /** Where it reports its load; undefined = nowhere. */
+  loadPath: string | undefined;
+  /** Its load before the check sent anything to be computed. */
+  loadBefore: LoadReport | undefined;
+}
+
+export interface CheckedPair {
+  /** `prefill A → decode B`, or the name of the engine that does both. */
+  readonly name: string;
+  /** Undefined = the engine does both. */
+  readonly prefill: CheckedEngine | undefined;
+  readonly decode: CheckedEngine;
+  /** Where the proxy under test serves this pair alone. */
+  readonly address: Address;
+}
+
+export interface CheckBounds {
+  /** For one request, or one wait for counters. */
+  readonly stepMs: number;
+  /** For the KV caches of requests whose clients have left. */
+  readonly abortWaitMs: number;
+}
+
+export interface ContextOptions {
+  readonly engines: readonly CheckedEngine[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly bounds: CheckBounds;
+  /** Of the whole run, on the clock. */
+  readonly deadlineMs: number;
+  /** Sent with each request. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Asked for instead of what the engines list. */
+  readonly model: string | undefined;
+  readonly onFinding: (finding: Finding) => void;
+}
+
+export class CheckContext {
+  readonly engines: readonly CheckedEngine[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly bounds: CheckBounds;
+  readonly findings: Finding[] = [];
+  /** By which the proxy is started; undefined = not known. */
+  dialect: DialectName | undefined;
+  /** Undefined = it does not serve. */
+  proxy: ProxyUnderTest | undefined;
+  pairs: readonly CheckedPair[] = [];
+  /** The proxy takes requests. */
+  isReady = true;
+  /** Requests so far, to the engines and to the proxy. */
+  requests = 0;
+  readonly #options: ContextOptions;
+
+  constructor(options: ContextOptions) {
+    this.#options = options;
+    this.engines = options.engines;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.bounds = options.bounds;
+  }
+
+  /** Prefill and decode run on different engines. */
+  get splits(): boolean {
+    return this.engines.some(({ role }) => role === "prefill");
+  }
+
+  get leftMs(): number {
+    return Math.max(0, this.#options.deadlineMs - this.clock.nowMs());
+  }
+
+  /** Bounded by a step, by what is left of the run, and by what the question says. */
+  ask(
+    address: Address,
+    question: Omit<Question, "timeoutMs"> & { readonly timeoutMs?: number },
+  ): Promise<Answer | Failure> {
+    this.requests += 1;
+    const { stepMs } = this.bounds;
+    const timeoutMs = Math.max(1, Math.min(question.timeoutMs ?? stepMs, stepMs, this.leftMs));
+    const headers = { ...this.#options.headers, ...question.headers };
+    return ask(address, { ...question, headers, timeoutMs }, this.clock);
+  }
+
+  /** A model that all engines serve, if there is one. */
+  get model(): string {
+    if (this.#options.model !== undefined) return this.#options.model;
+    const [first, ...others] = this.engines.filter(({ isUp }) => isUp);
+    const shared = first?.models.find((name) => others.every((one) => one.models.includes(name)));
+    return shared ?? first?.models[0] ?? "";
+  }
+
+  /** The shortest context of all engines. */
+  get contextTokens(): number | undefined {
+    const known = this.engines.flatMap(({ contextTokens }) => contextTokens ?? []);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  report(
+    status: FindingStatus,
+    code: string,
+    about: string | { readonly name: string },
+    message: string,
+    more: Pick<Finding, "remedy" | "data"> = {},
+  ): void {
+    const name = typeof about === "string" ? about : about.name;
+    const finding: Finding = { code, status, about: name, message, ...more };
+    this.findings.push(finding);
+    this.#options.onFinding(finding);
+  }
+}
+
+/** One check. It never rejects for what an engine does. */
+export interface Check {
+  /** What stands before the dot in its codes. */
+  readonly name: string;
+  /** What it needs; without it, it does not run. */
+  readonly needs: "engines" | "proxy";
+  run(context: CheckContext): Promise<void>;
+}
