@@ -2,8 +2,9 @@
  * Loads a proxy for a long time while engines die and come back, clients leave and the configuration is reloaded, and
  * then says what was lost and what has grown: `npm run soak -- --minutes 30`. Everything is on loopback. Exits with 1 if
  * a response was wrong, a stream broke, more requests than a share were lost, something stayed occupied, or memory,
- * descriptors or KV obligations grow. `-- --short` is 90 s of it without the growth. `--log FILE` gets the proxy's
- * error log, and for each lost request what the proxy says of it.
+ * descriptors or KV obligations grow. `-- --short` is 90 s of it without the growth. With `--churn` no engine dies:
+ * instead one leaves its pool each second, by a file that lists engines, and comes back, and no request may be lost.
+ * `--log FILE` gets the proxy's error log, and for each lost request what the proxy says of it.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,6 +13,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     workers: { type: "string", default: "1" },
     runtime: { type: "string", default: "bun" },
     dialect: { type: "string", default: "vllm-nixl" },
+    churn: { type: "boolean", default: false },
     log: { type: "string" },
   },
 });
@@ -50,7 +53,8 @@ const sampleMs = 2_000;
 const reloadMs = 20_000;
 const killMs = 15_000;
 /** The share of the requests that the deaths of engines may cost; each is counted and shown. */
-const lostShareMax = 0.01;
+const lostShareMax = values.churn ? 0 : 0.01;
+const churnMs = 1_000;
 const leaseMs = 40_000;
 
 const folder = mkdtempSync(join(tmpdir(), "global-proxy-soak-"));
@@ -243,6 +247,38 @@ async function killEngines() {
   }
 }
 
+const urls = (engines) => engines.map((one) => ({ url: `http://127.0.0.1:${one.port}` }));
+
+function poolOf(pool, engines) {
+  return values.churn
+    ? { sources: [{ file: list(pool, engines), pollMs: 100 }] }
+    : { engines: urls(engines) };
+}
+
+/** The file that lists the engines of a pool; replaced by renaming, so that it is never half. */
+function list(pool, engines) {
+  const name = join(folder, `${pool}.json`);
+  writeFileSync(`${name}.new`, JSON.stringify(urls(engines)));
+  renameSync(`${name}.new`, name);
+  return name;
+}
+
+/** Each second one engine comes back and the next one goes, of both pools in turn. */
+async function churnEngines() {
+  const pools = { prefill: prefills, decode: decodes };
+  for (let turn = 0; !isOver; turn += 1) {
+    const pool = turn % 2 === 0 ? "prefill" : "decode";
+    const out = pools[pool][Math.floor(turn / 2) % pools[pool].length];
+    list(
+      pool,
+      pools[pool].filter((engine) => engine !== out),
+    );
+    kills += 1;
+    await sleep(churnMs);
+    list(pool, pools[pool]);
+  }
+}
+
 /** On a connection of its own: one that was kept may be closed just as it is used again. */
 async function getJson(url) {
   return (await fetch(url, { headers: { connection: "close" } })).json();
@@ -291,13 +327,15 @@ const all = [prefills[0], decodes[0], prefills[1], ...decodes.slice(1)];
 for (const { port } of all) await up(`http://127.0.0.1:${port}/health`);
 const port = await freePort();
 const adminPort = await freePort();
-const urls = (list) => list.map((one) => ({ url: `http://127.0.0.1:${one.port}` }));
 const file = join(folder, "soak.yaml");
 const config = {
   workers: Number(values.workers),
   admin: { port: adminPort, explainedRequestsMax: values.log === undefined ? 0 : 1024 },
   errorLog: { level: "warn" },
-  pools: { prefill: { engines: urls(prefills) }, decode: { engines: urls(decodes) } },
+  pools: {
+    prefill: poolOf("prefill", prefills),
+    decode: poolOf("decode", decodes),
+  },
   servers: [
     {
       listen: [{ host: "127.0.0.1", port }],
@@ -327,7 +365,7 @@ try {
   const elapsedMs = () => performance.now() - startedAt;
   const loops = Array.from({ length: clients }, (_, index) => client(url, index));
   const reloads = setInterval(() => proxy.kill("SIGHUP"), reloadMs);
-  const killed = killEngines();
+  const killed = values.churn ? churnEngines() : killEngines();
   process.stdout.write(
     "minute  RSS MiB  descriptors  KV obligations  right  left  broken  others\n",
   );
@@ -354,7 +392,7 @@ try {
   const growing = judge(samples);
   const lost = Object.values(counts.lost).reduce((sum, count) => sum + count, 0);
   process.stdout.write(
-    `${counts.right} right, ${counts.left} left by their clients, ${kills} engines killed; ` +
+    `${counts.right} right, ${counts.left} left by their clients, ${kills} engines ${values.churn ? "taken out and put back" : "killed"}; ` +
       `${counts.broken} broken streams, ${lost} lost requests ${JSON.stringify(counts.lost)}, ` +
       `${counts.wrong} wrong responses\n` +
       `afterwards: ${rest.inFlight} in flight, ${rest.held} KV caches held, ${rest.obligations} obligations open\n`,

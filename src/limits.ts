@@ -2,6 +2,8 @@
 
 /** Engines that one proxy can know at a time, over all pools. One slot of the scoreboard each. */
 export const engineSlotsMax = 16_384;
+/** Engines that one pool may have, as the configuration and all sources name them. */
+export const poolEnginesMax = 4_096;
 /** Data-parallel ranks of one engine: a rank is below this. */
 export const dpRanksMax = 1024;
 /**
@@ -166,12 +168,8 @@ export const zmtpFrameBytesMax = 8_192;
 export const zmtpPartsMax = 8;
 export const zmtpConnectionsMax = 16_384;
 export const zmtpIdleTimeoutMs = 60_000;
-/**
- * Engines that one address may register; and how long the first change waits for others, so that they are applied
- * together.
- */
+/** Engines that one address may register. */
 export const registeredEnginesMax = 4_096;
-export const registrationDelayMs = 100;
 /** `/v1/models` of several engines: how many are asked, how long they have, and how much each may say. */
 export const listedEnginesMax = 64;
 export const listTimeoutMs = 3_000;

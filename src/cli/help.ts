@@ -5,7 +5,7 @@ const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c fil
        global-proxy --prefill URL... --decode URL... [options]
        global-proxy --engine URL... [options]
        global-proxy check --prefill URL... --decode URL... | --engine URL... [options]
-       global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL
+       global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL | drain ENGINE | undrain ENGINE
 
 Options:
   -?,-h         : this help
@@ -27,6 +27,8 @@ const commands = `Commands:
   demo                       : run four prefill and four decode engines with the proxy in front
   simulate TRACE             : replay a request trace in virtual time, to compare policies or plan a fleet
   calibrate URL              : measure a live engine and print its profile for simulate
+  drain ENGINE               : let an engine of a running proxy take nothing new, and finish what it has
+  undrain ENGINE             : let it take requests again
                                (add --help to a command to list its options)
 `;
 

@@ -23,7 +23,16 @@ const realWorker = new URL("../proxy/worker/worker-thread.js", import.meta.url);
 const defaultFile = "conf/nginx.conf";
 /** Wrong usage of `check`, whose 1 says that something is wrong with the engines. */
 const checkUsageCode = 2;
-const commandNames = ["check", "convert", "engine", "demo", "simulate", "calibrate"];
+const commandNames = [
+  "check",
+  "convert",
+  "engine",
+  "demo",
+  "simulate",
+  "calibrate",
+  "drain",
+  "undrain",
+];
 
 /** @returns the exit code; undefined for a command that keeps running */
 export async function run(
@@ -155,6 +164,9 @@ async function loadCommand(
       return (await import("./commands/engine.ts")).engineCommand();
     case "demo":
       return (await import("./commands/demo.ts")).demoCommand(runtime, options, onCode);
+    case "drain":
+    case "undrain":
+      return (await import("./commands/drain.ts")).drainCommand(name, onCode);
     default:
       return (await import("./commands/convert.ts")).convertCommand(runtime, onCode);
   }

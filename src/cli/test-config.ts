@@ -1,4 +1,5 @@
 /** `-t` and `-T`: checks a configuration, reports as nginx does, and dumps the result. */
+import { sourceFileProblems } from "../config/check/check-source-files.ts";
 import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, type LoadResult, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema/schema.ts";
@@ -33,6 +34,9 @@ function passes(loaded: LoadResult): loaded is Extract<LoadResult, { config: Con
     loaded.errors.forEach(printProblem);
     return false;
   }
+  const problems = sourceFileProblems(loaded.config);
+  problems.forEach(printProblem);
+  if (problems.length > 0) return false;
   try {
     checkLogFiles(loaded.config);
     if (loaded.config.admin !== undefined) readAccess(loaded.config.admin);

@@ -140,8 +140,19 @@ function withFullPaths(config: Config, prefix: string): Config {
     errorLog: { ...config.errorLog, file: full(config.errorLog.file) },
     ...(config.admin && { admin: withFullToken(config.admin, full) }),
     ...(config.record && { record: { ...config.record, file: full(config.record.file) } }),
+    pools: withFullSources(config.pools, full),
     servers,
   };
+}
+
+function withFullSources(pools: Config["pools"], full: (file: string) => string): Config["pools"] {
+  const entries = Object.entries(pools).map(([name, pool]) => {
+    const sources = pool.sources.map((source) =>
+      "file" in source ? { ...source, file: full(source.file) } : source,
+    );
+    return [name, { ...pool, sources }];
+  });
+  return Object.fromEntries(entries);
 }
 
 function withFullToken(admin: AdminConfig, full: (file: string) => string): AdminConfig {

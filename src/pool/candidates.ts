@@ -32,7 +32,7 @@ export class Candidates {
     this.set.clear();
     for (let i = 0; i < engines.length; i += 1) {
       const engine = engines[i]!;
-      if (!this.#isIn(tier, engine, nowMs)) continue;
+      if (!this.#isIn(tier, engine, nowMs, requiredEngine === i)) continue;
       if (tried.length > 0 && tried.includes(engine.slot)) continue;
       if (requiredEngine !== undefined && requiredEngine !== i) continue;
       if (hasCapacity(engine, this.#board)) this.set.add(i);
@@ -41,8 +41,12 @@ export class Candidates {
     return isFull;
   }
 
-  #isIn(tier: Tier, engine: Engine, nowMs: number): boolean {
+  /** @param isBound only this engine can serve the request */
+  #isIn(tier: Tier, engine: Engine, nowMs: number, isBound: boolean): boolean {
     if (tier === "ejected") return this.#health.isLastResort(engine, nowMs);
-    return engine.backup === (tier === "backup") && this.#health.isAvailable(engine, nowMs);
+    if (engine.backup !== (tier === "backup")) return false;
+    return isBound
+      ? this.#health.isAvailableToBound(engine, nowMs)
+      : this.#health.isAvailable(engine, nowMs);
   }
 }

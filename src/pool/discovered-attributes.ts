@@ -6,6 +6,8 @@ export interface DiscoveredAttributes {
    * missing.
    */
   readonly isReady: boolean;
+  /** It is to take nothing new, and to finish what it has. */
+  readonly isDraining?: boolean;
   /** By the names that the configuration uses, whose word counts more. */
   readonly attributes: Readonly<Record<string, string>>;
 }

@@ -3,12 +3,13 @@
 export interface EngineSnapshot {
   readonly engine: string;
   /**
-   * `fit`, or why the engine could not be chosen; `resting` = ejected after failures, `busy` = it has said that it has
-   * too much to do.
+   * `fit`, or why the engine could not be chosen; `draining` = it takes nothing new, `resting` = ejected after
+   * failures, `busy` = it has said that it has too much to do.
    */
   readonly state:
     | "fit"
     | "down"
+    | "draining"
     | "not-ready"
     | "resting"
     | "busy"

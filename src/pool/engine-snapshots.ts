@@ -13,9 +13,6 @@ import type { Health } from "./health/health.ts";
 
 type State = EngineSnapshot["state"];
 
-const anyRequest = {};
-const noneTried: readonly number[] = [];
-
 export class EngineSnapshots {
   readonly #engines: readonly Engine[];
   readonly #health: Health;
@@ -47,7 +44,7 @@ export class EngineSnapshots {
     let isPrimaryFit = false;
     for (const engine of this.#engines) {
       const { index, slot } = engine;
-      const state = this.stateOf(engine, nowMs, request, tried);
+      const state = this.#stateOf(engine, nowMs, request, tried);
       isPrimaryFit ||= state === "fit" && !engine.backup;
       this.#states[index] = state;
       this.#inFlight[index] = board.inFlight(slot);
@@ -61,14 +58,14 @@ export class EngineSnapshots {
   }
 
   /** Whether the engine would be given the request now, or why not. */
-  stateOf(
+  #stateOf(
     engine: Engine,
     nowMs: number,
-    request: Pick<PickRequest, "requiredEngine"> = anyRequest,
-    tried = noneTried,
+    { requiredEngine }: PickRequest,
+    tried: readonly number[],
   ): State {
-    const { requiredEngine } = request;
     if (engine.down) return "down";
+    if (engine.isDraining && requiredEngine !== engine.index) return "draining";
     if (!engine.isReady) return "not-ready";
     if (tried.includes(engine.slot)) return "tried";
     if (this.#health.isEjected(engine, nowMs)) return "resting";

@@ -23,6 +23,8 @@ export interface Engine {
   readonly slowStartMs: number;
   readonly backup: boolean;
   readonly down: boolean;
+  /** It takes nothing new, and finishes what it has. */
+  readonly isDraining: boolean;
   /** False = discovery found that it does not take requests of its dialect yet. */
   readonly isReady: boolean;
   /** Most tokens of prompt and response together (`max_model_len`); 0 = not known. */
@@ -43,10 +45,12 @@ export class PoolEngine implements Engine {
   readonly slowStartMs: number;
   readonly backup: boolean;
   readonly down: boolean;
+  isDraining: boolean;
   isReady = true;
   contextTokens: number;
   info: EngineInfo;
   readonly #configured: Readonly<Record<string, string>>;
+  readonly #drains: boolean;
 
   constructor(engine: ReturnType<typeof enginesOf>[number], index: number, slot: number) {
     const { config, address, dpRank, name, attributes } = engine;
@@ -61,6 +65,8 @@ export class PoolEngine implements Engine {
     this.slowStartMs = config.slowStartMs;
     this.backup = config.backup;
     this.down = config.down;
+    this.isDraining = config.draining;
+    this.#drains = config.draining;
     this.info = { host: address.host ?? "", port: address.port ?? 0, dpRank, attributes };
     this.contextTokens = contextTokensOf(attributes);
     this.#configured = attributes;
@@ -69,6 +75,7 @@ export class PoolEngine implements Engine {
   /** Replaces what was discovered before. Attributes of the configuration take precedence. */
   applyDiscovered(discovered: DiscoveredAttributes | undefined): void {
     this.isReady = discovered?.isReady ?? true;
+    this.isDraining = this.#drains || discovered?.isDraining === true;
     const attributes = { ...discovered?.attributes, ...this.#configured };
     this.info = { ...this.info, attributes };
     this.contextTokens = contextTokensOf(attributes);

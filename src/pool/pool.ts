@@ -15,7 +15,6 @@ import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import { Candidates, type Tier } from "./candidates.ts";
 import type { DiscoveredByIdentity } from "./discovered-attributes.ts";
 import { type Engine, hasCapacity, type PoolEngine, poolEnginesOf } from "./engine.ts";
-import type { EngineSnapshot } from "./engine-snapshot.ts";
 import { EngineSnapshots } from "./engine-snapshots.ts";
 import type { FailureKind } from "./health/ejection.ts";
 import { Health } from "./health/health.ts";
@@ -119,7 +118,16 @@ export class Pool implements PoolView {
   /** Replaces another pool at a reload, with what that has measured of the model. */
   adopt(other: Pool): void {
     this.ratio = other.ratio;
-    if (other !== this) other.#successor = this;
+    if (other === this) return;
+    other.#successor = this;
+    other.#retire(this);
+  }
+
+  /** Requests that began before go to engines that stay, unless none does. */
+  #retire(next: Pool): void {
+    const slots = new Set(next.engines.filter((one) => !one.isDraining).map(({ slot }) => slot));
+    if (!this.engines.some(({ slot }) => slots.has(slot))) return;
+    for (const engine of this.#engines) engine.isDraining ||= !slots.has(engine.slot);
   }
 
   /** The pool of this name in the current configuration: a request that waited over a reload is placed there. */
@@ -190,11 +198,6 @@ export class Pool implements PoolView {
     const snapshots = this.#snapshotsOf();
     snapshots.record(request, tried, nowMs, this.#policy);
     return snapshots;
-  }
-
-  /** Whether any request would be given to the engine now, or why not. */
-  stateOf(engine: Engine, nowMs: number): EngineSnapshot["state"] {
-    return this.#snapshotsOf().stateOf(engine, nowMs);
   }
 
   /** What the shadow policy would have done; undefined = there is none. */

@@ -5,7 +5,7 @@ import { type Placement, Pool } from "../../src/pool/pool.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 
-type EngineInput = NonNullable<ConfigInput["pools"]>[string]["engines"][number];
+type EngineInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["engines"]>[number];
 
 let memory: SharedArrayBuffer;
 beforeEach(() => {
@@ -314,5 +314,58 @@ describe("slow start", () => {
     placed(pool, 20_000, [0]).lease.close();
     pool.succeeded(pool.engines[1]!, 0, 0);
     expect(sharesOf(pool, 20_001)[1]).toBeCloseTo(0.5, 1);
+  });
+});
+
+describe("an engine that drains", () => {
+  it("gets nothing new, not as the last resort, and no probe after an ejection", () => {
+    const pool = poolOf([{ draining: true }, {}, { backup: true, draining: true }]);
+    for (let i = 0; i < 4; i += 1) expect(visit(pool)).toBe(1);
+    expect(visit(pool, 0, [pool.engines[1]!.slot])).toBe("no-healthy-engine");
+    expect(pool.vacancy(0)).toBeUndefined();
+    expect(pool.hasOther([pool.engines[1]!.slot], 0)).toBe(false);
+    pool.applyDiscovered({ "p e1:1": { isReady: true, isDraining: true, attributes: {} } });
+    expect(visit(pool)).toBe("no-healthy-engine");
+    expect(pool.vacancy(0)).toBe("no-healthy-engine");
+    pool.applyDiscovered({});
+    expect(visit(pool)).toBe(1);
+  });
+
+  it("gets what only it can serve", () => {
+    const pool = poolOf([{ draining: true }, {}]);
+    const bound = pool.place({ ...request, requiredEngine: 0 }, [], 0);
+    expect(bound).toMatchObject({ engine: { index: 0 } });
+  });
+
+  it("leaves the other one of its pool alone: that one is not ejected", () => {
+    const pool = poolOf([{ draining: true }, { maxFails: 1 }]);
+    const { engine, lease } = placed(pool);
+    pool.failed(engine, 0);
+    lease.close();
+    expect(visit(pool)).toBe(1);
+  });
+});
+
+describe("requests that began before a reload", () => {
+  const next = (old: Pool, urls: readonly string[]) => {
+    const config = configSchema.parse({
+      pools: { p: { engines: urls.map((url) => ({ url })) } },
+      servers: [{ listen: [{ port: 1 }], routes: [] }],
+    });
+    const slots = { "p e0:1": 0, "p e1:1": 1, "p e5:1": 5 };
+    const pool = new Pool("p", config.pools["p"]!, { board: old.board, slots, random: () => 0.5 });
+    pool.adopt(old);
+  };
+
+  it("go to the engines that stay", () => {
+    const old = poolOf([{}, {}]);
+    next(old, ["e1:1", "e5:1"]);
+    for (let i = 0; i < 4; i += 1) expect(visit(old)).toBe(1);
+  });
+
+  it("go where they would have gone, if none of the engines stays", () => {
+    const old = poolOf([{}, {}]);
+    next(old, ["e5:1"]);
+    expect([visit(old), visit(old)].toSorted()).toEqual([0, 1]);
   });
 });

@@ -35,7 +35,7 @@ export interface WorldOptions extends Partial<Omit<MemoryOptions, "random">> {
   readonly server?: Partial<ServerInput>;
   readonly pool?: Partial<PoolInput>;
   /** Of all engines. */
-  readonly engine?: Partial<PoolInput["engines"][number]>;
+  readonly engine?: Partial<NonNullable<PoolInput["engines"]>[number]>;
   readonly config?: Partial<ConfigInput>;
 }
 

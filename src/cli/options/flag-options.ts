@@ -4,12 +4,20 @@ import type { Flags } from "../../config/flags/flags.ts";
 import { withoutScriptNames } from "./script-options.ts";
 
 export function flagsCommand(): Command {
-  return new Command("global-proxy")
-    .helpOption(false)
-    .option("--prefill <url...>", "prefill engines, as http://host:port")
+  return addProgramOptions(addEngineOptions(new Command("global-proxy").helpOption(false)));
+}
+
+/** Engines, and how one is chosen. */
+function addEngineOptions(command: Command): Command {
+  return command
+    .option(
+      "--prefill <url...>",
+      "prefill engines, as http://host:port; or their source: file:PATH, dns:NAME:PORT, srv:NAME",
+    )
     .option("--decode <url...>", "decode engines")
     .option("--engine <url...>", "engines that do prefill and decode, instead of both")
     .option("--encode <url...>", "engines that encode images, sounds and videos before the prefill")
+    .option("--resolver <address>", "name servers for dns: and srv: (default: the system's)")
     .option("--listen <address>", "[HOST:]PORT or unix:/path (default: 0.0.0.0:8080)")
     .option("--prefill-policy <name>", "policy of the prefill engines (default: predictive)")
     .option("--decode-policy <name>", "policy of the decode engines (default: least_kv)")
@@ -60,7 +68,12 @@ export function flagsCommand(): Command {
     .option(
       "--kv-events <port[:replay]>",
       "port where engines publish their cached blocks; implies --tokenize (default: none)",
-    )
+    );
+}
+
+/** The program itself: its admin listener, workers and logs. */
+function addProgramOptions(command: Command): Command {
+  return command
     .option("--admin <address>", "[HOST:]PORT of the admin listener (default: none)")
     .option("--admin-token-file <file>", "its bearer token, without which it only reads")
     .option("--admin-token-env <name>", "environment variable that holds that token")

@@ -4,19 +4,21 @@ import { placesPrompts } from "../../queue/orderings/registry.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import { isShortForm } from "../schema/pool/predictive.ts";
 import type { PoolConfig } from "../schema/schema.ts";
-import { attributeHint, isEngineAttribute } from "../values/engine-attributes.ts";
-import { parseEngineUrl, parseHostAndPort } from "../values/engine-url.ts";
+import { parseHostAndPort } from "../values/engine-url.ts";
+import { checkEngine } from "./check-engine.ts";
+import { checkSources } from "./check-sources.ts";
 import type { CheckContext } from "./context.ts";
 
 export function checkPools(context: CheckContext): void {
   const { config, faults } = context;
   const filled = new Set(config.registrations.flatMap(({ prefill, decode }) => [prefill, decode]));
   for (const [name, pool] of Object.entries(config.pools)) {
-    if (pool.engines.length === 0 && !filled.has(name)) {
-      const hint = "list engines, or let them register (registrations)";
+    if (pool.engines.length === 0 && pool.sources.length === 0 && !filled.has(name)) {
+      const hint = "list engines, or say where they come from (sources)";
       faults.emerg(["pools", name, "engines"], `pool "${name}" has no engines`, hint);
     }
     checkEngines(context, name, pool);
+    checkSources(context, name, pool);
     checkPolicies(context, name, pool);
     checkUnused(context, name, pool);
   }
@@ -24,35 +26,15 @@ export function checkPools(context: CheckContext): void {
 
 function checkEngines({ faults }: CheckContext, name: string, { engines }: PoolConfig): void {
   const seen = new Set<string>();
-  engines.forEach(({ url, attributes }, index) => {
+  engines.forEach((engine, index) => {
     const path = ["pools", name, "engines", index];
-    for (const attribute of Object.keys(attributes)) {
-      if (isEngineAttribute(attribute)) continue;
-      const at = [...path, "attributes", attribute];
-      faults.emerg(at, `unknown attribute "${attribute}"`, attributeHint(attribute));
-    }
-    const at = [...path, "url"];
-    const parsed = parseEngineUrl(url);
-    if ("problem" in parsed) {
-      faults.emerg(at, `invalid engine "${url}": ${parsed.problem}`, parsed.hint);
-      return;
-    }
+    const parsed = checkEngine(faults, path, engine);
+    if (parsed === undefined) return;
     const keys = parsed.dpRanks.map((rank) => JSON.stringify([parsed.address, rank]));
     if (keys.some((key) => seen.has(key))) {
-      faults.warn(at, `pool "${name}" lists engine "${url}" twice`);
+      faults.warn([...path, "url"], `pool "${name}" lists engine "${engine.url}" twice`);
     }
     for (const key of keys) seen.add(key);
-    for (const name of ["kv_events_port", "kv_replay_port"]) {
-      const port = attributes[name] ?? parsed.attributes[name];
-      if (port === undefined || (/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) continue;
-      const hint = "a port is a number from 0 to 65535";
-      faults.emerg([...path, "attributes", name], `invalid port "${port}" for ${name}`, hint);
-    }
-    const tokens = attributes["max_model_len"] ?? parsed.attributes["max_model_len"];
-    if (tokens !== undefined && !/^[1-9]\d{0,14}$/.test(tokens)) {
-      const at = [...path, "attributes", "max_model_len"];
-      faults.emerg(at, `invalid max_model_len "${tokens}"`, "it is a number of tokens from 1");
-    }
   });
 }
 
@@ -87,7 +69,7 @@ function checkUnused(
   { engines, policy, kvEvents, tokenize, queue, ejection }: PoolConfig,
 ): void {
   const written = input?.pools?.[name];
-  written?.engines.forEach(({ maxFails, failTimeoutMs }, index) => {
+  written?.engines?.forEach(({ maxFails, failTimeoutMs }, index) => {
     if (ejection.rule === "max_fails" || (maxFails ?? failTimeoutMs) === undefined) return;
     const key = maxFails === undefined ? "failTimeoutMs" : "maxFails";
     const message = `${key} has no effect with the ejection rule outlier`;

@@ -2,13 +2,28 @@
 import type { z } from "zod";
 import { type ConfigFault, type ConfigPath, formatPath, valueAt } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
-import { describeExpected, keysAt, schemasAt } from "../schema/expected.ts";
+import { describeExpected, type JsonSchema, keysAt, schemasAt } from "../schema/expected.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** @param value what was validated: messages quote it */
-export function schemaFaults(issues: readonly Issue[], value: unknown): ConfigFault[] {
-  const faults = issues.flatMap((issue) => faultsOf(issue, [], value));
+/** What was validated. */
+interface Validated {
+  /** Messages quote it. */
+  readonly value: unknown;
+  /** Undefined = that of the configuration. */
+  readonly schema: JsonSchema | undefined;
+}
+
+/**
+ * @param value what was validated: messages quote it
+ * @param schema it was validated against; by default that of the configuration
+ */
+export function schemaFaults(
+  issues: readonly Issue[],
+  value: unknown,
+  schema?: JsonSchema,
+): ConfigFault[] {
+  const faults = issues.flatMap((issue) => faultsOf(issue, [], { value, schema }));
   // A misspelt key is also a missing key: one message is enough.
   return faults.filter(
     ({ missing, path }) =>
@@ -21,10 +36,10 @@ function isIn({ path }: ConfigFault, parent: ConfigPath): boolean {
   return path.length === parent.length + 1 && parent.every((step, at) => path[at] === step);
 }
 
-function faultsOf(issue: Issue, prefix: ConfigPath, root: unknown): ConfigFault[] {
+function faultsOf(issue: Issue, prefix: ConfigPath, root: Validated): ConfigFault[] {
   const path: ConfigPath = [...prefix, ...(issue.path as ConfigPath)];
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => unknownKey(path, key, keysAt(path)));
+    return issue.keys.map((key) => unknownKey(path, key, keysAt(path, root.schema)));
   }
   if (issue.code === "invalid_key") {
     return [fault(path, `a name in ${formatPath(path.slice(0, -1))} is empty`, undefined, true)];
@@ -32,13 +47,13 @@ function faultsOf(issue: Issue, prefix: ConfigPath, root: unknown): ConfigFault[
   if (issue.code === "invalid_union" && issue.errors.length > 0) {
     return unionFaults(issue.errors, path, root);
   }
-  const actual = valueAt(root, path);
-  if (actual === undefined) return [missingKey(path)];
+  const actual = valueAt(root.value, path);
+  if (actual === undefined) return [missingKey(path, root)];
   if (issue.code === "invalid_format" && issue.format === "starts_with") {
     const { prefix: start } = issue as { prefix?: string };
     return [fault(path, `${formatPath(path)} must begin with "${start}", not ${show(actual)}`)];
   }
-  return [wrongValue(path, actual, wordsOf(issue))];
+  return [wrongValue(path, actual, wordsOf(issue), root)];
 }
 
 function unknownKey(path: ConfigPath, key: string, known: readonly string[]): ConfigFault {
@@ -47,20 +62,25 @@ function unknownKey(path: ConfigPath, key: string, known: readonly string[]): Co
   return fault([...path, key], `unknown key "${key}"${place}`, hint, true);
 }
 
-function missingKey(path: ConfigPath): ConfigFault {
+function missingKey(path: ConfigPath, root: Validated): ConfigFault {
   const parent = path.slice(0, -1);
   const place = parent.length === 0 ? "" : ` in ${formatPath(parent)}`;
-  const expected = describeExpected(schemasAt(path));
+  const expected = describeExpected(schemasAt(path, root.schema));
   const missing = String(path.at(-1));
   const hint = `expected ${expected}`;
   return { ...fault(parent, `missing key "${missing}"${place}`, hint), missing };
 }
 
-function wrongValue(path: ConfigPath, actual: unknown, words: readonly string[]): ConfigFault {
+function wrongValue(
+  path: ConfigPath,
+  actual: unknown,
+  words: readonly string[],
+  root: Validated,
+): ConfigFault {
   const expected =
     words.length > 0
       ? `one of ${words.map((word) => JSON.stringify(word)).join(", ")}`
-      : describeExpected(schemasAt(path));
+      : describeExpected(schemasAt(path, root.schema));
   const hint = typeof actual === "string" ? didYouMean(actual, words) : undefined;
   return fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual)}`, hint);
 }
@@ -81,17 +101,17 @@ function wordsOf(issue: Issue): string[] {
 function unionFaults(
   branches: readonly (readonly Issue[])[],
   path: ConfigPath,
-  root: unknown,
+  root: Validated,
 ): ConfigFault[] {
-  const actual = valueAt(root, path);
-  if (actual === undefined) return [missingKey(path)];
+  const actual = valueAt(root.value, path);
+  if (actual === undefined) return [missingKey(path, root)];
   if (typeof actual !== "object" || actual === null || Array.isArray(actual)) {
     const words = branches.flatMap((issues) => issues.flatMap(wordsOf));
-    const expected = describeExpected(schemasAt(path));
+    const expected = describeExpected(schemasAt(path, root.schema));
     const hint = typeof actual === "string" ? didYouMean(actual, words) : undefined;
     return [fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual)}`, hint)];
   }
-  const known = keysAt(path);
+  const known = keysAt(path, root.schema);
   const given = Object.keys(actual);
   const stranger = given.find((key) => !known.includes(key));
   if (stranger !== undefined) return [unknownKey(path, stranger, known)];

@@ -50,6 +50,8 @@ export interface Flags {
   /** Where the token of that listener is: a file, or an environment variable. */
   readonly adminTokenFile?: string;
   readonly adminTokenEnv?: string;
+  /** Name servers for engines that are named by `dns:` or `srv:`, by commas. */
+  readonly resolver?: string;
   /** As in a pool. */
   readonly decodeCacheTokens?: string;
 }

@@ -14,6 +14,7 @@ import { type Fail, readCount, readTokens } from "./values.ts";
 
 type Pools = NonNullable<ConfigInput["pools"]>;
 type Pool = Pools[string];
+type Source = NonNullable<Pool["sources"]>[number];
 
 export function readPools(flags: Flags, layout: Layout, fail: Fail): Pools {
   const { splits, decodeFlag } = layout;
@@ -56,9 +57,11 @@ function readEngines(
   flag: "encode" | "prefill" | "decode" | "engine",
   ejection: EjectionConfig | undefined,
   fail: Fail,
-): Pick<Pool, "engines" | "signals" | "healthCheck" | "ejection"> {
-  const urls = (flags[flag] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
-  if (urls.length === 0) fail(`--${flag} is missing`, `write --${flag} http://HOST:PORT`);
+): Pick<Pool, "engines" | "sources" | "signals" | "healthCheck" | "ejection"> {
+  const words = (flags[flag] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
+  const sources = words.flatMap((word) => readSource(word, flags.resolver) ?? []);
+  const urls = words.filter((word) => readSource(word, undefined) === undefined);
+  if (words.length === 0) fail(`--${flag} is missing`, `write --${flag} http://HOST:PORT`);
   for (const url of urls) {
     const parsed = parseEngineUrl(url);
     // A word after the URLs that belongs to no flag would otherwise be a host.
@@ -70,9 +73,26 @@ function readEngines(
   }
   return {
     engines: urls.map((url) => ({ url })),
+    ...(sources.length > 0 && { sources }),
     ...(flags.signals && { signals: {} }),
     ...(flags.healthChecks && { healthCheck: {} }),
     ...(ejection && { ejection }),
+  };
+}
+
+/**
+ * `file:PATH`, `dns:NAME:PORT` or `srv:NAME` in place of an engine's URL.
+ * @param resolver name servers, by commas
+ */
+function readSource(word: string, resolver: string | undefined): Source | undefined {
+  const [, kind, rest = ""] = /^(file|dns|srv):(?!\d+$)(.+)$/s.exec(word) ?? [];
+  if (kind === "file") return { file: rest };
+  if (kind === undefined) return undefined;
+  const servers = resolver?.split(",");
+  return {
+    dns: rest,
+    ...(kind === "srv" && { type: "SRV" as const }),
+    ...(servers && { resolver: servers }),
   };
 }
 

@@ -38,8 +38,8 @@ export function alternatives(schema: JsonSchema): readonly JsonSchema[] {
 }
 
 /** Schemas that can apply at a path: several if a union lies on the way. */
-export function schemasAt(path: ConfigPath): readonly JsonSchema[] {
-  let schemas = alternatives(inputSchema());
+export function schemasAt(path: ConfigPath, root = inputSchema()): readonly JsonSchema[] {
+  let schemas = alternatives(root);
   for (const step of path) {
     schemas = schemas.flatMap((schema) => {
       const child = childOf(schema, step);
@@ -57,8 +57,10 @@ function childOf(schema: JsonSchema, step: string | number): JsonSchema | undefi
 }
 
 /** Keys that the map at a path may have. */
-export function keysAt(path: ConfigPath): string[] {
-  return [...new Set(schemasAt(path).flatMap((schema) => Object.keys(schema.properties ?? {})))];
+export function keysAt(path: ConfigPath, root = inputSchema()): string[] {
+  return [
+    ...new Set(schemasAt(path, root).flatMap((schema) => Object.keys(schema.properties ?? {}))),
+  ];
 }
 
 /** `a whole number from 1 to 64 or "auto"`. */

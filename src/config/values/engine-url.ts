@@ -1,5 +1,5 @@
 /** An engine's URL: its address, its data-parallel ranks and its attributes. */
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import { dpRanksMax } from "../../limits.ts";
 import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
 
@@ -120,6 +120,18 @@ export function parseHostAndPort(
   if (port < 1 || port > 65_535)
     return { problem: portText === "" ? "the port is missing" : `invalid port "${portText}"` };
   return { host, port };
+}
+
+/**
+ * A name server: an address, and a port if it is not 53.
+ * @returns as `Resolver.setServers` of node:dns takes it; undefined = it is no address
+ */
+export function parseNameServer(text: string): string | undefined {
+  if (isIP(text) !== 0) return text;
+  const parsed = parseHostAndPort(text, 53);
+  if ("problem" in parsed || isIP(parsed.host) === 0) return undefined;
+  const host = isIPv6(parsed.host) ? `[${parsed.host}]` : parsed.host;
+  return `${host}:${parsed.port}`;
 }
 
 /**

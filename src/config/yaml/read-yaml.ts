@@ -27,7 +27,12 @@ export type YamlResult =
 /** Aliases that a document may use: a bound on documents that grow by reference. */
 const aliasesMax = 1000;
 
-export function parseYaml(text: string, file: string): YamlResult {
+/** A document with the places of its values, or what is wrong with it as YAML. */
+export type OpenedYaml =
+  | { readonly value: unknown; readonly locate: Locate }
+  | { readonly errors: readonly ConfigProblem[] };
+
+export function openYaml(text: string, file: string): OpenedYaml {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   if (document.errors.length > 0) {
@@ -41,6 +46,13 @@ export function parseYaml(text: string, file: string): YamlResult {
   if (value instanceof Error) {
     return { errors: [locate({ path: [], level: "emerg", message: value.message })] };
   }
+  return { value, locate };
+}
+
+export function parseYaml(text: string, file: string): YamlResult {
+  const opened = openYaml(text, file);
+  if ("errors" in opened) return opened;
+  const { value, locate } = opened;
   const parsed = configSchema.safeParse(value);
   if (parsed.success) {
     const input = value as ConfigInput;

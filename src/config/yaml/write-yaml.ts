@@ -11,7 +11,8 @@ import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts
 export function toYaml(config: Config): string {
   const minimal = withoutDefaults(withShortForms(config), inputSchema()) as ConfigInput;
   for (const [name, pool] of Object.entries(minimal.pools ?? {})) {
-    if (!isDeepStrictEqual(defaultEjection(pool.engines), config.pools[name]!.ejection)) continue;
+    if (!isDeepStrictEqual(defaultEjection(pool.engines ?? []), config.pools[name]!.ejection))
+      continue;
     pool.ejection = undefined;
   }
   // Where a route splits prefill and decode, round robin is not the default and must be written.

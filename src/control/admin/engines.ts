@@ -1,18 +1,18 @@
 /** The state of all engines, as the admin pages and metrics report it. */
 
 import type { Engine } from "../../pool/engine.ts";
-import type { EngineSnapshot } from "../../pool/engine-snapshot.ts";
 import { type EjectionReason, ejectionReasons } from "../../pool/health/ejection.ts";
+import { type EngineStateReport, engineStateOf } from "../../pool/health/engine-state.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { engineIdentity } from "../../pool/slots.ts";
 import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
+import type { Drain } from "../discovery/drains.ts";
 import type { SignalState } from "../polling/load-poller.ts";
+import type { AdminSource } from "./admin-source.ts";
 
-export interface EngineReport {
+export interface EngineReport extends EngineStateReport {
   readonly engine: string;
-  /** `fit`, or why it takes no requests. */
-  readonly state: EngineSnapshot["state"];
   readonly weight: number;
   /** Requests of all workers there, bytes and tokens of their prompts, and tokens of their responses so far. */
   readonly inFlight: number;
@@ -38,6 +38,12 @@ export interface EngineReport {
   readonly kvUse?: number;
   /** How well the proxy knows what it has cached. */
   readonly cache: CacheKnowledge;
+  /** Prefills whose KV cache it may hold still. */
+  readonly kvOpen: number;
+  /** What names the engine: `configuration`, or the names of sources. Empty = none does any more. */
+  readonly sources: readonly string[];
+  /** Why it drains, and since when (ISO 8601); `source` = the configuration or a source says so, from the start. */
+  readonly draining?: { readonly why: "operator" | "removed" | "source"; readonly since?: string };
 }
 
 export interface PoolReport {
@@ -50,23 +56,24 @@ export interface PoolReport {
 
 /** @param nowMs since the epoch */
 export function poolReports(
-  pools: readonly Pool[],
+  { pools, signals, discovery }: Pick<AdminSource, "pools" | "signals" | "discovery">,
   { caches, queues }: QueueState,
-  signals: ReadonlyMap<string, SignalState>,
   nowMs: number,
 ): PoolReport[] {
+  const { drains } = discovery;
   const waitingOf = new Map(queues.map(({ pool, waiting }) => [pool, waiting]));
   const knowledge = new Map(caches.map((one) => [`${one.pool} ${one.engine}`, one.knowledge]));
   return pools.map((pool) => {
     // Without a prefill queue, a policy that uses prompt blocks knows what was sent where; any other one knows nothing.
     const otherwise = pool.usesBlocks ? "approximate" : "blind";
+    const sources = discovery.sourcesOf(pool.name);
     const engines = pool.engines.map((engine) => {
       const { name, index, slot } = engine;
       const { board } = pool;
       const serviceMs = board.serviceMs(slot);
       return {
         engine: name,
-        state: pool.stateOf(engine, nowMs),
+        ...engineStateOf(pool, engine, nowMs),
         weight: pool.weights[index]!,
         inFlight: board.inFlight(slot),
         promptBytes: board.promptBytes(slot),
@@ -77,6 +84,9 @@ export function poolReports(
         ...ejectionOf(pool, engine),
         ...signalOf(pool, engine, signals),
         cache: knowledge.get(`${pool.name} ${name}`) ?? otherwise,
+        kvOpen: board.kv.openOf(slot),
+        sources: sources.get(engine.address.key) ?? [],
+        ...drainOf(engine, drains.get(engineIdentity(pool.name, name))),
       };
     });
     const waiting = waitingOf.get(pool.name);
@@ -87,6 +97,12 @@ export function poolReports(
       engines,
     };
   });
+}
+
+function drainOf({ isDraining }: Engine, drain: Drain | undefined): Partial<EngineReport> {
+  if (!isDraining) return {};
+  if (drain === undefined) return { draining: { why: "source" } };
+  return { draining: { why: drain.why, since: new Date(drain.sinceMs).toISOString() } };
 }
 
 function ejectionOf({ board: { health, failures }, config }: Pool, engine: Engine) {

@@ -15,7 +15,7 @@ const gauges: readonly Gauge[] = [
   {
     name: "global_proxy_engine_up",
     help: "1 if the engine takes requests, also if it is full at the moment.",
-    value: ({ state }) => (state === "fit" || state === "full" ? 1 : 0),
+    value: ({ state }) => Number(state === "healthy" || state === "degraded"),
   },
   {
     name: "global_proxy_engine_requests_in_flight",

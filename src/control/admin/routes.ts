@@ -1,37 +1,17 @@
 /** The pages of the admin listener, by path. */
-import type { Config } from "../../config/schema/schema.ts";
 import { maskConfig } from "../../config/values/secrets.ts";
 import { unfitPools } from "../../pool/health/readiness.ts";
-import type { Pool } from "../../pool/pool.ts";
-import type { ShadowReport } from "../../pool/shadow.ts";
-import { jsonOf } from "../../proxy/context/explanation.ts";
-import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
-import type { QueueState } from "../../queue/pool-queues.ts";
-import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
-import type { SignalState } from "../polling/load-poller.ts";
-import type { WorkerCounts } from "../workers/restarts.ts";
+import type { AdminSource } from "./admin-source.ts";
 import { broadcast } from "./broadcast.ts";
+import { engineControl, engineControlPaths, readOnlyProblem } from "./engine-control.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
 import { kvMetrics, kvReports } from "./kv.ts";
 import { metricsText } from "./metrics.ts";
+import { otherProxies } from "./other-proxies.ts";
 import { ejectionMetrics, requestMetrics } from "./request-metrics.ts";
-import { type AdminResponse, type AdminRoutes, adminProblem } from "./server.ts";
-
-/** What the pages read. */
-export interface AdminSource {
-  readonly workers: WorkerCounts;
-  readonly isDraining: boolean;
-  /** In force. */
-  readonly config: Config;
-  readonly pools: readonly Pool[];
-  /** Undefined = there are no workers yet. */
-  readonly requests: RequestCounts | undefined;
-  readonly signals: ReadonlyMap<string, SignalState>;
-  queue(): Promise<QueueState>;
-  ask(question: WorkerQuestion): Promise<readonly unknown[]>;
-  shadows(): Promise<readonly ShadowReport[]>;
-}
+import { type AdminResponse, adminProblem, json } from "./response.ts";
+import type { AdminRoutes } from "./server.ts";
 
 type Page = (source: AdminSource, nowMs: number) => Promise<AdminResponse>;
 
@@ -53,16 +33,20 @@ const pages: Readonly<Record<string, Page>> = {
   }),
 };
 const explainPath = "/admin/explain/";
-const readOnly = "without a token the admin listener only reads: configure admin.token";
 const broadcastPath = "/admin/engines/broadcast";
 
 export function adminRoutes(
   source: () => AdminSource,
   clock: Pick<Clock, "nowMs" | "wallMs">,
 ): AdminRoutes {
-  return async (method, path, body, mayChange) => {
+  return async (method, path, body, mayChange, query) => {
+    const question = { method, path, body, mayChange, query };
+    const ofEngines =
+      (await engineControl(source(), question, (from) => reports(from, clock.wallMs()))) ??
+      otherProxies(source(), question, clock.wallMs());
+    if (ofEngines !== undefined) return ofEngines;
     if (method === "POST" && path === broadcastPath) {
-      if (!mayChange) return adminProblem(403, "read_only", readOnly);
+      if (!mayChange) return readOnlyProblem;
       const result = await broadcast(source().pools, body, () => clock.nowMs());
       if ("code" in result) return adminProblem(result.status, result.code, result.message);
       return json(result.ok ? 200 : 502, result);
@@ -73,7 +57,7 @@ export function adminRoutes(
     if (path.startsWith(explainPath)) return explain(source(), path.slice(explainPath.length));
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page !== undefined) return page(source(), clock.wallMs());
-    const others = [`${explainPath}{request-id}`, `POST ${broadcastPath}`];
+    const others = [`${explainPath}{request-id}`, `POST ${broadcastPath}`, ...engineControlPaths];
     const known = [...Object.keys(pages), ...others].join(", ");
     return adminProblem(404, "not_found", `there is no page ${path}; the pages are ${known}`);
   };
@@ -106,7 +90,7 @@ function health(source: AdminSource, nowMs: number): AdminResponse {
 }
 
 async function reports(source: AdminSource, nowMs: number): Promise<PoolReport[]> {
-  return poolReports(source.pools, await source.queue(), source.signals, nowMs);
+  return poolReports(source, await source.queue(), nowMs);
 }
 
 async function explain(source: AdminSource, text: string): Promise<AdminResponse> {
@@ -123,8 +107,4 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
-}
-
-function json(status: number, value: unknown): AdminResponse {
-  return { status, contentType: "application/json", body: `${jsonOf(value)}\n` };
 }

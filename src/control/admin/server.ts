@@ -16,15 +16,10 @@ import {
 import { descriptorOf } from "../../transport/descriptor.ts";
 import { ServeError } from "../serve-error.ts";
 import { type AdminAccess, readAccess } from "./access.ts";
-
-export interface AdminResponse {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-}
+import { type AdminResponse, adminProblem } from "./response.ts";
 
 /**
- * @param path of the URL, without its query
+ * @param path of the URL
  * @param mayChange the request has shown the right to change something
  */
 export type AdminRoutes = (
@@ -32,6 +27,7 @@ export type AdminRoutes = (
   path: string,
   body: Buffer,
   mayChange: boolean,
+  query: URLSearchParams,
 ) => Promise<AdminResponse>;
 
 interface BoundServer {
@@ -134,12 +130,12 @@ export class AdminServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, contentType, body } = await this.#respond(request);
+    const { status, contentType, body, allow = "GET, HEAD" } = await this.#respond(request);
     response.writeHead(status, {
       "content-type": contentType,
       "content-length": Buffer.byteLength(body),
       "cache-control": "no-store",
-      ...(status === 405 && { allow: "GET, HEAD" }),
+      ...(status === 405 && { allow }),
       ...(status === 401 && { "www-authenticate": "Bearer" }),
     });
     response.end(request.method === "HEAD" ? undefined : body);
@@ -160,7 +156,8 @@ export class AdminServer {
     try {
       const body = await bodyOf(request);
       if (body === undefined) return adminProblem(413, "too_large", "the body is too large");
-      return await this.#routes(method, url.replace(/\?.*$/s, ""), body, access.mayChange);
+      const [, path = "", query = ""] = /^([^?]*)\??(.*)$/s.exec(url) ?? [];
+      return await this.#routes(method, path, body, access.mayChange, new URLSearchParams(query));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return adminProblem(500, "internal", message);
@@ -175,12 +172,6 @@ export class AdminServer {
 }
 
 const starting = { status: 503, code: "starting", message: "the configuration is being applied" };
-
-/** An error in the shape of OpenAI's, as clients get them. */
-export function adminProblem(status: number, code: string, message: string): AdminResponse {
-  const body = `${JSON.stringify({ error: { message, type: "admin_error", param: null, code } })}\n`;
-  return { status, contentType: "application/json", body };
-}
 
 /** Undefined = it is too large; the rest is dropped. */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {

@@ -28,8 +28,11 @@ export interface DialectFinderDeps {
   ) => Promise<EngineResponse | NoResponse>;
 }
 
-/** The key of a route's pools, and their dialect. */
-export type FoundDialect = readonly [key: string, dialect: DialectName];
+/** The key of a route's pools, their dialect, and the engines that they had. */
+export type FoundDialect = readonly [
+  key: string,
+  found: { readonly dialect: DialectName; readonly engines: readonly string[] },
+];
 
 /** What was detected at one engine. `name` is its address. */
 interface EngineDetection {
@@ -43,7 +46,7 @@ export class DialectFinder {
   readonly #deps: DialectFinderDeps;
   readonly #ask: NonNullable<DialectFinderDeps["ask"]>;
   /** By key of a route's pools. */
-  readonly #found: Map<string, DialectName>;
+  readonly #found: Map<string, FoundDialect[1]>;
   /** The pools of all `auto` routes, by key. */
   #wanted = new Map<string, RoutePools>();
   #config: Config | undefined;
@@ -65,11 +68,21 @@ export class DialectFinder {
     return [...this.#found];
   }
 
-  /** Detects the dialects of this configuration from now on. Keeps what was found for pools with the same engines. */
+  /**
+   * Detects the dialects of this configuration from now on. Keeps what was found for pools that have an engine of those
+   * that they had, or none at all: engines come and go.
+   */
   use(config: Config): void {
     this.#config = config;
     this.#wanted = new Map();
-    for (const { key, pools } of autoRoutes(config)) this.#wanted.set(key, pools);
+    for (const { key, pools, engines } of autoRoutes(config)) {
+      this.#wanted.set(key, pools);
+      const found = this.#found.get(key);
+      if (found === undefined || engines.length === 0) continue;
+      if (engines.some((name) => found.engines.includes(name))) {
+        this.#found.set(key, { ...found, engines });
+      } else this.#found.delete(key);
+    }
     for (const known of [this.#found, this.#loggedProblems]) {
       for (const key of known.keys()) if (!this.#wanted.has(key)) known.delete(key);
     }
@@ -79,9 +92,11 @@ export class DialectFinder {
   /** The configuration with the dialects found so far; the other routes stay `auto`. */
   resolve(config: Config): Config {
     const found = new Map(
-      autoRoutes(config).flatMap(({ route, key }) => {
-        const dialect = this.#found.get(key);
-        return dialect === undefined ? [] : [[route, dialect] as const];
+      autoRoutes(config).flatMap(({ route, key, engines }) => {
+        const known = this.#found.get(key);
+        const isKept =
+          engines.length === 0 || engines.some((name) => known?.engines.includes(name));
+        return known === undefined || !isKept ? [] : [[route, known.dialect] as const];
       }),
     );
     if (found.size === 0) return config;
@@ -122,7 +137,7 @@ export class DialectFinder {
       if (this.#closed) return;
       // A reload may have changed the configuration meanwhile.
       if (dialect === undefined || config !== this.#config) continue;
-      this.#found.set(key, dialect);
+      this.#found.set(key, { dialect, engines: namesIn(config, pools) });
       hasMore = true;
     }
     this.#running = false;
@@ -223,10 +238,14 @@ function autoRoutes(config: Config) {
       const pools = routePools(config, server, route);
       // The configuration names the dialect.
       if (pools === undefined || dialectOf(route.dialect) !== undefined) return [];
-      const engines = [...pools.prefill, ...pools.decode].map(
-        (name) => `${name} ${enginesOf(config.pools[name]!).map((engine) => engine.name)}`,
-      );
-      return [{ route, pools, key: engines.join("; ") }];
+      const key = `${pools.prefill} ${pools.decode}`;
+      return [{ route, pools, key, engines: namesIn(config, pools) }];
     }),
+  );
+}
+
+function namesIn(config: Config, { prefill, decode }: RoutePools): string[] {
+  return [...prefill, ...decode].flatMap((name) =>
+    enginesOf(config.pools[name]!).map((engine) => `${name} ${engine.name}`),
   );
 }

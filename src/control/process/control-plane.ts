@@ -5,7 +5,8 @@ import type { ErrorLog } from "../../observe/error-log.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
-import { type AdminSource, adminRoutes } from "../admin/routes.ts";
+import type { AdminSource } from "../admin/admin-source.ts";
+import { adminRoutes } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
 import { Discovery } from "../discovery/discovery.ts";
 import type { ServeError } from "../serve-error.ts";
@@ -55,6 +56,9 @@ export class ControlPlane {
       discovered: (discovered: DiscoveredByIdentity) =>
         this.#supervisor?.applyDiscovered(discovered),
       changed: () => options.changed(),
+      isBusy: (identity: string) => this.#supervisor?.isBusy(identity) ?? false,
+      nowMs: () => clock.nowMs(),
+      wallMs: () => clock.wallMs(),
     };
     this.#discovery = new Discovery(deps, inheritance?.discovery);
     this.#preparation = new Preparation({
@@ -118,6 +122,7 @@ export class ControlPlane {
   async applyAgain(): Promise<void> {
     try {
       await this.#applyToWorkers(this.#config);
+      this.#discovery.use(this.#config);
     } catch (error) {
       this.#discovery.restore(this.#config);
       this.#options.log.error((error as Error).message);
@@ -212,6 +217,7 @@ export class ControlPlane {
       pools: supervisor?.pools ?? [],
       requests: supervisor?.requests,
       signals: supervisor?.signals ?? new Map(),
+      discovery: this.#discovery,
       queue: async () => supervisor?.queue() ?? { caches: [], queues: [] },
       ask: async (question) => supervisor?.ask(question) ?? [],
       shadows: async () => supervisor?.shadows() ?? [],

@@ -18,6 +18,8 @@ import type { Config } from "../../config/schema/schema.ts";
 import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import { type AdminSocket, adminKey } from "../admin/server.ts";
 import type { DiscoveryState } from "../discovery/discovery.ts";
+import { registrationKey } from "../discovery/sources/registry.ts";
+import type { SourceState } from "../discovery/sources/source.ts";
 import { ServeError } from "../serve-error.ts";
 import type { ChosenPorts } from "../workers/ready-config.ts";
 
@@ -38,7 +40,7 @@ export interface Inheritance {
 
 /** Says that there is an inheritance, and in which form. */
 const variable = "GLOBAL_PROXY_INHERITED";
-const version = "1";
+const version = "2";
 
 /** The new process has these descriptors open, and the sockets from the third on. */
 const stateDescriptor = 3;
@@ -52,11 +54,15 @@ export function startHeir({ file, args }: Command, left: Inheritance): ChildProc
     descriptors.push(socket.descriptor);
     return { ...socket, descriptor: firstSocketDescriptor + descriptors.length - 1 };
   };
+  const passedIfOpen = (source: SourceState) =>
+    source.descriptor === undefined
+      ? source
+      : { ...source, ...passed({ descriptor: source.descriptor }) };
   const state: Inheritance = {
     ...left,
     clients: left.clients.map(passed),
     ...(left.admin && { admin: passed(left.admin) }),
-    discovery: { ...left.discovery, registered: left.discovery.registered.map(passed) },
+    discovery: { ...left.discovery, sources: left.discovery.sources.map(passedIfOpen) },
   };
   const stateFile = withoutName(JSON.stringify(state));
   try {
@@ -110,11 +116,14 @@ export function closeUnused(
   config: Config,
   keys: ReadonlySet<string>,
 ): void {
-  const registrations = new Set(config.registrations.map(({ zmq }) => zmq));
+  const registrations = new Set(config.registrations.map(({ zmq }) => registrationKey(zmq)));
+  const listening = discovery.sources.flatMap(({ key, descriptor }) =>
+    descriptor === undefined ? [] : [{ key, descriptor }],
+  );
   const unused = [
     ...clients.filter(({ key }) => !keys.has(key)),
     ...(admin === undefined || admin.key === adminKey(config.admin) ? [] : [admin]),
-    ...discovery.registered.filter(({ zmq }) => !registrations.has(zmq)),
+    ...listening.filter(({ key }) => !registrations.has(key)),
   ];
   for (const { descriptor } of unused) closeSync(descriptor);
 }

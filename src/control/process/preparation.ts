@@ -26,6 +26,8 @@ export interface PreparationOptions {
 export class Preparation {
   readonly ports: FreePorts;
   readonly #options: PreparationOptions;
+  /** What was logged last of the configuration before. */
+  #said = "";
 
   constructor(options: PreparationOptions) {
     this.#options = options;
@@ -35,11 +37,20 @@ export class Preparation {
   /** @param known keys of addresses that this instance listens on already */
   async ready(written: Config, known: ReadonlySet<string>): Promise<Config> {
     const { workers, log, discovery, runtime } = this.#options;
-    const fitted = withinDescriptors(written, workers, openFilesMax(), log);
+    const fitted = withinDescriptors(written, workers, openFilesMax(), {
+      notice: (message) => this.#once(message, () => log.notice(message)),
+      warn: (message) => this.#once(message, () => log.warn(message)),
+    });
     const config = await discovery.resolve(fitted);
     const filled = await this.ports.fillIn(config);
     await removeStaleSockets(filled, known);
     return runtime.sharedPorts ? sharePorts(filled, known) : withoutSharing(filled);
+  }
+
+  /** A configuration is made ready again each time that engines come or go. */
+  #once(message: string, log: () => void): void {
+    if (message !== this.#said) log();
+    this.#said = message;
   }
 
   /** Keys of the addresses that a configuration listens on. */

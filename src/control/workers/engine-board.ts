@@ -36,12 +36,17 @@ export class EngineBoard {
     return this.#shadowBoard;
   }
 
+  /** Whether the engine has requests in flight, or holds a KV cache for one. */
+  isBusy(slot: number): boolean {
+    return this.#board.inFlight(slot) > 0 || this.#board.kv.openOf(slot) > 0;
+  }
+
   /** Slots for a configuration that is about to be applied. Engines of the current one keep theirs. */
   assign(config: Config): SlotsByIdentity {
     for (const [identity, slot] of [...this.#table.identities()]) {
       const unused = !Object.hasOwn(this.#current, identity);
       // A request that started before the engine was removed may still have a lease there.
-      if (unused && this.#board.inFlight(slot) === 0) this.#table.release(identity);
+      if (unused && !this.isBusy(slot)) this.#table.release(identity);
     }
     return this.#table.assign(config);
   }

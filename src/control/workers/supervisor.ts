@@ -159,6 +159,12 @@ export class Supervisor {
     return { alive: this.#workers.living.length, configured: this.#options.workers, ...counts };
   }
 
+  /** Whether an engine, by its identity, has requests in flight, or holds a KV cache for one. */
+  isBusy(identity: string): boolean {
+    const slot = this.#applied?.slots[identity];
+    return slot !== undefined && this.#board.isBusy(slot);
+  }
+
   get pools(): readonly Pool[] {
     return this.#pools.all;
   }

@@ -44,16 +44,20 @@ const byFailures = ejectionReasons.indexOf("failures");
 export class FailureEjection implements EjectionRule {
   readonly blamesRequests = false;
   readonly #board: Scoreboard;
-  /** An engine that is alone in its pool is never ejected: to try it is better than to reject all requests. */
-  readonly #isAlone: boolean;
+  readonly #engines: readonly Engine[];
 
-  constructor(board: Scoreboard, poolSize: number) {
+  constructor(board: Scoreboard, engines: readonly Engine[]) {
     this.#board = board;
-    this.#isAlone = poolSize === 1;
+    this.#engines = engines;
   }
 
   isEjected(engine: Engine, nowMs: number): boolean {
-    return !this.#isAlone && this.isFailing(engine, nowMs);
+    return this.isFailing(engine, nowMs) && !this.#isAlone(engine);
+  }
+
+  /** An engine that is alone in its pool is never ejected: to try it is better than to reject all requests. */
+  #isAlone(engine: Engine): boolean {
+    return this.#engines.every((other) => other === engine || other.isDraining);
   }
 
   isFailing({ slot, maxFails, failTimeoutMs }: Engine, nowMs: number): boolean {
@@ -82,9 +86,11 @@ export class FailureEjection implements EjectionRule {
       board.failures.setCheckedAt(slot, nowMs);
   }
 
-  failed({ slot, maxFails }: Engine, nowMs: number): void {
+  failed(engine: Engine, nowMs: number): void {
+    const { slot, maxFails } = engine;
     const count = this.#board.failures.add(slot);
-    if (count === maxFails && !this.#isAlone) this.#board.health.countEjection(slot, byFailures);
+    if (count === maxFails && !this.#isAlone(engine))
+      this.#board.health.countEjection(slot, byFailures);
     this.#board.failures.setAccessedAt(slot, nowMs);
     this.#board.failures.setCheckedAt(slot, nowMs);
   }

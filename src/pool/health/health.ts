@@ -46,7 +46,7 @@ export class Health {
     this.#ejection =
       config.rule === "outlier"
         ? new OutlierEjection(board, engines, config)
-        : new FailureEjection(board, engines.length);
+        : new FailureEjection(board, engines);
     this.#backpressure = new Backpressure(board, engines, (engine, nowMs) =>
       this.#isUsable(engine, nowMs),
     );
@@ -69,14 +69,23 @@ export class Health {
     return this.#isUsable(engine, nowMs) && !this.#backpressure.passesOver(engine, nowMs);
   }
 
+  /**
+   * Whether the engine takes a request that only it can serve, such as one for a response that it has stored: also
+   * while it drains, as in nginx.
+   */
+  isAvailableToBound(engine: Engine, nowMs: number): boolean {
+    if (!engine.isDraining) return this.isAvailable(engine, nowMs);
+    return !engine.down && engine.isReady && this.isHealthy(engine, nowMs);
+  }
+
   #isUsable(engine: Engine, nowMs: number): boolean {
-    if (engine.down || !engine.isReady) return false;
+    if (!takesNew(engine)) return false;
     return this.isHealthy(engine, nowMs) || this.#panics(nowMs);
   }
 
   /** Whether the engine is ejected, and may serve all the same: better than an error, if no other engine has. */
   isLastResort(engine: Engine, nowMs: number): boolean {
-    if (engine.down || !engine.isReady || this.#board.health.isUnhealthy(engine.slot)) return false;
+    if (!takesNew(engine) || this.#board.health.isUnhealthy(engine.slot)) return false;
     return this.#ejection.isEjected(engine, nowMs) && this.#ejection.isLastResort(engine);
   }
 
@@ -92,7 +101,7 @@ export class Health {
 
   /** Whether a request would succeed there, as far as is known: also where the engine is used for want of others. */
   isFit(engine: Engine, nowMs: number): boolean {
-    if (engine.down || !engine.isReady || this.#board.health.isUnhealthy(engine.slot)) return false;
+    if (!takesNew(engine) || this.#board.health.isUnhealthy(engine.slot)) return false;
     return !this.#ejection.isFailing(engine, nowMs);
   }
 
@@ -166,7 +175,7 @@ export class Health {
     let usable = 0;
     let healthy = 0;
     for (const engine of this.#engines) {
-      if (engine.down || !engine.isReady) continue;
+      if (!takesNew(engine)) continue;
       usable += 1;
       if (this.isHealthy(engine, nowMs)) healthy += 1;
     }
@@ -190,4 +199,9 @@ export class Health {
     before.failures += 1;
     return before.source === source.name && nowMs - before.sinceMs < suspicionMs;
   }
+}
+
+/** Whether the engine takes requests at all, if it is well. */
+function takesNew({ down, isDraining, isReady }: Engine): boolean {
+  return !down && !isDraining && isReady;
 }

@@ -22,16 +22,11 @@ export class OutlierEjection implements EjectionRule {
   readonly #board: Scoreboard;
   readonly #engines: readonly Engine[];
   readonly #config: OutlierConfig;
-  /** Engines that may be ejected at a time. */
-  readonly #ejectedMax: number;
 
   constructor(board: Scoreboard, engines: readonly Engine[], config: OutlierConfig) {
     this.#board = board;
     this.#engines = engines;
     this.#config = config;
-    const share = Math.floor((engines.length * config.maxEjectedPercent) / 100);
-    // An engine that is alone is never ejected: to try it is better than to reject all requests.
-    this.#ejectedMax = engines.length === 1 ? 0 : Math.max(1, share);
   }
 
   isEjected({ slot }: Engine, nowMs: number): boolean {
@@ -132,7 +127,7 @@ export class OutlierEjection implements EjectionRule {
     const { baseEjectionMs, maxEjectionMs, intervalMs } = this.#config;
     const isBack = health.isTried(slot);
     health.setReason(slot, ejectionReasons.indexOf(reason));
-    const isOver = !isBack && this.#ejectedCount(nowMs) >= this.#ejectedMax;
+    const isOver = !isBack && this.#isFull(nowMs);
     const isSpared = isOver && (reason === "late" || !this.#giveBackLate(nowMs));
     health.setSpared(slot, isSpared);
     if (isSpared) {
@@ -160,10 +155,18 @@ export class OutlierEjection implements EjectionRule {
     return true;
   }
 
-  #ejectedCount(nowMs: number): number {
-    let count = 0;
-    for (const engine of this.#engines) if (this.isEjected(engine, nowMs)) count += 1;
-    return count;
+  /** Whether as many engines are ejected as may be, of those that do not drain. */
+  #isFull(nowMs: number): boolean {
+    let size = 0;
+    let ejected = 0;
+    for (const engine of this.#engines) {
+      if (engine.isDraining) continue;
+      size += 1;
+      if (this.isEjected(engine, nowMs)) ejected += 1;
+    }
+    // An engine that is alone is never ejected: to try it is better than to reject all requests.
+    if (size <= 1) return true;
+    return ejected >= Math.max(1, Math.floor((size * this.#config.maxEjectedPercent) / 100));
   }
 
   #count(slot: number, isFailure: boolean, nowMs: number): void {

@@ -23,6 +23,7 @@ describe("nginx's defaults", () => {
         slowStartMs: 0,
         backup: false,
         down: false,
+        draining: false,
         attributes: {},
       },
     ]);

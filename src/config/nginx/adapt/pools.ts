@@ -10,6 +10,7 @@ import {
   tokenize,
 } from "../directives/upstream/engine-knowledge.ts";
 import { policySettings } from "../directives/upstream/policy-directives.ts";
+import { dnsSource, resolver, unusableServer } from "../directives/upstream/resolve.ts";
 import {
   engine,
   keepalive,
@@ -48,9 +49,14 @@ export class Pools {
       this.#upstreams.set(name.toLowerCase(), name);
       this.#pools.set(name, readPool(name, block!, report));
       places.set(["pools", name], node.name.position);
-      block!.own(engine).forEach((entry, index) => {
-        places.set(["pools", name, "engines", index], entry.node.args[0]!.position);
-      });
+      for (const [key, isSource] of [["engines", false] as const, ["sources", true] as const]) {
+        const entries = block!
+          .own(engine)
+          .filter((one) => isSource === (one.value.resolve ?? false));
+        entries.forEach((entry, index) => {
+          places.set(["pools", name, key, index], entry.node.args[0]!.position);
+        });
+      }
       // What is wrong with a module shows when it is loaded.
       for (const { directive, node: inBlock } of block!.entries) {
         const key = directive === shadow ? "shadow" : "policy";
@@ -93,8 +99,18 @@ function readPool(name: string, block: Block, report: Report): PoolInput {
   const [tokenises] = block.own(tokenize);
   const [waiting] = block.own(queue);
   const [panic] = block.own(panicThreshold);
+  const [asking] = block.inherited(resolver);
+  const names = engines.filter(({ value }) => value.resolve);
+  const unusable = asking && unusableServer(asking.value);
+  if (names.length > 0 && unusable !== undefined) {
+    const hint = "write the address of the name server, as 10.96.0.10 or 127.0.0.1:5353";
+    report.emerg(asking!.node.name.position, `invalid name server "${unusable}"`, hint);
+  }
   return {
-    engines: engines.map(({ value }) => value),
+    engines: engines.filter(({ value }) => !value.resolve).map(({ value }) => value),
+    ...(names.length > 0 && {
+      sources: names.map(({ value }) => dnsSource(value, asking?.value)),
+    }),
     ejection: { rule: "max_fails", ...(panic && { panicPercent: panic.value }) },
     ...(policy && { policy }),
     ...(follower && { shadow: follower.value }),

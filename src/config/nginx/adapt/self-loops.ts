@@ -16,7 +16,7 @@ export function warnOfSelfLoops(
   const local = /^(?:0\.0\.0\.0|::1?|127\.0\.0\.1|localhost)$/;
   const ports = new Set(listens.filter(({ host = "" }) => local.test(host)).map((l) => l.port));
   for (const [name, { engines }] of Object.entries(pools)) {
-    engines.forEach(({ url }, index) => {
+    engines?.forEach(({ url }, index) => {
       const port = thisMachine.exec(url)?.[1];
       if (port === undefined || !ports.has(Number(port))) return;
       const position = places.of(["pools", name, "engines", index]);

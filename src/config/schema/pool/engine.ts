@@ -55,6 +55,10 @@ export const engineSchema = z
       .default(false)
       .describe("Used only if no other engine is available and has capacity."),
     down: z.boolean().default(false).describe("Never used."),
+    draining: z
+      .boolean()
+      .default(false)
+      .describe("Takes nothing new, and finishes what it has (`docs/discovery.md`)."),
     attributes: z
       .record(text, z.string())
       .default({})

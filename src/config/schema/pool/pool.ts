@@ -1,5 +1,6 @@
 /** A pool: engines that can replace one another, and how one of them is chosen. */
 import { z } from "zod";
+import { poolEnginesMax } from "../../../limits.ts";
 import { withDetails } from "../describe.ts";
 import { defaultEjection, ejectionSchema } from "./ejection.ts";
 import { engineSchema, keepAliveSchema, withFailureDefaults } from "./engine.ts";
@@ -9,13 +10,20 @@ import { type PolicyConfig, policySchema } from "./policies.ts";
 import { expandShortForm } from "./predictive.ts";
 import { queueSchema } from "./queue.ts";
 import { signalsSchema } from "./signals.ts";
+import { sourceSchema } from "./sources.ts";
 
 export const poolSchema = z
   .strictObject({
     engines: z
       .array(engineSchema)
-      .max(4096)
-      .describe("May be empty only if engines register with this pool (`registrations`)."),
+      .max(poolEnginesMax)
+      .default([])
+      .describe("May be empty only if engines come from `sources` or `registrations`."),
+    sources: z
+      .array(sourceSchema)
+      .max(16)
+      .default([])
+      .describe("Where further engines come from (`docs/discovery.md`)."),
     policy: policySchema
       .prefault({ name: "round_robin" })
       .describe(

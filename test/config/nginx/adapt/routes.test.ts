@@ -129,7 +129,7 @@ describe("error pages", () => {
 });
 
 describe("attributes and ranks of an engine", () => {
-  const engines = (text: string) => inputOf(inUpstream(text)).pools!["engines"]!.engines;
+  const engines = (text: string) => inputOf(inUpstream(text)).pools!["engines"]!.engines!;
 
   it("attributes mix with nginx's own parameters", () => {
     expect(engines("server h:1 bootstrap_port=8998 weight=2 zmq_address=1.2.3.4:21001;")).toEqual([

@@ -14,9 +14,10 @@ import { parseNumber, parseSize, parseTime } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
 import { engineKnowledge } from "./engine-knowledge.ts";
 import { policyDirectives, policySettingDirectives } from "./policy-directives.ts";
+import { resolver, type ServerEngine } from "./resolve.ts";
 
 type PoolInput = NonNullable<ConfigInput["pools"]>[string];
-export type EngineInput = PoolInput["engines"][number];
+export type EngineInput = NonNullable<PoolInput["engines"]>[number];
 type QueueInput = NonNullable<PoolInput["queue"]>;
 
 const here: readonly Context[] = ["upstream"];
@@ -48,15 +49,18 @@ export function readAddress(text: string, word: Word, scope: Scope): string {
   return `${bracketed === undefined ? plain : `[${bracketed}]`}:${number}`;
 }
 
-function readEngine([address, ...parameters]: readonly Word[], scope: Scope): EngineInput {
+function readEngine([address, ...parameters]: readonly Word[], scope: Scope): ServerEngine {
   if (/^\w+:\/\//.test(address!.text)) {
     const hint = "an engine is host:port, without http:// and path";
     scope.fail(`invalid host in upstream "${address!.text}"`, address, hint);
   }
   const [, text = "", rank = ""] = /^([^@]*)(@.*)?$/s.exec(address!.text)!;
-  const engine: EngineInput = { url: readAddress(text, address!, scope) + rank };
+  const engine: ServerEngine = { url: readAddress(text, address!, scope) + rank };
   if (rank !== "") checkRank(address!, scope);
   for (const word of parameters) readEngineParameter(engine, word, scope);
+  if (engine.service !== undefined && !engine.resolve) {
+    scope.fail('"service" needs the parameter "resolve"', address);
+  }
   return engine;
 }
 
@@ -76,9 +80,12 @@ const parameterNames = [
   "slow_start",
   "backup",
   "down",
+  "drain",
+  "resolve",
+  "service",
 ];
 
-function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): void {
+function readEngineParameter(engine: ServerEngine, word: Word, scope: Scope): void {
   const invalid = (): never => scope.fail(`invalid parameter "${word.text}"`, word);
   const [name = "", value = ""] = /^(\w+)(?:=(.*))?$/s.exec(word.text)?.slice(1) ?? [];
   const natural = () => parseNumber(value) ?? invalid();
@@ -104,9 +111,15 @@ function readEngineParameter(engine: EngineInput, word: Word, scope: Scope): voi
     case "slow_start=":
       engine.slowStartMs = Math.min(parseTime(value, "seconds") ?? invalid(), 86_400_000);
       break;
-    case "resolve":
     case "drain":
+      engine.draining = true;
+      break;
+    case "resolve":
+      engine.resolve = true;
+      break;
     case "service=":
+      engine.service = value === "" ? invalid() : value;
+      break;
     case "route=":
       throw scope.error(`"${name}" of "server" is not supported yet`, word);
     default: {
@@ -130,8 +143,10 @@ export const engine = honoured(
     repeats: true,
     note:
       "`host:port` (port 80 by default) or `unix:/path`, then `weight=` (1), `max_fails=` (1), `fail_timeout=` " +
-      "(10s), `slow_start=` (0), `max_conns=` (no limit), `backup` and `down`. `@RANK` or `@FIRST-LAST` may follow " +
-      "the port, and attributes such as `bootstrap_port=8998` may follow the address (`docs/kv-transfer.md`).",
+      "(10s), `slow_start=` (0), `max_conns=` (no limit), `backup`, `down` and `drain`. With `resolve`, each " +
+      "address of the name is an engine, and with `service=` each of its SRV records (`docs/discovery.md`). " +
+      "`@RANK` or `@FIRST-LAST` may follow the port, and attributes such as `bootstrap_port=8998` may follow the " +
+      "address (`docs/kv-transfer.md`).",
   },
 );
 
@@ -248,6 +263,7 @@ export const upstreamDirectives: readonly Directive[] = [
   keepalive,
   queue,
   panicThreshold,
+  resolver,
   upstreamKeepaliveTimeout,
   upstreamKeepaliveRequests,
   ignored("keepalive_time", here, time, "the age of connections has no limit"),
@@ -264,9 +280,9 @@ export const upstreamDirectives: readonly Directive[] = [
   ),
   ignored(
     "resolver",
-    ["http", "server", "location", "upstream"],
+    ["server", "location"],
     words(1, many),
-    "the system resolves host names",
+    "it counts only in http and upstream, for server NAME resolve",
     { repeats: true },
   ),
   ignored(

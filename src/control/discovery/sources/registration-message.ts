@@ -4,8 +4,8 @@
  */
 import { decode } from "@msgpack/msgpack";
 import { z } from "zod";
-import { isHostName, parseHostAndPort } from "../../config/values/engine-url.ts";
-import { dpRanksMax } from "../../limits.ts";
+import { isHostName, parseHostAndPort } from "../../../config/values/engine-url.ts";
+import { dpRanksMax } from "../../../limits.ts";
 
 declare global {
   /** A browser's type that the MessagePack library's declarations use without declaring it. */

@@ -2,17 +2,21 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { encode } from "@msgpack/msgpack";
 import { afterEach, describe, expect, it } from "vitest";
-import { checkConfig } from "../../../src/config/check/check.ts";
-import { currentRuntime } from "../../../src/config/check/runtime.ts";
-import { type Config, type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
-import { Registrar } from "../../../src/control/discovery/registrar.ts";
-import { readRegistration } from "../../../src/control/discovery/registration.ts";
-import { systemClock } from "../../../src/simulated-engine/clock.ts";
-import { ProxyRegistration } from "../../../src/simulated-engine/dialects/shared/proxy-registration.ts";
-import { ZmtpRouter } from "../../../src/transport/zmtp/router.ts";
-import { eventually } from "../../support/eventually.ts";
-import { freePorts } from "../../support/ports.ts";
-import { scaled } from "../../support/times.ts";
+import { checkConfig } from "../../../../src/config/check/check.ts";
+import { currentRuntime } from "../../../../src/config/check/runtime.ts";
+import {
+  type Config,
+  type ConfigInput,
+  configSchema,
+} from "../../../../src/config/schema/schema.ts";
+import { readRegistration } from "../../../../src/control/discovery/sources/registration-message.ts";
+import { Sources } from "../../../../src/control/discovery/sources/sources.ts";
+import { systemClock } from "../../../../src/simulated-engine/clock.ts";
+import { ProxyRegistration } from "../../../../src/simulated-engine/dialects/shared/proxy-registration.ts";
+import { ZmtpRouter } from "../../../../src/transport/zmtp/router.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { freePorts } from "../../../support/ports.ts";
+import { scaled } from "../../../support/times.ts";
 
 const p2p = { type: "P", http_address: "10.0.0.1:8100", zmq_address: "10.0.0.1:21001" };
 const read = (message: unknown) => readRegistration([Buffer.from(encode(message))]);
@@ -71,23 +75,23 @@ afterEach(() => {
   for (const one of open.splice(0)) one.close();
 });
 
-async function registrarOf(input: Partial<ConfigInput> = {}, timeoutMs = 400) {
+async function sourcesOf(input: Partial<ConfigInput> = {}, timeoutMs = 400) {
   const [port] = (await freePorts(1)) as [number];
   const config = configOf(port, timeoutMs, input);
   const lines: string[] = [];
   let changes = 0;
-  const registrar = new Registrar({
+  const sources = new Sources({
     log: (_, line) => void lines.push(line),
     changed: () => {
       changes += 1;
     },
+    nowMs: () => performance.now(),
   });
-  open.push(registrar);
-  await registrar.open(config);
-  registrar.use(config);
-  const urls = (pool: string) =>
-    registrar.resolve(config).pools[pool]!.engines.map(({ url }) => url);
-  return { registrar, config, port, lines, urls, changes: () => changes };
+  open.push(sources);
+  await sources.open(config);
+  sources.use(config);
+  const urls = (pool: string) => sources.resolve(config).pools[pool]!.engines.map(({ url }) => url);
+  return { sources, config, port, lines, urls, changes: () => changes };
 }
 
 function configOf(port: number, timeoutMs: number, input: Partial<ConfigInput> = {}): Config {
@@ -111,7 +115,7 @@ function pings(port: number, message: () => { zmq_address: string }) {
 }
 
 it("an engine is in its pool as long as it pings, and once: pings change nothing", async () => {
-  const setup = await registrarOf();
+  const setup = await sourcesOf();
   const first = pings(setup.port, () => p2p);
   pings(setup.port, () => ({ ...p2p, type: "D", http_address: "10.0.0.2:8200" }));
   await eventually(() => setup.urls("p").length === 1 && setup.urls("d").length === 1);
@@ -130,11 +134,11 @@ it("an engine is in its pool as long as it pings, and once: pings change nothing
 });
 
 it("an engine with another address of its connector changes the configuration", async () => {
-  const setup = await registrarOf();
+  const setup = await sourcesOf();
   let address = "10.0.0.1:1";
   pings(setup.port, () => ({ ...p2p, zmq_address: address }));
   const seen = () =>
-    setup.registrar.resolve(setup.config).pools["p"]!.engines[0]?.attributes["zmq_address"];
+    setup.sources.resolve(setup.config).pools["p"]!.engines[0]?.attributes["zmq_address"];
   await eventually(() => seen() === address && setup.changes() === 1);
   address = "10.0.0.1:2";
   await eventually(() => seen() === address && setup.changes() === 2);
@@ -142,14 +146,14 @@ it("an engine with another address of its connector changes the configuration", 
 
 it("attributes of the configuration take precedence over those that an engine registers with", async () => {
   const engine = { url: "http://10.0.0.1:8100", weight: 7 };
-  const setup = await registrarOf({ pools: { p: { engines: [engine] }, d: { engines: [] } } });
+  const setup = await sourcesOf({ pools: { p: { engines: [engine] }, d: { engines: [] } } });
   pings(setup.port, () => p2p);
   await eventually(() => setup.changes() === 1);
-  expect(setup.registrar.resolve(setup.config).pools["p"]!.engines).toMatchObject([engine]);
+  expect(setup.sources.resolve(setup.config).pools["p"]!.engines).toMatchObject([engine]);
 });
 
 it("engines of another transfer mode are not mixed in, and logged once", async () => {
-  const setup = await registrarOf();
+  const setup = await sourcesOf();
   pings(setup.port, () => ({ ...p2p, transfer_mode: "READ" }));
   await eventually(() => setup.urls("p").length === 1);
   pings(setup.port, () => ({ ...p2p, http_address: "10.0.0.9:1", transfer_mode: "WRITE" }));
@@ -159,56 +163,56 @@ it("engines of another transfer mode are not mixed in, and logged once", async (
 });
 
 it("a reload keeps the engines that are registered, in the pools that it names now", async () => {
-  const setup = await registrarOf({}, 60_000);
+  const setup = await sourcesOf({}, 60_000);
   pings(setup.port, () => p2p);
   await eventually(() => setup.urls("p").length === 1);
   const zmq = `tcp://127.0.0.1:${setup.port}`;
   const next = configOf(setup.port, 60_000, {
     registrations: [{ zmq, prefill: "d", decode: "p" }],
   });
-  await setup.registrar.open(next);
-  setup.registrar.use(next);
-  const { pools } = setup.registrar.resolve(next);
+  await setup.sources.open(next);
+  setup.sources.use(next);
+  const { pools } = setup.sources.resolve(next);
   expect([pools["p"]!.engines.length, pools["d"]!.engines.length]).toEqual([0, 1]);
 });
 
 it("after an upgrade engines stay as long as another process listens, and expire again afterwards", async () => {
-  const setup = await registrarOf({}, scaled(200));
+  const setup = await sourcesOf({}, scaled(200));
   const first = pings(setup.port, () => p2p);
   await eventually(() => setup.urls("p").length === 1);
-  const [state] = setup.registrar.state;
-  expect(state).toMatchObject({ zmq: setup.config.registrations[0]!.zmq });
-  expect(state!.engines).toEqual([read(p2p)]);
+  const [state] = setup.sources.state;
+  expect(state).toMatchObject({ key: `registration ${setup.config.registrations[0]!.zmq}` });
+  expect(state!.said).toEqual([read(p2p)]);
   first.close();
-  setup.registrar.suspend();
-  expect(setup.registrar.state).toEqual([]);
+  setup.sources.suspend();
+  expect(setup.sources.state.map(({ key }) => key)).toEqual(["admin"]);
   const other = new ZmtpRouter({ message: () => {}, refused: () => {} });
   await other.listen("127.0.0.1", setup.port);
   await delay(scaled(300));
   expect(setup.urls("p")).toHaveLength(1);
   other.close();
-  await setup.registrar.resume();
+  await setup.sources.resume();
   pings(setup.port, () => ({ ...p2p, http_address: "10.0.0.2:8100" }));
   await eventually(() => setup.urls("p").join() === "http://10.0.0.2:8100");
 });
 
 it("a configuration without the address closes it and forgets its engines", async () => {
-  const setup = await registrarOf({}, 60_000);
+  const setup = await sourcesOf({}, 60_000);
   pings(setup.port, () => p2p);
   await eventually(() => setup.urls("p").length === 1);
   const [other] = (await freePorts(1)) as [number];
   const next = configOf(other, 60_000);
-  await setup.registrar.open(next);
+  await setup.sources.open(next);
   expect(setup.urls("p")).toHaveLength(1);
-  setup.registrar.use(next);
+  setup.sources.use(next);
   expect(setup.urls("p")).toEqual([]);
   // It can be listened at again.
-  await setup.registrar.open(setup.config);
+  await setup.sources.open(setup.config);
 });
 
 it("an address that is taken is an error, and those before it stay as they were", async () => {
-  const setup = await registrarOf();
-  const taken = new Registrar({ log: () => {}, changed: () => {} });
+  const setup = await sourcesOf();
+  const taken = new Sources({ log: () => {}, changed: () => {}, nowMs: () => 0 });
   open.push(taken);
   const [free] = (await freePorts(1)) as [number];
   const both = configOf(free, 1_000, {

@@ -1,0 +1,20 @@
+/** Responses of the admin listener. */
+import { jsonOf } from "../../proxy/context/explanation.ts";
+
+export interface AdminResponse {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** Methods, for 405. Default: those that only read. */
+  readonly allow?: string;
+}
+
+export function json(status: number, value: unknown): AdminResponse {
+  return { status, contentType: "application/json", body: `${jsonOf(value)}\n` };
+}
+
+/** An error in the shape of OpenAI's, as clients get them. */
+export function adminProblem(status: number, code: string, message: string): AdminResponse {
+  const body = `${JSON.stringify({ error: { message, type: "admin_error", param: null, code } })}\n`;
+  return { status, contentType: "application/json", body };
+}
