@@ -64,6 +64,8 @@ export interface ContextOptions {
   /** Asked for instead of what the engines list. */
   readonly model: string | undefined;
   readonly onFinding: (finding: Finding) => void;
+  /** Ends the run early: all that is left has no time any more. */
+  readonly stop: AbortSignal;
 }
 
 export class CheckContext {
@@ -97,7 +99,8 @@ export class CheckContext {
   }
 
   get leftMs(): number {
-    return Math.max(0, this.#options.deadlineMs - this.clock.nowMs());
+    const { stop, deadlineMs } = this.#options;
+    return stop.aborted ? 0 : Math.max(0, deadlineMs - this.clock.nowMs());
   }
 
   /** Bounded by a step, by what is left of the run, and by what the question says. */
@@ -109,7 +112,8 @@ export class CheckContext {
     const { stepMs } = this.bounds;
     const timeoutMs = Math.max(1, Math.min(question.timeoutMs ?? stepMs, stepMs, this.leftMs));
     const headers = { ...this.#options.headers, ...question.headers };
-    return ask(address, { ...question, headers, timeoutMs }, this.clock);
+    const { stop } = this.#options;
+    return ask(address, { ...question, headers, timeoutMs }, this.clock, stop);
   }
 
   /** A model that all engines serve, if there is one. */

@@ -16,7 +16,7 @@ const marks: Readonly<Record<FindingStatus, Mark>> = {
 };
 
 const wordLength = Math.max(...Object.values(marks).map(({ word }) => word.length));
-const checkLength = "kv-events".length;
+const checkLength = "side-channel".length;
 
 export interface PrintOptions {
   readonly isColoured: boolean;

@@ -8,6 +8,7 @@ import { kvEvents } from "./checks/kv-events.ts";
 import { modelsCheck } from "./checks/models.ts";
 import { reach } from "./checks/reach.ts";
 import { serves } from "./checks/serves.ts";
+import { sideChannel } from "./checks/side-channel.ts";
 import { signals } from "./checks/signals.ts";
 import { transfer } from "./checks/transfer.ts";
 import type { Check } from "./context.ts";
@@ -27,6 +28,7 @@ export function allChecks({ dialect, model }: CheckWishes): readonly Check[] {
     signals,
     serves,
     transfer,
+    sideChannel,
     answers,
     kvEvents,
     aborts,

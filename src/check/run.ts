@@ -18,6 +18,8 @@ export interface RunCheckOptions extends CheckWishes {
   /** Sent with each request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly onFinding: (finding: Finding) => void;
+  /** Ends the run early, with what has been found by then. */
+  readonly stop: AbortSignal;
 }
 
 export async function runCheck(options: RunCheckOptions): Promise<Report> {
@@ -32,6 +34,11 @@ export async function runCheck(options: RunCheckOptions): Promise<Report> {
   let proxyLog: readonly string[] = [];
   try {
     for (const check of allChecks(options)) {
+      if (options.stop.aborted) {
+        const message = "the check was stopped before its end";
+        context.report("fail", "check.stopped", fleet, message);
+        break;
+      }
       if (check.needs === "proxy" && !(await hasProxy(context, options))) continue;
       if (context.leftMs === 0) {
         const remedy = "give it more time with --timeout";

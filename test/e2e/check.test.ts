@@ -1,11 +1,19 @@
 /** `global-proxy check` as an operator runs it: what is right is called right, and each fault is found and named. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { EngineOptions } from "../../src/simulated-engine/options.ts";
-import { CheckBench, checkReport, codesOf, runCheck } from "../support/check.ts";
+import {
+  CheckBench,
+  type CheckedReport,
+  checkReport,
+  codesOf,
+  runCheck,
+  startCheck,
+} from "../support/check.ts";
+import { eventually } from "../support/eventually.ts";
 import { freePorts } from "../support/ports.ts";
 import { oneRuntime, runtimes } from "../support/runtimes.ts";
 import { scaled } from "../support/times.ts";
@@ -59,6 +67,7 @@ describe.each(runtimes)("healthy engines on %s", (name) => {
       "models.listed",
       "proxy.serves",
       "reach.ok",
+      "side-channel.told",
       "signals.live",
       "transfer.moved",
     ]);
@@ -81,7 +90,7 @@ describe("healthy engines of other dialects", () => {
     ["trtllm", [], "transfer.implied"],
   ])("%s", async (dialect, more, moved) => {
     // What clients have left behind is free after that, also where nothing but time frees it.
-    const { words, prefill, decode } = await pair({ dialect, kvLeaseMs: scaled(5_000) });
+    const { words, prefill, decode } = await pair({ dialect, kvLeaseMs: scaled(2_000) });
     const report = await checkReport(runtime, [...words, ...more, ...patient]);
     expect(codesOf(report, "fail", "warn")).toEqual([]);
     expect(codesOf(report, "ok")).toContain(moved);
@@ -313,6 +322,22 @@ describe("what is no engine, or not there", () => {
     const report = await checkReport(runtime, [...words, "--timeout", `${2 * soon}`]);
     expect(codesOf(report, "fail").some((code) => code.endsWith(".no-time"))).toBe(true);
   });
+});
+
+test("Ctrl-C ends it at once, with what has been found, and leaves nothing behind", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "gp-check-"));
+  bench.later(async () => rmSync(folder, { recursive: true, force: true }));
+  const { words, prefill } = await pair();
+  prefill.setFault("stall");
+  const command = startCheck(runtime, [...words, ...patient, "--json"], { TMPDIR: folder });
+  await eventually(() => prefill.state().running + prefill.state().waiting > 0);
+  command.signal("SIGINT");
+  expect(await command.exited).toBe(1);
+  const report = JSON.parse(command.stdout) as CheckedReport;
+  expect(codesOf(report, "fail")).toContain("check.stopped");
+  expect(codesOf(report, "ok")).toContain("reach.ok");
+  // A folder of its own, since others may check something at the same time.
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 describe("usage", () => {

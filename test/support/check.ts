@@ -48,10 +48,19 @@ export async function runCheck(
   words: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Checked> {
-  const all = { ...environmentFor(runtime), ...env };
-  const command = new RunningCommand(launcher, ["check", ...words], { env: all });
+  const command = startCheck(runtime, words, env);
   const code = await command.exited;
   return { code, stdout: command.stdout, stderr: command.stderr };
+}
+
+/** Starts it without waiting for its end. */
+export function startCheck(
+  runtime: RuntimeName,
+  words: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): RunningCommand {
+  const all = { ...environmentFor(runtime), ...env };
+  return new RunningCommand(launcher, ["check", ...words], { env: all });
 }
 
 export interface CheckedReport extends Report {

@@ -14,7 +14,14 @@ export interface Answer {
   readonly hasLeft: boolean;
 }
 
-export type FailureKind = "refused" | "unknown-host" | "timeout" | "not-http" | "broken" | "large";
+export type FailureKind =
+  | "refused"
+  | "unknown-host"
+  | "timeout"
+  | "not-http"
+  | "broken"
+  | "large"
+  | "stopped";
 
 export interface Failure {
   readonly kind: FailureKind;
@@ -36,11 +43,15 @@ export function isFailure(result: Answer | Failure): result is Failure {
   return "why" in result;
 }
 
-/** Never rejects. Each question has a connection of its own. */
+/**
+ * Never rejects. Each question has a connection of its own.
+ * @param stop ends it early
+ */
 export function ask(
   address: Address,
   { path, method, headers, json, timeoutMs, leave }: Question,
   clock: Clock,
+  stop: AbortSignal,
 ): Promise<Answer | Failure> {
   const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
   const where =
@@ -64,6 +75,7 @@ export function ask(
     const end = (result: Answer | Failure) => {
       clearTimeout(timer);
       clearTimeout(leaving);
+      stop.removeEventListener("abort", stopped);
       resolve(result);
       outgoing.destroy();
     };
@@ -71,6 +83,8 @@ export function ask(
       const ms = clock.nowMs() - startMs;
       end({ status, headers: fields, body: Buffer.concat(chunks), ms, hasLeft: true });
     };
+    const stopped = () => end({ kind: "stopped", why: "the check was stopped" });
+    stop.addEventListener("abort", stopped);
     // Bounds the whole exchange, unlike the time-out of `node:http`, which begins again with each byte.
     const timer = setTimeout(() => {
       end({ kind: "timeout", why: `there was no response within ${seconds(timeoutMs)}` });

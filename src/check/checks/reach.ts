@@ -12,6 +12,7 @@ const remedies: Readonly<Record<FailureKind, string>> = {
   timeout: "does the engine hang, or does a firewall drop packets? --step-timeout waits longer",
   "not-http": "engines are reached over plain HTTP: is this the port of their API?",
   broken: "look into the engine's log",
+  stopped: "let it run to its end",
   large: "is this an engine at all?",
 };
 

@@ -85,6 +85,10 @@ async function run(switches: Switches, runtime: Runtime, workerEntry: URL): Prom
   const { config } = loaded;
   const dialect = switches.dialect as DialectName | "auto" | undefined;
   if (!json) printText(beforehand(switches));
+  const stop = new AbortController();
+  // The first Ctrl-C prints what has been found; the second one ends the process at once.
+  process.once("SIGINT", () => stop.abort());
+  process.once("SIGTERM", () => stop.abort());
   const report = await runCheck({
     config,
     dialect: dialect && dialectOf(dialect) && (dialect as DialectName),
@@ -96,6 +100,7 @@ async function run(switches: Switches, runtime: Runtime, workerEntry: URL): Prom
       abortWaitMs: switches.abortWait * 1_000,
     },
     deps: { runtime, clock: systemClock, random: systemRandom, workerEntry },
+    stop: stop.signal,
     onFinding: ({ code }) => showProgress(json ? undefined : code),
   });
   showProgress(undefined);
