@@ -47,6 +47,11 @@ function reportOne(
   const version = facts?.version === undefined ? "" : `, version ${facts.version}`;
   const role = facts?.role === undefined ? "" : `, role ${facts.role}`;
   const data = { detection, version: facts?.version, role: facts?.role, given };
+  if (detection === undefined && !context.splits) {
+    const message = `it does not show what kind of engine it is${version}; with --engine that does not matter`;
+    context.report("ok", "dialect.plain", engine, message, { data });
+    return;
+  }
   if (detection === undefined) {
     const message = `it shows no dialect${version}`;
     const remedy =
