@@ -16,15 +16,20 @@ export class EngineCaches {
   /**
    * @param restarted nothing of what the engine had is there any more
    * @param lostTrack why an engine cannot be followed
+   * @param warn of publishers that are of no engine
    */
   constructor(
     restarted: (pool: string, engine: string) => void,
     lostTrack: (pool: string, engine: string, why: string) => void,
+    warn: (message: string) => void,
   ) {
-    this.#feeds = new KvFeeds((pool, engine) => ({
-      restarted: () => restarted(pool, engine),
-      lostTrack: (why) => lostTrack(pool, engine, why),
-    }));
+    this.#feeds = new KvFeeds(
+      (pool, engine) => ({
+        restarted: () => restarted(pool, engine),
+        lostTrack: (why) => lostTrack(pool, engine, why),
+      }),
+      warn,
+    );
   }
 
   /** From now on these are the pools. */
@@ -48,6 +53,11 @@ export class EngineCaches {
       if (source?.cache) tokens.set(addresses[engine]!, source.cache.leadingTokens(keys));
     });
     return tokens;
+  }
+
+  /** Engines that dial out connect to another process from now on. */
+  stopListening(): void {
+    this.#feeds.stopListening();
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import { type FollowerActions, KvFollower } from "./follower.ts";
 
 export interface KvEndpoint {
   readonly host: string;
+  /** 0 = the engine connects to the proxy. */
   readonly port: number;
   /** 0 = what was missed cannot be asked for. */
   readonly replayPort: number;
@@ -21,7 +22,8 @@ export class KvFeed implements FollowerActions {
   readonly #endpoint: KvEndpoint;
   readonly #events: KvFeedEvents;
   readonly #follower: KvFollower;
-  readonly #subscriber: ZmtpClient;
+  /** Undefined = the engine connects to the proxy. */
+  readonly #subscriber: ZmtpClient | undefined;
   #asking: ZmtpClient | undefined;
   #timer: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
@@ -33,24 +35,19 @@ export class KvFeed implements FollowerActions {
     this.#events = events;
     this.#follower = new KvFollower(this);
     const { host, port, topic } = endpoint;
+    if (port === 0) return;
     this.#subscriber = new ZmtpClient(
       { type: "SUB", host, port, topic, messageBytesMax: kvBatchBytesMax },
       {
-        connected: () => {
-          this.#reported = "";
-          this.#follower.connected();
-        },
-        message: (parts) => this.#follower.published(parts),
-        lost: (why) => {
-          this.lostTrack(why);
-          this.#follower.lost();
-        },
+        connected: () => this.publisherConnected(),
+        message: (parts) => this.published(parts),
+        lost: (why) => this.publisherLost(why),
       },
     );
   }
 
   open(): void {
-    this.#subscriber.open();
+    this.#subscriber?.open();
     this.#again = setInterval(() => {
       if (this.#follower.isBehind) this.#follower.catchUp();
     }, kvReplayAgainMs);
@@ -60,12 +57,28 @@ export class KvFeed implements FollowerActions {
   close(): void {
     clearInterval(this.#again);
     this.#stopAsking();
-    this.#subscriber.close();
+    this.#subscriber?.close();
   }
 
   /** What the engine has, by its own word; undefined = that is not known. */
   get cache() {
     return this.#follower.isExact ? this.#follower.cache : undefined;
+  }
+
+  // ---- What becomes of the connection on which the engine publishes ----
+
+  publisherConnected(): void {
+    this.#reported = "";
+    this.#follower.connected();
+  }
+
+  published(parts: readonly Buffer[]): void {
+    this.#follower.published(parts);
+  }
+
+  publisherLost(why: string): void {
+    this.lostTrack(why);
+    this.#follower.lost();
   }
 
   // ---- What the follower asks ----

@@ -53,6 +53,7 @@ export class PoolQueues implements QueueService {
     this.#caches = new EngineCaches(
       (pool, engine) => this.#restarted(pool, engine),
       (pool, engine, why) => log("warn", `${nameOf(pool, engine)} cannot be followed: ${why}`),
+      (message) => log("warn", message),
     );
   }
 
@@ -118,6 +119,11 @@ export class PoolQueues implements QueueService {
   tick(): void {
     for (const queue of this.#queues.values()) queue.tick();
     this.#logKnowledge();
+  }
+
+  /** This process takes no new requests: engines that dial out may connect to the one that does. */
+  drain(): void {
+    this.#caches.stopListening();
   }
 
   close(): void {

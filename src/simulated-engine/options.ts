@@ -45,6 +45,10 @@ export interface EngineOptions extends Partial<Timing> {
   readonly kvCacheTokens?: number;
   /** Port on which changes of the prefix cache are published, as by vLLM; 0 = none. Turns the prefix cache on. */
   readonly kvEvents?: number;
+  /** `HOST:PORT` to which it connects to publish them instead, as vLLM does with an endpoint without `*`; "" = none. */
+  readonly kvEventsTo?: string;
+  /** Topic of KV events; "" = none. */
+  readonly kvTopic?: string;
   /** Port on which missed KV events are replayed; 0 = none. */
   readonly kvReplay?: number;
   /** Value of `created` in responses, in seconds since 1970; `now` = the real time. */
@@ -82,6 +86,8 @@ export const engineDefaults = {
   prefixCache: false,
   kvCacheTokens: 4_194_304,
   kvEvents: 0,
+  kvEventsTo: "",
+  kvTopic: "",
   kvReplay: 0,
   promptTokensDetails: false,
   devMode: false,

@@ -148,8 +148,10 @@ class EngineServer implements RunningEngine {
   }
 
   async #publish(): Promise<void> {
-    const { host, kvEvents, kvReplay } = this.#core.options;
-    await this.#core.publisher?.listen(kvEvents, host);
+    const { host, kvEvents, kvEventsTo, kvReplay } = this.#core.options;
+    if (kvEvents > 0) await this.#core.publisher?.listen(kvEvents, host);
+    const [, subscriber = "", port] = /^\[?(.*?)\]?:(\d+)$/.exec(kvEventsTo) ?? [];
+    if (port !== undefined) this.#core.publisher?.connect(Number(port), subscriber);
     if (kvReplay > 0) await this.#core.publisher?.listenForReplay(kvReplay, host);
   }
 

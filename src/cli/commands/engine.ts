@@ -104,6 +104,12 @@ function addCaches(command: Command): void {
       defaults.kvEvents,
     )
     .option(
+      "--kv-events-to <host:port>",
+      "where it connects to publish KV events, instead of a port of its own",
+      defaults.kvEventsTo,
+    )
+    .option("--kv-topic <topic>", "topic of KV events", defaults.kvTopic)
+    .option(
       "--kv-replay <port>",
       "port for the replay of missed KV events; 0 = none",
       notNegative,

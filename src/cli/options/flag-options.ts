@@ -67,7 +67,7 @@ function addEngineOptions(command: Command): Command {
     .option("--tokenize", "have prompts tokenised by an engine before an engine is chosen")
     .option(
       "--kv-events <port[:replay]>",
-      "port where engines publish their cached blocks; implies --tokenize (default: none)",
+      "port where engines publish their cached blocks, or tcp://*:PORT where they connect to; implies --tokenize",
     );
 }
 

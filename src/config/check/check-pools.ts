@@ -1,10 +1,12 @@
 /** Checks of pools: their engines, policies and queues, and the addresses at which engines register. */
 import { policyKeyTemplates, policyNeeds } from "../../policies/create-policy.ts";
 import { placesPrompts } from "../../queue/orderings/registry.ts";
+import type { ConfigPath, Faults } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import { isShortForm } from "../schema/pool/predictive.ts";
 import type { PoolConfig } from "../schema/schema.ts";
 import { parseHostAndPort } from "../values/engine-url.ts";
+import { parseZmqAddress } from "../values/zmq-address.ts";
 import { checkEngine } from "./check-engine.ts";
 import { checkSources } from "./check-sources.ts";
 import type { CheckContext } from "./context.ts";
@@ -77,6 +79,8 @@ function checkUnused(
   });
   const places = queue !== undefined && placesPrompts(queue.order);
   const usesCaches = places || policy.name === "custom" || policyNeeds(policy).blocks;
+  if (kvEvents?.listen !== undefined)
+    checkKvListen(faults, kvEvents.listen, ["pools", name, "kvEvents", "listen"]);
   if (kvEvents !== undefined && !tokenize) {
     const hint = "add tokenize: true";
     faults.warn(["pools", name, "kvEvents"], "kvEvents has no effect without tokenize", hint);
@@ -91,6 +95,11 @@ function checkUnused(
     const message = "queue has no effect: an engine without maxConns takes every request";
     faults.warn(["pools", name, "queue"], message);
   }
+}
+
+function checkKvListen(faults: Faults, listen: string, path: ConfigPath): void {
+  if (parseZmqAddress(listen) !== undefined) return;
+  faults.emerg(path, `invalid address "${listen}" for KV events`, "write tcp://*:5557");
 }
 
 export function checkRegistrations({ config, faults }: CheckContext): void {

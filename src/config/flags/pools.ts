@@ -3,7 +3,7 @@
 import { decodePolicyName, prefillPolicyName } from "../schema/pool/default-policies.ts";
 import type { EjectionConfig } from "../schema/pool/ejection.ts";
 import { parseEjection } from "../schema/pool/ejection-text.ts";
-import { parseKvEventPorts } from "../schema/pool/kv-events.ts";
+import { parseKvEvents } from "../schema/pool/kv-events.ts";
 import type { PolicyConfig } from "../schema/pool/policies.ts";
 import { parsePolicy, type policyNames, type Role } from "../schema/pool/policy-text.ts";
 import type { ConfigInput } from "../schema/schema.ts";
@@ -146,8 +146,9 @@ function readCaches(
   fail: Fail,
 ): Pick<Pool, "tokenize" | "kvEvents"> {
   if (kvEvents === undefined) return tokenize ? { tokenize } : {};
-  const ports = parseKvEventPorts(kvEvents);
+  const ports = parseKvEvents(kvEvents);
   if (ports !== undefined) return { tokenize: true, kvEvents: ports };
-  fail(`invalid ports "${kvEvents}" for --kv-events`, "--kv-events 5557 or --kv-events 5557:5558");
+  const hint = "--kv-events 5557, 5557:5558, or tcp://*:5557?replay=5558 to listen";
+  fail(`invalid ports "${kvEvents}" for --kv-events`, hint);
   return {};
 }

@@ -163,6 +163,7 @@ export class Worker implements CallbackServer, ClientServices {
   drain(timeoutMs: number, idle: IdleClients = "close"): Promise<void> {
     this.draining = true;
     this.closesIdle = idle === "close";
+    this.#ownQueue?.drain();
     return new Promise((resolve) => {
       this.#onDrained = resolve;
       if (this.closesIdle) for (const client of [...this.#clients]) client.drain();

@@ -74,8 +74,9 @@ export class EngineCore implements EngineContext {
     this.dialect = dialect;
     const leaseMs = options.kvLeaseMs ?? dialect.kvLeaseMs;
     this.kvStore = new KvStore(clock, leaseMs, kvEntriesMax);
-    if (options.kvEvents > 0) this.publisher = new KvPublisher({ nowMs: () => clock.wallMs() });
-    if (options.prefixCache || options.kvEvents > 0) {
+    if (options.kvEvents > 0 || options.kvEventsTo !== "")
+      this.publisher = new KvPublisher({ topic: options.kvTopic, nowMs: () => clock.wallMs() });
+    if (options.prefixCache || this.publisher !== undefined) {
       const blocks = Math.floor(options.kvCacheTokens / blockTokens);
       this.#prefixCache = new PrefixCache(blocks, this.publisher);
     }

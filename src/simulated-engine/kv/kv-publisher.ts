@@ -4,7 +4,7 @@
  * with an empty part before; a message with the number -1 ends the replay.
  */
 
-import { createServer, type Server, type Socket } from "node:net";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { encode } from "@msgpack/msgpack";
 import { systemClock } from "../clock.ts";
 import { greeting, MessageReader, message, ready } from "./zmtp.ts";
@@ -28,6 +28,8 @@ export interface KvPublisherOptions {
   readonly nowMs?: () => number;
 }
 
+const reconnectMs = 100;
+
 export class KvPublisher {
   readonly #topic: Buffer;
   readonly #bufferSteps: number;
@@ -39,6 +41,7 @@ export class KvPublisher {
   readonly #buffer: { readonly seq: number; readonly payload: Uint8Array }[] = [];
   #events: unknown[] = [];
   #seq: number;
+  #isClosed = false;
 
   constructor({
     topic = "",
@@ -61,10 +64,15 @@ export class KvPublisher {
 
   /** Resolves to the port of the PUB. */
   listen(port: number, host: string): Promise<number> {
-    return this.#listen(port, host, "PUB", (socket, [first]) => {
-      if (first?.[0] === 1) this.#subscribers.set(socket, first.toString("latin1", 1));
-      else if (first?.[0] === 0) this.#subscribers.delete(socket);
-    });
+    return this.#listen(port, host, "PUB", (socket, [first]) => this.#subscribe(socket, first));
+  }
+
+  /** Dials out to a subscriber, and again whenever the connection ends, as with an endpoint without `*`. */
+  connect(port: number, host: string): void {
+    if (this.#isClosed) return;
+    const socket = createConnection({ port, host });
+    this.#accept(socket, "PUB", (_, [first]) => this.#subscribe(socket, first));
+    socket.on("close", () => setTimeout(() => this.connect(port, host), reconnectMs).unref());
   }
 
   /** Resolves to the port of the ROUTER. */
@@ -126,8 +134,14 @@ export class KvPublisher {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const server of this.#servers) server.close();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #subscribe(socket: Socket, first: Buffer | undefined): void {
+    if (first?.[0] === 1) this.#subscribers.set(socket, first.toString("latin1", 1));
+    else if (first?.[0] === 0) this.#subscribers.delete(socket);
   }
 
   #add(event: Readonly<Record<string, unknown>>): void {

@@ -1,5 +1,6 @@
 /** The KV events of a pool's engines. */
 import { z } from "zod";
+import { parseZmqAddress } from "../../values/zmq-address.ts";
 import { withDetails } from "../describe.ts";
 
 export const kvEventsSchema = z
@@ -28,14 +29,29 @@ export const kvEventsSchema = z
           "An engine's own attribute `kv_replay_port` takes precedence.",
         ),
       ),
+    listen: z
+      .string()
+      .max(300)
+      .optional()
+      .describe(
+        withDetails(
+          "Where engines connect that dial out: `tcp://*:5557`; then `port` is not used.",
+          "Rank R of an engine connects to this port + R.",
+        ),
+      ),
     topic: z.string().max(255).default("").describe("Only events of this topic are read."),
   })
   .describe("KV events of vLLM and SGLang over ZeroMQ (`docs/kv-events.md`).");
 
-/** `PORT` or `PORT:REPLAY_PORT`; undefined = neither. */
-export function parseKvEventPorts(text: string): z.input<typeof kvEventsSchema> | undefined {
-  const [, port, replayPort] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(text) ?? [];
-  if (port === undefined) return undefined;
-  const ports = { port: Number(port), ...(replayPort && { replayPort: Number(replayPort) }) };
-  return kvEventsSchema.safeParse(ports).success ? ports : undefined;
+/** `PORT`, `PORT:REPLAY_PORT`, or `tcp://*:PORT?replay=REPLAY_PORT` to listen; undefined = none of them. */
+export function parseKvEvents(text: string): z.input<typeof kvEventsSchema> | undefined {
+  const [, listen, port, replayPort] =
+    /^(?:(tcp:\/\/[^?]*)(?=$|\?)|(\d{1,5})(?=$|:))(?:(?::|\?replay=)(\d{1,5}))?$/.exec(text) ?? [];
+  if ((listen ?? port) === undefined) return undefined;
+  if (listen !== undefined && parseZmqAddress(listen) === undefined) return undefined;
+  const input = {
+    ...(listen === undefined ? { port: Number(port) } : { listen }),
+    ...(replayPort && { replayPort: Number(replayPort) }),
+  };
+  return kvEventsSchema.safeParse(input).success ? input : undefined;
 }

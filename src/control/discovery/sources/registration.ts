@@ -3,13 +3,25 @@ import { describeSystemError } from "../../../config/problems/system-error.ts";
 import { engineSchema, withFailureDefaults } from "../../../config/schema/pool/engine.ts";
 import type { Config, EngineConfig } from "../../../config/schema/schema.ts";
 import { parseHostAndPort } from "../../../config/values/engine-url.ts";
-import { registeredEnginesMax } from "../../../limits.ts";
-import { ZmtpRouter } from "../../../transport/zmtp/router.ts";
+import {
+  registeredEnginesMax,
+  zmtpConnectionsMax,
+  zmtpFrameBytesMax,
+  zmtpIdleTimeoutMs,
+} from "../../../limits.ts";
+import { ZmtpServer } from "../../../transport/zmtp/server.ts";
 import { ServeError } from "../../serve-error.ts";
 import { type Registration, readRegistration } from "./registration-message.ts";
 import type { EngineSource, SourceDeps, SourceState } from "./source.ts";
 
 type RegistrationConfig = Config["registrations"][number];
+
+const routerOptions = {
+  type: "ROUTER",
+  connectionsMax: zmtpConnectionsMax,
+  messageBytesMax: zmtpFrameBytesMax,
+  idleTimeoutMs: zmtpIdleTimeoutMs,
+} as const;
 
 interface RegisteredEngine extends Registration {
   /** Removes the engine, unless it registers again before. */
@@ -23,7 +35,7 @@ export class RegistrationSource implements EngineSource {
   #config: RegistrationConfig;
   readonly #deps: SourceDeps;
   /** Undefined = another process listens. */
-  #router: ZmtpRouter | undefined;
+  #router: ZmtpServer | undefined;
   /** By leg and URL. */
   readonly #engines = new Map<string, RegisteredEngine>();
   /** Problems logged already: engines register again every few seconds. */
@@ -84,8 +96,8 @@ export class RegistrationSource implements EngineSource {
     const { zmq } = this.#config;
     const address = parseHostAndPort(zmq.slice("tcp://".length), 0);
     if ("problem" in address) throw new ServeError(address.problem, "GP_REGISTRATION");
-    const router = new ZmtpRouter({
-      message: (parts) => this.#receive(parts),
+    const router = new ZmtpServer(routerOptions, {
+      message: (_, parts) => this.#receive(parts),
       refused: (from, why) => this.#problem(`${from} cannot register: ${why}`),
     });
     try {

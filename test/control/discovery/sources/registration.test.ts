@@ -13,7 +13,7 @@ import { readRegistration } from "../../../../src/control/discovery/sources/regi
 import { Sources } from "../../../../src/control/discovery/sources/sources.ts";
 import { systemClock } from "../../../../src/simulated-engine/clock.ts";
 import { ProxyRegistration } from "../../../../src/simulated-engine/dialects/shared/proxy-registration.ts";
-import { ZmtpRouter } from "../../../../src/transport/zmtp/router.ts";
+import { ZmtpServer } from "../../../../src/transport/zmtp/server.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { freePorts } from "../../../support/ports.ts";
 import { scaled } from "../../../support/times.ts";
@@ -186,7 +186,10 @@ it("after an upgrade engines stay as long as another process listens, and expire
   first.close();
   setup.sources.suspend();
   expect(setup.sources.state.map(({ key }) => key)).toEqual(["admin"]);
-  const other = new ZmtpRouter({ message: () => {}, refused: () => {} });
+  const other = new ZmtpServer(
+    { type: "ROUTER", connectionsMax: 8, messageBytesMax: 8_192, idleTimeoutMs: 0 },
+    { message: () => {}, refused: () => {} },
+  );
   await other.listen("127.0.0.1", setup.port);
   await delay(scaled(300));
   expect(setup.urls("p")).toHaveLength(1);

@@ -50,14 +50,20 @@ export const tokenize = honoured("pd_tokenize", here, flag, "`tokenize`", {
 });
 
 /** Parameters of the directive, by the keys that they set. */
-const kvEventParameters = { port: "port", replay: "replayPort", topic: "topic" } as const;
+const kvEventParameters = {
+  port: "port",
+  replay: "replayPort",
+  listen: "listen",
+  topic: "topic",
+} as const;
+const kvEventTexts: readonly string[] = ["listen", "topic"];
 
 function readKvEvents(parameters: readonly Word[], scope: Scope): KvEventsInput {
   const read: Record<string, unknown> = {};
   for (const word of parameters) {
     const [, name = "", text = ""] = /^(\w+)=(.*)$/s.exec(word.text) ?? [];
     const key = Object.entries(kvEventParameters).find(([known]) => known === name)?.[1];
-    const value = key === "topic" ? text : parseNumber(text);
+    const value = key !== undefined && kvEventTexts.includes(key) ? text : parseNumber(text);
     if (
       key === undefined ||
       value === undefined ||
@@ -78,7 +84,9 @@ export const kvEvents = honoured(
   "`kvEvents` (`docs/kv-events.md`)",
   {
     byDefault: "off",
-    note: "`port=` (5557), `replay=` (none) and `topic=` (all). Needs `pd_tokenize on`.",
+    note:
+      "`port=` (5557), or `listen=` (`tcp://*:5557`) for engines that dial out; " +
+      "`replay=` (none), `topic=` (all). Needs `pd_tokenize on`.",
   },
 );
 
