@@ -14,6 +14,7 @@ const entries = [
   "config/api",
   "config/docs/generated-files",
   "limits",
+  "observe/metrics/metrics-page",
   "policies/api",
   "proxy/response/local/outcomes-page",
   "proxy/worker/worker-thread",

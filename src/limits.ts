@@ -270,8 +270,8 @@ export const refusalsThatDoubt = 3;
 /** Failures of an engine in a row after which its requests move to others without regard to the retry budget. */
 export const failuresThatMoveRequests = 5;
 
-/** Counters of what becomes of requests: outcomes, retries by leg and cause. */
-export const requestCountersMax = 256;
+/** Counters of retries, by leg and cause. */
+export const requestCountersMax = 64;
 
 /**
  * `check`: engines of one role, pairs through which KV caches are transferred (each engine is in one, whatever their

@@ -36,6 +36,7 @@ export async function serve({ source, runtime, ...more }: ServeOptions): Promise
   }
   const instance = new Instance({
     config: loaded.config,
+    version,
     load,
     runtime,
     clock: systemClock,

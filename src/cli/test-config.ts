@@ -6,6 +6,7 @@ import type { Config } from "../config/schema/schema.ts";
 import { maskConfig } from "../config/values/secrets.ts";
 import { toFullYaml } from "../config/yaml/write-yaml.ts";
 import { readAccess } from "../control/admin/access.ts";
+import { listenerOf } from "../control/admin/listeners.ts";
 import { checkLogFiles } from "../control/process/log-files.ts";
 import { print, printError, printMessage, printProblem } from "./print.ts";
 
@@ -39,7 +40,10 @@ function passes(loaded: LoadResult): loaded is Extract<LoadResult, { config: Con
   if (problems.length > 0) return false;
   try {
     checkLogFiles(loaded.config);
-    if (loaded.config.admin !== undefined) readAccess(loaded.config.admin);
+    for (const name of ["admin", "metrics"] as const) {
+      const listener = listenerOf(loaded.config, name);
+      if (listener !== undefined) readAccess(listener, name);
+    }
     return true;
   } catch (error) {
     printMessage("emerg", (error as Error).message);

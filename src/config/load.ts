@@ -16,7 +16,7 @@ import {
   wholeFile,
 } from "./problems/problem.ts";
 import { describeOpenError } from "./problems/system-error.ts";
-import type { AdminConfig } from "./schema/admin.ts";
+import type { OperatorListener } from "./schema/operators.ts";
 import type { Config, ConfigInput } from "./schema/schema.ts";
 import { type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
@@ -139,6 +139,7 @@ function withFullPaths(config: Config, prefix: string): Config {
     ...(config.pidFile === undefined ? {} : { pidFile: full(config.pidFile) }),
     errorLog: { ...config.errorLog, file: full(config.errorLog.file) },
     ...(config.admin && { admin: withFullToken(config.admin, full) }),
+    metrics: withFullToken(config.metrics, full),
     ...(config.record && { record: { ...config.record, file: full(config.record.file) } }),
     pools: withFullSources(config.pools, full),
     servers,
@@ -155,7 +156,10 @@ function withFullSources(pools: Config["pools"], full: (file: string) => string)
   return Object.fromEntries(entries);
 }
 
-function withFullToken(admin: AdminConfig, full: (file: string) => string): AdminConfig {
-  const { token } = admin;
-  return token && "file" in token ? { ...admin, token: { file: full(token.file) } } : admin;
+function withFullToken<Listener extends Pick<OperatorListener, "token">>(
+  listener: Listener,
+  full: (file: string) => string,
+): Listener {
+  const { token } = listener;
+  return token && "file" in token ? { ...listener, token: { file: full(token.file) } } : listener;
 }

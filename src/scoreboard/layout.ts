@@ -1,6 +1,7 @@
 /** How the scoreboard lies in shared memory: the fields of each slot, and where each array starts. */
 
 import { kvCountsLength } from "./kv-counts.ts";
+import { legCountsLength } from "./leg-counts.ts";
 import { prefixJournalLength } from "./prefix-journal.ts";
 import { promptListLength } from "./prompt-list.ts";
 import { requestCountsLength } from "./request-counts.ts";
@@ -97,7 +98,8 @@ export function offsetsOf({ workers, slots }: ScoreboardSize) {
   const floats = (rows + workers * slots * 4 + 7) & ~7;
   const shared = floats + workers * slots * rowFields * 8;
   const kv = shared + slots * sharedFields * 8;
-  const requests = kv + kvCountsLength(workers, slots);
+  const legs = kv + kvCountsLength(workers, slots);
+  const requests = legs + legCountsLength(workers, slots);
   const prompts = requests + requestCountsLength(workers);
   const prefixes = prompts + promptListLength(workers);
   const byteLength = prefixes + prefixJournalLength(workers, slots);
@@ -109,6 +111,7 @@ export function offsetsOf({ workers, slots }: ScoreboardSize) {
     floats,
     shared,
     kv,
+    legs,
     requests,
     prompts,
     prefixes,

@@ -34,6 +34,7 @@ import {
   totalFields,
   totalInFlight,
 } from "./layout.ts";
+import { LegCounts } from "./leg-counts.ts";
 import { PrefixJournal } from "./prefix-journal.ts";
 import { PromptList } from "./prompt-list.ts";
 import { RequestCounts } from "./request-counts.ts";
@@ -59,6 +60,7 @@ export class Scoreboard {
   readonly history: AssignmentHistory;
   readonly signals: EngineSignals;
   readonly kv: KvCounts;
+  readonly legs: LegCounts;
   readonly requests: RequestCounts;
   readonly #arrays: ScoreboardArrays;
   readonly #totals: Int32Array;
@@ -97,6 +99,7 @@ export class Scoreboard {
     this.history = new AssignmentHistory(this.#arrays);
     this.signals = new EngineSignals(this.#arrays);
     this.kv = new KvCounts(memory, at.kv, size, worker);
+    this.legs = new LegCounts(memory, at.legs, size, worker);
     this.requests = new RequestCounts(memory, at.requests, workers, worker);
   }
 
@@ -180,6 +183,7 @@ export class Scoreboard {
       this.#floats.fill(0, row * rowFields, (row + 1) * rowFields);
     }
     this.kv.clearSlot(slot);
+    this.legs.clearSlot(slot);
     this.prefixes.clearSlot(slot);
   }
 
@@ -201,6 +205,15 @@ export class Scoreboard {
   load(slot: number): number {
     const at = slot * totalFields;
     return this.#totals[at + totalInFlight]! + this.#totals[at + totalExternal]!;
+  }
+
+  /** Requests, and bytes of prompts, that the engine was ever picked for. */
+  picks(slot: number): number {
+    return sumOf(this.#arrays, slot, rowAssignedRequests);
+  }
+
+  pickedBytes(slot: number): number {
+    return sumOf(this.#arrays, slot, rowAssignedBytes);
   }
 
   /** Bytes of the prompts at the engine, from all workers. */

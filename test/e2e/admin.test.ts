@@ -95,7 +95,9 @@ describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) =>
     const text = (await ask(`${admin}/admin/metrics`)).body;
     const pattern = /^global_proxy_engine_up\{pool="decode",engine="127\.0\.0\.1:\d+"\} 1$/gm;
     expect(text.match(pattern)).toHaveLength(2);
-    expect(text).toMatch(/^global_proxy_requests_total\{outcome="GP_OK"\} [1-9]\d*$/m);
+    expect(text).toMatch(
+      /^global_proxy_requests_total\{[^}]*outcome="GP_OK",status="200"\} [1-9]\d*$/m,
+    );
     expect(text).toMatch(/^global_proxy_engine_ejected\{pool="decode",[^}]*\} 0$/m);
     expect(text).toMatch(/cache_knowledge\{pool="prefill",[^}]*state="approximate"\} 1/);
     expect(text).toMatch(/cache_knowledge\{pool="decode",[^}]*state="blind"\} 1/);

@@ -2,11 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { retryConditions } from "../../src/config/schema/server/retry.ts";
 import { outcomes } from "../../src/proxy/context/outcomes.ts";
-import {
-  outcomeCounter,
-  refusedCounter,
-  retryCounter,
-} from "../../src/proxy/context/request-counters.ts";
+import { refusedCounter, retryCounter } from "../../src/proxy/context/request-counters.ts";
 import type { Client } from "./client.ts";
 import { decodes, prefills, response, type Script } from "./engine.ts";
 import { World, type WorldOptions } from "./world.ts";
@@ -84,7 +80,7 @@ describe.each(["prefill", "decode"] as const)("where each %s engine", (role) => 
     expect(counts.sum(refusedCounter(role))).toBeGreaterThan(0);
     const failed = role === "prefill" ? outcomes.prefillFailed : outcomes.decodeFailed;
     const outcome = statuses.has(502) ? failed : outcomes.answered;
-    expect(counts.sum(outcomeCounter(outcome))).toBe(requests);
+    expect(world.endedWith(outcome)).toBe(requests);
     // The overload is over.
     for (const engine of world.prefill) engine.script = prefills;
     for (const engine of world.decode) engine.script = decodes;

@@ -4,6 +4,7 @@
  */
 import type { Config } from "../../src/config/schema/schema.ts";
 import type { IdGenerator } from "../../src/dialects/dialect.ts";
+import { MetricsMemory } from "../../src/observe/metrics/metrics-memory.ts";
 import { Pool } from "../../src/pool/pool.ts";
 import type { SlotsByIdentity } from "../../src/pool/slots.ts";
 import { Worker } from "../../src/proxy/worker/worker.ts";
@@ -19,6 +20,7 @@ import { noHandler, type Transport } from "../../src/transport/socket.ts";
 interface WorkersDeps {
   readonly memory: SharedArrayBuffer;
   readonly shadowMemory: SharedArrayBuffer;
+  readonly metricsMemory: SharedArrayBuffer;
   random(): number;
   /** A worker is started. */
   started(worker: Worker, index: number): void;
@@ -61,6 +63,7 @@ export class SimulatedWorkers {
   readonly #deps: WorkersDeps;
   readonly #lives: Life[];
   readonly #queue: QueueServer | undefined;
+  readonly #count: number;
   /** Of ids: of its own, since how many there are should not change how the network behaves. */
   readonly #random = seededRandom(1);
   #serve: ((worker: Worker) => void) | undefined;
@@ -69,6 +72,7 @@ export class SimulatedWorkers {
   constructor(network: MemoryNetwork, count: number, deps: WorkersDeps) {
     this.#network = network;
     this.#deps = deps;
+    this.#count = count;
     if (count > 1) this.#queue = new QueueServer(network, () => {});
     this.#lives = Array.from({ length: count }, (_, index) => this.#start(index));
   }
@@ -153,6 +157,7 @@ export class SimulatedWorkers {
       socket.reset();
     }
     for (const shared of [memory, shadowMemory]) new Scoreboard(shared, index).closeRow(index);
+    this.#metrics(index).closeRow(index);
     this.#queue?.workerEnded(index);
     this.#lives[index] = this.#start(index);
     this.#serve?.(this.#lives[index].worker);
@@ -182,6 +187,7 @@ export class SimulatedWorkers {
       clock,
       board: new Scoreboard(memory, index),
       shadowBoard: new Scoreboard(shadowMemory, index),
+      metrics: this.#metrics(index),
       random,
       ids: seededIds(this.#random),
       ...(queue && { queue }),
@@ -193,6 +199,10 @@ export class SimulatedWorkers {
     worker.callbacks.listensAt({ host: "proxy", externalHost: "no.where", port });
     const life: Life = { worker, sockets, isAlive: true, hangs: false, isPaused: false };
     return life;
+  }
+
+  #metrics(index: number): MetricsMemory {
+    return new MetricsMemory(this.#deps.metricsMemory, this.#count, index);
   }
 
   #remoteQueue(server: QueueServer, index: number, isAlive: () => boolean): RemoteQueue {

@@ -4,6 +4,7 @@ import { expect } from "vitest";
 import { type Config, type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
 import { listenKey } from "../../src/config/values/listen-key.ts";
 import { deadlineTickMs, relayPendingTotalBytesMax } from "../../src/limits.ts";
+import { createMetricsMemory, MetricsMemory } from "../../src/observe/metrics/metrics-memory.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import type { Worker } from "../../src/proxy/worker/worker.ts";
 import { beingRetried } from "../../src/scoreboard/request-counts.ts";
@@ -57,6 +58,8 @@ export class World {
   /** Of second policies, where a pool has one. */
   readonly shadowBoard: Scoreboard;
   readonly config: Config;
+  /** What workers have counted. */
+  readonly metrics: MetricsMemory;
   readonly kv = new KvStore();
   readonly kvAudit = new KvAudit();
   readonly encode: readonly Engine[];
@@ -83,11 +86,14 @@ export class World {
     const size = { workers: options.workers ?? 1, slots: this.#slots };
     const memory = createScoreboardMemory(size);
     const shadowMemory = createScoreboardMemory(size);
+    const metricsMemory = createMetricsMemory(size.workers);
+    this.metrics = new MetricsMemory(metricsMemory, size.workers, 0);
     this.board = new Scoreboard(memory, 0);
     this.shadowBoard = new Scoreboard(shadowMemory, 0);
     this.workers = new SimulatedWorkers(this.network, size.workers, {
       memory,
       shadowMemory,
+      metricsMemory,
       random: this.random,
       started: ({ kvLedger }, index) => this.kvAudit.watch(index, kvLedger),
       writeLine: (line) => void this.lines.push(line),
@@ -147,6 +153,12 @@ export class World {
   runUntil(holds: () => boolean, atMostMs: number): void {
     this.network.runUntil(this.network.nowMs() + atMostMs, holds);
     if (!holds()) throw new Error(`still not so after ${atMostMs} ms`);
+  }
+
+  /** Requests that have ended, by outcome. */
+  endedWith({ code }: { readonly code: string }): number {
+    const ones = this.metrics.outcomes.read().filter(({ labels }) => labels[2] === code);
+    return ones.reduce((sum, { values: [count = 0] }) => sum + count, 0);
   }
 
   /** Of all engines, on the scoreboard. */
@@ -247,6 +259,8 @@ function inputOf(
     engines: urls.map((url) => ({ ...options.engine, url })),
   });
   return {
+    // Counted, though nobody listens there.
+    metrics: { port: 9902 },
     logFormats: { sim: { format: "$status $outcome $prefill_addr > $decode_addr" } },
     pools: {
       prefill: pool(prefill),

@@ -8,6 +8,7 @@ import { systemClock } from "../../transport/clock.ts";
 import { systemRandom } from "../../transport/random.ts";
 import { print, printProblem } from "../print.ts";
 import { formatAddress, runInstance, startLine } from "../serve.ts";
+import { version } from "../version.ts";
 
 const enginesPerRole = 4;
 const model = "simulated";
@@ -58,6 +59,7 @@ async function runDemo(
   }
   const instance = new Instance({
     config: parsed.config,
+    version,
     load: () => ({ config: parsed.config, notices: [] }),
     runtime,
     clock: systemClock,

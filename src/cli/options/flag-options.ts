@@ -77,6 +77,10 @@ function addProgramOptions(command: Command): Command {
     .option("--admin <address>", "[HOST:]PORT of the admin listener (default: none)")
     .option("--admin-token-file <file>", "its bearer token, without which it only reads")
     .option("--admin-token-env <name>", "environment variable that holds that token")
+    .option("--metrics <address>", "[HOST:]PORT of a listener for /metrics alone, or off")
+    .option("--metrics-token-file <file>", "its bearer token, which any address but loopback needs")
+    .option("--metrics-token-env <name>", "environment variable that holds that token")
+    .option("--vllm-metric-names", "metrics also by vLLM's names, for its dashboards")
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")
     .option(

@@ -1,6 +1,7 @@
 /** Checks of the addresses to listen on: those for clients, and that for operators. */
 import { isIP } from "node:net";
 import type { ConfigPath, Faults } from "../problems/fault.ts";
+import type { OperatorListener } from "../schema/operators.ts";
 import type { ListenConfig } from "../schema/schema.ts";
 import { isHostName, isLoopback } from "../values/engine-url.ts";
 import { listenKey } from "../values/listen-key.ts";
@@ -41,30 +42,44 @@ function checkAddress(faults: Faults, address: ListenConfig, path: ConfigPath): 
   }
 }
 
-/** Operators' listener names engines and requests, so clients must not reach it. */
-export function checkAdmin({ config: { admin, servers }, faults }: CheckContext): void {
-  if (admin === undefined) return;
-  const { host, port, token } = admin;
+/** Operators' listeners name engines and requests, so clients must not reach them. */
+export function checkOperators(context: CheckContext): void {
+  const { admin, metrics } = context.config;
+  if (admin !== undefined) checkOperator(context, "admin", admin);
+  const { port } = metrics;
+  if (port === undefined) return;
+  checkOperator(context, "metrics", { ...metrics, port });
+  if (admin === undefined || admin.port !== port || port === 0) return;
+  if (!overlaps(admin.host, metrics.host)) return;
+  const hint = "the admin listener has /metrics, too: leave metrics.port out";
+  context.faults.emerg(["metrics", "port"], "the admin listener has this port", hint);
+}
+
+function checkOperator(
+  { config: { servers }, faults }: CheckContext,
+  name: "admin" | "metrics",
+  { host, port, token }: Pick<OperatorListener, "host" | "port" | "token">,
+): void {
   if (isIP(host) === 0 && !isHostName(host)) {
-    faults.emerg(["admin", "host"], `invalid address "${host}" to listen on`);
+    faults.emerg([name, "host"], `invalid address "${host}" to listen on`);
   } else if (token === undefined && !isLoopback(host)) {
-    const hint =
-      "name a file or an environment variable that holds one: admin.token, --admin-token-file";
-    faults.emerg(
-      ["admin", "host"],
-      `admin on "${host}", which is not loopback, needs a token`,
-      hint,
-    );
+    const where = `${name}.token, --${name}-token-file`;
+    const hint = `name a file or an environment variable that holds one: ${where}`;
+    const message = `${name} on "${host}", which is not loopback, needs a token`;
+    faults.emerg([name, "host"], message, hint);
   }
-  const everywhere = ["0.0.0.0", "::"];
   const taken = servers
     .flatMap(({ listen }) => listen)
     .find((listen) => {
       if (port === 0 || listen.unixPath !== undefined || (listen.port ?? 80) !== port) return false;
-      return listen.host === host || [host, listen.host].some((one) => everywhere.includes(one));
+      return overlaps(listen.host, host);
     });
   if (taken !== undefined) {
-    const hint = "choose another port for admin";
-    faults.emerg(["admin", "port"], `a server for clients listens on ${listenKey(taken)}`, hint);
+    const hint = `choose another port for ${name}`;
+    faults.emerg([name, "port"], `a server for clients listens on ${listenKey(taken)}`, hint);
   }
+}
+
+function overlaps(one: string, other: string): boolean {
+  return one === other || [one, other].some((host) => host === "0.0.0.0" || host === "::");
 }

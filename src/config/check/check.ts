@@ -4,7 +4,7 @@
  */
 import { type ConfigFault, Faults } from "../problems/fault.ts";
 import type { Config, ConfigInput } from "../schema/schema.ts";
-import { checkAdmin, checkListens } from "./check-listens.ts";
+import { checkListens, checkOperators } from "./check-listens.ts";
 import { checkLogFormats, checkRecord } from "./check-logs.ts";
 import { checkMaps } from "./check-maps.ts";
 import { checkPools, checkRegistrations } from "./check-pools.ts";
@@ -24,7 +24,7 @@ export function checkConfig(config: Config, runtime: Runtime, input?: ConfigInpu
   checkRecord(context);
   checkMaps(context);
   checkListens(context);
-  checkAdmin(context);
+  checkOperators(context);
   checkServers(context);
   return faults.list;
 }

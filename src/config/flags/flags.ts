@@ -52,6 +52,11 @@ export interface Flags {
   readonly adminTokenEnv?: string;
   /** Name servers for engines that are named by `dns:` or `srv:`, by commas. */
   readonly resolver?: string;
+  /** The same for a listener of metrics alone; `off` = nothing is counted. */
+  readonly metrics?: string;
+  readonly metricsTokenFile?: string;
+  readonly metricsTokenEnv?: string;
+  readonly vllmMetricNames?: boolean;
   /** As in a pool. */
   readonly decodeCacheTokens?: string;
 }

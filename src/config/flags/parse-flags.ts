@@ -10,6 +10,7 @@ import {
   oneOf,
   readAdmin,
   readListen,
+  readMetrics,
   readMs,
   readTokens,
   readWorkers,
@@ -34,6 +35,7 @@ export function parseFlags(
   const workers = readWorkers(flags.workers, fail);
   const listen = readListen(flags.listen ?? "8080", fail);
   const admin = readAdmin(flags, fail);
+  const metrics = readMetrics(flags, fail);
   if (errors.length > 0) return { errors };
   const input: ConfigInput = {
     workers: workers ?? 1,
@@ -41,6 +43,7 @@ export function parseFlags(
     ...(flags.record !== undefined && { record: { file: flags.record } }),
     errorLog: { level },
     ...(admin && { admin }),
+    metrics,
     pools,
     servers: [{ listen: [listen ?? { port: 8080 }], routes: [route] }],
   };

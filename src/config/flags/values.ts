@@ -1,6 +1,6 @@
 /** Values of single flags: numbers, names and addresses. Each function reports what is wrong through `fail`. */
 import { didYouMean } from "../problems/suggest.ts";
-import { parseAdminAddress } from "../schema/admin.ts";
+import { parseOperatorAddress } from "../schema/operators.ts";
 import type { ConfigInput } from "../schema/schema.ts";
 import { parseHostAndPort } from "../values/engine-url.ts";
 import type { Flags } from "./flags.ts";
@@ -48,18 +48,38 @@ export function readMs(flag: string, text: string | undefined, fail: Fail): numb
   return fail(`invalid time "${text}" for ${flag}`, "milliseconds, from 0 to 86400000");
 }
 
-export function readAdmin(
-  { admin: text, adminTokenFile: file, adminTokenEnv: env }: Flags,
+export function readAdmin({ admin, adminTokenFile, adminTokenEnv }: Flags, fail: Fail) {
+  return readOperators("admin", admin, { file: adminTokenFile, env: adminTokenEnv }, fail);
+}
+
+/** `--metrics off` has workers count nothing. */
+export function readMetrics(
+  { metrics, metricsTokenFile: file, metricsTokenEnv: env, vllmMetricNames }: Flags,
   fail: Fail,
-): ConfigInput["admin"] {
+): ConfigInput["metrics"] {
+  const isOff = metrics === "off";
+  const listener = readOperators("metrics", isOff ? undefined : metrics, { file, env }, fail);
+  const more = { ...(isOff && { enabled: false }), ...(vllmMetricNames && { vllmNames: true }) };
+  return { ...listener, ...more };
+}
+
+/** A listener for operators, of the flag of that name. */
+function readOperators(
+  name: "admin" | "metrics",
+  text: string | undefined,
+  { file, env }: { readonly file: string | undefined; readonly env: string | undefined },
+  fail: Fail,
+) {
   if (file !== undefined && env !== undefined) {
-    fail("--admin-token-file cannot be combined with --admin-token-env");
+    fail(`--${name}-token-file cannot be combined with --${name}-token-env`);
   }
   const token = file !== undefined ? { file } : env !== undefined ? { env } : undefined;
-  if (text === undefined) return token && fail("the token of the admin listener needs --admin");
-  const parsed = parseAdminAddress(text);
+  if (text === undefined) {
+    return token && fail(`the token of the ${name} listener needs --${name}`);
+  }
+  const parsed = parseOperatorAddress(text);
   if (!("problem" in parsed)) return { ...parsed, ...(token && { token }) };
-  return fail(`invalid address "${text}" for --admin: ${parsed.problem}`, "[HOST:]PORT");
+  return fail(`invalid address "${text}" for --${name}: ${parsed.problem}`, "[HOST:]PORT");
 }
 
 export function readListen(text: string, fail: Fail): Listen | undefined {

@@ -11,6 +11,7 @@ import { callbackSchema } from "./callback.ts";
 import { withDetails } from "./describe.ts";
 import { errorLogSchema, logFormatSchema, type logLevels } from "./logs.ts";
 import { mapSchema } from "./map.ts";
+import { metricsSchema } from "./metrics.ts";
 import type { withFailureDefaults } from "./pool/engine.ts";
 import { poolSchema } from "./pool/pool.ts";
 import { recordSchema } from "./record.ts";
@@ -53,6 +54,7 @@ export const configSchema = z
     logFormats: z.record(text, logFormatSchema).default({}).describe("Formats of access logs."),
     record: recordSchema.optional(),
     admin: adminSchema.optional(),
+    metrics: metricsSchema.prefault({}),
     maps: z.array(mapSchema).max(1000).default([]).describe("Variables that depend on others."),
     pools: z.record(text, poolSchema).prefault({}).describe("Pools of engines."),
     registrations: z

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { describeOpenError } from "../../config/problems/system-error.ts";
-import type { AdminConfig } from "../../config/schema/admin.ts";
+import type { OperatorListener } from "../../config/schema/operators.ts";
 import { adminTokenBytesMax } from "../../limits.ts";
 import { ServeError } from "../serve-error.ts";
 
@@ -22,18 +22,30 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** The listeners for operators, by their section of the configuration. */
+export type ListenerName = "admin" | "metrics";
+
 /** Reads the token; throws `ServeError` if there is none where the configuration says. */
-export function readAccess({ token, host, hosts }: AdminConfig): AdminAccess {
+export function readAccess(
+  { token, host, hosts }: OperatorListener,
+  name: ListenerName = "admin",
+): AdminAccess {
   const names = [host, hostname(), "localhost", ...hosts];
-  return new AdminAccess(token && readToken(token), names);
+  return new AdminAccess(token && readToken(token, name), names, name);
 }
 
 export class AdminAccess {
   readonly #digest: Buffer | undefined;
   readonly #names: ReadonlySet<string>;
+  readonly #listener: ListenerName;
 
   /** @param token undefined = none is needed to read, and nobody may do more */
-  constructor(token: string | undefined, names: readonly string[]) {
+  constructor(
+    token: string | undefined,
+    names: readonly string[],
+    listener: ListenerName = "admin",
+  ) {
+    this.#listener = listener;
     this.#digest = token === undefined ? undefined : digestOf(token);
     this.#names = new Set(names.map((name) => name.toLowerCase()));
   }
@@ -46,15 +58,15 @@ export class AdminAccess {
   /** Undefined = the request may go on. */
   refusal({ host, authorization }: AccessRequest): Refusal | undefined {
     if (!this.#isOurs(host)) {
-      const message =
-        "this is not the name of the admin listener: use its address, or add the name to admin.hosts";
+      const it = this.#listener;
+      const message = `this is not the name of the ${it} listener: use its address, or add the name to ${it}.hosts`;
       return { status: 403, code: "unknown_host", message };
     }
     if (this.#digest === undefined) return undefined;
     const [, given = ""] = /^Bearer +([^\s]+)$/i.exec(authorization ?? "") ?? [];
     // Digests have one length: the comparison takes the same time for every token.
     if (timingSafeEqual(digestOf(given), this.#digest)) return undefined;
-    const message = "the admin listener needs its token, as Authorization: Bearer TOKEN";
+    const message = `the ${this.#listener} listener needs its token, as Authorization: Bearer TOKEN`;
     return { status: 401, code: "unauthorized", message };
   }
 
@@ -71,7 +83,7 @@ function digestOf(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-function readToken(from: NonNullable<AdminConfig["token"]>): string {
+function readToken(from: NonNullable<OperatorListener["token"]>, name: ListenerName): string {
   const [text, where] =
     "env" in from
       ? [process.env[from.env] ?? "", `the environment variable ${from.env}`]
@@ -86,7 +98,7 @@ function readToken(from: NonNullable<AdminConfig["token"]>): string {
           ? `has more than ${adminTokenBytesMax} bytes`
           : undefined;
   if (problem === undefined) return token;
-  throw new ServeError(`the admin token in ${where} ${problem}`, "GP_ADMIN_TOKEN");
+  throw new ServeError(`the ${name} token in ${where} ${problem}`, "GP_ADMIN_TOKEN");
 }
 
 function readTokenFile(file: string): string {

@@ -1,5 +1,6 @@
 /** What the pages of the admin listener read, and what they may change. */
 import type { Config } from "../../config/schema/schema.ts";
+import type { MetricsMemory } from "../../observe/metrics/metrics-memory.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
 import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
@@ -8,8 +9,11 @@ import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import type { WorkerCounts } from "../workers/restarts.ts";
+import type { Build } from "./metrics/process-families.ts";
 
 export interface AdminSource {
+  /** What runs. */
+  readonly build: Build;
   readonly workers: WorkerCounts;
   readonly isDraining: boolean;
   /** In force, as written. */
@@ -17,6 +21,7 @@ export interface AdminSource {
   readonly pools: readonly Pool[];
   /** Undefined = there are no workers yet. */
   readonly requests: RequestCounts | undefined;
+  readonly metrics: MetricsMemory | undefined;
   readonly signals: ReadonlyMap<string, SignalState>;
   /** Where engines come from, and which of them drain. */
   readonly discovery: Pick<

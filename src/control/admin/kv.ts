@@ -1,7 +1,6 @@
 /** The KV caches that prefill engines may hold for requests of this proxy, and what has become of earlier ones. */
 import type { Pool } from "../../pool/pool.ts";
 import { type KvEnd, kvEnds } from "../../scoreboard/kv-counts.ts";
-import { labelled, type MetricFamily } from "./metric-family.ts";
 
 interface KvCountsReport {
   /** Obligations: prefills whose KV cache is neither fetched nor freed yet. */
@@ -46,40 +45,6 @@ export function kvReports(pools: readonly Pool[], nowMs: number): KvPoolReport[]
       engines: ones,
     };
   });
-}
-
-export function kvMetrics(pools: readonly KvPoolReport[]): MetricFamily[] {
-  const engines = pools.flatMap(({ pool, engines: ones }) =>
-    ones.map((one) => ({ ...one, labels: { pool, engine: one.engine } })),
-  );
-  return [
-    {
-      name: "global_proxy_kv_obligations_open",
-      help: "Prefills whose KV cache is neither fetched by decode nor freed yet.",
-      type: "gauge",
-      samples: engines.map(({ labels, open }) => labelled(labels, open)),
-    },
-    {
-      name: "global_proxy_kv_obligation_oldest_age_seconds",
-      help: "Age of the oldest open one.",
-      type: "gauge",
-      samples: engines.map(({ labels, oldestAgeMs = 0 }) => labelled(labels, oldestAgeMs / 1_000)),
-    },
-    {
-      name: "global_proxy_kv_obligations_total",
-      help: "Those that have ended, by how.",
-      type: "counter",
-      samples: engines.flatMap(({ labels, ended }) =>
-        kvEnds.map((end) => labelled({ ...labels, end }, ended[end])),
-      ),
-    },
-    {
-      name: "global_proxy_kv_transfers_missing_total",
-      help: "Prefills that named no KV cache where the dialect has them do so.",
-      type: "counter",
-      samples: engines.map(({ labels, missing }) => labelled(labels, missing)),
-    },
-  ];
 }
 
 function endsOf(count: (end: KvEnd) => number): Record<KvEnd, number> {

@@ -1,15 +1,15 @@
 /** The pages of the admin listener, by path. */
 import { maskConfig } from "../../config/values/secrets.ts";
+import { expositionType } from "../../observe/metrics/exposition.ts";
 import { unfitPools } from "../../pool/health/readiness.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { AdminSource } from "./admin-source.ts";
 import { broadcast } from "./broadcast.ts";
 import { engineControl, engineControlPaths, readOnlyProblem } from "./engine-control.ts";
 import { type PoolReport, poolReports } from "./engines.ts";
-import { kvMetrics, kvReports } from "./kv.ts";
-import { metricsText } from "./metrics.ts";
+import { kvReports } from "./kv.ts";
+import { metricsText } from "./metrics/page.ts";
 import { otherProxies } from "./other-proxies.ts";
-import { ejectionMetrics, requestMetrics } from "./request-metrics.ts";
 import { type AdminResponse, adminProblem, json } from "./response.ts";
 import type { AdminRoutes } from "./server.ts";
 
@@ -22,15 +22,8 @@ const pages: Readonly<Record<string, Page>> = {
   "/admin/config": async ({ config }) => json(200, maskConfig(config).config),
   "/admin/kv": async (source, nowMs) => json(200, { pools: kvReports(source.pools, nowMs) }),
   "/admin/shadow": async (source) => json(200, { pools: await source.shadows() }),
-  "/admin/metrics": async (source, nowMs) => ({
-    status: 200,
-    contentType: "text/plain; version=0.0.4; charset=utf-8",
-    body: metricsText(source.workers, await reports(source, nowMs), [
-      ...(source.requests === undefined ? [] : requestMetrics(source.requests)),
-      ...ejectionMetrics(source.pools, nowMs),
-      ...kvMetrics(kvReports(source.pools, nowMs)),
-    ]),
-  }),
+  "/admin/metrics": metrics,
+  "/metrics": metrics,
 };
 const explainPath = "/admin/explain/";
 const broadcastPath = "/admin/engines/broadcast";
@@ -61,6 +54,30 @@ export function adminRoutes(
     const known = [...Object.keys(pages), ...others].join(", ");
     return adminProblem(404, "not_found", `there is no page ${path}; the pages are ${known}`);
   };
+}
+
+/** The listener of metrics alone. */
+export function metricsRoutes(
+  source: () => AdminSource,
+  clock: Pick<Clock, "wallMs">,
+): AdminRoutes {
+  return async (method, path) => {
+    if (method !== "GET" && method !== "HEAD") {
+      return adminProblem(405, "method_not_allowed", `${method} is not allowed here: use GET`);
+    }
+    if (path === "/metrics") return metrics(source(), clock.wallMs());
+    return adminProblem(404, "not_found", `there is no page ${path}; the page is /metrics`);
+  };
+}
+
+async function metrics(source: AdminSource, nowMs: number): Promise<AdminResponse> {
+  const all = {
+    ...source,
+    config: source.config.metrics,
+    poolReports: await reports(source, nowMs),
+    kvReports: kvReports(source.pools, nowMs),
+  };
+  return { status: 200, contentType: expositionType, body: metricsText(all, nowMs) };
 }
 
 /** 503 if the proxy takes no requests: no worker is alive, or it is draining. */

@@ -1,4 +1,4 @@
-/** The admin listener: plain HTTP in the main thread, apart from the data plane. */
+/** A listener for operators, for admin pages or metrics: plain HTTP in the main thread, apart from the data plane. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import {
   type AddressInfo,
@@ -6,7 +6,7 @@ import {
   type Server as Listener,
 } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
-import type { AdminConfig } from "../../config/schema/admin.ts";
+import type { OperatorListener } from "../../config/schema/operators.ts";
 import {
   adminBodyBytesMax,
   adminConnectionsMax,
@@ -15,7 +15,7 @@ import {
 } from "../../limits.ts";
 import { descriptorOf } from "../../transport/descriptor.ts";
 import { ServeError } from "../serve-error.ts";
-import { type AdminAccess, readAccess } from "./access.ts";
+import { type AdminAccess, type ListenerName, readAccess } from "./access.ts";
 import { type AdminResponse, adminProblem } from "./response.ts";
 
 /**
@@ -43,7 +43,14 @@ export interface AdminSocket {
   readonly descriptor: number;
 }
 
+/** What the log says of each. */
+const subjects: Readonly<Record<ListenerName, { readonly are: string; readonly page: string }>> = {
+  admin: { are: "the admin pages are", page: "/admin/" },
+  metrics: { are: "metrics are", page: "/metrics" },
+};
+
 export class AdminServer {
+  readonly #name: ListenerName;
   readonly #routes: AdminRoutes;
   readonly #log: (message: string) => void;
   #listening: BoundServer | undefined;
@@ -55,7 +62,13 @@ export class AdminServer {
   #inherited: AdminSocket | undefined;
 
   /** @param inherited of the process before */
-  constructor(routes: AdminRoutes, log: (message: string) => void, inherited?: AdminSocket) {
+  constructor(
+    name: ListenerName,
+    routes: AdminRoutes,
+    log: (message: string) => void,
+    inherited?: AdminSocket,
+  ) {
+    this.#name = name;
     this.#routes = routes;
     this.#log = log;
     this.#inherited = inherited;
@@ -68,16 +81,16 @@ export class AdminServer {
   }
 
   /** Binds the address of this configuration, besides the current one. Rejects with a ServeError. */
-  async open(config: AdminConfig | undefined): Promise<void> {
+  async open(config: OperatorListener | undefined): Promise<void> {
     this.#closeOne(this.#next);
     this.#next = undefined;
-    this.#nextAccess = config && readAccess(config);
+    this.#nextAccess = config && readAccess(config, this.#name);
     if (config === undefined || adminKey(config) === this.#listening?.key) return;
     this.#next = await this.#listen(config);
   }
 
   /** Applies a configuration that was opened: closes the address before. */
-  use(config: AdminConfig | undefined): void {
+  use(config: OperatorListener | undefined): void {
     this.#access = this.#nextAccess;
     if (config !== undefined && adminKey(config) === this.#listening?.key) return;
     this.#closeOne(this.#listening);
@@ -92,7 +105,7 @@ export class AdminServer {
     this.#listening = undefined;
   }
 
-  async #listen(config: AdminConfig): Promise<BoundServer> {
+  async #listen(config: OperatorListener): Promise<BoundServer> {
     const { host, port } = config;
     const key = adminKey(config);
     const http = createServer(
@@ -111,7 +124,7 @@ export class AdminServer {
     await new Promise<void>((resolve, reject) => {
       listener.once("error", (error: NodeJS.ErrnoException) => {
         const why = describeSystemError(error);
-        const message = `bind() to ${host}:${port} for admin failed (${why})`;
+        const message = `bind() to ${host}:${port} for ${this.#name} failed (${why})`;
         reject(new ServeError(message, error.code ?? "GP_ADMIN"));
       });
       listener.listen(
@@ -125,7 +138,8 @@ export class AdminServer {
     listener.on("error", () => {});
     http.on("error", () => {});
     const bound = listener.address() as AddressInfo;
-    this.#log(`the admin pages are at http://${host}:${bound.port}/admin/`);
+    const { are, page } = subjects[this.#name];
+    this.#log(`${are} at http://${host}:${bound.port}${page}`);
     return { http, listener, key };
   }
 
@@ -185,9 +199,9 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
 }
 
 /** Names the address of an admin listener; undefined = there is none. */
-export function adminKey<C extends AdminConfig | undefined>(
+export function adminKey<C extends OperatorListener | undefined>(
   config: C,
 ): C extends undefined ? undefined : string;
-export function adminKey(config: AdminConfig | undefined): string | undefined {
+export function adminKey(config: OperatorListener | undefined): string | undefined {
   return config && `${config.host} ${config.port}`;
 }

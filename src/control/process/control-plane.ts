@@ -6,8 +6,9 @@ import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { AdminSource } from "../admin/admin-source.ts";
-import { adminRoutes } from "../admin/routes.ts";
-import { AdminServer } from "../admin/server.ts";
+import { OperatorListeners } from "../admin/listeners.ts";
+import type { Build } from "../admin/metrics/process-families.ts";
+import { adminRoutes, metricsRoutes } from "../admin/routes.ts";
 import { Discovery } from "../discovery/discovery.ts";
 import type { ServeError } from "../serve-error.ts";
 import { removeStaleSockets } from "../workers/stale-sockets.ts";
@@ -17,6 +18,8 @@ import { Preparation } from "./preparation.ts";
 
 export interface ControlPlaneOptions {
   readonly config: Config;
+  /** Of this program, for metrics. */
+  readonly version?: string;
   readonly runtime: Runtime;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
@@ -41,8 +44,9 @@ export class ControlPlane {
   readonly workers: number;
   readonly #options: ControlPlaneOptions;
   readonly #discovery: Discovery;
-  readonly #admin: AdminServer;
+  readonly #operators: OperatorListeners;
   readonly #preparation: Preparation;
+  readonly #build: Build;
   #supervisor: Supervisor | undefined;
   #config: Config;
 
@@ -68,10 +72,16 @@ export class ControlPlane {
       log,
       chosenPorts: inheritance?.freePorts,
     });
-    this.#admin = new AdminServer(
-      adminRoutes(() => this.#adminSource(), clock),
+    this.#build = {
+      version: options.version ?? "",
+      runtime: `${runtime.name} ${runtime.version}`,
+      startedMs: Math.round(clock.wallMs() - process.uptime() * 1_000),
+    };
+    const source = () => this.#adminSource();
+    this.#operators = new OperatorListeners(
+      { admin: adminRoutes(source, clock), metrics: metricsRoutes(source, clock) },
       (message) => log.notice(message),
-      inheritance?.admin,
+      inheritance,
     );
   }
 
@@ -89,11 +99,11 @@ export class ControlPlane {
     const { inheritance } = this.#options;
     await this.#discovery.open(this.#config);
     // A process that takes over has no admin pages before there is something to say.
-    if (inheritance === undefined) await this.#openAdmin();
+    if (inheritance === undefined) await this.#openOperators();
     const addresses = await this.#startWorkers();
     this.#discovery.use(this.#config);
     if (inheritance === undefined) return addresses;
-    await this.#openAdmin();
+    await this.#openOperators();
     closeUnused(inheritance, this.#config, await this.#preparation.keysOf(this.#config));
     return addresses;
   }
@@ -103,7 +113,7 @@ export class ControlPlane {
     const before = this.#config;
     try {
       await this.#discovery.open(config);
-      await this.#admin.open(config.admin);
+      await this.#operators.open(config);
       await this.#applyToWorkers(config);
     } catch (error) {
       this.#discovery.restore(before);
@@ -113,7 +123,7 @@ export class ControlPlane {
     if (this.#options.isEnding()) return;
     this.#config = config;
     this.#discovery.use(config);
-    this.#admin.use(config.admin);
+    this.#operators.use(config);
     // Of listeners that are closed now.
     await removeStaleSockets(before);
   }
@@ -133,11 +143,10 @@ export class ControlPlane {
   async leave(): Promise<Inheritance | string> {
     const clients = await this.#supervisor?.sockets();
     if (clients === undefined) return "workers have not said which sockets they have";
-    const { socket } = this.#admin;
     return {
       pid: process.pid,
       clients,
-      ...(socket && { admin: socket }),
+      ...this.#operators.sockets,
       freePorts: this.#preparation.ports.state,
       discovery: this.#discovery.state,
     };
@@ -145,13 +154,13 @@ export class ControlPlane {
 
   /** Operators and engines talk to the process that has taken over. */
   suspend(): void {
-    this.#admin.close();
+    this.#operators.close();
     this.#discovery.suspend();
   }
 
   /** The process that had taken over has ended. Rejects with `ServeError`. */
   async resume(): Promise<void> {
-    await this.#openAdmin();
+    await this.#openOperators();
     await this.#discovery.resume();
   }
 
@@ -164,12 +173,12 @@ export class ControlPlane {
 
   close(): void {
     this.#discovery.close();
-    this.#admin.close();
+    this.#operators.close();
   }
 
-  async #openAdmin(): Promise<void> {
-    await this.#admin.open(this.#config.admin);
-    this.#admin.use(this.#config.admin);
+  async #openOperators(): Promise<void> {
+    await this.#operators.open(this.#config);
+    this.#operators.use(this.#config);
   }
 
   async #startWorkers(): Promise<readonly BoundAddress[]> {
@@ -211,11 +220,13 @@ export class ControlPlane {
   #adminSource(): AdminSource {
     const supervisor = this.#supervisor;
     return {
+      build: this.#build,
       workers: supervisor?.workers ?? { alive: 0, configured: this.workers, died: 0, hung: 0 },
       isDraining: this.#options.isEnding(),
       config: this.#config,
       pools: supervisor?.pools ?? [],
-      requests: supervisor?.requests,
+      requests: supervisor?.counted.view.requests,
+      metrics: supervisor?.counted.metrics,
       signals: supervisor?.signals ?? new Map(),
       discovery: this.#discovery,
       queue: async () => supervisor?.queue() ?? { caches: [], queues: [] },

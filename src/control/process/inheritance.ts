@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../../config/schema/schema.ts";
 import type { ListeningSocket } from "../../proxy/client/listeners.ts";
-import { type AdminSocket, adminKey } from "../admin/server.ts";
+import { type OperatorSockets, unusedSockets } from "../admin/listeners.ts";
 import type { DiscoveryState } from "../discovery/discovery.ts";
 import { registrationKey } from "../discovery/sources/registry.ts";
 import type { SourceState } from "../discovery/sources/source.ts";
@@ -29,11 +29,10 @@ export interface Command {
   readonly args: readonly string[];
 }
 
-export interface Inheritance {
+export interface Inheritance extends OperatorSockets {
   /** The process that it is from. */
   readonly pid: number;
   readonly clients: readonly ListeningSocket[];
-  readonly admin?: AdminSocket;
   readonly freePorts: ChosenPorts;
   readonly discovery: DiscoveryState;
 }
@@ -62,6 +61,7 @@ export function startHeir({ file, args }: Command, left: Inheritance): ChildProc
     ...left,
     clients: left.clients.map(passed),
     ...(left.admin && { admin: passed(left.admin) }),
+    ...(left.metrics && { metrics: passed(left.metrics) }),
     discovery: { ...left.discovery, sources: left.discovery.sources.map(passedIfOpen) },
   };
   const stateFile = withoutName(JSON.stringify(state));
@@ -112,7 +112,7 @@ export function sayReady(): void {
 
 /** In the new process: closes the sockets of addresses that its configuration does not have. */
 export function closeUnused(
-  { clients, admin, discovery }: Inheritance,
+  { clients, admin, metrics, discovery }: Inheritance,
   config: Config,
   keys: ReadonlySet<string>,
 ): void {
@@ -122,7 +122,7 @@ export function closeUnused(
   );
   const unused = [
     ...clients.filter(({ key }) => !keys.has(key)),
-    ...(admin === undefined || admin.key === adminKey(config.admin) ? [] : [admin]),
+    ...unusedSockets({ ...(admin && { admin }), ...(metrics && { metrics }) }, config),
     ...listening.filter(({ key }) => !registrations.has(key)),
   ];
   for (const { descriptor } of unused) closeSync(descriptor);

@@ -16,6 +16,8 @@ import { Upgrade } from "./upgrade.ts";
 
 export interface InstanceOptions {
   readonly config: Config;
+  /** Of this program, for metrics. */
+  readonly version?: string;
   /** Reads the configuration again, for a reload. */
   readonly load: () => LoadResult | Promise<LoadResult>;
   readonly runtime: Runtime;

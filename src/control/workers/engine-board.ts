@@ -3,6 +3,7 @@
  */
 import type { Config } from "../../config/schema/schema.ts";
 import { engineSlotsMax } from "../../limits.ts";
+import { createMetricsMemory, MetricsMemory } from "../../observe/metrics/metrics-memory.ts";
 import { type SlotsByIdentity, SlotTable } from "../../pool/slots.ts";
 import { createScoreboardMemory, Scoreboard } from "../../scoreboard/scoreboard.ts";
 
@@ -10,6 +11,9 @@ export class EngineBoard {
   readonly memory: SharedArrayBuffer;
   /** The scoreboard of shadow policies, which decide nothing. */
   readonly shadowMemory: SharedArrayBuffer;
+  /** Where workers count metrics. */
+  readonly metricsMemory: SharedArrayBuffer;
+  readonly metrics: MetricsMemory;
   readonly #board: Scoreboard;
   readonly #shadowBoard: Scoreboard;
   readonly #table: SlotTable;
@@ -19,6 +23,8 @@ export class EngineBoard {
     const size = { workers, slots: engineSlotsMax };
     this.memory = createScoreboardMemory(size);
     this.shadowMemory = createScoreboardMemory(size);
+    this.metricsMemory = createMetricsMemory(workers);
+    this.metrics = new MetricsMemory(this.metricsMemory, workers, 0);
     this.#board = new Scoreboard(this.memory, 0);
     this.#shadowBoard = new Scoreboard(this.shadowMemory, 0);
     this.#table = new SlotTable(engineSlotsMax, (slot) => {
@@ -59,5 +65,6 @@ export class EngineBoard {
   closeRow(worker: number): void {
     this.#board.closeRow(worker);
     this.#shadowBoard.closeRow(worker);
+    this.metrics.closeRow(worker);
   }
 }

@@ -12,7 +12,6 @@ import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import type { BoundAddress, IdleClients, WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
-import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
 import { HealthChecker } from "../polling/health-checker.ts";
 import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
@@ -87,6 +86,7 @@ export class Supervisor {
         workers,
         scoreboard: this.#board.memory,
         shadows: this.#board.shadowMemory,
+        metrics: this.#board.metricsMemory,
         heartbeats: this.#restarts.heartbeats,
       },
       inherited: options.inherited,
@@ -169,9 +169,9 @@ export class Supervisor {
     return this.#pools.all;
   }
 
-  /** What has become of requests. */
-  get requests(): RequestCounts {
-    return this.#board.view.requests;
+  /** What workers have counted: what has become of requests, on the scoreboard and beside it. */
+  get counted(): Pick<EngineBoard, "view" | "metrics"> {
+    return this.#board;
   }
 
   /** Whether engines report their load, by identity; engines that are not polled are left out. */

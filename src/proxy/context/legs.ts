@@ -10,6 +10,8 @@ export type LegFailure = "error" | "timeout" | "invalid" | "descriptors";
 export interface LegRecord {
   readonly address: string;
   readonly sentMs: number;
+  /** Of the prompt, estimated by its bytes. */
+  readonly promptTokens: number;
   connectedMs: number;
   headMs: number;
   endMs: number;

@@ -84,9 +84,16 @@ export class RequestContext {
   retryAfterMs = 0;
   /** A failure is its response because too many other requests were being retried. */
   isRetryRefused = false;
-  /** Set where traffic is recorded. */
+  /** Set where traffic is recorded, or tokens are counted. */
   meter: ResponseMeter | undefined;
   outcome: Outcome | undefined;
+  /** No prefill could be had, and decode computes the prompt. */
+  fellBack = false;
+  /** How often a response was continued that its decode engine had preempted or left. */
+  resumes = 0;
+  /** Of the prompt, as a prefill engine has said; -1 = nobody has read it. */
+  promptTokens = -1;
+  cachedTokens = -1;
   /** Tries of the legs so far, for the log. */
   encodes: readonly LegRecord[] = emptyList;
   prefills: readonly LegRecord[] = emptyList;

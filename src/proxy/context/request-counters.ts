@@ -1,15 +1,19 @@
-/** What each counter of the scoreboard's `RequestCounts` counts: retries, those that were refused, and outcomes. */
+/**
+ * What each counter of the scoreboard's `RequestCounts` counts: retries, and those that were refused. And outcomes as
+ * numbers, for metrics.
+ */
 import { retryConditions } from "../../config/schema/server/retry.ts";
 import { PROBLEMS } from "../../http1/problems.ts";
+import { legNames } from "../../scoreboard/leg-counts.ts";
 import { beingRetried } from "../../scoreboard/request-counts.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
 
-export const countedLegs = ["encode", "prefill", "decode"] as const;
-type CountedLeg = (typeof countedLegs)[number];
+type CountedLeg = (typeof legNames)[number];
 
 const firstRefused = beingRetried + 1;
-const firstRetry = firstRefused + countedLegs.length;
-const firstOutcome = firstRetry + countedLegs.length * retryConditions.length;
+const firstRetry = firstRefused + legNames.length;
+/** How many counters there are. */
+export const requestCounters: number = firstRetry + legNames.length * retryConditions.length;
 
 /** All codes with which a request can end. */
 export const outcomeCodes: readonly string[] = [
@@ -19,23 +23,20 @@ export const outcomeCodes: readonly string[] = [
     ...Object.values(PROBLEMS).map(({ code }) => code),
   ]),
 ];
-const outcomeCounters = new Map(outcomeCodes.map((code, index) => [code, firstOutcome + index]));
+const outcomeIndexes = new Map(outcomeCodes.map((code, index) => [code, index]));
 
-/** How many counters there are. */
-export const requestCounters: number = firstOutcome + outcomeCodes.length;
+/** In `outcomeCodes`. */
+export function outcomeIndex({ code }: Pick<Outcome, "code">): number {
+  return outcomeIndexes.get(code) ?? outcomeIndexes.get(outcomes.internal.code)!;
+}
 
 /** Retries of the leg that the retry budget has refused. */
 export function refusedCounter(leg: CountedLeg): number {
-  return firstRefused + countedLegs.indexOf(leg);
+  return firstRefused + legNames.indexOf(leg);
 }
 
 /** Retries of the leg after a failure of this kind. */
 export function retryCounter(leg: CountedLeg, condition: (typeof retryConditions)[number]): number {
-  const row = countedLegs.indexOf(leg) * retryConditions.length;
+  const row = legNames.indexOf(leg) * retryConditions.length;
   return firstRetry + row + retryConditions.indexOf(condition);
-}
-
-/** Requests with this outcome. */
-export function outcomeCounter({ code }: Pick<Outcome, "code">): number {
-  return outcomeCounters.get(code) ?? outcomeCounters.get(outcomes.internal.code)!;
 }

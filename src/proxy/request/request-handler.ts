@@ -10,7 +10,6 @@ import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
 import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import { outcomeCounter } from "../context/request-counters.ts";
 import { ResponseMeter } from "../context/response-meter.ts";
 import { ExchangeDriver } from "../pd/driver/exchange-driver.ts";
 import type { ExchangeRequest } from "../pd/driver/exchange-services.ts";
@@ -46,6 +45,10 @@ export class RequestHandler implements ExchangeRequest {
   #pageOf: Outcome | undefined;
   #pageStatus = 0;
   #hasArrived = false;
+  /** It asks an engine for tokens, as far as is known. */
+  #generates = false;
+  /** Where it was first routed to; "" = nowhere. */
+  readonly #route: string;
   /** Undefined = the route times nothing. */
   readonly #timers: RequestTimers | undefined;
 
@@ -61,6 +64,7 @@ export class RequestHandler implements ExchangeRequest {
     this.body = new BodyLease(context, worker);
     this.server = server;
     this.#routed = routed;
+    this.#route = routed.route?.match.path ?? "";
     const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
     this.#timers = requestTimers(worker.deadlines, routed.route?.config, this);
@@ -86,7 +90,7 @@ export class RequestHandler implements ExchangeRequest {
     this.#giveRequestId();
     const { route, response, outcome } = this.#routed;
     if (this.worker.recorder !== undefined && context.method === "POST") {
-      context.meter = new ResponseMeter();
+      context.meter = this.worker.metrics?.takeMeter() ?? new ResponseMeter();
     }
     if (outcome !== undefined) this.ended(outcome);
     else if (response !== undefined) this.#return(response);
@@ -159,6 +163,8 @@ export class RequestHandler implements ExchangeRequest {
     const mustBeObject = prefills || encodes || stores;
     const problem = scanBody(context, this.worker, route, prefills, mustBeObject);
     if (generating) this.#timers?.comment(this.members);
+    this.#generates = isPost && (generating !== undefined || !route.byEndpoint);
+    if (this.#generates) context.meter ??= this.worker.metrics?.takeMeter();
     if (problem !== undefined) this.ended(problem);
     else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);
@@ -228,7 +234,6 @@ export class RequestHandler implements ExchangeRequest {
     this.#timers?.end();
     const { context, worker } = this;
     context.outcome = this.#pageOf ?? outcome;
-    worker.counts.add(outcomeCounter(context.outcome));
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
     const answered = whole || this.#repliesWithError(outcome);
     context.endMs = worker.clock.nowMs();
@@ -240,11 +245,14 @@ export class RequestHandler implements ExchangeRequest {
       if (this.response.endsWithConnection) this.#client.reset();
       else this.#client.close();
     }
+    worker.metrics?.ended(context, this.#route, this.#generates);
     this.body.dropMembers();
     this.body.letGo();
     worker.recorder?.write(context);
     context.explanation?.end(context);
     for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
+    if (context.meter !== undefined) worker.metrics?.giveMeter(context.meter);
+    context.meter = undefined;
   }
 
   /** Answers with an error; false when it is too late for one, or nobody is there to read it. */

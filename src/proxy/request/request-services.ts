@@ -2,6 +2,7 @@
 import type { Explanation } from "../context/explanation.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import type { RequestMetrics } from "../context/request-metrics.ts";
 import type { ExchangeServices } from "../pd/driver/exchange-services.ts";
 import type { ClientPort } from "../response/response-writer.ts";
 import type { Route } from "../routing/route.ts";
@@ -22,6 +23,8 @@ export interface RequestClient extends ClientPort {
 /** What requests need of their worker beyond what forwarding them does. */
 export interface RequestServices extends ExchangeServices {
   readonly bodies: { take(bytes: number): boolean; giveBack(bytes: number): void };
+  /** Undefined = nobody reads metrics of requests. */
+  readonly metrics: RequestMetrics | undefined;
   /** Undefined = traffic is not recorded. */
   readonly recorder: { write(context: RequestContext): void } | undefined;
   /** Undefined = nobody may ask why the request's engines are chosen. */

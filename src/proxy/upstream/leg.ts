@@ -215,6 +215,7 @@ export class Leg implements LegOwner {
     const hasWaited = (failure.kind === "timeout" && !failure.unsent) || failure.isError === true;
     if (failure.kind !== "descriptors" && !this.#request.isFinal?.(this))
       this.health.failed(failure.unsent && !this.#resent, hasWaited);
+    placement.pool.board.legs.failed(placement.engine.slot, this.name, failure.kind);
     this.#request.services.reports.legFailed(placement, this.name, failure);
     // As nginx logs a try without a response.
     if (this.#record?.status === 0) this.#record.status = failure.kind === "timeout" ? 504 : 502;
@@ -260,6 +261,7 @@ export class Leg implements LegOwner {
       this.#record = {
         address: engine.address.key,
         sentMs,
+        promptTokens: placement.lease.tokens,
         connectedMs: connection.connecting ? -1 : sentMs,
         headMs: -1,
         endMs: -1,
@@ -281,6 +283,9 @@ export class Leg implements LegOwner {
   /** Every way out comes through here. The lease closes once however often this runs. */
   #close(endMs = this.#clock.nowMs()): void {
     if (this.#record !== undefined) {
+      const { pool, engine } = this.place.placement!;
+      const { headMs, status } = this.#record;
+      pool.board.legs.ended(engine.slot, this.name, headMs < 0 ? 0 : status);
       this.#record.endMs = endMs;
       this.#record.bytesReceived = this.#connection?.bytesReceived ?? 0;
     }

@@ -28,6 +28,8 @@ export interface WorkerData {
   readonly scoreboard: SharedArrayBuffer;
   /** Of another one, of the same size, for the second policies that follow those that decide. */
   readonly shadows: SharedArrayBuffer;
+  /** Where metrics are counted, for `new MetricsMemory(memory, workers, workerIndex)`. */
+  readonly metrics: SharedArrayBuffer;
   /** An Int32 of each worker, which it counts up every `deadlineTickMs` as long as it does not hang. */
   readonly heartbeats: SharedArrayBuffer;
   /** Listening sockets of the process from which this one takes over; undefined = it takes over from none. */

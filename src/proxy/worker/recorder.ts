@@ -1,5 +1,4 @@
 /** Writes served prompts as lines of a trace that `global-proxy simulate` replays: sizes and times, never text. */
-import { KeyName } from "../../body/json/key-name.ts";
 import { scanTopLevel, TopLevel } from "../../body/json/top-level.ts";
 import { promptBlocks } from "../../body/prompt/prompt-blocks.ts";
 import { SaltedIds } from "../../body/prompt/salted-ids.ts";
@@ -8,9 +7,8 @@ import { usualBytesPerToken } from "../../estimates/token-ratio.ts";
 import { promptBlockBytes, promptBlocksMax } from "../../limits.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import { outputTokensOf } from "../context/response-meter.ts";
 import type { LineSink } from "../routing/access-log.ts";
-
-const messages = new KeyName("messages");
 
 export class Recorder {
   readonly #sink: LineSink;
@@ -30,7 +28,7 @@ export class Recorder {
     if (meter === undefined || status < 200 || status >= 300) return;
     const members = this.#members;
     if (scanTopLevel(body, 0, body.length, members) === undefined) {
-      const outputTokens = this.#outputTokens(context, members);
+      const { tokens: outputTokens } = outputTokensOf(meter, members);
       if (outputTokens > 0) {
         const blocks: number[] = [];
         promptBlocks(members, promptBlockBytes, promptBlocksMax, blocks);
@@ -43,13 +41,6 @@ export class Recorder {
       }
     }
     members.clear();
-  }
-
-  #outputTokens({ meter }: RequestContext, members: TopLevel): number {
-    const { responseTokens, events } = meter!;
-    if (responseTokens >= 0) return responseTokens;
-    // The first event of a chat has the role alone.
-    return members.lastIndexOf(messages) >= 0 ? events - 1 : events;
   }
 
   /** When it came, in ms since 1970, so that what several workers or proxies write can be put together. */

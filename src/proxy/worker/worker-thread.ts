@@ -5,6 +5,7 @@ import { systemIds } from "../../dialects/shared/id-generator.ts";
 import { deadlineTickMs, descriptorsLookAgainTicks } from "../../limits.ts";
 import { AccessLogs } from "../../observe/access-log.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
+import { MetricsMemory } from "../../observe/metrics/metrics-memory.ts";
 import { loadPolicyModules } from "../../policies/custom-policy.ts";
 import { RemoteQueue } from "../../queue/remote-queue.ts";
 import { Scoreboard } from "../../scoreboard/scoreboard.ts";
@@ -22,7 +23,7 @@ import { Worker } from "./worker.ts";
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
 const port = parentPort!;
-const { workerIndex, workers, scoreboard, shadows, heartbeats, inherited } =
+const { workerIndex, workers, scoreboard, shadows, metrics, heartbeats, inherited } =
   workerData as WorkerData;
 const errorLog = new ErrorLog({
   file: "stderr",
@@ -40,6 +41,7 @@ const worker = new Worker({
   clock: systemClock,
   board: new Scoreboard(scoreboard, workerIndex),
   shadowBoard: new Scoreboard(shadows, workerIndex),
+  metrics: new MetricsMemory(metrics, workers, workerIndex),
   random: systemRandom,
   ids: systemIds,
   collectGarbage,

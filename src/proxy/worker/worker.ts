@@ -1,8 +1,10 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
 import { TopLevel } from "../../body/json/top-level.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
+import { countsMetrics } from "../../config/values/counts-metrics.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
 import { callbackConnectionsMax } from "../../limits.ts";
+import type { MetricsMemory } from "../../observe/metrics/metrics-memory.ts";
 import type { Address } from "../../pool/address.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -20,6 +22,7 @@ import type { Client, ClientServices } from "../client/client-services.ts";
 import { PendingBudget } from "../client/pending-budget.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import { RequestMetrics } from "../context/request-metrics.ts";
 import { Scratch } from "../context/scratch.ts";
 import { Callbacks } from "../pd/callbacks.ts";
 import { KvLedger } from "../pd/kv/kv-ledger.ts";
@@ -33,12 +36,15 @@ import { MemoryReclaimer } from "./memory-reclaimer.ts";
 import type { IdleClients, WorkerQuestion } from "./messages.ts";
 import type { Recorder } from "./recorder.ts";
 import { Reports } from "./reports.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
 
 export interface WorkerDeps extends CompileDeps {
   readonly transport: Transport;
   readonly ids: IdGenerator;
   /** Where prompts of all workers wait; undefined = this worker is the only one. */
   readonly queue?: QueueService;
+  /** Where metrics are counted; undefined = nowhere. */
+  readonly metrics?: MetricsMemory;
   /** Gives memory back that nothing refers to; undefined = the runtime does that by itself. */
   readonly collectGarbage?: () => void;
 }
@@ -55,6 +61,8 @@ export class Worker implements CallbackServer, ClientServices {
   readonly kvLedger: KvLedger;
   readonly reports: Reports;
   readonly counts: RequestCounts;
+  /** Undefined = nobody reads metrics of requests. */
+  metrics: RequestMetrics | undefined;
   draining = false;
   closesIdle = false;
   readonly #deps: WorkerDeps;
@@ -65,6 +73,7 @@ export class Worker implements CallbackServer, ClientServices {
   readonly #callers = new Set<CallbackConnection>();
   readonly #topLevels: TopLevel[] = [];
   readonly #ownQueue: PoolQueues | undefined;
+  readonly #own: WorkerMetrics | undefined;
   #config: CompiledConfig | undefined;
   #serial = 0;
   #onDrained: (() => void) | undefined;
@@ -75,6 +84,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.clock = deps.clock;
     this.ids = deps.ids;
     this.counts = deps.board.requests;
+    this.#own = deps.metrics && new WorkerMetrics(deps.metrics);
     this.reports = new Reports(deps.log, deps.clock);
     this.callbacks = new Callbacks(deps.ids);
     this.deadlines = new Deadlines(deps.clock.nowMs());
@@ -98,6 +108,16 @@ export class Worker implements CallbackServer, ClientServices {
     this.#ownQueue?.use(this.#config.pools.values());
     this.#explanations.resize(config.admin?.explainedRequestsMax ?? 0);
     this.#links.use(this.#config.pools.values());
+    this.#useMetrics(config);
+  }
+
+  #useMetrics(config: Config): void {
+    const { metrics: memory, clock } = this.#deps;
+    const { modelsMax } = config.metrics;
+    if (memory === undefined || !countsMetrics(config)) this.metrics = undefined;
+    else if (this.metrics === undefined)
+      this.metrics = new RequestMetrics(memory, clock, modelsMax);
+    else this.metrics.models.max = modelsMax;
   }
 
   /** Requests that this worker's own queue deals with; 0 if the queue is in the main thread. */
@@ -111,6 +131,12 @@ export class Worker implements CallbackServer, ClientServices {
     this.deadlines.tick(nowMs);
     this.#memory.tick(nowMs);
     this.#ownQueue?.tick();
+    this.#own?.tick(nowMs, {
+      connections: this.#clients.size,
+      idleConnections: this.#links.idleCount,
+      bodyBytes: this.bodies.bytes,
+      unsentBytes: this.pending.bytes,
+    });
   }
 
   /** What is known of the engines now. */
@@ -121,8 +147,10 @@ export class Worker implements CallbackServer, ClientServices {
   accept(socket: Socket, listenKey: string): void {
     if (this.#clients.size >= this.#config!.config.connectionsMax || this.draining) {
       socket.destroy();
+      this.#own?.count("rejected");
       return;
     }
+    this.#own?.count("accepted");
     let servers = this.#config!.servers.get(listenKey)!;
     // A listener that a reload took away has no servers any more: its connections keep the last ones.
     const current = () => {

@@ -3,21 +3,18 @@ import { expect, test } from "vitest";
 import { retryConditions } from "../../../src/config/schema/server/retry.ts";
 import { requestCountersMax } from "../../../src/limits.ts";
 import {
-  countedLegs,
-  outcomeCodes,
-  outcomeCounter,
   refusedCounter,
   requestCounters,
   retryCounter,
 } from "../../../src/proxy/context/request-counters.ts";
+import { legNames } from "../../../src/scoreboard/leg-counts.ts";
 import { beingRetried } from "../../../src/scoreboard/request-counts.ts";
 
 test("each counter counts one thing, and all of them fit", () => {
   const counters = [
     beingRetried,
-    ...countedLegs.map(refusedCounter),
-    ...countedLegs.flatMap((leg) => retryConditions.map((one) => retryCounter(leg, one))),
-    ...outcomeCodes.map((code) => outcomeCounter({ code })),
+    ...legNames.map(refusedCounter),
+    ...legNames.flatMap((leg) => retryConditions.map((one) => retryCounter(leg, one))),
   ];
   expect(new Set(counters).size).toBe(counters.length);
   expect(Math.max(...counters)).toBe(requestCounters - 1);

@@ -40,6 +40,7 @@ export function legRecord(part: Partial<LegRecord>): LegRecord {
   return {
     address: "10.0.0.1:8000",
     sentMs: 0,
+    promptTokens: 0,
     connectedMs: -1,
     headMs: -1,
     endMs: -1,

@@ -6,6 +6,8 @@ import {
   admin,
   events,
   http,
+  metrics,
+  metricsVllmNames,
   pid,
   workerConnections,
   workerProcesses,
@@ -32,6 +34,8 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
   warnOfSelfLoops(pools.toInput(), servers, report, places);
   const pidFile = main.own(pid)[0]?.value;
   const adminAddress = main.own(admin)[0]?.value;
+  const metricsListener = main.own(metrics)[0]?.value;
+  const vllmNames = main.own(metricsVllmNames)[0]?.value;
   const connectionsMax = main.own(events)[0]?.block?.own(workerConnections)[0]?.value;
   const drainTimeoutMs = main.own(workerShutdownTimeout)[0]?.value;
   const errorLog = readErrorLog(main, httpBlock, report);
@@ -39,6 +43,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
     workers: main.own(workerProcesses)[0]?.value ?? 1,
     ...(pidFile !== undefined && { pidFile }),
     ...(adminAddress !== undefined && { admin: adminAddress }),
+    metrics: { ...metricsListener, ...(vllmNames && { vllmNames }) },
     ...(connectionsMax !== undefined && { connectionsMax }),
     ...(drainTimeoutMs !== undefined && { drainTimeoutMs }),
     ...(errorLog && { errorLog }),

@@ -1,6 +1,7 @@
 /** Directives of the main and events blocks. */
-import { parseAdminAddress } from "../../schema/admin.ts";
 import { logLevels } from "../../schema/logs.ts";
+import { parseOperatorAddress } from "../../schema/operators.ts";
+import type { ConfigInput } from "../../schema/schema.ts";
 import {
   flag,
   invalidValue,
@@ -18,7 +19,9 @@ import {
 } from "../reading/arguments.ts";
 import { anyHttp } from "../reading/context.ts";
 import { type Directive, honoured, ignored } from "../reading/directive.ts";
+import type { Scope } from "../reading/scope.ts";
 import { parseNumber } from "../reading/units.ts";
+import type { Word } from "../syntax/lexer.ts";
 import { logFile } from "./http/log.ts";
 
 /** The schema's bound. */
@@ -42,21 +45,42 @@ export const pid = honoured("pid", ["main"], text, "`pidFile`");
 export const admin = honoured(
   "pd_admin",
   ["main"],
-  reading(1, 2, ([word, parameter], scope) => {
-    const address = parseAdminAddress(word!.text);
-    if ("problem" in address) {
-      return scope.fail(`invalid address "${word!.text}": ${address.problem}`, word);
-    }
-    if (parameter === undefined) return address;
-    const [, kind, where = ""] = /^token_(file|env)=(.+)$/.exec(parameter.text) ?? [];
-    if (kind === undefined) {
-      return scope.fail(`invalid parameter "${parameter.text}"`, parameter);
-    }
-    return { ...address, token: kind === "file" ? { file: where } : { env: where } };
-  }),
+  reading(1, 2, (args, scope) => operatorListener(args, scope)),
   "`admin`, as `[HOST:]PORT [token_file=FILE | token_env=NAME]` (`docs/admin.md`)",
   { byDefault: "none" },
 );
+
+export const metrics = honoured(
+  "pd_metrics",
+  ["main"],
+  reading(1, 2, (args, scope): ConfigInput["metrics"] =>
+    args[0]!.text === "off" && args.length === 1
+      ? { enabled: false }
+      : operatorListener(args, scope),
+  ),
+  "`metrics`, as `[HOST:]PORT [token_file=FILE | token_env=NAME]`, or `off` (`docs/metrics.md`)",
+  { byDefault: "on the admin listener" },
+);
+
+export const metricsVllmNames = honoured(
+  "pd_metrics_vllm_names",
+  ["main"],
+  flag,
+  "`metrics.vllmNames`",
+  { byDefault: "off" },
+);
+
+/** An address for operators, and where its token is. */
+function operatorListener([word, parameter]: readonly Word[], scope: Scope) {
+  const address = parseOperatorAddress(word!.text);
+  if ("problem" in address) {
+    return scope.fail(`invalid address "${word!.text}": ${address.problem}`, word);
+  }
+  if (parameter === undefined) return address;
+  const [, kind, where = ""] = /^token_(file|env)=(.+)$/.exec(parameter.text) ?? [];
+  if (kind === undefined) return scope.fail(`invalid parameter "${parameter.text}"`, parameter);
+  return { ...address, token: kind === "file" ? { file: where } : { env: where } };
+}
 
 export const workerShutdownTimeout = honoured(
   "worker_shutdown_timeout",
@@ -113,6 +137,8 @@ export const mainDirectives: readonly Directive[] = [
   workerProcesses,
   pid,
   admin,
+  metrics,
+  metricsVllmNames,
   workerShutdownTimeout,
   errorLog,
   events,

@@ -230,6 +230,7 @@ export class Delivery {
     const rest = this.#merger.rest(this.#attempt.dialectRequest!);
     if (rest === undefined) return false;
     this.#attempt.dialectRequest = rest;
+    this.#request.context.resumes += 1;
     this.#exchange.decodePreempted(true, true);
     return true;
   }
@@ -242,7 +243,10 @@ export class Delivery {
   /** Asks for the rest of a response that its engine has preempted: a request of its own, which goes the whole way. */
   #continue(): void {
     const rest = this.#merger.rest(this.#attempt.dialectRequest!);
-    if (rest !== undefined) this.#attempt.dialectRequest = rest;
+    if (rest !== undefined) {
+      this.#attempt.dialectRequest = rest;
+      this.#request.context.resumes += 1;
+    }
     this.#exchange.decodePreempted(this.#response.started, rest !== undefined);
   }
 

@@ -46,8 +46,6 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
   readonly #retries: LegRetries;
   /** Undefined = no engine holds a KV cache for this request. */
   readonly kv: KvDuty | undefined;
-  /** No prefill could be had, and decode computes the prompt. */
-  #fellBack = false;
   /** Bytes of responses that are counted as held back. */
   #heldBytes = 0;
   /** Why the request cannot be forwarded at all. */
@@ -104,8 +102,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
 
   openAttempt(): void {
     const isAlone = this.exchange.order === "decode-only";
-    if (isAlone && this.legs.prefill !== undefined && !this.#fellBack) {
-      this.#fellBack = true;
+    if (isAlone && this.legs.prefill !== undefined && !this.#context.fellBack) {
+      this.#context.fellBack = true;
       this.services.reports.fellBack(this.#context);
     }
     this.kv?.end();

@@ -62,7 +62,8 @@ export class PrefillEvents {
   ended(): void {
     const { request, legs, kv, exchange, delivery, admission } = this.#parts;
     const { bytes: response, result } = this.#response;
-    learnFromPrefill(response, request.promptBytes, legs.targets, admission);
+    const { placement } = legs.prefill!.place;
+    learnFromPrefill(response, request, placement!, legs.targets, admission);
     const { reply, isMissing } = result;
     kv?.prefillEnded(reply === undefined && !isMissing ? "held" : "empty");
     if (reply === undefined) {

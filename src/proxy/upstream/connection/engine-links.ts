@@ -25,6 +25,13 @@ export class EngineLinks {
     return link;
   }
 
+  /** Connections that are kept for the next request. */
+  get idleCount(): number {
+    let count = 0;
+    for (const link of this.#byAddress.values()) count += link.idleCount;
+    return count;
+  }
+
   /** From now on these are the pools: links to other engines close when nothing uses them. */
   use(pools: Iterable<Pool>): void {
     const used = new Set<string>();

@@ -1,0 +1,36 @@
+/** The page of metrics: all that the proxy knows in numbers, in Prometheus' text format. */
+import type { MetricsConfig } from "../../../config/schema/metrics.ts";
+import { Exposition } from "../../../observe/metrics/exposition.ts";
+import type { MetricsMemory } from "../../../observe/metrics/metrics-memory.ts";
+import type { Pool } from "../../../pool/pool.ts";
+import type { RequestCounts } from "../../../scoreboard/request-counts.ts";
+import type { WorkerCounts } from "../../workers/restarts.ts";
+import type { PoolReport } from "../engines.ts";
+import type { KvPoolReport } from "../kv.ts";
+import { writeEngines } from "./engine-families.ts";
+import { type Build, writeProcess } from "./process-families.ts";
+import { writeRequests, writeRetries, writeWaiting } from "./request-families.ts";
+
+export interface MetricsSource {
+  readonly build: Build;
+  readonly config: Pick<MetricsConfig, "vllmNames">;
+  readonly workers: WorkerCounts;
+  readonly pools: readonly Pool[];
+  readonly poolReports: readonly PoolReport[];
+  readonly kvReports: readonly KvPoolReport[];
+  /** Undefined = there are no workers yet. */
+  readonly metrics: MetricsMemory | undefined;
+  readonly requests: RequestCounts | undefined;
+}
+
+/** @param nowMs since the epoch */
+export function metricsText(source: MetricsSource, nowMs: number): string {
+  const out = new Exposition();
+  const { metrics, requests, poolReports } = source;
+  if (metrics !== undefined) writeRequests(out, metrics, source.config.vllmNames);
+  if (requests !== undefined) writeRetries(out, requests);
+  writeWaiting(out, poolReports);
+  writeEngines(out, source, nowMs);
+  writeProcess(out, source);
+  return out.text;
+}

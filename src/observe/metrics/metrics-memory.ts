@@ -1,0 +1,93 @@
+/**
+ * Where workers count metrics, in shared memory beside the scoreboard: rows by route and model, rows of requests by
+ * outcome and status, and a row for each worker itself. Each worker writes only its own; the main thread only reads.
+ */
+import { SeriesRows, type SeriesSize, seriesRowsLength } from "../../scoreboard/series-rows.ts";
+import { histogramFields } from "./buckets.ts";
+import { metricRowsMax, outcomeRowsMax } from "./limits.ts";
+import {
+  type WorkerMetric,
+  workerFieldCount,
+  workerFields,
+  workerMetrics,
+} from "./process-definitions.ts";
+import { requestHistograms, requestTotals, tokenSources } from "./request-definitions.ts";
+
+type HistogramName = keyof typeof requestHistograms;
+type TotalName = keyof typeof requestTotals;
+
+/** One number for each source of a total, else one. */
+export function sourcesOf(total: TotalName): readonly string[] {
+  return total === "promptTokens" || total === "outputTokens" ? tokenSources[total] : [""];
+}
+
+/** Where each metric stands in a row by route and model, and how many numbers the row has. */
+function layOut() {
+  const fields = {} as Record<HistogramName | TotalName, number>;
+  let at = 0;
+  for (const [name, { buckets }] of Object.entries(requestHistograms)) {
+    fields[name as HistogramName] = at;
+    at += histogramFields(buckets);
+  }
+  for (const name of Object.keys(requestTotals) as TotalName[]) {
+    fields[name] = at;
+    at += sourcesOf(name).length;
+  }
+  return { fields, count: at };
+}
+
+const layout = layOut();
+export const rowFields: Readonly<Record<HistogramName | TotalName, number>> = layout.fields;
+
+/** The row for what has no row of its own any more. */
+export const otherLabel = "other";
+
+export class MetricsMemory {
+  readonly workers: number;
+  readonly worker: number;
+  /** Labels: route, model. */
+  readonly rows: SeriesRows;
+  /** Labels: route, model, outcome, status. */
+  readonly outcomes: SeriesRows;
+  /** Rows of `workerFields`, one for each worker. */
+  readonly workerRows: Float64Array;
+
+  /** @param worker whose rows this instance writes, from 0 */
+  constructor(memory: SharedArrayBuffer, workers: number, worker: number) {
+    const { rows, outcomes, byteLengths } = sizesOf(workers);
+    this.workers = workers;
+    this.worker = worker;
+    this.rows = new SeriesRows(memory, 0, rows, worker);
+    this.outcomes = new SeriesRows(memory, byteLengths.rows, outcomes, worker);
+    const at = byteLengths.rows + byteLengths.outcomes;
+    this.workerRows = new Float64Array(memory, at, workers * workerFieldCount);
+  }
+
+  /** The worker is dead: what it has counted stays, what it had does not. */
+  closeRow(worker: number): void {
+    for (const [name, field] of Object.entries(workerFields)) {
+      if (workerMetrics[name as WorkerMetric].type !== "gauge") continue;
+      this.workerRows[worker * workerFieldCount + field] = 0;
+    }
+  }
+}
+
+/** The memory of all workers; hand it to each. */
+export function createMetricsMemory(workers: number): SharedArrayBuffer {
+  const { rows, outcomes, workerRows } = sizesOf(workers).byteLengths;
+  return new SharedArrayBuffer(rows + outcomes + workerRows);
+}
+
+function sizesOf(workers: number) {
+  const rows: SeriesSize = { workers, rows: metricRowsMax, fields: layout.count };
+  const outcomes: SeriesSize = { workers, rows: outcomeRowsMax, fields: 1 };
+  return {
+    rows,
+    outcomes,
+    byteLengths: {
+      rows: seriesRowsLength(rows),
+      outcomes: seriesRowsLength(outcomes),
+      workerRows: workers * workerFieldCount * 8,
+    },
+  };
+}
