@@ -4,11 +4,13 @@
  *     2026/11/22 19:13:27 [error] 7851#0: message, client: 10.0.0.1, upstream: "127.0.0.1:8090"
  *
  * The number after the process id is the thread: 0 is the main thread, worker N has N. Times are local, as in nginx.
+ * What is said again and again (an engine that refuses connections) is written once a second, with how often it was.
  */
 import { logLevels } from "../config/schema/logs.ts";
 import type { LogLevel } from "../config/schema/schema.ts";
 import { maskText } from "../config/values/secrets.ts";
 import { LogFile } from "./log-file.ts";
+import { Repeats } from "./repeats.ts";
 
 /** The part of a clock that a log needs. */
 export interface WallClock {
@@ -39,6 +41,7 @@ export class ErrorLog {
   readonly #thread: number;
   readonly #sync: boolean;
   readonly #clock: WallClock;
+  readonly #repeats = new Repeats((level, message) => this.#write(level, message));
   #file: LogFile;
   #rank: number;
   #second = 0;
@@ -57,8 +60,15 @@ export class ErrorLog {
     return rankOf[level] >= this.#rank;
   }
 
+  /** @param message the same for the same event: what differs by request stands in the fields, which do not count */
   log(level: LogLevel, message: string, fields?: LogFields): void {
     if (rankOf[level] < this.#rank) return;
+    // Who reads `debug` wants all of it.
+    if (level !== "debug" && this.#repeats.isRepeat(level, message)) return;
+    this.#write(level, message, fields);
+  }
+
+  #write(level: string, message: string, fields?: LogFields): void {
     let line = `${this.#now()} [${level}] ${process.pid}#${this.#thread}: ${message}`;
     if (fields !== undefined) line += formatFields(fields);
     this.#file.write(`${withoutControls(maskText(line))}\n`);
@@ -93,19 +103,23 @@ export class ErrorLog {
   configure({ file, level }: { readonly file: string; readonly level: LogLevel }): void {
     this.#rank = rankOf[level];
     if (file === this.#file.file) return;
+    this.#repeats.flush();
     this.#file.close();
     this.#file = this.#open(file);
   }
 
   reopen(): void {
+    this.#repeats.flush();
     this.#file.reopen();
   }
 
   flush(): void {
+    this.#repeats.flush();
     this.#file.flush();
   }
 
   close(): void {
+    this.#repeats.flush();
     this.#file.close();
   }
 

@@ -117,7 +117,9 @@ export class LogFile {
 
   #dropped(): void {
     this.dropped += 1;
-    this.#failed(new Error(`"${this.file}" is written too slowly`));
+    this.#failed(
+      new Error(`"${this.file}" is written too slowly: take a faster disk, or log less`),
+    );
   }
 
   #failed(error: Error): void {

@@ -52,7 +52,8 @@ export class PoolQueues implements QueueService {
     this.#log = log;
     this.#caches = new EngineCaches(
       (pool, engine) => this.#restarted(pool, engine),
-      (pool, engine, why) => log("warn", `${nameOf(pool, engine)} cannot be followed: ${why}`),
+      (pool, engine, why) =>
+        log("warn", `${nameOf(pool, engine)} cannot be followed: ${why}; see docs/kv-events.md`),
       (message) => log("warn", message),
     );
   }

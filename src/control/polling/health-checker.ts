@@ -137,7 +137,10 @@ export class HealthChecker {
     else {
       const asked = one.config.inference ? "one token" : path;
       const times = `${unhealthyThreshold} checks in a row (${asked})`;
-      this.#deps.log("warn", `${one.name} is unhealthy: ${times} have failed; it gets no requests`);
+      this.#deps.log(
+        "warn",
+        `${one.name} is unhealthy: ${times} have failed; it gets no requests, see its own log`,
+      );
     }
   }
 }

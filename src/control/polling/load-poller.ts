@@ -151,7 +151,7 @@ export class LoadPoller {
     this.#forget(one.slot);
     if (one.state === "dead") return;
     one.state = "dead";
-    const what = "only the requests of this proxy count as its load";
+    const what = "only the requests of this proxy count as its load, see docs/signals.md";
     this.#deps.log("warn", `${nameOf(one)} does not report its load: ${why}; ${what}`);
   }
 

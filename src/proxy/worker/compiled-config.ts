@@ -4,6 +4,7 @@
 
 import type { Config } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
+import type { LogFields } from "../../observe/error-log.ts";
 import { policyKeyTemplates } from "../../policies/create-policy.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
@@ -28,7 +29,7 @@ export interface CompileDeps {
   /** Where lines of an access log go. */
   openLog(file: string): LineSink;
   /** One line for the error log. */
-  log(level: "info" | "warn" | "error", message: string): void;
+  log(level: "info" | "warn" | "error", message: string, fields?: LogFields): void;
 }
 
 /** One configuration, compiled. Requests keep the one that they began with. */

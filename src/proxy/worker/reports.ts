@@ -1,6 +1,7 @@
 /** What one worker says in the error log about its requests, and how often. */
 import type { LegName } from "../../dialects/dialect.ts";
 import { engineSlotsMax, retryRefusedSaidMs } from "../../limits.ts";
+import type { LogFields } from "../../observe/error-log.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
@@ -9,24 +10,26 @@ import type { RetryBudget } from "../context/retry-budget.ts";
 import type { ExchangeReports } from "../pd/driver/exchange-services.ts";
 import type { EngineFailure } from "../upstream/connection/engine-failure.ts";
 
+type Log = (level: "warn" | "error", message: string, fields?: LogFields) => void;
+
 export class Reports implements ExchangeReports {
-  readonly #log: (level: "warn" | "error", message: string) => void;
+  readonly #log: Log;
   readonly #clock: Clock;
-  #fallBacks = 0;
   #retriesRefused = 0;
   /** When it may be said again that retries are refused. */
   #nextSaidMs = 0;
   /** Prefill engines of which it was said that they transfer nothing. */
   readonly #saidMissing = new Set<string>();
 
-  constructor(log: (level: "warn" | "error", message: string) => void, clock: Clock) {
+  constructor(log: Log, clock: Clock) {
     this.#log = log;
     this.#clock = clock;
   }
 
   legFailed({ pool, engine }: Placement, leg: LegName | "encode", failure: EngineFailure): void {
     const where = `${engine.name} of pool "${pool.name}"`;
-    this.#log("error", `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`);
+    const what = `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`;
+    this.#log("error", `${what}; ${adviceOn(failure)}`);
   }
 
   /** Said once in a while. */
@@ -37,16 +40,17 @@ export class Reports implements ExchangeReports {
     this.#nextSaidMs = nowMs + retryRefusedSaidMs;
     const used = `${retried} of ${inFlight} requests in flight are being retried`;
     const count = `${this.#retriesRefused} not retried since the start of this worker`;
-    this.#log("warn", `the retry budget of route "${route}" is used up: ${used} (${count})`);
+    const what = `the retry budget of route "${route}" is used up: ${used} (${count})`;
+    this.#log("warn", `${what}; see why its engines fail`);
   }
 
   /**
    * A prompt is decode's to compute, since no prefill could be had: slow, and at the cost of decode's other requests.
    */
   fellBack({ requestId }: RequestContext): void {
-    this.#fallBacks += 1;
-    const count = `${this.#fallBacks} since the start of this worker`;
-    this.#log("warn", `no prefill for request ${requestId}: decode computes it (${count})`);
+    const message =
+      "no prefill: decode computes the prompt; see why prefill engines fail or are full";
+    this.#log("warn", message, { request: requestId || undefined });
   }
 
   /** Said once for each engine; counted each time. */
@@ -58,4 +62,14 @@ export class Reports implements ExchangeReports {
     const what = `prefill engine ${where} gave no kv_transfer_params: its KV caches are not transferred`;
     this.#log("warn", `${what}; is the dialect (--dialect) right?`);
   }
+}
+
+/** What an operator can do about a leg that has failed. */
+function adviceOn({ kind, unsent, isError }: EngineFailure): string {
+  if (kind === "descriptors") return "raise the limit of open files (ulimit -n)";
+  if (kind === "timeout")
+    return "see whether the engine hangs or has too much to do, or raise the time-out";
+  if (kind === "invalid") return "is it an engine of this dialect?";
+  if (unsent) return "is the engine running, and its address right?";
+  return isError ? "the engine's own log says why" : "see whether the engine has died: its own log";
 }

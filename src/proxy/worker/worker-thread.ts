@@ -47,7 +47,7 @@ const worker = new Worker({
   collectGarbage,
   ...(queue && { queue }),
   openLog: (file) => accessLogs.sink(file),
-  log: (level, message) => errorLog.log(level, message),
+  log: (level, message, fields) => errorLog.log(level, message, fields),
 });
 
 const callbackListener = new CallbackListener(
@@ -75,7 +75,8 @@ function lookForDescriptors(): void {
   const { isExhausted } = descriptorReserve;
   ticksToLook = isExhausted ? descriptorsLookAgainTicks : 1;
   if (!hasChanged) return;
-  if (isExhausted) errorLog.alert("no file descriptor is left (ulimit -n): new clients are closed");
+  if (isExhausted)
+    errorLog.alert("no file descriptor is left: new clients are closed; raise ulimit -n");
   else errorLog.notice("file descriptors are left again: clients are accepted");
 }
 
