@@ -26,8 +26,9 @@ const suites = {
   clients: { forms: ["nixl"], run: clients },
   "kv-events": { forms: ["one", "nixl"], run: kvEvents },
   aborts: { forms: ["nixl"], run: aborts },
-  resume: { forms: ["nixl"], run: resume },
   lab: { forms: ["nixl"], run: lab },
+  // The last: it kills an engine.
+  resume: { forms: ["nixl"], run: resume },
 };
 
 const { values } = parseArgs({

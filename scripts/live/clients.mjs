@@ -1,6 +1,7 @@
 /** Clients that people use, and vLLM's own load generator, through the proxy. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pythonEnvironment } from "./environment.mjs";
 import { modelName } from "./fleet.mjs";
 
@@ -43,6 +44,8 @@ export async function clients({ startProxy, say, folder, fleet }) {
     .split("\n")
     .filter((line) => /^(Successful|Failed|Mean TTFT|Mean TPOT|Total (gen|input))/.test(line));
   for (const line of lines) say(`  vllm bench serve, ${line.replace(/\s+/g, " ")}`);
+  // Nothing was read meanwhile: connections that engines have closed are still in fetch's pool.
+  await sleep(1_000);
   const isWhole = /Successful requests:\s+60\b/.test(bench.stdout);
   if (!isWhole) say(`  vllm bench serve: FAILED\n${bench.stderr.slice(-2_000)}`);
   return some.status === 0 && isWhole;

@@ -94,6 +94,7 @@ function send(
     json: JSON.parse(got.toString()),
     prefills: seen(world.prefill).length,
     decodes: seen(world.decode).length,
+    bodies: seen(world.engines).map((one) => one.body.toString()),
     line: world.lines[0],
   };
 }
@@ -134,6 +135,17 @@ it("an echo of the prompt alone, of which no KV cache is of use, goes to one eng
   const body = { echo: true, logprobs: 1, max_tokens: 0 };
   const { status, prefills, decodes } = send("/v1/completions", body, {});
   expect({ status, prefills, decodes }).toEqual({ status: 200, prefills: 0, decodes: 1 });
+});
+
+test.each([
+  { what: "a chat without messages", path: "/v1/chat/completions", body: { max_tokens: 4 } },
+  { what: "a response without input", path: "/v1/responses", body: {} },
+  { what: "a message without a cap", path: "/v1/messages", body: { messages } },
+  { what: "a message without messages", path: "/v1/messages", body: { max_tokens: 4 } },
+])("$what goes to one engine as it came, which may count its members", ({ path, body }) => {
+  const { prefills, decodes, bodies } = send(path, body, {});
+  expect({ prefills, decodes }).toEqual({ prefills: 0, decodes: 1 });
+  expect(bodies).toEqual([JSON.stringify({ model: "m", prompt: "hello", ...body })]);
 });
 
 it("rejects no cap by a context that is not known of all engines", () => {

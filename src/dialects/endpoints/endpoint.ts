@@ -48,6 +48,11 @@ export interface Generating extends Endpoint {
   readonly limits: Limits;
   /** The member that has the prompt; of several the first that is there. */
   readonly prompts: readonly KeyName[];
+  /**
+   * Members without which engines reject a request. Their words may count the members of the body, so such a request
+   * goes to one engine, and nothing is added to it.
+   */
+  readonly required: readonly KeyName[];
   /** A list as the prompt may be several prompts. */
   readonly allowsSeveralPrompts: boolean;
   /** Members that are set to false for a prefill if they are there: it responds at once and in one piece. */

@@ -17,6 +17,7 @@ const samplingParams = key("sampling_params");
 const n = key("n");
 const stream = key("stream");
 const store = key("store");
+const input = key("input");
 const choices = key("choices");
 
 /** Of vLLM and its kin. In a chat `max_completion_tokens` goes before `max_tokens`, and a completion ignores it. */
@@ -37,6 +38,8 @@ export const completions: Generating = {
   choices,
   limits: tokenLimits,
   prompts: [prompt],
+  // Embeddings may stand for the prompt.
+  required: [],
   allowsSeveralPrompts: true,
 };
 
@@ -47,6 +50,7 @@ export const chatCompletions: Generating = {
   choices,
   limits: { ...tokenLimits, aliasesLimit: true },
   prompts: [messages],
+  required: [messages],
   allowsSeveralPrompts: false,
 };
 
@@ -57,6 +61,7 @@ export const invocations: Generating = {
   paths: ["/invocations"],
   limits: tokenLimits,
   prompts: [messages, prompt],
+  required: [],
   allowsSeveralPrompts: true,
 };
 
@@ -65,7 +70,8 @@ const responses: Generating = {
   name: "responses",
   paths: ["/responses"],
   limits: { maxTokens: key("max_output_tokens"), maxTokensAliases: [], choiceCounts: [] },
-  prompts: [key("input")],
+  prompts: [input],
+  required: [input],
   allowsSeveralPrompts: false,
   // In the background an engine responds before it has computed anything.
   offForPrefill: [stream, key("background"), store],
@@ -80,6 +86,7 @@ export const anthropicMessages: Generating = {
   paths: ["/v1/messages"],
   limits: { maxTokens: maxTokens, maxTokensAliases: [], choiceCounts: [] },
   prompts: [messages],
+  required: [messages, maxTokens],
   allowsSeveralPrompts: false,
   offForPrefill: [stream],
 };
@@ -97,6 +104,7 @@ const vllmGenerate: Generating = {
     choiceCounts: [n],
   },
   prompts: [key("token_ids")],
+  required: [],
   allowsSeveralPrompts: false,
 };
 
@@ -114,6 +122,7 @@ export const sglangGenerate: Generating = {
   },
   // Ids count only where there is no text.
   prompts: [key("text"), key("input_ids")],
+  required: [],
   allowsSeveralPrompts: true,
   offForPrefill: [stream],
 };

@@ -2,10 +2,16 @@
 
 import type { KeyName } from "../../body/json/key-name.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
+import type { Generating } from "../endpoints/endpoint.ts";
 
 export function memberValueOf(members: TopLevel, key: KeyName): Buffer | undefined {
   const index = members.lastIndexOf(key);
   return index < 0 ? undefined : members.value(index);
+}
+
+/** Whether the body lacks a member without which engines reject it. */
+export function lacksRequired(members: TopLevel, { required }: Generating): boolean {
+  return required.some((key) => members.lastIndexOf(key) < 0);
 }
 
 function firstByte(members: TopLevel, key: KeyName): number {

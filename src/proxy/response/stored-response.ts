@@ -8,7 +8,7 @@ import type { TopLevel } from "../../body/json/top-level.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
 import { type Endpoint, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { storedResponseId } from "../../dialects/endpoints/find-endpoint.ts";
-import { isFalse, memberValueOf } from "../../dialects/shared/member-facts.ts";
+import { isFalse, lacksRequired, memberValueOf } from "../../dialects/shared/member-facts.ts";
 import { crc32Text } from "../../policies/shared/crc32.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -24,7 +24,7 @@ function tagOf({ name }: Engine): string {
   return crc32Text(name).toString(16).padStart(8, "0");
 }
 
-/** Has the engine give its response such an id, unless the client gives one or wants nothing stored. */
+/** Has the engine give its response such an id, unless the client gives one, wants nothing stored, or will be rejected. */
 export function nameStoredResponse(
   edits: Edits,
   members: TopLevel,
@@ -32,9 +32,10 @@ export function nameStoredResponse(
   engine: Engine,
   ids: IdGenerator,
 ): void {
-  const storage = endpoint && isGenerating(endpoint) ? endpoint.storage : undefined;
+  if (endpoint === undefined || !isGenerating(endpoint)) return;
+  const { storage } = endpoint;
   if (storage === undefined || members.indexOf(storage.id) >= 0) return;
-  if (isFalse(members, storage.isStored)) return;
+  if (isFalse(members, storage.isStored) || lacksRequired(members, endpoint)) return;
   const id = `"resp_${ids.secret().slice(0, randomDigits)}${tagOf(engine)}"`;
   edits.appendMember(storage.id, Buffer.from(id));
 }

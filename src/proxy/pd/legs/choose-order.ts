@@ -1,6 +1,7 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
 import type { DialectRequest } from "../../../dialects/dialect.ts";
 import { generatingAt } from "../../../dialects/endpoints/find-endpoint.ts";
+import { lacksRequired } from "../../../dialects/shared/member-facts.ts";
 import { generatesNothing } from "../../../dialects/shared/token-limits.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import { type Outcome, outcomes } from "../../context/outcomes.ts";
@@ -37,14 +38,15 @@ export function chooseOrder(
   const dialectRequest = { members, path, requestId, ids: worker.ids };
   const { requiresPrefill = false } = dialect;
   if (!prefills) return planOf("decode-only", dialectRequest);
+  const endpoint = generatingAt(path);
   if (!requiresPrefill) {
+    if (lacksRequired(members, endpoint)) return planOf("decode-only", dialectRequest);
     const skip = prefillSkip(picks, targets, promptBytes, config.prefillMinTokens, worker.clock);
     if (skip !== undefined) {
       const cachedAt = skip === "short-prompt" ? undefined : skip.engine;
       return planOf("decode-only", dialectRequest, undefined, cachedAt);
     }
   }
-  const endpoint = generatingAt(path);
   // Only the engine that stores a response can continue it.
   const isOfOne = previousResponse(endpoint, members) !== "" || generatesNothing(members, endpoint);
   if (!isOfOne && (dialect.supports?.(dialectRequest) ?? true)) {
