@@ -24,7 +24,7 @@ function tagOf({ name }: Engine): string {
   return crc32Text(name).toString(16).padStart(8, "0");
 }
 
-/** Has the engine give its response such an id, unless the client gives one, wants nothing stored, or will be rejected. */
+/** Has the engine give its response such an id, unless the client gives one, wants nothing stored, or is rejected. */
 export function nameStoredResponse(
   edits: Edits,
   members: TopLevel,
