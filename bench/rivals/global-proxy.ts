@@ -23,16 +23,21 @@ const BEFORE = process.env["GLOBAL_PROXY_BEFORE"];
 export const BUN: string = `${ROOT}node_modules/.bin/bun`;
 
 type Runtime = "bun" | "node";
-/** How it is configured: by flags with the policy of the original, by flags alone, or with the seed's file. */
-type Form = "length_balance" | "defaults" | "nginx.conf";
+/**
+ * How it is configured: by flags with the policy of the original, the same with metrics counted (they are not where
+ * nobody can read them), by flags alone, or with the seed's file.
+ */
+type Form = "length_balance" | "metrics" | "defaults" | "nginx.conf";
 
 const idEnds: Readonly<Record<Form, string>> = {
   length_balance: "",
+  metrics: "-metrics",
   defaults: "-defaults",
   "nginx.conf": "-conf",
 };
 const titleEnds: Readonly<Record<Form, string>> = {
   length_balance: "",
+  metrics: ", metrics",
   defaults: ", prefill queue",
   "nginx.conf": ", seed's nginx.conf",
 };
@@ -53,7 +58,8 @@ async function startGlobalProxy(
   writeFileSync(file, seedConfiguration(port, engine));
   const policy = ["--prefill-policy", "length_balance", "--decode-policy", "length_balance"];
   const engines = ["--prefill", engine.prefillUrl, "--decode", engine.decodeUrl];
-  const flags = [...engines, ...(form === "length_balance" ? policy : [])];
+  const counts = form === "metrics" ? [...policy, "--metrics", "0"] : [];
+  const flags = [...engines, ...(form === "length_balance" ? policy : counts)];
   const args =
     form === "nginx.conf"
       ? ["-p", prefix, "-c", file]
@@ -96,7 +102,7 @@ function globalProxy(runtime: Runtime, form: Form, root = ROOT): Rival {
   };
 }
 
-const forms: readonly Form[] = ["length_balance", "defaults", "nginx.conf"];
+const forms: readonly Form[] = ["length_balance", "metrics", "defaults", "nginx.conf"];
 const roots: readonly string[] = BEFORE === undefined ? [ROOT] : [ROOT, BEFORE];
 
 export const globalProxies: readonly Rival[] = roots.flatMap((root) =>
