@@ -110,6 +110,11 @@ describe("engines", () => {
     [{ connector: "MooncakeConnector", bootstrapPort: 27824 }, "prefill", ["bootstrap-port"]],
     [{ connector: "MooncakeConnector" }, "prefill", []],
     [{ prefixCaching: false }, "prefill", ["prefix-caching-off"]],
+    [{ version: "0.18.1" }, "prefill", ["forced-tool-calls"]],
+    [{ version: "0.9.2" }, "prefill", ["forced-tool-calls"]],
+    [{ version: "0.18.1" }, "decode", []],
+    [{ version: "0.19.0" }, "prefill", []],
+    [{ version: "0.5.6", connector: undefined, role: "prefill" }, "prefill", []],
   ] as const)("%j as %s: %j", (changes, role, codes) => {
     expect(codesOf(changes, role)).toEqual(codes);
   });

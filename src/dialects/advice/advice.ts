@@ -113,6 +113,18 @@ export const engineAdvice: readonly AdviceRule<AdvisedEngine>[] = [
       "prompts that begin alike are computed or transferred anew each time, and placing them by prefixes gains nothing",
     source: "docs/kv-events.md, docs/policies.md",
   },
+  {
+    code: "forced-tool-calls",
+    level: "warn",
+    // Only vLLM has connectors.
+    finds: ({ facts: { connector, version }, role }) =>
+      connector !== undefined && role === "prefill" && /^0\.(\d|1[0-8])(\D|$)/.test(version ?? "")
+        ? `vLLM ${version} may respond with 500 to a prefill whose tool_choice forces a call`
+        : undefined,
+    remedy: "upgrade vLLM, or let decode compute such prompts: --on-prefill-failure decode_only",
+    reason: "a call that ends after its first token cannot be parsed there",
+    source: "vLLM issue 38911; pull requests 36841 and 37258",
+  },
 ];
 
 const halves: ReadonlySet<string> = new Set(["kv_producer", "kv_consumer", "prefill", "decode"]);
