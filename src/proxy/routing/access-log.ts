@@ -67,8 +67,8 @@ function maskedReader(name: string, read: Render): Render {
   };
 }
 
-/** Of a query, the user of a URL, a credential in a header; keys stand behind one of them, or alone. */
-const signOfSecret = /[=@]|^(?:bearer|basic|sk|hf|ghp|xox[abp])[-_ ]/i;
+/** Of a query, the user of a URL, a credential in a header, a key, wherever it stands. */
+const signOfSecret = /[=@]|\b(?:bearer|basic|sk|hf|ghp|xox[abp])[-_ \t]/i;
 
 /** Whether nginx knows this variable's emptiness as a value. What a request does not have is `-`. */
 function mayBeEmpty(name: string): boolean {

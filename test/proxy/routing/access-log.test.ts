@@ -119,6 +119,7 @@ describe("secrets of clients", () => {
     "X-Api-Key: abc-123-def",
     "Cookie: session=$abc-123-def",
     "X-Forwarded-Uri: http://abc-123-def@host/",
+    "User-Agent: curl with Bearer abc-123-def, and sk-abc-123-def",
   ].join("\r\n");
   const text = request("/v1/models?api_key=abc-123-def&max_tokens=5", lines);
 
@@ -131,6 +132,7 @@ describe("secrets of clients", () => {
     ["$http_x_api_key", "***"],
     ["$http_cookie", "***"],
     ["$http_x_forwarded_uri", "http://***@host/"],
+    ["$http_user_agent", "curl with Bearer ***, and ***"],
     ["$arg_max_tokens $uri $status", "5 /v1/models 200"],
     ["$http_x_token", "-"],
   ])("%s is written without them, and as it is where nginx is followed", (format, masked) => {
