@@ -100,6 +100,54 @@ describe.each(bunAndOneNode("admin-token"))("on %s", (runtime) => {
     expect([got.status, got.body]).toEqual([status, expect.stringContaining(says)]);
   });
 
+  test("engines are added and removed in the shapes of other proxies", async () => {
+    const send = async (method: string, path: string, body?: object) => {
+      const asked = await ask(admin + path, {
+        method,
+        headers: withToken("first-token"),
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      return [asked.status, JSON.parse(asked.body)];
+    };
+    const more = { type: "decode", instances: ["127.0.0.1:1"] };
+    expect(await send("POST", "/instances/add", more)).toMatchObject([
+      200,
+      { current_decode_instances: [`127.0.0.1:${decodes[0]!.port}`, "127.0.0.1:1"] },
+    ]);
+    const worker = { url: "http://127.0.0.1:2", worker_type: "prefill", bootstrap_port: 8998 };
+    expect((await send("POST", "/workers", worker))[0]).toBe(202);
+    await eventually(async () => {
+      const [, { workers }] = await send("GET", "/workers");
+      return workers.length === 5;
+    });
+    const [, config] = await send("GET", "/admin/pools/prefill/engines/127.0.0.1:2");
+    expect(config.engines).toMatchObject([{ engine: "127.0.0.1:2", sources: ["admin"] }]);
+    expect(await send("POST", "/instances/remove", more)).toMatchObject([
+      200,
+      { current_decode_instances: [`127.0.0.1:${decodes[0]!.port}`] },
+    ]);
+    const id = encodeURIComponent("http://127.0.0.1:2");
+    expect((await send("DELETE", `/workers/${id}`))[0]).toBe(202);
+    await eventually(async () => {
+      const [, { workers }] = await send("GET", "/workers");
+      return workers.length === 3;
+    });
+    expect(await send("POST", `/remove_worker?url=${prefills[0]!.url}`)).toMatchObject([
+      400,
+      { error: { message: expect.stringContaining("named by configuration: drain it") } },
+    ]);
+    expect(await send("POST", "/workers", { url: "x:1" })).toMatchObject([
+      400,
+      { error: { message: expect.stringContaining("no pool has regular engines") } },
+    ]);
+    const path = `/admin/pools/decode/engines/127.0.0.1:${decodes[0]!.port}`;
+    expect((await send("DELETE", path))[0]).toBe(409);
+    expect((await send("DELETE", "/admin/pools/decod/engines/x"))[1].error.message).toContain(
+      'did you mean "decode"?',
+    );
+    expect((await ask(`${admin}/workers`, { method: "POST", body: "{}" })).status).toBe(401);
+  });
+
   test("what is too large is refused, and the listener lives on", async () => {
     const got = await broadcast({ pool: "prefill", path: "/x", body: "x".repeat(1_100_000) });
     expect(got.status).toBe(413);

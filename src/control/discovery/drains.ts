@@ -157,7 +157,6 @@ export class Drains {
       this.#look();
       this.#schedule();
     }, leavingLookMs);
-    this.#timer.unref();
   }
 
   /** Lets those go that have nothing to finish any more. */

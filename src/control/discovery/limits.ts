@@ -12,6 +12,8 @@ export const engineFileUnquietMsMax = 2_000;
 /** A question to a name server: how long each try has, and how many there are. */
 export const dnsTimeoutMs = 2_000;
 export const dnsTriesMax = 2;
+/** All questions of one answer together. */
+export const dnsAnswerMsMax = 10_000;
 /** Targets of SRV records whose addresses are asked for, and how many at a time. */
 export const dnsTargetsMax = 1_024;
 export const dnsAtOnceMax = 8;

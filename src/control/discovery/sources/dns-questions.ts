@@ -5,7 +5,13 @@ import type { DnsSourceConfig } from "../../../config/schema/pool/sources.ts";
 import type { EngineConfig } from "../../../config/schema/schema.ts";
 import { parseNameServer } from "../../../config/values/engine-url.ts";
 import { eachOf } from "../../polling/ask-engine.ts";
-import { dnsAtOnceMax, dnsTargetsMax, dnsTimeoutMs, dnsTriesMax } from "../limits.ts";
+import {
+  dnsAnswerMsMax,
+  dnsAtOnceMax,
+  dnsTargetsMax,
+  dnsTimeoutMs,
+  dnsTriesMax,
+} from "../limits.ts";
 
 export interface DnsEngine {
   readonly url: string;
@@ -50,22 +56,38 @@ export class DnsQuestions {
   /** Of each engine, without its URL. */
   readonly settings: EngineConfig;
   readonly #config: DnsSourceConfig;
-  readonly #server: NameServer;
+  #server: NameServer;
+  readonly #newServer: () => NameServer;
   readonly #name: string;
   /** `:port` and what follows. */
   readonly #rest: string;
 
-  constructor(config: DnsSourceConfig, server: NameServer = serverOf(config)) {
+  constructor(config: DnsSourceConfig, newServer: () => NameServer = () => serverOf(config)) {
     this.#config = config;
-    this.#server = server;
+    this.#newServer = newServer;
+    this.#server = newServer();
     this.settings = withFailureDefaults({ url: "", ...config.engine });
     const [, name = "", rest = ""] = /^(?:http:\/\/)?([^:@/?]*)(.*)$/is.exec(config.dns) ?? [];
     this.#name = name;
     this.#rest = rest;
   }
 
-  /** Never rejects. */
+  /** Never rejects, and always ends: a resolver that does not is given up for another one. */
   async ask(): Promise<DnsAnswer> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<DnsAnswer>((resolve) => {
+      timer = setTimeout(() => {
+        // It is not cancelled: what does not end by its own time-outs may not end by that either.
+        this.#server = this.#newServer();
+        resolve({ kind: "unanswered", why: "ETIMEOUT" });
+      }, dnsAnswerMsMax);
+    });
+    const answer = await Promise.race([this.#ask(), late]);
+    clearTimeout(timer);
+    return answer;
+  }
+
+  async #ask(): Promise<DnsAnswer> {
     try {
       if (this.#config.type === "SRV") return await this.#services();
       const records = await this.#addresses(this.#name);

@@ -29,13 +29,18 @@ export class DnsSource implements EngineSource {
   #unanswered = 0;
   #closed = false;
 
-  /** @param server for tests */
-  constructor(pool: string, config: DnsSourceConfig, deps: SourceDeps, server?: NameServer) {
+  /** @param newServer for tests */
+  constructor(
+    pool: string,
+    config: DnsSourceConfig,
+    deps: SourceDeps,
+    newServer?: () => NameServer,
+  ) {
     this.name = `dns ${config.dns}`;
     this.#pool = pool;
     this.#config = config;
     this.#deps = deps;
-    this.#questions = new DnsQuestions(config, server);
+    this.#questions = new DnsQuestions(config, newServer);
     this.#complaints = new Complaints(deps);
   }
 
@@ -72,7 +77,6 @@ export class DnsSource implements EngineSource {
         this.#schedule(nextMs);
       });
     }, delayMs);
-    this.#timer.unref();
   }
 
   #tell(before: readonly EngineConfig[]): void {
@@ -110,7 +114,8 @@ export class DnsSource implements EngineSource {
     this.#absentSinceMs ??= nowMs;
     const isOver = nowMs - this.#absentSinceMs >= keepMs;
     if (this.#engines.length === 0) {
-      this.#complaints.say("warn", `${this.#what} has no addresses: ${why}`);
+      // That they have left was said.
+      if (!isOver) this.#complaints.say("warn", `${this.#what} has no addresses: ${why}`);
     } else if (isOver) {
       const count = this.#engines.length;
       const what = `its ${count} engines leave pool "${this.#pool}"`;

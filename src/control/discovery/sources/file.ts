@@ -53,7 +53,7 @@ export class FileSource implements EngineSource {
     else if (before === undefined) throw new ServeError(read.problem, "GP_SOURCE");
     else this.#complain(read.problem);
     this.#watch();
-    this.#poll = setInterval(() => this.#look(), this.#config.pollMs).unref();
+    this.#poll = setInterval(() => this.#look(), this.#config.pollMs);
   }
 
   get state() {
@@ -92,7 +92,6 @@ export class FileSource implements EngineSource {
       if (isQuiet || this.#deps.nowMs() - sinceMs > engineFileUnquietMsMax) this.#readAgain(stamp);
       else this.#look(sinceMs);
     }, engineFileQuietMs);
-    this.#quiet.unref();
   }
 
   #readAgain(stamp: string): void {
