@@ -22,7 +22,12 @@ function redirected(lines: string, route: Partial<Route> = {}, path = "/v1/model
   expect(status).toBe(307);
   world.expectNothingLeft();
   const of = (name: string) => fields.get(name)?.join(" | ");
-  return { location: of("location"), refresh: of("refresh"), content: of("content-location") };
+  return {
+    location: of("location"),
+    refresh: of("refresh"),
+    content: of("content-location"),
+    link: of("link"),
+  };
 }
 
 describe("of flags and YAML", () => {
@@ -54,6 +59,16 @@ describe("of flags and YAML", () => {
       "Refresh: 5; url=http://decode1:9000/a\r\nContent-Location: http://decode1:9000/b",
     );
     expect(got).toMatchObject({ refresh: "5; url=/a", content: "/b" });
+  });
+
+  it.each([
+    ["<http://decode1:9000/a>; rel=next", "</a>; rel=next"],
+    [
+      '<http://decode1:9000/a>; rel="next", <http://elsewhere.example/b>; rel=help, <//decode/c>',
+      '</a>; rel="next", <http://elsewhere.example/b>; rel=help, </c>',
+    ],
+  ])("Link: %s → %s", (from, to) => {
+    expect(redirected(`Link: ${from}`).link).toBe(to);
   });
 
   it.each([
@@ -91,10 +106,12 @@ describe("as in nginx.conf", () => {
   });
 
   it("an engine's own address is left alone, and so are other headers", () => {
-    const lines = "Location: http://decode1:9000/v1\r\nContent-Location: http://decode/b";
+    const lines =
+      "Location: http://decode1:9000/v1\r\nContent-Location: http://decode/b\r\nLink: <http://decode/c>";
     expect(redirected(lines, route)).toMatchObject({
       location: "http://decode1:9000/v1",
       content: "http://decode/b",
+      link: "<http://decode/c>",
     });
   });
 

@@ -53,6 +53,7 @@ export const FieldId = {
   ContentRange: 46,
   Refresh: 47,
   ContentLocation: 48,
+  Link: 49,
 } as const;
 
 export type FieldId = (typeof FieldId)[keyof typeof FieldId];

@@ -3,12 +3,12 @@ import { FieldSet } from "../../http1/fields/field-set.ts";
 import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { reasonOf } from "../../http1/reason.ts";
+import { locating } from "../routing/redirects.ts";
 
 const dropped = new FieldSet([]);
 const droppedWithId = new FieldSet(["X-Request-Id"]);
-const redirecting = ["Location", "Refresh", "Content-Location"];
-const droppedToRedirect = new FieldSet(redirecting);
-const droppedToRedirectWithId = new FieldSet([...redirecting, "X-Request-Id"]);
+const droppedToRedirect = new FieldSet(locating);
+const droppedToRedirectWithId = new FieldSet([...locating, "X-Request-Id"]);
 
 function dropsOf(withId: boolean, toRedirect: boolean): FieldSet {
   if (toRedirect) return withId ? droppedToRedirectWithId : droppedToRedirect;

@@ -23,7 +23,14 @@ const names = new Map<number, string>([
   [FieldId.Location, "Location"],
   [FieldId.Refresh, "Refresh"],
   [FieldId.ContentLocation, "Content-Location"],
+  [FieldId.Link, "Link"],
 ]);
+/** Headers that say where something is. */
+export const locating: readonly string[] = [...names.values()];
+/** Those of them that nginx leaves alone. */
+const notOfNginx: ReadonlySet<string> = new Set(["Content-Location", "Link"]);
+/** A `Link` has each URL in angle brackets (RFC 8288), and may have several. */
+const linkUrl = /<([^>]*)>/g;
 
 export class Redirects {
   readonly #rules: readonly Rule[];
@@ -43,7 +50,8 @@ export class Redirects {
     const isThere =
       fields.has(FieldId.Location) ||
       fields.has(FieldId.Refresh) ||
-      fields.has(FieldId.ContentLocation);
+      fields.has(FieldId.ContentLocation) ||
+      fields.has(FieldId.Link);
     if (!isThere || pool === undefined || this.#rules.length === 0) return undefined;
     let lines = "";
     let changed = false;
@@ -58,17 +66,32 @@ export class Redirects {
   }
 
   #value(context: RequestContext, name: string, value: string, pool: Pool): string | undefined {
-    if (name === "Content-Location" && !this.#byAddress) return undefined;
+    if (notOfNginx.has(name) && !this.#byAddress) return undefined;
+    if (name === "Link") return this.#links(context, value, pool);
     const refresh = this.#byAddress ? refreshUrl : nginxRefreshUrl;
     const [, before = "", target = value, after = ""] =
       name === "Refresh" ? (refresh.exec(value) ?? []) : [];
+    const rewritten = this.#url(context, target, pool);
+    if (rewritten === undefined) return undefined;
+    const { host } = context.head;
+    const isPath = rewritten.startsWith("/") && name === "Location" && !this.#byAddress;
+    const whole = isPath && host !== "" ? `http://${host}${rewritten}` : rewritten;
+    return before + percentEncode(whole, notInHeader) + after;
+  }
+
+  #links(context: RequestContext, value: string, pool: Pool): string | undefined {
+    const links = value.replace(linkUrl, (link, url: string) => {
+      const rewritten = this.#url(context, url, pool);
+      return rewritten === undefined ? link : `<${percentEncode(rewritten, notInHeader)}>`;
+    });
+    return links === value ? undefined : links;
+  }
+
+  /** By the first rule that says something of it. */
+  #url(context: RequestContext, url: string, pool: Pool): string | undefined {
     for (const rule of this.#rules) {
-      const rewritten = rule(context, target, pool);
-      if (rewritten === undefined) continue;
-      const { host } = context.head;
-      const isPath = rewritten.startsWith("/") && name === "Location" && !this.#byAddress;
-      const whole = isPath && host !== "" ? `http://${host}${rewritten}` : rewritten;
-      return before + percentEncode(whole, notInHeader) + after;
+      const rewritten = rule(context, url, pool);
+      if (rewritten !== undefined) return rewritten;
     }
     return undefined;
   }
