@@ -83,6 +83,7 @@ function addProgramOptions(command: Command): Command {
     .option("--vllm-metric-names", "metrics also by vLLM's names, for its dashboards")
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")
+    .option("--access-log-format <name>", "combined or json (default: combined)")
     .option(
       "--record <file>",
       "record traffic, without its text, as a trace for simulate (default: none)",

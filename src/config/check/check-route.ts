@@ -3,6 +3,7 @@ import { defaultDialect, dialectOf } from "../../dialects/registry.ts";
 import { canResume } from "../../dialects/resume.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
+import { builtInLogFormats } from "../schema/logs.ts";
 import type { PrefillConfig, RouteConfig, ServerConfig, StepConfig } from "../schema/schema.ts";
 import { parseEngineAddress } from "../values/engine-url.ts";
 import { isBuiltInVariable } from "../values/variables.ts";
@@ -31,7 +32,7 @@ export function checkRoute(
   }
   route.accessLogs.forEach(({ file, format }, index) => {
     const at = [...path, "accessLogs", index];
-    const known = ["combined", ...Object.keys(context.config.logFormats)];
+    const known = [...builtInLogFormats, ...Object.keys(context.config.logFormats)];
     if (!known.includes(format)) {
       faults.emerg([...at, "format"], `unknown log format "${format}"`, didYouMean(format, known));
     }

@@ -21,6 +21,8 @@ export interface Flags {
   /** A number or `auto`. */
   readonly workers?: string;
   readonly accessLog?: string;
+  /** `combined` or `json`. */
+  readonly accessLogFormat?: string;
   /** File of a trace. */
   readonly record?: string;
   readonly pid?: string;

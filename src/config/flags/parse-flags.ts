@@ -1,6 +1,6 @@
 /** Flags of the command line, which need no file, become a configuration. */
 import { type ConfigProblem, commandLine, problemAt, wholeFile } from "../problems/problem.ts";
-import { logLevels } from "../schema/logs.ts";
+import { builtInLogFormats, logLevels } from "../schema/logs.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 import type { Flags } from "./flags.ts";
 import { type Layout, readLayout } from "./layout.ts";
@@ -72,6 +72,13 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     ...(flags.resume && { resume: true }),
     ...(flags.explain && { explain: true }),
     ...(flags.engineControl && { engineControl: true }),
-    accessLogs: flags.accessLog === undefined ? [] : [{ file: flags.accessLog }],
+    accessLogs: readAccessLogs(flags, fail),
   };
+}
+
+function readAccessLogs({ accessLog, accessLogFormat }: Flags, fail: Fail): Route["accessLogs"] {
+  const format = oneOf("--access-log-format", accessLogFormat, builtInLogFormats, fail);
+  if (accessLog !== undefined) return [{ file: accessLog, ...(format && { format }) }];
+  if (format !== undefined) fail("--access-log-format needs --access-log", "--access-log stdout");
+  return [];
 }

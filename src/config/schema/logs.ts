@@ -21,6 +21,9 @@ export const errorLogSchema = z
   })
   .describe("The error log.");
 
+/** Formats of access logs that need no entry in `logFormats`. An entry `json` replaces the built-in one. */
+export const builtInLogFormats = ["combined", "json"] as const;
+
 export const logFormatSchema = z
   .strictObject({
     format: z.string().describe("Template of a line."),

@@ -64,6 +64,8 @@ export class RequestContext {
   captures: readonly string[] = noCaptures;
   variables: string[] = [];
   serverName = "";
+  /** Where it was first routed to, as the configuration matches it; "" = nowhere. */
+  route = "";
   proxyHost = "";
   proxyPort = "";
   /** As in `X-Request-Id`; "" = the proxy gives none. */

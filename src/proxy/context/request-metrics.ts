@@ -56,11 +56,10 @@ export class RequestMetrics {
 
   /**
    * The request has ended, and its members are still there.
-   * @param route as the configuration matches it; "" = none was found
    * @param generates it asks for tokens
    */
-  ended(context: RequestContext, route: string, generates: boolean): void {
-    const { status, outcome } = context;
+  ended(context: RequestContext, generates: boolean): void {
+    const { route, status, outcome } = context;
     const isWhole = outcome === outcomes.answered && status < 400;
     const model = this.models.indexOf(context.members, isWhole);
     const rows = this.#routes.get(route) ?? this.#addRoute(route);

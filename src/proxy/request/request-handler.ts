@@ -47,8 +47,6 @@ export class RequestHandler implements ExchangeRequest {
   #hasArrived = false;
   /** It asks an engine for tokens, as far as is known. */
   #generates = false;
-  /** Where it was first routed to; "" = nowhere. */
-  readonly #route: string;
   /** Undefined = the route times nothing. */
   readonly #timers: RequestTimers | undefined;
 
@@ -64,7 +62,7 @@ export class RequestHandler implements ExchangeRequest {
     this.body = new BodyLease(context, worker);
     this.server = server;
     this.#routed = routed;
-    this.#route = routed.route?.match.path ?? "";
+    context.route = routed.route?.match.path ?? "";
     const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
     this.#timers = requestTimers(worker.deadlines, routed.route?.config, this);
@@ -164,10 +162,16 @@ export class RequestHandler implements ExchangeRequest {
     const problem = scanBody(context, this.worker, route, prefills, mustBeObject);
     if (generating) this.#timers?.comment(this.members);
     this.#generates = isPost && (generating !== undefined || !route.byEndpoint);
-    if (this.#generates) context.meter ??= this.worker.metrics?.takeMeter();
+    if (this.#generates) context.meter ??= this.#takeMeter(route);
     if (problem !== undefined) this.ended(problem);
     else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);
+  }
+
+  /** Undefined = nobody asks for the response's tokens. */
+  #takeMeter({ logsTokens }: Route): ResponseMeter | undefined {
+    const { metrics, clock } = this.worker;
+    return metrics?.takeMeter() ?? (logsTokens ? new ResponseMeter(clock) : undefined);
   }
 
   /** A request without images and the like goes on at once. */
@@ -245,12 +249,12 @@ export class RequestHandler implements ExchangeRequest {
       if (this.response.endsWithConnection) this.#client.reset();
       else this.#client.close();
     }
-    worker.metrics?.ended(context, this.#route, this.#generates);
+    worker.metrics?.ended(context, this.#generates);
+    for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
     this.body.dropMembers();
     this.body.letGo();
     worker.recorder?.write(context);
     context.explanation?.end(context);
-    for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
     if (context.meter !== undefined) worker.metrics?.giveMeter(context.meter);
     context.meter = undefined;
   }

@@ -11,6 +11,11 @@ export interface LineSink {
   write(line: string): void;
 }
 
+/** Where a request that has ended is logged, in whatever format. */
+export interface RequestLog {
+  write(context: RequestContext): void;
+}
+
 /** nginx's `combined`. */
 export const combined: LogFormatConfig = {
   format:
@@ -18,7 +23,7 @@ export const combined: LogFormatConfig = {
   escape: "default",
 };
 
-export class AccessLog {
+export class AccessLog implements RequestLog {
   readonly #parts: readonly (string | Render)[];
   readonly #sink: LineSink;
 
@@ -86,7 +91,7 @@ function escapeDefault(value: string): string {
 }
 
 /** Bytes that are UTF-8 as the text that they mean. */
-function textOf(value: string): string {
+export function textOf(value: string): string {
   if (!/[\x80-\xff]/.test(value) || /[^\x00-\xff]/.test(value)) return value;
   const text = Buffer.from(value, "latin1").toString("utf8");
   return text.includes("\ufffd") ? value : text;

@@ -8,8 +8,9 @@ import { resumedResponses } from "../../dialects/resume.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type RetryBudget, retryBudgetOf } from "../context/retry-budget.ts";
-import type { AccessLog } from "./access-log.ts";
+import type { RequestLog } from "./access-log.ts";
 import { HeadPlan } from "./head-plan.ts";
+import { JsonLog } from "./json-log.ts";
 import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
 import { Redirects } from "./redirects.ts";
 import type { Render } from "./render.ts";
@@ -20,7 +21,7 @@ export interface RouteDeps {
   readonly scope: VariableScope;
   readonly pools: ReadonlyMap<string, Pool>;
   /** @param masks secrets of clients are not written */
-  accessLog(file: string, format: string, masks: boolean): AccessLog;
+  accessLog(file: string, format: string, masks: boolean): RequestLog;
 }
 
 /** Where a leg goes: the pool, and path with query for its engines. */
@@ -48,7 +49,9 @@ export class Route {
   readonly givesRequestId: boolean;
   /** Whether what a request is served by depends on the endpoint that it asks. */
   readonly byEndpoint: boolean;
-  readonly accessLogs: readonly AccessLog[];
+  readonly accessLogs: readonly RequestLog[];
+  /** Whether a log has the tokens of responses. */
+  readonly logsTokens: boolean;
   readonly errorPages: ReadonlyMap<number, ErrorPage>;
   readonly encodePool: Pool | undefined;
   /** Path prefix for the internal routing of the encode; "" = none. */
@@ -95,6 +98,7 @@ export class Route {
     this.accessLogs = config.accessLogs.map(({ file, format }) =>
       accessLog(file, format, config.byEndpoint),
     );
+    this.logsTokens = this.accessLogs.some((log) => log instanceof JsonLog);
     this.errorPages = new Map(
       config.errorPages.flatMap(({ statuses, status, keepPageStatus, uri }) => {
         const page = { status: status ?? 0, keepPageStatus, uri: scope.compile(uri) };

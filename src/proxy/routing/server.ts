@@ -4,7 +4,7 @@ import type { HeadLimits } from "../../http1/limits.ts";
 import { requestFieldsMax, rewriteRoundsMax } from "../../limits.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { AccessLog } from "./access-log.ts";
+import type { RequestLog } from "./access-log.ts";
 import { compileRegex, compileSteps, type ReturnedReply, type Steps } from "./rewrite.ts";
 import { Route, type RouteDeps } from "./route.ts";
 
@@ -56,7 +56,7 @@ export class Server {
   readonly headLimits: HeadLimits;
   readonly routes: readonly Route[];
   /** Where requests are logged that reach no route. */
-  readonly accessLogs: readonly AccessLog[];
+  readonly accessLogs: readonly RequestLog[];
 
   get hasRegexNames(): boolean {
     return this.#regexNames.length > 0;

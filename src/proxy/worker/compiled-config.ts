@@ -11,6 +11,7 @@ import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
+import { JsonLog } from "../routing/json-log.ts";
 import { compileMap } from "../routing/map.ts";
 import type { Render } from "../routing/render.ts";
 import type { RouteDeps } from "../routing/route.ts";
@@ -138,7 +139,9 @@ export function compileConfig(
     scope,
     pools,
     accessLog: (file, format, masks) => {
-      const logFormat = config.logFormats[format] ?? combined;
+      const own = config.logFormats[format];
+      if (format === "json" && own === undefined) return new JsonLog(openLog(file));
+      const logFormat = own ?? combined;
       return new AccessLog(logFormat, scope, openLog(file), masks);
     },
   };

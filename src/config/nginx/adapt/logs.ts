@@ -1,5 +1,6 @@
 /** Log formats, access logs and the one error log. */
 import { didYouMean } from "../../problems/suggest.ts";
+import { builtInLogFormats } from "../../schema/logs.ts";
 import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block } from "../directives/block.ts";
 import type { RouteInput } from "../directives/http/location.ts";
@@ -19,7 +20,7 @@ export function readLogFormats(http: Block, report: Report): LogFormats {
     }
     formats.set(name.text, format);
   }
-  checkUses(http, ["combined", ...formats.keys()], report);
+  checkUses(http, [...new Set([...builtInLogFormats, ...formats.keys()])], report);
   return Object.fromEntries(formats);
 }
 

@@ -19,7 +19,9 @@ export const matchSchema = z
 
 const accessLogSchema = z.strictObject({
   file: text.describe("A path, or `stdout` or `stderr`."),
-  format: text.default("combined").describe("A name in `logFormats`, or `combined`."),
+  format: text
+    .default("combined")
+    .describe("A name in `logFormats`, or `combined`, or `json` (docs/operations.md)."),
 });
 
 const errorPageSchema = z.strictObject({

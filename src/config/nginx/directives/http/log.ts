@@ -28,7 +28,10 @@ export const logFormat = honoured(
     return { name: name!, format: { format, escape: escaping } };
   }),
   "`logFormats`",
-  { repeats: true, note: "`combined` is built in." },
+  {
+    repeats: true,
+    note: "`combined` is built in, and so is `json`, which a format of that name replaces.",
+  },
 );
 
 export type AccessLog =
