@@ -290,3 +290,48 @@ export const clockOffsetMsMax = 3_000;
 /** How long an engine's counters may lag behind its response, and how often they are read meanwhile. */
 export const countersLagMs = 3_000;
 export const countersAgainMs = 250;
+
+/** How long the first change of a pool's engines waits for others, so that they are applied together. */
+export const discoveryDelayMs = 100;
+/** A problem of a source is logged again after so long, and each source logs so many in a minute. */
+export const complaintAgainMs = 600_000;
+export const complaintsPerMinuteMax = 6;
+/** A file that lists engines: its size, and for how long it must not have changed before it is read. */
+export const engineFileBytesMax = 8_388_608;
+export const engineFileQuietMs = 100;
+export const engineFileUnquietMsMax = 2_000;
+/** A question to a name server: how long each try has, and how many there are. */
+export const dnsTimeoutMs = 2_000;
+export const dnsTriesMax = 2;
+/** All questions of one answer together. */
+export const dnsAnswerMsMax = 10_000;
+/** Targets of SRV records whose addresses are asked for, and how many at a time. */
+export const dnsTargetsMax = 1_024;
+export const dnsAtOnceMax = 8;
+/** Without an answer the name is asked for again after `minMs`, then after twice that, up to this. */
+export const dnsRetryMaxMs = 30_000;
+/**
+ * Engines that leave their pool: how often it is looked whether they have nothing in flight any more, and after how
+ * long they are forgotten all the same. Their requests go on.
+ */
+export const leavingLookMs = 500;
+export const leavingMsMax = 3_600_000;
+
+/**
+ * Publishers of KV events that connect to the proxy: connections of one address, topics of one connection, publishers
+ * that are of no engine and are named in the log; and when an address that cannot be had is tried again, and a host
+ * name looked up.
+ */
+export const kvPublishersMax = 4_096;
+export const kvTopicsMax = 64;
+export const kvUnknownPublishersMax = 256;
+export const kvListenAgainMs = 1_000;
+
+/** Rows that each worker has by route and model; and by outcome and status, too. Further ones count as `other`. */
+export const metricRowsMax = 128;
+export const outcomeRowsMax = 2_048;
+/** Bytes of a model's name in a label, and characters of a route. */
+export const modelNameBytesMax = 128;
+export const routeCharsMax = 128;
+/** Response meters that a worker keeps for its next requests, at 4 KiB each. */
+export const spareMetersMax = 256;

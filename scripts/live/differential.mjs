@@ -82,7 +82,9 @@ function merged(events) {
   for (const { event, data } of events) {
     const key = keyOf(event, data);
     const before = key === undefined ? undefined : out.findLast((one) => one.key === key);
-    if (before === undefined) out.push({ key, event, data: structuredClone(data) });
+    if (key === undefined) out.push({ key, event, data });
+    // One event, too, may say two parts of one tool call.
+    else if (before === undefined) out.push({ key, event, data: joined({}, data) });
     else before.data = joined(before.data, data);
   }
   // Which choice comes first is chance, too.
@@ -109,11 +111,13 @@ function joined(one, next) {
   const both = { ...one };
   for (const [key, value] of Object.entries(next)) {
     const before = both[key];
-    if (value === null || value === undefined) continue;
+    if (value === null || value === undefined) {
+      if (!(key in both)) both[key] = value;
+      continue;
+    }
     if (typeof value === "string" && continued.has(key)) both[key] = (before ?? "") + value;
-    else if (Array.isArray(value) && Array.isArray(before)) both[key] = joinedLists(before, value);
-    else if (typeof value === "object" && typeof before === "object" && before !== null)
-      both[key] = joined(before, value);
+    else if (Array.isArray(value)) both[key] = joinedLists(before ?? [], value);
+    else if (typeof value === "object") both[key] = joined(before ?? {}, value);
     else both[key] = value;
   }
   return both;
@@ -124,7 +128,7 @@ function joinedLists(one, next) {
   for (const value of next) {
     const at =
       value?.index === undefined ? -1 : both.findIndex(({ index }) => index === value.index);
-    if (at < 0) both.push(value);
+    if (at < 0) both.push(typeof value === "object" && value !== null ? joined({}, value) : value);
     else both[at] = joined(both[at], value);
   }
   return both;

@@ -7,10 +7,15 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { describeSystemError } from "../config/problems/system-error.ts";
 import { formatZmqAddress, type ZmqAddress } from "../config/values/zmq-address.ts";
-import { kvBatchBytesMax } from "../limits.ts";
+import {
+  kvBatchBytesMax,
+  kvListenAgainMs,
+  kvPublishersMax,
+  kvTopicsMax,
+  kvUnknownPublishersMax,
+} from "../limits.ts";
 import { type ZmtpPeer, ZmtpServer } from "../transport/zmtp/server.ts";
 import type { KvFeed } from "./feed.ts";
-import { kvListenAgainMs, kvPublishersMax, kvTopicsMax, kvUnknownPublishersMax } from "./limits.ts";
 import { comparable, enginesOfPublisher, type PublishingEngine } from "./publisher-engine.ts";
 
 /** An engine of one pool. */

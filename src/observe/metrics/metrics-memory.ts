@@ -2,9 +2,10 @@
  * Where workers count metrics, in shared memory beside the scoreboard: rows by route and model, rows of requests by
  * outcome and status, and a row for each worker itself. Each worker writes only its own; the main thread only reads.
  */
+
+import { metricRowsMax, outcomeRowsMax } from "../../limits.ts";
 import { SeriesRows, type SeriesSize, seriesRowsLength } from "../../scoreboard/series-rows.ts";
 import { histogramFields } from "./buckets.ts";
-import { metricRowsMax, outcomeRowsMax } from "./limits.ts";
 import {
   type WorkerMetric,
   workerFieldCount,

@@ -4,7 +4,7 @@
  */
 import { KeyName } from "../../body/json/key-name.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
-import { modelNameBytesMax } from "../../observe/metrics/limits.ts";
+import { modelNameBytesMax } from "../../limits.ts";
 import { otherLabel } from "../../observe/metrics/metrics-memory.ts";
 
 const modelKey = new KeyName("model");

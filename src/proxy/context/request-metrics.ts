@@ -2,8 +2,9 @@
  * Counts what has become of a request, when it has ended: durations and tokens in a row by route and model, and its
  * outcome. What goes on during the request only leaves times in its context and its meter.
  */
+
+import { routeCharsMax, spareMetersMax } from "../../limits.ts";
 import { observe } from "../../observe/metrics/buckets.ts";
-import { routeCharsMax, spareMetersMax } from "../../observe/metrics/limits.ts";
 import { type MetricsMemory, otherLabel, rowFields } from "../../observe/metrics/metrics-memory.ts";
 import { requestHistograms } from "../../observe/metrics/request-definitions.ts";
 import type { Clock } from "../../transport/clock.ts";

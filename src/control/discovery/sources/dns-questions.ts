@@ -4,14 +4,14 @@ import { withFailureDefaults } from "../../../config/schema/pool/engine.ts";
 import type { DnsSourceConfig } from "../../../config/schema/pool/sources.ts";
 import type { EngineConfig } from "../../../config/schema/schema.ts";
 import { parseNameServer } from "../../../config/values/engine-url.ts";
-import { eachOf } from "../../polling/ask-engine.ts";
 import {
   dnsAnswerMsMax,
   dnsAtOnceMax,
   dnsTargetsMax,
   dnsTimeoutMs,
   dnsTriesMax,
-} from "../limits.ts";
+} from "../../../limits.ts";
+import { eachOf } from "../../polling/ask-engine.ts";
 
 export interface DnsEngine {
   readonly url: string;

@@ -1,7 +1,6 @@
 /** All sources of a configuration: opens and closes them, and says which engines each pool has by them. */
 import type { Config, PoolConfig } from "../../../config/schema/schema.ts";
-import { poolEnginesMax } from "../../../limits.ts";
-import { discoveryDelayMs } from "../limits.ts";
+import { discoveryDelayMs, poolEnginesMax } from "../../../limits.ts";
 import { AdminEngines, adminSourceKey } from "./admin-engines.ts";
 import { Complaints } from "./complaints.ts";
 import { type MergedPool, mergeSources } from "./merge.ts";
