@@ -5,7 +5,7 @@ const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c fil
        global-proxy --prefill URL... --decode URL... [options]
        global-proxy --engine URL... [options]
        global-proxy check --prefill URL... --decode URL... | --engine URL... [options]
-       global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL | drain ENGINE | undrain ENGINE
+       global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL | drain ENGINE | undrain ENGINE | probe
 
 Options:
   -?,-h         : this help
@@ -29,6 +29,7 @@ const commands = `Commands:
   calibrate URL              : measure a live engine and print its profile for simulate
   drain ENGINE               : let an engine of a running proxy take nothing new, and finish what it has
   undrain ENGINE             : let it take requests again
+  probe live|ready           : say by the exit code whether a running proxy lives, or is ready to serve
                                (add --help to a command to list its options)
 `;
 

@@ -7,11 +7,11 @@ import { didYouMean } from "../config/problems/suggest.ts";
 import { helpText } from "./help.ts";
 import { readFlags } from "./options/flag-options.ts";
 import { parseSwitches, type Switches } from "./options/switches.ts";
-import { print, printError } from "./print.ts";
+import { print, printError, printMessage } from "./print.ts";
 import { versionLines } from "./version.ts";
 
 export interface RunOptions {
-  /** Another worker than the real one, for tests. */
+  /** Another worker than the usual one: that of the executable, or for tests. */
   readonly workerEntry: URL;
   /** Instead of the usual time after which a worker hangs, for tests. */
   readonly workerHangMs?: number;
@@ -32,14 +32,27 @@ const commandNames = [
   "calibrate",
   "drain",
   "undrain",
+  "probe",
 ];
+
+/** Runs the command line of this process and ends it with the exit code. */
+export async function runProgram(options: Partial<RunOptions> = {}): Promise<void> {
+  try {
+    const code = await run(process.argv.slice(2), options);
+    if (code !== undefined) process.exit(code);
+  } catch (error) {
+    // Only a defect of this program gets here.
+    printMessage("emerg", error instanceof Error ? (error.stack ?? error.message) : String(error));
+    process.exit(1);
+  }
+}
 
 /** @returns the exit code; undefined for a command that keeps running */
 export async function run(
   args: readonly string[],
-  forTests: Partial<RunOptions> = {},
+  others: Partial<RunOptions> = {},
 ): Promise<number | undefined> {
-  const options = { workerEntry: realWorker, ...forTests };
+  const options = { workerEntry: realWorker, ...others };
   const runtime = currentRuntime();
   const [first] = args;
   if (first !== undefined && commandNames.includes(first)) {
@@ -167,6 +180,8 @@ async function loadCommand(
     case "drain":
     case "undrain":
       return (await import("./commands/drain.ts")).drainCommand(name, onCode);
+    case "probe":
+      return (await import("./commands/probe.ts")).probeCommand(onCode);
     default:
       return (await import("./commands/convert.ts")).convertCommand(runtime, onCode);
   }

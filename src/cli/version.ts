@@ -1,11 +1,8 @@
 /** The version texts of `-v`, `-V` and the start line. */
-import { readFileSync } from "node:fs";
+import manifest from "../../package.json" with { type: "json" };
 import type { Runtime } from "../config/check/runtime.ts";
 
-const packageFile = new URL("../../package.json", import.meta.url);
-
-export const version = (JSON.parse(readFileSync(packageFile, "utf8")) as { version: string })
-  .version;
+export const { version }: { readonly version: string } = manifest;
 
 export function versionLines(runtime: Runtime, details: boolean): string {
   const lines = [`global-proxy version: global-proxy/${version}`];

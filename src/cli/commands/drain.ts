@@ -1,16 +1,12 @@
 /** `global-proxy drain` and `undrain`: an engine takes nothing new, or takes requests again, at a running proxy. */
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, InvalidArgumentError } from "commander";
-import { describeOpenError } from "../../config/problems/system-error.ts";
 import { systemClock } from "../../transport/clock.ts";
+import { AdminClient, AdminFailure, type AdminSwitches, addAdminOptions } from "../admin-client.ts";
 import { print, printMessage } from "../print.ts";
 
-interface Switches {
-  readonly admin: string;
+interface Switches extends AdminSwitches {
   readonly pool?: string;
-  readonly tokenFile?: string;
-  readonly tokenEnv: string;
   readonly wait?: boolean;
   readonly timeout: number;
 }
@@ -28,8 +24,6 @@ const codes = { done: 0, failed: 1, timedOut: 3 } as const;
 const lookMs = 500;
 const askTimeoutMs = 10_000;
 
-class Failure extends Error {}
-
 export function drainCommand(verb: "drain" | "undrain", onCode: (code: number) => void): Command {
   const command = new Command(verb)
     .description(
@@ -37,15 +31,11 @@ export function drainCommand(verb: "drain" | "undrain", onCode: (code: number) =
         ? "let an engine take nothing new, and finish what it has"
         : "let an engine that was drained take requests again",
     )
-    .argument("<engine>", "its address, as host:port, or one of its ranks, as host:port@RANK")
-    .requiredOption("--admin <address>", "the admin listener: PORT, HOST:PORT or a URL", originOf)
-    .option("--pool <name>", "only in this pool (default: in each that has the engine)")
-    .option("--token-file <file>", "file with the token of the admin listener")
-    .option(
-      "--token-env <name>",
-      "environment variable with that token",
-      "GLOBAL_PROXY_ADMIN_TOKEN",
-    );
+    .argument("<engine>", "its address, as host:port, or one of its ranks, as host:port@RANK");
+  addAdminOptions(command).option(
+    "--pool <name>",
+    "only in this pool (default: in each that has the engine)",
+  );
   if (verb === "drain") {
     command
       .option("--wait", "wait until it has no request in flight and holds no KV cache")
@@ -55,7 +45,7 @@ export function drainCommand(verb: "drain" | "undrain", onCode: (code: number) =
     try {
       onCode(await new Drainer(switches).run(verb, engine.replace(/^http:\/\//, "")));
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
+      if (!(error instanceof AdminFailure)) throw error;
       printMessage("error", error.message);
       onCode(codes.failed);
     }
@@ -64,11 +54,11 @@ export function drainCommand(verb: "drain" | "undrain", onCode: (code: number) =
 
 class Drainer {
   readonly #switches: Switches;
-  readonly #token: string | undefined;
+  readonly #client: AdminClient;
 
   constructor(switches: Switches) {
     this.#switches = switches;
-    this.#token = readToken(switches);
+    this.#client = new AdminClient(switches, askTimeoutMs);
   }
 
   async run(verb: "drain" | "undrain", engine: string): Promise<number> {
@@ -112,7 +102,7 @@ class Drainer {
     if (having.length > 0) return having.map(({ pool }) => pool);
     const all = [...new Set(pools.flatMap(({ engines }) => engines.map((one) => one.engine)))];
     const known = `${all.slice(0, 8).join(", ")}${all.length > 8 ? ", …" : ""}`;
-    throw new Failure(`no pool has an engine ${engine}; the engines are ${known || "none"}`);
+    throw new AdminFailure(`no pool has an engine ${engine}; the engines are ${known || "none"}`);
   }
 
   async #ask(method: string, path: string, allowed: readonly number[] = []) {
@@ -123,31 +113,9 @@ class Drainer {
   }
 
   async #fetch(method: string, path: string, allowed: readonly number[]): Promise<object> {
-    const url = `${this.#switches.admin}${path}`;
-    const headers = this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
-    let status: number;
-    let text: string;
-    try {
-      const signal = AbortSignal.timeout(askTimeoutMs);
-      const response = await fetch(url, { method, headers, signal });
-      ({ status } = response);
-      text = await response.text();
-    } catch (error) {
-      const { message, cause } = error as Error & { cause?: Error };
-      throw new Failure(`no answer of ${this.#switches.admin}: ${cause?.message ?? message}`);
-    }
-    const body = parsed(text);
-    if (status < 300 || allowed.includes(status)) return body;
-    const said = (body as { error?: { message?: string } }).error?.message;
-    throw new Failure(said ?? `${url} responds with ${status}`);
-  }
-}
-
-function parsed(text: string): object {
-  try {
-    return JSON.parse(text) as object;
-  } catch {
-    return {};
+    const response = await this.#client.ask(method, path);
+    if (response.status < 300 || allowed.includes(response.status)) return response.body;
+    throw new AdminFailure(this.#client.problemOf(path, response));
   }
 }
 
@@ -158,23 +126,6 @@ function pathOf(pool: string, engine: string): string {
 function lineOf(pool: string, { engine, state, inFlight, kvOpen }: EngineState): string {
   const kv = kvOpen > 0 ? `, ${kvOpen} KV caches held` : "";
   return `${engine} in pool ${pool}: ${state}, ${inFlight} requests in flight${kv}\n`;
-}
-
-function readToken({ tokenFile, tokenEnv }: Switches): string | undefined {
-  if (tokenFile === undefined) return process.env[tokenEnv]?.trim();
-  try {
-    return readFileSync(tokenFile, "utf8").trim();
-  } catch (error) {
-    throw new Failure(describeOpenError(tokenFile, error as NodeJS.ErrnoException));
-  }
-}
-
-/** `9901`, `host:9901` or `http://host:9901`. */
-function originOf(text: string): string {
-  const full = /^\d+$/.test(text) ? `127.0.0.1:${text}` : text;
-  const url = /^https?:\/\//.test(full) ? full : `http://${full}`;
-  if (!URL.canParse(url)) throw new InvalidArgumentError("It must be PORT, HOST:PORT or a URL.");
-  return new URL(url).origin;
 }
 
 function seconds(text: string): number {
