@@ -1,6 +1,7 @@
 /**
- * Makes the program one file that needs no runtime and no `node_modules`, for machines like this one: `build/global-proxy`,
- * or in the folder that is named. The licences of what is in it come beside it. `npm run build:executable` runs this.
+ * Makes the program one file that needs no runtime and no `node_modules`, for machines like this one: `build/global-
+ * proxy`, or in the folder that is named. The licences of what is in it come beside it. `npm run build:executable`
+ * runs this.
  */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";

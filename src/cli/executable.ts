@@ -1,6 +1,6 @@
 /**
- * The entry of the one-file executable (`scripts/executable.mjs`), of its main thread and of its workers: there is no other
- * file that a worker could be started from. A thread loads only what it runs.
+ * The entry of the one-file executable (`scripts/executable.mjs`), of its main thread and of its workers: there is no
+ * other file that a worker could be started from. A thread loads only what it runs.
  */
 import { resolve } from "node:path";
 import { isMainThread } from "node:worker_threads";

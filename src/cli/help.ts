@@ -5,7 +5,8 @@ const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c fil
        global-proxy --prefill URL... --decode URL... [options]
        global-proxy --engine URL... [options]
        global-proxy check --prefill URL... --decode URL... | --engine URL... [options]
-       global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL | drain ENGINE | undrain ENGINE | probe
+       global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL
+       global-proxy drain ENGINE | undrain ENGINE | probe live|ready
 
 Options:
   -?,-h         : this help

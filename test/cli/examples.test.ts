@@ -7,9 +7,9 @@ import { expect, test } from "vitest";
 import { runCommand } from "../support/command.ts";
 
 const folder = "examples";
-/** Alerts are for another program. */
+/** Alerts and manifests are for other programs. */
 const isConfiguration = (file: string) =>
-  /\.(conf|yaml)$/.test(file) && !file.startsWith("prometheus/");
+  /\.(conf|yaml)$/.test(file) && !/^(prometheus|kubernetes)\//.test(file);
 const examples = readdirSync(folder, { recursive: true, encoding: "utf8" })
   .filter(isConfiguration)
   .sort();

@@ -1,6 +1,7 @@
 /**
- * The one-file executable must work where nothing else is: no runtime, no `node_modules`, no file of this repository. Workers are
- * started from the same file, and so is what takes over in an upgrade. Needs `npm run build` and the package `bun`.
+ * The one-file executable must work where nothing else is: no runtime, no `node_modules`, no file of this repository.
+ * Workers are started from the same file, and so is what takes over in an upgrade. Needs `npm run build` and the
+ * package `bun`.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import {
@@ -42,7 +43,8 @@ describe.skipIf(!runtimes.includes("bun"))("the executable in an empty folder", 
     rmSync(join(built, "global-proxy"));
   });
   afterAll(async () => {
-    if (upgraded !== undefined && existsSync(`/proc/${upgraded}`)) process.kill(upgraded, "SIGKILL");
+    if (upgraded !== undefined && existsSync(`/proc/${upgraded}`))
+      process.kill(upgraded, "SIGKILL");
     await Promise.all([...running].map((command) => command.kill()));
     rmSync(folder, { recursive: true, force: true });
     rmSync(built, { recursive: true, force: true });

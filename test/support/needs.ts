@@ -5,7 +5,7 @@ import type { TestProject } from "vitest/node";
 import { missingRuntimes } from "./runtimes.ts";
 
 /** Debian packages of `.ci/run`. */
-const programs = ["nginx", "curl", "dnsmasq", "prometheus", "promtool"] as const;
+const programs = ["nginx", "curl", "dnsmasq", "prometheus", "promtool", "systemd-analyze"] as const;
 
 /** Whether a program is installed. */
 export function hasProgram(name: (typeof programs)[number]): boolean {

@@ -1,7 +1,4 @@
-/**
- * `global-proxy probe`: whether a running proxy lives, or is ready, as an exit code. For health checks of containers and
- * service managers where there is no `curl`.
- */
+/** `global-proxy probe`: whether a running proxy lives, or is ready, as an exit code, where there is no `curl`. */
 import { Argument, Command, InvalidArgumentError } from "commander";
 import { AdminClient, AdminFailure, type AdminSwitches, addAdminOptions } from "../admin-client.ts";
 import { print, printMessage } from "../print.ts";
