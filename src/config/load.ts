@@ -18,6 +18,7 @@ import {
 import { describeOpenError } from "./problems/system-error.ts";
 import type { OperatorListener } from "./schema/operators.ts";
 import type { Config, ConfigInput } from "./schema/schema.ts";
+import { tracingFromEnvironment } from "./tracing-env.ts";
 import { type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
 export interface FileSource {
@@ -70,7 +71,9 @@ export function loadWithoutModules(source: ConfigSource, runtime: Runtime): Load
   const isFile = !("flags" in source);
   const full = withFullPaths(loaded.config, resolve((isFile && source.prefix) || "."));
   const file = isFile ? configFilePath(source) : undefined;
-  return { ...loaded, config: withModulePaths(full, file) };
+  const config = withModulePaths(full, file);
+  const tracing = config.tracing ?? tracingFromEnvironment(process.env);
+  return { ...loaded, config: tracing ? { ...config, tracing } : config };
 }
 
 /** The same, but relative paths stay as written: for the conversion to another format. */

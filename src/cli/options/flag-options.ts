@@ -84,6 +84,12 @@ function addProgramOptions(command: Command): Command {
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")
     .option("--access-log-format <name>", "combined or json (default: combined)")
+    .option("--otlp-traces-endpoint <url>", "collector for OpenTelemetry's traces (default: none)")
+    .option("--trace-sample-ratio <number>", "share of requests that are exported (default: 1)")
+    .option(
+      "--trace-slow-ms <ms>",
+      "export requests that take so long in any case (default: 0, no)",
+    )
     .option(
       "--record <file>",
       "record traffic, without its text, as a trace for simulate (default: none)",

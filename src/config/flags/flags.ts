@@ -23,6 +23,10 @@ export interface Flags {
   readonly accessLog?: string;
   /** `combined` or `json`. */
   readonly accessLogFormat?: string;
+  /** Of a collector, for OpenTelemetry. */
+  readonly otlpTracesEndpoint?: string;
+  readonly traceSampleRatio?: string;
+  readonly traceSlowMs?: string;
   /** File of a trace. */
   readonly record?: string;
   readonly pid?: string;

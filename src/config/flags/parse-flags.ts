@@ -36,11 +36,13 @@ export function parseFlags(
   const listen = readListen(flags.listen ?? "8080", fail);
   const admin = readAdmin(flags, fail);
   const metrics = readMetrics(flags, fail);
+  const tracing = readTracing(flags, fail);
   if (errors.length > 0) return { errors };
   const input: ConfigInput = {
     workers: workers ?? 1,
     ...(flags.pid !== undefined && { pidFile: flags.pid }),
     ...(flags.record !== undefined && { record: { file: flags.record } }),
+    ...(tracing && { tracing }),
     errorLog: { level },
     ...(admin && { admin }),
     metrics,
@@ -81,4 +83,24 @@ function readAccessLogs({ accessLog, accessLogFormat }: Flags, fail: Fail): Rout
   if (accessLog !== undefined) return [{ file: accessLog, ...(format && { format }) }];
   if (format !== undefined) fail("--access-log-format needs --access-log", "--access-log stdout");
   return [];
+}
+
+function readTracing(flags: Flags, fail: Fail): ConfigInput["tracing"] {
+  const { otlpTracesEndpoint: endpoint, traceSampleRatio: ratio, traceSlowMs } = flags;
+  const slowMs = readMs("--trace-slow-ms", traceSlowMs, fail);
+  if (endpoint === undefined) {
+    if (ratio === undefined && slowMs === undefined) return undefined;
+    const hint = "--otlp-traces-endpoint http://127.0.0.1:4318";
+    return fail("--trace-sample-ratio and --trace-slow-ms need --otlp-traces-endpoint", hint);
+  }
+  const isRatio = ratio === undefined || (ratio !== "" && Number(ratio) >= 0 && Number(ratio) <= 1);
+  if (!isRatio) return fail(`invalid number "${ratio}" for --trace-sample-ratio`, "0 to 1");
+  if (!/^https?:\/\/[^/]/.test(endpoint) || !URL.canParse(endpoint)) {
+    return fail(`invalid URL "${endpoint}" for --otlp-traces-endpoint`, "http://127.0.0.1:4318");
+  }
+  return {
+    endpoint,
+    ...(ratio !== undefined && { sampleRatio: Number(ratio) }),
+    ...(slowMs !== undefined && { slowMs }),
+  };
 }

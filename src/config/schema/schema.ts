@@ -21,6 +21,7 @@ import type { retryConditions, retrySchema } from "./server/retry.ts";
 import type { matchSchema, routeSchema } from "./server/route.ts";
 import { type listenSchema, serverSchema } from "./server/server.ts";
 import type { stepSchema } from "./server/steps.ts";
+import { tracingSchema } from "./tracing.ts";
 import { bytes, milliseconds, text } from "./values.ts";
 
 export const configSchema = z
@@ -53,6 +54,7 @@ export const configSchema = z
     errorLog: errorLogSchema.prefault({}),
     logFormats: z.record(text, logFormatSchema).default({}).describe("Formats of access logs."),
     record: recordSchema.optional(),
+    tracing: tracingSchema.optional(),
     admin: adminSchema.optional(),
     metrics: metricsSchema.prefault({}),
     maps: z.array(mapSchema).max(1000).default([]).describe("Variables that depend on others."),

@@ -2,6 +2,7 @@
 import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
+import { SpanExports } from "../../observe/traces/span-exports.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
@@ -40,6 +41,9 @@ export interface ControlPlaneOptions {
 /** How often other free ports are chosen, if another program has bound the first ones meanwhile. */
 const freePortTriesMax = 5;
 
+/** How long the end of the process waits for the collector. */
+const flushSpansTimeoutMs = 2_000;
+
 export class ControlPlane {
   readonly workers: number;
   readonly #options: ControlPlaneOptions;
@@ -47,6 +51,7 @@ export class ControlPlane {
   readonly #operators: OperatorListeners;
   readonly #preparation: Preparation;
   readonly #build: Build;
+  readonly #spans: SpanExports;
   #supervisor: Supervisor | undefined;
   #config: Config;
 
@@ -72,6 +77,7 @@ export class ControlPlane {
       log,
       chosenPorts: inheritance?.freePorts,
     });
+    this.#spans = new SpanExports(log);
     this.#build = {
       version: options.version ?? "",
       runtime: `${runtime.name} ${runtime.version}`,
@@ -122,6 +128,7 @@ export class ControlPlane {
     // A signal may have stopped it meanwhile.
     if (this.#options.isEnding()) return;
     this.#config = config;
+    this.#spans.use(config.tracing);
     this.#discovery.use(config);
     this.#operators.use(config);
     // Of listeners that are closed now.
@@ -167,6 +174,7 @@ export class ControlPlane {
   /** Resolves when all threads have ended. */
   async stop(): Promise<void> {
     await this.#supervisor?.stop();
+    await this.#spans.flush(flushSpansTimeoutMs);
     // If another process has taken them over, they stay.
     await removeStaleSockets(this.#config);
   }
@@ -185,6 +193,7 @@ export class ControlPlane {
     const { clock, random, log, workerEntry, workerHangMs, inheritance, stuck } = this.#options;
     const inherited = inheritance?.clients;
     const known = new Set(inherited?.map(({ key }) => key));
+    this.#spans.use(this.#config.tracing);
     for (let tries = 1; ; tries += 1) {
       const ready = await this.#preparation.ready(this.#config, known);
       const supervisor = new Supervisor({
@@ -196,6 +205,7 @@ export class ControlPlane {
         random,
         stuck,
         inherited,
+        spans: (batch) => this.#spans.add(batch),
       });
       this.#supervisor = supervisor;
       supervisor.applyDiscovered(this.#discovery.discovered);

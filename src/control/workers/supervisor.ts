@@ -22,6 +22,7 @@ import { Restarts, type WorkerCounts } from "./restarts.ts";
 import { shadowLine, sumOfShadows } from "./shadow-reports.ts";
 import { removeStaleSockets } from "./stale-sockets.ts";
 import { WorkerSet } from "./worker-set.ts";
+import type { WorkerReceiver } from "./worker-thread.ts";
 
 export interface SupervisorOptions {
   readonly workerEntry: URL;
@@ -32,6 +33,7 @@ export interface SupervisorOptions {
   readonly clock: Pick<Clock, "nowMs">;
   /** Uniform in [0, 1). */
   random(): number;
+  readonly spans: WorkerReceiver["spans"];
   /** A worker cannot be ended, and new connections still come to it. */
   stuck(worker: number): void;
   /** Listening sockets of the process from which this one takes over; undefined = it takes over from none. */
@@ -90,6 +92,7 @@ export class Supervisor {
         heartbeats: this.#restarts.heartbeats,
       },
       inherited: options.inherited,
+      spans: options.spans,
       queue: (worker, message, reply) => this.#queue?.receive(worker, message, reply),
     });
   }

@@ -1,6 +1,7 @@
 /** One worker thread as the main thread sees it: what was sent to it, what it responded, how it ended. */
 import { Worker } from "node:worker_threads";
 import { workerResponseTimeoutMs } from "../../limits.ts";
+import type { SpanBatch } from "../../observe/traces/span.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type {
   BoundAddress,
@@ -21,6 +22,12 @@ export type ApplyResponse =
 /** Takes what a worker sends to the queue in the main thread, and what to call with each reply. */
 export type QueueReceiver = (message: QueueMessage, reply: (message: QueueReply) => void) => void;
 
+/** Takes what a worker sends by itself. */
+export interface WorkerReceiver {
+  readonly queue: QueueReceiver;
+  spans(batch: SpanBatch): void;
+}
+
 /** A worker that does not respond within this time has failed. */
 const applyTimeoutMs = 30_000;
 /** Time for a worker to close everything before it is terminated. */
@@ -31,7 +38,7 @@ export class WorkerThread {
   /** Resolves with the cause once the thread has ended. */
   readonly ended: Promise<string>;
   readonly #worker: Worker;
-  readonly #queue: QueueReceiver;
+  readonly #receiver: WorkerReceiver;
   readonly #reply = (message: QueueReply) => this.#send(message);
   /** Pending `apply` calls by generation. */
   readonly #applying = new Map<number, (response: ApplyResponse) => void>();
@@ -42,8 +49,8 @@ export class WorkerThread {
   /** Why this side ended it. */
   #killedFor: string | undefined;
 
-  constructor(entry: URL, data: WorkerData, queue: QueueReceiver) {
-    this.#queue = queue;
+  constructor(entry: URL, data: WorkerData, receiver: WorkerReceiver) {
+    this.#receiver = receiver;
     this.index = data.workerIndex;
     this.#worker = new Worker(entry, { workerData: data, name: `worker ${data.workerIndex}` });
     let cause: string | undefined;
@@ -150,8 +157,11 @@ export class WorkerThread {
       case "drained":
         this.#onDrained?.();
         break;
+      case "spans":
+        this.#receiver.spans(message.batch);
+        break;
       default:
-        this.#queue(message, this.#reply);
+        this.#receiver.queue(message, this.#reply);
     }
   }
 

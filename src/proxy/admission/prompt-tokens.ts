@@ -21,6 +21,7 @@ export class PromptTokens implements Expirable {
   readonly #ask: EngineAsk | undefined;
   readonly #done: (tokenIds: Int32Array | undefined) => void;
   #isOver = false;
+  #startedMs = 0;
 
   /** @param done called once with the prompt's tokens; undefined = there are none to be had */
   constructor(
@@ -55,7 +56,9 @@ export class PromptTokens implements Expirable {
       this.#done(undefined);
       return;
     }
-    this.#request.worker.deadlines.add(this);
+    const { deadlines, clock } = this.#request.worker;
+    this.#startedMs = clock.nowMs();
+    deadlines.add(this);
     this.#ask.send();
   }
 
@@ -77,6 +80,7 @@ export class PromptTokens implements Expirable {
     this.#isOver = true;
     const { deadlines, clock } = this.#request.worker;
     deadlines.remove(this);
+    this.#request.context.trace?.step("tokenise", this.#startedMs, clock.nowMs());
     const response = this.#ask?.response;
     const tokenIds = response && tokenIdsIn(response);
     this.#tokenizers.answered(tokenIds !== undefined, clock.nowMs());

@@ -129,7 +129,9 @@ export class Wait implements QueueListener {
   #waited(): void {
     if (this.#enteredMs < 0) return;
     const { context, worker } = this.#request;
-    context.heldMs = Math.max(0, context.heldMs) + worker.clock.nowMs() - this.#enteredMs;
+    const nowMs = worker.clock.nowMs();
+    context.heldMs = Math.max(0, context.heldMs) + nowMs - this.#enteredMs;
+    context.trace?.step("queue", this.#enteredMs, nowMs);
     this.#enteredMs = -1;
   }
 }

@@ -53,6 +53,10 @@ export class Explanation {
     if (this.#decisions.length < explainedDecisionsMax) this.#decisions.push(decision);
   }
 
+  get decisions(): readonly Decision[] {
+    return this.#decisions;
+  }
+
   /** The request has ended. Its context, which holds the body, is not referred to any more. */
   end({ status, outcome, startMs, firstByteMs, endMs }: EndedRequest): void {
     this.#status = status;

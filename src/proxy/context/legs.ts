@@ -18,4 +18,6 @@ export interface LegRecord {
   status: number;
   bytesReceived: number;
   bytesSent: number;
+  /** Of its span, which the engine knows; undefined = it is not traced. */
+  spanId?: string;
 }

@@ -7,6 +7,7 @@ import { append, emptyList } from "./append.ts";
 import type { Explanation } from "./explanation.ts";
 import type { LegRecord } from "./legs.ts";
 import type { Outcome } from "./outcomes.ts";
+import type { RequestTrace } from "./request-trace.ts";
 import type { ResponseMeter } from "./response-meter.ts";
 
 /** Where a request has its time and its ids from. */
@@ -86,6 +87,8 @@ export class RequestContext {
   retryAfterMs = 0;
   /** A failure is its response because too many other requests were being retried. */
   isRetryRefused = false;
+  /** Set where requests are traced. */
+  trace: RequestTrace | undefined;
   /** Set where traffic is recorded, or tokens are counted. */
   meter: ResponseMeter | undefined;
   outcome: Outcome | undefined;

@@ -63,6 +63,7 @@ export class RequestHandler implements ExchangeRequest {
     this.server = server;
     this.#routed = routed;
     context.route = routed.route?.match.path ?? "";
+    context.trace = worker.tracer?.start(context);
     const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
     this.#timers = requestTimers(worker.deadlines, routed.route?.config, this);
@@ -171,7 +172,10 @@ export class RequestHandler implements ExchangeRequest {
   /** Undefined = nobody asks for the response's tokens. */
   #takeMeter({ logsTokens }: Route): ResponseMeter | undefined {
     const { metrics, clock } = this.worker;
-    return metrics?.takeMeter() ?? (logsTokens ? new ResponseMeter(clock) : undefined);
+    return (
+      metrics?.takeMeter() ??
+      (logsTokens || this.worker.tracer ? new ResponseMeter(clock) : undefined)
+    );
   }
 
   /** A request without images and the like goes on at once. */
@@ -204,7 +208,8 @@ export class RequestHandler implements ExchangeRequest {
 
   #forward(route: Route, prefills: boolean): void {
     const { context } = this;
-    context.explanation ??= this.worker.explain(context, route);
+    context.explanation ??=
+      this.worker.explain(context, route) ?? context.trace?.explanation(context);
     this.#exchange = new ExchangeDriver(this, route, prefills);
     this.#exchange.start();
   }
@@ -251,6 +256,7 @@ export class RequestHandler implements ExchangeRequest {
     }
     worker.metrics?.ended(context, this.#generates);
     for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
+    worker.tracer?.ended(context);
     this.body.dropMembers();
     this.body.letGo();
     worker.recorder?.write(context);

@@ -3,6 +3,7 @@ import type { Explanation } from "../context/explanation.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestMetrics } from "../context/request-metrics.ts";
+import type { RequestTrace } from "../context/request-trace.ts";
 import type { ExchangeServices } from "../pd/driver/exchange-services.ts";
 import type { ClientPort } from "../response/response-writer.ts";
 import type { Route } from "../routing/route.ts";
@@ -25,6 +26,10 @@ export interface RequestServices extends ExchangeServices {
   readonly bodies: { take(bytes: number): boolean; giveBack(bytes: number): void };
   /** Undefined = nobody reads metrics of requests. */
   readonly metrics: RequestMetrics | undefined;
+  /** Undefined = requests are not traced. */
+  readonly tracer:
+    | { start(context: RequestContext): RequestTrace; ended(context: RequestContext): void }
+    | undefined;
   /** Undefined = traffic is not recorded. */
   readonly recorder: { write(context: RequestContext): void } | undefined;
   /** Undefined = nobody may ask why the request's engines are chosen. */

@@ -19,6 +19,9 @@ const ours: ReadonlySet<string> = new Set([
   "expect",
 ]);
 
+/** Of W3C Trace Context. */
+const traceHeaders = ["traceparent", "tracestate"];
+
 /** Chooses a rank of the engine. Load is counted by rank, so a client has no say in it. */
 export const dpRankHeader = "X-data-parallel-rank";
 
@@ -36,13 +39,31 @@ export class HeadPlan {
   readonly #setsHost: boolean;
   readonly #setsRequestId: boolean;
 
-  /** @param guards lines by which a client would steer KV transfers are dropped */
-  constructor(setHeaders: Readonly<Record<string, string>>, scope: VariableScope, guards: boolean) {
+  /**
+   * @param guards lines by which a client would steer KV transfers are dropped
+   * @param traces each leg has a span of its own, of which it is told
+   */
+  constructor(
+    setHeaders: Readonly<Record<string, string>>,
+    scope: VariableScope,
+    guards: boolean,
+    traces = false,
+  ) {
     // Of a name that is written in two ways the last one counts.
     const byName = new Map(Object.keys(setHeaders).map((name) => [name.toLowerCase(), name]));
-    const names = [...byName.values()].filter((name) => !ours.has(name.toLowerCase()));
+    const names = [...byName.values()].filter(
+      (name) =>
+        !(ours.has(name.toLowerCase()) || (traces && traceHeaders.includes(name.toLowerCase()))),
+    );
     const steering = guards ? transferHeaders : [dpRankHeader];
-    const dropped = [...names, "Host", "Content-Length", "Expect", ...steering];
+    const dropped = [
+      ...names,
+      "Host",
+      "Content-Length",
+      "Expect",
+      ...steering,
+      ...(traces ? traceHeaders : []),
+    ];
     // A response that a dialect reads must not be compressed.
     this.#dropWhenRead = new FieldSet([...dropped, "Accept-Encoding"]);
     this.#drop = new FieldSet(dropped);

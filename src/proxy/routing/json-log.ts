@@ -28,10 +28,12 @@ function membersOf(context: RequestContext): object {
   const { clock } = sources;
   const prefill = prefills.at(-1);
   const tokens = tokenCounts(context);
-  const isPrefilled = prefill !== undefined && prefill.endMs >= 0 && prefill.status < 300;
-  const hasTransfer = isPrefilled && decodes.length > 0 && firstByteMs >= prefill.endMs;
+  const prefilled = isPrefilled(prefill) ? prefill : undefined;
+  const isStream = context.meter !== undefined && context.meter.events > 0;
+  const transferred = isStream && decodes.length > 0 ? prefilled : undefined;
   return {
     time: new Date(clock.wallMs() - clock.nowMs() + startMs).toISOString(),
+    trace_id: context.trace?.traceId,
     request_id: text(context.requestId || head.fields.get("x-request-id")),
     client: text(builtIn("remote_addr")!(context)),
     method: text(head.method),
@@ -47,8 +49,11 @@ function membersOf(context: RequestContext): object {
     fell_back: context.fellBack || undefined,
     resumes: context.resumes || undefined,
     queue_ms: heldMs < 0 ? undefined : rounded(heldMs),
-    prefill_ms: isPrefilled ? rounded(prefill.endMs - prefill.sentMs) : undefined,
-    transfer_ms: hasTransfer ? rounded(firstByteMs - prefill.endMs) : undefined,
+    prefill_ms: prefilled && rounded(prefilled.endMs - prefilled.sentMs),
+    transfer_ms:
+      transferred && firstByteMs >= transferred.endMs
+        ? rounded(firstByteMs - transferred.endMs)
+        : undefined,
     ttft_ms: firstByteMs < 0 ? undefined : rounded(firstByteMs - startMs),
     duration_ms: rounded((endMs < 0 ? clock.nowMs() : endMs) - startMs),
     prompt_tokens: known(tokens.prompt),
@@ -59,6 +64,11 @@ function membersOf(context: RequestContext): object {
     response_bytes: context.bytesSent,
     user_agent: text(head.fields.get("user-agent")),
   };
+}
+
+/** Whether a prefill is done, and has succeeded. */
+export function isPrefilled(leg: LegRecord | undefined): leg is LegRecord {
+  return leg !== undefined && leg.endMs >= 0 && leg.status >= 200 && leg.status < 300;
 }
 
 /** Of the last try. */

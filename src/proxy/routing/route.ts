@@ -20,6 +20,8 @@ import type { VariableScope } from "./template.ts";
 export interface RouteDeps {
   readonly scope: VariableScope;
   readonly pools: ReadonlyMap<string, Pool>;
+  /** Requests are traced. */
+  readonly traces: boolean;
   /** @param masks secrets of clients are not written */
   accessLog(file: string, format: string, masks: boolean): RequestLog;
 }
@@ -87,7 +89,7 @@ export class Route {
     this.match = config.match;
     this.prefillTimeouts = { ...config, totalTimeoutMs: config.prefillTimeoutMs };
     this.steps = compileSteps(config.steps, scope);
-    this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint);
+    this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint, deps.traces);
     this.redirects = new Redirects(config, scope);
     const dialect = dialectOf(config.dialect);
     this.knowsDialect = dialect !== undefined;

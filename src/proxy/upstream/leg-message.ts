@@ -3,6 +3,7 @@
  * edits.
  */
 import type { OutgoingBody } from "../../body/edit/pieces.ts";
+import type { LegName } from "../../dialects/dialect.ts";
 import { joinBytesMax } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -14,6 +15,8 @@ import type { EngineTimeouts } from "./connection/engine-timeouts.ts";
 
 /** Who sends it, to which engine. */
 export interface LegSender extends LegOwner {
+  /** Undefined = it is none of a request's legs. */
+  readonly name?: LegName | "encode";
   readonly engine: Engine | undefined;
   readonly pool: Pool | undefined;
   /** Path and query for the engine. */
@@ -57,7 +60,9 @@ export function sendLegMessage(
     address.host === undefined ? "localhost" : address.key,
     message.requestId,
     bodyBytes,
-    message.lines,
+    context.trace === undefined
+      ? message.lines
+      : message.lines + context.trace.lines(context, leg.name),
     message.isTransferId,
   );
   const joined = bodyBytes <= joinBytesMax;

@@ -138,6 +138,7 @@ export function compileConfig(
   const deps: RouteDeps = {
     scope,
     pools,
+    traces: config.tracing !== undefined,
     accessLog: (file, format, masks) => {
       const own = config.logFormats[format];
       if (format === "json" && own === undefined) return new JsonLog(openLog(file));

@@ -3,6 +3,7 @@
  * clone.
  */
 import type { Config } from "../../config/schema/schema.ts";
+import type { SpanBatch } from "../../observe/traces/span.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
@@ -90,4 +91,6 @@ export type FromWorker =
       readonly code: string;
     }
   | { readonly type: "response"; readonly id: number; readonly response: unknown }
+  /** Of requests that have ended. */
+  | { readonly type: "spans"; readonly batch: SpanBatch }
   | { readonly type: "drained" };

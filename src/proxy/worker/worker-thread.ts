@@ -46,6 +46,7 @@ const worker = new Worker({
   ids: systemIds,
   collectGarbage,
   ...(queue && { queue }),
+  sendSpans: (batch) => say({ type: "spans", batch }),
   openLog: (file) => accessLogs.sink(file),
   log: (level, message, fields) => errorLog.log(level, message, fields),
 });

@@ -36,11 +36,11 @@ import { MemoryReclaimer } from "./memory-reclaimer.ts";
 import type { IdleClients, WorkerQuestion } from "./messages.ts";
 import type { Recorder } from "./recorder.ts";
 import { Reports } from "./reports.ts";
+import { type Tracer, type TracerDeps, tracerOf } from "./tracer.ts";
 import { WorkerMetrics } from "./worker-metrics.ts";
 
-export interface WorkerDeps extends CompileDeps {
+export interface WorkerDeps extends CompileDeps, TracerDeps {
   readonly transport: Transport;
-  readonly ids: IdGenerator;
   /** Where prompts of all workers wait; undefined = this worker is the only one. */
   readonly queue?: QueueService;
   /** Where metrics are counted; undefined = nowhere. */
@@ -61,6 +61,8 @@ export class Worker implements CallbackServer, ClientServices {
   readonly kvLedger: KvLedger;
   readonly reports: Reports;
   readonly counts: RequestCounts;
+  /** Undefined = requests are not traced. */
+  tracer: Tracer | undefined;
   /** Undefined = nobody reads metrics of requests. */
   metrics: RequestMetrics | undefined;
   draining = false;
@@ -109,6 +111,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.#explanations.resize(config.admin?.explainedRequestsMax ?? 0);
     this.#links.use(this.#config.pools.values());
     this.#useMetrics(config);
+    this.tracer = tracerOf(config.tracing, this.#deps, this.tracer);
   }
 
   #useMetrics(config: Config): void {
@@ -131,6 +134,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.deadlines.tick(nowMs);
     this.#memory.tick(nowMs);
     this.#ownQueue?.tick();
+    this.tracer?.flush();
     this.#own?.tick(nowMs, {
       connections: this.#clients.size,
       idleConnections: this.#links.idleCount,
@@ -216,6 +220,7 @@ export class Worker implements CallbackServer, ClientServices {
     for (const caller of [...this.#callers]) caller.close();
     this.#links.close();
     this.#ownQueue?.close();
+    this.tracer?.flush();
   }
 
   /** Records the decisions about a request; undefined = nobody may ask for them. */

@@ -41,7 +41,9 @@ export function compile(config: Config): VirtualServers {
     ]),
   );
   const accessLog = () => new AccessLog(combined, scope, { write() {} }, false);
-  const servers = config.servers.map((server) => new Server(server, { scope, pools, accessLog }));
+  const servers = config.servers.map(
+    (server) => new Server(server, { scope, pools, accessLog, traces: false }),
+  );
   return new VirtualServers(servers, servers[0]!);
 }
 

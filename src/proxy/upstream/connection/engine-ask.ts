@@ -88,7 +88,9 @@ export class EngineAsk implements LegOwner {
     const { address } = engine;
     context.proxyHost = pool.name;
     const host = address.host === undefined ? "localhost" : address.key;
-    const head = route.heads.render(context, true, uri, host, context.requestId, body.length);
+    const lines = context.trace?.lines(context, undefined);
+    const id = context.requestId;
+    const head = route.heads.render(context, true, uri, host, id, body.length, lines);
     const connection = worker.link(address, pool.config.keepAlive).acquire(fresh);
     this.#connection = connection;
     const out = worker.scratch.take(head.length, connection.connecting);
