@@ -64,7 +64,8 @@ describe("of a route with a prefill", () => {
     "/generate",
   ])("POST %s is prefilled and decoded", (path) => {
     const world = worldOf();
-    expect(ask(world, "POST", path, `{"model":"m"}`).json().by).toMatch(/^decode/);
+    const body = `{"model":"m","messages":[],"input":"x","max_tokens":5}`;
+    expect(ask(world, "POST", path, body).json().by).toMatch(/^decode/);
     expect(pathsOf(seen(world.prefill))).toEqual([path]);
     expect(pathsOf(seen(world.decode))).toEqual([path]);
     world.expectNothingLeft();
@@ -104,7 +105,7 @@ describe("of a route with a prefill", () => {
     const world = worldOf({
       route: { match: { path: "/llm" }, target: { pool: "decode", uri: "/v1" } },
     });
-    ask(world, "POST", "/llm/responses", `{"max_output_tokens":9}`);
+    ask(world, "POST", "/llm/responses", `{"input":"x","max_output_tokens":9}`);
     expect(JSON.parse(seen(world.prefill)[0]!.body.toString())).toMatchObject({
       max_output_tokens: 1,
       store: false,
@@ -113,7 +114,8 @@ describe("of a route with a prefill", () => {
 });
 
 describe("stored responses", () => {
-  const create = (world: World, body = "{}") => ask(world, "POST", "/v1/responses", body).json();
+  const create = (world: World, more: object = {}) =>
+    ask(world, "POST", "/v1/responses", JSON.stringify({ input: "x", ...more })).json();
 
   it("are found by their id alone: in the path, in a request that goes on, in another proxy", () => {
     const world = worldOf({ decode: 5 });
@@ -127,7 +129,7 @@ describe("stored responses", () => {
         expect(ask(at, "GET", `/v1/responses/${id}?stream=false`).json().by).toBe(by);
         expect(ask(at, "DELETE", `/v1/responses/${id}`).json().by).toBe(by);
         expect(ask(at, "POST", `/v1/responses/${id}/cancel`).json().by).toBe(by);
-        expect(create(at, `{"previous_response_id":"${id}"}`).by).toBe(by);
+        expect(create(at, { previous_response_id: id }).by).toBe(by);
       }
     }
     expect(pathsOf(seen(other.prefill))).toEqual([]);
@@ -155,8 +157,8 @@ describe("stored responses", () => {
 
   it("have the client's own id, if it says one, and are named anew for another engine", () => {
     const world = worldOf();
-    expect(create(world, `{"request_id":"resp_mine"}`).id).toBe("resp_mine");
-    expect(create(world, `{"store":false}`).id).toBe(null);
+    expect(create(world, { request_id: "resp_mine" }).id).toBe("resp_mine");
+    expect(create(world, { store: false }).id).toBe(null);
     world.decode[0]!.connects("refused");
     for (let i = 0; i < 3; i += 1) {
       const { id, by } = create(world);

@@ -118,7 +118,7 @@ export const engineAdvice: readonly AdviceRule<AdvisedEngine>[] = [
     level: "warn",
     // Only vLLM has connectors.
     finds: ({ facts: { connector, version }, role }) =>
-      connector !== undefined && role === "prefill" && /^0\.(\d|1[0-8])(\D|$)/.test(version ?? "")
+      connector !== undefined && role === "prefill" && /^0\.([6-9]|1[0-8])\./.test(version ?? "")
         ? `vLLM ${version} may respond with 500 to a prefill whose tool_choice forces a call`
         : undefined,
     remedy: "upgrade vLLM, or let decode compute such prompts: --on-prefill-failure decode_only",
