@@ -153,7 +153,9 @@ export function warnOfDefaultDialect({ config, input, faults }: CheckContext): v
         dialect === undefined && config.servers[server]!.routes[at]!.prefill !== undefined,
     );
     if (index < 0) continue;
-    faults.warn(
+    // An nginx.conf of the original means the engines that the original knows.
+    const level = config.servers[server]!.routes[index]!.byEndpoint ? "warn" : "notice";
+    faults[level](
       ["servers", server, "routes", index, "prefill"],
       `no dialect is named, so "${defaultDialect}" is assumed: ` +
         "if the engines transfer KV caches by another, each prompt is computed twice",

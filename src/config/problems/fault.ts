@@ -26,6 +26,10 @@ export class Faults {
     this.#add("warn", path, message, hint);
   }
 
+  notice(path: ConfigPath, message: string, hint?: string): void {
+    this.#add("notice", path, message, hint);
+  }
+
   #add(level: ConfigFault["level"], path: ConfigPath, message: string, hint?: string): void {
     this.list.push({ path, level, message, ...(hint === undefined ? {} : { hint }) });
   }

@@ -10,10 +10,11 @@ const folder = mkdtempSync(join(tmpdir(), "global-proxy-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const runtime: Runtime = { name: "Node", version: "24.0.0", sharedPorts: true, cores: 4 };
 
-async function warningsOf(source: ConfigSource): Promise<string[]> {
+async function noticesOf(source: ConfigSource, level: "warn" | "notice"): Promise<string[]> {
   const loaded = await loadConfig(source, runtime);
   if ("errors" in loaded) throw new Error(JSON.stringify(loaded.errors));
-  return loaded.notices.filter(({ level }) => level === "warn").map(({ message }) => message);
+  const notices = loaded.notices.filter((one) => one.level === level);
+  return notices.map(({ message }) => message).filter((text) => text.includes("is assumed"));
 }
 
 function fileOf(name: string, text: string): ConfigSource {
@@ -32,22 +33,27 @@ servers: [{ listen: [{ port: 80 }], routes: [{ match: { path: / }, prefill: { po
 
 const flags = { prefill: ["http://a:1"], decode: ["http://a:2"] };
 
-const forms: [string, ConfigSource, ConfigSource][] = [
-  ["flags", { flags }, { flags: { ...flags, dialect: "omni" } }],
-  ["YAML", fileOf("a.yaml", yaml("")), fileOf("b.yaml", yaml(", dialect: omni"))],
-  ["nginx.conf", fileOf("a.conf", nginx("")), fileOf("b.conf", nginx("pd_dialect omni;"))],
+const forms: [string, "warn" | "notice", ConfigSource, ConfigSource][] = [
+  ["flags", "warn", { flags }, { flags: { ...flags, dialect: "omni" } }],
+  ["YAML", "warn", fileOf("a.yaml", yaml("")), fileOf("b.yaml", yaml(", dialect: omni"))],
+  // The original knows no other engines than these.
+  [
+    "nginx.conf",
+    "notice",
+    fileOf("a.conf", nginx("")),
+    fileOf("b.conf", nginx("pd_dialect omni;")),
+  ],
 ];
 
 it.each(forms)(
-  "%s: an assumed dialect is a warning, a named one is not",
-  async (_, without, named) => {
-    expect(await warningsOf(without)).toEqual([expect.stringMatching(/"omni" is assumed/)]);
-    expect(await warningsOf(named)).toEqual([]);
+  "%s: an assumed dialect is a %s, a named one is not",
+  async (_, level, without, named) => {
+    expect(await noticesOf(without, level)).toEqual([expect.stringMatching(/"omni" is assumed/)]);
+    expect(await noticesOf(named, level)).toEqual([]);
   },
 );
 
 it("says nothing where nothing is prefilled", async () => {
-  expect(await warningsOf({ flags: { prefill: [], decode: [], engine: ["http://a:1"] } })).toEqual(
-    [],
-  );
+  const source = { flags: { prefill: [], decode: [], engine: ["http://a:1"] } };
+  expect(await noticesOf(source, "warn")).toEqual([]);
 });
