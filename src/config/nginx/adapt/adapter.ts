@@ -19,6 +19,7 @@ import { readErrorLog, readLogFormats } from "./logs.ts";
 import { Pools } from "./pools.ts";
 import { warnOfSelfLoops } from "./self-loops.ts";
 import { readServers } from "./server.ts";
+import { readTracing } from "./tracing.ts";
 
 export function adapt(main: Block, loading: Loading, places: Places): ConfigInput {
   const { report } = loading;
@@ -38,6 +39,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
   const vllmNames = main.own(metricsVllmNames)[0]?.value;
   const connectionsMax = main.own(events)[0]?.block?.own(workerConnections)[0]?.value;
   const drainTimeoutMs = main.own(workerShutdownTimeout)[0]?.value;
+  const tracing = readTracing(httpBlock);
   const errorLog = readErrorLog(main, httpBlock, report);
   return {
     workers: main.own(workerProcesses)[0]?.value ?? 1,
@@ -47,6 +49,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
     ...(connectionsMax !== undefined && { connectionsMax }),
     ...(drainTimeoutMs !== undefined && { drainTimeoutMs }),
     ...(errorLog && { errorLog }),
+    ...(tracing && { tracing }),
     logFormats: formats,
     maps: readMaps(httpBlock, loading, places),
     pools: pools.toInput(),

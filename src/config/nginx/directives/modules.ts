@@ -9,6 +9,7 @@ const builtIn = [
   "ngx_http_set_request_id_module.so",
   "ngx_http_prefill_module.so",
   "ngx_http_upstream_length_balance_module.so",
+  "ngx_otel_module.so",
 ];
 
 /** The same for the original's other policies and omni_proxy: the part of the file's name that identifies each. */

@@ -6,6 +6,7 @@ import { httpDirectives } from "./http/http.ts";
 import { locationDirectives } from "./http/location.ts";
 import { logDirectives } from "./http/log.ts";
 import { mapDirectives } from "./http/map.ts";
+import { otelDirectives } from "./http/otel.ts";
 import { rewriteDirectives } from "./http/rewrite.ts";
 import { serverDirectives } from "./http/server.ts";
 import { stockDirectives } from "./http/stock.ts";
@@ -29,6 +30,7 @@ export const allDirectives: readonly Directive[] = [
   ...upstreamDirectives,
   ...mapDirectives,
   ...logDirectives,
+  ...otelDirectives,
   ...stockDirectives,
   ...rejectedDirectives,
 ];
