@@ -1,6 +1,6 @@
 /**
- * What the package makes public must work from another package: types under strict settings, and at run time. Needs
- * `npm run build`.
+ * The package must have what is needed and nothing else, start where it is installed, and what it makes public must work
+ * from another package: types under strict settings, and at run time. Needs `npm run build`.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -18,6 +18,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 
 const root = process.cwd();
 let folder: string;
+let tarball: string;
+let files: readonly { readonly path: string; readonly size: number }[];
+let packedBytes: number;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "gp-package-"));
@@ -29,10 +32,15 @@ beforeAll(() => {
       encoding: "utf8",
     },
   );
-  const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+  const [{ filename, size, files: listed }] = JSON.parse(packed) as [
+    { filename: string; size: number; files: typeof files },
+  ];
+  tarball = join(folder, filename);
+  files = listed;
+  packedBytes = size;
   const modules = join(folder, "node_modules");
   mkdirSync(modules);
-  execFileSync("tar", ["-xzf", join(folder, filename), "-C", modules]);
+  execFileSync("tar", ["-xzf", tarball, "-C", modules]);
   cpSync(join(modules, "package"), join(modules, "global-proxy"), { recursive: true });
   rmSync(join(modules, "package"), { recursive: true });
   const { dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
@@ -123,3 +131,43 @@ it.each(["global-proxy", "global-proxy/dist/config/load.js", "global-proxy/polic
     expect(run).toThrow(/ERR_PACKAGE_PATH_NOT_EXPORTED/);
   },
 );
+
+it("has what is needed and nothing else, within the size that docs/deploy.md names", () => {
+  const paths = files.map(({ path }) => path);
+  const top = new Set(paths.map((path) => path.split("/")[0]));
+  const expected = [
+    "LICENSE",
+    "README.md",
+    "bin",
+    "config.schema.json",
+    "dist",
+    "docs",
+    "examples",
+    "package.json",
+  ];
+  expect([...top].sort()).toEqual(expected);
+  const kinds = /\.(js|d\.ts)$|\/LICENCES$/;
+  expect(paths.filter((path) => path.startsWith("dist/") && !kinds.test(path))).toEqual([]);
+  for (const path of ["bin/global-proxy", "dist/LICENCES", "dist/proxy/worker/worker-thread.js"]) {
+    expect(paths).toContain(path);
+  }
+  const page = readFileSync("docs/deploy.md", "utf8");
+  const [, megabytes] = /The package has at most ([\d.]+) MB/.exec(page) ?? [];
+  expect(packedBytes).toBeLessThanOrEqual(Number(megabytes) * 1e6);
+});
+
+it("starts where it is installed", () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), "gp-installed-"));
+  try {
+    writeFileSync(join(elsewhere, "package.json"), '{ "name": "elsewhere" }');
+    const switches = ["--omit=optional", "--prefer-offline", "--no-audit", "--no-fund"];
+    execFileSync("npm", ["install", ...switches, tarball], { cwd: elsewhere, stdio: "pipe" });
+    const printed = execFileSync("node_modules/.bin/global-proxy", ["demo", "--once"], {
+      cwd: elsewhere,
+      encoding: "utf8",
+    });
+    expect(printed).toMatch(/ on Node [\s\S]*KV cache: transferred/);
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true });
+  }
+});
