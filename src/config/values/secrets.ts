@@ -40,7 +40,14 @@ export interface MaskedConfig {
 export function maskConfig(config: Config): MaskedConfig {
   const counter = { count: 0 };
   const masked = maskValue(config, "", counter) as Config;
-  return { config: masked, count: counter.count };
+  const { tracing } = config;
+  if (tracing === undefined) return { config: masked, count: counter.count };
+  // Whatever their names, they are there for a collector's keys.
+  const names = Object.keys(tracing.headers);
+  const headers = Object.fromEntries(names.map((name) => [name, hidden]));
+  const isHidden = (name: string) => masked.tracing?.headers[name] !== tracing.headers[name];
+  const count = counter.count + names.filter((name) => !isHidden(name)).length;
+  return { config: { ...masked, tracing: { ...masked.tracing!, headers } }, count };
 }
 
 /** @param name the key under which the value stands */

@@ -100,3 +100,15 @@ test("a configuration shows where its secrets are, and none of them", () => {
   expect(toFullYaml(masked)).not.toContain(secret);
   expect(JSON.stringify(config)).toContain(secret);
 });
+
+test("headers for a collector are hidden, whatever their names", () => {
+  const headers = { "x-team": "a-key", authorization: "Bearer a-key" };
+  const { config, count } = maskConfig(
+    configSchema.parse({
+      servers: [{ listen: [{ port: 80 }] }],
+      tracing: { endpoint: "http://c:4318", headers },
+    }),
+  );
+  expect(config.tracing?.headers).toEqual({ "x-team": "***", authorization: "***" });
+  expect(count).toBe(2);
+});
