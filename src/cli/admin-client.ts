@@ -57,9 +57,9 @@ export class AdminClient {
   }
 
   /** What a response says that is not as the command wants it. */
-  problemOf(path: string, { status, body }: AdminResponse): string {
+  problemOf(path: string, { status, text, body }: AdminResponse): string {
     const said = (body as { error?: { message?: string } }).error?.message;
-    return said ?? `${this.#admin}${path} responds with ${status}`;
+    return said ?? `${this.#admin}${path} responds with ${status} ${text.slice(0, 1_000)}`.trim();
   }
 }
 

@@ -143,6 +143,11 @@ describe.skipIf(!runtimes.includes("bun"))("the executable in an empty folder", 
     await command.saysError(/2 workers, listening on/);
     await served();
     expect(run("probe", "ready", "--admin", `${adminPort}`)).toMatchObject({ code: 0 });
+    const withoutToken = run("probe", "ready", "--admin", `${adminPort}`, "--token-file", "none");
+    expect([withoutToken.code, withoutToken.stderr]).toEqual([
+      1,
+      expect.stringContaining('"none" failed'),
+    ]);
     expect(run("-s", "reload", "-c", file).code).toBe(0);
     await command.saysError(/the new configuration is in force/);
     await served();

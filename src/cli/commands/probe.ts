@@ -24,7 +24,7 @@ export function probeCommand(onCode: (code: number) => void): Command {
         const client = new AdminClient(switches, switches.timeout * 1_000);
         const response = await client.ask("GET", paths[what]);
         if (response.status === 200) print(`${response.text.trim()}\n`);
-        else printMessage("error", `${client.problemOf(paths[what], response)} ${response.text}`);
+        else printMessage("error", client.problemOf(paths[what], response));
         onCode(response.status === 200 ? 0 : 1);
       } catch (error) {
         if (!(error instanceof AdminFailure)) throw error;
