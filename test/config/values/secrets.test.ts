@@ -105,7 +105,7 @@ test("headers for a collector are hidden, whatever their names", () => {
   const headers = { "x-team": "a-key", authorization: "Bearer a-key" };
   const { config, count } = maskConfig(
     configSchema.parse({
-      servers: [{ listen: [{ port: 80 }] }],
+      servers: [{ listen: [{ port: 80 }], routes: [] }],
       tracing: { endpoint: "http://c:4318", headers },
     }),
   );
