@@ -14,29 +14,36 @@ import { type Engine, instant, Stack } from "../support/stack.ts";
 const path = "/v1/completions";
 /** Prompts that are queued or sent at once, with one worker or several, to prefill engines or to those that do both. */
 const cases = bunAndOneNode("kv-events").flatMap((runtime) => {
-  const queued = { runtime, workers: 1, policy: "predictive", whole: false };
-  const atOnce = { runtime, workers: 1, policy: "cache_aware", whole: true };
-  if (!sharesPorts(runtime)) return [queued, atOnce];
-  return [queued, { ...queued, workers: 2 }, { ...atOnce, workers: 2, whole: false }];
+  const queued = { runtime, workers: 1, policy: "predictive", whole: false, dials: false };
+  const atOnce = { ...queued, policy: "cache_aware", whole: true };
+  // Engines connect to the proxy.
+  const dialling = { ...queued, dials: true };
+  if (!sharesPorts(runtime)) return [queued, atOnce, dialling];
+  const several = { ...atOnce, workers: 2, whole: false };
+  return [queued, { ...queued, workers: 2 }, several, { ...dialling, workers: 2 }];
 });
 
 /** 2,000 tokens, of which an engine keeps 4,096. */
 const prompt = (name: string) => `${name} `.padEnd(8, "-").repeat(1_000);
 
 describe.each(cases)(
-  "on $runtime, workers: $workers, by $policy, engines that do both: $whole",
-  ({ runtime, workers, policy, whole }) => {
+  "on $runtime, workers: $workers, by $policy, engines that do both: $whole, that dial out: $dials",
+  ({ runtime, workers, policy, whole, dials }) => {
     const stack = new Stack(runtime);
     let prefills: Engine[];
     let proxy: Awaited<ReturnType<Stack["serve"]>>;
 
     beforeAll(async () => {
-      const ports = await freePorts(6);
+      const ports = await freePorts(7);
+      const listening = ports[6]!;
       prefills = await Promise.all(
         [0, 1].map((i) => {
           const [port, events, replay] = ports.slice(3 * i) as [number, number, number];
-          const kv = ["--kv-events", `${events}`, "--kv-replay", `${replay}`];
-          const switches = [...instant, ...kv, "--kv-cache-tokens", "4096"];
+          const to = ["--kv-events-to", `127.0.0.1:${listening}`];
+          const dialling = [...to, "--kv-topic", `kv@127.0.0.1:${port}@simulated`];
+          const kv = dials ? dialling : ["--kv-events", `${events}`];
+          const replaying = ["--kv-replay", `${replay}`, "--kv-cache-tokens", "4096"];
+          const switches = [...instant, ...kv, ...replaying];
           return stack.startEngine(whole ? "mixed" : "prefill", port, switches);
         }),
       );
@@ -44,7 +51,7 @@ describe.each(cases)(
       const pool = {
         engines: prefills,
         policy,
-        pool: ", kvEvents: {}, tokenize: true",
+        pool: `, kvEvents: {${dials ? `listen: "tcp://*:${listening}"` : ""}}, tokenize: true`,
         keys: (i: number) =>
           `, attributes: { kv_events_port: "${ports[3 * i + 1]}", kv_replay_port: "${ports[3 * i + 2]}" }`,
       };
@@ -54,6 +61,8 @@ describe.each(cases)(
           ? plainYaml({ port, top, pool })
           : pdYaml({ port, top, prefill: pool, decode: { engines: decodes } }),
       );
+      // The proxy hears of an engine that dials out when that publishes for the first time.
+      if (dials) for (const engine of prefills) await computedAt(engine, prompt("first"));
       await known(2);
     });
     afterAll(() => stack.end());
@@ -99,6 +108,7 @@ describe.each(cases)(
       const ended = policy === "predictive" ? "nothing is known" : "known by what was sent";
       await eventually(() => proxy.command.stderr.split("known exactly").at(-1)!.includes(ended));
       await prefills[first]!.startAgain();
+      if (dials) await computedAt(prefills[first]!, prompt("again"));
       await known(3);
       await computedAt(prefills[1 - first]!, text);
       expect(await placeOf(text)).toBe(1 - first);
