@@ -98,8 +98,8 @@ export function offsetsOf({ workers, slots }: ScoreboardSize) {
   const floats = (rows + workers * slots * 4 + 7) & ~7;
   const shared = floats + workers * slots * rowFields * 8;
   const kv = shared + slots * sharedFields * 8;
-  const legs = kv + kvCountsLength(workers, slots);
-  const requests = legs + legCountsLength(workers, slots);
+  const legs = kv + kvCountsLength({ workers, slots });
+  const requests = legs + legCountsLength({ workers, slots });
   const prompts = requests + requestCountsLength(workers);
   const prefixes = prompts + promptListLength(workers);
   const byteLength = prefixes + prefixJournalLength(workers, slots);

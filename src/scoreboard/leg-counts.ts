@@ -3,6 +3,8 @@
  * writes its own rows; the numbers only grow as long as the slot belongs to the engine.
  */
 
+import { type RowsShape, SlotRows, slotRowsLength } from "./slot-rows.ts";
+
 /** The requests of a client's request to engines. */
 export const legNames = ["encode", "prefill", "decode"] as const;
 type Leg = (typeof legNames)[number];
@@ -22,36 +24,27 @@ const firstFailure = legNames.length * legStatuses.length;
 const firstPrompt = firstFailure + legNames.length * legFailures.length;
 const fields = firstPrompt + promptCounts.length;
 
-export function legCountsLength(workers: number, slots: number): number {
-  return workers * slots * fields * 8;
+export function legCountsLength(shape: RowsShape): number {
+  return slotRowsLength(shape, fields);
 }
 
 export class LegCounts {
-  readonly #rows: Float64Array;
-  readonly #slots: number;
-  readonly #worker: number;
+  readonly #rows: SlotRows;
 
   /** @param worker whose rows this instance writes */
-  constructor(
-    memory: SharedArrayBuffer,
-    at: number,
-    { workers, slots }: { readonly workers: number; readonly slots: number },
-    worker: number,
-  ) {
-    this.#rows = new Float64Array(memory, at, workers * slots * fields);
-    this.#slots = slots;
-    this.#worker = worker;
+  constructor(memory: SharedArrayBuffer, at: number, shape: RowsShape, worker: number) {
+    this.#rows = new SlotRows(memory, at, shape, { worker, fields });
   }
 
   /** A request to the engine is over. @param status of its response; 0 = no head has come */
   ended(slot: number, leg: Leg, status: number): void {
     const kind = status < 200 || status > 599 ? 0 : Math.floor(status / 100) - 1;
-    this.#add(slot, legNames.indexOf(leg) * legStatuses.length + kind, 1);
+    this.#rows.add(slot, legNames.indexOf(leg) * legStatuses.length + kind, 1);
   }
 
   failed(slot: number, leg: Leg, failure: Failure): void {
     const kind = legFailures.indexOf(failure);
-    this.#add(slot, firstFailure + legNames.indexOf(leg) * legFailures.length + kind, 1);
+    this.#rows.add(slot, firstFailure + legNames.indexOf(leg) * legFailures.length + kind, 1);
   }
 
   /**
@@ -60,42 +53,27 @@ export class LegCounts {
    * @param predictedCached the same as the pool had predicted it
    */
   prefilled(slot: number, prompt: number, cached: number, predictedCached: number): void {
-    this.#add(slot, firstPrompt, prompt);
-    this.#add(slot, firstPrompt + 1, cached);
-    this.#add(slot, firstPrompt + 2, predictedCached);
+    this.#rows.add(slot, firstPrompt, prompt);
+    this.#rows.add(slot, firstPrompt + 1, cached);
+    this.#rows.add(slot, firstPrompt + 2, predictedCached);
   }
 
   requests(slot: number, leg: Leg, status: (typeof legStatuses)[number]): number {
     const kind = legStatuses.indexOf(status);
-    return this.#sum(slot, legNames.indexOf(leg) * legStatuses.length + kind);
+    return this.#rows.sum(slot, legNames.indexOf(leg) * legStatuses.length + kind);
   }
 
   failures(slot: number, leg: Leg, failure: Failure): number {
     const kind = legFailures.indexOf(failure);
-    return this.#sum(slot, firstFailure + legNames.indexOf(leg) * legFailures.length + kind);
+    return this.#rows.sum(slot, firstFailure + legNames.indexOf(leg) * legFailures.length + kind);
   }
 
   promptTokens(slot: number, count: PromptCount): number {
-    return this.#sum(slot, firstPrompt + promptCounts.indexOf(count));
+    return this.#rows.sum(slot, firstPrompt + promptCounts.indexOf(count));
   }
 
   /** Clears a slot before another engine gets it. */
   clearSlot(slot: number): void {
-    for (let at = slot * fields; at < this.#rows.length; at += this.#slots * fields) {
-      this.#rows.fill(0, at, at + fields);
-    }
-  }
-
-  #add(slot: number, field: number, count: number): void {
-    const at = (this.#worker * this.#slots + slot) * fields + field;
-    this.#rows[at] = this.#rows[at]! + count;
-  }
-
-  #sum(slot: number, field: number): number {
-    let sum = 0;
-    for (let at = slot * fields + field; at < this.#rows.length; at += this.#slots * fields) {
-      sum += this.#rows[at]!;
-    }
-    return sum;
+    this.#rows.clearSlot(slot);
   }
 }
