@@ -84,7 +84,13 @@ export class ResponseMeter {
 
   /** Whether the engine has said how many tokens there were. */
   get hasUsage(): boolean {
-    return this.#end.lastIndexOf(nameEnd, this.#length - nameEnd.length) >= 0;
+    return this.#lastIndexOf(nameEnd) >= 0;
+  }
+
+  /** Of what has come of this response: a negative offset would count from the end, where an earlier one may be. */
+  #lastIndexOf(text: Buffer): number {
+    const from = this.#length - text.length;
+    return from < 0 ? -1 : this.#end.lastIndexOf(text, from);
   }
 
   /** A response in one piece is JSON, whose text may look like events. */
@@ -124,7 +130,7 @@ export class ResponseMeter {
 
   #last(names: readonly Buffer[]): number {
     for (const name of names) {
-      const at = this.#end.lastIndexOf(name, this.#length - name.length);
+      const at = this.#lastIndexOf(name);
       const count = at < 0 ? -1 : this.#countAt(at + name.length);
       if (count >= 0) return count;
     }

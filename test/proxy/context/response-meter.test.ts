@@ -50,3 +50,23 @@ test("responses and messages call their tokens by other names", () => {
   const meter = metered('{"usage":{"input_tokens":12,"output_tokens":34}}');
   expect([meter.promptTokens, meter.responseTokens]).toEqual([12, 34]);
 });
+
+test.each(["", "{}"])(
+  "a meter that is used again counts nothing of the response before: %j",
+  (text) => {
+    const usage = '{"usage":{"prompt_tokens":7,"completion_tokens":9,"cached_tokens":3}}';
+    const meter = new ResponseMeter();
+    // The whole buffer has it, also where it is not looked for.
+    for (let i = 0; i < 60; i += 1) meter.add(Buffer.from(usage), 0, usage.length);
+    expect(meter.responseTokens).toBe(9);
+    meter.reset();
+    meter.add(Buffer.from(text), 0, text.length);
+    const { hasUsage, promptTokens, responseTokens, cachedTokens } = meter;
+    expect({ hasUsage, promptTokens, responseTokens, cachedTokens }).toEqual({
+      hasUsage: false,
+      promptTokens: -1,
+      responseTokens: -1,
+      cachedTokens: -1,
+    });
+  },
+);
