@@ -20,16 +20,6 @@ export interface FamilyProbe {
   discovered(response: Buffer): Readonly<Record<string, string>>;
 }
 
-/** What an operator should change at an engine. */
-export interface EngineAdvice {
-  /** Stable: for programs. */
-  readonly code: string;
-  /** `error`: it cannot do what it is used for. `warn`: it can, for now. */
-  readonly level: "error" | "warn";
-  /** Half a sentence about the engine, then what to do. */
-  readonly text: string;
-}
-
 /** Engines of one make. All engines of a route are of one family. */
 export interface EngineFamily {
   readonly name: string;
@@ -44,9 +34,6 @@ export interface EngineFamily {
    * @param contextTokens most tokens of prompt and response together; 0 = not known
    */
   rejects?(limits: TokenLimits, contextTokens: number): LimitRejection | undefined;
-
-  /** What to change at an engine that is used for this leg, by its responses to the questions of `auto`. */
-  advice?(leg: "prefill" | "decode", responses: EngineResponses): readonly EngineAdvice[];
 
   /** How `max_model_len` is discovered, which `rejects` goes by. */
   readonly contextProbe?: FamilyProbe;

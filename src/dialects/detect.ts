@@ -1,7 +1,7 @@
 /** Which dialect an engine speaks, by its responses to the questions of all dialects. */
 
-import type { EngineAdvice, EngineFamily, EngineQuestion, EngineResponses } from "./definition.ts";
-import type { Dialect, LegName } from "./dialect.ts";
+import type { EngineFamily, EngineQuestion, EngineResponses } from "./definition.ts";
+import type { Dialect } from "./dialect.ts";
 import { allDialects, type DialectName } from "./registry.ts";
 
 const models: EngineQuestion = { path: "/v1/models" };
@@ -23,16 +23,6 @@ export interface Detection {
   readonly isAssumed: boolean;
   /** What shows it, for the log. */
   readonly from: string;
-}
-
-/** What to change at an engine of that family, which is used for this leg. */
-export function adviceOn(
-  familyName: string,
-  leg: LegName,
-  responses: EngineResponses,
-): readonly EngineAdvice[] {
-  const family = dialectsOf().find((one) => one.family?.name === familyName)?.family;
-  return family?.advice?.(leg, responses) ?? [];
 }
 
 /** Undefined when no response shows anything. */

@@ -4,7 +4,6 @@ import { describe, expect, test } from "vitest";
 import { engineAdvice, pairAdvice } from "../../src/dialects/advice/advice.ts";
 import { type EngineFacts, readFacts } from "../../src/dialects/advice/facts.ts";
 import { serverInfo } from "../../src/dialects/definition.ts";
-import { vllmAdvice } from "../../src/dialects/vllm/advice.ts";
 
 /** As vLLM 0.32 prints it with `config_format=json`, cut down to what is read. */
 const vllmInfo = {
@@ -104,6 +103,10 @@ describe("engines", () => {
     [{ role: "prefill", connector: undefined }, "decode", ["role-swapped"]],
     [{ role: "kv_consumer" }, "engine", ["alone-is-half"]],
     [{ role: "prefill", connector: undefined }, "engine", ["alone-is-half"]],
+    [{ role: "kv_consumer" }, "prefill", ["kv-consumer-prefills"]],
+    [{ role: "kv_producer" }, "decode", ["kv-producer-decodes"]],
+    [{ role: "kv_both" }, "decode", ["kv-both-deprecated"]],
+    [{ role: "kv_both", connector: "MooncakeConnector" }, "decode", []],
     [{ sideChannelHost: "localhost" }, "prefill", ["side-channel-loopback"]],
     [{ sideChannelHost: "127.0.0.1", role: "kv_consumer" }, "decode", []],
     [{ sideChannelHost: "0.0.0.0" }, "prefill", ["side-channel-anywhere"]],
@@ -112,7 +115,7 @@ describe("engines", () => {
     [{ prefixCaching: false }, "prefill", ["prefix-caching-off"]],
     [{ version: "0.18.1" }, "prefill", ["forced-tool-calls"]],
     [{ version: "0.9.2" }, "prefill", ["forced-tool-calls"]],
-    [{ version: "0.18.1" }, "decode", []],
+    [{ version: "0.18.1", role: "kv_consumer" }, "decode", []],
     [{ version: "0.19.0" }, "prefill", []],
     [{ version: "0.5.6", connector: undefined, role: "prefill" }, "prefill", []],
   ] as const)("%j as %s: %j", (changes, role, codes) => {
@@ -140,10 +143,7 @@ test.each([
 
 test("the page names each rule, so that its code can be looked up", () => {
   const page = readFileSync("docs/check.md", "utf8");
-  const codes = [
-    ...[...engineAdvice, ...pairAdvice].map(({ code }) => code),
-    ...vllmAdvice.map(({ code }) => code.toLowerCase().replaceAll("_", "-")),
-  ];
+  const codes = [...engineAdvice, ...pairAdvice].map(({ code }) => code);
   expect(codes.filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
 });
 

@@ -1,8 +1,7 @@
 /** `advice`: what operators should change, by the rules of `dialects/advice/`. */
 import { isLoopback } from "../../config/values/engine-url.ts";
 import { type AdviceRule, engineAdvice, pairAdvice } from "../../dialects/advice/advice.ts";
-import { adviceOn } from "../../dialects/detect.ts";
-import type { Check, CheckContext, CheckedEngine } from "../context.ts";
+import type { Check, CheckContext } from "../context.ts";
 import { choosePairs } from "../pairs.ts";
 import { fleet, pairName } from "../report.ts";
 
@@ -18,7 +17,6 @@ export const advice: Check = {
       const { attributes } = engine.engine;
       const advised = { facts, role, attributes, isLoopback: isLoopback(host) };
       for (const rule of engineAdvice) say(context, engine.name, rule, advised);
-      sayOfFamily(context, engine);
     }
     const of = (role: string) => context.engines.filter((engine) => engine.role === role);
     for (const [prefill, decode] of choosePairs(of("prefill"), of("decode"))) {
@@ -43,16 +41,4 @@ function say<Of>(context: CheckContext, about: string, rule: AdviceRule<Of>, of:
   if (found === undefined) return;
   const data = { reason, source };
   context.report(level, `advice.${code}`, about, `${found}: ${reason}`, { remedy, data });
-}
-
-/** What `auto` would log. */
-function sayOfFamily(context: CheckContext, engine: CheckedEngine): void {
-  const { detection, role, responses } = engine;
-  if (detection === undefined || role === "engine") return;
-  for (const { code, level, text } of adviceOn(detection.family, role, responses)) {
-    const [found = "", remedy = ""] = text.split(/: (.*)/s, 2);
-    const name = code.toLowerCase().replaceAll("_", "-");
-    const status = level === "error" ? "fail" : "warn";
-    context.report(status, `advice.${name}`, engine, `it ${found}`, { remedy });
-  }
 }

@@ -1,7 +1,8 @@
 /** Detects which dialect the engines of `auto` routes speak: asks them again and again until it is known. */
 import type { Config } from "../../config/schema/schema.ts";
-import type { EngineAdvice } from "../../dialects/definition.ts";
-import { adviceOn, type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
+import { roleAdvice } from "../../dialects/advice/advice.ts";
+import { type EngineFacts, readFacts } from "../../dialects/advice/facts.ts";
+import { type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
 import type { LegName } from "../../dialects/dialect.ts";
 import { type DialectName, dialectOf } from "../../dialects/registry.ts";
 import {
@@ -39,7 +40,8 @@ interface EngineDetection {
   readonly name: string;
   readonly detection: Detection;
   /** What an operator should change at it. */
-  readonly advice: readonly EngineAdvice[];
+  readonly leg: LegName;
+  readonly facts: EngineFacts;
 }
 
 export class DialectFinder {
@@ -182,13 +184,15 @@ export class DialectFinder {
 
   /** One line for each thing to change, with all engines that it concerns. */
   #advise(detections: readonly EngineDetection[]): void {
-    const rules = new Map(
-      detections.flatMap(({ advice }) => advice.map((rule) => [rule.code, rule] as const)),
-    );
-    for (const { code, level, text } of rules.values()) {
-      const engines = detections.filter(({ advice }) => advice.some((rule) => rule.code === code));
-      const names = engines.map(({ name }) => name).join(", ");
-      this.#deps.log(level, `engine ${names} ${text} (${code})`);
+    for (const { code, level, finds, remedy, reason } of roleAdvice) {
+      const found = detections.flatMap(({ name, leg, facts }) => {
+        const what = finds({ facts, role: leg });
+        return what === undefined ? [] : [{ name, what }];
+      });
+      if (found.length === 0) continue;
+      const names = found.map(({ name }) => name).join(", ");
+      const message = `engine ${names}: ${found[0]!.what}; ${reason}: ${remedy} (${code})`;
+      this.#deps.log(level === "fail" ? "error" : "warn", message);
     }
   }
 
@@ -211,7 +215,7 @@ export class DialectFinder {
       const responses = await this.#askOne(engine);
       const detection = detect(responses);
       if (detection === undefined) return;
-      detections.push({ name, detection, advice: adviceOn(detection.family, leg, responses) });
+      detections.push({ name, leg, detection, facts: readFacts(responses) });
     });
     return detections.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }

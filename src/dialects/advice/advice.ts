@@ -1,6 +1,6 @@
 /**
  * Advice on how engines are started, by all that they show: one rule for each mistake that is known, with its reason
- * and where that is from. `global-proxy check` goes by these, and by those of the engine families, which `auto` logs.
+ * and where that is from. `global-proxy check` goes by these; `auto` logs those about an engine's role.
  */
 
 import type { EngineFacts } from "./facts.ts";
@@ -40,8 +40,46 @@ export interface AdviceRule<Of> {
 
 const loopbacks = /^(localhost|127\..*|::1)$/;
 
+/** Rules of what an engine is used for, by its role in the KV transfer. */
+export const roleAdvice: readonly AdviceRule<Pick<AdvisedEngine, "facts" | "role">>[] = [
+  {
+    code: "kv-consumer-prefills",
+    level: "fail",
+    finds: ({ facts, role }) =>
+      role === "prefill" && facts.role === "kv_consumer"
+        ? 'it is a "kv_consumer", but is used to prefill'
+        : undefined,
+    remedy: 'start it with "kv_role": "kv_producer", or move it to the decode engines',
+    reason: "a kv_consumer only fetches KV caches",
+    source: "vLLM config/kv_transfer.py: a kv_consumer is no producer",
+  },
+  {
+    code: "kv-producer-decodes",
+    level: "fail",
+    finds: ({ facts, role }) =>
+      role === "decode" && facts.role === "kv_producer"
+        ? 'it is a "kv_producer", but is used to decode'
+        : undefined,
+    remedy: 'start it with "kv_role": "kv_consumer", or move it to the prefill engines',
+    reason: "a kv_producer never fetches KV caches",
+    source: "vLLM config/kv_transfer.py: a kv_producer is no consumer",
+  },
+  {
+    code: "kv-both-deprecated",
+    level: "warn",
+    finds: ({ facts, role }) =>
+      role !== "engine" && /^Nixl/.test(facts.connector ?? "") && facts.role === "kv_both"
+        ? 'it has the "kv_role" "kv_both"'
+        : undefined,
+    remedy: 'start prefill engines with "kv_producer" and decode engines with "kv_consumer"',
+    reason: "for NixlConnector it is deprecated since vLLM 0.32",
+    source: "vLLM 0.32 distributed/kv_transfer/kv_connector/v1/nixl/connector.py",
+  },
+];
+
 /** Rules of one engine. */
 export const engineAdvice: readonly AdviceRule<AdvisedEngine>[] = [
+  ...roleAdvice,
   {
     code: "role-swapped",
     level: "fail",

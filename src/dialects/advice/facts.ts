@@ -32,6 +32,10 @@ export interface EngineFacts {
     | undefined;
 }
 
+/** Of configurations that are no JSON, but Python's text of them. */
+const connectorPattern = /kv_connector\\?["']?\s*[:=]\s*\\?["']?(\w+)/;
+const rolePattern = /kv_role\\?["']?\s*[:=]\s*\\?["']?(kv_\w+)/;
+
 /** @param responses bodies of 200s, by the path of the question */
 export function readFacts(responses: EngineResponses): EngineFacts {
   const info = ofResponses(responses, [serverInfo.path, "/get_server_info"]);
@@ -44,10 +48,14 @@ export function readFacts(responses: EngineResponses): EngineFacts {
     member(info, "vllm_env"),
   ];
   const version = ofResponses(responses, [versionPath]);
+  const written = responses.get(serverInfo.path) ?? "";
   return {
     version: text(version?.["version"]) ?? text(info?.["version"]),
-    connector: text(transfer?.["kv_connector"]),
-    role: text(transfer?.["kv_role"]) ?? text(info?.["disaggregation_mode"]),
+    connector: text(transfer?.["kv_connector"]) ?? connectorPattern.exec(written)?.[1],
+    role:
+      text(transfer?.["kv_role"]) ??
+      text(info?.["disaggregation_mode"]) ??
+      rolePattern.exec(written)?.[1],
     model: text(model?.["model"]) ?? text(info?.["model_path"]),
     maxModelLen: number(model?.["max_model_len"]),
     dtype: text(model?.["dtype"])?.replace(/^torch\./, ""),

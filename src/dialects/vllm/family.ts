@@ -1,12 +1,12 @@
 /** vLLM and its kin, and what their engines show of themselves. */
 
+import { readFacts } from "../advice/facts.ts";
 import {
   type DialectDetection,
   type EngineFamily,
   type EngineResponses,
   serverInfo,
 } from "../definition.ts";
-import { adviceOnVllm, vllmFactsIn } from "./advice.ts";
 import { rejectedByVllm } from "./limits.ts";
 import { modelList } from "./model-list.ts";
 
@@ -15,7 +15,6 @@ export const vllmFamily: EngineFamily = {
   title: "vLLM",
   owners: ["vllm"],
   rejects: rejectedByVllm,
-  advice: adviceOnVllm,
   contextProbe: modelList,
 };
 
@@ -31,6 +30,6 @@ export function connectorThatShows(
   responses: EngineResponses,
   connectors: RegExp,
 ): string | undefined {
-  const { connector = "" } = vllmFactsIn(responses);
+  const { connector = "" } = readFacts(responses);
   return connectors.test(connector) ? `${connector} in /server_info` : undefined;
 }

@@ -123,9 +123,9 @@ it("says which engines are in a pool that their kv_role cannot serve, and what e
   expect(count()).toBe(1);
   expect(lines.slice(1)).toEqual([
     expect.stringMatching(
-      /^error: engine p1:80 is a "kv_consumer".*"kv_producer".*\(KV_CONSUMER_PREFILLS\)$/,
+      /^error: engine p1:80: it is a "kv_consumer".*"kv_producer".*\(kv-consumer-prefills\)$/,
     ),
-    expect.stringMatching(/^warn: engine p2:80, d:80 has .*"kv_both".*\(KV_BOTH_DEPRECATED\)$/),
+    expect.stringMatching(/^warn: engine p2:80, d:80: it has .*"kv_both".*\(kv-both-deprecated\)$/),
   ]);
 });
 
