@@ -158,6 +158,8 @@ export const listedPromptsMax = 2_048;
 export const foreseenPromptsMax = 512;
 /** Longest value of a body's member that a variable (`$body_user`) holds; a longer one is empty. */
 export const bodyVariableBytesMax = 1_024;
+/** Characters of what a client has written, such as its target, in JSON logs and in traces. */
+export const shownTextCharsMax = 2_048;
 /** Copies up to this size are cheaper than a second write to the socket. */
 export const joinBytesMax = 131_072;
 /**

@@ -39,6 +39,15 @@ describe.each(bunAndOneNode("tracing"))("on %s", (runtime) => {
     return found();
   }
 
+  test("a request that generates nothing is not shown as one that does", async () => {
+    const { url } = await serve("sampleRatio: 0");
+    const id = "5bf92f3577b34da6a3ce929d0e0e4736";
+    const headers = { traceparent: `00-${id}-${parentId}-01` };
+    await fetch(url.replace(/completions.*/, "models"), { headers }).then((got) => got.text());
+    const [root] = await spansOf(id, (name) => name.startsWith("GET"));
+    expect(root!.attributes).not.toHaveProperty("gen_ai.operation.name");
+  });
+
   test("a client's trace goes on through both legs, with tokens and decisions", async () => {
     const { url } = await serve("sampleRatio: 0, headers: { x-collector-key: mine }");
     const headers = {

@@ -8,11 +8,13 @@ import { observe } from "../../observe/metrics/buckets.ts";
 import { type MetricsMemory, otherLabel, rowFields } from "../../observe/metrics/metrics-memory.ts";
 import { requestHistograms } from "../../observe/metrics/request-definitions.ts";
 import type { Clock } from "../../transport/clock.ts";
+import { succeededPrefill, transferMs } from "./leg-times.ts";
 import { ModelNames } from "./model-names.ts";
 import { outcomes } from "./outcomes.ts";
 import type { RequestContext } from "./request-context.ts";
 import { outcomeCodes, outcomeIndex } from "./request-counters.ts";
-import { outputTokensOf, ResponseMeter } from "./response-meter.ts";
+import { ResponseMeter } from "./response-meter.ts";
+import { tokenCounts } from "./token-counts.ts";
 
 /** Rows of one route. */
 interface RouteRows {
@@ -80,35 +82,26 @@ export class RequestMetrics {
   }
 
   /** How long the prefill has taken that succeeded, and what came behind it. */
-  #prefilled(row: number, { prefills, decodes, meter, firstByteMs }: RequestContext): void {
-    const prefill = prefills.at(-1);
-    if (prefill === undefined || prefill.endMs < 0) return;
-    if (prefill.status < 200 || prefill.status > 299) return;
+  #prefilled(row: number, context: RequestContext): void {
+    const prefill = succeededPrefill(context);
+    if (prefill === undefined) return;
     this.#time(row, "prefill", prefill.endMs - prefill.sentMs);
-    const sentMs = decodes.at(-1)?.sentMs ?? -1;
+    const sentMs = context.decodes.at(-1)?.sentMs ?? -1;
     if (sentMs >= prefill.endMs) this.#time(row, "decodeDelay", sentMs - prefill.endMs);
-    const isStream = meter !== undefined && meter.events > 0;
-    if (isStream && decodes.length > 0 && firstByteMs >= prefill.endMs) {
-      this.#time(row, "transfer", firstByteMs - prefill.endMs);
-    }
+    const waitMs = transferMs(context);
+    if (waitMs >= 0) this.#time(row, "transfer", waitMs);
   }
 
   /** The client has some of a response, or all of it. */
   #responded(row: number, context: RequestContext): void {
-    const { meter, members, startMs, firstByteMs } = context;
+    const { meter, startMs, firstByteMs } = context;
     if (meter === undefined) return;
-    const { hasUsage } = meter;
-    const { tokens, isUsage } = outputTokensOf(meter, members, hasUsage);
+    const { prompt, cached, output, isUsage } = tokenCounts(context);
+    const tokens = Math.max(0, output);
     this.#add(row + rowFields.outputTokens + (isUsage ? 0 : 1), tokens);
-    const reported = hasUsage ? meter.promptTokens : -1;
-    const prompt = reported >= 0 ? reported : context.promptTokens;
     if (prompt >= 0) this.#add(row + rowFields.promptTokens, prompt);
     else this.#add(row + rowFields.promptTokens + 1, estimatedTokens(context));
-    const cached = hasUsage ? meter.cachedTokens : -1;
-    this.#add(
-      row + rowFields.cachedTokens,
-      Math.max(0, cached >= 0 ? cached : context.cachedTokens),
-    );
+    this.#add(row + rowFields.cachedTokens, Math.max(0, cached));
     if (meter.events === 0) return;
     this.#time(row, "firstToken", firstByteMs - startMs);
     this.#addGaps(row, meter.gaps);

@@ -1,6 +1,6 @@
 /**
- * What tracing keeps of a request that goes on. Spans are made at its end, of the times that its context has anyway:
- * most requests are not exported, and nothing is made for those.
+ * What tracing keeps of a request that goes on: its ids, and why its engines were chosen. Spans are made at its end, of
+ * the times that its context has anyway, and only of requests that are exported.
  */
 import type { LegName } from "../../dialects/dialect.ts";
 import { Explanation } from "./explanation.ts";

@@ -1,14 +1,11 @@
 /** The access log's built-in JSON format: one object a line. What is not known of a request is left out. */
-import { maskText } from "../../config/values/secrets.ts";
+import { succeededPrefill, transferMs } from "../context/leg-times.ts";
 import type { LegRecord } from "../context/legs.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { tokenCounts } from "../context/token-counts.ts";
-import { type LineSink, type RequestLog, textOf } from "./access-log.ts";
-import { bodyMember } from "./body-member.ts";
+import type { LineSink, RequestLog } from "./access-log.ts";
+import { shownModel, shownText as text } from "./shown-text.ts";
 import { builtIn } from "./variables.ts";
-
-/** Of texts that clients choose: targets and header values. */
-const textCharsMax = 2_048;
 
 export class JsonLog implements RequestLog {
   readonly #sink: LineSink;
@@ -26,11 +23,8 @@ export class JsonLog implements RequestLog {
 function membersOf(context: RequestContext): object {
   const { head, startMs, endMs, firstByteMs, heldMs, prefills, decodes, sources } = context;
   const { clock } = sources;
-  const prefill = prefills.at(-1);
   const tokens = tokenCounts(context);
-  const prefilled = isPrefilled(prefill) ? prefill : undefined;
-  const isStream = context.meter !== undefined && context.meter.events > 0;
-  const transferred = isStream && decodes.length > 0 ? prefilled : undefined;
+  const prefill = succeededPrefill(context);
   return {
     time: new Date(clock.wallMs() - clock.nowMs() + startMs).toISOString(),
     trace_id: context.trace?.traceId,
@@ -41,7 +35,7 @@ function membersOf(context: RequestContext): object {
     status: context.status,
     outcome: context.outcome?.code,
     route: text(context.route),
-    model: modelOf(context),
+    model: shownModel(context),
     encode_engine: addressOf(context.encodes),
     prefill_engine: addressOf(prefills),
     decode_engine: addressOf(decodes),
@@ -49,11 +43,8 @@ function membersOf(context: RequestContext): object {
     fell_back: context.fellBack || undefined,
     resumes: context.resumes || undefined,
     queue_ms: heldMs < 0 ? undefined : rounded(heldMs),
-    prefill_ms: prefilled && rounded(prefilled.endMs - prefilled.sentMs),
-    transfer_ms:
-      transferred && firstByteMs >= transferred.endMs
-        ? rounded(firstByteMs - transferred.endMs)
-        : undefined,
+    prefill_ms: prefill && rounded(prefill.endMs - prefill.sentMs),
+    transfer_ms: known(rounded(transferMs(context))),
     ttft_ms: firstByteMs < 0 ? undefined : rounded(firstByteMs - startMs),
     duration_ms: rounded((endMs < 0 ? clock.nowMs() : endMs) - startMs),
     prompt_tokens: known(tokens.prompt),
@@ -66,30 +57,7 @@ function membersOf(context: RequestContext): object {
   };
 }
 
-/** Whether a prefill is done, and has succeeded. */
-export function isPrefilled(leg: LegRecord | undefined): leg is LegRecord {
-  return leg !== undefined && leg.endMs >= 0 && leg.status >= 200 && leg.status < 300;
-}
-
 /** Of the last try. */
 const addressOf = (legs: readonly LegRecord[]) => legs.at(-1)?.address;
 const known = (count: number) => (count < 0 ? undefined : count);
 const rounded = (ms: number) => Math.round(ms * 1_000) / 1_000;
-
-/** Bytes of a client, one per character, as text without what looks like a key; undefined = there are none. */
-function text(bytes: string | undefined): string | undefined {
-  if (bytes === undefined || bytes === "") return undefined;
-  return maskText(textOf(bytes)).slice(0, textCharsMax);
-}
-
-/** The model that the request asks for; undefined = it names none. */
-export function modelOf(context: RequestContext): string | undefined {
-  const bytes = bodyMember(context, "model");
-  if (bytes === "") return undefined;
-  try {
-    return text(String(JSON.parse(`"${textOf(bytes)}"`)));
-  } catch {
-    // No string, or bytes that are no JSON.
-    return text(bytes);
-  }
-}

@@ -3,14 +3,16 @@
  * attributes are OpenTelemetry's (HTTP and GenAI), vLLM's for latencies, and `global_proxy.…` for what only a proxy
  * has.
  */
-import { generatingAt } from "../../dialects/endpoints/find-endpoint.ts";
+import { isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import { type SpanAttributes, type SpanData, spanKinds } from "../../observe/traces/span.ts";
 import type { Decision } from "../../pool/engine-snapshot.ts";
+import { transferMs } from "../context/leg-times.ts";
 import type { LegRecord } from "../context/legs.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestTrace } from "../context/request-trace.ts";
 import { tokenCounts } from "../context/token-counts.ts";
-import { isPrefilled, modelOf } from "../routing/json-log.ts";
+import { shownModel } from "../routing/shown-text.ts";
 import { builtIn } from "../routing/variables.ts";
 
 /** By the names of endpoints. */
@@ -66,12 +68,9 @@ export function spansOf(context: RequestContext, trace: RequestTrace): SpanData[
       );
     });
   }
-  const { prefills, firstByteMs, meter } = context;
-  const prefill = prefills.at(-1);
-  const isStream = meter !== undefined && meter.events > 0;
-  if (isStream && isPrefilled(prefill) && context.decodes.length > 0) {
-    if (firstByteMs >= prefill.endMs) spans.push(child("kv_transfer", prefill.endMs, firstByteMs));
-  }
+  const waitMs = transferMs(context);
+  const { firstByteMs } = context;
+  if (waitMs >= 0) spans.push(child("kv_transfer", firstByteMs - waitMs, firstByteMs));
   return spans;
 }
 
@@ -94,14 +93,13 @@ const seconds = (ms: number) => ms / 1_000;
 function requestAttributes(context: RequestContext): SpanAttributes {
   const { head, status, outcome, startMs, endMs, firstByteMs, heldMs } = context;
   const tokens = tokenCounts(context);
-  const endpoint = generatingAt(context.path);
   return {
     "http.request.method": head.method,
     "http.route": context.route || undefined,
     "http.response.status_code": status,
     "client.address": builtIn("remote_addr")!(context),
-    "gen_ai.operation.name": endpoint && (operations[endpoint.name] ?? endpoint.name),
-    "gen_ai.request.model": modelOf(context),
+    "gen_ai.operation.name": operationOf(context),
+    "gen_ai.request.model": shownModel(context),
     "gen_ai.request.id": context.requestId || undefined,
     "gen_ai.usage.input_tokens": known(tokens.prompt),
     "gen_ai.usage.cache_read.input_tokens": known(tokens.cached),
@@ -115,6 +113,13 @@ function requestAttributes(context: RequestContext): SpanAttributes {
     "global_proxy.resumes": context.resumes || undefined,
     "error.type": hasFailed(context) ? outcome?.code : undefined,
   };
+}
+
+/** Undefined = nothing is generated. */
+function operationOf({ path }: RequestContext): string | undefined {
+  const endpoint = endpointOf(path);
+  if (endpoint === undefined || !isGenerating(endpoint)) return undefined;
+  return operations[endpoint.name] ?? endpoint.name;
 }
 
 function legAttributes(
