@@ -58,9 +58,5 @@ export class AdminEngines implements EngineSource {
     return { said };
   }
 
-  suspend(): void {}
-
-  async resume(): Promise<void> {}
-
   close(): void {}
 }

@@ -36,9 +36,9 @@ export interface EngineSource {
    */
   open(before?: SourceState): Promise<void>;
   readonly state: Omit<SourceState, "key"> | undefined;
-  /** Another process listens from now on. What was said stays. */
-  suspend(): void;
+  /** For one that listens: another process does from now on. What was said stays. */
+  suspend?(): void;
   /** The other process has ended. Rejects with `ServeError`. */
-  resume(): Promise<void>;
+  resume?(): Promise<void>;
   close(): void;
 }

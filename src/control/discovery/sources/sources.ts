@@ -1,6 +1,7 @@
 /** All sources of a configuration: opens and closes them, and says which engines each pool has by them. */
 import type { Config, PoolConfig } from "../../../config/schema/schema.ts";
-import { discoveryDelayMs, poolEnginesMax } from "../../../limits.ts";
+import { poolEnginesMax } from "../../../limits.ts";
+import { discoveryDelayMs } from "../../limits.ts";
 import { AdminEngines, adminSourceKey } from "./admin-engines.ts";
 import { Complaints } from "./complaints.ts";
 import { type MergedPool, mergeSources } from "./merge.ts";
@@ -92,11 +93,11 @@ export class Sources {
   }
 
   suspend(): void {
-    for (const source of this.#open.values()) source.suspend();
+    for (const source of this.#open.values()) source.suspend?.();
   }
 
   async resume(): Promise<void> {
-    for (const source of this.#open.values()) await source.resume();
+    for (const source of this.#open.values()) await source.resume?.();
   }
 
   close(): void {
