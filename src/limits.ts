@@ -6,27 +6,6 @@ export const engineSlotsMax = 16_384;
 export const poolEnginesMax = 4_096;
 /** Data-parallel ranks of one engine: a rank is below this. */
 export const dpRanksMax = 1024;
-/**
- * What is asked of engines while they run: how often, how long for an answer, how many at once, how large an answer.
- */
-export const probeIntervalMs = 1_000;
-export const probeTimeoutMs = 2_000;
-/**
- * How long the questions may take that follow the first one to an engine whose dialect is to be found: vLLM's first
- * `/server_info` took 14 s on a busy machine.
- */
-export const detectionTimeoutMs = 30_000;
-export const probesAtOnceMax = 32;
-export const probeResponseBytesMax = 1_048_576;
-/** So many probes in a row without an answer, and what was found out before is forgotten. */
-export const probeFailuresMax = 3;
-/** What engines serve without is asked in every so many rounds once it is known: engines log each request. */
-export const optionalProbeRounds = 5;
-/**
- * So many polls in a row in which an engine says that nothing is there, though something is, and its load signal counts
- * as dead.
- */
-export const zeroPollsMax = 10;
 /** Lines of a body that begin and end as a JSON object and are none: each costs some µs, and sounds hardly have any. */
 export const unreadableLinesMax = 10_000;
 /** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
@@ -170,8 +149,6 @@ export const zmtpFrameBytesMax = 8_192;
 export const zmtpPartsMax = 8;
 export const zmtpConnectionsMax = 16_384;
 export const zmtpIdleTimeoutMs = 60_000;
-/** Engines that one address may register. */
-export const registeredEnginesMax = 4_096;
 /** `/v1/models` of several engines: how many are asked, how long they have, and how much each may say. */
 export const listedEnginesMax = 64;
 export const listTimeoutMs = 3_000;
@@ -196,7 +173,6 @@ export const reportedBlocksMax = 262_144;
 export const kvPendingBytesMax = 33_554_432;
 export const kvReplayTimeoutMs = 3_000;
 export const kvReplayAgainMs = 30_000;
-
 /**
  * Within so many ms a prefill engine that has died is noticed by its own failures: those of decode engines that were to
  * fetch from it wait for that.
@@ -210,59 +186,16 @@ export const tokenizeTimeoutMs = 1_000;
 export const tokenizeResponseBytesMax = 16_777_216;
 export const tokenizeFailuresMax = 3;
 export const tokenizeRestMs = 10_000;
-
-/** The listener for operators: connections, time for a request to come, and for a worker to say what it is asked. */
-export const adminConnectionsMax = 64;
-export const adminRequestTimeoutMs = 5_000;
-export const adminHeadBytesMax = 16_384;
-/** Bytes of a request's body there, and of the token. */
-export const adminBodyBytesMax = 1_048_576;
-export const adminTokenBytesMax = 4_096;
-
-/** Broadcasts to engines: at one time, engines asked at once, longest wait for one, bytes kept of each response. */
-export const broadcastsMax = 4;
-export const broadcastAtOnce = 16;
-export const broadcastTimeoutMsMax = 600_000;
-export const broadcastResponseBytesMax = 65_536;
-export const workerResponseTimeoutMs = 1_000;
-
 /** `X-Explain`: decisions of one request, and engines in each, the chosen one and those that came closest. */
 export const explainedDecisionsMax = 8;
 export const explainedEnginesMax = 16;
-
 /**
  * Blocks of prompts that a pool's shadow remembers per engine, for what was sent there and for what it would have sent:
  * as policies do.
  */
 export const shadowBlocksMax = 65_536;
-
-/**
- * Workers: one that gives no sign of life for so long hangs, by so many looks in a row, and is ended; if that takes too
- * long, too, the process ends. If the process has had less than this share of that time on the CPU, the worker has so
- * many times as long. One that died is started again after a delay that doubles up to its bound, and starts
- * over once a worker has lived for so long.
- */
-export const workerHangMs = 10_000;
-export const workerLooksPerHang = 10;
-export const workerHangCpuShare = 0.5;
-export const workerWaitFactor = 6;
-export const workerKillTimeoutMs = 5_000;
-export const workerRestartDelayMs = 100;
-export const workerRestartDelayMaxMs = 10_000;
-export const workerHealthyMs = 60_000;
-
-/**
- * An upgrade: how long the new process may take to serve, and workers to say which sockets they have; how often whoever
- * waits for the upgrade looks, and how long it waits for the start.
- */
-export const upgradeTimeoutMs = 60_000;
-export const upgradeSocketsTimeoutMs = 10_000;
-export const upgradeLookMs = 50;
-export const upgradeStartTimeoutMs = 15_000;
-
 /** How often a worker says that retries are refused, at most. */
 export const retryRefusedSaidMs = 10_000;
-
 /** Each further engine has so many times longer to respond than the one before: perhaps the prompt takes long. */
 export const patienceFactor = 4;
 /** How often signs of life are looked for in the shortest time that is late. */
@@ -271,54 +204,8 @@ export const latenessLooks = 8;
 export const refusalsThatDoubt = 3;
 /** Failures of an engine in a row after which its requests move to others without regard to the retry budget. */
 export const failuresThatMoveRequests = 5;
-
 /** Counters of retries, by leg and cause. */
 export const requestCountersMax = 64;
-
-/**
- * `check`: engines of one role, pairs through which KV caches are transferred (each engine is in one, whatever their
- * number), pairs that are compared with a direct request and from which clients leave, bytes of one response.
- */
-export const checkedEnginesMax = 64;
-export const checkedPairsMax = 16;
-export const comparedPairsMax = 4;
-export const checkResponseBytesMax = 8_388_608;
-/** Bytes of a fresh prompt: several blocks of any engine's KV cache. And tokens of a response, at most. */
-export const checkPromptBytes = 1_600;
-export const checkTokensMax = 64;
-/** Requests by which latency is measured, and the offset of clocks that is no rounding of the `Date` header. */
-export const latencyRequests = 5;
-export const clockOffsetMsMax = 3_000;
-/** How long an engine's counters may lag behind its response, and how often they are read meanwhile. */
-export const countersLagMs = 3_000;
-export const countersAgainMs = 250;
-
-/** How long the first change of a pool's engines waits for others, so that they are applied together. */
-export const discoveryDelayMs = 100;
-/** A problem of a source is logged again after so long, and each source logs so many in a minute. */
-export const complaintAgainMs = 600_000;
-export const complaintsPerMinuteMax = 6;
-/** A file that lists engines: its size, and for how long it must not have changed before it is read. */
-export const engineFileBytesMax = 8_388_608;
-export const engineFileQuietMs = 100;
-export const engineFileUnquietMsMax = 2_000;
-/** A question to a name server: how long each try has, and how many there are. */
-export const dnsTimeoutMs = 2_000;
-export const dnsTriesMax = 2;
-/** All questions of one answer together. */
-export const dnsAnswerMsMax = 10_000;
-/** Targets of SRV records whose addresses are asked for, and how many at a time. */
-export const dnsTargetsMax = 1_024;
-export const dnsAtOnceMax = 8;
-/** Without an answer the name is asked for again after `minMs`, then after twice that, up to this. */
-export const dnsRetryMaxMs = 30_000;
-/**
- * Engines that leave their pool: how often it is looked whether they have nothing in flight any more, and after how
- * long they are forgotten all the same. Their requests go on.
- */
-export const leavingLookMs = 500;
-export const leavingMsMax = 3_600_000;
-
 /**
  * Publishers of KV events that connect to the proxy: connections of one address, topics of one connection, publishers
  * that are of no engine and are named in the log; and when an address that cannot be had is tried again, and a host
@@ -328,7 +215,6 @@ export const kvPublishersMax = 4_096;
 export const kvTopicsMax = 64;
 export const kvUnknownPublishersMax = 256;
 export const kvListenAgainMs = 1_000;
-
 /** Rows that each worker has by route and model; and by outcome and status, too. Further ones count as `other`. */
 export const metricRowsMax = 128;
 export const outcomeRowsMax = 2_048;
@@ -337,3 +223,20 @@ export const modelNameBytesMax = 128;
 export const routeCharsMax = 128;
 /** Response meters that a worker keeps for its next requests, at 4 KiB each. */
 export const spareMetersMax = 256;
+/** Bytes of the labels of one row, with their length. */
+export const seriesLabelBytesMax = 512;
+/** The error log: how long equal lines are counted, how many are remembered, and what of each tells it from others. */
+export const repeatWindowMs = 1_000;
+export const repeatedLinesMax = 256;
+export const repeatedKeyCharsMax = 500;
+/** Steps of one request before its legs that its trace has: a request waits again a few times at most. */
+export const tracedStepsMax = 8;
+/** Spans of a worker that wait for its next tick, and of all that wait for the collector; further ones are dropped. */
+export const workerSpansMax = 2_048;
+export const waitingSpansMax = 8_192;
+/** Spans of one export; how long what has come waits for more, and how long the exporter tries a batch again. */
+export const exportedSpansMax = 512;
+export const spanBatchDelayMs = 1_000;
+export const spanExportTimeoutMs = 10_000;
+/** Engines that one line of the log names. */
+export const namedEnginesMax = 8;

@@ -1,5 +1,5 @@
 /** Which prefill and decode engines are tried together. */
-import { checkedPairsMax } from "../limits.ts";
+import { checkedPairsMax } from "./limits.ts";
 
 /**
  * All pairs if they are few; else each engine is in one at least, and then as many more as there is room for.

@@ -1,5 +1,5 @@
 /** Prompts that no engine has cached. */
-import { checkPromptBytes } from "../limits.ts";
+import { checkPromptBytes } from "./limits.ts";
 
 const words =
   "river stone light market engine garden letter window winter bridge paper silver harbour music field story".split(

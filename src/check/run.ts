@@ -2,9 +2,9 @@
 import type { Config, EngineConfig } from "../config/schema/schema.ts";
 import type { DialectName } from "../dialects/registry.ts";
 import type { KvEndpoint } from "../kv-events/feed.ts";
-import { checkedEnginesMax } from "../limits.ts";
 import { type ConfiguredEngine, enginesOf } from "../pool/engines.ts";
 import { type CheckBounds, CheckContext, type CheckedEngine } from "./context.ts";
+import { checkedEnginesMax } from "./limits.ts";
 import { choosePairs } from "./pairs.ts";
 import { type ProxyDeps, startProxy } from "./proxy.ts";
 import { allChecks, type CheckWishes } from "./registry.ts";

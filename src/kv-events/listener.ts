@@ -13,6 +13,7 @@ import {
   kvPublishersMax,
   kvTopicsMax,
   kvUnknownPublishersMax,
+  namedEnginesMax,
 } from "../limits.ts";
 import { type ZmtpPeer, ZmtpServer } from "../transport/zmtp/server.ts";
 import type { KvFeed } from "./feed.ts";
@@ -38,8 +39,6 @@ const serverOptions = {
   messageBytesMax: kvBatchBytesMax,
   idleTimeoutMs: 0,
 } as const;
-
-const namedEnginesMax = 8;
 
 export class KvListener {
   readonly #address: ZmqAddress;

@@ -3,12 +3,7 @@
  * first of equal lines is written, and the others are counted.
  */
 
-/** Repeats are counted for so long, and then said in one line for each message. */
-export const repeatWindowMs = 1_000;
-/** Different lines that are remembered; beyond, the oldest one's count is said early. */
-const linesMax = 256;
-/** Of a line, to tell it from others. */
-const keyCharsMax = 500;
+import { repeatedKeyCharsMax, repeatedLinesMax, repeatWindowMs } from "../limits.ts";
 
 interface Repeated {
   readonly level: string;
@@ -28,13 +23,13 @@ export class Repeats {
 
   /** Whether the same was said within the last second; counts it then. */
   isRepeat(level: string, message: string): boolean {
-    const key = `${level} ${message.slice(0, keyCharsMax)}`;
+    const key = `${level} ${message.slice(0, repeatedKeyCharsMax)}`;
     const before = this.#lines.get(key);
     if (before !== undefined) {
       before.count += 1;
       return true;
     }
-    if (this.#lines.size >= linesMax) this.#dropOldest();
+    if (this.#lines.size >= repeatedLinesMax) this.#dropOldest();
     this.#lines.set(key, { level, message, count: 0 });
     this.#timer ??= setTimeout(() => this.flush(), repeatWindowMs).unref();
     return false;

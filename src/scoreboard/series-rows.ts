@@ -4,8 +4,7 @@
  * place of a dead one goes on with its rows, so that counters never fall.
  */
 
-/** Of the labels of one row, with their length. */
-const seriesLabelBytesMax = 512;
+import { seriesLabelBytesMax } from "../limits.ts";
 
 export interface SeriesSize {
   readonly workers: number;

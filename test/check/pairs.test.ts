@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { checkedPairsMax } from "../../src/check/limits.ts";
 import { choosePairs } from "../../src/check/pairs.ts";
-import { checkedPairsMax } from "../../src/limits.ts";
 
 const names = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${prefix}${i}`);

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { repeatWindowMs } from "../../src/limits.ts";
 import { ErrorLog } from "../../src/observe/error-log.ts";
-import { Repeats, repeatWindowMs } from "../../src/observe/repeats.ts";
+import { Repeats } from "../../src/observe/repeats.ts";
 
 let folder: string;
 beforeEach(() => {

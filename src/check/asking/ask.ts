@@ -1,8 +1,8 @@
 /** One request of the check to an engine or to the proxy: bounded in time and size, and it says why it failed. */
 import { type IncomingHttpHeaders, request } from "node:http";
-import { checkResponseBytesMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import type { Clock } from "../../transport/clock.ts";
+import { checkResponseBytesMax } from "../limits.ts";
 
 export interface Answer {
   readonly status: number;

@@ -2,9 +2,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { LoadReport } from "../../control/polling/load-report.ts";
 import { dialectOf } from "../../dialects/registry.ts";
-import { checkTokensMax, comparedPairsMax, countersAgainMs } from "../../limits.ts";
 import { isFailure, seconds } from "../asking/ask.ts";
 import type { Check, CheckContext, CheckedEngine, CheckedPair } from "../context.ts";
+import { checkTokensMax, comparedPairsMax, countersAgainMs } from "../limits.ts";
 import { freshPrompt } from "../prompts.ts";
 import { fleet } from "../report.ts";
 import { describeLoad, loadOf } from "./signals.ts";

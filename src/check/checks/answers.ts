@@ -1,10 +1,10 @@
 /** `answers`: whether responses through the proxy are those of the decode engine asked directly, at temperature 0. */
 import { dialectOf } from "../../dialects/registry.ts";
-import { comparedPairsMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import { type Answer, type Failure, isFailure } from "../asking/ask.ts";
 import { errorOf, type Said, saidBy } from "../asking/responses.ts";
 import type { Check, CheckContext, CheckedPair } from "../context.ts";
+import { comparedPairsMax } from "../limits.ts";
 import { freshPrompt } from "../prompts.ts";
 import { whyDecodeCannotCompute } from "./transfer.ts";
 

@@ -2,12 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { readKvBatch } from "../../kv-events/batch.ts";
 import type { KvEndpoint } from "../../kv-events/feed.ts";
-import { comparedPairsMax, countersAgainMs, kvBatchBytesMax } from "../../limits.ts";
+import { kvBatchBytesMax } from "../../limits.ts";
 import type { KvEvent } from "../../prefix-cache/kv-event.ts";
 import { ZmtpClient } from "../../transport/zmtp/client.ts";
 import { isFailure } from "../asking/ask.ts";
 import { errorOf } from "../asking/responses.ts";
 import type { Check, CheckContext, CheckedEngine } from "../context.ts";
+import { comparedPairsMax, countersAgainMs } from "../limits.ts";
 import { freshPrompt } from "../prompts.ts";
 
 export const kvEvents: Check = {

@@ -1,8 +1,9 @@
 /** `reach`: whether an engine responds, whether it wants a key, how long it takes, and what time it thinks it is. */
-import { clockOffsetMsMax, latencyRequests } from "../../limits.ts";
+
 import { type Answer, type Failure, type FailureKind, isFailure, seconds } from "../asking/ask.ts";
 import { errorOf } from "../asking/responses.ts";
 import type { Check, CheckContext, CheckedEngine } from "../context.ts";
+import { clockOffsetMsMax, latencyRequests } from "../limits.ts";
 
 const modelsPath = "/v1/models";
 

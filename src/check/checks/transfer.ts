@@ -1,11 +1,11 @@
 /** `transfer`: whether KV caches really go from prefill engines to decode engines, by the engines' own counters. */
 import { setTimeout as delay } from "node:timers/promises";
 import { dialectOf } from "../../dialects/registry.ts";
-import { countersAgainMs, countersLagMs } from "../../limits.ts";
 import { isFailure } from "../asking/ask.ts";
 import { metricOf } from "../asking/metrics.ts";
 import { errorOf, saidBy } from "../asking/responses.ts";
 import type { Check, CheckContext, CheckedEngine, CheckedPair } from "../context.ts";
+import { countersAgainMs, countersLagMs } from "../limits.ts";
 import { freshPrompt } from "../prompts.ts";
 import { attributesOf } from "./serves.ts";
 

@@ -8,7 +8,7 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { describeOpenError } from "../../config/problems/system-error.ts";
 import type { OperatorListener } from "../../config/schema/operators.ts";
-import { adminTokenBytesMax } from "../../limits.ts";
+import { adminTokenBytesMax } from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 
 export interface AccessRequest {

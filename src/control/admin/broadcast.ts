@@ -1,14 +1,14 @@
 /** One request to all engines of a pool, and what each of them says: how operators reach engines' own control. */
 import { z } from "zod";
 import { didYouMean } from "../../config/problems/suggest.ts";
+import type { Address } from "../../pool/address.ts";
+import type { Pool } from "../../pool/pool.ts";
 import {
   broadcastAtOnce,
   broadcastResponseBytesMax,
   broadcastsMax,
   broadcastTimeoutMsMax,
-} from "../../limits.ts";
-import type { Address } from "../../pool/address.ts";
-import type { Pool } from "../../pool/pool.ts";
+} from "../limits.ts";
 import { askEngine, type EngineRequest, eachOf } from "../polling/ask-engine.ts";
 
 const requestSchema = z.strictObject({

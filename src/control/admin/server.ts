@@ -7,13 +7,13 @@ import {
 } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { OperatorListener } from "../../config/schema/operators.ts";
+import { descriptorOf } from "../../transport/descriptor.ts";
 import {
   adminBodyBytesMax,
   adminConnectionsMax,
   adminHeadBytesMax,
   adminRequestTimeoutMs,
-} from "../../limits.ts";
-import { descriptorOf } from "../../transport/descriptor.ts";
+} from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 import { type AdminAccess, type ListenerName, readAccess } from "./access.ts";
 import { type AdminResponse, adminProblem } from "./response.ts";

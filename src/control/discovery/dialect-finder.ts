@@ -5,14 +5,9 @@ import { type EngineFacts, readFacts } from "../../dialects/advice/facts.ts";
 import { type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
 import type { LegName } from "../../dialects/dialect.ts";
 import { type DialectName, dialectOf } from "../../dialects/registry.ts";
-import {
-  detectionTimeoutMs,
-  probeIntervalMs,
-  probesAtOnceMax,
-  probeTimeoutMs,
-} from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
+import { detectionTimeoutMs, probeIntervalMs, probesAtOnceMax, probeTimeoutMs } from "../limits.ts";
 import { addressToAsk } from "../polling/address-to-ask.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
 import { type RoutePools, routePools } from "./route-pools.ts";

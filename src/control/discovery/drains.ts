@@ -3,9 +3,9 @@
  * any more, which stay in their pool until they have nothing in flight and hold no KV cache for anybody.
  */
 import type { Config, EngineConfig, PoolConfig } from "../../config/schema/schema.ts";
-import { leavingLookMs, leavingMsMax } from "../../limits.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
 import { engineIdentity } from "../../pool/slots.ts";
+import { leavingLookMs, leavingMsMax } from "../limits.ts";
 
 /** Why an engine drains, and since when, in ms since the epoch. */
 export interface Drain {

@@ -3,13 +3,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config, RouteConfig } from "../../config/schema/schema.ts";
 import type { EngineInfo, EngineProbe } from "../../dialects/dialect.ts";
 import { dialectOf } from "../../dialects/registry.ts";
-import {
-  optionalProbeRounds,
-  probeFailuresMax,
-  probeIntervalMs,
-  probesAtOnceMax,
-  probeTimeoutMs,
-} from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import type {
   DiscoveredAttributes,
@@ -17,6 +10,13 @@ import type {
 } from "../../pool/discovered-attributes.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
 import { engineIdentity } from "../../pool/slots.ts";
+import {
+  optionalProbeRounds,
+  probeFailuresMax,
+  probeIntervalMs,
+  probesAtOnceMax,
+  probeTimeoutMs,
+} from "../limits.ts";
 import { addressToAsk } from "../polling/address-to-ask.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
 import { routePools } from "./route-pools.ts";

@@ -1,7 +1,7 @@
 /** One request of the main thread's to an engine: bounded in time and size, on a connection of its own. */
 import { request } from "node:http";
-import { probeResponseBytesMax, probeTimeoutMs } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
+import { probeResponseBytesMax, probeTimeoutMs } from "../limits.ts";
 
 export interface EngineResponse {
   readonly status: number;

@@ -5,11 +5,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { HealthCheckConfig } from "../../config/schema/pool/health-check.ts";
 import type { Config } from "../../config/schema/schema.ts";
-import { probesAtOnceMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import { enginesOf } from "../../pool/engines.ts";
 import { engineIdentity, type SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
+import { probesAtOnceMax } from "../limits.ts";
 import {
   askEngine,
   type EngineRequest,

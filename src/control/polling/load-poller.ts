@@ -5,11 +5,11 @@
  */
 import type { SignalsConfig } from "../../config/schema/pool/signals.ts";
 import type { Config } from "../../config/schema/schema.ts";
-import { probeFailuresMax, probesAtOnceMax, zeroPollsMax } from "../../limits.ts";
 import type { Address } from "../../pool/address.ts";
 import { enginesOf } from "../../pool/engines.ts";
 import { engineIdentity, type SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
+import { probeFailuresMax, probesAtOnceMax, zeroPollsMax } from "../limits.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
 import { type LoadReport, readLoad } from "./load-report.ts";
 import { Rounds } from "./rounds.ts";

@@ -2,10 +2,10 @@
 import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
 import type { LoadResult } from "../../config/load.ts";
 import type { Config } from "../../config/schema/schema.ts";
-import { workerHangMs } from "../../limits.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
+import { workerHangMs } from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { type Command, type Inheritance, sayReady } from "./inheritance.ts";

@@ -3,8 +3,8 @@
  */
 import { statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { upgradeLookMs, upgradeStartTimeoutMs, upgradeTimeoutMs } from "../../limits.ts";
 import type { Clock } from "../../transport/clock.ts";
+import { upgradeLookMs, upgradeStartTimeoutMs, upgradeTimeoutMs } from "../limits.ts";
 import { oldSuffix } from "./owned-pid-file.ts";
 import { readPid, runningInstance } from "./pid-file.ts";
 import { type SignalProblem, sendSignal } from "./send-signal.ts";

@@ -3,8 +3,8 @@
  * Both serve then, until one of them is told to quit. If the new one ends first, this one serves alone again.
  */
 import type { ChildProcess } from "node:child_process";
-import { upgradeTimeoutMs } from "../../limits.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
+import { upgradeTimeoutMs } from "../limits.ts";
 import { type Command, type Inheritance, readyStream, startHeir } from "./inheritance.ts";
 import type { OwnedPidFile } from "./owned-pid-file.ts";
 

@@ -3,7 +3,7 @@
  * it does. A worker that other programs keep from the CPU does not hang, and its main thread, which needs little, may
  * be on time all the same: so the CPU time of the process counts as well.
  */
-import { workerHangCpuShare, workerLooksPerHang, workerWaitFactor } from "../../limits.ts";
+import { workerHangCpuShare, workerLooksPerHang, workerWaitFactor } from "../limits.ts";
 
 export interface HeartbeatsOptions {
   readonly workers: number;

@@ -2,13 +2,14 @@
  * What happens to workers that die or hang: those that hang are ended, and each is started again after a delay that
  * doubles with each death, unless it lived for a while.
  */
+
+import type { ErrorLog } from "../../observe/error-log.ts";
 import {
   workerHealthyMs,
   workerKillTimeoutMs,
   workerRestartDelayMaxMs,
   workerRestartDelayMs,
-} from "../../limits.ts";
-import type { ErrorLog } from "../../observe/error-log.ts";
+} from "../limits.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import type { WorkerThread } from "./worker-thread.ts";
 

@@ -1,9 +1,6 @@
-/**
- * The set of workers: starts them, gives all of them the same configuration, replaces those that die, drains and stops
- * them.
- */
+/** The workers: starts them, gives all the same configuration, replaces those that die, drains and stops them. */
 import type { Config } from "../../config/schema/schema.ts";
-import { deadlineTickMs, upgradeSocketsTimeoutMs } from "../../limits.ts";
+import { deadlineTickMs } from "../../limits.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -13,6 +10,7 @@ import type { BoundAddress, IdleClients, WorkerQuestion } from "../../proxy/work
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
+import { upgradeSocketsTimeoutMs } from "../limits.ts";
 import { HealthChecker } from "../polling/health-checker.ts";
 import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
 import { ServeError } from "../serve-error.ts";

@@ -1,6 +1,5 @@
 /** One worker thread as the main thread sees it: what was sent to it, what it responded, how it ended. */
 import { Worker } from "node:worker_threads";
-import { workerResponseTimeoutMs } from "../../limits.ts";
 import type { SpanBatch } from "../../observe/traces/span.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type {
@@ -12,6 +11,7 @@ import type {
   WorkerQuestion,
 } from "../../proxy/worker/messages.ts";
 import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
+import { workerResponseTimeoutMs } from "../limits.ts";
 
 export type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 

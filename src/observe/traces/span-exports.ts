@@ -3,15 +3,13 @@
  * collector does, requests do not wait for it: what finds no room here is dropped and counted.
  */
 import type { TracingConfig } from "../../config/schema/tracing.ts";
+import {
+  exportedSpansMax,
+  spanBatchDelayMs,
+  spanExportTimeoutMs,
+  waitingSpansMax,
+} from "../../limits.ts";
 import type { SendSpans, SpanBatch, SpanData } from "./span.ts";
-
-/** Spans that wait for the collector; further ones are dropped. */
-const waitingMax = 8_192;
-const batchMax = 512;
-/** The exporter tries a batch again for so long. */
-const exportTimeoutMs = 10_000;
-/** How long what has come may wait for more. */
-const batchDelayMs = 1_000;
 
 interface Log {
   warn(message: string): void;
@@ -50,11 +48,11 @@ export class SpanExports {
 
   add({ spans, dropped }: SpanBatch): void {
     if (this.#config === undefined) return;
-    const room = waitingMax - this.#waiting.length;
+    const room = waitingSpansMax - this.#waiting.length;
     if (spans.length > 0) this.#waiting.push(...spans.slice(0, room));
     this.#drop(dropped + Math.max(0, spans.length - room));
-    if (this.#waiting.length >= batchMax) this.#start();
-    else this.#timer ??= setTimeout(() => this.#start(), batchDelayMs).unref();
+    if (this.#waiting.length >= exportedSpansMax) this.#start();
+    else this.#timer ??= setTimeout(() => this.#start(), spanBatchDelayMs).unref();
   }
 
   /** Sends what waits. Resolves when that is done, or the time is over. */
@@ -80,7 +78,7 @@ export class SpanExports {
   /** One batch after the other: a slow collector gets no more than it takes. */
   async #sendAll(): Promise<void> {
     while (this.#waiting.length > 0 && this.#config !== undefined) {
-      const batch = this.#waiting.splice(0, batchMax);
+      const batch = this.#waiting.splice(0, exportedSpansMax);
       const problem = await this.#sendBatch(batch, this.#config);
       if (problem === undefined) {
         if (this.#isFailing) this.#log.notice("the collector takes spans again");
@@ -98,7 +96,7 @@ export class SpanExports {
 
   async #sendBatch(batch: readonly SpanData[], config: TracingConfig): Promise<string | undefined> {
     try {
-      this.#send ??= this.#open(config, exportTimeoutMs);
+      this.#send ??= this.#open(config, spanExportTimeoutMs);
       return await (await this.#send)(batch);
     } catch (error) {
       return (error as Error).message;

@@ -24,9 +24,6 @@ export interface SpanData {
 /** Sends a batch; resolves with what went wrong, or with undefined. */
 export type SendSpans = (spans: readonly SpanData[]) => Promise<string | undefined>;
 
-/** Spans of a worker that wait for its next tick; further ones are dropped. */
-export const spansWaitingMax = 2_048;
-
 /** What a worker hands to the main thread. */
 export interface SpanBatch {
   readonly spans: readonly SpanData[];

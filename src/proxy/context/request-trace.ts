@@ -3,6 +3,7 @@
  * the times that its context has anyway, and only of requests that are exported.
  */
 import type { LegName } from "../../dialects/dialect.ts";
+import { tracedStepsMax } from "../../limits.ts";
 import { Explanation } from "./explanation.ts";
 import type { LegRecord } from "./legs.ts";
 import type { TraceParent } from "./trace-context.ts";
@@ -20,9 +21,6 @@ interface TracedLegs {
   readonly prefills: readonly LegRecord[];
   readonly decodes: readonly LegRecord[];
 }
-
-/** A request waits again a few times at most. */
-const stepsMax = 8;
 
 export class RequestTrace {
   readonly traceId: string;
@@ -46,7 +44,7 @@ export class RequestTrace {
   }
 
   step(name: TracedStep["name"], startMs: number, endMs: number): void {
-    if (this.steps.length < stepsMax) this.steps.push({ name, startMs, endMs });
+    if (this.steps.length < tracedStepsMax) this.steps.push({ name, startMs, endMs });
   }
 
   /**

@@ -1,7 +1,8 @@
 /** Traces of one worker: which requests are traced and exported, and the spans that go to the main thread. */
 import type { TracingConfig } from "../../config/schema/tracing.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
-import { type SpanBatch, type SpanData, spansWaitingMax } from "../../observe/traces/span.ts";
+import { workerSpansMax } from "../../limits.ts";
+import type { SpanBatch, SpanData } from "../../observe/traces/span.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { RequestTrace } from "../context/request-trace.ts";
 import { parseTraceParent, parseTraceState } from "../context/trace-context.ts";
@@ -63,7 +64,7 @@ export class Tracer {
     const { trace } = context;
     if (trace === undefined || !(trace.isSampled || this.#isNotable(context))) return;
     const spans = spansOf(context, trace);
-    if (this.#spans.length + spans.length > spansWaitingMax) this.#dropped += spans.length;
+    if (this.#spans.length + spans.length > workerSpansMax) this.#dropped += spans.length;
     else this.#spans.push(...spans);
   }
 

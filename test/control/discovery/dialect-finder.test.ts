@@ -5,8 +5,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type Config, configSchema } from "../../../src/config/schema/schema.ts";
 import { DialectFinder } from "../../../src/control/discovery/dialect-finder.ts";
+import { probeTimeoutMs } from "../../../src/control/limits.ts";
 import { detect } from "../../../src/dialects/detect.ts";
-import { probeTimeoutMs } from "../../../src/limits.ts";
 
 const finders: DialectFinder[] = [];
 afterEach(() => {

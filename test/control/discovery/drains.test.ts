@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Config, type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
 import { type DrainState, Drains } from "../../../src/control/discovery/drains.ts";
-import { leavingLookMs, leavingMsMax } from "../../../src/limits.ts";
+import { leavingLookMs, leavingMsMax } from "../../../src/control/limits.ts";
 import { enginesOf } from "../../../src/pool/engines.ts";
 
 type EngineInput = NonNullable<NonNullable<ConfigInput["pools"]>[string]["engines"]>[number];

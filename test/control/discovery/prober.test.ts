@@ -8,6 +8,11 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Config, configSchema } from "../../../src/config/schema/schema.ts";
 import { Prober } from "../../../src/control/discovery/prober.ts";
 import {
+  optionalProbeRounds,
+  probeFailuresMax,
+  probeResponseBytesMax,
+} from "../../../src/control/limits.ts";
+import {
   askEngine,
   type EngineResponse,
   type NoResponse,
@@ -17,11 +22,6 @@ import { sglangRoute, sglangServerInfo } from "../../../src/dialects/sglang/fami
 import { trtllmServerInfo } from "../../../src/dialects/trtllm/family.ts";
 import { modelList } from "../../../src/dialects/vllm/model-list.ts";
 import { engineIdProbe } from "../../../src/dialects/vllm/mooncake.ts";
-import {
-  optionalProbeRounds,
-  probeFailuresMax,
-  probeResponseBytesMax,
-} from "../../../src/limits.ts";
 import type { DiscoveredByIdentity } from "../../../src/pool/discovered-attributes.ts";
 import { PoolEngine } from "../../../src/pool/engine.ts";
 import { enginesOf } from "../../../src/pool/engines.ts";

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { afterEach, expect, it } from "vitest";
 import { type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
+import { probeFailuresMax, zeroPollsMax } from "../../../src/control/limits.ts";
 import type { EngineResponse, NoResponse } from "../../../src/control/polling/ask-engine.ts";
 import { LoadPoller } from "../../../src/control/polling/load-poller.ts";
-import { probeFailuresMax, zeroPollsMax } from "../../../src/limits.ts";
 import { SlotTable } from "../../../src/pool/slots.ts";
 import { createScoreboardMemory, Scoreboard } from "../../../src/scoreboard/scoreboard.ts";
 

@@ -1,5 +1,5 @@
 /** What a source complains of, without repeating itself: sources fail again and again in the same way. */
-import { complaintAgainMs, complaintsPerMinuteMax } from "../../../limits.ts";
+import { complaintAgainMs, complaintsPerMinuteMax } from "../../limits.ts";
 import type { SourceDeps, SourceLevel } from "./source.ts";
 
 export class Complaints {

@@ -10,7 +10,7 @@ import {
   dnsTargetsMax,
   dnsTimeoutMs,
   dnsTriesMax,
-} from "../../../limits.ts";
+} from "../../limits.ts";
 import { eachOf } from "../../polling/ask-engine.ts";
 
 export interface DnsEngine {

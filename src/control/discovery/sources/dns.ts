@@ -8,7 +8,7 @@
  */
 import type { DnsSourceConfig } from "../../../config/schema/pool/sources.ts";
 import type { EngineConfig } from "../../../config/schema/schema.ts";
-import { dnsRetryMaxMs } from "../../../limits.ts";
+import { dnsRetryMaxMs } from "../../limits.ts";
 import { Complaints } from "./complaints.ts";
 import { type DnsEngine, DnsQuestions, type NameServer } from "./dns-questions.ts";
 import { changeInWords } from "./merge.ts";
@@ -57,10 +57,6 @@ export class DnsSource implements EngineSource {
   get state() {
     return { said: this.#engines };
   }
-
-  suspend(): void {}
-
-  async resume(): Promise<void> {}
 
   close(): void {
     this.#closed = true;

@@ -10,7 +10,7 @@ import { describeOpenError } from "../../../config/problems/system-error.ts";
 import type { FileSourceConfig } from "../../../config/schema/pool/sources.ts";
 import type { EngineConfig } from "../../../config/schema/schema.ts";
 import { readEngineList } from "../../../config/yaml/engine-list.ts";
-import { engineFileBytesMax, engineFileQuietMs, engineFileUnquietMsMax } from "../../../limits.ts";
+import { engineFileBytesMax, engineFileQuietMs, engineFileUnquietMsMax } from "../../limits.ts";
 import { ServeError } from "../../serve-error.ts";
 import { Complaints } from "./complaints.ts";
 import { changeInWords } from "./merge.ts";
@@ -59,10 +59,6 @@ export class FileSource implements EngineSource {
   get state() {
     return { said: this.#engines };
   }
-
-  suspend(): void {}
-
-  async resume(): Promise<void> {}
 
   close(): void {
     this.#closed = true;

@@ -3,13 +3,9 @@ import { describeSystemError } from "../../../config/problems/system-error.ts";
 import { engineSchema, withFailureDefaults } from "../../../config/schema/pool/engine.ts";
 import type { Config, EngineConfig } from "../../../config/schema/schema.ts";
 import { parseHostAndPort } from "../../../config/values/engine-url.ts";
-import {
-  registeredEnginesMax,
-  zmtpConnectionsMax,
-  zmtpFrameBytesMax,
-  zmtpIdleTimeoutMs,
-} from "../../../limits.ts";
+import { zmtpConnectionsMax, zmtpFrameBytesMax, zmtpIdleTimeoutMs } from "../../../limits.ts";
 import { ZmtpServer } from "../../../transport/zmtp/server.ts";
+import { registeredEnginesMax } from "../../limits.ts";
 import { ServeError } from "../../serve-error.ts";
 import { type Registration, readRegistration } from "./registration-message.ts";
 import type { EngineSource, SourceDeps, SourceState } from "./source.ts";

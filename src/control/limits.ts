@@ -1,0 +1,85 @@
+/** Bounds of the main thread that an operator does not set: questions to engines, their sources, workers, upgrades. */
+
+/**
+ * What is asked of engines while they run: how often, how long for an answer, how many at once, how large an answer.
+ */
+export const probeIntervalMs = 1_000;
+export const probeTimeoutMs = 2_000;
+/**
+ * How long the questions may take that follow the first one to an engine whose dialect is to be found: vLLM's first
+ * `/server_info` took 14 s on a busy machine.
+ */
+export const detectionTimeoutMs = 30_000;
+export const probesAtOnceMax = 32;
+export const probeResponseBytesMax = 1_048_576;
+/** So many probes in a row without an answer, and what was found out before is forgotten. */
+export const probeFailuresMax = 3;
+/** What engines serve without is asked in every so many rounds once it is known: engines log each request. */
+export const optionalProbeRounds = 5;
+/**
+ * So many polls in a row in which an engine says that nothing is there, though something is, and its load signal counts
+ * as dead.
+ */
+export const zeroPollsMax = 10;
+/** Engines that one address may register. */
+export const registeredEnginesMax = 4_096;
+/** The listener for operators: connections, time for a request to come, and for a worker to say what it is asked. */
+export const adminConnectionsMax = 64;
+export const adminRequestTimeoutMs = 5_000;
+export const adminHeadBytesMax = 16_384;
+/** Bytes of a request's body there, and of the token. */
+export const adminBodyBytesMax = 1_048_576;
+export const adminTokenBytesMax = 4_096;
+/** Broadcasts to engines: at one time, engines asked at once, longest wait for one, bytes kept of each response. */
+export const broadcastsMax = 4;
+export const broadcastAtOnce = 16;
+export const broadcastTimeoutMsMax = 600_000;
+export const broadcastResponseBytesMax = 65_536;
+export const workerResponseTimeoutMs = 1_000;
+/**
+ * Workers: one that gives no sign of life for so long hangs, by so many looks in a row, and is ended; if that takes too
+ * long, too, the process ends. If the process has had less than this share of that time on the CPU, the worker has so
+ * many times as long. One that died is started again after a delay that doubles up to its bound, and starts
+ * over once a worker has lived for so long.
+ */
+export const workerHangMs = 10_000;
+export const workerLooksPerHang = 10;
+export const workerHangCpuShare = 0.5;
+export const workerWaitFactor = 6;
+export const workerKillTimeoutMs = 5_000;
+export const workerRestartDelayMs = 100;
+export const workerRestartDelayMaxMs = 10_000;
+export const workerHealthyMs = 60_000;
+/**
+ * An upgrade: how long the new process may take to serve, and workers to say which sockets they have; how often whoever
+ * waits for the upgrade looks, and how long it waits for the start.
+ */
+export const upgradeTimeoutMs = 60_000;
+export const upgradeSocketsTimeoutMs = 10_000;
+export const upgradeLookMs = 50;
+export const upgradeStartTimeoutMs = 15_000;
+/** How long the first change of a pool's engines waits for others, so that they are applied together. */
+export const discoveryDelayMs = 100;
+/** A problem of a source is logged again after so long, and each source logs so many in a minute. */
+export const complaintAgainMs = 600_000;
+export const complaintsPerMinuteMax = 6;
+/** A file that lists engines: its size, and for how long it must not have changed before it is read. */
+export const engineFileBytesMax = 8_388_608;
+export const engineFileQuietMs = 100;
+export const engineFileUnquietMsMax = 2_000;
+/** A question to a name server: how long each try has, and how many there are. */
+export const dnsTimeoutMs = 2_000;
+export const dnsTriesMax = 2;
+/** All questions of one answer together. */
+export const dnsAnswerMsMax = 10_000;
+/** Targets of SRV records whose addresses are asked for, and how many at a time. */
+export const dnsTargetsMax = 1_024;
+export const dnsAtOnceMax = 8;
+/** Without an answer the name is asked for again after `minMs`, then after twice that, up to this. */
+export const dnsRetryMaxMs = 30_000;
+/**
+ * Engines that leave their pool: how often it is looked whether they have nothing in flight any more, and after how
+ * long they are forgotten all the same. Their requests go on.
+ */
+export const leavingLookMs = 500;
+export const leavingMsMax = 3_600_000;
