@@ -127,6 +127,8 @@ describe.each(bunAndOneNode("admin-token"))("on %s", (runtime) => {
       { current_decode_instances: [`127.0.0.1:${decodes[0]!.port}`] },
     ]);
     const id = encodeURIComponent("http://127.0.0.1:2");
+    // A path that is no URL encoding is that of no worker.
+    expect((await send("DELETE", "/workers/%zz"))[0]).toBe(400);
     expect((await send("DELETE", `/workers/${id}`))[0]).toBe(202);
     await eventually(async () => {
       const [, { workers }] = await send("GET", "/workers");

@@ -5,11 +5,11 @@
 import { formatProblem } from "../../config/problems/problem.ts";
 import { didYouMean } from "../../config/problems/suggest.ts";
 import { readEngineList } from "../../config/yaml/engine-list.ts";
-import { poolEnginesMax } from "../../limits.ts";
+import { namedEnginesMax, poolEnginesMax } from "../../limits.ts";
 import { addressKeyOf } from "../discovery/sources/merge.ts";
 import type { AdminSource } from "./admin-source.ts";
 import type { EngineReport, PoolReport } from "./engines.ts";
-import { type AdminResponse, adminProblem, json } from "./response.ts";
+import { type AdminResponse, adminProblem, decoded, json } from "./response.ts";
 
 export interface EngineQuestion {
   readonly method: string;
@@ -108,7 +108,8 @@ function unknownEngine(
   engines: readonly EngineReport[],
 ): AdminResponse {
   const names = engines.map(({ engine }) => engine);
-  const list = names.length > 8 ? `${names.slice(0, 8).join(", ")}, …` : names.join(", ");
+  const more = names.length > namedEnginesMax ? ", …" : "";
+  const list = names.slice(0, namedEnginesMax).join(", ") + more;
   const hint = didYouMean(address, names) ?? `its engines are ${list || "none"}`;
   const message = `pool "${pool}" has no engine "${address}": ${hint}`;
   return adminProblem(404, "unknown_engine", message);
@@ -133,12 +134,4 @@ export function poolFull(pool: string): AdminResponse {
 
 function addressOf(name: string): string {
   return name.replace(/@\d+$/, "");
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -11,7 +11,7 @@ import { routePools } from "../discovery/route-pools.ts";
 import { addressKeyOf } from "../discovery/sources/merge.ts";
 import type { AdminSource } from "./admin-source.ts";
 import { type EngineQuestion, readOnlyProblem } from "./engine-control.ts";
-import { type AdminResponse, adminProblem, json } from "./response.ts";
+import { type AdminResponse, adminProblem, decoded, json } from "./response.ts";
 
 type Kind = "prefill" | "decode" | "regular";
 
@@ -109,7 +109,7 @@ const changes: readonly Change[] = [
   {
     method: "DELETE",
     path: /^\/workers\/[^/]+$/,
-    respond: (source, { path }) => removeWorker(source, decodeURIComponent(path.slice(9))),
+    respond: (source, { path }) => removeWorker(source, decoded(path.slice(9))),
   },
 ];
 

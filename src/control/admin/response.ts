@@ -18,3 +18,12 @@ export function adminProblem(status: number, code: string, message: string): Adm
   const body = `${JSON.stringify({ error: { message, type: "admin_error", param: null, code } })}\n`;
   return { status, contentType: "application/json", body };
 }
+
+/** A part of a path as text; as it stands if it cannot be decoded. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

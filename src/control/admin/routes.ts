@@ -10,7 +10,7 @@ import { type PoolReport, poolReports } from "./engines.ts";
 import { kvReports } from "./kv.ts";
 import { metricsText } from "./metrics/page.ts";
 import { otherProxies } from "./other-proxies.ts";
-import { type AdminResponse, adminProblem, json } from "./response.ts";
+import { type AdminResponse, adminProblem, decoded, json } from "./response.ts";
 import type { AdminRoutes } from "./server.ts";
 
 type Page = (source: AdminSource, nowMs: number) => Promise<AdminResponse>;
@@ -116,12 +116,4 @@ async function explain(source: AdminSource, text: string): Promise<AdminResponse
   if (first !== undefined) return json(200, first);
   const what = `there is no record of a request "${requestId}": it is too old, or its id is wrong`;
   return adminProblem(404, "unknown_request", what);
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
