@@ -2,7 +2,7 @@
  * A decode engine that gives a request up in the middle of its response (`stop_reason: "recomputed"`): the client gets
  * one response, the one that a single engine would have given, or is told.
  */
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Dialect } from "../../src/dialects/dialect.ts";
 import { dialects } from "../../src/dialects/registry.ts";
 import { continued } from "../../src/dialects/shared/continued/continued.ts";
@@ -13,8 +13,11 @@ import { chunk, chunkedHead, response, type Script } from "./engine.ts";
 import { type Asked, cached, done, parts, promptTokens, words } from "./greedy-engine.ts";
 import { World } from "./world.ts";
 
-// Of this file's modules alone: the KV transfer is omni's, the responses are those of an engine that gives up.
-(dialects as Map<string, Dialect>).set("omni", { ...omni, merge: continued(vllmResponses, false) });
+const registry = dialects as Map<string, Dialect>;
+/** The KV transfer is omni's, the responses are those of an engine that gives up. */
+beforeAll(() => void registry.set("omni", { ...omni, merge: continued(vllmResponses, false) }));
+/** Other files of the same process have the registry, too. */
+afterAll(() => void registry.set("omni", omni));
 
 interface Run {
   /** Words that each decode makes before it gives up. */
