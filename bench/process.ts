@@ -202,16 +202,22 @@ export async function descriptorLimit(): Promise<number> {
   return Number((await run(null, "sh", ["-c", "ulimit -n"], 5000)).trim());
 }
 
-/** A loopback port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below the range from which the kernel takes ports for the connections of the load. */
+let nextPort = 12_000 + Math.floor(Math.random() * 10_000);
+
+/** A loopback port that nothing listens on, another one each time. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = nextPort++;
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
 

@@ -12,12 +12,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { freePorts } from "./support/ports.mjs";
 
 /**
  * In place of the defaults: dialects of each order of legs, and few clients, who wait so long that a slow machine loses
@@ -220,14 +221,6 @@ async function end(child) {
   child.kill("SIGCONT");
   child.kill("SIGKILL");
   await ended;
-}
-
-async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => server.address().port);
-  for (const server of servers) server.close();
-  return ports;
 }
 
 /** Resolves when `path` has a response that is no error. */

@@ -17,11 +17,11 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { freePorts } from "./support/ports.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -82,15 +82,6 @@ async function stop(child, signal) {
   await ended;
 }
 
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 async function up(url) {
   for (let i = 0; i < 300; i += 1) {
     const response = await fetch(url).catch(() => undefined);
@@ -111,7 +102,8 @@ function startEngine(engine) {
 
 async function engines(role, count) {
   const list = [];
-  for (let i = 0; i < count; i += 1) list.push(startEngine({ role, port: await freePort() }));
+  for (let i = 0; i < count; i += 1)
+    list.push(startEngine({ role, port: (await freePorts(1))[0] }));
   return list;
 }
 
@@ -325,8 +317,7 @@ const decodes = await engines("decode", 3);
 /** In the order in which they are killed. */
 const all = [prefills[0], decodes[0], prefills[1], ...decodes.slice(1)];
 for (const { port } of all) await up(`http://127.0.0.1:${port}/health`);
-const port = await freePort();
-const adminPort = await freePort();
+const [port, adminPort] = await freePorts(2);
 const file = join(folder, "soak.yaml");
 const config = {
   workers: Number(values.workers),

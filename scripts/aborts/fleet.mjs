@@ -1,8 +1,8 @@
 /** A proxy before one simulated prefill and one decode engine, with a wire between it and each of them. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "../support/ports.mjs";
 import { Wire } from "./wire.mjs";
 
 /** What an engine of a dialect is told, and what the proxy is told of it. */
@@ -56,7 +56,7 @@ export class Fleet {
     const { engine = dialect } = settings[dialect] ?? {};
     const urls = {};
     for (const role of ["prefill", "decode"]) {
-      const [port, side] = [await freePort(), await freePort()];
+      const [port, side] = await freePorts(2);
       fleet.#enginePorts[role] = port;
       const named = engine.replace("FOLDER", folder);
       // No lease ends by itself: what is held afterwards is held for good.
@@ -72,8 +72,7 @@ export class Fleet {
       const address = `http://127.0.0.1:${await fleet[role].listen()}`;
       urls[role] = attributes === "" ? address : `${address}?${attributes}`;
     }
-    fleet.port = await freePort();
-    fleet.#adminPort = await freePort();
+    [fleet.port, fleet.#adminPort] = await freePorts(2);
     const listen = ["--listen", `127.0.0.1:${fleet.port}`];
     const admin = ["--admin", `127.0.0.1:${fleet.#adminPort}`];
     const legs = ["--prefill", urls.prefill, "--decode", urls.decode];
@@ -125,15 +124,6 @@ export class Fleet {
     }
     throw new Error(`${url} does not come up: ${this.#errors.slice(-5).join("")}`);
   }
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function getJson(url) {

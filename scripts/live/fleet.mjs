@@ -2,9 +2,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "../support/ports.mjs";
 import { pythonEnvironment, withoutBytecodeBan } from "./environment.mjs";
 
 export const modelName = "tiny";
@@ -52,27 +52,6 @@ export const forms = {
   },
 };
 export const usualForms = Object.keys(forms).filter((name) => !forms[name].isOptional);
-
-/** Below those that the system gives to whoever asks: an engine binds its own minutes later. */
-let nextPort = 18_000 + Math.floor(Math.random() * 1_000) * 10;
-
-async function freePorts(count) {
-  const ports = [];
-  while (ports.length < count) {
-    const port = nextPort++;
-    const server = createServer();
-    server.on("error", () => {});
-    server.listen(port, "127.0.0.1");
-    const isFree = await once(server, "listening").then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    server.close();
-    ports.push(port);
-  }
-  return ports;
-}
 
 export class Fleet {
   /** What `prepare` returns. */
