@@ -35,6 +35,11 @@ const outputTokens = 48;
 const shortPromptTokens = 128;
 /** Batches with fewer common steps are left out. */
 const stepsMin = 3;
+/**
+ * A step is the mean over so many: on a busy machine events come several at a time, and most gaps between them are then
+ * nothing at all.
+ */
+const stepsAtOnceMax = 8;
 
 function geometric(first: number, factor: number, most: number): number[] {
   const values: number[] = [];
@@ -102,19 +107,29 @@ export async function measureDecode(
 export function together(responses: readonly Timed[]): DecodeSample | undefined {
   const fromMs = Math.max(...responses.map(({ eventsMs }) => eventsMs[0]!));
   const toMs = Math.min(...responses.map(({ eventsMs }) => eventsMs.at(-1)!));
-  const gapsMs: number[] = [];
+  const stepsMs: number[] = [];
+  let gaps = 0;
   let residentTokens = 0;
   for (const { eventsMs, promptTokens, outputTokens: output } of responses) {
     const within = eventsMs.filter((atMs) => atMs > fromMs && atMs <= toMs);
     const before = eventsMs.filter((atMs) => atMs <= fromMs).length;
     // Engines may put several tokens into an event.
     const perEvent = output / eventsMs.length;
-    for (let i = 1; i < within.length; i += 1)
-      gapsMs.push((within[i]! - within[i - 1]!) / perEvent);
+    const all = Math.max(0, within.length - 1);
+    const steps = Math.min(stepsAtOnceMax, all);
+    for (let i = steps; i > 0 && i <= all; i += 1)
+      stepsMs.push((within[i]! - within[i - steps]!) / steps / perEvent);
+    gaps += all;
     residentTokens += promptTokens + (before + within.length / 2) * perEvent;
   }
-  if (gapsMs.length < stepsMin * responses.length) return undefined;
-  // The median, since other work of the machine delays single steps.
-  const stepMs = gapsMs.sort((a, b) => a - b)[gapsMs.length >> 1]!;
+  if (gaps < stepsMin * responses.length) return undefined;
+  const stepMs = middleMean(stepsMs);
   return { batch: responses.length, residentTokens, stepMs };
+}
+
+/** The mean of the middle half, since other work of the machine delays single steps. */
+function middleMean(values: readonly number[]): number {
+  const quarter = values.length >> 2;
+  const middle = values.toSorted((a, b) => a - b).slice(quarter, values.length - quarter);
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }

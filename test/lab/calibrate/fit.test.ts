@@ -91,6 +91,16 @@ describe("steps of a batch", () => {
     expect(together([stream(0, 30, 20, 3)])).toMatchObject({ stepMs: 10 });
   });
 
+  it("have the same length when events come several at a time, or one is late", () => {
+    const inBursts = (events: number[]) => ({ ...stream(0, 0, events.length), eventsMs: events });
+    const bursts = Array.from({ length: 48 }, (_, i) => Math.ceil(i / 6) * 6 * 28);
+    const ofBursts = together([inBursts(bursts)])!.stepMs;
+    expect(ofBursts).toBeGreaterThan(28 * 0.8);
+    expect(ofBursts).toBeLessThan(28 * 1.2);
+    const oneLate = Array.from({ length: 48 }, (_, i) => i * 28 + (i > 20 ? 2_000 : 0));
+    expect(together([inBursts(oneLate)])!.stepMs).toBeCloseTo(28, 6);
+  });
+
   it("are not known of streams that were never together", () => {
     expect(together([stream(0, 10, 10), stream(500, 10, 10)])).toBeUndefined();
   });
