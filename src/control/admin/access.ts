@@ -14,6 +14,8 @@ import { ServeError } from "../serve-error.ts";
 export interface AccessRequest {
   readonly host: string | undefined;
   readonly authorization: string | undefined;
+  /** What it asks for says nothing of this proxy, such as the program of the page. */
+  readonly isOpen?: boolean;
 }
 
 export interface Refusal {
@@ -56,13 +58,13 @@ export class AdminAccess {
   }
 
   /** Undefined = the request may go on. */
-  refusal({ host, authorization }: AccessRequest): Refusal | undefined {
+  refusal({ host, authorization, isOpen = false }: AccessRequest): Refusal | undefined {
     if (!this.#isOurs(host)) {
       const it = this.#listener;
       const message = `this is not the name of the ${it} listener: use its address, or add the name to ${it}.hosts`;
       return { status: 403, code: "unknown_host", message };
     }
-    if (this.#digest === undefined) return undefined;
+    if (this.#digest === undefined || isOpen) return undefined;
     const [, given = ""] = /^Bearer +([^\s]+)$/i.exec(authorization ?? "") ?? [];
     // Digests have one length: the comparison takes the same time for every token.
     if (timingSafeEqual(digestOf(given), this.#digest)) return undefined;

@@ -4,9 +4,25 @@ import { jsonOf } from "../../proxy/context/explanation.ts";
 export interface AdminResponse {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  readonly body: string | AdminStream;
   /** Methods, for 405. Default: those that only read. */
   readonly allow?: string;
+  /** Beside those that every response has. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A response that goes on for as long as its client reads it. */
+export interface AdminStream {
+  /** @returns what to do when the client is gone */
+  open(sink: AdminSink): () => void;
+}
+
+export interface AdminSink {
+  /** Bytes that the client has not read yet. */
+  readonly pendingBytes: number;
+  write(text: string): void;
+  /** Breaks it off: the client is too slow. */
+  destroy(): void;
 }
 
 export function json(status: number, value: unknown): AdminResponse {

@@ -11,7 +11,7 @@ import { kvReports } from "./kv.ts";
 import { metricsText } from "./metrics/page.ts";
 import { otherProxies } from "./other-proxies.ts";
 import { type AdminResponse, adminProblem, decoded, json } from "./response.ts";
-import type { AdminRoutes } from "./server.ts";
+import type { AdminRequest, AdminRoutes } from "./server.ts";
 
 type Page = (source: AdminSource, nowMs: number) => Promise<AdminResponse>;
 
@@ -32,8 +32,8 @@ export function adminRoutes(
   source: () => AdminSource,
   clock: Pick<Clock, "nowMs" | "wallMs">,
 ): AdminRoutes {
-  return async (method, path, body, mayChange, query) => {
-    const question = { method, path, body, mayChange, query };
+  const respond = async (question: AdminRequest): Promise<AdminResponse> => {
+    const { method, path, body, mayChange } = question;
     const ofEngines =
       (await engineControl(source(), question, (from) => reports(from, clock.wallMs()))) ??
       otherProxies(source(), question, clock.wallMs());
@@ -54,6 +54,7 @@ export function adminRoutes(
     const known = [...Object.keys(pages), ...others].join(", ");
     return adminProblem(404, "not_found", `there is no page ${path}; the pages are ${known}`);
   };
+  return { isOpen: () => false, respond };
 }
 
 /** The listener of metrics alone. */
@@ -61,13 +62,14 @@ export function metricsRoutes(
   source: () => AdminSource,
   clock: Pick<Clock, "wallMs">,
 ): AdminRoutes {
-  return async (method, path) => {
+  const respond = async ({ method, path }: AdminRequest): Promise<AdminResponse> => {
     if (method !== "GET" && method !== "HEAD") {
       return adminProblem(405, "method_not_allowed", `${method} is not allowed here: use GET`);
     }
     if (path === "/metrics") return metrics(source(), clock.wallMs());
     return adminProblem(404, "not_found", `there is no page ${path}; the page is /metrics`);
   };
+  return { isOpen: () => false, respond };
 }
 
 async function metrics(source: AdminSource, nowMs: number): Promise<AdminResponse> {

@@ -16,19 +16,23 @@ import {
 } from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 import { type AdminAccess, type ListenerName, readAccess } from "./access.ts";
-import { type AdminResponse, adminProblem } from "./response.ts";
+import { type AdminResponse, type AdminStream, adminProblem } from "./response.ts";
 
-/**
- * @param path of the URL
- * @param mayChange the request has shown the right to change something
- */
-export type AdminRoutes = (
-  method: string,
-  path: string,
-  body: Buffer,
-  mayChange: boolean,
-  query: URLSearchParams,
-) => Promise<AdminResponse>;
+export interface AdminRequest {
+  readonly method: string;
+  /** Of the URL. */
+  readonly path: string;
+  readonly body: Buffer;
+  /** It has shown the right to change something. */
+  readonly mayChange: boolean;
+  readonly query: URLSearchParams;
+}
+
+export interface AdminRoutes {
+  /** Whether what this path names is for everybody who reaches the listener, since it says nothing of this proxy. */
+  isOpen(path: string): boolean;
+  respond(request: AdminRequest): Promise<AdminResponse>;
+}
 
 interface BoundServer {
   readonly http: Server;
@@ -144,24 +148,36 @@ export class AdminServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, contentType, body, allow = "GET, HEAD" } = await this.#respond(request);
+    const {
+      status,
+      contentType,
+      body,
+      allow = "GET, HEAD",
+      headers,
+    } = await this.#respond(request);
     response.writeHead(status, {
       "content-type": contentType,
-      "content-length": Buffer.byteLength(body),
+      ...(typeof body === "string" && { "content-length": Buffer.byteLength(body) }),
       "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
       ...(status === 405 && { allow }),
       ...(status === 401 && { "www-authenticate": "Bearer" }),
+      ...headers,
     });
-    response.end(request.method === "HEAD" ? undefined : body);
+    if (request.method === "HEAD") response.end();
+    else if (typeof body === "string") response.end(body);
+    else stream(response, body);
   }
 
   /** Never rejects: an error of an admin page must not end the proxy. */
   async #respond(request: IncomingMessage): Promise<AdminResponse> {
     const { method = "", url = "/", headers } = request;
     const { host, authorization } = headers;
+    const [, path = "", query = ""] = /^([^?]*)\??(.*)$/s.exec(url) ?? [];
     // Between two configurations nobody may do anything.
     const access = this.#access;
-    const refusal = access?.refusal({ host, authorization });
+    const isOpen = this.#routes.isOpen(path);
+    const refusal = access?.refusal({ host, authorization, isOpen });
     if (refusal !== undefined || access === undefined) {
       request.resume();
       const { status, code, message } = refusal ?? starting;
@@ -170,8 +186,10 @@ export class AdminServer {
     try {
       const body = await bodyOf(request);
       if (body === undefined) return adminProblem(413, "too_large", "the body is too large");
-      const [, path = "", query = ""] = /^([^?]*)\??(.*)$/s.exec(url) ?? [];
-      return await this.#routes(method, path, body, access.mayChange, new URLSearchParams(query));
+      // What is open was asked for without a token.
+      const mayChange = access.mayChange && !isOpen;
+      const asked = { method, path, body, mayChange, query: new URLSearchParams(query) };
+      return await this.#routes.respond(asked);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return adminProblem(500, "internal", message);
@@ -186,6 +204,17 @@ export class AdminServer {
 }
 
 const starting = { status: 503, code: "starting", message: "the configuration is being applied" };
+
+function stream(response: ServerResponse, { open }: AdminStream): void {
+  const closed = open({
+    get pendingBytes() {
+      return response.writableLength;
+    },
+    write: (text) => void response.write(text),
+    destroy: () => void response.destroy(),
+  });
+  response.once("close", closed);
+}
 
 /** Undefined = it is too large; the rest is dropped. */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {

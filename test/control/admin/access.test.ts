@@ -92,3 +92,10 @@ describe("the token's place", () => {
     expect(() => of({ file: "/nowhere/token" })).toThrow("/nowhere/token");
   });
 });
+
+test("what is open is given without the token, and never to a page that another name has led here", () => {
+  const access = new AdminAccess("s3cret-token", ["localhost"]);
+  const asked = { authorization: undefined, isOpen: true };
+  expect(access.refusal({ ...asked, host: "localhost" })).toBeUndefined();
+  expect(access.refusal({ ...asked, host: "evil.example" })?.code).toBe("unknown_host");
+});
