@@ -190,6 +190,13 @@ export const tokenizeRestMs = 10_000;
 export const explainedDecisionsMax = 8;
 export const explainedEnginesMax = 16;
 /**
+ * Requests in each list of a worker's that operators see: the last ones, the slowest, those that failed; the slowest
+ * are those of one to two such windows. How far back the flows between engines are counted.
+ */
+export const listedRequestsMax = 40;
+export const slowestWindowMs = 300_000;
+export const flowWindowMs = 10_000;
+/**
  * Blocks of prompts that a pool's shadow remembers per engine, for what was sent there and for what it would have sent:
  * as policies do.
  */

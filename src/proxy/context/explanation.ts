@@ -2,33 +2,22 @@
 
 import { explainedDecisionsMax } from "../../limits.ts";
 import type { Decision } from "../../pool/engine-snapshot.ts";
+import { type EndedRequest, legsOf, type RequestRecord } from "./request-record.ts";
 
 /** What an operator is shown; a client is shown the decisions. */
-export interface Explained {
-  readonly requestId: string;
-  /** When it came, as ISO 8601. */
-  readonly at: string;
-  readonly path: string;
-  /** Of the response; 0 = there is none yet. */
-  readonly status: number;
-  /** How it ended; "" = it has not. */
-  readonly outcome: string;
-  /** From its arrival to the first byte of the response, and to the last; -1 = not yet. */
-  readonly firstByteMs: number;
-  readonly endMs: number;
+export interface Explained extends RequestRecord {
   readonly decisions: readonly object[];
 }
 
-/**
- * What an explanation reads of a request that has ended. Times in ms of the monotonic clock; below 0 = did not happen.
- */
-export interface EndedRequest {
-  readonly status: number;
-  readonly outcome: { readonly code: string } | undefined;
-  readonly startMs: number;
-  readonly firstByteMs: number;
-  readonly endMs: number;
-}
+/** What is known of a request at its end that its times do not say. */
+export type EndedFacts = Pick<RequestRecord, "model" | "isStream" | "hasFailed" | "tokens">;
+
+const unknownFacts: EndedFacts = {
+  model: "",
+  isStream: false,
+  hasFailed: false,
+  tokens: { prompt: -1, cached: -1, output: -1 },
+};
 
 export class Explanation {
   readonly requestId: string;
@@ -36,10 +25,8 @@ export class Explanation {
   readonly #startedMs: number;
   readonly #decisions: Decision[] = [];
   readonly #path: string;
-  #status = 0;
-  #outcome = "";
-  #firstByteMs = -1;
-  #endMs = -1;
+  #ended: EndedRequest | undefined;
+  #facts: EndedFacts = unknownFacts;
 
   /** @param startedMs since the epoch */
   constructor(requestId: string, path: string, isForClient: boolean, startedMs: number) {
@@ -58,11 +45,45 @@ export class Explanation {
   }
 
   /** The request has ended. Its context, which holds the body, is not referred to any more. */
-  end({ status, outcome, startMs, firstByteMs, endMs }: EndedRequest): void {
-    this.#status = status;
-    this.#outcome = outcome?.code ?? "";
-    this.#firstByteMs = firstByteMs < 0 ? -1 : firstByteMs - startMs;
-    this.#endMs = endMs - startMs;
+  end(
+    { status, outcome, startMs, heldMs, firstByteMs, endMs, ...legs }: EndedRequest,
+    facts: EndedFacts,
+  ): void {
+    const { encodes, prefills, decodes } = legs;
+    const times = { startMs, heldMs, firstByteMs, endMs };
+    this.#ended = { status, outcome, ...times, encodes, prefills, decodes };
+    this.#facts = facts;
+  }
+
+  get hasFailed(): boolean {
+    return this.#facts.hasFailed;
+  }
+
+  get isStream(): boolean {
+    return this.#facts.isStream;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** From its arrival to the first byte of the response, and to the last; -1 = not yet. */
+  get firstByteMs(): number {
+    return this.#since("firstByteMs");
+  }
+
+  get endMs(): number {
+    return this.#since("endMs");
+  }
+
+  /** Since the epoch. */
+  get endedAtMs(): number {
+    return this.#startedMs + Math.max(0, this.endMs);
+  }
+
+  #since(moment: "firstByteMs" | "endMs"): number {
+    const { startMs = 0, [moment]: ms = -1 } = this.#ended ?? {};
+    return ms < 0 ? -1 : ms - startMs;
   }
 
   /** The header line; "" = the client gets none. */
@@ -73,15 +94,23 @@ export class Explanation {
   }
 
   toJson(): Explained {
+    return { ...this.record(), decisions: this.#decisions.map(decisionJson) };
+  }
+
+  /** Without the decisions, which are large. */
+  record(): RequestRecord {
+    const ended = this.#ended;
     return {
       requestId: this.requestId,
       at: new Date(this.#startedMs).toISOString(),
       path: this.#path,
-      status: this.#status,
-      outcome: this.#outcome,
-      firstByteMs: this.#firstByteMs,
-      endMs: this.#endMs,
-      decisions: this.#decisions.map(decisionJson),
+      ...this.#facts,
+      status: ended?.status ?? 0,
+      outcome: ended?.outcome?.code ?? "",
+      heldMs: ended?.heldMs ?? -1,
+      firstByteMs: this.firstByteMs,
+      endMs: this.endMs,
+      legs: ended === undefined ? [] : legsOf(ended, this.#decisions),
     };
   }
 }

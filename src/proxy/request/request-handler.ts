@@ -209,7 +209,7 @@ export class RequestHandler implements ExchangeRequest {
   #forward(route: Route, prefills: boolean): void {
     const { context } = this;
     context.explanation ??=
-      this.worker.explain(context, route) ?? context.trace?.explanation(context);
+      this.worker.explanations.start(context, route) ?? context.trace?.explanation(context);
     this.#exchange = new ExchangeDriver(this, route, prefills);
     this.#exchange.start();
   }
@@ -257,10 +257,10 @@ export class RequestHandler implements ExchangeRequest {
     worker.metrics?.ended(context, this.#generates);
     for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
     worker.tracer?.ended(context);
+    if (context.explanation !== undefined) worker.explanations.end(context);
     this.body.dropMembers();
     this.body.letGo();
     worker.recorder?.write(context);
-    context.explanation?.end(context);
     if (context.meter !== undefined) worker.metrics?.giveMeter(context.meter);
     context.meter = undefined;
   }

@@ -32,6 +32,10 @@ export interface RequestServices extends ExchangeServices {
     | undefined;
   /** Undefined = traffic is not recorded. */
   readonly recorder: { write(context: RequestContext): void } | undefined;
-  /** Undefined = nobody may ask why the request's engines are chosen. */
-  explain(context: RequestContext, route: Route): Explanation | undefined;
+  readonly explanations: {
+    /** Undefined = nobody may ask why the request's engines are chosen. */
+    start(context: RequestContext, route: Route): Explanation | undefined;
+    /** The request has ended; its members and its meter are still there. */
+    end(context: RequestContext): void;
+  };
 }

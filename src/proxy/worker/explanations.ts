@@ -1,13 +1,35 @@
 /** Which requests of a worker are explained: those whose client asks, and, for operators, the most recent ones. */
+import { listedRequestsMax } from "../../limits.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { Explanation } from "../context/explanation.ts";
+import { hasFailed } from "../context/has-failed.ts";
 import { RecentExplanations } from "../context/recent-explanations.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import type { RequestRecord } from "../context/request-record.ts";
+import { tokenCounts } from "../context/token-counts.ts";
 import type { Route } from "../routing/route.ts";
+import { shownModel } from "../routing/shown-text.ts";
+import { type EngineFlow, flowsOf } from "./engine-flows.ts";
+
+/** The requests of one worker that have ended, as operators see them. */
+export interface RequestLists {
+  /** The last ones first. */
+  readonly recent: readonly RequestRecord[];
+  readonly failed: readonly RequestRecord[];
+  /** The slowest first: to the first byte of a stream, and to the end. */
+  readonly slowToStart: readonly RequestRecord[];
+  readonly slowToEnd: readonly RequestRecord[];
+  readonly flows: readonly EngineFlow[];
+}
 
 export class Explanations {
   /** Undefined = there is no listener for operators. */
   #recent: RecentExplanations | undefined;
+  readonly #clock: Pick<Clock, "nowMs" | "wallMs">;
+
+  constructor(clock: Pick<Clock, "nowMs" | "wallMs">) {
+    this.#clock = clock;
+  }
 
   /** @param max requests that operators can ask for; 0 = none */
   resize(max: number): void {
@@ -16,21 +38,47 @@ export class Explanations {
   }
 
   /** Undefined = nobody may ask. */
-  start(
-    context: RequestContext,
-    route: Route,
-    clock: Pick<Clock, "wallMs">,
-  ): Explanation | undefined {
+  start(context: RequestContext, route: Route): Explanation | undefined {
     const isForClient = route.config.explain && context.head.fields.get("x-explain") === "1";
     const recent = context.requestId === "" ? undefined : this.#recent;
     if (!isForClient && recent === undefined) return undefined;
     const { requestId, path } = context;
-    const explanation = new Explanation(requestId, path, isForClient, clock.wallMs());
+    const explanation = new Explanation(requestId, path, isForClient, this.#clock.wallMs());
     recent?.add(explanation);
     return explanation;
   }
 
+  /** The request has ended; its members and its meter are still there. */
+  end(context: RequestContext): void {
+    const { explanation, requestId, meter } = context;
+    const recent = requestId === "" ? undefined : this.#recent;
+    if (explanation === undefined || recent === undefined) return;
+    explanation.end(context, {
+      model: shownModel(context) ?? "",
+      isStream: meter !== undefined && meter.events > 0,
+      hasFailed: hasFailed(context),
+      tokens: tokenCounts(context),
+    });
+    recent.ended(explanation, this.#clock.nowMs());
+  }
+
   find(requestId: string): Explanation | undefined {
     return this.#recent?.find(requestId);
+  }
+
+  /** Undefined = none are kept. */
+  lists(): RequestLists | undefined {
+    const recent = this.#recent;
+    if (recent === undefined) return undefined;
+    const recordsOf = (ones: readonly Explanation[]) => ones.map((one) => one.record());
+    const { toStart, toEnd } = recent.slowest(this.#clock.nowMs());
+    const ended = recent.recent();
+    return {
+      recent: recordsOf(ended.slice(0, listedRequestsMax)),
+      failed: recordsOf(recent.failed()),
+      slowToStart: recordsOf(toStart),
+      slowToEnd: recordsOf(toEnd),
+      flows: flowsOf(ended, this.#clock.wallMs()),
+    };
   }
 }

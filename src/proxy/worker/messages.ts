@@ -41,6 +41,8 @@ export interface WorkerData {
 export type WorkerQuestion =
   /** Of one request: `Explained`, or undefined where it is not known. */
   | { readonly about: "request"; readonly requestId: string }
+  /** Of those that have ended: `RequestLists`, or undefined where none are kept. */
+  | { readonly about: "requests" }
   /** About what waits, and the engines' caches: `QueueState`, or undefined if the queue is in the main thread. */
   | { readonly about: "queues" }
   /** About its listening sockets, for the next process: `ListeningSocket[]`. */

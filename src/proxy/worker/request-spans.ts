@@ -7,6 +7,7 @@ import { isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import { type SpanAttributes, type SpanData, spanKinds } from "../../observe/traces/span.ts";
 import type { Decision } from "../../pool/engine-snapshot.ts";
+import { hasFailed } from "../context/has-failed.ts";
 import { transferMs } from "../context/leg-times.ts";
 import type { LegRecord } from "../context/legs.ts";
 import type { RequestContext } from "../context/request-context.ts";
@@ -72,12 +73,6 @@ export function spansOf(context: RequestContext, trace: RequestTrace): SpanData[
   const { firstByteMs } = context;
   if (waitMs >= 0) spans.push(child("kv_transfer", firstByteMs - waitMs, firstByteMs));
   return spans;
-}
-
-/** Whether somebody other than the client is to blame for how it ended. */
-export function hasFailed({ status, outcome }: RequestContext): boolean {
-  const fault = outcome?.fault ?? "none";
-  return status >= 500 || (fault !== "none" && fault !== "client");
 }
 
 const legsOf = ({ encodes, prefills, decodes }: RequestContext) =>

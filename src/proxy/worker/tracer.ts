@@ -3,10 +3,11 @@ import type { TracingConfig } from "../../config/schema/tracing.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
 import { workerSpansMax } from "../../limits.ts";
 import type { SpanBatch, SpanData } from "../../observe/traces/span.ts";
+import { hasFailed } from "../context/has-failed.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { RequestTrace } from "../context/request-trace.ts";
 import { parseTraceParent, parseTraceState } from "../context/trace-context.ts";
-import { hasFailed, spansOf } from "./request-spans.ts";
+import { spansOf } from "./request-spans.ts";
 
 export interface TracerDeps {
   readonly ids: IdGenerator;

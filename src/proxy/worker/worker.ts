@@ -20,13 +20,11 @@ import { CallbackConnection, type CallbackServer } from "../client/callback-conn
 import { ClientConnection } from "../client/client-connection.ts";
 import type { Client, ClientServices } from "../client/client-services.ts";
 import { PendingBudget } from "../client/pending-budget.ts";
-import type { Explanation } from "../context/explanation.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { RequestMetrics } from "../context/request-metrics.ts";
 import { Scratch } from "../context/scratch.ts";
 import { Callbacks } from "../pd/callbacks.ts";
 import { KvLedger } from "../pd/kv/kv-ledger.ts";
-import type { Route } from "../routing/route.ts";
 import type { EngineLink } from "../upstream/connection/engine-link.ts";
 import { EngineLinks } from "../upstream/connection/engine-links.ts";
 import type { Tokenizers } from "../upstream/connection/tokenizers.ts";
@@ -61,6 +59,7 @@ export class Worker implements CallbackServer, ClientServices {
   readonly kvLedger: KvLedger;
   readonly reports: Reports;
   readonly counts: RequestCounts;
+  readonly explanations: Explanations;
   /** Undefined = requests are not traced. */
   tracer: Tracer | undefined;
   /** Undefined = nobody reads metrics of requests. */
@@ -70,7 +69,6 @@ export class Worker implements CallbackServer, ClientServices {
   readonly #deps: WorkerDeps;
   readonly #links: EngineLinks;
   readonly #memory: MemoryReclaimer;
-  readonly #explanations = new Explanations();
   readonly #clients = new Set<Client>();
   readonly #callers = new Set<CallbackConnection>();
   readonly #topLevels: TopLevel[] = [];
@@ -84,6 +82,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.#deps = deps;
     this.#memory = new MemoryReclaimer(deps.collectGarbage ?? (() => {}));
     this.clock = deps.clock;
+    this.explanations = new Explanations(deps.clock);
     this.ids = deps.ids;
     this.counts = deps.board.requests;
     this.#own = deps.metrics && new WorkerMetrics(deps.metrics);
@@ -108,7 +107,7 @@ export class Worker implements CallbackServer, ClientServices {
       if (old !== undefined) pool.adopt(old);
     }
     this.#ownQueue?.use(this.#config.pools.values());
-    this.#explanations.resize(config.admin?.explainedRequestsMax ?? 0);
+    this.explanations.resize(config.admin?.explainedRequestsMax ?? 0);
     this.#links.use(this.#config.pools.values());
     this.#useMetrics(config);
     this.tracer = tracerOf(config.tracing, this.#deps, this.tracer);
@@ -223,16 +222,13 @@ export class Worker implements CallbackServer, ClientServices {
     this.tracer?.flush();
   }
 
-  /** Records the decisions about a request; undefined = nobody may ask for them. */
-  explain(context: RequestContext, route: Route): Explanation | undefined {
-    return this.#explanations.start(context, route, this.clock);
-  }
-
   /** What an operator asks. */
   tell(question: Exclude<WorkerQuestion, { about: "sockets" }>): unknown {
     switch (question.about) {
       case "request":
-        return this.#explanations.find(question.requestId)?.toJson();
+        return this.explanations.find(question.requestId)?.toJson();
+      case "requests":
+        return this.explanations.lists();
       case "queues":
         return this.#ownQueue?.state();
       case "shadows":

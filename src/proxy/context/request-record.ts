@@ -1,0 +1,89 @@
+/** When what has happened to a request, and to each of its legs: what operators see of one that has ended. */
+import type { Decision } from "../../pool/engine-snapshot.ts";
+import type { LegRecord } from "./legs.ts";
+
+export type TriedLeg = "encode" | "prefill" | "decode";
+
+/** One try of one leg. Times in ms since the request arrived; -1 = did not happen. */
+export interface LegTimes {
+  readonly leg: TriedLeg;
+  /** "" = it is not known any more which of the pool's engines it was: `address` says where it is. */
+  readonly pool: string;
+  readonly engine: string;
+  readonly address: string;
+  readonly sentMs: number;
+  readonly headMs: number;
+  readonly endMs: number;
+  /** 0 = no head of a response has come. */
+  readonly status: number;
+}
+
+/** -1 = not known. */
+export interface RecordedTokens {
+  readonly prompt: number;
+  /** Of the prompt, what an engine had in its cache. */
+  readonly cached: number;
+  readonly output: number;
+}
+
+/** Times in ms since the request arrived; -1 = did not happen. */
+export interface RequestRecord {
+  readonly requestId: string;
+  /** When it came, as ISO 8601. */
+  readonly at: string;
+  readonly path: string;
+  /** As the client names it; "" = it does not. */
+  readonly model: string;
+  readonly isStream: boolean;
+  /** Of the response; 0 = there is none yet. */
+  readonly status: number;
+  /** How it ended; "" = it has not. */
+  readonly outcome: string;
+  /** Somebody other than the client is to blame for how it ended. */
+  readonly hasFailed: boolean;
+  /** What it has waited in queues, in all. */
+  readonly heldMs: number;
+  readonly firstByteMs: number;
+  readonly endMs: number;
+  readonly tokens: RecordedTokens;
+  readonly legs: readonly LegTimes[];
+}
+
+/** What is kept of a request that has ended. Times in ms of the monotonic clock; below 0 = did not happen. */
+export interface EndedRequest {
+  readonly status: number;
+  readonly outcome: { readonly code: string } | undefined;
+  readonly startMs: number;
+  readonly heldMs: number;
+  readonly firstByteMs: number;
+  readonly endMs: number;
+  readonly encodes: readonly LegRecord[];
+  readonly prefills: readonly LegRecord[];
+  readonly decodes: readonly LegRecord[];
+}
+
+export function legsOf(
+  { encodes, prefills, decodes, startMs }: EndedRequest,
+  decisions: readonly Decision[],
+): LegTimes[] {
+  const since = (ms: number) => (ms < 0 ? -1 : ms - startMs);
+  const timesOf = (leg: TriedLeg, records: readonly LegRecord[]) => {
+    // A decision that found no engine has no try.
+    const chosen = decisions.filter((one) => one.leg === leg && one.chosen !== "");
+    return records.map(({ address, sentMs, headMs, endMs, status }, index) => ({
+      leg,
+      pool: chosen[index]?.pool ?? "",
+      engine: chosen[index]?.chosen ?? "",
+      address,
+      sentMs: since(sentMs),
+      headMs: since(headMs),
+      endMs: since(endMs),
+      status,
+    }));
+  };
+  return [
+    ...timesOf("encode", encodes),
+    ...timesOf("prefill", prefills),
+    ...timesOf("decode", decodes),
+  ];
+}
