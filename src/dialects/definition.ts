@@ -1,5 +1,6 @@
 /** What a dialect says of itself to the configuration, to the documentation and to `auto`. */
 
+import type { TopLevel } from "../body/json/top-level.ts";
 import type { TokenLimits } from "./shared/token-limits.ts";
 
 /** Why engines reject a request, in their own words. */
@@ -20,6 +21,13 @@ export interface FamilyProbe {
   discovered(response: Buffer): Readonly<Record<string, string>>;
 }
 
+/** Requests whose prefill fails at engines of some versions, though an engine serves them that has them to itself. */
+export interface PrefillFailure {
+  /** Whether it is such a request. Called for each, so it must cost little. */
+  concerns(members: TopLevel): boolean;
+  concernsVersion(version: string): boolean;
+}
+
 /** Engines of one make. All engines of a route are of one family. */
 export interface EngineFamily {
   readonly name: string;
@@ -35,8 +43,11 @@ export interface EngineFamily {
    */
   rejects?(limits: TokenLimits, contextTokens: number): LimitRejection | undefined;
 
-  /** How `max_model_len` is discovered, which `rejects` goes by. */
-  readonly contextProbe?: FamilyProbe;
+  /** Undefined = what an engine serves by itself, it prefills as well. */
+  readonly prefillFailure?: PrefillFailure;
+
+  /** How the attributes are discovered that these go by: `max_model_len` and `version`. */
+  readonly probes?: readonly FamilyProbe[];
 }
 
 /** One thing that a dialect reads of an engine beside its address: `?name=value` in the engine's URL. */

@@ -33,6 +33,8 @@ export interface EngineOptions extends Partial<Timing> {
   /** Port on which other engines call this one, for example to fetch KV; 0 = a free one. */
   readonly kvPort?: number;
   readonly model?: string;
+  /** As `/version` says it. vLLM before 0.19 fails a call that is forced and cut. */
+  readonly version?: string;
   /** How long a prefill engine holds KV for a decode engine; without it, as long as the dialect says. */
   readonly kvLeaseMs?: number;
   /** What a decode engine waits before it fetches KV: its own queue and the transfer. */
@@ -76,6 +78,7 @@ export const engineDefaults = {
   port: 0,
   kvPort: 0,
   model: "simulated",
+  version: "0.0.0+simulated",
   prefillTokensPerSecond: 20_000,
   itlMs: 10,
   batchPenaltyMs: 0.1,

@@ -91,29 +91,54 @@ describe.each(oneRuntime("discovered-attributes"))("on %s", (runtime) => {
   });
 });
 
-describe.each(oneRuntime("discovered-context"))("how long requests may be, on %s", (runtime) => {
-  const stack = new Stack(runtime);
-  afterAll(() => stack.end());
+describe.each(oneRuntime("discovered-context"))(
+  "what vLLM's engines say of themselves, on %s",
+  (runtime) => {
+    const stack = new Stack(runtime);
+    afterAll(() => stack.end());
 
-  test("is asked of the engines: decode's refusals cost no prefill, and a new length is noticed", async () => {
-    const nixl = [...instant, "--dialect", "vllm-nixl"];
-    const [prefill] = await stack.startEngines("prefill", 1, nixl);
-    const [port] = (await freePorts(1)) as [number];
-    const decodeOf = (tokens: number) =>
-      stack.startEngine("decode", port, [...nixl, "--max-model-len", `${tokens}`]);
-    const decode = await decodeOf(100);
-    const proxy = await stack.startByFlags([prefill!], [decode], "--dialect", "vllm-nixl");
-    const send = () => post(proxy.url + path, { prompt: "a", max_tokens: 200 });
-    const prefills = async () => (await prefill!.state()).requestsSeen;
+    test("how long requests may be: decode's refusals cost no prefill, and a new length is noticed", async () => {
+      const nixl = [...instant, "--dialect", "vllm-nixl"];
+      const [prefill] = await stack.startEngines("prefill", 1, nixl);
+      const [port] = (await freePorts(1)) as [number];
+      const decodeOf = (tokens: number) =>
+        stack.startEngine("decode", port, [...nixl, "--max-model-len", `${tokens}`]);
+      const decode = await decodeOf(100);
+      const proxy = await stack.startByFlags([prefill!], [decode], "--dialect", "vllm-nixl");
+      const send = () => post(proxy.url + path, { prompt: "a", max_tokens: 200 });
+      const prefills = async () => (await prefill!.state()).requestsSeen;
 
-    const rejected = await send();
-    expect(rejected.status).toBe(400);
-    expect(rejected.body).toContain("max_tokens=200 cannot be greater than max_model_len=100.");
-    expect(await prefills()).toBe(0);
+      const rejected = await send();
+      expect(rejected.status).toBe(400);
+      expect(rejected.body).toContain("max_tokens=200 cannot be greater than max_model_len=100.");
+      expect(await prefills()).toBe(0);
 
-    await decode.kill();
-    await decodeOf(1_000);
-    await eventually(async () => (await send()).status === 200);
-    expect(await prefills()).toBeGreaterThan(0);
-  });
-});
+      await decode.kill();
+      await decodeOf(1_000);
+      await eventually(async () => (await send()).status === 200);
+      expect(await prefills()).toBeGreaterThan(0);
+    });
+
+    test("their version: a call that a client forces is not lost at an older prefill engine", async () => {
+      const nixl = [...instant, "--dialect", "vllm-nixl"];
+      const older = [...nixl, "--engine-version", "0.18.0"];
+      const [[prefill], [decode]] = await Promise.all([
+        stack.startEngines("prefill", 1, older),
+        stack.startEngines("decode", 1, older),
+      ]);
+      const proxy = await stack.startByFlags([prefill!], [decode!], "--dialect", "vllm-nixl");
+      const chat = { messages: [{ role: "user", content: "hi" }], max_tokens: 4 };
+      const direct = await post(`${prefill!.url}/v1/chat/completions`, {
+        ...chat,
+        max_tokens: 1,
+        tool_choice: "required",
+      });
+      expect(direct.status).toBe(500);
+      const send = (more: object) => post(`${proxy.url}/v1/chat/completions`, { ...chat, ...more });
+      expect((await send({ tool_choice: "required" })).status).toBe(200);
+      const before = (await prefill!.state()).requestsSeen;
+      expect((await send({})).status).toBe(200);
+      expect((await prefill!.state()).requestsSeen).toBe(before + 1);
+    });
+  },
+);

@@ -10,7 +10,11 @@ import { print, printMessage } from "../print.ts";
 
 const defaults = engineDefaults;
 
-type Switches = EngineOptions & { readonly model: string; readonly fault: readonly Fault[] };
+type Switches = EngineOptions & {
+  readonly model: string;
+  readonly engineVersion: string;
+  readonly fault: readonly Fault[];
+};
 
 export function engineCommand(): Command {
   const command = new Command("engine")
@@ -38,7 +42,8 @@ export function engineCommand(): Command {
       notNegative,
       defaults.kvPort,
     )
-    .option("--model <name>", "name of the model that it serves", defaults.model);
+    .option("--model <name>", "name of the model that it serves", defaults.model)
+    .option("--engine-version <version>", "version that it says it is", defaults.version);
   addTiming(command);
   addCaches(command);
   addResponses(command);
@@ -149,9 +154,9 @@ function addResponses(command: Command): void {
     );
 }
 
-async function run({ fault: faults, ...options }: Switches): Promise<void> {
+async function run({ fault: faults, engineVersion, ...options }: Switches): Promise<void> {
   try {
-    const engine = await startEngine({ ...options, faults });
+    const engine = await startEngine({ ...options, version: engineVersion, faults });
     print(`${options.role} engine ${options.model} on ${engine.url}\n`);
     const stop = (): void => {
       engine.close().then(() => process.exit(0));

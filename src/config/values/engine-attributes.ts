@@ -11,6 +11,7 @@ const ofTheProxy: Readonly<Record<string, string>> = {
   kv_replay_port: "port at which missed KV events are requested again",
   max_model_len: "most tokens of a prompt and its response together",
   pp_size: "number of its pipeline-parallel ranks; nothing reads it yet",
+  version: "its version, where `/version` does not say it",
   transfer_mode: "`READ` or `WRITE`, as engines with MoRIIOConnector register",
 };
 

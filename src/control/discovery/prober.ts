@@ -129,11 +129,10 @@ export class Prober {
   }
 }
 
-/** Only where requests are treated by their endpoint does anything read how long they may be. */
+/** Only where requests are treated by their endpoint does anything read what engines of a family are asked. */
 function probesOf({ dialect, byEndpoint }: RouteConfig): readonly EngineProbe[] {
   const { probes = [], family } = dialectOf(dialect) ?? {};
-  const ofFamily = byEndpoint ? family?.contextProbe : undefined;
-  return ofFamily === undefined ? probes : [...probes, ofFamily];
+  return byEndpoint ? [...probes, ...(family?.probes ?? [])] : probes;
 }
 
 function findingsOf(config: Config, probesOfRoute: NonNullable<ProberDeps["probesOf"]>): Finding[] {

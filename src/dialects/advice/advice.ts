@@ -3,6 +3,7 @@
  * and where that is from. `global-proxy check` goes by these; `auto` logs those about an engine's role.
  */
 
+import { failsCutCalls } from "../vllm/forced-calls.ts";
 import type { EngineFacts } from "./facts.ts";
 
 export type AdvisedRole = "prefill" | "decode" | "engine";
@@ -156,10 +157,10 @@ export const engineAdvice: readonly AdviceRule<AdvisedEngine>[] = [
     level: "warn",
     // Only vLLM has connectors.
     finds: ({ facts: { connector, version }, role }) =>
-      connector !== undefined && role === "prefill" && /^0\.([6-9]|1[0-8])\./.test(version ?? "")
+      connector !== undefined && role === "prefill" && failsCutCalls(version ?? "")
         ? `vLLM ${version} may respond with 500 to a prefill whose tool_choice forces a call`
         : undefined,
-    remedy: "upgrade vLLM, or let decode compute such prompts: --on-prefill-failure decode_only",
+    remedy: "upgrade vLLM: until then decode computes such prompts, where its dialect can",
     reason: "a call that ends after its first token cannot be parsed there",
     source: "vLLM issue 38911; pull requests 36841 and 37258",
   },

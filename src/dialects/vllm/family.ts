@@ -7,6 +7,7 @@ import {
   type EngineResponses,
   serverInfo,
 } from "../definition.ts";
+import { failsCutCalls, forcesCall, versionProbe } from "./forced-calls.ts";
 import { rejectedByVllm } from "./limits.ts";
 import { modelList } from "./model-list.ts";
 
@@ -15,7 +16,8 @@ export const vllmFamily: EngineFamily = {
   title: "vLLM",
   owners: ["vllm"],
   rejects: rejectedByVllm,
-  contextProbe: modelList,
+  prefillFailure: { concerns: forcesCall, concernsVersion: failsCutCalls },
+  probes: [modelList, versionProbe],
 };
 
 /** By the KV connector, which engines in development mode (`VLLM_SERVER_DEV_MODE=1`) show at `/server_info`. */

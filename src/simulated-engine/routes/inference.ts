@@ -5,6 +5,7 @@ import type { Endpoint, SimpleEndpoint } from "../endpoints/endpoint.ts";
 import { readJsonBody } from "../http/json-body.ts";
 import { badRequest, RequestError } from "../http/request-error.ts";
 import { requestsMax } from "../limits.ts";
+import type { InferenceRequest } from "../request/inference-request.ts";
 import type { Handler } from "./handler.ts";
 
 const engineFailed = new RequestError(
@@ -20,6 +21,7 @@ export function inference(endpoint: Endpoint): Handler {
       throw new RequestError(503, "ServiceUnavailableError", "The engine is full.");
     }
     const request = endpoint.read(readJsonBody(body), core.served, core.responses);
+    if (failsToParse(request, core.options.version)) throw engineFailed;
     const requestId = first(headers["x-request-id"]) || request.promptHash.slice(0, 32);
     const leg = core.dialect.leg(request, { requestId, headers });
     const format = endpoint.format(request, requestId, core.createdSeconds(), core.responses);
@@ -40,6 +42,16 @@ export function simple(endpoint: SimpleEndpoint): Handler {
     const engine = { ...core.served, createdSeconds: core.createdSeconds() };
     reply.send(200, endpoint.response(readJsonBody(body), engine));
   };
+}
+
+/**
+ * vLLM 0.6 to 0.18 parses a call that a request forces even where it was cut, if it responds in one piece (vLLM issue
+ * 38911).
+ */
+function failsToParse({ fields, stream, lengths }: InferenceRequest, version: string): boolean {
+  const choice = fields["tool_choice"];
+  const isForced = choice === "required" || (typeof choice === "object" && choice !== null);
+  return !stream && isForced && lengths.maxTokens === 1 && /^0\.([6-9]|1[0-8])\./.test(version);
 }
 
 function requireJson(contentType: string | string[] | undefined): void {

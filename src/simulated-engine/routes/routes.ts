@@ -25,7 +25,10 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/v1/models": { GET: models },
   "/health": { GET: health },
   "/ping": { GET: health, POST: health },
-  "/version": { GET: (_context, { reply }) => reply.send(200, '{"version":"0.0.0+simulated"}') },
+  "/version": {
+    GET: ({ core }, { reply }) =>
+      reply.send(200, JSON.stringify({ version: core.options.version })),
+  },
   "/metrics": { GET: metrics },
   "/server_info": { GET: serverInfo },
   "/debug/state": { GET: ({ core }, { reply }) => reply.send(200, JSON.stringify(core.state())) },

@@ -1,4 +1,5 @@
 /** Which way a request goes: through prefill and decode in its dialect's order, to one engine alone, or nowhere. */
+import type { TopLevel } from "../../../body/json/top-level.ts";
 import type { DialectRequest } from "../../../dialects/dialect.ts";
 import { generatingAt } from "../../../dialects/endpoints/find-endpoint.ts";
 import { lacksRequired } from "../../../dialects/shared/member-facts.ts";
@@ -41,6 +42,7 @@ export function chooseOrder(
   const endpoint = generatingAt(path);
   if (!requiresPrefill) {
     if (lacksRequired(members, endpoint)) return planOf("decode-only", dialectRequest);
+    if (failsPrefill(members, route, targets)) return planOf("decode-only", dialectRequest);
     const skip = prefillSkip(picks, targets, promptBytes, config.prefillMinTokens, worker.clock);
     if (skip !== undefined) {
       const cachedAt = skip === "short-prompt" ? undefined : skip.engine;
@@ -54,6 +56,14 @@ export function chooseOrder(
   }
   const refusal = requiresPrefill ? outcomes.unsupportedRequest : undefined;
   return planOf("decode-only", dialectRequest, refusal);
+}
+
+/** Whether a prefill engine that the request may come to is of a version that fails it. */
+function failsPrefill(members: TopLevel, { dialect }: Route, targets: Targets): boolean {
+  const failure = dialect.family?.prefillFailure;
+  if (failure?.concerns(members) !== true) return false;
+  const engines = targets.pool("prefill")?.engines ?? [];
+  return engines.some(({ info }) => failure.concernsVersion(info.attributes["version"] ?? ""));
 }
 
 function planOf(
