@@ -1,6 +1,5 @@
 /** One request to all engines of a pool, and what each of them says: how operators reach engines' own control. */
 import { z } from "zod";
-import { didYouMean } from "../../config/problems/suggest.ts";
 import type { Address } from "../../pool/address.ts";
 import type { Pool } from "../../pool/pool.ts";
 import {
@@ -10,66 +9,99 @@ import {
   broadcastTimeoutMsMax,
 } from "../limits.ts";
 import { askEngine, type EngineRequest, eachOf } from "../polling/ask-engine.ts";
+import { AdminError, readBody, unknownPool } from "./problem.ts";
+import { json } from "./response.ts";
+import type { AdminRoute } from "./route.ts";
+import { milliseconds, named } from "./schemas.ts";
 
-const requestSchema = z.strictObject({
-  pool: z.string(),
-  method: z.enum(["GET", "POST", "PUT", "DELETE"]).default("POST"),
-  path: z
-    .string()
-    .max(8_192)
-    .regex(/^\/[\x21-\x7e]*$/, "must be a path that begins with /"),
-  headers: z
-    .record(
-      z.string().regex(/^[A-Za-z0-9-]{1,64}$/, "is no header name"),
-      z
-        .string()
-        .max(4_096)
-        .regex(/^[\x20-\x7e]*$/, "must be printable ASCII"),
-    )
-    .default({}),
-  /** Any JSON. */
-  body: z.unknown().optional(),
-  timeoutMs: z.int().min(1).max(broadcastTimeoutMsMax).default(60_000),
-});
+const requestSchema = named(
+  "BroadcastRequest",
+  z.strictObject({
+    pool: z.string().describe("Whose engines. Ranks behind one address are asked once."),
+    method: z.enum(["GET", "POST", "PUT", "DELETE"]).default("POST"),
+    path: z
+      .string()
+      .max(8_192)
+      .regex(/^\/[\x21-\x7e]*$/, "must be a path that begins with /"),
+    headers: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9-]{1,64}$/, "is no header name"),
+        z
+          .string()
+          .max(4_096)
+          .regex(/^[\x20-\x7e]*$/, "must be printable ASCII"),
+      )
+      .default({})
+      .describe("Such as the engines' own `Authorization`."),
+    body: z.unknown().optional().describe("Any JSON."),
+    timeoutMs: z
+      .int()
+      .min(1)
+      .max(broadcastTimeoutMsMax)
+      .default(60_000)
+      .describe("For each engine."),
+  }),
+);
 
-export interface EngineResult {
-  readonly engine: string;
-  /** Absent = there is no response. */
-  readonly status?: number;
-  /** JSON where the engine sent JSON, else text. */
-  readonly body?: unknown;
-  /** Why there is no response, or that the body was cut. */
-  readonly error?: string;
-  readonly ms: number;
-}
+const engineResultSchema = named(
+  "BroadcastResult",
+  z.object({
+    engine: z.string(),
+    status: z.int().optional().describe("Absent = there is no response."),
+    body: z.unknown().optional().describe("JSON where the engine sent JSON, else text."),
+    error: z.string().optional().describe("Why there is no response, or that the body was cut."),
+    ms: milliseconds,
+  }),
+);
+type EngineResult = z.output<typeof engineResultSchema>;
 
-export type Broadcast =
-  | { readonly ok: boolean; readonly pool: string; readonly engines: readonly EngineResult[] }
-  | { readonly status: 400 | 404 | 429; readonly code: string; readonly message: string };
+const broadcastSchema = named(
+  "Broadcast",
+  z.object({
+    ok: z.boolean().describe("Each engine said 2xx."),
+    pool: z.string(),
+    engines: z.array(engineResultSchema),
+  }),
+);
+type Broadcast = z.output<typeof broadcastSchema>;
+
+export const broadcastRoute: AdminRoute = {
+  group: "engines",
+  method: "POST",
+  path: "/admin/engines/broadcast",
+  id: "broadcast",
+  summary: "Sends one request to all engines of a pool.",
+  body: requestSchema,
+  responses: { 200: broadcastSchema, 502: broadcastSchema },
+  errors: [400, 404, 429],
+  async respond({ source, body, clock }) {
+    const result = await broadcast(source.pools, body, () => clock.nowMs());
+    return json(result.ok ? 200 : 502, result);
+  },
+};
 
 let running = 0;
 
 /**
  * Also to engines that are ejected or down: they are to have the same model and caches when they come back. Never
- * sent twice. Ranks behind one address are one server.
+ * sent twice. Ranks behind one address are one server. Throws `AdminError`.
  */
-export async function broadcast(
+async function broadcast(
   pools: readonly Pool[],
-  json: Buffer,
+  given: Buffer,
   nowMs: () => number,
 ): Promise<Broadcast> {
-  const read = readRequest(json);
-  if ("message" in read) return read;
-  const { pool: name, method, path, headers, body, timeoutMs } = read;
+  const { pool: name, method, path, headers, body, timeoutMs } = readBody(requestSchema, given);
   const pool = pools.find((one) => one.name === name);
   if (pool === undefined) {
-    const known = pools.map((one) => one.name);
-    const hint = didYouMean(name, known) ?? `the pools are ${known.join(", ")}`;
-    return { status: 404, code: "unknown_pool", message: `there is no pool "${name}": ${hint}` };
+    throw unknownPool(
+      name,
+      pools.map((one) => one.name),
+    );
   }
   if (running >= broadcastsMax) {
     const message = `${running} broadcasts are under way: try again later`;
-    return { status: 429, code: "too_many_broadcasts", message };
+    throw new AdminError(429, "too_many_broadcasts", message);
   }
   running += 1;
   try {
@@ -81,23 +113,6 @@ export async function broadcast(
   } finally {
     running -= 1;
   }
-}
-
-function readRequest(
-  json: Buffer,
-): z.output<typeof requestSchema> | Extract<Broadcast, { code: string }> {
-  const bad = (message: string) => ({ status: 400, code: "bad_request", message }) as const;
-  let value: unknown;
-  try {
-    value = JSON.parse(json.toString());
-  } catch {
-    return bad("the body is no JSON");
-  }
-  const read = requestSchema.safeParse(value);
-  if (read.success) return read.data;
-  return bad(
-    read.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
-  );
 }
 
 function addressesOf(pool: Pool): Address[] {

@@ -1,57 +1,86 @@
 /** The state of all engines, as the admin pages and metrics report it. */
-
+import { z } from "zod";
 import type { Engine } from "../../pool/engine.ts";
-import { type EjectionReason, ejectionReasons } from "../../pool/health/ejection.ts";
-import { type EngineStateReport, engineStateOf } from "../../pool/health/engine-state.ts";
+import { ejectionReasons } from "../../pool/health/ejection.ts";
+import { engineStateOf, engineStateReasons, engineStates } from "../../pool/health/engine-state.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { engineIdentity } from "../../pool/slots.ts";
-import type { CacheKnowledge } from "../../prefix-cache/cache-knowledge.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import type { Drain } from "../discovery/drains.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import type { AdminSource } from "./admin-source.ts";
+import { count, milliseconds, named, timestamp } from "./schemas.ts";
 
-export interface EngineReport extends EngineStateReport {
-  readonly engine: string;
-  readonly weight: number;
-  /** Requests of all workers there, bytes and tokens of their prompts, and tokens of their responses so far. */
-  readonly inFlight: number;
-  readonly promptBytes: number;
-  readonly promptTokens: number;
-  readonly answerTokens: number;
-  /**
-   * Moving averages: from sending a request to the first and the last byte of its response. Absent = none has ended.
-   */
-  readonly firstByteMs?: number;
-  readonly serviceMs?: number;
-  /** Those that count towards `maxFails`. */
-  readonly failures: number;
-  /** Why it was ejected, or would be if less of its pool were, and until when (ISO 8601); then one request tries it. */
-  readonly ejection?: { readonly reason: EjectionReason; readonly until: string };
-  /** Whether its health checks fail. */
-  readonly isUnhealthy?: boolean;
-  /** Whether it reports its load; absent = it is not polled. */
-  readonly signal?: SignalState;
-  /** External requests: those at the engine that are not this proxy's. */
-  readonly others?: number;
-  /** Share of its KV cache in use, if it reports that. */
-  readonly kvUse?: number;
-  /** How well the proxy knows what it has cached. */
-  readonly cache: CacheKnowledge;
-  /** Prefills whose KV cache it may hold still. */
-  readonly kvOpen: number;
-  /** What names the engine: `configuration`, or the names of sources. Empty = none does any more. */
-  readonly sources: readonly string[];
-  /** Why it drains, and since when (ISO 8601); `source` = the configuration or a source says so, from the start. */
-  readonly draining?: { readonly why: "operator" | "removed" | "source"; readonly since?: string };
-}
+export const engineReportSchema = named(
+  "Engine",
+  z.object({
+    engine: z.string().describe("Its address, with `@RANK` for one rank behind it."),
+    state: z.enum(engineStates),
+    why: z
+      .enum(engineStateReasons)
+      .optional()
+      .describe(
+        "Of `degraded` and `ejected`; `full` of a healthy one: it has `maxConns` requests.",
+      ),
+    weight: z.number().describe("As configured; lower during slow start."),
+    inFlight: count.describe("Requests of all workers there."),
+    promptBytes: count.describe("Bytes of their prompts."),
+    promptTokens: z.number().describe("Tokens of their prompts."),
+    answerTokens: z.number().describe("Tokens of their responses so far."),
+    firstByteMs: milliseconds
+      .optional()
+      .describe(
+        "Moving average from sending a request to the first byte of its response. Absent = none has ended.",
+      ),
+    serviceMs: milliseconds.optional().describe("The same to the last byte."),
+    failures: count.describe("In a row, or those that count towards `maxFails`."),
+    ejection: z
+      .object({ reason: z.enum([...ejectionReasons]), until: timestamp })
+      .optional()
+      .describe(
+        "Why it was ejected, or would be if less of its pool were, and until when; then one request tries it.",
+      ),
+    isUnhealthy: z.boolean().optional().describe("Its health checks fail."),
+    signal: z
+      .enum(["live", "dead"])
+      .optional()
+      .describe("Whether it reports its load. Absent = it is not polled."),
+    others: z.number().optional().describe("External requests: those that are not this proxy's."),
+    kvUse: z.number().optional().describe("Share of its KV cache in use, if it reports that."),
+    cache: z
+      .enum(["exact", "approximate", "blind"])
+      .describe("How well the proxy knows what it has cached."),
+    kvOpen: count.describe("Prefills whose KV cache it may hold still."),
+    sources: z
+      .array(z.string())
+      .readonly()
+      .describe("What names it: `configuration`, or names of sources. Empty = none does any more."),
+    draining: z
+      .object({ why: z.enum(["operator", "removed", "source"]), since: timestamp.optional() })
+      .optional()
+      .describe(
+        "Why it drains, and since when; `source` = the configuration or a source says so, from the start.",
+      ),
+  }),
+);
+export type EngineReport = Readonly<z.output<typeof engineReportSchema>>;
 
-export interface PoolReport {
-  readonly pool: string;
-  readonly policy: string;
-  /** Requests that wait for capacity; absent = the pool has no queue. */
-  readonly waiting?: number;
-  readonly engines: readonly EngineReport[];
+export const poolReportSchema = named(
+  "Pool",
+  z.object({
+    pool: z.string(),
+    policy: z.string().describe("How its engines are chosen, in short."),
+    waiting: count
+      .optional()
+      .describe("Requests that wait for capacity. Absent = the pool has no queue."),
+    engines: z.array(engineReportSchema).readonly(),
+  }),
+);
+export type PoolReport = Readonly<z.output<typeof poolReportSchema>>;
+
+/** The pools and engines as they are now. */
+export async function reportsOf(source: AdminSource, nowMs: number): Promise<PoolReport[]> {
+  return poolReports(source, await source.queue(), nowMs);
 }
 
 /** @param nowMs since the epoch */

@@ -1,26 +1,26 @@
 /** The KV caches that prefill engines may hold for requests of this proxy, and what has become of earlier ones. */
+import { z } from "zod";
 import type { Pool } from "../../pool/pool.ts";
 import { type KvEnd, kvEnds } from "../../scoreboard/kv-counts.ts";
+import { count, milliseconds, named } from "./schemas.ts";
 
-interface KvCountsReport {
-  /** Obligations: prefills whose KV cache is neither fetched nor freed yet. */
-  readonly open: number;
-  /** Age of the oldest of them; absent = none is open. */
-  readonly oldestAgeMs?: number;
-  /** Since the engine is known. */
-  readonly ended: Readonly<Record<KvEnd, number>>;
-  /** Prefills that named no KV cache where the dialect has them do so. */
-  readonly missing: number;
-}
+const kvCounts = {
+  open: count.describe("Obligations: prefills whose KV cache is neither fetched nor freed yet."),
+  oldestAgeMs: milliseconds.optional().describe("Of the oldest of them. Absent = none is open."),
+  ended: z
+    .record(z.enum(kvEnds), count)
+    .describe("How earlier ones ended, since the engine is known."),
+  missing: count.describe("Prefills that named no KV cache where the dialect has them do so."),
+};
 
-export interface KvEngineReport extends KvCountsReport {
-  readonly engine: string;
-}
+export const kvEngineSchema = named("KvEngine", z.object({ engine: z.string(), ...kvCounts }));
+export type KvEngineReport = Readonly<z.output<typeof kvEngineSchema>>;
 
-export interface KvPoolReport extends KvCountsReport {
-  readonly pool: string;
-  readonly engines: readonly KvEngineReport[];
-}
+export const kvPoolSchema = named(
+  "KvPool",
+  z.object({ pool: z.string(), ...kvCounts, engines: z.array(kvEngineSchema).readonly() }),
+);
+export type KvPoolReport = Readonly<z.output<typeof kvPoolSchema>>;
 
 /** @param nowMs since the epoch */
 export function kvReports(pools: readonly Pool[], nowMs: number): KvPoolReport[] {

@@ -10,108 +10,177 @@ import { readEngineList } from "../../config/yaml/engine-list.ts";
 import { routePools } from "../discovery/route-pools.ts";
 import { addressKeyOf } from "../discovery/sources/merge.ts";
 import type { AdminSource } from "./admin-source.ts";
-import { type EngineQuestion, readOnlyProblem } from "./engine-control.ts";
-import { type AdminResponse, adminProblem, decoded, json } from "./response.ts";
+import { AdminError, readBody } from "./problem.ts";
+import { type AdminResponse, json } from "./response.ts";
+import type { AdminRoute } from "./route.ts";
+import { count, named } from "./schemas.ts";
 
-type Kind = "prefill" | "decode" | "regular";
+const kinds = ["prefill", "decode", "regular"] as const;
+type Kind = (typeof kinds)[number];
 
-interface Question extends EngineQuestion {
-  readonly query: URLSearchParams;
-}
-
-const instancesSchema = z.object({
-  type: z.enum(["prefill", "decode"]),
-  instances: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(4_096)]),
-});
+const instancesSchema = named(
+  "InstancesRequest",
+  z.object({
+    type: z.enum(["prefill", "decode"]),
+    instances: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(4_096)]),
+  }),
+);
 /** Members that this proxy has no use for, such as `priority`, are let be. */
-const workerSchema = z.object({
-  url: z.string().min(1),
-  worker_type: z.enum(["prefill", "decode", "regular"]).default("regular"),
-  bootstrap_port: z.int().min(1).max(65_535).nullish(),
-});
+const workerSchema = named(
+  "WorkerRequest",
+  z.object({
+    url: z.string().min(1),
+    worker_type: z.enum(kinds).default("regular"),
+    bootstrap_port: z.int().min(1).max(65_535).nullish(),
+  }),
+);
 
-/** @param nowMs since the epoch. @returns undefined = the path is another page's */
-export function otherProxies(
-  source: AdminSource,
-  question: Question,
-  nowMs: number,
-): AdminResponse | undefined {
-  const { method, path } = question;
-  const isRead = method === "GET" || method === "HEAD";
-  if (isRead && (path === "/workers" || path === "/list_workers")) return list(source, path, nowMs);
-  const change = changes.find((one) => one.method === method && one.path.test(path));
-  if (change === undefined) return undefined;
-  if (!question.mayChange) return readOnlyProblem;
-  try {
-    return change.respond(source, question);
-  } catch (error) {
-    if (!(error instanceof BadRequest)) throw error;
-    return adminProblem(400, "bad_request", error.message);
-  }
-}
+const accepted = named(
+  "WorkerAccepted",
+  z.object({ status: z.literal("accepted"), worker_id: z.string(), message: z.string() }),
+);
+const instances = named(
+  "Instances",
+  z.object({
+    message: z.string(),
+    current_prefill_instances: z.array(z.string()),
+    current_decode_instances: z.array(z.string()),
+  }),
+);
+const workerList = named(
+  "Workers",
+  z.object({
+    workers: z.array(
+      z.object({
+        id: z.string(),
+        url: z.string(),
+        worker_type: z.enum(kinds),
+        is_healthy: z.boolean(),
+        load: count,
+        connection_mode: z.literal("Http"),
+        sources: z.array(z.string()),
+      }),
+    ),
+    total: count,
+    stats: z.object({ prefill_count: count, decode_count: count, regular_count: count }),
+  }),
+);
 
-class BadRequest extends Error {}
+const group = "other proxies";
+const change = { group, errors: [400] } as const;
+const workerQuery = {
+  url: "Of the engine.",
+  worker_type: kinds.join(", "),
+  bootstrap_port: "A port.",
+};
 
-interface Change {
-  readonly method: string;
-  readonly path: RegExp;
-  respond(source: AdminSource, question: Question): AdminResponse;
-}
-
-const changes: readonly Change[] = [
+export const otherProxyRoutes: readonly AdminRoute[] = [
   {
+    ...change,
     method: "POST",
-    path: /^\/instances\/(add|remove)$/,
-    respond(source, { path, body }) {
-      const { type, instances } = read(instancesSchema, body);
-      const pool = poolFor(source.config, type);
-      const urls = [instances].flat();
-      const engines = enginesOf(urls.map((url) => ({ url })));
-      const isAdd = path.endsWith("add");
-      for (const engine of engines) {
-        if (isAdd) add(source, pool, engine);
-        else removeFrom(source, [pool], addressKeyOf(engine));
-      }
-      const names = engines.map(addressKeyOf);
-      const current = (kind: Kind, name: string | undefined) =>
-        name === undefined ? [] : after(source, name, kind === type ? names : [], isAdd);
-      const pools = poolsByKind(source.config);
-      return json(200, {
-        message: `${isAdd ? "add" : "remove"} ${type} instances: ${names.join(", ")}.`,
-        current_prefill_instances: current("prefill", pools.prefill[0]),
-        current_decode_instances: current("decode", pools.decode[0]),
-      });
-    },
+    path: "/instances/add",
+    id: "addInstances",
+    summary: "vLLM-Ascend's way to add engines.",
+    body: instancesSchema,
+    responses: { 200: instances },
+    respond: ({ source, body }) => changeInstances(source, body, true),
   },
   {
+    ...change,
     method: "POST",
-    path: /^\/workers$/,
-    respond: (source, { body }) => addWorker(source, read(workerSchema, body)),
+    path: "/instances/remove",
+    id: "removeInstances",
+    summary: "vLLM-Ascend's way to remove engines.",
+    body: instancesSchema,
+    responses: { 200: instances },
+    respond: ({ source, body }) => changeInstances(source, body, false),
   },
   {
+    ...change,
     method: "POST",
-    path: /^\/add_worker$/,
-    respond(source, { query }) {
+    path: "/workers",
+    id: "addWorker",
+    summary: "The SGLang model gateway's way to add an engine.",
+    body: workerSchema,
+    responses: { 202: accepted },
+    respond: ({ source, body }) => addWorker(source, readBody(workerSchema, body)),
+  },
+  {
+    group,
+    method: "GET",
+    path: "/workers",
+    id: "listWorkers",
+    summary: "Engines as the SGLang model gateway lists them.",
+    responses: { 200: workerList },
+    respond: ({ source, clock }) => json(200, list(source, clock.wallMs())),
+  },
+  {
+    ...change,
+    method: "DELETE",
+    path: "/workers/{worker}",
+    id: "removeWorker",
+    summary: "Its way to remove an engine.",
+    responses: { 202: accepted },
+    respond: ({ source, params }) => removeWorker(source, params["worker"]!),
+  },
+  {
+    ...change,
+    method: "POST",
+    path: "/add_worker",
+    id: "addWorkerByQuery",
+    summary: "Its older way to add an engine.",
+    query: workerQuery,
+    responses: { 202: accepted },
+    respond({ source, query }) {
       const port = query.get("bootstrap_port");
       const given = {
         url: query.get("url") ?? undefined,
         worker_type: query.get("worker_type") ?? undefined,
         bootstrap_port: port === null ? undefined : Number(port),
       };
-      return addWorker(source, read(workerSchema, Buffer.from(JSON.stringify(given))));
+      return addWorker(source, readBody(workerSchema, Buffer.from(JSON.stringify(given))));
     },
   },
   {
+    ...change,
     method: "POST",
-    path: /^\/remove_worker$/,
-    respond: (source, { query }) => removeWorker(source, query.get("url") ?? ""),
+    path: "/remove_worker",
+    id: "removeWorkerByQuery",
+    summary: "Its older way to remove an engine.",
+    query: { url: workerQuery.url },
+    responses: { 202: accepted },
+    respond: ({ source, query }) => removeWorker(source, query.get("url") ?? ""),
   },
   {
-    method: "DELETE",
-    path: /^\/workers\/[^/]+$/,
-    respond: (source, { path }) => removeWorker(source, decoded(path.slice(9))),
+    group,
+    method: "GET",
+    path: "/list_workers",
+    id: "listWorkerUrls",
+    summary: "Its older way to list engines.",
+    responses: { 200: named("WorkerUrls", z.object({ urls: z.array(z.string()) })) },
+    respond: ({ source, clock }) =>
+      json(200, { urls: list(source, clock.wallMs()).workers.map(({ url }) => url) }),
   },
 ];
+
+function changeInstances(source: AdminSource, body: Buffer, isAdd: boolean): AdminResponse {
+  const { type, instances: given } = readBody(instancesSchema, body);
+  const pool = poolFor(source.config, type);
+  const engines = enginesOf([given].flat().map((url) => ({ url })));
+  for (const engine of engines) {
+    if (isAdd) add(source, pool, engine);
+    else removeFrom(source, [pool], addressKeyOf(engine));
+  }
+  const names = engines.map(addressKeyOf);
+  const current = (kind: Kind, name: string | undefined) =>
+    name === undefined ? [] : after(source, name, kind === type ? names : [], isAdd);
+  const pools = poolsByKind(source.config);
+  return json(200, {
+    message: `${isAdd ? "add" : "remove"} ${type} instances: ${names.join(", ")}.`,
+    current_prefill_instances: current("prefill", pools.prefill[0]),
+    current_decode_instances: current("decode", pools.decode[0]),
+  });
+}
 
 function addWorker(source: AdminSource, worker: z.output<typeof workerSchema>): AdminResponse {
   const { url, worker_type: kind, bootstrap_port: port } = worker;
@@ -131,7 +200,7 @@ function removeWorker(source: AdminSource, url: string): AdminResponse {
 }
 
 function add({ discovery }: AdminSource, pool: string, engine: EngineConfig): void {
-  if (!discovery.add(pool, engine)) throw new BadRequest(`pool "${pool}" is full`);
+  if (!discovery.add(pool, engine)) throw badRequest(`pool "${pool}" is full`);
 }
 
 /** An engine that another source names cannot be removed here: it would come back. */
@@ -141,7 +210,7 @@ function removeFrom({ discovery }: AdminSource, pools: readonly string[], addres
   const names = pools.flatMap((pool) => discovery.sourcesOf(pool).get(address) ?? []);
   const why =
     names.length === 0 ? "no pool has it" : `it is named by ${names.join(", ")}: drain it`;
-  throw new BadRequest(`engine ${address} was not added here: ${why}`);
+  throw badRequest(`engine ${address} was not added here: ${why}`);
 }
 
 /** The addresses of a pool, with what is about to change. */
@@ -159,9 +228,8 @@ function after(
 
 function list(
   { pools, config, discovery }: AdminSource,
-  path: string,
   nowMs: number,
-): AdminResponse {
+): z.input<typeof workerList> {
   const byKind = poolsByKind(config);
   const workers = (Object.entries(byKind) as [Kind, string[]][]).flatMap(([kind, names]) =>
     pools
@@ -173,19 +241,18 @@ function list(
           worker_type: kind,
           is_healthy: health.isFit(engine, nowMs),
           load: board.inFlight(engine.slot),
-          connection_mode: "Http",
-          sources: discovery.sourcesOf(name).get(engine.address.key) ?? [],
+          connection_mode: "Http" as const,
+          sources: [...(discovery.sourcesOf(name).get(engine.address.key) ?? [])],
         })),
       ),
   );
-  if (path === "/list_workers") return json(200, { urls: workers.map(({ url }) => url) });
   const count = (kind: Kind) => workers.filter((one) => one.worker_type === kind).length;
   const stats = {
     prefill_count: count("prefill"),
     decode_count: count("decode"),
     regular_count: count("regular"),
   };
-  return json(200, { workers, total: workers.length, stats });
+  return { workers, total: workers.length, stats };
 }
 
 /** Pools by what their engines do in the routes. */
@@ -218,27 +285,16 @@ function poolFor(config: Config, kind: Kind): string {
   const [pool] = pools;
   if (pools.length === 1) return pool!;
   const what = pools.length === 0 ? "no pool has" : `pools ${pools.join(", ")} have`;
-  throw new BadRequest(`${what} ${kind} engines: use POST /admin/pools/{pool}/engines`);
+  throw badRequest(`${what} ${kind} engines: use POST /admin/pools/{pool}/engines`);
 }
 
 function enginesOf(list: readonly object[]): readonly EngineConfig[] {
   const read = readEngineList(JSON.stringify(list), "request");
   if ("engines" in read) return read.engines;
   const problems = read.errors.map((one) => formatProblem(one).replace(/^\[\w+\] /, ""));
-  throw new BadRequest(problems.join("; "));
+  throw badRequest(problems.join("; "));
 }
 
-function read<Schema extends z.ZodType>(schema: Schema, body: Buffer): z.output<Schema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString());
-  } catch {
-    throw new BadRequest("the body is no JSON");
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = result.error.issues;
-  throw new BadRequest(
-    issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
-  );
+function badRequest(message: string): AdminError {
+  return new AdminError(400, "bad_request", message);
 }

@@ -7,6 +7,7 @@ import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { AdminSource } from "../admin/admin-source.ts";
+import { dispatcher } from "../admin/dispatch.ts";
 import { OperatorListeners } from "../admin/listeners.ts";
 import type { Build } from "../admin/metrics/process-families.ts";
 import { adminRoutes, metricsRoutes } from "../admin/routes.ts";
@@ -85,7 +86,10 @@ export class ControlPlane {
     };
     const source = () => this.#adminSource();
     this.#operators = new OperatorListeners(
-      { admin: adminRoutes(source, clock), metrics: metricsRoutes(source, clock) },
+      {
+        admin: dispatcher(adminRoutes, source, clock),
+        metrics: dispatcher(metricsRoutes, source, clock),
+      },
       (message) => log.notice(message),
       inheritance,
     );

@@ -17,10 +17,18 @@ export const engineStates = [
 ] as const;
 export type EngineState = (typeof engineStates)[number];
 
+export const engineStateReasons = [
+  "busy",
+  "failing",
+  "full",
+  "health-check",
+  "slow-start",
+] as const;
+
 export interface EngineStateReport {
   readonly state: EngineState;
   /** Why it is `degraded` or `ejected`; `full` of a healthy one = it has `maxConns` requests. */
-  readonly why?: "busy" | "failing" | "full" | "health-check" | "slow-start";
+  readonly why?: (typeof engineStateReasons)[number];
 }
 
 /** @param nowMs since the epoch */

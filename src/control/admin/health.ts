@@ -1,0 +1,71 @@
+/** Whether the proxy serves: for balancers, probes and people. */
+import { z } from "zod";
+import { unfitPools } from "../../pool/health/readiness.ts";
+import type { AdminSource } from "./admin-source.ts";
+import { json } from "./response.ts";
+import type { AdminRoute } from "./route.ts";
+import { count, named } from "./schemas.ts";
+
+const healthSchema = named(
+  "Health",
+  z.object({
+    status: z.enum(["ok", "draining", "down", "not-ready"]),
+    workers: z.object({ alive: count, configured: count }),
+    poolsWithoutFitEngine: z.array(z.string()).readonly().optional().describe("If `not-ready`."),
+  }),
+);
+type Health = Readonly<z.output<typeof healthSchema>>;
+
+const group = "health";
+const responses = { 200: healthSchema, 503: healthSchema };
+
+export const healthRoutes: readonly AdminRoute[] = [
+  {
+    group,
+    method: "GET",
+    path: "/admin/health",
+    id: "getHealth",
+    summary:
+      "Ready to serve? 503 if a route has a pool without a fit engine, or if it is not live.",
+    responses,
+    respond({ source, clock }) {
+      const report = health(source, clock.wallMs());
+      return json(report.status === "ok" ? 200 : 503, report);
+    },
+  },
+  {
+    group,
+    method: "GET",
+    path: "/admin/live",
+    id: "getLive",
+    summary: "Does the proxy itself live? For probes that restart it.",
+    responses,
+    respond({ source }) {
+      const report = live(source);
+      return json(report.status === "ok" ? 200 : 503, report);
+    },
+  },
+];
+
+/** Not `ok` if the proxy takes no requests: no worker is alive, or it is draining. */
+export function live({ workers: { alive, configured }, isDraining }: AdminSource): Health {
+  const status = isDraining ? "draining" : alive > 0 ? "ok" : "down";
+  return { status, workers: { alive, configured } };
+}
+
+/** The same, and whether a route has a pool without a fit engine. @param nowMs since the epoch */
+export function health(source: AdminSource, nowMs: number): Health {
+  const report = live(source);
+  if (report.status !== "ok") return report;
+  const pools = new Map(source.pools.map((pool) => [pool.name, pool]));
+  const routes = source.config.servers.flatMap((server) => server.routes);
+  const unfit = unfitPools(
+    routes.map(({ prefill, target }) => ({
+      prefillPool: prefill && "pool" in prefill ? pools.get(prefill.pool) : undefined,
+      targetPool: target && "pool" in target ? pools.get(target.pool) : undefined,
+    })),
+    nowMs,
+  );
+  if (unfit.length === 0) return report;
+  return { ...report, status: "not-ready", poolsWithoutFitEngine: unfit };
+}
