@@ -23,6 +23,8 @@ export const optionalProbeRounds = 5;
 export const zeroPollsMax = 10;
 /** Engines that one address may register. */
 export const registeredEnginesMax = 4_096;
+/** A time-out of theirs that is late by so much shows that the process did not get to run. */
+export const registrationLateMsMin = 50;
 /** The listener for operators: connections, time for a request to come, and for a worker to say what it is asked. */
 export const adminConnectionsMax = 64;
 export const adminRequestTimeoutMs = 5_000;

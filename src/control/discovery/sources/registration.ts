@@ -5,7 +5,7 @@ import type { Config, EngineConfig } from "../../../config/schema/schema.ts";
 import { parseHostAndPort } from "../../../config/values/engine-url.ts";
 import { zmtpConnectionsMax, zmtpFrameBytesMax, zmtpIdleTimeoutMs } from "../../../limits.ts";
 import { ZmtpServer } from "../../../transport/zmtp/server.ts";
-import { registeredEnginesMax } from "../../limits.ts";
+import { registeredEnginesMax, registrationLateMsMin } from "../../limits.ts";
 import { ServeError } from "../../serve-error.ts";
 import { type Registration, readRegistration } from "./registration-message.ts";
 import type { EngineSource, SourceDeps, SourceState } from "./source.ts";
@@ -106,8 +106,17 @@ export class RegistrationSource implements EngineSource {
     }
   }
 
-  #expiry(key: string): NodeJS.Timeout {
-    return setTimeout(() => this.#expired(key), this.#config.timeoutMs);
+  /**
+   * The engine's time-out. While this process does not get to run it reads no pings, so that time does not count: a
+   * process that was stopped for a while would lose all of its engines at once.
+   */
+  #expiry(key: string, timeoutMs: number = this.#config.timeoutMs): NodeJS.Timeout {
+    const dueMs = this.#deps.nowMs() + timeoutMs;
+    return setTimeout(() => {
+      const lateMs = this.#deps.nowMs() - dueMs;
+      if (lateMs < registrationLateMsMin) this.#expired(key);
+      else this.#engines.get(key)!.expiry = this.#expiry(key, Math.min(lateMs, timeoutMs));
+    }, timeoutMs);
   }
 
   #receive(parts: readonly Buffer[]): void {

@@ -133,6 +133,17 @@ it("an engine is in its pool as long as it pings, and once: pings change nothing
   expect(setup.lines.at(-1)).toContain("has not registered again for 400 ms");
 });
 
+it("a process that did not get to run for longer than the time-out keeps its engines", async () => {
+  const setup = await sourcesOf();
+  const engine = pings(setup.port, () => p2p);
+  await eventually(() => setup.urls("p").length === 1);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+  await delay(100);
+  expect(setup.lines).toHaveLength(1);
+  engine.close();
+  await eventually(() => setup.urls("p").length === 0);
+});
+
 it("an engine with another address of its connector changes the configuration", async () => {
   const setup = await sourcesOf();
   let address = "10.0.0.1:1";
