@@ -8,6 +8,8 @@ export const poolEnginesMax = 4_096;
 export const dpRanksMax = 1024;
 /** Lines of a body that begin and end as a JSON object and are none: each costs some µs, and sounds hardly have any. */
 export const unreadableLinesMax = 10_000;
+/** Pages of the main thread that requests of one worker wait for at a time. */
+export const pagesAtOnceMax = 16;
 /** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
 export const pipelinedBytesMax = 65_536;
 /** Bytes waiting for a slow client before its engine is no longer read. */

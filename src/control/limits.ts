@@ -37,6 +37,8 @@ export const broadcastsMax = 4;
 export const broadcastAtOnce = 16;
 export const broadcastTimeoutMsMax = 600_000;
 export const broadcastResponseBytesMax = 65_536;
+/** Each engine has so long to respond when a client asks for omni_proxy's report of health. */
+export const omniHealthTimeoutMs = 1_000;
 export const workerResponseTimeoutMs = 1_000;
 /**
  * Workers: one that gives no sign of life for so long hangs, by so many looks in a row, and is ended; if that takes too

@@ -104,6 +104,7 @@ const ways: Readonly<Record<Name, () => World>> = {
   badChunk: () =>
     told("POST /v1/completions HTTP/1.1\r\nHost: p\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
   badPath: () => told(get("/../../etc")),
+  noPage: () => told(get("/here"), { routes: [at("/here", { page: "metrics" })] }),
   noRoute: () =>
     told(get("/here"), { routes: [at("/here", { internal: true, target: { pool: "decode" } })] }),
   engineControl: () => told(post("/sleep", {})),

@@ -1,7 +1,7 @@
 /** The flags that replace a configuration file. */
 import { Command, CommanderError } from "commander";
 import type { Flags } from "../../config/flags/flags.ts";
-import { withoutScriptNames } from "./script-options.ts";
+import { scriptOptions } from "./script-options.ts";
 
 export function flagsCommand(): Command {
   return addProgramOptions(addEngineOptions(new Command("global-proxy").helpOption(false)));
@@ -64,6 +64,11 @@ function addEngineOptions(command: Command): Command {
       "--ejection <rule>",
       "when engines that fail get no requests, as outlier?late_ms=0 or max_fails (default: outlier)",
     )
+    .option("--stream-usage", "ask engines for the usage in every event of a stream")
+    .option(
+      "--attention-num <number>",
+      "of the decode engines only the last so many take requests: the others compute feed-forward layers for them",
+    )
     .option("--tokenize", "have prompts tokenised by an engine before an engine is chosen")
     .option(
       "--kv-events <port[:replay]>",
@@ -80,6 +85,8 @@ function addProgramOptions(command: Command): Command {
     .option("--metrics <address>", "[HOST:]PORT of a listener for /metrics alone, or off")
     .option("--metrics-token-file <file>", "its bearer token, which any address but loopback needs")
     .option("--metrics-token-env <name>", "environment variable that holds that token")
+    .option("--internal-metrics", "vLLM's names for clients, at /internal/metrics")
+    .option("--metrics-servers <url...>", "servers whose /metrics clients get, by turns")
     .option("--vllm-metric-names", "metrics also by vLLM's names, for its dashboards")
     .option("--workers <number>", "worker threads, or auto (default: 1)")
     .option("--access-log <file>", "a path, stdout or stderr (default: none)")
@@ -100,11 +107,13 @@ function addProgramOptions(command: Command): Command {
 
 /** @returns the flags, or what is wrong with them */
 export function readFlags(words: readonly string[]): Flags | { readonly error: string } {
+  const flags = scriptOptions(words);
+  if ("error" in flags) return flags;
   const command = flagsCommand()
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   try {
-    command.parse(withoutScriptNames(words), { from: "user" });
+    command.parse(flags, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return { error: error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ") };

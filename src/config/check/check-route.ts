@@ -86,13 +86,19 @@ export function checkSteps(
 
 function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath): void {
   const { faults, texts } = context;
-  const { target } = route;
+  const { target, page } = route;
+  if (page !== undefined && target !== undefined) {
+    faults.emerg([...path, "page"], "a route with a page has no target: the proxy itself responds");
+  }
   if (target === undefined) {
     if (route.prefill !== undefined) {
       faults.emerg([...path, "prefill"], "a route with a prefill needs a target: the decode pool");
     } else if (route.encode !== undefined) {
       faults.emerg([...path, "encode"], "a route with an encode needs a target");
-    } else if (!route.steps.some((step) => "return" in step || "rewrite" in step)) {
+    } else if (
+      page === undefined &&
+      !route.steps.some((step) => "return" in step || "rewrite" in step)
+    ) {
       faults.warn(path, "this route has no target and no return: requests get 404");
     }
     return;

@@ -63,6 +63,12 @@ export interface Flags {
   readonly metricsTokenFile?: string;
   readonly metricsTokenEnv?: string;
   readonly vllmMetricNames?: boolean;
+  /** Servers whose `/metrics` clients get. */
+  readonly metricsServers?: readonly string[];
+  readonly internalMetrics?: boolean;
+  readonly streamUsage?: boolean;
+  /** Of the decode engines only the last so many take requests. */
+  readonly attentionNum?: string;
   /** As in a pool. */
   readonly decodeCacheTokens?: string;
 }

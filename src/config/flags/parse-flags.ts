@@ -47,12 +47,24 @@ export function parseFlags(
     ...(admin && { admin }),
     metrics,
     pools,
-    servers: [{ listen: [listen ?? { port: 8080 }], routes: [route] }],
+    servers: [{ listen: [listen ?? { port: 8080 }], routes: [...readPages(flags), route] }],
   };
   return { config: configSchema.parse(input), input };
 }
 
-/** The one route, which takes every request. */
+/** Routes beside the one for requests. */
+function readPages({ metricsServers = [], internalMetrics }: Flags): Route[] {
+  return [
+    ...(internalMetrics
+      ? [{ match: { kind: "exact", path: "/internal/metrics" }, page: "vllm_metrics" } as const]
+      : []),
+    ...(metricsServers.length > 0
+      ? [{ match: { kind: "exact", path: "/metrics" }, target: { pool: "metrics" } } as const]
+      : []),
+  ];
+}
+
+/** The one route for every other request. */
 function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fail): Route {
   const failures = ["error", "decode_only"] as const;
   const onFailure = oneOf("--on-prefill-failure", flags.onPrefillFailure, failures, fail);
@@ -71,6 +83,7 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     ...(requestMs !== undefined && { requestTimeoutMs: requestMs }),
     ...(prefillMs !== undefined && { prefillTimeoutMs: prefillMs }),
     ...(commentMs !== undefined && { keepAliveCommentMs: commentMs }),
+    ...(flags.streamUsage && { streamUsage: true }),
     ...(flags.resume && { resume: true }),
     ...(flags.explain && { explain: true }),
     ...(flags.engineControl && { engineControl: true }),

@@ -49,16 +49,21 @@ export function readPools(flags: Flags, layout: Layout, fail: Fail): Pools {
       policy: { name: "least_conn" },
     };
   }
+  if ((flags.metricsServers ?? []).length > 0) {
+    const { engines, sources } = readEngines(flags, "metricsServers", undefined, fail);
+    pools["metrics"] = { engines, ...(sources && { sources }), policy: { name: "least_conn" } };
+  }
   return pools;
 }
 
 function readEngines(
   flags: Flags,
-  flag: "encode" | "prefill" | "decode" | "engine",
+  name: "encode" | "prefill" | "decode" | "engine" | "metricsServers",
   ejection: EjectionConfig | undefined,
   fail: Fail,
 ): Pick<Pool, "engines" | "sources" | "signals" | "healthCheck" | "ejection"> {
-  const words = (flags[flag] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
+  const flag = name === "metricsServers" ? "metrics-servers" : name;
+  const words = (flags[name] ?? []).flatMap((url) => url.split(",")).filter((url) => url !== "");
   const sources = words.flatMap((word) => readSource(word, flags.resolver) ?? []);
   const urls = words.filter((word) => readSource(word, undefined) === undefined);
   if (words.length === 0) fail(`--${flag} is missing`, `write --${flag} http://HOST:PORT`);
@@ -72,12 +77,27 @@ function readEngines(
     if (problem) fail(`invalid URL "${url}" for --${flag}: ${problem}`, hint);
   }
   return {
-    engines: urls.map((url) => ({ url })),
+    engines: attending(name, urls, flags, fail).map((url) => ({ url })),
     ...(sources.length > 0 && { sources }),
     ...(flags.signals && { signals: {} }),
     ...(flags.healthChecks && { healthCheck: {} }),
     ...(ejection && { ejection }),
   };
+}
+
+/** Of decode engines that are split into attention and feed-forward layers, those that take requests. */
+function attending(
+  name: string,
+  urls: readonly string[],
+  { attentionNum }: Flags,
+  fail: Fail,
+): readonly string[] {
+  if (name !== "decode") return urls;
+  const count = readCount("--attention-num", attentionNum, fail);
+  if (count !== undefined && count > urls.length) {
+    fail(`--attention-num ${count} is more than the ${urls.length} engines of --decode`);
+  }
+  return count === undefined ? urls : urls.slice(-count);
 }
 
 /**

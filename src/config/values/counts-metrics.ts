@@ -1,7 +1,14 @@
 /** Whether workers count metrics of requests. */
 import type { Config } from "../schema/schema.ts";
 
+const pages: ReadonlySet<string | undefined> = new Set(["metrics", "vllm_metrics", "omni_metrics"]);
+
 /** Nothing is counted that nobody can read. */
-export function countsMetrics({ admin, metrics }: Pick<Config, "admin" | "metrics">): boolean {
-  return metrics.enabled && (admin !== undefined || metrics.port !== undefined);
+export function countsMetrics({
+  admin,
+  metrics,
+  servers,
+}: Pick<Config, "admin" | "metrics" | "servers">): boolean {
+  const isListed = () => servers.some(({ routes }) => routes.some(({ page }) => pages.has(page)));
+  return metrics.enabled && (admin !== undefined || metrics.port !== undefined || isListed());
 }

@@ -47,9 +47,13 @@ export const variableNames = [
   "server_name",
   "server_port",
   "server_protocol",
+  // When the request came, in nanoseconds since the epoch.
+  "start_time_ns",
   "status",
   "time_iso8601",
   "time_local",
+  // Of W3C Trace Context: the request's own, or a new one.
+  "traceparent",
   "upstream_addr",
   "upstream_bytes_received",
   "upstream_bytes_sent",

@@ -99,39 +99,60 @@ async function broadcast(
       pools.map((one) => one.name),
     );
   }
-  if (running >= broadcastsMax) {
-    const message = `${running} broadcasts are under way: try again later`;
+  const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const request = { method, path, headers, body: content, timeoutMs };
+  const engines = await askEngines(addressesOf([pool]), request, nowMs);
+  if (engines === undefined) {
+    const message = `${broadcastsMax} broadcasts are under way: try again later`;
     throw new AdminError(429, "too_many_broadcasts", message);
   }
+  const ok = engines.every(({ status = 0 }) => status >= 200 && status < 300);
+  return {
+    ok,
+    pool: name,
+    engines: engines.map(({ body: bytes, ...one }) => ({ ...one, ...(bytes && shown(bytes)) })),
+  };
+}
+
+/** The same, with the body as it came. */
+export interface EngineReply extends Omit<EngineResult, "body"> {
+  readonly body?: Buffer;
+}
+
+/** Asks each of them once. Undefined = too many broadcasts are under way. */
+export async function askEngines(
+  addresses: readonly Address[],
+  request: EngineRequest,
+  nowMs: () => number,
+): Promise<EngineReply[] | undefined> {
+  if (running >= broadcastsMax) return undefined;
   running += 1;
   try {
-    const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const request = { method, path, headers, body: content, timeoutMs };
-    const engines = await askAll(addressesOf(pool), request, nowMs);
-    const ok = engines.every(({ status = 0 }) => status >= 200 && status < 300);
-    return { ok, pool: name, engines };
+    return await askAll(addresses, request, nowMs);
   } finally {
     running -= 1;
   }
 }
 
-function addressesOf(pool: Pool): Address[] {
-  return [...new Map(pool.engines.map(({ address }) => [address.key, address])).values()];
+/** Ranks behind one address are one server. */
+export function addressesOf(pools: readonly Pool[]): Address[] {
+  const addresses = pools.flatMap(({ engines }) => engines.map(({ address }) => address));
+  return [...new Map(addresses.map((address) => [address.key, address])).values()];
 }
 
 async function askAll(
   addresses: readonly Address[],
   request: EngineRequest,
   nowMs: () => number,
-): Promise<EngineResult[]> {
-  const results = new Map<string, EngineResult>();
+): Promise<EngineReply[]> {
+  const results = new Map<string, EngineReply>();
   await eachOf(addresses, broadcastAtOnce, async (address) => {
     const startMs = nowMs();
     const response = await askEngine(address, request.path, request);
     const ms = Math.round(nowMs() - startMs);
     const engine = address.key;
     if (typeof response === "string") results.set(engine, { engine, error: response, ms });
-    else results.set(engine, { engine, status: response.status, ...shown(response.body), ms });
+    else results.set(engine, { engine, ...response, ms });
   });
   return addresses.map(({ key }) => results.get(key)!);
 }

@@ -8,7 +8,7 @@ import { poolReportSchema, reportsOf } from "./engines.ts";
 import { explainRoute } from "./explain.ts";
 import { healthRoutes } from "./health.ts";
 import { kvPoolSchema, kvReports } from "./kv.ts";
-import { metricsText } from "./metrics/page.ts";
+import { metricsPage } from "./metrics/page.ts";
 import { openApiRoute } from "./openapi.ts";
 import { otherProxyRoutes } from "./other-proxies.ts";
 import { json } from "./response.ts";
@@ -88,12 +88,6 @@ export const adminRoutes: readonly AdminRoute[] = [
 ];
 
 async function metrics({ source, clock }: AdminCall) {
-  const nowMs = clock.wallMs();
-  const all = {
-    ...source,
-    config: source.config.metrics,
-    poolReports: await reportsOf(source, nowMs),
-    kvReports: kvReports(source.pools, nowMs),
-  };
-  return { status: 200, contentType: expositionType, body: metricsText(all, nowMs) };
+  const body = await metricsPage(source, clock.wallMs());
+  return { status: 200, contentType: expositionType, body };
 }

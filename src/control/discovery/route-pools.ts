@@ -13,10 +13,18 @@ export function routePools(
 ): RoutePools | undefined {
   const { prefill } = route;
   if (prefill === undefined) return undefined;
-  const decode = targetPools(config, route);
-  if ("pool" in prefill) return { prefill: [prefill.pool], decode };
-  const { location } = prefill;
-  // The path of the prefill is the location followed by the path of the request.
+  return { prefill: legPools(config, server, prefill), decode: targetPools(config, route) };
+}
+
+/** Of a leg before the target. */
+export function legPools(
+  config: Config,
+  server: ServerConfig,
+  place: NonNullable<RouteConfig["prefill" | "encode"]>,
+): readonly string[] {
+  if ("pool" in place) return [place.pool];
+  const { location } = place;
+  // The path of the leg is the location followed by the path of the request.
   const matching = server.routes.filter(
     ({ match }) => match.path.startsWith(location) || location.startsWith(match.path),
   );
@@ -24,10 +32,10 @@ export function routePools(
     ...matching.map(({ match }) => Math.min(match.path.length, location.length)),
   );
   const nearest = matching.filter(({ match }) => match.path.length >= longest);
-  return { prefill: [...new Set(nearest.flatMap((other) => targetPools(config, other)))], decode };
+  return [...new Set(nearest.flatMap((other) => targetPools(config, other)))];
 }
 
-function targetPools(config: Config, { target }: RouteConfig): readonly string[] {
+export function targetPools(config: Config, { target }: RouteConfig): readonly string[] {
   if (target === undefined) return [];
   if ("pool" in target) return [target.pool];
   const [, host = ""] = /^http:\/\/([^/?]*)/.exec(target.url) ?? [];

@@ -10,6 +10,7 @@ import type { AdminSource } from "../admin/admin-source.ts";
 import { dispatcher } from "../admin/dispatch.ts";
 import { OperatorListeners } from "../admin/listeners.ts";
 import type { Build } from "../admin/metrics/process-families.ts";
+import { routePages } from "../admin/route-pages/route-pages.ts";
 import { adminRoutes, metricsRoutes } from "../admin/routes.ts";
 import { Discovery } from "../discovery/discovery.ts";
 import type { ServeError } from "../serve-error.ts";
@@ -210,6 +211,7 @@ export class ControlPlane {
         stuck,
         inherited,
         spans: (batch) => this.#spans.add(batch),
+        page: routePages(() => this.#adminSource(), clock),
       });
       this.#supervisor = supervisor;
       supervisor.applyDiscovered(this.#discovery.discovered);

@@ -32,6 +32,7 @@ export interface SupervisorOptions {
   /** Uniform in [0, 1). */
   random(): number;
   readonly spans: WorkerReceiver["spans"];
+  readonly page: WorkerReceiver["page"];
   /** A worker cannot be ended, and new connections still come to it. */
   stuck(worker: number): void;
   /** Listening sockets of the process from which this one takes over; undefined = it takes over from none. */
@@ -91,6 +92,7 @@ export class Supervisor {
       },
       inherited: options.inherited,
       spans: options.spans,
+      page: options.page,
       queue: (worker, message, reply) => this.#queue?.receive(worker, message, reply),
     });
   }

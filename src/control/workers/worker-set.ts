@@ -1,15 +1,14 @@
 /** The worker threads of one instance: starts them, and hands configurations to them. */
 import { randomBytes } from "node:crypto";
-import type { SpanBatch } from "../../observe/traces/span.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import type { BoundAddress, WorkerData } from "../../proxy/worker/messages.ts";
 import { ServeError } from "../serve-error.ts";
 import type { AppliedConfig } from "./main-pools.ts";
 import { configOfWorker, socketsByWorker, withRecordSalt } from "./ready-config.ts";
-import { type QueueReceiver, WorkerThread } from "./worker-thread.ts";
+import { type QueueReceiver, type WorkerReceiver, WorkerThread } from "./worker-thread.ts";
 
-export interface WorkerSetOptions {
+export interface WorkerSetOptions extends Omit<WorkerReceiver, "queue"> {
   readonly entry: URL;
   /** What all workers share. */
   readonly shared: Omit<WorkerData, "workerIndex" | "inherited">;
@@ -17,8 +16,6 @@ export interface WorkerSetOptions {
   readonly inherited: readonly ListeningSocket[] | undefined;
   /** Takes what a worker sends to the queue in the main thread. */
   queue(worker: number, ...args: Parameters<QueueReceiver>): void;
-  /** Takes spans of requests. */
-  spans(batch: SpanBatch): void;
 }
 
 export class WorkerSet {
@@ -45,14 +42,14 @@ export class WorkerSet {
 
   /** @param sockets of the process before, which end with the first worker that has them */
   start(index: number, sockets: readonly ListeningSocket[] = []): WorkerThread {
-    const { entry, shared, inherited, queue, spans } = this.#options;
+    const { entry, shared, inherited, queue } = this.#options;
     const data = {
       ...shared,
       workerIndex: index,
       ...(inherited !== undefined && { inherited: sockets }),
     };
     const thread = new WorkerThread(entry, data, {
-      spans,
+      ...this.#options,
       queue: (message, reply) => {
         // What a worker said last may come after another one has its place.
         if (this.#threads[index] === thread) queue(index, message, reply);

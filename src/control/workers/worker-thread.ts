@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import type { SpanBatch } from "../../observe/traces/span.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
+import type { PageRequest, PageResponse } from "../../proxy/request/page-service.ts";
 import type {
   BoundAddress,
   FromWorker,
@@ -10,6 +11,7 @@ import type {
   WorkerData,
   WorkerQuestion,
 } from "../../proxy/worker/messages.ts";
+import type { PageQuestion } from "../../proxy/worker/remote-pages.ts";
 import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
 import { workerResponseTimeoutMs } from "../limits.ts";
 
@@ -26,6 +28,8 @@ export type QueueReceiver = (message: QueueMessage, reply: (message: QueueReply)
 export interface WorkerReceiver {
   readonly queue: QueueReceiver;
   spans(batch: SpanBatch): void;
+  /** Never rejects. */
+  page(request: PageRequest): Promise<PageResponse>;
 }
 
 /** A worker that does not respond within this time has failed. */
@@ -160,9 +164,16 @@ export class WorkerThread {
       case "spans":
         this.#receiver.spans(message.batch);
         break;
+      case "page":
+        void this.#respond(message);
+        break;
       default:
         this.#receiver.queue(message, this.#reply);
     }
+  }
+
+  async #respond({ id, request }: PageQuestion): Promise<void> {
+    this.#send({ type: "page", id, response: await this.#receiver.page(request) });
   }
 
   #applied(generation: number, response: ApplyResponse): void {

@@ -1,6 +1,7 @@
 /** All metrics, in the order of the page. */
 import type { Metric } from "./definition.ts";
 import { engineMetrics } from "./engine-definitions.ts";
+import { omniMetrics } from "./omni-definitions.ts";
 import { processMetrics, workerMetrics } from "./process-definitions.ts";
 import { originalMetrics, requestMetrics } from "./request-definitions.ts";
 
@@ -14,4 +15,5 @@ export const metricGroups: readonly MetricGroup[] = [
   { name: "engines", metrics: Object.values(engineMetrics) },
   { name: "workers", metrics: [...Object.values(workerMetrics), ...Object.values(processMetrics)] },
   { name: "original", metrics: Object.values(originalMetrics) },
+  { name: "omni", metrics: Object.values(omniMetrics) },
 ];

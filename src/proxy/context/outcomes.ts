@@ -276,6 +276,13 @@ export const outcomes = Object.freeze({
     "no",
     "The configuration rewrites this path in an endless loop.",
   ),
+  noPage: outcome(
+    "GP_NO_PAGE",
+    503,
+    "internal",
+    "safe",
+    "The proxy has too much to do to respond with this page; retry.",
+  ),
   notReady: outcome("GP_NOT_READY", 503, "decode", "safe", "No engine is fit to serve requests."),
   internal: outcome(
     "GP_INTERNAL",

@@ -73,6 +73,10 @@ export class RequestContext {
   requestId = "";
   /** nginx's `$request_id`, once it was asked for. */
   requestHex = "";
+  /** `$traceparent` where the client sent none, once it was asked for. */
+  newTrace = "";
+  /** `$start_time_ns`, once it was asked for. */
+  startNs = "";
 
   status = 0;
   bytesSent = 0;

@@ -21,7 +21,9 @@ import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
 import type { RoutedRequest } from "../routing/route-request.ts";
 import type { Routed, Server } from "../routing/server.ts";
+import { mayAskForUsage } from "../upstream/stream-usage.ts";
 import { BodyLease } from "./body-lease.ts";
+import { MainPage } from "./main-page.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
 import type { RequestClient, RequestServices } from "./request-services.ts";
@@ -39,7 +41,8 @@ export class RequestHandler implements ExchangeRequest {
   #encode: EncodeDriver | undefined;
   endpoint: Endpoint | undefined;
   #exchange: ExchangeDriver | undefined;
-  #models: ModelList | undefined;
+  /** What the proxy itself responds with, as long as that is being asked for. */
+  #reply: ModelList | MainPage | undefined;
   #finished = false;
   /** The error whose page is being served, and the status that the page is given; 0 = its own. */
   #pageOf: Outcome | undefined;
@@ -93,7 +96,8 @@ export class RequestHandler implements ExchangeRequest {
     }
     if (outcome !== undefined) this.ended(outcome);
     else if (response !== undefined) this.#return(response);
-    else this.#send(route);
+    else if (route.page === undefined) this.#send(route);
+    else this.#reply = new MainPage(this, route.page, route.config.readTimeoutMs);
   }
 
   /** The request cannot be read to its end. */
@@ -106,7 +110,7 @@ export class RequestHandler implements ExchangeRequest {
   /** Ends the request from outside: the client is gone or too slow. */
   abort(outcome: Outcome): void {
     this.#encode?.abort();
-    this.#models?.cancel();
+    this.#reply?.cancel();
     if (this.#exchange === undefined) this.ended(outcome);
     else this.#exchange.abort(outcome);
   }
@@ -159,7 +163,7 @@ export class RequestHandler implements ExchangeRequest {
       return;
     }
     const stores = isPost && generating?.storage !== undefined;
-    const mustBeObject = prefills || encodes || stores;
+    const mustBeObject = prefills || encodes || stores || mayAskForUsage(route, context);
     const problem = scanBody(context, this.worker, route, prefills, mustBeObject);
     if (generating) this.#timers?.comment(this.members);
     this.#generates = isPost && (generating !== undefined || !route.byEndpoint);
@@ -191,7 +195,7 @@ export class RequestHandler implements ExchangeRequest {
 
   #listModels(route: Route): void {
     const list = new ModelList(this, route, (json) => {
-      this.#models = undefined;
+      this.#reply = undefined;
       // Then one engine says what is wrong with the request, or with itself.
       if (json === undefined) this.#forward(route, false);
       else {
@@ -201,7 +205,7 @@ export class RequestHandler implements ExchangeRequest {
     });
     if (!list.isNeeded) this.#forward(route, false);
     else {
-      this.#models = list;
+      this.#reply = list;
       list.start();
     }
   }

@@ -7,6 +7,7 @@ import type { RequestTrace } from "../context/request-trace.ts";
 import type { ExchangeServices } from "../pd/driver/exchange-services.ts";
 import type { ClientPort } from "../response/response-writer.ts";
 import type { Route } from "../routing/route.ts";
+import type { PageService } from "./page-service.ts";
 
 /** The client's connection, as far as one request needs it. */
 export interface RequestClient extends ClientPort {
@@ -24,6 +25,8 @@ export interface RequestClient extends ClientPort {
 /** What requests need of their worker beyond what forwarding them does. */
 export interface RequestServices extends ExchangeServices {
   readonly bodies: { take(bytes: number): boolean; giveBack(bytes: number): void };
+  /** Pages about the whole proxy; undefined = there is no main thread that has them. */
+  readonly pages: PageService | undefined;
   /** Undefined = nobody reads metrics of requests. */
   readonly metrics: RequestMetrics | undefined;
   /** Undefined = requests are not traced. */

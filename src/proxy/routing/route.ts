@@ -42,6 +42,8 @@ export interface ErrorPage {
 export class Route {
   readonly config: RouteConfig;
   readonly match: MatchConfig;
+  /** Of the main thread; undefined = requests are forwarded. */
+  readonly page: RouteConfig["page"];
   readonly steps: Steps;
   readonly heads: HeadPlan;
   readonly redirects: Redirects;
@@ -87,6 +89,7 @@ export class Route {
     this.config = config;
     this.retryBudget = retryBudget;
     this.match = config.match;
+    this.page = config.page;
     this.prefillTimeouts = { ...config, totalTimeoutMs: config.prefillTimeoutMs };
     this.steps = compileSteps(config.steps, scope);
     this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint, deps.traces);
@@ -129,8 +132,9 @@ export class Route {
     return this.encodePool !== undefined || this.encodeLocation !== "";
   }
 
-  get forwards(): boolean {
-    return this.config.target !== undefined;
+  /** Whether it leads anywhere: to engines, or to a page. */
+  get responds(): boolean {
+    return (this.config.target ?? this.config.page) !== undefined;
   }
 
   /** The path as engines get it, which says what the request is for. */

@@ -95,7 +95,7 @@ export class Server {
       if (typeof result === "object") return { route, response: result };
       keepsPath ||= result === "keep-path";
       if (result !== "search-again") {
-        if (!route.forwards) return { route, outcome: outcomes.noRoute };
+        if (!route.responds) return { route, outcome: outcomes.noRoute };
         if (keepsPath) route = route.withPathKept;
         return route.refuses(context) ? { route, outcome: outcomes.engineControl } : { route };
       }

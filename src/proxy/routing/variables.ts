@@ -4,6 +4,7 @@ import type { VariableName } from "../../config/values/variables.ts";
 import type { LegRecord } from "../context/legs.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import { parseTraceParent } from "../context/trace-context.ts";
 import { bodyMember } from "./body-member.ts";
 import type { Render } from "./render.ts";
 
@@ -101,6 +102,26 @@ function requestIdHex(context: RequestContext): string {
   return context.requestHex;
 }
 
+/** One value, however often it is asked for: two looks at two clocks would differ by microseconds. */
+function startNs(context: RequestContext): string {
+  const { clock } = context.sources;
+  const wallUs = (clock.wallMs() - clock.nowMs() + context.startMs) * 1000;
+  context.startNs ||= String(BigInt(Math.round(wallUs)) * 1000n);
+  return context.startNs;
+}
+
+/** The client's; without one, a new trace begins with this request, which asks its engines to sample it. */
+function traceParent(context: RequestContext): string {
+  const { trace } = context;
+  if (trace !== undefined) {
+    return `00-${trace.traceId}-${trace.rootId}-0${trace.isSampled ? 1 : 0}`;
+  }
+  const given = context.head.fields.get("traceparent");
+  if (parseTraceParent(given) !== undefined) return given!;
+  context.newTrace ||= `00-${context.sources.ids.secret()}-${context.sources.ids.secret().slice(0, 16)}-01`;
+  return context.newTrace;
+}
+
 const isWhole = (outcome: Outcome | undefined) =>
   outcome === outcomes.answered || outcome === outcomes.returned;
 const last = (legs: readonly LegRecord[]) => legs.at(-1);
@@ -163,9 +184,11 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   server_name: (context) => context.serverName,
   server_port: (context) => String(context.connection.localPort),
   server_protocol: (context) => `HTTP/1.${context.head.minor}`,
+  start_time_ns: startNs,
   status: (context) => String(context.status).padStart(3, "0"),
   time_iso8601: (context) => timeIso(wallMs(context)),
   time_local: (context) => timeLocal(wallMs(context)),
+  traceparent: traceParent,
   upstream_addr: (context) => perTry(context, (leg) => leg.address),
   upstream_bytes_received: (context) => perTry(context, (leg) => String(leg.bytesReceived)),
   upstream_bytes_sent: (context) => perTry(context, (leg) => String(leg.bytesSent)),

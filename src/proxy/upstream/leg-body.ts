@@ -1,21 +1,24 @@
 /** The client's body as one leg is to have it, by the dialect's edits. */
 import { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
-import type { Dialect, Engines, KvTransfer } from "../../dialects/dialect.ts";
+import type { Engines, KvTransfer } from "../../dialects/dialect.ts";
 import { removeTransferFields } from "../../dialects/transfer-guard.ts";
 import { nameStoredResponse } from "../response/stored-response.ts";
+import type { Route } from "../routing/route.ts";
 import type { ForwardedRequest } from "./forwarded-request.ts";
 import type { Leg } from "./leg.ts";
+import { askForUsage, mayAskForUsage } from "./stream-usage.ts";
 
 /** Valid until the next call. @param transfer undefined = the request goes to one engine alone */
 export function legBody(
-  { embeddings, endpoint, worker }: ForwardedRequest,
+  { context, embeddings, endpoint, worker }: ForwardedRequest,
   members: TopLevel,
-  dialect: Dialect,
+  route: Route,
   transfer: KvTransfer | undefined,
   leg: Leg,
   engines: Engines,
 ): Edits {
+  const { dialect } = route;
   edits.start(members);
   removeTransferFields(members, edits);
   if (transfer === undefined) dialect.strip(members, edits);
@@ -25,7 +28,9 @@ export function legBody(
     dialect.merge?.decodeEdits?.(members, edits);
   }
   embeddings?.edit(members, edits);
-  if (leg.name === "decode") nameStoredResponse(edits, members, endpoint, leg.engine!, worker.ids);
+  if (leg.name !== "decode") return edits;
+  nameStoredResponse(edits, members, endpoint, leg.engine!, worker.ids);
+  if (mayAskForUsage(route, context)) askForUsage(members, edits);
   return edits;
 }
 

@@ -8,6 +8,7 @@ import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
 import type { ListeningSocket } from "../client/listeners.ts";
+import type { PageAnswer, PageQuestion } from "./remote-pages.ts";
 
 /** An address as it is bound: with the real port where the configuration says 0. */
 export type BoundAddress =
@@ -52,6 +53,7 @@ export type WorkerQuestion =
 
 export type ToWorker =
   | QueueReply
+  | PageAnswer
   /** Answered by `response` with the same id. */
   | { readonly type: "question"; readonly id: number; readonly question: WorkerQuestion }
   /**
@@ -78,6 +80,7 @@ export type ToWorker =
 
 export type FromWorker =
   | QueueMessage
+  | PageQuestion
   | {
       readonly type: "listening";
       readonly generation: number;

@@ -18,6 +18,7 @@ import { readTurn } from "../../transport/read-turn.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
 import { Listeners } from "../client/listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData, WorkerQuestion } from "./messages.ts";
+import { RemotePages } from "./remote-pages.ts";
 import { Worker } from "./worker.ts";
 
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
@@ -36,6 +37,7 @@ const accessLogs = new AccessLogs((message) => errorLog.error(message));
 const listeners = new Listeners(platform, inherited);
 /** One worker alone holds its prompts by itself: that spares each of them two messages. */
 const queue = workers > 1 ? new RemoteQueue((question) => say(question)) : undefined;
+const pages = new RemotePages((question) => say(question));
 const worker = new Worker({
   transport: platform,
   clock: systemClock,
@@ -46,6 +48,7 @@ const worker = new Worker({
   ids: systemIds,
   collectGarbage,
   ...(queue && { queue }),
+  pages,
   sendSpans: (batch) => say({ type: "spans", batch }),
   openLog: (file) => accessLogs.sink(file),
   log: (level, message, fields) => errorLog.log(level, message, fields),
@@ -145,6 +148,9 @@ port.on("message", (message: ToWorker) => {
     case "queue-rejected":
     case "queue-found":
       queue?.receive(message);
+      break;
+    case "page":
+      pages.receive(message);
       break;
     case "discovered":
       worker.applyDiscovered(message.discovered);

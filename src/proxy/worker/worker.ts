@@ -25,6 +25,7 @@ import { RequestMetrics } from "../context/request-metrics.ts";
 import { Scratch } from "../context/scratch.ts";
 import { Callbacks } from "../pd/callbacks.ts";
 import { KvLedger } from "../pd/kv/kv-ledger.ts";
+import type { PageService } from "../request/page-service.ts";
 import type { EngineLink } from "../upstream/connection/engine-link.ts";
 import { EngineLinks } from "../upstream/connection/engine-links.ts";
 import type { Tokenizers } from "../upstream/connection/tokenizers.ts";
@@ -39,8 +40,9 @@ import { WorkerMetrics } from "./worker-metrics.ts";
 
 export interface WorkerDeps extends CompileDeps, TracerDeps {
   readonly transport: Transport;
-  /** Where prompts of all workers wait; undefined = this worker is the only one. */
+  /** Where prompts of all workers wait, and who has pages of the whole proxy; undefined = this worker is alone. */
   readonly queue?: QueueService;
+  readonly pages?: PageService;
   /** Where metrics are counted; undefined = nowhere. */
   readonly metrics?: MetricsMemory;
   /** Gives memory back that nothing refers to; undefined = the runtime does that by itself. */
@@ -56,6 +58,7 @@ export class Worker implements CallbackServer, ClientServices {
   readonly pending: PendingBudget;
   readonly callbacks: Callbacks;
   readonly queue: QueueService;
+  readonly pages: PageService | undefined;
   readonly kvLedger: KvLedger;
   readonly reports: Reports;
   readonly counts: RequestCounts;
@@ -84,6 +87,7 @@ export class Worker implements CallbackServer, ClientServices {
     this.clock = deps.clock;
     this.explanations = new Explanations(deps.clock);
     this.ids = deps.ids;
+    this.pages = deps.pages;
     this.counts = deps.board.requests;
     this.#own = deps.metrics && new WorkerMetrics(deps.metrics);
     this.reports = new Reports(deps.log, deps.clock);

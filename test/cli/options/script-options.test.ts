@@ -28,3 +28,49 @@ it("leaves values alone that look like such an option", () => {
     workers: "2",
   });
 });
+
+const base =
+  "--prefill-servers-list 10.0.0.1:8100 --decode-servers-list 10.0.0.3:1,10.0.0.4:1,10.0.0.5:1";
+
+function configOf(line: string) {
+  const flags = readFlags(`${base} ${line}`.split(" "));
+  if ("error" in flags) throw new Error(flags.error);
+  const read = parseFlags(flags);
+  if ("errors" in read) throw new Error(read.errors.map(({ message }) => message).join("\n"));
+  return read.config;
+}
+
+it.each([
+  ["--stream-ops set_opt", true],
+  ["--stream-ops=add", true],
+  ["--stream-ops off", false],
+])("%s asks engines for usage, or does not", (line, streamUsage) => {
+  expect(configOf(line).servers[0]!.routes[0]).toMatchObject({ streamUsage });
+});
+
+it.each(["--enable-internal-metrics", "--enable-internal-metrics 128k"])(
+  "%s gives clients the metrics, whatever size is named",
+  (line) => {
+    const [metrics] = configOf(`${line} --log-level warn`).servers[0]!.routes;
+    expect(metrics).toMatchObject({ page: "vllm_metrics", match: { path: "/internal/metrics" } });
+  },
+);
+
+it("sends /metrics to the collectors, by turns", () => {
+  const { pools, servers } = configOf("--metrics-servers-list 10.0.0.8:9000,10.0.0.9:9000");
+  expect(pools["metrics"]!.engines).toHaveLength(2);
+  const [route] = servers[0]!.routes;
+  expect(route).toMatchObject({ match: { path: "/metrics" }, target: { pool: "metrics" } });
+});
+
+it("sends requests only to the last decode servers where attention is apart", () => {
+  const { pools } = configOf("--enable-attention-ffn-disaggregation --attention-num 2");
+  expect(pools["decode"]!.engines.map(({ url }) => url)).toEqual(["10.0.0.4:1", "10.0.0.5:1"]);
+});
+
+it.each([
+  ["--attention-num 4", /--attention-num 4 is more than the 3 engines/],
+  ["--stream-ops always", /unknown value "always" for --stream-ops: add, set_opt, off/],
+])("says what is wrong with %s", (line, message) => {
+  expect(() => configOf(line)).toThrow(message);
+});

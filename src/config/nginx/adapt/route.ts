@@ -18,6 +18,8 @@ import {
   prefill,
   prefillMinTokens,
   setRequestId,
+  streamOps,
+  traceHeadersForce,
 } from "../directives/proxy/prefill.ts";
 import {
   proxyConnectTimeout,
@@ -35,6 +37,7 @@ import { DirectiveError } from "../syntax/report.ts";
 import type { FlatLocation } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { readOmni } from "./omni.ts";
+import { readPage } from "./page.ts";
 import type { Pools } from "./pools.ts";
 import { type Pass, readProxyPass } from "./proxy-pass.ts";
 
@@ -60,12 +63,15 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     report.emerg(place, 'a location with "prefill" needs a "proxy_pass" for its decode');
   }
   const omni = readOmni(block, context.pools, report);
+  const page = readPage(block, pass !== undefined, report);
   noticeConnectionDirectives(block, context.loading);
   return {
     match,
     internal: isInternal,
+    ...(page && { page }),
     steps: readSteps(block),
     ...(pass && { target: pass.target, byEndpoint: false, engineControl: true }),
+    ...(pass && block.value(streamOps, "off") !== "off" && { streamUsage: true }),
     ...(encodes && { encode: { location: encodeLocation } }),
     ...(prefills && {
       prefill: { location: prefillLocation },
@@ -168,8 +174,19 @@ function readHeaders(block: Block, { host }: Pass, { report }: Loading): Record<
     given.add(key);
     headers.set(key, [name, value.value]);
   }
+  if (block.value(traceHeadersForce, false)) {
+    for (const [name, value] of traceHeaders) headers.set(name.toLowerCase(), [name, value]);
+  }
   return Object.fromEntries(headers.values());
 }
+
+/** Of `set_trace_headers_force`: a request's trace, and when it came, under the names that patched engines read. */
+const traceHeaders = [
+  ["Traceparent", "$traceparent"],
+  ["TTFT_traceparent", "$traceparent"],
+  ["Start_time_ns", "$start_time_ns"],
+  ["TTFT_Start_time", "$start_time_ns"],
+] as const;
 
 function noticeConnectionDirectives(block: Block, { report }: Loading): void {
   for (const directive of perConnection) {

@@ -18,6 +18,7 @@ import type { Report } from "../syntax/report.ts";
 import { ErrorPages } from "./error-pages.ts";
 import { flattenLocations } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
+import { addInternalMetrics } from "./page.ts";
 import { type RouteContext, readRoute, readSettings, readSteps } from "./route.ts";
 
 export type ServerInput = ConfigInput["servers"][number];
@@ -73,9 +74,12 @@ function readRoutes(
     const errorPages = pages.of(inner);
     if (errorPages.length > 0) routes[index]!.errorPages = errorPages;
   }
+  const match = addInternalMetrics(block, locations, routes);
+  const settings = () => ({ ...readSettings(block), accessLogs: readAccessLogs(block) });
+  const metrics: RouteInput[] = match ? [{ match, page: "vllm_metrics", ...settings() }] : [];
   const redirects = slashRedirects(routes);
   const rest = readUnmatched(block, routes, pages);
-  return [...routes, ...redirects, ...(rest === undefined ? [] : [rest])];
+  return [...routes, ...metrics, ...redirects, ...(rest === undefined ? [] : [rest])];
 }
 
 /** nginx redirects `/v1` to `/v1/` if only the latter has a location. */

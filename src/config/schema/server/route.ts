@@ -77,9 +77,29 @@ const prefillKeys = {
     ),
 };
 
+/** What the main thread can respond with in a route's place. Original: docs/migrating.md. */
+export const routePages = [
+  "metrics",
+  "vllm_metrics",
+  "omni_metrics",
+  "omni_health",
+  "omni_broadcast",
+] as const;
+
 export const routeSchema = z
   .strictObject({
     match: matchSchema,
+    page: z
+      .enum(routePages)
+      .optional()
+      .describe(
+        withDetails(
+          "What the proxy itself responds with, in place of engines (`docs/migrating.md`).",
+          "`metrics`: all metrics. `vllm_metrics`: those by vLLM's names alone.",
+          "`omni_metrics`, `omni_health`, `omni_broadcast`: those of omni_proxy.",
+          "Every client that reaches the route may ask for it.",
+        ),
+      ),
     internal: z
       .boolean()
       .default(false)
@@ -109,6 +129,15 @@ export const routeSchema = z
         withDetails(
           "Forward paths that control engines, such as `/sleep`. If off, they get 403 (`docs/security.md`).",
           "On in nginx.conf, whose locations say what is forwarded.",
+        ),
+      ),
+    streamUsage: z
+      .boolean()
+      .default(false)
+      .describe(
+        withDetails(
+          "Ask engines for the usage in every event of a stream, as if the client had (`stream_options`).",
+          "For completions and chats with `stream: true`. Clients get what engines send.",
         ),
       ),
     setHeaders: z

@@ -5,8 +5,9 @@ import type { MetricsMemory } from "../../../observe/metrics/metrics-memory.ts";
 import type { Pool } from "../../../pool/pool.ts";
 import type { RequestCounts } from "../../../scoreboard/request-counts.ts";
 import type { WorkerCounts } from "../../workers/restarts.ts";
-import type { PoolReport } from "../engines.ts";
-import type { KvPoolReport } from "../kv.ts";
+import type { AdminSource } from "../admin-source.ts";
+import { type PoolReport, reportsOf } from "../engines.ts";
+import { type KvPoolReport, kvReports } from "../kv.ts";
 import { writeEngines } from "./engine-families.ts";
 import { type Build, writeProcess } from "./process-families.ts";
 import { writeRequests, writeRetries, writeWaiting } from "./request-families.ts";
@@ -21,6 +22,17 @@ export interface MetricsSource {
   /** Undefined = there are no workers yet. */
   readonly metrics: MetricsMemory | undefined;
   readonly requests: RequestCounts | undefined;
+}
+
+/** Everything, of a proxy that runs. @param nowMs since the epoch */
+export async function metricsPage(source: AdminSource, nowMs: number): Promise<string> {
+  const all = {
+    ...source,
+    config: source.config.metrics,
+    poolReports: await reportsOf(source, nowMs),
+    kvReports: kvReports(source.pools, nowMs),
+  };
+  return metricsText(all, nowMs);
 }
 
 /** @param nowMs since the epoch */

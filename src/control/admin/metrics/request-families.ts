@@ -50,7 +50,12 @@ export function writeRequests(out: Exposition, memory: MetricsMemory, vllmNames:
       });
     }
   }
-  if (vllmNames) writeVllmNames(out, rows, ended);
+  if (vllmNames) writeVllm(out, rows, ended);
+}
+
+/** What vLLM and the original count of requests, by their names alone. */
+export function writeVllmNames(out: Exposition, memory: MetricsMemory): void {
+  writeVllm(out, memory.rows.read().filter(isInUse), memory.outcomes.read().filter(isInUse));
 }
 
 /** The row for what has no other one is there from the start. */
@@ -63,7 +68,7 @@ function byModel([route = "", model = ""]: readonly string[]) {
 }
 
 /** The same by vLLM's names and labels, over all routes; and what the original counts. */
-function writeVllmNames(out: Exposition, rows: readonly Series[], ended: readonly Series[]): void {
+function writeVllm(out: Exposition, rows: readonly Series[], ended: readonly Series[]): void {
   const models = [...sumByModel(rows)];
   for (const name of histogramNames) {
     const metric: Metric = requestHistograms[name];
@@ -83,11 +88,13 @@ function writeVllmNames(out: Exposition, rows: readonly Series[], ended: readonl
       family.add(vllmLabels(model), sum);
     }
   }
+  // What the configuration itself responds is no request of the original's.
+  const counted = ended.filter(({ labels: [, , outcome] }) => outcome !== outcomes.returned.code);
   const succeeds = ({ labels: [, , outcome, status] }: Series) =>
     outcome === outcomes.answered.code && Number(status) < 400;
   for (const [metric, counts] of [
-    [originalMetrics.success, ended.filter(succeeds)],
-    [originalMetrics.failure, ended.filter((one) => !succeeds(one))],
+    [originalMetrics.success, counted.filter(succeeds)],
+    [originalMetrics.failure, counted.filter((one) => !succeeds(one))],
   ] as const) {
     const family = out.family(metric);
     for (const [model, [count]] of sumByModel(counts)) family.add(vllmLabels(model), count);

@@ -73,8 +73,7 @@ export class Attempt {
     const members = this.dialectRequest?.members;
     const name = leg === prefill ? "prefill" : "decode";
     const edits =
-      members &&
-      legBody(this.#request, members, route.dialect, transfer, leg, engines ?? noEngines);
+      members && legBody(this.#request, members, route, transfer, leg, engines ?? noEngines);
     if (edits !== undefined && leg === decode) this.#merger.edit(members!, edits);
     const message = {
       context,

@@ -9,6 +9,14 @@ import type { ReturnedReply } from "../../routing/rewrite.ts";
 import type { ClientResponse } from "../client-response.ts";
 import { errorBody } from "./error-body.ts";
 
+interface LocalPage {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** Methods, with status 405. */
+  readonly allow?: string;
+}
+
 let dateLine = "";
 let dateSecond = 0;
 
@@ -61,6 +69,17 @@ export function finalReply(
   { contentType, body }: FinalReply,
 ): void {
   response.local(200, "OK", `${common(context)}Content-Type: ${contentType}\r\n`, body);
+}
+
+/** A page of the main thread. */
+export function pageReply(
+  response: ClientResponse,
+  context: RequestContext,
+  { status, contentType, body, allow }: LocalPage,
+): void {
+  const allowed = allow === undefined ? "" : `Allow: ${allow}\r\n`;
+  const lines = `${common(context)}Content-Type: ${contentType}\r\n${allowed}`;
+  response.local(status, reasonOf(status), lines, Buffer.from(body));
 }
 
 /** Of a stream that waits for its first token. */

@@ -2,7 +2,7 @@
  * omni_proxy's directives: one in a location replaces `prefill`, `proxy_pass`, the dialect and the policies of both
  * upstreams.
  */
-import { number, oneOf, reading, text } from "../../reading/arguments.ts";
+import { flag, number, oneOf, reading, text } from "../../reading/arguments.ts";
 import type { Context } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
@@ -75,6 +75,24 @@ export const omniDecodeMaxNumSeqs = honoured(
   { byDefault: "32" },
 );
 
+export const omniMetrics = honoured("omni_proxy_metrics", here, flag, "`page: omni_metrics`", {
+  byDefault: "`off`",
+});
+export const omniHealthStatus = honoured(
+  "omni_proxy_health_status",
+  here,
+  flag,
+  "`page: omni_health`",
+  { byDefault: "`off`" },
+);
+export const omniBroadcast = honoured(
+  "omni_proxy_broadcast",
+  here,
+  oneOf("on"),
+  "`page: omni_broadcast`",
+  { byDefault: "`off`" },
+);
+
 const notOrdered = "requests are placed in the order of their arrival";
 
 export const omniDirectives: readonly Directive[] = [
@@ -84,6 +102,9 @@ export const omniDirectives: readonly Directive[] = [
   omniMaxBatchNumToken,
   omniPrefillMaxNumSeqs,
   omniDecodeMaxNumSeqs,
+  omniMetrics,
+  omniHealthStatus,
+  omniBroadcast,
   ignored("omni_proxy_model_path", here, text, "tokens are estimated from bytes"),
   ignored(
     "omni_proxy_vllm_kv_port_offset",

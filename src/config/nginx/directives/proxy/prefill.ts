@@ -1,6 +1,6 @@
 /** Directives of P/D: where prefill and encode go, and how the KV cache is transferred. */
 import { routeDialects } from "../../../schema/dialects.ts";
-import { flag, oneOf, reading } from "../../reading/arguments.ts";
+import { flag, oneOf, reading, size } from "../../reading/arguments.ts";
 import { anyHttp } from "../../reading/context.ts";
 import { type Directive, honoured, rejected } from "../../reading/directive.ts";
 import { parseNumber } from "../../reading/units.ts";
@@ -63,6 +63,36 @@ export const setRequestId = honoured("set_request_id", anyHttp, flag, "`requestI
   byDefault: "`off`",
 });
 
+export const streamOps = honoured(
+  "stream_ops",
+  anyHttp,
+  oneOf("off", "set_opt", "add"),
+  "`streamUsage`",
+  {
+    byDefault: "`off`",
+    note: "`set_opt` and `add` are the same: a request that is not streamed stays so.",
+  },
+);
+export const traceHeadersForce = honoured(
+  "set_trace_headers_force",
+  anyHttp,
+  flag,
+  "`Traceparent`, `TTFT_traceparent`, `Start_time_ns` and `TTFT_Start_time` in `setHeaders`",
+  { byDefault: "`off`" },
+);
+export const internalMetrics = honoured(
+  "enable_internal_metrics",
+  anyHttp,
+  size,
+  "`page: vllm_metrics`",
+  {
+    byDefault: "none",
+    note:
+      "`/internal/metrics` of its server responds, or, in a location without a target, that location. " +
+      "The size has no effect.",
+  },
+);
+
 const usePrefill = "use prefill and one upstream per role";
 
 export const prefillDirectives: readonly Directive[] = [
@@ -73,19 +103,16 @@ export const prefillDirectives: readonly Directive[] = [
   prefillMinTokens,
   explain,
   setRequestId,
+  streamOps,
+  traceHeadersForce,
+  internalMetrics,
   rejected("prefill_refactor", usePrefill),
   rejected("prefill_servers_list", usePrefill),
   rejected("decode_servers_list", usePrefill),
   rejected("bootstrap_ports_list"),
   rejected("pd_backend", "", ["vllm"]),
   rejected("pd_distribution", usePrefill),
-  rejected("stream_ops", "", ["off"]),
-  rejected("set_trace_headers_force", "", ["off"]),
-  rejected("enable_internal_metrics"),
   ...omniDirectives,
-  rejected("omni_proxy_metrics"),
-  rejected("omni_proxy_health_status"),
-  rejected("omni_proxy_broadcast"),
   rejected("omni_proxy_prefill_groups"),
   rejected("omni_proxy_decode_groups"),
 ];
