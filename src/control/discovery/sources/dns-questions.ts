@@ -56,7 +56,7 @@ export class DnsQuestions {
   /** Of each engine, without its URL. */
   readonly settings: EngineConfig;
   readonly #config: DnsSourceConfig;
-  #server: NameServer;
+  #server: NameServer | undefined;
   readonly #newServer: () => NameServer;
   readonly #name: string;
   /** `:port` and what follows. */
@@ -65,32 +65,32 @@ export class DnsQuestions {
   constructor(config: DnsSourceConfig, newServer: () => NameServer = () => serverOf(config)) {
     this.#config = config;
     this.#newServer = newServer;
-    this.#server = newServer();
     this.settings = withFailureDefaults({ url: "", ...config.engine });
     const [, name = "", rest = ""] = /^(?:http:\/\/)?([^:@/?]*)(.*)$/is.exec(config.dns) ?? [];
     this.#name = name;
     this.#rest = rest;
   }
 
-  /** Never rejects, and always ends: a resolver that does not is given up for another one. */
+  /**
+   * Never rejects, and always ends. Each time by another resolver: that of Bun 1.4 keeps for an hour that a name has no
+   * records, and one that does not end by its own time-outs may never end.
+   */
   async ask(): Promise<DnsAnswer> {
+    this.#server = this.#newServer();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<DnsAnswer>((resolve) => {
-      timer = setTimeout(() => {
-        // It is not cancelled: what does not end by its own time-outs may not end by that either.
-        this.#server = this.#newServer();
-        resolve({ kind: "unanswered", why: "ETIMEOUT" });
-      }, dnsAnswerMsMax);
+      const answer = { kind: "unanswered", why: "ETIMEOUT" } as const;
+      timer = setTimeout(() => resolve(answer), dnsAnswerMsMax);
     });
-    const answer = await Promise.race([this.#ask(), late]);
+    const answer = await Promise.race([this.#ask(this.#server), late]);
     clearTimeout(timer);
     return answer;
   }
 
-  async #ask(): Promise<DnsAnswer> {
+  async #ask(server: NameServer): Promise<DnsAnswer> {
     try {
-      if (this.#config.type === "SRV") return await this.#services();
-      const records = await this.#addresses(this.#name);
+      if (this.#config.type === "SRV") return await this.#services(server);
+      const records = await this.#addresses(server, this.#name);
       const engines = hostsOf(records).map((host) => ({
         url: `http://${host}${this.#rest}`,
         backup: false,
@@ -103,17 +103,17 @@ export class DnsQuestions {
   }
 
   close(): void {
-    this.#server.cancel();
+    this.#server?.cancel();
   }
 
-  async #services(): Promise<DnsAnswer> {
-    const records = await this.#server.resolveSrv(this.#name);
+  async #services(server: NameServer): Promise<DnsAnswer> {
+    const records = await server.resolveSrv(this.#name);
     const best = Math.min(...records.map(({ priority }) => priority));
     const targets = new Map<string, AddressRecord[]>();
     const names = new Set(records.slice(0, dnsTargetsMax).map(({ name }) => name));
     await eachOf(names, dnsAtOnceMax, async (name) => {
       // A target that has no address is no engine; one without an answer is no answer at all.
-      targets.set(name, await this.#addresses(name).catch(noneIfAbsent));
+      targets.set(name, await this.#addresses(server, name).catch(noneIfAbsent));
     });
     const engines = records.flatMap(({ name, port, priority, weight }) =>
       hostsOf(targets.get(name) ?? []).map((host) => ({
@@ -129,11 +129,11 @@ export class DnsQuestions {
   }
 
   /** Of both families, if both are asked for. Rejects if there are none, or one is not answered. */
-  async #addresses(name: string): Promise<AddressRecord[]> {
+  async #addresses(server: NameServer, name: string): Promise<AddressRecord[]> {
     const { type } = this.#config;
     const questions = [
-      ...(type === "AAAA" ? [] : [this.#server.resolve4(name, { ttl: true })]),
-      ...(type === "A" ? [] : [this.#server.resolve6(name, { ttl: true })]),
+      ...(type === "AAAA" ? [] : [server.resolve4(name, { ttl: true })]),
+      ...(type === "A" ? [] : [server.resolve6(name, { ttl: true })]),
     ];
     const results = await Promise.allSettled(questions);
     const failures = results.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
