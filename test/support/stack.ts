@@ -103,16 +103,21 @@ export class Engine {
     return (await (await fetch(`${this.url}/debug/state`)).json()) as EngineState;
   }
 
-  /** Of the last 64 requests, as they arrived, all but those for models: the proxy's own come at any time. */
+  /** Of the last 64 requests, as they arrived, all but those by which the proxy asks engines, at any time. */
   async requests(): Promise<RecordedRequest[]> {
     const last = (await (await fetch(`${this.url}/debug/requests`)).json()) as RecordedRequest[];
-    return last.filter((request) => request.path !== "/v1/models");
+    return last.filter(({ path }) => path !== "/v1/models" && path !== "/version");
   }
 
   async setFault(fault: FaultInput): Promise<void> {
     const body = JSON.stringify(fault);
     const response = await fetch(`${this.url}/debug/fault`, { method: "POST", body });
     if (!response.ok) throw new Error(await response.text());
+  }
+
+  /** Those that are still in force. */
+  async faults(): Promise<unknown[]> {
+    return (await (await fetch(`${this.url}/debug/fault`)).json()) as unknown[];
   }
 
   /** Frees the KV that it holds for others, as if all leases were over; with the state after that. */
