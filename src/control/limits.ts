@@ -39,6 +39,10 @@ export const broadcastTimeoutMsMax = 600_000;
 export const broadcastResponseBytesMax = 65_536;
 /** Each engine has so long to respond when a client asks for omni_proxy's report of health. */
 export const omniHealthTimeoutMs = 1_000;
+/** Changes of the configuration that one response lists. */
+export const configChangesMax = 1_000;
+/** Requests that were let in before the listener moved have so long to be responded to. */
+export const adminCloseDelayMs = 2_000;
 export const workerResponseTimeoutMs = 1_000;
 /**
  * Workers: one that gives no sign of life for so long hangs, by so many looks in a row, and is ended; if that takes too

@@ -1,5 +1,7 @@
 /** What the pages of the admin listener read, and what they may change. */
+import type { ConfigProblem } from "../../config/problems/problem.ts";
 import type { Config } from "../../config/schema/schema.ts";
+import type { ConfigChange } from "../../config/values/config-changes.ts";
 import type { MetricsMemory } from "../../observe/metrics/metrics-memory.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
@@ -16,8 +18,11 @@ export interface AdminSource {
   readonly build: Build;
   readonly workers: WorkerCounts;
   readonly isDraining: boolean;
-  /** In force, as written. */
+  /** In force, as written, and with what operators have changed since. */
   readonly config: Config;
+  /** The same with what was discovered: engines of sources, dialects. */
+  readonly resolved: Config;
+  readonly configuration: ConfigurationControl;
   readonly pools: readonly Pool[];
   /** Undefined = there are no workers yet. */
   readonly requests: RequestCounts | undefined;
@@ -32,3 +37,19 @@ export interface AdminSource {
   ask(question: WorkerQuestion): Promise<readonly unknown[]>;
   shadows(): Promise<readonly ShadowReport[]>;
 }
+
+/** How operators change the configuration of a running proxy. */
+export interface ConfigurationControl {
+  /** As the file or the flags had it at the last reload. */
+  readonly written: Config;
+  reload(): Promise<ReloadReport>;
+  /** What a reload would change now. */
+  difference(): Promise<ReloadReport>;
+  /** Until the next reload. @returns why it cannot be; none = it is in force */
+  change(update: (config: Config) => Config): Promise<readonly string[]>;
+}
+
+/** What a reload has changed or would change, or why it has not; then the old configuration is in force. */
+export type ReloadReport =
+  | { readonly changes: readonly ConfigChange[]; readonly warnings: readonly string[] }
+  | { readonly failed: string; readonly problems: readonly ConfigProblem[] };

@@ -1,6 +1,5 @@
 /** The routes of the listeners for operators: the one table that is served, and that describes itself. */
 import { z } from "zod";
-import { maskConfig } from "../../config/values/secrets.ts";
 import { expositionType } from "../../observe/metrics/exposition.ts";
 import { broadcastRoute } from "./broadcast.ts";
 import { engineControlRoutes } from "./engine-control.ts";
@@ -11,9 +10,12 @@ import { kvPoolSchema, kvReports } from "./kv.ts";
 import { metricsPage } from "./metrics/page.ts";
 import { openApiRoute } from "./openapi.ts";
 import { otherProxyRoutes } from "./other-proxies.ts";
+import { policyRoutes } from "./policy.ts";
+import { configurationRoutes } from "./reconfigure.ts";
 import { json } from "./response.ts";
 import type { AdminCall, AdminRoute } from "./route.ts";
 import { named } from "./schemas.ts";
+import { servedRoute } from "./served.ts";
 import { shadowSchema } from "./shadow.ts";
 
 const read = { method: "GET" } as const;
@@ -51,18 +53,6 @@ const engineRoutes: readonly AdminRoute[] = [
   },
 ];
 
-const configRoute: AdminRoute = {
-  ...read,
-  group: "configuration",
-  path: "/admin/config",
-  id: "getConfig",
-  summary: "The configuration in force, with all defaults. Secrets are `***`.",
-  responses: {
-    200: named("Config", z.looseObject({}).describe("As docs/configuration.md describes it.")),
-  },
-  respond: ({ source }) => json(200, maskConfig(source.config).config),
-};
-
 /** The page of the listener for metrics alone. */
 export const metricsRoutes: readonly AdminRoute[] = [
   {
@@ -82,7 +72,9 @@ export const adminRoutes: readonly AdminRoute[] = [
   { ...metricsRoutes[0]!, path: "/admin/metrics", id: "getAdminMetrics" },
   ...engineRoutes,
   explainRoute,
-  configRoute,
+  ...configurationRoutes,
+  servedRoute,
+  ...policyRoutes,
   openApiRoute(() => adminRoutes),
   ...otherProxyRoutes,
 ];

@@ -10,6 +10,7 @@ import type { OperatorListener } from "../../config/schema/operators.ts";
 import { descriptorOf } from "../../transport/descriptor.ts";
 import {
   adminBodyBytesMax,
+  adminCloseDelayMs,
   adminConnectionsMax,
   adminHeadBytesMax,
   adminRequestTimeoutMs,
@@ -97,7 +98,8 @@ export class AdminServer {
   use(config: OperatorListener | undefined): void {
     this.#access = this.#nextAccess;
     if (config !== undefined && adminKey(config) === this.#listening?.key) return;
-    this.#closeOne(this.#listening);
+    // A reload that is asked for here is responded to before its connection ends.
+    this.#closeOne(this.#listening, adminCloseDelayMs);
     this.#listening = this.#next;
     this.#next = undefined;
   }
@@ -196,10 +198,12 @@ export class AdminServer {
     }
   }
 
-  #closeOne(listening: BoundServer | undefined): void {
+  #closeOne(listening: BoundServer | undefined, delayMs = 0): void {
     listening?.listener.close();
     listening?.http.close();
-    listening?.http.closeAllConnections();
+    const closeAll = () => listening?.http.closeAllConnections();
+    if (delayMs === 0) closeAll();
+    else setTimeout(closeAll, delayMs).unref();
   }
 }
 

@@ -36,6 +36,8 @@ export interface ControlPlaneOptions {
   isEnding(): boolean;
   /** Engines or dialects have changed: `applyAgain` is to be called. */
   changed(): void;
+  /** What operators may change of the configuration. */
+  configuration(): AdminSource["configuration"];
   /** A worker hangs and cannot be ended: connections would still come to it. */
   stuck(worker: number): void;
 }
@@ -56,11 +58,14 @@ export class ControlPlane {
   readonly #spans: SpanExports;
   #supervisor: Supervisor | undefined;
   #config: Config;
+  /** The same as workers have it: with what was discovered. */
+  #ready: Config;
 
   constructor(options: ControlPlaneOptions) {
     const { config, clock, runtime, log, inheritance } = options;
     this.#options = options;
     this.#config = config;
+    this.#ready = config;
     this.workers = countWorkers(config.workers, runtime);
     const deps = {
       log: log.log.bind(log),
@@ -216,7 +221,9 @@ export class ControlPlane {
       this.#supervisor = supervisor;
       supervisor.applyDiscovered(this.#discovery.discovered);
       try {
-        return await supervisor.start(ready);
+        const addresses = await supervisor.start(ready);
+        this.#ready = ready;
+        return addresses;
       } catch (error) {
         const { code } = error as ServeError;
         const { ports } = this.#preparation;
@@ -230,7 +237,9 @@ export class ControlPlane {
   async #applyToWorkers(config: Config): Promise<void> {
     if (this.#options.isEnding() || this.#supervisor === undefined) return;
     const known = await this.#preparation.keysOf(this.#config);
-    await this.#supervisor.apply(await this.#preparation.ready(config, known));
+    const ready = await this.#preparation.ready(config, known);
+    await this.#supervisor.apply(ready);
+    this.#ready = ready;
   }
 
   #adminSource(): AdminSource {
@@ -240,6 +249,8 @@ export class ControlPlane {
       workers: supervisor?.workers ?? { alive: 0, configured: this.workers, died: 0, hung: 0 },
       isDraining: this.#options.isEnding(),
       config: this.#config,
+      resolved: this.#ready,
+      configuration: this.#options.configuration(),
       pools: supervisor?.pools ?? [],
       requests: supervisor?.counted.view.requests,
       metrics: supervisor?.counted.metrics,

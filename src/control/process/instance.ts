@@ -1,5 +1,5 @@
 /** One running proxy: its life from start to end, its pid file, its error log, and what it does at each signal. */
-import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
+import type { Runtime } from "../../config/check/runtime.ts";
 import type { LoadResult } from "../../config/load.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
@@ -11,7 +11,7 @@ import { ControlPlane } from "./control-plane.ts";
 import { type Command, type Inheritance, sayReady } from "./inheritance.ts";
 import { checkLogFiles } from "./log-files.ts";
 import { OwnedPidFile } from "./owned-pid-file.ts";
-import { loadAgain, Reloads } from "./reloads.ts";
+import { Reconfiguration } from "./reconfiguration.ts";
 import { Upgrade } from "./upgrade.ts";
 
 export interface InstanceOptions {
@@ -51,7 +51,7 @@ export class Instance {
   readonly #options: InstanceOptions;
   readonly #plane: ControlPlane;
   readonly #pidFile = new OwnedPidFile();
-  readonly #reloads = new Reloads(() => this.#reloadOnce());
+  readonly #changes: Reconfiguration;
   readonly #upgrade: Upgrade;
   #end!: (code: number) => void;
   #draining = false;
@@ -68,8 +68,17 @@ export class Instance {
       ...options,
       log,
       isEnding: () => this.#draining || this.#stopping,
-      changed: () => void this.#reloads.between(() => this.#plane.applyAgain()),
+      changed: () => void this.#changes.between(() => this.#plane.applyAgain()),
       stuck: (worker) => this.#abandon(worker),
+      configuration: () => this.#changes,
+    });
+    this.#changes = new Reconfiguration({
+      runtime: options.runtime,
+      log,
+      load: options.load,
+      plane: this.#plane,
+      obstacle: () => this.#obstacle(),
+      applied: (applied) => this.#use(applied),
     });
     this.#upgrade = new Upgrade({
       log,
@@ -112,7 +121,7 @@ export class Instance {
   /** A reload or an upgrade that is asked for meanwhile comes after the start. */
   async #startPlane(): Promise<readonly BoundAddress[]> {
     let started: Promise<readonly BoundAddress[]> | undefined;
-    await this.#reloads.between(async () => {
+    await this.#changes.between(async () => {
       started = this.#plane.start();
       await started.catch(() => {});
     });
@@ -120,8 +129,8 @@ export class Instance {
   }
 
   /** Reads the configuration again and applies it; on any error the old one stays. Resolves when that is decided. */
-  reload(): Promise<void> {
-    return this.#reloads.request();
+  async reload(): Promise<void> {
+    await this.#changes.reload();
   }
 
   reopen(): void {
@@ -180,37 +189,16 @@ export class Instance {
     this.#end(1);
   }
 
-  async #reloadOnce(): Promise<void> {
-    if (this.#draining || this.#stopping || this.#plane.supervisor === undefined) return;
-    const { log } = this;
-    if (this.#upgrade.isUnderWay) {
-      log.warn("no reload: another process takes over, which has read the configuration");
-      return;
-    }
-    log.notice("reconfiguring");
-    try {
-      const config = await loadAgain(this.#options.load, log);
-      if (config === undefined) return;
-      checkLogFiles(config);
-      await this.#plane.apply(config);
-      // A signal may have stopped it meanwhile.
-      if (this.#stopping) return;
-      this.#use(config);
-      log.notice("the new configuration is in force");
-    } catch (error) {
-      log.emerg((error as Error).message);
-      log.error("the old configuration stays in force");
-    }
+  /** Why the configuration cannot be changed now. */
+  #obstacle(): string | undefined {
+    if (this.#draining || this.#stopping) return "this process is ending";
+    if (this.#plane.supervisor === undefined) return "the process has not started yet";
+    if (!this.#upgrade.isUnderWay) return undefined;
+    return "another process takes over, which has read the configuration";
   }
 
   /** Applies the configuration to what this instance has itself. */
   #use(config: Config): void {
-    const { workers } = this.#plane;
-    const wanted = countWorkers(config.workers, this.#options.runtime);
-    if (wanted !== workers) {
-      const what = `the number of workers stays ${workers}`;
-      this.log.warn(`${what}: a reload cannot change it, restart or upgrade to get ${wanted}`);
-    }
     const problem = this.#pidFile.moveTo(config.pidFile ?? this.#options.pidFile);
     if (problem !== undefined) this.log.error(problem);
     this.log.configure(config.errorLog);
@@ -229,7 +217,7 @@ export class Instance {
   /** For the process that takes over, when no reload runs. */
   async #leave(): Promise<Inheritance | string> {
     let left: Inheritance | string = "";
-    await this.#reloads.between(async () => {
+    await this.#changes.between(async () => {
       left = await this.#plane.leave();
     });
     return left;

@@ -1,0 +1,122 @@
+/** Changes while it runs: none may be lost, half done, or outlive the reload that takes it back. */
+import { expect, test } from "vitest";
+import type { Runtime } from "../../../src/config/check/runtime.ts";
+import type { LoadResult } from "../../../src/config/load.ts";
+import type { Config } from "../../../src/config/schema/schema.ts";
+import { parseYaml } from "../../../src/config/yaml/read-yaml.ts";
+import { Reconfiguration } from "../../../src/control/process/reconfiguration.ts";
+import type { ErrorLog } from "../../../src/observe/error-log.ts";
+
+const runtime: Runtime = { name: "Node", version: "24.0.0", cores: 2, sharedPorts: true };
+
+function written(text: string): Config {
+  const parsed = parseYaml(text, "gp.yaml");
+  if ("errors" in parsed) throw new Error(parsed.errors[0]!.message);
+  return parsed.config;
+}
+const text = (level: string) => `
+errorLog: { level: ${level} }
+pools: { p: { engines: [{ url: "http://a:1" }] } }
+servers:
+  - listen: [{ port: 1 }]
+    routes: [{ match: { kind: prefix, path: / }, target: { pool: p } }]
+`;
+
+function instance(loaded: { result: LoadResult }) {
+  const state = {
+    config: written(text("warn")),
+    fails: false,
+    obstacle: undefined as string | undefined,
+  };
+  const plane = {
+    get config() {
+      return state.config;
+    },
+    workers: 1,
+    async apply(config: Config) {
+      if (state.fails) throw new Error("bind() failed");
+      state.config = config;
+    },
+  };
+  const say = () => {};
+  const changes = new Reconfiguration({
+    runtime,
+    log: { notice: say, warn: say, error: say, emerg: say, log: say } as unknown as ErrorLog,
+    load: () => loaded.result,
+    obstacle: () => state.obstacle,
+    plane,
+    applied: say,
+  });
+  return { state, changes };
+}
+const good = (level: string) => ({ result: { config: written(text(level)), notices: [] } });
+const withLevel = (level: "debug") => (config: Config) => ({
+  ...config,
+  errorLog: { ...config.errorLog, level },
+});
+
+test("the difference is what the reload then changes, and nothing is left of it afterwards", async () => {
+  const { state, changes } = instance(good("error"));
+  const difference = await changes.difference();
+  expect(difference).toMatchObject({
+    changes: [{ path: "errorLog.level", before: "warn", after: "error" }],
+  });
+  expect(state.config.errorLog.level).toBe("warn");
+  expect(await changes.reload()).toEqual(difference);
+  expect(state.config.errorLog.level).toBe("error");
+  expect(await changes.difference()).toMatchObject({ changes: [] });
+});
+
+test("a wrong file changes nothing, and its problems come back with their places", async () => {
+  const problem = {
+    level: "emerg",
+    message: "wrong",
+    file: "gp.yaml",
+    line: 2,
+    column: 3,
+  } as const;
+  const { state, changes } = instance({ result: { errors: [problem], notices: [] } });
+  expect(await changes.reload()).toMatchObject({ problems: [problem] });
+  expect(state.config.errorLog.level).toBe("warn");
+});
+
+test("what cannot be applied is reported, and the next reload may apply it", async () => {
+  const { state, changes } = instance(good("error"));
+  state.fails = true;
+  expect(await changes.reload()).toMatchObject({
+    failed: expect.stringContaining("bind() failed"),
+  });
+  expect(await changes.change(withLevel("debug"))).toEqual(["bind() failed"]);
+  expect(changes.written.errorLog.level).toBe("warn");
+  state.fails = false;
+  expect(await changes.reload()).toMatchObject({ changes: [{ after: "error" }] });
+});
+
+test("an operator's change is in force until the reload, which takes it back", async () => {
+  const { state, changes } = instance(good("warn"));
+  expect(await changes.change(withLevel("debug"))).toEqual([]);
+  expect(state.config.errorLog.level).toBe("debug");
+  expect(changes.written.errorLog.level).toBe("warn");
+  expect(await changes.reload()).toMatchObject({ changes: [{ before: "debug", after: "warn" }] });
+});
+
+test("a change that the checks of a configuration refuse is not applied", async () => {
+  const { state, changes } = instance(good("warn"));
+  const problems = await changes.change((config) => ({
+    ...config,
+    servers: config.servers.map((server) => ({
+      ...server,
+      routes: server.routes.map((route) => ({ ...route, target: { pool: "none" } })),
+    })),
+  }));
+  expect(problems[0]).toContain("none");
+  expect(state.config.servers[0]!.routes[0]!.target).toEqual({ pool: "p" });
+});
+
+test("nothing changes while another process takes over", async () => {
+  const { state, changes } = instance(good("error"));
+  state.obstacle = "another process takes over";
+  expect(await changes.change(withLevel("debug"))).toEqual(["another process takes over"]);
+  expect(await changes.reload()).toEqual({ failed: "another process takes over", problems: [] });
+  expect(state.config.errorLog.level).toBe("warn");
+});
