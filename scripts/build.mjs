@@ -3,8 +3,9 @@
  * included, a process and each of its worker threads took two to three times the CPU time to start. `npm run build`
  * runs this, and `tsc -p tsconfig.build.json` for the types.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { build } from "rolldown";
+import { buildPage } from "./build-page.mjs";
 
 /** What is loaded by its name: by the launcher, as a worker thread, by other packages, by scripts and tests. */
 const entries = [
@@ -24,11 +25,15 @@ const entries = [
 
 const libraryFolder = /^\/.*\/node_modules\/(@[^/]+\/)?[^/]+/;
 
+const page = await buildPage();
+
 /** The licences of the libraries whose code gets into `dist/` ask for their text beside it. */
 const licences = {
   name: "licences",
   generateBundle() {
-    const folders = [...this.getModuleIds()].flatMap((id) => libraryFolder.exec(id)?.[0] ?? []);
+    const folders = [...this.getModuleIds(), ...page.moduleIds].flatMap(
+      (id) => libraryFolder.exec(id)?.[0] ?? [],
+    );
     const texts = [...new Set(folders)].map((folder) => readFileSync(`${folder}/LICENSE`, "utf8"));
     this.emitFile({ type: "asset", fileName: "LICENCES", source: texts.sort().join("\n\n") });
   },
@@ -46,3 +51,4 @@ await build({
     chunkFileNames: "parts/[name].js",
   },
 });
+writeFileSync(new URL("../dist/dashboard.json", import.meta.url), JSON.stringify(page.files));

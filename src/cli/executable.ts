@@ -31,7 +31,11 @@ if (isMainThread) {
   const name = process.argv0;
   process.env["GLOBAL_PROXY_PROGRAM"] = name.includes("/") ? resolve(name) : name;
   const { runProgram } = await import("./run.ts");
-  await runProgram({ workerEntry: new URL(import.meta.url) });
+  await runProgram({
+    workerEntry: new URL(import.meta.url),
+    // A type of its own would need the file, which is built later than types are checked.
+    pageFiles: async () => (await import("../../dist/dashboard.json" as string)).default,
+  });
 } else {
   await import("../proxy/worker/worker-thread.ts");
 }

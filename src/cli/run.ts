@@ -4,15 +4,19 @@ import { Command, CommanderError } from "commander";
 import { currentRuntime, type Runtime } from "../config/check/runtime.ts";
 import type { ConfigSource } from "../config/load.ts";
 import { didYouMean } from "../config/problems/suggest.ts";
+import type { PageFiles } from "../control/admin/dashboard/page-files.ts";
 import { helpText } from "./help.ts";
 import { readFlags } from "./options/flag-options.ts";
 import { parseSwitches, type Switches } from "./options/switches.ts";
+import { readPageFiles } from "./page-files.ts";
 import { print, printError, printMessage } from "./print.ts";
 import { versionLines } from "./version.ts";
 
 export interface RunOptions {
   /** Another worker than the usual one: that of the executable, or for tests. */
   readonly workerEntry: URL;
+  /** The files of the dashboard: those of the executable, else those that were built. */
+  readonly pageFiles: () => Promise<PageFiles>;
   /** Instead of the usual time after which a worker hangs, for tests. */
   readonly workerHangMs?: number;
 }
@@ -52,7 +56,7 @@ export async function run(
   args: readonly string[],
   others: Partial<RunOptions> = {},
 ): Promise<number | undefined> {
-  const options = { workerEntry: realWorker, ...others };
+  const options = { workerEntry: realWorker, pageFiles: readPageFiles, ...others };
   const runtime = currentRuntime();
   const [first] = args;
   if (first !== undefined && commandNames.includes(first)) {

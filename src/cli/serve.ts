@@ -12,7 +12,8 @@ import { systemRandom } from "../transport/random.ts";
 import { printMessage, printProblem } from "./print.ts";
 import { version } from "./version.ts";
 
-export interface ServeOptions extends Pick<InstanceOptions, "workerEntry" | "workerHangMs"> {
+export interface ServeOptions
+  extends Pick<InstanceOptions, "workerEntry" | "workerHangMs" | "pageFiles"> {
   readonly source: ConfigSource;
   readonly runtime: Runtime;
 }

@@ -91,3 +91,20 @@ export const dnsRetryMaxMs = 30_000;
  */
 export const leavingLookMs = 500;
 export const leavingMsMax = 3_600_000;
+/**
+ * The dashboard: how often a point of its history is taken and how many are kept; over how long rates and quantiles of
+ * a point are; minutes in which outcomes are counted; changes that are listed; after how long without a failure the
+ * next ones count as others.
+ */
+export const dashboardPointMs = 1_000;
+export const historyPointsMax = 900;
+export const dashboardRateMs = 5_000;
+export const dashboardQuantileMs = 15_000;
+export const outcomeMinutes = 15;
+export const listedChangesMax = 100;
+export const burstQuietMs = 60_000;
+/** Pages that are told at one time; bytes that one may leave unread before it is dropped. */
+export const dashboardReadersMax = 16;
+export const dashboardPendingBytesMax = 4_194_304;
+/** Every so many points what changes slowly is asked of workers. */
+export const dashboardSlowPoints = 5;

@@ -92,6 +92,18 @@ export class SeriesRows {
     return [...all].map(([name, values]) => ({ labels: JSON.parse(name) as string[], values }));
   }
 
+  /** Each number, summed over all rows of all workers. */
+  totals(): Float64Array {
+    const { workers, fields } = this.#size;
+    const sums = new Float64Array(fields);
+    for (let worker = 0; worker < workers; worker += 1) {
+      const values = this.#valuesOf(worker);
+      const length = Atomics.load(this.#count(worker), 0) * fields;
+      for (let i = 0; i < length; i += 1) sums[i % fields]! += values[i]!;
+    }
+    return sums;
+  }
+
   #region(worker: number): number {
     return this.#at + worker * regionBytes(this.#size);
   }

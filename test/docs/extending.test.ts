@@ -34,7 +34,15 @@ const isSource = (path: string) => !path.endsWith("/node_modules");
 
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), "gp-extending-"));
-  const parts = ["src", "test", "docs", "scripts", "package.json", "config.schema.json"];
+  const parts = [
+    "src",
+    "dashboard",
+    "test",
+    "docs",
+    "scripts",
+    "package.json",
+    "config.schema.json",
+  ];
   for (const part of [...parts, "tsconfig.json", "tsconfig.build.json", "vitest.config.ts"]) {
     cpSync(join(root, part), join(copy, part), { recursive: true, filter: isSource });
   }

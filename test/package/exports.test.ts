@@ -146,9 +146,14 @@ it("has what is needed and nothing else, within the size that docs/deploy.md nam
     "package.json",
   ];
   expect([...top].sort()).toEqual(expected);
-  const kinds = /\.(js|d\.ts)$|\/LICENCES$/;
+  const kinds = /\.(js|d\.ts)$|\/LICENCES$|\/dashboard\.json$/;
   expect(paths.filter((path) => path.startsWith("dist/") && !kinds.test(path))).toEqual([]);
-  for (const path of ["bin/global-proxy", "dist/LICENCES", "dist/proxy/worker/worker-thread.js"]) {
+  for (const path of [
+    "bin/global-proxy",
+    "dist/LICENCES",
+    "dist/dashboard.json",
+    "dist/proxy/worker/worker-thread.js",
+  ]) {
     expect(paths).toContain(path);
   }
   const page = readFileSync("docs/deploy.md", "utf8");

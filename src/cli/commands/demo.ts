@@ -2,10 +2,11 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Runtime } from "../../config/check/runtime.ts";
 import { parseFlags } from "../../config/flags/parse-flags.ts";
-import { Instance } from "../../control/process/instance.ts";
+import { Instance, type InstanceOptions } from "../../control/process/instance.ts";
 import { type RunningEngine, startEngine } from "../../simulated-engine/server.ts";
 import { systemClock } from "../../transport/clock.ts";
 import { systemRandom } from "../../transport/random.ts";
+import { DemoTraffic } from "../demo-traffic.ts";
 import { print, printProblem } from "../print.ts";
 import { formatAddress, runInstance, startLine } from "../serve.ts";
 import { version } from "../version.ts";
@@ -20,7 +21,7 @@ interface DemoOptions {
 
 export function demoCommand(
   runtime: Runtime,
-  { workerEntry }: { readonly workerEntry: URL },
+  program: Pick<InstanceOptions, "workerEntry" | "pageFiles">,
   onCode: (code: number) => void,
 ): Command {
   return new Command("demo")
@@ -28,7 +29,7 @@ export function demoCommand(
     .option("--port <port>", "port of the proxy; 0 = a free one", readPort, 0)
     .option("--once", "end after the first request", false)
     .action(async (options: DemoOptions) => {
-      onCode(await runDemo(options, runtime, workerEntry));
+      onCode(await runDemo(options, runtime, program));
     });
 }
 
@@ -42,7 +43,7 @@ function readPort(text: string): number {
 async function runDemo(
   { port, once }: DemoOptions,
   runtime: Runtime,
-  workerEntry: URL,
+  program: Pick<InstanceOptions, "workerEntry" | "pageFiles">,
 ): Promise<number> {
   const prefills = await startEngines("prefill");
   const decodes = await startEngines("decode");
@@ -52,6 +53,8 @@ async function runDemo(
     prefill: prefills.map(({ url }) => url),
     decode: decodes.map(({ url }) => url),
     listen: `127.0.0.1:${port}`,
+    // What `--once` prints is all that there is to see.
+    ...(!once && { admin: "0", shadow: "llm_d" }),
   });
   if ("errors" in parsed) {
     parsed.errors.forEach(printProblem);
@@ -64,25 +67,41 @@ async function runDemo(
     runtime,
     clock: systemClock,
     random: systemRandom,
-    workerEntry,
+    ...program,
   });
   let exchanged = true;
+  let traffic: DemoTraffic | undefined;
   const code = await runInstance(instance, (report) => {
     print(`proxy:           ${startLine(runtime, report)}\n\n`);
     const url = formatAddress(report.addresses[0]!);
     void showExchange(url, prefills, decodes).then((good) => {
       exchanged = good;
       if (once || !good) void instance.stop();
-      else print(`\nTry it yourself (Ctrl-C ends the demo):\n\n${curlLine(url)}\n\n`);
+      else {
+        const page = formatAddress(report.adminAddress!);
+        print(`\nDashboard: ${page}/ shows gentle traffic through these engines\n`);
+        print(`\nTry it yourself (Ctrl-C ends the demo):\n\n${curlLine(url)}\n\n`);
+        const { nowMs } = systemClock;
+        traffic = new DemoTraffic({ url, model, nowMs, random: systemRandom });
+        traffic.start();
+      }
     });
   });
+  traffic?.stop();
   await Promise.all([...prefills, ...decodes].map((engine) => engine.close()));
   return exchanged ? code : 1;
 }
 
 function startEngines(role: "prefill" | "decode"): Promise<RunningEngine[]> {
   // Slow enough to watch the text arrive.
-  const options = { role, model, prefillTokensPerSecond: 2_000, itlMs: 30 };
+  const options = {
+    role,
+    model,
+    prefillTokensPerSecond: 2_000,
+    itlMs: 30,
+    kvTransferMs: 15,
+    prefixCache: true,
+  };
   return Promise.all(Array.from({ length: enginesPerRole }, () => startEngine(options)));
 }
 

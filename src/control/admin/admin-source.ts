@@ -11,7 +11,9 @@ import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Discovery } from "../discovery/discovery.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import type { WorkerCounts } from "../workers/restarts.ts";
+import type { PageFiles } from "./dashboard/page-files.ts";
 import type { Build } from "./metrics/process-families.ts";
+import type { AdminResponse } from "./response.ts";
 
 export interface AdminSource {
   /** What runs. */
@@ -33,6 +35,9 @@ export interface AdminSource {
     Discovery,
     "add" | "remove" | "drain" | "undrain" | "drains" | "sourcesOf"
   >;
+  /** Tells pages what happens. */
+  readonly dashboard: { stream(): AdminResponse };
+  pageFiles(): Promise<PageFiles>;
   queue(): Promise<QueueState>;
   ask(question: WorkerQuestion): Promise<readonly unknown[]>;
   shadows(): Promise<readonly ShadowReport[]>;

@@ -1,6 +1,7 @@
 /** The listeners for operators: that of the admin pages, and that of metrics alone. */
 import type { OperatorListener } from "../../config/schema/operators.ts";
 import type { Config } from "../../config/schema/schema.ts";
+import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { ListenerName } from "./access.ts";
 import { type AdminRoutes, AdminServer, type AdminSocket, adminKey } from "./server.ts";
 
@@ -39,6 +40,11 @@ export class OperatorListeners {
       socket === undefined ? [] : [[name, socket] as const],
     );
     return Object.fromEntries(sockets);
+  }
+
+  /** Where a listener listens; undefined = there is none. */
+  addressOf(name: ListenerName): BoundAddress | undefined {
+    return this.#servers.get(name)?.address;
   }
 
   /** Binds the addresses of this configuration, besides the current ones. Rejects with a ServeError. */

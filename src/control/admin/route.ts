@@ -24,6 +24,7 @@ export const routeGroups = [
   "health",
   "engines",
   "requests",
+  "dashboard",
   "configuration",
   "other proxies",
 ] as const;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { expositionType } from "../../observe/metrics/exposition.ts";
 import { broadcastRoute } from "./broadcast.ts";
+import { dashboardRoutes } from "./dashboard/routes.ts";
 import { engineControlRoutes } from "./engine-control.ts";
 import { poolReportSchema, reportsOf } from "./engines.ts";
 import { explainRoute } from "./explain.ts";
@@ -72,6 +73,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   { ...metricsRoutes[0]!, path: "/admin/metrics", id: "getAdminMetrics" },
   ...engineRoutes,
   explainRoute,
+  ...dashboardRoutes,
   ...configurationRoutes,
   servedRoute,
   ...policyRoutes,

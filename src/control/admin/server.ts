@@ -7,6 +7,7 @@ import {
 } from "node:net";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { OperatorListener } from "../../config/schema/operators.ts";
+import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import { descriptorOf } from "../../transport/descriptor.ts";
 import {
   adminBodyBytesMax,
@@ -83,6 +84,12 @@ export class AdminServer {
   get socket(): AdminSocket | undefined {
     const descriptor = this.#listening && descriptorOf(this.#listening.listener);
     return descriptor === undefined ? undefined : { key: this.#listening!.key, descriptor };
+  }
+
+  /** Where it listens; undefined = it does not. */
+  get address(): BoundAddress | undefined {
+    const bound = this.#listening?.listener.address() as AddressInfo | null | undefined;
+    return bound ? { host: bound.address, port: bound.port } : undefined;
   }
 
   /** Binds the address of this configuration, besides the current one. Rejects with a ServeError. */

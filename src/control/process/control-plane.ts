@@ -7,6 +7,8 @@ import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { AdminSource } from "../admin/admin-source.ts";
+import { Dashboard } from "../admin/dashboard/dashboard.ts";
+import type { PageFiles } from "../admin/dashboard/page-files.ts";
 import { dispatcher } from "../admin/dispatch.ts";
 import { OperatorListeners } from "../admin/listeners.ts";
 import type { Build } from "../admin/metrics/process-families.ts";
@@ -29,6 +31,8 @@ export interface ControlPlaneOptions {
   readonly random: () => number;
   readonly log: ErrorLog;
   readonly workerEntry: URL;
+  /** The files of the dashboard, which the program has with it. */
+  readonly pageFiles?: () => Promise<PageFiles>;
   readonly workerHangMs: number;
   /** What the process has left from which this one takes over. */
   readonly inheritance: Inheritance | undefined;
@@ -53,6 +57,7 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #discovery: Discovery;
   readonly #operators: OperatorListeners;
+  readonly #dashboard: Dashboard;
   readonly #preparation: Preparation;
   readonly #build: Build;
   readonly #spans: SpanExports;
@@ -91,6 +96,7 @@ export class ControlPlane {
       startedMs: Math.round(clock.wallMs() - process.uptime() * 1_000),
     };
     const source = () => this.#adminSource();
+    this.#dashboard = new Dashboard(source, clock);
     this.#operators = new OperatorListeners(
       {
         admin: dispatcher(adminRoutes, source, clock),
@@ -103,6 +109,11 @@ export class ControlPlane {
 
   get config(): Config {
     return this.#config;
+  }
+
+  /** Of the admin listener; undefined = there is none. */
+  get adminAddress(): BoundAddress | undefined {
+    return this.#operators.addressOf("admin");
   }
 
   /** Undefined = none was started yet. */
@@ -141,6 +152,7 @@ export class ControlPlane {
     this.#spans.use(config.tracing);
     this.#discovery.use(config);
     this.#operators.use(config);
+    this.#dashboard.use(config.admin !== undefined);
     // Of listeners that are closed now.
     await removeStaleSockets(before);
   }
@@ -172,6 +184,7 @@ export class ControlPlane {
   /** Operators and engines talk to the process that has taken over. */
   suspend(): void {
     this.#operators.close();
+    this.#dashboard.close();
     this.#discovery.suspend();
   }
 
@@ -191,12 +204,14 @@ export class ControlPlane {
 
   close(): void {
     this.#discovery.close();
+    this.#dashboard.close();
     this.#operators.close();
   }
 
   async #openOperators(): Promise<void> {
     await this.#operators.open(this.#config);
     this.#operators.use(this.#config);
+    this.#dashboard.use(this.#config.admin !== undefined);
   }
 
   async #startWorkers(): Promise<readonly BoundAddress[]> {
@@ -256,6 +271,8 @@ export class ControlPlane {
       metrics: supervisor?.counted.metrics,
       signals: supervisor?.signals ?? new Map(),
       discovery: this.#discovery,
+      dashboard: this.#dashboard,
+      pageFiles: this.#options.pageFiles ?? (async () => ({})),
       queue: async () => supervisor?.queue() ?? { caches: [], queues: [] },
       ask: async (question) => supervisor?.ask(question) ?? [],
       shadows: async () => supervisor?.shadows() ?? [],

@@ -5,6 +5,7 @@ import type { Config } from "../../config/schema/schema.ts";
 import { ErrorLog } from "../../observe/error-log.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
+import type { PageFiles } from "../admin/dashboard/page-files.ts";
 import { workerHangMs } from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 import { ControlPlane } from "./control-plane.ts";
@@ -32,6 +33,8 @@ export interface InstanceOptions {
   readonly inheritance?: Inheritance | undefined;
   /** The compiled module that a worker thread runs. */
   readonly workerEntry: URL;
+  /** The files of the dashboard, which the program has with it. */
+  readonly pageFiles?: () => Promise<PageFiles>;
   /** Instead of the usual time after which a worker hangs, for tests. */
   readonly workerHangMs?: number;
 }
@@ -39,6 +42,8 @@ export interface InstanceOptions {
 export interface StartReport {
   readonly workers: number;
   readonly addresses: readonly BoundAddress[];
+  /** Of the admin listener; undefined = there is none. */
+  readonly adminAddress: BoundAddress | undefined;
 }
 
 /** What a shell reports for a program that SIGINT ended. */
@@ -111,7 +116,8 @@ export class Instance {
         // Who waits for the upgrade looks for this file: the process before knows by then.
         this.#writePidFile();
       }
-      return { workers: this.#plane.workers, addresses };
+      const { workers, adminAddress } = this.#plane;
+      return { workers, addresses, adminAddress };
     } catch (error) {
       this.#close();
       throw error;

@@ -1,0 +1,29 @@
+/** The requests that operators see, of all workers together. */
+import { listedRequestsMax } from "../../../limits.ts";
+import type { RequestRecord } from "../../../proxy/context/request-record.ts";
+import type { RequestLists } from "../../../proxy/worker/explanations.ts";
+import type { RequestsMessage } from "./messages.ts";
+
+export function requestsOf(byWorker: readonly RequestLists[]): RequestsMessage {
+  const all = (list: "recent" | "failed" | "slowToStart" | "slowToEnd", first: Order) =>
+    byWorker
+      .flatMap((lists) => lists[list])
+      .sort(first)
+      .slice(0, listedRequestsMax);
+  return {
+    recent: all("recent", byEnd),
+    failed: all("failed", byEnd),
+    slowToStart: all("slowToStart", (a, b) => b.firstByteMs - a.firstByteMs),
+    slowToEnd: all("slowToEnd", (a, b) => b.endMs - a.endMs),
+    flows: byWorker.flatMap(({ flows }) => flows),
+  };
+}
+
+type Order = (a: RequestRecord, b: RequestRecord) => number;
+
+/** The last one first. */
+const byEnd: Order = (a, b) => endedAt(b) - endedAt(a);
+
+function endedAt({ at, endMs }: RequestRecord): number {
+  return Date.parse(at) + endMs;
+}
