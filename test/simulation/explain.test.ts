@@ -5,6 +5,7 @@ import type {
   EngineSnapshot,
   PlacementSnapshot,
 } from "../../src/pool/engine-snapshot.ts";
+import type { RequestLists } from "../../src/proxy/worker/explanations.ts";
 import type { ClientResponse } from "./client.ts";
 import { bodyOf, type Engine, prefills, response, type Script } from "./engine.ts";
 import { requestBody } from "./prompts.ts";
@@ -159,6 +160,32 @@ test("an engine that was chosen neither by index nor score stands first, with it
     return prefill!.chosen;
   });
   expect(new Set(chosen).size).toBe(40);
+});
+
+test("operators are told of requests that wait, and of those that the queue rejects", () => {
+  const world = worldOf({
+    prefill: 1,
+    pool: { policy: { name: "predictive", queueMax: 1 } },
+    config: { admin: { port: 1 } },
+  });
+  const lists = () => world.worker.tell({ about: "requests" }) as RequestLists;
+  world.prefill[0]!.script = () => {};
+  const running = Array.from({ length: 5 }, () => world.ask(ask));
+  world.runFor(100);
+  const waiting = lists().running.filter(({ waitsFor }) => waitsFor !== "");
+  expect(waiting).toMatchObject([{ waitsFor: "prefill", status: 0, outcome: "", endMs: -1 }]);
+  const rejected = running.filter(({ answers }) => answers.length > 0).length;
+  expect(rejected).toBeGreaterThan(0);
+  expect(lists().failed.length + lists().running.length).toBe(5);
+  expect(lists().failed).toHaveLength(rejected);
+  expect(lists().failed[0]).toMatchObject({
+    status: 503,
+    outcome: "GP_QUEUE_FULL",
+    message: expect.stringMatching(/queue/),
+    waitsFor: "",
+  });
+  for (const client of running) client.socket.destroy();
+  world.expectNothingLeft();
 });
 
 test("nothing is explained without the header, nor on a route that does not allow it", () => {

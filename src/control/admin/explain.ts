@@ -17,6 +17,12 @@ const recordMembers = {
   isStream: z.boolean(),
   status: z.int().describe("Of the response. 0 = there is none yet."),
   outcome: z.string().describe("How it ended (docs/outcomes.md). Empty = it has not."),
+  message: z
+    .string()
+    .describe(
+      "What the client was told. Empty = it got a response of an engine, or has not ended.",
+    ),
+  waitsFor: z.string().describe("The pool in whose queue it is. Empty = in none."),
   hasFailed: z.boolean().describe("Somebody other than the client is to blame for how it ended."),
   heldMs: z.number().describe("What it has waited in queues, in all."),
   firstByteMs: sinceArrival,

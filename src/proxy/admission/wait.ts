@@ -64,7 +64,9 @@ export class Wait implements QueueListener {
   /** Also once more, after `cancel`. */
   enqueue(): void {
     const { queue, clock } = this.#request.worker;
+    const { explanation } = this.#request.context;
     this.#enteredMs = clock.nowMs();
+    if (explanation !== undefined) explanation.waitsFor = this.#pool.name;
     this.#ticket = queue.ticket(this.#queueRequest, this);
     this.#ticket.enqueue();
   }
@@ -132,6 +134,7 @@ export class Wait implements QueueListener {
     const nowMs = worker.clock.nowMs();
     context.heldMs = Math.max(0, context.heldMs) + nowMs - this.#enteredMs;
     context.trace?.step("queue", this.#enteredMs, nowMs);
+    if (context.explanation !== undefined) context.explanation.waitsFor = "";
     this.#enteredMs = -1;
   }
 }

@@ -27,6 +27,8 @@ export class Explanation {
   readonly #path: string;
   #ended: EndedRequest | undefined;
   #facts: EndedFacts = unknownFacts;
+  /** The pool in whose queue it is; "" = in none. */
+  waitsFor = "";
 
   /** @param startedMs since the epoch */
   constructor(requestId: string, path: string, isForClient: boolean, startedMs: number) {
@@ -107,6 +109,8 @@ export class Explanation {
       ...this.#facts,
       status: ended?.status ?? 0,
       outcome: ended?.outcome?.code ?? "",
+      message: ended?.outcome?.message ?? "",
+      waitsFor: ended === undefined ? this.waitsFor : "",
       heldMs: ended?.heldMs ?? -1,
       firstByteMs: this.firstByteMs,
       endMs: this.endMs,

@@ -47,6 +47,11 @@ export class RecentExplanations {
     return this.#ring.newestFirst().filter(({ hasEnded }) => hasEnded);
   }
 
+  /** Those that go on, the last ones first. */
+  running(): Explanation[] {
+    return this.#ring.newestFirst().filter(({ hasEnded }) => !hasEnded);
+  }
+
   /** The last ones first. */
   failed(): readonly Explanation[] {
     return this.#failed.newestFirst();

@@ -39,6 +39,10 @@ export interface RequestRecord {
   readonly status: number;
   /** How it ended; "" = it has not. */
   readonly outcome: string;
+  /** What the client was told; "" = it got a response of an engine, or it has not ended. */
+  readonly message: string;
+  /** The pool in whose queue it is; "" = in none. */
+  readonly waitsFor: string;
   /** Somebody other than the client is to blame for how it ended. */
   readonly hasFailed: boolean;
   /** What it has waited in queues, in all. */
@@ -52,7 +56,7 @@ export interface RequestRecord {
 /** What is kept of a request that has ended. Times in ms of the monotonic clock; below 0 = did not happen. */
 export interface EndedRequest {
   readonly status: number;
-  readonly outcome: { readonly code: string } | undefined;
+  readonly outcome: { readonly code: string; readonly message: string } | undefined;
   readonly startMs: number;
   readonly heldMs: number;
   readonly firstByteMs: number;

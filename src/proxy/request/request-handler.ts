@@ -4,7 +4,6 @@ import type { TopLevel } from "../../body/json/top-level.ts";
 import { mediaItems } from "../../body/prompt/media-items.ts";
 import { type Endpoint, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
-import { namesEngines } from "../../dialects/transfer-guard.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
@@ -26,6 +25,7 @@ import { BodyLease } from "./body-lease.ts";
 import { MainPage } from "./main-page.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
+import { requestIdOf } from "./request-id.ts";
 import type { RequestClient, RequestServices } from "./request-services.ts";
 import { type RequestTimers, requestTimers } from "./request-timers.ts";
 import { scanBody } from "./scan-body.ts";
@@ -89,8 +89,8 @@ export class RequestHandler implements ExchangeRequest {
     this.#hasArrived = true;
     context.body = body;
     this.body.bytes = body.length;
-    this.#giveRequestId();
     const { route, response, outcome } = this.#routed;
+    this.#giveRequestId();
     if (this.worker.recorder !== undefined && context.method === "POST") {
       context.meter = this.worker.metrics?.takeMeter() ?? new ResponseMeter();
     }
@@ -211,22 +211,17 @@ export class RequestHandler implements ExchangeRequest {
   }
 
   #forward(route: Route, prefills: boolean): void {
-    const { context } = this;
-    context.explanation ??=
-      this.worker.explanations.start(context, route) ?? context.trace?.explanation(context);
     this.#exchange = new ExchangeDriver(this, route, prefills);
     this.#exchange.start();
   }
 
-  /** Given first, so that a refusal of the body has it, too. */
+  /** Given first, so that a refusal of the body has it, too, and can be asked for. */
   #giveRequestId(): void {
-    const { context } = this;
+    const { context, worker } = this;
     const { route } = this.#routed;
-    if (context.requestId !== "" || route === undefined) return;
-    const given = context.head.fields.get("x-request-id") ?? "";
-    const isForged = given !== "" && route.byEndpoint && namesEngines(given);
-    if (!route.givesRequestId && !isForged) return;
-    context.requestId = (isForged ? "" : given) || this.worker.ids.uuid();
+    context.requestId ||= requestIdOf(context, route, worker.ids);
+    context.explanation =
+      worker.explanations.start(context, route) ?? context.trace?.explanation(context);
   }
 
   /** The configuration replies. An error without a text of its own may have a page, as in nginx. */

@@ -37,7 +37,7 @@ export interface RequestServices extends ExchangeServices {
   readonly recorder: { write(context: RequestContext): void } | undefined;
   readonly explanations: {
     /** Undefined = nobody may ask why the request's engines are chosen. */
-    start(context: RequestContext, route: Route): Explanation | undefined;
+    start(context: RequestContext, route: Route | undefined): Explanation | undefined;
     /** The request has ended; its members and its meter are still there. */
     end(context: RequestContext): void;
   };

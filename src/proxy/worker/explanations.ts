@@ -11,8 +11,10 @@ import type { Route } from "../routing/route.ts";
 import { shownModel } from "../routing/shown-text.ts";
 import { type EngineFlow, flowsOf } from "./engine-flows.ts";
 
-/** The requests of one worker that have ended, as operators see them. */
+/** The last requests of one worker, as operators see them. All but `running` have ended. */
 export interface RequestLists {
+  /** Those that wait in a queue among them. The last ones first. */
+  readonly running: readonly RequestRecord[];
   /** The last ones first. */
   readonly recent: readonly RequestRecord[];
   readonly failed: readonly RequestRecord[];
@@ -37,9 +39,10 @@ export class Explanations {
     this.#recent = max > 0 ? new RecentExplanations(max) : undefined;
   }
 
-  /** Undefined = nobody may ask. */
-  start(context: RequestContext, route: Route): Explanation | undefined {
-    const isForClient = route.config.explain && context.head.fields.get("x-explain") === "1";
+  /** Undefined = nobody may ask. @param route undefined = there is none for the request */
+  start(context: RequestContext, route: Route | undefined): Explanation | undefined {
+    const isForClient =
+      route?.config.explain === true && context.head.fields.get("x-explain") === "1";
     const recent = context.requestId === "" ? undefined : this.#recent;
     if (!isForClient && recent === undefined) return undefined;
     const { requestId, path } = context;
@@ -74,6 +77,7 @@ export class Explanations {
     const { toStart, toEnd } = recent.slowest(this.#clock.nowMs());
     const ended = recent.recent();
     return {
+      running: recordsOf(recent.running().slice(0, listedRequestsMax)),
       recent: recordsOf(ended.slice(0, listedRequestsMax)),
       failed: recordsOf(recent.failed()),
       slowToStart: recordsOf(toStart),

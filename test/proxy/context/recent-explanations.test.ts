@@ -20,7 +20,13 @@ function ended(requestId: string, more: Ended = {}): Explanation {
   const times = { startMs: 1_000, heldMs: -1, firstByteMs: 1_000 + firstByteMs };
   const tokens = { prompt: -1, cached: -1, output: -1 };
   explanation.end(
-    { status: 200, outcome: { code: "GP_OK" }, ...times, endMs: 1_000 + endMs, ...legs },
+    {
+      status: 200,
+      outcome: { code: "GP_OK", message: "" },
+      ...times,
+      endMs: 1_000 + endMs,
+      ...legs,
+    },
     { model: "", isStream, hasFailed, tokens },
   );
   return explanation;
