@@ -1,6 +1,7 @@
 /** The flags that replace a configuration file. */
 import { Command, CommanderError } from "commander";
 import type { Flags } from "../../config/flags/flags.ts";
+import { peerHint } from "./peer-options.ts";
 import { scriptOptions } from "./script-options.ts";
 
 export function flagsCommand(): Command {
@@ -116,7 +117,10 @@ export function readFlags(words: readonly string[]): Flags | { readonly error: s
     command.parse(flags, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return { error: error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ") };
+    const message = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+    const [, unknown = ""] = /^unknown option '([^'=]*)/.exec(message) ?? [];
+    const hint = peerHint(unknown);
+    return { error: hint === undefined ? message : `unknown option '${unknown}' (${hint})` };
   }
   return { prefill: [], decode: [], ...command.opts<Partial<Flags>>() };
 }

@@ -73,7 +73,10 @@ function readEngines(
     const problem = /^[^:/]+$/.test(url)
       ? "the port is missing"
       : "problem" in parsed && parsed.problem;
-    const hint = "problem" in parsed ? parsed.hint : undefined;
+    // Other routers have the bootstrap port of an engine as a word of its own.
+    const isPort = /^\d+$/.test(url);
+    const portHint = `write a bootstrap port behind its engine: 'http://HOST:PORT?bootstrap_port=${url}'`;
+    const hint = isPort ? portHint : "problem" in parsed ? parsed.hint : undefined;
     if (problem) fail(`invalid URL "${url}" for --${flag}: ${problem}`, hint);
   }
   return {
