@@ -26,7 +26,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
   const httpBlock = main.own(http)[0]?.block ?? new Block("http", main.position, main);
   const pools = new Pools();
   pools.addUpstreams(httpBlock, report, places);
-  const formats = readLogFormats(httpBlock, report);
+  const formats = readLogFormats(httpBlock, loading);
   const servers = readServers(httpBlock, { loading, pools }, places);
   if (servers.length === 0) {
     const hint = "add a server block to the http block";

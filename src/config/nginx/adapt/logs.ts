@@ -7,18 +7,19 @@ import type { RouteInput } from "../directives/http/location.ts";
 import { accessLog, logFormat } from "../directives/http/log.ts";
 import { server } from "../directives/http/server.ts";
 import { errorLog } from "../directives/main.ts";
+import type { Loading } from "../reading/scope.ts";
 import type { Report } from "../syntax/report.ts";
 
 type LogFormats = NonNullable<ConfigInput["logFormats"]>;
 
-export function readLogFormats(http: Block, report: Report): LogFormats {
+export function readLogFormats(http: Block, { report, variables }: Loading): LogFormats {
   const formats = new Map<string, LogFormats[string]>();
   for (const { value } of http.own(logFormat)) {
     const { name, format } = value;
     if (name.text === "combined" || formats.has(name.text)) {
       report.emerg(name.position, `duplicate "log_format" name "${name.text}"`);
     }
-    formats.set(name.text, format);
+    formats.set(name.text, { ...format, format: variables.inLog(format.format) });
   }
   checkUses(http, [...new Set([...builtInLogFormats, ...formats.keys()])], report);
   return Object.fromEntries(formats);

@@ -12,7 +12,7 @@ const builtIn = [
   "ngx_otel_module.so",
 ];
 
-/** The same for the original's other policies and omni_proxy: the part of the file's name that identifies each. */
+/** The same for its other policies, its metrics and omni_proxy: the part of the file's name that identifies each. */
 const builtInPolicies = [
   "greedy_timeout",
   "prefill_score_balance",
@@ -21,6 +21,7 @@ const builtInPolicies = [
   "least_total_load",
   "auto_balance_controller",
   "prefix_cache_affinity",
+  "internal_metrics",
   "omni_proxy",
 ];
 
@@ -29,7 +30,6 @@ const notSupported = "its directives are not supported yet";
 /** The original's other modules: the part of the file's name that identifies each. */
 const family: readonly { readonly part: string; readonly reason: string }[] = [
   { part: "prefill_refactor", reason: `${notSupported}; use prefill` },
-  { part: "internal_metrics", reason: notSupported },
 ];
 
 /** Modules that distributions load by default. */

@@ -53,6 +53,11 @@ export class Scope {
     return this.loading.variables.use(word, text);
   }
 
+  /** A part of a log's format. */
+  logFormat(word: Word): string {
+    return this.loading.variables.use(word, word.text, true);
+  }
+
   /** Its named captures become variables. */
   regex(word: Word, source: string = word.text): JsRegex {
     let regex: JsRegex;

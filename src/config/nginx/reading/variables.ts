@@ -5,10 +5,7 @@ import { isBuiltInVariable, variableNames } from "../../values/variables.ts";
 import type { Word } from "../syntax/lexer.ts";
 import { DirectiveError, type Report } from "../syntax/report.ts";
 
-/**
- * Variables of nginx, of its usual modules and of the original that do not exist here, with those to use instead. "" =
- * there is none.
- */
+/** Variables of nginx and its usual modules that do not exist here, with those to use instead. "" = there is none. */
 const foreignVariables: ReadonlyMap<string, string> = new Map([
   ["document_root", ""],
   ["gzip_ratio", ""],
@@ -25,9 +22,14 @@ const foreignVariables: ReadonlyMap<string, string> = new Map([
   ["tcpinfo_rtt", ""],
   ["upstream_cache_status", ""],
   ["upstream_queue_time", ""],
+]);
+
+/** The same of the original's variables, which its scripts write into formats of logs. */
+const originalVariables: ReadonlyMap<string, string> = new Map([
   ["apc", ""],
   ["cmplt_tks", ""],
   ["cont_rcved", ""],
+  ["d_done", ""],
   ["d_sched", ""],
   ["d_send", ""],
   ["decode_idx", "decode_addr"],
@@ -35,7 +37,13 @@ const foreignVariables: ReadonlyMap<string, string> = new Map([
   ["decode_server", "decode_addr"],
   ["decoded_tks", ""],
   ["e2e", "request_time"],
+  ["e_end", ""],
+  ["e_sched", ""],
+  ["e_start", ""],
+  ["encode_idx", "encode_addr"],
+  ["last_resp", ""],
   ["latency", "request_time"],
+  ["max_match", ""],
   ["max_tks", ""],
   ["p_done", "prefill_time_ms"],
   ["p_ed", "prefill_time_ms"],
@@ -60,7 +68,7 @@ const foreignFamilies = /^(?:ssl|geoip|sent_trailer|upstream_(?:cookie|trailer))
 
 export class Variables {
   readonly #own = new Set<string>();
-  readonly #used: { readonly name: string; readonly word: Word }[] = [];
+  readonly #used: { readonly name: string; readonly word: Word; readonly isLog: boolean }[] = [];
 
   /** @throws DirectiveError if a built-in variable has this name */
   declare(name: string, word: Word): void {
@@ -76,12 +84,13 @@ export class Variables {
 
   /**
    * Notes the variables that a text contains.
+   * @param isLog of a log's format, where those of the original only have a notice
    * @throws DirectiveError if it is no valid template
    */
-  use(word: Word, text: string = word.text): string {
+  use(word: Word, text: string = word.text, isLog = false): string {
     try {
-      for (const { variable } of parseTemplate(text)) {
-        if (variable !== undefined) this.#used.push({ name: variable, word });
+      for (const { variable } of parseTemplate(isLog ? withoutFirstToken(text) : text)) {
+        if (variable !== undefined) this.#used.push({ name: variable, word, isLog });
       }
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
@@ -95,12 +104,28 @@ export class Variables {
     return text;
   }
 
+  /** A log's format with variables of this proxy in place of the original's; "-" for those that have no counterpart. */
+  inLog(format: string): string {
+    return withoutFirstToken(format).replaceAll(/\$(?:(\w+)|\{(\w+)\})/g, (all, plain, braced) => {
+      const name: string = plain ?? braced;
+      const replacement = this.#isKnown(name) ? undefined : originalVariables.get(name);
+      if (replacement === undefined) return all;
+      return replacement === "" ? "-" : `\${${replacement}}`;
+    });
+  }
+
   checkUses(report: Report): void {
     const reported = new Set<string>();
-    for (const { name, word } of this.#used) {
+    for (const { name, word, isLog } of this.#used) {
       if (this.#isKnown(name) || reported.has(name)) continue;
       reported.add(name);
-      const replacement = foreignVariables.get(name);
+      const original = originalVariables.get(name);
+      if (isLog && original !== undefined) {
+        const what = original === "" ? 'not known here: it is "-"' : `$${original} here`;
+        report.notice(`variable ${name}`, word.position, `the "${name}" variable is ${what}`);
+        continue;
+      }
+      const replacement = foreignVariables.get(name) ?? original;
       if (replacement !== undefined || foreignFamilies.test(name)) {
         const hint = replacement ? `use $${replacement}` : undefined;
         report.emerg(word.position, `the "${name}" variable is not supported yet`, hint);
@@ -118,4 +143,9 @@ export class Variables {
   #names(): string[] {
     return [...this.#own, ...variableNames.filter((name) => !name.endsWith("_"))];
   }
+}
+
+/** `$1st_tk` of the original, which a template reads as `$1` and a text. */
+function withoutFirstToken(format: string): string {
+  return format.replaceAll(/\$1st_tk\b/g, "${1st_tk}");
 }

@@ -24,7 +24,7 @@ export const logFormat = honoured(
     const escaping = escapings.find((known) => known === (style ?? "default"));
     if (escaping === undefined) scope.fail(`unknown log format escaping "${style}"`, first);
     const pieces = style === undefined ? rest : rest.slice(1);
-    const format = pieces.map((word) => scope.template(word)).join("");
+    const format = pieces.map((word) => scope.logFormat(word)).join("");
     return { name: name!, format: { format, escape: escaping } };
   }),
   "`logFormats`",

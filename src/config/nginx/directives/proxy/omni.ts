@@ -114,6 +114,7 @@ export const omniDirectives: readonly Directive[] = [
   ),
   ignored("omni_proxy_max_tokens_weight", here, number, notOrdered),
   ignored("omni_proxy_prefill_starvation_timeout", here, number, notOrdered),
+  ignored("omni_proxy_max_request_slots", ["http"], number, "requests take no slots"),
   ignored("prefill_pod_size", here, number, "pods are not counted"),
   ignored("decode_pod_size", here, number, "pods are not counted"),
 ];
