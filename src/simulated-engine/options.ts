@@ -35,6 +35,8 @@ export interface EngineOptions extends Partial<Timing> {
   readonly model?: string;
   /** As `/version` says it. vLLM before 0.19 fails a call that is forced and cut. */
   readonly version?: string;
+  /** Names of the LoRA adapters that it has loaded at its start. */
+  readonly adapters?: readonly string[];
   /** How long a prefill engine holds KV for a decode engine; without it, as long as the dialect says. */
   readonly kvLeaseMs?: number;
   /** What a decode engine waits before it fetches KV: its own queue and the transfer. */
@@ -79,6 +81,7 @@ export const engineDefaults = {
   kvPort: 0,
   model: "simulated",
   version: "0.0.0+simulated",
+  adapters: [],
   prefillTokensPerSecond: 20_000,
   itlMs: 10,
   batchPenaltyMs: 0.1,

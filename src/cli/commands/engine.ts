@@ -43,7 +43,8 @@ export function engineCommand(): Command {
       defaults.kvPort,
     )
     .option("--model <name>", "name of the model that it serves", defaults.model)
-    .option("--engine-version <version>", "version that it says it is", defaults.version);
+    .option("--engine-version <version>", "version that it says it is", defaults.version)
+    .option("--adapters <name...>", "LoRA adapters that it has loaded (default: none)");
   addTiming(command);
   addCaches(command);
   addResponses(command);

@@ -41,6 +41,8 @@ export class EngineCore implements EngineContext {
   readonly connections: Connections;
   readonly peers: PeerClient;
   readonly faults = new FaultBook(isInferencePath);
+  /** Names of the LoRA adapters that are loaded. */
+  readonly adapters: Set<string>;
   readonly metrics = new EngineMetrics();
   readonly counts = new EngineCounters();
   readonly responses = new StoredResponses();
@@ -80,6 +82,7 @@ export class EngineCore implements EngineContext {
       const blocks = Math.floor(options.kvCacheTokens / blockTokens);
       this.#prefixCache = new PrefixCache(blocks, this.publisher);
     }
+    this.adapters = new Set(options.adapters);
     for (const fault of options.faults) this.faults.set(fault, clock.now());
   }
 
@@ -106,7 +109,8 @@ export class EngineCore implements EngineContext {
 
   get served(): Served {
     const { model, maxModelLen, eosAfterTokens } = this.options;
-    return { family: this.family, model, maxModelLen, eosAfterTokens };
+    const { family, adapters } = this;
+    return { family, model, adapters, maxModelLen, eosAfterTokens };
   }
 
   get role(): EngineRole {

@@ -5,11 +5,12 @@
 
 import { z } from "zod";
 import { check } from "../http/json-body.ts";
-import { badRequest, noSuchModel, type RequestError } from "../http/request-error.ts";
+import { badRequest, type RequestError } from "../http/request-error.ts";
 import type { PlannedOutput } from "../model/planned-output.ts";
 import { chatPrompt } from "../model/prompts.ts";
 import { type InferenceRequest, inferenceRequest } from "../request/inference-request.ts";
 import type { ResponseExtras } from "../request/response-extras.ts";
+import { requireServed } from "../request/served-models.ts";
 import {
   doneEvent,
   type Endpoint,
@@ -77,7 +78,7 @@ export const countTokens: SimpleEndpoint = {
 
   response({ fields }, served) {
     const { model } = check(countSchema, fields);
-    if (model !== served.model) throw noSuchModel(model);
+    requireServed(model, served);
     return JSON.stringify({ input_tokens: promptOf(fields).tokens });
   },
 };

@@ -2,11 +2,12 @@
 
 import { createHash } from "node:crypto";
 import { integersOf, type JsonBody } from "../http/json-body.ts";
-import { badRequest, noSuchModel, type RequestError } from "../http/request-error.ts";
+import { badRequest, type RequestError } from "../http/request-error.ts";
 import { choicesMax } from "../limits.ts";
 import type { LengthLimits } from "../model/planned-output.ts";
 import type { PromptText } from "../model/prompts.ts";
 import type { EngineFamily } from "../roles.ts";
+import { requireServed, type ServedModels } from "./served-models.ts";
 import { noTokenOptions, type TokenOptions } from "./token-options.ts";
 
 export interface Prompt extends PromptText {
@@ -41,9 +42,8 @@ export interface InferenceRequest {
 }
 
 /** What the engine serves, and its limits. */
-export interface Served {
+export interface Served extends ServedModels {
   readonly family: EngineFamily;
-  readonly model: string;
   /** Tokens of prompt and response together. */
   readonly maxModelLen: number;
   /** A response ends by itself after this many tokens; 0 = at its natural length. */
@@ -83,7 +83,7 @@ export interface RequestParts extends LengthFields {
 export function inferenceRequest(parts: RequestParts, served: Served): InferenceRequest {
   const { body, n } = parts;
   const model = parts.model ?? served.model;
-  if (model !== served.model) throw noSuchModel(model);
+  requireServed(model, served);
   if (n * parts.prompts.length > choicesMax) throw badRequest(`n is above ${choicesMax}.`, "n");
   const hashed = (bytes: Buffer): Buffer => hashOf(`${parts.endpointName}\0${model}\0`, bytes);
   const hashes = parts.prompts.map(({ bytes }) => hashed(bytes));

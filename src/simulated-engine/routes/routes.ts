@@ -4,6 +4,7 @@ import type { Endpoint } from "../endpoints/endpoint.ts";
 import { endpoints, simpleEndpoints } from "../endpoints/registry.ts";
 import { RequestError } from "../http/request-error.ts";
 import { jsonOrNothing, type RouteHandler, routeOf, runRoute } from "../http/route-table.ts";
+import { loadAdapter, models, unloadAdapter } from "./adapters.ts";
 import { clearFaults, endLeases, listFaults, setFault } from "./debug.ts";
 import type { Handler, IncomingRequest, RouteContext } from "./handler.ts";
 import { inference, simple } from "./inference.ts";
@@ -23,6 +24,8 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     ]),
   ),
   "/v1/models": { GET: models },
+  "/v1/load_lora_adapter": { POST: loadAdapter },
+  "/v1/unload_lora_adapter": { POST: unloadAdapter },
   "/health": { GET: health },
   "/ping": { GET: health, POST: health },
   "/version": {
@@ -107,21 +110,6 @@ async function respondForDialect(handler: RouteHandler, request: IncomingRequest
     signal: disconnect.signal,
   });
   request.reply.send(status, json, contentType);
-}
-
-function models({ core }: RouteContext, { reply }: IncomingRequest): void {
-  const { model, maxModelLen } = core.options;
-  const entry = {
-    id: model,
-    object: "model",
-    created: core.createdSeconds(),
-    owned_by: core.family,
-    root: model,
-    parent: null,
-    max_model_len: maxModelLen,
-    permission: [],
-  };
-  reply.send(200, JSON.stringify({ object: "list", data: [entry] }));
 }
 
 function health(_context: RouteContext, { reply }: IncomingRequest): void {

@@ -2,8 +2,9 @@
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
-import { badRequest, noSuchModel } from "../../http/request-error.ts";
+import { badRequest } from "../../http/request-error.ts";
 import { promptsOf } from "../../model/prompts.ts";
+import { requireServed } from "../../request/served-models.ts";
 import type { SimpleEndpoint } from "../endpoint.ts";
 
 const ids = z.array(z.number().int().min(0));
@@ -16,9 +17,10 @@ export const detokenize: SimpleEndpoint = {
   path: "/detokenize",
   families: ["vllm", "sglang"],
 
-  response({ fields }, { model: served, family }) {
+  response({ fields }, served) {
     const { model, tokens } = check(schema, fields);
-    if (model && model !== served) throw noSuchModel(model);
+    const { family } = served;
+    if (model) requireServed(model, served);
     if (!isLists(tokens)) {
       const text = textOf(tokens);
       return JSON.stringify(family === "sglang" ? { text } : { prompt: text });

@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
-import { noSuchModel } from "../../http/request-error.ts";
 import { promptsOf } from "../../model/prompts.ts";
+import { requireServed } from "../../request/served-models.ts";
 import type { SimpleEndpoint } from "../endpoint.ts";
 import { unitOf } from "./unit-number.ts";
 
@@ -21,9 +21,10 @@ export const embeddings: SimpleEndpoint = {
   path: "/v1/embeddings",
   families: ["vllm", "sglang"],
 
-  response({ fields }, { model, family, createdSeconds }) {
+  response({ fields }, served) {
+    const { model, family, createdSeconds } = served;
     const { model: requested, input, encoding_format, dimensions } = check(schema, fields);
-    if (requested && requested !== model) throw noSuchModel(requested);
+    if (requested) requireServed(requested, served);
     const prompts = promptsOf(input);
     const data = prompts.map(({ bytes }, index) => {
       const values = Float32Array.from({ length: dimensions ?? usualDimensions }, (_, at) =>

@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
-import { noSuchModel } from "../../http/request-error.ts";
 import { tokensOfBytes } from "../../model/tokens.ts";
+import { requireServed } from "../../request/served-models.ts";
 import type { EngineInfo, SimpleEndpoint } from "../endpoint.ts";
 import { unitOf } from "./unit-number.ts";
 
@@ -23,10 +23,11 @@ export const reranks: readonly SimpleEndpoint[] = [
 
 function response(
   { fields }: Parameters<SimpleEndpoint["response"]>[0],
-  { model, family }: EngineInfo,
+  served: EngineInfo,
 ): string {
+  const { model, family } = served;
   const { model: requested, query, documents, top_n } = check(schema, fields);
-  if (requested && requested !== model) throw noSuchModel(requested);
+  if (requested) requireServed(requested, served);
   const ranked = documents
     .map((text, index) => ({ text, index, score: unitOf(Buffer.from(query + text), 0) }))
     .sort((a, b) => b.score - a.score)

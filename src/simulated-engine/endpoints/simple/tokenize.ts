@@ -2,9 +2,9 @@
 
 import { z } from "zod";
 import { check } from "../../http/json-body.ts";
-import { noSuchModel } from "../../http/request-error.ts";
 import { chatPrompt } from "../../model/prompts.ts";
 import { bytesPerToken, tokenIdsOf } from "../../model/tokens.ts";
+import { requireServed } from "../../request/served-models.ts";
 import type { SimpleEndpoint } from "../endpoint.ts";
 import { chatSchema } from "../openai/chat.ts";
 
@@ -20,7 +20,7 @@ export const tokenize: SimpleEndpoint = {
 
   response({ fields }, served) {
     const { model } = fields;
-    if (typeof model === "string" && model !== served.model) throw noSuchModel(model);
+    if (typeof model === "string") requireServed(model, served);
     const max_model_len = served.maxModelLen;
     if (served.family === "sglang") {
       const { prompt } = check(sglangSchema, fields);
