@@ -25,6 +25,7 @@ const enginesOf = (size: number) => ({
   otherRequests: () => 0,
   share: () => 1,
   reportedCache: () => undefined,
+  holders: () => undefined,
   tokensOf: (bytes: number) => bytes / 4,
 });
 
@@ -37,7 +38,7 @@ function measure(engines: number, waiting: number) {
       i < 2 ? i + 1 : chat * 1_000 + i + 100,
     );
     const tokens = blocks.length * BLOCK_TOKENS + Math.floor(random() * 400);
-    const rest = { keys: undefined, advanceMs: 0, tenant: "", explains: false };
+    const rest = { model: "", keys: undefined, advanceMs: 0, tenant: "", explains: false };
     return { tokens, blocks, blockTokens: BLOCK_TOKENS, ...rest };
   };
   const queue = new PrefillQueue<void>(options, enginesOf(engines), () => true);

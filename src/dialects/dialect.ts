@@ -207,6 +207,8 @@ export interface KvRelease {
 export interface EngineProbe {
   /** Whose engines are asked. */
   readonly legs: readonly LegName[];
+  /** Tells it from another one of the same path. */
+  readonly name?: string;
   /** With its query. A 503 says that the engine does not take requests yet; any 200 that it does. */
   readonly path: string;
   /** Undefined = the engine's own. */
@@ -216,6 +218,8 @@ export interface EngineProbe {
    * false.
    */
   readonly isOptional?: boolean;
+  /** An engine that does not respond still has what it said last. Default false. */
+  readonly outlivesEngine?: boolean;
   /** Attributes without which an engine is of no use, whether discovered or configured. */
   readonly needs?: readonly string[];
   /** What the body of a 200 says, by the names of attributes. Numbers as they are written. */

@@ -45,7 +45,15 @@ export function enqueued(pool: Pool, fleet: Fleet, timeline: Timeline): Placemen
     arrive(outcome, prefilled) {
       const pick = pickOf(outcome.request, timeline);
       const ticket = queue.ticket(
-        { ...pick, pool: pool.name, decodePool: "", priority: 0, tenant: "", explains: false },
+        {
+          ...pick,
+          pool: pool.name,
+          decodePool: "",
+          model: "",
+          priority: 0,
+          tenant: "",
+          explains: false,
+        },
         {
           granted(name) {
             const engine = pool.engines.find((one) => one.name === name)!;

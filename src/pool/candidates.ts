@@ -27,11 +27,12 @@ export class Candidates {
   /** Finds them. @returns whether some other engine was left out only because it is full */
   collect(tier: Tier, request: PickRequest, tried: readonly number[], nowMs: number): boolean {
     const engines = this.#engines;
-    const { requiredEngine } = request;
+    const { requiredEngine, holders } = request;
     let isFull = false;
     this.set.clear();
     for (let i = 0; i < engines.length; i += 1) {
       const engine = engines[i]!;
+      if (holders?.[i] === 0) continue;
       if (!this.#isIn(tier, engine, nowMs, requiredEngine === i)) continue;
       if (tried.length > 0 && tried.includes(engine.slot)) continue;
       if (requiredEngine !== undefined && requiredEngine !== i) continue;

@@ -5,6 +5,7 @@ import type { Scoreboard } from "../scoreboard/scoreboard.ts";
 import type { Address } from "./address.ts";
 import type { DiscoveredAttributes } from "./discovered-attributes.ts";
 import { enginesOf } from "./engines.ts";
+import { cardsIn, type ModelCard, modelsAttribute } from "./model-cards.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
 
 export interface Engine {
@@ -29,6 +30,8 @@ export interface Engine {
   readonly isReady: boolean;
   /** Most tokens of prompt and response together (`max_model_len`); 0 = not known. */
   readonly contextTokens: number;
+  /** As it lists them; undefined = not known, or nobody asks. */
+  readonly models: readonly ModelCard[] | undefined;
   readonly info: EngineInfo;
 }
 
@@ -48,9 +51,12 @@ export class PoolEngine implements Engine {
   isDraining: boolean;
   isReady = true;
   contextTokens: number;
+  models: readonly ModelCard[] | undefined;
   info: EngineInfo;
   readonly #configured: Readonly<Record<string, string>>;
   readonly #drains: boolean;
+  /** What `models` was read from. */
+  #modelsText: string | undefined;
 
   constructor(engine: ReturnType<typeof enginesOf>[number], index: number, slot: number) {
     const { config, address, dpRank, name, attributes } = engine;
@@ -76,9 +82,12 @@ export class PoolEngine implements Engine {
   applyDiscovered(discovered: DiscoveredAttributes | undefined): void {
     this.isReady = discovered?.isReady ?? true;
     this.isDraining = this.#drains || discovered?.isDraining === true;
-    const attributes = { ...discovered?.attributes, ...this.#configured };
+    const { [modelsAttribute]: models, ...found } = discovered?.attributes ?? {};
+    const attributes = { ...found, ...this.#configured };
     this.info = { ...this.info, attributes };
     this.contextTokens = contextTokensOf(attributes);
+    if (models !== this.#modelsText) this.models = models === undefined ? models : cardsIn(models);
+    this.#modelsText = models;
   }
 }
 

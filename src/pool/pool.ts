@@ -18,6 +18,7 @@ import { type Engine, hasCapacity, type PoolEngine, poolEnginesOf } from "./engi
 import { EngineSnapshots } from "./engine-snapshots.ts";
 import type { FailureKind } from "./health/ejection.ts";
 import { Health } from "./health/health.ts";
+import { type ModelHolders, ServedModels } from "./served-models.ts";
 import { Shadow, type ShadowDeps, type ShadowPlace, type ShadowReport } from "./shadow.ts";
 import { engineIdentity, type SlotsByIdentity } from "./slots.ts";
 
@@ -76,6 +77,7 @@ export class Pool implements PoolView {
   readonly #caches: readonly ModelledPrefixCache[] | undefined;
   readonly #shadow: Shadow | undefined;
   #successor: Pool | undefined;
+  #models: ServedModels;
   /** Created for the first explanation. */
   #snapshots: EngineSnapshots | undefined;
 
@@ -92,6 +94,7 @@ export class Pool implements PoolView {
     this.size = this.engines.length;
     this.weights = Float64Array.from(this.engines, (engine) => engine.weight);
     this.addresses = this.engines.map((engine) => engine.name);
+    this.#models = new ServedModels(this.engines);
     this.slots = Int32Array.from(this.engines, (engine) => engine.slot);
     this.health = new Health(board, this.engines, this.weights, config.ejection);
     this.#candidates = new Candidates(this.engines, this.health, board);
@@ -113,6 +116,7 @@ export class Pool implements PoolView {
     for (const engine of this.#engines) {
       engine.applyDiscovered(discovered[engineIdentity(this.name, engine.name)]);
     }
+    this.#models = new ServedModels(this.engines);
   }
 
   /** Replaces another pool at a reload, with what that has measured of the model. */
@@ -146,6 +150,11 @@ export class Pool implements PoolView {
     return this.config.queue !== undefined;
   }
 
+  /** As its engines list them now; another object with each change. */
+  get models(): ServedModels {
+    return this.#models;
+  }
+
   /** Whether `bestCached` can find anything. */
   get knowsCaches(): boolean {
     return this.#caches !== undefined;
@@ -154,11 +163,17 @@ export class Pool implements PoolView {
   /**
    * Of the engines that would be given a request now, the one that has most of a prompt cached; undefined = none has
    * any of it.
+   * @param holders the engines that have the request's model; undefined = all
    */
-  bestCached(blocks: readonly number[], nowMs: number): CachedEngine | undefined {
+  bestCached(
+    blocks: readonly number[],
+    nowMs: number,
+    holders?: ModelHolders,
+  ): CachedEngine | undefined {
     let bestCached: CachedEngine | undefined;
     this.#caches?.forEach((cache, index) => {
       const engine = this.engines[index]!;
+      if (holders?.[index] === 0) return;
       if (engine.backup || !this.isAvailable(engine, nowMs)) return;
       if (!hasCapacity(engine, this.board)) return;
       const cachedBlocks = cache.leadingBlocks(blocks);
@@ -211,30 +226,15 @@ export class Pool implements PoolView {
   }
 
   /** Why no engine would be given a request now; undefined = one would. */
-  vacancy(nowMs: number): PickFailure | undefined {
+  vacancy(nowMs: number, holders?: ModelHolders): PickFailure | undefined {
     let isFull = false;
     for (const engine of this.engines) {
+      if (holders?.[engine.index] === 0) continue;
       if (!this.isAvailable(engine, nowMs)) continue;
       if (hasCapacity(engine, this.board)) return undefined;
       isFull = true;
     }
     return isFull ? "at-capacity" : "no-healthy-engine";
-  }
-
-  /** Whether an engine that was not tried would be given the request now, or later if requests wait for capacity. */
-  hasOther(tried: readonly number[], nowMs: number): boolean {
-    return this.engines.some((engine) => {
-      if (tried.includes(engine.slot) || !this.isAvailable(engine, nowMs)) return false;
-      return this.hasQueue || hasCapacity(engine, this.board);
-    });
-  }
-
-  /** Whether there is an ejected engine that a request would be given which has failed at all others. */
-  hasLastResort(tried: readonly number[], nowMs: number): boolean {
-    return this.engines.some((engine) => {
-      const isLeft = !tried.includes(engine.slot) && this.health.isLastResort(engine, nowMs);
-      return isLeft && hasCapacity(engine, this.board);
-    });
   }
 
   /**

@@ -46,6 +46,10 @@ export class PoolEngines implements EngineView {
     return maxConns === 0 || Math.max(open, this.#pool.board.inFlight(slot)) < maxConns;
   }
 
+  holders(model: string): ArrayLike<number> | undefined {
+    return model === "" ? undefined : this.#pool.models.holders(model);
+  }
+
   otherRequests(engine: number, open: number): number {
     const { board, engines } = this.#pool;
     const { slot } = engines[engine]!;

@@ -1,6 +1,7 @@
 /** Which engines a request may get: nginx's rules for failures, backups and bounds. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { type ConfigInput, configSchema } from "../../src/config/schema/schema.ts";
+import { hasOther } from "../../src/pool/other-engines.ts";
 import { type Placement, Pool } from "../../src/pool/pool.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
@@ -241,7 +242,7 @@ describe("what is found out about an engine", () => {
     const pool = poolOf([{}, {}]);
     pool.applyDiscovered(discovered(false));
     expect(visits(pool, 0, 6)).toEqual(new Set([1]));
-    expect(pool.hasOther([1], 0)).toBe(false);
+    expect(hasOther({ pool, tried: [1], holders: undefined }, 0)).toBe(false);
     pool.applyDiscovered(discovered(true));
     expect(visits(pool, 0, 6)).toEqual(new Set([0, 1]));
     const alone = poolOf([{}]);
@@ -323,7 +324,7 @@ describe("an engine that drains", () => {
     for (let i = 0; i < 4; i += 1) expect(visit(pool)).toBe(1);
     expect(visit(pool, 0, [pool.engines[1]!.slot])).toBe("no-healthy-engine");
     expect(pool.vacancy(0)).toBeUndefined();
-    expect(pool.hasOther([pool.engines[1]!.slot], 0)).toBe(false);
+    expect(hasOther({ pool, tried: [pool.engines[1]!.slot], holders: undefined }, 0)).toBe(false);
     pool.applyDiscovered({ "p e1:1": { isReady: true, isDraining: true, attributes: {} } });
     expect(visit(pool)).toBe("no-healthy-engine");
     expect(pool.vacancy(0)).toBe("no-healthy-engine");

@@ -31,7 +31,7 @@ function queue() {
   pools.use(Object.entries(config.pools).map(([name, one]) => new Pool(name, one, deps)));
   const waits = (pool: string, decodePool: string) => {
     const reported: string[] = [];
-    const rest = { bytes: 1_000, blocks: [], priority: 0, tenant: "", explains: false };
+    const rest = { model: "", bytes: 1_000, blocks: [], priority: 0, tenant: "", explains: false };
     const ticket = pools.ticket(
       { pool, decodePool, ...rest },
       {
@@ -83,7 +83,16 @@ it.each(["a", "d"])(
     const { pools, waits } = queue();
     const first = waits(pool, "");
     const broken = pools.ticket(
-      { pool, decodePool: "", bytes: 1_000, blocks: [], priority: 0, tenant: "", explains: false },
+      {
+        pool,
+        decodePool: "",
+        model: "",
+        bytes: 1_000,
+        blocks: [],
+        priority: 0,
+        tenant: "",
+        explains: false,
+      },
       {
         granted: () => {
           throw new Error("broken");

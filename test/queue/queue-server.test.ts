@@ -47,6 +47,7 @@ const queueRequest = {
   pool: "p",
   decodePool: "",
   bytes: 40_000,
+  model: "",
   blocks: [1, 2, 3],
   priority: 0,
   tenant: "",

@@ -128,6 +128,12 @@ const ways: Readonly<Record<Name, () => World>> = {
   dialectUnknown: () => asked("decode", isWell, { route: { dialect: "auto" } }),
   unsupportedRequest: () =>
     told(post("/v1/completions", { prompt: "p", n: 2 }), { route: { dialect: "vllm-p2p-nccl" } }),
+  unknownModel: () =>
+    told(post("/v1/completions", { model: "none", prompt: "p" }), {
+      route: { models: [{ model: "m" }] },
+    }),
+  modelsUnknown: () =>
+    told(post("/v1/completions", { model: "m", prompt: "p" }), { route: { models: "auto" } }),
   tokenLimits: () =>
     told(post("/v1/completions", { prompt: "p", max_tokens: 0 }), {
       route: { dialect: "vllm-nixl" },

@@ -32,6 +32,11 @@ function addEngineOptions(command: Command): Command {
     )
     .option("--decode-max-num-seqs <number>", "the same for decode engines")
     .option("--dialect <name>", "how engines transfer the KV cache (default: omni)")
+    .option(
+      "--models <auto>",
+      "auto: several models behind one address, each request to engines that list its model",
+    )
+    .option("--model-alias <name=model...>", "another name of a model, with --models auto")
     .option("--on-prefill-failure <what>", "error or decode_only (default: error)")
     .option("--prefill-min-tokens <number>", "shorter prompts skip the prefill engine (default: 0)")
     .option(

@@ -1,12 +1,14 @@
 /** Checks of one route: what it matches, where it leads, and the texts in it. */
 import { defaultDialect, dialectOf } from "../../dialects/registry.ts";
 import { canResume } from "../../dialects/resume.ts";
+import { entryRoute, modelEntries } from "../model-routes.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import { builtInLogFormats } from "../schema/logs.ts";
 import type { PrefillConfig, RouteConfig, ServerConfig, StepConfig } from "../schema/schema.ts";
 import { parseEngineAddress } from "../values/engine-url.ts";
 import { isBuiltInVariable } from "../values/variables.ts";
+import { checkModels } from "./check-models.ts";
 import type { CheckContext } from "./context.ts";
 
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -21,10 +23,11 @@ export function checkRoute(
   checkMatch(context, route, path);
   checkSteps(context, route.steps, [...path, "steps"]);
   checkTarget(context, route, path);
-  checkPrefill(context, server, route, path);
-  if (route.encode !== undefined) {
-    checkInternal(context, server, route.encode, "encode", [...path, "encode"]);
-  }
+  checkLegs(context, server, route, path);
+  checkModels(context, route, path, (one, at) => {
+    checkTarget(context, one, at);
+    checkLegs(context, server, one, at);
+  });
   for (const [name, value] of Object.entries(route.setHeaders)) {
     const at = [...path, "setHeaders", name];
     if (!headerName.test(name)) faults.emerg(at, `invalid header name "${name}"`);
@@ -97,6 +100,7 @@ function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath
       faults.emerg([...path, "encode"], "a route with an encode needs a target");
     } else if (
       page === undefined &&
+      route.models === undefined &&
       !route.steps.some((step) => "return" in step || "rewrite" in step)
     ) {
       faults.warn(path, "this route has no target and no return: requests get 404");
@@ -132,14 +136,18 @@ function checkPool({ config, faults }: CheckContext, name: string, path: ConfigP
   faults.emerg(path, `unknown pool "${name}"`, hint);
 }
 
-function checkPrefill(
+/** Those before the target. */
+function checkLegs(
   context: CheckContext,
   server: ServerConfig,
   route: RouteConfig,
   path: ConfigPath,
 ): void {
-  const { prefill, dialect } = route;
+  const { prefill, encode, dialect } = route;
   checkResume(context, route, path);
+  if (encode !== undefined) {
+    checkInternal(context, server, encode, "encode", [...path, "encode"]);
+  }
   if (prefill === undefined) return;
   if (dialectOf(dialect)?.servesWhole) {
     const hint = "remove the prefill, or name the engines' dialect";
@@ -156,19 +164,28 @@ export function warnOfDefaultDialect({ config, input, faults }: CheckContext): v
   for (const [server, { routes = [] }] of (input?.servers ?? []).entries()) {
     const index = routes.findIndex(
       ({ dialect }, at) =>
-        dialect === undefined && config.servers[server]!.routes[at]!.prefill !== undefined,
+        dialect === undefined && assumesDialect(config.servers[server]!.routes[at]!),
     );
     if (index < 0) continue;
+    const route = config.servers[server]!.routes[index]!;
     // An nginx.conf of the original means the engines that the original knows.
-    const level = config.servers[server]!.routes[index]!.byEndpoint ? "warn" : "notice";
+    const level = route.byEndpoint ? "warn" : "notice";
     faults[level](
-      ["servers", server, "routes", index, "prefill"],
+      ["servers", server, "routes", index, route.prefill === undefined ? "models" : "prefill"],
       `no dialect is named, so "${defaultDialect}" is assumed: ` +
         "if the engines transfer KV caches by another, each prompt is computed twice",
       'name it with "dialect" (nginx.conf: "pd_dialect", flags: "--dialect"); "auto" asks the engines',
     );
     return;
   }
+}
+
+/** @param route that names none itself */
+function assumesDialect(route: RouteConfig): boolean {
+  if (route.models === undefined) return route.prefill !== undefined;
+  return modelEntries(route).some(
+    (entry) => entry.dialect === undefined && entryRoute(route, entry).prefill !== undefined,
+  );
 }
 
 function checkResume(

@@ -105,6 +105,11 @@ function unionFaults(
 ): ConfigFault[] {
   const actual = valueAt(root.value, path);
   if (actual === undefined) return [missingKey(path, root)];
+  if (Array.isArray(actual)) {
+    // A list was meant, and some of its items are wrong.
+    const list = branches.find((issues) => issues.every((issue) => issue.path.length > 0));
+    if (list !== undefined) return list.flatMap((issue) => faultsOf(issue, path, root));
+  }
   if (typeof actual !== "object" || actual === null || Array.isArray(actual)) {
     const words = branches.flatMap((issues) => issues.flatMap(wordsOf));
     const expected = describeExpected(schemasAt(path, root.schema));

@@ -32,6 +32,10 @@ export interface Flags {
   readonly pid?: string;
   readonly logLevel?: string;
   readonly dialect?: string;
+  /** `auto` = several, as engines list them. */
+  readonly models?: string;
+  /** `NAME=MODEL` each. */
+  readonly modelAlias?: readonly string[];
   /** As in a route. */
   readonly onPrefillFailure?: string;
   readonly prefillMinTokens?: string;

@@ -2,6 +2,7 @@
 import { type ConfigProblem, commandLine, problemAt, wholeFile } from "../problems/problem.ts";
 import { builtInLogFormats, logLevels } from "../schema/logs.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
+import { autoModels } from "../schema/server/models.ts";
 import type { Flags } from "./flags.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import { readPools } from "./pools.ts";
@@ -78,6 +79,7 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     ...(encodes && { encode: { pool: "encode" } }),
     ...(splits && { prefill: { pool: "prefill" } }),
     ...(dialect && { dialect }),
+    ...readModels(flags, fail),
     ...(onFailure && { onPrefillFailure: onFailure }),
     ...(minTokens !== undefined && { prefillMinTokens: minTokens }),
     ...(requestMs !== undefined && { requestTimeoutMs: requestMs }),
@@ -88,6 +90,28 @@ function readRoute(flags: Flags, { dialect, splits, encodes }: Layout, fail: Fai
     ...(flags.explain && { explain: true }),
     ...(flags.engineControl && { engineControl: true }),
     accessLogs: readAccessLogs(flags, fail),
+  };
+}
+
+function readModels(
+  { models, modelAlias = [] }: Flags,
+  fail: Fail,
+): Pick<Route, "models" | "modelAliases"> {
+  const auto = oneOf("--models", models, [autoModels], fail);
+  const aliases = modelAlias.flatMap((text) => {
+    const [, name, model] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+    if (name !== undefined && model !== undefined) return [[name, model]];
+    fail(`invalid alias "${text}" for --model-alias`, "write NAME=MODEL");
+    return [];
+  });
+  if (aliases.length > 0 && models === undefined) {
+    fail("--model-alias has no effect without --models auto");
+  }
+  return {
+    ...(auto && { models: auto }),
+    ...(aliases.length > 0 && {
+      modelAliases: Object.fromEntries(aliases) as Record<string, string>,
+    }),
   };
 }
 

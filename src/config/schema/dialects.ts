@@ -16,14 +16,15 @@ const summaries = [
   "detected from the engines' responses",
 ];
 
-export const dialectSchema = z
-  .enum(routeDialects)
-  .default(defaultDialect)
-  .meta({
-    description: withDetails(
-      "The engines' KV-transfer protocol (`docs/dialects.md`).",
-      "`plain` = none: one pool, no prefill. `auto` = detected from what the engines report.",
-    ),
-    // Editors show these beside the values.
-    enumDescriptions: summaries,
-  });
+export const dialectNames = z.enum(routeDialects).meta({
+  // Editors show these beside the values.
+  enumDescriptions: summaries,
+});
+
+export const dialectSchema = dialectNames.default(defaultDialect).meta({
+  description: withDetails(
+    "The engines' KV-transfer protocol (`docs/dialects.md`).",
+    "`plain` = none: one pool, no prefill. `auto` = detected from what the engines report.",
+  ),
+  enumDescriptions: summaries,
+});

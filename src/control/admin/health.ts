@@ -1,5 +1,6 @@
 /** Whether the proxy serves: for balancers, probes and people. */
 import { z } from "zod";
+import { legRoutes } from "../../config/model-routes.ts";
 import { unfitPools } from "../../pool/health/readiness.ts";
 import type { AdminSource } from "./admin-source.ts";
 import { json } from "./response.ts";
@@ -58,7 +59,7 @@ export function health(source: AdminSource, nowMs: number): Health {
   const report = live(source);
   if (report.status !== "ok") return report;
   const pools = new Map(source.pools.map((pool) => [pool.name, pool]));
-  const routes = source.config.servers.flatMap((server) => server.routes);
+  const routes = source.config.servers.flatMap((server) => server.routes.flatMap(legRoutes));
   const unfit = unfitPools(
     routes.map(({ prefill, target }) => ({
       prefillPool: prefill && "pool" in prefill ? pools.get(prefill.pool) : undefined,

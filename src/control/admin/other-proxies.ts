@@ -4,6 +4,7 @@
  * `/remove_worker`, `/list_workers`. What they call the kind of an engine says which pool it is for.
  */
 import { z } from "zod";
+import { legRoutes } from "../../config/model-routes.ts";
 import { formatProblem } from "../../config/problems/problem.ts";
 import type { Config, EngineConfig } from "../../config/schema/schema.ts";
 import { readEngineList } from "../../config/yaml/engine-list.ts";
@@ -263,7 +264,7 @@ function poolsByKind(config: Config): Record<Kind, string[]> {
     regular: new Set<string>(),
   };
   for (const server of config.servers) {
-    for (const route of server.routes) {
+    for (const route of server.routes.flatMap(legRoutes)) {
       const pools = routePools(config, server, route);
       for (const name of pools?.prefill ?? []) kinds.prefill.add(name);
       for (const name of pools?.decode ?? []) kinds.decode.add(name);

@@ -1,5 +1,6 @@
 /** Detects which dialect the engines of `auto` routes speak: asks them again and again until it is known. */
-import type { Config } from "../../config/schema/schema.ts";
+import { legRoutes, withDialects } from "../../config/model-routes.ts";
+import type { Config, RouteConfig, ServerConfig } from "../../config/schema/schema.ts";
 import { roleAdvice } from "../../dialects/advice/advice.ts";
 import { type EngineFacts, readFacts } from "../../dialects/advice/facts.ts";
 import { type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
@@ -10,7 +11,7 @@ import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
 import { detectionTimeoutMs, probeIntervalMs, probesAtOnceMax, probeTimeoutMs } from "../limits.ts";
 import { addressToAsk } from "../polling/address-to-ask.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
-import { type RoutePools, routePools } from "./route-pools.ts";
+import { oneModelPools, type RoutePools, routePools } from "./route-pools.ts";
 
 export interface DialectFinderDeps {
   readonly log: (level: "notice" | "warn" | "error", message: string) => void;
@@ -89,21 +90,19 @@ export class DialectFinder {
   /** The configuration with the dialects found so far; the other routes stay `auto`. */
   resolve(config: Config): Config {
     const found = new Map(
-      autoRoutes(config).flatMap(({ route, key, engines }) => {
+      autoRoutes(config).flatMap(({ key, engines }) => {
         const known = this.#found.get(key);
         const isKept =
           engines.length === 0 || engines.some((name) => known?.engines.includes(name));
-        return known === undefined || !isKept ? [] : [[route, known.dialect] as const];
+        return known === undefined || !isKept ? [] : [[key, known.dialect] as const];
       }),
     );
     if (found.size === 0) return config;
-    const servers = config.servers.map((server) => ({
-      ...server,
-      routes: server.routes.map((route) => ({
-        ...route,
-        dialect: found.get(route) ?? route.dialect,
-      })),
-    }));
+    const servers = config.servers.map((server) => {
+      const dialectFor = (route: RouteConfig) =>
+        found.get(autoKey(config, server, route) ?? "") ?? route.dialect;
+      return { ...server, routes: server.routes.map((route) => withDialects(route, dialectFor)) };
+    });
     return { ...config, servers };
   }
 
@@ -233,14 +232,20 @@ export class DialectFinder {
 
 function autoRoutes(config: Config) {
   return config.servers.flatMap((server) =>
-    server.routes.flatMap((route) => {
-      const pools = routePools(config, server, route);
-      // The configuration names the dialect.
-      if (pools === undefined || dialectOf(route.dialect) !== undefined) return [];
-      const key = `${pools.prefill} ${pools.decode}`;
-      return [{ route, pools, key, engines: namesIn(config, pools) }];
+    server.routes.flatMap(legRoutes).flatMap((route) => {
+      const key = autoKey(config, server, route);
+      if (key === undefined) return [];
+      const pools = oneModelPools(config, server, route);
+      return [{ pools, key, engines: namesIn(config, pools) }];
     }),
   );
+}
+
+/** Undefined = it has no prefill, or the configuration names its dialect. */
+function autoKey(config: Config, server: ServerConfig, route: RouteConfig): string | undefined {
+  const pools = routePools(config, server, route);
+  if (pools === undefined || dialectOf(route.dialect) !== undefined) return undefined;
+  return `${pools.prefill} ${pools.decode}`;
 }
 
 function namesIn(config: Config, { prefill, decode }: RoutePools): string[] {

@@ -1,5 +1,6 @@
 /** Polls engines for the attributes that their dialects need, and reports changes. */
 import { setTimeout as delay } from "node:timers/promises";
+import { legRoutes } from "../../config/model-routes.ts";
 import type { Config, RouteConfig } from "../../config/schema/schema.ts";
 import type { EngineInfo, EngineProbe } from "../../dialects/dialect.ts";
 import { dialectOf } from "../../dialects/registry.ts";
@@ -19,7 +20,8 @@ import {
 } from "../limits.ts";
 import { addressToAsk } from "../polling/address-to-ask.ts";
 import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
-import { routePools } from "./route-pools.ts";
+import { modelsProbe } from "./models-probe.ts";
+import { oneModelPools } from "./route-pools.ts";
 
 /** The state of one probe of one engine. */
 interface Finding {
@@ -68,7 +70,8 @@ export class Prober {
     this.#findings = new Map();
     let hasNew = false;
     for (const finding of findingsOf(config, this.#deps.probesOf ?? probesOf)) {
-      const key = `${finding.identity} ${finding.engine.config.url} ${finding.probe.path}`;
+      const { identity, engine, probe } = finding;
+      const key = `${identity} ${engine.config.url} ${probe.path} ${probe.name ?? ""}`;
       hasNew ||= !before.has(key);
       this.#findings.set(key, before.get(key) ?? finding);
     }
@@ -139,11 +142,14 @@ function findingsOf(config: Config, probesOfRoute: NonNullable<ProberDeps["probe
   const probes = new Map<string, Set<EngineProbe>>();
   for (const server of config.servers) {
     for (const route of server.routes) {
-      const pools = routePools(config, server, route);
-      if (pools === undefined) continue;
-      for (const probe of probesOfRoute(route)) {
-        for (const pool of probe.legs.flatMap((leg) => pools[leg])) {
-          probes.set(pool, (probes.get(pool) ?? new Set()).add(probe));
+      const ofModels = route.models === undefined ? [] : [modelsProbe];
+      for (const one of legRoutes(route)) {
+        const pools = oneModelPools(config, server, one);
+        const ofDialect = one.prefill === undefined ? [] : probesOfRoute(one);
+        for (const probe of [...ofDialect, ...ofModels]) {
+          for (const pool of probe.legs.flatMap((leg) => pools[leg])) {
+            probes.set(pool, (probes.get(pool) ?? new Set()).add(probe));
+          }
         }
       }
     }
@@ -167,14 +173,16 @@ function take(finding: Finding, response: EngineResponse | NoResponse): void {
   if (typeof response === "string") {
     finding.failures += 1;
     // The server has ended. The next one has other attributes: a Mooncake engine gets a new id with each start.
-    if (response === "refused" || finding.failures >= probeFailuresMax) finding.attributes = {};
+    const isGone = response === "refused" || finding.failures >= probeFailuresMax;
+    if (isGone && !finding.probe.outlivesEngine) finding.attributes = {};
     return;
   }
   const { probe } = finding;
   finding.failures = 0;
   finding.isNotReady = response.status === 503 && !probe.isOptional;
   const info = infoOf(finding.engine);
-  finding.attributes = response.status === 200 ? probe.discovered(response.body, info) : {};
+  if (response.status === 200) finding.attributes = probe.discovered(response.body, info);
+  else if (!probe.outlivesEngine) finding.attributes = {};
   if (probe.isOptional) finding.roundsLeft = optionalProbeRounds - 1;
 }
 

@@ -11,9 +11,19 @@ export function routePools(
   server: ServerConfig,
   route: RouteConfig,
 ): RoutePools | undefined {
+  return route.prefill && oneModelPools(config, server, route);
+}
+
+/** Of a route of one model. */
+export function oneModelPools(
+  config: Config,
+  server: ServerConfig,
+  route: RouteConfig,
+): RoutePools {
   const { prefill } = route;
-  if (prefill === undefined) return undefined;
-  return { prefill: legPools(config, server, prefill), decode: targetPools(config, route) };
+  const decode = targetPools(config, route);
+  if (prefill === undefined) return { prefill: [], decode };
+  return { prefill: legPools(config, server, prefill), decode };
 }
 
 /** Of a leg before the target. */

@@ -29,14 +29,17 @@ const comma = Buffer.from(",");
 const ending = Buffer.from(']}],"max_tokens":1,"stream":false');
 const close = Buffer.from("}");
 
-/** The body of the request to encode one item: the item without any text. Refers to the client's body. */
-export function encodeBody(members: TopLevel, item: Span): Pieces {
+/**
+ * The body of the request to encode one item: the item without any text. Refers to the client's body.
+ * @param engineModel the model's name in JSON, if engines have another one than the client
+ */
+export function encodeBody(members: TopLevel, item: Span, engineModel?: Buffer): Pieces {
   const body = new Pieces();
   body.add(brace);
   const at = members.lastIndexOf(model);
   if (at >= 0) {
     body.add(model.opening.subarray(1));
-    body.add(members.value(at));
+    body.add(engineModel ?? members.value(at));
     body.add(comma);
   }
   body.add(messagesOpening);

@@ -24,6 +24,11 @@ export interface PickRequest {
   readonly requiredEngine?: number | undefined;
   /** Index of the engine that takes the request if it can; undefined = none. The pool applies it before `pick`. */
   readonly stickyEngine?: number | undefined;
+  /**
+   * By the engines' index: 0 = it does not serve the request's model. Undefined = all may. The pool applies it before
+   * `pick`.
+   */
+  readonly holders?: ArrayLike<number> | undefined;
   /** The time, in ms since the epoch, for policies that go by it. */
   readonly clock: { wallMs(): number };
 }

@@ -7,6 +7,7 @@ import type { PromptUsage } from "../../dialects/shared/prompt-usage.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { PickFailure, Pool } from "../../pool/pool.ts";
 import type { QueueRequest } from "../../queue/orderings/shared/ordering.ts";
+import { engineModelName } from "../context/engine-model.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { Route } from "../routing/route.ts";
 import type { ForwardedRequest } from "../upstream/forwarded-request.ts";
@@ -169,6 +170,7 @@ export class Admission implements WaitListener {
     const queueRequest: QueueRequest = {
       pool: pool.name,
       decodePool: decodePool?.name ?? "",
+      model: engineModelName(context),
       bytes: promptBytes,
       blocks: this.#isPlacedByQueue ? this.#legs.picks.blocks(pool) : noBlocks,
       tokenIds,

@@ -8,6 +8,7 @@ import { isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { endpointOf, hasChoices } from "../../dialects/endpoints/find-endpoint.ts";
 import { tokenizeResponseBytesMax, tokenizeTimeoutMs } from "../../limits.ts";
 import type { Expirable } from "../../transport/deadlines.ts";
+import { bodyForEngines, holdersIn } from "../context/engine-model.ts";
 import type { Route } from "../routing/route.ts";
 import { EngineAsk } from "../upstream/connection/engine-ask.ts";
 import type { Tokenizers } from "../upstream/connection/tokenizers.ts";
@@ -36,7 +37,10 @@ export class PromptTokens implements Expirable {
     this.#done = done;
     this.deadlineMs = worker.deadlines.dueIn(tokenizeTimeoutMs);
     const { clock } = worker;
-    const engine = isReadable(request) ? tokenizers.next(clock.nowMs(), clock.wallMs()) : undefined;
+    const holders = holdersIn(tokenizers.pool, context);
+    const engine = isReadable(request)
+      ? tokenizers.next(clock.nowMs(), clock.wallMs(), holders)
+      : undefined;
     if (engine === undefined) return;
     this.#ask = new EngineAsk({
       request,
@@ -44,7 +48,7 @@ export class PromptTokens implements Expirable {
       pool: tokenizers.pool,
       engine,
       uri: "/tokenize",
-      body: context.body,
+      body: bodyForEngines(context),
       timeoutMs: tokenizeTimeoutMs,
       responseBytesMax: tokenizeResponseBytesMax,
       ended: () => this.#ended(),

@@ -5,6 +5,7 @@
  * While a process takes over from the one before, both need their ports: engines call the old one for its requests.
  */
 import { networkInterfaces } from "node:os";
+import { legRoutes } from "../../config/model-routes.ts";
 import type { Config, RouteConfig } from "../../config/schema/schema.ts";
 import { isLoopback, parseEngineUrl } from "../../config/values/engine-url.ts";
 import { dialectOf } from "../../dialects/registry.ts";
@@ -101,7 +102,7 @@ export class CallbackListener {
 }
 
 export function needsCallbacks({ servers }: Config): boolean {
-  return servers.some(({ routes }) => routes.some(callsBack));
+  return servers.some(({ routes }) => routes.flatMap(legRoutes).some(callsBack));
 }
 
 function callsBack({ dialect, prefill }: RouteConfig): boolean {
@@ -116,7 +117,7 @@ export function hostOf({ callback, servers, pools }: Config): string {
   const { host, advertise } = callback;
   if (host !== undefined) return host;
   if (advertise !== undefined) return localHosts().includes(advertise) ? advertise : "0.0.0.0";
-  const routes = servers.flatMap((server) => server.routes.filter(callsBack));
+  const routes = servers.flatMap((server) => server.routes.flatMap(legRoutes).filter(callsBack));
   const callers = routes.flatMap(({ target }) => {
     const pool = target !== undefined && "pool" in target ? pools[target.pool] : undefined;
     // Which pool a template leads to shows with each request.

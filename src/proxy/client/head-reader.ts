@@ -3,7 +3,8 @@ import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/h
 import { parseRequestHead, RequestHead } from "../../http1/head/request-head.ts";
 import type { HeadLimits } from "../../http1/limits.ts";
 import { PROBLEMS } from "../../http1/problems.ts";
-import { type Outcome, refused } from "../context/outcomes.ts";
+import type { Outcome } from "../context/outcomes.ts";
+import { refused } from "../context/refused.ts";
 
 /** More bytes have to come. */
 export const headIncomplete = -1;

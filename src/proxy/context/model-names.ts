@@ -2,12 +2,11 @@
  * Names of models as labels of metrics. Clients write what they want into `model`: a name is a label only once an
  * engine has served it, and only so many are. All others are `other`.
  */
-import { KeyName } from "../../body/json/key-name.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import { modelNameBytesMax } from "../../limits.ts";
 import { otherLabel } from "../../observe/metrics/metrics-memory.ts";
+import { modelKey } from "./engine-model.ts";
 
-const modelKey = new KeyName("model");
 /** As names of models are: no white space, so no text. */
 const plainName = /^[A-Za-z0-9][A-Za-z0-9._:/@+=-]*$/;
 const quote = 0x22;

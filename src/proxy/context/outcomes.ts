@@ -20,6 +20,8 @@ export interface Outcome {
   readonly message: string;
   /** The error body is as an engine's own would be; undefined = it has the code. */
   readonly likeEngine?: { readonly type: string; readonly param: string | null };
+  /** Where OpenAI has a code of its own for it, what clients read. */
+  readonly asOpenAi?: { readonly type: string; readonly param: string; readonly code: string };
 }
 
 function outcome(
@@ -120,6 +122,17 @@ export const outcomes = Object.freeze({
     "client",
     "no",
     "These engines cannot serve a request with several choices, several prompts or a previous response.",
+  ),
+  unknownModel: Object.freeze({
+    ...outcome("GP_UNKNOWN_MODEL", 404, "client", "no", "The model does not exist."),
+    asOpenAi: { type: "invalid_request_error", param: "model", code: "model_not_found" },
+  }),
+  modelsUnknown: outcome(
+    "GP_MODELS_UNKNOWN",
+    503,
+    "internal",
+    "safe",
+    "The engines have not listed their models yet; retry.",
   ),
   tokenLimits: outcome(
     "GP_TOKEN_LIMITS",
@@ -292,8 +305,3 @@ export const outcomes = Object.freeze({
     "The proxy failed because of an internal error.",
   ),
 } satisfies Record<string, Outcome>);
-
-/** An outcome for a request that could not be parsed, from the parser's own status and words. */
-export function refused(status: number, code: string, message: string): Outcome {
-  return { code, status, fault: "client", retry: "no", message };
-}

@@ -4,6 +4,7 @@ import type { IdGenerator, LegName } from "../../dialects/dialect.ts";
 import { copyOfHead, type RequestHead } from "../../http1/head/request-head.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { append, emptyList } from "./append.ts";
+import type { EngineModel } from "./engine-model.ts";
 import type { Explanation } from "./explanation.ts";
 import type { LegRecord } from "./legs.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -77,6 +78,11 @@ export class RequestContext {
   newTrace = "";
   /** `$start_time_ns`, once it was asked for. */
   startNs = "";
+
+  /** The model that the request names, if its route has several; "" = it names none, or the route does not look. */
+  model = "";
+  /** What engines call that model; undefined = the same. */
+  engineModel: EngineModel | undefined;
 
   status = 0;
   bytesSent = 0;

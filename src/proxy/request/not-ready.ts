@@ -26,7 +26,10 @@ function failedHealthCheck(
 ): Outcome | undefined {
   if (!path.endsWith("/health") || (method !== "GET" && method !== "HEAD")) return undefined;
   if (!route.byEndpoint) return undefined;
-  const pools = unfitPools(server.routes, clock.wallMs());
+  const pools = unfitPools(
+    server.routes.flatMap((one) => one.legRoutes),
+    clock.wallMs(),
+  );
   if (pools.length === 0) return undefined;
   const names = pools.map((name) => `"${name}"`).join(", ");
   return { ...outcomes.notReady, message: `No engine of pool ${names} is fit to serve requests.` };

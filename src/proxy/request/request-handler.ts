@@ -7,7 +7,8 @@ import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
-import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
+import { type Outcome, outcomes } from "../context/outcomes.ts";
+import { refused } from "../context/refused.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { ResponseMeter } from "../context/response-meter.ts";
 import { ExchangeDriver } from "../pd/driver/exchange-driver.ts";
@@ -22,6 +23,7 @@ import type { RoutedRequest } from "../routing/route-request.ts";
 import type { Routed, Server } from "../routing/server.ts";
 import { mayAskForUsage } from "../upstream/stream-usage.ts";
 import { BodyLease } from "./body-lease.ts";
+import { chooseModel } from "./choose-model.ts";
 import { MainPage } from "./main-page.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
@@ -29,6 +31,7 @@ import { requestIdOf } from "./request-id.ts";
 import type { RequestClient, RequestServices } from "./request-services.ts";
 import { type RequestTimers, requestTimers } from "./request-timers.ts";
 import { scanBody } from "./scan-body.ts";
+import { takeMeter } from "./take-meter.ts";
 
 export class RequestHandler implements ExchangeRequest {
   readonly context: RequestContext;
@@ -96,7 +99,7 @@ export class RequestHandler implements ExchangeRequest {
     }
     if (outcome !== undefined) this.ended(outcome);
     else if (response !== undefined) this.#return(response);
-    else if (route.page === undefined) this.#send(route);
+    else if (route.page === undefined) this.#choose(route);
     else this.#reply = new MainPage(this, route.page, route.config.readTimeoutMs);
   }
 
@@ -145,6 +148,13 @@ export class RequestHandler implements ExchangeRequest {
     return this.#client.pendingBytes;
   }
 
+  #choose(route: Route): void {
+    const choice = chooseModel(this.context, route, this.worker);
+    if (choice.outcome !== undefined) this.ended(choice.outcome);
+    else if (choice.json !== undefined) this.#respond(choice.json);
+    else this.#send(choice.route);
+  }
+
   #send(route: Route): void {
     const { context } = this;
     const isPost = context.head.method === "POST";
@@ -167,19 +177,10 @@ export class RequestHandler implements ExchangeRequest {
     const problem = scanBody(context, this.worker, route, prefills, mustBeObject);
     if (generating) this.#timers?.comment(this.members);
     this.#generates = isPost && (generating !== undefined || !route.byEndpoint);
-    if (this.#generates) context.meter ??= this.#takeMeter(route);
+    if (this.#generates) context.meter ??= takeMeter(this.worker, route);
     if (problem !== undefined) this.ended(problem);
     else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);
-  }
-
-  /** Undefined = nobody asks for the response's tokens. */
-  #takeMeter({ logsTokens }: Route): ResponseMeter | undefined {
-    const { metrics, clock } = this.worker;
-    return (
-      metrics?.takeMeter() ??
-      (logsTokens || this.worker.tracer ? new ResponseMeter(clock) : undefined)
-    );
   }
 
   /** A request without images and the like goes on at once. */
@@ -198,16 +199,19 @@ export class RequestHandler implements ExchangeRequest {
       this.#reply = undefined;
       // Then one engine says what is wrong with the request, or with itself.
       if (json === undefined) this.#forward(route, false);
-      else {
-        finalReply(this.response, this.context, { contentType: "application/json", body: json });
-        this.ended(outcomes.answered);
-      }
+      else this.#respond(json);
     });
     if (!list.isNeeded) this.#forward(route, false);
     else {
       this.#reply = list;
       list.start();
     }
+  }
+
+  /** The proxy knows the response by itself. */
+  #respond(json: Buffer): void {
+    finalReply(this.response, this.context, { contentType: "application/json", body: json });
+    this.ended(outcomes.answered);
   }
 
   #forward(route: Route, prefills: boolean): void {

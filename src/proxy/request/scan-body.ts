@@ -10,7 +10,8 @@ import {
   linesHideTransferFields,
   listHidesTransferFields,
 } from "../../dialects/transfer-guard.ts";
-import { type Outcome, outcomes, refused } from "../context/outcomes.ts";
+import { type Outcome, outcomes } from "../context/outcomes.ts";
+import { refused } from "../context/refused.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Route } from "../routing/route.ts";
 import { rejectedLimits } from "./rejected-limits.ts";
@@ -18,7 +19,7 @@ import { rejectedLimits } from "./rejected-limits.ts";
 const brace = 0x7b;
 const bracket = 0x5b;
 
-interface Scans {
+export interface Scans {
   takeTopLevel(): TopLevel;
   giveTopLevel(members: TopLevel): void;
 }
@@ -44,17 +45,26 @@ export function scanBody(
   if (!mustBeObject && !isGuarded) {
     return route.byEndpoint ? (refusedList(body) ?? refusedLines(body)) : undefined;
   }
-  const members = scans.takeTopLevel();
-  const problem = scanTopLevel(body, 0, body.length, members);
+  const problem = scanMembers(context, scans);
   if (problem === undefined) {
-    context.members = members;
+    const members = context.members!;
     if (!isGuarded) return undefined;
     if (hidesTransferFields(members)) return outcomes.transferField;
     return prefills ? rejectedLimits(context, members, route) : undefined;
   }
-  scans.giveTopLevel(members);
   if (mustBeObject || isReadElsewhere(problem, body)) return badJson(problem);
   return refusedLines(body);
+}
+
+/** Sets the members of the context, if the body is a JSON object; else says why it is none. */
+export function scanMembers(context: RequestContext, scans: Scans): JsonProblem | undefined {
+  if (context.members !== undefined) return undefined;
+  const { body } = context;
+  const members = scans.takeTopLevel();
+  const problem = scanTopLevel(body, 0, body.length, members);
+  if (problem === undefined) context.members = members;
+  else scans.giveTopLevel(members);
+  return problem;
 }
 
 function badJson({ detail, offset }: JsonProblem): Outcome {

@@ -19,11 +19,18 @@ const scanned = new TopLevel();
  * JSON object or not there yet.
  */
 export function bodyMember(context: RequestContext, name: string): string {
-  if (context.members !== undefined) return valueIn(context.members, name);
-  const { body } = context;
-  if (body.length === 0) return "";
+  return readMembers(context, (members) => valueIn(members, name)) ?? "";
+}
+
+/** Reads members of the body, whether somebody has scanned it or not. Undefined = it is no JSON object. */
+export function readMembers<T>(
+  { members, body }: Pick<RequestContext, "members" | "body">,
+  read: (members: TopLevel) => T,
+): T | undefined {
+  if (members !== undefined) return read(members);
+  if (body.length === 0) return undefined;
   const isObject = scanTopLevel(body, 0, body.length, scanned) === undefined;
-  const value = isObject ? valueIn(scanned, name) : "";
+  const value = isObject ? read(scanned) : undefined;
   scanned.clear();
   return value;
 }

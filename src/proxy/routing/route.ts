@@ -1,4 +1,5 @@
 /** One route, compiled: what it matches, what runs first, where its requests go. */
+import { legRoutes } from "../../config/model-routes.ts";
 import type { MatchConfig, RouteConfig, TargetConfig } from "../../config/schema/schema.ts";
 import type { Dialect, ResponseMerge } from "../../dialects/dialect.ts";
 import { isForClients } from "../../dialects/endpoints/client-paths.ts";
@@ -6,11 +7,14 @@ import { plain } from "../../dialects/plain.ts";
 import { dialectOf } from "../../dialects/registry.ts";
 import { resumedResponses } from "../../dialects/resume.ts";
 import type { Pool } from "../../pool/pool.ts";
+import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type RetryBudget, retryBudgetOf } from "../context/retry-budget.ts";
 import type { RequestLog } from "./access-log.ts";
 import { HeadPlan } from "./head-plan.ts";
 import { JsonLog } from "./json-log.ts";
+import { ModelCatalog } from "./models/model-catalog.ts";
+import { ModelTable } from "./models/model-table.ts";
 import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
 import { Redirects } from "./redirects.ts";
 import type { Render } from "./render.ts";
@@ -18,6 +22,9 @@ import { compileRegex, compileSteps, type Steps } from "./rewrite.ts";
 import type { VariableScope } from "./template.ts";
 
 export interface RouteDeps {
+  readonly clock: Pick<Clock, "wallMs">;
+  /** Uniform in [0, 1). */
+  random(): number;
   readonly scope: VariableScope;
   readonly pools: ReadonlyMap<string, Pool>;
   /** Requests are traced. */
@@ -65,6 +72,10 @@ export class Route {
   readonly targetPool: Pool | undefined;
   /** Path prefix for the internal routing of the prefill; "" = none. */
   readonly prefillLocation: string;
+  /** Undefined = it has one model, or does not look. */
+  readonly models: ModelTable<Route> | undefined;
+  /** What clients are told of them. */
+  readonly catalog: ModelCatalog | undefined;
   /** Whether the path of a request is in this route, for regular expressions only. */
   readonly matches: (context: RequestContext, path: string) => boolean;
   /**
@@ -98,7 +109,9 @@ export class Route {
     this.knowsDialect = dialect !== undefined;
     this.dialect = dialect ?? plain;
     this.resumed = config.resume ? resumedResponses(this.dialect) : undefined;
-    this.givesRequestId = config.requestId ?? (config.prefill ?? config.encode) !== undefined;
+    this.givesRequestId =
+      config.requestId ??
+      legRoutes(config).some((one) => (one.prefill ?? one.encode) !== undefined);
     this.byEndpoint = config.byEndpoint;
     this.accessLogs = config.accessLogs.map(({ file, format }) =>
       accessLog(file, format, config.byEndpoint),
@@ -116,6 +129,11 @@ export class Route {
     this.targetPool = target && "pool" in target ? pools.get(target.pool) : undefined;
     this.prefillPool = prefill && "pool" in prefill ? pools.get(prefill.pool) : undefined;
     this.prefillLocation = prefill && "location" in prefill ? prefill.location : "";
+    if (config.models !== undefined) {
+      const routeOf = (one: RouteConfig) => new Route(one, deps);
+      this.models = new ModelTable(config, { scope, random: deps.random, routeOf });
+      this.catalog = new ModelCatalog(this.models, deps.clock.wallMs());
+    }
     this.matches = matcher(config.match, scope);
     this.#destination = destination(target, config.match, scope, pools);
     this.withPathKept =
@@ -134,7 +152,12 @@ export class Route {
 
   /** Whether it leads anywhere: to engines, or to a page. */
   get responds(): boolean {
-    return (this.config.target ?? this.config.page) !== undefined;
+    return (this.config.target ?? this.config.page ?? this.models) !== undefined;
+  }
+
+  /** One for each of its models. */
+  get legRoutes(): readonly Route[] {
+    return this.models?.routes ?? [this];
   }
 
   /** The path as engines get it, which says what the request is for. */
@@ -148,6 +171,7 @@ export class Route {
   /** Whether the request is for a path of the engines that clients of this route may not reach. */
   refuses(context: RequestContext): boolean {
     if (this.config.engineControl) return false;
+    if (this.models !== undefined) return this.legRoutes.some((route) => route.refuses(context));
     const uri = this.#destination(context)?.uri;
     return uri !== undefined && !isForClients(uri);
   }

@@ -3,6 +3,7 @@ import { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { Engines, KvTransfer } from "../../dialects/dialect.ts";
 import { removeTransferFields } from "../../dialects/transfer-guard.ts";
+import { renameModel } from "../context/engine-model.ts";
 import { nameStoredResponse } from "../response/stored-response.ts";
 import type { Route } from "../routing/route.ts";
 import type { ForwardedRequest } from "./forwarded-request.ts";
@@ -28,6 +29,7 @@ export function legBody(
     dialect.merge?.decodeEdits?.(members, edits);
   }
   embeddings?.edit(members, edits);
+  renameModel(members, edits, context.engineModel);
   if (leg.name !== "decode") return edits;
   nameStoredResponse(edits, members, endpoint, leg.engine!, worker.ids);
   if (mayAskForUsage(route, context)) askForUsage(members, edits);

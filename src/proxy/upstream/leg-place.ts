@@ -3,6 +3,7 @@ import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Engine } from "../../pool/engine.ts";
 import { isMove } from "../../pool/health/moves.ts";
+import { hasLastResort, hasOther, type Untried } from "../../pool/other-engines.ts";
 import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { append, emptyList } from "../context/append.ts";
@@ -18,6 +19,12 @@ interface PlacedRequest {
 export class LegPlace {
   /** Of the try under way, or of the last one. */
   placement: Placement | undefined;
+  /** Engines that list the request's model; undefined = any may have it. */
+  #holders: PickRequest["holders"];
+  /** One that lists it does not have it: what engines list is out of date. */
+  #distrustsLists = false;
+  /** No other engine can serve the request, whatever they list. */
+  #isBound = false;
   readonly #leg: LegName | "encode";
   readonly #request: PlacedRequest;
   /** Slots of engines that failed, and of the one that is being tried. */
@@ -37,14 +44,15 @@ export class LegPlace {
   /** Whether another engine of the pool could be tried. */
   get hasOther(): boolean {
     const pool = this.placement?.pool;
-    return pool !== undefined && pool.size > 1 && pool.hasOther(this.#excluded, this.#nowMs);
+    if (pool === undefined || pool.size <= 1) return false;
+    return hasOther(this.#untried(pool, this.#excluded), this.#nowMs);
   }
 
   /** Whether an engine is left beside that of the last try, whatever has come of that. */
   get hasNext(): boolean {
     if (this.placement === undefined) return false;
     const { pool, engine } = this.placement;
-    return pool.hasOther(append(this.#tried, engine.slot), this.#nowMs);
+    return hasOther(this.#untried(pool, append(this.#tried, engine.slot)), this.#nowMs);
   }
 
   /** Whether another try would only go where the request would go if it came now. */
@@ -54,9 +62,22 @@ export class LegPlace {
     return isMove(pool, engine, this.#excluded, this.#nowMs);
   }
 
+  /**
+   * An engine that has listed the request's model does not know it (any more). Whether another one may: one that lists
+   * it, or else any, since that may be new.
+   */
+  lacksModel(): boolean {
+    if (this.#isBound || (this.#holders === undefined && !this.#distrustsLists)) return false;
+    if (this.hasOther) return true;
+    this.#holders = undefined;
+    this.#distrustsLists = true;
+    return this.hasOther;
+  }
+
   /** Whether one could be tried that is ejected: better than an error, and no better than a response. */
   get hasLastResort(): boolean {
-    return this.placement?.pool.hasLastResort(this.#tried, this.#nowMs) ?? false;
+    const pool = this.placement?.pool;
+    return pool !== undefined && hasLastResort(this.#untried(pool, this.#tried), this.#nowMs);
   }
 
   /** Engines that are not tried now. One that was only late is tried again where no other is left. */
@@ -64,8 +85,12 @@ export class LegPlace {
     const tried = this.#tried;
     const pool = this.placement?.pool;
     if (pool === undefined || this.#late.length === 0) return tried;
-    if (pool.hasOther(tried, this.#nowMs)) return tried;
+    if (hasOther(this.#untried(pool, tried), this.#nowMs)) return tried;
     return tried.filter((slot) => slot === tried.at(-1) || !this.#late.includes(slot));
+  }
+
+  #untried(pool: Pool, tried: readonly number[]): Untried {
+    return { pool, tried, holders: this.#holders };
   }
 
   /** The engine was late, and is given up for another one. */
@@ -74,9 +99,11 @@ export class LegPlace {
   }
 
   /** Takes a place at an engine that was not tried. */
-  take(pool: Pool, pick: PickRequest): PickFailure | undefined {
+  take(pool: Pool, asked: PickRequest): PickFailure | undefined {
     const nowMs = this.#nowMs;
     const { explanation } = this.#request;
+    const pick = this.#distrustsLists ? { ...asked, holders: undefined } : asked;
+    this.#goBy(pick);
     const excluded = this.#excluded;
     const seen = explanation && pool.explain(pick, excluded, nowMs);
     const placement = pool.place(pick, excluded, nowMs);
@@ -96,8 +123,10 @@ export class LegPlace {
     return undefined;
   }
 
-  /** Takes a place at this engine, if it has one. */
+  /** Takes a place at this engine, if it has one, and the request's model. */
   takeAt(pool: Pool, engine: Engine, pick: PickRequest): boolean {
+    this.#goBy(pick);
+    if (pick.holders?.[engine.index] === 0) return false;
     const placement = pool.placeAt(engine, pick, this.#nowMs);
     if (placement !== undefined) this.#taken(placement);
     return placement !== undefined;
@@ -123,6 +152,11 @@ export class LegPlace {
     if (last === undefined) return;
     this.#tried = [last];
     if (!this.hasOther) this.#tried = emptyList;
+  }
+
+  #goBy({ holders, requiredEngine }: PickRequest): void {
+    this.#holders = holders;
+    this.#isBound = requiredEngine !== undefined;
   }
 
   #taken(placement: Placement): void {

@@ -113,7 +113,12 @@ export class LegRetries {
     if (busyMs > 0) leg.busy(busyMs);
     // Whose fault a refusal is shows another engine, as with junk.
     const failure = isDoubted && head.status < 500 ? "invalid" : head.status;
-    const isFailure = this.#mayTryAnother(leg) && this.#isAllowed(failure, false);
+    // It has done nothing for the request. At other paths the path is what it does not know.
+    const lacksModel =
+      head.status === 404 && this.#request.endpoint !== undefined && leg.place.lacksModel();
+    const isFailure = lacksModel
+      ? this.#retried.isOpen
+      : this.#mayTryAnother(leg) && this.#isAllowed(failure, false);
     this.#ended(leg, isFailure || head.status >= 500 || busyMs > 0);
     if (!hasTry || !isFailure || !this.#isAffordable(leg, false)) return false;
     this.#cause = conditionOf(failure, retry);

@@ -137,6 +137,8 @@ export function compileConfig(
   }
   const deps: RouteDeps = {
     scope,
+    clock,
+    random,
     pools,
     traces: config.tracing !== undefined,
     accessLog: (file, format, masks) => {

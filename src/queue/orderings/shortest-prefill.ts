@@ -85,8 +85,9 @@ class ShortestPrefill<Owner> implements Ordering<Owner> {
   }
 
   add(request: QueueRequest, owner: Owner, arrivedMs: number): QueuedPrompt<Owner> {
-    const { bytes, blocks, tokenIds, priority, tenant, explains } = request;
+    const { model, bytes, blocks, tokenIds, priority, tenant, explains } = request;
     const prompt = {
+      model,
       tokens: Math.max(1, tokenIds?.length ?? this.#engines.tokensOf(bytes)),
       keys: tokenIds && new TokenKeys(tokenIds),
       blocks,

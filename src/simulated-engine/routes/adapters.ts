@@ -1,5 +1,6 @@
 /**
- * The list of models, and vLLM's endpoints that load and unload LoRA adapters (`VLLM_ALLOW_RUNTIME_LORA_UPDATING=True`).
+ * The list of models, and vLLM's endpoints that load and unload LoRA adapters
+ * (`VLLM_ALLOW_RUNTIME_LORA_UPDATING=True`).
  * Source: vllm `entrypoints/serve/lora/api_router.py`, `entrypoints/openai/models/serving.py`.
  */
 import { z } from "zod";

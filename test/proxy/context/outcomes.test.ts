@@ -1,6 +1,7 @@
 /** A client can tell from an error what happened, by a code that stays, in the shape that OpenAI's clients read. */
 import { describe, expect, it } from "vitest";
-import { type Outcome, outcomes, refused } from "../../../src/proxy/context/outcomes.ts";
+import { type Outcome, outcomes } from "../../../src/proxy/context/outcomes.ts";
+import { refused } from "../../../src/proxy/context/refused.ts";
 import { wholeRequestOutcomes } from "../../../src/proxy/context/whole-request-outcomes.ts";
 import { errorBody } from "../../../src/proxy/response/local/error-body.ts";
 
@@ -63,8 +64,8 @@ describe("an error body", () => {
       expect(error).toEqual({
         message: outcome.message,
         type: expect.stringMatching(/^[a-z_]+_error$/),
-        param: null,
-        code: outcome.code,
+        param: outcome.asOpenAi?.param ?? null,
+        code: outcome.asOpenAi?.code ?? outcome.code,
       });
     },
   );

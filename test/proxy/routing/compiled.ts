@@ -40,9 +40,10 @@ export function compile(config: Config): VirtualServers {
       new Pool(name, pool, { board, slots, random: () => 0.5 }),
     ]),
   );
+  const deps = { clock: { wallMs: () => 0 }, random: () => 0.5 };
   const accessLog = () => new AccessLog(combined, scope, { write() {} }, false);
   const servers = config.servers.map(
-    (server) => new Server(server, { scope, pools, accessLog, traces: false }),
+    (server) => new Server(server, { ...deps, scope, pools, accessLog, traces: false }),
   );
   return new VirtualServers(servers, servers[0]!);
 }

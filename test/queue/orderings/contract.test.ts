@@ -21,6 +21,7 @@ function orderingOf(order: (typeof orderings)[number]["name"], capacity: number)
       otherRequests: () => 0,
       share: () => 1,
       reportedCache: () => undefined,
+      holders: () => undefined,
       tokensOf: (bytes) => bytes / 4,
     },
     hasCapacity: () => reserved.size < capacity,
@@ -34,7 +35,7 @@ function orderingOf(order: (typeof orderings)[number]["name"], capacity: number)
 }
 
 const requestOf = (bytes: number, priority = 0, tenant = ""): QueueRequest => ({
-  ...{ pool: "p", decodePool: "", bytes, blocks: [], priority, tenant, explains: false },
+  ...{ pool: "p", decodePool: "", model: "", bytes, blocks: [], priority, tenant, explains: false },
 });
 
 describe.each(orderings.map((definition) => [definition.name, definition] as const))(

@@ -4,6 +4,7 @@ import { withDetails } from "../describe.ts";
 import { dialectSchema } from "../dialects.ts";
 import { bytes, milliseconds, text } from "../values.ts";
 import { encodeSchema, prefillSchema, targetSchema } from "./legs.ts";
+import { modelKeys } from "./models.ts";
 import { retrySchema } from "./retry.ts";
 import { stepSchema } from "./steps.ts";
 
@@ -110,6 +111,7 @@ export const routeSchema = z
       .default([])
       .describe("Steps before the request is forwarded."),
     ...prefillKeys,
+    ...modelKeys,
     byEndpoint: z
       .boolean()
       .default(true)

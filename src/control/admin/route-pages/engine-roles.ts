@@ -1,4 +1,5 @@
 /** Which engines encode, prefill and decode, by what the routes of the configuration do with their pools. */
+import { legRoutes } from "../../../config/model-routes.ts";
 import type { Config } from "../../../config/schema/schema.ts";
 import { dialectOf } from "../../../dialects/registry.ts";
 import type { Address } from "../../../pool/address.ts";
@@ -60,7 +61,7 @@ export function poolsByRole(config: Config): Readonly<Record<EngineRole, Readonl
     for (const name of names) found[role].add(name);
   };
   const routes = config.servers.flatMap((server) =>
-    server.routes.map((route) => ({ server, route })),
+    server.routes.flatMap(legRoutes).map((route) => ({ server, route })),
   );
   for (const { server, route } of routes) {
     if (route.encode !== undefined) add("encode", legPools(config, server, route.encode));

@@ -119,7 +119,7 @@ export class EncodeDriver implements FanOutActions {
       context,
       headers: this.#place!.route,
       timeouts: this.#route.config,
-      edits: encodeBody(members!, this.#items[item]!),
+      edits: encodeBody(members!, this.#items[item]!, context.engineModel?.json),
       isRead: true,
       // As vLLM's own proxy names them: encoders see several of one request, and of one that is sent once more.
       requestId: `${this.#id}:${item}:${worker.ids.secret().slice(0, 6)}`,

@@ -28,10 +28,10 @@ export interface Plan {
 export function chooseOrder(
   request: ForwardedRequest,
   route: Route,
-  { picks, targets }: { readonly picks: PickRequests; readonly targets: Targets },
+  legs: { readonly picks: PickRequests; readonly targets: Targets },
   prefills: boolean,
 ): Plan {
-  const { context, worker, members, promptBytes } = request;
+  const { context, worker, members } = request;
   if (members === undefined) return planOf("decode-only", undefined);
   const { dialect, config } = route;
   const { requestId } = context;
@@ -42,8 +42,8 @@ export function chooseOrder(
   const endpoint = generatingAt(path);
   if (!requiresPrefill) {
     if (lacksRequired(members, endpoint)) return planOf("decode-only", dialectRequest);
-    if (failsPrefill(members, route, targets)) return planOf("decode-only", dialectRequest);
-    const skip = prefillSkip(picks, targets, promptBytes, config.prefillMinTokens, worker.clock);
+    if (failsPrefill(members, route, legs.targets)) return planOf("decode-only", dialectRequest);
+    const skip = prefillSkip(request, legs, config.prefillMinTokens);
     if (skip !== undefined) {
       const cachedAt = skip === "short-prompt" ? undefined : skip.engine;
       return planOf("decode-only", dialectRequest, undefined, cachedAt);

@@ -2,6 +2,7 @@
 import type { LegName } from "../../../dialects/dialect.ts";
 import type { PickRequest } from "../../../policies/shared/policy.ts";
 import type { PickFailure } from "../../../pool/pool.ts";
+import { holdersIn } from "../../context/engine-model.ts";
 import type { Route } from "../../routing/route.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 import { Leg, type LegRequest } from "../../upstream/leg.ts";
@@ -52,9 +53,10 @@ export class Legs {
 
   /** Whether an engine could be picked for the leg now; if not, says why. */
   lookFor(name: LegName): PickFailure | undefined {
-    const destination = this.targets.destination(name);
-    if (destination === undefined) return "no-healthy-engine";
-    return destination.pool.vacancy(this.#request.worker.clock.wallMs());
+    const pool = this.targets.destination(name)?.pool;
+    if (pool === undefined) return "no-healthy-engine";
+    const { context, worker } = this.#request;
+    return pool.vacancy(worker.clock.wallMs(), holdersIn(pool, context));
   }
 
   /** Reserves an engine that the leg has not tried; if there is none, says why. */

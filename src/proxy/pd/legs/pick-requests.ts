@@ -10,6 +10,7 @@ import type { PickRequest } from "../../../policies/shared/policy.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import type { Pool } from "../../../pool/pool.ts";
 import type { FoundPrompt } from "../../admission/prompt-look-up.ts";
+import { holdersIn } from "../../context/engine-model.ts";
 import { holderOf, requestedResponse } from "../../response/stored-response.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 
@@ -44,6 +45,7 @@ export class PickRequests {
       clientAddress: context.connection.remoteAddress,
       key: worker.policyKey(pool, context),
       shadowKey: worker.shadowKey(pool, context),
+      holders: holdersIn(pool, context),
       requiredEngine: holderOf(pool, this.#storedResponse),
       stickyEngine: sticky && pool.engines.indexOf(sticky) >= 0 ? sticky.index : undefined,
       clock: worker.clock,

@@ -2,7 +2,8 @@
 import { usualBytesPerToken } from "../../../estimates/token-ratio.ts";
 import { promptBlockBytes } from "../../../limits.ts";
 import type { CachedEngine } from "../../../pool/pool.ts";
-import type { Clock } from "../../../transport/clock.ts";
+import { holdersIn } from "../../context/engine-model.ts";
+import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
 import type { PickRequests } from "./pick-requests.ts";
 import type { Targets } from "./targets.ts";
 
@@ -14,18 +15,20 @@ export type PrefillSkip = "short-prompt" | CachedEngine;
  * @param minTokens fewer tokens than this are computed by decode; 0 = none are
  */
 export function prefillSkip(
-  picks: PickRequests,
-  targets: Targets,
-  promptBytes: number,
+  { context, promptBytes, worker }: ForwardedRequest,
+  { picks, targets }: { readonly picks: PickRequests; readonly targets: Targets },
   minTokens: number,
-  clock: Pick<Clock, "wallMs">,
 ): PrefillSkip | undefined {
   if (minTokens === 0) return undefined;
   const minBytes = minTokens * usualBytesPerToken;
   if (promptBytes < minBytes) return "short-prompt";
   const pool = targets.pool("decode");
   if (!pool?.knowsCaches) return undefined;
-  const best = pool.bestCached(picks.promptBlocks(), clock.wallMs());
+  const best = pool.bestCached(
+    picks.promptBlocks(),
+    worker.clock.wallMs(),
+    holdersIn(pool, context),
+  );
   if (best === undefined) return undefined;
   return promptBytes - best.cachedBlocks * promptBlockBytes < minBytes ? best : undefined;
 }

@@ -2,6 +2,7 @@
 
 import type { LegName } from "../../../dialects/dialect.ts";
 import type { Pool } from "../../../pool/pool.ts";
+import { holdersIn } from "../../context/engine-model.ts";
 import { type InternalRoute, internalRoute } from "../../routing/internal-route.ts";
 import type { Destination, Route } from "../../routing/route.ts";
 import type { ForwardedRequest } from "../../upstream/forwarded-request.ts";
@@ -20,10 +21,12 @@ export class Targets {
   constructor(request: ForwardedRequest, route: Route) {
     this.#request = request;
     this.#route = route;
+    const { prefillPool: pool } = route;
+    const { endpoint, context, worker } = request;
     this.#prefersPrefill =
-      request.endpoint?.servedBy === "any-engine" &&
-      route.prefillPool !== undefined &&
-      route.prefillPool.vacancy(request.worker.clock.wallMs()) === undefined;
+      endpoint?.servedBy === "any-engine" &&
+      pool !== undefined &&
+      pool.vacancy(worker.clock.wallMs(), holdersIn(pool, context)) === undefined;
   }
 
   /** The route whose header lines the prefill gets. */

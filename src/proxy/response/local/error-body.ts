@@ -2,7 +2,7 @@
 import type { ErrorShape } from "../../../dialects/endpoints/endpoint.ts";
 import type { Outcome } from "../../context/outcomes.ts";
 
-type Problem = Pick<Outcome, "code" | "message" | "likeEngine">;
+type Problem = Pick<Outcome, "code" | "message" | "likeEngine" | "asOpenAi">;
 
 const openaiTypes: Readonly<Record<number, string>> = {
   403: "permission_error",
@@ -24,10 +24,10 @@ function typeOf(types: Readonly<Record<number, string>>, status: number): string
 }
 
 const shapes: Readonly<Record<ErrorShape, (problem: Problem, status: number) => object>> = {
-  openai: ({ message, code, likeEngine }, status) => ({
+  openai: ({ message, code, likeEngine, asOpenAi }, status) => ({
     error: likeEngine
       ? { message, ...likeEngine, code: status }
-      : { message, type: typeOf(openaiTypes, status), param: null, code },
+      : { message, type: typeOf(openaiTypes, status), param: null, code, ...asOpenAi },
   }),
   anthropic: ({ message, code, likeEngine }, status) => ({
     type: "error",

@@ -31,6 +31,8 @@ const adviceByCode: Readonly<Record<string, string>> = {
   GP_NO_DESCRIPTORS:
     "the limit of open files (`ulimit -n`), [more](operations.md#file-descriptors)",
   GP_DIALECT_UNKNOWN: "whether the engines are up; name the `dialect` instead of `auto`",
+  GP_UNKNOWN_MODEL: "`models` of the route, `/v1/models`; [several models](models.md)",
+  GP_MODELS_UNKNOWN: "whether the engines are up: `/v1/models` of each",
   GP_UNSUPPORTED_REQUEST: "the [dialect](dialects.md)'s page: what it supports",
   GP_TOKEN_LIMITS: "nothing; of a wrong `max_model_len`: [attributes](kv-transfer.md)",
   GP_ENCODE_FULL: "`maxConns` of the encode engines; add engines",

@@ -3,6 +3,7 @@
 import { tokenizeFailuresMax, tokenizeRestMs } from "../../../limits.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import type { Pool } from "../../../pool/pool.ts";
+import type { ModelHolders } from "../../../pool/served-models.ts";
 
 export class Tokenizers {
   readonly pool: Pool;
@@ -14,13 +15,14 @@ export class Tokenizers {
     this.pool = pool;
   }
 
-  /** Undefined = none is to be asked now. */
-  next(nowMs: number, wallMs: number): Engine | undefined {
+  /** Undefined = none is to be asked now. @param holders those that know the request's model; undefined = all */
+  next(nowMs: number, wallMs: number, holders?: ModelHolders): Engine | undefined {
     if (nowMs < this.#restsUntilMs) return undefined;
     const { engines, size } = this.pool;
     for (let tries = 0; tries < size; tries += 1) {
       const engine = engines[this.#next % size]!;
       this.#next = (this.#next + 1) % size;
+      if (holders?.[engine.index] === 0) continue;
       if (this.pool.isAvailable(engine, wallMs)) return engine;
     }
     return undefined;

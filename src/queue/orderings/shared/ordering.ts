@@ -14,6 +14,8 @@ export interface QueueRequest {
    */
   readonly pool: string;
   readonly decodePool: string;
+  /** As engines call it; "" = any of the pool's engines may serve the request. */
+  readonly model: string;
   /** Of the prompt in the request's body. */
   readonly bytes: number;
   /** Hashes of the prompt's blocks of `promptBlockBytes`, each of the whole prefix up to its end; empty = not known. */
@@ -58,6 +60,8 @@ export interface EngineView {
    * @param open requests that were sent there from this queue and are not done
    */
   hasCapacity(engine: number, open: number): boolean;
+  /** By the engines' index: 0 = it does not serve the model. Undefined = all may. */
+  holders(model: string): ArrayLike<number> | undefined;
   /** Requests at the engine that did not come through this queue. */
   otherRequests(engine: number, open: number): number;
   /** Share of its load that the engine is to have now: below 1 in slow start. */

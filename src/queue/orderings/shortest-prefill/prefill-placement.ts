@@ -10,8 +10,8 @@
 import { baseMs, PrefillCost, rateMs, shapeMs } from "../../../estimates/prefill-cost.ts";
 import { explainedEnginesMax } from "../../../limits.ts";
 import { lowestK } from "../../../policies/shared/lowest-k.ts";
-import type { PlacementOption } from "../shared/ordering.ts";
-import { PrefixHits, type ReportedOf } from "./prefix-hits.ts";
+import type { EngineView, PlacementOption } from "../shared/ordering.ts";
+import { PrefixHits } from "./prefix-hits.ts";
 import type { QueuedPrompt } from "./queued-prompt.ts";
 
 /**
@@ -29,10 +29,16 @@ export interface PlacementOptions {
   readonly blocksMax: number;
 }
 
+/** What it asks of the engines. */
+export type PlacementView = Pick<EngineView, "holders" | "reportedCache">;
+
 export class PrefillPlacement {
   /** Predicted waits at available engines, in ms; each prompt that is placed there adds to its engine's. */
   readonly waitMs: Float64Array;
   readonly isAvailable: Uint8Array;
+  /** The same for the prompts of one model: reused for each. */
+  readonly #isUsable: Uint8Array;
+  readonly #view: PlacementView;
   readonly cost: PrefillCost;
   readonly hits: PrefixHits;
   readonly #engines: number;
@@ -41,13 +47,15 @@ export class PrefillPlacement {
   readonly #scores: Float64Array;
   #duplicateWeight = 1;
 
-  constructor(engines: number, options: PlacementOptions, reportedOf: ReportedOf) {
+  constructor(engines: number, options: PlacementOptions, view: PlacementView) {
     this.#engines = engines;
     this.#options = options;
-    this.hits = new PrefixHits(engines, options.blocksMax, reportedOf);
+    this.hits = new PrefixHits(engines, options.blocksMax, (engine) => view.reportedCache(engine));
     this.cost = new PrefillCost(engines);
     this.waitMs = new Float64Array(engines);
     this.isAvailable = new Uint8Array(engines);
+    this.#isUsable = new Uint8Array(engines);
+    this.#view = view;
     this.#scores = new Float64Array(engines);
   }
 
@@ -62,17 +70,33 @@ export class PrefillPlacement {
     this.#duplicateWeight = this.#options.duplicateWeight * (1 + perEngine);
   }
 
+  /**
+   * Available engines that have the prompt's model. If there are none, all that are available: what is to become of the
+   * request is found out by the leg that asks for an engine. Valid until the next call.
+   */
+  usable({ prompt: { model } }: QueuedPrompt): Uint8Array {
+    const holders = model === "" ? undefined : this.#view.holders(model);
+    if (holders === undefined) return this.isAvailable;
+    let isAny = false;
+    for (let engine = 0; engine < this.#engines; engine += 1) {
+      const isUsable = holders[engine]! & this.isAvailable[engine]!;
+      this.#isUsable[engine] = isUsable;
+      isAny ||= isUsable === 1;
+    }
+    return isAny ? this.#isUsable : this.isAvailable;
+  }
+
   /** Finds its shortest predicted prefill at the available engines, in ms; 0 = there are none. */
   look(queued: QueuedPrompt): void {
     const { tokens } = queued.prompt;
-    const { isAvailable } = this;
+    const isUsable = this.usable(queued);
     const { factors } = this.cost;
     const hits = this.hits.of(queued);
     const rate = rateMs(tokens);
     let leastMs = Number.POSITIVE_INFINITY;
     let leastUncached = tokens;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (isAvailable[engine] === 0) continue;
+      if (isUsable[engine] === 0) continue;
       const uncached = Math.max(1, tokens - hits[engine]!);
       const ms = factors[engine]! * (baseMs + uncached * rate);
       if (ms < leastMs) leastMs = ms;
@@ -91,6 +115,7 @@ export class PrefillPlacement {
   /** The best of where it waited last and of some others. */
   bestOf(queued: QueuedPrompt, engines: Int32Array, count: number): number {
     const { tokens } = queued.prompt;
+    const isUsable = this.usable(queued);
     const { factors } = this.cost;
     const hits = this.hits.of(queued);
     const rate = rateMs(tokens);
@@ -99,6 +124,7 @@ export class PrefillPlacement {
     let least = Number.POSITIVE_INFINITY;
     for (let i = -1; i < count; i += 1) {
       const engine = i < 0 ? queued.target : engines[i]!;
+      if (isUsable[engine] === 0) continue;
       const shape = baseMs + Math.max(1, tokens - hits[engine]!) * rate;
       const costs = shape + this.#duplicateWeight * (shape - leastShapeMs);
       const score = this.waitMs[engine]! + factors[engine]! * costs;
@@ -142,8 +168,9 @@ export class PrefillPlacement {
     this.#score(queued, this.#duplicateWeight);
     const closest = lowestK(this.#engines, explainedEnginesMax, (one) => this.#scores[one]!);
     if (!closest.includes(chosen)) closest[closest.length - 1] = chosen;
+    const isUsable = this.usable(queued);
     return closest
-      .filter((engine) => this.isAvailable[engine] === 1)
+      .filter((engine) => isUsable[engine] === 1)
       .map((engine) => ({
         engine,
         waitMs: this.waitMs[engine]!,
@@ -164,19 +191,22 @@ export class PrefillPlacement {
   }
 
   /** Its shortest predicted prefill, were nothing of it cached anywhere. */
-  wholeMs({ prompt: { tokens } }: QueuedPrompt): number {
+  wholeMs(queued: QueuedPrompt): number {
+    const { tokens } = queued.prompt;
+    const isUsable = this.usable(queued);
     const { factors } = this.cost;
     let least = Number.POSITIVE_INFINITY;
     for (let engine = 0; engine < this.#engines; engine += 1) {
-      if (this.isAvailable[engine] === 1 && factors[engine]! < least) least = factors[engine]!;
+      if (isUsable[engine] === 1 && factors[engine]! < least) least = factors[engine]!;
     }
     return least * shapeMs(tokens, tokens);
   }
 
-  /** Scores all engines; infinite = the engine is not available. */
+  /** Scores all engines; infinite = the engine is not available, or does not have the model. */
   #score(queued: QueuedPrompt, duplicateWeight: number): void {
     const { tokens } = queued.prompt;
-    const { isAvailable, waitMs } = this;
+    const { waitMs } = this;
+    const isUsable = this.usable(queued);
     const { factors } = this.cost;
     const hits = this.hits.of(queued);
     const scores = this.#scores;
@@ -187,7 +217,7 @@ export class PrefillPlacement {
       const shape = baseMs + Math.max(1, tokens - hits[engine]!) * rate;
       const costs = shape + duplicateWeight * (shape - leastShapeMs);
       scores[engine] =
-        isAvailable[engine] === 1
+        isUsable[engine] === 1
           ? waitMs[engine]! + factors[engine]! * costs
           : Number.POSITIVE_INFINITY;
     }

@@ -57,9 +57,7 @@ export class PrefillQueue<Owner = unknown> {
     this.#options = options;
     this.#reserve = reserve;
     this.#comparedMax = Math.min(placedMax, Math.ceil(comparedMax / size));
-    this.#placement = new PrefillPlacement(size, options, (engine) =>
-      engines.reportedCache(engine),
-    );
+    this.#placement = new PrefillPlacement(size, options, engines);
     this.#batches = new PrefillBatches(size);
     this.#waits = new EngineWaits(engines, this.#placement, this.#batches);
   }
@@ -176,7 +174,7 @@ export class PrefillQueue<Owner = unknown> {
       const engine = this.#place(queued, i);
       const open = this.#batches.open(engine);
       const couldJoin = open > 0 && this.#batches.isJoinable(engine);
-      const late = open === 0 || couldJoin ? this.#overtakenBy(queued, i) : undefined;
+      const late = open === 0 || couldJoin ? this.#overtakenBy(queued, i, engine) : undefined;
       if (late !== undefined && open === 0 && this.#send(late, engine, nowMs)) {
         idle -= 1;
         joinable += 1;
@@ -211,13 +209,14 @@ export class PrefillQueue<Owner = unknown> {
   /**
    * The first of those before it that waits for its cache, though this one came later than the other's bound allows.
    */
-  #overtakenBy(queued: QueuedPrompt, at: number): QueuedPrompt<Owner> | undefined {
+  #overtakenBy(queued: QueuedPrompt, at: number, engine: number): QueuedPrompt<Owner> | undefined {
     const { agingFactor } = this.#options;
     for (let i = 0; i < at; i += 1) {
       const before = this.#waiting[i]!;
       const aheadMs = (queued.arrivedMs - before.arrivedMs) * agingFactor;
       if (aheadMs <= before.leastMs || before.engine >= 0) continue;
-      if (aheadMs > this.#placement.wholeMs(before)) return before;
+      if (aheadMs <= this.#placement.wholeMs(before)) continue;
+      if (this.#placement.usable(before)[engine] === 1) return before;
     }
     return undefined;
   }
@@ -231,9 +230,10 @@ export class PrefillQueue<Owner = unknown> {
     let left = idle;
     for (let i = 0; i < placed && left > 0; i += 1) {
       const queued = this.#waiting[i]!;
-      if (queued.engine >= 0 || this.#overtakenBy(queued, i) !== undefined) continue;
+      if (queued.engine >= 0) continue;
       const engine = this.#placement.bestUnwanted(queued, (one) => this.#batches.open(one) === 0);
-      if (engine < 0 || !this.#send(queued, engine, nowMs)) continue;
+      if (engine < 0 || this.#overtakenBy(queued, i, engine) !== undefined) continue;
+      if (!this.#send(queued, engine, nowMs)) continue;
       left -= 1;
       released.push(queued);
     }
@@ -243,7 +243,7 @@ export class PrefillQueue<Owner = unknown> {
   #place(queued: QueuedPrompt<Owner>, at: number): number {
     const placement = this.#placement;
     const { target } = queued;
-    const isFirst = at < this.#comparedMax || target < 0 || placement.isAvailable[target] === 0;
+    const isFirst = at < this.#comparedMax || target < 0 || placement.usable(queued)[target] === 0;
     const { idle, idleCount } = this.#waits;
     let engine = isFirst
       ? placement.best(queued)

@@ -4,6 +4,8 @@ import type { TokenKeys } from "../../../prefix-cache/token-keys.ts";
 import type { PlacementOption, QueuedRequest } from "../shared/ordering.ts";
 
 export interface Prompt {
+  /** "" = any engine may have it. */
+  readonly model: string;
   readonly tokens: number;
   readonly blocks: readonly number[];
   readonly blockTokens: number;

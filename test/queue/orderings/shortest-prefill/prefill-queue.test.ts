@@ -12,6 +12,7 @@ import type {
 } from "../../../../src/queue/orderings/shortest-prefill/queued-prompt.ts";
 
 const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
+  model: "",
   tokens,
   blocks,
   blockTokens: 512,
@@ -30,6 +31,7 @@ const allFit = (size: number): EngineView => ({
   otherRequests: () => 0,
   share: () => 1,
   reportedCache: () => undefined,
+  holders: () => undefined,
   tokensOf: (bytes) => bytes / 4,
 });
 /** Nobody waits for these prompts. */
