@@ -8,7 +8,7 @@ import { legRoutes } from "../../config/model-routes.ts";
 import { formatProblem } from "../../config/problems/problem.ts";
 import type { Config, EngineConfig } from "../../config/schema/schema.ts";
 import { readEngineList } from "../../config/yaml/engine-list.ts";
-import { routePools } from "../discovery/route-pools.ts";
+import { routePools, targetPools } from "../discovery/route-pools.ts";
 import { addressKeyOf } from "../discovery/sources/merge.ts";
 import type { AdminSource } from "./admin-source.ts";
 import { AdminError, readBody } from "./problem.ts";
@@ -268,17 +268,14 @@ function poolsByKind(config: Config): Record<Kind, string[]> {
       const pools = routePools(config, server, route);
       for (const name of pools?.prefill ?? []) kinds.prefill.add(name);
       for (const name of pools?.decode ?? []) kinds.decode.add(name);
-      const { target } = route;
-      if (pools === undefined && target && "pool" in target) kinds.regular.add(target.pool);
+      const whole = pools === undefined ? targetPools(config, route) : [];
+      for (const name of whole) kinds.regular.add(name);
     }
   }
   // What takes part of a request for some route is not for whole ones.
   for (const name of [...kinds.prefill, ...kinds.decode]) kinds.regular.delete(name);
-  return {
-    prefill: [...kinds.prefill],
-    decode: [...kinds.decode],
-    regular: [...kinds.regular],
-  };
+  const { prefill, decode, regular } = kinds;
+  return { prefill: [...prefill], decode: [...decode], regular: [...regular] };
 }
 
 function poolFor(config: Config, kind: Kind): string {

@@ -3,36 +3,10 @@
  * whether the client may try again. A response that came from an engine is `answered`, whatever its status.
  */
 
-/** Whose fault an outcome is. */
-export type Fault = "none" | "client" | "encode" | "prefill" | "decode" | "internal";
+import { type Outcome, outcome } from "./outcome.ts";
+import { requestOutcomes } from "./request-outcomes.ts";
 
-/** Whether the same request may be sent again: `safe` = nothing was generated for it, `no` = it would fail again. */
-export type Retry = "no" | "safe" | "may-repeat-work";
-
-export interface Outcome {
-  /** Stable; in the error body, and as `$outcome` in the access log. */
-  readonly code: string;
-  /** 0 = no response can be sent (any more): the connection is closed. */
-  readonly status: number;
-  readonly fault: Fault;
-  readonly retry: Retry;
-  /** For the client. Never quotes a prompt or names an engine. */
-  readonly message: string;
-  /** The error body is as an engine's own would be; undefined = it has the code. */
-  readonly likeEngine?: { readonly type: string; readonly param: string | null };
-  /** Where OpenAI has a code of its own for it, what clients read. */
-  readonly asOpenAi?: { readonly type: string; readonly param: string; readonly code: string };
-}
-
-function outcome(
-  code: string,
-  status: number,
-  fault: Fault,
-  retry: Retry,
-  message: string,
-): Outcome {
-  return Object.freeze({ code, status, fault, retry, message });
-}
+export type { Fault, Outcome, Retry } from "./outcome.ts";
 
 export const outcomes = Object.freeze({
   answered: outcome("GP_OK", 200, "none", "no", ""),
@@ -40,74 +14,7 @@ export const outcomes = Object.freeze({
 
   closed: outcome("GP_CLOSED", 0, "none", "no", "The configuration closes the connection (444)."),
 
-  clientGone: outcome("GP_CLIENT_GONE", 0, "client", "safe", "The client went away."),
-  clientTimeout: outcome(
-    "GP_CLIENT_TIMEOUT",
-    408,
-    "client",
-    "safe",
-    "The request did not arrive in time.",
-  ),
-  clientStalled: outcome(
-    "GP_CLIENT_STALLED",
-    0,
-    "client",
-    "may-repeat-work",
-    "The client did not read its response in time.",
-  ),
-  requestTimeout: outcome(
-    "GP_REQUEST_TIMEOUT",
-    504,
-    "internal",
-    "may-repeat-work",
-    "The request took longer than it may.",
-  ),
-  bodyTooLarge: outcome(
-    "GP_BODY_TOO_LARGE",
-    413,
-    "client",
-    "no",
-    "The request body is larger than allowed.",
-  ),
-  badChunk: outcome("GP_BAD_CHUNK", 400, "client", "no", "The chunked request body is malformed."),
-  badPath: outcome("GP_BAD_PATH", 400, "client", "no", "The path of the request is malformed."),
-  noRoute: outcome("GP_NO_ROUTE", 404, "client", "no", "No route takes this path."),
-  engineControl: outcome(
-    "GP_ENGINE_CONTROL",
-    403,
-    "client",
-    "no",
-    "This path of the engines is for their operators, not for clients.",
-  ),
-  transferField: outcome(
-    "GP_TRANSFER_FIELD",
-    400,
-    "client",
-    "no",
-    "The request has a field for the transfer of KV caches, which only the proxy may set.",
-  ),
-  bodyEncoded: outcome(
-    "GP_BODY_ENCODED",
-    415,
-    "client",
-    "no",
-    "The request body is compressed; send it as it is.",
-  ),
-  draining: outcome("GP_DRAINING", 503, "internal", "safe", "The proxy is shutting down."),
-  bodiesFull: outcome(
-    "GP_MEMORY_FULL",
-    503,
-    "internal",
-    "safe",
-    "The bodies of requests and responses in memory have reached their limit; retry.",
-  ),
-  noDescriptors: outcome(
-    "GP_NO_DESCRIPTORS",
-    503,
-    "internal",
-    "safe",
-    "The proxy has too many connections open; retry.",
-  ),
+  ...requestOutcomes,
 
   dialectUnknown: outcome(
     "GP_DIALECT_UNKNOWN",
