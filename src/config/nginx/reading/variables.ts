@@ -147,5 +147,5 @@ export class Variables {
 
 /** `$1st_tk` of the original, which a template reads as `$1` and a text. */
 function withoutFirstToken(format: string): string {
-  return format.replaceAll(/\$1st_tk\b/g, "${1st_tk}");
+  return format.replaceAll(/\$1st_tk\b/g, (name) => `\${${name.slice(1)}}`);
 }
