@@ -3,7 +3,7 @@
  * included, a process and each of its worker threads took two to three times the CPU time to start. `npm run build`
  * runs this, and `tsc -p tsconfig.build.json` for the types.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "rolldown";
 import { buildPage } from "./build-page.mjs";
 
@@ -34,7 +34,10 @@ const licences = {
     const folders = [...this.getModuleIds(), ...page.moduleIds].flatMap(
       (id) => libraryFolder.exec(id)?.[0] ?? [],
     );
-    const texts = [...new Set(folders)].map((folder) => readFileSync(`${folder}/LICENSE`, "utf8"));
+    const texts = [...new Set(folders)].map((folder) => {
+      const name = readdirSync(folder).find((file) => /^LICENSE(\.md)?$/.test(file));
+      return readFileSync(`${folder}/${name}`, "utf8");
+    });
     this.emitFile({ type: "asset", fileName: "LICENCES", source: texts.sort().join("\n\n") });
   },
 };

@@ -231,6 +231,8 @@ export const kvListenAgainMs = 1_000;
 /** Rows that each worker has by route and model; and by outcome and status, too. Further ones count as `other`. */
 export const metricRowsMax = 128;
 export const outcomeRowsMax = 2_048;
+/** The same by tenant and outcome. */
+export const tenantRowsMax = 1_024;
 /** Bytes of a model's name in a label, and characters of a route. */
 export const modelNameBytesMax = 128;
 export const routeCharsMax = 128;
@@ -253,3 +255,23 @@ export const spanBatchDelayMs = 1_000;
 export const spanExportTimeoutMs = 10_000;
 /** Engines that one line of the log names. */
 export const namedEnginesMax = 8;
+/**
+ * Tenants whose use is counted at a time: sets of slots by a hash of the name, and slots of a set. One that has used
+ * nothing for a minute gives its slot up when another needs it.
+ */
+export const tenantSlotSets = 512;
+export const tenantSlotWays = 16;
+/** How far a tenant may be behind: what responses have used beyond its limit is refilled for so long at most. */
+export const tenantDebtMsMax = 3_600_000;
+/** Names of tenants that one worker remembers of those that the configuration does not list. */
+export const unlistedTenantsMax = 8_192;
+/** Longest name of a tenant, longest API key and longest JSON web token that is looked at, in bytes. */
+export const tenantNameBytesMax = 128;
+export const apiKeyBytesMax = 512;
+export const jwtBytesMax = 16_384;
+/** Verified tokens that one worker remembers, and for how long at most; and tokens that are being verified at once. */
+export const verifiedTokensMax = 8_192;
+export const verifiedTokenMsMax = 300_000;
+export const tokensVerifiedAtOnceMax = 256;
+/** Clocks of those who sign tokens may differ by so much. */
+export const tokenClockSkewSeconds = 30;

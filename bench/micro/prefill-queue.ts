@@ -38,7 +38,14 @@ function measure(engines: number, waiting: number) {
       i < 2 ? i + 1 : chat * 1_000 + i + 100,
     );
     const tokens = blocks.length * BLOCK_TOKENS + Math.floor(random() * 400);
-    const rest = { model: "", keys: undefined, advanceMs: 0, tenant: "", explains: false };
+    const rest = {
+      model: "",
+      keys: undefined,
+      advanceMs: 0,
+      tenant: "",
+      weight: 1,
+      explains: false,
+    };
     return { tokens, blocks, blockTokens: BLOCK_TOKENS, ...rest };
   };
   const queue = new PrefillQueue<void>(options, enginesOf(engines), () => true);

@@ -7,6 +7,7 @@ const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c fil
        global-proxy check --prefill URL... --decode URL... | --engine URL... [options]
        global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL
        global-proxy drain ENGINE | undrain ENGINE | probe live|ready
+       global-proxy key TENANT >> KEYFILE
 
 Options:
   -?,-h         : this help
@@ -31,6 +32,7 @@ const commands = `Commands:
   drain ENGINE               : let an engine of a running proxy take nothing new, and finish what it has
   undrain ENGINE             : let it take requests again
   probe live|ready           : say by the exit code whether a running proxy lives, or is ready to serve
+  key TENANT                 : make an API key, and its line for --api-keys
                                (add --help to a command to list its options)
 `;
 

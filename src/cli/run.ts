@@ -37,6 +37,7 @@ const commandNames = [
   "drain",
   "undrain",
   "probe",
+  "key",
 ];
 
 /** Runs the command line of this process and ends it with the exit code. */
@@ -186,6 +187,8 @@ async function loadCommand(
       return (await import("./commands/drain.ts")).drainCommand(name, onCode);
     case "probe":
       return (await import("./commands/probe.ts")).probeCommand(onCode);
+    case "key":
+      return (await import("./commands/key.ts")).keyCommand(onCode);
     default:
       return (await import("./commands/convert.ts")).convertCommand(runtime, onCode);
   }

@@ -7,6 +7,7 @@ import { maskConfig } from "../config/values/secrets.ts";
 import { toFullYaml } from "../config/yaml/write-yaml.ts";
 import { readAccess } from "../control/admin/access.ts";
 import { listenerOf } from "../control/admin/listeners.ts";
+import { readCredentials } from "../control/process/credentials.ts";
 import { checkLogFiles } from "../control/process/log-files.ts";
 import { print, printError, printMessage, printProblem } from "./print.ts";
 
@@ -40,6 +41,7 @@ function passes(loaded: LoadResult): loaded is Extract<LoadResult, { config: Con
   if (problems.length > 0) return false;
   try {
     checkLogFiles(loaded.config);
+    readCredentials(loaded.config);
     for (const name of ["admin", "metrics"] as const) {
       const listener = listenerOf(loaded.config, name);
       if (listener !== undefined) readAccess(listener, name);

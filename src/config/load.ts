@@ -16,8 +16,9 @@ import {
   wholeFile,
 } from "./problems/problem.ts";
 import { describeOpenError } from "./problems/system-error.ts";
-import type { OperatorListener } from "./schema/operators.ts";
+import type { OperatorListener, SecretSource } from "./schema/operators.ts";
 import type { Config, ConfigInput } from "./schema/schema.ts";
+import type { AuthConfig } from "./schema/tenants.ts";
 import { tracingFromEnvironment } from "./tracing-env.ts";
 import { type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
@@ -143,26 +144,51 @@ function withFullPaths(config: Config, prefix: string): Config {
     errorLog: { ...config.errorLog, file: full(config.errorLog.file) },
     ...(config.admin && { admin: withFullToken(config.admin, full) }),
     metrics: withFullToken(config.metrics, full),
+    ...(config.auth && { auth: withFullKeys(config.auth, full) }),
     ...(config.record && { record: { ...config.record, file: full(config.record.file) } }),
     pools: withFullSources(config.pools, full),
     servers,
   };
 }
 
-function withFullSources(pools: Config["pools"], full: (file: string) => string): Config["pools"] {
+type FullPath = (file: string) => string;
+
+function withFullSources(pools: Config["pools"], full: FullPath): Config["pools"] {
   const entries = Object.entries(pools).map(([name, pool]) => {
     const sources = pool.sources.map((source) =>
       "file" in source ? { ...source, file: full(source.file) } : source,
     );
-    return [name, { ...pool, sources }];
+    const { apiKey } = pool;
+    return [name, { ...pool, sources, ...(apiKey && { apiKey: fullSecret(apiKey, full) }) }];
   });
   return Object.fromEntries(entries);
 }
 
 function withFullToken<Listener extends Pick<OperatorListener, "token">>(
   listener: Listener,
-  full: (file: string) => string,
+  full: FullPath,
 ): Listener {
   const { token } = listener;
-  return token && "file" in token ? { ...listener, token: { file: full(token.file) } } : listener;
+  return token ? { ...listener, token: fullSecret(token, full) } : listener;
+}
+
+function withFullKeys(auth: AuthConfig, full: FullPath): AuthConfig {
+  const { keyFile, jwt } = auth;
+  const { jwksFile, publicKeyFile, secret } = jwt ?? {};
+  return {
+    ...auth,
+    ...(keyFile !== undefined && { keyFile: full(keyFile) }),
+    ...(jwt && {
+      jwt: {
+        ...jwt,
+        ...(jwksFile !== undefined && { jwksFile: full(jwksFile) }),
+        ...(publicKeyFile !== undefined && { publicKeyFile: full(publicKeyFile) }),
+        ...(secret && { secret: fullSecret(secret, full) }),
+      },
+    }),
+  };
+}
+
+function fullSecret(secret: SecretSource, full: FullPath): SecretSource {
+  return "file" in secret ? { file: full(secret.file) } : secret;
 }

@@ -31,7 +31,7 @@ export const adminRequestTimeoutMs = 5_000;
 export const adminHeadBytesMax = 16_384;
 /** Bytes of a request's body there, and of the token. */
 export const adminBodyBytesMax = 1_048_576;
-export const adminTokenBytesMax = 4_096;
+export const secretBytesMax = 4_096;
 /** Broadcasts to engines: at one time, engines asked at once, longest wait for one, bytes kept of each response. */
 export const broadcastsMax = 4;
 export const broadcastAtOnce = 16;
@@ -71,10 +71,13 @@ export const discoveryDelayMs = 100;
 /** A problem of a source is logged again after so long, and each source logs so many in a minute. */
 export const complaintAgainMs = 600_000;
 export const complaintsPerMinuteMax = 6;
-/** A file that lists engines: its size, and for how long it must not have changed before it is read. */
+/** Files that are read while the proxy runs: those that list engines, and those with keys of clients. */
 export const engineFileBytesMax = 8_388_608;
-export const engineFileQuietMs = 100;
-export const engineFileUnquietMsMax = 2_000;
+export const keyFileBytesMax = 16_777_216;
+/** For how long such a file must not have changed before it is read, and how often it is looked at without a notice. */
+export const watchedFileQuietMs = 100;
+export const watchedFileUnquietMsMax = 2_000;
+export const keyFilePollMs = 5_000;
 /** A question to a name server: how long each try has, and how many there are. */
 export const dnsTimeoutMs = 2_000;
 export const dnsTriesMax = 2;

@@ -52,6 +52,7 @@ export function enqueued(pool: Pool, fleet: Fleet, timeline: Timeline): Placemen
           model: "",
           priority: 0,
           tenant: "",
+          weight: 1,
           explains: false,
         },
         {

@@ -66,6 +66,8 @@ export class Pool implements PoolView {
   readonly addresses: readonly string[];
   readonly slots: Int32Array;
   readonly board: Scoreboard;
+  /** What its engines ask for, in place of the client's key; "" = nothing. */
+  engineKey = "";
   /** Prompt tokens per byte, measured from the usage that the engines report. */
   ratio = new TokenRatio();
   readonly #engines: readonly PoolEngine[];

@@ -31,7 +31,15 @@ function queue() {
   pools.use(Object.entries(config.pools).map(([name, one]) => new Pool(name, one, deps)));
   const waits = (pool: string, decodePool: string) => {
     const reported: string[] = [];
-    const rest = { model: "", bytes: 1_000, blocks: [], priority: 0, tenant: "", explains: false };
+    const rest = {
+      model: "",
+      bytes: 1_000,
+      blocks: [],
+      priority: 0,
+      tenant: "",
+      weight: 1,
+      explains: false,
+    };
     const ticket = pools.ticket(
       { pool, decodePool, ...rest },
       {
@@ -91,6 +99,7 @@ it.each(["a", "d"])(
         blocks: [],
         priority: 0,
         tenant: "",
+        weight: 1,
         explains: false,
       },
       {

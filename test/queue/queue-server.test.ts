@@ -51,6 +51,7 @@ const queueRequest = {
   blocks: [1, 2, 3],
   priority: 0,
   tenant: "",
+  weight: 1,
   explains: false,
 };
 

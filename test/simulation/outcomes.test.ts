@@ -3,6 +3,7 @@
  * an outcome adds its way; one that nothing leads to any more is taken off the list.
  */
 import { expect, test } from "vitest";
+import type { ConfigInput } from "../../src/config/schema/schema.ts";
 import { outcomes } from "../../src/proxy/context/outcomes.ts";
 import { completion } from "./client.ts";
 import { chunk, chunkedHead, type Engine, prefills, response, type Script } from "./engine.ts";
@@ -65,6 +66,11 @@ const hangs = does(() => {});
 const babbles = does((_, { send }) => send("NONSENSE\r\n\r\n"));
 const isWell = () => {};
 
+/** All clients are one tenant. */
+const limited = (limits: NonNullable<ConfigInput["tenants"]>[string]): WorldOptions => ({
+  config: { auth: { anonymous: "t" }, tenants: { t: limits } },
+});
+
 function pictures(count: number): object {
   const content = Array.from({ length: count }, (_, i) => ({
     type: "image_url",
@@ -108,6 +114,15 @@ const ways: Readonly<Record<Name, () => World>> = {
   noRoute: () =>
     told(get("/here"), { routes: [at("/here", { internal: true, target: { pool: "decode" } })] }),
   engineControl: () => told(post("/sleep", {})),
+  unauthorized: () => asked("decode", isWell, { config: { auth: { keyFile: "keys" } } }),
+  unknownTenant: () =>
+    told("POST /v1/completions HTTP/1.1\r\nHost: p\r\nX-Tenant: t\r\nContent-Length: 1\r\n\r\n{", {
+      config: { auth: { tenantHeader: { name: "X-Tenant", from: ["0.0.0.0/0", "unix"] } } },
+    }),
+  modelForbidden: () => asked("decode", isWell, limited({ models: ["another"] })),
+  requestLimit: () => asked("decode", isWell, limited({ requestsPerMinute: 1 }), 2),
+  tokenLimit: () => asked("decode", isWell, limited({ tokensPerMinute: 1 }), 2),
+  inFlightLimit: () => asked("decode", hangs, limited({ inFlightMax: 1 }), 2),
   transferField: () => told(post("/v1/score", [{ prompt: "p", kv_transfer_params: {} }])),
   bodyEncoded: () =>
     told(

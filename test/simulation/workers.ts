@@ -7,10 +7,12 @@ import type { IdGenerator } from "../../src/dialects/dialect.ts";
 import { MetricsMemory } from "../../src/observe/metrics/metrics-memory.ts";
 import { Pool } from "../../src/pool/pool.ts";
 import type { SlotsByIdentity } from "../../src/pool/slots.ts";
+import type { Credentials } from "../../src/proxy/admission/tenants/credentials.ts";
 import { Worker } from "../../src/proxy/worker/worker.ts";
 import { QueueServer } from "../../src/queue/queue-server.ts";
 import { RemoteQueue } from "../../src/queue/remote-queue.ts";
 import { Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+import { TenantCounts } from "../../src/scoreboard/tenant-counts.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import type { Clock } from "../../src/transport/clock.ts";
 import type { MemoryNetwork } from "../../src/transport/memory.ts";
@@ -21,6 +23,7 @@ interface WorkersDeps {
   readonly memory: SharedArrayBuffer;
   readonly shadowMemory: SharedArrayBuffer;
   readonly metricsMemory: SharedArrayBuffer;
+  readonly tenantMemory: SharedArrayBuffer;
   random(): number;
   /** A worker is started. */
   started(worker: Worker, index: number): void;
@@ -87,7 +90,7 @@ export class SimulatedWorkers {
     return own + (this.#queue?.pools.size ?? 0);
   }
 
-  apply(config: Config, slots: SlotsByIdentity): void {
+  apply(config: Config, slots: SlotsByIdentity, credentials?: Credentials): void {
     const { memory, random } = this.#deps;
     if (this.#queue !== undefined) {
       const board = new Scoreboard(memory, 0);
@@ -96,7 +99,7 @@ export class SimulatedWorkers {
       );
       this.#queue.pools.use(pools);
     }
-    this.#serve = (worker) => worker.apply(config, slots);
+    this.#serve = (worker) => worker.apply(config, slots, credentials);
     for (const { worker } of this.#lives) this.#serve(worker);
   }
 
@@ -158,6 +161,7 @@ export class SimulatedWorkers {
     }
     for (const shared of [memory, shadowMemory]) new Scoreboard(shared, index).closeRow(index);
     this.#metrics(index).closeRow(index);
+    this.#tenants(index).closeRow(index);
     this.#queue?.workerEnded(index);
     this.#lives[index] = this.#start(index);
     this.#serve?.(this.#lives[index].worker);
@@ -188,6 +192,7 @@ export class SimulatedWorkers {
       board: new Scoreboard(memory, index),
       shadowBoard: new Scoreboard(shadowMemory, index),
       metrics: this.#metrics(index),
+      tenants: this.#tenants(index),
       random,
       ids: seededIds(this.#random),
       ...(queue && { queue }),
@@ -203,6 +208,10 @@ export class SimulatedWorkers {
 
   #metrics(index: number): MetricsMemory {
     return new MetricsMemory(this.#deps.metricsMemory, this.#count, index);
+  }
+
+  #tenants(index: number): TenantCounts {
+    return new TenantCounts(this.#deps.tenantMemory, this.#count, index);
   }
 
   #remoteQueue(server: QueueServer, index: number, isAlive: () => boolean): RemoteQueue {

@@ -6,9 +6,11 @@ import { listenKey } from "../../src/config/values/listen-key.ts";
 import { deadlineTickMs, relayPendingTotalBytesMax } from "../../src/limits.ts";
 import { createMetricsMemory, MetricsMemory } from "../../src/observe/metrics/metrics-memory.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
+import type { Credentials } from "../../src/proxy/admission/tenants/credentials.ts";
 import type { Worker } from "../../src/proxy/worker/worker.ts";
 import { beingRetried } from "../../src/scoreboard/request-counts.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+import { createTenantMemory, TenantCounts } from "../../src/scoreboard/tenant-counts.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { MemoryNetwork } from "../../src/transport/memory.ts";
 import type { MemoryOptions } from "../../src/transport/memory-socket.ts";
@@ -38,6 +40,8 @@ export interface WorldOptions extends Partial<Omit<MemoryOptions, "random">> {
   /** Of all engines. */
   readonly engine?: Partial<NonNullable<PoolInput["engines"]>[number]>;
   readonly config?: Partial<ConfigInput>;
+  /** As the main thread has read them. */
+  readonly credentials?: Credentials;
 }
 
 /** Short, so that a silent engine costs few ticks; all different, so that one cannot pass for another. */
@@ -58,6 +62,8 @@ export class World {
   /** Of second policies, where a pool has one. */
   readonly shadowBoard: Scoreboard;
   readonly config: Config;
+  /** What tenants use, over all workers. */
+  readonly tenants: TenantCounts;
   /** What workers have counted. */
   readonly metrics: MetricsMemory;
   readonly kv = new KvStore();
@@ -71,6 +77,7 @@ export class World {
   readonly random: () => number;
   readonly #slots: number;
   readonly #slotTable: SlotTable;
+  readonly #credentials: Credentials | undefined;
 
   constructor(options: WorldOptions = {}) {
     this.random = seededRandom(options.seed ?? 1);
@@ -88,12 +95,16 @@ export class World {
     const shadowMemory = createScoreboardMemory(size);
     const metricsMemory = createMetricsMemory(size.workers);
     this.metrics = new MetricsMemory(metricsMemory, size.workers, 0);
+    const tenantMemory = createTenantMemory(size.workers);
+    this.tenants = new TenantCounts(tenantMemory, size.workers, 0);
+    this.#credentials = options.credentials;
     this.board = new Scoreboard(memory, 0);
     this.shadowBoard = new Scoreboard(shadowMemory, 0);
     this.workers = new SimulatedWorkers(this.network, size.workers, {
       memory,
       shadowMemory,
       metricsMemory,
+      tenantMemory,
       random: this.random,
       started: ({ kvLedger }, index) => this.kvAudit.watch(index, kvLedger),
       writeLine: (line) => void this.lines.push(line),
@@ -116,7 +127,7 @@ export class World {
 
   /** Serves by this configuration; slots stay with their engines, as the main thread keeps them. */
   apply(config: Config): void {
-    this.workers.apply(config, this.#slotTable.assign(config));
+    this.workers.apply(config, this.#slotTable.assign(config), this.#credentials);
   }
 
   /** The first one; where there is one only, its state is the proxy's. */
@@ -184,6 +195,7 @@ export class World {
     const occupied: Record<string, number> = {
       "requests being retried": board.requests.sum(beingRetried),
       "requests in the queue": this.workers.queueSize,
+      "requests in flight of tenants": this.tenants.inFlight,
     };
     for (let slot = 0; slot < this.#slots; slot += 1) {
       occupied[`requests in flight at slot ${slot}`] = board.inFlight(slot);

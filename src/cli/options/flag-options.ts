@@ -88,6 +88,10 @@ function addProgramOptions(command: Command): Command {
     .option("--admin <address>", "[HOST:]PORT of the admin listener (default: none)")
     .option("--admin-token-file <file>", "its bearer token, without which it only reads")
     .option("--admin-token-env <name>", "environment variable that holds that token")
+    .option(
+      "--api-keys <file>",
+      "hashes of the clients' API keys, as key writes them (default: none)",
+    )
     .option("--metrics <address>", "[HOST:]PORT of a listener for /metrics alone, or off")
     .option("--metrics-token-file <file>", "its bearer token, which any address but loopback needs")
     .option("--metrics-token-env <name>", "environment variable that holds that token")

@@ -9,6 +9,7 @@ import { checkLogFormats, checkRecord } from "./check-logs.ts";
 import { checkMaps } from "./check-maps.ts";
 import { checkPools, checkRegistrations } from "./check-pools.ts";
 import { checkRoute, checkSteps, warnOfDefaultDialect } from "./check-route.ts";
+import { checkTenants } from "./check-tenants.ts";
 import type { CheckContext } from "./context.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
 import { TextChecks } from "./text-checks.ts";
@@ -25,6 +26,7 @@ export function checkConfig(config: Config, runtime: Runtime, input?: ConfigInpu
   checkMaps(context);
   checkListens(context);
   checkOperators(context);
+  checkTenants(context);
   checkServers(context);
   return faults.list;
 }

@@ -60,6 +60,8 @@ export interface Flags {
   /** Where the token of that listener is: a file, or an environment variable. */
   readonly adminTokenFile?: string;
   readonly adminTokenEnv?: string;
+  /** File of API keys: without one of them clients get 401. */
+  readonly apiKeys?: string;
   /** Name servers for engines that are named by `dns:` or `srv:`, by commas. */
   readonly resolver?: string;
   /** The same for a listener of metrics alone; `off` = nothing is counted. */

@@ -47,6 +47,7 @@ export function parseFlags(
     errorLog: { level },
     ...(admin && { admin }),
     metrics,
+    ...(flags.apiKeys !== undefined && { auth: { keyFile: flags.apiKeys } }),
     pools,
     servers: [{ listen: [listen ?? { port: 8080 }], routes: [...readPages(flags), route] }],
   };

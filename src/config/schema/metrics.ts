@@ -37,6 +37,17 @@ export const metricsSchema = z
           "The first that engines have served are.",
         ),
       ),
+    tenantsMax: z
+      .int()
+      .min(0)
+      .max(1_000)
+      .default(32)
+      .describe(
+        withDetails(
+          "Names of tenants that each worker uses as labels; further ones are `other`.",
+          "The first that have sent requests are. Nothing is counted by tenant without `auth`.",
+        ),
+      ),
     vllmNames: z
       .boolean()
       .default(false)

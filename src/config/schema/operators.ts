@@ -17,13 +17,17 @@ export const operatorPort = z
   .max(65_535)
   .describe("0 = any free port; the log names it.");
 
+/** Where a secret is read from: never from the configuration itself, which people show each other. */
+export const secretSource = z.union([
+  z.strictObject({ file: text.describe("File that holds it.") }),
+  z.strictObject({ env: text.describe("Environment variable that holds it.") }),
+]);
+
+export type SecretSource = z.output<typeof secretSource>;
+
 /** @param without what is so if there is none */
 export function operatorToken(without: string) {
-  return z
-    .union([
-      z.strictObject({ file: text.describe("File that holds the token.") }),
-      z.strictObject({ env: text.describe("Environment variable that holds the token.") }),
-    ])
+  return secretSource
     .optional()
     .describe(
       withDetails(
@@ -45,7 +49,7 @@ export const operatorHosts = z
 export interface OperatorListener {
   readonly host: string;
   readonly port: number;
-  readonly token?: { readonly file: string } | { readonly env: string } | undefined;
+  readonly token?: SecretSource | undefined;
   readonly hosts: readonly string[];
 }
 

@@ -21,6 +21,7 @@ import type { retryConditions, retrySchema } from "./server/retry.ts";
 import type { matchSchema, routeSchema } from "./server/route.ts";
 import { type listenSchema, serverSchema } from "./server/server.ts";
 import type { stepSchema } from "./server/steps.ts";
+import { authSchema, tenantSchema } from "./tenants.ts";
 import { tracingSchema } from "./tracing.ts";
 import { bytes, milliseconds, text } from "./values.ts";
 
@@ -57,6 +58,11 @@ export const configSchema = z
     tracing: tracingSchema.optional(),
     admin: adminSchema.optional(),
     metrics: metricsSchema.prefault({}),
+    auth: authSchema.optional(),
+    tenants: z
+      .record(text, tenantSchema)
+      .default({})
+      .describe("Limits of tenants, by their names."),
     maps: z.array(mapSchema).max(1000).default([]).describe("Variables that depend on others."),
     pools: z.record(text, poolSchema).prefault({}).describe("Pools of engines."),
     registrations: z

@@ -7,6 +7,7 @@
 export const variableNames = [
   "arg_",
   "args",
+  "auth_tenant",
   "binary_remote_addr",
   // Members of a JSON body, by their names in lower case. They are empty while a route is chosen.
   "body_",

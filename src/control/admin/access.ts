@@ -3,13 +3,10 @@
  * nothing else. A browser that was led here by a name of an attacker's (DNS rebinding) sends that name as the host.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { describeOpenError } from "../../config/problems/system-error.ts";
 import type { OperatorListener } from "../../config/schema/operators.ts";
-import { adminTokenBytesMax } from "../limits.ts";
-import { ServeError } from "../serve-error.ts";
+import { readSecret } from "../secret-source.ts";
 
 export interface AccessRequest {
   readonly host: string | undefined;
@@ -32,8 +29,9 @@ export function readAccess(
   { token, host, hosts }: OperatorListener,
   name: ListenerName = "admin",
 ): AdminAccess {
+  const secret = token && readSecret(token, `the ${name} token`, "GP_ADMIN_TOKEN");
   const names = [host, hostname(), "localhost", ...hosts];
-  return new AdminAccess(token && readToken(token, name), names, name);
+  return new AdminAccess(secret, names, name);
 }
 
 export class AdminAccess {
@@ -83,30 +81,4 @@ export class AdminAccess {
 
 function digestOf(text: string): Buffer {
   return createHash("sha256").update(text).digest();
-}
-
-function readToken(from: NonNullable<OperatorListener["token"]>, name: ListenerName): string {
-  const [text, where] =
-    "env" in from
-      ? [process.env[from.env] ?? "", `the environment variable ${from.env}`]
-      : [readTokenFile(from.file), from.file];
-  const token = text.trim();
-  const problem =
-    token === ""
-      ? "is empty"
-      : /[^\x21-\x7e]/.test(token)
-        ? "has white space or characters beyond ASCII"
-        : Buffer.byteLength(token) > adminTokenBytesMax
-          ? `has more than ${adminTokenBytesMax} bytes`
-          : undefined;
-  if (problem === undefined) return token;
-  throw new ServeError(`the ${name} token in ${where} ${problem}`, "GP_ADMIN_TOKEN");
-}
-
-function readTokenFile(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new ServeError(describeOpenError(file, error as NodeJS.ErrnoException), "GP_ADMIN_TOKEN");
-  }
 }

@@ -4,6 +4,7 @@ import type { Config } from "../../config/schema/schema.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
 import { SpanExports } from "../../observe/traces/span-exports.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
+import type { Credentials } from "../../proxy/admission/tenants/credentials.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { AdminSource } from "../admin/admin-source.ts";
@@ -18,6 +19,7 @@ import { Discovery } from "../discovery/discovery.ts";
 import type { ServeError } from "../serve-error.ts";
 import { removeStaleSockets } from "../workers/stale-sockets.ts";
 import { Supervisor } from "../workers/supervisor.ts";
+import { CredentialFiles, readCredentials } from "./credentials.ts";
 import { closeUnused, type Inheritance } from "./inheritance.ts";
 import { Preparation } from "./preparation.ts";
 
@@ -61,6 +63,7 @@ export class ControlPlane {
   readonly #preparation: Preparation;
   readonly #build: Build;
   readonly #spans: SpanExports;
+  readonly #credentials: CredentialFiles;
   #supervisor: Supervisor | undefined;
   #config: Config;
   /** The same as workers have it: with what was discovered. */
@@ -90,6 +93,11 @@ export class ControlPlane {
       chosenPorts: inheritance?.freePorts,
     });
     this.#spans = new SpanExports(log);
+    this.#credentials = new CredentialFiles({
+      log,
+      nowMs: deps.nowMs,
+      changed: (credentials) => this.#supervisor?.applyCredentials(credentials),
+    });
     this.#build = {
       version: options.version ?? "",
       runtime: `${runtime.name} ${runtime.version}`,
@@ -124,6 +132,7 @@ export class ControlPlane {
   /** Rejects with `ServeError` if it cannot serve; `close` it then. */
   async start(): Promise<readonly BoundAddress[]> {
     const { inheritance } = this.#options;
+    this.#credentials.use(this.#config, readCredentials(this.#config));
     await this.#discovery.open(this.#config);
     // A process that takes over has no admin pages before there is something to say.
     if (inheritance === undefined) await this.#openOperators();
@@ -138,10 +147,11 @@ export class ControlPlane {
   /** Serves by another configuration. Rejects with `ServeError` if it cannot; the old one is in force then. */
   async apply(config: Config): Promise<void> {
     const before = this.#config;
+    const credentials = readCredentials(config);
     try {
       await this.#discovery.open(config);
       await this.#operators.open(config);
-      await this.#applyToWorkers(config);
+      await this.#applyToWorkers(config, credentials);
     } catch (error) {
       this.#discovery.restore(before);
       throw error;
@@ -149,6 +159,7 @@ export class ControlPlane {
     // A signal may have stopped it meanwhile.
     if (this.#options.isEnding()) return;
     this.#config = config;
+    this.#credentials.use(config, credentials);
     this.#spans.use(config.tracing);
     this.#discovery.use(config);
     this.#operators.use(config);
@@ -159,8 +170,13 @@ export class ControlPlane {
 
   /** Applies the current configuration once more, with what was discovered since. */
   async applyAgain(): Promise<void> {
+    const { current } = this.#credentials;
     try {
-      await this.#applyToWorkers(this.#config);
+      await this.#applyToWorkers(this.#config, current);
+      // They may have changed meanwhile.
+      if (current !== this.#credentials.current) {
+        this.#supervisor?.applyCredentials(this.#credentials.current);
+      }
       this.#discovery.use(this.#config);
     } catch (error) {
       this.#discovery.restore(this.#config);
@@ -203,6 +219,7 @@ export class ControlPlane {
   }
 
   close(): void {
+    this.#credentials.close();
     this.#discovery.close();
     this.#dashboard.close();
     this.#operators.close();
@@ -236,7 +253,7 @@ export class ControlPlane {
       this.#supervisor = supervisor;
       supervisor.applyDiscovered(this.#discovery.discovered);
       try {
-        const addresses = await supervisor.start(ready);
+        const addresses = await supervisor.start(ready, this.#credentials.current);
         this.#ready = ready;
         return addresses;
       } catch (error) {
@@ -249,11 +266,11 @@ export class ControlPlane {
     }
   }
 
-  async #applyToWorkers(config: Config): Promise<void> {
+  async #applyToWorkers(config: Config, credentials: Credentials): Promise<void> {
     if (this.#options.isEnding() || this.#supervisor === undefined) return;
     const known = await this.#preparation.keysOf(this.#config);
     const ready = await this.#preparation.ready(config, known);
-    await this.#supervisor.apply(ready);
+    await this.#supervisor.apply(ready, credentials);
     this.#ready = ready;
   }
 

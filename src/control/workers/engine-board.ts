@@ -6,6 +6,7 @@ import { engineSlotsMax } from "../../limits.ts";
 import { createMetricsMemory, MetricsMemory } from "../../observe/metrics/metrics-memory.ts";
 import { type SlotsByIdentity, SlotTable } from "../../pool/slots.ts";
 import { createScoreboardMemory, Scoreboard } from "../../scoreboard/scoreboard.ts";
+import { createTenantMemory, TenantCounts } from "../../scoreboard/tenant-counts.ts";
 
 export class EngineBoard {
   readonly memory: SharedArrayBuffer;
@@ -14,6 +15,9 @@ export class EngineBoard {
   /** Where workers count metrics. */
   readonly metricsMemory: SharedArrayBuffer;
   readonly metrics: MetricsMemory;
+  /** Where workers count what tenants use. */
+  readonly tenantMemory: SharedArrayBuffer;
+  readonly tenants: TenantCounts;
   readonly #board: Scoreboard;
   readonly #shadowBoard: Scoreboard;
   readonly #table: SlotTable;
@@ -25,6 +29,8 @@ export class EngineBoard {
     this.shadowMemory = createScoreboardMemory(size);
     this.metricsMemory = createMetricsMemory(workers);
     this.metrics = new MetricsMemory(this.metricsMemory, workers, 0);
+    this.tenantMemory = createTenantMemory(workers);
+    this.tenants = new TenantCounts(this.tenantMemory, workers, 0);
     this.#board = new Scoreboard(this.memory, 0);
     this.#shadowBoard = new Scoreboard(this.shadowMemory, 0);
     this.#table = new SlotTable(engineSlotsMax, (slot) => {
@@ -66,5 +72,6 @@ export class EngineBoard {
     this.#board.closeRow(worker);
     this.#shadowBoard.closeRow(worker);
     this.metrics.closeRow(worker);
+    this.tenants.closeRow(worker);
   }
 }

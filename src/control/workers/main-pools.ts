@@ -3,12 +3,14 @@ import type { Config } from "../../config/schema/schema.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
+import type { Credentials } from "../../proxy/admission/tenants/credentials.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 
 /** A configuration with the scoreboard slots of its engines. */
 export interface AppliedConfig {
   readonly config: Config;
   readonly slots: SlotsByIdentity;
+  readonly credentials: Credentials;
 }
 
 export interface MainPoolsDeps {

@@ -5,12 +5,12 @@ import type { ErrorLog } from "../../observe/error-log.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { ShadowReport } from "../../pool/shadow.ts";
+import type { Credentials } from "../../proxy/admission/tenants/credentials.ts";
 import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import type { BoundAddress, IdleClients, WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
-import { upgradeSocketsTimeoutMs } from "../limits.ts";
 import { HealthChecker } from "../polling/health-checker.ts";
 import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
 import { ServeError } from "../serve-error.ts";
@@ -61,14 +61,11 @@ export class Supervisor {
     this.#poller = new LoadPoller({
       board: this.#board.view,
       shadowBoard: this.#board.shadowView,
-      log: (level, message) => log.log(level, message),
+      log: log.log.bind(log),
     });
-    this.#checker = new HealthChecker({
-      board: this.#board.view,
-      log: (level, message) => log.log(level, message),
-    });
+    this.#checker = new HealthChecker({ board: this.#board.view, log: log.log.bind(log) });
     if (workers > 1) {
-      const queue = new QueueServer(systemClock, (level, message) => log.log(level, message));
+      const queue = new QueueServer(systemClock, log.log.bind(log));
       this.#queue = queue;
       this.#queueTicker = setInterval(() => queue.tick(), deadlineTickMs).unref();
     }
@@ -88,6 +85,7 @@ export class Supervisor {
         scoreboard: this.#board.memory,
         shadows: this.#board.shadowMemory,
         metrics: this.#board.metricsMemory,
+        tenants: this.#board.tenantMemory,
         heartbeats: this.#restarts.heartbeats,
       },
       inherited: options.inherited,
@@ -98,19 +96,20 @@ export class Supervisor {
   }
 
   /** Starts all workers. If one cannot serve, stops all and rejects with `ServeError`. */
-  async start(config: Config): Promise<readonly BoundAddress[]> {
-    this.#applied = { config, slots: this.#board.assign(config) };
-    this.#board.use(this.#applied.slots);
-    this.#usePools(this.#applied);
+  async start(config: Config, credentials: Credentials): Promise<readonly BoundAddress[]> {
+    const applied = { config, credentials, slots: this.#board.assign(config) };
+    this.#applied = applied;
+    this.#board.use(applied.slots);
+    this.#usePools(applied);
     const threads = this.#workers.startAll();
     try {
-      const addresses = await this.#workers.apply(threads, this.#applied);
+      const addresses = await this.#workers.apply(threads, applied);
       for (const thread of threads) {
         this.#restarts.watch(thread);
         this.#restarts.serves(thread);
       }
-      this.#poller.use(config, this.#applied.slots);
-      this.#checker.use(config, this.#applied.slots);
+      this.#poller.use(config, applied.slots);
+      this.#checker.use(config, applied.slots);
       return addresses;
     } catch (error) {
       await this.stop();
@@ -122,9 +121,9 @@ export class Supervisor {
    * Applies another configuration to all workers. If one cannot serve it, restores the old one and rejects with
    * `ServeError`.
    */
-  async apply(config: Config): Promise<readonly BoundAddress[]> {
+  async apply(config: Config, credentials: Credentials): Promise<readonly BoundAddress[]> {
     const old = this.#applied!;
-    const next: AppliedConfig = { config, slots: this.#board.assign(config) };
+    const next: AppliedConfig = { config, credentials, slots: this.#board.assign(config) };
     const [first, ...others] = this.#workers.living;
     if (first === undefined) throw new ServeError("no worker is alive", "GP_WORKER_ENDED");
     // Their counts start again with the new configuration.
@@ -155,6 +154,12 @@ export class Supervisor {
   applyDiscovered(discovered: DiscoveredByIdentity): void {
     this.#pools.applyDiscovered(discovered);
     this.#workers.applyDiscovered(discovered);
+  }
+
+  /** Keys have been read again. */
+  applyCredentials(credentials: Credentials): void {
+    this.#applied = { ...this.#applied!, credentials };
+    for (const thread of this.#workers.living) thread.applyCredentials(credentials);
   }
 
   get workers(): WorkerCounts {
@@ -189,14 +194,8 @@ export class Supervisor {
   }
 
   /** The listening sockets of all workers; undefined = one did not respond, or none is alive. */
-  async sockets(): Promise<ListeningSocket[] | undefined> {
-    const { living } = this.#workers;
-    const timeoutMs = upgradeSocketsTimeoutMs;
-    const responses = await Promise.all(
-      living.map((thread) => thread.ask({ about: "sockets" }, timeoutMs)),
-    );
-    if (living.length === 0 || responses.includes(undefined)) return undefined;
-    return (responses as ListeningSocket[][]).flat();
+  sockets(): Promise<ListeningSocket[] | undefined> {
+    return this.#workers.sockets();
   }
 
   /** What shadow policies would have done, summed over all workers. */

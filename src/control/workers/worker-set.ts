@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { ListeningSocket } from "../../proxy/client/listeners.ts";
 import type { BoundAddress, WorkerData } from "../../proxy/worker/messages.ts";
+import { upgradeSocketsTimeoutMs } from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 import type { AppliedConfig } from "./main-pools.ts";
 import { configOfWorker, socketsByWorker, withRecordSalt } from "./ready-config.ts";
@@ -62,6 +63,17 @@ export class WorkerSet {
     return thread;
   }
 
+  /** The listening sockets of all workers; undefined = one did not respond, or none is alive. */
+  async sockets(): Promise<ListeningSocket[] | undefined> {
+    const { living } = this;
+    const timeoutMs = upgradeSocketsTimeoutMs;
+    const responses = await Promise.all(
+      living.map((thread) => thread.ask({ about: "sockets" }, timeoutMs)),
+    );
+    if (living.length === 0 || responses.includes(undefined)) return undefined;
+    return (responses as ListeningSocket[][]).flat();
+  }
+
   /** What was discovered about the engines. A worker that starts later gets it as well. */
   applyDiscovered(discovered: DiscoveredByIdentity): void {
     this.#discovered = discovered;
@@ -74,7 +86,7 @@ export class WorkerSet {
    */
   async apply(
     threads: readonly WorkerThread[],
-    { config, slots }: AppliedConfig,
+    { config, slots, credentials }: AppliedConfig,
   ): Promise<readonly BoundAddress[]> {
     this.#generation += 1;
     const generation = this.#generation;
@@ -86,6 +98,7 @@ export class WorkerSet {
           generation,
           slots,
           discovered: this.#discovered,
+          credentials,
         }),
       ),
     );

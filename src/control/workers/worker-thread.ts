@@ -2,6 +2,7 @@
 import { Worker } from "node:worker_threads";
 import type { SpanBatch } from "../../observe/traces/span.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
+import type { Credentials } from "../../proxy/admission/tenants/credentials.ts";
 import type { PageRequest, PageResponse } from "../../proxy/request/page-service.ts";
 import type {
   BoundAddress,
@@ -119,6 +120,10 @@ export class WorkerThread {
 
   applyDiscovered(discovered: DiscoveredByIdentity): void {
     this.#send({ type: "discovered", discovered });
+  }
+
+  applyCredentials(credentials: Credentials): void {
+    this.#send({ type: "credentials", credentials });
   }
 
   reopen(): void {

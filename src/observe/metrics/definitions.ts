@@ -3,7 +3,7 @@ import type { Metric } from "./definition.ts";
 import { engineMetrics } from "./engine-definitions.ts";
 import { omniMetrics } from "./omni-definitions.ts";
 import { processMetrics, workerMetrics } from "./process-definitions.ts";
-import { originalMetrics, requestMetrics } from "./request-definitions.ts";
+import { originalMetrics, requestMetrics, tenantMetrics } from "./request-definitions.ts";
 
 export interface MetricGroup {
   readonly name: string;
@@ -12,6 +12,7 @@ export interface MetricGroup {
 
 export const metricGroups: readonly MetricGroup[] = [
   { name: "requests", metrics: Object.values(requestMetrics) },
+  { name: "tenants", metrics: Object.values(tenantMetrics) },
   { name: "engines", metrics: Object.values(engineMetrics) },
   { name: "workers", metrics: [...Object.values(workerMetrics), ...Object.values(processMetrics)] },
   { name: "original", metrics: Object.values(originalMetrics) },

@@ -1,9 +1,10 @@
 /**
- * Where workers count metrics, in shared memory beside the scoreboard: rows by route and model, rows of requests by
- * outcome and status, and a row for each worker itself. Each worker writes only its own; the main thread only reads.
+ * Where workers count metrics, in shared memory beside the scoreboard: rows by route and model, of requests by outcome
+ * and status, and of tenants; and a row for each worker itself. Each worker writes only its own; the main thread only
+ * reads.
  */
 
-import { metricRowsMax, outcomeRowsMax } from "../../limits.ts";
+import { metricRowsMax, outcomeRowsMax, tenantRowsMax } from "../../limits.ts";
 import { SeriesRows, type SeriesSize, seriesRowsLength } from "../../scoreboard/series-rows.ts";
 import { histogramFields } from "./buckets.ts";
 import {
@@ -40,6 +41,9 @@ function layOut() {
 const layout = layOut();
 export const rowFields: Readonly<Record<HistogramName | TotalName, number>> = layout.fields;
 
+/** Where each number stands in a row by tenant and outcome. */
+export const tenantFields = { requests: 0, promptTokens: 1, outputTokens: 2 } as const;
+
 /** The row for what has no row of its own any more. */
 export const otherLabel = "other";
 
@@ -50,17 +54,21 @@ export class MetricsMemory {
   readonly rows: SeriesRows;
   /** Labels: route, model, outcome, status. */
   readonly outcomes: SeriesRows;
+  /** Labels: tenant, outcome. */
+  readonly tenants: SeriesRows;
   /** Rows of `workerFields`, one for each worker. */
   readonly workerRows: Float64Array;
 
   /** @param worker whose rows this instance writes, from 0 */
   constructor(memory: SharedArrayBuffer, workers: number, worker: number) {
-    const { rows, outcomes, byteLengths } = sizesOf(workers);
+    const { rows, outcomes, tenants, byteLengths } = sizesOf(workers);
     this.workers = workers;
     this.worker = worker;
     this.rows = new SeriesRows(memory, 0, rows, worker);
     this.outcomes = new SeriesRows(memory, byteLengths.rows, outcomes, worker);
-    const at = byteLengths.rows + byteLengths.outcomes;
+    const tenantsAt = byteLengths.rows + byteLengths.outcomes;
+    this.tenants = new SeriesRows(memory, tenantsAt, tenants, worker);
+    const at = tenantsAt + byteLengths.tenants;
     this.workerRows = new Float64Array(memory, at, workers * workerFieldCount);
   }
 
@@ -75,19 +83,23 @@ export class MetricsMemory {
 
 /** The memory of all workers; hand it to each. */
 export function createMetricsMemory(workers: number): SharedArrayBuffer {
-  const { rows, outcomes, workerRows } = sizesOf(workers).byteLengths;
-  return new SharedArrayBuffer(rows + outcomes + workerRows);
+  const { rows, outcomes, tenants, workerRows } = sizesOf(workers).byteLengths;
+  return new SharedArrayBuffer(rows + outcomes + tenants + workerRows);
 }
 
 function sizesOf(workers: number) {
   const rows: SeriesSize = { workers, rows: metricRowsMax, fields: layout.count };
   const outcomes: SeriesSize = { workers, rows: outcomeRowsMax, fields: 1 };
+  const fields = Object.keys(tenantFields).length;
+  const tenants: SeriesSize = { workers, rows: tenantRowsMax, fields };
   return {
     rows,
     outcomes,
+    tenants,
     byteLengths: {
       rows: seriesRowsLength(rows),
       outcomes: seriesRowsLength(outcomes),
+      tenants: seriesRowsLength(tenants),
       workerRows: workers * workerFieldCount * 8,
     },
   };

@@ -98,6 +98,25 @@ export const tokenSources = {
   outputTokens: ["usage", "events"],
 } as const;
 
+/** Counters by tenant, where requests have tenants. */
+export const tenantMetrics = {
+  requests: counter(
+    "tenant_requests",
+    ["tenant", "outcome"],
+    "Requests of tenants that have ended, by outcome; those without a right key have no tenant.",
+  ),
+  promptTokens: counter(
+    "tenant_prompt_tokens",
+    ["tenant"],
+    "Tokens of prompts of tenants, as engines have counted them.",
+  ),
+  outputTokens: counter(
+    "tenant_output_tokens",
+    ["tenant"],
+    "Tokens of responses of tenants, as the engine's usage says, else as their events were counted.",
+  ),
+} as const;
+
 export const requestMetrics = {
   ended: counter(
     "requests",

@@ -174,8 +174,7 @@ export class Admission implements WaitListener {
       bytes: promptBytes,
       blocks: this.#isPlacedByQueue ? this.#legs.picks.blocks(pool) : noBlocks,
       tokenIds,
-      priority: worker.queuePriority(pool, context),
-      tenant: worker.tenant(pool, context),
+      ...worker.poolKeys.queue(pool, context),
       explains: this.#isPlacedByQueue && context.explanation !== undefined,
     };
     this.#wait = new Wait(this.#request, pool, queueRequest, this);

@@ -184,8 +184,9 @@ export class ClientConnection implements SocketHandler, RequestClient {
     const request = new RequestHandler(this, context, this.#worker, routed);
     this.#request = request;
     this.#sendTimeoutMs = request.clientSendTimeoutMs;
-    if (head.contentLength > request.bodyBytesMax) {
-      this.refuse(outcomes.bodyTooLarge);
+    const refusal = request.headRefusal(bytes.length - start);
+    if (refusal !== undefined) {
+      this.refuse(refusal);
       return;
     }
     this.#state = "body";

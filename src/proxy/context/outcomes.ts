@@ -5,6 +5,7 @@
 
 import { type Outcome, outcome } from "./outcome.ts";
 import { requestOutcomes } from "./request-outcomes.ts";
+import { tenantOutcomes } from "./tenant-outcomes.ts";
 
 export type { Fault, Outcome, Retry } from "./outcome.ts";
 
@@ -15,6 +16,7 @@ export const outcomes = Object.freeze({
   closed: outcome("GP_CLOSED", 0, "none", "no", "The configuration closes the connection (444)."),
 
   ...requestOutcomes,
+  ...tenantOutcomes,
 
   dialectUnknown: outcome(
     "GP_DIALECT_UNKNOWN",

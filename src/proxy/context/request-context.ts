@@ -8,6 +8,7 @@ import type { EngineModel } from "./engine-model.ts";
 import type { Explanation } from "./explanation.ts";
 import type { LegRecord } from "./legs.ts";
 import type { Outcome } from "./outcomes.ts";
+import type { RequestTenant } from "./request-tenant.ts";
 import type { RequestTrace } from "./request-trace.ts";
 import type { ResponseMeter } from "./response-meter.ts";
 
@@ -97,6 +98,8 @@ export class RequestContext {
   retryAfterMs = 0;
   /** A failure is its response because too many other requests were being retried. */
   isRetryRefused = false;
+  /** Whose request it is; undefined = the route asks nobody for a key. */
+  tenant: RequestTenant | undefined;
   /** Set where requests are traced. */
   trace: RequestTrace | undefined;
   /** Set where traffic is recorded, or tokens are counted. */
@@ -125,6 +128,11 @@ export class RequestContext {
     this.method = head.method;
     this.path = head.path;
     this.args = head.query;
+  }
+
+  /** Header lines of the proxy's own for the client, each with its CRLF. */
+  get ownLines(): string {
+    return (this.explanation?.line() ?? "") + (this.tenant?.limitLines() ?? "");
   }
 
   /** A leg is sent to an engine. */

@@ -3,6 +3,7 @@
  * outcome. What goes on during the request only leaves times in its context and its meter.
  */
 
+import type { MetricsConfig } from "../../config/schema/metrics.ts";
 import { routeCharsMax, spareMetersMax } from "../../limits.ts";
 import { observe } from "../../observe/metrics/buckets.ts";
 import { type MetricsMemory, otherLabel, rowFields } from "../../observe/metrics/metrics-memory.ts";
@@ -14,7 +15,11 @@ import { outcomes } from "./outcomes.ts";
 import type { RequestContext } from "./request-context.ts";
 import { outcomeCodes, outcomeIndex } from "./request-counters.ts";
 import { ResponseMeter } from "./response-meter.ts";
+import { TenantMetrics } from "./tenant-metrics.ts";
 import { tokenCounts } from "./token-counts.ts";
+
+/** How many models and tenants have a label of their own. */
+type LabelBounds = Pick<MetricsConfig, "modelsMax" | "tenantsMax">;
 
 /** Rows of one route. */
 interface RouteRows {
@@ -27,23 +32,30 @@ interface RouteRows {
 
 export class RequestMetrics {
   readonly models: ModelNames;
+  readonly tenants: TenantMetrics;
   readonly #memory: MetricsMemory;
   readonly #clock: Clock;
   readonly #values: Float64Array;
   readonly #routes = new Map<string, RouteRows>();
   readonly #spareMeters: ResponseMeter[] = [];
 
-  /** @param modelsMax how many models have a label of their own */
-  constructor(memory: MetricsMemory, clock: Clock, modelsMax: number) {
+  constructor(memory: MetricsMemory, clock: Clock, config: LabelBounds) {
     this.#memory = memory;
     this.#clock = clock;
     this.#values = memory.rows.values;
-    this.models = new ModelNames(modelsMax);
+    this.models = new ModelNames(config.modelsMax);
+    this.tenants = new TenantMetrics(memory, config.tenantsMax);
     // The worker before, if there was one, has named some.
     for (const [, model = ""] of memory.rows.known) this.models.add(model);
     // So that there is one when no other row is left.
     memory.rows.open([otherLabel, otherLabel]);
     memory.outcomes.open([otherLabel, otherLabel, otherLabel, otherLabel]);
+  }
+
+  /** Another configuration. */
+  use({ modelsMax, tenantsMax }: LabelBounds): void {
+    this.models.max = modelsMax;
+    this.tenants.max = tenantsMax;
   }
 
   takeMeter(): ResponseMeter {
@@ -63,6 +75,7 @@ export class RequestMetrics {
    */
   ended(context: RequestContext, generates: boolean): void {
     const { route, status, outcome } = context;
+    if (context.tenant !== undefined) this.tenants.ended(context);
     const isWhole = outcome === outcomes.answered && status < 400;
     const model = this.models.indexOf(context.members, isWhole);
     const rows = this.#routes.get(route) ?? this.#addRoute(route);

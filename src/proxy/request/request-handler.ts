@@ -5,12 +5,9 @@ import { mediaItems } from "../../body/prompt/media-items.ts";
 import { type Endpoint, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
-import { reasonOf } from "../../http1/reason.ts";
 import { encodedItemsMax } from "../../limits.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
-import { refused } from "../context/refused.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import { ResponseMeter } from "../context/response-meter.ts";
 import { ExchangeDriver } from "../pd/driver/exchange-driver.ts";
 import type { ExchangeRequest } from "../pd/driver/exchange-services.ts";
 import { EncodeDriver } from "../pd/encode/encode-driver.ts";
@@ -30,8 +27,10 @@ import { notReady } from "./not-ready.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { RequestClient, RequestServices } from "./request-services.ts";
 import { type RequestTimers, requestTimers } from "./request-timers.ts";
+import { closeStatus, returnedOutcome } from "./returned-outcome.ts";
 import { scanBody } from "./scan-body.ts";
-import { takeMeter } from "./take-meter.ts";
+import { recordedMeter, takeMeter } from "./take-meter.ts";
+import { tenantOf } from "./tenant-of.ts";
 
 export class RequestHandler implements ExchangeRequest {
   readonly context: RequestContext;
@@ -70,9 +69,17 @@ export class RequestHandler implements ExchangeRequest {
     this.#routed = routed;
     context.route = routed.route?.match.path ?? "";
     context.trace = worker.tracer?.start(context);
+    context.tenant = tenantOf(context, routed, worker.gate, () => this.#identified());
     const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
     this.#timers = requestTimers(worker.deadlines, routed.route?.config, this);
+  }
+
+  /** Why the body is not to be read; undefined = it is. @param arrivedBytes of it, together with the head */
+  headRefusal(arrivedBytes: number): Outcome | undefined {
+    const { contentLength, chunked } = this.context.head;
+    if (contentLength > this.bodyBytesMax) return outcomes.bodyTooLarge;
+    return chunked || contentLength > arrivedBytes ? this.context.tenant?.refusal : undefined;
   }
 
   get bodyBytesMax(): number {
@@ -92,15 +99,25 @@ export class RequestHandler implements ExchangeRequest {
     this.#hasArrived = true;
     context.body = body;
     this.body.bytes = body.length;
-    const { route, response, outcome } = this.#routed;
     this.#giveRequestId();
-    if (this.worker.recorder !== undefined && context.method === "POST") {
-      context.meter = this.worker.metrics?.takeMeter() ?? new ResponseMeter();
-    }
+    context.meter = recordedMeter(context, this.worker);
+    if (!context.tenant?.isPending) this.#begin();
+  }
+
+  #begin(): void {
+    const { route, response, outcome = this.context.tenant?.refusal } = this.#routed;
     if (outcome !== undefined) this.ended(outcome);
     else if (response !== undefined) this.#return(response);
-    else if (route.page === undefined) this.#choose(route);
-    else this.#reply = new MainPage(this, route.page, route.config.readTimeoutMs);
+    else if (route!.page === undefined) this.#choose(route!);
+    else this.#reply = new MainPage(this, route!.page, route!.config.readTimeoutMs);
+  }
+
+  /** Its token has been verified. */
+  #identified(): void {
+    const refusal = this.context.tenant?.refusal;
+    if (this.#finished) return;
+    if (this.#hasArrived) this.#begin();
+    else if (refusal !== undefined) this.#client.refuse(refusal);
   }
 
   /** The request cannot be read to its end. */
@@ -167,18 +184,16 @@ export class RequestHandler implements ExchangeRequest {
     }
     const prefills = isPost && route.prefills && (!route.byEndpoint || generating !== undefined);
     const encodes = route.encodes && isPost && context.path.endsWith("/chat/completions");
-    const unready = notReady(context, this.server, route, prefills);
-    if (unready !== undefined) {
-      this.ended(unready);
-      return;
-    }
     const stores = isPost && generating?.storage !== undefined;
     const mustBeObject = prefills || encodes || stores || mayAskForUsage(route, context);
-    const problem = scanBody(context, this.worker, route, prefills, mustBeObject);
+    const problem =
+      notReady(context, this.server, route, prefills) ??
+      scanBody(context, this.worker, route, prefills, mustBeObject);
     if (generating) this.#timers?.comment(this.members);
     this.#generates = isPost && (generating !== undefined || !route.byEndpoint);
-    if (this.#generates) context.meter ??= takeMeter(this.worker, route);
-    if (problem !== undefined) this.ended(problem);
+    context.meter ??= takeMeter(context, route, this.worker, this.#generates);
+    const refusal = problem ?? context.tenant?.admitBody(this.#generates);
+    if (refusal !== undefined) this.ended(refusal);
     else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);
   }
@@ -228,16 +243,11 @@ export class RequestHandler implements ExchangeRequest {
       worker.explanations.start(context, route) ?? context.trace?.explanation(context);
   }
 
-  /** The configuration replies. An error without a text of its own may have a page, as in nginx. */
+  /** The configuration replies. */
   #return(response: ReturnedReply): void {
-    const { status, text } = response;
-    if (status === closeStatus) this.ended(outcomes.closed);
-    else if (text === undefined && status >= 400)
-      this.ended(refused(status, "GP_RETURNED", reasonOf(status)));
-    else {
-      returnedReply(this.response, this.context, response);
-      this.ended(outcomes.returned);
-    }
+    const outcome = returnedOutcome(response);
+    if (outcome === outcomes.returned) returnedReply(this.response, this.context, response);
+    this.ended(outcome);
   }
 
   ended(outcome: Outcome): void {
@@ -247,7 +257,7 @@ export class RequestHandler implements ExchangeRequest {
     const { context, worker } = this;
     context.outcome = this.#pageOf ?? outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
-    const answered = whole || this.#repliesWithError(outcome);
+    const answered = whole || errorReply(this.response, context, outcome);
     context.endMs = worker.clock.nowMs();
     if (answered) {
       this.#client.responded(this.response.keep);
@@ -257,6 +267,7 @@ export class RequestHandler implements ExchangeRequest {
       if (this.response.endsWithConnection) this.#client.reset();
       else this.#client.close();
     }
+    context.tenant?.ended();
     worker.metrics?.ended(context, this.#generates);
     for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
     worker.tracer?.ended(context);
@@ -266,13 +277,6 @@ export class RequestHandler implements ExchangeRequest {
     worker.recorder?.write(context);
     if (context.meter !== undefined) worker.metrics?.giveMeter(context.meter);
     context.meter = undefined;
-  }
-
-  /** Answers with an error; false when it is too late for one, or nobody is there to read it. */
-  #repliesWithError(outcome: Outcome): boolean {
-    if (outcome.status === 0 || this.response.started) return false;
-    errorReply(this.response, this.context, outcome);
-    return true;
   }
 
   /** Serves the route's page for an error in its place, once per request; false when there is none. */
@@ -294,6 +298,3 @@ export class RequestHandler implements ExchangeRequest {
     return true;
   }
 }
-
-/** nginx's status for `return`: close the connection, say nothing. */
-const closeStatus = 444;

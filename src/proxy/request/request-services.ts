@@ -3,6 +3,7 @@ import type { Explanation } from "../context/explanation.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestMetrics } from "../context/request-metrics.ts";
+import type { RequestTenant } from "../context/request-tenant.ts";
 import type { RequestTrace } from "../context/request-trace.ts";
 import type { ExchangeServices } from "../pd/driver/exchange-services.ts";
 import type { ClientPort } from "../response/response-writer.ts";
@@ -27,6 +28,8 @@ export interface RequestServices extends ExchangeServices {
   readonly bodies: { take(bytes: number): boolean; giveBack(bytes: number): void };
   /** Pages about the whole proxy; undefined = there is no main thread that has them. */
   readonly pages: PageService | undefined;
+  /** Undefined = nobody is asked for a key. @see RequestTenant */
+  readonly gate: { enter(context: RequestContext, settled: () => void): RequestTenant } | undefined;
   /** Undefined = nobody reads metrics of requests. */
   readonly metrics: RequestMetrics | undefined;
   /** Undefined = requests are not traced. */

@@ -124,7 +124,7 @@ export class ClientResponse implements BodySink {
     if (head.method === "HEAD") this.#mode = "none";
     this.#context.status = status === 0 ? engine.status : status;
     this.#context.engineHead = engine.fields.text;
-    const lines = this.#context.explanation?.line() ?? "";
+    const lines = this.#context.ownLines;
     const text = engineHead(engine, requestId, status, redirects) + lines;
     const isStream = this.#out.isEarly && engine.status === 200 && hasReadableEvents(engine.fields);
     this.#out.setHead(text + framing + this.#connectionLine(), isStream);

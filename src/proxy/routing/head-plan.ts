@@ -19,6 +19,12 @@ const ours: ReadonlySet<string> = new Set([
   "expect",
 ]);
 
+/** Where clients send their keys. */
+const keyHeaders = ["Authorization", "X-Api-Key", "Api-Key"];
+const dropsEncoding = 1;
+const dropsId = 2;
+const dropsKeys = 4;
+
 /** Of W3C Trace Context. */
 const traceHeaders = ["traceparent", "tracestate"];
 
@@ -31,11 +37,10 @@ export class HeadPlan {
     readonly value: Render;
     readonly isEncoding: boolean;
     readonly isRequestId: boolean;
+    readonly isKey: boolean;
   }[] = [];
-  readonly #drop: FieldSet;
-  readonly #dropWhenRead: FieldSet;
-  readonly #dropId: FieldSet;
-  readonly #dropIdWhenRead: FieldSet;
+  /** Lines of the client that are dropped, by the sum of the `drops…` below. */
+  readonly #drops: readonly FieldSet[];
   readonly #setsHost: boolean;
   readonly #setsRequestId: boolean;
 
@@ -64,11 +69,11 @@ export class HeadPlan {
       ...steering,
       ...(traces ? traceHeaders : []),
     ];
-    // A response that a dialect reads must not be compressed.
-    this.#dropWhenRead = new FieldSet([...dropped, "Accept-Encoding"]);
-    this.#drop = new FieldSet(dropped);
-    this.#dropId = new FieldSet([...dropped, "X-Request-Id"]);
-    this.#dropIdWhenRead = new FieldSet([...dropped, "X-Request-Id", "Accept-Encoding"]);
+    this.#drops = Array.from({ length: 2 * dropsKeys }, (_, sum) => {
+      const encoding = sum & dropsEncoding ? ["Accept-Encoding"] : [];
+      const id = sum & dropsId ? ["X-Request-Id"] : [];
+      return new FieldSet([...dropped, ...encoding, ...id, ...(sum & dropsKeys ? keyHeaders : [])]);
+    });
     const isSet = (wanted: string) => names.some((name) => name.toLowerCase() === wanted);
     this.#setsHost = isSet("host");
     this.#setsRequestId = isSet("x-request-id");
@@ -76,7 +81,8 @@ export class HeadPlan {
       const value = scope.compile(utf8(setHeaders[name]!));
       const lower = name.toLowerCase();
       const isEncoding = lower === "accept-encoding";
-      this.#set.push({ name, value, isEncoding, isRequestId: lower === "x-request-id" });
+      const isKey = lower === "authorization";
+      this.#set.push({ name, value, isEncoding, isRequestId: lower === "x-request-id", isKey });
     }
   }
 
@@ -88,6 +94,7 @@ export class HeadPlan {
    * @param lines of the dialect, each with its CRLF
    * @param requestId given to the request by the proxy; "" = the client's own goes through, if any
    * @param isTransferLine the KV transfer needs this id, whatever the route sets
+   * @param engineKey that the engine asks for, in place of the client's; "" = it asks for none
    */
   render(
     context: RequestContext,
@@ -98,19 +105,23 @@ export class HeadPlan {
     bodyBytes: number,
     lines = "",
     isTransferLine = false,
+    engineKey = "",
   ): string {
     const { head } = context;
     let text = `${context.method} ${uri} HTTP/1.1\r\n`;
     if (!this.#setsHost) text += `Host: ${host}\r\n`;
-    for (const { name, value, isEncoding, isRequestId } of this.#set) {
-      if ((isEncoding && isRead) || (isRequestId && isTransferLine)) continue;
+    for (const { name, value, isEncoding, isRequestId, isKey } of this.#set) {
+      if ((isEncoding && isRead) || (isRequestId && isTransferLine) || (isKey && engineKey))
+        continue;
       const rendered = value(context);
       if (rendered !== "") text += `${name}: ${singleLine(rendered)}\r\n`;
     }
     const givesId = isTransferLine || (requestId !== "" && !this.#setsRequestId);
-    const drop = givesId ? this.#dropId : this.#drop;
-    const dropWhenRead = givesId ? this.#dropIdWhenRead : this.#dropWhenRead;
-    text += forwardedLines(head.fields, isRead ? dropWhenRead : drop);
+    // A response that a dialect reads must not be compressed.
+    const drops = (isRead ? dropsEncoding : 0) + (givesId ? dropsId : 0);
+    const hasOwnKey = engineKey !== "" || (context.tenant?.dropsKeys ?? false);
+    text += forwardedLines(head.fields, this.#drops[drops + (hasOwnKey ? dropsKeys : 0)]!);
+    if (engineKey !== "") text += `Authorization: Bearer ${engineKey}\r\n`;
     if (givesId) text += `X-Request-Id: ${requestId}\r\n`;
     // A request that came without a body goes without; a length of zero is said only where the client said it.
     if (bodyBytes > 0 || head.contentLength >= 0 || head.chunked)

@@ -36,6 +36,7 @@ function membersOf(context: RequestContext): object {
     outcome: context.outcome?.code,
     route: text(context.route),
     model: shownModel(context),
+    tenant: context.tenant?.name || undefined,
     encode_engine: addressOf(context.encodes),
     prefill_engine: addressOf(prefills),
     decode_engine: addressOf(decodes),

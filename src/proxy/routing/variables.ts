@@ -149,6 +149,7 @@ const families: Record<Extract<VariableName, `${string}_`>, Family> = {
 
 const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   args: (context) => context.args,
+  auth_tenant: (context) => context.tenant?.name ?? "",
   binary_remote_addr: (context) => context.connection.remoteAddress,
   body_bytes_sent: (context) => String(context.bodyBytesSent),
   bytes_sent: (context) => String(context.bytesSent),

@@ -4,6 +4,7 @@ import type { IdGenerator } from "../../dialects/dialect.ts";
 import type { Endpoint } from "../../dialects/endpoints/endpoint.ts";
 import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import type { Pool } from "../../pool/pool.ts";
+import type { QueuePlace } from "../../queue/orderings/shared/ordering.ts";
 import type { QueueService } from "../../queue/queue-service.ts";
 import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Deadlines } from "../../transport/deadlines.ts";
@@ -29,13 +30,13 @@ export interface WorkerServices extends LegServices, ResponseServices {
    * False if no pool has anything to do before an engine is chosen except the queue: looking costs 3 % of a request.
    */
   readonly hasAdmissionSteps: boolean;
-  /** Value of the pool's policy key template; "" = it has none. */
-  policyKey(pool: Pool, context: RequestContext): string;
-  /** The same for the pool's shadow policy; undefined = it has none. */
-  shadowKey(pool: Pool, context: RequestContext): string | undefined;
-  /** From where the configuration says; 0 if there is none. */
-  queuePriority(pool: Pool, context: RequestContext): number;
-  tenant(pool: Pool, context: RequestContext): string;
+  readonly poolKeys: {
+    /** Value of the pool's policy key template; "" = it has none. */
+    policy(pool: Pool, context: RequestContext): string;
+    /** The same for the pool's shadow policy; undefined = it has none. */
+    shadow(pool: Pool, context: RequestContext): string | undefined;
+    queue(pool: Pool, context: RequestContext): QueuePlace;
+  };
   /** The engines that tokenise the pool's prompts; undefined = none. */
   tokenizers(pool: Pool): Tokenizers | undefined;
   /** Scans are as large as bodies have members, so they are reused. */

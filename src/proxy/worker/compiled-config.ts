@@ -5,20 +5,21 @@
 import type { Config } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
 import type { LogFields } from "../../observe/error-log.ts";
-import { policyKeyTemplates } from "../../policies/create-policy.ts";
 import { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
+import { createTenantMemory, TenantCounts } from "../../scoreboard/tenant-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
+import { TenantGate } from "../admission/tenants/gate.ts";
 import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
 import { JsonLog } from "../routing/json-log.ts";
 import { compileMap } from "../routing/map.ts";
-import type { Render } from "../routing/render.ts";
 import type { RouteDeps } from "../routing/route.ts";
 import { Server } from "../routing/server.ts";
 import { VariableScope } from "../routing/template.ts";
 import { VirtualServers } from "../routing/virtual-servers.ts";
 import { Tokenizers } from "../upstream/connection/tokenizers.ts";
+import { PoolKeys } from "./pool-keys.ts";
 import { Recorder } from "./recorder.ts";
 
 export interface CompileDeps {
@@ -29,6 +30,8 @@ export interface CompileDeps {
   random(): number;
   /** Where lines of an access log go. */
   openLog(file: string): LineSink;
+  /** What tenants use, over all workers; undefined = this worker is the only one. */
+  readonly tenants?: TenantCounts;
   /** One line for the error log. */
   log(level: "info" | "warn" | "error", message: string, fields?: LogFields): void;
 }
@@ -37,9 +40,9 @@ export interface CompileDeps {
 export interface CompiledConfig {
   readonly config: Config;
   readonly pools: ReadonlyMap<string, Pool>;
-  readonly policyKeys: ReadonlyMap<Pool, Render>;
-  readonly shadowKeys: ReadonlyMap<Pool, Render>;
-  readonly queueKeys: ReadonlyMap<Pool, QueueKeys>;
+  readonly poolKeys: PoolKeys;
+  /** Undefined = nobody is asked for a key. */
+  readonly gate: TenantGate | undefined;
   /** Of pools whose prompts are tokenised. */
   readonly tokenizers: ReadonlyMap<Pool, Tokenizers>;
   /** Whether any pool has a queue or tokenises: looking for that costs 3 % of a request. */
@@ -47,23 +50,6 @@ export interface CompiledConfig {
   readonly recorder: Recorder | undefined;
   /** Servers by the key of their listening address. */
   readonly servers: ReadonlyMap<string, VirtualServers>;
-}
-
-/** What a request's place in a queue depends on. */
-interface QueueKeys {
-  readonly priority: Render;
-  readonly tenant: Render;
-}
-
-/** Renders the first of several templates that is not empty. */
-function firstOf(renders: readonly Render[]): Render {
-  return (context) => {
-    for (const render of renders) {
-      const text = render(context);
-      if (text !== "") return text;
-    }
-    return "";
-  };
 }
 
 /** The servers of each address that the configuration listens on. */
@@ -92,10 +78,14 @@ function serversOf(config: Config, deps: RouteDeps): Map<string, VirtualServers>
   return servers;
 }
 
+function ownCounts(): TenantCounts {
+  return new TenantCounts(createTenantMemory(1), 1, 0);
+}
+
 export function compileConfig(
   config: Config,
   slots: SlotsByIdentity,
-  { board, shadowBoard, clock, random, openLog, log }: CompileDeps,
+  { board, shadowBoard, clock, random, openLog, log, tenants }: CompileDeps,
 ): CompiledConfig {
   const scope = new VariableScope();
   for (const map of config.maps) compileMap(map, scope);
@@ -105,9 +95,7 @@ export function compileConfig(
     failed: (message: string) => log("error", message),
   };
   const pools = new Map<string, Pool>();
-  const policyKeys = new Map<Pool, Render>();
-  const shadowKeys = new Map<Pool, Render>();
-  const queueKeys = new Map<Pool, QueueKeys>();
+  const poolKeys = new PoolKeys(scope);
   const tokenizers = new Map<Pool, Tokenizers>();
   for (const [name, poolConfig] of Object.entries(config.pools)) {
     const pool = new Pool(name, poolConfig, {
@@ -118,22 +106,8 @@ export function compileConfig(
       policyFailed: (message) => log("error", message),
     });
     pools.set(name, pool);
-    const { policy, shadow } = poolConfig;
-    for (const [one, into] of [
-      [policy, policyKeys],
-      [shadow, shadowKeys],
-    ] as const) {
-      const keys = one
-        ? policyKeyTemplates(one).map(({ template }) => scope.compile(template))
-        : [];
-      if (keys.length > 0) into.set(pool, firstOf(keys));
-    }
+    poolKeys.add(pool);
     if (poolConfig.tokenize) tokenizers.set(pool, new Tokenizers(pool));
-    const { queue } = poolConfig;
-    if (queue !== undefined) {
-      const { priority, tenant } = queue;
-      queueKeys.set(pool, { priority: scope.compile(priority), tenant: scope.compile(tenant) });
-    }
   }
   const deps: RouteDeps = {
     scope,
@@ -156,9 +130,8 @@ export function compileConfig(
   return {
     config,
     pools,
-    policyKeys,
-    shadowKeys,
-    queueKeys,
+    poolKeys,
+    gate: config.auth && new TenantGate(config.auth, config.tenants, tenants ?? ownCounts(), clock),
     tokenizers,
     hasAdmissionSteps,
     recorder,

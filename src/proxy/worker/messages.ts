@@ -7,6 +7,7 @@ import type { SpanBatch } from "../../observe/traces/span.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
+import type { Credentials } from "../admission/tenants/credentials.ts";
 import type { ListeningSocket } from "../client/listeners.ts";
 import type { PageAnswer, PageQuestion } from "./remote-pages.ts";
 
@@ -32,6 +33,8 @@ export interface WorkerData {
   readonly shadows: SharedArrayBuffer;
   /** Where metrics are counted, for `new MetricsMemory(memory, workers, workerIndex)`. */
   readonly metrics: SharedArrayBuffer;
+  /** What tenants use, for `new TenantCounts(memory, workers, workerIndex)`. */
+  readonly tenants: SharedArrayBuffer;
   /** An Int32 of each worker, which it counts up every `deadlineTickMs` as long as it does not hang. */
   readonly heartbeats: SharedArrayBuffer;
   /** Listening sockets of the process from which this one takes over; undefined = it takes over from none. */
@@ -68,7 +71,10 @@ export type ToWorker =
       readonly generation: number;
       readonly slots: SlotsByIdentity;
       readonly discovered: DiscoveredByIdentity;
+      readonly credentials: Credentials;
     }
+  /** Keys of clients or engines have been read again. */
+  | { readonly type: "credentials"; readonly credentials: Credentials }
   /** What is known of the engines now, in place of what was known before. */
   | { readonly type: "discovered"; readonly discovered: DiscoveredByIdentity }
   /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */

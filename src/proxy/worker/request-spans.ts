@@ -103,6 +103,7 @@ function requestAttributes(context: RequestContext): SpanAttributes {
       firstByteMs < 0 ? undefined : seconds(firstByteMs - startMs),
     "gen_ai.latency.time_in_queue": heldMs < 0 ? undefined : seconds(heldMs),
     "gen_ai.latency.e2e": seconds(endMs - startMs),
+    "global_proxy.tenant": context.tenant?.name || undefined,
     "global_proxy.outcome": outcome?.code,
     "global_proxy.fell_back": context.fellBack || undefined,
     "global_proxy.resumes": context.resumes || undefined,

@@ -9,6 +9,7 @@ import { MetricsMemory } from "../../observe/metrics/metrics-memory.ts";
 import { loadPolicyModules } from "../../policies/custom-policy.ts";
 import { RemoteQueue } from "../../queue/remote-queue.ts";
 import { Scoreboard } from "../../scoreboard/scoreboard.ts";
+import { TenantCounts } from "../../scoreboard/tenant-counts.ts";
 import { systemClock } from "../../transport/clock.ts";
 import { collectGarbage } from "../../transport/collect-garbage.ts";
 import { descriptorReserve } from "../../transport/descriptor-reserve.ts";
@@ -24,7 +25,7 @@ import { Worker } from "./worker.ts";
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
 const port = parentPort!;
-const { workerIndex, workers, scoreboard, shadows, metrics, heartbeats, inherited } =
+const { workerIndex, workers, scoreboard, shadows, metrics, tenants, heartbeats, inherited } =
   workerData as WorkerData;
 const errorLog = new ErrorLog({
   file: "stderr",
@@ -44,6 +45,7 @@ const worker = new Worker({
   board: new Scoreboard(scoreboard, workerIndex),
   shadowBoard: new Scoreboard(shadows, workerIndex),
   metrics: new MetricsMemory(metrics, workers, workerIndex),
+  tenants: new TenantCounts(tenants, workers, workerIndex),
   random: systemRandom,
   ids: systemIds,
   collectGarbage,
@@ -96,7 +98,8 @@ function bound(): BoundAddress[] {
     );
 }
 
-async function apply({ config, generation, slots, discovered }: ApplyMessage): Promise<void> {
+async function apply(message: ApplyMessage): Promise<void> {
+  const { config, generation, slots, discovered, credentials } = message;
   let callback: Awaited<ReturnType<CallbackListener["prepare"]>> | undefined;
   let prepared: Awaited<ReturnType<Listeners["prepare"]>> | undefined;
   try {
@@ -104,7 +107,7 @@ async function apply({ config, generation, slots, discovered }: ApplyMessage): P
     callback = await callbackListener.prepare(config);
     prepared = await listeners.prepare(config, (socket, key) => worker.accept(socket, key));
     errorLog.configure(config.errorLog);
-    worker.apply(config, slots);
+    worker.apply(config, slots, credentials);
     worker.applyDiscovered(discovered);
     callback.commit();
     prepared.commit();
@@ -154,6 +157,9 @@ port.on("message", (message: ToWorker) => {
       break;
     case "discovered":
       worker.applyDiscovered(message.discovered);
+      break;
+    case "credentials":
+      worker.applyCredentials(message.credentials);
       break;
     case "question":
       say({ type: "response", id: message.id, response: answer(message.question) });

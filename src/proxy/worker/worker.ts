@@ -15,12 +15,13 @@ import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { Deadlines, type Expirable } from "../../transport/deadlines.ts";
 import type { Socket, Transport } from "../../transport/socket.ts";
+import { type Credentials, noCredentials } from "../admission/tenants/credentials.ts";
+import type { TenantGate } from "../admission/tenants/gate.ts";
 import { BodyBudget } from "../client/body-budget.ts";
 import { CallbackConnection, type CallbackServer } from "../client/callback-connection.ts";
 import { ClientConnection } from "../client/client-connection.ts";
 import type { Client, ClientServices } from "../client/client-services.ts";
 import { PendingBudget } from "../client/pending-budget.ts";
-import type { RequestContext } from "../context/request-context.ts";
 import { RequestMetrics } from "../context/request-metrics.ts";
 import { Scratch } from "../context/scratch.ts";
 import { Callbacks } from "../pd/callbacks.ts";
@@ -33,6 +34,7 @@ import { type CompileDeps, type CompiledConfig, compileConfig } from "./compiled
 import { Explanations } from "./explanations.ts";
 import { MemoryReclaimer } from "./memory-reclaimer.ts";
 import type { IdleClients, WorkerQuestion } from "./messages.ts";
+import type { PoolKeys } from "./pool-keys.ts";
 import type { Recorder } from "./recorder.ts";
 import { Reports } from "./reports.ts";
 import { type Tracer, type TracerDeps, tracerOf } from "./tracer.ts";
@@ -103,9 +105,10 @@ export class Worker implements CallbackServer, ClientServices {
   }
 
   /** Serves by this configuration from now on. */
-  apply(config: Config, slots: SlotsByIdentity): void {
+  apply(config: Config, slots: SlotsByIdentity, credentials: Credentials = noCredentials): void {
     const before = this.#config?.pools;
     this.#config = compileConfig(config, slots, this.#deps);
+    this.applyCredentials(credentials);
     for (const [name, pool] of this.#config.pools) {
       const old = before?.get(name);
       if (old !== undefined) pool.adopt(old);
@@ -117,13 +120,19 @@ export class Worker implements CallbackServer, ClientServices {
     this.tracer = tracerOf(config.tracing, this.#deps, this.tracer);
   }
 
+  /** Keys have been read again. */
+  applyCredentials(credentials: Credentials): void {
+    const { gate, pools } = this.#config!;
+    gate?.use(credentials);
+    for (const pool of pools.values()) pool.engineKey = credentials.engineKeys[pool.name] ?? "";
+  }
+
   #useMetrics(config: Config): void {
     const { metrics: memory, clock } = this.#deps;
-    const { modelsMax } = config.metrics;
     if (memory === undefined || !countsMetrics(config)) this.metrics = undefined;
     else if (this.metrics === undefined)
-      this.metrics = new RequestMetrics(memory, clock, modelsMax);
-    else this.metrics.models.max = modelsMax;
+      this.metrics = new RequestMetrics(memory, clock, config.metrics);
+    else this.metrics.use(config.metrics);
   }
 
   /** Requests that this worker's own queue deals with; 0 if the queue is in the main thread. */
@@ -254,19 +263,12 @@ export class Worker implements CallbackServer, ClientServices {
     return this.#links.get(address, settings);
   }
 
-  policyKey(pool: Pool, context: RequestContext): string {
-    return this.#config!.policyKeys.get(pool)?.(context) ?? "";
+  get gate(): TenantGate | undefined {
+    return this.#config!.gate;
   }
 
-  /** For the second policy that follows; undefined = it has no template. */
-  shadowKey(pool: Pool, context: RequestContext): string | undefined {
-    return this.#config!.shadowKeys.get(pool)?.(context);
-  }
-
-  /** Of the request, from where the configuration says; 0 if there is no number. */
-  queuePriority(pool: Pool, context: RequestContext): number {
-    const text = this.#config!.queueKeys.get(pool)?.priority(context) ?? "";
-    return /^-?\d{1,9}$/.test(text) ? Number(text) : 0;
+  get poolKeys(): PoolKeys {
+    return this.#config!.poolKeys;
   }
 
   /** Who is asked for the tokens of the pool's prompts; undefined = nobody. */
@@ -277,10 +279,6 @@ export class Worker implements CallbackServer, ClientServices {
   /** Whether any pool has a queue or tokenises: looking for that costs 3 % of a request. */
   get hasAdmissionSteps(): boolean {
     return this.#config!.hasAdmissionSteps;
-  }
-
-  tenant(pool: Pool, context: RequestContext): string {
-    return this.#config!.queueKeys.get(pool)?.tenant(context) ?? "";
   }
 
   /** Scans are as large as bodies have members, so they are reused. */

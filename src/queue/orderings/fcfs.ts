@@ -114,6 +114,7 @@ class Fcfs<Owner> implements Ordering<Owner> {
     if (at < 0) return;
     const [{ request }] = this.#waiting.splice(at, 1) as [Waiting<Owner>];
     const tokens = Math.max(1, request.bytes / usualBytesPerToken);
-    this.#tenants.remove(request.tenant, isServed ? this.#cost.predict(0, tokens, tokens) : 0);
+    const servedMs = isServed ? this.#cost.predict(0, tokens, tokens) : 0;
+    this.#tenants.remove(request.tenant, servedMs, request.weight);
   }
 }

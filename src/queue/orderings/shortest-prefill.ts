@@ -85,7 +85,7 @@ class ShortestPrefill<Owner> implements Ordering<Owner> {
   }
 
   add(request: QueueRequest, owner: Owner, arrivedMs: number): QueuedPrompt<Owner> {
-    const { model, bytes, blocks, tokenIds, priority, tenant, explains } = request;
+    const { model, bytes, blocks, tokenIds, priority, tenant, weight, explains } = request;
     const prompt = {
       model,
       tokens: Math.max(1, tokenIds?.length ?? this.#engines.tokensOf(bytes)),
@@ -94,6 +94,7 @@ class ShortestPrefill<Owner> implements Ordering<Owner> {
       blockTokens: this.#engines.tokensOf(promptBlockBytes),
       advanceMs: -boundedPriority(priority) * this.#options.priorityMs,
       tenant,
+      weight,
       explains,
     };
     return this.#queue.add(prompt, arrivedMs, owner);

@@ -35,6 +35,7 @@ function finished(): RequestContext {
   ];
   Object.assign(context, {
     status: 200,
+    tenant: { name: "acme" },
     bytesSent: 1_000,
     bodyBytesSent: 800,
     firstByteMs: at(41.25),

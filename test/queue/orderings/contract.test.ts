@@ -35,7 +35,17 @@ function orderingOf(order: (typeof orderings)[number]["name"], capacity: number)
 }
 
 const requestOf = (bytes: number, priority = 0, tenant = ""): QueueRequest => ({
-  ...{ pool: "p", decodePool: "", model: "", bytes, blocks: [], priority, tenant, explains: false },
+  ...{
+    pool: "p",
+    decodePool: "",
+    model: "",
+    bytes,
+    blocks: [],
+    priority,
+    tenant,
+    weight: 1,
+    explains: false,
+  },
 });
 
 describe.each(orderings.map((definition) => [definition.name, definition] as const))(

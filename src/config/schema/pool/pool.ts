@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { poolEnginesMax } from "../../../limits.ts";
 import { withDetails } from "../describe.ts";
+import { secretSource } from "../operators.ts";
 import { defaultEjection, ejectionSchema } from "./ejection.ts";
 import { engineSchema, keepAliveSchema, withFailureDefaults } from "./engine.ts";
 import { healthCheckSchema } from "./health-check.ts";
@@ -45,6 +46,14 @@ export const poolSchema = z
     ejection: ejectionSchema.optional(),
     healthCheck: healthCheckSchema.optional(),
     keepAlive: keepAliveSchema.prefault({}),
+    apiKey: secretSource
+      .optional()
+      .describe(
+        withDetails(
+          "The key that its engines ask for (`--api-key`), sent as a Bearer token in place of the client's.",
+          "It is read again on a reload, and nowhere shown.",
+        ),
+      ),
     kvEvents: kvEventsSchema
       .optional()
       .describe(

@@ -142,6 +142,10 @@ export const routeSchema = z
           "For completions and chats with `stream: true`. Clients get what engines send.",
         ),
       ),
+    auth: z
+      .boolean()
+      .default(true)
+      .describe("Whether requests need a key and count for their tenants, if there is `auth`."),
     setHeaders: z
       .record(text, z.string())
       .default({})

@@ -10,7 +10,7 @@ import { type PoolReport, reportsOf } from "../engines.ts";
 import { type KvPoolReport, kvReports } from "../kv.ts";
 import { writeEngines } from "./engine-families.ts";
 import { type Build, writeProcess } from "./process-families.ts";
-import { writeRequests, writeRetries, writeWaiting } from "./request-families.ts";
+import { writeRequests, writeRetries, writeTenants, writeWaiting } from "./request-families.ts";
 
 export interface MetricsSource {
   readonly build: Build;
@@ -42,6 +42,7 @@ export function metricsText(source: MetricsSource, nowMs: number): string {
   if (metrics !== undefined) writeRequests(out, metrics, source.config.vllmNames);
   if (requests !== undefined) writeRetries(out, requests);
   writeWaiting(out, poolReports);
+  if (metrics !== undefined) writeTenants(out, metrics);
   writeEngines(out, source, nowMs);
   writeProcess(out, source);
   return out.text;

@@ -7,12 +7,14 @@ import {
   otherLabel,
   rowFields,
   sourcesOf,
+  tenantFields,
 } from "../../../observe/metrics/metrics-memory.ts";
 import {
   originalMetrics,
   requestHistograms,
   requestMetrics,
   requestTotals,
+  tenantMetrics,
 } from "../../../observe/metrics/request-definitions.ts";
 import { outcomes } from "../../../proxy/context/outcomes.ts";
 import { refusedCounter, retryCounter } from "../../../proxy/context/request-counters.ts";
@@ -56,6 +58,25 @@ export function writeRequests(out: Exposition, memory: MetricsMemory, vllmNames:
 /** What vLLM and the original count of requests, by their names alone. */
 export function writeVllmNames(out: Exposition, memory: MetricsMemory): void {
   writeVllm(out, memory.rows.read().filter(isInUse), memory.outcomes.read().filter(isInUse));
+}
+
+/** Of requests that had to say whose they are. */
+export function writeTenants(out: Exposition, { tenants }: MetricsMemory): void {
+  const rows = tenants.read().filter(isInUse);
+  const requests = out.family(tenantMetrics.requests);
+  const tokens = new Map<string, { prompt: number; output: number }>();
+  for (const { labels, values } of rows) {
+    const [tenant = "", outcome = ""] = labels;
+    requests.add({ tenant, outcome }, values[tenantFields.requests]);
+    const sum = tokens.get(tenant) ?? { prompt: 0, output: 0 };
+    sum.prompt += values[tenantFields.promptTokens]!;
+    sum.output += values[tenantFields.outputTokens]!;
+    tokens.set(tenant, sum);
+  }
+  const prompts = out.family(tenantMetrics.promptTokens);
+  for (const [tenant, { prompt }] of tokens) prompts.add({ tenant }, prompt);
+  const outputs = out.family(tenantMetrics.outputTokens);
+  for (const [tenant, { output }] of tokens) outputs.add({ tenant }, output);
 }
 
 /** The row for what has no other one is there from the start. */

@@ -199,7 +199,7 @@ export class EncodeDriver implements FanOutActions {
       tokens: (end - start) / usualBytesPerToken,
       blocks: noBlocks,
       clientAddress: context.connection.remoteAddress,
-      key: worker.policyKey(this.#place!.destination.pool, context),
+      key: worker.poolKeys.policy(this.#place!.destination.pool, context),
       clock: worker.clock,
     };
   }

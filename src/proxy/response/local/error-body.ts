@@ -5,6 +5,7 @@ import type { Outcome } from "../../context/outcomes.ts";
 type Problem = Pick<Outcome, "code" | "message" | "likeEngine" | "asOpenAi">;
 
 const openaiTypes: Readonly<Record<number, string>> = {
+  401: "authentication_error",
   403: "permission_error",
   404: "not_found_error",
   408: "timeout_error",
@@ -15,7 +16,6 @@ const openaiTypes: Readonly<Record<number, string>> = {
 
 const anthropicTypes: Readonly<Record<number, string>> = {
   ...openaiTypes,
-  401: "authentication_error",
   413: "request_too_large",
 };
 

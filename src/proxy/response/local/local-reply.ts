@@ -32,7 +32,7 @@ function date(wallMs: number): string {
 
 function common(context: RequestContext): string {
   const id = context.requestId === "" ? "" : `X-Request-Id: ${context.requestId}\r\n`;
-  return `Server: global-proxy\r\n${date(context.sources.clock.wallMs())}${id}${context.explanation?.line() ?? ""}`;
+  return `Server: global-proxy\r\n${date(context.sources.clock.wallMs())}${id}${context.ownLines}`;
 }
 
 /** As in nginx, only these have a `Location`. */
@@ -88,25 +88,29 @@ export function earlyHead(context: RequestContext): string {
   return `HTTP/1.1 200 OK\r\n${common(context)}${type}`;
 }
 
-/** An error of the proxy's own. */
+/** An error of the proxy's own. @returns false = it is too late for one, or nobody is there to read it */
 export function errorReply(
   response: ClientResponse,
   context: RequestContext,
   outcome: Outcome,
-): void {
+): boolean {
   const { status } = outcome;
+  if (status === 0 || response.started) return false;
   const isLater = status === 503 || status === 429;
   const seconds = Math.min(
     retryAfterSecondsMax,
     Math.max(1, Math.ceil(context.retryAfterMs / 1000)),
   );
-  const retry = isLater ? `Retry-After: ${seconds}\r\n` : "";
+  // RFC 9110, section 11.6.1: a 401 says how to do it.
+  const challenge = status === 401 ? "WWW-Authenticate: Bearer\r\n" : "";
+  const retry = isLater ? `Retry-After: ${seconds}\r\n` : challenge;
   response.local(
     status,
     reasonOf(status),
     common(context) + retry + json,
     errorBody(outcome, status, endpointOf(context.path)?.errors),
   );
+  return true;
 }
 
 const retryAfterSecondsMax = 3_600;

@@ -90,7 +90,9 @@ export class EngineAsk implements LegOwner {
     const host = address.host === undefined ? "localhost" : address.key;
     const lines = context.trace?.lines(context, undefined);
     const id = context.requestId;
-    const head = route.heads.render(context, true, uri, host, id, body.length, lines);
+    const { engineKey } = pool;
+    const { length } = body;
+    const head = route.heads.render(context, true, uri, host, id, length, lines, false, engineKey);
     const connection = worker.link(address, pool.config.keepAlive).acquire(fresh);
     this.#connection = connection;
     const out = worker.scratch.take(head.length, connection.connecting);

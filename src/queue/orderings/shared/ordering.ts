@@ -6,8 +6,17 @@ import type { PromptUsage } from "../../../dialects/shared/prompt-usage.ts";
 import type { OptionShape, ValuesOf } from "../../../policies/shared/options.ts";
 import type { ReportedPrefixCache } from "../../../prefix-cache/reported-prefix-cache.ts";
 
+/** What says who goes first. */
+export interface QueuePlace {
+  /** Lower goes earlier; 0 = as usual. */
+  readonly priority: number;
+  readonly tenant: string;
+  /** Of the tenant: the multiple of the others' share that it gets. */
+  readonly weight: number;
+}
+
 /** A request, as far as its place in a queue depends on it. Plain data: it crosses threads. */
-export interface QueueRequest {
+export interface QueueRequest extends QueuePlace {
   /**
    * Names of the pool in whose queue it waits, which prefills or serves the whole request, and of the pool that decodes
    * after that; "" = none, or one whose capacity is not waited for.
@@ -22,9 +31,6 @@ export interface QueueRequest {
   readonly blocks: readonly number[];
   /** The prompt as an engine has tokenised it; undefined = not known. */
   readonly tokenIds?: Int32Array | undefined;
-  /** Lower goes earlier; 0 = as usual. */
-  readonly priority: number;
-  readonly tenant: string;
   /** Whether somebody may ask why its engine was chosen. */
   readonly explains: boolean;
 }

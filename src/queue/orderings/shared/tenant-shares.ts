@@ -39,11 +39,16 @@ export class TenantShares {
     if (this.#tenants.size > tenantsMax) this.#forget();
   }
 
-  /** It waits no longer. @param servedMs of prefill that it is given; 0 = it has left */
-  remove(name: string, servedMs: number): void {
+  /**
+   * It waits no longer.
+   *
+   * @param servedMs of prefill that it is given; 0 = it has left
+   * @param weight of the tenant: of twice the others' it counts half
+   */
+  remove(name: string, servedMs: number, weight = 1): void {
     const tenant = this.#tenants.get(name);
     if (tenant === undefined) return;
-    tenant.servedMs += servedMs;
+    tenant.servedMs += servedMs / weight;
     tenant.waiting -= 1;
     if (tenant.waiting > 0) return;
     this.#waiting -= 1;

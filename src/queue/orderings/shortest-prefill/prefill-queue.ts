@@ -271,7 +271,7 @@ export class PrefillQueue<Owner = unknown> {
     placement.add(queued, engine);
     placement.hits.sent(queued, engine);
     placement.hits.release(queued);
-    this.#tenants.remove(queued.prompt.tenant, queued.predictedMs);
+    this.#tenants.remove(queued.prompt.tenant, queued.predictedMs, queued.prompt.weight);
     return true;
   }
 

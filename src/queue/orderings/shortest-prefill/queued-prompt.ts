@@ -14,6 +14,7 @@ export interface Prompt {
   /** Taken off its predicted ms; below 0 = added to them. */
   readonly advanceMs: number;
   readonly tenant: string;
+  readonly weight: number;
   /** Whether `placementOptions` is to be filled. */
   readonly explains: boolean;
 }

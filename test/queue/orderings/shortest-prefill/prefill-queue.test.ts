@@ -19,6 +19,7 @@ const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
   keys: undefined,
   advanceMs: 0,
   tenant: "",
+  weight: 1,
   explains: false,
 });
 /** As predicted, so that nothing new is learned. */

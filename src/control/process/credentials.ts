@@ -1,0 +1,159 @@
+/** Reads what clients are known by and what engines ask for, and reads the files of clients again when they change. */
+import { createPublicKey, type JsonWebKey } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
+import { formatProblem } from "../../config/problems/problem.ts";
+import { describeOpenError } from "../../config/problems/system-error.ts";
+import type { Config } from "../../config/schema/schema.ts";
+import type { JwtConfig } from "../../config/schema/tenants.ts";
+import { type ApiKey, readKeyFile } from "../../config/values/key-file.ts";
+import type { ErrorLog } from "../../observe/error-log.ts";
+import {
+  type Credentials,
+  noCredentials,
+  type TokenKeys,
+} from "../../proxy/admission/tenants/credentials.ts";
+import { keyFileBytesMax, keyFilePollMs } from "../limits.ts";
+import { readSecret } from "../secret-source.ts";
+import { ServeError } from "../serve-error.ts";
+import { WatchedFile } from "../watched-file.ts";
+
+const code = "GP_CREDENTIALS";
+
+/** Throws `ServeError` where something cannot be read. */
+export function readCredentials({ auth, tenants, pools }: Config): Credentials {
+  const { keyFile, jwt } = auth ?? {};
+  const engineKeys = Object.entries(pools).flatMap(([name, { apiKey }]) =>
+    apiKey ? [[name, readSecret(apiKey, `the API key of pool "${name}"`, code)]] : [],
+  );
+  const tokenKeys = jwt && readTokenKeys(jwt);
+  return {
+    keys: keyFile === undefined ? [] : readKeys(keyFile, Object.keys(tenants)),
+    ...(tokenKeys && { tokenKeys }),
+    engineKeys: Object.fromEntries(engineKeys),
+  };
+}
+
+export interface CredentialFilesOptions {
+  readonly log: Pick<ErrorLog, "notice" | "error">;
+  nowMs(): number;
+  /** They have been read again. */
+  changed(credentials: Credentials): void;
+}
+
+/** Watches the files of the configuration in force. */
+export class CredentialFiles {
+  readonly #options: CredentialFilesOptions;
+  #config: Config | undefined;
+  #watched: WatchedFile[] = [];
+  #current = noCredentials;
+
+  constructor(options: CredentialFilesOptions) {
+    this.#options = options;
+  }
+
+  /** @param credentials as they were read for this configuration */
+  use(config: Config, credentials: Credentials): void {
+    this.close();
+    this.#config = config;
+    this.#current = credentials;
+    const { keyFile, jwt } = config.auth ?? {};
+    const files = [keyFile, jwt?.jwksFile, jwt?.publicKeyFile].filter((file) => file !== undefined);
+    const { nowMs } = this.#options;
+    this.#watched = files.map(
+      (file) =>
+        new WatchedFile({
+          file,
+          pollMs: keyFilePollMs,
+          nowMs,
+          changed: () => this.#readAgain(file),
+        }),
+    );
+    // A file may have changed since it was read.
+    if (files.length > 0) this.#readAgain(files.join(" and "));
+  }
+
+  /** As they were read last. */
+  get current(): Credentials {
+    return this.#current;
+  }
+
+  close(): void {
+    for (const file of this.#watched) file.close();
+    this.#watched = [];
+  }
+
+  #readAgain(file: string): void {
+    const { log, changed } = this.#options;
+    try {
+      const credentials = readCredentials(this.#config!);
+      if (isDeepStrictEqual(credentials, this.#current)) return;
+      this.#current = credentials;
+      log.notice(`${file} is read again: ${credentials.keys.length} API keys`);
+      changed(credentials);
+    } catch (error) {
+      log.error(`${(error as Error).message}; the keys that were read before stay in force`);
+    }
+  }
+}
+
+function readKeys(file: string, tenants: readonly string[]): readonly ApiKey[] {
+  const read = readKeyFile(readText(file), file, tenants);
+  if ("keys" in read) return read.keys;
+  const [first, ...others] = read.errors;
+  const more = others.length === 0 ? "" : `, and ${others.length} more errors`;
+  throw new ServeError(`${formatProblem(first!).replace(/^\[\w+\] /, "")}${more}`, code);
+}
+
+function readTokenKeys({ jwksFile, publicKeyFile, secret }: JwtConfig): TokenKeys {
+  if (secret !== undefined) return { secret: readSecret(secret, "the secret of tokens", code) };
+  if (publicKeyFile !== undefined) {
+    return { jwks: { keys: [{ ...publicJwk(readText(publicKeyFile), publicKeyFile) }] } };
+  }
+  return { jwks: { keys: readKeySet(readText(jwksFile!), jwksFile!) } };
+}
+
+function publicJwk(pem: string, file: string): JsonWebKey {
+  if (pem.includes("PRIVATE KEY")) {
+    throw new ServeError(`${file} has a private key: the proxy needs the public one alone`, code);
+  }
+  try {
+    return createPublicKey(pem).export({ format: "jwk" });
+  } catch {
+    throw new ServeError(`${file} has no public key in PEM (-----BEGIN PUBLIC KEY-----)`, code);
+  }
+}
+
+function readKeySet(text: string, file: string): Readonly<Record<string, unknown>>[] {
+  const fail = (problem: string) => new ServeError(`${file} ${problem}`, code);
+  let keys: unknown;
+  try {
+    keys = (JSON.parse(text) as { keys?: unknown }).keys;
+  } catch {
+    throw fail("is no JSON");
+  }
+  if (!Array.isArray(keys) || keys.length === 0) {
+    throw fail('has no keys: a JSON Web Key Set is {"keys": [ … ]}');
+  }
+  return keys.map((key: unknown, index) => {
+    const isObject = typeof key === "object" && key !== null;
+    if (isObject && ("d" in key || "k" in key)) throw fail(`has a secret key (keys[${index}])`);
+    try {
+      createPublicKey({ key: key as JsonWebKey, format: "jwk" });
+    } catch {
+      throw fail(`has no public key at keys[${index}]`);
+    }
+    return key as Record<string, unknown>;
+  });
+}
+
+function readText(file: string): string {
+  try {
+    const { size } = statSync(file);
+    if (size <= keyFileBytesMax) return readFileSync(file, "utf8");
+    throw new ServeError(`${file} has ${size} bytes, more than ${keyFileBytesMax}`, code);
+  } catch (error) {
+    if (error instanceof ServeError) throw error;
+    throw new ServeError(describeOpenError(file, error as NodeJS.ErrnoException), code);
+  }
+}

@@ -1,0 +1,24 @@
+/** Whose request it is, and what that means for it: as the stages see it that come after the check of its key. */
+import type { Outcome } from "./outcomes.ts";
+
+export interface RequestTenant {
+  /** "" = not known (yet), or refused. */
+  readonly name: string;
+  /** Its token is being verified. */
+  readonly isPending: boolean;
+  /** Why the request ends here. */
+  readonly refusal: Outcome | undefined;
+  /** In queues; undefined = as the pool says. */
+  readonly priority: number | undefined;
+  readonly weight: number;
+  /** Keys of the client are not for engines. */
+  readonly dropsKeys: boolean;
+  /** Its tokens are limited. */
+  readonly countsTokens: boolean;
+  /** The body has come. @param generates it has a prompt to charge. @returns why the request ends here */
+  admitBody(generates: boolean): Outcome | undefined;
+  /** How much of the limits is left, as header lines for the client. */
+  limitLines(): string;
+  /** The request is over: gives back what it has, and charges what is known now. */
+  ended(): void;
+}

@@ -1,0 +1,15 @@
+/** How a request ends to which the configuration itself responds. */
+import { reasonOf } from "../../http1/reason.ts";
+import { type Outcome, outcomes } from "../context/outcomes.ts";
+import { refused } from "../context/refused.ts";
+import type { ReturnedReply } from "../routing/rewrite.ts";
+
+/** nginx's status for `return`: close the connection, say nothing. */
+export const closeStatus = 444;
+
+/** An error without a text of its own may have a page, as in nginx. */
+export function returnedOutcome({ status, text }: ReturnedReply): Outcome {
+  if (status === closeStatus) return outcomes.closed;
+  const isError = text === undefined && status >= 400;
+  return isError ? refused(status, "GP_RETURNED", reasonOf(status)) : outcomes.returned;
+}
