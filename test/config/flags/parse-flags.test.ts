@@ -302,3 +302,20 @@ test("KV events are read by the pool that computes prompts, and need tokens", ()
     ]);
   }
 });
+
+test("several models are asked for by flags, with other names for them", () => {
+  const modelAlias = ["gpt-4o=org/llama", "a=b=c"];
+  expect(parsed({ models: "auto", modelAlias }).servers[0]!.routes[0]).toMatchObject({
+    models: "auto",
+    modelAliases: { "gpt-4o": "org/llama", a: "b=c" },
+  });
+  expect(problems({ models: "all" })).toEqual([
+    expect.stringMatching(/unknown name "all" for --models.*valid: auto/),
+  ]);
+  expect(problems({ models: "auto", modelAlias: ["x"] })).toEqual([
+    expect.stringMatching(/invalid alias "x" for --model-alias.*NAME=MODEL/),
+  ]);
+  expect(problems({ modelAlias: ["x=y"] })).toEqual([
+    expect.stringContaining("--model-alias has no effect without --models auto"),
+  ]);
+});
