@@ -2,11 +2,11 @@
 
 /** `0`, `7.3`, `42`, `1 240`, `13.4k`, `2.1M`. */
 export function numberText(value: number): string {
-  if (value >= 1_000_000) return `${digits(value / 1_000_000)}M`;
-  if (value >= 10_000) return `${digits(value / 1_000)}k`;
-  if (value >= 1_000)
-    return `${Math.floor(value / 1_000)} ${String(Math.round(value) % 1_000).padStart(3, "0")}`;
-  return digits(value);
+  const whole = Math.round(value);
+  if (whole >= 1_000_000) return `${digits(whole / 1_000_000)}M`;
+  if (whole >= 10_000) return `${digits(whole / 1_000)}k`;
+  if (whole < 1_000) return digits(value);
+  return `${Math.floor(whole / 1_000)} ${String(whole % 1_000).padStart(3, "0")}`;
 }
 
 function digits(value: number): string {

@@ -32,17 +32,17 @@ export function EngineCard(props: MarkProps) {
       type="button"
       class={`engine card-mark ${engine.state}`}
       aria-pressed={isChosen}
-      aria-label={engineSentence(pool, poolIndex, engineIndex, state.load, nowMs)}
       tabIndex={isFirst ? 0 : -1}
       onClick={choose}
     >
+      <span class="hidden">{engineSentence(pool, poolIndex, engineIndex, state.load, nowMs)}</span>
       <Trail values={state.trails.get(trailKey(pool.pool, engine.engine)) ?? []} most={most} />
-      <span class="line">
+      <span class="line" aria-hidden="true">
         <span class="state">{stateGlyphs[engine.state]}</span>
         <span class="name">{engine.engine}</span>
         <span class="count">{numberText(inFlight)}</span>
       </span>
-      <span class="line small">
+      <span class="line small" aria-hidden="true">
         <span class="what">
           {isWell && engine.why === undefined
             ? workText(pool.role, poolIndex, engineIndex, state.load)
@@ -66,13 +66,17 @@ export function EngineCell(props: MarkProps) {
       type="button"
       class={`engine cell-mark ${engine.state}`}
       aria-pressed={isChosen}
-      aria-label={sentence}
       title={sentence}
       tabIndex={isFirst ? 0 : -1}
       onClick={choose}
     >
+      <span class="hidden">{sentence}</span>
       <i style={{ height: `${Math.min(100, (100 * inFlight) / most)}%` }} />
-      {engine.state !== "healthy" && <span class="state">{stateGlyphs[engine.state]}</span>}
+      {engine.state !== "healthy" && (
+        <span class="state" aria-hidden="true">
+          {stateGlyphs[engine.state]}
+        </span>
+      )}
     </button>
   );
 }

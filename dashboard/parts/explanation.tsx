@@ -20,7 +20,7 @@ interface Explained extends RequestRecord {
 
 export function Explanation({ request }: { readonly request: RequestRecord }) {
   const [explained, setExplained] = useState<Explained | string | undefined>(undefined);
-  const { requestId, path, outcome, status, tokens, firstByteMs, endMs } = request;
+  const { requestId, path, outcome, status, message, tokens, firstByteMs, endMs } = request;
   useEffect(() => {
     void ask<Explained>(`/admin/explain/${encodeURIComponent(requestId)}`).then(
       setExplained,
@@ -36,6 +36,7 @@ export function Explanation({ request }: { readonly request: RequestRecord }) {
         {firstByteMs >= 0 && ` · first byte after ${durationText(firstByteMs)}`} ·{" "}
         {durationText(endMs)} in all{cached}
       </p>
+      {message !== "" && <p class="told">{message}</p>}
       {cause !== "" && <p class="cause">{cause}</p>}
       <Lanes request={request} />
       {typeof explained === "string" && <p class="empty">{explained}</p>}
@@ -52,9 +53,9 @@ function DecisionView({ decision }: { readonly decision: ShownDecision }) {
   const isPlacement = engines.some((engine) => "uncachedTokens" in engine);
   return (
     <div class="decision">
-      <h4>
+      <h3>
         <span class={`tag ${leg}`}>{leg}</span> {decisionText(decision)}
-      </h4>
+      </h3>
       <div class="scroll">
         <table>
           <thead>

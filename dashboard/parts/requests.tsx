@@ -95,23 +95,31 @@ function Row({ request, scaleMs, isOpen, toggle }: RowProps) {
   const count = (value: number) => (value < 0 ? "?" : numberText(value));
   return (
     <li class={`row ${hasFailed ? "failed" : ""}`}>
-      <button
-        type="button"
-        aria-expanded={isOpen}
-        aria-label={`Request ${requestId}: ${outcome || "well"}, first token ${first}, ${durationText(endMs)} in all. Why?`}
-        onClick={toggle}
-      >
-        <span class="when">{clockText(Date.parse(at))}</span>
-        <span class="what">
+      <button type="button" aria-expanded={isOpen} onClick={toggle}>
+        <span class="hidden">
+          {`Request ${requestId}: ${outcome || "well"}, first token ${first}, ${durationText(endMs)} in all. Why?`}
+        </span>
+        <span class="when" aria-hidden="true">
+          {clockText(Date.parse(at))}
+        </span>
+        <span class="what" aria-hidden="true">
           {model || path} <span class="quiet id">{requestId}</span>
         </span>
-        <span class="tokens">
+        <span class="tokens" aria-hidden="true">
           {count(tokens.prompt)} → {count(tokens.output)} tok
         </span>
         <Waterfall request={request} scaleMs={scaleMs} />
-        <span class="ms">{first}</span>
-        <span class="ms all">{durationText(endMs)}</span>
-        {outcome !== "" && <span class="outcome">{outcome}</span>}
+        <span class="ms" aria-hidden="true">
+          {first}
+        </span>
+        <span class="ms all" aria-hidden="true">
+          {durationText(endMs)}
+        </span>
+        {outcome !== "" && (
+          <span class="outcome" aria-hidden="true">
+            {outcome}
+          </span>
+        )}
       </button>
       {isOpen && <Explanation request={request} />}
     </li>

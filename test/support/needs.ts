@@ -5,7 +5,15 @@ import type { TestProject } from "vitest/node";
 import { missingRuntimes } from "./runtimes.ts";
 
 /** Debian packages of `.ci/run`. */
-const programs = ["nginx", "curl", "dnsmasq", "prometheus", "promtool", "systemd-analyze"] as const;
+const programs = [
+  "nginx",
+  "curl",
+  "dnsmasq",
+  "prometheus",
+  "promtool",
+  "systemd-analyze",
+  "chromium",
+] as const;
 
 /** Those that no Debian package has. Where `.ci/run` cannot install them, their tests are skipped on CI, too. */
 const optionalPrograms = ["helm"] as const;

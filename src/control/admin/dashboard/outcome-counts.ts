@@ -27,6 +27,7 @@ const unparsed = {
 export class OutcomeCounts {
   readonly #counted = new Map<string, Counted>();
   #minute = -1;
+  #hasLooked = false;
   #ended: EndedCounts = { requests: 0, failed: 0 };
 
   /** All requests that have ended, and those that failed. */
@@ -50,6 +51,7 @@ export class OutcomeCounts {
       this.#count(key, code, Number(status), total, nowMs);
     }
     this.#ended = ended;
+    this.#hasLooked = true;
   }
 
   /** Those that failed in this minute and the one before. */
@@ -87,7 +89,7 @@ export class OutcomeCounts {
     const known = this.#counted.get(key);
     if (known === undefined) {
       // What was there at first came before this was watched.
-      const isNew = this.#ended.requests > 0 || this.#counted.size > 0;
+      const isNew = this.#hasLooked;
       const minutes = new Array<number>(outcomeMinutes).fill(0);
       if (isNew) minutes[outcomeMinutes - 1] = total;
       this.#counted.set(key, { code, status, total, minutes, lastMs: isNew ? nowMs : undefined });
