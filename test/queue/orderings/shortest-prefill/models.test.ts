@@ -24,6 +24,7 @@ const prompt = (model: string, tokens: number, blocks: number[] = []): Prompt =>
   keys: undefined,
   advanceMs: 0,
   tenant: "",
+  weight: 1,
   explains: true,
 });
 
