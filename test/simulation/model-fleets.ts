@@ -79,9 +79,9 @@ export function send(world: World, path: string, body: string, lines = "") {
   return world.responseTo(client);
 }
 
-export function get(world: World, path: string) {
+export function get(world: World, path: string, lines = "") {
   const client = world.client();
-  client.send(`GET ${path} HTTP/1.1\r\nHost: p\r\n\r\n`, "GET");
+  client.send(`GET ${path} HTTP/1.1\r\nHost: p\r\n${lines}\r\n`, "GET");
   const { status, body } = world.responseTo(client);
   return { status, json: JSON.parse(body.toString()) };
 }

@@ -1,6 +1,7 @@
 /** Several models behind one listener: each request reaches engines that have its model, by the name that they know. */
 import { expect, test } from "vitest";
 import { configSchema } from "../../src/config/schema/schema.ts";
+import { hashOfKey } from "../../src/config/values/key-file.ts";
 import { codeOf } from "./client.ts";
 import { response } from "./engine.ts";
 import {
@@ -17,6 +18,7 @@ import {
   worldOf,
 } from "./model-fleets.ts";
 import { jsonResponse } from "./prompts.ts";
+import { World } from "./world.ts";
 
 test("both legs of a request go to the engines that list its model, and to no others", () => {
   const world = worldOf({ models: [a, b] });
@@ -225,6 +227,26 @@ test("the list has each name that can be asked for, as vLLM would list it, and n
   for (const model of data) expect(get(world, `/v1/models/${model.id}`).json).toEqual(model);
   expect(get(world, "/v1/models/qwen").json.error.code).toBe("model_not_found");
   expect(world.engines.every(({ requests }) => requests.length === 0)).toBe(true);
+});
+
+test("a tenant sees the models that it may use, also in the hint at a near name", () => {
+  const models = { models: [a, b], modelAliases: { "qwen-next": "qwen" } };
+  const credentials = { keys: [{ hash: hashOfKey("key"), tenant: "t" }], engineKeys: {} };
+  const world = new World({
+    prefill: 4,
+    decode: 4,
+    credentials,
+    config: { ...configOf(models), auth: { keyFile: "k" }, tenants: { t: { models: ["qwen"] } } },
+  });
+  list(world, usualLists);
+  const key = "Authorization: Bearer key\r\n";
+  const { data } = get(world, "/v1/models", key).json as { data: { id: string }[] };
+  expect(data.map(({ id }) => id)).toEqual(["qwen"]);
+  expect(get(world, "/v1/models/llama", key).status).toBe(404);
+  const near = send(world, "/v1/completions", '{"model":"lama","prompt":"p"}', key);
+  expect([near.status, near.body.toString()]).toEqual([404, expect.not.stringContaining("llama")]);
+  const other = send(world, "/v1/completions", '{"model":"llama","prompt":"p"}', key);
+  expect(codeOf(other)).toBe("GP_MODEL_FORBIDDEN");
 });
 
 test("a stored response is asked for at the engine that has it, whatever its model", () => {

@@ -15,6 +15,8 @@ export interface RequestTenant {
   readonly dropsKeys: boolean;
   /** Its tokens are limited. */
   readonly countsTokens: boolean;
+  /** Whether it may be served by this model, and be told of it. */
+  mayUse(model: string): boolean;
   /** The body has come. @param generates it has a prompt to charge. @returns why the request ends here */
   admitBody(generates: boolean): Outcome | undefined;
   /** How much of the limits is left, as header lines for the client. */

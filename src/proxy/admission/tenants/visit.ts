@@ -72,6 +72,10 @@ export class TenantVisit implements RequestTenant {
     }
   }
 
+  mayUse(model: string): boolean {
+    return this.#tenant?.mayUse(model) ?? true;
+  }
+
   admitBody(generates: boolean): Outcome | undefined {
     const tenant = this.#tenant;
     if (tenant === undefined) return undefined;

@@ -15,7 +15,7 @@ export class ModelCatalog {
   readonly #table: ModelTable<ModelRoute>;
   readonly #createdSeconds: number;
   #models: ReadonlyMap<string, ListedModel> = new Map();
-  #list = Buffer.alloc(0);
+  #list: Buffer = Buffer.alloc(0);
   /** Of what both were made. */
   #lists: readonly (ServedModels | undefined)[] = [];
 
@@ -24,22 +24,26 @@ export class ModelCatalog {
     this.#createdSeconds = Math.floor(createdMs / 1000);
   }
 
-  /** @param context of any request: patterns leave their captures in it */
+  /** All that the request's tenant may use. */
   list(context: RequestContext): Buffer {
     this.#refresh(context);
-    return this.#list;
+    const names = this.names(context);
+    if (names.length === this.#models.size) return this.#list;
+    return listOf(names.map((name) => this.#models.get(name)!));
   }
 
-  /** Undefined = there is no such model. */
+  /** Undefined = there is no such model, or it is not for the request's tenant. */
   model(context: RequestContext, name: string): Buffer | undefined {
     this.#refresh(context);
     const model = this.#models.get(name);
-    return model && Buffer.from(JSON.stringify(model));
+    const isShown = model !== undefined && mayUse(context, name);
+    return isShown ? Buffer.from(JSON.stringify(model)) : undefined;
   }
 
-  names(context: RequestContext): Iterable<string> {
+  /** Of those that the request's tenant may use. */
+  names(context: RequestContext): readonly string[] {
     this.#refresh(context);
-    return this.#models.keys();
+    return [...this.#models.keys()].filter((name) => mayUse(context, name));
   }
 
   #refresh(context: RequestContext): void {
@@ -60,7 +64,7 @@ export class ModelCatalog {
     for (const name of [...table.exact.keys(), ...listed]) add(name, name);
     for (const [name, { name: model }] of table.aliases) add(name, model);
     this.#models = models;
-    this.#list = Buffer.from(JSON.stringify({ object: "list", data: [...models.values()] }));
+    this.#list = listOf([...models.values()]);
   }
 
   /** Whatever name it has here, its `root` is the model itself. */
@@ -69,4 +73,12 @@ export class ModelCatalog {
     const usual = { owned_by: "global-proxy", root: card.id, parent: null, permission: [] };
     return { ...first, ...usual, ...card, ...first };
   }
+}
+
+function mayUse({ tenant }: RequestContext, name: string): boolean {
+  return tenant?.mayUse(name) ?? true;
+}
+
+function listOf(data: readonly ListedModel[]): Buffer {
+  return Buffer.from(JSON.stringify({ object: "list", data }));
 }
