@@ -33,6 +33,19 @@ test("engines that serve whole requests count as decode engines", () => {
   expect(roles(conf)).toEqual({ encode: [], prefill: [], decode: ["all"] });
 });
 
+test("engines of each model of a route count", () => {
+  const engines = [{ url: "http://127.0.0.1:9000" }];
+  const pools = { a: { engines }, b: { engines }, c: { engines } };
+  const models = [
+    { prefill: { pool: "a" }, target: { pool: "b" }, dialect: "omni" },
+    { target: { pool: "c" } },
+  ];
+  const routes = [{ match: { path: "/" }, dialect: "plain", models }];
+  const servers = [{ listen: [{ port: 80 }], routes }];
+  const { prefill, decode } = poolsByRole(configSchema.parse({ pools, servers }));
+  expect([[...prefill], [...decode]]).toEqual([["a"], ["b", "c"]]);
+});
+
 const endpoint = (role: Endpoint["role"], index: number): Endpoint => ({
   role,
   index,
