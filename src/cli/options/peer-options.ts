@@ -23,6 +23,8 @@ const hints: ReadonlyMap<string, string> = new Map([
   ["--request-timeout-secs", "use --request-timeout-ms"],
   ["--max-payload-size", "use bodyBytesMax of a route in YAML"],
   ["--max-concurrent-requests", "use maxConns of engines and queue of a pool in YAML"],
+  ["--rate-limit-tokens-per-second", "use tenants in YAML"],
+  ["--api-key-validation-urls", "use --api-keys"],
   ["--queue-size", "use queue of a pool in YAML"],
   ["--retry-max-retries", "use retry of a route in YAML"],
   ["--disable-retries", "use retry of a route in YAML"],
