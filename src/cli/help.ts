@@ -6,7 +6,8 @@ const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c fil
        global-proxy --engine URL... [options]
        global-proxy check --prefill URL... --decode URL... | --engine URL... [options]
        global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL
-       global-proxy drain ENGINE | undrain ENGINE | probe live|ready
+       global-proxy status | engines | top | drain ENGINE | undrain ENGINE | requests | explain ID
+       global-proxy config diff | config show | reload | log-level [LEVEL] | probe live|ready
        global-proxy key TENANT >> KEYFILE
 
 Options:
@@ -29,8 +30,16 @@ const commands = `Commands:
   demo                       : run four prefill and four decode engines with the proxy in front
   simulate TRACE             : replay a request trace in virtual time, to compare policies or plan a fleet
   calibrate URL              : measure a live engine and print its profile for simulate
+  status                     : say how a running proxy is, and how many engines of each pool are fit
+  engines                    : list its engines, their states and their load
+  top                        : show its engines and its rates, live in the terminal
   drain ENGINE               : let an engine of a running proxy take nothing new, and finish what it has
   undrain ENGINE             : let it take requests again
+  requests                   : list the last requests
+  explain ID                 : say why the engines of a request were chosen, and how it ended
+  config diff|show           : say what a reload would change, or print the configuration in force
+  reload                     : let it read its configuration again; on any error the old one stays
+  log-level [LEVEL]          : show or set the level of its error log, until the next reload
   probe live|ready           : say by the exit code whether a running proxy lives, or is ready to serve
   key TENANT                 : make an API key, and its line for --api-keys
                                (add --help to a command to list its options)

@@ -4,7 +4,7 @@ import { Command, CommanderError } from "commander";
 import { currentRuntime, type Runtime } from "../config/check/runtime.ts";
 import type { ConfigSource } from "../config/load.ts";
 import { didYouMean } from "../config/problems/suggest.ts";
-import type { PageFiles } from "../control/admin/dashboard/page-files.ts";
+import { commandNames, loadCommand, type RunOptions } from "./commands.ts";
 import { helpText } from "./help.ts";
 import { readFlags } from "./options/flag-options.ts";
 import { parseSwitches, type Switches } from "./options/switches.ts";
@@ -12,33 +12,12 @@ import { readPageFiles } from "./page-files.ts";
 import { print, printError, printMessage } from "./print.ts";
 import { versionLines } from "./version.ts";
 
-export interface RunOptions {
-  /** Another worker than the usual one: that of the executable, or for tests. */
-  readonly workerEntry: URL;
-  /** The files of the dashboard: those of the executable, else those that were built. */
-  readonly pageFiles: () => Promise<PageFiles>;
-  /** Instead of the usual time after which a worker hangs, for tests. */
-  readonly workerHangMs?: number;
-}
-
 /** What a worker thread runs, as it is compiled. */
 const realWorker = new URL("../proxy/worker/worker-thread.js", import.meta.url);
 /** As nginx's default, below the prefix. */
 const defaultFile = "conf/nginx.conf";
 /** Wrong usage of `check`, whose 1 says that something is wrong with the engines. */
 const checkUsageCode = 2;
-const commandNames = [
-  "check",
-  "convert",
-  "engine",
-  "demo",
-  "simulate",
-  "calibrate",
-  "drain",
-  "undrain",
-  "probe",
-  "key",
-];
 
 /** Runs the command line of this process and ends it with the exit code. */
 export async function runProgram(options: Partial<RunOptions> = {}): Promise<void> {
@@ -148,9 +127,9 @@ async function runCommand(
   const onCode = (result: number) => {
     code = result;
   };
-  const command = await loadCommand(name, runtime, options, onCode);
+  const command = await loadCommand(name, { runtime, options, onCode });
   const output = { writeOut: print, writeErr: printError };
-  command.exitOverride().configureOutput(output);
+  for (const one of [command, ...command.commands]) one.exitOverride().configureOutput(output);
   const program = new Command("global-proxy").exitOverride().configureOutput(output);
   try {
     await program.addCommand(command).parseAsync([name, ...words], { from: "user" });
@@ -161,35 +140,5 @@ async function runCommand(
       return name === "check" && error.exitCode !== 0 ? checkUsageCode : error.exitCode;
     }
     throw error;
-  }
-}
-
-/** Loads a command only when it is called, so that serving does not load all of them. */
-async function loadCommand(
-  name: string,
-  runtime: Runtime,
-  options: RunOptions,
-  onCode: (code: number) => void,
-): Promise<Command> {
-  switch (name) {
-    case "simulate":
-      return (await import("./commands/simulate.ts")).simulateCommand(onCode);
-    case "calibrate":
-      return (await import("./commands/calibrate.ts")).calibrateCommand(onCode);
-    case "check":
-      return (await import("./commands/check.ts")).checkCommand(runtime, options, onCode);
-    case "engine":
-      return (await import("./commands/engine.ts")).engineCommand();
-    case "demo":
-      return (await import("./commands/demo.ts")).demoCommand(runtime, options, onCode);
-    case "drain":
-    case "undrain":
-      return (await import("./commands/drain.ts")).drainCommand(name, onCode);
-    case "probe":
-      return (await import("./commands/probe.ts")).probeCommand(onCode);
-    case "key":
-      return (await import("./commands/key.ts")).keyCommand(onCode);
-    default:
-      return (await import("./commands/convert.ts")).convertCommand(runtime, onCode);
   }
 }

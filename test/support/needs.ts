@@ -13,6 +13,7 @@ const programs = [
   "promtool",
   "systemd-analyze",
   "chromium",
+  "tmux",
 ] as const;
 
 /** Those that no Debian package has. Where `.ci/run` cannot install them, their tests are skipped on CI, too. */

@@ -1,11 +1,18 @@
 /** `global-proxy drain` and `undrain`: an engine takes nothing new, or takes requests again, at a running proxy. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { systemClock } from "../../transport/clock.ts";
-import { AdminClient, AdminFailure, type AdminSwitches, addAdminOptions } from "../admin-client.ts";
+import type { AdminClient } from "../admin/admin-client.ts";
+import {
+  type AdminCommandSwitches,
+  adminCommand,
+  exitCodes,
+  withAdmin,
+} from "../admin/admin-command.ts";
+import { AdminFailure } from "../admin/admin-failure.ts";
 import { print, printMessage } from "../print.ts";
 
-interface Switches extends AdminSwitches {
+interface Switches extends AdminCommandSwitches {
   readonly pool?: string;
   readonly wait?: boolean;
   readonly timeout: number;
@@ -18,67 +25,59 @@ interface EngineState {
   readonly kvOpen: number;
 }
 
-/** What a shell gets. */
-const codes = { done: 0, failed: 1, timedOut: 3 } as const;
-
 const lookMs = 500;
-const askTimeoutMs = 10_000;
 
 export function drainCommand(verb: "drain" | "undrain", onCode: (code: number) => void): Command {
-  const command = new Command(verb)
-    .description(
-      verb === "drain"
-        ? "let an engine take nothing new, and finish what it has"
-        : "let an engine that was drained take requests again",
-    )
-    .argument("<engine>", "its address, as host:port, or one of its ranks, as host:port@RANK");
-  addAdminOptions(command).option(
-    "--pool <name>",
-    "only in this pool (default: in each that has the engine)",
-  );
+  const command = adminCommand(
+    verb,
+    verb === "drain"
+      ? "let an engine take nothing new, and finish what it has"
+      : "let an engine that was drained take requests again",
+  )
+    .argument("<engine>", "its address, as host:port, or one of its ranks, as host:port@RANK")
+    .option("--pool <name>", "only in this pool (default: in each that has the engine)");
   if (verb === "drain") {
     command
       .option("--wait", "wait until it has no request in flight and holds no KV cache")
       .option("--timeout <seconds>", "how long to wait", seconds, 3_600);
   }
-  return command.action(async (engine: string, switches: Switches) => {
-    try {
-      onCode(await new Drainer(switches).run(verb, engine.replace(/^http:\/\//, "")));
-    } catch (error) {
-      if (!(error instanceof AdminFailure)) throw error;
-      printMessage("error", error.message);
-      onCode(codes.failed);
-    }
-  });
+  return command.action((engine: string, switches: Switches) =>
+    withAdmin(switches, onCode, (client) =>
+      new Drainer(switches, client).run(verb, engine.replace(/^http:\/\//, "")),
+    ),
+  );
 }
 
 class Drainer {
   readonly #switches: Switches;
   readonly #client: AdminClient;
 
-  constructor(switches: Switches) {
+  constructor(switches: Switches, client: AdminClient) {
     this.#switches = switches;
-    this.#client = new AdminClient(switches, askTimeoutMs);
+    this.#client = client;
   }
 
   async run(verb: "drain" | "undrain", engine: string): Promise<number> {
-    const { pool, wait, timeout } = this.#switches;
+    const { pool, wait, timeout, json } = this.#switches;
     const pools = pool === undefined ? await this.#poolsWith(engine) : [pool];
+    const all: object[] = [];
     for (const name of pools) {
       const engines = await this.#ask("POST", `${pathOf(name, engine)}/${verb}`);
-      for (const one of engines) print(lineOf(name, one));
+      all.push({ pool: name, engines });
+      if (json !== true) for (const one of engines) print(lineOf(name, one));
     }
-    if (verb === "undrain" || wait !== true) return codes.done;
+    if (json === true) print(`${JSON.stringify({ pools: all }, null, 2)}\n`);
+    if (verb === "undrain" || wait !== true) return exitCodes.done;
     const deadlineMs = systemClock.nowMs() + timeout * 1_000;
     for (;;) {
       const left = (await Promise.all(pools.map((name) => this.#left(name, engine)))).flat();
       if (left.length === 0) {
-        print(`${engine} has nothing in flight any more\n`);
-        return codes.done;
+        if (json !== true) print(`${engine} has nothing in flight any more\n`);
+        return exitCodes.done;
       }
       if (systemClock.nowMs() > deadlineMs) {
         printMessage("error", `${left.join(", ")}: not empty after ${timeout} s; it drains on`);
-        return codes.timedOut;
+        return exitCodes.unmet;
       }
       await sleep(lookMs);
     }
@@ -93,9 +92,9 @@ class Drainer {
   }
 
   async #poolsWith(engine: string): Promise<string[]> {
-    const { pools = [] } = (await this.#fetch("GET", "/admin/engines", [])) as {
+    const { pools = [] } = await this.#client.get<{
       pools?: { pool: string; engines: EngineState[] }[];
-    };
+    }>("GET", "/admin/engines");
     const having = pools.filter(({ engines }) =>
       engines.some((one) => [one.engine, one.engine.replace(/@\d+$/, "")].includes(engine)),
     );
@@ -106,16 +105,8 @@ class Drainer {
   }
 
   async #ask(method: string, path: string, allowed: readonly number[] = []) {
-    const { engines = [] } = (await this.#fetch(method, path, allowed)) as {
-      engines?: EngineState[];
-    };
-    return engines;
-  }
-
-  async #fetch(method: string, path: string, allowed: readonly number[]): Promise<object> {
-    const response = await this.#client.ask(method, path);
-    if (response.status < 300 || allowed.includes(response.status)) return response.body;
-    throw new AdminFailure(this.#client.problemOf(path, response));
+    const found = await this.#client.get<{ engines?: EngineState[] }>(method, path, { allowed });
+    return found.engines ?? [];
   }
 }
 

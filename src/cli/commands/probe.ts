@@ -1,37 +1,43 @@
 /** `global-proxy probe`: whether a running proxy lives, or is ready, as an exit code, where there is no `curl`. */
-import { Argument, Command, InvalidArgumentError } from "commander";
-import { AdminClient, AdminFailure, type AdminSwitches, addAdminOptions } from "../admin-client.ts";
+import { Argument, type Command, InvalidArgumentError } from "commander";
+import {
+  type AdminCommandSwitches,
+  adminCommand,
+  exitCodes,
+  withAdmin,
+} from "../admin/admin-command.ts";
 import { print, printMessage } from "../print.ts";
 
-interface Switches extends AdminSwitches {
+interface Switches extends AdminCommandSwitches {
   readonly timeout: number;
 }
 
 const paths = { live: "/admin/live", ready: "/admin/health" } as const;
 
 export function probeCommand(onCode: (code: number) => void): Command {
-  const command = new Command("probe")
-    .description("say by the exit code whether a running proxy lives, or is ready to serve")
+  return adminCommand(
+    "probe",
+    "say by the exit code whether a running proxy lives, or is ready to serve",
+  )
     .addArgument(
       new Argument("<what>", "live: as /admin/live; ready: as /admin/health").choices(
         Object.keys(paths),
       ),
-    );
-  return addAdminOptions(command)
+    )
     .option("--timeout <seconds>", "how long to wait for the response", seconds, 5)
-    .action(async (what: keyof typeof paths, switches: Switches) => {
-      try {
-        const client = new AdminClient(switches, switches.timeout * 1_000);
-        const response = await client.ask("GET", paths[what]);
-        if (response.status === 200) print(`${response.text.trim()}\n`);
-        else printMessage("error", client.problemOf(paths[what], response));
-        onCode(response.status === 200 ? 0 : 1);
-      } catch (error) {
-        if (!(error instanceof AdminFailure)) throw error;
-        printMessage("error", error.message);
-        onCode(1);
-      }
-    });
+    .action((what: keyof typeof paths, switches: Switches) =>
+      withAdmin(
+        switches,
+        onCode,
+        async (client) => {
+          const response = await client.ask("GET", paths[what]);
+          if (response.status === 200) print(`${response.text.trim()}\n`);
+          else printMessage("error", client.problemOf(paths[what], response));
+          return response.status === 200 ? exitCodes.done : exitCodes.failed;
+        },
+        switches.timeout * 1_000,
+      ),
+    );
 }
 
 function seconds(text: string): number {

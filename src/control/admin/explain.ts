@@ -27,7 +27,12 @@ const recordMembers = {
   heldMs: z.number().describe("What it has waited in queues, in all."),
   firstByteMs: sinceArrival,
   endMs: sinceArrival,
-  tokens: z.object({ prompt: tokens, cached: tokens, output: tokens }),
+  tokens: z.object({
+    prompt: tokens,
+    cached: tokens,
+    output: tokens,
+    isUsage: z.boolean().optional().describe("As an engine has counted them."),
+  }),
   legs: z
     .array(
       z.object({

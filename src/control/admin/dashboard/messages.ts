@@ -154,6 +154,8 @@ export const loadFields = [
 export type LoadField = (typeof loadFields)[number];
 
 export interface RequestsMessage {
+  /** Those that wait in a queue among them. */
+  readonly running: readonly RequestRecord[];
   readonly recent: readonly RequestRecord[];
   readonly failed: readonly RequestRecord[];
   readonly slowToStart: readonly RequestRecord[];

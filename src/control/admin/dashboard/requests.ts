@@ -5,12 +5,13 @@ import type { RequestLists } from "../../../proxy/worker/explanations.ts";
 import type { RequestsMessage } from "./messages.ts";
 
 export function requestsOf(byWorker: readonly RequestLists[]): RequestsMessage {
-  const all = (list: "recent" | "failed" | "slowToStart" | "slowToEnd", first: Order) =>
+  const all = (list: "recent" | "running" | "failed" | "slowToStart" | "slowToEnd", first: Order) =>
     byWorker
       .flatMap((lists) => lists[list])
       .sort(first)
       .slice(0, listedRequestsMax);
   return {
+    running: all("running", (a, b) => b.at.localeCompare(a.at)),
     recent: all("recent", byEnd),
     failed: all("failed", byEnd),
     slowToStart: all("slowToStart", (a, b) => b.firstByteMs - a.firstByteMs),

@@ -22,6 +22,7 @@ export const dashboardRoutes: readonly AdminRoute[] = [
       200: named(
         "Requests",
         z.object({
+          running: list("Those that go on or wait. The last ones first."),
           recent: list("The last ones first."),
           failed: list("The last ones first."),
           slowToStart: list("Streams whose first byte took longest, of the last minutes."),
