@@ -207,7 +207,7 @@ function options(
     legend: { show: false },
     padding: [8, 18, 0, 0],
     cursor: { sync: { key: "charts" }, points: { size: 5 }, drag: { x: false, y: false } },
-    scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.15, 0.001)] } },
+    scales: { y: { range: (_, __, most) => [0, Math.max((most ?? 0) * 1.15, 1)] } },
     axes: [
       {
         ...axis,
