@@ -45,6 +45,10 @@ const loaders: Readonly<Record<string, Loader>> = {
   "log-level": async ({ onCode }) =>
     (await import("./commands/configuration.ts")).logLevelCommand(onCode),
   probe: async ({ onCode }) => (await import("./commands/probe.ts")).probeCommand(onCode),
+  completion: async (deps) =>
+    (await import("./commands/shell.ts")).completionCommand(() => loadCommands(deps), deps.onCode),
+  man: async (deps) =>
+    (await import("./commands/shell.ts")).manCommand(() => loadCommands(deps), deps.onCode),
   key: async ({ onCode }) => (await import("./commands/key.ts")).keyCommand(onCode),
 };
 
@@ -53,4 +57,8 @@ export const commandNames: readonly string[] = Object.keys(loaders);
 /** @param name one of `commandNames` */
 export function loadCommand(name: string, deps: CommandDeps): Promise<Command> {
   return loaders[name]!(deps);
+}
+
+export function loadCommands(deps: CommandDeps): Promise<Command[]> {
+  return Promise.all(commandNames.map((name) => loadCommand(name, deps)));
 }

@@ -8,7 +8,7 @@ const switches = `Usage: global-proxy [-?hvVtTq] [-s signal] [-p prefix] [-c fil
        global-proxy convert FILE | engine | demo | simulate TRACE | calibrate URL
        global-proxy status | engines | top | drain ENGINE | undrain ENGINE | requests | explain ID
        global-proxy config diff | config show | reload | log-level [LEVEL] | probe live|ready
-       global-proxy key TENANT >> KEYFILE
+       global-proxy key TENANT >> KEYFILE | completion bash|zsh|fish | man
 
 Options:
   -?,-h         : this help
@@ -41,6 +41,8 @@ const commands = `Commands:
   reload                     : let it read its configuration again; on any error the old one stays
   log-level [LEVEL]          : show or set the level of its error log, until the next reload
   probe live|ready           : say by the exit code whether a running proxy lives, or is ready to serve
+  completion bash|zsh|fish   : print a script with which a shell completes commands and options
+  man                        : print the manual page
   key TENANT                 : make an API key, and its line for --api-keys
                                (add --help to a command to list its options)
 `;
