@@ -14,6 +14,7 @@ const entries = [
   "cli/commands/engine",
   "config/api",
   "config/docs/generated-files",
+  "control/admin/admin-page",
   "limits",
   "observe/metrics/metrics-page",
   "policies/api",
