@@ -111,3 +111,7 @@ export const dashboardReadersMax = 16;
 export const dashboardPendingBytesMax = 4_194_304;
 /** Every so many points what changes slowly is asked of workers. */
 export const dashboardSlowPoints = 5;
+/** How often other free ports are chosen, if another program has bound the first ones meanwhile. */
+export const freePortTriesMax = 5;
+/** How long the end of the process waits for the collector of traces. */
+export const flushSpansTimeoutMs = 2_000;

@@ -65,6 +65,8 @@ export interface EngineOptions extends Partial<Timing> {
   readonly eosAfterTokens?: number;
   /** Tokens of prompt and response together. */
   readonly maxModelLen?: number;
+  /** What clients have to send as `Authorization: Bearer`; "" = nothing. */
+  readonly apiKey?: string;
   /** Faults in force from the start. */
   readonly faults?: readonly Fault[];
   readonly clock?: Clock;
@@ -100,6 +102,7 @@ export const engineDefaults = {
   eosAfterTokens: 0,
   created: 1_700_000_000,
   maxModelLen: 1_048_576,
+  apiKey: "",
   faults: [],
   clock: systemClock,
 } as const satisfies Omit<ResolvedOptions, "role">;

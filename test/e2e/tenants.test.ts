@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { bunAndOneNode, sharesPorts } from "../support/runtimes.ts";
-import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
+import { type Engine, instant, type ServingProxy, Stack } from "../support/stack.ts";
 import { patienceMs } from "../support/times.ts";
 
 const model = "simulated";
@@ -31,7 +31,8 @@ describe.each(bunAndOneNode("tenants"))("on %s", (runtime) => {
   let token: (claims: object, expires: string) => Promise<string>;
 
   beforeAll(async () => {
-    [engine] = (await stack.startEngines("mixed", 1)) as [Engine];
+    const asked = ["--api-key", "key-of-the-engine"];
+    [engine] = (await stack.startEngines("mixed", 1, [...instant, ...asked])) as [Engine];
     keys = stack.write("keys.txt", acme.line);
     const { publicKey, privateKey } = await generateKeyPair("ES256");
     const jwks = stack.write("jwks.json", JSON.stringify({ keys: [await exportJWK(publicKey)] }));
@@ -50,7 +51,11 @@ auth: { keyFile: ${keys}, jwt: { jwksFile: ${jwks}, issuer: test, tenantClaim: o
 tenants:
   acme: { requestsPerMinute: ${limit}, models: [simulated] }
   free: { tokensPerMinute: 1000000 }
-pools: { all: { engines: [{ url: "${engine.url}" }], apiKey: { file: ${engineKey} } } }
+pools:
+  all:
+    engines: [{ url: "${engine.url}" }]
+    apiKey: { file: ${engineKey} }
+    healthCheck: { inference: true, intervalMs: 100, unhealthyThreshold: 1 }
 servers:
   - listen: [{ host: 127.0.0.1, port: ${port} }]
     routes: [{ match: { path: / }, target: { pool: all } }]
@@ -93,10 +98,14 @@ servers:
     expect((await failure(await token({ org: { name: "none" } }, "1h"))).status).toBe(403);
   });
 
-  test("engines get their own key, and none of a client's", async () => {
-    const seen = JSON.stringify(await engine.requests());
-    expect(seen).toContain("key-of-the-engine");
-    expect(seen).not.toMatch(/sk-gp-|eyJ/);
+  test("engines get their own key, also of the proxy's own questions, and none of a client's", async () => {
+    const ofProxy = '"prompt":"1"';
+    await eventually(async () =>
+      (await engine.requests()).some(({ body }) => body.includes(ofProxy)),
+    );
+    const seen = (await engine.requests()).filter(({ path }) => path.startsWith("/v1"));
+    for (const { rawHeaders } of seen) expect(rawHeaders).toContain("Bearer key-of-the-engine");
+    expect(JSON.stringify(seen)).not.toMatch(/sk-gp-|eyJ/);
   });
 
   test("a key that is added counts soon, and an error in the file changes nothing", async () => {

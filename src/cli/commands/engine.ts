@@ -141,6 +141,7 @@ function addResponses(command: Command): void {
       "show the configuration at /server_info, as vLLM does with VLLM_SERVER_DEV_MODE=1",
       defaults.devMode,
     )
+    .option("--api-key <key>", "what clients have to send as a key; none by default", "")
     .option(
       "--eos-after-tokens <n>",
       "responses end by themselves after this many tokens, unless min_tokens forbids it; 0 = at their natural length",

@@ -9,6 +9,7 @@ import type { WorkerQuestion } from "../../proxy/worker/messages.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Discovery } from "../discovery/discovery.ts";
+import type { AskEngine } from "../polling/ask-engine.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import type { WorkerCounts } from "../workers/restarts.ts";
 import type { PageFiles } from "./dashboard/page-files.ts";
@@ -37,6 +38,7 @@ export interface AdminSource {
   >;
   /** Tells pages what happens. */
   readonly dashboard: { stream(): AdminResponse };
+  readonly askEngine: AskEngine;
   pageFiles(): Promise<PageFiles>;
   queue(): Promise<QueueState>;
   ask(question: WorkerQuestion): Promise<readonly unknown[]>;

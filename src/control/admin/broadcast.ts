@@ -8,7 +8,8 @@ import {
   broadcastsMax,
   broadcastTimeoutMsMax,
 } from "../limits.ts";
-import { askEngine, type EngineRequest, eachOf } from "../polling/ask-engine.ts";
+import { type AskEngine, type EngineRequest, eachOf } from "../polling/ask-engine.ts";
+import type { AdminSource } from "./admin-source.ts";
 import { AdminError, readBody, unknownPool } from "./problem.ts";
 import { json } from "./response.ts";
 import type { AdminRoute } from "./route.ts";
@@ -75,7 +76,7 @@ export const broadcastRoute: AdminRoute = {
   responses: { 200: broadcastSchema, 502: broadcastSchema },
   errors: [400, 404, 429],
   async respond({ source, body, clock }) {
-    const result = await broadcast(source.pools, body, () => clock.nowMs());
+    const result = await broadcast(source, body, () => clock.nowMs());
     return json(result.ok ? 200 : 502, result);
   },
 };
@@ -87,7 +88,7 @@ let running = 0;
  * sent twice. Ranks behind one address are one server. Throws `AdminError`.
  */
 async function broadcast(
-  pools: readonly Pool[],
+  { pools, askEngine }: Pick<AdminSource, "pools" | "askEngine">,
   given: Buffer,
   nowMs: () => number,
 ): Promise<Broadcast> {
@@ -101,7 +102,7 @@ async function broadcast(
   }
   const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const request = { method, path, headers, body: content, timeoutMs };
-  const engines = await askEngines(addressesOf([pool]), request, nowMs);
+  const engines = await askEngines(addressesOf([pool]), request, askEngine, nowMs);
   if (engines === undefined) {
     const message = `${broadcastsMax} broadcasts are under way: try again later`;
     throw new AdminError(429, "too_many_broadcasts", message);
@@ -123,12 +124,13 @@ export interface EngineReply extends Omit<EngineResult, "body"> {
 export async function askEngines(
   addresses: readonly Address[],
   request: EngineRequest,
+  askEngine: AskEngine,
   nowMs: () => number,
 ): Promise<EngineReply[] | undefined> {
   if (running >= broadcastsMax) return undefined;
   running += 1;
   try {
-    return await askAll(addresses, request, nowMs);
+    return await askAll(addresses, request, askEngine, nowMs);
   } finally {
     running -= 1;
   }
@@ -143,6 +145,7 @@ export function addressesOf(pools: readonly Pool[]): Address[] {
 async function askAll(
   addresses: readonly Address[],
   request: EngineRequest,
+  askEngine: AskEngine,
   nowMs: () => number,
 ): Promise<EngineReply[]> {
   const results = new Map<string, EngineReply>();

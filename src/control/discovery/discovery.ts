@@ -4,6 +4,7 @@ import type {
   DiscoveredAttributes,
   DiscoveredByIdentity,
 } from "../../pool/discovered-attributes.ts";
+import type { EngineAsker } from "../polling/engine-asker.ts";
 import { DialectFinder, type FoundDialect } from "./dialect-finder.ts";
 import { type Drain, type DrainState, Drains } from "./drains.ts";
 import { Prober } from "./prober.ts";
@@ -16,6 +17,7 @@ export interface DiscoveryDeps {
   discovered(discovered: DiscoveredByIdentity): void;
   /** Engines or dialects have changed: the configuration is to be applied again. */
   changed(): void;
+  readonly asker: Pick<EngineAsker, "ask" | "use">;
   /** Whether an engine has requests in flight, or holds a KV cache for one. */
   isBusy(identity: string): boolean;
   /** A clock that never goes back. */
@@ -38,6 +40,7 @@ export class Discovery {
   readonly #finder: DialectFinder;
   readonly #sources: Sources;
   readonly #drains: Drains;
+  readonly #asker: DiscoveryDeps["asker"];
   /** In force, as written. */
   #config: Config | undefined;
 
@@ -46,8 +49,10 @@ export class Discovery {
     this.#prober = new Prober({
       log: (message) => deps.log("notice", message),
       changed: () => deps.discovered(this.discovered),
+      ask: deps.asker.ask,
     });
-    this.#finder = new DialectFinder(deps, before?.dialects);
+    this.#finder = new DialectFinder({ ...deps, ask: deps.asker.ask }, before?.dialects);
+    this.#asker = deps.asker;
     this.#sources = new Sources(deps, before?.sources);
     this.#drains = new Drains(
       {
@@ -83,6 +88,7 @@ export class Discovery {
    */
   async resolve(written: Config): Promise<Config> {
     const config = this.#finder.resolve(this.#drains.resolve(this.#sources.resolve(written)));
+    this.#asker.use(config);
     await this.#prober.use(config);
     return config;
   }

@@ -20,6 +20,12 @@ export interface EngineRequest {
   readonly timeoutMs: number;
 }
 
+export type AskEngine = (
+  address: Address,
+  path: string,
+  request?: Partial<EngineRequest>,
+) => Promise<EngineResponse | NoResponse>;
+
 /** Never rejects. A response that is too large or does not end in time is none. */
 export function askEngine(
   address: Address,

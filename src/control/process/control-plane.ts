@@ -16,6 +16,8 @@ import type { Build } from "../admin/metrics/process-families.ts";
 import { routePages } from "../admin/route-pages/route-pages.ts";
 import { adminRoutes, metricsRoutes } from "../admin/routes.ts";
 import { Discovery } from "../discovery/discovery.ts";
+import { flushSpansTimeoutMs, freePortTriesMax } from "../limits.ts";
+import { EngineAsker } from "../polling/engine-asker.ts";
 import type { ServeError } from "../serve-error.ts";
 import { removeStaleSockets } from "../workers/stale-sockets.ts";
 import { Supervisor } from "../workers/supervisor.ts";
@@ -48,12 +50,6 @@ export interface ControlPlaneOptions {
   stuck(worker: number): void;
 }
 
-/** How often other free ports are chosen, if another program has bound the first ones meanwhile. */
-const freePortTriesMax = 5;
-
-/** How long the end of the process waits for the collector. */
-const flushSpansTimeoutMs = 2_000;
-
 export class ControlPlane {
   readonly workers: number;
   readonly #options: ControlPlaneOptions;
@@ -64,6 +60,7 @@ export class ControlPlane {
   readonly #build: Build;
   readonly #spans: SpanExports;
   readonly #credentials: CredentialFiles;
+  readonly #asker: EngineAsker;
   #supervisor: Supervisor | undefined;
   #config: Config;
   /** The same as workers have it: with what was discovered. */
@@ -75,7 +72,9 @@ export class ControlPlane {
     this.#config = config;
     this.#ready = config;
     this.workers = countWorkers(config.workers, runtime);
+    this.#asker = new EngineAsker(() => this.#credentials.current.engineKeys);
     const deps = {
+      asker: this.#asker,
       log: log.log.bind(log),
       discovered: (discovered: DiscoveredByIdentity) =>
         this.#supervisor?.applyDiscovered(discovered),
@@ -247,6 +246,7 @@ export class ControlPlane {
         random,
         stuck,
         inherited,
+        ask: this.#asker.ask,
         spans: (batch) => this.#spans.add(batch),
         page: routePages(() => this.#adminSource(), clock),
       });
@@ -289,6 +289,7 @@ export class ControlPlane {
       signals: supervisor?.signals ?? new Map(),
       discovery: this.#discovery,
       dashboard: this.#dashboard,
+      askEngine: this.#asker.ask,
       pageFiles: this.#options.pageFiles ?? (async () => ({})),
       queue: async () => supervisor?.queue() ?? { caches: [], queues: [] },
       ask: async (question) => supervisor?.ask(question) ?? [],

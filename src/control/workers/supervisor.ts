@@ -11,8 +11,9 @@ import type { BoundAddress, IdleClients, WorkerQuestion } from "../../proxy/work
 import type { QueueState } from "../../queue/pool-queues.ts";
 import { QueueServer } from "../../queue/queue-server.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
-import { HealthChecker } from "../polling/health-checker.ts";
-import { LoadPoller, type SignalState } from "../polling/load-poller.ts";
+import type { AskEngine } from "../polling/ask-engine.ts";
+import { EnginePolling } from "../polling/engine-polling.ts";
+import type { SignalState } from "../polling/load-poller.ts";
 import { ServeError } from "../serve-error.ts";
 import { EngineBoard } from "./engine-board.ts";
 import { type AppliedConfig, MainPools } from "./main-pools.ts";
@@ -31,6 +32,7 @@ export interface SupervisorOptions {
   readonly clock: Pick<Clock, "nowMs">;
   /** Uniform in [0, 1). */
   random(): number;
+  readonly ask: AskEngine;
   readonly spans: WorkerReceiver["spans"];
   readonly page: WorkerReceiver["page"];
   /** A worker cannot be ended, and new connections still come to it. */
@@ -42,8 +44,7 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #board: EngineBoard;
-  readonly #poller: LoadPoller;
-  readonly #checker: HealthChecker;
+  readonly #polling: EnginePolling;
   readonly #workers: WorkerSet;
   readonly #restarts: Restarts;
   /** Where requests of several workers wait. A single worker has a queue of its own. */
@@ -58,12 +59,12 @@ export class Supervisor {
     this.#options = options;
     this.#board = new EngineBoard(workers);
     this.#pools = new MainPools({ board: this.#board.view, random });
-    this.#poller = new LoadPoller({
+    this.#polling = new EnginePolling({
       board: this.#board.view,
       shadowBoard: this.#board.shadowView,
       log: log.log.bind(log),
+      ask: options.ask,
     });
-    this.#checker = new HealthChecker({ board: this.#board.view, log: log.log.bind(log) });
     if (workers > 1) {
       const queue = new QueueServer(systemClock, log.log.bind(log));
       this.#queue = queue;
@@ -108,8 +109,7 @@ export class Supervisor {
         this.#restarts.watch(thread);
         this.#restarts.serves(thread);
       }
-      this.#poller.use(config, applied.slots);
-      this.#checker.use(config, applied.slots);
+      this.#polling.use(config, applied.slots);
       return addresses;
     } catch (error) {
       await this.stop();
@@ -145,8 +145,7 @@ export class Supervisor {
     this.#board.use(next.slots);
     this.#usePools(next);
     this.#logShadows(shadows);
-    this.#poller.use(next.config, next.slots);
-    this.#checker.use(next.config, next.slots);
+    this.#polling.use(next.config, next.slots);
     return addresses;
   }
 
@@ -184,7 +183,7 @@ export class Supervisor {
 
   /** Whether engines report their load, by identity; engines that are not polled are left out. */
   get signals(): ReadonlyMap<string, SignalState> {
-    return this.#poller.states;
+    return this.#polling.signals;
   }
 
   /** The responses of those workers that have one. */
@@ -251,8 +250,7 @@ export class Supervisor {
     this.#restarts.close();
     clearInterval(this.#queueTicker);
     this.#queue?.close();
-    this.#poller.close();
-    this.#checker.close();
+    this.#polling.close();
   }
 
   #usePools(...configurations: readonly AppliedConfig[]): void {

@@ -11,6 +11,7 @@ import { inference, simple } from "./inference.ts";
 import { serverInfo } from "./server-info.ts";
 
 const notFound = '{"detail":"Not Found"}';
+const unauthorized = '{"error":"Unauthorized"}';
 const notAllowed = '{"detail":"Method Not Allowed"}';
 
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
@@ -43,6 +44,10 @@ const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 /** Responds, now or later. Never throws. */
 export function route(context: RouteContext, request: IncomingRequest): void {
   const { reply } = request;
+  if (lacksKey(context, request)) {
+    reply.send(401, unauthorized);
+    return;
+  }
   const ofDialect = routeOf(context.core.dialect.routes, request.method, request.path);
   if (ofDialect !== undefined) {
     void respondForDialect(ofDialect, request);
@@ -58,6 +63,13 @@ export function route(context: RouteContext, request: IncomingRequest): void {
     const known = requestError(error);
     reply.send(known.status, known.body());
   }
+}
+
+/** As vLLM's `AuthenticationMiddleware`: paths that do not begin with `/v1` are open. */
+function lacksKey({ core }: RouteContext, { method, path, headers }: IncomingRequest): boolean {
+  const { apiKey } = core.options;
+  if (apiKey === "" || method === "OPTIONS" || !path.startsWith("/v1")) return false;
+  return headers["authorization"] !== `Bearer ${apiKey}`;
 }
 
 function requestError(error: unknown): RequestError {

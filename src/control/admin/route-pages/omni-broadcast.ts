@@ -1,6 +1,7 @@
 /** omni_proxy's broadcast: the client's request goes to every engine, and what each says becomes one list. */
 import type { PageRequest, PageResponse } from "../../../proxy/request/page-service.ts";
 import { broadcastResponseBytesMax, broadcastTimeoutMsMax } from "../../limits.ts";
+import type { AskEngine } from "../../polling/ask-engine.ts";
 import { askEngines, type EngineReply } from "../broadcast.ts";
 import { adminProblem } from "../response.ts";
 import type { Endpoint } from "./engine-roles.ts";
@@ -9,6 +10,7 @@ import type { Endpoint } from "./engine-roles.ts";
 export async function omniBroadcast(
   endpoints: readonly Endpoint[],
   { method, uri, path, contentType, body, timeoutMs }: PageRequest,
+  askEngine: AskEngine,
   nowMs: () => number,
 ): Promise<PageResponse> {
   const request = {
@@ -21,6 +23,7 @@ export async function omniBroadcast(
   const replies = await askEngines(
     endpoints.map(({ address }) => address),
     request,
+    askEngine,
     nowMs,
   );
   if (replies === undefined) return tooMany;

@@ -5,21 +5,29 @@
 
 import type { PageResponse } from "../../../proxy/request/page-service.ts";
 import { omniHealthTimeoutMs, probesAtOnceMax } from "../../limits.ts";
-import { askEngine, eachOf } from "../../polling/ask-engine.ts";
+import { type AskEngine, eachOf } from "../../polling/ask-engine.ts";
 import type { Endpoint } from "./engine-roles.ts";
 
 /** Under way: engines are asked once, however many clients ask. */
 let running: Promise<PageResponse> | undefined;
 
 /** @param nowMs since the epoch */
-export function omniHealth(endpoints: readonly Endpoint[], nowMs: number): Promise<PageResponse> {
-  running ??= askAll(endpoints, nowMs).finally(() => {
+export function omniHealth(
+  endpoints: readonly Endpoint[],
+  askEngine: AskEngine,
+  nowMs: number,
+): Promise<PageResponse> {
+  running ??= askAll(endpoints, askEngine, nowMs).finally(() => {
     running = undefined;
   });
   return running;
 }
 
-async function askAll(endpoints: readonly Endpoint[], nowMs: number): Promise<PageResponse> {
+async function askAll(
+  endpoints: readonly Endpoint[],
+  askEngine: AskEngine,
+  nowMs: number,
+): Promise<PageResponse> {
   const well = new Set<Endpoint>();
   await eachOf(endpoints, probesAtOnceMax, async (endpoint) => {
     const asked = await askEngine(endpoint.address, "/health", { timeoutMs: omniHealthTimeoutMs });

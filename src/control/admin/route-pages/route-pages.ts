@@ -25,9 +25,10 @@ const pages: Readonly<Record<PageRequest["page"], Page>> = {
     return exposition(out.text);
   },
   omni_metrics: async (source) => exposition(await omniMetricsText(source)),
-  omni_health: ({ config, pools }, clock) => omniHealth(endpointsOf(config, pools), clock.wallMs()),
-  omni_broadcast: ({ config, pools }, clock, request) =>
-    omniBroadcast(endpointsOf(config, pools), request, () => clock.nowMs()),
+  omni_health: ({ config, pools, askEngine }, clock) =>
+    omniHealth(endpointsOf(config, pools), askEngine, clock.wallMs()),
+  omni_broadcast: ({ config, pools, askEngine }, clock, request) =>
+    omniBroadcast(endpointsOf(config, pools), request, askEngine, () => clock.nowMs()),
 };
 
 /** @returns what responds to one request; it never rejects */

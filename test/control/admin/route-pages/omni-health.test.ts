@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import { omniHealth } from "../../../../src/control/admin/route-pages/omni-health.ts";
+import { askEngine } from "../../../../src/control/polling/ask-engine.ts";
 
 test("engines are asked once for all who ask at one time, and again for the next", async () => {
   let asked = 0;
@@ -17,11 +18,14 @@ test("engines are asked once for all who ask at one time, and again for the next
   try {
     const address = { key: `127.0.0.1:${port}`, host: "127.0.0.1", port };
     const endpoints = [{ role: "decode", index: 0, address, engines: [] }] as const;
-    const pages = await Promise.all([omniHealth(endpoints, 0), omniHealth(endpoints, 0)]);
+    const pages = await Promise.all([
+      omniHealth(endpoints, askEngine, 0),
+      omniHealth(endpoints, askEngine, 0),
+    ]);
     expect(asked).toBe(1);
     expect(pages[0]).toBe(pages[1]);
     expect(pages[0]!.status).toBe(200);
-    await omniHealth(endpoints, 0);
+    await omniHealth(endpoints, askEngine, 0);
     expect(asked).toBe(2);
   } finally {
     server.close();
