@@ -11,6 +11,9 @@ import { readSecret } from "../secret-source.ts";
 export interface AccessRequest {
   readonly host: string | undefined;
   readonly authorization: string | undefined;
+  /** `Sec-Fetch-Site` and `Sec-Fetch-Mode`: browsers alone say whose page asks, and how. */
+  readonly fetchSite?: string | undefined;
+  readonly fetchMode?: string | undefined;
   /** What it asks for says nothing of this proxy, such as the program of the page. */
   readonly isOpen?: boolean;
 }
@@ -56,11 +59,16 @@ export class AdminAccess {
   }
 
   /** Undefined = the request may go on. */
-  refusal({ host, authorization, isOpen = false }: AccessRequest): Refusal | undefined {
+  refusal(request: AccessRequest): Refusal | undefined {
+    const { host, authorization, isOpen = false } = request;
     if (!this.#isOurs(host)) {
       const it = this.#listener;
       const message = `this is not the name of the ${it} listener: use its address, or add the name to ${it}.hosts`;
       return { status: 403, code: "unknown_host", message };
+    }
+    if (isOfAnotherSite(request)) {
+      const message = "a page of another site asks for this: open it yourself";
+      return { status: 403, code: "another_site", message };
     }
     if (this.#digest === undefined || isOpen) return undefined;
     const [, given = ""] = /^Bearer +([^\s]+)$/i.exec(authorization ?? "") ?? [];
@@ -77,6 +85,11 @@ export class AdminAccess {
     const name = (bracketed ?? plain).toLowerCase().replace(/\.$/, "");
     return isIP(name) !== 0 || this.#names.has(name);
   }
+}
+
+/** Such a page can read nothing, but each of its requests takes a place. A link that somebody follows is no such request. */
+function isOfAnotherSite({ fetchSite, fetchMode }: AccessRequest): boolean {
+  return (fetchSite === "cross-site" || fetchSite === "same-site") && fetchMode !== "navigate";
 }
 
 function digestOf(text: string): Buffer {

@@ -182,11 +182,13 @@ export class AdminServer {
   async #respond(request: IncomingMessage): Promise<AdminResponse> {
     const { method = "", url = "/", headers } = request;
     const { host, authorization } = headers;
+    const text = (name: string) => headers[name] as string | undefined;
+    const [fetchSite, fetchMode] = [text("sec-fetch-site"), text("sec-fetch-mode")];
     const [, path = "", query = ""] = /^([^?]*)\??(.*)$/s.exec(url) ?? [];
     // Between two configurations nobody may do anything.
     const access = this.#access;
     const isOpen = this.#routes.isOpen(path);
-    const refusal = access?.refusal({ host, authorization, isOpen });
+    const refusal = access?.refusal({ host, authorization, fetchSite, fetchMode, isOpen });
     if (refusal !== undefined || access === undefined) {
       request.resume();
       const { status, code, message } = refusal ?? starting;

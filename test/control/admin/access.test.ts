@@ -63,6 +63,20 @@ describe("with a token", () => {
   });
 });
 
+test.each([
+  ["cross-site", "no-cors", "another_site"],
+  ["cross-site", "cors", "another_site"],
+  ["same-site", "cors", "another_site"],
+  ["cross-site", "navigate", undefined],
+  ["same-origin", "cors", undefined],
+  ["none", "navigate", undefined],
+  [undefined, undefined, undefined],
+])("a page of %s in mode %s cannot take all streams", (fetchSite, fetchMode, code) => {
+  const access = new AdminAccess(undefined, []);
+  const request = { host: "127.0.0.1:9901", authorization: undefined, isOpen: true };
+  expect(access.refusal({ ...request, fetchSite, fetchMode })?.code).toBe(code);
+});
+
 test("without a token nobody may change anything", () => {
   expect(new AdminAccess(undefined, []).mayChange).toBe(false);
 });
