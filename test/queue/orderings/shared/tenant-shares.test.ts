@@ -58,3 +58,21 @@ it("as many tenants as there may be keep those that wait", () => {
   shares.compare();
   expect(shares.leadMs("waits")).toBeLessThanOrEqual(7);
 });
+
+it("a tenant of twice the weight gets twice the prefill of another", () => {
+  const shares = new TenantShares();
+  const weights = { heavy: 2, light: 1 };
+  const servedMs = { heavy: 0, light: 0 };
+  const names = ["heavy", "light"] as const;
+  for (const name of names) shares.add(name);
+  for (let i = 0; i < 300; i += 1) {
+    shares.compare();
+    const [heavy, light] = names.map((name) => shares.leadMs(name)) as [number, number];
+    const next = heavy <= light ? "heavy" : "light";
+    servedMs[next] += 10;
+    // Each always has one that waits.
+    shares.add(next);
+    shares.remove(next, 10, weights[next]);
+  }
+  expect(servedMs.heavy / servedMs.light).toBeCloseTo(2, 1);
+});
