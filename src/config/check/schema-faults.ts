@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { type ConfigFault, type ConfigPath, formatPath, valueAt } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import { describeExpected, type JsonSchema, keysAt, schemasAt } from "../schema/expected.ts";
+import { isSecretName } from "../values/secrets.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -51,7 +52,9 @@ function faultsOf(issue: Issue, prefix: ConfigPath, root: Validated): ConfigFaul
   if (actual === undefined) return [missingKey(path, root)];
   if (issue.code === "invalid_format" && issue.format === "starts_with") {
     const { prefix: start } = issue as { prefix?: string };
-    return [fault(path, `${formatPath(path)} must begin with "${start}", not ${show(actual)}`)];
+    return [
+      fault(path, `${formatPath(path)} must begin with "${start}", not ${show(actual, path)}`),
+    ];
   }
   return [wrongValue(path, actual, wordsOf(issue), root)];
 }
@@ -82,7 +85,7 @@ function wrongValue(
       ? `one of ${words.map((word) => JSON.stringify(word)).join(", ")}`
       : describeExpected(schemasAt(path, root.schema));
   const hint = typeof actual === "string" ? didYouMean(actual, words) : undefined;
-  return fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual)}`, hint);
+  return fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual, path)}`, hint);
 }
 
 /** The words that an issue lists as valid. */
@@ -114,7 +117,9 @@ function unionFaults(
     const words = branches.flatMap((issues) => issues.flatMap(wordsOf));
     const expected = describeExpected(schemasAt(path, root.schema));
     const hint = typeof actual === "string" ? didYouMean(actual, words) : undefined;
-    return [fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual)}`, hint)];
+    return [
+      fault(path, `${formatPath(path)} must be ${expected}, not ${show(actual, path)}`, hint),
+    ];
   }
   const known = keysAt(path, root.schema);
   const given = Object.keys(actual);
@@ -138,10 +143,12 @@ function fault(path: ConfigPath, message: string, hint?: string, atKey = false):
   return { path, atKey, level: "emerg", message, ...(hint === undefined ? {} : { hint }) };
 }
 
-function show(value: unknown): string {
+/** Not of what may be a secret: whoever writes it where only its place belongs is not to find it in a log. */
+function show(value: unknown, path: ConfigPath): string {
   if (value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object") return "a map";
+  if (typeof value === "string" && isSecretName(String(path.at(-1)))) return "a text";
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
