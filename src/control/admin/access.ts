@@ -87,7 +87,7 @@ export class AdminAccess {
   }
 }
 
-/** Such a page can read nothing, but each of its requests takes a place. A link that somebody follows is none of them. */
+/** Such a page can read nothing, but its requests take places. A link that somebody follows is none of them. */
 function isOfAnotherSite({ fetchSite, fetchMode }: AccessRequest): boolean {
   return (fetchSite === "cross-site" || fetchSite === "same-site") && fetchMode !== "navigate";
 }
