@@ -15,8 +15,8 @@ const isPlacement = (engine: AnyEngine): engine is PlacementSnapshot => "uncache
 const notChosen: Readonly<Record<string, string>> = {
   down: "down by configuration",
   draining: "draining",
-  "not-ready": "not ready",
-  resting: "ejected after failures",
+  starting: "not ready",
+  ejected: "ejected after failures",
   busy: "said that it was busy",
   full: "full",
   tried: "had failed for this request",
@@ -30,7 +30,7 @@ export function decisionText(decision: Shown): string {
   const own = engines.find(({ engine }) => engine === chosen);
   const waited = heldMs >= 1 ? ` after ${durationText(heldMs)} in the queue` : "";
   const head = `${chosen} was chosen${waited}`;
-  const possible = engines.filter((one) => isPlacement(one) || one.state === "fit");
+  const possible = engines.filter((one) => isPlacement(one) || one.state === "healthy");
   if (possible.length <= 1) return `${head}: no other engine could take it.`;
   if (own === undefined) return `${head}.`;
   if (isPlacement(own)) return `${head}: ${placementText(own, possible)}`;
@@ -70,7 +70,7 @@ export function whyNot(engine: AnyEngine, decision: Shown): string {
     if (laterMs >= 1) return `${durationText(laterMs)} later`;
     return engine.score > own.score ? "less would be saved by its cache" : "as good, and not drawn";
   }
-  if (engine.state !== "fit") return notChosen[engine.state] ?? engine.state;
+  if (engine.state !== "healthy") return notChosen[engine.state] ?? engine.state;
   if (engine.score === undefined || own?.score === undefined) return "possible";
   return engine.score > own.score ? "a higher score" : "as good, and not drawn";
 }

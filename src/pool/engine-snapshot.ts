@@ -3,15 +3,15 @@
 export interface EngineSnapshot {
   readonly engine: string;
   /**
-   * `fit`, or why the engine could not be chosen; `draining` = it takes nothing new, `resting` = ejected after
-   * failures, `busy` = it has said that it has too much to do.
+   * `healthy` = it could be chosen, else why not, in the words of `EngineState` and of its reasons; `tried`, `backup`
+   * and `other` (the request is bound to another engine) are true of this request alone.
    */
   readonly state:
-    | "fit"
+    | "healthy"
     | "down"
     | "draining"
-    | "not-ready"
-    | "resting"
+    | "starting"
+    | "ejected"
     | "busy"
     | "full"
     | "tried"

@@ -27,7 +27,7 @@ export class EngineSnapshots {
     this.#engines = engines;
     this.#health = health;
     this.#board = board;
-    this.#states = new Array<State>(engines.length).fill("fit");
+    this.#states = new Array<State>(engines.length).fill("healthy");
     this.#inFlight = new Int32Array(engines.length);
     this.#promptBytes = new Float64Array(engines.length);
     this.#scores = new Float64Array(engines.length);
@@ -41,19 +41,19 @@ export class EngineSnapshots {
     policy: Pick<Policy, "score">,
   ): void {
     const board = this.#board;
-    let isPrimaryFit = false;
+    let isPrimaryFree = false;
     for (const engine of this.#engines) {
       const { index, slot } = engine;
       const state = this.#stateOf(engine, nowMs, request, tried);
-      isPrimaryFit ||= state === "fit" && !engine.backup;
+      isPrimaryFree ||= state === "healthy" && !engine.backup;
       this.#states[index] = state;
       this.#inFlight[index] = board.inFlight(slot);
       this.#promptBytes[index] = board.promptBytes(slot);
       this.#scores[index] = policy.score?.(index, request) ?? Number.NaN;
     }
-    if (!isPrimaryFit) return;
+    if (!isPrimaryFree) return;
     for (const { backup, index } of this.#engines) {
-      if (backup && this.#states[index] === "fit") this.#states[index] = "backup";
+      if (backup && this.#states[index] === "healthy") this.#states[index] = "backup";
     }
   }
 
@@ -66,19 +66,19 @@ export class EngineSnapshots {
   ): State {
     if (engine.down) return "down";
     if (engine.isDraining && requiredEngine !== engine.index) return "draining";
-    if (!engine.isReady) return "not-ready";
+    if (!engine.isReady) return "starting";
     if (tried.includes(engine.slot)) return "tried";
-    if (this.#health.isEjected(engine, nowMs)) return "resting";
+    if (this.#health.isEjected(engine, nowMs)) return "ejected";
     if (this.#health.isBusy(engine, nowMs)) return "busy";
     if (requiredEngine !== undefined && requiredEngine !== engine.index) return "other";
-    return hasCapacity(engine, this.#board) ? "fit" : "full";
+    return hasCapacity(engine, this.#board) ? "healthy" : "full";
   }
 
   /** Of the last `record`: the chosen engine first, then those with the lowest scores. @param chosen -1 = none */
   closest(chosen: number): EngineSnapshot[] {
     const rank = (engine: number) => {
       if (engine === chosen) return Number.NEGATIVE_INFINITY;
-      if (this.#states[engine] !== "fit") return Number.POSITIVE_INFINITY;
+      if (this.#states[engine] !== "healthy") return Number.POSITIVE_INFINITY;
       const score = this.#scores[engine]!;
       return Number.isNaN(score) ? 0 : score;
     };

@@ -117,14 +117,14 @@ describe("the waterfall of a request", () => {
 });
 
 describe("a decision", () => {
-  const fit = { state: "fit", inFlight: 1, promptBytes: 0 } as const;
+  const healthy = { state: "healthy", inFlight: 1, promptBytes: 0 } as const;
   const base = { leg: "decode", pool: "decode", policy: "least_kv", chosen: "a" };
 
   it("is told by the score where a policy ranks by one, with why the others were not it", () => {
     const engines = [
-      { ...fit, engine: "a", score: 1 },
-      { ...fit, engine: "b", score: 2.5 },
-      { ...fit, engine: "c", state: "resting" as const },
+      { ...healthy, engine: "a", score: 1 },
+      { ...healthy, engine: "b", score: 2.5 },
+      { ...healthy, engine: "c", state: "ejected" as const },
     ];
     const decision = { ...base, engines };
     expect(decisionText(decision)).toBe(
@@ -138,11 +138,11 @@ describe("a decision", () => {
   });
 
   it("among equals, alone, and without an engine is told as it is", () => {
-    const equals = ["a", "b", "c"].map((engine) => ({ ...fit, engine, score: 0 }));
+    const equals = ["a", "b", "c"].map((engine) => ({ ...healthy, engine, score: 0 }));
     expect(decisionText({ ...base, engines: equals })).toMatch(/lowest score, 0, as 2 others/);
     expect(decisionText({ ...base, engines: equals.slice(0, 1) })).toMatch(/no other engine could/);
     expect(decisionText({ ...base, chosen: "", engines: [] })).toMatch(/No engine of pool decode/);
-    const unranked = ["a", "b"].map((engine) => ({ ...fit, engine }));
+    const unranked = ["a", "b"].map((engine) => ({ ...healthy, engine }));
     expect(decisionText({ ...base, engines: unranked })).toBe(
       "a was chosen by least_kv among 2 engines.",
     );

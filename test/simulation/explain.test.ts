@@ -33,7 +33,7 @@ test("a policy's decision names all engines with load and score: those that the 
   world.runFor(100);
   const before = { prefill: countOf(world.prefill), decode: countOf(world.decode) };
   const [prefill, decode] = decisionsOf(world.responseTo(world.ask(ask, wants)));
-  const idle = { state: "fit", inFlight: 0, promptBytes: 0, score: 0 };
+  const idle = { state: "healthy", inFlight: 0, promptBytes: 0, score: 0 };
   expect(prefill).toMatchObject({ leg: "prefill", pool: "prefill", policy: "least_bytes" });
   expect(prefill!.engines.map(({ engine: _, ...rest }) => rest)).toEqual([idle, idle, idle]);
   expect(namesOf(prefill!).toSorted()).toEqual(world.prefill.map(({ address }) => address));
@@ -48,7 +48,7 @@ test("a policy's decision names all engines with load and score: those that the 
       { engine: world.decode[1 - busy]!.address, ...idle },
       {
         engine: world.decode[busy]!.address,
-        state: "fit",
+        state: "healthy",
         inFlight: 1,
         promptBytes,
         score: promptBytes,
@@ -112,7 +112,10 @@ test("each attempt is explained, also one for which no engine was left", () => {
     expect(tried).not.toContain(decision.chosen);
     expect(statesOf(decision)).toEqual(
       Object.fromEntries(
-        world.prefill.map(({ address }) => [address, tried.includes(address) ? "tried" : "fit"]),
+        world.prefill.map(({ address }) => [
+          address,
+          tried.includes(address) ? "tried" : "healthy",
+        ]),
       ),
     );
     tried.push(decision.chosen);
@@ -123,7 +126,7 @@ test("each attempt is explained, also one for which no engine was left", () => {
   expect(next.status).toBe(502);
   const [none, ...more] = decisionsOf(next);
   expect([none!.chosen, more]).toEqual(["", []]);
-  expect(Object.values(statesOf(none!))).toEqual(["resting", "resting", "resting"]);
+  expect(Object.values(statesOf(none!))).toEqual(["ejected", "ejected", "ejected"]);
   world.expectNothingLeft();
 });
 
@@ -154,7 +157,7 @@ test("an engine that was chosen neither by index nor score stands first, with it
   const chosen = Array.from({ length: 40 }, (_, turn) => {
     const [prefill] = decisionsOf(world.responseTo(world.ask(ask, wants)));
     const [first] = prefill!.engines;
-    expect(first).toMatchObject({ engine: prefill!.chosen, state: "fit", inFlight: 0 });
+    expect(first).toMatchObject({ engine: prefill!.chosen, state: "healthy", inFlight: 0 });
     const used = world.prefill.find(({ address }) => address === prefill!.chosen)!;
     expect(used.requests, `turn ${turn}`).toHaveLength(1);
     return prefill!.chosen;
