@@ -24,6 +24,9 @@ const entries = [
   "scoreboard/scoreboard",
 ];
 
+const smallAndEverywhere =
+  /\/src\/(limits\.ts|config\/(problems|values)|observe\/metrics|scoreboard)/;
+
 const libraryFolder = /^\/.*\/node_modules\/(@[^/]+\/)?[^/]+/;
 
 const page = await buildPage();
@@ -48,11 +51,17 @@ await build({
   cwd: new URL("..", import.meta.url).pathname,
   platform: "node",
   plugins: [licences],
+  preserveEntrySignatures: "allow-extension",
   output: {
     dir: "dist",
     entryFileNames: "[name].js",
     // One folder deep, as `src/cli/`, whose modules name other files by their place.
     chunkFileNames: "parts/[name].js",
+    // Else there is a file for each set of entries that share something, however small.
+    codeSplitting: {
+      includeDependenciesRecursively: false,
+      groups: [{ name: "shared", test: smallAndEverywhere }],
+    },
   },
 });
 writeFileSync(new URL("../dist/dashboard.json", import.meta.url), JSON.stringify(page.files));
