@@ -14,6 +14,7 @@ const programs = [
   "systemd-analyze",
   "chromium",
   "tmux",
+  "man",
 ] as const;
 
 /** Those that no Debian package has. Where `.ci/run` cannot install them, their tests are skipped on CI, too. */

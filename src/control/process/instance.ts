@@ -206,13 +206,18 @@ export class Instance {
   /** Applies the configuration to what this instance has itself. */
   #use(config: Config): void {
     const problem = this.#pidFile.moveTo(config.pidFile ?? this.#options.pidFile);
-    if (problem !== undefined) this.log.error(problem);
+    if (problem !== undefined) this.log.error(problem.message);
     this.log.configure(config.errorLog);
   }
 
+  /** One that nobody has asked for is no reason not to serve: only `-s` does without it. */
   #writePidFile(): void {
-    const problem = this.#pidFile.moveTo(this.#plane.config.pidFile ?? this.#options.pidFile);
-    if (problem !== undefined) throw new ServeError(problem, "GP_PID_FILE");
+    const { pidFile } = this.#plane.config;
+    const problem = this.#pidFile.moveTo(pidFile ?? this.#options.pidFile);
+    if (problem === undefined) return;
+    const { message, isUnwritable } = problem;
+    if (pidFile !== undefined || !isUnwritable) throw new ServeError(message, "GP_PID_FILE");
+    this.log.warn(`${message}: -s cannot signal this process (name a pidFile that can be written)`);
   }
 
   /** Whether the process from which this one took over serves still. */

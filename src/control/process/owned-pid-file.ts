@@ -1,7 +1,7 @@
 /** The pid file of this instance, which a reload may move, and which an upgrade puts aside as nginx does. */
 import { renameSync } from "node:fs";
 import { describeSystemError } from "../../config/problems/system-error.ts";
-import { removePidFile, runningInstance, writePidFile } from "./pid-file.ts";
+import { type PidFileProblem, removePidFile, runningInstance, writePidFile } from "./pid-file.ts";
 
 /** Appended to the name of the pid file by a process from which another one takes over. */
 export const oldSuffix = ".oldbin";
@@ -15,7 +15,7 @@ export class OwnedPidFile {
    * Writes the file, and removes the one written before.
    * @returns why the file could not be written; the old one is gone then, too
    */
-  moveTo(path: string | undefined): string | undefined {
+  moveTo(path: string | undefined): PidFileProblem | undefined {
     if (path === this.#path) return undefined;
     this.remove();
     const problem = path === undefined ? undefined : writePidFile(path);

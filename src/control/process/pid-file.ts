@@ -48,13 +48,25 @@ export function readPid(file: string): number | { readonly problem: string } {
   return pid > 0 ? pid : { problem: `invalid PID number "${text.trim()}" in "${file}"` };
 }
 
+/** Why a pid file was not written. */
+export interface PidFileProblem {
+  readonly message: string;
+  /** Nobody could write it there, as on a read-only root. */
+  readonly isUnwritable: boolean;
+}
+
+const unwritable: ReadonlySet<string | undefined> = new Set(["EROFS", "EACCES", "ENOENT"]);
+
 /**
  * Writes this process's id. The file of a dead instance is overwritten; that of a living one is a problem, since two
  * instances of one configuration would receive each other's signals.
  */
-export function writePidFile(file: string): string | undefined {
+export function writePidFile(file: string): PidFileProblem | undefined {
   const other = runningInstance(file);
-  if (other !== undefined) return `already running: process ${other}, as "${file}" says`;
+  if (other !== undefined) {
+    const message = `already running: process ${other}, as "${file}" says`;
+    return { message, isUnwritable: false };
+  }
   try {
     if (file.startsWith(`${runFolder()}/`)) makeRunFolder();
     writeFileSync(file, `${process.pid}\n`, { mode: 0o644 });
@@ -65,7 +77,9 @@ export function writePidFile(file: string): string | undefined {
     utimesSync(file, seconds, seconds);
     return undefined;
   } catch (error) {
-    return describeOpenError(file, error as NodeJS.ErrnoException);
+    const { code } = error as NodeJS.ErrnoException;
+    const message = describeOpenError(file, error as NodeJS.ErrnoException);
+    return { message, isUnwritable: unwritable.has(code) };
   }
 }
 

@@ -1,7 +1,7 @@
 /** A pid file must lead to the process that wrote it and to no other: not to a zombie, not to a later one with its pid. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -39,6 +39,17 @@ test("the file is one line, the pid, and names this process", () => {
   expect(isInstance(process.pid, file)).toBe(true);
   removePidFile(file);
   expect(readPid(file)).toHaveProperty("problem");
+});
+
+test("a place where nobody can write is told from an instance that runs already", () => {
+  const nowhere = writePidFile(join(folder, "none", "proxy.pid"));
+  expect(nowhere).toMatchObject({ isUnwritable: true, message: expect.stringContaining("open()") });
+  const other = child("exec sleep 30");
+  const stat = readFileSync(`/proc/${other.pid}/stat`, "latin1");
+  const start = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+  writeFileSync(file, `${other.pid}\n`);
+  utimesSync(file, start / 100, start / 100);
+  expect(writePidFile(file)).toMatchObject({ isUnwritable: false });
 });
 
 describe.skipIf(process.platform !== "linux")("by the start time", () => {
