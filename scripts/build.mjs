@@ -24,8 +24,12 @@ const entries = [
   "scoreboard/scoreboard",
 ];
 
+/**
+ * Small modules that most others import: else there is a file for each set of entries that share one. They import nothing
+ * but each other, so no file waits for one that waits for it.
+ */
 const smallAndEverywhere =
-  /\/src\/(limits\.ts|config\/(problems|values)|observe\/metrics|scoreboard)/;
+  /\/src\/(limits\.ts|config\/problems|scoreboard|observe\/metrics\/(?!metrics-page))/;
 
 const libraryFolder = /^\/.*\/node_modules\/(@[^/]+\/)?[^/]+/;
 
@@ -57,7 +61,6 @@ await build({
     entryFileNames: "[name].js",
     // One folder deep, as `src/cli/`, whose modules name other files by their place.
     chunkFileNames: "parts/[name].js",
-    // Else there is a file for each set of entries that share something, however small.
     codeSplitting: {
       includeDependenciesRecursively: false,
       groups: [{ name: "shared", test: smallAndEverywhere }],
