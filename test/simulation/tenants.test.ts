@@ -106,6 +106,31 @@ describe("a key", () => {
     expect(one.responseTo(client).status).toBe(401);
   });
 
+  test("is needed for any other spelling of /health, and for OPTIONS with a body", () => {
+    const one = world();
+    const targets = [
+      "//health",
+      "/%68ealth",
+      "/v1/../health",
+      "/v1/models/../../health",
+      "/./health",
+    ];
+    for (const target of targets) {
+      const client = one.client();
+      client.send(`GET ${target} HTTP/1.1\r\nHost: p\r\n\r\n`, "GET");
+      expect(one.responseTo(client).status, target).toBe(401);
+    }
+    for (const framing of [
+      "Content-Length: 2\r\n\r\n{}",
+      "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ]) {
+      const client = one.client();
+      client.send(`OPTIONS /v1/models HTTP/1.1\r\nHost: p\r\n${framing}`, "OPTIONS");
+      expect(one.responseTo(client).status, framing).toBe(401);
+    }
+    expect(one.engines.flatMap(({ requests }) => requests)).toEqual([]);
+  });
+
   test("is taken in and out while requests go on", () => {
     const one = world();
     expect(asked(one, bearer("key-b")).status).toBe(200);
@@ -125,6 +150,28 @@ describe("what engines get of keys", () => {
     const one = world();
     asked(one, `${bearer("key-a")}Api-Key: x\r\n`);
     expect(sent(one)).toEqual([[], []]);
+  });
+
+  test("nothing of the client's where no key is asked for, and not the pool's for what is free to all", () => {
+    const routes = [{ match: { path: "/open" }, target: { pool: "decode" }, auth: false }];
+    const one = world(
+      {},
+      { routes, credentials: { ...credentials, engineKeys: { decode: "ek-d" } } },
+    );
+    for (const engine of one.decode) engine.script = says("{}");
+    const client = one.client();
+    for (const start of ["GET /health", "OPTIONS /v1/models", "GET /open"]) {
+      const lines = `${bearer("key-a")}X-Api-Key: key-a\r\nApi-Key: key-a\r\n`;
+      client.send(`${start} HTTP/1.1\r\nHost: p\r\n${lines}\r\n`, start.split(" ")[0]);
+      expect(one.responseTo(client).status, start).toBe(200);
+    }
+    expect(sent(one).flat()).toEqual([["authorization", ["Bearer ek-d"]]]);
+    const without = world({}, { routes });
+    for (const engine of without.decode) engine.script = says("{}");
+    const other = without.client();
+    other.send(`GET /open HTTP/1.1\r\nHost: p\r\n${bearer("key-a")}\r\n`, "GET");
+    expect(without.responseTo(other).status).toBe(200);
+    expect(sent(without)).toEqual([[]]);
   });
 
   test("the client's, if the operator says so, or without auth", () => {

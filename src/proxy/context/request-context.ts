@@ -100,6 +100,8 @@ export class RequestContext {
   isRetryRefused = false;
   /** Whose request it is; undefined = the route asks nobody for a key. */
   tenant: RequestTenant | undefined;
+  /** It is served without a key on a route that asks for one, so it does not get the engine's, either. */
+  isOpen = false;
   /** Set where requests are traced. */
   trace: RequestTrace | undefined;
   /** Set where traffic is recorded, or tokens are counted. */

@@ -11,8 +11,6 @@ export interface RequestTenant {
   /** In queues; undefined = as the pool says. */
   readonly priority: number | undefined;
   readonly weight: number;
-  /** Keys of the client are not for engines. */
-  readonly dropsKeys: boolean;
   /** Its tokens are limited. */
   readonly countsTokens: boolean;
   /** Whether it may be served by this model, and be told of it. */

@@ -1,6 +1,7 @@
 /** Asks whose a request is, if it has to say so. */
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestTenant } from "../context/request-tenant.ts";
+import type { Route } from "../routing/route.ts";
 import type { Routed } from "../routing/server.ts";
 import type { RequestServices } from "./request-services.ts";
 
@@ -14,19 +15,27 @@ export function tenantOf(
   gate: RequestServices["gate"],
   settled: () => void,
 ): RequestTenant | undefined {
-  return gate !== undefined && needsKey(context, routed) ? gate.enter(context, settled) : undefined;
+  if (gate === undefined || !asksForKey(routed)) return undefined;
+  context.isOpen = isOpen(context, routed.route!);
+  return context.isOpen ? undefined : gate.enter(context, settled);
+}
+
+/** What the configuration itself responds is for all. */
+function asksForKey({ route, response, outcome }: Routed): boolean {
+  return (
+    route !== undefined && response === undefined && outcome === undefined && route.config.auth
+  );
 }
 
 /**
  * Browsers ask with OPTIONS whether they may send a request, without its key; load balancers ask for `/health` without
- * one. Neither gets to know or to do anything. What the configuration itself responds is for all.
+ * one. Neither gets to know or to do anything: it has no body, and another spelling of `/health` is another path for
+ * engines, which get the target as it came.
  */
-function needsKey(
-  { head: { method }, path }: RequestContext,
-  { route, response, outcome }: Routed,
-): boolean {
-  if (route === undefined || response !== undefined || outcome !== undefined) return false;
-  if (!route.config.auth || method === "OPTIONS") return false;
+function isOpen({ head, path }: RequestContext, { byEndpoint }: Route): boolean {
+  const { method, target, contentLength, chunked } = head;
+  if (contentLength > 0 || chunked) return false;
+  if (method === "OPTIONS") return true;
   const isRead = method === "GET" || method === "HEAD";
-  return !(isRead && route.byEndpoint && path === "/health");
+  return isRead && byEndpoint && target === "/health" && path === target;
 }

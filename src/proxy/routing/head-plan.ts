@@ -47,12 +47,14 @@ export class HeadPlan {
   /**
    * @param guards lines by which a client would steer KV transfers are dropped
    * @param traces each leg has a span of its own, of which it is told
+   * @param dropsAllKeys clients send keys that are for the proxy alone
    */
   constructor(
     setHeaders: Readonly<Record<string, string>>,
     scope: VariableScope,
     guards: boolean,
     traces = false,
+    dropsAllKeys = false,
   ) {
     // Of a name that is written in two ways the last one counts.
     const byName = new Map(Object.keys(setHeaders).map((name) => [name.toLowerCase(), name]));
@@ -68,6 +70,7 @@ export class HeadPlan {
       "Expect",
       ...steering,
       ...(traces ? traceHeaders : []),
+      ...(dropsAllKeys ? keyHeaders : []),
     ];
     this.#drops = Array.from({ length: 2 * dropsKeys }, (_, sum) => {
       const encoding = sum & dropsEncoding ? ["Accept-Encoding"] : [];
@@ -119,8 +122,7 @@ export class HeadPlan {
     const givesId = isTransferLine || (requestId !== "" && !this.#setsRequestId);
     // A response that a dialect reads must not be compressed.
     const drops = (isRead ? dropsEncoding : 0) + (givesId ? dropsId : 0);
-    const hasOwnKey = engineKey !== "" || (context.tenant?.dropsKeys ?? false);
-    text += forwardedLines(head.fields, this.#drops[drops + (hasOwnKey ? dropsKeys : 0)]!);
+    text += forwardedLines(head.fields, this.#drops[drops + (engineKey === "" ? 0 : dropsKeys)]!);
     if (engineKey !== "") text += `Authorization: Bearer ${engineKey}\r\n`;
     if (givesId) text += `X-Request-Id: ${requestId}\r\n`;
     // A request that came without a body goes without; a length of zero is said only where the client said it.

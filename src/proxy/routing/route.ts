@@ -29,6 +29,8 @@ export interface RouteDeps {
   readonly pools: ReadonlyMap<string, Pool>;
   /** Requests are traced. */
   readonly traces: boolean;
+  /** Keys of clients are for the proxy alone, also where it asks for none. */
+  readonly dropsKeys: boolean;
   /** @param masks secrets of clients are not written */
   accessLog(file: string, format: string, masks: boolean): RequestLog;
 }
@@ -103,7 +105,8 @@ export class Route {
     this.page = config.page;
     this.prefillTimeouts = { ...config, totalTimeoutMs: config.prefillTimeoutMs };
     this.steps = compileSteps(config.steps, scope);
-    this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint, deps.traces);
+    const { traces, dropsKeys } = deps;
+    this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint, traces, dropsKeys);
     this.redirects = new Redirects(config, scope);
     const dialect = dialectOf(config.dialect);
     this.knowsDialect = dialect !== undefined;

@@ -64,7 +64,7 @@ export function sendLegMessage(
       ? message.lines
       : message.lines + context.trace.lines(context, leg.name),
     message.isTransferId,
-    leg.pool!.engineKey,
+    context.isOpen ? "" : leg.pool!.engineKey,
   );
   const joined = bodyBytes <= joinBytesMax;
   const outBytes = head.length + (joined ? bodyBytes : 0);

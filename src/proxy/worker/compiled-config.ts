@@ -78,6 +78,10 @@ function serversOf(config: Config, deps: RouteDeps): Map<string, VirtualServers>
   return servers;
 }
 
+function dropsKeys(auth: Config["auth"]): boolean {
+  return auth !== undefined && !auth.forwardKeys && (auth.keyFile ?? auth.jwt) !== undefined;
+}
+
 function ownCounts(): TenantCounts {
   return new TenantCounts(createTenantMemory(1), 1, 0);
 }
@@ -115,6 +119,7 @@ export function compileConfig(
     random,
     pools,
     traces: config.tracing !== undefined,
+    dropsKeys: dropsKeys(config.auth),
     accessLog: (file, format, masks) => {
       const own = config.logFormats[format];
       if (format === "json" && own === undefined) return new JsonLog(openLog(file));

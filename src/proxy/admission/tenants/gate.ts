@@ -31,7 +31,7 @@ export class TenantGate {
   #tokens: TokenVerifier | undefined;
 
   constructor(auth: AuthConfig, tenants: Config["tenants"], counts: TenantCounts, clock: Clock) {
-    const { keyFile, jwt, tenantHeader, forwardKeys } = auth;
+    const { tenantHeader } = auth;
     this.#auth = auth;
     this.#clock = clock;
     this.#listed = new Map(
@@ -39,8 +39,7 @@ export class TenantGate {
     );
     this.#header = tenantHeader?.name.toLowerCase() ?? "";
     this.#isTrusted = tenantHeader && trustedPeers(tenantHeader.from);
-    const dropsKeys = !forwardKeys && (keyFile ?? jwt) !== undefined;
-    this.#deps = { counts, ratio: new TokenRatio(), dropsKeys };
+    this.#deps = { counts, ratio: new TokenRatio() };
   }
 
   /** Whenever they are read. */

@@ -22,7 +22,6 @@ export interface VisitDeps {
   readonly counts: TenantCounts;
   /** Of all tenants' prompts, learned from what engines report. */
   readonly ratio: TokenRatio;
-  readonly dropsKeys: boolean;
 }
 
 /** Requests that change nothing and generate nothing, such as `/v1/models`, count for no limit. */
@@ -53,9 +52,6 @@ export class TenantVisit implements RequestTenant {
   }
   get weight(): number {
     return this.#tenant?.limits.weight ?? 1;
-  }
-  get dropsKeys(): boolean {
-    return this.#deps.dropsKeys;
   }
   get countsTokens(): boolean {
     return this.#tenant?.limits.tokensPerMinute !== undefined;
