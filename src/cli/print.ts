@@ -2,6 +2,7 @@
 import { writeSync } from "node:fs";
 import { type ConfigProblem, formatProblem } from "../config/problems/problem.ts";
 import { maskText } from "../config/values/secrets.ts";
+import { visibleLines } from "../observe/visible.ts";
 
 /** How often a full pipe is tried, every 10 ms: a reader has 10 s. */
 const fullPipeTriesMax = 1000;
@@ -21,11 +22,11 @@ export function printMessage(
   level: ConfigProblem["level"] | "error" | "alert",
   message: string,
 ): void {
-  printError(`global-proxy: [${level}] ${maskText(message)}\n`);
+  printError(`global-proxy: [${level}] ${visibleLines(maskText(message))}\n`);
 }
 
 export function printProblem(problem: ConfigProblem): void {
-  printError(`global-proxy: ${maskText(formatProblem(problem))}\n`);
+  printError(`global-proxy: ${visibleLines(maskText(formatProblem(problem)))}\n`);
 }
 
 function write(fd: 1 | 2, text: string): void {

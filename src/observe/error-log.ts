@@ -11,6 +11,7 @@ import type { LogLevel } from "../config/schema/schema.ts";
 import { maskText } from "../config/values/secrets.ts";
 import { LogFile } from "./log-file.ts";
 import { Repeats } from "./repeats.ts";
+import { visible } from "./visible.ts";
 
 /** The part of a clock that a log needs. */
 export interface WallClock {
@@ -71,7 +72,8 @@ export class ErrorLog {
   #write(level: string, message: string, fields?: LogFields): void {
     let line = `${this.#now()} [${level}] ${process.pid}#${this.#thread}: ${message}`;
     if (fields !== undefined) line += formatFields(fields);
-    this.#file.write(`${withoutControls(maskText(line))}\n`);
+    // One line, whatever a client has sent.
+    this.#file.write(`${visible(maskText(line))}\n`);
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -154,12 +156,4 @@ function formatFields(fields: LogFields): string {
     text += plain ? `, ${name}: ${value}` : `, ${name}: "${value.replaceAll('"', '\\"')}"`;
   }
   return text;
-}
-
-/** Keeps an event on one line, whatever a client has sent. */
-function withoutControls(line: string): string {
-  return line.replace(
-    /[\u0000-\u001f\u007f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`,
-  );
 }

@@ -46,7 +46,7 @@ describe.each(oneRuntime("admin-cli"))("on %s", (runtime) => {
     admin = `http://127.0.0.1:${adminPort}`;
     const headers = { "x-request-id": "cli-1" };
     await post(`${proxy.url}/v1/completions`, { prompt: "hello", max_tokens: 2 }, { headers });
-    await ask(`${proxy.url}/no/such/path`, { headers: { "x-request-id": "cli-2" } });
+    await ask(`${proxy.url}/no/%C2%9B%E2%80%AE`, { headers: { "x-request-id": "cli-2" } });
   });
   afterAll(() => stack.end());
 
@@ -62,6 +62,10 @@ describe.each(oneRuntime("admin-cli"))("on %s", (runtime) => {
     expect(explained.stdout).toMatch(/^cli-1: GP_OK 200\n/);
     expect(explained.stdout).toContain(`decode: 127.0.0.1:${engines[1]!.port} of pool decode`);
     expect(json("explain", "cli-1")).toMatchObject({ requestId: "cli-1", outcome: "GP_OK" });
+    const hostile = "/no/\u009b\u202e";
+    expect(run("explain", "cli-2").stdout).toContain("\n/no/\\x9B\\u202E at ");
+    expect(run("explain", "cli-2", "--json").stdout).toContain("/no/\\u009B\\u202E");
+    expect(json("explain", "cli-2")).toMatchObject({ path: hostile });
     expect(run("explain", "other")).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("no record"),

@@ -1,5 +1,6 @@
 /** What commands that ask a running proxy share: their options, their errors, and what a shell gets. */
 import { Command } from "commander";
+import { visibleIn, visibleJson } from "../../observe/visible.ts";
 import { print, printMessage } from "../print.ts";
 import { AdminClient } from "./admin-client.ts";
 import { AdminFailure } from "./admin-failure.ts";
@@ -35,7 +36,11 @@ export async function withAdmin(
   }
 }
 
-/** JSON where it is asked for, else a text. */
-export function show(switches: AdminCommandSwitches, value: object, text: () => string): void {
-  print(switches.json === true ? `${JSON.stringify(value, null, 2)}\n` : text());
+/** JSON where it is asked for, else a text. @param text of the value, whose strings no terminal obeys */
+export function show<Value extends object>(
+  switches: AdminCommandSwitches,
+  value: Value,
+  text: (value: Value) => string,
+): void {
+  print(switches.json === true ? visibleJson(value) : text(visibleIn(value)));
 }

@@ -42,7 +42,7 @@ export function configCommand(onCode: (code: number) => void): Command {
       withAdmin(switches, onCode, async (client) => {
         const changes = await changesOf(client, "GET", "/admin/config/diff", switches);
         if (changes === undefined) return exitCodes.failed;
-        show(switches, changes, () => changesText(changes, "a reload would change nothing"));
+        show(switches, changes, (said) => changesText(said, "a reload would change nothing"));
         return switches.exitCode && changes.changes.length > 0 ? exitCodes.unmet : exitCodes.done;
       }),
     );
@@ -72,7 +72,7 @@ export function reloadCommand(onCode: (code: number) => void): Command {
       async (client) => {
         const changes = await changesOf(client, "POST", "/admin/reload", switches);
         if (changes === undefined) return exitCodes.failed;
-        show(switches, changes, () => changesText(changes, "reloaded: nothing has changed"));
+        show(switches, changes, (said) => changesText(said, "reloaded: nothing has changed"));
         return exitCodes.done;
       },
       reloadTimeoutMs,
@@ -93,9 +93,10 @@ export function logLevelCommand(onCode: (code: number) => void): Command {
           : client.get<{ level: string; configured: string }>("PUT", "/admin/log-level", {
               body: { level },
             }));
-        const { configured } = now;
-        const until = now.level === configured ? "" : ` (${configured} after the next reload)`;
-        show(switches, now, () => `${now.level}${until}\n`);
+        show(switches, now, ({ level, configured }) => {
+          const until = level === configured ? "" : ` (${configured} after the next reload)`;
+          return `${level}${until}\n`;
+        });
         return exitCodes.done;
       }),
     );

@@ -1,6 +1,7 @@
 /** `global-proxy drain` and `undrain`: an engine takes nothing new, or takes requests again, at a running proxy. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
+import { visibleJson, visibleLines } from "../../observe/visible.ts";
 import { systemClock } from "../../transport/clock.ts";
 import type { AdminClient } from "../admin/admin-client.ts";
 import {
@@ -64,9 +65,9 @@ class Drainer {
     for (const name of pools) {
       const engines = await this.#ask("POST", `${pathOf(name, engine)}/${verb}`);
       all.push({ pool: name, engines });
-      if (json !== true) for (const one of engines) print(lineOf(name, one));
+      if (json !== true) for (const one of engines) print(visibleLines(lineOf(name, one)));
     }
-    if (json === true) print(`${JSON.stringify({ pools: all }, null, 2)}\n`);
+    if (json === true) print(visibleJson({ pools: all }));
     if (verb === "undrain" || wait !== true) return exitCodes.done;
     const deadlineMs = systemClock.nowMs() + timeout * 1_000;
     for (;;) {

@@ -30,7 +30,7 @@ export function statusCommand(onCode: (code: number) => void): Command {
     withAdmin(switches, onCode, async (client) => {
       const health = await client.get<Health>("GET", "/admin/health", { allowed: [503] });
       const pools = await poolsOf(client);
-      show(switches, { ...health, pools }, () => statusText(client.origin, health, pools));
+      show(switches, { ...health, pools }, (said) => statusText(client.origin, said));
       return health.status === "ok" ? exitCodes.done : exitCodes.unmet;
     }),
   );
@@ -49,7 +49,7 @@ export function enginesCommand(onCode: (code: number) => void): Command {
           const known = all.map(({ pool }) => pool).join(", ");
           throw new AdminFailure(`there is no pool "${switches.pool}": the pools are ${known}`);
         }
-        show(switches, { pools }, () => enginesText(pools));
+        show(switches, { pools }, (said) => enginesText(said.pools));
         return exitCodes.done;
       }),
     );
@@ -59,8 +59,12 @@ export async function poolsOf(client: AdminClient): Promise<readonly PoolReport[
   return (await client.get<{ pools: PoolReport[] }>("GET", "/admin/engines")).pools;
 }
 
-function statusText(origin: string, health: Health, pools: readonly PoolReport[]): string {
-  const { status, workers, poolsWithoutFitEngine: unfit = [] } = health;
+interface Status extends Health {
+  readonly pools: readonly PoolReport[];
+}
+
+function statusText(origin: string, said: Status): string {
+  const { status, workers, pools, poolsWithoutFitEngine: unfit = [] } = said;
   const why = unfit.length > 0 ? ` (no fit engine in ${unfit.join(", ")})` : "";
   const head = `${origin}: ${status}${why}, ${workers.alive} of ${workers.configured} workers\n\n`;
   const rows = pools.map(({ pool, policy, waiting, engines }) => {

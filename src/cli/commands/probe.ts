@@ -1,5 +1,6 @@
 /** `global-proxy probe`: whether a running proxy lives, or is ready, as an exit code, where there is no `curl`. */
 import { Argument, type Command, InvalidArgumentError } from "commander";
+import { visibleLines } from "../../observe/visible.ts";
 import {
   type AdminCommandSwitches,
   adminCommand,
@@ -31,7 +32,7 @@ export function probeCommand(onCode: (code: number) => void): Command {
         onCode,
         async (client) => {
           const response = await client.ask("GET", paths[what]);
-          if (response.status === 200) print(`${response.text.trim()}\n`);
+          if (response.status === 200) print(`${visibleLines(response.text.trim())}\n`);
           else printMessage("error", client.problemOf(paths[what], response));
           return response.status === 200 ? exitCodes.done : exitCodes.failed;
         },

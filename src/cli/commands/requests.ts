@@ -39,7 +39,7 @@ export function requestsCommand(onCode: (code: number) => void): Command {
       withAdmin(switches, onCode, async (client) => {
         const all = await client.get<Lists>("GET", "/admin/requests");
         const requests = all[lists[switches.list]] ?? [];
-        show(switches, { requests }, () => listText(requests));
+        show(switches, { requests }, (said) => listText(said.requests));
         return exitCodes.done;
       }),
     );
@@ -52,7 +52,7 @@ export function explainCommand(onCode: (code: number) => void): Command {
       withAdmin(switches, onCode, async (client) => {
         const path = `/admin/explain/${encodeURIComponent(id)}`;
         const one = await client.get<Explained>("GET", path);
-        show(switches, one, () => explainText(one));
+        show(switches, one, explainText);
         return exitCodes.done;
       }),
     );

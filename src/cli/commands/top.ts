@@ -1,5 +1,6 @@
 /** `global-proxy top`: the engines of a running proxy and its rates, live in the terminal. */
 import { type Command, InvalidArgumentError } from "commander";
+import { visible } from "../../observe/visible.ts";
 import { systemClock } from "../../transport/clock.ts";
 import type { AdminClient } from "../admin/admin-client.ts";
 import {
@@ -144,7 +145,7 @@ class Top {
       rows,
       hasColours,
     });
-    if (this.#problem !== "") lines[1] = this.#problem.slice(0, columns);
+    if (this.#problem !== "") lines[1] = visible(this.#problem).slice(0, columns);
     this.#screen.draw(lines);
   }
 }

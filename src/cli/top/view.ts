@@ -1,5 +1,6 @@
 /** The page of `top` as lines of text, from what is known at one moment. */
 import type { EngineReport, PoolReport } from "../../control/admin/engines.ts";
+import { visibleIn } from "../../observe/visible.ts";
 import { duration, short } from "../admin/columns.ts";
 import { stateText } from "../commands/fleet.ts";
 import type { Rates, Sample } from "./sample.ts";
@@ -32,7 +33,7 @@ export interface View {
 const barCells = 16;
 
 export function linesOf(view: View): string[] {
-  const { origin, sample, rates, sortKey, columns, rows, hasColours } = view;
+  const { origin, sample, rates, sortKey, columns, rows, hasColours } = visibleIn(view);
   const lines = [
     `global-proxy top  ${origin}  ${new Date(sample.atMs).toISOString().slice(11, 19)}`,
     ratesLine(rates),
