@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { codeOf } from "./client.ts";
 import { response } from "./engine.ts";
+import { a, ask as askModel, b, get, worldOf } from "./model-fleets.ts";
 import { World } from "./world.ts";
 
 function healthOf(world: World) {
@@ -35,3 +36,31 @@ for (const role of ["prefill", "decode"] as const) {
     });
   }
 }
+
+test("a model without engines leaves the proxy ready as long as another one is served", () => {
+  const world = worldOf({
+    models: [
+      { model: "llama", ...a, dialect: "vllm-nixl" },
+      { model: "qwen", ...b, dialect: "vllm-nixl" },
+    ],
+  });
+  const healthy = () => get(world, "/health");
+  const [llama, qwen] = [world.decode.slice(0, 2), world.decode.slice(2)];
+  const lose = (model: string, engines: typeof world.decode) => {
+    for (const engine of engines) engine.connects("refused");
+    for (const { socket } of engines.flatMap(({ connections }) => connections)) socket.destroy();
+    expect(askModel(world, model).status).toBe(502);
+  };
+  for (const engine of world.decode) {
+    const { script } = engine;
+    engine.script = (request, connection) =>
+      request.startLine.startsWith("GET /health")
+        ? connection.send(response("{}"))
+        : script(request, connection);
+  }
+  lose("qwen", qwen);
+  expect(healthy().status).toBe(200);
+  lose("llama", llama);
+  const bad = healthy();
+  expect([bad.status, bad.json.error.code]).toEqual([503, "GP_NOT_READY"]);
+});

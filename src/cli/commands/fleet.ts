@@ -16,6 +16,7 @@ interface Health {
   readonly status: string;
   readonly workers: { readonly alive: number; readonly configured: number };
   readonly poolsWithoutFitEngine?: readonly string[];
+  readonly sparedPoolsWithoutFitEngine?: readonly string[];
 }
 
 interface PoolSwitches extends AdminCommandSwitches {
@@ -64,7 +65,8 @@ interface Status extends Health {
 }
 
 function statusText(origin: string, said: Status): string {
-  const { status, workers, pools, poolsWithoutFitEngine: unfit = [] } = said;
+  const { status, workers, pools, poolsWithoutFitEngine: needed = [] } = said;
+  const unfit = [...needed, ...(said.sparedPoolsWithoutFitEngine ?? [])];
   const why = unfit.length > 0 ? ` (no fit engine in ${unfit.join(", ")})` : "";
   const head = `${origin}: ${status}${why}, ${workers.alive} of ${workers.configured} workers\n\n`;
   const rows = pools.map(({ pool, policy, waiting, engines }) => {

@@ -7,12 +7,16 @@ import { json } from "./response.ts";
 import type { AdminRoute } from "./route.ts";
 import { count, named } from "./schemas.ts";
 
+const pools = z.array(z.string()).readonly().optional();
 const healthSchema = named(
   "Health",
   z.object({
     status: z.enum(["ok", "draining", "down", "not-ready"]),
     workers: z.object({ alive: count, configured: count }),
-    poolsWithoutFitEngine: z.array(z.string()).readonly().optional().describe("If `not-ready`."),
+    poolsWithoutFitEngine: pools.describe("If `not-ready`: of routes that can serve nothing."),
+    sparedPoolsWithoutFitEngine: pools.describe(
+      "If `ok` or `not-ready`: of models whose route can still serve another one.",
+    ),
   }),
 );
 type Health = Readonly<z.output<typeof healthSchema>>;
@@ -27,7 +31,7 @@ export const healthRoutes: readonly AdminRoute[] = [
     path: "/admin/health",
     id: "getHealth",
     summary:
-      "Ready to serve? 503 if a route has a pool without a fit engine, or if it is not live.",
+      "Ready to serve? 503 if a route has no fit engine in a pool that it needs, or if it is not live.",
     responses,
     respond({ source, clock }) {
       const report = health(source, clock.wallMs());
@@ -54,19 +58,24 @@ export function live({ workers: { alive, configured }, isDraining }: AdminSource
   return { status, workers: { alive, configured } };
 }
 
-/** The same, and whether a route has a pool without a fit engine. @param nowMs since the epoch */
+/** The same, and whether each route has the fit engines that it needs. @param nowMs since the epoch */
 export function health(source: AdminSource, nowMs: number): Health {
   const report = live(source);
   if (report.status !== "ok") return report;
-  const pools = new Map(source.pools.map((pool) => [pool.name, pool]));
-  const routes = source.config.servers.flatMap((server) => server.routes.flatMap(legRoutes));
-  const unfit = unfitPools(
-    routes.map(({ prefill, target }) => ({
-      prefillPool: prefill && "pool" in prefill ? pools.get(prefill.pool) : undefined,
-      targetPool: target && "pool" in target ? pools.get(target.pool) : undefined,
-    })),
+  const byName = new Map(source.pools.map((pool) => [pool.name, pool]));
+  const routes = source.config.servers.flatMap((server) => server.routes.map(legRoutes));
+  const { needed, spared } = unfitPools(
+    routes.map((models) =>
+      models.map(({ prefill, target }) => ({
+        prefillPool: prefill && "pool" in prefill ? byName.get(prefill.pool) : undefined,
+        targetPool: target && "pool" in target ? byName.get(target.pool) : undefined,
+      })),
+    ),
     nowMs,
   );
-  if (unfit.length === 0) return report;
-  return { ...report, status: "not-ready", poolsWithoutFitEngine: unfit };
+  return {
+    ...report,
+    ...(needed.length > 0 && { status: "not-ready", poolsWithoutFitEngine: needed }),
+    ...(spared.length > 0 && { sparedPoolsWithoutFitEngine: spared }),
+  };
 }

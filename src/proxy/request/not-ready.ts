@@ -1,6 +1,6 @@
 /**
- * Requests that the proxy is not ready for. `GET /health` of clients is one while a route of the server has no fit
- * engine, also if the engine that would respond is well itself.
+ * Requests that the proxy is not ready for. `GET /health` of clients is one while a route of the server can serve
+ * nothing, also if the engine that would respond is well itself.
  */
 import { unfitPools } from "../../pool/health/readiness.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
@@ -26,8 +26,8 @@ function failedHealthCheck(
 ): Outcome | undefined {
   if (!path.endsWith("/health") || (method !== "GET" && method !== "HEAD")) return undefined;
   if (!route.byEndpoint) return undefined;
-  const pools = unfitPools(
-    server.routes.flatMap((one) => one.legRoutes),
+  const { needed: pools } = unfitPools(
+    server.routes.map((one) => one.legRoutes),
     clock.wallMs(),
   );
   if (pools.length === 0) return undefined;

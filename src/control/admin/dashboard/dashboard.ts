@@ -178,9 +178,10 @@ export class Dashboard {
     const failure = outcomes
       .filter(({ fault }) => fault !== "client" && fault !== "none")
       .sort((a, b) => lately(b) - lately(a))[0];
+    const { poolsWithoutFitEngine = [], sparedPoolsWithoutFitEngine = [] } = health(source, nowMs);
     return verdictOf({
       fleet,
-      unfitPools: health(source, nowMs).poolsWithoutFitEngine ?? [],
+      unfitPools: [...poolsWithoutFitEngine, ...sparedPoolsWithoutFitEngine],
       ended: this.#outcomes.allLately,
       failed: this.#outcomes.lately,
       failure,
