@@ -276,3 +276,9 @@ test("a reload changes the models of a route, and no request is lost", () => {
   expect(ask(world, "llama").status).toBe(200);
   world.expectNothingLeft();
 });
+
+test("a name that is longer than any model's reaches no expression, which could take long over it", () => {
+  const world = worldOf({ models: [{ model: "~^x", ...a }] });
+  expect(ask(world, "x".repeat(256)).status).toBe(200);
+  expect(ask(world, "x".repeat(257)).status).toBe(404);
+});

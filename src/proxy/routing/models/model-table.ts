@@ -6,6 +6,7 @@
 import { entryRoute, modelEntries } from "../../../config/model-routes.ts";
 import type { RouteConfig } from "../../../config/schema/schema.ts";
 import { autoModels } from "../../../config/schema/server/models.ts";
+import { modelNameCharsMax } from "../../../limits.ts";
 import type { Pool } from "../../../pool/pool.ts";
 import type { ServedModels } from "../../../pool/served-models.ts";
 import { type EngineModel, engineModelOf } from "../../context/engine-model.ts";
@@ -109,8 +110,14 @@ export class ModelTable<R extends ModelRoute> {
       this.exact.get(name) ??
       this.listed.get(name) ??
       this.#prefixes.find(([prefix]) => name.startsWith(prefix))?.[1] ??
-      this.#regexes.find(([matches]) => matches(context, name))?.[1]
+      this.#byRegex(context, name)
     );
+  }
+
+  /** A longer name finds none: some expressions take time that grows with its square, or worse. */
+  #byRegex(context: RequestContext, name: string): Group<R> | undefined {
+    if (name.length > modelNameCharsMax) return undefined;
+    return this.#regexes.find(([matches]) => matches(context, name))?.[1];
   }
 
   /** What the engines of `auto` entries list now. Made again once one of them lists something else. */
