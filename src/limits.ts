@@ -156,7 +156,7 @@ export const listedEnginesMax = 64;
 export const listTimeoutMs = 3_000;
 export const listBytesMax = 1_048_576;
 /** Models and adapters that one engine may list: how many, and characters of a name and of what is said of each. */
-export const listedModelsMax = 1_024;
+export const listedModelsMax = 16_384;
 export const modelNameCharsMax = 256;
 export const modelCardCharsMax = 4_096;
 /** Connections to ZeroMQ peers: time for one to greet, and waits before another try, which double up to the bound. */

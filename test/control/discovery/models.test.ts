@@ -114,6 +114,9 @@ it("what is no model of a list is left out, and no list is none", () => {
   expect(ids(Array.from({ length: listedModelsMax + 5 }, () => ({ id: "m" })))).toHaveLength(
     listedModelsMax,
   );
+  expect(ids(Array.from({ length: 10_000 }, (_, at) => ({ id: `adapter-${at}` })))).toHaveLength(
+    10_000,
+  );
   expect(ids({})).toBeUndefined();
   expect(modelsIn(Buffer.from("<html>"))).toBeUndefined();
 });
