@@ -120,6 +120,7 @@ const ways: Readonly<Record<Name, () => World>> = {
       config: { auth: { tenantHeader: { name: "X-Tenant", from: ["0.0.0.0/0", "unix"] } } },
     }),
   modelForbidden: () => asked("decode", isWell, limited({ models: ["another"] })),
+  unknownResponse: () => told(get(`/v1/responses/resp_${"0".repeat(48)}`)),
   requestLimit: () => asked("decode", isWell, limited({ requestsPerMinute: 1 }), 2),
   tokenLimit: () => asked("decode", isWell, limited({ tokensPerMinute: 1 }), 2),
   inFlightLimit: () => asked("decode", hangs, limited({ inFlightMax: 1 }), 2),

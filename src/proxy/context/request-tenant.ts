@@ -15,8 +15,14 @@ export interface RequestTenant {
   readonly countsTokens: boolean;
   /** Whether it may be served by this model, and be told of it. */
   mayUse(model: string): boolean;
-  /** The body has come. @param generates it has a prompt to charge. @returns why the request ends here */
-  admitBody(generates: boolean): Outcome | undefined;
+  /**
+   * The body has come.
+   *
+   * @param generates it has a prompt to charge
+   * @param needsModel false = it is about something that a model has made for this tenant
+   * @returns why the request ends here
+   */
+  admitBody(generates: boolean, needsModel: boolean): Outcome | undefined;
   /** How much of the limits is left, as header lines for the client. */
   limitLines(): string;
   /** The request is over: gives back what it has, and charges what is known now. */

@@ -23,6 +23,13 @@ export const tenantOutcomes = {
     "no",
     "This tenant may not use the model; a request has to name one that it may.",
   ),
+  unknownResponse: outcome(
+    "GP_UNKNOWN_RESPONSE",
+    404,
+    "client",
+    "no",
+    "No stored response has this id.",
+  ),
   requestLimit: outcome(
     "GP_REQUEST_LIMIT",
     429,

@@ -30,7 +30,7 @@ import { type RequestTimers, requestTimers } from "./request-timers.ts";
 import { closeStatus, returnedOutcome } from "./returned-outcome.ts";
 import { scanBody } from "./scan-body.ts";
 import { recordedMeter, takeMeter } from "./take-meter.ts";
-import { tenantOf } from "./tenant-of.ts";
+import { admitBody, tenantOf } from "./tenant-of.ts";
 
 export class RequestHandler implements ExchangeRequest {
   readonly context: RequestContext;
@@ -192,7 +192,7 @@ export class RequestHandler implements ExchangeRequest {
     if (generating) this.#timers?.comment(this.members);
     this.#generates = isPost && (generating !== undefined || !route.byEndpoint);
     context.meter ??= takeMeter(context, route, this.worker, this.#generates);
-    const refusal = problem ?? context.tenant?.admitBody(this.#generates);
+    const refusal = problem ?? admitBody(context, route, endpoint, this.#generates);
     if (refusal !== undefined) this.ended(refusal);
     else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);

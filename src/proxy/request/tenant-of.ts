@@ -1,6 +1,9 @@
-/** Asks whose a request is, if it has to say so. */
+/** Asks whose a request is, if it has to say so, and whether it may have what its body asks for. */
+import type { Endpoint } from "../../dialects/endpoints/endpoint.ts";
+import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestTenant } from "../context/request-tenant.ts";
+import { strangersResponse } from "../response/stored-response.ts";
 import type { Route } from "../routing/route.ts";
 import type { Routed } from "../routing/server.ts";
 import type { RequestServices } from "./request-services.ts";
@@ -18,6 +21,25 @@ export function tenantOf(
   if (gate === undefined || !asksForKey(routed)) return undefined;
   context.isOpen = isOpen(context, routed.route!);
   return context.isOpen ? undefined : gate.enter(context, settled);
+}
+
+/**
+ * The body has come.
+ *
+ * @param generates it has a prompt to charge
+ * @returns why the request ends here
+ */
+export function admitBody(
+  context: RequestContext,
+  route: Route,
+  endpoint: Endpoint | undefined,
+  generates: boolean,
+): Outcome | undefined {
+  if (context.isOpen) return undefined;
+  const stranger =
+    route.byEndpoint && strangersResponse(context, endpoint, route.enginePath(context));
+  if (stranger) return stranger;
+  return context.tenant?.admitBody(generates, endpoint?.servedBy !== "storing-engine");
 }
 
 /** What the configuration itself responds is for all. */

@@ -1,8 +1,9 @@
 /**
  * Responses that their engine stores (`/v1/responses`). The id of each says which engine that is: requests that name it
  * find their way from any worker, after a reload, and through another proxy of the same engines, and nothing has to be
- * remembered here.
+ * remembered here. Where tenants are known the id also says whose it is: it is the id of nothing for all others.
  */
+import { createHash } from "node:crypto";
 import type { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
@@ -12,10 +13,14 @@ import { isFalse, lacksRequired, memberValueOf } from "../../dialects/shared/mem
 import { crc32Text } from "../../policies/shared/crc32.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { Pool } from "../../pool/pool.ts";
+import { type Outcome, outcomes } from "../context/outcomes.ts";
+import type { RequestContext } from "../context/request-context.ts";
 
-/** As engines' own ids: 32 digits, of which here the last eight are the engine's. */
-const ourId = /^resp_[0-9a-f]{24}([0-9a-f]{8})$/;
+/** Random digits, those of the tenant if any, the engine's. Without a tenant it is as long as engines' own ids. */
+const ourId = /^resp_([0-9a-f]{24})([0-9a-f]{16})?([0-9a-f]{8})$/;
+const tenantDigits = 16;
 const randomDigits = 24;
+const quote = 0x22;
 /** A longer value is no id. */
 const idBytesMax = 130;
 
@@ -24,27 +29,44 @@ function tagOf({ name }: Engine): string {
   return crc32Text(name).toString(16).padStart(8, "0");
 }
 
-/** Has the engine give its response such an id, unless the client gives one, wants nothing stored, or is rejected. */
+/**
+ * The engine finds a response by the whole id alone, so a tenant cannot put its own digits into the id of another. That
+ * the other's are its own, too, has a chance of 2^-64 for each id.
+ */
+function tenantTag(tenant: string, random: string): string {
+  const digest = createHash("sha256").update(`${random} ${tenant}`).digest("hex");
+  return digest.slice(0, tenantDigits);
+}
+
+/**
+ * Has the engine give its response such an id, unless the client gives one, wants nothing stored, or is rejected. A
+ * tenant gives none: it could be that of another tenant's response, which the engine would replace.
+ */
 export function nameStoredResponse(
   edits: Edits,
   members: TopLevel,
   endpoint: Endpoint | undefined,
   engine: Engine,
   ids: IdGenerator,
+  tenant: string,
 ): void {
   if (endpoint === undefined || !isGenerating(endpoint)) return;
   const { storage } = endpoint;
-  if (storage === undefined || members.indexOf(storage.id) >= 0) return;
-  if (isFalse(members, storage.isStored) || lacksRequired(members, endpoint)) return;
-  const id = `"resp_${ids.secret().slice(0, randomDigits)}${tagOf(engine)}"`;
-  edits.appendMember(storage.id, Buffer.from(id));
+  if (storage === undefined) return;
+  const isGiven = members.indexOf(storage.id) >= 0;
+  if (isGiven && tenant === "") return;
+  // Behind the client's: of a name that is there twice engines take the last one.
+  if (!isGiven && (isFalse(members, storage.isStored) || lacksRequired(members, endpoint))) return;
+  const random = ids.secret().slice(0, randomDigits);
+  const owner = tenant === "" ? "" : tenantTag(tenant, random);
+  edits.appendMember(storage.id, Buffer.from(`"resp_${random}${owner}${tagOf(engine)}"`));
 }
 
 /** The stored response that a request continues; "" = none. */
 export function previousResponse(endpoint: Endpoint, members: TopLevel): string {
   const storage = isGenerating(endpoint) ? endpoint.storage : undefined;
   const value = storage && memberValueOf(members, storage.previous);
-  if (value === undefined || value[0] !== 0x22 || value.length > idBytesMax) return "";
+  if (value === undefined || value[0] !== quote || value.length > idBytesMax) return "";
   return value.toString("latin1", 1, value.length - 1);
 }
 
@@ -58,9 +80,34 @@ export function requestedResponse(
   return endpoint === undefined || members === undefined ? "" : previousResponse(endpoint, members);
 }
 
+/**
+ * Why a request may not have the stored response that it names: for all but its tenant no response has this id. Ids
+ * without a tenant are for requests without one.
+ *
+ * @param path as engines get it; what it may name otherwise than `/responses/ID` counts as an id, too
+ */
+export function strangersResponse(
+  { members, tenant }: RequestContext,
+  endpoint: Endpoint | undefined,
+  path: string,
+): Outcome | undefined {
+  const [, inPath] = /\/responses\/([^/]*)/.exec(path) ?? [];
+  if (inPath !== undefined && !isOwn(tenant?.name ?? "", inPath)) return outcomes.unknownResponse;
+  const storage = endpoint && isGenerating(endpoint) ? endpoint.storage : undefined;
+  const value = storage && members && memberValueOf(members, storage.previous);
+  if (value?.[0] !== quote) return undefined;
+  const id = value.toString("latin1", 1, value.length - 1);
+  return isOwn(tenant?.name ?? "", id) ? undefined : outcomes.unknownResponse;
+}
+
+function isOwn(tenant: string, id: string): boolean {
+  const [, random = "", owner] = ourId.exec(id) ?? [];
+  return tenant === "" ? owner === undefined : owner === tenantTag(tenant, random);
+}
+
 /** Index of the engine that stores the response; undefined = the id is not ours, or its engine has left the pool. */
 export function holderOf(pool: Pool, id: string): number | undefined {
-  const tag = id === "" ? undefined : ourId.exec(id)?.[1];
+  const tag = id === "" ? undefined : ourId.exec(id)?.[3];
   if (tag === undefined) return undefined;
   return pool.engines.find((engine) => tagOf(engine) === tag)?.index;
 }

@@ -31,7 +31,7 @@ export function legBody(
   embeddings?.edit(members, edits);
   renameModel(members, edits, context.engineModel);
   if (leg.name !== "decode") return edits;
-  nameStoredResponse(edits, members, endpoint, leg.engine!, worker.ids);
+  nameStoredResponse(edits, members, endpoint, leg.engine!, worker.ids, context.tenant?.name ?? "");
   if (mayAskForUsage(route, context)) askForUsage(members, edits);
   return edits;
 }

@@ -72,10 +72,10 @@ export class TenantVisit implements RequestTenant {
     return this.#tenant?.mayUse(model) ?? true;
   }
 
-  admitBody(generates: boolean): Outcome | undefined {
+  admitBody(generates: boolean, needsModel: boolean): Outcome | undefined {
     const tenant = this.#tenant;
     if (tenant === undefined) return undefined;
-    const limitsModel = this.#isCounted && tenant.limitsModels;
+    const limitsModel = needsModel && this.#isCounted && tenant.limitsModels;
     if (limitsModel && !tenant.mayUse(requestedModel(this.#context)))
       return outcomes.modelForbidden;
     const { tokensPerMinute } = tenant.limits;
