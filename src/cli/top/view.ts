@@ -30,7 +30,8 @@ export interface View {
   readonly hasColours: boolean;
 }
 
-const barCells = 16;
+/** So few that 80 columns show an engine of 16 characters up to its failures. */
+const barCells = 8;
 
 export function linesOf(view: View): string[] {
   const { origin, sample, rates, sortKey, columns, rows, hasColours } = visibleIn(view);
@@ -73,7 +74,7 @@ function poolLines(
     `  ${"engine".padEnd(width)}`,
     "state".padEnd(22),
     "in flight".padEnd(barCells + 5),
-    "tokens   KV  first byte  failures",
+    "tokens   KV  failures  first byte",
   ].join("  ");
   const most = Math.max(1, ...engines.map(({ inFlight }) => inFlight));
   const rows = sorted.map((one) => {
@@ -84,7 +85,7 @@ function poolLines(
       one.kvUse === undefined ? `${one.kvOpen}` : `${Math.round(one.kvUse * 100)}%`
     ).padStart(4);
     const first = (duration(one.firstByteMs) || "-").padStart(10);
-    const numbers = `${tokens} ${kv}  ${first}  ${`${one.failures}`.padStart(8)}`;
+    const numbers = `${tokens} ${kv}  ${`${one.failures}`.padStart(8)}  ${first}`;
     return `  ${one.engine.padEnd(width)}  ${state}  ${load}  ${numbers}`;
   });
   return [`${pool}  ${policy}${queue}`, heading, ...rows, ""];

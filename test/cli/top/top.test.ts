@@ -74,3 +74,8 @@ test("no line is wider and no page longer than the terminal, with colours or wit
   }
   expect(linesOf(view(engines, { rows: 200 })).join("\n")).toContain("ejected (failing)");
 });
+
+test("80 columns show each engine up to its failures", () => {
+  const lines = linesOf(view([engine("127.0.0.1:18102", { failures: 77 })], { columns: 80 }));
+  expect(lines.find((line) => line.includes("127.0.0.1:18102"))).toMatch(/ 77(\s|$)/);
+});
