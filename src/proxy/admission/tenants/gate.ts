@@ -89,7 +89,10 @@ export class TenantGate {
       const name = context.head.fields.get(this.#header) ?? "";
       if (name !== "") return this.#named(name);
     }
-    return anonymous === undefined ? outcomes.unauthorized : this.#known(anonymous);
+    if (anonymous !== undefined) return this.#known(anonymous);
+    if ((keyFile ?? jwt) !== undefined) return outcomes.unauthorized;
+    const message = "No trusted proxy in front has named the tenant of this request.";
+    return { ...outcomes.unauthorized, message };
   }
 
   /** A tenant that the operator has named, in the key file or as `anonymous`. */

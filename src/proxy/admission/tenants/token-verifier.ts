@@ -66,6 +66,8 @@ export class TokenVerifier {
       ...(issuer !== undefined && { issuer }),
       ...(audience !== undefined && { audience }),
       algorithms: "secret" in this.#keys ? secretAlgorithms : publicAlgorithms,
+      // Without it a token that leaks is good for ever.
+      requiredClaims: ["exp"],
       clockTolerance: tokenClockSkewSeconds,
       currentDate: new Date(nowMs),
     };

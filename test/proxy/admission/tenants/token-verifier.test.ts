@@ -27,10 +27,15 @@ function verifier(keys: TokenKeys, more: Partial<JwtConfig> = {}) {
 }
 
 const signed = (payload: JWTPayload, key = 0) =>
-  new SignJWT(payload).setProtectedHeader({ alg: "ES256" }).sign(pairs[key]!.privateKey);
+  new SignJWT({ exp: farSeconds, ...payload })
+    .setProtectedHeader({ alg: "ES256" })
+    .sign(pairs[key]!.privateKey);
 const hashed = (payload: JWTPayload, with_: string) =>
-  new SignJWT(payload).setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode(with_));
+  new SignJWT({ exp: farSeconds, ...payload })
+    .setProtectedHeader({ alg: "HS256" })
+    .sign(new TextEncoder().encode(with_));
 
+const farSeconds = startSeconds + 86_400;
 const soon = { exp: startSeconds + 60 };
 
 test("any key of the set may have signed, also where tokens do not say which", async () => {
@@ -66,6 +71,7 @@ describe("is refused:", () => {
       return `${head}.${Buffer.from('{"tenant":"b"}').toString("base64url")}.${signature}`;
     },
     "one that is not valid yet": () => signed({ tenant: "a", nbf: startSeconds + 60 }),
+    "one that never expires": () => signed({ tenant: "a", exp: undefined } as never),
     "one that has expired": () => signed({ tenant: "a", exp: startSeconds - 60 }),
     "one without a tenant": () => signed({ ...soon }),
     "one whose tenant is no text": () => signed({ tenant: ["a"] }),
