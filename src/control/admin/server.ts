@@ -18,6 +18,7 @@ import {
 } from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 import { type AdminAccess, type ListenerName, readAccess } from "./access.ts";
+import { Connections } from "./connections.ts";
 import { type AdminResponse, type AdminStream, adminProblem } from "./response.ts";
 
 export interface AdminRequest {
@@ -124,14 +125,25 @@ export class AdminServer {
     const http = createServer(
       {
         maxHeaderSize: adminHeadBytesMax,
-        requestTimeout: adminRequestTimeoutMs,
-        headersTimeout: adminRequestTimeoutMs,
         keepAliveTimeout: adminRequestTimeoutMs,
       },
-      (request, response) => void this.#serve(request, response),
+      (request, response) => {
+        request.once("end", () => {
+          if (response.writableFinished) return;
+          connections.begin(request.socket);
+          response.once("close", () => connections.end(request.socket));
+        });
+        void this.#serve(request, response);
+      },
     );
-    const listener = createListener({ noDelay: true }, (socket) => http.emit("connection", socket));
-    listener.maxConnections = adminConnectionsMax;
+    // Bun has no times for these connections, and Node looks at them only every 30 s.
+    const connections = new Connections({
+      max: adminConnectionsMax,
+      requestTimeoutMs: adminRequestTimeoutMs,
+    });
+    const listener = createListener({ noDelay: true }, (socket) => {
+      if (connections.add(socket)) http.emit("connection", socket);
+    });
     const inherited = this.#inherited?.key === key ? this.#inherited : undefined;
     this.#inherited = undefined;
     await new Promise<void>((resolve, reject) => {
@@ -145,8 +157,6 @@ export class AdminServer {
         resolve,
       );
     });
-    // From now on Node looks at the times of its connections.
-    http.emit("listening");
     // An error of one connection must not end the proxy.
     listener.on("error", () => {});
     http.on("error", () => {});
