@@ -114,11 +114,12 @@ describe.each(oneRuntime("admin-cli"))("on %s", (runtime) => {
     expect(run("log-level").stdout).toBe("notice\n");
   });
 
-  test("what is wrong is said in plain words, with an exit code", () => {
+  test("what is wrong is said in plain words, with an exit code", async () => {
     const wrong = stack.write("wrong", "another-token");
     const refused = stack.run("status", "--admin", admin, "--token-file", wrong);
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/refuses the token/) });
-    const nobody = stack.run("status", "--admin", "127.0.0.1:1");
+    const [free] = (await freePorts(1)) as [number];
+    const nobody = stack.run("status", "--admin", `127.0.0.1:${free}`);
     expect(nobody).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/no answer of .*refused/),

@@ -31,10 +31,9 @@ export class AdminClient {
       return { status: response.status, text, body: parsed(text) };
     } catch (error) {
       const { message, cause, code } = error as Error & { cause?: Error; code?: string };
-      const isRefused = [code, (cause as { code?: string } | undefined)?.code].includes(
-        "ECONNREFUSED",
-      );
-      const why = isRefused ? "connection refused" : cause?.message || message;
+      const codes = [code, (cause as { code?: string } | undefined)?.code];
+      const known = codes.map((one) => whyByCode[one ?? ""]).find((one) => one !== undefined);
+      const why = known ?? (cause?.message || message);
       throw new AdminFailure(
         `no answer of ${this.origin}: ${why}; does the proxy run, with this admin listener?`,
       );
@@ -67,6 +66,13 @@ export class AdminClient {
     return `${this.origin}${path} responds with ${status} ${text.slice(0, 1_000)}; is it an admin listener?`;
   }
 }
+
+/** Runtimes have words of their own for these. */
+const whyByCode: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "it closed the connection",
+  UND_ERR_SOCKET: "it closed the connection",
+};
 
 function parsed(text: string): object {
   try {
