@@ -8,7 +8,7 @@ export const hidden = "***";
 
 /** Parts of the names of headers, parameters, variables and attributes whose values are secret. */
 const secretName =
-  /authori[sz]ation|api[-_]?key|auth[-_]?key|secret|token(?!i|s)|password|passwd|cookie/i;
+  /authori[sz]ation|api[-_]?key|auth[-_]?key|x[-_][\w-]{1,64}[-_]key$|secret|token(?!i|s)|password|passwd|cookie/i;
 const variable = /\$\{?\w+\}?/;
 
 /** Each costs a time linear in the text, which a client may have written. */
@@ -18,7 +18,7 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\b(Bearer|Basic)([ \t]{1,4})(?!\$)[^\s"'\\,;]{3,}/gi, `$1$2${hidden}`],
   [/\b(?:sk|hf|ghp|xox[abp])[-_][A-Za-z0-9_-]{8,}/g, hidden],
   [
-    /((?:api[-_]?key|auth[-_]?key|secret|token|password|passwd)=)(?!\$)[^\s&"';,]+/gi,
+    /((?:api[-_]?key|auth[-_]?key|[?&]key|secret|token|password|passwd)=)(?!\$)[^\s&"';,]+/gi,
     `$1${hidden}`,
   ],
 ];

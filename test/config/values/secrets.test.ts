@@ -1,7 +1,7 @@
 /** What is dumped or logged ends in tickets and chats: a key in it has to be changed everywhere. */
 import { describe, expect, it, test } from "vitest";
 import { configSchema } from "../../../src/config/schema/schema.ts";
-import { maskConfig, maskText } from "../../../src/config/values/secrets.ts";
+import { isSecretName, maskConfig, maskText } from "../../../src/config/values/secrets.ts";
 import { toFullYaml, toYaml } from "../../../src/config/yaml/write-yaml.ts";
 
 describe("in a line of text", () => {
@@ -17,6 +17,7 @@ describe("in a line of text", () => {
       'request: "GET /v1/models?api_key=*** HTTP/1.1"',
     ],
     ["access_token=hunter2;x", "access_token=***;x"],
+    ["http://collector/v1/traces?key=hunter2", "http://collector/v1/traces?key=***"],
   ])("%s", (text, masked) => {
     expect(maskText(text)).toBe(masked);
   });
@@ -28,6 +29,7 @@ describe("in a line of text", () => {
     "Bearer $http_x_key",
     "api_key=$arg_key",
     "max_tokens=5 tokens=7",
+    "hash_key=7&monkey=8",
     "task-force risk-assessment-of-all",
   ])("%s has no secret", (text) => {
     expect(maskText(text)).toBe(text);
@@ -99,6 +101,13 @@ test("a configuration shows where its secrets are, and none of them", () => {
   expect(toYaml(masked)).toContain("***");
   expect(toFullYaml(masked)).not.toContain(secret);
   expect(JSON.stringify(config)).toContain(secret);
+});
+
+test("names of headers that carry a key are known, and others are not", () => {
+  const secret = ["X-Engine-Key", "x-goog-api-key", "http_x_engine_key", "X-Vault-Token"];
+  const open = ["hashKey", "modelSplitKey", "keyFile", "Idempotency-Key", "http_x_keyboard"];
+  expect(secret.filter((name) => !isSecretName(name))).toEqual([]);
+  expect(open.filter(isSecretName)).toEqual([]);
 });
 
 test("headers for a collector are hidden, whatever their names", () => {
