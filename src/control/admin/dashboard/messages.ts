@@ -4,8 +4,7 @@
  */
 import type { EngineStateReport } from "../../../pool/health/engine-state.ts";
 import type { CacheKnowledge } from "../../../prefix-cache/cache-knowledge.ts";
-import type { RequestRecord } from "../../../proxy/context/request-record.ts";
-import type { EngineFlow } from "../../../proxy/worker/engine-flows.ts";
+import type { RequestLists } from "../../../proxy/worker/explanations.ts";
 
 /** By the names of events. */
 export interface Messages {
@@ -153,15 +152,8 @@ export const loadFields = [
 ] as const;
 export type LoadField = (typeof loadFields)[number];
 
-export interface RequestsMessage {
-  /** Those that wait in a queue among them. */
-  readonly running: readonly RequestRecord[];
-  readonly recent: readonly RequestRecord[];
-  readonly failed: readonly RequestRecord[];
-  readonly slowToStart: readonly RequestRecord[];
-  readonly slowToEnd: readonly RequestRecord[];
-  readonly flows: readonly EngineFlow[];
-}
+/** Of all workers. */
+export type RequestsMessage = RequestLists;
 
 /** Requests that ended in one way, other than well. */
 export interface OutcomeCount {
