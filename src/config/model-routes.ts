@@ -30,6 +30,12 @@ export function legRoutes(route: RouteConfig): readonly RouteConfig[] {
   return entries.length === 0 ? [route] : entries.map((entry) => entryRoute(route, entry));
 }
 
+/** The same without entries that get no requests: what may be needed to serve the route. */
+export function servingRoutes(route: RouteConfig): readonly RouteConfig[] {
+  const entries = modelEntries(route).filter(({ weight }) => weight > 0);
+  return entries.length === 0 ? legRoutes(route) : entries.map((entry) => entryRoute(route, entry));
+}
+
 /** The same route with other dialects, for each entry's own too. */
 export function withDialects(
   route: RouteConfig,

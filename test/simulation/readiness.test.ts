@@ -64,3 +64,26 @@ test("a model without engines leaves the proxy ready as long as another one is s
   const bad = healthy();
   expect([bad.status, bad.json.error.code]).toEqual([503, "GP_NOT_READY"]);
 });
+
+test("an entry that gets no requests makes the proxy neither ready nor unready", () => {
+  const health = (lost: "a" | "b") => {
+    const world = worldOf({
+      models: [
+        { model: "llama", ...a, dialect: "vllm-nixl" },
+        { model: "llama", ...b, dialect: "vllm-nixl", weight: 0 },
+      ],
+    });
+    const engines = { a: world.decode.slice(0, 2), b: world.decode.slice(2) };
+    for (const engine of engines[lost]) engine.connects("refused");
+    for (const engine of world.decode) engine.script = (_, { send }) => send(response("{}"));
+    return { world, engines };
+  };
+  const idle = health("b");
+  expect(get(idle.world, "/health").status).toBe(200);
+  const down = health("a");
+  askModel(down.world, "llama");
+  for (const { socket } of down.engines.a.flatMap(({ connections }) => connections))
+    socket.destroy();
+  askModel(down.world, "llama");
+  expect(get(down.world, "/health").status).toBe(503);
+});

@@ -1,6 +1,6 @@
 /** Whether the proxy serves: for balancers, probes and people. */
 import { z } from "zod";
-import { legRoutes } from "../../config/model-routes.ts";
+import { servingRoutes } from "../../config/model-routes.ts";
 import { unfitPools } from "../../pool/health/readiness.ts";
 import type { AdminSource } from "./admin-source.ts";
 import { json } from "./response.ts";
@@ -63,7 +63,7 @@ export function health(source: AdminSource, nowMs: number): Health {
   const report = live(source);
   if (report.status !== "ok") return report;
   const byName = new Map(source.pools.map((pool) => [pool.name, pool]));
-  const routes = source.config.servers.flatMap((server) => server.routes.map(legRoutes));
+  const routes = source.config.servers.flatMap((server) => server.routes.map(servingRoutes));
   const { needed, spared } = unfitPools(
     routes.map((models) =>
       models.map(({ prefill, target }) => ({

@@ -27,7 +27,7 @@ function failedHealthCheck(
   if (!path.endsWith("/health") || (method !== "GET" && method !== "HEAD")) return undefined;
   if (!route.byEndpoint) return undefined;
   const { needed: pools } = unfitPools(
-    server.routes.map((one) => one.legRoutes),
+    server.routes.map((one) => one.servingRoutes),
     clock.wallMs(),
   );
   if (pools.length === 0) return undefined;

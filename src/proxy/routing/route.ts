@@ -163,6 +163,11 @@ export class Route {
     return this.models?.routes ?? [this];
   }
 
+  /** The same without those that get no requests. @see `servingRoutes` of the configuration */
+  get servingRoutes(): readonly Route[] {
+    return this.models?.servingRoutes ?? [this];
+  }
+
   /** The path as engines get it, which says what the request is for. */
   enginePath(context: RequestContext): string {
     const { target } = this.config;

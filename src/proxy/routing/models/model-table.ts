@@ -43,6 +43,8 @@ type Group<R> = readonly ModelTarget<R>[];
 export class ModelTable<R extends ModelRoute> {
   /** One for each entry, in the order of the configuration. */
   readonly routes: readonly R[];
+  /** Of entries with a weight; all, if none has one. */
+  readonly servingRoutes: readonly R[];
   /** Other names → what engines call the model. */
   readonly aliases: ReadonlyMap<string, EngineModel>;
   readonly exact: ReadonlyMap<string, Group<R>>;
@@ -70,6 +72,9 @@ export class ModelTable<R extends ModelRoute> {
       },
     }));
     this.routes = targets.map(({ target }) => target.route);
+    const weighed = targets.filter(({ target }) => target.weight > 0);
+    this.servingRoutes =
+      weighed.length > 0 ? weighed.map(({ target }) => target.route) : this.routes;
     const groups = new Map<string, ModelTarget<R>[]>();
     for (const { pattern, target } of targets) {
       if (target.weight > 0) groups.set(pattern, [...(groups.get(pattern) ?? []), target]);
