@@ -72,7 +72,7 @@ export class ControlPlane {
     this.#config = config;
     this.#ready = config;
     this.workers = countWorkers(config.workers, runtime);
-    this.#asker = new EngineAsker(() => this.#credentials.current.engineKeys);
+    this.#asker = new EngineAsker(() => this.#credentials.engineKeys);
     const deps = {
       asker: this.#asker,
       log: log.log.bind(log),
@@ -169,13 +169,8 @@ export class ControlPlane {
 
   /** Applies the current configuration once more, with what was discovered since. */
   async applyAgain(): Promise<void> {
-    const { current } = this.#credentials;
     try {
-      await this.#applyToWorkers(this.#config, current);
-      // They may have changed meanwhile.
-      if (current !== this.#credentials.current) {
-        this.#supervisor?.applyCredentials(this.#credentials.current);
-      }
+      await this.#applyToWorkers(this.#config, this.#credentials.current);
       this.#discovery.use(this.#config);
     } catch (error) {
       this.#discovery.restore(this.#config);
@@ -267,11 +262,14 @@ export class ControlPlane {
   }
 
   async #applyToWorkers(config: Config, credentials: Credentials): Promise<void> {
-    if (this.#options.isEnding() || this.#supervisor === undefined) return;
+    const supervisor = this.#supervisor;
+    if (this.#options.isEnding() || supervisor === undefined) return;
     const known = await this.#preparation.keysOf(this.#config);
-    const ready = await this.#preparation.ready(config, known);
-    await this.#supervisor.apply(ready, credentials);
-    this.#ready = ready;
+    await this.#credentials.handOver(credentials, async () => {
+      const ready = await this.#preparation.ready(config, known);
+      await supervisor.apply(ready, credentials);
+      this.#ready = ready;
+    });
   }
 
   #adminSource(): AdminSource {

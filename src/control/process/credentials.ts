@@ -47,6 +47,8 @@ export class CredentialFiles {
   #config: Config | undefined;
   #watched: WatchedFile[] = [];
   #current = noCredentials;
+  /** Those of a configuration that workers are being given; undefined = they have all that there is. */
+  #coming: Credentials | undefined;
 
   constructor(options: CredentialFilesOptions) {
     this.#options = options;
@@ -78,6 +80,29 @@ export class CredentialFiles {
     return this.#current;
   }
 
+  /** By pool, with those of a configuration that is coming: its engines are asked before it is in force. */
+  get engineKeys(): Credentials["engineKeys"] {
+    return { ...this.#current.engineKeys, ...this.#coming?.engineKeys };
+  }
+
+  /**
+   * Has workers given credentials together with a configuration. Keys that are read again meanwhile belong to the
+   * configuration before: workers get them only if that one stays in force.
+   * @param give rejects if it does
+   */
+  async handOver(credentials: Credentials, give: () => Promise<void>): Promise<void> {
+    const before = this.#current;
+    this.#coming = credentials;
+    let isSame = true;
+    try {
+      await give();
+      isSame = credentials === before;
+    } finally {
+      this.#coming = undefined;
+      if (isSame && this.#current !== before) this.#options.changed(this.#current);
+    }
+  }
+
   close(): void {
     for (const file of this.#watched) file.close();
     this.#watched = [];
@@ -90,7 +115,7 @@ export class CredentialFiles {
       if (isDeepStrictEqual(credentials, this.#current)) return;
       this.#current = credentials;
       log.notice(`${file} is read again: ${credentials.keys.length} API keys`);
-      changed(credentials);
+      if (this.#coming === undefined) changed(credentials);
     } catch (error) {
       log.error(`${(error as Error).message}; the keys that were read before stay in force`);
     }
