@@ -1,7 +1,8 @@
 /** Bounds of the main thread that an operator does not set: questions to engines, their sources, workers, upgrades. */
 
 /**
- * What is asked of engines while they run: how often, how long for an answer, how many at once, how large an answer.
+ * What is asked of engines while they run: how often, how long for an answer, how many at once, how large an answer
+ * (lists of models are the largest: vLLM says some 600 bytes of each).
  */
 export const probeIntervalMs = 1_000;
 export const probeTimeoutMs = 2_000;
@@ -11,7 +12,7 @@ export const probeTimeoutMs = 2_000;
  */
 export const detectionTimeoutMs = 30_000;
 export const probesAtOnceMax = 32;
-export const probeResponseBytesMax = 1_048_576;
+export const probeResponseBytesMax = 16_777_216;
 /** So many probes in a row without an answer, and what was found out before is forgotten. */
 export const probeFailuresMax = 3;
 /** What engines serve without is asked in every so many rounds once it is known: engines log each request. */
@@ -32,10 +33,11 @@ export const adminHeadBytesMax = 16_384;
 /** Bytes of a request's body there, and of the token. */
 export const adminBodyBytesMax = 1_048_576;
 export const secretBytesMax = 4_096;
-/** Broadcasts to engines: at one time, engines asked at once, longest wait for one, bytes kept of each response. */
+/** Broadcasts to engines: at one time, engines asked at once, longest wait for one, bytes read and shown of each response. */
 export const broadcastsMax = 4;
 export const broadcastAtOnce = 16;
 export const broadcastTimeoutMsMax = 600_000;
+export const broadcastReadBytesMax = 1_048_576;
 export const broadcastResponseBytesMax = 65_536;
 /** Each engine has so long to respond when a client asks for omni_proxy's report of health. */
 export const omniHealthTimeoutMs = 1_000;

@@ -224,6 +224,8 @@ export interface EngineProbe {
   readonly needs?: readonly string[];
   /** What the body of a 200 says, by the names of attributes. Numbers as they are written. */
   discovered(response: Buffer, engine: EngineInfo): Readonly<Record<string, string>>;
+  /** What of such a body is not used, to warn of. */
+  ignored?(response: Buffer): string | undefined;
 }
 
 /** Holds no state and does no I/O. */

@@ -21,9 +21,16 @@ export const modelsAttribute = "models";
  */
 export function modelsIn(response: Buffer): string | undefined {
   const data = listIn(response.toString());
-  if (data === undefined) return undefined;
-  const cards = data.filter(isCard).slice(0, listedModelsMax).map(withoutTimes);
-  return JSON.stringify(cards);
+  return data && JSON.stringify(usedOf(data).map(withoutTimes));
+}
+
+/** How many entries of the list are not used, and of how many. */
+export function ignoredModels(response: Buffer): {
+  readonly ignored: number;
+  readonly all: number;
+} {
+  const data = listIn(response.toString()) ?? [];
+  return { ignored: data.length - usedOf(data).length, all: data.length };
 }
 
 /** Of the attribute's value. */
@@ -38,6 +45,10 @@ function listIn(text: string): readonly unknown[] | undefined {
   } catch {
     return undefined;
   }
+}
+
+function usedOf(data: readonly unknown[]): readonly ModelCard[] {
+  return data.filter(isCard).slice(0, listedModelsMax);
 }
 
 function isCard(card: unknown): card is ModelCard {

@@ -4,6 +4,7 @@ import type { Address } from "../../pool/address.ts";
 import type { Pool } from "../../pool/pool.ts";
 import {
   broadcastAtOnce,
+  broadcastReadBytesMax,
   broadcastResponseBytesMax,
   broadcastsMax,
   broadcastTimeoutMsMax,
@@ -101,7 +102,14 @@ async function broadcast(
     );
   }
   const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-  const request = { method, path, headers, body: content, timeoutMs };
+  const request = {
+    method,
+    path,
+    headers,
+    body: content,
+    timeoutMs,
+    bytesMax: broadcastReadBytesMax,
+  };
   const engines = await askEngines(addressesOf([pool]), request, askEngine, nowMs);
   if (engines === undefined) {
     const message = `${broadcastsMax} broadcasts are under way: try again later`;

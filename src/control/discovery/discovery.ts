@@ -47,7 +47,7 @@ export class Discovery {
   /** @param before what the process before had found out */
   constructor(deps: DiscoveryDeps, before?: DiscoveryState) {
     this.#prober = new Prober({
-      log: (message) => deps.log("notice", message),
+      log: (level, message) => deps.log(level, message),
       changed: () => deps.discovered(this.discovered),
       ask: deps.asker.ask,
     });

@@ -1,6 +1,7 @@
 /** Asks engines for the models and adapters that they serve, where a route has several. */
 import type { EngineProbe } from "../../dialects/dialect.ts";
-import { modelsAttribute, modelsIn } from "../../pool/model-cards.ts";
+import { listedModelsMax, modelCardCharsMax, modelNameCharsMax } from "../../limits.ts";
+import { ignoredModels, modelsAttribute, modelsIn } from "../../pool/model-cards.ts";
 
 export const modelsProbe: EngineProbe = {
   name: "models",
@@ -12,5 +13,10 @@ export const modelsProbe: EngineProbe = {
   discovered: (response) => {
     const models = modelsIn(response);
     return models === undefined ? {} : { [modelsAttribute]: models };
+  },
+  ignored: (response) => {
+    const { ignored, all } = ignoredModels(response);
+    const bounds = `at most ${listedModelsMax} are, with names of up to ${modelNameCharsMax} characters and entries of ${modelCardCharsMax}`;
+    return ignored === 0 ? undefined : `${ignored} of ${all} models are not used: ${bounds}`;
   },
 };

@@ -1,10 +1,10 @@
 /** Polls engines for the attributes that their dialects need, and reports changes. */
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { legRoutes } from "../../config/model-routes.ts";
 import type { Config, RouteConfig } from "../../config/schema/schema.ts";
 import type { EngineInfo, EngineProbe } from "../../dialects/dialect.ts";
 import { dialectOf } from "../../dialects/registry.ts";
-import type { Address } from "../../pool/address.ts";
 import type {
   DiscoveredAttributes,
   DiscoveredByIdentity,
@@ -15,11 +15,18 @@ import {
   optionalProbeRounds,
   probeFailuresMax,
   probeIntervalMs,
+  probeResponseBytesMax,
   probesAtOnceMax,
   probeTimeoutMs,
 } from "../limits.ts";
 import { addressToAsk } from "../polling/address-to-ask.ts";
-import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
+import {
+  type AskEngine,
+  askEngine,
+  type EngineResponse,
+  eachOf,
+  type NoResponse,
+} from "../polling/ask-engine.ts";
 import { modelsProbe } from "./models-probe.ts";
 import { oneModelPools } from "./route-pools.ts";
 
@@ -31,19 +38,21 @@ interface Finding {
   /** The last response was 503. */
   isNotReady: boolean;
   failures: number;
+  /** Its last response was too large, which has been said. */
+  isTooLarge: boolean;
   /** It is not asked in so many rounds. */
   roundsLeft: number;
   attributes: Readonly<Record<string, string>>;
 }
 
 export interface ProberDeps {
-  readonly log: (message: string) => void;
+  readonly log: (level: "notice" | "warn", message: string) => void;
   /** Called with everything that is known, whenever that has changed. */
   readonly changed: (discovered: DiscoveredByIdentity) => void;
   /** For tests: the probes of a route. Otherwise those of its dialect. */
   readonly probesOf?: (route: RouteConfig) => readonly EngineProbe[];
   /** For tests. */
-  readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
+  readonly ask?: AskEngine;
 }
 
 export class Prober {
@@ -102,7 +111,7 @@ export class Prober {
       const key = `${address.key} ${probe.path}`;
       const response = responses.get(key) ?? this.#ask(address, probe.path);
       responses.set(key, response);
-      take(finding, await response);
+      this.#take(finding, await response);
     });
     if (!this.#closed) this.#report();
   }
@@ -118,12 +127,27 @@ export class Prober {
     return this.#rounds;
   }
 
+  #take(finding: Finding, response: EngineResponse | NoResponse): void {
+    const { identity, probe, attributes, isTooLarge } = finding;
+    take(finding, response);
+    const say = (what: string) =>
+      this.#deps.log("warn", `engine ${identity} responds to ${probe.path}: ${what}`);
+    if (finding.isTooLarge && !isTooLarge) {
+      say(`it has more than ${probeResponseBytesMax} bytes, and is not used`);
+    }
+    if (typeof response === "string" || probe.ignored === undefined) return;
+    if (isDeepStrictEqual(attributes, finding.attributes)) return;
+    const ignored = probe.ignored(response.body);
+    if (ignored !== undefined) say(ignored);
+  }
+
   #report(): void {
     const discovered = discoveredOf([...this.#findings.values()]);
     if (JSON.stringify(discovered) === JSON.stringify(this.discovered)) return;
     for (const [identity, { isReady }] of Object.entries(discovered)) {
       if ((this.discovered[identity]?.isReady ?? true) === isReady) continue;
       this.#deps.log(
+        "notice",
         `engine ${identity} ${isReady ? "is ready" : "is not ready yet: it gets no requests"}`,
       );
     }
@@ -162,6 +186,7 @@ function findingsOf(config: Config, probesOfRoute: NonNullable<ProberDeps["probe
         probe,
         isNotReady: false,
         failures: 0,
+        isTooLarge: false,
         roundsLeft: 0,
         attributes: {},
       })),
@@ -170,6 +195,7 @@ function findingsOf(config: Config, probesOfRoute: NonNullable<ProberDeps["probe
 }
 
 function take(finding: Finding, response: EngineResponse | NoResponse): void {
+  finding.isTooLarge = response === "too-large";
   if (typeof response === "string") {
     finding.failures += 1;
     // The server has ended. The next one has other attributes: a Mooncake engine gets a new id with each start.

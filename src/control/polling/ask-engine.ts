@@ -8,8 +8,11 @@ export interface EngineResponse {
   readonly body: Buffer;
 }
 
-/** Why there is no response: `refused` = nothing listens at the address, so the server that was there has ended. */
-export type NoResponse = "refused" | "failed";
+/**
+ * Why there is no response: `refused` = nothing listens at the address, so the server that was there has ended;
+ * `too-large` = it has more bytes than are read.
+ */
+export type NoResponse = "refused" | "failed" | "too-large";
 
 /** What is asked; by default a small GET, as discovery and polling need it. */
 export interface EngineRequest {
@@ -18,6 +21,8 @@ export interface EngineRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | undefined;
   readonly timeoutMs: number;
+  /** Of the response. */
+  readonly bytesMax: number;
 }
 
 export type AskEngine = (
@@ -30,7 +35,13 @@ export type AskEngine = (
 export function askEngine(
   address: Address,
   path: string,
-  { method, headers, body, timeoutMs }: Partial<EngineRequest> = {},
+  {
+    method,
+    headers,
+    body,
+    timeoutMs,
+    bytesMax = probeResponseBytesMax,
+  }: Partial<EngineRequest> = {},
 ): Promise<EngineResponse | NoResponse> {
   const where =
     address.path === undefined
@@ -66,9 +77,9 @@ export function askEngine(
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes <= probeResponseBytesMax) chunks.push(chunk);
+        if (bytes <= bytesMax) chunks.push(chunk);
         else {
-          end("failed");
+          end("too-large");
           outgoing.destroy();
         }
       });

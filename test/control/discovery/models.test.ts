@@ -3,7 +3,7 @@ import { afterEach, expect, it } from "vitest";
 import { type ConfigInput, configSchema } from "../../../src/config/schema/schema.ts";
 import { DialectFinder } from "../../../src/control/discovery/dialect-finder.ts";
 import { Prober } from "../../../src/control/discovery/prober.ts";
-import { optionalProbeRounds } from "../../../src/control/limits.ts";
+import { optionalProbeRounds, probeResponseBytesMax } from "../../../src/control/limits.ts";
 import type { EngineResponse, NoResponse } from "../../../src/control/polling/ask-engine.ts";
 import { listedModelsMax, modelNameCharsMax } from "../../../src/limits.ts";
 import { cardsIn, modelsIn } from "../../../src/pool/model-cards.ts";
@@ -29,9 +29,10 @@ const models: Route["models"] = [split, { model: "x", target: { pool: "whole" } 
 function proberOf() {
   const answers = new Map<string, EngineResponse | NoResponse>();
   const asked: string[] = [];
+  const logged: string[] = [];
   let changes = 0;
   const prober = new Prober({
-    log: () => {},
+    log: (level, message) => logged.push(`${level} ${message}`),
     changed: () => {
       changes += 1;
     },
@@ -47,7 +48,7 @@ function proberOf() {
     const text = prober.discovered[identity]?.attributes["models"];
     return text === undefined ? undefined : cardsIn(text).map(({ id }) => id);
   };
-  return { prober, answers, lists, idsOf, asked, changes: () => changes };
+  return { prober, answers, lists, idsOf, asked, logged, changes: () => changes };
 }
 
 it("engines of all entries are asked, those of the prefill too, and no others", async () => {
@@ -119,6 +120,26 @@ it("what is no model of a list is left out, and no list is none", () => {
   );
   expect(ids({})).toBeUndefined();
   expect(modelsIn(Buffer.from("<html>"))).toBeUndefined();
+});
+
+it("what is not used of a list is said once, and that a list is too large", async () => {
+  const { prober, answers, lists, idsOf, logged } = proberOf();
+  const rounds = async () => {
+    for (let i = 0; i < 2 * optionalProbeRounds; i += 1) await prober.round();
+  };
+  lists("w:1", ...Array.from({ length: listedModelsMax + 5 }, (_, at) => ({ id: `a${at}` })));
+  await prober.use(configOf({ models }));
+  await rounds();
+  const unused = `warn engine whole w:1 responds to /v1/models: 5 of ${listedModelsMax + 5} models are not used`;
+  expect(logged).toEqual([expect.stringContaining(unused)]);
+  answers.set("w:1", "too-large");
+  await rounds();
+  expect(logged.slice(1)).toEqual([expect.stringMatching(/ w:1 .* more than \d+ bytes/)]);
+  expect(idsOf("whole w:1")).toHaveLength(listedModelsMax);
+});
+
+it("a list of as many models as are used is read as a whole, at 600 bytes each", () => {
+  expect(probeResponseBytesMax).toBeGreaterThan(listedModelsMax * 600);
 });
 
 it("the dialect of each entry is found by itself", async () => {

@@ -277,7 +277,7 @@ describe("how long requests may be at an engine", () => {
 describe("a response is bounded", () => {
   it.each([
     ["small", 10, 200],
-    ["too large", probeResponseBytesMax + 1, "failed"],
+    ["too large", probeResponseBytesMax + 1, "too-large"],
   ])("%s", async (_name, bytes, expected) => {
     const server = createServer((_request, response) => response.end("x".repeat(bytes)));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,6 +1,10 @@
 /** omni_proxy's broadcast: the client's request goes to every engine, and what each says becomes one list. */
 import type { PageRequest, PageResponse } from "../../../proxy/request/page-service.ts";
-import { broadcastResponseBytesMax, broadcastTimeoutMsMax } from "../../limits.ts";
+import {
+  broadcastReadBytesMax,
+  broadcastResponseBytesMax,
+  broadcastTimeoutMsMax,
+} from "../../limits.ts";
 import type { AskEngine } from "../../polling/ask-engine.ts";
 import { askEngines, type EngineReply } from "../broadcast.ts";
 import { adminProblem } from "../response.ts";
@@ -19,6 +23,7 @@ export async function omniBroadcast(
     headers: contentType === "" ? {} : { "content-type": contentType },
     body: body.length === 0 ? undefined : Buffer.from(body),
     timeoutMs: Math.min(timeoutMs, broadcastTimeoutMsMax),
+    bytesMax: broadcastReadBytesMax,
   };
   const replies = await askEngines(
     endpoints.map(({ address }) => address),
