@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Runtime } from "../config/check/runtime.ts";
+import { inCommandLine } from "../config/problems/problem.ts";
 import type { Config, EngineConfig } from "../config/schema/schema.ts";
 import { Instance } from "../control/process/instance.ts";
 import { type Address, addressOf } from "../pool/address.ts";
@@ -49,7 +50,7 @@ export async function startProxy(
   const folder = mkdtempSync(join(tmpdir(), "global-proxy-check-"));
   const file = join(folder, "error.log");
   const served = withPairs({ ...config, errorLog: { file, level: "warn" } }, pairs);
-  const load = () => ({ config: served, notices: [] });
+  const load = () => ({ config: served, notices: [], locate: inCommandLine });
   const instance = new Instance({ ...deps, config: served, load });
   const readLog = () => {
     const lines = readFileSync(file, "utf8").split("\n");

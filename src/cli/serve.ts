@@ -4,6 +4,7 @@ import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts
 import { type Command, type Inheritance, takeInheritance } from "../control/process/inheritance.ts";
 import { Instance, type InstanceOptions, type StartReport } from "../control/process/instance.ts";
 import { defaultPidFile } from "../control/process/pid-file.ts";
+import { withRequirements } from "../control/process/requirements.ts";
 import { handleSignals } from "../control/process/signals.ts";
 import { ServeError } from "../control/serve-error.ts";
 import type { BoundAddress } from "../proxy/worker/messages.ts";
@@ -29,7 +30,8 @@ export async function serve({ source, runtime, ...more }: ServeOptions): Promise
     return 1;
   }
   const load = () => loadConfig(source, runtime);
-  const loaded = await load();
+  // A process that takes over has lists of engines of the one before.
+  const loaded = withRequirements(await load(), () => inheritance !== undefined);
   for (const notice of loaded.notices) if (notice.level === "warn") printProblem(notice);
   if ("errors" in loaded) {
     loaded.errors.forEach(printProblem);

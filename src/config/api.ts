@@ -27,5 +27,8 @@ export type CheckedConfig =
  * the program throws.
  */
 export async function checkFile(file: string): Promise<CheckedConfig> {
-  return await loadConfig({ file }, currentRuntime());
+  const loaded = await loadConfig({ file }, currentRuntime());
+  if ("errors" in loaded) return loaded;
+  const { config, notices } = loaded;
+  return { config, notices };
 }

@@ -10,7 +10,7 @@ import { loadNginx } from "./nginx/load.ts";
 import { diskFiles } from "./nginx/syntax/files.ts";
 import {
   type ConfigProblem,
-  commandLine,
+  inCommandLine,
   inFileOrder,
   problemAt,
   wholeFile,
@@ -33,14 +33,17 @@ export interface FileSource {
 
 export type ConfigSource = FileSource | { readonly flags: Flags };
 
-export type LoadResult =
-  | { readonly config: Config; readonly notices: readonly ConfigProblem[] }
-  | { readonly errors: readonly ConfigProblem[]; readonly notices: readonly ConfigProblem[] };
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Warnings, and settings without effect. */
+  readonly notices: readonly ConfigProblem[];
+  /** Says where in the source a fault is that is found later. */
+  readonly locate: Locate;
+}
 
-/** `locate` says where in the source a fault is that is found later. */
-type Loaded =
-  | (Extract<LoadResult, { config: Config }> & { readonly locate: Locate })
-  | Extract<LoadResult, { errors: unknown }>;
+export type LoadResult =
+  | LoadedConfig
+  | { readonly errors: readonly ConfigProblem[]; readonly notices: readonly ConfigProblem[] };
 
 /** What a front end returns, before the checks that all share. */
 type Read =
@@ -62,11 +65,11 @@ export async function loadConfig(source: ConfigSource, runtime: Runtime): Promis
   const { config, notices, locate } = loaded;
   const faults = await checkPolicyModules(config);
   if (faults.length > 0) return { errors: inFileOrder(faults.map(locate)), notices };
-  return { config, notices };
+  return loaded;
 }
 
 /** The same, but no module is loaded: for those who need only to know what the configuration says. */
-export function loadWithoutModules(source: ConfigSource, runtime: Runtime): Loaded {
+export function loadWithoutModules(source: ConfigSource, runtime: Runtime): LoadResult {
   const loaded = loadAsWritten(source, runtime);
   if ("errors" in loaded) return loaded;
   const isFile = !("flags" in source);
@@ -78,7 +81,7 @@ export function loadWithoutModules(source: ConfigSource, runtime: Runtime): Load
 }
 
 /** The same, but relative paths stay as written: for the conversion to another format. */
-export function loadAsWritten(source: ConfigSource, runtime: Runtime): Loaded {
+export function loadAsWritten(source: ConfigSource, runtime: Runtime): LoadResult {
   const read = "flags" in source ? readFlags(source.flags) : readFile(source);
   const notices = [...(read.notices ?? [])];
   if ("errors" in read) return { errors: read.errors, notices };
@@ -98,7 +101,7 @@ function readFlags(flags: Flags): Read {
   const parsed = parseFlags(flags);
   if ("errors" in parsed) return parsed;
   const { config, input } = parsed;
-  return { config, input, locate: (fault) => problemAt(wholeFile(commandLine), fault) };
+  return { config, input, locate: inCommandLine };
 }
 
 function readFile(source: FileSource): Read {

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Runtime } from "../../config/check/runtime.ts";
 import { parseFlags } from "../../config/flags/parse-flags.ts";
+import { inCommandLine } from "../../config/problems/problem.ts";
 import { Instance, type InstanceOptions } from "../../control/process/instance.ts";
 import { type RunningEngine, startEngine } from "../../simulated-engine/server.ts";
 import { systemClock } from "../../transport/clock.ts";
@@ -63,7 +64,7 @@ async function runDemo(
   const instance = new Instance({
     config: parsed.config,
     version,
-    load: () => ({ config: parsed.config, notices: [] }),
+    load: () => ({ config: parsed.config, notices: [], locate: inCommandLine }),
     runtime,
     clock: systemClock,
     random: systemRandom,

@@ -36,6 +36,11 @@ export function wholeFile(file: string): Position {
   return { file, line: 0, column: 0 };
 }
 
+/** The place of what is wrong with flags. */
+export function inCommandLine(finding: Finding): ConfigProblem {
+  return problemAt(wholeFile(commandLine), finding);
+}
+
 /** By line and column within each file; files stay in the order in which they were first named. */
 export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
   const files = [...new Set(problems.map(({ file }) => file))];

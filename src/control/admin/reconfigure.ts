@@ -43,7 +43,9 @@ const refusedSchema = named(
           column: count.describe("From 1. 0 = the whole line."),
         }),
       )
-      .describe("Empty = the configuration is right, but could not be applied."),
+      .describe(
+        "Empty = the configuration is right, but could not be applied, such as an address that is in use.",
+      ),
   }),
 );
 const levelSchema = z.enum(logLevels);
@@ -76,8 +78,7 @@ export const configurationRoutes: readonly AdminRoute[] = [
     method: "GET",
     path: "/admin/config/diff",
     id: "getConfigDiff",
-    summary:
-      "What a reload would change: the file as it is now against the configuration in force.",
+    summary: "What a reload would change, by all checks of a reload. It binds no address.",
     responses,
     respond: async ({ source }) => reloadResponse(await source.configuration.difference()),
   },

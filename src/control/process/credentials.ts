@@ -2,6 +2,7 @@
 import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
+import type { ConfigPath } from "../../config/problems/fault.ts";
 import { formatProblem } from "../../config/problems/problem.ts";
 import { describeOpenError } from "../../config/problems/system-error.ts";
 import type { Config } from "../../config/schema/schema.ts";
@@ -20,22 +21,55 @@ import { WatchedFile } from "../watched-file.ts";
 
 const code = "GP_CREDENTIALS";
 
-/** Throws `ServeError` where something cannot be read. */
-export function readCredentials({ auth, tenants, pools }: Config): Credentials {
+/** One place of the configuration that names something to read. */
+export interface CredentialReader {
+  readonly path: ConfigPath;
+  /** Throws `ServeError` where it cannot be read. */
+  read(): Partial<Credentials> | undefined;
+}
+
+export function credentialReaders({ auth, tenants, pools }: Config): readonly CredentialReader[] {
   const { keyFile, jwt } = auth ?? {};
-  const engineKeys = Object.entries(pools).flatMap(([name, { apiKey }]) =>
-    apiKey ? [[name, readSecret(apiKey, `the API key of pool "${name}"`, code)]] : [],
-  );
-  const tokenKeys = jwt && readTokenKeys(jwt);
-  return {
-    keys: keyFile === undefined ? [] : readKeys(keyFile, Object.keys(tenants)),
-    ...(tokenKeys && { tokenKeys }),
-    engineKeys: Object.fromEntries(engineKeys),
-  };
+  const ofEngines = Object.entries(pools).flatMap(([name, { apiKey }]) => {
+    if (apiKey === undefined) return [];
+    const read = () => readSecret(apiKey, `the API key of pool "${name}"`, code);
+    return [{ path: ["pools", name, "apiKey"], read: () => ({ engineKeys: { [name]: read() } }) }];
+  });
+  return [
+    ...ofEngines,
+    ...(keyFile === undefined
+      ? []
+      : [
+          {
+            path: ["auth", "keyFile"],
+            read: () => ({ keys: readKeys(keyFile, Object.keys(tenants)) }),
+          },
+        ]),
+    ...(jwt === undefined
+      ? []
+      : [{ path: ["auth", "jwt"], read: () => ({ tokenKeys: readTokenKeys(jwt) }) }]),
+  ];
+}
+
+/** Throws `ServeError` where something cannot be read. */
+export function readCredentials(config: Config): Credentials {
+  const parts = credentialReaders(config).map(({ read }) => read());
+  const engineKeys = Object.assign(
+    {},
+    ...parts.map((one) => one?.engineKeys),
+  ) as Credentials["engineKeys"];
+  return Object.assign({}, noCredentials, ...parts, { engineKeys }) as Credentials;
+}
+
+/** Nobody who has a key gets in, which is easily done by mistake: a file that is being made, or the wrong one. */
+export function noKeysWarning({ auth }: Pick<Config, "auth">, keys: number): string | undefined {
+  if (auth?.keyFile === undefined || keys > 0) return undefined;
+  const who = auth.jwt === undefined ? "each request that needs a key" : "whoever has no token";
+  return `${auth.keyFile} has no API keys: ${who} gets 401`;
 }
 
 export interface CredentialFilesOptions {
-  readonly log: Pick<ErrorLog, "notice" | "error">;
+  readonly log: Pick<ErrorLog, "notice" | "warn" | "error">;
   nowMs(): number;
   /** They have been read again. */
   changed(credentials: Credentials): void;
@@ -114,7 +148,10 @@ export class CredentialFiles {
       const credentials = readCredentials(this.#config!);
       if (isDeepStrictEqual(credentials, this.#current)) return;
       this.#current = credentials;
-      log.notice(`${file} is read again: ${credentials.keys.length} API keys`);
+      const { length } = credentials.keys;
+      log.notice(`${file} is read again: ${length} API keys`);
+      const warning = noKeysWarning(this.#config!, length);
+      if (warning !== undefined) log.warn(warning);
       if (this.#coming === undefined) changed(credentials);
     } catch (error) {
       log.error(`${(error as Error).message}; the keys that were read before stay in force`);
@@ -127,7 +164,11 @@ function readKeys(file: string, tenants: readonly string[]): readonly ApiKey[] {
   if ("keys" in read) return read.keys;
   const [first, ...others] = read.errors;
   const more = others.length === 0 ? "" : `, and ${others.length} more errors`;
-  throw new ServeError(`${formatProblem(first!).replace(/^\[\w+\] /, "")}${more}`, code);
+  throw new ServeError(
+    `${formatProblem(first!).replace(/^\[\w+\] /, "")}${more}`,
+    code,
+    read.errors,
+  );
 }
 
 function readTokenKeys({ jwksFile, publicKeyFile, secret }: JwtConfig): TokenKeys {

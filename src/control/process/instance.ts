@@ -10,7 +10,6 @@ import { workerHangMs } from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { type Command, type Inheritance, sayReady } from "./inheritance.ts";
-import { checkLogFiles } from "./log-files.ts";
 import { OwnedPidFile } from "./owned-pid-file.ts";
 import { Reconfiguration } from "./reconfiguration.ts";
 import { Upgrade } from "./upgrade.ts";
@@ -106,7 +105,6 @@ export class Instance {
   /** Rejects with `ServeError` if it cannot serve; then nothing is left running. */
   async start(): Promise<StartReport> {
     const { inheritance } = this.#options;
-    checkLogFiles(this.#plane.config);
     try {
       // Written before the first request is accepted, so that whoever sees the port open can send signals.
       if (inheritance === undefined) this.#writePidFile();

@@ -1,15 +1,16 @@
 /** Changes of what an instance serves by: reloads of the file, and what operators change while it runs. */
 import { checkConfig } from "../../config/check/check.ts";
 import { checkPolicyModules } from "../../config/check/check-policy-modules.ts";
+import { sourceFilesOf } from "../../config/check/check-source-files.ts";
 import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
-import type { LoadResult } from "../../config/load.ts";
+import type { LoadedConfig, LoadResult } from "../../config/load.ts";
 import { type ConfigProblem, formatProblem } from "../../config/problems/problem.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import { configChanges } from "../../config/values/config-changes.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
 import type { ConfigurationControl, ReloadReport } from "../admin/admin-source.ts";
-import { checkLogFiles } from "./log-files.ts";
 import { Reloads } from "./reloads.ts";
+import { withRequirements } from "./requirements.ts";
 
 export interface ReconfigurationDeps {
   readonly runtime: Runtime;
@@ -53,8 +54,8 @@ export class Reconfiguration implements ConfigurationControl {
 
   /** What a reload would change now. */
   async difference(): Promise<ReloadReport> {
-    const { plane, load } = this.#deps;
-    const loaded = await load();
+    const { plane } = this.#deps;
+    const loaded = await this.#load();
     if ("errors" in loaded) return { failed: invalid, problems: loaded.errors };
     const changes = configChanges(plane.config, loaded.config);
     return { changes, warnings: this.#warningsOf(loaded) };
@@ -98,11 +99,10 @@ export class Reconfiguration implements ConfigurationControl {
     }
     log.notice("reconfiguring");
     try {
-      const loaded = await this.#deps.load();
+      const loaded = await this.#load();
       logProblems(loaded, log);
       if ("errors" in loaded) return { failed: invalid, problems: loaded.errors };
       const { config } = loaded;
-      checkLogFiles(config);
       const changes = configChanges(plane.config, config);
       await this.#apply(config);
       this.#written = config;
@@ -116,6 +116,13 @@ export class Reconfiguration implements ConfigurationControl {
     }
   }
 
+  /** Reads the configuration with all that a reload checks before it applies it. */
+  async #load(): Promise<LoadResult> {
+    const { plane, load } = this.#deps;
+    const kept = new Set(sourceFilesOf(plane.config));
+    return withRequirements(await load(), (file) => kept.has(file));
+  }
+
   async #apply(config: Config): Promise<void> {
     const { plane, log } = this.#deps;
     await plane.apply(config);
@@ -126,7 +133,7 @@ export class Reconfiguration implements ConfigurationControl {
     this.#deps.applied(config);
   }
 
-  #warningsOf({ config, notices }: Extract<LoadResult, { config: Config }>): string[] {
+  #warningsOf({ config, notices }: LoadedConfig): string[] {
     const warnings = notices.filter(({ level }) => level === "warn");
     const problem = this.#workersProblem(config);
     return [...warnings.map(withoutLevel), ...(problem === undefined ? [] : [problem])];

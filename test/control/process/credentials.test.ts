@@ -20,8 +20,9 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "gp-keys-"));
   given = [];
   notices = [];
+  const say = (text: string) => notices.push(text);
   files = new CredentialFiles({
-    log: { notice: (text: string) => notices.push(text), error: (text) => notices.push(text) },
+    log: { notice: say, warn: say, error: say },
     nowMs: () => systemClock.nowMs(),
     changed: (credentials) => given.push(credentials),
   });
@@ -100,4 +101,14 @@ test("engines of a new pool are asked with their key before the reload is over",
     expect(files.engineKeys).toEqual({ ...keys, next: "key-of-next" });
   });
   expect(files.engineKeys).toEqual(keys);
+});
+
+test("a file that has lost all its keys is read, and warned of", async () => {
+  const config = configured("before", 1);
+  files.use(config, readCredentials(config));
+  await rewritten("before", 0)();
+  expect(given.map(({ keys }) => keys.length)).toEqual([0]);
+  expect(notices).toContain(
+    `${config.auth!.keyFile} has no API keys: each request that needs a key gets 401`,
+  );
 });

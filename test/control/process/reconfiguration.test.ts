@@ -1,8 +1,13 @@
 /** Changes while it runs: none may be lost, half done, or outlive the reload that takes it back. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Runtime } from "../../../src/config/check/runtime.ts";
-import type { LoadResult } from "../../../src/config/load.ts";
+import type { LoadedConfig, LoadResult } from "../../../src/config/load.ts";
+import { inCommandLine } from "../../../src/config/problems/problem.ts";
 import type { Config } from "../../../src/config/schema/schema.ts";
+import { authSchema } from "../../../src/config/schema/tenants.ts";
 import { parseYaml } from "../../../src/config/yaml/read-yaml.ts";
 import { Reconfiguration } from "../../../src/control/process/reconfiguration.ts";
 import type { ErrorLog } from "../../../src/observe/error-log.ts";
@@ -49,7 +54,9 @@ function instance(loaded: { result: LoadResult }) {
   });
   return { state, changes };
 }
-const good = (level: string) => ({ result: { config: written(text(level)), notices: [] } });
+const good = (level: string) => ({
+  result: { config: written(text(level)), notices: [], locate: inCommandLine } as LoadedConfig,
+});
 const withLevel = (level: "debug") => (config: Config) => ({
   ...config,
   errorLog: { ...config.errorLog, level },
@@ -119,4 +126,41 @@ test("nothing changes while another process takes over", async () => {
   expect(await changes.change(withLevel("debug"))).toEqual(["another process takes over"]);
   expect(await changes.reload()).toEqual({ failed: "another process takes over", problems: [] });
   expect(state.config.errorLog.level).toBe("warn");
+});
+
+test("what a reload refuses is no difference: both name each place, of files that it refers to as well", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "global-proxy-"));
+  const keyFile = join(folder, "keys");
+  writeFileSync(keyFile, "sk-a-key-in-clear team\n");
+  const yaml = text("error")
+    .replace("p: {", "p: { apiKey: { env: GP_TEST_UNSET },")
+    .concat(
+      `auth: { keyFile: "${keyFile}" }\nadmin: { port: 0, token: { file: ${folder}/none } }\n`,
+    );
+  const parsed = parseYaml(yaml, "gp.yaml");
+  if ("errors" in parsed) throw new Error(parsed.errors[0]!.message);
+  const result = { config: parsed.config, notices: [], locate: parsed.locate };
+  const { state, changes } = instance({ result });
+  const difference = await changes.difference();
+  expect(difference).toMatchObject({
+    problems: [
+      { message: expect.stringContaining("GP_TEST_UNSET"), file: "gp.yaml", line: 3 },
+      { message: expect.stringContaining("sha256:"), file: keyFile, line: 1, column: 1 },
+      { message: expect.stringContaining("none"), file: "gp.yaml", line: 8 },
+    ],
+  });
+  expect(await changes.reload()).toEqual(difference);
+  expect(state.config.errorLog.level).toBe("warn");
+});
+
+test("a file without any key is said before the reload, and by it", async () => {
+  const keyFile = join(mkdtempSync(join(tmpdir(), "global-proxy-")), "keys");
+  writeFileSync(keyFile, "# none yet\n");
+  const { result } = good("error");
+  const { changes } = instance({
+    result: { ...result, config: { ...result.config, auth: authSchema.parse({ keyFile }) } },
+  });
+  const warnings = [expect.stringContaining("has no API keys")];
+  expect(await changes.difference()).toMatchObject({ warnings });
+  expect(await changes.reload()).toMatchObject({ warnings });
 });
