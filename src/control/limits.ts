@@ -33,7 +33,7 @@ export const adminHeadBytesMax = 16_384;
 /** Bytes of a request's body there, and of the token. */
 export const adminBodyBytesMax = 1_048_576;
 export const secretBytesMax = 4_096;
-/** Broadcasts to engines: at one time, engines asked at once, longest wait for one, bytes read and shown of each response. */
+/** Broadcasts to engines: at one time, engines asked at once, longest wait for one, bytes read and shown of each. */
 export const broadcastsMax = 4;
 export const broadcastAtOnce = 16;
 export const broadcastTimeoutMsMax = 600_000;

@@ -16,7 +16,8 @@ export const modelsProbe: EngineProbe = {
   },
   ignored: (response) => {
     const { ignored, all } = ignoredModels(response);
-    const bounds = `at most ${listedModelsMax} are, with names of up to ${modelNameCharsMax} characters and entries of ${modelCardCharsMax}`;
-    return ignored === 0 ? undefined : `${ignored} of ${all} models are not used: ${bounds}`;
+    if (ignored === 0) return undefined;
+    const characters = `names of up to ${modelNameCharsMax} and entries of ${modelCardCharsMax} characters`;
+    return `${ignored} of ${all} models are not used: at most ${listedModelsMax} are, with ${characters}`;
   },
 };
