@@ -1,6 +1,6 @@
 /** A route of several models as one route for each of its entries: pools and dialect are the entry's. */
 import type { RouteConfig } from "./schema/schema.ts";
-import { autoModels } from "./schema/server/models.ts";
+import { autoModels } from "./values/auto-models.ts";
 
 type Entries = Exclude<NonNullable<RouteConfig["models"]>, typeof autoModels>;
 type Entry = Entries[number];

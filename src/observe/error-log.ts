@@ -6,8 +6,9 @@
  * The number after the process id is the thread: 0 is the main thread, worker N has N. Times are local, as in nginx.
  * What is said again and again (an engine that refuses connections) is written once a second, with how often it was.
  */
-import { logLevels } from "../config/schema/logs.ts";
+
 import type { LogLevel } from "../config/schema/schema.ts";
+import { logLevels } from "../config/values/log-levels.ts";
 import { maskText } from "../config/values/secrets.ts";
 import { LogFile } from "./log-file.ts";
 import { Repeats } from "./repeats.ts";

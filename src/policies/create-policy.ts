@@ -10,7 +10,6 @@ import {
   type PolicyDefinition,
   type PolicyNeeds,
 } from "./shared/define-policy.ts";
-import { optionsSchema } from "./shared/options-schema.ts";
 import type { Policy, PolicyDeps } from "./shared/policy.ts";
 
 /** A policy with its options, as the checked configuration has it. */
@@ -64,10 +63,10 @@ function resolve(chosen: ChosenPolicy): Resolved {
     if (definition === undefined) throw new Error(`no policy is named "${chosen.name}"`);
     return { definition, options: chosen as Values };
   }
-  const { definition, fault } = loadedModule(chosen.module);
+  const { definition, schema, fault } = loadedModule(chosen.module);
   if (definition === undefined) return standIn(`the module ${fault}`);
   try {
-    const parsed = optionsSchema(definition.options).safeParse(chosen.options);
+    const parsed = schema().safeParse(chosen.options);
     if (parsed.success) return { definition, options: parsed.data };
     return standIn(`its options do not fit: ${parsed.error.issues[0]?.message}`);
   } catch (error) {

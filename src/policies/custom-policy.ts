@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { isDefinition, type PolicyDefinition } from "./shared/define-policy.ts";
+import type { optionsSchema } from "./shared/options-schema.ts";
 
 /** What the configuration says of such a policy. */
 export interface CustomPolicy {
@@ -13,9 +14,14 @@ export interface CustomPolicy {
 }
 
 export type LoadedModule =
-  | { readonly definition: PolicyDefinition; readonly fault?: never }
+  | {
+      readonly definition: PolicyDefinition;
+      /** Of its options. It throws if they are not described as options are. */
+      readonly schema: () => ReturnType<typeof optionsSchema>;
+      readonly fault?: never;
+    }
   /** Why it cannot be used, as the end of a sentence that begins with its path. */
-  | { readonly fault: string; readonly definition?: never };
+  | { readonly fault: string; readonly definition?: never; readonly schema?: never };
 
 /** By path. As the runtime keeps its modules, this thread keeps what it has loaded. */
 const loadedModules = new Map<string, LoadedModule>();
@@ -62,7 +68,11 @@ async function load(file: string): Promise<LoadedModule> {
       default?: unknown;
       policy?: unknown;
     };
-    if (isDefinition(policy)) return { definition: policy };
+    // Without such a policy a worker needs no schemas: they would be a tenth of its start.
+    const schemas = await import("./shared/options-schema.ts");
+    if (isDefinition(policy)) {
+      return { definition: policy, schema: () => schemas.optionsSchema(policy.options) };
+    }
     return {
       fault: "exports no policy: export `definePolicy({ … })` as `policy` or as the default",
     };

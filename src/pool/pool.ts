@@ -1,5 +1,5 @@
 /** A pool of engines as one worker sees it: which of them can take a request, and which one its policy picks. */
-import { policyLabel } from "../config/schema/pool/predictive.ts";
+import { policyLabel } from "../config/schema/pool/short-form.ts";
 import type { PoolConfig } from "../config/schema/schema.ts";
 import { TokenRatio, usualBytesPerToken } from "../estimates/token-ratio.ts";
 import { promptBlockBytes } from "../limits.ts";

@@ -1,6 +1,6 @@
 /** Retries never multiply an overload: at most the route's share of its requests in flight is being retried. */
 import { describe, expect, test } from "vitest";
-import { retryConditions } from "../../src/config/schema/server/retry.ts";
+import { retryConditions } from "../../src/config/values/retry-conditions.ts";
 import { outcomes } from "../../src/proxy/context/outcomes.ts";
 import { refusedCounter, retryCounter } from "../../src/proxy/context/request-counters.ts";
 import type { Client } from "./client.ts";

@@ -2,8 +2,8 @@
 import { Argument, Command } from "commander";
 import type { ConfigProblem } from "../../config/problems/problem.ts";
 import { formatProblem } from "../../config/problems/problem.ts";
-import { logLevels } from "../../config/schema/logs.ts";
 import type { ConfigChange } from "../../config/values/config-changes.ts";
+import { logLevels } from "../../config/values/log-levels.ts";
 import type { AdminClient } from "../admin/admin-client.ts";
 import {
   type AdminCommandSwitches,

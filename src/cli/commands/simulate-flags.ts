@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { didYouMean } from "../../config/problems/suggest.ts";
 import { parsePolicy } from "../../config/schema/pool/policy-text.ts";
-import { isShortForm } from "../../config/schema/pool/predictive.ts";
+import { isShortForm } from "../../config/schema/pool/short-form.ts";
 import { parseQueue, queueNames, splitQueue } from "../../lab/peer-queue.ts";
 import { dense70b, type EngineProfile } from "../../lab/profile.ts";
 import { readProfile } from "../../lab/profiles/file.ts";

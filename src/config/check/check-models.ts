@@ -3,7 +3,7 @@ import { entryRoute, modelEntries } from "../model-routes.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import type { RouteConfig } from "../schema/schema.ts";
-import { autoModels } from "../schema/server/models.ts";
+import { autoModels } from "../values/auto-models.ts";
 import type { CheckContext } from "./context.ts";
 
 export function checkModels(

@@ -3,7 +3,7 @@ import { policyKeyTemplates, policyNeeds } from "../../policies/create-policy.ts
 import { placesPrompts } from "../../queue/orderings/registry.ts";
 import type { ConfigPath, Faults } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
-import { isShortForm } from "../schema/pool/predictive.ts";
+import { isShortForm } from "../schema/pool/short-form.ts";
 import type { PoolConfig } from "../schema/schema.ts";
 import { parseHostAndPort } from "../values/engine-url.ts";
 import { parseZmqAddress } from "../values/zmq-address.ts";

@@ -1,8 +1,9 @@
 /** Flags of the command line, which need no file, become a configuration. */
 import { type ConfigProblem, commandLine, problemAt, wholeFile } from "../problems/problem.ts";
-import { builtInLogFormats, logLevels } from "../schema/logs.ts";
+import { builtInLogFormats } from "../schema/logs.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
-import { autoModels } from "../schema/server/models.ts";
+import { autoModels } from "../values/auto-models.ts";
+import { logLevels } from "../values/log-levels.ts";
 import type { Flags } from "./flags.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import { readPools } from "./pools.ts";

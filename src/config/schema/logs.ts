@@ -1,18 +1,7 @@
 /** The error log, and formats of access logs. */
 import { z } from "zod";
+import { logLevels } from "../values/log-levels.ts";
 import { text } from "./values.ts";
-
-/** Levels of the error log, from the least to the most severe, by nginx's names. */
-export const logLevels = [
-  "debug",
-  "info",
-  "notice",
-  "warn",
-  "error",
-  "crit",
-  "alert",
-  "emerg",
-] as const;
 
 export const errorLogSchema = z
   .strictObject({

@@ -6,10 +6,12 @@
  * Units stand at the end of names. A `Config` is plain data, so that worker threads can receive it.
  */
 import { z } from "zod";
+import type { logLevels } from "../values/log-levels.ts";
+import type { retryConditions } from "../values/retry-conditions.ts";
 import { adminSchema } from "./admin.ts";
 import { callbackSchema } from "./callback.ts";
 import { withDetails } from "./describe.ts";
-import { errorLogSchema, logFormatSchema, type logLevels } from "./logs.ts";
+import { errorLogSchema, logFormatSchema } from "./logs.ts";
 import { mapSchema } from "./map.ts";
 import { metricsSchema } from "./metrics.ts";
 import type { withFailureDefaults } from "./pool/engine.ts";
@@ -17,7 +19,7 @@ import { poolSchema } from "./pool/pool.ts";
 import { recordSchema } from "./record.ts";
 import { registrationSchema } from "./registration.ts";
 import type { prefillSchema, targetSchema } from "./server/legs.ts";
-import type { retryConditions, retrySchema } from "./server/retry.ts";
+import type { retrySchema } from "./server/retry.ts";
 import type { matchSchema, routeSchema } from "./server/route.ts";
 import { type listenSchema, serverSchema } from "./server/server.ts";
 import type { stepSchema } from "./server/steps.ts";

@@ -4,7 +4,7 @@ import { stringify } from "yaml";
 import { alternatives, inputSchema, type JsonSchema } from "../schema/expected.ts";
 import { withDefaultPolicies } from "../schema/pool/default-policies.ts";
 import { defaultEjection } from "../schema/pool/ejection.ts";
-import { shortFormOf } from "../schema/pool/predictive.ts";
+import { shortFormOf } from "../schema/pool/short-form.ts";
 import { type Config, type ConfigInput, configSchema } from "../schema/schema.ts";
 
 /** YAML with only what differs from the defaults. It loads back to the same configuration. */

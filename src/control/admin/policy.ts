@@ -3,7 +3,7 @@ import { z } from "zod";
 import { schemaFaults } from "../../config/check/schema-faults.ts";
 import type { JsonSchema } from "../../config/schema/expected.ts";
 import { type PolicyConfig, policySchema } from "../../config/schema/pool/policies.ts";
-import { expandShortForm, shortFormOf } from "../../config/schema/pool/predictive.ts";
+import { expandShortForm, shortFormOf } from "../../config/schema/pool/short-form.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
 import { maskConfig } from "../../config/values/secrets.ts";
 import type { AdminSource } from "./admin-source.ts";

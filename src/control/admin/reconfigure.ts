@@ -1,6 +1,6 @@
 /** The configuration of a running proxy: what it is, what a reload would change, the reload itself, the log's level. */
 import { z } from "zod";
-import { logLevels } from "../../config/schema/logs.ts";
+import { logLevels } from "../../config/values/log-levels.ts";
 import { maskConfig, maskText } from "../../config/values/secrets.ts";
 import { configChangesMax } from "../limits.ts";
 import type { AdminSource, ReloadReport } from "./admin-source.ts";

@@ -1,6 +1,6 @@
 /** What is served: servers, their routes and pools, as resolved with what was discovered. */
 import { z } from "zod";
-import { policyLabel } from "../../config/schema/pool/predictive.ts";
+import { policyLabel } from "../../config/schema/pool/short-form.ts";
 import type { Config, RouteConfig, ServerConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
 import { maskText } from "../../config/values/secrets.ts";

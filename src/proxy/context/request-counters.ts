@@ -2,7 +2,7 @@
  * What each counter of the scoreboard's `RequestCounts` counts: retries, and those that were refused. And outcomes as
  * numbers, for metrics.
  */
-import { retryConditions } from "../../config/schema/server/retry.ts";
+import { retryConditions } from "../../config/values/retry-conditions.ts";
 import { PROBLEMS } from "../../http1/problems.ts";
 import { legNames } from "../../scoreboard/leg-counts.ts";
 import { beingRetried } from "../../scoreboard/request-counts.ts";

@@ -3,7 +3,7 @@
  * must not be done twice.
  */
 import type { RetryCondition, RetryConfig } from "../../config/schema/schema.ts";
-import { retryConditions } from "../../config/schema/server/retry.ts";
+import { retryConditions } from "../../config/values/retry-conditions.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import { retryAfterMs } from "../../http1/fields/retry-after.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";

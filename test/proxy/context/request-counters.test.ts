@@ -1,6 +1,6 @@
 /** A counter that two things share, or that does not fit, would count what did not happen. */
 import { expect, test } from "vitest";
-import { retryConditions } from "../../../src/config/schema/server/retry.ts";
+import { retryConditions } from "../../../src/config/values/retry-conditions.ts";
 import { requestCountersMax } from "../../../src/limits.ts";
 import {
   refusedCounter,

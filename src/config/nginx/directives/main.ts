@@ -1,7 +1,8 @@
 /** Directives of the main and events blocks. */
-import { logLevels } from "../../schema/logs.ts";
+
 import { parseOperatorAddress } from "../../schema/operators.ts";
 import type { ConfigInput } from "../../schema/schema.ts";
+import { logLevels } from "../../values/log-levels.ts";
 import {
   flag,
   invalidValue,

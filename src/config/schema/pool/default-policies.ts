@@ -5,8 +5,8 @@
 
 import type { Config, ConfigInput } from "../schema.ts";
 import { type PolicyConfig, policySchema } from "./policies.ts";
-import { expandShortForm } from "./predictive.ts";
 import { queueSchema } from "./queue.ts";
+import { expandShortForm } from "./short-form.ts";
 
 /** Prompts wait and are placed by a queue; decode goes by the KV cache in use. Measured in `docs/lab.md`. */
 export const prefillPolicyName = "predictive";

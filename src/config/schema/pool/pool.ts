@@ -8,8 +8,8 @@ import { engineSchema, keepAliveSchema, withFailureDefaults } from "./engine.ts"
 import { healthCheckSchema } from "./health-check.ts";
 import { kvEventsSchema } from "./kv-events.ts";
 import { type PolicyConfig, policySchema } from "./policies.ts";
-import { expandShortForm } from "./predictive.ts";
 import { queueSchema } from "./queue.ts";
+import { expandShortForm } from "./short-form.ts";
 import { signalsSchema } from "./signals.ts";
 import { sourceSchema } from "./sources.ts";
 

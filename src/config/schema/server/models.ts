@@ -1,11 +1,9 @@
 /** The models of a route: where requests go by the model that they name. */
 import { z } from "zod";
+import { autoModels } from "../../values/auto-models.ts";
 import { withDetails } from "../describe.ts";
 import { dialectNames } from "../dialects.ts";
 import { text } from "../values.ts";
-
-/** Stands for the names that the engines themselves list. */
-export const autoModels = "auto";
 
 const poolPlace = (describes: string) =>
   z.strictObject({ pool: text.describe("Name of a pool.") }).describe(describes);

@@ -1,23 +1,8 @@
 /** When another engine is tried. */
 import { z } from "zod";
+import { retryConditions } from "../../values/retry-conditions.ts";
 import { withDetails } from "../describe.ts";
 import { milliseconds } from "../values.ts";
-
-/** Failures that may be retried, by nginx's names. */
-export const retryConditions = [
-  "error",
-  "timeout",
-  "invalid_header",
-  "http_500",
-  "http_502",
-  "http_503",
-  "http_504",
-  "http_403",
-  "http_404",
-  "http_429",
-  "non_idempotent",
-  "off",
-] as const;
 
 const budgetSchema = z
   .strictObject({

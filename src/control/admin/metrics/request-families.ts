@@ -1,5 +1,5 @@
 /** What has become of requests, as workers have counted it. */
-import { retryConditions } from "../../../config/schema/server/retry.ts";
+import { retryConditions } from "../../../config/values/retry-conditions.ts";
 import type { Metric } from "../../../observe/metrics/definition.ts";
 import type { Exposition } from "../../../observe/metrics/exposition.ts";
 import {

@@ -5,7 +5,7 @@
 
 import { entryRoute, modelEntries } from "../../../config/model-routes.ts";
 import type { RouteConfig } from "../../../config/schema/schema.ts";
-import { autoModels } from "../../../config/schema/server/models.ts";
+import { autoModels } from "../../../config/values/auto-models.ts";
 import { modelNameCharsMax } from "../../../limits.ts";
 import type { Pool } from "../../../pool/pool.ts";
 import type { ServedModels } from "../../../pool/served-models.ts";

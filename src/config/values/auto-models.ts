@@ -1,0 +1,2 @@
+/** Stands for the names that the engines themselves list. */
+export const autoModels = "auto";
