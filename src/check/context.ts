@@ -1,6 +1,13 @@
 /** What all checks share: the engines, how they are asked, the bounds of the whole run, and where findings go. */
 
 import type { LoadReport } from "../control/polling/load-report.ts";
+import {
+  type HttpFailure,
+  type HttpRequest,
+  type HttpResponse,
+  isFailure,
+  requestOnce,
+} from "../control/polling/request-once.ts";
 import type { EngineFacts } from "../dialects/advice/facts.ts";
 import type { EngineResponses } from "../dialects/definition.ts";
 import type { Detection } from "../dialects/detect.ts";
@@ -9,9 +16,20 @@ import type { KvEndpoint } from "../kv-events/feed.ts";
 import type { Address } from "../pool/address.ts";
 import type { ConfiguredEngine } from "../pool/engines.ts";
 import type { Clock } from "../transport/clock.ts";
-import { type Answer, ask, type Failure, type Question } from "./asking/ask.ts";
+import { checkResponseBytesMax } from "./limits.ts";
 import type { ProxyUnderTest } from "./proxy.ts";
 import type { Finding, FindingStatus, ReportedEngine } from "./report.ts";
+
+/** What is asked: by default a GET, or a POST where there is something to send. */
+export interface Question extends Partial<Pick<HttpRequest, "headers" | "timeoutMs" | "leave">> {
+  readonly path: string;
+  readonly json?: unknown;
+}
+
+export interface TimedResponse extends HttpResponse {
+  /** From the request to the last byte of its response. */
+  readonly ms: number;
+}
 
 /** One server. All data-parallel ranks behind its address are checked together. */
 export interface CheckedEngine extends ReportedEngine {
@@ -103,17 +121,27 @@ export class CheckContext {
     return stop.aborted ? 0 : Math.max(0, deadlineMs - this.clock.nowMs());
   }
 
-  /** Bounded by a step, by what is left of the run, and by what the question says. */
-  ask(
+  /** Never rejects. Bounded by a step, by what is left of the run, and by what the question says. */
+  async ask(
     address: Address,
-    question: Omit<Question, "timeoutMs"> & { readonly timeoutMs?: number },
-  ): Promise<Answer | Failure> {
+    { path, json, headers, leave, timeoutMs: askedMs }: Question,
+  ): Promise<TimedResponse | HttpFailure> {
     this.requests += 1;
     const { stepMs } = this.bounds;
-    const timeoutMs = Math.max(1, Math.min(question.timeoutMs ?? stepMs, stepMs, this.leftMs));
-    const headers = { ...this.#options.headers, ...question.headers };
-    const { stop } = this.#options;
-    return ask(address, { ...question, headers, timeoutMs }, this.clock, stop);
+    const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
+    const type = body && { "content-type": "application/json" };
+    const startMs = this.clock.nowMs();
+    const response = await requestOnce(address, {
+      method: body === undefined ? "GET" : "POST",
+      path,
+      headers: { accept: "*/*", ...type, ...this.#options.headers, ...headers },
+      body,
+      timeoutMs: Math.max(1, Math.min(askedMs ?? stepMs, stepMs, this.leftMs)),
+      bytesMax: checkResponseBytesMax,
+      leave,
+      stop: this.#options.stop,
+    });
+    return isFailure(response) ? response : { ...response, ms: this.clock.nowMs() - startMs };
   }
 
   /** A model that all engines serve, if there is one. */

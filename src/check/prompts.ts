@@ -1,20 +1,16 @@
-/** Prompts that no engine has cached. */
+/** The prompt of a check: no engine has any of it cached. */
+import { freshPrompt } from "../estimates/fresh-prompt.ts";
+import type { CheckContext } from "./context.ts";
 import { checkPromptBytes } from "./limits.ts";
 
-const words =
-  "river stone light market engine garden letter window winter bridge paper silver harbour music field story".split(
-    " ",
-  );
+/** Bytes of the shortest word, and of the space before it. */
+const wordBytesMin = 3;
 
-/**
- * Fresh from its first word on, so that no block of it is cached. A byte is a token at most, so it fits into any
- * context that is longer than its bytes.
- *
- * @param contextTokens the engine's `max_model_len`; undefined = not known
- */
-export function freshPrompt(random: () => number, contextTokens: number | undefined): string {
-  const bytes = Math.min(checkPromptBytes, Math.max(64, (contextTokens ?? Infinity) - 128));
-  let prompt = `Check ${Math.floor(random() * 1e12).toString(36)}:`;
-  while (prompt.length < bytes) prompt += ` ${words[Math.floor(random() * words.length)]}`;
-  return prompt.slice(0, bytes);
+/** A byte is a token at most, so it fits into any context that is longer than its bytes. */
+export function checkPrompt({
+  random,
+  contextTokens = Number.POSITIVE_INFINITY,
+}: Pick<CheckContext, "random" | "contextTokens">): string {
+  const bytes = Math.min(checkPromptBytes, Math.max(64, contextTokens - 128));
+  return freshPrompt(bytes / wordBytesMin, random).slice(0, bytes);
 }

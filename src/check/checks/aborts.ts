@@ -1,11 +1,11 @@
 /** `aborts`: whether engines free the KV caches of clients that leave, in the prefill and while tokens come. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { LoadReport } from "../../control/polling/load-report.ts";
+import { isFailure, seconds } from "../../control/polling/request-once.ts";
 import { dialectOf } from "../../dialects/registry.ts";
-import { isFailure, seconds } from "../asking/ask.ts";
 import type { Check, CheckContext, CheckedEngine, CheckedPair } from "../context.ts";
 import { checkTokensMax, comparedPairsMax, countersAgainMs } from "../limits.ts";
-import { freshPrompt } from "../prompts.ts";
+import { checkPrompt } from "../prompts.ts";
 import { fleet } from "../report.ts";
 import { describeLoad, loadOf } from "./signals.ts";
 
@@ -57,7 +57,7 @@ function leaveAll(context: CheckContext, pair: CheckedPair): Promise<(string | u
         path: "/v1/completions",
         json: {
           model: context.model,
-          prompt: freshPrompt(context.random, context.contextTokens),
+          prompt: checkPrompt(context),
           max_tokens: checkTokensMax,
           temperature: 0,
           stream: true,

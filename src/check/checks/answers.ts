@@ -1,11 +1,12 @@
 /** `answers`: whether responses through the proxy are those of the decode engine asked directly, at temperature 0. */
+
+import { type HttpFailure, isFailure } from "../../control/polling/request-once.ts";
 import { dialectOf } from "../../dialects/registry.ts";
 import type { Address } from "../../pool/address.ts";
-import { type Answer, type Failure, isFailure } from "../asking/ask.ts";
-import { errorOf, type Said, saidBy } from "../asking/responses.ts";
-import type { Check, CheckContext, CheckedPair } from "../context.ts";
+import type { Check, CheckContext, CheckedPair, TimedResponse } from "../context.ts";
 import { comparedPairsMax } from "../limits.ts";
-import { freshPrompt } from "../prompts.ts";
+import { checkPrompt } from "../prompts.ts";
+import { errorOf, type Said, saidBy } from "../responses.ts";
 import { whyDecodeCannotCompute } from "./transfer.ts";
 
 const maxTokens = 16;
@@ -62,7 +63,7 @@ function whyNotDirectly(context: CheckContext, { decode }: CheckedPair): string 
 }
 
 async function compare(context: CheckContext, pair: CheckedPair, kind: Kind): Promise<void> {
-  const prompt = freshPrompt(context.random, context.contextTokens);
+  const prompt = checkPrompt(context);
   const question = {
     path: kind.path,
     json: {
@@ -148,13 +149,13 @@ function differenceOf(ours: Said, theirs: Said): string | undefined {
 }
 
 /** A text = why there is no such response. */
-function outcomeOf(answer: Answer | Failure): Said | string {
+function outcomeOf(answer: TimedResponse | HttpFailure): Said | string {
   if (isFailure(answer)) return answer.why;
   if (answer.status !== 200) return errorOf(answer);
   return saidBy(answer) ?? "200 with something else than a response";
 }
 
-function statusOf(answer: Answer | Failure): number {
+function statusOf(answer: TimedResponse | HttpFailure): number {
   return isFailure(answer) ? 0 : answer.status;
 }
 

@@ -1,9 +1,9 @@
 /** `dialect`: which protocol each engine speaks and how that shows, its role, and by which one the proxy is started. */
 import { addressToAsk } from "../../control/polling/address-to-ask.ts";
+import { isFailure } from "../../control/polling/request-once.ts";
 import { readFacts, versionPath } from "../../dialects/advice/facts.ts";
 import { type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
 import type { DialectName } from "../../dialects/registry.ts";
-import { isFailure } from "../asking/ask.ts";
 import type { Check, CheckContext, CheckedEngine } from "../context.ts";
 import { fleet } from "../report.ts";
 

@@ -1,15 +1,15 @@
 /** `kv-events`: whether an engine publishes what its cache gains, in what form, and replays what was missed. */
 import { setTimeout as delay } from "node:timers/promises";
+import { isFailure } from "../../control/polling/request-once.ts";
 import { readKvBatch } from "../../kv-events/batch.ts";
 import type { KvEndpoint } from "../../kv-events/feed.ts";
 import { kvBatchBytesMax } from "../../limits.ts";
 import type { KvEvent } from "../../prefix-cache/kv-event.ts";
 import { ZmtpClient } from "../../transport/zmtp/client.ts";
-import { isFailure } from "../asking/ask.ts";
-import { errorOf } from "../asking/responses.ts";
 import type { Check, CheckContext, CheckedEngine } from "../context.ts";
 import { comparedPairsMax, countersAgainMs } from "../limits.ts";
-import { freshPrompt } from "../prompts.ts";
+import { checkPrompt } from "../prompts.ts";
+import { errorOf } from "../responses.ts";
 
 export const kvEvents: Check = {
   name: "kv-events",
@@ -111,7 +111,7 @@ async function listen(context: CheckContext, engine: CheckedEngine): Promise<voi
 async function fill(context: CheckContext, engine: CheckedEngine): Promise<string | undefined> {
   const pair = context.pairs.find((one) => (one.prefill ?? one.decode) === engine);
   if (pair === undefined) return "it is in no pair that is looked at";
-  const prompt = freshPrompt(context.random, context.contextTokens);
+  const prompt = checkPrompt(context);
   const json = { model: context.model, prompt, max_tokens: 2, temperature: 0 };
   const answer = await context.ask(pair.address, { path: "/v1/completions", json });
   if (isFailure(answer)) return answer.why;

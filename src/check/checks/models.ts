@@ -1,8 +1,8 @@
 /** `models`: what each engine serves, how long prompts may be, and whether prefill and decode agree. */
-import { isFailure } from "../asking/ask.ts";
-import { jsonOf } from "../asking/responses.ts";
+import { isFailure } from "../../control/polling/request-once.ts";
 import type { Check, CheckContext, CheckedEngine } from "../context.ts";
 import { fleet } from "../report.ts";
+import { jsonOf } from "../responses.ts";
 
 interface Listed {
   readonly id?: unknown;

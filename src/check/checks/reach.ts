@@ -1,9 +1,14 @@
 /** `reach`: whether an engine responds, whether it wants a key, how long it takes, and what time it thinks it is. */
 
-import { type Answer, type Failure, type FailureKind, isFailure, seconds } from "../asking/ask.ts";
-import { errorOf } from "../asking/responses.ts";
-import type { Check, CheckContext, CheckedEngine } from "../context.ts";
+import {
+  type FailureKind,
+  type HttpFailure,
+  isFailure,
+  seconds,
+} from "../../control/polling/request-once.ts";
+import type { Check, CheckContext, CheckedEngine, TimedResponse } from "../context.ts";
 import { clockOffsetMsMax, latencyRequests } from "../limits.ts";
+import { errorOf } from "../responses.ts";
 
 const modelsPath = "/v1/models";
 
@@ -38,7 +43,7 @@ async function reachOne(context: CheckContext, engine: CheckedEngine): Promise<v
   await measure(context, engine);
 }
 
-function isModelList(context: CheckContext, engine: CheckedEngine, models: Answer): boolean {
+function isModelList(context: CheckContext, engine: CheckedEngine, models: TimedResponse): boolean {
   const { status, headers, body } = models;
   const fail = (code: string, message: string, remedy: string) => {
     context.report("fail", code, engine, message, { remedy, data: { status } });
@@ -70,9 +75,9 @@ async function measure(context: CheckContext, engine: CheckedEngine): Promise<vo
   const { address } = engine.engine;
   const health = await context.ask(address, { path: "/health" });
   const path = !isFailure(health) && health.status === 200 ? "/health" : modelsPath;
-  const answers: Answer[] = [];
+  const answers: TimedResponse[] = [];
   for (let i = 0; i < latencyRequests; i += 1) {
-    const answer: Answer | Failure = await context.ask(address, { path });
+    const answer: TimedResponse | HttpFailure = await context.ask(address, { path });
     if (isFailure(answer)) {
       const message = `${path}: ${answer.why}`;
       const remedy = "the engine responds at times: look into its log";
@@ -102,7 +107,7 @@ async function measure(context: CheckContext, engine: CheckedEngine): Promise<vo
 }
 
 /** The header has whole seconds, cut off: its middle is half a second later. Servers may repeat it for a second. */
-function clockOffsetMs({ headers, ms }: Answer, nowMs: number): number | undefined {
+function clockOffsetMs({ headers, ms }: TimedResponse, nowMs: number): number | undefined {
   const date = Date.parse(headers.date ?? "");
   if (Number.isNaN(date)) return undefined;
   return Math.round(date + 500 - (nowMs - ms / 2));

@@ -1,11 +1,11 @@
 /** `proxy`: the proxy started before these engines, and takes requests for them. */
 import { setTimeout as delay } from "node:timers/promises";
+import { isFailure } from "../../control/polling/request-once.ts";
 import { type DialectName, dialectOf } from "../../dialects/registry.ts";
-import { isFailure } from "../asking/ask.ts";
-import { errorOf } from "../asking/responses.ts";
 import type { Check } from "../context.ts";
 import { countersAgainMs } from "../limits.ts";
 import { fleet } from "../report.ts";
+import { errorOf } from "../responses.ts";
 
 export const serves: Check = {
   name: "proxy",

@@ -2,10 +2,10 @@
  * `side-channel`: where a NIXL prefill engine tells decode engines to fetch KV caches, by its own response. The check
  * does here by hand what the proxy does; decode fetches the KV cache, so that nothing stays.
  */
-import { isFailure } from "../asking/ask.ts";
-import { jsonOf } from "../asking/responses.ts";
+import { isFailure } from "../../control/polling/request-once.ts";
 import type { Check, CheckContext, CheckedEngine } from "../context.ts";
-import { freshPrompt } from "../prompts.ts";
+import { checkPrompt } from "../prompts.ts";
+import { jsonOf } from "../responses.ts";
 
 interface Params {
   readonly remote_host?: unknown;
@@ -28,7 +28,7 @@ async function lookAt(
   decode: CheckedEngine,
 ): Promise<void> {
   const path = "/v1/completions";
-  const prompt = freshPrompt(context.random, context.contextTokens);
+  const prompt = checkPrompt(context);
   const json = { model: context.model, prompt, max_tokens: 1, temperature: 0 };
   const hold = { do_remote_decode: true, do_remote_prefill: false };
   const held = await context.ask(prefill.engine.address, {

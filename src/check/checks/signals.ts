@@ -2,7 +2,7 @@
 import { askEngine } from "../../control/polling/ask-engine.ts";
 import { loadPaths } from "../../control/polling/load-poller.ts";
 import { type LoadReport, readLoad } from "../../control/polling/load-report.ts";
-import { isFailure } from "../asking/ask.ts";
+import { isFailure } from "../../control/polling/request-once.ts";
 import type { Check, CheckContext, CheckedEngine } from "../context.ts";
 
 const howTo =

@@ -1,12 +1,12 @@
 /** `transfer`: whether KV caches really go from prefill engines to decode engines, by the engines' own counters. */
 import { setTimeout as delay } from "node:timers/promises";
+import { isFailure } from "../../control/polling/request-once.ts";
 import { dialectOf } from "../../dialects/registry.ts";
-import { isFailure } from "../asking/ask.ts";
-import { metricOf } from "../asking/metrics.ts";
-import { errorOf, saidBy } from "../asking/responses.ts";
 import type { Check, CheckContext, CheckedEngine, CheckedPair } from "../context.ts";
 import { countersAgainMs, countersLagMs } from "../limits.ts";
-import { freshPrompt } from "../prompts.ts";
+import { metricOf } from "../metrics.ts";
+import { checkPrompt } from "../prompts.ts";
+import { errorOf, saidBy } from "../responses.ts";
 import { attributesOf } from "./serves.ts";
 
 export const transfer: Check = {
@@ -25,7 +25,7 @@ async function transferOne(context: CheckContext, pair: CheckedPair): Promise<vo
     path: "/v1/completions",
     json: {
       model: context.model,
-      prompt: freshPrompt(context.random, context.contextTokens),
+      prompt: checkPrompt(context),
       max_tokens: 4,
       temperature: 0,
     },

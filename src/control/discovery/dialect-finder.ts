@@ -6,23 +6,17 @@ import { type EngineFacts, readFacts } from "../../dialects/advice/facts.ts";
 import { type Detection, detect, detectionQuestions } from "../../dialects/detect.ts";
 import type { LegName } from "../../dialects/dialect.ts";
 import { type DialectName, dialectOf } from "../../dialects/registry.ts";
-import type { Address } from "../../pool/address.ts";
 import { type ConfiguredEngine, enginesOf } from "../../pool/engines.ts";
 import { detectionTimeoutMs, probeIntervalMs, probesAtOnceMax, probeTimeoutMs } from "../limits.ts";
 import { addressToAsk } from "../polling/address-to-ask.ts";
-import { askEngine, type EngineResponse, eachOf, type NoResponse } from "../polling/ask-engine.ts";
+import { type AskEngine, eachOf } from "../polling/ask-engine.ts";
 import { oneModelPools, type RoutePools, routePools } from "./route-pools.ts";
 
 export interface DialectFinderDeps {
   readonly log: (level: "notice" | "warn" | "error", message: string) => void;
   /** Called when another dialect was detected: `resolve` returns another configuration now. */
   readonly changed: () => void;
-  /** For tests. */
-  readonly ask?: (
-    address: Address,
-    path: string,
-    how: { readonly timeoutMs: number },
-  ) => Promise<EngineResponse | NoResponse>;
+  readonly ask: AskEngine;
 }
 
 /** The key of a route's pools, their dialect, and the engines that they had. */
@@ -42,7 +36,7 @@ interface EngineDetection {
 
 export class DialectFinder {
   readonly #deps: DialectFinderDeps;
-  readonly #ask: NonNullable<DialectFinderDeps["ask"]>;
+  readonly #ask: AskEngine;
   /** By key of a route's pools. */
   readonly #found: Map<string, FoundDialect[1]>;
   /** The pools of all `auto` routes, by key. */
@@ -57,7 +51,7 @@ export class DialectFinder {
   /** @param found what the process before had found */
   constructor(deps: DialectFinderDeps, found: readonly FoundDialect[] = []) {
     this.#deps = deps;
-    this.#ask = deps.ask ?? askEngine;
+    this.#ask = deps.ask;
     this.#found = new Map(found);
   }
 

@@ -22,7 +22,6 @@ import {
 import { addressToAsk } from "../polling/address-to-ask.ts";
 import {
   type AskEngine,
-  askEngine,
   type EngineResponse,
   eachOf,
   type NoResponse,
@@ -51,14 +50,13 @@ export interface ProberDeps {
   readonly changed: (discovered: DiscoveredByIdentity) => void;
   /** For tests: the probes of a route. Otherwise those of its dialect. */
   readonly probesOf?: (route: RouteConfig) => readonly EngineProbe[];
-  /** For tests. */
-  readonly ask?: AskEngine;
+  readonly ask: AskEngine;
 }
 
 export class Prober {
   discovered: DiscoveredByIdentity = {};
   readonly #deps: ProberDeps;
-  readonly #ask: NonNullable<ProberDeps["ask"]>;
+  readonly #ask: AskEngine;
   #findings = new Map<string, Finding>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -66,7 +64,7 @@ export class Prober {
 
   constructor(deps: ProberDeps) {
     this.#deps = deps;
-    this.#ask = deps.ask ?? askEngine;
+    this.#ask = deps.ask;
   }
 
   /**

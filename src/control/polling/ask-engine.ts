@@ -1,7 +1,7 @@
-/** One request of the main thread's to an engine: bounded in time and size, on a connection of its own. */
-import { request } from "node:http";
+/** One request of the main thread's to an engine, and several at a time. */
 import type { Address } from "../../pool/address.ts";
 import { probeResponseBytesMax, probeTimeoutMs } from "../limits.ts";
+import { type HttpRequest, isFailure, requestOnce } from "./request-once.ts";
 
 export interface EngineResponse {
   readonly status: number;
@@ -15,15 +15,10 @@ export interface EngineResponse {
 export type NoResponse = "refused" | "failed" | "too-large";
 
 /** What is asked; by default a small GET, as discovery and polling need it. */
-export interface EngineRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | undefined;
-  readonly timeoutMs: number;
-  /** Of the response. */
-  readonly bytesMax: number;
-}
+export type EngineRequest = Pick<
+  HttpRequest,
+  "method" | "path" | "headers" | "body" | "timeoutMs" | "bytesMax"
+>;
 
 export type AskEngine = (
   address: Address,
@@ -32,66 +27,34 @@ export type AskEngine = (
 ) => Promise<EngineResponse | NoResponse>;
 
 /** Never rejects. A response that is too large or does not end in time is none. */
-export function askEngine(
-  address: Address,
-  path: string,
+export const askEngine: AskEngine = async (
+  address,
+  path,
   {
-    method,
+    method = "GET",
     headers,
     body,
-    timeoutMs,
+    timeoutMs = probeTimeoutMs,
     bytesMax = probeResponseBytesMax,
-  }: Partial<EngineRequest> = {},
-): Promise<EngineResponse | NoResponse> {
-  const where =
-    address.path === undefined
-      ? { host: address.host, port: address.port }
-      : { socketPath: address.path };
-  return new Promise((resolve) => {
-    const outgoing = request({
-      ...where,
-      path,
-      ...(method !== undefined && { method }),
-      agent: false,
-      headers: {
-        accept: "application/json",
-        ...(body !== undefined && {
-          "content-type": "application/json",
-          "content-length": body.length,
-        }),
-        ...headers,
-      },
-    });
-    // Bounds the whole exchange; the time-out of `node:http` starts again with each byte.
-    const timer = setTimeout(() => outgoing.destroy(), timeoutMs ?? probeTimeoutMs);
-    const end = (response: EngineResponse | NoResponse) => {
-      clearTimeout(timer);
-      resolve(response);
-    };
-    outgoing.on("error", (error: NodeJS.ErrnoException) => {
-      end(error.code === "ECONNREFUSED" ? "refused" : "failed");
-    });
-    outgoing.on("close", () => end("failed"));
-    outgoing.on("response", (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes <= bytesMax) chunks.push(chunk);
-        else {
-          end("too-large");
-          outgoing.destroy();
-        }
-      });
-      response.on("error", () => end("failed"));
-      response.on("end", () => {
-        if (response.complete)
-          end({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) });
-      });
-    });
-    outgoing.end(body);
+  } = {},
+) => {
+  const response = await requestOnce(address, {
+    method,
+    path,
+    headers: {
+      accept: "application/json",
+      ...(body && { "content-type": "application/json" }),
+      ...headers,
+    },
+    body,
+    timeoutMs,
+    bytesMax,
   });
-}
+  if (!isFailure(response)) return response;
+  const { kind } = response;
+  if (kind === "large") return "too-large";
+  return kind === "refused" ? "refused" : "failed";
+};
 
 /** Runs a task for each item, at most `atOnce` at a time. */
 export async function eachOf<Item>(

@@ -10,20 +10,8 @@ import { enginesOf } from "../../pool/engines.ts";
 import { engineIdentity, type SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { probesAtOnceMax } from "../limits.ts";
-import {
-  askEngine,
-  type EngineRequest,
-  type EngineResponse,
-  eachOf,
-  type NoResponse,
-} from "./ask-engine.ts";
+import { type AskEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
 import { Rounds } from "./rounds.ts";
-
-type Ask = (
-  address: Address,
-  path: string,
-  request: Partial<EngineRequest>,
-) => Promise<EngineResponse | NoResponse>;
 
 interface Checked {
   readonly name: string;
@@ -40,8 +28,7 @@ interface Checked {
 export interface HealthCheckerDeps {
   readonly board: Scoreboard;
   readonly log: (level: "notice" | "warn", message: string) => void;
-  /** For tests. */
-  readonly ask?: Ask;
+  readonly ask: AskEngine;
 }
 
 /** Engines that respond so have no such path. */
@@ -49,14 +36,14 @@ const unknownPath: ReadonlySet<number> = new Set([404, 405, 501]);
 
 export class HealthChecker {
   readonly #deps: HealthCheckerDeps;
-  readonly #ask: Ask;
+  readonly #ask: AskEngine;
   #checked = new Map<string, Checked>();
   readonly #rounds = new Rounds((intervalMs) => this.round(intervalMs));
   #isClosed = false;
 
   constructor(deps: HealthCheckerDeps) {
     this.#deps = deps;
-    this.#ask = deps.ask ?? askEngine;
+    this.#ask = deps.ask;
   }
 
   /** Checks the engines of this configuration from now on. What is known of those that stay is kept. */
@@ -96,7 +83,7 @@ export class HealthChecker {
     });
   }
 
-  /** The bound on time is the checker's own as well: a test's `ask` has none. */
+  /** Both questions of an inference share its time. */
   async #isWell({ address, config }: Checked): Promise<boolean> {
     const { path, timeoutMs, inference } = config;
     const response = await Promise.race([

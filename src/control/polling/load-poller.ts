@@ -10,7 +10,7 @@ import { enginesOf } from "../../pool/engines.ts";
 import { engineIdentity, type SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { probeFailuresMax, probesAtOnceMax, zeroPollsMax } from "../limits.ts";
-import { askEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
+import { type AskEngine, type EngineResponse, eachOf, type NoResponse } from "./ask-engine.ts";
 import { type LoadReport, readLoad } from "./load-report.ts";
 import { Rounds } from "./rounds.ts";
 
@@ -41,8 +41,7 @@ export interface LoadPollerDeps {
   /** The scoreboard of shadow policies, for which external load counts as well. */
   readonly shadowBoard?: Scoreboard;
   readonly log: (level: "notice" | "warn", message: string) => void;
-  /** For tests. */
-  readonly ask?: (address: Address, path: string) => Promise<EngineResponse | NoResponse>;
+  readonly ask: AskEngine;
 }
 
 /** Where engines report their load, in the order in which they are asked. */
@@ -50,14 +49,14 @@ export const loadPaths: readonly string[] = ["/metrics", "/prometheus/metrics", 
 
 export class LoadPoller {
   readonly #deps: LoadPollerDeps;
-  readonly #ask: NonNullable<LoadPollerDeps["ask"]>;
+  readonly #ask: AskEngine;
   #watched = new Map<string, Watched>();
   readonly #rounds = new Rounds((intervalMs) => this.round(intervalMs));
   #isClosed = false;
 
   constructor(deps: LoadPollerDeps) {
     this.#deps = deps;
-    this.#ask = deps.ask ?? askEngine;
+    this.#ask = deps.ask;
   }
 
   /** Polls the engines of this configuration from now on. */

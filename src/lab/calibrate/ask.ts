@@ -1,5 +1,6 @@
 /** One streamed completion with the times of its tokens. */
 import { EventData, EventEnds } from "../../body/sse.ts";
+import { freshPrompt } from "../../estimates/fresh-prompt.ts";
 import type { Clock } from "../../transport/clock.ts";
 
 export interface Target {
@@ -24,21 +25,6 @@ export interface Timed {
 
 /** Longest part of an engine's error response that is shown. */
 const errorLengthMax = 300;
-
-/** Short common words: one token each with most tokenizers. */
-const words = (
-  "the of and to in is it on as at by for from with that this have not but all can " +
-  "one out time who year some take into just know good see now than look only come " +
-  "back after use two how work first even new want day most"
-).split(" ");
-
-/** A prompt of about so many tokens that no cache has: it differs from all others in its first words already. */
-export function freshPrompt(tokens: number, random: () => number): string {
-  const draw = (count: number) => Math.floor(random() * count);
-  let text = `${draw(2 ** 48).toString(16)}:`;
-  for (let i = 0; i < tokens; i += 1) text += ` ${words[draw(words.length)]}`;
-  return text;
-}
 
 /** Rejects with an Error that has the engine's response. */
 export async function ask(

@@ -48,7 +48,7 @@ function finderOf() {
     changed: () => {
       found += 1;
     },
-    ask: ({ key }, path, { timeoutMs }) => {
+    ask: ({ key }, path, { timeoutMs = 0 } = {}) => {
       asked.push(`${key}${path}`);
       timeoutsMs.set(`${key}${path}`, timeoutMs);
       const body = answers.get(`${key}${path}`);

@@ -44,7 +44,7 @@ function worldOf(healthCheck: HealthCheck = {}) {
   const checker = new HealthChecker({
     board,
     log: (level, message) => log.push(`${level}: ${message}`),
-    ask: async ({ key }, path, { method = "GET", body }) => {
+    ask: async ({ key }, path, { method = "GET", body } = {}) => {
       asked.push(`${method} ${key}${path} ${body ?? ""}`.trim());
       if (path === "/v1/models") return { status: 200, body: Buffer.from('{"data":[{"id":"m"}]}') };
       return world.response;

@@ -1,16 +1,28 @@
-/** One request of the check to an engine or to the proxy: bounded in time and size, and it says why it failed. */
+/** One HTTP request, on a connection of its own: bounded in time and size, and it says why it failed. */
 import { type IncomingHttpHeaders, request } from "node:http";
 import type { Address } from "../../pool/address.ts";
-import type { Clock } from "../../transport/clock.ts";
-import { checkResponseBytesMax } from "../limits.ts";
 
-export interface Answer {
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | undefined;
+  /** For the whole exchange. */
+  readonly timeoutMs: number;
+  /** Of the response's body. */
+  readonly bytesMax: number;
+  /** Leave so long after the request was sent, or when the first bytes of the response have come. */
+  readonly leave?: { readonly afterMs: number } | "after-first-bytes" | undefined;
+  /** Ends it early. */
+  readonly stop?: AbortSignal;
+}
+
+export interface HttpResponse {
+  /** 0 = this side left before there was one. */
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** From the request to the last byte of its response. */
-  readonly ms: number;
-  /** The client left before the end, as it was asked to. */
+  /** This side left before the end, as it was asked to. */
   readonly hasLeft: boolean;
 }
 
@@ -23,68 +35,46 @@ export type FailureKind =
   | "large"
   | "stopped";
 
-export interface Failure {
+export interface HttpFailure {
   readonly kind: FailureKind;
   /** Half a sentence: "the connection was refused". */
   readonly why: string;
 }
 
-export interface Question {
-  readonly path: string;
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly json?: unknown;
-  readonly timeoutMs: number;
-  /** Leave so long after the request was sent, or when the first bytes of the response have come. */
-  readonly leave?: { readonly afterMs: number } | "after-first-bytes";
-}
-
-export function isFailure(result: Answer | Failure): result is Failure {
+export function isFailure(result: HttpResponse | HttpFailure): result is HttpFailure {
   return "why" in result;
 }
 
-/**
- * Never rejects. Each question has a connection of its own.
- * @param stop ends it early
- */
-export function ask(
+/** Never rejects. */
+export function requestOnce(
   address: Address,
-  { path, method, headers, json, timeoutMs, leave }: Question,
-  clock: Clock,
-  stop: AbortSignal,
-): Promise<Answer | Failure> {
-  const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json));
+  { method, path, headers, body, timeoutMs, bytesMax, leave, stop }: HttpRequest,
+): Promise<HttpResponse | HttpFailure> {
   const where =
     address.path === undefined
       ? { host: address.host, port: address.port }
       : { socketPath: address.path };
-  const startMs = clock.nowMs();
+  const length = body && { "content-length": body.length };
   return new Promise((resolve) => {
     const outgoing = request({
       ...where,
       path,
-      method: method ?? (body === undefined ? "GET" : "POST"),
+      method,
       agent: false,
-      headers: {
-        accept: "*/*",
-        ...(body && { "content-type": "application/json", "content-length": body.length }),
-        ...headers,
-      },
+      headers: { ...length, ...headers },
     });
     let leaving: NodeJS.Timeout | undefined;
-    const end = (result: Answer | Failure) => {
+    const end = (result: HttpResponse | HttpFailure) => {
       clearTimeout(timer);
       clearTimeout(leaving);
-      stop.removeEventListener("abort", stopped);
+      stop?.removeEventListener("abort", stopped);
       resolve(result);
       outgoing.destroy();
     };
-    const left = (status: number, chunks: readonly Buffer[], fields: IncomingHttpHeaders) => {
-      const ms = clock.nowMs() - startMs;
-      end({ status, headers: fields, body: Buffer.concat(chunks), ms, hasLeft: true });
-    };
-    const stopped = () => end({ kind: "stopped", why: "the check was stopped" });
-    stop.addEventListener("abort", stopped);
+    const left = (status: number, chunks: readonly Buffer[], fields: IncomingHttpHeaders) =>
+      end({ status, headers: fields, body: Buffer.concat(chunks), hasLeft: true });
+    const stopped = () => end({ kind: "stopped", why: "it was stopped" });
+    stop?.addEventListener("abort", stopped);
     // Bounds the whole exchange, unlike the time-out of `node:http`, which begins again with each byte.
     const timer = setTimeout(() => {
       end({ kind: "timeout", why: `there was no response within ${seconds(timeoutMs)}` });
@@ -100,15 +90,14 @@ export function ask(
         chunks.push(chunk);
         bytes += chunk.length;
         if (leave === "after-first-bytes") left(status, chunks, fields);
-        else if (bytes > checkResponseBytesMax) {
-          end({ kind: "large", why: `the response has more than ${checkResponseBytesMax} bytes` });
+        else if (bytes > bytesMax) {
+          end({ kind: "large", why: `the response has more than ${bytesMax} bytes` });
         }
       });
       response.on("error", (error: NodeJS.ErrnoException) => end(failureOf(error)));
       response.on("end", () => {
-        const ms = clock.nowMs() - startMs;
         if (!response.complete) end({ kind: "broken", why: "the response broke off" });
-        else end({ status, headers: fields, body: Buffer.concat(chunks), ms, hasLeft: false });
+        else end({ status, headers: fields, body: Buffer.concat(chunks), hasLeft: false });
       });
     });
     outgoing.end(body);
@@ -120,7 +109,7 @@ export function seconds(ms: number): string {
 }
 
 /** Codes of Node and of Bun. */
-function failureOf({ code = "", message }: NodeJS.ErrnoException): Failure {
+function failureOf({ code = "", message }: NodeJS.ErrnoException): HttpFailure {
   if (/ECONNREFUSED|ConnectionRefused/i.test(code + message)) {
     return { kind: "refused", why: "the connection was refused: nothing listens there" };
   }

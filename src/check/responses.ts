@@ -1,5 +1,5 @@
 /** What OpenAI-compatible responses say: their text, their usage, their errors; in one piece and as events. */
-import type { Answer } from "./ask.ts";
+import type { HttpResponse } from "../control/polling/request-once.ts";
 
 /** What is compared: ids and times differ from response to response. */
 export interface Said {
@@ -22,7 +22,7 @@ interface Body {
 }
 
 /** Undefined = the body is no such response. */
-export function saidBy({ headers, body }: Answer): Said | undefined {
+export function saidBy({ headers, body }: HttpResponse): Said | undefined {
   const isStream = String(headers["content-type"]).startsWith("text/event-stream");
   const pieces = isStream ? eventsOf(body.toString()) : [jsonOf(body) as Body | undefined];
   let text = "";
@@ -70,7 +70,7 @@ export function jsonOf(body: Buffer): unknown {
 }
 
 /** `502 GP_PREFILL_FAILED: …`: the status, and what the error body says. */
-export function errorOf({ status, body }: Answer): string {
+export function errorOf({ status, body }: HttpResponse): string {
   const value = jsonOf(body) as
     | { readonly error?: unknown; readonly message?: unknown; readonly detail?: unknown }
     | undefined;
