@@ -5,10 +5,10 @@ import { entryRoute, modelEntries } from "../model-routes.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import { builtInLogFormats } from "../schema/logs.ts";
-import type { PrefillConfig, RouteConfig, ServerConfig, StepConfig } from "../schema/schema.ts";
+import type { PrefillConfig, RouteConfig, ServerConfig } from "../schema/schema.ts";
 import { parseEngineAddress } from "../values/engine-url.ts";
-import { isBuiltInVariable } from "../values/variables.ts";
 import { checkModels } from "./check-models.ts";
+import { checkSteps } from "./check-steps.ts";
 import type { CheckContext } from "./context.ts";
 
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -20,8 +20,8 @@ export function checkRoute(
   path: ConfigPath,
 ): void {
   const { faults, texts } = context;
-  checkMatch(context, route, path);
-  checkSteps(context, route.steps, [...path, "steps"]);
+  checkMatch(context, server, route, path);
+  checkSteps(context, server, route.steps, [...path, "steps"]);
   checkTarget(context, route, path);
   checkLegs(context, server, route, path);
   checkModels(context, route, path, (one, at) => {
@@ -56,35 +56,28 @@ export function checkRoute(
   });
 }
 
-function checkMatch({ faults, texts }: CheckContext, { match }: RouteConfig, path: ConfigPath) {
-  const at = [...path, "match", "path"];
-  if (match.kind.startsWith("regex")) texts.regex(at, match.path);
-  else if (!match.path.startsWith("/") && !match.path.startsWith("@")) {
-    faults.emerg(at, `the path of a route must begin with "/", not "${match.path}"`);
-  }
-}
-
-export function checkSteps(
+function checkMatch(
   { faults, texts }: CheckContext,
-  steps: readonly StepConfig[],
+  server: ServerConfig,
+  route: RouteConfig,
   path: ConfigPath,
 ): void {
-  steps.forEach((step, index) => {
-    const at = [...path, index];
-    if ("set" in step) {
-      const { name, value } = step.set;
-      // As in nginx, $args is the only built-in variable that can be set.
-      if (isBuiltInVariable(name) && name !== "args") {
-        faults.emerg([...at, "set", "name"], `"$${name}" is a built-in variable`);
-      }
-      texts.template([...at, "set", "value"], value);
-    } else if ("rewrite" in step) {
-      texts.regex([...at, "rewrite", "pattern"], step.rewrite.pattern);
-      texts.template([...at, "rewrite", "replacement"], step.rewrite.replacement);
-    } else if ("return" in step && step.return.text !== undefined) {
-      texts.template([...at, "return", "text"], step.return.text);
-    }
-  });
+  const { kind, path: matched, within } = route.match;
+  const at = [...path, "match", "path"];
+  if (kind.startsWith("regex")) texts.regex(at, matched);
+  else if (!/^[/@]/.test(matched)) {
+    faults.emerg(at, `the path of a route must begin with "/", not "${matched}"`);
+  }
+  if (within === undefined) return;
+  const before = server.routes.slice(0, server.routes.indexOf(route));
+  const isNamed = matched.startsWith("@");
+  const places = before.filter(
+    ({ match }) => !match.path.startsWith("@") && (isNamed || match.kind !== "exact"),
+  );
+  if (places.some(({ match }) => match.path === within)) return;
+  const known = places.map(({ match }) => match.path);
+  const message = `no route before this one that others can be within has the path "${within}"`;
+  faults.emerg([...path, "match", "within"], message, didYouMean(within, known));
 }
 
 function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath): void {
@@ -101,7 +94,7 @@ function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath
     } else if (
       page === undefined &&
       route.models === undefined &&
-      !route.steps.some((step) => "return" in step || "rewrite" in step)
+      !route.steps.some((step) => !("set" in step || "break" in step))
     ) {
       faults.warn(path, "this route has no target and no return: requests get 404");
     }

@@ -8,7 +8,8 @@ import { checkListens, checkOperators } from "./check-listens.ts";
 import { checkLogFormats, checkRecord } from "./check-logs.ts";
 import { checkMaps } from "./check-maps.ts";
 import { checkPools, checkRegistrations } from "./check-pools.ts";
-import { checkRoute, checkSteps, warnOfDefaultDialect } from "./check-route.ts";
+import { checkRoute, warnOfDefaultDialect } from "./check-route.ts";
+import { checkSteps } from "./check-steps.ts";
 import { checkTenants } from "./check-tenants.ts";
 import type { CheckContext } from "./context.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
@@ -58,13 +59,13 @@ function checkServers(context: CheckContext): void {
         faults.emerg([...path, "names", index], `invalid server name "${name}"`, hint);
       }
     });
-    checkSteps(context, server.steps, [...path, "steps"]);
+    checkSteps(context, server, server.steps, [...path, "steps"]);
     const seen = new Set<string>();
     server.routes.forEach((route, index) => {
       const at = [...path, "routes", index];
-      const { kind, path: matched } = route.match;
+      const { kind, path: matched, within = "" } = route.match;
       // `^~` and a plain prefix with one path are the same location; a regular expression may be repeated.
-      const key = `${kind === "exact" ? "=" : ""}${matched}`;
+      const key = `${within} ${kind === "exact" ? "=" : ""}${matched}`;
       if (!kind.startsWith("regex") && seen.has(key)) {
         faults.emerg([...at, "match"], `duplicate route for "${matched}"`);
       }

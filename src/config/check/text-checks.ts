@@ -71,11 +71,13 @@ function ownVariables(config: Config): Set<string> {
     for (const step of stepsOf(server)) {
       if ("set" in step) names.add(step.set.name);
       if ("rewrite" in step) addCaptures(step.rewrite.pattern);
+      if ("if" in step && step.if.matches !== undefined) addCaptures(step.if.matches);
     }
   }
   return names;
 }
 
 function stepsOf(server: ServerConfig): StepConfig[] {
-  return [...server.steps, ...server.routes.flatMap(({ steps }) => steps)];
+  const outer = [...server.steps, ...server.routes.flatMap(({ steps }) => steps)];
+  return outer.flatMap((step) => ("if" in step ? [step, ...step.if.steps] : [step]));
 }

@@ -73,8 +73,9 @@ repeated, such as \`proxy_set_header\`, \`access_log\` and \`error_page\`, a blo
 | names of variables | case-sensitive |
 | \`;;\`, no \`events\` block, no \`mime.types\` | accepted |
 | times | at most one day |
-| \`listen … ssl\`, \`if\`, Lua, files, access control | errors, see [Rejected](#rejected) |
+| \`listen … ssl\`, Lua, files, access control | errors, see [Rejected](#rejected) |
 
 What only PCRE has is translated if that is exact: \`[[:alpha:]]\`, \`\\h\`, \`\\A\`, \`\\z\`, \`(?P<name>…)\`, and a
-leading \`(?i)\` in locations and maps. Possessive and atomic groups, \`\\Q…\\E\`, \`\\K\` and inner flags are errors.
+leading \`(?i)\` in locations, maps, \`rewrite\` and \`if\`.
+Possessive and atomic groups, \`\\Q…\\E\`, \`\\K\` and inner flags are errors.
 `;

@@ -64,6 +64,8 @@ export class RequestContext {
   args: string;
   /** Whether rewrites changed the path, so that the target as sent by the client is no longer what engines get. */
   rewritten = false;
+  /** The `@name` of the route that a condition among the steps has chosen; "" = none, so far. */
+  nextRoute = "";
   captures: readonly string[] = noCaptures;
   variables: string[] = [];
   serverName = "";

@@ -1,7 +1,7 @@
 /** `map`: a variable whose value depends on another's. Literals win over expressions; expressions in order. */
 import type { MapConfig } from "../../config/schema/schema.ts";
+import { compileRegex } from "./regex.ts";
 import type { Render } from "./render.ts";
-import { compileRegex } from "./rewrite.ts";
 import type { VariableScope } from "./template.ts";
 
 export function compileMap(config: MapConfig, scope: VariableScope): void {

@@ -8,7 +8,7 @@ import type { HeaderFields } from "../../http1/fields/header-fields.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { percentEncode } from "./percent.ts";
-import { compileRegex } from "./rewrite.ts";
+import { compileRegex } from "./regex.ts";
 import type { VariableScope } from "./template.ts";
 
 /** The value for the client; undefined = this rule says nothing of it. */

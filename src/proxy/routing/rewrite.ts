@@ -1,7 +1,9 @@
 /** The steps that run before a request is forwarded, in order: nginx's rewrite phase. */
-import type { StepConfig } from "../../config/schema/schema.ts";
+import type { ConditionConfig, StepConfig } from "../../config/schema/schema.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import { compileCondition } from "./conditions.ts";
 import { argsUnsafe, percentEncode } from "./percent.ts";
+import { compileStepRegex } from "./regex.ts";
 import type { VariableScope } from "./template.ts";
 
 /** A reply of the configuration's own. */
@@ -26,6 +28,15 @@ const nothing: Steps = () => "go-on";
 
 export function compileSteps(configs: readonly StepConfig[], scope: VariableScope): Steps {
   if (configs.length === 0) return nothing;
+  const run = inOrder(configs, scope);
+  return (context) => {
+    const result = run(context);
+    if (result === "next") return "go-on";
+    return result === "changed" ? "search-again" : result;
+  };
+}
+
+function inOrder(configs: readonly StepConfig[], scope: VariableScope): Step {
   const steps = configs.map((config) => compileStep(config, scope));
   return (context) => {
     let changed = false;
@@ -34,7 +45,7 @@ export function compileSteps(configs: readonly StepConfig[], scope: VariableScop
       if (result === "changed") changed = true;
       else if (result !== "next") return result;
     }
-    return changed ? "search-again" : "go-on";
+    return changed ? "changed" : "next";
   };
 }
 
@@ -60,13 +71,24 @@ function compileStep(config: StepConfig, scope: VariableScope): Step {
     return (context) => ({ status, text: text?.(context) });
   }
   if ("break" in config) return () => "go-on";
-  return compileRewrite(config.rewrite, scope);
+  return "if" in config ? compileIf(config.if, scope) : compileRewrite(config.rewrite, scope);
+}
+
+function compileIf(condition: ConditionConfig, scope: VariableScope): Step {
+  const holds = compileCondition(condition, scope);
+  const run = inOrder(condition.steps, scope);
+  const { route = "" } = condition;
+  return (context) => {
+    if (!holds(context)) return "next";
+    if (route !== "") context.nextRoute = route;
+    return run(context);
+  };
 }
 
 type RewriteConfig = Extract<StepConfig, { rewrite: unknown }>["rewrite"];
 
 function compileRewrite(config: RewriteConfig, scope: VariableScope): Step {
-  const matches = compileRegex(config.pattern, "", scope);
+  const matches = compileStepRegex(config.pattern, config.ignoreCase ? "i" : "", scope);
   // A final `?` drops the query of the request, which otherwise stays behind a new one.
   const keepsArgs = !config.replacement.endsWith("?");
   const text = keepsArgs ? config.replacement : config.replacement.slice(0, -1);
@@ -108,26 +130,4 @@ function joinArgs(first: string, second: string): string {
 /** A capture of a decoded path, in a query: a `%26` of the path must not become a `&` there (nginx's rule and set). */
 function escapeCapture(context: RequestContext, text: string): string {
   return /[%+]/.test(context.head.path) ? percentEncode(text, argsUnsafe) : text;
-}
-
-/**
- * A regular expression that leaves its captures, numbered and named, in the request. PCRE's `(?<name>` is JavaScript's.
- */
-export function compileRegex(
-  pattern: string,
-  flags: string,
-  scope: VariableScope,
-): (context: RequestContext, subject: string) => boolean {
-  const regex = new RegExp(pattern, flags);
-  const names = [...pattern.matchAll(/\(\?P?<([A-Za-z_]\w*)>/g)].map((match) => match[1]!);
-  const indexes = names.map((name) => scope.indexOf(name));
-  return (context, subject) => {
-    const match = regex.exec(subject);
-    if (match === null) return false;
-    context.captures = match;
-    for (let i = 0; i < names.length; i += 1) {
-      context.variables[indexes[i]!] = match.groups?.[names[i]!] ?? "";
-    }
-    return true;
-  };
 }

@@ -17,8 +17,9 @@ import { ModelCatalog } from "./models/model-catalog.ts";
 import { ModelTable } from "./models/model-table.ts";
 import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
 import { Redirects } from "./redirects.ts";
+import { compileRegex } from "./regex.ts";
 import type { Render } from "./render.ts";
-import { compileRegex, compileSteps, type Steps } from "./rewrite.ts";
+import { compileSteps, type Steps } from "./rewrite.ts";
 import type { VariableScope } from "./template.ts";
 
 export interface RouteDeps {

@@ -5,8 +5,10 @@ import { requestFieldsMax, rewriteRoundsMax } from "../../limits.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestLog } from "./access-log.ts";
-import { compileRegex, compileSteps, type ReturnedReply, type Steps } from "./rewrite.ts";
+import { compileRegex } from "./regex.ts";
+import { compileSteps, type ReturnedReply, type Steps } from "./rewrite.ts";
 import { Route, type RouteDeps } from "./route.ts";
+import { RouteTable } from "./route-table.ts";
 
 /** What routing leads to: a route that forwards, a reply of the configuration's, or an end. */
 export type Routed =
@@ -21,9 +23,9 @@ export type Routed =
 export class Server {
   readonly config: ServerConfig;
   readonly #steps: Steps;
-  readonly #exact = new Map<string, Route>();
-  readonly #prefixes: Route[] = [];
-  readonly #regexes: Route[] = [];
+  readonly #table = new RouteTable();
+  /** By `@name`. */
+  readonly #named = new Map<string, Route>();
   readonly #regexNames: ((context: RequestContext, name: string) => boolean)[] = [];
 
   constructor(config: ServerConfig, deps: RouteDeps) {
@@ -36,16 +38,8 @@ export class Server {
       ignoresUnderscores: !config.underscoresInHeaders,
     };
     this.#steps = compileSteps(config.steps, deps.scope);
-    for (const routeConfig of config.routes) {
-      const route = new Route(routeConfig, deps);
-      const { kind, path } = route.match;
-      if (kind === "exact") this.#exact.set(path, route);
-      else if (kind === "regex" || kind === "regex-ignore-case") this.#regexes.push(route);
-      else this.#prefixes.push(route);
-    }
-    this.routes = [...this.#prefixes, ...this.#exact.values(), ...this.#regexes];
+    this.routes = this.#compileRoutes(deps);
     this.accessLogs = this.routes.find((route) => !route.config.internal)?.accessLogs ?? [];
-    this.#prefixes.sort((a, b) => b.match.path.length - a.match.path.length);
     for (const name of config.names) {
       if (name.startsWith("~")) this.#regexNames.push(compileRegex(name.slice(1), "i", deps.scope));
     }
@@ -66,17 +60,41 @@ export class Server {
     return this.#regexNames.some((matches) => matches(context, name));
   }
 
+  #compileRoutes(deps: RouteDeps): Route[] {
+    const places: { readonly path: string; readonly route: Route; readonly table: RouteTable }[] =
+      [];
+    return this.config.routes.map((config) => {
+      const { path, within } = config.match;
+      const isNamed = path.startsWith("@");
+      const around = places.findLast(
+        (place) => place.path === within && (isNamed || place.route.match.kind !== "exact"),
+      );
+      if (isNamed) {
+        // Within another, it takes that one's requests over, with the path as that one matches it.
+        const match = around?.route.match ?? config.match;
+        const route = new Route({ ...config, match }, deps);
+        this.#named.set(path, route);
+        return route;
+      }
+      const route = new Route(config, deps);
+      const table = around?.table.within(around.route) ?? this.#table;
+      table.add(route);
+      places.push({ path, route, table });
+      return route;
+    });
+  }
+
   /** Runs the rewrite phase and finds the route. @param internal the request was made by the proxy itself */
   route(context: RequestContext, internal: boolean): Routed {
     const early = this.#steps(context);
-    const route = this.#find(context);
+    const route = this.#table.find(context);
     if (typeof early === "object") return { route, response: early };
     return this.#follow(context, route, internal, early === "keep-path");
   }
 
   /** Goes on at a route by its `@name`, which no request's path can be. */
   routeNamed(context: RequestContext, name: string): Routed {
-    return this.#follow(context, this.#exact.get(name), true, false);
+    return this.#follow(context, this.#named.get(name), true, false);
   }
 
   #follow(
@@ -92,6 +110,10 @@ export class Server {
         return { route, outcome: outcomes.noRoute };
       }
       const result = route.steps(context);
+      if (context.nextRoute !== "") {
+        route = this.#named.get(context.nextRoute) ?? route;
+        context.nextRoute = "";
+      }
       if (typeof result === "object") return { route, response: result };
       keepsPath ||= result === "keep-path";
       if (result !== "search-again") {
@@ -99,18 +121,8 @@ export class Server {
         if (keepsPath) route = route.withPathKept;
         return route.refuses(context) ? { route, outcome: outcomes.engineControl } : { route };
       }
-      route = this.#find(context);
+      route = this.#table.find(context);
     }
     return { route: undefined, outcome: outcomes.routeLoop };
-  }
-
-  /** Exact, then the longest prefix if it is `^~`, then expressions in order, then the longest prefix. */
-  #find(context: RequestContext): Route | undefined {
-    const { path } = context;
-    const exact = this.#exact.get(path);
-    if (exact !== undefined) return exact;
-    const prefix = this.#prefixes.find((route) => path.startsWith(route.match.path));
-    if (prefix?.match.kind === "prefix-first") return prefix;
-    return this.#regexes.find((route) => route.matches(context, path)) ?? prefix;
   }
 }

@@ -45,7 +45,7 @@ export class ErrorPages {
 }
 
 function hasResponse({ target, steps = [] }: RouteInput): boolean {
-  return target !== undefined || steps.some((step) => "return" in step || "rewrite" in step);
+  return target !== undefined || steps.some((step) => !("set" in step || "break" in step));
 }
 
 /** By nginx's precedence. */

@@ -1,4 +1,4 @@
-/** The locations of a server as one flat list: nested ones move out if that changes nothing. */
+/** The locations of a server as one list, each behind the one that it is in. */
 
 import type { Position } from "../../problems/problem.ts";
 import type { Block } from "../directives/block.ts";
@@ -15,13 +15,44 @@ export interface FlatLocation {
   readonly block: Block;
 }
 
-export function flattenLocations(server: Block, report: Report): FlatLocation[] {
-  const flat = flattenInto(server, undefined, report);
+export function flattenLocations(
+  block: Block,
+  report: Report,
+  outer?: FlatLocation,
+): FlatLocation[] {
+  const siblings = withoutDuplicates(locationsIn(block, outer, report), report);
+  // Those behind an inner location of the same path would be looked for in that one.
+  const isTwin = ({ match }: FlatLocation) => match.path === outer?.match.path;
+  const ordered = [...siblings.filter((one) => !isTwin(one)), ...siblings.filter(isTwin)];
+  return ordered.flatMap((own) => [own, ...flattenLocations(own.block, report, own)]);
+}
+
+function locationsIn(
+  block: Block,
+  outer: FlatLocation | undefined,
+  report: Report,
+): FlatLocation[] {
+  return block.own(location).flatMap(({ value, node, block: inner }): FlatLocation[] => {
+    const { kind, path, written } = value;
+    if (outer !== undefined && !mayNest(value, outer, node.name.position, report)) return [];
+    if (!/^[/@]/.test(path) && !kind.startsWith("regex")) {
+      report.warn(written.position, `location "${path}" matches no request`, 'begin it with "/"');
+      return [];
+    }
+    const named = kind === "named";
+    const within = outer && { within: outer.match.path };
+    return [
+      { match: { kind: named ? "exact" : kind, path, ...within }, named, written, block: inner! },
+    ];
+  });
+}
+
+function withoutDuplicates(locations: readonly FlatLocation[], report: Report): FlatLocation[] {
   const seen = new Set<string>();
-  return flat.filter(({ match, written }) => {
+  return locations.filter(({ match, named, written }) => {
     if (match.kind.startsWith("regex")) return true;
     const key = `${match.kind === "exact" ? "=" : ""}${match.path}`;
-    if (seen.has(key) && match.path.startsWith("@")) {
+    if (seen.has(key) && named) {
       report.warn(written.position, `duplicate location "${match.path}": the first one is used`);
       return false;
     }
@@ -31,36 +62,6 @@ export function flattenLocations(server: Block, report: Report): FlatLocation[] 
   });
 }
 
-function flattenInto(
-  block: Block,
-  outer: FlatLocation | undefined,
-  report: Report,
-): FlatLocation[] {
-  const siblings: FlatLocation[] = [];
-  for (const entry of block.own(location)) {
-    const { value, node } = entry;
-    if (outer !== undefined && !mayNest(value, outer, node.name.position, report)) continue;
-    const { named, match } = matchOf(value, outer);
-    if (!named && !match.kind.startsWith("regex") && !match.path.startsWith("/")) {
-      const hint = 'begin it with "/"';
-      report.warn(value.written.position, `location "${match.path}" matches no request`, hint);
-      continue;
-    }
-    siblings.push({ match, named, written: value.written, block: entry.block! });
-  }
-  const nested = siblings.map((own) => flattenInto(own.block, own, report));
-  checkOverlaps(siblings, nested, report);
-  return siblings.flatMap((own, index) => [own, ...nested[index]!]);
-}
-
-function matchOf({ kind, path }: Location, outer: FlatLocation | undefined) {
-  if (kind === "named") return { named: true, match: { kind: "exact", path } as Match };
-  // `^~` disables the regular expressions of its level, which is now that of the outer location.
-  const kept = outer === undefined || kind === "exact" ? kind : outer.match.kind;
-  return { named: false, match: { kind: kept, path } as Match };
-}
-
-/** nginx's rules, and one of ours: a flat list cannot express nested regular expressions. */
 function mayNest(
   { kind, path, written }: Location,
   outer: FlatLocation,
@@ -86,33 +87,5 @@ function mayNest(
   if (!isRegex && !path.startsWith(outer.written.text)) {
     return reject(`location "${path}" is outside location "${outer.written.text}"`);
   }
-  if (isRegex || outer.match.kind.startsWith("regex")) {
-    return reject(
-      "nested locations with regular expressions are not supported yet",
-      "write one expression at the server level",
-    );
-  }
   return true;
-}
-
-/** nginx looks for a nested location only inside the longest match of the level above. */
-function checkOverlaps(
-  siblings: readonly FlatLocation[],
-  nested: readonly (readonly FlatLocation[])[],
-  report: Report,
-): void {
-  siblings.forEach((own, index) => {
-    for (const inner of nested[index]!) {
-      const rival = siblings.find(
-        (other) =>
-          !other.named &&
-          !other.match.kind.startsWith("regex") &&
-          other.match.path.length > own.match.path.length &&
-          inner.match.path.startsWith(other.match.path),
-      );
-      if (rival === undefined) continue;
-      const message = `location "${inner.match.path}" is never reached: "${rival.match.path}" matches first`;
-      report.emerg(inner.written.position, message, `move it into "${rival.match.path}"`);
-    }
-  });
 }

@@ -24,17 +24,17 @@ const dialectOfPdPolicy = {
 
 /** What it adds to the location's route beside the target; nothing if there is no `omni_proxy`. */
 export function readOmni(block: Block, pools: Pools, report: Report): Partial<RouteInput> {
-  const [entry] = block.own(omniProxy);
+  const [entry] = block.responding(omniProxy);
   if (entry === undefined) return {};
-  const [batchTokens] = block.own(omniMaxBatchNumToken);
-  const [prefillSeqs] = block.own(omniPrefillMaxNumSeqs);
-  const [decodeSeqs] = block.own(omniDecodeMaxNumSeqs);
+  const [batchTokens] = block.responding(omniMaxBatchNumToken);
+  const [prefillSeqs] = block.responding(omniPrefillMaxNumSeqs);
+  const [decodeSeqs] = block.responding(omniDecodeMaxNumSeqs);
   pools.usePolicy(entry.value.text, {
     name: "omni_proxy",
     role: "decode",
     ...(decodeSeqs && { maxNumSeqs: decodeSeqs.value }),
   });
-  const [pdPolicy] = block.own(omniPdPolicy);
+  const [pdPolicy] = block.responding(omniPdPolicy);
   const dialectName = dialectOfPdPolicy[pdPolicy?.value ?? "sequential"];
   if (dialects.get(dialectName)?.servesWhole) return { dialect: dialectName };
   const prefill = pools.upstreamNamed(omniPrefillUpstream);
@@ -46,7 +46,7 @@ export function readOmni(block: Block, pools: Pools, report: Report): Partial<Ro
   pools.usePolicy(prefill, {
     name: "omni_proxy",
     role: "prefill",
-    algo: block.own(omniAlgo)[0]?.value ?? "default",
+    algo: block.responding(omniAlgo)[0]?.value ?? "default",
     ...(batchTokens && { maxBatchNumToken: batchTokens.value }),
     ...(prefillSeqs && { maxNumSeqs: prefillSeqs.value }),
   });

@@ -4,7 +4,6 @@ import type { RouteInput } from "../directives/http/location.ts";
 import { omniBroadcast, omniHealthStatus, omniMetrics } from "../directives/proxy/omni.ts";
 import { internalMetrics } from "../directives/proxy/prefill.ts";
 import type { Report } from "../syntax/report.ts";
-import type { FlatLocation } from "./locations.ts";
 
 type Page = NonNullable<RouteInput["page"]>;
 
@@ -18,7 +17,7 @@ const pages = [
 /** Undefined = none. */
 export function readPage(block: Block, hasTarget: boolean, report: Report): Page | undefined {
   for (const [directive, page] of pages) {
-    const [entry] = block.own<unknown>(directive);
+    const [entry] = block.responding<unknown>(directive);
     if (entry === undefined || entry.value === false) continue;
     const { text, position } = entry.node.name;
     if (hasTarget) report.emerg(position, `a location with "${text}" cannot have a "proxy_pass"`);
@@ -33,21 +32,22 @@ const internalMetricsPath = "/internal/metrics";
 /**
  * `enable_internal_metrics`: gives the page to locations without a target that have it, or are of that path.
  *
- * @param routes of the locations
  * @returns the match of the route that is to have it, if no location has the path
  */
 export function addInternalMetrics(
   server: Block,
-  locations: readonly FlatLocation[],
-  routes: readonly RouteInput[],
+  located: readonly { readonly block: Block; readonly route: RouteInput }[],
 ): RouteInput["match"] | undefined {
-  const own = locations.map(({ block }) => block.has(internalMetrics));
-  if (!own.includes(true) && server.inherited(internalMetrics).length === 0) return undefined;
-  for (const [index, route] of routes.entries()) {
+  const isOn =
+    located.some(({ block }) => block.has(internalMetrics)) ||
+    server.inherited(internalMetrics).length > 0;
+  if (!isOn) return undefined;
+  for (const { block, route } of located) {
     const { match, target, page, steps = [] } = route;
     if ((target ?? page) !== undefined || steps.length > 0) continue;
-    if (own[index] || match.path === internalMetricsPath) route.page = "vllm_metrics";
+    if (block.has(internalMetrics) || match.path === internalMetricsPath)
+      route.page = "vllm_metrics";
   }
-  const isThere = routes.some(({ match }) => match.path === internalMetricsPath);
+  const isThere = located.some(({ route }) => route.match.path === internalMetricsPath);
   return isThere ? undefined : { kind: "exact", path: internalMetricsPath };
 }

@@ -2,6 +2,7 @@
 import { didYouMean } from "../../problems/suggest.ts";
 import type { Entry } from "../directives/block.ts";
 import type { RouteInput } from "../directives/http/location.ts";
+import { proxyPass } from "../directives/proxy/proxy.ts";
 import { readAddress } from "../directives/upstream/upstream.ts";
 import { type Loading, Scope } from "../reading/scope.ts";
 import type { Word } from "../syntax/lexer.ts";
@@ -19,16 +20,18 @@ export interface Pass {
 /** @throws DirectiveError */
 export function readProxyPass(
   { node, value: word }: Entry<Word>,
-  { match, named }: FlatLocation,
+  { match, named, block }: FlatLocation,
   pools: Pools,
   loading: Loading,
 ): Pass {
   const scope = new Scope(node, "location", loading);
   if (word.text.includes("$")) return readTemplate(word, scope, pools);
+  const isConditional = block.context === "if in location" && block.has(proxyPass);
   const { authority, uri } = splitUrl(word.text.slice("http://".length));
-  if (uri !== "" && (named || match.kind.startsWith("regex"))) {
+  if (uri !== "" && (named || isConditional || match.kind.startsWith("regex"))) {
     scope.fail(
-      '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location',
+      '"proxy_pass" cannot have URI part in location given by regular expression, ' +
+        'or inside named location, or inside "if" statement, or inside "limit_except" block',
       word,
       `remove "${uri}", or use rewrite`,
     );

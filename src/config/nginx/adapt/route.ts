@@ -1,6 +1,5 @@
 /** One location → one route, with everything it inherits from the server and from http. */
-import type { StepConfig } from "../../schema/schema.ts";
-import type { Block, Entry } from "../directives/block.ts";
+import type { Block } from "../directives/block.ts";
 import {
   clientBodyTimeout,
   clientMaxBodySize,
@@ -8,7 +7,6 @@ import {
   sendTimeout,
 } from "../directives/http/http.ts";
 import { internal, type RouteInput } from "../directives/http/location.ts";
-import { steps } from "../directives/http/rewrite.ts";
 import { omniProxy } from "../directives/proxy/omni.ts";
 import {
   encode,
@@ -40,16 +38,22 @@ import { readOmni } from "./omni.ts";
 import { readPage } from "./page.ts";
 import type { Pools } from "./pools.ts";
 import { type Pass, readProxyPass } from "./proxy-pass.ts";
+import { readSteps, type Variants } from "./steps.ts";
 
 export interface RouteContext {
   readonly loading: Loading;
   readonly pools: Pools;
 }
 
-export function readRoute(location: FlatLocation, context: RouteContext): RouteInput {
+/** @param variants of its conditions; a variant has none */
+export function readRoute(
+  location: FlatLocation,
+  context: RouteContext,
+  variants?: Variants,
+): RouteInput {
   const { block, match, named } = location;
   const { report } = context.loading;
-  const isInternal = named || block.value(internal, named);
+  const isInternal = named || block.responding(internal).length > 0;
   const pass = readPass(location, context);
   const prefillLocation = block.value(prefill, "");
   // The location of the prefill must not prefill its own requests.
@@ -69,7 +73,7 @@ export function readRoute(location: FlatLocation, context: RouteContext): RouteI
     match,
     internal: isInternal,
     ...(page && { page }),
-    steps: readSteps(block),
+    steps: readSteps(block, variants),
     ...(pass && { target: pass.target, byEndpoint: false, engineControl: true }),
     ...(pass && block.value(streamOps, "off") !== "off" && { streamUsage: true }),
     ...(encodes && { encode: { location: encodeLocation } }),
@@ -127,17 +131,11 @@ function readRedirects(block: Block): Pick<RouteInput, "redirects"> {
   return { redirects: kept.length < values.length ? [] : kept };
 }
 
-/** Steps run where they stand and are not inherited. */
-export function readSteps(block: Block): StepConfig[] {
-  const own = block.entries.filter(({ directive }) => steps.some((step) => step === directive));
-  return (own as Entry<StepConfig>[]).map(({ value }) => value);
-}
-
 function readPass(location: FlatLocation, { loading, pools }: RouteContext): Pass | undefined {
   const { block } = location;
-  const [omni] = block.own(omniProxy);
+  const [omni] = block.responding(omniProxy);
   const asPass = omni && { ...omni, value: { ...omni.value, text: `http://${omni.value.text}` } };
-  const [entry] = [...block.own(proxyPass), ...(asPass ? [asPass] : [])];
+  const [entry] = [...block.responding(proxyPass), ...(asPass ? [asPass] : [])];
   if (entry === undefined) return undefined;
   try {
     return readProxyPass(entry, location, pools, loading);

@@ -16,10 +16,11 @@ import { listen, server, serverName } from "../directives/http/server.ts";
 import type { Places } from "../syntax/places.ts";
 import type { Report } from "../syntax/report.ts";
 import { ErrorPages } from "./error-pages.ts";
-import { flattenLocations } from "./locations.ts";
+import { type FlatLocation, flattenLocations } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { addInternalMetrics } from "./page.ts";
-import { type RouteContext, readRoute, readSettings, readSteps } from "./route.ts";
+import { type RouteContext, readRoute, readSettings } from "./route.ts";
+import { nameVariants, readSteps } from "./steps.ts";
 
 export type ServerInput = ConfigInput["servers"][number];
 
@@ -64,17 +65,15 @@ function readRoutes(
   place: (index: number, position: Block["position"]) => void,
 ): RouteInput[] {
   const { report } = context.loading;
-  const locations = flattenLocations(block, report);
-  const routes = locations.map((location, index) => {
-    place(index, location.block.position);
-    return readRoute(location, context);
-  });
+  const located = readLocations(flattenLocations(block, report), context);
+  const routes = located.map(({ route }) => route);
   const pages = new ErrorPages(routes, report);
-  for (const [index, { block: inner }] of locations.entries()) {
+  for (const [index, { block: inner, route }] of located.entries()) {
+    place(index, inner.position);
     const errorPages = pages.of(inner);
-    if (errorPages.length > 0) routes[index]!.errorPages = errorPages;
+    if (errorPages.length > 0) route.errorPages = errorPages;
   }
-  const match = addInternalMetrics(block, locations, routes);
+  const match = addInternalMetrics(block, located);
   const settings = () => ({ ...readSettings(block), accessLogs: readAccessLogs(block) });
   const metrics: RouteInput[] = match ? [{ match, page: "vllm_metrics", ...settings() }] : [];
   const redirects = slashRedirects(routes);
@@ -82,9 +81,32 @@ function readRoutes(
   return [...routes, ...metrics, ...redirects, ...(rest === undefined ? [] : [rest])];
 }
 
+interface LocatedRoute {
+  readonly block: Block;
+  readonly route: RouteInput;
+}
+
+/** The variants of a location stand behind it. */
+function readLocations(locations: readonly FlatLocation[], context: RouteContext): LocatedRoute[] {
+  const names = nameVariants(locations);
+  return locations.flatMap((location) => {
+    const { block, match } = location;
+    const route = readRoute(location, context, names);
+    const variants = block.entries.flatMap(({ block: inner }): LocatedRoute[] => {
+      const path = inner && names.get(inner);
+      if (path === undefined) return [];
+      const variant = readRoute({ ...location, block: inner! }, context);
+      const own = { match: { kind: "exact", path, within: match.path }, internal: true } as const;
+      return [{ block: inner!, route: { ...variant, ...own, steps: [] } }];
+    });
+    return [{ block, route }, ...variants];
+  });
+}
+
 /** nginx redirects `/v1` to `/v1/` if only the latter has a location. */
 function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
-  const taken = new Set(routes.map(({ match }) => match.path));
+  const placeOf = (path: string, within = "") => `${within} ${path}`;
+  const taken = new Set(routes.map(({ match }) => placeOf(match.path, match.within)));
   return routes.flatMap(({ match, target, ...settings }): RouteInput[] => {
     const path = match.path.slice(0, -1);
     const redirects =
@@ -94,13 +116,17 @@ function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
       !path.endsWith("/") &&
       path !== "" &&
       !path.includes("$") &&
-      !taken.has(path) &&
+      !taken.has(placeOf(path, match.within)) &&
       !settings.internal;
     if (!redirects) return [];
     const { encode: _, prefill: __, setHeaders: ___, ...kept } = settings;
     const text = `${path}/$is_args$args`;
     return [
-      { ...kept, match: { kind: "exact", path }, steps: [{ return: { status: 301, text } }] },
+      {
+        ...kept,
+        match: { ...match, kind: "exact", path },
+        steps: [{ return: { status: 301, text } }],
+      },
     ];
   });
 }
@@ -111,9 +137,9 @@ function readUnmatched(
   routes: readonly RouteInput[],
   pages: ErrorPages,
 ): RouteInput | undefined {
-  if (routes.some(({ match }) => match.path === "/" && match.kind?.startsWith("prefix"))) {
-    return undefined;
-  }
+  const isRoot = ({ match: { path, within, kind = "prefix" } }: RouteInput) =>
+    path === "/" && within === undefined && kind.startsWith("prefix");
+  if (routes.some(isRoot)) return undefined;
   const accessLogs = readAccessLogs(block);
   const errorPages = pages.of(block);
   const notable = accessLogs.length > 0 || errorPages.length > 0 || readSteps(block).length > 0;

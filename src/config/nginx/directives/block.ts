@@ -34,6 +34,13 @@ export class Block {
     return this.entries.filter((entry) => entry.directive === directive) as Entry<Value>[];
   }
 
+  /** The same for what decides who responds: where an `if` has none, those of its location. */
+  responding<Value>(directive: Directive<Value>): Entry<Value>[] {
+    const own = this.own(directive);
+    if (own.length > 0 || this.context !== "if in location") return own;
+    return this.parent?.own(directive) ?? own;
+  }
+
   has(directive: Directive): boolean {
     return this.entries.some((entry) => entry.directive === directive);
   }

@@ -5,7 +5,6 @@ const noTls = "terminate TLS in front of the proxy";
 const protect = "limit access in front of the proxy";
 
 export const rejectedDirectives: readonly Directive[] = [
-  rejected("if", "use map and variables"),
   rejected("try_files", "files are not served"),
   rejected("limit_except", protect),
   rejected("allow", protect, ["all"]),

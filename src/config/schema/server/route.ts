@@ -14,7 +14,17 @@ export const matchSchema = z
       .enum(["exact", "prefix", "prefix-first", "regex", "regex-ignore-case"])
       .default("prefix")
       .describe("nginx's `=`, none, `^~`, `~` and `~*`, with nginx's precedence."),
-    path: text.describe("A path, or a regular expression."),
+    path: text.describe(
+      "A path, a regular expression, or the `@name` by which others refer to the route.",
+    ),
+    within: text
+      .optional()
+      .describe(
+        withDetails(
+          "Look for this route only among the requests that another one takes: its `path`, as of nested locations.",
+          "Of several, the last one before this route, without exact ones.",
+        ),
+      ),
   })
   .describe("Which requests a route takes.");
 

@@ -11,8 +11,8 @@ import type { Pool } from "../../../pool/pool.ts";
 import type { ServedModels } from "../../../pool/served-models.ts";
 import { type EngineModel, engineModelOf } from "../../context/engine-model.ts";
 import type { RequestContext } from "../../context/request-context.ts";
+import { compileRegex } from "../regex.ts";
 import type { Render } from "../render.ts";
-import { compileRegex } from "../rewrite.ts";
 import type { VariableScope } from "../template.ts";
 import { splitShare } from "./split-share.ts";
 

@@ -35,6 +35,19 @@ export const acceptedCases: string[] = [
   server('server_name a *.a www.* .b "" _ ~^(?<x>.+)$; return 200 $x;'),
   server("server_name a; server_name b c;"),
   server("server_name a..b A.B;"),
+  // conditions
+  server("if ($arg_a) { return 404; }"),
+  server("if ($arg_a = '') { set $a b; rewrite ^ /x; break; } if ( $arg_a ) { }"),
+  server(
+    "location / { if ($arg_a !~* (?<x>a)) { proxy_pass http://127.0.0.1:1; } return 200 $x; }",
+  ),
+  server(
+    "location / { if (!-f $document_uri) { error_page 404 = /x; access_log off; root html; } }",
+  ),
+  server("location ~ a { if (-x /bin/sh) { proxy_pass http://127.0.0.1:1; } }"),
+  server("location ~ '/a' { location /a/b {} location ~ c { location ~* d {} } }"),
+  server("location /a { location /a/b/c {} } location /a/b {}"),
+  server("location /a { location ^~ /a/b { location = /a/b/c {} } location /a {} }"),
   // locations
   server(
     "location = /a {} location ^~ /b {} location ~ /c {} location ~* /d {} location @e {} location / {}",

@@ -3,6 +3,7 @@ import { server, upstream } from "./blocks.ts";
 
 export const rejectedCases: string[] = [
   server("location ~ ( {}"),
+  server("if () { }"),
   server("server_name ~(;"),
   server("rewrite ( /a;"),
   "map $uri $x { ~( c; }",

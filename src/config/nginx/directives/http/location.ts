@@ -11,14 +11,14 @@ import {
   time,
   words,
 } from "../../reading/arguments.ts";
-import { anyHttp } from "../../reading/context.ts";
+import { anyHttp, anyHttpAndIf } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
 import { parseNumber } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
 
 export type RouteInput = NonNullable<ConfigInput["servers"][number]["routes"]>[number];
-export type Match = { kind: NonNullable<RouteInput["match"]["kind"]>; path: string };
+export type Match = RouteInput["match"] & { kind: NonNullable<RouteInput["match"]["kind"]> };
 
 export interface Location {
   readonly kind: Match["kind"] | "named";
@@ -63,7 +63,7 @@ export const location = honoured(
   {
     block: "location",
     repeats: true,
-    note: "A prefix, `=`, `^~`, `~`, `~*` or `@name`. Locations nest unless one is a regular expression.",
+    note: "A prefix, `=`, `^~`, `~`, `~*` or `@name`. Locations nest.",
   },
 );
 
@@ -97,7 +97,7 @@ function readErrorPage(args: readonly Word[], scope: Scope): ErrorPage & { reado
 
 export const errorPage = honoured(
   "error_page",
-  anyHttp,
+  anyHttpAndIf,
   reading(2, many, readErrorPage),
   "`errorPages`",
   {
@@ -111,7 +111,7 @@ export const errorPage = honoured(
 const noFiles = "files are not served";
 
 /** In nginx, a location with one of these responds with files. */
-export const root = ignored("root", anyHttp, words(1), noFiles);
+export const root = ignored("root", anyHttpAndIf, words(1), noFiles);
 export const alias = ignored("alias", ["location"], words(1), noFiles);
 
 export const locationDirectives: readonly Directive[] = [
@@ -128,7 +128,7 @@ export const locationDirectives: readonly Directive[] = [
   }),
   ignored("types_hash_bucket_size", anyHttp, size, noFiles),
   ignored("types_hash_max_size", anyHttp, number, noFiles),
-  ignored("sendfile", anyHttp, flag, noFiles),
+  ignored("sendfile", anyHttpAndIf, flag, noFiles),
   ignored("sendfile_max_chunk", anyHttp, size, noFiles),
   ignored("aio", anyHttp, words(1), noFiles),
   ignored("aio_write", anyHttp, flag, noFiles),

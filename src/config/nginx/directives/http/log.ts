@@ -1,6 +1,6 @@
 /** Log formats and access logs. */
 import { flag, many, parameter, reading, words } from "../../reading/arguments.ts";
-import { anyHttp } from "../../reading/context.ts";
+import { anyHttp, anyHttpAndIf } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
 import { parseNumber, parseSize, parseTime } from "../../reading/units.ts";
@@ -80,7 +80,7 @@ function checkBuffering(name: string, value: string | undefined, word: Word, sco
 
 export const accessLog = honoured(
   "access_log",
-  anyHttp,
+  anyHttpAndIf,
   reading(1, many, readAccessLog),
   "`accessLogs`",
   {

@@ -1,13 +1,14 @@
 /** Directives that run before a request is forwarded, in the order of the file: nginx's rewrite phase. */
-import type { StepConfig } from "../../../schema/schema.ts";
-import { flag, reading } from "../../reading/arguments.ts";
-import { anyHttp, type Context } from "../../reading/context.ts";
+import { flag, many, reading } from "../../reading/arguments.ts";
+import type { Context } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
 import { parseNumber } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
+import { type ConditionInput, readCondition, type StepInput } from "./condition.ts";
 
-const contexts: readonly Context[] = ["server", "location"];
+const contexts: readonly Context[] = ["server", "if in server", "location", "if in location"];
+const anyRewrite: readonly Context[] = ["http", ...contexts];
 const repeats = { repeats: true };
 const url = /^(?:https?:\/\/|\$scheme)/;
 
@@ -21,7 +22,7 @@ export function newVariable(word: Word, scope: Scope): string {
 const set = honoured(
   "set",
   contexts,
-  reading(2, 2, ([variable, value], scope): StepConfig => {
+  reading(2, 2, ([variable, value], scope): PlainStep => {
     const name = newVariable(variable!, scope);
     scope.loading.variables.declare(name, variable!);
     return { set: { name, value: scope.template(value!) } };
@@ -35,9 +36,8 @@ const flags = ["last", "break", "redirect", "permanent"] as const;
 const rewrite = honoured(
   "rewrite",
   contexts,
-  reading(2, 3, ([pattern, replacement, flagWord], scope): StepConfig => {
+  reading(2, 3, ([pattern, replacement, flagWord], scope): PlainStep => {
     const regex = scope.regex(pattern!);
-    if (regex.ignoreCase) scope.fail('"(?i)" is not supported in "rewrite"', pattern);
     const flagName = flags.find((name) => name === flagWord?.text);
     if (flagWord !== undefined && flagName === undefined) {
       scope.fail(`invalid parameter "${flagWord.text}"`, flagWord, `valid: ${flags.join(", ")}`);
@@ -46,6 +46,7 @@ const rewrite = honoured(
     return {
       rewrite: {
         pattern: regex.pattern,
+        ...(regex.ignoreCase && { ignoreCase: true }),
         replacement: scope.template(replacement!),
         flag: redirects ? "redirect" : (flagName ?? "none"),
       },
@@ -58,7 +59,7 @@ const rewrite = honoured(
 const returning = honoured(
   "return",
   contexts,
-  reading(1, 2, ([first, second], scope: Scope): StepConfig => {
+  reading(1, 2, ([first, second], scope: Scope): PlainStep => {
     const status = parseNumber(first!.text);
     if (status === undefined && second === undefined && url.test(first!.text)) {
       return { return: { status: 302, text: scope.template(first!) } };
@@ -78,15 +79,34 @@ const returning = honoured(
 const breaking = honoured(
   "break",
   contexts,
-  reading(0, 0, (): StepConfig => ({ break: true })),
+  reading(0, 0, (): PlainStep => ({ break: true })),
   "`steps[].break`",
   repeats,
 );
 
-export const steps: readonly Directive<StepConfig>[] = [set, rewrite, returning, breaking];
+export type PlainStep = Exclude<StepInput, { if: unknown }>;
+export const steps: readonly Directive<PlainStep>[] = [set, rewrite, returning, breaking];
+
+const conditions =
+  "`$variable`, or one with `=`, `!=`, `~`, `~*`, `!~` or `!~*` and a text, or `-f`, `-d`, `-e` or `-x` and a path.";
+
+/** What a block may hold depends on where it stands. */
+export const conditionals: readonly Directive<ConditionInput>[] = (
+  [
+    ["server", "if in server"],
+    ["location", "if in location"],
+  ] as const
+).map(([context, block]) =>
+  honoured("if", [context], reading(1, many, readCondition), "`steps[].if`", {
+    block,
+    repeats: true,
+    note: conditions,
+  }),
+);
 
 export const rewriteDirectives: readonly Directive[] = [
   ...steps,
-  ignored("rewrite_log", anyHttp, flag, "rewrites are not logged"),
-  ignored("uninitialized_variable_warn", anyHttp, flag, "an unset variable is empty"),
+  ...conditionals,
+  ignored("rewrite_log", anyRewrite, flag, "rewrites are not logged"),
+  ignored("uninitialized_variable_warn", anyRewrite, flag, "an unset variable is empty"),
 ];

@@ -1,6 +1,6 @@
 /** Directives of nginx's usual modules that make no difference to a proxy for inference. */
 import { flag, many, number, oneOf, size, time, words } from "../../reading/arguments.ts";
-import { anyHttp, httpAndServer } from "../../reading/context.ts";
+import { anyHttp, anyHttpAndIf, httpAndServer } from "../../reading/context.ts";
 import { type Directive, ignored } from "../../reading/directive.ts";
 
 const uncompressed = "responses are passed on as engines send them";
@@ -18,8 +18,8 @@ function allOf(
 }
 
 export const stockDirectives: readonly Directive[] = [
+  ...allOf(uncompressed, anyHttpAndIf, { gzip: flag }),
   ...allOf(uncompressed, anyHttp, {
-    gzip: flag,
     gzip_buffers: words(2),
     gzip_comp_level: number,
     gzip_disable: words(1, many),
@@ -49,9 +49,9 @@ export const stockDirectives: readonly Directive[] = [
     ssl_stapling: flag,
     ssl_stapling_verify: flag,
   }),
-  ...allOf(charset, anyHttp, {
+  ...allOf(charset, anyHttp, { charset_types: words(1, many) }),
+  ...allOf(charset, anyHttpAndIf, {
     charset: words(1),
-    charset_types: words(1, many),
     override_charset: flag,
     source_charset: words(1),
   }),

@@ -18,7 +18,7 @@ import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 
 export const proxyPass = honoured(
   "proxy_pass",
-  ["location"],
+  ["location", "if in location"],
   reading(1, 1, ([word], scope) => {
     scope.template(word!);
     if (/^https:/i.test(word!.text)) {
