@@ -121,6 +121,8 @@ const ways: Readonly<Record<Name, () => World>> = {
     }),
   modelForbidden: () => asked("decode", isWell, limited({ models: ["another"] })),
   unknownResponse: () => told(get(`/v1/responses/resp_${"0".repeat(48)}`)),
+  sharedStorage: () =>
+    told(get("/v1/files"), { config: { auth: { anonymous: "t" }, tenants: { t: {} } } }),
   requestLimit: () => asked("decode", isWell, limited({ requestsPerMinute: 1 }), 2),
   tokenLimit: () => asked("decode", isWell, limited({ tokensPerMinute: 1 }), 2),
   inFlightLimit: () => asked("decode", hangs, limited({ inFlightMax: 1 }), 2),

@@ -316,64 +316,6 @@ describe("a tenant that a proxy in front names", () => {
   });
 });
 
-describe("a stored response", () => {
-  const engine: Script = ({ body }, { send }) =>
-    send(response(body.length > 0 ? body.toString() : "{}"));
-
-  function proxy(config: Config = {}) {
-    const open = { match: { path: "/open/" }, target: { pool: "decode", uri: "/" }, auth: false };
-    const one = world(config, { routes: [open] });
-    for (const decode of one.decode) decode.script = engine;
-    return (key: string, start: string, json?: object) => {
-      const client = one.client();
-      const body = json === undefined ? "" : JSON.stringify(json);
-      const lines = `${bearer(key)}Content-Length: ${body.length}\r\n`;
-      client.send(`${start} HTTP/1.1\r\nHost: p\r\n${lines}\r\n${body}`, start.split(" ")[0]);
-      return one.responseTo(client);
-    };
-  }
-  const idIn = (answer: ClientResponse) =>
-    (JSON.parse(answer.body.toString()) as { request_id: string }).request_id;
-  const create = { model: "m", input: "x" };
-  const actions = (id: string) => [
-    `GET /v1/responses/${id}`,
-    `GET /v1/responses/${id}/input_items`,
-    `POST /v1/responses/${id}/cancel`,
-    `DELETE /v1/responses/${id}`,
-  ];
-
-  test("is its tenant's, also if models are limited, and nobody else's", () => {
-    const ask = proxy({ tenants: { a: { models: ["m"] }, b: {} } });
-    const id = idIn(ask("key-a", "POST /v1/responses", create));
-    for (const start of actions(id)) {
-      const json = start.startsWith("POST") ? {} : undefined;
-      expect(ask("key-a", start, json).status, start).toBe(200);
-      expect(codeOf(ask("key-b", start)), start).toBe("GP_UNKNOWN_RESPONSE");
-      expect(codeOf(ask("", start.replace("/v1", "/open/v1"))), start).toBe("GP_UNKNOWN_RESPONSE");
-    }
-    for (const start of [`GET /v1/responses/${id}/`, `DELETE /v1/responses/%72${id.slice(1)}`]) {
-      expect(ask("key-b", start).status, start).toBe(404);
-    }
-    const goesOn = { ...create, previous_response_id: id };
-    expect(ask("key-a", "POST /v1/responses", goesOn).status).toBe(200);
-    expect(codeOf(ask("key-b", "POST /v1/responses", goesOn))).toBe("GP_UNKNOWN_RESPONSE");
-    expect(
-      ask("key-b", "POST /v1/responses", { ...create, previous_response_id: null }).status,
-    ).toBe(200);
-    const ofEngine = "resp_0123456789abcdef0123456789abcdef";
-    expect(codeOf(ask("key-a", `GET /v1/responses/${ofEngine}`))).toBe("GP_UNKNOWN_RESPONSE");
-  });
-
-  test("cannot be replaced by one that another tenant gives the same id", () => {
-    const ask = proxy();
-    const id = idIn(ask("key-a", "POST /v1/responses", create));
-    for (const more of [{}, { store: false }]) {
-      const given = ask("key-b", "POST /v1/responses", { ...create, ...more, request_id: id });
-      expect(idIn(given)).not.toBe(id);
-    }
-  });
-});
-
 test("every outcome of a tenant is the client's fault, and no engine's", () => {
   for (const name of ["unauthorized", "requestLimit", "tokenLimit", "modelForbidden"] as const) {
     expect(outcomes[name].fault).toBe("client");

@@ -7,6 +7,7 @@
 import { normalizePath } from "../../http1/head/normalize-path.ts";
 import { hasControlWord, isControlName } from "./control-paths.ts";
 import { endpoints } from "./endpoints.ts";
+import { decoded, segmentsOf } from "./path-readings.ts";
 
 /** Beside those of `endpoints`. Ends of paths, as there. */
 export const otherClientPaths: readonly string[] = [
@@ -26,8 +27,6 @@ export const otherClientPaths: readonly string[] = [
 
 const ends: readonly string[] = [...endpoints.flatMap(({ paths }) => paths), ...otherClientPaths];
 const known: ReadonlySet<string> = new Set(ends);
-/** A path is decoded at most so often: whoever is behind the proxy may decode what has been decoded. */
-const decodingsMax = 4;
 
 let lastUri = "";
 let lastResult = false;
@@ -49,11 +48,7 @@ function decide(path: string): boolean {
   if (known.has(path)) return true;
   const asRead = decoded(path);
   if (asRead === undefined) return false;
-  let last = asRead;
-  for (let times = 1; times < decodingsMax && last.includes("%"); times += 1) {
-    last = decoded(last) ?? last.replaceAll("%", "");
-  }
-  const segments = last.split(/[/\\;?#]+/);
+  const segments = segmentsOf(asRead);
   if (segments.some(isControlName)) return false;
   const normal = normalizePath(path);
   const isKnown = normal !== undefined && isListed(asRead) && isListed(normal);
@@ -63,10 +58,4 @@ function decide(path: string): boolean {
 function isListed(path: string): boolean {
   const end = path.replace(/\/+$/, "");
   return ends.some((known) => end.endsWith(known));
-}
-
-/** With each %XX decoded once, a character per byte; undefined = one of them is broken. */
-function decoded(path: string): string | undefined {
-  if (/%(?![0-9A-Fa-f]{2})/.test(path)) return undefined;
-  return path.replace(/%(..)/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
 }

@@ -71,6 +71,8 @@ export interface ResponseStorage {
   readonly id: KeyName;
   /** The response that the request continues. Only the engine that stores it can. */
   readonly previous: KeyName;
+  /** The stored conversation that the request continues. */
+  readonly conversation: KeyName;
 }
 
 export function isGenerating(endpoint: Endpoint): endpoint is Generating {

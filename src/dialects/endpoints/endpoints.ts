@@ -75,7 +75,12 @@ const responses: Generating = {
   allowsSeveralPrompts: false,
   // In the background an engine responds before it has computed anything.
   offForPrefill: [stream, key("background"), store],
-  storage: { isStored: store, id: key("request_id"), previous: key("previous_response_id") },
+  storage: {
+    isStored: store,
+    id: key("request_id"),
+    previous: key("previous_response_id"),
+    conversation: key("conversation"),
+  },
 };
 
 export const anthropicMessages: Generating = {

@@ -30,6 +30,13 @@ export const tenantOutcomes = {
     "no",
     "No stored response has this id.",
   ),
+  sharedStorage: outcome(
+    "GP_SHARED_STORAGE",
+    403,
+    "client",
+    "no",
+    "What this path stores is not kept apart by tenant, so it is closed here.",
+  ),
   requestLimit: outcome(
     "GP_REQUEST_LIMIT",
     429,

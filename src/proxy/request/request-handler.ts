@@ -192,7 +192,7 @@ export class RequestHandler implements ExchangeRequest {
     if (generating) this.#timers?.comment(this.members);
     this.#generates = isPost && (generating !== undefined || !route.byEndpoint);
     context.meter ??= takeMeter(context, route, this.worker, this.#generates);
-    const refusal = problem ?? admitBody(context, route, endpoint, this.#generates);
+    const refusal = problem ?? admitBody(this, route, this.#generates);
     if (refusal !== undefined) this.ended(refusal);
     else if (encodes) this.#encodeFirst(route, prefills);
     else this.#forward(route, prefills);

@@ -3,10 +3,16 @@ import type { Endpoint } from "../../dialects/endpoints/endpoint.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestTenant } from "../context/request-tenant.ts";
-import { strangersResponse } from "../response/stored-response.ts";
+import { storageRefusal } from "../response/stored-response.ts";
 import type { Route } from "../routing/route.ts";
 import type { Routed } from "../routing/server.ts";
 import type { RequestServices } from "./request-services.ts";
+
+interface Admitted {
+  readonly context: RequestContext;
+  readonly endpoint: Endpoint | undefined;
+  readonly worker: Pick<RequestServices, "gate">;
+}
 
 /**
  * @param settled called once it is known whose it is, if that is not at once
@@ -30,15 +36,15 @@ export function tenantOf(
  * @returns why the request ends here
  */
 export function admitBody(
-  context: RequestContext,
+  { context, endpoint, worker }: Admitted,
   route: Route,
-  endpoint: Endpoint | undefined,
   generates: boolean,
 ): Outcome | undefined {
   if (context.isOpen) return undefined;
-  const stranger =
-    route.byEndpoint && strangersResponse(context, endpoint, route.enginePath(context));
-  if (stranger) return stranger;
+  const uri = route.destination(context)?.uri ?? context.path;
+  const isBound = worker.gate !== undefined;
+  const refusal = storageRefusal(context, endpoint, route.config, uri, isBound);
+  if (refusal !== undefined) return refusal;
   return context.tenant?.admitBody(generates, endpoint?.servedBy !== "storing-engine");
 }
 

@@ -6,10 +6,21 @@
 import { createHash } from "node:crypto";
 import type { Edits } from "../../body/edit/splice.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
+import type { RouteConfig } from "../../config/schema/schema.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
-import { type Endpoint, isGenerating } from "../../dialects/endpoints/endpoint.ts";
+import {
+  type Endpoint,
+  isGenerating,
+  type ResponseStorage,
+} from "../../dialects/endpoints/endpoint.ts";
 import { storedResponseId } from "../../dialects/endpoints/find-endpoint.ts";
-import { isFalse, lacksRequired, memberValueOf } from "../../dialects/shared/member-facts.ts";
+import { storagePathOf } from "../../dialects/endpoints/storage-paths.ts";
+import {
+  isFalse,
+  isSet,
+  lacksRequired,
+  memberValueOf,
+} from "../../dialects/shared/member-facts.ts";
 import { crc32Text } from "../../policies/shared/crc32.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -21,6 +32,8 @@ const ourId = /^resp_([0-9a-f]{24})([0-9a-f]{16})?([0-9a-f]{8})$/;
 const tenantDigits = 16;
 const randomDigits = 24;
 const quote = 0x22;
+/** `null` begins so. */
+const letterN = 0x6e;
 /** A longer value is no id. */
 const idBytesMax = 130;
 
@@ -81,23 +94,50 @@ export function requestedResponse(
 }
 
 /**
- * Why a request may not have the stored response that it names: for all but its tenant no response has this id. Ids
+ * Why a request may not have what it names of all that is stored: for all but its tenant no response has this id. Ids
  * without a tenant are for requests without one.
  *
- * @param path as engines get it; what it may name otherwise than `/responses/ID` counts as an id, too
+ * @param uri as engines get it
+ * @param isBound whose a request is counts on this proxy; else ids of tenants are closed all the same
  */
-export function strangersResponse(
-  { members, tenant }: RequestContext,
+export function storageRefusal(
+  { members, tenant, head: { method } }: RequestContext,
   endpoint: Endpoint | undefined,
-  path: string,
+  { byEndpoint, sharedStorage }: RouteConfig,
+  uri: string,
+  isBound: boolean,
 ): Outcome | undefined {
-  const [, inPath] = /\/responses\/([^/]*)/.exec(path) ?? [];
-  if (inPath !== undefined && !isOwn(tenant?.name ?? "", inPath)) return outcomes.unknownResponse;
+  const { isShared, responseIds } = storagePathOf(uri);
+  const isClosed = isBound && !sharedStorage;
+  if (isShared) return isClosed ? outcomes.sharedStorage : undefined;
+  if (responseIds.length === 0) return undefined;
+  // Ids of such a route do not say whose they are.
+  if (!byEndpoint) return isClosed ? outcomes.sharedStorage : undefined;
+  const name = tenant?.name ?? "";
   const storage = endpoint && isGenerating(endpoint) ? endpoint.storage : undefined;
-  const value = storage && members && memberValueOf(members, storage.previous);
-  if (value?.[0] !== quote) return undefined;
-  const id = value.toString("latin1", 1, value.length - 1);
-  return isOwn(tenant?.name ?? "", id) ? undefined : outcomes.unknownResponse;
+  const isCreated = storage !== undefined && method === "POST";
+  const isNamed = endpoint?.servedBy === "storing-engine";
+  // A list, or a spelling that another reader may take for one of these.
+  if (isBound && !isCreated && !isNamed) return outcomes.unknownResponse;
+  if (responseIds.some((id) => id !== "" && !isOwn(name, id))) return outcomes.unknownResponse;
+  if (storage === undefined || members === undefined) return undefined;
+  return continuesOwn(members, storage, name, isBound) ? undefined : outcomes.unknownResponse;
+}
+
+/** Whichever of several members an engine takes. */
+function continuesOwn(
+  members: TopLevel,
+  { previous, conversation }: ResponseStorage,
+  tenant: string,
+  isBound: boolean,
+): boolean {
+  for (let at = members.indexOf(previous); at >= 0; at = members.indexOf(previous, at + 1)) {
+    const value = members.value(at);
+    if (value[0] === letterN) continue;
+    if (value[0] !== quote) return false;
+    if (!isOwn(tenant, value.toString("latin1", 1, value.length - 1))) return false;
+  }
+  return !isBound || !isSet(members, conversation);
 }
 
 function isOwn(tenant: string, id: string): boolean {

@@ -156,6 +156,15 @@ export const routeSchema = z
       .boolean()
       .default(true)
       .describe("Whether requests need a key and count for their tenants, if there is `auth`."),
+    sharedStorage: z
+      .boolean()
+      .default(false)
+      .describe(
+        withDetails(
+          "With `auth`: forward files, batches, conversations and the like, which all tenants then share.",
+          "If off, they get 403 (`docs/tenants.md`). So do stored responses where `byEndpoint` is off.",
+        ),
+      ),
     setHeaders: z
       .record(text, z.string())
       .default({})
