@@ -254,6 +254,58 @@ describe("a limit", () => {
     one.expectNothingLeft();
   });
 
+  test("of tokens holds for responses that are still to come, and gives back what they do not use", () => {
+    const one = world({ tenants: { a: { tokensPerMinute: 1_000 }, b: {} } }, { workers: 2 });
+    const long = { ...ask, events: 400 };
+    const sends: (() => void)[] = [];
+    for (const engine of one.decode) {
+      engine.script = (_, { send }) => sends.push(() => send(response(usage(10, 1))));
+    }
+    const waiting = Array.from({ length: 3 }, () => one.ask(long, bearer("key-a")));
+    one.runFor(50);
+    expect(sends).toHaveLength(3);
+    expect(codeOf(one.responseTo(one.ask(long, bearer("key-a"))))).toBe("GP_TOKEN_LIMIT");
+    for (const send of sends) send();
+    for (const client of waiting) expect(one.responseTo(client).status).toBe(200);
+    for (const engine of one.decode) engine.script = says(usage(10, 1));
+    const last = one.responseTo(one.ask({ ...ask, events: 3 }, bearer("key-a")));
+    expect(left(last)).toBeGreaterThan(900);
+    one.expectNothingLeft();
+  });
+
+  describe("of tokens is charged for a response whose client does not wait for it", () => {
+    const usedBy = (more: object, waitMs: number) => {
+      // 20 tokens a second are refilled meanwhile.
+      const tenants = { a: { tokensPerMinute: 1_200 }, b: {} };
+      const route = { readTimeoutMs: 60_000, requestTimeoutMs: 20_000 };
+      const one = world({ tenants }, { route });
+      for (const engine of one.decode) engine.script = () => {};
+      const leaving = one.ask({ ...ask, ...more }, bearer("key-a"));
+      one.runFor(waitMs);
+      leaving.socket.destroy();
+      one.runFor(50);
+      for (const engine of one.decode) engine.script = says(usage(1, 1));
+      const used = 1_200 - left(one.responseTo(one.ask(ask, bearer("key-a"))));
+      one.expectNothingLeft();
+      return used;
+    };
+
+    test("by the time that its engine had, up to what it asked for", () => {
+      // 500 tokens, at 20 ms each as long as nothing is known, of which 200 are refilled.
+      expect(usedBy({ events: 9_000 }, 10_000)).toBeGreaterThan(300);
+      expect(usedBy({ events: 9_000 }, 10_000)).toBeLessThan(450);
+      expect(usedBy({ events: 50 }, 10_000)).toBeLessThan(100);
+    });
+
+    test("also if the proxy ends it", () => {
+      expect(usedBy({ events: 9_000 }, 20_200)).toBeGreaterThan(500);
+    });
+
+    test("but not for a stream that has not begun", () => {
+      expect(usedBy({ events: 9_000, stream: true }, 10_000)).toBeLessThan(70);
+    });
+  });
+
   test("of tokens is not used up by requests that engines fail", () => {
     const one = world({ tenants: { a: { tokensPerMinute: 6_000 }, b: {} } });
     for (const engine of one.prefill) engine.script = (_, { socket }) => socket.cut("rst");

@@ -17,7 +17,7 @@ export const tenantSchema = z
     tokensPerMinute: perMinute.describe(
       withDetails(
         "Tokens of prompts and responses together. Further requests get 429.",
-        "A prompt is charged by an estimate before it goes to an engine, and the rest when the engine has counted",
+        "A request is charged by an estimate before it goes to an engine, and the rest when the engine has counted",
         "(`docs/tenants.md`).",
       ),
     ),

@@ -15,7 +15,10 @@ import { promptCount } from "../shared/prompt-count.ts";
 const n = new KeyName("n");
 
 /** `undefined` = one sequence, whose fields are no lists. Above {@link bootstrapRoomsMax} the count is not exact. */
-export function batchSize({ members, path }: DialectRequest): number | undefined {
+export function batchSize({
+  members,
+  path,
+}: Pick<DialectRequest, "members" | "path">): number | undefined {
   const { prompts: keys, allowsSeveralPrompts, limits } = generatingAt(path);
   const key = keys.find((one) => isGiven(members, one));
   const isList = allowsSeveralPrompts && key !== undefined;

@@ -3,6 +3,7 @@ import type { Config } from "../../../config/schema/schema.ts";
 import type { AuthConfig, TenantConfig } from "../../../config/schema/tenants.ts";
 import { isTenantName } from "../../../config/values/key-file.ts";
 import { type TrustedPeers, trustedPeers } from "../../../config/values/trusted-peers.ts";
+import { OutputTokens } from "../../../estimates/output-tokens.ts";
 import { TokenRatio } from "../../../estimates/token-ratio.ts";
 import type { HeaderFields } from "../../../http1/fields/header-fields.ts";
 import { unlistedTenantsMax } from "../../../limits.ts";
@@ -39,7 +40,7 @@ export class TenantGate {
     );
     this.#header = tenantHeader?.name.toLowerCase() ?? "";
     this.#isTrusted = tenantHeader && trustedPeers(tenantHeader.from);
-    this.#deps = { counts, ratio: new TokenRatio() };
+    this.#deps = { counts, ratio: new TokenRatio(), output: new OutputTokens() };
   }
 
   /** Whenever they are read. */

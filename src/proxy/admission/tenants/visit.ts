@@ -3,6 +3,7 @@
  * engines, and when it is over.
  */
 import { endpointOf } from "../../../dialects/endpoints/find-endpoint.ts";
+import type { OutputTokens } from "../../../estimates/output-tokens.ts";
 import type { TokenRatio } from "../../../estimates/token-ratio.ts";
 import {
   type Bucket,
@@ -16,12 +17,21 @@ import type { RequestTenant } from "../../context/request-tenant.ts";
 import { tokenCounts } from "../../context/token-counts.ts";
 import { requestedModel } from "../../routing/models/requested-model.ts";
 import { type LimitState, limitLines } from "./limit-lines.ts";
+import {
+  expectedOutput,
+  isCutShort,
+  observeOutput,
+  outputBounds,
+  unseenOutput,
+} from "./output-estimate.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface VisitDeps {
   readonly counts: TenantCounts;
   /** Of all tenants' prompts, learned from what engines report. */
   readonly ratio: TokenRatio;
+  /** Of all tenants' responses, likewise. */
+  readonly output: OutputTokens;
 }
 
 /** Requests that change nothing and generate nothing, such as `/v1/models`, count for no limit. */
@@ -36,7 +46,9 @@ export class TenantVisit implements RequestTenant {
   /** Where it counts as in flight; -1 = nowhere. */
   #slot = -1;
   #promptBytes = 0;
-  #chargedTokens = 0;
+  /** Before the request went to engines: for its prompt, and for its response. */
+  #chargedPrompt = 0;
+  #chargedOutput = 0;
   #isOver = false;
 
   constructor(context: RequestContext, deps: VisitDeps) {
@@ -81,11 +93,14 @@ export class TenantVisit implements RequestTenant {
     const { tokensPerMinute } = tenant.limits;
     const promptBytes = generates ? this.#context.body.length : 0;
     if (tokensPerMinute === undefined || promptBytes === 0) return undefined;
-    const tokens = Math.ceil(this.#deps.ratio.tokensOf(promptBytes));
-    const waitMs = this.#take(tenant, tokenBucket, tokens, tokensPerMinute);
+    const { ratio, output } = this.#deps;
+    const prompt = Math.ceil(ratio.tokensOf(promptBytes));
+    const expected = expectedOutput(outputBounds(this.#context), output);
+    const waitMs = this.#take(tenant, tokenBucket, prompt + expected, tokensPerMinute);
     if (waitMs > 0) return this.#refuse(outcomes.tokenLimit, waitMs);
     this.#promptBytes = promptBytes;
-    this.#chargedTokens = tokens;
+    this.#chargedPrompt = prompt;
+    this.#chargedOutput = expected;
     return undefined;
   }
 
@@ -108,11 +123,14 @@ export class TenantVisit implements RequestTenant {
     const { name = "", limits, slot } = this.#tenant ?? {};
     if (name === "" || limits?.tokensPerMinute === undefined) return;
     const { prompt, output } = tokenCounts(this.#context);
-    const promptTokens = prompt >= 0 ? prompt : this.#isServed ? this.#chargedTokens : 0;
-    const more = promptTokens + Math.max(0, output) - this.#chargedTokens;
-    const { counts, ratio } = this.#deps;
+    const { counts, ratio, output: learned } = this.#deps;
+    const used =
+      (prompt >= 0 ? prompt : this.#isServed ? this.#chargedPrompt : 0) +
+      (output >= 0 ? output : this.#unseenOutput);
+    const more = used - this.#chargedPrompt - this.#chargedOutput;
     counts.charge(slot!, tokenBucket, more, limits.tokensPerMinute, this.#wallMs);
     if (prompt > 0) ratio.observe(this.#promptBytes, prompt);
+    if (output > 0) observeOutput(this.#context, output, learned);
   }
 
   #admitHead({ limits, slot }: Tenant): Outcome | undefined {
@@ -151,13 +169,15 @@ export class TenantVisit implements RequestTenant {
   get #isServed(): boolean {
     const { status, prefills, decodes } = this.#context;
     const isSent = prefills.length + decodes.length > 0;
-    return isSent && (status < 400 || status === clientLeft);
+    return isSent && (status < 400 || isCutShort(this.#context));
+  }
+
+  get #unseenOutput(): number {
+    if (this.#chargedPrompt === 0) return 0;
+    return unseenOutput(this.#context, outputBounds(this.#context), this.#deps.output);
   }
 
   get #wallMs(): number {
     return this.#context.sources.clock.wallMs();
   }
 }
-
-/** nginx's status for a client that went away. */
-const clientLeft = 499;
