@@ -26,9 +26,15 @@ export const zeroPollsMax = 10;
 export const registeredEnginesMax = 4_096;
 /** A time-out of theirs that is late by so much shows that the process did not get to run. */
 export const registrationLateMsMin = 50;
-/** The listener for operators: connections, time for a request to come, and for a worker to say what it is asked. */
+/**
+ * The listener for operators: connections, requests of one at a time, time for a request to come, bytes of a piece of
+ * a response and time for its client to take it, and time for a worker to say what it is asked.
+ */
 export const adminConnectionsMax = 64;
+export const adminPipelinedMax = 8;
 export const adminRequestTimeoutMs = 5_000;
+export const adminPieceBytes = 65_536;
+export const adminSendTimeoutMs = 10_000;
 export const adminHeadBytesMax = 16_384;
 /** Bytes of a request's body there, and of the token. */
 export const adminBodyBytesMax = 1_048_576;

@@ -14,11 +14,14 @@ import {
   adminCloseDelayMs,
   adminConnectionsMax,
   adminHeadBytesMax,
+  adminPipelinedMax,
   adminRequestTimeoutMs,
+  adminSendTimeoutMs,
 } from "../limits.ts";
 import { ServeError } from "../serve-error.ts";
 import { type AdminAccess, type ListenerName, readAccess } from "./access.ts";
 import { Connections } from "./connections.ts";
+import { Outgoing, type OutgoingEvents } from "./outgoing.ts";
 import { type AdminResponse, type AdminStream, adminProblem } from "./response.ts";
 
 export interface AdminRequest {
@@ -128,18 +131,25 @@ export class AdminServer {
         keepAliveTimeout: adminRequestTimeoutMs,
       },
       (request, response) => {
+        if (!connections.arrive(request.socket)) return;
+        response.once("close", () => connections.leave(request.socket));
         request.once("end", () => {
           if (response.writableFinished) return;
           connections.begin(request.socket);
           response.once("close", () => connections.end(request.socket));
         });
-        void this.#serve(request, response);
+        void this.#serve(request, response, {
+          stalled: () => connections.stalled(request.socket),
+          moved: () => connections.moved(request.socket),
+        });
       },
     );
     // Bun has no times for these connections, and Node looks at them only every 30 s.
     const connections = new Connections({
       max: adminConnectionsMax,
       requestTimeoutMs: adminRequestTimeoutMs,
+      sendTimeoutMs: adminSendTimeoutMs,
+      pipelinedMax: adminPipelinedMax,
     });
     const listener = createListener({ noDelay: true }, (socket) => {
       if (connections.add(socket)) http.emit("connection", socket);
@@ -166,7 +176,11 @@ export class AdminServer {
     return { http, listener, key };
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    events: OutgoingEvents,
+  ): Promise<void> {
     const {
       status,
       contentType,
@@ -183,9 +197,13 @@ export class AdminServer {
       ...(status === 401 && { "www-authenticate": "Bearer" }),
       ...headers,
     });
+    const outgoing = new Outgoing(response, events);
     if (request.method === "HEAD") response.end();
-    else if (typeof body === "string") response.end(body);
-    else stream(response, body);
+    else if (typeof body !== "string") stream(response, outgoing, body);
+    else {
+      outgoing.write(body);
+      outgoing.end();
+    }
   }
 
   /** Never rejects: an error of an admin page must not end the proxy. */
@@ -228,12 +246,12 @@ export class AdminServer {
 
 const starting = { status: 503, code: "starting", message: "the configuration is being applied" };
 
-function stream(response: ServerResponse, { open }: AdminStream): void {
+function stream(response: ServerResponse, outgoing: Outgoing, { open }: AdminStream): void {
   const closed = open({
     get pendingBytes() {
-      return response.writableLength;
+      return outgoing.pendingBytes;
     },
-    write: (text) => void response.write(text),
+    write: (text) => outgoing.write(text),
     destroy: () => void response.destroy(),
   });
   response.once("close", closed);
