@@ -7,7 +7,7 @@ import { type RowsShape, SlotRows, slotRowsLength } from "./slot-rows.ts";
 
 /** The requests of a client's request to engines. */
 export const legNames = ["encode", "prefill", "decode"] as const;
-type Leg = (typeof legNames)[number];
+export type RequestLeg = (typeof legNames)[number];
 
 /** Classes of an engine's status. `none`: no head of a response has come. */
 export const legStatuses = ["none", "2xx", "3xx", "4xx", "5xx"] as const;
@@ -37,12 +37,12 @@ export class LegCounts {
   }
 
   /** A request to the engine is over. @param status of its response; 0 = no head has come */
-  ended(slot: number, leg: Leg, status: number): void {
+  ended(slot: number, leg: RequestLeg, status: number): void {
     const kind = status < 200 || status > 599 ? 0 : Math.floor(status / 100) - 1;
     this.#rows.add(slot, legNames.indexOf(leg) * legStatuses.length + kind, 1);
   }
 
-  failed(slot: number, leg: Leg, failure: Failure): void {
+  failed(slot: number, leg: RequestLeg, failure: Failure): void {
     const kind = legFailures.indexOf(failure);
     this.#rows.add(slot, firstFailure + legNames.indexOf(leg) * legFailures.length + kind, 1);
   }
@@ -58,12 +58,12 @@ export class LegCounts {
     this.#rows.add(slot, firstPrompt + 2, predictedCached);
   }
 
-  requests(slot: number, leg: Leg, status: (typeof legStatuses)[number]): number {
+  requests(slot: number, leg: RequestLeg, status: (typeof legStatuses)[number]): number {
     const kind = legStatuses.indexOf(status);
     return this.#rows.sum(slot, legNames.indexOf(leg) * legStatuses.length + kind);
   }
 
-  failures(slot: number, leg: Leg, failure: Failure): number {
+  failures(slot: number, leg: RequestLeg, failure: Failure): number {
     const kind = legFailures.indexOf(failure);
     return this.#rows.sum(slot, firstFailure + legNames.indexOf(leg) * legFailures.length + kind);
   }

@@ -1,5 +1,4 @@
 /** The decisions of one request, for its client (`X-Explain`), and for operators who ask by its id. */
-
 import { explainedDecisionsMax } from "../../limits.ts";
 import type { Decision } from "../../pool/engine-snapshot.ts";
 import { type EndedRequest, legsOf, type RequestRecord } from "./request-record.ts";
@@ -47,11 +46,9 @@ export class Explanation {
   }
 
   /** The request has ended. Its context, which holds the body, is not referred to any more. */
-  end(
-    { status, outcome, startMs, heldMs, firstByteMs, endMs, ...legs }: EndedRequest,
-    facts: EndedFacts,
-  ): void {
-    const { encodes, prefills, decodes } = legs;
+  end(ended: EndedRequest, facts: EndedFacts): void {
+    const { status, outcome, startMs, heldMs, firstByteMs, endMs } = ended;
+    const { encodes, prefills, decodes } = ended;
     const times = { startMs, heldMs, firstByteMs, endMs };
     this.#ended = { status, outcome, ...times, encodes, prefills, decodes };
     this.#facts = facts;

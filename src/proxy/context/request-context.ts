@@ -1,7 +1,8 @@
 /** All that is known of one request: what templates, routing and the access log read. */
 import type { TopLevel } from "../../body/json/top-level.ts";
-import type { IdGenerator, LegName } from "../../dialects/dialect.ts";
+import type { IdGenerator } from "../../dialects/dialect.ts";
 import { copyOfHead, type RequestHead } from "../../http1/head/request-head.ts";
+import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { append, emptyList } from "./append.ts";
 import type { EngineModel } from "./engine-model.ts";
@@ -140,7 +141,7 @@ export class RequestContext {
   }
 
   /** A leg is sent to an engine. */
-  addTry(leg: LegName | "encode", record: LegRecord): void {
+  addTry(leg: RequestLeg, record: LegRecord): void {
     if (leg === "decode") this.decodes = append(this.decodes, record);
     else if (leg === "prefill") this.prefills = append(this.prefills, record);
     else this.encodes = append(this.encodes, record);

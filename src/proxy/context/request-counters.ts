@@ -4,11 +4,9 @@
  */
 import { retryConditions } from "../../config/values/retry-conditions.ts";
 import { PROBLEMS } from "../../http1/problems.ts";
-import { legNames } from "../../scoreboard/leg-counts.ts";
+import { legNames, type RequestLeg } from "../../scoreboard/leg-counts.ts";
 import { beingRetried } from "../../scoreboard/request-counts.ts";
 import { type Outcome, outcomes } from "./outcomes.ts";
-
-type CountedLeg = (typeof legNames)[number];
 
 const firstRefused = beingRetried + 1;
 const firstRetry = firstRefused + legNames.length;
@@ -31,12 +29,12 @@ export function outcomeIndex({ code }: Pick<Outcome, "code">): number {
 }
 
 /** Retries of the leg that the retry budget has refused. */
-export function refusedCounter(leg: CountedLeg): number {
+export function refusedCounter(leg: RequestLeg): number {
   return firstRefused + legNames.indexOf(leg);
 }
 
 /** Retries of the leg after a failure of this kind. */
-export function retryCounter(leg: CountedLeg, condition: (typeof retryConditions)[number]): number {
+export function retryCounter(leg: RequestLeg, condition: (typeof retryConditions)[number]): number {
   const row = legNames.indexOf(leg) * retryConditions.length;
   return firstRetry + row + retryConditions.indexOf(condition);
 }

@@ -1,12 +1,11 @@
 /** When what has happened to a request, and to each of its legs: what operators see of one that has ended. */
 import type { Decision } from "../../pool/engine-snapshot.ts";
-import type { LegRecord } from "./legs.ts";
-
-export type TriedLeg = "encode" | "prefill" | "decode";
+import { legNames, type RequestLeg } from "../../scoreboard/leg-counts.ts";
+import { type TriedLegs, triesOf } from "./legs.ts";
 
 /** One try of one leg. Times in ms since the request arrived; -1 = did not happen. */
 export interface LegTimes {
-  readonly leg: TriedLeg;
+  readonly leg: RequestLeg;
   /** "" = it is not known any more which of the pool's engines it was: `address` says where it is. */
   readonly pool: string;
   readonly engine: string;
@@ -54,27 +53,22 @@ export interface RequestRecord {
 }
 
 /** What is kept of a request that has ended. Times in ms of the monotonic clock; below 0 = did not happen. */
-export interface EndedRequest {
+export interface EndedRequest extends TriedLegs {
   readonly status: number;
   readonly outcome: { readonly code: string; readonly message: string } | undefined;
   readonly startMs: number;
   readonly heldMs: number;
   readonly firstByteMs: number;
   readonly endMs: number;
-  readonly encodes: readonly LegRecord[];
-  readonly prefills: readonly LegRecord[];
-  readonly decodes: readonly LegRecord[];
 }
 
-export function legsOf(
-  { encodes, prefills, decodes, startMs }: EndedRequest,
-  decisions: readonly Decision[],
-): LegTimes[] {
-  const since = (ms: number) => (ms < 0 ? -1 : ms - startMs);
-  const timesOf = (leg: TriedLeg, records: readonly LegRecord[]) => {
+/** Each try of each leg. */
+export function legsOf(ended: EndedRequest, decisions: readonly Decision[]): LegTimes[] {
+  const since = (ms: number) => (ms < 0 ? -1 : ms - ended.startMs);
+  return legNames.flatMap((leg) => {
     // A decision that found no engine has no try.
     const chosen = decisions.filter((one) => one.leg === leg && one.chosen !== "");
-    return records.map(({ address, sentMs, headMs, endMs, status }, index) => ({
+    return triesOf(ended, leg).map(({ address, sentMs, headMs, endMs, status }, index) => ({
       leg,
       pool: chosen[index]?.pool ?? "",
       engine: chosen[index]?.chosen ?? "",
@@ -84,10 +78,5 @@ export function legsOf(
       endMs: since(endMs),
       status,
     }));
-  };
-  return [
-    ...timesOf("encode", encodes),
-    ...timesOf("prefill", prefills),
-    ...timesOf("decode", decodes),
-  ];
+  });
 }

@@ -2,10 +2,10 @@
  * What tracing keeps of a request that goes on: its ids, and why its engines were chosen. Spans are made at its end, of
  * the times that its context has anyway, and only of requests that are exported.
  */
-import type { LegName } from "../../dialects/dialect.ts";
 import { tracedStepsMax } from "../../limits.ts";
+import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import { Explanation } from "./explanation.ts";
-import type { LegRecord } from "./legs.ts";
+import { type TriedLegs, triesOf } from "./legs.ts";
 import type { TraceParent } from "./trace-context.ts";
 
 /** A step before the legs. Times of the monotonic clock. */
@@ -13,13 +13,6 @@ export interface TracedStep {
   readonly name: "queue" | "tokenise";
   readonly startMs: number;
   readonly endMs: number;
-}
-
-/** The legs of a request so far. */
-interface TracedLegs {
-  readonly encodes: readonly LegRecord[];
-  readonly prefills: readonly LegRecord[];
-  readonly decodes: readonly LegRecord[];
 }
 
 export class RequestTrace {
@@ -51,8 +44,8 @@ export class RequestTrace {
    * Header lines for an engine, whose own spans become children of the leg's.
    * @param leg undefined = it is no leg
    */
-  lines(legs: TracedLegs, leg: LegName | "encode" | undefined): string {
-    const record = leg && recordsOf(legs, leg).at(-1);
+  lines(legs: TriedLegs, leg: RequestLeg | undefined): string {
+    const record = leg && triesOf(legs, leg).at(-1);
     if (record !== undefined) record.spanId ??= this.#newId();
     const spanId = record?.spanId ?? this.rootId;
     const parent = `traceparent: 00-${this.traceId}-${spanId}-0${this.isSampled ? 1 : 0}\r\n`;
@@ -68,9 +61,4 @@ export class RequestTrace {
   explanation({ requestId, path }: { requestId: string; path: string }): Explanation {
     return new Explanation(requestId, path, false, 0);
   }
-}
-
-function recordsOf(legs: TracedLegs, leg: LegName | "encode"): readonly LegRecord[] {
-  if (leg === "encode") return legs.encodes;
-  return leg === "prefill" ? legs.prefills : legs.decodes;
 }

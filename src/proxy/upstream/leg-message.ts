@@ -3,10 +3,10 @@
  * edits.
  */
 import type { OutgoingBody } from "../../body/edit/pieces.ts";
-import type { LegName } from "../../dialects/dialect.ts";
 import { joinBytesMax } from "../../limits.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { Pool } from "../../pool/pool.ts";
+import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type Scratch, writeHead } from "../context/scratch.ts";
 import type { Route } from "../routing/route.ts";
@@ -16,7 +16,7 @@ import type { EngineTimeouts } from "./connection/engine-timeouts.ts";
 /** Who sends it, to which engine. */
 export interface LegSender extends LegOwner {
   /** Undefined = it is none of a request's legs. */
-  readonly name?: LegName | "encode";
+  readonly name?: RequestLeg;
   readonly engine: Engine | undefined;
   readonly pool: Pool | undefined;
   /** Path and query for the engine. */

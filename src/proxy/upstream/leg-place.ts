@@ -1,10 +1,10 @@
 /** A leg's place at an engine, and which engines of the pool it has tried before. */
-import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Engine } from "../../pool/engine.ts";
 import { isMove } from "../../pool/health/moves.ts";
 import { hasLastResort, hasOther, type Untried } from "../../pool/other-engines.ts";
 import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
+import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { append, emptyList } from "../context/append.ts";
 import type { Explanation } from "../context/explanation.ts";
@@ -25,14 +25,14 @@ export class LegPlace {
   #distrustsLists = false;
   /** No other engine can serve the request, whatever they list. */
   #isBound = false;
-  readonly #leg: LegName | "encode";
+  readonly #leg: RequestLeg;
   readonly #request: PlacedRequest;
   /** Slots of engines that failed, and of the one that is being tried. */
   #tried: readonly number[] = emptyList;
   /** Slots of those that were only late: they may have been busy, or this machine. */
   #late: readonly number[] = emptyList;
 
-  constructor(leg: LegName | "encode", request: PlacedRequest) {
+  constructor(leg: RequestLeg, request: PlacedRequest) {
     this.#leg = leg;
     this.#request = request;
   }

@@ -1,7 +1,7 @@
 /** What legs need of their worker. */
-import type { LegName } from "../../dialects/dialect.ts";
 import type { Address } from "../../pool/address.ts";
 import type { Placement } from "../../pool/pool.ts";
+import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { RetryBudget } from "../context/retry-budget.ts";
 import type { EngineFailure } from "./connection/engine-failure.ts";
@@ -9,7 +9,7 @@ import type { EngineLink, LinkSettings } from "./connection/engine-link.ts";
 
 /** What operators are told. */
 export interface LegReports {
-  legFailed(placement: Placement, leg: LegName | "encode", failure: EngineFailure): void;
+  legFailed(placement: Placement, leg: RequestLeg, failure: EngineFailure): void;
   /** A failure is the client's because too many other requests are being retried. @param route its path */
   retryRefused(route: string, budget: RetryBudget): void;
 }

@@ -2,10 +2,10 @@
  * One leg of a request: its engine, its connection, its lease. Sends once more by itself where a pooled connection was
  * stale.
  */
-import type { LegName } from "../../dialects/dialect.ts";
 import type { PickRequest } from "../../policies/shared/policy.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
+import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explanation.ts";
 import type { LegFailure, LegRecord } from "../context/legs.ts";
@@ -45,11 +45,11 @@ export interface LegRequest {
 
 /** Where each try is recorded. */
 interface TryLog {
-  addTry(leg: LegName | "encode", record: LegRecord): void;
+  addTry(leg: RequestLeg, record: LegRecord): void;
 }
 
 export class Leg implements LegOwner {
-  readonly name: LegName | "encode";
+  readonly name: RequestLeg;
   /** Path and query for the engine. */
   uri = "";
   readonly health: LegHealth<Leg>;
@@ -66,7 +66,7 @@ export class Leg implements LegOwner {
   #isBusy = false;
   #isSuspect = false;
 
-  constructor(name: LegName | "encode", request: LegRequest, log: TryLog) {
+  constructor(name: RequestLeg, request: LegRequest, log: TryLog) {
     this.name = name;
     this.#request = request;
     this.#log = log;

@@ -1,11 +1,11 @@
 /** What the health of a leg needs of the leg, and of the request that it is part of. */
 
-import type { LegName } from "../../dialects/dialect.ts";
 import type { Placement } from "../../pool/pool.ts";
+import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 
 export interface WatchedLeg {
-  readonly name: LegName | "encode";
+  readonly name: RequestLeg;
   /** Gives this try up if another engine may be tried; false = there is none, and it goes on waiting. */
   giveUp(cause: string): boolean;
 }

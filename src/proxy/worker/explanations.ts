@@ -45,8 +45,10 @@ export class Explanations {
       route?.config.explain === true && context.head.fields.get("x-explain") === "1";
     const recent = context.requestId === "" ? undefined : this.#recent;
     if (!isForClient && recent === undefined) return undefined;
-    const { requestId, path } = context;
-    const explanation = new Explanation(requestId, path, isForClient, this.#clock.wallMs());
+    const { requestId, path, startMs } = context;
+    // A body may have taken long to come.
+    const startedMs = this.#clock.wallMs() - this.#clock.nowMs() + startMs;
+    const explanation = new Explanation(requestId, path, isForClient, startedMs);
     recent?.add(explanation);
     return explanation;
   }

@@ -1,9 +1,9 @@
 /** What one worker says in the error log about its requests, and how often. */
-import type { LegName } from "../../dialects/dialect.ts";
 import { engineSlotsMax, retryRefusedSaidMs } from "../../limits.ts";
 import type { LogFields } from "../../observe/error-log.ts";
 import type { Engine } from "../../pool/engine.ts";
 import type { Placement, Pool } from "../../pool/pool.ts";
+import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RetryBudget } from "../context/retry-budget.ts";
@@ -26,7 +26,7 @@ export class Reports implements ExchangeReports {
     this.#clock = clock;
   }
 
-  legFailed({ pool, engine }: Placement, leg: LegName | "encode", failure: EngineFailure): void {
+  legFailed({ pool, engine }: Placement, leg: RequestLeg, failure: EngineFailure): void {
     const where = `${engine.name} of pool "${pool.name}"`;
     const what = `${leg} failed (${failure.kind}: ${failure.cause}) at ${where}`;
     this.#log("error", `${what}; ${adviceOn(failure)}`);

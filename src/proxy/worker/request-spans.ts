@@ -7,9 +7,10 @@ import { isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
 import { type SpanAttributes, type SpanData, spanKinds } from "../../observe/traces/span.ts";
 import type { Decision } from "../../pool/engine-snapshot.ts";
+import { legNames } from "../../scoreboard/leg-counts.ts";
 import { hasFailed } from "../context/has-failed.ts";
 import { transferMs } from "../context/leg-times.ts";
-import type { LegRecord } from "../context/legs.ts";
+import { type LegRecord, triesOf } from "../context/legs.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestTrace } from "../context/request-trace.ts";
 import { tokenCounts } from "../context/token-counts.ts";
@@ -55,9 +56,9 @@ export function spansOf(context: RequestContext, trace: RequestTrace): SpanData[
   ];
   for (const { name, startMs, endMs } of trace.steps) spans.push(child(name, startMs, endMs));
   const decisions = context.explanation?.decisions ?? [];
-  for (const [leg, records] of legsOf(context)) {
+  for (const leg of legNames) {
     const own = decisions.filter((decision) => decision.leg === leg);
-    records.forEach((record, index) => {
+    triesOf(context, leg).forEach((record, index) => {
       const endMs = record.endMs < 0 ? context.endMs : record.endMs;
       spans.push(
         child(leg, record.sentMs, endMs, {
@@ -74,13 +75,6 @@ export function spansOf(context: RequestContext, trace: RequestTrace): SpanData[
   if (waitMs >= 0) spans.push(child("kv_transfer", firstByteMs - waitMs, firstByteMs));
   return spans;
 }
-
-const legsOf = ({ encodes, prefills, decodes }: RequestContext) =>
-  [
-    ["encode", encodes],
-    ["prefill", prefills],
-    ["decode", decodes],
-  ] as const;
 
 const errorOf = ({ status }: LegRecord) => (status === 0 ? "cancelled" : String(status));
 const seconds = (ms: number) => ms / 1_000;
