@@ -269,9 +269,8 @@ export const unlistedTenantsMax = 8_192;
 export const tenantNameBytesMax = 128;
 export const apiKeyBytesMax = 512;
 export const jwtBytesMax = 16_384;
-/** Verified tokens that one worker remembers, and for how long at most; and tokens that are being verified at once. */
+/** Verified tokens that one worker remembers, and for how long at most. */
 export const verifiedTokensMax = 8_192;
 export const verifiedTokenMsMax = 300_000;
-export const tokensVerifiedAtOnceMax = 256;
 /** Clocks of those who sign tokens may differ by so much. */
 export const tokenClockSkewSeconds = 30;

@@ -41,6 +41,20 @@ test("time and chance are handed in", () => {
   expect(readers.sort()).toEqual(timeAndChance.map((file) => `src/${file}`).sort());
 });
 
+test("each limit is one that something keeps", () => {
+  const counts = new Map<string, number>();
+  const users = tracked.filter((file) => /^(src|bench|scripts)\/.*\.(ts|mjs)$/.test(file));
+  for (const word of users.flatMap((file) => read(file).match(/\w+/g) ?? [])) {
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  const limits = programs.filter((file) => file.endsWith("/limits.ts"));
+  const names = limits.flatMap((file) =>
+    [...read(file).matchAll(/^export const (\w+)/gm)].map(([, name]) => name!),
+  );
+  expect(names.length).toBeGreaterThan(100);
+  expect(names.filter((name) => counts.get(name) === 1)).toEqual([]);
+});
+
 test("every source file says first what it is for", () => {
   const silent = sources.filter((file) => !/^(#!.*\n)?(\/\*\*|\/\/)/.test(read(file)));
   expect(silent).toEqual([]);

@@ -67,7 +67,7 @@ function summary(report: Report, paint: Paint): string {
 }
 
 /** How to start the proxy before these engines, if nothing speaks against it. */
-export function serveCommand(report: Report): string | undefined {
+function serveCommand(report: Report): string | undefined {
   const { dialect, engines } = report;
   if (dialect === undefined || !isGood(report)) return undefined;
   const flags = (["prefill", "decode", "engine"] as const).flatMap((role) => {

@@ -22,7 +22,7 @@ export interface AdminPlace {
   readonly token: string | undefined;
 }
 
-export const addressVariable = "GLOBAL_PROXY_ADMIN";
+const addressVariable = "GLOBAL_PROXY_ADMIN";
 export const tokenVariable = "GLOBAL_PROXY_ADMIN_TOKEN";
 const defaultFile = "conf/nginx.conf";
 

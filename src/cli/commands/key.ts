@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { Argument, Command, InvalidArgumentError } from "commander";
 import { isTenantName, keyLine } from "../../config/values/key-file.ts";
+import { tenantNameBytesMax } from "../../limits.ts";
 import { print, printError } from "../print.ts";
 
 /** Of a key: nobody finds it by trying. */
@@ -24,5 +25,6 @@ export function keyCommand(onCode: (code: number) => void): Command {
 
 function tenant(name: string): string {
   if (isTenantName(name)) return name;
-  throw new InvalidArgumentError("It must be up to 128 characters of ASCII without spaces.");
+  const most = `${tenantNameBytesMax} characters of ASCII without spaces`;
+  throw new InvalidArgumentError(`It must be up to ${most}.`);
 }

@@ -34,7 +34,7 @@ const hints: ReadonlyMap<string, string> = new Map([
   ["--health-check-endpoint", "use healthCheck of a pool in YAML"],
   ["--enable-trace", "use --otlp-traces-endpoint"],
   ["--otel-sampling-ratio", "use --trace-sample-ratio"],
-  ["--api-key", "use setHeaders of a route in YAML"],
+  ["--api-key", "use apiKey of a pool in YAML"],
 ]);
 
 /** @param flag as it was typed; undefined = it is none of theirs */

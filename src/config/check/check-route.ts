@@ -7,11 +7,10 @@ import { didYouMean } from "../problems/suggest.ts";
 import { builtInLogFormats } from "../schema/logs.ts";
 import type { PrefillConfig, RouteConfig, ServerConfig } from "../schema/schema.ts";
 import { parseEngineAddress } from "../values/engine-url.ts";
+import { isHeaderName } from "../values/header-name.ts";
 import { checkModels } from "./check-models.ts";
 import { checkSteps } from "./check-steps.ts";
 import type { CheckContext } from "./context.ts";
-
-const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 export function checkRoute(
   context: CheckContext,
@@ -30,7 +29,7 @@ export function checkRoute(
   });
   for (const [name, value] of Object.entries(route.setHeaders)) {
     const at = [...path, "setHeaders", name];
-    if (!headerName.test(name)) faults.emerg(at, `invalid header name "${name}"`);
+    if (!isHeaderName(name)) faults.emerg(at, `invalid header name "${name}"`);
     texts.template(at, value);
   }
   route.accessLogs.forEach(({ file, format }, index) => {

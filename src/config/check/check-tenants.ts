@@ -1,12 +1,12 @@
 /** Checks of tenants, and of how requests are told to be theirs. */
+import { tenantNameBytesMax } from "../../limits.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import type { AuthConfig, JwtConfig } from "../schema/tenants.ts";
+import { isHeaderName } from "../values/header-name.ts";
 import { isTenantName } from "../values/key-file.ts";
 import { trustedPeers } from "../values/trusted-peers.ts";
 import type { CheckContext } from "./context.ts";
-
-const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 export function checkTenants(context: CheckContext): void {
   const { config, faults } = context;
@@ -14,7 +14,7 @@ export function checkTenants(context: CheckContext): void {
   for (const [name, { models = [] }] of Object.entries(tenants)) {
     const path = ["tenants", name];
     if (!isTenantName(name)) {
-      const hint = "up to 128 letters, digits and signs of ASCII, without spaces";
+      const hint = `up to ${tenantNameBytesMax} letters, digits and signs of ASCII, without spaces`;
       faults.emerg(path, `invalid name of a tenant "${name}"`, hint);
     }
     models.forEach((model, index) => {
@@ -49,7 +49,7 @@ function checkAuth({ config, faults }: CheckContext, auth: AuthConfig): void {
   }
   if (tenantHeader !== undefined) {
     const path = ["auth", "tenantHeader"];
-    if (!headerName.test(tenantHeader.name)) {
+    if (!isHeaderName(tenantHeader.name)) {
       faults.emerg([...path, "name"], `invalid header name "${tenantHeader.name}"`);
     }
     tenantHeader.from.forEach((address, index) => {

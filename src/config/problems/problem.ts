@@ -52,8 +52,13 @@ export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[]
 
 /** One line, in nginx's words, with the column and the hint added: `[emerg] message in FILE:LINE:COLUMN (hint)`. */
 export function formatProblem(problem: ConfigProblem): string {
+  return `[${problem.level}] ${problemText(problem)}`;
+}
+
+/** The same without its level, for what says that by itself. */
+export function problemText(problem: ConfigProblem): string {
   const hint = problem.hint === undefined ? "" : ` (${problem.hint})`;
-  return `[${problem.level}] ${problem.message} in ${formatPlace(problem)}${hint}`;
+  return `${problem.message} in ${formatPlace(problem)}${hint}`;
 }
 
 function formatPlace({ file, line, column }: Position): string {

@@ -3,7 +3,7 @@
  * so does what is drained.
  */
 import { z } from "zod";
-import { formatProblem } from "../../config/problems/problem.ts";
+import { problemText } from "../../config/problems/problem.ts";
 import { didYouMean } from "../../config/problems/suggest.ts";
 import { readEngineList } from "../../config/yaml/engine-list.ts";
 import { namedEnginesMax, poolEnginesMax } from "../../limits.ts";
@@ -157,8 +157,7 @@ function addEngines({ discovery }: AdminSource, pool: string, body: Buffer): Adm
   const text = body.toString();
   const list = readEngineList(isOne(text) ? `[${text}]` : text, "body");
   if ("errors" in list) {
-    const problems = list.errors.map((one) => formatProblem(one).replace(/^\[\w+\] /, ""));
-    throw new AdminError(400, "bad_request", problems.join("; "));
+    throw new AdminError(400, "bad_request", list.errors.map(problemText).join("; "));
   }
   for (const engine of list.engines) {
     if (!discovery.add(pool, engine)) throw poolFull(pool);

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { legRoutes } from "../../config/model-routes.ts";
-import { formatProblem } from "../../config/problems/problem.ts";
+import { problemText } from "../../config/problems/problem.ts";
 import type { Config, EngineConfig } from "../../config/schema/schema.ts";
 import { readEngineList } from "../../config/yaml/engine-list.ts";
 import { routePools, targetPools } from "../discovery/route-pools.ts";
@@ -289,8 +289,7 @@ function poolFor(config: Config, kind: Kind): string {
 function enginesOf(list: readonly object[]): readonly EngineConfig[] {
   const read = readEngineList(JSON.stringify(list), "request");
   if ("engines" in read) return read.engines;
-  const problems = read.errors.map((one) => formatProblem(one).replace(/^\[\w+\] /, ""));
-  throw badRequest(problems.join("; "));
+  throw badRequest(read.errors.map(problemText).join("; "));
 }
 
 function badRequest(message: string): AdminError {

@@ -3,7 +3,7 @@ import { createPublicKey, type JsonWebKey } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import type { ConfigPath } from "../../config/problems/fault.ts";
-import { formatProblem } from "../../config/problems/problem.ts";
+import { problemText } from "../../config/problems/problem.ts";
 import { describeOpenError } from "../../config/problems/system-error.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import type { JwtConfig } from "../../config/schema/tenants.ts";
@@ -164,11 +164,7 @@ function readKeys(file: string, tenants: readonly string[]): readonly ApiKey[] {
   if ("keys" in read) return read.keys;
   const [first, ...others] = read.errors;
   const more = others.length === 0 ? "" : `, and ${others.length} more errors`;
-  throw new ServeError(
-    `${formatProblem(first!).replace(/^\[\w+\] /, "")}${more}`,
-    code,
-    read.errors,
-  );
+  throw new ServeError(`${problemText(first!)}${more}`, code, read.errors);
 }
 
 function readTokenKeys({ jwksFile, publicKeyFile, secret }: JwtConfig): TokenKeys {

@@ -4,7 +4,7 @@ import { checkPolicyModules } from "../../config/check/check-policy-modules.ts";
 import { sourceFilesOf } from "../../config/check/check-source-files.ts";
 import { countWorkers, type Runtime } from "../../config/check/runtime.ts";
 import type { LoadedConfig, LoadResult } from "../../config/load.ts";
-import { type ConfigProblem, formatProblem } from "../../config/problems/problem.ts";
+import { problemText } from "../../config/problems/problem.ts";
 import type { Config } from "../../config/schema/schema.ts";
 import { configChanges } from "../../config/values/config-changes.ts";
 import type { ErrorLog } from "../../observe/error-log.ts";
@@ -136,7 +136,7 @@ export class Reconfiguration implements ConfigurationControl {
   #warningsOf({ config, notices }: LoadedConfig): string[] {
     const warnings = notices.filter(({ level }) => level === "warn");
     const problem = this.#workersProblem(config);
-    return [...warnings.map(withoutLevel), ...(problem === undefined ? [] : [problem])];
+    return [...warnings.map(problemText), ...(problem === undefined ? [] : [problem])];
   }
 
   #workersProblem(config: Config): string | undefined {
@@ -153,11 +153,7 @@ const invalid = "the configuration has errors; the old one stays in force";
 /** Notices name settings without effect; `-t` shows them. */
 function logProblems(loaded: LoadResult, log: ErrorLog): void {
   for (const problem of "errors" in loaded ? loaded.errors : loaded.notices) {
-    if (problem.level !== "notice") log.log(problem.level, withoutLevel(problem));
+    if (problem.level !== "notice") log.log(problem.level, problemText(problem));
   }
   if ("errors" in loaded) log.error(invalid);
-}
-
-function withoutLevel(problem: ConfigProblem): string {
-  return formatProblem(problem).replace(`[${problem.level}] `, "");
 }

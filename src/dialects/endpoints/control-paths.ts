@@ -137,7 +137,7 @@ export function isControlName(segment: string): boolean {
 }
 
 /** In the name of a path that the proxy does not know, they say that it controls something. */
-export const controlWords: readonly string[] = [
+const controlWords: readonly string[] = [
   "abort",
   "shutdown",
   "stop",

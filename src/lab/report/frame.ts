@@ -40,7 +40,7 @@ export function grid(x: Labelled | undefined, y: Labelled): string {
   return parts.join("");
 }
 
-export function axisTitle(title: string): string {
+function axisTitle(title: string): string {
   return text((left + width - right) / 2, height - 6, title, "middle", "title");
 }
 

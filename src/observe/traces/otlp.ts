@@ -27,7 +27,7 @@ export function openOtlp(config: TracingConfig, timeoutMillis: number): SendSpan
 }
 
 /** Where spans go: by OTLP at `/v1/traces`, unless the URL says otherwise. */
-export function tracesUrl(endpoint: string): string {
+function tracesUrl(endpoint: string): string {
   const url = new URL(endpoint);
   if (url.pathname === "/") url.pathname = "/v1/traces";
   return url.href;

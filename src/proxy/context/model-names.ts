@@ -12,8 +12,8 @@ const plainName = /^[A-Za-z0-9][A-Za-z0-9._:/@+=-]*$/;
 const quote = 0x22;
 
 /** The request names no model, or nobody has read it; and one that has no label of its own. */
-export const noModel = 0;
-export const otherModel = 1;
+const noModel = 0;
+const otherModel = 1;
 
 export class ModelNames {
   /** By index. */

@@ -110,7 +110,7 @@ function enginesOf(pools: readonly Pool[], nowMs: number) {
 }
 
 /** The first list, with those models of the others behind its own that it does not name; of one id the first counts. */
-export function mergedModels(lists: readonly Buffer[]): Buffer | undefined {
+function mergedModels(lists: readonly Buffer[]): Buffer | undefined {
   const ids = new Set<string>();
   let first: { readonly json: Buffer; readonly end: number } | undefined;
   let more: Buffer[] = [];

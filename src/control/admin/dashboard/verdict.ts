@@ -140,7 +140,7 @@ function drainReason({ draining }: FleetEngine): { readonly why?: string } {
   return draining === undefined ? {} : { why: drainReasons[draining.why] };
 }
 
-export function engineName(
+function engineName(
   { pool, role }: Pick<FleetPool, "pool" | "role">,
   { engine }: { engine: string },
 ) {

@@ -36,7 +36,7 @@ export async function metricsPage(source: AdminSource, nowMs: number): Promise<s
 }
 
 /** @param nowMs since the epoch */
-export function metricsText(source: MetricsSource, nowMs: number): string {
+function metricsText(source: MetricsSource, nowMs: number): string {
   const out = new Exposition();
   const { metrics, requests, poolReports } = source;
   if (metrics !== undefined) writeRequests(out, metrics, source.config.vllmNames);

@@ -1,6 +1,6 @@
 /** A file that lists engines. It is read again when it has changed. */
 import { readFileSync, statSync } from "node:fs";
-import { formatProblem } from "../../../config/problems/problem.ts";
+import { problemText } from "../../../config/problems/problem.ts";
 import { describeOpenError } from "../../../config/problems/system-error.ts";
 import type { FileSourceConfig } from "../../../config/schema/pool/sources.ts";
 import type { EngineConfig } from "../../../config/schema/schema.ts";
@@ -88,7 +88,7 @@ export class FileSource implements EngineSource {
       const list = readEngineList(readFileSync(file, "utf8"), file, labels);
       if ("engines" in list) return list;
       // One is enough: the others often follow from it.
-      return { problem: formatProblem(list.errors[0]!).replace(/^\[\w+\] /, "") };
+      return { problem: problemText(list.errors[0]!) };
     } catch (error) {
       return { problem: describeOpenError(file, error as NodeJS.ErrnoException) };
     }

@@ -9,7 +9,7 @@ import { type WantedSource, wantedSources } from "./registry.ts";
 import type { EngineSource, SourceDeps, SourceState } from "./source.ts";
 
 /** The name of what the configuration itself lists. */
-export const staticSource = "configuration";
+const staticSource = "configuration";
 
 export class Sources {
   readonly admin: AdminEngines;
