@@ -10,6 +10,8 @@ export const dpRanksMax = 1024;
 export const unreadableLinesMax = 10_000;
 /** Pages of the main thread that requests of one worker wait for at a time. */
 export const pagesAtOnceMax = 16;
+/** Of the first message of a TLS client, which is kept until it is complete; usual ones have 500 to 2,000. */
+export const clientHelloBytesMax = 32_768;
 /** Bytes that a client may send ahead (pipelining) while a request is being answered; then reading pauses. */
 export const pipelinedBytesMax = 65_536;
 /** Bytes waiting for a slow client before its engine is no longer read. */

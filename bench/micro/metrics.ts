@@ -30,6 +30,7 @@ const chunk = Buffer.from(`${event.length.toString(16)}\r\n${event}\r\n`);
 const done = Buffer.from("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
 
 class FakeSocket implements Socket {
+  readonly tls = undefined;
   handler!: SocketHandler;
   readonly pendingBytes = 0;
   readonly writeQueueBytes = 0;

@@ -21,6 +21,7 @@ const written: FakeSocket[] = [];
 let answered = 0;
 
 class FakeSocket implements Socket {
+  readonly tls = undefined;
   handler!: SocketHandler;
   readonly pendingBytes = 0;
   readonly writeQueueBytes = 0;

@@ -34,6 +34,7 @@ type Names = readonly [address: string, port: number, peerAddress: string, peerP
 
 export class MemorySocket implements Socket {
   handler: SocketHandler;
+  readonly tls = undefined;
   readonly localAddress: string;
   readonly localPort: number;
   readonly remoteAddress: string;

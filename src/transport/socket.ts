@@ -1,8 +1,16 @@
-/** One TCP or unix connection as the data plane sees it: over `node:net`, over Bun, or in memory for simulation. */
+/**
+ * One TCP or unix connection as the data plane sees it, encrypted or not: over `node:net`, over Bun, or in memory for
+ * simulation.
+ */
+import type { ClientTls, ServerTls } from "./tls/context.ts";
+import type { TlsSession } from "./tls/session.ts";
 
 /** Receives the events of a socket. The owner may change during a connection's life: `socket.handler = …`. */
 export interface SocketHandler {
-  /** An outgoing connection is up. */
+  /**
+   * An outgoing connection is up. Of one that has come to a listener with TLS: its handshake is over, and `tls` is
+   * known. Of one without: never called.
+   */
   onConnect(): void;
   /** Bytes have arrived. They stay valid as long as they are referenced. */
   onData(chunk: Buffer): void;
@@ -16,6 +24,11 @@ export interface SocketHandler {
 
 export interface Socket {
   handler: SocketHandler;
+  /**
+   * Set before `onConnect`. Undefined = the connection is not encrypted (yet); `missing` = it should be, and the client
+   * speaks plain text.
+   */
+  readonly tls: TlsSession | "missing" | undefined;
   /**
    * Sends `chunk[start, end)`, or all of it, in order. Afterwards `pendingBytes === 0` means that the kernel has the
    * bytes and the memory may be reused; otherwise the socket still refers to it. Offsets rather than a view, which on
@@ -32,7 +45,7 @@ export interface Socket {
   /** No more `onData` until `resume`. */
   pause(): void;
   resume(): void;
-  /** Sends FIN after what was written. */
+  /** Sends FIN after what was written; with TLS, a `close_notify` before it. */
   end(): void;
   /** Closes at once, dropping what the kernel has not taken. */
   destroy(): void;
@@ -66,6 +79,16 @@ export interface ListenAddress {
   readonly backlog: number;
   /** Descriptor of a socket that listens at this address already: the process before has left it. */
   readonly descriptor?: number;
+  /** Asked for each connection: by what it is encrypted; undefined = it is not. */
+  readonly tls?: () => ServerTls | undefined;
+}
+
+export interface ConnectAddress {
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  /** Undefined = the connection is not encrypted. */
+  readonly tls?: ClientTls | undefined;
 }
 
 export interface ListeningAddress {
@@ -85,8 +108,5 @@ export interface Listener {
 export interface Transport {
   /** Rejects with the system's error (`EADDRINUSE`, `EACCES`, …). */
   listen(address: ListenAddress, onSocket: (socket: Socket) => void): Promise<Listener>;
-  connect(
-    address: { readonly host?: string; readonly port?: number; readonly path?: string },
-    handler: SocketHandler,
-  ): Socket;
+  connect(address: ConnectAddress, handler: SocketHandler): Socket;
 }

@@ -13,10 +13,12 @@ import {
   span,
   type Transport,
 } from "./socket.ts";
+import { acceptTls, NodeTlsSocket } from "./tls/node-tls.ts";
 import { listenAtPath } from "./unix-path.ts";
 
 class TcpSocket implements Socket, TurnTaker {
   handler: SocketHandler;
+  readonly tls = undefined;
   readonly #socket: net.Socket;
   #isPaused = false;
   #error: Error | undefined;
@@ -105,7 +107,13 @@ export const tcp: Transport = {
     return listenAtPath(path, (name) => listen({ ...address, path: name }, onSocket));
   },
 
-  connect({ path, host, port }, handler): Socket {
+  connect({ path, host, port, tls }, handler): Socket {
+    if (tls !== undefined) {
+      const where = path === undefined ? { host, port, noDelay: true, highWaterMark } : { path };
+      const secure = new NodeTlsSocket(net.connect(where as net.NetConnectOpts), handler);
+      secure.connect(tls);
+      return secure;
+    }
     const callback = (bytes: number): boolean => {
       wrapped.received(Buffer.from(readBuffer.subarray(0, bytes)));
       return true;
@@ -125,6 +133,11 @@ function listen(address: ListenAddress, onSocket: (socket: Socket) => void): Pro
     (socket) => {
       if (descriptorReserve.isExhausted) {
         socket.destroy();
+        return;
+      }
+      const tls = address.tls?.();
+      if (tls !== undefined) {
+        acceptTls(socket, tls, onSocket);
         return;
       }
       const wrapped = new TcpSocket(socket, noHandler);
