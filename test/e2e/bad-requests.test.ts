@@ -172,7 +172,7 @@ describe.each(runtimes)("on %s", (runtime) => {
     });
     await Promise.all(clients.map(({ ended }) => ended));
     const firstLines = clients.map((client) => client.text().split("\r\n")[0]);
-    const timeout = "HTTP/1.1 408 Request Timeout";
+    const timeout = "HTTP/1.1 408 Request Time-out";
     expect(firstLines).toEqual(["", timeout, timeout, "HTTP/1.1 200 OK"]);
   });
 

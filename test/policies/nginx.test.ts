@@ -6,13 +6,8 @@ import { ipHash } from "../../src/policies/ip-hash.ts";
 import { leastConn } from "../../src/policies/least-conn.ts";
 import { roundRobin } from "../../src/policies/round-robin.ts";
 import type { Policy } from "../../src/policies/shared/policy.ts";
-import {
-  ask,
-  describeWithNginx,
-  get,
-  type Nginx,
-  startNginx,
-} from "../proxy/routing/nginx-oracle.ts";
+import { describeWithNginx } from "../nginx/harness/nginx.ts";
+import { ask, get, type Nginx, startNginx } from "../proxy/routing/nginx-oracle.ts";
 import { among, poolOf, request } from "./pool-view.ts";
 
 const weights = [5, 1, 2];

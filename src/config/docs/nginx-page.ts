@@ -3,13 +3,18 @@ import { allDirectives } from "../nginx/directives/registry.ts";
 import { rejectedFamilies } from "../nginx/directives/rejected.ts";
 import type { Directive, Effect } from "../nginx/reading/directive.ts";
 import { code, notes, table, withLinks } from "./markdown.ts";
-import { intro } from "./nginx-texts.ts";
+import { nginxDifferences } from "./nginx-differences.ts";
+import { comparison, intro, regexNote } from "./nginx-texts.ts";
 
 type Kind = Effect["kind"];
 
 export function nginxDirectivesMarkdown(): string {
   return [
     intro,
+    "## Where this differs\n",
+    comparison,
+    table(["Subject", "Here", "Because"], differenceRows()),
+    `\n${regexNote}`,
     "## Honoured directives\n",
     "Names in the third column are keys of [configuration.md](configuration.md).\n",
     table(["Directive", "Context", "Sets", "Default"], honouredRows()),
@@ -21,6 +26,10 @@ export function nginxDirectivesMarkdown(): string {
     table(["Directives", "Instead"], rejectedRows()),
     "",
   ].join("\n");
+}
+
+function differenceRows(): string[][] {
+  return nginxDifferences.map(({ subject, here, because }) => [subject, here, because]);
 }
 
 function effectsOf<Wanted extends Kind>(wanted: Wanted) {

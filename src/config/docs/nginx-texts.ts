@@ -56,26 +56,15 @@ curl http://127.0.0.1:8080/v1/completions -H 'Content-Type: application/json' \\
 
 As in nginx: a directive holds for the blocks inside, until one of them has it too. Of directives that may be
 repeated, such as \`proxy_set_header\`, \`access_log\` and \`error_page\`, a block that has one inherits none.
+`;
 
-## Differences from nginx
+/** Above the table of differences. */
+export const comparison = `Tests ask nginx and the proxy the same, and compare what clients and engines get. These are
+the differences:
+`;
 
-| Subject | Here |
-| --- | --- |
-| connections to engines | HTTP/1.1, reused with or without \`keepalive\`: 256 idle ones per engine and worker |
-| \`keepalive_timeout\` of an upstream | 4 s by default, not 60 s, since uvicorn closes after 5 s |
-| \`worker_connections\` | counts clients only; 65,536 by default, not 512 |
-| access log | none unless \`access_log\` names one |
-| error log | one for the whole proxy; stderr unless \`error_log\` says otherwise |
-| addresses in \`server\` | resolved when a connection is made, not at start |
-| \`proxy_pass http://name\` | an upstream of that name; if there is none, a host |
-| variables in the host of \`proxy_pass\` | must give an upstream, or an address that another \`proxy_pass\` names |
-| regular expressions | those of JavaScript, see below |
-| names of variables | case-sensitive |
-| \`;;\`, no \`events\` block, no \`mime.types\` | accepted |
-| times | at most one day |
-| \`listen … ssl\`, Lua, files, access control | errors, see [Rejected](#rejected) |
-
-What only PCRE has is translated if that is exact: \`[[:alpha:]]\`, \`\\h\`, \`\\A\`, \`\\z\`, \`(?P<name>…)\`, and a
-leading \`(?i)\` in locations, maps, \`rewrite\` and \`if\`.
+/** Below the table of differences. */
+export const regexNote = `What only PCRE has is translated if that is exact: \`[[:alpha:]]\`, \`\\h\`, \`\\A\`,
+\`\\z\`, \`(?P<name>…)\`, and a leading \`(?i)\` in locations, maps, \`rewrite\` and \`if\`.
 Possessive and atomic groups, \`\\Q…\\E\`, \`\\K\` and inner flags are errors.
 `;

@@ -1,6 +1,7 @@
 /** What the configuration answers in place of an error is what nginx would answer. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeWithNginx, get } from "../routing/nginx-oracle.ts";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
+import { get } from "../routing/nginx-oracle.ts";
 import { Both } from "../routing/same-as-nginx.ts";
 
 const http = `

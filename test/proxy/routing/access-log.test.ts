@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LogFormatConfig } from "../../../src/config/schema/schema.ts";
 import { AccessLog, combined } from "../../../src/proxy/routing/access-log.ts";
 import { VariableScope } from "../../../src/proxy/routing/template.ts";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { contextOf, request } from "./contexts.ts";
-import { ask, describeWithNginx, type Nginx, startNginx } from "./nginx-oracle.ts";
+import { ask, type Nginx, startNginx } from "./nginx-oracle.ts";
 
 type Escaping = LogFormatConfig["escape"];
 

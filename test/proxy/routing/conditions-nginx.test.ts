@@ -1,6 +1,7 @@
 /** Conditions are true where nginx's are, and what their blocks set counts as in nginx. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeWithNginx, get } from "./nginx-oracle.ts";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
+import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
 
 const http = `

@@ -1,6 +1,7 @@
 /** A path leads to the location that nginx would take, with its captures. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeWithNginx, get } from "./nginx-oracle.ts";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
+import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
 
 const locations = `

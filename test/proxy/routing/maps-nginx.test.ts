@@ -1,9 +1,10 @@
 /** A map gives the value that nginx's would: literals before expressions, expressions in order. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { configSchema } from "../../../src/config/schema/schema.ts";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { compile, see } from "./compiled.ts";
 import { request } from "./contexts.ts";
-import { describeWithNginx, get } from "./nginx-oracle.ts";
+import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
 
 const http = `

@@ -3,23 +3,11 @@
  * requests.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type NetConnectOpts } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-
-const nginx = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx"].find(
-  (path) => existsSync(path),
-);
-
-/** Like `describe`, for what needs nginx: left out visibly where there is none, but not by the gate. */
-export function describeWithNginx(name: string, tests: () => void): void {
-  if (nginx !== undefined) describe(name, tests);
-  else if (process.env["CI"] === "true") {
-    it(`${name}: nginx is not installed`, () => expect.unreachable("apt-get install nginx"));
-  } else describe.skip(`${name} (nginx is not installed)`, tests);
-}
+import { nginxEnvironment } from "../../nginx/harness/nginx.ts";
 
 export interface Nginx {
   /** Its folder: the configuration may name sockets and logs in it as `./name`. */
@@ -47,7 +35,10 @@ ${http.replaceAll("%dir%", dir)}
 `;
   writeFileSync(join(dir, "nginx.conf"), conf);
   const args = ["-p", dir, "-c", join(dir, "nginx.conf"), "-e", join(dir, "error.log")];
-  const child: ChildProcess = spawn(nginx!, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const child: ChildProcess = spawn("nginx", args, {
+    env: nginxEnvironment,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let errors = "";
   child.stderr!.on("data", (part: Buffer) => {
     errors += part;

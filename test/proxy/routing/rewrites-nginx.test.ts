@@ -1,6 +1,7 @@
 /** Rewrites, their loops, their queries, and what engines get after them are nginx's. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeWithNginx, get } from "./nginx-oracle.ts";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
+import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
 
 const http = `

@@ -1,8 +1,9 @@
 /** A request reaches the server that nginx would choose by its name. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { compile, configOf, see } from "./compiled.ts";
 import { request } from "./contexts.ts";
-import { describeWithNginx, get } from "./nginx-oracle.ts";
+import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
 
 const names = [

@@ -1,9 +1,10 @@
 /** An engine is asked for the path and query that nginx would ask it for. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { requestUri } from "../../../src/proxy/routing/route.ts";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { compile, configOf, see } from "./compiled.ts";
 import { contextOf, request } from "./contexts.ts";
-import { describeWithNginx, get } from "./nginx-oracle.ts";
+import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
 
 const http = `

@@ -1,8 +1,9 @@
 /** A variable says what it says in nginx, for the same request. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { VariableScope } from "../../../src/proxy/routing/template.ts";
+import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { contextOf } from "./contexts.ts";
-import { ask, describeWithNginx, type Nginx, startNginx } from "./nginx-oracle.ts";
+import { ask, type Nginx, startNginx } from "./nginx-oracle.ts";
 
 /** Those that depend on the request alone. */
 const names = [

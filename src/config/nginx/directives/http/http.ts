@@ -120,6 +120,9 @@ export const httpDirectives: readonly Directive[] = [
   ignored("client_body_in_file_only", anyHttp, oneOf("off", "on", "clean"), inMemory),
   ignored("client_body_in_single_buffer", anyHttp, flag, inMemory),
   ignored("client_body_temp_path", anyHttp, words(1, 4), inMemory),
+  ...["fastcgi_temp_path", "uwsgi_temp_path", "scgi_temp_path"].map((name) =>
+    ignored(name, anyHttp, words(1, 4), "engines are reached by proxy_pass alone"),
+  ),
   ignored("subrequest_output_buffer_size", anyHttp, size, "prefill responses have a fixed limit"),
   ignored("connection_pool_size", httpAndServer, size, "the runtime manages memory"),
   ignored("request_pool_size", httpAndServer, size, "the runtime manages memory"),

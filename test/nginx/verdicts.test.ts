@@ -3,25 +3,18 @@
  * Where the two differ on purpose, the difference is listed, and a test keeps the list true.
  */
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
-import { ConfSyntaxError, Lexer } from "../../../../src/config/nginx/syntax/lexer.ts";
-import { load } from "../in-memory.ts";
-import { acceptedCases } from "./accepted-cases.ts";
-import { differingCases } from "./differing-cases.ts";
-import { NginxOracle } from "./nginx-oracle.ts";
-import { rejectedCases } from "./rejected-cases.ts";
-import { wordedCases } from "./worded-cases.ts";
+import { afterAll, expect, it } from "vitest";
+import { ConfSyntaxError, Lexer } from "../../src/config/nginx/syntax/lexer.ts";
+import { load } from "../config/nginx/in-memory.ts";
+import { describeWithNginx } from "./harness/nginx.ts";
+import { NginxOracle } from "./harness/nginx-verdict.ts";
+import { acceptedCases } from "./verdicts/accepted-cases.ts";
+import { differingCases } from "./verdicts/differing-cases.ts";
+import { rejectedCases } from "./verdicts/rejected-cases.ts";
+import { wordedCases } from "./verdicts/worded-cases.ts";
 
 const nginx = new NginxOracle();
 afterAll(() => nginx.close());
-
-/** On CI its absence is a failure; elsewhere the tests are skipped and say why. */
-const mustRun = process.env["CI"] === "true";
-
-it("nginx is installed", ({ skip }) => {
-  if (!nginx.installed && !mustRun) skip("nginx is not installed: nothing to compare with");
-  expect(nginx.installed, "CI installs nginx for these tests").toBe(true);
-});
 
 function ours(text: string): { accepted: boolean; message: string } {
   const wrapped = text.startsWith("!")
@@ -35,7 +28,7 @@ function theirs(text: string): { accepted: boolean; message: string } {
   return text.startsWith("!") ? nginx.test(text.slice(1)) : nginx.testHttp(text);
 }
 
-describe.runIf(nginx.installed)("beside nginx", () => {
+describeWithNginx("what nginx -t says", () => {
   it.each(acceptedCases)("both accept %j", (text) => {
     expect(theirs(text)).toEqual({ accepted: true, message: "" });
     expect(ours(text)).toEqual({ accepted: true, message: "" });

@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { patienceMs } from "../../../support/times.ts";
+import { patienceMs } from "../../support/times.ts";
+import { nginxEnvironment } from "./nginx.ts";
 
 export interface Verdict {
   readonly accepted: boolean;
@@ -17,7 +18,6 @@ const ownPaths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
   .join(" ");
 
 export class NginxOracle {
-  readonly installed = spawnSync("nginx", ["-v"]).status === 0;
   readonly #folder = mkdtempSync(join(tmpdir(), "gp-nginx-"));
 
   constructor() {
@@ -31,7 +31,7 @@ export class NginxOracle {
     const { status, stderr } = spawnSync(
       "nginx",
       ["-t", "-p", this.#folder, "-c", file, "-e", "stderr"],
-      { encoding: "utf8", timeout: patienceMs },
+      { encoding: "utf8", env: nginxEnvironment, timeout: patienceMs },
     );
     const [, message = ""] =
       /\[emerg\] (?:\d+#\d+: )?(.*?)(?: in \S*nginx\.conf:\d+)?\nnginx: /s.exec(stderr) ?? [];

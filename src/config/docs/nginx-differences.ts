@@ -1,0 +1,148 @@
+/**
+ * Where the proxy differs from nginx on purpose. Cases of `test/nginx/` name these, show them, and fail when there is
+ * no such difference any more; docs/nginx.md lists them.
+ */
+
+export interface Difference {
+  /** By which cases name it. */
+  readonly id: string;
+  /** What of nginx it concerns, and what it is here: cells of a table. */
+  readonly subject: string;
+  readonly here: string;
+  readonly because: string;
+  /** Why no case shows it. */
+  readonly unseen?: string;
+}
+
+export const nginxDifferences = [
+  {
+    id: "engine-connections",
+    subject: "connections to engines",
+    here: "HTTP/1.1, reused with or without `keepalive`: 256 idle ones per engine and worker",
+    because: "a new connection for each request costs time",
+    unseen: "harness/normalise.ts takes it out",
+  },
+  {
+    id: "upstream-keepalive-timeout",
+    subject: "`keepalive_timeout` of an upstream",
+    here: "4 s by default, not 60 s",
+    because: "uvicorn closes after 5 s, and a request that meets a closing connection is retried",
+    unseen: "it takes seconds",
+  },
+  {
+    id: "worker-connections",
+    subject: "`worker_connections`",
+    here: "counts clients only; 65,536 by default, not 512",
+    because: "streams are long, and each has one or two connections to engines",
+    unseen: "it takes hundreds of connections",
+  },
+  {
+    id: "access-log",
+    subject: "access log",
+    here: "none unless `access_log` names one",
+    because: "it costs time, and there is no folder of logs by default",
+    unseen: "the default is a file of the installed nginx",
+  },
+  {
+    id: "error-log",
+    subject: "error log",
+    here: "one for the whole proxy; stderr unless `error_log` says otherwise",
+    because: "what happens to engines concerns no server alone",
+    unseen: "messages are the programs' own",
+  },
+  {
+    id: "error-pages",
+    subject: "pages of errors",
+    here: "JSON as OpenAI's API has it, with a code ([outcomes.md](outcomes.md))",
+    because: "clients read it",
+    unseen: "harness/normalise.ts takes it out",
+  },
+  {
+    id: "late-resolution",
+    subject: "host names in `server`, `proxy_pass` and `listen`",
+    here: "resolved when they are used, not at start",
+    because: "an engine that is not up yet must not keep the proxy from starting",
+  },
+  {
+    id: "variable-hosts",
+    subject: "variables in the host of `proxy_pass`",
+    here: "must give an upstream, or an address that another `proxy_pass` names",
+    because: "engines are known at start",
+  },
+  {
+    id: "regular-expressions",
+    subject: "regular expressions",
+    here: "those of JavaScript, see below",
+    because: "the runtime has no others",
+  },
+  {
+    id: "variable-case",
+    subject: "names of variables",
+    here: "case-sensitive",
+    because: "captures of one name in two cases would be one variable",
+  },
+  {
+    id: "lenient-syntax",
+    subject: "`;;`, no `events` block, no `mime.types`, formats after the logs that use them",
+    here: "accepted",
+    because: "what is meant is clear",
+  },
+  {
+    id: "long-times",
+    subject: "times",
+    here: "at most one day, with a notice",
+    because: "timers of the runtimes end at 24 days",
+    unseen: "it takes a day",
+  },
+  {
+    id: "buffer-sizes",
+    subject: "sizes of buffers",
+    here: "need not fit a pool of memory",
+    because: "the runtime manages memory",
+  },
+  {
+    id: "commercial",
+    subject: "`slow_start`, `queue` and others of NGINX Plus",
+    here: "accepted",
+    because: "the proxy has them",
+  },
+  {
+    id: "user",
+    subject: "`user`",
+    here: "accepted without effect",
+    because: "the proxy runs as the user that starts it",
+  },
+  {
+    id: "no-servers",
+    subject: "a file without a `server`",
+    here: "an error",
+    because: "a proxy that serves nothing is a mistake",
+  },
+  {
+    id: "modules",
+    subject: "`load_module`",
+    here: "may stand anywhere in main",
+    because: "what it names is built in, or not needed",
+  },
+  {
+    id: "cannot-happen",
+    subject:
+      "a star inside a server name, a status below 200, a missing `@name`, an empty key of `hash`, a header set twice",
+    here: "errors",
+    because: "nginx finds them out at the first request, or never",
+  },
+  {
+    id: "own-variables",
+    subject: "`map` and `set` of variables that are built in",
+    here: "an error",
+    because: "a built-in variable stays what it is",
+  },
+  {
+    id: "rejected",
+    subject: "directives and variables that the proxy does not have",
+    here: "errors, see [Rejected](#rejected)",
+    because: "they would change what clients get or may do",
+  },
+] as const satisfies readonly Difference[];
+
+export type DifferenceId = (typeof nginxDifferences)[number]["id"];
