@@ -4,11 +4,10 @@
  * `/remove_worker`, `/list_workers`. What they call the kind of an engine says which pool it is for.
  */
 import { z } from "zod";
-import { legRoutes } from "../../config/model-routes.ts";
 import { problemText } from "../../config/problems/problem.ts";
 import type { Config, EngineConfig } from "../../config/schema/schema.ts";
 import { readEngineList } from "../../config/yaml/engine-list.ts";
-import { routePools, targetPools } from "../discovery/route-pools.ts";
+import { allRouteParts } from "../discovery/route-pools.ts";
 import { addressKeyOf } from "../discovery/sources/merge.ts";
 import type { AdminSource } from "./admin-source.ts";
 import { AdminError, readBody } from "./problem.ts";
@@ -263,14 +262,10 @@ function poolsByKind(config: Config): Record<Kind, string[]> {
     decode: new Set<string>(),
     regular: new Set<string>(),
   };
-  for (const server of config.servers) {
-    for (const route of server.routes.flatMap(legRoutes)) {
-      const pools = routePools(config, server, route);
-      for (const name of pools?.prefill ?? []) kinds.prefill.add(name);
-      for (const name of pools?.decode ?? []) kinds.decode.add(name);
-      const whole = pools === undefined ? targetPools(config, route) : [];
-      for (const name of whole) kinds.regular.add(name);
-    }
+  for (const { prefill, decode, whole } of allRouteParts(config)) {
+    for (const name of prefill) kinds.prefill.add(name);
+    for (const name of decode) kinds.decode.add(name);
+    for (const name of whole) kinds.regular.add(name);
   }
   // What takes part of a request for some route is not for whole ones.
   for (const name of [...kinds.prefill, ...kinds.decode]) kinds.regular.delete(name);

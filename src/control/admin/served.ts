@@ -4,7 +4,7 @@ import { policyLabel } from "../../config/schema/pool/short-form.ts";
 import type { Config, RouteConfig, ServerConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
 import { maskText } from "../../config/values/secrets.ts";
-import { routePools } from "../discovery/route-pools.ts";
+import { type RouteParts, routeParts } from "../discovery/route-pools.ts";
 import { json } from "./response.ts";
 import type { AdminRoute } from "./route.ts";
 import { count, named } from "./schemas.ts";
@@ -24,7 +24,7 @@ const routeSchema = named(
         prefill: z.array(z.string()).optional(),
         decode: z.array(z.string()).describe("Of a route without a prefill: for whole requests."),
       })
-      .describe("As far as the configuration alone determines it."),
+      .describe("Of all models of the route, as far as the configuration alone determines it."),
     target: z.string().optional().describe("A template of a URL, where no pool is named."),
   }),
 );
@@ -83,17 +83,21 @@ function routeOf(
   server: ServerConfig,
   route: RouteConfig,
 ): z.input<typeof routeSchema> {
-  const { match, internal, dialect, encode, target } = route;
-  const pools = routePools(config, server, route);
-  const whole = target && "pool" in target ? [target.pool] : [];
+  const { match, internal, target } = route;
+  const parts = routeParts(config, server, route);
+  const pools = (of: (one: RouteParts) => readonly string[]) => [...new Set(parts.flatMap(of))];
+  const encode = pools((one) => one.encode);
+  const prefill = pools((one) => one.prefill);
+  const split = parts.filter((one) => one.route.prefill !== undefined);
+  const dialects = [...new Set(split.map((one) => one.route.dialect))];
   return {
     match: `${match.kind} ${match.path}`,
     internal,
-    ...(pools && { dialect }),
+    ...(split.length > 0 && { dialect: dialects.join(", ") }),
     pools: {
-      ...(encode && "pool" in encode && { encode: encode.pool }),
-      ...(pools && { prefill: [...pools.prefill] }),
-      decode: pools === undefined ? whole : [...pools.decode],
+      ...(encode.length > 0 && { encode: encode.join(", ") }),
+      ...(split.length > 0 && { prefill }),
+      decode: pools((one) => [...one.decode, ...one.whole]),
     },
     ...(target && "url" in target && { target: maskText(target.url) }),
   };

@@ -1,4 +1,5 @@
 /** Which pools the prefill and decode of a route go to, as far as the configuration alone determines it. */
+import { legRoutes } from "../../config/model-routes.ts";
 import type { Config, RouteConfig, ServerConfig } from "../../config/schema/schema.ts";
 import type { LegName } from "../../dialects/dialect.ts";
 
@@ -26,8 +27,41 @@ export function oneModelPools(
   return { prefill: legPools(config, server, prefill), decode };
 }
 
+/** Which pools do what in one route, or for one model of a route that has several. */
+export interface RouteParts {
+  readonly route: RouteConfig;
+  readonly encode: readonly string[];
+  /** Of requests that are split. */
+  readonly prefill: readonly string[];
+  readonly decode: readonly string[];
+  /** Of requests that are not. */
+  readonly whole: readonly string[];
+}
+
+/** One for each model. */
+export function routeParts(config: Config, server: ServerConfig, route: RouteConfig): RouteParts[] {
+  return legRoutes(route).map((one) => {
+    const { prefill, decode } = oneModelPools(config, server, one);
+    const isSplit = one.prefill !== undefined;
+    return {
+      route: one,
+      encode: one.encode === undefined ? [] : legPools(config, server, one.encode),
+      prefill,
+      decode: isSplit ? decode : [],
+      whole: isSplit ? [] : decode,
+    };
+  });
+}
+
+/** Of all routes. */
+export function allRouteParts(config: Config): RouteParts[] {
+  return config.servers.flatMap((server) =>
+    server.routes.flatMap((route) => routeParts(config, server, route)),
+  );
+}
+
 /** Of a leg before the target. */
-export function legPools(
+function legPools(
   config: Config,
   server: ServerConfig,
   place: NonNullable<RouteConfig["prefill" | "encode"]>,
@@ -45,7 +79,7 @@ export function legPools(
   return [...new Set(nearest.flatMap((other) => targetPools(config, other)))];
 }
 
-export function targetPools(config: Config, { target }: RouteConfig): readonly string[] {
+function targetPools(config: Config, { target }: RouteConfig): readonly string[] {
   if (target === undefined) return [];
   if ("pool" in target) return [target.pool];
   const [, host = ""] = /^http:\/\/([^/?]*)/.exec(target.url) ?? [];

@@ -1,7 +1,7 @@
 /** The fleet as the dashboard draws it: pools by their part in requests, and the load of each engine. */
 import type { Config } from "../../../config/schema/schema.ts";
 import { policyNamed } from "../../../policies/registry.ts";
-import { routePools } from "../../discovery/route-pools.ts";
+import { allRouteParts } from "../../discovery/route-pools.ts";
 import type { AdminSource } from "../admin-source.ts";
 import type { EngineReport, PoolReport } from "../engines.ts";
 import type { EngineWatch } from "./engine-watch.ts";
@@ -108,20 +108,12 @@ function partsOf(config: Config): Parts {
   const link = (from: string, to: string) => {
     if (from !== to) links.set(`${from} ${to}`, [from, to]);
   };
-  for (const server of config.servers) {
-    for (const route of server.routes) {
-      const pools = routePools(config, server, route);
-      if (pools === undefined) continue;
-      for (const from of pools.prefill) {
-        plays(from, "prefill");
-        for (const to of pools.decode) link(from, to);
-      }
-      for (const to of pools.decode) plays(to, "decode");
-      if (route.encode !== undefined && "pool" in route.encode) {
-        plays(route.encode.pool, "encode");
-        for (const to of pools.prefill) link(route.encode.pool, to);
-      }
-    }
+  for (const { encode, prefill, decode, whole } of allRouteParts(config)) {
+    for (const pool of prefill) plays(pool, "prefill");
+    for (const pool of decode) plays(pool, "decode");
+    for (const pool of encode) plays(pool, "encode");
+    for (const from of encode) for (const to of [...prefill, ...whole]) link(from, to);
+    for (const from of prefill) for (const to of decode) link(from, to);
   }
   return { roles, links: [...links.values()] };
 }

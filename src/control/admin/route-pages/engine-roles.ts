@@ -1,11 +1,10 @@
 /** Which engines encode, prefill and decode, by what the routes of the configuration do with their pools. */
-import { legRoutes } from "../../../config/model-routes.ts";
 import type { Config } from "../../../config/schema/schema.ts";
 import { dialectOf } from "../../../dialects/registry.ts";
 import type { Address } from "../../../pool/address.ts";
 import type { Engine } from "../../../pool/engine.ts";
 import type { Pool } from "../../../pool/pool.ts";
-import { legPools, routePools, targetPools } from "../../discovery/route-pools.ts";
+import { allRouteParts } from "../../discovery/route-pools.ts";
 
 /** In the order of omni_proxy's pages. */
 export const engineRoles = ["encode", "prefill", "decode"] as const;
@@ -60,19 +59,13 @@ export function poolsByRole(config: Config): Readonly<Record<EngineRole, Readonl
   const add = (role: EngineRole, names: readonly string[]) => {
     for (const name of names) found[role].add(name);
   };
-  const routes = config.servers.flatMap((server) =>
-    server.routes.flatMap(legRoutes).map((route) => ({ server, route })),
-  );
-  for (const { server, route } of routes) {
-    if (route.encode !== undefined) add("encode", legPools(config, server, route.encode));
-    const split = routePools(config, server, route);
-    add("prefill", split?.prefill ?? []);
-    if (split !== undefined || dialectOf(route.dialect)?.servesWhole) {
-      add("decode", targetPools(config, route));
-    }
+  const routes = allRouteParts(config);
+  for (const { route, encode, prefill, decode, whole } of routes) {
+    add("encode", encode);
+    add("prefill", prefill);
+    add("decode", decode);
+    if (dialectOf(route.dialect)?.servesWhole) add("decode", whole);
   }
-  if (found.decode.size === 0) {
-    for (const { route } of routes) add("decode", targetPools(config, route));
-  }
+  if (found.decode.size === 0) for (const { whole } of routes) add("decode", whole);
   return found;
 }
