@@ -8,6 +8,10 @@ export const poolEnginesMax = 4_096;
 export const dpRanksMax = 1024;
 /** Lines of a body that begin and end as a JSON object and are none: each costs some µs, and sounds hardly have any. */
 export const unreadableLinesMax = 10_000;
+/** Forms in which a field is looked for: parts, bytes of the head of one, and of the field. */
+export const formPartsMax = 64;
+export const formPartHeadBytesMax = 4_096;
+export const formFieldBytesMax = 1_024;
 /** Pages of the main thread that requests of one worker wait for at a time. */
 export const pagesAtOnceMax = 16;
 /** Of the first message of a TLS client, which is kept until it is complete; usual ones have 500 to 2,000. */

@@ -1,5 +1,7 @@
 /** The model of a request, once its route has found it: the name that engines know, and which engines have it. */
+import { type OutgoingBody, Pieces } from "../../body/edit/pieces.ts";
 import { Edits } from "../../body/edit/splice.ts";
+import type { FormField } from "../../body/form/form-field.ts";
 import { KeyName } from "../../body/json/key-name.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { Pool } from "../../pool/pool.ts";
@@ -47,6 +49,22 @@ export function renameModel(
   if (engineModel === undefined) return;
   const at = members.lastIndexOf(modelKey);
   if (at >= 0) edits.replaceValue(at, engineModel.json);
+}
+
+/** A form with that name; undefined = it goes as it came. */
+export function renamedForm({
+  body,
+  modelField,
+  engineModel,
+}: Pick<NamedBody, "body" | "engineModel"> & {
+  readonly modelField: FormField | undefined;
+}): OutgoingBody | undefined {
+  if (modelField === undefined || engineModel === undefined) return undefined;
+  const renamed = new Pieces();
+  renamed.add(body.subarray(0, modelField.start));
+  renamed.add(Buffer.from(engineModel.name));
+  renamed.add(body.subarray(modelField.end));
+  return renamed;
 }
 
 /** The whole body with that name. The same buffer if it is the client's. */

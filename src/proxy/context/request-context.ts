@@ -1,4 +1,5 @@
 /** All that is known of one request: what templates, routing and the access log read. */
+import type { FormField } from "../../body/form/form-field.ts";
 import type { TopLevel } from "../../body/json/top-level.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
 import { copyOfHead, type RequestHead } from "../../http1/head/request-head.ts";
@@ -83,6 +84,8 @@ export class RequestContext {
   /** `$start_time_ns`, once it was asked for. */
   startNs = "";
 
+  /** Where a form names the model, once somebody has looked; undefined = the body is no form, or names none. */
+  modelField: FormField | undefined;
   /** The model that the request names, if its route has several; "" = it names none, or the route does not look. */
   model = "";
   /** What engines call that model; undefined = the same. */

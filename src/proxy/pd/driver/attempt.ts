@@ -3,6 +3,7 @@
  * the requests that its legs send.
  */
 import type { DialectRequest, KvTransfer } from "../../../dialects/dialect.ts";
+import { renamedForm } from "../../context/engine-model.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";
 import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
@@ -79,7 +80,7 @@ export class Attempt {
       context,
       headers,
       timeouts: name === "prefill" ? route.prefillTimeouts : route.config,
-      edits,
+      edits: edits ?? renamedForm(context),
       isRead: leg === prefill || transfer?.inspectDecode !== undefined || this.#merger.isRead,
       requestId: transferId ?? context.requestId,
       isTransferId: transferId !== undefined,
