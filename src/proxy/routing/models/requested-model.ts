@@ -1,4 +1,4 @@
-/** The model that a request names: one member of its body, or one field of its form, with nothing of the rest decoded. */
+/** The model that a request names: a member of its body or a field of its form. Nothing of the rest is decoded. */
 import { formField } from "../../../body/form/form-field.ts";
 import { memberValueOf } from "../../../dialects/shared/member-facts.ts";
 import { modelNameCharsMax } from "../../../limits.ts";
@@ -14,7 +14,10 @@ const nowhere = { start: 0, end: 0 };
 /** Four bytes for each character, and the quotes. */
 const bytesMax = modelNameCharsMax * 4 + 2;
 
-/** "" = it names none, or its body is neither a JSON object nor a form that all read alike. A name that is too long for any model is cut. */
+/**
+ * "" = it names none, or its body is neither a JSON object nor a form that all read alike. A name that is too long for
+ * any model is cut.
+ */
 export function requestedModel(context: RequestContext): string {
   const value = readMembers(context, (members) => memberValueOf(members, modelKey));
   if (value === undefined) return modelInForm(context);
