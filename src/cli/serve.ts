@@ -1,4 +1,5 @@
 /** Serves a configuration in the foreground until a signal ends it. */
+import { setFlagsFromString } from "node:v8";
 import type { Runtime } from "../config/check/runtime.ts";
 import { type ConfigSource, configFilePath, loadConfig } from "../config/load.ts";
 import { type Command, type Inheritance, takeInheritance } from "../control/process/inheritance.ts";
@@ -19,8 +20,16 @@ export interface ServeOptions
   readonly runtime: Runtime;
 }
 
+/**
+ * Has V8 match by an automaton, in linear time, what has gone back 50,000 times in a regular expression of the
+ * configuration: a client must not block a worker by its path. V8 has no automaton for look-around, back references and
+ * `~*`. JavaScriptCore gives up after about half a second by itself.
+ */
+const linearRegexes = "--enable-experimental-regexp-engine-on-excessive-backtracks";
+
 /** @returns the exit code. */
 export async function serve({ source, runtime, ...more }: ServeOptions): Promise<number> {
+  if (runtime.name === "Node") setFlagsFromString(linearRegexes);
   let inheritance: Inheritance | undefined;
   try {
     inheritance = takeInheritance();

@@ -5,6 +5,7 @@ import { didYouMean } from "../problems/suggest.ts";
 import type { Config, ServerConfig, StepConfig } from "../schema/schema.ts";
 import { parseTemplate } from "../values/template.ts";
 import { isBuiltInVariable, variableNames } from "../values/variables.ts";
+import { mayTakeExponentialTime } from "./regex-ambiguity.ts";
 
 export class TextChecks {
   readonly #faults: Faults;
@@ -37,6 +38,11 @@ export class TextChecks {
     const problem = regexProblem(pattern);
     if (problem !== undefined) {
       this.#faults.emerg(path, `invalid regular expression "${pattern}": ${problem}`);
+    } else if (mayTakeExponentialTime(pattern)) {
+      const hint =
+        'let each character match in one way only: "(a+)+" is "a+", "(a|ab)*" is "(ab?)*"';
+      const message = `the regular expression "${pattern}" may take very long for some texts`;
+      this.#faults.warn(path, `${message}: a loop in it can match them in several ways`, hint);
     }
   }
 
