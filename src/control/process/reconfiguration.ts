@@ -47,7 +47,7 @@ export class Reconfiguration implements ConfigurationControl {
     return this.#reloads.request();
   }
 
-  /** Runs something else that must not meet a reload. @param change never rejects */
+  /** Runs something else that must not meet a reload. */
   between(change: () => Promise<void>): Promise<void> {
     return this.#reloads.between(change);
   }

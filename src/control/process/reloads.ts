@@ -19,11 +19,13 @@ export class Reloads<Report> {
     return this.#last!;
   }
 
-  /** Runs another change of the configuration when no reload runs. @param change never rejects */
+  /** Runs another change of the configuration when no reload runs. Rejects as it does; reloads go on all the same. */
   async between(change: () => Promise<void>): Promise<void> {
     while (this.#running !== undefined) await this.#running;
-    this.#running = change().then(() => this.#runRequested());
+    const changed = change();
+    this.#running = Promise.allSettled([changed]).then(() => this.#runRequested());
     await this.#running;
+    await changed;
   }
 
   async #runRequested(): Promise<void> {

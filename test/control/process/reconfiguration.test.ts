@@ -164,3 +164,13 @@ test("a file without any key is said before the reload, and by it", async () => 
   expect(await changes.difference()).toMatchObject({ warnings });
   expect(await changes.reload()).toMatchObject({ warnings });
 });
+
+test("a change that fails by a defect fails alone: reloads go on", async () => {
+  const { state, changes } = instance(good("error"));
+  const defect = () => {
+    throw new Error("a defect");
+  };
+  await expect(changes.change(defect)).rejects.toThrow("a defect");
+  await changes.reload();
+  expect(state.config.errorLog.level).toBe("error");
+});
