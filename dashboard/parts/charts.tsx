@@ -147,7 +147,7 @@ function Chart({ chart, state, minutes, cursor, setCursor }: ChartProps) {
       plot.current?.destroy();
       const width = Math.max(120, element.clientWidth);
       plot.current = new uPlot(
-        options(chart, width, setCursor),
+        options(chart, width, (name) => colorIn(element, name), setCursor),
         latest.current as uPlot.AlignedData,
         element,
       );
@@ -191,13 +191,20 @@ function Chart({ chart, state, minutes, cursor, setCursor }: ChartProps) {
   );
 }
 
+/** A colour of the style sheet as `rgb(…)`: canvases do not know what a variable may be, such as `light-dark(…)`. */
+function colorIn(element: HTMLElement, name: string): string {
+  element.style.color = `var(${name})`;
+  const { color } = getComputedStyle(element);
+  element.style.color = "";
+  return color;
+}
+
 function options(
   chart: ChartDefinition,
   width: number,
+  color: (name: string) => string,
   setCursor: ChartProps["setCursor"],
 ): uPlot.Options {
-  const style = getComputedStyle(document.documentElement);
-  const color = (name: string) => style.getPropertyValue(name).trim();
   const quiet = color("--quiet");
   const font = "11px system-ui, sans-serif";
   const axis = { stroke: quiet, font, ticks: { show: false } };
@@ -235,7 +242,7 @@ function options(
         width: 1.5,
         spanGaps: true,
         points: { show: false },
-        ...(isFilled && { fill: `${color(name)}22` }),
+        ...(isFilled && { fill: color(name).replace(/^rgb\((.*)\)$/, "rgba($1, 0.13)") }),
       })),
     ],
     hooks: { setCursor: [({ cursor: { idx } }) => setCursor(idx ?? undefined)] },
