@@ -106,6 +106,8 @@ export const responseHeadBytesMax = 65_536;
 export const requestFieldsMax = 256;
 /** Rewrites that lead to another location, per request; nginx's bound. */
 export const rewriteRoundsMax = 10;
+/** Error pages of one request, where errors of pages have pages, too; nginx's bound. */
+export const errorPagesMax = 10;
 /** How long, and how much, is still read from a client that was refused while it was sending. */
 export const lingerTimeoutMs = 5_000;
 export const lingerBytesMax = 16_777_216;

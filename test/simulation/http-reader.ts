@@ -77,18 +77,30 @@ export abstract class HttpReader {
       if (!/^[0-9a-f]+$/i.test(size)) throw new Error(`chunk size ${JSON.stringify(size)}`);
       const dataEnd = lineEnd + 2 + Number.parseInt(size, 16);
       if (this.#bytes.length < dataEnd + 2) return false;
+      if (dataEnd === lineEnd + 2 && this.#bytes[dataEnd] !== 0x0d)
+        return this.#readTrailers(dataEnd);
       if (this.#bytes.toString("latin1", dataEnd, dataEnd + 2) !== "\r\n") {
         throw new Error("no CRLF behind a chunk");
       }
       this.#chunks.push(this.#bytes.subarray(lineEnd + 2, dataEnd));
       this.#bytes = this.#bytes.subarray(dataEnd + 2);
       if (dataEnd > lineEnd + 2) continue;
-      const rest = this.#bytes;
-      this.#finish(Buffer.concat(this.#chunks));
-      this.#chunks = [];
-      this.#bytes = rest;
+      this.#finishChunks(this.#bytes);
       return true;
     }
+  }
+
+  #readTrailers(start: number): boolean {
+    const end = this.#bytes.indexOf("\r\n\r\n", start);
+    if (end < 0) return false;
+    this.#finishChunks(this.#bytes.subarray(end + 4));
+    return true;
+  }
+
+  #finishChunks(rest: Buffer): void {
+    this.#finish(Buffer.concat(this.#chunks));
+    this.#chunks = [];
+    this.#bytes = rest;
   }
 
   /** What has come of a body that is not complete. */

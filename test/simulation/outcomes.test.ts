@@ -88,6 +88,17 @@ const ways: Readonly<Record<Name, () => World>> = {
     told(get("/here"), { routes: [at("/here", { steps: [{ return: { status: 200 } }] })] }),
   closed: () =>
     told(get("/here"), { routes: [at("/here", { steps: [{ return: { status: 444 } }] })] }),
+  engineError: () => {
+    const errorPages = [{ statuses: [502], uri: "@page" }];
+    const page = { match: { kind: "exact", path: "@page" }, steps: [{ return: { status: 200 } }] };
+    const route = { target: { pool: "decode" }, replaceEngineErrors: true, errorPages };
+    const world = told(get("/here"), {
+      routes: [at("/here", route), at("@page", page as Partial<Route>)],
+    });
+    for (const engine of world.engines)
+      engine.script = (_, { send }) => send(response("{}", "502 Bad Gateway"));
+    return world;
+  },
   clientGone: () => {
     const world = asked("decode", hangs);
     world.runFor(50);

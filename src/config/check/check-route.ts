@@ -9,6 +9,7 @@ import type { PrefillConfig, RouteConfig, ServerConfig } from "../schema/schema.
 import { parseEngineAddress } from "../values/engine-url.ts";
 import { isHeaderName } from "../values/header-name.ts";
 import { checkModels } from "./check-models.ts";
+import { checkResponses } from "./check-responses.ts";
 import { checkSteps } from "./check-steps.ts";
 import type { CheckContext } from "./context.ts";
 
@@ -42,17 +43,7 @@ export function checkRoute(
       faults.emerg([...at, "file"], `the path of a log cannot contain variables: "${file}"`);
     }
   });
-  route.redirects.forEach((redirect, index) => {
-    if (redirect === "default") return;
-    const at = [...path, "redirects", index];
-    const { from, to } = redirect;
-    if (from.startsWith("~")) texts.regex([...at, "from"], from.replace(/^~\*?/, ""));
-    else texts.template([...at, "from"], from);
-    texts.template([...at, "to"], to);
-  });
-  route.errorPages.forEach(({ uri }, index) => {
-    texts.template([...path, "errorPages", index, "uri"], uri);
-  });
+  checkResponses(context, route, path);
 }
 
 function checkMatch(

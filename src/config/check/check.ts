@@ -2,8 +2,9 @@
  * What the schema cannot say: names that are used exist, texts follow their grammar, addresses do not conflict, and
  * this runtime can do what is asked. The same checks hold for nginx.conf, YAML and flags.
  */
-import { type ConfigFault, Faults } from "../problems/fault.ts";
-import type { Config, ConfigInput } from "../schema/schema.ts";
+import { type ConfigFault, type ConfigPath, Faults } from "../problems/fault.ts";
+import { didYouMean } from "../problems/suggest.ts";
+import type { Config, ConfigInput, ServerConfig } from "../schema/schema.ts";
 import { checkListens, checkOperators } from "./check-listens.ts";
 import { checkLogFormats, checkRecord } from "./check-logs.ts";
 import { checkMaps } from "./check-maps.ts";
@@ -60,6 +61,7 @@ function checkServers(context: CheckContext): void {
       }
     });
     checkSteps(context, server, server.steps, [...path, "steps"]);
+    checkUnmatched(context, server, path);
     const seen = new Set<string>();
     server.routes.forEach((route, index) => {
       const at = [...path, "routes", index];
@@ -74,4 +76,13 @@ function checkServers(context: CheckContext): void {
     });
   });
   warnOfDefaultDialect(context);
+}
+
+function checkUnmatched({ faults }: CheckContext, server: ServerConfig, path: ConfigPath): void {
+  const { unmatched, routes } = server;
+  if (unmatched === undefined) return;
+  const names = routes.map(({ match }) => match.path).filter((name) => name.startsWith("@"));
+  if (names.includes(unmatched)) return;
+  const hint = didYouMean(unmatched, names) ?? "it is the path of a route, such as @rest";
+  faults.emerg([...path, "unmatched"], `no route has the name "${unmatched}"`, hint);
 }

@@ -58,6 +58,32 @@ export const nginxDifferences = [
     unseen: "harness/normalise.ts takes it out",
   },
   {
+    id: "redirect-bodies",
+    subject: "bodies of redirects",
+    here: "none",
+    because: "clients follow `Location`, and do not show the page",
+    unseen: "harness/normalise.ts takes it out",
+  },
+  {
+    id: "server-header",
+    subject: "`Server` in responses",
+    here: "`global-proxy`, always without a version",
+    because: "it is not nginx, and attackers look for versions",
+    unseen: "harness/normalise.ts takes it out",
+  },
+  {
+    id: "nominated-headers",
+    subject: "header lines of engines that their `Connection` names",
+    here: "are not passed on",
+    because: "they are for this connection (RFC 9110, section 7.6.1)",
+  },
+  {
+    id: "header-names",
+    subject: "names in `add_header`, `proxy_hide_header` and the like",
+    here: "must be those that a header can have",
+    because: "clients could not read such a line",
+  },
+  {
     id: "late-resolution",
     subject: "host names in `server`, `proxy_pass` and `listen`",
     here: "resolved when they are used, not at start",

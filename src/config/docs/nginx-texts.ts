@@ -55,7 +55,8 @@ curl http://127.0.0.1:8080/v1/completions -H 'Content-Type: application/json' \\
 ## Inheritance
 
 As in nginx: a directive holds for the blocks inside, until one of them has it too. Of directives that may be
-repeated, such as \`proxy_set_header\`, \`access_log\` and \`error_page\`, a block that has one inherits none.
+repeated, such as \`proxy_set_header\`, \`add_header\`, \`access_log\` and \`error_page\`, a block that has one inherits
+none.
 `;
 
 /** Above the table of differences. */

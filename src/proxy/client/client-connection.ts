@@ -183,7 +183,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     const routed = routeRequest(context, this.#servers());
     const request = new RequestHandler(this, context, this.#worker, routed);
     this.#request = request;
-    this.#sendTimeoutMs = request.clientSendTimeoutMs;
+    this.#sendTimeoutMs = request.bounds.clientSendTimeoutMs;
     const refusal = request.headRefusal(bytes.length - start);
     if (refusal !== undefined) {
       this.refuse(refusal);
@@ -194,15 +194,15 @@ export class ClientConnection implements SocketHandler, RequestClient {
       this.#requestRead(nothing, bytes, start);
       return;
     }
-    this.#body.start(head, request.bodyBytesMax);
-    this.#deadline.set(request.bodyTimeoutMs);
+    this.#body.start(head, request.bounds.bodyBytesMax);
+    this.#deadline.set(request.bounds.bodyTimeoutMs);
     if (head.expectContinue && start === bytes.length) this.#socket.write(continueLine);
     if (start < bytes.length) this.#readBody(bytes, start);
   }
 
   #readBody(chunk: Buffer, start: number): void {
     const request = this.#request!;
-    this.#deadline.set(request.bodyTimeoutMs);
+    this.#deadline.set(request.bounds.bodyTimeoutMs);
     const body = this.#body;
     const end = body.read(chunk, start);
     if (body.problem !== undefined) {
@@ -262,7 +262,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     const { keepAliveTimeoutMs, headerTimeoutMs } = this.#servers().initial.config;
     if (this.#state === "full") this.#readNext();
     else if (this.#state === "linger") this.#deadline.set(lingerTimeoutMs);
-    else if (this.#state === "body") this.#deadline.set(this.#request!.bodyTimeoutMs);
+    else if (this.#state === "body") this.#deadline.set(this.#request!.bounds.bodyTimeoutMs);
     else if (this.#state === "busy") this.#deadline.set(0);
     else this.#deadline.set(this.#heads.waitingBytes > 0 ? headerTimeoutMs : keepAliveTimeoutMs);
   }

@@ -13,6 +13,13 @@ export const outcomes = Object.freeze({
   answered: outcome("GP_OK", 200, "none", "no", ""),
   returned: outcome("GP_RETURNED", 200, "none", "no", "The configuration returned this response."),
 
+  engineError: outcome(
+    "GP_ENGINE_ERROR",
+    502,
+    "decode",
+    "may-repeat-work",
+    "The engine responded with an error, which the configuration replaces.",
+  ),
   closed: outcome("GP_CLOSED", 0, "none", "no", "The configuration closes the connection (444)."),
 
   ...requestOutcomes,

@@ -120,6 +120,8 @@ export class RequestContext {
   /** Of the prompt, as a prefill engine has said; -1 = nobody has read it. */
   promptTokens = -1;
   cachedTokens = -1;
+  /** Header lines of a response that a page replaces, which its client gets nevertheless, each with its CRLF. */
+  keptLines = "";
   /** Tries of the legs so far, for the log. */
   encodes: readonly LegRecord[] = emptyList;
   prefills: readonly LegRecord[] = emptyList;
@@ -140,7 +142,7 @@ export class RequestContext {
 
   /** Header lines of the proxy's own for the client, each with its CRLF. */
   get ownLines(): string {
-    return (this.explanation?.line() ?? "") + (this.tenant?.limitLines() ?? "");
+    return this.keptLines + (this.explanation?.line() ?? "") + (this.tenant?.limitLines() ?? "");
   }
 
   /** A leg is sent to an engine. */

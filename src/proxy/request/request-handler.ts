@@ -12,7 +12,6 @@ import { ExchangeDriver } from "../pd/driver/exchange-driver.ts";
 import type { ExchangeRequest } from "../pd/driver/exchange-services.ts";
 import { EncodeDriver } from "../pd/encode/encode-driver.ts";
 import { ClientResponse } from "../response/client-response.ts";
-import { errorPage } from "../response/local/error-page.ts";
 import { earlyHead, errorReply, finalReply, returnedReply } from "../response/local/local-reply.ts";
 import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
@@ -24,11 +23,13 @@ import { chooseModel } from "./choose-model.ts";
 import { MainPage } from "./main-page.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
+import { boundsOf, type RequestBounds } from "./request-bounds.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { RequestClient, RequestServices } from "./request-services.ts";
 import { type RequestTimers, requestTimers } from "./request-timers.ts";
 import { closeStatus, returnedOutcome } from "./returned-outcome.ts";
 import { scanBody } from "./scan-body.ts";
+import { ShownError } from "./shown-error.ts";
 import { recordedMeter, takeMeter } from "./take-meter.ts";
 import { admitBody, tenantOf } from "./tenant-of.ts";
 
@@ -39,16 +40,15 @@ export class RequestHandler implements ExchangeRequest {
   readonly response: ClientResponse;
   readonly body: BodyLease;
   readonly #client: RequestClient;
-  #routed: Routed;
+  #routed!: Routed;
+  bounds!: RequestBounds;
   #encode: EncodeDriver | undefined;
   endpoint: Endpoint | undefined;
   #exchange: ExchangeDriver | undefined;
   /** What the proxy itself responds with, as long as that is being asked for. */
   #reply: ModelList | MainPage | undefined;
   #finished = false;
-  /** The error whose page is being served, and the status that the page is given; 0 = its own. */
-  #pageOf: Outcome | undefined;
-  #pageStatus = 0;
+  readonly #shownError = new ShownError();
   #hasArrived = false;
   /** It asks an engine for tokens, as far as is known. */
   #generates = false;
@@ -66,31 +66,20 @@ export class RequestHandler implements ExchangeRequest {
     this.worker = worker;
     this.body = new BodyLease(context, worker);
     this.server = server;
-    this.#routed = routed;
     context.route = routed.route?.match.path ?? "";
-    context.trace = worker.tracer?.start(context);
-    context.tenant = tenantOf(context, routed, worker.gate, () => this.#identified());
     const keep = client.mayKeep(server.config.keepAliveRequests);
     this.response = new ClientResponse(client, context, worker, keep);
+    this.#route(routed);
+    context.trace = worker.tracer?.start(context);
+    context.tenant = tenantOf(context, routed, worker.gate, () => this.#identified());
     this.#timers = requestTimers(worker.deadlines, routed.route?.config, this);
   }
 
   /** Why the body is not to be read; undefined = it is. @param arrivedBytes of it, together with the head */
   headRefusal(arrivedBytes: number): Outcome | undefined {
     const { contentLength, chunked } = this.context.head;
-    if (contentLength > this.bodyBytesMax) return outcomes.bodyTooLarge;
+    if (contentLength > this.bounds.bodyBytesMax) return outcomes.bodyTooLarge;
     return chunked || contentLength > arrivedBytes ? this.context.tenant?.refusal : undefined;
-  }
-
-  get bodyBytesMax(): number {
-    const max = this.#routed.route?.config.bodyBytesMax ?? 1_048_576;
-    return max === 0 ? Number.POSITIVE_INFINITY : max;
-  }
-  get bodyTimeoutMs(): number {
-    return this.#routed.route?.config.bodyTimeoutMs ?? 60_000;
-  }
-  get clientSendTimeoutMs(): number {
-    return this.#routed.route?.config.clientSendTimeoutMs ?? 60_000;
   }
 
   /** The request has arrived in full. */
@@ -159,7 +148,7 @@ export class RequestHandler implements ExchangeRequest {
     return this.#encode?.promptBytes ?? this.context.body.length;
   }
   get status(): number {
-    return this.#pageStatus;
+    return this.#shownError.status;
   }
   get pendingBytes(): number {
     return this.#client.pendingBytes;
@@ -244,10 +233,13 @@ export class RequestHandler implements ExchangeRequest {
   }
 
   /** The configuration replies. */
-  #return(response: ReturnedReply): void {
-    const outcome = returnedOutcome(response);
-    if (outcome === outcomes.returned) returnedReply(this.response, this.context, response);
-    this.ended(outcome);
+  #return(reply: ReturnedReply): void {
+    const outcome = returnedOutcome(reply);
+    if (outcome === outcomes.closed) this.ended(outcome);
+    else if (!this.#servesPage(outcome, reply.location)) {
+      returnedReply(this.response, this.context, reply);
+      this.ended(outcomes.returned);
+    }
   }
 
   ended(outcome: Outcome): void {
@@ -255,7 +247,7 @@ export class RequestHandler implements ExchangeRequest {
     this.#finished = true;
     this.#timers?.end();
     const { context, worker } = this;
-    context.outcome = this.#pageOf ?? outcome;
+    context.outcome = this.#shownError.outcome ?? outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
     const answered = whole || errorReply(this.response, context, outcome);
     context.endMs = worker.clock.nowMs();
@@ -279,22 +271,29 @@ export class RequestHandler implements ExchangeRequest {
     context.meter = undefined;
   }
 
-  /** Serves the route's page for an error in its place, once per request; false when there is none. */
-  #servesPage(outcome: Outcome): boolean {
-    if (outcome.status < 300 || this.#pageOf !== undefined || this.response.hasHead) return false;
-    const page = errorPage(outcome.status, this.#routed.route, this.server, this.context);
+  /** Serves the route's page for an error, or for a redirect to `location`, in its place; false = there is none. */
+  #servesPage(outcome: Outcome, location?: string): boolean {
+    if (outcome.status < 300 || this.response.hasHead) return false;
+    const { route } = this.#routed;
+    const page = this.#shownError.pageFor(outcome, route, this.server, this.context);
     if (page === undefined) return false;
-    this.#pageOf = outcome;
     if (page.response !== undefined) {
-      returnedReply(this.response, this.context, page.response);
-      this.ended(outcomes.returned);
+      const response = location === undefined ? page.response : { location, ...page.response };
+      this.#route({ route: page.route, response });
+      this.#return(response);
     } else {
-      this.#pageStatus = page.status;
-      this.#routed = { route: page.route };
+      this.#route({ route: page.route });
       this.endpoint = undefined;
       this.body.dropMembers();
       this.#forward(page.route, false);
     }
     return true;
+  }
+
+  /** Whose settings hold from here on. */
+  #route(routed: Routed): void {
+    this.#routed = routed;
+    this.bounds = boundsOf(routed.route?.config);
+    this.response.rules = (routed.route ?? this.server.unmatched)?.responses;
   }
 }

@@ -7,9 +7,9 @@ import type { ReturnedReply } from "../routing/rewrite.ts";
 /** nginx's status for `return`: close the connection, say nothing. */
 export const closeStatus = 444;
 
-/** An error without a text of its own may have a page, as in nginx. */
+/** An error or a redirect without a text of its own may have a page, as in nginx. */
 export function returnedOutcome({ status, text }: ReturnedReply): Outcome {
   if (status === closeStatus) return outcomes.closed;
-  const isError = text === undefined && status >= 400;
+  const isError = text === undefined && status >= 300;
   return isError ? refused(status, "GP_RETURNED", reasonOf(status)) : outcomes.returned;
 }

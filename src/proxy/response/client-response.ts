@@ -2,28 +2,29 @@
 import type { ResponseFilter } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { filteredResponseBytesMax } from "../../limits.ts";
+import type { Pool } from "../../pool/pool.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import type { AddedHeaders } from "../routing/response/added-headers.ts";
+import type { ResponseRules } from "../routing/response/response-rules.ts";
 import { BufferedBody } from "./body/buffered-body.ts";
+import { ClientFraming, framed, lastChunk } from "./body/client-framing.ts";
 import { type BodySink, FilteredBody } from "./body/filtered-body.ts";
 import type { FramedBody } from "./body/framed-body.ts";
 import { hasEvents, hasReadableEvents } from "./body/stream-marks.ts";
 import { engineHead } from "./engine-head.ts";
 import { type ClientPort, type ResponseServices, ResponseWriter } from "./response-writer.ts";
 
-/** How the body goes to the client: as it came, its data only, or put into chunks. */
-type BodyMode = "none" | "as-is" | "data" | "chunk";
-
-const crlf = Buffer.from("\r\n");
 const contentLengthLine = /(?<=\n)content-length:[^\r]*\r\n/i;
 const eventType = /^content-type: text\/event-stream/im;
-const lastChunk = Buffer.from("0\r\n\r\n");
 
 export class ClientResponse implements BodySink {
-  #keep: boolean;
-  #mode: BodyMode = "none";
-  #unframed = false;
+  /** Of the route whose response it is; undefined = none. */
+  rules: ResponseRules | undefined;
+  readonly #framing: ClientFraming;
+  /** What stands behind the body; undefined = nothing. */
+  #trailers: AddedHeaders | undefined;
   /** Whose head was taken over last. */
-  #engine: ResponseHead | undefined;
+  engine: ResponseHead | undefined;
   /** Bytes of the body that are held back; undefined = they go out as they come. */
   #buffered: BufferedBody | undefined;
   /** What is held back may be changed once it is whole. */
@@ -44,7 +45,7 @@ export class ClientResponse implements BodySink {
     this.#out = new ResponseWriter(client, context, services);
     this.#context = context;
     this.#services = services;
-    this.#keep = keep;
+    this.#framing = new ClientFraming(context, keep);
   }
 
   /** Whether any byte of a response has gone to the client. */
@@ -60,74 +61,81 @@ export class ClientResponse implements BodySink {
   /** A comment while the response has not begun; before the first one, a head. False = it has begun. */
   comment(head: string): boolean {
     if (this.#out.started) return false;
-    const isFramed = this.#context.head.minor > 0;
-    if (!isFramed) {
-      this.#unframed = true;
-      this.#keep = false;
-    }
-    const framing = isFramed ? "Transfer-Encoding: chunked\r\n" : "";
     const isFirst = !this.#out.isEarly;
     // What is held back has its framing already.
-    if (isFirst && this.#engine?.framing === "chunked" && this.#buffered?.bytes) return true;
-    this.#out.comment(() => head + framing + this.#connectionLine(), isFramed);
-    if (isFirst && this.#engine !== undefined) this.#giveUpHead(this.#engine);
+    if (isFirst && this.engine?.framing === "chunked" && this.#buffered?.bytes) return true;
+    const line = this.#framing.early();
+    this.#out.comment(() => head + line + this.#connectionLine(), line !== "");
+    if (isFirst && this.engine !== undefined) this.#giveUpHead(this.engine);
     return true;
   }
 
   /** An early head goes out in place of the engine's: the body is framed where it is written. */
   #giveUpHead(engine: ResponseHead): void {
     this.#out.setHead("", engine.status === 200 && hasReadableEvents(engine.fields));
-    if (this.#mode !== "none") this.#mode = engine.framing === "chunked" ? "data" : "as-is";
+    this.#framing.giveUpHead(engine);
+    this.#trailers = undefined;
     if (this.#filtered !== undefined) this.#filtered.keepsChunks = false;
   }
 
   /** Whether the connection may serve another request afterwards. */
   get keep(): boolean {
-    return this.#keep;
+    return this.#framing.keep;
   }
 
   /** The request was not read to its end, so nothing more can be read from this connection. */
   closeAfter(): void {
-    this.#keep = false;
+    this.#framing.keep = false;
   }
 
   /** Only the end of the connection shows an HTTP/1.0 client that this response is complete. */
   get endsWithConnection(): boolean {
-    return this.hasHead && this.#unframed;
+    return this.hasHead && this.#framing.isUnframed;
   }
 
   /**
    * Takes over an engine's head; it is sent with the first bytes of the body, or at the end.
+   * @param rules of the route that has asked the engine
    * @param status for the client in place of the engine's; 0 = the engine's
-   * @param redirects lines in place of the engine's that say where to go; undefined = the engine's
+   * @param pool where the response comes from; undefined = it says nothing of places
    */
-  fromEngine(engine: ResponseHead, requestId: string, status: number, redirects?: string): void {
-    const { head } = this.#context;
-    this.#engine = engine;
-    const old = head.minor === 0 || this.#out.isEarly;
-    let framing = "";
-    this.#unframed = head.minor === 0 && this.#out.isEarly;
+  fromEngine(
+    engine: ResponseHead,
+    rules: ResponseRules,
+    requestId: string,
+    status: number,
+    pool?: Pool,
+  ): void {
+    const context = this.#context;
+    const { isEarly } = this.#out;
+    this.engine = engine;
+    this.rules = rules;
     this.#changesBuffered = false;
     this.#isBufferedUnfinished = false;
     this.#filtered = undefined;
     this.dropBuffered();
-    if (engine.framing === "none") this.#mode = "none";
-    else if (engine.framing === "length") this.#mode = "as-is";
-    else if (old) {
-      this.#mode = engine.framing === "chunked" ? "data" : "as-is";
-      this.#unframed = head.minor === 0;
-      if (this.#unframed) this.#keep = false;
-    } else {
-      this.#mode = engine.framing === "chunked" ? "as-is" : "chunk";
-      framing = "Transfer-Encoding: chunked\r\n";
+    let framing = this.#framing.ofEngine(engine, isEarly);
+    context.status = status === 0 ? engine.status : status;
+    context.engineHead = engine.fields.text;
+    let head = engineHead(context, engine, requestId, status, pool, rules);
+    if (this.#trails(isEarly)) {
+      head = head.replace(contentLengthLine, "");
+      framing = this.#framing.rechunk();
     }
-    if (head.method === "HEAD") this.#mode = "none";
-    this.#context.status = status === 0 ? engine.status : status;
-    this.#context.engineHead = engine.fields.text;
-    const lines = this.#context.ownLines;
-    const text = engineHead(engine, requestId, status, redirects) + lines;
-    const isStream = this.#out.isEarly && engine.status === 200 && hasReadableEvents(engine.fields);
-    this.#out.setHead(text + framing + this.#connectionLine(), isStream);
+    const isStream = isEarly && engine.status === 200 && hasReadableEvents(engine.fields);
+    this.#out.setHead(head + framing + this.#connectionLine(), isStream);
+  }
+
+  /** Whether something stands behind the body. */
+  #trails(isEarly: boolean): boolean {
+    const trailers = this.rules?.trailers;
+    const context = this.#context;
+    const trails =
+      trailers !== undefined &&
+      this.#framing.mayTrail(isEarly) &&
+      trailers.lines(context, context.status) !== "";
+    this.#trailers = trails ? trailers : undefined;
+    return trails;
   }
 
   /**
@@ -135,7 +143,7 @@ export class ClientResponse implements BodySink {
    * whole, as all are that come in one piece. Those that are too large or compressed stay as they are.
    */
   mayChange(engine: ResponseHead): boolean {
-    if (this.#mode === "none") return false;
+    if (this.#framing.mode === "none") return false;
     // A body of known length is no stream of events.
     if (engine.framing === "length") {
       this.#changesBuffered = engine.contentLength <= filteredResponseBytesMax;
@@ -143,8 +151,8 @@ export class ClientResponse implements BodySink {
     }
     const isEvents = hasEvents(engine.fields);
     if (isEvents && engine.fields.get("content-encoding")) return false;
-    const keepsChunks = this.#mode === "as-is" && engine.framing === "chunked";
-    if (keepsChunks) this.#mode = "chunk";
+    const keepsChunks = this.#framing.mode === "as-is" && engine.framing === "chunked";
+    if (keepsChunks) this.#framing.mode = "chunk";
     this.#filtered = new FilteredBody(this, isEvents, keepsChunks);
     return !isEvents;
   }
@@ -157,60 +165,48 @@ export class ClientResponse implements BodySink {
   /** The events of another response continue those that were sent. False if it has none. */
   goesOn(engine: ResponseHead): boolean {
     if (!hasReadableEvents(engine.fields)) return false;
-    const keepsChunks = this.#mode === "chunk" && engine.framing === "chunked";
+    const keepsChunks = this.#framing.mode === "chunk" && engine.framing === "chunked";
     this.#filtered = new FilteredBody(this, true, keepsChunks);
     return true;
   }
 
   /** A complete reply of the proxy's own. `lines` are further header lines, each with its CRLF. */
   local(status: number, reason: string, lines: string, body: Buffer): void {
-    this.#context.status = status;
+    const context = this.#context;
+    context.status = status;
     this.#changesBuffered = false;
     this.#filtered = undefined;
     this.dropBuffered();
     // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
     const bodiless = status === 204 || status === 304;
-    const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
-    const head = `HTTP/1.1 ${status} ${reason}\r\n${lines}${length}${this.#connectionLine()}`;
+    const silent = bodiless || context.head.method === "HEAD";
+    const all = this.rules?.linesOfReply(context, status, lines) ?? lines;
+    this.#framing.mode = silent ? "none" : "as-is";
+    let framing = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
+    const trails = this.#trails(this.#out.isEarly);
+    if (trails) framing = this.#framing.rechunk();
+    const head = `HTTP/1.1 ${status} ${reason}\r\n${all}${framing}${this.#connectionLine()}`;
     this.#out.setHead(head, eventType.test(lines));
-    this.#mode = "as-is";
-    const silent = bodiless || this.#context.head.method === "HEAD" || body.length === 0;
-    this.#send(silent ? undefined : body, 0, silent ? 0 : body.length);
+    if (silent || body.length === 0) this.#send(undefined, 0, 0);
+    else this.data([body]);
+    if (trails) this.#sendLastChunk();
     this.#out.end();
   }
 
   /** Bytes of the engine's body, as the connection framed them. */
   body(source: FramedBody, chunk: Buffer, start: number, end: number): void {
-    if (this.#filtered !== undefined) {
-      this.#filtered.add(source, chunk, start, end);
-      return;
-    }
-    const { reader } = source;
-    const chunked = source.head.framing === "chunked";
-    if (this.#mode === "as-is" && !chunked) this.#send(chunk, start, end);
-    else if (this.#mode === "as-is") {
-      const { rawSpans, rawSpanCount } = reader;
-      for (let i = 0; i < rawSpanCount; i += 1)
-        this.#send(chunk, rawSpans[2 * i]!, rawSpans[2 * i + 1]!);
-    } else if (this.#mode === "data") {
-      const { dataSpans, dataSpanCount } = reader;
-      for (let i = 0; i < dataSpanCount; i += 1)
-        this.#send(chunk, dataSpans[2 * i]!, dataSpans[2 * i + 1]!);
-    } else if (this.#mode === "chunk" && end > start) this.data([chunk.subarray(start, end)]);
+    if (this.#filtered !== undefined) this.#filtered.add(source, chunk, start, end);
+    else this.#framing.pass(source, chunk, start, end, this);
   }
 
   /** Data of a body that is framed here. */
   data(parts: readonly Buffer[]): void {
-    if (this.#mode !== "chunk") {
+    if (this.#framing.mode !== "chunk") {
       for (const part of parts) this.#send(part, 0, part.length);
       return;
     }
-    // One chunk for each part: how the bytes arrived has no say in it.
-    const framing: Buffer[] = [];
-    for (const part of parts)
-      framing.push(Buffer.from(`${part.length.toString(16)}\r\n`), part, crlf);
-    const framed = Buffer.concat(framing);
-    this.#send(framed, 0, framed.length);
+    const bytes = framed(parts);
+    this.#send(bytes, 0, bytes.length);
   }
 
   /** Bytes of a body that is sent in its engine's chunks. */
@@ -282,7 +278,7 @@ export class ClientResponse implements BodySink {
   /** Sends what is still to be sent of a complete response. */
   end(): void {
     this.#filtered?.end();
-    if (this.#mode === "chunk") this.#send(lastChunk, 0, lastChunk.length);
+    if (this.#framing.mode === "chunk") this.#sendLastChunk();
     else if (this.#out.head !== "") this.#send(undefined, 0, 0);
     this.#out.end();
   }
@@ -292,9 +288,13 @@ export class ClientResponse implements BodySink {
     else this.#out.write(chunk, start, end);
   }
 
+  #sendLastChunk(): void {
+    const context = this.#context;
+    const last = lastChunk(this.#trailers?.lines(context, context.status) ?? "");
+    this.#send(last, 0, last.length);
+  }
+
   #connectionLine(): string {
-    if (this.#services.draining) this.#keep = false;
-    if (!this.#keep) return "Connection: close\r\n\r\n";
-    return this.#context.head.minor === 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n";
+    return this.#framing.connectionLine(this.#services.draining);
   }
 }

@@ -3,6 +3,7 @@ import { transferHeaders } from "../../dialects/transfer-guard.ts";
 import { FieldSet } from "../../http1/fields/field-set.ts";
 import { forwardedLines } from "../../http1/fields/forwarded-lines.ts";
 import type { RequestContext } from "../context/request-context.ts";
+import { singleLine, utf8 } from "./header-text.ts";
 import type { Render } from "./render.ts";
 import type { VariableScope } from "./template.ts";
 
@@ -130,18 +131,4 @@ export class HeadPlan {
       text += `Content-Length: ${bodyBytes}\r\n`;
     return `${text}${lines}\r\n`;
   }
-}
-
-/** Heads are written as latin1: text of the configuration is turned into the bytes of its UTF-8 first. */
-function utf8(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
-}
-
-/** Values come from variables, some of which a client fills (decoded paths): no line may end early. */
-function singleLine(value: string): string {
-  if (!/[\r\n\0\u0100-\uffff]/.test(value)) return value;
-  // Written as latin1 a character beyond it would be its low byte, which for U+010A is a line feed.
-  return value
-    .replace(/[\r\n\0]+/g, " ")
-    .replace(/[\u0100-\u{10ffff}]/gu, (char) => Buffer.from(char, "utf8").toString("latin1"));
 }

@@ -9,8 +9,15 @@ import type { VariableScope } from "./template.ts";
 /** A reply of the configuration's own. */
 export interface ReturnedReply {
   readonly status: number;
-  /** The body; for a redirect its target. */
-  readonly text: string | undefined;
+  /** The body; undefined = what the proxy says of the status. */
+  readonly text?: string | undefined;
+  /** The target of a redirect. */
+  readonly location?: string | undefined;
+}
+
+/** As in nginx, only these have a `Location`. */
+export function isRedirect(status: number): boolean {
+  return (status >= 301 && status <= 303) || status === 307 || status === 308;
 }
 
 /**
@@ -68,7 +75,13 @@ function compileStep(config: StepConfig, scope: VariableScope): Step {
   if ("return" in config) {
     const { status } = config.return;
     const text = config.return.text === undefined ? undefined : scope.compile(config.return.text);
-    return (context) => ({ status, text: text?.(context) });
+    const isLocation = isRedirect(status);
+    return (context) => {
+      // What `$status` is in the text; that of an error, if this is its page.
+      if (context.status === 0) context.status = status;
+      const value = text?.(context);
+      return isLocation ? { status, location: value } : { status, text: value };
+    };
   }
   if ("break" in config) return () => "go-on";
   return "if" in config ? compileIf(config.if, scope) : compileRewrite(config.rewrite, scope);
@@ -100,7 +113,7 @@ function compileRewrite(config: RewriteConfig, scope: VariableScope): Step {
     return (context) => {
       if (!matches(context, context.path)) return "next";
       const query = keepsArgs && context.args !== "" ? separator + context.args : "";
-      return { status, text: target(context) + query };
+      return { status, location: target(context) + query };
     };
   }
   const question = text.indexOf("?");
@@ -115,7 +128,7 @@ function compileRewrite(config: RewriteConfig, scope: VariableScope): Step {
     const newPath = path(context);
     const newArgs = args?.(context) ?? "";
     // A request without a path is an error; nginx responds in the same way.
-    if (newPath === "") return { status: 500, text: undefined };
+    if (newPath === "") return { status: 500 };
     context.args = joinArgs(newArgs, keepsArgs ? context.args : "");
     context.path = newPath;
     context.rewritten = true;

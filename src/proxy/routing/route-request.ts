@@ -16,7 +16,7 @@ export function routeRequest(context: RequestContext, servers: VirtualServers): 
   context.serverName = server.name;
   const path = normalizePath(context.head.path);
   if (path === undefined) {
-    return { server, routed: { route: undefined, outcome: outcomes.badPath } };
+    return { server, routed: { route: server.unmatched, outcome: outcomes.badPath } };
   }
   context.path = path;
   return { server, routed: server.route(context, false) };
@@ -26,5 +26,5 @@ export function routeRequest(context: RequestContext, servers: VirtualServers): 
 export function unroutedRequest(context: RequestContext, servers: VirtualServers): RoutedRequest {
   const server = servers.initial;
   context.serverName = server.name;
-  return { server, routed: { route: undefined, outcome: outcomes.noRoute } };
+  return { server, routed: { route: server.unmatched, outcome: outcomes.noRoute } };
 }

@@ -16,9 +16,9 @@ import { JsonLog } from "./json-log.ts";
 import { ModelCatalog } from "./models/model-catalog.ts";
 import { ModelTable } from "./models/model-table.ts";
 import { lineUnsafe, pathUnsafe, percentEncode } from "./percent.ts";
-import { Redirects } from "./redirects.ts";
 import { compileRegex } from "./regex.ts";
 import type { Render } from "./render.ts";
+import { ResponseRules } from "./response/response-rules.ts";
 import { compileSteps, type Steps } from "./rewrite.ts";
 import type { VariableScope } from "./template.ts";
 
@@ -56,7 +56,7 @@ export class Route {
   readonly page: RouteConfig["page"];
   readonly steps: Steps;
   readonly heads: HeadPlan;
-  readonly redirects: Redirects;
+  readonly responses: ResponseRules;
   readonly dialect: Dialect;
   /** False while the engines are still being asked for their dialect: nothing can be prefilled until then. */
   readonly knowsDialect: boolean;
@@ -108,7 +108,7 @@ export class Route {
     this.steps = compileSteps(config.steps, scope);
     const { traces, dropsKeys } = deps;
     this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint, traces, dropsKeys);
-    this.redirects = new Redirects(config, scope);
+    this.responses = new ResponseRules(config, scope);
     const dialect = dialectOf(config.dialect);
     this.knowsDialect = dialect !== undefined;
     this.dialect = dialect ?? plain;

@@ -39,7 +39,9 @@ export class Server {
     };
     this.#steps = compileSteps(config.steps, deps.scope);
     this.routes = this.#compileRoutes(deps);
-    this.accessLogs = this.routes.find((route) => !route.config.internal)?.accessLogs ?? [];
+    this.unmatched = this.#named.get(config.unmatched ?? "");
+    const first = this.unmatched ?? this.routes.find((route) => !route.config.internal);
+    this.accessLogs = first?.accessLogs ?? [];
     for (const name of config.names) {
       if (name.startsWith("~")) this.#regexNames.push(compileRegex(name.slice(1), "i", deps.scope));
     }
@@ -49,6 +51,8 @@ export class Server {
   /** Of the requests that it is the first server to read. */
   readonly headLimits: HeadLimits;
   readonly routes: readonly Route[];
+  /** What holds where no route does; undefined = nothing. */
+  readonly unmatched: Route | undefined;
   /** Where requests are logged that reach no route. */
   readonly accessLogs: readonly RequestLog[];
 
@@ -87,8 +91,8 @@ export class Server {
   /** Runs the rewrite phase and finds the route. @param internal the request was made by the proxy itself */
   route(context: RequestContext, internal: boolean): Routed {
     const early = this.#steps(context);
-    const route = this.#table.find(context);
-    if (typeof early === "object") return { route, response: early };
+    const route = this.#find(context);
+    if (typeof early === "object") return { route: this.unmatched ?? route, response: early };
     return this.#follow(context, route, internal, early === "keep-path");
   }
 
@@ -121,8 +125,12 @@ export class Server {
         if (keepsPath) route = route.withPathKept;
         return route.refuses(context) ? { route, outcome: outcomes.engineControl } : { route };
       }
-      route = this.#table.find(context);
+      route = this.#find(context);
     }
     return { route: undefined, outcome: outcomes.routeLoop };
+  }
+
+  #find(context: RequestContext): Route | undefined {
+    return this.#table.find(context) ?? this.unmatched;
   }
 }

@@ -23,6 +23,16 @@ export const routeDefaults = {
 export const proxiedRouteDefaults = {
   ...routeDefaults,
   setHeaders: { Host: "$proxy_host" },
+  hideHeaders: [
+    "Date",
+    "Server",
+    "X-Pad",
+    "X-Accel-Expires",
+    "X-Accel-Redirect",
+    "X-Accel-Limit-Rate",
+    "X-Accel-Buffering",
+    "X-Accel-Charset",
+  ],
 };
 
 export const poolDefaults = { ejection: { rule: "max_fails" } };

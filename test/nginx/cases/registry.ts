@@ -1,6 +1,15 @@
 /** All subjects of the wire suite: a file each, a line each. */
 import type { Subject } from "../harness/case.ts";
+import { addedHeaders } from "./added-headers.ts";
+import { hiddenHeaders } from "./hidden-headers.ts";
 import { nextUpstream } from "./next-upstream.ts";
+import { replacedErrors } from "./replaced-errors.ts";
 import { requests } from "./requests.ts";
 
-export const subjects: readonly Subject[] = [nextUpstream, requests];
+export const subjects: readonly Subject[] = [
+  addedHeaders,
+  hiddenHeaders,
+  nextUpstream,
+  replacedErrors,
+  requests,
+];

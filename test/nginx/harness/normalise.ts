@@ -36,9 +36,9 @@ function normaliseResponse(head: string, body: string, isOld: boolean): string {
     // The time of now. An engine's own is compared.
     .filter((line) => !isNow(line));
   let content = isChunked(fields) ? joinChunks(body) : body;
-  if (isOwnPage(content)) {
+  if (isOwnPage(content) || isBareRedirect(fields, content)) {
     const [, status = ""] = statusLine.split(" ");
-    fields = fields.map((line) => line.replace(/^(content-(?:type|length)): .*/, "$1: [page's]"));
+    fields = fields.filter((line) => !/^content-(?:type|length):/.test(line));
     content = `[own page of ${status}]`;
   }
   return [statusLine, ...sorted(fields), "", content].join("\n");
@@ -52,6 +52,12 @@ function isNow(line: string): boolean {
 /** nginx's pages are HTML with its name, the proxy's are JSON with a code of its own. */
 function isOwnPage(content: string): boolean {
   return /<center>nginx\/1\.22\.1<\/center>/.test(content) || /"code":"GP_\w+"/.test(content);
+}
+
+/** Where nginx has a page, the proxy's redirects have nothing. */
+function isBareRedirect(fields: readonly string[], content: string): boolean {
+  const isRedirect = fields.some((line) => line.startsWith("location:"));
+  return isRedirect && content === "" && fields.includes("content-length: 0");
 }
 
 /** Of what an engine got: one request. */

@@ -86,6 +86,10 @@ export const acceptedCases: string[] = [
     "proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off; proxy_buffers 4 8k; " +
       "proxy_buffer_size 8k; proxy_busy_buffers_size 16k;",
   ),
+  server(
+    'add_header A b; add_header A "$host" always; add_trailer T "$status" always; add_header E "";',
+  ),
+  location("proxy_hide_header a; proxy_pass_header Server; proxy_intercept_errors on;"),
   location("proxy_connect_timeout 5; proxy_send_timeout 5s; proxy_read_timeout 500ms;"),
   location(
     "proxy_next_upstream error timeout invalid_header http_500 http_502 http_503 " +

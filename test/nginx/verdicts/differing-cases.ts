@@ -25,7 +25,7 @@ export const differingCases: [text: string, difference: DifferenceId, weAccept: 
     true,
   ],
   [server("location / { deny all; }"), "rejected", false],
-  [server("add_header A b;"), "rejected", false],
+  [server('add_header "A b" c;'), "header-names", false],
   [server("auth_basic x;"), "rejected", false],
   [server("set $args a;"), "own-variables", false],
   [server("return 99 a;"), "cannot-happen", false],

@@ -38,6 +38,7 @@ import { readOmni } from "./omni.ts";
 import { readPage } from "./page.ts";
 import type { Pools } from "./pools.ts";
 import { type Pass, readProxyPass } from "./proxy-pass.ts";
+import { readEngineResponses, readResponses } from "./responses.ts";
 import { readSteps, type Variants } from "./steps.ts";
 
 export interface RouteContext {
@@ -84,6 +85,7 @@ export function readRoute(
     ...(omni.prefill && readTransfer(block)),
     ...omni,
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
+    ...(pass && readEngineResponses(block)),
     ...readRedirects(block),
     ...readSettings(block),
     accessLogs: readAccessLogs(block),
@@ -113,6 +115,7 @@ export function readSettings(block: Block) {
     clientSendTimeoutMs: block.value(sendTimeout, 60_000),
     bodyTimeoutMs: block.value(clientBodyTimeout, 60_000),
     bodyBytesMax: block.value(clientMaxBodySize, 1_048_576),
+    ...readResponses(block),
     retry: {
       on: block.value(proxyNextUpstream, ["error", "timeout"]),
       rules: "nginx",

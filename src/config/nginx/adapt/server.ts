@@ -19,6 +19,7 @@ import { ErrorPages } from "./error-pages.ts";
 import { type FlatLocation, flattenLocations } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { addInternalMetrics } from "./page.ts";
+import { readResponses } from "./responses.ts";
 import { type RouteContext, readRoute, readSettings } from "./route.ts";
 import { nameVariants, readSteps } from "./steps.ts";
 
@@ -42,6 +43,9 @@ function readServer(
 ): ServerInput {
   const names = block.own(serverName).flatMap(({ value }) => value);
   const large = block.value(largeClientHeaderBuffers, { count: 4, bytes: 8192 });
+  const routes = readRoutes(block, context, (index, position) => {
+    places.set([...path, "routes", index], position);
+  });
   const input: ServerInput = {
     listen: listens.add(block, names),
     names: names.length === 0 ? [""] : [...new Set(names)],
@@ -52,9 +56,8 @@ function readServer(
     underscoresInHeaders:
       block.value(underscoresInHeaders, false) || !block.value(ignoreInvalidHeaders, true),
     steps: readSteps(block),
-    routes: readRoutes(block, context, (index, position) => {
-      places.set([...path, "routes", index], position);
-    }),
+    ...(routes.some(({ match }) => match.path === unmatchedName) && { unmatched: unmatchedName }),
+    routes,
   };
   return input;
 }
@@ -131,7 +134,9 @@ function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
   });
 }
 
-/** The route of requests that no location takes, if settings of the server concern them. */
+const unmatchedName = "@unmatched";
+
+/** The route whose settings hold where no location does, if there are any that matter. */
 function readUnmatched(
   block: Block,
   routes: readonly RouteInput[],
@@ -139,13 +144,18 @@ function readUnmatched(
 ): RouteInput | undefined {
   const isRoot = ({ match: { path, within, kind = "prefix" } }: RouteInput) =>
     path === "/" && within === undefined && kind.startsWith("prefix");
-  if (routes.some(isRoot)) return undefined;
   const accessLogs = readAccessLogs(block);
   const errorPages = pages.of(block);
-  const notable = accessLogs.length > 0 || errorPages.length > 0 || readSteps(block).length > 0;
+  const responses = readResponses(block);
+  const notable =
+    (accessLogs.length > 0 && !routes.some(isRoot)) ||
+    errorPages.length > 0 ||
+    readSteps(block).length > 0 ||
+    Object.keys(responses).length > 0;
   if (!notable) return undefined;
   return {
-    match: { kind: "prefix", path: "/" },
+    match: { kind: "exact", path: unmatchedName },
+    internal: true,
     steps: [{ return: { status: 404 } }],
     ...readSettings(block),
     accessLogs,

@@ -14,6 +14,7 @@ import { mainDirectives } from "./main.ts";
 import { moduleDirectives } from "./modules.ts";
 import { prefillDirectives } from "./proxy/prefill.ts";
 import { proxyDirectives } from "./proxy/proxy.ts";
+import { responseDirectives } from "./proxy/response.ts";
 import { rejectedDirectives, rejectedFamilies } from "./rejected.ts";
 import { upstreamDirectives } from "./upstream/upstream.ts";
 
@@ -26,6 +27,7 @@ export const allDirectives: readonly Directive[] = [
   ...locationDirectives,
   ...rewriteDirectives,
   ...proxyDirectives,
+  ...responseDirectives,
   ...prefillDirectives,
   ...upstreamDirectives,
   ...mapDirectives,

@@ -17,8 +17,6 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("limit_conn", "use max_conns of server"),
   rejected("limit_conn_zone", "use max_conns of server"),
   rejected("limit_rate", "", ["0"]),
-  rejected("add_header"),
-  rejected("add_trailer"),
   rejected("expires", "", ["off"]),
   rejected("stream", "only HTTP is proxied"),
   rejected("mail", "only HTTP is proxied"),
@@ -42,8 +40,6 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("proxy_set_body"),
   rejected("proxy_pass_request_headers", "", ["on"]),
   rejected("proxy_pass_request_body", "", ["on"]),
-  rejected("proxy_hide_header"),
-  rejected("proxy_intercept_errors", "", ["off"]),
   rejected("proxy_ignore_client_abort", "a client that disconnects always frees its engines", [
     "off",
   ]),

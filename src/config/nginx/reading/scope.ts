@@ -1,5 +1,6 @@
 /** What a directive's arguments are read with: its node and context, and what the whole configuration shares. */
 import { resolve } from "node:path";
+import { isHeaderName } from "../../values/header-name.ts";
 import type { Word } from "../syntax/lexer.ts";
 import type { ConfNode } from "../syntax/parser.ts";
 import { DirectiveError, type Report } from "../syntax/report.ts";
@@ -51,6 +52,12 @@ export class Scope {
 
   template(word: Word, text: string = word.text): string {
     return this.loading.variables.use(word, text);
+  }
+
+  /** The name of a header, which nginx does not look at. */
+  headerName(word: Word): string {
+    if (isHeaderName(word.text)) return word.text;
+    return this.fail(`invalid header name "${word.text}"`, word);
   }
 
   /** A part of a log's format. */

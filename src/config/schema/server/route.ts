@@ -5,6 +5,7 @@ import { dialectSchema } from "../dialects.ts";
 import { bytes, milliseconds, text } from "../values.ts";
 import { encodeSchema, prefillSchema, targetSchema } from "./legs.ts";
 import { modelKeys } from "./models.ts";
+import { responseKeys } from "./response.ts";
 import { retrySchema } from "./retry.ts";
 import { stepSchema } from "./steps.ts";
 
@@ -33,22 +34,6 @@ const accessLogSchema = z.strictObject({
   format: text
     .default("combined")
     .describe("A name in `logFormats`, or `combined`, or `json` (docs/operations.md)."),
-});
-
-const errorPageSchema = z.strictObject({
-  statuses: z.array(z.int().min(300).max(599)).min(1).describe("Statuses to replace."),
-  status: z.int().min(200).max(599).optional().describe("Respond with this status instead."),
-  keepPageStatus: z
-    .boolean()
-    .default(false)
-    .describe("Respond with the status of the page itself."),
-  uri: text.describe(
-    withDetails(
-      "Template: a path, the `@name` of a route, or a URL.",
-      "A path is routed internally. `@name` does the same and keeps the request's own path.",
-      "A URL is a redirect.",
-    ),
-  ),
 });
 
 const prefillKeys = {
@@ -169,24 +154,6 @@ export const routeSchema = z
       .record(text, z.string())
       .default({})
       .describe("Request headers for engines, as templates. An empty value removes the header."),
-    redirects: z
-      .array(
-        z.union([
-          z.literal("default"),
-          z.strictObject({
-            from: text.describe("Template of a prefix, or a regular expression after `~` or `~*`."),
-            to: z.string().describe("Template; may use the captures."),
-          }),
-        ]),
-      )
-      .max(64)
-      .default(["default"])
-      .describe(
-        withDetails(
-          "How `Location` and `Refresh` of engines are rewritten, as nginx's `proxy_redirect`. None = not at all.",
-          "`default`: those that name an engine or its pool lead to this route.",
-        ),
-      ),
     requestId: z
       .boolean()
       .optional()
@@ -250,9 +217,6 @@ export const routeSchema = z
       ),
     retry: retrySchema.prefault({}),
     accessLogs: z.array(accessLogSchema).max(16).default([]).describe("Where requests are logged."),
-    errorPages: z
-      .array(errorPageSchema)
-      .default([])
-      .describe("Pages that replace the proxy's own errors."),
+    ...responseKeys,
   })
   .describe("What happens to the requests that match.");

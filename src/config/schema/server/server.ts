@@ -1,5 +1,6 @@
 /** A virtual server: its addresses, names and routes. */
 import { z } from "zod";
+import { withDetails } from "../describe.ts";
 import { bytes, milliseconds, text } from "../values.ts";
 import { routeSchema } from "./route.ts";
 import { stepSchema } from "./steps.ts";
@@ -49,6 +50,14 @@ export const serverSchema = z
       .default(false)
       .describe("Keep header lines whose name has an underscore. If off, they are ignored."),
     steps: z.array(stepSchema).max(100).default([]).describe("Steps before a route is chosen."),
+    unmatched: text
+      .optional()
+      .describe(
+        withDetails(
+          "The `@name` of the route whose settings hold for requests that no route takes.",
+          "They also hold for replies of the server's own steps, and to malformed requests.",
+        ),
+      ),
     routes: z.array(routeSchema).max(1000).describe("What happens to requests, by their path."),
   })
   .describe("A virtual server.");

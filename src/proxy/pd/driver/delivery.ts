@@ -6,9 +6,11 @@
 import type { PrefillResponse } from "../../../dialects/dialect.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import { bufferedResponseBytesMax } from "../../../limits.ts";
+import type { Pool } from "../../../pool/pool.ts";
 import { beginsWithError } from "../../response/body/stream-marks.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
 import type { ResponseMerger } from "../../response/response-merger.ts";
+import type { ResponseRules } from "../../routing/response/response-rules.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
 import type { ResponseFault } from "../../upstream/connection/engine-failure.ts";
 import type { Leg } from "../../upstream/leg.ts";
@@ -100,10 +102,10 @@ export class Delivery {
   /**
    * A response's head, which may become the client's.
    * @param requestId for the client; "" = none
-   * @param redirects lines in place of the engine's; undefined = the engine's
+   * @param pool of the engine
    */
-  head(head: ResponseHead, requestId: string, redirects: string | undefined): void {
-    this.#response.fromEngine(head, requestId, this.#request.status, redirects);
+  head(head: ResponseHead, rules: ResponseRules, requestId: string, pool: Pool | undefined): void {
+    this.#response.fromEngine(head, rules, requestId, this.#request.status, pool);
     this.#merger.start(head);
   }
 

@@ -8,6 +8,7 @@ import type { LegFailure } from "../../context/legs.ts";
 import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import type { ClientResponse } from "../../response/client-response.ts";
+import { replacedError } from "../../response/engine-error.ts";
 import { mergerOf } from "../../response/response-merger.ts";
 import type { Route } from "../../routing/route.ts";
 import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
@@ -142,7 +143,9 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
   }
 
   deliverFrom(name: LegName): void {
-    if (name !== "decode") return;
+    const replaced = replacedError(this.route, this.#response, this.#context);
+    if (replaced !== undefined) this.exchange.abort(replaced);
+    if (replaced !== undefined || name !== "decode") return;
     // Alone, decode may still be sent after a prefill that failed.
     const response = this.attempt.transfer && this.prefillResponse;
     const isPending = response !== undefined && this.exchange.isPrefillPending;
@@ -185,10 +188,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
     if (leg.name === "prefill") this.delivery.retractUnsent();
     // Also if another engine may be tried: the exchange may have no try left, and then this is the client's response.
     const id = this.route.givesRequestId ? this.#context.requestId : "";
-    if (this.exchange.deliveringLeg === undefined) {
-      const redirects = this.route.redirects.lines(this.#context, head.fields, leg.pool);
-      this.delivery.head(head, id, redirects);
-    }
+    if (this.exchange.deliveringLeg === undefined)
+      this.delivery.head(head, this.route.responses, id, leg.pool);
     if (leg.name === "prefill") this.#prefill!.refused(retry, head.status < 500);
     else if (retry) this.exchange.decodeResponded(false, true);
     else this.delivery.decodeHead(head);

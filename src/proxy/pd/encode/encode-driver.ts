@@ -141,7 +141,8 @@ export class EncodeDriver implements FanOutActions {
     if (head.status < 300) return;
     // Also where another encoder may be tried: there may be no try left, and then this is the client's response.
     const { response, context, status } = this.#request;
-    response.fromEngine(head, this.#route.givesRequestId ? context.requestId : "", status);
+    const id = this.#route.givesRequestId ? context.requestId : "";
+    response.fromEngine(head, this.#route.responses, id, status);
     response.hold();
     this.#fanOut.refused(item, mayRetry);
   }

@@ -1,13 +1,15 @@
 /** What a route's `errorPages` make of an error of the proxy's own, by nginx's rules for `error_page`. */
 import type { RequestContext } from "../../context/request-context.ts";
-import type { ReturnedReply } from "../../routing/rewrite.ts";
+import { isRedirect, type ReturnedReply } from "../../routing/rewrite.ts";
 import type { Route } from "../../routing/route.ts";
 import type { Routed, Server } from "../../routing/server.ts";
-import { isRedirect } from "./local-reply.ts";
 
-/** A reply, or a route to forward to; `status` is the one for the client, 0 = that of the page itself. */
+/**
+ * A route to forward to, or a reply and the route that it comes from, if any. `status` is the one for the client, 0 =
+ * that of the page itself.
+ */
 export type ErrorPageResult =
-  | { readonly response: ReturnedReply; readonly route?: never }
+  | { readonly response: ReturnedReply; readonly route: Route | undefined }
   | { readonly route: Route; readonly status: number; readonly response?: never };
 
 /**
@@ -22,33 +24,38 @@ export function errorPage(
 ): ErrorPageResult | undefined {
   const page = route?.errorPages.get(status);
   if (page === undefined) return undefined;
-  const target = page.uri(context);
   const shown = page.status === 0 ? status : page.status;
+  // What `$status` is from here on.
+  context.status = page.keepPageStatus ? 0 : shown;
+  const target = page.uri(context);
   const named = target.startsWith("@");
   if (!named && !target.startsWith("/")) {
-    return { response: { status: isRedirect(page.status) ? page.status : 302, text: target } };
+    const redirect = isRedirect(page.status) ? page.status : 302;
+    return { response: { status: redirect, location: target }, route };
   }
-  let routed: Routed;
-  if (named) routed = server.routeNamed(context, target);
-  else {
-    const [path = "", args = ""] = target.split("?", 2);
-    Object.assign(context, { path, args, rewritten: true });
-    routed = server.route(context, true);
-  }
+  const routed = named ? server.routeNamed(context, target) : routeTo(target, server, context);
   const { response, route: to, outcome } = routed;
   if (response !== undefined) {
     // A redirect and a bare error are replies of their own; a text is shown for the error that there was.
-    const own = response.text === undefined ? response.status >= 400 : isRedirect(response.status);
-    return { response: own || page.keepPageStatus ? response : { ...response, status: shown } };
+    const isOwn = response.text === undefined && response.status >= 300;
+    const keeps = isOwn || page.keepPageStatus;
+    return { response: keeps ? response : { ...response, status: shown }, route: to };
   }
   if (outcome !== undefined) {
-    return page.status === 0 ? undefined : { response: { status: page.status, text: undefined } };
+    const { status: given } = page;
+    return given === 0 ? undefined : { response: { status: given }, route: to };
   }
   if (!named) {
     if (context.method !== "HEAD") context.method = "GET";
     context.body = nothing;
   }
   return { route: to, status: page.keepPageStatus ? 0 : shown };
+}
+
+function routeTo(target: string, server: Server, context: RequestContext): Routed {
+  const [path = "", args = ""] = target.split("?", 2);
+  Object.assign(context, { path, args, rewritten: true });
+  return server.route(context, true);
 }
 
 const nothing = Buffer.alloc(0);

@@ -5,6 +5,7 @@ import { reasonOf } from "../../../http1/reason.ts";
 import type { Outcome } from "../../context/outcomes.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import { percentEncode } from "../../routing/percent.ts";
+import { dateLine, serverLine } from "../../routing/response/own-lines.ts";
 import type { ReturnedReply } from "../../routing/rewrite.ts";
 import type { ClientResponse } from "../client-response.ts";
 import { errorBody } from "./error-body.ts";
@@ -17,49 +18,35 @@ interface LocalPage {
   readonly allow?: string;
 }
 
-let dateLine = "";
-let dateSecond = 0;
-
-/** RFC 9110 asks for a date in every response. Composed once a second. */
-function date(wallMs: number): string {
-  const second = Math.floor(wallMs / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
-  }
-  return dateLine;
-}
-
 function common(context: RequestContext): string {
   const id = context.requestId === "" ? "" : `X-Request-Id: ${context.requestId}\r\n`;
-  return `Server: global-proxy\r\n${date(context.sources.clock.wallMs())}${id}${context.ownLines}`;
-}
-
-/** As in nginx, only these have a `Location`. */
-export function isRedirect(status: number): boolean {
-  return (status >= 301 && status <= 303) || status === 307 || status === 308;
+  return serverLine + dateLine(context.sources.clock.wallMs()) + id + context.ownLines;
 }
 
 /** What a `return` of the configuration says: a redirect, or a text. */
 export function returnedReply(
   response: ClientResponse,
   context: RequestContext,
-  { status, text }: ReturnedReply,
+  { status, text, location }: ReturnedReply,
 ): void {
-  if (isRedirect(status) && text !== undefined) {
-    const { host } = context.head;
-    const target = text.startsWith("/") && host !== "" ? `http://${host}${text}` : text;
-    const location = `Location: ${percentEncode(target, notInHeader)}\r\n`;
-    response.local(status, reasonOf(status), common(context) + location, nothing);
+  const lines = common(context) + (location === undefined ? "" : locationLine(context, location));
+  if (text === undefined && location !== undefined) {
+    response.local(status, reasonOf(status), lines, nothing);
     return;
   }
   if (text === undefined && status >= 400) {
     const problem = { code: "GP_RETURNED", message: reasonOf(status) };
     const body = errorBody(problem, status, endpointOf(context.path)?.errors);
-    response.local(status, reasonOf(status), common(context) + json, body);
+    response.local(status, reasonOf(status), lines + json, body);
     return;
   }
-  response.local(status, reasonOf(status), common(context) + plain, Buffer.from(text ?? ""));
+  const type = status === 204 ? "" : plain;
+  response.local(status, reasonOf(status), lines + type, Buffer.from(text ?? ""));
+}
+
+function locationLine({ head: { host } }: RequestContext, target: string): string {
+  const whole = target.startsWith("/") && host !== "" ? `http://${host}${target}` : target;
+  return `Location: ${percentEncode(whole, notInHeader)}\r\n`;
 }
 
 /** What the proxy has made of what engines said: of a prefill after which there is nothing to decode, or of several. */
@@ -96,7 +83,8 @@ export function errorReply(
 ): boolean {
   const { status } = outcome;
   if (status === 0 || response.started) return false;
-  const isLater = status === 503 || status === 429;
+  // What the operator has written gets nothing besides.
+  const isLater = (status === 503 || status === 429) && outcome.code !== "GP_RETURNED";
   const seconds = Math.min(
     retryAfterSecondsMax,
     Math.max(1, Math.ceil(context.retryAfterMs / 1000)),

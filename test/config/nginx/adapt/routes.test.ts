@@ -67,13 +67,13 @@ describe("requests that no location takes", () => {
 
   it("run the server's own steps, as in nginx", () => {
     expect(last("return 301 https://$host$request_uri;")).toMatchObject({
-      match: { kind: "prefix", path: "/" },
+      match: { kind: "exact", path: "@unmatched" },
     });
   });
 
   it("are logged by the server's access log", () => {
     expect(last("access_log a.log; location /v1 { return 200; }")).toMatchObject({
-      match: { path: "/" },
+      match: { path: "@unmatched" },
       accessLogs: [{ file: "a.log" }],
       steps: [{ return: { status: 404 } }],
     });

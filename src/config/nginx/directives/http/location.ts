@@ -150,5 +150,4 @@ export const locationDirectives: readonly Directive[] = [
   ignored("autoindex_exact_size", anyHttp, flag, noFiles),
   ignored("autoindex_format", anyHttp, words(1), noFiles),
   ignored("autoindex_localtime", anyHttp, flag, noFiles),
-  ignored("recursive_error_pages", anyHttp, flag, "an error page has no error page of its own"),
 ];

@@ -162,7 +162,6 @@ export const proxyDirectives: readonly Directive[] = [
   ignored("proxy_socket_keepalive", anyHttp, flag, "timeouts detect dead engines"),
   ignored("proxy_send_lowat", anyHttp, size, "the operating system and the runtime decide it"),
   proxyRedirect,
-  ignored("proxy_pass_header", anyHttp, words(1), passedOn, { repeats: true }),
   ignored("proxy_ignore_headers", anyHttp, words(1, many), passedOn),
   ignored("proxy_cookie_domain", anyHttp, words(1, 2), passedOn, { repeats: true }),
   ignored("proxy_cookie_path", anyHttp, words(1, 2), passedOn, { repeats: true }),

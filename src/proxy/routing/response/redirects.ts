@@ -2,14 +2,14 @@
  * Redirects of engines as clients can follow them: a `Location` that names an engine, or the pool that the engine got
  * as its host, becomes the route's own path (nginx's `proxy_redirect`).
  */
-import type { RouteConfig } from "../../config/schema/schema.ts";
-import { FieldId } from "../../http1/fields/field-ids.ts";
-import type { HeaderFields } from "../../http1/fields/header-fields.ts";
-import type { Pool } from "../../pool/pool.ts";
-import type { RequestContext } from "../context/request-context.ts";
-import { percentEncode } from "./percent.ts";
-import { compileRegex } from "./regex.ts";
-import type { VariableScope } from "./template.ts";
+import type { RouteConfig } from "../../../config/schema/schema.ts";
+import { FieldId } from "../../../http1/fields/field-ids.ts";
+import type { HeaderFields } from "../../../http1/fields/header-fields.ts";
+import type { Pool } from "../../../pool/pool.ts";
+import type { RequestContext } from "../../context/request-context.ts";
+import { percentEncode } from "../percent.ts";
+import { compileRegex } from "../regex.ts";
+import type { VariableScope } from "../template.ts";
 
 /** The value for the client; undefined = this rule says nothing of it. */
 type Rule = (context: RequestContext, value: string, pool: Pool) => string | undefined;

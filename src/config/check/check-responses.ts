@@ -1,0 +1,36 @@
+/** Checks of what a route makes of responses. */
+import type { ConfigPath } from "../problems/fault.ts";
+import type { RouteConfig } from "../schema/schema.ts";
+import { isHeaderName } from "../values/header-name.ts";
+import type { CheckContext } from "./context.ts";
+
+export function checkResponses(
+  { faults, texts }: CheckContext,
+  route: RouteConfig,
+  path: ConfigPath,
+): void {
+  const checkName = (at: ConfigPath, name: string) => {
+    if (!isHeaderName(name)) faults.emerg(at, `invalid header name "${name}"`);
+  };
+  for (const key of ["responseHeaders", "responseTrailers"] as const) {
+    route[key].forEach(({ name, value }, index) => {
+      const at = [...path, key, index];
+      checkName([...at, "name"], name);
+      texts.template([...at, "value"], value);
+    });
+  }
+  route.hideHeaders.forEach((name, index) => {
+    checkName([...path, "hideHeaders", index], name);
+  });
+  route.redirects.forEach((redirect, index) => {
+    if (redirect === "default") return;
+    const at = [...path, "redirects", index];
+    const { from, to } = redirect;
+    if (from.startsWith("~")) texts.regex([...at, "from"], from.replace(/^~\*?/, ""));
+    else texts.template([...at, "from"], from);
+    texts.template([...at, "to"], to);
+  });
+  route.errorPages.forEach(({ uri }, index) => {
+    texts.template([...path, "errorPages", index, "uri"], uri);
+  });
+}

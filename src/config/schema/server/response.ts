@@ -1,0 +1,92 @@
+/** What clients get beside what engines send: header lines, redirects, pages in place of errors. */
+import { z } from "zod";
+import { withDetails } from "../describe.ts";
+import { text } from "../values.ts";
+
+const addedHeaderSchema = z.strictObject({
+  name: text.describe("Name of the header."),
+  value: z.string().describe("Template. An empty value adds nothing."),
+  onErrors: z
+    .boolean()
+    .default(true)
+    .describe("Also with other statuses than 200, 201, 204, 206, 301 to 304, 307 and 308."),
+});
+
+const errorPageSchema = z.strictObject({
+  statuses: z.array(z.int().min(300).max(599)).min(1).describe("Statuses to replace."),
+  status: z.int().min(200).max(599).optional().describe("Respond with this status instead."),
+  keepPageStatus: z
+    .boolean()
+    .default(false)
+    .describe("Respond with the status of the page itself."),
+  uri: text.describe(
+    withDetails(
+      "Template: a path, the `@name` of a route, or a URL.",
+      "A path is routed internally. `@name` does the same and keeps the request's own path.",
+      "A URL is a redirect.",
+    ),
+  ),
+});
+
+export const responseKeys = {
+  responseHeaders: z
+    .array(addedHeaderSchema)
+    .max(64)
+    .default([])
+    .describe(
+      withDetails(
+        "Headers that responses get besides their own, whether engines send them or the proxy itself.",
+        "`Last-Modified` and `ETag` replace those of engines; an empty value removes them.",
+      ),
+    ),
+  responseTrailers: z
+    .array(addedHeaderSchema)
+    .max(64)
+    .default([])
+    .describe(
+      withDetails(
+        "Trailers behind the body, which is sent in chunks then. Their values are those at its end.",
+        "HTTP/1.0 clients get none, and neither do responses without a body.",
+      ),
+    ),
+  hideHeaders: z
+    .array(text)
+    .max(64)
+    .default([])
+    .describe(
+      withDetails(
+        "Headers of engines that clients do not get.",
+        "In place of `Server` and `Date` they get those of the proxy.",
+      ),
+    ),
+  redirects: z
+    .array(
+      z.union([
+        z.literal("default"),
+        z.strictObject({
+          from: text.describe("Template of a prefix, or a regular expression after `~` or `~*`."),
+          to: z.string().describe("Template; may use the captures."),
+        }),
+      ]),
+    )
+    .max(64)
+    .default(["default"])
+    .describe(
+      withDetails(
+        "How `Location` and `Refresh` of engines are rewritten, as nginx's `proxy_redirect`. None = not at all.",
+        "`default`: those that name an engine or its pool lead to this route.",
+      ),
+    ),
+  errorPages: z
+    .array(errorPageSchema)
+    .default([])
+    .describe("Pages that replace the proxy's own errors."),
+  replaceEngineErrors: z
+    .boolean()
+    .default(false)
+    .describe("`errorPages` also replace responses of engines with these statuses."),
+  recursiveErrorPages: z
+    .boolean()
+    .default(false)
+    .describe("Errors within an error page of this route have pages, too."),
+};

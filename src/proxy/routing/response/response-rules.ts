@@ -1,0 +1,68 @@
+/** What a route makes of the heads of responses, in nginx's order: what engines send, redirects, then what is added. */
+import type { RouteConfig } from "../../../config/schema/schema.ts";
+import { forwardedLines } from "../../../http1/fields/forwarded-lines.ts";
+import type { HeaderFields } from "../../../http1/fields/header-fields.ts";
+import type { Pool } from "../../../pool/pool.ts";
+import type { RequestContext } from "../../context/request-context.ts";
+import type { VariableScope } from "../template.ts";
+import { AddedHeaders } from "./added-headers.ts";
+import { DroppedLines, dropped } from "./dropped-lines.ts";
+import { dateLine, serverLine } from "./own-lines.ts";
+import { Redirects } from "./redirects.ts";
+
+export class ResponseRules {
+  readonly #redirects: Redirects;
+  readonly #added: AddedHeaders | undefined;
+  /** Undefined = there are none. */
+  readonly trailers: AddedHeaders | undefined;
+  readonly #dropped: DroppedLines;
+  readonly #hidesServer: boolean;
+  readonly #hidesDate: boolean;
+
+  constructor(config: RouteConfig, scope: VariableScope) {
+    this.#redirects = new Redirects(config, scope);
+    this.#added = AddedHeaders.of(config.responseHeaders, scope);
+    this.trailers = AddedHeaders.of(config.responseTrailers, scope);
+    this.#dropped = new DroppedLines(config.hideHeaders);
+    const hidden = this.#dropped.of(0);
+    this.#hidesServer = hidden.has("Server");
+    this.#hidesDate = hidden.has("Date");
+  }
+
+  /**
+   * Header lines of an engine's response for the client, each with its CRLF.
+   * @param status for the client
+   * @param requestId for the client; "" = the engine's, if it gives one
+   * @param pool where the response comes from; undefined = it says nothing of places
+   */
+  linesOfEngine(
+    context: RequestContext,
+    fields: HeaderFields,
+    status: number,
+    requestId: string,
+    pool: Pool | undefined,
+  ): string {
+    const redirects = this.#redirects.lines(context, fields, pool);
+    let kinds = this.#added?.replaces(status) ?? 0;
+    if (redirects !== undefined) kinds |= dropped.places;
+    if (requestId !== "") kinds |= dropped.requestId;
+    let lines = forwardedLines(fields, this.#dropped.of(kinds));
+    if (this.#hidesServer) lines += serverLine;
+    if (this.#hidesDate) lines += dateLine(context.sources.clock.wallMs());
+    lines += redirects ?? "";
+    if (requestId !== "") lines += `X-Request-Id: ${requestId}\r\n`;
+    return this.#withAdded(context, status, lines + context.ownLines);
+  }
+
+  /** Those of a reply of the proxy's own. @param lines so far, each with its CRLF */
+  linesOfReply(context: RequestContext, status: number, lines: string): string {
+    return this.#withAdded(context, status, lines);
+  }
+
+  #withAdded(context: RequestContext, status: number, lines: string): string {
+    if (this.#added === undefined) return lines;
+    // What `$sent_http_…` of an added line looks at.
+    context.sentHead = lines;
+    return lines + this.#added.lines(context, status);
+  }
+}
