@@ -280,5 +280,7 @@ export const jwtBytesMax = 16_384;
 /** Verified tokens that one worker remembers, and for how long at most. */
 export const verifiedTokensMax = 8_192;
 export const verifiedTokenMsMax = 300_000;
+/** How often a worker has the issuer asked for the key of a token that it does not know. */
+export const issuerAskedAgainMs = 30_000;
 /** Clocks of those who sign tokens may differ by so much. */
 export const tokenClockSkewSeconds = 30;

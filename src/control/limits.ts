@@ -82,6 +82,16 @@ export const complaintsPerMinuteMax = 6;
 /** Files that are read while the proxy runs: those that list engines, and those with keys of clients. */
 export const engineFileBytesMax = 8_388_608;
 export const keyFileBytesMax = 16_777_216;
+/**
+ * Keys of an issuer of tokens, from its address: time for an answer, its bytes, how long they are used (by its
+ * `max-age`, within these bounds, or by default), and how often it is asked for a key that nobody knows.
+ */
+export const issuerTimeoutMs = 5_000;
+export const issuerKeySetBytesMax = 1_048_576;
+export const issuerKeysMsMin = 30_000;
+export const issuerKeysMsMax = 3_600_000;
+export const issuerKeysMsDefault = 600_000;
+export const issuerAgainMs = 5_000;
 /** For how long such a file must not have changed before it is read, and how often it is looked at without a notice. */
 export const watchedFileQuietMs = 100;
 export const watchedFileUnquietMsMax = 2_000;

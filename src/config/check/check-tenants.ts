@@ -66,13 +66,27 @@ function checkJwt(
   path: ConfigPath,
   { faults }: Pick<CheckContext, "faults">,
 ): void {
-  const given = (["jwksFile", "publicKeyFile", "secret"] as const).filter(
+  const given = (["jwksUrl", "jwksFile", "publicKeyFile", "secret"] as const).filter(
     (key) => jwt[key] !== undefined,
   );
+  if (jwt.jwksUrl !== undefined) checkKeysUrl(jwt.jwksUrl, [...path, "jwksUrl"], { faults });
   if (given.length === 1) return;
   const message =
     given.length === 0
       ? "a token cannot be verified without a key"
       : `${given.map((key) => `"${key}"`).join(" and ")} cannot be combined`;
-  faults.emerg(path, message, "write one of jwksFile, publicKeyFile and secret");
+  faults.emerg(path, message, "write one of jwksUrl, jwksFile, publicKeyFile and secret");
+}
+
+/** Whoever can change the keys on their way can make tokens. */
+function checkKeysUrl(
+  url: string,
+  path: ConfigPath,
+  { faults }: Pick<CheckContext, "faults">,
+): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const isLocal = /^(localhost|127\.[\d.]+|\[::1\])$/.test(parsed?.hostname ?? "");
+  if (parsed?.protocol === "https:" || (parsed?.protocol === "http:" && isLocal)) return;
+  const hint = "write https://…; http:// is for localhost alone";
+  faults.emerg(path, `invalid URL "${url}"`, hint);
 }

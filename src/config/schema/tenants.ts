@@ -57,6 +57,14 @@ export const tenantSchema = z
 
 const jwtSchema = z
   .strictObject({
+    jwksUrl: text
+      .optional()
+      .describe(
+        withDetails(
+          "Where the issuer has its public keys, a JSON Web Key Set: `jwks_uri` of OpenID Connect.",
+          "They are fetched again by its `max-age`, and when a token names a key that is not known.",
+        ),
+      ),
     jwksFile: text.optional().describe("File with the issuer's public keys, a JSON Web Key Set."),
     publicKeyFile: text.optional().describe("File with one public key, in PEM."),
     secret: secretSource
@@ -69,7 +77,7 @@ const jwtSchema = z
       .describe("The claim that names the tenant; with dots, one within another: `realm.tenant`."),
   })
   .describe(
-    "JSON Web Tokens as `Authorization: Bearer TOKEN`, with a key of one of the three kinds.",
+    "JSON Web Tokens as `Authorization: Bearer TOKEN`, with keys of one of the four kinds.",
   );
 
 const tenantHeaderSchema = z

@@ -21,7 +21,7 @@ import { EngineAsker } from "../polling/engine-asker.ts";
 import type { ServeError } from "../serve-error.ts";
 import { removeStaleSockets } from "../workers/stale-sockets.ts";
 import { Supervisor } from "../workers/supervisor.ts";
-import { CredentialFiles, readCredentials } from "./credentials.ts";
+import { CredentialFiles } from "./credentials.ts";
 import { closeUnused, type Inheritance } from "./inheritance.ts";
 import { Preparation } from "./preparation.ts";
 
@@ -131,7 +131,7 @@ export class ControlPlane {
   /** Rejects with `ServeError` if it cannot serve; `close` it then. */
   async start(): Promise<readonly BoundAddress[]> {
     const { inheritance } = this.#options;
-    this.#credentials.use(this.#config, readCredentials(this.#config));
+    this.#credentials.use(this.#config, this.#credentials.read(this.#config));
     await this.#discovery.open(this.#config);
     // A process that takes over has no admin pages before there is something to say.
     if (inheritance === undefined) await this.#openOperators();
@@ -146,7 +146,7 @@ export class ControlPlane {
   /** Serves by another configuration. Rejects with `ServeError` if it cannot; the old one is in force then. */
   async apply(config: Config): Promise<void> {
     const before = this.#config;
-    const credentials = readCredentials(config);
+    const credentials = this.#credentials.read(config);
     try {
       await this.#discovery.open(config);
       await this.#operators.open(config);
@@ -243,6 +243,7 @@ export class ControlPlane {
         inherited,
         ask: this.#asker.ask,
         spans: (batch) => this.#spans.add(batch),
+        issuerKeys: () => this.#credentials.askIssuer(),
         page: routePages(() => this.#adminSource(), clock),
       });
       this.#supervisor = supervisor;

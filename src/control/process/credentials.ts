@@ -18,6 +18,7 @@ import { keyFileBytesMax, keyFilePollMs } from "../limits.ts";
 import { readSecret } from "../secret-source.ts";
 import { ServeError } from "../serve-error.ts";
 import { WatchedFile } from "../watched-file.ts";
+import { IssuerKeys } from "./issuer-keys.ts";
 
 const code = "GP_CREDENTIALS";
 
@@ -45,7 +46,7 @@ export function credentialReaders({ auth, tenants, pools }: Config): readonly Cr
             read: () => ({ keys: readKeys(keyFile, Object.keys(tenants)) }),
           },
         ]),
-    ...(jwt === undefined
+    ...(jwt === undefined || jwt.jwksUrl !== undefined
       ? []
       : [{ path: ["auth", "jwt"], read: () => ({ tokenKeys: readTokenKeys(jwt) }) }]),
   ];
@@ -83,17 +84,26 @@ export class CredentialFiles {
   #current = noCredentials;
   /** Those of a configuration that workers are being given; undefined = they have all that there is. */
   #coming: Credentials | undefined;
+  readonly #issuer: IssuerKeys;
 
   constructor(options: CredentialFilesOptions) {
     this.#options = options;
+    this.#issuer = new IssuerKeys({ ...options, changed: () => this.#issuerChanged() });
+  }
+
+  /** Throws `ServeError` where something cannot be read. */
+  read(config: Config): Credentials {
+    const tokenKeys = this.#issuer.of(config.auth?.jwt?.jwksUrl);
+    return { ...readCredentials(config), ...(tokenKeys && { tokenKeys }) };
   }
 
   /** @param credentials as they were read for this configuration */
   use(config: Config, credentials: Credentials): void {
-    this.close();
+    this.#closeFiles();
     this.#config = config;
     this.#current = credentials;
     const { keyFile, jwt } = config.auth ?? {};
+    this.#issuer.use(jwt?.jwksUrl);
     const files = [keyFile, jwt?.jwksFile, jwt?.publicKeyFile].filter((file) => file !== undefined);
     const { nowMs } = this.#options;
     this.#watched = files.map(
@@ -137,7 +147,24 @@ export class CredentialFiles {
     }
   }
 
+  /** A token is signed with a key that no worker knows. Never rejects. */
+  askIssuer(): Promise<void> {
+    return this.#issuer.ask();
+  }
+
   close(): void {
+    this.#closeFiles();
+    this.#issuer.close();
+  }
+
+  #issuerChanged(): void {
+    const tokenKeys = this.#issuer.of(this.#config?.auth?.jwt?.jwksUrl);
+    if (tokenKeys === undefined) return;
+    this.#current = { ...this.#current, tokenKeys };
+    if (this.#coming === undefined) this.#options.changed(this.#current);
+  }
+
+  #closeFiles(): void {
     for (const file of this.#watched) file.close();
     this.#watched = [];
   }
@@ -145,7 +172,7 @@ export class CredentialFiles {
   #readAgain(file: string): void {
     const { log, changed } = this.#options;
     try {
-      const credentials = readCredentials(this.#config!);
+      const credentials = this.read(this.#config!);
       if (isDeepStrictEqual(credentials, this.#current)) return;
       this.#current = credentials;
       const { length } = credentials.keys;

@@ -23,7 +23,7 @@ import { removeStaleSockets } from "./stale-sockets.ts";
 import { WorkerSet } from "./worker-set.ts";
 import type { WorkerReceiver } from "./worker-thread.ts";
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends Omit<WorkerReceiver, "queue"> {
   readonly workerEntry: URL;
   readonly workers: number;
   /** A worker that gives no sign of life for so long is replaced. */
@@ -33,8 +33,6 @@ export interface SupervisorOptions {
   /** Uniform in [0, 1). */
   random(): number;
   readonly ask: AskEngine;
-  readonly spans: WorkerReceiver["spans"];
-  readonly page: WorkerReceiver["page"];
   /** A worker cannot be ended, and new connections still come to it. */
   stuck(worker: number): void;
   /** Listening sockets of the process from which this one takes over; undefined = it takes over from none. */
@@ -92,6 +90,7 @@ export class Supervisor {
       inherited: options.inherited,
       spans: options.spans,
       page: options.page,
+      issuerKeys: options.issuerKeys,
       queue: (worker, message, reply) => this.#queue?.receive(worker, message, reply),
     });
   }

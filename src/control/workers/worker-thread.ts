@@ -31,6 +31,8 @@ export interface WorkerReceiver {
   spans(batch: SpanBatch): void;
   /** Never rejects. */
   page(request: PageRequest): Promise<PageResponse>;
+  /** A token needs a key that its issuer may have. Resolves when the issuer has been asked; never rejects. */
+  issuerKeys(): Promise<void>;
 }
 
 /** A worker that does not respond within this time has failed. */
@@ -171,6 +173,9 @@ export class WorkerThread {
         break;
       case "page":
         void this.#respond(message);
+        break;
+      case "issuer-keys-wanted":
+        void this.#receiver.issuerKeys().then(() => this.#send({ type: "issuer-keys-asked" }));
         break;
       default:
         this.#receiver.queue(message, this.#reply);

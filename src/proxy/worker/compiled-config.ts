@@ -10,7 +10,7 @@ import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { createTenantMemory, TenantCounts } from "../../scoreboard/tenant-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
-import { TenantGate } from "../admission/tenants/gate.ts";
+import { type GateDeps, TenantGate } from "../admission/tenants/gate.ts";
 import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
 import { JsonLog } from "../routing/json-log.ts";
 import { compileMap } from "../routing/map.ts";
@@ -32,6 +32,8 @@ export interface CompileDeps {
   openLog(file: string): LineSink;
   /** What tenants use, over all workers; undefined = this worker is the only one. */
   readonly tenants?: TenantCounts;
+  /** Where keys of tokens come from, if they are fetched; undefined = they are not. */
+  readonly issuer?: GateDeps["issuer"];
   /** One line for the error log. */
   log(level: "info" | "warn" | "error", message: string, fields?: LogFields): void;
 }
@@ -89,7 +91,7 @@ function ownCounts(): TenantCounts {
 export function compileConfig(
   config: Config,
   slots: SlotsByIdentity,
-  { board, shadowBoard, clock, random, openLog, log, tenants }: CompileDeps,
+  { board, shadowBoard, clock, random, openLog, log, tenants, issuer }: CompileDeps,
 ): CompiledConfig {
   const scope = new VariableScope();
   for (const map of config.maps) compileMap(map, scope);
@@ -136,7 +138,13 @@ export function compileConfig(
     config,
     pools,
     poolKeys,
-    gate: config.auth && new TenantGate(config.auth, config.tenants, tenants ?? ownCounts(), clock),
+    gate:
+      config.auth &&
+      new TenantGate(config.auth, config.tenants, {
+        counts: tenants ?? ownCounts(),
+        clock,
+        issuer,
+      }),
     tokenizers,
     hasAdmissionSteps,
     recorder,

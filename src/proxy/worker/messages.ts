@@ -75,6 +75,8 @@ export type ToWorker =
     }
   /** Keys of clients or engines have been read again. */
   | { readonly type: "credentials"; readonly credentials: Credentials }
+  /** The issuer of tokens has been asked for keys. New ones have come as `credentials` before. */
+  | { readonly type: "issuer-keys-asked" }
   /** What is known of the engines now, in place of what was known before. */
   | { readonly type: "discovered"; readonly discovered: DiscoveredByIdentity }
   /** Stop accepting, finish what is in flight, then say `drained`. `timeoutMs` 0 = as long as it takes. */
@@ -87,6 +89,8 @@ export type ToWorker =
 export type FromWorker =
   | QueueMessage
   | PageQuestion
+  /** A token is signed with a key that is not known. Answered by `issuer-keys-asked`. */
+  | { readonly type: "issuer-keys-wanted" }
   | {
       readonly type: "listening";
       readonly generation: number;

@@ -19,6 +19,7 @@ import { readTurn } from "../../transport/read-turn.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
 import { Listeners } from "../client/listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData, WorkerQuestion } from "./messages.ts";
+import { RemoteIssuer } from "./remote-issuer.ts";
 import { RemotePages } from "./remote-pages.ts";
 import { Worker } from "./worker.ts";
 
@@ -39,6 +40,7 @@ const listeners = new Listeners(platform, inherited);
 /** One worker alone holds its prompts by itself: that spares each of them two messages. */
 const queue = workers > 1 ? new RemoteQueue((question) => say(question)) : undefined;
 const pages = new RemotePages((question) => say(question));
+const issuer = new RemoteIssuer(systemClock, say);
 const worker = new Worker({
   transport: platform,
   clock: systemClock,
@@ -51,6 +53,7 @@ const worker = new Worker({
   collectGarbage,
   ...(queue && { queue }),
   pages,
+  issuer,
   sendSpans: (batch) => say({ type: "spans", batch }),
   openLog: (file) => accessLogs.sink(file),
   log: (level, message, fields) => errorLog.log(level, message, fields),
@@ -160,6 +163,9 @@ port.on("message", (message: ToWorker) => {
       break;
     case "credentials":
       worker.applyCredentials(message.credentials);
+      break;
+    case "issuer-keys-asked":
+      issuer.asked();
       break;
     case "question":
       say({ type: "response", id: message.id, response: answer(message.question) });

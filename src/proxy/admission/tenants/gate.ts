@@ -12,16 +12,27 @@ import type { Clock } from "../../../transport/clock.ts";
 import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import { ApiKeys } from "./api-keys.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials, TokenKeys } from "./credentials.ts";
 import { Tenant } from "./tenant.ts";
-import { TokenVerifier } from "./token-verifier.ts";
+import { type TokenResult, TokenVerifier } from "./token-verifier.ts";
 import { TenantVisit, type VisitDeps } from "./visit.ts";
 
 const noLimits: TenantConfig = { weight: 1 };
 
+export interface GateDeps {
+  readonly counts: TenantCounts;
+  readonly clock: Clock;
+  /** Asks the issuer of tokens for keys: true = it has, and `use` was called before if there are new ones. */
+  readonly issuer: { ask(): Promise<boolean> } | undefined;
+}
+
+/** An issuer whose keys have not come yet. */
+const noKeysYet: TokenKeys = { jwks: { keys: [] } };
+
 export class TenantGate {
   readonly #auth: AuthConfig;
   readonly #clock: Clock;
+  readonly #issuer: GateDeps["issuer"];
   readonly #deps: VisitDeps;
   readonly #listed: ReadonlyMap<string, Tenant>;
   /** The first ones in front. */
@@ -31,10 +42,11 @@ export class TenantGate {
   #keys = new ApiKeys([]);
   #tokens: TokenVerifier | undefined;
 
-  constructor(auth: AuthConfig, tenants: Config["tenants"], counts: TenantCounts, clock: Clock) {
+  constructor(auth: AuthConfig, tenants: Config["tenants"], { counts, clock, issuer }: GateDeps) {
     const { tenantHeader } = auth;
     this.#auth = auth;
     this.#clock = clock;
+    this.#issuer = auth.jwt?.jwksUrl === undefined ? undefined : issuer;
     this.#listed = new Map(
       Object.entries(tenants).map(([name, limits]) => [name, new Tenant(name, limits)]),
     );
@@ -47,7 +59,8 @@ export class TenantGate {
   use({ keys, tokenKeys }: Credentials): void {
     const { jwt } = this.#auth;
     this.#keys = new ApiKeys(keys);
-    this.#tokens = jwt && tokenKeys && new TokenVerifier(jwt, tokenKeys, this.#clock);
+    const known = tokenKeys ?? (jwt?.jwksUrl === undefined ? undefined : noKeysYet);
+    this.#tokens = jwt && known && new TokenVerifier(jwt, known, this.#clock);
   }
 
   /**
@@ -66,7 +79,7 @@ export class TenantGate {
     const known = tokens.known(credential);
     if (known !== undefined) visit.identified(this.#named(known));
     else {
-      void tokens.verify(credential).then((result) => {
+      void this.#verify(tokens, credential).then((result) => {
         const isKnown = "tenant" in result;
         visit.identified(
           isKnown
@@ -77,6 +90,13 @@ export class TenantGate {
       });
     }
     return visit;
+  }
+
+  /** Once more if the issuer may have the key by now. */
+  async #verify(tokens: TokenVerifier, token: string): Promise<TokenResult> {
+    const result = await tokens.verify(token);
+    if (!("isKeyUnknown" in result) || !(await this.#issuer?.ask())) return result;
+    return (this.#tokens ?? tokens).verify(token);
   }
 
   #identify(context: RequestContext, credential: string): Tenant | Outcome {

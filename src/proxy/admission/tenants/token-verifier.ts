@@ -14,7 +14,9 @@ import type { Clock } from "../../../transport/clock.ts";
 import type { TokenKeys } from "./credentials.ts";
 
 /** What a token says: its tenant, or why it is not accepted, for the client. */
-export type TokenResult = { readonly tenant: string } | { readonly problem: string };
+export type TokenResult =
+  | { readonly tenant: string }
+  | { readonly problem: string; readonly isKeyUnknown?: true };
 
 interface Verified {
   readonly tenant: string;
@@ -31,6 +33,10 @@ const publicAlgorithms = [
 ];
 
 const invalid: TokenResult = { problem: "The token is not valid." };
+const keyUnknown: TokenResult = {
+  problem: "The token is signed with a key that its issuer does not publish.",
+  isKeyUnknown: true,
+};
 const expired: TokenResult = { problem: "The token has expired." };
 
 export class TokenVerifier {
@@ -79,6 +85,7 @@ export class TokenVerifier {
       this.#remember(token, { tenant, untilMs: Math.min(endMs, nowMs + verifiedTokenMsMax) });
       return { tenant };
     } catch (error) {
+      if (isKeyUnknown(jose, token, error)) return keyUnknown;
       return error instanceof jose.errors.JWTExpired ? expired : invalid;
     }
   }
@@ -112,6 +119,15 @@ export class TokenVerifier {
     }
     this.#verified.set(hashOf(token), verified);
   }
+}
+
+/** Whether the token may be signed with a key that has come since: with none of those that it may mean. */
+function isKeyUnknown({ errors, decodeProtectedHeader }: Jose, token: string, error: unknown) {
+  if (error instanceof errors.JWKSNoMatchingKey) return true;
+  const isOther =
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JWSSignatureVerificationFailed;
+  return isOther && decodeProtectedHeader(token).kid === undefined;
 }
 
 function hashOf(token: string): string {
