@@ -2,7 +2,7 @@
 import type { ConfigPath } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import type { ConditionConfig, ServerConfig, StepConfig } from "../schema/schema.ts";
-import { isBuiltInVariable } from "../values/variables.ts";
+import { isReservedVariable, settableVariables } from "../values/variables.ts";
 import type { CheckContext } from "./context.ts";
 
 /** @param path of the steps */
@@ -17,8 +17,7 @@ export function checkSteps(
     const at = [...path, index];
     if ("set" in step) {
       const { name, value } = step.set;
-      // As in nginx, $args is the only built-in variable that can be set.
-      if (isBuiltInVariable(name) && name !== "args") {
+      if (isReservedVariable(name) && !settableVariables.includes(name.toLowerCase())) {
         faults.emerg([...at, "set", "name"], `"$${name}" is a built-in variable`);
       }
       texts.template([...at, "set", "value"], value);

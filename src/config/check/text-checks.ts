@@ -48,7 +48,9 @@ export class TextChecks {
 
   #isKnown(variable: string): boolean {
     return (
-      /^[1-9]$/.test(variable) || this.#ownVariables.has(variable) || isBuiltInVariable(variable)
+      /^[1-9]$/.test(variable) ||
+      this.#ownVariables.has(variable.toLowerCase()) ||
+      isBuiltInVariable(variable)
     );
   }
 }
@@ -66,16 +68,17 @@ function regexProblem(pattern: string): string | undefined {
 
 /** Variables that a configuration defines. As in nginx, all servers share one name space. */
 function ownVariables(config: Config): Set<string> {
-  const names = new Set(config.maps.map(({ variable }) => variable));
+  const names = new Set(config.maps.map(({ variable }) => variable.toLowerCase()));
   const addCaptures = (pattern: string) => {
-    for (const [, name] of pattern.matchAll(/\(\?<([A-Za-z_]\w*)>/g)) names.add(name!);
+    for (const [, name] of pattern.matchAll(/\(\?<([A-Za-z_]\w*)>/g))
+      names.add(name!.toLowerCase());
   };
   for (const { entries } of config.maps) for (const { match } of entries) addCaptures(match);
   for (const server of config.servers) {
     server.names.forEach(addCaptures);
     for (const { match } of server.routes) addCaptures(match.path);
     for (const step of stepsOf(server)) {
-      if ("set" in step) names.add(step.set.name);
+      if ("set" in step) names.add(step.set.name.toLowerCase());
       if ("rewrite" in step) addCaptures(step.rewrite.pattern);
       if ("if" in step && step.if.matches !== undefined) addCaptures(step.if.matches);
     }

@@ -102,10 +102,11 @@ export const nginxDifferences = [
     because: "the runtime has no others",
   },
   {
-    id: "variable-case",
-    subject: "names of variables",
-    here: "case-sensitive",
-    because: "captures of one name in two cases would be one variable",
+    id: "map-captures",
+    subject: "captures of a `map`'s regular expression",
+    here: "are gone behind its value",
+    because:
+      "`$1` of a location should not change because a map is read; nginx has mended it since",
   },
   {
     id: "lenient-syntax",
@@ -159,7 +160,7 @@ export const nginxDifferences = [
   },
   {
     id: "own-variables",
-    subject: "`map` and `set` of variables that are built in",
+    subject: "`map` of variables that are built in, unless they are of a family such as `$http_…`",
     here: "an error",
     because: "a built-in variable stays what it is",
   },

@@ -83,8 +83,17 @@ export type VariableName = (typeof variableNames)[number];
 const fixed: ReadonlySet<string> = new Set(variableNames);
 const prefixes = variableNames.filter((name) => name.endsWith("_"));
 
-/** Names that end in `_` are families: `http_` covers `http_user_agent`. */
+/** Names that end in `_` are families: `http_` covers `http_user_agent`. Letter case does not count, as in nginx. */
 export function isBuiltInVariable(name: string): boolean {
-  if (fixed.has(name)) return !name.endsWith("_");
-  return prefixes.some((prefix) => name.startsWith(prefix) && name.length > prefix.length);
+  const lower = name.toLowerCase();
+  if (fixed.has(lower)) return !lower.endsWith("_");
+  return prefixes.some((prefix) => lower.startsWith(prefix) && lower.length > prefix.length);
 }
+
+/** Whether no configuration can define it. One of a family it can, as in nginx. */
+export function isReservedVariable(name: string): boolean {
+  return fixed.has(name.toLowerCase()) && !name.endsWith("_");
+}
+
+/** Built-in variables that steps can set: they change what they name. */
+export const settableVariables: readonly string[] = ["args"];

@@ -60,7 +60,7 @@ function compileStep(config: StepConfig, scope: VariableScope): Step {
   if ("set" in config) {
     const value = scope.compile(config.set.value);
     // The one built-in variable that can be set: it is the query that engines get.
-    if (config.set.name === "args") {
+    if (config.set.name.toLowerCase() === "args") {
       return (context) => {
         context.args = value(context);
         return "next";

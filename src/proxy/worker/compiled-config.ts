@@ -13,7 +13,7 @@ import type { Clock } from "../../transport/clock.ts";
 import { type GateDeps, TenantGate } from "../admission/tenants/gate.ts";
 import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
 import { JsonLog } from "../routing/json-log.ts";
-import { compileMap } from "../routing/map.ts";
+import { compileMap } from "../routing/maps/map.ts";
 import type { RouteDeps } from "../routing/route.ts";
 import { Server } from "../routing/server.ts";
 import { VariableScope } from "../routing/template.ts";

@@ -5,6 +5,7 @@ import { hiddenHeaders } from "./hidden-headers.ts";
 import { nextUpstream } from "./next-upstream.ts";
 import { replacedErrors } from "./replaced-errors.ts";
 import { requests } from "./requests.ts";
+import { rewrites } from "./rewrites.ts";
 
 export const subjects: readonly Subject[] = [
   addedHeaders,
@@ -12,4 +13,5 @@ export const subjects: readonly Subject[] = [
   nextUpstream,
   replacedErrors,
   requests,
+  rewrites,
 ];

@@ -35,6 +35,14 @@ export const acceptedCases: string[] = [
   server('server_name a *.a www.* .b "" _ ~^(?<x>.+)$; return 200 $x;'),
   server("server_name a; server_name b c;"),
   server("server_name a..b A.B;"),
+  // variables
+  server("set $args a; set $http_own b; set $Case $ARGS; return 200 $case;"),
+  server("location ~ '(?<Name>a)' { return 200 $name; }"),
+  "map $uri $m { hostnames; volatile; default x; *.a b; .c d; e.* f; ~^(?<g>h) $g; \\~i j; \\default k; }",
+  "map $uri $http_x { a b; }",
+  "geo $g { default a; 10.0.0.0/8 b; ::/0 c; delete 10.0.0.0/8; proxy 127.0.0.1; proxy_recursive; }",
+  "geo $arg_a $g { ranges; default a; 10.0.0.1-10.0.0.2 b; 10.0.0.5-10.0.0.5 c; }",
+  "split_clients $uri$args $s { 0.5% a; 10% b; * c; } split_clients a $t { 100% a; }",
   // conditions
   server("if ($arg_a) { return 404; }"),
   server("if ($arg_a = '') { set $a b; rewrite ^ /x; break; } if ( $arg_a ) { }"),

@@ -8,7 +8,7 @@ import type { ClientResponse } from "../../../src/proxy/response/client-response
 import { errorPage } from "../../../src/proxy/response/local/error-page.ts";
 import { returnedReply } from "../../../src/proxy/response/local/local-reply.ts";
 import { AccessLog, combined } from "../../../src/proxy/routing/access-log.ts";
-import { compileMap } from "../../../src/proxy/routing/map.ts";
+import { compileMap } from "../../../src/proxy/routing/maps/map.ts";
 import type { ReturnedReply } from "../../../src/proxy/routing/rewrite.ts";
 import type { Route } from "../../../src/proxy/routing/route.ts";
 import { Server } from "../../../src/proxy/routing/server.ts";

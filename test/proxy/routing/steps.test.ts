@@ -64,12 +64,12 @@ it.each(["/a\u010d\u010aSet-Cookie: x", "http://b/\r\nSet-Cookie: x", "/a\u2028b
   "a redirect to %j has one line",
   (text) => {
     const context = contextOf(request("/"));
-    const { location } = seeReturned({ status: 302, text }, context);
+    const { location } = seeReturned({ status: 302, location: text }, context);
     expect(location).toMatch(/^http:\/\/[!-~]+$/);
   },
 );
 
 it("a redirect for a client without a host is relative", () => {
   const context = contextOf("GET /x HTTP/1.0\r\n\r\n");
-  expect(seeReturned({ status: 302, text: "/y" }, context).location).toBe("/y");
+  expect(seeReturned({ status: 302, location: "/y" }, context).location).toBe("/y");
 });

@@ -1,7 +1,7 @@
 /** The directives of all blocks → input for the schema of the configuration. */
 import type { ConfigInput } from "../../schema/schema.ts";
 import { Block } from "../directives/block.ts";
-import { map } from "../directives/http/map.ts";
+import { maps } from "../directives/http/map.ts";
 import {
   admin,
   events,
@@ -59,7 +59,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
 
 /** Of two maps for one variable, nginx uses the last. */
 function readMaps(block: Block, { report }: Loading, places: Places): ConfigInput["maps"] {
-  const entries = block.own(map);
+  const entries = maps.flatMap((one) => block.own(one));
   const last = new Map(entries.map((entry) => [entry.value.variable, entry]));
   const used = entries.filter((entry) => {
     if (last.get(entry.value.variable) === entry) return true;

@@ -20,8 +20,6 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("expires", "", ["off"]),
   rejected("stream", "only HTTP is proxied"),
   rejected("mail", "only HTTP is proxied"),
-  rejected("geo", "use map"),
-  rejected("split_clients", "use weight of server"),
   rejected("ssl", noTls, ["off"]),
   rejected("ssl_certificate", noTls),
   rejected("ssl_certificate_key", noTls),

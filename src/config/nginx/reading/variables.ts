@@ -1,7 +1,7 @@
 /** Variables that a configuration defines and uses. Each must be defined, but may be used before that. */
 import { didYouMean } from "../../problems/suggest.ts";
 import { parseTemplate, TemplateError } from "../../values/template.ts";
-import { isBuiltInVariable, variableNames } from "../../values/variables.ts";
+import { isBuiltInVariable, isReservedVariable, variableNames } from "../../values/variables.ts";
 import type { Word } from "../syntax/lexer.ts";
 import { DirectiveError, type Report } from "../syntax/report.ts";
 
@@ -70,16 +70,16 @@ export class Variables {
   readonly #own = new Set<string>();
   readonly #used: { readonly name: string; readonly word: Word; readonly isLog: boolean }[] = [];
 
-  /** @throws DirectiveError if a built-in variable has this name */
+  /** @throws DirectiveError if no configuration can define this variable */
   declare(name: string, word: Word): void {
-    if (isBuiltInVariable(name)) {
+    if (isReservedVariable(name)) {
       throw new DirectiveError(
         `the duplicate "${name}" variable`,
         word.position,
         "choose another name",
       );
     }
-    this.#own.add(name);
+    this.#own.add(name.toLowerCase());
   }
 
   /**
@@ -90,7 +90,7 @@ export class Variables {
   use(word: Word, text: string = word.text, isLog = false): string {
     try {
       for (const { variable } of parseTemplate(isLog ? withoutFirstToken(text) : text)) {
-        if (variable !== undefined) this.#used.push({ name: variable, word, isLog });
+        if (variable !== undefined) this.#used.push({ name: variable.toLowerCase(), word, isLog });
       }
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
@@ -107,7 +107,7 @@ export class Variables {
   /** A log's format with variables of this proxy in place of the original's; "-" for those that have no counterpart. */
   inLog(format: string): string {
     return withoutFirstToken(format).replaceAll(/\$(?:(\w+)|\{(\w+)\})/g, (all, plain, braced) => {
-      const name: string = plain ?? braced;
+      const name = ((plain ?? braced) as string).toLowerCase();
       const replacement = this.#isKnown(name) ? undefined : originalVariables.get(name);
       if (replacement === undefined) return all;
       return replacement === "" ? "-" : `\${${replacement}}`;

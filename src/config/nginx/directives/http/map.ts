@@ -1,13 +1,12 @@
-/** `map`: a variable whose value depends on another. */
-import type { ConfigInput } from "../../../schema/schema.ts";
+/** `map`, `geo` and `split_clients`: variables whose value depends on another. */
 import { number, reading, size } from "../../reading/arguments.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
 import type { Word } from "../../syntax/lexer.ts";
 import type { ConfNode } from "../../syntax/parser.ts";
+import { geo } from "./geo.ts";
 import { newVariable } from "./rewrite.ts";
-
-type MapInput = NonNullable<ConfigInput["maps"]>[number];
+import { type MapInput, splitClients } from "./split-clients.ts";
 
 function readMap([source, variable]: readonly Word[], scope: Scope): MapInput {
   const name = newVariable(variable!, scope);
@@ -15,8 +14,13 @@ function readMap([source, variable]: readonly Word[], scope: Scope): MapInput {
   const entries: MapInput["entries"] = [];
   const seen = new Set<string>();
   let otherwise: string | undefined;
+  let isVolatile = /\$\{?body_/i.test(source!.text);
+  let byHost = false;
   for (const node of scope.node.block ?? []) {
-    if (isMapParameter(node, scope)) continue;
+    const word = node.args.length === 0 ? node.name.text : "";
+    if (word === "hostnames") byHost = true;
+    if (word === "volatile") isVolatile = true;
+    if (word === "hostnames" || word === "volatile") continue;
     const value = readValue(node, scope);
     if (node.name.text === "default") {
       if (otherwise !== undefined) scope.fail("duplicate default map parameter", node.name);
@@ -29,19 +33,14 @@ function readMap([source, variable]: readonly Word[], scope: Scope): MapInput {
     if (!match.startsWith("~")) seen.add(match);
     entries.push({ match, value });
   }
-  const map = { source: scope.template(source!), variable: name, entries };
-  return otherwise === undefined ? map : { ...map, default: otherwise };
-}
-
-/** `hostnames` and `volatile` concern the whole map. */
-function isMapParameter({ name, args, block }: ConfNode, scope: Scope): boolean {
-  if (block !== undefined || args.length > 0) return false;
-  if (name.text === "hostnames") {
-    scope.fail('"hostnames" of "map" is not supported yet', name, "write regular expressions");
-  }
-  if (name.text !== "volatile") return false;
-  scope.notice('"volatile" of "map" has no effect here: values are never cached', name, "volatile");
-  return true;
+  return {
+    source: scope.template(source!),
+    variable: name,
+    ...(byHost && { by: "host" }),
+    ...(otherwise !== undefined && { default: otherwise }),
+    entries,
+    ...(!isVolatile && { cached: true }),
+  };
 }
 
 function readValue({ name, args, block }: ConfNode, scope: Scope): string {
@@ -57,11 +56,8 @@ function readMatch(word: Word, scope: Scope): string {
   const { text } = word;
   if (!text.startsWith("~")) {
     // After a backslash, a word such as `default` is a literal.
-    const literal = text.startsWith("\\") ? text.slice(1) : text;
-    if (literal.startsWith("~")) {
-      scope.fail('a literal that begins with "~" is not supported', word, "write it as ~^~…$");
-    }
-    return literal.toLowerCase();
+    const literal = (text.startsWith("\\") ? text.slice(1) : text).toLowerCase();
+    return literal.startsWith("~") ? `\\${literal}` : literal;
   }
   const ignoreCase = text.startsWith("~*");
   const regex = scope.regex(word, text.slice(ignoreCase ? 2 : 1));
@@ -71,13 +67,16 @@ function readMatch(word: Word, scope: Scope): string {
 export const map = honoured("map", ["http"], reading(2, 2, readMap), "an item of `maps`", {
   block: "entries",
   repeats: true,
-  note: "With literals, `~regex`, `~*regex` and `default`.",
+  note: "With literals, `~regex`, `~*regex`, `default`, `hostnames` and `volatile`.",
 });
 
 const tables = "tables grow as needed";
 
+/** All that define a variable in a block of their own. */
+export const maps: readonly Directive<MapInput>[] = [map, geo, splitClients];
+
 export const mapDirectives: readonly Directive[] = [
-  map,
+  ...maps,
   ignored("map_hash_bucket_size", ["http"], size, tables),
   ignored("map_hash_max_size", ["http"], number, tables),
 ];

@@ -1,4 +1,5 @@
 /** Directives that run before a request is forwarded, in the order of the file: nginx's rewrite phase. */
+import { settableVariables } from "../../../values/variables.ts";
 import { flag, many, reading } from "../../reading/arguments.ts";
 import type { Context } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
@@ -24,7 +25,9 @@ const set = honoured(
   contexts,
   reading(2, 2, ([variable, value], scope): PlainStep => {
     const name = newVariable(variable!, scope);
-    scope.loading.variables.declare(name, variable!);
+    if (!settableVariables.includes(name.toLowerCase())) {
+      scope.loading.variables.declare(name, variable!);
+    }
     return { set: { name, value: scope.template(value!) } };
   }),
   "`steps[].set`",
