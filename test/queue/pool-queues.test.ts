@@ -8,6 +8,7 @@ import { Pool } from "../../src/pool/pool.ts";
 import { SlotTable } from "../../src/pool/slots.ts";
 import { PoolQueues } from "../../src/queue/pool-queues.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
+import { queueRequest } from "./fake/queue.ts";
 
 function queue() {
   const prefill = (name: string) => ({
@@ -31,22 +32,10 @@ function queue() {
   pools.use(Object.entries(config.pools).map(([name, one]) => new Pool(name, one, deps)));
   const waits = (pool: string, decodePool: string) => {
     const reported: string[] = [];
-    const rest = {
-      model: "",
-      bytes: 1_000,
-      blocks: [],
-      priority: 0,
-      tenant: "",
-      weight: 1,
-      explains: false,
-    };
-    const ticket = pools.ticket(
-      { pool, decodePool, ...rest },
-      {
-        granted: (engine) => reported.push(engine || "room"),
-        rejected: (why) => reported.push(why),
-      },
-    );
+    const ticket = pools.ticket(queueRequest({ pool, decodePool }), {
+      granted: (engine) => reported.push(engine || "room"),
+      rejected: (why) => reported.push(why),
+    });
     ticket.enqueue();
     return { reported, ticket };
   };
@@ -90,25 +79,12 @@ it.each(["a", "d"])(
   (pool) => {
     const { pools, waits } = queue();
     const first = waits(pool, "");
-    const broken = pools.ticket(
-      {
-        pool,
-        decodePool: "",
-        model: "",
-        bytes: 1_000,
-        blocks: [],
-        priority: 0,
-        tenant: "",
-        weight: 1,
-        explains: false,
+    const broken = pools.ticket(queueRequest({ pool }), {
+      granted: () => {
+        throw new Error("broken");
       },
-      {
-        granted: () => {
-          throw new Error("broken");
-        },
-        rejected: () => {},
-      },
-    );
+      rejected: () => {},
+    });
     broken.enqueue();
     const last = waits(pool, "");
     expect(() => first.ticket.cancel()).toThrow("broken");

@@ -11,6 +11,7 @@ import type { QueueRejection } from "../../src/queue/queue-service.ts";
 import { RemoteQueue } from "../../src/queue/remote-queue.ts";
 import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scoreboard.ts";
 import { systemClock } from "../../src/transport/clock.ts";
+import { queueRequest } from "./fake/queue.ts";
 
 const servers: QueueServer[] = [];
 afterEach(() => {
@@ -43,19 +44,9 @@ function serverOf(engines: number) {
   return { server, workers: [worker(0), worker(1)] as const };
 }
 
-const queueRequest = {
-  pool: "p",
-  decodePool: "",
-  bytes: 40_000,
-  model: "",
-  blocks: [1, 2, 3],
-  priority: 0,
-  tenant: "",
-  weight: 1,
-  explains: false,
-};
+const request = queueRequest({ bytes: 40_000, blocks: [1, 2, 3] });
 
-function waits(queue: RemoteQueue, asked = queueRequest) {
+function waits(queue: RemoteQueue, asked = request) {
   const seen: (string | QueueRejection)[] = [];
   const ticket = queue.ticket(asked, {
     granted: (engine) => void seen.push(engine),
@@ -95,7 +86,7 @@ it("what a dead worker had and waited for is others' at once", () => {
 it("a pool that the queue does not know does not wait, and a full queue rejects", () => {
   const { workers } = serverOf(1);
   // It waits for nothing.
-  expect(waits(workers[0], { ...queueRequest, pool: "gone" }).seen).toEqual([""]);
+  expect(waits(workers[0], { ...request, pool: "gone" }).seen).toEqual([""]);
   const all = Array.from({ length: 5 }, () => waits(workers[0]));
   expect(all.map(({ seen }) => seen)).toEqual([["e0:1"], [], [], [], ["queue-full"]]);
 });

@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { queueSchema } from "../../../src/config/schema/pool/queue.ts";
 import { createOrdering, orderings } from "../../../src/queue/orderings/registry.ts";
-import type { Ordering, QueueRequest } from "../../../src/queue/orderings/shared/ordering.ts";
+import type { Ordering } from "../../../src/queue/orderings/shared/ordering.ts";
+import { engineView, queueRequest } from "../fake/queue.ts";
 
 const engines = 3;
 const usage = { promptTokens: undefined, cachedTokens: undefined };
@@ -14,16 +15,7 @@ const usage = { promptTokens: undefined, cachedTokens: undefined };
 function orderingOf(order: (typeof orderings)[number]["name"], capacity: number) {
   const reserved = new Set<number>();
   const ordering: Ordering<number> = createOrdering(queueSchema.parse({ order }), {
-    engines: {
-      size: engines,
-      isAvailable: () => true,
-      hasCapacity: () => true,
-      otherRequests: () => 0,
-      share: () => 1,
-      reportedCache: () => undefined,
-      holders: () => undefined,
-      tokensOf: (bytes) => bytes / 4,
-    },
+    engines: engineView(engines),
     hasCapacity: () => reserved.size < capacity,
     reserve: (owner) => {
       if (reserved.size >= capacity) return false;
@@ -34,19 +26,8 @@ function orderingOf(order: (typeof orderings)[number]["name"], capacity: number)
   return { ordering, reserved };
 }
 
-const requestOf = (bytes: number, priority = 0, tenant = ""): QueueRequest => ({
-  ...{
-    pool: "p",
-    decodePool: "",
-    model: "",
-    bytes,
-    blocks: [],
-    priority,
-    tenant,
-    weight: 1,
-    explains: false,
-  },
-});
+const requestOf = (bytes: number, priority = 0, tenant = "") =>
+  queueRequest({ bytes, priority, tenant });
 
 describe.each(orderings.map((definition) => [definition.name, definition] as const))(
   "%s",

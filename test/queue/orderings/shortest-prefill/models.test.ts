@@ -1,12 +1,9 @@
 /** Prompts of several models wait in one queue: each goes to an engine that has its model, and none for ever. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { EngineView } from "../../../../src/queue/orderings/shared/ordering.ts";
 import { PrefillQueue } from "../../../../src/queue/orderings/shortest-prefill/prefill-queue.ts";
-import type {
-  Prompt,
-  QueuedPrompt,
-} from "../../../../src/queue/orderings/shortest-prefill/queued-prompt.ts";
+import type { QueuedPrompt } from "../../../../src/queue/orderings/shortest-prefill/queued-prompt.ts";
+import { engineView, queuedPrompt } from "../../fake/queue.ts";
 
 const options = { agingFactor: 0.1, duplicateWeight: 1, blocksMax: 1 << 16, fairnessMs: 2_000 };
 /** Engines 0 and 1 have x, 1 and 2 have y, 3 has z; nobody lists any other. */
@@ -16,29 +13,11 @@ const holders: Readonly<Record<string, readonly number[]>> = {
   z: [0, 0, 0, 1],
 };
 
-const prompt = (model: string, tokens: number, blocks: number[] = []): Prompt => ({
-  model,
-  tokens,
-  blocks,
-  blockTokens: 512,
-  keys: undefined,
-  advanceMs: 0,
-  tenant: "",
-  weight: 1,
-  explains: true,
-});
+const prompt = (model: string, tokens: number, blocks: number[] = []) =>
+  queuedPrompt(tokens, { model, blocks, explains: true });
 
 function queueOf(isAvailable: (engine: number) => boolean = () => true) {
-  const engines: EngineView = {
-    size: 4,
-    isAvailable,
-    hasCapacity: () => true,
-    otherRequests: () => 0,
-    share: () => 1,
-    reportedCache: () => undefined,
-    holders: (model) => holders[model],
-    tokensOf: (bytes) => bytes / 4,
-  };
+  const engines = engineView(4, { isAvailable, holders: (model) => holders[model] });
   return new PrefillQueue<void>(options, engines, () => true);
 }
 

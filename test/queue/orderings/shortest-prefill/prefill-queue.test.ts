@@ -10,38 +10,19 @@ import type {
   Prompt,
   QueuedPrompt,
 } from "../../../../src/queue/orderings/shortest-prefill/queued-prompt.ts";
+import { engineView, queuedPrompt } from "../../fake/queue.ts";
 
-const prompt = (tokens: number, blocks: number[] = []): Prompt => ({
-  model: "",
-  tokens,
-  blocks,
-  blockTokens: 512,
-  keys: undefined,
-  advanceMs: 0,
-  tenant: "",
-  weight: 1,
-  explains: false,
-});
+const prompt = (tokens: number, blocks: number[] = []) => queuedPrompt(tokens, { blocks });
 /** As predicted, so that nothing new is learned. */
 const ms = (tokens: number) => 20 + tokens * (0.1 + tokens * 1e-6);
 const options = { agingFactor: 0.1, duplicateWeight: 1, blocksMax: 1 << 16, fairnessMs: 2_000 };
-const allFit = (size: number): EngineView => ({
-  size,
-  isAvailable: () => true,
-  hasCapacity: () => true,
-  otherRequests: () => 0,
-  share: () => 1,
-  reportedCache: () => undefined,
-  holders: () => undefined,
-  tokensOf: (bytes) => bytes / 4,
-});
 /** Nobody waits for these prompts. */
 type Queue = PrefillQueue<void>;
 const reserve = () => true;
-const queueOf = (engines: number): Queue => new PrefillQueue(options, allFit(engines), reserve);
+const queueOf = (engines: number): Queue => new PrefillQueue(options, engineView(engines), reserve);
 /** Two engines that report their caches. */
 const queueWith = (reportedCache: EngineView["reportedCache"]): Queue =>
-  new PrefillQueue(options, { ...allFit(2), reportedCache }, reserve);
+  new PrefillQueue(options, engineView(2, { reportedCache }), reserve);
 
 it("short prompts go before long ones, but not before one that has waited ten times its own prefill", () => {
   const queue = queueOf(1);
@@ -187,7 +168,7 @@ it("what was sent but never computed is not believed to be there, but for what w
 });
 
 it("what was evicted while a prompt waited for it is not believed when it is sent", () => {
-  const small = new PrefillQueue<void>({ ...options, blocksMax: 64 }, allFit(2), reserve);
+  const small = new PrefillQueue<void>({ ...options, blocksMax: 64 }, engineView(2), reserve);
   const blocks = Array.from({ length: 40 }, (_, i) => i);
   const first = small.add(prompt(20_480, blocks), 0);
   small.release(0);
@@ -393,7 +374,7 @@ it("an engine in slow start gets a prompt only when the others are well occupied
   const shares = [1, 0.1];
   const queue: Queue = new PrefillQueue(
     options,
-    { ...allFit(2), share: (engine) => shares[engine]! },
+    engineView(2, { share: (engine) => shares[engine]! }),
     reserve,
   );
   // Too long for two of them to be sent together.
