@@ -11,17 +11,20 @@ type AnyEngine = EngineSnapshot | PlacementSnapshot;
 
 const isPlacement = (engine: AnyEngine): engine is PlacementSnapshot => "uncachedTokens" in engine;
 
-/** As `EngineSnapshot` names them. */
+/** As `EngineSnapshot` names them, its reasons before its states. */
 const notChosen: Readonly<Record<string, string>> = {
-  down: "down by configuration",
-  draining: "draining",
-  starting: "not ready",
-  ejected: "ejected after failures",
-  busy: "said that it was busy",
-  full: "full",
   tried: "had failed for this request",
   backup: "only a backup",
   other: "could not take it: another engine was required",
+  model: "does not list the model",
+  busy: "said that it was busy",
+  full: "full",
+  "health-check": "ejected by its health checks",
+  failing: "ejected after failures",
+  "slow-start": "full, in slow start",
+  down: "down by configuration",
+  draining: "draining",
+  starting: "not ready",
 };
 
 export function decisionText(decision: Shown): string {
@@ -30,7 +33,7 @@ export function decisionText(decision: Shown): string {
   const own = engines.find(({ engine }) => engine === chosen);
   const waited = heldMs >= 1 ? ` after ${durationText(heldMs)} in the queue` : "";
   const head = `${chosen} was chosen${waited}`;
-  const possible = engines.filter((one) => isPlacement(one) || one.state === "healthy");
+  const possible = engines.filter((one) => isPlacement(one) || one.isCandidate !== false);
   if (possible.length <= 1) return `${head}: no other engine could take it.`;
   if (own === undefined) return `${head}.`;
   if (isPlacement(own)) return `${head}: ${placementText(own, possible)}`;
@@ -70,7 +73,7 @@ export function whyNot(engine: AnyEngine, decision: Shown): string {
     if (laterMs >= 1) return `${durationText(laterMs)} later`;
     return engine.score > own.score ? "less would be saved by its cache" : "as good, and not drawn";
   }
-  if (engine.state !== "healthy") return notChosen[engine.state] ?? engine.state;
+  if (engine.isCandidate === false) return notChosen[engine.why ?? engine.state] ?? engine.state;
   if (engine.score === undefined || own?.score === undefined) return "possible";
   return engine.score > own.score ? "a higher score" : "as good, and not drawn";
 }

@@ -1,22 +1,20 @@
 /** Why an engine was chosen: which others were possible, and what each was judged by. Made only on request. */
+import type { EngineState, EngineStateReport } from "./health/engine-state.ts";
+
+/**
+ * Why this request could not be given to an engine, whatever its state: `tried` = it has failed there; `backup` =
+ * others are free; `other` = it is bound to another engine; `model` = the engine does not list its model.
+ */
+export const requestReasons = ["tried", "backup", "other", "model"] as const;
+export type RequestReason = (typeof requestReasons)[number];
 
 export interface EngineSnapshot {
   readonly engine: string;
-  /**
-   * `healthy` = it could be chosen, else why not, in the words of `EngineState` and of its reasons; `tried`, `backup`
-   * and `other` (the request is bound to another engine) are true of this request alone.
-   */
-  readonly state:
-    | "healthy"
-    | "down"
-    | "draining"
-    | "starting"
-    | "ejected"
-    | "busy"
-    | "full"
-    | "tried"
-    | "backup"
-    | "other";
+  /** As everywhere. */
+  readonly state: EngineState;
+  readonly why?: EngineStateReport["why"] | RequestReason;
+  /** The engine could not be chosen; absent = it could. */
+  readonly isCandidate?: false;
   /** Requests of all workers there, and bytes of their prompts. */
   readonly inFlight: number;
   readonly promptBytes: number;

@@ -292,7 +292,7 @@ export class Pool implements PoolView {
   }
 
   #snapshotsOf(): EngineSnapshots {
-    this.#snapshots ??= new EngineSnapshots(this.engines, this.health, this.board);
+    this.#snapshots ??= new EngineSnapshots(this.engines, this);
     return this.#snapshots;
   }
 }

@@ -124,7 +124,7 @@ describe("a decision", () => {
     const engines = [
       { ...healthy, engine: "a", score: 1 },
       { ...healthy, engine: "b", score: 2.5 },
-      { ...healthy, engine: "c", state: "ejected" as const },
+      { ...healthy, engine: "c", state: "ejected", why: "failing", isCandidate: false } as const,
     ];
     const decision = { ...base, engines };
     expect(decisionText(decision)).toBe(

@@ -105,7 +105,9 @@ test("each attempt is explained, also one for which no engine was left", () => {
   expect(failed.status).toBe(502);
   const decisions = decisionsOf(failed);
   const statesOf = ({ engines }: Decision) =>
-    Object.fromEntries(engines.map((one) => [one.engine, "state" in one && one.state]));
+    Object.fromEntries(
+      engines.map((one) => [one.engine, "state" in one && (one.why ?? one.state)]),
+    );
   const tried: string[] = [];
   for (const decision of decisions) {
     expect(decision.leg).toBe("prefill");
@@ -126,7 +128,7 @@ test("each attempt is explained, also one for which no engine was left", () => {
   expect(next.status).toBe(502);
   const [none, ...more] = decisionsOf(next);
   expect([none!.chosen, more]).toEqual(["", []]);
-  expect(Object.values(statesOf(none!))).toEqual(["ejected", "ejected", "ejected"]);
+  expect(Object.values(statesOf(none!))).toEqual(["failing", "failing", "failing"]);
   world.expectNothingLeft();
 });
 

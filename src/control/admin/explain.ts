@@ -1,5 +1,7 @@
 /** Why the engines of a request were chosen, and how it ended. */
 import { z } from "zod";
+import { requestReasons } from "../../pool/engine-snapshot.ts";
+import { engineStateReasons, engineStates } from "../../pool/health/engine-state.ts";
 import { AdminError } from "./problem.ts";
 import { json } from "./response.ts";
 import type { AdminRoute } from "./route.ts";
@@ -64,7 +66,20 @@ const decisionSchema = named(
       .array(
         z.object({
           engine: z.string(),
-          state: z.string().optional(),
+          state: z.enum(engineStates).optional(),
+          why: z
+            .enum([...engineStateReasons, ...requestReasons])
+            .optional()
+            .describe(
+              [
+                "As of `/admin/engines`; or of this request: `tried` = it failed there, `backup` = others were free,",
+                "`other` = it was bound to another engine, `model` = the engine does not list its model.",
+              ].join(" "),
+            ),
+          isCandidate: z
+            .literal(false)
+            .optional()
+            .describe("It could not be chosen. Absent = it could."),
           inFlight: count.optional(),
           promptBytes: count.optional(),
           score: z.number().optional().describe("What the policy ranks by; the lowest is chosen."),
