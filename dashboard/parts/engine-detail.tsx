@@ -45,6 +45,13 @@ export function EngineDetail({ state, nowMs, pool, engine: name, close }: Detail
   );
 }
 
+const cacheTexts: Readonly<Record<FleetEngine["cache"], string>> = {
+  exact: "known exactly",
+  approximate: "known by what was sent there",
+  blind: "not known",
+  unused: "not asked for by the pool's policy",
+};
+
 type Fact = readonly [term: string, text: string];
 
 function factsOf(engine: FleetEngine, nowMs: number): Fact[] {
@@ -70,10 +77,23 @@ function factsOf(engine: FleetEngine, nowMs: number): Fact[] {
         ] as const)),
     ...(draining === undefined ? [] : ([["drains", draining.why]] as const)),
     ["named by", engine.sources.join(", ") || "no source any more"],
-    ["cache known", engine.cache],
+    ["its cache", cacheTexts[engine.cache]],
     ...(signal === undefined ? [] : ([["load signal", signal]] as const)),
     ["weight", numberText(engine.weight)],
+    ...modelFacts(engine),
   ];
+}
+
+/** Models and LoRA adapters apart, as far as they are told. */
+function modelFacts({ models = [], modelsUntold = 0 }: FleetEngine): Fact[] {
+  const names = (are: boolean) =>
+    models.filter(({ adapterOf }) => (adapterOf !== undefined) === are).map(({ name }) => name);
+  const facts = [
+    ["models", names(false).join(", ")],
+    ["adapters", names(true).join(", ")],
+    ["more of them", modelsUntold === 0 ? "" : numberText(modelsUntold)],
+  ] as const;
+  return facts.filter(([, text]) => text !== "");
 }
 
 function numbersOf(field: (of: Parameters<typeof loadOf>[3]) => number): Fact[] {

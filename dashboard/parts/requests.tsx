@@ -11,6 +11,7 @@ const lists = [
   { list: "slowToStart", title: "Slowest first token" },
   { list: "slowToEnd", title: "Longest" },
   { list: "failed", title: "Failed" },
+  { list: "clientFaults", title: "Client faults" },
 ] as const;
 type ListName = (typeof lists)[number]["list"];
 
@@ -19,7 +20,8 @@ const nothing: Readonly<Record<ListName, string>> = {
   recent: "No request has ended yet.",
   slowToStart: "No stream has ended in the last minutes.",
   slowToEnd: "No request has ended in the last minutes.",
-  failed: "No request has failed.",
+  failed: "No request has failed, but for those that are their client's fault.",
+  clientFaults: "No request was refused or given up by its client.",
 };
 
 export function Requests({ state }: { readonly state: PageState; readonly nowMs: number }) {

@@ -1,5 +1,6 @@
 /** A report as text for operators: what was found of each engine, of each pair, of the fleet, and what to do. */
 import { styleText } from "node:util";
+import { visibleIn, visibleJson } from "../observe/visible.ts";
 import { checkOf, type Finding, type FindingStatus, fleet, isGood, type Report } from "./report.ts";
 
 interface Mark {
@@ -22,7 +23,9 @@ export interface PrintOptions {
   readonly isColoured: boolean;
 }
 
-export function reportText(report: Report, { isColoured }: PrintOptions): string {
+export function reportText(given: Report, { isColoured }: PrintOptions): string {
+  // Findings repeat what engines have sent.
+  const report = visibleIn(given);
   const paint = (colour: Mark["colour"] | "bold", text: string) =>
     isColoured ? styleText(colour, text, { validateStream: false }) : text;
   const subjects = [...new Set(report.findings.map(({ about }) => about))];
@@ -90,5 +93,5 @@ export function reportJson(report: Report): string {
     findings.filter((finding) => finding.status === status).length;
   const counts = { ok: count("ok"), warn: count("warn"), fail: count("fail"), skip: count("skip") };
   const isFine = isGood(report);
-  return `${JSON.stringify({ good: isFine, counts, findings, ...rest }, null, 2)}\n`;
+  return visibleJson({ good: isFine, counts, findings, ...rest });
 }

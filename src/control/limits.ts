@@ -47,6 +47,9 @@ export const broadcastReadBytesMax = 1_048_576;
 export const broadcastResponseBytesMax = 65_536;
 /** Each engine has so long to respond when a client asks for omni_proxy's report of health. */
 export const omniHealthTimeoutMs = 1_000;
+/** Models and adapters that pages name of each engine, and of one alone. */
+export const engineModelsMax = 32;
+export const oneEngineModelsMax = 1_024;
 /** Changes of the configuration that one response lists. */
 export const configChangesMax = 1_000;
 /** Requests that were let in before the listener moved have so long to be responded to. */

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { type Calibration, calibrate, firstModel } from "../../lab/calibrate/index.ts";
 import { requestsOf } from "../../lab/calibrate/measure.ts";
 import { textTable } from "../../lab/results/text-table.ts";
+import { visibleIn, visibleJson } from "../../observe/visible.ts";
 import { systemClock } from "../../transport/clock.ts";
 import { systemRandom } from "../../transport/random.ts";
 import { print, printMessage } from "../print.ts";
@@ -48,7 +49,7 @@ async function run(given: string, switches: Switches): Promise<number> {
     const target = { ...engine, model, clock: systemClock, random: systemRandom };
     const found = await calibrate(target, { ...size, onResponse: () => progress.step() });
     progress.end();
-    print(json ? `${JSON.stringify(found.profile, null, 2)}\n` : textOf(found));
+    print(json ? visibleJson(found.profile) : textOf(visibleIn(found)));
     return 0;
   } catch (error) {
     progress.end();

@@ -10,7 +10,7 @@ import {
   withAdmin,
 } from "../admin/admin-command.ts";
 import { AdminFailure } from "../admin/admin-failure.ts";
-import { columns, duration, short } from "../admin/columns.ts";
+import { columns, duration, short, terminalWidth, wrapped } from "../admin/columns.ts";
 
 interface Health {
   readonly status: string;
@@ -68,7 +68,8 @@ function statusText(origin: string, said: Status): string {
   const { status, workers, pools, poolsWithoutFitEngine: needed = [] } = said;
   const unfit = [...needed, ...(said.sparedPoolsWithoutFitEngine ?? [])];
   const why = unfit.length > 0 ? ` (no fit engine in ${unfit.join(", ")})` : "";
-  const head = `${origin}: ${status}${why}, ${workers.alive} of ${workers.configured} workers\n\n`;
+  const width = terminalWidth();
+  const head = `${origin}: ${status}${why}, ${workers.alive} of ${workers.configured} workers`;
   const rows = pools.map(({ pool, policy, waiting, engines }) => {
     const sum = (of: (engine: EngineReport) => number) =>
       `${engines.reduce((total, engine) => total + of(engine), 0)}`;
@@ -85,9 +86,9 @@ function statusText(origin: string, said: Status): string {
       sum((one) => one.kvOpen),
     ];
   });
-  return (
-    head + columns([["pool", "policy", "engines", "in flight", "waiting", "KV held"], ...rows])
-  );
+  const heading = ["pool", "policy", "engines", "in flight", "waiting", "KV held"];
+  const fit = { width, cut: ["policy"], leftOut: ["KV held", "policy"] };
+  return `${wrapped(head, width)}\n${columns([heading, ...rows], fit)}`;
 }
 
 function enginesText(pools: readonly PoolReport[]): string {
@@ -101,6 +102,7 @@ function enginesText(pools: readonly PoolReport[]): string {
     "first byte",
     "service",
     "failures",
+    "models",
   ];
   const rows = pools.flatMap(({ pool, engines }) =>
     engines.map((one) => [
@@ -113,10 +115,28 @@ function enginesText(pools: readonly PoolReport[]): string {
       duration(one.firstByteMs),
       duration(one.serviceMs),
       `${one.failures}`,
+      modelsText(one),
     ]),
   );
-  return columns([heading, ...rows]);
+  return columns([heading, ...rows], {
+    width: terminalWidth(),
+    cut: ["models"],
+    leftOut: ["service", "first byte", "prompt tokens", "KV", "models", "failures"],
+  });
 }
+
+/** `llama, my-adapter, 3 more`: models before adapters. */
+function modelsText({ models, modelsUntold = 0 }: EngineReport): string {
+  if (models === undefined) return "";
+  const base = models.filter(({ adapterOf }) => adapterOf === undefined);
+  const names = [...base, ...models.filter(({ adapterOf }) => adapterOf !== undefined)]
+    .slice(0, namedModelsMax)
+    .map(({ name }) => name);
+  const more = models.length + modelsUntold - names.length;
+  return [...names, ...(more > 0 ? [`${more} more`] : [])].join(", ") || "none";
+}
+
+const namedModelsMax = 3;
 
 /** `ejected (failing)`. */
 export function stateText({ state, why, draining }: EngineReport): string {

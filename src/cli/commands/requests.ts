@@ -9,12 +9,13 @@ import {
   show,
   withAdmin,
 } from "../admin/admin-command.ts";
-import { columns, duration } from "../admin/columns.ts";
+import { columns, duration, terminalWidth } from "../admin/columns.ts";
 
 const lists = {
   recent: "recent",
   running: "running",
   failed: "failed",
+  "client-faults": "clientFaults",
   "slow-to-start": "slowToStart",
   "slow-to-end": "slowToEnd",
 } as const;
@@ -39,7 +40,8 @@ export function requestsCommand(onCode: (code: number) => void): Command {
       withAdmin(switches, onCode, async (client) => {
         const all = await client.get<Lists>("GET", "/admin/requests");
         const requests = all[lists[switches.list]] ?? [];
-        show(switches, { requests }, (said) => listText(said.requests));
+        const apart = switches.list === "failed" ? (all.clientFaults?.length ?? 0) : 0;
+        show(switches, { requests }, (said) => listText(said.requests) + apartText(apart));
         return exitCodes.done;
       }),
     );
@@ -58,6 +60,16 @@ export function explainCommand(onCode: (code: number) => void): Command {
     );
 }
 
+/** @param count of those that are their clients' fault */
+function apartText(count: number): string {
+  if (count === 0) return "";
+  const how =
+    count === 1
+      ? "1 request that was its client's fault"
+      : `${count} that were their clients' fault`;
+  return `(not listed here: ${how}; see --list client-faults)\n`;
+}
+
 function listText(requests: readonly RequestRecord[]): string {
   const rows = requests.map((one) => [
     one.at.slice(11, 23),
@@ -70,10 +82,12 @@ function listText(requests: readonly RequestRecord[]): string {
     duration(one.endMs),
   ]);
   if (rows.length === 0) return "no requests\n";
-  return columns([
-    ["came", "id", "path", "status", "outcome", "waited", "first byte", "end"],
-    ...rows,
-  ]);
+  const heading = ["came", "id", "path", "status", "outcome", "waited", "first byte", "end"];
+  return columns([heading, ...rows], {
+    width: terminalWidth(),
+    cut: ["path"],
+    leftOut: ["waited", "first byte", "path", "end", "came"],
+  });
 }
 
 function outcomeText({ outcome, waitsFor }: RequestRecord): string {
@@ -108,7 +122,10 @@ function legsText(legs: readonly LegTimes[]): string {
     duration(endMs),
     status === 0 ? "" : `${status}`,
   ]);
-  return columns([["leg", "engine", "sent", "head", "end", "status"], ...rows]);
+  return columns([["leg", "engine", "sent", "head", "end", "status"], ...rows], {
+    width: terminalWidth(),
+    leftOut: ["head", "sent"],
+  });
 }
 
 function decisionText({
@@ -121,16 +138,17 @@ function decisionText({
 }: Explained["decisions"][number]): string {
   const rows = engines.map((one) => {
     const { score } = one;
-    const { state = "", inFlight } = one as Partial<EngineSnapshot>;
+    const { state = "", why, inFlight } = one as Partial<EngineSnapshot>;
     return [
       one.engine === chosen ? "*" : "",
       one.engine,
-      state,
+      why === undefined ? state : `${state} (${why})`,
       inFlight === undefined ? "" : `${inFlight}`,
       score === undefined ? "" : `${Math.round(score * 1_000) / 1_000}`,
     ];
   });
   const more = untold > 0 ? `and ${untold} more engines\n` : "";
-  const table = columns([["", "engine", "state", "in flight", "score"], ...rows]);
+  const heading = ["", "engine", "state", "in flight", "score"];
+  const table = columns([heading, ...rows], { width: terminalWidth(), leftOut: ["in flight"] });
   return `\n${leg}: ${chosen || "no engine"} of pool ${pool}, by ${policy}\n${table}${more}`;
 }

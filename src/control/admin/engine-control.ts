@@ -8,6 +8,7 @@ import { didYouMean } from "../../config/problems/suggest.ts";
 import { readEngineList } from "../../config/yaml/engine-list.ts";
 import { namedEnginesMax, poolEnginesMax } from "../../limits.ts";
 import { addressKeyOf } from "../discovery/sources/merge.ts";
+import { oneEngineModelsMax } from "../limits.ts";
 import type { AdminSource } from "./admin-source.ts";
 import {
   type EngineReport,
@@ -134,15 +135,15 @@ export function poolName({ params: { pool = "" }, source }: AdminCall): string {
   throw unknownPool(pool, known);
 }
 
-async function poolOf(call: AdminCall): Promise<PoolReport> {
+async function poolOf(call: AdminCall, modelsMax?: number): Promise<PoolReport> {
   const name = poolName(call);
-  const pools = await reportsOf(call.source, call.clock.wallMs());
+  const pools = await reportsOf(call.source, call.clock.wallMs(), modelsMax);
   return pools.find(({ pool }) => pool === name)!;
 }
 
 /** Those that the path names: one engine, or the ranks behind an address. */
 async function enginesOf(call: AdminCall): Promise<EngineReport[]> {
-  const { pool, engines } = await poolOf(call);
+  const { pool, engines } = await poolOf(call, oneEngineModelsMax);
   const { engine: address = "" } = call.params;
   const ones = engines.filter(({ engine }) => [engine, addressOf(engine)].includes(address));
   if (ones.length === 0) throw unknownEngine(pool, address, engines);

@@ -7,6 +7,7 @@ import type { Pool } from "../../pool/pool.ts";
 import { engineIdentity } from "../../pool/slots.ts";
 import type { QueueState } from "../../queue/pool-queues.ts";
 import type { Drain } from "../discovery/drains.ts";
+import { engineModelsMax } from "../limits.ts";
 import type { SignalState } from "../polling/load-poller.ts";
 import type { AdminSource } from "./admin-source.ts";
 import { count, milliseconds, named, timestamp } from "./schemas.ts";
@@ -48,8 +49,20 @@ export const engineReportSchema = named(
     others: z.number().optional().describe("External requests: those that are not this proxy's."),
     kvUse: z.number().optional().describe("Share of its KV cache in use, if it reports that."),
     cache: z
-      .enum(["exact", "approximate", "blind"])
-      .describe("How well the proxy knows what it has cached."),
+      .enum(["exact", "approximate", "blind", "unused"])
+      .describe(
+        "How well the proxy knows what it has cached. `unused` = its pool does not go by that.",
+      ),
+    models: z
+      .array(
+        z.object({
+          name: z.string(),
+          adapterOf: z.string().optional().describe("Of a LoRA adapter: its model."),
+        }),
+      )
+      .optional()
+      .describe("What it lists. Absent = it is not asked, or has not said."),
+    modelsUntold: count.optional().describe("Of those, how many are left out here."),
     kvOpen: count.describe("Prefills whose KV cache it may hold still."),
     sources: z
       .array(z.string())
@@ -78,9 +91,13 @@ export const poolReportSchema = named(
 );
 export type PoolReport = Readonly<z.output<typeof poolReportSchema>>;
 
-/** The pools and engines as they are now. */
-export async function reportsOf(source: AdminSource, nowMs: number): Promise<PoolReport[]> {
-  return poolReports(source, await source.queue(), nowMs);
+/** The pools and engines as they are now. @param modelsMax names of each engine's models */
+export async function reportsOf(
+  source: AdminSource,
+  nowMs: number,
+  modelsMax = engineModelsMax,
+): Promise<PoolReport[]> {
+  return poolReports(source, await source.queue(), nowMs, modelsMax);
 }
 
 /** @param nowMs since the epoch */
@@ -88,13 +105,14 @@ export function poolReports(
   { pools, signals, discovery }: Pick<AdminSource, "pools" | "signals" | "discovery">,
   { caches, queues }: QueueState,
   nowMs: number,
+  modelsMax: number,
 ): PoolReport[] {
   const { drains } = discovery;
   const waitingOf = new Map(queues.map(({ pool, waiting }) => [pool, waiting]));
   const knowledge = new Map(caches.map((one) => [`${one.pool} ${one.engine}`, one.knowledge]));
   return pools.map((pool) => {
-    // Without a prefill queue, a policy that uses prompt blocks knows what was sent where; any other one knows nothing.
-    const otherwise = pool.usesBlocks ? "approximate" : "blind";
+    // Without a prefill queue, a policy that uses prompt blocks knows what was sent where; any other one does not ask.
+    const otherwise: EngineReport["cache"] = pool.usesBlocks ? "approximate" : "unused";
     const sources = discovery.sourcesOf(pool.name);
     const engines = pool.engines.map((engine) => {
       const { name, index, slot } = engine;
@@ -113,6 +131,7 @@ export function poolReports(
         ...ejectionOf(pool, engine),
         ...signalOf(pool, engine, signals),
         cache: knowledge.get(`${pool.name} ${name}`) ?? otherwise,
+        ...modelsOf(engine, modelsMax),
         kvOpen: board.kv.openOf(slot),
         sources: sources.get(engine.address.key) ?? [],
         ...drainOf(engine, drains.get(engineIdentity(pool.name, name))),
@@ -126,6 +145,17 @@ export function poolReports(
       engines,
     };
   });
+}
+
+function modelsOf({ models }: Engine, max: number): Partial<EngineReport> {
+  if (models === undefined) return {};
+  const untold = models.length - max;
+  return {
+    models: models
+      .slice(0, max)
+      .map(({ id, parent }) => ({ name: id, ...(parent && { adapterOf: parent }) })),
+    ...(untold > 0 && { modelsUntold: untold }),
+  };
 }
 
 function drainOf({ isDraining }: Engine, drain: Drain | undefined): Partial<EngineReport> {

@@ -1,5 +1,6 @@
 /** What is served: servers, their routes and pools, as resolved with what was discovered. */
 import { z } from "zod";
+import { modelEntries } from "../../config/model-routes.ts";
 import { policyLabel } from "../../config/schema/pool/short-form.ts";
 import type { Config, RouteConfig, ServerConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
@@ -9,23 +10,42 @@ import { json } from "./response.ts";
 import type { AdminRoute } from "./route.ts";
 import { count, named } from "./schemas.ts";
 
+/** Where requests go: of all models of a route, or of one. */
+const placeSchema = z.object({
+  dialect: z.string().optional().describe("Of a prefill. `auto` = not detected yet."),
+  pools: z
+    .object({
+      encode: z.string().optional(),
+      prefill: z.array(z.string()).optional(),
+      decode: z.array(z.string()).describe("Without a prefill: for whole requests."),
+    })
+    .describe("As far as the configuration alone determines it."),
+});
+
+const modelSchema = named(
+  "RouteModel",
+  z.object({
+    model: z
+      .string()
+      .describe("A name, `name*`, an expression after `~`, or `auto` = what the engines list."),
+    engineModel: z.string().optional().describe("The name by which its engines know it."),
+    weight: count.describe("Share of the requests among entries of one model. 0 = none."),
+    ...placeSchema.shape,
+  }),
+);
+
 const routeSchema = named(
   "Route",
   z.object({
     match: z.string().describe("The kind of match and the path, such as `prefix /`."),
     internal: z.boolean().describe("Not for clients."),
-    dialect: z
-      .string()
-      .optional()
-      .describe("Of a route with a prefill. `auto` = not detected yet."),
-    pools: z
-      .object({
-        encode: z.string().optional(),
-        prefill: z.array(z.string()).optional(),
-        decode: z.array(z.string()).describe("Of a route without a prefill: for whole requests."),
-      })
-      .describe("Of all models of the route, as far as the configuration alone determines it."),
+    ...placeSchema.shape,
     target: z.string().optional().describe("A template of a URL, where no pool is named."),
+    models: z
+      .array(modelSchema)
+      .optional()
+      .describe("Absent = the route has one model. Else what each of them has of the above."),
+    aliases: z.record(z.string(), z.string()).optional().describe("Other names of its models."),
   }),
 );
 
@@ -83,22 +103,39 @@ function routeOf(
   server: ServerConfig,
   route: RouteConfig,
 ): z.input<typeof routeSchema> {
-  const { match, internal, target } = route;
+  const { match, internal, modelAliases } = route;
   const parts = routeParts(config, server, route);
+  const entries = modelEntries(route);
+  return {
+    match: `${match.kind} ${match.path}`,
+    internal,
+    ...placeOf(parts),
+    ...(route.target && "url" in route.target && { target: maskText(route.target.url) }),
+    ...(entries.length > 0 && {
+      models: entries.map(({ model, engineModel, weight }, index) => ({
+        model,
+        ...(engineModel !== undefined && { engineModel }),
+        weight,
+        ...placeOf([parts[index]!]),
+      })),
+    }),
+    ...(Object.keys(modelAliases).length > 0 && { aliases: modelAliases }),
+  };
+}
+
+/** Of all these together. */
+function placeOf(parts: readonly RouteParts[]): z.input<typeof placeSchema> {
   const pools = (of: (one: RouteParts) => readonly string[]) => [...new Set(parts.flatMap(of))];
   const encode = pools((one) => one.encode);
   const prefill = pools((one) => one.prefill);
   const split = parts.filter((one) => one.route.prefill !== undefined);
   const dialects = [...new Set(split.map((one) => one.route.dialect))];
   return {
-    match: `${match.kind} ${match.path}`,
-    internal,
     ...(split.length > 0 && { dialect: dialects.join(", ") }),
     pools: {
       ...(encode.length > 0 && { encode: encode.join(", ") }),
       ...(split.length > 0 && { prefill }),
       decode: pools((one) => [...one.decode, ...one.whole]),
     },
-    ...(target && "url" in target && { target: maskText(target.url) }),
   };
 }

@@ -64,7 +64,7 @@ export const engineMetrics = {
   cacheKnowledge: gauge(
     "engine_cache_knowledge",
     [...byEngine, "state"],
-    "1 for the state of knowledge about what the engine has cached: exact, approximate or blind.",
+    "1 for the state of knowledge about what the engine has cached: exact, approximate or blind, if that is used.",
   ),
   ejected: gauge("engine_ejected", byEngine, "1 if the engine is ejected now."),
   ejections: counter(

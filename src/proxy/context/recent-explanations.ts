@@ -1,6 +1,6 @@
 /**
  * The requests of one worker that operators can ask for: the last ones, and of those that have ended the slowest and
- * those that failed. Rings and short lists: the oldest makes room.
+ * those that failed, through their client's fault or another's. Rings and short lists: the oldest makes room.
  */
 import { listedRequestsMax } from "../../limits.ts";
 import type { Explanation } from "./explanation.ts";
@@ -9,6 +9,7 @@ import { Slowest } from "./slowest.ts";
 export class RecentExplanations {
   readonly #ring: Ring;
   readonly #failed = new Ring(listedRequestsMax);
+  readonly #clientFaults = new Ring(listedRequestsMax);
   readonly #slowestStart = new Slowest();
   readonly #longest = new Slowest();
 
@@ -25,9 +26,10 @@ export class RecentExplanations {
   }
 
   /** Of those that were added. @param nowMs of the monotonic clock */
-  ended(explanation: Explanation, nowMs: number): void {
+  ended(explanation: Explanation, nowMs: number, isClientFault: boolean): void {
     const { isStream, firstByteMs, endMs, hasFailed } = explanation;
     if (hasFailed) this.#failed.add(explanation);
+    if (isClientFault) this.#clientFaults.add(explanation);
     if (isStream && firstByteMs >= 0) this.#slowestStart.add(explanation, firstByteMs, nowMs);
     this.#longest.add(explanation, endMs, nowMs);
   }
@@ -38,6 +40,7 @@ export class RecentExplanations {
     return (
       this.#ring.newestFirst().find(isIt) ??
       this.#failed.newestFirst().find(isIt) ??
+      this.#clientFaults.newestFirst().find(isIt) ??
       [...this.#slowestStart.all(), ...this.#longest.all()].find(isIt)
     );
   }
@@ -55,6 +58,11 @@ export class RecentExplanations {
   /** The last ones first. */
   failed(): readonly Explanation[] {
     return this.#failed.newestFirst();
+  }
+
+  /** The last ones first. */
+  clientFaults(): readonly Explanation[] {
+    return this.#clientFaults.newestFirst();
   }
 
   /** Streams whose first byte took longest, and what took longest in all; the slowest first. */

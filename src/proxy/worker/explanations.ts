@@ -2,7 +2,7 @@
 import { listedRequestsMax } from "../../limits.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { Explanation } from "../context/explanation.ts";
-import { hasFailed } from "../context/has-failed.ts";
+import { hasFailed, isClientFault } from "../context/has-failed.ts";
 import { RecentExplanations } from "../context/recent-explanations.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestRecord } from "../context/request-record.ts";
@@ -18,6 +18,7 @@ export interface RequestLists {
   /** The last ones first. */
   readonly recent: readonly RequestRecord[];
   readonly failed: readonly RequestRecord[];
+  readonly clientFaults: readonly RequestRecord[];
   /** The slowest first: to the first byte of a stream, and to the end. */
   readonly slowToStart: readonly RequestRecord[];
   readonly slowToEnd: readonly RequestRecord[];
@@ -64,7 +65,7 @@ export class Explanations {
       hasFailed: hasFailed(context),
       tokens: tokenCounts(context),
     });
-    recent.ended(explanation, this.#clock.nowMs());
+    recent.ended(explanation, this.#clock.nowMs(), isClientFault(context));
   }
 
   find(requestId: string): Explanation | undefined {
@@ -82,6 +83,7 @@ export class Explanations {
       running: recordsOf(recent.running().slice(0, listedRequestsMax)),
       recent: recordsOf(ended.slice(0, listedRequestsMax)),
       failed: recordsOf(recent.failed()),
+      clientFaults: recordsOf(recent.clientFaults()),
       slowToStart: recordsOf(toStart),
       slowToEnd: recordsOf(toEnd),
       flows: flowsOf(ended, this.#clock.wallMs()),

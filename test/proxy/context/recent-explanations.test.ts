@@ -52,11 +52,13 @@ it("requests under way are found, and not listed as ended", () => {
 
 describe("of requests that have left the ring", () => {
   const kept = new RecentExplanations(1);
-  const add = (one: Explanation, nowMs = 0) => {
+  const add = (one: Explanation, nowMs = 0, isClientFault = false) => {
     kept.add(one);
-    kept.ended(one, nowMs);
+    kept.ended(one, nowMs, isClientFault);
   };
   const failed = ended("failed", { hasFailed: true });
+  const refused = ended("refused");
+  add(refused, 0, true);
   const late = ended("late", { firstByteMs: 5_000, endMs: 6_000 });
   const long = ended("long", { endMs: 90_000, isStream: false });
   for (const one of [failed, late, long]) add(one);
@@ -66,7 +68,8 @@ describe("of requests that have left the ring", () => {
 
   it("those that failed and the slowest are still found", () => {
     expect(kept.failed()).toEqual([failed]);
-    for (const one of [failed, late, long]) expect(kept.find(one.requestId)).toBe(one);
+    expect(kept.clientFaults()).toEqual([refused]);
+    for (const one of [failed, refused, late, long]) expect(kept.find(one.requestId)).toBe(one);
     expect(kept.find("3")).toBeUndefined();
   });
 

@@ -53,10 +53,11 @@ function poolOf({ pool, policy, waiting, engines }: PoolReport, role: Role, watc
 
 function engineOf(pool: string, report: EngineReport, watch: EngineWatch): FleetEngine {
   const { engine, state, why, weight, ejection, isUnhealthy } = report;
-  const { signal, cache, sources, draining } = report;
+  const { signal, cache, sources, draining, models, modelsUntold = 0 } = report;
   const seen = watch.of(pool, engine);
   return {
     ...{ engine, state, weight, cache, sources, sinceMs: seen?.sinceMs ?? 0 },
+    ...(models !== undefined && { models, modelsUntold }),
     ...(why !== undefined && { why }),
     ...(ejection !== undefined && { ejection }),
     ...(isUnhealthy !== undefined && { isUnhealthy }),

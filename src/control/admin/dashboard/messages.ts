@@ -109,13 +109,23 @@ export interface FleetEngine extends EngineStateReport {
   readonly ejection?: { readonly reason: string; readonly until: string } | undefined;
   readonly isUnhealthy?: boolean;
   readonly signal?: "live" | "dead";
-  readonly cache: CacheKnowledge;
+  /** `unused`: its pool does not go by what engines have cached. */
+  readonly cache: CacheKnowledge | "unused";
+  /** What it lists; absent = it is not asked. */
+  readonly models?: readonly EngineModel[];
+  readonly modelsUntold?: number;
   readonly sources: readonly string[];
   readonly draining?: { readonly why: "operator" | "removed" | "source" } | undefined;
   /** Since when it is in its state, as far as this process has seen. */
   readonly sinceMs: number;
   /** The failures since the last quiet time; absent = it has had none. */
   readonly burst?: Burst;
+}
+
+export interface EngineModel {
+  readonly name: string;
+  /** Of a LoRA adapter: its model. */
+  readonly adapterOf?: string | undefined;
 }
 
 /** Failures of an engine's requests that came one after the other. */

@@ -5,7 +5,7 @@ import type { RequestLists } from "../../../proxy/worker/explanations.ts";
 import type { RequestsMessage } from "./messages.ts";
 
 export function requestsOf(byWorker: readonly RequestLists[]): RequestsMessage {
-  const all = (list: "recent" | "running" | "failed" | "slowToStart" | "slowToEnd", first: Order) =>
+  const all = (list: Exclude<keyof RequestLists, "flows">, first: Order) =>
     byWorker
       .flatMap((lists) => lists[list])
       .sort(first)
@@ -14,6 +14,7 @@ export function requestsOf(byWorker: readonly RequestLists[]): RequestsMessage {
     running: all("running", (a, b) => b.at.localeCompare(a.at)),
     recent: all("recent", byEnd),
     failed: all("failed", byEnd),
+    clientFaults: all("clientFaults", byEnd),
     slowToStart: all("slowToStart", (a, b) => b.firstByteMs - a.firstByteMs),
     slowToEnd: all("slowToEnd", (a, b) => b.endMs - a.endMs),
     flows: byWorker.flatMap(({ flows }) => flows),

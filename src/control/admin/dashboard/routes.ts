@@ -17,14 +17,16 @@ export const dashboardRoutes: readonly AdminRoute[] = [
     method: "GET",
     path: "/admin/requests",
     id: "listRequests",
-    summary: "The last requests that have ended, the slowest, and those that failed.",
+    summary:
+      "The last requests that have ended, the slowest, and those that failed, apart by whose fault it was.",
     responses: {
       200: named(
         "Requests",
         z.object({
           running: list("Those that go on or wait. The last ones first."),
           recent: list("The last ones first."),
-          failed: list("The last ones first."),
+          failed: list("Through no fault of their client. The last ones first."),
+          clientFaults: list("Refused, or given up by their client. The last ones first."),
           slowToStart: list("Streams whose first byte took longest, of the last minutes."),
           slowToEnd: list("What took longest in all, of the last minutes."),
           flows: z

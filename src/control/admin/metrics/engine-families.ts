@@ -86,6 +86,7 @@ function writeStates(out: Exposition, pools: readonly PoolReport[]): void {
   }
   const cacheFamily = out.family(engineMetrics.cacheKnowledge);
   for (const { report, labels } of engines) {
+    if (report.cache === "unused") continue;
     for (const state of cacheStates) {
       cacheFamily.add({ ...labels, state }, Number(report.cache === state));
     }
