@@ -131,7 +131,8 @@ function assertWorkDone(
   if (wrk.socketErrors + wrk.statusErrors + wrk.timeouts > 0) wrong("errors under load");
   if (count.decode < wrk.requests) wrong("answers without a decode");
   if (!rival.disaggregates) return;
-  if (count.prefill < count.decode) wrong("decodes without a prefill");
+  // On a busy machine requests of the warm-up may be between their legs when the counts start.
+  if (count.prefill + scenario.connections < count.decode) wrong("decodes without a prefill");
   if (count.prefillWrong + count.decodeWithoutKv > 0) wrong("a hand-off was wrong");
 }
 

@@ -43,11 +43,20 @@ function choose(): Choice {
       rivals: { type: "string", default: "nginx,bun,node,bun-defaults" },
       scenarios: { type: "string", default: [...SCENARIOS.map((s) => s.id), ...EXTRAS].join(",") },
       rounds: { type: "string" },
+      attempts: { type: "string" },
     },
   });
   const plan = values.short ? SHORT : FULL;
-  const rounds = values.rounds === undefined ? plan.rounds : Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a positive number");
+  const [rounds, attempts] = (
+    [
+      ["rounds", plan.rounds],
+      ["attempts", plan.attempts],
+    ] as const
+  ).map(([name, usual]) => {
+    const count = values[name] === undefined ? usual : Number(values[name]);
+    if (Number.isInteger(count) && count >= 1) return count;
+    throw new Error(`--${name} takes a positive number`);
+  }) as [number, number];
   if (values.short && values.write) throw new Error("--write needs the full run, not --short");
   const rivals = values.rivals.split(",").map((id) => {
     const rival = RIVALS.find((each) => each.id === id);
@@ -58,7 +67,13 @@ function choose(): Choice {
   const parts = values.scenarios.split(",");
   const unknown = parts.find((part) => !known.includes(part));
   if (unknown !== undefined) throw new Error(`no scenario ${unknown}: ${known}`);
-  return { plan: { ...plan, rounds }, rivals, parts, json: values.json, write: values.write };
+  return {
+    plan: { ...plan, rounds, attempts },
+    rivals,
+    parts,
+    json: values.json,
+    write: values.write,
+  };
 }
 
 /** Those that this machine has and that do the work; a rival that is here and answers wrongly ends the run. */

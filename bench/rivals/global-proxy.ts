@@ -13,6 +13,7 @@ import {
   start,
   waitForPort,
 } from "../process.ts";
+import { openPages, startCollector } from "./observers.ts";
 import type { Rival, RunningRival } from "./rival.ts";
 import { seedConfiguration } from "./seed-conf.ts";
 
@@ -22,22 +23,33 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const BEFORE = process.env["GLOBAL_PROXY_BEFORE"];
 export const BUN: string = `${ROOT}node_modules/.bin/bun`;
 
+/** Of the dashboard. */
+const pagesOpen = 3;
+
 type Runtime = "bun" | "node";
 /**
- * How it is configured: by flags with the policy of the original, the same with metrics counted (they are not where
- * nobody can read them), by flags alone, or with the seed's file.
+ * How it is configured: by flags with the policy of the original; the same with metrics counted (they are not where
+ * nobody can read them), with the admin listener and three pages of its dashboard open, or with traces of 1 % or of
+ * all requests; by flags alone, or with the seed's file.
  */
-type Form = "length_balance" | "metrics" | "defaults" | "nginx.conf";
+type Form = "length_balance" | Watched | "defaults" | "nginx.conf";
+type Watched = "metrics" | "admin" | "traces-1" | "traces-100";
 
 const idEnds: Readonly<Record<Form, string>> = {
   length_balance: "",
   metrics: "-metrics",
+  admin: "-admin",
+  "traces-1": "-traces-1",
+  "traces-100": "-traces-100",
   defaults: "-defaults",
   "nginx.conf": "-conf",
 };
 const titleEnds: Readonly<Record<Form, string>> = {
   length_balance: "",
   metrics: ", metrics",
+  admin: ", admin and 3 pages",
+  "traces-1": ", traces of 1 %",
+  "traces-100": ", all traces",
   defaults: ", prefill queue",
   "nginx.conf": ", seed's nginx.conf",
 };
@@ -58,20 +70,34 @@ async function startGlobalProxy(
   writeFileSync(file, seedConfiguration(port, engine));
   const policy = ["--prefill-policy", "length_balance", "--decode-policy", "length_balance"];
   const engines = ["--prefill", engine.prefillUrl, "--decode", engine.decodeUrl];
-  const counts = form === "metrics" ? [...policy, "--metrics", "0"] : [];
-  const flags = [...engines, ...(form === "length_balance" ? policy : counts)];
+  const adminPort = await freePort();
+  const collector = form.startsWith("traces") ? await startCollector() : undefined;
+  const traces = ["--otlp-traces-endpoint", collector?.url ?? "", "--trace-sample-ratio"];
+  const more: Readonly<Record<Form, readonly string[]>> = {
+    length_balance: policy,
+    metrics: [...policy, "--metrics", "0"],
+    admin: [...policy, "--admin", String(adminPort)],
+    "traces-1": [...policy, ...traces, "0.01"],
+    "traces-100": [...policy, ...traces, "1"],
+    defaults: [],
+    "nginx.conf": [],
+  };
+  const flags = [...engines, ...more[form]];
   const args =
     form === "nginx.conf"
       ? ["-p", prefix, "-c", file]
       : [...flags, "--listen", `127.0.0.1:${port}`];
   const started = start(PROXY_CORE, commandIn(root), args, { GLOBAL_PROXY_RUNTIME: runtime });
   await waitForPort(started, port);
+  const pages = form === "admin" ? await openPages(adminPort, pagesOpen) : undefined;
   return {
     port,
     pids: () => processTree(started.pid),
     output: () => started.output(),
     stop: async () => {
+      pages?.close();
       await started.stop();
+      collector?.close();
       rmSync(prefix, { recursive: true, force: true });
     },
   };
@@ -102,7 +128,7 @@ function globalProxy(runtime: Runtime, form: Form, root = ROOT): Rival {
   };
 }
 
-const forms: readonly Form[] = ["length_balance", "metrics", "defaults", "nginx.conf"];
+const forms = Object.keys(idEnds) as Form[];
 const roots: readonly string[] = BEFORE === undefined ? [ROOT] : [ROOT, BEFORE];
 
 export const globalProxies: readonly Rival[] = roots.flatMap((root) =>
