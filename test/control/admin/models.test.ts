@@ -15,7 +15,7 @@ const pool = (policy: string) => ({
   policy: { name: policy as "least_conn" },
 });
 const config = configSchema.parse({
-  pools: { p: pool("least_conn"), d: pool("least_conn"), whole: pool("prefix_affinity") },
+  pools: { p: pool("least_conn"), d: pool("least_conn"), whole: pool("prefix_cache_affinity") },
   servers: [
     {
       listen: [{ port: 1 }],
