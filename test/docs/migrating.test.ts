@@ -24,6 +24,23 @@ const blocks = (page: string, language: string) =>
     ([, text]) => text!,
   );
 
+const commandsOf = (page: string) =>
+  blocks(page, "sh").flatMap((text) =>
+    text
+      .replaceAll(/^#.*\n/gm, "")
+      .replaceAll(/\s*\\\n\s*/g, " ")
+      .split("\n")
+      .filter((line) => line.startsWith("global-proxy --")),
+  );
+const configurationsOf = (page: string) =>
+  blocks(page, "yaml").filter((block) => block.includes("servers:"));
+
+test("there is something to try", () => {
+  const all = pages.map(([, page]) => page);
+  expect(all.flatMap(commandsOf).length).toBeGreaterThan(1);
+  expect(all.flatMap(configurationsOf).length).toBeGreaterThan(1);
+});
+
 /** What stands for this proxy in the tables: the second column. */
 function ours(page: string): string[] {
   const rows = [...page.matchAll(/^\|.*\|$/gm)].map(([row]) => row.split(/(?<!\\)\|/));
@@ -38,14 +55,7 @@ describe.each(pages)("%s", (_, page) => {
   });
 
   test("its commands are accepted", () => {
-    const lines = blocks(page, "sh").flatMap((text) =>
-      text
-        .replaceAll(/^#.*\n/gm, "")
-        .replaceAll("\\\n", " ")
-        .split("\n")
-        .filter((line) => line.startsWith("global-proxy --")),
-    );
-    for (const line of lines) {
+    for (const line of commandsOf(page)) {
       const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(
         ([, quoted, word]) => quoted ?? word!,
       );
@@ -57,7 +67,7 @@ describe.each(pages)("%s", (_, page) => {
   });
 
   test("its configurations load", () => {
-    for (const text of blocks(page, "yaml").filter((block) => block.includes("servers:"))) {
+    for (const text of configurationsOf(page)) {
       expect(configSchema.safeParse(parse(text)).error).toBeUndefined();
     }
     for (const text of blocks(page, "nginx")) {
