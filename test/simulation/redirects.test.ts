@@ -92,15 +92,16 @@ describe("of flags and YAML", () => {
 });
 
 describe("as in nginx.conf", () => {
-  const route: Partial<Route> = { byEndpoint: false, engineControl: true };
+  const absoluteRedirects = { host: "request", port: false } as const;
+  const route: Partial<Route> = { byEndpoint: false, engineControl: true, absoluteRedirects };
 
   it("the text of proxy_pass becomes the location, as an absolute URL", () => {
     expect(redirected("Location: http://decode/v1/models", route).location).toBe(
-      "http://gw.example:8080/v1/models",
+      "http://gw.example/v1/models",
     );
     const under = { ...route, match: { path: "/llm/" }, target: { pool: "decode", uri: "/v1/" } };
     expect(redirected("Location: http://decode/v1/models", under, "/llm/x").location).toBe(
-      "http://gw.example:8080/llm/models",
+      "http://gw.example/llm/models",
     );
     expect(redirected("Refresh: 1; url=http://decode/a", route).refresh).toBe("1; url=/a");
   });
@@ -123,9 +124,9 @@ describe("as in nginx.conf", () => {
     ];
     const of = (value: string) =>
       redirected(`Location: ${value}`, { ...route, redirects }).location;
-    expect(of("http://gw.example/a/1")).toBe("http://gw.example:8080/b/1");
+    expect(of("http://gw.example/a/1")).toBe("http://gw.example/b/1");
     expect(of("HTTP://X12/c")).toBe("http://y.example/12/c");
-    expect(of("http://decode/d")).toBe("http://gw.example:8080/d");
+    expect(of("http://decode/d")).toBe("http://gw.example/d");
     expect(of("http://other/")).toBe("http://other/");
   });
 });

@@ -1,6 +1,7 @@
 /** Checks of what a route makes of responses. */
 import type { ConfigPath } from "../problems/fault.ts";
 import type { RouteConfig } from "../schema/schema.ts";
+import { isCookieFlag } from "../values/cookie-flag.ts";
 import { isHeaderName } from "../values/header-name.ts";
 import type { CheckContext } from "./context.ts";
 
@@ -29,6 +30,25 @@ export function checkResponses(
     if (from.startsWith("~")) texts.regex([...at, "from"], from.replace(/^~\*?/, ""));
     else texts.template([...at, "from"], from);
     texts.template([...at, "to"], to);
+  });
+  for (const key of ["domains", "paths"] as const) {
+    route.cookies?.[key].forEach(({ from, to }, index) => {
+      const at = [...path, "cookies", key, index];
+      if (from.startsWith("~")) texts.regex([...at, "from"], from.replace(/^~\*?/, ""));
+      else texts.template([...at, "from"], from);
+      texts.template([...at, "to"], to);
+    });
+  }
+  route.cookies?.flags.forEach(({ cookie, set }, index) => {
+    const at = [...path, "cookies", "flags", index];
+    if (cookie.startsWith("~")) texts.regex([...at, "cookie"], cookie.slice(1));
+    else texts.template([...at, "cookie"], cookie);
+    set.forEach((flag, place) => {
+      texts.template([...at, "set", place], flag);
+      if (!(flag.includes("$") || isCookieFlag(flag.toLowerCase()))) {
+        faults.emerg([...at, "set", place], `"${flag}" is no flag of a cookie`);
+      }
+    });
   });
   route.errorPages.forEach(({ uri }, index) => {
     texts.template([...path, "errorPages", index, "uri"], uri);

@@ -10,6 +10,7 @@ export const serverDefaults = {
 };
 
 export const routeDefaults = {
+  absoluteRedirects: {},
   requestId: false,
   connectTimeoutMs: 60_000,
   sendTimeoutMs: 60_000,

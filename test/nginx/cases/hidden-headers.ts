@@ -60,7 +60,7 @@ export const hiddenHeaders: Subject = {
     },
     {
       name: "what Connection names",
-      conf: `location / { ${pass} }`,
+      conf: `location / { proxy_set_header Host e.example; ${pass} }`,
       engine: response(200, "ok", "Connection: X-Named", "X-Named: n"),
       differs: "nominated-headers",
     },

@@ -3,6 +3,7 @@ import type { Subject } from "../harness/case.ts";
 import { addedHeaders } from "./added-headers.ts";
 import { hiddenHeaders } from "./hidden-headers.ts";
 import { nextUpstream } from "./next-upstream.ts";
+import { redirects } from "./redirects.ts";
 import { replacedErrors } from "./replaced-errors.ts";
 import { requests } from "./requests.ts";
 import { rewrites } from "./rewrites.ts";
@@ -11,6 +12,7 @@ export const subjects: readonly Subject[] = [
   addedHeaders,
   hiddenHeaders,
   nextUpstream,
+  redirects,
   replacedErrors,
   requests,
   rewrites,

@@ -9,6 +9,7 @@ import { errorPage } from "../../../src/proxy/response/local/error-page.ts";
 import { returnedReply } from "../../../src/proxy/response/local/local-reply.ts";
 import { AccessLog, combined } from "../../../src/proxy/routing/access-log.ts";
 import { compileMap } from "../../../src/proxy/routing/maps/map.ts";
+import type { ResponseRules } from "../../../src/proxy/routing/response/response-rules.ts";
 import type { ReturnedReply } from "../../../src/proxy/routing/rewrite.ts";
 import type { Route } from "../../../src/proxy/routing/route.ts";
 import { Server } from "../../../src/proxy/routing/server.ts";
@@ -83,7 +84,7 @@ function seeResponse(
   if (response.text === undefined && response.status >= 400) {
     return seeError(response.status, route, server, context);
   }
-  return seeReturned(response, context);
+  return seeReturned(response, context, route?.responses);
 }
 
 function seeError(
@@ -94,19 +95,24 @@ function seeError(
 ): Seen {
   const page = errorPage(status, route, server, context);
   if (page === undefined) return { status };
-  if (page.response !== undefined) return seeReturned(page.response, context);
+  if (page.response !== undefined)
+    return seeReturned(page.response, context, page.route?.responses);
   const seen = seeForwarded(page.route, server, context);
   return page.status === 0 ? seen : { ...seen, status: page.status };
 }
 
 /** The answer by its header lines. The proxy's own error bodies are none of nginx's. */
-export function seeReturned(response: ReturnedReply, context: RequestContext): Seen {
+export function seeReturned(
+  response: ReturnedReply,
+  context: RequestContext,
+  rules?: ResponseRules,
+): Seen {
   let seen: Seen | undefined;
   const local = (status: number, _: string, lines: string, body: Buffer) => {
     const location = /^Location: (.*)\r$/m.exec(lines)?.[1];
     const own = /application\/json/.test(lines) || location !== undefined;
     seen = { status, location, body: own ? undefined : body.toString("latin1") };
   };
-  returnedReply({ local } as unknown as ClientResponse, context, response);
+  returnedReply({ local, rules } as unknown as ClientResponse, context, response);
   return seen!;
 }

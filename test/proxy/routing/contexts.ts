@@ -20,7 +20,7 @@ export function contextOf(text: string, clock: Clock = systemClock): RequestCont
     remoteAddress: "127.0.0.1",
     remotePort: 40_000,
     localAddress: "127.0.0.1",
-    localPort: 8080,
+    localPort: 80,
     requests: 1,
   };
   const context = new RequestContext(head, facts, { clock, ids: systemIds });

@@ -10,6 +10,8 @@ import {
   recursiveErrorPages,
 } from "../directives/proxy/response.ts";
 
+import { readRedirects } from "./redirects.ts";
+
 /** What nginx hides of engines' heads. */
 const hiddenByDefault = [
   "Date",
@@ -37,6 +39,7 @@ export function readResponses(block: Block): Partial<RouteInput> {
 export function readEngineResponses(block: Block): Partial<RouteInput> {
   return {
     hideHeaders: readHidden(block),
+    ...readRedirects(block),
     ...(block.value(proxyInterceptErrors, false) && { replaceEngineErrors: true }),
   };
 }

@@ -26,7 +26,6 @@ import {
   proxyNextUpstreamTries,
   proxyPass,
   proxyReadTimeout,
-  proxyRedirect,
   proxySendTimeout,
   proxySetHeader,
 } from "../directives/proxy/proxy.ts";
@@ -38,6 +37,7 @@ import { readOmni } from "./omni.ts";
 import { readPage } from "./page.ts";
 import type { Pools } from "./pools.ts";
 import { type Pass, readProxyPass } from "./proxy-pass.ts";
+import { readAbsoluteRedirects } from "./redirects.ts";
 import { readEngineResponses, readResponses } from "./responses.ts";
 import { readSteps, type Variants } from "./steps.ts";
 
@@ -86,7 +86,6 @@ export function readRoute(
     ...omni,
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...(pass && readEngineResponses(block)),
-    ...readRedirects(block),
     ...readSettings(block),
     accessLogs: readAccessLogs(block),
   };
@@ -115,6 +114,7 @@ export function readSettings(block: Block) {
     clientSendTimeoutMs: block.value(sendTimeout, 60_000),
     bodyTimeoutMs: block.value(clientBodyTimeout, 60_000),
     bodyBytesMax: block.value(clientMaxBodySize, 1_048_576),
+    ...readAbsoluteRedirects(block),
     ...readResponses(block),
     retry: {
       on: block.value(proxyNextUpstream, ["error", "timeout"]),
@@ -124,14 +124,6 @@ export function readSettings(block: Block) {
       budget: { share: 0 },
     },
   } satisfies Partial<RouteInput>;
-}
-
-/** One `off` undoes all of its level, as in nginx. */
-function readRedirects(block: Block): Pick<RouteInput, "redirects"> {
-  const values = block.inherited(proxyRedirect).map(({ value }) => value);
-  if (values.length === 0) return {};
-  const kept = values.flatMap((value) => (value === "off" ? [] : [value]));
-  return { redirects: kept.length < values.length ? [] : kept };
 }
 
 function readPass(location: FlatLocation, { loading, pools }: RouteContext): Pass | undefined {

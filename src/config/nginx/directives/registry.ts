@@ -14,6 +14,7 @@ import { mainDirectives } from "./main.ts";
 import { moduleDirectives } from "./modules.ts";
 import { prefillDirectives } from "./proxy/prefill.ts";
 import { proxyDirectives } from "./proxy/proxy.ts";
+import { redirectDirectives } from "./proxy/redirects.ts";
 import { responseDirectives } from "./proxy/response.ts";
 import { rejectedDirectives, rejectedFamilies } from "./rejected.ts";
 import { upstreamDirectives } from "./upstream/upstream.ts";
@@ -28,6 +29,7 @@ export const allDirectives: readonly Directive[] = [
   ...rewriteDirectives,
   ...proxyDirectives,
   ...responseDirectives,
+  ...redirectDirectives,
   ...prefillDirectives,
   ...upstreamDirectives,
   ...mapDirectives,

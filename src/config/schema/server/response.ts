@@ -28,6 +28,42 @@ const errorPageSchema = z.strictObject({
   ),
 });
 
+const rewrittenSchema = z.strictObject({
+  from: text.describe("Template, or a regular expression after `~`."),
+  to: z.string().describe("Template; may use the captures."),
+});
+
+const cookiesSchema = z
+  .strictObject({
+    domains: z
+      .array(rewrittenSchema)
+      .max(64)
+      .default([])
+      .describe("New domains for those that are `from`; a dot before them stays."),
+    paths: z
+      .array(rewrittenSchema)
+      .max(64)
+      .default([])
+      .describe("New beginnings for paths that begin with `from`, or after `~` whole new paths."),
+    flags: z
+      .array(
+        z.strictObject({
+          cookie: text.describe("Template of a name, or a regular expression after `~`."),
+          set: z
+            .array(text)
+            .min(1)
+            .max(4)
+            .describe(
+              "`secure`, `httponly`, `samesite=strict` (`lax`, `none`), or `no…` to remove one; templates.",
+            ),
+        }),
+      )
+      .max(64)
+      .default([])
+      .describe("Flags of cookies by their names. The first one that matches counts."),
+  })
+  .describe("How `Set-Cookie` of engines is rewritten.");
+
 export const responseKeys = {
   responseHeaders: z
     .array(addedHeaderSchema)
@@ -77,6 +113,22 @@ export const responseKeys = {
         "`default`: those that name an engine or its pool lead to this route.",
       ),
     ),
+  absoluteRedirects: z
+    .strictObject({
+      host: z
+        .enum(["request", "server"])
+        .default("request")
+        .describe("The host that the client asked for, or the server's first name."),
+      port: z.boolean().default(true).describe("With the port that the server listens on."),
+    })
+    .optional()
+    .describe(
+      withDetails(
+        "Redirects to a path become URLs. Without it, paths stay paths, which are right behind other proxies, too.",
+        "This concerns the configuration's own redirects and those that `redirects` rewrites.",
+      ),
+    ),
+  cookies: cookiesSchema.optional(),
   errorPages: z
     .array(errorPageSchema)
     .default([])

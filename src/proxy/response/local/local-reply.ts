@@ -5,6 +5,7 @@ import { reasonOf } from "../../../http1/reason.ts";
 import type { Outcome } from "../../context/outcomes.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import { percentEncode } from "../../routing/percent.ts";
+import { completion } from "../../routing/response/absolute-location.ts";
 import { dateLine, serverLine } from "../../routing/response/own-lines.ts";
 import type { ReturnedReply } from "../../routing/rewrite.ts";
 import type { ClientResponse } from "../client-response.ts";
@@ -29,7 +30,8 @@ export function returnedReply(
   context: RequestContext,
   { status, text, location }: ReturnedReply,
 ): void {
-  const lines = common(context) + (location === undefined ? "" : locationLine(context, location));
+  const lines =
+    common(context) + (location === undefined ? "" : locationLine(response, context, location));
   if (text === undefined && location !== undefined) {
     response.local(status, reasonOf(status), lines, nothing);
     return;
@@ -44,9 +46,9 @@ export function returnedReply(
   response.local(status, reasonOf(status), lines + type, Buffer.from(text ?? ""));
 }
 
-function locationLine({ head: { host } }: RequestContext, target: string): string {
-  const whole = target.startsWith("/") && host !== "" ? `http://${host}${target}` : target;
-  return `Location: ${percentEncode(whole, notInHeader)}\r\n`;
+function locationLine({ rules }: ClientResponse, context: RequestContext, target: string): string {
+  const complete = rules?.complete ?? asPath;
+  return `Location: ${complete(context, percentEncode(target, notInLine))}\r\n`;
 }
 
 /** What the proxy has made of what engines said: of a prefill after which there is nothing to decode, or of several. */
@@ -102,8 +104,9 @@ export function errorReply(
 }
 
 const retryAfterSecondsMax = 3_600;
-/** Heads are written as latin1, where U+010A would be a line feed. */
-const notInHeader = /[\x00-\x20\x7f-\u{10ffff}]/gu;
+const asPath = completion(undefined);
+/** Redirects of the configuration may have decoded paths in them. */
+const notInLine = /[\x00-\x20\x7f-\u{10ffff}]/gu;
 const nothing = Buffer.alloc(0);
 const json = "Content-Type: application/json\r\n";
 const plain = "Content-Type: text/plain\r\n";

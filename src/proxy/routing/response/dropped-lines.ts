@@ -8,6 +8,7 @@ export const dropped = {
   places: 2,
   lastModified: 4,
   etag: 8,
+  cookies: 16,
 } as const;
 
 const namesOf: readonly (readonly [kind: number, names: readonly string[]])[] = [
@@ -15,6 +16,7 @@ const namesOf: readonly (readonly [kind: number, names: readonly string[]])[] = 
   [dropped.places, locating],
   [dropped.lastModified, ["Last-Modified"]],
   [dropped.etag, ["ETag"]],
+  [dropped.cookies, ["Set-Cookie"]],
 ];
 
 export class DroppedLines {

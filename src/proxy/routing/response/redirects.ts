@@ -10,6 +10,7 @@ import type { RequestContext } from "../../context/request-context.ts";
 import { percentEncode } from "../percent.ts";
 import { compileRegex } from "../regex.ts";
 import type { VariableScope } from "../template.ts";
+import type { Complete } from "./absolute-location.ts";
 
 /** The value for the client; undefined = this rule says nothing of it. */
 type Rule = (context: RequestContext, value: string, pool: Pool) => string | undefined;
@@ -34,10 +35,12 @@ const linkUrl = /<([^>]*)>/g;
 
 export class Redirects {
   readonly #rules: readonly Rule[];
-  /** Engines' own addresses count, other headers too, and paths stay paths, for whoever ends TLS before the proxy. */
+  /** Engines' own addresses count, and other headers, too. */
   readonly #byAddress: boolean;
+  readonly #complete: Complete;
 
-  constructor(config: RouteConfig, scope: VariableScope) {
+  constructor(config: RouteConfig, scope: VariableScope, complete: Complete) {
+    this.#complete = complete;
     this.#byAddress = config.byEndpoint;
     this.#rules = config.redirects.flatMap((redirect): Rule[] => {
       if (redirect !== "default") return [ruleOf(redirect, scope)];
@@ -73,10 +76,8 @@ export class Redirects {
       name === "Refresh" ? (refresh.exec(value) ?? []) : [];
     const rewritten = this.#url(context, target, pool);
     if (rewritten === undefined) return undefined;
-    const { host } = context.head;
-    const isPath = rewritten.startsWith("/") && name === "Location" && !this.#byAddress;
-    const whole = isPath && host !== "" ? `http://${host}${rewritten}` : rewritten;
-    return before + percentEncode(whole, notInHeader) + after;
+    if (name === "Location") return this.#complete(context, rewritten);
+    return before + percentEncode(rewritten, notInHeader) + after;
   }
 
   #links(context: RequestContext, value: string, pool: Pool): string | undefined {

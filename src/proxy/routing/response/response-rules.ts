@@ -5,13 +5,18 @@ import type { HeaderFields } from "../../../http1/fields/header-fields.ts";
 import type { Pool } from "../../../pool/pool.ts";
 import type { RequestContext } from "../../context/request-context.ts";
 import type { VariableScope } from "../template.ts";
+import { type Complete, completion } from "./absolute-location.ts";
 import { AddedHeaders } from "./added-headers.ts";
+import { Cookies } from "./cookies.ts";
 import { DroppedLines, dropped } from "./dropped-lines.ts";
 import { dateLine, serverLine } from "./own-lines.ts";
 import { Redirects } from "./redirects.ts";
 
 export class ResponseRules {
   readonly #redirects: Redirects;
+  readonly #cookies: Cookies | undefined;
+  /** A target as it stands in `Location`. */
+  readonly complete: Complete;
   readonly #added: AddedHeaders | undefined;
   /** Undefined = there are none. */
   readonly trailers: AddedHeaders | undefined;
@@ -20,7 +25,9 @@ export class ResponseRules {
   readonly #hidesDate: boolean;
 
   constructor(config: RouteConfig, scope: VariableScope) {
-    this.#redirects = new Redirects(config, scope);
+    this.complete = completion(config.absoluteRedirects);
+    this.#redirects = new Redirects(config, scope, this.complete);
+    this.#cookies = Cookies.of(config.cookies, scope);
     this.#added = AddedHeaders.of(config.responseHeaders, scope);
     this.trailers = AddedHeaders.of(config.responseTrailers, scope);
     this.#dropped = new DroppedLines(config.hideHeaders);
@@ -43,13 +50,15 @@ export class ResponseRules {
     pool: Pool | undefined,
   ): string {
     const redirects = this.#redirects.lines(context, fields, pool);
+    const cookies = this.#cookies?.lines(context, fields);
     let kinds = this.#added?.replaces(status) ?? 0;
     if (redirects !== undefined) kinds |= dropped.places;
+    if (cookies !== undefined) kinds |= dropped.cookies;
     if (requestId !== "") kinds |= dropped.requestId;
     let lines = forwardedLines(fields, this.#dropped.of(kinds));
     if (this.#hidesServer) lines += serverLine;
     if (this.#hidesDate) lines += dateLine(context.sources.clock.wallMs());
-    lines += redirects ?? "";
+    lines += (redirects ?? "") + (cookies ?? "");
     if (requestId !== "") lines += `X-Request-Id: ${requestId}\r\n`;
     return this.#withAdded(context, status, lines + context.ownLines);
   }

@@ -1,5 +1,5 @@
 /** `server` of http: where it listens, and its names. */
-import { flag, many, none, number, reading, size } from "../../reading/arguments.ts";
+import { many, none, number, reading, size } from "../../reading/arguments.ts";
 import { anyHttp, httpAndServer } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Word } from "../../syntax/lexer.ts";
@@ -57,9 +57,6 @@ export const serverDirectives: readonly Directive[] = [
   serverName,
   ignored("server_names_hash_bucket_size", ["http"], size, tables),
   ignored("server_names_hash_max_size", ["http"], number, tables),
-  ignored("server_name_in_redirect", anyHttp, flag, "redirects are sent as configured"),
-  ignored("absolute_redirect", anyHttp, flag, "redirects are sent as configured"),
-  ignored("port_in_redirect", anyHttp, flag, "redirects are sent as configured"),
   ignored(
     "server_tokens",
     anyHttp,

@@ -51,25 +51,6 @@ export const proxySetHeader = honoured(
   },
 );
 
-export const proxyRedirect = honoured(
-  "proxy_redirect",
-  anyHttp,
-  reading(1, 2, ([from, to], scope): "default" | "off" | { from: string; to: string } => {
-    if (to === undefined) {
-      if (from!.text === "default" || from!.text === "off") return from!.text;
-      return scope.fail(`invalid parameter "${from!.text}"`, from);
-    }
-    const star = /^~\*?/.exec(from!.text)?.[0] ?? "";
-    const pattern =
-      star === ""
-        ? scope.template(from!)
-        : star + scope.regex(from!, from!.text.slice(star.length)).pattern;
-    return { from: pattern, to: scope.template(to) };
-  }),
-  "`redirects`",
-  { repeats: true, byDefault: "default" },
-);
-
 export const proxyConnectTimeout = honoured(
   "proxy_connect_timeout",
   anyHttp,
@@ -161,11 +142,7 @@ export const proxyDirectives: readonly Directive[] = [
   ignored("proxy_headers_hash_max_size", anyHttp, number, "tables grow as needed"),
   ignored("proxy_socket_keepalive", anyHttp, flag, "timeouts detect dead engines"),
   ignored("proxy_send_lowat", anyHttp, size, "the operating system and the runtime decide it"),
-  proxyRedirect,
   ignored("proxy_ignore_headers", anyHttp, words(1, many), passedOn),
-  ignored("proxy_cookie_domain", anyHttp, words(1, 2), passedOn, { repeats: true }),
-  ignored("proxy_cookie_path", anyHttp, words(1, 2), passedOn, { repeats: true }),
-  ignored("proxy_cookie_flags", anyHttp, words(1, many), passedOn, { repeats: true }),
   ignored("proxy_cache_path", ["http"], words(2, many), noCache, { repeats: true }),
   ignored("proxy_cache_key", anyHttp, words(1), noCache),
   ignored("proxy_cache_valid", anyHttp, words(1, many), noCache, { repeats: true }),
