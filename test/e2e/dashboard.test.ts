@@ -40,7 +40,7 @@ describe.skipIf(!hasProgram("chromium"))("in a browser", () => {
   }
 
   describe.each(oneRuntime("dashboard"))("on %s", (runtime) => {
-    const stack = new Stack(runtime);
+    const stack = new Stack(runtime, { ownProcesses: true });
     let decodes: Engine[];
     let proxy: string;
     let admin: string;

@@ -94,7 +94,7 @@ describe.each(oneRuntime("discovered-attributes"))("on %s", (runtime) => {
 describe.each(oneRuntime("discovered-context"))(
   "what vLLM's engines say of themselves, on %s",
   (runtime) => {
-    const stack = new Stack(runtime);
+    const stack = new Stack(runtime, { ownProcesses: true });
     afterAll(() => stack.end());
 
     test("how long requests may be: decode's refusals cost no prefill, and a new length is noticed", async () => {

@@ -129,7 +129,7 @@ describe.each(fleets)("on $runtime, $dialect", ({ runtime, dialect, cases }) => 
 });
 
 describe.each(sharingRuntimes)("stored responses on %s, with four workers", (runtime) => {
-  const stack = new Stack(runtime);
+  const stack = new Stack(runtime, { ownProcesses: true });
   let client: OpenAI;
   let proxy: ServingProxy;
   let decodes: Engine[];

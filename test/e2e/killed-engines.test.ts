@@ -15,7 +15,7 @@ const path = "/v1/completions";
 const noPrefillTime = ["--prefill-tokens-per-second", "0", "--batch-penalty-ms", "0"];
 
 describe.each(bunAndOneNode("killed-engines"))("on %s", (runtime) => {
-  const stack = new Stack(runtime);
+  const stack = new Stack(runtime, { ownProcesses: true });
   let prefills: Engine[];
   let decodes: Engine[];
   let oracle: Engine;

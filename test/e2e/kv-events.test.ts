@@ -29,7 +29,7 @@ const prompt = (name: string) => `${name} `.padEnd(8, "-").repeat(1_000);
 describe.each(cases)(
   "on $runtime, workers: $workers, by $policy, engines that do both: $whole, that dial out: $dials",
   ({ runtime, workers, policy, whole, dials }) => {
-    const stack = new Stack(runtime);
+    const stack = new Stack(runtime, { ownProcesses: true });
     let prefills: Engine[];
     let proxy: Awaited<ReturnType<Stack["serve"]>>;
 

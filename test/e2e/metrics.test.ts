@@ -41,7 +41,7 @@ const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum +
 
 describe.each(workerCasesInTurn("metrics"))("on $runtime, workers: $workers", (one) => {
   const { runtime, workers } = one;
-  const stack = new Stack(runtime);
+  const stack = new Stack(runtime, { ownProcesses: true });
   let prefills: Engine[];
   let decodes: Engine[];
   let proxy: ServingProxy;

@@ -9,7 +9,7 @@ import { type Engine, Stack } from "../support/stack.ts";
 const cases = workerCasesInTurn("queue");
 
 describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
-  const stack = new Stack(runtime);
+  const stack = new Stack(runtime, { ownProcesses: true });
   let engines: Engine[];
   let url: string;
   let admin: string;

@@ -19,7 +19,7 @@ const long = (name: string) => ({ prompt: `${name} `.repeat(2_000), max_tokens: 
 const cases = workerCasesInTurn("queued-prompts");
 
 describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
-  const stack = new Stack(runtime);
+  const stack = new Stack(runtime, { ownProcesses: true });
   let prefills: Engine[];
   let decodes: Engine[];
   let url: string;

@@ -39,7 +39,7 @@ const bodies = (number: number): readonly (readonly [path: string, body: object]
 describe.each(fleets)("$name", (fleet) => {
   const tested = fleet.dialect === "vllm-nixl" ? bunAndOneNode : oneRuntime;
   describe.each(tested(fleet.name))("on %s", (runtime) => {
-    const stack = new Stack(runtime);
+    const stack = new Stack(runtime, { ownProcesses: true });
     let running: RunningFleet;
     let oracle: RunningEngine;
     let serial = 0;

@@ -40,7 +40,7 @@ interface Naming {
 const cases = workerCasesInTurn("session-affinity");
 
 describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
-  const stack = new Stack(runtime);
+  const stack = new Stack(runtime, { ownProcesses: true });
   let url: string;
   beforeAll(async () => {
     const textFor = (port: number) =>

@@ -17,7 +17,7 @@ const path = "/v1/completions";
 const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", "40", "--batch-penalty-ms", "0"];
 
 describe.each(runtimes)("on %s", (runtime) => {
-  const stack = new Stack(runtime);
+  const stack = new Stack(runtime, { ownProcesses: true });
   let prefills: Engine[];
   let decodes: Engine[];
   let other: ServingProxy;

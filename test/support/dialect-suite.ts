@@ -53,7 +53,7 @@ export function testFleet(fleet: Fleet): void {
       let cases: CaseBook;
 
       beforeAll(async () => {
-        stack = new Stack(runtime);
+        stack = new Stack(runtime, { ownProcesses: isWhole });
         [running, cases] = await Promise.all([startFleet(stack, fleet), CaseBook.open(fleet)]);
         const [one] = await cases.make(1);
         await eventually(async () => (await ask(one!)).status === 200);

@@ -11,11 +11,12 @@ import type { FaultInput } from "../../src/simulated-engine/faults/fault.ts";
 import type { RecordedRequest } from "../../src/simulated-engine/http/request-log.ts";
 import type { EngineRole } from "../../src/simulated-engine/roles.ts";
 import { type Finished, launcher, RunningCommand, runCommand } from "./command.ts";
+import { EngineHost } from "./engine-host.ts";
 import { eventually } from "./eventually.ts";
 import { freePorts } from "./ports.ts";
 import { environmentFor, type RuntimeName, runtimes } from "./runtimes.ts";
 
-/** Engines start fastest on this one. What runs the proxy is the test's choice. */
+/** Engines run on this one, which starts fastest. What runs the proxy is the test's choice. */
 const engineRuntime: RuntimeName = runtimes.includes("bun") ? "bun" : "node";
 
 /**
@@ -36,46 +37,22 @@ export const instant = [
 
 type Role = EngineRole;
 
-/** One simulated engine as a process of its own. */
-export class Engine {
-  readonly url: string;
-  readonly port: number;
-  readonly role: Role;
-  readonly #switches: readonly string[];
-  readonly #start: (words: readonly string[]) => RunningCommand;
-  #command: RunningCommand;
-
-  constructor(
-    role: Role,
-    port: number,
-    switches: readonly string[],
-    start: (words: readonly string[]) => RunningCommand,
-  ) {
-    this.role = role;
-    this.port = port;
-    this.url = `http://127.0.0.1:${port}`;
-    this.#switches = switches;
-    this.#start = start;
-    this.#command = this.#launch();
-  }
-
-  get pid(): number {
-    return this.#command.pid;
-  }
-
-  #launch(): RunningCommand {
-    return this.#start([
-      "engine",
-      "--role",
-      this.role,
-      "--port",
-      `${this.port}`,
-      ...leases,
-      ...this.#switches,
-    ]);
-  }
-
+/** What runs an engine. */
+interface EngineLife {
   /** Resolves when it listens. */
+  listening(): Promise<void>;
+  /** As a machine that loses power does it. */
+  kill(): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+}
+
+class OwnProcess implements EngineLife {
+  readonly #command: RunningCommand;
+
+  constructor(command: RunningCommand) {
+    this.#command = command;
+  }
+
   async listening(): Promise<void> {
     const { child } = this.#command;
     await eventually(async () => {
@@ -84,18 +61,78 @@ export class Engine {
     });
   }
 
+  kill(): Promise<void> {
+    return this.#command.kill();
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#command.signal(name);
   }
+}
 
-  /** As a machine that loses power does it. */
+/** In a process with others. */
+class Lodger implements EngineLife {
+  readonly #end: Promise<() => Promise<void>>;
+
+  constructor(words: readonly string[]) {
+    this.#end = EngineHost.shared(engineRuntime).start(words);
+  }
+
+  async listening(): Promise<void> {
+    await this.#end;
+  }
+
+  async end(): Promise<void> {
+    const end = await this.#end.catch(() => undefined);
+    await end?.();
+  }
+
+  kill(): never {
+    throw new Error("only an engine in a process of its own can be killed: see `ownProcesses`");
+  }
+
+  signal(): never {
+    this.kill();
+  }
+}
+
+/** One simulated engine. */
+export class Engine {
+  readonly url: string;
+  readonly port: number;
+  readonly role: Role;
+  readonly #launch: () => EngineLife;
+  #life: EngineLife;
+
+  constructor(
+    role: Role,
+    port: number,
+    switches: readonly string[],
+    start: (words: readonly string[]) => EngineLife,
+  ) {
+    this.role = role;
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#launch = () => start(["--role", role, "--port", `${port}`, ...leases, ...switches]);
+    this.#life = this.#launch();
+  }
+
+  /** Resolves when it listens. */
+  listening(): Promise<void> {
+    return this.#life.listening();
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#life.signal(name);
+  }
+
   async kill(): Promise<void> {
-    await this.#command.kill();
+    await this.#life.kill();
   }
 
   /** After `kill`: a new process at the same port. */
   async startAgain(): Promise<void> {
-    this.#command = this.#launch();
+    this.#life = this.#launch();
     await this.listening();
   }
 
@@ -138,24 +175,32 @@ export interface ServingProxy {
   readonly command: RunningCommand;
 }
 
+interface StackOptions {
+  /** Engines have processes of their own, which can be killed and stopped. Else they share one. */
+  readonly ownProcesses?: boolean;
+}
+
 export class Stack {
   readonly runtime: RuntimeName;
   /** A folder of its own, gone at the end. */
   readonly folder: string = mkdtempSync(join(tmpdir(), "gp-e2e-"));
   readonly engines: Engine[] = [];
+  readonly #ownProcesses: boolean;
   readonly #commands = new Set<RunningCommand>();
+  readonly #lodgers: Lodger[] = [];
 
-  constructor(runtime: RuntimeName) {
+  constructor(runtime: RuntimeName, { ownProcesses = false }: StackOptions = {}) {
     this.runtime = runtime;
+    this.#ownProcesses = ownProcesses;
     process.once("exit", this.#killAll);
   }
 
-  /** Starts engines of one role side by side. */
+  /** Starts engines of one role side by side. @param runtime they have processes of their own on it */
   async startEngines(
     role: Role,
     count: number,
     switches: readonly string[] = instant,
-    runtime: RuntimeName = engineRuntime,
+    runtime?: RuntimeName,
   ): Promise<Engine[]> {
     const ports = await freePorts(count);
     return Promise.all(ports.map((port) => this.startEngine(role, port, switches, runtime)));
@@ -166,9 +211,10 @@ export class Stack {
     role: Role,
     port: number,
     switches: readonly string[],
-    runtime: RuntimeName = engineRuntime,
+    runtime?: RuntimeName,
   ): Promise<Engine> {
-    const engine = new Engine(role, port, switches, (words) => this.#run(words, runtime));
+    const own = runtime ?? (this.#ownProcesses ? engineRuntime : undefined);
+    const engine = new Engine(role, port, switches, (words) => this.#live(words, own));
     this.engines.push(engine);
     await engine.listening();
     return engine;
@@ -231,6 +277,7 @@ export class Stack {
   /** Ends all processes, by their ids. */
   async end(): Promise<void> {
     await Promise.all([...this.#commands].map((command) => command.kill()));
+    await Promise.all(this.#lodgers.splice(0).map((lodger) => lodger.end()));
     this.#commands.clear();
     process.off("exit", this.#killAll);
     if (existsSync(this.folder)) rmSync(this.folder, { recursive: true, force: true });
@@ -239,6 +286,13 @@ export class Stack {
   readonly #killAll = (): void => {
     for (const { child } of this.#commands) child.kill("SIGKILL");
   };
+
+  #live(words: readonly string[], own: RuntimeName | undefined): EngineLife {
+    if (own !== undefined) return new OwnProcess(this.#run(["engine", ...words], own));
+    const lodger = new Lodger(words);
+    this.#lodgers.push(lodger);
+    return lodger;
+  }
 
   /** The launcher becomes what it starts, so the id is the program's own. */
   #run(words: readonly string[], runtime: RuntimeName): RunningCommand {

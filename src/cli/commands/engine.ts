@@ -5,12 +5,13 @@ import { dialectNames } from "../../simulated-engine/dialects/registry.ts";
 import { type Fault, faultKinds, parseFault } from "../../simulated-engine/faults/fault.ts";
 import { type EngineOptions, engineDefaults } from "../../simulated-engine/options.ts";
 import { engineRoles } from "../../simulated-engine/roles.ts";
-import { startEngine } from "../../simulated-engine/server.ts";
+import { type RunningEngine, startEngine } from "../../simulated-engine/server.ts";
 import { print, printMessage } from "../print.ts";
 
 const defaults = engineDefaults;
 
-type Switches = EngineOptions & {
+/** What the command line of an engine says. */
+export type Switches = EngineOptions & {
   readonly model: string;
   readonly engineVersion: string;
   readonly fault: readonly Fault[];
@@ -156,10 +157,16 @@ function addResponses(command: Command): void {
     );
 }
 
-async function run({ fault: faults, engineVersion, ...options }: Switches): Promise<void> {
+/** Starts it in this process. Rejects as {@link startEngine} does. */
+export function startBySwitches(switches: Switches): Promise<RunningEngine> {
+  const { fault: faults, engineVersion, ...options } = switches;
+  return startEngine({ ...options, version: engineVersion, faults });
+}
+
+async function run(switches: Switches): Promise<void> {
   try {
-    const engine = await startEngine({ ...options, version: engineVersion, faults });
-    print(`${options.role} engine ${options.model} on ${engine.url}\n`);
+    const engine = await startBySwitches(switches);
+    print(`${switches.role} engine ${switches.model} on ${engine.url}\n`);
     const stop = (): void => {
       engine.close().then(() => process.exit(0));
     };
