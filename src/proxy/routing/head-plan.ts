@@ -40,8 +40,9 @@ export class HeadPlan {
     readonly isRequestId: boolean;
     readonly isKey: boolean;
   }[] = [];
-  /** Lines of the client that are dropped, by the sum of the `drops…` below. */
-  readonly #drops: readonly FieldSet[];
+  readonly #dropped: readonly string[];
+  /** Lines of the client that are dropped, by the sum of the `drops…` above. Made at their first use. */
+  readonly #drops: (FieldSet | undefined)[] = Array.from({ length: 2 * dropsKeys });
   readonly #setsHost: boolean;
   readonly #setsRequestId: boolean;
 
@@ -64,7 +65,7 @@ export class HeadPlan {
         !(ours.has(name.toLowerCase()) || (traces && traceHeaders.includes(name.toLowerCase()))),
     );
     const steering = guards ? transferHeaders : [dpRankHeader];
-    const dropped = [
+    this.#dropped = [
       ...names,
       "Host",
       "Content-Length",
@@ -73,11 +74,6 @@ export class HeadPlan {
       ...(traces ? traceHeaders : []),
       ...(dropsAllKeys ? keyHeaders : []),
     ];
-    this.#drops = Array.from({ length: 2 * dropsKeys }, (_, sum) => {
-      const encoding = sum & dropsEncoding ? ["Accept-Encoding"] : [];
-      const id = sum & dropsId ? ["X-Request-Id"] : [];
-      return new FieldSet([...dropped, ...encoding, ...id, ...(sum & dropsKeys ? keyHeaders : [])]);
-    });
     const isSet = (wanted: string) => names.some((name) => name.toLowerCase() === wanted);
     this.#setsHost = isSet("host");
     this.#setsRequestId = isSet("x-request-id");
@@ -123,12 +119,23 @@ export class HeadPlan {
     const givesId = isTransferLine || (requestId !== "" && !this.#setsRequestId);
     // A response that a dialect reads must not be compressed.
     const drops = (isRead ? dropsEncoding : 0) + (givesId ? dropsId : 0);
-    text += forwardedLines(head.fields, this.#drops[drops + (engineKey === "" ? 0 : dropsKeys)]!);
+    text += forwardedLines(head.fields, this.#dropsOf(drops + (engineKey === "" ? 0 : dropsKeys)));
     if (engineKey !== "") text += `Authorization: Bearer ${engineKey}\r\n`;
     if (givesId) text += `X-Request-Id: ${requestId}\r\n`;
     // A request that came without a body goes without; a length of zero is said only where the client said it.
     if (bodyBytes > 0 || head.contentLength >= 0 || head.chunked)
       text += `Content-Length: ${bodyBytes}\r\n`;
     return `${text}${lines}\r\n`;
+  }
+
+  #dropsOf(sum: number): FieldSet {
+    const known = this.#drops[sum];
+    if (known !== undefined) return known;
+    const encoding = sum & dropsEncoding ? ["Accept-Encoding"] : [];
+    const id = sum & dropsId ? ["X-Request-Id"] : [];
+    const keys = sum & dropsKeys ? keyHeaders : [];
+    const made = new FieldSet([...this.#dropped, ...encoding, ...id, ...keys]);
+    this.#drops[sum] = made;
+    return made;
   }
 }
