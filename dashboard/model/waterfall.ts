@@ -1,5 +1,5 @@
 /** Where the time of a request went, as the segments of one bar: wait, prefill, transfer, decode. */
-import type { LegTimes, RequestRecord } from "../../src/proxy/context/request-record.ts";
+import type { LegTimes, RequestRecord } from "../../src/proxy/context/explained/request-record.ts";
 
 export type SegmentKind =
   | "proxy"

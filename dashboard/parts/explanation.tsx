@@ -5,7 +5,7 @@ import type {
   EngineSnapshot,
   PlacementSnapshot,
 } from "../../src/pool/engine-snapshot.ts";
-import type { RequestRecord } from "../../src/proxy/context/request-record.ts";
+import type { RequestRecord } from "../../src/proxy/context/explained/request-record.ts";
 import { ask } from "../connection/stream.ts";
 import { decisionText, scoreText, whyNot } from "../model/decision.ts";
 import { mainCause } from "../model/waterfall.ts";

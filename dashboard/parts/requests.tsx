@@ -1,6 +1,6 @@
 /** The last requests, the slowest and those that failed, each as a bar of where its time went. */
 import { useState } from "preact/hooks";
-import type { RequestRecord } from "../../src/proxy/context/request-record.ts";
+import type { RequestRecord } from "../../src/proxy/context/explained/request-record.ts";
 import type { PageState } from "../model/state.ts";
 import { clockText, durationText, numberText } from "../model/words.ts";
 import { Explanation } from "./explanation.tsx";

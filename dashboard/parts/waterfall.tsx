@@ -1,5 +1,5 @@
 /** One request as a bar: from its arrival to its last byte. */
-import type { RequestRecord } from "../../src/proxy/context/request-record.ts";
+import type { RequestRecord } from "../../src/proxy/context/explained/request-record.ts";
 import { type Segment, segmentsOf } from "../model/waterfall.ts";
 import { durationText } from "../model/words.ts";
 

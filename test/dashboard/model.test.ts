@@ -10,7 +10,7 @@ import { mainCause, segmentsOf } from "../../dashboard/model/waterfall.ts";
 import { ageText, durationText, numberText, percentText } from "../../dashboard/model/words.ts";
 import type { Fleet, FleetPool, Point, Role } from "../../src/control/admin/dashboard/messages.ts";
 import { pointFields } from "../../src/control/admin/dashboard/messages.ts";
-import type { LegTimes, RequestRecord } from "../../src/proxy/context/request-record.ts";
+import type { LegTimes, RequestRecord } from "../../src/proxy/context/explained/request-record.ts";
 
 test("numbers and times have as many places as somebody reads", () => {
   const numbers = [0, 7.25, 42, 999.6, 1_240, 9_999.7, 13_400, 2_100_000];

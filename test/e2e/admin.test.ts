@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EngineReport, PoolReport } from "../../src/control/admin/engines.ts";
 import type { Decision } from "../../src/pool/engine-snapshot.ts";
-import type { Explained } from "../../src/proxy/context/explanation.ts";
+import type { Explained } from "../../src/proxy/context/explained/explanation.ts";
 import { adminOf } from "../support/admin.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";

@@ -1,7 +1,7 @@
 /** `global-proxy requests` and `explain`: what has become of requests, and why their engines were chosen. */
 import { type Command, Option } from "commander";
 import type { Decision, EngineSnapshot } from "../../pool/engine-snapshot.ts";
-import type { LegTimes, RequestRecord } from "../../proxy/context/request-record.ts";
+import type { LegTimes, RequestRecord } from "../../proxy/context/explained/request-record.ts";
 import {
   type AdminCommandSwitches,
   adminCommand,

@@ -1,5 +1,5 @@
 /** Responses of the admin listener. */
-import { jsonOf } from "../../proxy/context/explanation.ts";
+import { jsonOf } from "../../proxy/context/explained/explanation.ts";
 
 export interface AdminResponse {
   readonly status: number;

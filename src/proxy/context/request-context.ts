@@ -7,7 +7,7 @@ import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { append, emptyList } from "./append.ts";
 import type { EngineModel } from "./engine-model.ts";
-import type { Explanation } from "./explanation.ts";
+import type { Explanation } from "./explained/explanation.ts";
 import type { LegRecord } from "./legs.ts";
 import type { Outcome } from "./outcomes.ts";
 import type { RequestTenant } from "./request-tenant.ts";

@@ -4,7 +4,7 @@
  */
 import { tracedStepsMax } from "../../limits.ts";
 import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
-import { Explanation } from "./explanation.ts";
+import { Explanation } from "./explained/explanation.ts";
 import { type TriedLegs, triesOf } from "./legs.ts";
 import type { TraceParent } from "./trace-context.ts";
 

@@ -1,5 +1,6 @@
 /** What a request asks of the main thread: a page about the whole proxy, or something for all engines. */
 import type { RouteConfig } from "../../config/schema/schema.ts";
+import type { LocalPage } from "../response/local/local-reply.ts";
 
 /** Plain data: it crosses threads. */
 export interface PageRequest {
@@ -16,13 +17,7 @@ export interface PageRequest {
   readonly timeoutMs: number;
 }
 
-export interface PageResponse {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-  /** Methods, with status 405. */
-  readonly allow?: string;
-}
+export type PageResponse = LocalPage;
 
 export interface PageService {
   /**

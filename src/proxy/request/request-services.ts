@@ -1,5 +1,5 @@
 /** What one request needs of its client's connection and of its worker. */
-import type { Explanation } from "../context/explanation.ts";
+import type { Explanation } from "../context/explained/explanation.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { RequestMetrics } from "../context/request-metrics.ts";

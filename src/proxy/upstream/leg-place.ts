@@ -7,7 +7,7 @@ import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { append, emptyList } from "../context/append.ts";
-import type { Explanation } from "../context/explanation.ts";
+import type { Explanation } from "../context/explained/explanation.ts";
 
 /** The request that the leg is part of. */
 interface PlacedRequest {

@@ -7,7 +7,7 @@ import type { Engine } from "../../pool/engine.ts";
 import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
-import type { Explanation } from "../context/explanation.ts";
+import type { Explanation } from "../context/explained/explanation.ts";
 import type { LegFailure, LegRecord } from "../context/legs.ts";
 import type { EngineConnection, LegOwner } from "./connection/engine-connection.ts";
 import type { EngineFailure, ResponseFault } from "./connection/engine-failure.ts";

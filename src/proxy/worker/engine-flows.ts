@@ -1,6 +1,6 @@
 /** Which prefill engines have lately worked for which decode engines, by the requests that are remembered. */
 import { flowWindowMs } from "../../limits.ts";
-import type { Explanation } from "../context/explanation.ts";
+import type { Explanation } from "../context/explained/explanation.ts";
 
 export interface EngineFlow {
   readonly from: EngineOfFlow;

@@ -1,11 +1,11 @@
 /** Which requests of a worker are explained: those whose client asks, and, for operators, the most recent ones. */
 import { listedRequestsMax } from "../../limits.ts";
 import type { Clock } from "../../transport/clock.ts";
-import { Explanation } from "../context/explanation.ts";
+import { Explanation } from "../context/explained/explanation.ts";
+import { RecentExplanations } from "../context/explained/recent-explanations.ts";
+import type { RequestRecord } from "../context/explained/request-record.ts";
 import { hasFailed, isClientFault } from "../context/has-failed.ts";
-import { RecentExplanations } from "../context/recent-explanations.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { RequestRecord } from "../context/request-record.ts";
 import { tokenCounts } from "../context/token-counts.ts";
 import type { Route } from "../routing/route.ts";
 import { shownModel } from "../routing/shown-text.ts";

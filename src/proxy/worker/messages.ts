@@ -9,7 +9,7 @@ import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
 import type { Credentials } from "../admission/tenants/credentials.ts";
 import type { ListeningSocket } from "../client/listeners.ts";
-import type { PageAnswer, PageQuestion } from "./remote-pages.ts";
+import type { PageQuestion, PageReply } from "./remote-pages.ts";
 
 /** An address as it is bound: with the real port where the configuration says 0. */
 export type BoundAddress =
@@ -56,7 +56,7 @@ export type WorkerQuestion =
 
 export type ToWorker =
   | QueueReply
-  | PageAnswer
+  | PageReply
   /** Answered by `response` with the same id. */
   | { readonly type: "question"; readonly id: number; readonly question: WorkerQuestion }
   /**

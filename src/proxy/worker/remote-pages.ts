@@ -8,7 +8,7 @@ export interface PageQuestion {
   readonly request: PageRequest;
 }
 
-export interface PageAnswer {
+export interface PageReply {
   readonly type: "page";
   readonly id: number;
   readonly response: PageResponse;
@@ -41,7 +41,7 @@ export class RemotePages implements PageService {
     };
   }
 
-  receive({ id, response }: PageAnswer): void {
+  receive({ id, response }: PageReply): void {
     const done = this.#waiting.get(id);
     this.#waiting.delete(id);
     done?.(response);

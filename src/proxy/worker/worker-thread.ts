@@ -131,7 +131,7 @@ function logFiles(config: Config): ReadonlySet<string> {
   return files;
 }
 
-function answer(question: WorkerQuestion): unknown {
+function responseTo(question: WorkerQuestion): unknown {
   return question.about === "sockets" ? listeners.sockets() : worker.tell(question);
 }
 
@@ -168,7 +168,7 @@ port.on("message", (message: ToWorker) => {
       issuer.asked();
       break;
     case "question":
-      say({ type: "response", id: message.id, response: answer(message.question) });
+      say({ type: "response", id: message.id, response: responseTo(message.question) });
       break;
     case "drain":
       listeners.closeAll();

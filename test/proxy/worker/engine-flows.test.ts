@@ -1,7 +1,7 @@
 /** The flows of the dashboard: between the engines that have served, not between those that have failed. */
 import { expect, it } from "vitest";
 import { flowWindowMs } from "../../../src/limits.ts";
-import { Explanation } from "../../../src/proxy/context/explanation.ts";
+import { Explanation } from "../../../src/proxy/context/explained/explanation.ts";
 import { flowsOf } from "../../../src/proxy/worker/engine-flows.ts";
 
 function request(at: number, ...legs: [leg: string, chosen: string][]): Explanation {

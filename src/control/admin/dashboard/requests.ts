@@ -1,6 +1,6 @@
 /** The requests that operators see, of all workers together. */
 import { listedRequestsMax } from "../../../limits.ts";
-import type { RequestRecord } from "../../../proxy/context/request-record.ts";
+import type { RequestRecord } from "../../../proxy/context/explained/request-record.ts";
 import type { RequestLists } from "../../../proxy/worker/explanations.ts";
 import type { RequestsMessage } from "./messages.ts";
 

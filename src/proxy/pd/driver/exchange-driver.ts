@@ -3,7 +3,7 @@ import type { LegName } from "../../../dialects/dialect.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import type { PickFailure } from "../../../pool/pool.ts";
 import { Admission } from "../../admission/admission.ts";
-import type { Explanation } from "../../context/explanation.ts";
+import type { Explanation } from "../../context/explained/explanation.ts";
 import type { LegFailure } from "../../context/legs.ts";
 import { type Outcome, outcomes } from "../../context/outcomes.ts";
 import type { RequestContext } from "../../context/request-context.ts";

@@ -11,7 +11,8 @@ import type { ReturnedReply } from "../../routing/rewrite.ts";
 import type { ClientResponse } from "../client-response.ts";
 import { errorBody } from "./error-body.ts";
 
-interface LocalPage {
+/** What the main thread responds with in place of engines: plain data. */
+export interface LocalPage {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;

@@ -2,7 +2,7 @@
  * The requests of one worker that operators can ask for: the last ones, and of those that have ended the slowest and
  * those that failed, through their client's fault or another's. Rings and short lists: the oldest makes room.
  */
-import { listedRequestsMax } from "../../limits.ts";
+import { listedRequestsMax } from "../../../limits.ts";
 import type { Explanation } from "./explanation.ts";
 import { Slowest } from "./slowest.ts";
 

@@ -1,5 +1,5 @@
 /** The slowest requests of the last minutes. Most requests are no candidate, which one comparison says. */
-import { listedRequestsMax, slowestWindowMs } from "../../limits.ts";
+import { listedRequestsMax, slowestWindowMs } from "../../../limits.ts";
 import type { Explanation } from "./explanation.ts";
 
 interface Timed {

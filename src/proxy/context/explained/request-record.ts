@@ -1,7 +1,7 @@
 /** When what has happened to a request, and to each of its legs: what operators see of one that has ended. */
-import type { Decision } from "../../pool/engine-snapshot.ts";
-import { legNames, type RequestLeg } from "../../scoreboard/leg-counts.ts";
-import { type TriedLegs, triesOf } from "./legs.ts";
+import type { Decision } from "../../../pool/engine-snapshot.ts";
+import { legNames, type RequestLeg } from "../../../scoreboard/leg-counts.ts";
+import { type TriedLegs, triesOf } from "../legs.ts";
 
 /** One try of one leg. Times in ms since the request arrived; -1 = did not happen. */
 export interface LegTimes {

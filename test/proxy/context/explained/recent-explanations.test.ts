@@ -1,8 +1,8 @@
 /** A proxy that serves for weeks keeps few requests, and finds each of these: the last, the slowest, those that failed. */
 import { describe, expect, it } from "vitest";
-import { listedRequestsMax, slowestWindowMs } from "../../../src/limits.ts";
-import { Explanation } from "../../../src/proxy/context/explanation.ts";
-import { RecentExplanations } from "../../../src/proxy/context/recent-explanations.ts";
+import { listedRequestsMax, slowestWindowMs } from "../../../../src/limits.ts";
+import { Explanation } from "../../../../src/proxy/context/explained/explanation.ts";
+import { RecentExplanations } from "../../../../src/proxy/context/explained/recent-explanations.ts";
 
 const explanationOf = (requestId: string) => new Explanation(requestId, "/", false, 0);
 

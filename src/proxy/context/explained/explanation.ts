@@ -1,6 +1,6 @@
 /** The decisions of one request, for its client (`X-Explain`), and for operators who ask by its id. */
-import { explainedDecisionsMax } from "../../limits.ts";
-import type { Decision } from "../../pool/engine-snapshot.ts";
+import { explainedDecisionsMax } from "../../../limits.ts";
+import type { Decision } from "../../../pool/engine-snapshot.ts";
 import { type EndedRequest, legsOf, type RequestRecord } from "./request-record.ts";
 
 /** What an operator is shown; a client is shown the decisions. */
