@@ -120,8 +120,7 @@ function enginesText(pools: readonly PoolReport[]): string {
   );
   return columns([heading, ...rows], {
     width: terminalWidth(),
-    cut: ["models"],
-    leftOut: ["service", "first byte", "prompt tokens", "KV", "models", "failures"],
+    leftOut: ["service", "first byte", "prompt tokens", "KV", "failures", "models"],
   });
 }
 

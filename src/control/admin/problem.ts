@@ -30,6 +30,7 @@ export const problemSchema = named(
 /** Reads a body of JSON; throws `AdminError` with what is wrong, by member. */
 export function readBody<Schema extends z.ZodType>(schema: Schema, body: Buffer): z.output<Schema> {
   const bad = (message: string) => new AdminError(400, "bad_request", message);
+  if (body.length === 0) throw bad("the body is empty: it must be JSON");
   let value: unknown;
   try {
     value = JSON.parse(body.toString());
@@ -38,11 +39,13 @@ export function readBody<Schema extends z.ZodType>(schema: Schema, body: Buffer)
   }
   const read = schema.safeParse(value);
   if (read.success) return read.data;
-  throw bad(
-    read.error.issues
-      .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
-      .join("; "),
-  );
+  const { description = "see /admin/openapi.json" } = schema;
+  const said = read.error.issues.map(({ code, path, message }) => {
+    if (path.length > 0) return `${path.join(".")}: ${message}`;
+    // A body that is none of several things: the library says no more.
+    return code === "invalid_union" ? `the body is of another form: ${description}` : message;
+  });
+  throw bad(said.join("; "));
 }
 
 export function unknownPool(name: string, known: readonly string[]): AdminError {

@@ -1,4 +1,5 @@
 /** Responses of the admin listener. */
+import { maskText } from "../../config/values/secrets.ts";
 import { jsonOf } from "../../proxy/context/explained/explanation.ts";
 
 export interface AdminResponse {
@@ -29,9 +30,9 @@ export function json(status: number, value: unknown): AdminResponse {
   return { status, contentType: "application/json", body: `${jsonOf(value)}\n` };
 }
 
-/** An error in the shape of OpenAI's, as clients get them. */
+/** An error in the shape of OpenAI's, as clients get them, without secrets that the request had. */
 export function adminProblem(status: number, code: string, message: string): AdminResponse {
-  const body = `${JSON.stringify({ error: { message, type: "admin_error", param: null, code } })}\n`;
+  const body = `${JSON.stringify({ error: { message: maskText(message), type: "admin_error", param: null, code } })}\n`;
   return { status, contentType: "application/json", body };
 }
 

@@ -77,12 +77,13 @@ function ofPools({ fleet, unfitPools }: VerdictFacts): Problem[] {
   return unfitPools.map((pool) => {
     const { role = "serve" as const, engines = [] } =
       fleet.pools.find((one) => one.pool === pool) ?? {};
-    const what = role === "serve" ? `pool ${pool}` : `${role} (pool ${pool})`;
+    const named = role === pool ? role : `${role} (pool ${pool})`;
+    const what = role === "serve" ? `pool ${pool}` : named;
     const since = latest(engines);
     return {
       level: "bad",
       text: `No engine is left for ${what}`,
-      ...(engines.length === 0 && { why: "it has none" }),
+      ...(engines.length === 0 && { why: "its pool is empty" }),
       hint: "Requests that need it fail until one is back.",
       ...(since !== undefined && { sinceMs: since }),
       pool,

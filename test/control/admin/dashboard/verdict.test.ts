@@ -50,7 +50,7 @@ describe("the headline", () => {
     const verdict = verdictOf(factsOf([ejected], { unfitPools: ["decode"] }));
     expect(verdict).toMatchObject({
       level: "bad",
-      headline: "No engine is left for decode (pool decode)",
+      headline: "No engine is left for decode",
     });
     expect(verdict.problems[1]!.why).toBe("its health checks fail");
   });
