@@ -3,6 +3,7 @@
  * by its hash, so that the next request with it does not wait.
  */
 import { createHash } from "node:crypto";
+import type { FlattenedJWSInput, JWTHeaderParameters } from "jose";
 import type { JwtConfig } from "../../../config/schema/tenants.ts";
 import {
   jwtBytesMax,
@@ -95,7 +96,7 @@ export class TokenVerifier {
       const secret = new TextEncoder().encode(this.#keys.secret);
       return (await jose.jwtVerify(token, secret, options)).payload;
     }
-    const keySet = jose.createLocalJWKSet({ keys: [...this.#keys.jwks.keys] });
+    const keySet = keySetOf(jose, this.#keys.jwks.keys);
     try {
       return (await jose.jwtVerify(token, keySet, options)).payload;
     } catch (error) {
@@ -119,6 +120,17 @@ export class TokenVerifier {
     }
     this.#verified.set(hashOf(token), verified);
   }
+}
+
+/** A set without names, such as one key in PEM, is for tokens of any key's name. */
+function keySetOf(jose: Jose, keys: readonly Readonly<Record<string, unknown>>[]) {
+  const keySet = jose.createLocalJWKSet({ keys: [...keys] });
+  if (keys.some(({ kid }) => kid !== undefined)) return keySet;
+  const resolve = (header: JWTHeaderParameters | undefined, token: FlattenedJWSInput) => {
+    const { kid: _, ...unnamed } = header!;
+    return keySet(unnamed, token);
+  };
+  return Object.assign(resolve, { jwks: keySet.jwks });
 }
 
 /** Whether the token may be signed with a key that has come since: with none of those that it may mean. */

@@ -45,6 +45,24 @@ test("any key of the set may have signed, also where tokens do not say which", a
   }
 });
 
+test("a token that names its key is verified by keys without names, such as one in PEM", async () => {
+  const one = verifier(jwks).verifier;
+  for (const key of [0, 1]) {
+    const named = new SignJWT({ tenant: "a", ...soon }).setProtectedHeader({
+      alg: "ES256",
+      kid: "x",
+    });
+    expect(await one.verify(await named.sign(pairs[key]!.privateKey))).toEqual({ tenant: "a" });
+  }
+  const [first] = "jwks" in jwks ? jwks.jwks.keys : [];
+  const other = verifier({ jwks: { keys: [{ ...first, kid: "y" }] } }).verifier;
+  const named = new SignJWT({ tenant: "a", ...soon }).setProtectedHeader({
+    alg: "ES256",
+    kid: "x",
+  });
+  expect(await other.verify(await named.sign(pairs[0]!.privateKey))).toHaveProperty("isKeyUnknown");
+});
+
 test("a shared secret verifies, and another one does not", async () => {
   const one = verifier({ secret }).verifier;
   expect(await one.verify(await hashed({ tenant: "a" }, secret))).toEqual({ tenant: "a" });
