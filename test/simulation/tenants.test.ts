@@ -273,6 +273,31 @@ describe("a limit", () => {
     one.expectNothingLeft();
   });
 
+  test("of tokens is not wiped out by a request that asks for far more than there is", () => {
+    const one = world(
+      { tenants: { a: { tokensPerMinute: 1_000 }, b: {} } },
+      { route: { readTimeoutMs: 60_000 } },
+    );
+    const replies: (() => void)[] = [];
+    for (const engine of one.decode) {
+      engine.script = (_, { send }) => replies.push(() => send(response(usage(10, 5_000))));
+    }
+    const small = Array.from({ length: 4 }, () => one.ask({ ...ask, events: 1 }, bearer("key-a")));
+    one.runFor(10_000);
+    const body = '{"model":"m","prompt":"p","n":1000000000000}';
+    const huge = one.client();
+    huge.send(
+      `POST /v1/completions HTTP/1.1\r\nHost: p\r\n${bearer("key-a")}Content-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    one.runFor(50);
+    expect(replies).toHaveLength(5);
+    for (const reply of replies.slice(0, 4)) reply();
+    for (const client of small) expect(one.responseTo(client).status).toBe(200);
+    huge.socket.destroy();
+    one.runFor(50);
+    expect(codeOf(asked(one, bearer("key-a")))).toBe("GP_TOKEN_LIMIT");
+  });
+
   describe("of tokens is charged for a response whose client does not wait for it", () => {
     const usedBy = (more: object, waitMs: number) => {
       // 20 tokens a second are refilled meanwhile.

@@ -46,9 +46,10 @@ export class TenantVisit implements RequestTenant {
   /** Where it counts as in flight; -1 = nowhere. */
   #slot = -1;
   #promptBytes = 0;
-  /** Before the request went to engines: for its prompt, and for its response. */
-  #chargedPrompt = 0;
-  #chargedOutput = 0;
+  /** Estimated. */
+  #promptTokens = 0;
+  /** Before the request went to engines. */
+  #chargedTokens = 0;
   #isOver = false;
 
   constructor(context: RequestContext, deps: VisitDeps) {
@@ -96,11 +97,13 @@ export class TenantVisit implements RequestTenant {
     const { ratio, output } = this.#deps;
     const prompt = Math.ceil(ratio.tokensOf(promptBytes));
     const expected = expectedOutput(outputBounds(this.#context), output);
-    const waitMs = this.#take(tenant, tokenBucket, prompt + expected, tokensPerMinute);
+    // No more than there is: what is clipped at the largest debt would be given back in full.
+    const charged = Math.min(prompt + expected, tokensPerMinute);
+    const waitMs = this.#take(tenant, tokenBucket, charged, tokensPerMinute);
     if (waitMs > 0) return this.#refuse(outcomes.tokenLimit, waitMs);
     this.#promptBytes = promptBytes;
-    this.#chargedPrompt = prompt;
-    this.#chargedOutput = expected;
+    this.#promptTokens = prompt;
+    this.#chargedTokens = charged;
     return undefined;
   }
 
@@ -125,9 +128,9 @@ export class TenantVisit implements RequestTenant {
     const { prompt, output } = tokenCounts(this.#context);
     const { counts, ratio, output: learned } = this.#deps;
     const used =
-      (prompt >= 0 ? prompt : this.#isServed ? this.#chargedPrompt : 0) +
+      (prompt >= 0 ? prompt : this.#isServed ? this.#promptTokens : 0) +
       (output >= 0 ? output : this.#unseenOutput);
-    const more = used - this.#chargedPrompt - this.#chargedOutput;
+    const more = used - this.#chargedTokens;
     counts.charge(slot!, tokenBucket, more, limits.tokensPerMinute, this.#wallMs);
     if (prompt > 0) ratio.observe(this.#promptBytes, prompt);
     if (output > 0) observeOutput(this.#context, output, learned);
@@ -173,7 +176,7 @@ export class TenantVisit implements RequestTenant {
   }
 
   get #unseenOutput(): number {
-    if (this.#chargedPrompt === 0) return 0;
+    if (this.#promptTokens === 0) return 0;
     return unseenOutput(this.#context, outputBounds(this.#context), this.#deps.output);
   }
 
