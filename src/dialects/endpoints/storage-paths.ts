@@ -18,6 +18,8 @@ export interface StoragePath {
 }
 
 const names: ReadonlySet<string> = new Set(sharedStorageNames);
+/** Paths without any of this are most, and need no closer look. */
+const mayBeStored = new RegExp(`%|responses|${sharedStorageNames.join("|")}`);
 const nothing: StoragePath = { isShared: false, responseIds: [] };
 
 let lastUri = "";
@@ -35,6 +37,7 @@ export function storagePathOf(uri: string): StoragePath {
 }
 
 function find(path: string): StoragePath {
+  if (!mayBeStored.test(path)) return nothing;
   const segments = segmentsOf(decoded(path)?.toLowerCase() ?? path);
   const responseIds = segments.flatMap((segment, index) =>
     segment === "responses" ? [segments[index + 1] ?? ""] : [],
