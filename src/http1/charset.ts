@@ -4,7 +4,10 @@
 export const IS_TOKEN = 1;
 /** Characters of a field value: HTAB, SP, visible ASCII, obs-text (RFC 9110, section 5.5). */
 export const IS_VALUE = 2;
-/** Visible ASCII of a target's path: no "?", no fragment, and no backslash, which some read as a slash. */
+/**
+ * Of a target's path: visible ASCII without "?", "#", and the backslash, which some read as a slash; and the bytes of
+ * UTF-8 that a client has not encoded.
+ */
 export const IS_PATH = 4;
 /** As IS_PATH with "?" and backslash: browsers send the latter unencoded in a query. */
 export const IS_QUERY = 8;
@@ -33,7 +36,7 @@ function classOf(code: number): number {
   const digit = /[0-9]/.test(char);
   const alphanumeric = digit || /[A-Za-z]/.test(char);
   const visible = code > SP && code < 0x7f;
-  const target = visible && char !== "#";
+  const target = (visible && char !== "#") || code >= 0x80;
   return (
     (alphanumeric || TOKEN_PUNCTUATION.includes(char) ? IS_TOKEN : 0) |
     (visible || code === SP || code === HTAB || code >= 0x80 ? IS_VALUE : 0) |

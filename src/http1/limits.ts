@@ -7,8 +7,11 @@ export type HeadLimits = {
   readonly fieldCount: number;
   /** Bytes of the request target as sent. */
   readonly targetBytes: number;
-  /** Lines whose name has an underscore do not count. */
-  readonly ignoresUnderscores?: boolean;
+  /**
+   * Lines do not count whose name has other characters: only letters, digits and hyphens, or underscores as well.
+   * Undefined = all lines count.
+   */
+  readonly names?: "plain" | "with-underscores";
 };
 
 export const DEFAULT_HEAD_LIMITS: HeadLimits = Object.freeze({

@@ -48,7 +48,6 @@ export const PROBLEMS = Object.freeze({
   missingHost: problem(400, "GP_BAD_HOST", "HTTP/1.1 request has no Host"),
   severalHosts: problem(400, "GP_BAD_HOST", "request has several Host lines"),
   badHost: problem(400, "GP_BAD_HOST", "Host is not a host name with an optional port"),
-  otherHost: problem(400, "GP_BAD_HOST", "request target and Host name different hosts"),
   severalAuthorizations: problem(
     400,
     "GP_DUPLICATE_AUTHORIZATION",

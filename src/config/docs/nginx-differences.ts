@@ -165,6 +165,62 @@ export const nginxDifferences = [
     because: "a built-in variable stays what it is",
   },
   {
+    id: "strict-requests",
+    subject:
+      "bare LFs, several spaces, HTTP/0.9 and HTTP/1.2, a header without a colon, `#` or a backslash in a path",
+    here: "400 or 505",
+    because:
+      "two readers can take such a request for two different ones, which is how requests are smuggled",
+  },
+  {
+    id: "path-encoding",
+    subject: "a path whose bytes are no UTF-8",
+    here: "400",
+    because: "paths are text: routes, logs and maps show and compare them",
+  },
+  {
+    id: "methods",
+    subject: "TRACE, CONNECT, `OPTIONS *`",
+    here: "501, 501, and what the route of `*` says",
+    because: "so says the standard (RFC 9110)",
+  },
+  {
+    id: "hop-by-hop",
+    subject: "headers of one hop, also those that `Connection` names",
+    here: "do not reach engines",
+    because: "so says the standard (RFC 9110, section 7.6.1)",
+  },
+  {
+    id: "continue",
+    subject: "`Expect: 100-continue` with the body behind it",
+    here: "no `100 Continue`",
+    because: "the client does not wait for it",
+  },
+  {
+    id: "hidden-keys",
+    subject: "keys and passwords in logs",
+    here: "hidden",
+    because: "logs are read by others",
+  },
+  {
+    id: "late-requests",
+    subject: "a request whose body does not come in time",
+    here: "408, where nginx closes the connection without a word",
+    because: "the client learns why",
+  },
+  {
+    id: "old-browsers",
+    subject: "`keepalive_disable`",
+    here: "all clients are treated alike",
+    because: "the browsers that it is about are from 2001 and 2008",
+  },
+  {
+    id: "connection-settings",
+    subject: "`keepalive_timeout` and `keepalive_requests` in a location",
+    here: "without effect, with a notice",
+    because: "a connection has a server, but no location",
+  },
+  {
     id: "rejected",
     subject: "directives and variables that the proxy does not have",
     here: "errors, see [Rejected](#rejected)",

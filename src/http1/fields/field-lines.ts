@@ -1,12 +1,13 @@
 // Reads the field lines of a head, from the line after the start line to the empty line, in one pass over its bytes.
 
-import { CLASS, CR, HTAB, IS_TOKEN, IS_VALUE, LF, SP } from "../charset.ts";
+import { CLASS, CR, HTAB, IS_HOST, IS_TOKEN, IS_VALUE, LF, SP } from "../charset.ts";
 import type { HeadLimits } from "../limits.ts";
 import { type HttpProblem, PROBLEMS } from "../problems.ts";
 import { fieldIdAt, IGNORED_FIELD } from "./field-ids.ts";
 import type { HeaderFields } from "./header-fields.ts";
 
 const COLON = 0x3a;
+const DOT = 0x2e;
 const UNDERSCORE = 0x5f;
 
 /**
@@ -27,8 +28,14 @@ function valueProblem(code: number): HttpProblem {
   return code === CR ? PROBLEMS.bareCarriageReturn : PROBLEMS.badFieldValue;
 }
 
-function hasUnderscore(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (bytes[at] === UNDERSCORE) return true;
+/** Whether a name has other characters than letters, digits, hyphens and, if they may be, underscores. */
+function isOdd(bytes: Uint8Array, start: number, end: number, underscores: boolean): boolean {
+  for (let at = start; at < end; at++) {
+    const code = bytes[at]!;
+    if ((CLASS[code]! & IS_HOST) !== 0 && code !== DOT && (underscores || code !== UNDERSCORE))
+      continue;
+    return true;
+  }
   return false;
 }
 
@@ -62,9 +69,10 @@ export function readFieldLines(
     }
     at += 2;
     const id = fieldIdAt(bytes, nameStart, nameEnd);
-    // No name with an id has an underscore.
-    const mayIgnore = id === 0 && limits.ignoresUnderscores === true;
-    const isIgnored = mayIgnore && hasUnderscore(bytes, nameStart, nameEnd);
+    // No name with an id is odd.
+    const mayIgnore = id === 0 && limits.names !== undefined;
+    const underscores = limits.names === "with-underscores";
+    const isIgnored = mayIgnore && isOdd(bytes, nameStart, nameEnd, underscores);
     fields.add(isIgnored ? IGNORED_FIELD : id, nameStart, nameEnd, valueStart, valueEnd, at);
   }
   return undefined;

@@ -5,12 +5,13 @@ const DOT = 0x2e;
 const SLASH = 0x2f;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Whether the path contains "%", "//" or a segment that starts with a dot: all that normalising changes. */
+/** Whether the path contains "%", a byte of UTF-8, "//" or a segment that starts with a dot: all that changes. */
 function needsWork(path: string): boolean {
   let before = 0;
   for (let at = 0; at < path.length; at++) {
     const code = path.charCodeAt(at);
-    if (code === PERCENT || (before === SLASH && (code === SLASH || code === DOT))) return true;
+    if (code === PERCENT || code >= 0x80) return true;
+    if (before === SLASH && (code === SLASH || code === DOT)) return true;
     before = code;
   }
   return false;
@@ -41,8 +42,8 @@ function decode(path: string): string | undefined {
   }
 }
 
-/** Resolves "." and ".." and merges slashes; undefined when ".." leads above the root. */
-function resolveDots(path: string): string | undefined {
+/** Resolves "." and "..", and merges slashes if so; undefined when ".." leads above the root. */
+function resolveDots(path: string, mergeSlashes: boolean): string | undefined {
   const resolved: string[] = [];
   const segments = path.split("/");
   const last = segments.length - 1;
@@ -50,7 +51,7 @@ function resolveDots(path: string): string | undefined {
     const segment = segments[i]!;
     const dots = segment === "." || segment === "..";
     if (segment === ".." && resolved.pop() === undefined) return undefined;
-    if (!dots && segment !== "") resolved.push(segment);
+    if (!dots && (segment !== "" || (!mergeSlashes && i < last))) resolved.push(segment);
     // "/a/." and "/a/b/.." mean the directory, so a slash stays at the end.
     if (i === last && (dots || segment === "") && resolved.length > 0) resolved.push("");
   }
@@ -58,13 +59,13 @@ function resolveDots(path: string): string | undefined {
 }
 
 /**
- * The path of a target with %XX decoded once, "." and ".." resolved and slashes merged, in that order: %2F is a slash
- * and %2E a dot, as in nginx. It is used only to choose a location; the forwarded path stays as it arrived. Undefined
- * if the request must be rejected with 400. A path that is already normal is returned itself.
+ * The path of a target with %XX decoded once, "." and ".." resolved and slashes merged unless the server keeps them, in
+ * that order: %2F is a slash and %2E a dot, as in nginx. It only chooses a location; the forwarded path stays as it
+ * was. Undefined if the request must be rejected with 400. A path that is already normal is returned itself.
  */
-export function normalizePath(path: string): string | undefined {
+export function normalizePath(path: string, mergeSlashes = true): string | undefined {
   if (path.charCodeAt(0) !== SLASH) return path === "*" ? path : undefined;
   if (!needsWork(path)) return path;
   const decoded = decode(path);
-  return decoded === undefined ? undefined : resolveDots(decoded);
+  return decoded === undefined ? undefined : resolveDots(decoded, mergeSlashes);
 }

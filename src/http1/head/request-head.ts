@@ -1,6 +1,6 @@
 // Parses the head of a request strictly: ambiguous HTTP is rejected with 400.
 
-import { CR, equalsIgnoringCase, LF, LOWER } from "../charset.ts";
+import { CR, equalsIgnoringCase, LF } from "../charset.ts";
 import { FieldId } from "../fields/field-ids.ts";
 import { readFieldLines } from "../fields/field-lines.ts";
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from "../limits.ts";
@@ -19,7 +19,7 @@ export class RequestHead extends MessageHead implements RequestLine {
   path = "";
   /** What follows the target's "?", as sent; "" without one. */
   query = "";
-  /** The Host header, or the host of an absolute target, as sent; "" on HTTP/1.0 without either. */
+  /** The host of an absolute target, or else the Host header, as sent; "" on HTTP/1.0 without either. */
   host = "";
   /** Whether the client waits for 100 (Continue) before it sends the body; never so on HTTP/1.0. */
   expectContinue = false;
@@ -32,20 +32,6 @@ export class RequestHead extends MessageHead implements RequestLine {
 /** A copy that stays as it is when the head is used again. */
 export function copyOfHead(head: RequestHead): RequestHead {
   return Object.assign(new RequestHead(), head, { fields: head.fields.copy() });
-}
-
-function equalRanges(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  otherStart: number,
-  otherEnd: number,
-): boolean {
-  if (end - start !== otherEnd - otherStart) return false;
-  for (let i = 0; i < end - start; i++) {
-    if (LOWER[bytes[start + i]!] !== LOWER[bytes[otherStart + i]!]) return false;
-  }
-  return true;
 }
 
 function readHost(head: RequestHead, bytes: Uint8Array): HttpProblem | undefined {
@@ -62,10 +48,8 @@ function readHost(head: RequestHead, bytes: Uint8Array): HttpProblem | undefined
   const start = fields.valueStart(i);
   const end = fields.valueEnd(i);
   if (!isHost(bytes, start, end)) return PROBLEMS.badHost;
-  if (absolute && !equalRanges(bytes, start, end, authorityStart, authorityEnd)) {
-    return PROBLEMS.otherHost;
-  }
-  head.host = fields.value(i);
+  // RFC 9112, section 3.2.2: the host of the target counts, whatever Host says.
+  head.host = absolute ? fields.text.slice(authorityStart, authorityEnd) : fields.value(i);
   return undefined;
 }
 

@@ -1,6 +1,5 @@
 /** One client connection: reads requests one after the other and writes their responses in order. */
-
-import { RequestHead } from "../../http1/head/request-head.ts";
+import type { ServerConfig } from "../../config/schema/schema.ts";
 import {
   lingerBytesMax,
   lingerTimeoutMs,
@@ -9,19 +8,15 @@ import {
 } from "../../limits.ts";
 import type { Socket, SocketHandler } from "../../transport/socket.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
-import {
-  type ConnectionFacts,
-  connectionFacts,
-  RequestContext,
-} from "../context/request-context.ts";
-import { RequestHandler } from "../request/request-handler.ts";
+import { type ConnectionFacts, connectionFacts } from "../context/request-context.ts";
+import type { RequestHandler } from "../request/request-handler.ts";
 import type { RequestClient } from "../request/request-services.ts";
-import { routeRequest, unroutedRequest } from "../routing/route-request.ts";
 import type { VirtualServers } from "../routing/virtual-servers.ts";
 import { BodyReader } from "./body-reader.ts";
 import type { ClientServices } from "./client-services.ts";
 import { ConnectionDeadline } from "./connection-deadline.ts";
 import { HeadReader, headIncomplete, headInvalid } from "./head-reader.ts";
+import { newRequest, unreadRequest } from "./new-request.ts";
 import { PendingShare } from "./pending-budget.ts";
 
 /**
@@ -113,22 +108,18 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#pending.set(this.#socket.pendingBytes);
   }
 
-  mayKeep(keepAliveRequests: number): boolean {
-    const { draining } = this.#worker;
-    return this.#heads.head.keepAlive && !draining && this.#facts.requests < keepAliveRequests;
+  mayKeep({ keepAliveRequests, keepAliveTimeoutMs }: ServerConfig): boolean {
+    if (keepAliveTimeoutMs === 0 || this.#worker.draining) return false;
+    return this.#heads.head.keepAlive && this.#facts.requests < keepAliveRequests;
   }
 
   /** Refuses a request that was not read to its end; what the client still sends is dropped for a while. */
   refuse(outcome: Outcome): void {
     this.#state = "busy";
-    this.#heads.drop();
     this.#body.drop();
     this.#deadline.clear();
-    if (this.#request === undefined) {
-      const context = new RequestContext(new RequestHead(), this.#facts, this.#worker);
-      const unrouted = unroutedRequest(context, this.#servers());
-      this.#request = new RequestHandler(this, context, this.#worker, unrouted);
-    }
+    this.#request ??= this.#unreadRequest();
+    this.#heads.drop();
     this.#request.refuse(outcome);
   }
 
@@ -165,6 +156,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
   }
 
   #readHead(): void {
+    if (this.#heads.waitingBytes === 0) return;
     const { config, headLimits } = this.#servers().initial;
     if (this.#heads.isAtStart) this.#deadline.set(config.headerTimeoutMs);
     const end = this.#heads.read(headLimits);
@@ -172,16 +164,18 @@ export class ClientConnection implements SocketHandler, RequestClient {
     else if (end !== headIncomplete) this.#startRequest(this.#heads.take(), end);
   }
 
+  #unreadRequest(): RequestHandler {
+    return unreadRequest(this, this.#heads, this.#facts, this.#worker, this.#servers());
+  }
+
   /** A head is parsed; its body follows at `start`. */
   #startRequest(bytes: Buffer, start: number): void {
-    const { head } = this.#heads;
-    this.#facts.requests += 1;
-    const context = new RequestContext(head, this.#facts, this.#worker);
-    context.requestBytes = start;
-    context.isPipelined = this.#isPipelined;
+    const heads = this.#heads;
+    const { head } = heads;
+    const isPipelined = this.#isPipelined;
     this.#isPipelined = false;
-    const routed = routeRequest(context, this.#servers());
-    const request = new RequestHandler(this, context, this.#worker, routed);
+    const [facts, worker, servers] = [this.#facts, this.#worker, this.#servers()];
+    const request = newRequest(this, heads, start, isPipelined, facts, worker, servers);
     this.#request = request;
     this.#sendTimeoutMs = request.bounds.clientSendTimeoutMs;
     const refusal = request.headRefusal(bytes.length - start);
@@ -268,6 +262,8 @@ export class ClientConnection implements SocketHandler, RequestClient {
   }
 
   #depart(): void {
+    if (this.#state === "head" && this.#heads.waitingBytes > 0)
+      this.#request ??= this.#unreadRequest();
     this.#request?.abort(outcomes.clientGone);
     this.close();
   }

@@ -1,6 +1,8 @@
 /** Keeps the bytes that a client has sent and nobody has read yet, and parses the head of the next request in them. */
+import { CR, LF } from "../../http1/charset.ts";
 import { findHeadEnd, HEAD_MALFORMED, HEAD_UNFINISHED } from "../../http1/head/head-end.ts";
 import { parseRequestHead, RequestHead } from "../../http1/head/request-head.ts";
+import { readRequestLine } from "../../http1/head/request-line.ts";
 import type { HeadLimits } from "../../http1/limits.ts";
 import { PROBLEMS } from "../../http1/problems.ts";
 import type { Outcome } from "../context/outcomes.ts";
@@ -29,8 +31,10 @@ export class HeadReader {
     return this.#searchedBytes === 0;
   }
 
+  /** Ends of lines before a request are skipped (RFC 9112, section 2.2). */
   add(chunk: Buffer): void {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    if (this.#bytes.length > 0) this.#bytes = Buffer.concat([this.#bytes, chunk]);
+    else this.#bytes = withoutLineEnds(chunk);
   }
 
   /** All bytes that wait, from the head on, which are the caller's to read. */
@@ -38,6 +42,20 @@ export class HeadReader {
     const bytes = this.#bytes;
     this.#bytes = nothing;
     return bytes;
+  }
+
+  /** What is known of a request whose head cannot be read: its first line, for the log. */
+  takeUnread(limits: HeadLimits): RequestHead {
+    const head = new RequestHead();
+    const end = Math.min(this.#bytes.length, limits.targetBytes);
+    const [line = ""] = this.#bytes.toString("latin1", 0, end).split(/\r?\n/, 1);
+    this.drop();
+    if (line === "") return head;
+    const text = `${line}\r\n\r\n`;
+    head.fields.reset(text);
+    // A problem leaves the line as all that there is.
+    readRequestLine(head, text, Buffer.from(text, "latin1"), 0, limits);
+    return head;
   }
 
   drop(): void {
@@ -70,3 +88,9 @@ export class HeadReader {
 }
 
 const nothing = Buffer.alloc(0);
+
+function withoutLineEnds(chunk: Buffer): Buffer {
+  let start = 0;
+  while (chunk[start] === CR || chunk[start] === LF) start += 1;
+  return start === 0 ? chunk : chunk.subarray(start);
+}

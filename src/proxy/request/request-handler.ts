@@ -18,6 +18,7 @@ import type { Route } from "../routing/route.ts";
 import type { RoutedRequest } from "../routing/route-request.ts";
 import type { Routed, Server } from "../routing/server.ts";
 import { mayAskForUsage } from "../upstream/stream-usage.ts";
+import { account } from "./account.ts";
 import { BodyLease } from "./body-lease.ts";
 import { chooseModel } from "./choose-model.ts";
 import { MainPage } from "./main-page.ts";
@@ -67,8 +68,9 @@ export class RequestHandler implements ExchangeRequest {
     this.body = new BodyLease(context, worker);
     this.server = server;
     context.route = routed.route?.match.path ?? "";
-    const keep = client.mayKeep(server.config.keepAliveRequests);
-    this.response = new ClientResponse(client, context, worker, keep);
+    const keep = client.mayKeep(server.config);
+    const idleMs = server.config.keepAliveHeaderMs;
+    this.response = new ClientResponse(client, context, worker, keep, idleMs);
     this.#route(routed);
     context.trace = worker.tracer?.start(context);
     context.tenant = tenantOf(context, routed, worker.gate, () => this.#identified());
@@ -254,21 +256,14 @@ export class RequestHandler implements ExchangeRequest {
     if (answered) {
       this.#client.responded(this.response.keep);
     } else {
-      // nginx's status for a client that went away; nothing is sent with it.
-      if (!this.response.started) context.status = outcome === outcomes.closed ? closeStatus : 499;
+      // nginx's statuses for a client that went away; nothing is sent with them.
+      const gone = this.#hasArrived ? 499 : 400;
+      if (!this.response.started) context.status = outcome === outcomes.closed ? closeStatus : gone;
       if (this.response.endsWithConnection) this.#client.reset();
       else this.#client.close();
     }
-    context.tenant?.ended();
-    worker.metrics?.ended(context, this.#generates);
-    for (const log of this.#routed.route?.accessLogs ?? this.server.accessLogs) log.write(context);
-    worker.tracer?.ended(context);
-    if (context.explanation !== undefined) worker.explanations.end(context);
-    this.body.dropMembers();
-    this.body.letGo();
-    worker.recorder?.write(context);
-    if (context.meter !== undefined) worker.metrics?.giveMeter(context.meter);
-    context.meter = undefined;
+    const logs = this.#routed.route?.accessLogs ?? this.server.accessLogs;
+    account(context, worker, logs, this.body, this.#generates);
   }
 
   /** Serves the route's page for an error, or for a redirect to `location`, in its place; false = there is none. */

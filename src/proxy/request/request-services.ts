@@ -1,4 +1,5 @@
 /** What one request needs of its client's connection and of its worker. */
+import type { ServerConfig } from "../../config/schema/schema.ts";
 import type { Explanation } from "../context/explained/explanation.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
@@ -13,7 +14,7 @@ import type { PageService } from "./page-service.ts";
 /** The client's connection, as far as one request needs it. */
 export interface RequestClient extends ClientPort {
   /** Whether the connection may serve another request after this one. */
-  mayKeep(keepAliveRequests: number): boolean;
+  mayKeep(server: ServerConfig): boolean;
   /** Stops reading the request, which ends with this outcome. */
   refuse(outcome: Outcome): void;
   /** The response is complete. @param keep the connection may serve another request */

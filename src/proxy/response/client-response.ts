@@ -41,18 +41,18 @@ export class ClientResponse implements BodySink {
     context: RequestContext,
     services: ResponseServices,
     keep: boolean,
+    idleMs?: number,
   ) {
     this.#out = new ResponseWriter(client, context, services);
     this.#context = context;
     this.#services = services;
-    this.#framing = new ClientFraming(context, keep);
+    this.#framing = new ClientFraming(context, keep, idleMs);
   }
 
   /** Whether any byte of a response has gone to the client. */
   get started(): boolean {
     return this.#out.started;
   }
-
   /** Whether the client has a head, of a response or an early one: no other status can follow. */
   get hasHead(): boolean {
     return this.#out.started || this.#out.isEarly;
@@ -82,7 +82,6 @@ export class ClientResponse implements BodySink {
   get keep(): boolean {
     return this.#framing.keep;
   }
-
   /** The request was not read to its end, so nothing more can be read from this connection. */
   closeAfter(): void {
     this.#framing.keep = false;
@@ -222,7 +221,6 @@ export class ClientResponse implements BodySink {
   get isBuffered(): boolean {
     return this.#buffered !== undefined;
   }
-
   get bufferedBytes(): number {
     return this.#filtered?.bufferedBytes ?? this.#buffered?.bytes ?? 0;
   }

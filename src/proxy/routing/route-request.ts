@@ -14,7 +14,7 @@ export interface RoutedRequest {
 export function routeRequest(context: RequestContext, servers: VirtualServers): RoutedRequest {
   const server = servers.find(context);
   context.serverName = server.name;
-  const path = normalizePath(context.head.path);
+  const path = normalizePath(context.head.path, server.config.mergeSlashes);
   if (path === undefined) {
     return { server, routed: { route: server.unmatched, outcome: outcomes.badPath } };
   }

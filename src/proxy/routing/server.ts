@@ -35,7 +35,9 @@ export class Server {
       headBytes: config.headBytesMax,
       fieldCount: requestFieldsMax,
       targetBytes: config.headBytesMax,
-      ignoresUnderscores: !config.underscoresInHeaders,
+      ...(config.unusualHeaders
+        ? {}
+        : { names: config.underscoresInHeaders ? "with-underscores" : "plain" }),
     };
     this.#steps = compileSteps(config.steps, deps.scope);
     this.routes = this.#compileRoutes(deps);

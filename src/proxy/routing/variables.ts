@@ -55,10 +55,8 @@ function host(context: RequestContext): string {
 
 /** As it came, before an absolute target was taken apart. */
 function requestLine({ head }: RequestContext): string {
-  if (head.method === "") return "";
   const { text } = head.fields;
-  const start = text.startsWith("\r\n") ? 2 : 0;
-  return text.slice(start, text.indexOf("\r", start));
+  return text.slice(0, Math.max(0, text.indexOf("\r")));
 }
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -33,6 +33,12 @@ export const ACCEPTED: readonly AcceptedRequest[] = [
   { what: "all token characters in a name", text: post("!#$%&'*+-.^_`|~09azAZ: 1") },
   { what: "colons in a value", text: post("X-A: b: c:d") },
   { what: "several lines of one unknown name", text: post("X-A: 1", "X-A: 2", "x-a: 3") },
+  {
+    what: "bytes of UTF-8 in a target",
+    text: get("/caf\xc3\xa9?\xc3\xa9"),
+    notInNode: true,
+  },
+  { what: "absolute target that disagrees with Host", text: get("http://b:81/") },
   { what: "absolute target that agrees", text: "GET http://a/b?c HTTP/1.1\r\nHost: a\r\n\r\n" },
   {
     what: "absolute target in another case",

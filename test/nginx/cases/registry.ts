@@ -1,6 +1,7 @@
 /** All subjects of the wire suite: a file each, a line each. */
 import type { Subject } from "../harness/case.ts";
 import { addedHeaders } from "./added-headers.ts";
+import { connections } from "./connections.ts";
 import { hiddenHeaders } from "./hidden-headers.ts";
 import { nextUpstream } from "./next-upstream.ts";
 import { redirects } from "./redirects.ts";
@@ -10,6 +11,7 @@ import { rewrites } from "./rewrites.ts";
 
 export const subjects: readonly Subject[] = [
   addedHeaders,
+  connections,
   hiddenHeaders,
   nextUpstream,
   redirects,

@@ -17,7 +17,8 @@ export function normaliseResponses(text: string, { isHead, isOld }: Asked): stri
   let rest = text;
   while (rest.startsWith("HTTP/1.") && headEnd(rest) > 0) {
     const head = headEnd(rest);
-    const end = responseEnd(rest, isHead);
+    const isInterim = /^HTTP\/1\.1 1(?!01)/.test(rest);
+    const end = isInterim ? head : responseEnd(rest, isHead);
     const whole = end < 0 ? rest : rest.slice(0, end);
     parts.push(normaliseResponse(whole.slice(0, head), whole.slice(head), isOld));
     rest = rest.slice(whole.length);
@@ -28,7 +29,7 @@ export function normaliseResponses(text: string, { isHead, isOld }: Asked): stri
 function normaliseResponse(head: string, body: string, isOld: boolean): string {
   const [statusLine = "", ...lines] = linesOf(head);
   let fields = lines
-    .map(lowerName)
+    .map(trimmed)
     // The programs' own names. That of an engine is compared.
     .filter((line) => line !== "server: nginx/1.22.1" && line !== "server: global-proxy")
     // It says nothing that HTTP/1.1 does not say by itself.
@@ -66,7 +67,7 @@ export function normaliseRequest(text: string): string {
   if (head < 0) return text;
   const [requestLine = "", ...lines] = linesOf(text.slice(0, head));
   // Connections to engines are kept by the proxy, and closed by nginx unless it is told otherwise.
-  const fields = lines.map(lowerName).filter((line) => line !== "connection: close");
+  const fields = lines.map(trimmed).filter((line) => line !== "connection: close");
   return [requestLine, ...sorted(fields), "", text.slice(head)].join("\n");
 }
 
@@ -74,9 +75,12 @@ function linesOf(head: string): string[] {
   return head.split(/\r?\n/).filter((line) => line !== "");
 }
 
-/** Names of fields have no letter case. */
-function lowerName(line: string): string {
-  return line.replace(/^[^:]*/, (name) => name.toLowerCase());
+/** Names of fields have no letter case, and values end where white space begins. */
+function trimmed(line: string): string {
+  return line.replace(
+    /^([^:]*):\s*(.*?)\s*$/,
+    (_, name, value) => `${name.toLowerCase()}: ${value}`,
+  );
 }
 
 /** The order of fields of different names has no meaning; that of fields of one name is kept. */

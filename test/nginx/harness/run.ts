@@ -71,7 +71,9 @@ export class Bench {
       const text = existsSync(log) ? readFileSync(log, "latin1") : "";
       results.set(one, `${results.get(one)}\n=== log\n${text}`);
     }
-    return new Map([...results].map(([one, text]) => [one, this.#withoutFolder(text)]));
+    return new Map(
+      this.#places.map((place) => [place.case, this.#named(place, results.get(place.case)!)]),
+    );
   }
 
   remove(): void {
@@ -104,8 +106,11 @@ export class Bench {
     return path;
   }
 
-  #withoutFolder(text: string): string {
-    return text.replaceAll(this.#frame.folder, "%dir%");
+  /** With the words of the case in place of what they stand for in this run. */
+  #named({ id, port, enginePorts }: Place, text: string): string {
+    const engines = enginePorts.map((one, index) => [`127.0.0.1:${one}`, `%engine${index + 1}%`]);
+    const words = [[this.#frame.folder, "%dir%"], ...engines, [`${port}`, "%port%"], [id, "%id%"]];
+    return words.reduce((named, [value, word]) => named.replaceAll(value!, word!), text);
   }
 }
 

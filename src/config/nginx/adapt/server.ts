@@ -8,6 +8,7 @@ import {
   keepaliveRequests,
   keepaliveTimeout,
   largeClientHeaderBuffers,
+  mergeSlashes,
   underscoresInHeaders,
 } from "../directives/http/http.ts";
 import type { Listen } from "../directives/http/listen.ts";
@@ -46,15 +47,18 @@ function readServer(
   const routes = readRoutes(block, context, (index, position) => {
     places.set([...path, "routes", index], position);
   });
+  const kept = block.value(keepaliveTimeout, { timeoutMs: 75_000, headerMs: undefined });
   const input: ServerInput = {
     listen: listens.add(block, names),
     names: names.length === 0 ? [""] : [...new Set(names)],
     headerTimeoutMs: block.value(clientHeaderTimeout, 60_000),
-    keepAliveTimeoutMs: block.value(keepaliveTimeout, 75_000),
+    keepAliveTimeoutMs: kept.timeoutMs,
+    ...(kept.headerMs !== undefined && { keepAliveHeaderMs: kept.headerMs }),
     keepAliveRequests: Math.max(block.value(keepaliveRequests, 1000), 1),
     headBytesMax: block.value(clientHeaderBufferSize, 1024) + large.count * large.bytes,
-    underscoresInHeaders:
-      block.value(underscoresInHeaders, false) || !block.value(ignoreInvalidHeaders, true),
+    underscoresInHeaders: block.value(underscoresInHeaders, false),
+    unusualHeaders: !block.value(ignoreInvalidHeaders, true),
+    mergeSlashes: block.value(mergeSlashes, true),
     steps: readSteps(block),
     ...(routes.some(({ match }) => match.path === unmatchedName) && { unmatched: unmatchedName }),
     routes,

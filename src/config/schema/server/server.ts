@@ -38,7 +38,10 @@ export const serverSchema = z
     headerTimeoutMs: milliseconds.default(60_000).describe("For a whole request head."),
     keepAliveTimeoutMs: milliseconds
       .default(75_000)
-      .describe("How long a client's connection may stay idle."),
+      .describe("How long a client's connection may stay idle. 0 = it serves one request."),
+    keepAliveHeaderMs: milliseconds
+      .optional()
+      .describe("Say so in `Keep-Alive: timeout=`, in whole seconds, which clients may heed."),
     keepAliveRequests: z
       .int()
       .min(1)
@@ -49,6 +52,17 @@ export const serverSchema = z
       .boolean()
       .default(false)
       .describe("Keep header lines whose name has an underscore. If off, they are ignored."),
+    unusualHeaders: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Keep header lines whose name has other characters than letters, digits and hyphens. If off, they are " +
+          "ignored: engines may take one name for another.",
+      ),
+    mergeSlashes: z
+      .boolean()
+      .default(true)
+      .describe("Take several slashes of a path for one where a route is looked for."),
     steps: z.array(stepSchema).max(100).default([]).describe("Steps before a route is chosen."),
     unmatched: text
       .optional()

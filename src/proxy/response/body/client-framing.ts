@@ -15,10 +15,13 @@ export class ClientFraming {
   /** Only the end of the connection frames the body. */
   isUnframed = false;
   readonly #context: RequestContext;
+  readonly #idleMs: number | undefined;
 
-  constructor(context: RequestContext, keep: boolean) {
+  /** @param idleMs how long an idle connection stays, if clients are told; undefined = they are not */
+  constructor(context: RequestContext, keep: boolean, idleMs: number | undefined) {
     this.#context = context;
     this.keep = keep;
+    this.#idleMs = idleMs;
   }
 
   /** Whether the client reads chunks. */
@@ -76,7 +79,9 @@ export class ClientFraming {
   connectionLine(draining: boolean): string {
     if (draining) this.keep = false;
     if (!this.keep) return "Connection: close\r\n\r\n";
-    return this.#isModern ? "\r\n" : "Connection: keep-alive\r\n\r\n";
+    const kept = this.#isModern ? "" : "Connection: keep-alive\r\n";
+    if (!this.#idleMs) return `${kept}\r\n`;
+    return `${kept}Keep-Alive: timeout=${Math.floor(this.#idleMs / 1000)}\r\n\r\n`;
   }
 
   /** Bytes of an engine's body, as the connection framed them, as they go to the client. */

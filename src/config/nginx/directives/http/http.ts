@@ -44,17 +44,24 @@ export const largeClientHeaderBuffers = honoured(
     note: "`headBytesMax` is number × size + `client_header_buffer_size`, so every head that nginx accepts fits.",
   },
 );
+interface KeepAlive {
+  readonly timeoutMs: number;
+  /** Of the `Keep-Alive` header; undefined = there is none. */
+  readonly headerMs: number | undefined;
+}
+
 export const keepaliveTimeout = honoured(
   "keepalive_timeout",
   anyHttp,
-  reading(1, 2, ([timeout, header], scope) => {
-    if (header !== undefined) {
-      if (parseTime(header.text, "seconds") === undefined) invalidValue(header, scope);
-      scope.notice('no "Keep-Alive" header is sent, so the second time has no effect', header);
-    }
-    return readTime(timeout!, scope);
-  }),
-  "`keepAliveTimeoutMs`",
+  reading(
+    1,
+    2,
+    ([timeout, header], scope): KeepAlive => ({
+      timeoutMs: readTime(timeout!, scope),
+      headerMs: header && (parseTime(header.text, "seconds") ?? invalidValue(header, scope)),
+    }),
+  ),
+  "`keepAliveTimeoutMs`, `keepAliveHeaderMs`",
   { byDefault: "75s", note: perServer },
 );
 export const keepaliveRequests = honoured(
@@ -89,9 +96,13 @@ export const ignoreInvalidHeaders = honoured(
   "ignore_invalid_headers",
   httpAndServer,
   flag,
-  "`off` is `underscoresInHeaders: true`",
+  "`off` is `unusualHeaders: true`",
   { byDefault: "on", note: "Names that no HTTP header can have are always rejected." },
 );
+
+export const mergeSlashes = honoured("merge_slashes", httpAndServer, flag, "`mergeSlashes`", {
+  byDefault: "on",
+});
 
 /** They concern a connection, which has a server but no location yet. */
 export const perConnection: readonly Directive[] = [keepaliveTimeout, keepaliveRequests];
@@ -128,7 +139,7 @@ export const httpDirectives: readonly Directive[] = [
   ignored("request_pool_size", httpAndServer, size, "the runtime manages memory"),
   ignoreInvalidHeaders,
   underscoresInHeaders,
-  ignored("merge_slashes", httpAndServer, flag, "paths are always normalized"),
+  mergeSlashes,
   ignored("lingering_close", anyHttp, oneOf("off", "on", "always"), lingering),
   ignored("lingering_time", anyHttp, time, lingering),
   ignored("lingering_timeout", anyHttp, time, lingering),
