@@ -246,6 +246,8 @@ export const modelNameBytesMax = 128;
 export const routeCharsMax = 128;
 /** Response meters that a worker keeps for its next requests, at 4 KiB each. */
 export const spareMetersMax = 256;
+/** Scans of bodies that it keeps: each is as large as the body had members. */
+export const spareTopLevelsMax = 64;
 /** Bytes of the labels of one row, with their length. */
 export const seriesLabelBytesMax = 512;
 /** The error log: how long equal lines are counted, how many are remembered, and what of each tells it from others. */

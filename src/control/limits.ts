@@ -69,6 +69,9 @@ export const workerKillTimeoutMs = 5_000;
 export const workerRestartDelayMs = 100;
 export const workerRestartDelayMaxMs = 10_000;
 export const workerHealthyMs = 60_000;
+/** How long a worker may take to apply a configuration, and to close everything before it is terminated. */
+export const workerApplyTimeoutMs = 30_000;
+export const workerStopTimeoutMs = 2_000;
 /**
  * An upgrade: how long the new process may take to serve, and workers to say which sockets they have; how often whoever
  * waits for the upgrade looks, and how long it waits for the start.

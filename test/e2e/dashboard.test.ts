@@ -113,7 +113,9 @@ describe.skipIf(!hasProgram("chromium"))("in a browser", () => {
       await page.keyboard.press("ArrowDown");
       const focused = () =>
         page.evaluate(() => document.activeElement?.querySelector(".hidden")?.textContent);
-      expect(await focused()).toBe(await engines.nth(1).locator(".hidden").textContent());
+      const second = await engines.nth(1).locator(".name").textContent();
+      // What follows says for how long, which goes on between two looks.
+      expect((await focused())?.split(",")[0]).toBe(`prefill ${second}`);
       await page.keyboard.press("ArrowRight");
       expect(await focused()).toMatch(/^decode .*, healthy for .*, 0 requests in flight/);
       await page.keyboard.press("Enter");

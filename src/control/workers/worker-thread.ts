@@ -14,7 +14,7 @@ import type {
 } from "../../proxy/worker/messages.ts";
 import type { PageQuestion } from "../../proxy/worker/remote-pages.ts";
 import type { QueueMessage, QueueReply } from "../../queue/messages.ts";
-import { workerResponseTimeoutMs } from "../limits.ts";
+import { workerApplyTimeoutMs, workerResponseTimeoutMs, workerStopTimeoutMs } from "../limits.ts";
 
 export type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
@@ -34,11 +34,6 @@ export interface WorkerReceiver {
   /** A token needs a key that its issuer may have. Resolves when the issuer has been asked; never rejects. */
   issuerKeys(): Promise<void>;
 }
-
-/** A worker that does not respond within this time has failed. */
-const applyTimeoutMs = 30_000;
-/** Time for a worker to close everything before it is terminated. */
-const stopTimeoutMs = 2_000;
 
 export class WorkerThread {
   readonly index: number;
@@ -84,9 +79,9 @@ export class WorkerThread {
     const { generation } = message;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        const failed = `worker ${this.index} did not respond within ${applyTimeoutMs / 1000} s`;
+        const failed = `worker ${this.index} did not respond within ${workerApplyTimeoutMs / 1000} s`;
         this.#applied(generation, { failed, code: "GP_WORKER_SILENT" });
-      }, applyTimeoutMs);
+      }, workerApplyTimeoutMs);
       this.#applying.set(generation, (response) => {
         clearTimeout(timer);
         resolve(response);
@@ -135,7 +130,7 @@ export class WorkerThread {
   /** Resolves when the thread has ended: by itself, or terminated if that takes too long. */
   async stop(): Promise<void> {
     this.#send({ type: "stop" });
-    const timer = setTimeout(() => this.kill(), stopTimeoutMs);
+    const timer = setTimeout(() => this.kill(), workerStopTimeoutMs);
     await this.ended;
     clearTimeout(timer);
   }

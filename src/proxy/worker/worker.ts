@@ -3,7 +3,7 @@ import { TopLevel } from "../../body/json/top-level.ts";
 import type { Config, PoolConfig } from "../../config/schema/schema.ts";
 import { countsMetrics } from "../../config/values/counts-metrics.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
-import { callbackConnectionsMax } from "../../limits.ts";
+import { callbackConnectionsMax, spareTopLevelsMax } from "../../limits.ts";
 import type { MetricsMemory } from "../../observe/metrics/metrics-memory.ts";
 import type { Address } from "../../pool/address.ts";
 import type { DiscoveredByIdentity } from "../../pool/discovered-attributes.ts";
@@ -290,5 +290,3 @@ export class Worker implements CallbackServer, ClientServices {
     if (this.#topLevels.length < spareTopLevelsMax) this.#topLevels.push(members);
   }
 }
-
-const spareTopLevelsMax = 64;
