@@ -163,7 +163,7 @@ async function askAll(
     const ms = Math.round(nowMs() - startMs);
     const engine = address.key;
     if (typeof response === "string") results.set(engine, { engine, error: response, ms });
-    else results.set(engine, { engine, ...response, ms });
+    else results.set(engine, { engine, status: response.status, body: response.body, ms });
   });
   return addresses.map(({ key }) => results.get(key)!);
 }
