@@ -14,7 +14,7 @@ const path = "/v1/completions";
 const sessions = 12;
 const turns = 4;
 
-const { prefills, decodes } = sharedEngines(4, 2);
+const { prefills, decodes } = sharedEngines(4, 2, { ownProcesses: true });
 
 /** Ways to name a session. Each comes with what must not count beside it. */
 const ways: readonly (readonly [string, (name: string, turn: number) => Naming])[] = [
@@ -40,7 +40,7 @@ interface Naming {
 const cases = workerCasesInTurn("session-affinity");
 
 describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) => {
-  const stack = new Stack(runtime, { ownProcesses: true });
+  const stack = new Stack(runtime);
   let url: string;
   beforeAll(async () => {
     const textFor = (port: number) =>

@@ -1,7 +1,7 @@
 /** Engines that the proxies of all runtimes of one test file share. */
 import { afterAll, beforeAll } from "vitest";
 import { runtimes } from "./runtimes.ts";
-import { type Engine, Stack } from "./stack.ts";
+import { type Engine, Stack, type StackOptions } from "./stack.ts";
 
 export interface SharedEngines {
   /** What started them, with all of them. */
@@ -11,8 +11,12 @@ export interface SharedEngines {
 }
 
 /** To be called at the top of a test file; the lists are filled before its first test. */
-export function sharedEngines(prefill: number, decode: number): SharedEngines {
-  const field = new Stack(runtimes.at(-1)!);
+export function sharedEngines(
+  prefill: number,
+  decode: number,
+  options: StackOptions = {},
+): SharedEngines {
+  const field = new Stack(runtimes.at(-1)!, options);
   const prefills: Engine[] = [];
   const decodes: Engine[] = [];
   beforeAll(async () => {

@@ -175,7 +175,7 @@ export interface ServingProxy {
   readonly command: RunningCommand;
 }
 
-interface StackOptions {
+export interface StackOptions {
   /** Engines have processes of their own, which can be killed and stopped. Else they share one. */
   readonly ownProcesses?: boolean;
 }
