@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test as plain } from "vitest";
 import type { EngineOptions } from "../../src/simulated-engine/options.ts";
 import {
   CheckBench,
@@ -15,19 +15,27 @@ import {
 } from "../support/check.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePorts } from "../support/ports.ts";
-import { oneRuntime, runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode, oneRuntime, type RuntimeName } from "../support/runtimes.ts";
 import { scaled } from "../support/times.ts";
 
-const [runtime] = oneRuntime("check") as [(typeof runtimes)[number]];
-const bench = new CheckBench();
-afterEach(() => bench.end());
+const [runtime] = oneRuntime("check") as [RuntimeName];
+
+/** Each has a bench of its own: they mostly wait, so they run side by side. */
+const test = plain.extend<{ readonly bench: CheckBench }>({
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern which fixtures this one needs.
+  bench: async ({}, use) => {
+    const bench = new CheckBench();
+    await use(bench);
+    await bench.end();
+  },
+}).concurrent;
 
 /** Long enough for a slow machine, where nothing is to time out; short where something is. */
 const patient = ["--step-timeout", "60", "--abort-wait", "60"];
 const soon = Math.ceil(scaled(2_000) / 1_000);
 const impatient = ["--step-timeout", `${soon}`, "--abort-wait", `${soon}`];
 
-async function pair(more: Partial<EngineOptions> = {}, decodes = 1) {
+async function pair(bench: CheckBench, more: Partial<EngineOptions> = {}, decodes = 1) {
   const prefill = await bench.engine({ role: "prefill", dialect: "vllm-nixl", ...more });
   const decode = await Promise.all(
     Array.from({ length: decodes }, () =>
@@ -38,8 +46,10 @@ async function pair(more: Partial<EngineOptions> = {}, decodes = 1) {
   return { prefill, decodes: decode, decode: decode[0]!, words };
 }
 
-describe.each(runtimes)("healthy engines on %s", (name) => {
-  test("one prefill and two decode engines: nothing is wrong, and each KV cache is seen to move", async () => {
+describe.each(bunAndOneNode("check"))("healthy engines on %s", (name) => {
+  test("one prefill and two decode engines: nothing is wrong, and each KV cache is seen to move", async ({
+    bench,
+  }) => {
     const [port, replay] = (await freePorts(2)) as [number, number];
     const options = { dialect: "vllm-nixl", devMode: true, prefixCache: true };
     const prefill = await bench.engine({
@@ -82,24 +92,24 @@ describe.each(runtimes)("healthy engines on %s", (name) => {
 
 describe("healthy engines of other dialects", () => {
   const folder = mkdtempSync(join(tmpdir(), "gp-check-"));
-  test.each([
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  test.for<readonly [dialect: string, more: readonly string[], moved: string]>([
     ["omni", ["--dialect", "omni"], "transfer.moved"],
     ["vllm-ascend", ["--dialect", "vllm-ascend"], "transfer.moved"],
     [`shared-storage:path=${folder}`, ["--dialect", "shared-storage"], "transfer.moved"],
     ["sglang", [], "transfer.implied"],
     ["trtllm", [], "transfer.implied"],
-  ])("%s", async (dialect, more, moved) => {
+  ])("%s", async ([dialect, more, moved], { bench }) => {
     // What clients have left behind is free after that, also where nothing but time frees it.
-    const { words, prefill, decode } = await pair({ dialect, kvLeaseMs: scaled(2_000) });
+    const { words, prefill, decode } = await pair(bench, { dialect, kvLeaseMs: scaled(2_000) });
     const report = await checkReport(runtime, [...words, ...more, ...patient]);
     expect(codesOf(report, "fail", "warn")).toEqual([]);
     expect(codesOf(report, "ok")).toContain(moved);
     expect(report.exitCode).toBe(0);
     for (const engine of [prefill, decode]) expect(engine.state().violations).toEqual([]);
-    rmSync(folder, { recursive: true, force: true });
   });
 
-  test("one engine that does both", async () => {
+  test("one engine that does both", async ({ bench }) => {
     const engine = await bench.engine({ role: "mixed", dialect: "vllm-nixl" });
     const report = await checkReport(runtime, ["--engine", engine.url, ...patient]);
     expect(codesOf(report, "fail", "warn")).toEqual([]);
@@ -115,19 +125,21 @@ describe("engines that seem to work", () => {
     return codesOf(report, "fail");
   };
 
-  test("the wrong dialect: each prompt is computed twice, and every response is right", async () => {
-    const { words } = await pair({ devMode: true, prefixCache: true });
+  test("the wrong dialect: each prompt is computed twice, and every response is right", async ({
+    bench,
+  }) => {
+    const { words } = await pair(bench, { devMode: true, prefixCache: true });
     const fails = await failsOf(words, "--dialect", "shared-storage");
     expect(fails).toEqual(["dialect.wrong", "transfer.recomputed"]);
   });
 
-  test("a prefill whose KV cache nobody fetches", async () => {
-    const { words, prefill } = await pair();
+  test("a prefill whose KV cache nobody fetches", async ({ bench }) => {
+    const { words, prefill } = await pair(bench);
     prefill.setFault("no-kv-params");
     expect(await failsOf(words)).toEqual(["transfer.recomputed"]);
   });
 
-  test("two folders where one is to be shared", async () => {
+  test("two folders where one is to be shared", async ({ bench }) => {
     const folder = mkdtempSync(join(tmpdir(), "gp-check-"));
     bench.later(async () => rmSync(folder, { recursive: true, force: true }));
     const path = (name: string) => `shared-storage:path=${join(folder, name)}`;
@@ -137,8 +149,8 @@ describe("engines that seem to work", () => {
     expect(await failsOf(words)).toEqual(["transfer.recomputed"]);
   });
 
-  test("KV caches that stay when clients leave", async () => {
-    const { words, decode } = await pair();
+  test("KV caches that stay when clients leave", async ({ bench }) => {
+    const { words, decode } = await pair(bench);
     decode.setFault("leak");
     const report = await checkReport(runtime, [...words, ...patient, "--abort-wait", `${soon}`]);
     expect(codesOf(report, "fail")).toEqual(["aborts.held"]);
@@ -147,9 +159,11 @@ describe("engines that seem to work", () => {
     expect(report.exitCode).toBe(1);
   });
 
-  test("KV caches that prefill holds for its own time are no leak before it is over", async () => {
+  test("KV caches that prefill holds for its own time are no leak before it is over", async ({
+    bench,
+  }) => {
     // A prefill takes long enough for clients to leave in it.
-    const { words, prefill } = await pair({ prefillTokensPerSecond: 4_000 });
+    const { words, prefill } = await pair(bench, { prefillTokensPerSecond: 4_000 });
     prefill.setFault("leak");
     const more = ["--abort-wait", `${soon}`];
     const report = await checkReport(runtime, [...words, ...patient, ...more]);
@@ -161,7 +175,7 @@ describe("engines that seem to work", () => {
     expect(found?.remedy?.includes("480 s") ?? false).toBe(isHeld);
   });
 
-  test("engines whose models differ", async () => {
+  test("engines whose models differ", async ({ bench }) => {
     const prefill = await bench.engine({ role: "prefill", dialect: "vllm-nixl", model: "a" });
     const decode = await bench.engine({ role: "decode", dialect: "vllm-nixl", model: "b" });
     const fails = await failsOf(["--prefill", prefill.url, "--decode", decode.url]);
@@ -170,8 +184,8 @@ describe("engines that seem to work", () => {
     expect(prefill.state().requestsSeen + decode.state().requestsSeen).toBe(0);
   });
 
-  test("prefill and decode that have changed places", async () => {
-    const { prefill, decode } = await pair({ devMode: true });
+  test("prefill and decode that have changed places", async ({ bench }) => {
+    const { prefill, decode } = await pair(bench, { devMode: true });
     const report = await checkReport(runtime, [
       ...["--prefill", decode.url, "--decode", prefill.url],
       ...impatient,
@@ -182,8 +196,8 @@ describe("engines that seem to work", () => {
     expect(report.exitCode).toBe(1);
   });
 
-  test("engines without counters: nothing is claimed of what cannot be seen", async () => {
-    const { words, prefill, decode } = await pair();
+  test("engines without counters: nothing is claimed of what cannot be seen", async ({ bench }) => {
+    const { words, prefill, decode } = await pair(bench);
     for (const engine of [prefill, decode]) engine.setFault("status:404,path=/metrics");
     const report = await checkReport(runtime, [...words, ...patient]);
     expect(codesOf(report, "fail")).toEqual([]);
@@ -193,7 +207,9 @@ describe("engines that seem to work", () => {
     expect(codesOf(report, "skip")).toContain("aborts.not-shown");
   });
 
-  test("a response that is another one through the proxy, and one that is another each time", async () => {
+  test("a response that is another one through the proxy, and one that is another each time", async ({
+    bench,
+  }) => {
     const said = (text: string) =>
       JSON.stringify({
         choices: [{ text, message: { content: text }, finish_reason: "length" }],
@@ -221,15 +237,17 @@ describe("engines that seem to work", () => {
 });
 
 describe("KV events", () => {
-  test("nothing listens at the port that is said", async () => {
-    const { words } = await pair();
+  test("nothing listens at the port that is said", async ({ bench }) => {
+    const { words } = await pair(bench);
     const [port] = (await freePorts(1)) as [number];
     const more = ["--kv-events", `${port}`, ...patient, "--step-timeout", `${soon}`];
     const report = await checkReport(runtime, [...words, ...more]);
     expect(codesOf(report, "fail")).toEqual(["kv-events.unreachable"]);
   });
 
-  test("no replay: it is said when no port is given, and when nothing is there", async () => {
+  test("no replay: it is said when no port is given, and when nothing is there", async ({
+    bench,
+  }) => {
     const [port, replay] = (await freePorts(2)) as [number, number];
     const prefill = await bench.engine({ role: "prefill", dialect: "vllm-nixl", kvEvents: port });
     const decode = await bench.engine({ role: "decode", dialect: "vllm-nixl" });
@@ -266,7 +284,9 @@ describe("what is no engine, or not there", () => {
     });
   });
 
-  test("a server that accepts and never responds, and one that speaks something else", async () => {
+  test("a server that accepts and never responds, and one that speaks something else", async ({
+    bench,
+  }) => {
     for (const [greeting, code] of [
       ["", "reach.timeout"],
       ["SSH-2.0-OpenSSH_9.6\r\n", "reach.not-http"],
@@ -287,7 +307,7 @@ describe("what is no engine, or not there", () => {
     }
   });
 
-  test("a web site, a redirect, and an engine that wants a key", async () => {
+  test("a web site, a redirect, and an engine that wants a key", async ({ bench }) => {
     const site = await bench.server((_request, response) => response.end("<html>"));
     expect(await reachOf(site)).toEqual({ code: "reach.no-engine", exitCode: 1 });
     const moved = await bench.server((_request, response) => {
@@ -307,8 +327,10 @@ describe("what is no engine, or not there", () => {
     expect(JSON.stringify(report)).not.toMatch(/401|secret-1/);
   });
 
-  test("an engine that dies and one that hangs beside those that serve are named, and the others tried", async () => {
-    const { words, prefill, decodes } = await pair({}, 2);
+  test("an engine that dies and one that hangs beside those that serve are named, and the others tried", async ({
+    bench,
+  }) => {
+    const { words, prefill, decodes } = await pair(bench, {}, 2);
     await decodes[1]!.close();
     const report = await checkReport(runtime, [...words, ...patient]);
     expect(codesOf(report, "fail")).toEqual(["reach.refused"]);
@@ -319,18 +341,20 @@ describe("what is no engine, or not there", () => {
     expect(hung.exitCode).toBe(1);
   });
 
-  test("the whole run has an end, however much hangs", async () => {
-    const { words, prefill } = await pair();
+  test("the whole run has an end, however much hangs", async ({ bench }) => {
+    const { words, prefill } = await pair(bench);
     prefill.setFault("stall");
     const report = await checkReport(runtime, [...words, "--timeout", `${2 * soon}`]);
     expect(codesOf(report, "fail").some((code) => code.endsWith(".no-time"))).toBe(true);
   });
 });
 
-test("Ctrl-C ends it at once, with what has been found, and leaves nothing behind", async () => {
+test("Ctrl-C ends it at once, with what has been found, and leaves nothing behind", async ({
+  bench,
+}) => {
   const folder = mkdtempSync(join(tmpdir(), "gp-check-"));
   bench.later(async () => rmSync(folder, { recursive: true, force: true }));
-  const { words, prefill } = await pair();
+  const { words, prefill } = await pair(bench);
   prefill.setFault("stall");
   const command = startCheck(runtime, [...words, ...patient, "--json"], { TMPDIR: folder });
   await eventually(() => prefill.state().running + prefill.state().waiting > 0);
@@ -344,7 +368,7 @@ test("Ctrl-C ends it at once, with what has been found, and leaves nothing behin
 });
 
 describe("usage", () => {
-  test.each([
+  test.for<readonly [words: readonly string[], says: string]>([
     [[], "no engine is named"],
     [["--prefill", "http://127.0.0.1:1"], "--decode is missing"],
     [["--engine", "https://127.0.0.1:1"], "not https"],
@@ -353,7 +377,7 @@ describe("usage", () => {
     [["--engine", "http://127.0.0.1:1", "--timeout", "0"], "whole number of seconds"],
     [["--engine", "http://127.0.0.1:1", "--api-key-env", "NOT_SET_ANYWHERE"], "is not set"],
     [["--nonsense"], "unknown option"],
-  ])("%j ends with 2 and says why", async (words, says) => {
+  ])("%j ends with 2 and says why", async ([words, says]) => {
     const { code, stdout, stderr } = await runCheck(runtime, words);
     expect(stderr).toContain(says);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
