@@ -4,7 +4,7 @@ import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack, totals } from "../support/stack.ts";
 import { scaled } from "../support/times.ts";
 
@@ -75,7 +75,7 @@ const notJson = [
   `${json}x`,
 ];
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("bad-requests"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let engines: Engine[];
   let proxy: ServingProxy;

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, instant, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
@@ -18,7 +18,7 @@ const ways: readonly (readonly [string, (socket: Socket) => void])[] = [
   ["ends its side", (socket) => socket.end()],
 ];
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("client-abort"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefill: Engine;
   let decode: Engine;

@@ -5,7 +5,7 @@ import { openRaw, postBytes } from "../simulated-engine/raw-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, Stack } from "../support/stack.ts";
 import { scaled } from "../support/times.ts";
 
@@ -14,7 +14,7 @@ const path = "/v1/completions";
 const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", `${scaled(15)}`];
 const stream = { prompt: "Hello", stream: true, max_tokens: 100 };
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("drain"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

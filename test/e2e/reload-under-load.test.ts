@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { Load } from "../support/load.ts";
 import { freePorts } from "../support/ports.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, Stack, totals } from "../support/stack.ts";
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("reload-under-load"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let prefills: Engine[];
   let decodes: Engine[];

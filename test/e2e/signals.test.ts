@@ -9,14 +9,14 @@ import { adminOf } from "../support/admin.ts";
 import { eventually } from "../support/eventually.ts";
 import { ask, post } from "../support/http-client.ts";
 import { pdYaml } from "../support/pd-yaml.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, type ServingProxy, Stack } from "../support/stack.ts";
 
 const path = "/v1/completions";
 /** Longer than a test takes. */
 const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", "40", "--batch-penalty-ms", "0"];
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("signals"))("on %s", (runtime) => {
   const stack = new Stack(runtime, { ownProcesses: true });
   let prefills: Engine[];
   let decodes: Engine[];

@@ -2,13 +2,13 @@
 import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/http-client.ts";
-import { runtimes } from "../support/runtimes.ts";
+import { bunAndOneNode } from "../support/runtimes.ts";
 import { type Engine, instant, type ServingProxy, Stack, totals } from "../support/stack.ts";
 
 const path = "/v1/completions";
 const keepAliveMs = 15;
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("stale-connections"))("on %s", (runtime) => {
   const stack = new Stack(runtime);
   let engines: Engine[];
   let proxy: ServingProxy;

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type RunningCommand, startScript } from "../../support/command.ts";
 import {
+  bunAndOneNode,
   type RuntimeName,
-  runtimes,
   sharesPorts,
   sharingRuntimes,
 } from "../../support/runtimes.ts";
@@ -104,7 +104,7 @@ async function occupiedPort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-describe.each(runtimes)("on %s", (runtime) => {
+describe.each(bunAndOneNode("process signals"))("on %s", (runtime) => {
   test("serves, names itself, and each -s does what it says", async () => {
     write();
     const { command, url } = await serve(runtime);
