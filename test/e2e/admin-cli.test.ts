@@ -58,6 +58,11 @@ describe.each(oneRuntime("admin-cli"))("on %s", (runtime) => {
       /no pool "none": the pools are prefill, decode/,
     );
     expect(run("requests").stdout).toMatch(/cli-1 .* GP_OK/);
+    const failed = run("requests", "--list", "failed").stdout;
+    expect(failed).toMatch(
+      /^no requests\n\(not listed here: 1 request that was its client's fault/,
+    );
+    expect(run("requests", "--list", "client-faults").stdout).toMatch(/cli-2 .* 404 /);
     const explained = run("explain", "cli-1");
     expect(explained.stdout).toMatch(/^cli-1: GP_OK 200\n/);
     expect(explained.stdout).toContain(`decode: 127.0.0.1:${engines[1]!.port} of pool decode`);
