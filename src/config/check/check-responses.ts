@@ -3,6 +3,7 @@ import type { ConfigPath } from "../problems/fault.ts";
 import type { RouteConfig } from "../schema/schema.ts";
 import { isCookieFlag } from "../values/cookie-flag.ts";
 import { isHeaderName } from "../values/header-name.ts";
+import { parseLifetime } from "../values/lifetime.ts";
 import type { CheckContext } from "./context.ts";
 
 export function checkResponses(
@@ -50,6 +51,14 @@ export function checkResponses(
       }
     });
   });
+  if (route.charset !== undefined) texts.template([...path, "charset", "name"], route.charset.name);
+  if (route.expires !== undefined) {
+    const at = [...path, "expires", "value"];
+    const { value, fromChange } = route.expires;
+    texts.template(at, value);
+    const isKnown = value === "off" || parseLifetime(value, fromChange) !== undefined;
+    if (!(value.includes("$") || isKnown)) faults.emerg(at, `"${value}" is no such time`);
+  }
   route.errorPages.forEach(({ uri }, index) => {
     texts.template([...path, "errorPages", index, "uri"], uri);
   });

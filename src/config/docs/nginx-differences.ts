@@ -78,6 +78,12 @@ export const nginxDifferences = [
     because: "they are for this connection (RFC 9110, section 7.6.1)",
   },
   {
+    id: "x-accel",
+    subject: "`X-Accel-Redirect`, `X-Accel-Charset`, `X-Accel-Limit-Rate` of engines",
+    here: "are hidden, and have no other effect",
+    because: "engines for inference send none, and one that does should not choose routes",
+  },
+  {
     id: "header-names",
     subject: "names in `add_header`, `proxy_hide_header` and the like",
     here: "must be those that a header can have",

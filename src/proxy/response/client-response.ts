@@ -4,10 +4,9 @@ import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { filteredResponseBytesMax } from "../../limits.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { AddedHeaders } from "../routing/response/added-headers.ts";
 import type { ResponseRules } from "../routing/response/response-rules.ts";
 import { BufferedBody } from "./body/buffered-body.ts";
-import { ClientFraming, framed, lastChunk } from "./body/client-framing.ts";
+import { ClientFraming, framed } from "./body/client-framing.ts";
 import { type BodySink, FilteredBody } from "./body/filtered-body.ts";
 import type { FramedBody } from "./body/framed-body.ts";
 import { hasEvents, hasReadableEvents } from "./body/stream-marks.ts";
@@ -21,8 +20,6 @@ export class ClientResponse implements BodySink {
   /** Of the route whose response it is; undefined = none. */
   rules: ResponseRules | undefined;
   readonly #framing: ClientFraming;
-  /** What stands behind the body; undefined = nothing. */
-  #trailers: AddedHeaders | undefined;
   /** Whose head was taken over last. */
   engine: ResponseHead | undefined;
   /** Bytes of the body that are held back; undefined = they go out as they come. */
@@ -74,7 +71,6 @@ export class ClientResponse implements BodySink {
   #giveUpHead(engine: ResponseHead): void {
     this.#out.setHead("", engine.status === 200 && hasReadableEvents(engine.fields));
     this.#framing.giveUpHead(engine);
-    this.#trailers = undefined;
     if (this.#filtered !== undefined) this.#filtered.keepsChunks = false;
   }
 
@@ -113,28 +109,17 @@ export class ClientResponse implements BodySink {
     this.#isBufferedUnfinished = false;
     this.#filtered = undefined;
     this.dropBuffered();
-    let framing = this.#framing.ofEngine(engine, isEarly);
+    let framing = this.#framing.ofEngine(engine, isEarly, rules.chunks);
     context.status = status === 0 ? engine.status : status;
     context.engineHead = engine.fields.text;
     let head = engineHead(context, engine, requestId, status, pool, rules);
-    if (this.#trails(isEarly)) {
+    const trailing = this.#framing.trail(rules, isEarly);
+    if (trailing !== "") {
       head = head.replace(contentLengthLine, "");
-      framing = this.#framing.rechunk();
+      framing = trailing;
     }
     const isStream = isEarly && engine.status === 200 && hasReadableEvents(engine.fields);
     this.#out.setHead(head + framing + this.#connectionLine(), isStream);
-  }
-
-  /** Whether something stands behind the body. */
-  #trails(isEarly: boolean): boolean {
-    const trailers = this.rules?.trailers;
-    const context = this.#context;
-    const trails =
-      trailers !== undefined &&
-      this.#framing.mayTrail(isEarly) &&
-      trailers.lines(context, context.status) !== "";
-    this.#trailers = trails ? trailers : undefined;
-    return trails;
   }
 
   /**
@@ -181,14 +166,14 @@ export class ClientResponse implements BodySink {
     const silent = bodiless || context.head.method === "HEAD";
     const all = this.rules?.linesOfReply(context, status, lines) ?? lines;
     this.#framing.mode = silent ? "none" : "as-is";
-    let framing = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
-    const trails = this.#trails(this.#out.isEarly);
-    if (trails) framing = this.#framing.rechunk();
+    const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
+    const trailing = this.#framing.trail(this.rules, this.#out.isEarly);
+    const framing = trailing || length;
     const head = `HTTP/1.1 ${status} ${reason}\r\n${all}${framing}${this.#connectionLine()}`;
     this.#out.setHead(head, eventType.test(lines));
     if (silent || body.length === 0) this.#send(undefined, 0, 0);
     else this.data([body]);
-    if (trails) this.#sendLastChunk();
+    if (trailing !== "") this.#sendLastChunk();
     this.#out.end();
   }
 
@@ -287,8 +272,7 @@ export class ClientResponse implements BodySink {
   }
 
   #sendLastChunk(): void {
-    const context = this.#context;
-    const last = lastChunk(this.#trailers?.lines(context, context.status) ?? "");
+    const last = this.#framing.lastChunk();
     this.#send(last, 0, last.length);
   }
 

@@ -12,7 +12,6 @@ const engine = response(
   "X-Pad: p",
   "X-Accel-Other: a",
   "X-Accel-Buffering: no",
-  "X-Accel-Charset: utf-8",
   "X-Accel-Expires: 5",
   "Set-Cookie: a=b",
   "Set-Cookie: c=d",
@@ -57,6 +56,12 @@ export const hiddenHeaders: Subject = {
     {
       name: "an engine without Server and Date",
       conf: `location / { proxy_pass_header Server; proxy_pass_header Date; ${pass} }`,
+    },
+    {
+      name: "X-Accel-Charset",
+      conf: `location / { charset utf-8; proxy_set_header Host e.example; ${pass} }`,
+      engine: response(200, "ok", "Content-Type: a/b", "X-Accel-Charset: utf-8"),
+      differs: "x-accel",
     },
     {
       name: "what Connection names",

@@ -2,6 +2,7 @@
 import type { Subject } from "../harness/case.ts";
 import { addedHeaders } from "./added-headers.ts";
 import { connections } from "./connections.ts";
+import { content } from "./content.ts";
 import { hiddenHeaders } from "./hidden-headers.ts";
 import { nextUpstream } from "./next-upstream.ts";
 import { redirects } from "./redirects.ts";
@@ -12,6 +13,7 @@ import { rewrites } from "./rewrites.ts";
 export const subjects: readonly Subject[] = [
   addedHeaders,
   connections,
+  content,
   hiddenHeaders,
   nextUpstream,
   redirects,

@@ -31,11 +31,12 @@ function normaliseResponse(head: string, body: string, isOld: boolean): string {
   let fields = lines
     .map(trimmed)
     // The programs' own names. That of an engine is compared.
-    .filter((line) => line !== "server: nginx/1.22.1" && line !== "server: global-proxy")
+    .filter((line) => !/^server: (?:nginx(?:\/1\.22\.1)?|global-proxy)$/.test(line))
     // It says nothing that HTTP/1.1 does not say by itself.
     .filter((line) => isOld || line !== "connection: keep-alive")
     // The time of now. An engine's own is compared.
-    .filter((line) => !isNow(line));
+    .filter((line) => !isNow(line))
+    .map(withoutClock);
   let content = isChunked(fields) ? joinChunks(body) : body;
   if (isOwnPage(content) || isBareRedirect(fields, content)) {
     const [, status = ""] = statusLine.split(" ");
@@ -48,6 +49,13 @@ function normaliseResponse(head: string, body: string, isOld: boolean): string {
 function isNow(line: string): boolean {
   const date = /^date: (.*)/.exec(line)?.[1];
   return date !== undefined && Math.abs(Date.parse(date) - Date.now()) < 3_600_000;
+}
+
+/** What counts from now is compared by its Cache-Control. */
+function withoutClock(line: string): string {
+  const expires = /^expires: (.*)/.exec(line)?.[1];
+  const isNear = expires !== undefined && Math.abs(Date.parse(expires) - Date.now()) < 1e11;
+  return isNear ? "expires: [by the clock]" : line;
 }
 
 /** nginx's pages are HTML with its name, the proxy's are JSON with a code of its own. */

@@ -10,6 +10,7 @@ import {
   recursiveErrorPages,
 } from "../directives/proxy/response.ts";
 
+import { readContent } from "./content.ts";
 import { readRedirects } from "./redirects.ts";
 
 /** What nginx hides of engines' heads. */
@@ -31,6 +32,7 @@ export function readResponses(block: Block): Partial<RouteInput> {
   return {
     ...(headers.length > 0 && { responseHeaders: headers }),
     ...(trailers.length > 0 && { responseTrailers: trailers }),
+    ...readContent(block),
     ...(block.value(recursiveErrorPages, false) && { recursiveErrorPages: true }),
   };
 }

@@ -31,6 +31,7 @@ import {
 } from "../directives/proxy/proxy.ts";
 import type { Loading } from "../reading/scope.ts";
 import { DirectiveError } from "../syntax/report.ts";
+import { readPathType } from "./content.ts";
 import type { FlatLocation } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { readOmni } from "./omni.ts";
@@ -87,6 +88,7 @@ export function readRoute(
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...(pass && readEngineResponses(block)),
     ...readSettings(block),
+    ...(pass === undefined && readPathType(block, match)),
     accessLogs: readAccessLogs(block),
   };
 }

@@ -193,6 +193,9 @@ export const mainDirectives: readonly Directive[] = [
   ignored("accept_mutex", ["events"], flag, system),
   ignored("accept_mutex_delay", ["events"], time, system),
   ignored("multi_accept", ["events"], flag, system),
+  ...["epoll_events", "kqueue_changes", "kqueue_events", "devpoll_changes", "devpoll_events"].map(
+    (name) => ignored(name, ["events"], number, system),
+  ),
   ignored("worker_aio_requests", ["events"], number, "files are not served"),
   ignored("debug_connection", ["events"], text, "the error log has one level for all clients", {
     repeats: true,

@@ -2,6 +2,7 @@
 import { didYouMean } from "../../problems/suggest.ts";
 import type { Context } from "../reading/context.ts";
 import type { Directive } from "../reading/directive.ts";
+import { contentDirectives } from "./http/content.ts";
 import { httpDirectives } from "./http/http.ts";
 import { locationDirectives } from "./http/location.ts";
 import { logDirectives } from "./http/log.ts";
@@ -26,6 +27,7 @@ export const allDirectives: readonly Directive[] = [
   ...httpDirectives,
   ...serverDirectives,
   ...locationDirectives,
+  ...contentDirectives,
   ...rewriteDirectives,
   ...proxyDirectives,
   ...responseDirectives,

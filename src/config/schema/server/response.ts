@@ -95,6 +95,48 @@ export const responseKeys = {
         "In place of `Server` and `Date` they get those of the proxy.",
       ),
     ),
+  textType: text
+    .default("text/plain")
+    .describe("`Content-Type` of texts that the route's steps return."),
+  charset: z
+    .strictObject({
+      name: text.describe("Template."),
+      types: z
+        .array(text)
+        .default([
+          "text/xml",
+          "text/plain",
+          "text/vnd.wap.wml",
+          "application/javascript",
+          "application/rss+xml",
+        ])
+        .describe("Content types that get it besides `text/html`. `*` = all."),
+    })
+    .optional()
+    .describe("Charset of texts whose `Content-Type` names none. Their bytes stay as they are."),
+  expires: z
+    .strictObject({
+      value: text.describe(
+        withDetails(
+          "How long responses are fresh, as `30d` or `1h30m`, `@15h` (until then), `epoch`, `max` or `off`; template.",
+          "A minus before a time says that they are not.",
+        ),
+      ),
+      fromChange: z.boolean().default(false).describe("Counted from `Last-Modified`."),
+    })
+    .optional()
+    .describe(
+      withDetails(
+        "`Expires` and `Cache-Control` of responses, in place of those of engines.",
+        "With status 200, 201, 204, 206, 301 to 304, 307 and 308.",
+      ),
+    ),
+  chunkedResponses: z
+    .boolean()
+    .default(true)
+    .describe(
+      "If off, bodies without a length end with their connection, for clients that read no chunks.",
+    ),
   redirects: z
     .array(
       z.union([

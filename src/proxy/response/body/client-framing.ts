@@ -1,6 +1,8 @@
 /** How the body goes to the client: as it came, its data only, or put into chunks; and what the head says of it. */
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
 import type { RequestContext } from "../../context/request-context.ts";
+import type { AddedHeaders } from "../../routing/response/added-headers.ts";
+import type { ResponseRules } from "../../routing/response/response-rules.ts";
 import type { FramedBody } from "./framed-body.ts";
 
 type BodyMode = "none" | "as-is" | "data" | "chunk";
@@ -16,6 +18,8 @@ export class ClientFraming {
   isUnframed = false;
   readonly #context: RequestContext;
   readonly #idleMs: number | undefined;
+  /** What stands behind the body; undefined = nothing. */
+  #trailers: AddedHeaders | undefined;
 
   /** @param idleMs how long an idle connection stays, if clients are told; undefined = they are not */
   constructor(context: RequestContext, keep: boolean, idleMs: number | undefined) {
@@ -39,22 +43,25 @@ export class ClientFraming {
 
   /** An early head goes out in place of the engine's: the body is framed where it is written. */
   giveUpHead(engine: ResponseHead): void {
+    this.#trailers = undefined;
     if (this.mode !== "none") this.mode = engine.framing === "chunked" ? "data" : "as-is";
   }
 
   /**
    * Of an engine's response.
    * @param isEarly the client has had an early head
+   * @param chunks may go to clients that read them
    * @returns the header line that has to be added
    */
-  ofEngine(engine: ResponseHead, isEarly: boolean): string {
+  ofEngine(engine: ResponseHead, isEarly: boolean, chunks = true): string {
+    const readsChunks = this.#isModern && chunks;
     this.isUnframed = !this.#isModern && isEarly;
     let line = "";
     if (engine.framing === "none") this.mode = "none";
     else if (engine.framing === "length") this.mode = "as-is";
-    else if (!this.#isModern || isEarly) {
+    else if (!readsChunks || isEarly) {
       this.mode = engine.framing === "chunked" ? "data" : "as-is";
-      this.isUnframed = !this.#isModern;
+      this.isUnframed = isEarly ? !this.#isModern : !readsChunks;
       if (this.isUnframed) this.keep = false;
     } else {
       this.mode = engine.framing === "chunked" ? "as-is" : "chunk";
@@ -64,15 +71,26 @@ export class ClientFraming {
     return line;
   }
 
-  /** Whether something can stand behind the body. @param isEarly as above */
-  mayTrail(isEarly: boolean): boolean {
-    return this.#isModern && this.mode !== "none" && !isEarly;
-  }
-
-  /** The body goes out in chunks of its own, so that something can stand behind it. @returns its header line */
-  rechunk(): string {
+  /**
+   * If trailers stand behind the body, it goes out in chunks of its own.
+   * @param isEarly as above
+   * @returns its header line; "" = there are none
+   */
+  trail(rules: ResponseRules | undefined, isEarly: boolean): string {
+    this.#trailers = undefined;
+    const trailers = rules?.trailers;
+    const mayTrail = this.#isModern && this.mode !== "none" && !isEarly;
+    if (trailers === undefined || !mayTrail || !rules?.chunks) return "";
+    if (trailers.lines(this.#context, this.#context.status) === "") return "";
+    this.#trailers = trailers;
     this.mode = "chunk";
     return chunkedLine;
+  }
+
+  /** With the trailers as they are now. */
+  lastChunk(): Buffer {
+    const lines = this.#trailers?.lines(this.#context, this.#context.status) ?? "";
+    return Buffer.from(`0\r\n${lines}\r\n`, "latin1");
   }
 
   /** Of the connection, with the blank line. @param draining it closes after this response */
@@ -119,9 +137,4 @@ export function framed(parts: readonly Buffer[]): Buffer {
   for (const part of parts)
     framing.push(Buffer.from(`${part.length.toString(16)}\r\n`), part, crlf);
   return Buffer.concat(framing);
-}
-
-/** @param trailers lines, each with its CRLF */
-export function lastChunk(trailers: string): Buffer {
-  return Buffer.from(`0\r\n${trailers}\r\n`, "latin1");
 }

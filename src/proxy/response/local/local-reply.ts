@@ -43,7 +43,8 @@ export function returnedReply(
     response.local(status, reasonOf(status), lines + json, body);
     return;
   }
-  const type = status === 204 ? "" : plain;
+  const textType = response.rules?.textType ?? "text/plain";
+  const type = status === 204 ? "" : `Content-Type: ${textType}\r\n`;
   response.local(status, reasonOf(status), lines + type, Buffer.from(text ?? ""));
 }
 
@@ -110,4 +111,3 @@ const asPath = completion(undefined);
 const notInLine = /[\x00-\x20\x7f-\u{10ffff}]/gu;
 const nothing = Buffer.alloc(0);
 const json = "Content-Type: application/json\r\n";
-const plain = "Content-Type: text/plain\r\n";

@@ -9,6 +9,8 @@ export const dropped = {
   lastModified: 4,
   etag: 8,
   cookies: 16,
+  contentType: 32,
+  caching: 64,
 } as const;
 
 const namesOf: readonly (readonly [kind: number, names: readonly string[]])[] = [
@@ -17,6 +19,8 @@ const namesOf: readonly (readonly [kind: number, names: readonly string[]])[] = 
   [dropped.lastModified, ["Last-Modified"]],
   [dropped.etag, ["ETag"]],
   [dropped.cookies, ["Set-Cookie"]],
+  [dropped.contentType, ["Content-Type"]],
+  [dropped.caching, ["Expires", "Cache-Control"]],
 ];
 
 export class DroppedLines {

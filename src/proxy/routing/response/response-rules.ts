@@ -7,8 +7,10 @@ import type { RequestContext } from "../../context/request-context.ts";
 import type { VariableScope } from "../template.ts";
 import { type Complete, completion } from "./absolute-location.ts";
 import { AddedHeaders } from "./added-headers.ts";
+import { Charset } from "./charset.ts";
 import { Cookies } from "./cookies.ts";
 import { DroppedLines, dropped } from "./dropped-lines.ts";
+import { Expires } from "./expires.ts";
 import { dateLine, serverLine } from "./own-lines.ts";
 import { Redirects } from "./redirects.ts";
 
@@ -17,7 +19,13 @@ export class ResponseRules {
   readonly #cookies: Cookies | undefined;
   /** A target as it stands in `Location`. */
   readonly complete: Complete;
+  readonly #charset: Charset | undefined;
+  readonly #expires: Expires | undefined;
   readonly #added: AddedHeaders | undefined;
+  /** Of texts that steps return. */
+  readonly textType: string;
+  /** Bodies without a length go out in chunks. */
+  readonly chunks: boolean;
   /** Undefined = there are none. */
   readonly trailers: AddedHeaders | undefined;
   readonly #dropped: DroppedLines;
@@ -28,6 +36,10 @@ export class ResponseRules {
     this.complete = completion(config.absoluteRedirects);
     this.#redirects = new Redirects(config, scope, this.complete);
     this.#cookies = Cookies.of(config.cookies, scope);
+    this.#charset = Charset.of(config.charset, scope);
+    this.#expires = Expires.of(config.expires, scope);
+    this.textType = config.textType;
+    this.chunks = config.chunkedResponses;
     this.#added = AddedHeaders.of(config.responseHeaders, scope);
     this.trailers = AddedHeaders.of(config.responseTrailers, scope);
     this.#dropped = new DroppedLines(config.hideHeaders);
@@ -51,21 +63,27 @@ export class ResponseRules {
   ): string {
     const redirects = this.#redirects.lines(context, fields, pool);
     const cookies = this.#cookies?.lines(context, fields);
+    const type = this.#charset?.line(context, fields.get("content-type"));
+    const expires = this.#expires?.lines(context, status, fields.get("last-modified")) ?? "";
     let kinds = this.#added?.replaces(status) ?? 0;
     if (redirects !== undefined) kinds |= dropped.places;
+    if (type !== undefined) kinds |= dropped.contentType;
+    if (expires !== "") kinds |= dropped.caching;
     if (cookies !== undefined) kinds |= dropped.cookies;
     if (requestId !== "") kinds |= dropped.requestId;
     let lines = forwardedLines(fields, this.#dropped.of(kinds));
     if (this.#hidesServer) lines += serverLine;
     if (this.#hidesDate) lines += dateLine(context.sources.clock.wallMs());
-    lines += (redirects ?? "") + (cookies ?? "");
+    lines += (type ?? "") + (redirects ?? "") + (cookies ?? "") + expires;
     if (requestId !== "") lines += `X-Request-Id: ${requestId}\r\n`;
     return this.#withAdded(context, status, lines + context.ownLines);
   }
 
   /** Those of a reply of the proxy's own. @param lines so far, each with its CRLF */
   linesOfReply(context: RequestContext, status: number, lines: string): string {
-    return this.#withAdded(context, status, lines);
+    const typed = this.#charset?.inLines(context, lines) ?? lines;
+    const expires = this.#expires?.lines(context, status, undefined) ?? "";
+    return this.#withAdded(context, status, typed + expires);
   }
 
   #withAdded(context: RequestContext, status: number, lines: string): string {

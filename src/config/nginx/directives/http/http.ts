@@ -149,12 +149,6 @@ export const httpDirectives: readonly Directive[] = [
   ignored("tcp_nodelay", anyHttp, flag, "it is always on"),
   ignored("tcp_nopush", anyHttp, flag, streaming),
   ignored(
-    "chunked_transfer_encoding",
-    anyHttp,
-    flag,
-    "HTTP/1.1 clients always get framed responses",
-  ),
-  ignored(
     "limit_rate_after",
     anyHttp,
     reading(1, many, () => true),

@@ -121,11 +121,6 @@ export const locationDirectives: readonly Directive[] = [
   root,
   alias,
   ignored("index", anyHttp, words(1, many), noFiles, { repeats: true }),
-  ignored("default_type", anyHttp, words(1), "content types are those of the engines"),
-  ignored("types", anyHttp, none, "content types are those of the engines", {
-    block: "entries",
-    repeats: true,
-  }),
   ignored("types_hash_bucket_size", anyHttp, size, noFiles),
   ignored("types_hash_max_size", anyHttp, number, noFiles),
   ignored("sendfile", anyHttpAndIf, flag, noFiles),

@@ -1,5 +1,5 @@
 /** `server` of http: where it listens, and its names. */
-import { many, none, number, reading, size } from "../../reading/arguments.ts";
+import { many, none, number, oneOf, reading, size } from "../../reading/arguments.ts";
 import { anyHttp, httpAndServer } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Word } from "../../syntax/lexer.ts";
@@ -57,11 +57,6 @@ export const serverDirectives: readonly Directive[] = [
   serverName,
   ignored("server_names_hash_bucket_size", ["http"], size, tables),
   ignored("server_names_hash_max_size", ["http"], number, tables),
-  ignored(
-    "server_tokens",
-    anyHttp,
-    reading(1, 1, () => true),
-    "no version is sent",
-  ),
+  ignored("server_tokens", anyHttp, oneOf("on", "off", "build"), "no version is sent"),
   ignored("http2_max_concurrent_streams", httpAndServer, number, "HTTP/2 is not supported yet"),
 ];

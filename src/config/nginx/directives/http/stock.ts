@@ -5,7 +5,6 @@ import { type Directive, ignored } from "../../reading/directive.ts";
 
 const uncompressed = "responses are passed on as engines send them";
 const noTls = "TLS is not supported yet";
-const charset = "content types are those of the engines";
 
 function allOf(
   because: string,
@@ -31,6 +30,10 @@ export const stockDirectives: readonly Directive[] = [
     gzip_vary: flag,
     gunzip: flag,
     gunzip_buffers: words(2),
+    gzip_hash: size,
+    gzip_window: size,
+    gzip_no_buffer: flag,
+    postpone_gzipping: size,
   }),
   // Stock configurations tune TLS even if they do not use it. What turns it on is rejected.
   ...allOf(noTls, httpAndServer, {
@@ -49,12 +52,6 @@ export const stockDirectives: readonly Directive[] = [
     ssl_stapling: flag,
     ssl_stapling_verify: flag,
   }),
-  ...allOf(charset, anyHttp, { charset_types: words(1, many) }),
-  ...allOf(charset, anyHttpAndIf, {
-    charset: words(1),
-    override_charset: flag,
-    source_charset: words(1),
-  }),
   ...allOf("Lua does not run here", ["http"], {
     lua_shared_dict: words(2),
     lua_package_path: words(1),
@@ -65,6 +62,26 @@ export const stockDirectives: readonly Directive[] = [
   ...allOf("old browsers are treated like others", anyHttp, {
     msie_padding: flag,
     msie_refresh: flag,
+  }),
+  ...allOf("tables grow as needed", anyHttp, {
+    referer_hash_bucket_size: number,
+    referer_hash_max_size: number,
+  }),
+  ...allOf("what a body takes is bounded by client_max_body_size", anyHttp, {
+    client_body_early_read: flag,
+    degrade: oneOf("off", "204", "444"),
+  }),
+  ...allOf("what a body takes is bounded by client_max_body_size", ["http"], {
+    degradation: words(1),
+  }),
+  ...allOf("connections have one time-out: keepalive_timeout", anyHttp, {
+    keepalive_min_timeout: time,
+  }),
+  ...allOf("heads have 256 lines at most", httpAndServer, { max_headers: number }),
+  ...allOf("trailers of engines are passed on", anyHttp, { proxy_pass_trailers: flag }),
+  ...allOf("the operating system and the runtime decide it", anyHttp, {
+    proxy_socket_rcvbuf: size,
+    proxy_socket_sndbuf: size,
   }),
   ...allOf("there are no passwords", anyHttp, {
     auth_basic_user_file: words(1),

@@ -1,6 +1,6 @@
 /** Directives about what clients get of engines' responses, and besides. */
 import { flag, reading } from "../../reading/arguments.ts";
-import { anyHttp } from "../../reading/context.ts";
+import { anyHttp, anyHttpAndIf } from "../../reading/context.ts";
 import { type Directive, honoured } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
 import type { Word } from "../../syntax/lexer.ts";
@@ -21,14 +21,14 @@ function readAdded([name, value, always]: readonly Word[], scope: Scope): AddedH
 
 export const addHeader = honoured(
   "add_header",
-  anyHttp,
+  anyHttpAndIf,
   reading(2, 3, readAdded),
   "`responseHeaders`",
   { repeats: true, note: "Without `always`, `onErrors` is off, as in nginx." },
 );
 export const addTrailer = honoured(
   "add_trailer",
-  anyHttp,
+  anyHttpAndIf,
   reading(2, 3, readAdded),
   "`responseTrailers`",
   { repeats: true },

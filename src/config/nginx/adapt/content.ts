@@ -1,0 +1,43 @@
+/** Content types, charsets, and how long clients may keep responses. */
+import type { Block } from "../directives/block.ts";
+import {
+  charset,
+  charsetTypes,
+  chunkedTransferEncoding,
+  defaultType,
+  expires,
+  types,
+} from "../directives/http/content.ts";
+import type { RouteInput } from "../directives/http/location.ts";
+
+export function readContent(block: Block): Partial<RouteInput> {
+  const name = block.value(charset, "off");
+  const typeWords = block.value(charsetTypes, []).map((word) => word.text);
+  const lifetime = block.value(expires, undefined);
+  const textType = block.value(defaultType, "text/plain");
+  return {
+    ...(textType !== "text/plain" && { textType }),
+    ...(name !== "off" && {
+      charset: { name, ...(typeWords.length > 0 && { types: typeWords }) },
+    }),
+    ...(lifetime && { expires: lifetime }),
+    ...(!block.value(chunkedTransferEncoding, true) && { chunkedResponses: false }),
+  };
+}
+
+/** nginx's, where no `types` say otherwise. */
+const usualTypes: ReadonlyMap<string, string> = new Map([
+  ["html", "text/html"],
+  ["gif", "image/gif"],
+  ["jpg", "image/jpeg"],
+]);
+
+/** The type of a location that has one path alone, by its extension. */
+export function readPathType(block: Block, { kind, path }: RouteInput["match"]) {
+  const [, extension] = /\.([^./]+)$/.exec(path) ?? [];
+  if (kind !== "exact" || extension === undefined) return {};
+  const given = block.inherited(types).map(({ value }) => value);
+  const known = given.length === 0 ? [usualTypes] : given;
+  const textType = known.map((one) => one.get(extension.toLowerCase())).findLast((type) => type);
+  return textType === undefined ? {} : { textType };
+}
