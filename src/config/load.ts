@@ -20,6 +20,7 @@ import type { OperatorListener, SecretSource } from "./schema/operators.ts";
 import type { Config, ConfigInput } from "./schema/schema.ts";
 import type { AuthConfig } from "./schema/tenants.ts";
 import { tracingFromEnvironment } from "./tracing-env.ts";
+import { fullPoolTls, fullServerTls } from "./values/tls-paths.ts";
 import { type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
 export interface FileSource {
@@ -136,6 +137,7 @@ function withFullPaths(config: Config, prefix: string): Config {
     isAbsolute(file) || file === "stdout" || file === "stderr" ? file : resolve(prefix, file);
   const servers = config.servers.map((server) => ({
     ...server,
+    ...(server.tls && { tls: fullServerTls(server.tls, full) }),
     routes: server.routes.map((route) => ({
       ...route,
       accessLogs: route.accessLogs.map((log) => ({ ...log, file: full(log.file) })),
@@ -161,8 +163,12 @@ function withFullSources(pools: Config["pools"], full: FullPath): Config["pools"
     const sources = pool.sources.map((source) =>
       "file" in source ? { ...source, file: full(source.file) } : source,
     );
-    const { apiKey } = pool;
-    return [name, { ...pool, sources, ...(apiKey && { apiKey: fullSecret(apiKey, full) }) }];
+    const { apiKey, tls } = pool;
+    const secrets = {
+      ...(apiKey && { apiKey: fullSecret(apiKey, full) }),
+      ...(tls && { tls: fullPoolTls(tls, full) }),
+    };
+    return [name, { ...pool, sources, ...secrets }];
   });
   return Object.fromEntries(entries);
 }

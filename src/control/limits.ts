@@ -139,3 +139,5 @@ export const dashboardSlowPoints = 5;
 export const freePortTriesMax = 5;
 /** How long the end of the process waits for the collector of traces. */
 export const flushSpansTimeoutMs = 2_000;
+/** Bytes of a file of certificates: all issuers that browsers trust have 220,000. */
+export const certificateFileBytesMax = 4_194_304;

@@ -2,9 +2,14 @@
 import { type EngineAddress, parseEngineUrl } from "../config/values/engine-url.ts";
 
 /** `key` tells one address from another, and is how logs name it. */
-export type Address =
-  | { readonly key: string; readonly host: string; readonly port: number; readonly path?: never }
-  | { readonly key: string; readonly path: string; readonly host?: never; readonly port?: never };
+export type Address = {
+  readonly key: string;
+  /** Whether it is reached with TLS. */
+  readonly isTls?: boolean;
+} & (
+  | { readonly host: string; readonly port: number; readonly path?: never }
+  | { readonly path: string; readonly host?: never; readonly port?: never }
+);
 
 /** Throws for what `checkConfig` would have refused. */
 export function parseAddress(url: string): Address {
@@ -14,7 +19,11 @@ export function parseAddress(url: string): Address {
 }
 
 export function addressOf(address: EngineAddress): Address {
-  if ("unixPath" in address) return { key: `unix:${address.unixPath}`, path: address.unixPath };
+  const isTls = address.isTls === true && { isTls: true };
+  if ("unixPath" in address) {
+    return { key: `unix:${address.unixPath}`, path: address.unixPath, ...isTls };
+  }
   const { host, port } = address;
-  return { key: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`, host, port };
+  const key = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return { key, host, port, ...isTls };
 }

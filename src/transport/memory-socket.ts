@@ -1,5 +1,6 @@
 /** One end of a connection in memory. It behaves as a socket of `tcp.ts`, including how Node counts pending bytes. */
 import { type Socket, type SocketHandler, span } from "./socket.ts";
+import type { TlsSession } from "./tls/session.ts";
 
 /** How a simulated network behaves. */
 export interface MemoryOptions {
@@ -34,7 +35,8 @@ type Names = readonly [address: string, port: number, peerAddress: string, peerP
 
 export class MemorySocket implements Socket {
   handler: SocketHandler;
-  readonly tls = undefined;
+  /** What a simulation says of a handshake that there was none of. */
+  tls: TlsSession | "missing" | undefined;
   readonly localAddress: string;
   readonly localPort: number;
   readonly remoteAddress: string;

@@ -371,7 +371,7 @@ describe("usage", () => {
   test.for<readonly [words: readonly string[], says: string]>([
     [[], "no engine is named"],
     [["--prefill", "http://127.0.0.1:1"], "--decode is missing"],
-    [["--engine", "https://127.0.0.1:1"], "not https"],
+    [["--engine", "ftp://127.0.0.1:1"], "not ftp"],
     [["--engine", "http://127.0.0.1:1", "--dialect", "nixl"], 'did you mean "vllm-nixl"'],
     [["--engine", "http://127.0.0.1:1", "--header", "nonsense"], "NAME: VALUE"],
     [["--engine", "http://127.0.0.1:1", "--timeout", "0"], "whole number of seconds"],

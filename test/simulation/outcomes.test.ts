@@ -82,6 +82,22 @@ function pictures(count: number): object {
 const rewrites = (pattern: string, replacement: string) =>
   ({ rewrite: { pattern, replacement, flag: "last" } }) as const;
 
+const peer = { certificate: Buffer.alloc(0), fault: undefined, faultCode: undefined };
+const handshake = {
+  protocol: "TLSv1.3",
+  cipher: "TLS_AES_128_GCM_SHA256",
+  serverName: "",
+  alpn: "",
+  isReused: false,
+  peer: undefined,
+};
+
+/** A server that asks its clients for certificates. */
+const named = {
+  names: ["p"],
+  tls: { clientCertificates: { verify: "required" } },
+} as const satisfies WorldOptions["server"];
+
 const ways: Readonly<Record<Name, () => World>> = {
   answered: () => asked("decode", isWell),
   returned: () =>
@@ -121,6 +137,18 @@ const ways: Readonly<Record<Name, () => World>> = {
   badChunk: () =>
     told("POST /v1/completions HTTP/1.1\r\nHost: p\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
   badPath: () => told(get("/../../etc")),
+  plainToTls: () => told(get("/v1/models"), { handshake: "missing" }),
+  noClientCertificate: () => told(get("/v1/models"), { handshake, server: named }),
+  clientCertificate: () =>
+    told(get("/v1/models"), {
+      handshake: { ...handshake, peer: { ...peer, fault: "certificate has expired" } },
+      server: named,
+    }),
+  misdirected: () =>
+    told(get("/v1/models").replace("Host: p", "Host: other"), {
+      handshake: { ...handshake, serverName: "p", peer },
+      server: named,
+    }),
   noPage: () => told(get("/here"), { routes: [at("/here", { page: "metrics" })] }),
   noRoute: () =>
     told(get("/here"), { routes: [at("/here", { internal: true, target: { pool: "decode" } })] }),

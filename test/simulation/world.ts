@@ -13,7 +13,7 @@ import { createScoreboardMemory, Scoreboard } from "../../src/scoreboard/scorebo
 import { createTenantMemory, TenantCounts } from "../../src/scoreboard/tenant-counts.ts";
 import { seededRandom } from "../../src/simulated-engine/model/prng.ts";
 import { MemoryNetwork } from "../../src/transport/memory.ts";
-import type { MemoryOptions } from "../../src/transport/memory-socket.ts";
+import type { MemoryOptions, MemorySocket } from "../../src/transport/memory-socket.ts";
 import { Client, type ClientResponse, completion } from "./client.ts";
 import { decodes, Engine, encodes, KvStore, prefills } from "./engine.ts";
 import { KvAudit } from "./kv-audit.ts";
@@ -41,6 +41,8 @@ export interface WorldOptions extends Partial<Omit<MemoryOptions, "random">> {
   readonly engine?: Partial<NonNullable<PoolInput["engines"]>[number]>;
   readonly config?: Partial<ConfigInput>;
   /** As the main thread has read them. */
+  /** What the handshake of each client has agreed on; undefined = there is none. */
+  readonly handshake?: MemorySocket["tls"];
   readonly credentials?: Credentials;
 }
 
@@ -117,7 +119,12 @@ export class World {
     this.decode = decode.map((name) => new Engine(network, name, "decode", kv, decodes));
     const key = listenKey(this.config.servers[0]!.listen[0]!);
     const where = { host: "proxy", port: 80, reusePort: false, backlog: 1 };
-    void network.listen(where, (socket) => this.workers.accept(socket, key));
+    void network.listen(where, (socket) => {
+      this.workers.accept(socket, key);
+      if (options.handshake === undefined) return;
+      socket.tls = options.handshake;
+      socket.handler.onConnect();
+    });
     for (let index = 0; index < size.workers; index += 1) {
       const callback = { ...where, port: firstCallbackPort + index };
       void network.listen(callback, (socket) => this.workers.acceptCaller(socket, index));

@@ -98,10 +98,9 @@ function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath
   texts.template(at, target.url);
   const match = /^http:\/\/(unix:[^:]*:?|[^/?#]*)/i.exec(target.url);
   if (match === null) {
-    const reason = /^https:/i.test(target.url)
-      ? "engines are reached over http, not https"
-      : "it must begin with http://";
-    faults.emerg(at, `invalid URL "${target.url}": ${reason}`);
+    const isTls = /^https:/i.test(target.url);
+    const hint = isTls ? "https:// stands before the engines of a pool" : undefined;
+    faults.emerg(at, `invalid URL "${target.url}": it must begin with http://`, hint);
     return;
   }
   const authority = match[1]!;

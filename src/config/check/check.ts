@@ -12,6 +12,7 @@ import { checkPools, checkRegistrations } from "./check-pools.ts";
 import { checkRoute, warnOfDefaultDialect } from "./check-route.ts";
 import { checkSteps } from "./check-steps.ts";
 import { checkTenants } from "./check-tenants.ts";
+import { checkTls } from "./check-tls.ts";
 import type { CheckContext } from "./context.ts";
 import { type Runtime, sharedPortsNodeVersion } from "./runtime.ts";
 import { TextChecks } from "./text-checks.ts";
@@ -27,6 +28,7 @@ export function checkConfig(config: Config, runtime: Runtime, input?: ConfigInpu
   checkRecord(context);
   checkMaps(context);
   checkListens(context);
+  checkTls(context);
   checkOperators(context);
   checkTenants(context);
   checkServers(context);

@@ -1,4 +1,5 @@
 /** nginx.conf → `Config`, or what is wrong with it. */
+import { dirname } from "node:path";
 import { schemaFaults } from "../check/schema-faults.ts";
 import type { ConfigFault } from "../problems/fault.ts";
 import {
@@ -63,7 +64,9 @@ function load(file: string, options: NginxOptions, report: Report): Loaded {
   const places = new Places(file);
   const { errors } = report;
   try {
-    const loading: Loading = { report, variables: new Variables(), prefix: options.prefix };
+    const { prefix } = options;
+    const folder = dirname(file);
+    const loading: Loading = { report, variables: new Variables(), prefix, folder };
     const main = readMain(file, options, loading);
     if (errors.length > 0) return { errors };
     const input = adapt(main, loading, places);

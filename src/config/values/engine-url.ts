@@ -3,9 +3,11 @@ import { isIP, isIPv6 } from "node:net";
 import { dpRanksMax } from "../../limits.ts";
 import { attributeHint, isEngineAttribute } from "./engine-attributes.ts";
 
-export type EngineAddress =
+/** `isTls`: it is reached by `https://`. */
+export type EngineAddress = { readonly isTls?: boolean } & (
   | { readonly host: string; readonly port: number }
-  | { readonly unixPath: string };
+  | { readonly unixPath: string }
+);
 
 /** What a URL says about one engine, or about several ranks that share an address. */
 export interface EngineUrl {
@@ -74,19 +76,26 @@ function readQuery(query: string): Record<string, string> | UrlProblem {
   return attributes;
 }
 
-/** @param url `http://host:port`, `host:port`, a host alone (port 80) or `unix:/path` */
+/**
+ * @param url `http://host:port`, `https://host:port`, `host:port`, a host alone (port 80, of `https://` 443) or
+ *   `unix:/path`
+ */
 export function parseEngineAddress(url: string): EngineAddress | { readonly problem: string } {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1]?.toLowerCase();
-  if (scheme === "https") return { problem: "engines are reached over http, not https" };
-  if (scheme !== undefined && scheme !== "http") {
-    return { problem: `the scheme must be http, not ${scheme}` };
+  if (scheme !== undefined && scheme !== "http" && scheme !== "https") {
+    return { problem: `the scheme must be http or https, not ${scheme}` };
   }
-  const address = scheme === undefined ? url : url.slice("http://".length);
+  const address = scheme === undefined ? url : url.slice(`${scheme}://`.length);
+  const parsed = parsePlace(address, scheme === "https" ? 443 : 80);
+  return "problem" in parsed || scheme !== "https" ? parsed : { ...parsed, isTls: true };
+}
+
+function parsePlace(address: string, defaultPort: number): EngineAddress | { problem: string } {
   if (address.startsWith("unix:")) return parseUnix(address.slice("unix:".length));
   const authority = address.replace(/\/$/, "");
   if (/[/?#]/.test(authority)) return { problem: "an engine has no path, only a host and a port" };
   if (authority.includes("@")) return { problem: "an engine has no user name" };
-  return parseHostAndPort(authority, 80);
+  return parseHostAndPort(authority, defaultPort);
 }
 
 function parseUnix(rest: string): EngineAddress | { readonly problem: string } {

@@ -17,7 +17,7 @@ export type NoResponse = "refused" | "failed" | "too-large";
 /** What is asked; by default a small GET, as discovery and polling need it. */
 export type EngineRequest = Pick<
   HttpRequest,
-  "method" | "path" | "headers" | "body" | "timeoutMs" | "bytesMax"
+  "method" | "path" | "headers" | "body" | "timeoutMs" | "bytesMax" | "tls"
 >;
 
 export type AskEngine = (
@@ -36,6 +36,7 @@ export const askEngine: AskEngine = async (
     body,
     timeoutMs = probeTimeoutMs,
     bytesMax = probeResponseBytesMax,
+    tls,
   } = {},
 ) => {
   const response = await requestOnce(address, {
@@ -49,6 +50,7 @@ export const askEngine: AskEngine = async (
     body,
     timeoutMs,
     bytesMax,
+    tls,
   });
   if (!isFailure(response)) return response;
   const { kind } = response;

@@ -1,6 +1,11 @@
 /** One HTTP request, on a connection of its own: bounded in time and size, and it says why it failed. */
 import { type IncomingHttpHeaders, request } from "node:http";
+import type { RequestOptions } from "node:https";
+import { isIP } from "node:net";
+import type { PeerCertificate } from "node:tls";
 import type { Address } from "../../pool/address.ts";
+import { type ClientTlsSettings, clientOptions, tlsLibrary } from "../../transport/tls/context.ts";
+import { faultWords, isFault } from "../../transport/tls/verification.ts";
 
 export interface HttpRequest {
   readonly method: string;
@@ -13,6 +18,8 @@ export interface HttpRequest {
   readonly bytesMax: number;
   /** Leave so long after the request was sent, or when the first bytes of the response have come. */
   readonly leave?: { readonly afterMs: number } | "after-first-bytes" | undefined;
+  /** Of an address with TLS: whom to trust. Undefined = whom the runtime trusts. */
+  readonly tls?: ClientTlsSettings | undefined;
   /** Ends it early. */
   readonly stop?: AbortSignal;
 }
@@ -48,7 +55,7 @@ export function isFailure(result: HttpResponse | HttpFailure): result is HttpFai
 /** Never rejects. */
 export function requestOnce(
   address: Address,
-  { method, path, headers, body, timeoutMs, bytesMax, leave, stop }: HttpRequest,
+  { method, path, headers, body, timeoutMs, bytesMax, leave, stop, tls }: HttpRequest,
 ): Promise<HttpResponse | HttpFailure> {
   const where =
     address.path === undefined
@@ -56,8 +63,11 @@ export function requestOnce(
       : { socketPath: address.path };
   const length = body && { "content-length": body.length };
   return new Promise((resolve) => {
-    const outgoing = request({
+    // `node:https` is loaded once an engine is asked so.
+    const ask = address.isTls ? process.getBuiltinModule("node:https").request : request;
+    const outgoing = ask({
       ...where,
+      ...(tls && tlsOptions(tls, address.host ?? "localhost")),
       path,
       method,
       agent: false,
@@ -104,6 +114,18 @@ export function requestOnce(
   });
 }
 
+function tlsOptions(settings: ClientTlsSettings, host: string): RequestOptions {
+  const { verifies, sendsName, name = host } = settings;
+  const { checkServerIdentity } = tlsLibrary();
+  return {
+    ...clientOptions(settings),
+    rejectUnauthorized: verifies,
+    servername: sendsName && isIP(name) === 0 ? name : "",
+    checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+      verifies ? checkServerIdentity(name, certificate) : undefined,
+  };
+}
+
 export function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }
@@ -112,6 +134,9 @@ export function seconds(ms: number): string {
 function failureOf({ code = "", message }: NodeJS.ErrnoException): HttpFailure {
   if (/ECONNREFUSED|ConnectionRefused/i.test(code + message)) {
     return { kind: "refused", why: "the connection was refused: nothing listens there" };
+  }
+  if (isFault(code)) {
+    return { kind: "broken", why: `its certificate is not trusted: ${faultWords(code)}` };
   }
   if (/ENOTFOUND|EAI_AGAIN|DNS/i.test(code)) {
     return { kind: "unknown-host", why: "the host's name is not known" };

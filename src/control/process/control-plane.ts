@@ -21,7 +21,7 @@ import { EngineAsker } from "../polling/engine-asker.ts";
 import type { ServeError } from "../serve-error.ts";
 import { removeStaleSockets } from "../workers/stale-sockets.ts";
 import { Supervisor } from "../workers/supervisor.ts";
-import { CredentialFiles } from "./credentials.ts";
+import { CredentialFiles, newTicketKeys } from "./credentials.ts";
 import { closeUnused, type Inheritance } from "./inheritance.ts";
 import { Preparation } from "./preparation.ts";
 
@@ -72,7 +72,7 @@ export class ControlPlane {
     this.#config = config;
     this.#ready = config;
     this.workers = countWorkers(config.workers, runtime);
-    this.#asker = new EngineAsker(() => this.#credentials.engineKeys);
+    this.#asker = new EngineAsker(() => this.#credentials);
     const deps = {
       asker: this.#asker,
       log: log.log.bind(log),
@@ -94,6 +94,7 @@ export class ControlPlane {
     this.#spans = new SpanExports(log);
     this.#credentials = new CredentialFiles({
       log,
+      ticketKeys: newTicketKeys(),
       nowMs: deps.nowMs,
       changed: (credentials) => this.#supervisor?.applyCredentials(credentials),
     });

@@ -1,5 +1,5 @@
 /** Reads what clients are known by and what engines ask for, and reads the files of clients again when they change. */
-import { createPublicKey, type JsonWebKey } from "node:crypto";
+import { createPublicKey, type JsonWebKey, randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import type { ConfigPath } from "../../config/problems/fault.ts";
@@ -14,6 +14,8 @@ import {
   noCredentials,
   type TokenKeys,
 } from "../../proxy/admission/tenants/credentials.ts";
+import type { TlsSettings } from "../../transport/tls/settings.ts";
+import { certificateWarnings, tlsFiles, tlsReaders } from "../certificates.ts";
 import { keyFileBytesMax, keyFilePollMs } from "../limits.ts";
 import { readSecret } from "../secret-source.ts";
 import { ServeError } from "../serve-error.ts";
@@ -29,7 +31,12 @@ export interface CredentialReader {
   read(): Partial<Credentials> | undefined;
 }
 
-export function credentialReaders({ auth, tenants, pools }: Config): readonly CredentialReader[] {
+/** @param ticketKeys of TLS sessions: 48 bytes in base64 */
+export function credentialReaders(
+  config: Config,
+  ticketKeys: string = checkedTicketKeys,
+): readonly CredentialReader[] {
+  const { auth, tenants, pools } = config;
   const { keyFile, jwt } = auth ?? {};
   const ofEngines = Object.entries(pools).flatMap(([name, { apiKey }]) => {
     if (apiKey === undefined) return [];
@@ -49,17 +56,32 @@ export function credentialReaders({ auth, tenants, pools }: Config): readonly Cr
     ...(jwt === undefined || jwt.jwksUrl !== undefined
       ? []
       : [{ path: ["auth", "jwt"], read: () => ({ tokenKeys: readTokenKeys(jwt) }) }]),
+    ...tlsReaders(config, ticketKeys),
   ];
 }
 
+/** Where nothing is served by them. */
+const checkedTicketKeys = Buffer.alloc(48).toString("base64");
+
+/** For `readCredentials`: the same as long as a process lives, so that sessions outlive reloads. */
+export function newTicketKeys(): string {
+  return randomBytes(48).toString("base64");
+}
+
 /** Throws `ServeError` where something cannot be read. */
-export function readCredentials(config: Config): Credentials {
-  const parts = credentialReaders(config).map(({ read }) => read());
+export function readCredentials(config: Config, ticketKeys: string): Credentials {
+  const parts = credentialReaders(config, ticketKeys).map(({ read }) => read());
   const engineKeys = Object.assign(
     {},
     ...parts.map((one) => one?.engineKeys),
   ) as Credentials["engineKeys"];
-  return Object.assign({}, noCredentials, ...parts, { engineKeys }) as Credentials;
+  const isEncrypted = parts.some((one) => one?.tls !== undefined);
+  const tls: TlsSettings = {
+    servers: Object.assign({}, ...parts.map((one) => one?.tls?.servers)) as TlsSettings["servers"],
+    pools: Object.assign({}, ...parts.map((one) => one?.tls?.pools)) as TlsSettings["pools"],
+  };
+  const all = { engineKeys, ...(isEncrypted && { tls }) };
+  return Object.assign({}, noCredentials, ...parts, all) as Credentials;
 }
 
 /** Nobody who has a key gets in, which is easily done by mistake: a file that is being made, or the wrong one. */
@@ -71,6 +93,8 @@ export function noKeysWarning({ auth }: Pick<Config, "auth">, keys: number): str
 
 export interface CredentialFilesOptions {
   readonly log: Pick<ErrorLog, "notice" | "warn" | "error">;
+  /** See `readCredentials`. */
+  readonly ticketKeys: string;
   nowMs(): number;
   /** They have been read again. */
   changed(credentials: Credentials): void;
@@ -94,7 +118,10 @@ export class CredentialFiles {
   /** Throws `ServeError` where something cannot be read. */
   read(config: Config): Credentials {
     const tokenKeys = this.#issuer.of(config.auth?.jwt?.jwksUrl);
-    return { ...readCredentials(config), ...(tokenKeys && { tokenKeys }) };
+    return {
+      ...readCredentials(config, this.#options.ticketKeys),
+      ...(tokenKeys && { tokenKeys }),
+    };
   }
 
   /** @param credentials as they were read for this configuration */
@@ -104,7 +131,8 @@ export class CredentialFiles {
     this.#current = credentials;
     const { keyFile, jwt } = config.auth ?? {};
     this.#issuer.use(jwt?.jwksUrl);
-    const files = [keyFile, jwt?.jwksFile, jwt?.publicKeyFile].filter((file) => file !== undefined);
+    const keyFiles = [keyFile, jwt?.jwksFile, jwt?.publicKeyFile];
+    const files = [...keyFiles.filter((file) => file !== undefined), ...tlsFiles(config)];
     const { nowMs } = this.#options;
     this.#watched = files.map(
       (file) =>
@@ -127,6 +155,11 @@ export class CredentialFiles {
   /** By pool, with those of a configuration that is coming: its engines are asked before it is in force. */
   get engineKeys(): Credentials["engineKeys"] {
     return { ...this.#current.engineKeys, ...this.#coming?.engineKeys };
+  }
+
+  /** By pool; as `engineKeys`. */
+  get poolTls(): TlsSettings["pools"] {
+    return { ...this.#current.tls?.pools, ...this.#coming?.tls?.pools };
   }
 
   /**
@@ -172,16 +205,22 @@ export class CredentialFiles {
   #readAgain(file: string): void {
     const { log, changed } = this.#options;
     try {
-      const credentials = this.read(this.#config!);
+      const config = this.#config!;
+      const credentials = this.read(config);
       if (isDeepStrictEqual(credentials, this.#current)) return;
+      const isTls = !isDeepStrictEqual(credentials.tls, this.#current.tls);
       this.#current = credentials;
       const { length } = credentials.keys;
-      log.notice(`${file} is read again: ${length} API keys`);
-      const warning = noKeysWarning(this.#config!, length);
+      log.notice(
+        `${file} is read again: ${isTls ? "new connections use it" : `${length} API keys`}`,
+      );
+      const warning = noKeysWarning(config, length);
       if (warning !== undefined) log.warn(warning);
+      const doubts = credentials.tls ? certificateWarnings(credentials.tls, config) : [];
+      for (const doubt of doubts) log.warn(doubt);
       if (this.#coming === undefined) changed(credentials);
     } catch (error) {
-      log.error(`${(error as Error).message}; the keys that were read before stay in force`);
+      log.error(`${(error as Error).message}; what was read before stays in force`);
     }
   }
 }

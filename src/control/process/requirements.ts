@@ -10,6 +10,7 @@ import type { Config } from "../../config/schema/schema.ts";
 import { logFileProblem } from "../../observe/log-file.ts";
 import { readAccess } from "../admin/access.ts";
 import { listenerOf } from "../admin/listeners.ts";
+import { certificateWarnings } from "../certificates.ts";
 import { ServeError } from "../serve-error.ts";
 import { type CredentialReader, credentialReaders, noKeysWarning } from "./credentials.ts";
 
@@ -41,7 +42,9 @@ function requirementProblems(
   }
   for (const { path, read } of readersOf(config)) {
     try {
-      const { keys } = read() ?? {};
+      const { keys, tls } = read() ?? {};
+      const doubts = tls === undefined ? [] : certificateWarnings(tls, config);
+      for (const message of doubts) problems.push(locate({ path, level: "warn", message }));
       const warning = keys && noKeysWarning(config, keys.length);
       if (warning !== undefined) problems.push(locate({ path, level: "warn", message: warning }));
     } catch (error) {

@@ -6,6 +6,7 @@ import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { Config, ListenConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
 import type { Listener, ListeningAddress, Socket, Transport } from "../../transport/socket.ts";
+import type { ServerTls } from "../../transport/tls/context.ts";
 import { type Accept, Arrivals } from "./arrivals.ts";
 
 /** An address could not be bound; the message is nginx's. */
@@ -27,6 +28,8 @@ export interface ListeningSocket {
 export class Listeners {
   readonly #transport: Transport;
   readonly #open = new Map<string, readonly Listener[]>();
+  /** By the keys of those that are encrypted. */
+  #tls = new Map<string, ServerTls>();
   /** Of the process before, as far as not in use yet. */
   #inherited: readonly ListeningSocket[];
 
@@ -40,8 +43,13 @@ export class Listeners {
    * Opens what a configuration asks for and is not open. When one fails, those just opened are closed again, and the
    * old ones stay. `commit` accepts what has come meanwhile, and closes the ones that are not wanted any more; `undo`
    * closes those just opened.
+   * @param tls of the addresses that are encrypted
    */
-  async prepare(config: Config, accept: Accept): Promise<{ commit(): void; undo(): void }> {
+  async prepare(
+    config: Config,
+    accept: Accept,
+    tls: ReadonlyMap<string, ServerTls> = new Map(),
+  ): Promise<{ commit(): void; undo(): void }> {
     const arrivals = new Arrivals(accept);
     const wanted = new Map<string, ListenConfig>();
     for (const { listen } of config.servers)
@@ -53,6 +61,8 @@ export class Listeners {
     };
     for (const [key, listen] of wanted) {
       if (this.#open.has(key)) continue;
+      // Those that come meanwhile may begin their handshakes.
+      if (tls.has(key)) this.#tls.set(key, tls.get(key)!);
       try {
         this.#open.set(key, await this.#listen(key, listen, (socket) => arrivals.add(socket, key)));
         opened.push(key);
@@ -63,11 +73,17 @@ export class Listeners {
     }
     return {
       commit: () => {
+        this.useTls(tls);
         for (const key of [...this.#open.keys()]) if (!wanted.has(key)) this.#close(key);
         arrivals.begin();
       },
       undo,
     };
+  }
+
+  /** New connections are encrypted by this from now on; others stay as they are. */
+  useTls(tls: ReadonlyMap<string, ServerTls>): void {
+    this.#tls = new Map(tls);
   }
 
   addresses(): ListeningAddress[] {
@@ -94,7 +110,7 @@ export class Listeners {
     onSocket: (socket: Socket) => void,
   ): Promise<Listener[]> {
     const where = unixPath === undefined ? { host, port } : { path: unixPath };
-    const address = { ...where, reusePort, backlog };
+    const address = { ...where, reusePort, backlog, tls: () => this.#tls.get(key) };
     const inherited = this.#inherited.filter((socket) => socket.key === key);
     this.#inherited = this.#inherited.filter((socket) => socket.key !== key);
     if (inherited.length === 0) return [await this.#transport.listen(address, onSocket)];
@@ -107,6 +123,7 @@ export class Listeners {
 
   #close(key: string): void {
     for (const listener of this.#open.get(key) ?? []) listener.close();
+    this.#tls.delete(key);
     this.#open.delete(key);
   }
 }

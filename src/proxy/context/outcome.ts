@@ -17,6 +17,10 @@ export interface Outcome {
   readonly message: string;
   /** The error body is as an engine's own would be; undefined = it has the code. */
   readonly likeEngine?: { readonly type: string; readonly param: string | null };
+  /** By which an error page is found, if not by the status. */
+  readonly pageStatus?: number;
+  /** The rest of the request is not read. */
+  readonly endsConnection?: boolean;
   /** Where OpenAI has a code of its own for it, what clients read. */
   readonly asOpenAi?: { readonly type: string; readonly param: string; readonly code: string };
 }

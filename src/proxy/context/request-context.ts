@@ -5,6 +5,8 @@ import type { IdGenerator } from "../../dialects/dialect.ts";
 import { copyOfHead, type RequestHead } from "../../http1/head/request-head.ts";
 import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
+import type { Socket } from "../../transport/socket.ts";
+import type { TlsSession } from "../../transport/tls/session.ts";
 import { append, emptyList } from "./append.ts";
 import type { EngineModel } from "./engine-model.ts";
 import type { Explanation } from "./explained/explanation.ts";
@@ -30,19 +32,34 @@ export interface ConnectionFacts {
   readonly localPort: number;
   /** Requests on this connection so far, this one included. */
   requests: number;
+  /** Undefined = it is not encrypted, or the handshake is not over. */
+  readonly tls: TlsSession | undefined;
+  /** It should be encrypted, and the client speaks plain text. */
+  readonly isPlainToTls: boolean;
 }
 
+/** @param socket which knows what its handshake has agreed on once that is over */
 export function connectionFacts(
-  {
+  socket: Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort" | "tls">,
+  serial: number,
+  openedMs: number,
+): ConnectionFacts {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket;
+  return {
+    serial,
+    openedMs,
     remoteAddress,
     remotePort,
     localAddress,
     localPort,
-  }: Omit<ConnectionFacts, "serial" | "openedMs" | "requests">,
-  serial: number,
-  openedMs: number,
-): ConnectionFacts {
-  return { serial, openedMs, remoteAddress, remotePort, localAddress, localPort, requests: 0 };
+    requests: 0,
+    get tls() {
+      return socket.tls === "missing" ? undefined : socket.tls;
+    },
+    get isPlainToTls() {
+      return socket.tls === "missing";
+    },
+  };
 }
 
 export class RequestContext {
@@ -143,6 +160,11 @@ export class RequestContext {
   /** Header lines of the proxy's own for the client, each with its CRLF. */
   get ownLines(): string {
     return this.keptLines + (this.explanation?.line() ?? "") + (this.tenant?.limitLines() ?? "");
+  }
+
+  /** Of the URL that the client asks for. */
+  get scheme(): "http" | "https" {
+    return this.connection.tls === undefined ? "http" : "https";
   }
 
   /** A leg is sent to an engine. */

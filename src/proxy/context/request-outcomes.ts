@@ -1,7 +1,45 @@
 /** How a request can end before any engine has a say in it: by its client, by what it is, by limits of the proxy. */
-import { outcome } from "./outcome.ts";
+import { type Outcome, outcome } from "./outcome.ts";
+
+/** nginx has statuses of its own for these, by which `error_page` can name them. */
+const withPage = (one: Outcome, pageStatus: number): Outcome =>
+  Object.freeze({ ...one, pageStatus, endsConnection: true });
 
 export const requestOutcomes = {
+  plainToTls: withPage(
+    outcome(
+      "GP_PLAIN_TO_TLS",
+      400,
+      "client",
+      "no",
+      "The plain HTTP request was sent to HTTPS port.",
+    ),
+    497,
+  ),
+  clientCertificate: withPage(
+    outcome("GP_CLIENT_CERTIFICATE", 400, "client", "no", "The SSL certificate error."),
+    495,
+  ),
+  noClientCertificate: withPage(
+    outcome(
+      "GP_NO_CLIENT_CERTIFICATE",
+      400,
+      "client",
+      "no",
+      "No required SSL certificate was sent.",
+    ),
+    496,
+  ),
+  misdirected: withPage(
+    outcome(
+      "GP_MISDIRECTED",
+      421,
+      "client",
+      "safe",
+      "The connection was opened for another server; open one for this host.",
+    ),
+    421,
+  ),
   clientGone: outcome("GP_CLIENT_GONE", 0, "client", "safe", "The client went away."),
   clientTimeout: outcome(
     "GP_CLIENT_TIMEOUT",

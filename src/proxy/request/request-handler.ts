@@ -80,6 +80,7 @@ export class RequestHandler implements ExchangeRequest {
   /** Why the body is not to be read; undefined = it is. @param arrivedBytes of it, together with the head */
   headRefusal(arrivedBytes: number): Outcome | undefined {
     const { contentLength, chunked } = this.context.head;
+    if (this.#routed.outcome?.endsConnection) return this.#routed.outcome;
     if (contentLength > this.bounds.bodyBytesMax) return outcomes.bodyTooLarge;
     return chunked || contentLength > arrivedBytes ? this.context.tenant?.refusal : undefined;
   }

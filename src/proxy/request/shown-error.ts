@@ -27,7 +27,8 @@ export class ShownError {
       this.#mayHavePage = false;
       return { response: { status: outcomes.routeLoop.status }, route };
     }
-    const page = errorPage(outcome.status, route, server, context);
+    const { status, pageStatus = status } = outcome;
+    const page = errorPage(pageStatus, route, server, context);
     if (page === undefined) return undefined;
     this.#mayHavePage = route?.config.recursiveErrorPages ?? false;
     this.#pages += 1;

@@ -3,6 +3,7 @@ import { normalizePath } from "../../http1/head/normalize-path.ts";
 import { outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Routed, Server } from "./server.ts";
+import { tlsRefusal } from "./tls-refusal.ts";
 import type { VirtualServers } from "./virtual-servers.ts";
 
 export interface RoutedRequest {
@@ -19,6 +20,10 @@ export function routeRequest(context: RequestContext, servers: VirtualServers): 
     return { server, routed: { route: server.unmatched, outcome: outcomes.badPath } };
   }
   context.path = path;
+  const refusal = tlsRefusal(context, servers, server);
+  if (refusal !== undefined) {
+    return { server, routed: { route: server.routeOf(context), outcome: refusal } };
+  }
   return { server, routed: server.route(context, false) };
 }
 

@@ -98,6 +98,11 @@ export class Server {
     return this.#follow(context, route, internal, early === "keep-path");
   }
 
+  /** The route by the path alone: for what is refused before any step runs. */
+  routeOf(context: RequestContext): Route | undefined {
+    return this.#table.find(context);
+  }
+
   /** Goes on at a route by its `@name`, which no request's path can be. */
   routeNamed(context: RequestContext, name: string): Routed {
     return this.#follow(context, this.#named.get(name), true, false);

@@ -7,6 +7,7 @@ import type { RequestContext } from "../context/request-context.ts";
 import { parseTraceParent } from "../context/trace-context.ts";
 import { bodyMember } from "./body-member.ts";
 import type { Render } from "./render.ts";
+import { tlsValues } from "./tls-variables.ts";
 
 const seconds = (ms: number) => (ms / 1000).toFixed(3);
 
@@ -178,7 +179,9 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   request_method: (context) => context.head.method,
   request_time: (context) => seconds(endOf(context) - context.startMs),
   request_uri: (context) => context.head.target,
-  scheme: () => "http",
+  https: (context) => (context.scheme === "https" ? "on" : ""),
+  scheme: (context) => context.scheme,
+  ...tlsValues,
   server_addr: (context) => plainAddress(context.connection.localAddress),
   server_name: (context) => context.serverName,
   server_port: (context) => String(context.connection.localPort),

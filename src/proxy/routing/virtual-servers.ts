@@ -24,17 +24,27 @@ export class VirtualServers {
     return this.#default;
   }
 
-  /** nginx's precedence: exact, `*.name`, `name.*` (the longest first), expressions, the default server. */
+  /** By the host's name; by that of the handshake, if the request has none; else the default server. */
   find(context: RequestContext): Server {
+    const { tls } = context.connection;
+    const name = hostName(context.head.host) || (tls?.serverName ?? "");
     if (this.#servers.length === 1) {
       // Its expressions leave their captures.
-      if (this.#default.hasRegexNames)
-        this.#default.matchesRegexName(context, hostName(context.head.host));
+      if (this.#default.hasRegexNames) this.#default.matchesRegexName(context, name);
       return this.#default;
     }
-    const name = hostName(context.head.host);
-    const named = this.#names.find(name);
-    if (named !== undefined) return named;
-    return this.#servers.find((server) => server.matchesRegexName(context, name)) ?? this.#default;
+    return (
+      this.#names.find(name) ??
+      this.#servers.find((server) => server.matchesRegexName(context, name)) ??
+      this.#default
+    );
+  }
+
+  /** Whether the handshake was for one of the servers by its name. */
+  has(context: RequestContext, name: string): boolean {
+    return (
+      this.#names.find(name) !== undefined ||
+      this.#servers.some((server) => server.matchesRegexName(context, name))
+    );
   }
 }

@@ -5,7 +5,8 @@ import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { RetryBudget } from "../context/retry-budget.ts";
 import type { EngineFailure } from "./connection/engine-failure.ts";
-import type { EngineLink, LinkSettings } from "./connection/engine-link.ts";
+import type { EngineLink } from "./connection/engine-link.ts";
+import type { LinkPool } from "./connection/engine-links.ts";
 
 /** What operators are told. */
 export interface LegReports {
@@ -17,6 +18,6 @@ export interface LegReports {
 export interface LegServices {
   readonly clock: Clock;
   /** The pooled connections to an engine. */
-  link(address: Address, settings: LinkSettings): EngineLink;
+  link(address: Address, pool: LinkPool): EngineLink;
   readonly reports: LegReports;
 }

@@ -252,9 +252,7 @@ export class Leg implements LegOwner {
 
   #send(placement: Placement, fresh: boolean): void {
     const { pool, engine } = placement;
-    const connection = this.#request.services
-      .link(engine.address, pool.config.keepAlive)
-      .acquire(fresh);
+    const connection = this.#request.services.link(engine.address, pool).acquire(fresh);
     this.#connection = connection;
     if (!fresh) {
       const sentMs = this.#clock.nowMs();

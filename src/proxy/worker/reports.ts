@@ -65,7 +65,11 @@ export class Reports implements ExchangeReports {
 }
 
 /** What an operator can do about a leg that has failed. */
-function adviceOn({ kind, unsent, isError }: EngineFailure): string {
+function adviceOn({ kind, unsent, isError, cause }: EngineFailure): string {
+  if (cause.startsWith("certificate verify error"))
+    return "does the pool trust its issuer (tls.caFile), and is its name right (tls.name)?";
+  if (cause.startsWith("TLS handshake failed"))
+    return "does the engine speak TLS at this port, and ask for a certificate (tls.certificate)?";
   if (kind === "descriptors") return "raise the limit of open files (ulimit -n)";
   if (kind === "timeout")
     return "see whether the engine hangs or has too much to do, or raise the time-out";

@@ -16,12 +16,17 @@ import { descriptorReserve } from "../../transport/descriptor-reserve.ts";
 import { platform } from "../../transport/platform.ts";
 import { systemRandom } from "../../transport/random.ts";
 import { readTurn } from "../../transport/read-turn.ts";
+import { noTls } from "../../transport/tls/settings.ts";
 import { CallbackListener } from "../client/callback-listener.ts";
 import { Listeners } from "../client/listeners.ts";
 import type { BoundAddress, FromWorker, ToWorker, WorkerData, WorkerQuestion } from "./messages.ts";
 import { RemoteIssuer } from "./remote-issuer.ts";
 import { RemotePages } from "./remote-pages.ts";
+import { serverTlsOf } from "./server-tls.ts";
 import { Worker } from "./worker.ts";
+
+/** The configuration in force. */
+let applied: Config | undefined;
 
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
@@ -108,12 +113,14 @@ async function apply(message: ApplyMessage): Promise<void> {
   try {
     await loadPolicyModules(Object.values(config.pools));
     callback = await callbackListener.prepare(config);
-    prepared = await listeners.prepare(config, (socket, key) => worker.accept(socket, key));
+    const tls = serverTlsOf(config, credentials.tls ?? noTls);
+    prepared = await listeners.prepare(config, (socket, key) => worker.accept(socket, key), tls);
     errorLog.configure(config.errorLog);
     worker.apply(config, slots, credentials);
     worker.applyDiscovered(discovered);
     callback.commit();
     prepared.commit();
+    applied = config;
     accessLogs.keepOnly(logFiles(config));
     say({ type: "listening", generation, addresses: bound() });
   } catch (error) {
@@ -163,6 +170,7 @@ port.on("message", (message: ToWorker) => {
       break;
     case "credentials":
       worker.applyCredentials(message.credentials);
+      listeners.useTls(serverTlsOf(applied!, message.credentials.tls ?? noTls));
       break;
     case "issuer-keys-asked":
       issuer.asked();

@@ -1,6 +1,6 @@
 /** What one worker serves by: the compiled configuration, its connections, and the accounts that all requests share. */
 import { TopLevel } from "../../body/json/top-level.ts";
-import type { Config, PoolConfig } from "../../config/schema/schema.ts";
+import type { Config } from "../../config/schema/schema.ts";
 import { countsMetrics } from "../../config/values/counts-metrics.ts";
 import type { IdGenerator } from "../../dialects/dialect.ts";
 import { callbackConnectionsMax, spareTopLevelsMax } from "../../limits.ts";
@@ -15,6 +15,7 @@ import type { RequestCounts } from "../../scoreboard/request-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { Deadlines, type Expirable } from "../../transport/deadlines.ts";
 import type { Socket, Transport } from "../../transport/socket.ts";
+import { noTls } from "../../transport/tls/settings.ts";
 import { type Credentials, noCredentials } from "../admission/tenants/credentials.ts";
 import type { TenantGate } from "../admission/tenants/gate.ts";
 import { BodyBudget } from "../client/body-budget.ts";
@@ -28,7 +29,7 @@ import { Callbacks } from "../pd/callbacks.ts";
 import { KvLedger } from "../pd/kv/kv-ledger.ts";
 import type { PageService } from "../request/page-service.ts";
 import type { EngineLink } from "../upstream/connection/engine-link.ts";
-import { EngineLinks } from "../upstream/connection/engine-links.ts";
+import { EngineLinks, type LinkPool } from "../upstream/connection/engine-links.ts";
 import type { Tokenizers } from "../upstream/connection/tokenizers.ts";
 import { type CompileDeps, type CompiledConfig, compileConfig } from "./compiled-config.ts";
 import { Explanations } from "./explanations.ts";
@@ -124,6 +125,7 @@ export class Worker implements CallbackServer, ClientServices {
   applyCredentials(credentials: Credentials): void {
     const { gate, pools } = this.#config!;
     gate?.use(credentials);
+    this.#links.useTls(credentials.tls ?? noTls);
     for (const pool of pools.values()) pool.engineKey = credentials.engineKeys[pool.name] ?? "";
   }
 
@@ -259,8 +261,8 @@ export class Worker implements CallbackServer, ClientServices {
     return this.#serial;
   }
 
-  link(address: Address, settings: PoolConfig["keepAlive"]): EngineLink {
-    return this.#links.get(address, settings);
+  link(address: Address, pool: LinkPool): EngineLink {
+    return this.#links.get(address, pool);
   }
 
   get gate(): TenantGate | undefined {

@@ -1,4 +1,5 @@
 /** TLS contexts: certificates and rules, made once for each configuration and used by many handshakes. */
+import { isIP } from "node:net";
 import type { PeerCertificate, SecureContext, SecureContextOptions, SecureVersion } from "node:tls";
 import type { ClientHello } from "./client-hello.ts";
 
@@ -57,6 +58,10 @@ export interface ClientTlsSettings extends TlsRules {
   readonly verifies: boolean;
   readonly depthMax: number;
   readonly keepsSessions: boolean;
+  /** That certificates must be for; undefined = the host that is connected to. */
+  readonly name?: string | undefined;
+  /** Whether the server is told that name (SNI). */
+  readonly sendsName: boolean;
 }
 
 /** What one handshake of a server goes by. */
@@ -153,15 +158,13 @@ export class ClientTls {
   /** That the certificate must be for. */
   readonly #name: string;
 
-  constructor(
-    context: SecureContext,
-    settings: ClientTlsSettings,
-    names: { readonly serverName: string | undefined; readonly verified: string },
-  ) {
+  /** @param host that is connected to */
+  constructor(context: SecureContext, settings: ClientTlsSettings, host: string) {
     this.context = context;
     this.settings = settings;
-    this.serverName = names.serverName;
-    this.#name = names.verified;
+    this.#name = settings.name ?? host;
+    // An address is no server's name (RFC 6066, section 3).
+    this.serverName = settings.sendsName && isIP(this.#name) === 0 ? this.#name : undefined;
   }
 
   /** @returns the code of what is wrong with the certificate's names */
@@ -173,11 +176,15 @@ export class ClientTls {
 
 /** @throws what the TLS library says against the settings */
 export function clientContext(settings: ClientTlsSettings): SecureContext {
+  return tlsLibrary().createSecureContext(clientOptions(settings));
+}
+
+export function clientOptions(settings: ClientTlsSettings): SecureContextOptions {
   const { certificate, issuers, revoked } = settings;
-  return tlsLibrary().createSecureContext({
+  return {
     ...rulesOf(settings, 0),
     ...(certificate && { cert: certificate.certificate, key: certificate.key }),
     ...(issuers && { ca: [...issuers] }),
     ...(revoked.length > 0 && { crl: [...revoked] }),
-  });
+  };
 }

@@ -37,6 +37,11 @@ export function faultWords(code: string): string {
   return words[code] ?? code;
 }
 
+/** Whether an error is one of a certificate. */
+export function isFault(code: string): boolean {
+  return Object.hasOwn(words, code);
+}
+
 export function isUnknownIssuer(code: string | undefined): boolean {
   return code !== undefined && unknownIssuers.has(code);
 }

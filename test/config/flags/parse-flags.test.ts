@@ -102,7 +102,7 @@ test("all errors are reported at once, with the nearest valid word", () => {
   expect(
     problems({
       prefill: [],
-      decode: ["https://d:1", "d:x", "stray"],
+      decode: ["d:x", "stray"],
       prefillPolicy: "lenght_balance",
       decodePolicy: "hash",
       workers: "65",
@@ -114,7 +114,6 @@ test("all errors are reported at once, with the nearest valid word", () => {
     '[emerg] unknown name "omnii" for --dialect in command line (did you mean "omni"?)',
     "[emerg] --prefill is missing in command line (write --prefill http://HOST:PORT)",
     '[emerg] unknown name "lenght_balance" for --prefill-policy in command line (did you mean "length_balance"?)',
-    '[emerg] invalid URL "https://d:1" for --decode: engines are reached over http, not https in command line',
     '[emerg] invalid URL "d:x" for --decode: invalid port "x" in command line',
     '[emerg] invalid URL "stray" for --decode: the port is missing in command line',
     "[emerg] hash needs a key for --decode-policy in command line (hash?key=…)",

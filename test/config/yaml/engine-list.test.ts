@@ -51,8 +51,8 @@ describe("what is wrong is said with its place", () => {
       "[emerg] [0].weight must be a whole number from 1 to 1000, not 0 in f.yaml:1:23",
     ],
     [
-      "- https://a:1",
-      '[emerg] invalid engine "https://a:1": engines are reached over http, not https in f.yaml:1:3',
+      "- ftp://a:1",
+      '[emerg] invalid engine "ftp://a:1": the scheme must be http or https, not ftp in f.yaml:1:3',
     ],
     [
       "- targets:\n  - a:1\n  - b:x\n",

@@ -23,6 +23,7 @@ beforeEach(() => {
   const say = (text: string) => notices.push(text);
   files = new CredentialFiles({
     log: { notice: say, warn: say, error: say },
+    ticketKeys: "",
     nowMs: () => systemClock.nowMs(),
     changed: (credentials) => given.push(credentials),
   });
@@ -64,9 +65,9 @@ const rewritten = (name: string, keys: number) => async () => {
 
 test("keys that are revoked while a reload fails are revoked at workers, too", async () => {
   const before = configured("before", 2);
-  files.use(before, readCredentials(before));
+  files.use(before, readCredentials(before, ""));
   const next = configured("next", 3);
-  const handedOver = files.handOver(readCredentials(next), async () => {
+  const handedOver = files.handOver(readCredentials(next, ""), async () => {
     await rewritten("before", 1)();
     throw new Error("bind() failed");
   });
@@ -76,9 +77,9 @@ test("keys that are revoked while a reload fails are revoked at workers, too", a
 
 test("keys of the configuration before do not replace those of a reload", async () => {
   const before = configured("before", 2);
-  files.use(before, readCredentials(before));
+  files.use(before, readCredentials(before, ""));
   const next = configured("next", 3);
-  const credentials = readCredentials(next);
+  const credentials = readCredentials(next, "");
   await files.handOver(credentials, rewritten("before", 1));
   files.use(next, credentials);
   expect(given).toEqual([]);
@@ -87,17 +88,17 @@ test("keys of the configuration before do not replace those of a reload", async 
 
 test("keys that change while the same configuration is applied again are handed over after it", async () => {
   const config = configured("before", 2);
-  files.use(config, readCredentials(config));
+  files.use(config, readCredentials(config, ""));
   await files.handOver(files.current, rewritten("before", 1));
   expect(given.map(({ keys }) => keys.length)).toEqual([1]);
 });
 
 test("engines of a new pool are asked with their key before the reload is over", async () => {
   const before = configured("before", 1);
-  files.use(before, readCredentials(before));
+  files.use(before, readCredentials(before, ""));
   const keys = { before: "key-of-before" };
   const next = configured("next", 1);
-  await files.handOver(readCredentials(next), async () => {
+  await files.handOver(readCredentials(next, ""), async () => {
     expect(files.engineKeys).toEqual({ ...keys, next: "key-of-next" });
   });
   expect(files.engineKeys).toEqual(keys);
@@ -105,7 +106,7 @@ test("engines of a new pool are asked with their key before the reload is over",
 
 test("a file that has lost all its keys is read, and warned of", async () => {
   const config = configured("before", 1);
-  files.use(config, readCredentials(config));
+  files.use(config, readCredentials(config, ""));
   await rewritten("before", 0)();
   expect(given.map(({ keys }) => keys.length)).toEqual([0]);
   expect(notices).toContain(

@@ -22,6 +22,8 @@ export function contextOf(text: string, clock: Clock = systemClock): RequestCont
     localAddress: "127.0.0.1",
     localPort: 80,
     requests: 1,
+    tls: undefined,
+    isPlainToTls: false,
   };
   const context = new RequestContext(head, facts, { clock, ids: systemIds });
   context.requestBytes = bytes.length;

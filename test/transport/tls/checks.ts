@@ -52,9 +52,11 @@ export async function checkTls(files: Files, done: (name: string) => void): Prom
       verifies: true,
       depthMax: 1,
       keepsSessions: false,
+      name,
+      sendsName: true,
       ...over,
     };
-    return new ClientTls(clientContext(settings), settings, { serverName: name, verified: name });
+    return new ClientTls(clientContext(settings), settings, "127.0.0.1");
   };
   const usual = server();
 

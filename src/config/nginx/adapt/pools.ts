@@ -1,4 +1,5 @@
 /** `upstream` blocks and the addresses in `proxy_pass` → pools. */
+import { isDeepStrictEqual } from "node:util";
 import type { PolicyInput } from "../../schema/pool/policies.ts";
 import type { ConfigInput } from "../../schema/schema.ts";
 import type { Block, Entry } from "../directives/block.ts";
@@ -24,11 +25,16 @@ import {
 import type { Places } from "../syntax/places.ts";
 import type { Report } from "../syntax/report.ts";
 
+import type { PoolTlsInput } from "./tls.ts";
+
 export type PoolInput = NonNullable<ConfigInput["pools"]>[string];
 
 export class Pools {
   readonly #pools = new Map<string, PoolInput>();
   readonly #upstreams = new Map<string, string>();
+  /** By the names that `proxy_pass` has: pools as they were read, and how they are used. */
+  readonly #plain = new Map<string, PoolInput>();
+  readonly #uses = new Map<string, { tls: PoolTlsInput | undefined; pool: string }[]>();
 
   /** The name of an upstream as its definition writes it; nginx ignores letter case. */
   upstreamNamed(name: string): string | undefined {
@@ -79,9 +85,37 @@ export class Pools {
       this.#pools.set(name, { engines: [{ url }], ejection: { rule: "max_fails" } });
   }
 
+  /**
+   * The same engines, reached so. The first use of a pool decides what it is; each other one gets a pool of its own,
+   * since in nginx each location says for itself whether its requests are encrypted.
+   * @param tls undefined = not encrypted
+   * @returns the name of the pool
+   */
+  variant(name: string, tls: PoolTlsInput | undefined): string {
+    const uses = this.#uses.get(name) ?? [];
+    this.#uses.set(name, uses);
+    const same = uses.find((use) => isDeepStrictEqual(use.tls, tls));
+    if (same !== undefined) return same.pool;
+    const plain = this.#plain.get(name) ?? this.#pools.get(name)!;
+    this.#plain.set(name, plain);
+    const pool = uses.length === 0 ? name : `${name} (${tls === undefined ? "http" : "https"})`;
+    const unique = this.#pools.has(pool) && pool !== name ? `${pool} ${uses.length}` : pool;
+    uses.push({ tls, pool: unique });
+    this.#pools.set(unique, tls === undefined ? { ...plain } : encrypted(plain, tls));
+    return unique;
+  }
+
   toInput(): Record<string, PoolInput> {
     return Object.fromEntries(this.#pools);
   }
+}
+
+function encrypted(pool: PoolInput, tls: PoolTlsInput): PoolInput {
+  const engines = (pool.engines ?? []).map((one) => ({ ...one, url: `https://${one.url}` }));
+  const sources = (pool.sources ?? []).map((one) =>
+    "dns" in one ? { ...one, dns: `https://${one.dns}` } : one,
+  );
+  return { ...pool, engines, ...(sources.length > 0 && { sources }), tls };
 }
 
 function readPool(name: string, block: Block, report: Report): PoolInput {

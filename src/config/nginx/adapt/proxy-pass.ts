@@ -8,6 +8,7 @@ import { type Loading, Scope } from "../reading/scope.ts";
 import type { Word } from "../syntax/lexer.ts";
 import type { FlatLocation } from "./locations.ts";
 import type { Pools } from "./pools.ts";
+import { type PoolTlsInput, readPoolTls } from "./tls.ts";
 
 type Target = NonNullable<RouteInput["target"]>;
 
@@ -25,9 +26,11 @@ export function readProxyPass(
   loading: Loading,
 ): Pass {
   const scope = new Scope(node, "location", loading);
-  if (word.text.includes("$")) return readTemplate(word, scope, pools);
+  const isTls = /^https:/i.test(word.text);
+  const tlsOf = isTls && ((host?: string) => readPoolTls(block, host, loading.report));
+  if (word.text.includes("$")) return readTemplate(word, scope, pools, tlsOf);
   const isConditional = block.context === "if in location" && block.has(proxyPass);
-  const { authority, uri } = splitUrl(word.text.slice("http://".length));
+  const { authority, uri } = splitUrl(word.text.replace(/^https?:\/\//i, ""));
   if (uri !== "" && (named || isConditional || match.kind.startsWith("regex"))) {
     scope.fail(
       '"proxy_pass" cannot have URI part in location given by regular expression, ' +
@@ -36,7 +39,7 @@ export function readProxyPass(
       `remove "${uri}", or use rewrite`,
     );
   }
-  const { pool, host } = usePool(authority, word, scope, pools);
+  const { pool, host } = usePool(authority, word, scope, pools, tlsOf);
   const path = uri.startsWith("?") ? `/${uri}` : uri;
   return { target: path === "" ? { pool } : { pool, uri: path }, host };
 }
@@ -55,24 +58,35 @@ function usePool(
   word: Word,
   scope: Scope,
   pools: Pools,
+  tlsOf: TlsOf | false,
 ): { pool: string; host: string } {
   const name = pools.upstreamNamed(authority);
-  if (name !== undefined) return { pool: name, host: "$proxy_host" };
+  if (name !== undefined) {
+    const pool = pools.variant(name, tlsOf === false ? undefined : tlsOf(name));
+    return { pool, host: pool === name ? "$proxy_host" : name };
+  }
   const [, host, port] = /^(.*):(\d+)$/s.exec(authority) ?? [];
   if (host !== undefined && pools.upstreamNamed(host) !== undefined) {
     scope.fail(`upstream "${host}" may not have port ${port}`, word);
   }
-  const url = readAddress(authority, word, scope);
+  const isTls = tlsOf !== false;
+  const hasPort = /:\d+$/.test(authority) || !isTls || authority.startsWith("unix:");
+  const url = readAddress(hasPort ? authority : `${authority}:443`, word, scope);
+  const tls = isTls ? tlsOf() : undefined;
   if (url.startsWith("unix:")) {
     pools.addAddress(url, url);
-    return { pool: url, host: "localhost" };
+    return { pool: pools.variant(url, tls), host: "localhost" };
   }
   warnOfSlip(authority, word, scope, pools);
   // nginx leaves the default port out of $proxy_host.
-  const pool = authority.replace(/:0*80$/, "");
-  pools.addAddress(pool, url);
-  return { pool, host: "$proxy_host" };
+  const address = authority.replace(isTls ? /:0*443$/ : /:0*80$/, "");
+  pools.addAddress(address, url);
+  const pool = pools.variant(address, tls);
+  return { pool, host: pool === address ? "$proxy_host" : address };
 }
+
+/** @param host that certificates must be for, if it is not that of each engine */
+type TlsOf = (host?: string) => PoolTlsInput;
 
 /** A name without dot and port is more often a misspelt upstream than a host. */
 function warnOfSlip(authority: string, word: Word, scope: Scope, pools: Pools): void {
@@ -83,8 +97,8 @@ function warnOfSlip(authority: string, word: Word, scope: Scope, pools: Pools): 
   scope.loading.report.warn(word.position, message, hint);
 }
 
-function readTemplate(word: Word, scope: Scope, pools: Pools): Pass {
-  const { text } = word;
+function readTemplate(word: Word, scope: Scope, pools: Pools, tlsOf: TlsOf | false): Pass {
+  const text = word.text.replace(/^https:/i, "http:");
   if (!/^http:\/\//i.test(text)) {
     scope.fail("invalid URL prefix", word, 'begin a "proxy_pass" with variables with http://');
   }
@@ -100,8 +114,12 @@ function readTemplate(word: Word, scope: Scope, pools: Pools): Pass {
     pools.upstreamNamed(authority) !== undefined ||
     /^\$\{?(?:document_|request_)?uri\b/.test(rest);
   if (authority === "" || !hostEnds) {
+    if (tlsOf !== false) {
+      const hint = "name an upstream or a host after https://, and variables behind it";
+      scope.fail("variables in the host are not supported with https", word, hint);
+    }
     return { target: { url: `http://${authority}${rest}` }, host: "$proxy_host" };
   }
-  const { pool, host } = usePool(authority, word, scope, pools);
+  const { pool, host } = usePool(authority, word, scope, pools, tlsOf);
   return { target: { url: `http://${pool}${rest}` }, host };
 }

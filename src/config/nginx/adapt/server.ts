@@ -14,6 +14,7 @@ import {
 import type { Listen } from "../directives/http/listen.ts";
 import type { RouteInput } from "../directives/http/location.ts";
 import { listen, server, serverName } from "../directives/http/server.ts";
+import { ssl, sslCertificate, sslRejectHandshake } from "../directives/tls/ssl.ts";
 import type { Places } from "../syntax/places.ts";
 import type { Report } from "../syntax/report.ts";
 import { ErrorPages } from "./error-pages.ts";
@@ -23,6 +24,8 @@ import { addInternalMetrics } from "./page.ts";
 import { readResponses } from "./responses.ts";
 import { type RouteContext, readRoute, readSettings } from "./route.ts";
 import { nameVariants, readSteps } from "./steps.ts";
+
+import { readServerTls } from "./tls.ts";
 
 export type ServerInput = ConfigInput["servers"][number];
 
@@ -48,8 +51,11 @@ function readServer(
     places.set([...path, "routes", index], position);
   });
   const kept = block.value(keepaliveTimeout, { timeoutMs: 75_000, headerMs: undefined });
+  const tls = readServerTls(block, context.loading.report);
+  if (tls !== undefined) placeTls(block, [...path, "tls"], places);
   const input: ServerInput = {
     listen: listens.add(block, names),
+    ...(tls && { tls }),
     names: names.length === 0 ? [""] : [...new Set(names)],
     headerTimeoutMs: block.value(clientHeaderTimeout, 60_000),
     keepAliveTimeoutMs: kept.timeoutMs,
@@ -64,6 +70,12 @@ function readServer(
     routes,
   };
   return input;
+}
+
+/** Where faults of certificates are. */
+function placeTls(block: Block, path: readonly (string | number)[], places: Places): void {
+  const [entry] = [...block.inherited(sslCertificate), ...block.inherited(sslRejectHandshake)];
+  if (entry !== undefined) places.set(path, entry.node.name.position);
 }
 
 function readRoutes(
@@ -180,16 +192,18 @@ class Listens {
 
   add(block: Block, names: readonly string[]): ServerInput["listen"] {
     const entries = block.own(listen);
+    // Of old: it makes all addresses of the server encrypted.
+    const all = block.value(ssl, false) && { tls: true };
     if (entries.length === 0) {
       this.#checkNames("0.0.0.0:80", names, block);
-      return [{ host: "0.0.0.0", port: 80 }];
+      return [{ host: "0.0.0.0", port: 80, ...all }];
     }
     const own = new Set<string>();
     return entries.flatMap((entry) =>
       entry.value.map((value) => {
         this.#check(value, entry, own);
         this.#checkNames(value.key, names, block);
-        return value.config;
+        return { ...value.config, ...all };
       }),
     );
   }

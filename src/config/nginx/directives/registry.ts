@@ -18,6 +18,8 @@ import { proxyDirectives } from "./proxy/proxy.ts";
 import { redirectDirectives } from "./proxy/redirects.ts";
 import { responseDirectives } from "./proxy/response.ts";
 import { rejectedDirectives, rejectedFamilies } from "./rejected.ts";
+import { proxySslDirectives } from "./tls/proxy-ssl.ts";
+import { sslDirectives } from "./tls/ssl.ts";
 import { upstreamDirectives } from "./upstream/upstream.ts";
 
 /** In the order of the documentation. */
@@ -26,12 +28,14 @@ export const allDirectives: readonly Directive[] = [
   ...moduleDirectives,
   ...httpDirectives,
   ...serverDirectives,
+  ...sslDirectives,
   ...locationDirectives,
   ...contentDirectives,
   ...rewriteDirectives,
   ...proxyDirectives,
   ...responseDirectives,
   ...redirectDirectives,
+  ...proxySslDirectives,
   ...prefillDirectives,
   ...upstreamDirectives,
   ...mapDirectives,

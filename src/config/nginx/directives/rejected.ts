@@ -1,7 +1,7 @@
 /** Directives of nginx that would change what a client gets or may do, and that the proxy does not have: errors. */
 import { type Directive, rejected } from "../reading/directive.ts";
 
-const noTls = "terminate TLS in front of the proxy";
+const noTls = "clients are answered in HTTP/1.1";
 const protect = "limit access in front of the proxy";
 
 export const rejectedDirectives: readonly Directive[] = [
@@ -19,9 +19,6 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("limit_rate", "", ["0"]),
   rejected("stream", "only HTTP is proxied"),
   rejected("mail", "only HTTP is proxied"),
-  rejected("ssl", noTls, ["off"]),
-  rejected("ssl_certificate", noTls),
-  rejected("ssl_certificate_key", noTls),
   rejected("http2", noTls, ["off"]),
   rejected("http3", noTls, ["off"]),
   rejected("set_real_ip_from"),
@@ -72,8 +69,6 @@ export const rejectedFamilies: readonly {
 }[] = [
   { name: "*_by_lua*", part: /_by_lua/, hint: "Lua does not run here" },
   { name: "lua_*", part: /^lua_/, hint: "Lua does not run here" },
-  { name: "ssl_*", part: /^ssl_/, hint: noTls },
-  { name: "proxy_ssl_*", part: /^proxy_ssl_/, hint: "engines are reached over http" },
   { name: "omni_*", part: /^omni_/, hint: "use prefill and one upstream per role" },
   { name: "fastcgi_*", part: /^fastcgi_/, hint: useProxyPass },
   { name: "uwsgi_*", part: /^uwsgi_/, hint: useProxyPass },

@@ -14,6 +14,8 @@ export interface Loading {
   readonly variables: Variables;
   /** Relative paths of unix sockets start here. */
   readonly prefix: string;
+  /** The folder of the configuration, where those of certificates start. */
+  readonly folder: string;
 }
 
 export class Scope {
@@ -48,6 +50,11 @@ export class Scope {
   /** The absolute path of a unix socket. */
   socketPath(path: string): string {
     return resolve(this.loading.prefix, path);
+  }
+
+  /** The absolute path of a file that is named relative to the configuration. */
+  configPath(path: string): string {
+    return resolve(this.loading.folder, path);
   }
 
   template(word: Word, text: string = word.text): string {

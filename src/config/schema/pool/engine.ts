@@ -11,7 +11,7 @@ export const engineSchema = z
   .strictObject({
     url: text.describe(
       withDetails(
-        "`http://host:port`, `host:port` or `unix:/path`.",
+        "`http://host:port`, `https://host:port` (see `tls` of the pool), `host:port` or `unix:/path`.",
         "IPv6 hosts stand in brackets. After the port, `@RANK` or `@FIRST-LAST` names data-parallel ranks;",
         "each rank counts as an engine of its own. Attributes may follow as `?name=value&…`.",
       ),

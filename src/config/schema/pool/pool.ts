@@ -3,6 +3,7 @@ import { z } from "zod";
 import { poolEnginesMax } from "../../../limits.ts";
 import { withDetails } from "../describe.ts";
 import { secretSource } from "../operators.ts";
+import { poolTlsSchema } from "../tls.ts";
 import { defaultEjection, ejectionSchema } from "./ejection.ts";
 import { engineSchema, keepAliveSchema, withFailureDefaults } from "./engine.ts";
 import { healthCheckSchema } from "./health-check.ts";
@@ -45,6 +46,7 @@ export const poolSchema = z
       ),
     ejection: ejectionSchema.optional(),
     healthCheck: healthCheckSchema.optional(),
+    tls: poolTlsSchema.optional(),
     keepAlive: keepAliveSchema.prefault({}),
     apiKey: secretSource
       .optional()

@@ -30,7 +30,7 @@ export const dnsSourceSchema = z
     dns: text.describe(
       withDetails(
         "`name:port`: each address of the name is an engine. With `type: SRV`, the name alone.",
-        "`@RANK` and `?attribute=value` may follow, as in the URL of an engine.",
+        "`@RANK` and `?attribute=value` may follow, as in the URL of an engine; `https://` before it, for TLS.",
       ),
     ),
     type: z

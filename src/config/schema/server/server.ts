@@ -1,6 +1,7 @@
 /** A virtual server: its addresses, names and routes. */
 import { z } from "zod";
 import { withDetails } from "../describe.ts";
+import { serverTlsSchema } from "../tls.ts";
 import { bytes, milliseconds, text } from "../values.ts";
 import { routeSchema } from "./route.ts";
 import { stepSchema } from "./steps.ts";
@@ -16,6 +17,10 @@ export const listenSchema = z
       .boolean()
       .default(false)
       .describe("This server takes requests whose host no server names."),
+    tls: z
+      .boolean()
+      .default(false)
+      .describe("Connections are encrypted, by the `tls` of the servers at this address."),
     reusePort: z.boolean().default(false).describe("Share the port with other processes."),
     backlog: z
       .int()
@@ -35,7 +40,10 @@ export const serverSchema = z
       .describe(
         "Hosts: `a.example`, `*.example`, `www.*`, `~regex`, or empty for requests without one.",
       ),
-    headerTimeoutMs: milliseconds.default(60_000).describe("For a whole request head."),
+    tls: serverTlsSchema.optional(),
+    headerTimeoutMs: milliseconds
+      .default(60_000)
+      .describe("For a whole request head, and for a TLS handshake."),
     keepAliveTimeoutMs: milliseconds
       .default(75_000)
       .describe("How long a client's connection may stay idle. 0 = it serves one request."),

@@ -59,6 +59,7 @@ export class DnsQuestions {
   #server: NameServer | undefined;
   readonly #newServer: () => NameServer;
   readonly #name: string;
+  readonly #scheme: string;
   /** `:port` and what follows. */
   readonly #rest: string;
 
@@ -66,7 +67,9 @@ export class DnsQuestions {
     this.#config = config;
     this.#newServer = newServer;
     this.settings = withFailureDefaults({ url: "", ...config.engine });
-    const [, name = "", rest = ""] = /^(?:http:\/\/)?([^:@/?]*)(.*)$/is.exec(config.dns) ?? [];
+    const [, scheme = "http://", name = "", rest = ""] =
+      /^(https?:\/\/)?([^:@/?]*)(.*)$/is.exec(config.dns) ?? [];
+    this.#scheme = scheme;
     this.#name = name;
     this.#rest = rest;
   }
@@ -92,7 +95,7 @@ export class DnsQuestions {
       if (this.#config.type === "SRV") return await this.#services(server);
       const records = await this.#addresses(server, this.#name);
       const engines = hostsOf(records).map((host) => ({
-        url: `http://${host}${this.#rest}`,
+        url: `${this.#scheme}${host}${this.#rest}`,
         backup: false,
       }));
       return answerOf(engines, ttlOf(records));
@@ -117,7 +120,7 @@ export class DnsQuestions {
     });
     const engines = records.flatMap(({ name, port, priority, weight }) =>
       hostsOf(targets.get(name) ?? []).map((host) => ({
-        url: `http://${host}:${port}${this.#rest}`,
+        url: `${this.#scheme}${host}:${port}${this.#rest}`,
         ...(weight > 0 && { weight: Math.min(weight, weightMax) }),
         backup: priority > best,
       })),

@@ -220,7 +220,7 @@ export class KvReleaser implements LegSender, Expirable {
       isTransferId: transferId !== undefined,
       lines: rankLine(this) + (transfer.headerLines?.("decode", engines) ?? ""),
     };
-    this.#connection = worker.link(engine.address, pool.config.keepAlive).acquire(fresh);
+    this.#connection = worker.link(engine.address, pool).acquire(fresh);
     sendLegMessage(this, this.#connection, message, worker.scratch);
     edits.clear();
   }

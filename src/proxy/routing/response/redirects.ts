@@ -125,8 +125,14 @@ function ofPass({ target, match }: RouteConfig): Rule[] {
   if (url.includes("$")) return [];
   const hasPath = /^http:\/\/[^/]*\//.test(url);
   const from = hasPath ? url : `${url}/`;
+  const encryptedFrom = from.replace("http:", "https:");
   const to = hasPath ? match.path : "/";
-  return [(_, value) => (value.startsWith(from) ? to + value.slice(from.length) : undefined)];
+  return [
+    (_, value, pool) => {
+      const start = pool.engines[0]?.address.isTls ? encryptedFrom : from;
+      return value.startsWith(start) ? to + value.slice(start.length) : undefined;
+    },
+  ];
 }
 
 /** Whatever names an engine of the pool, or the pool itself, in any spelling. */

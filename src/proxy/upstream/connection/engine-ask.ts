@@ -93,7 +93,7 @@ export class EngineAsk implements LegOwner {
     const { engineKey } = pool;
     const { length } = body;
     const head = route.heads.render(context, true, uri, host, id, length, lines, false, engineKey);
-    const connection = worker.link(address, pool.config.keepAlive).acquire(fresh);
+    const connection = worker.link(address, pool).acquire(fresh);
     this.#connection = connection;
     const out = worker.scratch.take(head.length, connection.connecting);
     writeHead(out, head);

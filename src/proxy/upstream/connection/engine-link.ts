@@ -2,6 +2,7 @@
 import type { Address } from "../../../pool/address.ts";
 import type { Deadlines } from "../../../transport/deadlines.ts";
 import type { Transport } from "../../../transport/socket.ts";
+import type { ClientTls } from "../../../transport/tls/context.ts";
 import { type ConnectionPool, EngineConnection } from "./engine-connection.ts";
 
 export interface LinkSettings {
@@ -13,6 +14,8 @@ export interface LinkSettings {
 export class EngineLink implements ConnectionPool {
   readonly address: Address;
   readonly deadlines: Deadlines;
+  /** Of its engine's pool; undefined = connections are not encrypted. */
+  readonly tls: ClientTls | undefined;
   readonly #transport: Transport;
   readonly #idle: EngineConnection[] = [];
   #settings: LinkSettings;
@@ -23,8 +26,10 @@ export class EngineLink implements ConnectionPool {
     settings: LinkSettings,
     transport: Transport,
     deadlines: Deadlines,
+    tls?: ClientTls,
   ) {
     this.address = address;
+    this.tls = tls;
     this.deadlines = deadlines;
     this.#settings = settings;
     this.#transport = transport;
@@ -48,7 +53,9 @@ export class EngineLink implements ConnectionPool {
     const pooled = fresh ? undefined : this.#idle.pop();
     return (
       pooled ??
-      new EngineConnection(this, (handler) => this.#transport.connect(this.address, handler))
+      new EngineConnection(this, (handler) =>
+        this.#transport.connect({ ...this.address, tls: this.tls }, handler),
+      )
     );
   }
 

@@ -64,7 +64,6 @@ function readPorts(text: string): [number, number] | undefined {
 }
 
 const rejectedParameters: ReadonlyMap<string, string> = new Map([
-  ["ssl", "TLS"],
   ["http2", "HTTP/2"],
   ["quic", "HTTP/3"],
   ["spdy", "SPDY"],
@@ -73,11 +72,15 @@ const rejectedParameters: ReadonlyMap<string, string> = new Map([
 const withoutEffect = /^(?:bind|deferred|(?:accept_filter|setfib|fastopen|ipv6only)=.+)$/;
 
 function readParameters(words: readonly Word[], scope: Scope) {
-  const config: { defaultServer?: boolean; reusePort?: boolean; backlog?: number } = {};
+  const config: Pick<ListenInput, "defaultServer" | "tls" | "reusePort" | "backlog"> = {};
   let setsOptions = false;
   for (const word of words) {
     if (word.text === "default_server" || word.text === "default") {
       config.defaultServer = true;
+      continue;
+    }
+    if (word.text === "ssl") {
+      config.tls = true;
       continue;
     }
     const rejected = rejectedParameters.get(word.text);

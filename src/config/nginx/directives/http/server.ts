@@ -14,8 +14,8 @@ export const listen = honoured("listen", ["server"], reading(1, many, readListen
   repeats: true,
   byDefault: "`*:80`",
   note:
-    "A port, `address:port`, `[::]:port`, `unix:/path` or a range of ports, with `default_server`, `reuseport` and " +
-    "`backlog`. `ssl`, `http2`, `quic` and `proxy_protocol` are errors. Options of the socket have no effect.",
+    "A port, `address:port`, `[::]:port`, `unix:/path` or a range of ports, with `default_server`, `ssl`, " +
+    "`reuseport` and `backlog`. `http2`, `quic` and `proxy_protocol` are errors. Options of the socket have no effect.",
 });
 
 export const serverName = honoured(

@@ -4,7 +4,6 @@ import { anyHttp, anyHttpAndIf, httpAndServer } from "../../reading/context.ts";
 import { type Directive, ignored } from "../../reading/directive.ts";
 
 const uncompressed = "responses are passed on as engines send them";
-const noTls = "TLS is not supported yet";
 
 function allOf(
   because: string,
@@ -34,23 +33,6 @@ export const stockDirectives: readonly Directive[] = [
     gzip_window: size,
     gzip_no_buffer: flag,
     postpone_gzipping: size,
-  }),
-  // Stock configurations tune TLS even if they do not use it. What turns it on is rejected.
-  ...allOf(noTls, httpAndServer, {
-    ssl_buffer_size: size,
-    ssl_ciphers: words(1),
-    ssl_conf_command: words(2),
-    ssl_dhparam: words(1),
-    ssl_early_data: flag,
-    ssl_ecdh_curve: words(1),
-    ssl_prefer_server_ciphers: flag,
-    ssl_protocols: words(1, many),
-    ssl_session_cache: words(1, 2),
-    ssl_session_ticket_key: words(1),
-    ssl_session_tickets: flag,
-    ssl_session_timeout: time,
-    ssl_stapling: flag,
-    ssl_stapling_verify: flag,
   }),
   ...allOf("Lua does not run here", ["http"], {
     lua_shared_dict: words(2),

@@ -21,14 +21,7 @@ export const proxyPass = honoured(
   ["location", "if in location"],
   reading(1, 1, ([word], scope) => {
     scope.template(word!);
-    if (/^https:/i.test(word!.text)) {
-      scope.fail(
-        '"proxy_pass" to https is not supported yet',
-        word,
-        "engines are reached over http",
-      );
-    }
-    if (!/^(?:http:\/\/|.*\$)/is.test(word!.text)) scope.fail("invalid URL prefix", word);
+    if (!/^(?:https?:\/\/|.*\$)/is.test(word!.text)) scope.fail("invalid URL prefix", word);
     return word!;
   }),
   "`target`",
@@ -113,7 +106,6 @@ export const proxyNextUpstreamTimeout = honoured(
 const streaming = "responses are sent as they arrive";
 const noCache = "responses are not cached";
 const passedOn = "headers of engines are passed on unchanged";
-const noTls = "engines are reached over http";
 
 export const proxyDirectives: readonly Directive[] = [
   proxyPass,
@@ -160,11 +152,4 @@ export const proxyDirectives: readonly Directive[] = [
   ignored("proxy_cache_revalidate", anyHttp, flag, noCache),
   ignored("proxy_force_ranges", anyHttp, flag, noCache),
   ignored("proxy_store_access", anyHttp, words(1, 3), noCache),
-  ignored("proxy_ssl_server_name", anyHttp, flag, noTls),
-  ignored("proxy_ssl_name", anyHttp, words(1), noTls),
-  ignored("proxy_ssl_protocols", anyHttp, words(1, many), noTls),
-  ignored("proxy_ssl_ciphers", anyHttp, words(1), noTls),
-  ignored("proxy_ssl_session_reuse", anyHttp, flag, noTls),
-  ignored("proxy_ssl_verify", anyHttp, flag, noTls),
-  ignored("proxy_ssl_verify_depth", anyHttp, number, noTls),
 ];
