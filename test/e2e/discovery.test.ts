@@ -11,8 +11,8 @@ import { type Engine, type ServingProxy, Stack, totals } from "../support/stack.
 import { scaled } from "../support/times.ts";
 
 const headers = { authorization: "Bearer secret" };
-/** Long enough for a drain to meet them. */
-const slow = ["--prefill-tokens-per-second", "0", "--batch-penalty-ms", "0", "--itl-ms"];
+/** Long enough for a drain to meet them; slow enough for them to be few while a test waits for something else. */
+const slow = ["--prefill-tokens-per-second", "0", "--batch-penalty-ms", "0", "--itl-ms", "10"];
 
 describe.each(bunAndOneNode("discovery"))("on %s", (runtime) => {
   let stack: Stack;
@@ -27,7 +27,7 @@ describe.each(bunAndOneNode("discovery"))("on %s", (runtime) => {
     stack = new Stack(runtime);
     [prefills, decodes] = await Promise.all([
       stack.startEngines("prefill", 3),
-      stack.startEngines("decode", 3, [...slow, "3"]),
+      stack.startEngines("decode", 3, slow),
     ]);
     oracle = (await stack.startEngines("mixed", 1))[0]!.url;
     const token = stack.write("token", "secret");
@@ -149,7 +149,7 @@ servers:
   });
 
   test("what operators drain and add is kept by the process that takes over", async () => {
-    const [added] = (await stack.startEngines("decode", 1, [...slow, "3"])) as [Engine];
+    const [added] = (await stack.startEngines("decode", 1, slow)) as [Engine];
     list("decode", decodes.slice(0, 1));
     const post = await ask(`${admin}/admin/pools/decode/engines`, {
       method: "POST",
@@ -194,7 +194,7 @@ servers:
   test(
     "an engine that drains elsewhere ends the wait with its own code",
     async () => {
-      const load = await Load.start(proxy.url, oracle, { clients: 4, maxTokens: 2_000 });
+      const load = await Load.start(proxy.url, oracle, { clients: 4, maxTokens: 600 });
       await eventually(async () => (await enginesOf("decode")).every((one) => one.inFlight > 0));
       const words = ["--admin", admin, "--token-file", `${stack.folder}/token`];
       const waits = stack.start("drain", nameOf(decodes[1]!), ...words, "--wait", "--timeout", "0");

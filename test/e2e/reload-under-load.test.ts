@@ -15,8 +15,8 @@ describe.each(bunAndOneNode("reload-under-load"))("on %s", (runtime) => {
 
   beforeAll(async () => {
     prefills = await stack.startEngines("prefill", 3);
-    // Streams long enough to live through a reload.
-    const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", "3", "--batch-penalty-ms", "0"];
+    // Streams long enough to live through a reload, and slow enough to be few while a test waits for one.
+    const slow = ["--prefill-tokens-per-second", "0", "--itl-ms", "10", "--batch-penalty-ms", "0"];
     decodes = await stack.startEngines("decode", 3, slow);
     oracle = (await stack.startEngines("mixed", 1))[0]!.url;
     port = (await freePorts(1))[0]!;
