@@ -129,6 +129,8 @@ export const fewConnections = 1024;
 export const descriptorsKept = 4;
 export const descriptorsFreeAgain = 20;
 export const descriptorsLookAgainTicks = 10;
+/** How often a client whose rate is limited gets more; time-outs are late by a tick. */
+export const paceMs = 100;
 /** Tick of all time-outs: one may be late by as much. A tick that is late itself counts for so long at most. */
 export const deadlineTickMs = 100;
 export const tickCountedMsMax = 1_000;

@@ -1,4 +1,5 @@
 /** Checks of what a route makes of responses. */
+import { parseSize } from "../nginx/reading/units.ts";
 import type { ConfigPath } from "../problems/fault.ts";
 import type { RouteConfig } from "../schema/schema.ts";
 import { isCookieFlag } from "../values/cookie-flag.ts";
@@ -51,6 +52,15 @@ export function checkResponses(
       }
     });
   });
+  for (const key of ["bytesPerSecond", "afterBytes"] as const) {
+    const value = route.clientRate?.[key];
+    if (typeof value !== "string") continue;
+    const at = [...path, "clientRate", key];
+    texts.template(at, value);
+    if (!value.includes("$") && parseSize(value) === undefined) {
+      faults.emerg(at, `"${value}" is no size`);
+    }
+  }
   if (route.charset !== undefined) texts.template([...path, "charset", "name"], route.charset.name);
   if (route.expires !== undefined) {
     const at = [...path, "expires", "value"];

@@ -24,6 +24,7 @@ import { chooseModel } from "./choose-model.ts";
 import { MainPage } from "./main-page.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
+import { PacedClient } from "./paced-client.ts";
 import { boundsOf, type RequestBounds } from "./request-bounds.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { RequestClient, RequestServices } from "./request-services.ts";
@@ -41,6 +42,7 @@ export class RequestHandler implements ExchangeRequest {
   readonly response: ClientResponse;
   readonly body: BodyLease;
   readonly #client: RequestClient;
+  readonly #paced: PacedClient | undefined;
   #routed!: Routed;
   bounds!: RequestBounds;
   #encode: EncodeDriver | undefined;
@@ -62,15 +64,16 @@ export class RequestHandler implements ExchangeRequest {
     worker: RequestServices,
     { server, routed }: RoutedRequest,
   ) {
-    this.#client = client;
     this.context = context;
     this.worker = worker;
+    this.#paced = PacedClient.of(client, routed.route, this);
+    this.#client = this.#paced ?? client;
     this.body = new BodyLease(context, worker);
     this.server = server;
     context.route = routed.route?.match.path ?? "";
     const keep = client.mayKeep(server.config);
-    const idleMs = server.config.keepAliveHeaderMs;
-    this.response = new ClientResponse(client, context, worker, keep, idleMs);
+    const { keepAliveHeaderMs } = server.config;
+    this.response = new ClientResponse(this.#client, context, worker, keep, keepAliveHeaderMs);
     this.#route(routed);
     context.trace = worker.tracer?.start(context);
     context.tenant = tenantOf(context, routed, worker.gate, () => this.#identified());
@@ -121,6 +124,7 @@ export class RequestHandler implements ExchangeRequest {
 
   /** Ends the request from outside: the client is gone or too slow. */
   abort(outcome: Outcome): void {
+    this.#paced?.drop();
     this.#encode?.abort();
     this.#reply?.cancel();
     if (this.#exchange === undefined) this.ended(outcome);
@@ -138,6 +142,7 @@ export class RequestHandler implements ExchangeRequest {
 
   /** The client has read what waited for it. */
   clientDrained(): void {
+    if (this.pendingBytes > this.worker.pending.perClientMax) return;
     this.#exchange?.clientDrained();
   }
 

@@ -124,6 +124,17 @@ export const content: Subject = {
       conf: `location / { chunked_transfer_encoding off; add_trailer A b; ${pass} }`,
       request: message(["GET / HTTP/1.1", "Host: a", "Connection: close"]),
     },
+    ...[
+      "limit_rate 10k;",
+      "limit_rate 100; limit_rate_after 1k;",
+      "set $r 200; limit_rate $r; limit_rate_after $r;",
+      "limit_rate 0;",
+      "limit_rate x;",
+    ].map((conf) => ({
+      name: `a limited rate: ${conf}`,
+      conf: `location / { ${conf} ${pass} }`,
+      engine: response(200, "a".repeat(500)),
+    })),
     { name: "types that are no block", conf: "types a b;" },
     {
       name: "headers in a condition",

@@ -16,7 +16,6 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("limit_req_zone", protect),
   rejected("limit_conn", "use max_conns of server"),
   rejected("limit_conn_zone", "use max_conns of server"),
-  rejected("limit_rate", "", ["0"]),
   rejected("stream", "only HTTP is proxied"),
   rejected("mail", "only HTTP is proxied"),
   rejected("http2", noTls, ["off"]),
@@ -37,7 +36,7 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("proxy_ignore_client_abort", "a client that disconnects always frees its engines", [
     "off",
   ]),
-  rejected("proxy_limit_rate", "", ["0"]),
+  rejected("proxy_limit_rate", "use limit_rate: engines are read as fast as clients are", ["0"]),
   rejected("proxy_cache", "", ["off"]),
   rejected("proxy_cache_purge"),
   rejected("proxy_store", "", ["off"]),

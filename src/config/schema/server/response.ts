@@ -131,6 +131,25 @@ export const responseKeys = {
         "With status 200, 201, 204, 206, 301 to 304, 307 and 308.",
       ),
     ),
+  clientRate: z
+    .strictObject({
+      bytesPerSecond: z
+        .union([z.int().min(0), text])
+        .describe(
+          "Bytes, or a template that gives them, as `$rate`, `500k` or `1m`. 0 = no limit.",
+        ),
+      afterBytes: z
+        .union([z.int().min(0), text])
+        .default(0)
+        .describe("So much goes out without a limit first."),
+    })
+    .optional()
+    .describe(
+      withDetails(
+        "How fast a client gets a response; the engine is read no faster.",
+        "What one second allows goes out at once.",
+      ),
+    ),
   chunkedResponses: z
     .boolean()
     .default(true)

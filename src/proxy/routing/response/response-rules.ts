@@ -8,6 +8,7 @@ import type { VariableScope } from "../template.ts";
 import { type Complete, completion } from "./absolute-location.ts";
 import { AddedHeaders } from "./added-headers.ts";
 import { Charset } from "./charset.ts";
+import { ClientRate } from "./client-rate.ts";
 import { Cookies } from "./cookies.ts";
 import { DroppedLines, dropped } from "./dropped-lines.ts";
 import { Expires } from "./expires.ts";
@@ -22,6 +23,8 @@ export class ResponseRules {
   readonly #charset: Charset | undefined;
   readonly #expires: Expires | undefined;
   readonly #added: AddedHeaders | undefined;
+  /** Undefined = clients get responses as fast as they read. */
+  readonly rate: ClientRate | undefined;
   /** Of texts that steps return. */
   readonly textType: string;
   /** Bodies without a length go out in chunks. */
@@ -38,6 +41,7 @@ export class ResponseRules {
     this.#cookies = Cookies.of(config.cookies, scope);
     this.#charset = Charset.of(config.charset, scope);
     this.#expires = Expires.of(config.expires, scope);
+    this.rate = ClientRate.of(config.clientRate, scope);
     this.textType = config.textType;
     this.chunks = config.chunkedResponses;
     this.#added = AddedHeaders.of(config.responseHeaders, scope);

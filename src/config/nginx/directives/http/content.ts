@@ -1,9 +1,19 @@
 /** Directives about content types, charsets, and how long clients may keep responses. */
 import { parseLifetime } from "../../../values/lifetime.ts";
-import { flag, many, none, reading, template, text, words } from "../../reading/arguments.ts";
+import {
+  flag,
+  invalidValue,
+  many,
+  none,
+  reading,
+  template,
+  text,
+  words,
+} from "../../reading/arguments.ts";
 import { anyHttp, anyHttpAndIf } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
+import { parseSize } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
 import type { RouteInput } from "./location.ts";
 
@@ -72,6 +82,24 @@ export const chunkedTransferEncoding = honoured(
   { byDefault: "on" },
 );
 
+function readRate(word: Word, scope: Scope): string | number {
+  const value = scope.template(word);
+  return value.includes("$") ? value : (parseSize(value) ?? invalidValue(word, scope));
+}
+
+const rate = reading(1, 1, ([word], scope) => readRate(word!, scope));
+
+export const limitRate = honoured("limit_rate", anyHttpAndIf, rate, "`clientRate.bytesPerSecond`", {
+  byDefault: "0: no limit",
+});
+export const limitRateAfter = honoured(
+  "limit_rate_after",
+  anyHttpAndIf,
+  rate,
+  "`clientRate.afterBytes`",
+  { byDefault: "0" },
+);
+
 export const contentDirectives: readonly Directive[] = [
   defaultType,
   types,
@@ -80,4 +108,6 @@ export const contentDirectives: readonly Directive[] = [
   sourceCharset,
   expires,
   chunkedTransferEncoding,
+  limitRate,
+  limitRateAfter,
 ];

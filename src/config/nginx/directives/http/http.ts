@@ -3,7 +3,6 @@ import {
   buffers,
   flag,
   invalidValue,
-  many,
   number,
   offset,
   oneOf,
@@ -148,10 +147,4 @@ export const httpDirectives: readonly Directive[] = [
   ignored("send_lowat", anyHttp, size, streaming),
   ignored("tcp_nodelay", anyHttp, flag, "it is always on"),
   ignored("tcp_nopush", anyHttp, flag, streaming),
-  ignored(
-    "limit_rate_after",
-    anyHttp,
-    reading(1, many, () => true),
-    "rates are not limited",
-  ),
 ];
