@@ -108,6 +108,8 @@ export const requestFieldsMax = 256;
 export const rewriteRoundsMax = 10;
 /** Error pages of one request, where errors of pages have pages, too; nginx's bound. */
 export const errorPagesMax = 10;
+/** Of a file that is read at a time, for one response. */
+export const filePieceBytes = 65_536;
 /** How long, and how much, is still read from a client that was refused while it was sending. */
 export const lingerTimeoutMs = 5_000;
 export const lingerBytesMax = 16_777_216;

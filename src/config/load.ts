@@ -135,12 +135,16 @@ function readNginx(file: string, { prefix, directives }: FileSource): Read {
 function withFullPaths(config: Config, prefix: string): Config {
   const full = (file: string) =>
     isAbsolute(file) || file === "stdout" || file === "stderr" ? file : resolve(prefix, file);
+  // One that begins with a variable is a path already. A final slash is a part of it.
+  const fullRoot = (root: string) =>
+    root.startsWith("$") || isAbsolute(root) ? root : full(root) + (root.endsWith("/") ? "/" : "");
   const servers = config.servers.map((server) => ({
     ...server,
     ...(server.tls && { tls: fullServerTls(server.tls, full) }),
     routes: server.routes.map((route) => ({
       ...route,
       accessLogs: route.accessLogs.map((log) => ({ ...log, file: full(log.file) })),
+      ...(route.files && { files: { ...route.files, root: fullRoot(route.files.root) } }),
     })),
   }));
   return {

@@ -8,6 +8,7 @@ import { builtInLogFormats } from "../schema/logs.ts";
 import type { PrefillConfig, RouteConfig, ServerConfig } from "../schema/schema.ts";
 import { parseEngineAddress } from "../values/engine-url.ts";
 import { isHeaderName } from "../values/header-name.ts";
+import { checkFiles } from "./check-files.ts";
 import { checkModels } from "./check-models.ts";
 import { checkResponses } from "./check-responses.ts";
 import { checkSteps } from "./check-steps.ts";
@@ -23,6 +24,7 @@ export function checkRoute(
   checkMatch(context, server, route, path);
   checkSteps(context, server, route.steps, [...path, "steps"]);
   checkTarget(context, route, path);
+  checkFiles(context, route, path);
   checkLegs(context, server, route, path);
   checkModels(context, route, path, (one, at) => {
     checkTarget(context, one, at);
@@ -82,8 +84,7 @@ function checkTarget(context: CheckContext, route: RouteConfig, path: ConfigPath
     } else if (route.encode !== undefined) {
       faults.emerg([...path, "encode"], "a route with an encode needs a target");
     } else if (
-      page === undefined &&
-      route.models === undefined &&
+      (page ?? route.models ?? route.files) === undefined &&
       !route.steps.some((step) => !("set" in step || "break" in step))
     ) {
       faults.warn(path, "this route has no target and no return: requests get 404");

@@ -227,6 +227,31 @@ export const nginxDifferences = [
     because: "a connection has a server, but no location",
   },
   {
+    id: "default-root",
+    subject: "a location without `root`, `alias` and anything else that responds",
+    here: "404; nginx looks into its folder `html`",
+    because: "no folder is public that the configuration does not name",
+    unseen: "nginx's folder depends on how it was built",
+  },
+  {
+    id: "alias-traversal",
+    subject: "`..` behind an `alias` whose location has no final slash",
+    here: "404",
+    because: "no path leads out of the folder",
+  },
+  {
+    id: "several-ranges",
+    subject: "several ranges in one request for a file",
+    here: "the whole file",
+    because: "a landing page needs no parts",
+  },
+  {
+    id: "missing-error-page",
+    subject: "an error page that is a file which is not there",
+    here: "the error that there was, not 404",
+    because: "the client should learn what has failed",
+  },
+  {
     id: "rejected",
     subject: "directives and variables that the proxy does not have",
     here: "errors, see [Rejected](#rejected)",

@@ -18,6 +18,7 @@ import type { withFailureDefaults } from "./pool/engine.ts";
 import { poolSchema } from "./pool/pool.ts";
 import { recordSchema } from "./record.ts";
 import { registrationSchema } from "./registration.ts";
+import { contentTypesSchema } from "./server/files.ts";
 import type { prefillSchema, targetSchema } from "./server/legs.ts";
 import type { retrySchema } from "./server/retry.ts";
 import type { matchSchema, routeSchema } from "./server/route.ts";
@@ -65,6 +66,10 @@ export const configSchema = z
       .record(text, tenantSchema)
       .default({})
       .describe("Limits of tenants, by their names."),
+    contentTypes: z
+      .record(text, contentTypesSchema)
+      .default({})
+      .describe("Lists of content types, by names that routes refer to."),
     maps: z.array(mapSchema).max(1000).default([]).describe("Variables that depend on others."),
     pools: z.record(text, poolSchema).prefault({}).describe("Pools of engines."),
     registrations: z

@@ -9,6 +9,7 @@ import {
 import type { Socket, SocketHandler } from "../../transport/socket.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import { type ConnectionFacts, connectionFacts } from "../context/request-context.ts";
+import { bodyRefusal } from "../request/request-bounds.ts";
 import type { RequestHandler } from "../request/request-handler.ts";
 import type { RequestClient } from "../request/request-services.ts";
 import type { VirtualServers } from "../routing/virtual-servers.ts";
@@ -178,7 +179,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
     const request = newRequest(this, heads, start, isPipelined, facts, worker, servers);
     this.#request = request;
     this.#sendTimeoutMs = request.bounds.clientSendTimeoutMs;
-    const refusal = request.headRefusal(bytes.length - start);
+    const refusal = bodyRefusal(request.context, request.bounds, bytes.length - start);
     if (refusal !== undefined) {
       this.refuse(refusal);
       return;

@@ -62,6 +62,13 @@ export function connectionFacts(
   };
 }
 
+/** Which files a request's path stands for, by the route that it is at. */
+export interface RequestFiles {
+  root(context: RequestContext): string;
+  realRoot(context: RequestContext): string;
+  nameOf(context: RequestContext): string;
+}
+
 export class RequestContext {
   readonly head: RequestHead;
   readonly connection: ConnectionFacts;
@@ -85,6 +92,10 @@ export class RequestContext {
   rewritten = false;
   /** The `@name` of the route that a condition among the steps has chosen; "" = none, so far. */
   nextRoute = "";
+  /** How often it was routed anew for a file. */
+  redirects = 0;
+  /** Undefined = its route has no files. */
+  files: RequestFiles | undefined;
   captures: readonly string[] = noCaptures;
   variables: string[] = [];
   serverName = "";

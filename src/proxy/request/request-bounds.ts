@@ -1,10 +1,16 @@
 /** What bounds the reading of a request and the sending of its response: its route's settings, or their defaults. */
 import type { RouteConfig } from "../../config/schema/schema.ts";
+import { type Outcome, outcomes } from "../context/outcomes.ts";
+import type { RequestContext } from "../context/request-context.ts";
+import type { Routed } from "../routing/server.ts";
 
 export type RequestBounds = Pick<
   RouteConfig,
   "bodyBytesMax" | "bodyTimeoutMs" | "clientSendTimeoutMs"
->;
+> & {
+  /** Nothing more of it is read; undefined = its body is. */
+  readonly refusal?: Outcome | undefined;
+};
 
 const usual: RequestBounds = {
   bodyBytesMax: 1_048_576,
@@ -12,8 +18,20 @@ const usual: RequestBounds = {
   clientSendTimeoutMs: 60_000,
 };
 
-/** @param route undefined = the request reaches none */
-export function boundsOf(route: RouteConfig | undefined): RequestBounds {
-  if (route === undefined) return usual;
-  return route.bodyBytesMax === 0 ? { ...route, bodyBytesMax: Number.POSITIVE_INFINITY } : route;
+export function boundsOf({ route, outcome }: Routed): RequestBounds {
+  const refusal = outcome?.endsConnection ? outcome : undefined;
+  const bounds = route?.config ?? usual;
+  if (bounds.bodyBytesMax !== 0 && refusal === undefined) return bounds;
+  return { ...bounds, bodyBytesMax: bounds.bodyBytesMax || Number.POSITIVE_INFINITY, refusal };
+}
+
+/** Why a body is not to be read; undefined = it is. @param arrivedBytes of it, together with the head */
+export function bodyRefusal(
+  { head: { contentLength, chunked }, tenant }: RequestContext,
+  { bodyBytesMax, refusal }: RequestBounds,
+  arrivedBytes: number,
+): Outcome | undefined {
+  if (refusal !== undefined) return refusal;
+  if (contentLength > bodyBytesMax) return outcomes.bodyTooLarge;
+  return chunked || contentLength > arrivedBytes ? tenant?.refusal : undefined;
 }

@@ -12,6 +12,7 @@ import { ExchangeDriver } from "../pd/driver/exchange-driver.ts";
 import type { ExchangeRequest } from "../pd/driver/exchange-services.ts";
 import { EncodeDriver } from "../pd/encode/encode-driver.ts";
 import { ClientResponse } from "../response/client-response.ts";
+import { FileReply } from "../response/local/file-reply.ts";
 import { earlyHead, errorReply, finalReply, returnedReply } from "../response/local/local-reply.ts";
 import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
@@ -26,11 +27,12 @@ import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
 import { PacedClient } from "./paced-client.ts";
 import { boundsOf, type RequestBounds } from "./request-bounds.ts";
-import { requestIdOf } from "./request-id.ts";
+import { giveRequestId } from "./request-id.ts";
 import type { RequestClient, RequestServices } from "./request-services.ts";
 import { type RequestTimers, requestTimers } from "./request-timers.ts";
 import { closeStatus, returnedOutcome } from "./returned-outcome.ts";
 import { scanBody } from "./scan-body.ts";
+import { serveFile } from "./serve-file.ts";
 import { ShownError } from "./shown-error.ts";
 import { recordedMeter, takeMeter } from "./take-meter.ts";
 import { admitBody, tenantOf } from "./tenant-of.ts";
@@ -49,9 +51,9 @@ export class RequestHandler implements ExchangeRequest {
   endpoint: Endpoint | undefined;
   #exchange: ExchangeDriver | undefined;
   /** What the proxy itself responds with, as long as that is being asked for. */
-  #reply: ModelList | MainPage | undefined;
+  #reply: ModelList | MainPage | FileReply | undefined;
   #finished = false;
-  readonly #shownError = new ShownError();
+  readonly shownError = new ShownError();
   #hasArrived = false;
   /** It asks an engine for tokens, as far as is known. */
   #generates = false;
@@ -80,21 +82,13 @@ export class RequestHandler implements ExchangeRequest {
     this.#timers = requestTimers(worker.deadlines, routed.route?.config, this);
   }
 
-  /** Why the body is not to be read; undefined = it is. @param arrivedBytes of it, together with the head */
-  headRefusal(arrivedBytes: number): Outcome | undefined {
-    const { contentLength, chunked } = this.context.head;
-    if (this.#routed.outcome?.endsConnection) return this.#routed.outcome;
-    if (contentLength > this.bounds.bodyBytesMax) return outcomes.bodyTooLarge;
-    return chunked || contentLength > arrivedBytes ? this.context.tenant?.refusal : undefined;
-  }
-
   /** The request has arrived in full. */
   start(body: Buffer): void {
     const { context } = this;
     this.#hasArrived = true;
     context.body = body;
     this.body.bytes = body.length;
-    this.#giveRequestId();
+    giveRequestId(this.context, this.#routed.route, this.worker);
     context.meter = recordedMeter(context, this.worker);
     if (!context.tenant?.isPending) this.#begin();
   }
@@ -102,9 +96,20 @@ export class RequestHandler implements ExchangeRequest {
   #begin(): void {
     const { route, response, outcome = this.context.tenant?.refusal } = this.#routed;
     if (outcome !== undefined) this.ended(outcome);
-    else if (response !== undefined) this.#return(response);
-    else if (route!.page === undefined) this.#choose(route!);
-    else this.#reply = new MainPage(this, route!.page, route!.config.readTimeoutMs);
+    else if (response !== undefined) this.returns(response);
+    else this.#content(route!);
+  }
+
+  #content(route: Route): void {
+    if (route.files !== undefined) this.#reply = serveFile(this, route, route.files) ?? this.#reply;
+    else if (route.page === undefined) this.forward(route);
+    else this.#reply = new MainPage(this, route.page, route.config.readTimeoutMs);
+  }
+
+  /** A file has led to it. */
+  reroute(routed: Routed): void {
+    this.#route(routed);
+    this.#begin();
   }
 
   /** Its token has been verified. */
@@ -118,7 +123,7 @@ export class RequestHandler implements ExchangeRequest {
   /** The request cannot be read to its end. */
   refuse(outcome: Outcome): void {
     this.response.closeAfter();
-    this.#giveRequestId();
+    giveRequestId(this.context, this.#routed.route, this.worker);
     this.ended(outcome);
   }
 
@@ -144,6 +149,7 @@ export class RequestHandler implements ExchangeRequest {
   clientDrained(): void {
     if (this.pendingBytes > this.worker.pending.perClientMax) return;
     this.#exchange?.clientDrained();
+    if (this.#reply instanceof FileReply) this.#reply.clientDrained();
   }
 
   get members(): TopLevel | undefined {
@@ -156,13 +162,13 @@ export class RequestHandler implements ExchangeRequest {
     return this.#encode?.promptBytes ?? this.context.body.length;
   }
   get status(): number {
-    return this.#shownError.status;
+    return this.shownError.status;
   }
   get pendingBytes(): number {
     return this.#client.pendingBytes;
   }
 
-  #choose(route: Route): void {
+  forward(route: Route): void {
     const choice = chooseModel(this.context, route, this.worker);
     if (choice.outcome !== undefined) this.ended(choice.outcome);
     else if (choice.json !== undefined) this.#respond(choice.json);
@@ -231,21 +237,13 @@ export class RequestHandler implements ExchangeRequest {
     this.#exchange.start();
   }
 
-  /** Given first, so that a refusal of the body has it, too, and can be asked for. */
-  #giveRequestId(): void {
-    const { context, worker } = this;
-    const { route } = this.#routed;
-    context.requestId ||= requestIdOf(context, route, worker.ids);
-    context.explanation =
-      worker.explanations.start(context, route) ?? context.trace?.explanation(context);
-  }
-
   /** The configuration replies. */
-  #return(reply: ReturnedReply): void {
+  returns(reply: ReturnedReply): void {
     const outcome = returnedOutcome(reply);
     if (outcome === outcomes.closed) this.ended(outcome);
     else if (!this.#servesPage(outcome, reply.location)) {
-      returnedReply(this.response, this.context, reply);
+      const type = this.#routed.route?.contentTypeOf(this.context.path);
+      returnedReply(this.response, this.context, reply, type);
       this.ended(outcomes.returned);
     }
   }
@@ -255,7 +253,7 @@ export class RequestHandler implements ExchangeRequest {
     this.#finished = true;
     this.#timers?.end();
     const { context, worker } = this;
-    context.outcome = this.#shownError.outcome ?? outcome;
+    context.outcome = this.shownError.outcome ?? outcome;
     const whole = outcome === outcomes.answered || outcome === outcomes.returned;
     const answered = whole || errorReply(this.response, context, outcome);
     context.endMs = worker.clock.nowMs();
@@ -276,17 +274,18 @@ export class RequestHandler implements ExchangeRequest {
   #servesPage(outcome: Outcome, location?: string): boolean {
     if (outcome.status < 300 || this.response.hasHead) return false;
     const { route } = this.#routed;
-    const page = this.#shownError.pageFor(outcome, route, this.server, this.context);
+    const page = this.shownError.pageFor(outcome, route, this.server, this.context);
     if (page === undefined) return false;
     if (page.response !== undefined) {
       const response = location === undefined ? page.response : { location, ...page.response };
       this.#route({ route: page.route, response });
-      this.#return(response);
+      this.returns(response);
     } else {
       this.#route({ route: page.route });
       this.endpoint = undefined;
       this.body.dropMembers();
-      this.#forward(page.route, false);
+      if (page.route.forwards) this.#forward(page.route, false);
+      else this.#content(page.route);
     }
     return true;
   }
@@ -294,7 +293,7 @@ export class RequestHandler implements ExchangeRequest {
   /** Whose settings hold from here on. */
   #route(routed: Routed): void {
     this.#routed = routed;
-    this.bounds = boundsOf(routed.route?.config);
+    this.bounds = boundsOf(routed);
     this.response.rules = (routed.route ?? this.server.unmatched)?.responses;
   }
 }

@@ -3,6 +3,17 @@ import type { IdGenerator } from "../../dialects/dialect.ts";
 import { namesEngines } from "../../dialects/transfer-guard.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Route } from "../routing/route.ts";
+import type { RequestServices } from "./request-services.ts";
+
+/** Given before anything is refused, so that a refusal of the body has it, too, and can be asked for. */
+export function giveRequestId(
+  context: RequestContext,
+  route: Route | undefined,
+  { ids, explanations }: Pick<RequestServices, "ids" | "explanations">,
+): void {
+  context.requestId ||= requestIdOf(context, route, ids);
+  context.explanation = explanations.start(context, route) ?? context.trace?.explanation(context);
+}
 
 /** The client's own, or a new one where the route gives one; "" = none. */
 export function requestIdOf(

@@ -154,25 +154,25 @@ export class ClientResponse implements BodySink {
     return true;
   }
 
-  /** A complete reply of the proxy's own. `lines` are further header lines, each with its CRLF. */
-  local(status: number, reason: string, lines: string, body: Buffer): void {
-    const context = this.#context;
-    context.status = status;
+  /** A reply of the proxy's own; `lines` are further header lines, each with its CRLF. What `body` lacks follows. */
+  local(status: number, reason: string, lines: string, body: Buffer, bytes = body.length): void {
+    this.#context.status = status;
     this.#changesBuffered = false;
     this.#filtered = undefined;
     this.dropBuffered();
     // RFC 9110, section 8.6: a 204 has no length; that of a 304 would be the one of what it spares the client.
     const bodiless = status === 204 || status === 304;
-    const silent = bodiless || context.head.method === "HEAD";
-    const all = this.rules?.linesOfReply(context, status, lines) ?? lines;
+    const silent = bodiless || this.#context.head.method === "HEAD";
+    const all = this.rules?.linesOfReply(this.#context, status, lines) ?? lines;
     this.#framing.mode = silent ? "none" : "as-is";
-    const length = bodiless ? "" : `Content-Length: ${body.length}\r\n`;
+    const length = bodiless ? "" : `Content-Length: ${bytes}\r\n`;
     const trailing = this.#framing.trail(this.rules, this.#out.isEarly);
     const framing = trailing || length;
     const head = `HTTP/1.1 ${status} ${reason}\r\n${all}${framing}${this.#connectionLine()}`;
     this.#out.setHead(head, eventType.test(lines));
     if (silent || body.length === 0) this.#send(undefined, 0, 0);
     else this.data([body]);
+    if (!silent && body.length < bytes) return;
     if (trailing !== "") this.#sendLastChunk();
     this.#out.end();
   }

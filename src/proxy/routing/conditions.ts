@@ -1,7 +1,7 @@
 /** Conditions of steps: nginx's `if`. */
 import type { ConditionConfig } from "../../config/schema/schema.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import { fileAt } from "./files.ts";
+import { fileAt } from "./files/file-at.ts";
 import { compileStepRegex } from "./regex.ts";
 import type { VariableScope } from "./template.ts";
 

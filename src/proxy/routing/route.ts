@@ -1,6 +1,6 @@
 /** One route, compiled: what it matches, what runs first, where its requests go. */
 import { legRoutes } from "../../config/model-routes.ts";
-import type { MatchConfig, RouteConfig, TargetConfig } from "../../config/schema/schema.ts";
+import type { Config, MatchConfig, RouteConfig, TargetConfig } from "../../config/schema/schema.ts";
 import type { Dialect, ResponseMerge } from "../../dialects/dialect.ts";
 import { isForClients } from "../../dialects/endpoints/client-paths.ts";
 import { plain } from "../../dialects/plain.ts";
@@ -11,6 +11,8 @@ import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type RetryBudget, retryBudgetOf } from "../context/retry-budget.ts";
 import type { RequestLog } from "./access-log.ts";
+import { type ContentTypeOf, contentTypeOf } from "./files/content-types.ts";
+import { FilePaths } from "./files/file-paths.ts";
 import { HeadPlan } from "./head-plan.ts";
 import { JsonLog } from "./json-log.ts";
 import { ModelCatalog } from "./models/model-catalog.ts";
@@ -32,6 +34,8 @@ export interface RouteDeps {
   readonly traces: boolean;
   /** Keys of clients are for the proxy alone, also where it asks for none. */
   readonly dropsKeys: boolean;
+  /** Lists of the configuration, by name. */
+  readonly contentTypes: Config["contentTypes"];
   /** @param masks secrets of clients are not written */
   accessLog(file: string, format: string, masks: boolean): RequestLog;
 }
@@ -54,6 +58,9 @@ export class Route {
   readonly match: MatchConfig;
   /** Of the main thread; undefined = requests are forwarded. */
   readonly page: RouteConfig["page"];
+  /** Undefined = it has none. */
+  readonly files: FilePaths | undefined;
+  readonly contentTypeOf: ContentTypeOf;
   readonly steps: Steps;
   readonly heads: HeadPlan;
   readonly responses: ResponseRules;
@@ -105,6 +112,8 @@ export class Route {
     this.match = config.match;
     this.page = config.page;
     this.prefillTimeouts = { ...config, totalTimeoutMs: config.prefillTimeoutMs };
+    this.files = config.files && new FilePaths(config.files, scope);
+    this.contentTypeOf = contentTypeOf(config, deps.contentTypes);
     this.steps = compileSteps(config.steps, scope);
     const { traces, dropsKeys } = deps;
     this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint, traces, dropsKeys);
@@ -154,9 +163,14 @@ export class Route {
     return this.encodePool !== undefined || this.encodeLocation !== "";
   }
 
-  /** Whether it leads anywhere: to engines, or to a page. */
+  /** Whether it leads anywhere: to engines, a page or files. */
   get responds(): boolean {
-    return (this.config.target ?? this.config.page ?? this.models) !== undefined;
+    return this.forwards || (this.page ?? this.files) !== undefined;
+  }
+
+  /** Whether it leads to engines. */
+  get forwards(): boolean {
+    return (this.config.target ?? this.models) !== undefined;
   }
 
   /** One for each of its models. */

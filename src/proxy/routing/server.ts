@@ -92,6 +92,7 @@ export class Server {
 
   /** Runs the rewrite phase and finds the route. @param internal the request was made by the proxy itself */
   route(context: RequestContext, internal: boolean): Routed {
+    context.files = this.unmatched?.files;
     const early = this.#steps(context);
     const route = this.#find(context);
     if (typeof early === "object") return { route: this.unmatched ?? route, response: early };
@@ -120,10 +121,12 @@ export class Server {
       if (route === undefined || (route.config.internal && !internal && !context.rewritten)) {
         return { route, outcome: outcomes.noRoute };
       }
+      context.files = route.files;
       const result = route.steps(context);
       if (context.nextRoute !== "") {
         route = this.#named.get(context.nextRoute) ?? route;
         context.nextRoute = "";
+        context.files = route.files;
       }
       if (typeof result === "object") return { route, response: result };
       keepsPath ||= result === "keep-path";

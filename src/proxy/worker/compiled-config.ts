@@ -122,6 +122,7 @@ export function compileConfig(
     pools,
     traces: config.tracing !== undefined,
     dropsKeys: dropsKeys(config.auth),
+    contentTypes: config.contentTypes,
     accessLog: (file, format, masks) => {
       const own = config.logFormats[format];
       if (format === "json" && own === undefined) return new JsonLog(openLog(file));

@@ -119,7 +119,7 @@ describe("included files", () => {
       'open() "/conf/x.conf" failed (2: No such file or directory):1:9',
     );
     expect(problemsOf(`include x/mime.types; ${inServer("return 200;")}`)).toEqual([
-      '[notice] "/conf/x/mime.types" does not exist; it would have no effect:1:9',
+      '[notice] "/conf/x/mime.types" does not exist: the types of files are those of a short list:1:9',
     ]);
   });
 

@@ -3,6 +3,7 @@ import type { Subject } from "../harness/case.ts";
 import { addedHeaders } from "./added-headers.ts";
 import { connections } from "./connections.ts";
 import { content } from "./content.ts";
+import { fileCases } from "./files.ts";
 import { hiddenHeaders } from "./hidden-headers.ts";
 import { nextUpstream } from "./next-upstream.ts";
 import { redirects } from "./redirects.ts";
@@ -14,6 +15,7 @@ export const subjects: readonly Subject[] = [
   addedHeaders,
   connections,
   content,
+  fileCases,
   hiddenHeaders,
   nextUpstream,
   redirects,

@@ -45,6 +45,8 @@ export interface WireCase {
   readonly conf?: string;
   /** Directives of the http block beside the server, with the same words. Names need `%id%`: other cases share the file. */
   readonly http?: string;
+  /** Files of the folder `%dir%/%id%`, by name, all of one age: 2 January 2024, 03:04:05 GMT. */
+  readonly files?: Readonly<Record<string, string>>;
   /** One connection, or in `clients` several. By default a GET of `/`. */
   readonly request?: Script;
   /** Each a connection of its own, one after the other, or all at once with `together`. */

@@ -1,7 +1,15 @@
 /** Runs many cases through one start of a program, and says what both ends of each got. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { freePorts } from "../../support/ports.ts";
 import type { Script, WireCase } from "./case.ts";
 import { get } from "./case.ts";
@@ -14,6 +22,18 @@ import { complaintsOf, type ProgramName, startProgram, stopProgram } from "./pro
 
 /** So many cases run at a time. */
 const concurrency = 16;
+
+/** What files were last changed at, in seconds since the epoch. */
+const changedS = Date.UTC(2024, 0, 2, 3, 4, 5) / 1000;
+
+function writeFiles(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    utimesSync(path, changedS, changedS);
+  }
+}
 
 /** Cases that share processes. */
 export interface Group {
@@ -39,7 +59,9 @@ export class Bench {
       const [port] = (await freePorts(1)) as [number];
       const engines = (one.engines ?? [one.engine]).map((script) => new ScriptedEngine(script));
       const enginePorts = await Promise.all(engines.map((engine) => engine.listen()));
-      places.push({ case: one, id: `case${index}`, port, engines, enginePorts });
+      const id = `case${index}`;
+      writeFiles(join(folder, id), one.files ?? {});
+      places.push({ case: one, id, port, engines, enginePorts });
     }
     const [probePort] = (await freePorts(1)) as [number];
     return new Bench(places, { main, http, probePort, folder });

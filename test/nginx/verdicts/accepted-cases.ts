@@ -43,6 +43,14 @@ export const acceptedCases: string[] = [
   "geo $g { default a; 10.0.0.0/8 b; ::/0 c; delete 10.0.0.0/8; proxy 127.0.0.1; proxy_recursive; }",
   "geo $arg_a $g { ranges; default a; 10.0.0.1-10.0.0.2 b; 10.0.0.5-10.0.0.5 c; }",
   "split_clients $uri$args $s { 0.5% a; 10% b; * c; } split_clients a $t { 100% a; }",
+  // files
+  server(
+    "root html; index a.html /b; location / { try_files $uri $uri/ @x; } location @x { root /$arg_a; }",
+  ),
+  server(
+    "location /a { alias /tmp/; types { text/x a b; } default_type a/b; etag off; if_modified_since before; }",
+  ),
+  server("try_files $uri =404; location ~ a(.*) { alias /tmp/$1; autoindex off; max_ranges 1; }"),
   // conditions
   server("if ($arg_a) { return 404; }"),
   server("if ($arg_a = '') { set $a b; rewrite ^ /x; break; } if ( $arg_a ) { }"),

@@ -41,7 +41,8 @@ export function compile(config: Config): VirtualServers {
       new Pool(name, pool, { board, slots, random: () => 0.5 }),
     ]),
   );
-  const deps = { clock: { wallMs: () => 0 }, random: () => 0.5, dropsKeys: false };
+  const { contentTypes } = config;
+  const deps = { clock: { wallMs: () => 0 }, random: () => 0.5, dropsKeys: false, contentTypes };
   const accessLog = () => new AccessLog(combined, scope, { write() {} }, false);
   const servers = config.servers.map(
     (server) => new Server(server, { ...deps, scope, pools, accessLog, traces: false }),

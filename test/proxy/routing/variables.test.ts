@@ -47,6 +47,7 @@ function finished(): RequestContext {
     engineHead: "HTTP/1.1 200 OK\r\nserver: uvicorn\r\n\r\n",
     proxyHost: "decode",
     serverName: "a.example",
+    files: { root: () => "/srv", realRoot: () => "/srv", nameOf: () => "/srv/a" },
   });
   return context;
 }

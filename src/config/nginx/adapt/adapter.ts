@@ -15,6 +15,7 @@ import {
 } from "../directives/main.ts";
 import type { Loading } from "../reading/scope.ts";
 import type { Places } from "../syntax/places.ts";
+import { ContentTypes } from "./files.ts";
 import { readErrorLog, readLogFormats } from "./logs.ts";
 import { Pools } from "./pools.ts";
 import { warnOfSelfLoops } from "./self-loops.ts";
@@ -25,9 +26,10 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
   const { report } = loading;
   const httpBlock = main.own(http)[0]?.block ?? new Block("http", main.position, main);
   const pools = new Pools();
+  const contentTypes = new ContentTypes();
   pools.addUpstreams(httpBlock, report, places);
   const formats = readLogFormats(httpBlock, loading);
-  const servers = readServers(httpBlock, { loading, pools }, places);
+  const servers = readServers(httpBlock, { loading, pools, contentTypes }, places);
   if (servers.length === 0) {
     const hint = "add a server block to the http block";
     report.emerg(main.position, "no server is configured", hint);
@@ -51,6 +53,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
     ...(errorLog && { errorLog }),
     ...(tracing && { tracing }),
     logFormats: formats,
+    contentTypes: contentTypes.input,
     maps: readMaps(httpBlock, loading, places),
     pools: pools.toInput(),
     servers,

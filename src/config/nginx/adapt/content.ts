@@ -8,7 +8,6 @@ import {
   expires,
   limitRate,
   limitRateAfter,
-  types,
 } from "../directives/http/content.ts";
 import type { RouteInput } from "../directives/http/location.ts";
 
@@ -29,21 +28,4 @@ export function readContent(block: Block): Partial<RouteInput> {
     ...(lifetime && { expires: lifetime }),
     ...(!block.value(chunkedTransferEncoding, true) && { chunkedResponses: false }),
   };
-}
-
-/** nginx's, where no `types` say otherwise. */
-const usualTypes: ReadonlyMap<string, string> = new Map([
-  ["html", "text/html"],
-  ["gif", "image/gif"],
-  ["jpg", "image/jpeg"],
-]);
-
-/** The type of a location that has one path alone, by its extension. */
-export function readPathType(block: Block, { kind, path }: RouteInput["match"]) {
-  const [, extension] = /\.([^./]+)$/.exec(path) ?? [];
-  if (kind !== "exact" || extension === undefined) return {};
-  const given = block.inherited(types).map(({ value }) => value);
-  const known = given.length === 0 ? [usualTypes] : given;
-  const textType = known.map((one) => one.get(extension.toLowerCase())).findLast((type) => type);
-  return textType === undefined ? {} : { textType };
 }

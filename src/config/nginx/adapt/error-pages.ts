@@ -39,13 +39,16 @@ export class ErrorPages {
       this.#report.emerg(position, `could not find named location "${uri}"`);
       return;
     }
-    const message = `error page "${uri}" is a file: files are not served, so the proxy's own error is sent`;
+    const message = `error page "${uri}" leads nowhere, so the proxy's own error is sent`;
     this.#report.notice(`error_page ${uri}`, position, message);
   }
 }
 
-function hasResponse({ target, steps = [] }: RouteInput): boolean {
-  return target !== undefined || steps.some((step) => !("set" in step || "break" in step));
+function hasResponse({ target, files, page, steps = [] }: RouteInput): boolean {
+  return (
+    (target ?? files ?? page) !== undefined ||
+    steps.some((step) => !("set" in step || "break" in step))
+  );
 }
 
 /** By nginx's precedence. */

@@ -31,7 +31,7 @@ import {
 } from "../directives/proxy/proxy.ts";
 import type { Loading } from "../reading/scope.ts";
 import { DirectiveError } from "../syntax/report.ts";
-import { readPathType } from "./content.ts";
+import { type ContentTypes, readFiles } from "./files.ts";
 import type { FlatLocation } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { readOmni } from "./omni.ts";
@@ -45,6 +45,7 @@ import { readSteps, type Variants } from "./steps.ts";
 export interface RouteContext {
   readonly loading: Loading;
   readonly pools: Pools;
+  readonly contentTypes: ContentTypes;
 }
 
 /** @param variants of its conditions; a variant has none */
@@ -75,6 +76,8 @@ export function readRoute(
     match,
     internal: isInternal,
     ...(page && { page }),
+    ...readFiles(location, context.loading),
+    ...readTypes(block, context),
     steps: readSteps(block, variants),
     ...(pass && { target: pass.target, byEndpoint: false, engineControl: true }),
     ...(pass && block.value(streamOps, "off") !== "off" && { streamUsage: true }),
@@ -88,9 +91,14 @@ export function readRoute(
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
     ...(pass && readEngineResponses(block)),
     ...readSettings(block),
-    ...(pass === undefined && readPathType(block, match)),
     accessLogs: readAccessLogs(block),
   };
+}
+
+/** Types are for what the proxy itself responds with. */
+export function readTypes(block: Block, { contentTypes }: RouteContext): Partial<RouteInput> {
+  const forwardsAll = block.responding(proxyPass).length > 0 && readSteps(block).length === 0;
+  return forwardsAll ? {} : contentTypes.of(block);
 }
 
 /** Only what the file sets, so that the defaults stand in one place. */

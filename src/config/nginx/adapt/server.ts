@@ -18,11 +18,12 @@ import { ssl, sslCertificate, sslRejectHandshake } from "../directives/tls/ssl.t
 import type { Places } from "../syntax/places.ts";
 import type { Report } from "../syntax/report.ts";
 import { ErrorPages } from "./error-pages.ts";
+import { readFiles } from "./files.ts";
 import { type FlatLocation, flattenLocations } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { addInternalMetrics } from "./page.ts";
 import { readResponses } from "./responses.ts";
-import { type RouteContext, readRoute, readSettings } from "./route.ts";
+import { type RouteContext, readRoute, readSettings, readTypes } from "./route.ts";
 import { nameVariants, readSteps } from "./steps.ts";
 
 import { readServerTls } from "./tls.ts";
@@ -96,7 +97,7 @@ function readRoutes(
   const settings = () => ({ ...readSettings(block), accessLogs: readAccessLogs(block) });
   const metrics: RouteInput[] = match ? [{ match, page: "vllm_metrics", ...settings() }] : [];
   const redirects = slashRedirects(routes);
-  const rest = readUnmatched(block, routes, pages);
+  const rest = readUnmatched(block, context, routes, pages);
   return [...routes, ...metrics, ...redirects, ...(rest === undefined ? [] : [rest])];
 }
 
@@ -155,6 +156,7 @@ const unmatchedName = "@unmatched";
 /** The route whose settings hold where no location does, if there are any that matter. */
 function readUnmatched(
   block: Block,
+  context: RouteContext,
   routes: readonly RouteInput[],
   pages: ErrorPages,
 ): RouteInput | undefined {
@@ -163,16 +165,20 @@ function readUnmatched(
   const accessLogs = readAccessLogs(block);
   const errorPages = pages.of(block);
   const responses = readResponses(block);
+  const match = { kind: "exact", path: unmatchedName } as const;
+  const written = { text: "/", position: block.position };
+  const { files } = readFiles({ match, named: false, written, block }, context.loading);
+  const takesAll = routes.some(isRoot);
   const notable =
-    (accessLogs.length > 0 && !routes.some(isRoot)) ||
+    ((accessLogs.length > 0 || files !== undefined) && !takesAll) ||
     errorPages.length > 0 ||
     readSteps(block).length > 0 ||
     Object.keys(responses).length > 0;
   if (!notable) return undefined;
   return {
-    match: { kind: "exact", path: unmatchedName },
-    internal: true,
-    steps: [{ return: { status: 404 } }],
+    match,
+    ...(files ? { files } : { internal: true, steps: [{ return: { status: 404 } }] }),
+    ...readTypes(block, context),
     ...readSettings(block),
     accessLogs,
     ...(errorPages.length > 0 && { errorPages }),

@@ -178,7 +178,7 @@ export const mainDirectives: readonly Directive[] = [
         scope.fail(`missing "threads" parameter in thread pool "${name!.text}"`);
       }
     }),
-    "files are not served",
+    "files are read in pieces, as clients take them",
     { repeats: true },
   ),
   ignored(
@@ -196,7 +196,7 @@ export const mainDirectives: readonly Directive[] = [
   ...["epoll_events", "kqueue_changes", "kqueue_events", "devpoll_changes", "devpoll_events"].map(
     (name) => ignored(name, ["events"], number, system),
   ),
-  ignored("worker_aio_requests", ["events"], number, "files are not served"),
+  ignored("worker_aio_requests", ["events"], number, "files are read in pieces"),
   ignored("debug_connection", ["events"], text, "the error log has one level for all clients", {
     repeats: true,
   }),

@@ -5,7 +5,6 @@ const noTls = "clients are answered in HTTP/1.1";
 const protect = "limit access in front of the proxy";
 
 export const rejectedDirectives: readonly Directive[] = [
-  rejected("try_files", "files are not served"),
   rejected("limit_except", protect),
   rejected("allow", protect, ["all"]),
   rejected("deny", protect),
@@ -27,7 +26,8 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("mirror_request_body"),
   rejected("stub_status"),
   rejected("valid_referers"),
-  rejected("random_index", "files are not served", ["off"]),
+  rejected("autoindex", "there are no listings of folders", ["off"]),
+  rejected("random_index", "there are no listings of folders", ["off"]),
   rejected("proxy_bind", "", ["off"]),
   rejected("proxy_method"),
   rejected("proxy_set_body"),

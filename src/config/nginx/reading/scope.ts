@@ -57,6 +57,13 @@ export class Scope {
     return resolve(this.loading.folder, path);
   }
 
+  /** The absolute path of a folder, unless it begins with a variable. */
+  folder(text: string): string {
+    if (/^[/$]/.test(text)) return text;
+    const path = resolve(this.loading.prefix, text);
+    return text.endsWith("/") ? `${path}/` : path;
+  }
+
   template(word: Word, text: string = word.text): string {
     return this.loading.variables.use(word, text);
   }

@@ -7,7 +7,6 @@ import { DirectiveError, type Report } from "../syntax/report.ts";
 
 /** Variables of nginx and its usual modules that do not exist here, with those to use instead. "" = there is none. */
 const foreignVariables: ReadonlyMap<string, string> = new Map([
-  ["document_root", ""],
   ["gzip_ratio", ""],
   ["https", ""],
   ["limit_rate", ""],
@@ -15,10 +14,8 @@ const foreignVariables: ReadonlyMap<string, string> = new Map([
   ["proxy_protocol_port", ""],
   ["realip_remote_addr", "remote_addr"],
   ["realip_remote_port", "remote_port"],
-  ["realpath_root", ""],
   ["request_body", ""],
   ["request_body_file", ""],
-  ["request_filename", ""],
   ["tcpinfo_rtt", ""],
   ["upstream_cache_status", ""],
   ["upstream_queue_time", ""],

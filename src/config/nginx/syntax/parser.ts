@@ -139,12 +139,12 @@ export class Parser {
     try {
       return this.#files.read(path);
     } catch (error) {
-      // Content types have no effect, so a configuration need not bring nginx's list of them.
+      // Engines name their types themselves, so a configuration need not bring nginx's list of them.
       if (basename(path) === "mime.types") {
         this.#report.notice(
           "mime.types",
           place,
-          `"${path}" does not exist; it would have no effect`,
+          `"${path}" does not exist: the types of files are those of a short list`,
         );
         return "";
       }

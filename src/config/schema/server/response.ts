@@ -95,9 +95,15 @@ export const responseKeys = {
         "In place of `Server` and `Date` they get those of the proxy.",
       ),
     ),
-  textType: text
+  textType: z
+    .string()
     .default("text/plain")
-    .describe("`Content-Type` of texts that the route's steps return."),
+    .describe(
+      withDetails(
+        "`Content-Type` of texts that the route's steps return, and of files.",
+        "If `contentTypes` has one for the path, it is that. Empty = none.",
+      ),
+    ),
   charset: z
     .strictObject({
       name: text.describe("Template."),

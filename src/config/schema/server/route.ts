@@ -3,6 +3,7 @@ import { z } from "zod";
 import { withDetails } from "../describe.ts";
 import { dialectSchema } from "../dialects.ts";
 import { bytes, milliseconds, text } from "../values.ts";
+import { fileKeys } from "./files.ts";
 import { encodeSchema, prefillSchema, targetSchema } from "./legs.ts";
 import { modelKeys } from "./models.ts";
 import { responseKeys } from "./response.ts";
@@ -107,6 +108,7 @@ export const routeSchema = z
       .describe("Steps before the request is forwarded."),
     ...prefillKeys,
     ...modelKeys,
+    ...fileKeys,
     byEndpoint: z
       .boolean()
       .default(true)

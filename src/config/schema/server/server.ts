@@ -76,7 +76,7 @@ export const serverSchema = z
       .optional()
       .describe(
         withDetails(
-          "The `@name` of the route whose settings hold for requests that no route takes.",
+          "The `@name` of the route whose settings hold for requests that no route takes. It may have files.",
           "They also hold for replies of the server's own steps, and to malformed requests.",
         ),
       ),

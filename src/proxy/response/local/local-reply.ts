@@ -20,7 +20,7 @@ export interface LocalPage {
   readonly allow?: string;
 }
 
-function common(context: RequestContext): string {
+export function commonLines(context: RequestContext): string {
   const id = context.requestId === "" ? "" : `X-Request-Id: ${context.requestId}\r\n`;
   return serverLine + dateLine(context.sources.clock.wallMs()) + id + context.ownLines;
 }
@@ -30,9 +30,11 @@ export function returnedReply(
   response: ClientResponse,
   context: RequestContext,
   { status, text, location }: ReturnedReply,
+  contentType = "text/plain",
 ): void {
   const lines =
-    common(context) + (location === undefined ? "" : locationLine(response, context, location));
+    commonLines(context) +
+    (location === undefined ? "" : locationLine(response, context, location));
   if (text === undefined && location !== undefined) {
     response.local(status, reasonOf(status), lines, nothing);
     return;
@@ -43,8 +45,8 @@ export function returnedReply(
     response.local(status, reasonOf(status), lines + json, body);
     return;
   }
-  const textType = response.rules?.textType ?? "text/plain";
-  const type = status === 204 ? "" : `Content-Type: ${textType}\r\n`;
+  const isTyped = status !== 204 && contentType !== "";
+  const type = isTyped ? `Content-Type: ${contentType}\r\n` : "";
   response.local(status, reasonOf(status), lines + type, Buffer.from(text ?? ""));
 }
 
@@ -59,7 +61,7 @@ export function finalReply(
   context: RequestContext,
   { contentType, body }: FinalReply,
 ): void {
-  response.local(200, "OK", `${common(context)}Content-Type: ${contentType}\r\n`, body);
+  response.local(200, "OK", `${commonLines(context)}Content-Type: ${contentType}\r\n`, body);
 }
 
 /** A page of the main thread. */
@@ -69,14 +71,14 @@ export function pageReply(
   { status, contentType, body, allow }: LocalPage,
 ): void {
   const allowed = allow === undefined ? "" : `Allow: ${allow}\r\n`;
-  const lines = `${common(context)}Content-Type: ${contentType}\r\n${allowed}`;
+  const lines = `${commonLines(context)}Content-Type: ${contentType}\r\n${allowed}`;
   response.local(status, reasonOf(status), lines, Buffer.from(body));
 }
 
 /** Of a stream that waits for its first token. */
 export function earlyHead(context: RequestContext): string {
   const type = "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n";
-  return `HTTP/1.1 200 OK\r\n${common(context)}${type}`;
+  return `HTTP/1.1 200 OK\r\n${commonLines(context)}${type}`;
 }
 
 /** An error of the proxy's own. @returns false = it is too late for one, or nobody is there to read it */
@@ -99,7 +101,7 @@ export function errorReply(
   response.local(
     status,
     reasonOf(status),
-    common(context) + retry + json,
+    commonLines(context) + retry + json,
     errorBody(outcome, status, endpointOf(context.path)?.errors),
   );
   return true;

@@ -108,9 +108,10 @@ describe("error pages", () => {
     ).servers[0]!.routes!.at(-1)!.errorPages;
   const page = [{ statuses: [500, 502], uri: "/50x.html" }];
 
-  it("that are files are left out, so that the error is sent as it is", () => {
+  it("for which nothing responds are left out, so that the error is sent as it is", () => {
     const text = "error_page 500 502 /50x.html; location = /50x.html";
-    expect(pages(`${text} { root html; }`)).toBeUndefined();
+    expect(pages(`${text} { }`)).toBeUndefined();
+    expect(pages(`${text} { root html; }`)).toEqual(page);
     expect(pages(`${text} { return 200 sorry; }`)).toEqual(page);
   });
 

@@ -25,7 +25,7 @@ export const types = honoured(
   "types",
   anyHttp,
   { ...none, read: (_, scope) => typesIn(scope.node.block ?? []) },
-  "`textType` of exact locations, by their extension",
+  "`contentTypes`",
   { block: "entries", repeats: true },
 );
 

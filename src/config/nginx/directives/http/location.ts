@@ -16,6 +16,7 @@ import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
 import { parseNumber } from "../../reading/units.ts";
 import type { Word } from "../../syntax/lexer.ts";
+import { fileDirectives } from "./files.ts";
 
 export type RouteInput = NonNullable<ConfigInput["servers"][number]["routes"]>[number];
 export type Match = RouteInput["match"] & { kind: NonNullable<RouteInput["match"]["kind"]> };
@@ -104,23 +105,17 @@ export const errorPage = honoured(
     repeats: true,
     note:
       "Codes, then `=code` or `=` if wanted, then a path, URL or `@name`. " +
-      "A page that is a file is left out with a notice: files are not served.",
+      "A page for which no location responds is left out with a notice.",
   },
 );
 
-const noFiles = "files are not served";
-
-/** In nginx, a location with one of these responds with files. */
-export const root = ignored("root", anyHttpAndIf, words(1), noFiles);
-export const alias = ignored("alias", ["location"], words(1), noFiles);
+const noFiles = "files are read in pieces, as clients take them";
 
 export const locationDirectives: readonly Directive[] = [
   location,
   internal,
   errorPage,
-  root,
-  alias,
-  ignored("index", anyHttp, words(1, many), noFiles, { repeats: true }),
+  ...fileDirectives,
   ignored("types_hash_bucket_size", anyHttp, size, noFiles),
   ignored("types_hash_max_size", anyHttp, number, noFiles),
   ignored("sendfile", anyHttpAndIf, flag, noFiles),
@@ -137,12 +132,5 @@ export const locationDirectives: readonly Directive[] = [
   ignored("open_file_cache_valid", anyHttp, time, noFiles),
   ignored("open_file_cache_events", anyHttp, flag, noFiles),
   ignored("disable_symlinks", anyHttp, words(1, 2), noFiles),
-  ignored("etag", anyHttp, flag, noFiles),
-  ignored("if_modified_since", anyHttp, words(1), noFiles),
-  ignored("max_ranges", anyHttp, number, noFiles),
   ignored("log_not_found", anyHttp, flag, noFiles),
-  ignored("autoindex", anyHttp, flag, noFiles),
-  ignored("autoindex_exact_size", anyHttp, flag, noFiles),
-  ignored("autoindex_format", anyHttp, words(1), noFiles),
-  ignored("autoindex_localtime", anyHttp, flag, noFiles),
 ];
