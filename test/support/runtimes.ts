@@ -38,12 +38,15 @@ const present = known.filter(({ file }) => existsSync(file));
 /** Those that are not installed. `needs.ts` reports them. */
 export const missingRuntimes: readonly Runtime[] = known.filter((one) => !present.includes(one));
 
-/** For what touches sockets, workers, processes or the basics of serving. */
+/** For transports, and for what depends on the version of Node. */
 export const runtimes: readonly RuntimeName[] = present.map(({ name }) => name);
 
 const nodes = runtimes.filter((name) => name !== "bun");
 
-/** For large matrices: Bun, and one Node. Each suite names itself, so that the Nodes take turns over the suites. */
+/**
+ * For what touches sockets, workers or processes: Bun, and one Node. Each suite names itself, so that the Nodes take
+ * turns over the suites.
+ */
 export function bunAndOneNode(suite: string): readonly RuntimeName[] {
   if (isEverything) return runtimes;
   return [...inTurn(nodes, suite), ...runtimes.filter((name) => name === "bun")];
