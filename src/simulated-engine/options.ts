@@ -67,6 +67,11 @@ export interface EngineOptions extends Partial<Timing> {
   readonly maxModelLen?: number;
   /** What clients have to send as `Authorization: Bearer`; "" = nothing. */
   readonly apiKey?: string;
+  /** Files of PEM: its certificate and key; "" = it speaks plain HTTP. */
+  readonly tlsCertificate?: string;
+  readonly tlsKey?: string;
+  /** Of the issuer whose certificates clients must have; "" = none is asked for. */
+  readonly tlsClientCa?: string;
   /** Faults in force from the start. */
   readonly faults?: readonly Fault[];
   readonly clock?: Clock;
@@ -103,6 +108,9 @@ export const engineDefaults = {
   created: 1_700_000_000,
   maxModelLen: 1_048_576,
   apiKey: "",
+  tlsCertificate: "",
+  tlsKey: "",
+  tlsClientCa: "",
   faults: [],
   clock: systemClock,
 } as const satisfies Omit<ResolvedOptions, "role">;

@@ -6,7 +6,9 @@
  * values `clock.ts`, `limits.ts` and `roles.ts`.
  */
 
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { EngineCore } from "./core/core.ts";
 import type { EngineState } from "./core/state.ts";
@@ -19,7 +21,7 @@ import { RequestError } from "./http/request-error.ts";
 import { type RecordedRequest, RequestLog } from "./http/request-log.ts";
 import { SidePort } from "./http/side-port.ts";
 import { headBytesMax } from "./limits.ts";
-import { type EngineOptions, resolveOptions } from "./options.ts";
+import { type EngineOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { respondByFault } from "./routes/fault-response.ts";
 import type { IncomingRequest } from "./routes/handler.ts";
 import { route } from "./routes/routes.ts";
@@ -54,6 +56,19 @@ export async function startEngine(options: EngineOptions): Promise<RunningEngine
   return engine;
 }
 
+function createEngineServer(options: ResolvedOptions): Server {
+  const { tlsCertificate, tlsKey, tlsClientCa } = options;
+  if (tlsCertificate === "") return createServer({ maxHeaderSize: headBytesMax });
+  const ca = tlsClientCa !== "" && { ca: readFileSync(tlsClientCa), requestCert: true };
+  return createTlsServer({
+    maxHeaderSize: headBytesMax,
+    cert: readFileSync(tlsCertificate),
+    key: readFileSync(tlsKey),
+    ...ca,
+    rejectUnauthorized: tlsClientCa !== "",
+  });
+}
+
 class EngineServer implements RunningEngine {
   readonly host: string;
   readonly #core: EngineCore;
@@ -68,7 +83,7 @@ class EngineServer implements RunningEngine {
     const { sideRoutes } = core.dialect;
     if (sideRoutes !== undefined)
       this.#sidePort = new SidePort(sideRoutes, core.faults, core.options.clock);
-    this.#server = createServer({ maxHeaderSize: headBytesMax });
+    this.#server = createEngineServer(core.options);
     // node:http would close idle connections a second late; Connections does it on time.
     this.#server.keepAliveTimeout = 0;
     this.#server.headersTimeout = 0;
@@ -85,7 +100,8 @@ class EngineServer implements RunningEngine {
   }
 
   get url(): string {
-    return httpOrigin(this.host, this.port);
+    const url = httpOrigin(this.host, this.port);
+    return this.#core.options.tlsCertificate === "" ? url : url.replace("http:", "https:");
   }
 
   get port(): number {

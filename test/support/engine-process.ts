@@ -32,7 +32,7 @@ export async function startEngineProcess(
     let output = "";
     const onOutput = (part: Buffer): void => {
       output += part;
-      const found = /http:\/\/\S+/.exec(output)?.[0];
+      const found = /https?:\/\/\S+/.exec(output)?.[0];
       if (found !== undefined) resolve(found);
     };
     child.stdout.on("data", onOutput);

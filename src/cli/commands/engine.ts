@@ -144,6 +144,13 @@ function addResponses(command: Command): void {
     )
     .option("--api-key <key>", "what clients have to send as a key; none by default", "")
     .option(
+      "--tls-certificate <file>",
+      "PEM of its certificate; with --tls-key it speaks HTTPS",
+      "",
+    )
+    .option("--tls-key <file>", "PEM of that certificate's key", "")
+    .option("--tls-client-ca <file>", "PEM of the issuer whose certificates clients must have", "")
+    .option(
       "--eos-after-tokens <n>",
       "responses end by themselves after this many tokens, unless min_tokens forbids it; 0 = at their natural length",
       notNegative,

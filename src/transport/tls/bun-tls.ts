@@ -11,7 +11,7 @@ import { readClientHello } from "./client-hello.ts";
 import type { ClientTls, ServerHandshake, ServerTls } from "./context.ts";
 import { TlsError } from "./error.ts";
 import type { TlsSession } from "./session.ts";
-import { intermediates, peerOf } from "./verification.ts";
+import { intermediates, isFault, peerOf } from "./verification.ts";
 
 /** The part of Bun's API that is used here. */
 export interface NativeTlsSocket extends NativeSocket {
@@ -163,8 +163,10 @@ export class BunTlsClientSocket extends BunSocket {
   finished(native: NativeTlsSocket, success: boolean, error: VerifyError | null): void {
     if (this.isClosed) return;
     const tls = this.#tls!;
-    const fault = success ? clientFault(native, error, tls) : undefined;
-    if (!success || fault !== undefined) {
+    // Of a client, Bun says that the handshake failed where it trusts the server not.
+    const isDone = success || isFault(error?.code ?? "");
+    const fault = isDone ? clientFault(native, error, tls) : undefined;
+    if (!isDone || fault !== undefined) {
       tls.session = undefined;
       this.failed(
         fault === undefined
@@ -187,7 +189,9 @@ function clientFault(
 ): string | undefined {
   const { settings } = tls;
   if (!settings.verifies) return undefined;
-  if (error !== null) return error.code ?? error.message;
+  const code = error?.code ?? error?.message;
+  // Names are checked here, since Bun compares with the host alone.
+  if (code !== undefined && code !== nameFault) return code;
   if (native.isSessionReused()) return undefined;
   const certificate = native.getPeerCertificate(false);
   if (!certificate) return "CERT_REJECTED";
@@ -195,6 +199,7 @@ function clientFault(
   return tls.wrongName(certificate);
 }
 
+const nameFault = "ERR_TLS_CERT_ALTNAME_INVALID";
 const recordBytesUsual = 16_384;
 
 /** Each name with its length before it (RFC 7301, 3.1). */

@@ -249,6 +249,16 @@ export async function checkTls(files: Files, done: (name: string) => void): Prom
     const careless = connect(right.listener, client({ issuers: [], verifies: false }));
     await careless.connected;
     careless.socket.destroy();
+    const { name: _, ...nameless } = { ...client({ verifies: false, sendsName: false }).settings };
+    const silent = connect(right.listener, new ClientTls(clientContext(nameless), nameless, "h"));
+    await silent.connected;
+    silent.socket.destroy();
+    // A name that is not sent is checked nevertheless.
+    const mute = connect(right.listener, client({ sendsName: false }));
+    await mute.connected;
+    mute.socket.destroy();
+    const wrong = connect(right.listener, client({ sendsName: false }, "other.test"));
+    assert.match(`${(await wrong.closed)?.message}`, /hostname mismatch/);
     right.listener.close();
     listener.close();
     done("a server that is not trusted gets nothing");
