@@ -102,6 +102,8 @@ const ways: Readonly<Record<Name, () => World>> = {
   answered: () => asked("decode", isWell),
   returned: () =>
     told(get("/here"), { routes: [at("/here", { steps: [{ return: { status: 200 } }] })] }),
+  accessDenied: () =>
+    told(get("/here"), { routes: [at("/here", { access: { rules: [{ deny: "all" }] } })] }),
   closed: () =>
     told(get("/here"), { routes: [at("/here", { steps: [{ return: { status: 444 } }] })] }),
   engineError: () => {

@@ -8,6 +8,7 @@ import { builtInLogFormats } from "../schema/logs.ts";
 import type { PrefillConfig, RouteConfig, ServerConfig } from "../schema/schema.ts";
 import { parseEngineAddress } from "../values/engine-url.ts";
 import { isHeaderName } from "../values/header-name.ts";
+import { checkAccess } from "./check-access.ts";
 import { checkFiles } from "./check-files.ts";
 import { checkModels } from "./check-models.ts";
 import { checkResponses } from "./check-responses.ts";
@@ -45,6 +46,7 @@ export function checkRoute(
       faults.emerg([...at, "file"], `the path of a log cannot contain variables: "${file}"`);
     }
   });
+  checkAccess(context, route, path);
   checkResponses(context, route, path);
 }
 

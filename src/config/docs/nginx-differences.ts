@@ -16,6 +16,12 @@ export interface Difference {
 
 export const nginxDifferences = [
   {
+    id: "mapped-addresses",
+    subject: "an IPv4 address within IPv6 (`::ffff:10.0.0.1`) in `allow`, `deny` and `geo`",
+    here: "is the IPv4 address",
+    because: "which of the two a client has depends on the socket that it came through",
+  },
+  {
     id: "engine-connections",
     subject: "connections to engines",
     here: "HTTP/1.1, reused with or without `keepalive`: 256 idle ones per engine and worker",

@@ -3,6 +3,7 @@
  * whether the client may try again. A response that came from an engine is `answered`, whatever its status.
  */
 
+import { accessOutcomes } from "./access-outcomes.ts";
 import { type Outcome, outcome } from "./outcome.ts";
 import { requestOutcomes } from "./request-outcomes.ts";
 import { tenantOutcomes } from "./tenant-outcomes.ts";
@@ -23,6 +24,7 @@ export const outcomes = Object.freeze({
   closed: outcome("GP_CLOSED", 0, "none", "no", "The configuration closes the connection (444)."),
 
   ...requestOutcomes,
+  ...accessOutcomes,
   ...tenantOutcomes,
 
   dialectUnknown: outcome(

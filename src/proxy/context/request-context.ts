@@ -132,6 +132,8 @@ export class RequestContext {
   retryAfterMs = 0;
   /** A failure is its response because too many other requests were being retried. */
   isRetryRefused = false;
+  /** Why its route does not let it in; undefined = it does. */
+  refusal: Outcome | undefined;
   /** Whose request it is; undefined = the route asks nobody for a key. */
   tenant: RequestTenant | undefined;
   /** It is served without a key on a route that asks for one, so it does not get the engine's, either. */

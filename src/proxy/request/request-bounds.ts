@@ -27,11 +27,11 @@ export function boundsOf({ route, outcome }: Routed): RequestBounds {
 
 /** Why a body is not to be read; undefined = it is. @param arrivedBytes of it, together with the head */
 export function bodyRefusal(
-  { head: { contentLength, chunked }, tenant }: RequestContext,
+  { head: { contentLength, chunked }, refusal: notIn, tenant }: RequestContext,
   { bodyBytesMax, refusal }: RequestBounds,
   arrivedBytes: number,
 ): Outcome | undefined {
   if (refusal !== undefined) return refusal;
   if (contentLength > bodyBytesMax) return outcomes.bodyTooLarge;
-  return chunked || contentLength > arrivedBytes ? tenant?.refusal : undefined;
+  return chunked || contentLength > arrivedBytes ? (notIn ?? tenant?.refusal) : undefined;
 }

@@ -22,6 +22,7 @@ import { mayAskForUsage } from "../upstream/stream-usage.ts";
 import { account } from "./account.ts";
 import { BodyLease } from "./body-lease.ts";
 import { chooseModel } from "./choose-model.ts";
+import { entered } from "./entry.ts";
 import { MainPage } from "./main-page.ts";
 import { ModelList } from "./model-list.ts";
 import { notReady } from "./not-ready.ts";
@@ -30,7 +31,7 @@ import { boundsOf, type RequestBounds } from "./request-bounds.ts";
 import { giveRequestId } from "./request-id.ts";
 import type { RequestClient, RequestServices } from "./request-services.ts";
 import { type RequestTimers, requestTimers } from "./request-timers.ts";
-import { closeStatus, returnedOutcome } from "./returned-outcome.ts";
+import { returnedOutcome, silentStatus } from "./returned-outcome.ts";
 import { scanBody } from "./scan-body.ts";
 import { serveFile } from "./serve-file.ts";
 import { ShownError } from "./shown-error.ts";
@@ -78,7 +79,7 @@ export class RequestHandler implements ExchangeRequest {
     this.response = new ClientResponse(this.#client, context, worker, keep, keepAliveHeaderMs);
     this.#route(routed);
     context.trace = worker.tracer?.start(context);
-    context.tenant = tenantOf(context, routed, worker.gate, () => this.#identified());
+    context.tenant = tenantOf(context, this.#routed, worker.gate, () => this.#identified());
     this.#timers = requestTimers(worker.deadlines, routed.route?.config, this);
   }
 
@@ -260,9 +261,7 @@ export class RequestHandler implements ExchangeRequest {
     if (answered) {
       this.#client.responded(this.response.keep);
     } else {
-      // nginx's statuses for a client that went away; nothing is sent with them.
-      const gone = this.#hasArrived ? 499 : 400;
-      if (!this.response.started) context.status = outcome === outcomes.closed ? closeStatus : gone;
+      if (!this.response.started) context.status = silentStatus(outcome, this.#hasArrived);
       if (this.response.endsWithConnection) this.#client.reset();
       else this.#client.close();
     }
@@ -284,7 +283,8 @@ export class RequestHandler implements ExchangeRequest {
       this.#route({ route: page.route });
       this.endpoint = undefined;
       this.body.dropMembers();
-      if (page.route.forwards) this.#forward(page.route, false);
+      if (this.context.refusal !== undefined) this.ended(this.context.refusal);
+      else if (page.route.forwards) this.#forward(page.route, false);
       else this.#content(page.route);
     }
     return true;
@@ -292,7 +292,7 @@ export class RequestHandler implements ExchangeRequest {
 
   /** Whose settings hold from here on. */
   #route(routed: Routed): void {
-    this.#routed = routed;
+    this.#routed = entered(this.context, routed, this.server);
     this.bounds = boundsOf(routed);
     this.response.rules = (routed.route ?? this.server.unmatched)?.responses;
   }

@@ -10,6 +10,7 @@ import type { Pool } from "../../pool/pool.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type RetryBudget, retryBudgetOf } from "../context/retry-budget.ts";
+import { Access } from "./access/access.ts";
 import type { RequestLog } from "./access-log.ts";
 import { type ContentTypeOf, contentTypeOf } from "./files/content-types.ts";
 import { FilePaths } from "./files/file-paths.ts";
@@ -62,6 +63,8 @@ export class Route {
   readonly files: FilePaths | undefined;
   readonly contentTypeOf: ContentTypeOf;
   readonly steps: Steps;
+  /** Undefined = all may use it. */
+  readonly access: Access | undefined;
   readonly heads: HeadPlan;
   readonly responses: ResponseRules;
   readonly dialect: Dialect;
@@ -115,6 +118,7 @@ export class Route {
     this.files = config.files && new FilePaths(config.files, scope);
     this.contentTypeOf = contentTypeOf(config, deps.contentTypes);
     this.steps = compileSteps(config.steps, scope);
+    this.access = config.access && new Access(config.access);
     const { traces, dropsKeys } = deps;
     this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint, traces, dropsKeys);
     this.responses = new ResponseRules(config, scope);

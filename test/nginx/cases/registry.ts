@@ -1,5 +1,6 @@
 /** All subjects of the wire suite: a file each, a line each. */
 import type { Subject } from "../harness/case.ts";
+import { access } from "./access.ts";
 import { addedHeaders } from "./added-headers.ts";
 import { connections } from "./connections.ts";
 import { content } from "./content.ts";
@@ -12,6 +13,7 @@ import { requests } from "./requests.ts";
 import { rewrites } from "./rewrites.ts";
 
 export const subjects: readonly Subject[] = [
+  access,
   addedHeaders,
   connections,
   content,

@@ -24,7 +24,7 @@ export const differingCases: [text: string, difference: DifferenceId, weAccept: 
     "modules",
     true,
   ],
-  [server("location / { deny all; }"), "rejected", false],
+  [server("location / { limit_except GET { deny all; } }"), "rejected", false],
   [server('add_header "A b" c;'), "header-names", false],
   [server("auth_basic x;"), "rejected", false],
   [server("return 99 a;"), "cannot-happen", false],

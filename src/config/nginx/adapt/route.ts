@@ -31,6 +31,7 @@ import {
 } from "../directives/proxy/proxy.ts";
 import type { Loading } from "../reading/scope.ts";
 import { DirectiveError } from "../syntax/report.ts";
+import { readAccess } from "./access.ts";
 import { type ContentTypes, readFiles } from "./files.ts";
 import type { FlatLocation } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
@@ -126,6 +127,7 @@ export function readSettings(block: Block) {
     bodyBytesMax: block.value(clientMaxBodySize, 1_048_576),
     ...readAbsoluteRedirects(block),
     ...readResponses(block),
+    ...readAccess(block),
     retry: {
       on: block.value(proxyNextUpstream, ["error", "timeout"]),
       rules: "nginx",

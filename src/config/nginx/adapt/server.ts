@@ -17,6 +17,7 @@ import { listen, server, serverName } from "../directives/http/server.ts";
 import { ssl, sslCertificate, sslRejectHandshake } from "../directives/tls/ssl.ts";
 import type { Places } from "../syntax/places.ts";
 import type { Report } from "../syntax/report.ts";
+import { readAccess } from "./access.ts";
 import { ErrorPages } from "./error-pages.ts";
 import { readFiles } from "./files.ts";
 import { type FlatLocation, flattenLocations } from "./locations.ts";
@@ -173,7 +174,7 @@ function readUnmatched(
     ((accessLogs.length > 0 || files !== undefined) && !takesAll) ||
     errorPages.length > 0 ||
     readSteps(block).length > 0 ||
-    Object.keys(responses).length > 0;
+    Object.keys({ ...responses, ...readAccess(block) }).length > 0;
   if (!notable) return undefined;
   return {
     match,

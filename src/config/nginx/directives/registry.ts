@@ -2,6 +2,7 @@
 import { didYouMean } from "../../problems/suggest.ts";
 import type { Context } from "../reading/context.ts";
 import type { Directive } from "../reading/directive.ts";
+import { accessDirectives } from "./http/access.ts";
 import { contentDirectives } from "./http/content.ts";
 import { httpDirectives } from "./http/http.ts";
 import { locationDirectives } from "./http/location.ts";
@@ -32,6 +33,7 @@ export const allDirectives: readonly Directive[] = [
   ...locationDirectives,
   ...contentDirectives,
   ...rewriteDirectives,
+  ...accessDirectives,
   ...proxyDirectives,
   ...responseDirectives,
   ...redirectDirectives,

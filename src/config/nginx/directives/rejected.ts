@@ -6,8 +6,6 @@ const protect = "limit access in front of the proxy";
 
 export const rejectedDirectives: readonly Directive[] = [
   rejected("limit_except", protect),
-  rejected("allow", protect, ["all"]),
-  rejected("deny", protect),
   rejected("auth_basic", protect, ["off"]),
   rejected("auth_request", protect, ["off"]),
   rejected("auth_request_set", protect),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { withDetails } from "../describe.ts";
 import { dialectSchema } from "../dialects.ts";
 import { bytes, milliseconds, text } from "../values.ts";
+import { accessKeys } from "./access.ts";
 import { fileKeys } from "./files.ts";
 import { encodeSchema, prefillSchema, targetSchema } from "./legs.ts";
 import { modelKeys } from "./models.ts";
@@ -219,6 +220,7 @@ export const routeSchema = z
       ),
     retry: retrySchema.prefault({}),
     accessLogs: z.array(accessLogSchema).max(16).default([]).describe("Where requests are logged."),
+    ...accessKeys,
     ...responseKeys,
   })
   .describe("What happens to the requests that match.");

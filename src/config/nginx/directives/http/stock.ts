@@ -68,7 +68,6 @@ export const stockDirectives: readonly Directive[] = [
   ...allOf("there are no passwords", anyHttp, {
     auth_basic_user_file: words(1),
     auth_delay: time,
-    satisfy: oneOf("all", "any"),
   }),
   ...allOf("rates are not limited", anyHttp, {
     limit_conn_dry_run: flag,
