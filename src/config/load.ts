@@ -134,7 +134,7 @@ function readNginx(file: string, { prefix, directives }: FileSource): Read {
 /** Absolute paths stay right in a reload from another directory. */
 function withFullPaths(config: Config, prefix: string): Config {
   const full = (file: string) =>
-    isAbsolute(file) || file === "stdout" || file === "stderr" ? file : resolve(prefix, file);
+    isAbsolute(file) || /^(?:stdout$|stderr$|syslog:)/.test(file) ? file : resolve(prefix, file);
   // One that begins with a variable is a path already. A final slash is a part of it.
   const fullRoot = (root: string) =>
     root.startsWith("$") || isAbsolute(root) ? root : full(root) + (root.endsWith("/") ? "/" : "");

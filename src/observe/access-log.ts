@@ -1,5 +1,6 @@
 /** The access logs of one worker: one sink per file, whose lines are written together. */
-import { LogFile } from "./log-file.ts";
+import type { LogOutput } from "./log-output.ts";
+import { openLog } from "./open-log.ts";
 
 export interface AccessLogSink {
   /** @param line with its line end. Costs an append to a string; the file is written later. */
@@ -12,11 +13,11 @@ const flushIntervalMs = 200;
 const flushLengthMax = 16_384;
 
 class BufferedSink implements AccessLogSink {
-  readonly file: LogFile;
+  readonly file: LogOutput;
   #lines = "";
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(file: LogFile) {
+  constructor(file: LogOutput) {
     this.file = file;
   }
 
@@ -41,10 +42,15 @@ class BufferedSink implements AccessLogSink {
 export class AccessLogs {
   readonly #sinks = new Map<string, BufferedSink>();
   readonly #onError: (message: string) => void;
+  readonly #wallMs: () => number;
 
-  /** @param onError called once when lines of a file start to be lost */
-  constructor(onError: (message: string) => void) {
+  /**
+   * @param onError called once when lines of a file start to be lost
+   * @param wallMs the time since the epoch
+   */
+  constructor(onError: (message: string) => void, wallMs: () => number) {
     this.#onError = onError;
+    this.#wallMs = wallMs;
   }
 
   /** The sink of a path, `stdout` or `stderr`; the same one each time. */
@@ -54,7 +60,7 @@ export class AccessLogs {
       const onError = (error: Error) => {
         this.#onError(`access log "${file}" loses lines: ${error.message}`);
       };
-      sink = new BufferedSink(new LogFile({ file, sync: false, onError }));
+      sink = new BufferedSink(openLog({ file, sync: false, onError }, this.#wallMs));
       this.#sinks.set(file, sink);
     }
     return sink;

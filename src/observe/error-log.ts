@@ -10,7 +10,8 @@
 import type { LogLevel } from "../config/schema/schema.ts";
 import { logLevels } from "../config/values/log-levels.ts";
 import { maskText } from "../config/values/secrets.ts";
-import { LogFile } from "./log-file.ts";
+import type { LogOutput } from "./log-output.ts";
+import { openLog } from "./open-log.ts";
 import { Repeats } from "./repeats.ts";
 import { visible } from "./visible.ts";
 
@@ -44,7 +45,7 @@ export class ErrorLog {
   readonly #sync: boolean;
   readonly #clock: WallClock;
   readonly #repeats = new Repeats((level, message) => this.#write(level, message));
-  #file: LogFile;
+  #file: LogOutput;
   #rank: number;
   #second = 0;
   #stamp = "";
@@ -70,11 +71,11 @@ export class ErrorLog {
     this.#write(level, message, fields);
   }
 
-  #write(level: string, message: string, fields?: LogFields): void {
+  #write(level: LogLevel, message: string, fields?: LogFields): void {
     let line = `${this.#now()} [${level}] ${process.pid}#${this.#thread}: ${message}`;
     if (fields !== undefined) line += formatFields(fields);
     // One line, whatever a client has sent.
-    this.#file.write(`${visible(maskText(line))}\n`);
+    this.#file.write(`${visible(maskText(line))}\n`, level);
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -126,8 +127,8 @@ export class ErrorLog {
     this.#file.close();
   }
 
-  #open(file: string): LogFile {
-    return new LogFile({ file, sync: this.#sync });
+  #open(file: string): LogOutput {
+    return openLog({ file, sync: this.#sync }, () => this.#clock.wallMs());
   }
 
   /** The time to the second, composed once per second. */

@@ -5,6 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import sonicBoom, { type SonicBoom } from "sonic-boom";
 import { describeOpenError } from "../config/problems/system-error.ts";
+import { isSyslog } from "../config/values/syslog-target.ts";
 
 export interface LogFileOptions {
   /** A path, `stdout` or `stderr`. */
@@ -131,7 +132,7 @@ export class LogFile {
 
 /** Whether a log can be opened for appending; creates it if it is missing. @returns what is wrong, as nginx words it */
 export function logFileProblem(file: string): string | undefined {
-  if (file in standardStreams) return undefined;
+  if (file in standardStreams || isSyslog(file)) return undefined;
   try {
     closeSync(openSync(file, "a", 0o644));
     return undefined;

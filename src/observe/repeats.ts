@@ -3,26 +3,27 @@
  * first of equal lines is written, and the others are counted.
  */
 
+import type { LogLevel } from "../config/schema/schema.ts";
 import { repeatedKeyCharsMax, repeatedLinesMax, repeatWindowMs } from "../limits.ts";
 
 interface Repeated {
-  readonly level: string;
+  readonly level: LogLevel;
   readonly message: string;
   count: number;
 }
 
 export class Repeats {
   readonly #lines = new Map<string, Repeated>();
-  readonly #say: (level: string, message: string) => void;
+  readonly #say: (level: LogLevel, message: string) => void;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param say writes the one line for all repeats of a message */
-  constructor(say: (level: string, message: string) => void) {
+  constructor(say: (level: LogLevel, message: string) => void) {
     this.#say = say;
   }
 
   /** Whether the same was said within the last second; counts it then. */
-  isRepeat(level: string, message: string): boolean {
+  isRepeat(level: LogLevel, message: string): boolean {
     const key = `${level} ${message.slice(0, repeatedKeyCharsMax)}`;
     const before = this.#lines.get(key);
     if (before !== undefined) {

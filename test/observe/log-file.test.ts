@@ -20,7 +20,10 @@ const until = (check: () => void) => vi.waitFor(check, { timeout: patienceMs, in
 
 test("lines of an access log reach the file without a flush", async () => {
   const file = join(folder, "a.log");
-  const logs = new AccessLogs(() => {});
+  const logs = new AccessLogs(
+    () => {},
+    () => 0,
+  );
   logs.sink(file).write("one\n");
   logs.sink(file).write("two\n");
   await until(() => expect(linesOf(file)).toEqual(["one", "two"]));
@@ -29,7 +32,10 @@ test("lines of an access log reach the file without a flush", async () => {
 
 test("after a rotation the old lines are in the old file and the new ones in the new file", async () => {
   const file = join(folder, "a.log");
-  const logs = new AccessLogs(() => {});
+  const logs = new AccessLogs(
+    () => {},
+    () => 0,
+  );
   const sink = logs.sink(file);
   for (let i = 0; i < 5000; i += 1) sink.write(`old ${i} ${"x".repeat(50)}\n`);
   renameSync(file, `${file}.1`);
@@ -45,7 +51,16 @@ test("after a rotation the old lines are in the old file and the new ones in the
 
 test("two writers of one file tear no line", async () => {
   const file = join(folder, "shared.log");
-  const writers = [new AccessLogs(() => {}), new AccessLogs(() => {})];
+  const writers = [
+    new AccessLogs(
+      () => {},
+      () => 0,
+    ),
+    new AccessLogs(
+      () => {},
+      () => 0,
+    ),
+  ];
   for (let i = 0; i < 3000; i += 1) {
     writers.forEach((logs, w) => {
       logs.sink(file).write(`${w} ${i} ${"é".repeat(20)}.\n`);
@@ -58,7 +73,7 @@ test("two writers of one file tear no line", async () => {
 
 test("a missing folder loses lines, says so once, and is no exception", () => {
   const onError = vi.fn();
-  const logs = new AccessLogs(onError);
+  const logs = new AccessLogs(onError, () => 0);
   const sink = logs.sink(join(folder, "missing", "a.log"));
   for (let i = 0; i < 2000; i += 1) sink.write(`${"x".repeat(100)}\n`);
   logs.flush();

@@ -1,4 +1,6 @@
 /** Checks of log formats and of the recorded trace. */
+import type { ConfigPath } from "../problems/fault.ts";
+import { isSyslog, parseSyslog } from "../values/syslog-target.ts";
 import type { CheckContext } from "./context.ts";
 
 export function checkLogFormats({ config, faults, texts }: CheckContext): void {
@@ -9,6 +11,17 @@ export function checkLogFormats({ config, faults, texts }: CheckContext): void {
     }
     texts.template([...at, "format"], format);
   }
+}
+
+export function checkErrorLog(context: CheckContext): void {
+  checkSyslog(context, context.config.errorLog.file, ["errorLog", "file"]);
+}
+
+/** Whether a log that goes to a syslog daemon says where that is. */
+export function checkSyslog({ faults }: CheckContext, file: string, path: ConfigPath): void {
+  if (!isSyslog(file)) return;
+  const target = parseSyslog(file.slice("syslog:".length));
+  if ("problem" in target) faults.emerg(path, target.problem);
 }
 
 export function checkRecord({ config: { record, errorLog, servers }, faults }: CheckContext): void {

@@ -10,6 +10,7 @@ import { parseEngineAddress } from "../values/engine-url.ts";
 import { isHeaderName } from "../values/header-name.ts";
 import { checkAccess } from "./check-access.ts";
 import { checkFiles } from "./check-files.ts";
+import { checkSyslog } from "./check-logs.ts";
 import { checkModels } from "./check-models.ts";
 import { checkResponses } from "./check-responses.ts";
 import { checkSteps } from "./check-steps.ts";
@@ -36,8 +37,10 @@ export function checkRoute(
     if (!isHeaderName(name)) faults.emerg(at, `invalid header name "${name}"`);
     texts.template(at, value);
   }
-  route.accessLogs.forEach(({ file, format }, index) => {
+  route.accessLogs.forEach(({ file, format, if: condition }, index) => {
     const at = [...path, "accessLogs", index];
+    if (condition !== undefined) texts.template([...at, "if"], condition);
+    checkSyslog(context, file, [...at, "file"]);
     const known = [...builtInLogFormats, ...Object.keys(context.config.logFormats)];
     if (!known.includes(format)) {
       faults.emerg([...at, "format"], `unknown log format "${format}"`, didYouMean(format, known));

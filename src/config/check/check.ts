@@ -6,7 +6,7 @@ import { type ConfigFault, type ConfigPath, Faults } from "../problems/fault.ts"
 import { didYouMean } from "../problems/suggest.ts";
 import type { Config, ConfigInput, ServerConfig } from "../schema/schema.ts";
 import { checkListens, checkOperators } from "./check-listens.ts";
-import { checkLogFormats, checkRecord } from "./check-logs.ts";
+import { checkErrorLog, checkLogFormats, checkRecord } from "./check-logs.ts";
 import { checkMaps } from "./check-maps.ts";
 import { checkPools, checkRegistrations } from "./check-pools.ts";
 import { checkRoute, warnOfDefaultDialect } from "./check-route.ts";
@@ -25,6 +25,7 @@ export function checkConfig(config: Config, runtime: Runtime, input?: ConfigInpu
   checkPools(context);
   checkRegistrations(context);
   checkLogFormats(context);
+  checkErrorLog(context);
   checkRecord(context);
   checkMaps(context);
   checkListens(context);

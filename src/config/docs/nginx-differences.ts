@@ -90,6 +90,12 @@ export const nginxDifferences = [
     because: "engines for inference send none, and one that does should not choose routes",
   },
   {
+    id: "syslog-sockets",
+    subject: "`syslog:server=unix:…`",
+    here: "an error: a syslog daemon is reached by UDP",
+    because: "the runtimes have no datagrams on unix sockets",
+  },
+  {
     id: "header-names",
     subject: "names in `add_header`, `proxy_hide_header` and the like",
     here: "must be those that a header can have",

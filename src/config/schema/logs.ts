@@ -5,7 +5,9 @@ import { text } from "./values.ts";
 
 export const errorLogSchema = z
   .strictObject({
-    file: text.default("stderr").describe("A path, or `stderr`."),
+    file: text
+      .default("stderr")
+      .describe("A path, or `stderr`, or `syslog:…` (`docs/operations.md`)."),
     level: z.enum(logLevels).default("warn").describe("Least severe level that is written."),
   })
   .describe("The error log.");

@@ -16,6 +16,22 @@ export interface RequestLog {
   write(context: RequestContext): void;
 }
 
+/** For some requests only (nginx's `if=`). */
+export class ConditionalLog implements RequestLog {
+  readonly #to: RequestLog;
+  readonly #when: Render;
+
+  constructor(to: RequestLog, when: Render) {
+    this.#to = to;
+    this.#when = when;
+  }
+
+  write(context: RequestContext): void {
+    const value = this.#when(context);
+    if (value !== "" && value !== "0") this.#to.write(context);
+  }
+}
+
 /** nginx's `combined`. */
 export const combined: LogFormatConfig = {
   format:

@@ -11,7 +11,7 @@ import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type RetryBudget, retryBudgetOf } from "../context/retry-budget.ts";
 import { Access } from "./access/access.ts";
-import type { RequestLog } from "./access-log.ts";
+import { ConditionalLog, type RequestLog } from "./access-log.ts";
 import { type ContentTypeOf, contentTypeOf } from "./files/content-types.ts";
 import { FilePaths } from "./files/file-paths.ts";
 import { HeadPlan } from "./head-plan.ts";
@@ -130,10 +130,12 @@ export class Route {
       config.requestId ??
       legRoutes(config).some((one) => (one.prefill ?? one.encode) !== undefined);
     this.byEndpoint = config.byEndpoint;
-    this.accessLogs = config.accessLogs.map(({ file, format }) =>
-      accessLog(file, format, config.byEndpoint),
-    );
-    this.logsTokens = this.accessLogs.some((log) => log instanceof JsonLog);
+    const logs = config.accessLogs.map((log) => {
+      const to = accessLog(log.file, log.format, config.byEndpoint);
+      return { to, when: log.if === undefined ? undefined : scope.compile(log.if) };
+    });
+    this.accessLogs = logs.map(({ to, when }) => (when ? new ConditionalLog(to, when) : to));
+    this.logsTokens = logs.some(({ to }) => to instanceof JsonLog);
     this.errorPages = new Map(
       config.errorPages.flatMap(({ statuses, status, keepPageStatus, uri }) => {
         const page = { status: status ?? 0, keepPageStatus, uri: scope.compile(uri) };

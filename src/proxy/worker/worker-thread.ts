@@ -40,7 +40,7 @@ const errorLog = new ErrorLog({
   sync: false,
   clock: systemClock,
 });
-const accessLogs = new AccessLogs((message) => errorLog.error(message));
+const accessLogs = new AccessLogs((message) => errorLog.error(message), systemClock.wallMs);
 const listeners = new Listeners(platform, inherited);
 /** One worker alone holds its prompts by itself: that spares each of them two messages. */
 const queue = workers > 1 ? new RemoteQueue((question) => say(question)) : undefined;

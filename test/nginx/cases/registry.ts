@@ -1,6 +1,7 @@
 /** All subjects of the wire suite: a file each, a line each. */
 import type { Subject } from "../harness/case.ts";
 import { access } from "./access.ts";
+import { accessLogs } from "./access-logs.ts";
 import { addedHeaders } from "./added-headers.ts";
 import { connections } from "./connections.ts";
 import { content } from "./content.ts";
@@ -14,6 +15,7 @@ import { rewrites } from "./rewrites.ts";
 
 export const subjects: readonly Subject[] = [
   access,
+  accessLogs,
   addedHeaders,
   connections,
   content,

@@ -105,6 +105,9 @@ export const acceptedCases: string[] = [
   server(
     'add_header A b; add_header A "$host" always; add_trailer T "$status" always; add_header E "";',
   ),
+  "access_log syslog:server=127.0.0.1:5514,facility=local3,tag=a_1,severity=warn,nohostname combined if=$uri;",
+  "access_log syslog:server=[::1] combined; access_log logs/b.log combined if=$http_x buffer=4k flush=1m;",
+  "error_log syslog:server=127.0.0.1,nohostname warn;",
   location("proxy_hide_header a; proxy_pass_header Server; proxy_intercept_errors on;"),
   location("proxy_connect_timeout 5; proxy_send_timeout 5s; proxy_read_timeout 500ms;"),
   location(

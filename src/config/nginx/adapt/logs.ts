@@ -42,8 +42,14 @@ export function readAccessLogs(block: Block): NonNullable<RouteInput["accessLogs
   if (logs.some(({ off }) => off)) return [];
   return logs.flatMap((log) => {
     if (log.off) return [];
-    const { file, format } = log;
-    return [format === undefined ? { file } : { file, format: format.text }];
+    const { file, format, condition } = log;
+    return [
+      {
+        file,
+        ...(format && { format: format.text }),
+        ...(condition !== undefined && condition !== "" && { if: condition }),
+      },
+    ];
   });
 }
 

@@ -3,6 +3,7 @@
 import { parseOperatorAddress } from "../../schema/operators.ts";
 import type { ConfigInput } from "../../schema/schema.ts";
 import { logLevels } from "../../values/log-levels.ts";
+import { isSyslog } from "../../values/syslog-target.ts";
 import {
   flag,
   invalidValue,
@@ -23,7 +24,7 @@ import { type Directive, honoured, ignored } from "../reading/directive.ts";
 import type { Scope } from "../reading/scope.ts";
 import { parseNumber } from "../reading/units.ts";
 import type { Word } from "../syntax/lexer.ts";
-import { logFile } from "./http/log.ts";
+import { logFile, syslogFile } from "./http/log.ts";
 
 /** The schema's bound. */
 const workersMax = 64;
@@ -100,7 +101,8 @@ export const errorLog = honoured(
     const name = logLevels.find((candidate) => candidate === known);
     if (name === undefined) scope.fail(`invalid log level "${level!.text}"`, level);
     if (second !== undefined) scope.fail(`duplicate log level "${second.text}"`, second);
-    if (/^(syslog|memory):/.test(file!.text)) {
+    if (isSyslog(file!.text)) return { file: syslogFile(file!, scope), level: name };
+    if (/^memory:/.test(file!.text)) {
       scope.fail(`an error log in "${file!.text}" is not supported yet`, file);
     }
     return { file: logFile(file!.text), level: name };

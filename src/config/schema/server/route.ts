@@ -32,10 +32,11 @@ export const matchSchema = z
   .describe("Which requests a route takes.");
 
 const accessLogSchema = z.strictObject({
-  file: text.describe("A path, or `stdout` or `stderr`."),
+  file: text.describe("A path, or `stdout` or `stderr`, or `syslog:…` (`docs/operations.md`)."),
   format: text
     .default("combined")
     .describe("A name in `logFormats`, or `combined`, or `json` (docs/operations.md)."),
+  if: text.optional().describe("Template; requests for which it is empty or `0` are not logged."),
 });
 
 const prefillKeys = {

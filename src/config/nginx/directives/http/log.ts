@@ -1,4 +1,6 @@
 /** Log formats and access logs. */
+
+import { isSyslog, parseSyslog } from "../../../values/syslog-target.ts";
 import { flag, many, parameter, reading, words } from "../../reading/arguments.ts";
 import { anyHttp, anyHttpAndIf } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
@@ -36,24 +38,38 @@ export const logFormat = honoured(
 
 export type AccessLog =
   | { readonly off: true }
-  | { readonly off?: never; readonly file: string; readonly format: Word | undefined };
+  | {
+      readonly off?: never;
+      readonly file: string;
+      readonly format: Word | undefined;
+      /** A template; undefined = always. */
+      readonly condition: string | undefined;
+    };
+
+/** @returns the log as the configuration names it */
+export function syslogFile(word: Word, scope: Scope): string {
+  const target = parseSyslog(word.text.slice("syslog:".length));
+  return "problem" in target ? scope.fail(target.problem, word) : word.text;
+}
 
 function readAccessLog([file, format, ...parameters]: readonly Word[], scope: Scope): AccessLog {
   if (file!.text === "off") {
     if (format !== undefined) scope.fail(`invalid parameter "${format.text}"`, format);
     return { off: true };
   }
-  if (file!.text.startsWith("syslog:")) {
-    scope.fail("an access log in syslog is not supported yet", file);
-  }
+  const isRemote = isSyslog(file!.text);
+  const path = isRemote ? syslogFile(file!, scope) : logFile(file!.text);
   if (file!.text.includes("$")) {
     scope.fail("variables in the path of a log are not supported", file);
   }
+  let condition: string | undefined;
   let buffered = false;
   let flushed = false;
   for (const word of parameters) {
-    if (parameter(word, "if") !== undefined) {
-      scope.fail('"if=" of "access_log" is not supported yet', word);
+    const when = parameter(word, "if");
+    if (when !== undefined) {
+      condition = scope.template(word, when);
+      continue;
     }
     const [name, value] = /^(buffer|flush|gzip)(?:=(.*))?$/s.exec(word.text)?.slice(1) ?? [];
     if (name === undefined) scope.fail(`invalid parameter "${word.text}"`, word);
@@ -61,8 +77,9 @@ function readAccessLog([file, format, ...parameters]: readonly Word[], scope: Sc
     flushed ||= name === "flush";
     buffered ||= name !== "flush";
   }
+  if (buffered && isRemote) scope.fail("logs to syslog cannot be buffered", file);
   if (flushed && !buffered) scope.fail(`no buffer is defined for access_log "${file!.text}"`, file);
-  return { file: logFile(file!.text), format };
+  return { file: path, format, condition };
 }
 
 function checkBuffering(name: string, value: string | undefined, word: Word, scope: Scope): void {
@@ -86,7 +103,9 @@ export const accessLog = honoured(
   {
     repeats: true,
     byDefault: "`off`",
-    note: "`off`, or a file and a format. `buffer=` and `flush=` are accepted.",
+    note:
+      "`off`, or a file or `syslog:…` and a format, then `if=`. `buffer=` and `flush=` are accepted: lines are " +
+      "written together anyway. A syslog daemon is reached by UDP.",
   },
 );
 
