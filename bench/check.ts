@@ -2,6 +2,7 @@
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { request } from "node:http";
+import { request as secureRequest } from "node:https";
 import type { Engine } from "./engine-handle.ts";
 import { COMPLETION_BODY, chunkText, KV_TRANSFER_PARAMS, renderRequest } from "./payloads.ts";
 import type { Rival, RunningRival } from "./rivals/rival.ts";
@@ -14,10 +15,12 @@ interface ClientResponse {
   readonly text: string;
 }
 
-export function post(port: number, body: Buffer): Promise<ClientResponse> {
+export function post(port: number, body: Buffer, isTls = false): Promise<ClientResponse> {
   return new Promise((resolve, reject) => {
-    const req = request(
+    const req = (isTls ? secureRequest : request)(
       {
+        // The certificate is of the run's own.
+        ...(isTls && { rejectUnauthorized: false }),
         host: "127.0.0.1",
         port,
         path: "/v1/completions",
@@ -70,7 +73,7 @@ async function checkRequest(
   stream: boolean,
 ): Promise<void> {
   await engine.reset();
-  const response = await post(running.port, body);
+  const response = await post(running.port, body, running.isTls);
   strictEqual(response.status, 200, response.text);
   if (stream) checkStream(response.text);
   else strictEqual(response.text, COMPLETION_BODY);

@@ -147,7 +147,13 @@ async function load(
     "wrk",
     [
       ...["-t", "1", "-c", String(scenario.connections), "-d", `${seconds}s`, "--timeout", "10s"],
-      ...["-s", WRK_SCRIPT, `http://127.0.0.1:${running.port}/v1/completions`, "--", bodyFile],
+      ...[
+        "-s",
+        WRK_SCRIPT,
+        `http${running.isTls ? "s" : ""}://127.0.0.1:${running.port}/v1/completions`,
+        "--",
+        bodyFile,
+      ],
     ],
     seconds * 1000 + 30_000,
   );

@@ -11,7 +11,7 @@ import { type Engine, startEngine } from "./engine-handle.ts";
 import { killRunning, run } from "./process.ts";
 import { kept, markdown, plainText, type Results } from "./report.ts";
 import { BUN, bunVersion, globalProxies } from "./rivals/global-proxy.ts";
-import { nginx, nginxAgain } from "./rivals/nginx.ts";
+import { nginx, nginxAgain, nginxTls } from "./rivals/nginx.ts";
 import type { Rival } from "./rivals/rival.ts";
 import {
   type HeldStreams,
@@ -21,7 +21,7 @@ import {
 } from "./stream-figures.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
-const RIVALS: readonly Rival[] = [nginx, ...globalProxies, nginxAgain];
+const RIVALS: readonly Rival[] = [nginx, nginxTls, ...globalProxies, nginxAgain];
 const EXTRAS = ["hold", "latency"];
 
 interface Choice {
@@ -116,14 +116,15 @@ async function measure(choice: Choice): Promise<Results> {
   for (const scenario of SCENARIOS.filter(({ id }) => parts.includes(id))) {
     scenarios.push(await measureScenario(scenario, rivals, engine, plan, say));
   }
+  const plain = rivals.filter(({ isTls }) => !isTls);
   let latency: LatencyFigures | null = null;
   if (parts.includes("latency")) {
-    latency = await measureLatency(rivals, engine, plan.latency, plan.attempts, say);
+    latency = await measureLatency(plain, engine, plan.latency, plan.attempts, say);
   }
   await engine.stop();
   const held: Record<string, HeldStreams> = {};
   if (parts.includes("hold")) {
-    for (const rival of rivals) {
+    for (const rival of plain) {
       held[rival.id] = await holdStreams(rival, engineRuntime, plan.hold);
       say(`  hold ${rival.id} ${JSON.stringify(held[rival.id])}`);
     }

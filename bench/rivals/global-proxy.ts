@@ -13,6 +13,7 @@ import {
   start,
   waitForPort,
 } from "../process.ts";
+import { makeCertificate, oneHop } from "./nginx.ts";
 import { openPages, startCollector } from "./observers.ts";
 import type { Rival, RunningRival } from "./rival.ts";
 import { seedConfiguration } from "./seed-conf.ts";
@@ -32,7 +33,9 @@ type Runtime = "bun" | "node";
  * nobody can read them), with the admin listener and three pages of its dashboard open, or with traces of 1 % or of
  * all requests; by flags alone, or with the seed's file.
  */
-type Form = "length_balance" | Watched | "defaults" | "nginx.conf";
+type Form = "length_balance" | Watched | "defaults" | "nginx.conf" | OneHop;
+/** As the nginx that it is compared with: one hop to decode, without a hand-off, and with TLS for clients. */
+type OneHop = "hop" | "tls";
 type Watched = "metrics" | "admin" | "traces-1" | "traces-100";
 
 const idEnds: Readonly<Record<Form, string>> = {
@@ -43,6 +46,8 @@ const idEnds: Readonly<Record<Form, string>> = {
   "traces-100": "-traces-100",
   defaults: "-defaults",
   "nginx.conf": "-conf",
+  hop: "-hop",
+  tls: "-tls",
 };
 const titleEnds: Readonly<Record<Form, string>> = {
   length_balance: "",
@@ -52,6 +57,8 @@ const titleEnds: Readonly<Record<Form, string>> = {
   "traces-100": ", all traces",
   defaults: ", prefill queue",
   "nginx.conf": ", seed's nginx.conf",
+  hop: ", one hop",
+  tls: ", one hop, TLS",
 };
 
 function commandIn(root: string): string {
@@ -67,7 +74,10 @@ async function startGlobalProxy(
   const port = await freePort();
   const prefix = scratchFolder("global-proxy");
   const file = join(prefix, "nginx.conf");
-  writeFileSync(file, seedConfiguration(port, engine));
+  const isOneHop = form === "hop" || form === "tls";
+  if (form === "tls") makeCertificate(prefix);
+  const hop = () => oneHop(port, engine, form === "tls" ? prefix : undefined);
+  writeFileSync(file, isOneHop ? hop() : seedConfiguration(port, engine));
   const policy = ["--prefill-policy", "length_balance", "--decode-policy", "length_balance"];
   const engines = ["--prefill", engine.prefillUrl, "--decode", engine.decodeUrl];
   const adminPort = await freePort();
@@ -81,10 +91,12 @@ async function startGlobalProxy(
     "traces-100": [...policy, ...traces, "1"],
     defaults: [],
     "nginx.conf": [],
+    hop: [],
+    tls: [],
   };
   const flags = [...engines, ...more[form]];
   const args =
-    form === "nginx.conf"
+    form === "nginx.conf" || isOneHop
       ? ["-p", prefix, "-c", file]
       : [...flags, "--listen", `127.0.0.1:${port}`];
   const started = start(PROXY_CORE, commandIn(root), args, { GLOBAL_PROXY_RUNTIME: runtime });
@@ -92,6 +104,7 @@ async function startGlobalProxy(
   const pages = form === "admin" ? await openPages(adminPort, pagesOpen) : undefined;
   return {
     port,
+    isTls: form === "tls",
     pids: () => processTree(started.pid),
     output: () => started.output(),
     stop: async () => {
@@ -122,7 +135,8 @@ function globalProxy(runtime: Runtime, form: Form, root = ROOT): Rival {
   return {
     id: `${isBefore ? "before-" : ""}${runtime}${idEnds[form]}`,
     title: `${name}${titleEnds[form]}${isBefore ? ", before" : ""}`,
-    disaggregates: true,
+    disaggregates: form !== "hop" && form !== "tls",
+    isTls: form === "tls",
     version: () => version(root, runtime),
     start: (engine) => startGlobalProxy(root, runtime, form, engine),
   };

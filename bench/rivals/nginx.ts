@@ -1,5 +1,6 @@
 /** nginx as a plain streaming reverse proxy, one hop to the decode engine: the unit of every ratio. */
 
+import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Engine } from "../engine-handle.ts";
@@ -17,7 +18,12 @@ import type { Rival, RunningRival } from "./rival.ts";
 
 const WORKER_WAIT_MS = 5000;
 
-function configuration(port: number, engine: Engine): string {
+/** @param folder with a certificate: clients speak TLS; undefined = they do not */
+export function oneHop(port: number, engine: Engine, folder?: string): string {
+  const tls =
+    folder === undefined
+      ? ""
+      : `ssl_certificate ${folder}/own.crt; ssl_certificate_key ${folder}/own.key; ssl_protocols TLSv1.2 TLSv1.3;`;
   return `
 worker_processes 1;
 daemon off;
@@ -39,7 +45,8 @@ http {
     keepalive_requests 100000000;
   }
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port} ${folder === undefined ? "" : "ssl "}backlog=4096;
+    ${tls}
     location / {
       proxy_pass http://decode;
       proxy_http_version 1.1;
@@ -51,10 +58,19 @@ http {
 `;
 }
 
-async function startNginx(engine: Engine): Promise<RunningRival> {
+/** A certificate of the run's own. */
+export function makeCertificate(folder: string): void {
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const files = ["-keyout", join(folder, "own.key"), "-out", join(folder, "own.crt")];
+  const args = ["req", "-x509", ...key, "-days", "2", "-subj", "/CN=localhost", ...files];
+  execFileSync("openssl", args, { stdio: "ignore" });
+}
+
+async function startNginx(engine: Engine, isTls: boolean): Promise<RunningRival> {
   const prefix = scratchFolder("nginx");
   const port = await freePort();
-  writeFileSync(join(prefix, "nginx.conf"), configuration(port, engine));
+  if (isTls) makeCertificate(prefix);
+  writeFileSync(join(prefix, "nginx.conf"), oneHop(port, engine, isTls ? prefix : undefined));
   const started = start(PROXY_CORE, "nginx", ["-p", prefix, "-c", join(prefix, "nginx.conf")]);
   await waitForPort(started, port);
   const giveUpMs = performance.now() + WORKER_WAIT_MS;
@@ -63,6 +79,7 @@ async function startNginx(engine: Engine): Promise<RunningRival> {
   if (workers.length !== 1) throw new Error(`nginx has ${workers.length} workers, not one`);
   return {
     port,
+    isTls,
     pids: () => workers,
     output: () => started.output(),
     stop: async () => {
@@ -85,7 +102,15 @@ export const nginx: Rival = {
   title: "nginx, one hop",
   disaggregates: false,
   version,
-  start: startNginx,
+  start: (engine) => startNginx(engine, false),
+};
+
+export const nginxTls: Rival = {
+  ...nginx,
+  id: "nginx-tls",
+  title: "nginx, one hop, TLS",
+  isTls: true,
+  start: (engine) => startNginx(engine, true),
 };
 
 /** The same again: how far its ratio is from 1 is the error of the whole measurement. */

@@ -21,16 +21,16 @@ export function readFile(word: Word, scope: Scope): string {
 
 export type Protocol = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
 
-const versions = someOf("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", "SSLv2", "SSLv3");
+const versions = someOf("tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3", "sslv2", "sslv3");
 
 export const protocols: Arguments<Protocol[]> = reading(1, many, (words, scope) => {
-  const given = versions.read(words, scope) as (Protocol | "SSLv2" | "SSLv3")[];
-  const usable = given.filter((one): one is Protocol => one.startsWith("TLS"));
+  const given = versions.read(words, scope);
+  const usable = given.filter((one) => one.startsWith("tls"));
   if (usable.length < given.length) {
     scope.notice("SSLv2 and SSLv3 are broken, and no runtime has them", words[0]);
   }
   if (usable.length === 0) scope.fail("no usable protocol", words[0]);
-  return [...new Set(usable)];
+  return [...new Set(usable.map((one) => one.replace("tls", "TLS") as Protocol))];
 });
 
 export const depth: Arguments<number> = reading(1, 1, (words, scope) =>
