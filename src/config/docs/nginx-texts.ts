@@ -66,6 +66,6 @@ the differences:
 
 /** Below the table of differences. */
 export const regexNote = `What only PCRE has is translated if that is exact: \`[[:alpha:]]\`, \`\\h\`, \`\\A\`,
-\`\\z\`, \`(?P<name>…)\`, and a leading \`(?i)\` in locations, maps, \`rewrite\` and \`if\`.
-Possessive and atomic groups, \`\\Q…\\E\`, \`\\K\` and inner flags are errors.
+\`\\z\`, \`\\Q…\\E\`, \`(?P<name>…)\`, and a leading \`(?i)\` in locations, maps, \`rewrite\` and \`if\`.
+Possessive and atomic groups, \`\\K\` and inner flags are errors.
 `;

@@ -110,8 +110,9 @@ const prefixes = variableNames.filter((name) => name.endsWith("_"));
 /** Names that end in `_` are families: `http_` covers `http_user_agent`. Letter case does not count, as in nginx. */
 export function isBuiltInVariable(name: string): boolean {
   const lower = name.toLowerCase();
-  if (fixed.has(lower)) return !lower.endsWith("_");
-  return prefixes.some((prefix) => lower.startsWith(prefix) && lower.length > prefix.length);
+  // A family without a name is a variable, too: it is empty.
+  if (fixed.has(lower)) return true;
+  return prefixes.some((prefix) => lower.startsWith(prefix));
 }
 
 /** Whether no configuration can define it. One of a family it can, as in nginx. */

@@ -15,3 +15,20 @@ export function percentEncode(text: string, unsafe: RegExp): string {
 function encode(char: string): string {
   return Buffer.from(char, "utf8").toString("hex").toUpperCase().replace(/../g, "%$&");
 }
+
+/**
+ * A redirect of a rewrite, decoded up to its query as far as that changes nothing of its parts (nginx's
+ * `NGX_UNESCAPE_REDIRECT`): a URL that came as an argument is one again.
+ */
+export function decodeRedirect(text: string): string {
+  if (!text.includes("%")) return text;
+  let isQuery = false;
+  return text.replace(/\?|%([0-9a-f]{2})/gi, (piece, hex?: string) => {
+    if (isQuery) return piece;
+    const code = hex === undefined ? question : Number.parseInt(hex, 16);
+    isQuery = code === question;
+    return code > 0x25 && code < 0x7f ? String.fromCharCode(code) : piece;
+  });
+}
+
+const question = 0x3f;

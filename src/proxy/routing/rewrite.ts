@@ -2,7 +2,7 @@
 import type { ConditionConfig, StepConfig } from "../../config/schema/schema.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { compileCondition } from "./conditions.ts";
-import { argsUnsafe, percentEncode } from "./percent.ts";
+import { argsUnsafe, decodeRedirect, percentEncode } from "./percent.ts";
 import { compileStepRegex } from "./regex.ts";
 import type { VariableScope } from "./template.ts";
 
@@ -26,8 +26,11 @@ export function isRedirect(status: number): boolean {
  */
 export type StepResult = "go-on" | "keep-path" | "search-again" | ReturnedReply;
 
-/** `changed`: the path is another, which leads to another location unless a later step says otherwise. */
-type Step = (context: RequestContext) => StepResult | "next" | "changed";
+/**
+ * `changed`: the path is another, which leads to another location unless a later step says otherwise. `break` says so:
+ * the location stays, and a path that has changed is kept.
+ */
+type Step = (context: RequestContext) => StepResult | "next" | "changed" | "break";
 
 export type Steps = (context: RequestContext) => StepResult;
 
@@ -38,7 +41,7 @@ export function compileSteps(configs: readonly StepConfig[], scope: VariableScop
   const run = inOrder(configs, scope);
   return (context) => {
     const result = run(context);
-    if (result === "next") return "go-on";
+    if (result === "next" || result === "break") return "go-on";
     return result === "changed" ? "search-again" : result;
   };
 }
@@ -50,6 +53,7 @@ function inOrder(configs: readonly StepConfig[], scope: VariableScope): Step {
     for (const step of steps) {
       const result = step(context);
       if (result === "changed") changed = true;
+      else if (result === "break" && changed) return "keep-path";
       else if (result !== "next") return result;
     }
     return changed ? "changed" : "next";
@@ -83,7 +87,7 @@ function compileStep(config: StepConfig, scope: VariableScope): Step {
       return isLocation ? { status, location: value } : { status, text: value };
     };
   }
-  if ("break" in config) return () => "go-on";
+  if ("break" in config) return () => "break";
   return "if" in config ? compileIf(config.if, scope) : compileRewrite(config.rewrite, scope);
 }
 
@@ -113,7 +117,7 @@ function compileRewrite(config: RewriteConfig, scope: VariableScope): Step {
     return (context) => {
       if (!matches(context, context.path)) return "next";
       const query = keepsArgs && context.args !== "" ? separator + context.args : "";
-      return { status, location: target(context) + query };
+      return { status, location: decodeRedirect(target(context)) + query };
     };
   }
   const question = text.indexOf("?");

@@ -224,7 +224,8 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
 export function builtIn(name: string): Render | undefined {
   if (Object.hasOwn(values, name)) return (values as Record<string, Render>)[name];
   for (const [prefix, family] of Object.entries(families)) {
-    if (!name.startsWith(prefix) || name.length === prefix.length) continue;
+    if (!name.startsWith(prefix)) continue;
+    if (name.length === prefix.length) return () => "";
     const rest = name.slice(prefix.length).toLowerCase();
     return (context) => family(context, rest);
   }

@@ -38,6 +38,9 @@ const http = `
   geo $arg_ip $range {
     ranges; default none; 10.0.0.1-10.0.0.6 six; 10.0.0.3-10.0.0.3 three; 10.1.0.0-10.2.255.255 many;
   }
+  geo $arg_ip $cut {
+    ranges; 10.0.0.0-10.0.0.9 ten; 10.0.0.3-10.0.0.4 inner; delete 10.0.0.4-10.0.0.4; delete 10.0.0.0-10.0.0.0;
+  }
   geo $arg_ip $forwarded { default none; proxy 192.168.0.0/16; 10.0.0.0/8 ten; 192.168.0.0/16 own; }
   geo $arg_ip $through {
     default none; proxy 192.168.0.0/16; proxy_recursive; 10.0.0.0/8 ten; 192.168.0.0/16 own;
@@ -46,7 +49,7 @@ const http = `
   split_clients "x$arg_s" $some { 50% half; }
   server { listen unix:%dir%/main.sock;
     location /host { return 200 "$site [$rest]"; }
-    location /geo { return 200 "$net / $range / $forwarded / $through"; }
+    location /geo { return 200 "$net / $range / $cut / $forwarded / $through"; }
     location /split { return 200 "$split / $some"; }
     location /cached { set $seen "$first $now"; rewrite ^ /then last; }
     location /then { return 200 "$seen / $first $now"; }
@@ -68,7 +71,7 @@ const queries = `
 const hosts =
   "example.org EXAMPLE.org. a.example.org both.org x.both.org www.com www. a.b.c a.c re-x deep.example.org x.deep.example.org x";
 const addresses =
-  "10.0.0.1 10.0.0.3 10.0.0.6 10.0.0.7 10.1.0.1 10.1.2.3 10.1.2.6 10.9.0.1 10.2.255.255 10.3.0.0 11.0.0.0 x 255.255.255.255 " +
+  "10.0.0.0 10.0.0.4 10.0.0.5 10.0.0.9 10.0.0.1 10.0.0.3 10.0.0.6 10.0.0.7 10.1.0.1 10.1.2.3 10.1.2.6 10.9.0.1 10.2.255.255 10.3.0.0 11.0.0.0 x 255.255.255.255 " +
   "::1 2001:db8::1 2001:db8::2 2001:DB8:0:0:0:0:0:1 ::ffff:10.1.2.3 192.168.1.1 2001:db9::1.2.3.4";
 
 const others = [

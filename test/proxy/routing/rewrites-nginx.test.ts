@@ -16,6 +16,13 @@ const http = `
     location /hidden { internal; return 200 "hidden $uri"; }
     location /none/ { rewrite ^/none/(.*)$ /show/$1; set $color blue; }
     location /none-then-break/ { rewrite ^/none-then-break/(.*)$ /show/$1; break; proxy_pass http://engines; }
+    location /kept/ { rewrite ^ /show; break; proxy_pass http://engines/replaced; }
+    location /kept-if/ { rewrite ^ /show; if ($arg_a) { break; } proxy_pass http://engines/replaced; }
+    location /decoded/ { rewrite ^ $arg_r? redirect; }
+    location /decoded-path/ { rewrite ^/decoded-path(.*)$ http://b.example$1 permanent; }
+    location ~ "^/quoted/(?<it>\\Qa.b\\E)$" { return 200 $it; }
+    location /empty-name { return 200 "[$arg_] [$http_]"; }
+    location '/od"d#/' { proxy_pass http://engines; }
     location /several/ { rewrite a b; rewrite b c; rewrite ^/severcl(.*)$ /show$1 last; return 200 "no $uri"; }
     location /last/ { rewrite ^/last/(.*)$ /show/$1 last; return 200 never; }
     location /break/ { rewrite ^/break/(.*)$ /broken/$1 break; proxy_pass http://engines; }
@@ -57,6 +64,8 @@ const targets = `
   /break-uri/12?a /break-uri/x%20y?a /return/a /redirect/a%20b /redirect/a?b=c /permanent/a?b
   /permanent/a /dropped/a?b /absolute/a%20b?c /scheme/x /args/a?b /args/a%26b%3Dc%20%2B%23 /args/a&b
   /args/a+b /args/%C3%A9%22%3B /args-alone/a?b /args-none/a?b /args-proxy/a%26b%20c%3F%25/d%26?x=y
+  /kept/x /kept-if/x?a=1 /kept-if/x /decoded/?r=http%3A%2F%2Fb.example%2Fa%20b%3Fc%3Dd%2F /decoded/?r=%2Fa%25%41%0d
+  /decoded-path/a%2Fb%3Fc%2Fd?e /quoted/a.b /quoted/axb /empty-name?=x /od%22d%23
   /loop /long /count /count/ /count/x /empty/a /named/a/b/c?d /colored /return-302?a=b
   /return-bare /return-other /return-300 /return-url /return-204 /return-403 /return-403-text /x
 `

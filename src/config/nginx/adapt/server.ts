@@ -88,7 +88,7 @@ function readRoutes(
   const { report } = context.loading;
   const located = readLocations(flattenLocations(block, report), context);
   const routes = located.map(({ route }) => route);
-  const pages = new ErrorPages(routes, report);
+  const pages = new ErrorPages([...routes, ...slashRedirects(routes)], report);
   for (const [index, { block: inner, route }] of located.entries()) {
     place(index, inner.position);
     const errorPages = pages.of(inner);
@@ -124,6 +124,9 @@ function readLocations(locations: readonly FlatLocation[], context: RouteContext
   });
 }
 
+/** What nginx encodes in a path. */
+const unsafeInPath = /[\x00-\x20"#%<>?\\^`{|}\x7f-\u{10ffff}]/gu;
+
 /** nginx redirects `/v1` to `/v1/` if only the latter has a location. */
 function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
   const placeOf = (path: string, within = "") => `${within} ${path}`;
@@ -141,7 +144,7 @@ function slashRedirects(routes: readonly RouteInput[]): RouteInput[] {
       !settings.internal;
     if (!redirects) return [];
     const { encode: _, prefill: __, setHeaders: ___, ...kept } = settings;
-    const text = `${path}/$is_args$args`;
+    const text = `${path.replace(unsafeInPath, encodeURIComponent)}/$is_args$args`;
     return [
       {
         ...kept,

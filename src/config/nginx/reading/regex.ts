@@ -133,6 +133,12 @@ class Translator {
   }
 
   #escape(): string {
+    // What is quoted is a text; without an end it goes on to the last character.
+    const [quoted, literal = ""] = this.#match(/\\Q(.*?)(?:\\E|$)/sy) ?? [];
+    if (quoted !== undefined) {
+      this.#at += quoted.length;
+      return literal.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+    }
     const letter = this.#source[this.#at + 1] ?? "";
     const replacement = (this.#inClass ? escapesInClass : escapes)[letter];
     if (replacement === undefined && /[A-Za-z0-9]/.test(letter) && !sharedEscapes.test(letter)) {

@@ -1,5 +1,5 @@
 /** `geo`: a variable whose value depends on an address. */
-import { parseNetworks } from "../../../values/networks.ts";
+import { parseAddress, parseNetworks } from "../../../values/networks.ts";
 import { reading } from "../../reading/arguments.ts";
 import { honoured } from "../../reading/directive.ts";
 import type { Scope } from "../../reading/scope.ts";
@@ -57,7 +57,7 @@ class GeoReader {
     else if (name.text === "default") this.#default = literalValue(value, scope);
     else if (name.text === "proxy") this.#proxies.push(this.#network(value));
     else if (name.text === "delete") this.#delete(value);
-    else this.#entries.set(this.#network(name), literalValue(value, scope));
+    else this.#set(this.#network(name), literalValue(value, scope));
   }
 
   #flag(name: Word): void {
@@ -74,9 +74,25 @@ class GeoReader {
     else this.#scope.fail("invalid number of the geo parameters", name);
   }
 
+  /** A range that is in another splits it (nginx's rule): what is left may then be deleted by itself. */
+  #set(network: string, value: string): void {
+    const range = this.#ranges ? rangeOf(network) : undefined;
+    if (range !== undefined) this.#cutOut(range);
+    this.#entries.set(network, value);
+  }
+
+  #cutOut([from, to]: Range): void {
+    for (const [network, value] of [...this.#entries]) {
+      const [start, end] = rangeOf(network) ?? [1, 0];
+      if (start > from || end < to) continue;
+      this.#entries.delete(network);
+      if (start < from) this.#entries.set(rangeText(start, from - 1), value);
+      if (end > to) this.#entries.set(rangeText(to + 1, end), value);
+    }
+  }
+
   #delete(word: Word): void {
-    const network = this.#network(word);
-    if (this.#entries.delete(network)) return;
+    if (this.#entries.delete(this.#network(word))) return;
     this.#scope.loading.report.warn(word.position, `no network "${word.text}" to delete`);
   }
 
@@ -87,8 +103,26 @@ class GeoReader {
     if (networks === undefined || (isRange && !this.#ranges)) {
       this.#scope.fail(`invalid ${this.#ranges ? "range" : "network"} "${word.text}"`, word);
     }
-    return text;
+    const range = this.#ranges ? rangeOf(text) : undefined;
+    return range === undefined ? text : rangeText(...range);
   }
+}
+
+/** First and last address. */
+type Range = readonly [from: number, to: number];
+
+/** nginx has ranges of IPv4 alone. */
+function rangeOf(text: string): Range | undefined {
+  const [first = "", last = first] = text.split("-");
+  const [from, to] = [parseAddress(first), parseAddress(last)];
+  if (from?.bits !== 32 || to?.bits !== 32) return undefined;
+  return [Number(from.value), Number(to.value)];
+}
+
+function rangeText(from: number, to: number): string {
+  const written = (address: number) =>
+    [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
+  return `${written(from)}-${written(to)}`;
 }
 
 export const geo = honoured(
