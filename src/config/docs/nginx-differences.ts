@@ -96,6 +96,18 @@ export const nginxDifferences = [
     because: "the runtimes have no datagrams on unix sockets",
   },
   {
+    id: "returned-304",
+    subject: "`return 304`",
+    here: "has no `Content-Length`",
+    because: "it would be that of what the client has already (RFC 9110, section 8.6)",
+  },
+  {
+    id: "returned-408",
+    subject: "`return 408` without a text",
+    here: "responds; nginx closes the connection",
+    because: "the client can see why",
+  },
+  {
     id: "header-names",
     subject: "names in `add_header`, `proxy_hide_header` and the like",
     here: "must be those that a header can have",

@@ -9,7 +9,7 @@ const closeStatus = 444;
 
 /** An error or a redirect without a text of its own may have a page, as in nginx. */
 export function returnedOutcome({ status, text }: ReturnedReply): Outcome {
-  if (status === closeStatus) return outcomes.closed;
+  if (status === closeStatus && text === undefined) return outcomes.closed;
   const isError = text === undefined && status >= 300;
   return isError ? refused(status, "GP_RETURNED", reasonOf(status)) : outcomes.returned;
 }

@@ -11,6 +11,7 @@ import { nextUpstream } from "./next-upstream.ts";
 import { redirects } from "./redirects.ts";
 import { replacedErrors } from "./replaced-errors.ts";
 import { requests } from "./requests.ts";
+import { returns } from "./returns.ts";
 import { rewrites } from "./rewrites.ts";
 
 export const subjects: readonly Subject[] = [
@@ -25,5 +26,6 @@ export const subjects: readonly Subject[] = [
   redirects,
   replacedErrors,
   requests,
+  returns,
   rewrites,
 ];

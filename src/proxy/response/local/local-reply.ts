@@ -40,14 +40,20 @@ export function returnedReply(
     return;
   }
   if (text === undefined && status >= 400) {
-    const problem = { code: "GP_RETURNED", message: reasonOf(status) };
-    const body = errorBody(problem, status, endpointOf(context.path)?.errors);
-    response.local(status, reasonOf(status), lines + json, body);
+    const shown = shownStatus(status);
+    const problem = { code: "GP_RETURNED", message: reasonOf(shown) };
+    const body = errorBody(problem, shown, endpointOf(context.path)?.errors);
+    response.local(shown, reasonOf(shown), lines + json, body);
     return;
   }
   const isTyped = status !== 204 && contentType !== "";
   const type = isTyped ? `Content-Type: ${contentType}\r\n` : "";
   response.local(status, reasonOf(status), lines + type, Buffer.from(text ?? ""));
+}
+
+/** nginx's own statuses, of a head that is too large and of TLS, are 400 to clients. */
+function shownStatus(status: number): number {
+  return status >= 494 && status <= 497 ? 400 : status;
 }
 
 function locationLine({ rules }: ClientResponse, context: RequestContext, target: string): string {
