@@ -28,6 +28,11 @@ export function checkRoute(
   checkTarget(context, route, path);
   checkFiles(context, route, path);
   checkLegs(context, server, route, path);
+  if (route.upgrade && route.prefill) {
+    const hint =
+      "a WebSocket has no prompt that is prefilled elsewhere: give it a route of its own";
+    faults.emerg([...path, "upgrade"], '"upgrade" cannot be combined with "prefill"', hint);
+  }
   checkModels(context, route, path, (one, at) => {
     checkTarget(context, one, at);
     checkLegs(context, server, one, at);

@@ -276,6 +276,12 @@ export const nginxDifferences = [
     because: "the client should learn what has failed",
   },
   {
+    id: "upgrades",
+    subject: "`Connection: upgrade` for engines",
+    here: "only with requests of HTTP/1.1 that ask for an upgrade; a 101 to any other is 502",
+    because: "the client could not read what follows",
+  },
+  {
     id: "rejected",
     subject: "directives and variables that the proxy does not have",
     here: "errors, see [Rejected](#rejected)",

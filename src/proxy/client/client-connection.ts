@@ -19,6 +19,7 @@ import { ConnectionDeadline } from "./connection-deadline.ts";
 import { HeadReader, headIncomplete, headInvalid } from "./head-reader.ts";
 import { newRequest, unreadRequest } from "./new-request.ts";
 import { PendingShare } from "./pending-budget.ts";
+import { UpgradedSocket } from "./upgraded-socket.ts";
 
 /**
  * `busy`: a request is complete and its response under way. `full`: too much waits for the client to start another
@@ -38,6 +39,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
   #state: State = "head";
   #isPipelined = false;
   #request: RequestHandler | undefined;
+  readonly upgradable: UpgradedSocket;
   #lingeredBytes = 0;
   #sendTimeoutMs = lingerTimeoutMs;
 
@@ -49,11 +51,10 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#pending = new PendingShare(worker.pending, () => this.#stall());
     this.#facts = connectionFacts(socket, worker.nextSerial(), worker.clock.nowMs());
     this.#deadline = new ConnectionDeadline(socket, worker.deadlines, () => this.#expired());
+    this.upgradable = new UpgradedSocket(socket, this.#heads);
     socket.handler = this;
     this.#deadline.set(servers().initial.config.headerTimeoutMs);
   }
-
-  // ---- What the socket reports ----
 
   onConnect(): void {}
 
@@ -68,6 +69,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
         break;
       case "busy":
       case "full":
+        if (this.upgradable.passes(chunk)) return;
         this.#heads.add(chunk);
         if (this.#heads.waitingBytes > pipelinedBytesMax) this.#socket.pause();
         break;
@@ -89,6 +91,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
    * end of its response to read may still do so.
    */
   onEnd(): void {
+    if (this.upgradable.ends()) return;
     if (this.#request !== undefined || this.#socket.pendingBytes === 0) this.#depart();
     else if (this.#state !== "linger") this.#linger();
   }
@@ -96,8 +99,6 @@ export class ClientConnection implements SocketHandler, RequestClient {
   onClose(): void {
     this.#depart();
   }
-
-  // ---- What the request under way needs ----
 
   get pendingBytes(): number {
     return this.#socket.pendingBytes;
@@ -126,6 +127,7 @@ export class ClientConnection implements SocketHandler, RequestClient {
 
   responded(keep: boolean): void {
     this.#request = undefined;
+    this.upgradable.close();
     if (this.#state === "closed") return;
     if (!keep || this.#worker.closesIdle) {
       this.#linger();

@@ -114,6 +114,9 @@ export class RequestContext {
 
   /** Where a form names the model, once somebody has looked; undefined = the body is no form, or names none. */
   modelField: FormField | undefined;
+  /** The protocols that it asks for on its connection, where the route lets it; "" = it stays HTTP/1.1. */
+  upgrade = "";
+
   /** The model that the request names, if its route has several; "" = it names none, or the route does not look. */
   model = "";
   /** What engines call that model; undefined = the same. */

@@ -48,6 +48,11 @@ export class PacedClient implements RequestClient, Expirable {
     return this.#client.pendingBytes + this.#waitingBytes;
   }
 
+  /** What follows an upgrade is paced as a response is. */
+  get upgradable(): RequestClient["upgradable"] {
+    return this.#client.upgradable;
+  }
+
   write(bytes: Buffer, start: number, end: number): void {
     if (end === start) return;
     this.#waiting.push(bytes.subarray(start, end));

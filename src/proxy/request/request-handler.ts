@@ -18,6 +18,7 @@ import type { ReturnedReply } from "../routing/rewrite.ts";
 import type { Route } from "../routing/route.ts";
 import type { RoutedRequest } from "../routing/route-request.ts";
 import type { Routed, Server } from "../routing/server.ts";
+import type { EngineConnection } from "../upstream/connection/engine-connection.ts";
 import { mayAskForUsage } from "../upstream/stream-usage.ts";
 import { account } from "./account.ts";
 import { BodyLease } from "./body-lease.ts";
@@ -37,6 +38,7 @@ import { serveFile } from "./serve-file.ts";
 import { ShownError } from "./shown-error.ts";
 import { recordedMeter, takeMeter } from "./take-meter.ts";
 import { admitBody, tenantOf } from "./tenant-of.ts";
+import { chooseProtocol, Tunnel } from "./upgrade.ts";
 
 export class RequestHandler implements ExchangeRequest {
   readonly context: RequestContext;
@@ -75,8 +77,7 @@ export class RequestHandler implements ExchangeRequest {
     this.server = server;
     context.route = routed.route?.match.path ?? "";
     const keep = client.mayKeep(server.config);
-    const { keepAliveHeaderMs } = server.config;
-    this.response = new ClientResponse(this.#client, context, worker, keep, keepAliveHeaderMs);
+    this.response = new ClientResponse(this.#client, context, worker, keep, server.config);
     this.#route(routed);
     context.trace = worker.tracer?.start(context);
     context.tenant = tenantOf(context, this.#routed, worker.gate, () => this.#identified());
@@ -141,11 +142,9 @@ export class RequestHandler implements ExchangeRequest {
     if (this.#hasArrived) this.abort(outcomes.requestTimeout);
     else this.#client.refuse(outcomes.clientTimeout);
   }
-
   comment(): boolean {
     return this.response.comment(earlyHead(this.context));
   }
-
   /** The client has read what waited for it. */
   clientDrained(): void {
     if (this.pendingBytes > this.worker.pending.perClientMax) return;
@@ -153,6 +152,9 @@ export class RequestHandler implements ExchangeRequest {
     if (this.#reply instanceof FileReply) this.#reply.clientDrained();
   }
 
+  upgraded(connection: EngineConnection): void {
+    new Tunnel(this.#client.upgradable!, connection);
+  }
   get members(): TopLevel | undefined {
     return this.context.members;
   }
@@ -182,15 +184,14 @@ export class RequestHandler implements ExchangeRequest {
     const endpoint = route.byEndpoint ? endpointOf(route.enginePath(context)) : undefined;
     const generating = endpoint && isGenerating(endpoint) ? endpoint : undefined;
     this.endpoint = endpoint;
-    if (endpoint?.servedBy === "all-engines" && context.head.method === "GET") {
-      this.#listModels(route);
-      return;
-    }
+    const asksAll = endpoint?.servedBy === "all-engines" && context.head.method === "GET";
+    if (asksAll) return this.#listModels(route);
     const prefills = isPost && route.prefills && (!route.byEndpoint || generating !== undefined);
     const encodes = route.encodes && isPost && context.path.endsWith("/chat/completions");
     const stores = isPost && generating?.storage !== undefined;
     const mustBeObject = prefills || encodes || stores || mayAskForUsage(route, context);
     const problem =
+      chooseProtocol(context, route, this.#client) ??
       notReady(context, this.server, route, prefills) ??
       scanBody(context, this.worker, route, prefills, mustBeObject);
     if (generating) this.#timers?.comment(this.members);

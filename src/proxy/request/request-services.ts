@@ -10,9 +10,12 @@ import type { ExchangeServices } from "../pd/driver/exchange-services.ts";
 import type { ClientPort } from "../response/response-writer.ts";
 import type { Route } from "../routing/route.ts";
 import type { PageService } from "./page-service.ts";
+import type { UpgradedClient } from "./upgrade.ts";
 
 /** The client's connection, as far as one request needs it. */
 export interface RequestClient extends ClientPort {
+  /** Undefined = its connection has no other protocol than HTTP. */
+  readonly upgradable: UpgradedClient | undefined;
   /** Whether the connection may serve another request after this one. */
   mayKeep(server: ServerConfig): boolean;
   /** Stops reading the request, which ends with this outcome. */

@@ -1,4 +1,5 @@
 /** The response to a client: its head, and its body in a framing that this client understands. */
+import type { ServerConfig } from "../../config/schema/schema.ts";
 import type { ResponseFilter } from "../../dialects/dialect.ts";
 import type { ResponseHead } from "../../http1/head/response-head.ts";
 import { filteredResponseBytesMax } from "../../limits.ts";
@@ -38,12 +39,12 @@ export class ClientResponse implements BodySink {
     context: RequestContext,
     services: ResponseServices,
     keep: boolean,
-    idleMs?: number,
+    server?: Pick<ServerConfig, "keepAliveHeaderMs">,
   ) {
     this.#out = new ResponseWriter(client, context, services);
     this.#context = context;
     this.#services = services;
-    this.#framing = new ClientFraming(context, keep, idleMs);
+    this.#framing = new ClientFraming(context, keep, server?.keepAliveHeaderMs);
   }
 
   /** Whether any byte of a response has gone to the client. */

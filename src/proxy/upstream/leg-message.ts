@@ -10,11 +10,12 @@ import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type Scratch, writeHead } from "../context/scratch.ts";
 import type { Route } from "../routing/route.ts";
-import type { EngineConnection, LegOwner } from "./connection/engine-connection.ts";
+import type { LegOwner } from "./connection/connection-owner.ts";
+import type { EngineConnection } from "./connection/engine-connection.ts";
 import type { EngineTimeouts } from "./connection/engine-timeouts.ts";
 
 /** Who sends it, to which engine. */
-export interface LegSender extends LegOwner {
+export interface LegSender extends LegOwner<EngineConnection> {
   /** Undefined = it is none of a request's legs. */
   readonly name?: RequestLeg;
   readonly engine: Engine | undefined;
@@ -73,6 +74,7 @@ export function sendLegMessage(
   if (joined && edits !== undefined) edits.writeTo(out, head.length);
   else if (joined) context.body.copy(out, head.length);
   leg.sent(head.length + bodyBytes);
+  connection.mayUpgrade = context.upgrade !== "";
   connection.send(out, outBytes, context.method, leg, timeouts);
   if (connection.pendingBytes > 0) scratch.lost(out);
   if (joined) return;

@@ -9,7 +9,8 @@ import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explained/explanation.ts";
 import type { LegFailure, LegRecord } from "../context/legs.ts";
-import type { EngineConnection, LegOwner } from "./connection/engine-connection.ts";
+import type { LegOwner } from "./connection/connection-owner.ts";
+import type { EngineConnection } from "./connection/engine-connection.ts";
 import type { EngineFailure, ResponseFault } from "./connection/engine-failure.ts";
 import { LegHealth } from "./leg-health.ts";
 import { LegPlace } from "./leg-place.ts";
@@ -48,7 +49,7 @@ interface TryLog {
   addTry(leg: RequestLeg, record: LegRecord): void;
 }
 
-export class Leg implements LegOwner {
+export class Leg implements LegOwner<EngineConnection> {
   readonly name: RequestLeg;
   /** Path and query for the engine. */
   uri = "";
@@ -81,7 +82,6 @@ export class Leg implements LegOwner {
   get engine(): Engine | undefined {
     return this.place.placement?.engine;
   }
-
   get pool(): Pool | undefined {
     return this.place.placement?.pool;
   }

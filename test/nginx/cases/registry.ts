@@ -13,6 +13,7 @@ import { replacedErrors } from "./replaced-errors.ts";
 import { requests } from "./requests.ts";
 import { returns } from "./returns.ts";
 import { rewrites } from "./rewrites.ts";
+import { upgrades } from "./upgrades.ts";
 
 export const subjects: readonly Subject[] = [
   access,
@@ -28,4 +29,5 @@ export const subjects: readonly Subject[] = [
   requests,
   returns,
   rewrites,
+  upgrades,
 ];

@@ -11,6 +11,7 @@ export class ScriptedEngine {
   readonly #script: EngineScript;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #served = new Set<Promise<void>>();
   #events = new Events();
   #count = 0;
 
@@ -19,7 +20,8 @@ export class ScriptedEngine {
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       socket.on("close", () => this.#sockets.delete(socket));
-      void this.#serve(socket);
+      const served = this.#serve(socket).finally(() => this.#served.delete(served));
+      this.#served.add(served);
     });
   }
 
@@ -40,14 +42,15 @@ export class ScriptedEngine {
     this.#events = events;
   }
 
-  /** Ends its connections. */
-  stop(): void {
+  /** Ends its connections; resolves when all that came is recorded. */
+  async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(this.#served);
   }
 
   close(): void {
     this.#server.close();
-    this.stop();
+    void this.stop();
   }
 
   async #serve(socket: Socket): Promise<void> {

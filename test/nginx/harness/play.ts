@@ -6,6 +6,7 @@ import type { Script, Step } from "./case.ts";
 export class Events {
   readonly #happened = new Set<string>();
   readonly #waiting = new Set<() => void>();
+  #isOver = false;
 
   happens(name: string): void {
     this.#happened.add(name);
@@ -13,8 +14,14 @@ export class Events {
     this.#waiting.clear();
   }
 
+  /** Nobody waits any more. */
+  end(): void {
+    this.#isOver = true;
+    this.happens("");
+  }
+
   async until(name: string): Promise<void> {
-    while (!this.#happened.has(name)) {
+    while (!this.#happened.has(name) && !this.#isOver) {
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }

@@ -1,4 +1,5 @@
 /** Runs many cases through one start of a program, and says what both ends of each got. */
+import { hash } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -132,7 +133,8 @@ export class Bench {
   #named({ id, port, enginePorts }: Place, text: string): string {
     const engines = enginePorts.map((one, index) => [`127.0.0.1:${one}`, `%engine${index + 1}%`]);
     const words = [[this.#frame.folder, "%dir%"], ...engines, [`${port}`, "%port%"], [id, "%id%"]];
-    return words.reduce((named, [value, word]) => named.replaceAll(value!, word!), text);
+    const named = words.reduce((all, [value, word]) => all.replaceAll(value!, word!), text);
+    return named.replaceAll(/[^\n]{10000,}/g, (much) => `${hash("sha1", much)} (${much.length})`);
   }
 }
 
@@ -149,7 +151,8 @@ async function runCase({ case: one, port, engines }: Place): Promise<string> {
   const got: string[] = [];
   if (together) got.push(...(await Promise.all(clients.map(talk))));
   else for (const script of clients) got.push(await talk(script));
-  for (const engine of engines) engine.stop();
+  events.end();
+  await Promise.all(engines.map((engine) => engine.stop()));
   const parts = got.map((text, index) => `=== client ${index + 1} gets\n${text}`);
   for (const [index, { requests }] of engines.entries()) {
     const texts = requests.map(normaliseRequest);

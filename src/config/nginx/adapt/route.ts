@@ -73,6 +73,13 @@ export function readRoute(
   const omni = readOmni(block, context.pools, report);
   const page = readPage(block, pass !== undefined, report);
   noticeConnectionDirectives(block, context.loading);
+  const splits = prefills || omni.prefill !== undefined;
+  const asksUpgrade = pass !== undefined && upgrades(block);
+  if (splits && asksUpgrade) {
+    const { position } = block.inherited(proxySetHeader)[0]!.node.name;
+    const message = "WebSockets are refused here: prefill and decode are on different engines";
+    report.notice("proxy_set_header with prefill", position, message);
+  }
   return {
     match,
     internal: isInternal,
@@ -90,6 +97,7 @@ export function readRoute(
     ...(omni.prefill && readTransfer(block)),
     ...omni,
     ...(pass && { setHeaders: readHeaders(block, pass, context.loading) }),
+    ...(asksUpgrade && !splits && { upgrade: true }),
     ...(pass && readEngineResponses(block)),
     ...readSettings(block),
     accessLogs: readAccessLogs(block),
@@ -160,14 +168,26 @@ const ownHeaders =
 /** What configurations write so that connections to upstreams are reused, as they always are here. */
 const keepsConnections = /^(?:keep-alive)?$/i;
 
+/** Whether it sets both headers that ask for another protocol, by whatever variable. */
+function upgrades(block: Block): boolean {
+  const headers = block.inherited(proxySetHeader);
+  const sets = (wanted: string, pattern: RegExp) =>
+    headers.some(
+      ({ value }) => value.name.text.toLowerCase() === wanted && pattern.test(value.value),
+    );
+  return sets("upgrade", /./) && sets("connection", /upgrade|\$/i);
+}
+
 function readHeaders(block: Block, { host }: Pass, { report }: Loading): Record<string, string> {
   const headers = new Map<string, [name: string, value: string]>([["host", ["Host", host]]]);
   const given = new Set<string>();
+  const isUpgraded = upgrades(block);
   for (const { value } of block.inherited(proxySetHeader)) {
     const { text: name, position } = value.name;
     const key = name.toLowerCase();
     if (ownHeaders.test(name)) {
-      if (key !== "connection" || !keepsConnections.test(value.value)) {
+      const isMeant = key === "connection" && (isUpgraded || keepsConnections.test(value.value));
+      if (!isMeant && !(key === "upgrade" && isUpgraded)) {
         const message = `setting the header "${name}" has no effect: the proxy sets it`;
         report.notice(`proxy_set_header ${key}`, position, message);
       }

@@ -158,6 +158,14 @@ export const routeSchema = z
       .record(text, z.string())
       .default({})
       .describe("Request headers for engines, as templates. An empty value removes the header."),
+    upgrade: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Let clients change to another protocol, such as WebSocket (Realtime API): after the engine's 101 the bytes " +
+          "of both sides pass as they come, as long as one of them sends some within `readTimeoutMs`. Not with " +
+          "`prefill`.",
+      ),
     requestId: z
       .boolean()
       .optional()

@@ -14,6 +14,10 @@ import type { AttemptCallback, CalledBack } from "../callbacks.ts";
 import { enginesOf, noEngines, rankLine } from "../legs/leg-engines.ts";
 import type { ExchangeRequest } from "./exchange-services.ts";
 
+function upgradeLines(upgrade: string): string {
+  return upgrade === "" ? "" : `Upgrade: ${upgrade}\r\nConnection: upgrade\r\n`;
+}
+
 export class Attempt {
   /** As the client sent it, or for the rest of a response whose decode engine has preempted it. */
   dialectRequest: DialectRequest | undefined;
@@ -84,7 +88,10 @@ export class Attempt {
       isRead: leg === prefill || transfer?.inspectDecode !== undefined || this.#merger.isRead,
       requestId: transferId ?? context.requestId,
       isTransferId: transferId !== undefined,
-      lines: rankLine(leg) + ((engines && transfer!.headerLines?.(name, engines)) ?? ""),
+      lines:
+        upgradeLines(context.upgrade) +
+        rankLine(leg) +
+        ((engines && transfer!.headerLines?.(name, engines)) ?? ""),
     };
     sendLegMessage(leg, connection, message, worker.scratch);
     edits?.clear();

@@ -110,7 +110,13 @@ export class Delivery {
   }
 
   /** Decode's response has begun, and may be the client's: holds it back where it can still be replaced or changed. */
-  decodeHead(head: ResponseHead): void {
+  decodeHead(connection: EngineConnection): void {
+    const { head } = connection;
+    if (head.status === 101) {
+      this.#deliverHead();
+      this.#request.upgraded(connection);
+      return;
+    }
     if (head.status < 300 && this.#inspects) {
       this.#inspector.start();
       this.#response.hold();
@@ -125,6 +131,13 @@ export class Delivery {
     // Until a short response is complete another engine can still give a better one.
     const isShort = head.framing === "length" && head.contentLength <= bufferedResponseBytesMax;
     if (this.#merger.collects || isShort) this.#response.hold();
+  }
+
+  /** The head is the client's, and goes out alone: nothing of the body may ever come. */
+  #deliverHead(): void {
+    this.isFinal = true;
+    this.#exchange.decodeResponded(true, false);
+    this.#response.chunks(nothing, 0, 0);
   }
 
   /** Decode's response continues the events that the client has. False if it has none. */

@@ -176,7 +176,8 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
     this.attempt.write(leg, connection, this.legs, headers);
   }
 
-  legHead(leg: Leg, { head }: EngineConnection): void {
+  legHead(leg: Leg, connection: EngineConnection): void {
+    const { head } = connection;
     if (leg.name === "decode") this.delivery.faults.watch(leg, head, this.kv?.isOpen ?? false);
     if (head.status >= 300) this.kv?.refused(leg.name);
     const retry = this.#retries.responded(leg, head, this.#hasTry(leg));
@@ -192,7 +193,7 @@ export class ExchangeDriver implements ExchangeActions, LegRequest, CalledBack, 
       this.delivery.head(head, this.route.responses, id, leg.pool);
     if (leg.name === "prefill") this.#prefill!.refused(retry, head.status < 500);
     else if (retry) this.exchange.decodeResponded(false, true);
-    else this.delivery.decodeHead(head);
+    else this.delivery.decodeHead(connection);
   }
 
   legBody(leg: Leg, connection: EngineConnection, chunk: Buffer, start: number, end: number): void {

@@ -2,6 +2,7 @@
 import type { Engine } from "../../../pool/engine.ts";
 import type { Pool } from "../../../pool/pool.ts";
 import type { RequestContext } from "../../context/request-context.ts";
+import type { EngineConnection } from "../../upstream/connection/engine-connection.ts";
 import type { ForwardedRequest, WorkerServices } from "../../upstream/forwarded-request.ts";
 import type { LegReports } from "../../upstream/leg-services.ts";
 import type { Callbacks } from "../callbacks.ts";
@@ -25,5 +26,7 @@ export interface ExchangeServices extends WorkerServices {
 export interface ExchangeRequest extends ForwardedRequest {
   readonly worker: ExchangeServices;
   /** Its members stay as they are from `keep` to `letGo`, also after the request's end. */
+  /** The connection has another protocol from now on. */
+  upgraded(connection: EngineConnection): void;
   readonly body: ForwardedRequest["body"] & { keep(): void; letGo(): void };
 }

@@ -16,6 +16,8 @@ export class ClientFraming {
   keep: boolean;
   /** Only the end of the connection frames the body. */
   isUnframed = false;
+  /** The protocol that the connection has after this head; "" = HTTP/1.1. */
+  #upgrade = "";
   readonly #context: RequestContext;
   readonly #idleMs: number | undefined;
   /** What stands behind the body; undefined = nothing. */
@@ -57,6 +59,12 @@ export class ClientFraming {
     const readsChunks = this.#isModern && chunks;
     this.isUnframed = !this.#isModern && isEarly;
     let line = "";
+    if (engine.status === 101) {
+      this.mode = "as-is";
+      this.keep = false;
+      this.#upgrade = engine.fields.get("upgrade") ?? "";
+      return line;
+    }
     if (engine.framing === "none") this.mode = "none";
     else if (engine.framing === "length") this.mode = "as-is";
     else if (!readsChunks || isEarly) {
@@ -96,6 +104,7 @@ export class ClientFraming {
   /** Of the connection, with the blank line. @param draining it closes after this response */
   connectionLine(draining: boolean): string {
     if (draining) this.keep = false;
+    if (this.#upgrade !== "") return `Upgrade: ${this.#upgrade}\r\nConnection: upgrade\r\n\r\n`;
     if (!this.keep) return "Connection: close\r\n\r\n";
     const kept = this.#isModern ? "" : "Connection: keep-alive\r\n";
     if (!this.#idleMs) return `${kept}\r\n`;

@@ -7,7 +7,8 @@ import { writeHead } from "../../context/scratch.ts";
 import { CollectedBody } from "../../response/body/collected-body.ts";
 import type { Route } from "../../routing/route.ts";
 import type { ForwardedRequest } from "../forwarded-request.ts";
-import type { EngineConnection, LegOwner } from "./engine-connection.ts";
+import type { LegOwner } from "./connection-owner.ts";
+import type { EngineConnection } from "./engine-connection.ts";
 import type { EngineFailure } from "./engine-failure.ts";
 
 export interface Asked {
@@ -26,7 +27,7 @@ export interface Asked {
   ended(): void;
 }
 
-export class EngineAsk implements LegOwner {
+export class EngineAsk implements LegOwner<EngineConnection> {
   readonly #asked: Asked;
   readonly #body = new CollectedBody();
   #bytes = 0;

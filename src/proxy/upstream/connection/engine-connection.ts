@@ -1,42 +1,16 @@
 /** One HTTP/1.1 connection to an engine: sends a request, parses the response, and goes back to its link then. */
 import { ChunkedReader } from "../../../http1/chunked/chunked-reader.ts";
 import type { ResponseHead } from "../../../http1/head/response-head.ts";
-import type { Deadlines, Expirable } from "../../../transport/deadlines.ts";
+import { lingerTimeoutMs } from "../../../limits.ts";
+import type { Expirable } from "../../../transport/deadlines.ts";
 import type { Socket, SocketHandler } from "../../../transport/socket.ts";
 import type { LegFailure } from "../../context/legs.ts";
-import type { EngineFailure } from "./engine-failure.ts";
+import type { ConnectionPool, LegOwner } from "./connection-owner.ts";
 import { type EngineTimeouts, noTimeouts, shorter } from "./engine-timeouts.ts";
 import { headIncomplete, headInvalid, ResponseHeadReader } from "./response-head-reader.ts";
 
-/** The sender of the request under way. It hears nothing more after `legEnded`, `legFailed` or a cancel. */
-export interface LegOwner {
-  /** The connection is up. Not called for a pooled one. */
-  legConnected(connection: EngineConnection): void;
-  /** `connection.head` is the response's final head; 1xx are skipped. */
-  legHead(connection: EngineConnection): void;
-  /**
-   * Bytes of the body, `chunk[start, end)`, as they were framed: when `head.framing` is `chunked`, `connection.reader`
-   * has the spans of data and the runs that may be sent on as they are.
-   */
-  legBody(connection: EngineConnection, chunk: Buffer, start: number, end: number): void;
-  /** The whole response is here. `connection` may serve another request already. */
-  legEnded(connection: EngineConnection): void;
-  /** If its time is over, the connection is still open: the owner may hand it to another one (`hangUp`). */
-  legFailed(connection: EngineConnection, failure: EngineFailure): void;
-}
-
-/** The connections to one engine. */
-export interface ConnectionPool {
-  readonly deadlines: Deadlines;
-  readonly idleMs: number;
-  /** Whether the connection may serve another request. */
-  mayKeep(connection: EngineConnection): boolean;
-  keep(connection: EngineConnection): void;
-  forget(connection: EngineConnection): void;
-}
-
 export class EngineConnection implements SocketHandler, Expirable {
-  readonly link: ConnectionPool;
+  readonly link: ConnectionPool<EngineConnection>;
   readonly reader: ChunkedReader = new ChunkedReader();
   deadlineMs = Number.POSITIVE_INFINITY;
   deadlineIndex = -1;
@@ -44,11 +18,17 @@ export class EngineConnection implements SocketHandler, Expirable {
   requests = 0;
   /** Of the response under way, head included. */
   bytesReceived = 0;
+  /** The request asks for another protocol on this connection. */
+  mayUpgrade = false;
+  /** Called when the engine has taken what waited for it; undefined = nobody waits. */
+  onDrained: (() => void) | undefined;
   readonly #socket: Socket;
-  #owner: LegOwner | undefined;
+  #owner: LegOwner<EngineConnection> | undefined;
   #state: "connecting" | "idle" | "head" | "body" | "closed" = "connecting";
   #method = "";
   #isLast = false;
+  /** Its sender has no more to say: the end of the connection is that of the response, however it comes. */
+  #hasEnded = false;
   #timeouts: EngineTimeouts = noTimeouts;
   /** When the request was sent, or when some of it last left the socket. */
   #sentMs = 0;
@@ -59,7 +39,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   readonly #heads = new ResponseHeadReader();
   #remaining = 0;
 
-  constructor(link: ConnectionPool, connect: (handler: SocketHandler) => Socket) {
+  constructor(link: ConnectionPool<EngineConnection>, connect: (handler: SocketHandler) => Socket) {
     this.link = link;
     this.#socket = connect(this);
     link.deadlines.add(this);
@@ -87,7 +67,7 @@ export class EngineConnection implements SocketHandler, Expirable {
     memory: Buffer,
     bytes: number,
     method: string,
-    owner: LegOwner,
+    owner: LegOwner<EngineConnection>,
     timeouts: EngineTimeouts,
   ): void {
     this.#owner = owner;
@@ -105,6 +85,21 @@ export class EngineConnection implements SocketHandler, Expirable {
   /** Further bytes of the same request. */
   sendMore(bytes: Buffer): void {
     if (this.#state !== "closed") this.#socket.write(bytes);
+  }
+
+  /** Bytes of another protocol, after a 101. Each counts as a sign of life. */
+  passOn(bytes: Buffer): void {
+    if (this.#state === "closed") return;
+    this.#socket.write(bytes);
+    this.#expireIn(this.#timeouts.readTimeoutMs);
+  }
+
+  /** The sender has no more to say in that protocol: the engine gets its end, and some time for its own. */
+  endRequest(): void {
+    if (this.#state === "closed") return;
+    this.#hasEnded = true;
+    this.#socket.end();
+    this.#expireIn(lingerTimeoutMs);
   }
 
   get pendingBytes(): number {
@@ -129,7 +124,7 @@ export class EngineConnection implements SocketHandler, Expirable {
   }
 
   /** As `cancel`, unless the response is another owner's by now. */
-  leave(owner: LegOwner | undefined): void {
+  leave(owner: LegOwner<EngineConnection> | undefined): void {
     if (this.#owner === owner) this.cancel();
   }
 
@@ -137,7 +132,7 @@ export class EngineConnection implements SocketHandler, Expirable {
    * The request is not wanted, but what the engine has already responded is. Our side ends: engines know by it that
    * nobody waits, and close. The owner has a time-out of its own.
    */
-  hangUp(owner: LegOwner): void {
+  hangUp(owner: LegOwner<EngineConnection>): void {
     this.#owner = owner;
     this.#isLast = true;
     this.#timeouts = noTimeouts;
@@ -169,8 +164,9 @@ export class EngineConnection implements SocketHandler, Expirable {
     else if (this.#state === "idle") this.close();
   }
 
-  onDrain(): void {}
-
+  onDrain(): void {
+    this.onDrained?.();
+  }
   onEnd(): void {
     if (this.#state === "body" && this.head.framing === "close") this.#end(true);
     else this.#onGone("closed by the engine");
@@ -216,7 +212,7 @@ export class EngineConnection implements SocketHandler, Expirable {
 
   #onHeadBytes(chunk: Buffer): void {
     const heads = this.#heads;
-    const start = heads.read(chunk, this.#method);
+    const start = heads.read(chunk, this.#method, this.mayUpgrade);
     if (start === headInvalid) this.#fail("invalid", heads.problem);
     else if (start !== headIncomplete) this.#startBody(heads.take(), start);
   }
@@ -284,6 +280,10 @@ export class EngineConnection implements SocketHandler, Expirable {
   }
 
   #fail(kind: LegFailure, cause: string): void {
+    if (this.#hasEnded) {
+      this.#end(true);
+      return;
+    }
     const unsent = this.#state === "connecting";
     const stale =
       kind === "error" && this.#state === "head" && this.requests > 1 && this.bytesReceived === 0;

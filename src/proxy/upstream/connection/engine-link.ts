@@ -3,7 +3,8 @@ import type { Address } from "../../../pool/address.ts";
 import type { Deadlines } from "../../../transport/deadlines.ts";
 import type { Transport } from "../../../transport/socket.ts";
 import type { ClientTls } from "../../../transport/tls/context.ts";
-import { type ConnectionPool, EngineConnection } from "./engine-connection.ts";
+import type { ConnectionPool } from "./connection-owner.ts";
+import { EngineConnection } from "./engine-connection.ts";
 
 export interface LinkSettings {
   readonly connections: number;
@@ -11,7 +12,7 @@ export interface LinkSettings {
   readonly requests: number;
 }
 
-export class EngineLink implements ConnectionPool {
+export class EngineLink implements ConnectionPool<EngineConnection> {
   readonly address: Address;
   readonly deadlines: Deadlines;
   /** Of its engine's pool; undefined = connections are not encrypted. */

@@ -35,9 +35,10 @@ export class ResponseHeadReader {
 
   /**
    * @param method of the request: it decides about the body
+   * @param mayUpgrade the request asks for another protocol: a 101 ends HTTP on this connection
    * @returns where the head ends in the bytes that `take` gives, `headIncomplete` or `headInvalid`
    */
-  read(chunk: Buffer, method: string): number {
+  read(chunk: Buffer, method: string, mayUpgrade: boolean): number {
     const searchedBytes = this.#bytes.length;
     const bytes = searchedBytes === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     let start = 0;
@@ -51,19 +52,25 @@ export class ResponseHeadReader {
         this.problem = "malformed or oversized head";
         return headInvalid;
       }
-      if (!this.#parse(bytes, start, end, method)) return headInvalid;
+      if (!this.#parse(bytes, start, end, method, mayUpgrade)) return headInvalid;
       start = end;
-      if (this.head.status >= 200) break;
+      if (this.head.status >= 200 || this.head.status === 101) break;
     }
     this.#bytes = bytes;
     return start;
   }
 
-  #parse(bytes: Buffer, start: number, end: number, method: string): boolean {
+  #parse(bytes: Buffer, start: number, end: number, method: string, mayUpgrade: boolean): boolean {
     const text = bytes.toString("latin1", start, end);
     const whole = start === 0 ? bytes : undefined;
     const problem = parseResponseHead(text, this.head, method, limits, whole);
     if (problem === undefined && this.head.status !== 101) return true;
+    if (problem === undefined && mayUpgrade) {
+      // What follows has no framing that is known here.
+      this.head.framing = "close";
+      this.head.keepAlive = false;
+      return true;
+    }
     this.problem = problem?.detail ?? "protocol switch that nobody asked for";
     return false;
   }

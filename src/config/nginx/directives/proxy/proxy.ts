@@ -40,7 +40,9 @@ export const proxySetHeader = honoured(
   {
     repeats: true,
     byDefault: "`Host $proxy_host`",
-    note: "Headers that the proxy sets itself, such as `Connection`, `Upgrade` and `Content-Length`, have no effect.",
+    note:
+      "`Upgrade` together with `Connection` is `upgrade: true`: it lets clients change to WebSocket. Other headers " +
+      "that the proxy sets itself, such as `Content-Length`, have no effect.",
   },
 );
 
