@@ -115,9 +115,22 @@ const ofTrailers: WireCase[] = [
   conf: `${trail} location / { ${pass} }`,
 })) as WireCase[];
 
+const ofFiles: WireCase[] = [
+  ["an empty tag and date", 'add_header ETag ""; add_header Last-Modified "";'],
+  ["a tag of its own", "add_header ETag y always;"],
+  ["a lifetime from its change", "expires modified -1d; proxy_hide_header Expires;"],
+  ["a lifetime beside it", "expires max; add_header Cache-Control public;"],
+].map(([name, conf]) => ({
+  name: `a file with ${name}`,
+  files: { "a.txt": "hello\n" },
+  conf: `root %dir%/%id%; location / { ${conf} }`,
+  request: get("/a.txt"),
+}));
+
 export const addedHeaders: Subject = {
   subject: "added-headers",
   cases: [
+    ...ofFiles,
     ...ofStatuses,
     ...ofReplies,
     ...ofLevels,

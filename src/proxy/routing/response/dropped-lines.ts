@@ -37,9 +37,18 @@ export class DroppedLines {
   of(kinds: number): FieldSet {
     const made = this.#sets[kinds];
     if (made !== undefined) return made;
-    const names = namesOf.flatMap(([kind, those]) => ((kinds & kind) === 0 ? [] : those));
-    const set = new FieldSet([...this.#hidden, ...names]);
+    const set = new FieldSet([...this.#hidden, ...namesIn(kinds)]);
     this.#sets[kinds] = set;
     return set;
   }
+}
+
+function namesIn(kinds: number): string[] {
+  return namesOf.flatMap(([kind, names]) => ((kinds & kind) === 0 ? [] : names));
+}
+
+/** Header lines of the proxy's own without those of some kinds. */
+export function withoutKinds(lines: string, kinds: number): string {
+  if (kinds === 0) return lines;
+  return lines.replace(new RegExp(`^(?:${namesIn(kinds).join("|")}):.*\\r\\n`, "gim"), "");
 }

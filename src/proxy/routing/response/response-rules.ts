@@ -10,7 +10,7 @@ import { AddedHeaders } from "./added-headers.ts";
 import { Charset } from "./charset.ts";
 import { ClientRate } from "./client-rate.ts";
 import { Cookies } from "./cookies.ts";
-import { DroppedLines, dropped } from "./dropped-lines.ts";
+import { DroppedLines, dropped, withoutKinds } from "./dropped-lines.ts";
 import { Expires } from "./expires.ts";
 import { dateLine, serverLine } from "./own-lines.ts";
 import { Redirects } from "./redirects.ts";
@@ -86,8 +86,10 @@ export class ResponseRules {
   /** Those of a reply of the proxy's own. @param lines so far, each with its CRLF */
   linesOfReply(context: RequestContext, status: number, lines: string): string {
     const typed = this.#charset?.inLines(context, lines) ?? lines;
-    const expires = this.#expires?.lines(context, status, undefined) ?? "";
-    return this.#withAdded(context, status, typed + expires);
+    const [, changed] = (this.#expires && /^Last-Modified: (.*)\r$/im.exec(lines)) ?? [];
+    const expires = this.#expires?.lines(context, status, changed) ?? "";
+    const kinds = (this.#added?.replaces(status) ?? 0) | (expires === "" ? 0 : dropped.caching);
+    return this.#withAdded(context, status, withoutKinds(typed, kinds) + expires);
   }
 
   #withAdded(context: RequestContext, status: number, lines: string): string {
