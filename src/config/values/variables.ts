@@ -26,6 +26,7 @@ export const variableNames = [
   "http_",
   "https",
   "is_args",
+  "limit_rate",
   "msec",
   "nginx_version",
   "pid",
@@ -121,4 +122,4 @@ export function isReservedVariable(name: string): boolean {
 }
 
 /** Built-in variables that steps can set: they change what they name. */
-export const settableVariables: readonly string[] = ["args"];
+export const settableVariables: readonly string[] = ["args", "limit_rate"];

@@ -92,6 +92,8 @@ export class RequestContext {
   rewritten = false;
   /** The `@name` of the route that a condition among the steps has chosen; "" = none, so far. */
   nextRoute = "";
+  /** How fast the client gets the response, in bytes per second, where a step says so (`$limit_rate`); 0 = no limit. */
+  rateOfStep: number | undefined;
   /** How often it was routed anew for a file. */
   redirects = 0;
   /** Undefined = its route has no files. */

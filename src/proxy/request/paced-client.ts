@@ -8,7 +8,7 @@ import type { Clock } from "../../transport/clock.ts";
 import type { Deadlines, Expirable } from "../../transport/deadlines.ts";
 import type { Outcome } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
-import type { ClientRate } from "../routing/response/client-rate.ts";
+import { ClientRate } from "../routing/response/client-rate.ts";
 import type { Route } from "../routing/route.ts";
 import type { RequestClient } from "./request-services.ts";
 
@@ -40,7 +40,8 @@ export class PacedClient implements RequestClient, Expirable {
 
   /** Undefined = the rate has no limit. */
   static of(client: RequestClient, route: Route | undefined, request: PacedRequest) {
-    const rate = route?.responses.rate;
+    const isSet = request.context.rateOfStep !== undefined;
+    const rate = route?.responses.rate ?? (isSet ? ClientRate.ofStep : undefined);
     return rate && new PacedClient(client, rate, request);
   }
 

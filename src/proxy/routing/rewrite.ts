@@ -1,4 +1,5 @@
 /** The steps that run before a request is forwarded, in order: nginx's rewrite phase. */
+import { parseSize } from "../../config/nginx/reading/units.ts";
 import type { ConditionConfig, StepConfig } from "../../config/schema/schema.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { compileCondition } from "./conditions.ts";
@@ -60,13 +61,31 @@ function inOrder(configs: readonly StepConfig[], scope: VariableScope): Step {
   };
 }
 
+type Setter = (context: RequestContext, value: string) => void;
+
+/** Built-in variables that can be set: the query that engines get, and how fast clients get responses. */
+const setters: ReadonlyMap<string, Setter> = new Map<string, Setter>([
+  [
+    "args",
+    (context, value) => {
+      context.args = value;
+    },
+  ],
+  [
+    "limit_rate",
+    (context, value) => {
+      context.rateOfStep = parseSize(value) ?? context.rateOfStep;
+    },
+  ],
+]);
+
 function compileStep(config: StepConfig, scope: VariableScope): Step {
   if ("set" in config) {
     const value = scope.compile(config.set.value);
-    // The one built-in variable that can be set: it is the query that engines get.
-    if (config.set.name.toLowerCase() === "args") {
+    const setter = setters.get(config.set.name.toLowerCase());
+    if (setter !== undefined) {
       return (context) => {
-        context.args = value(context);
+        setter(context, value(context));
         return "next";
       };
     }

@@ -161,6 +161,7 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   document_uri: (context) => context.path,
   host,
   hostname: () => machine,
+  limit_rate: (context) => String(context.rateOfStep ?? 0),
   is_args: (context) => (context.args === "" ? "" : "?"),
   msec: (context) => seconds(wallMs(context)),
   nginx_version: () => "",

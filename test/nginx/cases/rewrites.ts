@@ -45,6 +45,18 @@ export const rewrites: Subject = {
       "/args/a%20b?f=g",
       "/args/",
     ),
+    told(
+      "a rate that a step sets",
+      `location /set { set $limit_rate $arg_l; return 200 "$limit_rate"; }
+      location /own { limit_rate 1k; return 200 "$limit_rate"; }
+      location /over { limit_rate 1k; set $limit_rate $arg_l; return 200 "$limit_rate"; }`,
+      "/set?l=40k",
+      "/set?l=x",
+      "/set",
+      "/own",
+      "/over?l=2k",
+      "/over?l=x",
+    ),
     {
       name: "a map's captures end with its value",
       http: 'map $arg_a $%id%m { "~x(.)" $1; default none; }',

@@ -9,7 +9,6 @@ import { DirectiveError, type Report } from "../syntax/report.ts";
 const foreignVariables: ReadonlyMap<string, string> = new Map([
   ["gzip_ratio", ""],
   ["https", ""],
-  ["limit_rate", ""],
   ["proxy_protocol_addr", ""],
   ["proxy_protocol_port", ""],
   ["realip_remote_addr", "remote_addr"],

@@ -5,26 +5,30 @@ import type { RequestContext } from "../../context/request-context.ts";
 import type { Render } from "../render.ts";
 import type { VariableScope } from "../template.ts";
 
+const none: Render = () => "0";
+
 export class ClientRate {
   readonly #rate: Render;
   readonly #after: Render;
 
-  private constructor(
-    { bytesPerSecond, afterBytes }: NonNullable<RouteConfig["clientRate"]>,
-    scope: VariableScope,
-  ) {
-    this.#rate = scope.compile(String(bytesPerSecond));
-    this.#after = scope.compile(String(afterBytes));
+  private constructor(rate: Render, after: Render) {
+    this.#rate = rate;
+    this.#after = after;
   }
 
   /** Undefined = as fast as they read. */
   static of(config: RouteConfig["clientRate"], scope: VariableScope): ClientRate | undefined {
-    return config && new ClientRate(config, scope);
+    if (config === undefined) return undefined;
+    const { bytesPerSecond, afterBytes } = config;
+    return new ClientRate(scope.compile(String(bytesPerSecond)), scope.compile(String(afterBytes)));
   }
+
+  /** Of a route without one, where a step has set `$limit_rate`. */
+  static readonly ofStep: ClientRate = new ClientRate(none, none);
 
   /** 0 = no limit. */
   bytesPerSecond(context: RequestContext): number {
-    return parseSize(this.#rate(context)) ?? 0;
+    return context.rateOfStep ?? parseSize(this.#rate(context)) ?? 0;
   }
 
   /** What goes out without a limit first. */
