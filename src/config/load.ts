@@ -20,7 +20,7 @@ import type { OperatorListener, SecretSource } from "./schema/operators.ts";
 import type { Config, ConfigInput } from "./schema/schema.ts";
 import type { AuthConfig } from "./schema/tenants.ts";
 import { tracingFromEnvironment } from "./tracing-env.ts";
-import { fullPoolTls, fullServerTls } from "./values/tls-paths.ts";
+import { fullOperatorTls, fullPoolTls, fullServerTls } from "./values/tls-paths.ts";
 import { type Locate, parseYaml } from "./yaml/read-yaml.ts";
 
 export interface FileSource {
@@ -177,12 +177,16 @@ function withFullSources(pools: Config["pools"], full: FullPath): Config["pools"
   return Object.fromEntries(entries);
 }
 
-function withFullToken<Listener extends Pick<OperatorListener, "token">>(
+function withFullToken<Listener extends Pick<OperatorListener, "token" | "tls">>(
   listener: Listener,
   full: FullPath,
 ): Listener {
-  const { token } = listener;
-  return token ? { ...listener, token: fullSecret(token, full) } : listener;
+  const { token, tls } = listener;
+  return {
+    ...listener,
+    ...(token && { token: fullSecret(token, full) }),
+    ...(tls && { tls: fullOperatorTls(tls, full) }),
+  };
 }
 
 function withFullKeys(auth: AuthConfig, full: FullPath): AuthConfig {

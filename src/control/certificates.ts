@@ -1,10 +1,16 @@
 /** Reads the files of TLS: certificates, keys, issuers. What is wrong with one is said with its name and the reason. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import type { SecureContext } from "node:tls";
 import type { ConfigPath } from "../config/problems/fault.ts";
 import { describeOpenError } from "../config/problems/system-error.ts";
 import type { Config, PoolConfig } from "../config/schema/schema.ts";
-import type { CertificateConfig, PoolTlsConfig, ServerTlsConfig } from "../config/schema/tls.ts";
+import type {
+  CertificateConfig,
+  OperatorTlsConfig,
+  PoolTlsConfig,
+  ServerTlsConfig,
+} from "../config/schema/tls.ts";
 import { systemClock } from "../transport/clock.ts";
 import {
   type CertificatePair,
@@ -12,6 +18,7 @@ import {
   clientContext,
   ServerContext,
   type ServerTlsSettings,
+  tlsLibrary,
 } from "../transport/tls/context.ts";
 import type { TlsSettings } from "../transport/tls/settings.ts";
 import { certificateFileBytesMax } from "./limits.ts";
@@ -207,6 +214,12 @@ function readBytes(file: string, what: string): Buffer {
     const why = describeOpenError(file, error as NodeJS.ErrnoException);
     throw fail(`cannot load ${what} "${file}": ${why}`);
   }
+}
+
+/** Of a listener for operators. Throws `ServeError`. */
+export function operatorContext({ certificate, passphraseFile }: OperatorTlsConfig): SecureContext {
+  const { certificate: cert, key } = readPair(certificate, passphraseFile);
+  return tlsLibrary().createSecureContext({ cert, key, minVersion: "TLSv1.2" });
 }
 
 /** Certificates that are used and not valid at this time: they are served nevertheless, as by nginx. */

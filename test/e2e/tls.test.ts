@@ -206,4 +206,35 @@ describe.each(bunAndOneNode("tls"))("on %s", (runtime) => {
     command.signal("SIGTERM");
     await command.exited;
   });
+
+  test("operators are served over TLS, and their commands verify whom they ask", async () => {
+    use(first);
+    const [adminPort] = (await freePorts(1)) as [number];
+    const { certificate, key } = authority.issue("localhost", { names: ["127.0.0.1"] });
+    const yaml = write(
+      {
+        prefill: { engines: [{ url: "127.0.0.1:9" }] },
+        decode: { engines: [{ url: "127.0.0.1:9" }] },
+      },
+      { admin: { port: adminPort, tls: { certificate: { file: certificate, keyFile: key } } } },
+    );
+    const command = stack.start("-c", yaml);
+    await command.saysError(/listening on/);
+    expect(command.stderr).toContain(
+      `the admin pages are at https://127.0.0.1:${adminPort}/admin/`,
+    );
+    const status = (...words: readonly string[]) => stack.run("status", ...words);
+    const { certificate: issuer } = authority.files;
+    expect(status("-c", yaml, "--ca", issuer)).toMatchObject({ code: 0 });
+    const address = ["--admin", `https://127.0.0.1:${adminPort}`];
+    expect(status(...address, "--ca", issuer)).toMatchObject({ code: 0 });
+    expect(status(...address, "--insecure")).toMatchObject({ code: 0 });
+    expect(status(...address)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/its certificate is not trusted: (unable to|self-signed)/),
+    });
+    expect(status("--admin", String(adminPort)).code).toBe(1);
+    command.signal("SIGTERM");
+    await command.exited;
+  });
 });

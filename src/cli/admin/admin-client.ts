@@ -1,6 +1,9 @@
 /** Asks the admin listener of a running proxy, and says in plain words what is wrong where it cannot. */
+import { isFailure, requestOnce } from "../../control/polling/request-once.ts";
+import { addressOf } from "../../pool/address.ts";
+import type { ClientTlsSettings } from "../../transport/tls/context.ts";
 import { AdminFailure } from "./admin-failure.ts";
-import { type AdminPlace, tokenVariable } from "./find-admin.ts";
+import { type AdminPlace, type AdminTrust, tokenVariable } from "./find-admin.ts";
 
 export interface AdminResponse {
   readonly status: number;
@@ -13,9 +16,11 @@ export class AdminClient {
   readonly origin: string;
   readonly #token: string | undefined;
   readonly #timeoutMs: number;
+  readonly #trust: AdminTrust;
 
-  constructor({ origin, token }: AdminPlace, timeoutMs: number) {
+  constructor({ origin, token, trust }: AdminPlace, timeoutMs: number) {
     this.origin = origin;
+    this.#trust = trust;
     this.#token = token;
     this.#timeoutMs = timeoutMs;
   }
@@ -23,21 +28,31 @@ export class AdminClient {
   /** Throws `AdminFailure` if no response comes. */
   async ask(method: string, path: string, body?: object): Promise<AdminResponse> {
     const headers = this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
-    try {
-      const signal = AbortSignal.timeout(this.#timeoutMs);
-      const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-      const response = await fetch(`${this.origin}${path}`, { method, headers, signal, ...sent });
-      const text = await response.text();
-      return { status: response.status, text, body: parsed(text) };
-    } catch (error) {
-      const { message, cause, code } = error as Error & { cause?: Error; code?: string };
-      const codes = [code, (cause as { code?: string } | undefined)?.code];
-      const known = codes.map((one) => whyByCode[one ?? ""]).find((one) => one !== undefined);
-      const why = known ?? (cause?.message || message);
+    const { hostname, port, protocol } = new URL(this.origin);
+    const isTls = protocol === "https:";
+    const response = await requestOnce(
+      addressOf({
+        host: hostname.replace(/^\[|\]$/g, ""),
+        port: Number(port || (isTls ? 443 : 80)),
+        isTls,
+      }),
+      {
+        method,
+        path,
+        headers,
+        body: body === undefined ? undefined : Buffer.from(JSON.stringify(body)),
+        timeoutMs: this.#timeoutMs,
+        bytesMax: adminResponseBytesMax,
+        tls: isTls ? tlsOf(this.#trust) : undefined,
+      },
+    );
+    if (isFailure(response)) {
       throw new AdminFailure(
-        `no answer of ${this.origin}: ${why}; does the proxy run, with this admin listener?`,
+        `no answer of ${this.origin}: ${response.why}; does the proxy run, with this admin listener?`,
       );
     }
+    const text = response.body.toString("utf8");
+    return { status: response.status, text, body: parsed(text) };
   }
 
   /** The body of a good response; throws `AdminFailure` for any other. @param allowed other statuses that are good */
@@ -67,12 +82,21 @@ export class AdminClient {
   }
 }
 
-/** Runtimes have words of their own for these. */
-const whyByCode: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "it closed the connection",
-  UND_ERR_SOCKET: "it closed the connection",
-};
+function tlsOf({ issuers, name, verifies }: AdminTrust): ClientTlsSettings {
+  return {
+    protocols: ["TLSv1.2", "TLSv1.3"],
+    ...(issuers && { issuers }),
+    revoked: [],
+    verifies,
+    depthMax: 100,
+    keepsSessions: false,
+    ...(name !== undefined && { name }),
+    sendsName: true,
+  };
+}
+
+/** Of a page: the largest are lists of all engines. */
+const adminResponseBytesMax = 268_435_456;
 
 function parsed(text: string): object {
   try {

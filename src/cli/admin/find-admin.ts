@@ -1,4 +1,5 @@
 /** Where the admin listener of a running proxy is, and its token: from flags, the environment or the configuration. */
+import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { Command } from "commander";
@@ -14,12 +15,25 @@ export interface AdminSwitches {
   readonly config?: string;
   readonly tokenFile?: string;
   readonly tokenEnv: string;
+  /** File with the issuer of the listener's certificate. */
+  readonly ca?: string;
+  readonly insecure?: boolean;
 }
 
 export interface AdminPlace {
   /** Such as `http://127.0.0.1:9901`. */
   readonly origin: string;
   readonly token: string | undefined;
+  /** Whom to trust, where the origin is `https:`. */
+  readonly trust: AdminTrust;
+}
+
+export interface AdminTrust {
+  /** PEM; undefined = those that the runtime trusts. */
+  readonly issuers?: readonly string[];
+  /** That the certificate must be for, if it is not the host. */
+  readonly name?: string;
+  readonly verifies: boolean;
 }
 
 const addressVariable = "GLOBAL_PROXY_ADMIN";
@@ -33,6 +47,8 @@ export function addAdminOptions(command: Command): Command {
       `the admin listener: PORT, HOST:PORT or a URL (default: ${addressVariable}, or what -c says)`,
     )
     .option("-c, --config <file>", "the proxy's configuration, which says where that is")
+    .option("--ca <file>", "PEM of the issuer of its certificate, if it speaks HTTPS")
+    .option("--insecure", "do not verify that certificate")
     .option("--token-file <file>", "file with the token of the admin listener")
     .option("--token-env <name>", "environment variable with that token", tokenVariable);
 }
@@ -41,7 +57,9 @@ export function addAdminOptions(command: Command): Command {
 export async function findAdmin(switches: AdminSwitches): Promise<AdminPlace> {
   const given =
     switches.admin ?? (switches.config === undefined ? process.env[addressVariable] : undefined);
-  if (given) return { origin: originOf(given), token: givenToken(switches) };
+  if (given) {
+    return { origin: originOf(given), token: givenToken(switches), trust: givenTrust(switches) };
+  }
   const file = switches.config ?? (existsSync(defaultFile) ? defaultFile : undefined);
   if (file === undefined) {
     throw new AdminFailure(
@@ -55,8 +73,25 @@ export async function findAdmin(switches: AdminSwitches): Promise<AdminPlace> {
       ? "::1"
       : "127.0.0.1"
     : host;
-  const origin = `http://${isIP(reached) === 6 ? `[${reached}]` : reached}:${port}`;
-  return { origin, token: givenToken(switches) ?? configuredToken(listener) };
+  const scheme = listener.tls === undefined ? "http" : "https";
+  const origin = `${scheme}://${isIP(reached) === 6 ? `[${reached}]` : reached}:${port}`;
+  const token = givenToken(switches) ?? configuredToken(listener);
+  return { origin, token, trust: configuredTrust(switches, listener) };
+}
+
+function givenTrust({ ca, insecure }: AdminSwitches): AdminTrust {
+  return { verifies: insecure !== true, ...(ca !== undefined && { issuers: [readToken(ca)] }) };
+}
+
+/** The configuration says which certificate it is: one that signs itself is trusted, under its own name. */
+function configuredTrust(switches: AdminSwitches, { tls }: OperatorListener): AdminTrust {
+  const given = givenTrust(switches);
+  if (tls === undefined) return given;
+  const pem = readToken(tls.certificate.file);
+  const { subject, issuer, subjectAltName = "" } = new X509Certificate(pem);
+  const name = /(?:DNS|IP Address):([^,]+)/.exec(subjectAltName)?.[1];
+  const isOwn = subject === issuer && switches.ca === undefined;
+  return { ...given, ...(isOwn && { issuers: [pem] }), ...(name !== undefined && { name }) };
 }
 
 async function listenerOf(file: string): Promise<OperatorListener> {

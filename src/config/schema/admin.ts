@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { withDetails } from "./describe.ts";
 import { operatorHost, operatorHosts, operatorPort, operatorToken } from "./operators.ts";
+import { operatorTlsSchema } from "./tls.ts";
 
 export const adminSchema = z
   .strictObject({
@@ -9,6 +10,7 @@ export const adminSchema = z
     port: operatorPort,
     token: operatorToken("Without one the listener only reads, and only on loopback."),
     hosts: operatorHosts,
+    tls: operatorTlsSchema,
     explainedRequestsMax: z
       .int()
       .min(0)

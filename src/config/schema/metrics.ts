@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { withDetails } from "./describe.ts";
 import { operatorHost, operatorHosts, operatorPort, operatorToken } from "./operators.ts";
+import { operatorTlsSchema } from "./tls.ts";
 
 export const metricsSchema = z
   .strictObject({
@@ -26,6 +27,7 @@ export const metricsSchema = z
       ),
     token: operatorToken("Without one the listener is only on loopback."),
     hosts: operatorHosts,
+    tls: operatorTlsSchema,
     modelsMax: z
       .int()
       .min(0)

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { parseHostAndPort } from "../values/engine-url.ts";
 import { withDetails } from "./describe.ts";
+import type { OperatorTlsConfig } from "./tls.ts";
 import { text } from "./values.ts";
 
 /** @param learns what whoever may read there gets to know */
@@ -51,6 +52,7 @@ export interface OperatorListener {
   readonly port: number;
   readonly token?: SecretSource | undefined;
   readonly hosts: readonly string[];
+  readonly tls?: OperatorTlsConfig | undefined;
 }
 
 /** `PORT` of loopback, or `HOST:PORT`. */

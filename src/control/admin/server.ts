@@ -4,11 +4,15 @@ import {
   type AddressInfo,
   createServer as createListener,
   type Server as Listener,
+  type Socket,
 } from "node:net";
+import type { SecureContext } from "node:tls";
 import { describeSystemError } from "../../config/problems/system-error.ts";
 import type { OperatorListener } from "../../config/schema/operators.ts";
 import type { BoundAddress } from "../../proxy/worker/messages.ts";
 import { descriptorOf } from "../../transport/descriptor.ts";
+import { tlsLibrary } from "../../transport/tls/context.ts";
+import { operatorContext } from "../certificates.ts";
 import {
   adminBodyBytesMax,
   adminCloseDelayMs,
@@ -68,6 +72,9 @@ export class AdminServer {
   #next: BoundServer | undefined;
   #nextAccess: AdminAccess | undefined;
   #access: AdminAccess | undefined;
+  /** By which new connections are encrypted; undefined = they are not. */
+  #context: SecureContext | undefined;
+  #nextContext: SecureContext | undefined;
 
   #inherited: AdminSocket | undefined;
 
@@ -101,6 +108,7 @@ export class AdminServer {
     this.#closeOne(this.#next);
     this.#next = undefined;
     this.#nextAccess = config && readAccess(config, this.#name);
+    this.#nextContext = config?.tls && operatorContext(config.tls);
     if (config === undefined || adminKey(config) === this.#listening?.key) return;
     this.#next = await this.#listen(config);
   }
@@ -108,6 +116,7 @@ export class AdminServer {
   /** Applies a configuration that was opened: closes the address before. */
   use(config: OperatorListener | undefined): void {
     this.#access = this.#nextAccess;
+    this.#context = this.#nextContext;
     if (config !== undefined && adminKey(config) === this.#listening?.key) return;
     // A reload that is asked for here is responded to before its connection ends.
     this.#closeOne(this.#listening, adminCloseDelayMs);
@@ -151,7 +160,8 @@ export class AdminServer {
       sendTimeoutMs: adminSendTimeoutMs,
       pipelinedMax: adminPipelinedMax,
     });
-    const listener = createListener({ noDelay: true }, (socket) => {
+    const listener = createListener({ noDelay: true }, (raw) => {
+      const socket = this.#encrypted(raw);
       if (connections.add(socket)) http.emit("connection", socket);
     });
     const inherited = this.#inherited?.key === key ? this.#inherited : undefined;
@@ -172,8 +182,19 @@ export class AdminServer {
     http.on("error", () => {});
     const bound = listener.address() as AddressInfo;
     const { are, page } = subjects[this.#name];
-    this.#log(`${are} at http://${host}:${bound.port}${page}`);
+    const scheme = config.tls === undefined ? "http" : "https";
+    this.#log(`${are} at ${scheme}://${host}:${bound.port}${page}`);
     return { http, listener, key };
+  }
+
+  #encrypted(raw: Socket): Socket {
+    const secureContext = this.#context ?? this.#nextContext;
+    if (secureContext === undefined) return raw;
+    const socket = new (tlsLibrary().TLSSocket)(raw, { isServer: true, secureContext });
+    // A handshake that fails ends its connection alone.
+    raw.on("error", () => {});
+    socket.on("error", () => socket.destroy());
+    return socket;
   }
 
   async #serve(

@@ -10,7 +10,7 @@ import type { Config } from "../../config/schema/schema.ts";
 import { logFileProblem } from "../../observe/log-file.ts";
 import { readAccess } from "../admin/access.ts";
 import { listenerOf } from "../admin/listeners.ts";
-import { certificateWarnings } from "../certificates.ts";
+import { certificateWarnings, operatorContext } from "../certificates.ts";
 import { ServeError } from "../serve-error.ts";
 import { type CredentialReader, credentialReaders, noKeysWarning } from "./credentials.ts";
 
@@ -83,6 +83,12 @@ function tokenReaders(config: Config): readonly CredentialReader[] {
     const listener = listenerOf(config, name);
     return listener === undefined
       ? []
-      : [{ path: [name, "token"], read: () => void readAccess(listener, name) }];
+      : [
+          { path: [name, "token"], read: () => void readAccess(listener, name) },
+          {
+            path: [name, "tls"],
+            read: () => void (listener.tls && operatorContext(listener.tls)),
+          },
+        ];
   });
 }

@@ -47,15 +47,16 @@ export const pid = honoured("pid", ["main"], text, "`pidFile`");
 export const admin = honoured(
   "pd_admin",
   ["main"],
-  reading(1, 2, (args, scope) => operatorListener(args, scope)),
-  "`admin`, as `[HOST:]PORT [token_file=FILE | token_env=NAME]` (`docs/admin.md`)",
+  reading(1, 4, (args, scope) => operatorListener(args, scope)),
+  "`admin`, as `[HOST:]PORT [token_file=FILE | token_env=NAME] " +
+    "[tls_certificate=FILE tls_certificate_key=FILE]` (`docs/admin.md`)",
   { byDefault: "none" },
 );
 
 export const metrics = honoured(
   "pd_metrics",
   ["main"],
-  reading(1, 2, (args, scope): ConfigInput["metrics"] =>
+  reading(1, 4, (args, scope): ConfigInput["metrics"] =>
     args[0]!.text === "off" && args.length === 1
       ? { enabled: false }
       : operatorListener(args, scope),
@@ -73,15 +74,36 @@ export const metricsVllmNames = honoured(
 );
 
 /** An address for operators, and where its token is. */
-function operatorListener([word, parameter]: readonly Word[], scope: Scope) {
+function operatorListener([word, ...parameters]: readonly Word[], scope: Scope) {
   const address = parseOperatorAddress(word!.text);
   if ("problem" in address) {
     return scope.fail(`invalid address "${word!.text}": ${address.problem}`, word);
   }
-  if (parameter === undefined) return address;
-  const [, kind, where = ""] = /^token_(file|env)=(.+)$/.exec(parameter.text) ?? [];
-  if (kind === undefined) return scope.fail(`invalid parameter "${parameter.text}"`, parameter);
-  return { ...address, token: kind === "file" ? { file: where } : { env: where } };
+  const given = new Map<string, string>();
+  for (const one of parameters) {
+    const [, name, where = ""] =
+      /^(token_file|token_env|tls_certificate|tls_certificate_key)=(.+)$/.exec(one.text) ?? [];
+    if (name === undefined || given.has(name)) {
+      return scope.fail(`invalid parameter "${one.text}"`, one);
+    }
+    given.set(name, where);
+  }
+  const [file, env] = [given.get("token_file"), given.get("token_env")];
+  const certificate = given.get("tls_certificate");
+  const key = given.get("tls_certificate_key");
+  if ((certificate === undefined) !== (key === undefined)) {
+    scope.fail('"tls_certificate" and "tls_certificate_key" go together', word);
+  }
+  return {
+    ...address,
+    ...(file !== undefined ? { token: { file } } : env !== undefined && { token: { env } }),
+    ...(certificate !== undefined &&
+      key !== undefined && {
+        tls: {
+          certificate: { file: scope.configPath(certificate), keyFile: scope.configPath(key) },
+        },
+      }),
+  };
 }
 
 export const workerShutdownTimeout = honoured(
