@@ -88,6 +88,11 @@ const ofValues: WireCase[] = [
     "what the engine has said",
     'add_header A "$upstream_status $upstream_http_x_engine $sent_http_x_engine $sent_http_content_type";',
   ],
+  [
+    "what is added before",
+    'add_header A a; add_header B "$sent_http_a b"; add_header C "$sent_http_d"; add_header D d;',
+  ],
+  ["what is there several times", "add_header A a; add_header A b; add_header B $sent_http_a;"],
   ["what the client has said", 'add_header A "$arg_a $http_a $cookie_b $uri $request_uri";'],
 ].map(([name, conf]) => ({
   name: name!,

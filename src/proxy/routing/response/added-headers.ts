@@ -63,12 +63,25 @@ export class AddedHeaders {
     const isUsual = isUsualStatus(status);
     let lines = "";
     for (const header of this.#headers) {
-      if (!(isUsual || header.onErrors)) continue;
-      const value = header.value(context);
-      if (value === "" || this.#isReplacedLater(header, isUsual)) continue;
-      lines += `${header.name}: ${singleLine(value)}\r\n`;
+      if (isUsual || header.onErrors) lines += this.#line(context, header, isUsual);
     }
     return lines;
+  }
+
+  /** The same behind a head, which values may look at, with what is added before them. */
+  behind(context: RequestContext, status: number, head: string): string {
+    const isUsual = isUsualStatus(status);
+    context.sentHead = head;
+    for (const header of this.#headers) {
+      if (isUsual || header.onErrors) context.sentHead += this.#line(context, header, isUsual);
+    }
+    return context.sentHead;
+  }
+
+  #line(context: RequestContext, header: AddedHeader, isUsual: boolean): string {
+    const value = header.value(context);
+    const isLine = value !== "" && !this.#isReplacedLater(header, isUsual);
+    return isLine ? `${header.name}: ${singleLine(value)}\r\n` : "";
   }
 
   /** Of several of a name that a response has once, the last one counts. */

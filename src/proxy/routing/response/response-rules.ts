@@ -93,9 +93,6 @@ export class ResponseRules {
   }
 
   #withAdded(context: RequestContext, status: number, lines: string): string {
-    if (this.#added === undefined) return lines;
-    // What `$sent_http_…` of an added line looks at.
-    context.sentHead = lines;
-    return lines + this.#added.lines(context, status);
+    return this.#added?.behind(context, status, lines) ?? lines;
   }
 }
