@@ -108,7 +108,6 @@ export class RequestHandler implements ExchangeRequest {
     else this.#reply = new MainPage(this, route.page, route.config.readTimeoutMs);
   }
 
-  /** A file has led to it. */
   reroute(routed: Routed): void {
     this.#route(routed);
     this.#begin();
@@ -184,8 +183,10 @@ export class RequestHandler implements ExchangeRequest {
     const endpoint = route.byEndpoint ? endpointOf(route.enginePath(context)) : undefined;
     const generating = endpoint && isGenerating(endpoint) ? endpoint : undefined;
     this.endpoint = endpoint;
-    const asksAll = endpoint?.servedBy === "all-engines" && context.head.method === "GET";
-    if (asksAll) return this.#listModels(route);
+    if (endpoint?.servedBy === "all-engines" && context.head.method === "GET") {
+      this.#listModels(route);
+      return;
+    }
     const prefills = isPost && route.prefills && (!route.byEndpoint || generating !== undefined);
     const encodes = route.encodes && isPost && context.path.endsWith("/chat/completions");
     const stores = isPost && generating?.storage !== undefined;
@@ -239,7 +240,6 @@ export class RequestHandler implements ExchangeRequest {
     this.#exchange.start();
   }
 
-  /** The configuration replies. */
   returns(reply: ReturnedReply): void {
     const outcome = returnedOutcome(reply);
     if (outcome === outcomes.closed) this.ended(outcome);

@@ -22,7 +22,7 @@ export const rejectedDirectives: readonly Directive[] = [
   rejected("real_ip_recursive"),
   rejected("mirror", "", ["off"]),
   rejected("mirror_request_body"),
-  rejected("stub_status"),
+  rejected("stub_status", "use pd_metrics (docs/metrics.md)"),
   rejected("valid_referers"),
   rejected("autoindex", "there are no listings of folders", ["off"]),
   rejected("random_index", "there are no listings of folders", ["off"]),
