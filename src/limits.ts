@@ -290,3 +290,6 @@ export const verifiedTokenMsMax = 300_000;
 export const issuerAskedAgainMs = 30_000;
 /** Clocks of those who sign tokens may differ by so much. */
 export const tokenClockSkewSeconds = 30;
+
+/** Bytes of a body that `$request_body` shows: as many as nginx keeps in memory. A larger one is not shown. */
+export const requestBodyVariableBytesMax = 16_384;

@@ -40,6 +40,7 @@ export const variableNames = [
   "remote_port",
   "remote_user",
   "request",
+  "request_body",
   "request_completion",
   "request_filename",
   "request_id",

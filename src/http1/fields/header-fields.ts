@@ -149,8 +149,8 @@ export class HeaderFields {
     return this.has(id) ? this.first[id]! : -1;
   }
 
-  /** Value of a field by its lower-case name; the values of several lines joined with ", ". */
-  get(lowerName: string): string | undefined {
+  /** Value of a field by its lower-case name; the values of several lines joined. */
+  get(lowerName: string, separator = ", "): string | undefined {
     const id = fieldIdOf(lowerName);
     if (id !== 0 && !this.repeats(id)) {
       return this.has(id) ? this.value(this.first[id]!) : undefined;
@@ -158,7 +158,7 @@ export class HeaderFields {
     let joined: string | undefined;
     for (let i = 0; i < this.count; i++) {
       if (this.id(i) !== id || (id === 0 && !this.isNamed(i, lowerName))) continue;
-      joined = joined === undefined ? this.value(i) : `${joined}, ${this.value(i)}`;
+      joined = joined === undefined ? this.value(i) : joined + separator + this.value(i);
     }
     return joined;
   }

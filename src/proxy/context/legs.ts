@@ -30,7 +30,28 @@ export interface LegRecord {
   endMs: number;
   status: number;
   bytesReceived: number;
+  /** Of the response's head among them. */
+  headBytes: number;
   bytesSent: number;
   /** Of its span, which the engine knows; undefined = it is not traced. */
   spanId?: string;
+}
+
+/** Of a try that begins. @param isConnected over a pooled connection */
+export function newLegRecord(
+  address: string,
+  sentMs: number,
+  promptTokens: number,
+  isConnected: boolean,
+): LegRecord {
+  const connectedMs = isConnected ? sentMs : -1;
+  const nothingYet = {
+    headMs: -1,
+    endMs: -1,
+    status: 0,
+    bytesReceived: 0,
+    headBytes: 0,
+    bytesSent: 0,
+  };
+  return { address, sentMs, promptTokens, connectedMs, ...nothingYet };
 }

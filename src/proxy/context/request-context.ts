@@ -104,7 +104,6 @@ export class RequestContext {
   /** Where it was first routed to, as the configuration matches it; "" = nowhere. */
   route = "";
   proxyHost = "";
-  proxyPort = "";
   /** As in `X-Request-Id`; "" = the proxy gives none. */
   requestId = "";
   /** nginx's `$request_id`, once it was asked for. */

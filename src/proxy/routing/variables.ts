@@ -1,10 +1,12 @@
 /** The built-in variables: name → value of a request. Names are listed in `config/values/variables.ts`. */
 import { hostname } from "node:os";
 import type { VariableName } from "../../config/values/variables.ts";
+import { requestBodyVariableBytesMax } from "../../limits.ts";
 import type { LegRecord } from "../context/legs.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { parseTraceParent } from "../context/trace-context.ts";
+import { binaryAddress } from "./binary-address.ts";
 import { bodyMember } from "./body-member.ts";
 import type { Render } from "./render.ts";
 import { tlsValues } from "./tls-variables.ts";
@@ -109,6 +111,11 @@ function startNs(context: RequestContext): string {
   return context.startNs;
 }
 
+/** nginx has the port of `proxy_pass`, which an upstream has not. */
+function proxyPort({ proxyHost }: RequestContext): string {
+  return proxyHost === "" ? "" : (/:(\d+)$/.exec(proxyHost)?.[1] ?? "80");
+}
+
 /** The client's; without one, a new trace begins with this request, which asks its engines to sample it. */
 function traceParent(context: RequestContext): string {
   const { trace } = context;
@@ -139,9 +146,10 @@ const families: Record<Extract<VariableName, `${string}_`>, Family> = {
   body_: bodyMember,
   cookie_: (context, name) => {
     const pattern = new RegExp(`(?:^|[;,]) *${name} *= *([^;]*)`, "i");
-    return pattern.exec(context.head.fields.get("cookie") ?? "")?.[1] ?? "";
+    return pattern.exec(context.head.fields.get("cookie", "; ") ?? "")?.[1] ?? "";
   },
-  http_: (context, name) => context.head.fields.get(name.replaceAll("_", "-")) ?? "",
+  http_: (context, name) =>
+    context.head.fields.get(name.replaceAll("_", "-"), name === "cookie" ? "; " : ", ") ?? "",
   sent_http_: (context, name) => headValue(context.sentHead, name),
   upstream_http_: (context, name) => headValue(context.engineHead, name),
 };
@@ -149,7 +157,7 @@ const families: Record<Extract<VariableName, `${string}_`>, Family> = {
 const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   args: (context) => context.args,
   auth_tenant: (context) => context.tenant?.name ?? "",
-  binary_remote_addr: (context) => context.connection.remoteAddress,
+  binary_remote_addr: (context) => binaryAddress(plainAddress(context.connection.remoteAddress)),
   body_bytes_sent: (context) => String(context.bodyBytesSent),
   bytes_sent: (context) => String(context.bytesSent),
   connection: (context) => String(context.connection.serial),
@@ -164,18 +172,21 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   limit_rate: (context) => String(context.rateOfStep ?? 0),
   is_args: (context) => (context.args === "" ? "" : "?"),
   msec: (context) => seconds(wallMs(context)),
-  nginx_version: () => "",
+  // Of the nginx that the proxy is compared with.
+  nginx_version: () => "1.22.1",
   pid: () => String(process.pid),
   pipe: (context) => (context.isPipelined ? "p" : "."),
   proxy_add_x_forwarded_for: forwardedFor,
   proxy_host: (context) => context.proxyHost,
-  proxy_port: (context) => context.proxyPort,
+  proxy_port: proxyPort,
   query_string: (context) => context.args,
   realpath_root: (context) => context.files?.realRoot(context) ?? "",
   remote_addr: (context) => plainAddress(context.connection.remoteAddress),
   remote_port: (context) => String(context.connection.remotePort),
   remote_user: remoteUser,
   request: requestLine,
+  request_body: ({ body }) =>
+    body.length > requestBodyVariableBytesMax ? "" : body.toString("latin1"),
   request_completion: (context) => (isWhole(context.outcome) ? "OK" : ""),
   request_filename: (context) => context.files?.nameOf(context) ?? "",
   request_id: requestIdHex,
@@ -200,7 +211,8 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   upstream_bytes_sent: (context) => perTry(context, (leg) => String(leg.bytesSent)),
   upstream_connect_time: (context) => perTry(context, (leg) => sinceSent(leg, leg.connectedMs)),
   upstream_header_time: (context) => perTry(context, (leg) => sinceSent(leg, leg.headMs)),
-  upstream_response_length: (context) => perTry(context, (leg) => String(leg.bytesReceived)),
+  upstream_response_length: (context) =>
+    perTry(context, (leg) => String(leg.headMs < 0 ? 0 : leg.bytesReceived - leg.headBytes)),
   upstream_response_time: (context) => perTry(context, (leg) => sinceSent(leg, leg.endMs)),
   upstream_status: (context) =>
     perTry(context, (leg) => (leg.status === 0 ? "-" : String(leg.status))),

@@ -8,7 +8,7 @@ import type { PickFailure, Placement, Pool } from "../../pool/pool.ts";
 import type { RequestLeg } from "../../scoreboard/leg-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Explanation } from "../context/explained/explanation.ts";
-import type { LegFailure, LegRecord } from "../context/legs.ts";
+import { type LegFailure, type LegRecord, newLegRecord } from "../context/legs.ts";
 import type { LegOwner } from "./connection/connection-owner.ts";
 import type { EngineConnection } from "./connection/engine-connection.ts";
 import type { EngineFailure, ResponseFault } from "./connection/engine-failure.ts";
@@ -175,6 +175,7 @@ export class Leg implements LegOwner<EngineConnection> {
     const record = this.#record!;
     record.headMs = this.#clock.nowMs();
     record.status = connection.head.status;
+    record.headBytes = connection.head.fields.text.length;
     this.health.headCame(connection.head, record.headMs);
     if (record.status < 500) this.place.placement!.shadow?.responseStarted();
     this.#request.legHead(this, connection);
@@ -256,17 +257,9 @@ export class Leg implements LegOwner<EngineConnection> {
     this.#connection = connection;
     if (!fresh) {
       const sentMs = this.#clock.nowMs();
-      this.#record = {
-        address: engine.address.key,
-        sentMs,
-        promptTokens: placement.lease.tokens,
-        connectedMs: connection.connecting ? -1 : sentMs,
-        headMs: -1,
-        endMs: -1,
-        status: 0,
-        bytesReceived: 0,
-        bytesSent: 0,
-      };
+      const { key } = engine.address;
+      const isConnected = !connection.connecting;
+      this.#record = newLegRecord(key, sentMs, placement.lease.tokens, isConnected);
       this.#log.addTry(this.name, this.#record);
       this.health.sent(placement, connection.link.deadlines, sentMs);
     }

@@ -14,6 +14,7 @@ import { requests } from "./requests.ts";
 import { returns } from "./returns.ts";
 import { rewrites } from "./rewrites.ts";
 import { upgrades } from "./upgrades.ts";
+import { variables } from "./variables.ts";
 
 export const subjects: readonly Subject[] = [
   access,
@@ -30,4 +31,5 @@ export const subjects: readonly Subject[] = [
   returns,
   rewrites,
   upgrades,
+  variables,
 ];

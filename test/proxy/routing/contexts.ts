@@ -48,6 +48,7 @@ export function legRecord(part: Partial<LegRecord>): LegRecord {
     endMs: -1,
     status: 0,
     bytesReceived: 0,
+    headBytes: 0,
     bytesSent: 0,
     ...part,
   };
