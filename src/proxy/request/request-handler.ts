@@ -136,7 +136,6 @@ export class RequestHandler implements ExchangeRequest {
     if (this.#exchange === undefined) this.ended(outcome);
     else this.#exchange.abort(outcome);
   }
-
   timedOut(): void {
     if (this.#hasArrived) this.abort(outcomes.requestTimeout);
     else this.#client.refuse(outcomes.clientTimeout);
@@ -150,7 +149,6 @@ export class RequestHandler implements ExchangeRequest {
     this.#exchange?.clientDrained();
     if (this.#reply instanceof FileReply) this.#reply.clientDrained();
   }
-
   upgraded(connection: EngineConnection): void {
     new Tunnel(this.#client.upgradable!, connection);
   }
