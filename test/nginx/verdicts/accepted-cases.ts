@@ -87,6 +87,17 @@ export const acceptedCases: string[] = [
     "error_page 404 /a; error_page 500 502 =200 /b; error_page 503 = /c; error_page 504 http://x/;",
   ),
   // proxy
+  location("proxy_pass https://127.0.0.1;"),
+  location("proxy_pass HTTPS://127.0.0.1:1/a;"),
+  location("proxy_pass https://127.0.0.1; proxy_ssl_name $proxy_host; proxy_ssl_server_name on;"),
+  location(
+    "proxy_pass https://127.0.0.1; proxy_ssl_protocols TLSv1.2 tlsv1.3; proxy_ssl_verify off;",
+  ),
+  location("proxy_pass https://127.0.0.1; proxy_ssl_session_reuse off; proxy_ssl_verify_depth 3;"),
+  server("ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers HIGH; ssl_ecdh_curve auto;"),
+  server("ssl_session_cache shared:a:1m; ssl_session_tickets off; ssl_buffer_size 4k;"),
+  server("ssl_session_cache builtin:100 shared:a:1m; ssl_verify_depth 2; ssl_early_data on;"),
+  server("ssl_session_cache none; ssl_stapling on; ssl_stapling_verify on; ssl_verify_client off;"),
   location("proxy_pass http://127.0.0.1:1;"),
   location("proxy_pass HTTP://127.0.0.1:1;"),
   location("proxy_pass http://127.0.0.1:1/a?b=c;"),
