@@ -1,5 +1,10 @@
 /** Bounds that an operator does not set. Those that an operator sets are in `config/schema/schema.ts`. */
 
+/** Keys of clients that all zones of limits together can count: 16 bytes each, and 2 for each worker. */
+export const zoneSlotsMax = 1_048_576;
+/** Slots among which a key has its place. */
+export const zoneSetWays = 16;
+
 /** Engines that one proxy can know at a time, over all pools. One slot of the scoreboard each. */
 export const engineSlotsMax = 16_384;
 /** Engines that one pool may have, as the configuration and all sources name them. */

@@ -104,6 +104,22 @@ const ways: Readonly<Record<Name, () => World>> = {
     told(get("/here"), { routes: [at("/here", { steps: [{ return: { status: 200 } }] })] }),
   accessDenied: () =>
     told(get("/here"), { routes: [at("/here", { access: { rules: [{ deny: "all" }] } })] }),
+  rateLimited: () => {
+    const limits = { zones: [{ zone: "z" }] };
+    const route = at("/here", { steps: [], requestLimits: limits });
+    const config = { requestZones: { z: { key: "$remote_addr", perMinute: 1 } } };
+    return told(get("/here") + get("/here"), { routes: [route], config });
+  },
+  tooManyConnections: () => {
+    const limits = { zones: [{ zone: "z", max: 1 }] };
+    const config = { connectionZones: { z: { key: "$remote_addr" } } };
+    const route = { target: { pool: "decode" }, connectionLimits: limits };
+    const world = told(get("/here"), { routes: [at("/here", route)], config });
+    world.decode.forEach(hangs);
+    world.runFor(50);
+    world.client().send(get("/here"), "GET");
+    return world;
+  },
   closed: () =>
     told(get("/here"), { routes: [at("/here", { steps: [{ return: { status: 444 } }] })] }),
   engineError: () => {

@@ -8,7 +8,7 @@ import { builtInLogFormats } from "../schema/logs.ts";
 import type { PrefillConfig, RouteConfig, ServerConfig } from "../schema/schema.ts";
 import { parseEngineAddress } from "../values/engine-url.ts";
 import { isHeaderName } from "../values/header-name.ts";
-import { checkAccess } from "./check-access.ts";
+import { checkAccess, checkLimits } from "./check-access.ts";
 import { checkFiles } from "./check-files.ts";
 import { checkSyslog } from "./check-logs.ts";
 import { checkModels } from "./check-models.ts";
@@ -55,6 +55,7 @@ export function checkRoute(
     }
   });
   checkAccess(context, route, path);
+  checkLimits(context, route, path);
   checkResponses(context, route, path);
 }
 

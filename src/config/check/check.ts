@@ -5,6 +5,7 @@
 import { type ConfigFault, type ConfigPath, Faults } from "../problems/fault.ts";
 import { didYouMean } from "../problems/suggest.ts";
 import type { Config, ConfigInput, ServerConfig } from "../schema/schema.ts";
+import { checkZones } from "./check-access.ts";
 import { checkListens, checkOperators } from "./check-listens.ts";
 import { checkErrorLog, checkLogFormats, checkRecord } from "./check-logs.ts";
 import { checkMaps } from "./check-maps.ts";
@@ -28,6 +29,7 @@ export function checkConfig(config: Config, runtime: Runtime, input?: ConfigInpu
   checkErrorLog(context);
   checkRecord(context);
   checkMaps(context);
+  checkZones(context);
   checkListens(context);
   checkTls(context);
   checkOperators(context);

@@ -64,6 +64,13 @@ export const nginxDifferences = [
     unseen: "harness/normalise.ts takes it out",
   },
   {
+    id: "retry-after",
+    subject: "errors 429 and 503 of the proxy's own",
+    here: "have a `Retry-After`",
+    because: "clients wait as long as it says, where they would ask again at once",
+    unseen: "harness/normalise.ts takes it out",
+  },
+  {
     id: "redirect-bodies",
     subject: "bodies of redirects",
     here: "none",

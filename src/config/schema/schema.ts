@@ -21,6 +21,12 @@ import { registrationSchema } from "./registration.ts";
 import type { accessSchema } from "./server/access.ts";
 import { contentTypesSchema } from "./server/files.ts";
 import type { prefillSchema, targetSchema } from "./server/legs.ts";
+import {
+  type connectionLimitsSchema,
+  connectionZoneSchema,
+  type requestLimitsSchema,
+  requestZoneSchema,
+} from "./server/limits.ts";
 import type { retrySchema } from "./server/retry.ts";
 import type { matchSchema, routeSchema } from "./server/route.ts";
 import { type listenSchema, serverSchema } from "./server/server.ts";
@@ -71,6 +77,14 @@ export const configSchema = z
       .record(text, contentTypesSchema)
       .default({})
       .describe("Lists of content types, by names that routes refer to."),
+    requestZones: z
+      .record(text, requestZoneSchema)
+      .default({})
+      .describe("Rates of requests, by names that `requestLimits` of routes refer to."),
+    connectionZones: z
+      .record(text, connectionZoneSchema)
+      .default({})
+      .describe("Counts of requests under way, by names that `connectionLimits` refer to."),
     maps: z.array(mapSchema).max(1000).default([]).describe("Variables that depend on others."),
     pools: z.record(text, poolSchema).prefault({}).describe("Pools of engines."),
     registrations: z
@@ -91,6 +105,8 @@ export type ServerConfig = z.output<typeof serverSchema>;
 export type ListenConfig = z.output<typeof listenSchema>;
 export type RouteConfig = z.output<typeof routeSchema>;
 export type AccessConfig = z.output<typeof accessSchema>;
+export type RequestLimitsConfig = z.output<typeof requestLimitsSchema>;
+export type ConnectionLimitsConfig = z.output<typeof connectionLimitsSchema>;
 export type RetryConfig = z.output<typeof retrySchema>;
 export type RetryCondition = (typeof retryConditions)[number];
 export type MatchConfig = z.output<typeof matchSchema>;

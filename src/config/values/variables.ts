@@ -27,6 +27,8 @@ export const variableNames = [
   "https",
   "is_args",
   "limit_rate",
+  "limit_conn_status",
+  "limit_req_status",
   "msec",
   "nginx_version",
   "pid",

@@ -7,6 +7,7 @@ import { createMetricsMemory, MetricsMemory } from "../../observe/metrics/metric
 import { type SlotsByIdentity, SlotTable } from "../../pool/slots.ts";
 import { createScoreboardMemory, Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { createTenantMemory, TenantCounts } from "../../scoreboard/tenant-counts.ts";
+import { createZoneMemory, ZoneCounts } from "../../scoreboard/zone-counts.ts";
 
 export class EngineBoard {
   readonly memory: SharedArrayBuffer;
@@ -18,6 +19,9 @@ export class EngineBoard {
   /** Where workers count what tenants use. */
   readonly tenantMemory: SharedArrayBuffer;
   readonly tenants: TenantCounts;
+  /** Where workers count for the limits of routes. */
+  readonly zoneMemory: SharedArrayBuffer;
+  readonly #zones: ZoneCounts;
   readonly #board: Scoreboard;
   readonly #shadowBoard: Scoreboard;
   readonly #table: SlotTable;
@@ -31,6 +35,8 @@ export class EngineBoard {
     this.metrics = new MetricsMemory(this.metricsMemory, workers, 0);
     this.tenantMemory = createTenantMemory(workers);
     this.tenants = new TenantCounts(this.tenantMemory, workers, 0);
+    this.zoneMemory = createZoneMemory(workers);
+    this.#zones = new ZoneCounts(this.zoneMemory, workers, 0);
     this.#board = new Scoreboard(this.memory, 0);
     this.#shadowBoard = new Scoreboard(this.shadowMemory, 0);
     this.#table = new SlotTable(engineSlotsMax, (slot) => {
@@ -73,5 +79,6 @@ export class EngineBoard {
     this.#shadowBoard.closeRow(worker);
     this.metrics.closeRow(worker);
     this.tenants.closeRow(worker);
+    this.#zones.closeRow(worker);
   }
 }

@@ -85,6 +85,7 @@ export class Supervisor {
         shadows: this.#board.shadowMemory,
         metrics: this.#board.metricsMemory,
         tenants: this.#board.tenantMemory,
+        zones: this.#board.zoneMemory,
         heartbeats: this.#restarts.heartbeats,
       },
       inherited: options.inherited,

@@ -11,6 +11,7 @@ import { append, emptyList } from "./append.ts";
 import type { EngineModel } from "./engine-model.ts";
 import type { Explanation } from "./explained/explanation.ts";
 import type { LegRecord } from "./legs.ts";
+import type { LimitStatus } from "./limit-status.ts";
 import type { Outcome } from "./outcomes.ts";
 import type { RequestTenant } from "./request-tenant.ts";
 import type { RequestTrace } from "./request-trace.ts";
@@ -138,6 +139,12 @@ export class RequestContext {
   isRetryRefused = false;
   /** Why its route does not let it in; undefined = it does. */
   refusal: Outcome | undefined;
+  requestLimitStatus: LimitStatus = "";
+  connectionLimitStatus: LimitStatus = "";
+  /** How long it is to wait, from its start on, so that its key keeps to its rate. */
+  delayMs = 0;
+  /** Gives back what it counts for in limits of connections; undefined = it counts for none. */
+  releaseLimits: (() => void) | undefined;
   /** Whose request it is; undefined = the route asks nobody for a key. */
   tenant: RequestTenant | undefined;
   /** It is served without a key on a route that asks for one, so it does not get the engine's, either. */

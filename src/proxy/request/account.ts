@@ -13,6 +13,7 @@ export function account(
   generates: boolean,
 ): void {
   context.tenant?.ended();
+  context.releaseLimits?.();
   worker.metrics?.ended(context, generates);
   for (const log of logs) log.write(context);
   worker.tracer?.ended(context);

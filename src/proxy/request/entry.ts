@@ -1,4 +1,4 @@
-/** What a request has to pass before its body is read: nginx's access phase. */
+/** What a request has to pass before its body is read: nginx's limits, then its access phase. */
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import type { Routed, Server } from "../routing/server.ts";
@@ -16,10 +16,21 @@ function refusalOf(
   { route, response, outcome }: Routed,
   { unmatched }: Server,
 ): Outcome | undefined {
-  if (route?.access === undefined || response !== undefined) return undefined;
+  if (route === undefined || response !== undefined) return undefined;
+  const { access, requestLimits, connectionLimits } = route;
+  if ((access ?? requestLimits ?? connectionLimits) === undefined) return undefined;
   // A path that leads nowhere is not told to those who may not ask.
   const leadsNowhere =
     outcome === outcomes.noRoute &&
     (route === unmatched || !(route.responds || route.config.internal));
-  return outcome === undefined || leadsNowhere ? route.access.refusal(context) : undefined;
+  if (outcome !== undefined && !leadsNowhere) return undefined;
+  const { contentLength } = context.head;
+  const { bodyBytesMax } = route.config;
+  if (bodyBytesMax > 0 && contentLength > bodyBytesMax) return undefined;
+  // Counted once, also where an error page has limits of its own.
+  const isFast = context.requestLimitStatus === "" ? requestLimits?.check(context) : undefined;
+  if (isFast !== undefined) return isFast;
+  const isOneTooMany =
+    context.connectionLimitStatus === "" ? connectionLimits?.check(context) : undefined;
+  return isOneTooMany ?? access?.refusal(context);
 }

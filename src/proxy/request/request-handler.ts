@@ -1,10 +1,7 @@
 /** One request from its head to its end: forwards it or replies to it, and accounts for it. */
-
-import type { TopLevel } from "../../body/json/top-level.ts";
 import { mediaItems } from "../../body/prompt/media-items.ts";
 import { type Endpoint, isGenerating } from "../../dialects/endpoints/endpoint.ts";
 import { endpointOf } from "../../dialects/endpoints/find-endpoint.ts";
-import type { Embeddings } from "../../dialects/vllm/encoder.ts";
 import { encodedItemsMax } from "../../limits.ts";
 import { type Outcome, outcomes } from "../context/outcomes.ts";
 import type { RequestContext } from "../context/request-context.ts";
@@ -23,6 +20,7 @@ import { mayAskForUsage } from "../upstream/stream-usage.ts";
 import { account } from "./account.ts";
 import { BodyLease } from "./body-lease.ts";
 import { chooseModel } from "./choose-model.ts";
+import { Delay } from "./delay.ts";
 import { entered } from "./entry.ts";
 import { MainPage } from "./main-page.ts";
 import { ModelList } from "./model-list.ts";
@@ -54,7 +52,7 @@ export class RequestHandler implements ExchangeRequest {
   endpoint: Endpoint | undefined;
   #exchange: ExchangeDriver | undefined;
   /** What the proxy itself responds with, as long as that is being asked for. */
-  #reply: ModelList | MainPage | FileReply | undefined;
+  #reply: ModelList | MainPage | FileReply | Delay | undefined;
   #finished = false;
   readonly shownError = new ShownError();
   #hasArrived = false;
@@ -90,7 +88,7 @@ export class RequestHandler implements ExchangeRequest {
     this.#hasArrived = true;
     context.body = body;
     this.body.bytes = body.length;
-    giveRequestId(this.context, this.#routed.route, this.worker);
+    giveRequestId(context, this.#routed.route, this.worker);
     context.meter = recordedMeter(context, this.worker);
     if (!context.tenant?.isPending) this.#begin();
   }
@@ -99,6 +97,7 @@ export class RequestHandler implements ExchangeRequest {
     const { route, response, outcome = this.context.tenant?.refusal } = this.#routed;
     if (outcome !== undefined) this.ended(outcome);
     else if (response !== undefined) this.returns(response);
+    else if (this.context.delayMs > 0) this.#reply = new Delay(this, () => this.#begin());
     else this.#content(route!);
   }
 
@@ -152,10 +151,10 @@ export class RequestHandler implements ExchangeRequest {
   upgraded(connection: EngineConnection): void {
     new Tunnel(this.#client.upgradable!, connection);
   }
-  get members(): TopLevel | undefined {
+  get members() {
     return this.context.members;
   }
-  get embeddings(): Embeddings | undefined {
+  get embeddings() {
     return this.#encode?.embeddings;
   }
   get promptBytes(): number {
@@ -205,12 +204,11 @@ export class RequestHandler implements ExchangeRequest {
   /** A request without images and the like goes on at once. */
   #encodeFirst(route: Route, prefills: boolean): void {
     const items = mediaItems(this.members!, encodedItemsMax);
-    if (items === undefined) {
-      this.ended(outcomes.tooManyItems);
-      return;
+    if (items === undefined) this.ended(outcomes.tooManyItems);
+    else {
+      this.#encode = new EncodeDriver(this, route, items, () => this.#forward(route, prefills));
+      this.#encode.start();
     }
-    this.#encode = new EncodeDriver(this, route, items, () => this.#forward(route, prefills));
-    this.#encode.start();
   }
 
   #listModels(route: Route): void {

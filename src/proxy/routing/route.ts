@@ -11,6 +11,9 @@ import type { Clock } from "../../transport/clock.ts";
 import type { RequestContext } from "../context/request-context.ts";
 import { type RetryBudget, retryBudgetOf } from "../context/retry-budget.ts";
 import { Access } from "./access/access.ts";
+import { ConnectionLimits } from "./access/connection-limits.ts";
+import type { LimitZones } from "./access/limit-zones.ts";
+import { RequestLimits } from "./access/request-limits.ts";
 import { ConditionalLog, type RequestLog } from "./access-log.ts";
 import { type ContentTypeOf, contentTypeOf } from "./files/content-types.ts";
 import { FilePaths } from "./files/file-paths.ts";
@@ -31,6 +34,8 @@ export interface RouteDeps {
   random(): number;
   readonly scope: VariableScope;
   readonly pools: ReadonlyMap<string, Pool>;
+  /** Undefined = no route has limits. */
+  readonly zones?: LimitZones | undefined;
   /** Requests are traced. */
   readonly traces: boolean;
   /** Keys of clients are for the proxy alone, also where it asks for none. */
@@ -65,6 +70,9 @@ export class Route {
   readonly steps: Steps;
   /** Undefined = all may use it. */
   readonly access: Access | undefined;
+  /** Undefined = a client may use as much of it as it likes, as of the next one. */
+  readonly requestLimits: RequestLimits | undefined;
+  readonly connectionLimits: ConnectionLimits | undefined;
   readonly heads: HeadPlan;
   readonly responses: ResponseRules;
   readonly dialect: Dialect;
@@ -119,6 +127,10 @@ export class Route {
     this.contentTypeOf = contentTypeOf(config, deps.contentTypes);
     this.steps = compileSteps(config.steps, scope);
     this.access = config.access && new Access(config.access);
+    const { requestLimits, connectionLimits } = config;
+    this.requestLimits = requestLimits && new RequestLimits(requestLimits, deps.zones!, scope);
+    this.connectionLimits =
+      connectionLimits && new ConnectionLimits(connectionLimits, deps.zones!, scope);
     const { traces, dropsKeys } = deps;
     this.heads = new HeadPlan(config.setHeaders, scope, config.byEndpoint, traces, dropsKeys);
     this.responses = new ResponseRules(config, scope);

@@ -171,6 +171,8 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   hostname: () => machine,
   limit_rate: (context) => String(context.rateOfStep ?? 0),
   is_args: (context) => (context.args === "" ? "" : "?"),
+  limit_conn_status: (context) => context.connectionLimitStatus,
+  limit_req_status: (context) => context.requestLimitStatus,
   msec: (context) => seconds(wallMs(context)),
   // Of the nginx that the proxy is compared with.
   nginx_version: () => "1.22.1",

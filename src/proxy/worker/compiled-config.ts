@@ -9,8 +9,10 @@ import { Pool } from "../../pool/pool.ts";
 import type { SlotsByIdentity } from "../../pool/slots.ts";
 import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { createTenantMemory, TenantCounts } from "../../scoreboard/tenant-counts.ts";
+import { createZoneMemory, ZoneCounts } from "../../scoreboard/zone-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
 import { type GateDeps, TenantGate } from "../admission/tenants/gate.ts";
+import { limitZones } from "../routing/access/limit-zones.ts";
 import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
 import { JsonLog } from "../routing/json-log.ts";
 import { compileMap } from "../routing/maps/map.ts";
@@ -32,10 +34,12 @@ export interface CompileDeps {
   openLog(file: string): LineSink;
   /** What tenants use, over all workers; undefined = this worker is the only one. */
   readonly tenants?: TenantCounts;
+  /** What clients use of limits of routes, likewise. */
+  readonly zones?: ZoneCounts;
   /** Where keys of tokens come from, if they are fetched; undefined = they are not. */
   readonly issuer?: GateDeps["issuer"];
   /** One line for the error log. */
-  log(level: "info" | "warn" | "error", message: string, fields?: LogFields): void;
+  log(level: "info" | "notice" | "warn" | "error", message: string, fields?: LogFields): void;
 }
 
 /** One configuration, compiled. Requests keep the one that they began with. */
@@ -84,6 +88,10 @@ function dropsKeys(auth: Config["auth"]): boolean {
   return auth !== undefined && !auth.forwardKeys && (auth.keyFile ?? auth.jwt) !== undefined;
 }
 
+function ownZones(): ZoneCounts {
+  return new ZoneCounts(createZoneMemory(1), 1, 0);
+}
+
 function ownCounts(): TenantCounts {
   return new TenantCounts(createTenantMemory(1), 1, 0);
 }
@@ -91,7 +99,7 @@ function ownCounts(): TenantCounts {
 export function compileConfig(
   config: Config,
   slots: SlotsByIdentity,
-  { board, shadowBoard, clock, random, openLog, log, tenants, issuer }: CompileDeps,
+  { board, shadowBoard, clock, random, openLog, log, tenants, zones, issuer }: CompileDeps,
 ): CompiledConfig {
   const scope = new VariableScope();
   for (const map of config.maps) compileMap(map, scope);
@@ -120,6 +128,7 @@ export function compileConfig(
     clock,
     random,
     pools,
+    zones: limitZones(config, () => zones ?? ownZones(), log),
     traces: config.tracing !== undefined,
     dropsKeys: dropsKeys(config.auth),
     contentTypes: config.contentTypes,

@@ -35,6 +35,8 @@ export interface WorkerData {
   readonly metrics: SharedArrayBuffer;
   /** What tenants use, for `new TenantCounts(memory, workers, workerIndex)`. */
   readonly tenants: SharedArrayBuffer;
+  /** What clients use of limits of routes, for `new ZoneCounts(memory, workers, workerIndex)`. */
+  readonly zones: SharedArrayBuffer;
   /** An Int32 of each worker, which it counts up every `deadlineTickMs` as long as it does not hang. */
   readonly heartbeats: SharedArrayBuffer;
   /** Listening sockets of the process from which this one takes over; undefined = it takes over from none. */

@@ -10,6 +10,7 @@ import { loadPolicyModules } from "../../policies/custom-policy.ts";
 import { RemoteQueue } from "../../queue/remote-queue.ts";
 import { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { TenantCounts } from "../../scoreboard/tenant-counts.ts";
+import { ZoneCounts } from "../../scoreboard/zone-counts.ts";
 import { systemClock } from "../../transport/clock.ts";
 import { collectGarbage } from "../../transport/collect-garbage.ts";
 import { descriptorReserve } from "../../transport/descriptor-reserve.ts";
@@ -31,8 +32,17 @@ let applied: Config | undefined;
 type ApplyMessage = Extract<ToWorker, { type: "apply" }>;
 
 const port = parentPort!;
-const { workerIndex, workers, scoreboard, shadows, metrics, tenants, heartbeats, inherited } =
-  workerData as WorkerData;
+const {
+  workerIndex,
+  workers,
+  scoreboard,
+  shadows,
+  metrics,
+  tenants,
+  zones,
+  heartbeats,
+  inherited,
+} = workerData as WorkerData;
 const errorLog = new ErrorLog({
   file: "stderr",
   level: "error",
@@ -53,6 +63,7 @@ const worker = new Worker({
   shadowBoard: new Scoreboard(shadows, workerIndex),
   metrics: new MetricsMemory(metrics, workers, workerIndex),
   tenants: new TenantCounts(tenants, workers, workerIndex),
+  zones: new ZoneCounts(zones, workers, workerIndex),
   random: systemRandom,
   ids: systemIds,
   collectGarbage,

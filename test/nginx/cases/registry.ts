@@ -7,6 +7,7 @@ import { connections } from "./connections.ts";
 import { content } from "./content.ts";
 import { fileCases } from "./files.ts";
 import { hiddenHeaders } from "./hidden-headers.ts";
+import { limits } from "./limits.ts";
 import { nextUpstream } from "./next-upstream.ts";
 import { redirects } from "./redirects.ts";
 import { replacedErrors } from "./replaced-errors.ts";
@@ -24,6 +25,7 @@ export const subjects: readonly Subject[] = [
   content,
   fileCases,
   hiddenHeaders,
+  limits,
   nextUpstream,
   redirects,
   replacedErrors,

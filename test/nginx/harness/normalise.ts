@@ -40,7 +40,7 @@ function normaliseResponse(head: string, body: string, isOld: boolean): string {
   let content = isChunked(fields) ? joinChunks(body) : body;
   if (isOwnPage(content) || isBareRedirect(fields, content)) {
     const [, status = ""] = statusLine.split(" ");
-    fields = fields.filter((line) => !/^content-(?:type|length):/.test(line));
+    fields = fields.filter((line) => !/^(?:content-type|content-length|retry-after):/.test(line));
     content = `[own page of ${status}]`;
   }
   return [statusLine, ...sorted(fields), "", content].join("\n");

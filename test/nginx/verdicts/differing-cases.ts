@@ -39,5 +39,4 @@ export const differingCases: [text: string, difference: DifferenceId, weAccept: 
   ],
   [upstream('hash ""; server 127.0.0.1;'), "cannot-happen", false],
   ["map $uri $args { a b; }", "own-variables", false],
-  ["limit_req_zone $binary_remote_addr zone=a:1m rate=1r/s;", "rejected", false],
 ];

@@ -46,6 +46,8 @@ export const wordedCases: string[] = [
   "proxy_intercept_errors x;",
   "proxy_next_upstream sometimes;",
   "lingering_close maybe;",
+  "server { listen 9998; limit_req zone=nowhere; }",
+  "server { listen 9998; limit_conn nowhere 1; }",
   "server { listen 99999; }",
   "server { listen 0; }",
   'server { listen ""; }',

@@ -70,6 +70,8 @@ describe("each name of the configuration", () => {
     expect(value).not.toMatch(/undefined|NaN|\[object|null/);
     const mayBeEmpty = [
       "content_length",
+      "limit_conn_status",
+      "limit_req_status",
       "nginx_version",
       "proxy_port",
       "remote_user",

@@ -16,6 +16,7 @@ import {
 import type { Loading } from "../reading/scope.ts";
 import type { Places } from "../syntax/places.ts";
 import { ContentTypes } from "./files.ts";
+import { readLimitZones } from "./limits.ts";
 import { readErrorLog, readLogFormats } from "./logs.ts";
 import { Pools } from "./pools.ts";
 import { warnOfSelfLoops } from "./self-loops.ts";
@@ -54,6 +55,7 @@ export function adapt(main: Block, loading: Loading, places: Places): ConfigInpu
     ...(tracing && { tracing }),
     logFormats: formats,
     contentTypes: contentTypes.input,
+    ...readLimitZones(httpBlock, report),
     maps: readMaps(httpBlock, loading, places),
     pools: pools.toInput(),
     servers,

@@ -33,6 +33,7 @@ import type { Loading } from "../reading/scope.ts";
 import { DirectiveError } from "../syntax/report.ts";
 import { readAccess } from "./access.ts";
 import { type ContentTypes, readFiles } from "./files.ts";
+import { readLimits } from "./limits.ts";
 import type { FlatLocation } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { readOmni } from "./omni.ts";
@@ -136,6 +137,7 @@ export function readSettings(block: Block) {
     ...readAbsoluteRedirects(block),
     ...readResponses(block),
     ...readAccess(block),
+    ...readLimits(block),
     retry: {
       on: block.value(proxyNextUpstream, ["error", "timeout"]),
       rules: "nginx",

@@ -20,6 +20,7 @@ import type { Report } from "../syntax/report.ts";
 import { readAccess } from "./access.ts";
 import { ErrorPages } from "./error-pages.ts";
 import { readFiles } from "./files.ts";
+import { readLimits } from "./limits.ts";
 import { type FlatLocation, flattenLocations } from "./locations.ts";
 import { readAccessLogs } from "./logs.ts";
 import { addInternalMetrics } from "./page.ts";
@@ -177,7 +178,7 @@ function readUnmatched(
     ((accessLogs.length > 0 || files !== undefined) && !takesAll) ||
     errorPages.length > 0 ||
     readSteps(block).length > 0 ||
-    Object.keys({ ...responses, ...readAccess(block) }).length > 0;
+    Object.keys({ ...responses, ...readAccess(block), ...readLimits(block) }).length > 0;
   if (!notable) return undefined;
   return {
     match,

@@ -5,6 +5,7 @@ import type { Directive } from "../reading/directive.ts";
 import { accessDirectives } from "./http/access.ts";
 import { contentDirectives } from "./http/content.ts";
 import { httpDirectives } from "./http/http.ts";
+import { limitDirectives } from "./http/limits.ts";
 import { locationDirectives } from "./http/location.ts";
 import { logDirectives } from "./http/log.ts";
 import { mapDirectives } from "./http/map.ts";
@@ -33,6 +34,7 @@ export const allDirectives: readonly Directive[] = [
   ...locationDirectives,
   ...contentDirectives,
   ...rewriteDirectives,
+  ...limitDirectives,
   ...accessDirectives,
   ...proxyDirectives,
   ...responseDirectives,

@@ -6,6 +6,7 @@ import { bytes, milliseconds, text } from "../values.ts";
 import { accessKeys } from "./access.ts";
 import { fileKeys } from "./files.ts";
 import { encodeSchema, prefillSchema, targetSchema } from "./legs.ts";
+import { limitKeys } from "./limits.ts";
 import { modelKeys } from "./models.ts";
 import { responseKeys } from "./response.ts";
 import { retrySchema } from "./retry.ts";
@@ -230,6 +231,7 @@ export const routeSchema = z
     retry: retrySchema.prefault({}),
     accessLogs: z.array(accessLogSchema).max(16).default([]).describe("Where requests are logged."),
     ...accessKeys,
+    ...limitKeys,
     ...responseKeys,
   })
   .describe("What happens to the requests that match.");

@@ -22,6 +22,8 @@ const adviceByCode: Readonly<Record<string, string>> = {
   GP_CLIENT_STALLED: "`clientSendTimeoutMs`; the client's network",
   GP_BODY_TOO_LARGE: "`bodyBytesMax` of the route",
   GP_NO_ROUTE: "`match` of the routes",
+  GP_RATE_LIMITED: "`requestLimits` of the route",
+  GP_TOO_MANY_CONNECTIONS: "`connectionLimits` of the route",
   GP_ACCESS_DENIED: "`access` of the route",
   GP_ENGINE_CONTROL: "[security](security.md#paths-that-control-engines): `engineControl`",
   GP_TRANSFER_FIELD: "[security](security.md#fields-that-steer-kv-transfers)",

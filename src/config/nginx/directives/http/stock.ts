@@ -69,12 +69,4 @@ export const stockDirectives: readonly Directive[] = [
     auth_basic_user_file: words(1),
     auth_delay: time,
   }),
-  ...allOf("rates are not limited", anyHttp, {
-    limit_conn_dry_run: flag,
-    limit_conn_log_level: words(1),
-    limit_conn_status: number,
-    limit_req_dry_run: flag,
-    limit_req_log_level: words(1),
-    limit_req_status: number,
-  }),
 ];
