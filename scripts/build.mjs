@@ -29,7 +29,7 @@ const entries = [
  * but each other, so no file waits for one that waits for it.
  */
 const smallAndEverywhere =
-  /\/src\/(limits\.ts|config\/problems|scoreboard|observe\/metrics\/(?!metrics-page))/;
+  /\/src\/(limits\.ts|config\/problems|config\/values\/log-levels|scoreboard|observe\/(visible|metrics\/(?!metrics-page))|transport\/(clock|random)\.ts)/;
 
 const libraryFolder = /^\/.*\/node_modules\/(@[^/]+\/)?[^/]+/;
 
