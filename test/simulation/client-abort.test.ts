@@ -28,12 +28,12 @@ const phases: readonly Phase[] = [
   {
     name: "in its head",
     begin: (_, client) => client.send("POST /v1/completions HT"),
-    line: undefined,
+    line: "400 GP_CLIENT_GONE - > -",
   },
   {
     name: "in its body",
     begin: (_, client) => client.send(completion(ask).slice(0, -5)),
-    line: "499 GP_CLIENT_GONE - > -",
+    line: "400 GP_CLIENT_GONE - > -",
   },
   {
     name: "while the prefill engine is connected to",

@@ -110,9 +110,9 @@ export class ClientConnection implements SocketHandler, RequestClient {
     this.#pending.set(this.#socket.pendingBytes);
   }
 
-  mayKeep({ keepAliveRequests, keepAliveTimeoutMs }: ServerConfig): boolean {
-    if (keepAliveTimeoutMs === 0 || this.#worker.draining) return false;
-    return this.#heads.head.keepAlive && this.#facts.requests < keepAliveRequests;
+  mayKeep({ keepAliveRequests }: ServerConfig): boolean {
+    const { draining } = this.#worker;
+    return this.#heads.head.keepAlive && !draining && this.#facts.requests < keepAliveRequests;
   }
 
   /** Refuses a request that was not read to its end; what the client still sends is dropped for a while. */

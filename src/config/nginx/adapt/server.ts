@@ -63,7 +63,8 @@ function readServer(
     headerTimeoutMs: block.value(clientHeaderTimeout, 60_000),
     keepAliveTimeoutMs: kept.timeoutMs,
     ...(kept.headerMs !== undefined && { keepAliveHeaderMs: kept.headerMs }),
-    keepAliveRequests: Math.max(block.value(keepaliveRequests, 1000), 1),
+    // nginx's time of 0 lets no connection stay.
+    keepAliveRequests: kept.timeoutMs === 0 ? 1 : Math.max(block.value(keepaliveRequests, 1000), 1),
     headBytesMax: block.value(clientHeaderBufferSize, 1024) + large.count * large.bytes,
     underscoresInHeaders: block.value(underscoresInHeaders, false),
     unusualHeaders: !block.value(ignoreInvalidHeaders, true),

@@ -46,7 +46,7 @@ export const serverSchema = z
       .describe("For a whole request head, and for a TLS handshake."),
     keepAliveTimeoutMs: milliseconds
       .default(75_000)
-      .describe("How long a client's connection may stay idle. 0 = it serves one request."),
+      .describe("How long a client's connection may stay idle. 0 = no limit."),
     keepAliveHeaderMs: milliseconds
       .optional()
       .describe("Say so in `Keep-Alive: timeout=`, in whole seconds, which clients may heed."),
