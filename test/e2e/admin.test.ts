@@ -100,7 +100,7 @@ describe.each(cases)("on $runtime, workers: $workers", ({ runtime, workers }) =>
     );
     expect(text).toMatch(/^global_proxy_engine_ejected\{pool="decode",[^}]*\} 0$/m);
     expect(text).toMatch(/cache_knowledge\{pool="prefill",[^}]*state="approximate"\} 1/);
-    expect(text).toMatch(/cache_knowledge\{pool="decode",[^}]*state="blind"\} 1/);
+    expect(text).not.toMatch(/cache_knowledge\{pool="decode"/);
     expect(await reported("/admin/health")).toEqual({
       status: "ok",
       workers: { alive: workers, configured: workers },

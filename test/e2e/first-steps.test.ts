@@ -102,10 +102,7 @@ describe("flags", () => {
   test.each([
     [["--prefill", "127.0.0.1:1"], "--decode is missing"],
     [["--decode", "127.0.0.1:1", "--dialect", "omni"], "--prefill is missing"],
-    [
-      ["--prefill", "http://a:1", "--decode", "https://b:1"],
-      'invalid URL "https://b:1" for --decode',
-    ],
+    [["--prefill", "http://a:1", "--decode", "ftp://b:1"], 'invalid URL "ftp://b:1" for --decode'],
     [["--prefill", "a", "--decode", "b:1"], "the port is missing"],
     [
       ["--prefill", "a:1", "--decode", "b:1", "--prefill-policy", "lengthbalance"],
