@@ -42,6 +42,7 @@ const layers = [
   "scoreboard",
   "dialects",
   "body",
+  "http2",
   "http1",
   "transport",
   "limits.ts",

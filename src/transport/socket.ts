@@ -35,6 +35,8 @@ export interface Socket {
    * Bun costs as much as parsing a head.
    */
   write(chunk: Buffer, start?: number, end?: number): void;
+  /** Whether `write` copies: then the memory may be reused at once. */
+  readonly copies?: boolean;
   /** Bytes that the kernel has not taken yet. */
   readonly pendingBytes: number;
   /**

@@ -38,7 +38,9 @@ export function checkConfig(config: Config, runtime: Runtime, input?: ConfigInpu
   return faults.list;
 }
 
-function checkRuntime({ config, faults }: CheckContext, runtime: Runtime): void {
+function checkRuntime(context: CheckContext, runtime: Runtime): void {
+  const { config, faults } = context;
+  if (runtime.name === "Bun") checkHttp2(context, runtime);
   if (runtime.sharedPorts) return;
   const running = `this is ${runtime.name} ${runtime.version}`;
   const needs = `Bun, or Node ${sharedPortsNodeVersion} or later, on Linux`;
@@ -52,6 +54,19 @@ function checkRuntime({ config, faults }: CheckContext, runtime: Runtime): void 
       "use one worker, or install the package bun beside global-proxy",
     );
   }
+}
+
+/** In Bun 1.4 a stream whose client does not read holds up all others of its connection. */
+function checkHttp2({ config, faults }: CheckContext, { name, version }: Runtime): void {
+  config.servers.forEach(({ listen }, server) => {
+    const index = listen.findIndex(({ http2 }) => http2);
+    if (index < 0) return;
+    faults.emerg(
+      ["servers", server, "listen", index],
+      `HTTP/2 needs Node; this is ${name} ${version}, where one slow stream holds up the others of its connection`,
+      "run on Node (GLOBAL_PROXY_RUNTIME=node), or leave http2 out: clients then speak HTTP/1.1",
+    );
+  });
 }
 
 function checkServers(context: CheckContext): void {

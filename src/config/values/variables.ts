@@ -23,6 +23,7 @@ export const variableNames = [
   "document_uri",
   "host",
   "hostname",
+  "http2",
   "http_",
   "https",
   "is_args",

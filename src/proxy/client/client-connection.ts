@@ -40,16 +40,24 @@ export class ClientConnection implements SocketHandler, RequestClient {
   #isPipelined = false;
   #request: RequestHandler | undefined;
   readonly upgradable: UpgradedSocket;
+  readonly copies: boolean;
   #lingeredBytes = 0;
   #sendTimeoutMs = lingerTimeoutMs;
 
-  constructor(socket: Socket, worker: ClientServices, servers: () => VirtualServers) {
+  /** @param facts of the connection that the socket is a part of; undefined = it is one of its own */
+  constructor(
+    socket: Socket,
+    worker: ClientServices,
+    servers: () => VirtualServers,
+    facts?: ConnectionFacts,
+  ) {
     this.#socket = socket;
     this.#worker = worker;
     this.#servers = servers;
     this.#body = new BodyReader(worker.bodies);
     this.#pending = new PendingShare(worker.pending, () => this.#stall());
-    this.#facts = connectionFacts(socket, worker.nextSerial(), worker.clock.nowMs());
+    this.copies = socket.copies ?? false;
+    this.#facts = facts ?? connectionFacts(socket, worker.nextSerial(), worker.clock.nowMs());
     this.#deadline = new ConnectionDeadline(socket, worker.deadlines, () => this.#expired());
     this.upgradable = new UpgradedSocket(socket, this.#heads);
     socket.handler = this;
@@ -173,9 +181,8 @@ export class ClientConnection implements SocketHandler, RequestClient {
 
   /** A head is parsed; its body follows at `start`. */
   #startRequest(bytes: Buffer, start: number): void {
-    const heads = this.#heads;
+    const [heads, isPipelined] = [this.#heads, this.#isPipelined];
     const { head } = heads;
-    const isPipelined = this.#isPipelined;
     this.#isPipelined = false;
     const [facts, worker, servers] = [this.#facts, this.#worker, this.#servers()];
     const request = newRequest(this, heads, start, isPipelined, facts, worker, servers);
@@ -235,17 +242,11 @@ export class ClientConnection implements SocketHandler, RequestClient {
   }
 
   #expired(): void {
-    if (this.#socket.pendingBytes > 0) this.#checkProgress();
+    if (this.#socket.pendingBytes > 0) this.#deadline.goesOn(this.#sendTimeoutMs) || this.#stall();
     else if (this.#deadline.isForReading) this.#stopWatching();
     else if (this.#state === "body" || (this.#state === "head" && this.#heads.waitingBytes > 0)) {
       this.refuse(outcomes.clientTimeout);
     } else this.close();
-  }
-
-  /** A client has stalled if it has read nothing of what waits for it in all that time. */
-  #checkProgress(): void {
-    if (this.#deadline.hasRead) this.#deadline.setForReading(this.#sendTimeoutMs);
-    else this.#stall();
   }
 
   #stall(): void {

@@ -18,4 +18,6 @@ export interface ClientServices extends RequestServices {
   nextSerial(): number;
   /** The connection is closed. */
   forget(client: Client): void;
+  /** One that another connection has become, which is forgotten then. */
+  adopt(client: Client): void;
 }

@@ -56,11 +56,17 @@ export class ConnectionDeadline implements Expirable {
     }
   }
 
-  /** Whether any byte has left since the deadline for reading was set. */
-  get hasRead(): boolean {
+  /**
+   * The deadline for reading is over. Has the client read anything of what waits for it in all that time, there is a
+   * new one; else it has stalled, and this is false.
+   */
+  goesOn(timeoutMs: number): boolean {
     const { pendingBytes, writeQueueBytes } = this.#socket;
-    if (writeQueueBytes !== this.#queuedBytes) return true;
-    return this.#writtenBytes - pendingBytes > this.#flushedBytes;
+    const hasRead =
+      writeQueueBytes !== this.#queuedBytes ||
+      this.#writtenBytes - pendingBytes > this.#flushedBytes;
+    if (hasRead) this.setForReading(timeoutMs);
+    return hasRead;
   }
 
   end(): void {

@@ -37,6 +37,8 @@ export interface ConnectionFacts {
   readonly tls: TlsSession | undefined;
   /** It should be encrypted, and the client speaks plain text. */
   readonly isPlainToTls: boolean;
+  /** Which HTTP/2 the connection speaks: `h2` over TLS, `h2c` without; "" = it speaks HTTP/1. */
+  readonly http2: "h2" | "h2c" | "";
 }
 
 /** @param socket which knows what its handshake has agreed on once that is over */
@@ -54,6 +56,7 @@ export function connectionFacts(
     localAddress,
     localPort,
     requests: 0,
+    http2: "",
     get tls() {
       return socket.tls === "missing" ? undefined : socket.tls;
     },

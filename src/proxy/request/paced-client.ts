@@ -23,6 +23,7 @@ interface PacedRequest {
 export class PacedClient implements RequestClient, Expirable {
   deadlineMs = Number.POSITIVE_INFINITY;
   deadlineIndex = -1;
+  readonly copies = false;
   readonly #client: RequestClient;
   readonly #rate: ClientRate;
   readonly #request: PacedRequest;

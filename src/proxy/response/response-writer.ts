@@ -9,7 +9,9 @@ import { EarlyStream, keepAlive } from "./early-stream.ts";
 export interface ClientPort {
   /** Bytes that the client has not read yet. */
   readonly pendingBytes: number;
-  /** The bytes may be reused if `pendingBytes` is 0 afterwards. */
+  /** Whether `write` copies. */
+  readonly copies: boolean;
+  /** The bytes may be reused if it copies, or if `pendingBytes` is 0 afterwards. */
   write(bytes: Buffer, start: number, end: number): void;
 }
 
@@ -115,11 +117,13 @@ export class ResponseWriter {
     this.#context.bytesSent += head.length;
     const join = chunk !== undefined && end - start <= joinBytesMax;
     const total = head.length + (join ? end - start : 0);
-    const out = this.#services.scratch.take(total, this.#client.pendingBytes > 0);
+    const client = this.#client;
+    const { scratch } = this.#services;
+    const out = scratch.take(total, client.pendingBytes > 0 && !client.copies);
     writeHead(out, head);
     if (join) chunk.copy(out, head.length, start, end);
-    this.#client.write(out, 0, total);
-    if (this.#client.pendingBytes > 0) this.#services.scratch.lost(out);
-    if (!join && chunk !== undefined) this.#client.write(chunk, start, end);
+    client.write(out, 0, total);
+    if (client.pendingBytes > 0 && !client.copies) scratch.lost(out);
+    if (!join && chunk !== undefined) client.write(chunk, start, end);
   }
 }

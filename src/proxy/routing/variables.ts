@@ -57,9 +57,10 @@ function host(context: RequestContext): string {
 }
 
 /** As it came, before an absolute target was taken apart. */
-function requestLine({ head }: RequestContext): string {
+function requestLine({ head, connection }: RequestContext): string {
   const { text } = head.fields;
-  return text.slice(0, Math.max(0, text.indexOf("\r")));
+  const line = text.slice(0, Math.max(0, text.indexOf("\r")));
+  return connection.http2 === "" ? line : line.replace(/ HTTP\/1\.1$/, " HTTP/2.0");
 }
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -170,6 +171,7 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   host,
   hostname: () => machine,
   limit_rate: (context) => String(context.rateOfStep ?? 0),
+  http2: (context) => context.connection.http2,
   is_args: (context) => (context.args === "" ? "" : "?"),
   limit_conn_status: (context) => context.connectionLimitStatus,
   limit_req_status: (context) => context.requestLimitStatus,
@@ -202,7 +204,8 @@ const values: Record<Exclude<VariableName, `${string}_`>, Render> = {
   server_addr: (context) => plainAddress(context.connection.localAddress),
   server_name: (context) => context.serverName,
   server_port: (context) => String(context.connection.localPort),
-  server_protocol: (context) => `HTTP/1.${context.head.minor}`,
+  server_protocol: ({ head, connection }) =>
+    connection.http2 === "" ? `HTTP/1.${head.minor}` : "HTTP/2.0",
   start_time_ns: startNs,
   status: (context) => String(context.status).padStart(3, "0"),
   time_iso8601: (context) => timeIso(wallMs(context)),

@@ -8,8 +8,11 @@ export class VirtualServers {
   readonly #default: Server;
   readonly #names = new HostNames<Server>();
   readonly #servers: readonly Server[];
+  /** Whether clients may speak HTTP/2 at the address. */
+  readonly speaksHttp2: boolean;
 
-  constructor(servers: readonly Server[], defaultServer: Server) {
+  constructor(servers: readonly Server[], defaultServer: Server, speaksHttp2 = false) {
+    this.speaksHttp2 = speaksHttp2;
     this.#servers = servers;
     this.#default = defaultServer;
     for (const server of servers) {

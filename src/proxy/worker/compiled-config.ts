@@ -2,7 +2,7 @@
  * A configuration as one worker serves by it: its pools, servers and routes, and the templates of its pools compiled.
  */
 
-import type { Config } from "../../config/schema/schema.ts";
+import type { Config, ListenConfig } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
 import type { LogFields } from "../../observe/error-log.ts";
 import { Pool } from "../../pool/pool.ts";
@@ -60,24 +60,25 @@ export interface CompiledConfig {
 
 /** The servers of each address that the configuration listens on. */
 function serversOf(config: Config, deps: RouteDeps): Map<string, VirtualServers> {
-  const byAddress = new Map<string, { server: Server; isDefault: boolean }[]>();
+  const byAddress = new Map<string, { server: Server; listen: ListenConfig }[]>();
   for (const serverConfig of config.servers) {
     const server = new Server(serverConfig, deps);
     for (const listen of serverConfig.listen) {
       const key = listenKey(listen);
       const list = byAddress.get(key) ?? [];
-      list.push({ server, isDefault: listen.defaultServer });
+      list.push({ server, listen });
       byAddress.set(key, list);
     }
   }
   const servers = new Map<string, VirtualServers>();
   for (const [key, list] of byAddress) {
-    const chosen = list.find(({ isDefault }) => isDefault) ?? list[0]!;
+    const chosen = list.find(({ listen }) => listen.defaultServer) ?? list[0]!;
     servers.set(
       key,
       new VirtualServers(
         list.map(({ server }) => server),
         chosen.server,
+        list.some(({ listen }) => listen.http2),
       ),
     );
   }

@@ -28,11 +28,13 @@ export function serverTlsOf(
     return { context, rejects: tls?.rejectHandshake ?? false, names };
   });
   const encrypted = new Set<string>();
+  const withHttp2 = new Set<string>();
   const byAddress = new Map<string, { server: TlsServer; isDefault: boolean }[]>();
   servers.forEach(({ listen }, index) => {
     for (const one of listen) {
       const key = listenKey(one);
       if (one.tls) encrypted.add(key);
+      if (one.http2) withHttp2.add(key);
       const entry = { server: tlsServers[index]!, isDefault: one.defaultServer };
       byAddress.set(key, [...(byAddress.get(key) ?? []), entry]);
     }
@@ -42,7 +44,7 @@ export function serverTlsOf(
       const entries = byAddress.get(key)!;
       const chosen = entries.find(({ isDefault }) => isDefault) ?? entries[0]!;
       const all = entries.map(({ server }) => server);
-      return [key, new AddressTls(all, chosen.server)] as const;
+      return [key, new AddressTls(all, chosen.server, withHttp2.has(key))] as const;
     }),
   );
 }
@@ -52,8 +54,10 @@ class AddressTls implements ServerTls {
   readonly #names = new HostNames<TlsServer>();
   readonly #regexes: readonly (readonly [RegExp, TlsServer])[];
   readonly #default: TlsServer;
+  readonly #hasHttp2: boolean;
 
-  constructor(servers: readonly TlsServer[], defaultServer: TlsServer) {
+  constructor(servers: readonly TlsServer[], defaultServer: TlsServer, hasHttp2: boolean) {
+    this.#hasHttp2 = hasHttp2;
     this.#default = defaultServer;
     for (const server of servers) {
       for (const name of server.names) {
@@ -70,7 +74,9 @@ class AddressTls implements ServerTls {
   handshake(hello: ClientHello): ServerHandshake | undefined {
     const server = this.#serverOf(hello.serverName);
     if (server.rejects) return undefined;
-    return (server.context ?? this.#default.context)?.handshake(hello);
+    const handshake = (server.context ?? this.#default.context)?.handshake(hello);
+    if (handshake === undefined || !this.#hasHttp2) return handshake;
+    return { ...handshake, alpn: ["h2", ...handshake.alpn] };
   }
 
   #serverOf(name: string): TlsServer {

@@ -22,6 +22,7 @@ import { BodyBudget } from "../client/body-budget.ts";
 import { CallbackConnection, type CallbackServer } from "../client/callback-connection.ts";
 import { ClientConnection } from "../client/client-connection.ts";
 import type { Client, ClientServices } from "../client/client-services.ts";
+import { FirstBytes } from "../client/http2/first-bytes.ts";
 import { PendingBudget } from "../client/pending-budget.ts";
 import { RequestMetrics } from "../context/request-metrics.ts";
 import { Scratch } from "../context/scratch.ts";
@@ -175,7 +176,8 @@ export class Worker implements CallbackServer, ClientServices {
       servers = this.#config!.servers.get(listenKey) ?? servers;
       return servers;
     };
-    this.#clients.add(new ClientConnection(socket, this, current));
+    const Connection = servers.speaksHttp2 ? FirstBytes : ClientConnection;
+    this.#clients.add(new Connection(socket, this, current));
   }
 
   /** A decode engine that calls back; also while draining, for what is in flight. */
@@ -186,6 +188,10 @@ export class Worker implements CallbackServer, ClientServices {
 
   forgetCaller(connection: CallbackConnection): void {
     this.#callers.delete(connection);
+  }
+
+  adopt(client: Client): void {
+    this.#clients.add(client);
   }
 
   forget(client: Client): void {

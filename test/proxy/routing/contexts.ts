@@ -24,6 +24,7 @@ export function contextOf(text: string, clock: Clock = systemClock): RequestCont
     requests: 1,
     tls: undefined,
     isPlainToTls: false,
+    http2: "" as const,
   };
   const context = new RequestContext(head, facts, { clock, ids: systemIds });
   context.requestBytes = bytes.length;

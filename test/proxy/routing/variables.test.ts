@@ -70,6 +70,7 @@ describe("each name of the configuration", () => {
     expect(value).not.toMatch(/undefined|NaN|\[object|null/);
     const mayBeEmpty = [
       "content_length",
+      "http2",
       "limit_conn_status",
       "limit_req_status",
       "nginx_version",

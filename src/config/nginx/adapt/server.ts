@@ -11,6 +11,7 @@ import {
   mergeSlashes,
   underscoresInHeaders,
 } from "../directives/http/http.ts";
+import { http2, http2MaxConcurrentStreams } from "../directives/http/http2.ts";
 import type { Listen } from "../directives/http/listen.ts";
 import type { RouteInput } from "../directives/http/location.ts";
 import { listen, server, serverName } from "../directives/http/server.ts";
@@ -65,6 +66,7 @@ function readServer(
     ...(kept.headerMs !== undefined && { keepAliveHeaderMs: kept.headerMs }),
     // nginx's time of 0 lets no connection stay.
     keepAliveRequests: kept.timeoutMs === 0 ? 1 : Math.max(block.value(keepaliveRequests, 1000), 1),
+    http2StreamsMax: Math.max(block.value(http2MaxConcurrentStreams, 128), 1),
     headBytesMax: block.value(clientHeaderBufferSize, 1024) + large.count * large.bytes,
     underscoresInHeaders: block.value(underscoresInHeaders, false),
     unusualHeaders: !block.value(ignoreInvalidHeaders, true),
@@ -205,7 +207,10 @@ class Listens {
   add(block: Block, names: readonly string[]): ServerInput["listen"] {
     const entries = block.own(listen);
     // Of old: it makes all addresses of the server encrypted.
-    const all = block.value(ssl, false) && { tls: true };
+    const all = {
+      ...(block.value(ssl, false) && { tls: true }),
+      ...(block.value(http2, false) && { http2: true }),
+    };
     if (entries.length === 0) {
       this.#checkNames("0.0.0.0:80", names, block);
       return [{ host: "0.0.0.0", port: 80, ...all }];

@@ -21,6 +21,13 @@ export const listenSchema = z
       .boolean()
       .default(false)
       .describe("Connections are encrypted, by the `tls` of the servers at this address."),
+    http2: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Clients may speak HTTP/2 as well: with TLS they choose it in the handshake (ALPN), without TLS they must " +
+          "know (h2c).",
+      ),
     reusePort: z.boolean().default(false).describe("Share the port with other processes."),
     backlog: z
       .int()
@@ -55,6 +62,12 @@ export const serverSchema = z
       .min(1)
       .default(100_000)
       .describe("Requests on a client's connection before it is closed."),
+    http2StreamsMax: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .default(128)
+      .describe("Requests at a time on a client's connection of HTTP/2."),
     headBytesMax: bytes.default(32_768).describe("Largest request head; a larger one gets 431."),
     underscoresInHeaders: z
       .boolean()

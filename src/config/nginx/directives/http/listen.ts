@@ -64,7 +64,6 @@ function readPorts(text: string): [number, number] | undefined {
 }
 
 const rejectedParameters: ReadonlyMap<string, string> = new Map([
-  ["http2", "HTTP/2"],
   ["quic", "HTTP/3"],
   ["spdy", "SPDY"],
   ["proxy_protocol", "the PROXY protocol"],
@@ -72,7 +71,7 @@ const rejectedParameters: ReadonlyMap<string, string> = new Map([
 const withoutEffect = /^(?:bind|deferred|(?:accept_filter|setfib|fastopen|ipv6only)=.+)$/;
 
 function readParameters(words: readonly Word[], scope: Scope) {
-  const config: Pick<ListenInput, "defaultServer" | "tls" | "reusePort" | "backlog"> = {};
+  const config: Pick<ListenInput, "defaultServer" | "tls" | "http2" | "reusePort" | "backlog"> = {};
   let setsOptions = false;
   for (const word of words) {
     if (word.text === "default_server" || word.text === "default") {
@@ -81,6 +80,10 @@ function readParameters(words: readonly Word[], scope: Scope) {
     }
     if (word.text === "ssl") {
       config.tls = true;
+      continue;
+    }
+    if (word.text === "http2") {
+      config.http2 = true;
       continue;
     }
     const rejected = rejectedParameters.get(word.text);

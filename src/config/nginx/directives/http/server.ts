@@ -1,8 +1,9 @@
 /** `server` of http: where it listens, and its names. */
 import { many, none, number, oneOf, reading, size } from "../../reading/arguments.ts";
-import { anyHttp, httpAndServer } from "../../reading/context.ts";
+import { anyHttp } from "../../reading/context.ts";
 import { type Directive, honoured, ignored } from "../../reading/directive.ts";
 import type { Word } from "../../syntax/lexer.ts";
+import { http2, http2Ignored, http2MaxConcurrentStreams } from "./http2.ts";
 import { readListen } from "./listen.ts";
 
 export const server = honoured("server", ["http"], none, "an item of `servers`", {
@@ -15,7 +16,7 @@ export const listen = honoured("listen", ["server"], reading(1, many, readListen
   byDefault: "`*:80`",
   note:
     "A port, `address:port`, `[::]:port`, `unix:/path` or a range of ports, with `default_server`, `ssl`, " +
-    "`reuseport` and `backlog`. `http2`, `quic` and `proxy_protocol` are errors. Options of the socket have no effect.",
+    "`http2`, `reuseport` and `backlog`. `quic` and `proxy_protocol` are errors. Options of the socket have no effect.",
 });
 
 export const serverName = honoured(
@@ -58,5 +59,7 @@ export const serverDirectives: readonly Directive[] = [
   ignored("server_names_hash_bucket_size", ["http"], size, tables),
   ignored("server_names_hash_max_size", ["http"], number, tables),
   ignored("server_tokens", anyHttp, oneOf("on", "off", "build"), "no version is sent"),
-  ignored("http2_max_concurrent_streams", httpAndServer, number, "HTTP/2 is not supported yet"),
+  http2,
+  http2MaxConcurrentStreams,
+  ...http2Ignored,
 ];
