@@ -3,4 +3,9 @@ import { bun } from "./bun.ts";
 import type { Transport } from "./socket.ts";
 import { tcp } from "./tcp.ts";
 
-export const platform: Transport = "Bun" in globalThis ? bun : tcp;
+const isBun = "Bun" in globalThis;
+
+/** On Bun 1.4 a stream of HTTP/2 that is not read holds up the others of its connection. */
+export const offersHttp2 = !isBun;
+
+export const platform: Transport = isBun ? bun : tcp;

@@ -1,6 +1,7 @@
 /** Clients that speak HTTP/2, with TLS and without: what they get, and what they cannot do to others. */
 import { readFileSync } from "node:fs";
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
+import tls from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Authority } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
@@ -256,4 +257,34 @@ describe.each(capable)("on %s", (runtime) => {
     expect(idle.of(frameTypes.goaway).length).toBeGreaterThan(0);
     expect(await proxy.command.exited).toBe(0);
   });
+});
+
+test("on Bun clients of an address with TLS are offered HTTP/1.1", async () => {
+  const stack = new Stack("bun");
+  const decodes = await stack.startEngines("decode", 1, noPrefillTime);
+  const { certificate, key } = own;
+  const [port] = (await freePorts(1)) as [number];
+  const conf = `
+    events {}
+    http {
+      server {
+        listen 127.0.0.1:${port} ssl http2;
+        ssl_certificate ${certificate};
+        ssl_certificate_key ${key};
+        location / { proxy_pass ${decodes[0]!.url}; }
+      }
+    }`;
+  const proxy = await stack.serve(() => conf, "conf");
+  const socket = tls.connect({
+    port,
+    host: "127.0.0.1",
+    servername: "proxy.test",
+    ca,
+    ALPNProtocols: ["h2", "http/1.1"],
+  });
+  await new Promise((resolve) => socket.once("secureConnect", resolve));
+  expect(socket.alpnProtocol).toBe("http/1.1");
+  socket.destroy();
+  await proxy.command.saysError(/clients are offered HTTP\/1\.1 only/);
+  await stack.end();
 });

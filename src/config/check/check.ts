@@ -56,16 +56,20 @@ function checkRuntime(context: CheckContext, runtime: Runtime): void {
   }
 }
 
-/** In Bun 1.4 a stream whose client does not read holds up all others of its connection. */
+/**
+ * In Bun 1.4 a stream whose client does not read holds up all others of its connection. With TLS clients take what is
+ * offered; without it those of HTTP/2 take nothing else.
+ */
 function checkHttp2({ config, faults }: CheckContext, { name, version }: Runtime): void {
+  const running = `this is ${name} ${version}`;
+  const why = `HTTP/2 needs Node; ${running}, where one slow stream holds up all of its connection`;
+  const onNode = "run on Node (GLOBAL_PROXY_RUNTIME=node)";
   config.servers.forEach(({ listen }, server) => {
-    const index = listen.findIndex(({ http2 }) => http2);
-    if (index < 0) return;
-    faults.emerg(
-      ["servers", server, "listen", index],
-      `HTTP/2 needs Node; this is ${name} ${version}, where one slow stream holds up the others of its connection`,
-      "run on Node (GLOBAL_PROXY_RUNTIME=node), or leave http2 out: clients then speak HTTP/1.1",
-    );
+    listen.forEach(({ http2, tls }, index) => {
+      const at = ["servers", server, "listen", index];
+      if (http2 && tls) faults.warn(at, `clients are offered HTTP/1.1 only: ${why}`, onNode);
+      else if (http2) faults.emerg(at, why, `${onNode}, or leave http2 out`);
+    });
   });
 }
 

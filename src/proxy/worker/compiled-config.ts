@@ -11,6 +11,7 @@ import type { Scoreboard } from "../../scoreboard/scoreboard.ts";
 import { createTenantMemory, TenantCounts } from "../../scoreboard/tenant-counts.ts";
 import { createZoneMemory, ZoneCounts } from "../../scoreboard/zone-counts.ts";
 import type { Clock } from "../../transport/clock.ts";
+import { offersHttp2 } from "../../transport/platform.ts";
 import { type GateDeps, TenantGate } from "../admission/tenants/gate.ts";
 import { limitZones } from "../routing/access/limit-zones.ts";
 import { AccessLog, combined, type LineSink } from "../routing/access-log.ts";
@@ -78,7 +79,7 @@ function serversOf(config: Config, deps: RouteDeps): Map<string, VirtualServers>
       new VirtualServers(
         list.map(({ server }) => server),
         chosen.server,
-        list.some(({ listen }) => listen.http2),
+        offersHttp2 && list.some(({ listen }) => listen.http2),
       ),
     );
   }

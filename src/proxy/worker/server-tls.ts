@@ -1,6 +1,7 @@
 /** TLS of the addresses of a configuration: by which server's certificates and rules a handshake is answered. */
 import type { Config } from "../../config/schema/schema.ts";
 import { listenKey } from "../../config/values/listen-key.ts";
+import { offersHttp2 } from "../../transport/platform.ts";
 import type { ClientHello } from "../../transport/tls/client-hello.ts";
 import {
   ServerContext,
@@ -34,7 +35,7 @@ export function serverTlsOf(
     for (const one of listen) {
       const key = listenKey(one);
       if (one.tls) encrypted.add(key);
-      if (one.http2) withHttp2.add(key);
+      if (one.http2 && offersHttp2) withHttp2.add(key);
       const entry = { server: tlsServers[index]!, isDefault: one.defaultServer };
       byAddress.set(key, [...(byAddress.get(key) ?? []), entry]);
     }

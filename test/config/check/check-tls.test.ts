@@ -48,3 +48,19 @@ test("TLS of a pool that no engine is reached by is a slip", () => {
   ]);
   expect(faultsOf([plain], pool("https://a:1"))).toEqual([]);
 });
+
+test("on Bun http2 is not offered with TLS, and refused without", () => {
+  const tls = { certificates };
+  const servers = [
+    server({ tls }, { ...port, http2: true }),
+    server({}, { port: 80, http2: true }),
+    server({}, { port: 81 }),
+  ];
+  const config = configSchema.parse({ servers, pools: {} });
+  const on = (name: "Bun" | "Node") =>
+    checkConfig(config, { name, version: "1", cores: 2, sharedPorts: true }).map(
+      ({ path, level }) => `${path.join(".")} ${level}`,
+    );
+  expect(on("Bun")).toEqual(["servers.0.listen.0 warn", "servers.1.listen.0 emerg"]);
+  expect(on("Node")).toEqual([]);
+});
