@@ -113,7 +113,7 @@ servers:
     appendFileSync(keys, later.line);
     await eventually(async () => (await ask(later.key).catch(() => undefined)) !== undefined);
     writeFileSync(join(stack.folder, "keys.txt"), `${later.key} free\n`);
-    await eventually(() => proxy.command.stderr.includes("stay in force"));
+    await eventually(() => proxy.command.stderr.includes("stays in force"));
     expect(proxy.command.stderr).not.toContain(later.key);
     expect((await ask(later.key)).response.status).toBe(200);
   });
