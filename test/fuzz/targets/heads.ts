@@ -91,7 +91,7 @@ export const requestHead: Target = {
     expect(hosts).toBeGreaterThanOrEqual(head.minor);
     expect(hosts).toBeLessThanOrEqual(1);
     expect(text.match(/^authorization:/gim)?.length ?? 0).toBeLessThanOrEqual(1);
-    expect(head.target).toMatch(/^(?:\*|\/[\x21-\x7e]*)$/);
+    expect(head.target).toMatch(/^(?:\*|\/[\x21-\x7e\x80-\xff]*)$/);
     const path = normalizePath(head.path);
     if (path !== undefined && path !== "*") {
       expect(path.startsWith("/")).toBe(true);
