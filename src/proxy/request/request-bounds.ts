@@ -22,7 +22,9 @@ export function boundsOf({ route, outcome }: Routed): RequestBounds {
   const refusal = outcome?.endsConnection ? outcome : undefined;
   const bounds = route?.config ?? usual;
   if (bounds.bodyBytesMax !== 0 && refusal === undefined) return bounds;
-  return { ...bounds, bodyBytesMax: bounds.bodyBytesMax || Number.POSITIVE_INFINITY, refusal };
+  const { bodyBytesMax, bodyTimeoutMs, clientSendTimeoutMs } = bounds;
+  const bytesMax = bodyBytesMax || Number.POSITIVE_INFINITY;
+  return { bodyBytesMax: bytesMax, bodyTimeoutMs, clientSendTimeoutMs, refusal };
 }
 
 /** Why a body is not to be read; undefined = it is. @param arrivedBytes of it, together with the head */
