@@ -17,7 +17,7 @@ import { BodyReader } from "./body-reader.ts";
 import type { ClientServices } from "./client-services.ts";
 import { ConnectionDeadline } from "./connection-deadline.ts";
 import { HeadReader, headIncomplete, headInvalid } from "./head-reader.ts";
-import { newRequest, unreadRequest } from "./new-request.ts";
+import { newContext, newRequest, unreadRequest } from "./new-request.ts";
 import { PendingShare } from "./pending-budget.ts";
 import { UpgradedSocket } from "./upgraded-socket.ts";
 
@@ -181,11 +181,11 @@ export class ClientConnection implements SocketHandler, RequestClient {
 
   /** A head is parsed; its body follows at `start`. */
   #startRequest(bytes: Buffer, start: number): void {
-    const [heads, isPipelined] = [this.#heads, this.#isPipelined];
-    const { head } = heads;
+    const { head } = this.#heads;
+    const context = newContext(head, start, this.#facts, this.#worker);
+    context.isPipelined = this.#isPipelined;
     this.#isPipelined = false;
-    const [facts, worker, servers] = [this.#facts, this.#worker, this.#servers()];
-    const request = newRequest(this, heads, start, isPipelined, facts, worker, servers);
+    const request = newRequest(this, context, this.#worker, this.#servers());
     this.#request = request;
     this.#sendTimeoutMs = request.bounds.clientSendTimeoutMs;
     const refusal = bodyRefusal(request.context, request.bounds, bytes.length - start);

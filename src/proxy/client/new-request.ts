@@ -1,4 +1,5 @@
 /** From the head that a client's connection has read to the request: its context, its route, its handler. */
+import type { RequestHead } from "../../http1/head/request-head.ts";
 import { type ConnectionFacts, RequestContext } from "../context/request-context.ts";
 import { RequestHandler } from "../request/request-handler.ts";
 import type { RequestClient } from "../request/request-services.ts";
@@ -7,20 +8,25 @@ import type { VirtualServers } from "../routing/virtual-servers.ts";
 import type { ClientServices } from "./client-services.ts";
 import type { HeadReader } from "./head-reader.ts";
 
-/** @param isPipelined it was here before the response to the one before it was complete */
-export function newRequest(
-  client: RequestClient,
-  { head }: HeadReader,
+/** Of the next request of a connection. */
+export function newContext(
+  head: RequestHead,
   headBytes: number,
-  isPipelined: boolean,
   facts: ConnectionFacts,
   worker: ClientServices,
-  servers: VirtualServers,
-): RequestHandler {
+): RequestContext {
   facts.requests += 1;
   const context = new RequestContext(head, facts, worker);
   context.requestBytes = headBytes;
-  context.isPipelined = isPipelined;
+  return context;
+}
+
+export function newRequest(
+  client: RequestClient,
+  context: RequestContext,
+  worker: ClientServices,
+  servers: VirtualServers,
+): RequestHandler {
   return new RequestHandler(client, context, worker, routeRequest(context, servers));
 }
 
