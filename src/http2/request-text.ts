@@ -3,6 +3,7 @@
  * section 8). Whatever could mean another request there is refused here, whatever the library below has let pass.
  */
 import { type HttpProblem, PROBLEMS } from "../http1/problems.ts";
+import { connectionFields } from "./connection-fields.ts";
 
 export interface RequestText {
   readonly text: string;
@@ -31,13 +32,6 @@ const problems = {
 } as const;
 
 const pseudoNames = new Set([":method", ":scheme", ":path", ":authority"]);
-const ofConnection = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
 const goodName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const badValue = /[\0\r\n]|^[ \t]|[ \t]$/;
 const badWord = /[\0-\x20\x7f]/;
@@ -56,7 +50,7 @@ class FieldReader {
     this.#isInFields = true;
     if (!goodName.test(name)) return problems.name;
     if (badValue.test(value)) return problems.value;
-    if (ofConnection.has(name)) return problems.connection;
+    if (connectionFields.has(name)) return problems.connection;
     switch (name) {
       case "te":
         return value.toLowerCase() === "trailers" ? undefined : problems.te;

@@ -1,24 +1,16 @@
 /** The head of an HTTP/1.1 response as fields of HTTP/2 (RFC 9113, section 8.2). */
 import type { ResponseHead } from "../http1/head/response-head.ts";
+import { connectionFields } from "./connection-fields.ts";
 
 /** By names in lower case; several values of one name only for cookies. */
 export type ResponseFields = Record<string, string | number | string[]>;
-
-/** Fields that frame a message of HTTP/1.1, or speak of its connection. */
-const ofConnection = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 export function responseFields({ status, fields }: ResponseHead): ResponseFields {
   const all: ResponseFields = { ":status": status };
   const cookies: string[] = [];
   for (let i = 0; i < fields.count; i += 1) {
     const name = fields.name(i).toLowerCase();
-    if (ofConnection.has(name)) continue;
+    if (connectionFields.has(name)) continue;
     const value = fields.value(i);
     if (name === "set-cookie") cookies.push(value);
     // RFC 9110, section 5.3. The library refuses to repeat those that are no lists.

@@ -46,7 +46,7 @@ export class VariableScope {
 
   /**
    * How to read a variable. The configuration was checked, so an unknown name is one that is assigned later: empty. A
-   * built-in one cannot be hidden, since a capture's text comes from a client; one of a family, such as `$http_…`, can.
+   * built-in one cannot be hidden, since a capture's text comes from a client; one of a family (`$http_…`) can.
    */
   reader(name: string, escapeCapture: EscapeCapture = asIs): Render {
     if (/^[1-9]$/.test(name)) {
