@@ -1,7 +1,5 @@
 /** What the configuration answers in place of an error is what nginx would answer. */
-import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeWithNginx } from "../../nginx/harness/nginx.ts";
-import { get } from "../routing/nginx-oracle.ts";
 import { Both } from "../routing/same-as-nginx.ts";
 
 const http = `
@@ -48,13 +46,6 @@ const targets = `
   .split(/\s+/);
 
 describeWithNginx("error pages as nginx has them", () => {
-  let both: Both;
-  beforeAll(async () => {
-    both = await Both.start(http);
-  });
-  afterAll(() => both.stop());
-
-  it.each(targets)("%s", async (target) => {
-    expect(both.ours(get(target))).toEqual(await both.theirs(get(target)));
-  });
+  const both = Both.forTests(http);
+  both.agreeOn(targets);
 });

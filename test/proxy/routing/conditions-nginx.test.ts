@@ -1,5 +1,5 @@
 /** Conditions are true where nginx's are, and what their blocks set counts as in nginx. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
@@ -96,15 +96,8 @@ const targets = `
   .split(/\s+/);
 
 describeWithNginx("conditions as nginx has them", () => {
-  let both: Both;
-  beforeAll(async () => {
-    both = await Both.start(http);
-  });
-  afterAll(() => both.stop());
-
-  it.each(targets)("%s", async (target) => {
-    expect(both.ours(get(target))).toEqual(await both.theirs(get(target)));
-  });
+  const both = Both.forTests(http);
+  both.agreeOn(targets);
 
   it("a method that is not meant", async () => {
     const text = get("/method").replace("GET", "DELETE");

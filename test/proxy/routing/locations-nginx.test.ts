@@ -1,5 +1,5 @@
 /** A path leads to the location that nginx would take, with its captures. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
@@ -67,15 +67,8 @@ const paths = `
   .split(/\s+/);
 
 describeWithNginx("locations as nginx takes them", () => {
-  let both: Both;
-  beforeAll(async () => {
-    both = await Both.start(locations);
-  });
-  afterAll(() => both.stop());
-
-  it.each(paths)("%s", async (path) => {
-    expect(both.ours(get(path))).toEqual(await both.theirs(get(path)));
-  });
+  const both = Both.forTests(locations);
+  both.agreeOn(paths);
 
   it("above the root leads nowhere in both", async () => {
     expect((await both.theirs(get("/a/../../b"))).status).toBe(400);

@@ -1,5 +1,5 @@
 /** A map gives the value that nginx's would: literals before expressions, expressions in order. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { configSchema } from "../../../src/config/schema/schema.ts";
 import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { compile, see } from "./compiled.ts";
@@ -100,11 +100,7 @@ const forwarders: readonly string[] = [
 ];
 
 describeWithNginx("maps as nginx has them", () => {
-  let both: Both;
-  beforeAll(async () => {
-    both = await Both.start(http);
-  });
-  afterAll(() => both.stop());
+  const both = Both.forTests(http);
 
   it.each([...queries, ...others])("%s", async (target) => {
     const text = get(target, "a.example", "X-X: header", "X-Y: other", "X: given", "Y: given");
@@ -113,11 +109,7 @@ describeWithNginx("maps as nginx has them", () => {
 });
 
 describeWithNginx("addresses behind proxies as nginx has them", () => {
-  let both: Both;
-  beforeAll(async () => {
-    both = await Both.start(http);
-  });
-  afterAll(() => both.stop());
+  const both = Both.forTests(http);
 
   it.each(forwarders)("%s", async (forwarded) => {
     for (const ip of ["192.168.0.1", "10.0.0.1", "x"]) {

@@ -1,5 +1,5 @@
 /** Rewrites, their loops, their queries, and what engines get after them are nginx's. */
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { get } from "./nginx-oracle.ts";
 import { Both } from "./same-as-nginx.ts";
@@ -73,15 +73,8 @@ const targets = `
   .split(/\s+/);
 
 describeWithNginx("rewrites as nginx does them", () => {
-  let both: Both;
-  beforeAll(async () => {
-    both = await Both.start(http);
-  });
-  afterAll(() => both.stop());
-
-  it.each(targets)("%s", async (target) => {
-    expect(both.ours(get(target))).toEqual(await both.theirs(get(target)));
-  });
+  const both = Both.forTests(http);
+  both.agreeOn(targets);
 
   it("a path of nothing is an error in both", async () => {
     expect(both.ours(get("/empty")).status).toBe(500);

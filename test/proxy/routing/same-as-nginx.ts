@@ -1,7 +1,8 @@
 /** Runs one http block in nginx and in our own code, and asks both the same. */
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VirtualServers } from "../../../src/proxy/routing/virtual-servers.ts";
 import { compile, configOf, type Seen, see } from "./compiled.ts";
-import { ask, type Nginx, startNginx } from "./nginx-oracle.ts";
+import { ask, get, type Nginx, startNginx } from "./nginx-oracle.ts";
 
 /** Pools that configurations under test may name: what `engines` gets is answered, `dead` never answers. */
 const pools = `
@@ -17,22 +18,26 @@ const engines = ["engines", "others"]
   .join("\n");
 
 export class Both {
-  readonly #nginx: Nginx;
-  readonly #servers: VirtualServers;
+  #nginx!: Nginx;
+  #servers!: VirtualServers;
 
-  constructor(nginx: Nginx, servers: VirtualServers) {
-    this.#nginx = nginx;
-    this.#servers = servers;
+  /** For the tests of the `describe` around it. @param http its servers listen on `unix:%dir%/main.sock` */
+  static forTests(http: string): Both {
+    const both = new Both();
+    beforeAll(async () => {
+      const config = configOf(`${pools}\n${http}`.replaceAll("%dir%", "/nowhere"));
+      both.#servers = compile(config);
+      both.#nginx = await startNginx(`${pools}\n${engines}\n${http}`);
+    });
+    afterAll(() => both.#nginx?.stop());
+    return both;
   }
 
-  /** @param http its servers listen on `unix:%dir%/main.sock` */
-  static async start(http: string): Promise<Both> {
-    const config = configOf(`${pools}\n${http}`.replaceAll("%dir%", "/nowhere"));
-    return new Both(await startNginx(`${pools}\n${engines}\n${http}`), compile(config));
-  }
-
-  stop(): Promise<void> {
-    return this.#nginx.stop();
+  /** One test for each target. */
+  agreeOn(targets: readonly string[]): void {
+    test.each(targets)("%s", async (target) => {
+      expect(this.ours(get(target))).toEqual(await this.theirs(get(target)));
+    });
   }
 
   ours(text: string): Seen {

@@ -1,5 +1,5 @@
 /** A request reaches the server that nginx would choose by its name. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { compile, configOf, see } from "./compiled.ts";
 import { request } from "./contexts.ts";
@@ -41,11 +41,7 @@ const hosts = `
   .split(/\s+/);
 
 describeWithNginx("server names as nginx takes them", () => {
-  let both: Both;
-  beforeAll(async () => {
-    both = await Both.start(http);
-  });
-  afterAll(() => both.stop());
+  const both = Both.forTests(http);
 
   it.each(hosts)("%s", async (host) => {
     expect(both.ours(get("/", host))).toEqual(await both.theirs(get("/", host)));

@@ -1,5 +1,5 @@
 /** An engine is asked for the path and query that nginx would ask it for. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { requestUri } from "../../../src/proxy/routing/route.ts";
 import { describeWithNginx } from "../../nginx/harness/nginx.ts";
 import { compile, configOf, see } from "./compiled.ts";
@@ -44,15 +44,8 @@ const targets = `
   .filter((target) => !target.includes("#"));
 
 describeWithNginx("targets as nginx makes them", () => {
-  let both: Both;
-  beforeAll(async () => {
-    both = await Both.start(http);
-  });
-  afterAll(() => both.stop());
-
-  it.each(targets)("%s", async (target) => {
-    expect(both.ours(get(target))).toEqual(await both.theirs(get(target)));
-  });
+  const both = Both.forTests(http);
+  both.agreeOn(targets);
 
   it.each([
     "GET http://a.example/slash/x?y HTTP/1.1",
